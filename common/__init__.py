@@ -1,0 +1,1 @@
+"""What every Pileus service shares. Imports no service."""

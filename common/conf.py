@@ -1,0 +1,85 @@
+"""Configuration: one ConfigOpts object per daemon, passed as an argument.
+
+Files are read in order, later ones win:
+``etc/pileus.conf``, ``etc/<service>.conf`` (both shipped), then the same two
+names in ``<state>/etc`` (written by the installer, holds secrets).
+"""
+
+import os
+import pathlib
+import socket
+import sys
+
+from oslo_config import cfg
+
+COMMON_OPTS = [
+    cfg.StrOpt("state_path", default="/var/lib/pileus", help="Directory of everything this host keeps."),
+    cfg.StrOpt("host", default=socket.gethostname(), help="Name of this host on the bus; unique per host."),
+    cfg.StrOpt("region", default="RegionOne", help="Region of this cloud's endpoints."),
+    cfg.StrOpt("my_ip", default="127.0.0.1", help="Address other hosts reach this one at."),
+    cfg.StrOpt("bind_host", default="0.0.0.0", help="Address the API listens on."),
+    cfg.PortOpt("bind_port", default=0, help="Port the API listens on."),
+    cfg.IntOpt("workers", default=1, min=1, max=64, help="Processes per API; each adds about 20 MB."),
+    cfg.IntOpt("report_interval", default=10, min=1, max=3600, help="Seconds between heartbeats of an agent."),
+    cfg.IntOpt("service_down_time", default=45, min=3, max=36000,
+               help="Seconds without heartbeat after which a service counts as down; "
+                    "must exceed report_interval or live hosts flap."),
+    cfg.BoolOpt("debug", default=False, help="Log at DEBUG."),
+    cfg.StrOpt("log_file", default="", help="File to log to; empty: standard error."),
+    cfg.IntOpt("max_body_bytes", default=1 << 20, min=1024, help="Largest JSON request body, bytes."),
+]
+DATABASE_OPTS = [
+    cfg.StrOpt("connection", default="", secret=True, help="SQLAlchemy URL of this service's database."),
+    cfg.IntOpt("pool_size", default=10, min=1, max=200, help="Connections kept per process."),
+]
+SERVICE_AUTH_OPTS = [
+    cfg.StrOpt("auth_url", default="http://127.0.0.1:5000/v3", help="Identity endpoint."),
+    cfg.StrOpt("username", default="", help="Service user; its project must hold role 'service'."),
+    cfg.StrOpt("password", default="", secret=True, help="Password of the service user."),
+    cfg.StrOpt("project", default="service", help="Project of the service user."),
+    cfg.IntOpt("max_silence", default=10, min=2, max=3600,
+               help="Seconds without an answer from identity after which tokens are refused with 503: "
+                    "a service that cannot learn of revocations must not trust tokens."),
+]
+ENDPOINT_OPTS = [
+    cfg.StrOpt("identity", default="http://127.0.0.1:5000", help="Identity, as services call it."),
+    cfg.StrOpt("image", default="http://127.0.0.1:9292", help="Image, as services call it."),
+    cfg.StrOpt("compute", default="http://127.0.0.1:8774", help="Compute, as services call it."),
+    cfg.StrOpt("network", default="http://127.0.0.1:9696", help="Network, as services call it."),
+    cfg.StrOpt("volume", default="http://127.0.0.1:8776", help="Volume, as services call it."),
+    cfg.StrOpt("metadata", default="http://127.0.0.1:8775", help="Metadata, as network agents call it."),
+]
+
+
+def etc_dir() -> pathlib.Path:
+    """Directory of the shipped configuration: the clone's, else the installed package's."""
+    clone = pathlib.Path(__file__).resolve().parent.parent / "etc"
+    if (clone / "pileus.conf").exists():
+        return clone
+    return pathlib.Path(sys.prefix) / "share" / "pileus" / "etc"
+
+
+def load(service: str, opts: dict, state: str | None = None, overrides: dict | None = None):
+    """Read the configuration of one service.
+
+    :param opts: {group name: [oslo.config options]}, the service's own
+    :param state: state directory; default $PILEUS_STATE or /var/lib/pileus
+    :param overrides: {"group.option" or "option": value}, strongest of all
+    :returns: a ConfigOpts of its own, never the global one
+    """
+    state = state or os.environ.get("PILEUS_STATE", "/var/lib/pileus")
+    conf = cfg.ConfigOpts()
+    conf.register_opts(COMMON_OPTS)
+    conf.register_opts(DATABASE_OPTS, group="database")
+    conf.register_opts(SERVICE_AUTH_OPTS, group="service_auth")
+    conf.register_opts(ENDPOINT_OPTS, group="endpoints")
+    for group, group_opts in opts.items():
+        conf.register_opts(group_opts, group=None if group == "DEFAULT" else group)
+    files = [d / name for d in (etc_dir(), pathlib.Path(state) / "etc")
+             for name in ("pileus.conf", f"{service}.conf")]
+    conf([], project="pileus", prog=service, default_config_files=[str(f) for f in files if f.exists()])
+    conf.set_override("state_path", state)
+    for name, value in (overrides or {}).items():
+        group, _, option = name.rpartition(".")
+        conf.set_override(option, value, group=group or None)
+    return conf

@@ -1,0 +1,87 @@
+"""Who asks, and under which request id: an immutable value that goes through REST, bus and logs."""
+
+import dataclasses
+import secrets
+import threading
+import uuid
+
+_current = threading.local()
+
+
+def new_request_id() -> str:
+    return f"req-{uuid.uuid4()}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Context:
+    """One caller. All ids are strings, or None where the token has no such scope."""
+
+    request_id: str = dataclasses.field(default_factory=new_request_id)
+    global_request_id: str | None = None
+    user_id: str | None = None
+    user_name: str | None = None
+    user_domain_id: str | None = None
+    user_domain_name: str | None = None
+    project_id: str | None = None
+    project_name: str | None = None
+    project_domain_id: str | None = None
+    project_domain_name: str | None = None
+    domain_id: str | None = None
+    domain_name: str | None = None
+    system: bool = False
+    roles: tuple = ()
+    audit_ids: tuple = ()
+    methods: tuple = ()
+    issued_at: float = 0
+    expires_at: float = 0
+    token: str | None = dataclasses.field(default=None, repr=False)
+
+    @property
+    def is_admin(self) -> bool:
+        return "admin" in self.roles
+
+    @property
+    def is_service(self) -> bool:
+        return "service" in self.roles
+
+    @property
+    def trace_id(self) -> str:
+        """The id under which the whole request can be followed through all services."""
+        return self.global_request_id or self.request_id
+
+    def as_dict(self) -> dict:
+        """Plain JSON for the bus; the token stays behind."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items() if k != "token"}
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "Context":
+        names = {f.name for f in dataclasses.fields(cls)}
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in names})
+
+
+def service_context(**values) -> Context:
+    """The context of work that no user asked for (periodic tasks, agents)."""
+    return Context(user_id="pileus", user_name="pileus", roles=("admin", "service"), **values)
+
+
+def activate(context: Context | None) -> None:
+    """Make the context the one that log lines of this thread carry."""
+    _current.value = context
+
+
+def active() -> Context | None:
+    return getattr(_current, "value", None)
+
+
+def new_uuid() -> str:
+    return str(uuid.uuid4())
+
+
+def new_hex() -> str:
+    """An id in identity's style: 32 hex digits."""
+    return uuid.uuid4().hex
+
+
+def new_secret(length: int = 24) -> str:
+    return secrets.token_urlsafe(length)

@@ -1,0 +1,31 @@
+"""``<service>-manage``: db sync, db version, service list. Exit status: 0 done, 1 failed, 2 wrong words."""
+
+import argparse
+import sys
+
+
+def parser(name: str) -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog=f"{name}-manage", description=f"Administration of the {name} service.")
+    made.add_argument("--state", default=None, help="state directory (default /var/lib/pileus)")
+    commands = made.add_subparsers(dest="command", required=True)
+    db = commands.add_parser("db", help="database schema")
+    db.add_argument("verb", choices=("sync", "version"))
+    return made
+
+
+def database(service_class, package: str, args) -> int:
+    """Run ``db sync`` or ``db version``."""
+    from common import conf, migrate
+    from common.service import default_url
+    loaded = conf.load(service_class.conf_name, service_class.opts, args.state)
+    url = loaded.database.connection or default_url(loaded.state_path, service_class.db_name)
+    if args.verb == "sync":
+        migrate.sync(package, url)
+    at, head = migrate.version(package, url)
+    print(f"{service_class.db_name}: {at or 'empty'} (newest {head})")
+    return 0 if at == head else 1
+
+
+def fail(text: str) -> int:
+    print(text, file=sys.stderr)
+    return 1

@@ -1,0 +1,148 @@
+"""The filters of every pipeline; etc/*-paste.ini says in which order and why."""
+
+import html
+import json
+import logging
+
+import sqlalchemy.exc
+import webob
+from oslo_messaging import exceptions as bus_errors
+
+from common import context, errors, metrics
+from common.wsgi import SERVICES
+
+LOG = logging.getLogger(__name__)
+REQUEST_ID = "X-Openstack-Request-Id"
+
+
+def filter_factory(cls):
+    """The PasteDeploy factory of a middleware class ``cls(app, service, **options)``."""
+    def factory(global_conf, **local):
+        return lambda app: cls(app, SERVICES[global_conf["pileus_service"]], **local)
+    return factory
+
+
+class RequestId:
+    """Give every request an id, take over the caller's global one, and answer with it."""
+
+    def __init__(self, app, service):
+        self.app = app
+
+    def __call__(self, environ, start_response):
+        given = environ.get("HTTP_X_OPENSTACK_REQUEST_ID", "")
+        valid = given.startswith("req-") and len(given) == 40 and all(c in "0123456789abcdef-" for c in given[4:])
+        ctx = context.Context(global_request_id=given if valid else None)
+        environ["pileus.context"] = ctx
+        context.activate(ctx)
+
+        def start(status, headers, exc_info=None):
+            headers = [h for h in headers if h[0].lower() not in ("x-openstack-request-id",)]
+            headers += [(REQUEST_ID, ctx.request_id), ("X-Compute-Request-Id", ctx.request_id)]
+            return start_response(status, headers, exc_info)
+        try:
+            return self.app(environ, start)
+        finally:
+            context.activate(None)
+
+
+class Health:
+    """Answer /healthcheck and /metrics before anything that costs; only from where the API is reachable."""
+
+    def __init__(self, app, service):
+        self.app, self.service = app, service
+
+    def __call__(self, environ, start_response):
+        path = environ.get("PATH_INFO", "")
+        if path == "/healthcheck":
+            problems = self.service.health()
+            status = "503 Service Unavailable" if problems else "200 OK"
+            payload = json.dumps({"status": "down" if problems else "ok", "reasons": problems}).encode()
+            start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(payload)))])
+            return [payload]
+        if path == "/metrics":
+            payload, kind = metrics.render()
+            start_response("200 OK", [("Content-Type", kind), ("Content-Length", str(len(payload)))])
+            return [payload]
+        return self.app(environ, start_response)
+
+
+_TITLES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
+           406: "Not Acceptable", 409: "Conflict", 412: "Precondition Failed", 413: "Request Entity Too Large",
+           415: "Unsupported Media Type", 416: "Requested Range Not Satisfiable", 500: "Internal Server Error",
+           501: "Not Implemented", 503: "Service Unavailable"}
+# Names of faults in the compute and volume families, from their published API references.
+_FAULTS = {400: "badRequest", 401: "unauthorized", 403: "forbidden", 404: "itemNotFound", 405: "badMethod",
+           406: "notAcceptable", 409: "conflictingRequest", 413: "overLimit", 415: "badMediaType",
+           501: "notImplemented", 503: "serviceUnavailable"}
+
+
+def _compute(error, text):
+    return {_FAULTS.get(error.status, "computeFault"): {"code": error.status, "message": text}}
+
+
+def _identity(error, text):
+    return {"error": {"code": error.status, "message": text, "title": _TITLES.get(error.status, "Error")}}
+
+
+def _network(error, text):
+    return {"NeutronError": {"type": error.kind, "message": text, "detail": ""}}
+
+
+def _image(error, text):
+    title = f"{error.status} {_TITLES.get(error.status, 'Error')}"
+    return (f"<html>\n <head>\n  <title>{title}</title>\n </head>\n <body>\n  <h1>{title}</h1>\n"
+            f"  {html.escape(text)}<br /><br />\n\n\n </body>\n</html>")
+
+
+ENVELOPES = {"compute": _compute, "volume": _compute, "identity": _identity, "network": _network, "image": _image}
+
+
+def translate(error: Exception) -> errors.Error:
+    """The declared error for any exception; what is not declared becomes a plain 500."""
+    if isinstance(error, errors.Error):
+        return error
+    if isinstance(error, (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError,
+                          sqlalchemy.exc.TimeoutError)):
+        return errors.ServiceUnavailable(part="the database", internal=str(error))
+    if isinstance(error, (bus_errors.MessagingTimeout, bus_errors.MessageDeliveryFailure)):
+        return errors.ServiceUnavailable(part="the message bus", internal=str(error))
+    if isinstance(error, UnicodeDecodeError):
+        return errors.BadRequest("The request is not valid UTF-8.")
+    return errors.Error("An unexpected error prevented the server from fulfilling your request. "
+                        "The operator finds its cause in the log under this request's id.",
+                        internal=f"{type(error).__name__}: {error}")
+
+
+class Faults:
+    """Render errors in the envelope of the API family; log what clients may not see."""
+
+    def __init__(self, app, service, family):
+        self.app, self.service, self.envelope = app, service, ENVELOPES[family]
+
+    def __call__(self, environ, start_response):
+        try:
+            return self.app(environ, start_response)
+        except Exception as caught:  # the outermost boundary of a request
+            error = translate(caught)
+            if error.status >= 500:
+                LOG.error("%s %s failed: %s", environ["REQUEST_METHOD"], environ.get("PATH_INFO"),
+                          error.internal or error, exc_info=error is not caught and error.status == 500)
+        ctx = environ.get("pileus.context")
+        text = error.public + (f" ({ctx.request_id})" if error.status == 500 and ctx else "")
+        content = self.envelope(error, text)
+        if isinstance(content, str):
+            response = webob.Response(content, status=error.status, content_type="text/html", charset="UTF-8")
+        else:
+            response = webob.Response(json.dumps(content), status=error.status, content_type="application/json",
+                                      charset="UTF-8")
+        if error.status == 401:
+            response.headers["WWW-Authenticate"] = f"Keystone uri=\"{self.service.conf.endpoints.identity}\""
+        if error.status in (413, 503):
+            response.headers["Retry-After"] = "1"
+        response.headers.update(environ.get("pileus.version_headers", {}))
+        return response(environ, start_response)
+
+
+request_id_factory = filter_factory(RequestId)
+health_factory = filter_factory(Health)
+faults_factory = filter_factory(Faults)

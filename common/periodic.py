@@ -1,0 +1,50 @@
+"""Work that runs again and again: ``run_once`` does it, ``run_forever`` only loops."""
+
+import logging
+import random
+import threading
+import time
+
+LOG = logging.getLogger(__name__)
+
+
+class Periodic:
+    """Subclass and write ``run_once``. Tests call that alone."""
+
+    interval_s = 10.0
+    jitter_s = 1.0
+    _failing = False
+
+    def run_once(self) -> None:
+        raise AssertionError("a Periodic must say what it does")
+
+    def run_forever(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                self.run_once()
+                self._failing = False
+            except Exception as error:  # loop boundary: the next pass is the retry
+                level = logging.DEBUG if self._failing else logging.WARNING
+                LOG.log(level, "%s failed, will run again: %s: %s", type(self).__name__, type(error).__name__, error)
+                self._failing = True
+            stop.wait(self.interval_s + random.uniform(0, self.jitter_s))
+
+    def start(self, stop: threading.Event) -> threading.Thread:
+        thread = threading.Thread(target=self.run_forever, args=(stop,), name=type(self).__name__, daemon=True)
+        thread.start()
+        return thread
+
+
+def wait_for(condition, timeout_s: float, *, every_s: float = 0.1, what: str = "condition"):
+    """Poll until ``condition()`` is truthy and return its value.
+
+    :raises TimeoutError: after ``timeout_s`` seconds
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {timeout_s} s for {what}")
+        time.sleep(every_s)

@@ -1,0 +1,101 @@
+"""The bus: oslo.messaging with our context, our errors and our names.
+
+A service's ``rpcapi.py`` subclasses ``Client``; its ``manager.py`` holds the
+endpoint. Messages are ids and plain JSON. A cast may be lost (broker gone) or
+come twice (redelivery): every endpoint method is safe to run again, and every
+cast has somebody who notices that its effect is missing.
+"""
+
+import logging
+
+import oslo_messaging as messaging
+from oslo_config import cfg
+from oslo_messaging.rpc.server import RPCServer
+
+from common import context, errors, metrics
+
+LOG = logging.getLogger(__name__)
+
+
+class Serializer(messaging.NoOpSerializer):
+    def serialize_context(self, ctxt):
+        return ctxt.as_dict()
+
+    def deserialize_context(self, ctxt):
+        return context.Context.from_dict(ctxt)
+
+
+def transport(conf):
+    """The bus of this process, made once per configuration object."""
+    existing = getattr(conf, "pileus_transport", None)
+    if existing is not None:
+        return existing
+    # oslo.messaging reads two groups from the global object although it is given another.
+    for group in ("oslo_messaging_metrics", "oslo_messaging_tracing"):
+        for name, opt in cfg.CONF._groups[group]._opts.items():
+            try:
+                conf.register_opt(opt["opt"], group=group)
+            except cfg.DuplicateOptError:
+                LOG.debug("%s.%s is registered already", group, name)
+    made = messaging.get_rpc_transport(conf, allowed_remote_exmods=errors.REMOTE_MODULES)
+    object.__setattr__(conf, "pileus_transport", made)
+    return made
+
+
+class Client:
+    """Base of every ``rpcapi``: states call or cast, version and timeout in each method."""
+
+    topic = ""
+    version = "1.0"
+
+    def __init__(self, conf):
+        self._client = messaging.get_rpc_client(
+            transport(conf), messaging.Target(topic=self.topic, version=self.version), serializer=Serializer())
+
+    def call(self, ctx, method: str, *, to: str | None = None, timeout_s: float, **arguments):
+        """Ask and wait.
+
+        :raises ServiceUnavailable: no answer in time, or the broker is away
+        :raises errors.Error: what the method declares
+        """
+        metrics.RPC.labels(self.topic, method, "call").inc()
+        prepared = self._client.prepare(server=to, timeout=timeout_s, retry=1)
+        try:
+            return prepared.call(ctx, method, **arguments)
+        except (messaging.MessagingTimeout, messaging.MessageDeliveryFailure) as error:
+            part = f"{self.topic}{' on ' + to if to else ''}"
+            raise errors.ServiceUnavailable(part=part, internal=f"{method}: {error}") from error
+
+    def cast(self, ctx, method: str, *, to: str | None = None, fanout: bool = False, **arguments) -> None:
+        """Tell, without an answer.
+
+        :raises ServiceUnavailable: the broker did not take it
+        """
+        metrics.RPC.labels(self.topic, method, "cast").inc()
+        prepared = self._client.prepare(server=to, fanout=fanout or None, retry=1)
+        try:
+            prepared.cast(ctx, method, **arguments)
+        except messaging.MessageDeliveryFailure as error:
+            raise errors.ServiceUnavailable(part="the message bus", internal=f"{method}: {error}") from error
+
+
+class Dispatcher(messaging.RPCDispatcher):
+    """Run a method under the caller's request id; let only declared errors travel."""
+
+    def _do_dispatch(self, endpoint, method, ctxt, args):
+        context.activate(self.serializer.deserialize_context(ctxt))
+        try:
+            return super()._do_dispatch(endpoint, method, ctxt, args)
+        except errors.Error as error:
+            raise messaging.ExpectedException() from error
+        finally:
+            context.activate(None)
+
+
+def server(conf, topic: str, host: str, endpoint, *, threads: int = 16):
+    """An RPC server, not started. ``endpoint``'s public methods take (ctx, **json)."""
+    endpoint.target = messaging.Target(version=getattr(endpoint, "VERSION", "1.0"))
+    dispatcher = Dispatcher([endpoint], Serializer(), messaging.DefaultRPCAccessPolicy)
+    made = RPCServer(transport(conf), messaging.Target(topic=topic, server=host), dispatcher, executor="threading")
+    conf.set_override("executor_thread_pool_size", threads)
+    return made

@@ -1,0 +1,165 @@
+"""A daemon: its parts, its start, its graceful stop.
+
+``Service`` is the object that a daemon consists of: configuration, database,
+bus clients, token verifier and periodic work. Which it has, each service's
+``service.py`` says. ``run`` is what a process does with one.
+"""
+
+import logging
+import os
+import pathlib
+import signal
+import socket
+import threading
+
+from paste.deploy import loadapp
+
+from common import auth, conf as conf_module, log, periodic, rpc, tokens, wsgi
+from common.db import Database
+from common.rest import RestClient
+
+LOG = logging.getLogger(__name__)
+
+
+class Service:
+    """Base of every daemon.
+
+    ``name`` is the daemon's name ("compute-api"), ``package`` its database's owner, ``api`` the section of
+    ``etc/<conf_name>-paste.ini`` that it serves, or None, ``topic`` the bus topic it answers, or None.
+    """
+
+    name = ""
+    conf_name = ""
+    db_name: str | None = None
+    api: str | None = None
+    topic: str | None = None
+    default_port = 0
+    opts: dict = {}
+    rpc_threads = 16
+    verifies_tokens = True
+
+    def __init__(self, conf):
+        self.conf = conf
+        self.stop_event = threading.Event()
+        self.db = self.open_database() if self.db_name else None
+        self.rest = RestClient(conf)
+        self.periodics: list[periodic.Periodic] = []
+        self.rpc_server = None
+        if self.api and self.verifies_tokens:
+            self.verifier = tokens.Verifier()
+            self.pull = auth.RevocationPull(self.verifier, self.rest)
+            self.periodics.append(self.pull)
+        self.setup()
+
+    @classmethod
+    def load(cls, state: str | None = None, overrides: dict | None = None) -> "Service":
+        return cls(conf_module.load(cls.conf_name, cls.opts, state, overrides))
+
+    def open_database(self) -> Database:
+        assert self.db_name is not None
+        url = self.conf.database.connection or default_url(self.conf.state_path, self.db_name)
+        return Database(self.db_name, url, pool_size=self.conf.database.pool_size)
+
+    def setup(self) -> None:
+        """Make the parts that are the service's own."""
+
+    def endpoint(self):
+        """The object whose methods answer the topic."""
+        return None
+
+    def started(self) -> None:
+        """Called once everything answers."""
+
+    def health(self) -> list[str]:
+        """Reasons why this daemon cannot do its work now; empty when it can."""
+        if self.db is not None:
+            try:
+                self.db.ping()
+            except Exception as error:  # whatever the driver raises, the answer is the same
+                LOG.debug("database: %s", error)
+                return ["the database does not answer"]
+        return []
+
+    def wsgi_app(self):
+        token = f"{self.name}-{id(self)}"
+        wsgi.SERVICES[token] = self
+        ini = conf_module.etc_dir() / f"{self.conf_name}-paste.ini"
+        return loadapp(f"config:{ini}", name=self.api, global_conf={"pileus_service": token})
+
+    def start_background(self) -> None:
+        """Start periodic work and the bus endpoint."""
+        for work in self.periodics:
+            work.start(self.stop_event)
+        if self.topic:
+            self.rpc_server = rpc.server(self.conf, self.topic, self.conf.host, self.endpoint(),
+                                         threads=self.rpc_threads)
+            # Starting to listen retries until the broker is there; the API must not wait for it.
+            threading.Thread(target=self.rpc_server.start, daemon=True, name="rpc-start").start()
+        self.started()
+
+    def stop(self) -> None:
+        self.stop_event.set()
+        if self.rpc_server is not None:
+            self.rpc_server.stop()
+
+
+def default_url(state_path: str, name: str) -> str:
+    directory = pathlib.Path(state_path) / "db"
+    directory.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{directory}/{name}.sqlite"
+
+
+def listen(conf, default_port: int) -> socket.socket:
+    """The listening socket of an API; made before fork, so that workers share it."""
+    family = socket.AF_INET6 if ":" in conf.bind_host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind((conf.bind_host, conf.bind_port or default_port))
+    sock.listen(1024)
+    return sock
+
+
+def serve_wsgi(service: Service, sock, *, green: bool) -> None:
+    """Serve until stopped: eventlet where patched, else one native thread a connection (tests of swappability)."""
+    app = service.wsgi_app()
+    if not green:
+        raise AssertionError("an API runs on eventlet; its entry module patches it")
+    import eventlet.wsgi
+    eventlet.wsgi.server(sock, app, log=logging.getLogger("wsgi"), log_output=False, max_size=512,
+                         keepalive=True, socket_timeout=75, debug=False)
+
+
+def run(service_class: type[Service], *, state: str | None, sock=None, green: bool, worker: int = 0,
+        overrides: dict | None = None) -> None:
+    """Be a daemon until SIGTERM. ``worker`` 0 runs the periodic work; further workers only answer requests."""
+    service = service_class.load(state, overrides)
+    log.setup(service.name, service.conf)
+    LOG.info("%s starts, pid %d", service.name, os.getpid())
+    stopping = threading.Event()
+
+    def on_term(signum, frame):
+        if not stopping.is_set():
+            stopping.set()
+            if sock is not None:
+                sock.close()
+            threading.Thread(target=_leave, args=(service,), daemon=True).start()
+    signal.signal(signal.SIGTERM, on_term)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if worker:
+        service.periodics = [p for p in service.periodics if isinstance(p, auth.RevocationPull)]
+    service.start_background()
+    if sock is not None:
+        serve_wsgi(service, sock, green=green)
+        service.stop_event.wait(10)
+    else:
+        while not service.stop_event.wait(3600):
+            continue
+        service.stop_event.wait(1)
+
+
+def _leave(service: Service) -> None:
+    """Let requests and steps under way end, then go. What takes longer is in the journal."""
+    service.stop()
+    logging.shutdown()
+    service.stop_event.wait(2)
+    os._exit(0)

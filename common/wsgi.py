@@ -1,0 +1,182 @@
+"""Requests, route tables and the application that joins them.
+
+A service is a table of ``Route`` rows. 404 and 405 are produced from the
+table; a handler is a function ``(req, **path parameters)`` that returns a
+JSON-able body, a ``Response``, or None for an empty answer.
+"""
+
+import dataclasses
+import functools
+import json
+import time
+import typing
+
+import webob
+import webob.exc
+from routes import Mapper
+
+from common import errors, metrics, schema
+
+# Live service objects by token: PasteDeploy carries strings only, so factories look their service up here.
+SERVICES: dict[str, typing.Any] = {}
+# A project in a path must look like an id, or "/v3/volumes/detail" would be project "volumes".
+REQUIREMENTS = {"project_id": r"[0-9a-f]{32}|[0-9a-f-]{36}"}
+
+
+class Request(webob.Request):
+    """A WebOb request that knows its caller (``ctx``) and its service (``svc``)."""
+
+    @property
+    def ctx(self):
+        return self.environ["pileus.context"]
+
+    @property
+    def svc(self):
+        return self.environ["pileus.service"]
+
+    @property
+    def version(self):
+        """The negotiated microversion, as (major, minor)."""
+        return self.environ.get("pileus.microversion", (0, 0))
+
+    def base_url(self) -> str:
+        """``scheme://host:port`` as the client sees it (proxy headers are applied by the pipeline)."""
+        return self.host_url
+
+    def json_object(self) -> dict:
+        """The body as a JSON object; raises BadRequest for anything else."""
+        limit = self.svc.conf.max_body_bytes
+        if self.content_length and self.content_length > limit:
+            raise errors.TooLarge(f"The request body is larger than {limit} bytes.")
+        raw = self.body_file.read(limit + 1) if self.body_file else b""
+        if len(raw) > limit:
+            raise errors.TooLarge(f"The request body is larger than {limit} bytes.")
+        try:
+            body = json.loads(raw)
+        except (ValueError, RecursionError):
+            raise errors.BadRequest("The request body is not valid JSON.") from None
+        if not isinstance(body, dict):
+            raise errors.BadRequest("The request body must be a JSON object.")
+        return body
+
+
+class Response(webob.Response):
+    default_content_type = "application/json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Route:
+    """One row of a route table. ``versions`` is the inclusive range of microversions that have it."""
+
+    method: str
+    path: str
+    handler: typing.Callable
+    status: int = 200
+    versions: tuple | None = None
+
+
+def json_response(body, status: int = 200, headers: dict | None = None) -> Response:
+    response = Response(status=status, json_body=body, content_type="application/json", charset="UTF-8")
+    response.headers.update(headers or {})
+    return response
+
+
+def body(json_schema: dict, *, pass_as: str = "body"):
+    """Decorate a handler: validate the JSON body and pass it as a keyword."""
+    validate = schema.compiled(json_schema)
+
+    def wrap(handler):
+        @functools.wraps(handler)
+        def inner(req, **params):
+            document = req.json_object()
+            validate(document)
+            return handler(req, **{pass_as: document}, **params)
+        return inner
+    return wrap
+
+
+class Application:
+    """WSGI callable over a route table."""
+
+    def __init__(self, name: str, service, routes: list[Route], *, negotiate=None):
+        self.name, self.service, self.negotiate = name, service, negotiate
+        self.mapper = Mapper(register=False)
+        self.mapper.redirect = False
+        self.paths: dict[str, list[Route]] = {}
+        for route in routes:
+            rows = self.paths.setdefault(route.path, [])
+            if not rows:
+                self.mapper.connect(None, route.path, template=route.path, requirements=REQUIREMENTS)
+            rows.append(route)
+
+    def __call__(self, environ, start_response):
+        req = Request(environ)
+        environ["pileus.service"] = self.service
+        started = time.monotonic()
+        template, status = "unmatched", 500
+        try:
+            template, response = self._dispatch(req)
+            status = response.status_int
+        except errors.Error as error:
+            status = error.status
+            raise
+        finally:
+            template = environ.get("pileus.route", template)
+            metrics.REQUESTS.labels(self.name, req.method, template, status).observe(time.monotonic() - started)
+        return response(environ, start_response)
+
+    def _dispatch(self, req):
+        path = req.path_info.rstrip("/") or "/"
+        match = self.mapper.match(path)
+        if match is None:
+            raise errors.NotFound("The resource could not be found.")
+        req.environ["pileus.route"] = template = match.pop("template")
+        rows = self.paths[template]
+        match.pop("controller", None)
+        match.pop("action", None)
+        headers = self.negotiate(req) if self.negotiate else {}
+        method = "GET" if req.method == "HEAD" and not any(r.method == "HEAD" for r in rows) else req.method
+        candidates = [r for r in rows if r.method == method]
+        if not candidates:
+            raise errors.MethodNotAllowed()
+        served = [r for r in candidates
+                  if r.versions is None or r.versions[0] <= req.version <= (r.versions[1] or req.version)]
+        if not served:
+            raise errors.NotFound("The resource could not be found.")
+        result = served[0].handler(req, **match)
+        if isinstance(result, webob.Response):
+            response = result
+        elif result is None:
+            response = Response(status=served[0].status)
+            if served[0].status == 204:
+                del response.content_type
+        else:
+            response = json_response(result, served[0].status)
+        response.headers.update(headers)
+        return template, response
+
+
+def int_param(req, name: str, default: int, *, low: int = 0, high: int = 1 << 31) -> int:
+    """A whole-number query parameter, or BadRequest."""
+    raw = req.GET.get(name)
+    if raw is None or raw == "":
+        return default
+    try:
+        value = int(raw)
+    except ValueError:
+        raise errors.BadRequest(f"Invalid input for query parameter {name}: {raw!r} is not an integer.") from None
+    if not low <= value <= high:
+        raise errors.BadRequest(f"Invalid input for query parameter {name}: {value} is out of range.")
+    return value
+
+
+def bool_value(raw) -> bool:
+    """The truth of a query parameter or option, as OpenStack spells it; BadRequest otherwise."""
+    if isinstance(raw, bool):
+        return raw
+    text = str(raw).strip().lower()
+    if text in ("1", "t", "true", "on", "y", "yes", ""):
+        return True
+    if text in ("0", "f", "false", "off", "n", "no", "none"):
+        return False
+    raise errors.BadRequest(f"{raw!r} is not a boolean.")

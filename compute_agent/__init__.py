@@ -1,0 +1,1 @@
+"""Compute agent: builds servers on one host. It has no database; it asks and reports through the conductor."""

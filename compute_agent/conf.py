@@ -1,0 +1,21 @@
+"""Options of the compute agent."""
+
+from oslo_config import cfg
+
+OPTS = {"agent": [
+    cfg.StrOpt("virt_driver", default="libvirt", choices=["libvirt", "fake"], help="What runs the guests."),
+    cfg.StrOpt("instances_path", default="", help="Directory of guests' disks; default <state_path>/instances."),
+    cfg.StrOpt("console_address", default="127.0.0.1", help="Address that VNC servers of guests listen on."),
+    cfg.IntOpt("max_parallel_builds", default=10, min=1, max=200,
+               help="Builds at once; more wait. Too many make all of them slow."),
+    cfg.IntOpt("build_retry_s", default=20, min=0, help="Seconds that a build step waits for a part that is away."),
+], "libvirt": [
+    cfg.StrOpt("uri", default="qemu:///system", help="libvirt to drive."),
+    cfg.StrOpt("virt_type", default="auto", choices=["auto", "kvm", "qemu"],
+               help="auto: KVM where the CPU and the kernel really have it, else emulation."),
+    cfg.StrOpt("initiator", default="", help="iSCSI name of this host; default made from its name."),
+], "fake": [
+    cfg.IntOpt("vcpus", default=64, min=1, help="CPUs that the fake host has."),
+    cfg.IntOpt("memory_mb", default=1 << 20, min=1, help="Memory that it has, MiB."),
+    cfg.IntOpt("local_gb", default=100000, min=1, help="Disk that it has, GiB."),
+]}

@@ -1,0 +1,147 @@
+"""What the compute agent is asked. Each method locks the server, dispatches and reports."""
+
+import logging
+
+from common import errors
+from compute_agent.tasks.attach import Attach
+from compute_agent.tasks.boot import Boot
+from compute_agent.tasks.delete import Delete
+from compute_agent.tasks.detach import Detach
+from compute_agent.tasks.reporting import ReportingTask, reason
+
+LOG = logging.getLogger(__name__)
+SHUTDOWN_S, REBOOT_S = 60.0, 60.0
+
+
+class Manager:
+    VERSION = "1.0"
+
+    def __init__(self, agent):
+        self.agent = agent
+
+    def build(self, ctx, uuid: str) -> None:
+        agent = self.agent
+        with agent.lock(uuid), agent.build_slots:
+            instance = agent.conductor.begin_build(ctx, uuid, agent.conf.host)
+            if instance is None:
+                return
+            if agent.driver.power_states().get(uuid) is not None:
+                # It was built, and the report was lost.
+                agent.conductor.finish(ctx, uuid, "spawn", [], {"power_state": 1})
+                return
+            try:
+                agent.tasks.run(Boot(agent), uuid, {"instance": instance})
+            except Exception as error:  # the task has recorded, undone and reported it
+                LOG.warning("instance %s was not built: %s", uuid, error)
+
+    def delete(self, ctx, uuid: str) -> None:
+        agent = self.agent
+        agent.cancelled.add(uuid)
+        with agent.lock(uuid):
+            try:
+                instance = agent.conductor.get_instance(ctx, uuid)
+                if instance and instance["task_state"] == "deleting" and instance["host"] == agent.conf.host:
+                    agent.tasks.run(Delete(agent), uuid, {"instance": instance})
+            except Exception as error:  # the sweep sends it again
+                LOG.warning("instance %s was not deleted yet: %s", uuid, error)
+            finally:
+                agent.cancelled.discard(uuid)
+        agent.forget_lock(uuid)
+
+    def power(self, ctx, uuid: str, action: str) -> None:
+        """Start, stop or reboot. The row's task_state is checked first: a doubled message finds it idle."""
+        agent = self.agent
+        report = ReportingTask(agent)
+        report.name = action.replace("-", "_")
+        with agent.lock(uuid):
+            instance = agent.conductor.get_instance(ctx, uuid)
+            expected = {"start": "powering-on", "stop": "powering-off", "reboot": "rebooting",
+                        "reboot-hard": "rebooting_hard"}[action]
+            if instance is None or instance["task_state"] != expected:
+                return
+            report.started("guest", {})
+            try:
+                self._power(instance, action)
+            except Exception as error:  # boundary of the operation: reported to its owner
+                LOG.warning("instance %s: %s failed", uuid, action, exc_info=not isinstance(error, errors.Error))
+                agent.conductor.fail(ctx, uuid, agent.conf.host, action, reason(error), report.take_events(error), False)
+                return
+            state = agent.driver.power_states().get(uuid, 0)
+            agent.conductor.finish(ctx, uuid, action, report.take_events(), {"power_state": state})
+
+    def _power(self, instance: dict, action: str) -> None:
+        driver, uuid = self.agent.driver, instance["uuid"]
+        if action == "start":
+            self.agent.refresh_volumes(instance)
+            driver.power_on(uuid)
+        elif action == "stop":
+            driver.power_off(uuid, timeout_s=SHUTDOWN_S)
+        elif action == "reboot":
+            driver.reboot(uuid, timeout_s=REBOOT_S)
+        else:
+            self.agent.rebuild_guest(instance)
+
+    def attach_volume(self, ctx, uuid: str, volume_id: str) -> None:
+        agent = self.agent
+        with agent.lock(uuid):
+            instance = agent.conductor.get_instance(ctx, uuid)
+            device = next((d for d in (instance or {}).get("block_devices", []) if d["volume_id"] == volume_id), None)
+            if device is None or device["attachment_id"]:
+                return
+            try:
+                agent.tasks.run(Attach(agent), volume_id, {"uuid": uuid, "volume_id": volume_id,
+                                                           "device_name": device["device_name"]})
+            except Exception as error:  # the task has recorded, undone and reported it
+                LOG.warning("volume %s was not attached to %s: %s", volume_id, uuid, error)
+
+    def detach_volume(self, ctx, uuid: str, volume_id: str) -> None:
+        agent = self.agent
+        with agent.lock(uuid):
+            instance = agent.conductor.get_instance(ctx, uuid)
+            device = next((d for d in (instance or {}).get("block_devices", []) if d["volume_id"] == volume_id), None)
+            if device is None:
+                return
+            try:
+                agent.tasks.run(Detach(agent), volume_id, {"uuid": uuid, "volume_id": volume_id,
+                                                           "attachment_id": device["attachment_id"]})
+            except Exception as error:  # the task has recorded it
+                LOG.warning("volume %s was not detached from %s: %s", volume_id, uuid, error)
+
+    def attach_interface(self, ctx, uuid: str, request: dict) -> dict:
+        agent = self.agent
+        with agent.lock(uuid):
+            instance = agent.conductor.get_instance(ctx, uuid)
+            if instance is None:
+                raise errors.NotFound(f"Instance {uuid} could not be found.")
+            ports = agent.ports.build({**instance, "security_groups": []}, [request], again=False)
+            picture = agent.ports.picture(ports)
+            try:
+                agent.driver.attach_interface(uuid, picture[0])
+            except errors.Error:
+                agent.ports.give_back_one(ports[0]["id"], bool(request.get("port")))
+                raise
+            agent.conductor.network_changed(ctx, uuid, instance["network_info"] + picture)
+            return ports[0]
+
+    def detach_interface(self, ctx, uuid: str, port_id: str) -> None:
+        agent = self.agent
+        with agent.lock(uuid):
+            instance = agent.conductor.get_instance(ctx, uuid)
+            if instance is None:
+                return
+            port = next((p for p in instance["network_info"] if p["id"] == port_id), None)
+            try:
+                if port:
+                    agent.driver.detach_interface(uuid, port)
+                own = {n.get("port") for n in instance["requested_networks"]}
+                agent.ports.give_back_one(port_id, port_id in own)
+                left = [p for p in instance["network_info"] if p["id"] != port_id]
+                agent.conductor.network_changed(ctx, uuid, left)
+            except errors.Error as error:
+                LOG.warning("port %s was not detached from %s: %s", port_id, uuid, error)
+
+    def console_output(self, ctx, uuid: str, lines: int | None) -> str:
+        text = self.agent.driver.console_output(uuid).decode("utf-8", "replace")
+        if lines is None:
+            return text
+        return "\n".join(text.split("\n")[-lines:]) if lines else ""

@@ -1,0 +1,80 @@
+"""A server's ports, through the network service's REST API."""
+
+import logging
+
+from common import errors
+
+LOG = logging.getLogger(__name__)
+OWNER = "compute:nova"
+
+
+class Ports:
+    def __init__(self, rest, host: str):
+        self.rest, self.host = rest, host
+
+    def of(self, uuid: str) -> list[dict]:
+        return self.rest.request("GET", "network", f"/v2.0/ports?device_id={uuid}")["ports"]
+
+    def build(self, instance: dict, wanted: list[dict], *, again: bool) -> list[dict]:
+        """Make (or bind) a port for each network wanted, plugged on this host.
+
+        :param again: an earlier try may have made some; those are found and used
+        :raises StepFailed: the network service refuses, or could not plug a port
+        """
+        have = self.of(instance["uuid"]) if again else []
+        made = []
+        for item in wanted:
+            known = next((p for p in have if p["id"] == item.get("port")), None) if item.get("port") else next(
+                (p for p in have if p["network_id"] == item["uuid"] and p not in made), None)
+            try:
+                made.append(known if known and known["status"] == "ACTIVE" else
+                            self._make(instance, item, known["id"] if known else item.get("port")))
+            except (errors.BadRequest, errors.NotFound, errors.Conflict, errors.Forbidden) as error:
+                raise errors.StepFailed(reason=f"The network service refused a port: {error}") from error
+        for port in made:
+            if port["binding:vif_type"] == "binding_failed":
+                raise errors.StepFailed(reason=f"Port {port['id']} could not be plugged on host {self.host}.")
+        return made
+
+    def _make(self, instance: dict, item: dict, port_id: str | None) -> dict:
+        owner = {"device_id": instance["uuid"], "device_owner": OWNER, "binding:host_id": self.host}
+        if port_id:
+            return self.rest.request("PUT", "network", f"/v2.0/ports/{port_id}", body={"port": owner},
+                                     timeout_s=60)["port"]
+        port = {**owner, "network_id": item["uuid"], "project_id": instance["project_id"],
+                "dns_name": instance["hostname"]}
+        if item.get("fixed_ip"):
+            port["fixed_ips"] = [{"ip_address": item["fixed_ip"]}]
+        if instance["security_groups"]:
+            port["security_groups"] = [g["id"] for g in instance["security_groups"]]
+        return self.rest.request("POST", "network", "/v2.0/ports", body={"port": port}, timeout_s=60)["port"]
+
+    def give_back(self, uuid: str, own_ids: set[str]) -> None:
+        """Delete the ports made for a server, unbind those that its owner had made (``own_ids``). Repeatable."""
+        for port in self.of(uuid):
+            self.give_back_one(port["id"], port["id"] in own_ids)
+
+    def give_back_one(self, port_id: str, keep: bool) -> None:
+        try:
+            if keep:
+                self.rest.request("PUT", "network", f"/v2.0/ports/{port_id}", body={"port": {
+                    "device_id": "", "device_owner": "", "binding:host_id": ""}})
+            else:
+                self.rest.request("DELETE", "network", f"/v2.0/ports/{port_id}")
+        except errors.NotFound:
+            LOG.debug("port %s is gone already", port_id)
+
+    def picture(self, ports: list[dict], *, subnets: bool = False) -> list[dict]:
+        """Network info of ports, as the compute database keeps it. ``subnets`` adds what config drives need."""
+        if not ports:
+            return []
+        query = "&".join(sorted({f"id={p['network_id']}" for p in ports}))
+        networks = {n["id"]: n for n in self.rest.request("GET", "network", f"/v2.0/networks?{query}")["networks"]}
+        detail = {}
+        if subnets:
+            ids = "&".join(sorted({f"id={ip['subnet_id']}" for p in ports for ip in p["fixed_ips"]}))
+            detail = {s["id"]: {"cidr": s["cidr"], "gateway": s["gateway_ip"], "dhcp": s["enable_dhcp"]}
+                      for s in self.rest.request("GET", "network", f"/v2.0/subnets?{ids}")["subnets"]} if ids else {}
+        return [{"id": p["id"], "network_id": p["network_id"], "network_name": networks[p["network_id"]]["name"],
+                 "mtu": networks[p["network_id"]]["mtu"], "mac_address": p["mac_address"], "floating_ips": [],
+                 "fixed_ips": [{**ip, **detail.get(ip["subnet_id"], {})} for ip in p["fixed_ips"]]} for p in ports]

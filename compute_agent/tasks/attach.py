@@ -1,0 +1,35 @@
+"""Attach a volume to a server."""
+
+from compute_agent.tasks.reporting import ReportingTask, reason
+
+
+class Attach(ReportingTask):
+    """State: {"uuid", "volume_id", "device_name"}. A crash undoes it: the user sees the volume available again."""
+
+    name, on_crash = "attach_volume", "undo"
+    steps = ("connect", "plug", "record")
+
+    def connect(self, state):
+        again = state.get("tried", False)
+        state["tried"] = True
+        attachment_id, info = self.agent.volumes.connect(state["uuid"], state["volume_id"], state["device_name"],
+                                                         again=again)
+        return {"attachment_id": attachment_id, "info": info}
+
+    def undo_connect(self, state):
+        self.agent.volumes.disconnect(state["uuid"], state["volume_id"], state.get("attachment_id"))
+
+    def plug(self, state):
+        self.agent.driver.attach_volume(state["uuid"], {k: state[k] for k in ("volume_id", "device_name", "info")})
+
+    def undo_plug(self, state):
+        self.agent.driver.detach_volume(state["uuid"], state["volume_id"])
+
+    def record(self, state):
+        self.agent.volumes.complete(state["attachment_id"])
+        self.agent.conductor.attached(self.agent.context(), state["uuid"], state["volume_id"], state["attachment_id"],
+                                      self.take_events())
+
+    def failed(self, step, error, state):
+        self.agent.conductor.detached(self.agent.context(), state["uuid"], state["volume_id"], reason(error),
+                                      self.take_events(error))

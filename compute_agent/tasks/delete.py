@@ -1,0 +1,36 @@
+"""Delete a server: guest, ports, volumes, files, then the row."""
+
+from compute_agent.tasks.reporting import ReportingTask, reason
+
+
+class Delete(ReportingTask):
+    """State: {"instance": row}. There is no way back; a crash resumes it."""
+
+    name, on_crash = "terminate", "resume"
+    steps = ("guest", "network", "volumes", "files", "report")
+
+    def guest(self, state):
+        self.agent.driver.destroy(state["instance"]["uuid"])
+
+    def network(self, state):
+        instance = state["instance"]
+        own = {n["port"] for n in instance["requested_networks"] if n.get("port")}
+        self.agent.ports.give_back(instance["uuid"], own)
+
+    def volumes(self, state):
+        for device in state["instance"]["block_devices"]:
+            self.agent.volumes.disconnect(state["instance"]["uuid"], device["volume_id"], device["attachment_id"])
+            if device["delete_on_termination"]:
+                self.agent.volumes.delete(device["volume_id"])
+
+    def files(self, state):
+        self.agent.driver.remove_files(state["instance"]["uuid"])
+
+    def report(self, state):
+        self.agent.conductor.deleted(self.agent.context(), state["instance"]["uuid"], self.agent.conf.host,
+                                     self.take_events())
+
+    def failed(self, step, error, state):
+        # The row stays "deleting": the conductor's sweep sends the delete again until it can be done.
+        self.agent.log.error("instance %s could not be deleted yet, step %s: %s", state["instance"]["uuid"], step,
+                             reason(error))

@@ -1,0 +1,26 @@
+"""Detach a volume from a server: the guest lets go first, the export ends next, the rows go last."""
+
+from compute_agent.tasks.reporting import ReportingTask, reason
+
+
+class Detach(ReportingTask):
+    """State: {"uuid", "volume_id", "attachment_id"}. A crash resumes it."""
+
+    name, on_crash = "detach_volume", "resume"
+    steps = ("unplug", "disconnect", "record")
+
+    def unplug(self, state):
+        self.agent.driver.detach_volume(state["uuid"], state["volume_id"])
+
+    def disconnect(self, state):
+        self.agent.volumes.disconnect(state["uuid"], state["volume_id"], state["attachment_id"])
+
+    def record(self, state):
+        self.agent.conductor.detached(self.agent.context(), state["uuid"], state["volume_id"], None,
+                                      self.take_events())
+
+    def failed(self, step, error, state):
+        """A guest that does not let go keeps its volume. Nothing is half done for good: detaching again starts over,
+        and every step finds what is done already."""
+        self.agent.log.error("volume %s stays with %s, step %s: %s", state["volume_id"], state["uuid"], step,
+                             reason(error))

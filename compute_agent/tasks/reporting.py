@@ -1,0 +1,36 @@
+"""Steps of tasks as events of the server's action, sent in as few messages as can be."""
+
+import time
+
+from common import errors
+from common.tasks import Task
+
+
+class ReportingTask(Task):
+    """A task on one server. ``agent`` is the compute agent's service object."""
+
+    def __init__(self, agent):
+        self.agent = agent
+        self.retry_s = float(agent.conf.agent.build_retry_s)
+        self.events: list[dict] = []
+
+    def started(self, step: str, state: dict) -> None:
+        self._close("Success")
+        self.events.append({"event": f"{self.name}_{step}", "host": self.agent.conf.host, "start": time.time()})
+
+    def _close(self, result: str, details: str | None = None) -> None:
+        if self.events and "finish" not in self.events[-1]:
+            self.events[-1].update(finish=time.time(), result=result, details=details)
+
+    def take_events(self, error: Exception | None = None) -> list[dict]:
+        """The events not yet reported; the last one is closed with the outcome."""
+        self._close("Error" if error else "Success", str(error) if error else None)
+        taken, self.events = self.events, []
+        return taken
+
+
+def reason(error: Exception) -> str:
+    """What a user may read of a failure: declared errors as they are, others by their kind alone."""
+    if isinstance(error, errors.Error):
+        return str(error)
+    return "An unexpected error happened on the host; its operator finds the cause under the request id."

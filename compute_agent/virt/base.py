@@ -1,0 +1,78 @@
+"""What a hypervisor driver does. One contract (``tests/compute/test_virt_contract.py``) for all.
+
+Every method may be called again with the same arguments and then changes
+nothing. ``instance`` is an instance row as the conductor sends it; ``ports``
+is its network_info; ``volumes`` is [{"device_name", "volume_id", "boot_index",
+"info": connection info of volume-api}].
+"""
+
+NOSTATE, RUNNING, PAUSED, SHUTDOWN, CRASHED = 0, 1, 3, 4, 6
+
+
+class VirtDriver:
+    needs_image = True  # whether an image's bytes must be on this host
+
+    def __init__(self, conf):
+        self.conf = conf
+
+    def host_resources(self) -> dict:
+        """{"hypervisor_hostname", "vcpus", "memory_mb", "local_gb", "facts"}."""
+        raise AssertionError
+
+    def prepare_disk(self, instance: dict, image_files: dict) -> None:
+        """Make the instance's directory and root disk.
+
+        :param image_files: {"image", "kernel", "ramdisk"} -> path in the cache; {} for boot from volume
+        """
+        raise AssertionError
+
+    def spawn(self, instance: dict, ports: list, volumes: list, config_drive: dict | None) -> None:
+        """Define and start the guest. :raises StepFailed: with a reason that a user may read"""
+        raise AssertionError
+
+    def destroy(self, uuid: str) -> None:
+        """Stop the guest at once and forget it; its files stay."""
+        raise AssertionError
+
+    def remove_files(self, uuid: str) -> None:
+        raise AssertionError
+
+    def power_on(self, uuid: str) -> None:
+        raise AssertionError
+
+    def power_off(self, uuid: str, *, timeout_s: float) -> None:
+        """Ask the guest to stop, and stop it after ``timeout_s``."""
+        raise AssertionError
+
+    def reboot(self, uuid: str, *, timeout_s: float) -> None:
+        """Ask the guest to restart; restart it hard where it does not within ``timeout_s``."""
+        raise AssertionError
+
+    def attach_volume(self, uuid: str, volume: dict) -> None:
+        raise AssertionError
+
+    def detach_volume(self, uuid: str, volume_id: str) -> None:
+        """Returns when the guest has let go. :raises StepFailed: it did not"""
+        raise AssertionError
+
+    def attach_interface(self, uuid: str, port: dict) -> None:
+        raise AssertionError
+
+    def detach_interface(self, uuid: str, port: dict) -> None:
+        raise AssertionError
+
+    def power_states(self) -> dict[str, int]:
+        """{uuid: power state} of every guest on this host."""
+        raise AssertionError
+
+    def directories(self) -> list[str]:
+        """uuids that have files on this host."""
+        raise AssertionError
+
+    def attached_volumes(self, uuid: str) -> list[str]:
+        """Ids of the volumes in the guest's definition."""
+        raise AssertionError
+
+    def console_output(self, uuid: str) -> bytes:
+        """The last 100 KiB that the guest wrote to its serial console."""
+        raise AssertionError

@@ -1,0 +1,90 @@
+"""A hypervisor without guests: it remembers them in files, so that they survive its restart as real ones do."""
+
+import json
+import pathlib
+
+from common import errors
+from compute_agent.virt import base
+
+
+class FakeDriver(base.VirtDriver):
+    needs_image = False
+
+    def __init__(self, conf):
+        super().__init__(conf)
+        self.path = pathlib.Path(conf.agent.instances_path or f"{conf.state_path}/instances")
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def _file(self, uuid: str) -> pathlib.Path:
+        return self.path / uuid / "guest.json"
+
+    def _read(self, uuid: str) -> dict:
+        try:
+            return json.loads(self._file(uuid).read_text())
+        except FileNotFoundError:
+            raise errors.StepFailed(reason=f"The guest of instance {uuid} is missing on its host.") from None
+
+    def _write(self, uuid: str, guest: dict) -> None:
+        self._file(uuid).write_text(json.dumps(guest))
+
+    def _set(self, uuid: str, **values) -> None:
+        self._write(uuid, {**self._read(uuid), **values})
+
+    def host_resources(self):
+        fake = self.conf.fake
+        return {"hypervisor_hostname": self.conf.host, "vcpus": fake.vcpus, "memory_mb": fake.memory_mb,
+                "local_gb": fake.local_gb, "facts": {"hypervisor_type": "fake", "hypervisor_version": 1000,
+                                                     "host_ip": self.conf.my_ip, "arch": "x86_64",
+                                                     "disk_free_gb": fake.local_gb,
+                                                     "cpu_info": {"arch": "x86_64", "model": "fake", "vendor": "fake",
+                                                                  "topology": {"sockets": 1, "cores": fake.vcpus,
+                                                                               "threads": 1}, "features": []}}}
+
+    def prepare_disk(self, instance, image_files):
+        (self.path / instance["uuid"]).mkdir(exist_ok=True)
+
+    def spawn(self, instance, ports, volumes, config_drive):
+        self._write(instance["uuid"], {"power": base.RUNNING, "ports": [p["id"] for p in ports],
+                                       "volumes": [v["volume_id"] for v in volumes],
+                                       "console": f"FAKE CONSOLE OUTPUT\n{instance['hostname']} login: "})
+
+    def destroy(self, uuid):
+        self._file(uuid).unlink(missing_ok=True)
+
+    def remove_files(self, uuid):
+        self._file(uuid).unlink(missing_ok=True)
+        if (self.path / uuid).exists():
+            (self.path / uuid).rmdir()
+
+    def power_on(self, uuid):
+        self._set(uuid, power=base.RUNNING)
+
+    def power_off(self, uuid, *, timeout_s):
+        self._set(uuid, power=base.SHUTDOWN)
+
+    def reboot(self, uuid, *, timeout_s):
+        self._set(uuid, power=base.RUNNING)
+
+    def attach_volume(self, uuid, volume):
+        self._set(uuid, volumes=sorted({*self._read(uuid)["volumes"], volume["volume_id"]}))
+
+    def detach_volume(self, uuid, volume_id):
+        self._set(uuid, volumes=[v for v in self._read(uuid)["volumes"] if v != volume_id])
+
+    def attach_interface(self, uuid, port):
+        self._set(uuid, ports=sorted({*self._read(uuid)["ports"], port["id"]}))
+
+    def detach_interface(self, uuid, port):
+        self._set(uuid, ports=[p for p in self._read(uuid)["ports"] if p != port["id"]])
+
+    def power_states(self):
+        return {p.parent.name: json.loads(p.read_text())["power"] for p in self.path.glob("*/guest.json")}
+
+    def directories(self):
+        return [p.name for p in self.path.iterdir() if p.is_dir() and len(p.name) == 36]
+
+    def attached_volumes(self, uuid):
+        return self._read(uuid)["volumes"]
+
+    def console_output(self, uuid):
+        return self._read(uuid)["console"].encode()

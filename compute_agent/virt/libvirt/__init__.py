@@ -1,0 +1,1 @@
+"""Guests on QEMU and KVM through libvirt."""

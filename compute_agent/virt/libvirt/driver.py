@@ -1,0 +1,241 @@
+"""The libvirt driver."""
+
+import logging
+import pathlib
+import time
+import xml.etree.ElementTree as ET
+
+import libvirt
+
+from common import errors
+from compute_agent.virt import base
+from compute_agent.virt.libvirt import xml
+from compute_agent.virt.libvirt.files import Files
+from compute_agent.virt.libvirt.host import Connection, guarded, kvm_works, resources
+
+LOG = logging.getLogger(__name__)
+_POWER = {libvirt.VIR_DOMAIN_RUNNING: base.RUNNING, libvirt.VIR_DOMAIN_BLOCKED: base.RUNNING,
+          libvirt.VIR_DOMAIN_PAUSED: base.PAUSED, libvirt.VIR_DOMAIN_SHUTDOWN: base.SHUTDOWN,
+          libvirt.VIR_DOMAIN_SHUTOFF: base.SHUTDOWN, libvirt.VIR_DOMAIN_CRASHED: base.CRASHED}
+CONSOLE_BYTES = 100 * 1024
+
+
+class LibvirtDriver(base.VirtDriver):
+    def __init__(self, conf):
+        super().__init__(conf)
+        self.files = Files(conf.agent.instances_path or f"{conf.state_path}/instances")
+        self.connection = Connection(conf.libvirt.uri)
+        self.virt_type = ("kvm" if kvm_works() else "qemu") if conf.libvirt.virt_type == "auto" \
+            else conf.libvirt.virt_type
+        self.initiator = conf.libvirt.initiator or f"iqn.2012-01.cloud.pileus:{conf.host}"
+        LOG.info("guests run on %s", self.virt_type)
+
+    def host_resources(self):
+        return resources(self.connection, self.conf, self.virt_type, self.files.path)
+
+    def prepare_disk(self, instance, image_files):
+        self.files.prepare(instance, image_files)
+
+    def _xml(self, instance, ports, volumes, drive) -> str:
+        uuid = instance["uuid"]
+        plan = self.files.plan(uuid)
+        return xml.domain(instance, virt_type=self.virt_type, directory=str(self.files.directory(uuid)), ports=ports,
+                          volumes=volumes, config_drive=drive, root=plan["root"], kernel=plan["kernel"],
+                          console_address=self.conf.agent.console_address, initiator=self.initiator)
+
+    def spawn(self, instance, ports, volumes, config_drive):
+        uuid = instance["uuid"]
+        drive = self.files.config_drive(uuid, config_drive) if config_drive else None
+        for volume in volumes:
+            self._define_secret(volume)
+        try:
+            domain = self.connection.call("defineXML", self._xml(instance, ports, volumes, drive))
+            if not guarded(domain.isActive):
+                guarded(domain.create)
+        except libvirt.libvirtError as error:
+            raise self._failure("The guest could not be started", error) from error
+
+    @staticmethod
+    def _failure(text: str, error: libvirt.libvirtError) -> errors.StepFailed:
+        """The reason for the user, the hypervisor's words for the log: they may name paths of the host."""
+        LOG.warning("%s: %s", text, error)
+        return errors.StepFailed(reason=f"{text} by the hypervisor.", internal=str(error))
+
+    def destroy(self, uuid):
+        domain = self.connection.domain(uuid)
+        if domain is None:
+            return
+        volumes = self._volumes_of(domain)
+        try:
+            if guarded(domain.isActive):
+                guarded(domain.destroy)
+            guarded(domain.undefineFlags, libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM)
+        except libvirt.libvirtError as error:
+            if error.get_error_code() not in (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID):
+                raise self._failure("The guest could not be removed", error) from error
+            if self.connection.domain(uuid) is not None:
+                return self.destroy(uuid)  # it stopped by itself between two calls
+        for volume_id in volumes:
+            self._drop_secret(volume_id)
+
+    def remove_files(self, uuid):
+        self.files.remove(uuid)
+
+    def _domain(self, uuid: str):
+        domain = self.connection.domain(uuid)
+        if domain is None:
+            raise errors.StepFailed(reason=f"The guest of instance {uuid} is missing on its host.")
+        return domain
+
+    def power_on(self, uuid):
+        domain = self._domain(uuid)
+        try:
+            if not guarded(domain.isActive):
+                guarded(domain.create)
+        except libvirt.libvirtError as error:
+            raise self._failure("The guest could not be started", error) from error
+
+    def power_off(self, uuid, *, timeout_s):
+        domain = self._domain(uuid)
+        try:
+            if not guarded(domain.isActive):
+                return
+            guarded(domain.shutdown)
+            deadline = time.monotonic() + timeout_s
+            while guarded(domain.isActive):
+                if time.monotonic() > deadline:
+                    guarded(domain.destroy)
+                    return
+                time.sleep(0.25)
+        except libvirt.libvirtError as error:
+            if guarded(domain.isActive):
+                raise self._failure("The guest could not be stopped", error) from error
+
+    def reboot(self, uuid, *, timeout_s):
+        self.power_off(uuid, timeout_s=timeout_s)
+        self.power_on(uuid)
+
+    # Volumes ----------------------------------------------------------------
+
+    def _define_secret(self, volume: dict) -> None:
+        """libvirt keeps the CHAP secret, so that it is in no XML, command line or log."""
+        try:
+            made = self.connection.call("secretDefineXML", xml.text_of(xml.secret(volume["volume_id"])))
+        except libvirt.libvirtError:
+            usage = xml.secret_usage(volume["volume_id"])
+            made = self.connection.call("secretLookupByUsage", libvirt.VIR_SECRET_USAGE_TYPE_ISCSI, usage)
+        guarded(made.setValue, volume["info"]["auth_password"].encode())
+
+    def _drop_secret(self, volume_id: str) -> None:
+        try:
+            found = self.connection.call("secretLookupByUsage", libvirt.VIR_SECRET_USAGE_TYPE_ISCSI,
+                                         xml.secret_usage(volume_id))
+            guarded(found.undefine)
+        except libvirt.libvirtError as error:
+            LOG.debug("secret of volume %s: %s", volume_id, error)
+
+    @staticmethod
+    def _disk_of(description: str, volume_id: str) -> str | None:
+        for disk in ET.fromstring(description).iterfind("./devices/disk"):
+            if disk.findtext("serial") == volume_id:
+                return ET.tostring(disk, encoding="unicode")
+        return None
+
+    def _volumes_of(self, domain) -> list[str]:
+        found = ET.fromstring(guarded(domain.XMLDesc, libvirt.VIR_DOMAIN_XML_INACTIVE))
+        return [d.findtext("serial") or "" for d in found.iterfind("./devices/disk") if d.get("type") == "network"]
+
+    def attached_volumes(self, uuid):
+        return self._volumes_of(self._domain(uuid))
+
+    @staticmethod
+    def _flags(domain) -> int:
+        live = libvirt.VIR_DOMAIN_AFFECT_LIVE if guarded(domain.isActive) else 0
+        return libvirt.VIR_DOMAIN_AFFECT_CONFIG | live
+
+    def attach_volume(self, uuid, volume):
+        domain = self._domain(uuid)
+        if volume["volume_id"] in self._volumes_of(domain):
+            return
+        self._define_secret(volume)
+        disk = xml.text_of(xml.volume_disk(None, volume, self.initiator))
+        try:
+            guarded(domain.attachDeviceFlags, disk, self._flags(domain))
+        except libvirt.libvirtError as error:
+            self._drop_secret(volume["volume_id"])
+            raise self._failure("The volume could not be attached", error) from error
+
+    def detach_volume(self, uuid, volume_id):
+        domain = self.connection.domain(uuid)
+        if domain is not None:
+            self._detach(domain, lambda text: self._disk_of(text, volume_id), "volume")
+        self._drop_secret(volume_id)
+
+    def _detach(self, domain, find, what: str) -> None:
+        """Ask until the guest lets go: a guest that is still booting ignores the first requests."""
+        inactive = find(guarded(domain.XMLDesc, libvirt.VIR_DOMAIN_XML_INACTIVE))
+        if inactive:
+            guarded(domain.detachDeviceFlags, inactive, libvirt.VIR_DOMAIN_AFFECT_CONFIG)
+        deadline, asked_at = time.monotonic() + 60, 0.0
+        while guarded(domain.isActive):
+            live = find(guarded(domain.XMLDesc, 0))
+            if live is None:
+                return
+            if time.monotonic() > deadline:
+                raise errors.StepFailed(reason=f"The guest does not release the {what}.")
+            if time.monotonic() - asked_at > 5:
+                asked_at = time.monotonic()
+                try:
+                    guarded(domain.detachDeviceFlags, live, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+                except libvirt.libvirtError as error:
+                    LOG.info("the guest was asked for the %s already: %s", what, error)
+            time.sleep(0.1)
+
+    # Interfaces -------------------------------------------------------------
+
+    @staticmethod
+    def _interface_of(description: str, mac: str) -> str | None:
+        for found in ET.fromstring(description).iterfind("./devices/interface"):
+            address = found.find("mac")
+            if address is not None and address.get("address") == mac:
+                return ET.tostring(found, encoding="unicode")
+        return None
+
+    def attach_interface(self, uuid, port):
+        domain = self._domain(uuid)
+        if self._interface_of(guarded(domain.XMLDesc, libvirt.VIR_DOMAIN_XML_INACTIVE), port["mac_address"]):
+            return
+        try:
+            guarded(domain.attachDeviceFlags, xml.text_of(xml.interface(None, port)), self._flags(domain))
+        except libvirt.libvirtError as error:
+            raise self._failure("The interface could not be attached", error) from error
+
+    def detach_interface(self, uuid, port):
+        domain = self.connection.domain(uuid)
+        if domain is not None:
+            self._detach(domain, lambda text: self._interface_of(text, port["mac_address"]), "interface")
+
+    # What there is ----------------------------------------------------------
+
+    def power_states(self):
+        found = {}
+        for domain in self.connection.call("listAllDomains", 0):
+            try:
+                name = guarded(domain.name)
+                if name.startswith("instance-"):
+                    found[guarded(domain.UUIDString)] = _POWER.get(guarded(domain.state)[0], base.NOSTATE)
+            except libvirt.libvirtError as error:
+                LOG.debug("a domain went away while it was looked at: %s", error)
+        return found
+
+    def directories(self):
+        return self.files.known()
+
+    def console_output(self, uuid):
+        log = pathlib.Path(self.files.directory(uuid)) / "console.log"
+        try:
+            with open(log, "rb") as handle:
+                handle.seek(max(0, log.stat().st_size - CONSOLE_BYTES))
+                return handle.read()
+        except FileNotFoundError:
+            return b""

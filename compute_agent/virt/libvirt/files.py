@@ -1,0 +1,106 @@
+"""Files of guests: directories, root disks as overlays on cached images, config drives."""
+
+import io
+import json
+import pathlib
+import resource
+import shutil
+import subprocess
+
+from common import errors, inspector
+
+GIB = 1 << 30
+
+
+def _limits() -> None:
+    """What qemu-img may take: an image must not be able to eat the host (CVE-2015-5162)."""
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+    resource.setrlimit(resource.RLIMIT_CPU, (30, 30))
+
+
+def qemu_img(*words: str) -> None:
+    done = subprocess.run(["qemu-img", *words], capture_output=True, text=True, preexec_fn=_limits, timeout=60)
+    if done.returncode:
+        full = "No space left" in done.stderr
+        raise errors.StepFailed(reason="The host has no space for the disk." if full else "The disk could not be made.",
+                                internal=done.stderr.strip())
+
+
+class Files:
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o755)
+
+    def directory(self, uuid: str) -> pathlib.Path:
+        return self.path / uuid
+
+    def prepare(self, instance: dict, images: dict) -> None:
+        """Directory, root disk and ``disks.json``, which says how the guest boots."""
+        home = self.directory(instance["uuid"])
+        home.mkdir(exist_ok=True, mode=0o755)
+        plan: dict = {"root": None, "kernel": {}}
+        if images:
+            plan["root"] = self._root(home, instance, images["image"])
+            if "kernel" in images:
+                properties = instance["image_meta"]["properties"]
+                cmdline = properties.get("os_command_line") or "root=/dev/vda console=tty0 console=ttyS0"
+                plan["kernel"] = {"kernel": images["kernel"], "ramdisk": images.get("ramdisk"), "cmdline": cmdline}
+        (home / "disks.json").write_text(json.dumps(plan))
+
+    def _root(self, home: pathlib.Path, instance: dict, image: str) -> dict:
+        """An overlay on the cached image, as large as the flavor says; an ISO is shown as a CD."""
+        declared = instance["image_meta"]["disk_format"]
+        header = inspector.check(image, declared)
+        wanted = instance["flavor"]["disk"] * GIB
+        if wanted and header.virtual_bytes > wanted:
+            raise errors.StepFailed(reason=f"The image needs {-(-header.virtual_bytes // GIB)} GB, the flavor has "
+                                           f"{instance['flavor']['disk']} GB.")
+        if header.format == "iso":
+            return {"path": image, "format": "raw", "cdrom": True}
+        disk = home / "disk"
+        base = "qcow2" if declared == "qcow2" else "raw"
+        if not disk.exists():
+            qemu_img("create", "-q", "-f", "qcow2", "-F", base, "-b", image, f"{disk}.part",
+                     str(max(wanted, header.virtual_bytes)))
+            pathlib.Path(f"{disk}.part").rename(disk)
+        return {"path": str(disk), "format": "qcow2", "cdrom": False}
+
+    def plan(self, uuid: str) -> dict:
+        try:
+            return json.loads((self.directory(uuid) / "disks.json").read_text())
+        except FileNotFoundError:
+            raise errors.StepFailed(reason=f"The disk of instance {uuid} is missing on its host.") from None
+
+    def config_drive(self, uuid: str, files: dict) -> str:
+        """An ISO 9660 image with volume id ``config-2``."""
+        import pycdlib
+        iso = pycdlib.PyCdlib()
+        iso.new(interchange_level=3, joliet=3, rock_ridge="1.09", vol_ident="config-2")
+        made: set[str] = set()
+        for number, (path, content) in enumerate(sorted(files.items())):
+            raw = content if isinstance(content, bytes) else content.encode()
+            parents = path.split("/")[:-1]
+            for depth in range(1, len(parents) + 1):
+                folder = "/" + "/".join(parents[:depth])
+                if folder not in made:
+                    made.add(folder)
+                    iso.add_directory(_iso_path(folder), rr_name=parents[depth - 1], joliet_path=folder)
+            name = path.rsplit("/", 1)[-1]
+            parent = _iso_path("/" + "/".join(parents))
+            iso.add_fp(io.BytesIO(raw), len(raw), f"{parent}/F{number:06d}.;1", rr_name=name, joliet_path="/" + path)
+        target = self.directory(uuid) / "disk.config"
+        iso.write(str(target))
+        iso.close()
+        return str(target)
+
+    def remove(self, uuid: str) -> None:
+        if len(uuid) == 36:
+            shutil.rmtree(self.directory(uuid), ignore_errors=True)
+
+    def known(self) -> list[str]:
+        return [p.name for p in self.path.iterdir() if p.is_dir() and len(p.name) == 36]
+
+
+def _iso_path(path: str) -> str:
+    """ISO 9660 names: capitals, digits, underscore; Joliet and Rock Ridge carry the real ones."""
+    return "/".join("".join(c if c.isalnum() else "_" for c in part.upper()) for part in path.split("/"))

@@ -1,0 +1,106 @@
+"""The host: its libvirt connection, its resources, and whether it really has KVM."""
+
+import fcntl
+import os
+import pathlib
+import re
+import threading
+
+import libvirt
+
+from common import errors, native
+
+KVM_CREATE_VM = 0xAE01
+
+
+def _quiet(context, error) -> None:
+    """libvirt prints errors to standard error by itself; they come as exceptions anyway."""
+
+
+libvirt.registerErrorHandler(_quiet, None)
+
+
+def kvm_works() -> bool:
+    """A CPU with virtualisation and a kernel that makes a VM; ``/dev/kvm`` alone proves nothing."""
+    try:
+        if not re.search(r"^flags.*\b(vmx|svm)\b", pathlib.Path("/proc/cpuinfo").read_text(), re.M):
+            return False
+        handle = os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        os.close(fcntl.ioctl(handle, KVM_CREATE_VM, 0))
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+
+
+class Connection:
+    """A connection to libvirt that comes back when libvirtd does."""
+
+    def __init__(self, uri: str):
+        self.uri = uri
+        self._conn = None
+        self._lock = threading.Lock()
+
+    def get(self):
+        """:raises ServiceUnavailable: libvirtd does not answer"""
+        with self._lock:
+            try:
+                if self._conn is not None and native.execute(self._conn.isAlive):
+                    return self._conn
+                self._conn = native.execute(libvirt.open, self.uri)
+                self._conn.setKeepAlive(5, 3)
+                return self._conn
+            except libvirt.libvirtError as error:
+                self._conn = None
+                raise errors.ServiceUnavailable(part="the hypervisor (libvirtd)", internal=str(error)) from error
+
+    def call(self, method: str, *args):
+        """Call a method of the connection."""
+        conn = self.get()
+        return guarded(getattr(conn, method), *args)
+
+    def domain(self, uuid: str):
+        """The domain, or None where there is none."""
+        try:
+            return self.call("lookupByUUIDString", uuid)
+        except libvirt.libvirtError as error:
+            if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+                return None
+            raise
+
+
+_GONE = (libvirt.VIR_ERR_RPC, libvirt.VIR_ERR_SYSTEM_ERROR, libvirt.VIR_ERR_INTERNAL_ERROR)
+
+
+def guarded(work, *args):
+    """Call libvirt; a lost connection becomes ServiceUnavailable."""
+    try:
+        return native.execute(work, *args)
+    except libvirt.libvirtError as error:
+        lost = error.get_error_domain() in (libvirt.VIR_FROM_REMOTE, libvirt.VIR_FROM_RPC)
+        if lost and error.get_error_code() in _GONE:
+            raise errors.ServiceUnavailable(part="the hypervisor (libvirtd)", internal=str(error)) from error
+        raise
+
+
+def resources(connection: Connection, conf, virt_type: str, instances_path) -> dict:
+    """What the host has, as schedulers and users of the hypervisor API see it."""
+    memory_kib = int(re.search(r"MemTotal:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text())[1])  # type: ignore[index]
+    disk = os.statvfs(instances_path)
+    model, vendor = "", ""
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name") and not model:
+            model = line.split(":", 1)[1].strip()
+        elif line.startswith("vendor_id") and not vendor:
+            vendor = line.split(":", 1)[1].strip()
+    cpus = os.cpu_count() or 1
+    return {"hypervisor_hostname": conf.host, "vcpus": cpus, "memory_mb": memory_kib // 1024,
+            "local_gb": disk.f_blocks * disk.f_frsize >> 30, "facts": {
+                "hypervisor_type": "KVM" if virt_type == "kvm" else "QEMU", "arch": "x86_64", "host_ip": conf.my_ip,
+                "hypervisor_version": connection.call("getVersion"), "disk_free_gb": disk.f_bavail * disk.f_frsize >> 30,
+                "cpu_info": {"arch": "x86_64", "model": model, "vendor": vendor, "features": [],
+                             "topology": {"sockets": 1, "cores": cpus, "threads": 1}}}}

@@ -1,0 +1,133 @@
+"""Domain XML, made with ElementTree: no text of a user can become markup."""
+
+import xml.etree.ElementTree as ET
+
+METADATA_URI = "https://pileus.cloud/xmlns/instance/1.0"
+
+
+def element(parent, name: str, text: str | None = None, **attributes):
+    """A child element; a trailing underscore in an attribute's name is dropped (``type_``)."""
+    attributes = {k.rstrip("_"): str(v) for k, v in attributes.items() if v is not None}
+    made = ET.Element(name, attributes) if parent is None else ET.SubElement(parent, name, attributes)
+    made.text = text
+    return made
+
+
+def text_of(made) -> str:
+    return ET.tostring(made, encoding="unicode")
+
+
+def file_disk(parent, path: str, fmt: str, target: str, *, cdrom: bool = False):
+    """A disk in a file. The format is always stated: QEMU must never guess it from what a guest wrote."""
+    disk = element(parent, "disk", type_="file", device="cdrom" if cdrom else "disk")
+    element(disk, "driver", name="qemu", type_=fmt, cache=None if cdrom else "none" if fmt == "raw" else "writeback",
+            discard=None if cdrom else "unmap")
+    element(disk, "source", file=path)
+    element(disk, "target", dev=target, bus="ide" if cdrom else "virtio")
+    if cdrom:
+        element(disk, "readonly")
+    return disk
+
+
+def volume_disk(parent, volume: dict, initiator: str):
+    """A volume over iSCSI, by QEMU's own initiator; its CHAP secret is libvirt's, by the volume's id."""
+    data = volume["info"]
+    disk = element(parent, "disk", type_="network", device="disk")
+    element(disk, "driver", name="qemu", type_="raw", cache="none")
+    source = element(disk, "source", protocol="iscsi", name=f"{data['target_iqn']}/{data['target_lun']}")
+    host, _, port = data["target_portal"].rpartition(":")
+    element(source, "host", name=host, port=port)
+    auth = element(source, "auth", username=data["auth_username"])
+    element(auth, "secret", type_="iscsi", usage=secret_usage(volume["volume_id"]))
+    element(element(source, "initiator"), "iqn", name=initiator)
+    element(disk, "target", dev=volume["device_name"].rsplit("/", 1)[-1], bus="virtio")
+    element(disk, "serial", volume["volume_id"])
+    return disk
+
+
+def secret_usage(volume_id: str) -> str:
+    return f"pileus-volume-{volume_id}"
+
+
+def secret(volume_id: str):
+    made = element(None, "secret", ephemeral="no", private="yes")
+    element(made, "description", f"CHAP secret of volume {volume_id}")
+    element(element(made, "usage", type_="iscsi"), "target", secret_usage(volume_id))
+    return made
+
+
+def interface(parent, port: dict):
+    """A guest's end of a tap that the network agent has made, bridged and filtered."""
+    made = element(parent, "interface", type_="ethernet")
+    element(made, "mac", address=port["mac_address"])
+    element(made, "target", dev=f"tap{port['id'][:11]}", managed="no")
+    element(made, "model", type_="virtio")
+    element(made, "mtu", size=port.get("mtu"))
+    return made
+
+
+def domain(instance: dict, *, virt_type: str, directory: str, ports: list, volumes: list, config_drive: str | None,
+           root: dict | None, kernel: dict, console_address: str, initiator: str) -> str:
+    """A whole guest.
+
+    :param root: {"path", "format", "cdrom"} of the root disk; None to boot from a volume
+    :param kernel: {} or {"kernel", "ramdisk", "cmdline"} for a direct boot
+    """
+    top = element(None, "domain", type_=virt_type)
+    element(top, "name", f"instance-{instance['uuid']}")
+    element(top, "uuid", instance["uuid"])
+    element(element(top, "metadata"), "pileus:instance", **{"xmlns:pileus": METADATA_URI,
+                                                            "project": instance["project_id"]})
+    element(top, "memory", str(instance["memory_mb"]), unit="MiB")
+    element(top, "vcpu", str(instance["vcpus"]))
+    _os(top, instance, kernel)
+    features = element(top, "features")
+    element(features, "acpi")
+    element(features, "apic")
+    element(top, "cpu", mode="host-model" if virt_type == "kvm" else "maximum")
+    clock = element(top, "clock", offset="utc")
+    element(clock, "timer", name="hpet", present="no")
+    for event, action in (("poweroff", "destroy"), ("reboot", "restart"), ("crash", "destroy")):
+        element(top, f"on_{event}", action)
+    devices = element(top, "devices")
+    if root:
+        file_disk(devices, root["path"], root["format"], "hda" if root["cdrom"] else "vda", cdrom=root["cdrom"])
+    for volume in sorted(volumes, key=lambda v: v["device_name"]):
+        volume_disk(devices, volume, initiator)
+    if config_drive:
+        file_disk(devices, config_drive, "raw", "hdd", cdrom=True)
+    for port in ports:
+        interface(devices, port)
+    _consoles(devices, directory, console_address)
+    return text_of(top)
+
+
+def _os(top, instance, kernel: dict) -> None:
+    os = element(top, "os")
+    element(os, "type", "hvm", arch="x86_64", machine="pc")
+    if kernel:
+        element(os, "kernel", kernel["kernel"])
+        if kernel.get("ramdisk"):
+            element(os, "initrd", kernel["ramdisk"])
+        element(os, "cmdline", kernel["cmdline"])
+    else:
+        element(os, "boot", dev="hd")
+        element(os, "boot", dev="cdrom")
+    element(os, "smbios", mode="sysinfo")
+    system = element(element(top, "sysinfo", type_="smbios"), "system")
+    for name, value in (("manufacturer", "Pileus"), ("product", "OpenStack Nova"), ("serial", instance["uuid"]),
+                        ("uuid", instance["uuid"]), ("family", "Virtual Machine")):
+        element(system, "entry", value, name=name)
+
+
+def _consoles(devices, directory: str, console_address: str) -> None:
+    serial = element(devices, "serial", type_="pty")
+    element(serial, "log", file=f"{directory}/console.log", append="off")
+    element(serial, "target", port="0")
+    element(devices, "input", type_="tablet", bus="usb")
+    graphics = element(devices, "graphics", type_="vnc", autoport="yes", listen=console_address)
+    element(graphics, "listen", type_="address", address=console_address)
+    element(element(devices, "video"), "model", type_="vga")
+    rng = element(devices, "rng", model="virtio")
+    element(rng, "backend", "/dev/urandom", model="random")
+    element(element(devices, "memballoon", model="virtio"), "stats", period="10")

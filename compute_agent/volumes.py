@@ -1,0 +1,63 @@
+"""A server's volumes, through the volume service's REST API."""
+
+import logging
+
+from common import errors
+
+LOG = logging.getLogger(__name__)
+_VERSION = {"OpenStack-API-Version": "volume 3.44"}
+
+
+class Volumes:
+    def __init__(self, rest, connector: dict):
+        self.rest, self.connector = rest, connector
+
+    def _request(self, method: str, path: str, body=None):
+        return self.rest.request(method, "volume", f"/v3{path}", body=body, headers=_VERSION)
+
+    def _known(self, uuid: str, volume_id: str) -> str | None:
+        found = self._request("GET", f"/attachments?all_tenants=1&instance_id={uuid}&volume_id={volume_id}")
+        return found["attachments"][0]["id"] if found["attachments"] else None
+
+    def connect(self, uuid: str, volume_id: str, device: str, *, again: bool) -> tuple[str, dict]:
+        """Reserve a volume for a server and have it exported to this host.
+
+        :returns: (attachment id, connection info {"driver_volume_type", …})
+        :raises StepFailed: the volume is not to be had
+        """
+        connector = {**self.connector, "mountpoint": device}
+        try:
+            known = self._known(uuid, volume_id) if again else None
+            if known:
+                made = self._request("PUT", f"/attachments/{known}", {"attachment": {"connector": connector}})
+            else:
+                made = self._request("POST", "/attachments", {"attachment": {
+                    "volume_uuid": volume_id, "instance_uuid": uuid, "connector": connector}})
+        except (errors.BadRequest, errors.NotFound, errors.Conflict) as error:
+            raise errors.StepFailed(reason=f"Volume {volume_id} could not be connected: {error}") from error
+        return made["attachment"]["id"], made["attachment"]["connection_info"]
+
+    def info(self, attachment_id: str, device: str) -> dict:
+        """Connection info of an attachment that exists; its export is made again if it was lost."""
+        made = self._request("PUT", f"/attachments/{attachment_id}", {"attachment": {
+            "connector": {**self.connector, "mountpoint": device}}})
+        return made["attachment"]["connection_info"]
+
+    def complete(self, attachment_id: str) -> None:
+        self._request("POST", f"/attachments/{attachment_id}/action", {"os-complete": {}})
+
+    def disconnect(self, uuid: str, volume_id: str, attachment_id: str | None) -> None:
+        """End the export and free the volume. Repeatable; nothing happens where nothing is left."""
+        attachment_id = attachment_id or self._known(uuid, volume_id)
+        if attachment_id is None:
+            return
+        try:
+            self._request("DELETE", f"/attachments/{attachment_id}")
+        except errors.NotFound:
+            LOG.debug("attachment %s is gone already", attachment_id)
+
+    def delete(self, volume_id: str) -> None:
+        try:
+            self._request("DELETE", f"/volumes/{volume_id}")
+        except (errors.NotFound, errors.BadRequest) as error:
+            LOG.warning("volume %s was to go with its server: %s", volume_id, error)

@@ -1,0 +1,1 @@
+"""Compute API: servers, flavors, key pairs, and the metadata that guests read."""

@@ -1,0 +1,73 @@
+"""Block device mapping of new servers: which volumes come with them.
+
+Supported: the image on the local disk, and existing volumes, one of which may
+be what the server boots from. Other forms are refused with their name.
+"""
+
+import sqlalchemy as sa
+
+from common import context, errors, schema, wsgi
+from conductor.db import models
+
+DEVICES = models.block_devices
+SCHEMA = {"type": "array", "maxItems": 26, "items": {"type": "object", "additionalProperties": False, "properties": {
+    "source_type": {"enum": ["volume", "image", "snapshot", "blank"]}, "uuid": {"type": ["string", "null"], "maxLength": 36},
+    "destination_type": {"enum": ["volume", "local", None]}, "boot_index": {"type": ["integer", "string", "null"],
+                                                                           "pattern": "^-?[0-9]{1,3}$"},
+    "delete_on_termination": schema.BOOLEAN, "device_name": {"type": ["string", "null"], "maxLength": 255},
+    "volume_size": {"type": ["integer", "string", "null"]}, "guest_format": schema.TEXT, "disk_bus": schema.TEXT,
+    "device_type": schema.TEXT, "no_device": {}, "tag": {"type": "string", "maxLength": 60}, "volume_id": schema.TEXT}}}
+
+
+def parse(req, given: list[dict], has_image: bool, count: int) -> list[dict]:
+    """The volumes asked for: [{"volume_id", "boot_index", "delete_on_termination", "device_name", "tag"}].
+
+    :raises BadRequest: a form that is not supported, a volume that does not exist or is in use
+    """
+    found = []
+    for item in given:
+        kind, target = item.get("source_type", "volume"), item.get("destination_type")
+        index = item.get("boot_index")
+        boot_index = None if index in (None, "") else int(index)
+        if kind == "image" and target in ("local", None) and boot_index == 0 and has_image:
+            continue  # the usual root disk, said aloud
+        if kind != "volume" or target == "local":
+            raise errors.BadRequest(f"Block Device Mapping is Invalid: source {kind} with destination "
+                                    f"{target or 'default'} is not supported by this cloud.")
+        volume_id = item.get("uuid") or item.get("volume_id")
+        if boot_index == 0 and has_image:
+            raise errors.BadRequest("Block Device Mapping is Invalid: there is more than one boot device.")
+        found.append({"volume_id": volume_id, "boot_index": boot_index, "tag": item.get("tag"),
+                      "device_name": item.get("device_name"),
+                      "delete_on_termination": wsgi.bool_value(item.get("delete_on_termination", False))})
+    if found and count > 1:
+        raise errors.BadRequest("Cannot attach one or more volumes to multiple instances")
+    for device in found:
+        _check_volume(req, device)
+    return found
+
+
+def _check_volume(req, device: dict) -> None:
+    try:
+        volume = req.svc.rest.request("GET", "volume", f"/v3/volumes/{device['volume_id']}", ctx=req.ctx)["volume"]
+    except errors.NotFound:
+        raise errors.BadRequest(f"Block Device Mapping is Invalid: failed to get volume {device['volume_id']}.") from None
+    if volume["status"] != "available":
+        raise errors.BadRequest(f"Block Device Mapping is Invalid: volume {volume['id']} is {volume['status']}.")
+    if device["boot_index"] == 0 and volume["bootable"] != "true":
+        raise errors.BadRequest(f"Block Device {volume['id']} is not bootable.")
+
+
+def insert(connection, uuid: str, mapping: list[dict]) -> list[dict]:
+    """Write a new server's devices; names are given in order, the boot volume is /dev/vda."""
+    letters = iter("bcdefghijklmnopqrstuvwxyz")
+    made = [{"id": context.new_uuid(), "instance_uuid": uuid, "volume_id": d["volume_id"], "attachment_id": None,
+             "device_name": "/dev/vda" if d["boot_index"] == 0 else f"/dev/vd{next(letters)}",
+             "boot_index": d["boot_index"], "delete_on_termination": d["delete_on_termination"], "tag": d["tag"]}
+            for d in mapping]
+    if made:
+        try:
+            connection.execute(sa.insert(DEVICES), made)
+        except sa.exc.IntegrityError as error:
+            raise errors.BadRequest("Block Device Mapping is Invalid: a volume is in use by another server.") from error
+    return made

@@ -1,0 +1,102 @@
+"""Actions on a server: one POST, the body's only key says which."""
+
+import sqlalchemy as sa
+
+from common import db, errors, schema, wsgi
+from compute_api.handlers.servers import begin_delete, load, locked_out
+from conductor.db import actions as history
+from conductor.db import machine, models
+
+TABLE = models.instances
+_NOTHING = {"type": ["object", "null", "string"], "maxProperties": 0, "maxLength": 0}
+_SCHEMAS = {
+    "os-start": _NOTHING, "os-stop": _NOTHING, "reboot": schema.obj({"type": {"enum": ["SOFT", "HARD", "Soft", "Hard",
+                                                                                     "soft", "hard"]}}, ["type"]),
+    "os-getConsoleOutput": {"type": ["object", "null"], "properties": {
+        "length": {"type": ["integer", "string", "null"], "pattern": "^-?[0-9]{1,9}$"}}, "additionalProperties": False},
+    "lock": {"type": ["object", "null"], "maxProperties": 0}, "unlock": {"type": ["object", "null"], "maxProperties": 0},
+    "forceDelete": {"type": ["object", "null", "string"]},
+    "os-resetState": schema.obj({"state": {"enum": ["active", "error"]}}, ["state"]),
+}
+_CHECKS = {name: schema.compiled(s) for name, s in _SCHEMAS.items()}
+
+
+def act(req, id):
+    body = req.json_object()
+    known = [n for n in body if n in _CHECKS]
+    if len(body) != 1 or not known:
+        raise errors.BadRequest(f"There is no such action: {', '.join(sorted(body))[:100]}")
+    name = known[0]
+    _CHECKS[name](body[name])
+    return _HANDLERS[name](req, id, body[name])
+
+
+def _power(req, id, name: str, recorded: str):
+    """Begin a power action, then tell the agent; the sweep repeats what is lost."""
+    with req.svc.db.writer() as connection:
+        row = load(req, connection, id, "servers:action")
+        locked_out(req, row)
+        machine.begin(connection, id, name, request_id=req.ctx.request_id)
+        history.start(connection, req.ctx, id, recorded)
+        if row["host"] is None:
+            raise errors.Conflict(f"Instance {id} has no host: it was never built.")
+    req.svc.send(req.svc.agents.power, req.ctx, row["host"], id, name)
+
+
+def _start(req, id, arguments):
+    _power(req, id, "start", "start")
+
+
+def _stop(req, id, arguments):
+    _power(req, id, "stop", "stop")
+
+
+def _reboot(req, id, arguments):
+    _power(req, id, "reboot" if arguments["type"].lower() == "soft" else "reboot-hard", "reboot")
+
+
+def _console_output(req, id, arguments):
+    length = (arguments or {}).get("length")
+    lines = None if length in (None, "", -1, "-1") else int(length)
+    if lines is not None and lines < 0:
+        raise errors.BadRequest("Invalid input for field/attribute length. It must be -1 or more.")
+    with req.svc.db.reader() as connection:
+        row = load(req, connection, id, "servers:action")
+    if row["host"] is None or row["vm_state"] == machine.BUILDING:
+        raise errors.Conflict(f"Instance {id} is not ready")
+    output = req.svc.agents.console_output(req.ctx, row["host"], id, lines)
+    return wsgi.json_response({"output": output}, 200)
+
+
+def _set_lock(locked: bool):
+    def handler(req, id, arguments):
+        with req.svc.db.writer() as connection:
+            row = load(req, connection, id, "servers:action")
+            if not locked:
+                locked_out(req, {**row, "locked": row["locked"] and row["user_id"] != req.ctx.user_id})
+            history.start(connection, req.ctx, id, "lock" if locked else "unlock")
+            connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(locked=locked, updated_at=db.now()))
+    return handler
+
+
+def _force_delete(req, id, arguments):
+    with req.svc.db.writer() as connection:
+        row = load(req, connection, id, "servers:delete")
+        where = begin_delete(req, connection, row)
+    if where == "remote":
+        req.svc.send(req.svc.agents.delete, req.ctx, row["host"], id)
+
+
+def _reset_state(req, id, arguments):
+    """The operator's way out: a stable state and no task, whatever was going on."""
+    req.svc.policy.check(req.ctx, "servers:reset_state", {})
+    with req.svc.db.writer() as connection:
+        load(req, connection, id, "servers:action")
+        history.start(connection, req.ctx, id, "reset-state")
+        connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(
+            vm_state=arguments["state"], task_state=None, updated_at=db.now()))
+
+
+_HANDLERS = {"os-start": _start, "os-stop": _stop, "reboot": _reboot, "os-getConsoleOutput": _console_output,
+             "lock": _set_lock(True), "unlock": _set_lock(False), "forceDelete": _force_delete,
+             "os-resetState": _reset_state}

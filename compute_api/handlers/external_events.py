@@ -1,0 +1,43 @@
+"""What other services report about servers. The network service says when addresses changed."""
+
+import sqlalchemy as sa
+
+from common import schema, wsgi
+from conductor.db import models
+
+TABLE = models.instances
+_BODY = schema.obj({"events": {"type": "array", "maxItems": 256, "items": schema.obj({
+    "name": {"enum": ["network-changed", "network-vif-plugged", "network-vif-unplugged", "network-vif-deleted"]},
+    "server_uuid": schema.UUID, "status": schema.TEXT, "tag": schema.TEXT}, ["name", "server_uuid"])}}, ["events"])
+
+
+def refresh(service, uuid: str) -> list[dict]:
+    """The picture of a server's ports, from the network service: three requests, whatever their number."""
+    ports = service.rest.request("GET", "network", f"/v2.0/ports?device_id={uuid}")["ports"]
+    if not ports:
+        return []
+    names = {n["id"]: n["name"] for n in service.rest.request(
+        "GET", "network", "/v2.0/networks?" + "&".join(f"id={p['network_id']}" for p in ports))["networks"]}
+    floating = service.rest.request("GET", "network", "/v2.0/floatingips?" + "&".join(
+        f"port_id={p['id']}" for p in ports))["floatingips"]
+    return [{"id": p["id"], "network_id": p["network_id"], "network_name": names.get(p["network_id"], ""),
+             "mac_address": p["mac_address"], "fixed_ips": p["fixed_ips"],
+             "floating_ips": [{"floating": f["floating_ip_address"], "fixed": f["fixed_ip_address"]}
+                              for f in floating if f["port_id"] == p["id"]]} for p in ports]
+
+
+@wsgi.body(_BODY)
+def create(req, body):
+    req.svc.policy.check(req.ctx, "external_events", {})
+    found = []
+    for event in body["events"]:
+        code = 404
+        picture = refresh(req.svc, event["server_uuid"])
+        with req.svc.db.writer() as connection:
+            done = connection.execute(sa.update(TABLE).where(TABLE.c.uuid == event["server_uuid"]).values(
+                network_info=picture))
+            if done.rowcount:
+                code = 200
+        found.append({**event, "status": "completed" if code == 200 else "failed", "code": code})
+    worst = 200 if all(e["code"] == 200 for e in found) else 207
+    return wsgi.json_response({"events": found}, worst)

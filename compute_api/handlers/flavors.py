@@ -1,0 +1,172 @@
+"""Flavors: sizes of servers; access to private ones; extra specs."""
+
+import urllib.parse
+
+import sqlalchemy as sa
+
+from common import context, errors, rows, schema, wsgi
+from compute_api.views import links
+from conductor.db import flavors, models
+
+TABLE, ACCESS = models.flavors, models.flavor_access
+_INT = {"type": ["integer", "string"], "pattern": "^[0-9]{1,10}$", "minimum": 0, "maximum": 0x7FFFFFFF}
+_AT_LEAST_ONE = {**_INT, "minimum": 1, "pattern": "^[1-9][0-9]{0,9}$"}
+_CREATE = schema.obj({"flavor": schema.obj({
+    "name": schema.NAME, "ram": _AT_LEAST_ONE, "vcpus": _AT_LEAST_ONE, "disk": _INT,
+    "id": {"type": ["string", "integer", "null"], "maxLength": 255, "pattern": "^(?! )[a-zA-Z0-9. _-]+(?<! )$"},
+    "OS-FLV-EXT-DATA:ephemeral": _INT, "swap": {"type": ["integer", "string"], "pattern": "^[0-9]{0,10}$"},
+    "rxtx_factor": {"type": ["number", "string"], "pattern": r"^[0-9]+(\.[0-9]+)?$", "exclusiveMinimum": 0},
+    "os-flavor-access:is_public": schema.BOOLEAN}, ["name", "ram", "vcpus", "disk"])}, ["flavor"])
+_SPECS = {"type": "object", "maxProperties": 128, "additionalProperties": False, "patternProperties": {
+    r"^[a-zA-Z0-9-_:. ]{1,255}$": {"type": ["string", "number", "boolean"], "maxLength": 255}}}
+_SORT = {"id": "id", "flavorid": "id", "name": "name", "memory_mb": "ram", "ram": "ram", "vcpus": "vcpus",
+         "root_gb": "disk", "disk": "disk", "swap": "swap", "ephemeral_gb": "ephemeral", "is_public": "is_public",
+         "rxtx_factor": "rxtx_factor"}
+
+
+def view(req, row: dict) -> dict:
+    return {"id": row["id"], "name": row["name"], "ram": row["ram"], "disk": row["disk"], "vcpus": row["vcpus"],
+            "swap": row["swap"] or "", "OS-FLV-EXT-DATA:ephemeral": row["ephemeral"],
+            "OS-FLV-DISABLED:disabled": False, "os-flavor-access:is_public": row["is_public"],
+            "rxtx_factor": row["rxtx_factor"], "links": links(req, "flavors", row["id"])}
+
+
+def _list(req) -> tuple[list[dict], list[dict]]:
+    req.svc.policy.check(req.ctx, "flavors:get", {})
+    raw = req.GET.get("is_public", "none" if req.ctx.is_admin and "is_public" in req.GET else "true")
+    public = None if raw.lower() == "none" or not req.ctx.is_admin else wsgi.bool_value(raw)
+    key, direction = req.GET.get("sort_key", "id"), req.GET.get("sort_dir", "asc")
+    if key not in _SORT or direction not in ("asc", "desc"):
+        raise errors.BadRequest("Invalid sort key or direction.")
+    limit = min(wsgi.int_param(req, "limit", 1000), 1000)
+    with req.svc.db.reader() as connection:
+        try:
+            found = flavors.index(connection, req.ctx, public=public, min_ram=wsgi.int_param(req, "minRam", 0),
+                                  min_disk=wsgi.int_param(req, "minDisk", 0), sort=[(_SORT[key], direction)],
+                                  limit=limit, marker=req.GET.get("marker")) if limit else []
+        except errors.NotFound:
+            raise errors.BadRequest(f"marker [{req.GET['marker']}] not found") from None
+    more = []
+    if limit and "limit" in req.GET and len(found) == limit:
+        query = urllib.parse.urlencode({**req.GET, "marker": found[-1]["id"]})
+        more.append({"rel": "next", "href": f"{req.path_url}?{query}"})
+    return found, more
+
+
+def index(req):
+    found, more = _list(req)
+    body = {"flavors": [{"id": r["id"], "name": r["name"], "links": links(req, "flavors", r["id"])} for r in found]}
+    return {**body, "flavors_links": more} if more else body
+
+
+def detail(req):
+    found, more = _list(req)
+    body = {"flavors": [view(req, r) for r in found]}
+    return {**body, "flavors_links": more} if more else body
+
+
+def show(req, id):
+    with req.svc.db.reader() as connection:
+        return {"flavor": view(req, flavors.get(connection, req.ctx, id))}
+
+
+@wsgi.body(_CREATE)
+def create(req, body):
+    req.svc.policy.check(req.ctx, "flavors:manage", {})
+    given = body["flavor"]
+    row = {"id": str(given["id"]) if given.get("id") not in (None, "", "auto") else context.new_uuid(),
+           "name": given["name"].strip(), "ram": int(given["ram"]), "vcpus": int(given["vcpus"]),
+           "disk": int(given["disk"]), "ephemeral": int(given.get("OS-FLV-EXT-DATA:ephemeral", 0)),
+           "swap": int(given.get("swap") or 0), "rxtx_factor": float(given.get("rxtx_factor", 1.0)),
+           "is_public": wsgi.bool_value(given.get("os-flavor-access:is_public", True)), "extra_specs": {},
+           "description": None}
+    with req.svc.db.writer() as connection:
+        rows.insert(connection, TABLE, row, conflict=f"Flavor with name {row['name']} or ID {row['id']} already exists.")
+    return {"flavor": view(req, row)}
+
+
+def delete(req, id):
+    """Servers keep the flavor that they were made with."""
+    req.svc.policy.check(req.ctx, "flavors:manage", {})
+    with req.svc.db.writer() as connection:
+        flavors.get(connection, req.ctx, id)
+        connection.execute(sa.delete(ACCESS).where(ACCESS.c.flavor_id == id))
+        rows.delete(connection, TABLE, id, resource="Flavor")
+
+
+def _access(connection, id) -> dict:
+    found = connection.execute(sa.select(ACCESS.c.project_id).where(ACCESS.c.flavor_id == id)).scalars()
+    return {"flavor_access": [{"flavor_id": id, "tenant_id": p} for p in found]}
+
+
+def access(req, id):
+    req.svc.policy.check(req.ctx, "flavors:manage", {})
+    with req.svc.db.reader() as connection:
+        if flavors.get(connection, req.ctx, id)["is_public"]:
+            raise errors.NotFound("Access list not available for public flavors.")
+        return _access(connection, id)
+
+
+_TENANT = schema.obj({"tenant": schema.NAME}, ["tenant"])
+
+
+@wsgi.body({"oneOf": [schema.obj({"addTenantAccess": _TENANT}, ["addTenantAccess"]),
+                      schema.obj({"removeTenantAccess": _TENANT}, ["removeTenantAccess"])]})
+def access_change(req, id, body):
+    req.svc.policy.check(req.ctx, "flavors:manage", {})
+    name, arguments = next(iter(body.items()))
+    key = {"flavor_id": id, "project_id": arguments["tenant"]}
+    with req.svc.db.writer() as connection:
+        row = flavors.get(connection, req.ctx, id)
+        if name == "addTenantAccess":
+            if row["is_public"] and req.version >= (2, 7):
+                raise errors.Conflict("Can not add access to a public flavor.")
+            rows.insert(connection, ACCESS, key, conflict=f"Flavor access already exists for flavor {id} and project "
+                                                          f"{arguments['tenant']} combination.")
+        elif connection.execute(sa.delete(ACCESS).filter_by(**key)).rowcount == 0:
+            raise errors.NotFound(f"Flavor access not found for {id} / {arguments['tenant']} combination.")
+        return _access(connection, id)
+
+
+def _edit(req, id, edit) -> dict:
+    req.svc.policy.check(req.ctx, "flavors:manage", {})
+    with req.svc.db.writer() as connection:
+        changed = edit(dict(flavors.get(connection, req.ctx, id)["extra_specs"]))
+        rows.update(connection, TABLE, id, {"extra_specs": changed}, resource="Flavor")
+        return changed
+
+
+def specs(req, id):
+    with req.svc.db.reader() as connection:
+        return {"extra_specs": flavors.get(connection, req.ctx, id)["extra_specs"]}
+
+
+@wsgi.body(schema.obj({"extra_specs": {**_SPECS, "minProperties": 1}}, ["extra_specs"]))
+def specs_add(req, id, body):
+    new = {k: str(v) for k, v in body["extra_specs"].items()}
+    _edit(req, id, lambda old: {**old, **new})
+    return {"extra_specs": new}
+
+
+def spec(req, id, key):
+    found = specs(req, id)["extra_specs"]
+    if key not in found:
+        raise errors.NotFound(f"Flavor {id} has no extra specs with key {key}.")
+    return {key: found[key]}
+
+
+@wsgi.body({**_SPECS, "minProperties": 1, "maxProperties": 1})
+def spec_set(req, id, key, body):
+    if set(body) != {key}:
+        raise errors.BadRequest("Request body and URI mismatch")
+    _edit(req, id, lambda old: {**old, key: str(body[key])})
+    return {key: str(body[key])}
+
+
+def spec_delete(req, id, key):
+    def edit(old):
+        if key not in old:
+            raise errors.NotFound(f"Flavor {id} has no extra specs with key {key}.")
+        return {k: v for k, v in old.items() if k != key}
+    _edit(req, id, edit)
+    return wsgi.Response(status=200)

@@ -1,0 +1,64 @@
+"""Hypervisors: the hosts as operators see them."""
+
+import json
+
+from common import errors, wsgi
+from conductor.db import hosts
+
+
+def _id(req, row: dict):
+    return row["id"] if req.version >= (2, 53) else int(row["id"][:7], 16)
+
+
+def _brief(req, row: dict) -> dict:
+    return {"id": _id(req, row), "hypervisor_hostname": row["hypervisor_hostname"],
+            "state": "up" if hosts.is_up(row, req.svc.conf.service_down_time) else "down",
+            "status": "disabled" if row["disabled"] else "enabled"}
+
+
+def _view(req, row: dict) -> dict:
+    facts = row["facts"]
+    cpu = facts.get("cpu_info", {})
+    return {**_brief(req, row), "host_ip": facts.get("host_ip"), "hypervisor_type": facts.get("hypervisor_type"),
+            "hypervisor_version": facts.get("hypervisor_version", 0), "running_vms": row["running_vms"],
+            "vcpus": row["vcpus"], "vcpus_used": row["vcpus_used"], "memory_mb": row["memory_mb"],
+            "memory_mb_used": row["memory_mb_used"], "free_ram_mb": row["memory_mb"] - row["memory_mb_used"],
+            "local_gb": row["local_gb"], "local_gb_used": row["local_gb_used"],
+            "free_disk_gb": row["local_gb"] - row["local_gb_used"], "disk_available_least": facts.get("disk_free_gb"),
+            "current_workload": 0, "cpu_info": cpu if req.version >= (2, 28) else json.dumps(cpu),
+            "service": {"id": row["service_id"] if req.version >= (2, 53) else int(row["service_id"][:7], 16),
+                        "host": row["host"], "disabled_reason": row["disabled_reason"]}}
+
+
+def _nodes(req) -> list[dict]:
+    req.svc.policy.check(req.ctx, "hypervisors", {})
+    with req.svc.db.reader() as connection:
+        found = hosts.all_nodes(connection)
+    pattern = req.GET.get("hypervisor_hostname_pattern", "")
+    limit = wsgi.int_param(req, "limit", 1000)
+    return [n for n in found if pattern in n["hypervisor_hostname"]][:limit]
+
+
+def index(req):
+    return {"hypervisors": [_brief(req, n) for n in _nodes(req)]}
+
+
+def detail(req):
+    return {"hypervisors": [_view(req, n) for n in _nodes(req)]}
+
+
+def show(req, id):
+    found = [n for n in _nodes(req) if str(_id(req, n)) == id]
+    if not found:
+        raise errors.NotFound(f"Compute host {id} could not be found.")
+    return {"hypervisor": _view(req, found[0])}
+
+
+def statistics(req):
+    found = _nodes(req)
+    sums = {k: sum(n[k] for n in found) for k in ("vcpus", "vcpus_used", "memory_mb", "memory_mb_used", "local_gb",
+                                                  "local_gb_used", "running_vms")}
+    return {"hypervisor_statistics": {
+        "count": len(found), **sums, "free_ram_mb": sums["memory_mb"] - sums["memory_mb_used"],
+        "free_disk_gb": sums["local_gb"] - sums["local_gb_used"], "current_workload": 0,
+        "disk_available_least": sum(n["facts"].get("disk_free_gb") or 0 for n in found)}}

@@ -1,0 +1,84 @@
+"""Network interfaces of a server."""
+
+from common import errors, schema, wsgi
+from compute_api.handlers.attachments import _steady
+from compute_api.handlers.servers import load, locked_out
+from conductor.db import actions
+
+_BODY = schema.obj({"interfaceAttachment": schema.obj({
+    "net_id": schema.UUID, "port_id": schema.UUID, "tag": {"type": "string", "maxLength": 60},
+    "fixed_ips": {"type": "array", "minItems": 1, "maxItems": 1, "items": schema.obj(
+        {"ip_address": {"type": "string", "maxLength": 64}}, ["ip_address"])}})}, ["interfaceAttachment"])
+
+
+def _view(port: dict) -> dict:
+    return {"port_id": port["id"], "net_id": port["network_id"], "mac_addr": port["mac_address"],
+            "port_state": port["status"], "fixed_ips": port["fixed_ips"]}
+
+
+def _ports(req, id, more: str = "") -> list[dict]:
+    return req.svc.rest.request("GET", "network", f"/v2.0/ports?device_id={id}{more}", ctx=req.ctx)["ports"]
+
+
+def index(req, id):
+    with req.svc.db.reader() as connection:
+        load(req, connection, id, "servers:show")
+    return {"interfaceAttachments": [_view(p) for p in _ports(req, id)]}
+
+
+def _one(req, id, port_id) -> dict:
+    found = _ports(req, id, f"&id={port_id}")
+    if not found:
+        raise errors.NotFound(f"Port id {port_id} could not be found.")
+    return found[0]
+
+
+def show(req, id, port_id):
+    with req.svc.db.reader() as connection:
+        load(req, connection, id, "servers:show")
+    return {"interfaceAttachment": _view(_one(req, id, port_id))}
+
+
+@wsgi.body(_BODY)
+def create(req, id, body):
+    given = body["interfaceAttachment"]
+    if given.get("net_id") and given.get("port_id"):
+        raise errors.BadRequest("Must not input both network_id and port_id")
+    if given.get("fixed_ips") and not given.get("net_id"):
+        raise errors.BadRequest("Must input network_id when request IP address")
+    with req.svc.db.writer() as connection:
+        row = load(req, connection, id, "interfaces")
+        locked_out(req, row)
+        _steady(row, "attach_interface")
+        actions.start(connection, req.ctx, id, "attach_interface")
+    request = _request(req, row, given)
+    port = req.svc.agents.attach_interface(req.ctx, row["host"], id, request)
+    return {"interfaceAttachment": _view(port)}
+
+
+def _request(req, row: dict, given: dict) -> dict:
+    """What the agent must attach; checked as the user, since the agent asks as a service."""
+    if given.get("port_id"):
+        port = req.svc.rest.request("GET", "network", f"/v2.0/ports/{given['port_id']}", ctx=req.ctx)["port"]
+        if port["device_id"]:
+            raise errors.BadRequest(f"Port {port['id']} is still in use.")
+        return {"port": port["id"], "uuid": port["network_id"]}
+    network_id = given.get("net_id")
+    query = f"id={network_id}" if network_id else "router:external=False"
+    networks = req.svc.rest.request("GET", "network", f"/v2.0/networks?{query}", ctx=req.ctx)["networks"]
+    if not networks:
+        raise errors.BadRequest(f"Network {network_id} could not be found.")
+    if len(networks) > 1:
+        raise errors.Conflict("Multiple possible networks found, use a Network ID to be more specific.")
+    ip = given["fixed_ips"][0]["ip_address"] if given.get("fixed_ips") else None
+    return {"uuid": networks[0]["id"], "fixed_ip": ip}
+
+
+def delete(req, id, port_id):
+    with req.svc.db.writer() as connection:
+        row = load(req, connection, id, "interfaces")
+        locked_out(req, row)
+        _steady(row, "detach_interface")
+        actions.start(connection, req.ctx, id, "detach_interface")
+    _one(req, id, port_id)
+    req.svc.agents.detach_interface(req.ctx, row["host"], id, port_id)

@@ -1,0 +1,109 @@
+"""Key pairs: made here, or a public key brought along."""
+
+import base64
+import hashlib
+
+import sqlalchemy as sa
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from common import db, errors, native, rows, schema, wsgi
+from conductor.db import models, quotas
+
+TABLE = models.key_pairs
+_NAME = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[a-zA-Z0-9 _.@-]*[a-zA-Z0-9_.@-]+[a-zA-Z0-9 _.@-]*$"}
+_BODY = schema.obj({"keypair": schema.obj({
+    "name": _NAME, "public_key": {"type": ["string", "null"], "minLength": 1, "maxLength": 16384},
+    "type": {"enum": ["ssh", "x509"]}, "user_id": {"type": "string", "maxLength": 64}}, ["name"])}, ["keypair"])
+
+
+def _user(req, given: str | None) -> str:
+    """Whose key pairs: one's own, or from 2.10 on, for admins, another user's."""
+    user_id = given if given and req.version >= (2, 10) else req.ctx.user_id
+    req.svc.policy.check(req.ctx, "keypairs", {"user_id": user_id})
+    return user_id
+
+
+def _view(req, row: dict) -> dict:
+    shown = {"name": row["name"], "public_key": row["public_key"], "fingerprint": row["fingerprint"]}
+    if req.version >= (2, 2):
+        shown["type"] = row["type"]
+    return shown
+
+
+def fingerprint(public_key: str) -> str:
+    """MD5 of the key's bytes in hex pairs, as OpenSSH showed it of old.
+
+    :raises BadRequest: not an OpenSSH public key
+    """
+    try:
+        key = serialization.load_ssh_public_key(public_key.encode())
+        raw = key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).split()[1]
+    except (ValueError, IndexError, UnicodeEncodeError):
+        raise errors.BadRequest("Keypair data is invalid: failed to generate fingerprint") from None
+    except Exception as error:  # cryptography refuses some key types with an error of its own
+        raise errors.BadRequest("Keypair data is invalid: failed to generate fingerprint", internal=str(error)) from error
+    digest = hashlib.md5(base64.b64decode(raw), usedforsecurity=False).hexdigest()
+    return ":".join(digest[i:i + 2] for i in range(0, 32, 2))
+
+
+def _generate() -> tuple[str, str]:
+    key = native.execute(rsa.generate_private_key, 65537, 2048)
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL,
+                                serialization.NoEncryption()).decode()
+    public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
+    return private, public + " Generated-by-Pileus"
+
+
+def index(req):
+    user_id = _user(req, req.GET.get("user_id"))
+    query = sa.select(TABLE).where(TABLE.c.user_id == user_id).order_by(TABLE.c.name)
+    if req.version >= (2, 35):
+        if "marker" in req.GET:
+            query = query.where(TABLE.c.name > req.GET["marker"])
+        query = query.limit(min(wsgi.int_param(req, "limit", 1000), 1000))
+    with req.svc.db.reader() as connection:
+        found = rows.many(connection, query)
+    return {"keypairs": [{"keypair": _view(req, r)} for r in found]}
+
+
+@wsgi.body(_BODY)
+def create(req, body):
+    given = body["keypair"]
+    user_id = _user(req, given.get("user_id"))
+    if given.get("type", "ssh") != "ssh":
+        raise errors.BadRequest("Key pairs of type x509 are not supported by this cloud.")
+    private, public = (None, given["public_key"].strip()) if given.get("public_key") else _generate()
+    row = {"user_id": user_id, "name": given["name"], "type": "ssh", "public_key": public,
+           "fingerprint": fingerprint(public), "created_at": db.now()}
+    with req.svc.db.writer() as connection:
+        limit = quotas.limits(connection, req.ctx.project_id, req.svc.quota_defaults)["key_pairs"]
+        used = connection.execute(sa.select(sa.func.count()).where(TABLE.c.user_id == user_id)).scalar()
+        if 0 <= limit <= used:
+            raise errors.Forbidden("Quota exceeded, too many key pairs.")
+        rows.insert(connection, TABLE, row, conflict=f"Key pair '{row['name']}' already exists.")
+    shown = {**_view(req, row), "user_id": user_id, **({"private_key": private} if private else {})}
+    return wsgi.json_response({"keypair": shown}, 201 if req.version >= (2, 2) else 200)
+
+
+def _get(connection, user_id, name) -> dict:
+    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.user_id == user_id, TABLE.c.name == name))
+    if row is None:
+        raise errors.NotFound(f"Keypair {name} not found for user {user_id}")
+    return row
+
+
+def show(req, name):
+    user_id = _user(req, req.GET.get("user_id"))
+    with req.svc.db.reader() as connection:
+        row = _get(connection, user_id, name)
+    return {"keypair": {**_view(req, row), "user_id": user_id, "id": 1, "deleted": False, "deleted_at": None,
+                        "updated_at": None, "created_at": db.iso(row["created_at"], zulu=False, micro=True)}}
+
+
+def delete(req, name):
+    user_id = _user(req, req.GET.get("user_id"))
+    with req.svc.db.writer() as connection:
+        _get(connection, user_id, name)
+        connection.execute(sa.delete(TABLE).where(TABLE.c.user_id == user_id, TABLE.c.name == name))
+    return wsgi.Response(status=204 if req.version >= (2, 2) else 202)

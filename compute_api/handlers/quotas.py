@@ -1,0 +1,93 @@
+"""Quotas and limits of projects."""
+
+import sqlalchemy as sa
+
+from common import errors, schema, wsgi
+from conductor.db import instances, models, quotas
+
+# Resources of the old network and injection APIs: not limited here, but clients expect them before 2.57.
+_UNLIMITED = ("fixed_ips", "floating_ips", "security_groups", "security_group_rules", "injected_files",
+              "injected_file_content_bytes", "injected_file_path_bytes")
+
+
+def _all(req, limit: dict) -> dict:
+    legacy = {r: -1 for r in _UNLIMITED} if req.version < (2, 36) else {
+        r: -1 for r in _UNLIMITED if r.startswith("injected")}
+    return {**limit, **legacy}
+
+
+def _used(connection, project_id: str) -> dict:
+    table = models.server_groups
+    groups = connection.execute(sa.select(sa.func.count()).where(table.c.project_id == project_id)).scalar()
+    return {**instances.usage(connection, project_id), "server_groups": groups}
+
+
+def show(req, target):
+    req.svc.policy.check(req.ctx, "quotas:show", {"project_id": target})
+    with req.svc.db.reader() as connection:
+        limit = quotas.limits(connection, target, req.svc.quota_defaults)
+    return {"quota_set": {"id": target, **_all(req, limit)}}
+
+
+def detail(req, target):
+    req.svc.policy.check(req.ctx, "quotas:show", {"project_id": target})
+    with req.svc.db.reader() as connection:
+        limit = _all(req, quotas.limits(connection, target, req.svc.quota_defaults))
+        used = _used(connection, target)
+    return {"quota_set": {"id": target, **{r: {"limit": v, "in_use": used.get(r, 0), "reserved": 0}
+                                           for r, v in limit.items()}}}
+
+
+def defaults(req, target):
+    req.svc.policy.check(req.ctx, "quotas:show", {"project_id": target})
+    return {"quota_set": {"id": target, **_all(req, req.svc.quota_defaults)}}
+
+
+_LIMIT = {"type": ["integer", "string"], "pattern": "^-?[0-9]{1,9}$", "minimum": -1, "maximum": 0x7FFFFFFF}
+
+
+@wsgi.body(schema.wrapped("quota_set", {**{r: _LIMIT for r in (*quotas.DEFAULTS, *_UNLIMITED)}, "force": schema.BOOLEAN,
+                                        "tenant_id": {}}))
+def update(req, target, body):
+    req.svc.policy.check(req.ctx, "quotas:update", {})
+    given = {k: int(v) for k, v in body["quota_set"].items() if k in quotas.DEFAULTS}
+    refused = [k for k in body["quota_set"] if k in _UNLIMITED and int(body["quota_set"][k]) != -1]
+    if refused:
+        raise errors.BadRequest(f"{refused[0]} is not limited by the compute service.")
+    table = models.quotas
+    with req.svc.db.writer() as connection:
+        used = _used(connection, target)
+        for resource, limit in given.items():
+            if 0 <= limit < used.get(resource, 0) and not wsgi.bool_value(body["quota_set"].get("force", False)):
+                raise errors.BadRequest(f"Quota limit {limit} for {resource} must be greater than or equal to already "
+                                        f"used and reserved {used[resource]}.")
+            connection.execute(sa.delete(table).where(table.c.project_id == target, table.c.resource == resource))
+            connection.execute(sa.insert(table).values(project_id=target, resource=resource, limit=limit))
+        limits_now = quotas.limits(connection, target, req.svc.quota_defaults)
+    return {"quota_set": _all(req, limits_now)}
+
+
+def delete(req, target):
+    req.svc.policy.check(req.ctx, "quotas:update", {})
+    with req.svc.db.writer() as connection:
+        connection.execute(sa.delete(models.quotas).where(models.quotas.c.project_id == target))
+
+
+def limits(req):
+    project = req.ctx.project_id
+    if "tenant_id" in req.GET:
+        project = req.GET["tenant_id"]
+        req.svc.policy.check(req.ctx, "quotas:show", {"project_id": project})
+    with req.svc.db.reader() as connection:
+        limit = quotas.limits(connection, project, req.svc.quota_defaults)
+        used = _used(connection, project)
+    absolute = {"maxTotalInstances": limit["instances"], "maxTotalCores": limit["cores"],
+                "maxTotalRAMSize": limit["ram"], "maxServerMeta": limit["metadata_items"],
+                "maxTotalKeypairs": limit["key_pairs"], "maxServerGroups": limit["server_groups"],
+                "maxServerGroupMembers": limit["server_group_members"], "maxImageMeta": 128, "maxPersonality": 0,
+                "maxPersonalitySize": 0, "totalInstancesUsed": used["instances"], "totalCoresUsed": used["cores"],
+                "totalRAMUsed": used["ram"], "totalServerGroupsUsed": used["server_groups"]}
+    if req.version < (2, 36):
+        absolute.update(maxTotalFloatingIps=-1, totalFloatingIpsUsed=0, maxSecurityGroups=-1, totalSecurityGroupsUsed=0,
+                        maxSecurityGroupRules=-1)
+    return {"limits": {"rate": [], "absolute": absolute}}

@@ -1,0 +1,75 @@
+"""Server groups: servers that should be together, or apart."""
+
+import sqlalchemy as sa
+
+from common import context, db, errors, rows, schema, wsgi
+from conductor.db import models, quotas
+
+TABLE, INSTANCES = models.server_groups, models.instances
+_HARD, _SOFT = ["affinity", "anti-affinity"], ["soft-affinity", "soft-anti-affinity"]
+_BODY = schema.wrapped("server_group", {"name": schema.NAME, "policies": {
+    "type": "array", "minItems": 1, "maxItems": 1, "items": {"enum": _HARD + _SOFT}}}, ("name", "policies"))
+
+
+def _view(req, row: dict, members: list[str]) -> dict:
+    shown = {"id": row["id"], "name": row["name"], "policies": [row["policy"]], "members": members, "metadata": {}}
+    if req.version >= (2, 13):
+        shown.update(project_id=row["project_id"], user_id=row["user_id"])
+    return shown
+
+
+def _members(connection, ids: list[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {i: [] for i in ids}
+    if ids:
+        for uuid, group_id in connection.execute(sa.select(INSTANCES.c.uuid, INSTANCES.c.server_group_id).where(
+                INSTANCES.c.server_group_id.in_(ids))):
+            found[group_id].append(uuid)
+    return found
+
+
+def _get(req, connection, id) -> dict:
+    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.id == id))
+    if row is None or not (row["project_id"] == req.ctx.project_id or req.ctx.is_admin):
+        raise errors.NotFound(f"Instance group {id} could not be found.")
+    return row
+
+
+def index(req):
+    req.svc.policy.check(req.ctx, "server_groups", {"project_id": req.ctx.project_id})
+    query = sa.select(TABLE).order_by(TABLE.c.created_at, TABLE.c.id)
+    if not ("all_projects" in req.GET and req.ctx.is_admin):
+        query = query.where(TABLE.c.project_id == req.ctx.project_id)
+    query = query.limit(min(wsgi.int_param(req, "limit", 1000), 1000)).offset(wsgi.int_param(req, "offset", 0))
+    with req.svc.db.reader() as connection:
+        found = rows.many(connection, query)
+        members = _members(connection, [r["id"] for r in found])
+    return {"server_groups": [_view(req, r, members[r["id"]]) for r in found]}
+
+
+@wsgi.body(_BODY)
+def create(req, body):
+    req.svc.policy.check(req.ctx, "server_groups", {"project_id": req.ctx.project_id})
+    given = body["server_group"]
+    if given["policies"][0] in _SOFT and req.version < (2, 15):
+        raise errors.BadRequest("Invalid input for field/attribute policies.")
+    row = {"id": context.new_uuid(), "name": given["name"], "policy": given["policies"][0],
+           "project_id": req.ctx.project_id, "user_id": req.ctx.user_id, "created_at": db.now()}
+    with req.svc.db.writer() as connection:
+        limit = quotas.limits(connection, req.ctx.project_id, req.svc.quota_defaults)["server_groups"]
+        used = connection.execute(sa.select(sa.func.count()).where(TABLE.c.project_id == req.ctx.project_id)).scalar()
+        if 0 <= limit <= used:
+            raise errors.Forbidden("Quota exceeded, too many server groups.")
+        rows.insert(connection, TABLE, row)
+    return {"server_group": _view(req, row, [])}
+
+
+def show(req, id):
+    with req.svc.db.reader() as connection:
+        row = _get(req, connection, id)
+        return {"server_group": _view(req, row, _members(connection, [id])[id])}
+
+
+def delete(req, id):
+    with req.svc.db.writer() as connection:
+        _get(req, connection, id)
+        rows.delete(connection, TABLE, id, resource="Instance group")

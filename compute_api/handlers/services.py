@@ -1,0 +1,92 @@
+"""Compute services: see, enable, disable, force down, forget."""
+
+import sqlalchemy as sa
+
+from common import db, errors, rows, schema, wsgi
+from conductor.db import hosts, models
+
+TABLE = models.services
+
+
+def _view(req, row: dict) -> dict:
+    shown = {"id": row["id"] if req.version >= (2, 53) else int(row["id"][:7], 16), "binary": row["binary"],
+             "host": row["host"], "zone": row["zone"], "status": "disabled" if row["disabled"] else "enabled",
+             "state": "up" if hosts.is_up(row, req.svc.conf.service_down_time) else "down",
+             "updated_at": db.iso(row["updated_at"], zulu=False, micro=True), "disabled_reason": row["disabled_reason"]}
+    if req.version >= (2, 11):
+        shown["forced_down"] = row["forced_down"]
+    return shown
+
+
+def index(req):
+    req.svc.policy.check(req.ctx, "services", {})
+    query = rows.where_equal(sa.select(TABLE).order_by(TABLE.c.binary, TABLE.c.host), TABLE, {
+        k: v for k, v in req.GET.items() if k in ("host", "binary")})
+    with req.svc.db.reader() as connection:
+        return {"services": [_view(req, r) for r in rows.many(connection, query)]}
+
+
+def _find(connection, id) -> dict:
+    for row in rows.many(connection, sa.select(TABLE)):
+        if id in (row["id"], str(int(row["id"][:7], 16))):
+            return row
+    raise errors.NotFound(f"Service {id} could not be found.")
+
+
+_BODY = schema.obj({"status": {"enum": ["enabled", "disabled"]}, "disabled_reason": {
+    "type": "string", "minLength": 1, "maxLength": 255}, "forced_down": schema.BOOLEAN})
+
+
+@wsgi.body(_BODY)
+def update(req, id, body):
+    req.svc.policy.check(req.ctx, "services", {})
+    if not body or ("disabled_reason" in body and body.get("status") != "disabled"):
+        raise errors.BadRequest("No updates were requested, or a reason without disabling.")
+    values: dict = {}
+    if "status" in body:
+        values = {"disabled": body["status"] == "disabled", "disabled_reason": body.get("disabled_reason")}
+    if "forced_down" in body:
+        values["forced_down"] = wsgi.bool_value(body["forced_down"])
+    with req.svc.db.writer() as connection:
+        row = _find(connection, id)
+        rows.update(connection, TABLE, row["id"], values, resource="Service")
+        return {"service": _view(req, {**row, **values})}
+
+
+_LEGACY = schema.obj({"host": schema.NAME, "binary": schema.NAME, "disabled_reason": schema.TEXT,
+                      "forced_down": schema.BOOLEAN}, ["host", "binary"])
+
+
+@wsgi.body(_LEGACY)
+def legacy_update(req, action, body):
+    req.svc.policy.check(req.ctx, "services", {})
+    values = {"enable": {"disabled": False, "disabled_reason": None}, "disable": {"disabled": True},
+              "disable-log-reason": {"disabled": True, "disabled_reason": body.get("disabled_reason")},
+              "force-down": {"forced_down": wsgi.bool_value(body.get("forced_down", True))}}.get(action)
+    if values is None or (action == "force-down" and req.version < (2, 11)):
+        raise errors.NotFound("Unknown action")
+    with req.svc.db.writer() as connection:
+        done = connection.execute(sa.update(TABLE).where(
+            TABLE.c.host == body["host"], TABLE.c.binary == body["binary"]).values(values))
+        if done.rowcount == 0:
+            raise errors.NotFound(f"Could not find binary {body['binary']} on host {body['host']}.")
+    shown = {"host": body["host"], "binary": body["binary"]}
+    if "disabled" in values:
+        shown["status"] = "disabled" if values["disabled"] else "enabled"
+    if action == "disable-log-reason":
+        shown["disabled_reason"] = values["disabled_reason"]
+    return {"service": {**shown, **({"forced_down": values["forced_down"]} if "forced_down" in values else {})}}
+
+
+def delete(req, id):
+    """Forget a service that is gone; a host with servers is not forgotten."""
+    req.svc.policy.check(req.ctx, "services", {})
+    with req.svc.db.writer() as connection:
+        row = _find(connection, id)
+        if row["binary"] == "nova-compute":
+            used = sa.select(models.instances.c.uuid).where(models.instances.c.host == row["host"])
+            if connection.execute(used).first():
+                raise errors.Conflict("Unable to delete compute service that is hosting instances. Migrate or delete "
+                                      "the instances first.")
+            connection.execute(sa.delete(models.compute_nodes).where(models.compute_nodes.c.host == row["host"]))
+        rows.delete(connection, TABLE, row["id"], resource="Service")

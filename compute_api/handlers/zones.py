@@ -1,0 +1,33 @@
+"""Availability zones, from the zones of the compute services."""
+
+import sqlalchemy as sa
+
+from common import db, rows
+from conductor.db import hosts, models
+
+TABLE = models.services
+
+
+def _found(req) -> list[dict]:
+    with req.svc.db.reader() as connection:
+        return rows.many(connection, sa.select(TABLE).order_by(TABLE.c.host))
+
+
+def index(req):
+    zones: dict[str, bool] = {}
+    for row in _found(req):
+        if row["binary"] == "nova-compute":
+            zones[row["zone"]] = zones.get(row["zone"], False) or not row["disabled"]
+    return {"availabilityZoneInfo": [{"zoneName": z, "zoneState": {"available": up}, "hosts": None}
+                                     for z, up in sorted(zones.items())]}
+
+
+def detail(req):
+    req.svc.policy.check(req.ctx, "services", {})
+    zones: dict[str, dict] = {}
+    for row in _found(req):
+        up = hosts.is_up(row, req.svc.conf.service_down_time)
+        zones.setdefault(row["zone"], {}).setdefault(row["host"], {})[row["binary"]] = {
+            "available": up, "active": not row["disabled"], "updated_at": db.iso(row["updated_at"], zulu=False, micro=True)}
+    return {"availabilityZoneInfo": [{"zoneName": z, "zoneState": {"available": True}, "hosts": found}
+                                     for z, found in sorted(zones.items())]}

@@ -1,0 +1,84 @@
+"""Every route of the compute API. Since 2.18 the project need not stand in the path."""
+
+import functools
+
+from common import errors
+from common.wsgi import Route
+from compute_api.handlers import (actions, attachments, external_events, flavors, hypervisors, instance_actions,
+                                  interfaces, keypairs, quotas, server_groups, server_metadata, servers, services,
+                                  versions, zones)
+
+
+def _own(handler):
+    @functools.wraps(handler)
+    def inner(req, project_id, **params):
+        if project_id != req.ctx.project_id and not req.ctx.is_admin:
+            raise errors.BadRequest("Malformed request URL: URL's project_id doesn't match Context's project_id")
+        return handler(req, **params)
+    return inner
+
+
+def _route(method, path, handler, status=200, versions=None) -> list[Route]:
+    return [Route(method, "/v2.1" + path, handler, status, versions),
+            Route(method, "/v2.1/{project_id}" + path, _own(handler), status, versions)]
+
+
+_S = "/servers/{id}"
+ROUTES = [Route("GET", "/", versions.index), Route("GET", "/v2.1", versions.show)] + [r for rows in (
+    _route("GET", "/servers/detail", servers.detail), _route("GET", "/servers", servers.index),
+    _route("POST", "/servers", servers.create, 202), _route("GET", _S, servers.show),
+    _route("PUT", _S, servers.update), _route("DELETE", _S, servers.delete, 204),
+    _route("POST", _S + "/action", actions.act, 202), _route("GET", _S + "/ips", servers.ips),
+    _route("GET", _S + "/ips/{label}", servers.ips_of),
+    _route("GET", _S + "/metadata", server_metadata.index), _route("POST", _S + "/metadata", server_metadata.merge),
+    _route("PUT", _S + "/metadata", server_metadata.replace),
+    _route("GET", _S + "/metadata/{key}", server_metadata.show),
+    _route("PUT", _S + "/metadata/{key}", server_metadata.update),
+    _route("DELETE", _S + "/metadata/{key}", server_metadata.delete, 204),
+    _route("GET", _S + "/tags", server_metadata.tags, versions=((2, 26), None)),
+    _route("PUT", _S + "/tags", server_metadata.tags_replace, versions=((2, 26), None)),
+    _route("DELETE", _S + "/tags", server_metadata.tags_clear, 204, ((2, 26), None)),
+    _route("GET", _S + "/tags/{tag}", server_metadata.tag_check, 204, ((2, 26), None)),
+    _route("PUT", _S + "/tags/{tag}", server_metadata.tag_add, 201, ((2, 26), None)),
+    _route("DELETE", _S + "/tags/{tag}", server_metadata.tag_remove, 204, ((2, 26), None)),
+    _route("GET", _S + "/os-security-groups", servers.groups),
+    _route("GET", _S + "/os-volume_attachments", attachments.index),
+    _route("POST", _S + "/os-volume_attachments", attachments.create),
+    _route("GET", _S + "/os-volume_attachments/{volume_id}", attachments.show),
+    _route("DELETE", _S + "/os-volume_attachments/{volume_id}", attachments.delete, 202),
+    _route("GET", _S + "/os-interface", interfaces.index), _route("POST", _S + "/os-interface", interfaces.create),
+    _route("GET", _S + "/os-interface/{port_id}", interfaces.show),
+    _route("DELETE", _S + "/os-interface/{port_id}", interfaces.delete, 202),
+    _route("GET", _S + "/os-instance-actions", instance_actions.index),
+    _route("GET", _S + "/os-instance-actions/{request_id}", instance_actions.show),
+    _route("GET", "/flavors", flavors.index), _route("GET", "/flavors/detail", flavors.detail),
+    _route("POST", "/flavors", flavors.create), _route("GET", "/flavors/{id}", flavors.show),
+    _route("DELETE", "/flavors/{id}", flavors.delete, 202),
+    _route("GET", "/flavors/{id}/os-flavor-access", flavors.access),
+    _route("POST", "/flavors/{id}/action", flavors.access_change),
+    _route("GET", "/flavors/{id}/os-extra_specs", flavors.specs),
+    _route("POST", "/flavors/{id}/os-extra_specs", flavors.specs_add),
+    _route("GET", "/flavors/{id}/os-extra_specs/{key}", flavors.spec),
+    _route("PUT", "/flavors/{id}/os-extra_specs/{key}", flavors.spec_set),
+    _route("DELETE", "/flavors/{id}/os-extra_specs/{key}", flavors.spec_delete),
+    _route("GET", "/os-keypairs", keypairs.index), _route("POST", "/os-keypairs", keypairs.create),
+    _route("GET", "/os-keypairs/{name}", keypairs.show), _route("DELETE", "/os-keypairs/{name}", keypairs.delete, 202),
+    _route("GET", "/os-availability-zone", zones.index), _route("GET", "/os-availability-zone/detail", zones.detail),
+    _route("GET", "/os-services", services.index),
+    _route("PUT", "/os-services/{action}", services.legacy_update, versions=((2, 1), (2, 52))),
+    _route("PUT", "/os-services/{id}", services.update, versions=((2, 53), None)),
+    _route("DELETE", "/os-services/{id}", services.delete, 204),
+    _route("GET", "/os-hypervisors", hypervisors.index), _route("GET", "/os-hypervisors/detail", hypervisors.detail),
+    _route("GET", "/os-hypervisors/statistics", hypervisors.statistics),
+    _route("GET", "/os-hypervisors/{id}", hypervisors.show),
+    _route("GET", "/limits", quotas.limits), _route("GET", "/os-quota-sets/{target}", quotas.show),
+    _route("GET", "/os-quota-sets/{target}/detail", quotas.detail),
+    _route("GET", "/os-quota-sets/{target}/defaults", quotas.defaults),
+    _route("PUT", "/os-quota-sets/{target}", quotas.update),
+    _route("DELETE", "/os-quota-sets/{target}", quotas.delete, 202),
+    _route("GET", "/os-server-groups", server_groups.index), _route("POST", "/os-server-groups", server_groups.create),
+    _route("GET", "/os-server-groups/{id}", server_groups.show),
+    _route("DELETE", "/os-server-groups/{id}", server_groups.delete, 204),
+    _route("GET", "/extensions", versions.extensions),
+    _route("POST", "/os-server-external-events", external_events.create),
+) for r in rows]

@@ -1,0 +1,45 @@
+"""The compute API daemon; it serves the metadata too, on a port of its own."""
+
+import logging
+
+from common import errors, policy
+from common.service import Service
+from compute_agent.rpcapi import AgentAPI
+from compute_api import policies
+from conductor import conf
+from conductor.db.quotas import DEFAULTS
+from scheduler.rpcapi import SchedulerAPI
+
+LOG = logging.getLogger(__name__)
+
+
+class ComputeApi(Service):
+    name, conf_name, db_name = "compute-api", "compute", "compute"
+    api, default_port, opts = "compute", 8774, conf.OPTS
+
+    def setup(self) -> None:
+        self.policy = policy.Policy("compute", policies.RULES, self.conf)
+        self.scheduler, self.agents = SchedulerAPI(self.conf), AgentAPI(self.conf)
+
+    @property
+    def quota_defaults(self) -> dict:
+        return {name: getattr(self.conf.quota, name) for name in DEFAULTS}
+
+    def send(self, work, *args) -> bool:
+        """Cast; False when the bus is down: the row keeps the wish and the conductor's sweep sends it later."""
+        try:
+            work(*args)
+            return True
+        except errors.ServiceUnavailable as error:
+            LOG.warning("not sent now, the sweep will: %s", error)
+            return False
+
+
+class Metadata(Service):
+    """8775: only network agents come here, with a signature for each request."""
+
+    name, conf_name, db_name = "metadata", "compute", "compute"
+    api, default_port, opts = "metadata", 8775, conf.OPTS
+    verifies_tokens = False
+
+

@@ -1,0 +1,103 @@
+"""A server, as each microversion shows it."""
+
+import hashlib
+
+from common import db
+from conductor.db import machine
+
+
+def links(req, kind: str, item_id: str) -> list[dict]:
+    base = req.base_url()
+    return [{"rel": "self", "href": f"{base}/v2.1/{kind}/{item_id}"},
+            {"rel": "bookmark", "href": f"{base}/{kind}/{item_id}"}]
+
+
+def addresses(row: dict) -> dict:
+    """{network name: [address]} from the stored picture of the server's ports."""
+    found: dict[str, list] = {}
+    for port in row["network_info"]:
+        own = found.setdefault(port["network_name"], [])
+        for ip in port["fixed_ips"]:
+            common = {"OS-EXT-IPS-MAC:mac_addr": port["mac_address"]}
+            own.append({"version": 6 if ":" in ip["ip_address"] else 4, "addr": ip["ip_address"],
+                        "OS-EXT-IPS:type": "fixed", **common})
+            own += [{"version": 4, "addr": f["floating"], "OS-EXT-IPS:type": "floating", **common}
+                    for f in port.get("floating_ips", []) if f["fixed"] == ip["ip_address"]]
+    return found
+
+
+def host_id(row: dict) -> str:
+    """The same for a project's servers on one host, and telling nothing of the host's name."""
+    if not row["host"]:
+        return ""
+    return hashlib.sha224((row["project_id"] + row["host"]).encode()).hexdigest()
+
+
+def brief(req, row: dict) -> dict:
+    return {"id": row["uuid"], "name": row["display_name"], "links": links(req, "servers", row["uuid"])}
+
+
+def _flavor(req, flavor: dict) -> dict:
+    if req.version >= (2, 47):
+        return {"vcpus": flavor["vcpus"], "ram": flavor["ram"], "disk": flavor["disk"],
+                "ephemeral": flavor["ephemeral"], "swap": flavor["swap"], "original_name": flavor["name"],
+                "extra_specs": flavor["extra_specs"]}
+    return {"id": flavor["id"], "links": links(req, "flavors", flavor["id"])[1:]}
+
+
+def _volumes(req, row: dict) -> list[dict]:
+    extra = req.version >= (2, 3)
+    return [{"id": d["volume_id"], **({"delete_on_termination": d["delete_on_termination"]} if extra else {})}
+            for d in row["block_devices"]]
+
+
+def server(req, row: dict, *, host_up: bool | None = None) -> dict:
+    """The whole server. ``host_up`` is whether its host answers, for admins."""
+    status = machine.status(row)
+    image = {"id": row["image_ref"], "links": links(req, "images", row["image_ref"])[1:]} if row["image_ref"] else ""
+    shown = {
+        **brief(req, row), "status": status, "tenant_id": row["project_id"], "user_id": row["user_id"],
+        "metadata": row["metadata"], "hostId": host_id(row), "image": image, "flavor": _flavor(req, row["flavor"]),
+        "created": db.iso(row["created_at"]), "updated": db.iso(row["updated_at"]), "addresses": addresses(row),
+        "accessIPv4": row["access_ip_v4"] or "", "accessIPv6": row["access_ip_v6"] or "",
+        "OS-DCF:diskConfig": row["disk_config"], "OS-EXT-AZ:availability_zone": row["availability_zone"] or "",
+        "config_drive": "True" if row["config_drive"] else "", "key_name": row["key_name"],
+        "OS-SRV-USG:launched_at": db.iso(row["launched_at"], zulu=False, micro=True),
+        "OS-SRV-USG:terminated_at": None, "OS-EXT-STS:task_state": row["task_state"],
+        "OS-EXT-STS:vm_state": row["vm_state"], "OS-EXT-STS:power_state": row["power_state"],
+        "os-extended-volumes:volumes_attached": _volumes(req, row)}
+    if row["security_groups"]:
+        shown["security_groups"] = [{"name": g["name"]} for g in row["security_groups"]]
+    if status in ("ACTIVE", "BUILD", "REBOOT", "HARD_REBOOT"):
+        shown["progress"] = 100 if status == "ACTIVE" else 0
+    if row["fault"] and status in ("ERROR", "DELETED"):
+        shown["fault"] = {k: v for k, v in row["fault"].items() if k != "details"}
+        if req.ctx.is_admin and row["fault"].get("details"):
+            shown["fault"]["details"] = row["fault"]["details"]
+    if req.svc.policy.allows(req.ctx, "servers:extended", {}):
+        shown.update(_extended(req, row, host_up))
+    return _by_version(req, row, shown)
+
+
+def _extended(req, row: dict, host_up: bool | None) -> dict:
+    found = {"OS-EXT-SRV-ATTR:host": row["host"], "OS-EXT-SRV-ATTR:hypervisor_hostname": row["host"],
+             "OS-EXT-SRV-ATTR:instance_name": f"instance-{row['uuid']}"}
+    if req.version >= (2, 3):
+        properties = row["image_meta"].get("properties", {})
+        found.update({f"OS-EXT-SRV-ATTR:{k}": v for k, v in {
+            "reservation_id": row["reservation_id"], "launch_index": row["launch_index"], "hostname": row["hostname"],
+            "kernel_id": properties.get("kernel_id", ""), "ramdisk_id": properties.get("ramdisk_id", ""),
+            "root_device_name": row["root_device_name"], "user_data": row["user_data"]}.items()})
+    if req.version >= (2, 16):
+        found["host_status"] = "" if not row["host"] else "UP" if host_up is not False else "DOWN"
+    return found
+
+
+def _by_version(req, row: dict, shown: dict) -> dict:
+    if req.version >= (2, 9):
+        shown["locked"] = row["locked"]
+    if req.version >= (2, 19):
+        shown["description"] = row["description"]
+    if req.version >= (2, 26):
+        shown["tags"] = row["tags"]
+    return shown

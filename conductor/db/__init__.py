@@ -1,0 +1,1 @@
+"""Models and queries of the compute database, for conductor, compute-api and scheduler."""

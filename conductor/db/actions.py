@@ -1,0 +1,48 @@
+"""Instance actions: one a request, with an event a step."""
+
+import datetime
+
+import sqlalchemy as sa
+
+from common import db
+from conductor.db import models
+
+ACTIONS, EVENTS = models.instance_actions, models.instance_events
+
+
+def start(connection, ctx, uuid: str, action: str) -> None:
+    """Record that a request acts on a server; the same request again changes nothing."""
+    at = db.now()
+    known = sa.select(ACTIONS.c.action).where(ACTIONS.c.instance_uuid == uuid, ACTIONS.c.request_id == ctx.request_id)
+    if connection.execute(known).first():
+        return
+    connection.execute(sa.insert(ACTIONS).values(
+        instance_uuid=uuid, request_id=ctx.request_id, action=action, project_id=ctx.project_id, user_id=ctx.user_id,
+        message=None, start_time=at, updated_at=at))
+
+
+def start_new(connection, ctx, uuids: list[str], action: str) -> None:
+    """As ``start``, for servers that were made in this transaction."""
+    at = db.now()
+    connection.execute(sa.insert(ACTIONS), [
+        {"instance_uuid": u, "request_id": ctx.request_id, "action": action, "project_id": ctx.project_id,
+         "user_id": ctx.user_id, "message": None, "start_time": at, "updated_at": at} for u in uuids])
+
+
+def events(connection, request_id: str, uuid: str, found: list[dict]) -> None:
+    """Record steps.
+
+    :param found: [{"event", "host", "start", "finish" (epoch seconds), "result", "details"}]
+    """
+    def moment(seconds):
+        return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).replace(tzinfo=None) if seconds else None
+    if found:
+        connection.execute(sa.insert(EVENTS), [
+            {"instance_uuid": uuid, "request_id": request_id, "event": e["event"], "host": e.get("host"),
+             "start_time": moment(e["start"]), "finish_time": moment(e.get("finish")), "result": e.get("result"),
+             "details": e.get("details")} for e in found])
+
+
+def failed(connection, request_id: str, uuid: str, message: str) -> None:
+    connection.execute(sa.update(ACTIONS).where(ACTIONS.c.instance_uuid == uuid, ACTIONS.c.request_id == request_id)
+                       .values(message=message, updated_at=db.now()))

@@ -1,0 +1,74 @@
+"""Compute hosts: heartbeats, capacity, claims by compare-and-swap."""
+
+import sqlalchemy as sa
+
+from common import context, db, errors, rows
+from conductor.db import models
+
+NODES, SERVICES = models.compute_nodes, models.services
+
+
+def heartbeat(connection, binary: str, host: str, zone: str = "internal") -> None:
+    done = connection.execute(sa.update(SERVICES).where(SERVICES.c.binary == binary, SERVICES.c.host == host)
+                              .values(updated_at=db.now()))
+    if done.rowcount == 0:
+        connection.execute(sa.insert(SERVICES).values(
+            id=context.new_uuid(), binary=binary, host=host, disabled=False, forced_down=False, zone=zone,
+            updated_at=db.now()))
+
+
+def report(connection, host: str, resources: dict) -> None:
+    """What a host has: {"hypervisor_hostname", "vcpus", "memory_mb", "local_gb", "facts"}. Claims are not touched."""
+    values = {k: resources[k] for k in ("hypervisor_hostname", "vcpus", "memory_mb", "local_gb", "facts")}
+    done = connection.execute(sa.update(NODES).where(NODES.c.host == host).values(updated_at=db.now(), **values))
+    if done.rowcount == 0:
+        connection.execute(sa.insert(NODES).values(
+            id=context.new_uuid(), host=host, vcpus_used=0, memory_mb_used=0, local_gb_used=0, running_vms=0,
+            generation=0, updated_at=db.now(), **values))
+
+
+def all_nodes(connection) -> list[dict]:
+    """Every node with the state of its service, one statement."""
+    join = sa.and_(SERVICES.c.host == NODES.c.host, SERVICES.c.binary == "nova-compute")
+    return rows.many(connection, sa.select(
+        NODES, SERVICES.c.id.label("service_id"), SERVICES.c.disabled, SERVICES.c.disabled_reason,
+        SERVICES.c.forced_down, SERVICES.c.zone, SERVICES.c.updated_at.label("heartbeat_at"))
+        .join(SERVICES, join).order_by(NODES.c.host))
+
+
+def claim(connection, node: dict, vcpus: int, memory_mb: int, disk_gb: int) -> bool:
+    """Add to a node's use, if nobody did since ``node`` was read. False: read again."""
+    done = connection.execute(sa.update(NODES).where(
+        NODES.c.id == node["id"], NODES.c.generation == node["generation"]).values(
+        vcpus_used=NODES.c.vcpus_used + vcpus, memory_mb_used=NODES.c.memory_mb_used + memory_mb,
+        local_gb_used=NODES.c.local_gb_used + disk_gb, running_vms=NODES.c.running_vms + 1,
+        generation=NODES.c.generation + 1))
+    return done.rowcount == 1
+
+
+def release(connection, host: str | None, instance: dict) -> None:
+    """Give back what an instance had claimed, in the transaction that takes its host away."""
+    if host:
+        connection.execute(sa.update(NODES).where(NODES.c.host == host).values(
+            vcpus_used=NODES.c.vcpus_used - instance["vcpus"],
+            memory_mb_used=NODES.c.memory_mb_used - instance["memory_mb"],
+            local_gb_used=NODES.c.local_gb_used - instance["disk_gb"], running_vms=NODES.c.running_vms - 1,
+            generation=NODES.c.generation + 1))
+
+
+def is_up(row: dict, down_time_s: int) -> bool:
+    at = row.get("heartbeat_at") or row["updated_at"]
+    return not row["forced_down"] and (db.now() - at).total_seconds() < down_time_s
+
+
+def service_up(connection, host: str, down_time_s: int) -> bool:
+    row = rows.one(connection, sa.select(SERVICES).where(SERVICES.c.host == host,
+                                                         SERVICES.c.binary == "nova-compute"))
+    return row is not None and is_up(row, down_time_s)
+
+
+def get(connection, node_id: str) -> dict:
+    found = [n for n in all_nodes(connection) if node_id in (n["id"], n["hypervisor_hostname"])]
+    if not found:
+        raise errors.NotFound(f"Compute host {node_id} could not be found.")
+    return found[0]

@@ -1,0 +1,71 @@
+"""Queries on instances and their block devices."""
+
+import sqlalchemy as sa
+
+from common import db, errors, rows
+from conductor.db import machine, models
+
+TABLE, DEVICES = models.instances, models.block_devices
+
+
+def visible(ctx):
+    return sa.true() if ctx.is_admin or ctx.is_service else TABLE.c.project_id == ctx.project_id
+
+
+def get(connection, ctx, uuid: str) -> dict:
+    """One instance with its ``block_devices``.
+
+    :raises NotFound: there is none that this caller may see
+    """
+    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.uuid == uuid, visible(ctx)))
+    if row is None:
+        raise errors.NotFound(f"Instance {uuid} could not be found.")
+    return complete(connection, [row])[0]
+
+
+def complete(connection, found: list[dict]) -> list[dict]:
+    """Add block devices: one statement, whatever the number of rows."""
+    if not found:
+        return found
+    devices = rows.many(connection, sa.select(DEVICES).where(DEVICES.c.instance_uuid.in_([r["uuid"] for r in found]))
+                        .order_by(DEVICES.c.device_name))
+    by: dict[str, list] = {}
+    for device in devices:
+        by.setdefault(device["instance_uuid"], []).append(device)
+    return [{**r, "block_devices": by.get(r["uuid"], [])} for r in found]
+
+
+def usage(connection, project_id: str) -> dict:
+    """{"instances", "cores", "ram"} counted from rows."""
+    c = TABLE.c
+    count, cores, ram = connection.execute(sa.select(
+        sa.func.count(), sa.func.coalesce(sa.func.sum(c.vcpus), 0), sa.func.coalesce(sa.func.sum(c.memory_mb), 0))
+        .where(c.project_id == project_id)).one()
+    return {"instances": int(count), "cores": int(cores), "ram": int(ram)}
+
+
+def next_device(connection, uuid: str) -> str:
+    """The first free /dev/vdX after the root disk. Two at once meet at a unique constraint."""
+    taken = set(connection.execute(sa.select(DEVICES.c.device_name).where(DEVICES.c.instance_uuid == uuid)).scalars())
+    for letter in "bcdefghijklmnopqrstuvwxyz":
+        if f"/dev/vd{letter}" not in taken:
+            return f"/dev/vd{letter}"
+    raise errors.Forbidden("The server has as many volumes as it can have.")
+
+
+def sync_power(connection, uuid: str, power_state: int) -> None:
+    """Write what the hypervisor sees; a guest that stopped by itself makes an idle active server stopped.
+
+    A server that runs although it should be stopped (its agent came back, the operator started it by hand) is shown
+    as running: what users see must be true.
+    """
+    c = TABLE.c
+    connection.execute(sa.update(TABLE).where(c.uuid == uuid, c.power_state != power_state).values(
+        power_state=power_state, updated_at=db.now()))
+    if power_state in (machine.SHUTDOWN, machine.CRASHED):
+        connection.execute(sa.update(TABLE).where(c.uuid == uuid, c.vm_state == machine.ACTIVE, c.task_state.is_(None))
+                           .values(vm_state=machine.STOPPED, updated_at=db.now()))
+    elif power_state == machine.RUNNING:
+        connection.execute(sa.update(TABLE).where(c.uuid == uuid, c.vm_state == machine.STOPPED,
+                                                  c.task_state.is_(None))
+                           .values(vm_state=machine.ACTIVE, updated_at=db.now()))

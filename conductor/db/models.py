@@ -1,0 +1,89 @@
+"""Tables of the compute database."""
+
+import sqlalchemy as sa
+
+from common.db import NAMING
+
+METADATA = sa.MetaData(naming_convention=NAMING)
+ID = sa.String(36)
+PROJECT = sa.String(64)
+
+instances = sa.Table(
+    "instances", METADATA, sa.Column("uuid", ID, primary_key=True),
+    sa.Column("project_id", PROJECT, nullable=False, index=True), sa.Column("user_id", PROJECT, nullable=False),
+    sa.Column("display_name", sa.String(255), nullable=False), sa.Column("description", sa.String(255)),
+    sa.Column("hostname", sa.String(255), nullable=False), sa.Column("image_ref", ID),
+    sa.Column("flavor", sa.JSON, nullable=False), sa.Column("vcpus", sa.Integer, nullable=False),
+    sa.Column("memory_mb", sa.Integer, nullable=False), sa.Column("disk_gb", sa.Integer, nullable=False),
+    sa.Column("vm_state", sa.String(16), nullable=False), sa.Column("task_state", sa.String(32)),
+    sa.Column("power_state", sa.Integer, nullable=False), sa.Column("host", sa.String(255), index=True),
+    sa.Column("availability_zone", sa.String(255)), sa.Column("key_name", sa.String(255)),
+    sa.Column("key_data", sa.Text), sa.Column("user_data", sa.Text), sa.Column("config_drive", sa.Boolean, nullable=False),
+    sa.Column("metadata", sa.JSON, nullable=False), sa.Column("image_meta", sa.JSON, nullable=False),
+    sa.Column("security_groups", sa.JSON, nullable=False), sa.Column("requested_networks", sa.JSON, nullable=False),
+    sa.Column("network_info", sa.JSON, nullable=False), sa.Column("tags", sa.JSON, nullable=False),
+    sa.Column("scheduler_hints", sa.JSON, nullable=False), sa.Column("server_group_id", ID, index=True),
+    sa.Column("tried_hosts", sa.JSON, nullable=False), sa.Column("fault", sa.JSON),
+    sa.Column("locked", sa.Boolean, nullable=False), sa.Column("root_device_name", sa.String(16), nullable=False),
+    sa.Column("access_ip_v4", sa.String(39)), sa.Column("access_ip_v6", sa.String(39)),
+    sa.Column("disk_config", sa.String(8), nullable=False),
+    sa.Column("reservation_id", sa.String(32), nullable=False), sa.Column("launch_index", sa.Integer, nullable=False),
+    sa.Column("request_id", sa.String(64), nullable=False), sa.Column("launched_at", sa.DateTime),
+    sa.Column("created_at", sa.DateTime, nullable=False, index=True), sa.Column("updated_at", sa.DateTime, nullable=False))
+block_devices = sa.Table(
+    "block_devices", METADATA, sa.Column("id", ID, primary_key=True),
+    sa.Column("instance_uuid", ID, sa.ForeignKey("instances.uuid", ondelete="CASCADE"), nullable=False),
+    sa.Column("device_name", sa.String(16), nullable=False), sa.Column("volume_id", ID, unique=True, nullable=False),
+    sa.Column("attachment_id", ID), sa.Column("boot_index", sa.Integer),
+    sa.Column("delete_on_termination", sa.Boolean, nullable=False), sa.Column("tag", sa.String(60)),
+    sa.UniqueConstraint("instance_uuid", "device_name"))
+instance_actions = sa.Table(
+    "instance_actions", METADATA, sa.Column("instance_uuid", ID, primary_key=True),
+    sa.Column("request_id", sa.String(64), primary_key=True), sa.Column("action", sa.String(64), nullable=False),
+    sa.Column("project_id", PROJECT), sa.Column("user_id", PROJECT), sa.Column("message", sa.Text),
+    sa.Column("start_time", sa.DateTime, nullable=False), sa.Column("updated_at", sa.DateTime, nullable=False))
+instance_events = sa.Table(
+    "instance_events", METADATA, sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("instance_uuid", ID, nullable=False, index=True), sa.Column("request_id", sa.String(64), nullable=False),
+    sa.Column("event", sa.String(64), nullable=False), sa.Column("host", sa.String(255)),
+    sa.Column("start_time", sa.DateTime, nullable=False), sa.Column("finish_time", sa.DateTime),
+    sa.Column("result", sa.String(16)), sa.Column("details", sa.Text), sa.Index("ix_events_request", "request_id"))
+flavors = sa.Table(
+    "flavors", METADATA, sa.Column("id", sa.String(255), primary_key=True),
+    sa.Column("name", sa.String(255), nullable=False, unique=True), sa.Column("description", sa.Text),
+    sa.Column("ram", sa.Integer, nullable=False), sa.Column("disk", sa.Integer, nullable=False),
+    sa.Column("vcpus", sa.Integer, nullable=False), sa.Column("ephemeral", sa.Integer, nullable=False),
+    sa.Column("swap", sa.Integer, nullable=False), sa.Column("rxtx_factor", sa.Float, nullable=False),
+    sa.Column("is_public", sa.Boolean, nullable=False), sa.Column("extra_specs", sa.JSON, nullable=False))
+flavor_access = sa.Table(
+    "flavor_access", METADATA,
+    sa.Column("flavor_id", sa.String(255), sa.ForeignKey("flavors.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("project_id", PROJECT, primary_key=True))
+key_pairs = sa.Table(
+    "key_pairs", METADATA, sa.Column("user_id", PROJECT, primary_key=True),
+    sa.Column("name", sa.String(255), primary_key=True), sa.Column("type", sa.String(8), nullable=False),
+    sa.Column("public_key", sa.Text, nullable=False), sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("created_at", sa.DateTime, nullable=False))
+services = sa.Table(
+    "services", METADATA, sa.Column("id", ID, primary_key=True), sa.Column("binary", sa.String(64), nullable=False),
+    sa.Column("host", sa.String(255), nullable=False), sa.Column("disabled", sa.Boolean, nullable=False),
+    sa.Column("disabled_reason", sa.String(255)), sa.Column("forced_down", sa.Boolean, nullable=False),
+    sa.Column("zone", sa.String(255), nullable=False), sa.Column("updated_at", sa.DateTime, nullable=False),
+    sa.UniqueConstraint("binary", "host"))
+# ``generation`` guards the claims: it changes with each, so two schedulers never add to the same old value.
+compute_nodes = sa.Table(
+    "compute_nodes", METADATA, sa.Column("id", ID, primary_key=True),
+    sa.Column("host", sa.String(255), nullable=False, unique=True),
+    sa.Column("hypervisor_hostname", sa.String(255), nullable=False),
+    sa.Column("vcpus", sa.Integer, nullable=False), sa.Column("memory_mb", sa.Integer, nullable=False),
+    sa.Column("local_gb", sa.Integer, nullable=False), sa.Column("vcpus_used", sa.Integer, nullable=False),
+    sa.Column("memory_mb_used", sa.Integer, nullable=False), sa.Column("local_gb_used", sa.Integer, nullable=False),
+    sa.Column("running_vms", sa.Integer, nullable=False), sa.Column("facts", sa.JSON, nullable=False),
+    sa.Column("generation", sa.Integer, nullable=False), sa.Column("updated_at", sa.DateTime, nullable=False))
+server_groups = sa.Table(
+    "server_groups", METADATA, sa.Column("id", ID, primary_key=True), sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("policy", sa.String(32), nullable=False), sa.Column("project_id", PROJECT, nullable=False, index=True),
+    sa.Column("user_id", PROJECT, nullable=False), sa.Column("created_at", sa.DateTime, nullable=False))
+quotas = sa.Table(
+    "quotas", METADATA, sa.Column("project_id", PROJECT, primary_key=True),
+    sa.Column("resource", sa.String(64), primary_key=True), sa.Column("limit", sa.Integer, nullable=False))

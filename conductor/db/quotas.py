@@ -1,0 +1,32 @@
+"""Compute quotas: limits from rows, use counted from the resources themselves."""
+
+import sqlalchemy as sa
+
+from common import errors
+from conductor.db import instances, models
+
+DEFAULTS = {"instances": 10, "cores": 20, "ram": 51200, "metadata_items": 128, "key_pairs": 100, "server_groups": 10,
+            "server_group_members": 10}
+
+
+def limits(connection, project_id: str, defaults: dict | None = None) -> dict:
+    """{resource: most}, -1 for no limit."""
+    table = models.quotas
+    own = dict(connection.execute(sa.select(table.c.resource, table.c["limit"])
+                                  .where(table.c.project_id == project_id)).tuples().all())
+    return {r: own.get(r, v) for r, v in (defaults or DEFAULTS).items()}
+
+
+def check_servers(connection, defaults: dict, project_id: str, count: int, flavor: dict) -> dict:
+    """Room for ``count`` servers of a flavor, in the transaction that inserts them.
+
+    :returns: the project's limits
+    :raises QuotaExceeded: naming the first resource that is short
+    """
+    limit, used = limits(connection, project_id, defaults), instances.usage(connection, project_id)
+    wanted = {"instances": count, "cores": count * flavor["vcpus"], "ram": count * flavor["ram"]}
+    for resource, requested in wanted.items():
+        if 0 <= limit[resource] < used[resource] + requested:
+            raise errors.QuotaExceeded(resource=resource, requested=requested, used=used[resource],
+                                       limit=limit[resource])
+    return limit

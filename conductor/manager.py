@@ -1,0 +1,138 @@
+"""What the conductor answers. Each method is one transaction and may be called twice."""
+
+import logging
+
+import sqlalchemy as sa
+
+from common import db, errors, rows
+from conductor.db import actions, hosts, instances, machine, models
+
+LOG = logging.getLogger(__name__)
+TABLE, DEVICES = models.instances, models.block_devices
+
+
+def plain(row: dict | None) -> dict | None:
+    """A row as JSON for the bus: times as text."""
+    if row is None:
+        return None
+    return {k: db.iso(v) if hasattr(v, "isoformat") else [plain(x) for x in v] if k == "block_devices" else v
+            for k, v in row.items()}
+
+
+class Manager:
+    VERSION = "1.0"
+
+    def __init__(self, service):
+        self.service = service
+
+    def _find(self, connection, uuid: str) -> dict | None:
+        row = rows.one(connection, sa.select(TABLE).where(TABLE.c.uuid == uuid))
+        return instances.complete(connection, [row])[0] if row else None
+
+    def begin_build(self, ctx, uuid: str, host: str) -> dict | None:
+        with self.service.db.writer() as connection:
+            try:
+                machine.begin(connection, uuid, "build", also=[TABLE.c.host == host])
+            except (errors.InvalidState, errors.NotFound):
+                row = self._find(connection, uuid)
+                # A host that finished, or was interrupted while spawning, asks again: it may go on.
+                return plain(row) if row and row["host"] == host and row["task_state"] == "spawning" else None
+            return plain(self._find(connection, uuid))
+
+    def get_instance(self, ctx, uuid: str) -> dict | None:
+        with self.service.db.reader() as connection:
+            return plain(self._find(connection, uuid))
+
+    def instances_of(self, ctx, host: str) -> list:
+        with self.service.db.reader() as connection:
+            found = rows.many(connection, sa.select(TABLE).where(TABLE.c.host == host))
+            return [plain(r) for r in instances.complete(connection, found)]
+
+    def progress(self, ctx, uuid: str, action: str, events: list) -> None:
+        with self.service.db.writer() as connection:
+            try:
+                machine.begin(connection, uuid, action)
+            except errors.Error:
+                LOG.info("instance %s is not in %s any more", uuid, action)
+            actions.events(connection, ctx.request_id, uuid, events)
+
+    def finish(self, ctx, uuid: str, action: str, events: list, values: dict) -> None:
+        allowed = {k: values[k] for k in ("power_state", "network_info") if k in values}
+        if action == "spawn":
+            allowed["launched_at"] = db.now()
+        with self.service.db.writer() as connection:
+            if not machine.finish(connection, uuid, action, **allowed):
+                LOG.info("instance %s: %s ended after something else had begun", uuid, action)
+            actions.events(connection, ctx.request_id, uuid, events)
+
+    def fail(self, ctx, uuid: str, host: str, action: str, message: str, events: list, reschedule: bool) -> None:
+        building = action in ("build", "spawn")
+        with self.service.db.writer() as connection:
+            actions.events(connection, ctx.request_id, uuid, events)
+            row = self._find(connection, uuid)
+            if row is None or (building and (row["host"] != host or row["vm_state"] != machine.BUILDING)):
+                return
+            if building:
+                again = self._give_up_host(connection, row, host, message, reschedule)
+            else:
+                again = None
+                machine.fail(connection, uuid, action, fault=machine.fault(message))
+                actions.failed(connection, ctx.request_id, uuid, message)
+        if again:
+            self.service.schedule(ctx, again)
+
+    def _give_up_host(self, connection, row: dict, host: str, message: str, reschedule: bool) -> dict | None:
+        """Release the claim; returns the instance to schedule again, or None after writing ERROR."""
+        if row["task_state"] not in ("scheduling", "networking", "spawning"):
+            return None  # being deleted; the delete releases the claim
+        hosts.release(connection, host, row)
+        tried = [*row["tried_hosts"], host]
+        if reschedule and len(tried) < self.service.conf.compute.max_attempts:
+            changed = {"host": None, "tried_hosts": tried, "task_state": "scheduling", "updated_at": db.now(),
+                       "fault": machine.fault(message)}
+            connection.execute(sa.update(TABLE).where(TABLE.c.uuid == row["uuid"]).values(changed))
+            return {**row, **changed}
+        text = f"The server could not be built after {len(tried)} attempt(s). Last reason ({host}): {message}"
+        machine.fail(connection, row["uuid"], "build", vm_state=machine.ERROR, fault=machine.fault(text, details=message),
+                     host=None, tried_hosts=tried)
+        actions.failed(connection, row["request_id"], row["uuid"], text)
+        return None
+
+    def deleted(self, ctx, uuid: str, host: str, events: list) -> None:
+        with self.service.db.writer() as connection:
+            actions.events(connection, ctx.request_id, uuid, events)
+            row = rows.one(connection, sa.select(TABLE).where(TABLE.c.uuid == uuid, TABLE.c.task_state == "deleting"))
+            if row is not None:
+                forget(connection, row)
+
+    def heartbeat(self, ctx, host: str, resources: dict, powers: dict) -> None:
+        with self.service.db.writer() as connection:
+            hosts.heartbeat(connection, "nova-compute", host, self.service.conf.compute.default_availability_zone)
+            hosts.report(connection, host, resources)
+            for uuid, power in powers.items():
+                instances.sync_power(connection, uuid, power)
+
+    def attached(self, ctx, uuid: str, volume_id: str, attachment_id: str, events: list) -> None:
+        with self.service.db.writer() as connection:
+            connection.execute(sa.update(DEVICES).where(
+                DEVICES.c.instance_uuid == uuid, DEVICES.c.volume_id == volume_id).values(attachment_id=attachment_id))
+            actions.events(connection, ctx.request_id, uuid, events)
+
+    def detached(self, ctx, uuid: str, volume_id: str, message: str | None, events: list) -> None:
+        with self.service.db.writer() as connection:
+            connection.execute(sa.delete(DEVICES).where(DEVICES.c.instance_uuid == uuid,
+                                                        DEVICES.c.volume_id == volume_id))
+            actions.events(connection, ctx.request_id, uuid, events)
+            if message:
+                actions.failed(connection, ctx.request_id, uuid, message)
+
+    def network_changed(self, ctx, uuid: str, network_info: list) -> None:
+        with self.service.db.writer() as connection:
+            connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid).values(network_info=network_info))
+
+
+def forget(connection, row: dict) -> None:
+    """The end of a delete: the claim goes back and the row goes, in one transaction."""
+    hosts.release(connection, row["host"], row)
+    connection.execute(sa.delete(DEVICES).where(DEVICES.c.instance_uuid == row["uuid"]))
+    connection.execute(sa.delete(TABLE).where(TABLE.c.uuid == row["uuid"]))

@@ -1,0 +1,53 @@
+"""The conductor on the bus: what agents report and ask."""
+
+from common.rpc import Client
+
+
+class ConductorAPI(Client):
+    topic = "conductor"
+
+    def begin_build(self, ctx, uuid: str, host: str) -> dict | None:
+        """Call, 1.0, 15 s: the instance to build, with block devices; None: not (or no longer) this host's to build."""
+        return self.call(ctx, "begin_build", timeout_s=15, uuid=uuid, host=host)
+
+    def get_instance(self, ctx, uuid: str) -> dict | None:
+        """Call, 1.0, 15 s: an instance with block devices, or None where it is gone."""
+        return self.call(ctx, "get_instance", timeout_s=15, uuid=uuid)
+
+    def instances_of(self, ctx, host: str) -> list:
+        """Call, 1.0, 30 s: the instances of a host."""
+        return self.call(ctx, "instances_of", timeout_s=30, host=host)
+
+    def progress(self, ctx, uuid: str, action: str, events: list) -> None:
+        """Cast, 1.0: an action went a step on. Lost: only its events are missing; doubled: they show twice."""
+        self.cast(ctx, "progress", uuid=uuid, action=action, events=events)
+
+    def finish(self, ctx, uuid: str, action: str, events: list, values: dict) -> None:
+        """Cast, 1.0: an action succeeded. Lost: the sweep asks the agent again; doubled: the CAS refuses the second."""
+        self.cast(ctx, "finish", uuid=uuid, action=action, events=events, values=values)
+
+    def fail(self, ctx, uuid: str, host: str, action: str, message: str, events: list, reschedule: bool) -> None:
+        """Call, 1.0, 30 s: an action failed and was undone. A build may go to another host."""
+        self.call(ctx, "fail", timeout_s=30, uuid=uuid, host=host, action=action, message=message, events=events,
+                  reschedule=reschedule)
+
+    def deleted(self, ctx, uuid: str, host: str, events: list) -> None:
+        """Call, 1.0, 15 s: nothing of the instance is left on the host. Repeatable."""
+        self.call(ctx, "deleted", timeout_s=15, uuid=uuid, host=host, events=events)
+
+    def heartbeat(self, ctx, host: str, resources: dict, powers: dict) -> None:
+        """Cast, 1.0: a host is alive, with what it has and {uuid: power_state} of guests whose state changed."""
+        self.cast(ctx, "heartbeat", host=host, resources=resources, powers=powers)
+
+    def attached(self, ctx, uuid: str, volume_id: str, attachment_id: str, events: list) -> None:
+        """Call, 1.0, 15 s: a volume is in use by the guest."""
+        self.call(ctx, "attached", timeout_s=15, uuid=uuid, volume_id=volume_id, attachment_id=attachment_id,
+                  events=events)
+
+    def detached(self, ctx, uuid: str, volume_id: str, message: str | None, events: list) -> None:
+        """Call, 1.0, 15 s: a volume is not the guest's any more, or (message) never came to be. Repeatable."""
+        self.call(ctx, "detached", timeout_s=15, uuid=uuid, volume_id=volume_id, message=message, events=events)
+
+    def network_changed(self, ctx, uuid: str, network_info: list) -> None:
+        """Cast, 1.0: the addresses of a server. Lost: the next change or restart corrects it."""
+        self.cast(ctx, "network_changed", uuid=uuid, network_info=network_info)

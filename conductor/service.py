@@ -1,0 +1,30 @@
+"""The conductor daemon."""
+
+from common import errors
+from common.service import Service
+from compute_agent.rpcapi import AgentAPI
+from conductor import conf, sweep
+from conductor.manager import Manager
+from scheduler.rpcapi import SchedulerAPI, request_spec
+
+
+class Conductor(Service):
+    name, conf_name, db_name = "conductor", "compute", "compute"
+    opts, topic = conf.OPTS, "conductor"
+
+    def setup(self) -> None:
+        self.scheduler, self.agents = SchedulerAPI(self.conf), AgentAPI(self.conf)
+        self.periodics.append(sweep.Sweep(self))
+
+    def endpoint(self):
+        return Manager(self)
+
+    def schedule(self, ctx, row: dict) -> None:
+        """Ask for a host. An answer that never comes is asked for again by the sweep."""
+        try:
+            self.scheduler.build(ctx, [request_spec(row)])
+        except errors.ServiceUnavailable:
+            return
+
+    def local_delete(self, ctx, uuid: str) -> None:
+        sweep.local_delete(self, ctx, uuid)

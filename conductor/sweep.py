@@ -1,0 +1,84 @@
+"""Nothing is lost: rows whose message was, are sent again, and hosts that are gone are not waited for."""
+
+import datetime
+import logging
+
+import sqlalchemy as sa
+
+from common import context, db, errors, periodic, rows
+from conductor.db import hosts, instances, machine, models
+from conductor.manager import forget
+
+LOG = logging.getLogger(__name__)
+TABLE = models.instances
+
+
+class Sweep(periodic.Periodic):
+    """One SELECT a pass while nothing is stuck."""
+
+    interval_s, jitter_s = 3.0, 1.0
+
+    def __init__(self, service):
+        self.service = service
+
+    def run_once(self) -> None:
+        before = db.now() - datetime.timedelta(seconds=self.service.conf.compute.build_resend_s)
+        with self.service.db.reader() as connection:
+            stuck = rows.many(connection, sa.select(TABLE).where(
+                TABLE.c.task_state.is_not(None), TABLE.c.updated_at < before).order_by(TABLE.c.updated_at).limit(100))
+        for row in stuck:
+            ctx = context.service_context(request_id=row["request_id"], project_id=row["project_id"])
+            context.activate(ctx)
+            try:
+                self._push(ctx, row)
+            except errors.ServiceUnavailable as error:
+                LOG.info("instance %s waits: %s", row["uuid"], error)
+
+    def _push(self, ctx, row: dict) -> None:
+        uuid, host, task = row["uuid"], row["host"], row["task_state"]
+        with self.service.db.writer() as connection:
+            connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid, TABLE.c.task_state == task)
+                               .values(updated_at=db.now()))
+            up = host is not None and hosts.service_up(connection, host, self.service.conf.service_down_time)
+        LOG.info("instance %s is %s/%s for long (host %s, %s): again", uuid, row["vm_state"], task, host,
+                 "up" if up else "not up")
+        if task == "deleting" and not up:
+            self.service.local_delete(ctx, uuid)
+        elif task == "deleting":
+            self.service.agents.delete(ctx, host, uuid)
+        elif row["vm_state"] == machine.BUILDING and host is None:
+            self.service.schedule(ctx, row)
+        elif row["vm_state"] == machine.BUILDING and up:
+            self.service.agents.build(ctx, host, uuid)
+        elif row["vm_state"] == machine.BUILDING:
+            self.service.endpoint().fail(ctx, uuid, host, "build", f"Host {host} stopped answering during the build.",
+                                         [], True)
+        elif up:
+            self.service.agents.power(ctx, host, uuid, {"powering-on": "start", "powering-off": "stop",
+                                                        "rebooting": "reboot", "rebooting_hard": "reboot-hard"}[task])
+
+
+def local_delete(service, ctx, uuid: str) -> None:
+    """Delete a server whose host cannot: give back its ports and volumes, then forget it.
+
+    When the host returns, its agent finds a guest that nobody knows and destroys it.
+    """
+    with service.db.reader() as connection:
+        row = rows.one(connection, sa.select(TABLE).where(TABLE.c.uuid == uuid, TABLE.c.task_state == "deleting"))
+        if row is None:
+            return
+        row = instances.complete(connection, [row])[0]
+    ports = service.rest.request("GET", "network", f"/v2.0/ports?device_id={uuid}&fields=id")["ports"]
+    for port in ports:
+        service.rest.request("DELETE", "network", f"/v2.0/ports/{port['id']}")
+    for device in row["block_devices"]:
+        if device["attachment_id"]:
+            try:
+                service.rest.request("DELETE", "volume", f"/v3/attachments/{device['attachment_id']}",
+                                     headers={"OpenStack-API-Version": "volume 3.44"})
+            except errors.NotFound:
+                LOG.info("attachment %s is gone already", device["attachment_id"])
+    with service.db.writer() as connection:
+        row = rows.one(connection, sa.select(TABLE).where(TABLE.c.uuid == uuid, TABLE.c.task_state == "deleting"))
+        if row is not None:
+            forget(connection, row)

@@ -1,0 +1,1 @@
+"""How a cloud is brought up, watched, audited and taken down."""

@@ -1,0 +1,35 @@
+"""Every daemon: where its class is, and whether it is an API on eventlet or a worker on plain threads."""
+
+import dataclasses
+import importlib
+
+
+@dataclasses.dataclass(frozen=True)
+class Daemon:
+    name: str
+    path: str
+    green: bool
+
+    def load(self):
+        module, _, cls = self.path.partition(":")
+        return getattr(importlib.import_module(module), cls)
+
+
+DAEMONS = {d.name: d for d in (
+    Daemon("identity-api", "identity.service:IdentityApi", True),
+    Daemon("image-api", "image.service:ImageApi", True),
+    Daemon("network-api", "network.service:NetworkApi", True),
+    Daemon("volume-api", "volume.service:VolumeApi", True),
+    Daemon("compute-api", "compute_api.service:ComputeApi", True),
+    Daemon("metadata", "compute_api.service:Metadata", True),
+    Daemon("conductor", "conductor.service:Conductor", False),
+    Daemon("scheduler", "scheduler.service:Scheduler", False),
+    Daemon("volume-scheduler", "volume.service:VolumeScheduler", False),
+    Daemon("volume-agent", "volume.service:VolumeAgent", False),
+    Daemon("network-agent", "network.agent.service:NetworkAgent", False),
+    Daemon("compute-agent", "compute_agent.service:ComputeAgent", False),
+)}
+PORTS = {"identity": 5000, "image": 9292, "network": 9696, "volume": 8776, "compute": 8774, "metadata": 8775}
+# Alembic home of each database.
+DATABASES = {"identity": "identity.db", "image": "image.db", "network": "network.db", "volume": "volume.db",
+             "compute": "conductor.db"}

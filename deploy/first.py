@@ -1,0 +1,133 @@
+"""What a fresh cloud gets, through its own APIs as any client would: networks, an image, a first server."""
+
+import json
+import urllib.parse
+
+import urllib3
+
+from common.periodic import wait_for
+from common.rest import error_text
+from deploy.daemons import PORTS
+
+
+class Cloud:
+    """A small client for the installer: ``call("compute", "GET", "/servers")`` with the admin's token."""
+
+    PREFIX = {"compute": "/v2.1", "network": "/v2.0", "image": "/v2", "volume": "/v3", "identity": "/v3"}
+
+    def __init__(self, password: str, host: str = "127.0.0.1", offset: int = 0):
+        self.password, self.host, self.offset = password, host, offset
+        self.pool = urllib3.PoolManager(retries=False)
+        self.token = ""
+
+    def url(self, service: str) -> str:
+        return f"http://{self.host}:{PORTS[service] + self.offset}{self.PREFIX[service]}"
+
+    def login(self) -> None:
+        domain = {"id": "default"}
+        body = {"auth": {"identity": {"methods": ["password"], "password": {"user": {
+            "name": "admin", "domain": domain, "password": self.password}}},
+            "scope": {"project": {"name": "admin", "domain": domain}}}}
+        response = self.pool.request("POST", self.url("identity") + "/auth/tokens", body=json.dumps(body),
+                                     headers={"Content-Type": "application/json"}, timeout=10)
+        if response.status != 201:
+            raise RuntimeError(f"login: {response.status} {error_text(response.data)}")
+        self.token = response.headers["X-Subject-Token"]
+        self.project_id = json.loads(response.data)["token"]["project"]["id"]
+
+    def call(self, service: str, method: str, path: str, body=None, *, raw=None, version: str = "2.53",
+             content_type: str = "application/json"):
+        """JSON in, JSON out; RuntimeError with the API's own words for anything but success."""
+        headers = {"X-Auth-Token": self.token, "Content-Type": content_type}
+        if service == "compute":
+            headers["OpenStack-API-Version"] = f"compute {version}"
+        if service == "volume":
+            headers["OpenStack-API-Version"] = "volume 3.44"
+        response = self.pool.request(method, self.url(service) + path, headers=headers, timeout=120,
+                                     body=raw if raw is not None else json.dumps(body) if body is not None else None)
+        if response.status >= 400:
+            raise RuntimeError(f"{method} {path}: {response.status} {error_text(response.data)}")
+        return json.loads(response.data) if response.data else None
+
+    def wait_ready(self, timeout_s: float = 60) -> None:
+        """Until every API answers and a compute host has reported."""
+        def ready():
+            try:
+                self.login()
+                for service, path in (("image", "/images"), ("network", "/agents"), ("volume", "/os-services"),
+                                      ("compute", "/os-hypervisors")):
+                    found = self.call(service, "GET", path)
+                    if service != "image" and not next(iter(found.values())):
+                        return False
+                return True
+            except (RuntimeError, urllib3.exceptions.HTTPError):
+                return False
+        wait_for(ready, timeout_s, every_s=0.1, what="the APIs and the agents to come up")
+
+    def find(self, service: str, plural: str, name: str, path: str | None = None):
+        query = urllib.parse.urlencode({"name": name})
+        found = self.call(service, "GET", f"{path or '/' + plural}?{query}")[plural.replace("-", "_")]
+        return next((x for x in found if x.get("name") == name), None)
+
+
+def ensure_networks(cloud: Cloud, *, external_cidr: str, pool: tuple[str, str], gateway: str,
+                    private_cidr: str = "10.0.0.0/24", dns: list[str] | None = None) -> dict:
+    """``public`` (external, flat), ``private`` with DHCP, and ``router1`` between them. Repeatable."""
+    def ensure(plural, singular, name, values, path=None):
+        return cloud.find("network", plural, name, path) or cloud.call(
+            "network", "POST", path or f"/{plural}", {singular: {"name": name, **values}})[singular]
+    public = ensure("networks", "network", "public", {"router:external": True, "provider:network_type": "flat",
+                                                      "provider:physical_network": "public", "is_default": True})
+    outside = ensure("subnets", "subnet", "public-subnet", {
+        "network_id": public["id"], "cidr": external_cidr, "ip_version": 4, "enable_dhcp": False,
+        "gateway_ip": gateway, "allocation_pools": [{"start": pool[0], "end": pool[1]}]})
+    private = ensure("networks", "network", "private", {"shared": True})
+    inside = ensure("subnets", "subnet", "private-subnet", {
+        "network_id": private["id"], "cidr": private_cidr, "ip_version": 4, "dns_nameservers": dns or []})
+    router = ensure("routers", "router", "router1", {"external_gateway_info": {"network_id": public["id"]}})
+    ports = cloud.call("network", "GET", f"/ports?device_id={router['id']}&device_owner=network:router_interface")
+    if not ports["ports"]:
+        cloud.call("network", "PUT", f"/routers/{router['id']}/add_router_interface", {"subnet_id": inside["id"]})
+    return {"public": public["id"], "private": private["id"], "public_subnet": outside["id"], "router": router["id"]}
+
+
+def ensure_image(cloud: Cloud, name: str, data, disk_format: str, properties: dict | None = None) -> str:
+    """A public image with this data (bytes, or an open file). Repeatable."""
+    known = cloud.find("image", "images", name)
+    if known and known["status"] == "active":
+        return known["id"]
+    if known:
+        cloud.call("image", "DELETE", f"/images/{known['id']}")
+    made = cloud.call("image", "POST", "/images", {"name": name, "disk_format": disk_format, "visibility": "public",
+                                                   "container_format": "bare", **(properties or {})})
+    cloud.call("image", "PUT", f"/images/{made['id']}/file", raw=data, content_type="application/octet-stream")
+    return made["id"]
+
+
+def boot(cloud: Cloud, name: str, timeout_s: float = 120, **values) -> dict:
+    """A server by this name, ACTIVE. One that exists is used; one in ERROR is deleted and made again."""
+    known = cloud.find("compute", "servers", name, "/servers/detail")
+    if known and known["status"] == "ERROR":
+        cloud.call("compute", "DELETE", f"/servers/{known['id']}")
+        wait_for(lambda: not cloud.find("compute", "servers", name), 60, what=f"the broken server {name} to go")
+        known = None
+    server_id = known["id"] if known else cloud.call("compute", "POST", "/servers", {
+        "server": {"name": name, **values}})["server"]["id"]
+
+    def settled():
+        server = cloud.call("compute", "GET", f"/servers/{server_id}")["server"]
+        return server if server["status"] != "BUILD" else None
+    server = wait_for(settled, timeout_s, every_s=0.05, what=f"server {name} to be built")
+    if server["status"] == "ERROR":
+        raise RuntimeError(f"server {name}: {server.get('fault', {}).get('message', 'no reason given')}")
+    return server
+
+
+def fake_cloud(found: dict, offset: int) -> None:
+    """What a cloud without a hypervisor starts with: networks, an image, and the server ``first``."""
+    cloud = Cloud(found["admin_password"], offset=offset)
+    cloud.wait_ready(30)
+    networks = ensure_networks(cloud, external_cidr="172.24.4.0/24", pool=("172.24.4.10", "172.24.4.250"),
+                               gateway="172.24.4.1")
+    image = ensure_image(cloud, "cirros", b"\0" * 4096, "raw")
+    boot(cloud, "first", imageRef=image, flavorRef="42", networks=[{"uuid": networks["private"]}])

@@ -1,0 +1,98 @@
+"""What a cloud needs before its first daemon starts: configuration, databases, first rows. Safe to repeat."""
+
+import configparser
+import os
+import pathlib
+import secrets
+
+from common import conf, migrate
+from common.service import default_url
+from deploy.daemons import DATABASES, PORTS
+
+CONFIGS = ("identity", "image", "network", "volume", "compute", "compute-agent")
+
+
+def write_config(state: str, *, transport_url: str, host: str, my_ip: str, offset: int = 0, database: str = "",
+                 driver: str = "libvirt", extra: dict | None = None) -> dict:
+    """Write ``<state>/etc/*.conf``; secrets that exist are kept.
+
+    :param database: an SQLAlchemy URL up to the database's name, or empty for SQLite
+    :param offset: added to every port
+    :param extra: {file: {section: {option: value}}}
+    :returns: {"admin_password", "service_password", "metadata_secret"}
+    """
+    etc = pathlib.Path(state) / "etc"
+    etc.mkdir(parents=True, exist_ok=True, mode=0o700)
+    known = configparser.ConfigParser(interpolation=None)
+    known.read(etc / "secrets.ini")
+    if not known.has_section("secrets"):
+        known.add_section("secrets")
+    for name in ("admin_password", "service_password", "metadata_secret"):
+        if not known.has_option("secrets", name):
+            known.set("secrets", name, secrets.token_hex(16))
+    _save(known, etc / "secrets.ini")
+    found = dict(known["secrets"])
+    ports = {name: port + offset for name, port in PORTS.items()}
+    files: dict = {"pileus": {
+        "DEFAULT": {"host": host, "my_ip": my_ip, "transport_url": transport_url},
+        "service_auth": {"auth_url": f"http://{my_ip}:{ports['identity']}/v3", "username": "pileus",
+                         "password": found["service_password"]},
+        "endpoints": {name: f"http://{my_ip}:{port}" for name, port in ports.items()}}}
+    for name in CONFIGS:
+        section = files.setdefault(name, {})
+        if name in ports:
+            section["DEFAULT"] = {"bind_port": str(ports[name])}
+        if database and name in DATABASES:
+            section["database"] = {"connection": f"{database}/pileus_{name}"}
+    files["compute"]["compute"] = {"metadata_secret": found["metadata_secret"],
+                                   "metadata_port": str(ports["metadata"])}
+    files["network"]["network"] = {"metadata_secret": found["metadata_secret"]}
+    if driver == "fake":
+        files["network"]["network"]["driver"] = "fake"
+        files["volume"]["volume"] = {"driver": "fake"}
+        files["compute-agent"]["agent"] = {"virt_driver": "fake"}
+    for name, sections in (extra or {}).items():
+        for section, options in sections.items():
+            files.setdefault(name, {}).setdefault(section, {}).update(options)
+    for name, sections in files.items():
+        parser = configparser.ConfigParser(interpolation=None)
+        parser.read_dict(sections)
+        _save(parser, etc / f"{name}.conf")
+    return found
+
+
+def _save(parser: configparser.ConfigParser, path: pathlib.Path) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        parser.write(out)
+
+
+def sync_databases(state: str) -> None:
+    for name, package in DATABASES.items():
+        loaded = conf.load(name, {}, state)
+        migrate.sync(package, loaded.database.connection or default_url(state, name))
+
+
+def first_rows(state: str, found: dict, public_host: str, offset: int = 0) -> None:
+    """The admin, the catalog, flavors, the default volume type."""
+    from conductor.db import flavors
+    from conductor.service import Conductor
+    from identity.cli import bootstrap
+    from identity.service import IdentityApi
+    from volume.cli import default_type
+    from volume.service import VolumeScheduler
+    bootstrap(IdentityApi.load(state), found["admin_password"], found["service_password"], public_host, "RegionOne",
+              offset)
+    conductor = Conductor.load(state)
+    with conductor.db.writer() as connection:
+        flavors.ensure_standard(connection)
+    default_type(VolumeScheduler.load(state))
+
+
+def write_openrc(state: str, found: dict, public_host: str, offset: int = 0) -> pathlib.Path:
+    path = pathlib.Path(state) / "openrc"
+    values = {"OS_AUTH_URL": f"http://{public_host}:{PORTS['identity'] + offset}/v3", "OS_USERNAME": "admin",
+              "OS_PASSWORD": found["admin_password"], "OS_PROJECT_NAME": "admin", "OS_USER_DOMAIN_NAME": "Default",
+              "OS_PROJECT_DOMAIN_NAME": "Default", "OS_REGION_NAME": "RegionOne", "OS_IDENTITY_API_VERSION": "3"}
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        out.write("".join(f"export {k}={v}\n" for k, v in values.items()))
+    return path

@@ -1,0 +1,80 @@
+"""``pileus supervise``: runs the two zygotes and starts one again that dies. systemd, where it is, runs this."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+from deploy.daemons import DAEMONS
+
+
+class Supervisor:
+    def __init__(self, state: str, names: list[str] | None = None):
+        self.state = state
+        chosen = [DAEMONS[n] for n in names] if names else list(DAEMONS.values())
+        self.groups = {"green": [d.name for d in chosen if d.green], "plain": [d.name for d in chosen if not d.green]}
+        self.children: dict[str, subprocess.Popen] = {}
+        self.stopping = False
+
+    def _start(self, group: str) -> None:
+        words = [sys.executable, "-m", "deploy.zygote", "--state", self.state]
+        words += (["--green"] if group == "green" else []) + self.groups[group]
+        log = open(f"{self.state}/log/{group}.log", "ab")
+        # Fewer malloc arenas: daemons are small, and arenas of idle threads are most of their memory.
+        environment = {**os.environ, "MALLOC_ARENA_MAX": "2", "PYTHONUNBUFFERED": "1"}
+        self.children[group] = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        log.close()
+
+    def run(self) -> int:
+        os.makedirs(f"{self.state}/log", exist_ok=True)
+        pid_file = pathlib.Path(self.state) / "supervisor.pid"
+        pid_file.write_text(str(os.getpid()))
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+        for group, names in self.groups.items():
+            if names:
+                self._start(group)
+        while not self.stopping:
+            for group, child in list(self.children.items()):
+                if child.poll() is not None and not self.stopping:
+                    time.sleep(0.5)
+                    self._start(group)
+            time.sleep(0.3)
+        for child in self.children.values():
+            try:
+                child.wait(8)
+            except subprocess.TimeoutExpired:
+                child.kill()
+        pid_file.unlink(missing_ok=True)
+        return 0
+
+    def _stop(self, signum, frame) -> None:
+        self.stopping = True
+        for child in self.children.values():
+            child.terminate()
+
+
+def running_pid(state: str) -> int | None:
+    """The pid of the supervisor of a state directory, or None."""
+    try:
+        pid = int((pathlib.Path(state) / "supervisor.pid").read_text())
+        command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (OSError, ValueError):
+        return None
+    return pid if b"supervise" in command else None
+
+
+def stop(state: str, timeout_s: float = 20) -> bool:
+    """Stop the supervisor of a state directory and all its daemons; False when none ran."""
+    pid = running_pid(state)
+    if pid is None:
+        return False
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + timeout_s
+    while running_pid(state) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    if running_pid(state):
+        os.kill(pid, signal.SIGKILL)
+    return True

@@ -1,0 +1,139 @@
+"""A process that imports the libraries once and forks daemons from itself.
+
+There are two: one patched by eventlet, for the APIs, and one plain, for
+the workers. Daemons share the memory of what was imported, start in
+milliseconds, and one that dies is forked again. Listening sockets belong to
+the zygote: while an API restarts, its callers wait instead of being refused.
+"""
+
+import sys
+
+if "--green" in sys.argv:  # before anything else is imported
+    import warnings
+    warnings.filterwarnings("ignore", message="\\s*Eventlet is deprecated")
+    import eventlet
+    eventlet.monkey_patch()
+
+import argparse  # noqa: E402
+import ctypes  # noqa: E402
+import gc  # noqa: E402
+import logging  # noqa: E402
+import os  # noqa: E402
+import signal  # noqa: E402
+
+from common import native, service  # noqa: E402
+from deploy.daemons import DAEMONS  # noqa: E402
+
+PR_SET_PDEATHSIG = 1
+
+
+def original(name: str):
+    """The unpatched module: a zygote must never start an event loop that its children would share."""
+    if "eventlet" in sys.modules:
+        from eventlet import patcher
+        return patcher.original(name)
+    return __import__(name)
+
+
+def die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class Zygote:
+    """Forks and watches ``jobs``: {(daemon name, worker number): pid}."""
+
+    def __init__(self, names: list[str], state: str, green: bool):
+        self.state, self.green = state, green
+        self.os, self.time = original("os"), original("time")
+        self.classes = {n: DAEMONS[n].load() for n in names}
+        self.sockets: dict = {}
+        self.pids: dict[int, tuple[str, int]] = {}
+        self.born: dict[tuple[str, int], float] = {}
+        self.stopping = False
+
+    def open_sockets(self) -> None:
+        for name, cls in self.classes.items():
+            if cls.api:
+                self.sockets[name] = service.listen(self._conf(cls), cls.default_port)
+
+    def _conf(self, cls):
+        from common import conf
+        loaded = conf.load(cls.conf_name, cls.opts, self.state)
+        if cls.name == "metadata":
+            loaded.set_override("bind_port", loaded.compute.metadata_port)
+        return loaded
+
+    def run(self) -> None:
+        logging.getLogger("routes").setLevel(logging.WARNING)
+        self.open_sockets()
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+        gc.collect()
+        gc.freeze()
+        for name, cls in self.classes.items():
+            for worker in range(self._conf(cls).workers if cls.api else 1):
+                self._fork(name, worker)
+        while self.pids:
+            try:
+                pid, _ = self.os.waitpid(-1, 0)
+            except InterruptedError:
+                continue
+            except ChildProcessError:
+                break
+            job = self.pids.pop(pid, None)
+            if job and not self.stopping:
+                if self.time.monotonic() - self.born[job] < 2:
+                    self.time.sleep(1)  # a daemon that dies at once must not spin
+                self._fork(*job)
+
+    def _stop(self, signum, frame) -> None:
+        self.stopping = True
+        for pid in self.pids:
+            try:
+                os.kill(pid, signal.SIGTERM)
+            except ProcessLookupError:
+                continue
+
+    def _fork(self, name: str, worker: int) -> None:
+        self.born[name, worker] = self.time.monotonic()
+        pid = self.os.fork()
+        if pid:
+            self.pids[pid] = (name, worker)
+            return
+        try:
+            self._become(name, worker)
+        finally:
+            os._exit(1)
+
+    def _become(self, name: str, worker: int) -> None:
+        die_with_parent()
+        ctypes.CDLL(None).prctl(15, f"p-{name}"[:15].encode(), 0, 0, 0)  # PR_SET_NAME, as ps shows it
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if self.green:
+            import eventlet
+            import eventlet.hubs
+            import eventlet.tpool
+            eventlet.hubs.use_hub()
+            native.EXECUTOR = eventlet.tpool.execute
+        mine = self.sockets.get(name)
+        for other, sock in self.sockets.items():
+            if other != name:
+                sock.close()
+        log_file = f"{self.state}/log/{name}.log"
+        service.run(self.classes[name], state=self.state, sock=mine, green=self.green, worker=worker,
+                    overrides={"log_file": log_file})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--green", action="store_true")
+    parser.add_argument("--state", required=True)
+    parser.add_argument("names", nargs="+")
+    args = parser.parse_args()
+    die_with_parent()
+    os.makedirs(f"{args.state}/log", exist_ok=True)
+    Zygote(args.names, args.state, args.green).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""identity-manage: schema, bootstrap, key rotation."""
+
+import sqlalchemy as sa
+
+from common import context, manage
+
+CATALOG = [("identity", "keystone", 5000, "/v3"), ("image", "glance", 9292, ""),
+           ("compute", "nova", 8774, "/v2.1"), ("network", "neutron", 9696, ""),
+           ("block-storage", "cinder", 8776, "/v3/$(project_id)s"), ("volumev3", "cinderv3", 8776, "/v3/$(project_id)s")]
+IMPLIES = (("admin", "manager"), ("manager", "member"), ("member", "reader"))
+
+
+def main(argv=None) -> int:
+    from identity.service import IdentityApi
+    parser = manage.parser("identity")
+    commands = parser._subparsers._group_actions[0]
+    boot = commands.add_parser("bootstrap", help="make the admin user, roles, catalog; safe to repeat")
+    boot.add_argument("--password", required=True)
+    boot.add_argument("--service-password", required=True)
+    boot.add_argument("--host", default="127.0.0.1", help="address in the catalog's URLs")
+    boot.add_argument("--region", default="RegionOne")
+    commands.add_parser("rotate-keys", help="add a signing key; the old ones go on verifying")
+    args = parser.parse_args(argv)
+    if args.command == "db":
+        return manage.database(IdentityApi, "identity.db", args)
+    service = IdentityApi.load(args.state)
+    if args.command == "rotate-keys":
+        print(service.keys.rotate())
+        return 0
+    bootstrap(service, args.password, args.service_password, args.host, args.region)
+    return 0
+
+
+def _ensure(connection, table, values: dict, **key) -> dict:
+    row = connection.execute(sa.select(table).filter_by(**key)).mappings().first()
+    if row:
+        return dict(row)
+    made = {"id": context.new_hex(), **key, **values}
+    connection.execute(sa.insert(table).values(made))
+    return made
+
+
+def bootstrap(service, password: str, service_password: str, host: str, region: str, offset: int = 0) -> None:
+    """Domain Default, projects admin and service, users admin and pileus, four roles, the catalog. Repeatable;
+    passwords of users that exist stay as they are."""
+    from identity.db import grants, models
+    if not service.keys.private():
+        service.keys.rotate()
+    with service.db.writer() as connection:
+        _ensure(connection, models.domains, {"name": "Default", "enabled": True}, id="default")
+        roles = {name: _ensure(connection, models.roles, {}, name=name)["id"]
+                 for name in ("admin", "manager", "member", "reader", "service")}
+        for prior, implied in IMPLIES:
+            key = {"prior_role_id": roles[prior], "implied_role_id": roles[implied]}
+            if not connection.execute(sa.select(models.implied_roles).filter_by(**key)).first():
+                connection.execute(sa.insert(models.implied_roles).values(key))
+        owner = {"domain_id": "default", "enabled": True, "parent_id": "default"}
+        projects = {n: _ensure(connection, models.projects, owner, name=n)["id"] for n in ("admin", "service")}
+        for name, secret, project, role in (("admin", password, "admin", "admin"),
+                                            ("pileus", service_password, "service", "service"),
+                                            ("pileus", service_password, "service", "admin")):
+            known = connection.execute(sa.select(models.users.c.id).filter_by(name=name, domain_id="default")).scalar()
+            user_id = known or _ensure(connection, models.users, {
+                "domain_id": "default", "enabled": True, "password_hash": service.passwords.hash(secret),
+                "default_project_id": projects[project]}, name=name)["id"]
+            grants.add(connection, user_id=user_id, target_type="project", target_id=projects[project],
+                       role_id=roles[role])
+            if name == "admin":
+                grants.add(connection, user_id=user_id, target_type="system", target_id="all", role_id=roles[role])
+                grants.add(connection, user_id=user_id, target_type="domain", target_id="default",
+                           role_id=roles[role])
+        _ensure(connection, models.regions, {"description": ""}, id=region)
+        _catalog(connection, models, host, region, offset)
+
+
+def _catalog(connection, models, host: str, region: str, offset: int) -> None:
+    for kind, name, port, path in CATALOG:
+        service_row = _ensure(connection, models.services, {"name": name, "enabled": True}, type=kind)
+        for interface in ("public", "internal", "admin"):
+            _ensure(connection, models.endpoints, {"url": f"http://{host}:{port + offset}{path}", "enabled": True},
+                    service_id=service_row["id"], interface=interface, region_id=region)

@@ -1,0 +1,49 @@
+"""Tables of the identity database."""
+
+import sqlalchemy as sa
+
+from common.db import NAMING
+
+METADATA = sa.MetaData(naming_convention=NAMING)
+ID = sa.String(64)
+
+
+def _named(name: str, *columns):
+    return sa.Table(name, METADATA, sa.Column("id", ID, primary_key=True), *columns)
+
+
+domains = _named("domains", sa.Column("name", sa.String(255), nullable=False, unique=True),
+                 sa.Column("description", sa.Text), sa.Column("enabled", sa.Boolean, nullable=False))
+projects = _named("projects", sa.Column("name", sa.String(64), nullable=False),
+                  sa.Column("domain_id", ID, sa.ForeignKey("domains.id"), nullable=False),
+                  sa.Column("parent_id", ID), sa.Column("description", sa.Text),
+                  sa.Column("enabled", sa.Boolean, nullable=False), sa.UniqueConstraint("domain_id", "name"))
+users = _named("users", sa.Column("name", sa.String(255), nullable=False),
+               sa.Column("domain_id", ID, sa.ForeignKey("domains.id"), nullable=False),
+               sa.Column("password_hash", sa.String(255)), sa.Column("enabled", sa.Boolean, nullable=False),
+               sa.Column("default_project_id", ID), sa.Column("description", sa.Text), sa.Column("email", sa.String(255)),
+               sa.UniqueConstraint("domain_id", "name"))
+roles = _named("roles", sa.Column("name", sa.String(255), nullable=False, unique=True),
+               sa.Column("description", sa.Text))
+implied_roles = sa.Table("implied_roles", METADATA,
+                         sa.Column("prior_role_id", ID, sa.ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True),
+                         sa.Column("implied_role_id", ID, sa.ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True))
+# target_type is "project", "domain" or "system"; target_id is "all" for the system.
+assignments = sa.Table("assignments", METADATA,
+                       sa.Column("user_id", ID, sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+                       sa.Column("target_type", sa.String(16), primary_key=True),
+                       sa.Column("target_id", ID, primary_key=True),
+                       sa.Column("role_id", ID, sa.ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True))
+regions = _named("regions", sa.Column("description", sa.Text), sa.Column("parent_region_id", sa.String(255)))
+services = _named("services", sa.Column("name", sa.String(255)), sa.Column("type", sa.String(255), nullable=False),
+                  sa.Column("description", sa.Text), sa.Column("enabled", sa.Boolean, nullable=False))
+endpoints = _named("endpoints", sa.Column("service_id", ID, sa.ForeignKey("services.id", ondelete="CASCADE"),
+                                          nullable=False),
+                   sa.Column("interface", sa.String(8), nullable=False), sa.Column("region_id", sa.String(255)),
+                   sa.Column("url", sa.Text, nullable=False), sa.Column("enabled", sa.Boolean, nullable=False))
+revocations = sa.Table("revocations", METADATA,
+                       sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+                       sa.Column("audit_id", sa.String(32)), sa.Column("audit_chain_id", sa.String(32)),
+                       sa.Column("user_id", ID), sa.Column("project_id", ID), sa.Column("domain_id", ID),
+                       sa.Column("issued_before", sa.Float(53), nullable=False),
+                       sa.Column("expires_at", sa.Float(53), nullable=False, index=True))

@@ -1,0 +1,79 @@
+"""Tokens: issue, validate, revoke; and what a token's owner may scope to."""
+
+import sqlalchemy as sa
+
+from common import errors, rows, schema, wsgi
+from identity import tokens
+from identity.db import grants, models
+
+_REF = {"type": "object", "properties": {"id": {"type": "string", "maxLength": 64},
+                                         "name": {"type": "string", "maxLength": 255},
+                                         "domain": {"type": "object"}}}
+_AUTH = schema.obj({"auth": schema.obj({
+    "identity": schema.obj({
+        "methods": {"type": "array", "items": {"type": "string", "maxLength": 64}, "minItems": 1, "maxItems": 8},
+        "password": schema.obj({"user": {**_REF, "properties": {
+            **_REF["properties"], "password": {"type": "string", "maxLength": 4096}}}}, ["user"]),
+        "token": schema.obj({"id": {"type": "string", "maxLength": 8192}}, ["id"])}, ["methods"], extra=True),
+    "scope": {"oneOf": [{"type": "string", "enum": ["unscoped"]}, {"type": "object", "properties": {
+        "project": _REF, "domain": _REF, "system": {"type": "object"}}}]}}, ["identity"])}, ["auth"])
+
+
+@wsgi.body(_AUTH)
+def issue(req, body):
+    identity = body["auth"]["identity"]
+    for method in ("password", "token"):
+        if method in identity["methods"] and method not in identity:
+            raise errors.BadRequest(f"Expecting to find {method} in identity.")
+    ctx, token = req.svc.authenticator.authenticate(body["auth"], req.ctx)
+    return wsgi.json_response(tokens.body(req.svc, ctx, with_catalog="nocatalog" not in req.GET), 201,
+                              {"X-Subject-Token": token, "Vary": "X-Auth-Token"})
+
+
+def _subject(req, rule: str):
+    try:
+        subject = req.svc.verifier.check(req.headers.get("X-Subject-Token", ""))
+    except errors.Unauthorized:
+        raise errors.NotFound("Could not find token.") from None
+    req.svc.policy.check(req.ctx, rule, {"user_id": subject.user_id})
+    return subject
+
+
+def validate(req):
+    subject = _subject(req, "identity:validate_token")
+    return wsgi.json_response(tokens.body(req.svc, subject, with_catalog="nocatalog" not in req.GET), 200,
+                              {"X-Subject-Token": subject.token, "Vary": "X-Auth-Token"})
+
+
+def revoke(req):
+    subject = _subject(req, "identity:revoke_token")
+    with req.svc.db.writer() as connection:
+        req.svc.revoke(connection, audit_id=subject.audit_ids[0])
+    req.svc.periodics[0].run_once()
+
+
+def catalog(req):
+    with req.svc.db.reader() as connection:
+        return {"catalog": tokens.catalog(connection, req.ctx.project_id), "links": {"self": req.path_url}}
+
+
+def own_targets(req, user_id: str, table, kind: str) -> list[dict]:
+    """Enabled projects or domains on which a user has a role."""
+    with req.svc.db.reader() as connection:
+        ids = grants.targets_of(connection, user_id, kind)
+        return rows.many(connection, sa.select(table).where(table.c.id.in_(ids), table.c.enabled)
+                         .order_by(table.c.name))
+
+
+def projects(req):
+    from identity.handlers.projects import NOUN
+    found = own_targets(req, req.ctx.user_id, models.projects, "project")
+    return {"projects": [NOUN.view(req, r) for r in found],
+            "links": {"self": req.path_url, "next": None, "previous": None}}
+
+
+def domains(req):
+    from identity.handlers.domains import NOUN
+    found = own_targets(req, req.ctx.user_id, models.domains, "domain")
+    return {"domains": [NOUN.view(req, r) for r in found],
+            "links": {"self": req.path_url, "next": None, "previous": None}}

@@ -1,0 +1,101 @@
+"""The five operations that identity's plain resources share. What differs, each noun's module says."""
+
+import dataclasses
+import typing
+
+import sqlalchemy as sa
+
+from common import context, errors, rows, schema, wsgi
+
+
+@dataclasses.dataclass(frozen=True)
+class Noun:
+    """A resource of the identity API.
+
+    ``on_create(req, connection, values)`` may complete or refuse values; ``on_update(req, connection, old,
+    values)`` and ``on_delete(req, connection, row)`` carry out what the change entails.
+    """
+
+    singular: str
+    plural: str
+    table: sa.Table
+    properties: dict
+    required: tuple = ()
+    filters: tuple = ()
+    hidden: tuple = ()
+    on_create: typing.Callable = lambda req, connection, values: None
+    on_update: typing.Callable = lambda req, connection, old, values: None
+    on_delete: typing.Callable = lambda req, connection, row: None
+    target: typing.Callable = lambda row: {}
+
+    def view(self, req, row: dict) -> dict:
+        shown = {k: v for k, v in row.items() if k not in self.hidden}
+        shown["links"] = {"self": f"{req.base_url()}/v3/{self.plural}/{row['id']}"}
+        return shown
+
+    def _conflict(self, values: dict) -> str:
+        return (f"Conflict occurred attempting to store {self.singular} - "
+                f"Duplicate entry found with name {values.get('name', values.get('id'))}.")
+
+    def index(self, req) -> dict:
+        req.svc.policy.check(req.ctx, f"identity:list_{self.singular}", {"user_id": req.GET.get("user.id")})
+        wanted: dict[str, typing.Any] = {k: v for k, v in req.GET.items() if k in self.filters}
+        if "enabled" in wanted:
+            wanted["enabled"] = wsgi.bool_value(wanted["enabled"])
+        query = rows.where_equal(sa.select(self.table).order_by(self.table.c.id), self.table, wanted)
+        with req.svc.db.reader() as connection:
+            found = rows.many(connection, query)
+        return {self.plural: [self.view(req, r) for r in found],
+                "links": {"self": req.path_url, "next": None, "previous": None}}
+
+    def show(self, req, id) -> dict:
+        with req.svc.db.reader() as connection:
+            row = rows.one(connection, sa.select(self.table).where(self.table.c.id == id))
+        req.svc.policy.check(req.ctx, f"identity:get_{self.singular}", self.target(row or {"id": id}))
+        if row is None:
+            raise errors.NotFound(f"Could not find {self.singular}: {id}.")
+        return {self.singular: self.view(req, row)}
+
+    def create(self, req) -> dict:
+        req.svc.policy.check(req.ctx, f"identity:create_{self.singular}", {})
+        body = req.json_object()
+        self._create_schema(body)
+        values = {c.name: None for c in self.table.c if c.name != "id"}
+        values.update(id=context.new_hex())
+        if "enabled" in values:
+            values["enabled"] = True
+        values.update({k: v for k, v in body[self.singular].items()})
+        with req.svc.db.writer() as connection:
+            self.on_create(req, connection, values)
+            values = {k: v for k, v in values.items() if k in self.table.c}
+            rows.insert(connection, self.table, values, conflict=self._conflict(values))
+        return {self.singular: self.view(req, values)}
+
+    def update(self, req, id) -> dict:
+        req.svc.policy.check(req.ctx, f"identity:update_{self.singular}", {})
+        body = req.json_object()
+        self._update_schema(body)
+        values = dict(body[self.singular])
+        with req.svc.db.writer() as connection:
+            old = rows.get(connection, self.table, id, resource=self.singular)
+            if values.get("domain_id", old.get("domain_id")) != old.get("domain_id"):
+                raise errors.BadRequest(f"The domain of a {self.singular} cannot be changed.")
+            self.on_update(req, connection, old, values)
+            values = {k: v for k, v in values.items() if k in self.table.c}
+            rows.update(connection, self.table, id, values, resource=self.singular, conflict=self._conflict(values))
+        return {self.singular: self.view(req, {**old, **values})}
+
+    def delete(self, req, id) -> None:
+        req.svc.policy.check(req.ctx, f"identity:delete_{self.singular}", {})
+        with req.svc.db.writer() as connection:
+            row = rows.get(connection, self.table, id, resource=self.singular)
+            self.on_delete(req, connection, row)
+            rows.delete(connection, self.table, id, resource=self.singular)
+
+    @property
+    def _create_schema(self):
+        return schema.compiled(schema.wrapped(self.singular, self.properties, self.required, extra=True))
+
+    @property
+    def _update_schema(self):
+        return schema.compiled(schema.wrapped(self.singular, self.properties, extra=True))

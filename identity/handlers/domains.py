@@ -1,0 +1,31 @@
+"""Domains: the namespaces of users and projects."""
+
+import sqlalchemy as sa
+
+from common import errors, schema
+from identity.db import models
+from identity.handlers.crud import Noun
+
+
+def _disabled(req, connection, old, values):
+    if values.get("enabled") is False and old["enabled"]:
+        req.svc.revoke(connection, domain_id=old["id"])
+
+
+def _delete(req, connection, row):
+    if row["enabled"]:
+        raise errors.Forbidden("Cannot delete a domain that is enabled, please disable it first.")
+    req.svc.revoke(connection, domain_id=row["id"])
+    for table in (models.users, models.projects):
+        owned = sa.select(table.c.id).where(table.c.domain_id == row["id"])
+        if table is models.projects:
+            connection.execute(sa.delete(models.assignments).where(models.assignments.c.target_id.in_(owned)))
+        connection.execute(sa.delete(table).where(table.c.domain_id == row["id"]))
+    connection.execute(sa.delete(models.assignments).where(models.assignments.c.target_id == row["id"]))
+
+
+NOUN = Noun("domain", "domains", models.domains,
+            {"name": {**schema.NAME, "maxLength": 64}, "description": schema.LONG_TEXT, "enabled": {"type": "boolean"}},
+            ("name",), ("name", "enabled", "id"), on_update=_disabled, on_delete=_delete,
+            target=lambda row: {"domain_id": row["id"]})
+index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete

@@ -1,0 +1,25 @@
+"""Endpoints of the catalog."""
+
+from common import rows, schema
+from identity.db import models
+from identity.handlers.crud import Noun
+
+
+def _create(req, connection, values):
+    values["region_id"] = values["region_id"] or values.pop("region", None)
+    rows.get(connection, models.services, values["service_id"], resource="service")
+    if values["region_id"]:
+        rows.get(connection, models.regions, values["region_id"], resource="region")
+
+
+class _EndpointNoun(Noun):
+    def view(self, req, row):
+        return {**super().view(req, row), "region": row["region_id"]}
+
+
+NOUN = _EndpointNoun("endpoint", "endpoints", models.endpoints,
+                     {"service_id": schema.NAME, "interface": {"enum": ["public", "internal", "admin"]},
+                      "region_id": schema.TEXT, "region": schema.TEXT, "enabled": {"type": "boolean"},
+                      "url": {"type": "string", "minLength": 1, "maxLength": 2048, "pattern": "^[A-Za-z]+://"}},
+                     ("service_id", "interface", "url"), ("service_id", "interface", "region_id"), on_create=_create)
+index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete

@@ -1,0 +1,75 @@
+"""Roles and which role brings which."""
+
+import sqlalchemy as sa
+
+from common import rows, schema
+from identity.db import models
+from identity.handlers.crud import Noun
+
+
+def _delete(req, connection, row):
+    holders = connection.execute(sa.select(models.assignments.c.user_id).distinct().where(
+        models.assignments.c.role_id == row["id"])).scalars().all()
+    for user_id in holders:
+        req.svc.revoke(connection, user_id=user_id)
+
+
+class _RoleNoun(Noun):
+    def view(self, req, row):
+        return {**super().view(req, row), "domain_id": None, "options": {}}
+
+
+NOUN = _RoleNoun("role", "roles", models.roles, {"name": schema.NAME, "description": schema.LONG_TEXT},
+                 ("name",), ("name",), on_delete=_delete)
+index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete
+
+
+def _brief(req, row):
+    return {"id": row["id"], "name": row["name"], "links": {"self": f"{req.base_url()}/v3/roles/{row['id']}"}}
+
+
+def _edges(connection, prior=None):
+    implied, role = models.implied_roles, models.roles
+    query = sa.select(implied.c.prior_role_id, role).join(role, role.c.id == implied.c.implied_role_id)
+    return rows.many(connection, query.where(implied.c.prior_role_id == prior) if prior else query)
+
+
+def inferences(req):
+    req.svc.policy.check(req.ctx, "identity:list_implied_role", {})
+    with req.svc.db.reader() as connection:
+        edges = _edges(connection)
+        names = {r["id"]: r for r in rows.many(connection, sa.select(models.roles))}
+    priors = sorted({e["prior_role_id"] for e in edges})
+    return {"role_inferences": [{"prior_role": _brief(req, names[p]),
+                                 "implies": [_brief(req, e) for e in edges if e["prior_role_id"] == p]}
+                                for p in priors], "links": {"self": req.path_url, "next": None, "previous": None}}
+
+
+def implies(req, id):
+    req.svc.policy.check(req.ctx, "identity:list_implied_role", {})
+    with req.svc.db.reader() as connection:
+        prior = rows.get(connection, models.roles, id, resource="role")
+        found = _edges(connection, id)
+    return {"role_inference": {"prior_role": _brief(req, prior), "implies": [_brief(req, e) for e in found]},
+            "links": {"self": req.path_url}}
+
+
+def imply(req, id, implied_id):
+    req.svc.policy.check(req.ctx, "identity:create_implied_role", {})
+    with req.svc.db.writer() as connection:
+        prior = rows.get(connection, models.roles, id, resource="role")
+        implied = rows.get(connection, models.roles, implied_id, resource="role")
+        rows.insert(connection, models.implied_roles, {"prior_role_id": id, "implied_role_id": implied_id},
+                    conflict="The role implies the other already.")
+    return {"role_inference": {"prior_role": _brief(req, prior), "implies": _brief(req, implied)},
+            "links": {"self": req.path_url}}
+
+
+def unimply(req, id, implied_id):
+    """Tokens that carry the implied role are revoked with it."""
+    req.svc.policy.check(req.ctx, "identity:delete_implied_role", {})
+    with req.svc.db.writer() as connection:
+        table = models.implied_roles
+        rows.get(connection, table, id, key="prior_role_id", resource="implied role", implied_role_id=implied_id)
+        connection.execute(sa.delete(table).where(table.c.prior_role_id == id, table.c.implied_role_id == implied_id))
+        _delete(req, connection, {"id": id})

@@ -1,0 +1,15 @@
+"""Discovery of the identity API."""
+
+
+def _v3(req) -> dict:
+    return {"id": "v3.14", "status": "stable", "updated": "2020-04-07T00:00:00Z",
+            "links": [{"rel": "self", "href": f"{req.base_url()}/v3/"}],
+            "media-types": [{"base": "application/json", "type": "application/vnd.openstack.identity-v3+json"}]}
+
+
+def index(req) -> dict:
+    return {"versions": {"values": [_v3(req)]}}
+
+
+def show(req) -> dict:
+    return {"version": _v3(req)}

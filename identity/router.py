@@ -1,0 +1,44 @@
+"""Every route of the identity API."""
+
+from common.wsgi import Route
+from identity.handlers import (auth, domains, endpoints, grants, projects, regions, revocations, roles, services,
+                               users, versions)
+
+
+def _crud(plural: str, module) -> list[Route]:
+    path = f"/v3/{plural}"
+    return [Route("GET", path, module.index), Route("POST", path, module.create, 201),
+            Route("GET", path + "/{id}", module.show), Route("PATCH", path + "/{id}", module.update),
+            Route("DELETE", path + "/{id}", module.delete, 204)]
+
+
+ROUTES = [
+    Route("GET", "/", versions.index, 300),
+    Route("GET", "/v3", versions.show),
+    Route("POST", "/v3/auth/tokens", auth.issue, 201),
+    Route("GET", "/v3/auth/tokens", auth.validate),
+    Route("DELETE", "/v3/auth/tokens", auth.revoke, 204),
+    Route("GET", "/v3/auth/catalog", auth.catalog),
+    Route("GET", "/v3/auth/projects", auth.projects),
+    Route("GET", "/v3/auth/domains", auth.domains),
+    Route("GET", "/v3/OS-REVOKE/events", revocations.events),
+    *_crud("domains", domains), *_crud("projects", projects), *_crud("users", users), *_crud("roles", roles),
+    *_crud("regions", regions), Route("PUT", "/v3/regions/{id}", regions.put, 201),
+    *_crud("services", services), *_crud("endpoints", endpoints),
+    Route("POST", "/v3/users/{id}/password", users.password, 204),
+    Route("GET", "/v3/users/{id}/projects", users.projects),
+    Route("GET", "/v3/role_assignments", grants.assignments),
+    Route("GET", "/v3/role_inferences", roles.inferences),
+    Route("GET", "/v3/roles/{id}/implies", roles.implies),
+    Route("PUT", "/v3/roles/{id}/implies/{implied_id}", roles.imply, 201),
+    Route("DELETE", "/v3/roles/{id}/implies/{implied_id}", roles.unimply, 204),
+    *[route for target in ("projects", "domains") for path in [f"/v3/{target}/{{target_id}}/users/{{user_id}}/roles"]
+      for route in (Route("GET", path, grants.index(target)),
+                    Route("PUT", path + "/{role_id}", grants.add(target), 204),
+                    Route("GET", path + "/{role_id}", grants.check(target), 204),
+                    Route("DELETE", path + "/{role_id}", grants.remove(target), 204))],
+    Route("GET", "/v3/system/users/{user_id}/roles", grants.index("system")),
+    Route("PUT", "/v3/system/users/{user_id}/roles/{role_id}", grants.add("system"), 204),
+    Route("GET", "/v3/system/users/{user_id}/roles/{role_id}", grants.check("system"), 204),
+    Route("DELETE", "/v3/system/users/{user_id}/roles/{role_id}", grants.remove("system"), 204),
+]

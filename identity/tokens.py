@@ -1,0 +1,169 @@
+"""Authentication: methods and scope in, signed token and its body out."""
+
+import datetime
+import secrets
+import time
+
+import sqlalchemy as sa
+
+from common import errors, tokens
+from common.context import Context
+from common.db import many, one
+from identity.db import grants, models
+
+
+def stamp(seconds: float) -> str:
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _named(ref: dict, table, extra: dict):
+    """The WHERE of a reference by id, or by name within a domain."""
+    if "id" in ref:
+        return table.c.id == ref["id"]
+    domain = ref.get("domain") or extra
+    by_domain = (models.domains.c.id == domain["id"] if "id" in domain
+                 else models.domains.c.name == domain.get("name", ""))
+    return sa.and_(table.c.name == ref.get("name", ""), by_domain)
+
+
+def _find(connection, table, where) -> dict | None:
+    d = models.domains
+    return one(connection, sa.select(table, d.c.name.label("domain_name"), d.c.enabled.label("domain_enabled"))
+               .join(d, d.c.id == table.c.domain_id).where(where))
+
+
+class Authenticator:
+    """Check credentials and make contexts.
+
+    :param service: the identity service (db, passwords, keys, verifier, conf)
+    """
+
+    def __init__(self, service):
+        self.service = service
+
+    def authenticate(self, auth: dict, request: Context) -> tuple[Context, str]:
+        """
+        :param auth: the ``auth`` object of the request, schema-checked
+        :returns: (context of the new token, signed token)
+        :raises Unauthorized: for every wrong credential or scope alike
+        """
+        methods = auth["identity"]["methods"]
+        with self.service.db.reader() as connection:
+            if "token" in methods:
+                user, parent = self._by_token(connection, auth["identity"].get("token") or {})
+            elif "password" in methods:
+                user, parent = self._user(connection, auth["identity"].get("password") or {}), None
+            else:
+                raise errors.Unauthorized()
+        if parent is None:
+            password = auth["identity"]["password"]["user"].get("password", "")
+            # Outside the transaction: the hash takes a quarter of a second.
+            if not self.service.passwords.matches(password, user and user["password_hash"]):
+                raise errors.Unauthorized()
+        if not user or not user["enabled"] or not user["domain_enabled"]:
+            raise errors.Unauthorized()
+        with self.service.db.reader() as connection:
+            scope, given = self._scope(connection, user, auth.get("scope"))
+        return self._issue(user, scope, given, methods, parent, request)
+
+    def _by_token(self, connection, ref: dict):
+        parent = self.service.verifier.check(ref.get("id", ""))
+        return _find(connection, models.users, models.users.c.id == parent.user_id), parent
+
+    def _user(self, connection, ref: dict):
+        return _find(connection, models.users, _named(ref.get("user") or {}, models.users, {}))
+
+    def _scope(self, connection, user: dict, scope) -> tuple[dict, list[dict]]:
+        """(context fields of the scope, roles)."""
+        explicit = scope is not None
+        if scope == "unscoped" or (isinstance(scope, dict) and "unscoped" in scope):
+            return {}, []
+        if not explicit:
+            if not user["default_project_id"]:
+                return {}, []
+            scope = {"project": {"id": user["default_project_id"]}}
+        if "project" in scope:
+            fields, given = self._project_scope(connection, user, scope["project"])
+        elif "domain" in scope:
+            fields, given = self._domain_scope(connection, user, scope["domain"])
+        elif "system" in scope:
+            fields, given = {"system": True}, grants.roles_on(connection, user["id"], "system", "all")
+        else:
+            raise errors.BadRequest("The scope must name a project, a domain or the system.")
+        if not given:
+            if explicit:
+                raise errors.Unauthorized()
+            return {}, []
+        return fields, given
+
+    def _project_scope(self, connection, user, ref):
+        project = _find(connection, models.projects, _named(ref, models.projects, {}))
+        if not project or not project["enabled"] or not project["domain_enabled"]:
+            return {}, []
+        fields = {"project_id": project["id"], "project_name": project["name"],
+                  "project_domain_id": project["domain_id"], "project_domain_name": project["domain_name"]}
+        return fields, grants.roles_on(connection, user["id"], "project", project["id"])
+
+    def _domain_scope(self, connection, user, ref):
+        where = models.domains.c.id == ref["id"] if "id" in ref else models.domains.c.name == ref.get("name", "")
+        domain = one(connection, sa.select(models.domains).where(where))
+        if not domain or not domain["enabled"]:
+            return {}, []
+        return ({"domain_id": domain["id"], "domain_name": domain["name"]},
+                grants.roles_on(connection, user["id"], "domain", domain["id"]))
+
+    def _issue(self, user, scope, given, methods, parent, request):
+        issued = time.time()
+        expires = issued + self.service.conf.identity.token_expiration
+        audit = [secrets.token_urlsafe(16)]
+        if parent is not None:
+            expires = min(expires, parent.expires_at)  # rescoping never lengthens life
+            audit.append(parent.audit_ids[-1])
+            methods = sorted(set(methods) | set(parent.methods))
+        ctx = Context(request_id=request.request_id, global_request_id=request.global_request_id,
+                      user_id=user["id"], user_name=user["name"], user_domain_id=user["domain_id"],
+                      user_domain_name=user["domain_name"], roles=tuple(r["name"] for r in given),
+                      audit_ids=tuple(audit), methods=tuple(methods), issued_at=issued, expires_at=expires, **scope)
+        key_id, key = self.service.keys.signing()
+        return ctx, tokens.sign(ctx, key, key_id)
+
+
+def body(service, ctx: Context, *, with_catalog: bool = True) -> dict:
+    """The ``token`` object that describes a context, as /v3/auth/tokens answers it."""
+    described: dict = {
+        "methods": list(ctx.methods), "audit_ids": list(ctx.audit_ids), "expires_at": stamp(ctx.expires_at),
+        "issued_at": stamp(ctx.issued_at),
+        "user": {"id": ctx.user_id, "name": ctx.user_name, "password_expires_at": None,
+                 "domain": {"id": ctx.user_domain_id, "name": ctx.user_domain_name}}}
+    with service.db.reader() as connection:
+        if ctx.project_id:
+            described["is_domain"] = False
+            described["project"] = {"id": ctx.project_id, "name": ctx.project_name,
+                                    "domain": {"id": ctx.project_domain_id, "name": ctx.project_domain_name}}
+        if ctx.domain_id:
+            described["domain"] = {"id": ctx.domain_id, "name": ctx.domain_name}
+        if ctx.system:
+            described["system"] = {"all": True}
+        if ctx.roles:
+            described["roles"] = many(connection, sa.select(models.roles.c.id, models.roles.c.name)
+                                      .where(models.roles.c.name.in_(ctx.roles)).order_by(models.roles.c.name))
+            if with_catalog:
+                described["catalog"] = catalog(connection, ctx.project_id)
+    return {"token": described}
+
+
+def catalog(connection, project_id: str | None) -> list[dict]:
+    """The service catalog with the project's id filled into its URLs."""
+    s, e = models.services, models.endpoints
+    rows = many(connection, sa.select(s.c.id.label("service"), s.c.type, s.c.name, e.c.id, e.c.interface, e.c.region_id,
+                                      e.c.url).join(e, e.c.service_id == s.c.id)
+                .where(s.c.enabled, e.c.enabled).order_by(s.c.type, e.c.interface))
+    found: dict[str, dict] = {}
+    for row in rows:
+        url = row["url"].replace("$(project_id)s", project_id or "").replace("$(tenant_id)s", project_id or "")
+        entry = found.setdefault(row["service"], {"id": row["service"], "type": row["type"], "name": row["name"],
+                                                  "endpoints": []})
+        entry["endpoints"].append({"id": row["id"], "interface": row["interface"], "region": row["region_id"],
+                                   "region_id": row["region_id"], "url": url})
+    return list(found.values())

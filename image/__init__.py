@@ -1,0 +1,1 @@
+"""Image: disks, kernels and ramdisks that servers start from."""

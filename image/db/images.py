@@ -1,0 +1,54 @@
+"""Queries on images."""
+
+import sqlalchemy as sa
+
+from common import db, errors, rows, states
+from image.db.models import images as TABLE
+
+# action: (allowed states, state while it runs or after it)
+ACTIONS = {
+    "upload": ({"queued"}, "saving"), "activate": ({"saving"}, "active"), "reset": ({"saving"}, "queued"),
+    "deactivate": ({"active", "deactivated"}, "deactivated"), "reactivate": ({"active", "deactivated"}, "active"),
+}
+COLUMNS = frozenset(c.name for c in TABLE.c) - {"properties", "tags"}
+
+
+def visible(ctx):
+    """The WHERE of what a caller may see."""
+    if ctx.is_admin or ctx.is_service:
+        return sa.true()
+    return sa.or_(TABLE.c.visibility.in_(("public", "community")), TABLE.c.owner == ctx.project_id)
+
+
+def get(connection, ctx, image_id: str) -> dict:
+    """:raises NotFound: there is none that this caller may see"""
+    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.id == image_id, visible(ctx)))
+    if row is None:
+        raise errors.NotFound(f"No image found with ID {image_id}")
+    return row
+
+
+def index(connection, ctx, *, filters: list, sort: list, limit: int, marker: str | None) -> list[dict]:
+    """Images a caller may see.
+
+    :param filters: SQLAlchemy conditions
+    :param sort: [(column, "asc" or "desc")]
+    """
+    marker_row = get(connection, ctx, marker) if marker else None
+    query = sa.select(TABLE).where(visible(ctx), *filters)
+    return rows.many(connection, db.page(query, TABLE, sort=sort, limit=limit, marker_row=marker_row))
+
+
+def count_owned(connection, owner: str) -> int:
+    return connection.execute(sa.select(sa.func.count()).where(TABLE.c.owner == owner)).scalar() or 0
+
+
+def move(connection, image_id: str, action: str, **values) -> None:
+    """:raises InvalidState: the image is not in a state that allows the action"""
+    allowed, to = ACTIONS[action]
+    states.move(connection, TABLE, image_id, column="status", allowed=allowed, to=to, action=action,
+                resource="image", values={"updated_at": db.now(), **values})
+
+
+def update(connection, image_id: str, values: dict) -> None:
+    rows.update(connection, TABLE, image_id, {"updated_at": db.now(), **values}, resource="image")

@@ -1,0 +1,82 @@
+"""Image data: upload and download as streams."""
+
+from common import errors, inspector, wsgi
+from image.db import images
+from image.store import CHUNK
+
+
+def upload(req, id):
+    """queued → saving → active; any failure puts the image back to queued and leaves no bytes."""
+    if (req.content_type or "").split(";")[0] != "application/octet-stream":
+        raise errors.UnsupportedMediaType("Image data must be sent as application/octet-stream.")
+    with req.svc.db.writer() as connection:
+        row = images.get(connection, req.ctx, id)
+        req.svc.policy.check(req.ctx, "upload_image", {"project_id": row["owner"]})
+        if not row["disk_format"] or not row["container_format"]:
+            raise errors.BadRequest("Properties disk_format, container_format must be set prior to saving data.")
+        images.move(connection, id, "upload")
+    try:
+        facts = req.svc.store.add(id, req.body_file, req.svc.conf.image.max_image_bytes)
+        if req.content_length is not None and facts["size"] != req.content_length:
+            raise errors.BadRequest("The upload ended before all of it had arrived.")
+        header = inspector.check(req.svc.store.part(id), row["disk_format"])
+        facts["virtual_size"] = header.virtual_bytes
+        req.svc.store.commit(id)
+        with req.svc.db.writer() as connection:
+            images.move(connection, id, "activate", **facts)
+    except BaseException:
+        req.svc.store.delete(id)
+        with req.svc.db.writer() as connection:
+            try:
+                images.move(connection, id, "reset")
+            except (errors.NotFound, errors.InvalidState):
+                pass  # deleted meanwhile: its owner wanted it gone
+        raise
+
+
+class _Stream:
+    """The rest of a file in chunks, ``length`` bytes of it."""
+
+    def __init__(self, handle, length: int):
+        self.handle, self.left = handle, length
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        chunk = self.handle.read(min(CHUNK, self.left))
+        if not chunk:
+            self.close()
+            raise StopIteration
+        self.left -= len(chunk)
+        return chunk
+
+    def close(self):
+        self.handle.close()
+
+
+def download(req, id):
+    req.svc.policy.check(req.ctx, "download_image", {})
+    with req.svc.db.reader() as connection:
+        row = images.get(connection, req.ctx, id)
+    if row["status"] == "deactivated" and not req.ctx.is_admin:
+        raise errors.Forbidden("The requested image has been deactivated. Image data download is forbidden.")
+    if row["status"] not in ("active", "deactivated"):
+        return wsgi.Response(status=204)
+    handle = req.svc.store.open(id)
+    start, end, status = 0, row["size"], 200
+    if req.range is not None:
+        chosen = req.range.range_for_length(row["size"])
+        if chosen is None:
+            handle.close()
+            raise errors.RangeNotSatisfiable(f"The requested range is not within {row['size']} bytes.")
+        (start, end), status = chosen, 206
+    handle.seek(start)
+    response = wsgi.Response(status=status, content_type="application/octet-stream",
+                             app_iter=_Stream(handle, end - start))
+    response.content_length = end - start
+    if status == 206:
+        response.content_range = (start, end, row["size"])
+    if row["checksum"]:
+        response.headers["Content-MD5"] = row["checksum"]
+    return response

@@ -1,0 +1,260 @@
+"""Images: list, create, show, update by JSON patch, delete."""
+
+import json
+import urllib.parse
+
+import sqlalchemy as sa
+
+from common import context, db, errors, rows, schema, wsgi
+from image.db import images
+from image.db.models import images as TABLE
+from image.handlers.schemas import WRITABLE
+
+_CREATE = schema.compiled({"type": "object", "properties": WRITABLE, "maxProperties": 128, "additionalProperties": {
+    "type": ["string", "null"], "maxLength": 65535}})
+_BASE = ("id", "name", "status", "visibility", "protected", "os_hidden", "checksum", "os_hash_algo", "os_hash_value",
+         "owner", "size", "virtual_size", "container_format", "disk_format", "min_ram", "min_disk", "tags")
+_FIXED = frozenset(("id", "status", "checksum", "os_hash_algo", "os_hash_value", "size", "virtual_size", "created_at",
+                    "updated_at", "self", "file", "schema", "owner", "direct_url", "locations"))
+_BOOTABLE = frozenset(("disk_format", "container_format"))
+_ID = schema.compiled(schema.UUID)
+
+
+def view(row: dict) -> dict:
+    shown = {**row["properties"], **{k: row[k] for k in _BASE}}
+    path = f"/v2/images/{row['id']}"
+    shown.update(created_at=db.iso(row["created_at"]), updated_at=db.iso(row["updated_at"]),
+                 self=path, file=path + "/file", schema="/v2/schemas/image")
+    return shown
+
+
+def _range_filter(column, raw: str, convert):
+    """``gt:5``, ``lte:…`` and plain values, as the API guide spells comparisons."""
+    operator, _, value = raw.partition(":") if raw.split(":")[0] in ("gt", "gte", "lt", "lte", "eq", "neq") else (
+        "eq", "", raw)
+    right = convert(value)
+    return {"eq": column == right, "neq": column != right, "gt": column > right, "gte": column >= right,
+            "lt": column < right, "lte": column <= right}[operator]
+
+
+def _moment(value: str):
+    import datetime
+    try:
+        parsed = datetime.datetime.fromisoformat(value.replace("Z", "+00:00"))
+    except ValueError:
+        raise errors.BadRequest(f"{value!r} is not a time.") from None
+    return parsed.astimezone(datetime.timezone.utc).replace(tzinfo=None) if parsed.tzinfo else parsed
+
+
+def _number(value: str) -> int:
+    try:
+        return int(value)
+    except ValueError:
+        raise errors.BadRequest(f"{value!r} is not a number.") from None
+
+
+def _condition(name: str, raw: str):
+    if name in ("size_min", "size_max"):
+        return TABLE.c.size >= _number(raw) if name == "size_min" else TABLE.c.size <= _number(raw)
+    if name in ("created_at", "updated_at"):
+        return _range_filter(TABLE.c[name], raw, _moment)
+    if name in ("protected", "os_hidden"):
+        return TABLE.c[name] == wsgi.bool_value(raw)
+    if name in ("size", "min_ram", "min_disk", "virtual_size"):
+        return TABLE.c[name] == _number(raw)
+    column = TABLE.c[name] if name in images.COLUMNS else TABLE.c.properties[name].as_string()
+    if raw.startswith("in:") and name in ("id", "name", "status", "disk_format", "container_format"):
+        return column.in_([urllib.parse.unquote(v).strip('"') for v in raw[3:].split(",")])
+    return column == raw
+
+
+def _filters(req) -> list:
+    found = []
+    for name, raw in req.GET.items():
+        if name in ("limit", "marker", "sort_key", "sort_dir", "sort", "member_status"):
+            continue
+        if name == "visibility":
+            if raw not in ("public", "private", "shared", "community", "all"):
+                raise errors.BadRequest(f"Invalid visibility value: {raw}")
+            if raw != "all":
+                found.append(TABLE.c.visibility == raw)
+        elif name == "tag":
+            found.append(sa.cast(TABLE.c.tags, sa.Text).like(f"%{json.dumps(raw)}%"))
+        else:
+            found.append(_condition(name, raw))
+    if "os_hidden" not in req.GET:
+        found.append(TABLE.c.os_hidden == sa.false())
+    if not {"visibility", "owner", "id"} & set(req.GET) and not req.ctx.is_admin:
+        found.append(sa.or_(TABLE.c.visibility != "community", TABLE.c.owner == req.ctx.project_id))
+    return found
+
+
+def _sort(req) -> list[tuple[str, str]]:
+    if "sort" in req.GET:
+        pairs = [p.partition(":") for p in req.GET["sort"].split(",")]
+        keys = [(k.strip(), d or "desc") for k, _, d in pairs]
+    else:
+        names = req.GET.getall("sort_key") or ["created_at"]
+        directions = req.GET.getall("sort_dir") or ["desc"]
+        keys = list(zip(names, directions + [directions[-1]] * len(names)))
+    for name, direction in keys:
+        if name not in images.COLUMNS or direction not in ("asc", "desc"):
+            raise errors.BadRequest(f"Invalid sort: {name}:{direction}")
+    if "created_at" not in [k for k, _ in keys]:
+        keys.append(("created_at", "desc"))
+    return keys
+
+
+def index(req):
+    req.svc.policy.check(req.ctx, "get_images", {})
+    limit = min(wsgi.int_param(req, "limit", 25), 1000)
+    with req.svc.db.reader() as connection:
+        found = images.index(connection, req.ctx, filters=_filters(req), sort=_sort(req), limit=limit,
+                             marker=req.GET.get("marker")) if limit else []
+    query = {k: v for k, v in req.GET.items() if k != "marker"}
+    body = {"images": [view(r) for r in found], "schema": "/v2/schemas/images",
+            "first": "/v2/images" + ("?" + urllib.parse.urlencode(query) if query else "")}
+    if limit and len(found) == limit:
+        body["next"] = "/v2/images?" + urllib.parse.urlencode({**query, "marker": found[-1]["id"]})
+    return body
+
+
+def _check_visibility(req, visibility: str, owner: str) -> None:
+    if visibility == "public":
+        req.svc.policy.check(req.ctx, "publicize_image", {"project_id": owner})
+    elif visibility == "community":
+        req.svc.policy.check(req.ctx, "communitize_image", {"project_id": owner})
+
+
+def _check_formats(row: dict) -> None:
+    """ami, aki and ari are both a disk and a container format, and must agree."""
+    disk, container = row["disk_format"], row["container_format"]
+    amazon = ("ami", "aki", "ari")
+    if disk and container and (disk in amazon or container in amazon) and disk != container:
+        raise errors.BadRequest("Invalid mix of disk and container formats. When setting a disk or container format "
+                                "to one of 'aki', 'ari', or 'ami', the container and disk formats must match.")
+
+
+def create(req):
+    req.svc.policy.check(req.ctx, "add_image", {})
+    body = req.json_object()
+    _CREATE(body)
+    refused = _FIXED & set(body) - {"id", "owner"}
+    if refused:
+        raise errors.Forbidden(f"Attribute '{sorted(refused)[0]}' is read-only.")
+    owner = body.get("owner", req.ctx.project_id)
+    if owner != req.ctx.project_id and not req.ctx.is_admin:
+        raise errors.Forbidden("You are not permitted to create images owned by another project.")
+    at = db.now()
+    row = {"id": body.get("id") or context.new_uuid(), "name": body.get("name"), "status": "queued",
+           "visibility": body.get("visibility", "shared"), "owner": owner, "disk_format": body.get("disk_format"),
+           "container_format": body.get("container_format"), "size": None, "virtual_size": None, "checksum": None,
+           "os_hash_algo": None, "os_hash_value": None, "min_disk": body.get("min_disk", 0),
+           "min_ram": body.get("min_ram", 0), "protected": body.get("protected", False),
+           "os_hidden": body.get("os_hidden", False), "tags": sorted(set(body.get("tags", []))),
+           "properties": {k: v for k, v in body.items() if k not in WRITABLE}, "created_at": at, "updated_at": at}
+    _check_visibility(req, row["visibility"], owner)
+    _check_formats(row)
+    limit = req.svc.conf.image.quota_images
+    with req.svc.db.writer() as connection:
+        if limit >= 0:
+            used = images.count_owned(connection, owner)
+            if used >= limit:
+                raise errors.QuotaExceeded(resource="images", requested=1, used=used, limit=limit)
+        rows.insert(connection, TABLE, row, conflict=f"Image ID {row['id']} already exists!")
+    response = wsgi.json_response(view(row), 201)
+    response.location = f"{req.base_url()}/v2/images/{row['id']}"
+    return response
+
+
+def show(req, id):
+    req.svc.policy.check(req.ctx, "get_image", {})
+    with req.svc.db.reader() as connection:
+        return view(images.get(connection, req.ctx, id))
+
+
+def _operations(req) -> list[tuple[str, list[str], object]]:
+    """[(op, path parts, value)] of a JSON patch in either of the two media types."""
+    kind = (req.content_type or "").split(";")[0]
+    if kind not in ("application/openstack-images-v2.1-json-patch", "application/openstack-images-v2.0-json-patch"):
+        raise errors.UnsupportedMediaType(f"Unsupported Content-Type {kind or 'none'}")
+    try:
+        changes = json.loads(req.body_file.read(req.svc.conf.max_body_bytes))
+    except ValueError:
+        raise errors.BadRequest("The request body is not valid JSON.") from None
+    if not isinstance(changes, list) or not all(isinstance(c, dict) for c in changes):
+        raise errors.BadRequest("Request body must be a JSON array of operation objects.")
+    found = []
+    for change in changes:
+        op = change.get("op") or next((o for o in ("add", "replace", "remove") if o in change), None)
+        path = change.get("path") if "path" in change else change.get(op)
+        if op not in ("add", "replace", "remove") or not isinstance(path, str) or not path.startswith("/"):
+            raise errors.BadRequest("Every operation needs an op (add, replace, remove) and a path.")
+        if op != "remove" and "value" not in change:
+            raise errors.BadRequest(f"Operation '{op}' requires a member named 'value'.")
+        parts = [p.replace("~1", "/").replace("~0", "~") for p in path[1:].split("/")]
+        if len(parts) != 1 or not 0 < len(parts[0]) <= 255:
+            raise errors.BadRequest(f"Invalid JSON pointer for this resource: '{path}'")
+        found.append((op, parts, change.get("value")))
+    return found
+
+
+def _patched(row: dict, changes) -> dict:
+    """The columns that a patch changes."""
+    properties = dict(row["properties"])
+    values: dict = {}
+    for op, (name,), value in changes:
+        if name in _FIXED:
+            raise errors.Forbidden(f"Attribute '{name}' is read-only.")
+        if name in WRITABLE:
+            if op == "remove":
+                raise errors.Forbidden(f"Property {name} may not be removed.")
+            if name in _BOOTABLE and row["status"] != "queued" and value != row[name]:
+                raise errors.Forbidden(f"Attribute {name} can be only replaced for a queued image.")
+            values[name] = sorted(set(value)) if name == "tags" and isinstance(value, list) else value
+        elif op == "remove":
+            if name not in properties:
+                raise errors.Conflict(f"Property {name} does not exist.")
+            del properties[name]
+        elif op == "replace" and name not in properties:
+            raise errors.Conflict(f"Property {name} does not exist.")
+        else:
+            properties[name] = value
+    _CREATE({**properties, **values})
+    return {**values, "properties": properties}
+
+
+def update(req, id):
+    changes = _operations(req)
+    with req.svc.db.writer() as connection:
+        row = images.get(connection, req.ctx, id)
+        req.svc.policy.check(req.ctx, "modify_image", {"project_id": row["owner"]})
+        values = _patched(row, changes)
+        if values.get("visibility", row["visibility"]) != row["visibility"]:
+            _check_visibility(req, values["visibility"], row["owner"])
+        _check_formats({**row, **values})
+        images.update(connection, id, values)
+        return view({**row, **values})
+
+
+def delete(req, id):
+    with req.svc.db.writer() as connection:
+        row = images.get(connection, req.ctx, id)
+        req.svc.policy.check(req.ctx, "delete_image", {"project_id": row["owner"]})
+        if row["protected"]:
+            raise errors.Forbidden(f"Image {id} is protected and cannot be deleted.")
+        rows.delete(connection, TABLE, id, resource="image")
+    # The row first: a crash between the two leaves a file without a row, which the janitor removes.
+    req.svc.store.delete(id)
+
+
+def _activation(action):
+    def handler(req, id):
+        req.svc.policy.check(req.ctx, action, {})
+        with req.svc.db.writer() as connection:
+            images.get(connection, req.ctx, id)
+            images.move(connection, id, action)
+    return handler
+
+
+deactivate, reactivate = _activation("deactivate"), _activation("reactivate")

@@ -1,0 +1,19 @@
+"""Every route of the image API."""
+
+from common.wsgi import Route
+from image.handlers import data, images, schemas, tags, versions
+
+ROUTES = [
+    Route("GET", "/", versions.index, 300), Route("GET", "/versions", versions.index),
+    Route("GET", "/v2", versions.index),
+    Route("GET", "/v2/images", images.index), Route("POST", "/v2/images", images.create, 201),
+    Route("GET", "/v2/images/{id}", images.show), Route("PATCH", "/v2/images/{id}", images.update),
+    Route("DELETE", "/v2/images/{id}", images.delete, 204),
+    Route("PUT", "/v2/images/{id}/file", data.upload, 204), Route("GET", "/v2/images/{id}/file", data.download),
+    Route("POST", "/v2/images/{id}/actions/deactivate", images.deactivate, 204),
+    Route("POST", "/v2/images/{id}/actions/reactivate", images.reactivate, 204),
+    Route("PUT", "/v2/images/{id}/tags/{tag}", tags.add, 204),
+    Route("DELETE", "/v2/images/{id}/tags/{tag}", tags.remove, 204),
+    Route("GET", "/v2/schemas/image", schemas.image), Route("GET", "/v2/schemas/images", schemas.images),
+    Route("GET", "/v2/info/import", schemas.import_info),
+]

@@ -1,0 +1,50 @@
+"""The image daemon."""
+
+import sqlalchemy as sa
+
+from common import periodic, policy
+from common.service import Service
+from image import conf, policies
+from image.db import images
+from image.db.models import images as TABLE
+from image.store import FileStore
+
+
+class Janitor(periodic.Periodic):
+    """Put back what a broken upload or a crash left: rows in ``saving``, parts, files without a row."""
+
+    interval_s = 30.0
+    STALE_S = 60.0
+
+    def __init__(self, service):
+        self.service = service
+
+    def run_once(self) -> None:
+        store, database = self.service.store, self.service.db
+        stale = set(store.stale_parts(self.STALE_S))
+        present = {p.stem for p in store.path.glob("*.part")}
+        with database.reader() as connection:
+            known = dict(connection.execute(sa.select(TABLE.c.id, TABLE.c.status)).tuples().all())
+        saving = {i for i, status in known.items() if status == "saving"}
+        for image_id in saving & stale | {i for i in saving - present if self._long(i)}:
+            store.delete(image_id)
+            with database.writer() as connection:
+                images.move(connection, image_id, "reset")
+        for image_id in stale - saving | (set(store.stored()) - set(known)):
+            store.delete(image_id)
+
+    def _long(self, image_id: str) -> bool:
+        from common import db
+        with self.service.db.reader() as connection:
+            changed = connection.execute(sa.select(TABLE.c.updated_at).where(TABLE.c.id == image_id)).scalar()
+        return changed is not None and (db.now() - changed).total_seconds() > self.STALE_S
+
+
+class ImageApi(Service):
+    name, conf_name, db_name = "image-api", "image", "image"
+    api, default_port, opts = "image", 9292, conf.OPTS
+
+    def setup(self) -> None:
+        self.policy = policy.Policy("image", policies.RULES, self.conf)
+        self.store = FileStore(self.conf.image.store_path or f"{self.conf.state_path}/images")
+        self.periodics.append(Janitor(self))

@@ -1,0 +1,1 @@
+"""Network: networks, subnets, ports, security groups, routers and floating IPs, and the agent that builds them."""

@@ -1,0 +1,89 @@
+"""The network agent: makes one host's bridges, DHCP, filters and routers look as the API says.
+
+It is told little: ``plug`` (some ports must work now) and ``refresh``
+(something changed, pull all of it). Applying a state twice changes nothing, so
+lost, late and doubled messages do no harm; a periodic pull corrects what was
+lost. While the API cannot be asked, what is built stays as it is.
+"""
+
+import importlib
+import logging
+import threading
+import time
+
+from common import context, errors, periodic
+from common.service import Service
+from network import conf
+from network.rpcapi import NetworkAPI
+
+LOG = logging.getLogger(__name__)
+_DATAPLANES = {"linux": "network.agent.dataplane:LinuxDataplane", "fake": "network.agent.fake:FakeDataplane"}
+
+
+class Heartbeat(periodic.Periodic):
+    def __init__(self, agent):
+        self.agent, self.interval_s = agent, float(agent.conf.report_interval)
+
+    def run_once(self) -> None:
+        self.agent.api.heartbeat(context.service_context(), self.agent.conf.host, self.agent.dataplane.facts())
+
+
+class Resync(periodic.Periodic):
+    """Pull everything at start and every minute; sooner when told of a change."""
+
+    interval_s, jitter_s = 0.05, 0.0
+    EVERY_S = 60.0
+
+    def __init__(self, agent):
+        self.agent = agent
+        self.wanted = threading.Event()
+        self.wanted.set()
+        self._last = 0.0
+
+    def run_once(self) -> None:
+        self.wanted.wait(max(0.0, self._last + self.EVERY_S - time.monotonic()))
+        self.wanted.clear()
+        try:
+            self.agent.resync()
+            self._last = time.monotonic()
+        except errors.ServiceUnavailable:
+            self.agent.stop_event.wait(1)
+            self.wanted.set()
+            raise
+
+
+class NetworkAgent(Service):
+    name, conf_name = "network-agent", "network"
+    opts, topic = conf.OPTS, "network-agent"
+    rpc_threads = 16
+
+    def setup(self) -> None:
+        module, _, cls = _DATAPLANES[self.conf.network.driver].partition(":")
+        self.dataplane = getattr(importlib.import_module(module), cls)(self.conf)
+        self.api = NetworkAPI(self.conf)
+        self.lock = threading.Lock()
+        self.resyncer = Resync(self)
+        self.periodics += [Heartbeat(self), self.resyncer]
+
+    def endpoint(self):
+        return Manager(self)
+
+    def resync(self) -> None:
+        """Pull and apply under one lock: a plug that comes between would be undone by the older picture."""
+        with self.lock:
+            state = self.api.get_state(context.service_context(), self.conf.host)
+            self.dataplane.apply(state)
+
+
+class Manager:
+    VERSION = "1.0"
+
+    def __init__(self, agent):
+        self.agent = agent
+
+    def plug(self, ctx, state: dict) -> None:
+        with self.agent.lock:
+            self.agent.dataplane.apply(state, partial=True)
+
+    def refresh(self, ctx) -> None:
+        self.agent.resyncer.wanted.set()

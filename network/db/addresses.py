@@ -1,0 +1,99 @@
+"""Addresses: pools, the choice of a free one, and its reservation.
+
+Two transactions that choose the same address meet at the primary key of
+``ip_allocations``; the loser's caller starts again (``Taken``). Choosing at
+random among the first free ones makes that rare.
+"""
+
+import ipaddress
+import random
+
+import sqlalchemy as sa
+
+from common import errors
+from network.db.models import ip_allocations as TABLE
+
+WINDOW = 64
+
+
+class Taken(Exception):
+    """Another transaction took the address first; start again."""
+
+
+def default_pools(cidr: str, gateway: str | None) -> list[dict]:
+    """The whole subnet without network, broadcast and gateway addresses."""
+    net = ipaddress.ip_network(cidr)
+    first, last = int(net[0]), int(net[-1])
+    if net.num_addresses > 2:
+        first, last = first + 1, last - (1 if net.version == 4 else 0)
+    skip = int(ipaddress.ip_address(gateway)) if gateway else None
+    spans = [(first, last)]
+    if skip is not None and first <= skip <= last:
+        spans = [s for s in ((first, skip - 1), (skip + 1, last)) if s[0] <= s[1]]
+    kind = ipaddress.ip_address(str(net[0])).__class__
+    return [{"start": str(kind(a)), "end": str(kind(b))} for a, b in spans]
+
+
+def _free(subnet: dict, used: set[int]) -> list[int]:
+    """The first free addresses of the pools, at most WINDOW."""
+    found: list[int] = []
+    for pool in subnet["allocation_pools"]:
+        address, end = int(ipaddress.ip_address(pool["start"])), int(ipaddress.ip_address(pool["end"]))
+        while address <= end and len(found) < WINDOW:
+            if address not in used:
+                found.append(address)
+            address += 1
+    return found
+
+
+def slaac(cidr: str, mac: str) -> str:
+    """The EUI-64 address of a MAC in a prefix (RFC 4291, appendix A)."""
+    parts = [int(p, 16) for p in mac.split(":")]
+    suffix = int.from_bytes(bytes([parts[0] ^ 2, *parts[1:3], 0xFF, 0xFE, *parts[3:]]), "big")
+    return str(ipaddress.IPv6Address(int(ipaddress.ip_network(cidr)[0]) + suffix))
+
+
+def reserve(connection, port_id: str, subnet: dict, ip: str) -> dict:
+    """Take one address.
+
+    :raises Taken: somebody has it
+    """
+    values = {"subnet_id": subnet["id"], "ip_address": ip, "port_id": port_id}
+    try:
+        connection.execute(sa.insert(TABLE).values(values))
+    except sa.exc.IntegrityError as error:
+        raise Taken() from error
+    return {"subnet_id": subnet["id"], "ip_address": ip}
+
+
+def allocate(connection, port: dict, subnets: list[dict]) -> dict:
+    """Take a free address of the first subnet that has one.
+
+    :returns: {"subnet_id", "ip_address"}
+    :raises IpAddressGenerationFailure: all are full
+    """
+    for subnet in subnets:
+        if subnet["ipv6_address_mode"] in ("slaac", "dhcpv6-stateless"):
+            return reserve(connection, port["id"], subnet, slaac(subnet["cidr"], port["mac_address"]))
+        held = connection.execute(sa.select(TABLE.c.ip_address).where(TABLE.c.subnet_id == subnet["id"])).scalars()
+        free = _free(subnet, {int(ipaddress.ip_address(a)) for a in held})
+        if free:
+            # A server's first ports look tidy (…3, …4) while nobody competes; reserve() decides races.
+            chosen = free[0] if len(free) < 8 else random.choice(free[:8])
+            kind = ipaddress.IPv4Address if subnet["ip_version"] == 4 else ipaddress.IPv6Address
+            return reserve(connection, port["id"], subnet, str(kind(chosen)))
+    raise errors.IpAddressGenerationFailure(id=port["network_id"])
+
+
+def of_ports(connection, port_ids: list[str]) -> dict[str, list[dict]]:
+    """{port id: [{"subnet_id", "ip_address"}]} in one statement."""
+    found: dict[str, list[dict]] = {p: [] for p in port_ids}
+    if port_ids:
+        query = sa.select(TABLE).where(TABLE.c.port_id.in_(port_ids)).order_by(TABLE.c.subnet_id, TABLE.c.ip_address)
+        for row in connection.execute(query).mappings():
+            found[row["port_id"]].append({"subnet_id": row["subnet_id"], "ip_address": row["ip_address"]})
+    return found
+
+
+def release(connection, port_id: str) -> None:
+    connection.execute(sa.delete(TABLE).where(TABLE.c.port_id == port_id))

@@ -1,0 +1,94 @@
+"""Security groups: the default one of a project, rules, membership."""
+
+import sqlalchemy as sa
+
+from common import context, db, errors
+from network.db import models
+
+GROUPS, RULES, MEMBERS = models.security_groups, models.security_group_rules, models.port_security_groups
+
+
+def base(project_id: str, name: str = "", description: str = "") -> dict:
+    """The columns that every network resource has."""
+    at = db.now()
+    return {"id": context.new_uuid(), "name": name, "project_id": project_id, "description": description,
+            "created_at": at, "updated_at": at, "revision_number": 0}
+
+
+def new_rules(group: dict, *, ingress_from_group: bool) -> list[dict]:
+    """The rules a new group has: all egress; the default group lets its own members in."""
+    found = []
+    for ethertype in ("IPv4", "IPv6"):
+        plain = {"security_group_id": group["id"], "ethertype": ethertype, "protocol": None, "port_range_min": None,
+                 "port_range_max": None, "remote_ip_prefix": None}
+        found.append({**base(group["project_id"]), **plain, "direction": "egress", "remote_group_id": None})
+        if ingress_from_group:
+            found.append({**base(group["project_id"]), **plain, "direction": "ingress",
+                          "remote_group_id": group["id"]})
+    return found
+
+
+def ensure_default(connection, project_id: str) -> str:
+    """The id of a project's default group, made on first need. Its id is derived from the project's, so two
+    transactions that make it at once meet at the primary key and one of them starts again."""
+    import uuid
+    group_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"pileus default security group {project_id}"))
+    if connection.execute(sa.select(GROUPS.c.id).where(GROUPS.c.id == group_id)).first():
+        return group_id
+    group = {**base(project_id, "default", "Default security group"), "id": group_id, "stateful": True,
+             "is_default": True}
+    try:
+        connection.execute(sa.insert(GROUPS).values(group))
+    except sa.exc.IntegrityError as error:
+        from network.db.addresses import Taken
+        raise Taken() from error
+    connection.execute(sa.insert(RULES), new_rules(group, ingress_from_group=True))
+    return group_id
+
+
+def check_usable(connection, ctx, group_ids: list[str], project_id: str) -> None:
+    """:raises NotFound: a group does not exist or is another project's"""
+    query = sa.select(GROUPS.c.id, GROUPS.c.project_id).where(GROUPS.c.id.in_(group_ids))
+    known = dict(connection.execute(query).tuples().all())
+    for group_id in group_ids:
+        if known.get(group_id) != project_id and not (group_id in known and ctx.is_admin):
+            raise errors.NotFound(f"Security group {group_id} does not exist", kind="SecurityGroupNotFound")
+
+
+def set_members(connection, port_id: str, group_ids: list[str]) -> None:
+    connection.execute(sa.delete(MEMBERS).where(MEMBERS.c.port_id == port_id))
+    add_members(connection, port_id, group_ids)
+
+
+def add_members(connection, port_id: str, group_ids: list[str]) -> None:
+    if group_ids:
+        connection.execute(sa.insert(MEMBERS), [{"port_id": port_id, "security_group_id": g} for g in group_ids])
+
+
+def of_ports(connection, port_ids: list[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {p: [] for p in port_ids}
+    if port_ids:
+        for port_id, group_id in connection.execute(sa.select(MEMBERS).where(MEMBERS.c.port_id.in_(port_ids))):
+            found[port_id].append(group_id)
+    return found
+
+
+def rules_of(connection, group_ids: list[str]) -> dict[str, list[dict]]:
+    found: dict[str, list[dict]] = {g: [] for g in group_ids}
+    if group_ids:
+        for row in connection.execute(sa.select(RULES).where(RULES.c.security_group_id.in_(group_ids))
+                                      .order_by(RULES.c.created_at, RULES.c.id)).mappings():
+            found[row["security_group_id"]].append(dict(row))
+    return found
+
+
+def member_addresses(connection, group_ids: list[str]) -> dict[str, list[str]]:
+    """{group id: [address of a member port]} in one statement."""
+    found: dict[str, list[str]] = {g: [] for g in group_ids}
+    if group_ids:
+        ips = models.ip_allocations
+        query = (sa.select(MEMBERS.c.security_group_id, ips.c.ip_address)
+                 .join(ips, ips.c.port_id == MEMBERS.c.port_id).where(MEMBERS.c.security_group_id.in_(group_ids)))
+        for group_id, address in connection.execute(query):
+            found[group_id].append(address)
+    return found

@@ -1,0 +1,102 @@
+"""What a host should look like: the whole state that one agent builds, in a constant number of statements."""
+
+import ipaddress
+
+import sqlalchemy as sa
+
+from common.db import many
+from network.db import addresses, groups, models
+
+
+def network_details(connection, network_ids: list[str]) -> list[dict]:
+    """Networks with their subnets and DHCP port, as agents get them."""
+    if not network_ids:
+        return []
+    n, s, p = models.networks, models.subnets, models.ports
+    subnets = many(connection, sa.select(s).where(s.c.network_id.in_(network_ids)).order_by(s.c.ip_version, s.c.id))
+    dhcp = many(connection, sa.select(p.c.id, p.c.network_id, p.c.mac_address)
+                .where(p.c.network_id.in_(network_ids), p.c.device_owner == "network:dhcp"))
+    ips = addresses.of_ports(connection, [d["id"] for d in dhcp])
+    found = []
+    for row in many(connection, sa.select(n).where(n.c.id.in_(network_ids))):
+        own = [{k: sub[k] for k in ("id", "ip_version", "cidr", "gateway_ip", "enable_dhcp", "dns_nameservers",
+                                    "host_routes", "ipv6_ra_mode", "ipv6_address_mode")}
+               for sub in subnets if sub["network_id"] == row["id"]]
+        port = next(({"id": d["id"], "mac_address": d["mac_address"], "fixed_ips": ips[d["id"]]}
+                     for d in dhcp if d["network_id"] == row["id"]), None)
+        found.append({"id": row["id"], "mtu": row["mtu"], "external": row["router_external"],
+                      "type": row["provider_network_type"], "physical": row["provider_physical_network"],
+                      "segment": row["provider_segmentation_id"], "subnets": own, "dhcp_port": port})
+    return found
+
+
+def port_details(ports: list[dict]) -> list[dict]:
+    """Ports (rows with fixed_ips and security_groups) as agents get them."""
+    return [{k: p[k] for k in ("id", "network_id", "mac_address", "device_id", "device_owner", "project_id",
+                               "admin_state_up", "port_security_enabled", "allowed_address_pairs", "extra_dhcp_opts",
+                               "dns_name", "fixed_ips", "security_groups")} for p in ports]
+
+
+def group_details(connection, group_ids: list[str]) -> dict:
+    """{group id: {"rules", "members"}} of groups and of those their rules refer to."""
+    rules = groups.rules_of(connection, group_ids)
+    remote = {r["remote_group_id"] for rs in rules.values() for r in rs if r["remote_group_id"]}
+    members = groups.member_addresses(connection, sorted(remote))
+    keep = ("direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix",
+            "remote_group_id")
+    found: dict = {g: {"rules": [{k: r[k] for k in keep} for r in rs]} for g, rs in rules.items()}
+    for group_id in remote:
+        found.setdefault(group_id, {"rules": []})["members"] = members[group_id]
+    return found
+
+
+def with_parts(connection, ports: list[dict]) -> list[dict]:
+    """Add ``fixed_ips`` and ``security_groups`` to port rows, two statements in all."""
+    ids = [p["id"] for p in ports]
+    ips, member_of = addresses.of_ports(connection, ids), groups.of_ports(connection, ids)
+    return [{**p, "fixed_ips": ips[p["id"]], "security_groups": sorted(member_of[p["id"]])} for p in ports]
+
+
+def _leg(port: dict, subnets: dict) -> dict:
+    """A router's port: addresses with prefix lengths, and the gateways of its subnets."""
+    return {"id": port["id"], "network_id": port["network_id"], "mac_address": port["mac_address"],
+            "addresses": [f"{ip['ip_address']}/{ipaddress.ip_network(subnets[ip['subnet_id']]['cidr']).prefixlen}"
+                          for ip in port["fixed_ips"]],
+            "cidrs": [subnets[ip["subnet_id"]]["cidr"] for ip in port["fixed_ips"]],
+            "gateways": [subnets[ip["subnet_id"]]["gateway_ip"] for ip in port["fixed_ips"]
+                         if subnets[ip["subnet_id"]]["gateway_ip"]]}
+
+
+def router_details(connection, host: str) -> list[dict]:
+    r, p, f, s = models.routers, models.ports, models.floatingips, models.subnets
+    routers = many(connection, sa.select(r).where(r.c.host == host))
+    if not routers:
+        return []
+    ids = [x["id"] for x in routers]
+    ports = with_parts(connection, many(connection, sa.select(p).where(p.c.device_id.in_(ids))))
+    used = {ip["subnet_id"] for port in ports for ip in port["fixed_ips"]}
+    subnets = {x["id"]: x for x in many(connection, sa.select(s).where(s.c.id.in_(used)))}
+    floating = many(connection, sa.select(f).where(f.c.router_id.in_(ids)))
+    found = []
+    for router in routers:
+        own = [x for x in ports if x["device_id"] == router["id"]]
+        gateway = next((x for x in own if x["id"] == router["gw_port_id"]), None)
+        found.append({"id": router["id"], "up": router["admin_state_up"], "snat": router["enable_snat"],
+                      "routes": router["routes"], "gateway": _leg(gateway, subnets) if gateway else None,
+                      "interfaces": [_leg(x, subnets) for x in own if x["device_owner"] == "network:router_interface"],
+                      "floating": [{"floating": x["floating_ip_address"], "fixed": x["fixed_ip_address"]}
+                                   for x in floating if x["router_id"] == router["id"]]})
+    return found
+
+
+def of_host(connection, host: str) -> dict:
+    """Everything that the agent of ``host`` must have: networks, ports, groups, routers."""
+    p = models.ports
+    ports = with_parts(connection, many(connection, sa.select(p).where(
+        p.c.binding_host_id == host, p.c.device_owner.like("compute:%"))))
+    routers = router_details(connection, host)
+    legs = [leg for r in routers for leg in [*r["interfaces"], *([r["gateway"]] if r["gateway"] else [])]]
+    network_ids = {x["network_id"] for x in ports} | {leg["network_id"] for leg in legs}
+    group_ids = sorted({g for x in ports for g in x["security_groups"]})
+    return {"networks": network_details(connection, sorted(network_ids)), "ports": port_details(ports),
+            "groups": group_details(connection, group_ids), "routers": routers}

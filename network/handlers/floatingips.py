@@ -1,0 +1,99 @@
+"""Floating IPs: addresses of an external network that a router translates to a port's."""
+
+import sqlalchemy as sa
+
+from common import errors, rows, schema
+from network.db import addresses, models
+from network.db.groups import base
+from network.handlers.networks import NETWORKS
+from network.handlers.ports import PORTS, new_port
+from network.handlers.resource import REQUIRED, Attribute, Resource
+
+_NULLABLE = {"type": ["string", "null"], "maxLength": 64}
+
+
+class FloatingIps(Resource):
+    singular, plural, kind, table, quota = "floatingip", "floatingips", "FloatingIP", models.floatingips, "floatingip"
+    attributes = {"floating_network_id": Attribute(schema.UUID, REQUIRED, update=False),
+                  "port_id": Attribute(_NULLABLE, None), "fixed_ip_address": Attribute(_NULLABLE, None),
+                  "floating_ip_address": Attribute(_NULLABLE, None, update=False),
+                  "subnet_id": Attribute(_NULLABLE, None, update=False)}
+
+    def view(self, row):
+        shown = {k: row[k] for k in ("floating_network_id", "floating_ip_address", "port_id", "fixed_ip_address",
+                                     "router_id", "status")}
+        return {**shown, "port_details": None, "dns_name": "", "dns_domain": "", "qos_policy_id": None,
+                "port_forwardings": []}
+
+    def insert(self, req, connection, values):
+        network = NETWORKS.get(connection, req.ctx, values["floating_network_id"])
+        if not network["router_external"]:
+            raise errors.BadRequest(f"Bad floatingip request: Network {network['id']} is not a valid external network.",
+                                    kind="BadFloatingIPRequest")
+        port = new_port({**base(""), "project_id": "", "network_id": network["id"], "device_id": values["id"],
+                         "device_owner": "network:floatingip", "status": "N/A", "port_security_enabled": False})
+        rows.insert(connection, models.ports, port)
+        wanted, subnet = values.pop("floating_ip_address"), values.pop("subnet_id")
+        given = {**({"ip_address": wanted} if wanted else {}), **({"subnet_id": subnet} if subnet else {})}
+        if given:
+            ip = PORTS._addresses(connection, port, [given])[0]
+        else:
+            own = [s for s in PORTS._subnets(connection, network["id"]) if s["ip_version"] == 4]
+            ip = addresses.allocate(connection, port, own)
+        values.update(floating_ip_address=ip["ip_address"], fip_port_id=port["id"], status="DOWN", router_id=None)
+        target, fixed = values.pop("port_id"), values.pop("fixed_ip_address")
+        values.update(port_id=None, fixed_ip_address=None)
+        if target:
+            values.update(self._association(req, connection, values, target, fixed))
+        rows.insert(connection, self.table, values)
+        return values
+
+    def _association(self, req, connection, row, port_id, fixed) -> dict:
+        """The columns that join a floating IP to a port: the router must reach both sides."""
+        port = PORTS.get(connection, req.ctx, port_id)
+        ipv4 = [i for i in port["fixed_ips"] if ":" not in i["ip_address"] and fixed in (None, i["ip_address"])]
+        if not ipv4:
+            raise errors.BadRequest(f"Bad floatingip request: Port {port_id} has no fixed IPv4 address {fixed or ''}.",
+                                    kind="BadFloatingIPRequest")
+        taken = sa.select(self.table.c.id).where(self.table.c.port_id == port_id, self.table.c.id != row["id"],
+                                                 self.table.c.fixed_ip_address == ipv4[0]["ip_address"])
+        if connection.execute(taken).first():
+            raise errors.Conflict(f"Cannot associate floating IP {row['floating_ip_address']} with port {port_id} using "
+                                  f"fixed IP {ipv4[0]['ip_address']}, as that fixed IP already has a floating IP.",
+                                  kind="FloatingIPPortAlreadyAssociated")
+        r, p, a = models.routers, models.ports, models.ip_allocations
+        gateway = p.alias()
+        router = connection.execute(
+            sa.select(r.c.id).join(p, sa.and_(p.c.device_id == r.c.id, p.c.device_owner == "network:router_interface"))
+            .join(a, a.c.port_id == p.c.id).join(gateway, gateway.c.id == r.c.gw_port_id)
+            .where(a.c.subnet_id == ipv4[0]["subnet_id"], gateway.c.network_id == row["floating_network_id"])).scalar()
+        if router is None:
+            raise errors.NotFound(f"External network {row['floating_network_id']} is not reachable from subnet "
+                                  f"{ipv4[0]['subnet_id']}. Therefore, cannot associate Port {port_id} with a Floating "
+                                  f"IP.", kind="ExternalGatewayForFloatingIPNotFound")
+        return {"port_id": port_id, "fixed_ip_address": ipv4[0]["ip_address"], "router_id": router, "status": "ACTIVE"}
+
+    def change(self, req, connection, old, values):
+        if "port_id" in values:
+            target = values.pop("port_id")
+            fixed = values.pop("fixed_ip_address", None)
+            if target:
+                values.update(self._association(req, connection, old, target, fixed))
+            else:
+                values.update(port_id=None, fixed_ip_address=None, router_id=None, status="DOWN")
+        else:
+            values.pop("fixed_ip_address", None)
+        return values
+
+    def _delete_one(self, connection, req, row_id):
+        row = super()._delete_one(connection, req, row_id)
+        addresses.release(connection, row["fip_port_id"])
+        rows.delete(connection, models.ports, row["fip_port_id"], resource="Port")
+        return row
+
+    def after(self, req, verb, found):
+        req.svc.refresh_agents(req.ctx)
+        return found
+
+
+FLOATINGIPS = FloatingIps()

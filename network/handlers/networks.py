@@ -1,0 +1,126 @@
+"""Networks."""
+
+import sqlalchemy as sa
+
+from common import errors, rows, schema, wsgi
+from network.db import models
+from network.handlers.resource import Attribute, Resource
+
+_FLAG = schema.BOOLEAN
+VXLAN_IDS = range(1001, 1 << 24)
+
+
+class Networks(Resource):
+    singular, plural, kind, table, quota = "network", "networks", "Network", models.networks, "network"
+    shared_filter = sa.or_(models.networks.c.shared, models.networks.c.router_external)
+    attributes = {
+        "admin_state_up": Attribute(_FLAG, True), "shared": Attribute(_FLAG, False, admin=True),
+        "router:external": Attribute(_FLAG, False, admin=True), "is_default": Attribute(_FLAG, False, admin=True),
+        "port_security_enabled": Attribute(_FLAG, True),
+        "mtu": Attribute({"type": "integer", "minimum": 68, "maximum": 65535}, None),
+        "dns_domain": Attribute({"type": "string", "maxLength": 255}, ""),
+        "provider:network_type": Attribute({"enum": ["flat", "local", "vxlan"]}, None, update=False, admin=True),
+        "provider:physical_network": Attribute(schema.TEXT, None, update=False, admin=True),
+        "provider:segmentation_id": Attribute({"type": ["integer", "null"], "minimum": 1, "maximum": (1 << 24) - 1},
+                                              None, update=False, admin=True),
+        "availability_zone_hints": Attribute({"type": "array", "maxItems": 0}, None, update=False)}
+
+    def view(self, row):
+        return {"admin_state_up": row["admin_state_up"], "status": row["status"], "shared": row["shared"],
+                "router:external": row["router_external"], "is_default": row["is_default"], "mtu": row["mtu"],
+                "port_security_enabled": row["port_security_enabled"], "dns_domain": row["dns_domain"],
+                "provider:network_type": row["provider_network_type"], "subnets": row["subnets"],
+                "provider:physical_network": row["provider_physical_network"],
+                "provider:segmentation_id": row["provider_segmentation_id"], "availability_zones": ["nova"],
+                "availability_zone_hints": [], "ipv4_address_scope": None, "ipv6_address_scope": None,
+                "qos_policy_id": None, "l2_adjacency": True}
+
+    def _shown(self, req, row):
+        shown = super()._shown(req, row)
+        if not (req.ctx.is_admin or req.ctx.is_service):
+            shown = {k: v for k, v in shown.items() if not k.startswith("provider:")}
+        return shown
+
+    def complete(self, connection, found):
+        s = models.subnets
+        by: dict = {}
+        ids = [r["id"] for r in found]
+        if ids:
+            for network_id, subnet_id in connection.execute(sa.select(s.c.network_id, s.c.id).where(
+                    s.c.network_id.in_(ids))):
+                by.setdefault(network_id, []).append(subnet_id)
+        return [{**r, "subnets": by.get(r["id"], [])} for r in found]
+
+    def insert(self, req, connection, values):
+        values = {k: v for k, v in values.items() if k in self.table.c}
+        for flag in ("admin_state_up", "shared", "router_external", "is_default", "port_security_enabled"):
+            values[flag] = wsgi.bool_value(values[flag])
+        values.update(status="ACTIVE", mtu=values["mtu"] or req.svc.conf.network.mtu)
+        kind = values["provider_network_type"] or ("flat" if values["provider_physical_network"] else "vxlan")
+        values["provider_network_type"] = kind
+        if kind == "flat" and not values["provider_physical_network"]:
+            raise errors.BadRequest("Invalid input for operation: physical_network required for flat provider network.")
+        if kind == "vxlan" and values["provider_segmentation_id"] is None:
+            last = connection.execute(sa.select(sa.func.max(self.table.c.provider_segmentation_id)).where(
+                self.table.c.provider_network_type == "vxlan")).scalar()
+            values["provider_segmentation_id"] = (last or VXLAN_IDS[0] - 1) + 1
+        rows.insert(connection, self.table, values, conflict="Unable to create the network. The physical network or "
+                                                             "segment is in use.")
+        return {**values, "subnets": []}
+
+    def change(self, req, connection, old, values):
+        for flag in ("admin_state_up", "shared", "router_external", "is_default", "port_security_enabled"):
+            if flag in values:
+                values[flag] = wsgi.bool_value(values[flag])
+        return values
+
+    def remove(self, req, connection, row):
+        p = models.ports
+        query = sa.select(p.c.id).where(p.c.network_id == row["id"])
+        if connection.execute(query.where(p.c.device_owner != "network:dhcp")).first():
+            raise errors.InUse(f"Unable to complete operation on network {row['id']}. There are one or more ports "
+                               f"still in use on the network.", kind="NetworkInUse")
+        connection.execute(sa.delete(models.ip_allocations).where(models.ip_allocations.c.port_id.in_(query)))
+        connection.execute(sa.delete(p).where(p.c.network_id == row["id"]))
+        connection.execute(sa.delete(models.subnets).where(models.subnets.c.network_id == row["id"]))
+
+    def after(self, req, verb, found):
+        if verb != "create":
+            req.svc.refresh_agents(req.ctx)
+        return found
+
+    def extra_filter(self, name, values):
+        if name == "subnets":
+            s = models.subnets
+            return self.table.c.id.in_(sa.select(s.c.network_id).where(s.c.id.in_(values)))
+        return None
+
+
+NETWORKS = Networks()
+
+
+def ip_availability(req, id=None):
+    """Used and total addresses per network, admin only."""
+    req.svc.policy.check(req.ctx, "get_network_ip_availability", {})
+    n, s, a = models.networks, models.subnets, models.ip_allocations
+    with req.svc.db.reader() as connection:
+        networks = [NETWORKS.get(connection, req.ctx, id)] if id else rows.many(connection, sa.select(n))
+        subnets = rows.many(connection, sa.select(s, sa.func.count(a.c.ip_address).label("used"))
+                            .outerjoin(a, a.c.subnet_id == s.c.id).group_by(s.c.id))
+    found = []
+    for network in networks:
+        own = [{"subnet_id": x["id"], "subnet_name": x["name"], "cidr": x["cidr"], "ip_version": x["ip_version"],
+                "used_ips": x["used"], "total_ips": _total(x)} for x in subnets if x["network_id"] == network["id"]]
+        found.append({"network_id": network["id"], "network_name": network["name"],
+                      "project_id": network["project_id"], "tenant_id": network["project_id"],
+                      "used_ips": sum(x["used_ips"] for x in own), "total_ips": sum(x["total_ips"] for x in own),
+                      "subnet_ip_availability": own})
+    return {"network_ip_availability": found[0]} if id else {"network_ip_availabilities": found}
+
+
+def _total(subnet) -> int:
+    import ipaddress
+    return sum(int(ipaddress.ip_address(p["end"])) - int(ipaddress.ip_address(p["start"])) + 1
+               for p in subnet["allocation_pools"])
+
+

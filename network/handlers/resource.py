@@ -1,0 +1,247 @@
+"""List, show, create (one or many), update and delete, as every network resource has them.
+
+An ``Attribute`` row says what clients may send; the noun's module says what a
+change entails. Attribute ``a:b`` is column ``a_b``.
+"""
+
+import dataclasses
+import typing
+import urllib.parse
+
+import sqlalchemy as sa
+
+from common import db, errors, rows, schema, wsgi
+from network.db import quotas
+from network.db.addresses import Taken
+from network.db.groups import base
+
+
+@dataclasses.dataclass(frozen=True)
+class Attribute:
+    """``default`` REQUIRED: must be sent. ``update``: may change later. ``admin``: only admins may send it."""
+
+    schema: dict
+    default: typing.Any = None
+    update: bool = True
+    admin: bool = False
+
+
+REQUIRED = object()
+COMMON = {"name": Attribute({"type": "string", "maxLength": 255}, ""),
+          "description": Attribute({"type": "string", "maxLength": 255}, ""),
+          "project_id": Attribute({"type": ["string", "null"], "maxLength": 64}, None, update=False),
+          "tenant_id": Attribute({"type": ["string", "null"], "maxLength": 64}, None, update=False)}
+
+
+def column(name: str) -> str:
+    return name.replace(":", "_")
+
+
+class Resource:
+    """One noun. Subclasses fill the class attributes and the hooks."""
+
+    singular = ""
+    plural = ""
+    table: sa.Table
+    kind = ""  # as error types name it: "Network", "Port"
+    attributes: dict[str, Attribute] = {}
+    quota: str | None = None
+    shared_filter: typing.Any = None  # WHERE of rows that everybody sees
+
+    def __init__(self):
+        properties = {n: a.schema for n, a in {**COMMON, **self.attributes}.items()}
+        required = [n for n, a in self.attributes.items() if a.default is REQUIRED]
+        self._create = schema.compiled(schema.obj(properties, required))
+        changeable = {n: a.schema for n, a in {**COMMON, **self.attributes}.items() if a.update}
+        self._update = schema.compiled(schema.obj(changeable))
+
+    # Hooks ------------------------------------------------------------------
+
+    def view(self, row: dict) -> dict:
+        raise AssertionError("a resource shows itself")
+
+    def complete(self, connection, found: list[dict]) -> list[dict]:
+        """Add what lies in other tables; constant number of statements."""
+        return found
+
+    def insert(self, req, connection, values: dict) -> dict:
+        """Write one row and what belongs to it; returns the complete row."""
+        rows.insert(connection, self.table, values)
+        return values
+
+    def change(self, req, connection, old: dict, values: dict) -> dict:
+        """Check and carry out an update; returns the columns to write."""
+        return values
+
+    def remove(self, req, connection, row: dict) -> None:
+        """Refuse, or remove what belongs to the row."""
+
+    def after(self, req, verb: str, found: list[dict]) -> list[dict]:
+        """After the commit: tell agents. Returns the rows to show."""
+        return found
+
+    def extra_filter(self, name: str, values: list[str]):
+        """The WHERE of a filter that is no column, or None."""
+        return None
+
+    # Reading ----------------------------------------------------------------
+
+    def visible(self, ctx):
+        if ctx.is_admin or ctx.is_service:
+            return sa.true()
+        own = self.table.c.project_id == ctx.project_id
+        return own if self.shared_filter is None else sa.or_(own, self.shared_filter)
+
+    def get(self, connection, ctx, row_id: str) -> dict:
+        row = rows.one(connection, sa.select(self.table).where(self.table.c.id == row_id, self.visible(ctx)))
+        if row is None:
+            raise errors.NotFound(f"{self.kind} {row_id} could not be found.", kind=f"{self.kind}NotFound")
+        return self.complete(connection, [row])[0]
+
+    def _shown(self, req, row: dict) -> dict:
+        shown = {**self.view(row), "id": row["id"], "name": row["name"], "description": row["description"],
+                 "project_id": row["project_id"] or "", "tenant_id": row["project_id"] or "",
+                 "created_at": db.iso(row["created_at"]), "updated_at": db.iso(row["updated_at"]),
+                 "revision_number": row["revision_number"], "tags": []}
+        fields = req.GET.getall("fields")
+        return {k: v for k, v in shown.items() if k in fields} if fields else shown
+
+    def _conditions(self, req) -> list:
+        found = [self.visible(req.ctx)]
+        skip = {"fields", "limit", "marker", "page_reverse", "sort_key", "sort_dir"}
+        for name in {n for n in req.GET if n not in skip}:
+            values = req.GET.getall(name)
+            own = self.extra_filter(name, values)
+            key = column("project_id" if name == "tenant_id" else name)
+            if own is not None:
+                found.append(own)
+            elif key in self.table.c:
+                target = self.table.c[key]
+                if isinstance(target.type, sa.Boolean):
+                    values = [wsgi.bool_value(v) for v in values]
+                if isinstance(target.type, (sa.JSON, sa.DateTime)):
+                    raise errors.BadRequest(f"{name} cannot be filtered by.")
+                found.append(target.in_([None if v == "" and target.nullable else v for v in values]))
+            elif name not in ("tags", "tags-any", "not-tags", "not-tags-any"):
+                found.append(sa.false() if name in self.attributes else sa.true())
+        return found
+
+    def _page(self, req, connection) -> tuple[list[dict], bool]:
+        limit = wsgi.int_param(req, "limit", 0)
+        names, directions = req.GET.getall("sort_key"), req.GET.getall("sort_dir")
+        sort = [(column(n), d) for n, d in zip(names, directions + ["asc"] * len(names))]
+        if any(n not in self.table.c or d not in ("asc", "desc") for n, d in sort):
+            raise errors.BadRequest("The sort keys or directions are not valid.")
+        reverse = "page_reverse" in req.GET and wsgi.bool_value(req.GET["page_reverse"])
+        if reverse:
+            sort = [(n, "desc" if d == "asc" else "asc") for n, d in sort or [("id", "asc")]]
+        marker = req.GET.get("marker")
+        marker_row = rows.get(connection, self.table, marker, resource=self.kind) if marker else None
+        query = sa.select(self.table).where(*self._conditions(req))
+        found = rows.many(connection, db.page(query, self.table, sort=sort, limit=limit, marker_row=marker_row))
+        return (found[::-1] if reverse else found), bool(limit) and len(found) == limit
+
+    def index(self, req):
+        req.svc.policy.check(req.ctx, f"get_{self.singular}", {"project_id": req.ctx.project_id})
+        with req.svc.db.reader() as connection:
+            found, more = self._page(req, connection)
+            found = self.complete(connection, found)
+        body: dict = {self.plural: [self._shown(req, r) for r in found]}
+        if "limit" in req.GET and found:
+            query = [(k, v) for k, v in req.GET.items() if k not in ("marker", "page_reverse")]
+            links = []
+            if more:
+                links.append({"rel": "next", "href": f"{req.path_url}?" + urllib.parse.urlencode(
+                    [*query, ("marker", found[-1]["id"])])})
+            if "marker" in req.GET:
+                links.append({"rel": "previous", "href": f"{req.path_url}?" + urllib.parse.urlencode(
+                    [*query, ("marker", found[0]["id"]), ("page_reverse", "True")])})
+            body[f"{self.plural}_links"] = links
+        return body
+
+    def show(self, req, id):
+        with req.svc.db.reader() as connection:
+            row = self.get(connection, req.ctx, id)
+        return {self.singular: self._shown(req, row)}
+
+    # Writing ----------------------------------------------------------------
+
+    def _values(self, req, given: dict) -> dict:
+        """The columns of a new row: defaults filled in, owner and admin-only attributes checked."""
+        self._create(given)
+        owner = given.get("project_id") or given.get("tenant_id") or req.ctx.project_id
+        if owner != req.ctx.project_id and not (req.ctx.is_admin or req.ctx.is_service):
+            raise errors.Forbidden(rule=f"create_{self.singular}:tenant_id")
+        req.svc.policy.check(req.ctx, f"create_{self.singular}", {"project_id": owner})
+        self._check_admin(req, given, "create")
+        values = base(owner, given.get("name", ""), given.get("description", ""))
+        values.update({column(n): given.get(n, a.default) for n, a in self.attributes.items()})
+        return values
+
+    def _check_admin(self, req, given: dict, verb: str) -> None:
+        for name, attribute in self.attributes.items():
+            if attribute.admin and given.get(name) not in (None, attribute.default):
+                req.svc.policy.check(req.ctx, f"{verb}_{self.singular}:{name}", {"project_id": req.ctx.project_id})
+
+    def create(self, req):
+        body = req.json_object()
+        many = self.plural in body
+        given = body.get(self.plural) if many else [body.get(self.singular)]
+        if not isinstance(given, list) or not given or not all(isinstance(g, dict) for g in given):
+            raise errors.BadRequest(f"Unable to find '{self.singular}' in request body")
+        if len(given) > 200:
+            raise errors.BadRequest("At most 200 resources can be created at once.")
+        wanted = [self._values(req, g) for g in given]
+        for attempt in range(20):
+            try:
+                made = req.svc.db.transact(self._insert_all, req, wanted)
+                break
+            except Taken:
+                if attempt == 19:
+                    raise errors.Conflict("Too many requests compete for the same addresses.") from None
+        made = self.after(req, "create", made)
+        shown = [self._shown(req, r) for r in made]
+        return {self.plural: shown} if many else {self.singular: shown[0]}
+
+    def _insert_all(self, connection, req, wanted: list[dict]) -> list[dict]:
+        if self.quota:
+            for owner in {w["project_id"] for w in wanted}:
+                quotas.check(connection, req.svc.conf, self.quota, owner,
+                             sum(1 for w in wanted if w["project_id"] == owner))
+        return [self.insert(req, connection, dict(w)) for w in wanted]
+
+    def update(self, req, id):
+        body = req.json_object()
+        given = body.get(self.singular)
+        if not isinstance(given, dict):
+            raise errors.BadRequest(f"Unable to find '{self.singular}' in request body")
+        self._update(given)
+        self._check_admin(req, given, "update")
+        for attempt in range(20):
+            try:
+                row = req.svc.db.transact(self._update_one, req, id, given)
+                break
+            except Taken:
+                if attempt == 19:
+                    raise errors.Conflict("The address is in use.") from None
+        return {self.singular: self._shown(req, self.after(req, "update", [row])[0])}
+
+    def _update_one(self, connection, req, row_id: str, given: dict) -> dict:
+        old = self.get(connection, req.ctx, row_id)
+        req.svc.policy.check(req.ctx, f"update_{self.singular}", {"project_id": old["project_id"]})
+        values = self.change(req, connection, old, {column(n): v for n, v in given.items()})
+        values = {k: v for k, v in values.items() if k in self.table.c}
+        values.update(updated_at=db.now(), revision_number=old["revision_number"] + 1)
+        rows.update(connection, self.table, row_id, values, resource=self.kind)
+        return self.complete(connection, [rows.get(connection, self.table, row_id, resource=self.kind)])[0]
+
+    def delete(self, req, id):
+        row = req.svc.db.transact(self._delete_one, req, id)
+        self.after(req, "delete", [row])
+
+    def _delete_one(self, connection, req, row_id: str) -> dict:
+        row = self.get(connection, req.ctx, row_id)
+        req.svc.policy.check(req.ctx, f"delete_{self.singular}", {"project_id": row["project_id"]})
+        self.remove(req, connection, row)
+        rows.delete(connection, self.table, row_id, resource=self.kind)
+        return row

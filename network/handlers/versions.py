@@ -1,0 +1,41 @@
+"""Discovery of the network API, and the extensions that it has."""
+
+from common import errors
+
+_EXTENSIONS = {
+    "agent": "Agent", "allowed-address-pairs": "Allowed Address Pairs", "availability_zone": "Availability Zone",
+    "ext-gw-mode": "Neutron L3 Configurable external gateway mode", "external-net": "Neutron external network",
+    "extra_dhcp_opt": "Neutron Extra DHCP options", "extraroute": "Neutron Extra Route",
+    "net-mtu": "Network MTU", "network-ip-availability": "Network IP Availability", "pagination": "Pagination support",
+    "port-security": "Port Security", "project-id": "project_id field enabled", "provider": "Provider Network",
+    "quotas": "Quota management support", "quota_details": "Quota details management support",
+    "router": "Neutron L3 Router", "security-group": "security-group", "sorting": "Sorting support",
+    "standard-attr-description": "standard-attr-description",
+    "standard-attr-revisions": "Resource revision numbers", "standard-attr-timestamp": "Resource timestamps",
+}
+
+
+def _extension(alias: str) -> dict:
+    name = _EXTENSIONS[alias]
+    return {"alias": alias, "name": name, "description": name, "links": [], "updated": "2013-01-01T00:00:00-00:00"}
+
+
+def index(req):
+    return {"versions": [{"id": "v2.0", "status": "CURRENT",
+                          "links": [{"rel": "self", "href": f"{req.base_url()}/v2.0/"}]}]}
+
+
+def show(req):
+    names = ("network", "subnet", "port", "router", "floatingip", "security-group", "security-group-rule")
+    return {"resources": [{"links": [{"rel": "self", "href": f"{req.base_url()}/v2.0/{n}s"}],
+                           "name": n.replace("-", "_"), "collection": f"{n.replace('-', '_')}s"} for n in names]}
+
+
+def extensions(req):
+    return {"extensions": [_extension(a) for a, name in sorted(_EXTENSIONS.items()) if name]}
+
+
+def extension(req, alias):
+    if not _EXTENSIONS.get(alias):
+        raise errors.NotFound(f"Extension with alias {alias} does not exist", kind="HTTPNotFound")
+    return {"extension": _extension(alias)}

@@ -1,0 +1,41 @@
+"""Every route of the network API."""
+
+from common.wsgi import Route
+from network.handlers import agents, networks, quotas, routers, versions
+from network.handlers.floatingips import FLOATINGIPS
+from network.handlers.networks import NETWORKS
+from network.handlers.ports import PORTS
+from network.handlers.routers import ROUTERS
+from network.handlers.security_groups import RULES, SECURITY_GROUPS
+from network.handlers.subnets import SUBNETS
+
+
+def _crud(resource, path: str) -> list[Route]:
+    path = f"/v2.0/{path}"
+    return [Route("GET", path, resource.index), Route("POST", path, resource.create, 201),
+            Route("GET", path + "/{id}", resource.show), Route("PUT", path + "/{id}", resource.update),
+            Route("DELETE", path + "/{id}", resource.delete, 204)]
+
+
+ROUTES = [
+    Route("GET", "/", versions.index), Route("GET", "/v2.0", versions.show),
+    Route("GET", "/v2.0/extensions", versions.extensions),
+    Route("GET", "/v2.0/extensions/{alias}", versions.extension),
+    *_crud(NETWORKS, "networks"), *_crud(SUBNETS, "subnets"), *_crud(PORTS, "ports"), *_crud(ROUTERS, "routers"),
+    Route("PUT", "/v2.0/routers/{id}/add_router_interface", routers.add_interface),
+    Route("PUT", "/v2.0/routers/{id}/remove_router_interface", routers.remove_interface),
+    Route("PUT", "/v2.0/routers/{id}/add_extraroutes", routers.add_routes),
+    Route("PUT", "/v2.0/routers/{id}/remove_extraroutes", routers.remove_routes),
+    *_crud(FLOATINGIPS, "floatingips"), *_crud(SECURITY_GROUPS, "security-groups"),
+    *_crud(RULES, "security-group-rules"),
+    Route("GET", "/v2.0/agents", agents.index), Route("GET", "/v2.0/agents/{id}", agents.show),
+    Route("PUT", "/v2.0/agents/{id}", agents.update), Route("DELETE", "/v2.0/agents/{id}", agents.delete, 204),
+    Route("GET", "/v2.0/availability_zones", agents.zones),
+    Route("GET", "/v2.0/network-ip-availabilities", networks.ip_availability),
+    Route("GET", "/v2.0/network-ip-availabilities/{id}", networks.ip_availability),
+    Route("GET", "/v2.0/quotas/{target}", quotas.show), Route("PUT", "/v2.0/quotas/{target}", quotas.update),
+    Route("DELETE", "/v2.0/quotas/{target}", quotas.delete, 204),
+    Route("GET", "/v2.0/quotas/{target}/default", quotas.default),
+    Route("GET", "/v2.0/quotas/{target}/details", quotas.details),
+    Route("GET", "/v2.0/quotas/{target}/details.json", quotas.details),
+]

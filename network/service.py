@@ -1,0 +1,54 @@
+"""The network API daemon."""
+
+import logging
+
+import sqlalchemy as sa
+
+from common import context, db, errors, policy
+from common.service import Service
+from network import conf, policies
+from network.db import models, state
+from network.rpcapi import NetworkAgentAPI
+
+
+class Manager:
+    """What agents ask of network-api."""
+
+    VERSION = "1.0"
+
+    def __init__(self, service):
+        self.service = service
+
+    def get_state(self, ctx, host_name: str) -> dict:
+        with self.service.db.reader() as connection:
+            return state.of_host(connection, host_name)
+
+    def heartbeat(self, ctx, host_name: str, configurations: dict) -> None:
+        table, at = models.agents, db.now()
+        with self.service.db.writer() as connection:
+            done = connection.execute(sa.update(table).where(table.c.host == host_name).values(
+                heartbeat_at=at, configurations=configurations))
+            if done.rowcount == 0:
+                connection.execute(sa.insert(table).values(
+                    id=context.new_uuid(), host=host_name, admin_state_up=True, started_at=at, heartbeat_at=at,
+                    configurations=configurations, description=""))
+
+
+class NetworkApi(Service):
+    name, conf_name, db_name = "network-api", "network", "network"
+    api, default_port, opts, topic = "network", 9696, conf.OPTS, "network"
+    log = logging.getLogger("network")
+
+    def setup(self) -> None:
+        self.policy = policy.Policy("network", policies.RULES, self.conf)
+        self.agents = NetworkAgentAPI(self.conf)
+
+    def endpoint(self):
+        return Manager(self)
+
+    def refresh_agents(self, ctx, host: str | None = None) -> None:
+        """Tell one agent, or all, to pull. When the bus is down they find the change by themselves, later."""
+        try:
+            self.agents.refresh(ctx, host)
+        except errors.ServiceUnavailable as error:
+            self.log.warning("agents could not be told of a change, they will pull it: %s", error)

@@ -1,0 +1,1 @@
+"""Scheduler: which host a server goes to."""

@@ -1,0 +1,110 @@
+"""Filters: which hosts a server can go to. A filter of your own is a class with ``passes(host, spec)``.
+
+A host is a row of ``conductor.db.hosts.all_nodes`` with ``up`` (bool) added;
+``spec`` is ``scheduler.rpcapi.request_spec`` with ``group`` added: None or
+{"policy", "hosts": [host of each member]}.
+"""
+
+import fnmatch
+
+
+class Filter:
+    """``why`` is how the fault names the hosts that this filter removed."""
+
+    why = ""
+
+    def __init__(self, conf):
+        self.conf = conf
+
+    def passes(self, host: dict, spec: dict) -> bool:
+        raise AssertionError("a filter must decide")
+
+
+class AvailabilityZone(Filter):
+    """The zone asked for; ``zone:host`` (admins) asks for one host."""
+
+    why = "not in the availability zone"
+
+    def passes(self, host, spec):
+        zone, _, wanted = (spec["availability_zone"] or "").partition(":")
+        return zone in ("", host["zone"]) and wanted in ("", host["host"])
+
+
+class Compute(Filter):
+    """The host answers and takes new servers."""
+
+    why = "down or disabled"
+
+    def passes(self, host, spec):
+        return host["up"] and not host["disabled"]
+
+
+class TriedHosts(Filter):
+    why = "failed to build it already"
+
+    def passes(self, host, spec):
+        return host["host"] not in spec["tried_hosts"]
+
+
+class Ram(Filter):
+    why = "not enough memory"
+
+    def passes(self, host, spec):
+        total = (host["memory_mb"] - self.conf.scheduler.reserved_memory_mb) * self.conf.scheduler.ram_allocation_ratio
+        return spec["memory_mb"] <= total - host["memory_mb_used"]
+
+
+class Core(Filter):
+    """Enough virtual CPUs in all, and never more in one server than the host really has."""
+
+    why = "not enough CPUs"
+
+    def passes(self, host, spec):
+        total = host["vcpus"] * self.conf.scheduler.cpu_allocation_ratio
+        return spec["vcpus"] <= host["vcpus"] and spec["vcpus"] <= total - host["vcpus_used"]
+
+
+class Disk(Filter):
+    why = "not enough disk"
+
+    def passes(self, host, spec):
+        total = host["local_gb"] * self.conf.scheduler.disk_allocation_ratio
+        return spec["disk_gb"] <= total - host["local_gb_used"]
+
+
+class ImageProperties(Filter):
+    """Architecture and hypervisor that the image asks for."""
+
+    why = "cannot run the image"
+
+    def passes(self, host, spec):
+        wanted, facts = spec["image_properties"], host["facts"]
+        arch = wanted.get("hw_architecture") or wanted.get("architecture")
+        kind = wanted.get("img_hv_type") or wanted.get("hypervisor_type")
+        same_kind = kind in (None, facts.get("hypervisor_type", "").lower(), "kvm", "qemu")
+        return arch in (None, facts.get("arch")) and same_kind
+
+
+class HostHints(Filter):
+    """Hints ``query``-free: ``same_host``, ``different_host`` (server ids), ``host`` patterns are resolved by the
+    scheduler into host names before filtering."""
+
+    why = "against the scheduler hints"
+
+    def passes(self, host, spec):
+        near, far = spec.get("near_hosts"), spec.get("far_hosts") or []
+        patterns = spec["hints"].get("hosts")
+        return ((near is None or host["host"] in near) and host["host"] not in far
+                and (not patterns or any(fnmatch.fnmatch(host["host"], p) for p in patterns)))
+
+
+class ServerGroup(Filter):
+    why = "against the server group's policy"
+
+    def passes(self, host, spec):
+        group = spec.get("group")
+        if not group:
+            return True
+        if group["policy"] == "anti-affinity":
+            return host["host"] not in group["hosts"]
+        return group["policy"] != "affinity" or not group["hosts"] or host["host"] in group["hosts"]

@@ -1,0 +1,44 @@
+"""The scheduler daemon."""
+
+import logging
+
+from common import errors
+from common.service import Service
+from compute_agent.rpcapi import AgentAPI
+from conductor import conf
+from scheduler.placement import Placement
+
+LOG = logging.getLogger(__name__)
+
+
+class Scheduler(Service):
+    name, conf_name, db_name = "scheduler", "compute", "compute"
+    opts, topic, VERSION = conf.OPTS, "scheduler", "1.0"
+
+    def setup(self) -> None:
+        self.placement, self.agents = Placement(self.conf, self.db), AgentAPI(self.conf)
+
+    def endpoint(self):
+        return Manager(self)
+
+
+class Manager:
+    VERSION = "1.0"
+
+    def __init__(self, service):
+        self.service = service
+
+    def build(self, ctx, specs: list) -> None:
+        """Place each server. One without a host becomes ERROR; one whose host could not be told is sent again by the
+        conductor's sweep."""
+        for spec in specs:
+            try:
+                host = self.service.placement.place(ctx, spec)
+            except errors.NoValidHost as error:
+                self.service.placement.refuse(ctx, spec["uuid"], error)
+                continue
+            if host:
+                try:
+                    self.service.agents.build(ctx, host, spec["uuid"])
+                except errors.ServiceUnavailable as error:
+                    LOG.warning("host %s could not be told to build %s: %s", host, spec["uuid"], error)

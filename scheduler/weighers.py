@@ -1,0 +1,35 @@
+"""Weighers: which of the fitting hosts is best. One of your own is a class with ``weigh(host, spec)`` in 0…1."""
+
+
+class Weigher:
+    multiplier = 1.0
+
+    def __init__(self, conf):
+        self.conf = conf
+
+    def weigh(self, host: dict, spec: dict) -> float:
+        raise AssertionError("a weigher must weigh")
+
+
+class Ram(Weigher):
+    """Spread: the more memory is free, the better."""
+
+    def weigh(self, host, spec):
+        return 1 - host["memory_mb_used"] / max(host["memory_mb"], 1)
+
+
+class Core(Weigher):
+    def weigh(self, host, spec):
+        return 1 - host["vcpus_used"] / max(host["vcpus"] * self.conf.scheduler.cpu_allocation_ratio, 1)
+
+
+class ServerGroup(Weigher):
+    """What soft policies wish for, stronger than any spread."""
+
+    multiplier = 10.0
+
+    def weigh(self, host, spec):
+        group = spec.get("group") or {}
+        members = group.get("hosts", [])
+        share = members.count(host["host"]) / len(members) if members else 0
+        return {"soft-affinity": share, "soft-anti-affinity": 1 - share}.get(group.get("policy", ""), 0)

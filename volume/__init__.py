@@ -1,0 +1,1 @@
+"""Volume: block devices that outlive servers, and their export by iSCSI."""

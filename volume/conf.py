@@ -1,0 +1,21 @@
+"""Options of the volume service."""
+
+from oslo_config import cfg
+
+_QUOTAS = {"volumes": 10, "gigabytes": 1000, "snapshots": 10, "per_volume_gigabytes": -1}
+QUOTA_RESOURCES = tuple(_QUOTAS)
+OPTS = {"volume": [
+    cfg.StrOpt("driver", default="file", choices=["file", "lvm", "fake"], help="Where volumes are kept."),
+    cfg.StrOpt("backend_name", default="pileus", help="Name of the backend, as volume types may ask for it."),
+    cfg.StrOpt("path", default="", help="Directory of the file driver; default <state_path>/volumes."),
+    cfg.StrOpt("volume_group", default="cinder-volumes", help="LVM volume group of the lvm driver."),
+    cfg.FloatOpt("max_over_subscription_ratio", default=10.0, min=1.0,
+                 help="How many times the backend's size may be promised; sparse volumes fill up later."),
+    cfg.HostAddressOpt("iscsi_ip", default="127.0.0.1", help="Address that targets are reached at."),
+    cfg.PortOpt("iscsi_port", default=3260, help="Port of tgtd."),
+    cfg.IntOpt("tgt_control_port", default=0, min=0, max=32767, help="Control port (-C) of the tgtd to use."),
+    cfg.StrOpt("default_volume_type", default="__DEFAULT__", help="Type of volumes that name none."),
+    cfg.IntOpt("resend_after_s", default=10, min=2,
+               help="Seconds after which a create or delete that nobody works on is sent again."),
+], "quota": [cfg.IntOpt(n, default=v, min=-1, help=f"Most {n} of a project; -1: no limit.")
+             for n, v in _QUOTAS.items()]}

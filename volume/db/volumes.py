@@ -1,0 +1,92 @@
+"""Queries on volumes, and the table of their states."""
+
+import sqlalchemy as sa
+
+from common import db, errors, rows, states
+from volume.db import models
+
+TABLE, ATTACHMENTS, TYPES = models.volumes, models.attachments, models.volume_types
+
+# action: (allowed states, state after it)
+ACTIONS = {
+    "created": ({"creating"}, "available"), "create_failed": ({"creating"}, "error"),
+    "delete": ({"available", "error", "error_deleting"}, "deleting"), "delete_failed": ({"deleting"}, "error_deleting"),
+    "reserve": ({"available"}, "reserved"), "attach": ({"reserved", "attaching"}, "attaching"),
+    "complete": ({"attaching", "in-use"}, "in-use"), "begin_detaching": ({"in-use"}, "detaching"),
+    "roll_detaching": ({"detaching"}, "in-use"),
+    "detach": ({"reserved", "attaching", "in-use", "detaching", "error"}, "available"),
+    "extend": ({"available"}, "extending"), "extended": ({"extending"}, "available"),
+    "extend_failed": ({"extending"}, "error_extending"),
+}
+
+
+def move(connection, volume_id: str, action: str, **values) -> None:
+    """:raises InvalidState: with the text that clients know"""
+    allowed, to = ACTIONS[action]
+    try:
+        states.move(connection, TABLE, volume_id, column="status", allowed=allowed, to=to, action=action,
+                    resource="volume", values={"updated_at": db.now(), **values})
+    except errors.InvalidState as error:
+        wanted = ", ".join(sorted(allowed))
+        raise errors.BadRequest(f"Invalid volume: Volume status must be {wanted}, but is "
+                                f"{error.arguments.get('state')}.") from error
+
+
+def get(connection, ctx, volume_id: str) -> dict:
+    """:raises NotFound: there is none that this caller may see"""
+    query = sa.select(TABLE).where(TABLE.c.id == volume_id)
+    if not (ctx.is_admin or ctx.is_service):
+        query = query.where(TABLE.c.project_id == ctx.project_id)
+    row = rows.one(connection, query)
+    if row is None:
+        raise errors.NotFound(f"Volume {volume_id} could not be found.")
+    return complete(connection, [row])[0]
+
+
+def complete(connection, found: list[dict]) -> list[dict]:
+    """Add attachments and type names: two statements, whatever the number of rows."""
+    if not found:
+        return found
+    held = rows.many(connection, sa.select(ATTACHMENTS).where(ATTACHMENTS.c.volume_id.in_([r["id"] for r in found])))
+    names = dict(connection.execute(sa.select(TYPES.c.id, TYPES.c.name)).tuples().all())
+    return [{**r, "volume_type": names.get(r["volume_type_id"]),
+             "attachments": [a for a in held if a["volume_id"] == r["id"]]} for r in found]
+
+
+def usage(connection, project_id: str) -> dict:
+    """{"volumes", "gigabytes"} counted from rows."""
+    count, size = connection.execute(sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(TABLE.c.size), 0))
+                                     .where(TABLE.c.project_id == project_id)).one()
+    return {"volumes": int(count), "gigabytes": int(size), "snapshots": 0}
+
+
+def limits(connection, conf, project_id: str) -> dict:
+    from volume.conf import QUOTA_RESOURCES
+    table = models.quotas
+    own = dict(connection.execute(sa.select(table.c.resource, table.c["limit"])
+                                  .where(table.c.project_id == project_id)).tuples().all())
+    return {r: own.get(r, getattr(conf.quota, r)) for r in QUOTA_RESOURCES}
+
+
+def check_quota(connection, conf, project_id: str, size: int, count: int = 1) -> None:
+    """:raises TooLarge: in the words of the volume API's overLimit fault"""
+    limit, used = limits(connection, conf, project_id), usage(connection, project_id)
+    if limit["per_volume_gigabytes"] >= 0 and size > limit["per_volume_gigabytes"]:
+        raise errors.TooLarge(f"VolumeSizeExceedsLimit: Requested volume size {size}G is larger than maximum allowed "
+                              f"limit {limit['per_volume_gigabytes']}G.")
+    if count and 0 <= limit["volumes"] < used["volumes"] + count:
+        raise errors.TooLarge(f"VolumeLimitExceeded: Maximum number of volumes allowed ({limit['volumes']}) exceeded "
+                              f"for quota 'volumes'.")
+    if 0 <= limit["gigabytes"] < used["gigabytes"] + size:
+        raise errors.TooLarge(f"VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed gigabytes"
+                              f" quota. Requested {size}G, quota is {limit['gigabytes']}G and {used['gigabytes']}G has "
+                              f"been consumed.")
+
+
+def heartbeat(connection, binary: str, host: str, capabilities: dict) -> None:
+    table, at = models.services, db.now()
+    done = connection.execute(sa.update(table).where(table.c.binary == binary, table.c.host == host).values(
+        updated_at=at, capabilities=capabilities))
+    if done.rowcount == 0:
+        connection.execute(sa.insert(table).values(binary=binary, host=host, disabled=False, zone="nova",
+                                                   capabilities=capabilities, updated_at=at))

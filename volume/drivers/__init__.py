@@ -1,0 +1,47 @@
+"""Volume drivers: where bytes are kept. One contract (``tests/volume/test_driver_contract.py``) for all."""
+
+import importlib
+
+_DRIVERS = {"file": "volume.drivers.file:FileDriver", "lvm": "volume.drivers.lvm:LvmDriver",
+            "fake": "volume.drivers.fake:FakeDriver"}
+
+
+class VolumeDriver:
+    """What a driver does. Every method may be called again with the same arguments and then changes nothing."""
+
+    def create(self, volume_id: str, size_gb: int) -> None:
+        """Make an empty volume, all zeros. :raises StepFailed: no space"""
+        raise AssertionError
+
+    def delete(self, volume_id: str) -> None:
+        """Remove a volume, so that its bytes can never be read again through another."""
+        raise AssertionError
+
+    def extend(self, volume_id: str, size_gb: int) -> None:
+        """Grow to ``size_gb``; never shrinks."""
+        raise AssertionError
+
+    def volumes(self) -> list[str]:
+        """Ids of the volumes that exist."""
+        raise AssertionError
+
+    def connect(self, volume_id: str, attachment_id: str, connector: dict, known: dict) -> dict:
+        """Export for one attachment. ``known`` is the connection info of an earlier call, or {}."""
+        raise AssertionError
+
+    def disconnect(self, volume_id: str, attachment_id: str) -> None:
+        """End the export; the volume cannot be reached afterwards."""
+        raise AssertionError
+
+    def exports(self) -> list[str]:
+        """Ids of the volumes that are exported."""
+        raise AssertionError
+
+    def capacity(self) -> dict:
+        """{"total_capacity_gb", "free_capacity_gb"} as floats."""
+        raise AssertionError
+
+
+def load(conf) -> VolumeDriver:
+    module, _, name = _DRIVERS[conf.volume.driver].partition(":")
+    return getattr(importlib.import_module(module), name)(conf)

@@ -1,0 +1,47 @@
+"""A backend without bytes, for clouds that run without root: it remembers what exists."""
+
+import pathlib
+
+from common import errors
+from volume.drivers import VolumeDriver
+
+
+class FakeDriver(VolumeDriver):
+    """Volumes are empty files that hold their size; exports are files beside them."""
+
+    def __init__(self, conf):
+        self.path = pathlib.Path(conf.volume.path or f"{conf.state_path}/volumes")
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def _file(self, volume_id):
+        return self.path / f"volume-{volume_id}"
+
+    def create(self, volume_id, size_gb):
+        if not self._file(volume_id).exists():
+            self._file(volume_id).write_text(str(size_gb))
+
+    def delete(self, volume_id):
+        self._file(volume_id).unlink(missing_ok=True)
+
+    def extend(self, volume_id, size_gb):
+        self._file(volume_id).write_text(str(max(size_gb, int(self._file(volume_id).read_text()))))
+
+    def volumes(self):
+        return sorted(p.name[7:] for p in self.path.glob("volume-*") if not p.name.endswith(".export"))
+
+    def connect(self, volume_id, attachment_id, connector, known):
+        if not self._file(volume_id).exists():
+            raise errors.StepFailed(reason=f"Volume {volume_id} is missing from its backend.")
+        self._file(volume_id).with_suffix(".export").write_text(attachment_id)
+        return {"driver_volume_type": "fake", "data": {"volume_id": volume_id, "access_mode": "rw"}}
+
+    def disconnect(self, volume_id, attachment_id):
+        export = self._file(volume_id).with_suffix(".export")
+        if export.exists() and export.read_text() == attachment_id:
+            export.unlink()
+
+    def exports(self):
+        return sorted(p.stem[7:] for p in self.path.glob("volume-*.export"))
+
+    def capacity(self):
+        return {"total_capacity_gb": 10000.0, "free_capacity_gb": 10000.0}

@@ -1,0 +1,130 @@
+"""Attachments: reserve a volume, learn how to reach it, say when it is in use, give it back.
+
+Connecting and disconnecting are calls to the volume's host, outside any
+transaction; each may be repeated. An attachment that was reserved and never
+completed is given back by deleting it.
+"""
+
+import sqlalchemy as sa
+
+from common import context, db, errors, rows, schema, wsgi
+from volume.db import models, volumes
+
+TABLE = models.attachments
+_CONNECTOR = {"type": ["object", "null"], "maxProperties": 32}
+_CREATE = schema.obj({"attachment": schema.obj({
+    "volume_uuid": schema.UUID, "instance_uuid": {"type": ["string", "null"], "maxLength": 36},
+    "connector": _CONNECTOR, "mode": {"enum": ["rw", "ro", None]}}, ["volume_uuid"])}, ["attachment"])
+
+
+def _view(req, row: dict, *, secrets: bool) -> dict:
+    return {"id": row["id"], "volume_id": row["volume_id"], "instance": row["instance_uuid"],
+            "status": row["attach_status"], "attach_mode": row["attach_mode"],
+            "attached_at": db.iso(row["attached_at"], zulu=False, micro=True) or "", "detached_at": "",
+            "connection_info": {**row["connection_info"].get("data", {}),
+                                "driver_volume_type": row["connection_info"].get("driver_volume_type")}
+            if secrets and row["connection_info"] else {}}
+
+
+def _get(connection, ctx, attachment_id: str) -> dict:
+    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.id == attachment_id))
+    if row is None or not (ctx.is_admin or ctx.is_service or row["project_id"] == ctx.project_id):
+        raise errors.NotFound(f"Volume attachment could not be found with filter: attachment_id = {attachment_id}.")
+    return row
+
+
+def _secrets(req) -> bool:
+    return req.svc.policy.allows(req.ctx, "volume:connection", {})
+
+
+def index(req):
+    conditions = [] if req.ctx.is_admin and "all_tenants" in req.GET else [TABLE.c.project_id == req.ctx.project_id]
+    for name, column in (("volume_id", TABLE.c.volume_id), ("instance_id", TABLE.c.instance_uuid),
+                         ("instance_uuid", TABLE.c.instance_uuid), ("status", TABLE.c.attach_status)):
+        if name in req.GET:
+            conditions.append(column == req.GET[name])
+    with req.svc.db.reader() as connection:
+        found = rows.many(connection, sa.select(TABLE).where(*conditions).order_by(TABLE.c.created_at))
+    if "detail" in req.path:
+        return {"attachments": [_view(req, r, secrets=False) for r in found]}
+    return {"attachments": [{"id": r["id"], "volume_id": r["volume_id"], "instance": r["instance_uuid"],
+                             "status": r["attach_status"]} for r in found]}
+
+
+def show(req, id):
+    with req.svc.db.reader() as connection:
+        row = _get(connection, req.ctx, id)
+    return {"attachment": _view(req, row, secrets=_secrets(req))}
+
+
+@wsgi.body(_CREATE)
+def create(req, body):
+    given = body["attachment"]
+    with req.svc.db.writer() as connection:
+        volume = volumes.get(connection, req.ctx, given["volume_uuid"])
+        req.svc.policy.check(req.ctx, "volume:attachment", {"project_id": volume["project_id"]})
+        volumes.move(connection, volume["id"], "reserve")
+        row = {"id": context.new_uuid(), "volume_id": volume["id"], "project_id": volume["project_id"],
+               "instance_uuid": given.get("instance_uuid"), "attach_status": "reserved", "mountpoint": None,
+               "attached_host": None, "connector": {}, "connection_info": {}, "attach_mode": given.get("mode") or "rw",
+               "attached_at": None, "created_at": db.now()}
+        rows.insert(connection, TABLE, row, conflict="The volume has an attachment already.")
+    if given.get("connector"):
+        row = _connect(req, row, volume, given["connector"])
+    return {"attachment": _view(req, row, secrets=_secrets(req))}
+
+
+def _connect(req, row: dict, volume: dict, connector: dict) -> dict:
+    info = req.svc.agents.connect(req.ctx, volume["host"], volume["id"], row["id"], connector)
+    values = {"connector": connector, "connection_info": info, "attach_status": "attaching",
+              "attached_host": str(connector.get("host", ""))[:255], "mountpoint": connector.get("mountpoint")}
+    with req.svc.db.writer() as connection:
+        done = connection.execute(sa.update(TABLE).where(TABLE.c.id == row["id"]).values(values))
+        if done.rowcount == 0:
+            raise errors.Conflict("The attachment was deleted while it was being connected.")
+        if row["attach_status"] == "reserved":
+            volumes.move(connection, volume["id"], "attach")
+    return {**row, **values}
+
+
+@wsgi.body(schema.obj({"attachment": schema.obj({"connector": {**_CONNECTOR, "type": "object"}}, ["connector"])},
+                      ["attachment"]))
+def update(req, id, body):
+    """Give a connector (again): the export is made or found, and described."""
+    with req.svc.db.reader() as connection:
+        row = _get(connection, req.ctx, id)
+        volume = volumes.get(connection, req.ctx, row["volume_id"])
+    req.svc.policy.check(req.ctx, "volume:attachment", {"project_id": row["project_id"]})
+    row = _connect(req, row, volume, body["attachment"]["connector"])
+    return {"attachment": _view(req, row, secrets=_secrets(req))}
+
+
+@wsgi.body(schema.obj({"os-complete": {"type": ["object", "null", "string"]}}, ["os-complete"]))
+def complete(req, id, body):
+    with req.svc.db.writer() as connection:
+        row = _get(connection, req.ctx, id)
+        req.svc.policy.check(req.ctx, "volume:attachment", {"project_id": row["project_id"]})
+        volumes.move(connection, row["volume_id"], "complete")
+        rows.update(connection, TABLE, id, {"attach_status": "attached", "attached_at": db.now()},
+                    resource="attachment")
+
+
+def delete(req, id):
+    """End the export first, then forget: a volume never looks free while somebody can reach it.
+
+    An attachment to a server that exists is ended by detaching it there; only services may do it here,
+    since a volume taken from under a guest could be given to another (CVE-2023-2088).
+    """
+    with req.svc.db.reader() as connection:
+        row = _get(connection, req.ctx, id)
+        volume = volumes.get(connection, req.ctx, row["volume_id"])
+    req.svc.policy.check(req.ctx, "volume:attachment", {"project_id": row["project_id"]})
+    if row["instance_uuid"] and row["connection_info"] and not _secrets(req):
+        raise errors.Conflict("Detach volume from instance "
+                              f"{row['instance_uuid']} using the Compute API", kind="ConflictNovaUsingAttachment")
+    if row["connection_info"]:
+        req.svc.agents.disconnect(req.ctx, volume["host"], volume["id"], id)
+    with req.svc.db.writer() as connection:
+        rows.delete(connection, TABLE, id, resource="attachment")
+        volumes.move(connection, volume["id"], "detach")
+    return {"attachments": []}

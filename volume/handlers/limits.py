@@ -1,0 +1,59 @@
+"""Limits and quotas of projects."""
+
+import sqlalchemy as sa
+
+from common import errors, schema, wsgi
+from volume.conf import QUOTA_RESOURCES
+from volume.db import models, volumes
+
+
+def show(req):
+    with req.svc.db.reader() as connection:
+        limit = volumes.limits(connection, req.svc.conf, req.ctx.project_id)
+        used = volumes.usage(connection, req.ctx.project_id)
+    return {"limits": {"rate": [], "absolute": {
+        "maxTotalVolumes": limit["volumes"], "maxTotalVolumeGigabytes": limit["gigabytes"],
+        "maxTotalSnapshots": limit["snapshots"], "maxTotalBackups": 0, "maxTotalBackupGigabytes": 0,
+        "totalVolumesUsed": used["volumes"], "totalGigabytesUsed": used["gigabytes"], "totalSnapshotsUsed": 0,
+        "totalBackupsUsed": 0, "totalBackupGigabytesUsed": 0}}}
+
+
+def quota(req, target):
+    req.svc.policy.check(req.ctx, "quota:get", {"project_id": target})
+    with req.svc.db.reader() as connection:
+        limit = volumes.limits(connection, req.svc.conf, target)
+        if wsgi.bool_value(req.GET.get("usage", "false")):
+            used = volumes.usage(connection, target)
+            shown: dict = {r: {"limit": v, "in_use": used.get(r, 0), "reserved": 0, "allocated": 0}
+                           for r, v in limit.items()}
+        else:
+            shown = dict(limit)
+    return {"quota_set": {"id": target, **shown}}
+
+
+def quota_defaults(req, target):
+    req.svc.policy.check(req.ctx, "quota:get", {"project_id": target})
+    return {"quota_set": {"id": target, **{r: getattr(req.svc.conf.quota, r) for r in QUOTA_RESOURCES}}}
+
+
+@wsgi.body(schema.wrapped("quota_set", {
+    "tenant_id": {}, "force": {}, **{r: {"type": ["integer", "string"], "pattern": "^-?[0-9]{1,9}$", "minimum": -1}
+                                     for r in QUOTA_RESOURCES}}))
+def quota_update(req, target, body):
+    req.svc.policy.check(req.ctx, "quota:update", {"project_id": target})
+    table = models.quotas
+    with req.svc.db.writer() as connection:
+        for resource, value in body["quota_set"].items():
+            if resource in QUOTA_RESOURCES:
+                if int(value) < -1:
+                    raise errors.BadRequest(f"Invalid input: {resource} must be -1 or more.")
+                connection.execute(sa.delete(table).where(table.c.project_id == target, table.c.resource == resource))
+                connection.execute(sa.insert(table).values(project_id=target, resource=resource, limit=int(value)))
+        return {"quota_set": volumes.limits(connection, req.svc.conf, target)}
+
+
+def quota_delete(req, target):
+    req.svc.policy.check(req.ctx, "quota:update", {"project_id": target})
+    with req.svc.db.writer() as connection:
+        connection.execute(sa.delete(models.quotas).where(models.quotas.c.project_id == target))
+    return wsgi.Response(status=200)

@@ -1,0 +1,64 @@
+"""Volume services, zones, pools."""
+
+import sqlalchemy as sa
+
+from common import db, errors, rows, schema, wsgi
+from volume.db import models
+
+TABLE = models.services
+
+
+def _alive(req, row) -> bool:
+    return (db.now() - row["updated_at"]).total_seconds() < req.svc.conf.service_down_time
+
+
+def index(req):
+    req.svc.policy.check(req.ctx, "service:get", {})
+    with req.svc.db.reader() as connection:
+        found = rows.many(connection, sa.select(TABLE).order_by(TABLE.c.binary, TABLE.c.host))
+    wanted = {k: req.GET[k] for k in ("binary", "host") if k in req.GET}
+    return {"services": [
+        {"binary": r["binary"], "host": f"{r['host']}@pileus" if r["binary"] == "cinder-volume" else r["host"],
+         "zone": r["zone"], "status": "disabled" if r["disabled"] else "enabled",
+         "state": "up" if _alive(req, r) else "down", "disabled_reason": r["disabled_reason"],
+         "updated_at": db.iso(r["updated_at"], zulu=False, micro=True), "replication_status": None, "frozen": False,
+         "active_backend_id": None} for r in found
+        if all(r[k] == v.split("@")[0] for k, v in wanted.items())]}
+
+
+_BODY = schema.obj({"host": schema.NAME, "binary": schema.NAME, "disabled_reason": schema.TEXT}, ["host"], extra=True)
+
+
+@wsgi.body(_BODY)
+def update(req, action, body):
+    req.svc.policy.check(req.ctx, "service:update", {})
+    if action not in ("enable", "disable", "disable-log-reason"):
+        raise errors.NotFound("Unknown action")
+    disabled = action != "enable"
+    host, binary = body["host"].split("@")[0], body.get("binary", "cinder-volume")
+    reason = body.get("disabled_reason") if action == "disable-log-reason" else None
+    with req.svc.db.writer() as connection:
+        done = connection.execute(sa.update(TABLE).where(TABLE.c.host == host, TABLE.c.binary == binary).values(
+            disabled=disabled, disabled_reason=reason))
+        if done.rowcount == 0:
+            raise errors.NotFound(f"Service {binary} on host {body['host']} could not be found.")
+    return {"host": body["host"], "binary": binary, "service": binary, "disabled": disabled,
+            "status": "disabled" if disabled else "enabled", **({"disabled_reason": reason} if reason else {})}
+
+
+def zones(req):
+    return {"availabilityZoneInfo": [{"zoneName": "nova", "zoneState": {"available": True}}]}
+
+
+def extensions(req):
+    """The volume API has no optional extensions: what there is, is in its versions."""
+    return {"extensions": []}
+
+
+def pools(req):
+    req.svc.policy.check(req.ctx, "service:get", {})
+    with req.svc.db.reader() as connection:
+        found = rows.many(connection, sa.select(TABLE).where(TABLE.c.binary == "cinder-volume"))
+    detail = wsgi.bool_value(req.GET.get("detail", "false"))
+    return {"pools": [{"name": f"{r['host']}@pileus#pileus", **({"capabilities": r["capabilities"]} if detail else {})}
+                      for r in found]}

@@ -1,0 +1,24 @@
+"""Discovery of the volume API, and the range of its microversions.
+
+What each step that concerns our routes brought: 3.12 volume summary; 3.27
+attachments as a resource; 3.44 their completion as an action. Steps about
+resources that Pileus has not (groups, backups, clusters) change nothing here.
+"""
+
+from common import wsgi
+
+MINIMUM, MAXIMUM = (3, 0), (3, 44)
+
+
+def _v3(req) -> dict:
+    return {"id": "v3.0", "status": "CURRENT", "version": "%d.%d" % MAXIMUM, "min_version": "%d.%d" % MINIMUM,
+            "updated": "2018-03-27T00:00:00Z", "links": [{"rel": "self", "href": f"{req.base_url()}/v3/"}],
+            "media-types": [{"base": "application/json", "type": "application/vnd.openstack.volume+json;version=3"}]}
+
+
+def index(req):
+    return wsgi.json_response({"versions": [_v3(req)]}, 300)
+
+
+def show(req):
+    return {"versions": [_v3(req)]}

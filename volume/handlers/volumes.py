@@ -1,0 +1,250 @@
+"""Volumes: list, create, show, update, delete, metadata."""
+
+import urllib.parse
+
+import sqlalchemy as sa
+
+from common import context, db, errors, rows, schema, wsgi
+from volume.db import models, volumes
+
+TABLE = volumes.TABLE
+_CREATE = schema.obj({"volume": schema.obj({
+    "size": {"type": ["integer", "string"], "pattern": "^[0-9]{1,6}$", "minimum": 1, "maximum": 100000},
+    "name": schema.TEXT, "display_name": schema.TEXT, "description": schema.TEXT, "display_description": schema.TEXT,
+    "volume_type": schema.TEXT, "availability_zone": schema.TEXT, "metadata": {"oneOf": [schema.METADATA, {"type": "null"}]},
+    "multiattach": {"enum": [False, "false", "False", None]}, "imageRef": {"type": "null"},
+    "snapshot_id": {"type": "null"}, "source_volid": {"type": "null"}, "backup_id": {"type": "null"},
+    "consistencygroup_id": {"type": "null"}, "source_replica": {"type": "null"}, "user_id": {}, "project_id": {},
+    "status": {}, "attach_status": {}}, ["size"]), "OS-SCH-HNT:scheduler_hints": {"type": ["object", "null"]}},
+    ["volume"])
+
+
+def _attachment(row: dict) -> dict:
+    return {"id": row["volume_id"], "attachment_id": row["id"], "volume_id": row["volume_id"],
+            "server_id": row["instance_uuid"], "host_name": row["attached_host"], "device": row["mountpoint"],
+            "attached_at": db.iso(row["attached_at"], zulu=False, micro=True)}
+
+
+def _links(req, row) -> list[dict]:
+    base = req.base_url()
+    return [{"rel": "self", "href": f"{base}/v3/{row['project_id']}/volumes/{row['id']}"},
+            {"rel": "bookmark", "href": f"{base}/{row['project_id']}/volumes/{row['id']}"}]
+
+
+def view(req, row: dict) -> dict:
+    attached = [_attachment(a) for a in row["attachments"] if a["attach_status"] == "attached"]
+    shown = {"id": row["id"], "name": row["name"], "description": row["description"], "size": row["size"],
+             "status": row["status"], "user_id": row["user_id"], "availability_zone": row["availability_zone"],
+             "bootable": "true" if row["bootable"] else "false", "encrypted": False, "multiattach": False,
+             "volume_type": row["volume_type"], "metadata": row["metadata"], "attachments": attached,
+             "snapshot_id": None, "source_volid": None, "consistencygroup_id": None, "replication_status": None,
+             "created_at": db.iso(row["created_at"], zulu=False, micro=True),
+             "updated_at": db.iso(row["updated_at"], zulu=False, micro=True),
+             "os-vol-tenant-attr:tenant_id": row["project_id"], "links": _links(req, row)}
+    if row["image_metadata"]:
+        shown["volume_image_metadata"] = row["image_metadata"]
+    if req.ctx.is_admin:
+        shown.update({"os-vol-host-attr:host": f"{row['host']}@pileus#pileus" if row["host"] else None,
+                      "migration_status": None, "os-vol-mig-status-attr:migstat": None,
+                      "os-vol-mig-status-attr:name_id": None})
+    return shown
+
+
+def _list(req) -> tuple[list[dict], list[dict]]:
+    req.svc.policy.check(req.ctx, "volume:get_all", {"project_id": req.ctx.project_id})
+    conditions = []
+    everyone = req.ctx.is_admin and wsgi.bool_value(req.GET.get("all_tenants", req.GET.get("all_projects", "0")))
+    if not everyone:
+        conditions.append(TABLE.c.project_id == req.ctx.project_id)
+    for name, value in req.GET.items():
+        if name in ("id", "name", "status", "availability_zone", "volume_type_id"):
+            conditions.append(TABLE.c[name] == value)
+        elif name == "display_name":
+            conditions.append(TABLE.c.name == value)
+        elif name == "bootable":
+            conditions.append(TABLE.c.bootable == wsgi.bool_value(value))
+        elif name == "project_id" and everyone:
+            conditions.append(TABLE.c.project_id == value)
+        elif name == "metadata":
+            for key, wanted in _literal(value).items():
+                conditions.append(TABLE.c["metadata"][key].as_string() == str(wanted))
+    limit = min(wsgi.int_param(req, "limit", 1000), 1000)
+    offset = wsgi.int_param(req, "offset", 0)
+    with req.svc.db.reader() as connection:
+        marker = req.GET.get("marker")
+        marker_row = volumes.get(connection, req.ctx, marker) if marker else None
+        query = db.page(sa.select(TABLE).where(*conditions), TABLE, sort=_sort(req), limit=limit,
+                        marker_row=marker_row).offset(offset or None)
+        found = volumes.complete(connection, rows.many(connection, query))
+    links = []
+    if found and "limit" in req.GET and len(found) == limit:
+        query_string = urllib.parse.urlencode({**{k: v for k, v in req.GET.items() if k != "offset"},
+                                               "marker": found[-1]["id"]})
+        links.append({"rel": "next", "href": f"{req.path_url}?{query_string}"})
+    return found, links
+
+
+def _literal(text: str) -> dict:
+    import ast
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise errors.BadRequest("Invalid filter: metadata must be a dictionary.")
+    return value
+
+
+def _sort(req) -> list[tuple[str, str]]:
+    text = req.GET.get("sort") or ":".join(filter(None, (req.GET.get("sort_key"), req.GET.get("sort_dir"))))
+    keys = [(k.strip(), d or "desc") for k, _, d in (p.partition(":") for p in text.split(",") if p)]
+    if any(k not in TABLE.c or d not in ("asc", "desc") for k, d in keys):
+        raise errors.BadRequest("Invalid input received: the sort key or direction is not valid.")
+    return keys or [("created_at", "desc")]
+
+
+def index(req):
+    found, links = _list(req)
+    body = {"volumes": [{"id": r["id"], "name": r["name"], "links": _links(req, r)} for r in found]}
+    return {**body, "volumes_links": links} if links else body
+
+
+def detail(req):
+    found, links = _list(req)
+    body = {"volumes": [view(req, r) for r in found]}
+    return {**body, "volumes_links": links} if links else body
+
+
+def summary(req):
+    req.svc.policy.check(req.ctx, "volume:get_all", {"project_id": req.ctx.project_id})
+    with req.svc.db.reader() as connection:
+        used = volumes.usage(connection, req.ctx.project_id)
+    return {"volume-summary": {"total_count": used["volumes"], "total_size": used["gigabytes"], "metadata": {}}}
+
+
+def show(req, id):
+    with req.svc.db.reader() as connection:
+        row = volumes.get(connection, req.ctx, id)
+    req.svc.policy.check(req.ctx, "volume:get", {"project_id": row["project_id"]})
+    return {"volume": view(req, row)}
+
+
+def _type_id(connection, conf, wanted: str | None) -> str | None:
+    t = models.volume_types
+    name = wanted or conf.volume.default_volume_type
+    found = connection.execute(sa.select(t.c.id).where(sa.or_(t.c.name == name, t.c.id == name))).scalar()
+    if found is None and wanted:
+        raise errors.NotFound(f"Volume type with name {wanted} could not be found.")
+    return found
+
+
+@wsgi.body(_CREATE)
+def create(req, body):
+    req.svc.policy.check(req.ctx, "volume:create", {"project_id": req.ctx.project_id})
+    given, at = body["volume"], db.now()
+    size = int(given["size"])
+    if size < 1:
+        raise errors.BadRequest("Invalid input received: Volume size must be a positive integer.")
+    if given.get("availability_zone") not in (None, "nova"):
+        raise errors.BadRequest(f"Invalid input received: Availability zone '{given['availability_zone']}' is invalid.")
+    row = {"id": context.new_uuid(), "name": given.get("name", given.get("display_name")),
+           "description": given.get("description", given.get("display_description")),
+           "project_id": req.ctx.project_id, "user_id": req.ctx.user_id, "size": size, "status": "creating",
+           "fault": None, "availability_zone": "nova", "bootable": False, "host": None,
+           "metadata": given.get("metadata") or {}, "image_metadata": {}, "request_id": req.ctx.trace_id,
+           "created_at": at, "updated_at": at}
+    with req.svc.db.writer() as connection:
+        volumes.check_quota(connection, req.svc.conf, req.ctx.project_id, size)
+        row["volume_type_id"] = _type_id(connection, req.svc.conf, given.get("volume_type"))
+        rows.insert(connection, TABLE, row)
+        row = volumes.complete(connection, [row])[0]
+    req.svc.send(req.svc.scheduler.create_volume, req.ctx, row["id"])
+    return {"volume": view(req, row)}
+
+
+@wsgi.body(schema.wrapped("volume", {"name": schema.TEXT, "description": schema.TEXT, "display_name": schema.TEXT,
+                                     "display_description": schema.TEXT, "metadata": schema.METADATA}))
+def update(req, id, body):
+    given = body["volume"]
+    values = {k: given[k] for k in ("name", "description", "metadata") if k in given}
+    for old, new in (("display_name", "name"), ("display_description", "description")):
+        if old in given:
+            values.setdefault(new, given[old])
+    with req.svc.db.writer() as connection:
+        row = volumes.get(connection, req.ctx, id)
+        req.svc.policy.check(req.ctx, "volume:update", {"project_id": row["project_id"]})
+        rows.update(connection, TABLE, id, {**values, "updated_at": db.now()}, resource="volume")
+        return {"volume": view(req, volumes.get(connection, req.ctx, id))}
+
+
+def begin_delete(req, connection, id) -> dict:
+    """Mark a volume for deletion; its host does it. A volume that never got a host is simply forgotten."""
+    row = volumes.get(connection, req.ctx, id)
+    req.svc.policy.check(req.ctx, "volume:delete", {"project_id": row["project_id"]})
+    if row["attachments"]:
+        raise errors.BadRequest("Invalid volume: Volume status must be available or error or error_restoring or "
+                                "error_extending or error_managing and must not be migrating, attached, belong to a "
+                                "group, have snapshots or be disassociated from snapshots after volume transfer.")
+    volumes.move(connection, id, "delete")
+    if row["host"] is None:
+        rows.delete(connection, TABLE, id, resource="volume")
+    return row
+
+
+def delete(req, id):
+    with req.svc.db.writer() as connection:
+        row = begin_delete(req, connection, id)
+    if row["host"]:
+        req.svc.send(req.svc.agents.delete_volume, req.ctx, row["host"], id)
+
+
+def _with_metadata(req, id, edit) -> dict:
+    with req.svc.db.writer() as connection:
+        row = volumes.get(connection, req.ctx, id)
+        req.svc.policy.check(req.ctx, "volume:update", {"project_id": row["project_id"]})
+        changed = edit(dict(row["metadata"]))
+        _METADATA(changed)
+        rows.update(connection, TABLE, id, {"metadata": changed, "updated_at": db.now()}, resource="volume")
+        return changed
+
+
+_METADATA = schema.compiled(schema.METADATA)
+_METADATA_BODY = schema.obj({"metadata": schema.METADATA}, ["metadata"])
+
+
+def metadata(req, id):
+    with req.svc.db.reader() as connection:
+        return {"metadata": volumes.get(connection, req.ctx, id)["metadata"]}
+
+
+@wsgi.body(_METADATA_BODY)
+def metadata_merge(req, id, body):
+    return {"metadata": _with_metadata(req, id, lambda old: {**old, **body["metadata"]})}
+
+
+@wsgi.body(_METADATA_BODY)
+def metadata_replace(req, id, body):
+    return {"metadata": _with_metadata(req, id, lambda old: body["metadata"])}
+
+
+def metadata_item(req, id, key):
+    found = metadata(req, id)["metadata"]
+    if key not in found:
+        raise errors.NotFound(f"Metadata item was not found: {key}")
+    return {"meta": {key: found[key]}}
+
+
+@wsgi.body(schema.obj({"meta": schema.METADATA}, ["meta"]))
+def metadata_set(req, id, key, body):
+    if set(body["meta"]) != {key}:
+        raise errors.BadRequest("The key in the URL and in the body must be the same.")
+    _with_metadata(req, id, lambda old: {**old, **body["meta"]})
+    return {"meta": body["meta"]}
+
+
+def metadata_delete(req, id, key):
+    def edit(old):
+        if key not in old:
+            raise errors.NotFound(f"Metadata item was not found: {key}")
+        return {k: v for k, v in old.items() if k != key}
+    _with_metadata(req, id, edit)

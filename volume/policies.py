@@ -1,0 +1,14 @@
+"""Rules of the volume service."""
+
+RULES = [
+    ("volume:get_all", "rule:reader", "list volumes"), ("volume:get", "rule:reader", "show a volume"),
+    ("volume:create", "rule:member", "create a volume"), ("volume:update", "rule:member", "change a volume"),
+    ("volume:delete", "rule:member", "delete a volume"), ("volume:extend", "rule:member", "grow a volume"),
+    ("volume:reset_status", "rule:admin", "set a volume's status"),
+    ("volume:force_delete", "rule:admin", "delete a volume in any state"),
+    ("volume:attachment", "rule:member", "attach and detach"),
+    ("volume:connection", "rule:service", "see how an attachment is reached, secrets and all"),
+    ("volume_type:get", "", "see volume types"), ("volume_type:manage", "rule:admin", "change volume types"),
+    ("quota:get", "rule:reader", "see quotas"), ("quota:update", "rule:admin", "change quotas"),
+    ("service:get", "rule:admin", "see services"), ("service:update", "rule:admin", "change services"),
+]

@@ -1,0 +1,57 @@
+"""Every route of the volume API. The project in the path must be the token's, unless an admin asks."""
+
+import functools
+
+from common import errors
+from common.wsgi import Route
+from volume.handlers import actions, attachments, limits, services, types, versions, volumes
+
+
+def _own(handler):
+    @functools.wraps(handler)
+    def inner(req, project_id, **params):
+        if project_id != req.ctx.project_id and not (req.ctx.is_admin or req.ctx.is_service):
+            raise errors.NotFound("The resource could not be found.")
+        return handler(req, **params)
+    return inner
+
+
+def _route(method, path, handler, status=200, versions=None) -> list[Route]:
+    """With the project in the path, and without it as clients since 3.67 may send."""
+    return [Route(method, "/v3/{project_id}" + path, _own(handler), status, versions),
+            Route(method, "/v3" + path, handler, status, versions)]
+
+
+_ATTACH = ((3, 27), None)
+ROUTES = [Route("GET", "/", versions.index, 300), Route("GET", "/v3", versions.show)] + [r for rows in (
+    _route("GET", "/volumes/detail", volumes.detail), _route("GET", "/volumes/summary", volumes.summary,
+                                                             versions=((3, 12), None)),
+    _route("GET", "/volumes", volumes.index), _route("POST", "/volumes", volumes.create, 202),
+    _route("GET", "/volumes/{id}", volumes.show), _route("PUT", "/volumes/{id}", volumes.update),
+    _route("DELETE", "/volumes/{id}", volumes.delete, 202), _route("POST", "/volumes/{id}/action", actions.act, 202),
+    _route("GET", "/volumes/{id}/metadata", volumes.metadata),
+    _route("POST", "/volumes/{id}/metadata", volumes.metadata_merge),
+    _route("PUT", "/volumes/{id}/metadata", volumes.metadata_replace),
+    _route("GET", "/volumes/{id}/metadata/{key}", volumes.metadata_item),
+    _route("PUT", "/volumes/{id}/metadata/{key}", volumes.metadata_set),
+    _route("DELETE", "/volumes/{id}/metadata/{key}", volumes.metadata_delete),
+    _route("GET", "/types", types.index), _route("POST", "/types", types.create),
+    _route("GET", "/types/default", types.default), _route("GET", "/types/{id}", types.show),
+    _route("PUT", "/types/{id}", types.update), _route("DELETE", "/types/{id}", types.delete, 202),
+    _route("GET", "/types/{id}/extra_specs", types.specs), _route("POST", "/types/{id}/extra_specs", types.specs_add),
+    _route("DELETE", "/types/{id}/extra_specs/{key}", types.specs_delete, 202),
+    _route("GET", "/attachments", attachments.index, versions=_ATTACH),
+    _route("GET", "/attachments/detail", attachments.index, versions=_ATTACH),
+    _route("POST", "/attachments", attachments.create, versions=_ATTACH),
+    _route("GET", "/attachments/{id}", attachments.show, versions=_ATTACH),
+    _route("PUT", "/attachments/{id}", attachments.update, versions=_ATTACH),
+    _route("DELETE", "/attachments/{id}", attachments.delete, versions=_ATTACH),
+    _route("POST", "/attachments/{id}/action", attachments.complete, 204, ((3, 44), None)),
+    _route("GET", "/limits", limits.show), _route("GET", "/os-quota-sets/{target}", limits.quota),
+    _route("PUT", "/os-quota-sets/{target}", limits.quota_update),
+    _route("DELETE", "/os-quota-sets/{target}", limits.quota_delete),
+    _route("GET", "/os-quota-sets/{target}/defaults", limits.quota_defaults),
+    _route("GET", "/os-services", services.index), _route("PUT", "/os-services/{action}", services.update),
+    _route("GET", "/os-availability-zone", services.zones), _route("GET", "/extensions", services.extensions),
+    _route("GET", "/scheduler-stats/get_pools", services.pools),
+) for r in rows]

@@ -1,0 +1,215 @@
+"""The volume daemons: API, scheduler, agent."""
+
+import datetime
+import logging
+import threading
+
+import sqlalchemy as sa
+
+from common import context, db, errors, periodic, policy, rows
+from common.service import Service
+from common.tasks import Engine, Journal
+from volume import conf, drivers, policies
+from volume.db import models, volumes
+from volume.rpcapi import AgentAPI, SchedulerAPI
+from volume.tasks.create import CreateVolume
+from volume.tasks.delete import DeleteVolume
+
+LOG = logging.getLogger(__name__)
+
+
+class VolumeApi(Service):
+    name, conf_name, db_name = "volume-api", "volume", "volume"
+    api, default_port, opts = "volume", 8776, conf.OPTS
+
+    def setup(self) -> None:
+        self.policy = policy.Policy("volume", policies.RULES, self.conf)
+        self.scheduler, self.agents = SchedulerAPI(self.conf), AgentAPI(self.conf)
+
+    def send(self, work, *args) -> None:
+        """Cast; when the bus is down the row keeps the wish and the scheduler's sweep sends it later."""
+        try:
+            work(*args)
+        except errors.ServiceUnavailable as error:
+            LOG.warning("not sent now, the sweep will: %s", error)
+
+
+class Sweep(periodic.Periodic):
+    """Send again what nobody works on: creates and deletes whose message was lost."""
+
+    interval_s = 5.0
+
+    def __init__(self, service):
+        self.service = service
+
+    def run_once(self) -> None:
+        table, age = volumes.TABLE, self.service.conf.volume.resend_after_s
+        before = db.now() - datetime.timedelta(seconds=age)
+        with self.service.db.reader() as connection:
+            stuck = rows.many(connection, sa.select(table).where(
+                table.c.status.in_(("creating", "deleting", "extending")), table.c.updated_at < before).limit(200))
+        for row in stuck:
+            ctx = context.service_context(request_id=row["request_id"], project_id=row["project_id"])
+            if row["host"] is None:
+                self.service.place(ctx, row)
+            elif row["status"] == "extending":
+                self.service.agents.extend_volume(ctx, row["host"], row["id"], row["size"])
+            else:
+                work = self.service.agents.create_volume if row["status"] == "creating" \
+                    else self.service.agents.delete_volume
+                work(ctx, row["host"], row["id"])
+
+
+class VolumeScheduler(Service):
+    name, conf_name, db_name = "volume-scheduler", "volume", "volume"
+    opts, topic = conf.OPTS, "volume-scheduler"
+
+    def setup(self) -> None:
+        self.agents = AgentAPI(self.conf)
+        self.periodics.append(Sweep(self))
+
+    def endpoint(self):
+        return self
+
+    VERSION = "1.0"
+
+    def create_volume(self, ctx, volume_id: str) -> None:
+        with self.db.reader() as connection:
+            row = rows.one(connection, sa.select(volumes.TABLE).where(volumes.TABLE.c.id == volume_id))
+        if row and row["status"] == "creating" and row["host"] is None:
+            self.place(ctx, row)
+
+    def place(self, ctx, row: dict) -> None:
+        """Give the volume to the live backend with the most free space that its type admits."""
+        reason = self._choose_and_claim(row)
+        if reason:
+            with self.db.writer() as connection:
+                volumes.move(connection, row["id"], "create_failed", fault=reason)
+            return
+        with self.db.reader() as connection:
+            host = connection.execute(sa.select(volumes.TABLE.c.host).where(volumes.TABLE.c.id == row["id"])).scalar()
+        self.agents.create_volume(ctx, host, row["id"])
+
+    def _choose_and_claim(self, row: dict) -> str | None:
+        """Write the host, or say why there is none."""
+        alive = db.now() - datetime.timedelta(seconds=self.conf.service_down_time)
+        table, s = volumes.TABLE, models.services
+        with self.db.writer() as connection:
+            found = rows.many(connection, sa.select(s).where(s.c.binary == "cinder-volume"))
+            promised = dict(connection.execute(sa.select(table.c.host, sa.func.sum(table.c.size))
+                                               .group_by(table.c.host)).tuples().all())
+            specs = connection.execute(sa.select(models.volume_types.c.extra_specs).where(
+                models.volume_types.c.id == row["volume_type_id"])).scalar() or {}
+            backend = specs.get("volume_backend_name")
+            removed: dict[str, int] = {}
+            fitting = []
+            for svc in found:
+                caps = svc["capabilities"]
+                limit = caps.get("total_capacity_gb", 0) * self.conf.volume.max_over_subscription_ratio
+                why = ("disabled" if svc["disabled"] else "down" if svc["updated_at"] < alive else
+                       "backend name" if backend not in (None, caps.get("volume_backend_name")) else
+                       "capacity" if promised.get(svc["host"], 0) + row["size"] > limit else None)
+                if why:
+                    removed[why] = removed.get(why, 0) + 1
+                else:
+                    fitting.append(svc)
+            if not fitting:
+                detail = ", ".join(f"{n} {w}" for w, n in removed.items()) or "none is registered"
+                return f"No backend can hold the volume ({len(found)} backends: {detail})."
+            best = max(fitting, key=lambda v: (v["capabilities"].get("free_capacity_gb", 0), v["host"]))
+            connection.execute(sa.update(table).where(table.c.id == row["id"], table.c.host.is_(None)).values(
+                host=best["host"], updated_at=db.now()))
+        return None
+
+
+class Heartbeat(periodic.Periodic):
+    def __init__(self, service):
+        self.service, self.interval_s = service, float(service.conf.report_interval)
+
+    def run_once(self) -> None:
+        capabilities = {**self.service.driver.capacity(), "volume_backend_name": self.service.conf.volume.backend_name}
+        with self.service.db.writer() as connection:
+            volumes.heartbeat(connection, "cinder-volume", self.service.conf.host, capabilities)
+
+
+class Exports(periodic.Periodic):
+    """tgtd forgets its targets when it restarts: make those of every attachment again, drop those of none."""
+
+    interval_s = 5.0
+
+    def __init__(self, service):
+        self.service = service
+
+    def run_once(self) -> None:
+        a, v = models.attachments, volumes.TABLE
+        with self.service.db.reader() as connection:
+            wanted = rows.many(connection, sa.select(a).join(v, v.c.id == a.c.volume_id).where(
+                v.c.host == self.service.conf.host))
+        exported = set(self.service.driver.exports())
+        for row in wanted:
+            if row["connection_info"] and row["volume_id"] not in exported:
+                LOG.warning("volume %s lost its export; made again", row["volume_id"])
+                self.service.driver.connect(row["volume_id"], row["id"], row["connector"], row["connection_info"])
+
+
+class VolumeAgent(Service):
+    name, conf_name, db_name = "volume-agent", "volume", "volume"
+    opts, topic, VERSION = conf.OPTS, "volume-agent", "1.0"
+
+    def setup(self) -> None:
+        self.driver = drivers.load(self.conf)
+        self.tasks = Engine(Journal(f"{self.conf.state_path}/tasks/volume"))
+        self.periodics += [Heartbeat(self), Exports(self)]
+
+    def endpoint(self):
+        return Manager(self)
+
+    def make_task(self, name: str):
+        return {t.name: t for t in (CreateVolume, DeleteVolume)}[name](self)
+
+    def started(self) -> None:
+        threading.Thread(target=self.tasks.recover, args=(self.make_task,), daemon=True).start()
+
+
+class Manager:
+    """What the volume agent is asked."""
+
+    VERSION = "1.0"
+
+    def __init__(self, service):
+        self.service = service
+
+    def _row(self, volume_id: str) -> dict | None:
+        with self.service.db.reader() as connection:
+            return rows.one(connection, sa.select(volumes.TABLE).where(volumes.TABLE.c.id == volume_id))
+
+    def create_volume(self, ctx, volume_id: str) -> None:
+        row = self._row(volume_id)
+        if row and row["status"] == "creating":
+            self.service.tasks.run(CreateVolume(self.service), volume_id,
+                                   {"volume_id": volume_id, "size_gb": row["size"]})
+
+    def delete_volume(self, ctx, volume_id: str) -> None:
+        row = self._row(volume_id)
+        if row and row["status"] == "deleting":
+            self.service.tasks.run(DeleteVolume(self.service), volume_id, {"volume_id": volume_id})
+
+    def extend_volume(self, ctx, volume_id: str, size_gb: int) -> None:
+        action, fault = "extended", None
+        try:
+            self.service.driver.extend(volume_id, size_gb)
+        except errors.Error as error:
+            action, fault = "extend_failed", str(error)
+        row = self._row(volume_id)
+        if row and row["status"] == "extending":
+            with self.service.db.writer() as connection:
+                volumes.move(connection, volume_id, action, fault=fault)
+
+    def connect(self, ctx, volume_id: str, attachment_id: str, connector: dict) -> dict:
+        with self.service.db.reader() as connection:
+            known = connection.execute(sa.select(models.attachments.c.connection_info).where(
+                models.attachments.c.id == attachment_id)).scalar() or {}
+        return self.service.driver.connect(volume_id, attachment_id, connector, known)
+
+    def disconnect(self, ctx, volume_id: str, attachment_id: str) -> None:
+        self.service.driver.disconnect(volume_id, attachment_id)

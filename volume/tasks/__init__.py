@@ -1,0 +1,1 @@
+"""Long work of the volume agent, one operation a module."""

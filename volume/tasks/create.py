@@ -1,0 +1,39 @@
+"""Create a volume: allocate its space, then make it available."""
+
+from common import errors
+from common.tasks import Task
+from volume.db import volumes
+
+
+class CreateVolume(Task):
+    """State: {"volume_id", "size_gb"}. After a crash it runs on: allocation may be repeated."""
+
+    name, on_crash = "create-volume", "resume"
+    steps = ("allocate", "publish")
+
+    def __init__(self, service):
+        self.service = service
+
+    def allocate(self, state):
+        self.service.driver.create(state["volume_id"], state["size_gb"])
+
+    def undo_allocate(self, state):
+        self.service.driver.delete(state["volume_id"])
+
+    def publish(self, state):
+        with self.service.db.writer() as connection:
+            row = connection.execute(volumes.TABLE.select().where(volumes.TABLE.c.id == state["volume_id"])).first()
+            if row is None or row.status != "creating":
+                if row is not None and row.status == "available":
+                    return  # published by the run before the crash
+                raise errors.Superseded()
+            volumes.move(connection, state["volume_id"], "created")
+
+    def failed(self, step, error, state):
+        if isinstance(error, errors.Superseded):
+            return
+        with self.service.db.writer() as connection:
+            try:
+                volumes.move(connection, state["volume_id"], "create_failed", fault=str(error))
+            except errors.Error:
+                return  # deleted meanwhile
