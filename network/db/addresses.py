@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from common import errors
 from network.db.models import ip_allocations as TABLE
+from network.protocols import slaac
 
 WINDOW = 64
 
@@ -44,13 +45,6 @@ def _free(subnet: dict, used: set[int]) -> list[int]:
                 found.append(address)
             address += 1
     return found
-
-
-def slaac(cidr: str, mac: str) -> str:
-    """The EUI-64 address of a MAC in a prefix (RFC 4291, appendix A)."""
-    parts = [int(p, 16) for p in mac.split(":")]
-    suffix = int.from_bytes(bytes([parts[0] ^ 2, *parts[1:3], 0xFF, 0xFE, *parts[3:]]), "big")
-    return str(ipaddress.IPv6Address(int(ipaddress.ip_network(cidr)[0]) + suffix))
 
 
 def reserve(connection, port_id: str, subnet: dict, ip: str) -> dict:

@@ -1,0 +1,127 @@
+"""The Linux data plane of one host: puts bridges, taps, DHCP, routers, filters and metadata into the state wanted."""
+
+import logging
+
+from common import errors
+from network.agent import dhcp, routers
+from network.agent.filters import Filters
+from network.agent.links import Links, bridge_name, namespaces, set_sysctl, tap_name
+from network.agent.metadata import MetadataProxy
+
+LOG = logging.getLogger(__name__)
+
+
+class LinuxDataplane:
+    def __init__(self, conf):
+        self.conf = conf
+        self.links = Links()
+        self.dhcp = dhcp.Dhcp(conf, self.links)
+        self.routers = routers.Routers(self.links)
+        self.filters = Filters()
+        self.metadata = MetadataProxy(conf)
+        self.state: dict = {"networks": [], "ports": [], "groups": {}, "routers": []}
+        for path in ("bridge/bridge-nf-call-iptables", "bridge/bridge-nf-call-ip6tables", "ipv4/ip_forward"):
+            set_sysctl(path, "1")
+
+    def facts(self) -> dict:
+        return {"driver": "linux", "networks": len(self.state["networks"]), "ports": len(self.state["ports"]),
+                "routers": len(self.state["routers"])}
+
+    def bridge(self, network: dict) -> str:
+        """The bridge of a network on this host.
+
+        :raises StepFailed: its physical network is not connected here
+        """
+        if not network["physical"]:
+            return bridge_name(network["id"])
+        mapped = self.conf.network.bridge_mappings.get(network["physical"])
+        if mapped is None or self.links.index(mapped) is None:
+            raise errors.StepFailed(reason=f"Physical network {network['physical']} has no bridge on this host.")
+        return mapped
+
+    def apply(self, state: dict, *, partial: bool = False) -> None:
+        """Make the host look like ``state``; ``partial``: add these networks, ports and groups to what there is.
+
+        Filters are loaded before a tap comes up, and taken away after it is gone. A part that fails does not keep
+        the others from being built; its error is raised at the end.
+        """
+        merged = self._merge(state) if partial else state
+        touched = {n["id"] for n in state["networks"]}
+        failures: list[Exception] = []
+        bridges: dict[str, str] = {}
+        for network in state["networks"]:
+            self._try(failures, self._ensure_bridge, network, bridges)
+        self._try(failures, self.filters.apply, merged)
+        self.metadata.know(merged["ports"])
+        for port in state["ports"]:
+            if port["network_id"] in bridges:
+                mtu = next(n["mtu"] for n in state["networks"] if n["id"] == port["network_id"])
+                self._try(failures, self._ensure_tap, port, bridges[port["network_id"]], mtu)
+        for network in merged["networks"]:
+            if network["id"] in touched and network["id"] in bridges and dhcp.wanted(network):
+                self._try(failures, self._ensure_dhcp, network, merged, bridges)
+        if not partial:
+            mtus = {n["id"]: n["mtu"] for n in state["networks"]}
+            for router in state["routers"]:
+                self._try(failures, self._ensure_router, router, bridges, mtus)
+            self._try(failures, self._clean, state)
+        self.state = merged
+        if failures:
+            raise failures[0]
+
+    @staticmethod
+    def _try(failures: list, work, *args) -> None:
+        try:
+            work(*args)
+        except Exception as error:  # one part's boundary: recorded here, raised after the others
+            LOG.error("%s failed: %s %s", work.__name__, error, getattr(error, "internal", None) or "",
+                      exc_info=not isinstance(error, errors.Error))
+            failures.append(error)
+
+    def _merge(self, state: dict) -> dict:
+        merged = {**self.state, "groups": {**self.state["groups"], **state["groups"]}}
+        for kind in ("networks", "ports"):
+            new = {x["id"]: x for x in state[kind]}
+            merged[kind] = [x for x in self.state[kind] if x["id"] not in new] + state[kind]
+        return merged
+
+    def _ensure_bridge(self, network: dict, bridges: dict) -> None:
+        name = self.bridge(network)
+        if not network["physical"]:
+            self.links.ensure_bridge(name, network["mtu"])
+        bridges[network["id"]] = name
+
+    def _ensure_tap(self, port: dict, bridge: str, mtu: int) -> None:
+        self.links.ensure_tap(tap_name(port["id"]), bridge, mtu, up=port["admin_state_up"])
+
+    def _ensure_dhcp(self, network: dict, state: dict, bridges: dict) -> None:
+        own = [p for p in state["ports"] if p["network_id"] == network["id"]]
+        self.dhcp.ensure(network, own, bridges[network["id"]])
+        self.metadata.listen(dhcp.namespace(network["id"]), dhcp.METADATA_IP, 80, [network["id"]])
+
+    def _ensure_router(self, router: dict, bridges: dict, mtus: dict) -> None:
+        self.routers.ensure(router, bridges, mtus)
+        self.metadata.listen(routers.namespace(router["id"]), "0.0.0.0", routers.METADATA_PORT,
+                             [leg["network_id"] for leg in router["interfaces"]])
+
+    def _clean(self, state: dict) -> None:
+        """Remove what the state does not name. What no agent of ours could have made is not touched."""
+        served = {n["id"] for n in state["networks"] if dhcp.wanted(n)}
+        routing = {r["id"] for r in state["routers"]}
+        self.metadata.keep({dhcp.namespace(n) for n in served} | {routers.namespace(r) for r in routing})
+        for name in namespaces("qdhcp-"):
+            if name[6:] not in served:
+                self.dhcp.remove(name[6:])
+        for network_id in set(self.dhcp.served()) - served:
+            self.dhcp.remove(network_id)
+        for name in namespaces("qrouter-"):
+            if name[8:] not in routing:
+                self.routers.remove(name[8:])
+        legs = [leg for r in state["routers"] for leg in [*r["interfaces"], *([r["gateway"]] if r["gateway"] else [])]]
+        taps = {tap_name(x["id"]) for x in [*state["ports"], *legs]}
+        taps |= {tap_name(n["dhcp_port"]["id"]) for n in state["networks"] if n["dhcp_port"]}
+        bridges = {bridge_name(n["id"]) for n in state["networks"]}
+        for name in self.links.names():
+            if (name.startswith("tap") and len(name) == 14 and name not in taps) or \
+                    (name.startswith("brq") and len(name) == 14 and name not in bridges):
+                self.links.delete(name)

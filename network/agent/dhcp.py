@@ -1,0 +1,160 @@
+"""DHCP: one dnsmasq a network, in a namespace, with static leases only.
+
+dnsmasq runs on when the agent restarts; a change of ports rewrites its files
+and sends SIGHUP. Nothing a user sent reaches its files but what the API's
+schemas let through, in one serializer.
+"""
+
+import ipaddress
+import logging
+import os
+import pathlib
+import signal
+import subprocess
+
+from common import errors
+from network.agent.links import Links, delete_namespace, tap_name
+
+LOG = logging.getLogger(__name__)
+METADATA_IP = "169.254.169.254"
+
+
+def namespace(network_id: str) -> str:
+    return f"qdhcp-{network_id}"
+
+
+def wanted(network: dict) -> bool:
+    return bool(network["dhcp_port"]) and any(s["enable_dhcp"] for s in network["subnets"])
+
+
+def _tag(subnet: dict) -> str:
+    return f"subnet-{subnet['id']}"
+
+
+class Dhcp:
+    def __init__(self, conf, links: Links):
+        self.conf, self.links = conf, links
+        self.path = pathlib.Path(conf.state_path) / "network" / "dhcp"
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o755)
+
+    def ensure(self, network: dict, ports: list[dict], bridge: str) -> None:
+        """Namespace, addresses, files, and a dnsmasq that has read them.
+
+        :param ports: every port of the network on this host
+        """
+        port, name = network["dhcp_port"], namespace(network["id"])
+        inner = Links(name)
+        try:
+            device = f"ns-{port['id'][:11]}"
+            inner.up("lo")
+            self.links.ensure_veth(tap_name(port["id"]), bridge, inner, device, port["mac_address"], network["mtu"])
+            subnets = {s["id"]: s for s in network["subnets"]}
+            addresses = [f"{ip['ip_address']}/{ipaddress.ip_network(subnets[ip['subnet_id']]['cidr']).prefixlen}"
+                         for ip in port["fixed_ips"] if ip["subnet_id"] in subnets]
+            inner.set_addresses(device, [*addresses, f"{METADATA_IP}/32"])
+            gateway = next((s["gateway_ip"] for s in network["subnets"] if s["ip_version"] == 4 and s["gateway_ip"]), None)
+            inner.set_routes({"default": gateway} if gateway else {})
+        finally:
+            inner.close()
+        self._serve(network, ports, device)
+
+    def _serve(self, network: dict, ports: list[dict], device: str) -> None:
+        home = self.path / network["id"]
+        home.mkdir(exist_ok=True, mode=0o755)
+        server_ips = {ip["subnet_id"]: ip["ip_address"] for ip in network["dhcp_port"]["fixed_ips"]}
+        subnets = [s for s in network["subnets"] if s["enable_dhcp"] and s["ip_version"] == 4 and s["id"] in server_ips]
+        changed = self._write(home / "hosts", self._hosts(ports, {s["id"] for s in subnets}))
+        changed |= self._write(home / "opts", self._options(network, subnets, server_ips, ports))
+        command = self._command(network, subnets, device, home)
+        pid = self._running(home)
+        if pid and (home / "command").read_text() == "\0".join(command):
+            if changed:
+                os.kill(pid, signal.SIGHUP)
+            return
+        if pid:
+            os.kill(pid, signal.SIGTERM)
+        (home / "command").write_text("\0".join(command))
+        done = subprocess.run(["ip", "netns", "exec", namespace(network["id"]), *command], capture_output=True, text=True,
+                              timeout=10)
+        if done.returncode:
+            raise errors.StepFailed(reason="DHCP could not be started on the host.", internal=done.stderr.strip())
+
+    @staticmethod
+    def _write(path: pathlib.Path, text: str) -> bool:
+        if path.exists() and path.read_text() == text:
+            return False
+        partial = path.with_suffix(".new")
+        partial.write_text(text)
+        partial.chmod(0o644)
+        partial.replace(path)
+        return True
+
+    def _hosts(self, ports: list[dict], served: set[str]) -> str:
+        lines = []
+        for port in ports:
+            for ip in port["fixed_ips"]:
+                if ip["subnet_id"] in served:
+                    name = port["dns_name"] or "host-" + ip["ip_address"].replace(".", "-")
+                    tag = f",set:port-{port['id']}" if port["extra_dhcp_opts"] else ""
+                    lines.append(f"{port['mac_address']}{tag},{name}.{self.conf.network.dns_domain},{ip['ip_address']}")
+        return "\n".join(sorted(lines)) + "\n"
+
+    def _options(self, network: dict, subnets: list[dict], server_ips: dict, ports: list[dict]) -> str:
+        lines = []
+        for subnet in subnets:
+            tag, server = f"tag:{_tag(subnet)}", server_ips[subnet["id"]]
+            routes = [f"{METADATA_IP}/32,{server}"]
+            routes += [f"{r['destination']},{r['nexthop']}" for r in subnet["host_routes"]]
+            if subnet["gateway_ip"]:
+                # RFC 3442: a client that gets option 121 ignores option 3, so the default stands in both.
+                routes.append(f"0.0.0.0/0,{subnet['gateway_ip']}")
+                lines.append(f"{tag},option:router,{subnet['gateway_ip']}")
+            else:
+                lines.append(f"{tag},option:router")
+            lines.append(f"{tag},option:classless-static-route,{','.join(routes)}")
+            lines.append(f"{tag},249,{','.join(routes)}")
+            servers = subnet["dns_nameservers"] or self.conf.network.dns_servers or [server]
+            lines.append(f"{tag},option:dns-server,{','.join(servers)}")
+            lines.append(f"{tag},option:mtu,{network['mtu']}")
+        for port in ports:
+            for option in port["extra_dhcp_opts"]:
+                if str(option.get("ip_version", 4)) == "4" and option.get("opt_value"):
+                    lines.append(f"tag:port-{port['id']},option:{option['opt_name']},{option['opt_value']}")
+        return "\n".join(lines) + "\n"
+
+    def _command(self, network: dict, subnets: list[dict], device: str, home: pathlib.Path) -> list[str]:
+        ranges = []
+        for subnet in subnets:
+            net = ipaddress.ip_network(subnet["cidr"])
+            ranges.append(f"--dhcp-range=set:{_tag(subnet)},{net.network_address},static,{net.netmask},"
+                          f"{self.conf.network.dhcp_lease_s}s")
+        return ["dnsmasq", "--no-hosts", "--strict-order", "--bind-interfaces", f"--interface={device}",
+                "--except-interface=lo", "--conf-file=", f"--domain={self.conf.network.dns_domain}",
+                f"--pid-file={home}/pid", f"--dhcp-hostsfile={home}/hosts", f"--dhcp-optsfile={home}/opts",
+                f"--dhcp-leasefile={home}/leases", "--dhcp-authoritative", "--dhcp-lease-max=65536", *ranges]
+
+    @staticmethod
+    def _running(home: pathlib.Path) -> int | None:
+        try:
+            pid = int((home / "pid").read_text())
+            command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().decode()
+        except (OSError, ValueError):
+            return None
+        return pid if str(home) in command else None
+
+    def remove(self, network_id: str) -> None:
+        home = self.path / network_id
+        pid = self._running(home)
+        if pid:
+            os.kill(pid, signal.SIGTERM)
+        delete_namespace(namespace(network_id))
+        if home.exists():
+            for leaf in home.iterdir():
+                leaf.unlink()
+            home.rmdir()
+
+    def served(self) -> list[str]:
+        """Ids of the networks that have files here."""
+        return [p.name for p in self.path.iterdir()]
+
+

@@ -1,0 +1,177 @@
+"""Bridges, taps, veth pairs and network namespaces, by netlink.
+
+Every ``ensure`` may be called again and then changes nothing. Names follow
+the field: ``brq`` + 11 characters of the network's id, ``tap`` + 11 of the
+port's, ``qdhcp-<network>`` and ``qrouter-<router>``.
+"""
+
+import contextlib
+import ctypes
+import logging
+import os
+import socket
+import struct
+import threading
+
+from pyroute2 import IPRoute, netns
+from pyroute2.netlink.exceptions import NetlinkError
+
+from common import errors
+
+LOG = logging.getLogger(__name__)
+CLONE_NEWNET = 0x40000000
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def bridge_name(network_id: str) -> str:
+    return f"brq{network_id[:11]}"
+
+
+def tap_name(port_id: str) -> str:
+    return f"tap{port_id[:11]}"
+
+
+def in_namespace(name: str, work):
+    """Run ``work()`` in a thread inside a network namespace and return its result."""
+    result: list = []
+
+    def inside():
+        try:
+            with open(f"/run/netns/{name}", "rb") as handle:
+                if _LIBC.setns(handle.fileno(), CLONE_NEWNET):
+                    raise OSError(ctypes.get_errno(), f"cannot enter namespace {name}")
+            result.extend((True, work()))
+        except Exception as error:  # thread boundary: handed to the caller
+            result.extend((False, error))
+    thread = threading.Thread(target=inside)
+    thread.start()
+    thread.join()
+    if not result[0]:
+        raise result[1]
+    return result[1]
+
+
+def set_sysctl(path: str, value: str) -> None:
+    """Write below /proc/sys/net of the thread's namespace; what a kernel has not is left."""
+    try:
+        with open(f"/proc/sys/net/{path}", "w") as out:
+            out.write(value)
+    except FileNotFoundError:
+        LOG.debug("this kernel has no net/%s", path)
+
+
+class Links:
+    """Links of one namespace (None: the host's own)."""
+
+    def __init__(self, namespace: str | None = None):
+        self.namespace = namespace
+        if namespace and namespace not in netns.listnetns():
+            netns.create(namespace)
+        self.ip = IPRoute(netns=namespace) if namespace else IPRoute()
+
+    def close(self) -> None:
+        self.ip.close()
+
+    def index(self, name: str) -> int | None:
+        found = self.ip.link_lookup(ifname=name)
+        return found[0] if found else None
+
+    def names(self) -> list[str]:
+        return [link.get_attr("IFLA_IFNAME") for link in self.ip.get_links()]
+
+    def _add(self, **values) -> None:
+        try:
+            self.ip.link("add", **values)
+        except NetlinkError as error:
+            if error.code != 17:  # EEXIST
+                raise errors.StepFailed(reason="The host's network could not be changed.", internal=str(error)) from error
+
+    def up(self, name: str, **values) -> None:
+        self.ip.link("set", index=self.index(name), state="up", **values)
+
+    def ensure_bridge(self, name: str, mtu: int) -> None:
+        if self.index(name) is None:
+            self._add(ifname=name, kind="bridge", br_forward_delay=0, br_stp_state=0)
+            set_sysctl(f"ipv6/conf/{name}/disable_ipv6", "1")
+            self.up(name, mtu=mtu)
+
+    def ensure_tap(self, name: str, bridge: str, mtu: int, *, up: bool = True) -> None:
+        """A persistent tap on a bridge, ready for a hypervisor to open."""
+        if self.index(name) is None:
+            self._add(ifname=name, kind="tuntap", mode="tap")
+            set_sysctl(f"ipv6/conf/{name}/disable_ipv6", "1")
+        self.ip.link("set", index=self.index(name), master=self.index(bridge), mtu=mtu, state="up" if up else "down")
+
+    def ensure_veth(self, name: str, bridge: str, inner: "Links", inner_name: str, mac: str, mtu: int) -> None:
+        """A veth pair: ``name`` on a host bridge, ``inner_name`` in a namespace, with the port's MAC."""
+        if inner.index(inner_name) is None:
+            if self.index(name) is not None:
+                self.delete(name)
+            self._add(ifname=name, kind="veth", peer={"ifname": inner_name, "net_ns_fd": inner.namespace})
+            set_sysctl(f"ipv6/conf/{name}/disable_ipv6", "1")
+        self.ip.link("set", index=self.index(name), master=self.index(bridge), mtu=mtu, state="up")
+        inner.ip.link("set", index=inner.index(inner_name), address=mac, mtu=mtu, state="up")
+
+    def set_addresses(self, name: str, wanted: list[str]) -> list[str]:
+        """Make ``wanted`` ("address/prefix") the addresses of a link, link-local ones aside; returns those added."""
+        index = self.index(name)
+        have = {f"{a.get_attr('IFA_ADDRESS')}/{a['prefixlen']}" for a in self.ip.get_addr(index=index)}
+        have = {a for a in have if not a.startswith("fe80:")}
+        for address in have - set(wanted):
+            ip, _, prefix = address.partition("/")
+            self.ip.addr("del", index=index, address=ip, prefixlen=int(prefix))
+        for address in set(wanted) - have:
+            ip, _, prefix = address.partition("/")
+            self.ip.addr("add", index=index, address=ip, prefixlen=int(prefix))
+        return sorted(set(wanted) - have)
+
+    def set_routes(self, wanted: dict[str, str]) -> None:
+        """Make {destination: gateway} the routes with gateways of this namespace."""
+        have = {}
+        for route in self.ip.get_routes(family=socket.AF_INET, table=254):
+            gateway = route.get_attr("RTA_GATEWAY")
+            if gateway:
+                target = route.get_attr("RTA_DST")
+                have[f"{target}/{route['dst_len']}" if target else "default"] = gateway
+        for target, gateway in have.items():
+            if wanted.get(target) != gateway:
+                with contextlib.suppress(NetlinkError):
+                    self.ip.route("del", dst=target, gateway=gateway)
+        for target, gateway in wanted.items():
+            if have.get(target) != gateway:
+                try:
+                    self.ip.route("add", dst=target, gateway=gateway)
+                except NetlinkError as error:
+                    LOG.warning("route %s via %s in %s: %s", target, gateway, self.namespace, error)
+
+    def delete(self, name: str) -> None:
+        index = self.index(name)
+        if index is not None:
+            with contextlib.suppress(NetlinkError):
+                self.ip.link("del", index=index)
+
+
+def delete_namespace(name: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        netns.remove(name)
+
+
+def namespaces(prefix: str) -> list[str]:
+    try:
+        return [n for n in os.listdir("/run/netns") if n.startswith(prefix)]
+    except FileNotFoundError:
+        return []
+
+
+def announce(namespace: str, interface: str, ip: str, mac: str) -> None:
+    """Gratuitous ARP (RFC 5227): neighbours learn at once where a floating IP is now."""
+    def send():
+        raw_mac, raw_ip = bytes.fromhex(mac.replace(":", "")), socket.inet_aton(ip)
+        arp = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + raw_mac + raw_ip + b"\0" * 6 + raw_ip
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
+            sock.bind((interface, 0x0806))
+            sock.send(b"\xff" * 6 + raw_mac + b"\x08\x06" + arp)
+    try:
+        in_namespace(namespace, send)
+    except OSError as error:
+        LOG.warning("%s could not be announced on %s: %s", ip, interface, error)
