@@ -48,7 +48,7 @@ class Request(webob.Request):
         limit = self.svc.conf.max_body_bytes
         if self.content_length and self.content_length > limit:
             raise errors.TooLarge(f"The request body is larger than {limit} bytes.")
-        raw = self.body_file.read(limit + 1) if self.body_file else b""
+        raw = self.environ["wsgi.input"].read(limit + 1)
         if len(raw) > limit:
             raise errors.TooLarge(f"The request body is larger than {limit} bytes.")
         try:

@@ -12,15 +12,8 @@ from deploy.daemons import DATABASES, PORTS
 CONFIGS = ("identity", "image", "network", "volume", "compute", "compute-agent")
 
 
-def write_config(state: str, *, transport_url: str, host: str, my_ip: str, offset: int = 0, database: str = "",
-                 driver: str = "libvirt", extra: dict | None = None) -> dict:
-    """Write ``<state>/etc/*.conf``; secrets that exist are kept.
-
-    :param database: an SQLAlchemy URL up to the database's name, or empty for SQLite
-    :param offset: added to every port
-    :param extra: {file: {section: {option: value}}}
-    :returns: {"admin_password", "service_password", "metadata_secret"}
-    """
+def ensure_secrets(state: str) -> dict:
+    """{"admin_password", "service_password", "metadata_secret"}, made once and kept."""
     etc = pathlib.Path(state) / "etc"
     etc.mkdir(parents=True, exist_ok=True, mode=0o700)
     known = configparser.ConfigParser(interpolation=None)
@@ -31,7 +24,19 @@ def write_config(state: str, *, transport_url: str, host: str, my_ip: str, offse
         if not known.has_option("secrets", name):
             known.set("secrets", name, secrets.token_hex(16))
     _save(known, etc / "secrets.ini")
-    found = dict(known["secrets"])
+    return dict(known["secrets"])
+
+
+def write_config(state: str, *, transport_url: str, host: str, my_ip: str, offset: int = 0, database: str = "",
+                 driver: str = "libvirt", extra: dict | None = None) -> dict:
+    """Write ``<state>/etc/*.conf``; secrets that exist are kept.
+
+    :param database: an SQLAlchemy URL up to the database's name, or empty for SQLite
+    :param offset: added to every port
+    :param extra: {file: {section: {option: value}}}
+    :returns: {"admin_password", "service_password", "metadata_secret"}
+    """
+    found, etc = ensure_secrets(state), pathlib.Path(state) / "etc"
     ports = {name: port + offset for name, port in PORTS.items()}
     files: dict = {"pileus": {
         "DEFAULT": {"host": host, "my_ip": my_ip, "transport_url": transport_url},

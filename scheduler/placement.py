@@ -140,13 +140,13 @@ class Placement:
                              local_gb_used=known["local_gb_used"] + spec["disk_gb"],
                              running_vms=known["running_vms"] + 1)
 
-    def refuse(self, ctx, uuid: str, error: errors.NoValidHost) -> None:
-        """Tell the owner that there is no host."""
+    def refuse(self, ctx, spec: dict, error: errors.NoValidHost) -> None:
+        """Tell the owner that there is no host, and why the hosts that tried it failed."""
+        uuid, text = spec["uuid"], str(error)
+        if spec["last_failure"]:
+            text = f"{spec['last_failure']} No other host is left. {text}"
+        event = {"event": "schedule", "start": time.time(), "finish": time.time(), "result": "Error", "details": text}
         with self.db.writer() as connection:
-            machine.fail(connection, uuid, "schedule", vm_state=machine.ERROR, fault=machine.fault(str(error)))
-            actions.events(connection, ctx.request_id, uuid, [
-                {"event": "schedule", "start": time.time(), "finish": time.time(), "result": "Error",
-                 "details": str(error)}])
-            actions.failed(connection, ctx.request_id, uuid, str(error))
-
-
+            machine.fail(connection, uuid, "schedule", vm_state=machine.ERROR, fault=machine.fault(text))
+            actions.events(connection, ctx.request_id, uuid, [event])
+            actions.failed(connection, ctx.request_id, uuid, text)

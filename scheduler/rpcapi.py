@@ -8,7 +8,8 @@ def request_spec(row: dict) -> dict:
     return {"uuid": row["uuid"], "project_id": row["project_id"], "vcpus": row["vcpus"], "memory_mb": row["memory_mb"],
             "disk_gb": row["disk_gb"], "availability_zone": row["availability_zone"],
             "hints": row["scheduler_hints"], "server_group_id": row["server_group_id"],
-            "image_properties": row["image_meta"].get("properties", {}), "tried_hosts": row["tried_hosts"]}
+            "image_properties": row["image_meta"].get("properties", {}), "tried_hosts": row["tried_hosts"],
+            "last_failure": row["fault"]["message"] if row["fault"] else None}
 
 
 class SchedulerAPI(Client):

@@ -35,7 +35,7 @@ class Manager:
             try:
                 host = self.service.placement.place(ctx, spec)
             except errors.NoValidHost as error:
-                self.service.placement.refuse(ctx, spec["uuid"], error)
+                self.service.placement.refuse(ctx, spec, error)
                 continue
             if host:
                 try:

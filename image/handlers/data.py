@@ -16,7 +16,7 @@ def upload(req, id):
             raise errors.BadRequest("Properties disk_format, container_format must be set prior to saving data.")
         images.move(connection, id, "upload")
     try:
-        facts = req.svc.store.add(id, req.body_file, req.svc.conf.image.max_image_bytes)
+        facts = req.svc.store.add(id, req.environ["wsgi.input"], req.svc.conf.image.max_image_bytes)
         if req.content_length is not None and facts["size"] != req.content_length:
             raise errors.BadRequest("The upload ended before all of it had arrived.")
         header = inspector.check(req.svc.store.part(id), row["disk_format"])

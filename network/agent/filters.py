@@ -118,7 +118,7 @@ class Filters:
         lines += [f"{chain} -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN",
                   f"{chain} -m conntrack --ctstate INVALID -j DROP"]
         if version == 6:
-            lines.append(f"{chain} -p ipv6-icmp -m icmp6 --icmpv6-type 135:136 -j RETURN")
+            lines += [f"{chain} -p ipv6-icmp -m icmp6 --icmpv6-type {t} -j RETURN" for t in (135, 136)]
         lines += self._group_rules(port, state, version, "egress", chain, "RETURN")
         return [*checks, f"-A {spoof} -j DROP", *lines, f"{chain} -j DROP"]
 

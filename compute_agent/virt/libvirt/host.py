@@ -52,7 +52,6 @@ class Connection:
                 if self._conn is not None and native.execute(self._conn.isAlive):
                     return self._conn
                 self._conn = native.execute(libvirt.open, self.uri)
-                self._conn.setKeepAlive(5, 3)
                 return self._conn
             except libvirt.libvirtError as error:
                 self._conn = None

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 METADATA_URI = "https://pileus.cloud/xmlns/instance/1.0"
 
 
-def element(parent, name: str, text: str | None = None, **attributes):
+def element(parent, name: str, text: str | None = None, /, **attributes):
     """A child element; a trailing underscore in an attribute's name is dropped (``type_``)."""
     attributes = {k.rstrip("_"): str(v) for k, v in attributes.items() if v is not None}
     made = ET.Element(name, attributes) if parent is None else ET.SubElement(parent, name, attributes)

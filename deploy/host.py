@@ -1,0 +1,192 @@
+"""What a host must run beside Pileus: broker, libvirt, iSCSI target, the external bridge.
+
+Where systemd runs, these are its services; where it does not, they are started
+here, and stopped by ``deploy/down``. Each function may be called again.
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+from common.periodic import wait_for
+
+EXTERNAL_BRIDGE = "br-ex"
+
+
+class HostError(Exception):
+    """Something that the operator must mend; the text says what and how."""
+
+
+def run(*words: str, check: bool = True, **more) -> subprocess.CompletedProcess:
+    done = subprocess.run(words, capture_output=True, text=True, **more)
+    if check and done.returncode:
+        raise HostError(f"{' '.join(words[:3])} failed: {(done.stderr or done.stdout).strip()[-400:]}")
+    return done
+
+
+def systemd() -> bool:
+    return pathlib.Path("/run/systemd/system").exists()
+
+
+def answers(port: int, host: str = "127.0.0.1") -> bool:
+    with socket.socket() as sock:
+        sock.settimeout(1)
+        return sock.connect_ex((host, port)) == 0
+
+
+def ensure_broker(state: str, password: str, port: int = 5672) -> str:
+    """A RabbitMQ with user and virtual host ``pileus``; returns its transport URL."""
+    url = f"rabbit://pileus:{password}@127.0.0.1:{port}/"
+    if systemd():
+        if not answers(port):
+            run("systemctl", "start", "rabbitmq-server")
+            wait_for(lambda: answers(port), 60, what="RabbitMQ")
+        if "pileus" not in run("rabbitmqctl", "-q", "list_users").stdout:
+            run("rabbitmqctl", "-q", "add_user", "pileus", password)
+            run("rabbitmqctl", "-q", "set_permissions", "pileus", ".*", ".*", ".*")
+        return url
+    if answers(port):
+        if not (pathlib.Path(state) / "rabbitmq" / "pileus.pid").exists():
+            raise HostError(f"Port {port} is taken by a broker that is not this cloud's; stop it, then run this again.")
+        return url
+    home = pathlib.Path(state) / "rabbitmq"
+    home.mkdir(exist_ok=True)
+    (home / "rabbitmq.conf").write_text(
+        f"listeners.tcp.1 = 127.0.0.1:{port}\ndefault_user = pileus\ndefault_pass = {password}\nloopback_users = none\n"
+        f"log.file = {home}/broker.log\n")
+    (home / "enabled_plugins").write_text("[].\n")
+    shutil.chown(home, "rabbitmq", "rabbitmq")
+    environment = {**os.environ, "RABBITMQ_NODENAME": f"pileus{port}@localhost", "RABBITMQ_CONFIG_FILE": f"{home}/rabbitmq",
+                   "RABBITMQ_MNESIA_BASE": str(home), "RABBITMQ_LOG_BASE": str(home), "HOME": str(home),
+                   "RABBITMQ_ENABLED_PLUGINS_FILE": f"{home}/enabled_plugins", "RABBITMQ_DIST_PORT": str(port + 20000),
+                   "RABBITMQ_PID_FILE": f"{home}/pileus.pid",
+                   # Small: one scheduler, and no busy waiting for work that comes a few times a second.
+                   "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none"}
+    log = open(home / "start.log", "ab")
+    subprocess.Popen(["setpriv", "--reuid=rabbitmq", "--regid=rabbitmq", "--clear-groups",
+                      "/usr/lib/rabbitmq/bin/rabbitmq-server"], env=environment, stdin=subprocess.DEVNULL, stdout=log,
+                     stderr=log, start_new_session=True, cwd=home)
+    wait_for(lambda: answers(port), 60, what=f"RabbitMQ (see {home}/start.log)")
+    return url
+
+
+def stop_broker(state: str) -> None:
+    """Stop the broker that ensure_broker started."""
+    _kill_by_text(f"{state}/rabbitmq")
+
+
+def _kill_by_text(text: str, sig: int = signal.SIGTERM) -> int:
+    """End every process whose command line or environment's start names ``text``."""
+    count = 0
+    for entry in pathlib.Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            if text.encode() in (entry / "cmdline").read_bytes().replace(b"\0", b" "):
+                os.kill(int(entry.name), sig)
+                count += 1
+        except OSError:
+            continue
+    return count
+
+
+def kvm_state() -> str:
+    """"kvm", or why guests are emulated."""
+    from compute_agent.virt.libvirt.host import kvm_works
+    if kvm_works():
+        return "kvm"
+    return "no KVM on this host (its CPU shows no virtualisation), so guests are emulated by QEMU: slower, the same otherwise"
+
+
+def ensure_libvirt() -> None:
+    if run("virsh", "-c", "qemu:///system", "list", check=False).returncode == 0:
+        return
+    if systemd():
+        run("systemctl", "start", "libvirtd")
+    else:
+        os.makedirs("/run/libvirt", exist_ok=True)
+        for daemon in ("virtlogd", "libvirtd"):
+            start = f"exec {daemon} -d"
+            if daemon == "libvirtd" and kvm_state() != "kvm" and os.path.exists("/dev/kvm"):
+                # A device without a CPU behind it costs libvirt 50 s at each start of a guest; here it sees none.
+                start = f"mount --bind /dev/null /dev/kvm && {start}"
+            run("unshare", "-m", "sh", "-c", start)
+    wait_for(lambda: run("virsh", "-c", "qemu:///system", "list", check=False).returncode == 0, 30, what="libvirtd")
+
+
+def ensure_tgtd(ip: str = "127.0.0.1", port: int = 3260) -> None:
+    if run("tgtadm", "--lld", "iscsi", "--mode", "sys", "--op", "show", check=False).returncode == 0:
+        return
+    if systemd():
+        run("systemctl", "start", "tgt")
+    else:
+        run("tgtd", "--iscsi", f"portal={ip}:{port}")
+    wait_for(lambda: answers(port, ip), 15, what="tgtd")
+
+
+def ensure_external_bridge(gateway: str, cidr: str) -> None:
+    """``br-ex`` with the gateway's address; guests reach the world by masquerading behind this host."""
+    if run("ip", "link", "show", EXTERNAL_BRIDGE, check=False).returncode:
+        run("ip", "link", "add", EXTERNAL_BRIDGE, "type", "bridge", "forward_delay", "0")
+    prefix = cidr.split("/")[1]
+    if f"{gateway}/{prefix}" not in run("ip", "-o", "-4", "addr", "show", "dev", EXTERNAL_BRIDGE).stdout:
+        run("ip", "addr", "add", f"{gateway}/{prefix}", "dev", EXTERNAL_BRIDGE)
+    run("ip", "link", "set", EXTERNAL_BRIDGE, "up")
+    pathlib.Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+    if run("iptables", "-w", "10", "-t", "nat", "-C", *_masquerade(cidr), check=False).returncode:
+        run("iptables", "-w", "10", "-t", "nat", "-A", *_masquerade(cidr))
+
+
+def _masquerade(cidr: str) -> list[str]:
+    return ["POSTROUTING", "-s", cidr, "!", "-o", EXTERNAL_BRIDGE, "-m", "comment", "--comment", "pileus", "-j",
+            "MASQUERADE"]
+
+
+def remove_external_bridge(cidr: str) -> None:
+    run("iptables", "-w", "10", "-t", "nat", "-D", *_masquerade(cidr), check=False)
+    run("ip", "link", "del", EXTERNAL_BRIDGE, check=False)
+
+
+def remove_networks(state: str) -> None:
+    """Every namespace, tap, bridge, rule and dnsmasq of the agent."""
+    _kill_by_text(f"{state}/network/dhcp")
+    time.sleep(0.2)
+    names = run("ip", "netns", "list", check=False).stdout
+    for name in re.findall(r"^(q(?:dhcp|router)-\S+)", names, re.M):
+        run("ip", "netns", "del", name, check=False)
+    for name in re.findall(r"^\d+: ((?:tap|brq)[0-9a-f-]{11})[@:]", run("ip", "-o", "link").stdout, re.M):
+        run("ip", "link", "del", name, check=False)
+    from network.agent.filters import Filters
+    Filters().remove()
+
+
+def remove_guests() -> None:
+    """Every domain, secret and definition of ours."""
+    if run("virsh", "list", check=False).returncode:
+        return
+    for name in run("virsh", "list", "--all", "--name").stdout.split():
+        if name.startswith("instance-"):
+            run("virsh", "destroy", name, check=False)
+            run("virsh", "undefine", name, "--managed-save", check=False)
+    for line in run("virsh", "secret-list").stdout.splitlines():
+        if "pileus-volume-" in line:
+            run("virsh", "secret-undefine", line.split()[0], check=False)
+
+
+def remove_targets() -> None:
+    shown = run("tgtadm", "--lld", "iscsi", "--mode", "target", "--op", "show", check=False).stdout
+    for tid in re.findall(r"^Target (\d+): iqn\.2010-10\.org\.openstack:", shown, re.M):
+        run("tgtadm", "--lld", "iscsi", "--mode", "target", "--op", "delete", "--force", "--tid", tid, check=False)
+
+
+def stop_started() -> None:
+    """Stop libvirtd, virtlogd and tgtd where no systemd keeps them."""
+    if systemd():
+        return
+    for name in ("libvirtd", "virtlogd", "tgtd"):
+        run("pkill", "-TERM", "-x", name, check=False)

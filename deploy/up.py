@@ -1,0 +1,203 @@
+"""What deploy/up does once packages are there; ``pileus up`` runs the same."""
+
+import argparse
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import time
+
+from common.periodic import wait_for
+from deploy import first, host, prepare, supervisor
+from deploy.daemons import PORTS
+
+EXTERNAL = "172.24.4.0/24"
+GATEWAY = "172.24.4.1"
+POOL = ("172.24.4.10", "172.24.4.250")
+UNIT = """[Unit]
+Description=Pileus cloud
+After=network-online.target rabbitmq-server.service libvirtd.service tgt.service
+Wants=network-online.target
+
+[Service]
+ExecStart={python} -m deploy.cli supervise --state {state}
+WorkingDirectory={clone}
+Restart=always
+KillMode=process
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+class Steps:
+    """Says what happens, with the time since the very start."""
+
+    def __init__(self):
+        self.began = float(os.environ.get("PILEUS_STARTED", time.time()))
+
+    def elapsed(self) -> float:
+        return time.time() - self.began
+
+    def say(self, text: str) -> None:
+        print(f"[{self.elapsed():6.1f} s] {text}", flush=True)
+
+
+def check_ports() -> None:
+    """:raises HostError: naming the port and who may have it"""
+    for name, port in PORTS.items():
+        if host.answers(port):
+            who = host.run("ss", "-Hltnp", f"sport = :{port}", check=False).stdout.strip()
+            raise host.HostError(f"Port {port} ({name}) is taken: {who or 'by another program'}. Stop it, then run "
+                                 f"this again.")
+
+
+def runtime(state: str) -> None:
+    """What must be there whenever the daemons run, also after a reboot of the host."""
+    secrets = prepare.ensure_secrets(state)
+    host.ensure_broker(state, secrets["service_password"])
+    host.ensure_libvirt()
+    host.ensure_tgtd()
+    host.ensure_external_bridge(GATEWAY, EXTERNAL)
+
+
+def start_daemons(state: str) -> None:
+    if supervisor.running_pid(state):
+        return
+    check_ports()
+    clone = str(pathlib.Path(__file__).resolve().parent.parent)
+    if host.systemd():
+        unit = pathlib.Path("/etc/systemd/system/pileus.service")
+        unit.write_text(UNIT.format(python=sys.executable, state=state, clone=clone))
+        host.run("systemctl", "daemon-reload")
+        host.run("systemctl", "enable", "--now", "pileus.service")
+    else:
+        log = open(f"{state}/log/supervisor.log", "ab")
+        subprocess.Popen([sys.executable, "-m", "deploy.cli", "supervise", "--state", state], cwd=clone, stdout=log,
+                         stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+    wait_for(lambda: supervisor.running_pid(state), 10, what="the supervisor")
+
+
+def guest_image(state: str, given: str | None) -> tuple[str, pathlib.Path]:
+    """(name, path) of the image to upload: the one given, else the test guest, built here."""
+    if given:
+        path = pathlib.Path(given)
+        if "://" in given:
+            path = pathlib.Path(state) / "downloaded.img"
+            host.run("curl", "-fsSL", "-o", str(path), given)
+        if not path.exists():
+            raise host.HostError(f"There is no image {given}.")
+        return path.stem, path
+    path = pathlib.Path(state) / "guest.qcow2"
+    if not path.exists():
+        from deploy.images.build import build
+        build(path)
+    return "pileus-guest", path
+
+
+def first_server(cloud: first.Cloud, state: str, networks: dict, image: str) -> dict:
+    """``first``: key, security rules, floating IP, volume. Repeatable."""
+    key = pathlib.Path(state) / "first_key"
+    if not key.exists():
+        host.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "pileus-first", "-f", str(key))
+    public = key.with_suffix(".pub").read_text().strip()
+    names = [k["keypair"]["name"] for k in cloud.call("compute", "GET", "/os-keypairs")["keypairs"]]
+    if "first-key" not in names:
+        cloud.call("compute", "POST", "/os-keypairs", {"keypair": {"name": "first-key", "public_key": public,
+                                                                   "type": "ssh"}})
+    group = cloud.find("network", "security-groups", "default", f"/security-groups?project_id={cloud.project_id}&x=1")
+    open_already = {(r["protocol"], r["port_range_min"]) for r in group["security_group_rules"]
+                    if r["direction"] == "ingress" and not r["remote_group_id"]}
+    for protocol, port in (("icmp", None), ("tcp", 22)):
+        if (protocol, port) not in open_already:
+            cloud.call("network", "POST", "/security-group-rules", {"security_group_rule": {
+                "security_group_id": group["id"], "direction": "ingress", "protocol": protocol,
+                "port_range_min": port, "port_range_max": port}})
+    volume = cloud.find("volume", "volumes", "first-data", "/volumes/detail") or cloud.call(
+        "volume", "POST", "/volumes", {"volume": {"name": "first-data", "size": 1}})["volume"]
+    server = first.boot(cloud, "first", imageRef=image, flavorRef="42", key_name="first-key",
+                        networks=[{"uuid": networks["private"]}])
+    address = _floating_ip(cloud, server["id"], networks)
+    _attach(cloud, server["id"], volume["id"])
+    return {"id": server["id"], "address": address, "key": str(key)}
+
+
+def _floating_ip(cloud: first.Cloud, server_id: str, networks: dict) -> str:
+    port = cloud.call("network", "GET", f"/ports?device_id={server_id}")["ports"][0]
+    known = cloud.call("network", "GET", f"/floatingips?port_id={port['id']}")["floatingips"]
+    made = known[0] if known else cloud.call("network", "POST", "/floatingips", {"floatingip": {
+        "floating_network_id": networks["public"], "port_id": port["id"]}})["floatingip"]
+    return made["floating_ip_address"]
+
+
+def _attach(cloud: first.Cloud, server_id: str, volume_id: str) -> None:
+    def status():
+        found = cloud.call("volume", "GET", f"/volumes/{volume_id}")["volume"]["status"]
+        return found if found not in ("creating", "attaching", "reserved") else None
+    if wait_for(status, 30, what="the volume") == "available":
+        cloud.call("compute", "POST", f"/servers/{server_id}/os-volume_attachments",
+                   {"volumeAttachment": {"volumeId": volume_id}})
+    if wait_for(lambda: status() if status() == "in-use" else None, 60, what="the volume to be attached") != "in-use":
+        raise RuntimeError("the volume could not be attached; see the compute agent's log")
+
+
+def up(args) -> int:
+    steps, state = Steps(), args.state
+    my_ip = args.ip or "127.0.0.1"
+    steps.say("starting broker, libvirt, iSCSI target")
+    found = prepare.ensure_secrets(state)
+    transport = host.ensure_broker(state, found["service_password"])
+    host.ensure_libvirt()
+    host.ensure_tgtd(my_ip)
+    host.ensure_external_bridge(GATEWAY, EXTERNAL)
+    kvm = host.kvm_state()
+    steps.say(f"guests will run on {kvm}")
+    if not supervisor.running_pid(state):
+        steps.say("making databases and first users")
+        prepare.write_config(state, transport_url=transport, host=socket.gethostname(), my_ip=my_ip,
+                             database=args.database, extra={"volume": {"volume": {"iscsi_ip": my_ip}}})
+        prepare.sync_databases(state)
+        prepare.first_rows(state, found, my_ip)
+    openrc = prepare.write_openrc(state, found, my_ip)
+    steps.say("starting the daemons")
+    start_daemons(state)
+    name, image_path = guest_image(state, args.image)
+    cloud = first.Cloud(found["admin_password"], my_ip)
+    cloud.wait_ready(60)
+    steps.say("making networks and uploading an image")
+    networks = first.ensure_networks(cloud, external_cidr=EXTERNAL, pool=POOL, gateway=GATEWAY)
+    with open(image_path, "rb") as data:
+        image = first.ensure_image(cloud, name, data, args.image_format)
+    steps.say("booting the server 'first'")
+    server = first_server(cloud, state, networks, image)
+    steps.say("'first' is ACTIVE, with a floating IP and a volume\n")
+    print(f"""Pileus is up after {steps.elapsed():.0f} s. Guests run on {kvm}.
+
+  credentials    . {openrc}
+  log in         ssh -i {server['key']} -o StrictHostKeyChecking=no cirros@{server['address']}
+                 (it may take some seconds to boot; its volume is /dev/vdb)
+  try next       openstack server list; openstack console log show first
+  look after it  {pathlib.Path(sys.executable).parent}/pileus status | audit | trace REQUEST_ID
+  take it down   deploy/down""")
+    return 0
+
+
+def main(argv=None) -> int:
+    parser = argparse.ArgumentParser(prog="deploy/up", description=__doc__)
+    parser.add_argument("--state", default=os.environ.get("PILEUS_STATE", "/var/lib/pileus"))
+    parser.add_argument("--database", default="", help="SQLAlchemy URL without a name, e.g. mysql+pymysql://u:p@host")
+    parser.add_argument("--image", help="a disk image (file or URL) in place of the test guest")
+    parser.add_argument("--image-format", default="qcow2")
+    parser.add_argument("--ip", help="address of this host in the catalog (default 127.0.0.1: this host only)")
+    args = parser.parse_args(argv)
+    try:
+        return up(args)
+    except (host.HostError, RuntimeError, TimeoutError, OSError) as error:
+        print(f"\ndeploy/up stopped: {error}\nWhat is done stays done; mend it and run deploy/up again. "
+              f"Logs: {args.state}/log", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
