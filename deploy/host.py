@@ -76,8 +76,14 @@ def ensure_broker(state: str, password: str, port: int = 5672) -> str:
 
 
 def stop_broker(state: str) -> None:
-    """Stop the broker that ensure_broker started."""
-    _kill_by_text(f"{state}/rabbitmq")
+    """Stop the broker that ensure_broker started, and wait until it is gone."""
+    for sig in (signal.SIGTERM, signal.SIGKILL):
+        if not _kill_by_text(f"{state}/rabbitmq", sig):
+            return
+        for _ in range(100):
+            if not _kill_by_text(f"{state}/rabbitmq", 0):
+                return
+            time.sleep(0.1)
 
 
 def _kill_by_text(text: str, sig: int = signal.SIGTERM) -> int:
@@ -104,6 +110,10 @@ def kvm_state() -> str:
 
 
 def ensure_libvirt() -> None:
+    if kvm_state() != "kvm" and os.path.exists("/dev/kvm"):
+        # A device without a CPU behind it costs libvirt half a minute at each start of a guest: it probes QEMU again
+        # whenever QEMU's user may open the device and no KVM was found. Nobody needs a device that does not work.
+        os.chmod("/dev/kvm", 0o600)
     if run("virsh", "-c", "qemu:///system", "list", check=False).returncode == 0:
         return
     if systemd():
@@ -111,11 +121,9 @@ def ensure_libvirt() -> None:
     else:
         os.makedirs("/run/libvirt", exist_ok=True)
         for daemon in ("virtlogd", "libvirtd"):
-            start = f"exec {daemon} -d"
-            if daemon == "libvirtd" and kvm_state() != "kvm" and os.path.exists("/dev/kvm"):
-                # A device without a CPU behind it costs libvirt 50 s at each start of a guest; here it sees none.
-                start = f"mount --bind /dev/null /dev/kvm && {start}"
-            run("unshare", "-m", "sh", "-c", start)
+            if run("pgrep", "-x", daemon, check=False).returncode == 0:
+                continue
+            run(daemon, "-d")
     wait_for(lambda: run("virsh", "-c", "qemu:///system", "list", check=False).returncode == 0, 30, what="libvirtd")
 
 
@@ -143,8 +151,9 @@ def ensure_external_bridge(gateway: str, cidr: str) -> None:
 
 
 def _masquerade(cidr: str) -> list[str]:
-    return ["POSTROUTING", "-s", cidr, "!", "-o", EXTERNAL_BRIDGE, "-m", "comment", "--comment", "pileus", "-j",
-            "MASQUERADE"]
+    # Bridged packets pass here too (br_netfilter); they are the routers' to translate, not the host's.
+    return ["POSTROUTING", "-s", cidr, "!", "-o", EXTERNAL_BRIDGE, "-m", "physdev", "!", "--physdev-is-bridged", "-m",
+            "comment", "--comment", "pileus", "-j", "MASQUERADE"]
 
 
 def remove_external_bridge(cidr: str) -> None:
@@ -188,5 +197,9 @@ def stop_started() -> None:
     """Stop libvirtd, virtlogd and tgtd where no systemd keeps them."""
     if systemd():
         return
-    for name in ("libvirtd", "virtlogd", "tgtd"):
+    run("tgtadm", "--lld", "iscsi", "--mode", "system", "--op", "delete", check=False)
+    for name in ("libvirtd", "virtlogd"):
         run("pkill", "-TERM", "-x", name, check=False)
+    for name in ("libvirtd", "virtlogd", "tgtd"):
+        if run("timeout", "10", "sh", "-c", f"while pgrep -x {name}; do sleep 0.1; done", check=False).returncode:
+            run("pkill", "-KILL", "-x", name, check=False)
