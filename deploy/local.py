@@ -46,14 +46,22 @@ def main(argv=None) -> int:
     parser.add_argument("--state", required=True)
     parser.add_argument("--port-offset", type=int, default=0)
     parser.add_argument("--quiet", action="store_true")
+    parser.add_argument("--set", action="append", default=[], metavar="FILE.SECTION.OPTION=VALUE",
+                        help="an option of etc/FILE.conf, e.g. identity.identity.token_expiration=60")
     args = parser.parse_args(argv)
+    extra: dict = {"identity": {"identity": {"password_hash_rounds": "4"}},
+                   "pileus": {"DEFAULT": {"bind_host": "127.0.0.1"}}}
+    for item in args.set:
+        name, _, value = item.partition("=")
+        file, section, option = name.split(".", 2)
+        extra.setdefault(file, {}).setdefault(section, {})[option] = value
     began = time.monotonic()
     state = os.path.abspath(args.state)
     os.makedirs(f"{state}/log", exist_ok=True)
     os.environ["PILEUS_STATE"] = state
     found = prepare.write_config(
         state, transport_url="fake://", host="fake-host", my_ip="127.0.0.1", offset=args.port_offset, driver="fake",
-        extra={"identity": {"identity": {"password_hash_rounds": "4"}}, "pileus": {"DEFAULT": {"bind_host": "127.0.0.1"}}})
+        extra=extra)
     prepare.sync_databases(state)
     prepare.first_rows(state, found, "127.0.0.1", args.port_offset)
     openrc = prepare.write_openrc(state, found, "127.0.0.1", args.port_offset)

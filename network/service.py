@@ -46,6 +46,21 @@ class NetworkApi(Service):
     def endpoint(self):
         return Manager(self)
 
+    def addresses_changed(self, port_ids: set[str]) -> None:
+        """Tell compute that servers have other addresses, so that it shows them. Lost: it shows them at the next
+        change; the network itself is right at once."""
+        table = models.ports
+        with self.db.reader() as connection:
+            servers = connection.execute(sa.select(table.c.device_id).distinct().where(
+                table.c.id.in_(port_ids), table.c.device_owner.like("compute:%"))).scalars().all() if port_ids else []
+        if servers:
+            events = [{"name": "network-changed", "server_uuid": s} for s in servers]
+            try:
+                self.rest.request("POST", "compute", "/v2.1/os-server-external-events", body={"events": events},
+                                  timeout_s=5)
+            except errors.Error as error:
+                self.log.warning("compute was not told of changed addresses: %s", error)
+
     def refresh_agents(self, ctx, host: str | None = None) -> None:
         """Tell one agent, or all, to pull. When the bus is down they find the change by themselves, later."""
         try:

@@ -14,10 +14,9 @@ class Boot(ReportingTask):
         uuid = state["instance"]["uuid"]
         if uuid in self.agent.cancelled:
             raise errors.Superseded()
-        super().started(step, state)
         if step == "image":
             self.agent.conductor.progress(self.agent.context(), uuid, "spawn", self.take_events())
-            super().started(step, state)
+        super().started(step, state)
 
     def network(self, state):
         again = state.get("network_tried", False)

@@ -44,6 +44,7 @@ class FloatingIps(Resource):
         target, fixed = values.pop("port_id"), values.pop("fixed_ip_address")
         values.update(port_id=None, fixed_ip_address=None)
         if target:
+            self._touch(req, target)
             values.update(self._association(req, connection, values, target, fixed))
         rows.insert(connection, self.table, values)
         return values
@@ -77,6 +78,7 @@ class FloatingIps(Resource):
         if "port_id" in values:
             target = values.pop("port_id")
             fixed = values.pop("fixed_ip_address", None)
+            self._touch(req, old["port_id"], target)
             if target:
                 values.update(self._association(req, connection, old, target, fixed))
             else:
@@ -87,12 +89,19 @@ class FloatingIps(Resource):
 
     def _delete_one(self, connection, req, row_id):
         row = super()._delete_one(connection, req, row_id)
+        self._touch(req, row["port_id"])
         addresses.release(connection, row["fip_port_id"])
         rows.delete(connection, models.ports, row["fip_port_id"], resource="Port")
         return row
 
+    @staticmethod
+    def _touch(req, *port_ids) -> None:
+        """Remember ports whose servers get other addresses by this request."""
+        req.environ.setdefault("pileus.ports", set()).update(p for p in port_ids if p)
+
     def after(self, req, verb, found):
         req.svc.refresh_agents(req.ctx)
+        req.svc.addresses_changed(req.environ.get("pileus.ports", set()))
         return found
 
 

@@ -1,0 +1,12 @@
+"""Forget a port whose server is gone: what an operator's audit does."""
+
+from common import rows
+from common.db import Database
+from network.db import models
+from network.handlers.ports import remove_port
+
+
+def forget(database: Database, port_id: str) -> None:
+    with database.writer() as connection:
+        remove_port(connection, port_id)
+        rows.delete(connection, models.ports, port_id, resource="Port")

@@ -1,0 +1,106 @@
+"""Shared fixtures: a whole cloud without a hypervisor, in a process and a state directory of its own."""
+
+import contextlib
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from common.periodic import wait_for
+from deploy.first import Cloud
+from deploy.prepare import ensure_secrets
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+OFFSETS = iter(range(21000, 30000, 50))
+
+
+class FakeCloud:
+    """``pileus up --driver fake`` as a child process. ``start`` after ``kill`` is a restart with the same state."""
+
+    def __init__(self, state: pathlib.Path, *settings: str, module: str = "deploy.local"):
+        self.state, self.settings, self.module = str(state), settings, module
+        self.offset = next(o for o in OFFSETS if self._free(5000 + o))
+        self.process: subprocess.Popen | None = None
+        self.client: Cloud
+
+    @staticmethod
+    def _free(port: int) -> bool:
+        with socket.socket() as sock:
+            return sock.connect_ex(("127.0.0.1", port)) != 0
+
+    def start(self) -> "FakeCloud":
+        words = [sys.executable, "-m", self.module, "--state", self.state, "--port-offset", str(self.offset)]
+        for item in self.settings:
+            words += ["--set", item]
+        self.process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            wait_for(self._ready, 40, what="the fake cloud")
+        except TimeoutError:
+            self.process.kill()
+            raise AssertionError(f"the fake cloud did not start: {self.process.communicate()[1][-2000:]}") from None
+        self.client = self.login()
+        return self
+
+    def _ready(self) -> bool:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            raise AssertionError(f"the fake cloud died: {self.process.communicate()[1][-2000:]}")
+        with contextlib.suppress(Exception):
+            client = self.login()
+            return client.find("compute", "servers", "first") is not None
+        return False
+
+    def login(self) -> Cloud:
+        client = Cloud(ensure_secrets(self.state)["admin_password"], offset=self.offset)
+        client.login()
+        return client
+
+    def environment(self) -> dict:
+        """OS_* variables for unmodified clients."""
+        return {**os.environ, "OS_AUTH_URL": f"http://127.0.0.1:{5000 + self.offset}/v3", "OS_USERNAME": "admin",
+                "OS_PASSWORD": ensure_secrets(self.state)["admin_password"], "OS_PROJECT_NAME": "admin",
+                "OS_USER_DOMAIN_NAME": "Default", "OS_PROJECT_DOMAIN_NAME": "Default", "OS_IDENTITY_API_VERSION": "3",
+                "OS_REGION_NAME": "RegionOne"}
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory):
+    made = FakeCloud(tmp_path_factory.mktemp("cloud"), "compute.compute.build_resend_s=2").start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="session")
+def member(cloud):
+    """A second project with a user who is only a member of it."""
+    admin = cloud.client
+    project = admin.call("identity", "POST", "/projects", {"project": {"name": "other"}})["project"]
+    user = admin.call("identity", "POST", "/users", {"user": {"name": "mallory", "password": "pw"}})["user"]
+    role = admin.find("identity", "roles", "member")
+    admin.call("identity", "PUT", f"/projects/{project['id']}/users/{user['id']}/roles/{role['id']}")
+    return login_as(cloud, "mallory", "pw", "other")
+
+
+def login_as(cloud, user: str, password: str, project: str) -> Cloud:
+    client = Cloud(password, offset=cloud.offset)
+    body = {"auth": {"identity": {"methods": ["password"], "password": {"user": {
+        "name": user, "domain": {"id": "default"}, "password": password}}},
+        "scope": {"project": {"name": project, "domain": {"id": "default"}}}}}
+    import json
+    response = client.pool.request("POST", client.url("identity") + "/auth/tokens", body=json.dumps(body),
+                                   headers={"Content-Type": "application/json"})
+    assert response.status == 201, response.data
+    client.token = response.headers["X-Subject-Token"]
+    client.project_id = json.loads(response.data)["token"]["project"]["id"]
+    return client
