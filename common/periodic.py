@@ -35,6 +35,22 @@ class Periodic:
         return thread
 
 
+class Heartbeat(Periodic):
+    """Says that a service lives, often at first: whoever listens may start later than this does."""
+
+    jitter_s = 0.2
+
+    def __init__(self, interval_s: float):
+        self.interval_s, self.steady_s = min(0.5, interval_s), interval_s
+
+    def run_once(self) -> None:
+        self.interval_s = min(self.interval_s * 1.5, self.steady_s)
+        self.beat()
+
+    def beat(self) -> None:
+        raise AssertionError("a heartbeat must say what it tells")
+
+
 def wait_for(condition, timeout_s: float, *, every_s: float = 0.1, what: str = "condition"):
     """Poll until ``condition()`` is truthy and return its value.
 

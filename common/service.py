@@ -89,13 +89,22 @@ class Service:
     def start_background(self) -> None:
         """Start periodic work and the bus endpoint."""
         for work in self.periodics:
-            work.start(self.stop_event)
+            if not isinstance(work, periodic.Heartbeat):
+                work.start(self.stop_event)
         if self.topic:
             self.rpc_server = rpc.server(self.conf, self.topic, self.conf.host, self.endpoint(),
                                          threads=self.rpc_threads)
-            # Starting to listen retries until the broker is there; the API must not wait for it.
-            threading.Thread(target=self.rpc_server.start, daemon=True, name="rpc-start").start()
+        # Starting to listen retries until the broker is there; the API must not wait for it.
+        threading.Thread(target=self._listen, daemon=True, name="rpc-start").start()
         self.started()
+
+    def _listen(self) -> None:
+        """Listen, and only then say that the service lives: who hears it may call at once."""
+        if self.rpc_server is not None:
+            self.rpc_server.start()
+        for work in self.periodics:
+            if isinstance(work, periodic.Heartbeat):
+                work.start(self.stop_event)
 
     def stop(self) -> None:
         self.stop_event.set()

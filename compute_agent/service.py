@@ -22,16 +22,15 @@ from conductor.rpcapi import ConductorAPI
 BOOT_ID = pathlib.Path("/proc/sys/kernel/random/boot_id")
 
 
-class Heartbeat(periodic.Periodic):
+class Heartbeat(periodic.Heartbeat):
     """Tell the conductor that the host lives, what it has, and which guests changed their power state."""
 
-    jitter_s = 0.5
-
     def __init__(self, agent):
-        self.agent, self.interval_s = agent, float(agent.conf.report_interval)
+        super().__init__(float(agent.conf.report_interval))
+        self.agent = agent
         self.told: dict[str, int] = {}
 
-    def run_once(self) -> None:
+    def beat(self) -> None:
         seen = self.agent.driver.power_states()
         changed = {u: p for u, p in seen.items() if self.told.get(u) != p}
         self.agent.conductor.heartbeat(context.service_context(), self.agent.conf.host,

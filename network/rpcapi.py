@@ -9,8 +9,8 @@ class NetworkAPI(Client):
     topic = "network"
 
     def get_state(self, ctx, host: str) -> dict:
-        """Call, 1.0, 30 s: the whole state of a host (``db/state.py`` says its shape)."""
-        return self.call(ctx, "get_state", host_name=host, timeout_s=30)
+        """Call, 1.0, 15 s: the whole state of a host (``db/state.py`` says its shape)."""
+        return self.call(ctx, "get_state", host_name=host, timeout_s=15)
 
     def heartbeat(self, ctx, host: str, configurations: dict) -> None:
         """Cast, 1.0. Lost: the next one comes; doubled: harmless."""

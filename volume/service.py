@@ -122,11 +122,12 @@ class VolumeScheduler(Service):
         return None
 
 
-class Heartbeat(periodic.Periodic):
+class Heartbeat(periodic.Heartbeat):
     def __init__(self, service):
-        self.service, self.interval_s = service, float(service.conf.report_interval)
+        super().__init__(float(service.conf.report_interval))
+        self.service = service
 
-    def run_once(self) -> None:
+    def beat(self) -> None:
         capabilities = {**self.service.driver.capacity(), "volume_backend_name": self.service.conf.volume.backend_name}
         with self.service.db.writer() as connection:
             volumes.heartbeat(connection, "cinder-volume", self.service.conf.host, capabilities)

@@ -20,11 +20,12 @@ LOG = logging.getLogger(__name__)
 _DATAPLANES = {"linux": "network.agent.dataplane:LinuxDataplane", "fake": "network.agent.fake:FakeDataplane"}
 
 
-class Heartbeat(periodic.Periodic):
+class Heartbeat(periodic.Heartbeat):
     def __init__(self, agent):
-        self.agent, self.interval_s = agent, float(agent.conf.report_interval)
+        super().__init__(float(agent.conf.report_interval))
+        self.agent = agent
 
-    def run_once(self) -> None:
+    def beat(self) -> None:
         self.agent.api.heartbeat(context.service_context(), self.agent.conf.host, self.agent.dataplane.facts())
 
 
@@ -62,6 +63,7 @@ class NetworkAgent(Service):
         self.dataplane = getattr(importlib.import_module(module), cls)(self.conf)
         self.api = NetworkAPI(self.conf)
         self.lock = threading.Lock()
+        self.plugged = 0
         self.resyncer = Resync(self)
         self.periodics += [Heartbeat(self), self.resyncer]
 
@@ -69,10 +71,15 @@ class NetworkAgent(Service):
         return Manager(self)
 
     def resync(self) -> None:
-        """Pull and apply under one lock: a plug that comes between would be undone by the older picture."""
-        with self.lock:
+        """Pull the whole state and apply it. One that a plug has overtaken is thrown away and pulled again: it may
+        lack the port that was plugged. The lock is not held while the API is asked, so that plugs never wait for it."""
+        while not self.stop_event.is_set():
+            before = self.plugged
             state = self.api.get_state(context.service_context(), self.conf.host)
-            self.dataplane.apply(state)
+            with self.lock:
+                if self.plugged == before:
+                    self.dataplane.apply(state)
+                    return
 
 
 class Manager:
@@ -83,6 +90,7 @@ class Manager:
 
     def plug(self, ctx, state: dict) -> None:
         with self.agent.lock:
+            self.agent.plugged += 1
             self.agent.dataplane.apply(state, partial=True)
 
     def refresh(self, ctx) -> None:

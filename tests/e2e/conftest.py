@@ -1,0 +1,92 @@
+"""A real cloud, brought up by deploy/up inside tests/e2e/sandbox, and taken down at the end."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import time
+
+import pytest
+
+from common.periodic import wait_for
+from deploy import first, host, prepare
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+class RealCloud:
+    def __init__(self, state: str, text: str):
+        self.state, self.text = state, text
+        self.client = first.Cloud(prepare.ensure_secrets(state)["admin_password"])
+        self.client.login()
+        self.networks = {n["name"]: n["id"] for n in self.client.call("network", "GET", "/networks")["networks"]}
+        self.image = self.client.find("image", "images", "guest")["id"]
+
+    def ssh(self, address: str, command: str, timeout_s: float = 90) -> str:
+        """Run a command in a guest, as soon as it lets us in."""
+        def once():
+            done = subprocess.run(["ssh", "-q", "-i", f"{self.state}/first_key", "-o", "StrictHostKeyChecking=no", "-o",
+                                   "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=3", f"cirros@{address}", command],
+                                  capture_output=True, text=True)
+            return (done.stdout,) if done.returncode == 0 else None
+        return wait_for(once, timeout_s, every_s=0.5, what=f"ssh to {address}")[0]
+
+    def boot(self, name: str, **values) -> dict:
+        values = {"imageRef": self.image, "flavorRef": "42", "key_name": "first-key",
+                  "networks": [{"uuid": self.networks["private"]}], **values}
+        return first.boot(self.client, name, **{k: v for k, v in values.items() if v is not None})
+
+    def floating_ip(self, server_id: str) -> str:
+        port = self.client.call("network", "GET", f"/ports?device_id={server_id}")["ports"][0]
+        made = self.client.call("network", "POST", "/floatingips", {"floatingip": {
+            "floating_network_id": self.networks["public"], "port_id": port["id"]}})
+        return made["floatingip"]["floating_ip_address"]
+
+    def console(self, server_id: str) -> str:
+        return self.client.call("compute", "POST", f"/servers/{server_id}/action", {"os-getConsoleOutput": {}})["output"]
+
+    def wait_console(self, server_id: str, text: str, timeout_s: float = 120) -> str:
+        return wait_for(lambda: (t if text in (t := self.console(server_id)) else None), timeout_s, every_s=1,
+                        what=f"{text!r} on the console")
+
+    def delete(self, server_id: str) -> None:
+        self.client.call("compute", "DELETE", f"/servers/{server_id}")
+        wait_for(lambda: all(s["id"] != server_id for s in self.client.call("compute", "GET", "/servers")["servers"]), 60,
+                 what="the server to go")
+
+    def volume_status(self, volume_id: str) -> str:
+        return self.client.call("volume", "GET", f"/volumes/{volume_id}")["volume"]["status"]
+
+    def audit(self) -> None:
+        from deploy.audit import Auditor
+        self.left: list = []
+
+        def clean():
+            self.left = [f"{f.kind} {f.what} {f.text}" for f in Auditor(self.state).run()]
+            return not self.left
+        try:
+            wait_for(clean, 20, every_s=0.5, what="a clean audit")
+        except TimeoutError:
+            raise AssertionError(f"left over: {self.left}") from None
+
+
+@pytest.fixture(scope="session")
+def real():
+    if os.environ.get("PILEUS_SANDBOX") != "1":
+        pytest.skip("runs inside tests/e2e/sandbox only (deploy/test does that)")
+    state, image = os.environ["PILEUS_STATE"], os.environ["PILEUS_GUEST_IMAGE"]
+    began = time.monotonic()
+    done = subprocess.run([str(ROOT / "deploy/up"), "--image", image], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    print(f"deploy/up: {time.monotonic() - began:.1f} s")
+    yield RealCloud(state, done.stdout)
+    done = subprocess.run([str(ROOT / "deploy/down")], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    links = [link["ifname"] for link in json.loads(subprocess.run(["ip", "-j", "link"], capture_output=True).stdout)]
+    assert not [n for n in links if n.startswith(("tap", "brq", "br-ex"))]
+    assert "pileus" not in host.run("iptables-save").stdout + host.run("ipset", "list", "-n").stdout
+    assert not re.findall("q(?:dhcp|router)-", host.run("ip", "netns").stdout)
+    names = host.run("ps", "-eo", "comm").stdout
+    assert not re.search(r"^(p-|qemu-system|dnsmasq|libvirtd|tgtd|beam)", names, re.M), names
+    assert not pathlib.Path(state).exists()
