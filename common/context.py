@@ -57,7 +57,8 @@ class Context:
     @classmethod
     def from_dict(cls, values: dict) -> "Context":
         names = {f.name for f in dataclasses.fields(cls)}
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in names})
+        known: dict = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in names}
+        return cls(**known)
 
 
 def service_context(**values) -> Context:

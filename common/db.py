@@ -136,7 +136,7 @@ def page(query, table, *, sort: list[tuple[str, str]], limit: int, marker_row: d
     if unique not in [k for k, _ in keys]:
         keys.append((unique, keys[-1][1] if keys else "asc"))
     if marker_row is not None:
-        after = sa.false()
+        after: sa.ColumnElement = sa.false()
         for i, (name, direction) in enumerate(keys):
             column, value = table.c[name], marker_row[name]
             if value is None:

@@ -75,14 +75,19 @@ def _qcow2(head: bytes, size: int) -> int:
             raise Hostile("The qcow2 image refers to an external data file.")
         if incompatible & ~0x1B:
             raise Hostile("The qcow2 image needs features that are not known.")
+    _qcow2_extensions(head, end)
+    return virtual
+
+
+def _qcow2_extensions(head: bytes, end: int) -> None:
+    """Refuse header extensions that name another file."""
     while 72 <= end <= len(head) - 8:
         kind, length = struct.unpack(">II", head[end:end + 8])
         if kind == 0:
-            break
+            return
         if kind in (0xE2792ACA, 0x44415441):  # backing format name, external data file name
             raise Hostile("The qcow2 image names another file in its header.")
         end += 8 + (length + 7) // 8 * 8
-    return virtual
 
 
 def _vmdk(head: bytes, handle, size: int) -> int:
@@ -109,6 +114,13 @@ def inspect(path) -> Header:
 
     :raises Hostile: it reaches outside itself, lies about itself, or is two things at once
     """
+    try:
+        return _inspect(path)
+    except struct.error:
+        raise Hostile("The image's header is cut short.") from None
+
+
+def _inspect(path) -> Header:
     with open(path, "rb") as handle:
         size = os.fstat(handle.fileno()).st_size
         head = handle.read(65536)

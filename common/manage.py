@@ -4,13 +4,14 @@ import argparse
 import sys
 
 
-def parser(name: str) -> argparse.ArgumentParser:
+def parser(name: str) -> tuple:
+    """(parser, its sub-commands), with ``db`` among them."""
     made = argparse.ArgumentParser(prog=f"{name}-manage", description=f"Administration of the {name} service.")
     made.add_argument("--state", default=None, help="state directory (default /var/lib/pileus)")
     commands = made.add_subparsers(dest="command", required=True)
     db = commands.add_parser("db", help="database schema")
     db.add_argument("verb", choices=("sync", "version"))
-    return made
+    return made, commands
 
 
 def database(service_class, package: str, args) -> int:

@@ -12,8 +12,10 @@ BASE_RULES = [
     oslo_policy.RuleDefault("service", "role:service or role:admin"),
     oslo_policy.RuleDefault("owner", "project_id:%(project_id)s"),
     oslo_policy.RuleDefault("admin_or_owner", "role:admin or project_id:%(project_id)s"),
-    oslo_policy.RuleDefault("member", "role:admin or (project_id:%(project_id)s and (role:member or role:manager or role:service))"),
-    oslo_policy.RuleDefault("reader", "role:admin or (project_id:%(project_id)s and (role:reader or role:member or role:manager or role:service))"),
+    oslo_policy.RuleDefault("member", "role:admin or (project_id:%(project_id)s and "
+                                      "(role:member or role:manager or role:service))"),
+    oslo_policy.RuleDefault("reader", "role:admin or (project_id:%(project_id)s and "
+                                      "(role:reader or role:member or role:manager or role:service))"),
 ]
 
 

@@ -14,7 +14,8 @@ import threading
 
 from paste.deploy import loadapp
 
-from common import auth, conf as conf_module, log, periodic, rpc, tokens, wsgi
+from common import auth, log, periodic, rpc, tokens, wsgi
+from common import conf as conf_module
 from common.db import Database
 from common.rest import RestClient
 
@@ -52,7 +53,7 @@ class Service:
         self.setup()
 
     @classmethod
-    def load(cls, state: str | None = None, overrides: dict | None = None) -> "Service":
+    def load(cls, state: str | None = None, overrides: dict | None = None):
         return cls(conf_module.load(cls.conf_name, cls.opts, state, overrides))
 
     def open_database(self) -> Database:

@@ -94,7 +94,7 @@ class Engine:
         :raises errors.Error: of the step that failed, after its undos
         """
         ctx = context.active()
-        record = {"task": task.name, "id": task_id, "state": state, "done": [], "phase": "execute",
+        record: dict = {"task": task.name, "id": task_id, "state": state, "done": [], "phase": "execute",
                   "context": ctx.as_dict() if ctx else None}
         key = f"{task.name}-{task_id}"
         with self._lock:

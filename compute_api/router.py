@@ -4,9 +4,23 @@ import functools
 
 from common import errors
 from common.wsgi import Route
-from compute_api.handlers import (actions, attachments, external_events, flavors, hypervisors, instance_actions,
-                                  interfaces, keypairs, quotas, server_groups, server_metadata, servers, services,
-                                  versions, zones)
+from compute_api.handlers import (
+    actions,
+    attachments,
+    external_events,
+    flavors,
+    hypervisors,
+    instance_actions,
+    interfaces,
+    keypairs,
+    quotas,
+    server_groups,
+    server_metadata,
+    servers,
+    services,
+    versions,
+    zones,
+)
 
 
 def _own(handler):

@@ -8,8 +8,7 @@ from common import manage
 def main(argv=None) -> int:
     from conductor.db import flavors, hosts, models
     from conductor.service import Conductor
-    parser = manage.parser("compute")
-    commands = parser._subparsers._group_actions[0]
+    parser, commands = manage.parser("compute")
     service = commands.add_parser("service", help="what runs where")
     service.add_argument("verb", choices=("list",))
     commands.add_parser("flavors", help="make the standard flavors; safe to repeat")

@@ -24,7 +24,7 @@ from deploy.daemons import DAEMONS, PORTS  # noqa: E402
 def start(state: str, offset: int) -> list:
     """Start every daemon in this process; returns their service objects."""
     native.EXECUTOR = eventlet.tpool.execute
-    running = []
+    running: list = []
     for daemon in DAEMONS.values():
         cls = daemon.load()
         overrides: dict = {"log_file": f"{state}/log/pileus.log"}

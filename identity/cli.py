@@ -12,8 +12,7 @@ IMPLIES = (("admin", "manager"), ("manager", "member"), ("member", "reader"))
 
 def main(argv=None) -> int:
     from identity.service import IdentityApi
-    parser = manage.parser("identity")
-    commands = parser._subparsers._group_actions[0]
+    parser, commands = manage.parser("identity")
     boot = commands.add_parser("bootstrap", help="make the admin user, roles, catalog; safe to repeat")
     boot.add_argument("--password", required=True)
     boot.add_argument("--service-password", required=True)

@@ -1,8 +1,19 @@
 """Every route of the identity API."""
 
 from common.wsgi import Route
-from identity.handlers import (auth, domains, endpoints, grants, projects, regions, revocations, roles, services,
-                               users, versions)
+from identity.handlers import (
+    auth,
+    domains,
+    endpoints,
+    grants,
+    projects,
+    regions,
+    revocations,
+    roles,
+    services,
+    users,
+    versions,
+)
 
 
 def _crud(plural: str, module) -> list[Route]:

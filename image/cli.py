@@ -5,5 +5,5 @@ from common import manage
 
 def main(argv=None) -> int:
     from image.service import ImageApi
-    args = manage.parser("image").parse_args(argv)
+    args = manage.parser("image")[0].parse_args(argv)
     return manage.database(ImageApi, "image.db", args)

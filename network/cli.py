@@ -5,5 +5,5 @@ from common import manage
 
 def main(argv=None) -> int:
     from network.service import NetworkApi
-    args = manage.parser("network").parse_args(argv)
+    args = manage.parser("network")[0].parse_args(argv)
     return manage.database(NetworkApi, "network.db", args)

@@ -8,8 +8,7 @@ from common import context, db, manage
 def main(argv=None) -> int:
     from volume.db import models
     from volume.service import VolumeScheduler
-    parser = manage.parser("volume")
-    commands = parser._subparsers._group_actions[0]
+    parser, commands = manage.parser("volume")
     service = commands.add_parser("service", help="what runs where")
     service.add_argument("verb", choices=("list",))
     commands.add_parser("default-type", help="make the default volume type; safe to repeat")

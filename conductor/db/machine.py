@@ -64,7 +64,7 @@ def conditions_of(wanted: str):
     pairs = [pair for pair, name in _STATUS.items() if name == wanted]
     if not pairs:
         return None
-    found = []
+    found: list = []
     for vm_state, task_state in pairs:
         if task_state is not None:
             found.append(sa.and_(TABLE.c.vm_state == vm_state, TABLE.c.task_state == task_state))
@@ -76,7 +76,7 @@ def conditions_of(wanted: str):
 
 
 def _allowed(action: Action) -> list:
-    found = []
+    found: list = []
     if action.vm_states is not ANY:
         found.append(TABLE.c.vm_state.in_(sorted(action.vm_states)))
     if action.task_states is not ANY:

@@ -6,14 +6,14 @@ from common import errors, rows, schema, wsgi
 from identity import tokens
 from identity.db import grants, models
 
-_REF = {"type": "object", "properties": {"id": {"type": "string", "maxLength": 64},
-                                         "name": {"type": "string", "maxLength": 255},
-                                         "domain": {"type": "object"}}}
+_NAMED = {"id": {"type": "string", "maxLength": 64}, "name": {"type": "string", "maxLength": 255},
+          "domain": {"type": "object"}}
+_REF = {"type": "object", "properties": _NAMED}
 _AUTH = schema.obj({"auth": schema.obj({
     "identity": schema.obj({
         "methods": {"type": "array", "items": {"type": "string", "maxLength": 64}, "minItems": 1, "maxItems": 8},
-        "password": schema.obj({"user": {**_REF, "properties": {
-            **_REF["properties"], "password": {"type": "string", "maxLength": 4096}}}}, ["user"]),
+        "password": schema.obj({"user": {"type": "object", "properties": {
+            **_NAMED, "password": {"type": "string", "maxLength": 4096}}}}, ["user"]),
         "token": schema.obj({"id": {"type": "string", "maxLength": 8192}}, ["id"])}, ["methods"], extra=True),
     "scope": {"oneOf": [{"type": "string", "enum": ["unscoped"]}, {"type": "object", "properties": {
         "project": _REF, "domain": _REF, "system": {"type": "object"}}}]}}, ["identity"])}, ["auth"])

@@ -60,7 +60,7 @@ class Noun:
         req.svc.policy.check(req.ctx, f"identity:create_{self.singular}", {})
         body = req.json_object()
         self._create_schema(body)
-        values = {c.name: None for c in self.table.c if c.name != "id"}
+        values: dict = {c.name: None for c in self.table.c if c.name != "id"}
         values.update(id=context.new_hex())
         if "enabled" in values:
             values["enabled"] = True

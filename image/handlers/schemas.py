@@ -8,7 +8,7 @@ VISIBILITIES = ["community", "public", "private", "shared"]
 _TEXT = {"type": ["null", "string"], "maxLength": 255}
 _READ_ONLY = {"readOnly": True}
 
-PROPERTIES = {
+PROPERTIES: dict[str, dict] = {
     "id": {**UUID, "description": "An identifier for the image"},
     "name": {**_TEXT, "description": "Descriptive name for the image"},
     "status": {"type": "string", **_READ_ONLY, "enum": ["queued", "saving", "active", "killed", "deleted", "uploading",

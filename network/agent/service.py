@@ -26,7 +26,7 @@ class Heartbeat(periodic.Heartbeat):
         self.agent = agent
 
     def beat(self) -> None:
-        self.agent.api.heartbeat(context.service_context(), self.agent.conf.host, self.agent.dataplane.facts())
+        self.agent.network.heartbeat(context.service_context(), self.agent.conf.host, self.agent.dataplane.facts())
 
 
 class Resync(periodic.Periodic):
@@ -61,7 +61,7 @@ class NetworkAgent(Service):
     def setup(self) -> None:
         module, _, cls = _DATAPLANES[self.conf.network.driver].partition(":")
         self.dataplane = getattr(importlib.import_module(module), cls)(self.conf)
-        self.api = NetworkAPI(self.conf)
+        self.network = NetworkAPI(self.conf)
         self.lock = threading.Lock()
         self.plugged = 0
         self.resyncer = Resync(self)
@@ -75,7 +75,7 @@ class NetworkAgent(Service):
         lack the port that was plugged. The lock is not held while the API is asked, so that plugs never wait for it."""
         while not self.stop_event.is_set():
             before = self.plugged
-            state = self.api.get_state(context.service_context(), self.conf.host)
+            state = self.network.get_state(context.service_context(), self.conf.host)
             with self.lock:
                 if self.plugged == before:
                     self.dataplane.apply(state)

@@ -107,40 +107,48 @@ class SecurityGroupRules(Resource):
 
     def _normalise(self, values):
         """Check a rule with the same eyes that later write it into the filter."""
-        protocol = values["protocol"]
-        if protocol is not None:
-            protocol = str(protocol).lower()
-            if protocol == "any":
-                protocol = None
-            elif protocol.isdigit():
-                if int(protocol) > 255:
-                    raise self._bad("protocol", protocol)
-            elif protocol not in PROTOCOLS:
-                raise errors.BadRequest(f"Security group rule protocol {protocol} not supported.",
-                                        kind="SecurityGroupRuleInvalidProtocol")
-        values["protocol"] = protocol
+        values["protocol"] = protocol = self._protocol(values["protocol"])
         low, high = (int(values[k]) if values[k] is not None else None for k in ("port_range_min", "port_range_max"))
+        values.update(port_range_min=low, port_range_max=high)
         if protocol in _ICMP:
             if any(v is not None and v > 255 for v in (low, high)) or (low is None and high is not None):
                 raise self._bad("port_range_min", low)
         elif low is not None or high is not None:
-            if protocol not in _WITH_PORTS:
-                raise errors.BadRequest("Port range was given for a protocol that has none.",
-                                        kind="SecurityGroupProtocolRequiredWithPorts")
-            if low is None or high is None or not 1 <= low <= high:
-                raise errors.BadRequest("For TCP/UDP protocols, port_range_min must be <= port_range_max",
-                                        kind="SecurityGroupInvalidPortRange")
-        values.update(port_range_min=low, port_range_max=high)
+            self._check_ports(protocol, low, high)
         if values["remote_ip_prefix"]:
-            if values["remote_group_id"]:
-                raise errors.BadRequest("Only remote_ip_prefix or remote_group_id may be provided.",
-                                        kind="SecurityGroupRemoteGroupAndRemoteIpPrefix")
-            net = ipaddress.ip_interface(str(parse(values["remote_ip_prefix"], ipaddress.ip_interface,
-                                                   "remote_ip_prefix"))).network
-            if f"IPv{net.version}" != values["ethertype"]:
-                raise errors.BadRequest(f"Conflicting value ethertype {values['ethertype']} for CIDR {net}",
-                                        kind="SecurityGroupRuleInvalidEtherType")
-            values["remote_ip_prefix"] = str(net)
+            values["remote_ip_prefix"] = self._prefix(values)
+
+    def _protocol(self, given) -> str | None:
+        if given is None or str(given).lower() == "any":
+            return None
+        protocol = str(given).lower()
+        if protocol.isdigit():
+            if int(protocol) > 255:
+                raise self._bad("protocol", protocol)
+        elif protocol not in PROTOCOLS:
+            raise errors.BadRequest(f"Security group rule protocol {protocol} not supported.",
+                                    kind="SecurityGroupRuleInvalidProtocol")
+        return protocol
+
+    @staticmethod
+    def _check_ports(protocol, low, high) -> None:
+        if protocol not in _WITH_PORTS:
+            raise errors.BadRequest("Port range was given for a protocol that has none.",
+                                    kind="SecurityGroupProtocolRequiredWithPorts")
+        if low is None or high is None or not 1 <= low <= high:
+            raise errors.BadRequest("For TCP/UDP protocols, port_range_min must be <= port_range_max",
+                                    kind="SecurityGroupInvalidPortRange")
+
+    @staticmethod
+    def _prefix(values) -> str:
+        if values["remote_group_id"]:
+            raise errors.BadRequest("Only remote_ip_prefix or remote_group_id may be provided.",
+                                    kind="SecurityGroupRemoteGroupAndRemoteIpPrefix")
+        net = parse(values["remote_ip_prefix"], ipaddress.ip_interface, "remote_ip_prefix").network
+        if f"IPv{net.version}" != values["ethertype"]:
+            raise errors.BadRequest(f"Conflicting value ethertype {values['ethertype']} for CIDR {net}",
+                                    kind="SecurityGroupRuleInvalidEtherType")
+        return str(net)
 
     @staticmethod
     def _bad(name, value):
