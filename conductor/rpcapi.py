@@ -49,5 +49,5 @@ class ConductorAPI(Client):
         self.call(ctx, "detached", timeout_s=15, uuid=uuid, volume_id=volume_id, message=message, events=events)
 
     def network_changed(self, ctx, uuid: str, network_info: list) -> None:
-        """Cast, 1.0: the addresses of a server. Lost: the next change or restart corrects it."""
-        self.cast(ctx, "network_changed", uuid=uuid, network_info=network_info)
+        """Call, 1.0, 15 s: the addresses of a server; who attached an interface sees it in the next answer."""
+        self.call(ctx, "network_changed", timeout_s=15, uuid=uuid, network_info=network_info)

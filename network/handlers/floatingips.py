@@ -14,6 +14,7 @@ _NULLABLE = {"type": ["string", "null"], "maxLength": 64}
 
 class FloatingIps(Resource):
     singular, plural, kind, table, quota = "floatingip", "floatingips", "FloatingIP", models.floatingips, "floatingip"
+    named = False  # clients show the address as its name
     attributes = {"floating_network_id": Attribute(schema.UUID, REQUIRED, update=False),
                   "port_id": Attribute(_NULLABLE, None), "fixed_ip_address": Attribute(_NULLABLE, None),
                   "floating_ip_address": Attribute(_NULLABLE, None, update=False),

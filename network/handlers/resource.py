@@ -47,12 +47,14 @@ class Resource:
     attributes: dict[str, Attribute] = {}
     quota: str | None = None
     shared_filter: typing.Any = None  # WHERE of rows that everybody sees
+    named = True
 
     def __init__(self):
-        properties = {n: a.schema for n, a in {**COMMON, **self.attributes}.items()}
+        common = {n: a for n, a in COMMON.items() if self.named or n != "name"}
+        properties = {n: a.schema for n, a in {**common, **self.attributes}.items()}
         required = [n for n, a in self.attributes.items() if a.default is REQUIRED]
         self._create = schema.compiled(schema.obj(properties, required))
-        changeable = {n: a.schema for n, a in {**COMMON, **self.attributes}.items() if a.update}
+        changeable = {n: a.schema for n, a in {**common, **self.attributes}.items() if a.update}
         self._update = schema.compiled(schema.obj(changeable))
 
     # Hooks ------------------------------------------------------------------
@@ -103,6 +105,8 @@ class Resource:
                  "project_id": row["project_id"] or "", "tenant_id": row["project_id"] or "",
                  "created_at": db.iso(row["created_at"]), "updated_at": db.iso(row["updated_at"]),
                  "revision_number": row["revision_number"], "tags": []}
+        if not self.named:
+            del shown["name"]
         fields = req.GET.getall("fields")
         return {k: v for k, v in shown.items() if k in fields} if fields else shown
 

@@ -20,7 +20,7 @@ def network_id(client, name="private") -> str:
     return client.find("network", "networks", name)["id"]
 
 
-def server_body(client, name, **more) -> dict:
+def server_body(client, name, /, **more) -> dict:
     image = client.find("image", "images", "cirros")["id"]
     return {"server": {"name": name, "imageRef": image, "flavorRef": "42",
                        "networks": [{"uuid": network_id(client)}], **more}}
