@@ -14,12 +14,16 @@ import time
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.dialects import mysql
 
 from common import metrics
 
 LOG = logging.getLogger(__name__)
 NAMING = {"ix": "ix_%(column_0_N_label)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s",
           "fk": "fk_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"}
+
+# A point in time, with microseconds everywhere; MySQL keeps seconds unless told.
+MOMENT = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
 
 def now() -> datetime.datetime:

@@ -22,6 +22,23 @@ def daemons() -> dict[str, int]:
     return found
 
 
+def daemons_of(supervisor_pid: int) -> dict[str, int]:
+    """{name or command: pid} of a supervisor and everything below it."""
+    parents = {}
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+    found, level = {}, {supervisor_pid}
+    while level:
+        for pid in level:
+            found[f"{pathlib.Path(f'/proc/{pid}/comm').read_text().strip()} {pid}"] = pid
+        level = {p for p, parent in parents.items() if parent in level}
+    return found
+
+
 def pss_kib(pid: int) -> int:
     """Proportional set size, KiB: shared memory counted in shares."""
     for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():

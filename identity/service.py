@@ -1,5 +1,7 @@
 """The identity daemon."""
 
+import time
+
 from common import periodic, policy, tokens
 from common.service import Service
 from identity import conf, policies
@@ -16,11 +18,15 @@ class OwnRevocations(periodic.Periodic):
 
     def __init__(self, service):
         self.service = service
+        self.events: dict[int, dict] = {}
 
     def run_once(self) -> None:
         with self.service.db.reader() as connection:
             events = revocations.after(connection, self.service.verifier.revocations.last_id)
         self.service.verifier.revocations.add(events)
+        self.events.update((e["id"], e) for e in events)
+        for event_id in [i for i, e in self.events.items() if e["expires_at"] < time.time()]:
+            del self.events[event_id]
         self.service.verifier.keys = self.service.keys.public()
 
 
@@ -34,7 +40,8 @@ class IdentityApi(Service):
         self.keys = KeyRing(f"{self.conf.state_path}/identity/keys")
         self.passwords = Passwords(self.conf.identity.password_hash_rounds, self.conf.identity.max_password_length)
         self.verifier = tokens.Verifier(self.keys.public())
-        self.periodics.append(OwnRevocations(self))
+        self.revocations = OwnRevocations(self)
+        self.periodics.append(self.revocations)
         self.authenticator = Authenticator(self)
 
     def revoke(self, connection, **names) -> None:

@@ -25,7 +25,10 @@ class FakeDriver(base.VirtDriver):
             raise errors.StepFailed(reason=f"The guest of instance {uuid} is missing on its host.") from None
 
     def _write(self, uuid: str, guest: dict) -> None:
-        self._file(uuid).write_text(json.dumps(guest))
+        # By rename: who lists the guests meanwhile must not read half a file.
+        partial = self._file(uuid).with_suffix(".part")
+        partial.write_text(json.dumps(guest))
+        partial.replace(self._file(uuid))
 
     def _set(self, uuid: str, **values) -> None:
         self._write(uuid, {**self._read(uuid), **values})

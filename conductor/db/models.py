@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from common.db import NAMING
+from common.db import MOMENT, NAMING
 
 METADATA = sa.MetaData(naming_convention=NAMING)
 ID = sa.String(36)
@@ -28,8 +28,8 @@ instances = sa.Table(
     sa.Column("access_ip_v4", sa.String(39)), sa.Column("access_ip_v6", sa.String(39)),
     sa.Column("disk_config", sa.String(8), nullable=False),
     sa.Column("reservation_id", sa.String(32), nullable=False), sa.Column("launch_index", sa.Integer, nullable=False),
-    sa.Column("request_id", sa.String(64), nullable=False), sa.Column("launched_at", sa.DateTime),
-    sa.Column("created_at", sa.DateTime, nullable=False, index=True), sa.Column("updated_at", sa.DateTime, nullable=False))
+    sa.Column("request_id", sa.String(64), nullable=False), sa.Column("launched_at", MOMENT),
+    sa.Column("created_at", MOMENT, nullable=False, index=True), sa.Column("updated_at", MOMENT, nullable=False))
 block_devices = sa.Table(
     "block_devices", METADATA, sa.Column("id", ID, primary_key=True),
     sa.Column("instance_uuid", ID, sa.ForeignKey("instances.uuid", ondelete="CASCADE"), nullable=False),
@@ -41,12 +41,12 @@ instance_actions = sa.Table(
     "instance_actions", METADATA, sa.Column("instance_uuid", ID, primary_key=True),
     sa.Column("request_id", sa.String(64), primary_key=True), sa.Column("action", sa.String(64), nullable=False),
     sa.Column("project_id", PROJECT), sa.Column("user_id", PROJECT), sa.Column("message", sa.Text),
-    sa.Column("start_time", sa.DateTime, nullable=False), sa.Column("updated_at", sa.DateTime, nullable=False))
+    sa.Column("start_time", MOMENT, nullable=False), sa.Column("updated_at", MOMENT, nullable=False))
 instance_events = sa.Table(
     "instance_events", METADATA, sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("instance_uuid", ID, nullable=False, index=True), sa.Column("request_id", sa.String(64), nullable=False),
     sa.Column("event", sa.String(64), nullable=False), sa.Column("host", sa.String(255)),
-    sa.Column("start_time", sa.DateTime, nullable=False), sa.Column("finish_time", sa.DateTime),
+    sa.Column("start_time", MOMENT, nullable=False), sa.Column("finish_time", MOMENT),
     sa.Column("result", sa.String(16)), sa.Column("details", sa.Text), sa.Index("ix_events_request", "request_id"))
 flavors = sa.Table(
     "flavors", METADATA, sa.Column("id", sa.String(255), primary_key=True),
@@ -63,12 +63,12 @@ key_pairs = sa.Table(
     "key_pairs", METADATA, sa.Column("user_id", PROJECT, primary_key=True),
     sa.Column("name", sa.String(255), primary_key=True), sa.Column("type", sa.String(8), nullable=False),
     sa.Column("public_key", sa.Text, nullable=False), sa.Column("fingerprint", sa.String(64), nullable=False),
-    sa.Column("created_at", sa.DateTime, nullable=False))
+    sa.Column("created_at", MOMENT, nullable=False))
 services = sa.Table(
     "services", METADATA, sa.Column("id", ID, primary_key=True), sa.Column("binary", sa.String(64), nullable=False),
     sa.Column("host", sa.String(255), nullable=False), sa.Column("disabled", sa.Boolean, nullable=False),
     sa.Column("disabled_reason", sa.String(255)), sa.Column("forced_down", sa.Boolean, nullable=False),
-    sa.Column("zone", sa.String(255), nullable=False), sa.Column("updated_at", sa.DateTime, nullable=False),
+    sa.Column("zone", sa.String(255), nullable=False), sa.Column("updated_at", MOMENT, nullable=False),
     sa.UniqueConstraint("binary", "host"))
 # ``generation`` guards the claims: it changes with each, so two schedulers never add to the same old value.
 compute_nodes = sa.Table(
@@ -79,11 +79,11 @@ compute_nodes = sa.Table(
     sa.Column("local_gb", sa.Integer, nullable=False), sa.Column("vcpus_used", sa.Integer, nullable=False),
     sa.Column("memory_mb_used", sa.Integer, nullable=False), sa.Column("local_gb_used", sa.Integer, nullable=False),
     sa.Column("running_vms", sa.Integer, nullable=False), sa.Column("facts", sa.JSON, nullable=False),
-    sa.Column("generation", sa.Integer, nullable=False), sa.Column("updated_at", sa.DateTime, nullable=False))
+    sa.Column("generation", sa.Integer, nullable=False), sa.Column("updated_at", MOMENT, nullable=False))
 server_groups = sa.Table(
     "server_groups", METADATA, sa.Column("id", ID, primary_key=True), sa.Column("name", sa.String(255), nullable=False),
     sa.Column("policy", sa.String(32), nullable=False), sa.Column("project_id", PROJECT, nullable=False, index=True),
-    sa.Column("user_id", PROJECT, nullable=False), sa.Column("created_at", sa.DateTime, nullable=False))
+    sa.Column("user_id", PROJECT, nullable=False), sa.Column("created_at", MOMENT, nullable=False))
 quotas = sa.Table(
     "quotas", METADATA, sa.Column("project_id", PROJECT, primary_key=True),
     sa.Column("resource", sa.String(64), primary_key=True), sa.Column("limit", sa.Integer, nullable=False))

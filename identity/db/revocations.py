@@ -8,6 +8,7 @@ from common.db import many
 from identity.db import models
 
 TABLE = models.revocations
+OVERLAP = 20
 
 
 def add(connection, lifetime_s: int, **names) -> None:
@@ -19,5 +20,5 @@ def add(connection, lifetime_s: int, **names) -> None:
 
 def after(connection, event_id: int) -> list[dict]:
     """Events newer than ``event_id``. The last few ids are sent again: ids may commit out of order."""
-    return many(connection, sa.select(TABLE).where(TABLE.c.id > event_id - 20, TABLE.c.expires_at > time.time())
+    return many(connection, sa.select(TABLE).where(TABLE.c.id > event_id - OVERLAP, TABLE.c.expires_at > time.time())
                 .order_by(TABLE.c.id).limit(20000))

@@ -49,7 +49,7 @@ def revoke(req):
     subject = _subject(req, "identity:revoke_token")
     with req.svc.db.writer() as connection:
         req.svc.revoke(connection, audit_id=subject.audit_ids[0])
-    req.svc.periodics[0].run_once()
+    req.svc.revocations.run_once()
 
 
 def catalog(req):

@@ -63,7 +63,7 @@ def remove(target):
                 raise errors.NotFound(f"Could not find role assignment with role: {role_id}.")
             scope = {} if target == "system" else {f"{key['target_type']}_id": target_id}
             req.svc.revoke(connection, user_id=user_id, **scope)
-        req.svc.periodics[0].run_once()
+        req.svc.revocations.run_once()
     return handler
 
 

@@ -55,7 +55,7 @@ def password(req, id, body):
     with req.svc.db.writer() as connection:
         rows.update(connection, models.users, id, {"password_hash": hashed}, resource="user")
         req.svc.revoke(connection, user_id=id)
-    req.svc.periodics[0].run_once()
+    req.svc.revocations.run_once()
 
 
 def projects(req, id):

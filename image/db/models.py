@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from common.db import NAMING
+from common.db import MOMENT, NAMING
 
 METADATA = sa.MetaData(naming_convention=NAMING)
 
@@ -17,5 +17,5 @@ images = sa.Table(
     sa.Column("min_disk", sa.Integer, nullable=False), sa.Column("min_ram", sa.Integer, nullable=False),
     sa.Column("protected", sa.Boolean, nullable=False), sa.Column("os_hidden", sa.Boolean, nullable=False),
     sa.Column("properties", sa.JSON, nullable=False), sa.Column("tags", sa.JSON, nullable=False),
-    sa.Column("created_at", sa.DateTime, nullable=False, index=True),
-    sa.Column("updated_at", sa.DateTime, nullable=False))
+    sa.Column("created_at", MOMENT, nullable=False, index=True),
+    sa.Column("updated_at", MOMENT, nullable=False))

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from common.db import NAMING
+from common.db import MOMENT, NAMING
 
 METADATA = sa.MetaData(naming_convention=NAMING)
 ID = sa.String(36)
@@ -12,7 +12,7 @@ def _resource(name: str, *columns):
     return sa.Table(
         name, METADATA, sa.Column("id", ID, primary_key=True), sa.Column("name", sa.String(255), nullable=False),
         sa.Column("project_id", sa.String(64), index=True), sa.Column("description", sa.String(255), nullable=False),
-        sa.Column("created_at", sa.DateTime, nullable=False), sa.Column("updated_at", sa.DateTime, nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False), sa.Column("updated_at", MOMENT, nullable=False),
         sa.Column("revision_number", sa.Integer, nullable=False), *columns)
 
 
@@ -79,8 +79,8 @@ floatingips = _resource(
 agents = sa.Table(
     "agents", METADATA, sa.Column("id", ID, primary_key=True), sa.Column("host", sa.String(255), nullable=False,
                                                                         unique=True),
-    sa.Column("admin_state_up", sa.Boolean, nullable=False), sa.Column("started_at", sa.DateTime, nullable=False),
-    sa.Column("heartbeat_at", sa.DateTime, nullable=False), sa.Column("configurations", sa.JSON, nullable=False),
+    sa.Column("admin_state_up", sa.Boolean, nullable=False), sa.Column("started_at", MOMENT, nullable=False),
+    sa.Column("heartbeat_at", MOMENT, nullable=False), sa.Column("configurations", sa.JSON, nullable=False),
     sa.Column("description", sa.String(255), nullable=False))
 quotas = sa.Table(
     "quotas", METADATA, sa.Column("project_id", sa.String(64), primary_key=True),

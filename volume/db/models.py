@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from common.db import NAMING
+from common.db import MOMENT, NAMING
 
 METADATA = sa.MetaData(naming_convention=NAMING)
 ID = sa.String(36)
@@ -19,8 +19,8 @@ volumes = sa.Table(
     sa.Column("availability_zone", sa.String(255), nullable=False), sa.Column("bootable", sa.Boolean, nullable=False),
     sa.Column("volume_type_id", ID, sa.ForeignKey("volume_types.id")), sa.Column("host", sa.String(255)),
     sa.Column("metadata", sa.JSON, nullable=False), sa.Column("image_metadata", sa.JSON, nullable=False),
-    sa.Column("request_id", sa.String(64), nullable=False), sa.Column("created_at", sa.DateTime, nullable=False),
-    sa.Column("updated_at", sa.DateTime, nullable=False))
+    sa.Column("request_id", sa.String(64), nullable=False), sa.Column("created_at", MOMENT, nullable=False),
+    sa.Column("updated_at", MOMENT, nullable=False))
 # One row an attachment: who has the volume, how it is reached. Secrets in connection_info go to agents only.
 attachments = sa.Table(
     "attachments", METADATA, sa.Column("id", ID, primary_key=True),
@@ -29,12 +29,12 @@ attachments = sa.Table(
     sa.Column("attach_status", sa.String(16), nullable=False), sa.Column("mountpoint", sa.String(255)),
     sa.Column("attached_host", sa.String(255)), sa.Column("connector", sa.JSON, nullable=False),
     sa.Column("connection_info", sa.JSON, nullable=False), sa.Column("attach_mode", sa.String(8), nullable=False),
-    sa.Column("attached_at", sa.DateTime), sa.Column("created_at", sa.DateTime, nullable=False))
+    sa.Column("attached_at", MOMENT), sa.Column("created_at", MOMENT, nullable=False))
 services = sa.Table(
     "services", METADATA, sa.Column("binary", sa.String(64), primary_key=True),
     sa.Column("host", sa.String(255), primary_key=True), sa.Column("disabled", sa.Boolean, nullable=False),
     sa.Column("disabled_reason", sa.String(255)), sa.Column("zone", sa.String(255), nullable=False),
-    sa.Column("capabilities", sa.JSON, nullable=False), sa.Column("updated_at", sa.DateTime, nullable=False))
+    sa.Column("capabilities", sa.JSON, nullable=False), sa.Column("updated_at", MOMENT, nullable=False))
 quotas = sa.Table(
     "quotas", METADATA, sa.Column("project_id", sa.String(64), primary_key=True),
     sa.Column("resource", sa.String(64), primary_key=True), sa.Column("limit", sa.Integer, nullable=False))

@@ -2,9 +2,11 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import mysql
 
 revision = "0001"
 down_revision = None
+MOMENT = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
 
 def upgrade():
@@ -21,7 +23,7 @@ def upgrade():
     sa.Column('running_vms', sa.Integer(), nullable=False),
     sa.Column('facts', sa.JSON(), nullable=False),
     sa.Column('generation', sa.Integer(), nullable=False),
-    sa.Column('updated_at', sa.DateTime(), nullable=False),
+    sa.Column('updated_at', MOMENT, nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_compute_nodes')),
     sa.UniqueConstraint('host', name=op.f('uq_compute_nodes_host'))
     )
@@ -47,8 +49,8 @@ def upgrade():
     sa.Column('project_id', sa.String(length=64), nullable=True),
     sa.Column('user_id', sa.String(length=64), nullable=True),
     sa.Column('message', sa.Text(), nullable=True),
-    sa.Column('start_time', sa.DateTime(), nullable=False),
-    sa.Column('updated_at', sa.DateTime(), nullable=False),
+    sa.Column('start_time', MOMENT, nullable=False),
+    sa.Column('updated_at', MOMENT, nullable=False),
     sa.PrimaryKeyConstraint('instance_uuid', 'request_id', name=op.f('pk_instance_actions'))
     )
     op.create_table('instance_events',
@@ -57,8 +59,8 @@ def upgrade():
     sa.Column('request_id', sa.String(length=64), nullable=False),
     sa.Column('event', sa.String(length=64), nullable=False),
     sa.Column('host', sa.String(length=255), nullable=True),
-    sa.Column('start_time', sa.DateTime(), nullable=False),
-    sa.Column('finish_time', sa.DateTime(), nullable=True),
+    sa.Column('start_time', MOMENT, nullable=False),
+    sa.Column('finish_time', MOMENT, nullable=True),
     sa.Column('result', sa.String(length=16), nullable=True),
     sa.Column('details', sa.Text(), nullable=True),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_instance_events'))
@@ -104,9 +106,9 @@ def upgrade():
     sa.Column('reservation_id', sa.String(length=32), nullable=False),
     sa.Column('launch_index', sa.Integer(), nullable=False),
     sa.Column('request_id', sa.String(length=64), nullable=False),
-    sa.Column('launched_at', sa.DateTime(), nullable=True),
-    sa.Column('created_at', sa.DateTime(), nullable=False),
-    sa.Column('updated_at', sa.DateTime(), nullable=False),
+    sa.Column('launched_at', MOMENT, nullable=True),
+    sa.Column('created_at', MOMENT, nullable=False),
+    sa.Column('updated_at', MOMENT, nullable=False),
     sa.PrimaryKeyConstraint('uuid', name=op.f('pk_instances'))
     )
     op.create_index(op.f('ix_instances_created_at'), 'instances', ['created_at'], unique=False)
@@ -119,7 +121,7 @@ def upgrade():
     sa.Column('type', sa.String(length=8), nullable=False),
     sa.Column('public_key', sa.Text(), nullable=False),
     sa.Column('fingerprint', sa.String(length=64), nullable=False),
-    sa.Column('created_at', sa.DateTime(), nullable=False),
+    sa.Column('created_at', MOMENT, nullable=False),
     sa.PrimaryKeyConstraint('user_id', 'name', name=op.f('pk_key_pairs'))
     )
     op.create_table('quotas',
@@ -134,7 +136,7 @@ def upgrade():
     sa.Column('policy', sa.String(length=32), nullable=False),
     sa.Column('project_id', sa.String(length=64), nullable=False),
     sa.Column('user_id', sa.String(length=64), nullable=False),
-    sa.Column('created_at', sa.DateTime(), nullable=False),
+    sa.Column('created_at', MOMENT, nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_server_groups'))
     )
     op.create_index(op.f('ix_server_groups_project_id'), 'server_groups', ['project_id'], unique=False)
@@ -146,7 +148,7 @@ def upgrade():
     sa.Column('disabled_reason', sa.String(length=255), nullable=True),
     sa.Column('forced_down', sa.Boolean(), nullable=False),
     sa.Column('zone', sa.String(length=255), nullable=False),
-    sa.Column('updated_at', sa.DateTime(), nullable=False),
+    sa.Column('updated_at', MOMENT, nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_services')),
     sa.UniqueConstraint('binary', 'host', name=op.f('uq_services_binary_host'))
     )

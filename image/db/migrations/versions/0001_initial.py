@@ -2,9 +2,11 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import mysql
 
 revision = "0001"
 down_revision = None
+MOMENT = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
 
 def upgrade():
@@ -27,8 +29,8 @@ def upgrade():
     sa.Column('os_hidden', sa.Boolean(), nullable=False),
     sa.Column('properties', sa.JSON(), nullable=False),
     sa.Column('tags', sa.JSON(), nullable=False),
-    sa.Column('created_at', sa.DateTime(), nullable=False),
-    sa.Column('updated_at', sa.DateTime(), nullable=False),
+    sa.Column('created_at', MOMENT, nullable=False),
+    sa.Column('updated_at', MOMENT, nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_images'))
     )
     op.create_index(op.f('ix_images_created_at'), 'images', ['created_at'], unique=False)

@@ -2,9 +2,11 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import mysql
 
 revision = "0001"
 down_revision = None
+MOMENT = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
 
 def upgrade():
@@ -12,8 +14,8 @@ def upgrade():
     sa.Column('id', sa.String(length=36), nullable=False),
     sa.Column('host', sa.String(length=255), nullable=False),
     sa.Column('admin_state_up', sa.Boolean(), nullable=False),
-    sa.Column('started_at', sa.DateTime(), nullable=False),
-    sa.Column('heartbeat_at', sa.DateTime(), nullable=False),
+    sa.Column('started_at', MOMENT, nullable=False),
+    sa.Column('heartbeat_at', MOMENT, nullable=False),
     sa.Column('configurations', sa.JSON(), nullable=False),
     sa.Column('description', sa.String(length=255), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_agents')),
@@ -24,8 +26,8 @@ def upgrade():
     sa.Column('name', sa.String(length=255), nullable=False),
     sa.Column('project_id', sa.String(length=64), nullable=True),
     sa.Column('description', sa.String(length=255), nullable=False),
-    sa.Column('created_at', sa.DateTime(), nullable=False),
-    sa.Column('updated_at', sa.DateTime(), nullable=False),
+    sa.Column('created_at', MOMENT, nullable=False),
+    sa.Column('updated_at', MOMENT, nullable=False),
     sa.Column('revision_number', sa.Integer(), nullable=False),
     sa.Column('admin_state_up', sa.Boolean(), nullable=False),
     sa.Column('status', sa.String(length=16), nullable=False),
@@ -53,8 +55,8 @@ def upgrade():
     sa.Column('name', sa.String(length=255), nullable=False),
     sa.Column('project_id', sa.String(length=64), nullable=True),
     sa.Column('description', sa.String(length=255), nullable=False),
-    sa.Column('created_at', sa.DateTime(), nullable=False),
-    sa.Column('updated_at', sa.DateTime(), nullable=False),
+    sa.Column('created_at', MOMENT, nullable=False),
+    sa.Column('updated_at', MOMENT, nullable=False),
     sa.Column('revision_number', sa.Integer(), nullable=False),
     sa.Column('stateful', sa.Boolean(), nullable=False),
     sa.Column('is_default', sa.Boolean(), nullable=False),
@@ -66,8 +68,8 @@ def upgrade():
     sa.Column('name', sa.String(length=255), nullable=False),
     sa.Column('project_id', sa.String(length=64), nullable=True),
     sa.Column('description', sa.String(length=255), nullable=False),
-    sa.Column('created_at', sa.DateTime(), nullable=False),
-    sa.Column('updated_at', sa.DateTime(), nullable=False),
+    sa.Column('created_at', MOMENT, nullable=False),
+    sa.Column('updated_at', MOMENT, nullable=False),
     sa.Column('revision_number', sa.Integer(), nullable=False),
     sa.Column('network_id', sa.String(length=36), nullable=False),
     sa.Column('mac_address', sa.String(length=32), nullable=False),
@@ -96,8 +98,8 @@ def upgrade():
     sa.Column('name', sa.String(length=255), nullable=False),
     sa.Column('project_id', sa.String(length=64), nullable=True),
     sa.Column('description', sa.String(length=255), nullable=False),
-    sa.Column('created_at', sa.DateTime(), nullable=False),
-    sa.Column('updated_at', sa.DateTime(), nullable=False),
+    sa.Column('created_at', MOMENT, nullable=False),
+    sa.Column('updated_at', MOMENT, nullable=False),
     sa.Column('revision_number', sa.Integer(), nullable=False),
     sa.Column('security_group_id', sa.String(length=36), nullable=False),
     sa.Column('direction', sa.String(length=8), nullable=False),
@@ -119,8 +121,8 @@ def upgrade():
     sa.Column('name', sa.String(length=255), nullable=False),
     sa.Column('project_id', sa.String(length=64), nullable=True),
     sa.Column('description', sa.String(length=255), nullable=False),
-    sa.Column('created_at', sa.DateTime(), nullable=False),
-    sa.Column('updated_at', sa.DateTime(), nullable=False),
+    sa.Column('created_at', MOMENT, nullable=False),
+    sa.Column('updated_at', MOMENT, nullable=False),
     sa.Column('revision_number', sa.Integer(), nullable=False),
     sa.Column('network_id', sa.String(length=36), nullable=False),
     sa.Column('ip_version', sa.Integer(), nullable=False),
@@ -159,8 +161,8 @@ def upgrade():
     sa.Column('name', sa.String(length=255), nullable=False),
     sa.Column('project_id', sa.String(length=64), nullable=True),
     sa.Column('description', sa.String(length=255), nullable=False),
-    sa.Column('created_at', sa.DateTime(), nullable=False),
-    sa.Column('updated_at', sa.DateTime(), nullable=False),
+    sa.Column('created_at', MOMENT, nullable=False),
+    sa.Column('updated_at', MOMENT, nullable=False),
     sa.Column('revision_number', sa.Integer(), nullable=False),
     sa.Column('admin_state_up', sa.Boolean(), nullable=False),
     sa.Column('status', sa.String(length=16), nullable=False),
@@ -178,8 +180,8 @@ def upgrade():
     sa.Column('name', sa.String(length=255), nullable=False),
     sa.Column('project_id', sa.String(length=64), nullable=True),
     sa.Column('description', sa.String(length=255), nullable=False),
-    sa.Column('created_at', sa.DateTime(), nullable=False),
-    sa.Column('updated_at', sa.DateTime(), nullable=False),
+    sa.Column('created_at', MOMENT, nullable=False),
+    sa.Column('updated_at', MOMENT, nullable=False),
     sa.Column('revision_number', sa.Integer(), nullable=False),
     sa.Column('floating_network_id', sa.String(length=36), nullable=False),
     sa.Column('floating_ip_address', sa.String(length=64), nullable=False),

@@ -2,9 +2,11 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import mysql
 
 revision = "0001"
 down_revision = None
+MOMENT = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
 
 def upgrade():
@@ -21,7 +23,7 @@ def upgrade():
     sa.Column('disabled_reason', sa.String(length=255), nullable=True),
     sa.Column('zone', sa.String(length=255), nullable=False),
     sa.Column('capabilities', sa.JSON(), nullable=False),
-    sa.Column('updated_at', sa.DateTime(), nullable=False),
+    sa.Column('updated_at', MOMENT, nullable=False),
     sa.PrimaryKeyConstraint('binary', 'host', name=op.f('pk_services'))
     )
     op.create_table('volume_types',
@@ -49,8 +51,8 @@ def upgrade():
     sa.Column('metadata', sa.JSON(), nullable=False),
     sa.Column('image_metadata', sa.JSON(), nullable=False),
     sa.Column('request_id', sa.String(length=64), nullable=False),
-    sa.Column('created_at', sa.DateTime(), nullable=False),
-    sa.Column('updated_at', sa.DateTime(), nullable=False),
+    sa.Column('created_at', MOMENT, nullable=False),
+    sa.Column('updated_at', MOMENT, nullable=False),
     sa.ForeignKeyConstraint(['volume_type_id'], ['volume_types.id'], name=op.f('fk_volumes_volume_type_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_volumes'))
     )
@@ -67,8 +69,8 @@ def upgrade():
     sa.Column('connector', sa.JSON(), nullable=False),
     sa.Column('connection_info', sa.JSON(), nullable=False),
     sa.Column('attach_mode', sa.String(length=8), nullable=False),
-    sa.Column('attached_at', sa.DateTime(), nullable=True),
-    sa.Column('created_at', sa.DateTime(), nullable=False),
+    sa.Column('attached_at', MOMENT, nullable=True),
+    sa.Column('created_at', MOMENT, nullable=False),
     sa.ForeignKeyConstraint(['volume_id'], ['volumes.id'], name=op.f('fk_attachments_volume_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_attachments')),
     sa.UniqueConstraint('volume_id', name=op.f('uq_attachments_volume_id'))

@@ -1,0 +1,153 @@
+"""100 servers, asked for one by one, 8 at a time: fake driver, RabbitMQ, MariaDB, one compute host.
+
+    python -m tests.bench.boots [--count 100] [--clients 8]
+
+Starts a MariaDB, a broker and all daemons of its own, prints seconds, SQL
+statements and bus messages for a boot (idle traffic taken off), the time of a
+detailed list, and what the daemons weigh when idle. Nothing here is a test.
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from common.periodic import wait_for
+from deploy import first, host, prepare, status, supervisor
+
+OFFSET = 31000
+SQL_PORT, BUS_PORT = 33306, 35672
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def start_mariadb(home: pathlib.Path) -> subprocess.Popen:
+    data = home / "mysql"
+    subprocess.run(["mariadb-install-db", f"--datadir={data}", "--user=root", "--auth-root-authentication-method=normal",
+                    "--skip-test-db"], check=True, capture_output=True)
+    server = subprocess.Popen(["mariadbd", "--user=root", f"--datadir={data}", f"--port={SQL_PORT}",
+                               "--bind-address=127.0.0.1", f"--socket={home}/sql.sock", "--max-connections=500",
+                               f"--pid-file={home}/sql.pid"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for(lambda: host.answers(SQL_PORT), 30, what="MariaDB")
+    names = [f"pileus_{n}" for n in ("identity", "image", "network", "volume", "compute")]
+    text = "".join(f"CREATE DATABASE {n};" for n in names) + (
+        "CREATE USER pileus@'127.0.0.1' IDENTIFIED BY 'pileus'; GRANT ALL ON *.* TO pileus@'127.0.0.1';")
+    wait_for(lambda: subprocess.run(["mariadb", f"--socket={home}/sql.sock", "-e", text], capture_output=True).returncode == 0
+             or host.answers(1), 10, what="MariaDB's users")
+    return server
+
+
+class Counters:
+    """SQL statements and bus messages so far."""
+
+    def __init__(self, home: pathlib.Path):
+        self.home = home
+
+    def sql(self) -> int:
+        text = subprocess.run(["mariadb", f"--socket={self.home}/sql.sock", "-Ne", "SHOW GLOBAL STATUS WHERE Variable_name IN "
+                               "('Com_select','Com_insert','Com_update','Com_delete')"], capture_output=True, text=True).stdout
+        return sum(int(x) for x in re.findall(r"\t(\d+)", text))
+
+    def messages(self) -> int:
+        environment = {**os.environ, "HOME": str(self.home / "rabbitmq"), "RABBITMQ_NODENAME": f"pileus{BUS_PORT}@localhost"}
+        text = subprocess.run(["/usr/lib/rabbitmq/bin/rabbitmqctl", "-q", "eval", "rabbit_global_counters:overview()."],
+                              env=environment, capture_output=True, text=True).stdout
+        return sum(int(x) for x in re.findall(r"messages_received_total => (\d+)", text))
+
+
+def run(count: int, clients: int) -> None:
+    home = pathlib.Path(tempfile.mkdtemp(prefix="pileus-bench-", dir="/var/tmp"))
+    home.chmod(0o755)
+    state = str(home)
+    database = start_mariadb(home)
+    daemons = None
+    try:
+        found = prepare.ensure_secrets(state)
+        bus = host.ensure_broker(state, found["service_password"], BUS_PORT)
+        prepare.write_config(state, transport_url=bus, host="bench", my_ip="127.0.0.1", offset=OFFSET, driver="fake",
+                             database=f"mysql+pymysql://pileus:pileus@127.0.0.1:{SQL_PORT}")
+        prepare.sync_databases(state)
+        prepare.first_rows(state, found, "127.0.0.1", OFFSET)
+        os.makedirs(f"{state}/log", exist_ok=True)
+        daemons = subprocess.Popen([sys.executable, "-m", "deploy.cli", "supervise", "--state", state, "--daemons-only"],
+                                   cwd=ROOT)
+        measure(first.Cloud(found["admin_password"], offset=OFFSET), Counters(home), state, count, clients)
+    finally:
+        if daemons:
+            supervisor.stop(state)
+        host.stop_broker(state)
+        database.terminate()
+        database.wait(20)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def measure(cloud: first.Cloud, counters: Counters, state: str, count: int, clients: int) -> None:
+    cloud.wait_ready(60)
+    networks = first.ensure_networks(cloud, external_cidr="172.24.4.0/24", pool=("172.24.4.10", "172.24.4.250"),
+                                     gateway="172.24.4.1", private_cidr="10.0.0.0/16")
+    image = first.ensure_image(cloud, "bench", b"\0" * 4096, "raw")
+    cloud.call("compute", "PUT", f"/os-quota-sets/{cloud.project_id}", {"quota_set": {
+        "instances": -1, "cores": -1, "ram": -1}})
+    first.boot(cloud, "warm", imageRef=image, flavorRef="42", networks=[{"uuid": networks["private"]}])
+    time.sleep(12)  # early heartbeats are over
+    weights = {n: status.pss_kib(p) / 1024 for n, p in status.daemons_of(supervisor.running_pid(state) or 0).items()}
+    print(f"idle: {sum(weights.values()):.0f} MB PSS in {len(weights)} processes")
+    began, sql, messages = time.monotonic(), counters.sql(), counters.messages()
+    time.sleep(15)
+    idle = time.monotonic() - began
+    idle_sql, idle_messages = (counters.sql() - sql) / idle, (counters.messages() - messages) / idle
+    print(f"idle: {idle_sql:.1f} SQL statements and {idle_messages:.1f} messages a second")
+    sql, messages, began = counters.sql(), counters.messages(), time.monotonic()
+    todo = iter(range(count))
+    lock, answers = threading.Lock(), []
+
+    def client() -> None:
+        mine = first.Cloud(cloud.password, offset=OFFSET)
+        mine.token = cloud.token
+        while True:
+            with lock:
+                i = next(todo, None)
+            if i is None:
+                return
+            asked = time.monotonic()
+            mine.call("compute", "POST", "/servers", {"server": {
+                "name": f"b{i}", "imageRef": image, "flavorRef": "42", "networks": [{"uuid": networks["private"]}]}})
+            answers.append(time.monotonic() - asked)
+    threads = [threading.Thread(target=client) for _ in range(clients)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    accepted = time.monotonic() - began
+
+    def active():
+        found = cloud.call("compute", "GET", "/servers/detail?limit=1000")["servers"]
+        assert not [s for s in found if s["status"] == "ERROR"], [s["fault"] for s in found if s["status"] == "ERROR"][:1]
+        return sum(s["status"] == "ACTIVE" for s in found) == count + 1
+    wait_for(active, 120, every_s=0.25, what="all servers")
+    took = time.monotonic() - began
+    print(f"{count} boots, {clients} clients: accepted {accepted:.1f} s, all ACTIVE {took:.1f} s "
+          f"(a POST: median {statistics.median(answers) * 1000:.0f} ms)")
+    time.sleep(2)
+    idle = time.monotonic() - began
+    polls = int(took / 0.25) * 4
+    print(f"a boot: {(counters.sql() - sql - idle_sql * idle - polls) / count:.1f} SQL statements, "
+          f"{(counters.messages() - messages - idle_messages * idle) / count:.1f} messages")
+    lists = []
+    for _ in range(20):
+        asked = time.monotonic()
+        cloud.call("compute", "GET", f"/servers/detail?limit={count}")
+        lists.append(time.monotonic() - asked)
+    print(f"detailed list of {count}: median {statistics.median(lists) * 1000:.0f} ms")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--clients", type=int, default=8)
+    arguments = parser.parse_args()
+    run(arguments.count, arguments.clients)
