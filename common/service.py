@@ -11,6 +11,7 @@ import pathlib
 import signal
 import socket
 import threading
+import time
 
 from paste.deploy import loadapp
 
@@ -81,11 +82,16 @@ class Service:
                 return ["the database does not answer"]
         return []
 
-    def wsgi_app(self):
+    @classmethod
+    def side_ports_of(cls, conf) -> dict[str, int]:
+        """{pipeline: port} that the daemon serves beside its API."""
+        return {}
+
+    def wsgi_app(self, pipeline: str):
         token = f"{self.name}-{id(self)}"
         wsgi.SERVICES[token] = self
         ini = conf_module.etc_dir() / f"{self.conf_name}-paste.ini"
-        return loadapp(f"config:{ini}", name=self.api, global_conf={"pileus_service": token})
+        return loadapp(f"config:{ini}", name=pipeline, global_conf={"pileus_service": token})
 
     def start_background(self) -> None:
         """Start periodic work and the bus endpoint."""
@@ -107,6 +113,10 @@ class Service:
             if isinstance(work, periodic.Heartbeat):
                 work.start(self.stop_event)
 
+    def busy(self) -> bool:
+        """Whether a task is under way."""
+        return False
+
     def stop(self) -> None:
         self.stop_event.set()
         if self.rpc_server is not None:
@@ -119,57 +129,56 @@ def default_url(state_path: str, name: str) -> str:
     return f"sqlite:///{directory}/{name}.sqlite"
 
 
-def listen(conf, default_port: int) -> socket.socket:
-    """The listening socket of an API; made before fork, so that workers share it."""
+def listen_all(service_class: type[Service], conf) -> dict[str, socket.socket]:
+    """{pipeline: listening socket} of an API daemon; made before fork, so that workers share them."""
+    if not service_class.api:
+        return {}
+    ports = {service_class.api: conf.bind_port or service_class.default_port, **service_class.side_ports_of(conf)}
+    return {pipeline: listen(conf, port) for pipeline, port in ports.items()}
+
+
+def listen(conf, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in conf.bind_host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind((conf.bind_host, conf.bind_port or default_port))
+    sock.bind((conf.bind_host, port))
     sock.listen(1024)
     return sock
 
 
-def serve_wsgi(service: Service, sock, *, green: bool) -> None:
-    """Serve until stopped: eventlet where patched, else one native thread a connection (tests of swappability)."""
-    app = service.wsgi_app()
-    if not green:
-        raise AssertionError("an API runs on eventlet; its entry module patches it")
+def serve_wsgi(service: Service, sockets: dict) -> None:
+    """Serve every pipeline of an API until stopped, each in a thread; the entry module has made threads green."""
+    for pipeline, sock in sockets.items():
+        threading.Thread(target=_serve, args=(service.wsgi_app(pipeline), sock), daemon=True, name=pipeline).start()
+
+
+def _serve(app, sock) -> None:
     import eventlet.wsgi
     eventlet.wsgi.server(sock, app, log=logging.getLogger("wsgi"), log_output=False, max_size=512,
                          keepalive=True, socket_timeout=75, debug=False)
 
 
-def run(service_class: type[Service], *, state: str | None, sock=None, green: bool, worker: int = 0,
+def run(service_class: type[Service], *, state: str | None, sockets: dict, worker: int = 0,
         overrides: dict | None = None) -> None:
     """Be a daemon until SIGTERM. ``worker`` 0 runs the periodic work; further workers only answer requests."""
     service = service_class.load(state, overrides)
     log.setup(service.name, service.conf)
     LOG.info("%s starts, pid %d", service.name, os.getpid())
-    stopping = threading.Event()
-
-    def on_term(signum, frame):
-        if not stopping.is_set():
-            stopping.set()
-            if sock is not None:
-                sock.close()
-            threading.Thread(target=_leave, args=(service,), daemon=True).start()
-    signal.signal(signal.SIGTERM, on_term)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda signum, frame: service.stop_event.set())
     if worker:
         service.periodics = [p for p in service.periodics if isinstance(p, auth.RevocationPull)]
     service.start_background()
-    if sock is not None:
-        serve_wsgi(service, sock, green=green)
-        service.stop_event.wait(10)
-    else:
-        while not service.stop_event.wait(3600):
-            continue
-        service.stop_event.wait(1)
-
-
-def _leave(service: Service) -> None:
-    """Let requests and steps under way end, then go. What takes longer is in the journal."""
+    serve_wsgi(service, sockets)
+    while not service.stop_event.wait(3600):
+        continue
+    for sock in sockets.values():
+        sock.close()
     service.stop()
+    # Requests and steps under way get a moment to end. What takes longer is in the journal, or asked again.
+    time.sleep(0.5)
+    deadline = time.monotonic() + 3
+    while service.busy() and time.monotonic() < deadline:
+        time.sleep(0.05)
     logging.shutdown()
-    service.stop_event.wait(2)
     os._exit(0)

@@ -100,6 +100,9 @@ class ComputeAgent(Service):
             if lock is not None and not lock.locked():
                 del self._locks[uuid]
 
+    def busy(self) -> bool:
+        return self.tasks.running() > 0
+
     def make_task(self, name: str):
         return {t.name: t for t in (Boot, Delete, Attach, Detach)}[name](self)
 

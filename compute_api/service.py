@@ -17,6 +17,11 @@ class ComputeApi(Service):
     name, conf_name, db_name = "compute-api", "compute", "compute"
     api, default_port, opts = "compute", 8774, conf.OPTS
 
+    @classmethod
+    def side_ports_of(cls, conf) -> dict[str, int]:
+        """Metadata: only network agents come there, with a signature for each request."""
+        return {"metadata": conf.compute.metadata_port}
+
     def setup(self) -> None:
         self.policy = policy.Policy("compute", policies.RULES, self.conf)
         self.scheduler, self.agents = SchedulerAPI(self.conf), AgentAPI(self.conf)
@@ -35,11 +40,5 @@ class ComputeApi(Service):
             return False
 
 
-class Metadata(Service):
-    """8775: only network agents come here, with a signature for each request."""
-
-    name, conf_name, db_name = "metadata", "compute", "compute"
-    api, default_port, opts = "metadata", 8775, conf.OPTS
-    verifies_tokens = False
 
 

@@ -21,9 +21,12 @@ def _down(args, rest) -> int:
 
 
 def _supervise(args, rest) -> int:
-    from deploy import supervisor, up
     if "--daemons-only" not in rest:
-        up.runtime(args.state)
+        # In a child, so that the supervisor stays small.
+        words = [sys.executable, "-c", f"from deploy import up; up.runtime({args.state!r})"]
+        if subprocess.call(words, cwd=CLONE):
+            return 1
+    from deploy import supervisor
     return supervisor.Supervisor(args.state).run()
 
 

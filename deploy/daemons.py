@@ -21,7 +21,6 @@ DAEMONS = {d.name: d for d in (
     Daemon("network-api", "network.service:NetworkApi", True),
     Daemon("volume-api", "volume.service:VolumeApi", True),
     Daemon("compute-api", "compute_api.service:ComputeApi", True),
-    Daemon("metadata", "compute_api.service:Metadata", True),
     Daemon("conductor", "conductor.service:Conductor", False),
     Daemon("scheduler", "scheduler.service:Scheduler", False),
     Daemon("volume-scheduler", "volume.service:VolumeScheduler", False),

@@ -18,24 +18,19 @@ import eventlet.tpool  # noqa: E402
 
 from common import log, native, service  # noqa: E402
 from deploy import first, prepare  # noqa: E402
-from deploy.daemons import DAEMONS, PORTS  # noqa: E402
+from deploy.daemons import DAEMONS  # noqa: E402
 
 
-def start(state: str, offset: int) -> list:
+def start(state: str) -> list:
     """Start every daemon in this process; returns their service objects."""
     native.EXECUTOR = eventlet.tpool.execute
     running: list = []
     for daemon in DAEMONS.values():
         cls = daemon.load()
-        overrides: dict = {"log_file": f"{state}/log/pileus.log"}
-        if cls.name == "metadata":
-            overrides["bind_port"] = PORTS["metadata"] + offset
-        made = cls.load(state, overrides)
+        made = cls.load(state, {"log_file": f"{state}/log/pileus.log"})
         if not running:
             log.setup("pileus", made.conf)
-        if cls.api:
-            sock = service.listen(made.conf, cls.default_port)
-            threading.Thread(target=service.serve_wsgi, args=(made, sock), kwargs={"green": True}, daemon=True).start()
+        service.serve_wsgi(made, service.listen_all(cls, made.conf))
         made.start_background()
         running.append(made)
     return running
@@ -66,7 +61,7 @@ def main(argv=None) -> int:
     prepare.first_rows(state, found, "127.0.0.1", args.port_offset)
     openrc = prepare.write_openrc(state, found, "127.0.0.1", args.port_offset)
     try:
-        running = start(state, args.port_offset)
+        running = start(state)
     except OSError as error:
         print(f"pileus: a port is taken ({error}). Another cloud may run; --port-offset N moves this one.",
               file=sys.stderr)

@@ -53,15 +53,11 @@ class Zygote:
 
     def open_sockets(self) -> None:
         for name, cls in self.classes.items():
-            if cls.api:
-                self.sockets[name] = service.listen(self._conf(cls), cls.default_port)
+            self.sockets[name] = service.listen_all(cls, self._conf(cls))
 
     def _conf(self, cls):
         from common import conf
-        loaded = conf.load(cls.conf_name, cls.opts, self.state)
-        if cls.name == "metadata":
-            loaded.set_override("bind_port", loaded.compute.metadata_port)
-        return loaded
+        return conf.load(cls.conf_name, cls.opts, self.state)
 
     def run(self) -> None:
         logging.getLogger("routes").setLevel(logging.WARNING)
@@ -115,12 +111,11 @@ class Zygote:
             import eventlet.tpool
             eventlet.hubs.use_hub()
             native.EXECUTOR = eventlet.tpool.execute
-        mine = self.sockets.get(name)
-        for other, sock in self.sockets.items():
-            if other != name:
+        for other, sockets in self.sockets.items():
+            for sock in sockets.values() if other != name else ():
                 sock.close()
         log_file = f"{self.state}/log/{name}.log"
-        service.run(self.classes[name], state=self.state, sock=mine, green=self.green, worker=worker,
+        service.run(self.classes[name], state=self.state, sockets=self.sockets[name], worker=worker,
                     overrides={"log_file": log_file})
 
 

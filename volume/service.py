@@ -165,6 +165,9 @@ class VolumeAgent(Service):
     def endpoint(self):
         return Manager(self)
 
+    def busy(self) -> bool:
+        return self.tasks.running() > 0
+
     def make_task(self, name: str):
         return {t.name: t for t in (CreateVolume, DeleteVolume)}[name](self)
 

@@ -105,9 +105,13 @@ def begin(connection, uuid: str, name: str, *, also=(), **values) -> None:
 
 
 def finish(connection, uuid: str, name: str, **values) -> bool:
-    """The action succeeded. False: another action (a delete) has taken over, nothing was written."""
+    """The action succeeded. False: another action (a delete) has taken over, nothing was written.
+
+    Reports of one build may overtake each other: the end counts from any state that the action could begin in.
+    """
     action = ACTIONS[name]
-    done = connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid, TABLE.c.task_state == action.task_state)
+    from_states = {action.task_state, *(t for t in action.task_states or () if t)}
+    done = connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid, TABLE.c.task_state.in_(sorted(from_states)))
                               .values({"vm_state": action.end, "task_state": None, "updated_at": db.now(), **values}))
     return done.rowcount > 0
 

@@ -82,3 +82,13 @@ def test_status_filter_finds_exactly_what_shows_it(database, vm_state, task_stat
         found = [s for s in machine.STATUSES if connection.execute(
             sa.select(models.instances.c.uuid).where(machine.conditions_of(s))).first()]
     assert found == [shown]
+
+
+def test_reports_that_overtake_each_other_end_right(database):
+    """``finish`` may come before the ``progress`` that precedes it: the build is over all the same."""
+    put(database, machine.BUILDING, "networking")
+    with database.writer() as connection:
+        assert machine.finish(connection, "u", "spawn")
+    with pytest.raises(errors.InvalidState), database.writer() as connection:
+        machine.begin(connection, "u", "spawn")
+    assert states(database) == (machine.ACTIVE, None)
