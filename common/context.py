@@ -1,7 +1,6 @@
 """Who asks, and under which request id: an immutable value that goes through REST, bus and logs."""
 
 import dataclasses
-import secrets
 import threading
 import uuid
 
@@ -82,7 +81,3 @@ def new_uuid() -> str:
 def new_hex() -> str:
     """An id in identity's style: 32 hex digits."""
     return uuid.uuid4().hex
-
-
-def new_secret(length: int = 24) -> str:
-    return secrets.token_urlsafe(length)

@@ -9,14 +9,12 @@ from common import errors
 UUID = {"type": "string", "pattern": "^[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}$"}
 # Printable, not only blanks: what OpenStack accepts as the name of a thing.
 NAME = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^(?=.*\S)[^\x00-\x1f\x7f]*$"}
-OPTIONAL_NAME = {"type": ["string", "null"], "maxLength": 255}
 TEXT = {"type": ["string", "null"], "maxLength": 255}
 LONG_TEXT = {"type": ["string", "null"], "maxLength": 65535}
 BOOLEAN = {"enum": [True, False, "True", "False", "true", "false", "1", "0", "on", "off", "yes", "no", "TRUE", "FALSE"]}
 METADATA = {"type": "object", "maxProperties": 128,
             "patternProperties": {r"^[a-zA-Z0-9\-_:. /]{1,255}$": {"type": "string", "maxLength": 255}},
             "additionalProperties": False}
-POSITIVE = {"type": ["integer", "string"], "pattern": "^[0-9]{1,10}$", "minimum": 0, "maximum": 0x7FFFFFFF}
 
 
 def obj(properties: dict, required: tuple | list = (), *, extra: bool = False) -> dict:

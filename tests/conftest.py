@@ -50,7 +50,8 @@ class FakeCloud:
             raise AssertionError(f"the fake cloud died: {self.process.communicate()[1][-2000:]}")
         with contextlib.suppress(Exception):
             client = self.login()
-            return client.find("compute", "servers", "first") is not None
+            first = client.find("compute", "servers", "first", "/servers/detail")
+            return first is not None and first["status"] == "ACTIVE"
         return False
 
     def login(self) -> Cloud:
