@@ -50,19 +50,30 @@ class Cloud:
         return json.loads(response.data) if response.data else None
 
     def wait_ready(self, timeout_s: float = 60) -> None:
-        """Until every API answers and a compute host has reported."""
+        """Until every API answers and a compute host has reported.
+
+        :raises TimeoutError: with what was missing in the end
+        """
+        missing = ""
+
         def ready():
+            nonlocal missing
             try:
                 self.login()
                 for service, path in (("image", "/images"), ("network", "/agents"), ("volume", "/os-services"),
                                       ("compute", "/os-hypervisors")):
                     found = self.call(service, "GET", path)
                     if service != "image" and not next(iter(found.values())):
+                        missing = f"{service} {path} is still empty"
                         return False
                 return True
-            except (RuntimeError, urllib3.exceptions.HTTPError):
+            except (RuntimeError, urllib3.exceptions.HTTPError) as error:
+                missing = str(error)
                 return False
-        wait_for(ready, timeout_s, every_s=0.1, what="the APIs and the agents to come up")
+        try:
+            wait_for(ready, timeout_s, every_s=0.1, what="the APIs and the agents to come up")
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}: {missing}") from None
 
     def find(self, service: str, plural: str, name: str, path: str | None = None):
         query = urllib.parse.urlencode({"name": name})
