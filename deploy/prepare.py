@@ -13,17 +13,15 @@ CONFIGS = ("identity", "image", "network", "volume", "compute", "compute-agent")
 
 
 def ensure_secrets(state: str) -> dict:
-    """{"admin_password", "service_password", "metadata_secret"}, made once and kept."""
+    """{"admin_password", "service_password", "metadata_secret"}, made once and kept; others may read meanwhile."""
     etc = pathlib.Path(state) / "etc"
     etc.mkdir(parents=True, exist_ok=True, mode=0o700)
     known = configparser.ConfigParser(interpolation=None)
     known.read(etc / "secrets.ini")
-    if not known.has_section("secrets"):
-        known.add_section("secrets")
-    for name in ("admin_password", "service_password", "metadata_secret"):
-        if not known.has_option("secrets", name):
-            known.set("secrets", name, secrets.token_hex(16))
-    _save(known, etc / "secrets.ini")
+    missing = [n for n in ("admin_password", "service_password", "metadata_secret") if not known.has_option("secrets", n)]
+    if missing:
+        known.read_dict({"secrets": {name: secrets.token_hex(16) for name in missing}})
+        _save(known, etc / "secrets.ini")
     return dict(known["secrets"])
 
 
@@ -67,8 +65,10 @@ def write_config(state: str, *, transport_url: str, host: str, my_ip: str, offse
 
 
 def _save(parser: configparser.ConfigParser, path: pathlib.Path) -> None:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+    partial = path.with_suffix(f".{os.getpid()}")
+    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
         parser.write(out)
+    os.replace(partial, path)  # a daemon or a second `up` that reads now must never see half a file
 
 
 def sync_databases(state: str) -> None:
