@@ -1,6 +1,7 @@
 """What a cloud needs before its first daemon starts: configuration, databases, first rows. Safe to repeat."""
 
 import configparser
+import fcntl
 import os
 import pathlib
 import secrets
@@ -10,18 +11,24 @@ from common.service import default_url
 from deploy.daemons import DATABASES, PORTS
 
 CONFIGS = ("identity", "image", "network", "volume", "compute", "compute-agent")
+SECRETS = ("admin_password", "service_password", "metadata_secret")
 
 
 def ensure_secrets(state: str) -> dict:
-    """{"admin_password", "service_password", "metadata_secret"}, made once and kept; others may read meanwhile."""
+    """{"admin_password", "service_password", "metadata_secret"}, made once and kept, whoever asks at the same time."""
     etc = pathlib.Path(state) / "etc"
     etc.mkdir(parents=True, exist_ok=True, mode=0o700)
     known = configparser.ConfigParser(interpolation=None)
-    known.read(etc / "secrets.ini")
-    missing = [n for n in ("admin_password", "service_password", "metadata_secret") if not known.has_option("secrets", n)]
-    if missing:
-        known.read_dict({"secrets": {name: secrets.token_hex(16) for name in missing}})
-        _save(known, etc / "secrets.ini")
+    lock = os.open(etc, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        known.read(etc / "secrets.ini")
+        missing = [n for n in SECRETS if not known.has_option("secrets", n)]
+        if missing:
+            known.read_dict({"secrets": {name: secrets.token_hex(16) for name in missing}})
+            _save(known, etc / "secrets.ini")
+    finally:
+        os.close(lock)
     return dict(known["secrets"])
 
 
