@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import mysql
 
-from common import metrics
+from common import errors, metrics
 
 LOG = logging.getLogger(__name__)
 NAMING = {"ix": "ix_%(column_0_N_label)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -35,6 +35,13 @@ def iso(moment: datetime.datetime | None, *, zulu: bool = True, micro: bool = Fa
     if moment is None:
         return None
     return moment.isoformat(timespec="microseconds" if micro else "seconds") + ("Z" if zulu else "")
+
+
+def translate(error: Exception) -> errors.Error | None:
+    """ServiceUnavailable for a database that is away, None for any other error."""
+    if isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)):
+        return errors.ServiceUnavailable(part="the database", internal=str(error))
+    return None
 
 
 class Database:

@@ -4,11 +4,10 @@ import html
 import json
 import logging
 
-import sqlalchemy.exc
 import webob
 from oslo_messaging import exceptions as bus_errors
 
-from common import context, errors, metrics
+from common import context, db, errors, metrics
 from common.wsgi import SERVICES
 
 LOG = logging.getLogger(__name__)
@@ -101,9 +100,9 @@ def translate(error: Exception) -> errors.Error:
     """The declared error for any exception; what is not declared becomes a plain 500."""
     if isinstance(error, errors.Error):
         return error
-    if isinstance(error, (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError,
-                          sqlalchemy.exc.TimeoutError)):
-        return errors.ServiceUnavailable(part="the database", internal=str(error))
+    away = db.translate(error)
+    if away:
+        return away
     if isinstance(error, (bus_errors.MessagingTimeout, bus_errors.MessageDeliveryFailure)):
         return errors.ServiceUnavailable(part="the message bus", internal=str(error))
     if isinstance(error, UnicodeDecodeError):

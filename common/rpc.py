@@ -7,6 +7,7 @@ cast has somebody who notices that its effect is missing.
 """
 
 import logging
+from typing import NoReturn
 
 import oslo_messaging as messaging
 from oslo_config import cfg
@@ -80,7 +81,14 @@ class Client:
 
 
 class Dispatcher(messaging.RPCDispatcher):
-    """Run a method under the caller's request id; let only declared errors travel."""
+    """Run a method under the caller's request id; let only declared errors travel.
+
+    ``translate`` makes a declared error of one that the service's database raised, or returns None.
+    """
+
+    def __init__(self, endpoint, translate):
+        super().__init__([endpoint], Serializer(), messaging.DefaultRPCAccessPolicy)
+        self.translate = translate
 
     def _do_dispatch(self, endpoint, method, ctxt, args):
         context.activate(self.serializer.deserialize_context(ctxt))
@@ -88,14 +96,28 @@ class Dispatcher(messaging.RPCDispatcher):
             return super()._do_dispatch(endpoint, method, ctxt, args)
         except errors.Error as error:
             raise messaging.ExpectedException() from error
+        except Exception as error:
+            declared = self.translate(error) if self.translate else None
+            if declared is None:
+                raise
+            LOG.warning("%s: %s", method, declared.internal)
+            _expected(declared)
         finally:
             context.activate(None)
 
 
-def server(conf, topic: str, host: str, endpoint, *, threads: int = 16):
+def _expected(error: errors.Error) -> NoReturn:
+    """Send an error to the caller: oslo.messaging takes it from the exception that is being handled."""
+    try:
+        raise error
+    except errors.Error:
+        raise messaging.ExpectedException() from error
+
+
+def server(conf, topic: str, host: str, endpoint, *, threads: int = 16, translate=None):
     """An RPC server, not started. ``endpoint``'s public methods take (ctx, **json)."""
     endpoint.target = messaging.Target(version=getattr(endpoint, "VERSION", "1.0"))
-    dispatcher = Dispatcher([endpoint], Serializer(), messaging.DefaultRPCAccessPolicy)
+    dispatcher = Dispatcher(endpoint, translate)
     made = RPCServer(transport(conf), messaging.Target(topic=topic, server=host), dispatcher, executor="threading")
     conf.set_override("executor_thread_pool_size", threads)
     return made

@@ -15,9 +15,8 @@ import time
 
 from paste.deploy import loadapp
 
-from common import auth, log, periodic, rpc, tokens, wsgi
+from common import auth, db, log, periodic, rpc, tokens, wsgi
 from common import conf as conf_module
-from common.db import Database
 from common.rest import RestClient
 
 LOG = logging.getLogger(__name__)
@@ -57,10 +56,10 @@ class Service:
     def load(cls, state: str | None = None, overrides: dict | None = None):
         return cls(conf_module.load(cls.conf_name, cls.opts, state, overrides))
 
-    def open_database(self) -> Database:
+    def open_database(self) -> db.Database:
         assert self.db_name is not None
         url = self.conf.database.connection or default_url(self.conf.state_path, self.db_name)
-        return Database(self.db_name, url, pool_size=self.conf.database.pool_size)
+        return db.Database(self.db_name, url, pool_size=self.conf.database.pool_size)
 
     def setup(self) -> None:
         """Make the parts that are the service's own."""
@@ -100,7 +99,7 @@ class Service:
                 work.start(self.stop_event)
         if self.topic:
             self.rpc_server = rpc.server(self.conf, self.topic, self.conf.host, self.endpoint(),
-                                         threads=self.rpc_threads)
+                                         threads=self.rpc_threads, translate=db.translate if self.db else None)
         # Starting to listen retries until the broker is there; the API must not wait for it.
         threading.Thread(target=self._listen, daemon=True, name="rpc-start").start()
         self.started()

@@ -27,7 +27,8 @@ class Manager:
                 return
             if agent.driver.power_states().get(uuid) is not None:
                 # It was built, and the report was lost.
-                agent.conductor.finish(ctx, uuid, "spawn", [], {"power_state": 1})
+                ports = agent.ports.picture(agent.ports.of(uuid))
+                agent.conductor.finish(ctx, uuid, "spawn", [], {"power_state": 1, "network_info": ports})
                 return
             try:
                 agent.tasks.run(Boot(agent), uuid, {"instance": instance})

@@ -19,11 +19,11 @@ class AgentAPI(Client):
         self.cast(ctx, "power", to=host, uuid=uuid, action=action)
 
     def attach_volume(self, ctx, host: str, uuid: str, volume_id: str) -> None:
-        """Cast, 1.0. Lost: the agent finds the unattached row when it next compares; doubled: the task runs once."""
+        """Cast, 1.0. Lost: sent again by the sweep; doubled: the task runs once."""
         self.cast(ctx, "attach_volume", to=host, uuid=uuid, volume_id=volume_id)
 
     def detach_volume(self, ctx, host: str, uuid: str, volume_id: str) -> None:
-        """Cast, 1.0. Lost: the volume stays detaching and may be detached again; doubled: the task runs once."""
+        """Cast, 1.0. Lost: sent again by the sweep; doubled: the task runs once."""
         self.cast(ctx, "detach_volume", to=host, uuid=uuid, volume_id=volume_id)
 
     def attach_interface(self, ctx, host: str, uuid: str, request: dict) -> dict:

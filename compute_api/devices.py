@@ -63,8 +63,8 @@ def insert(connection, uuid: str, mapping: list[dict]) -> list[dict]:
     letters = iter("bcdefghijklmnopqrstuvwxyz")
     made = [{"id": context.new_uuid(), "instance_uuid": uuid, "volume_id": d["volume_id"], "attachment_id": None,
              "device_name": "/dev/vda" if d["boot_index"] == 0 else f"/dev/vd{next(letters)}",
-             "boot_index": d["boot_index"], "delete_on_termination": d["delete_on_termination"], "tag": d["tag"]}
-            for d in mapping]
+             "boot_index": d["boot_index"], "delete_on_termination": d["delete_on_termination"], "tag": d["tag"],
+             "wish": None, "wished_at": None, "request_id": None} for d in mapping]
     if made:
         try:
             connection.execute(sa.insert(DEVICES), made)

@@ -30,15 +30,9 @@ class ComputeApi(Service):
     def quota_defaults(self) -> dict:
         return {name: getattr(self.conf.quota, name) for name in DEFAULTS}
 
-    def send(self, work, *args) -> bool:
-        """Cast; False when the bus is down: the row keeps the wish and the conductor's sweep sends it later."""
+    def send(self, work, *args) -> None:
+        """Cast; when the bus is down the row keeps the wish and the conductor's sweep sends it later."""
         try:
             work(*args)
-            return True
         except errors.ServiceUnavailable as error:
             LOG.warning("not sent now, the sweep will: %s", error)
-            return False
-
-
-
-

@@ -115,8 +115,16 @@ class Manager:
     def attached(self, ctx, uuid: str, volume_id: str, attachment_id: str, events: list) -> None:
         with self.service.db.writer() as connection:
             connection.execute(sa.update(DEVICES).where(
-                DEVICES.c.instance_uuid == uuid, DEVICES.c.volume_id == volume_id).values(attachment_id=attachment_id))
+                DEVICES.c.instance_uuid == uuid, DEVICES.c.volume_id == volume_id).values(
+                    attachment_id=attachment_id, wish=None, wished_at=None))
             actions.events(connection, ctx.request_id, uuid, events)
+
+    def kept(self, ctx, uuid: str, volume_id: str, message: str, events: list) -> None:
+        with self.service.db.writer() as connection:
+            connection.execute(sa.update(DEVICES).where(
+                DEVICES.c.instance_uuid == uuid, DEVICES.c.volume_id == volume_id).values(wish=None, wished_at=None))
+            actions.events(connection, ctx.request_id, uuid, events)
+            actions.failed(connection, ctx.request_id, uuid, message)
 
     def detached(self, ctx, uuid: str, volume_id: str, message: str | None, events: list) -> None:
         with self.service.db.writer() as connection:

@@ -48,6 +48,10 @@ class ConductorAPI(Client):
         """Call, 1.0, 15 s: a volume is not the guest's any more, or (message) never came to be. Repeatable."""
         self.call(ctx, "detached", timeout_s=15, uuid=uuid, volume_id=volume_id, message=message, events=events)
 
+    def kept(self, ctx, uuid: str, volume_id: str, message: str, events: list) -> None:
+        """Call, 1.0, 15 s: a volume could not be detached, the guest keeps it. Repeatable."""
+        self.call(ctx, "kept", timeout_s=15, uuid=uuid, volume_id=volume_id, message=message, events=events)
+
     def network_changed(self, ctx, uuid: str, network_info: list) -> None:
         """Call, 1.0, 15 s: the addresses of a server; who attached an interface sees it in the next answer."""
         self.call(ctx, "network_changed", timeout_s=15, uuid=uuid, network_info=network_info)

@@ -10,11 +10,11 @@ from conductor.db import hosts, instances, machine, models
 from conductor.manager import forget
 
 LOG = logging.getLogger(__name__)
-TABLE = models.instances
+TABLE, DEVICES = models.instances, models.block_devices
 
 
 class Sweep(periodic.Periodic):
-    """One SELECT a pass while nothing is stuck."""
+    """Two SELECTs a pass while nothing is stuck."""
 
     interval_s, jitter_s = 3.0, 1.0
 
@@ -26,6 +26,11 @@ class Sweep(periodic.Periodic):
         with self.service.db.reader() as connection:
             stuck = rows.many(connection, sa.select(TABLE).where(
                 TABLE.c.task_state.is_not(None), TABLE.c.updated_at < before).order_by(TABLE.c.updated_at).limit(100))
+            wishes = rows.many(connection, sa.select(
+                DEVICES, TABLE.c.host, TABLE.c.project_id).join(TABLE, TABLE.c.uuid == DEVICES.c.instance_uuid).where(
+                DEVICES.c.wished_at < before, TABLE.c.host.is_not(None)).order_by(DEVICES.c.wished_at).limit(100))
+        for device in wishes:
+            self._remind(device)
         for row in stuck:
             ctx = context.service_context(request_id=row["request_id"], project_id=row["project_id"])
             context.activate(ctx)
@@ -33,6 +38,19 @@ class Sweep(periodic.Periodic):
                 self._push(ctx, row)
             except errors.ServiceUnavailable as error:
                 LOG.info("instance %s waits: %s", row["uuid"], error)
+
+    def _remind(self, device: dict) -> None:
+        """Ask the agent again for an attach or detach. It answers nothing while it still works on the first."""
+        ctx = context.service_context(request_id=device["request_id"], project_id=device["project_id"])
+        context.activate(ctx)
+        with self.service.db.writer() as connection:
+            connection.execute(sa.update(DEVICES).where(DEVICES.c.id == device["id"], DEVICES.c.wish == device["wish"])
+                               .values(wished_at=db.now()))
+        ask = {"attach": self.service.agents.attach_volume, "detach": self.service.agents.detach_volume}[device["wish"]]
+        try:
+            ask(ctx, device["host"], device["instance_uuid"], device["volume_id"])
+        except errors.ServiceUnavailable as error:
+            LOG.info("volume %s waits: %s", device["volume_id"], error)
 
     def _push(self, ctx, row: dict) -> None:
         uuid, host, task = row["uuid"], row["host"], row["task_state"]

@@ -22,5 +22,5 @@ class Detach(ReportingTask):
     def failed(self, step, error, state):
         """A guest that does not let go keeps its volume. Nothing is half done for good: detaching again starts over,
         and every step finds what is done already."""
-        self.agent.log.error("volume %s stays with %s, step %s: %s", state["volume_id"], state["uuid"], step,
-                             reason(error))
+        self.agent.conductor.kept(self.agent.context(), state["uuid"], state["volume_id"], reason(error),
+                                  self.take_events(error))

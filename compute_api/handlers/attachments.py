@@ -2,12 +2,13 @@
 
 The row in ``block_devices`` is made first, so that two requests for one
 volume or one device meet at a unique constraint; the agent then reserves,
-connects and plugs, and the row goes again if it cannot.
+connects and plugs, and the row goes again if it cannot. What was asked for
+stays in the row until it is done: the conductor's sweep asks again.
 """
 
 import sqlalchemy as sa
 
-from common import context, errors, rows, schema, wsgi
+from common import context, db, errors, rows, schema, wsgi
 from compute_api.handlers.servers import load, locked_out
 from conductor.db import actions, instances, machine, models
 
@@ -60,17 +61,15 @@ def create(req, id, body):
         raise errors.BadRequest(f"Invalid volume: volume '{volume_id}' status must be 'available'. Currently in "
                                 f"'{volume['status']}'")
     device = req.svc.db.transact(_insert, req, row, volume_id, body["volumeAttachment"].get("tag"))
-    if not req.svc.send(req.svc.agents.attach_volume, req.ctx, row["host"], id, volume_id):
-        with req.svc.db.writer() as connection:
-            connection.execute(sa.delete(DEVICES).where(DEVICES.c.id == device["id"]))
-        raise errors.ServiceUnavailable(part="the message bus")
+    req.svc.send(req.svc.agents.attach_volume, req.ctx, row["host"], id, volume_id)
     return {"volumeAttachment": _view(device)}
 
 
 def _insert(connection, req, row, volume_id, tag) -> dict:
     device = {"id": context.new_uuid(), "instance_uuid": row["uuid"], "volume_id": volume_id, "attachment_id": None,
               "device_name": instances.next_device(connection, row["uuid"]), "boot_index": None,
-              "delete_on_termination": False, "tag": tag}
+              "delete_on_termination": False, "tag": tag,
+              "wish": "attach", "wished_at": db.now(), "request_id": req.ctx.request_id}
     rows.insert(connection, DEVICES, device, conflict=f"Volume {volume_id} is being attached to a server already.")
     actions.start(connection, req.ctx, row["uuid"], "attach_volume")
     return device
@@ -87,4 +86,6 @@ def delete(req, id, volume_id):
         if device["attachment_id"] is None:
             raise errors.Conflict(f"Volume {volume_id} is still being attached.")
         actions.start(connection, req.ctx, id, "detach_volume")
-    req.svc.agents.detach_volume(req.ctx, row["host"], id, volume_id)
+        connection.execute(sa.update(DEVICES).where(DEVICES.c.id == device["id"]).values(
+            wish="detach", wished_at=db.now(), request_id=req.ctx.request_id))
+    req.svc.send(req.svc.agents.detach_volume, req.ctx, row["host"], id, volume_id)

@@ -36,6 +36,8 @@ block_devices = sa.Table(
     sa.Column("device_name", sa.String(16), nullable=False), sa.Column("volume_id", ID, unique=True, nullable=False),
     sa.Column("attachment_id", ID), sa.Column("boot_index", sa.Integer),
     sa.Column("delete_on_termination", sa.Boolean, nullable=False), sa.Column("tag", sa.String(60)),
+    # "attach" or "detach" while that was asked for and is not done, since when, and by which request.
+    sa.Column("wish", sa.String(8)), sa.Column("wished_at", MOMENT, index=True), sa.Column("request_id", sa.String(64)),
     sa.UniqueConstraint("instance_uuid", "device_name"))
 instance_actions = sa.Table(
     "instance_actions", METADATA, sa.Column("instance_uuid", ID, primary_key=True),

@@ -9,86 +9,47 @@ detailed list, and what the daemons weigh when idle. Nothing here is a test.
 
 import argparse
 import os
-import pathlib
 import re
-import shutil
 import statistics
 import subprocess
-import sys
-import tempfile
 import threading
 import time
 
 from common.periodic import wait_for
-from deploy import first, host, prepare, status, supervisor
+from deploy import first, status, supervisor
+from tests.distributed import DistributedCloud
 
 OFFSET = 31000
-SQL_PORT, BUS_PORT = 33306, 35672
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-
-def start_mariadb(home: pathlib.Path) -> subprocess.Popen:
-    data = home / "mysql"
-    subprocess.run(["mariadb-install-db", f"--datadir={data}", "--user=root", "--auth-root-authentication-method=normal",
-                    "--skip-test-db"], check=True, capture_output=True)
-    server = subprocess.Popen(["mariadbd", "--user=root", f"--datadir={data}", f"--port={SQL_PORT}",
-                               "--bind-address=127.0.0.1", f"--socket={home}/sql.sock", "--max-connections=500",
-                               f"--pid-file={home}/sql.pid"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_for(lambda: host.answers(SQL_PORT), 30, what="MariaDB")
-    names = [f"pileus_{n}" for n in ("identity", "image", "network", "volume", "compute")]
-    text = "".join(f"CREATE DATABASE {n};" for n in names) + (
-        "CREATE USER pileus@'127.0.0.1' IDENTIFIED BY 'pileus'; GRANT ALL ON *.* TO pileus@'127.0.0.1';")
-    grant = ["mariadb", f"--socket={home}/sql.sock", "-e", text]
-    wait_for(lambda: subprocess.run(grant, capture_output=True).returncode == 0, 10, what="MariaDB's users")
-    return server
 
 
 class Counters:
     """SQL statements and bus messages so far."""
 
-    def __init__(self, home: pathlib.Path):
-        self.home = home
+    def __init__(self, cloud: DistributedCloud):
+        self.cloud = cloud
 
     def sql(self) -> int:
-        text = subprocess.run(["mariadb", f"--socket={self.home}/sql.sock", "-Ne", "SHOW GLOBAL STATUS WHERE Variable_name IN "
-                               "('Com_select','Com_insert','Com_update','Com_delete')"], capture_output=True, text=True).stdout
+        text = self.cloud.sql("SHOW GLOBAL STATUS WHERE Variable_name IN "
+                              "('Com_select','Com_insert','Com_update','Com_delete')")
         return sum(int(x) for x in re.findall(r"\t(\d+)", text))
 
     def messages(self) -> int:
-        environment = {**os.environ, "HOME": str(self.home / "rabbitmq"), "RABBITMQ_NODENAME": f"pileus{BUS_PORT}@localhost"}
+        environment = {**os.environ, "HOME": f"{self.cloud.state}/rabbitmq",
+                       "RABBITMQ_NODENAME": f"pileus{self.cloud.bus_port}@localhost"}
         text = subprocess.run(["/usr/lib/rabbitmq/bin/rabbitmqctl", "-q", "eval", "rabbit_global_counters:overview()."],
                               env=environment, capture_output=True, text=True).stdout
         return sum(int(x) for x in re.findall(r"messages_received_total => (\d+)", text))
 
 
 def run(count: int, clients: int) -> None:
-    home = pathlib.Path(tempfile.mkdtemp(prefix="pileus-bench-", dir="/var/tmp"))
-    home.chmod(0o755)
-    state = str(home)
-    database = start_mariadb(home)
-    daemons = None
+    cloud = DistributedCloud(OFFSET)
     try:
-        found = prepare.ensure_secrets(state)
-        bus = host.ensure_broker(state, found["service_password"], BUS_PORT)
-        prepare.write_config(state, transport_url=bus, host="bench", my_ip="127.0.0.1", offset=OFFSET, driver="fake",
-                             database=f"mysql+pymysql://pileus:pileus@127.0.0.1:{SQL_PORT}")
-        prepare.sync_databases(state)
-        prepare.first_rows(state, found, "127.0.0.1", OFFSET)
-        os.makedirs(f"{state}/log", exist_ok=True)
-        daemons = subprocess.Popen([sys.executable, "-m", "deploy.cli", "supervise", "--state", state, "--daemons-only"],
-                                   cwd=ROOT)
-        measure(first.Cloud(found["admin_password"], offset=OFFSET), Counters(home), state, count, clients)
+        measure(cloud.start(), Counters(cloud), cloud.state, count, clients)
     finally:
-        if daemons:
-            supervisor.stop(state)
-        host.stop_broker(state)
-        database.terminate()
-        database.wait(20)
-        shutil.rmtree(home, ignore_errors=True)
+        cloud.stop()
 
 
 def measure(cloud: first.Cloud, counters: Counters, state: str, count: int, clients: int) -> None:
-    cloud.wait_ready(60)
     networks = first.ensure_networks(cloud, external_cidr="172.24.4.0/24", pool=("172.24.4.10", "172.24.4.250"),
                                      gateway="172.24.4.1", private_cidr="10.0.0.0/16")
     image = first.ensure_image(cloud, "bench", b"\0" * 4096, "raw")

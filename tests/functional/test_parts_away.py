@@ -1,0 +1,92 @@
+"""Parts that stop and return: the database and the broker, under the daemons as they run on hosts."""
+
+import shutil
+import time
+
+import pytest
+
+from common.periodic import wait_for
+from deploy import first
+from tests.distributed import DistributedCloud
+
+pytestmark = pytest.mark.skipif(not shutil.which("mariadbd") or not shutil.which("rabbitmq-server"),
+                                reason="MariaDB and RabbitMQ are not installed")
+
+
+@pytest.fixture(scope="module")
+def parts():
+    made = DistributedCloud(21900)
+    try:
+        made.client = made.start({"compute": {"compute": {"build_resend_s": "2"}}})
+        made.networks = first.ensure_networks(made.client, external_cidr="172.24.4.0/24", gateway="172.24.4.1",
+                                              pool=("172.24.4.10", "172.24.4.250"))
+        made.image = first.ensure_image(made.client, "small", b"\0" * 4096, "raw")
+        made.server = first.boot(made.client, "steady", imageRef=made.image, flavorRef="42",
+                                 networks=[{"uuid": made.networks["private"]}])
+        yield made
+    finally:
+        made.stop()
+
+
+def _request(parts) -> dict:
+    return {"server": {"name": "waits", "imageRef": parts.image, "flavorRef": "42",
+                       "networks": [{"uuid": parts.networks["private"]}]}}
+
+
+def _settled(parts, server_id: str, timeout_s: float = 60) -> str:
+    def status():
+        try:
+            found = parts.client.call("compute", "GET", f"/servers/{server_id}")["server"]["status"]
+        except RuntimeError:
+            return None
+        return found if found != "BUILD" else None
+    return wait_for(status, timeout_s, every_s=0.2, what="the server to settle")
+
+
+def test_database_stopped_in_the_middle_of_builds(parts):
+    """Builds under way end ACTIVE when it returns; while it is away every API says so at once, in a few words."""
+    wanted = [parts.client.call("compute", "POST", "/servers", _request(parts))["server"]["id"] for _ in range(5)]
+    parts.stop_database()
+    try:
+        for service, method, path, body in (
+                ("compute", "POST", "/servers", _request(parts)), ("compute", "GET", "/servers", None),
+                ("image", "GET", "/images", None), ("network", "GET", "/networks", None),
+                ("volume", "POST", "/volumes", {"volume": {"size": 1}})):
+            asked = time.monotonic()
+            with pytest.raises(RuntimeError, match="503 .*the database"):
+                parts.client.call(service, method, path, body)
+            assert time.monotonic() - asked < 5
+        with pytest.raises(RuntimeError, match="503"):
+            first.Cloud(parts.client.password, offset=parts.offset).login()
+        time.sleep(5)
+    finally:
+        parts.start_database()
+    assert [_settled(parts, server) for server in wanted] == ["ACTIVE"] * 5
+    for server in wanted:
+        found = parts.client.call("compute", "GET", f"/servers/{server}")["server"]
+        assert found["addresses"]["private"], "a report that was lost and made again must bring the addresses"
+        parts.client.call("compute", "DELETE", f"/servers/{server}")
+
+
+def test_attach_and_detach_asked_while_the_broker_is_away_are_kept(parts):
+    call = parts.client.call
+    volume = call("volume", "POST", "/volumes", {"volume": {"name": "kept", "size": 1}})["volume"]["id"]
+
+    def status() -> str:
+        return call("volume", "GET", f"/volumes/{volume}")["volume"]["status"]
+    wait_for(lambda: status() == "available", 20, what="the volume")
+    path = f"/servers/{parts.server['id']}/os-volume_attachments"
+    for method, where, body, end in (("POST", path, {"volumeAttachment": {"volumeId": volume}}, "in-use"),
+                                     ("DELETE", f"{path}/{volume}", None, "available")):
+        parts.stop_broker()
+        asked = time.monotonic()
+        try:
+            call("compute", method, where, body)
+            assert time.monotonic() - asked < 10
+            with pytest.raises(RuntimeError, match=" 40[09] "):
+                call("compute", "POST", path, {"volumeAttachment": {"volumeId": volume}})
+        finally:
+            parts.start_broker()
+        wait_for(lambda end=end: status() == end, 60, every_s=0.3, what=f"the volume {end}")
+    assert call("compute", "GET", path)["volumeAttachments"] == []
+    call("volume", "DELETE", f"/volumes/{volume}")
