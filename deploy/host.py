@@ -82,6 +82,7 @@ def stop_broker(state: str) -> None:
             return
         for _ in range(100):
             if not _kill_by_text(f"{state}/rabbitmq", 0):
+                run("epmd", "-kill", check=False)  # refused while another Erlang node of this host is registered
                 return
             time.sleep(0.1)
 
@@ -187,9 +188,14 @@ def remove_guests() -> None:
             run("virsh", "secret-undefine", line.split()[0], check=False)
 
 
-def remove_targets() -> None:
+def targets() -> list[str]:
+    """The target ids of our exports."""
     shown = run("tgtadm", "--lld", "iscsi", "--mode", "target", "--op", "show", check=False).stdout
-    for tid in re.findall(r"^Target (\d+): iqn\.2010-10\.org\.openstack:", shown, re.M):
+    return re.findall(r"^Target (\d+): iqn\.2010-10\.org\.openstack:", shown, re.M)
+
+
+def remove_targets() -> None:
+    for tid in targets():
         run("tgtadm", "--lld", "iscsi", "--mode", "target", "--op", "delete", "--force", "--tid", tid, check=False)
 
 

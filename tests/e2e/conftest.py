@@ -23,14 +23,27 @@ class RealCloud:
         self.networks = {n["name"]: n["id"] for n in self.client.call("network", "GET", "/networks")["networks"]}
         self.image = self.client.find("image", "images", "guest")["id"]
 
-    def ssh(self, address: str, command: str, timeout_s: float = 90) -> str:
+    def ssh(self, address: str, command: str, timeout_s: float = 90, user: str = "cirros") -> str:
         """Run a command in a guest, as soon as it lets us in."""
         def once():
             done = subprocess.run(["ssh", "-q", "-i", f"{self.state}/first_key", "-o", "StrictHostKeyChecking=no", "-o",
-                                   "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=3", f"cirros@{address}", command],
+                                   "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=3", f"{user}@{address}", command],
                                   capture_output=True, text=True)
             return (done.stdout,) if done.returncode == 0 else None
         return wait_for(once, timeout_s, every_s=0.5, what=f"ssh to {address}")[0]
+
+    def upload(self, name: str, path: pathlib.Path, disk_format: str, container: str = "bare", **properties) -> str:
+        """An image with a file's bytes; returns its id."""
+        made = self.client.call("image", "POST", "/images", {
+            "name": name, "disk_format": disk_format, "container_format": container, **properties})
+        with open(path, "rb") as data:
+            self.client.call("image", "PUT", f"/images/{made['id']}/file", raw=data, content_type="application/octet-stream")
+        return made["id"]
+
+    def environment(self) -> dict:
+        """OS_* variables for unmodified clients."""
+        text = pathlib.Path(self.state, "openrc").read_text()
+        return {**os.environ, **dict(re.findall(r"export (\w+)=(.*)", text))}
 
     def boot(self, name: str, **values) -> dict:
         values = {"imageRef": self.image, "flavorRef": "42", "key_name": "first-key",

