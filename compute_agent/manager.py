@@ -72,13 +72,16 @@ class Manager:
 
     def _power(self, instance: dict, action: str) -> None:
         driver, uuid = self.agent.driver, instance["uuid"]
+
+        def hurry() -> bool:
+            return uuid in self.agent.cancelled
         if action == "start":
             self.agent.refresh_volumes(instance)
             driver.power_on(uuid)
         elif action == "stop":
-            driver.power_off(uuid, timeout_s=SHUTDOWN_S)
+            driver.power_off(uuid, timeout_s=SHUTDOWN_S, hurry=hurry)
         elif action == "reboot":
-            driver.reboot(uuid, timeout_s=REBOOT_S)
+            driver.reboot(uuid, timeout_s=REBOOT_S, hurry=hurry)
         else:
             self.agent.rebuild_guest(instance)
 

@@ -6,6 +6,8 @@ is its network_info; ``volumes`` is [{"device_name", "volume_id", "boot_index",
 "info": connection info of volume-api}].
 """
 
+from collections.abc import Callable
+
 NOSTATE, RUNNING, PAUSED, SHUTDOWN, CRASHED = 0, 1, 3, 4, 6
 
 
@@ -40,12 +42,12 @@ class VirtDriver:
     def power_on(self, uuid: str) -> None:
         raise AssertionError
 
-    def power_off(self, uuid: str, *, timeout_s: float) -> None:
-        """Ask the guest to stop, and stop it after ``timeout_s``."""
+    def power_off(self, uuid: str, *, timeout_s: float, hurry: Callable[[], bool] = lambda: False) -> None:
+        """Ask the guest to stop, and stop it after ``timeout_s``, or as soon as ``hurry()``: it is to be deleted."""
         raise AssertionError
 
-    def reboot(self, uuid: str, *, timeout_s: float) -> None:
-        """Ask the guest to restart; restart it hard where it does not within ``timeout_s``."""
+    def reboot(self, uuid: str, *, timeout_s: float, hurry: Callable[[], bool] = lambda: False) -> None:
+        """Ask the guest to restart; restart it hard where it does not within ``timeout_s``, or as soon as ``hurry()``."""
         raise AssertionError
 
     def attach_volume(self, uuid: str, volume: dict) -> None:

@@ -62,10 +62,10 @@ class FakeDriver(base.VirtDriver):
     def power_on(self, uuid):
         self._set(uuid, power=base.RUNNING)
 
-    def power_off(self, uuid, *, timeout_s):
+    def power_off(self, uuid, *, timeout_s, hurry=lambda: False):
         self._set(uuid, power=base.SHUTDOWN)
 
-    def reboot(self, uuid, *, timeout_s):
+    def reboot(self, uuid, *, timeout_s, hurry=lambda: False):
         self._set(uuid, power=base.RUNNING)
 
     def attach_volume(self, uuid, volume):

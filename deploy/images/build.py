@@ -26,7 +26,7 @@ MIB = 1 << 20
 FAT_START, FAT_MIB, ROOT_MIB = 1, 24, 24
 # In the order in which they are loaded; what each depends on is found in the module itself.
 MODULES = ["virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_blk",
-           "virtio_net", "virtio-rng", "acpiphp", "af_packet"]
+           "virtio_net", "virtio-rng", "acpiphp", "af_packet", "button", "evdev"]
 LATE_MODULES = ["ata_piix", "sr_mod", "isofs", "nls_utf8"]
 
 
@@ -118,7 +118,8 @@ def make_root(work: pathlib.Path, modules: pathlib.Path) -> pathlib.Path:
     for path in order:
         shutil.copy(path, root / "modules" / path.name)
     (root / "modules/order").write_text("".join(f"{p.name}\n" for p in order))
-    for path in (root / "etc/init.d/rcS", root / "etc/udhcpc.script", root / "usr/bin/sudo", root / "etc/init.d/metadata"):
+    for path in (root / "etc/init.d/rcS", root / "etc/udhcpc.script", root / "usr/bin/sudo", root / "etc/init.d/metadata",
+                 root / "etc/acpi/PWRF/00000080"):
         path.chmod(0o755)
     for path in (root / "root", root / "root/.ssh", root / "home/cirros/.ssh"):
         path.chmod(0o700)

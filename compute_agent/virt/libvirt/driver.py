@@ -95,7 +95,7 @@ class LibvirtDriver(base.VirtDriver):
         except libvirt.libvirtError as error:
             raise self._failure("The guest could not be started", error) from error
 
-    def power_off(self, uuid, *, timeout_s):
+    def power_off(self, uuid, *, timeout_s, hurry=lambda: False):
         domain = self._domain(uuid)
         try:
             if not guarded(domain.isActive):
@@ -103,7 +103,7 @@ class LibvirtDriver(base.VirtDriver):
             guarded(domain.shutdown)
             deadline = time.monotonic() + timeout_s
             while guarded(domain.isActive):
-                if time.monotonic() > deadline:
+                if hurry() or time.monotonic() > deadline:
                     guarded(domain.destroy)
                     return
                 time.sleep(0.25)
@@ -111,8 +111,8 @@ class LibvirtDriver(base.VirtDriver):
             if guarded(domain.isActive):
                 raise self._failure("The guest could not be stopped", error) from error
 
-    def reboot(self, uuid, *, timeout_s):
-        self.power_off(uuid, timeout_s=timeout_s)
+    def reboot(self, uuid, *, timeout_s, hurry=lambda: False):
+        self.power_off(uuid, timeout_s=timeout_s, hurry=hurry)
         self.power_on(uuid)
 
     # Volumes ----------------------------------------------------------------
