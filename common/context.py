@@ -29,6 +29,7 @@ class Context:
     domain_name: str | None = None
     system: bool = False
     roles: tuple = ()
+    trust: tuple = ()  # (trust id, trustor's user id, trustee's user id) of a token made of a trust
     audit_ids: tuple = ()
     methods: tuple = ()
     issued_at: float = 0
@@ -38,6 +39,10 @@ class Context:
     @property
     def is_admin(self) -> bool:
         return "admin" in self.roles
+
+    @property
+    def trust_id(self) -> str | None:
+        return self.trust[0] if self.trust else None
 
     @property
     def is_service(self) -> bool:

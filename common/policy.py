@@ -36,7 +36,10 @@ class Policy:
 
     def allows(self, ctx, rule: str, target: dict | None = None) -> bool:
         credentials = {"roles": list(ctx.roles), "project_id": ctx.project_id, "user_id": ctx.user_id,
-                       "domain_id": ctx.domain_id, "system_scope": "all" if ctx.system else None}
+                       "domain_id": ctx.domain_id,
+                       # The domain that the token belongs to, however it is scoped.
+                       "token_domain_id": ctx.project_domain_id or ctx.domain_id or ctx.user_domain_id,
+                       "system_scope": "all" if ctx.system else None}
         return self.enforcer.enforce(rule, target if target is not None else {"project_id": ctx.project_id},
                                      credentials)
 

@@ -27,7 +27,7 @@ def claims(ctx: Context) -> dict:
             "openstack_system": "all" if ctx.system else None,
             "pileus": {"user": [ctx.user_name, ctx.user_domain_id, ctx.user_domain_name],
                        "project": [ctx.project_name, ctx.project_domain_id, ctx.project_domain_name],
-                       "domain": ctx.domain_name, "roles": list(ctx.roles)}}
+                       "domain": ctx.domain_name, "roles": list(ctx.roles), "trust": list(ctx.trust)}}
 
 
 def sign(ctx: Context, key, key_id: str) -> str:
@@ -51,7 +51,7 @@ def verify(token: str, keys: dict) -> Context:
         user_id=payload["sub"], user_name=user[0], user_domain_id=user[1], user_domain_name=user[2],
         project_id=payload["openstack_project_id"], project_name=project[0], project_domain_id=project[1],
         project_domain_name=project[2], domain_id=payload["openstack_domain_id"], domain_name=more["domain"],
-        system=payload.get("openstack_system") == "all", roles=tuple(more["roles"]),
+        system=payload.get("openstack_system") == "all", roles=tuple(more["roles"]), trust=tuple(more.get("trust", ())),
         audit_ids=tuple(payload["openstack_audit_ids"]), methods=tuple(payload["openstack_methods"]),
         issued_at=payload["iat"], expires_at=payload["exp"], token=token)
 
@@ -60,7 +60,7 @@ class Revocations:
     """What has been revoked: constant time to ask, whatever the number of events.
 
     An event is ``{"id": int, "issued_before": epoch seconds, "expires_at": epoch seconds}`` and one of
-    ``audit_id``, ``audit_chain_id``, ``user_id``, ``project_id``, ``domain_id``, or ``user_id`` with
+    ``audit_id``, ``audit_chain_id``, ``user_id``, ``project_id``, ``domain_id``, ``trust_id``, or ``user_id`` with
     ``project_id``. A token is revoked when an event names it and it was issued before the event.
     """
 
@@ -71,7 +71,7 @@ class Revocations:
 
     @staticmethod
     def _key(event: dict) -> tuple:
-        names = ("audit_id", "audit_chain_id", "user_id", "project_id", "domain_id")
+        names = ("audit_id", "audit_chain_id", "user_id", "project_id", "domain_id", "trust_id")
         return tuple((n, event[n]) for n in names if event.get(n))
 
     def add(self, events: list[dict]) -> None:
@@ -87,6 +87,11 @@ class Revocations:
                 (user,), (project,), (user, project),
                 (("domain_id", ctx.user_domain_id),), (("domain_id", ctx.domain_id),),
                 (user, ("domain_id", ctx.domain_id)), (("domain_id", ctx.project_domain_id),)]
+        if ctx.trust:
+            # It falls with the trust, and with either of the two who are bound by it.
+            keys.append((("trust_id", ctx.trust[0]),))
+            for party in ctx.trust[1:]:
+                keys += [(("user_id", party),), (("user_id", party), project)]
         return any(ctx.issued_at <= self._before[k] for k in keys if k in self._before)
 
 

@@ -170,6 +170,11 @@ def int_param(req, name: str, default: int, *, low: int = 0, high: int = 1 << 31
     return value
 
 
+def flag(req, name: str) -> bool:
+    """Whether a query parameter is there and not false: ``?effective``, ``?effective=1``."""
+    return name in req.GET and bool_value(req.GET[name])
+
+
 def bool_value(raw) -> bool:
     """The truth of a query parameter or option, as OpenStack spells it; BadRequest otherwise."""
     if isinstance(raw, bool):

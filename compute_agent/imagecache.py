@@ -5,9 +5,7 @@ import os
 import pathlib
 import threading
 
-from common import errors, inspector
-
-CHUNK = 1 << 20
+from common import images
 
 
 class ImageCache:
@@ -34,32 +32,7 @@ class ImageCache:
         with lock:
             target = self.file(image["id"])
             if not target.exists():
-                self._fetch(image, target)
+                images.fetch(self.rest, image, target)
+                target.chmod(0o644)
             os.utime(target)
             return str(target)
-
-    def _fetch(self, image: dict, target: pathlib.Path) -> None:
-        if "disk_format" not in image:
-            image = self.rest.request("GET", "image", f"/v2/images/{image['id']}")
-        part = target.with_suffix(".part")
-        digest = hashlib.sha512()
-        try:
-            response = self.rest.request("GET", "image", f"/v2/images/{image['id']}/file", stream=True, timeout_s=60)
-            with open(part, "wb") as out:
-                for chunk in response.stream(CHUNK):
-                    digest.update(chunk)
-                    out.write(chunk)
-            response.release_conn()
-            if image.get("os_hash_value") and digest.hexdigest() != image["os_hash_value"]:
-                raise errors.StepFailed(reason=f"Image {image['id']} arrived damaged: its checksum is wrong.")
-            inspector.check(part, image["disk_format"])
-            part.chmod(0o644)
-            os.replace(part, target)
-        except errors.NotFound as error:
-            raise errors.StepFailed(reason=f"Image {image['id']} could not be found.") from error
-        except inspector.Hostile as error:
-            raise errors.StepFailed(reason=f"Image {image['id']} was refused: {error}") from error
-        except OSError as error:
-            raise errors.StepFailed(reason="The host has no space for the image.", internal=str(error)) from error
-        finally:
-            part.unlink(missing_ok=True)

@@ -6,6 +6,21 @@ from compute_api import router
 from compute_api.handlers.versions import MAXIMUM, MINIMUM
 
 
+class Legacy:
+    """/v2 is /v2.1 without microversions: clients written before there were any go on working."""
+
+    def __init__(self, app):
+        self.app = app
+
+    def __call__(self, environ, start_response):
+        path = environ.get("PATH_INFO", "")
+        if path.startswith("/v2/") and path != "/v2/":
+            environ["PATH_INFO"] = "/v2.1" + path[3:]
+            for header in ("HTTP_OPENSTACK_API_VERSION", "HTTP_X_OPENSTACK_NOVA_API_VERSION"):
+                environ.pop(header, None)
+        return self.app(environ, start_response)
+
+
 def app_factory(global_conf, **local):
     negotiate = Negotiator("compute", MINIMUM, MAXIMUM, legacy="X-OpenStack-Nova-API-Version")
-    return Application("compute", SERVICES[global_conf["pileus_service"]], router.ROUTES, negotiate=negotiate)
+    return Legacy(Application("compute", SERVICES[global_conf["pileus_service"]], router.ROUTES, negotiate=negotiate))

@@ -14,6 +14,7 @@ from compute_api.handlers import (
     interfaces,
     keypairs,
     quotas,
+    security_groups,
     server_groups,
     server_metadata,
     servers,
@@ -38,7 +39,9 @@ def _route(method, path, handler, status=200, versions=None) -> list[Route]:
 
 
 _S = "/servers/{id}"
-ROUTES = [Route("GET", "/", versions.index), Route("GET", "/v2.1", versions.show)] + [r for rows in (
+_PROXY = ((2, 1), (2, 35))  # since 2.36 these are asked of the service that has them
+ROUTES = [Route("GET", "/", versions.index), Route("GET", "/v2.1", versions.show),
+          Route("GET", "/v2", versions.show_legacy)] + [r for rows in (
     _route("GET", "/servers/detail", servers.detail), _route("GET", "/servers", servers.index),
     _route("POST", "/servers", servers.create, 202), _route("GET", _S, servers.show),
     _route("PUT", _S, servers.update), _route("DELETE", _S, servers.delete, 204),
@@ -55,7 +58,7 @@ ROUTES = [Route("GET", "/", versions.index), Route("GET", "/v2.1", versions.show
     _route("GET", _S + "/tags/{tag}", server_metadata.tag_check, 204, ((2, 26), None)),
     _route("PUT", _S + "/tags/{tag}", server_metadata.tag_add, 201, ((2, 26), None)),
     _route("DELETE", _S + "/tags/{tag}", server_metadata.tag_remove, 204, ((2, 26), None)),
-    _route("GET", _S + "/os-security-groups", servers.groups),
+    _route("GET", _S + "/os-security-groups", security_groups.of_server),
     _route("GET", _S + "/os-volume_attachments", attachments.index),
     _route("POST", _S + "/os-volume_attachments", attachments.create),
     _route("GET", _S + "/os-volume_attachments/{volume_id}", attachments.show),
@@ -93,6 +96,13 @@ ROUTES = [Route("GET", "/", versions.index), Route("GET", "/v2.1", versions.show
     _route("GET", "/os-server-groups", server_groups.index), _route("POST", "/os-server-groups", server_groups.create),
     _route("GET", "/os-server-groups/{id}", server_groups.show),
     _route("DELETE", "/os-server-groups/{id}", server_groups.delete, 204),
+    _route("GET", "/os-security-groups", security_groups.index, versions=_PROXY),
+    _route("POST", "/os-security-groups", security_groups.create, versions=_PROXY),
+    _route("GET", "/os-security-groups/{id}", security_groups.show, versions=_PROXY),
+    _route("PUT", "/os-security-groups/{id}", security_groups.update, versions=_PROXY),
+    _route("DELETE", "/os-security-groups/{id}", security_groups.delete, 202, _PROXY),
+    _route("POST", "/os-security-group-rules", security_groups.create_rule, versions=_PROXY),
+    _route("DELETE", "/os-security-group-rules/{id}", security_groups.delete_rule, 202, _PROXY),
     _route("GET", "/extensions", versions.extensions),
     _route("POST", "/os-server-external-events", external_events.create),
 ) for r in rows]

@@ -1,17 +1,26 @@
 """Rules of the identity service."""
 
 _ADMIN_NOUNS = ("domain", "project", "user", "role", "region", "service", "endpoint", "grant", "role_assignment",
-                "implied_role")
+                "implied_role", "group", "policy", "credential")
 RULES = [(f"identity:{verb}_{noun}", "rule:admin", f"{verb} a {noun}")
          for noun in _ADMIN_NOUNS for verb in ("list", "get", "create", "update", "delete")]
 _OPEN = {"identity:get_user": "rule:admin or user_id:%(user_id)s",
          "identity:get_project": "rule:admin or project_id:%(project_id)s",
-         "identity:get_domain": "rule:admin or domain_id:%(domain_id)s",
+         "identity:get_domain": "rule:admin or domain_id:%(domain_id)s or token_domain_id:%(domain_id)s",
+         **{f"identity:{verb}_credential": "rule:admin or user_id:%(user_id)s"
+            for verb in ("list", "get", "create", "update", "delete")},
          "identity:list_region": "", "identity:get_region": "",
          "identity:list_role_assignment": "rule:admin or user_id:%(user_id)s"}
 RULES = [(n, _OPEN.get(n, c), d) for n, c, d in RULES] + [
     ("identity:list_user_projects", "rule:admin or user_id:%(user_id)s", "list the projects of a user"),
     ("identity:change_password", "rule:admin or user_id:%(user_id)s", "change a password by giving the old one"),
+    ("identity:add_user_to_group", "rule:admin", "put a user into a group"),
+    ("identity:check_user_in_group", "rule:admin or user_id:%(user_id)s", "see whether a user is in a group"),
+    ("identity:remove_user_from_group", "rule:admin", "take a user out of a group"),
+    ("identity:list_users_in_group", "rule:admin", "list the members of a group"),
+    ("identity:list_groups_for_user", "rule:admin or user_id:%(user_id)s", "list the groups of a user"),
+    ("identity:list_trusts", "rule:admin", "list all trusts"),
+    ("identity:list_trusts_of_user", "rule:admin or user_id:%(user_id)s", "list the trusts of a user"),
     ("identity:validate_token", "rule:service or user_id:%(user_id)s", "look into a token"),
     ("identity:revoke_token", "rule:admin or user_id:%(user_id)s", "revoke a token"),
     ("identity:list_revoke_events", "rule:service", "pull revocation events"),

@@ -9,6 +9,7 @@ from identity.db import revocations
 from identity.keys import KeyRing
 from identity.passwords import Passwords
 from identity.tokens import Authenticator
+from identity.vault import Vault
 
 
 class OwnRevocations(periodic.Periodic):
@@ -39,6 +40,7 @@ class IdentityApi(Service):
         self.policy = policy.Policy("identity", policies.RULES, self.conf)
         self.keys = KeyRing(f"{self.conf.state_path}/identity/keys")
         self.passwords = Passwords(self.conf.identity.password_hash_rounds, self.conf.identity.max_password_length)
+        self.vault = Vault(f"{self.conf.state_path}/identity/credential-keys")
         self.verifier = tokens.Verifier(self.keys.public())
         self.revocations = OwnRevocations(self)
         self.periodics.append(self.revocations)

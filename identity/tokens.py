@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from common import errors, tokens
 from common.context import Context
 from common.db import many, one
-from identity.db import grants, models
+from identity.db import grants, models, trusts
 
 
 def stamp(seconds: float) -> str:
@@ -63,12 +63,19 @@ class Authenticator:
                 raise errors.Unauthorized()
         if not user or not user["enabled"] or not user["domain_enabled"]:
             raise errors.Unauthorized()
-        with self.service.db.reader() as connection:
-            scope, given = self._scope(connection, user, auth.get("scope"))
+        wanted = auth.get("scope")
+        if isinstance(wanted, dict) and "OS-TRUST:trust" in wanted:
+            with self.service.db.writer() as connection:
+                user, scope, given = self._trust_scope(connection, user, wanted["OS-TRUST:trust"]["id"])
+        else:
+            with self.service.db.reader() as connection:
+                scope, given = self._scope(connection, user, wanted)
         return self._issue(user, scope, given, methods, parent, request)
 
     def _by_token(self, connection, ref: dict):
         parent = self.service.verifier.check(ref.get("id", ""))
+        if parent.trust:
+            raise errors.Forbidden("A token of a trust cannot be made into another.")
         return _find(connection, models.users, models.users.c.id == parent.user_id), parent
 
     def _user(self, connection, ref: dict):
@@ -105,6 +112,24 @@ class Authenticator:
                   "project_domain_id": project["domain_id"], "project_domain_name": project["domain_name"]}
         return fields, grants.roles_on(connection, user["id"], "project", project["id"])
 
+    def _trust_scope(self, connection, trustee: dict, trust_id: str) -> tuple[dict, dict, list[dict]]:
+        """(the user that the token names, context fields, roles). Everything must hold now, not when trust was given."""
+        trust = trusts.find(connection, trust_id)
+        if trust is None or trust["trustee_user_id"] != trustee["id"] or not trusts.use(connection, trust):
+            raise errors.Unauthorized()
+        trustor = _find(connection, models.users, models.users.c.id == trust["trustor_user_id"])
+        if not trustor or not trustor["enabled"] or not trustor["domain_enabled"]:
+            raise errors.Unauthorized()
+        fields: dict = {"trust": (trust["id"], trustor["id"], trustee["id"])}
+        given: list[dict] = []
+        if trust["project_id"]:
+            scope, has = self._project_scope(connection, trustor, {"id": trust["project_id"]})
+            given = [r for r in has if r["id"] in trust["roles"]]
+            if len(given) != len(trust["roles"]):
+                raise errors.Unauthorized()  # the trustor has lost a role since
+            fields.update(scope)
+        return trustor if trust["impersonation"] else trustee, fields, given
+
     def _domain_scope(self, connection, user, ref):
         where = models.domains.c.id == ref["id"] if "id" in ref else models.domains.c.name == ref.get("name", "")
         domain = one(connection, sa.select(models.domains).where(where))
@@ -136,6 +161,9 @@ def body(service, ctx: Context, *, with_catalog: bool = True) -> dict:
         "issued_at": stamp(ctx.issued_at),
         "user": {"id": ctx.user_id, "name": ctx.user_name, "password_expires_at": None,
                  "domain": {"id": ctx.user_domain_id, "name": ctx.user_domain_name}}}
+    if ctx.trust:
+        described["OS-TRUST:trust"] = {"id": ctx.trust[0], "impersonation": ctx.user_id == ctx.trust[1],
+                                       "trustor_user": {"id": ctx.trust[1]}, "trustee_user": {"id": ctx.trust[2]}}
     with service.db.reader() as connection:
         if ctx.project_id:
             described["is_domain"] = False

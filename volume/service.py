@@ -2,6 +2,7 @@
 
 import datetime
 import logging
+import pathlib
 import threading
 
 import sqlalchemy as sa
@@ -159,6 +160,9 @@ class VolumeAgent(Service):
 
     def setup(self) -> None:
         self.driver = drivers.load(self.conf)
+        # Images on their way into volumes; one that a crash left is fetched anew.
+        self.incoming = pathlib.Path(self.conf.state_path) / "volume-images"
+        self.incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.tasks = Engine(Journal(f"{self.conf.state_path}/tasks/volume"))
         self.periodics += [Heartbeat(self), Exports(self)]
 
@@ -191,7 +195,7 @@ class Manager:
         row = self._row(volume_id)
         if row and row["status"] == "creating":
             self.service.tasks.run(CreateVolume(self.service), volume_id,
-                                   {"volume_id": volume_id, "size_gb": row["size"]})
+                                   {"volume_id": volume_id, "size_gb": row["size"], "image_id": row["image_id"]})
 
     def delete_volume(self, ctx, volume_id: str) -> None:
         row = self._row(volume_id)

@@ -3,22 +3,31 @@
 import sqlalchemy as sa
 
 from common import db, errors, schema, wsgi
+from compute_api.handlers import fixed_ips, security_groups
 from compute_api.handlers.servers import begin_delete, load, locked_out
 from conductor.db import actions as history
 from conductor.db import machine, models
 
 TABLE = models.instances
 _NOTHING = {"type": ["object", "null", "string"], "maxProperties": 0, "maxLength": 0}
+_GROUP = schema.obj({"name": {"type": "string", "minLength": 1, "maxLength": 255}}, ["name"])
 _SCHEMAS = {
     "os-start": _NOTHING, "os-stop": _NOTHING, "reboot": schema.obj({"type": {"enum": ["SOFT", "HARD", "Soft", "Hard",
                                                                                      "soft", "hard"]}}, ["type"]),
     "os-getConsoleOutput": {"type": ["object", "null"], "properties": {
         "length": {"type": ["integer", "string", "null"], "pattern": "^-?[0-9]{1,9}$"}}, "additionalProperties": False},
     "lock": {"type": ["object", "null"], "maxProperties": 0}, "unlock": {"type": ["object", "null"], "maxProperties": 0},
+    "addSecurityGroup": _GROUP, "removeSecurityGroup": _GROUP,
+    "addFixedIp": schema.obj({"networkId": {"type": ["string", "integer"], "maxLength": 36}}, ["networkId"]),
+    "removeFixedIp": schema.obj({"address": {"anyOf": [{"type": "string", "format": "ipv4"},
+                                                       {"type": "string", "format": "ipv6"}]}}, ["address"]),
     "forceDelete": {"type": ["object", "null", "string"]},
     "os-resetState": schema.obj({"state": {"enum": ["active", "error"]}}, ["state"]),
 }
 _CHECKS = {name: schema.compiled(s) for name, s in _SCHEMAS.items()}
+
+
+_LAST = {"addFixedIp": (2, 43), "removeFixedIp": (2, 43)}
 
 
 def act(req, id):
@@ -27,6 +36,8 @@ def act(req, id):
     if len(body) != 1 or not known:
         raise errors.BadRequest(f"There is no such action: {', '.join(sorted(body))[:100]}")
     name = known[0]
+    if req.version > _LAST.get(name, req.version):
+        raise errors.NotFound(f"The action {name} ended with microversion %d.%d." % _LAST[name])
     _CHECKS[name](body[name])
     return _HANDLERS[name](req, id, body[name])
 
@@ -99,4 +110,6 @@ def _reset_state(req, id, arguments):
 
 _HANDLERS = {"os-start": _start, "os-stop": _stop, "reboot": _reboot, "os-getConsoleOutput": _console_output,
              "lock": _set_lock(True), "unlock": _set_lock(False), "forceDelete": _force_delete,
-             "os-resetState": _reset_state}
+             "os-resetState": _reset_state, "addSecurityGroup": security_groups.change(True),
+             "removeSecurityGroup": security_groups.change(False), "addFixedIp": fixed_ips.add,
+             "removeFixedIp": fixed_ips.remove}

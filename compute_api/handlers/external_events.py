@@ -26,18 +26,19 @@ def refresh(service, uuid: str) -> list[dict]:
                               for f in floating if f["port_id"] == p["id"]]} for p in ports]
 
 
+def store(service, uuid: str) -> bool:
+    """Write the picture of a server's ports into its row; False when there is no such server."""
+    picture = refresh(service, uuid)
+    with service.db.writer() as connection:
+        return connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid).values(network_info=picture)).rowcount > 0
+
+
 @wsgi.body(_BODY)
 def create(req, body):
     req.svc.policy.check(req.ctx, "external_events", {})
     found = []
     for event in body["events"]:
-        code = 404
-        picture = refresh(req.svc, event["server_uuid"])
-        with req.svc.db.writer() as connection:
-            done = connection.execute(sa.update(TABLE).where(TABLE.c.uuid == event["server_uuid"]).values(
-                network_info=picture))
-            if done.rowcount:
-                code = 200
+        code = 200 if store(req.svc, event["server_uuid"]) else 404
         found.append({**event, "status": "completed" if code == 200 else "failed", "code": code})
     worst = 200 if all(e["code"] == 200 for e in found) else 207
     return wsgi.json_response({"events": found}, worst)

@@ -231,17 +231,3 @@ def ips_of(req, id, label):
     if label not in found:
         raise errors.NotFound("Instance is not a member of specified network")
     return {label: found[label]}
-
-
-def groups(req, id):
-    """The security groups of a server's ports, asked of the network service."""
-    with req.svc.db.reader() as connection:
-        load(req, connection, id, "servers:show")
-    ports = req.svc.rest.request("GET", "network", f"/v2.0/ports?device_id={id}&fields=security_groups",
-                                 ctx=req.ctx)["ports"]
-    ids = sorted({g for p in ports for g in p["security_groups"]})
-    query = "&".join(f"id={g}" for g in ids)
-    found = req.svc.rest.request("GET", "network", f"/v2.0/security-groups?{query}", ctx=req.ctx)["security_groups"] \
-        if ids else []
-    return {"security_groups": [{"id": g["id"], "name": g["name"], "description": g["description"],
-                                 "tenant_id": g["tenant_id"], "rules": []} for g in found]}

@@ -25,13 +25,24 @@ def _v21(req) -> dict:
             "updated": "2013-07-23T11:33:21Z", "links": [{"rel": "self", "href": f"{req.base_url()}/v2.1/"}]}
 
 
+def _v20(req) -> dict:
+    """2.0 is 2.1 without microversions, under a path of its own."""
+    return {"id": "v2.0", "status": "SUPPORTED", "version": "", "min_version": "", "updated": "2011-01-21T11:33:21Z",
+            "links": [{"rel": "self", "href": f"{req.base_url()}/v2/"}]}
+
+
 def index(req):
-    return {"versions": [_v21(req)]}
+    return {"versions": [_v20(req), _v21(req)]}
 
 
 def show(req):
     media = [{"base": "application/json", "type": "application/vnd.openstack.compute+json;version=2.1"}]
     return {"version": {**_v21(req), "media-types": media}}
+
+
+def show_legacy(req):
+    media = [{"base": "application/json", "type": "application/vnd.openstack.compute+json;version=2"}]
+    return {"version": {**_v20(req), "media-types": media}}
 
 
 def extensions(req):

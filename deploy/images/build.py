@@ -118,9 +118,9 @@ def make_root(work: pathlib.Path, modules: pathlib.Path) -> pathlib.Path:
     for path in order:
         shutil.copy(path, root / "modules" / path.name)
     (root / "modules/order").write_text("".join(f"{p.name}\n" for p in order))
-    for path in (root / "etc/init.d/rcS", root / "etc/udhcpc.script", root / "usr/bin/sudo", root / "etc/init.d/metadata",
-                 root / "etc/acpi/PWRF/00000080"):
-        path.chmod(0o755)
+    for name in ("etc/init.d/rcS", "etc/init.d/metadata", "etc/udhcpc.script", "etc/acpi/PWRF/00000080", "usr/bin/sudo",
+                 "usr/bin/curl"):
+        (root / name).chmod(0o755)
     for path in (root / "root", root / "root/.ssh", root / "home/cirros/.ssh"):
         path.chmod(0o700)
     image = work / "root.ext4"

@@ -34,6 +34,32 @@ assignments = sa.Table("assignments", METADATA,
                        sa.Column("target_type", sa.String(16), primary_key=True),
                        sa.Column("target_id", ID, primary_key=True),
                        sa.Column("role_id", ID, sa.ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True))
+groups = _named("groups", sa.Column("name", sa.String(64), nullable=False),
+                sa.Column("domain_id", ID, sa.ForeignKey("domains.id"), nullable=False),
+                sa.Column("description", sa.Text), sa.UniqueConstraint("domain_id", "name"))
+
+
+def _key(name: str, target: str) -> sa.Column:
+    return sa.Column(name, ID, sa.ForeignKey(target, ondelete="CASCADE"), primary_key=True)
+
+
+memberships = sa.Table("memberships", METADATA, _key("user_id", "users.id"), _key("group_id", "groups.id"))
+group_assignments = sa.Table("group_assignments", METADATA, _key("group_id", "groups.id"),
+                             sa.Column("target_type", sa.String(16), primary_key=True),
+                             sa.Column("target_id", ID, primary_key=True), _key("role_id", "roles.id"))
+credentials = _named("credentials",
+                     sa.Column("user_id", ID, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+                     sa.Column("project_id", ID), sa.Column("type", sa.String(255), nullable=False),
+                     sa.Column("encrypted_blob", sa.Text, nullable=False))
+policies = _named("policies", sa.Column("type", sa.String(255), nullable=False), sa.Column("blob", sa.Text, nullable=False))
+# expires_at is epoch seconds; roles is [role id].
+trusts = _named("trusts",
+                sa.Column("trustor_user_id", ID, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+                sa.Column("trustee_user_id", ID, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+                sa.Column("project_id", ID, sa.ForeignKey("projects.id", ondelete="CASCADE")),
+                sa.Column("impersonation", sa.Boolean, nullable=False), sa.Column("expires_at", sa.Float(53)),
+                sa.Column("remaining_uses", sa.Integer), sa.Column("redelegation_count", sa.Integer, nullable=False),
+                sa.Column("redelegated_trust_id", ID), sa.Column("roles", sa.JSON, nullable=False))
 regions = _named("regions", sa.Column("description", sa.Text), sa.Column("parent_region_id", sa.String(255)))
 services = _named("services", sa.Column("name", sa.String(255)), sa.Column("type", sa.String(255), nullable=False),
                   sa.Column("description", sa.Text), sa.Column("enabled", sa.Boolean, nullable=False))
@@ -45,5 +71,5 @@ revocations = sa.Table("revocations", METADATA,
                        sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
                        sa.Column("audit_id", sa.String(32)), sa.Column("audit_chain_id", sa.String(32)),
                        sa.Column("user_id", ID), sa.Column("project_id", ID), sa.Column("domain_id", ID),
-                       sa.Column("issued_before", sa.Float(53), nullable=False),
+                       sa.Column("trust_id", ID), sa.Column("issued_before", sa.Float(53), nullable=False),
                        sa.Column("expires_at", sa.Float(53), nullable=False, index=True))

@@ -16,7 +16,8 @@ _AUTH = schema.obj({"auth": schema.obj({
             **_NAMED, "password": {"type": "string", "maxLength": 4096}}}}, ["user"]),
         "token": schema.obj({"id": {"type": "string", "maxLength": 8192}}, ["id"])}, ["methods"], extra=True),
     "scope": {"oneOf": [{"type": "string", "enum": ["unscoped"]}, {"type": "object", "properties": {
-        "project": _REF, "domain": _REF, "system": {"type": "object"}}}]}}, ["identity"])}, ["auth"])
+        "project": _REF, "domain": _REF, "system": {"type": "object"},
+        "OS-TRUST:trust": schema.obj({"id": schema.NAME}, ["id"])}}]}}, ["identity"])}, ["auth"])
 
 
 @wsgi.body(_AUTH)

@@ -83,6 +83,7 @@ class Noun:
             self.on_update(req, connection, old, values)
             values = {k: v for k, v in values.items() if k in self.table.c}
             rows.update(connection, self.table, id, values, resource=self.singular, conflict=self._conflict(values))
+        req.svc.revocations.run_once()  # what the change revoked is refused here at once
         return {self.singular: self.view(req, {**old, **values})}
 
     def delete(self, req, id) -> None:
@@ -91,6 +92,7 @@ class Noun:
             row = rows.get(connection, self.table, id, resource=self.singular)
             self.on_delete(req, connection, row)
             rows.delete(connection, self.table, id, resource=self.singular)
+        req.svc.revocations.run_once()
 
     @property
     def _create_schema(self):

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from common import errors, schema
-from identity.db import models
+from identity.db import grants, models
 from identity.handlers.crud import Noun
 
 
@@ -16,12 +16,10 @@ def _delete(req, connection, row):
     if row["enabled"]:
         raise errors.Forbidden("Cannot delete a domain that is enabled, please disable it first.")
     req.svc.revoke(connection, domain_id=row["id"])
-    for table in (models.users, models.projects):
-        owned = sa.select(table.c.id).where(table.c.domain_id == row["id"])
-        if table is models.projects:
-            connection.execute(sa.delete(models.assignments).where(models.assignments.c.target_id.in_(owned)))
+    grants.forget_target(connection, sa.select(models.projects.c.id).where(models.projects.c.domain_id == row["id"]))
+    grants.forget_target(connection, [row["id"]])
+    for table in (models.groups, models.users, models.projects):
         connection.execute(sa.delete(table).where(table.c.domain_id == row["id"]))
-    connection.execute(sa.delete(models.assignments).where(models.assignments.c.target_id == row["id"]))
 
 
 NOUN = Noun("domain", "domains", models.domains,

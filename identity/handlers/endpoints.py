@@ -1,15 +1,21 @@
 """Endpoints of the catalog."""
 
+import sqlalchemy as sa
+
 from common import rows, schema
 from identity.db import models
 from identity.handlers.crud import Noun
 
 
 def _create(req, connection, values):
-    values["region_id"] = values["region_id"] or values.pop("region", None)
     rows.get(connection, models.services, values["service_id"], resource="service")
     if values["region_id"]:
         rows.get(connection, models.regions, values["region_id"], resource="region")
+    elif values.get("region"):
+        # The old name of the field makes the region that it names.
+        values["region_id"] = values.pop("region")
+        if rows.one(connection, sa.select(models.regions).where(models.regions.c.id == values["region_id"])) is None:
+            rows.insert(connection, models.regions, {"id": values["region_id"], "description": ""})
 
 
 class _EndpointNoun(Noun):

@@ -1,32 +1,36 @@
-"""Role assignments: of a user on a project, a domain or the system."""
+"""Role assignments: of a user or a group on a project, a domain or the system."""
 
 import sqlalchemy as sa
 
-from common import errors, rows
+from common import errors, rows, wsgi
 from identity.db import grants as queries
 from identity.db import models
 
 _TABLES = {"projects": models.projects, "domains": models.domains}
+_HOLDERS = {"user": models.users, "group": models.groups}
 
 
-def _key(connection, target, user_id, role_id=None, target_id="all") -> dict:
-    rows.get(connection, models.users, user_id, resource="user")
+def _key(connection, target: str, names: dict) -> dict:
+    """The key of an assignment from a path's ids; each must name something.
+
+    :param names: {"user_id" or "group_id", "target_id", "role_id"}; the system has no target_id
+    """
+    holder = "group" if "group_id" in names else "user"
+    rows.get(connection, _HOLDERS[holder], names[f"{holder}_id"], resource=holder)
     if target != "system":
-        rows.get(connection, _TABLES[target], target_id, resource=target[:-1])
-    key = {"user_id": user_id, "target_type": target.rstrip("s") if target != "system" else target,
-           "target_id": target_id}
-    if role_id:
-        rows.get(connection, models.roles, role_id, resource="role")
-        key["role_id"] = role_id
-    return key
+        rows.get(connection, _TABLES[target], names["target_id"], resource=target[:-1])
+    if "role_id" in names:
+        rows.get(connection, models.roles, names["role_id"], resource="role")
+    return {"target_id": "all", **names, "target_type": target if target == "system" else target[:-1]}
 
 
 def index(target):
-    def handler(req, user_id, target_id="all"):
+    def handler(req, **names):
         req.svc.policy.check(req.ctx, "identity:list_grant", {})
-        table, role = models.assignments, models.roles
+        role = models.roles
         with req.svc.db.reader() as connection:
-            key = _key(connection, target, user_id, target_id=target_id)
+            key = _key(connection, target, names)
+            table = queries.holder_table(key)
             found = rows.many(connection, sa.select(role).join(table, table.c.role_id == role.c.id).where(
                 *[table.c[k] == v for k, v in key.items()]))
         from identity.handlers.roles import NOUN
@@ -36,39 +40,41 @@ def index(target):
 
 
 def add(target):
-    def handler(req, user_id, role_id, target_id="all"):
+    def handler(req, **names):
         req.svc.policy.check(req.ctx, "identity:create_grant", {})
         with req.svc.db.writer() as connection:
-            queries.add(connection, **_key(connection, target, user_id, role_id, target_id))
+            queries.add(connection, **_key(connection, target, names))
     return handler
 
 
 def check(target):
-    def handler(req, user_id, role_id, target_id="all"):
+    def handler(req, **names):
         req.svc.policy.check(req.ctx, "identity:get_grant", {})
         with req.svc.db.reader() as connection:
-            key = _key(connection, target, user_id, role_id, target_id)
-            if not connection.execute(sa.select(models.assignments).filter_by(**key)).first():
-                raise errors.NotFound(f"Could not find role assignment with role: {role_id}.")
+            key = _key(connection, target, names)
+            if not connection.execute(sa.select(queries.holder_table(key)).filter_by(**key)).first():
+                raise errors.NotFound(f"Could not find role assignment with role: {names['role_id']}.")
     return handler
 
 
 def remove(target):
-    """Taking a role away revokes the user's tokens for that target."""
-    def handler(req, user_id, role_id, target_id="all"):
+    """Taking a role away revokes the tokens for that target of the user, or of every member of the group."""
+    def handler(req, **names):
         req.svc.policy.check(req.ctx, "identity:delete_grant", {})
         with req.svc.db.writer() as connection:
-            key = _key(connection, target, user_id, role_id, target_id)
+            key = _key(connection, target, names)
             if not queries.remove(connection, **key):
-                raise errors.NotFound(f"Could not find role assignment with role: {role_id}.")
-            scope = {} if target == "system" else {f"{key['target_type']}_id": target_id}
-            req.svc.revoke(connection, user_id=user_id, **scope)
+                raise errors.NotFound(f"Could not find role assignment with role: {names['role_id']}.")
+            scope = {} if target == "system" else {f"{key['target_type']}_id": key["target_id"]}
+            losers = queries.members(connection, key["group_id"]) if "group_id" in key else [key["user_id"]]
+            for user_id in losers:
+                req.svc.revoke(connection, user_id=user_id, **scope)
         req.svc.revocations.run_once()
     return handler
 
 
 def _filters(req) -> dict:
-    wanted = {"user_id": req.GET.get("user.id"), "role_id": req.GET.get("role.id")}
+    wanted = {"user_id": req.GET.get("user.id"), "group_id": req.GET.get("group.id"), "role_id": req.GET.get("role.id")}
     for kind, name in (("project", "scope.project.id"), ("domain", "scope.domain.id")):
         if req.GET.get(name):
             wanted.update(target_type=kind, target_id=req.GET[name])
@@ -78,50 +84,68 @@ def _filters(req) -> dict:
 
 
 def assignments(req):
-    """List assignments; ``effective`` shows implied roles in place of those that imply them."""
+    """List assignments. ``effective`` shows what users have: through groups, and implied roles too."""
     req.svc.policy.check(req.ctx, "identity:list_role_assignment", {"user_id": req.GET.get("user.id")})
-    names = "include_names" in req.GET and req.GET["include_names"].lower() not in ("0", "false")
-    wanted = _filters(req)
-    a, u, r, p, d = (models.assignments, models.users, models.roles, models.projects, models.domains)
-    user_domain, project_domain = d.alias(), d.alias()
-    query = (sa.select(a, u.c.name.label("user"), u.c.domain_id.label("ud"), user_domain.c.name.label("udn"),
-                       r.c.name.label("role"), p.c.name.label("project"), p.c.domain_id.label("pd"),
-                       project_domain.c.name.label("pdn"), d.c.name.label("domain"))
-             .join(u, u.c.id == a.c.user_id).join(user_domain, user_domain.c.id == u.c.domain_id)
-             .join(r, r.c.id == a.c.role_id).outerjoin(p, p.c.id == a.c.target_id)
-             .outerjoin(project_domain, project_domain.c.id == p.c.domain_id).outerjoin(d, d.c.id == a.c.target_id))
-    effective = "effective" in req.GET
-    if effective:
-        role_wanted = wanted.pop("role_id", None)
+    names = wsgi.flag(req, "include_names")
+    effective, wanted = wsgi.flag(req, "effective"), _filters(req)
+    if effective and "group_id" in wanted:
+        raise errors.BadRequest("Combining effective and group filter will always result in an empty list.")
+    late = {k: wanted.pop(k) for k in ("role_id", "user_id") if effective and k in wanted}
     with req.svc.db.reader() as connection:
-        found = rows.many(connection, rows.where_equal(query, a, wanted))
+        found = [] if "group_id" in wanted else _assigned(connection, "user", wanted)
+        found += [] if "user_id" in wanted else _assigned(connection, "group", wanted)
         if effective:
-            found = _expand(connection, found, role_wanted)
+            found = [r for r in _expand(connection, found) if all(r[k] == v for k, v in late.items())]
     return {"role_assignments": [_view(req, row, names) for row in found],
             "links": {"self": req.path_url, "next": None, "previous": None}}
 
 
-def _expand(connection, found, role_wanted):
+def _assigned(connection, holder: str, wanted: dict) -> list[dict]:
+    """Assignments of users, or of groups, with every name that they may be shown with; one statement."""
+    h, r, p, d = _HOLDERS[holder], models.roles, models.projects, models.domains
+    a = queries.holder_table({f"{holder}_id": None})
+    holder_domain, project_domain = d.alias(), d.alias()
+    query = (sa.select(a, h.c.name.label("holder"), h.c.domain_id.label("hd"), holder_domain.c.name.label("hdn"),
+                       r.c.name.label("role"), p.c.name.label("project"), p.c.domain_id.label("pd"),
+                       project_domain.c.name.label("pdn"), d.c.name.label("domain"))
+             .join(h, h.c.id == a.c[f"{holder}_id"]).join(holder_domain, holder_domain.c.id == h.c.domain_id)
+             .join(r, r.c.id == a.c.role_id).outerjoin(p, p.c.id == a.c.target_id)
+             .outerjoin(project_domain, project_domain.c.id == p.c.domain_id).outerjoin(d, d.c.id == a.c.target_id))
+    return rows.many(connection, rows.where_equal(query, a, wanted))
+
+
+def _expand(connection, found: list[dict]) -> list[dict]:
+    """Groups become their members, and each role brings those that it implies: four statements at most."""
+    u, d, m = models.users, models.domains, models.memberships
+    groups = {r["group_id"] for r in found if "group_id" in r}
+    members = rows.many(connection, sa.select(m, u.c.name.label("holder"), u.c.domain_id.label("hd"), d.c.name.label("hdn"))
+                        .join(u, u.c.id == m.c.user_id).join(d, d.c.id == u.c.domain_id).where(m.c.group_id.in_(groups)))
+    people = [r for r in found if "group_id" not in r]
+    people += [{**{k: v for k, v in r.items() if k != "group_id"}, **{k: v for k, v in x.items() if k != "group_id"}}
+               for r in found if "group_id" in r for x in members if x["group_id"] == r["group_id"]]
+    brings = {role_id: queries.implied(connection, [{"id": role_id, "name": name}])
+              for role_id, name in {(r["role_id"], r["role"]) for r in people}}
     grown = {}
-    for row in found:
-        for role in queries.roles_on(connection, row["user_id"], row["target_type"], row["target_id"]):
-            if role_wanted in (None, role["id"]):
-                key = (row["user_id"], row["target_type"], row["target_id"], role["id"])
-                grown[key] = {**row, "role_id": role["id"], "role": role["name"]}
+    for row in people:
+        for role in brings[row["role_id"]]:
+            key = (row["user_id"], row["target_type"], row["target_id"], role["id"])
+            grown[key] = {**row, "role_id": role["id"], "role": role["name"]}
     return list(grown.values())
 
 
 def _view(req, row, names: bool) -> dict:
     kind, base = row["target_type"], req.base_url()
-    user: dict = {"id": row["user_id"]}
+    holder = "group" if "group_id" in row else "user"
+    holder_id = row[f"{holder}_id"]
+    who: dict = {"id": holder_id}
     role: dict = {"id": row["role_id"]}
     target: dict = {"id": row["target_id"]}
     if names:
-        user.update(name=row["user"], domain={"id": row["ud"], "name": row["udn"]})
+        who.update(name=row["holder"], domain={"id": row["hd"], "name": row["hdn"]})
         role.update(name=row["role"])
         target.update({"name": row["project"], "domain": {"id": row["pd"], "name": row["pdn"]}}
                       if kind == "project" else {"name": row["domain"]})
     scope = {"system": {"all": True}} if kind == "system" else {kind: target}
     path = "system" if kind == "system" else f"{kind}s/{row['target_id']}"
-    return {"user": user, "role": role, "scope": scope,
-            "links": {"assignment": f"{base}/v3/{path}/users/{row['user_id']}/roles/{row['role_id']}"}}
+    return {holder: who, "role": role, "scope": scope,
+            "links": {"assignment": f"{base}/v3/{path}/{holder}s/{holder_id}/roles/{row['role_id']}"}}

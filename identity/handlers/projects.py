@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from common import errors, rows, schema
-from identity.db import models
+from identity.db import grants, models
 from identity.handlers.crud import Noun
 
 
@@ -28,8 +28,7 @@ def _delete(req, connection, row):
     if connection.execute(children).first():
         raise errors.Forbidden("Cannot delete a project that has children.")
     req.svc.revoke(connection, project_id=row["id"])
-    connection.execute(sa.delete(models.assignments).where(models.assignments.c.target_type == "project",
-                                                           models.assignments.c.target_id == row["id"]))
+    grants.forget_target(connection, [row["id"]])
 
 
 class _ProjectNoun(Noun):

@@ -3,14 +3,12 @@
 import sqlalchemy as sa
 
 from common import rows, schema
-from identity.db import models
+from identity.db import grants, models
 from identity.handlers.crud import Noun
 
 
 def _delete(req, connection, row):
-    holders = connection.execute(sa.select(models.assignments.c.user_id).distinct().where(
-        models.assignments.c.role_id == row["id"])).scalars().all()
-    for user_id in holders:
+    for user_id in grants.holders(connection, row["id"]):
         req.svc.revoke(connection, user_id=user_id)
 
 

@@ -41,7 +41,7 @@ class Subnets(Resource):
     @property
     def shared_filter(self):
         n = models.networks
-        return self.table.c.network_id.in_(sa.select(n.c.id).where(sa.or_(n.c.shared, n.c.router_external)))
+        return self.table.c.network_id.in_(sa.select(n.c.id).where(n.c.shared))
 
     def view(self, row):
         shown = {k: row[k] for k in ("network_id", "ip_version", "cidr", "gateway_ip", "enable_dhcp",

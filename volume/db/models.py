@@ -19,6 +19,7 @@ volumes = sa.Table(
     sa.Column("availability_zone", sa.String(255), nullable=False), sa.Column("bootable", sa.Boolean, nullable=False),
     sa.Column("volume_type_id", ID, sa.ForeignKey("volume_types.id")), sa.Column("host", sa.String(255)),
     sa.Column("metadata", sa.JSON, nullable=False), sa.Column("image_metadata", sa.JSON, nullable=False),
+    sa.Column("image_id", ID),
     sa.Column("request_id", sa.String(64), nullable=False), sa.Column("created_at", MOMENT, nullable=False),
     sa.Column("updated_at", MOMENT, nullable=False))
 # One row an attachment: who has the volume, how it is reached. Secrets in connection_info go to agents only.

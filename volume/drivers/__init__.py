@@ -9,8 +9,17 @@ _DRIVERS = {"file": "volume.drivers.file:FileDriver", "lvm": "volume.drivers.lvm
 class VolumeDriver:
     """What a driver does. Every method may be called again with the same arguments and then changes nothing."""
 
+    keeps_bytes = True  # whether images must be fetched to fill volumes
+
     def create(self, volume_id: str, size_gb: int) -> None:
         """Make an empty volume, all zeros. :raises StepFailed: no space"""
+        raise AssertionError
+
+    def fill(self, volume_id: str, path: str, disk_format: str) -> None:
+        """Write an image's content into a volume that is new. ``path`` is a file that the inspector let through.
+
+        :raises StepFailed: the image does not fit, or cannot be read
+        """
         raise AssertionError
 
     def delete(self, volume_id: str) -> None:

@@ -9,6 +9,8 @@ from volume.drivers import VolumeDriver
 class FakeDriver(VolumeDriver):
     """Volumes are empty files that hold their size; exports are files beside them."""
 
+    keeps_bytes = False
+
     def __init__(self, conf):
         self.path = pathlib.Path(conf.volume.path or f"{conf.state_path}/volumes")
         self.path.mkdir(parents=True, exist_ok=True)
@@ -19,6 +21,9 @@ class FakeDriver(VolumeDriver):
     def create(self, volume_id, size_gb):
         if not self._file(volume_id).exists():
             self._file(volume_id).write_text(str(size_gb))
+
+    def fill(self, volume_id, path, disk_format):
+        pass  # it has no bytes to fill
 
     def delete(self, volume_id):
         self._file(volume_id).unlink(missing_ok=True)

@@ -12,7 +12,7 @@ _CREATE = schema.obj({"volume": schema.obj({
     "size": {"type": ["integer", "string"], "pattern": "^[0-9]{1,6}$", "minimum": 1, "maximum": 100000},
     "name": schema.TEXT, "display_name": schema.TEXT, "description": schema.TEXT, "display_description": schema.TEXT,
     "volume_type": schema.TEXT, "availability_zone": schema.TEXT, "metadata": {"oneOf": [schema.METADATA, {"type": "null"}]},
-    "multiattach": {"enum": [False, "false", "False", None]}, "imageRef": {"type": "null"},
+    "multiattach": {"enum": [False, "false", "False", None]}, "imageRef": {"type": ["string", "null"], "maxLength": 255},
     "snapshot_id": {"type": "null"}, "source_volid": {"type": "null"}, "backup_id": {"type": "null"},
     "consistencygroup_id": {"type": "null"}, "source_replica": {"type": "null"}, "user_id": {}, "project_id": {},
     "status": {}, "attach_status": {}}, ["size"]), "OS-SCH-HNT:scheduler_hints": {"type": ["object", "null"]}},
@@ -147,11 +147,13 @@ def create(req, body):
         raise errors.BadRequest("Invalid input received: Volume size must be a positive integer.")
     if given.get("availability_zone") not in (None, "nova"):
         raise errors.BadRequest(f"Invalid input received: Availability zone '{given['availability_zone']}' is invalid.")
+    image = _image(req, given.get("imageRef"), size)
     row = {"id": context.new_uuid(), "name": given.get("name", given.get("display_name")),
            "description": given.get("description", given.get("display_description")),
            "project_id": req.ctx.project_id, "user_id": req.ctx.user_id, "size": size, "status": "creating",
-           "fault": None, "availability_zone": "nova", "bootable": False, "host": None,
-           "metadata": given.get("metadata") or {}, "image_metadata": {}, "request_id": req.ctx.trace_id,
+           "fault": None, "availability_zone": "nova", "bootable": bool(image), "host": None,
+           "metadata": given.get("metadata") or {}, "image_metadata": image, "image_id": image.get("image_id"),
+           "request_id": req.ctx.trace_id,
            "created_at": at, "updated_at": at}
     with req.svc.db.writer() as connection:
         volumes.check_quota(connection, req.svc.conf, req.ctx.project_id, size)
@@ -159,7 +161,31 @@ def create(req, body):
         rows.insert(connection, TABLE, row)
         row = volumes.complete(connection, [row])[0]
     req.svc.send(req.svc.scheduler.create_volume, req.ctx, row["id"])
-    return {"volume": view(req, row)}
+    shown = view(req, row)
+    del shown["os-vol-tenant-attr:tenant_id"]  # as in OpenStack: shown by lists and show only
+    return {"volume": shown}
+
+
+def _image(req, ref: str | None, size_gb: int) -> dict:
+    """What a volume keeps of the image that it is made of, checked to fit; {} without one."""
+    if not ref:
+        return {}
+    try:
+        image = req.svc.rest.request("GET", "image", f"/v2/images/{ref.rstrip('/').rsplit('/', 1)[-1]}", ctx=req.ctx)
+    except errors.NotFound:
+        raise errors.BadRequest("Invalid image identifier or unable to access requested image.") from None
+    if image["status"] != "active":
+        raise errors.BadRequest(f"Invalid input received: Image {image['id']} is not active.")
+    if image["disk_format"] not in ("raw", "qcow2", "ami", "iso"):
+        raise errors.BadRequest(f"Invalid input received: volumes cannot be made of disk format {image['disk_format']}.")
+    needed = max(image["min_disk"], -(-(image.get("virtual_size") or image["size"] or 0) // (1 << 30)))
+    if needed > size_gb:
+        raise errors.BadRequest(f"Invalid input received: Size of specified image {needed}GB is larger than volume size "
+                                f"{size_gb}GB.")
+    kept = ("container_format", "disk_format", "checksum", "size", "min_disk", "min_ram")
+    properties = {k: v for k, v in image.items() if k.startswith(("hw_", "os_type", "kernel_id", "ramdisk_id"))
+                  and isinstance(v, str)}
+    return {"image_id": image["id"], "image_name": image["name"] or "", **{k: str(image[k]) for k in kept}, **properties}
 
 
 @wsgi.body(schema.wrapped("volume", {"name": schema.TEXT, "description": schema.TEXT, "display_name": schema.TEXT,

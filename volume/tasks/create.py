@@ -1,15 +1,15 @@
-"""Create a volume: allocate its space, then make it available."""
+"""Create a volume: allocate its space, fill it from an image where one was asked for, make it available."""
 
-from common import errors
+from common import errors, images
 from common.tasks import Task
 from volume.db import volumes
 
 
 class CreateVolume(Task):
-    """State: {"volume_id", "size_gb"}. After a crash it runs on: allocation may be repeated."""
+    """State: {"volume_id", "size_gb", "image_id"}. After a crash it runs on: allocating and filling may be repeated."""
 
     name, on_crash = "create-volume", "resume"
-    steps = ("allocate", "publish")
+    steps = ("allocate", "fill", "publish")
 
     def __init__(self, service):
         self.service = service
@@ -19,6 +19,16 @@ class CreateVolume(Task):
 
     def undo_allocate(self, state):
         self.service.driver.delete(state["volume_id"])
+
+    def fill(self, state):
+        if not state.get("image_id") or not self.service.driver.keeps_bytes:
+            return
+        target = self.service.incoming / state["volume_id"]
+        try:
+            image = images.fetch(self.service.rest, {"id": state["image_id"]}, target)
+            self.service.driver.fill(state["volume_id"], str(target), image["disk_format"])
+        finally:
+            target.unlink(missing_ok=True)
 
     def publish(self, state):
         with self.service.db.writer() as connection:

@@ -1,0 +1,43 @@
+"""Images of the image service, fetched to where they are used: checked on the way, refused when hostile."""
+
+import hashlib
+import os
+import pathlib
+
+from common import errors, inspector
+
+CHUNK = 1 << 20
+
+
+def fetch(rest, image: dict, target: pathlib.Path) -> dict:
+    """Download an image's bytes; ``target`` exists only when all of them came and are what they should be.
+
+    :param rest: the service's REST client
+    :param image: {"id", "disk_format", "os_hash_value"} as of when it was asked for; with its id alone, the rest is
+        asked of the image service
+    :returns: the image, complete
+    :raises StepFailed: the image is gone, damaged or hostile, or the disk is full
+    """
+    part, digest = target.with_suffix(".part"), hashlib.sha512()
+    try:
+        if "disk_format" not in image:
+            image = rest.request("GET", "image", f"/v2/images/{image['id']}")
+        response = rest.request("GET", "image", f"/v2/images/{image['id']}/file", stream=True, timeout_s=60)
+        with open(part, "wb") as out:
+            for chunk in response.stream(CHUNK):
+                digest.update(chunk)
+                out.write(chunk)
+        response.release_conn()
+        if image.get("os_hash_value") and digest.hexdigest() != image["os_hash_value"]:
+            raise errors.StepFailed(reason=f"Image {image['id']} arrived damaged: its checksum is wrong.")
+        inspector.check(part, image["disk_format"])
+        os.replace(part, target)
+        return image
+    except errors.NotFound as error:
+        raise errors.StepFailed(reason=f"Image {image['id']} could not be found.") from error
+    except inspector.Hostile as error:
+        raise errors.StepFailed(reason=f"Image {image['id']} was refused: {error}") from error
+    except OSError as error:
+        raise errors.StepFailed(reason="The host has no space for the image.", internal=str(error)) from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,49 @@
+"""Addresses of a server, added and taken away as the compute API did until microversion 2.43."""
+
+from common import errors
+from compute_api.handlers import external_events
+from compute_api.handlers.servers import load, locked_out
+from conductor.db import actions
+
+
+def _begin(req, id, name: str) -> dict:
+    with req.svc.db.writer() as connection:
+        row = load(req, connection, id, "servers:action")
+        locked_out(req, row)
+        actions.start(connection, req.ctx, id, name)
+    return row
+
+
+def _ports(req, id, more: str = "") -> list[dict]:
+    return req.svc.rest.request("GET", "network", f"/v2.0/ports?device_id={id}{more}", ctx=req.ctx)["ports"]
+
+
+def _set(req, id, port: dict, fixed_ips: list[dict]) -> None:
+    """The network service will tell us too; who asked sees it in the next answer."""
+    req.svc.rest.request("PUT", "network", f"/v2.0/ports/{port['id']}", body={"port": {"fixed_ips": fixed_ips}}, ctx=req.ctx)
+    external_events.store(req.svc, id)
+
+
+def add(req, id, arguments):
+    """One more address, on the port that the server has in that network."""
+    _begin(req, id, "addFixedIp")
+    network = arguments["networkId"]
+    ports = _ports(req, id, f"&network_id={network}")
+    if not ports:
+        raise errors.NotFound(f"Instance {id} has no port in network {network}.")
+    subnets = req.svc.rest.request("GET", "network", f"/v2.0/subnets?network_id={network}&ip_version=4",
+                                   ctx=req.ctx)["subnets"]
+    if not subnets:
+        raise errors.BadRequest(f"Network {network} has no subnet.")
+    _set(req, id, ports[0], ports[0]["fixed_ips"] + [{"subnet_id": subnets[0]["id"]}])
+
+
+def remove(req, id, arguments):
+    _begin(req, id, "removeFixedIp")
+    address = arguments["address"]
+    for port in _ports(req, id):
+        left = [ip for ip in port["fixed_ips"] if ip["ip_address"] != address]
+        if len(left) < len(port["fixed_ips"]):
+            _set(req, id, port, left)
+            return
+    raise errors.BadRequest(f"Fixed IP {address} is not associated with instance {id}.")

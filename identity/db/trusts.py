@@ -1,0 +1,29 @@
+"""Trusts that still hold."""
+
+import time
+
+import sqlalchemy as sa
+
+from common import rows
+from identity.db import models
+
+TABLE = models.trusts
+
+
+def alive(row: dict) -> bool:
+    return (row["expires_at"] is None or row["expires_at"] > time.time()) and row["remaining_uses"] != 0
+
+
+def find(connection, trust_id: str) -> dict | None:
+    """A trust that has neither expired nor been used up, or None."""
+    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.id == trust_id))
+    return row if row and alive(row) else None
+
+
+def use(connection, row: dict) -> bool:
+    """Take one use off a trust that counts them, by compare-and-swap; False when none was left."""
+    if row["remaining_uses"] is None:
+        return True
+    c = TABLE.c
+    return connection.execute(sa.update(TABLE).where(c.id == row["id"], c.remaining_uses > 0)
+                              .values(remaining_uses=c.remaining_uses - 1)).rowcount == 1

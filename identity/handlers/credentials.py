@@ -1,0 +1,97 @@
+"""Credentials: secrets that a user keeps for other doors (ec2, totp). The blob is encrypted in the database."""
+
+import hashlib
+import json
+
+import sqlalchemy as sa
+
+from common import context, errors, rows, schema, wsgi
+from identity.db import models
+
+TABLE = models.credentials
+_PROPERTIES = {"type": schema.NAME, "blob": {"type": ["string", "object"], "maxLength": 65535},
+               "user_id": {"type": "string", "maxLength": 64}, "project_id": {"type": ["string", "null"], "maxLength": 64}}
+
+
+def _view(req, row: dict) -> dict:
+    return {"id": row["id"], "type": row["type"], "user_id": row["user_id"], "project_id": row["project_id"],
+            "blob": req.svc.vault.open(row["encrypted_blob"]),
+            "links": {"self": f"{req.base_url()}/v3/credentials/{row['id']}"}}
+
+
+def _find(req, connection, id: str, verb: str) -> dict:
+    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.id == id))
+    req.svc.policy.check(req.ctx, f"identity:{verb}_credential", {"user_id": row["user_id"] if row else None})
+    if row is None:
+        raise errors.NotFound(f"Could not find credential: {id}.")
+    return row
+
+
+def _text(blob) -> str:
+    return blob if isinstance(blob, str) else json.dumps(blob)
+
+
+def _id(kind: str, blob: str) -> str:
+    """EC2 clients name a credential by its access key alone: its id is that key's digest, as in OpenStack."""
+    if kind != "ec2":
+        return context.new_hex()
+    try:
+        return hashlib.sha256(json.loads(blob)["access"].encode()).hexdigest()
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise errors.BadRequest("Invalid blob in credential: an ec2 credential is JSON with access and secret.") from None
+
+
+def index(req):
+    """Everybody's for an admin, else one's own."""
+    wanted = {k: req.GET[k] for k in ("user_id", "type") if k in req.GET}
+    req.svc.policy.check(req.ctx, "identity:list_credential", {"user_id": wanted.get("user_id", req.ctx.user_id)})
+    if not (req.ctx.is_admin or req.ctx.is_service):
+        wanted["user_id"] = req.ctx.user_id
+    with req.svc.db.reader() as connection:
+        found = rows.many(connection, rows.where_equal(sa.select(TABLE).order_by(TABLE.c.id), TABLE, wanted))
+    return {"credentials": [_view(req, r) for r in found],
+            "links": {"self": req.path_url, "next": None, "previous": None}}
+
+
+def show(req, id):
+    with req.svc.db.reader() as connection:
+        return {"credential": _view(req, _find(req, connection, id, "get"))}
+
+
+@wsgi.body(schema.wrapped("credential", _PROPERTIES, ("type", "blob")))
+def create(req, body):
+    given = body["credential"]
+    user_id, blob = given.get("user_id") or req.ctx.user_id, _text(given["blob"])
+    req.svc.policy.check(req.ctx, "identity:create_credential", {"user_id": user_id})
+    if given["type"] == "ec2" and not given.get("project_id"):
+        raise errors.BadRequest("Invalid value: an ec2 credential needs a project_id.")
+    row = {"id": _id(given["type"], blob), "type": given["type"], "user_id": user_id,
+           "project_id": given.get("project_id"), "encrypted_blob": req.svc.vault.seal(blob)}
+    with req.svc.db.writer() as connection:
+        rows.get(connection, models.users, user_id, resource="user")
+        rows.insert(connection, TABLE, row, conflict="Conflict occurred attempting to store credential - Duplicate entry.")
+    return {"credential": _view(req, row)}
+
+
+@wsgi.body(schema.wrapped("credential", _PROPERTIES))
+def update(req, id, body):
+    """Only the blob may change: a credential of another type or owner is another credential."""
+    given = body["credential"]
+    with req.svc.db.writer() as connection:
+        row = _find(req, connection, id, "update")
+        for name in ("type", "user_id", "project_id"):
+            if given.get(name, row[name]) != row[name]:
+                raise errors.BadRequest(f"The {name} of a credential cannot be changed.")
+        if "blob" in given:
+            blob = _text(given["blob"])
+            row["encrypted_blob"] = req.svc.vault.seal(blob)
+            if row["type"] == "ec2":
+                _id("ec2", blob)
+            rows.update(connection, TABLE, id, {"encrypted_blob": row["encrypted_blob"]}, resource="credential")
+    return {"credential": _view(req, row)}
+
+
+def delete(req, id):
+    with req.svc.db.writer() as connection:
+        _find(req, connection, id, "delete")
+        rows.delete(connection, TABLE, id, resource="credential")

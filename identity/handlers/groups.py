@@ -1,0 +1,80 @@
+"""Groups of users: what is granted to a group, its members have."""
+
+import sqlalchemy as sa
+
+from common import errors, rows, schema
+from identity.db import grants, models
+from identity.handlers.crud import Noun
+
+MEMBERS = models.memberships
+
+
+def _create(req, connection, values):
+    values["domain_id"] = values["domain_id"] or req.ctx.domain_id or req.ctx.project_domain_id or "default"
+    rows.get(connection, models.domains, values["domain_id"], resource="domain")
+    values["description"] = values["description"] or ""
+
+
+def _delete(req, connection, row):
+    """Members lose what the group gave them, and the tokens that carry it."""
+    for user_id in grants.members(connection, row["id"]):
+        req.svc.revoke(connection, user_id=user_id)
+
+
+NOUN = Noun("group", "groups", models.groups,
+            {"name": {**schema.NAME, "maxLength": 64}, "description": schema.LONG_TEXT,
+             "domain_id": {"type": ["string", "null"], "maxLength": 64}},
+            ("name",), ("name", "domain_id"), on_create=_create, on_delete=_delete)
+index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete
+
+
+def _pair(connection, id: str, user_id: str) -> dict:
+    rows.get(connection, models.groups, id, resource="group")
+    rows.get(connection, models.users, user_id, resource="user")
+    return {"group_id": id, "user_id": user_id}
+
+
+def add(req, id, user_id):
+    req.svc.policy.check(req.ctx, "identity:add_user_to_group", {})
+    with req.svc.db.writer() as connection:
+        pair = _pair(connection, id, user_id)
+        if not connection.execute(sa.select(MEMBERS).filter_by(**pair)).first():
+            connection.execute(sa.insert(MEMBERS).values(pair))
+
+
+def check(req, id, user_id):
+    req.svc.policy.check(req.ctx, "identity:check_user_in_group", {"user_id": user_id})
+    with req.svc.db.reader() as connection:
+        if not connection.execute(sa.select(MEMBERS).filter_by(**_pair(connection, id, user_id))).first():
+            raise errors.NotFound(f"Could not find user {user_id} in group {id}.")
+
+
+def remove(req, id, user_id):
+    req.svc.policy.check(req.ctx, "identity:remove_user_from_group", {})
+    with req.svc.db.writer() as connection:
+        pair = _pair(connection, id, user_id)
+        if connection.execute(sa.delete(MEMBERS).filter_by(**pair)).rowcount == 0:
+            raise errors.NotFound(f"Could not find user {user_id} in group {id}.")
+        req.svc.revoke(connection, user_id=user_id)
+    req.svc.revocations.run_once()
+
+
+def users(req, id):
+    """The members of a group."""
+    from identity.handlers.users import NOUN as USER
+    req.svc.policy.check(req.ctx, "identity:list_users_in_group", {})
+    with req.svc.db.reader() as connection:
+        rows.get(connection, models.groups, id, resource="group")
+        found = rows.many(connection, sa.select(models.users).join(MEMBERS, MEMBERS.c.user_id == models.users.c.id)
+                          .where(MEMBERS.c.group_id == id).order_by(models.users.c.id))
+    return {"users": [USER.view(req, r) for r in found], "links": {"self": req.path_url, "next": None, "previous": None}}
+
+
+def of_user(req, id):
+    """The groups of a user."""
+    req.svc.policy.check(req.ctx, "identity:list_groups_for_user", {"user_id": id})
+    with req.svc.db.reader() as connection:
+        rows.get(connection, models.users, id, resource="user")
+        found = rows.many(connection, sa.select(models.groups).join(MEMBERS, MEMBERS.c.group_id == models.groups.c.id)
+                          .where(MEMBERS.c.user_id == id).order_by(models.groups.c.id))
+    return {"groups": [NOUN.view(req, r) for r in found], "links": {"self": req.path_url, "next": None, "previous": None}}

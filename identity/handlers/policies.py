@@ -1,0 +1,9 @@
+"""Policy documents that services once kept here. They are stored and shown; nobody enforces them."""
+
+from common import schema
+from identity.db import models
+from identity.handlers.crud import Noun
+
+NOUN = Noun("policy", "policies", models.policies,
+            {"type": schema.NAME, "blob": {"type": "string", "maxLength": 65535}}, ("type", "blob"), ("type",))
+index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete

@@ -1,0 +1,142 @@
+"""Trusts: a user lets another act with some of his roles on a project."""
+
+import datetime
+
+import sqlalchemy as sa
+
+from common import context, errors, rows, schema, wsgi
+from identity.db import grants, models, trusts
+from identity.tokens import stamp
+
+TABLE = models.trusts
+_BODY = schema.wrapped("trust", {
+    "trustor_user_id": schema.NAME, "trustee_user_id": schema.NAME, "impersonation": {"type": "boolean"},
+    "project_id": {"type": ["string", "null"], "maxLength": 64},
+    "expires_at": {"type": ["string", "null"], "maxLength": 40},
+    "remaining_uses": {"type": ["integer", "null"], "minimum": 1}, "allow_redelegation": {"type": "boolean"},
+    "redelegation_count": {"type": ["integer", "null"], "minimum": 0, "maximum": 10},
+    "roles": {"type": "array", "maxItems": 64, "items": {"type": "object", "properties": {
+        "id": schema.NAME, "name": schema.NAME}}}}, ("trustor_user_id", "trustee_user_id", "impersonation"), extra=True)
+_HIDDEN = ("roles", "expires_at")
+
+
+def _moment(text: str | None) -> float | None:
+    """Epoch seconds of an ISO 8601 time in UTC."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise errors.BadRequest(f"Failed to parse expires_at: {text!r} is no ISO 8601 time.") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=datetime.timezone.utc)
+    return moment.timestamp()
+
+
+def _view(req, row: dict, roles: list[dict] | None = None) -> dict:
+    base = f"{req.base_url()}/v3/OS-TRUST/trusts/{row['id']}"
+    shown = {k: v for k, v in row.items() if k not in _HIDDEN}
+    shown.update(expires_at=stamp(row["expires_at"]) if row["expires_at"] else None, deleted_at=None,
+                 links={"self": base}, roles_links={"self": f"{base}/roles", "next": None, "previous": None})
+    if roles is not None:
+        shown["roles"] = [_role(req, r) for r in roles]
+    return shown
+
+
+def _role(req, role: dict) -> dict:
+    return {"id": role["id"], "name": role["name"], "links": {"self": f"{req.base_url()}/v3/roles/{role['id']}"}}
+
+
+@wsgi.body(_BODY)
+def create(req, body):
+    """Only the trustor may give his own roles away, and only those that he has."""
+    given = body["trust"]
+    if given["trustor_user_id"] != req.ctx.user_id or req.ctx.trust_id:
+        raise errors.Forbidden("Only the trustor may make a trust, with a token of his own.")
+    expires = _moment(given.get("expires_at"))
+    now = datetime.datetime.now(datetime.timezone.utc).timestamp()
+    if expires is not None and expires <= now:
+        raise errors.BadRequest("The expires_at of a trust must be in the future.")
+    with req.svc.db.writer() as connection:
+        rows.get(connection, models.users, given["trustee_user_id"], resource="user")
+        roles = _chosen(connection, req.ctx, given)
+        row = {"id": context.new_hex(), "trustor_user_id": req.ctx.user_id, "trustee_user_id": given["trustee_user_id"],
+               "project_id": given.get("project_id"), "impersonation": given["impersonation"], "expires_at": expires,
+               "remaining_uses": given.get("remaining_uses"), "redelegation_count": given.get("redelegation_count") or 0,
+               "redelegated_trust_id": None, "roles": [r["id"] for r in roles]}
+        rows.insert(connection, TABLE, row)
+    return {"trust": _view(req, row, roles)}
+
+
+def _chosen(connection, ctx, given: dict) -> list[dict]:
+    wanted = given.get("roles") or []
+    if bool(given.get("project_id")) != bool(wanted):
+        raise errors.BadRequest("A trust needs both a project and roles, or neither.")
+    if not wanted:
+        return []
+    has = grants.roles_on(connection, ctx.user_id, "project", given["project_id"])
+    chosen = []
+    for role in wanted:
+        found = next((r for r in has if r["id"] == role.get("id") or r["name"] == role.get("name")), None)
+        if found is None:
+            raise errors.Forbidden("The trustor has not all of the roles on that project.")
+        chosen.append(found)
+    return chosen
+
+
+def index(req):
+    """The trusts of a trustor or of a trustee; all of them for an admin."""
+    wanted = {k: req.GET[k] for k in ("trustor_user_id", "trustee_user_id") if k in req.GET}
+    if wanted:
+        for user_id in wanted.values():
+            req.svc.policy.check(req.ctx, "identity:list_trusts_of_user", {"user_id": user_id})
+    else:
+        req.svc.policy.check(req.ctx, "identity:list_trusts", {})
+    with req.svc.db.reader() as connection:
+        found = [t for t in rows.many(connection, rows.where_equal(sa.select(TABLE).order_by(TABLE.c.id), TABLE, wanted))
+                 if trusts.alive(t)]
+    return {"trusts": [_view(req, r) for r in found], "links": {"self": req.path_url, "next": None, "previous": None}}
+
+
+def _find(req, connection, id: str) -> dict:
+    """A trust that its trustor, its trustee or an admin asks for; nobody else learns that it exists."""
+    row = trusts.find(connection, id)
+    if row is None or not (req.ctx.is_admin or req.ctx.user_id in (row["trustor_user_id"], row["trustee_user_id"])):
+        raise errors.NotFound(f"Could not find trust: {id}.")
+    return row
+
+
+def _roles(connection, row: dict) -> list[dict]:
+    table = models.roles
+    return rows.many(connection, sa.select(table).where(table.c.id.in_(row["roles"])).order_by(table.c.name))
+
+
+def show(req, id):
+    with req.svc.db.reader() as connection:
+        row = _find(req, connection, id)
+        return {"trust": _view(req, row, _roles(connection, row))}
+
+
+def delete(req, id):
+    """The trust ends, and with it every token that was made of it."""
+    with req.svc.db.writer() as connection:
+        row = _find(req, connection, id)
+        if not (req.ctx.is_admin or req.ctx.user_id == row["trustor_user_id"]):
+            raise errors.Forbidden("Only the trustor may end a trust.")
+        rows.delete(connection, TABLE, id, resource="trust")
+        req.svc.revoke(connection, trust_id=id)
+    req.svc.revocations.run_once()
+
+
+def roles(req, id):
+    with req.svc.db.reader() as connection:
+        found = _roles(connection, _find(req, connection, id))
+    return {"roles": [_role(req, r) for r in found], "links": {"self": req.path_url, "next": None, "previous": None}}
+
+
+def role(req, id, role_id):
+    with req.svc.db.reader() as connection:
+        found = next((r for r in _roles(connection, _find(req, connection, id)) if r["id"] == role_id), None)
+    if found is None:
+        raise errors.NotFound(f"Could not find role: {role_id}.")
+    return {"role": _role(req, found)}

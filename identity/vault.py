@@ -1,0 +1,41 @@
+"""Secrets at rest: what users entrust to identity is encrypted with keys that are not in the database."""
+
+import os
+import pathlib
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from common import errors
+
+
+class Vault:
+    """Fernet keys, one a line, newest first, in ``<state>/identity/credential-keys``; made when first needed."""
+
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+        self._fernet: MultiFernet | None = None
+
+    def _keys(self) -> MultiFernet:
+        if self._fernet is None:
+            if not self.path.exists():
+                self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                partial = self.path.with_suffix(f".{os.getpid()}")
+                with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+                    out.write(Fernet.generate_key() + b"\n")
+                try:
+                    os.link(partial, self.path)  # the first of two workers wins, the other reads its key
+                except FileExistsError:
+                    pass
+                partial.unlink()
+            self._fernet = MultiFernet([Fernet(k) for k in self.path.read_bytes().split()])
+        return self._fernet
+
+    def seal(self, text: str) -> str:
+        return self._keys().encrypt(text.encode()).decode()
+
+    def open(self, sealed: str) -> str:
+        """:raises Error: the key that sealed it is gone"""
+        try:
+            return self._keys().decrypt(sealed.encode()).decode()
+        except InvalidToken:
+            raise errors.Error("A credential cannot be decrypted.", internal=f"no key in {self.path} opens it") from None
