@@ -6,6 +6,7 @@ BUILD/scheduling and the conductor asks for them.
 """
 
 import base64
+import ipaddress
 import re
 import secrets
 
@@ -178,6 +179,19 @@ def _user_data(given: dict) -> str | None:
     return text
 
 
+def address(text: str | None, version: int) -> str | None:
+    """An access address in its usual form (RFC 5952), or None; BadRequest for anything else."""
+    if not text:
+        return None
+    try:
+        parsed = ipaddress.ip_address(text)
+    except ValueError:
+        parsed = None
+    if parsed is None or parsed.version != version:
+        raise errors.BadRequest(f"Invalid input for field/attribute accessIPv{version}. {text!r} is not an IP address.")
+    return str(parsed)
+
+
 def _counts(given: dict) -> tuple[int, int]:
     low = int(given.get("min_count", 1))
     high = int(given.get("max_count", low))
@@ -250,8 +264,8 @@ def _template(req, body, flavor, key, image, networks, groups) -> dict:
         "image_meta": image, "security_groups": groups, "network_info": [], "tags": given.get("tags", []),
         "requested_networks": [] if networks == "none" else networks, "scheduler_hints": hints,
         "server_group_id": hints.get("group"), "tried_hosts": [], "fault": None, "locked": False,
-        "root_device_name": "/dev/vda", "access_ip_v4": given.get("accessIPv4") or None,
-        "access_ip_v6": given.get("accessIPv6") or None, "disk_config": given.get("OS-DCF:diskConfig", "MANUAL"),
+        "root_device_name": "/dev/vda", "access_ip_v4": address(given.get("accessIPv4"), 4),
+        "access_ip_v6": address(given.get("accessIPv6"), 6), "disk_config": given.get("OS-DCF:diskConfig", "MANUAL"),
         "reservation_id": f"r-{secrets.token_hex(4)}", "request_id": req.ctx.request_id, "launched_at": None,
         "created_at": at, "updated_at": at}
 

@@ -3,7 +3,7 @@
 from oslo_config import cfg
 
 _QUOTAS = {"network": 100, "subnet": 100, "port": 500, "router": 10, "floatingip": 50, "security_group": 10,
-           "security_group_rule": 100}
+           "security_group_rule": 100, "subnetpool": 50}
 OPTS = {"network": [
     cfg.StrOpt("driver", default="linux", choices=["linux", "fake"], help="What the agent builds networks with."),
     cfg.DictOpt("bridge_mappings", default={"public": "br-ex"},

@@ -1,12 +1,14 @@
 """Rules of the network service."""
 
-_OWNED = ("network", "subnet", "port", "router", "floatingip", "security_group", "security_group_rule")
+_OWNED = ("network", "subnet", "port", "router", "floatingip", "security_group", "security_group_rule", "subnetpool")
 RULES = [(f"{verb}_{noun}", "rule:reader" if verb == "get" else "rule:member", f"{verb} a {noun}")
          for noun in _OWNED for verb in ("get", "create", "update", "delete")]
 RULES += [(f"{verb}_network:{name}", "rule:admin", f"set {name} of a network")
           for verb in ("create", "update") for name in (
               "shared", "router:external", "is_default", "provider:network_type", "provider:physical_network",
               "provider:segmentation_id")]
+RULES += [(f"{verb}_subnetpool:{name}", "rule:admin", f"set {name} of a subnet pool")
+          for verb in ("create", "update") for name in ("shared", "is_default")]
 RULES += [(f"{verb}_port:{name}", "rule:service", f"set {name} of a port")
           for verb in ("create", "update") for name in ("binding:host_id", "binding:profile")]
 RULES += [

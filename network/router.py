@@ -7,6 +7,7 @@ from network.handlers.networks import NETWORKS
 from network.handlers.ports import PORTS
 from network.handlers.routers import ROUTERS
 from network.handlers.security_groups import RULES, SECURITY_GROUPS
+from network.handlers.subnetpools import SUBNETPOOLS
 from network.handlers.subnets import SUBNETS
 
 
@@ -21,7 +22,8 @@ ROUTES = [
     Route("GET", "/", versions.index), Route("GET", "/v2.0", versions.show),
     Route("GET", "/v2.0/extensions", versions.extensions),
     Route("GET", "/v2.0/extensions/{alias}", versions.extension),
-    *_crud(NETWORKS, "networks"), *_crud(SUBNETS, "subnets"), *_crud(PORTS, "ports"), *_crud(ROUTERS, "routers"),
+    *_crud(NETWORKS, "networks"), *_crud(SUBNETS, "subnets"), *_crud(PORTS, "ports"),
+    *_crud(SUBNETPOOLS, "subnetpools"), *_crud(ROUTERS, "routers"),
     Route("PUT", "/v2.0/routers/{id}/add_router_interface", routers.add_interface),
     Route("PUT", "/v2.0/routers/{id}/remove_router_interface", routers.remove_interface),
     Route("PUT", "/v2.0/routers/{id}/add_extraroutes", routers.add_routes),

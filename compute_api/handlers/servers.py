@@ -165,19 +165,6 @@ _COLUMN = {"name": "display_name", "OS-DCF:diskConfig": "disk_config", "accessIP
            "accessIPv6": "access_ip_v6", "description": "description"}
 
 
-def _ip(text: str | None, version: int):
-    import ipaddress
-    if not text:
-        return None
-    try:
-        parsed = ipaddress.ip_address(text)
-    except ValueError:
-        parsed = None
-    if parsed is None or parsed.version != version:
-        raise errors.BadRequest(f"Invalid input for field/attribute accessIPv{version}. {text!r} is not an IP address.")
-    return str(parsed)
-
-
 @wsgi.body(schema.wrapped("server", _UPDATE))
 def update(req, id, body):
     given = body["server"]
@@ -188,7 +175,7 @@ def update(req, id, body):
         values["display_name"] = values["display_name"].strip()
     for version in (4, 6):
         if f"access_ip_v{version}" in values:
-            values[f"access_ip_v{version}"] = _ip(values[f"access_ip_v{version}"], version)
+            values[f"access_ip_v{version}"] = creation.address(values[f"access_ip_v{version}"], version)
     with req.svc.db.writer() as connection:
         row = load(req, connection, id, "servers:update")
         if values:

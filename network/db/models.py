@@ -32,9 +32,14 @@ networks = _resource(
     sa.Column("provider_network_type", sa.String(16), nullable=False),
     sa.Column("provider_physical_network", sa.String(64)), sa.Column("provider_segmentation_id", sa.Integer),
     sa.UniqueConstraint("provider_network_type", "provider_physical_network", "provider_segmentation_id"))
+subnetpools = _resource(
+    "subnetpools", sa.Column("ip_version", sa.Integer, nullable=False), sa.Column("prefixes", sa.JSON, nullable=False),
+    *[sa.Column(n, sa.Integer, nullable=False) for n in ("default_prefixlen", "min_prefixlen", "max_prefixlen")],
+    _flag("shared"), _flag("is_default"), sa.Column("default_quota", sa.Integer))
 subnets = _resource(
-    "subnets", _ref("network_id", "networks"), sa.Column("ip_version", sa.Integer, nullable=False),
-    sa.Column("cidr", sa.String(64), nullable=False), sa.Column("gateway_ip", sa.String(64)), _flag("enable_dhcp"),
+    "subnets", _ref("network_id", "networks"), _ref("subnetpool_id", "subnetpools", nullable=True),
+    sa.Column("ip_version", sa.Integer, nullable=False), sa.Column("cidr", sa.String(64), nullable=False),
+    sa.Column("gateway_ip", sa.String(64)), _flag("enable_dhcp"),
     sa.Column("allocation_pools", sa.JSON, nullable=False), sa.Column("dns_nameservers", sa.JSON, nullable=False),
     sa.Column("host_routes", sa.JSON, nullable=False), sa.Column("ipv6_ra_mode", sa.String(16)),
     sa.Column("ipv6_address_mode", sa.String(16)))

@@ -8,7 +8,7 @@ from network.db import models
 
 _TABLES = {"network": models.networks, "subnet": models.subnets, "port": models.ports, "router": models.routers,
            "floatingip": models.floatingips, "security_group": models.security_groups,
-           "security_group_rule": models.security_group_rules}
+           "security_group_rule": models.security_group_rules, "subnetpool": models.subnetpools}
 
 
 def limits(connection, conf, project_id: str) -> dict:

@@ -9,6 +9,7 @@ from network.db import addresses, models
 from network.db.groups import base
 from network.handlers.networks import NETWORKS
 from network.handlers.resource import REQUIRED, Attribute, Resource
+from network.handlers.subnetpools import SUBNETPOOLS
 
 _IP = {"type": "string", "maxLength": 64}
 _POOLS = {"type": "array", "maxItems": 100, "items": schema.obj({"start": _IP, "end": _IP}, ["start", "end"])}
@@ -30,7 +31,11 @@ class Subnets(Resource):
     attributes = {
         "network_id": Attribute(schema.UUID, REQUIRED, update=False),
         "ip_version": Attribute({"enum": [4, 6, "4", "6"]}, 4, update=False),
-        "cidr": Attribute(_IP, REQUIRED, update=False), "gateway_ip": Attribute({"type": ["string", "null"]}, UNSET),
+        "cidr": Attribute({"type": ["string", "null"], "maxLength": 64}, None, update=False),
+        "subnetpool_id": Attribute({"type": ["string", "null"], "maxLength": 36}, None, update=False),
+        "use_default_subnetpool": Attribute(schema.BOOLEAN, False, update=False),
+        "prefixlen": Attribute({"type": ["integer", "string", "null"], "pattern": "^[0-9]{1,3}$"}, None, update=False),
+        "gateway_ip": Attribute({"type": ["string", "null"]}, UNSET),
         "enable_dhcp": Attribute(schema.BOOLEAN, True), "allocation_pools": Attribute(_POOLS, None),
         "dns_nameservers": Attribute({"type": "array", "maxItems": 5, "items": _IP}, []),
         "host_routes": Attribute(_ROUTES, []),
@@ -47,7 +52,7 @@ class Subnets(Resource):
         shown = {k: row[k] for k in ("network_id", "ip_version", "cidr", "gateway_ip", "enable_dhcp",
                                      "allocation_pools", "dns_nameservers", "host_routes", "ipv6_ra_mode",
                                      "ipv6_address_mode")}
-        return {**shown, "subnetpool_id": None, "service_types": [], "segment_id": None}
+        return {**shown, "subnetpool_id": row["subnetpool_id"], "service_types": [], "segment_id": None}
 
     def insert(self, req, connection, values):
         network = NETWORKS.get(connection, req.ctx, values["network_id"])
@@ -55,6 +60,7 @@ class Subnets(Resource):
             raise errors.Forbidden(rule="create_subnet")
         values["ip_version"] = int(values["ip_version"])
         values["enable_dhcp"] = wsgi.bool_value(values["enable_dhcp"])
+        self._take_from_pool(req, connection, values)
         net = parse(values["cidr"], ipaddress.ip_network, "cidr")
         if net.version != values["ip_version"]:
             raise errors.BadRequest("Invalid input for cidr: it is not of the given ip_version.")
@@ -65,10 +71,34 @@ class Subnets(Resource):
         if values["gateway_ip"] == UNSET:
             values["gateway_ip"] = str(net[1] if net.num_addresses > 2 else net[0])
         self._normalise(values, net, fill=True)
+        values = {k: v for k, v in values.items() if k in self.table.c}
         rows.insert(connection, self.table, values)
         if values["enable_dhcp"]:
             self._ensure_dhcp(connection, network, values)
         return values
+
+    def _take_from_pool(self, req, connection, values):
+        """Fill in ``cidr`` from the pool that was named; without a pool, it must have been given."""
+        length = None if values["prefixlen"] is None else int(values["prefixlen"])
+        if wsgi.bool_value(values["use_default_subnetpool"]):
+            if values["subnetpool_id"]:
+                raise errors.BadRequest("subnetpool_id and use_default_subnetpool cannot both be specified.")
+            pool = SUBNETPOOLS.default(connection, req.ctx, values["ip_version"])
+        elif values["subnetpool_id"]:
+            pool = SUBNETPOOLS.get(connection, req.ctx, values["subnetpool_id"])
+        elif values["cidr"] and length is None:
+            return
+        else:
+            raise errors.BadRequest("Invalid input for operation: a subnetpool or a cidr is required, and a prefixlen goes "
+                                    "with a subnetpool.")
+        if values["cidr"] and length is not None:
+            raise errors.BadRequest("cidr and prefixlen must not be supplied together.")
+        if pool["ip_version"] != values["ip_version"]:
+            raise errors.BadRequest("The subnet pool is of another IP version.")
+        if values["cidr"]:
+            parse(values["cidr"], ipaddress.ip_network, "cidr")
+        values["cidr"] = SUBNETPOOLS.cut(connection, pool, values["project_id"], values["cidr"], length)
+        values["subnetpool_id"] = pool["id"]
 
     def _check_overlap(self, connection, network_id, net):
         query = sa.select(self.table.c.cidr).where(self.table.c.network_id == network_id)

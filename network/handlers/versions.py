@@ -11,6 +11,7 @@ _EXTENSIONS = {
     "quotas": "Quota management support", "quota_details": "Quota details management support",
     "router": "Neutron L3 Router", "security-group": "security-group", "sorting": "Sorting support",
     "standard-attr-description": "standard-attr-description",
+    "default-subnetpools": "Default Subnetpools", "subnet_allocation": "Subnet Allocation",
     "standard-attr-revisions": "Resource revision numbers", "standard-attr-timestamp": "Resource timestamps",
 }
 
@@ -26,7 +27,7 @@ def index(req):
 
 
 def show(req):
-    names = ("network", "subnet", "port", "router", "floatingip", "security-group", "security-group-rule")
+    names = ("network", "subnet", "port", "router", "floatingip", "subnetpool", "security-group", "security-group-rule")
     return {"resources": [{"links": [{"rel": "self", "href": f"{req.base_url()}/v2.0/{n}s"}],
                            "name": n.replace("-", "_"), "collection": f"{n.replace('-', '_')}s"} for n in names]}
 

@@ -341,3 +341,27 @@ def test_errors_come_in_the_family_s_envelope(cloud, service, key):
     response = admin.pool.request("GET", admin.url(service) + "/no/such/thing", headers={"X-Auth-Token": admin.token})
     assert response.status == 404 and key in json.loads(response.data)
     assert response.headers["X-Openstack-Request-Id"].startswith("req-")
+
+
+def test_subnets_are_cut_from_a_pool(cloud, member):
+    admin = cloud.client
+    pool = admin.call("network", "POST", "/subnetpools", {"subnetpool": {
+        "name": "pool", "prefixes": ["10.200.0.0/23"], "default_prefixlen": 24, "shared": True}})["subnetpool"]
+    assert (pool["min_prefixlen"], pool["max_prefixlen"]) == ("8", "32")
+    network = member.call("network", "POST", "/networks", {"network": {"name": "cut"}})["network"]["id"]
+
+    def wish(**more):
+        return {"subnet": {"network_id": network, "ip_version": 4, "subnetpool_id": pool["id"], **more}}
+    assert member.call("network", "POST", "/subnets", wish())["subnet"]["cidr"] == "10.200.0.0/24"
+    assert member.call("network", "POST", "/subnets", wish(prefixlen=25))["subnet"]["cidr"] == "10.200.1.0/25"
+    refused(409, member, "network", "POST", "/subnets", wish())
+    refused(409, member, "network", "POST", "/subnets", wish(cidr="10.200.0.0/26"))
+    refused(400, member, "network", "POST", "/subnets", {"subnet": {"network_id": network, "ip_version": 4}})
+    refused(409, admin, "network", "DELETE", f"/subnetpools/{pool['id']}")
+    refused(403, member, "network", "POST", "/subnetpools", {"subnetpool": {
+        "name": "mine", "prefixes": ["10.9.0.0/16"], "shared": True}})
+    refused(404, member, "network", "PUT", f"/subnetpools/{'0' * 36}", {"subnetpool": {"name": "x"}})
+    member.call("network", "DELETE", f"/networks/{network}")
+    admin.call("network", "PUT", f"/subnetpools/{pool['id']}", {"subnetpool": {"prefixes": ["10.200.0.0/22"]}})
+    refused(400, admin, "network", "PUT", f"/subnetpools/{pool['id']}", {"subnetpool": {"prefixes": ["10.201.0.0/22"]}})
+    admin.call("network", "DELETE", f"/subnetpools/{pool['id']}")

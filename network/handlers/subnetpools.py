@@ -1,0 +1,151 @@
+"""Subnet pools: ranges from which subnets are cut without their users choosing addresses."""
+
+import ipaddress
+
+import sqlalchemy as sa
+
+from common import errors, rows, schema, wsgi
+from network.db import models
+from network.handlers.resource import REQUIRED, Attribute, Resource
+
+_LENGTH = {"type": ["integer", "string", "null"], "pattern": "^[0-9]{1,3}$", "minimum": 0, "maximum": 128}
+_PREFIX = {"type": "string", "maxLength": 64}
+_LENGTHS = ("min_prefixlen", "max_prefixlen", "default_prefixlen")
+
+
+def networks_of(prefixes: list[str]) -> list:
+    """Parsed prefixes, joined where they touch, by address.
+
+    :raises BadRequest: no network, or of more than one IP version
+    """
+    try:
+        found = [ipaddress.ip_network(p) for p in prefixes]
+    except ValueError as error:
+        raise errors.BadRequest(f"Invalid input for prefixes. Reason: {error}.") from None
+    if len({n.version for n in found}) != 1:
+        raise errors.BadRequest("Cannot mix IPv4 and IPv6 prefixes in a subnet pool.")
+    return sorted(ipaddress.collapse_addresses(found))
+
+
+class SubnetPools(Resource):
+    singular, plural, kind, table, quota = "subnetpool", "subnetpools", "SubnetPool", models.subnetpools, "subnetpool"
+    shared_filter = models.subnetpools.c.shared
+    attributes = {
+        # One prefix may be sent as bare text: old clients do.
+        "prefixes": Attribute({"anyOf": [_PREFIX, {"type": "array", "minItems": 1, "maxItems": 100, "items": _PREFIX}]},
+                              REQUIRED),
+        **{name: Attribute(_LENGTH, None) for name in _LENGTHS},
+        "shared": Attribute(schema.BOOLEAN, False, update=False, admin=True),
+        "is_default": Attribute(schema.BOOLEAN, False, admin=True),
+        "default_quota": Attribute({"type": ["integer", "null"], "minimum": 0}, None)}
+
+    def view(self, row):
+        names = ("prefixes", "ip_version", "shared", "is_default", "default_quota")
+        # Lengths are text in this API, and have been since it began.
+        return {**{k: row[k] for k in names}, **{k: str(row[k]) for k in _LENGTHS}, "address_scope_id": None}
+
+    def _settle(self, values: dict) -> dict:
+        """Parse prefixes and lengths; what is not given follows from the IP version."""
+        prefixes = [values["prefixes"]] if isinstance(values["prefixes"], str) else values["prefixes"]
+        nets = networks_of(prefixes)
+        widest = nets[0].max_prefixlen
+        usual = {"min_prefixlen": 8 if widest == 32 else 64, "max_prefixlen": widest}
+        low, high = (usual[n] if values[n] is None else int(values[n]) for n in ("min_prefixlen", "max_prefixlen"))
+        default = low if values["default_prefixlen"] is None else int(values["default_prefixlen"])
+        if not low <= default <= high <= widest:
+            raise errors.BadRequest("Illegal prefix lengths: min_prefixlen <= default_prefixlen <= max_prefixlen must hold.",
+                                    kind="IllegalSubnetPoolPrefixBounds")
+        return {**values, "prefixes": [str(n) for n in nets], "ip_version": nets[0].version, "min_prefixlen": low,
+                "max_prefixlen": high, "default_prefixlen": default}
+
+    def insert(self, req, connection, values):
+        for flag in ("shared", "is_default"):
+            values[flag] = wsgi.bool_value(values[flag])
+        values = self._settle(values)
+        self._only_default(connection, values)
+        rows.insert(connection, self.table, values)
+        return values
+
+    def _only_default(self, connection, values: dict, but: str = "") -> None:
+        c = self.table.c
+        if values["is_default"] and connection.execute(sa.select(c.id).where(
+                c.is_default, c.ip_version == values["ip_version"], c.id != but)).first():
+            raise errors.Conflict("A default subnetpool for this IP family has already been set. Only one default may exist "
+                                  "per IP family.")
+
+    def change(self, req, connection, old, values):
+        if "is_default" in values:
+            values["is_default"] = wsgi.bool_value(values["is_default"])
+        merged = self._settle({**old, **values})
+        if merged["ip_version"] != old["ip_version"]:
+            raise errors.BadRequest("The IP version of a subnet pool cannot be changed.")
+        self._only_default(connection, merged, old["id"])
+        new = networks_of(merged["prefixes"])
+        if not all(any(ipaddress.ip_network(p).subnet_of(n) for n in new) for p in old["prefixes"]):
+            raise errors.BadRequest("Existing prefixes must be a subset of the new prefixes.",
+                                    kind="IllegalSubnetPoolPrefixUpdate")
+        return {k: merged[k] for k in {*values, "prefixes", *_LENGTHS}}
+
+    def remove(self, req, connection, row):
+        s = models.subnets
+        if connection.execute(sa.select(s.c.id).where(s.c.subnetpool_id == row["id"])).first():
+            raise errors.InUse("Unable to delete subnet pool: Subnet pool has existing allocations.", kind="SubnetPoolInUse")
+
+    def default(self, connection, ctx, ip_version: int) -> dict:
+        c = self.table.c
+        row = rows.one(connection, sa.select(self.table).where(c.is_default, c.ip_version == ip_version, self.visible(ctx)))
+        if row is None:
+            raise errors.BadRequest(f"No default subnetpool found for IPv{ip_version}.")
+        return row
+
+    def cut(self, connection, pool: dict, project_id: str, cidr: str | None, length: int | None) -> str:
+        """The CIDR of a new subnet: the one that is asked for, or the first free one of a length.
+
+        :raises Conflict: it is taken, or nothing is left; BadRequest: the pool does not allow it
+        """
+        s = models.subnets
+        rows_of_pool = rows.many(connection, sa.select(s.c.cidr, s.c.project_id).where(s.c.subnetpool_id == pool["id"]))
+        taken = sorted(ipaddress.ip_network(r["cidr"]) for r in rows_of_pool)
+        wanted = ipaddress.ip_network(cidr) if cidr else None
+        length = wanted.prefixlen if wanted else pool["default_prefixlen"] if length is None else length
+        if not pool["min_prefixlen"] <= length <= pool["max_prefixlen"]:
+            raise errors.BadRequest(f"Prefix length /{length} is not within the pool's {pool['min_prefixlen']} to "
+                                    f"{pool['max_prefixlen']}.", kind="PrefixLengthOutOfBounds")
+        self._check_quota(pool, [n for n, r in zip(taken, rows_of_pool) if r["project_id"] == project_id], length)
+        for whole in networks_of(pool["prefixes"]):
+            if wanted is not None:
+                if wanted.version == whole.version and wanted.subnet_of(whole):
+                    if any(wanted.overlaps(t) for t in taken):
+                        break
+                    return str(wanted)
+            else:
+                found = _first_free(whole, taken, length)
+                if found:
+                    return found
+        raise errors.Conflict(f"Failed to allocate subnet: Insufficient prefix space to allocate subnet size /{length}",
+                              kind="SubnetAllocationError")
+
+    def _check_quota(self, pool: dict, own: list, length: int) -> None:
+        """``default_quota`` counts /32 of IPv4 and /64 of IPv6, a project's share of the pool."""
+        if pool["default_quota"] is None:
+            return
+        unit = 32 if pool["ip_version"] == 4 else 64
+        used = sum(2 ** max(unit - n.prefixlen, 0) for n in own) + 2 ** max(unit - length, 0)
+        if used > pool["default_quota"]:
+            raise errors.Conflict("Per-tenant subnet pool prefix quota exceeded.", kind="SubnetPoolQuotaExceeded")
+
+
+def _first_free(whole, taken: list, length: int) -> str | None:
+    """The first network of a length in ``whole`` that overlaps nothing in ``taken``, by jumping over what is taken."""
+    if length < whole.prefixlen:
+        return None
+    size, at, end = 1 << (whole.max_prefixlen - length), int(whole[0]), int(whole[-1])
+    spans = sorted((int(n[0]), int(n[-1])) for n in taken if n.version == whole.version and n.overlaps(whole))
+    for low, high in spans:
+        if at + size - 1 < low:
+            break
+        at = max(at, (high // size + 1) * size)
+    return str(ipaddress.ip_network((at, length))) if at + size - 1 <= end else None
+
+
+SUBNETPOOLS = SubnetPools()
