@@ -1,6 +1,7 @@
 """A server's volumes, through the volume service's REST API."""
 
 import logging
+import time
 
 from common import errors
 
@@ -36,6 +37,26 @@ class Volumes:
         except (errors.BadRequest, errors.NotFound, errors.Conflict) as error:
             raise errors.StepFailed(reason=f"Volume {volume_id} could not be connected: {error}") from error
         return made["attachment"]["id"], made["attachment"]["connection_info"]
+
+    def wait_made(self, volume_id: str, timeout_s: float = 600) -> None:
+        """Until a volume that is being made is there.
+
+        :raises StepFailed: it could not be made, or not in time
+        """
+        deadline, delay = time.monotonic() + timeout_s, 0.1
+        while True:
+            try:
+                status = self._request("GET", f"/volumes/{volume_id}")["volume"]["status"]
+            except errors.NotFound as error:
+                raise errors.StepFailed(reason=f"Volume {volume_id} could not be found.") from error
+            if status not in ("creating", "downloading"):
+                break
+            if time.monotonic() > deadline:
+                raise errors.StepFailed(reason=f"Volume {volume_id} did not finish being created in {timeout_s:.0f} s.")
+            time.sleep(delay)
+            delay = min(delay * 1.5, 2)
+        if status == "error":
+            raise errors.StepFailed(reason=f"Volume {volume_id} did not finish being created: its status is error.")
 
     def info(self, attachment_id: str, device: str) -> dict:
         """Connection info of an attachment that exists; its export is made again if it was lost."""

@@ -234,7 +234,13 @@ def create(req) -> tuple[list[dict], str, bool]:
     networks = _networks(req, given)
     template = _template(req, body, flavor, key, image, networks, _groups(req, given))
     names = [given["name"].strip() if high == 1 else f"{given['name'].strip()}-{i + 1}" for i in range(high)]
-    made = req.svc.db.transact(_insert, req, template, names, low, flavor, mapping)
+    volumes = devices.make_volumes(req, mapping, len(names))
+    try:
+        made = req.svc.db.transact(_insert, req, template, names, low, flavor, volumes)
+    except Exception:
+        devices.drop_volumes(req, volumes)
+        raise
+    devices.drop_volumes(req, volumes[len(made):])
     req.svc.send(req.svc.scheduler.build, req.ctx, [request_spec(r) for r in made])
     reservation = wsgi.bool_value(given.get("return_reservation_id", False))
     return made, given.get("adminPass") or secrets.token_urlsafe(9), reservation
@@ -270,7 +276,7 @@ def _template(req, body, flavor, key, image, networks, groups) -> dict:
         "created_at": at, "updated_at": at}
 
 
-def _insert(connection, req, template: dict, names: list[str], low: int, flavor: dict, mapping: list[dict]):
+def _insert(connection, req, template: dict, names: list[str], low: int, flavor: dict, volumes: list[list[dict]]):
     """Quota and rows in one transaction. With min_count below max_count, as many as fit."""
     count = len(names)
     while True:
@@ -290,7 +296,7 @@ def _insert(connection, req, template: dict, names: list[str], low: int, flavor:
              "launch_index": i} for i, name in enumerate(names[:count])]
     connection.execute(sa.insert(TABLE), made)
     actions.start_new(connection, req.ctx, [r["uuid"] for r in made], "create")
-    for row in made:
+    for row, mapping in zip(made, volumes):
         row["block_devices"] = devices.insert(connection, row["uuid"], mapping)
     return made
 

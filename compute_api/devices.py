@@ -1,14 +1,19 @@
 """Block device mapping of new servers: which volumes come with them.
 
-Supported: the image on the local disk, and existing volumes, one of which may
-be what the server boots from. Other forms are refused with their name.
+Supported: the image on the local disk; existing volumes; new volumes, empty or
+made of an image. A server may boot from a volume. Other forms are refused with
+their name. New volumes are made as the user, before the server's row: what his
+quota refuses he is told at once.
 """
+
+import logging
 
 import sqlalchemy as sa
 
 from common import context, errors, schema, wsgi
 from conductor.db import models
 
+LOG = logging.getLogger(__name__)
 DEVICES = models.block_devices
 SCHEMA = {"type": "array", "maxItems": 26, "items": {"type": "object", "additionalProperties": False, "properties": {
     "source_type": {"enum": ["volume", "image", "snapshot", "blank"]}, "uuid": {"type": ["string", "null"], "maxLength": 36},
@@ -20,7 +25,9 @@ SCHEMA = {"type": "array", "maxItems": 26, "items": {"type": "object", "addition
 
 
 def parse(req, given: list[dict], has_image: bool, count: int) -> list[dict]:
-    """The volumes asked for: [{"volume_id", "boot_index", "delete_on_termination", "device_name", "tag"}].
+    """The volumes asked for: [{"volume_id", "boot_index", "delete_on_termination", "device_name", "tag", "new"}].
+
+    ``new`` is the body of a volume that is to be made, and ``volume_id`` then None.
 
     :raises BadRequest: a form that is not supported, a volume that does not exist or is in use
     """
@@ -31,20 +38,67 @@ def parse(req, given: list[dict], has_image: bool, count: int) -> list[dict]:
         boot_index = None if index in (None, "") else int(index)
         if kind == "image" and target in ("local", None) and boot_index == 0 and has_image:
             continue  # the usual root disk, said aloud
-        if kind != "volume" or target == "local":
+        if kind == "snapshot" or target == "local":
             raise errors.BadRequest(f"Block Device Mapping is Invalid: source {kind} with destination "
                                     f"{target or 'default'} is not supported by this cloud.")
-        volume_id = item.get("uuid") or item.get("volume_id")
+        if kind in ("blank", "image") and target is None:
+            raise errors.BadRequest("Block Device Mapping is Invalid: a destination_type is required.")
+        volume_id = (item.get("uuid") or item.get("volume_id")) if kind == "volume" else None
         if boot_index == 0 and has_image:
             raise errors.BadRequest("Block Device Mapping is Invalid: there is more than one boot device.")
         found.append({"volume_id": volume_id, "boot_index": boot_index, "tag": item.get("tag"),
+                      "new": _new(item, kind) if kind != "volume" else None,
                       "device_name": item.get("device_name"),
                       "delete_on_termination": wsgi.bool_value(item.get("delete_on_termination", False))})
-    if found and count > 1:
+    if count > 1 and any(d["volume_id"] for d in found):
         raise errors.BadRequest("Cannot attach one or more volumes to multiple instances")
     for device in found:
-        _check_volume(req, device)
+        if device["volume_id"]:
+            _check_volume(req, device)
     return found
+
+
+def _new(item: dict, kind: str) -> dict:
+    try:
+        size = int(item.get("volume_size") or 0)
+    except ValueError:
+        size = 0
+    if size < 1:
+        raise errors.BadRequest("Block Device Mapping is Invalid: a new volume needs a volume_size of at least 1.")
+    if kind == "image" and not item.get("uuid"):
+        raise errors.BadRequest("Block Device Mapping is Invalid: the uuid of an image is required.")
+    return {"size": size, "name": "", "description": "", **({"imageRef": item["uuid"]} if kind == "image" else {})}
+
+
+def make_volumes(req, mapping: list[dict], count: int) -> list[list[dict]]:
+    """The mapping of each of ``count`` servers, its new volumes made.
+
+    :raises BadRequest, TooLarge: a volume was refused; those made before it are gone again
+    """
+    made: list[list[dict]] = []
+    try:
+        for _ in range(count):
+            made.append([])
+            for device in mapping:
+                volume_id = device["volume_id"]
+                if device["new"]:
+                    volume_id = req.svc.rest.request("POST", "volume", "/v3/volumes", body={"volume": device["new"]},
+                                                     ctx=req.ctx)["volume"]["id"]
+                made[-1].append({**device, "volume_id": volume_id})
+    except errors.Error:
+        drop_volumes(req, made)
+        raise
+    return made
+
+
+def drop_volumes(req, made: list[list[dict]]) -> None:
+    """Delete the new volumes of servers that are not to be. One that cannot be deleted yet stays with its owner."""
+    for device in (d for devices in made for d in devices if d["new"]):
+        try:
+            req.svc.rest.request("POST", "volume", f"/v3/volumes/{device['volume_id']}/action",
+                                 body={"os-force_delete": {}})
+        except errors.Error as error:
+            LOG.warning("volume %s of a server that was refused is left: %s", device["volume_id"], error)
 
 
 def _check_volume(req, device: dict) -> None:

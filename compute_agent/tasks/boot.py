@@ -35,6 +35,7 @@ class Boot(ReportingTask):
         state["volumes_tried"] = True
         uuid, found = state["instance"]["uuid"], []
         for device in state["instance"]["block_devices"]:
+            self.agent.volumes.wait_made(device["volume_id"])
             attachment_id, info = self.agent.volumes.connect(uuid, device["volume_id"], device["device_name"],
                                                              again=again)
             self.agent.conductor.attached(self.agent.context(), uuid, device["volume_id"], attachment_id, [])

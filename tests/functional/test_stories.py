@@ -365,3 +365,34 @@ def test_subnets_are_cut_from_a_pool(cloud, member):
     admin.call("network", "PUT", f"/subnetpools/{pool['id']}", {"subnetpool": {"prefixes": ["10.200.0.0/22"]}})
     refused(400, admin, "network", "PUT", f"/subnetpools/{pool['id']}", {"subnetpool": {"prefixes": ["10.201.0.0/22"]}})
     admin.call("network", "DELETE", f"/subnetpools/{pool['id']}")
+
+
+def test_boot_from_new_volumes(cloud, member):
+    """A volume made of an image to boot from, and an empty one, for each of two servers; they go with their servers."""
+    client = cloud.client
+    image = client.find("image", "images", "cirros")["id"]
+    disks = [{"boot_index": 0, "uuid": image, "source_type": "image", "destination_type": "volume", "volume_size": 2,
+              "delete_on_termination": True},
+             {"boot_index": -1, "source_type": "blank", "destination_type": "volume", "volume_size": 1,
+              "delete_on_termination": True}]
+    body = server_body(client, "rooted", block_device_mapping_v2=disks, min_count=2)
+    body["server"]["imageRef"] = ""
+    client.call("compute", "POST", "/servers", body)
+    servers = [s for s in client.call("compute", "GET", "/servers/detail?name=rooted")["servers"]]
+    assert len(servers) == 2
+    for server in servers:
+        shown = wait_status(client, server["id"])
+        assert shown["image"] == "" and len(shown["os-extended-volumes:volumes_attached"]) == 2
+        root = client.call("volume", "GET", f"/volumes/{shown['os-extended-volumes:volumes_attached'][0]['id']}")["volume"]
+        assert (root["status"], root["bootable"], root["size"]) == ("in-use", "true", 2)
+        assert root["volume_image_metadata"]["image_id"] == image and root["attachments"][0]["device"] == "/dev/vda"
+        client.call("compute", "DELETE", f"/servers/{server['id']}")
+        wait_gone(client, server["id"])
+    wait_for(lambda: not client.call("volume", "GET", "/volumes")["volumes"], 20, what="their volumes to go")
+    small = dict(disks[0], volume_size=0)
+    refused(400, client, "compute", "POST", "/servers", {"server": {**body["server"], "block_device_mapping_v2": [small]}})
+    client.call("volume", "PUT", f"/os-quota-sets/{client.project_id}", {"quota_set": {"volumes": 3}})
+    text = refused(413, client, "compute", "POST", "/servers", body)
+    assert "VolumeLimitExceeded" in text
+    client.call("volume", "PUT", f"/os-quota-sets/{client.project_id}", {"quota_set": {"volumes": 10}})
+    wait_for(lambda: not client.call("volume", "GET", "/volumes")["volumes"], 20, what="what was made in vain to go")
