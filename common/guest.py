@@ -124,7 +124,7 @@ def lookup(row: dict, path: str):
             return "\n".join([*OPENSTACK_VERSIONS, "latest"])
         if parts[1] not in (*OPENSTACK_VERSIONS, "latest"):
             return None
-        files = openstack_files(row)
+        files = {**openstack_files(row), "password": row["posted_password"] or ""}
         return "\n".join(sorted(files)) if len(parts) == 2 else files.get(parts[2]) if len(parts) == 3 else None
     if parts[0] not in (*EC2_VERSIONS, "latest"):
         return None

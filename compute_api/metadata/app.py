@@ -7,13 +7,17 @@ name another server. Trees: OpenStack (``/openstack``) and EC2 (``/latest``…).
 
 import hashlib
 import hmac
+import re
 
 import sqlalchemy as sa
 import webob
 
 from common import errors, guest, rows
 from common.wsgi import SERVICES
+from compute_api.handlers import server_password
 from conductor.db import instances, models
+
+PASSWORD = re.compile(r"/openstack/(latest|\d{4}-\d\d-\d\d)/password/?")
 
 
 def sign(secret: str, server_uuid: str) -> str:
@@ -31,7 +35,8 @@ class MetadataApp:
         given = req.headers.get("X-Instance-ID-Signature", "")
         if not secret or not hmac.compare_digest(given, sign(secret, uuid)):
             raise errors.Forbidden("Invalid proxy request signature.")
-        if req.method not in ("GET", "HEAD"):
+        posts = req.method == "POST" and PASSWORD.fullmatch(req.path_info)
+        if req.method not in ("GET", "HEAD") and not posts:
             raise errors.MethodNotAllowed()
         with self.service.db.reader() as connection:
             row = rows.one(connection, sa.select(models.instances).where(models.instances.c.uuid == uuid))
@@ -39,6 +44,9 @@ class MetadataApp:
         tenant = req.headers.get("X-Tenant-ID")
         if row is None or tenant != row["project_id"]:
             raise errors.NotFound("The resource could not be found.")
+        if posts:
+            server_password.post(self.service, uuid, req.body_file.read(server_password.LIMIT + 1))
+            return webob.Response(b"")(environ, start_response)
         content = guest.lookup(row, req.path_info)
         if content is None:
             raise errors.NotFound("The resource could not be found.")

@@ -112,7 +112,7 @@ def make_root(work: pathlib.Path, modules: pathlib.Path) -> pathlib.Path:
         if not link.exists():
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to("/bin/busybox")
-    for program in ("dropbear", "dropbearkey"):
+    for program in ("dropbear", "dropbearkey", "blkid"):
         copy_program(program, root)
     order = with_dependencies(LATE_MODULES, modules)
     for path in order:

@@ -9,13 +9,23 @@ from identity.handlers.crud import Noun
 
 def _create(req, connection, values):
     rows.get(connection, models.services, values["service_id"], resource="service")
-    if values["region_id"]:
+    _region(connection, values)
+
+
+def _region(connection, values):
+    """A region that is named must exist; the field's old name makes the region that it names."""
+    if values.get("region_id"):
         rows.get(connection, models.regions, values["region_id"], resource="region")
     elif values.get("region"):
-        # The old name of the field makes the region that it names.
         values["region_id"] = values.pop("region")
         if rows.one(connection, sa.select(models.regions).where(models.regions.c.id == values["region_id"])) is None:
             rows.insert(connection, models.regions, {"id": values["region_id"], "description": ""})
+
+
+def _update(req, connection, old, values):
+    if "service_id" in values:
+        rows.get(connection, models.services, values["service_id"], resource="service")
+    _region(connection, values)
 
 
 class _EndpointNoun(Noun):
@@ -27,5 +37,6 @@ NOUN = _EndpointNoun("endpoint", "endpoints", models.endpoints,
                      {"service_id": schema.NAME, "interface": {"enum": ["public", "internal", "admin"]},
                       "region_id": schema.TEXT, "region": schema.TEXT, "enabled": {"type": "boolean"},
                       "url": {"type": "string", "minLength": 1, "maxLength": 2048, "pattern": "^[A-Za-z]+://"}},
-                     ("service_id", "interface", "url"), ("service_id", "interface", "region_id"), on_create=_create)
+                     ("service_id", "interface", "url"), ("service_id", "interface", "region_id"), on_create=_create,
+                     on_update=_update)
 index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete

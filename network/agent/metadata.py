@@ -15,6 +15,7 @@ import urllib3
 
 from network.agent.links import in_namespace
 
+POST_LIMIT = 4096
 LOG = logging.getLogger(__name__)
 
 
@@ -36,13 +37,25 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
         self.close_connection = True
 
-    def do_GET(self):
+    def do_POST(self):
+        """A guest's password, or whatever else small it is that guests may post."""
+        try:
+            length = int(self.headers.get("Content-Length", ""))
+        except ValueError:
+            self._answer(411, b"a length is required")
+            return
+        if not 0 <= length <= POST_LIMIT:
+            self._answer(413, b"too large")
+            return
+        self.do_GET(self.rfile.read(length))
+
+    def do_GET(self, body: bytes | None = None):
         port = self.server.proxy.port_of(self.server.network_ids, self.client_address[0])
         if port is None:
             self._answer(404, b"no server has this address")
             return
         try:
-            response = self.server.proxy.fetch(port, self.path)
+            response = self.server.proxy.fetch(port, self.path, body)
         except urllib3.exceptions.HTTPError:
             self._answer(503, b"the metadata service does not answer")
             return
@@ -75,10 +88,11 @@ class MetadataProxy:
     def port_of(self, network_ids: list[str], address: str) -> dict | None:
         return next((self._ports[n, address] for n in network_ids if (n, address) in self._ports), None)
 
-    def fetch(self, port: dict, path: str):
+    def fetch(self, port: dict, path: str, body: bytes | None = None):
         secret = self.conf.network.metadata_secret.encode()
         signature = hmac.new(secret, port["device_id"].encode(), hashlib.sha256).hexdigest()
-        return self.pool.request("GET", self.conf.endpoints.metadata + path, timeout=10, headers={
+        method = "GET" if body is None else "POST"
+        return self.pool.request(method, self.conf.endpoints.metadata + path, timeout=10, body=body, headers={
             "X-Instance-ID": port["device_id"], "X-Tenant-ID": port["project_id"],
             "X-Instance-ID-Signature": signature})
 

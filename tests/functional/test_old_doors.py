@@ -1,5 +1,8 @@
 """The compute API's older doors: security groups and fixed addresses asked of it, and /v2 without microversions."""
 
+from common.periodic import wait_for
+from compute_api.metadata.app import sign
+from deploy.prepare import ensure_secrets
 from tests.functional.test_stories import refused, server_body, wait_gone, wait_status
 
 
@@ -45,3 +48,48 @@ def test_v2_is_21_without_microversions(cloud):
     answer = cloud.client.pool.request("GET", f"{root}/v2/{cloud.client.project_id}/flavors/detail", headers=headers)
     assert answer.status == 200 and answer.headers["OpenStack-API-Version"] == "compute 2.1"
     assert cloud.client.pool.request("GET", f"{root}/v2/", headers=headers).json()["version"]["id"] == "v2.0"
+
+
+def test_the_password_that_a_guest_posts(cloud):
+    """Posted once, signed as the network agent signs it; shown to its owner, and again postable when he clears it."""
+    server = cloud.client.find("compute", "servers", "first", "/servers/detail")
+    secret = ensure_secrets(cloud.state)["metadata_secret"]
+    url = f"http://127.0.0.1:{8775 + cloud.offset}/openstack/2013-10-17/password"
+
+    def post(body: bytes) -> int:
+        return cloud.client.pool.request("POST", url, body=body, headers={
+            "X-Instance-ID": server["id"], "X-Tenant-ID": server["tenant_id"],
+            "X-Instance-ID-Signature": sign(secret, server["id"])}).status
+    path = f"/servers/{server['id']}/os-server-password"
+    assert cloud.client.call("compute", "GET", path) == {"password": ""}
+    assert [post(b"x" * 1021), post(b"sealed"), post(b"again")] == [400, 200, 409]
+    assert cloud.client.call("compute", "GET", path) == {"password": "sealed"}
+    cloud.client.call("compute", "DELETE", path)
+    assert cloud.client.call("compute", "GET", path) == {"password": ""}
+
+
+def test_volumes_attached_by_word_alone(cloud):
+    """os-attach and os-detach change states; what the compute service holds they cannot take from it."""
+    call = cloud.client.call
+    volume = call("volume", "POST", "/volumes", {"volume": {"name": "word", "size": 1}})["volume"]["id"]
+
+    def status() -> str:
+        return call("volume", "GET", f"/volumes/{volume}")["volume"]["status"]
+    wait_for(lambda: status() == "available", 20, what="the volume")
+    action = f"/volumes/{volume}/action"
+    for name, after in (("os-reserve", "attaching"), ("os-unreserve", "available")):
+        call("volume", "POST", action, {name: {}})
+        assert status() == after
+    refused(400, cloud.client, "volume", "POST", action, {"os-attach": {"mountpoint": "/dev/vdc"}})
+    call("volume", "POST", action, {"os-attach": {"host_name": "elsewhere", "mountpoint": "/dev/vdc"}})
+    assert status() == "in-use"
+    refused(400, cloud.client, "volume", "DELETE", f"/volumes/{volume}")
+    call("volume", "POST", action, {"os-detach": {}})
+    server = cloud.client.find("compute", "servers", "first", "/servers/detail")["id"]
+    path = f"/servers/{server}/os-volume_attachments"
+    call("compute", "POST", path, {"volumeAttachment": {"volumeId": volume}})
+    wait_for(lambda: status() == "in-use", 20, what="the attachment")
+    refused(409, cloud.client, "volume", "POST", action, {"os-detach": {}})
+    call("compute", "DELETE", f"{path}/{volume}")
+    wait_for(lambda: status() == "available", 20, what="the detachment")
+    call("volume", "DELETE", f"/volumes/{volume}")

@@ -12,6 +12,7 @@ ACTIONS = {
     "created": ({"creating"}, "available"), "create_failed": ({"creating"}, "error"),
     "delete": ({"available", "error", "error_deleting"}, "deleting"), "delete_failed": ({"deleting"}, "error_deleting"),
     "reserve": ({"available"}, "reserved"), "attach": ({"reserved", "attaching"}, "attaching"),
+    "hold": ({"available"}, "attaching"), "unhold": ({"attaching", "reserved"}, "available"),
     "complete": ({"attaching", "in-use"}, "in-use"), "begin_detaching": ({"in-use"}, "detaching"),
     "roll_detaching": ({"detaching"}, "in-use"),
     "detach": ({"reserved", "attaching", "in-use", "detaching", "error"}, "available"),

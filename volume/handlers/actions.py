@@ -1,6 +1,6 @@
 """Actions on a volume: one POST, the body's only key says which."""
 
-from common import db, errors, rows, schema, wsgi
+from common import context, db, errors, rows, schema, wsgi
 from volume.db import volumes
 from volume.handlers.volumes import begin_delete
 
@@ -13,6 +13,13 @@ _SCHEMAS = {
     "os-extend": schema.obj({"new_size": {"type": ["integer", "string"], "pattern": "^[0-9]{1,6}$"}}, ["new_size"]),
     "os-set_bootable": schema.obj({"bootable": schema.BOOLEAN}, ["bootable"]),
 }
+_NOTHING = {"type": ["object", "null", "string"], "maxProperties": 0, "maxLength": 0}
+_SCHEMAS.update({n: _NOTHING for n in ("os-reserve", "os-unreserve", "os-begin_detaching", "os-roll_detaching")})
+_SCHEMAS["os-attach"] = schema.obj({
+    "instance_uuid": {"oneOf": [schema.UUID, {"type": "null"}]}, "host_name": schema.TEXT, "mountpoint": schema.TEXT,
+    "mode": {"enum": ["rw", "ro", None]}}, ["mountpoint"])
+_SCHEMAS["os-detach"] = {"type": ["object", "null"], "properties": {"attachment_id": {"type": ["string", "null"]}},
+                         "additionalProperties": False}
 _CHECKS = {name: schema.compiled(s) for name, s in _SCHEMAS.items()}
 
 
@@ -67,5 +74,55 @@ def _set_bootable(req, id, arguments):
     return wsgi.Response(status=200)
 
 
-_ACTIONS = {"os-reset_status": _reset_status, "os-force_delete": _force_delete, "os-extend": _extend,
-            "os-set_bootable": _set_bootable}
+def _move(action: str):
+    """The steps by which clients once announced what they were about to do: states alone."""
+    def handler(req, id, arguments):
+        with req.svc.db.writer() as connection:
+            row = volumes.get(connection, req.ctx, id)
+            req.svc.policy.check(req.ctx, "volume:attachment", {"project_id": row["project_id"]})
+            if action == "unhold" and row["attachments"]:
+                raise errors.BadRequest("Invalid volume: somebody has reserved it for an attachment.")
+            volumes.move(connection, id, action)
+    return handler
+
+
+def _attach(req, id, arguments):
+    """Say that a volume is attached, without our exporting it: for clients that reach it in ways of their own."""
+    if bool(arguments.get("instance_uuid")) == bool(arguments.get("host_name")):
+        raise errors.BadRequest("Invalid request to attach volume to an instance and/or a host: one of them is needed.")
+    with req.svc.db.writer() as connection:
+        row = volumes.get(connection, req.ctx, id)
+        req.svc.policy.check(req.ctx, "volume:attachment", {"project_id": row["project_id"]})
+        if row["attachments"]:
+            raise errors.BadRequest("Invalid volume: it is attached already.")
+        if row["status"] == "available":
+            volumes.move(connection, id, "hold")
+        volumes.move(connection, id, "complete")
+        at = db.now()
+        rows.insert(connection, volumes.ATTACHMENTS, {
+            "id": context.new_uuid(), "volume_id": id, "project_id": row["project_id"],
+            "instance_uuid": arguments.get("instance_uuid"), "attach_status": "attached",
+            "mountpoint": arguments.get("mountpoint"), "attached_host": arguments.get("host_name"), "connector": {},
+            "connection_info": {}, "attach_mode": arguments.get("mode") or "rw", "attached_at": at, "created_at": at})
+
+
+def _detach(req, id, arguments):
+    """End what os-attach said. An attachment that we export is ended by whoever has it, the compute service."""
+    wanted = (arguments or {}).get("attachment_id")
+    with req.svc.db.writer() as connection:
+        row = volumes.get(connection, req.ctx, id)
+        req.svc.policy.check(req.ctx, "volume:attachment", {"project_id": row["project_id"]})
+        held = [a for a in row["attachments"] if wanted in (None, a["id"])]
+        if not held:
+            raise errors.BadRequest("Invalid volume: it has no such attachment.")
+        if held[0]["connection_info"]:
+            raise errors.Conflict(f"Detach volume from instance {held[0]['instance_uuid']} using the Compute API",
+                                  kind="ConflictNovaUsingAttachment")
+        rows.delete(connection, volumes.ATTACHMENTS, held[0]["id"], resource="attachment")
+        volumes.move(connection, id, "detach")
+
+
+_ACTIONS = {"os-attach": _attach, "os-detach": _detach, "os-reserve": _move("hold"), "os-unreserve": _move("unhold"),
+            "os-begin_detaching": _move("begin_detaching"), "os-roll_detaching": _move("roll_detaching"),
+            "os-reset_status": _reset_status, "os-force_delete": _force_delete,
+            "os-extend": _extend, "os-set_bootable": _set_bootable}

@@ -161,9 +161,12 @@ def create(req, body):
         rows.insert(connection, TABLE, row)
         row = volumes.complete(connection, [row])[0]
     req.svc.send(req.svc.scheduler.create_volume, req.ctx, row["id"])
-    shown = view(req, row)
-    del shown["os-vol-tenant-attr:tenant_id"]  # as in OpenStack: shown by lists and show only
-    return {"volume": shown}
+    return {"volume": _brief(req, row)}
+
+
+def _brief(req, row: dict) -> dict:
+    """What create and update answer, as in OpenStack: without the extensions that lists and show have."""
+    return {k: v for k, v in view(req, row).items() if not k.startswith("os-vol-") and k != "volume_image_metadata"}
 
 
 def _image(req, ref: str | None, size_gb: int) -> dict:
@@ -200,7 +203,7 @@ def update(req, id, body):
         row = volumes.get(connection, req.ctx, id)
         req.svc.policy.check(req.ctx, "volume:update", {"project_id": row["project_id"]})
         rows.update(connection, TABLE, id, {**values, "updated_at": db.now()}, resource="volume")
-        return {"volume": view(req, volumes.get(connection, req.ctx, id))}
+        return {"volume": _brief(req, volumes.get(connection, req.ctx, id))}
 
 
 def begin_delete(req, connection, id) -> dict:

@@ -1,0 +1,43 @@
+"""The password that a guest made and posted to its metadata service; encrypted there, with its owner's key."""
+
+import sqlalchemy as sa
+
+from common import db, errors
+from compute_api.handlers.servers import load, locked_out
+from conductor.db import models
+
+TABLE = models.instances
+LIMIT = 1020  # bytes, as in OpenStack
+
+
+def show(req, id):
+    with req.svc.db.reader() as connection:
+        row = load(req, connection, id, "servers:show")
+    return {"password": row["posted_password"] or ""}
+
+
+def clear(req, id):
+    """Forget the password, here; the guest's own is not changed."""
+    with req.svc.db.writer() as connection:
+        locked_out(req, load(req, connection, id, "servers:update"))
+        connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(posted_password=None, updated_at=db.now()))
+
+
+def post(service, uuid: str, body: bytes) -> None:
+    """Keep what a guest posts: once, until its owner clears it.
+
+    :raises BadRequest: too long, or no text
+    :raises Conflict: there is one already
+    """
+    if len(body) > LIMIT:
+        raise errors.BadRequest("Request is too large.")
+    try:
+        text = body.decode("ascii")
+    except UnicodeDecodeError:
+        raise errors.BadRequest("The password must be ASCII text.") from None
+    with service.db.writer() as connection:
+        done = connection.execute(sa.update(TABLE).where(
+            TABLE.c.uuid == uuid, sa.or_(TABLE.c.posted_password.is_(None), TABLE.c.posted_password == ""))
+            .values(posted_password=text))
+        if done.rowcount == 0:
+            raise errors.Conflict("The password has been set already.")
