@@ -5,6 +5,7 @@ bus clients, token verifier and periodic work. Which it has, each service's
 ``service.py`` says. ``run`` is what a process does with one.
 """
 
+import functools
 import logging
 import os
 import pathlib
@@ -15,7 +16,7 @@ import time
 
 from paste.deploy import loadapp
 
-from common import auth, db, log, periodic, rpc, tokens, wsgi
+from common import auth, db, log, notify, periodic, rpc, tokens, wsgi
 from common import conf as conf_module
 from common.rest import RestClient
 
@@ -63,6 +64,11 @@ class Service:
 
     def setup(self) -> None:
         """Make the parts that are the service's own."""
+
+    @functools.cached_property
+    def notifier(self) -> notify.Notifier:
+        """What this daemon tells others of; made when first used."""
+        return notify.Notifier(self.conf, self.name)
 
     def endpoint(self):
         """The object whose methods answer the topic."""

@@ -8,6 +8,8 @@ from common import db, errors, rows
 from conductor.db import actions, hosts, instances, machine, models
 
 LOG = logging.getLogger(__name__)
+# Actions whose event has a name of its own.
+_TOLD = {"spawn": "create.end", "start": "power_on.end", "stop": "power_off.end", "reboot-hard": "reboot.end"}
 TABLE, DEVICES = models.instances, models.block_devices
 
 
@@ -37,7 +39,19 @@ class Manager:
                 row = self._find(connection, uuid)
                 # A host that finished, or was interrupted while spawning, asks again: it may go on.
                 return plain(row) if row and row["host"] == host and row["task_state"] == "spawning" else None
-            return plain(self._find(connection, uuid))
+            row = self._find(connection, uuid)
+        self._tell(ctx, "create.start", row)
+        return plain(row)
+
+    def _tell(self, ctx, what: str, row: dict | None, *, error: bool = False) -> None:
+        if row is not None:
+            self.service.notifier.tell(ctx, f"compute.instance.{what}", instances.told(row), error=error)
+
+    def _tell_now(self, ctx, what: str, uuid: str, *, error: bool = False) -> None:
+        """Tell of a server as it is now; the row is read only where somebody listens."""
+        if self.service.notifier.on:
+            with self.service.db.reader() as connection:
+                self._tell(ctx, what, self._find(connection, uuid), error=error)
 
     def get_instance(self, ctx, uuid: str) -> dict | None:
         with self.service.db.reader() as connection:
@@ -61,9 +75,12 @@ class Manager:
         if action == "spawn":
             allowed["launched_at"] = db.now()
         with self.service.db.writer() as connection:
-            if not machine.finish(connection, uuid, action, **allowed):
+            done = machine.finish(connection, uuid, action, **allowed)
+            if not done:
                 LOG.info("instance %s: %s ended after something else had begun", uuid, action)
             actions.events(connection, ctx.request_id, uuid, events)
+        if done:
+            self._tell_now(ctx, _TOLD.get(action, f"{action}.end"), uuid)
 
     def fail(self, ctx, uuid: str, host: str, action: str, message: str, events: list, reschedule: bool) -> None:
         building = action in ("build", "spawn")
@@ -78,6 +95,7 @@ class Manager:
                 again = None
                 machine.fail(connection, uuid, action, fault=machine.fault(message))
                 actions.failed(connection, ctx.request_id, uuid, message)
+        self._tell_now(ctx, "create.error" if building else f"{action}.error", uuid, error=True)
         if again:
             self.service.schedule(ctx, again)
 
@@ -104,6 +122,7 @@ class Manager:
             row = rows.one(connection, sa.select(TABLE).where(TABLE.c.uuid == uuid, TABLE.c.task_state == "deleting"))
             if row is not None:
                 forget(connection, row)
+        self._tell(ctx, "delete.end", row)
 
     def heartbeat(self, ctx, host: str, resources: dict, powers: dict) -> None:
         with self.service.db.writer() as connection:

@@ -172,6 +172,9 @@ class VolumeAgent(Service):
     def busy(self) -> bool:
         return self.tasks.running() > 0
 
+    def tell(self, event_type: str, row: dict) -> None:
+        self.notifier.tell(context.active() or context.service_context(), event_type, volumes.told(row))
+
     def make_task(self, name: str):
         return {t.name: t for t in (CreateVolume, DeleteVolume)}[name](self)
 

@@ -202,6 +202,7 @@ def delete(req, id):
     with req.svc.db.writer() as connection:
         row = load(req, connection, id, "servers:delete")
         where = begin_delete(req, connection, row)
+    req.svc.notifier.tell(req.ctx, "compute.instance.delete.start", instances.told(row))
     if where == "remote":
         req.svc.send(req.svc.agents.delete, req.ctx, row["host"], id)
 

@@ -35,6 +35,19 @@ def complete(connection, found: list[dict]) -> list[dict]:
     return [{**r, "block_devices": by.get(r["uuid"], [])} for r in found]
 
 
+def told(row: dict) -> dict:
+    """What notifications say of a server."""
+    flavor = row["flavor"]
+    return {"instance_id": row["uuid"], "tenant_id": row["project_id"], "user_id": row["user_id"], "host": row["host"],
+            "display_name": row["display_name"], "hostname": row["hostname"], "state": row["vm_state"],
+            "state_description": row["task_state"] or "", "instance_type": flavor["name"],
+            "instance_flavor_id": str(flavor["id"]), "memory_mb": row["memory_mb"], "vcpus": row["vcpus"],
+            "root_gb": flavor["disk"], "ephemeral_gb": flavor["ephemeral"], "disk_gb": row["disk_gb"],
+            "image_ref": row["image_ref"], "metadata": row["metadata"], "reservation_id": row["reservation_id"],
+            "availability_zone": row["availability_zone"], "created_at": row["created_at"],
+            "launched_at": row["launched_at"]}
+
+
 def usage(connection, project_id: str) -> dict:
     """{"instances", "cores", "ram"} counted from rows."""
     c = TABLE.c

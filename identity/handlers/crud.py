@@ -37,6 +37,9 @@ class Noun:
         return (f"Conflict occurred attempting to store {self.singular} - "
                 f"Duplicate entry found with name {values.get('name', values.get('id'))}.")
 
+    def _tell(self, req, what: str, id: str) -> None:
+        req.svc.notifier.tell(req.ctx, f"identity.{self.singular}.{what}", {"resource_info": id})
+
     def index(self, req) -> dict:
         req.svc.policy.check(req.ctx, f"identity:list_{self.singular}", {"user_id": req.GET.get("user.id")})
         wanted: dict[str, typing.Any] = {k: v for k, v in req.GET.items() if k in self.filters}
@@ -69,6 +72,7 @@ class Noun:
             self.on_create(req, connection, values)
             values = {k: v for k, v in values.items() if k in self.table.c}
             rows.insert(connection, self.table, values, conflict=self._conflict(values))
+        self._tell(req, "created", values["id"])
         return {self.singular: self.view(req, values)}
 
     def update(self, req, id) -> dict:
@@ -83,6 +87,7 @@ class Noun:
             self.on_update(req, connection, old, values)
             values = {k: v for k, v in values.items() if k in self.table.c}
             rows.update(connection, self.table, id, values, resource=self.singular, conflict=self._conflict(values))
+        self._tell(req, "updated", id)
         req.svc.revocations.run_once()  # what the change revoked is refused here at once
         return {self.singular: self.view(req, {**old, **values})}
 
@@ -92,6 +97,7 @@ class Noun:
             row = rows.get(connection, self.table, id, resource=self.singular)
             self.on_delete(req, connection, row)
             rows.delete(connection, self.table, id, resource=self.singular)
+        self._tell(req, "deleted", id)
         req.svc.revocations.run_once()
 
     @property

@@ -24,6 +24,7 @@ def upload(req, id):
         req.svc.store.commit(id)
         with req.svc.db.writer() as connection:
             images.move(connection, id, "activate", **facts)
+        req.svc.notifier.tell(req.ctx, "image.upload", {"id": id, "owner": row["owner"], "size": facts["size"]})
     except BaseException:
         req.svc.store.delete(id)
         with req.svc.db.writer() as connection:

@@ -162,6 +162,7 @@ def create(req):
             if used >= limit:
                 raise errors.QuotaExceeded(resource="images", requested=1, used=used, limit=limit)
         rows.insert(connection, TABLE, row, conflict=f"Image ID {row['id']} already exists!")
+    req.svc.notifier.tell(req.ctx, "image.create", view(row))
     response = wsgi.json_response(view(row), 201)
     response.location = f"{req.base_url()}/v2/images/{row['id']}"
     return response
@@ -234,7 +235,9 @@ def update(req, id):
             _check_visibility(req, values["visibility"], row["owner"])
         _check_formats({**row, **values})
         images.update(connection, id, values)
-        return view({**row, **values})
+    shown = view({**row, **values})
+    req.svc.notifier.tell(req.ctx, "image.update", shown)
+    return shown
 
 
 def delete(req, id):
@@ -246,6 +249,7 @@ def delete(req, id):
         rows.delete(connection, TABLE, id, resource="image")
     # The row first: a crash between the two leaves a file without a row, which the janitor removes.
     req.svc.store.delete(id)
+    req.svc.notifier.tell(req.ctx, "image.delete", view(row))
 
 
 def _activation(action):

@@ -205,6 +205,8 @@ class Resource:
                     raise errors.Conflict("Too many requests compete for the same addresses.") from None
         made = self.after(req, "create", made)
         shown = [self._shown(req, r) for r in made]
+        for one in shown:
+            req.svc.notifier.tell(req.ctx, f"{self.singular}.create.end", {self.singular: one})
         return {self.plural: shown} if many else {self.singular: shown[0]}
 
     def _insert_all(self, connection, req, wanted: list[dict]) -> list[dict]:
@@ -228,7 +230,9 @@ class Resource:
             except Taken:
                 if attempt == 19:
                     raise errors.Conflict("The address is in use.") from None
-        return {self.singular: self._shown(req, self.after(req, "update", [row])[0])}
+        shown = self._shown(req, self.after(req, "update", [row])[0])
+        req.svc.notifier.tell(req.ctx, f"{self.singular}.update.end", {self.singular: shown})
+        return {self.singular: shown}
 
     def _update_one(self, connection, req, row_id: str, given: dict) -> dict:
         old = self.get(connection, req.ctx, row_id)
@@ -242,6 +246,7 @@ class Resource:
     def delete(self, req, id):
         row = req.svc.db.transact(self._delete_one, req, id)
         self.after(req, "delete", [row])
+        req.svc.notifier.tell(req.ctx, f"{self.singular}.delete.end", {f"{self.singular}_id": id})
 
     def _delete_one(self, connection, req, row_id: str) -> dict:
         row = self.get(connection, req.ctx, row_id)

@@ -1,6 +1,7 @@
 """Subnet pools: ranges from which subnets are cut without their users choosing addresses."""
 
 import ipaddress
+import typing
 
 import sqlalchemy as sa
 
@@ -13,13 +14,13 @@ _PREFIX = {"type": "string", "maxLength": 64}
 _LENGTHS = ("min_prefixlen", "max_prefixlen", "default_prefixlen")
 
 
-def networks_of(prefixes: list[str]) -> list:
+def networks_of(prefixes: list[str]) -> list[typing.Any]:
     """Parsed prefixes, joined where they touch, by address.
 
     :raises BadRequest: no network, or of more than one IP version
     """
     try:
-        found = [ipaddress.ip_network(p) for p in prefixes]
+        found: list[typing.Any] = [ipaddress.ip_network(p) for p in prefixes]
     except ValueError as error:
         raise errors.BadRequest(f"Invalid input for prefixes. Reason: {error}.") from None
     if len({n.version for n in found}) != 1:

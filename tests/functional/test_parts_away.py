@@ -3,8 +3,11 @@
 import shutil
 import time
 
+import oslo_messaging as messaging
 import pytest
 
+from common import conf as common_conf
+from common import rpc
 from common.periodic import wait_for
 from deploy import first
 from tests.distributed import DistributedCloud
@@ -17,7 +20,8 @@ pytestmark = pytest.mark.skipif(not shutil.which("mariadbd") or not shutil.which
 def parts():
     made = DistributedCloud(21900)
     try:
-        made.client = made.start({"compute": {"compute": {"build_resend_s": "2"}}})
+        made.client = made.start({"compute": {"compute": {"build_resend_s": "2"}},
+                                   "pileus": {"oslo_messaging_notifications": {"driver": "messagingv2"}}})
         made.networks = first.ensure_networks(made.client, external_cidr="172.24.4.0/24", gateway="172.24.4.1",
                                               pool=("172.24.4.10", "172.24.4.250"))
         made.image = first.ensure_image(made.client, "small", b"\0" * 4096, "raw")
@@ -90,3 +94,39 @@ def test_attach_and_detach_asked_while_the_broker_is_away_are_kept(parts):
         wait_for(lambda end=end: status() == end, 60, every_s=0.3, what=f"the volume {end}")
     assert call("compute", "GET", path)["volumeAttachments"] == []
     call("volume", "DELETE", f"/volumes/{volume}")
+
+
+def _listener(parts, heard: list[dict]):
+    class Meter:
+        def info(self, ctxt, publisher_id, event_type, payload, metadata):
+            heard.append({"event": event_type, "payload": payload})
+    conf = common_conf.load("compute", {}, parts.state)
+    rpc.transport(conf)
+    return messaging.get_notification_listener(messaging.get_notification_transport(conf),
+                                               [messaging.Target(topic="notifications")], [Meter()], executor="threading")
+
+
+def test_notifications_tell_of_servers_and_volumes(parts):
+    """On the bus, in OpenStack's envelope, once each; read here as a meter would."""
+    heard: list[dict] = []
+    listener = _listener(parts, heard)
+    listener.start()
+    try:
+        call = parts.client.call
+        volume = call("volume", "POST", "/volumes", {"volume": {"name": "heard", "size": 1}})["volume"]["id"]
+        made = call("compute", "POST", "/servers", _request(parts))["server"]["id"]
+        assert _settled(parts, made) == "ACTIVE"
+        call("compute", "DELETE", f"/servers/{made}")
+        wait_for(lambda: call("volume", "GET", f"/volumes/{volume}")["volume"]["status"] == "available", 20, what="the volume")
+        call("volume", "DELETE", f"/volumes/{volume}")
+
+        def events() -> list[str]:
+            return [m["event"] for m in heard if made in str(m["payload"]) or volume in str(m["payload"])]
+        wanted = {f"compute.instance.{w}" for w in ("create.start", "create.end", "delete.start", "delete.end")} | {
+            f"volume.{w}" for w in ("create.start", "create.end", "delete.start", "delete.end")}
+        wait_for(lambda: wanted <= set(events()), 20, what=f"every event; heard {events()}")
+        end = next(m["payload"] for m in heard if m["event"] == "compute.instance.create.end")
+        assert (end["state"], end["memory_mb"], end["instance_id"]) == ("active", 128, made)
+    finally:
+        listener.stop()
+        listener.wait()

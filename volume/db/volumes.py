@@ -54,6 +54,14 @@ def complete(connection, found: list[dict]) -> list[dict]:
              "attachments": [a for a in held if a["volume_id"] == r["id"]]} for r in found]
 
 
+def told(row: dict) -> dict:
+    """What notifications say of a volume."""
+    names = {"volume_id": "id", "display_name": "name", "tenant_id": "project_id", "user_id": "user_id", "size": "size",
+             "status": "status", "volume_type": "volume_type_id", "availability_zone": "availability_zone",
+             "host": "host", "created_at": "created_at"}
+    return {new: row.get(old) for new, old in names.items()}
+
+
 def usage(connection, project_id: str) -> dict:
     """{"volumes", "gigabytes"} counted from rows."""
     count, size = connection.execute(sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(TABLE.c.size), 0))

@@ -160,6 +160,7 @@ def create(req, body):
         row["volume_type_id"] = _type_id(connection, req.svc.conf, given.get("volume_type"))
         rows.insert(connection, TABLE, row)
         row = volumes.complete(connection, [row])[0]
+    req.svc.notifier.tell(req.ctx, "volume.create.start", volumes.told(row))
     req.svc.send(req.svc.scheduler.create_volume, req.ctx, row["id"])
     return {"volume": _brief(req, row)}
 
@@ -223,6 +224,7 @@ def begin_delete(req, connection, id) -> dict:
 def delete(req, id):
     with req.svc.db.writer() as connection:
         row = begin_delete(req, connection, id)
+    req.svc.notifier.tell(req.ctx, "volume.delete.start", volumes.told(row))
     if row["host"]:
         req.svc.send(req.svc.agents.delete_volume, req.ctx, row["host"], id)
 

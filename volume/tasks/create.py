@@ -38,6 +38,8 @@ class CreateVolume(Task):
                     return  # published by the run before the crash
                 raise errors.Superseded()
             volumes.move(connection, state["volume_id"], "created")
+            row = {**row._mapping, "status": "available"}
+        self.service.tell("volume.create.end", row)
 
     def failed(self, step, error, state):
         if isinstance(error, errors.Superseded):

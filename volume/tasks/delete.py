@@ -20,9 +20,12 @@ class DeleteVolume(Task):
     def forget(self, state):
         with self.service.db.writer() as connection:
             table = models.attachments
+            row = connection.execute(volumes.TABLE.select().where(volumes.TABLE.c.id == state["volume_id"])).first()
             connection.execute(table.delete().where(table.c.volume_id == state["volume_id"]))
             connection.execute(volumes.TABLE.delete().where(volumes.TABLE.c.id == state["volume_id"],
                                                             volumes.TABLE.c.status == "deleting"))
+        if row is not None:
+            self.service.tell("volume.delete.end", dict(row._mapping))
 
     def failed(self, step, error, state):
         with self.service.db.writer() as connection:

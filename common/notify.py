@@ -1,0 +1,39 @@
+"""Notifications: what happened, told to whoever listens on the bus (metering, billing, audit).
+
+Off unless ``[oslo_messaging_notifications] driver`` says otherwise; with
+``messagingv2`` each becomes a message on the queue ``notifications.info``, in
+OpenStack's envelope: event_type, publisher_id, payload, priority, timestamp,
+message_id. They are told after the commit that they are about, and only told:
+one that the bus does not take is logged and lost, and nothing waits for it.
+Event types are OpenStack's: ``compute.instance.create.end``, ``volume.delete.end``,
+``identity.user.created``, ``port.update.end``, ``image.upload``.
+"""
+
+import datetime
+import logging
+
+import oslo_messaging as messaging
+
+from common.rpc import Serializer, transport
+
+LOG = logging.getLogger(__name__)
+
+
+class Notifier:
+    """The teller of one daemon. ``on`` is False where nobody wants to hear: then payloads need not be made."""
+
+    def __init__(self, conf, publisher: str):
+        transport(conf)  # registers what the next line needs
+        carrier = messaging.get_notification_transport(conf)
+        self.on = any(d not in ("", "noop") for d in conf.oslo_messaging_notifications.driver)
+        self._notifier = messaging.Notifier(carrier, f"{publisher}.{conf.host}", serializer=Serializer(), retry=1)
+
+    def tell(self, ctx, event_type: str, payload: dict, *, error: bool = False) -> None:
+        """:param payload: plain values; moments become ISO 8601 text"""
+        if not self.on:
+            return
+        plain = {k: v.isoformat() if isinstance(v, datetime.datetime) else v for k, v in payload.items()}
+        try:
+            (self._notifier.error if error else self._notifier.info)(ctx, event_type, plain)
+        except Exception as problem:  # boundary: what is told never breaks what is done
+            LOG.warning("notification %s was not taken: %s", event_type, problem)
