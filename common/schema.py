@@ -12,7 +12,8 @@ NAME = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^(?=.*\
 TEXT = {"type": ["string", "null"], "maxLength": 255}
 LONG_TEXT = {"type": ["string", "null"], "maxLength": 65535}
 BOOLEAN = {"enum": [True, False, "True", "False", "true", "false", "1", "0", "on", "off", "yes", "no", "TRUE", "FALSE"]}
-METADATA = {"type": "object", "maxProperties": 128,
+# How many is a matter of quota; this only bounds the work.
+METADATA = {"type": "object", "maxProperties": 1000,
             "patternProperties": {r"^[a-zA-Z0-9\-_:. /]{1,255}$": {"type": "string", "maxLength": 255}},
             "additionalProperties": False}
 

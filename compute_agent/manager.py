@@ -117,15 +117,24 @@ class Manager:
             instance = agent.conductor.get_instance(ctx, uuid)
             if instance is None:
                 raise errors.NotFound(f"Instance {uuid} could not be found.")
+            report = self._report("compute_attach_interface")
             ports = agent.ports.build({**instance, "security_groups": []}, [request], again=False)
             picture = agent.ports.picture(ports)
             try:
                 agent.driver.attach_interface(uuid, picture[0])
-            except errors.Error:
+            except errors.Error as error:
                 agent.ports.give_back_one(ports[0]["id"], bool(request.get("port")))
+                agent.conductor.progress(ctx, uuid, "attach_interface", report.take_events(error))
                 raise
-            agent.conductor.network_changed(ctx, uuid, instance["network_info"] + picture)
+            wanted = instance["requested_networks"] + ([request] if request.get("port") else [])
+            agent.conductor.network_changed(ctx, uuid, instance["network_info"] + picture, wanted, report.take_events())
             return ports[0]
+
+    def _report(self, event: str) -> ReportingTask:
+        """An event of the server's action that begins now, by the name under which clients wait for it."""
+        report = ReportingTask(self.agent)
+        report.begin(event)
+        return report
 
     def detach_interface(self, ctx, uuid: str, port_id: str) -> None:
         agent = self.agent
@@ -134,15 +143,18 @@ class Manager:
             if instance is None:
                 return
             port = next((p for p in instance["network_info"] if p["id"] == port_id), None)
+            report = self._report("compute_detach_interface")
             try:
                 if port:
                     agent.driver.detach_interface(uuid, port)
                 own = {n.get("port") for n in instance["requested_networks"]}
                 agent.ports.give_back_one(port_id, port_id in own)
                 left = [p for p in instance["network_info"] if p["id"] != port_id]
-                agent.conductor.network_changed(ctx, uuid, left)
+                wanted = [n for n in instance["requested_networks"] if n.get("port") != port_id]
+                agent.conductor.network_changed(ctx, uuid, left, wanted, report.take_events())
             except errors.Error as error:
                 LOG.warning("port %s was not detached from %s: %s", port_id, uuid, error)
+                agent.conductor.progress(ctx, uuid, "detach_interface", report.take_events(error))
 
     def console_output(self, ctx, uuid: str, lines: int | None) -> str:
         text = self.agent.driver.console_output(uuid).decode("utf-8", "replace")

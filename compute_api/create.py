@@ -53,6 +53,8 @@ def hostname_of(name: str) -> str:
 def _image(req, given: dict, flavor: dict, mapping: list[dict]) -> dict:
     """The image to boot, checked against the flavor; {} for a server that boots from a volume."""
     ref = given.get("imageRef")
+    if any(d["boot_index"] == 0 for d in mapping):
+        return {}  # what is booted is the volume, whatever image is named beside it
     if not ref:
         if not any(d["boot_index"] == 0 for d in mapping):
             raise errors.BadRequest("Block Device Mapping is Invalid: Boot sequence for the instance and image/block "

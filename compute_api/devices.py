@@ -44,8 +44,6 @@ def parse(req, given: list[dict], has_image: bool, count: int) -> list[dict]:
         if kind in ("blank", "image") and target is None:
             raise errors.BadRequest("Block Device Mapping is Invalid: a destination_type is required.")
         volume_id = (item.get("uuid") or item.get("volume_id")) if kind == "volume" else None
-        if boot_index == 0 and has_image:
-            raise errors.BadRequest("Block Device Mapping is Invalid: there is more than one boot device.")
         found.append({"volume_id": volume_id, "boot_index": boot_index, "tag": item.get("tag"),
                       "new": _new(item, kind) if kind != "volume" else None,
                       "device_name": item.get("device_name"),

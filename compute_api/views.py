@@ -79,6 +79,17 @@ def server(req, row: dict, *, host_up: bool | None = None) -> dict:
     return _by_version(req, row, shown)
 
 
+_LATER = ("OS-EXT-", "OS-SRV-USG:", "os-extended-volumes:", "config_drive", "key_name", "security_groups", "host_status")
+
+
+def updated(req, row: dict) -> dict:
+    """What an update answers: the server without what extensions added to it (they came here with 2.75)."""
+    shown = {k: v for k, v in server(req, row).items() if not k.startswith(_LATER)}
+    shown["addresses"] = {name: [{"addr": a["addr"], "version": a["version"]} for a in found]
+                          for name, found in shown["addresses"].items()}
+    return shown
+
+
 def _extended(req, row: dict, host_up: bool | None) -> dict:
     found = {"OS-EXT-SRV-ATTR:host": row["host"], "OS-EXT-SRV-ATTR:hypervisor_hostname": row["host"],
              "OS-EXT-SRV-ATTR:instance_name": f"instance-{row['uuid']}"}

@@ -64,10 +64,11 @@ class Manager:
 
     def progress(self, ctx, uuid: str, action: str, events: list) -> None:
         with self.service.db.writer() as connection:
-            try:
-                machine.begin(connection, uuid, action)
-            except errors.Error:
-                LOG.info("instance %s is not in %s any more", uuid, action)
+            if action in machine.ACTIONS:
+                try:
+                    machine.begin(connection, uuid, action)
+                except errors.Error:
+                    LOG.info("instance %s is not in %s any more", uuid, action)
             actions.events(connection, ctx.request_id, uuid, events)
 
     def finish(self, ctx, uuid: str, action: str, events: list, values: dict) -> None:
@@ -153,9 +154,11 @@ class Manager:
             if message:
                 actions.failed(connection, ctx.request_id, uuid, message)
 
-    def network_changed(self, ctx, uuid: str, network_info: list) -> None:
+    def network_changed(self, ctx, uuid: str, network_info: list, requested: list, events: list) -> None:
         with self.service.db.writer() as connection:
-            connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid).values(network_info=network_info))
+            connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid).values(
+                network_info=network_info, requested_networks=requested))
+            actions.events(connection, ctx.request_id, uuid, events)
 
 
 def forget(connection, row: dict) -> None:

@@ -52,6 +52,10 @@ class ConductorAPI(Client):
         """Call, 1.0, 15 s: a volume could not be detached, the guest keeps it. Repeatable."""
         self.call(ctx, "kept", timeout_s=15, uuid=uuid, volume_id=volume_id, message=message, events=events)
 
-    def network_changed(self, ctx, uuid: str, network_info: list) -> None:
-        """Call, 1.0, 15 s: the addresses of a server; who attached an interface sees it in the next answer."""
-        self.call(ctx, "network_changed", timeout_s=15, uuid=uuid, network_info=network_info)
+    def network_changed(self, ctx, uuid: str, network_info: list, requested: list, events: list) -> None:
+        """Call, 1.0, 15 s: an interface came or went; who attached it sees it in the next answer. Repeatable.
+
+        ``requested`` are the networks and ports that the server is to have: its owner's ports are among them by id.
+        """
+        self.call(ctx, "network_changed", timeout_s=15, uuid=uuid, network_info=network_info, requested=requested,
+                  events=events)

@@ -16,7 +16,10 @@ class ReportingTask(Task):
 
     def started(self, step: str, state: dict) -> None:
         self._close("Success")
-        self.events.append({"event": f"{self.name}_{step}", "host": self.agent.conf.host, "start": time.time()})
+        self.begin(f"{self.name}_{step}")
+
+    def begin(self, event: str) -> None:
+        self.events.append({"event": event, "host": self.agent.conf.host, "start": time.time()})
 
     def _close(self, result: str, details: str | None = None) -> None:
         if self.events and "finish" not in self.events[-1]:

@@ -68,6 +68,8 @@ def _request(req, row: dict, given: dict) -> dict:
     networks = req.svc.rest.request("GET", "network", f"/v2.0/networks?{query}", ctx=req.ctx)["networks"]
     if not networks:
         raise errors.BadRequest(f"Network {network_id} could not be found.")
+    if not network_id:
+        networks = [n for n in networks if n["project_id"] == req.ctx.project_id] or networks
     if len(networks) > 1:
         raise errors.Conflict("Multiple possible networks found, use a Network ID to be more specific.")
     ip = given["fixed_ips"][0]["ip_address"] if given.get("fixed_ips") else None

@@ -1,5 +1,6 @@
 """Servers: list, show, create, update, delete."""
 
+import re
 import urllib.parse
 
 import sqlalchemy as sa
@@ -49,12 +50,18 @@ def _moment(raw: str):
     return parsed.astimezone(datetime.timezone.utc).replace(tzinfo=None) if parsed.tzinfo else parsed
 
 
+# Atoms (a character, an escaped sign, a class), each perhaps repeated; anchors at the ends.
+_SIMPLE = re.compile(r"\^?(?:(?:\\[^A-Za-z0-9]|\[\^?[^\]\\]+\]|[^\\\[\](){}|*+?^$])[*+?]?)*\$?")
+
+
 def _pattern(raw: str):
-    """A name filter is a regular expression to Nova; on every database the part that all agree on is 'contains'."""
-    text = raw.strip("^$").replace(".*", "%")
-    escaped = text.replace("\\", "\\\\").replace("_", "\\_")
-    start, end = ("" if raw.startswith("^") else "%"), ("" if raw.endswith("$") else "%")
-    return TABLE.c.display_name.like(f"{start}{escaped}{end}", escape="\\")
+    """A name filter is a regular expression: of the kind that every database reads alike and none can be kept busy by."""
+    if not set(raw) & set("\\^$.[](){}|*+?"):
+        return TABLE.c.display_name.contains(raw, autoescape=True)
+    if not _SIMPLE.fullmatch(raw) or len(raw) > 255 or len(re.findall(r"(?<!\\)[*+]", raw)) > 3:
+        raise errors.BadRequest("Invalid filter: name may be a regular expression of characters, classes and at most three "
+                                "repetitions, without groups.")
+    return TABLE.c.display_name.regexp_match(raw)
 
 
 def _address(name: str, raw: str):
@@ -180,7 +187,7 @@ def update(req, id, body):
         row = load(req, connection, id, "servers:update")
         if values:
             connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(updated_at=db.now(), **values))
-        return {"server": views.server(req, {**row, **values})}
+        return {"server": views.updated(req, {**row, **values})}
 
 
 def begin_delete(req, connection, row: dict) -> str:

@@ -1,5 +1,7 @@
 """The compute API's older doors: security groups and fixed addresses asked of it, and /v2 without microversions."""
 
+import urllib.parse
+
 from common.periodic import wait_for
 from compute_api.metadata.app import sign
 from deploy.prepare import ensure_secrets
@@ -93,3 +95,31 @@ def test_volumes_attached_by_word_alone(cloud):
     call("compute", "DELETE", f"{path}/{volume}")
     wait_for(lambda: status() == "available", 20, what="the detachment")
     call("volume", "DELETE", f"/volumes/{volume}")
+
+
+def test_an_owners_port_outlives_its_attachment(cloud):
+    """Detaching gives the port back; the action's event says so, by the name for which clients wait."""
+    call = cloud.client.call
+    server = cloud.client.find("compute", "servers", "first", "/servers/detail")["id"]
+    port = call("network", "POST", "/ports", {"port": {"network_id": call("network", "GET", "/networks?name=private")[
+        "networks"][0]["id"]}})["port"]["id"]
+    path = f"/servers/{server}/os-interface"
+    assert call("compute", "POST", path, {"interfaceAttachment": {"port_id": port}})["interfaceAttachment"]["port_id"] == port
+    call("compute", "DELETE", f"{path}/{port}")
+
+    def results() -> list:
+        request = call("compute", "GET", f"/servers/{server}/os-instance-actions")["instanceActions"][0]["request_id"]
+        events = call("compute", "GET", f"/servers/{server}/os-instance-actions/{request}")["instanceAction"]["events"]
+        return [e["result"] for e in events if e["event"] == "compute_detach_interface"]
+    assert wait_for(results, 20, what="the event") == ["Success"]
+    assert call("network", "GET", f"/ports/{port}")["port"]["device_id"] == ""
+    call("network", "DELETE", f"/ports/{port}")
+
+
+def test_names_are_found_by_simple_expressions(cloud):
+    call = cloud.client.call
+    for text, found in (("fir", True), ("^f.*t$", True), ("^irst$", False), ("f[a-z]+", True), ("f\\-", False), ("%", False)):
+        names = [s["name"] for s in call("compute", "GET", "/servers?" + urllib.parse.urlencode({"name": text}))["servers"]]
+        assert ("first" in names) is found, text
+    for text in ("(a+)+", "a{2}", "[", "a*b*c*d*"):
+        refused(400, cloud.client, "compute", "GET", "/servers?" + urllib.parse.urlencode({"name": text}))
