@@ -117,7 +117,7 @@ class Manager:
             instance = agent.conductor.get_instance(ctx, uuid)
             if instance is None:
                 raise errors.NotFound(f"Instance {uuid} could not be found.")
-            report = self._report("compute_attach_interface")
+            report = self._report("attach_interface")
             ports = agent.ports.build({**instance, "security_groups": []}, [request], again=False)
             picture = agent.ports.picture(ports)
             try:
@@ -131,7 +131,7 @@ class Manager:
             return ports[0]
 
     def _report(self, event: str) -> ReportingTask:
-        """An event of the server's action that begins now, by the name under which clients wait for it."""
+        """An event of the server's action that begins now; the API shows it as ``compute_<event>``."""
         report = ReportingTask(self.agent)
         report.begin(event)
         return report
@@ -143,7 +143,7 @@ class Manager:
             if instance is None:
                 return
             port = next((p for p in instance["network_info"] if p["id"] == port_id), None)
-            report = self._report("compute_detach_interface")
+            report = self._report("detach_interface")
             try:
                 if port:
                     agent.driver.detach_interface(uuid, port)
