@@ -176,6 +176,9 @@ class Ports(Resource):
                           binding_vif_type="bridge" if bound else "unbound")
             if not bound:
                 values["status"] = "DOWN"
+            if old["binding_host_id"] not in ("", values["binding_host_id"]):
+                # Its agent must hear of it, or the tap stays until the next full pull.
+                req.environ.setdefault("pileus.left_hosts", set()).add(old["binding_host_id"])
         for name in ("binding_profile", "extra_dhcp_opts"):
             if name in values and values[name] is None:
                 values[name] = {} if name == "binding_profile" else []
@@ -201,10 +204,12 @@ class Ports(Resource):
 
     def after(self, req, verb, found):
         bound = [p for p in found if p["binding_host_id"] and p["device_owner"].startswith("compute:")]
+        hosts = req.environ.get("pileus.left_hosts", set())
         if verb == "delete" or not bound:
-            hosts = {p["binding_host_id"] for p in found if p["binding_host_id"]}
-            for host in hosts:
-                req.svc.refresh_agents(req.ctx, host)
+            hosts = hosts | {p["binding_host_id"] for p in found if p["binding_host_id"]}
+        for host in sorted(hosts):
+            req.svc.refresh_agents(req.ctx, host)
+        if verb == "delete" or not bound:
             return found
         return [self._plug(req, p) if p in bound else p for p in found]
 

@@ -101,6 +101,10 @@ def test_an_owners_port_outlives_its_attachment(cloud):
     """Detaching gives the port back; the action's event says so, by the name for which clients wait."""
     call = cloud.client.call
     server = cloud.client.find("compute", "servers", "first", "/servers/detail")["id"]
+
+    def plugged() -> int:
+        return call("network", "GET", "/agents")["agents"][0]["configurations"]["ports"]
+    before = len(call("network", "GET", "/ports?device_owner=compute:nova&fields=id")["ports"])
     port = call("network", "POST", "/ports", {"port": {"network_id": call("network", "GET", "/networks?name=private")[
         "networks"][0]["id"]}})["port"]["id"]
     path = f"/servers/{server}/os-interface"
@@ -113,6 +117,7 @@ def test_an_owners_port_outlives_its_attachment(cloud):
         return [e["result"] for e in events if e["event"] == "compute_detach_interface"]
     assert wait_for(results, 20, what="the event") == ["Success"]
     assert call("network", "GET", f"/ports/{port}")["port"]["device_id"] == ""
+    wait_for(lambda: plugged() == before, 25, every_s=0.5, what="the host's agent to unplug it")
     call("network", "DELETE", f"/ports/{port}")
 
 
