@@ -13,6 +13,7 @@ import signal
 import subprocess
 
 from common import errors
+from common.periodic import wait_for
 from network.agent.links import Links, delete_namespace, tap_name
 
 LOG = logging.getLogger(__name__)
@@ -29,6 +30,23 @@ def wanted(network: dict) -> bool:
 
 def _tag(subnet: dict) -> str:
     return f"subnet-{subnet['id']}"
+
+
+def _text(path: pathlib.Path) -> str:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def stale_leases(leases: str, hosts: str) -> set[str]:
+    """Lines of dnsmasq's lease file for addresses that belong to another port now.
+
+    A guest that is deleted releases nothing, and dnsmasq refuses an address to its new owner while the old lease runs.
+    """
+    owners = {line.split(",")[-1]: line.split(",")[0] for line in hosts.split() if "," in line}
+    return {line for line in leases.splitlines() if len(words := line.split()) >= 3
+            and owners.get(words[2], words[1]) != words[1]}
 
 
 class Dhcp:
@@ -67,12 +85,17 @@ class Dhcp:
         changed |= self._write(home / "opts", self._options(network, subnets, server_ips, ports))
         command = self._command(network, subnets, device, home)
         pid = self._running(home)
-        if pid and (home / "command").read_text() == "\0".join(command):
+        stale = stale_leases(_text(home / "leases"), _text(home / "hosts"))
+        if pid and not stale and (home / "command").read_text() == "\0".join(command):
             if changed:
                 os.kill(pid, signal.SIGHUP)
             return
         if pid:
             os.kill(pid, signal.SIGTERM)
+            wait_for(lambda: self._running(home) is None, 5, every_s=0.02, what="dnsmasq to stop")
+        if stale:
+            kept = [line for line in _text(home / "leases").splitlines() if line not in stale]
+            self._write(home / "leases", "".join(f"{line}\n" for line in kept))
         (home / "command").write_text("\0".join(command))
         done = subprocess.run(["ip", "netns", "exec", namespace(network["id"]), *command], capture_output=True, text=True,
                               timeout=10)
