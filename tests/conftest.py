@@ -93,6 +93,17 @@ def member(cloud):
     return login_as(cloud, "mallory", "pw", "other")
 
 
+def volume_status(client: Cloud, volume_id: str) -> str:
+    return client.call("volume", "GET", f"/volumes/{volume_id}")["volume"]["status"]
+
+
+def new_volume(client: Cloud, name: str, **more) -> str:
+    """The id of a volume of 1 GB, once it is available."""
+    made = client.call("volume", "POST", "/volumes", {"volume": {"name": name, "size": 1, **more}})["volume"]["id"]
+    wait_for(lambda: volume_status(client, made) == "available", 20, what=f"volume {name}")
+    return made
+
+
 def login_as(cloud, user: str, password: str, project: str) -> Cloud:
     client = Cloud(password, offset=cloud.offset)
     body = {"auth": {"identity": {"methods": ["password"], "password": {"user": {

@@ -33,7 +33,6 @@ FEATURES = {
     "network-feature-enabled": {"ipv6": True, "floating_ips": True, "port_security": True, "ipv6_subnet_attributes": False},
     "volume-feature-enabled": {"backup": False, "snapshot": False, "clone": False, "manage_volume": False,
                                "manage_snapshot": False, "extend_attached_volume": False, "multi_backend": False},
-    "enforce_scope": {},
 }
 
 

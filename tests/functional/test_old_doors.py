@@ -5,6 +5,7 @@ import urllib.parse
 from common.periodic import wait_for
 from compute_api.metadata.app import sign
 from deploy.prepare import ensure_secrets
+from tests.conftest import new_volume, volume_status
 from tests.functional.test_stories import refused, server_body, wait_gone, wait_status
 
 
@@ -73,11 +74,10 @@ def test_the_password_that_a_guest_posts(cloud):
 def test_volumes_attached_by_word_alone(cloud):
     """os-attach and os-detach change states; what the compute service holds they cannot take from it."""
     call = cloud.client.call
-    volume = call("volume", "POST", "/volumes", {"volume": {"name": "word", "size": 1}})["volume"]["id"]
+    volume = new_volume(cloud.client, "word")
 
     def status() -> str:
-        return call("volume", "GET", f"/volumes/{volume}")["volume"]["status"]
-    wait_for(lambda: status() == "available", 20, what="the volume")
+        return volume_status(cloud.client, volume)
     action = f"/volumes/{volume}/action"
     for name, after in (("os-reserve", "attaching"), ("os-unreserve", "available")):
         call("volume", "POST", action, {name: {}})

@@ -10,6 +10,7 @@ from common import conf as common_conf
 from common import rpc
 from common.periodic import wait_for
 from deploy import first
+from tests.conftest import new_volume, volume_status
 from tests.distributed import DistributedCloud
 
 pytestmark = pytest.mark.skipif(not shutil.which("mariadbd") or not shutil.which("rabbitmq-server"),
@@ -74,11 +75,7 @@ def test_database_stopped_in_the_middle_of_builds(parts):
 
 def test_attach_and_detach_asked_while_the_broker_is_away_are_kept(parts):
     call = parts.client.call
-    volume = call("volume", "POST", "/volumes", {"volume": {"name": "kept", "size": 1}})["volume"]["id"]
-
-    def status() -> str:
-        return call("volume", "GET", f"/volumes/{volume}")["volume"]["status"]
-    wait_for(lambda: status() == "available", 20, what="the volume")
+    volume = new_volume(parts.client, "kept")
     path = f"/servers/{parts.server['id']}/os-volume_attachments"
     for method, where, body, end in (("POST", path, {"volumeAttachment": {"volumeId": volume}}, "in-use"),
                                      ("DELETE", f"{path}/{volume}", None, "available")):
@@ -91,7 +88,7 @@ def test_attach_and_detach_asked_while_the_broker_is_away_are_kept(parts):
                 call("compute", "POST", path, {"volumeAttachment": {"volumeId": volume}})
         finally:
             parts.start_broker()
-        wait_for(lambda end=end: status() == end, 60, every_s=0.3, what=f"the volume {end}")
+        wait_for(lambda end=end: volume_status(parts.client, volume) == end, 60, every_s=0.3, what=f"the volume {end}")
     assert call("compute", "GET", path)["volumeAttachments"] == []
     call("volume", "DELETE", f"/volumes/{volume}")
 
@@ -113,11 +110,10 @@ def test_notifications_tell_of_servers_and_volumes(parts):
     listener.start()
     try:
         call = parts.client.call
-        volume = call("volume", "POST", "/volumes", {"volume": {"name": "heard", "size": 1}})["volume"]["id"]
+        volume = new_volume(parts.client, "heard")
         made = call("compute", "POST", "/servers", _request(parts))["server"]["id"]
         assert _settled(parts, made) == "ACTIVE"
         call("compute", "DELETE", f"/servers/{made}")
-        wait_for(lambda: call("volume", "GET", f"/volumes/{volume}")["volume"]["status"] == "available", 20, what="the volume")
         call("volume", "DELETE", f"/volumes/{volume}")
 
         def events() -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from common.periodic import wait_for
 from deploy import first, host
-from tests.conftest import FakeCloud
+from tests.conftest import FakeCloud, new_volume, volume_status
 from tests.functional.test_stories import server_body, wait_gone, wait_status
 
 SERVICES = ("identity", "image", "network", "volume", "compute")
@@ -53,17 +53,13 @@ def test_a_servers_life(postgresql, tmp_path_factory):
         client: first.Cloud = cloud.client
         made = client.call("compute", "POST", "/servers", server_body(client, "on-postgresql"))["server"]
         wait_status(client, made["id"])
-        volume = client.call("volume", "POST", "/volumes", {"volume": {"size": 1, "metadata": {"a": "b"}}})["volume"]["id"]
-
-        def status() -> str:
-            return client.call("volume", "GET", f"/volumes/{volume}")["volume"]["status"]
-        wait_for(lambda: status() == "available", 20, what="the volume")
+        volume = new_volume(client, "kept", metadata={"a": "b"})
         client.call("compute", "POST", f"/servers/{made['id']}/os-volume_attachments", {"volumeAttachment": {"volumeId": volume}})
-        wait_for(lambda: status() == "in-use", 20, what="the attachment")
+        wait_for(lambda: volume_status(client, volume) == "in-use", 20, what="the attachment")
         found = client.call("volume", "GET", "/volumes/detail?metadata={'a':'b'}")["volumes"]
         assert [v["id"] for v in found] == [volume]
         client.call("compute", "DELETE", f"/servers/{made['id']}")
         wait_gone(client, made["id"])
-        wait_for(lambda: status() == "available", 20, what="the detachment")
+        wait_for(lambda: volume_status(client, volume) == "available", 20, what="the detachment")
     finally:
         cloud.stop()
