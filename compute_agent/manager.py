@@ -93,8 +93,8 @@ class Manager:
             if device is None or device["attachment_id"]:
                 return
             try:
-                agent.tasks.run(Attach(agent), volume_id, {"uuid": uuid, "volume_id": volume_id,
-                                                           "device_name": device["device_name"]})
+                agent.tasks.run(Attach(agent), volume_id, {
+                    "uuid": uuid, "volume_id": volume_id, "device": device["id"], "device_name": device["device_name"]})
             except Exception as error:  # the task has recorded, undone and reported it
                 LOG.warning("volume %s was not attached to %s: %s", volume_id, uuid, error)
 
@@ -106,8 +106,9 @@ class Manager:
             if device is None:
                 return
             try:
-                agent.tasks.run(Detach(agent), volume_id, {"uuid": uuid, "volume_id": volume_id,
-                                                           "attachment_id": device["attachment_id"]})
+                agent.tasks.run(Detach(agent), volume_id, {
+                    "uuid": uuid, "volume_id": volume_id, "device": device["id"],
+                    "attachment_id": device["attachment_id"]})
             except Exception as error:  # the task has recorded it
                 LOG.warning("volume %s was not detached from %s: %s", volume_id, uuid, error)
 

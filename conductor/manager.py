@@ -146,10 +146,9 @@ class Manager:
             actions.events(connection, ctx.request_id, uuid, events)
             actions.failed(connection, ctx.request_id, uuid, message)
 
-    def detached(self, ctx, uuid: str, volume_id: str, message: str | None, events: list) -> None:
+    def detached(self, ctx, uuid: str, device: str, message: str | None, events: list) -> None:
         with self.service.db.writer() as connection:
-            connection.execute(sa.delete(DEVICES).where(DEVICES.c.instance_uuid == uuid,
-                                                        DEVICES.c.volume_id == volume_id))
+            connection.execute(sa.delete(DEVICES).where(DEVICES.c.id == device, DEVICES.c.instance_uuid == uuid))
             actions.events(connection, ctx.request_id, uuid, events)
             if message:
                 actions.failed(connection, ctx.request_id, uuid, message)

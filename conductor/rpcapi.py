@@ -44,9 +44,9 @@ class ConductorAPI(Client):
         self.call(ctx, "attached", timeout_s=15, uuid=uuid, volume_id=volume_id, attachment_id=attachment_id,
                   events=events)
 
-    def detached(self, ctx, uuid: str, volume_id: str, message: str | None, events: list) -> None:
+    def detached(self, ctx, uuid: str, device: str, message: str | None, events: list) -> None:
         """Call, 1.0, 15 s: a volume is not the guest's any more, or (message) never came to be. Repeatable."""
-        self.call(ctx, "detached", timeout_s=15, uuid=uuid, volume_id=volume_id, message=message, events=events)
+        self.call(ctx, "detached", timeout_s=15, uuid=uuid, device=device, message=message, events=events)
 
     def kept(self, ctx, uuid: str, volume_id: str, message: str, events: list) -> None:
         """Call, 1.0, 15 s: a volume could not be detached, the guest keeps it. Repeatable."""

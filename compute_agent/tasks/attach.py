@@ -4,7 +4,7 @@ from compute_agent.tasks.reporting import ReportingTask, reason
 
 
 class Attach(ReportingTask):
-    """State: {"uuid", "volume_id", "device_name"}. A crash undoes it: the user sees the volume available again."""
+    """State: {"uuid", "volume_id", "device", "device_name"}; "device" is the row's id. A crash undoes it: the user sees the volume available again."""
 
     name, on_crash = "attach_volume", "undo"
     steps = ("connect", "plug", "record")
@@ -26,10 +26,11 @@ class Attach(ReportingTask):
         self.agent.driver.detach_volume(state["uuid"], state["volume_id"])
 
     def record(self, state):
-        self.agent.volumes.complete(state["attachment_id"])
+        """The row first: who sees the volume in use may detach it in that moment."""
         self.agent.conductor.attached(self.agent.context(), state["uuid"], state["volume_id"], state["attachment_id"],
                                       self.take_events())
+        self.agent.volumes.complete(state["attachment_id"])
 
     def failed(self, step, error, state):
-        self.agent.conductor.detached(self.agent.context(), state["uuid"], state["volume_id"], reason(error),
+        self.agent.conductor.detached(self.agent.context(), state["uuid"], state["device"], reason(error),
                                       self.take_events(error))

@@ -4,7 +4,7 @@ from compute_agent.tasks.reporting import ReportingTask, reason
 
 
 class Detach(ReportingTask):
-    """State: {"uuid", "volume_id", "attachment_id"}. A crash resumes it."""
+    """State: {"uuid", "volume_id", "device", "attachment_id"}; "device" is the row's id. A crash resumes it."""
 
     name, on_crash = "detach_volume", "resume"
     steps = ("unplug", "disconnect", "record")
@@ -16,8 +16,7 @@ class Detach(ReportingTask):
         self.agent.volumes.disconnect(state["uuid"], state["volume_id"], state["attachment_id"])
 
     def record(self, state):
-        self.agent.conductor.detached(self.agent.context(), state["uuid"], state["volume_id"], None,
-                                      self.take_events())
+        self.agent.conductor.detached(self.agent.context(), state["uuid"], state["device"], None, self.take_events())
 
     def failed(self, step, error, state):
         """A guest that does not let go keeps its volume. Nothing is half done for good: detaching again starts over,

@@ -70,6 +70,8 @@ def _insert(connection, req, row, volume_id, tag) -> dict:
               "device_name": instances.next_device(connection, row["uuid"]), "boot_index": None,
               "delete_on_termination": False, "tag": tag,
               "wish": "attach", "wished_at": db.now(), "request_id": req.ctx.request_id}
+    # The volume is available: a row that still waits to be told of its detachment is done with.
+    connection.execute(sa.delete(DEVICES).where(DEVICES.c.volume_id == volume_id, DEVICES.c.wish == "detach"))
     rows.insert(connection, DEVICES, device, conflict=f"Volume {volume_id} is being attached to a server already.")
     actions.start(connection, req.ctx, row["uuid"], "attach_volume")
     return device
