@@ -4,7 +4,10 @@ from compute_agent.tasks.reporting import ReportingTask, reason
 
 
 class Attach(ReportingTask):
-    """State: {"uuid", "volume_id", "device", "device_name"}; "device" is the row's id. A crash undoes it: the user sees the volume available again."""
+    """State: {"uuid", "volume_id", "device", "device_name"}; "device" is the row's id.
+
+    A crash undoes it: the user sees the volume available again.
+    """
 
     name, on_crash = "attach_volume", "undo"
     steps = ("connect", "plug", "record")
