@@ -1,4 +1,4 @@
-"""``pileus``: up, down, status, trace, audit. Each verb imports what it needs, so that none starts slowly."""
+"""``pileus``: up, down, lab, status, trace, audit. Each verb imports what it needs, so that none starts slowly."""
 
 import argparse
 import os
@@ -27,7 +27,8 @@ def _supervise(args, rest) -> int:
         if subprocess.call(words, cwd=CLONE):
             return 1
     from deploy import supervisor
-    return supervisor.Supervisor(args.state).run()
+    names = next((w.partition("=")[2].split(",") for w in rest if w.startswith("--only=")), None)
+    return supervisor.Supervisor(args.state, names).run()
 
 
 def _status(args, rest) -> int:
@@ -38,6 +39,11 @@ def _status(args, rest) -> int:
 def _trace(args, rest) -> int:
     from deploy import trace
     return trace.main(args.state, args.request_id)
+
+
+def _lab(args, rest) -> int:
+    from deploy import lab
+    return lab.main(["--state", args.state, *rest])
 
 
 def _audit(args, rest) -> int:
@@ -58,13 +64,14 @@ def main(argv=None) -> int:
     verb("up", _up, "Start a cloud: on this host (root), or with --driver fake in one process.").add_argument(
         "--driver", choices=("libvirt", "fake"), default="libvirt")
     verb("down", _down, "Take this host's cloud away, with all its data.")
+    verb("lab", _lab, "Further compute hosts on this machine: list, add NAME, remove NAME.")
     verb("supervise", _supervise, "Run the daemons and keep them running (systemd's command).")
     verb("status", _status, "Show daemons, hosts and what is stuck.")
     verb("trace", _trace, "Show every step of a request, through all services.").add_argument("request_id")
     verb("audit", _audit, "Compare databases with what is on this host.").add_argument(
         "--repair", action="store_true", help="mend what differs")
     args, rest = parser.parse_known_args(argv)
-    if rest and args.command not in ("up", "down", "supervise"):
+    if rest and args.command not in ("up", "down", "supervise", "lab"):
         parser.error(f"unknown words: {' '.join(rest)}")
     return args.handler(args, rest)
 

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from deploy import host, supervisor, up
+from deploy import host, lab, supervisor, up
 
 
 def main() -> int:
@@ -12,6 +12,7 @@ def main() -> int:
         host.run("systemctl", "disable", "--now", "pileus.service", check=False)
         if os.path.exists("/etc/systemd/system/pileus.service"):
             os.unlink("/etc/systemd/system/pileus.service")
+    lab.remove_all(state)
     supervisor.stop(state)
     host.remove_guests()
     host.remove_networks(state)

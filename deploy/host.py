@@ -39,9 +39,9 @@ def answers(port: int, host: str = "127.0.0.1") -> bool:
         return sock.connect_ex((host, port)) == 0
 
 
-def ensure_broker(state: str, password: str, port: int = 5672) -> str:
-    """A RabbitMQ with user and virtual host ``pileus``; returns its transport URL."""
-    url = f"rabbit://pileus:{password}@127.0.0.1:{port}/"
+def ensure_broker(state: str, password: str, port: int = 5672, ip: str = "127.0.0.1") -> str:
+    """A RabbitMQ with user and virtual host ``pileus`` that answers at ``ip``; returns its transport URL."""
+    url = f"rabbit://pileus:{password}@{ip}:{port}/"
     if systemd():
         if not answers(port):
             run("systemctl", "start", "rabbitmq-server")
@@ -53,11 +53,14 @@ def ensure_broker(state: str, password: str, port: int = 5672) -> str:
     if answers(port):
         if not (pathlib.Path(state) / "rabbitmq" / "pileus.pid").exists():
             raise HostError(f"Port {port} is taken by a broker that is not this cloud's; stop it, then run this again.")
+        if not answers(port, ip):
+            raise HostError(f"The broker runs, but does not answer at {ip}; deploy/down, then deploy/up with --ip again.")
         return url
     home = pathlib.Path(state) / "rabbitmq"
     home.mkdir(exist_ok=True)
     (home / "rabbitmq.conf").write_text(
-        f"listeners.tcp.1 = 127.0.0.1:{port}\ndefault_user = pileus\ndefault_pass = {password}\nloopback_users = none\n"
+        f"listeners.tcp.1 = 127.0.0.1:{port}\n" + (f"listeners.tcp.2 = {ip}:{port}\n" if ip != "127.0.0.1" else "") +
+        f"default_user = pileus\ndefault_pass = {password}\nloopback_users = none\n"
         f"log.file = {home}/broker.log\n")
     (home / "enabled_plugins").write_text("[].\n")
     shutil.chown(home, "rabbitmq", "rabbitmq")
@@ -169,7 +172,7 @@ def remove_networks(state: str) -> None:
     names = run("ip", "netns", "list", check=False).stdout
     for name in re.findall(r"^(q(?:dhcp|router)-\S+)", names, re.M):
         run("ip", "netns", "del", name, check=False)
-    for name in re.findall(r"^\d+: ((?:tap|brq)[0-9a-f-]{11})[@:]", run("ip", "-o", "link").stdout, re.M):
+    for name in re.findall(r"^\d+: ((?:tap|brq|vxl)[0-9a-f-]{11})[@:]", run("ip", "-o", "link").stdout, re.M):
         run("ip", "link", "del", name, check=False)
     from network.agent.filters import Filters
     Filters().remove()

@@ -26,7 +26,7 @@ def ensure_secrets(state: str) -> dict:
         missing = [n for n in SECRETS if not known.has_option("secrets", n)]
         if missing:
             known.read_dict({"secrets": {name: secrets.token_hex(16) for name in missing}})
-            _save(known, etc / "secrets.ini")
+            save(known, etc / "secrets.ini")
     finally:
         os.close(lock)
     return dict(known["secrets"])
@@ -67,11 +67,12 @@ def write_config(state: str, *, transport_url: str, host: str, my_ip: str, offse
     for name, sections in files.items():
         parser = configparser.ConfigParser(interpolation=None)
         parser.read_dict(sections)
-        _save(parser, etc / f"{name}.conf")
+        save(parser, etc / f"{name}.conf")
     return found
 
 
-def _save(parser: configparser.ConfigParser, path: pathlib.Path) -> None:
+def save(parser: configparser.ConfigParser, path: pathlib.Path) -> None:
+    """Write a file that only its owner reads; whoever reads it meanwhile gets the old one."""
     partial = path.with_suffix(f".{os.getpid()}")
     with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
         parser.write(out)

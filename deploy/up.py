@@ -8,8 +8,9 @@ import subprocess
 import sys
 import time
 
+from common import conf
 from common.periodic import wait_for
-from deploy import first, host, prepare, supervisor
+from deploy import first, host, lab, prepare, supervisor
 from deploy.daemons import PORTS
 
 EXTERNAL = "172.24.4.0/24"
@@ -55,10 +56,12 @@ def check_ports() -> None:
 
 def runtime(state: str) -> None:
     """What must be there whenever the daemons run, also after a reboot of the host."""
-    secrets = prepare.ensure_secrets(state)
-    host.ensure_broker(state, secrets["service_password"])
+    secrets, my_ip = prepare.ensure_secrets(state), conf.load("pileus", {}, state).my_ip
+    if my_ip == lab.ADDRESS:
+        lab.ensure_bridge()
+    host.ensure_broker(state, secrets["service_password"], ip=my_ip)
     host.ensure_libvirt()
-    host.ensure_tgtd()
+    host.ensure_tgtd(my_ip)
     host.ensure_external_bridge(GATEWAY, EXTERNAL)
 
 
@@ -144,10 +147,12 @@ def _attach(cloud: first.Cloud, server_id: str, volume_id: str) -> None:
 
 def up(args) -> int:
     steps, state = Steps(), args.state
-    my_ip = args.ip or "127.0.0.1"
+    my_ip = args.ip or (lab.ADDRESS if args.hosts else "127.0.0.1")
+    if args.hosts:
+        lab.ensure_bridge()
     steps.say("starting broker, libvirt, iSCSI target")
     found = prepare.ensure_secrets(state)
-    transport = host.ensure_broker(state, found["service_password"])
+    transport = host.ensure_broker(state, found["service_password"], ip=my_ip)
     host.ensure_libvirt()
     host.ensure_tgtd(my_ip)
     host.ensure_external_bridge(GATEWAY, EXTERNAL)
@@ -166,6 +171,9 @@ def up(args) -> int:
     cloud = first.Cloud(found["admin_password"], my_ip)
     cloud.wait_ready(60)
     steps.say("making networks and uploading an image")
+    for number in range(2, args.hosts + 1):
+        steps.say(f"adding the host node{number}")
+        lab.add(state, f"node{number}")
     networks = first.ensure_networks(cloud, external_cidr=EXTERNAL, pool=POOL, gateway=GATEWAY)
     with open(image_path, "rb") as data:
         image = first.ensure_image(cloud, name, data, args.image_format)
@@ -189,6 +197,8 @@ def main(argv=None) -> int:
     parser.add_argument("--database", default="", help="SQLAlchemy URL without a name, e.g. mysql+pymysql://u:p@host")
     parser.add_argument("--image", help="a disk image (file or URL) in place of the test guest")
     parser.add_argument("--image-format", default="qcow2")
+    parser.add_argument("--hosts", type=int, default=0, help="a lab of so many hosts on this machine, with names node2…; "
+                        "this host is the first")
     parser.add_argument("--ip", help="address of this host in the catalog (default 127.0.0.1: this host only)")
     args = parser.parse_args(argv)
     try:

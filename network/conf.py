@@ -8,6 +8,9 @@ OPTS = {"network": [
     cfg.StrOpt("driver", default="linux", choices=["linux", "fake"], help="What the agent builds networks with."),
     cfg.DictOpt("bridge_mappings", default={"public": "br-ex"},
                 help="physical network -> existing bridge of this host that reaches it."),
+    cfg.BoolOpt("serves", default=True, help="This host serves DHCP and carries routers; false: guests only."),
+    cfg.StrOpt("tunnel_ip", default="", help="Address of this host's end of VXLAN tunnels; empty: my_ip, and none where "
+                                             "that is a loopback address."),
     cfg.IntOpt("mtu", default=1500, min=576, max=9216, help="MTU of new networks."),
     cfg.IntOpt("dhcp_lease_s", default=86400, min=120, help="Lease time, seconds. Short leases load dnsmasq."),
     cfg.StrOpt("dns_domain", default="pileus.internal", help="Domain that guests get by DHCP."),

@@ -4,10 +4,10 @@ import logging
 
 import sqlalchemy as sa
 
-from common import context, db, errors, policy
+from common import errors, policy
 from common.service import Service
 from network import conf, policies
-from network.db import models, state
+from network.db import hosting, models, state
 from network.rpcapi import NetworkAgentAPI
 
 
@@ -24,14 +24,8 @@ class Manager:
             return state.of_host(connection, host_name)
 
     def heartbeat(self, ctx, host_name: str, configurations: dict) -> None:
-        table, at = models.agents, db.now()
         with self.service.db.writer() as connection:
-            done = connection.execute(sa.update(table).where(table.c.host == host_name).values(
-                heartbeat_at=at, configurations=configurations))
-            if done.rowcount == 0:
-                connection.execute(sa.insert(table).values(
-                    id=context.new_uuid(), host=host_name, admin_state_up=True, started_at=at, heartbeat_at=at,
-                    configurations=configurations, description=""))
+            hosting.heartbeat(connection, host_name, configurations)
 
 
 class NetworkApi(Service):
@@ -62,7 +56,9 @@ class NetworkApi(Service):
                 self.log.warning("compute was not told of changed addresses: %s", error)
 
     def refresh_agents(self, ctx, host: str | None = None) -> None:
-        """Tell one agent, or all, to pull. When the bus is down they find the change by themselves, later."""
+        """Tell one agent, or all (None), to pull; "": none. With the bus down they find the change by themselves, later."""
+        if host == "":
+            return
         try:
             self.agents.refresh(ctx, host)
         except errors.ServiceUnavailable as error:

@@ -11,9 +11,10 @@ def compare(state: dict):
 
     :param state: what ``network.db.state.of_host`` says of this host
     """
+    here = [p for p in state["ports"] if p["here"]]
     served = [n for n in state["networks"] if dhcp.wanted(n)]
     legs = [leg for r in state["routers"] for leg in [*r["interfaces"], *([r["gateway"]] if r["gateway"] else [])]]
-    taps = {tap_name(x["id"]) for x in [*state["ports"], *legs, *[n["dhcp_port"] for n in served]]}
+    taps = {tap_name(x["id"]) for x in [*here, *legs, *[n["dhcp_port"] for n in served]]}
     bridges = {bridge_name(n["id"]) for n in state["networks"] if not n["physical"]}
     spaces = {dhcp.namespace(n["id"]) for n in served} | {routers.namespace(r["id"]) for r in state["routers"]}
     links = Links()
@@ -30,7 +31,7 @@ def compare(state: dict):
             yield name, f"is a {kind} that no network explains"
         for name in sorted(wanted - found):
             yield name, f"is a {kind} that should be there"
-    yield from _chains({p["id"][:11] for p in state["ports"] if p["port_security_enabled"]})
+    yield from _chains({p["id"][:11] for p in here if p["port_security_enabled"]})
 
 
 def _chains(wanted: set[str]):

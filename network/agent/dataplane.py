@@ -3,12 +3,17 @@
 import logging
 
 from common import errors
+from network import roles
 from network.agent import dhcp, routers
 from network.agent.filters import Filters
-from network.agent.links import Links, bridge_name, namespaces, set_sysctl, tap_name
+from network.agent.links import Links, bridge_name, namespaces, set_sysctl, tap_name, tunnel_name
 from network.agent.metadata import MetadataProxy
 
 LOG = logging.getLogger(__name__)
+
+
+def _here(ports: list[dict]) -> list[dict]:
+    return [p for p in ports if p["here"]]
 
 
 class LinuxDataplane:
@@ -24,8 +29,9 @@ class LinuxDataplane:
             set_sysctl(path, "1")
 
     def facts(self) -> dict:
-        return {"driver": "linux", "networks": len(self.state["networks"]), "ports": len(self.state["ports"]),
-                "routers": len(self.state["routers"])}
+        return {**roles.of(self.conf), "driver": "linux", "networks": len(self.state["networks"]),
+                "ports": len(_here(self.state["ports"])), "routers": len(self.state["routers"]),
+                "bridge_mappings": self.conf.network.bridge_mappings}
 
     def bridge(self, network: dict) -> str:
         """The bridge of a network on this host.
@@ -51,9 +57,9 @@ class LinuxDataplane:
         bridges: dict[str, str] = {}
         for network in state["networks"]:
             self._try(failures, self._ensure_bridge, network, bridges)
-        self._try(failures, self.filters.apply, merged)
+        self._try(failures, self.filters.apply, {**merged, "ports": _here(merged["ports"])})
         self.metadata.know(merged["ports"])
-        for port in state["ports"]:
+        for port in _here(state["ports"]):
             if port["network_id"] in bridges:
                 mtu = next(n["mtu"] for n in state["networks"] if n["id"] == port["network_id"])
                 self._try(failures, self._ensure_tap, port, bridges[port["network_id"]], mtu)
@@ -89,6 +95,12 @@ class LinuxDataplane:
         name = self.bridge(network)
         if not network["physical"]:
             self.links.ensure_bridge(name, network["mtu"])
+            local = roles.of(self.conf)["tunneling_ip"]
+            if local and network["peers"]:
+                self.links.ensure_vxlan(tunnel_name(network["id"]), network["segment"], local, name, network["mtu"],
+                                        network["peers"])
+            else:
+                self.links.delete(tunnel_name(network["id"]))
         bridges[network["id"]] = name
 
     def _ensure_tap(self, port: dict, bridge: str, mtu: int) -> None:
@@ -118,10 +130,10 @@ class LinuxDataplane:
             if name[8:] not in routing:
                 self.routers.remove(name[8:])
         legs = [leg for r in state["routers"] for leg in [*r["interfaces"], *([r["gateway"]] if r["gateway"] else [])]]
-        taps = {tap_name(x["id"]) for x in [*state["ports"], *legs]}
-        taps |= {tap_name(n["dhcp_port"]["id"]) for n in state["networks"] if n["dhcp_port"]}
-        bridges = {bridge_name(n["id"]) for n in state["networks"]}
+        taps = {tap_name(x["id"]) for x in [*_here(state["ports"]), *legs]}
+        taps |= {tap_name(n["dhcp_port"]["id"]) for n in state["networks"] if n["id"] in served}
+        networks = {n["id"] for n in state["networks"]}
+        known = taps | {bridge_name(n) for n in networks} | {tunnel_name(n) for n in networks}
         for name in self.links.names():
-            if (name.startswith("tap") and len(name) == 14 and name not in taps) or \
-                    (name.startswith("brq") and len(name) == 14 and name not in bridges):
+            if name[:3] in ("tap", "brq", "vxl") and len(name) == 14 and name not in known:
                 self.links.delete(name)

@@ -25,7 +25,7 @@ def namespace(network_id: str) -> str:
 
 
 def wanted(network: dict) -> bool:
-    return bool(network["dhcp_port"]) and any(s["enable_dhcp"] for s in network["subnets"])
+    return network["serves"] and bool(network["dhcp_port"]) and any(s["enable_dhcp"] for s in network["subnets"])
 
 
 def _tag(subnet: dict) -> str:

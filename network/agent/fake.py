@@ -1,13 +1,16 @@
 """A data plane that only remembers, for clouds without root."""
 
+from network import roles
+
 
 class FakeDataplane:
     def __init__(self, conf):
+        self.conf = conf
         self.ports: set[str] = set()
 
     def apply(self, state: dict, *, partial: bool = False) -> None:
-        names = {p["id"] for p in state["ports"]}
+        names = {p["id"] for p in state["ports"] if p["here"]}
         self.ports = self.ports | names if partial else names
 
     def facts(self) -> dict:
-        return {"driver": "fake", "ports": len(self.ports)}
+        return {**roles.of(self.conf), "driver": "fake", "ports": len(self.ports)}

@@ -1,8 +1,8 @@
 """Bridges, taps, veth pairs and network namespaces, by netlink.
 
 Every ``ensure`` may be called again and then changes nothing. Names follow
-the field: ``brq`` + 11 characters of the network's id, ``tap`` + 11 of the
-port's, ``qdhcp-<network>`` and ``qrouter-<router>``.
+the field: ``brq`` + 11 characters of the network's id, ``vxl`` + 11 for its
+tunnel, ``tap`` + 11 of the port's, ``qdhcp-<network>`` and ``qrouter-<router>``.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ from common import errors
 
 LOG = logging.getLogger(__name__)
 CLONE_NEWNET = 0x40000000
+FLOOD = "00:00:00:00:00:00"  # the entry for frames whose receiver is unknown
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -29,6 +30,10 @@ def bridge_name(network_id: str) -> str:
 
 def tap_name(port_id: str) -> str:
     return f"tap{port_id[:11]}"
+
+
+def tunnel_name(network_id: str) -> str:
+    return f"vxl{network_id[:11]}"
 
 
 def in_namespace(name: str, work):
@@ -101,6 +106,20 @@ class Links:
             self._add(ifname=name, kind="tuntap", mode="tap")
             set_sysctl(f"ipv6/conf/{name}/disable_ipv6", "1")
         self.ip.link("set", index=self.index(name), master=self.index(bridge), mtu=mtu, state="up" if up else "down")
+
+    def ensure_vxlan(self, name: str, segment: int, local: str, bridge: str, mtu: int, peers: list[str]) -> None:
+        """A tunnel end on a bridge. What has no known place goes to every peer; places are learned (RFC 7348)."""
+        if self.index(name) is None:
+            self._add(ifname=name, kind="vxlan", vxlan_id=segment, vxlan_local=local, vxlan_port=4789, vxlan_learning=1)
+            set_sysctl(f"ipv6/conf/{name}/disable_ipv6", "1")
+        index = self.index(name)
+        self.ip.link("set", index=index, master=self.index(bridge), mtu=mtu, state="up")
+        have = {entry.get_attr("NDA_DST") for entry in self.ip.fdb("dump", ifindex=index)
+                if entry.get_attr("NDA_LLADDR") == FLOOD and entry["ifindex"] == index}
+        for peer in set(peers) - have:
+            self.ip.fdb("append", ifindex=index, lladdr=FLOOD, dst=peer)
+        for peer in have - {None} - set(peers):
+            self.ip.fdb("del", ifindex=index, lladdr=FLOOD, dst=peer)
 
     def ensure_veth(self, name: str, bridge: str, inner: "Links", inner_name: str, mac: str, mtu: int) -> None:
         """A veth pair: ``name`` on a host bridge, ``inner_name`` in a namespace, with the port's MAC."""

@@ -31,6 +31,7 @@ networks = _resource(
     sa.Column("mtu", sa.Integer, nullable=False), sa.Column("dns_domain", sa.String(255), nullable=False),
     sa.Column("provider_network_type", sa.String(16), nullable=False),
     sa.Column("provider_physical_network", sa.String(64)), sa.Column("provider_segmentation_id", sa.Integer),
+    sa.Column("dhcp_host", sa.String(255), nullable=False, server_default=""),
     sa.UniqueConstraint("provider_network_type", "provider_physical_network", "provider_segmentation_id"))
 subnetpools = _resource(
     "subnetpools", sa.Column("ip_version", sa.Integer, nullable=False), sa.Column("prefixes", sa.JSON, nullable=False),
@@ -82,11 +83,11 @@ floatingips = _resource(
     _ref("router_id", "routers", nullable=True), sa.Column("status", sa.String(16), nullable=False),
     sa.UniqueConstraint("floating_network_id", "floating_ip_address"))
 agents = sa.Table(
-    "agents", METADATA, sa.Column("id", ID, primary_key=True), sa.Column("host", sa.String(255), nullable=False,
-                                                                        unique=True),
+    "agents", METADATA, sa.Column("id", ID, primary_key=True), sa.Column("host", sa.String(255), nullable=False),
+    sa.Column("agent_type", sa.String(64), nullable=False, server_default="Linux bridge agent"),
     sa.Column("admin_state_up", sa.Boolean, nullable=False), sa.Column("started_at", MOMENT, nullable=False),
     sa.Column("heartbeat_at", MOMENT, nullable=False), sa.Column("configurations", sa.JSON, nullable=False),
-    sa.Column("description", sa.String(255), nullable=False))
+    sa.Column("description", sa.String(255), nullable=False), sa.UniqueConstraint("host", "agent_type"))
 quotas = sa.Table(
     "quotas", METADATA, sa.Column("project_id", sa.String(64), primary_key=True),
     sa.Column("resource", sa.String(64), primary_key=True), sa.Column("limit", sa.Integer, nullable=False))

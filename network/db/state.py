@@ -5,36 +5,47 @@ import ipaddress
 import sqlalchemy as sa
 
 from common.db import many
-from network.db import addresses, groups, models
+from network.db import addresses, groups, hosting, models
 
 
-def network_details(connection, network_ids: list[str]) -> list[dict]:
-    """Networks with their subnets and DHCP port, as agents get them."""
+def network_details(connection, network_ids: list[str], host: str, hosts: dict | None = None) -> list[dict]:
+    """Networks with their subnets and DHCP port, as the agent of ``host`` gets them.
+
+    ``serves`` says whether that host answers DHCP for the network; ``peers`` are the tunnel addresses of the other
+    hosts that have a part of it.
+
+    :param hosts: what ``hosting.spread`` says of the networks, where the caller knows already
+    """
     if not network_ids:
         return []
-    n, s, p = models.networks, models.subnets, models.ports
+    n, s, p, a = models.networks, models.subnets, models.ports, models.ip_allocations
     subnets = many(connection, sa.select(s).where(s.c.network_id.in_(network_ids)).order_by(s.c.ip_version, s.c.id))
-    dhcp = many(connection, sa.select(p.c.id, p.c.network_id, p.c.mac_address)
-                .where(p.c.network_id.in_(network_ids), p.c.device_owner == "network:dhcp"))
-    ips = addresses.of_ports(connection, [d["id"] for d in dhcp])
+    dhcp: dict[str, dict] = {}
+    for row in many(connection, sa.select(p.c.id, p.c.network_id, p.c.mac_address, a.c.subnet_id, a.c.ip_address)
+                    .join(a, a.c.port_id == p.c.id, isouter=True).order_by(a.c.ip_address)
+                    .where(p.c.network_id.in_(network_ids), p.c.device_owner == "network:dhcp")):
+        port = dhcp.setdefault(row["network_id"], {"id": row["id"], "mac_address": row["mac_address"], "fixed_ips": []})
+        if row["subnet_id"]:
+            port["fixed_ips"].append({"subnet_id": row["subnet_id"], "ip_address": row["ip_address"]})
+    hosts = hosts or hosting.spread(connection, network_ids)
     found = []
     for row in many(connection, sa.select(n).where(n.c.id.in_(network_ids))):
         own = [{k: sub[k] for k in ("id", "ip_version", "cidr", "gateway_ip", "enable_dhcp", "dns_nameservers",
                                     "host_routes", "ipv6_ra_mode", "ipv6_address_mode")}
                for sub in subnets if sub["network_id"] == row["id"]]
-        port = next(({"id": d["id"], "mac_address": d["mac_address"], "fixed_ips": ips[d["id"]]}
-                     for d in dhcp if d["network_id"] == row["id"]), None)
+        peers = sorted(ip for other, ip in hosts[row["id"]].items() if ip and other != host)
         found.append({"id": row["id"], "mtu": row["mtu"], "external": row["router_external"],
                       "type": row["provider_network_type"], "physical": row["provider_physical_network"],
-                      "segment": row["provider_segmentation_id"], "subnets": own, "dhcp_port": port})
+                      "segment": row["provider_segmentation_id"], "subnets": own, "dhcp_port": dhcp.get(row["id"]),
+                      "serves": row["dhcp_host"] == host, "peers": peers})
     return found
 
 
-def port_details(ports: list[dict]) -> list[dict]:
-    """Ports (rows with fixed_ips and security_groups) as agents get them."""
-    return [{k: p[k] for k in ("id", "network_id", "mac_address", "device_id", "device_owner", "project_id",
-                               "admin_state_up", "port_security_enabled", "allowed_address_pairs", "extra_dhcp_opts",
-                               "dns_name", "fixed_ips", "security_groups")} for p in ports]
+def port_details(ports: list[dict], host: str) -> list[dict]:
+    """Ports (rows with fixed_ips and security_groups) as the agent of ``host`` gets them; ``here``: it plugs them."""
+    keep = ("id", "network_id", "mac_address", "device_id", "device_owner", "project_id", "admin_state_up",
+            "port_security_enabled", "allowed_address_pairs", "extra_dhcp_opts", "dns_name", "fixed_ips", "security_groups")
+    return [{"here": p["binding_host_id"] == host, **{k: p[k] for k in keep}} for p in ports]
 
 
 def group_details(connection, group_ids: list[str]) -> dict:
@@ -90,13 +101,19 @@ def router_details(connection, host: str) -> list[dict]:
 
 
 def of_host(connection, host: str) -> dict:
-    """Everything that the agent of ``host`` must have: networks, ports, groups, routers."""
-    p = models.ports
-    ports = with_parts(connection, many(connection, sa.select(p).where(
-        p.c.binding_host_id == host, p.c.device_owner.like("compute:%"))))
+    """Everything that the agent of ``host`` must have: networks, ports, groups, routers.
+
+    Ports of other hosts are among them where this host serves their network: its DHCP and metadata must know them.
+    """
+    n, p = models.networks, models.ports
     routers = router_details(connection, host)
     legs = [leg for r in routers for leg in [*r["interfaces"], *([r["gateway"]] if r["gateway"] else [])]]
+    routed = {leg["network_id"] for r in routers for leg in r["interfaces"]}
+    served = sa.select(n.c.id).where(n.c.dhcp_host == host)
+    ports = with_parts(connection, many(connection, sa.select(p).where(
+        p.c.device_owner.like("compute:%"), p.c.binding_host_id != "",
+        sa.or_(p.c.binding_host_id == host, p.c.network_id.in_(served), p.c.network_id.in_(routed)))))
     network_ids = {x["network_id"] for x in ports} | {leg["network_id"] for leg in legs}
-    group_ids = sorted({g for x in ports for g in x["security_groups"]})
-    return {"networks": network_details(connection, sorted(network_ids)), "ports": port_details(ports),
+    group_ids = sorted({g for x in ports if x["binding_host_id"] == host for g in x["security_groups"]})
+    return {"networks": network_details(connection, sorted(network_ids), host), "ports": port_details(ports, host),
             "groups": group_details(connection, group_ids), "routers": routers}

@@ -1,14 +1,21 @@
-"""Agents: who builds networks on which host."""
+"""Agents: who builds networks on which host, and which DHCP and routers each has been given.
+
+A network's DHCP and a router are on one host each. Taking one from its agent stops it there until it is given to
+another agent, or, for a router, until it gets its next interface or gateway.
+"""
 
 import sqlalchemy as sa
 
-from common import db, rows, schema, wsgi
-from network.db import models
+from common import db, errors, rows, schema, wsgi
+from network import roles
+from network.db import hosting, models
+from network.handlers.networks import NETWORKS
+from network.handlers.routers import ROUTERS
 
 
 def _view(req, row: dict) -> dict:
     age = (db.now() - row["heartbeat_at"]).total_seconds()
-    return {"id": row["id"], "agent_type": "Pileus network agent", "binary": "pileus-network-agent",
+    return {"id": row["id"], "agent_type": row["agent_type"], "binary": roles.BINARIES[row["agent_type"]],
             "host": row["host"], "topic": "network-agent", "alive": age < req.svc.conf.service_down_time,
             "admin_state_up": row["admin_state_up"], "created_at": db.iso(row["started_at"], zulu=False),
             "started_at": db.iso(row["started_at"], zulu=False), "availability_zone": "nova",
@@ -16,23 +23,27 @@ def _view(req, row: dict) -> dict:
             "configurations": row["configurations"], "resource_versions": {}, "resources_synced": None}
 
 
+def _select(req, connection, **where) -> list[dict]:
+    table = models.agents
+    query = rows.where_equal(sa.select(table).order_by(table.c.host, table.c.agent_type), table, where)
+    return [_view(req, r) for r in rows.many(connection, query)]
+
+
 def index(req):
     req.svc.policy.check(req.ctx, "get_agent", {})
-    table = models.agents
-    query = rows.where_equal(sa.select(table).order_by(table.c.host), table, {
-        k: v for k, v in req.GET.items() if k in ("id", "host")})
     with req.svc.db.reader() as connection:
-        found = [_view(req, r) for r in rows.many(connection, query)]
-    for name in ("agent_type", "binary"):
+        found = _select(req, connection, **{k: v for k, v in req.GET.items() if k in ("id", "host", "agent_type")})
+    for name in ("binary", "alive", "admin_state_up"):
         if name in req.GET:
-            found = [a for a in found if a[name] == req.GET[name]]
+            wanted = req.GET[name] if name == "binary" else wsgi.bool_value(req.GET[name])
+            found = [a for a in found if a[name] == wanted]
     return {"agents": found}
 
 
 def show(req, id):
     req.svc.policy.check(req.ctx, "get_agent", {})
     with req.svc.db.reader() as connection:
-        return {"agent": _view(req, rows.get(connection, models.agents, id, resource="Agent"))}
+        return {"agent": _view(req, hosting.agent(connection, id))}
 
 
 @wsgi.body(schema.wrapped("agent", {"admin_state_up": {"type": "boolean"}, "description": schema.TEXT}))
@@ -52,3 +63,91 @@ def delete(req, id):
 def zones(req):
     return {"availability_zones": [{"name": "nova", "resource": r, "state": "available"}
                                    for r in ("network", "router")]}
+
+
+def _hosts(req, kind: str, connection, host: str) -> list[dict]:
+    resource, column = _HOSTED[kind]
+    found = rows.many(connection, sa.select(resource.table).where(resource.table.c[column] == host))
+    return [resource._shown(req, r) for r in resource.complete(connection, found)]
+
+
+_HOSTED = {roles.DHCP: (NETWORKS, "dhcp_host"), roles.L3: (ROUTERS, "host")}
+
+
+def dhcp_networks(req, id):
+    return _hosted_by(req, id, roles.DHCP)
+
+
+def l3_routers(req, id):
+    return _hosted_by(req, id, roles.L3)
+
+
+def _hosted_by(req, agent_id, role):
+    req.svc.policy.check(req.ctx, "get_agent", {})
+    with req.svc.db.reader() as connection:
+        agent = hosting.agent(connection, agent_id)
+        found = _hosts(req, role, connection, agent["host"]) if agent["agent_type"] == role else []
+    return {_HOSTED[role][0].plural: found}
+
+
+def agents_of_network(req, id):
+    return _agents_of(req, id, roles.DHCP)
+
+
+def agents_of_router(req, id):
+    return _agents_of(req, id, roles.L3)
+
+
+def _agents_of(req, resource_id, role):
+    req.svc.policy.check(req.ctx, "get_agent", {})
+    resource, column = _HOSTED[role]
+    with req.svc.db.reader() as connection:
+        host = resource.get(connection, req.ctx, resource_id)[column]
+        return {"agents": _select(req, connection, host=host, agent_type=role) if host else []}
+
+
+@wsgi.body(schema.obj({"network_id": schema.UUID}, ["network_id"]))
+def add_network(req, id, body):
+    _give(req, id, roles.DHCP, body["network_id"])
+
+
+@wsgi.body(schema.obj({"router_id": schema.UUID}, ["router_id"]))
+def add_router(req, id, body):
+    _give(req, id, roles.L3, body["router_id"])
+
+
+def _give(req, agent_id, role, resource_id):
+    req.svc.policy.check(req.ctx, "update_agent", {})
+    resource, column = _HOSTED[role]
+    with req.svc.db.writer() as connection:
+        agent = hosting.agent(connection, agent_id, role)
+        row = resource.get(connection, req.ctx, resource_id)
+        if role == roles.DHCP and row[column]:
+            raise errors.Conflict(f"The network {resource_id} has been already hosted by the DHCP Agent of host "
+                                  f"{row[column]}.", kind="NetworkHostedByDHCPAgent")
+        if row[column] not in ("", agent["host"]):
+            raise errors.Conflict(f"The router {resource_id} has been already hosted by the L3 Agent of host "
+                                  f"{row[column]}.", kind="RouterHostedByL3Agent")
+        rows.update(connection, resource.table, resource_id, {column: agent["host"]}, resource=resource.kind)
+    req.svc.refresh_agents(req.ctx)
+
+
+def remove_network(req, id, network_id):
+    _take(req, id, roles.DHCP, network_id)
+
+
+def remove_router(req, id, router_id):
+    _take(req, id, roles.L3, router_id)
+
+
+def _take(req, agent_id, role, resource_id):
+    req.svc.policy.check(req.ctx, "update_agent", {})
+    resource, column = _HOSTED[role]
+    with req.svc.db.writer() as connection:
+        agent = hosting.agent(connection, agent_id, role)
+        row = resource.get(connection, req.ctx, resource_id)
+        if row[column] != agent["host"]:
+            kind = "NetworkNotHostedByDhcpAgent" if role == roles.DHCP else "RouterNotHostedByL3Agent"
+            raise errors.Conflict(f"The {resource.singular} {resource_id} is not hosted by the {role} {agent_id}.", kind=kind)
+        rows.update(connection, resource.table, resource_id, {column: ""}, resource=resource.kind)
+    req.svc.refresh_agents(req.ctx)

@@ -55,7 +55,7 @@ class Networks(Resource):
         values = {k: v for k, v in values.items() if k in self.table.c}
         for flag in ("admin_state_up", "shared", "router_external", "is_default", "port_security_enabled"):
             values[flag] = wsgi.bool_value(values[flag])
-        values.update(status="ACTIVE", mtu=values["mtu"] or req.svc.conf.network.mtu)
+        values.update(status="ACTIVE", dhcp_host="", mtu=values["mtu"] or req.svc.conf.network.mtu)
         kind = values["provider_network_type"] or ("flat" if values["provider_physical_network"] else "vxlan")
         values["provider_network_type"] = kind
         if kind == "flat" and not values["provider_physical_network"]:

@@ -7,7 +7,7 @@ import re
 import sqlalchemy as sa
 
 from common import errors, rows, schema, wsgi
-from network.db import addresses, groups, models, state
+from network.db import addresses, groups, hosting, models, state
 from network.handlers.networks import NETWORKS
 from network.handlers.resource import REQUIRED, Attribute, Resource
 from network.handlers.subnets import UNSET, parse
@@ -207,6 +207,11 @@ class Ports(Resource):
         hosts = req.environ.get("pileus.left_hosts", set())
         if verb == "delete" or not bound:
             hosts = hosts | {p["binding_host_id"] for p in found if p["binding_host_id"]}
+        if verb == "delete":
+            with req.svc.db.reader() as connection:
+                parts = hosting.spread(connection, sorted({p["network_id"] for p in found}),
+                                       sorted({g for p in found for g in p["security_groups"]}))
+            hosts = hosts.union(*parts.values())
         for host in sorted(hosts):
             req.svc.refresh_agents(req.ctx, host)
         if verb == "delete" or not bound:
@@ -214,13 +219,21 @@ class Ports(Resource):
         return [self._plug(req, p) if p in bound else p for p in found]
 
     def _plug(self, req, port: dict) -> dict:
-        """Have the host's agent build the port now; the caller starts a guest on it next."""
+        """Have the host's agent build the port now, and the network's DHCP know it; the caller starts a guest next."""
+        host, network_id, group_ids = port["binding_host_id"], port["network_id"], port["security_groups"]
         with req.svc.db.reader() as connection:
-            wanted = {"networks": state.network_details(connection, [port["network_id"]]),
-                      "ports": state.port_details([port]),
-                      "groups": state.group_details(connection, port["security_groups"])}
+            hosts = hosting.spread(connection, [network_id], group_ids)
+            wanted: dict[str, dict] = {where: {"networks": state.network_details(connection, [network_id], where, hosts),
+                              "ports": state.port_details([port], where), "groups": {}} for where in hosts[network_id]}
+            wanted[host]["groups"] = state.group_details(connection, group_ids)
+        for where in set(hosts[""]) - {host}:
+            req.svc.refresh_agents(req.ctx, where)
         try:
-            req.svc.agents.plug(req.ctx, port["binding_host_id"], wanted, req.svc.conf.network.plug_timeout_s)
+            for where, part in wanted.items():
+                if where == host or part["networks"][0]["serves"]:
+                    req.svc.agents.plug(req.ctx, where, part, req.svc.conf.network.plug_timeout_s)
+                elif where not in hosts[""]:
+                    req.svc.refresh_agents(req.ctx, where)
             values = {"status": "ACTIVE", "binding_vif_type": "bridge"}
         except errors.Error as error:
             req.svc.log.warning("port %s could not be plugged on %s: %s %s", port["id"], port["binding_host_id"],

@@ -5,7 +5,8 @@ import ipaddress
 import sqlalchemy as sa
 
 from common import db, errors, rows, schema, wsgi
-from network.db import addresses, models
+from network import roles
+from network.db import addresses, hosting, models
 from network.db.groups import base
 from network.handlers.networks import NETWORKS
 from network.handlers.ports import PORTS, new_port, remove_port
@@ -43,18 +44,11 @@ class Routers(Resource):
     def insert(self, req, connection, values):
         info = values.pop("external_gateway_info")
         values.update(admin_state_up=wsgi.bool_value(values["admin_state_up"]), status="ACTIVE", gw_port_id=None,
-                      enable_snat=True, routes=[], host=self._host(req, connection))
+                      enable_snat=True, routes=[], host=hosting.pick(connection, req.svc.conf, roles.L3))
         rows.insert(connection, self.table, values)
         if info:
             self._set_gateway(req, connection, values, info)
         return self.complete(connection, [rows.get(connection, self.table, values["id"], resource="Router")])[0]
-
-    def _host(self, req, connection) -> str:
-        """The network host that carries a new router: the one with the fewest."""
-        a, r = models.agents, models.routers
-        load = sa.select(sa.func.count()).where(r.c.host == a.c.host).scalar_subquery()
-        host = connection.execute(sa.select(a.c.host).where(a.c.admin_state_up).order_by(load, a.c.host)).scalar()
-        return host or req.svc.conf.host
 
     def _set_gateway(self, req, connection, router, info):
         network = NETWORKS.get(connection, req.ctx, info.get("network_id") or "")
@@ -62,12 +56,19 @@ class Routers(Resource):
             raise errors.BadRequest(f"Bad router request: Network {network['id']} is not an external network.",
                                     kind="BadRouterRequest")
         self._clear_gateway(connection, router)
+        self.ensure_host(req, connection, router)
         port = new_port({**base(""), "project_id": "", "network_id": network["id"], "device_id": router["id"],
                          "device_owner": "network:router_gateway", "status": "ACTIVE", "port_security_enabled": False})
         rows.insert(connection, models.ports, port)
         PORTS._addresses(connection, port, info.get("external_fixed_ips") or None)
         rows.update(connection, self.table, router["id"], {
             "gw_port_id": port["id"], "enable_snat": wsgi.bool_value(info.get("enable_snat", True))}, resource="Router")
+
+    def ensure_host(self, req, connection, router) -> None:
+        """A router that was taken from its agent is given to one again when it gets something to do."""
+        if not router["host"]:
+            router["host"] = hosting.pick(connection, req.svc.conf, roles.L3)
+            rows.update(connection, self.table, router["id"], {"host": router["host"]}, resource="Router")
 
     def _clear_gateway(self, connection, router):
         if not router["gw_port_id"]:
@@ -140,6 +141,7 @@ def _interface_view(router, port, subnet_id) -> dict:
 def _add(connection, req, id, body):
     router = ROUTERS.get(connection, req.ctx, id)
     req.svc.policy.check(req.ctx, "update_router", {"project_id": router["project_id"]})
+    ROUTERS.ensure_host(req, connection, router)
     if ("subnet_id" in body) == ("port_id" in body):
         raise errors.BadRequest("Either subnet_id or port_id must be specified.", kind="BadRouterRequest")
     if "port_id" in body:

@@ -5,7 +5,8 @@ import ipaddress
 import sqlalchemy as sa
 
 from common import errors, rows, schema, wsgi
-from network.db import addresses, models
+from network import roles
+from network.db import addresses, hosting, models
 from network.db.groups import base
 from network.handlers.networks import NETWORKS
 from network.handlers.resource import REQUIRED, Attribute, Resource
@@ -74,7 +75,7 @@ class Subnets(Resource):
         values = {k: v for k, v in values.items() if k in self.table.c}
         rows.insert(connection, self.table, values)
         if values["enable_dhcp"]:
-            self._ensure_dhcp(connection, network, values)
+            self._ensure_dhcp(req, connection, network, values)
         return values
 
     def _take_from_pool(self, req, connection, values):
@@ -143,8 +144,11 @@ class Subnets(Resource):
             raise errors.Conflict("The allocation pools overlap.", kind="OverlappingAllocationPools")
         return [{"start": str(a), "end": str(b)} for a, b in spans]
 
-    def _ensure_dhcp(self, connection, network, subnet):
-        """One DHCP port a network, with an address in each subnet that has DHCP."""
+    def _ensure_dhcp(self, req, connection, network, subnet):
+        """One DHCP port a network, with an address in each subnet that has DHCP, and one host that serves it."""
+        if not network["dhcp_host"]:
+            connection.execute(sa.update(models.networks).where(models.networks.c.id == network["id"]).values(
+                dhcp_host=hosting.pick(connection, req.svc.conf, roles.DHCP)))
         p = models.ports
         port = rows.one(connection, sa.select(p).where(p.c.network_id == network["id"],
                                                        p.c.device_owner == "network:dhcp"))
@@ -163,7 +167,7 @@ class Subnets(Resource):
         if "enable_dhcp" in values:
             values["enable_dhcp"] = wsgi.bool_value(values["enable_dhcp"])
             if values["enable_dhcp"] and not old["enable_dhcp"]:
-                self._ensure_dhcp(connection, NETWORKS.get(connection, req.ctx, old["network_id"]), old)
+                self._ensure_dhcp(req, connection, NETWORKS.get(connection, req.ctx, old["network_id"]), old)
             elif old["enable_dhcp"] and not values["enable_dhcp"]:
                 self._drop_dhcp(connection, old["id"])
         return values

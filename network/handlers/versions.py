@@ -5,6 +5,7 @@ from common import errors
 _EXTENSIONS = {
     "agent": "Agent", "allowed-address-pairs": "Allowed Address Pairs", "binding": "Port Binding",
     "availability_zone": "Availability Zone",
+    "dhcp_agent_scheduler": "DHCP Agent Scheduler", "l3_agent_scheduler": "L3 Agent Scheduler",
     "ext-gw-mode": "Neutron L3 Configurable external gateway mode", "external-net": "Neutron external network",
     "extra_dhcp_opt": "Neutron Extra DHCP options", "extraroute": "Neutron Extra Route",
     "net-mtu": "Network MTU", "network-ip-availability": "Network IP Availability", "pagination": "Pagination support",

@@ -1,4 +1,4 @@
-"""A real cloud, brought up by deploy/up inside tests/e2e/sandbox, and taken down at the end."""
+"""A real cloud, brought up by deploy/up inside deploy/isolate, and taken down at the end."""
 
 import json
 import os
@@ -87,7 +87,7 @@ class RealCloud:
 @pytest.fixture(scope="session")
 def real():
     if os.environ.get("PILEUS_SANDBOX") != "1":
-        pytest.skip("runs inside tests/e2e/sandbox only (deploy/test does that)")
+        pytest.skip("runs inside deploy/isolate only (deploy/test does that)")
     state, image = os.environ["PILEUS_STATE"], os.environ["PILEUS_GUEST_IMAGE"]
     began = time.monotonic()
     done = subprocess.run([str(ROOT / "deploy/up"), "--image", image], capture_output=True, text=True, timeout=300)

@@ -1,0 +1,162 @@
+"""Further compute hosts on this machine, each in namespaces of its own: to learn, and to test what takes two hosts.
+
+    deploy/up --hosts 2          this host and ``node2``
+    pileus lab add node3         one more
+    pileus lab remove node3
+
+A host of the lab runs a libvirtd, a compute agent and a network agent of its
+own; it reaches this one over the bridge ``br-lab``. Its guests get DHCP,
+metadata and routers from this host, through VXLAN. What was added is there
+until ``deploy/down`` or a reboot.
+"""
+
+import argparse
+import configparser
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+from common.periodic import wait_for
+from deploy import first, host, prepare
+
+BRIDGE, ADDRESS, NETWORK = "br-lab", "172.31.250.1", "172.31.250.{}/24"
+# Room for the 50 bytes that VXLAN adds to a guest's 1500.
+MTU = "1600"
+CLONE = pathlib.Path(__file__).resolve().parent.parent
+
+
+def ensure_bridge() -> None:
+    if host.run("ip", "link", "show", BRIDGE, check=False).returncode:
+        host.run("ip", "link", "add", BRIDGE, "mtu", MTU, "type", "bridge", "forward_delay", "0")
+        host.run("ip", "addr", "add", NETWORK.format(1), "dev", BRIDGE)
+        host.run("ip", "link", "set", BRIDGE, "up")
+
+
+def _home(state: str, name: str) -> pathlib.Path:
+    return pathlib.Path(state) / "lab" / name
+
+
+def pid_of(state: str, name: str) -> int | None:
+    """The process in whose namespaces the host lives, or None."""
+    try:
+        pid = int((_home(state, name) / "pid").read_text())
+        command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (OSError, ValueError):
+        return None
+    return pid if b"unshare" in command else None
+
+
+def run_in(state: str, name: str, *words: str) -> subprocess.CompletedProcess:
+    """A command on a host of the lab."""
+    return host.run("nsenter", "-t", str(pid_of(state, name)), "-n", "-m", *words, check=False)
+
+
+def add(state: str, name: str, timeout_s: float = 60) -> None:
+    """Start a host and wait until its agents have reported. Repeatable.
+
+    :raises HostError: the cloud listens for this host only
+    """
+    if pid_of(state, name):
+        return
+    number = 2 + len([p for p in pathlib.Path(state, "lab").glob("*") if pid_of(state, p.name)])
+    home = _home(state, name)
+    (home / "log").mkdir(parents=True, exist_ok=True)
+    _configure(state, home, name, NETWORK.format(number).split("/")[0])
+    log = open(home / "log" / "host.log", "ab")
+    started = subprocess.Popen([str(CLONE / "deploy/isolate"), name, sys.executable, "-m", "deploy.lab", "--inside",
+                                NETWORK.format(number), "--state", str(home)],
+                               cwd=CLONE, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+    (home / "pid").write_text(str(started.pid))
+    own = os.readlink("/proc/self/ns/net")
+    wait_for(lambda: os.readlink(f"/proc/{started.pid}/ns/net") != own, 10, what=f"the namespaces of {name}")
+    link = f"lab-{name}"[:15]
+    host.run("ip", "link", "add", link, "mtu", MTU, "master", BRIDGE, "up", "type", "veth", "peer", "name", "eth0", "mtu",
+             MTU, "netns", str(started.pid))
+    cloud = first.Cloud(prepare.ensure_secrets(state)["admin_password"], ADDRESS)
+    cloud.login()
+    wait_for(lambda: _reported(cloud, name), timeout_s, what=f"the agents of {name} (log: {home}/log)")
+
+
+def _reported(cloud: first.Cloud, name: str) -> bool:
+    up = [s for s in cloud.call("compute", "GET", f"/os-services?host={name}&binary=nova-compute")["services"]
+          if s["state"] == "up"]
+    return bool(up and [a for a in cloud.call("network", "GET", f"/agents?host={name}")["agents"] if a["alive"]])
+
+
+def _configure(state: str, home: pathlib.Path, name: str, ip: str) -> None:
+    known = configparser.ConfigParser(interpolation=None)
+    known.read(pathlib.Path(state) / "etc" / "pileus.conf")
+    if known["DEFAULT"]["my_ip"] != ADDRESS:
+        raise host.HostError(f"This cloud listens at {known['DEFAULT']['my_ip']}; only one made by 'deploy/up --hosts 1' or "
+                             "more can have further hosts.")
+    known["DEFAULT"].update(host=name, my_ip=ip)
+    files: dict = {"pileus": known, "network": {"network": {"serves": "false", "bridge_mappings": ""}}}
+    (home / "etc").mkdir(exist_ok=True, mode=0o700)
+    for file, values in files.items():
+        parser = configparser.ConfigParser(interpolation=None)
+        parser.read_dict(values)
+        prepare.save(parser, home / "etc" / f"{file}.conf")
+
+
+def inside(state: str, address: str) -> int:
+    """What runs in the namespaces: wait for the wire, then libvirt and the agents."""
+    wait_for(lambda: host.run("ip", "link", "show", "eth0", check=False).returncode == 0, 30, every_s=0.05, what="eth0")
+    host.run("ip", "addr", "add", address, "dev", "eth0")
+    host.run("ip", "link", "set", "eth0", "up")
+    host.ensure_libvirt()
+    os.environ["PILEUS_STATE"] = state
+    from deploy.supervisor import Supervisor
+    return Supervisor(state, ["compute-agent", "network-agent"]).run()
+
+
+def remove(state: str, name: str) -> None:
+    """Stop a host with all that runs on it. Repeatable."""
+    pid = pid_of(state, name)
+    if pid is None:
+        return
+    os.kill(pid, signal.SIGKILL)  # unshare's --kill-child takes everything inside along
+    deadline = time.monotonic() + 10
+    while pid_of(state, name) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    host.run("ip", "link", "del", f"lab-{name}"[:15], check=False)
+    (_home(state, name) / "pid").unlink(missing_ok=True)
+
+
+def names(state: str) -> list[str]:
+    return sorted(p.name for p in pathlib.Path(state, "lab").glob("*") if pid_of(state, p.name))
+
+
+def remove_all(state: str) -> None:
+    for name in names(state):
+        remove(state, name)
+    host.run("ip", "link", "del", BRIDGE, check=False)
+
+
+def main(argv=None) -> int:
+    parser = argparse.ArgumentParser(prog="pileus lab", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--state", required=True)
+    parser.add_argument("--inside", help=argparse.SUPPRESS)
+    parser.add_argument("verb", nargs="?", choices=("list", "add", "remove"), default="list")
+    parser.add_argument("name", nargs="?")
+    args = parser.parse_args(argv)
+    if args.inside:
+        return inside(args.state, args.inside)
+    if args.verb != "list" and not args.name:
+        parser.error(f"{args.verb} needs the name of a host")
+    try:
+        if args.verb == "list":
+            print("\n".join(names(args.state)))
+        else:
+            {"add": add, "remove": remove}[args.verb](args.state, args.name)
+    except (host.HostError, TimeoutError) as error:
+        print(f"pileus lab: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

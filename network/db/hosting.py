@@ -1,0 +1,67 @@
+"""Which host does what: agents by role, DHCP of networks, routers, and where a network has guests."""
+
+import datetime
+
+import sqlalchemy as sa
+
+from common import context, db, errors, rows
+from network.db import models
+from network.roles import BRIDGE, DHCP, L3
+
+_LOAD = {DHCP: models.networks.c.dhcp_host, L3: models.routers.c.host}
+
+
+def heartbeat(connection, host: str, configurations: dict) -> None:
+    """Note that a host's agent lives; each of its roles has a row. One statement, but for the first time."""
+    table, at, roles = models.agents, db.now(), configurations.pop("roles", [BRIDGE])
+    own = sa.and_(table.c.host == host, table.c.agent_type.in_(roles))
+    values = {"heartbeat_at": at, "configurations": configurations}
+    done = connection.execute(sa.update(table).where(own).values(values))
+    if done.rowcount < len(roles):
+        known = set(connection.execute(sa.select(table.c.agent_type).where(own)).scalars())
+        connection.execute(sa.insert(table), [
+            {"id": context.new_uuid(), "host": host, "agent_type": role, "admin_state_up": True, "started_at": at,
+             "description": "", **values} for role in roles if role not in known])
+
+
+def pick(connection, conf, role: str) -> str:
+    """The host for something new: the living one that serves fewest. With none alive yet it is this one."""
+    a, column = models.agents, _LOAD[role]
+    load = sa.select(sa.func.count()).where(column == a.c.host).scalar_subquery()
+    alive = db.now() - datetime.timedelta(seconds=conf.service_down_time)
+    return connection.execute(sa.select(a.c.host).where(
+        a.c.admin_state_up, a.c.agent_type == role, a.c.heartbeat_at > alive).order_by(load, a.c.host)).scalar() or conf.host
+
+
+def agent(connection, agent_id: str, role: str | None = None) -> dict:
+    """:raises NotFound, Conflict: no such agent, or one of another role"""
+    row = rows.get(connection, models.agents, agent_id, resource="Agent")
+    if role and row["agent_type"] != role:
+        kind = "InvalidDHCPAgent" if role == DHCP else "InvalidL3Agent"
+        raise errors.Conflict(f"Agent {agent_id} is not a valid {role} or has been disabled.", kind=kind)
+    return row
+
+
+def spread(connection, network_ids: list[str], group_ids=()) -> dict[str, dict[str, str | None]]:
+    """{network id: {host: address of its tunnels, or None}} of the hosts that have a part of a network. One statement.
+
+    Under the key "": the hosts whose filters let in members of these security groups.
+    """
+    n, p, r, a = models.networks, models.ports, models.routers, models.agents
+    guests = sa.select(p.c.network_id, p.c.binding_host_id.label("host")).where(
+        p.c.network_id.in_(network_ids), p.c.device_owner.like("compute:%"), p.c.binding_host_id != "")
+    legs = sa.select(p.c.network_id, r.c.host).join(r, r.c.id == p.c.device_id).where(
+        p.c.network_id.in_(network_ids), r.c.host != "")
+    servers = sa.select(n.c.id, n.c.dhcp_host).where(n.c.id.in_(network_ids), n.c.dhcp_host != "")
+    selects = [guests, legs, servers]
+    if group_ids:
+        m, rule = models.port_security_groups, models.security_group_rules
+        selects.append(sa.select(sa.literal(""), p.c.binding_host_id).join(m, m.c.port_id == p.c.id).join(
+            rule, rule.c.security_group_id == m.c.security_group_id).where(
+            rule.c.remote_group_id.in_(group_ids), p.c.device_owner.like("compute:%"), p.c.binding_host_id != ""))
+    parts = sa.union(*selects).subquery()
+    found: dict[str, dict[str, str | None]] = {i: {} for i in [*network_ids, ""]}
+    for network_id, host, facts in connection.execute(sa.select(parts.c.network_id, parts.c.host, a.c.configurations).join(
+            a, sa.and_(a.c.host == parts.c.host, a.c.agent_type == BRIDGE), isouter=True)):
+        found[network_id][host] = (facts or {}).get("tunneling_ip")
+    return found

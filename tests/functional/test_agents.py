@@ -1,0 +1,90 @@
+"""Agents of the network service: their roles, and the DHCP and routers that they are given and lose."""
+
+import pytest
+
+from common.db import Database
+from network.db import hosting, state
+from network.db.models import METADATA
+from tests.functional.test_stories import refused
+
+
+def test_dhcp_and_routers_are_given_to_agents(cloud):
+    def call(method, path, body=None):
+        return cloud.client.call("network", method, path, body)
+    agents = {a["agent_type"]: a for a in call("GET", "/agents")["agents"]}
+    assert set(agents) == {"DHCP agent", "L3 agent", "Linux bridge agent"}
+    assert all(a["alive"] and a["host"] == "fake-host" for a in agents.values())
+    dhcp, l3 = agents["DHCP agent"]["id"], agents["L3 agent"]["id"]
+    assert [a["id"] for a in call("GET", "/agents?agent_type=DHCP%20agent")["agents"]] == [dhcp]
+    network = call("POST", "/networks", {"network": {"name": "given"}})["network"]["id"]
+    assert call("GET", f"/networks/{network}/dhcp-agents") == {"agents": []}
+    subnet = call("POST", "/subnets", {"subnet": {"network_id": network, "cidr": "10.77.0.0/24", "ip_version": 4}})["subnet"]
+    assert [a["id"] for a in call("GET", f"/networks/{network}/dhcp-agents")["agents"]] == [dhcp]
+    assert network in [n["id"] for n in call("GET", f"/agents/{dhcp}/dhcp-networks")["networks"]]
+    path = f"/agents/{dhcp}/dhcp-networks"
+    refused(409, cloud.client, "network", "POST", path, {"network_id": network})
+    refused(409, cloud.client, "network", "POST", f"/agents/{l3}/dhcp-networks", {"network_id": network})
+    call("DELETE", f"{path}/{network}")
+    refused(409, cloud.client, "network", "DELETE", f"{path}/{network}")
+    assert call("GET", f"/networks/{network}/dhcp-agents") == {"agents": []}
+    call("POST", path, {"network_id": network})
+    router = call("POST", "/routers", {"router": {"name": "given"}})["router"]["id"]
+    path = f"/agents/{l3}/l3-routers"
+    assert router in [r["id"] for r in call("GET", path)["routers"]]
+    call("POST", path, {"router_id": router})  # it has it already, and that is no fault
+    call("DELETE", f"{path}/{router}")
+    assert call("GET", f"/routers/{router}/l3-agents") == {"agents": []}
+    call("PUT", f"/routers/{router}/add_router_interface", {"subnet_id": subnet["id"]})
+    assert [a["id"] for a in call("GET", f"/routers/{router}/l3-agents")["agents"]] == [l3]
+    call("PUT", f"/routers/{router}/remove_router_interface", {"subnet_id": subnet["id"]})
+    call("DELETE", f"/routers/{router}")
+    call("DELETE", f"/networks/{network}")
+
+
+def test_agents_are_the_operators(member):
+    for path in ("/agents", "/agents/x/dhcp-networks", "/networks/x/dhcp-agents"):
+        refused(403, member, "network", "GET", path)
+
+
+@pytest.fixture
+def two_hosts(tmp_path):
+    """A network with a guest on each of two hosts, DHCP on the first, and a third host that has no part of it."""
+    database = Database("network", f"sqlite:///{tmp_path}/n.sqlite")
+    METADATA.create_all(database.engine)
+    from network.db import models
+    from network.db.groups import base
+    with database.writer() as connection:
+        for number in (1, 2, 3):
+            hosting.heartbeat(connection, f"host{number}", {"roles": [hosting.BRIDGE], "tunneling_ip": f"192.0.2.{number}"})
+        connection.execute(models.networks.insert().values(
+            **{**base("p", "n"), "id": "net"}, admin_state_up=True, status="ACTIVE", shared=False, router_external=False,
+            is_default=False, port_security_enabled=True, mtu=1500, dns_domain="", provider_network_type="vxlan",
+            provider_segmentation_id=1001, dhcp_host="host1"))
+        for number in (1, 2):
+            connection.execute(models.ports.insert().values(
+                **{**base("p"), "id": f"port{number}"}, network_id="net", mac_address=f"fa:16:3e:00:00:0{number}",
+                admin_state_up=True, status="ACTIVE", device_id=f"server{number}", device_owner="compute:nova",
+                binding_host_id=f"host{number}", binding_vnic_type="normal", binding_vif_type="bridge", binding_profile={},
+                port_security_enabled=True, allowed_address_pairs=[], extra_dhcp_opts=[], dns_name=""))
+    return database
+
+
+def test_each_host_is_told_its_part(two_hosts):
+    with two_hosts.reader() as connection:
+        first, second, third = (state.of_host(connection, f"host{n}") for n in (1, 2, 3))
+    assert (first["networks"][0]["peers"], first["networks"][0]["serves"]) == (["192.0.2.2"], True)
+    assert (second["networks"][0]["peers"], second["networks"][0]["serves"]) == (["192.0.2.1"], False)
+    # The host with the DHCP knows of both guests, and plugs its own alone.
+    assert {p["id"]: p["here"] for p in first["ports"]} == {"port1": True, "port2": False}
+    assert {p["id"]: p["here"] for p in second["ports"]} == {"port2": True}
+    assert third["networks"] == third["ports"] == []
+
+
+def test_a_new_router_goes_to_a_living_agent_with_few(two_hosts):
+    class Conf:
+        service_down_time, host = 45, "own"
+    with two_hosts.writer() as connection:
+        assert hosting.pick(connection, Conf, hosting.DHCP) == "own"  # nobody has the role
+        for number in (1, 2):
+            hosting.heartbeat(connection, f"host{number}", {"roles": [hosting.BRIDGE, hosting.DHCP]})
+        assert hosting.pick(connection, Conf, hosting.DHCP) == "host2"  # host1 has one network
