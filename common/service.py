@@ -39,6 +39,7 @@ class Service:
     opts: dict = {}
     rpc_threads = 16
     verifies_tokens = True
+    optional_ports: tuple[str, ...] = ()  # side pipelines that are left out where their port is taken
 
     def __init__(self, conf):
         self.conf = conf
@@ -139,7 +140,15 @@ def listen_all(service_class: type[Service], conf) -> dict[str, socket.socket]:
     if not service_class.api:
         return {}
     ports = {service_class.api: conf.bind_port or service_class.default_port, **service_class.side_ports_of(conf)}
-    return {pipeline: listen(conf, port) for pipeline, port in ports.items()}
+    made = {}
+    for pipeline, port in ports.items():
+        try:
+            made[pipeline] = listen(conf, port)
+        except OSError as error:
+            if pipeline not in service_class.optional_ports:
+                raise
+            LOG.warning("port %d is taken (%s), %s is left out", port, error, pipeline)
+    return made
 
 
 def listen(conf, port: int) -> socket.socket:

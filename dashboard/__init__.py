@@ -1,1 +1,1 @@
-"""Dashboard: the web pages. None is built yet; the README says what is."""
+"""Dashboard: the web pages, made of what the APIs answer to the user who is logged in."""

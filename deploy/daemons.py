@@ -21,6 +21,7 @@ DAEMONS = {d.name: d for d in (
     Daemon("network-api", "network.service:NetworkApi", True),
     Daemon("volume-api", "volume.service:VolumeApi", True),
     Daemon("compute-api", "compute_api.service:ComputeApi", True),
+    Daemon("dashboard", "dashboard.service:Dashboard", True),
     Daemon("conductor", "conductor.service:Conductor", False),
     Daemon("scheduler", "scheduler.service:Scheduler", False),
     Daemon("volume-scheduler", "volume.service:VolumeScheduler", False),
@@ -28,7 +29,8 @@ DAEMONS = {d.name: d for d in (
     Daemon("network-agent", "network.agent.service:NetworkAgent", False),
     Daemon("compute-agent", "compute_agent.service:ComputeAgent", False),
 )}
-PORTS = {"identity": 5000, "image": 9292, "network": 9696, "volume": 8776, "compute": 8774, "metadata": 8775}
+PORTS = {"identity": 5000, "image": 9292, "network": 9696, "volume": 8776, "compute": 8774, "metadata": 8775,
+         "dashboard": 8080}
 # Alembic home of each database.
 DATABASES = {"identity": "identity.db", "image": "image.db", "network": "network.db", "volume": "volume.db",
              "compute": "conductor.db"}

@@ -10,8 +10,8 @@ from common import conf, migrate
 from common.service import default_url
 from deploy.daemons import DATABASES, PORTS
 
-CONFIGS = ("identity", "image", "network", "volume", "compute", "compute-agent")
-SECRETS = ("admin_password", "service_password", "metadata_secret")
+CONFIGS = ("identity", "image", "network", "volume", "compute", "compute-agent", "dashboard")
+SECRETS = ("admin_password", "service_password", "metadata_secret", "dashboard_secret")
 
 
 def ensure_secrets(state: str) -> dict:
@@ -25,7 +25,8 @@ def ensure_secrets(state: str) -> dict:
         known.read(etc / "secrets.ini")
         missing = [n for n in SECRETS if not known.has_option("secrets", n)]
         if missing:
-            known.read_dict({"secrets": {name: secrets.token_hex(16) for name in missing}})
+            known.read_dict({"secrets": {name: secrets.token_hex(32 if name == "dashboard_secret" else 16)
+                                         for name in missing}})
             save(known, etc / "secrets.ini")
     finally:
         os.close(lock)
@@ -47,7 +48,7 @@ def write_config(state: str, *, transport_url: str, host: str, my_ip: str, offse
         "DEFAULT": {"host": host, "my_ip": my_ip, "transport_url": transport_url},
         "service_auth": {"auth_url": f"http://{my_ip}:{ports['identity']}/v3", "username": "pileus",
                          "password": found["service_password"]},
-        "endpoints": {name: f"http://{my_ip}:{port}" for name, port in ports.items()}}}
+        "endpoints": {name: f"http://{my_ip}:{port}" for name, port in ports.items() if name != "dashboard"}}}
     for name in CONFIGS:
         section = files.setdefault(name, {})
         if name in ports:
@@ -56,6 +57,7 @@ def write_config(state: str, *, transport_url: str, host: str, my_ip: str, offse
             section["database"] = {"connection": f"{database}/pileus_{name}"}
     files["compute"]["compute"] = {"metadata_secret": found["metadata_secret"],
                                    "metadata_port": str(ports["metadata"])}
+    files["dashboard"]["dashboard"] = {"secret": found["dashboard_secret"]}
     files["network"]["network"] = {"metadata_secret": found["metadata_secret"]}
     if driver == "fake":
         files["network"]["network"]["driver"] = "fake"

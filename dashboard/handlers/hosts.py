@@ -1,0 +1,10 @@
+"""Hosts and services, for the operator."""
+
+from dashboard.pages import call, render
+
+
+def index(req):
+    return render(req, "hosts.html", hypervisors=call(req, "GET", "compute", "/v2.1/os-hypervisors/detail")["hypervisors"],
+                  services=call(req, "GET", "compute", "/v2.1/os-services")["services"]
+                  + call(req, "GET", "volume", "/v3/os-services")["services"],
+                  agents=call(req, "GET", "network", "/v2.0/agents")["agents"])

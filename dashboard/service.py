@@ -1,0 +1,30 @@
+"""The dashboard daemon. It knows what the APIs tell it, and holds nothing: a session lives in its browser."""
+
+import logging
+
+from common import errors
+from common.service import Service
+from dashboard import conf
+from dashboard.session import Seal
+
+
+class Dashboard(Service):
+    name, conf_name = "dashboard", "dashboard"
+    api, default_port, opts = "dashboard", 8080, conf.OPTS
+    verifies_tokens = False
+    optional_ports = ("dashboard-http",)
+    log = logging.getLogger("dashboard")
+
+    @classmethod
+    def side_ports_of(cls, conf) -> dict[str, int]:
+        return {"dashboard-http": conf.dashboard.http_port} if conf.dashboard.http_port else {}
+
+    def setup(self) -> None:
+        self.seal = Seal(self.conf.dashboard.secret, self.conf.dashboard.session_s)
+
+    def health(self) -> list[str]:
+        try:
+            self.rest.anonymous("GET", "identity", "/v3")
+        except errors.Error:
+            return ["the identity service does not answer"]
+        return []
