@@ -184,7 +184,8 @@ def run(service_class: type[Service], *, state: str | None, sockets: dict, worke
         service.periodics = [p for p in service.periodics if isinstance(p, auth.RevocationPull)]
     service.start_background()
     serve_wsgi(service, sockets)
-    while not service.stop_event.wait(3600):
+    # Not for long at once: eventlet sees what a signal's handler did only when its next timer wakes it.
+    while not service.stop_event.wait(0.5):
         continue
     for sock in sockets.values():
         sock.close()

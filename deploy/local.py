@@ -69,7 +69,9 @@ def main(argv=None) -> int:
     first.fake_cloud(found, args.port_offset)
     if not args.quiet:
         print(f"A cloud without a hypervisor is up after {time.monotonic() - began:.1f} s.\n"
-              f"  . {openrc}\n  openstack server list\nLog: {state}/log/pileus.log. Ctrl-C stops it.", flush=True)
+              f"  . {openrc}\n  openstack server list\n"
+              f"Dashboard: http://127.0.0.1:{8080 + args.port_offset}/ (admin, the password is in openrc).\n"
+              f"Log: {state}/log/pileus.log. Ctrl-C stops it.", flush=True)
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *a: stopped.set())
     signal.signal(signal.SIGINT, lambda *a: stopped.set())

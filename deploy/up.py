@@ -147,7 +147,8 @@ def _attach(cloud: first.Cloud, server_id: str, volume_id: str) -> None:
 
 def up(args) -> int:
     steps, state = Steps(), args.state
-    my_ip = args.ip or (lab.ADDRESS if args.hosts else "127.0.0.1")
+    # Without a word about it the address stays what it was; a new cloud is for this host only.
+    my_ip = args.ip or (lab.ADDRESS if args.hosts else conf.load("pileus", {}, state).my_ip)
     if args.hosts:
         lab.ensure_bridge()
     steps.say("starting broker, libvirt, iSCSI target")
@@ -161,7 +162,8 @@ def up(args) -> int:
     if not supervisor.running_pid(state):
         steps.say("making databases and first users")
         prepare.write_config(state, transport_url=transport, host=socket.gethostname(), my_ip=my_ip,
-                             database=args.database, extra={"volume": {"volume": {"iscsi_ip": my_ip}}})
+                             database=args.database, extra={
+                                 "volume": {"volume": {"iscsi_ip": my_ip}}, "dashboard": {"dashboard": {"http_port": "80"}}})
         prepare.sync_databases(state)
         prepare.first_rows(state, found, my_ip)
     openrc = prepare.write_openrc(state, found, my_ip)
@@ -185,6 +187,7 @@ def up(args) -> int:
   credentials    . {openrc}
   log in         ssh -i {server['key']} -o StrictHostKeyChecking=no cirros@{server['address']}
                  (it may take some seconds to boot; its volume is /dev/vdb)
+  dashboard      http://{my_ip}:{PORTS['dashboard']}/ (and port 80, where that is free), as admin; the password is in openrc
   try next       openstack server list; openstack console log show first
   look after it  {pathlib.Path(sys.executable).parent}/pileus status | audit | trace REQUEST_ID
   take it down   deploy/down""")

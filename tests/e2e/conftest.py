@@ -97,7 +97,7 @@ def real():
     done = subprocess.run([str(ROOT / "deploy/down")], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     links = [link["ifname"] for link in json.loads(subprocess.run(["ip", "-j", "link"], capture_output=True).stdout)]
-    assert not [n for n in links if n.startswith(("tap", "brq", "br-ex"))]
+    assert not [n for n in links if n.startswith(("tap", "brq", "vxl", "br-ex", "br-lab"))]
     assert "pileus" not in host.run("iptables-save").stdout + host.run("ipset", "list", "-n").stdout
     assert not re.findall("q(?:dhcp|router)-", host.run("ip", "netns").stdout)
     names = host.run("ps", "-eo", "comm").stdout
