@@ -85,7 +85,7 @@ ROUTES = [Route("GET", "/", versions.index), Route("GET", "/v2.1", versions.show
     _route("GET", "/os-keypairs/{name}", keypairs.show), _route("DELETE", "/os-keypairs/{name}", keypairs.delete, 202),
     _route("GET", "/os-availability-zone", zones.index), _route("GET", "/os-availability-zone/detail", zones.detail),
     _route("GET", "/os-services", services.index),
-    _route("PUT", "/os-services/{action}", services.legacy_update, versions=((2, 1), (2, 52))),
+    _route("PUT", "/os-services/{id}", services.legacy_update, versions=((2, 1), (2, 52))),
     _route("PUT", "/os-services/{id}", services.update, versions=((2, 53), None)),
     _route("DELETE", "/os-services/{id}", services.delete, 204),
     _route("GET", "/os-hypervisors", hypervisors.index), _route("GET", "/os-hypervisors/detail", hypervisors.detail),

@@ -168,6 +168,7 @@ def remove_external_bridge(cidr: str) -> None:
 def remove_networks(state: str) -> None:
     """Every namespace, tap, bridge, rule and dnsmasq of the agent."""
     _kill_by_text(f"{state}/network/dhcp")
+    _kill_by_text(f"{state}/network/ra")
     time.sleep(0.2)
     names = run("ip", "netns", "list", check=False).stdout
     for name in re.findall(r"^(q(?:dhcp|router)-\S+)", names, re.M):

@@ -1,6 +1,6 @@
 # Shared by deploy/up and deploy/test: packages and the virtual environment.
 APT_HOST="rabbitmq-server libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-system libvirt-clients libvirt-dev
- qemu-system-x86 qemu-utils qemu-block-extra dnsmasq-base tgt iptables ipset nftables iproute2 iputils-ping openssh-client
+ qemu-system-x86 qemu-utils qemu-block-extra dnsmasq-base radvd tgt iptables ipset nftables iproute2 iputils-ping openssh-client
  busybox-static dropbear-bin e2fsprogs syslinux syslinux-common mtools dosfstools cpio procps pkg-config gcc python3-dev
  python3-venv"
 APT_TEST="mariadb-server postgresql-15 mmdebstrap"

@@ -58,7 +58,8 @@ _LEGACY = schema.obj({"host": schema.NAME, "binary": schema.NAME, "disabled_reas
 
 
 @wsgi.body(_LEGACY)
-def legacy_update(req, action, body):
+def legacy_update(req, id, body):
+    action = id  # one path, two meanings: up to 2.52 a verb, after it a service
     req.svc.policy.check(req.ctx, "services", {})
     values = {"enable": {"disabled": False, "disabled_reason": None}, "disable": {"disabled": True},
               "disable-log-reason": {"disabled": True, "disabled_reason": body.get("disabled_reason")},

@@ -37,14 +37,19 @@ def run(*words, cwd=None, stdin=None) -> str:
     return done.stdout
 
 
+def unpack(package: str, work: pathlib.Path, target: pathlib.Path) -> None:
+    """A Debian package's files, without installing it on this host."""
+    run("apt-get", "download", package, cwd=work)
+    run("dpkg-deb", "-x", next(work.glob(f"{package}_*.deb")), target)
+
+
 def fetch_kernel(work: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
     """(vmlinuz, directory of modules) of Debian's newest cloud kernel."""
     text = run("apt-cache", "depends", "linux-image-cloud-amd64")
     package = re.search(r"Depends: (linux-image-\S+)", text)
     if not package:
         raise SystemExit("The package lists name no cloud kernel; run 'apt-get update' first.")
-    run("apt-get", "download", package[1], cwd=work)
-    run("dpkg-deb", "-x", next(work.glob("linux-image-*.deb")), work / "kernel")
+    unpack(package[1], work, work / "kernel")
     return next((work / "kernel/boot").glob("vmlinuz-*")), next((work / "kernel/lib/modules").iterdir())
 
 
@@ -112,7 +117,9 @@ def make_root(work: pathlib.Path, modules: pathlib.Path) -> pathlib.Path:
         if not link.exists():
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to("/bin/busybox")
-    for program in ("dropbear", "dropbearkey", "blkid"):
+    # BusyBox has no DHCPv6 client.
+    unpack("dhcpcd-base", work, work / "dhcpcd")
+    for program in ("dropbear", "dropbearkey", "blkid", str(next((work / "dhcpcd").rglob("sbin/dhcpcd")))):
         copy_program(program, root)
     order = with_dependencies(LATE_MODULES, modules)
     for path in order:

@@ -21,7 +21,7 @@ class LinuxDataplane:
         self.conf = conf
         self.links = Links()
         self.dhcp = dhcp.Dhcp(conf, self.links)
-        self.routers = routers.Routers(self.links)
+        self.routers = routers.Routers(conf, self.links)
         self.filters = Filters()
         self.metadata = MetadataProxy(conf)
         self.state: dict = {"networks": [], "ports": [], "groups": {}, "routers": []}

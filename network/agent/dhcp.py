@@ -14,7 +14,7 @@ import subprocess
 
 from common import errors
 from common.periodic import wait_for
-from network.agent.links import Links, delete_namespace, tap_name
+from network.agent.links import Links, delete_namespace, in_namespace, set_sysctl, tap_name
 
 LOG = logging.getLogger(__name__)
 METADATA_IP = "169.254.169.254"
@@ -26,6 +26,11 @@ def namespace(network_id: str) -> str:
 
 def wanted(network: dict) -> bool:
     return network["serves"] and bool(network["dhcp_port"]) and any(s["enable_dhcp"] for s in network["subnets"])
+
+
+def by_dhcp(subnet: dict) -> bool:
+    """Whether DHCP tells its guests something: always in IPv4, in IPv6 where the address mode says so."""
+    return subnet["enable_dhcp"] and (subnet["ip_version"] == 4 or (subnet["ipv6_address_mode"] or "slaac") != "slaac")
 
 
 def _tag(subnet: dict) -> str:
@@ -66,12 +71,13 @@ class Dhcp:
             device = f"ns-{port['id'][:11]}"
             inner.up("lo")
             self.links.ensure_veth(tap_name(port["id"]), bridge, inner, device, port["mac_address"], network["mtu"])
+            in_namespace(name, lambda: set_sysctl(f"ipv6/conf/{device}/accept_ra", "0"))
             subnets = {s["id"]: s for s in network["subnets"]}
             addresses = [f"{ip['ip_address']}/{ipaddress.ip_network(subnets[ip['subnet_id']]['cidr']).prefixlen}"
                          for ip in port["fixed_ips"] if ip["subnet_id"] in subnets]
             inner.set_addresses(device, [*addresses, f"{METADATA_IP}/32"])
             gateway = next((s["gateway_ip"] for s in network["subnets"] if s["ip_version"] == 4 and s["gateway_ip"]), None)
-            inner.set_routes({"default": gateway} if gateway else {})
+            inner.set_routes({"0.0.0.0/0": gateway} if gateway else {})
         finally:
             inner.close()
         self._serve(network, ports, device)
@@ -80,8 +86,9 @@ class Dhcp:
         home = self.path / network["id"]
         home.mkdir(exist_ok=True, mode=0o755)
         server_ips = {ip["subnet_id"]: ip["ip_address"] for ip in network["dhcp_port"]["fixed_ips"]}
-        subnets = [s for s in network["subnets"] if s["enable_dhcp"] and s["ip_version"] == 4 and s["id"] in server_ips]
-        changed = self._write(home / "hosts", self._hosts(ports, {s["id"] for s in subnets}))
+        subnets = [s for s in network["subnets"] if by_dhcp(s) and s["id"] in server_ips]
+        leased = {s["id"] for s in subnets if s["ip_version"] == 4 or s["ipv6_address_mode"] == "dhcpv6-stateful"}
+        changed = self._write(home / "hosts", self._hosts(ports, leased))
         changed |= self._write(home / "opts", self._options(network, subnets, server_ips, ports))
         command = self._command(network, subnets, device, home)
         pid = self._running(home)
@@ -115,17 +122,24 @@ class Dhcp:
     def _hosts(self, ports: list[dict], served: set[str]) -> str:
         lines = []
         for port in ports:
+            # One name for all its addresses: dnsmasq knows a guest by its MAC.
+            first = min((ip["ip_address"] for ip in port["fixed_ips"]), key=lambda a: (":" in a, a), default="")
+            name = port["dns_name"] or "host-" + first.replace(".", "-").replace(":", "-").rstrip("-")
             for ip in port["fixed_ips"]:
                 if ip["subnet_id"] in served:
-                    name = port["dns_name"] or "host-" + ip["ip_address"].replace(".", "-")
                     tag = f",set:port-{port['id']}" if port["extra_dhcp_opts"] else ""
-                    lines.append(f"{port['mac_address']}{tag},{name}.{self.conf.network.dns_domain},{ip['ip_address']}")
+                    address = f"[{ip['ip_address']}]" if ":" in ip["ip_address"] else ip["ip_address"]
+                    lines.append(f"{port['mac_address']}{tag},{name}.{self.conf.network.dns_domain},{address}")
         return "\n".join(sorted(lines)) + "\n"
 
     def _options(self, network: dict, subnets: list[dict], server_ips: dict, ports: list[dict]) -> str:
         lines = []
         for subnet in subnets:
             tag, server = f"tag:{_tag(subnet)}", server_ips[subnet["id"]]
+            if subnet["ip_version"] == 6:
+                servers = [d for d in subnet["dns_nameservers"] if ":" in d] or [server]
+                lines.append(f"{tag},option6:dns-server,{','.join(f'[{s}]' for s in servers)}")
+                continue
             routes = [f"{METADATA_IP}/32,{server}"]
             routes += [f"{r['destination']},{r['nexthop']}" for r in subnet["host_routes"]]
             if subnet["gateway_ip"]:
@@ -141,17 +155,19 @@ class Dhcp:
             lines.append(f"{tag},option:mtu,{network['mtu']}")
         for port in ports:
             for option in port["extra_dhcp_opts"]:
-                if str(option.get("ip_version", 4)) == "4" and option.get("opt_value"):
-                    lines.append(f"tag:port-{port['id']},option:{option['opt_name']},{option['opt_value']}")
+                if option.get("opt_value"):
+                    word = "option" if str(option.get("ip_version", 4)) == "4" else "option6"
+                    lines.append(f"tag:port-{port['id']},{word}:{option['opt_name']},{option['opt_value']}")
         return "\n".join(lines) + "\n"
 
     def _command(self, network: dict, subnets: list[dict], device: str, home: pathlib.Path) -> list[str]:
         ranges = []
         for subnet in subnets:
             net = ipaddress.ip_network(subnet["cidr"])
-            ranges.append(f"--dhcp-range=set:{_tag(subnet)},{net.network_address},static,{net.netmask},"
+            mask = net.netmask if net.version == 4 else net.prefixlen
+            ranges.append(f"--dhcp-range=set:{_tag(subnet)},{net.network_address},static,{mask},"
                           f"{self.conf.network.dhcp_lease_s}s")
-        return ["dnsmasq", "--no-hosts", "--strict-order", "--bind-interfaces", f"--interface={device}",
+        return ["dnsmasq", "--no-hosts", "--strict-order", "--bind-dynamic", f"--interface={device}",
                 "--except-interface=lo", "--conf-file=", f"--domain={self.conf.network.dns_domain}",
                 f"--pid-file={home}/pid", f"--dhcp-hostsfile={home}/hosts", f"--dhcp-optsfile={home}/opts",
                 f"--dhcp-leasefile={home}/leases", "--dhcp-authoritative", "--dhcp-lease-max=65536", *ranges]

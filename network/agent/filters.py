@@ -118,7 +118,9 @@ class Filters:
         lines += [f"{chain} -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN",
                   f"{chain} -m conntrack --ctstate INVALID -j DROP"]
         if version == 6:
-            lines += [f"{chain} -p ipv6-icmp -m icmp6 --icmpv6-type {t} -j RETURN" for t in (135, 136)]
+            # What a host must say to have an address: multicast listening, solicitations, neighbours, DHCPv6.
+            lines += [f"{chain} -p ipv6-icmp -m icmp6 --icmpv6-type {t} -j RETURN" for t in (131, 132, 133, 135, 136, 143)]
+            lines.append(f"{chain} -p udp --sport 546 --dport 547 -j RETURN")
         lines += self._group_rules(port, state, version, "egress", chain, "RETURN")
         return [*checks, f"-A {spoof} -j DROP", *lines, f"{chain} -j DROP"]
 
@@ -131,6 +133,9 @@ class Filters:
             lines += [f"{chain} -s {s}/32 -p udp --sport 67 --dport 68 -j ACCEPT" for s in servers]
         else:
             lines += [f"{chain} -p ipv6-icmp -m icmp6 --icmpv6-type {t} -j ACCEPT" for t in (130, 134, 135, 136)]
+            servers = [slaac("fe80::/64", n["dhcp_port"]["mac_address"]) for n in state["networks"]
+                       if n["id"] == port["network_id"] and n["dhcp_port"]]
+            lines += [f"{chain} -s {s}/128 -p udp --sport 547 --dport 546 -j ACCEPT" for s in servers]
         lines.append(f"{chain} -m conntrack --ctstate INVALID -j DROP")
         lines += self._group_rules(port, state, version, "ingress", chain, "ACCEPT")
         return [*lines, f"{chain} -j DROP"]

@@ -145,13 +145,13 @@ class Links:
         return sorted(set(wanted) - have)
 
     def set_routes(self, wanted: dict[str, str]) -> None:
-        """Make {destination: gateway} the routes with gateways of this namespace."""
+        """Make {destination: gateway} the routes with gateways of this namespace, of both IP versions."""
         have = {}
-        for route in self.ip.get_routes(family=socket.AF_INET, table=254):
-            gateway = route.get_attr("RTA_GATEWAY")
-            if gateway:
-                target = route.get_attr("RTA_DST")
-                have[f"{target}/{route['dst_len']}" if target else "default"] = gateway
+        for family, anywhere in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
+            for route in self.ip.get_routes(family=family, table=254):
+                gateway = route.get_attr("RTA_GATEWAY")
+                if gateway:
+                    have[f"{route.get_attr('RTA_DST') or anywhere}/{route['dst_len']}"] = gateway
         for target, gateway in have.items():
             if wanted.get(target) != gateway:
                 with contextlib.suppress(NetlinkError):

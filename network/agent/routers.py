@@ -1,7 +1,9 @@
 """Routers: a namespace each, with a leg in every network, NAT and routes."""
 
 import logging
+import pathlib
 
+from network.agent.advertise import Advertiser
 from network.agent.filters import run
 from network.agent.links import Links, announce, delete_namespace, in_namespace, set_sysctl, tap_name
 
@@ -43,8 +45,9 @@ def nat(router: dict) -> str:
 
 
 class Routers:
-    def __init__(self, links: Links):
+    def __init__(self, conf, links: Links):
         self.links = links
+        self.advertiser = Advertiser(pathlib.Path(conf.state_path) / "network" / "ra")
         self._nat: dict[str, str] = {}
 
     def ensure(self, router: dict, bridges: dict[str, str], mtus: dict[str, int]) -> None:
@@ -65,11 +68,14 @@ class Routers:
                 if device[:3] in ("qr-", "qg-") and device not in kept:
                     inner.delete(device)
             routes = {r["destination"]: r["nexthop"] for r in router["routes"]}
-            if gateway and gateway["gateways"]:
-                routes["default"] = next((g for g in gateway["gateways"] if ":" not in g), gateway["gateways"][0])
+            for hop in gateway["gateways"] if gateway else []:
+                routes["::/0" if ":" in hop else "0.0.0.0/0"] = hop
             inner.set_routes(routes)
         finally:
             inner.close()
+        self.advertiser.ensure(router["id"], name, [
+            {"device": _device("qr", leg), "mtu": mtus[leg["network_id"]], "prefixes": leg["advertised"]}
+            for leg in (router["interfaces"] if router["up"] else [])])
         text = nat(router)
         if self._nat.get(router["id"]) != text:
             run("ip", "netns", "exec", name, "iptables-restore", "-w", "10", stdin=text)
@@ -91,5 +97,6 @@ class Routers:
         return device
 
     def remove(self, router_id: str) -> None:
+        self.advertiser.remove(router_id)
         delete_namespace(namespace(router_id))
         self._nat.pop(router_id, None)

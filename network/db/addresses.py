@@ -15,6 +15,7 @@ from network.db.models import ip_allocations as TABLE
 from network.protocols import slaac
 
 WINDOW = 64
+BY_HOST = ("slaac", "dhcpv6-stateless")  # address modes in which a host makes its address of prefix and MAC
 
 
 class Taken(Exception):
@@ -67,7 +68,7 @@ def allocate(connection, port: dict, subnets: list[dict]) -> dict:
     :raises IpAddressGenerationFailure: all are full
     """
     for subnet in subnets:
-        if subnet["ipv6_address_mode"] in ("slaac", "dhcpv6-stateless"):
+        if subnet["ipv6_address_mode"] in BY_HOST:
             return reserve(connection, port["id"], subnet, slaac(subnet["cidr"], port["mac_address"]))
         held = connection.execute(sa.select(TABLE.c.ip_address).where(TABLE.c.subnet_id == subnet["id"])).scalars()
         free = _free(subnet, {int(ipaddress.ip_address(a)) for a in held})

@@ -73,6 +73,8 @@ def _leg(port: dict, subnets: dict) -> dict:
     return {"id": port["id"], "network_id": port["network_id"], "mac_address": port["mac_address"],
             "addresses": [f"{ip['ip_address']}/{ipaddress.ip_network(subnets[ip['subnet_id']]['cidr']).prefixlen}"
                           for ip in port["fixed_ips"]],
+            "advertised": [{"cidr": s["cidr"], "mode": s["ipv6_ra_mode"], "dns": s["dns_nameservers"]}
+                           for s in (subnets[ip["subnet_id"]] for ip in port["fixed_ips"]) if s["ipv6_ra_mode"]],
             "cidrs": [subnets[ip["subnet_id"]]["cidr"] for ip in port["fixed_ips"]],
             "gateways": [subnets[ip["subnet_id"]]["gateway_ip"] for ip in port["fixed_ips"]
                          if subnets[ip["subnet_id"]]["gateway_ip"]]}

@@ -126,14 +126,18 @@ class Ports(Resource):
         return rows.many(connection, sa.select(s).where(s.c.network_id == network_id).order_by(s.c.created_at, s.c.id))
 
     def _addresses(self, connection, port, wanted) -> list[dict]:
-        """Give a port the addresses asked for, or one of each IP version that the network has."""
+        """Give a port the addresses asked for, or one of each IP version that the network has.
+
+        A subnet whose hosts make their own address gives one beside that: a guest there has it whether we like it or not.
+        """
         subnets = self._subnets(connection, port["network_id"])
         if wanted in (UNSET, None):
             found = []
-            for version in (4, 6):
-                own = [s for s in subnets if s["ip_version"] == version]
+            chosen = [s for s in subnets if s["ipv6_address_mode"] not in addresses.BY_HOST]
+            for own in [[s for s in chosen if s["ip_version"] == v] for v in (4, 6)]:
                 if own:
                     found.append(addresses.allocate(connection, port, own))
+            found += [addresses.allocate(connection, port, [s]) for s in subnets if s not in chosen]
             return found
         return [self._fixed(connection, port, subnets, w) for w in wanted]
 

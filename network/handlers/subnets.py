@@ -68,6 +68,7 @@ class Subnets(Resource):
         if net.prefixlen == 0 or net.is_multicast or net.is_loopback:
             raise errors.BadRequest(f"Invalid input for operation: {net} cannot be a subnet.")
         values["cidr"] = str(net)
+        self._check_modes(values, net)
         self._check_overlap(connection, values["network_id"], net)
         if values["gateway_ip"] == UNSET:
             values["gateway_ip"] = str(net[1] if net.num_addresses > 2 else net[0])
@@ -77,6 +78,22 @@ class Subnets(Resource):
         if values["enable_dhcp"]:
             self._ensure_dhcp(req, connection, network, values)
         return values
+
+    def _check_modes(self, values, net):
+        given = [values[n] for n in ("ipv6_ra_mode", "ipv6_address_mode") if values[n]]
+        if given and net.version != 6:
+            raise errors.BadRequest("Invalid input for operation: ipv6_ra_mode or ipv6_address_mode cannot be set when "
+                                    "ip_version is not 6.")
+        if given and not values["enable_dhcp"]:
+            raise errors.BadRequest("Invalid input for operation: ipv6_ra_mode or ipv6_address_mode cannot be set when "
+                                    "enable_dhcp is set to False.")
+        if len(set(given)) > 1:
+            raise errors.BadRequest(f"Invalid input for operation: ipv6_ra_mode set to '{values['ipv6_ra_mode']}' with "
+                                    f"ipv6_address_mode set to '{values['ipv6_address_mode']}' is not valid. If both "
+                                    f"attributes are set, they must be the same value.")
+        if values["ipv6_address_mode"] in addresses.BY_HOST and net.prefixlen != 64:
+            raise errors.BadRequest(f"Invalid input for operation: Invalid CIDR {net} for IPv6 address mode. OpenStack uses the "
+                                    f"EUI-64 address format, which requires the prefix to be /64.")
 
     def _take_from_pool(self, req, connection, values):
         """Fill in ``cidr`` from the pool that was named; without a pool, it must have been given."""

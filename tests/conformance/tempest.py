@@ -21,7 +21,7 @@ from deploy import first, prepare
 HERE = pathlib.Path(__file__).resolve().parent
 # What Tempest takes for granted and Pileus does not have yet, and the other way round.
 FEATURES = {
-    "service_available": {"cinder": True, "nova": True, "glance": True, "neutron": True, "swift": False, "horizon": False},
+    "service_available": {"cinder": True, "nova": True, "glance": True, "neutron": True, "swift": False, "horizon": True},
     "compute-feature-enabled": {
         "resize": False, "pause": False, "suspend": False, "shelve": False, "rescue": False, "snapshot": False,
         "live_migration": False, "cold_migration": False, "change_password": False, "vnc_console": False,
@@ -30,7 +30,7 @@ FEATURES = {
     "identity-feature-enabled": {"trust": True, "api_v3": True, "application_credentials": False, "project_tags": False,
                                  "security_compliance": False},
     "image-feature-enabled": {"import_image": False, "deactivate_image": True},
-    "network-feature-enabled": {"ipv6": True, "floating_ips": True, "port_security": True, "ipv6_subnet_attributes": False},
+    "network-feature-enabled": {"ipv6": True, "floating_ips": True, "port_security": True, "ipv6_subnet_attributes": True},
     "volume-feature-enabled": {"backup": False, "snapshot": False, "clone": False, "manage_volume": False,
                                "manage_snapshot": False, "extend_attached_volume": False, "multi_backend": False},
 }
@@ -54,6 +54,7 @@ def configure(cloud: first.Cloud, workspace: pathlib.Path) -> None:
     images = [i for i in cloud.call("image", "GET", "/images")["images"]
               if i["status"] == "active" and i["container_format"] == "bare"]
     flavors = sorted(cloud.call("compute", "GET", "/flavors/detail")["flavors"], key=lambda f: (f["ram"], f["disk"]))
+    hosts = [h for h in cloud.call("compute", "GET", "/os-hypervisors")["hypervisors"] if h["state"] == "up"]
     extensions = [e["alias"] for e in cloud.call("network", "GET", "/extensions")["extensions"]]
     parser = configparser.ConfigParser(interpolation=None)
     parser.read_dict(FEATURES)
@@ -64,7 +65,9 @@ def configure(cloud: first.Cloud, workspace: pathlib.Path) -> None:
                  "admin_domain_name": "Default", "use_dynamic_credentials": "true"},
         "identity": {"uri_v3": cloud.url("identity"), "auth_version": "v3", "region": "RegionOne"},
         "compute": {"image_ref": images[0]["id"], "image_ref_alt": images[-1]["id"], "flavor_ref": flavors[0]["id"],
-                    "flavor_ref_alt": flavors[1]["id"], "max_microversion": "latest", "fixed_network_name": "private"},
+                    "flavor_ref_alt": flavors[1]["id"], "min_compute_nodes": str(len(hosts)),
+                    "max_microversion": "latest", "fixed_network_name": "private"},
+        "dashboard": {"dashboard_url": f"http://127.0.0.1:{prepare.PORTS['dashboard']}/"},
         "volume": {"max_microversion": "latest", "storage_protocol": "iSCSI"},
         "network": {"public_network_id": cloud.find("network", "networks", "public")["id"]},
         "validation": {"run_validation": "true", "connect_method": "floating", "image_ssh_user": "cirros"}})
@@ -78,10 +81,15 @@ def main() -> int:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--smoke", action="store_true", help="the tests that touch a little of everything")
     what.add_argument("--regex", help="the tests whose names match")
+    what.add_argument("--install-only", action="store_true", help="install Tempest, and stop")
     parser.add_argument("--concurrency", default="2")
     parser.add_argument("--state", default="/var/lib/pileus")
     parser.add_argument("--workdir", type=pathlib.Path, default=HERE.parents[1] / ".cache" / "conformance")
     args = parser.parse_args()
+    if args.install_only:
+        args.workdir.mkdir(parents=True, exist_ok=True)
+        environment(args.workdir)
+        return 0
     cloud = first.Cloud(prepare.ensure_secrets(args.state)["admin_password"])
     cloud.login()
     args.workdir.mkdir(parents=True, exist_ok=True)

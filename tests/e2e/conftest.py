@@ -90,7 +90,8 @@ def real():
         pytest.skip("runs inside deploy/isolate only (deploy/test does that)")
     state, image = os.environ["PILEUS_STATE"], os.environ["PILEUS_GUEST_IMAGE"]
     began = time.monotonic()
-    done = subprocess.run([str(ROOT / "deploy/up"), "--image", image], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([str(ROOT / "deploy/up"), "--hosts", "1", "--image", image], capture_output=True, text=True,
+                          timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     print(f"deploy/up: {time.monotonic() - began:.1f} s")
     yield RealCloud(state, done.stdout)
@@ -101,5 +102,5 @@ def real():
     assert "pileus" not in host.run("iptables-save").stdout + host.run("ipset", "list", "-n").stdout
     assert not re.findall("q(?:dhcp|router)-", host.run("ip", "netns").stdout)
     names = host.run("ps", "-eo", "comm").stdout
-    assert not re.search(r"^(p-|qemu-system|dnsmasq|libvirtd|tgtd|beam)", names, re.M), names
+    assert not re.search(r"^(p-|qemu-system|dnsmasq|radvd|libvirtd|tgtd|beam)", names, re.M), names
     assert not pathlib.Path(state).exists()

@@ -1,0 +1,92 @@
+"""Router advertisements: one radvd a router, for the IPv6 subnets whose hosts learn from it how to get an address.
+
+It runs on when the agent restarts; a change rewrites its file and sends SIGHUP.
+"""
+
+import ipaddress
+import logging
+import os
+import pathlib
+import signal
+import subprocess
+
+from common import errors
+from common.periodic import wait_for
+
+LOG = logging.getLogger(__name__)
+
+
+def text(interfaces: list[dict]) -> str:
+    """radvd.conf (its manual page is the format's source), or nothing where nothing is advertised.
+
+    :param interfaces: [{"device", "mtu", "prefixes": [{"cidr", "mode", "dns"}]}]; ``mode`` as ``ipv6_ra_mode``
+    """
+    lines = []
+    for interface in interfaces:
+        if not interface["prefixes"]:
+            continue
+        modes = {p["mode"] for p in interface["prefixes"]}
+        lines += [f"interface {interface['device']} {{", "  AdvSendAdvert on;", "  MinRtrAdvInterval 30;",
+                  "  MaxRtrAdvInterval 100;", f"  AdvLinkMTU {interface['mtu']};"]
+        # RFC 4861: "managed" says that addresses come by DHCPv6, "other" that only what goes with them does.
+        lines += ["  AdvManagedFlag on;"] if "dhcpv6-stateful" in modes else []
+        lines += ["  AdvOtherConfigFlag on;"] if modes & {"dhcpv6-stateful", "dhcpv6-stateless"} else []
+        servers = sorted({d for p in interface["prefixes"] for d in p["dns"] if ipaddress.ip_address(d).version == 6})
+        lines += [f"  RDNSS {' '.join(servers)} {{}};"] if servers else []
+        for prefix in interface["prefixes"]:
+            autonomous = "off" if prefix["mode"] == "dhcpv6-stateful" else "on"
+            lines += [f"  prefix {prefix['cidr']} {{", "    AdvOnLink on;", f"    AdvAutonomous {autonomous};", "  };"]
+        lines.append("};")
+    return "".join(f"{line}\n" for line in lines)
+
+
+class Advertiser:
+    """:param directory: where the files of each router are"""
+
+    def __init__(self, directory: pathlib.Path):
+        self.path = directory
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o755)
+
+    def ensure(self, router_id: str, namespace: str, interfaces: list[dict]) -> None:
+        """A radvd with these interfaces, or none where nothing is to be said.
+
+        :raises StepFailed: it did not start
+        """
+        wanted, config, pid = text(interfaces), self.path / f"{router_id}.conf", self._running(router_id)
+        if not wanted:
+            self.remove(router_id)
+            return
+        changed = not config.exists() or config.read_text() != wanted
+        if changed:
+            partial = config.with_suffix(".new")
+            partial.write_text(wanted)
+            partial.replace(config)
+        if pid and changed:
+            os.kill(pid, signal.SIGHUP)
+        if pid:
+            return
+        done = subprocess.run(["ip", "netns", "exec", namespace, "radvd", "-C", str(config), "-p", self._pid_file(router_id),
+                               "-m", "logfile", "-l", str(config.with_suffix(".log"))], capture_output=True, text=True,
+                              timeout=10)
+        if done.returncode:
+            raise errors.StepFailed(reason="Router advertisements could not be started on the host.",
+                                    internal=(done.stderr or done.stdout).strip())
+
+    def _pid_file(self, router_id: str) -> str:
+        return str(self.path / f"{router_id}.pid")
+
+    def _running(self, router_id: str) -> int | None:
+        try:
+            pid = int(pathlib.Path(self._pid_file(router_id)).read_text())
+            command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().decode()
+        except (OSError, ValueError):
+            return None
+        return pid if router_id in command else None
+
+    def remove(self, router_id: str) -> None:
+        pid = self._running(router_id)
+        if pid:
+            os.kill(pid, signal.SIGTERM)
+            wait_for(lambda: self._running(router_id) is None, 5, every_s=0.02, what="radvd to stop")
+        for leaf in self.path.glob(f"{router_id}.*"):
+            leaf.unlink(missing_ok=True)

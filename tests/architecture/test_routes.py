@@ -1,0 +1,15 @@
+"""Route tables: what is written there can be reached."""
+
+import importlib
+import re
+
+import pytest
+
+
+@pytest.mark.parametrize("package", ["identity", "image", "network", "volume", "compute_api", "dashboard"])
+def test_no_route_hides_another(package):
+    """The mapper stops at the first path that fits: two paths of one shape must be written the same."""
+    shapes: dict[str, set[str]] = {}
+    for route in importlib.import_module(f"{package}.router").ROUTES:
+        shapes.setdefault(re.sub(r"\{[^}]*\}", "{}", route.path), set()).add(route.path)
+    assert not {k: v for k, v in shapes.items() if len(v) > 1}

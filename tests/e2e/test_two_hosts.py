@@ -1,0 +1,125 @@
+"""A second compute host: what the API says of networks, seen from inside guests on both; then OpenStack's own tests."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from common.periodic import wait_for
+from deploy import lab
+from tests.e2e.conftest import ROOT
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def node2(real):
+    lab.add(real.state, "node2")
+    yield "node2"
+    lab.remove(real.state, "node2")
+    for kind, path in (("compute", "/os-services?host=node2"), ("network", "/agents?host=node2")):
+        for found in next(iter(real.client.call(kind, "GET", path).values())):
+            real.client.call(kind, "DELETE", f"{path.partition('?')[0]}/{found['id']}")
+
+
+@pytest.fixture(scope="module")
+def guests(real, node2):
+    """A guest on each host, with two interfaces: a routed network with both IP versions, and an isolated one."""
+    def call(method, path, body=None):
+        return real.client.call("network", method, path, body)
+    wide = call("POST", "/networks", {"network": {"name": "wide"}})["network"]["id"]
+    alone = call("POST", "/networks", {"network": {"name": "alone"}})["network"]["id"]
+    router = call("POST", "/routers", {"router": {"name": "wide", "external_gateway_info": {
+        "network_id": real.networks["public"]}}})["router"]["id"]
+    for values in ({"ip_version": 4, "cidr": "10.66.0.0/24", "host_routes": [
+                        {"destination": "10.99.0.0/16", "nexthop": "10.66.0.200"}]},
+                   {"ip_version": 6, "cidr": "fd66:0:0:1::/64", "ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"},
+                   {"ip_version": 6, "cidr": "fd66:0:0:2::/64", "ipv6_ra_mode": "dhcpv6-stateful",
+                    "ipv6_address_mode": "dhcpv6-stateful"}):
+        subnet = call("POST", "/subnets", {"subnet": {"network_id": wide, **values}})["subnet"]["id"]
+        call("PUT", f"/routers/{router}/add_router_interface", {"subnet_id": subnet})
+    call("POST", "/subnets", {"subnet": {"network_id": alone, "ip_version": 4, "cidr": "10.67.0.0/24", "gateway_ip": None}})
+    made = {}
+    for host in (real.client.call("compute", "GET", "/os-hypervisors")["hypervisors"]):
+        name = host["hypervisor_hostname"]
+        server = real.boot(f"on-{name}", networks=[{"uuid": wide}, {"uuid": alone}], availability_zone=f"nova:{name}")
+        ports = call("GET", f"/ports?device_id={server['id']}")["ports"]
+        routed = next(p for p in ports if p["network_id"] == wide)
+        fixed = {ip["ip_address"] for p in ports for ip in p["fixed_ips"]}
+        outside = call("POST", "/floatingips", {"floatingip": {
+            "floating_network_id": real.networks["public"], "port_id": routed["id"],
+            "fixed_ip_address": next(ip for ip in fixed if ip.startswith("10.66."))}})["floatingip"]
+        made[name] = {"id": server["id"], "outside": outside["floating_ip_address"], "fixed": fixed, "floating": outside["id"]}
+    yield made
+    for guest in made.values():
+        real.delete(guest["id"])
+        call("DELETE", f"/floatingips/{guest['floating']}")
+    for port in call("GET", f"/ports?device_id={router}&device_owner=network:router_interface")["ports"]:
+        call("PUT", f"/routers/{router}/remove_router_interface", {"port_id": port["id"]})
+    for path in (f"/routers/{router}", f"/networks/{wide}", f"/networks/{alone}"):
+        call("DELETE", path)
+
+
+def test_guests_have_the_addresses_that_the_api_says(real, guests):
+    assert len(guests) == 2
+    for guest in guests.values():
+        def addresses(outside=guest["outside"]) -> set[str]:
+            text = real.ssh(outside, "ip addr show scope global")
+            return set(re.findall(r"inet6? ([0-9a-f:.]+)/", text))
+        # SLAAC and DHCPv6 take their time after the first login.
+        wait_for(lambda want=guest["fixed"], seen=addresses: seen() == want, 40, every_s=1, what=f"{guest['fixed']}")
+        routes = real.ssh(guest["outside"], "ip route")
+        assert routes.count("default") == 1 and "10.99.0.0/16 via 10.66.0.200" in routes
+        assert "169.254.169.254" in routes and "default via 10.66.0.1" in routes
+
+
+def test_guests_reach_each_other_across_hosts(real, guests):
+    for guest in guests.values():
+        for other in guests.values():
+            for address in other["fixed"]:
+                word = "ping6" if ":" in address else "ping"
+                text = wait_for(lambda w=word, a=address, g=guest: (
+                    t if " 0% packet loss" in (t := real.ssh(g["outside"], f"{w} -c 2 -W 3 {a} || true")) else None),
+                    30, what=f"{address} from {guest['outside']}")
+                assert "2 packets received" in text
+
+
+def test_a_security_group_holds_across_hosts(real, guests):
+    """A member by group: what the rule lets in is only who is in the group, wherever he runs."""
+    def call(method, path, body=None):
+        return real.client.call("network", method, path, body)
+    one, two = guests.values()
+    group = call("POST", "/security-groups", {"security_group": {"name": "closed"}})["security_group"]["id"]
+    friends = call("POST", "/security-groups", {"security_group": {"name": "friends"}})["security_group"]["id"]
+    call("POST", "/security-group-rules", {"security_group_rule": {
+        "security_group_id": group, "direction": "ingress", "protocol": "icmp", "remote_group_id": friends}})
+    ports = {g["id"]: next(p for p in call("GET", f"/ports?device_id={g['id']}")["ports"]
+                           if p["fixed_ips"][0]["ip_address"].startswith("10.67.")) for g in (one, two)}
+    old = {i: p["security_groups"] for i, p in ports.items()}
+    target = ports[two["id"]]["fixed_ips"][0]["ip_address"]
+
+    def pings() -> bool:
+        return " 0% packet loss" in real.ssh(one["outside"], f"ping -c 1 -W 1 {target} || true")
+    call("PUT", f"/ports/{ports[two['id']]['id']}", {"port": {"security_groups": [group]}})
+    wait_for(lambda: not pings(), 20, what="the door to close")
+    call("PUT", f"/ports/{ports[one['id']]['id']}", {"port": {"security_groups": [*old[one["id"]], friends]}})
+    wait_for(pings, 20, what="the door to open for a member on another host")
+    for guest in (one, two):
+        call("PUT", f"/ports/{ports[guest['id']]['id']}", {"port": {"security_groups": old[guest["id"]]}})
+    for made in (group, friends):
+        call("DELETE", f"/security-groups/{made}")
+
+
+def test_smoke_of_tempest(real, node2):
+    """OpenStack's own smoke tests, all that the README's table covers, with two hosts; nothing is left of them."""
+    tools = ROOT / ".cache" / "conformance"
+    if not (tools / "venv").exists():
+        pytest.skip("Tempest is not installed beside the tests (deploy/test does that)")
+    before = lab.run_in(real.state, "node2", "ip", "-br", "link").stdout
+    done = subprocess.run([sys.executable, "-m", "tests.conformance.tempest", "--smoke", "--state", real.state,
+                           "--workdir", str(tools)], cwd=ROOT, capture_output=True, text=True, timeout=900)
+    print(done.stdout.splitlines()[-1])
+    assert done.returncode == 0, done.stdout + done.stderr
+    real.audit()
+    wait_for(lambda: lab.run_in(real.state, "node2", "ip", "-br", "link").stdout == before, 20, what="node2 to be tidy")
