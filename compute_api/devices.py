@@ -1,7 +1,7 @@
 """Block device mapping of new servers: which volumes come with them.
 
 Supported: the image on the local disk; existing volumes; new volumes, empty or
-made of an image. A server may boot from a volume. Other forms are refused with
+made of an image or a snapshot. A server may boot from a volume. Other forms are refused with
 their name. New volumes are made as the user, before the server's row: what his
 quota refuses he is told at once.
 """
@@ -38,10 +38,10 @@ def parse(req, given: list[dict], has_image: bool, count: int) -> list[dict]:
         boot_index = None if index in (None, "") else int(index)
         if kind == "image" and target in ("local", None) and boot_index == 0 and has_image:
             continue  # the usual root disk, said aloud
-        if kind == "snapshot" or target == "local":
+        if target == "local":
             raise errors.BadRequest(f"Block Device Mapping is Invalid: source {kind} with destination "
                                     f"{target or 'default'} is not supported by this cloud.")
-        if kind in ("blank", "image") and target is None:
+        if kind in ("blank", "image", "snapshot") and target is None:
             raise errors.BadRequest("Block Device Mapping is Invalid: a destination_type is required.")
         volume_id = (item.get("uuid") or item.get("volume_id")) if kind == "volume" else None
         found.append({"volume_id": volume_id, "boot_index": boot_index, "tag": item.get("tag"),
@@ -61,6 +61,10 @@ def _new(item: dict, kind: str) -> dict:
         size = int(item.get("volume_size") or 0)
     except ValueError:
         size = 0
+    if kind == "snapshot" and not item.get("uuid"):
+        raise errors.BadRequest("Block Device Mapping is Invalid: the uuid of a snapshot is required.")
+    if kind == "snapshot":
+        return {"name": "", "description": "", "snapshot_id": item["uuid"], **({"size": size} if size else {})}
     if size < 1:
         raise errors.BadRequest("Block Device Mapping is Invalid: a new volume needs a volume_size of at least 1.")
     if kind == "image" and not item.get("uuid"):

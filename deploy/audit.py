@@ -62,7 +62,7 @@ class Auditor:
 
     def run(self) -> list[Finding]:
         found: list[Finding] = []
-        for check in (self.servers, self.claims, self.ports, self.volume_rows, self.attachments, self.images,
+        for check in (self.servers, self.claims, self.ports, self.volume_rows, self.snapshots, self.attachments, self.images,
                       self.journals, self.network_devices):
             found += list(check())
         return found
@@ -135,6 +135,19 @@ class Auditor:
         for row in known.values():
             if row["status"] in TRANSIENT_VOLUME and self._old(row):
                 yield Finding("volume", row["id"], f"is stuck in {row['status']}")
+
+    def snapshots(self):
+        """Snapshots without bytes, bytes without a snapshot, snapshots stuck."""
+        from volume.db import models
+        known, have = {s["id"]: s for s in self._all("volume", models.snapshots)}, set(self.volumes.snapshots())
+        for snapshot_id in have - set(known):
+            yield Finding("snapshot", snapshot_id, "has bytes on this host, but no row",
+                          lambda s=snapshot_id: self.volumes.delete_snapshot(s))
+        for row in known.values():
+            if row["status"] == "available" and row["id"] not in have:
+                yield Finding("snapshot", row["id"], "has a row, but no bytes")
+            if row["status"] in ("creating", "deleting") and self._old(row):
+                yield Finding("snapshot", row["id"], f"is stuck in {row['status']}")
 
     def attachments(self):
         """Attachments, exports, block devices and guests must agree."""

@@ -26,6 +26,14 @@ class AgentAPI(Client):
         """Cast, 1.0. Lost: sent again by the sweep; doubled: the task runs once."""
         self.cast(ctx, "delete_volume", to=host, volume_id=volume_id)
 
+    def create_snapshot(self, ctx, host: str, snapshot_id: str) -> None:
+        """Cast, 1.0. Lost: sent again by the sweep; doubled: the task runs once."""
+        self.cast(ctx, "create_snapshot", to=host, snapshot_id=snapshot_id)
+
+    def delete_snapshot(self, ctx, host: str, snapshot_id: str) -> None:
+        """Cast, 1.0. Lost: sent again by the sweep; doubled: the task runs once."""
+        self.cast(ctx, "delete_snapshot", to=host, snapshot_id=snapshot_id)
+
     def extend_volume(self, ctx, host: str, volume_id: str, size_gb: int) -> None:
         """Cast, 1.0. Lost: sent again by the sweep; growing to the same size twice is growing once."""
         self.cast(ctx, "extend_volume", to=host, volume_id=volume_id, size_gb=size_gb)

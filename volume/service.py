@@ -11,10 +11,11 @@ from common import context, db, errors, periodic, policy, rows
 from common.service import Service
 from common.tasks import Engine, Journal
 from volume import conf, drivers, policies
-from volume.db import models, volumes
+from volume.db import models, snapshots, volumes
 from volume.rpcapi import AgentAPI, SchedulerAPI
 from volume.tasks.create import CreateVolume
 from volume.tasks.delete import DeleteVolume
+from volume.tasks.snapshot import CreateSnapshot, DeleteSnapshot
 
 LOG = logging.getLogger(__name__)
 
@@ -59,6 +60,18 @@ class Sweep(periodic.Periodic):
                 work = self.service.agents.create_volume if row["status"] == "creating" \
                     else self.service.agents.delete_volume
                 work(ctx, row["host"], row["id"])
+        self._snapshots(before)
+
+    def _snapshots(self, before) -> None:
+        s, v = snapshots.TABLE, volumes.TABLE
+        with self.service.db.reader() as connection:
+            stuck = rows.many(connection, sa.select(s, v.c.host).join(v, v.c.id == s.c.volume_id).where(
+                s.c.status.in_(("creating", "deleting")), s.c.updated_at < before).limit(200))
+        for row in stuck:
+            ctx = context.service_context(request_id=row["request_id"], project_id=row["project_id"])
+            work = self.service.agents.create_snapshot if row["status"] == "creating" \
+                else self.service.agents.delete_snapshot
+            work(ctx, row["host"], row["id"])
 
 
 class VolumeScheduler(Service):
@@ -99,6 +112,7 @@ class VolumeScheduler(Service):
             found = rows.many(connection, sa.select(s).where(s.c.binary == "cinder-volume"))
             promised = dict(connection.execute(sa.select(table.c.host, sa.func.sum(table.c.size))
                                                .group_by(table.c.host)).tuples().all())
+            source = self._source_host(connection, row)
             specs = connection.execute(sa.select(models.volume_types.c.extra_specs).where(
                 models.volume_types.c.id == row["volume_type_id"])).scalar() or {}
             backend = specs.get("volume_backend_name")
@@ -108,6 +122,7 @@ class VolumeScheduler(Service):
                 caps = svc["capabilities"]
                 limit = caps.get("total_capacity_gb", 0) * self.conf.volume.max_over_subscription_ratio
                 why = ("disabled" if svc["disabled"] else "down" if svc["updated_at"] < alive else
+                       "not where the source is" if source not in (None, svc["host"]) else
                        "backend name" if backend not in (None, caps.get("volume_backend_name")) else
                        "capacity" if promised.get(svc["host"], 0) + row["size"] > limit else None)
                 if why:
@@ -120,6 +135,18 @@ class VolumeScheduler(Service):
             best = max(fitting, key=lambda v: (v["capabilities"].get("free_capacity_gb", 0), v["host"]))
             connection.execute(sa.update(table).where(table.c.id == row["id"], table.c.host.is_(None)).values(
                 host=best["host"], updated_at=db.now()))
+        return None
+
+
+    @staticmethod
+    def _source_host(connection, row: dict) -> str | None:
+        """The host that has what the volume is copied from, or None where it is copied from nothing."""
+        v, s = volumes.TABLE, snapshots.TABLE
+        if row["snapshot_id"]:
+            return connection.execute(sa.select(v.c.host).join(s, s.c.volume_id == v.c.id).where(
+                s.c.id == row["snapshot_id"])).scalar()
+        if row["source_volid"]:
+            return connection.execute(sa.select(v.c.host).where(v.c.id == row["source_volid"])).scalar()
         return None
 
 
@@ -176,7 +203,7 @@ class VolumeAgent(Service):
         self.notifier.tell(context.active() or context.service_context(), event_type, volumes.told(row))
 
     def make_task(self, name: str):
-        return {t.name: t for t in (CreateVolume, DeleteVolume)}[name](self)
+        return {t.name: t for t in (CreateVolume, DeleteVolume, CreateSnapshot, DeleteSnapshot)}[name](self)
 
     def started(self) -> None:
         threading.Thread(target=self.tasks.recover, args=(self.make_task,), daemon=True).start()
@@ -197,13 +224,29 @@ class Manager:
     def create_volume(self, ctx, volume_id: str) -> None:
         row = self._row(volume_id)
         if row and row["status"] == "creating":
-            self.service.tasks.run(CreateVolume(self.service), volume_id,
-                                   {"volume_id": volume_id, "size_gb": row["size"], "image_id": row["image_id"]})
+            self.service.tasks.run(CreateVolume(self.service), volume_id, {
+                "volume_id": volume_id, "size_gb": row["size"],
+                **{k: row[k] for k in ("image_id", "snapshot_id", "source_volid")}})
 
     def delete_volume(self, ctx, volume_id: str) -> None:
         row = self._row(volume_id)
         if row and row["status"] == "deleting":
             self.service.tasks.run(DeleteVolume(self.service), volume_id, {"volume_id": volume_id})
+
+    def _snapshot(self, snapshot_id: str) -> dict | None:
+        with self.service.db.reader() as connection:
+            return rows.one(connection, sa.select(snapshots.TABLE).where(snapshots.TABLE.c.id == snapshot_id))
+
+    def create_snapshot(self, ctx, snapshot_id: str) -> None:
+        row = self._snapshot(snapshot_id)
+        if row and row["status"] == "creating":
+            self.service.tasks.run(CreateSnapshot(self.service), snapshot_id,
+                                   {"snapshot_id": snapshot_id, "volume_id": row["volume_id"]})
+
+    def delete_snapshot(self, ctx, snapshot_id: str) -> None:
+        row = self._snapshot(snapshot_id)
+        if row and row["status"] == "deleting":
+            self.service.tasks.run(DeleteSnapshot(self.service), snapshot_id, {"snapshot_id": snapshot_id})
 
     def extend_volume(self, ctx, volume_id: str, size_gb: int) -> None:
         action, fault = "extended", None

@@ -31,7 +31,7 @@ FEATURES = {
                                  "security_compliance": False},
     "image-feature-enabled": {"import_image": False, "deactivate_image": True},
     "network-feature-enabled": {"ipv6": True, "floating_ips": True, "port_security": True, "ipv6_subnet_attributes": True},
-    "volume-feature-enabled": {"backup": False, "snapshot": False, "clone": False, "manage_volume": False,
+    "volume-feature-enabled": {"backup": False, "snapshot": True, "clone": True, "manage_volume": False,
                                "manage_snapshot": False, "extend_attached_volume": False, "multi_backend": False},
 }
 

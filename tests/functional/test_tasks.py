@@ -14,8 +14,10 @@ from deploy.audit import Auditor
 from tests.conftest import FakeCloud
 from volume.tasks.create import CreateVolume
 from volume.tasks.delete import DeleteVolume
+from volume.tasks.snapshot import CreateSnapshot, DeleteSnapshot
 
-CASES = [(t, s, m) for t in (Boot, Delete, Attach, Detach, CreateVolume, DeleteVolume) for s in t.steps
+CASES = [(t, s, m) for t in (Boot, Delete, Attach, Detach, CreateVolume, DeleteVolume, CreateSnapshot,
+                                    DeleteSnapshot) for s in t.steps
          for m in ("fail", "twice", "kill")]
 
 
@@ -177,7 +179,40 @@ def delete_volume(story, task, step, mode):
     story.delete_volume(volume)
 
 
-STORIES = {Boot: boot, Delete: delete, Attach: attach, Detach: detach, CreateVolume: create_volume,
+def settle_snapshot(story, snapshot: str) -> str:
+    def done():
+        story.revive()
+        found = story.call("volume", "GET", "/snapshots")["snapshots"]
+        status = next((s["status"] for s in found if s["id"] == snapshot), "gone")
+        return status if status not in ("creating", "deleting") else None
+    return wait_for(done, 60, what=f"snapshot {snapshot} to settle")
+
+
+def create_snapshot(story, task, step, mode):
+    volume = story.volume()
+    story.sabotage(task, step, mode)
+    snapshot = story.call("volume", "POST", "/snapshots", {"snapshot": {"volume_id": volume}})["snapshot"]["id"]
+    assert settle_snapshot(story, snapshot) == ("error" if mode == "fail" else "available")
+    story.audit()
+    story.call("volume", "DELETE", f"/snapshots/{snapshot}")
+    assert settle_snapshot(story, snapshot) == "gone"
+    story.delete_volume(volume)
+
+
+def delete_snapshot(story, task, step, mode):
+    volume = story.volume()
+    snapshot = story.call("volume", "POST", "/snapshots", {"snapshot": {"volume_id": volume}})["snapshot"]["id"]
+    assert settle_snapshot(story, snapshot) == "available"
+    story.sabotage(task, step, mode)
+    story.call("volume", "DELETE", f"/snapshots/{snapshot}")
+    if mode == "fail":
+        assert settle_snapshot(story, snapshot) == "error_deleting"
+        story.call("volume", "DELETE", f"/snapshots/{snapshot}")
+    assert settle_snapshot(story, snapshot) == "gone"
+    story.delete_volume(volume)
+
+
+STORIES = {CreateSnapshot: create_snapshot, DeleteSnapshot: delete_snapshot, Boot: boot, Delete: delete, Attach: attach, Detach: detach, CreateVolume: create_volume,
            DeleteVolume: delete_volume}
 
 

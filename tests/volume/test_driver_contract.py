@@ -58,6 +58,55 @@ def test_life_of_a_volume_every_call_twice(driver):
     assert driver.volumes() == []
 
 
+def content(driver, volume_id: str) -> bytes:
+    with open(driver.path(volume_id), "rb") as handle:
+        return handle.read(16)
+
+
+def test_snapshots_and_copies_every_call_twice(driver):
+    driver.create("v1", 1)
+    if driver.keeps_bytes:
+        with open(driver.path("v1"), "r+b") as handle:
+            handle.write(b"first" + b"\0" * 11)
+    for _ in range(2):
+        driver.snapshot("s1", "v1")
+    assert (driver.snapshots(), driver.volumes()) == (["s1"], ["v1"])
+    if driver.keeps_bytes:
+        with open(driver.path("v1"), "r+b") as handle:
+            handle.write(b"later")
+    for _ in range(2):
+        driver.clone("v2", 2, snapshot_id="s1")
+        driver.clone("v3", 1, source_id="v1")
+    for _ in range(2):
+        driver.delete_snapshot("s1")
+    driver.delete("v1")
+    assert (driver.snapshots(), driver.volumes()) == ([], ["v2", "v3"])
+    if driver.keeps_bytes:
+        assert (content(driver, "v2")[:5], content(driver, "v3")[:5]) == (b"first", b"later")
+        assert driver.path("v2").stat().st_size == 2 << 30 and driver.path("v2").stat().st_blocks < 1000
+
+
+def test_a_volume_that_never_holds_still_is_not_copied(driver, monkeypatch):
+    """Half of a write in a snapshot is worse than no snapshot."""
+    if not driver.keeps_bytes:
+        pytest.skip("it has no bytes")
+    driver.create("v1", 1)
+    real_run = subprocess.run
+
+    def run(words, **more):
+        if "--reflink=always" in words:
+            return subprocess.CompletedProcess(words, 1, "", "not here")
+        done = real_run(words, **more)
+        with open(driver.path("v1"), "r+b") as handle:
+            handle.write(os.urandom(8))
+        return done
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(errors.StepFailed):
+        driver.snapshot("s1", "v1")
+    monkeypatch.undo()
+    assert driver.snapshots() == [] and [p.name for p in driver.directory.iterdir()] == ["volume-v1"]
+
+
 def test_missing_volume_cannot_be_connected(driver):
     with pytest.raises(errors.StepFailed):
         driver.connect("nothing", "a1", {}, {})

@@ -63,10 +63,13 @@ def told(row: dict) -> dict:
 
 
 def usage(connection, project_id: str) -> dict:
-    """{"volumes", "gigabytes"} counted from rows."""
+    """{"volumes", "gigabytes", "snapshots"} counted from rows; snapshots count as gigabytes too."""
     count, size = connection.execute(sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(TABLE.c.size), 0))
                                      .where(TABLE.c.project_id == project_id)).one()
-    return {"volumes": int(count), "gigabytes": int(size), "snapshots": 0}
+    s = models.snapshots
+    taken, copied = connection.execute(sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(s.c.volume_size), 0))
+                                       .where(s.c.project_id == project_id)).one()
+    return {"volumes": int(count), "gigabytes": int(size) + int(copied), "snapshots": int(taken)}
 
 
 def limits(connection, conf, project_id: str) -> dict:
@@ -77,7 +80,7 @@ def limits(connection, conf, project_id: str) -> dict:
     return {r: own.get(r, getattr(conf.quota, r)) for r in QUOTA_RESOURCES}
 
 
-def check_quota(connection, conf, project_id: str, size: int, count: int = 1) -> None:
+def check_quota(connection, conf, project_id: str, size: int, count: int = 1, *, snapshots: int = 0) -> None:
     """:raises TooLarge: in the words of the volume API's overLimit fault"""
     limit, used = limits(connection, conf, project_id), usage(connection, project_id)
     if limit["per_volume_gigabytes"] >= 0 and size > limit["per_volume_gigabytes"]:
@@ -86,6 +89,8 @@ def check_quota(connection, conf, project_id: str, size: int, count: int = 1) ->
     if count and 0 <= limit["volumes"] < used["volumes"] + count:
         raise errors.TooLarge(f"VolumeLimitExceeded: Maximum number of volumes allowed ({limit['volumes']}) exceeded "
                               f"for quota 'volumes'.")
+    if snapshots and 0 <= limit["snapshots"] < used["snapshots"] + snapshots:
+        raise errors.TooLarge(f"SnapshotLimitExceeded: Maximum number of snapshots allowed ({limit['snapshots']}) exceeded.")
     if 0 <= limit["gigabytes"] < used["gigabytes"] + size:
         raise errors.TooLarge(f"VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed gigabytes"
                               f" quota. Requested {size}G, quota is {limit['gigabytes']}G and {used['gigabytes']}G has "

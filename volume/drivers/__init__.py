@@ -34,6 +34,22 @@ class VolumeDriver:
         """Ids of the volumes that exist."""
         raise AssertionError
 
+    def snapshot(self, snapshot_id: str, volume_id: str) -> None:
+        """Keep what a volume holds now. :raises StepFailed: no space, or it never holds still"""
+        raise AssertionError
+
+    def delete_snapshot(self, snapshot_id: str) -> None:
+        """Remove a snapshot; volumes that were made of it stay whole."""
+        raise AssertionError
+
+    def clone(self, volume_id: str, size_gb: int, *, snapshot_id: str = "", source_id: str = "") -> None:
+        """Make a volume of ``size_gb`` that begins with what a snapshot, or another volume, holds."""
+        raise AssertionError
+
+    def snapshots(self) -> list[str]:
+        """Ids of the snapshots that exist."""
+        raise AssertionError
+
     def connect(self, volume_id: str, attachment_id: str, connector: dict, known: dict) -> dict:
         """Export for one attachment. ``known`` is the connection info of an earlier call, or {}."""
         raise AssertionError

@@ -31,6 +31,21 @@ class FakeDriver(VolumeDriver):
     def extend(self, volume_id, size_gb):
         self._file(volume_id).write_text(str(max(size_gb, int(self._file(volume_id).read_text()))))
 
+    def snapshot(self, snapshot_id, volume_id):
+        (self.path / f"snapshot-{snapshot_id}").write_text(self._file(volume_id).read_text())
+
+    def delete_snapshot(self, snapshot_id):
+        (self.path / f"snapshot-{snapshot_id}").unlink(missing_ok=True)
+
+    def clone(self, volume_id, size_gb, *, snapshot_id="", source_id=""):
+        source = self.path / f"snapshot-{snapshot_id}" if snapshot_id else self._file(source_id)
+        if not source.exists():
+            raise errors.StepFailed(reason="What the volume is to be copied from is missing from the backend.")
+        self.create(volume_id, size_gb)
+
+    def snapshots(self):
+        return sorted(p.name[9:] for p in self.path.glob("snapshot-*"))
+
     def volumes(self):
         return sorted(p.name[7:] for p in self.path.glob("volume-*") if not p.name.endswith(".export"))
 

@@ -50,10 +50,31 @@ class LvmDriver(ExportedByTgt):
             self._wipe(volume_id)
             self._lvm("lvremove", "--yes", "--force", str(self.path(volume_id)))
 
+    def snapshot(self, snapshot_id, volume_id):
+        if snapshot_id not in self.snapshots():
+            size = self._lvm("lvs", "--noheadings", "--units", "b", "--nosuffix", "-o", "lv_size", str(self.path(volume_id)))
+            self._lvm("lvcreate", "--yes", "--snapshot", "--size", f"{size.strip()}b", "--name", f"snapshot-{snapshot_id}",
+                      str(self.path(volume_id)))
+
+    def delete_snapshot(self, snapshot_id):
+        if snapshot_id in self.snapshots():
+            self._lvm("lvremove", "--yes", "--force", f"/dev/{self.group}/snapshot-{snapshot_id}")
+
+    def clone(self, volume_id, size_gb, *, snapshot_id="", source_id=""):
+        self.create(volume_id, size_gb)
+        source = f"/dev/{self.group}/snapshot-{snapshot_id}" if snapshot_id else str(self.path(source_id))
+        self._lvm("dd", f"if={source}", f"of={self.path(volume_id)}", "bs=4M", "conv=fsync,sparse", "status=none")
+
+    def snapshots(self):
+        return self._names("snapshot-")
+
     def volumes(self):
+        return self._names("volume-")
+
+    def _names(self, prefix: str) -> list[str]:
         report = json.loads(self._lvm("lvs", "--reportformat", "json", "-o", "lv_name", self.group))
         names = [lv["lv_name"] for lv in report["report"][0]["lv"]]
-        return sorted(n[7:] for n in names if n.startswith("volume-"))
+        return sorted(n.removeprefix(prefix) for n in names if n.startswith(prefix))
 
     def capacity(self):
         report = json.loads(self._lvm("vgs", "--reportformat", "json", "--units", "g", "--nosuffix", "-o",

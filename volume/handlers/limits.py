@@ -14,7 +14,7 @@ def show(req):
     return {"limits": {"rate": [], "absolute": {
         "maxTotalVolumes": limit["volumes"], "maxTotalVolumeGigabytes": limit["gigabytes"],
         "maxTotalSnapshots": limit["snapshots"], "maxTotalBackups": 0, "maxTotalBackupGigabytes": 0,
-        "totalVolumesUsed": used["volumes"], "totalGigabytesUsed": used["gigabytes"], "totalSnapshotsUsed": 0,
+        "totalVolumesUsed": used["volumes"], "totalGigabytesUsed": used["gigabytes"], "totalSnapshotsUsed": used["snapshots"],
         "totalBackupsUsed": 0, "totalBackupGigabytesUsed": 0}}}
 
 

@@ -5,17 +5,18 @@ import urllib.parse
 import sqlalchemy as sa
 
 from common import context, db, errors, rows, schema, wsgi
-from volume.db import models, volumes
+from volume.db import models, snapshots, volumes
 
 TABLE = volumes.TABLE
 _CREATE = schema.obj({"volume": schema.obj({
-    "size": {"type": ["integer", "string"], "pattern": "^[0-9]{1,6}$", "minimum": 1, "maximum": 100000},
+    "size": {"type": ["integer", "string", "null"], "pattern": "^[0-9]{1,6}$", "minimum": 1, "maximum": 100000},
     "name": schema.TEXT, "display_name": schema.TEXT, "description": schema.TEXT, "display_description": schema.TEXT,
     "volume_type": schema.TEXT, "availability_zone": schema.TEXT, "metadata": {"oneOf": [schema.METADATA, {"type": "null"}]},
     "multiattach": {"enum": [False, "false", "False", None]}, "imageRef": {"type": ["string", "null"], "maxLength": 255},
-    "snapshot_id": {"type": "null"}, "source_volid": {"type": "null"}, "backup_id": {"type": "null"},
+    "snapshot_id": {"type": ["string", "null"], "maxLength": 36},
+    "source_volid": {"type": ["string", "null"], "maxLength": 36}, "backup_id": {"type": "null"},
     "consistencygroup_id": {"type": "null"}, "source_replica": {"type": "null"}, "user_id": {}, "project_id": {},
-    "status": {}, "attach_status": {}}, ["size"]), "OS-SCH-HNT:scheduler_hints": {"type": ["object", "null"]}},
+    "status": {}, "attach_status": {}}), "OS-SCH-HNT:scheduler_hints": {"type": ["object", "null"]}},
     ["volume"])
 
 
@@ -37,7 +38,8 @@ def view(req, row: dict) -> dict:
              "status": row["status"], "user_id": row["user_id"], "availability_zone": row["availability_zone"],
              "bootable": "true" if row["bootable"] else "false", "encrypted": False, "multiattach": False,
              "volume_type": row["volume_type"], "metadata": row["metadata"], "attachments": attached,
-             "snapshot_id": None, "source_volid": None, "consistencygroup_id": None, "replication_status": None,
+             "snapshot_id": row["snapshot_id"], "source_volid": row["source_volid"],
+             "consistencygroup_id": None, "replication_status": None,
              "created_at": db.iso(row["created_at"], zulu=False, micro=True),
              "updated_at": db.iso(row["updated_at"], zulu=False, micro=True),
              "os-vol-tenant-attr:tenant_id": row["project_id"], "links": _links(req, row)}
@@ -73,7 +75,7 @@ def _list(req) -> tuple[list[dict], list[dict]]:
     with req.svc.db.reader() as connection:
         marker = req.GET.get("marker")
         marker_row = volumes.get(connection, req.ctx, marker) if marker else None
-        query = db.page(sa.select(TABLE).where(*conditions), TABLE, sort=_sort(req), limit=limit,
+        query = db.page(sa.select(TABLE).where(*conditions), TABLE, sort=sort_keys(req, TABLE), limit=limit,
                         marker_row=marker_row).offset(offset or None)
         found = volumes.complete(connection, rows.many(connection, query))
     links = []
@@ -95,10 +97,10 @@ def _literal(text: str) -> dict:
     return value
 
 
-def _sort(req) -> list[tuple[str, str]]:
+def sort_keys(req, table) -> list[tuple[str, str]]:
     text = req.GET.get("sort") or ":".join(filter(None, (req.GET.get("sort_key"), req.GET.get("sort_dir"))))
     keys = [(k.strip(), d or "desc") for k, _, d in (p.partition(":") for p in text.split(",") if p)]
-    if any(k not in TABLE.c or d not in ("asc", "desc") for k, d in keys):
+    if any(k not in table.c or d not in ("asc", "desc") for k, d in keys):
         raise errors.BadRequest("Invalid input received: the sort key or direction is not valid.")
     return keys or [("created_at", "desc")]
 
@@ -142,27 +144,61 @@ def _type_id(connection, conf, wanted: str | None) -> str | None:
 def create(req, body):
     req.svc.policy.check(req.ctx, "volume:create", {"project_id": req.ctx.project_id})
     given, at = body["volume"], db.now()
-    size = int(given["size"])
-    if size < 1:
-        raise errors.BadRequest("Invalid input received: Volume size must be a positive integer.")
+    with req.svc.db.reader() as connection:
+        source = _source(req, connection, given)
+    size = int(given.get("size") or source.get("size", 0))
+    if size < max(1, source.get("size", 0)):
+        raise errors.BadRequest("Invalid input received: Volume size must be a positive integer." if not source else
+                                f"Invalid input received: Volume size '{size}'GB cannot be smaller than original size "
+                                f"{source['size']}GB. They must be >= original size.")
     if given.get("availability_zone") not in (None, "nova"):
         raise errors.BadRequest(f"Invalid input received: Availability zone '{given['availability_zone']}' is invalid.")
     image = _image(req, given.get("imageRef"), size)
     row = {"id": context.new_uuid(), "name": given.get("name", given.get("display_name")),
            "description": given.get("description", given.get("display_description")),
            "project_id": req.ctx.project_id, "user_id": req.ctx.user_id, "size": size, "status": "creating",
-           "fault": None, "availability_zone": "nova", "bootable": bool(image), "host": None,
-           "metadata": given.get("metadata") or {}, "image_metadata": image, "image_id": image.get("image_id"),
+           "fault": None, "availability_zone": "nova", "bootable": bool(image) or source.get("bootable", False),
+           "host": None, "metadata": given.get("metadata") or {}, "image_metadata": image or source.get("image_metadata", {}),
+           "image_id": image.get("image_id"), "snapshot_id": given.get("snapshot_id"),
+           "source_volid": given.get("source_volid"),
            "request_id": req.ctx.trace_id,
            "created_at": at, "updated_at": at}
     with req.svc.db.writer() as connection:
         volumes.check_quota(connection, req.svc.conf, req.ctx.project_id, size)
-        row["volume_type_id"] = _type_id(connection, req.svc.conf, given.get("volume_type"))
+        _source(req, connection, given)  # it may have gone since it was looked at
+        row["volume_type_id"] = source.get("type") if source and not given.get("volume_type") else \
+            _type_id(connection, req.svc.conf, given.get("volume_type"))
         rows.insert(connection, TABLE, row)
         row = volumes.complete(connection, [row])[0]
     req.svc.notifier.tell(req.ctx, "volume.create.start", volumes.told(row))
     req.svc.send(req.svc.scheduler.create_volume, req.ctx, row["id"])
     return {"volume": _brief(req, row)}
+
+
+def _source(req, connection, given: dict) -> dict:
+    """{"size", "bootable", "image_metadata", "type"} of the snapshot or volume to copy; {} without one.
+
+    :raises BadRequest: more than one source, or one that cannot be copied now
+    """
+    named = [k for k in ("imageRef", "snapshot_id", "source_volid") if given.get(k)]
+    if len(named) > 1:
+        raise errors.BadRequest(f"Invalid input received: a volume is made of one source, not of {' and '.join(named)}.")
+    if given.get("snapshot_id"):
+        snapshot = snapshots.get(connection, req.ctx, given["snapshot_id"])
+        if snapshot["status"] != "available":
+            raise errors.BadRequest(f"Invalid snapshot: Originating snapshot status must be one of 'available' values, "
+                                    f"but is {snapshot['status']}.")
+        volume, size = volumes.get(connection, req.ctx, snapshot["volume_id"]), snapshot["volume_size"]
+    elif given.get("source_volid"):
+        volume = volumes.get(connection, req.ctx, given["source_volid"])
+        size = volume["size"]
+        if volume["status"] not in ("available", "in-use"):
+            raise errors.BadRequest(f"Invalid volume: source volume status must be available or in-use, but is "
+                                    f"{volume['status']}.")
+    else:
+        return {}
+    return {"size": size, "bootable": volume["bootable"], "image_metadata": volume["image_metadata"],
+            "type": volume["volume_type_id"]}
 
 
 def _brief(req, row: dict) -> dict:
@@ -207,11 +243,14 @@ def update(req, id, body):
         return {"volume": _brief(req, volumes.get(connection, req.ctx, id))}
 
 
-def begin_delete(req, connection, id) -> dict:
+def begin_delete(req, connection, id, *, cascade: bool = False) -> dict:
     """Mark a volume for deletion; its host does it. A volume that never got a host is simply forgotten."""
     row = volumes.get(connection, req.ctx, id)
     req.svc.policy.check(req.ctx, "volume:delete", {"project_id": row["project_id"]})
-    if row["attachments"]:
+    taken = snapshots.of_volume(connection, id)
+    busy = snapshots.being_copied(connection, source_volid=id) or any(
+        s["status"] == "creating" or snapshots.being_copied(connection, snapshot_id=s["id"]) for s in taken)
+    if row["attachments"] or busy or (taken and not cascade):
         raise errors.BadRequest("Invalid volume: Volume status must be available or error or error_restoring or "
                                 "error_extending or error_managing and must not be migrating, attached, belong to a "
                                 "group, have snapshots or be disassociated from snapshots after volume transfer.")
@@ -223,7 +262,7 @@ def begin_delete(req, connection, id) -> dict:
 
 def delete(req, id):
     with req.svc.db.writer() as connection:
-        row = begin_delete(req, connection, id)
+        row = begin_delete(req, connection, id, cascade=wsgi.flag(req, "cascade"))
     req.svc.notifier.tell(req.ctx, "volume.delete.start", volumes.told(row))
     if row["host"]:
         req.svc.send(req.svc.agents.delete_volume, req.ctx, row["host"], id)

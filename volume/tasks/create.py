@@ -6,7 +6,10 @@ from volume.db import volumes
 
 
 class CreateVolume(Task):
-    """State: {"volume_id", "size_gb", "image_id"}. After a crash it runs on: allocating and filling may be repeated."""
+    """State: {"volume_id", "size_gb", "image_id", "snapshot_id", "source_volid"}; the last three or None.
+
+    After a crash it runs on: allocating and filling may be repeated.
+    """
 
     name, on_crash = "create-volume", "resume"
     steps = ("allocate", "fill", "publish")
@@ -15,7 +18,12 @@ class CreateVolume(Task):
         self.service = service
 
     def allocate(self, state):
-        self.service.driver.create(state["volume_id"], state["size_gb"])
+        if state.get("snapshot_id"):
+            self.service.driver.clone(state["volume_id"], state["size_gb"], snapshot_id=state["snapshot_id"])
+        elif state.get("source_volid"):
+            self.service.driver.clone(state["volume_id"], state["size_gb"], source_id=state["source_volid"])
+        else:
+            self.service.driver.create(state["volume_id"], state["size_gb"])
 
     def undo_allocate(self, state):
         self.service.driver.delete(state["volume_id"])

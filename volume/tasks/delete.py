@@ -2,7 +2,7 @@
 
 from common import errors
 from common.tasks import Task
-from volume.db import models, volumes
+from volume.db import models, snapshots, volumes
 
 
 class DeleteVolume(Task):
@@ -15,6 +15,11 @@ class DeleteVolume(Task):
         self.service = service
 
     def free(self, state):
+        """Snapshots that were to go with the volume are still there as rows; their bytes go first."""
+        with self.service.db.reader() as connection:
+            taken = snapshots.of_volume(connection, state["volume_id"])
+        for snapshot in taken:
+            self.service.driver.delete_snapshot(snapshot["id"])
         self.service.driver.delete(state["volume_id"])
 
     def forget(self, state):
@@ -22,6 +27,7 @@ class DeleteVolume(Task):
             table = models.attachments
             row = connection.execute(volumes.TABLE.select().where(volumes.TABLE.c.id == state["volume_id"])).first()
             connection.execute(table.delete().where(table.c.volume_id == state["volume_id"]))
+            connection.execute(snapshots.TABLE.delete().where(snapshots.TABLE.c.volume_id == state["volume_id"]))
             connection.execute(volumes.TABLE.delete().where(volumes.TABLE.c.id == state["volume_id"],
                                                             volumes.TABLE.c.status == "deleting"))
         if row is not None:
