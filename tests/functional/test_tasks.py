@@ -212,7 +212,8 @@ def delete_snapshot(story, task, step, mode):
     story.delete_volume(volume)
 
 
-STORIES = {CreateSnapshot: create_snapshot, DeleteSnapshot: delete_snapshot, Boot: boot, Delete: delete, Attach: attach, Detach: detach, CreateVolume: create_volume,
+STORIES = {CreateSnapshot: create_snapshot, DeleteSnapshot: delete_snapshot,
+           Boot: boot, Delete: delete, Attach: attach, Detach: detach, CreateVolume: create_volume,
            DeleteVolume: delete_volume}
 
 

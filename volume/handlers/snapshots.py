@@ -45,7 +45,7 @@ def _list(req, show) -> dict:
         marker_row = snapshots.get(connection, req.ctx, marker) if marker else None
         query = db.page(sa.select(TABLE).where(*conditions), TABLE, sort=sort_keys(req, TABLE), limit=limit,
                         marker_row=marker_row).offset(wsgi.int_param(req, "offset", 0) or None)
-        found = rows.many(connection, query)
+        found = rows.many(connection, query) if limit else []
     body: dict = {"snapshots": [show(r) for r in found]}
     if found and "limit" in req.GET and len(found) == limit:
         following = urllib.parse.urlencode({**{k: v for k, v in req.GET.items() if k != "offset"}, "marker": found[-1]["id"]})
@@ -69,7 +69,7 @@ def show(req, id):
 
 
 @wsgi.body(schema.wrapped("snapshot", {
-    **_TEXTS, "volume_id": schema.UUID, "force": {"oneOf": [schema.BOOLEAN, {"type": "null"}]},
+    **_TEXTS, "volume_id": {"oneOf": [schema.UUID, {"type": "null"}]}, "force": {"oneOf": [schema.BOOLEAN, {"type": "null"}]},
     "metadata": {"oneOf": [schema.METADATA, {"type": "null"}]}}, ["volume_id"]))
 def create(req, body):
     given, at = body["snapshot"], db.now()

@@ -77,7 +77,7 @@ def _list(req) -> tuple[list[dict], list[dict]]:
         marker_row = volumes.get(connection, req.ctx, marker) if marker else None
         query = db.page(sa.select(TABLE).where(*conditions), TABLE, sort=sort_keys(req, TABLE), limit=limit,
                         marker_row=marker_row).offset(offset or None)
-        found = volumes.complete(connection, rows.many(connection, query))
+        found = volumes.complete(connection, rows.many(connection, query) if limit else [])
     links = []
     if found and "limit" in req.GET and len(found) == limit:
         query_string = urllib.parse.urlencode({**{k: v for k, v in req.GET.items() if k != "offset"},
@@ -99,7 +99,7 @@ def _literal(text: str) -> dict:
 
 def sort_keys(req, table) -> list[tuple[str, str]]:
     text = req.GET.get("sort") or ":".join(filter(None, (req.GET.get("sort_key"), req.GET.get("sort_dir"))))
-    keys = [(k.strip(), d or "desc") for k, _, d in (p.partition(":") for p in text.split(",") if p)]
+    keys = [({"display_name": "name"}.get(k.strip(), k.strip()), d or "desc") for k, _, d in (p.partition(":") for p in text.split(",") if p)]
     if any(k not in table.c or d not in ("asc", "desc") for k, d in keys):
         raise errors.BadRequest("Invalid input received: the sort key or direction is not valid.")
     return keys or [("created_at", "desc")]
