@@ -1,5 +1,6 @@
-"""Images of the image service, fetched to where they are used: checked on the way, refused when hostile."""
+"""Images of the image service: fetched to where they are used, checked on the way, refused when hostile; and sent there."""
 
+import contextlib
 import hashlib
 import os
 import pathlib
@@ -41,3 +42,24 @@ def fetch(rest, image: dict, target: pathlib.Path) -> dict:
         raise errors.StepFailed(reason="The host has no space for the image.", internal=str(error)) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def send(rest, image_id: str, source: pathlib.Path) -> None:
+    """Upload a file as the data of an image. Repeatable.
+
+    :raises StepFailed: the image is gone, or its store is full
+    """
+    try:
+        if rest.request("GET", "image", f"/v2/images/{image_id}")["status"] == "active":
+            return
+        with open(source, "rb") as data:
+            rest.request("PUT", "image", f"/v2/images/{image_id}/file", body=data, timeout_s=600, headers={
+                "Content-Type": "application/octet-stream", "Content-Length": str(source.stat().st_size)})
+    except (errors.NotFound, errors.TooLarge, errors.Conflict) as error:
+        raise errors.StepFailed(reason=f"Image {image_id} could not be filled: {error}") from error
+
+
+def drop(rest, image_id: str) -> None:
+    """Delete an image that is not to be. Repeatable."""
+    with contextlib.suppress(errors.NotFound):
+        rest.request("DELETE", "image", f"/v2/images/{image_id}")

@@ -8,6 +8,8 @@ from compute_agent.tasks.boot import Boot
 from compute_agent.tasks.delete import Delete
 from compute_agent.tasks.detach import Detach
 from compute_agent.tasks.reporting import ReportingTask, reason
+from compute_agent.tasks.snapshot import Snapshot
+from conductor.rpcapi import POWER
 
 LOG = logging.getLogger(__name__)
 SHUTDOWN_S, REBOOT_S = 60.0, 60.0
@@ -50,15 +52,13 @@ class Manager:
         agent.forget_lock(uuid)
 
     def power(self, ctx, uuid: str, action: str) -> None:
-        """Start, stop or reboot. The row's task_state is checked first: a doubled message finds it idle."""
+        """Start, stop, pause and the like. The row's task_state is checked first: a doubled message finds it idle."""
         agent = self.agent
         report = ReportingTask(agent)
         report.name = action.replace("-", "_")
         with agent.lock(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
-            expected = {"start": "powering-on", "stop": "powering-off", "reboot": "rebooting",
-                        "reboot-hard": "rebooting_hard"}[action]
-            if instance is None or instance["task_state"] != expected:
+            if instance is None or instance["task_state"] != POWER[action]:
                 return
             report.started("guest", {})
             try:
@@ -75,15 +75,29 @@ class Manager:
 
         def hurry() -> bool:
             return uuid in self.agent.cancelled
-        if action == "start":
+        if action in ("start", "resume"):
             self.agent.refresh_volumes(instance)
             driver.power_on(uuid)
+        elif action in ("pause", "unpause", "suspend"):
+            getattr(driver, action)(uuid)
         elif action == "stop":
             driver.power_off(uuid, timeout_s=SHUTDOWN_S, hurry=hurry)
         elif action == "reboot":
             driver.reboot(uuid, timeout_s=REBOOT_S, hurry=hurry)
         else:
             self.agent.rebuild_guest(instance)
+
+    def snapshot(self, ctx, uuid: str, image_id: str) -> None:
+        agent = self.agent
+        with agent.lock(uuid):
+            instance = agent.conductor.get_instance(ctx, uuid)
+            if instance is None or instance["task_state"] != "image_snapshot":
+                return
+            try:
+                agent.tasks.run(Snapshot(agent), uuid, {"uuid": uuid, "image_id": image_id,
+                                                        "vm_state": instance["vm_state"]})
+            except Exception as error:  # the task has recorded, undone and reported it
+                LOG.warning("no image %s was made of %s: %s", image_id, uuid, error)
 
     def attach_volume(self, ctx, uuid: str, volume_id: str) -> None:
         agent = self.agent

@@ -15,8 +15,12 @@ class AgentAPI(Client):
         self.cast(ctx, "delete", to=host, uuid=uuid)
 
     def power(self, ctx, host: str, uuid: str, action: str) -> None:
-        """Cast, 1.0: start, stop, reboot, reboot-hard. Lost: sent again by the sweep; doubled: the state is checked."""
+        """Cast, 1.0: a name of ``conductor.rpcapi.POWER``. Lost: sent again by the sweep; doubled: the state is checked."""
         self.cast(ctx, "power", to=host, uuid=uuid, action=action)
+
+    def snapshot(self, ctx, host: str, uuid: str, image_id: str) -> None:
+        """Cast, 1.0: fill an image with a server's disk. Lost: sent again by the sweep; doubled: the state is checked."""
+        self.cast(ctx, "snapshot", to=host, uuid=uuid, image_id=image_id)
 
     def attach_volume(self, ctx, host: str, uuid: str, volume_id: str) -> None:
         """Cast, 1.0. Lost: sent again by the sweep; doubled: the task runs once."""

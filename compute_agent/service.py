@@ -16,6 +16,7 @@ from compute_agent.tasks.attach import Attach
 from compute_agent.tasks.boot import Boot
 from compute_agent.tasks.delete import Delete
 from compute_agent.tasks.detach import Detach
+from compute_agent.tasks.snapshot import Snapshot
 from compute_agent.volumes import Volumes
 from conductor.rpcapi import ConductorAPI
 
@@ -76,6 +77,9 @@ class ComputeAgent(Service):
         self.volumes = Volumes(self.rest, {
             "host": self.conf.host, "ip": self.conf.my_ip, "platform": "x86_64", "os_type": "linux",
             "initiator": self.conf.libvirt.initiator or f"iqn.2012-01.cloud.pileus:{self.conf.host}"})
+        # Disks on their way into images; one that a crash left is removed with its task.
+        self.outgoing = pathlib.Path(state) / "snapshots"
+        self.outgoing.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.tasks = Engine(Journal(f"{state}/tasks/compute"))
         self.cancelled: set[str] = set()
         self.build_slots = threading.BoundedSemaphore(self.conf.agent.max_parallel_builds)
@@ -104,7 +108,7 @@ class ComputeAgent(Service):
         return self.tasks.running() > 0
 
     def make_task(self, name: str):
-        return {t.name: t for t in (Boot, Delete, Attach, Detach)}[name](self)
+        return {t.name: t for t in (Boot, Delete, Attach, Detach, Snapshot)}[name](self)
 
     def config_drive(self, instance: dict) -> dict:
         return guest.config_drive(instance)

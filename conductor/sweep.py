@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from common import context, db, errors, periodic, rows
 from conductor.db import hosts, instances, machine, models
 from conductor.manager import forget
+from conductor.rpcapi import POWER
 
 LOG = logging.getLogger(__name__)
 TABLE, DEVICES = models.instances, models.block_devices
@@ -71,9 +72,22 @@ class Sweep(periodic.Periodic):
         elif row["vm_state"] == machine.BUILDING:
             self.service.endpoint().fail(ctx, uuid, host, "build", f"Host {host} stopped answering during the build.",
                                          [], True)
+        elif task == "image_snapshot":
+            self._snapshot(ctx, row, up)
         elif up:
-            self.service.agents.power(ctx, host, uuid, {"powering-on": "start", "powering-off": "stop",
-                                                        "rebooting": "reboot", "rebooting_hard": "reboot-hard"}[task])
+            self.service.agents.power(ctx, host, uuid, next(name for name, task_state in POWER.items() if task_state == task))
+
+
+    def _snapshot(self, ctx, row: dict, up: bool) -> None:
+        """The image that waits for the server's disk says what was asked for; with it gone, nobody waits any more."""
+        waiting = self.service.rest.request(
+            "GET", "image", f"/v2/images?instance_uuid={row['uuid']}&status=queued&image_type=snapshot")["images"]
+        uploading = self.service.rest.request(
+            "GET", "image", f"/v2/images?instance_uuid={row['uuid']}&status=saving&image_type=snapshot")["images"]
+        if waiting and up:
+            self.service.agents.snapshot(ctx, row["host"], row["uuid"], waiting[0]["id"])
+        elif not (waiting or uploading):
+            self.service.endpoint().fail(ctx, row["uuid"], row["host"], "image_snapshot", "The image is gone.", [], False)
 
 
 def local_delete(service, ctx, uuid: str) -> None:

@@ -42,12 +42,30 @@ class VirtDriver:
     def power_on(self, uuid: str) -> None:
         raise AssertionError
 
+    def pause(self, uuid: str) -> None:
+        """Stop the guest's processors; its memory stays where it is."""
+        raise AssertionError
+
+    def unpause(self, uuid: str) -> None:
+        raise AssertionError
+
+    def suspend(self, uuid: str) -> None:
+        """Put the guest's memory on disk and free the host's; ``power_on`` continues it where it was."""
+        raise AssertionError
+
     def power_off(self, uuid: str, *, timeout_s: float, hurry: Callable[[], bool] = lambda: False) -> None:
         """Ask the guest to stop, and stop it after ``timeout_s``, or as soon as ``hurry()``: it is to be deleted."""
         raise AssertionError
 
     def reboot(self, uuid: str, *, timeout_s: float, hurry: Callable[[], bool] = lambda: False) -> None:
         """Ask the guest to restart; restart it hard where it does not within ``timeout_s``, or as soon as ``hurry()``."""
+        raise AssertionError
+
+    def snapshot(self, uuid: str, target: str) -> None:
+        """Write the guest's root disk to a new qcow2 file that needs no other. The guest is paused or stopped meanwhile.
+
+        :raises StepFailed: it has no disk of its own, or the host no space
+        """
         raise AssertionError
 
     def attach_volume(self, uuid: str, volume: dict) -> None:

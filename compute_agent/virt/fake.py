@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import struct
 
 from common import errors
 from compute_agent.virt import base
@@ -62,11 +63,26 @@ class FakeDriver(base.VirtDriver):
     def power_on(self, uuid):
         self._set(uuid, power=base.RUNNING)
 
+    def pause(self, uuid):
+        self._set(uuid, power=base.PAUSED)
+
+    def unpause(self, uuid):
+        self._set(uuid, power=base.RUNNING)
+
+    def suspend(self, uuid):
+        self._set(uuid, power=base.SHUTDOWN)
+
     def power_off(self, uuid, *, timeout_s, hurry=lambda: False):
         self._set(uuid, power=base.SHUTDOWN)
 
     def reboot(self, uuid, *, timeout_s, hurry=lambda: False):
         self._set(uuid, power=base.RUNNING)
+
+    def snapshot(self, uuid, target):
+        self._read(uuid)
+        # The header of an empty disk of 1 GiB (docs/interop/qcow2.txt of QEMU).
+        pathlib.Path(target).write_bytes(struct.pack(">4sIQIIQIIQQIIQ", b"QFI\xfb", 2, 0, 0, 16, 1 << 30, 0, 2, 196608,
+                                                     65536, 1, 0, 0).ljust(4 * 65536, b"\0"))
 
     def attach_volume(self, uuid, volume):
         self._set(uuid, volumes=sorted({*self._read(uuid)["volumes"], volume["volume_id"]}))

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from common import db, errors, schema, wsgi
-from compute_api.handlers import fixed_ips, security_groups
+from compute_api.handlers import fixed_ips, security_groups, server_images
 from compute_api.handlers.servers import begin_delete, load, locked_out
 from conductor.db import actions as history
 from conductor.db import machine, models
@@ -14,6 +14,7 @@ _GROUP = schema.obj({"name": {"type": "string", "minLength": 1, "maxLength": 255
 _SCHEMAS = {
     "os-start": _NOTHING, "os-stop": _NOTHING, "reboot": schema.obj({"type": {"enum": ["SOFT", "HARD", "Soft", "Hard",
                                                                                      "soft", "hard"]}}, ["type"]),
+    "pause": _NOTHING, "unpause": _NOTHING, "suspend": _NOTHING, "resume": _NOTHING,
     "os-getConsoleOutput": {"type": ["object", "null"], "properties": {
         "length": {"type": ["integer", "string", "null"], "pattern": "^-?[0-9]{1,9}$"}}, "additionalProperties": False},
     "lock": {"type": ["object", "null"], "maxProperties": 0}, "unlock": {"type": ["object", "null"], "maxProperties": 0},
@@ -21,6 +22,8 @@ _SCHEMAS = {
     "addFixedIp": schema.obj({"networkId": {"type": ["string", "integer"], "maxLength": 36}}, ["networkId"]),
     "removeFixedIp": schema.obj({"address": {"anyOf": [{"type": "string", "format": "ipv4"},
                                                        {"type": "string", "format": "ipv6"}]}}, ["address"]),
+    "createImage": schema.obj({"name": {"type": "string", "minLength": 1, "maxLength": 255},
+                               "metadata": schema.METADATA}, ["name"]),
     "forceDelete": {"type": ["object", "null", "string"]},
     "os-resetState": schema.obj({"state": {"enum": ["active", "error"]}}, ["state"]),
 }
@@ -54,12 +57,10 @@ def _power(req, id, name: str, recorded: str):
     req.svc.send(req.svc.agents.power, req.ctx, row["host"], id, name)
 
 
-def _start(req, id, arguments):
-    _power(req, id, "start", "start")
-
-
-def _stop(req, id, arguments):
-    _power(req, id, "stop", "stop")
+def _simple(name: str):
+    def handler(req, id, arguments):
+        _power(req, id, name, name)
+    return handler
 
 
 def _reboot(req, id, arguments):
@@ -108,7 +109,9 @@ def _reset_state(req, id, arguments):
             vm_state=arguments["state"], task_state=None, updated_at=db.now()))
 
 
-_HANDLERS = {"os-start": _start, "os-stop": _stop, "reboot": _reboot, "os-getConsoleOutput": _console_output,
+_HANDLERS = {"os-start": _simple("start"), "os-stop": _simple("stop"),
+             **{name: _simple(name) for name in ("pause", "unpause", "suspend", "resume")},
+             "createImage": server_images.create, "reboot": _reboot, "os-getConsoleOutput": _console_output,
              "lock": _set_lock(True), "unlock": _set_lock(False), "forceDelete": _force_delete,
              "os-resetState": _reset_state, "addSecurityGroup": security_groups.change(True),
              "removeSecurityGroup": security_groups.change(False), "addFixedIp": fixed_ips.add,

@@ -14,6 +14,7 @@ from common import db, errors
 from conductor.db.models import instances as TABLE
 
 ACTIVE, BUILDING, STOPPED, ERROR, DELETED = "active", "building", "stopped", "error", "deleted"
+FROZEN, SUSPENDED = "paused", "suspended"
 NOSTATE, RUNNING, PAUSED, SHUTDOWN, CRASHED = 0, 1, 3, 4, 6
 ANY = None
 IDLE = frozenset((None,))
@@ -21,7 +22,7 @@ IDLE = frozenset((None,))
 
 @dataclasses.dataclass(frozen=True)
 class Action:
-    """Allowed vm_states and task_states (ANY: all), the task_state set, and the vm_state on success."""
+    """Allowed vm_states and task_states (ANY: all), the task_state set, and the vm_state on success (None: as before)."""
 
     vm_states: frozenset | None
     task_states: frozenset | None
@@ -40,15 +41,22 @@ ACTIONS = {
     "start": Action(_states(STOPPED), IDLE, "powering-on", ACTIVE),
     "stop": Action(_states(ACTIVE, ERROR), IDLE, "powering-off", STOPPED),
     "reboot": Action(_states(ACTIVE), IDLE, "rebooting", ACTIVE),
-    "reboot-hard": Action(_states(ACTIVE, STOPPED, ERROR), _states(None, "rebooting", "rebooting_hard"),
+    "pause": Action(_states(ACTIVE), IDLE, "pausing", FROZEN),
+    "unpause": Action(_states(FROZEN), IDLE, "unpausing", ACTIVE),
+    "suspend": Action(_states(ACTIVE), IDLE, "suspending", SUSPENDED),
+    "resume": Action(_states(SUSPENDED), IDLE, "resuming", ACTIVE),
+    "reboot-hard": Action(_states(ACTIVE, STOPPED, FROZEN, SUSPENDED, ERROR), _states(None, "rebooting", "rebooting_hard"),
                           "rebooting_hard", ACTIVE),
+    "image_snapshot": Action(_states(ACTIVE, STOPPED, FROZEN, SUSPENDED), IDLE, "image_snapshot", None),
     "delete": Action(ANY, ANY, "deleting", DELETED),
 }
 # (vm_state, task_state) -> status; (vm_state, None) is the default of its row. Source: compute API guide, "Server
 # status".
 _STATUS = {
     (ACTIVE, None): "ACTIVE", (ACTIVE, "rebooting"): "REBOOT", (ACTIVE, "rebooting_hard"): "HARD_REBOOT",
-    (BUILDING, None): "BUILD", (STOPPED, None): "SHUTOFF", (STOPPED, "rebooting_hard"): "HARD_REBOOT",
+    (FROZEN, None): "PAUSED", (FROZEN, "rebooting_hard"): "HARD_REBOOT", (SUSPENDED, None): "SUSPENDED",
+    (SUSPENDED, "rebooting_hard"): "HARD_REBOOT", (BUILDING, None): "BUILD",
+    (STOPPED, None): "SHUTOFF", (STOPPED, "rebooting_hard"): "HARD_REBOOT",
     (ERROR, None): "ERROR", (ERROR, "rebooting_hard"): "HARD_REBOOT", (DELETED, None): "DELETED",
 }
 STATUSES = sorted(set(_STATUS.values()))
@@ -112,7 +120,8 @@ def finish(connection, uuid: str, name: str, **values) -> bool:
     action = ACTIONS[name]
     from_states = {action.task_state, *(t for t in action.task_states or () if t)}
     done = connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid, TABLE.c.task_state.in_(sorted(from_states)))
-                              .values({"vm_state": action.end, "task_state": None, "updated_at": db.now(), **values}))
+                              .values({**({"vm_state": action.end} if action.end else {}), "task_state": None,
+                                       "updated_at": db.now(), **values}))
     return done.rowcount > 0
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from common import conf as conf_module
-from common import errors
+from common import errors, inspector
 from compute_agent import conf, virt
 from compute_agent.virt import base
 
@@ -35,6 +35,20 @@ def test_life_of_a_guest_every_call_twice(driver):
     assert driver.power_states() == {UUID: base.SHUTDOWN}
     for _ in range(2):
         driver.power_on(UUID)
+    for _ in range(2):
+        driver.pause(UUID)
+    assert driver.power_states() == {UUID: base.PAUSED}
+    for _ in range(2):
+        driver.unpause(UUID)
+    assert driver.power_states() == {UUID: base.RUNNING}
+    for _ in range(2):
+        driver.suspend(UUID)
+    assert driver.power_states() == {UUID: base.SHUTDOWN}
+    for _ in range(2):
+        driver.snapshot(UUID, str(driver.path / "copy"))
+    assert inspector.check(driver.path / "copy", "qcow2").virtual_bytes == 1 << 30
+    (driver.path / "copy").unlink()
+    driver.power_on(UUID)
     driver.reboot(UUID, timeout_s=1)
     assert driver.power_states() == {UUID: base.RUNNING}
     for _ in range(2):

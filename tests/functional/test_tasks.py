@@ -10,6 +10,7 @@ from compute_agent.tasks.attach import Attach
 from compute_agent.tasks.boot import Boot
 from compute_agent.tasks.delete import Delete
 from compute_agent.tasks.detach import Detach
+from compute_agent.tasks.snapshot import Snapshot
 from deploy.audit import Auditor
 from tests.conftest import FakeCloud
 from volume.tasks.create import CreateVolume
@@ -17,7 +18,7 @@ from volume.tasks.delete import DeleteVolume
 from volume.tasks.snapshot import CreateSnapshot, DeleteSnapshot
 
 CASES = [(t, s, m) for t in (Boot, Delete, Attach, Detach, CreateVolume, DeleteVolume, CreateSnapshot,
-                                    DeleteSnapshot) for s in t.steps
+                                    DeleteSnapshot, Snapshot) for s in t.steps
          for m in ("fail", "twice", "kill")]
 
 
@@ -212,7 +213,22 @@ def delete_snapshot(story, task, step, mode):
     story.delete_volume(volume)
 
 
-STORIES = {CreateSnapshot: create_snapshot, DeleteSnapshot: delete_snapshot,
+def server_image(story, task, step, mode):
+    server = story.server()
+    assert story.settle_server(server) == "ACTIVE"
+    story.sabotage(task, step, mode)
+    story.call("compute", "POST", f"/servers/{server}/action", {"createImage": {"name": "kept"}})
+    assert story.settle_server(server) == "ACTIVE"
+    made = [i for i in story.call("image", "GET", "/images?name=kept")["images"]]
+    assert [i["status"] for i in made] == {"fail": [], "twice": ["active"]}.get(mode, [i["status"] for i in made])
+    assert all(i["status"] == "active" for i in made)
+    story.audit()
+    for image in made:
+        story.call("image", "DELETE", f"/images/{image['id']}")
+    story.delete_server(server)
+
+
+STORIES = {Snapshot: server_image, CreateSnapshot: create_snapshot, DeleteSnapshot: delete_snapshot,
            Boot: boot, Delete: delete, Attach: attach, Detach: detach, CreateVolume: create_volume,
            DeleteVolume: delete_volume}
 

@@ -99,7 +99,8 @@ def _literal(text: str) -> dict:
 
 def sort_keys(req, table) -> list[tuple[str, str]]:
     text = req.GET.get("sort") or ":".join(filter(None, (req.GET.get("sort_key"), req.GET.get("sort_dir"))))
-    keys = [({"display_name": "name"}.get(k.strip(), k.strip()), d or "desc") for k, _, d in (p.partition(":") for p in text.split(",") if p)]
+    old = {"display_name": "name", "display_description": "description"}
+    keys = [(old.get(k.strip(), k.strip()), d or "desc") for k, _, d in (p.partition(":") for p in text.split(",") if p)]
     if any(k not in table.c or d not in ("asc", "desc") for k, d in keys):
         raise errors.BadRequest("Invalid input received: the sort key or direction is not valid.")
     return keys or [("created_at", "desc")]

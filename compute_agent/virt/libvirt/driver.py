@@ -95,6 +95,36 @@ class LibvirtDriver(base.VirtDriver):
         except libvirt.libvirtError as error:
             raise self._failure("The guest could not be started", error) from error
 
+    def _is(self, domain, state: int) -> bool:
+        return guarded(domain.state)[0] == state
+
+    def pause(self, uuid):
+        domain = self._domain(uuid)
+        try:
+            if not self._is(domain, libvirt.VIR_DOMAIN_PAUSED):
+                guarded(domain.suspend)
+        except libvirt.libvirtError as error:
+            raise self._failure("The guest could not be paused", error) from error
+
+    def unpause(self, uuid):
+        domain = self._domain(uuid)
+        try:
+            if self._is(domain, libvirt.VIR_DOMAIN_PAUSED):
+                guarded(domain.resume)
+        except libvirt.libvirtError as error:
+            raise self._failure("The guest could not be continued", error) from error
+
+    def suspend(self, uuid):
+        domain = self._domain(uuid)
+        try:
+            if guarded(domain.isActive):
+                guarded(domain.managedSave, 0)
+        except libvirt.libvirtError as error:
+            raise self._failure("The guest could not be suspended", error) from error
+
+    def snapshot(self, uuid, target):
+        self.files.flatten(uuid, target)
+
     def power_off(self, uuid, *, timeout_s, hurry=lambda: False):
         domain = self._domain(uuid)
         try:

@@ -12,14 +12,12 @@ from common import errors, inspector
 GIB = 1 << 30
 
 
-def _limits() -> None:
-    """What qemu-img may take: an image must not be able to eat the host (CVE-2015-5162)."""
-    resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
-    resource.setrlimit(resource.RLIMIT_CPU, (30, 30))
-
-
-def qemu_img(*words: str) -> None:
-    done = subprocess.run(["qemu-img", *words], capture_output=True, text=True, preexec_fn=_limits, timeout=60)
+def qemu_img(*words: str, cpu_s: int = 30) -> None:
+    """Within limits: an image must not be able to eat the host (CVE-2015-5162)."""
+    def limits() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
+    done = subprocess.run(["qemu-img", *words], capture_output=True, text=True, preexec_fn=limits, timeout=60 + 20 * cpu_s)
     if done.returncode:
         full = "No space left" in done.stderr
         raise errors.StepFailed(reason="The host has no space for the disk." if full else "The disk could not be made.",
@@ -70,6 +68,14 @@ class Files:
             return json.loads((self.directory(uuid) / "disks.json").read_text())
         except FileNotFoundError:
             raise errors.StepFailed(reason=f"The disk of instance {uuid} is missing on its host.") from None
+
+    def flatten(self, uuid: str, target: str) -> None:
+        """The root disk with all that it is based on, as one file."""
+        root = self.plan(uuid)["root"]
+        if root is None or root["cdrom"]:
+            raise errors.StepFailed(reason="The server has no disk on its host that an image could be made of.")
+        # -U: the guest has the disk open; it is paused, and QEMU has flushed all of it.
+        qemu_img("convert", "-q", "-U", "-f", "qcow2", "-O", "qcow2", root["path"], target, cpu_s=600)
 
     def config_drive(self, uuid: str, files: dict) -> str:
         """An ISO 9660 image with volume id ``config-2``."""

@@ -1,0 +1,49 @@
+"""An image of a server's disk: made as the user, filled by the server's host."""
+
+import logging
+
+from common import errors, wsgi
+from compute_api.handlers.servers import load, locked_out
+from conductor.db import actions as history
+from conductor.db import machine
+
+LOG = logging.getLogger(__name__)
+# What describes the old image's bytes, or the old image's standing, is not the new one's.
+_NOT_INHERITED = {"id", "name", "owner", "checksum", "os_hash_algo", "os_hash_value", "size", "virtual_size", "status",
+                  "visibility", "created_at", "updated_at", "self", "file", "schema", "tags", "protected", "os_hidden",
+                  "disk_format", "container_format", "min_disk", "min_ram", "stores", "locations", "direct_url"}
+
+
+def create(req, id, arguments):
+    with req.svc.db.reader() as connection:
+        row = load(req, connection, id, "servers:action")
+    locked_out(req, row)
+    image = row["image_meta"]
+    if not image:
+        raise errors.BadRequest("A server that boots from a volume is kept by a snapshot of the volume.")
+    inherited = {k: v for k, v in image.get("properties", {}).items() if k not in _NOT_INHERITED and isinstance(v, str)}
+    body = {**inherited, **arguments.get("metadata", {}), "name": arguments["name"], "disk_format": "qcow2",
+            "container_format": "bare", "visibility": "private", "min_ram": image.get("min_ram") or 0,
+            "min_disk": max(row["flavor"]["disk"], image.get("min_disk") or 0), "image_type": "snapshot",
+            "instance_uuid": id, "base_image_ref": image["id"], "user_id": req.ctx.user_id}
+    image_id = req.svc.rest.request("POST", "image", "/v2/images", body=body, ctx=req.ctx)["id"]
+    try:
+        with req.svc.db.writer() as connection:
+            machine.begin(connection, id, "image_snapshot", request_id=req.ctx.request_id)
+            history.start(connection, req.ctx, id, "createImage")
+    except errors.Error:
+        _drop(req, image_id)
+        raise
+    req.svc.send(req.svc.agents.snapshot, req.ctx, row["host"], id, image_id)
+    if req.version >= (2, 45):
+        return wsgi.json_response({"image_id": image_id}, 202)
+    response = wsgi.Response(status=202)
+    response.headers["Location"] = f"{req.svc.conf.endpoints.image}/images/{image_id}"
+    return response
+
+
+def _drop(req, image_id: str) -> None:
+    try:
+        req.svc.rest.request("DELETE", "image", f"/v2/images/{image_id}", ctx=req.ctx)
+    except errors.Error as error:
+        LOG.warning("image %s of a server that could not be copied is left: %s", image_id, error)

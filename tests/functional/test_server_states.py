@@ -1,0 +1,57 @@
+"""A server paused, suspended, and kept as an image."""
+
+import pytest
+
+from common.periodic import wait_for
+from tests.functional.test_stories import refused, server_body, wait_gone, wait_status
+
+
+@pytest.fixture
+def server(cloud):
+    made = cloud.client.call("compute", "POST", "/servers", server_body(cloud.client, "states"))["server"]["id"]
+    wait_status(cloud.client, made)
+    yield made
+    cloud.client.call("compute", "DELETE", f"/servers/{made}")
+    wait_gone(cloud.client, made)
+
+
+def act(cloud, server, name, arguments=None):
+    return cloud.client.call("compute", "POST", f"/servers/{server}/action", {name: arguments})
+
+
+@pytest.mark.parametrize(("there", "state", "back"), [("pause", "PAUSED", "unpause"), ("suspend", "SUSPENDED", "resume")])
+def test_there_and_back(cloud, server, there, state, back):
+    refused(409, cloud.client, "compute", "POST", f"/servers/{server}/action", {back: None})
+    act(cloud, server, there)
+    shown = wait_status(cloud.client, server, state)
+    assert shown["OS-EXT-STS:vm_state"] == state.lower() and shown["OS-EXT-STS:task_state"] is None
+    assert server in [s["id"] for s in cloud.client.call("compute", "GET", f"/servers?status={state}")["servers"]]
+    text = refused(409, cloud.client, "compute", "POST", f"/servers/{server}/action", {there: None})
+    assert f"Cannot '{there}' instance {server} while it is in vm_state {state.lower()}" in text
+    act(cloud, server, back)
+    wait_status(cloud.client, server, "ACTIVE")
+    act(cloud, server, there)
+    wait_status(cloud.client, server, state)
+    act(cloud, server, "reboot", {"type": "HARD"})
+    wait_status(cloud.client, server, "ACTIVE")
+
+
+def test_an_image_of_a_server(cloud, member, server):
+    refused(404, member, "compute", "POST", f"/servers/{server}/action", {"createImage": {"name": "stolen"}})
+    image = act(cloud, server, "createImage", {"name": "kept", "metadata": {"color": "blue"}})["image_id"]
+    wait_for(lambda: cloud.client.call("image", "GET", f"/images/{image}")["status"] == "active", 20, what="the image")
+    shown = cloud.client.call("image", "GET", f"/images/{image}")
+    assert (shown["image_type"], shown["instance_uuid"], shown["color"]) == ("snapshot", server, "blue")
+    assert (shown["disk_format"], shown["visibility"], shown["min_disk"]) == ("qcow2", "private", 1)
+    assert wait_status(cloud.client, server)["OS-EXT-STS:task_state"] is None
+    again = cloud.client.call("compute", "POST", "/servers", server_body(cloud.client, "again", imageRef=image))["server"]["id"]
+    wait_status(cloud.client, again)
+    cloud.client.call("compute", "DELETE", f"/servers/{again}")
+    wait_gone(cloud.client, again)
+    cloud.client.call("image", "DELETE", f"/images/{image}")
+
+
+def test_an_image_that_is_deleted_meanwhile_frees_the_server(cloud, server):
+    image = act(cloud, server, "createImage", {"name": "gone"})["image_id"]
+    cloud.client.call("image", "DELETE", f"/images/{image}")
+    wait_for(lambda: wait_status(cloud.client, server)["OS-EXT-STS:task_state"] is None, 20, what="the server to be free")
