@@ -1,7 +1,7 @@
 """Every route of the network API."""
 
 from common.wsgi import Route
-from network.handlers import agents, networks, quotas, routers, versions
+from network.handlers import agents, networks, quotas, routers, tags, versions
 from network.handlers.floatingips import FLOATINGIPS
 from network.handlers.networks import NETWORKS
 from network.handlers.ports import PORTS
@@ -15,7 +15,7 @@ def _crud(resource, path: str) -> list[Route]:
     path = f"/v2.0/{path}"
     return [Route("GET", path, resource.index), Route("POST", path, resource.create, 201),
             Route("GET", path + "/{id}", resource.show), Route("PUT", path + "/{id}", resource.update),
-            Route("DELETE", path + "/{id}", resource.delete, 204)]
+            Route("DELETE", path + "/{id}", resource.delete, 204), *tags.routes(resource, path + "/{id}/tags")]
 
 
 ROUTES = [

@@ -13,7 +13,8 @@ def _resource(name: str, *columns):
         name, METADATA, sa.Column("id", ID, primary_key=True), sa.Column("name", sa.String(255), nullable=False),
         sa.Column("project_id", sa.String(64), index=True), sa.Column("description", sa.String(255), nullable=False),
         sa.Column("created_at", MOMENT, nullable=False), sa.Column("updated_at", MOMENT, nullable=False),
-        sa.Column("revision_number", sa.Integer, nullable=False), *columns)
+        sa.Column("revision_number", sa.Integer, nullable=False),
+        sa.Column("tags", sa.Text), *columns)
 
 
 def _flag(name: str):

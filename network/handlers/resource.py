@@ -14,6 +14,7 @@ from common import db, errors, rows, schema, wsgi
 from network.db import quotas
 from network.db.addresses import Taken
 from network.db.groups import base
+from network.handlers import tags
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +105,7 @@ class Resource:
         shown = {**self.view(row), "id": row["id"], "name": row["name"], "description": row["description"],
                  "project_id": row["project_id"] or "", "tenant_id": row["project_id"] or "",
                  "created_at": db.iso(row["created_at"]), "updated_at": db.iso(row["updated_at"]),
-                 "revision_number": row["revision_number"], "tags": []}
+                 "revision_number": row["revision_number"], "tags": tags.of(row)}
         if not self.named:
             del shown["name"]
         fields = req.GET.getall("fields")
@@ -119,6 +120,8 @@ class Resource:
             key = column("project_id" if name == "tenant_id" else name)
             if own is not None:
                 found.append(own)
+            elif name in tags.FILTERS:
+                found.append(tags.condition(self.table.c.tags, name, values))
             elif key in self.table.c:
                 target = self.table.c[key]
                 if isinstance(target.type, sa.Boolean):
@@ -126,7 +129,7 @@ class Resource:
                 if isinstance(target.type, (sa.JSON, sa.DateTime)):
                     raise errors.BadRequest(f"{name} cannot be filtered by.")
                 found.append(target.in_([None if v == "" and target.nullable else v for v in values]))
-            elif name not in ("tags", "tags-any", "not-tags", "not-tags-any"):
+            else:
                 found.append(sa.false() if name in self.attributes else sa.true())
         return found
 

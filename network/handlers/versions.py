@@ -14,6 +14,7 @@ _EXTENSIONS = {
     "router": "Neutron L3 Router", "security-group": "security-group", "sorting": "Sorting support",
     "standard-attr-description": "standard-attr-description",
     "default-subnetpools": "Default Subnetpools", "subnet_allocation": "Subnet Allocation",
+    "standard-attr-tag": "Tag support for resources with standard attribute",
     "standard-attr-revisions": "Resource revision numbers", "standard-attr-timestamp": "Resource timestamps",
 }
 

@@ -396,3 +396,26 @@ def test_boot_from_new_volumes(cloud, member):
     assert "VolumeLimitExceeded" in text
     client.call("volume", "PUT", f"/os-quota-sets/{client.project_id}", {"quota_set": {"volumes": 10}})
     wait_for(lambda: not client.call("volume", "GET", "/volumes")["volumes"], 20, what="what was made in vain to go")
+
+
+def test_tags_of_networks(cloud, member):
+    def call(method, path, body=None):
+        return cloud.client.call("network", method, path, body)
+    made = {name: call("POST", "/networks", {"network": {"name": name}})["network"]["id"] for name in ("red", "both", "bare")}
+    assert call("PUT", f"/networks/{made['both']}/tags", {"tags": ["red", "grün, \"blau\""]})["tags"][1] == "red"
+    call("PUT", f"/networks/{made['red']}/tags/red")
+    assert call("GET", f"/networks/{made['red']}")["network"]["tags"] == ["red"]
+
+    def names(query: str) -> set[str]:
+        return {n["name"] for n in call("GET", f"/networks?{query}")["networks"]} & set(made)
+    assert names("tags=red") == {"red", "both"} and names("not-tags=red") == {"bare"}
+    assert names("tags-any=red,re") == {"red", "both"} and names("tags=re") == set()
+    call("GET", f"/networks/{made['red']}/tags/red")
+    refused(404, cloud.client, "network", "GET", f"/networks/{made['red']}/tags/blue")
+    refused(400, cloud.client, "network", "PUT", f"/networks/{made['red']}/tags", {"tags": ["x" * 256]})
+    refused(404, member, "network", "PUT", f"/networks/{made['red']}/tags", {"tags": ["mine"]})
+    call("DELETE", f"/networks/{made['red']}/tags/red")
+    call("DELETE", f"/networks/{made['both']}/tags")
+    assert names("tags=red") == set()
+    for one in made.values():
+        call("DELETE", f"/networks/{one}")
