@@ -67,6 +67,8 @@ class Manager:
                 LOG.warning("instance %s: %s failed", uuid, action, exc_info=not isinstance(error, errors.Error))
                 agent.conductor.fail(ctx, uuid, agent.conf.host, action, reason(error), report.take_events(error), False)
                 return
+            if action == "rebuild" and instance["vm_state"] == "stopped":
+                action = "rebuild-stopped"
             state = agent.driver.power_states().get(uuid, 0)
             agent.conductor.finish(ctx, uuid, action, report.take_events(), {"power_state": state})
 
@@ -78,6 +80,8 @@ class Manager:
         if action in ("start", "resume"):
             self.agent.refresh_volumes(instance)
             driver.power_on(uuid)
+        elif action == "rebuild":
+            self._rebuild(instance, hurry)
         elif action in ("pause", "unpause", "suspend"):
             getattr(driver, action)(uuid)
         elif action == "stop":
@@ -86,6 +90,17 @@ class Manager:
             driver.reboot(uuid, timeout_s=REBOOT_S, hurry=hurry)
         else:
             self.agent.rebuild_guest(instance)
+
+    def _rebuild(self, instance: dict, hurry) -> None:
+        """A new disk of the image that the row names now. Repeatable; the old disk goes when the image is here."""
+        uuid, driver = instance["uuid"], self.agent.driver
+        files = self.agent.image_files(instance)
+        driver.destroy(uuid)
+        driver.remove_files(uuid)
+        driver.prepare_disk(instance, files)
+        self.agent.rebuild_guest(instance)
+        if instance["vm_state"] == "stopped":
+            driver.power_off(uuid, timeout_s=0, hurry=hurry)
 
     def snapshot(self, ctx, uuid: str, image_id: str) -> None:
         agent = self.agent

@@ -122,6 +122,17 @@ class ComputeAgent(Service):
     def refresh_volumes(self, instance: dict) -> None:
         self._connected(instance)
 
+    def image_files(self, instance: dict) -> dict:
+        """{"image", "kernel", "ramdisk"} -> path in the cache, as far as the server has them."""
+        image, files = instance["image_meta"], {}
+        if image and self.driver.needs_image:
+            files["image"] = self.images.ensure(image)
+            for part in ("kernel", "ramdisk"):
+                part_id = image["properties"].get(f"{part}_id")
+                if part_id:
+                    files[part] = self.images.ensure({"id": part_id})
+        return files
+
     def rebuild_guest(self, instance: dict) -> None:
         """A hard reboot: the guest is defined anew from what the database says, and started."""
         volumes = self._connected(instance)

@@ -60,6 +60,14 @@ def _image(req, given: dict, flavor: dict, mapping: list[dict]) -> dict:
             raise errors.BadRequest("Block Device Mapping is Invalid: Boot sequence for the instance and image/block "
                                     "device mapping combination is not valid.")
         return {}
+    return image_of(req, ref, flavor)
+
+
+def image_of(req, ref: str, flavor: dict) -> dict:
+    """What a server keeps of the image that it is built from.
+
+    :raises BadRequest: it is not there, not active, or does not fit the flavor
+    """
     ref = ref.rstrip("/").rsplit("/", 1)[-1]
     try:
         image = req.svc.rest.request("GET", "image", f"/v2/images/{ref}", ctx=req.ctx)

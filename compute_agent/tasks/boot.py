@@ -48,15 +48,7 @@ class Boot(ReportingTask):
             self.agent.volumes.disconnect(state["instance"]["uuid"], device["volume_id"], None)
 
     def image(self, state):
-        instance, files = state["instance"], {}
-        image = instance["image_meta"]
-        if image and self.agent.driver.needs_image:
-            files["image"] = self.agent.images.ensure(image)
-            for part in ("kernel", "ramdisk"):
-                part_id = image["properties"].get(f"{part}_id")
-                if part_id:
-                    files[part] = self.agent.images.ensure({"id": part_id})
-        self.agent.driver.prepare_disk(instance, files)
+        self.agent.driver.prepare_disk(state["instance"], self.agent.image_files(state["instance"]))
 
     def undo_image(self, state):
         self.agent.driver.remove_files(state["instance"]["uuid"])

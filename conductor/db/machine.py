@@ -47,6 +47,8 @@ ACTIONS = {
     "resume": Action(_states(SUSPENDED), IDLE, "resuming", ACTIVE),
     "reboot-hard": Action(_states(ACTIVE, STOPPED, FROZEN, SUSPENDED, ERROR), _states(None, "rebooting", "rebooting_hard"),
                           "rebooting_hard", ACTIVE),
+    "rebuild": Action(_states(ACTIVE, ERROR), IDLE, "rebuilding", ACTIVE),
+    "rebuild-stopped": Action(_states(STOPPED), IDLE, "rebuilding", STOPPED),
     "image_snapshot": Action(_states(ACTIVE, STOPPED, FROZEN, SUSPENDED), IDLE, "image_snapshot", None),
     "delete": Action(ANY, ANY, "deleting", DELETED),
 }
@@ -56,6 +58,7 @@ _STATUS = {
     (ACTIVE, None): "ACTIVE", (ACTIVE, "rebooting"): "REBOOT", (ACTIVE, "rebooting_hard"): "HARD_REBOOT",
     (FROZEN, None): "PAUSED", (FROZEN, "rebooting_hard"): "HARD_REBOOT", (SUSPENDED, None): "SUSPENDED",
     (SUSPENDED, "rebooting_hard"): "HARD_REBOOT", (BUILDING, None): "BUILD",
+    (ACTIVE, "rebuilding"): "REBUILD", (STOPPED, "rebuilding"): "REBUILD", (ERROR, "rebuilding"): "REBUILD",
     (STOPPED, None): "SHUTOFF", (STOPPED, "rebooting_hard"): "HARD_REBOOT",
     (ERROR, None): "ERROR", (ERROR, "rebooting_hard"): "HARD_REBOOT", (DELETED, None): "DELETED",
 }

@@ -55,3 +55,26 @@ def test_an_image_that_is_deleted_meanwhile_frees_the_server(cloud, server):
     image = act(cloud, server, "createImage", {"name": "gone"})["image_id"]
     cloud.client.call("image", "DELETE", f"/images/{image}")
     wait_for(lambda: wait_status(cloud.client, server)["OS-EXT-STS:task_state"] is None, 20, what="the server to be free")
+
+
+def test_rebuild(cloud, member, server):
+    client = cloud.client
+    image = client.find("image", "images", "cirros")["id"]
+    before = client.call("compute", "GET", f"/servers/{server}")["server"]
+    path = f"/servers/{server}/action"
+    refused(404, member, "compute", "POST", path, {"rebuild": {"imageRef": image}})
+    refused(400, client, "compute", "POST", path, {"rebuild": {"imageRef": "0" * 8 + "-0000-4000-8000-" + "0" * 12}})
+    refused(400, client, "compute", "POST", path, {"rebuild": {"imageRef": image, "personality": []}})
+    shown = client.call("compute", "POST", path, {"rebuild": {"imageRef": image, "name": "new", "metadata": {"a": "b"},
+                                                              "adminPass": "secret"}})["server"]
+    assert (shown["status"], shown["adminPass"], shown["name"], shown["metadata"]) == ("REBUILD", "secret", "new", {"a": "b"})
+    after = wait_status(client, server)
+    assert (after["addresses"], after["name"]) == (before["addresses"], "new")
+    act(cloud, server, "os-stop")
+    wait_status(client, server, "SHUTOFF")
+    client.call("compute", "POST", path, {"rebuild": {"imageRef": image}})
+    wait_status(client, server, "SHUTOFF")
+    assert [a["action"] for a in client.call("compute", "GET", f"/servers/{server}/os-instance-actions")["instanceActions"]][
+        :2] == ["rebuild", "stop"]
+    act(cloud, server, "os-start")
+    wait_status(client, server)

@@ -1,0 +1,61 @@
+"""Rebuild: the server keeps its name, addresses and volumes, and gets a new disk of an image."""
+
+import secrets
+
+import sqlalchemy as sa
+
+from common import db, errors, schema, wsgi
+from compute_api import create as creation
+from compute_api import views
+from compute_api.handlers.servers import load, locked_out
+from conductor.db import actions as history
+from conductor.db import machine, models, quotas
+
+TABLE = models.instances
+SCHEMA = schema.obj({
+    "imageRef": {"type": "string", "minLength": 1, "maxLength": 255}, "name": schema.NAME, "metadata": schema.METADATA,
+    "adminPass": {"type": "string", "maxLength": 255}, "preserve_ephemeral": schema.BOOLEAN,
+    "OS-DCF:diskConfig": {"enum": ["AUTO", "MANUAL"]}, "description": schema.TEXT,
+    "accessIPv4": {"type": ["string", "null"], "maxLength": 39},
+    "accessIPv6": {"type": ["string", "null"], "maxLength": 39}}, ["imageRef"])
+
+
+def _values(req, row: dict, given: dict) -> dict:
+    """The columns that change with it."""
+    image = creation.image_of(req, given["imageRef"], row["flavor"])
+    values: dict = {"image_meta": image, "image_ref": image["id"], "fault": None}
+    if "name" in given:
+        values["display_name"] = given["name"].strip()
+        values["hostname"] = creation.hostname_of(values["display_name"])
+    for name, column in (("metadata", "metadata"), ("description", "description"), ("OS-DCF:diskConfig", "disk_config")):
+        if name in given:
+            values[column] = given[name]
+    for version in (4, 6):
+        if f"accessIPv{version}" in given:
+            values[f"access_ip_v{version}"] = creation.address(given[f"accessIPv{version}"], version)
+    return values
+
+
+def rebuild(req, id, arguments):
+    if "description" in arguments and req.version < (2, 19):
+        raise errors.BadRequest("Additional properties are not allowed ('description' was unexpected)")
+    with req.svc.db.reader() as connection:
+        row = load(req, connection, id, "servers:action")
+        limit = quotas.limits(connection, row["project_id"], req.svc.quota_defaults)["metadata_items"]
+    locked_out(req, row)
+    if not row["image_meta"]:
+        raise errors.BadRequest("A server that boots from a volume cannot be rebuilt from an image.")
+    if 0 <= limit < len(arguments.get("metadata", {})):
+        raise errors.QuotaExceeded(resource="metadata_items", requested=len(arguments["metadata"]), used=0, limit=limit)
+    values = _values(req, row, arguments)
+    with req.svc.db.writer() as connection:
+        stopped = load(req, connection, id, "servers:action")["vm_state"] == machine.STOPPED
+        machine.begin(connection, id, "rebuild-stopped" if stopped else "rebuild", request_id=req.ctx.request_id)
+        history.start(connection, req.ctx, id, "rebuild")
+        connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(updated_at=db.now(), **values))
+        row = load(req, connection, id, "servers:action")
+    req.svc.send(req.svc.agents.power, req.ctx, row["host"], id, "rebuild")
+    password = arguments.get("adminPass") or secrets.token_urlsafe(9)
+    response = wsgi.json_response({"server": {**views.server(req, row), "adminPass": password}}, 202)
+    response.location = f"{req.base_url()}/v2.1/servers/{id}"
+    return response
