@@ -82,13 +82,20 @@ class Manager:
             driver.power_on(uuid)
         elif action == "rebuild":
             self._rebuild(instance, hurry)
+        elif action == "rescue":
+            files = self.agent.image_files({**instance, "image_meta": instance["rescue_image"]})
+            driver.destroy(uuid)
+            driver.begin_rescue(instance, files)
+            self.agent.rebuild_guest({**instance, "block_devices": []})
         elif action in ("pause", "unpause", "suspend"):
             getattr(driver, action)(uuid)
         elif action == "stop":
             driver.power_off(uuid, timeout_s=SHUTDOWN_S, hurry=hurry)
         elif action == "reboot":
             driver.reboot(uuid, timeout_s=REBOOT_S, hurry=hurry)
-        else:
+        else:  # a hard reboot, and the end of a rescue
+            driver.destroy(uuid)
+            driver.end_rescue(uuid)
             self.agent.rebuild_guest(instance)
 
     def _rebuild(self, instance: dict, hurry) -> None:

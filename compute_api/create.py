@@ -274,7 +274,7 @@ def _template(req, body, flavor, key, image, networks, groups) -> dict:
         "project_id": req.ctx.project_id, "user_id": req.ctx.user_id, "description": given.get("description"),
         "image_ref": image.get("id"), "flavor": kept, "vcpus": flavor["vcpus"], "memory_mb": flavor["ram"],
         "disk_gb": (flavor["disk"] if image else 0) + flavor["ephemeral"], "vm_state": "building",
-        "task_state": "scheduling", "power_state": 0, "host": None, "availability_zone": _zone(req, given),
+        "rescue_image": None, "task_state": "scheduling", "power_state": 0, "host": None, "availability_zone": _zone(req, given),
         "key_name": key["name"], "key_data": key["public_key"], "user_data": _user_data(given),
         "config_drive": wsgi.bool_value(given.get("config_drive", False)), "metadata": given.get("metadata", {}),
         "image_meta": image, "security_groups": groups, "network_info": [], "tags": given.get("tags", []),

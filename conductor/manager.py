@@ -94,9 +94,9 @@ class Manager:
                 again = self._give_up_host(connection, row, host, message, reschedule)
             else:
                 again = None
-                # A guest that was to be rebuilt has lost its disk: it is what it was no more.
+                # These take the guest down first: it is what it was no more.
                 machine.fail(connection, uuid, action, fault=machine.fault(message),
-                             vm_state=machine.ERROR if action == "rebuild" else None)
+                             vm_state=machine.ERROR if action in ("rebuild", "rescue", "unrescue") else None)
                 actions.failed(connection, ctx.request_id, uuid, message)
         self._tell_now(ctx, "create.error" if building else f"{action}.error", uuid, error=True)
         if again:

@@ -61,6 +61,14 @@ class VirtDriver:
         """Ask the guest to restart; restart it hard where it does not within ``timeout_s``, or as soon as ``hurry()``."""
         raise AssertionError
 
+    def begin_rescue(self, instance: dict, image_files: dict) -> None:
+        """The next ``spawn`` runs from a disk of another image, with the guest's own as its second."""
+        raise AssertionError
+
+    def end_rescue(self, uuid: str) -> None:
+        """The next ``spawn`` runs from the guest's own disk again."""
+        raise AssertionError
+
     def snapshot(self, uuid: str, target: str) -> None:
         """Write the guest's root disk to a new qcow2 file that needs no other. The guest is paused or stopped meanwhile.
 

@@ -78,6 +78,12 @@ class FakeDriver(base.VirtDriver):
     def reboot(self, uuid, *, timeout_s, hurry=lambda: False):
         self._set(uuid, power=base.RUNNING)
 
+    def begin_rescue(self, instance, image_files):
+        self.prepare_disk(instance, image_files)
+
+    def end_rescue(self, uuid):
+        pass  # it has no disks to change
+
     def snapshot(self, uuid, target):
         self._read(uuid)
         # The header of an empty disk of 1 GiB (docs/interop/qcow2.txt of QEMU).

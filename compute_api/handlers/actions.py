@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from common import db, errors, schema, wsgi
-from compute_api.handlers import fixed_ips, rebuild, security_groups, server_images
+from compute_api.handlers import fixed_ips, rebuild, rescue, security_groups, server_images
 from compute_api.handlers.servers import begin_delete, load, locked_out
 from conductor.db import actions as history
 from conductor.db import machine, models
@@ -24,7 +24,8 @@ _SCHEMAS = {
                                                        {"type": "string", "format": "ipv6"}]}}, ["address"]),
     "createImage": schema.obj({"name": {"type": "string", "minLength": 1, "maxLength": 255},
                                "metadata": schema.METADATA}, ["name"]),
-    "rebuild": rebuild.SCHEMA, "forceDelete": {"type": ["object", "null", "string"]},
+    "rescue": rescue.SCHEMA, "unrescue": _NOTHING, "rebuild": rebuild.SCHEMA,
+    "forceDelete": {"type": ["object", "null", "string"]},
     "os-resetState": schema.obj({"state": {"enum": ["active", "error"]}}, ["state"]),
 }
 _CHECKS = {name: schema.compiled(s) for name, s in _SCHEMAS.items()}
@@ -112,6 +113,7 @@ def _reset_state(req, id, arguments):
 _HANDLERS = {"os-start": _simple("start"), "os-stop": _simple("stop"),
              **{name: _simple(name) for name in ("pause", "unpause", "suspend", "resume")},
              "createImage": server_images.create, "rebuild": rebuild.rebuild,
+             "rescue": rescue.rescue, "unrescue": _simple("unrescue"),
              "reboot": _reboot, "os-getConsoleOutput": _console_output,
              "lock": _set_lock(True), "unlock": _set_lock(False), "forceDelete": _force_delete,
              "os-resetState": _reset_state, "addSecurityGroup": security_groups.change(True),

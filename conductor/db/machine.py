@@ -14,7 +14,7 @@ from common import db, errors
 from conductor.db.models import instances as TABLE
 
 ACTIVE, BUILDING, STOPPED, ERROR, DELETED = "active", "building", "stopped", "error", "deleted"
-FROZEN, SUSPENDED = "paused", "suspended"
+FROZEN, SUSPENDED, RESCUED = "paused", "suspended", "rescued"
 NOSTATE, RUNNING, PAUSED, SHUTDOWN, CRASHED = 0, 1, 3, 4, 6
 ANY = None
 IDLE = frozenset((None,))
@@ -47,6 +47,8 @@ ACTIONS = {
     "resume": Action(_states(SUSPENDED), IDLE, "resuming", ACTIVE),
     "reboot-hard": Action(_states(ACTIVE, STOPPED, FROZEN, SUSPENDED, ERROR), _states(None, "rebooting", "rebooting_hard"),
                           "rebooting_hard", ACTIVE),
+    "rescue": Action(_states(ACTIVE, STOPPED, ERROR), IDLE, "rescuing", RESCUED),
+    "unrescue": Action(_states(RESCUED), IDLE, "unrescuing", ACTIVE),
     "rebuild": Action(_states(ACTIVE, ERROR), IDLE, "rebuilding", ACTIVE),
     "rebuild-stopped": Action(_states(STOPPED), IDLE, "rebuilding", STOPPED),
     "image_snapshot": Action(_states(ACTIVE, STOPPED, FROZEN, SUSPENDED), IDLE, "image_snapshot", None),
@@ -56,8 +58,8 @@ ACTIONS = {
 # status".
 _STATUS = {
     (ACTIVE, None): "ACTIVE", (ACTIVE, "rebooting"): "REBOOT", (ACTIVE, "rebooting_hard"): "HARD_REBOOT",
-    (FROZEN, None): "PAUSED", (FROZEN, "rebooting_hard"): "HARD_REBOOT", (SUSPENDED, None): "SUSPENDED",
-    (SUSPENDED, "rebooting_hard"): "HARD_REBOOT", (BUILDING, None): "BUILD",
+    (RESCUED, None): "RESCUE", (FROZEN, None): "PAUSED", (FROZEN, "rebooting_hard"): "HARD_REBOOT",
+    (SUSPENDED, None): "SUSPENDED", (SUSPENDED, "rebooting_hard"): "HARD_REBOOT", (BUILDING, None): "BUILD",
     (ACTIVE, "rebuilding"): "REBUILD", (STOPPED, "rebuilding"): "REBUILD", (ERROR, "rebuilding"): "REBUILD",
     (STOPPED, None): "SHUTOFF", (STOPPED, "rebooting_hard"): "HARD_REBOOT",
     (ERROR, None): "ERROR", (ERROR, "rebooting_hard"): "HARD_REBOOT", (DELETED, None): "DELETED",

@@ -23,7 +23,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 FEATURES = {
     "service_available": {"cinder": True, "nova": True, "glance": True, "neutron": True, "swift": False, "horizon": True},
     "compute-feature-enabled": {
-        "resize": False, "pause": True, "suspend": True, "shelve": False, "rescue": False, "snapshot": True,
+        "resize": False, "pause": True, "suspend": True, "shelve": False, "rescue": True, "snapshot": True,
         "live_migration": False, "cold_migration": False, "change_password": False, "vnc_console": False,
         "config_drive": True, "console_output": True, "interface_attach": True, "metadata_service": True,
         "personality": False, "attach_encrypted_volume": False, "swap_volume": False},

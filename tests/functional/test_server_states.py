@@ -78,3 +78,19 @@ def test_rebuild(cloud, member, server):
         :2] == ["rebuild", "stop"]
     act(cloud, server, "os-start")
     wait_status(client, server)
+
+
+def test_rescue(cloud, member, server):
+    client, path = cloud.client, f"/servers/{server}/action"
+    refused(404, member, "compute", "POST", path, {"rescue": None})
+    refused(409, client, "compute", "POST", path, {"unrescue": None})
+    refused(400, client, "compute", "POST", path, {"rescue": {"rescue_image_ref": "nothing"}})
+    assert act(cloud, server, "rescue", {"adminPass": "secret"}) == {"adminPass": "secret"}
+    assert wait_status(client, server, "RESCUE")["OS-EXT-STS:vm_state"] == "rescued"
+    volume = client.call("volume", "POST", "/volumes", {"volume": {"size": 1}})["volume"]["id"]
+    wait_for(lambda: client.call("volume", "GET", f"/volumes/{volume}")["volume"]["status"] == "available", 10, what="it")
+    attach = {"volumeAttachment": {"volumeId": volume}}
+    refused(409, client, "compute", "POST", f"/servers/{server}/os-volume_attachments", attach)
+    client.call("volume", "DELETE", f"/volumes/{volume}")
+    act(cloud, server, "unrescue")
+    wait_status(client, server)

@@ -40,7 +40,8 @@ class LibvirtDriver(base.VirtDriver):
         uuid = instance["uuid"]
         plan = self.files.plan(uuid)
         return xml.domain(instance, virt_type=self.virt_type, directory=str(self.files.directory(uuid)), ports=ports,
-                          volumes=volumes, config_drive=drive, root=plan["root"], kernel=plan["kernel"],
+                          volumes=volumes, config_drive=drive, root=plan["root"], second=plan.get("second"),
+                          kernel=plan["kernel"],
                           console_address=self.conf.agent.console_address, initiator=self.initiator)
 
     def spawn(self, instance, ports, volumes, config_drive):
@@ -121,6 +122,12 @@ class LibvirtDriver(base.VirtDriver):
                 guarded(domain.managedSave, 0)
         except libvirt.libvirtError as error:
             raise self._failure("The guest could not be suspended", error) from error
+
+    def begin_rescue(self, instance, image_files):
+        self.files.begin_rescue(instance, image_files)
+
+    def end_rescue(self, uuid):
+        self.files.end_rescue(uuid)
 
     def snapshot(self, uuid, target):
         self.files.flatten(uuid, target)

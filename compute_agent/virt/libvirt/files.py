@@ -36,18 +36,33 @@ class Files:
         """Directory, root disk and ``disks.json``, which says how the guest boots."""
         home = self.directory(instance["uuid"])
         home.mkdir(exist_ok=True, mode=0o755)
+        (home / "disks.json").write_text(json.dumps(self._made(home / "disk", instance, instance["image_meta"], images)))
+
+    def _made(self, disk: pathlib.Path, instance: dict, image_meta: dict, images: dict) -> dict:
+        """A root disk, and how to boot from it: {"root", "kernel"}."""
         plan: dict = {"root": None, "kernel": {}}
         if images:
-            plan["root"] = self._root(home, instance, images["image"])
+            plan["root"] = self._root(disk, instance, image_meta["disk_format"], images["image"])
             if "kernel" in images:
-                properties = instance["image_meta"]["properties"]
-                cmdline = properties.get("os_command_line") or "root=/dev/vda console=tty0 console=ttyS0"
+                cmdline = image_meta["properties"].get("os_command_line") or "root=/dev/vda console=tty0 console=ttyS0"
                 plan["kernel"] = {"kernel": images["kernel"], "ramdisk": images.get("ramdisk"), "cmdline": cmdline}
-        (home / "disks.json").write_text(json.dumps(plan))
+        return plan
 
-    def _root(self, home: pathlib.Path, instance: dict, image: str) -> dict:
+    def begin_rescue(self, instance: dict, images: dict) -> None:
+        """A disk of the rescue image becomes the root; what was the root becomes the second, and comes back at the end."""
+        home, own = self.directory(instance["uuid"]), self.plan(instance["uuid"])
+        own = own.get("own", own)
+        plan = self._made(home / "disk.rescue", instance, instance["rescue_image"], images)
+        (home / "disks.json").write_text(json.dumps({**plan, "second": own["root"], "own": own}))
+
+    def end_rescue(self, uuid: str) -> None:
+        home, plan = self.directory(uuid), self.plan(uuid)
+        if "own" in plan:
+            (home / "disks.json").write_text(json.dumps(plan["own"]))
+        (home / "disk.rescue").unlink(missing_ok=True)
+
+    def _root(self, disk: pathlib.Path, instance: dict, declared: str, image: str) -> dict:
         """An overlay on the cached image, as large as the flavor says; an ISO is shown as a CD."""
-        declared = instance["image_meta"]["disk_format"]
         header = inspector.check(image, declared)
         wanted = instance["flavor"]["disk"] * GIB
         if wanted and header.virtual_bytes > wanted:
@@ -55,7 +70,6 @@ class Files:
                                            f"{instance['flavor']['disk']} GB.")
         if header.format == "iso":
             return {"path": image, "format": "raw", "cdrom": True}
-        disk = home / "disk"
         base = "qcow2" if declared == "qcow2" else "raw"
         if not disk.exists():
             qemu_img("create", "-q", "-f", "qcow2", "-F", base, "-b", image, f"{disk}.part",

@@ -67,10 +67,11 @@ def interface(parent, port: dict):
 
 
 def domain(instance: dict, *, virt_type: str, directory: str, ports: list, volumes: list, config_drive: str | None,
-           root: dict | None, kernel: dict, console_address: str, initiator: str) -> str:
+           root: dict | None, second: dict | None, kernel: dict, console_address: str, initiator: str) -> str:
     """A whole guest.
 
     :param root: {"path", "format", "cdrom"} of the root disk; None to boot from a volume
+    :param second: the same of the guest's own disk while it is rescued
     :param kernel: {} or {"kernel", "ramdisk", "cmdline"} for a direct boot
     """
     top = element(None, "domain", type_=virt_type)
@@ -92,6 +93,8 @@ def domain(instance: dict, *, virt_type: str, directory: str, ports: list, volum
     devices = element(top, "devices")
     if root:
         file_disk(devices, root["path"], root["format"], "hda" if root["cdrom"] else "vda", cdrom=root["cdrom"])
+    if second:
+        file_disk(devices, second["path"], second["format"], "hdb" if second["cdrom"] else "vdb", cdrom=second["cdrom"])
     for volume in sorted(volumes, key=lambda v: v["device_name"]):
         volume_disk(devices, volume, initiator)
     if config_drive:
