@@ -1,0 +1,97 @@
+"""A real guest paused, suspended, kept as an image, rebuilt and rescued; a real volume snapshotted and copied."""
+
+import pytest
+
+from common.periodic import wait_for
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def guest(real):
+    server = real.boot("stateful")
+    outside = real.floating_ip(server["id"])
+    real.ssh(outside, "true")
+    yield server["id"], outside
+    real.delete(server["id"])
+    real.audit()
+
+
+def act(real, server: str, status: str, name: str, arguments=None):
+    answer = real.client.call("compute", "POST", f"/servers/{server}/action", {name: arguments})
+
+    def settled():
+        shown = real.client.call("compute", "GET", f"/servers/{server}")["server"]
+        return shown if shown["OS-EXT-STS:task_state"] is None else None
+    shown = wait_for(settled, 60, what=f"{name} to end")
+    assert shown["status"] == status, shown.get("fault")
+    return answer
+
+
+def test_pause_and_suspend_keep_what_runs(real, guest):
+    server, outside = guest
+    real.ssh(outside, "echo here > /tmp/memory")
+    for there, status, back in (("pause", "PAUSED", "unpause"), ("suspend", "SUSPENDED", "resume")):
+        act(real, server, status, there)
+        act(real, server, "ACTIVE", back)
+        assert real.ssh(outside, "cat /tmp/memory").strip() == "here"  # /tmp is memory alone
+
+
+def test_an_image_holds_what_the_disk_held(real, guest):
+    server, outside = guest
+    real.ssh(outside, "echo kept > /root/kept; sync")
+    image = act(real, server, "ACTIVE", "createImage", {"name": "kept"})["image_id"]
+    copy = real.boot("copy", imageRef=image)
+    assert real.ssh(real.floating_ip(copy["id"]), "cat /root/kept").strip() == "kept"
+    real.delete(copy["id"])
+    real.client.call("image", "DELETE", f"/images/{image}")
+
+
+def test_rescue_shows_the_own_disk_beside(real, guest):
+    server, outside = guest
+    act(real, server, "RESCUE", "rescue", {"rescue_image_ref": real.image})
+    partitions = wait_for(lambda: real.ssh(outside, "cat /proc/partitions", timeout_s=120), 120, what="the rescue guest")
+    assert " vda" in partitions and " vdb" in partitions
+    act(real, server, "ACTIVE", "unrescue")
+    assert " vdb" not in real.ssh(outside, "cat /proc/partitions") and real.ssh(outside, "cat /root/kept").strip() == "kept"
+
+
+def test_rebuild_gives_a_new_disk_and_keeps_the_address(real, guest):
+    server, outside = guest
+    act(real, server, "ACTIVE", "rebuild", {"imageRef": real.image, "name": "anew"})
+    assert real.ssh(outside, "hostname; ls /root/kept 2>/dev/null || true").split() == ["anew"]
+
+
+def test_copies_of_a_volume_hold_its_data(real, guest):
+    server, outside = guest
+
+    def call(method, path, body=None):
+        return real.client.call("volume", method, path, body)
+
+    def made(kind: str, body: dict) -> str:
+        identity = call("POST", f"/{kind}s", {kind: body})[kind]["id"]
+        wait_for(lambda: call("GET", f"/{kind}s/{identity}")[kind]["status"] == "available", 60, what=f"the {kind}")
+        return identity
+
+    def attached(volume: str, command: str) -> str:
+        path = f"/servers/{server}/os-volume_attachments"
+        real.client.call("compute", "POST", path, {"volumeAttachment": {"volumeId": volume}})
+        wait_for(lambda: real.volume_status(volume) == "in-use", 60, what="the attachment")
+        # The guest sees it a moment later; who writes before that makes a plain file.
+        wait_for(lambda: " vdb" in real.ssh(outside, "cat /proc/partitions"), 20, what="the guest to see the volume")
+        text = real.ssh(outside, command)
+        real.client.call("compute", "DELETE", f"{path}/{volume}")
+        wait_for(lambda: real.volume_status(volume) == "available", 90, what="the detachment")
+        return text
+    source = made("volume", {"size": 1})
+    attached(source, "printf first > /dev/vdb; sync")
+    snapshot = made("snapshot", {"volume_id": source})
+    attached(source, "printf later > /dev/vdb; sync")
+    of_snapshot, of_volume = made("volume", {"snapshot_id": snapshot, "size": 2}), made("volume", {"source_volid": source})
+    assert attached(of_snapshot, "head -c 5 /dev/vdb; grep -c 2097152 /proc/partitions") == "first1\n"
+    assert attached(of_volume, "head -c 5 /dev/vdb") == "later"
+    for volume in (of_snapshot, of_volume):
+        call("DELETE", f"/volumes/{volume}")
+    call("DELETE", f"/volumes/{source}?cascade=true")
+    wait_for(lambda: not [v for v in call("GET", "/volumes")["volumes"] if v["id"] in (source, of_snapshot, of_volume)], 30,
+             what="the volumes to go")
