@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import time
+import typing
 
 from common.periodic import wait_for
 from deploy import first, host, prepare
@@ -101,15 +102,15 @@ def _configure(state: str, home: pathlib.Path, name: str, ip: str) -> None:
         prepare.save(parser, home / "etc" / f"{file}.conf")
 
 
-def inside(state: str, address: str) -> int:
+def inside(state: str, address: str) -> typing.NoReturn:
     """What runs in the namespaces: wait for the wire, then libvirt and the agents."""
     wait_for(lambda: host.run("ip", "link", "show", "eth0", check=False).returncode == 0, 30, every_s=0.05, what="eth0")
     host.run("ip", "addr", "add", address, "dev", "eth0")
     host.run("ip", "link", "set", "eth0", "up")
     host.ensure_libvirt()
-    os.environ["PILEUS_STATE"] = state
-    from deploy.supervisor import Supervisor
-    return Supervisor(state, ["compute-agent", "network-agent"]).run()
+    # Anew, so that what was imported for all this does not stay in memory as long as the host lives.
+    os.execv(sys.executable, [sys.executable, "-m", "deploy.cli", "supervise", "--state", state, "--daemons-only",
+                              "--only=compute-agent,network-agent"])
 
 
 def remove(state: str, name: str) -> None:
@@ -144,7 +145,7 @@ def main(argv=None) -> int:
     parser.add_argument("name", nargs="?")
     args = parser.parse_args(argv)
     if args.inside:
-        return inside(args.state, args.inside)
+        inside(args.state, args.inside)
     if args.verb != "list" and not args.name:
         parser.error(f"{args.verb} needs the name of a host")
     try:
