@@ -66,7 +66,12 @@ def test_what_is_refused(cloud, member, volume):
     taken = snapshot(cloud, volume)
     refused(404, member, "volume", "GET", f"/snapshots/{taken}")
     refused(404, member, "volume", "POST", "/volumes", {"volume": {"size": 1, "snapshot_id": taken}})
-    refused(403, member, "volume", "POST", f"/snapshots/{snapshot_of(member)}/action", {"os-reset_status": {"status": "error"}})
+    own = new_volume(member, "own")
+    theirs = member.call("volume", "POST", "/snapshots", {"snapshot": {"volume_id": own}})["snapshot"]["id"]
+    wait_for(lambda: member.call("volume", "GET", f"/snapshots/{theirs}")["snapshot"]["status"] == "available", 10, what="it")
+    refused(403, member, "volume", "POST", f"/snapshots/{theirs}/action", {"os-reset_status": {"status": "error"}})
+    member.call("volume", "DELETE", f"/volumes/{own}?cascade=true")
+    gone(cloud, f"/volumes/{own}")
     refused(400, client, "volume", "POST", "/volumes", {"volume": {"size": 1, "snapshot_id": taken, "source_volid": volume}})
     refused(400, client, "volume", "POST", f"/snapshots/{taken}/action", {"os-nothing": {}})
     call(cloud, "POST", f"/snapshots/{taken}/action", {"os-reset_status": {"status": "error"}})
@@ -77,15 +82,6 @@ def test_what_is_refused(cloud, member, volume):
     client.call("volume", "DELETE", f"/os-quota-sets/{project}")
     call(cloud, "POST", f"/snapshots/{taken}/action", {"os-force_delete": {}})
     gone(cloud, f"/snapshots/{taken}")
-
-
-def snapshot_of(client) -> str:
-    """A snapshot of the client's own."""
-    own = new_volume(client, "own")
-    made = client.call("volume", "POST", "/snapshots", {"snapshot": {"volume_id": own}})["snapshot"]["id"]
-    wait_for(lambda: client.call("volume", "GET", f"/snapshots/{made}")["snapshot"]["status"] == "available", 10,
-             what="the snapshot")
-    return made
 
 
 def test_volumes_are_made_of_snapshots_and_volumes(cloud, volume):

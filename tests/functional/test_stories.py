@@ -228,7 +228,8 @@ def test_volume(cloud, member):
     refused(400, member, "volume", "DELETE", path)
     cloud.client.call("volume", "DELETE", f"/attachments/{attachment['id']}")
     member.call("volume", "DELETE", path)
-    wait_for(lambda: not member.call("volume", "GET", "/volumes")["volumes"], 20, what="the volume to go")
+    wait_for(lambda: made["id"] not in [v["id"] for v in member.call("volume", "GET", "/volumes")["volumes"]], 20,
+             what="the volume to go")
 
 
 def test_server(cloud, member):
