@@ -9,7 +9,7 @@ import time
 import pytest
 
 from common.periodic import wait_for
-from deploy import host
+from deploy import host, up
 from deploy.status import daemons
 from tests import walkthrough
 
@@ -169,8 +169,7 @@ def test_broker_away_then_back(real):
     listed = time.monotonic()
     real.client.call("compute", "GET", "/servers/detail")
     assert time.monotonic() - listed < 1
-    from deploy.prepare import ensure_secrets
-    host.ensure_broker(real.state, ensure_secrets(real.state)["service_password"])
+    up.runtime(real.state)  # what a start of the host does
 
     def status():
         server = real.client.call("compute", "GET", f"/servers/{made['server']['id']}")["server"]
@@ -207,7 +206,7 @@ def test_tgtd_away_then_back(real):
     real.client.call("compute", "POST", path, {"volumeAttachment": {"volumeId": volume}})
     time.sleep(3)
     assert real.volume_status(volume) != "in-use"
-    host.ensure_tgtd()
+    up.runtime(real.state)
     wait_for(lambda: real.volume_status(volume) == "in-use", 60, what="the volume attached after all")
     wait_for(lambda: len(host.targets()) == exports + 1, 30, what="every export to be back")
     real.client.call("compute", "DELETE", f"{path}/{volume}")
