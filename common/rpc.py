@@ -9,6 +9,7 @@ cast has somebody who notices that its effect is missing.
 import logging
 from typing import NoReturn
 
+import kombu.exceptions
 import oslo_messaging as messaging
 from oslo_config import cfg
 from oslo_messaging.rpc.server import RPCServer
@@ -16,6 +17,8 @@ from oslo_messaging.rpc.server import RPCServer
 from common import context, errors, metrics
 
 LOG = logging.getLogger(__name__)
+# What publishing raises without a broker: the last two when a new connection is made for it.
+_AWAY = (messaging.MessageDeliveryFailure, kombu.exceptions.KombuError, OSError)
 
 
 class Serializer(messaging.NoOpSerializer):
@@ -63,7 +66,7 @@ class Client:
         prepared = self._client.prepare(server=to, timeout=timeout_s, retry=1)
         try:
             return prepared.call(ctx, method, **arguments)
-        except (messaging.MessagingTimeout, messaging.MessageDeliveryFailure) as error:
+        except (messaging.MessagingTimeout, *_AWAY) as error:
             part = f"{self.topic}{' on ' + to if to else ''}"
             raise errors.ServiceUnavailable(part=part, internal=f"{method}: {error}") from error
 
@@ -76,7 +79,7 @@ class Client:
         prepared = self._client.prepare(server=to, fanout=fanout or None, retry=1)
         try:
             prepared.cast(ctx, method, **arguments)
-        except messaging.MessageDeliveryFailure as error:
+        except _AWAY as error:
             raise errors.ServiceUnavailable(part="the message bus", internal=f"{method}: {error}") from error
 
 

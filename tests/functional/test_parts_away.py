@@ -126,3 +126,29 @@ def test_notifications_tell_of_servers_and_volumes(parts):
     finally:
         listener.stop()
         listener.wait()
+
+
+def test_apis_go_on_while_the_broker_is_away(parts):
+    """Whoever only has to tell others does his work and says so, however often he is asked; nobody waits for the broker."""
+    made: list = []
+    parts.stop_broker()
+    try:
+        for number in range(3):
+            for service, path, body in (
+                    ("volume", "/volumes", {"volume": {"size": 1}}),
+                    ("network", "/networks", {"network": {"name": f"away{number}"}}),
+                    ("network", "/subnets", {"subnet": {"ip_version": 4, "cidr": f"10.{number}.0.0/24"}}),
+                    ("network", "/security-groups", {"security_group": {"name": f"away{number}"}})):
+                if path == "/subnets":
+                    body["subnet"]["network_id"] = made[-1][2]
+                asked = time.monotonic()
+                answer = next(iter(parts.client.call(service, "POST", path, body).values()))
+                assert time.monotonic() - asked < 10, (number, path)
+                made.append((service, path, answer["id"]))
+    finally:
+        parts.start_broker()
+    for service, path, identity in made:
+        if path == "/volumes":
+            wait_for(lambda v=identity: volume_status(parts.client, v) == "available", 60, what="the volume")
+        if path != "/subnets":
+            parts.client.call(service, "DELETE", f"{path}/{identity}")
