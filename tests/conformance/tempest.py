@@ -51,8 +51,11 @@ def environment(workdir: pathlib.Path) -> pathlib.Path:
 
 def configure(cloud: first.Cloud, workspace: pathlib.Path) -> None:
     """Write ``etc/tempest.conf``: who the admin is, which image and flavors to use, what there is."""
-    images = [i for i in cloud.call("image", "GET", "/images")["images"]
-              if i["status"] == "active" and i["container_format"] == "bare"]
+    # Public images first, the small ones before the large: every flavor must be able to boot what is chosen.
+    images = sorted((i for i in cloud.call("image", "GET", "/images")["images"]
+                     if i["status"] == "active" and i["container_format"] == "bare"),
+                    key=lambda i: (i["visibility"] != "public", i["virtual_size"] or 0))
+    images = [i for i in images if i["visibility"] == images[0]["visibility"]]
     flavors = sorted(cloud.call("compute", "GET", "/flavors/detail")["flavors"], key=lambda f: (f["ram"], f["disk"]))
     hosts = [h for h in cloud.call("compute", "GET", "/os-hypervisors")["hypervisors"] if h["state"] == "up"]
     extensions = [e["alias"] for e in cloud.call("network", "GET", "/extensions")["extensions"]]
