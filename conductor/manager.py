@@ -94,7 +94,7 @@ class Manager:
                 again = self._give_up_host(connection, row, host, message, reschedule)
             else:
                 again = None
-                # These take the guest down first: it is what it was no more.
+                # These may fail with the guest down or its disk exchanged; what it was before is not known to be true.
                 machine.fail(connection, uuid, action, fault=machine.fault(message),
                              vm_state=machine.ERROR if action in ("rebuild", "rescue", "unrescue") else None)
                 actions.failed(connection, ctx.request_id, uuid, message)

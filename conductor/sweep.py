@@ -77,16 +77,16 @@ class Sweep(periodic.Periodic):
         elif up:
             self.service.agents.power(ctx, host, uuid, next(name for name, task_state in POWER.items() if task_state == task))
 
-
     def _snapshot(self, ctx, row: dict, up: bool) -> None:
         """The image that waits for the server's disk says what was asked for; with it gone, nobody waits any more."""
-        waiting = self.service.rest.request(
-            "GET", "image", f"/v2/images?instance_uuid={row['uuid']}&status=queued&image_type=snapshot")["images"]
-        uploading = self.service.rest.request(
-            "GET", "image", f"/v2/images?instance_uuid={row['uuid']}&status=saving&image_type=snapshot")["images"]
+        # Of the server's own project: anybody may write a server's id into an image of his, and would get its disk.
+        found = [i for i in self.service.rest.request(
+            "GET", "image", f"/v2/images?instance_uuid={row['uuid']}&image_type=snapshot&owner={row['project_id']}"
+            "&status=in:queued,saving")["images"] if i["owner"] == row["project_id"]]
+        waiting = [i for i in found if i["status"] == "queued"]
         if waiting and up:
             self.service.agents.snapshot(ctx, row["host"], row["uuid"], waiting[0]["id"])
-        elif not (waiting or uploading):
+        elif not found:
             self.service.endpoint().fail(ctx, row["uuid"], row["host"], "image_snapshot", "The image is gone.", [], False)
 
 

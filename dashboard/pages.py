@@ -31,7 +31,7 @@ ADMIN_MENU = (("/admin/hosts/", "Hosts"),)
 def render(req, template: str, *, status: int = 200, **values) -> webob.Response:
     """A page. Templates know ``session`` (or None), ``path``, ``csrf`` and ``notice`` beside ``values``."""
     active = session.current(req)
-    notice = req.svc.seal.open(req.cookies.get(session.NOTICE, ""), 60)
+    notice = req.svc.seal.open(req.cookies.get(session.NOTICE, ""), session.NOTICE_S)
     text = _TEMPLATES.get_template(template).render(
         session=active, path=req.path, csrf=session.csrf(req), notice=notice, menu=MENU,
         admin_menu=ADMIN_MENU if active and active.admin else (), **values)
@@ -46,7 +46,7 @@ def redirect(req, path: str, notice: str = "") -> webob.Response:
     """See Other, so that reloading the next page does not send the form again; ``notice`` is shown there."""
     response = webob.Response(status=303, location=path)
     if notice:
-        session.set_cookie(req, response, session.NOTICE, req.svc.seal.close(notice), 60)
+        session.set_cookie(req, response, session.NOTICE, req.svc.seal.close(notice), session.NOTICE_S)
     return response
 
 
@@ -60,8 +60,7 @@ def call(req, method: str, service: str, path: str, body=None):
 def static(req, name: str) -> webob.Response:
     if name not in _STATIC:
         raise errors.NotFound("There is no such file.")
-    return webob.Response(_STATIC[name], content_type=_KINDS[pathlib.Path(name).suffix], charset="UTF-8",
-                          headerlist=[("Content-Type", _KINDS[pathlib.Path(name).suffix])])
+    return webob.Response(_STATIC[name], headerlist=[("Content-Type", _KINDS[pathlib.Path(name).suffix])])
 
 
 class Pages:

@@ -20,7 +20,7 @@ from common import errors
 from common.context import Context
 
 COOKIE, CSRF, NOTICE = "sessionid", "csrftoken", "messages"
-_NOTICE_S = 60
+NOTICE_S = 60
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,15 +35,15 @@ class Session:
     admin: bool
 
     def context(self) -> Context:
-        return Context(token=self.token, project_id=self.project_id, roles=("admin",) if self.admin else ())
+        return Context(token=self.token, project_id=self.project_id)
 
 
 class Seal:
-    """:param secret: 64 hexadecimal digits; a wrong one raises ValueError at start"""
+    """:param secret: 64 hexadecimal digits; a wrong one raises ValueError at start. None: sessions end with the process."""
 
     def __init__(self, secret: str, session_s: int):
         raw = bytes.fromhex(secret or secrets.token_hex(32))
-        self.fernet, self.session_s = Fernet(base64.urlsafe_b64encode(raw[:32].ljust(32, b"\0"))), session_s
+        self.fernet, self.session_s = Fernet(base64.urlsafe_b64encode(raw)), session_s
 
     def close(self, value) -> str:
         return self.fernet.encrypt(json.dumps(value).encode()).decode()

@@ -14,6 +14,7 @@ import argparse
 import configparser
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -58,17 +59,19 @@ def run_in(state: str, name: str, *words: str) -> subprocess.CompletedProcess:
 def add(state: str, name: str, timeout_s: float = 60) -> None:
     """Start a host and wait until its agents have reported. Repeatable.
 
-    :raises HostError: the cloud listens for this host only
+    :raises HostError: the cloud listens for this host only, or the name is none
     """
     if pid_of(state, name):
         return
-    number = 2 + len([p for p in pathlib.Path(state, "lab").glob("*") if pid_of(state, p.name)])
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,10}", name):
+        raise host.HostError(f"{name!r} cannot name a host: up to eleven small letters, digits and hyphens.")
     home = _home(state, name)
     (home / "log").mkdir(parents=True, exist_ok=True)
-    _configure(state, home, name, NETWORK.format(number).split("/")[0])
+    address = _free_address(state)
+    _configure(state, home, name, address.split("/")[0])
     log = open(home / "log" / "host.log", "ab")
     started = subprocess.Popen([str(CLONE / "deploy/isolate"), name, sys.executable, "-m", "deploy.lab", "--inside",
-                                NETWORK.format(number), "--state", str(home)],
+                                address, "--state", str(home)],
                                cwd=CLONE, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     (home / "pid").write_text(str(started.pid))
     own = os.readlink("/proc/self/ns/net")
@@ -79,6 +82,15 @@ def add(state: str, name: str, timeout_s: float = 60) -> None:
     cloud = first.Cloud(prepare.ensure_secrets(state)["admin_password"], ADDRESS)
     cloud.login()
     wait_for(lambda: _reported(cloud, name), timeout_s, what=f"the agents of {name} (log: {home}/log)")
+
+
+def _free_address(state: str) -> str:
+    taken = set()
+    for name in names(state):
+        known = configparser.ConfigParser(interpolation=None)
+        known.read(_home(state, name) / "etc" / "pileus.conf")
+        taken.add(known["DEFAULT"]["my_ip"])
+    return next(a for a in map(NETWORK.format, range(2, 255)) if a.split("/")[0] not in taken)
 
 
 def _reported(cloud: first.Cloud, name: str) -> bool:
@@ -153,7 +165,7 @@ def main(argv=None) -> int:
             print("\n".join(names(args.state)))
         else:
             {"add": add, "remove": remove}[args.verb](args.state, args.name)
-    except (host.HostError, TimeoutError) as error:
+    except (host.HostError, OSError) as error:
         print(f"pileus lab: {error}", file=sys.stderr)
         return 1
     return 0

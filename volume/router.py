@@ -4,7 +4,7 @@ import functools
 
 from common import errors
 from common.wsgi import Route
-from volume.handlers import actions, attachments, limits, services, snapshots, types, versions, volumes
+from volume.handlers import actions, attachments, limits, metadata, services, snapshots, types, versions, volumes
 
 
 def _own(handler):
@@ -29,22 +29,12 @@ ROUTES = [Route("GET", "/", versions.index, 300), Route("GET", "/v3", versions.s
     _route("GET", "/volumes", volumes.index), _route("POST", "/volumes", volumes.create, 202),
     _route("GET", "/volumes/{id}", volumes.show), _route("PUT", "/volumes/{id}", volumes.update),
     _route("DELETE", "/volumes/{id}", volumes.delete, 202), _route("POST", "/volumes/{id}/action", actions.act, 202),
-    _route("GET", "/volumes/{id}/metadata", volumes.metadata),
-    _route("POST", "/volumes/{id}/metadata", volumes.metadata_merge),
-    _route("PUT", "/volumes/{id}/metadata", volumes.metadata_replace),
-    _route("GET", "/volumes/{id}/metadata/{key}", volumes.metadata_item),
-    _route("PUT", "/volumes/{id}/metadata/{key}", volumes.metadata_set),
-    _route("DELETE", "/volumes/{id}/metadata/{key}", volumes.metadata_delete),
+    *metadata.routes("/volumes/{id}/metadata", _route, volumes.metadata, volumes.change_metadata),
     _route("GET", "/snapshots", snapshots.index), _route("GET", "/snapshots/detail", snapshots.detail),
     _route("POST", "/snapshots", snapshots.create, 202), _route("GET", "/snapshots/{id}", snapshots.show),
     _route("PUT", "/snapshots/{id}", snapshots.update), _route("DELETE", "/snapshots/{id}", snapshots.delete, 202),
     _route("POST", "/snapshots/{id}/action", snapshots.act, 202),
-    _route("GET", "/snapshots/{id}/metadata", snapshots.metadata),
-    _route("POST", "/snapshots/{id}/metadata", snapshots.metadata_merge),
-    _route("PUT", "/snapshots/{id}/metadata", snapshots.metadata_replace),
-    _route("GET", "/snapshots/{id}/metadata/{key}", snapshots.metadata_item),
-    _route("PUT", "/snapshots/{id}/metadata/{key}", snapshots.metadata_set),
-    _route("DELETE", "/snapshots/{id}/metadata/{key}", snapshots.metadata_delete),
+    *metadata.routes("/snapshots/{id}/metadata", _route, snapshots.metadata, snapshots.change_metadata),
     _route("GET", "/types", types.index), _route("POST", "/types", types.create),
     _route("GET", "/types/default", types.default), _route("GET", "/types/{id}", types.show),
     _route("PUT", "/types/{id}", types.update), _route("DELETE", "/types/{id}", types.delete, 202),

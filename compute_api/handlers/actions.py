@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from common import db, errors, schema, wsgi
-from compute_api.handlers import fixed_ips, rebuild, rescue, security_groups, server_images
+from compute_api.handlers import fixed_ips, power, rebuild, rescue, security_groups, server_images
 from compute_api.handlers.servers import begin_delete, load, locked_out
 from conductor.db import actions as history
 from conductor.db import machine, models
@@ -46,26 +46,8 @@ def act(req, id):
     return _HANDLERS[name](req, id, body[name])
 
 
-def _power(req, id, name: str, recorded: str):
-    """Begin a power action, then tell the agent; the sweep repeats what is lost."""
-    with req.svc.db.writer() as connection:
-        row = load(req, connection, id, "servers:action")
-        locked_out(req, row)
-        machine.begin(connection, id, name, request_id=req.ctx.request_id)
-        history.start(connection, req.ctx, id, recorded)
-        if row["host"] is None:
-            raise errors.Conflict(f"Instance {id} has no host: it was never built.")
-    req.svc.send(req.svc.agents.power, req.ctx, row["host"], id, name)
-
-
-def _simple(name: str):
-    def handler(req, id, arguments):
-        _power(req, id, name, name)
-    return handler
-
-
 def _reboot(req, id, arguments):
-    _power(req, id, "reboot" if arguments["type"].lower() == "soft" else "reboot-hard", "reboot")
+    power.simple("reboot" if arguments["type"].lower() == "soft" else "reboot-hard", "reboot")(req, id, arguments)
 
 
 def _console_output(req, id, arguments):
@@ -110,10 +92,10 @@ def _reset_state(req, id, arguments):
             vm_state=arguments["state"], task_state=None, updated_at=db.now()))
 
 
-_HANDLERS = {"os-start": _simple("start"), "os-stop": _simple("stop"),
-             **{name: _simple(name) for name in ("pause", "unpause", "suspend", "resume")},
+_HANDLERS = {"os-start": power.simple("start"), "os-stop": power.simple("stop"),
+             **{name: power.simple(name) for name in ("pause", "unpause", "suspend", "resume")},
              "createImage": server_images.create, "rebuild": rebuild.rebuild,
-             "rescue": rescue.rescue, "unrescue": _simple("unrescue"),
+             "rescue": rescue.rescue, "unrescue": power.simple("unrescue"),
              "reboot": _reboot, "os-getConsoleOutput": _console_output,
              "lock": _set_lock(True), "unlock": _set_lock(False), "forceDelete": _force_delete,
              "os-resetState": _reset_state, "addSecurityGroup": security_groups.change(True),

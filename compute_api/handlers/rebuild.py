@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from common import db, errors, schema, wsgi
 from compute_api import create as creation
 from compute_api import views
-from compute_api.handlers.servers import load, locked_out
-from conductor.db import actions as history
+from compute_api.handlers import power
+from compute_api.handlers.servers import load
 from conductor.db import machine, models, quotas
 
 TABLE = models.instances
@@ -42,7 +42,6 @@ def rebuild(req, id, arguments):
     with req.svc.db.reader() as connection:
         row = load(req, connection, id, "servers:action")
         limit = quotas.limits(connection, row["project_id"], req.svc.quota_defaults)["metadata_items"]
-    locked_out(req, row)
     if not row["image_meta"]:
         raise errors.BadRequest("A server that boots from a volume cannot be rebuilt from an image.")
     if 0 <= limit < len(arguments.get("metadata", {})):
@@ -50,11 +49,10 @@ def rebuild(req, id, arguments):
     values = _values(req, row, arguments)
     with req.svc.db.writer() as connection:
         stopped = load(req, connection, id, "servers:action")["vm_state"] == machine.STOPPED
-        machine.begin(connection, id, "rebuild-stopped" if stopped else "rebuild", request_id=req.ctx.request_id)
-        history.start(connection, req.ctx, id, "rebuild")
+        power.begin(req, connection, id, "rebuild-stopped" if stopped else "rebuild", "rebuild")
         connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(updated_at=db.now(), **values))
         row = load(req, connection, id, "servers:action")
-    req.svc.send(req.svc.agents.power, req.ctx, row["host"], id, "rebuild")
+    power.send(req, row, "rebuild")
     password = arguments.get("adminPass") or secrets.token_urlsafe(9)
     response = wsgi.json_response({"server": {**views.server(req, row), "adminPass": password}}, 202)
     response.location = f"{req.base_url()}/v2.1/servers/{id}"

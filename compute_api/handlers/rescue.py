@@ -6,9 +6,9 @@ import sqlalchemy as sa
 
 from common import errors, schema, wsgi
 from compute_api import create as creation
-from compute_api.handlers.servers import load, locked_out
-from conductor.db import actions as history
-from conductor.db import machine, models
+from compute_api.handlers import power
+from compute_api.handlers.servers import load
+from conductor.db import models
 
 TABLE = models.instances
 SCHEMA = {"oneOf": [schema.obj({"adminPass": {"type": "string", "minLength": 1, "maxLength": 255},
@@ -20,13 +20,11 @@ def rescue(req, id, arguments):
     given = arguments or {}
     with req.svc.db.reader() as connection:
         row = load(req, connection, id, "servers:action")
-    locked_out(req, row)
     if not row["image_meta"]:
         raise errors.BadRequest(f"Instance {id} cannot be rescued: Cannot rescue a volume-backed instance")
     image = creation.image_of(req, given["rescue_image_ref"], row["flavor"]) if "rescue_image_ref" in given else row["image_meta"]
     with req.svc.db.writer() as connection:
-        machine.begin(connection, id, "rescue", request_id=req.ctx.request_id)
-        history.start(connection, req.ctx, id, "rescue")
+        power.begin(req, connection, id, "rescue", "rescue")
         connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(rescue_image=image))
-    req.svc.send(req.svc.agents.power, req.ctx, row["host"], id, "rescue")
+    power.send(req, row, "rescue")
     return wsgi.json_response({"adminPass": given.get("adminPass") or secrets.token_urlsafe(9)}, 200)

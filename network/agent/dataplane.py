@@ -96,7 +96,7 @@ class LinuxDataplane:
         if not network["physical"]:
             self.links.ensure_bridge(name, network["mtu"])
             local = roles.of(self.conf)["tunneling_ip"]
-            if local and network["peers"]:
+            if local and network["peers"] and network["type"] == "vxlan":
                 self.links.ensure_vxlan(tunnel_name(network["id"]), network["segment"], local, name, network["mtu"],
                                         network["peers"])
             else:

@@ -13,9 +13,9 @@ _LOAD = {DHCP: models.networks.c.dhcp_host, L3: models.routers.c.host}
 
 def heartbeat(connection, host: str, configurations: dict) -> None:
     """Note that a host's agent lives; each of its roles has a row. One statement, but for the first time."""
-    table, at, roles = models.agents, db.now(), configurations.pop("roles", [BRIDGE])
+    table, at, roles = models.agents, db.now(), configurations.get("roles", [BRIDGE])
     own = sa.and_(table.c.host == host, table.c.agent_type.in_(roles))
-    values = {"heartbeat_at": at, "configurations": configurations}
+    values = {"heartbeat_at": at, "configurations": {k: v for k, v in configurations.items() if k != "roles"}}
     done = connection.execute(sa.update(table).where(own).values(values))
     if done.rowcount < len(roles):
         known = set(connection.execute(sa.select(table.c.agent_type).where(own)).scalars())

@@ -65,12 +65,6 @@ def zones(req):
                                    for r in ("network", "router")]}
 
 
-def _hosts(req, kind: str, connection, host: str) -> list[dict]:
-    resource, column = _HOSTED[kind]
-    found = rows.many(connection, sa.select(resource.table).where(resource.table.c[column] == host))
-    return [resource._shown(req, r) for r in resource.complete(connection, found)]
-
-
 _HOSTED = {roles.DHCP: (NETWORKS, "dhcp_host"), roles.L3: (ROUTERS, "host")}
 
 
@@ -84,10 +78,12 @@ def l3_routers(req, id):
 
 def _hosted_by(req, agent_id, role):
     req.svc.policy.check(req.ctx, "get_agent", {})
+    resource, column = _HOSTED[role]
     with req.svc.db.reader() as connection:
         agent = hosting.agent(connection, agent_id)
-        found = _hosts(req, role, connection, agent["host"]) if agent["agent_type"] == role else []
-    return {_HOSTED[role][0].plural: found}
+        query = sa.select(resource.table).where(resource.table.c[column] == agent["host"])
+        found = rows.many(connection, query) if agent["agent_type"] == role else []
+        return {resource.plural: [resource._shown(req, r) for r in resource.complete(connection, found)]}
 
 
 def agents_of_network(req, id):
@@ -108,46 +104,47 @@ def _agents_of(req, resource_id, role):
 
 @wsgi.body(schema.obj({"network_id": schema.UUID}, ["network_id"]))
 def add_network(req, id, body):
-    _give(req, id, roles.DHCP, body["network_id"])
+    def give(agent, row):
+        if row["dhcp_host"]:
+            raise errors.Conflict(f"The network {row['id']} has been already hosted by the DHCP Agent of host "
+                                  f"{row['dhcp_host']}.", kind="NetworkHostedByDHCPAgent")
+        return agent["host"]
+    _move(req, id, roles.DHCP, body["network_id"], give)
 
 
 @wsgi.body(schema.obj({"router_id": schema.UUID}, ["router_id"]))
 def add_router(req, id, body):
-    _give(req, id, roles.L3, body["router_id"])
-
-
-def _give(req, agent_id, role, resource_id):
-    req.svc.policy.check(req.ctx, "update_agent", {})
-    resource, column = _HOSTED[role]
-    with req.svc.db.writer() as connection:
-        agent = hosting.agent(connection, agent_id, role)
-        row = resource.get(connection, req.ctx, resource_id)
-        if role == roles.DHCP and row[column]:
-            raise errors.Conflict(f"The network {resource_id} has been already hosted by the DHCP Agent of host "
-                                  f"{row[column]}.", kind="NetworkHostedByDHCPAgent")
-        if row[column] not in ("", agent["host"]):
-            raise errors.Conflict(f"The router {resource_id} has been already hosted by the L3 Agent of host "
-                                  f"{row[column]}.", kind="RouterHostedByL3Agent")
-        rows.update(connection, resource.table, resource_id, {column: agent["host"]}, resource=resource.kind)
-    req.svc.refresh_agents(req.ctx)
+    def give(agent, row):
+        if row["host"] not in ("", agent["host"]):
+            raise errors.Conflict(f"The router {row['id']} has been already hosted by the L3 Agent of host "
+                                  f"{row['host']}.", kind="RouterHostedByL3Agent")
+        return agent["host"]
+    _move(req, id, roles.L3, body["router_id"], give)
 
 
 def remove_network(req, id, network_id):
-    _take(req, id, roles.DHCP, network_id)
+    def take(agent, row):
+        if row["dhcp_host"] != agent["host"]:
+            raise errors.Conflict(f"The network {network_id} is not hosted by the DHCP agent {id}.",
+                                  kind="NetworkNotHostedByDhcpAgent")
+        return ""
+    _move(req, id, roles.DHCP, network_id, take)
 
 
 def remove_router(req, id, router_id):
-    _take(req, id, roles.L3, router_id)
+    def take(agent, row):
+        if row["host"] != agent["host"]:
+            raise errors.Conflict(f"The router {router_id} is not hosted by L3 agent {id}.", kind="RouterNotHostedByL3Agent")
+        return ""
+    _move(req, id, roles.L3, router_id, take)
 
 
-def _take(req, agent_id, role, resource_id):
+def _move(req, agent_id, role, resource_id, host_of) -> None:
+    """``host_of``: (agent, row) -> the host that serves the row from now on, or an error."""
     req.svc.policy.check(req.ctx, "update_agent", {})
     resource, column = _HOSTED[role]
     with req.svc.db.writer() as connection:
         agent = hosting.agent(connection, agent_id, role)
         row = resource.get(connection, req.ctx, resource_id)
-        if row[column] != agent["host"]:
-            kind = "NetworkNotHostedByDhcpAgent" if role == roles.DHCP else "RouterNotHostedByL3Agent"
-            raise errors.Conflict(f"The {resource.singular} {resource_id} is not hosted by the {role} {agent_id}.", kind=kind)
-        rows.update(connection, resource.table, resource_id, {column: ""}, resource=resource.kind)
+        rows.update(connection, resource.table, resource_id, {column: host_of(agent, row)}, resource=resource.kind)
     req.svc.refresh_agents(req.ctx)

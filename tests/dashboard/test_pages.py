@@ -164,12 +164,23 @@ def test_volumes_keys_and_addresses(browser):
     assert "fake-host" in browser.open("/admin/hosts/").words() and "DHCP agent" in browser.words()
 
 
-def test_another_project(browser):
-    browser.open("/project/")
-    fields = Forms(browser.text).forms.get("/auth/switch/")
-    assert fields is None or "project_id" in fields
+def test_another_project(cloud, browser):
+    admin = cloud.client
+    project = admin.call("identity", "POST", "/projects", {"project": {"name": "second"}})["project"]["id"]
+    role, user = admin.find("identity", "roles", "member"), admin.find("identity", "users", "admin")
+    admin.call("identity", "PUT", f"/projects/{project}/users/{user['id']}/roles/{role['id']}")
+    browser.open("/project/volumes/").post("/project/volumes/", name="of-admin", size="1")
+    assert "of-admin" in browser.words()
+    browser.open("/project/").post("/auth/switch/", project_id=project)
+    assert "of-admin" not in browser.open("/project/volumes/").words()
+    assert browser.open("/admin/hosts/").status == 403, "a member of this project, whatever he is in another"
+    browser.open("/project/").post("/auth/switch/", project_id=admin.project_id)
+    wait_for(lambda: "available" in _row(browser.open("/project/volumes/"), "of-admin"), 20, what="the volume")
+    volume = admin.find("volume", "volumes", "of-admin")["id"]
+    admin.call("volume", "DELETE", f"/volumes/{volume}")
     browser.open("/auth/switch/", {"csrfmiddlewaretoken": browser.cookies["csrftoken"], "project_id": "nothing"})
     assert "Log in" in browser.words()
+    admin.call("identity", "DELETE", f"/projects/{project}")
 
 
 def test_forms_of_other_sites_are_refused(browser):

@@ -57,6 +57,19 @@ def test_an_image_that_is_deleted_meanwhile_frees_the_server(cloud, server):
     wait_for(lambda: wait_status(cloud.client, server)["OS-EXT-STS:task_state"] is None, 20, what="the server to be free")
 
 
+def test_a_server_that_was_never_built_has_no_guest_to_change(cloud):
+    vast = {"flavor": {"name": "vast", "ram": 64, "vcpus": 1, "disk": 1 << 24}}
+    flavor = cloud.client.call("compute", "POST", "/flavors", vast)["flavor"]["id"]
+    made = cloud.client.call("compute", "POST", "/servers", server_body(cloud.client, "vast", flavorRef=flavor))["server"]["id"]
+    image = wait_status(cloud.client, made, "ERROR")["image"]["id"]
+    for body in ({"rebuild": {"imageRef": image}}, {"rescue": None}, {"os-stop": None}, {"reboot": {"type": "HARD"}}):
+        assert "was never built" in refused(409, cloud.client, "compute", "POST", f"/servers/{made}/action", body)
+    assert cloud.client.call("compute", "GET", f"/servers/{made}")["server"]["status"] == "ERROR"
+    cloud.client.call("compute", "DELETE", f"/servers/{made}")
+    wait_gone(cloud.client, made)
+    cloud.client.call("compute", "DELETE", f"/flavors/{flavor}")
+
+
 def test_rebuild(cloud, member, server):
     client = cloud.client
     image = client.find("image", "images", "cirros")["id"]

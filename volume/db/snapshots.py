@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 
-from common import db, errors, rows, states
-from volume.db import models
+from common import rows
+from volume.db import models, volumes
 
 TABLE = models.snapshots
 # action: (allowed states, state after it)
@@ -15,24 +15,12 @@ ACTIONS = {
 
 def move(connection, snapshot_id: str, action: str, **values) -> None:
     """:raises BadRequest: with the text that clients know"""
-    allowed, to = ACTIONS[action]
-    try:
-        states.move(connection, TABLE, snapshot_id, column="status", allowed=allowed, to=to, action=action,
-                    resource="snapshot", values={"updated_at": db.now(), **values})
-    except errors.InvalidState as error:
-        raise errors.BadRequest(f"Invalid snapshot: Snapshot status must be {', '.join(sorted(allowed))}, but is "
-                                f"{error.arguments.get('state')}.") from error
+    volumes.move_status(connection, TABLE, ACTIONS, "snapshot", snapshot_id, action, values)
 
 
 def get(connection, ctx, snapshot_id: str) -> dict:
     """:raises NotFound: there is none that this caller may see"""
-    query = sa.select(TABLE).where(TABLE.c.id == snapshot_id)
-    if not (ctx.is_admin or ctx.is_service):
-        query = query.where(TABLE.c.project_id == ctx.project_id)
-    row = rows.one(connection, query)
-    if row is None:
-        raise errors.NotFound(f"Snapshot {snapshot_id} could not be found.")
-    return row
+    return volumes.visible(connection, ctx, TABLE, "Snapshot", snapshot_id)
 
 
 def of_volume(connection, volume_id: str) -> list[dict]:

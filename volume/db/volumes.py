@@ -23,25 +23,34 @@ ACTIONS = {
 
 def move(connection, volume_id: str, action: str, **values) -> None:
     """:raises InvalidState: with the text that clients know"""
-    allowed, to = ACTIONS[action]
+    move_status(connection, TABLE, ACTIONS, "volume", volume_id, action, values)
+
+
+def move_status(connection, table, actions: dict, resource: str, row_id: str, action: str, values: dict) -> None:
+    """``move`` for any table of this service with a ``status``. ``actions``: as ACTIONS above."""
+    allowed, to = actions[action]
     try:
-        states.move(connection, TABLE, volume_id, column="status", allowed=allowed, to=to, action=action,
-                    resource="volume", values={"updated_at": db.now(), **values})
+        states.move(connection, table, row_id, column="status", allowed=allowed, to=to, action=action,
+                    resource=resource, values={"updated_at": db.now(), **values})
     except errors.InvalidState as error:
-        wanted = ", ".join(sorted(allowed))
-        raise errors.BadRequest(f"Invalid volume: Volume status must be {wanted}, but is "
-                                f"{error.arguments.get('state')}.") from error
+        raise errors.BadRequest(f"Invalid {resource}: {resource.capitalize()} status must be {', '.join(sorted(allowed))}, "
+                                f"but is {error.arguments.get('state')}.") from error
 
 
 def get(connection, ctx, volume_id: str) -> dict:
     """:raises NotFound: there is none that this caller may see"""
-    query = sa.select(TABLE).where(TABLE.c.id == volume_id)
+    return complete(connection, [visible(connection, ctx, TABLE, "Volume", volume_id)])[0]
+
+
+def visible(connection, ctx, table, resource: str, row_id: str) -> dict:
+    """A row of the caller's project; admins and services see all. :raises NotFound: there is none for this caller"""
+    query = sa.select(table).where(table.c.id == row_id)
     if not (ctx.is_admin or ctx.is_service):
-        query = query.where(TABLE.c.project_id == ctx.project_id)
+        query = query.where(table.c.project_id == ctx.project_id)
     row = rows.one(connection, query)
     if row is None:
-        raise errors.NotFound(f"Volume {volume_id} could not be found.")
-    return complete(connection, [row])[0]
+        raise errors.NotFound(f"{resource} {row_id} could not be found.")
+    return row
 
 
 def complete(connection, found: list[dict]) -> list[dict]:

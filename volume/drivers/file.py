@@ -9,7 +9,7 @@ from common import errors
 from volume.drivers import VolumeDriver, tgt
 
 GIB = 1 << 30
-COPY_TRIES, TICK_NS = 5, 20_000_000
+COPY_TRIES, TICK_S = 5, 0.02
 
 
 class ExportedByTgt(VolumeDriver):
@@ -86,13 +86,13 @@ class FileDriver(ExportedByTgt):
     def _copy(self, source: pathlib.Path, target: pathlib.Path) -> None:
         """The bytes of one moment: at once where the file system shares blocks, else a copy during which nobody wrote.
 
-        The file's time of change says whether somebody did; it moves in ticks of some milliseconds, so a copy begins
-        only when the last change is older than that.
+        The file's time of change says whether somebody did. It moves in ticks of some milliseconds, so it is read one
+        tick before the copy begins: a write in between shows.
         """
         partial = target.with_name(f".{target.name}.part")
         for _ in range(COPY_TRIES):
-            while time.time_ns() - (changed := source.stat().st_mtime_ns) < TICK_NS:
-                time.sleep(TICK_NS / 1e9)
+            changed = source.stat().st_mtime_ns
+            time.sleep(TICK_S)
             done = subprocess.run(["cp", "--reflink=always", str(source), str(partial)], capture_output=True, text=True)
             if done.returncode == 0:
                 break
@@ -101,6 +101,7 @@ class FileDriver(ExportedByTgt):
             if done.returncode:
                 partial.unlink(missing_ok=True)
                 raise errors.StepFailed(reason="The volume could not be copied.", internal=done.stderr.strip())
+            time.sleep(TICK_S)
             if source.stat().st_mtime_ns == changed:
                 break
         else:

@@ -9,7 +9,6 @@ from volume.db import snapshots, volumes
 from volume.handlers.volumes import sort_keys
 
 TABLE = snapshots.TABLE
-_METADATA = schema.compiled(schema.METADATA)
 _TEXTS = {"name": schema.TEXT, "description": schema.TEXT, "display_name": schema.TEXT, "display_description": schema.TEXT}
 
 
@@ -138,49 +137,11 @@ def act(req, id):
 
 _STATUS = schema.compiled(schema.obj({"status": {"enum": ["available", "creating", "deleting", "error", "error_deleting"]},
                                       "progress": schema.TEXT}, ["status"]))
-_METADATA_BODY = schema.obj({"metadata": schema.METADATA}, ["metadata"])
 
 
-def _with_metadata(req, id, edit) -> dict:
-    def values(row):
-        changed = edit(dict(row["metadata"]))
-        _METADATA(changed)
-        return {"metadata": changed}
-    return _change(req, id, values)["metadata"]
+def metadata(req, id) -> dict:
+    return show(req, id)["snapshot"]["metadata"]
 
 
-def metadata(req, id):
-    return {"metadata": show(req, id)["snapshot"]["metadata"]}
-
-
-@wsgi.body(_METADATA_BODY)
-def metadata_merge(req, id, body):
-    return {"metadata": _with_metadata(req, id, lambda old: {**old, **body["metadata"]})}
-
-
-@wsgi.body(_METADATA_BODY)
-def metadata_replace(req, id, body):
-    return {"metadata": _with_metadata(req, id, lambda old: body["metadata"])}
-
-
-def metadata_item(req, id, key):
-    found = metadata(req, id)["metadata"]
-    if key not in found:
-        raise errors.NotFound(f"Metadata item was not found: {key}")
-    return {"meta": {key: found[key]}}
-
-
-@wsgi.body(schema.obj({"meta": schema.METADATA}, ["meta"]))
-def metadata_set(req, id, key, body):
-    if set(body["meta"]) != {key}:
-        raise errors.BadRequest("The key in the URL and in the body must be the same.")
-    _with_metadata(req, id, lambda old: {**old, **body["meta"]})
-    return {"meta": body["meta"]}
-
-
-def metadata_delete(req, id, key):
-    def edit(old):
-        if key not in old:
-            raise errors.NotFound(f"Metadata item was not found: {key}")
-        return {k: v for k, v in old.items() if k != key}
-    _with_metadata(req, id, edit)
+def change_metadata(req, id, edit) -> dict:
+    return _change(req, id, lambda row: {"metadata": edit(row["metadata"])})["metadata"]

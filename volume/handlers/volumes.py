@@ -269,53 +269,15 @@ def delete(req, id):
         req.svc.send(req.svc.agents.delete_volume, req.ctx, row["host"], id)
 
 
-def _with_metadata(req, id, edit) -> dict:
+def metadata(req, id) -> dict:
+    with req.svc.db.reader() as connection:
+        return volumes.get(connection, req.ctx, id)["metadata"]
+
+
+def change_metadata(req, id, edit) -> dict:
     with req.svc.db.writer() as connection:
         row = volumes.get(connection, req.ctx, id)
         req.svc.policy.check(req.ctx, "volume:update", {"project_id": row["project_id"]})
-        changed = edit(dict(row["metadata"]))
-        _METADATA(changed)
+        changed = edit(row["metadata"])
         rows.update(connection, TABLE, id, {"metadata": changed, "updated_at": db.now()}, resource="volume")
         return changed
-
-
-_METADATA = schema.compiled(schema.METADATA)
-_METADATA_BODY = schema.obj({"metadata": schema.METADATA}, ["metadata"])
-
-
-def metadata(req, id):
-    with req.svc.db.reader() as connection:
-        return {"metadata": volumes.get(connection, req.ctx, id)["metadata"]}
-
-
-@wsgi.body(_METADATA_BODY)
-def metadata_merge(req, id, body):
-    return {"metadata": _with_metadata(req, id, lambda old: {**old, **body["metadata"]})}
-
-
-@wsgi.body(_METADATA_BODY)
-def metadata_replace(req, id, body):
-    return {"metadata": _with_metadata(req, id, lambda old: body["metadata"])}
-
-
-def metadata_item(req, id, key):
-    found = metadata(req, id)["metadata"]
-    if key not in found:
-        raise errors.NotFound(f"Metadata item was not found: {key}")
-    return {"meta": {key: found[key]}}
-
-
-@wsgi.body(schema.obj({"meta": schema.METADATA}, ["meta"]))
-def metadata_set(req, id, key, body):
-    if set(body["meta"]) != {key}:
-        raise errors.BadRequest("The key in the URL and in the body must be the same.")
-    _with_metadata(req, id, lambda old: {**old, **body["meta"]})
-    return {"meta": body["meta"]}
-
-
-def metadata_delete(req, id, key):
-    def edit(old):
-        if key not in old:
-            raise errors.NotFound(f"Metadata item was not found: {key}")
-        return {k: v for k, v in old.items() if k != key}
-    _with_metadata(req, id, edit)

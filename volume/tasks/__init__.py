@@ -1,1 +1,25 @@
 """Long work of the volume agent, one operation a module."""
+
+import contextlib
+import typing
+
+from common import errors
+from common.tasks import Task
+
+
+class VolumeTask(Task):
+    """A task on one row. ``kept`` is its module of states (``move``), ``key`` names its id in the task's state."""
+
+    kept: typing.Any
+    key = ""
+    failure = ""
+
+    def __init__(self, service):
+        self.service = service
+
+    def failed(self, step, error, state):
+        """Write the failure into the row, unless the row is gone or in other hands."""
+        if isinstance(error, errors.Superseded):
+            return
+        with self.service.db.writer() as connection, contextlib.suppress(errors.Error):
+            self.kept.move(connection, state[self.key], self.failure, fault=str(error))

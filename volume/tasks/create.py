@@ -1,21 +1,19 @@
 """Create a volume: allocate its space, fill it from an image where one was asked for, make it available."""
 
 from common import errors, images
-from common.tasks import Task
 from volume.db import volumes
+from volume.tasks import VolumeTask
 
 
-class CreateVolume(Task):
+class CreateVolume(VolumeTask):
     """State: {"volume_id", "size_gb", "image_id", "snapshot_id", "source_volid"}; the last three or None.
 
     After a crash it runs on: allocating and filling may be repeated.
     """
 
     name, on_crash = "create-volume", "resume"
+    kept, key, failure = volumes, "volume_id", "create_failed"
     steps = ("allocate", "fill", "publish")
-
-    def __init__(self, service):
-        self.service = service
 
     def allocate(self, state):
         if state.get("snapshot_id"):
@@ -48,12 +46,3 @@ class CreateVolume(Task):
             volumes.move(connection, state["volume_id"], "created")
             row = {**row._mapping, "status": "available"}
         self.service.tell("volume.create.end", row)
-
-    def failed(self, step, error, state):
-        if isinstance(error, errors.Superseded):
-            return
-        with self.service.db.writer() as connection:
-            try:
-                volumes.move(connection, state["volume_id"], "create_failed", fault=str(error))
-            except errors.Error:
-                return  # deleted meanwhile

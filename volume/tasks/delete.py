@@ -1,18 +1,15 @@
 """Delete a volume: end its export, wipe and free its space, forget it."""
 
-from common import errors
-from common.tasks import Task
 from volume.db import models, snapshots, volumes
+from volume.tasks import VolumeTask
 
 
-class DeleteVolume(Task):
+class DeleteVolume(VolumeTask):
     """State: {"volume_id"}. There is no way back; after a crash it runs on to the end."""
 
     name, on_crash = "delete-volume", "resume"
+    kept, key, failure = volumes, "volume_id", "delete_failed"
     steps = ("free", "forget")
-
-    def __init__(self, service):
-        self.service = service
 
     def free(self, state):
         """Snapshots that were to go with the volume are still there as rows; their bytes go first."""
@@ -32,10 +29,3 @@ class DeleteVolume(Task):
                                                             volumes.TABLE.c.status == "deleting"))
         if row is not None:
             self.service.tell("volume.delete.end", dict(row._mapping))
-
-    def failed(self, step, error, state):
-        with self.service.db.writer() as connection:
-            try:
-                volumes.move(connection, state["volume_id"], "delete_failed", fault=str(error))
-            except errors.Error:
-                return  # gone already

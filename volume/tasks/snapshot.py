@@ -1,18 +1,16 @@
 """Make and delete snapshots of volumes."""
 
 from common import errors
-from common.tasks import Task
 from volume.db import snapshots
+from volume.tasks import VolumeTask
 
 
-class CreateSnapshot(Task):
+class CreateSnapshot(VolumeTask):
     """State: {"snapshot_id", "volume_id"}. After a crash it runs on: what was copied in part is copied anew."""
 
     name, on_crash = "create-snapshot", "resume"
+    kept, key, failure = snapshots, "snapshot_id", "create_failed"
     steps = ("copy", "publish")
-
-    def __init__(self, service):
-        self.service = service
 
     def copy(self, state):
         self.service.driver.snapshot(state["snapshot_id"], state["volume_id"])
@@ -29,24 +27,13 @@ class CreateSnapshot(Task):
                 raise errors.Superseded()
             snapshots.move(connection, state["snapshot_id"], "created")
 
-    def failed(self, step, error, state):
-        if isinstance(error, errors.Superseded):
-            return
-        with self.service.db.writer() as connection:
-            try:
-                snapshots.move(connection, state["snapshot_id"], "create_failed", fault=str(error))
-            except errors.Error:
-                return  # deleted meanwhile
 
-
-class DeleteSnapshot(Task):
+class DeleteSnapshot(VolumeTask):
     """State: {"snapshot_id"}. There is no way back; after a crash it runs on to the end."""
 
     name, on_crash = "delete-snapshot", "resume"
+    kept, key, failure = snapshots, "snapshot_id", "delete_failed"
     steps = ("free", "forget")
-
-    def __init__(self, service):
-        self.service = service
 
     def free(self, state):
         self.service.driver.delete_snapshot(state["snapshot_id"])
@@ -55,10 +42,3 @@ class DeleteSnapshot(Task):
         with self.service.db.writer() as connection:
             connection.execute(snapshots.TABLE.delete().where(snapshots.TABLE.c.id == state["snapshot_id"],
                                                               snapshots.TABLE.c.status == "deleting"))
-
-    def failed(self, step, error, state):
-        with self.service.db.writer() as connection:
-            try:
-                snapshots.move(connection, state["snapshot_id"], "delete_failed", fault=str(error))
-            except errors.Error:
-                return  # gone already
