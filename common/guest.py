@@ -23,12 +23,20 @@ def meta_data(row: dict) -> dict:
              # Random to the guest, the same at each read, so that a guest may boot from it twice.
              "random_seed": base64.b64encode(hashlib.sha512(f"{row['uuid']}{row['reservation_id']}".encode()).digest()
                                              ).decode(),
-             "devices": [{"type": "disk", "bus": "virtio", "serial": d["volume_id"], "path": d["device_name"],
-                          "tags": [d["tag"]]} for d in row["block_devices"] if d.get("tag")]}
+             "devices": _tagged(row)}
     if row["key_data"]:
+        kind = "x509" if row["key_data"].startswith("-----BEGIN CERTIFICATE") else "ssh"
         found["public_keys"] = {row["key_name"]: row["key_data"].strip() + "\n"}
-        found["keys"] = [{"name": row["key_name"], "type": "ssh", "data": row["key_data"].strip() + "\n"}]
+        found["keys"] = [{"name": row["key_name"], "type": kind, "data": row["key_data"].strip() + "\n"}]
     return found
+
+
+def _tagged(row: dict) -> list[dict]:
+    """The devices that their owner gave a tag, so that the guest knows which is which."""
+    disks = [{"type": "disk", "bus": "virtio", "serial": d["volume_id"], "path": d["device_name"], "tags": [d["tag"]]}
+             for d in row["block_devices"] if d["tag"]]
+    return disks + [{"type": "nic", "bus": "virtio", "mac": p["mac_address"], "tags": [p["tag"]]}
+                    for p in row["network_info"] if p.get("tag")]
 
 
 def network_data(row: dict) -> dict:

@@ -29,7 +29,7 @@ class Manager:
                 return
             if agent.driver.power_states().get(uuid) is not None:
                 # It was built, and the report was lost.
-                ports = agent.ports.picture(agent.ports.of(uuid))
+                ports = agent.ports.picture(agent.ports.of(uuid), [])
                 agent.conductor.finish(ctx, uuid, "spawn", [], {"power_state": 1, "network_info": ports})
                 return
             try:
@@ -113,11 +113,12 @@ class Manager:
         agent = self.agent
         with agent.lock(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
-            if instance is None or instance["task_state"] != "image_snapshot":
+            if instance is None or instance["task_state"] not in ("image_snapshot", "image_backup"):
                 return
             try:
                 agent.tasks.run(Snapshot(agent), uuid, {"uuid": uuid, "image_id": image_id,
-                                                        "vm_state": instance["vm_state"]})
+                                                        "vm_state": instance["vm_state"],
+                                                        "action": instance["task_state"]})
             except Exception as error:  # the task has recorded, undone and reported it
                 LOG.warning("no image %s was made of %s: %s", image_id, uuid, error)
 
@@ -156,7 +157,7 @@ class Manager:
                 raise errors.NotFound(f"Instance {uuid} could not be found.")
             report = self._report("attach_interface")
             ports = agent.ports.build({**instance, "security_groups": []}, [request], again=False)
-            picture = agent.ports.picture(ports)
+            picture = agent.ports.picture(ports, [request])
             try:
                 agent.driver.attach_interface(uuid, picture[0])
             except errors.Error as error:

@@ -64,8 +64,11 @@ class Ports:
         except errors.NotFound:
             LOG.debug("port %s is gone already", port_id)
 
-    def picture(self, ports: list[dict], *, subnets: bool = False) -> list[dict]:
-        """Network info of ports, as the compute database keeps it. ``subnets`` adds what config drives need."""
+    def picture(self, ports: list[dict], wanted: list[dict], *, subnets: bool = False) -> list[dict]:
+        """Network info of ports, as the compute database keeps it. ``subnets`` adds what config drives need.
+
+        :param wanted: what each port was built for (as ``build`` was given); shorter where that is not known
+        """
         if not ports:
             return []
         query = "&".join(sorted({f"id={p['network_id']}" for p in ports}))
@@ -77,4 +80,6 @@ class Ports:
                       for s in self.rest.request("GET", "network", f"/v2.0/subnets?{ids}")["subnets"]} if ids else {}
         return [{"id": p["id"], "network_id": p["network_id"], "network_name": networks[p["network_id"]]["name"],
                  "mtu": networks[p["network_id"]]["mtu"], "mac_address": p["mac_address"], "floating_ips": [],
-                 "fixed_ips": [{**ip, **detail.get(ip["subnet_id"], {})} for ip in p["fixed_ips"]]} for p in ports]
+                 "tag": item.get("tag"),
+                 "fixed_ips": [{**ip, **detail.get(ip["subnet_id"], {})} for ip in p["fixed_ips"]]}
+                for p, item in zip(ports, wanted + [{}] * len(ports))]

@@ -13,7 +13,7 @@ import secrets
 import sqlalchemy as sa
 
 from common import context, db, errors, rows, schema, wsgi
-from compute_api import devices
+from compute_api import devices, microversions
 from conductor.db import actions, flavors, models, quotas
 from scheduler.rpcapi import request_spec
 
@@ -21,6 +21,9 @@ TABLE = models.instances
 _NETWORK = schema.obj({"uuid": {"type": ["string", "null"], "maxLength": 36}, "tag": {"type": "string", "maxLength": 60},
                        "port": {"type": ["string", "null"], "maxLength": 36},
                        "fixed_ip": {"type": ["string", "null"], "maxLength": 64}})
+HOST = {"type": "string", "minLength": 1, "maxLength": 255}
+# Signatures of images are not checked here: who asks for that must hear it, so only "none" is taken.
+CERTIFICATES = {"type": "null"}
 _COUNT = {"type": ["integer", "string"], "pattern": "^[1-9][0-9]{0,3}$", "minimum": 1}
 _SERVER = {
     "name": schema.NAME, "imageRef": {"type": ["string"], "maxLength": 255},
@@ -28,7 +31,8 @@ _SERVER = {
     "adminPass": {"type": "string", "maxLength": 255}, "metadata": schema.METADATA,
     "networks": {"oneOf": [{"type": "array", "maxItems": 16, "items": _NETWORK}, {"enum": ["auto", "none"]}]},
     "OS-DCF:diskConfig": {"enum": ["AUTO", "MANUAL"]}, "accessIPv4": {"type": ["string", "null"]},
-    "accessIPv6": {"type": ["string", "null"]}, "personality": {"type": "array", "maxItems": 0},
+    "accessIPv6": {"type": ["string", "null"]}, "host": HOST, "hypervisor_hostname": HOST,
+    "trusted_image_certificates": CERTIFICATES, "personality": {"type": "array", "maxItems": 0},
     "key_name": {"type": ["string", "null"], "maxLength": 255}, "config_drive": schema.BOOLEAN,
     "user_data": {"type": ["string", "null"], "maxLength": 65535}, "min_count": _COUNT, "max_count": _COUNT,
     "return_reservation_id": schema.BOOLEAN, "availability_zone": schema.TEXT,
@@ -41,7 +45,9 @@ _SERVER = {
 _BODY = schema.compiled(schema.obj({
     "server": schema.obj(_SERVER, ["name", "flavorRef"]), "os:scheduler_hints": {"type": "object", "maxProperties": 32},
     "OS-SCH-HNT:scheduler_hints": {"type": "object", "maxProperties": 32}}, ["server"]))
-_SINCE = {"description": (2, 19), "tags": (2, 52)}
+SINCE = {"description": (2, 19), "tags": (2, 52), "trusted_image_certificates": (2, 63), "host": (2, 74),
+         "hypervisor_hostname": (2, 74)}
+UNTIL = {"personality": (2, 56)}
 
 
 def hostname_of(name: str) -> str:
@@ -164,22 +170,32 @@ def _groups(req, given: dict) -> list[dict]:
     return found
 
 
-def _zone(req, given: dict) -> str | None:
-    zone = given.get("availability_zone")
-    if not zone:
-        return None
-    if ":" in zone:
+def _place(req, given: dict) -> tuple[str | None, str | None]:
+    """The zone and the host asked for, or None. Hosts are for admins, by name or as ``zone:host``.
+
+    :raises BadRequest: there is no such zone, or no such host in it
+    """
+    zone, _, host = (given.get("availability_zone") or "").partition(":")
+    hosts = {h for h in (host, given.get("host"), given.get("hypervisor_hostname")) if h}
+    if hosts:
         req.svc.policy.check(req.ctx, "servers:create:host", {"project_id": req.ctx.project_id})
+    if not (zone or hosts):
+        return None, None
     s = models.services
     with req.svc.db.reader() as connection:
-        known = connection.execute(sa.select(s.c.id).where(s.c.binary == "nova-compute",
-                                                           s.c.zone == zone.split(":")[0])).first()
-    if known is None:
+        known = connection.execute(sa.select(s.c.zone, s.c.host).where(s.c.binary == "nova-compute")).tuples().all()
+    if zone and zone not in [z for z, _ in known]:
         raise errors.BadRequest("The requested availability zone is not available")
-    return zone
+    for name in sorted(hosts):
+        if name not in [h for z, h in known if zone in ("", z)]:
+            raise errors.BadRequest(f"Compute host {name} could not be found.")
+    if len(hosts) > 1:
+        raise errors.BadRequest("No valid host was found: a server cannot be on two hosts.")
+    return zone or None, next(iter(hosts), None)
 
 
-def _user_data(given: dict) -> str | None:
+def user_data_of(given: dict) -> str | None:
+    """:raises BadRequest: it is not base64"""
     text = given.get("user_data")
     if text:
         try:
@@ -229,16 +245,14 @@ def create(req) -> tuple[list[dict], str, bool]:
     body = req.json_object()
     _BODY(body)
     given = body["server"]
-    for name, since in _SINCE.items():
-        if name in given and req.version < since:
-            raise errors.BadRequest(f"Additional properties are not allowed ('{name}' was unexpected)")
+    microversions.check_names(req, given, SINCE, UNTIL)
     low, high = _counts(given)
     with req.svc.db.reader() as connection:
         try:
             flavor = flavors.get(connection, req.ctx, str(given["flavorRef"]).rstrip("/").rsplit("/", 1)[-1])
         except errors.NotFound as error:
             raise errors.BadRequest(str(error)) from None
-        key = _key(connection, req, given.get("key_name"))
+        key = key_of(connection, req, given.get("key_name"))
     mapping = devices.parse(req, given.get("block_device_mapping_v2", []), bool(given.get("imageRef")), high)
     image = _image(req, given, flavor, mapping)
     networks = _networks(req, given)
@@ -256,7 +270,8 @@ def create(req) -> tuple[list[dict], str, bool]:
     return made, given.get("adminPass") or secrets.token_urlsafe(9), reservation
 
 
-def _key(connection, req, name: str | None) -> dict:
+def key_of(connection, req, name: str | None) -> dict:
+    """{"name", "public_key"} of the caller's key pair; both None without a name. :raises BadRequest: there is none"""
     if not name:
         return {"name": None, "public_key": None}
     table = models.key_pairs
@@ -268,14 +283,16 @@ def _key(connection, req, name: str | None) -> dict:
 
 def _template(req, body, flavor, key, image, networks, groups) -> dict:
     given, at = body["server"], db.now()
+    zone, host = _place(req, given)
     hints = _hints(req, body)
     kept = {k: flavor[k] for k in ("id", "name", "ram", "disk", "vcpus", "ephemeral", "swap", "extra_specs")}
     return {
         "project_id": req.ctx.project_id, "user_id": req.ctx.user_id, "description": given.get("description"),
         "image_ref": image.get("id"), "flavor": kept, "vcpus": flavor["vcpus"], "memory_mb": flavor["ram"],
         "disk_gb": (flavor["disk"] if image else 0) + flavor["ephemeral"], "vm_state": "building",
-        "rescue_image": None, "task_state": "scheduling", "power_state": 0, "host": None, "availability_zone": _zone(req, given),
-        "key_name": key["name"], "key_data": key["public_key"], "user_data": _user_data(given),
+        "rescue_image": None, "locked_reason": None, "requested_host": host,
+        "task_state": "scheduling", "power_state": 0, "host": None, "availability_zone": zone,
+        "key_name": key["name"], "key_data": key["public_key"], "user_data": user_data_of(given),
         "config_drive": wsgi.bool_value(given.get("config_drive", False)), "metadata": given.get("metadata", {}),
         "image_meta": image, "security_groups": groups, "network_info": [], "tags": given.get("tags", []),
         "requested_networks": [] if networks == "none" else networks, "scheduler_hints": hints,

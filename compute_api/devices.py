@@ -11,6 +11,7 @@ import logging
 import sqlalchemy as sa
 
 from common import context, errors, schema, wsgi
+from compute_api import microversions
 from conductor.db import models
 
 LOG = logging.getLogger(__name__)
@@ -21,7 +22,8 @@ SCHEMA = {"type": "array", "maxItems": 26, "items": {"type": "object", "addition
                                                                            "pattern": "^-?[0-9]{1,3}$"},
     "delete_on_termination": schema.BOOLEAN, "device_name": {"type": ["string", "null"], "maxLength": 255},
     "volume_size": {"type": ["integer", "string", "null"]}, "guest_format": schema.TEXT, "disk_bus": schema.TEXT,
-    "device_type": schema.TEXT, "no_device": {}, "tag": {"type": "string", "maxLength": 60}, "volume_id": schema.TEXT}}}
+    "device_type": schema.TEXT, "volume_type": schema.TEXT,
+    "no_device": {}, "tag": {"type": "string", "maxLength": 60}, "volume_id": schema.TEXT}}}
 
 
 def parse(req, given: list[dict], has_image: bool, count: int) -> list[dict]:
@@ -33,6 +35,7 @@ def parse(req, given: list[dict], has_image: bool, count: int) -> list[dict]:
     """
     found = []
     for item in given:
+        microversions.check_names(req, item, {"volume_type": (2, 67)})
         kind, target = item.get("source_type", "volume"), item.get("destination_type")
         index = item.get("boot_index")
         boot_index = None if index in (None, "") else int(index)
@@ -63,13 +66,14 @@ def _new(item: dict, kind: str) -> dict:
         size = 0
     if kind == "snapshot" and not item.get("uuid"):
         raise errors.BadRequest("Block Device Mapping is Invalid: the uuid of a snapshot is required.")
+    texts = {"name": "", "description": "", **({"volume_type": item["volume_type"]} if item.get("volume_type") else {})}
     if kind == "snapshot":
-        return {"name": "", "description": "", "snapshot_id": item["uuid"], **({"size": size} if size else {})}
+        return {**texts, "snapshot_id": item["uuid"], **({"size": size} if size else {})}
     if size < 1:
         raise errors.BadRequest("Block Device Mapping is Invalid: a new volume needs a volume_size of at least 1.")
     if kind == "image" and not item.get("uuid"):
         raise errors.BadRequest("Block Device Mapping is Invalid: the uuid of an image is required.")
-    return {"size": size, "name": "", "description": "", **({"imageRef": item["uuid"]} if kind == "image" else {})}
+    return {**texts, "size": size, **({"imageRef": item["uuid"]} if kind == "image" else {})}
 
 
 def make_volumes(req, mapping: list[dict], count: int) -> list[list[dict]]:

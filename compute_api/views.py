@@ -82,9 +82,23 @@ def server(req, row: dict, *, host_up: bool | None = None) -> dict:
 _LATER = ("OS-EXT-", "OS-SRV-USG:", "os-extended-volumes:", "config_drive", "key_name", "security_groups", "host_status")
 
 
-def updated(req, row: dict) -> dict:
-    """What an update answers: the server without what extensions added to it (they came here with 2.75)."""
-    shown = {k: v for k, v in server(req, row).items() if not k.startswith(_LATER)}
+def whole(req, row: dict, **more) -> dict:
+    """``server``, with what is told of one server only. ``more``: as there."""
+    shown = server(req, row, **more)
+    if req.version >= (2, 71):
+        shown["server_groups"] = [row["server_group_id"]] if row["server_group_id"] else []
+    return shown
+
+
+def updated(req, row: dict, *, rebuilt: bool = False, host_up: bool | None = None) -> dict:
+    """What an update answers. Before 2.75 it is the server without what extensions had added to it."""
+    shown = whole(req, row, host_up=host_up)
+    if rebuilt and req.version >= (2, 57):
+        shown["user_data"] = row["user_data"]
+    if req.version >= (2, 75):
+        return shown
+    kept = {"key_name": row["key_name"]} if rebuilt and req.version >= (2, 54) else {}
+    shown = {**{k: v for k, v in shown.items() if not k.startswith(_LATER)}, **kept}
     shown["addresses"] = {name: [{"addr": a["addr"], "version": a["version"]} for a in found]
                           for name, found in shown["addresses"].items()}
     return shown
@@ -111,4 +125,8 @@ def _by_version(req, row: dict, shown: dict) -> dict:
         shown["description"] = row["description"]
     if req.version >= (2, 26):
         shown["tags"] = row["tags"]
+    if req.version >= (2, 63):
+        shown["trusted_image_certificates"] = None
+    if req.version >= (2, 73):
+        shown["locked_reason"] = row["locked_reason"]
     return shown

@@ -72,7 +72,7 @@ class Sweep(periodic.Periodic):
         elif row["vm_state"] == machine.BUILDING:
             self.service.endpoint().fail(ctx, uuid, host, "build", f"Host {host} stopped answering during the build.",
                                          [], True)
-        elif task == "image_snapshot":
+        elif task in ("image_snapshot", "image_backup"):
             self._snapshot(ctx, row, up)
         elif up:
             self.service.agents.power(ctx, host, uuid, next(name for name, task_state in POWER.items() if task_state == task))
@@ -80,14 +80,13 @@ class Sweep(periodic.Periodic):
     def _snapshot(self, ctx, row: dict, up: bool) -> None:
         """The image that waits for the server's disk says what was asked for; with it gone, nobody waits any more."""
         # Of the server's own project: anybody may write a server's id into an image of his, and would get its disk.
-        found = [i for i in self.service.rest.request(
-            "GET", "image", f"/v2/images?instance_uuid={row['uuid']}&image_type=snapshot&owner={row['project_id']}"
-            "&status=in:queued,saving")["images"] if i["owner"] == row["project_id"]]
+        query = f"/v2/images?instance_uuid={row['uuid']}&owner={row['project_id']}&status=in:queued,saving"
+        found = [i for i in self.service.rest.request("GET", "image", query)["images"] if i["owner"] == row["project_id"]]
         waiting = [i for i in found if i["status"] == "queued"]
         if waiting and up:
             self.service.agents.snapshot(ctx, row["host"], row["uuid"], waiting[0]["id"])
         elif not found:
-            self.service.endpoint().fail(ctx, row["uuid"], row["host"], "image_snapshot", "The image is gone.", [], False)
+            self.service.endpoint().fail(ctx, row["uuid"], row["host"], row["task_state"], "The image is gone.", [], False)
 
 
 def local_delete(service, ctx, uuid: str) -> None:

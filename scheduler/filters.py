@@ -2,7 +2,8 @@
 
 A host is a row of ``conductor.db.hosts.all_nodes`` with ``up`` (bool) added;
 ``spec`` is ``scheduler.rpcapi.request_spec`` with ``group`` added: None or
-{"policy", "hosts": [host of each member]}.
+{"policy", "most": how many members of an anti-affine group may share a host,
+"hosts": [host of each member]}.
 """
 
 import fnmatch
@@ -21,13 +22,12 @@ class Filter:
 
 
 class AvailabilityZone(Filter):
-    """The zone asked for; ``zone:host`` (admins) asks for one host."""
+    """The zone, or the very host, that was asked for."""
 
-    why = "not in the availability zone"
+    why = "not in the availability zone, or not the host asked for"
 
     def passes(self, host, spec):
-        zone, _, wanted = (spec["availability_zone"] or "").partition(":")
-        return zone in ("", host["zone"]) and wanted in ("", host["host"])
+        return spec["availability_zone"] in (None, host["zone"]) and spec["requested_host"] in (None, host["host"])
 
 
 class Compute(Filter):
@@ -106,5 +106,5 @@ class ServerGroup(Filter):
         if not group:
             return True
         if group["policy"] == "anti-affinity":
-            return host["host"] not in group["hosts"]
+            return group["hosts"].count(host["host"]) < group["most"]
         return group["policy"] != "affinity" or not group["hosts"] or host["host"] in group["hosts"]

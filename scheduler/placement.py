@@ -87,12 +87,15 @@ class Placement:
         if "different_host" in wanted:
             resolved["far_hosts"] = [known.get(u) for u in wanted["different_host"]]
         if spec["server_group_id"]:
-            policy = connection.execute(sa.select(models.server_groups.c.policy).where(
-                models.server_groups.c.id == spec["server_group_id"])).scalar()
+            groups = models.server_groups
+            group = connection.execute(sa.select(groups.c.policy, groups.c.max_server_per_host).where(
+                groups.c.id == spec["server_group_id"])).first()
             members = connection.execute(sa.select(TABLE.c.host).where(
                 TABLE.c.server_group_id == spec["server_group_id"], TABLE.c.host.is_not(None),
                 TABLE.c.uuid != spec["uuid"])).scalars().all()
-            resolved["group"] = {"policy": policy, "hosts": list(members)}
+            if group is not None:
+                resolved["group"] = {"policy": group.policy, "most": group.max_server_per_host or 1,
+                                     "hosts": list(members)}
         return resolved
 
     def place(self, ctx, spec: dict) -> str | None:

@@ -7,7 +7,7 @@ def request_spec(row: dict) -> dict:
     """What the scheduler must know of an instance row."""
     return {"uuid": row["uuid"], "project_id": row["project_id"], "vcpus": row["vcpus"], "memory_mb": row["memory_mb"],
             "disk_gb": row["disk_gb"], "availability_zone": row["availability_zone"],
-            "hints": row["scheduler_hints"], "server_group_id": row["server_group_id"],
+            "requested_host": row["requested_host"], "hints": row["scheduler_hints"], "server_group_id": row["server_group_id"],
             "image_properties": row["image_meta"].get("properties", {}), "tried_hosts": row["tried_hosts"],
             "last_failure": row["fault"]["message"] if row["fault"] else None}
 

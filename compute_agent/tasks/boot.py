@@ -23,7 +23,8 @@ class Boot(ReportingTask):
         state["network_tried"] = True
         instance = state["instance"]
         ports = self.agent.ports.build(instance, instance["requested_networks"], again=again)
-        return {"network_info": self.agent.ports.picture(ports, subnets=instance["config_drive"])}
+        return {"network_info": self.agent.ports.picture(ports, instance["requested_networks"],
+                                                           subnets=instance["config_drive"])}
 
     def undo_network(self, state):
         instance = state["instance"]

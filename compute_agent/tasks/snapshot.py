@@ -1,17 +1,24 @@
 """Fill an image with a server's disk."""
 
-from common import images
+import logging
+import urllib.parse
+
+from common import errors, images
 from compute_agent.tasks.reporting import ReportingTask, reason
+
+LOG = logging.getLogger(__name__)
 
 
 class Snapshot(ReportingTask):
-    """State: {"uuid", "image_id", "vm_state"}. A crash undoes it: the guest runs on, and the image goes.
+    """State: {"uuid", "image_id", "vm_state", "action"}; "action" is image_snapshot or image_backup.
+
+    A crash undoes it: the guest runs on, and the image goes.
 
     The guest stands still while its disk is copied: what is in the image is what the disk held at one moment.
     """
 
     name, on_crash = "image_snapshot", "undo"
-    steps = ("freeze", "extract", "thaw", "upload")
+    steps = ("freeze", "extract", "thaw", "upload", "rotate")
 
     def freeze(self, state):
         if state["vm_state"] == "active":
@@ -41,10 +48,24 @@ class Snapshot(ReportingTask):
     def upload(self, state):
         images.send(self.agent.rest, state["image_id"], self._file(state))
 
+    def rotate(self, state):
+        """Of the server's backups of this kind, the oldest go that are too many. What cannot be deleted stays."""
+        image = self.agent.rest.request("GET", "image", f"/v2/images/{state['image_id']}")
+        if image.get("image_type") != "backup":
+            return
+        known = self.agent.rest.request("GET", "image", "/v2/images?" + urllib.parse.urlencode({
+            "instance_uuid": state["uuid"], "image_type": "backup", "backup_type": image["backup_type"],
+            "owner": image["owner"], "status": "active", "sort": "created_at:desc", "limit": 1000}))["images"]
+        for old in [i for i in known if i["owner"] == image["owner"]][int(image["backup_rotation"]):]:
+            try:
+                images.drop(self.agent.rest, old["id"])
+            except errors.Error as error:
+                LOG.info("backup %s stays: %s", old["id"], error)
+
     def done(self, state):
         self._file(state).unlink(missing_ok=True)
-        self.agent.conductor.finish(self.agent.context(), state["uuid"], self.name, self.take_events(), {})
+        self.agent.conductor.finish(self.agent.context(), state["uuid"], state["action"], self.take_events(), {})
 
     def failed(self, step, error, state):
-        self.agent.conductor.fail(self.agent.context(), state["uuid"], self.agent.conf.host, self.name, reason(error),
+        self.agent.conductor.fail(self.agent.context(), state["uuid"], self.agent.conf.host, state["action"], reason(error),
                                   self.take_events(error), False)

@@ -3,12 +3,14 @@
 import sqlalchemy as sa
 
 from common import db, errors, schema, wsgi
+from compute_api import microversions
 from compute_api.handlers import fixed_ips, power, rebuild, rescue, security_groups, server_images
 from compute_api.handlers.servers import begin_delete, load, locked_out
 from conductor.db import actions as history
 from conductor.db import machine, models
 
 TABLE = models.instances
+_NAME = {"type": "string", "minLength": 1, "maxLength": 255}
 _NOTHING = {"type": ["object", "null", "string"], "maxProperties": 0, "maxLength": 0}
 _GROUP = schema.obj({"name": {"type": "string", "minLength": 1, "maxLength": 255}}, ["name"])
 _SCHEMAS = {
@@ -17,13 +19,17 @@ _SCHEMAS = {
     "pause": _NOTHING, "unpause": _NOTHING, "suspend": _NOTHING, "resume": _NOTHING,
     "os-getConsoleOutput": {"type": ["object", "null"], "properties": {
         "length": {"type": ["integer", "string", "null"], "pattern": "^-?[0-9]{1,9}$"}}, "additionalProperties": False},
-    "lock": {"type": ["object", "null"], "maxProperties": 0}, "unlock": {"type": ["object", "null"], "maxProperties": 0},
+    "lock": {"type": ["object", "null"], "additionalProperties": False, "properties": {
+        "locked_reason": {"type": "string", "minLength": 1, "maxLength": 255}}},
+    "unlock": {"type": ["object", "null"], "maxProperties": 0},
     "addSecurityGroup": _GROUP, "removeSecurityGroup": _GROUP,
     "addFixedIp": schema.obj({"networkId": {"type": ["string", "integer"], "maxLength": 36}}, ["networkId"]),
     "removeFixedIp": schema.obj({"address": {"anyOf": [{"type": "string", "format": "ipv4"},
                                                        {"type": "string", "format": "ipv6"}]}}, ["address"]),
-    "createImage": schema.obj({"name": {"type": "string", "minLength": 1, "maxLength": 255},
-                               "metadata": schema.METADATA}, ["name"]),
+    "createBackup": schema.obj({
+        "name": _NAME, "metadata": schema.METADATA, "backup_type": _NAME, "rotation": {
+            "type": ["integer", "string"], "pattern": "^[0-9]{1,9}$", "minimum": 0}}, ["name", "backup_type", "rotation"]),
+    "createImage": schema.obj({"name": _NAME, "metadata": schema.METADATA}, ["name"]),
     "rescue": rescue.SCHEMA, "unrescue": _NOTHING, "rebuild": rebuild.SCHEMA,
     "forceDelete": {"type": ["object", "null", "string"]},
     "os-resetState": schema.obj({"state": {"enum": ["active", "error"]}}, ["state"]),
@@ -65,12 +71,14 @@ def _console_output(req, id, arguments):
 
 def _set_lock(locked: bool):
     def handler(req, id, arguments):
+        microversions.check_names(req, arguments or (), {"locked_reason": (2, 73)})
         with req.svc.db.writer() as connection:
             row = load(req, connection, id, "servers:action")
             if not locked:
                 locked_out(req, {**row, "locked": row["locked"] and row["user_id"] != req.ctx.user_id})
             history.start(connection, req.ctx, id, "lock" if locked else "unlock")
-            connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(locked=locked, updated_at=db.now()))
+            connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(
+                locked=locked, locked_reason=(arguments or {}).get("locked_reason"), updated_at=db.now()))
     return handler
 
 
@@ -94,7 +102,8 @@ def _reset_state(req, id, arguments):
 
 _HANDLERS = {"os-start": power.simple("start"), "os-stop": power.simple("stop"),
              **{name: power.simple(name) for name in ("pause", "unpause", "suspend", "resume")},
-             "createImage": server_images.create, "rebuild": rebuild.rebuild,
+             "createImage": server_images.create, "createBackup": server_images.back_up,
+             "rebuild": rebuild.rebuild,
              "rescue": rescue.rescue, "unrescue": power.simple("unrescue"),
              "reboot": _reboot, "os-getConsoleOutput": _console_output,
              "lock": _set_lock(True), "unlock": _set_lock(False), "forceDelete": _force_delete,

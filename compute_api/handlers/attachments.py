@@ -9,25 +9,31 @@ stays in the row until it is done: the conductor's sweep asks again.
 import sqlalchemy as sa
 
 from common import context, db, errors, rows, schema, wsgi
+from compute_api import microversions
 from compute_api.handlers.servers import load, locked_out
 from conductor.db import actions, instances, machine, models
 
 DEVICES = models.block_devices
 _BODY = schema.obj({"volumeAttachment": schema.obj({
     "volumeId": schema.UUID, "device": {"type": ["string", "null"], "maxLength": 255},
-    "tag": {"type": "string", "maxLength": 60}}, ["volumeId"])}, ["volumeAttachment"])
+    "tag": {"type": "string", "minLength": 1, "maxLength": 60, "pattern": "^[^,/]*$"},
+    "delete_on_termination": schema.BOOLEAN}, ["volumeId"])}, ["volumeAttachment"])
+_SINCE = {"tag": (2, 49), "delete_on_termination": (2, 79)}
 
 
-def _view(row: dict) -> dict:
-    return {"id": row["volume_id"], "volumeId": row["volume_id"], "serverId": row["instance_uuid"],
-            "device": row["device_name"]}
+def _view(req, row: dict) -> dict:
+    shown = {"id": row["volume_id"], "volumeId": row["volume_id"], "serverId": row["instance_uuid"],
+             "device": row["device_name"]}
+    later = {"tag": (2, 70), "delete_on_termination": (2, 79)}
+    return {**shown, **{name: row[name] for name, since in later.items() if req.version >= since}}
 
 
 def index(req, id):
+    microversions.check_query(req, ("limit", "offset"))
     with req.svc.db.reader() as connection:
         row = load(req, connection, id, "servers:show")
     limit, offset = wsgi.int_param(req, "limit", 1000), wsgi.int_param(req, "offset", 0)
-    return {"volumeAttachments": [_view(d) for d in row["block_devices"]][offset:offset + limit]}
+    return {"volumeAttachments": [_view(req, d) for d in row["block_devices"]][offset:offset + limit]}
 
 
 def _find(row: dict, volume_id: str) -> dict:
@@ -39,7 +45,7 @@ def _find(row: dict, volume_id: str) -> dict:
 
 def show(req, id, volume_id):
     with req.svc.db.reader() as connection:
-        return {"volumeAttachment": _view(_find(load(req, connection, id, "servers:show"), volume_id))}
+        return {"volumeAttachment": _view(req, _find(load(req, connection, id, "servers:show"), volume_id))}
 
 
 def _steady(row: dict, action: str) -> None:
@@ -51,7 +57,9 @@ def _steady(row: dict, action: str) -> None:
 
 @wsgi.body(_BODY)
 def create(req, id, body):
-    volume_id = body["volumeAttachment"]["volumeId"]
+    given = body["volumeAttachment"]
+    volume_id = given["volumeId"]
+    microversions.check_names(req, given, _SINCE)
     with req.svc.db.reader() as connection:
         row = load(req, connection, id, "volumes_attachments")
     locked_out(req, row)
@@ -60,21 +68,42 @@ def create(req, id, body):
     if volume["status"] != "available":
         raise errors.BadRequest(f"Invalid volume: volume '{volume_id}' status must be 'available'. Currently in "
                                 f"'{volume['status']}'")
-    device = req.svc.db.transact(_insert, req, row, volume_id, body["volumeAttachment"].get("tag"))
+    device = req.svc.db.transact(_insert, req, row, given)
     req.svc.send(req.svc.agents.attach_volume, req.ctx, row["host"], id, volume_id)
-    return {"volumeAttachment": _view(device)}
+    return {"volumeAttachment": _view(req, device)}
 
 
-def _insert(connection, req, row, volume_id, tag) -> dict:
+def _insert(connection, req, row, given: dict) -> dict:
+    volume_id = given["volumeId"]
     device = {"id": context.new_uuid(), "instance_uuid": row["uuid"], "volume_id": volume_id, "attachment_id": None,
               "device_name": instances.next_device(connection, row["uuid"]), "boot_index": None,
-              "delete_on_termination": False, "tag": tag,
+              "delete_on_termination": wsgi.bool_value(given.get("delete_on_termination", False)), "tag": given.get("tag"),
               "wish": "attach", "wished_at": db.now(), "request_id": req.ctx.request_id}
     # The volume is available: a row that still waits to be told of its detachment is done with.
     connection.execute(sa.delete(DEVICES).where(DEVICES.c.volume_id == volume_id, DEVICES.c.wish == "detach"))
     rows.insert(connection, DEVICES, device, conflict=f"Volume {volume_id} is being attached to a server already.")
     actions.start(connection, req.ctx, row["uuid"], "attach_volume")
     return device
+
+
+@wsgi.body(schema.obj({"volumeAttachment": schema.obj({
+    "volumeId": schema.UUID, "delete_on_termination": schema.BOOLEAN, "id": schema.TEXT, "serverId": schema.TEXT,
+    "device": schema.TEXT, "tag": schema.TEXT}, ["volumeId"])}, ["volumeAttachment"]))
+def update(req, id, volume_id, body):
+    """Whether the volume goes with the server; the other members may be sent, but must say what is."""
+    given = body["volumeAttachment"]
+    with req.svc.db.writer() as connection:
+        row = load(req, connection, id, "volumes_attachments")
+        device = _find(row, volume_id)
+        if given["volumeId"] != volume_id:
+            raise errors.BadRequest("A server's volume cannot be exchanged for another: detach it, then attach the other.")
+        if any(given[name] != value for name, value in _view(req, device).items()
+               if name in given and name != "delete_on_termination"):
+            raise errors.BadRequest("Only delete_on_termination can be changed.")
+        if "delete_on_termination" in given:
+            connection.execute(sa.update(DEVICES).where(DEVICES.c.id == device["id"]).values(
+                delete_on_termination=wsgi.bool_value(given["delete_on_termination"])))
+    return wsgi.Response(status=202)
 
 
 def delete(req, id, volume_id):

@@ -11,8 +11,11 @@ _BODY = schema.obj({"events": {"type": "array", "maxItems": 256, "items": schema
     "server_uuid": schema.UUID, "status": schema.TEXT, "tag": schema.TEXT}, ["name", "server_uuid"])}}, ["events"])
 
 
-def refresh(service, uuid: str) -> list[dict]:
-    """The picture of a server's ports, from the network service: three requests, whatever their number."""
+def refresh(service, uuid: str, known: list[dict]) -> list[dict]:
+    """The picture of a server's ports, from the network service: three requests, whatever their number.
+
+    :param known: the picture so far; what its host noted of a port (MTU, tag, static addresses) stays
+    """
     ports = service.rest.request("GET", "network", f"/v2.0/ports?device_id={uuid}")["ports"]
     if not ports:
         return []
@@ -20,15 +23,25 @@ def refresh(service, uuid: str) -> list[dict]:
         "GET", "network", "/v2.0/networks?" + "&".join(f"id={p['network_id']}" for p in ports))["networks"]}
     floating = service.rest.request("GET", "network", "/v2.0/floatingips?" + "&".join(
         f"port_id={p['id']}" for p in ports))["floatingips"]
-    return [{"id": p["id"], "network_id": p["network_id"], "network_name": names.get(p["network_id"], ""),
-             "mac_address": p["mac_address"], "fixed_ips": p["fixed_ips"],
+    old = {p["id"]: p for p in known}
+    return [{**old.get(p["id"], {}), "id": p["id"], "network_id": p["network_id"], "network_name": names.get(p["network_id"], ""),
+             "mac_address": p["mac_address"], "fixed_ips": [{**_same(old.get(p["id"]), ip), **ip} for ip in p["fixed_ips"]],
              "floating_ips": [{"floating": f["floating_ip_address"], "fixed": f["fixed_ip_address"]}
                               for f in floating if f["port_id"] == p["id"]]} for p in ports]
 
 
+def _same(port: dict | None, ip: dict) -> dict:
+    """What is known of an address already."""
+    return next((k for k in (port or {}).get("fixed_ips", []) if k["ip_address"] == ip["ip_address"]), {})
+
+
 def store(service, uuid: str) -> bool:
     """Write the picture of a server's ports into its row; False when there is no such server."""
-    picture = refresh(service, uuid)
+    with service.db.reader() as connection:
+        known = connection.execute(sa.select(TABLE.c.network_info).where(TABLE.c.uuid == uuid)).scalar()
+    if known is None:
+        return False
+    picture = refresh(service, uuid, known)
     with service.db.writer() as connection:
         return connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid).values(network_info=picture)).rowcount > 0
 

@@ -5,18 +5,20 @@ import urllib.parse
 import sqlalchemy as sa
 
 from common import context, errors, rows, schema, wsgi
+from compute_api import microversions
 from compute_api.views import links
 from conductor.db import flavors, models
 
 TABLE, ACCESS = models.flavors, models.flavor_access
 _INT = {"type": ["integer", "string"], "pattern": "^[0-9]{1,10}$", "minimum": 0, "maximum": 0x7FFFFFFF}
 _AT_LEAST_ONE = {**_INT, "minimum": 1, "pattern": "^[1-9][0-9]{0,9}$"}
+_TEXT = {"type": ["string", "null"], "maxLength": 65535, "pattern": r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$"}
 _CREATE = schema.obj({"flavor": schema.obj({
     "name": schema.NAME, "ram": _AT_LEAST_ONE, "vcpus": _AT_LEAST_ONE, "disk": _INT,
     "id": {"type": ["string", "integer", "null"], "maxLength": 255, "pattern": "^(?! )[a-zA-Z0-9. _-]+(?<! )$"},
     "OS-FLV-EXT-DATA:ephemeral": _INT, "swap": {"type": ["integer", "string"], "pattern": "^[0-9]{0,10}$"},
     "rxtx_factor": {"type": ["number", "string"], "pattern": r"^[0-9]+(\.[0-9]+)?$", "exclusiveMinimum": 0},
-    "os-flavor-access:is_public": schema.BOOLEAN}, ["name", "ram", "vcpus", "disk"])}, ["flavor"])
+    "os-flavor-access:is_public": schema.BOOLEAN, "description": _TEXT}, ["name", "ram", "vcpus", "disk"])}, ["flavor"])
 _SPECS = {"type": "object", "maxProperties": 128, "additionalProperties": False, "patternProperties": {
     r"^[a-zA-Z0-9-_:. ]{1,255}$": {"type": ["string", "number", "boolean"], "maxLength": 255}}}
 _SORT = {"id": "id", "flavorid": "id", "name": "name", "memory_mb": "ram", "ram": "ram", "vcpus": "vcpus",
@@ -25,14 +27,17 @@ _SORT = {"id": "id", "flavorid": "id", "name": "name", "memory_mb": "ram", "ram"
 
 
 def view(req, row: dict) -> dict:
-    return {"id": row["id"], "name": row["name"], "ram": row["ram"], "disk": row["disk"], "vcpus": row["vcpus"],
-            "swap": row["swap"] or "", "OS-FLV-EXT-DATA:ephemeral": row["ephemeral"],
+    later = {**({"description": row["description"]} if req.version >= (2, 55) else {}),
+             **({"extra_specs": row["extra_specs"]} if req.version >= (2, 61) else {})}
+    return {"id": row["id"], "name": row["name"], "ram": row["ram"], "disk": row["disk"], "vcpus": row["vcpus"], **later,
+            "swap": row["swap"] or (0 if req.version >= (2, 75) else ""), "OS-FLV-EXT-DATA:ephemeral": row["ephemeral"],
             "OS-FLV-DISABLED:disabled": False, "os-flavor-access:is_public": row["is_public"],
             "rxtx_factor": row["rxtx_factor"], "links": links(req, "flavors", row["id"])}
 
 
 def _list(req) -> tuple[list[dict], list[dict]]:
     req.svc.policy.check(req.ctx, "flavors:get", {})
+    microversions.check_query(req, ("limit", "marker", "is_public", "minRam", "minDisk", "sort_key", "sort_dir"))
     raw = req.GET.get("is_public", "none" if req.ctx.is_admin and "is_public" in req.GET else "true")
     public = None if raw.lower() == "none" or not req.ctx.is_admin else wsgi.bool_value(raw)
     key, direction = req.GET.get("sort_key", "id"), req.GET.get("sort_dir", "asc")
@@ -55,7 +60,8 @@ def _list(req) -> tuple[list[dict], list[dict]]:
 
 def index(req):
     found, more = _list(req)
-    body = {"flavors": [{"id": r["id"], "name": r["name"], "links": links(req, "flavors", r["id"])} for r in found]}
+    body = {"flavors": [{"id": r["id"], "name": r["name"], "links": links(req, "flavors", r["id"]),
+                         **({"description": r["description"]} if req.version >= (2, 55) else {})} for r in found]}
     return {**body, "flavors_links": more} if more else body
 
 
@@ -74,15 +80,26 @@ def show(req, id):
 def create(req, body):
     req.svc.policy.check(req.ctx, "flavors:manage", {})
     given = body["flavor"]
+    microversions.check_names(req, given, {"description": (2, 55)})
     row = {"id": str(given["id"]) if given.get("id") not in (None, "", "auto") else context.new_uuid(),
            "name": given["name"].strip(), "ram": int(given["ram"]), "vcpus": int(given["vcpus"]),
            "disk": int(given["disk"]), "ephemeral": int(given.get("OS-FLV-EXT-DATA:ephemeral", 0)),
            "swap": int(given.get("swap") or 0), "rxtx_factor": float(given.get("rxtx_factor", 1.0)),
            "is_public": wsgi.bool_value(given.get("os-flavor-access:is_public", True)), "extra_specs": {},
-           "description": None}
+           "description": given.get("description")}
     with req.svc.db.writer() as connection:
         rows.insert(connection, TABLE, row, conflict=f"Flavor with name {row['name']} or ID {row['id']} already exists.")
     return {"flavor": view(req, row)}
+
+
+@wsgi.body(schema.wrapped("flavor", {"description": _TEXT}, ("description",)))
+def update(req, id, body):
+    """The description, and nothing else: what servers were built with does not change under them."""
+    req.svc.policy.check(req.ctx, "flavors:manage", {})
+    with req.svc.db.writer() as connection:
+        flavors.get(connection, req.ctx, id)
+        rows.update(connection, TABLE, id, body["flavor"], resource="Flavor")
+        return {"flavor": view(req, flavors.get(connection, req.ctx, id))}
 
 
 def delete(req, id):

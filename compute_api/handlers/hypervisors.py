@@ -2,8 +2,12 @@
 
 import json
 
+import sqlalchemy as sa
+
 from common import errors, wsgi
-from conductor.db import hosts
+from conductor.db import hosts, models
+
+INSTANCES = models.instances
 
 
 def _id(req, row: dict):
@@ -11,9 +15,12 @@ def _id(req, row: dict):
 
 
 def _brief(req, row: dict) -> dict:
-    return {"id": _id(req, row), "hypervisor_hostname": row["hypervisor_hostname"],
-            "state": "up" if hosts.is_up(row, req.svc.conf.service_down_time) else "down",
-            "status": "disabled" if row["disabled"] else "enabled"}
+    shown = {"id": _id(req, row), "hypervisor_hostname": row["hypervisor_hostname"],
+             "state": "up" if hosts.is_up(row, req.svc.conf.service_down_time) else "down",
+             "status": "disabled" if row["disabled"] else "enabled"}
+    if "servers" in row and (row["servers"] or req.version >= (2, 75)):
+        shown["servers"] = row["servers"]
+    return shown
 
 
 def _view(req, row: dict) -> dict:
@@ -31,9 +38,16 @@ def _view(req, row: dict) -> dict:
 
 
 def _nodes(req) -> list[dict]:
+    """The hosts that a request asks for; with their servers where it wants them (2.53)."""
     req.svc.policy.check(req.ctx, "hypervisors", {})
+    with_servers = req.version >= (2, 53) and wsgi.bool_value(req.GET.get("with_servers", False))
     with req.svc.db.reader() as connection:
         found = hosts.all_nodes(connection)
+        servers = connection.execute(sa.select(INSTANCES.c.host, INSTANCES.c.uuid).where(
+            INSTANCES.c.host.is_not(None)).order_by(INSTANCES.c.created_at)).tuples().all() if with_servers else []
+    if with_servers:
+        for node in found:
+            node["servers"] = [{"uuid": u, "name": f"instance-{u}"} for h, u in servers if h == node["host"]]
     pattern = req.GET.get("hypervisor_hostname_pattern", "")
     limit = wsgi.int_param(req, "limit", 1000)
     return [n for n in found if pattern in n["hypervisor_hostname"]][:limit]

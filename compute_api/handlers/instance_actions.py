@@ -1,8 +1,12 @@
 """What happened to a server: actions and their events. They outlive the server (2.21)."""
 
+import urllib.parse
+
 import sqlalchemy as sa
 
-from common import db, errors, rows
+from common import db, errors, rows, wsgi
+from compute_api import changes, microversions
+from compute_api.views import host_id
 from conductor.db import instances, models
 
 ACTIONS, EVENTS = models.instance_actions, models.instance_events
@@ -22,7 +26,7 @@ def _view(req, row: dict) -> dict:
     shown = {"instance_uuid": row["instance_uuid"], "request_id": row["request_id"], "action": row["action"],
              "project_id": row["project_id"], "user_id": row["user_id"], "message": row["message"],
              "start_time": db.iso(row["start_time"], zulu=False, micro=True)}
-    if req.version >= (2, 51):
+    if req.version >= (2, 58):
         shown["updated_at"] = db.iso(row["updated_at"], zulu=False, micro=True)
     return shown
 
@@ -31,17 +35,46 @@ def _event(req, row: dict) -> dict:
     shown = {"event": f"compute_{row['event']}" if row["event"] != "schedule" else "conductor_schedule",
              "start_time": db.iso(row["start_time"], zulu=False, micro=True),
              "finish_time": db.iso(row["finish_time"], zulu=False, micro=True), "result": row["result"]}
-    if req.svc.policy.allows(req.ctx, "servers:events_details", {}):
+    operator = req.svc.policy.allows(req.ctx, "servers:events_details", {})
+    if operator:
         shown["traceback"] = row["details"]
+    if req.version >= (2, 62):
+        shown["hostId"] = host_id({"project_id": row["project_id"], "host": row["host"]})
+        if operator:
+            shown["host"] = row["host"]
+    if req.version >= (2, 84):
+        shown["details"] = row["details"]
     return shown
 
 
 def index(req, id):
+    microversions.check_query(req, ("limit", "marker", "changes-since", "changes-before"))
+    query = sa.select(ACTIONS).where(ACTIONS.c.instance_uuid == id)
+    limit, paged = 1000, req.version >= (2, 58)
     with req.svc.db.reader() as connection:
         _check(req, connection, id)
-        found = rows.many(connection, sa.select(ACTIONS).where(ACTIONS.c.instance_uuid == id)
-                          .order_by(ACTIONS.c.start_time.desc()).limit(1000))
-    return {"instanceActions": [_view(req, r) for r in found]}
+        marker = None
+        if paged:
+            limit = min(wsgi.int_param(req, "limit", limit), limit)
+            query = query.where(*changes.conditions(req, ACTIONS.c.updated_at))
+            marker = _marker(req, connection, id)
+        query = db.page(query, ACTIONS, sort=[("start_time", "desc")], limit=limit, marker_row=marker, unique="request_id")
+        found = rows.many(connection, query) if limit else []
+    body: dict = {"instanceActions": [_view(req, r) for r in found]}
+    if paged and limit and "limit" in req.GET and len(found) == limit:
+        more = urllib.parse.urlencode({**req.GET, "marker": found[-1]["request_id"]})
+        body["links"] = [{"rel": "next", "href": f"{req.path_url}?{more}"}]
+    return body
+
+
+def _marker(req, connection, id) -> dict | None:
+    if "marker" not in req.GET:
+        return None
+    row = rows.one(connection, sa.select(ACTIONS).where(ACTIONS.c.instance_uuid == id,
+                                                        ACTIONS.c.request_id == req.GET["marker"]))
+    if row is None:
+        raise errors.BadRequest(f"marker [{req.GET['marker']}] not found")
+    return row
 
 
 def show(req, id, request_id):
@@ -53,4 +86,7 @@ def show(req, id, request_id):
             raise errors.NotFound(f"Action for request_id {request_id} on instance {id} not found")
         events = rows.many(connection, sa.select(EVENTS).where(
             EVENTS.c.instance_uuid == id, EVENTS.c.request_id == request_id).order_by(EVENTS.c.id.desc()))
-    return {"instanceAction": {**_view(req, row), "events": [_event(req, e) for e in events]}}
+    shown = _view(req, row)
+    if req.version >= (2, 51) or req.svc.policy.allows(req.ctx, "servers:events_details", {}):
+        shown["events"] = [_event(req, {**e, "project_id": row["project_id"]}) for e in events]
+    return {"instanceAction": shown}

@@ -1,19 +1,25 @@
 """Network interfaces of a server."""
 
 from common import errors, schema, wsgi
+from compute_api import microversions
 from compute_api.handlers.attachments import _steady
 from compute_api.handlers.servers import load, locked_out
 from conductor.db import actions
 
 _BODY = schema.obj({"interfaceAttachment": schema.obj({
-    "net_id": schema.UUID, "port_id": schema.UUID, "tag": {"type": "string", "maxLength": 60},
+    "net_id": schema.UUID, "port_id": schema.UUID,
+    "tag": {"type": "string", "minLength": 1, "maxLength": 60, "pattern": "^[^,/]*$"},
     "fixed_ips": {"type": "array", "minItems": 1, "maxItems": 1, "items": schema.obj(
         {"ip_address": {"type": "string", "maxLength": 64}}, ["ip_address"])}})}, ["interfaceAttachment"])
 
 
-def _view(port: dict) -> dict:
-    return {"port_id": port["id"], "net_id": port["network_id"], "mac_addr": port["mac_address"],
-            "port_state": port["status"], "fixed_ips": port["fixed_ips"]}
+def _view(req, row: dict, port: dict, tag: str | None = None) -> dict:
+    """``row``: the server; the tag of an interface that its picture does not show yet is given."""
+    shown = {"port_id": port["id"], "net_id": port["network_id"], "mac_addr": port["mac_address"],
+             "port_state": port["status"], "fixed_ips": port["fixed_ips"]}
+    if req.version >= (2, 70):
+        shown["tag"] = tag or next((p.get("tag") for p in row["network_info"] if p["id"] == port["id"]), None)
+    return shown
 
 
 def _ports(req, id, more: str = "") -> list[dict]:
@@ -22,8 +28,8 @@ def _ports(req, id, more: str = "") -> list[dict]:
 
 def index(req, id):
     with req.svc.db.reader() as connection:
-        load(req, connection, id, "servers:show")
-    return {"interfaceAttachments": [_view(p) for p in _ports(req, id)]}
+        row = load(req, connection, id, "servers:show")
+    return {"interfaceAttachments": [_view(req, row, p) for p in _ports(req, id)]}
 
 
 def _one(req, id, port_id) -> dict:
@@ -35,13 +41,14 @@ def _one(req, id, port_id) -> dict:
 
 def show(req, id, port_id):
     with req.svc.db.reader() as connection:
-        load(req, connection, id, "servers:show")
-    return {"interfaceAttachment": _view(_one(req, id, port_id))}
+        row = load(req, connection, id, "servers:show")
+    return {"interfaceAttachment": _view(req, row, _one(req, id, port_id))}
 
 
 @wsgi.body(_BODY)
 def create(req, id, body):
     given = body["interfaceAttachment"]
+    microversions.check_names(req, given, {"tag": (2, 49)})
     if given.get("net_id") and given.get("port_id"):
         raise errors.BadRequest("Must not input both network_id and port_id")
     if given.get("fixed_ips") and not given.get("net_id"):
@@ -51,9 +58,9 @@ def create(req, id, body):
         locked_out(req, row)
         _steady(row, "attach_interface")
         actions.start(connection, req.ctx, id, "attach_interface")
-    request = _request(req, row, given)
+    request = {**_request(req, row, given), "tag": given.get("tag")}
     port = req.svc.agents.attach_interface(req.ctx, row["host"], id, request)
-    return {"interfaceAttachment": _view(port)}
+    return {"interfaceAttachment": _view(req, row, port, given.get("tag"))}
 
 
 def _request(req, row: dict, given: dict) -> dict:

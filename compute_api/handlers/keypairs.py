@@ -1,13 +1,16 @@
 """Key pairs: made here, or a public key brought along."""
 
 import base64
+import datetime
 import hashlib
 
 import sqlalchemy as sa
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from common import db, errors, native, rows, schema, wsgi
+from compute_api import microversions
 from conductor.db import models, quotas
 
 TABLE = models.key_pairs
@@ -47,7 +50,33 @@ def fingerprint(public_key: str) -> str:
     return ":".join(digest[i:i + 2] for i in range(0, 32, 2))
 
 
-def _generate() -> tuple[str, str]:
+def certificate_fingerprint(pem: str) -> str:
+    """SHA-1 of the certificate's DER form in hex pairs, as Windows shows it.
+
+    :raises BadRequest: not an X.509 certificate in PEM
+    """
+    try:
+        digest = x509.load_pem_x509_certificate(pem.encode()).fingerprint(hashes.SHA1()).hex()
+    except ValueError:
+        raise errors.BadRequest("Keypair data is invalid: failed to generate X509 fingerprint.") from None
+    return ":".join(digest[i:i + 2] for i in range(0, len(digest), 2))
+
+
+def _generate_certificate(user_id: str) -> tuple[str, str]:
+    """A key, and a certificate by which Windows' WinRM lets its holder in: client authentication, the user as UPN."""
+    key = native.execute(rsa.generate_private_key, 65537, 2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, user_id)])
+    upn = x509.OtherName(x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3"), b"\x0c" + bytes([len(user_id)]) + user_id.encode())
+    at = db.now()
+    certificate = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(
+        x509.random_serial_number()).not_valid_before(at).not_valid_after(at + datetime.timedelta(days=3650)).add_extension(
+        x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False).add_extension(
+        x509.SubjectAlternativeName([upn]), critical=False).sign(key, hashes.SHA256())
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return private.decode(), certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _generate(user_id: str) -> tuple[str, str]:
     key = native.execute(rsa.generate_private_key, 65537, 2048)
     private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL,
                                 serialization.NoEncryption()).decode()
@@ -56,6 +85,7 @@ def _generate() -> tuple[str, str]:
 
 
 def index(req):
+    microversions.check_query(req, ("user_id", "limit", "marker"))
     user_id = _user(req, req.GET.get("user_id"))
     query = sa.select(TABLE).where(TABLE.c.user_id == user_id).order_by(TABLE.c.name)
     if req.version >= (2, 35):
@@ -71,11 +101,12 @@ def index(req):
 def create(req, body):
     given = body["keypair"]
     user_id = _user(req, given.get("user_id"))
-    if given.get("type", "ssh") != "ssh":
-        raise errors.BadRequest("Key pairs of type x509 are not supported by this cloud.")
-    private, public = (None, given["public_key"].strip()) if given.get("public_key") else _generate()
-    row = {"user_id": user_id, "name": given["name"], "type": "ssh", "public_key": public,
-           "fingerprint": fingerprint(public), "created_at": db.now()}
+    microversions.check_names(req, given, {"type": (2, 2), "user_id": (2, 10)})
+    kind = given.get("type", "ssh")
+    make, digest = {"ssh": (_generate, fingerprint), "x509": (_generate_certificate, certificate_fingerprint)}[kind]
+    private, public = (None, given["public_key"].strip()) if given.get("public_key") else make(user_id)
+    row = {"user_id": user_id, "name": given["name"], "type": kind, "public_key": public,
+           "fingerprint": digest(public), "created_at": db.now()}
     with req.svc.db.writer() as connection:
         limit = quotas.limits(connection, req.ctx.project_id, req.svc.quota_defaults)["key_pairs"]
         used = connection.execute(sa.select(sa.func.count()).where(TABLE.c.user_id == user_id)).scalar()

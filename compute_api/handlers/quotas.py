@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from common import errors, schema, wsgi
+from compute_api import microversions
 from conductor.db import instances, models, quotas
 
 # Resources of the old network and injection APIs: not limited here, but clients expect them before 2.57.
@@ -10,10 +11,15 @@ _UNLIMITED = ("fixed_ips", "floating_ips", "security_groups", "security_group_ru
               "injected_file_content_bytes", "injected_file_path_bytes")
 
 
+def _legacy(req) -> list[str]:
+    """Those of them that this microversion still speaks of."""
+    if req.version >= (2, 57):
+        return []
+    return [r for r in _UNLIMITED if r.startswith("injected") or req.version < (2, 36)]
+
+
 def _all(req, limit: dict) -> dict:
-    legacy = {r: -1 for r in _UNLIMITED} if req.version < (2, 36) else {
-        r: -1 for r in _UNLIMITED if r.startswith("injected")}
-    return {**limit, **legacy}
+    return {**limit, **{r: -1 for r in _legacy(req)}}
 
 
 def _used(connection, project_id: str) -> dict:
@@ -50,6 +56,8 @@ _LIMIT = {"type": ["integer", "string"], "pattern": "^-?[0-9]{1,9}$", "minimum":
                                         "tenant_id": {}}))
 def update(req, target, body):
     req.svc.policy.check(req.ctx, "quotas:update", {})
+    microversions.check_names(req, [k for k in body["quota_set"] if k in _UNLIMITED and k not in _legacy(req)],
+                              {}, {r: (2, 0) for r in _UNLIMITED})
     given = {k: int(v) for k, v in body["quota_set"].items() if k in quotas.DEFAULTS}
     refused = [k for k in body["quota_set"] if k in _UNLIMITED and int(body["quota_set"][k]) != -1]
     if refused:
@@ -75,6 +83,7 @@ def delete(req, target):
 
 def limits(req):
     project = req.ctx.project_id
+    microversions.check_query(req, ("tenant_id", "reserved"))
     if "tenant_id" in req.GET:
         project = req.GET["tenant_id"]
         req.svc.policy.check(req.ctx, "quotas:show", {"project_id": project})
@@ -84,9 +93,13 @@ def limits(req):
     absolute = {"maxTotalInstances": limit["instances"], "maxTotalCores": limit["cores"],
                 "maxTotalRAMSize": limit["ram"], "maxServerMeta": limit["metadata_items"],
                 "maxTotalKeypairs": limit["key_pairs"], "maxServerGroups": limit["server_groups"],
-                "maxServerGroupMembers": limit["server_group_members"], "maxImageMeta": 128, "maxPersonality": 0,
-                "maxPersonalitySize": 0, "totalInstancesUsed": used["instances"], "totalCoresUsed": used["cores"],
+                "maxServerGroupMembers": limit["server_group_members"], "totalInstancesUsed": used["instances"],
+                "totalCoresUsed": used["cores"],
                 "totalRAMUsed": used["ram"], "totalServerGroupsUsed": used["server_groups"]}
+    if req.version < (2, 57):
+        absolute.update(maxPersonality=0, maxPersonalitySize=0)
+    if req.version < (2, 39):
+        absolute.update(maxImageMeta=128)
     if req.version < (2, 36):
         absolute.update(maxTotalFloatingIps=-1, totalFloatingIpsUsed=0, maxSecurityGroups=-1, totalSecurityGroupsUsed=0,
                         maxSecurityGroupRules=-1)

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from common import db, errors, schema, wsgi
 from compute_api import create as creation
-from compute_api import views
+from compute_api import microversions, views
 from compute_api.handlers import power
 from compute_api.handlers.servers import load
 from conductor.db import machine, models, quotas
@@ -15,9 +15,14 @@ TABLE = models.instances
 SCHEMA = schema.obj({
     "imageRef": {"type": "string", "minLength": 1, "maxLength": 255}, "name": schema.NAME, "metadata": schema.METADATA,
     "adminPass": {"type": "string", "maxLength": 255}, "preserve_ephemeral": schema.BOOLEAN,
+    "key_name": {"type": ["string", "null"], "maxLength": 255}, "user_data": {"type": ["string", "null"], "maxLength": 65535},
+    "trusted_image_certificates": creation.CERTIFICATES, "personality": {"type": "array", "maxItems": 0},
     "OS-DCF:diskConfig": {"enum": ["AUTO", "MANUAL"]}, "description": schema.TEXT,
     "accessIPv4": {"type": ["string", "null"], "maxLength": 39},
     "accessIPv6": {"type": ["string", "null"], "maxLength": 39}}, ["imageRef"])
+
+
+_SINCE = {"description": (2, 19), "key_name": (2, 54), "user_data": (2, 57), "trusted_image_certificates": (2, 63)}
 
 
 def _values(req, row: dict, given: dict) -> dict:
@@ -30,6 +35,8 @@ def _values(req, row: dict, given: dict) -> dict:
     for name, column in (("metadata", "metadata"), ("description", "description"), ("OS-DCF:diskConfig", "disk_config")):
         if name in given:
             values[column] = given[name]
+    if "user_data" in given:
+        values["user_data"] = creation.user_data_of(given)
     for version in (4, 6):
         if f"accessIPv{version}" in given:
             values[f"access_ip_v{version}"] = creation.address(given[f"accessIPv{version}"], version)
@@ -37,16 +44,18 @@ def _values(req, row: dict, given: dict) -> dict:
 
 
 def rebuild(req, id, arguments):
-    if "description" in arguments and req.version < (2, 19):
-        raise errors.BadRequest("Additional properties are not allowed ('description' was unexpected)")
+    microversions.check_names(req, arguments, _SINCE, creation.UNTIL)
     with req.svc.db.reader() as connection:
         row = load(req, connection, id, "servers:action")
+        key = creation.key_of(connection, req, arguments.get("key_name"))
         limit = quotas.limits(connection, row["project_id"], req.svc.quota_defaults)["metadata_items"]
     if not row["image_meta"]:
         raise errors.BadRequest("A server that boots from a volume cannot be rebuilt from an image.")
     if 0 <= limit < len(arguments.get("metadata", {})):
         raise errors.QuotaExceeded(resource="metadata_items", requested=len(arguments["metadata"]), used=0, limit=limit)
     values = _values(req, row, arguments)
+    if "key_name" in arguments:
+        values.update(key_name=key["name"], key_data=key["public_key"])
     with req.svc.db.writer() as connection:
         stopped = load(req, connection, id, "servers:action")["vm_state"] == machine.STOPPED
         power.begin(req, connection, id, "rebuild-stopped" if stopped else "rebuild", "rebuild")
@@ -54,6 +63,6 @@ def rebuild(req, id, arguments):
         row = load(req, connection, id, "servers:action")
     power.send(req, row, "rebuild")
     password = arguments.get("adminPass") or secrets.token_urlsafe(9)
-    response = wsgi.json_response({"server": {**views.server(req, row), "adminPass": password}}, 202)
+    response = wsgi.json_response({"server": {**views.updated(req, row, rebuilt=True), "adminPass": password}}, 202)
     response.location = f"{req.base_url()}/v2.1/servers/{id}"
     return response

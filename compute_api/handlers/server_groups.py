@@ -3,16 +3,26 @@
 import sqlalchemy as sa
 
 from common import context, db, errors, rows, schema, wsgi
+from compute_api import microversions
 from conductor.db import models, quotas
 
 TABLE, INSTANCES = models.server_groups, models.instances
 _HARD, _SOFT = ["affinity", "anti-affinity"], ["soft-affinity", "soft-anti-affinity"]
-_BODY = schema.wrapped("server_group", {"name": schema.NAME, "policies": {
-    "type": "array", "minItems": 1, "maxItems": 1, "items": {"enum": _HARD + _SOFT}}}, ("name", "policies"))
+_OLD = schema.compiled(schema.wrapped("server_group", {"name": schema.NAME, "policies": {
+    "type": "array", "minItems": 1, "maxItems": 1, "items": {"enum": _HARD + _SOFT}}}, ("name", "policies")))
+_MOST = {"type": ["integer", "string"], "pattern": "^[1-9][0-9]{0,8}$", "minimum": 1}
+_NEW = schema.compiled(schema.wrapped("server_group", {
+    "name": schema.NAME, "policy": {"enum": _HARD + _SOFT}, "rules": schema.obj({"max_server_per_host": _MOST})},
+    ("name", "policy")))
 
 
 def _view(req, row: dict, members: list[str]) -> dict:
-    shown = {"id": row["id"], "name": row["name"], "policies": [row["policy"]], "members": members, "metadata": {}}
+    shown = {"id": row["id"], "name": row["name"], "members": members}
+    if req.version >= (2, 64):
+        most = row["max_server_per_host"]
+        shown.update(policy=row["policy"], rules={} if most is None else {"max_server_per_host": most})
+    else:
+        shown.update(policies=[row["policy"]], metadata={})
     if req.version >= (2, 13):
         shown.update(project_id=row["project_id"], user_id=row["user_id"])
     return shown
@@ -36,6 +46,7 @@ def _get(req, connection, id) -> dict:
 
 def index(req):
     req.svc.policy.check(req.ctx, "server_groups", {"project_id": req.ctx.project_id})
+    microversions.check_query(req, ("all_projects", "limit", "offset"))
     query = sa.select(TABLE).order_by(TABLE.c.created_at, TABLE.c.id)
     if not ("all_projects" in req.GET and req.ctx.is_admin):
         query = query.where(TABLE.c.project_id == req.ctx.project_id)
@@ -46,13 +57,24 @@ def index(req):
     return {"server_groups": [_view(req, r, members[r["id"]]) for r in found]}
 
 
-@wsgi.body(_BODY)
-def create(req, body):
+def _policy(given: dict, version: tuple) -> tuple[str, int | None]:
+    """What a new group's body asks for: the policy, and how many of it may be on one host (None: what the policy says)."""
+    policy = given["policy"] if version >= (2, 64) else given["policies"][0]
+    if policy in _SOFT and version < (2, 15):
+        raise errors.BadRequest("Invalid input for field/attribute policies.")
+    most = given.get("rules", {}).get("max_server_per_host")
+    if most is not None and policy != "anti-affinity":
+        raise errors.BadRequest("Only anti-affinity policy supports rules.")
+    return policy, None if most is None else int(most)
+
+
+def create(req):
+    body = req.json_object()
+    (_NEW if req.version >= (2, 64) else _OLD)(body)
     req.svc.policy.check(req.ctx, "server_groups", {"project_id": req.ctx.project_id})
     given = body["server_group"]
-    if given["policies"][0] in _SOFT and req.version < (2, 15):
-        raise errors.BadRequest("Invalid input for field/attribute policies.")
-    row = {"id": context.new_uuid(), "name": given["name"], "policy": given["policies"][0],
+    policy, most = _policy(given, req.version)
+    row = {"id": context.new_uuid(), "name": given["name"], "policy": policy, "max_server_per_host": most,
            "project_id": req.ctx.project_id, "user_id": req.ctx.user_id, "created_at": db.now()}
     with req.svc.db.writer() as connection:
         limit = quotas.limits(connection, req.ctx.project_id, req.svc.quota_defaults)["server_groups"]

@@ -11,10 +11,21 @@ LOG = logging.getLogger(__name__)
 # What describes the old image's bytes, or the old image's standing, is not the new one's.
 _NOT_INHERITED = {"id", "name", "owner", "checksum", "os_hash_algo", "os_hash_value", "size", "virtual_size", "status",
                   "visibility", "created_at", "updated_at", "self", "file", "schema", "tags", "protected", "os_hidden",
-                  "disk_format", "container_format", "min_disk", "min_ram", "stores", "locations", "direct_url"}
+                  "disk_format", "container_format", "min_disk", "min_ram", "backup_type", "backup_rotation",
+                  "stores", "locations", "direct_url"}
 
 
 def create(req, id, arguments):
+    return _create(req, id, arguments, "image_snapshot", "createImage", {"image_type": "snapshot"})
+
+
+def back_up(req, id, arguments):
+    """An image that takes its turn: of each ``backup_type`` the last ``rotation`` are kept."""
+    return _create(req, id, arguments, "image_backup", "createBackup", {
+        "image_type": "backup", "backup_type": arguments["backup_type"], "backup_rotation": str(arguments["rotation"])})
+
+
+def _create(req, id, arguments, action: str, recorded: str, properties: dict):
     with req.svc.db.reader() as connection:
         row = load(req, connection, id, "servers:action")
     locked_out(req, row)
@@ -24,13 +35,13 @@ def create(req, id, arguments):
     inherited = {k: v for k, v in image.get("properties", {}).items() if k not in _NOT_INHERITED and isinstance(v, str)}
     body = {**inherited, **arguments.get("metadata", {}), "name": arguments["name"], "disk_format": "qcow2",
             "container_format": "bare", "visibility": "private", "min_ram": image.get("min_ram") or 0,
-            "min_disk": max(row["flavor"]["disk"], image.get("min_disk") or 0), "image_type": "snapshot",
+            "min_disk": max(row["flavor"]["disk"], image.get("min_disk") or 0), **properties,
             "instance_uuid": id, "base_image_ref": image["id"], "user_id": req.ctx.user_id}
     image_id = req.svc.rest.request("POST", "image", "/v2/images", body=body, ctx=req.ctx)["id"]
     try:
         with req.svc.db.writer() as connection:
-            machine.begin(connection, id, "image_snapshot", request_id=req.ctx.request_id)
-            history.start(connection, req.ctx, id, "createImage")
+            machine.begin(connection, id, action, request_id=req.ctx.request_id)
+            history.start(connection, req.ctx, id, recorded)
     except errors.Error:
         _drop(req, image_id)
         raise

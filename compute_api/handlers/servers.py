@@ -1,21 +1,29 @@
 """Servers: list, show, create, update, delete."""
 
+import json
 import re
 import urllib.parse
 
 import sqlalchemy as sa
 
 from common import db, errors, rows, schema, wsgi
+from compute_api import changes, microversions, views
 from compute_api import create as creation
-from compute_api import views
 from conductor.db import actions, hosts, instances, machine, models
 from conductor.manager import forget
 
 TABLE = models.instances
 _SORTABLE = {"created_at", "updated_at", "display_name", "uuid", "vm_state", "task_state", "host", "launched_at",
-             "user_id", "project_id", "key_name", "power_state", "availability_zone", "image_ref", "root_device_name"}
+             "user_id", "project_id", "locked", "key_name", "power_state", "availability_zone", "image_ref", "root_device_name"}
 _RENAMED = {"name": "display_name", "image": "image_ref", "id": "uuid"}
 _MAX = 1000
+_FILTERS = ("access_ip_v4", "access_ip_v6", "all_tenants", "auto_disk_config", "availability_zone", "block_device_mapping",
+            "changes-before", "changes-since", "config_drive", "created_at", "deleted", "description", "display_description",
+            "display_name", "flavor", "host", "hostname", "image", "image_ref", "ip", "ip6", "kernel_id", "key_name",
+            "launch_index", "launched_at", "limit", "locked", "marker", "name", "node", "not-tags", "not-tags-any",
+            "power_state", "progress", "project_id", "ramdisk_id", "reservation_id", "root_device_name", "services",
+            "soft_deleted", "sort_dir", "sort_key", "status", "system_metadata", "tags", "tags-any", "task_state",
+            "tenant_id", "terminated_at", "user_id", "uuid", "vm_state")
 
 
 def locked_out(req, row: dict) -> None:
@@ -41,15 +49,6 @@ def _status_filter(req, values: list[str]):
     return sa.or_(*found)
 
 
-def _moment(raw: str):
-    import datetime
-    try:
-        parsed = datetime.datetime.fromisoformat(raw.replace("Z", "+00:00"))
-    except ValueError:
-        raise errors.BadRequest(f"Invalid changes-since value: {raw}") from None
-    return parsed.astimezone(datetime.timezone.utc).replace(tzinfo=None) if parsed.tzinfo else parsed
-
-
 # Atoms (a character, an escaped sign, a class), each perhaps repeated; anchors at the ends.
 _SIMPLE = re.compile(r"\^?(?:(?:\\[^A-Za-z0-9]|\[\^?[^\]\\]+\]|[^\\\[\](){}|*+?^$])[*+?]?)*\$?")
 
@@ -68,14 +67,21 @@ def _address(name: str, raw: str):
     return sa.cast(TABLE.c.network_info, sa.Text).like(f'%"ip_address": "{raw.strip("^$").replace("%", "")}%')
 
 
+_TAGS = {"tags": sa.and_, "tags-any": sa.or_, "not-tags": lambda *c: sa.not_(sa.and_(*c)),
+         "not-tags-any": lambda *c: sa.not_(sa.or_(*c))}
+
+
 def _conditions(req) -> list:
+    microversions.check_query(req, _FILTERS)
     everyone = wsgi.bool_value(req.GET["all_tenants"]) if "all_tenants" in req.GET else False
     if everyone:
         req.svc.policy.check(req.ctx, "servers:all", {})
     found = [] if everyone else [TABLE.c.project_id == req.ctx.project_id]
+    found += changes.conditions(req, TABLE.c.updated_at)
     simple = {"image": "image_ref", "user_id": "user_id", "project_id": "project_id", "tenant_id": "project_id",
               "uuid": "uuid", "key_name": "key_name", "vm_state": "vm_state", "task_state": "task_state",
-              "availability_zone": "availability_zone", "reservation_id": "reservation_id"}
+              "availability_zone": "availability_zone", "reservation_id": "reservation_id",
+              "power_state": "power_state", "description": "description", "launch_index": "launch_index"}
     admin = {"host": "host", "node": "host", "hostname": "hostname"}
     for name in set(req.GET):
         values = req.GET.getall(name)
@@ -87,12 +93,13 @@ def _conditions(req) -> list:
             found.append(TABLE.c.flavor["id"].as_string() == values[-1])
         elif name in ("ip", "ip6"):
             found.append(_address(name, values[-1]))
-        elif name == "changes-since":
-            found.append(TABLE.c.updated_at >= _moment(values[-1]))
+        elif name == "locked" and req.version >= (2, 73):
+            found.append(TABLE.c.locked == wsgi.bool_value(values[-1]))
         elif name == "deleted" and req.ctx.is_admin and wsgi.bool_value(values[-1]):
             found.append(sa.false())  # rows of deleted servers are not kept
-        elif name == "tags" and req.version >= (2, 26):
-            found += [sa.cast(TABLE.c.tags, sa.Text).like(f'%"{t}"%') for t in values[-1].split(",")]
+        elif name in _TAGS and req.version >= (2, 26):
+            found.append(_TAGS[name](*(sa.cast(TABLE.c.tags, sa.Text).contains(json.dumps(t), autoescape=True)
+                                       for t in values[-1].split(","))))
         elif name in simple and (name not in ("project_id", "tenant_id") or everyone):
             found.append(TABLE.c[simple[name]] == values[-1])
         elif name in admin and req.ctx.is_admin:
@@ -144,12 +151,23 @@ def detail(req):
 
 
 def show(req, id):
-    up = None
     with req.svc.db.reader() as connection:
         row = load(req, connection, id, "servers:show")
-        if req.version >= (2, 16) and req.ctx.is_admin and row["host"]:
-            up = hosts.service_up(connection, row["host"], req.svc.conf.service_down_time)
-    return {"server": views.server(req, row, host_up=up)}
+        return {"server": views.whole(req, row, host_up=_host_up(req, connection, row))}
+
+
+def _host_up(req, connection, row: dict) -> bool | None:
+    """Whether a server's host answers, for those who see it; else None."""
+    if req.version < (2, 16) or not req.ctx.is_admin or not row["host"]:
+        return None
+    return hosts.service_up(connection, row["host"], req.svc.conf.service_down_time)
+
+
+def topology(req, id):
+    """Of NUMA: no guest here is given cells, pinned CPUs or huge pages."""
+    with req.svc.db.reader() as connection:
+        load(req, connection, id, "servers:show")
+    return {"nodes": [], "pagesize_kb": None}
 
 
 def create(req):
@@ -175,8 +193,7 @@ _COLUMN = {"name": "display_name", "OS-DCF:diskConfig": "disk_config", "accessIP
 @wsgi.body(schema.wrapped("server", _UPDATE))
 def update(req, id, body):
     given = body["server"]
-    if "description" in given and req.version < (2, 19):
-        raise errors.BadRequest("Additional properties are not allowed ('description' was unexpected)")
+    microversions.check_names(req, given, {"description": (2, 19)})
     values = {_COLUMN[k]: v for k, v in given.items()}
     if "display_name" in values:
         values["display_name"] = values["display_name"].strip()
@@ -187,7 +204,7 @@ def update(req, id, body):
         row = load(req, connection, id, "servers:update")
         if values:
             connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(updated_at=db.now(), **values))
-        return {"server": views.updated(req, {**row, **values})}
+        return {"server": views.updated(req, {**row, **values}, host_up=_host_up(req, connection, row))}
 
 
 def begin_delete(req, connection, row: dict) -> str:

@@ -1,11 +1,11 @@
 """Discovery of the compute API, and its range of microversions.
 
 ``HISTORY`` lists the steps that change a route that Pileus has; steps about
-routes that it has not (evacuate, migrations, consoles, aggregates) change
-nothing here. Source: the REST API version history of the compute API.
+routes that it has not (evacuate, migrations, consoles, aggregates, shelving,
+accelerators, cells that are down) change nothing here. Source: the REST API version history of the compute API.
 """
 
-MINIMUM, MAXIMUM = (2, 1), (2, 53)
+MINIMUM, MAXIMUM = (2, 1), (2, 85)
 HISTORY = {
     (2, 2): "key pairs have a type", (2, 3): "admins see more attributes of servers, and delete_on_termination",
     (2, 9): "servers show whether they are locked", (2, 10): "admins use key pairs of others by user_id",
@@ -15,8 +15,18 @@ HISTORY = {
     (2, 26): "servers have tags", (2, 28): "hypervisors show cpu_info as an object",
     (2, 35): "key pairs are paged", (2, 37): "networks of a new server must be named, or auto or none",
     (2, 38): "an unknown status filter is refused", (2, 47): "servers embed their flavor",
-    (2, 51): "events tell their update time", (2, 52): "tags when a server is made",
-    (2, 53): "services and hypervisors are known by UUID",
+    (2, 51): "events of actions for everybody", (2, 52): "tags when a server is made",
+    (2, 53): "services and hypervisors are known by UUID", (2, 54): "rebuild with another key",
+    (2, 55): "flavors have a description", (2, 57): "no injected files; rebuild with other user data",
+    (2, 58): "actions are paged and tell their update time", (2, 61): "flavors embed their extra specs",
+    (2, 62): "events of actions tell the host", (2, 63): "trusted image certificates are shown, and refused when given",
+    (2, 64): "server groups have one policy, with rules", (2, 66): "lists are filtered by changes-before",
+    (2, 67): "new volumes of a server have a type", (2, 70): "attachments show their tag",
+    (2, 71): "a server shows its groups", (2, 73): "a lock has a reason", (2, 74): "admins choose a new server's host",
+    (2, 75): "unknown query parameters are refused; updates answer with the whole server; swap is a number",
+    (2, 78): "a server's NUMA topology, which is none here", (2, 79): "attached volumes may go with their server",
+    (2, 83): "everybody filters servers by more", (2, 84): "events of actions tell details",
+    (2, 85): "whether a volume goes with its server can be changed",
 }
 
 

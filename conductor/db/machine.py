@@ -52,6 +52,7 @@ ACTIONS = {
     "rebuild": Action(_states(ACTIVE, ERROR), IDLE, "rebuilding", ACTIVE),
     "rebuild-stopped": Action(_states(STOPPED), IDLE, "rebuilding", STOPPED),
     "image_snapshot": Action(_states(ACTIVE, STOPPED, FROZEN, SUSPENDED), IDLE, "image_snapshot", None),
+    "image_backup": Action(_states(ACTIVE, STOPPED, FROZEN, SUSPENDED), IDLE, "image_backup", None),
     "delete": Action(ANY, ANY, "deleting", DELETED),
 }
 # (vm_state, task_state) -> status; (vm_state, None) is the default of its row. Source: compute API guide, "Server

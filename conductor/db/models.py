@@ -27,7 +27,8 @@ instances = sa.Table(
     sa.Column("locked", sa.Boolean, nullable=False), sa.Column("root_device_name", sa.String(16), nullable=False),
     sa.Column("access_ip_v4", sa.String(39)), sa.Column("access_ip_v6", sa.String(39)),
     sa.Column("disk_config", sa.String(8), nullable=False), sa.Column("posted_password", sa.Text),
-    sa.Column("rescue_image", sa.JSON),
+    sa.Column("rescue_image", sa.JSON), sa.Column("locked_reason", sa.String(255)),
+    sa.Column("requested_host", sa.String(255)),
     sa.Column("reservation_id", sa.String(32), nullable=False), sa.Column("launch_index", sa.Integer, nullable=False),
     sa.Column("request_id", sa.String(64), nullable=False), sa.Column("launched_at", MOMENT),
     sa.Column("created_at", MOMENT, nullable=False, index=True), sa.Column("updated_at", MOMENT, nullable=False))
@@ -85,7 +86,8 @@ compute_nodes = sa.Table(
     sa.Column("generation", sa.Integer, nullable=False), sa.Column("updated_at", MOMENT, nullable=False))
 server_groups = sa.Table(
     "server_groups", METADATA, sa.Column("id", ID, primary_key=True), sa.Column("name", sa.String(255), nullable=False),
-    sa.Column("policy", sa.String(32), nullable=False), sa.Column("project_id", PROJECT, nullable=False, index=True),
+    sa.Column("policy", sa.String(32), nullable=False), sa.Column("max_server_per_host", sa.Integer),
+    sa.Column("project_id", PROJECT, nullable=False, index=True),
     sa.Column("user_id", PROJECT, nullable=False), sa.Column("created_at", MOMENT, nullable=False))
 quotas = sa.Table(
     "quotas", METADATA, sa.Column("project_id", PROJECT, primary_key=True),

@@ -1,0 +1,25 @@
+"""What a request may carry depends on the microversion that it was made at."""
+
+import typing
+
+from common import errors
+
+
+def check_names(req, given: typing.Iterable[str], since: dict, until: dict | None = None) -> None:
+    """Refuse members of a body that a microversion does not know yet, or any more.
+
+    :param since: {name: first version that has it}
+    :param until: {name: last version that has it}
+    :raises BadRequest: in the words of a schema, which this stands for
+    """
+    refused = [n for n in given if req.version < since.get(n, req.version) or req.version > (until or {}).get(n, req.version)]
+    if refused:
+        raise errors.BadRequest(f"Additional properties are not allowed ('{refused[0]}' was unexpected)")
+
+
+def check_query(req, known: typing.Iterable[str]) -> None:
+    """Since 2.75 lists refuse query parameters that they do not know; before, those were ignored."""
+    unknown = set(req.GET) - set(known)
+    if unknown and req.version >= (2, 75):
+        raise errors.BadRequest(f"Invalid input for query parameters: Additional properties are not allowed "
+                                f"('{min(unknown)}' was unexpected)")

@@ -1,0 +1,206 @@
+"""What changed between compute 2.53 and 2.85, each step from both sides."""
+
+import pytest
+
+from common.periodic import wait_for
+from tests.conftest import new_volume
+from tests.functional.test_stories import refused, server_body, wait_gone, wait_status
+
+
+@pytest.fixture(scope="module")
+def server(cloud):
+    made = cloud.client.call("compute", "POST", "/servers", server_body(cloud.client, "versions", key_name=None))["server"]["id"]
+    wait_status(cloud.client, made)
+    yield made
+    cloud.client.call("compute", "DELETE", f"/servers/{made}")
+    wait_gone(cloud.client, made)
+
+
+def at(cloud, version: str, method: str, path: str, body=None):
+    return cloud.client.call("compute", method, path, body, version=version)
+
+
+def test_flavors(cloud):
+    body = {"flavor": {"name": "described", "ram": 64, "vcpus": 1, "disk": 1, "description": "words"}}
+    refused(400, cloud.client, "compute", "POST", "/flavors", body)
+    made = at(cloud, "2.55", "POST", "/flavors", body)["flavor"]
+    path = f"/flavors/{made['id']}"
+    assert made["description"] == "words" and "extra_specs" not in made and made["swap"] == ""
+    at(cloud, "2.55", "PUT", path, {"flavor": {"description": "other"}})
+    refused(404, cloud.client, "compute", "PUT", path, {"flavor": {"description": "other"}})
+    at(cloud, "2.61", "POST", path + "/os-extra_specs", {"extra_specs": {"hw:x": "1"}})
+    shown = at(cloud, "2.75", "GET", path)["flavor"]
+    assert (shown["description"], shown["extra_specs"], shown["swap"]) == ("other", {"hw:x": "1"}, 0)
+    assert {"description"} <= set(at(cloud, "2.55", "GET", "/flavors")["flavors"][0])
+    at(cloud, "2.1", "DELETE", path)
+
+
+def test_rebuild_with_key_and_user_data(cloud, server):
+    at(cloud, "2.2", "POST", "/os-keypairs", {"keypair": {"name": "second"}})
+    image = at(cloud, "2.1", "GET", f"/servers/{server}")["server"]["image"]["id"]
+    body = {"rebuild": {"imageRef": image, "key_name": "second", "user_data": "aGVsbG8="}}
+    for version in ("2.53", "2.56"):
+        refused(400, cloud.client, "compute", "POST", f"/servers/{server}/action", body, version=version)
+    rebuilt = at(cloud, "2.57", "POST", f"/servers/{server}/action", body)["server"]
+    assert (rebuilt["key_name"], rebuilt["user_data"]) == ("second", "aGVsbG8=") and "OS-EXT-AZ:availability_zone" not in rebuilt
+    wait_status(cloud.client, server)
+    whole = at(cloud, "2.75", "POST", f"/servers/{server}/action", {"rebuild": {"imageRef": image, "key_name": None}})["server"]
+    assert whole["key_name"] is None and "OS-EXT-AZ:availability_zone" in whole
+    wait_status(cloud.client, server)
+    refused(400, cloud.client, "compute", "POST", f"/servers/{server}/action", {"rebuild": {
+        "imageRef": image, "trusted_image_certificates": ["a"]}}, version="2.63")
+    at(cloud, "2.2", "DELETE", "/os-keypairs/second")
+
+
+def test_actions_are_paged(cloud, server):
+    path = f"/servers/{server}/os-instance-actions"
+    for name in ("lock", "unlock"):
+        at(cloud, "2.1", "POST", f"/servers/{server}/action", {name: None})
+    everything = at(cloud, "2.58", "GET", path)["instanceActions"]
+    first = at(cloud, "2.58", "GET", path + "?limit=1")
+    assert first["instanceActions"] == everything[:1] and "marker=" in first["links"][0]["href"]
+    rest = at(cloud, "2.58", "GET", f"{path}?marker={everything[0]['request_id']}")["instanceActions"]
+    assert rest == everything[1:] and len(rest) >= 2 and "updated_at" not in at(cloud, "2.57", "GET", path)["instanceActions"][0]
+    created = everything[-1]["updated_at"]
+    assert at(cloud, "2.66", "GET", f"{path}?changes-before={created[:19]}")["instanceActions"] in (everything[-1:], [])
+    assert at(cloud, "2.66", "GET", f"{path}?changes-since=2000-01-01T00:00:00")["instanceActions"] == everything
+    refused(400, cloud.client, "compute", "GET", f"{path}?changes-since=2020-01-01&changes-before=2019-01-01", version="2.66")
+    refused(400, cloud.client, "compute", "GET", f"{path}?marker=req-none", version="2.58")
+    event = at(cloud, "2.84", "GET", f"{path}/{everything[-1]['request_id']}")["instanceAction"]["events"][0]
+    assert event["host"] == "fake-host" and len(event["hostId"]) == 56 and "details" in event
+
+
+def test_server_groups_with_rules(cloud):
+    old = {"server_group": {"name": "apart", "policies": ["anti-affinity"]}}
+    new = {"server_group": {"name": "apart", "policy": "anti-affinity", "rules": {"max_server_per_host": 2}}}
+    refused(400, cloud.client, "compute", "POST", "/os-server-groups", new, version="2.63")
+    refused(400, cloud.client, "compute", "POST", "/os-server-groups", old, version="2.64")
+    refused(400, cloud.client, "compute", "POST", "/os-server-groups", {"server_group": {
+        **new["server_group"], "policy": "affinity"}}, version="2.64")
+    group = at(cloud, "2.64", "POST", "/os-server-groups", new)["server_group"]
+    assert (group["policy"], group["rules"]) == ("anti-affinity", {"max_server_per_host": 2}) and "policies" not in group
+    assert at(cloud, "2.63", "GET", f"/os-server-groups/{group['id']}")["server_group"]["policies"] == ["anti-affinity"]
+    made = []
+    for expected in ("ACTIVE", "ACTIVE", "ERROR"):
+        body = {**server_body(cloud.client, "grouped"), "os:scheduler_hints": {"group": group["id"]}}
+        made.append(at(cloud, "2.53", "POST", "/servers", body)["server"]["id"])
+        wait_status(cloud.client, made[-1], expected)
+    assert at(cloud, "2.71", "GET", f"/servers/{made[0]}")["server"]["server_groups"] == [group["id"]]
+    assert "server_groups" not in at(cloud, "2.71", "GET", "/servers/detail")["servers"][0]
+    for one in made:
+        at(cloud, "2.1", "DELETE", f"/servers/{one}")
+        wait_gone(cloud.client, one)
+    at(cloud, "2.1", "DELETE", f"/os-server-groups/{group['id']}")
+
+
+def test_locks_have_reasons(cloud, server):
+    lock = {"lock": {"locked_reason": "audit"}}
+    refused(400, cloud.client, "compute", "POST", f"/servers/{server}/action", lock, version="2.72")
+    at(cloud, "2.73", "POST", f"/servers/{server}/action", lock)
+    shown = at(cloud, "2.73", "GET", f"/servers/{server}")["server"]
+    assert (shown["locked"], shown["locked_reason"]) == (True, "audit")
+    assert [s["id"] for s in at(cloud, "2.73", "GET", "/servers?locked=true")["servers"]] == [server]
+    at(cloud, "2.73", "POST", f"/servers/{server}/action", {"unlock": None})
+    assert at(cloud, "2.73", "GET", f"/servers/{server}")["server"]["locked_reason"] is None
+
+
+def test_admins_choose_the_host(cloud, member):
+    body = {**server_body(cloud.client, "placed")["server"], "host": "fake-host"}
+    refused(400, cloud.client, "compute", "POST", "/servers", {"server": body}, version="2.73")
+    refused(400, cloud.client, "compute", "POST", "/servers", {"server": {**body, "host": "elsewhere"}}, version="2.74")
+    refused(403, member, "compute", "POST", "/servers", {"server": body}, version="2.74")
+    for more in ({"host": "fake-host"}, {"hypervisor_hostname": "fake-host"}, {"availability_zone": "nova:fake-host"}):
+        made = at(cloud, "2.74", "POST", "/servers", {"server": {**server_body(cloud.client, "placed")["server"], **more}})
+        shown = wait_status(cloud.client, made["server"]["id"])
+        assert (shown["OS-EXT-SRV-ATTR:host"], shown["OS-EXT-AZ:availability_zone"]) in (("fake-host", "nova"), ("fake-host", ""))
+        at(cloud, "2.1", "DELETE", f"/servers/{made['server']['id']}")
+        wait_gone(cloud.client, made["server"]["id"])
+
+
+def test_unknown_query_parameters(cloud):
+    for path in ("/servers", "/flavors", "/os-keypairs", "/os-server-groups", "/limits"):
+        at(cloud, "2.74", "GET", f"{path}?unknown=1")
+        assert "'unknown' was unexpected" in refused(400, cloud.client, "compute", "GET", f"{path}?unknown=1", version="2.75")
+
+
+def test_quotas_without_what_is_gone(cloud):
+    project = cloud.client.project_id
+    assert "injected_files" in at(cloud, "2.56", "GET", f"/os-quota-sets/{project}")["quota_set"]
+    assert "injected_files" not in at(cloud, "2.57", "GET", f"/os-quota-sets/{project}")["quota_set"]
+    gone = {"quota_set": {"injected_files": -1}}
+    refused(400, cloud.client, "compute", "PUT", f"/os-quota-sets/{project}", gone, version="2.57")
+    assert "maxPersonality" not in at(cloud, "2.57", "GET", "/limits")["limits"]["absolute"]
+
+
+def test_hypervisors_with_their_servers(cloud, server):
+    found = at(cloud, "2.53", "GET", "/os-hypervisors?with_servers=true")["hypervisors"][0]
+    assert server in [s["uuid"] for s in found["servers"]]
+
+
+def test_attachments(cloud, server):
+    volume = new_volume(cloud.client, "tagged")
+    path = f"/servers/{server}/os-volume_attachments"
+    body = {"volumeAttachment": {"volumeId": volume, "tag": "data", "delete_on_termination": True}}
+    refused(400, cloud.client, "compute", "POST", path, body, version="2.78")
+    made = at(cloud, "2.79", "POST", path, body)["volumeAttachment"]
+    assert (made["tag"], made["delete_on_termination"]) == ("data", True)
+    wait_for(lambda: cloud.client.call("volume", "GET", f"/volumes/{volume}")["volume"]["status"] == "in-use", 20, what="it")
+    assert set(at(cloud, "2.70", "GET", f"{path}/{volume}")["volumeAttachment"]) - set(
+        at(cloud, "2.69", "GET", f"{path}/{volume}")["volumeAttachment"]) == {"tag"}
+    change = {"volumeAttachment": {"volumeId": volume, "delete_on_termination": False}}
+    refused(404, cloud.client, "compute", "PUT", f"{path}/{volume}", change, version="2.84")
+    at(cloud, "2.85", "PUT", f"{path}/{volume}", change)
+    assert at(cloud, "2.85", "GET", f"{path}/{volume}")["volumeAttachment"]["delete_on_termination"] is False
+    refused(400, cloud.client, "compute", "PUT", f"{path}/{volume}", {"volumeAttachment": {
+        "volumeId": volume, "tag": "other"}}, version="2.85")
+    at(cloud, "2.1", "DELETE", f"{path}/{volume}")
+    wait_for(lambda: cloud.client.call("volume", "GET", f"/volumes/{volume}")["volume"]["status"] == "available", 20, what="it")
+    cloud.client.call("volume", "DELETE", f"/volumes/{volume}")
+
+
+def test_interfaces_have_tags(cloud, server):
+    network = cloud.client.find("network", "networks", "private")["id"]
+    path = f"/servers/{server}/os-interface"
+    made = at(cloud, "2.70", "POST", path, {"interfaceAttachment": {"net_id": network, "tag": "second"}})["interfaceAttachment"]
+    assert made["tag"] == "second"
+    tags = sorted(i["tag"] or "" for i in at(cloud, "2.70", "GET", path)["interfaceAttachments"])
+    assert tags == ["", "second"]
+    assert "tag" not in at(cloud, "2.69", "GET", path)["interfaceAttachments"][0]
+    # What the network service reports later does not take the tag away.
+    public = cloud.client.find("network", "networks", "public")["id"]
+    ip = cloud.client.call("network", "POST", "/floatingips", {"floatingip": {
+        "floating_network_id": public, "port_id": made["port_id"]}})["floatingip"]
+    wait_for(lambda: ip["floating_ip_address"] in str(at(cloud, "2.1", "GET", f"/servers/{server}")["server"]["addresses"]), 10,
+             what="the address in the server's picture")
+    assert at(cloud, "2.70", "GET", f"{path}/{made['port_id']}")["interfaceAttachment"]["tag"] == "second"
+    cloud.client.call("network", "DELETE", f"/floatingips/{ip['id']}")
+    at(cloud, "2.1", "DELETE", f"{path}/{made['port_id']}")
+
+
+def test_topology(cloud, server):
+    refused(404, cloud.client, "compute", "GET", f"/servers/{server}/topology", version="2.77")
+    assert at(cloud, "2.78", "GET", f"/servers/{server}/topology") == {"nodes": [], "pagesize_kb": None}
+
+
+def test_certificates_as_keys(cloud):
+    made = at(cloud, "2.2", "POST", "/os-keypairs", {"keypair": {"name": "windows", "type": "x509"}})["keypair"]
+    assert made["public_key"].startswith("-----BEGIN CERTIFICATE") and len(made["fingerprint"].split(":")) == 20
+    again = {"keypair": {"name": "again", "type": "x509", "public_key": made["public_key"]}}
+    assert at(cloud, "2.2", "POST", "/os-keypairs", again)["keypair"]["fingerprint"] == made["fingerprint"]
+    refused(400, cloud.client, "compute", "POST", "/os-keypairs", {"keypair": {**again["keypair"], "type": "ssh", "name": "no"}})
+    for name in ("windows", "again"):
+        at(cloud, "2.2", "DELETE", f"/os-keypairs/{name}")
+
+
+def test_backups_take_turns(cloud, server):
+    made = []
+    for number in range(3):
+        made.append(at(cloud, "2.45", "POST", f"/servers/{server}/action", {"createBackup": {
+            "name": f"nightly-{number}", "backup_type": "daily", "rotation": 2}})["image_id"])
+        wait_for(lambda: at(cloud, "2.1", "GET", f"/servers/{server}")["server"]["OS-EXT-STS:task_state"] is None, 20, what="it")
+    left = cloud.client.call("image", "GET", f"/images?instance_uuid={server}&image_type=backup")["images"]
+    assert sorted(i["id"] for i in left) == sorted(made[1:]) and {i["status"] for i in left} == {"active"}
+    refused(400, cloud.client, "compute", "POST", f"/servers/{server}/action", {"createBackup": {
+        "name": "x", "backup_type": "daily", "rotation": -1}})
+    for image in left:
+        cloud.client.call("image", "DELETE", f"/images/{image['id']}")
