@@ -3,6 +3,7 @@
 from common.wsgi import Route
 from network.handlers import agents, networks, quotas, routers, tags, versions
 from network.handlers.floatingips import FLOATINGIPS
+from network.handlers.metering import LABEL_RULES, LABELS
 from network.handlers.networks import NETWORKS
 from network.handlers.ports import PORTS
 from network.handlers.routers import ROUTERS
@@ -18,6 +19,13 @@ def _crud(resource, path: str) -> list[Route]:
             Route("DELETE", path + "/{id}", resource.delete, 204), *tags.routes(resource, path + "/{id}/tags")]
 
 
+def _fixed(resource, path: str) -> list[Route]:
+    """Of what is made and deleted, but never changed."""
+    path = f"/v2.0/{path}"
+    return [Route("GET", path, resource.index), Route("POST", path, resource.create, 201),
+            Route("GET", path + "/{id}", resource.show), Route("DELETE", path + "/{id}", resource.delete, 204)]
+
+
 ROUTES = [
     Route("GET", "/", versions.index), Route("GET", "/v2.0", versions.show),
     Route("GET", "/v2.0/extensions", versions.extensions),
@@ -30,6 +38,7 @@ ROUTES = [
     Route("PUT", "/v2.0/routers/{id}/remove_extraroutes", routers.remove_routes),
     *_crud(FLOATINGIPS, "floatingips"), *_crud(SECURITY_GROUPS, "security-groups"),
     *_crud(RULES, "security-group-rules"),
+    *_fixed(LABELS, "metering/metering-labels"), *_fixed(LABEL_RULES, "metering/metering-label-rules"),
     Route("GET", "/v2.0/agents", agents.index), Route("GET", "/v2.0/agents/{id}", agents.show),
     Route("PUT", "/v2.0/agents/{id}", agents.update), Route("DELETE", "/v2.0/agents/{id}", agents.delete, 204),
     Route("GET", "/v2.0/agents/{id}/dhcp-networks", agents.dhcp_networks),

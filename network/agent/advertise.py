@@ -1,4 +1,4 @@
-"""Router advertisements: one radvd a router, for the IPv6 subnets whose hosts learn from it how to get an address.
+"""Router advertisements: one radvd a router namespace, for the IPv6 subnets whose hosts learn from it how to get an address.
 
 It runs on when the agent restarts; a change rewrites its file and sends SIGHUP.
 """
@@ -47,14 +47,14 @@ class Advertiser:
         self.path = directory
         self.path.mkdir(parents=True, exist_ok=True, mode=0o755)
 
-    def ensure(self, router_id: str, namespace: str, interfaces: list[dict]) -> None:
+    def ensure(self, namespace: str, interfaces: list[dict]) -> None:
         """A radvd with these interfaces, or none where nothing is to be said.
 
         :raises StepFailed: it did not start
         """
-        wanted, config, pid = text(interfaces), self.path / f"{router_id}.conf", self._running(router_id)
+        wanted, config, pid = text(interfaces), self.path / f"{namespace}.conf", self._running(namespace)
         if not wanted:
-            self.remove(router_id)
+            self.remove(namespace)
             return
         changed = not config.exists() or config.read_text() != wanted
         if changed:
@@ -65,28 +65,28 @@ class Advertiser:
             os.kill(pid, signal.SIGHUP)
         if pid:
             return
-        done = subprocess.run(["ip", "netns", "exec", namespace, "radvd", "-C", str(config), "-p", self._pid_file(router_id),
+        done = subprocess.run(["ip", "netns", "exec", namespace, "radvd", "-C", str(config), "-p", self._pid_file(namespace),
                                "-m", "logfile", "-l", str(config.with_suffix(".log"))], capture_output=True, text=True,
                               timeout=10)
         if done.returncode:
             raise errors.StepFailed(reason="Router advertisements could not be started on the host.",
                                     internal=(done.stderr or done.stdout).strip())
 
-    def _pid_file(self, router_id: str) -> str:
-        return str(self.path / f"{router_id}.pid")
+    def _pid_file(self, namespace: str) -> str:
+        return str(self.path / f"{namespace}.pid")
 
-    def _running(self, router_id: str) -> int | None:
+    def _running(self, namespace: str) -> int | None:
         try:
-            pid = int(pathlib.Path(self._pid_file(router_id)).read_text())
+            pid = int(pathlib.Path(self._pid_file(namespace)).read_text())
             command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().decode()
         except (OSError, ValueError):
             return None
-        return pid if router_id in command else None
+        return pid if namespace in command else None
 
-    def remove(self, router_id: str) -> None:
-        pid = self._running(router_id)
+    def remove(self, namespace: str) -> None:
+        pid = self._running(namespace)
         if pid:
             os.kill(pid, signal.SIGTERM)
-            wait_for(lambda: self._running(router_id) is None, 5, every_s=0.02, what="radvd to stop")
-        for leaf in self.path.glob(f"{router_id}.*"):
+            wait_for(lambda: self._running(namespace) is None, 5, every_s=0.02, what="radvd to stop")
+        for leaf in self.path.glob(f"{namespace}.*"):
             leaf.unlink(missing_ok=True)

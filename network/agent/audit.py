@@ -16,7 +16,7 @@ def compare(state: dict):
     legs = [leg for r in state["routers"] for leg in [*r["interfaces"], *([r["gateway"]] if r["gateway"] else [])]]
     taps = {tap_name(x["id"]) for x in [*here, *legs, *[n["dhcp_port"] for n in served]]}
     bridges = {bridge_name(n["id"]) for n in state["networks"] if not n["physical"]}
-    spaces = {dhcp.namespace(n["id"]) for n in served} | {routers.namespace(r["id"]) for r in state["routers"]}
+    spaces = {dhcp.namespace(n["id"]) for n in served} | {routers.namespace(r) for r in state["routers"]}
     links = Links()
     try:
         have = links.names()
@@ -24,7 +24,7 @@ def compare(state: dict):
         links.close()
     have_taps = {n for n in have if n.startswith("tap") and len(n) == 14}
     have_bridges = {n for n in have if n.startswith("brq") and len(n) == 14}
-    have_spaces = {*namespaces("qdhcp-"), *namespaces("qrouter-")}
+    have_spaces = {n for prefix in ("qdhcp-", *routers.PREFIXES) for n in namespaces(prefix)}
     for kind, wanted, found in (("tap", taps, have_taps), ("bridge", bridges, have_bridges),
                                 ("namespace", spaces, have_spaces)):
         for name in sorted(found - wanted):

@@ -33,6 +33,14 @@ class LinuxDataplane:
                 "ports": len(_here(self.state["ports"])), "routers": len(self.state["routers"]),
                 "bridge_mappings": self.conf.network.bridge_mappings}
 
+    def metered(self) -> list[dict]:
+        """What routers' gateways counted since the last call (see ``metering.Meters.take``)."""
+        return self.routers.meters.take(self.conf.host)
+
+    def networks(self) -> set[str]:
+        """The ids of the networks that have a part here."""
+        return {n["id"] for n in self.state["networks"]}
+
     def bridge(self, network: dict) -> str:
         """The bridge of a network on this host.
 
@@ -66,10 +74,14 @@ class LinuxDataplane:
         for network in merged["networks"]:
             if network["id"] in touched and network["id"] in bridges and dhcp.wanted(network):
                 self._try(failures, self._ensure_dhcp, network, merged, bridges)
-        if not partial:
+        if partial:
+            for router in merged["routers"]:
+                if router["part"] == "local" and touched & {leg["network_id"] for leg in router["interfaces"]}:
+                    self._try(failures, self.routers.know, router, routers.neighbours(router, merged))
+        else:
             mtus = {n["id"]: n["mtu"] for n in state["networks"]}
             for router in state["routers"]:
-                self._try(failures, self._ensure_router, router, bridges, mtus)
+                self._try(failures, self._ensure_router, router, bridges, mtus, merged)
             self._try(failures, self._clean, state)
         self.state = merged
         if failures:
@@ -111,24 +123,25 @@ class LinuxDataplane:
         self.dhcp.ensure(network, own, bridges[network["id"]])
         self.metadata.listen(dhcp.namespace(network["id"]), dhcp.METADATA_IP, 80, [network["id"]])
 
-    def _ensure_router(self, router: dict, bridges: dict, mtus: dict) -> None:
-        self.routers.ensure(router, bridges, mtus)
-        self.metadata.listen(routers.namespace(router["id"]), "0.0.0.0", routers.METADATA_PORT,
+    def _ensure_router(self, router: dict, bridges: dict, mtus: dict, state: dict) -> None:
+        known = routers.neighbours(router, state) if router["part"] == "local" else None
+        self.routers.ensure(router, bridges, mtus, known)
+        self.metadata.listen(routers.namespace(router), "0.0.0.0", routers.METADATA_PORT,
                              [leg["network_id"] for leg in router["interfaces"]])
 
     def _clean(self, state: dict) -> None:
         """Remove what the state does not name. What no agent of ours could have made is not touched."""
         served = {n["id"] for n in state["networks"] if dhcp.wanted(n)}
-        routing = {r["id"] for r in state["routers"]}
-        self.metadata.keep({dhcp.namespace(n) for n in served} | {routers.namespace(r) for r in routing})
+        routing = {routers.namespace(r) for r in state["routers"]}
+        self.metadata.keep({dhcp.namespace(n) for n in served} | routing)
         for name in namespaces("qdhcp-"):
             if name[6:] not in served:
                 self.dhcp.remove(name[6:])
         for network_id in set(self.dhcp.served()) - served:
             self.dhcp.remove(network_id)
-        for name in namespaces("qrouter-"):
-            if name[8:] not in routing:
-                self.routers.remove(name[8:])
+        for name in (n for prefix in routers.PREFIXES for n in namespaces(prefix)):
+            if name not in routing:
+                self.routers.remove(name)
         legs = [leg for r in state["routers"] for leg in [*r["interfaces"], *([r["gateway"]] if r["gateway"] else [])]]
         taps = {tap_name(x["id"]) for x in [*_here(state["ports"]), *legs]}
         taps |= {tap_name(n["dhcp_port"]["id"]) for n in state["networks"] if n["id"] in served}

@@ -12,5 +12,11 @@ class FakeDataplane:
         names = {p["id"] for p in state["ports"] if p["here"]}
         self.ports = self.ports | names if partial else names
 
+    def metered(self) -> list[dict]:
+        return []
+
+    def networks(self) -> set[str]:
+        return set()
+
     def facts(self) -> dict:
         return {**roles.of(self.conf), "driver": "fake", "ports": len(self.ports)}

@@ -2,7 +2,8 @@
 
 Every ``ensure`` may be called again and then changes nothing. Names follow
 the field: ``brq`` + 11 characters of the network's id, ``vxl`` + 11 for its
-tunnel, ``tap`` + 11 of the port's, ``qdhcp-<network>`` and ``qrouter-<router>``.
+tunnel, ``tap`` + 11 of the port's, ``qdhcp-<network>``, ``qrouter-<router>`` and
+``snat-<router>``.
 """
 
 import contextlib
@@ -20,6 +21,8 @@ from common import errors
 
 LOG = logging.getLogger(__name__)
 CLONE_NEWNET = 0x40000000
+# Of linux/neighbour.h.
+NUD_NOARP, NUD_PERMANENT, NTF_MASTER, NTF_STICKY = 0x40, 0x80, 0x04, 0x40
 FLOOD = "00:00:00:00:00:00"  # the entry for frames whose receiver is unknown
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -143,6 +146,22 @@ class Links:
             ip, _, prefix = address.partition("/")
             self.ip.addr("add", index=index, address=ip, prefixlen=int(prefix))
         return sorted(set(wanted) - have)
+
+    def pin(self, port: str, mac: str) -> None:
+        """On a bridge, a MAC is behind this port, whatever frames come from elsewhere (a static, sticky entry)."""
+        self.ip.fdb("replace", ifindex=self.index(port), lladdr=mac, state=NUD_NOARP, flags=NTF_MASTER | NTF_STICKY)
+
+    def set_neighbours(self, name: str, wanted: dict[str, str]) -> None:
+        """Make {address: MAC} the permanent neighbours of a link."""
+        index = self.index(name)
+        have = {n.get_attr("NDA_DST"): n.get_attr("NDA_LLADDR") for family in (socket.AF_INET, socket.AF_INET6)
+                for n in self.ip.get_neighbours(family=family, ifindex=index) if n["state"] == NUD_PERMANENT}
+        for address in set(have) - set(wanted):
+            with contextlib.suppress(NetlinkError):
+                self.ip.neigh("del", dst=address, lladdr=have[address], ifindex=index)
+        for address, mac in wanted.items():
+            if have.get(address) != mac:
+                self.ip.neigh("replace", dst=address, lladdr=mac, ifindex=index, state=NUD_PERMANENT)
 
     def set_routes(self, wanted: dict[str, str]) -> None:
         """Make {destination: gateway} the routes with gateways of this namespace, of both IP versions."""

@@ -5,14 +5,36 @@ import pathlib
 
 from network.agent.advertise import Advertiser
 from network.agent.filters import run
-from network.agent.links import Links, announce, delete_namespace, in_namespace, set_sysctl, tap_name
+from network.agent.links import Links, announce, delete_namespace, in_namespace, namespaces, set_sysctl, tap_name
+from network.agent.metering import Meters
 
 LOG = logging.getLogger(__name__)
 METADATA_PORT = 9697
 
 
-def namespace(router_id: str) -> str:
-    return f"qrouter-{router_id}"
+PREFIXES = ("qrouter-", "snat-")
+
+
+def namespace(router: dict) -> str:
+    """Of a router, or of the part of it that a host builds."""
+    return f"{'snat' if router['part'] == 'snat' else 'qrouter'}-{router['id']}"
+
+
+def neighbours(router: dict, state: dict) -> dict[str, dict[str, str]]:
+    """{network id: {address: MAC}} of who a router's copy sends to.
+
+    It cannot ask: an answer would go to the copy on the host of who answers. So it is told.
+    """
+    found: dict[str, dict[str, str]] = {leg["network_id"]: {} for leg in router["interfaces"]}
+    others = [n["dhcp_port"] for n in state["networks"] if n["dhcp_port"]]
+    where = {n["dhcp_port"]["id"]: n["id"] for n in state["networks"] if n["dhcp_port"]}
+    for port in [*state["ports"], *others]:
+        network_id = port.get("network_id") or where[port["id"]]
+        if network_id in found:
+            found[network_id].update({ip["ip_address"]: port["mac_address"] for ip in port["fixed_ips"]})
+    for hop in router["hops"]:
+        found[hop["network_id"]].update({a.split("/")[0]: hop["mac_address"] for a in hop["addresses"]})
+    return found
 
 
 def _device(prefix: str, leg: dict) -> str:
@@ -48,15 +70,23 @@ class Routers:
     def __init__(self, conf, links: Links):
         self.links = links
         self.advertiser = Advertiser(pathlib.Path(conf.state_path) / "network" / "ra")
+        self.meters = Meters()
         self._nat: dict[str, str] = {}
 
-    def ensure(self, router: dict, bridges: dict[str, str], mtus: dict[str, int]) -> None:
-        """Build one router. ``bridges`` and ``mtus`` are by network id."""
-        name = namespace(router["id"])
+    def ensure(self, router: dict, bridges: dict[str, str], mtus: dict[str, int],
+               known: dict[str, dict[str, str]] | None = None) -> None:
+        """Build one router, or one part of it. ``bridges`` and ``mtus`` are by network id.
+
+        :param known: for a local part: its ``neighbours``
+        """
+        name = namespace(router)
+        local = router["part"] == "local"
         inner = Links(name)
         try:
             inner.up("lo")
             in_namespace(name, self._forwarding)
+            if local:
+                in_namespace(name, self._one_of_many)
             kept = set()
             for leg in router["interfaces"] if router["up"] else []:
                 kept.add(self._leg("qr", leg, inner, bridges, mtus, leg["addresses"]))
@@ -67,25 +97,52 @@ class Routers:
             for device in inner.names():
                 if device[:3] in ("qr-", "qg-") and device not in kept:
                     inner.delete(device)
+            if local and router["up"]:
+                self._as_copy(router, inner, known or {})
             routes = {r["destination"]: r["nexthop"] for r in router["routes"]}
+            for hop in (a.split("/")[0] for leg in router["hops"] for a in leg["addresses"]):
+                routes.setdefault("::/0" if ":" in hop else "0.0.0.0/0", hop)
             for hop in gateway["gateways"] if gateway else []:
                 routes["::/0" if ":" in hop else "0.0.0.0/0"] = hop
             inner.set_routes(routes)
         finally:
             inner.close()
-        self.advertiser.ensure(router["id"], name, [
+        self.advertiser.ensure(name, [
             {"device": _device("qr", leg), "mtu": mtus[leg["network_id"]], "prefixes": leg["advertised"]}
             for leg in (router["interfaces"] if router["up"] else [])])
         text = nat(router)
-        if self._nat.get(router["id"]) != text:
+        if self._nat.get(name) != text:
             run("ip", "netns", "exec", name, "iptables-restore", "-w", "10", stdin=text)
-            self._nat[router["id"]] = text
+            self._nat[name] = text
+        self.meters.ensure(name, _device("qg", gateway) if gateway else None, router["labels"])
 
     @staticmethod
     def _forwarding() -> None:
         set_sysctl("ipv4/ip_forward", "1")
         set_sysctl("ipv6/conf/all/forwarding", "1")
         set_sysctl("ipv4/conf/all/rp_filter", "0")
+
+    @staticmethod
+    def _one_of_many() -> None:
+        """The other hosts' copies have the same addresses: none may be given up for that (RFC 4862, 5.4)."""
+        for name in ("all", "default"):
+            set_sysctl(f"ipv6/conf/{name}/accept_dad", "0")
+            set_sysctl(f"ipv6/conf/{name}/dad_transmits", "0")
+
+    def _as_copy(self, router: dict, inner: Links, known: dict[str, dict[str, str]]) -> None:
+        for leg in router["interfaces"]:
+            # Frames of the copies on other hosts carry the same MAC; they must not lead this host's guests there.
+            self.links.pin(tap_name(leg["id"]), leg["mac_address"])
+            inner.set_neighbours(_device("qr", leg), known.get(leg["network_id"], {}))
+
+    def know(self, router: dict, known: dict[str, dict[str, str]]) -> None:
+        """Only the neighbours of a local part that is built already."""
+        if namespace(router) in namespaces("qrouter-") and router["up"]:
+            inner = Links(namespace(router))
+            try:
+                self._as_copy(router, inner, known)
+            finally:
+                inner.close()
 
     def _leg(self, prefix, leg, inner, bridges, mtus, addresses) -> str:
         device = _device(prefix, leg)
@@ -96,7 +153,9 @@ class Routers:
                 announce(inner.namespace or "", device, added.split("/")[0], leg["mac_address"])
         return device
 
-    def remove(self, router_id: str) -> None:
-        self.advertiser.remove(router_id)
-        delete_namespace(namespace(router_id))
-        self._nat.pop(router_id, None)
+    def remove(self, space: str) -> None:
+        """:param space: the namespace's name"""
+        self.meters.forget(space)
+        self.advertiser.remove(space)
+        delete_namespace(space)
+        self._nat.pop(space, None)

@@ -53,6 +53,20 @@ class Resync(periodic.Periodic):
             raise
 
 
+class Metering(periodic.Periodic):
+    """Tell what was counted. What one report loses, the sums of the metrics still have."""
+
+    def __init__(self, agent):
+        self.agent = agent
+        self.interval_s = float(agent.conf.network.metering_interval_s)
+
+    def run_once(self) -> None:
+        with self.agent.lock:
+            found = self.agent.dataplane.metered()
+        for payload in found:
+            self.agent.notifier.tell(context.service_context(), "l3.meter", payload)
+
+
 class NetworkAgent(Service):
     name, conf_name = "network-agent", "network"
     opts, topic = conf.OPTS, "network-agent"
@@ -65,7 +79,7 @@ class NetworkAgent(Service):
         self.lock = threading.Lock()
         self.plugged = 0
         self.resyncer = Resync(self)
-        self.periodics += [Heartbeat(self), self.resyncer]
+        self.periodics += [Heartbeat(self), self.resyncer, Metering(self)]
 
     def endpoint(self):
         return Manager(self)
@@ -91,7 +105,11 @@ class Manager:
     def plug(self, ctx, state: dict) -> None:
         with self.agent.lock:
             self.agent.plugged += 1
+            known = self.agent.dataplane.networks()
             self.agent.dataplane.apply(state, partial=True)
+        if {n["id"] for n in state["networks"]} - known:
+            # The first guest of a network here: a distributed router of it may have to come too.
+            self.agent.resyncer.wanted.set()
 
     def refresh(self, ctx) -> None:
         self.agent.resyncer.wanted.set()

@@ -75,7 +75,8 @@ port_security_groups = sa.Table(
     sa.Column("security_group_id", ID, sa.ForeignKey("security_groups.id"), primary_key=True, index=True))
 routers = _resource(
     "routers", _flag("admin_state_up"), sa.Column("status", sa.String(16), nullable=False),
-    _ref("gw_port_id", "ports", nullable=True), _flag("enable_snat"), sa.Column("routes", sa.JSON, nullable=False),
+    _ref("gw_port_id", "ports", nullable=True), _flag("enable_snat"), _flag("distributed"),
+    sa.Column("routes", sa.JSON, nullable=False),
     sa.Column("host", sa.String(255), nullable=False))
 floatingips = _resource(
     "floatingips", _ref("floating_network_id", "networks"),
@@ -83,6 +84,11 @@ floatingips = _resource(
     _ref("port_id", "ports", nullable=True), sa.Column("fixed_ip_address", sa.String(64)),
     _ref("router_id", "routers", nullable=True), sa.Column("status", sa.String(16), nullable=False),
     sa.UniqueConstraint("floating_network_id", "floating_ip_address"))
+metering_labels = _resource("metering_labels", _flag("shared"))
+metering_label_rules = _resource(
+    "metering_label_rules", _ref("metering_label_id", "metering_labels", cascade=True),
+    sa.Column("direction", sa.String(8), nullable=False), sa.Column("source_ip_prefix", sa.String(64)),
+    sa.Column("destination_ip_prefix", sa.String(64)), _flag("excluded"))
 agents = sa.Table(
     "agents", METADATA, sa.Column("id", ID, primary_key=True), sa.Column("host", sa.String(255), nullable=False),
     sa.Column("agent_type", sa.String(64), nullable=False, server_default="Linux bridge agent"),

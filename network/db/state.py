@@ -5,6 +5,7 @@ import ipaddress
 import sqlalchemy as sa
 
 from common.db import many
+from network import roles
 from network.db import addresses, groups, hosting, models
 
 
@@ -80,25 +81,62 @@ def _leg(port: dict, subnets: dict) -> dict:
                          if subnets[ip["subnet_id"]]["gateway_ip"]]}
 
 
+def _parts(router: dict, host: str, own: list[dict], gateway: dict | None, floating: list[dict], subnets: dict,
+           has_guests: bool) -> list[dict]:
+    """What a host builds of a router: all of it, or of a distributed one its copy for the host's guests ("local"), its
+    gateway's end ("snat"), both or none."""
+    whole = {"id": router["id"], "part": "whole", "up": router["admin_state_up"], "snat": router["enable_snat"],
+             "routes": router["routes"], "gateway": _leg(gateway, subnets) if gateway else None,
+             "interfaces": [_leg(x, subnets) for x in own if x["device_owner"] in roles.INTERFACES], "floating": floating,
+             "hops": []}
+    if not router["distributed"]:
+        return [whole]
+    central = [_leg(x, subnets) for x in own if x["device_owner"] == roles.CENTRAL]
+    found = []
+    if has_guests:
+        found.append({**whole, "part": "local", "gateway": None, "floating": [], "hops": central})
+    if router["host"] == host and gateway:
+        found.append({**whole, "part": "snat", "interfaces": [{**leg, "advertised": []} for leg in central]})
+    return found
+
+
+def _labels(connection, projects: set[str]) -> dict[str, list[dict]]:
+    """{project: labels that count its traffic}; each with its rules, in the order in which they are looked at."""
+    labels, rule = models.metering_labels, models.metering_label_rules
+    found = many(connection, sa.select(labels).where(sa.or_(labels.c.shared, labels.c.project_id.in_(projects))).order_by(
+        labels.c.id))
+    by: dict[str, list[dict]] = {}
+    for row in many(connection, sa.select(rule).where(rule.c.metering_label_id.in_([x["id"] for x in found])).order_by(
+            rule.c.excluded.desc(), rule.c.id)) if found else []:
+        by.setdefault(row["metering_label_id"], []).append(
+            {k: row[k] for k in ("direction", "excluded", "source_ip_prefix", "destination_ip_prefix")})
+    return {p: [{"id": x["id"], "project_id": x["project_id"], "rules": by.get(x["id"], [])}
+                for x in found if x["shared"] or x["project_id"] == p] for p in projects}
+
+
 def router_details(connection, host: str) -> list[dict]:
+    """The routers, or parts of them, that the agent of ``host`` builds (see ``_parts``)."""
     r, p, f, s = models.routers, models.ports, models.floatingips, models.subnets
-    routers = many(connection, sa.select(r).where(r.c.host == host))
+    guest = p.alias()
+    local = sa.select(p.c.device_id).join(guest, guest.c.network_id == p.c.network_id).where(
+        p.c.device_owner == roles.DISTRIBUTED, guest.c.binding_host_id == host, guest.c.device_owner.like("compute:%"))
+    routers = many(connection, sa.select(r, r.c.id.in_(local).label("local")).where(sa.or_(r.c.host == host, r.c.id.in_(local))))
     if not routers:
         return []
     ids = [x["id"] for x in routers]
     ports = with_parts(connection, many(connection, sa.select(p).where(p.c.device_id.in_(ids))))
     used = {ip["subnet_id"] for port in ports for ip in port["fixed_ips"]}
     subnets = {x["id"]: x for x in many(connection, sa.select(s).where(s.c.id.in_(used)))}
+    labels = _labels(connection, {x["project_id"] for x in routers})
     floating = many(connection, sa.select(f).where(f.c.router_id.in_(ids)))
     found = []
     for router in routers:
         own = [x for x in ports if x["device_id"] == router["id"]]
         gateway = next((x for x in own if x["id"] == router["gw_port_id"]), None)
-        found.append({"id": router["id"], "up": router["admin_state_up"], "snat": router["enable_snat"],
-                      "routes": router["routes"], "gateway": _leg(gateway, subnets) if gateway else None,
-                      "interfaces": [_leg(x, subnets) for x in own if x["device_owner"] == "network:router_interface"],
-                      "floating": [{"floating": x["floating_ip_address"], "fixed": x["fixed_ip_address"]}
-                                   for x in floating if x["router_id"] == router["id"]]})
+        pairs = [{"floating": x["floating_ip_address"], "fixed": x["fixed_ip_address"]}
+                 for x in floating if x["router_id"] == router["id"]]
+        found += [{**part, "labels": labels[router["project_id"]] if part["gateway"] else []}
+                  for part in _parts(router, host, own, gateway, pairs, subnets, router["local"])]
     return found
 
 

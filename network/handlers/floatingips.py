@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from common import errors, rows, schema
+from network import roles
 from network.db import addresses, models
 from network.db.groups import base
 from network.handlers.networks import NETWORKS
@@ -66,7 +67,7 @@ class FloatingIps(Resource):
         r, p, a = models.routers, models.ports, models.ip_allocations
         gateway = p.alias()
         router = connection.execute(
-            sa.select(r.c.id).join(p, sa.and_(p.c.device_id == r.c.id, p.c.device_owner == "network:router_interface"))
+            sa.select(r.c.id).join(p, sa.and_(p.c.device_id == r.c.id, p.c.device_owner.in_(roles.INTERFACES)))
             .join(a, a.c.port_id == p.c.id).join(gateway, gateway.c.id == r.c.gw_port_id)
             .where(a.c.subnet_id == ipv4[0]["subnet_id"], gateway.c.network_id == row["floating_network_id"])).scalar()
         if router is None:

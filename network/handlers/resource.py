@@ -186,8 +186,9 @@ class Resource:
         return values
 
     def _check_admin(self, req, given: dict, verb: str) -> None:
+        """What only admins may send: to create, a default may be said aloud; an update may not even restore it."""
         for name, attribute in self.attributes.items():
-            if attribute.admin and given.get(name) not in (None, attribute.default):
+            if attribute.admin and given.get(name) not in (None, *([attribute.default] if verb == "create" else [])):
                 req.svc.policy.check(req.ctx, f"{verb}_{self.singular}:{name}", {"project_id": req.ctx.project_id})
 
     def create(self, req):

@@ -8,6 +8,7 @@ from common import db, errors, rows, schema, wsgi
 from network import roles
 from network.db import addresses, hosting, models
 from network.db.groups import base
+from network.handlers import distributed
 from network.handlers.networks import NETWORKS
 from network.handlers.ports import PORTS, new_port, remove_port
 from network.handlers.resource import Attribute, Resource
@@ -24,12 +25,12 @@ _ROUTES = {"type": ["array", "null"], "maxItems": 30, "items": schema.obj(
 class Routers(Resource):
     singular, plural, kind, table, quota = "router", "routers", "Router", models.routers, "router"
     attributes = {"admin_state_up": Attribute(schema.BOOLEAN, True), "external_gateway_info": Attribute(_GATEWAY, None),
-                  "routes": Attribute(_ROUTES, None)}
+                  "routes": Attribute(_ROUTES, None), "distributed": Attribute(schema.BOOLEAN, False, admin=True)}
 
     def view(self, row):
         return {"admin_state_up": row["admin_state_up"], "status": row["status"], "routes": row["routes"],
                 "external_gateway_info": row["gateway"], "flavor_id": None, "availability_zones": ["nova"],
-                "availability_zone_hints": [], "distributed": False, "ha": False}
+                "availability_zone_hints": [], "distributed": row["distributed"], "ha": False}
 
     def complete(self, connection, found):
         p = models.ports
@@ -43,11 +44,13 @@ class Routers(Resource):
 
     def insert(self, req, connection, values):
         info = values.pop("external_gateway_info")
-        values.update(admin_state_up=wsgi.bool_value(values["admin_state_up"]), status="ACTIVE", gw_port_id=None,
+        values.update(admin_state_up=wsgi.bool_value(values["admin_state_up"]),
+                      distributed=wsgi.bool_value(values["distributed"] or False), status="ACTIVE", gw_port_id=None,
                       enable_snat=True, routes=[], host=hosting.pick(connection, req.svc.conf, roles.L3))
         rows.insert(connection, self.table, values)
         if info:
             self._set_gateway(req, connection, values, info)
+            distributed.settle(connection, values["id"])
         return self.complete(connection, [rows.get(connection, self.table, values["id"], resource="Router")])[0]
 
     def _set_gateway(self, req, connection, router, info):
@@ -83,6 +86,9 @@ class Routers(Resource):
         rows.delete(connection, models.ports, router["gw_port_id"], resource="Port")
 
     def change(self, req, connection, old, values):
+        if "distributed" in values:
+            up = wsgi.bool_value(values.get("admin_state_up", False))
+            distributed.change(connection, old, wsgi.bool_value(values.pop("distributed") or False), up)
         if "external_gateway_info" in values:
             info = values.pop("external_gateway_info")
             if not info:
@@ -96,6 +102,7 @@ class Routers(Resource):
             values["admin_state_up"] = wsgi.bool_value(values["admin_state_up"])
         if "routes" in values:
             values["routes"] = self._routes(connection, old, values["routes"] or [])
+        distributed.settle(connection, old["id"])
         return values
 
     def _routes(self, connection, router, routes) -> list[dict]:
@@ -118,14 +125,19 @@ class Routers(Resource):
     def remove(self, req, connection, row):
         p = models.ports
         if connection.execute(sa.select(p.c.id).where(p.c.device_id == row["id"],
-                                                      p.c.device_owner == "network:router_interface")).first():
+                                                      p.c.device_owner.in_(roles.INTERFACES))).first():
             raise errors.InUse(f"Router {row['id']} still has ports", kind="RouterInUse")
         self._clear_gateway(connection, row)
 
     def after(self, req, verb, found):
         for row in found:
-            req.svc.refresh_agents(req.ctx, row["host"])
+            self.refresh(req, row)
         return found
+
+    @staticmethod
+    def refresh(req, row) -> None:
+        """Tell the agents that have a part of a router."""
+        req.svc.refresh_agents(req.ctx, None if row["distributed"] else row["host"])
 
 
 ROUTERS = Routers()
@@ -160,7 +172,7 @@ def _add(connection, req, id, body):
                 ipaddress.ip_network(other["cidr"]).overlaps(net):
             raise errors.BadRequest(f"Bad router request: Cidr {net} of subnet {subnet['id']} overlaps with cidr "
                                     f"{other['cidr']} of subnet {other['id']}.", kind="BadRouterRequest")
-    owner = {"device_id": id, "device_owner": "network:router_interface", "status": "ACTIVE"}
+    owner = {"device_id": id, "device_owner": distributed.owner_of(router), "status": "ACTIVE"}
     if port is None:
         port = new_port({**base(router["project_id"]), "network_id": subnet["network_id"], **owner,
                          "port_security_enabled": False})
@@ -168,6 +180,7 @@ def _add(connection, req, id, body):
         addresses.reserve(connection, port["id"], subnet, subnet["gateway_ip"])
     else:
         rows.update(connection, models.ports, port["id"], owner, resource="Port")
+    distributed.settle(connection, id)
     return router, port, subnet
 
 
@@ -177,7 +190,7 @@ def add_interface(req, id, body):
         router, port, subnet = req.svc.db.transact(_add, req, id, body)
     except addresses.Taken:
         raise errors.Conflict("The gateway address of the subnet is in use.", kind="IpAddressInUse") from None
-    req.svc.refresh_agents(req.ctx, router["host"])
+    ROUTERS.refresh(req, router)
     return _interface_view(router, port, subnet["id"])
 
 
@@ -185,7 +198,7 @@ def _remove(connection, req, id, body):
     router = ROUTERS.get(connection, req.ctx, id)
     req.svc.policy.check(req.ctx, "update_router", {"project_id": router["project_id"]})
     p, a = models.ports, models.ip_allocations
-    query = sa.select(p).where(p.c.device_id == id, p.c.device_owner == "network:router_interface")
+    query = sa.select(p).where(p.c.device_id == id, p.c.device_owner.in_(roles.INTERFACES))
     if "port_id" in body:
         query = query.where(p.c.id == body["port_id"])
     else:
@@ -204,13 +217,14 @@ def _remove(connection, req, id, body):
                               kind="RouterInterfaceInUseByFloatingIP")
     remove_port(connection, port["id"])
     rows.delete(connection, p, port["id"], resource="Port")
+    distributed.settle(connection, id)
     return router, port, ips[0]["subnet_id"] if ips else None
 
 
 @wsgi.body(_INTERFACE)
 def remove_interface(req, id, body):
     router, port, subnet_id = req.svc.db.transact(_remove, req, id, body)
-    req.svc.refresh_agents(req.ctx, router["host"])
+    ROUTERS.refresh(req, router)
     return _interface_view(router, port, subnet_id)
 
 
@@ -223,7 +237,7 @@ def _change_routes(req, id, edit):
         routes = edit(router["routes"], ROUTERS._routes(connection, router, body["routes"] or []))
         rows.update(connection, models.routers, id, {"routes": routes, "updated_at": db.now()}, resource="Router")
         router = ROUTERS.get(connection, req.ctx, id)
-    req.svc.refresh_agents(req.ctx, router["host"])
+    ROUTERS.refresh(req, router)
     return {"router": ROUTERS._shown(req, router)}
 
 

@@ -1,0 +1,99 @@
+"""Counters of what passes routers' gateways, by label.
+
+A label has two chains in the filter table of a router's namespace: one with its rules, and an empty one whose only
+rule, without a target, counts. A rule goes there for good (``-g``), so that no packet counts twice; an excluding rule
+returns before. Counters that a change of rules resets are read before it.
+"""
+
+import logging
+import re
+import time
+
+import prometheus_client as prometheus
+
+from network.agent.filters import run
+
+LOG = logging.getLogger(__name__)
+BYTES = prometheus.Counter("pileus_network_metered_bytes_total", "Bytes through gateways, by metering label.", ["label"])
+PACKETS = prometheus.Counter("pileus_network_metered_packets_total", "Packets through gateways, by metering label.", ["label"])
+
+
+def _chain(label_id: str, kind: str) -> str:
+    return f"meter-{kind}-{label_id[:11]}"
+
+
+def table(gateway: str, labels: list[dict]) -> str:
+    """iptables-restore input that counts for these labels. ``gateway``: the device that leads outside."""
+    lines = ["*filter", ":INPUT ACCEPT [0:0]", ":FORWARD ACCEPT [0:0]", ":OUTPUT ACCEPT [0:0]"]
+    lines += [f":{_chain(x['id'], kind)} - [0:0]" for x in labels for kind in ("r", "c")]
+    for label in labels:
+        rules, count = _chain(label["id"], "r"), _chain(label["id"], "c")
+        lines.append(f"-A FORWARD -j {rules}")
+        for rule in label["rules"]:
+            ends = "".join(f" {flag} {rule[name]}" for flag, name in (("-s", "source_ip_prefix"), ("-d", "destination_ip_prefix"))
+                           if rule[name])
+            way = "-i" if rule["direction"] == "ingress" else "-o"
+            lines.append(f"-A {rules} {way} {gateway}{ends} " + ("-j RETURN" if rule["excluded"] else f"-g {count}"))
+        lines.append(f"-A {count}")
+    return "\n".join([*lines, "COMMIT", ""])
+
+
+def counted(saved: str) -> dict[str, tuple[int, int]]:
+    """{first eleven characters of a label's id: (packets, bytes)} from what ``iptables-save -c`` prints."""
+    return {m[3]: (int(m[1]), int(m[2])) for m in re.finditer(r"^\[(\d+):(\d+)\] -A meter-c-(\S+)$", saved, re.M)}
+
+
+class Meters:
+    """The meters of every router of this host. Not for several threads at once."""
+
+    def __init__(self):
+        self._tables: dict[str, str] = {}
+        self._labels: dict[str, list[dict]] = {}
+        self._seen: dict[str, dict[str, tuple[int, int]]] = {}
+        self._sums: dict[str, list[int]] = {}
+        self._since = time.time()
+
+    def ensure(self, namespace: str, gateway: str | None, labels: list[dict]) -> None:
+        """Count for these labels in a router's namespace. Repeatable; without gateway or labels nothing is counted."""
+        wanted = table(gateway, labels) if gateway and labels else ""
+        if self._tables.get(namespace, "") == wanted:
+            return
+        if namespace in self._tables:
+            self._read(namespace)
+        run("ip", "netns", "exec", namespace, "iptables-restore", "-w", "10", stdin=wanted or table("lo", []))
+        self._seen.pop(namespace, None)
+        self._tables[namespace], self._labels[namespace] = wanted, labels
+
+    def forget(self, namespace: str) -> None:
+        """A router is about to go: what it counted until now is kept."""
+        if self._tables.get(namespace):
+            self._read(namespace)
+        for known in (self._tables, self._labels, self._seen):
+            known.pop(namespace, None)
+
+    def _read(self, namespace: str) -> None:
+        now = counted(run("ip", "netns", "exec", namespace, "iptables-save", "-c", "-t", "filter"))
+        before = self._seen.get(namespace, {})
+        for label in self._labels.get(namespace, []):
+            short = label["id"][:11]
+            packets, size = (a - b for a, b in zip(now.get(short, (0, 0)), before.get(short, (0, 0))))
+            total = self._sums.setdefault(label["id"], [0, 0])
+            total[0], total[1] = total[0] + packets, total[1] + size
+            PACKETS.labels(label["id"]).inc(max(packets, 0))
+            BYTES.labels(label["id"]).inc(max(size, 0))
+        self._seen[namespace] = now
+
+    def take(self, host: str) -> list[dict]:
+        """What was counted since the last call: payloads of ``l3.meter``, one a label. Times are seconds since 1970."""
+        for namespace in [n for n, text in self._tables.items() if text]:
+            try:
+                self._read(namespace)
+            except Exception as error:  # one router's boundary: the others are read
+                LOG.warning("the meters of %s could not be read: %s", namespace, error)
+        until, projects = time.time(), {x["id"]: x["project_id"] for labels in self._labels.values() for x in labels}
+        found = [{"label_id": label_id, "tenant_id": projects.get(label_id), "project_id": projects.get(label_id),
+                  "pkts": packets, "bytes": size, "time": round(until - self._since), "first_update": int(self._since),
+                  "last_update": int(until), "host": host} for label_id, (packets, size) in sorted(self._sums.items())]
+        self._sums = {label_id: [0, 0] for label_id in projects}
+        self._since = until
+        return found

@@ -1,0 +1,57 @@
+"""Distributed routers: what is different for one that is on every host with guests of its networks.
+
+Between its networks, packets go from host to host directly. What leaves through the gateway goes through the one host
+that carries it: there the router has a second port in each subnet (``network:router_centralized_snat``), which is the
+next hop of all other hosts. See doc/design/distributed-routers.md.
+"""
+
+import sqlalchemy as sa
+
+from common import errors, rows
+from network import roles
+from network.db import addresses, models
+from network.db.groups import base
+from network.handlers.ports import new_port, remove_port
+
+PORTS, ALLOCATIONS, SUBNETS = models.ports, models.ip_allocations, models.subnets
+
+
+def owner_of(router: dict) -> str:
+    """The device owner of the router's interfaces."""
+    return roles.DISTRIBUTED if router["distributed"] else roles.INTERFACE
+
+
+def change(connection, router: dict, distributed: bool, up: bool) -> None:
+    """Spread a router over the hosts, or draw it together on one.
+
+    :raises BadRequest: it is up; guests would lose packets without a warning
+    """
+    if distributed == router["distributed"]:
+        return
+    if router["admin_state_up"] or up:
+        raise errors.BadRequest("Bad router request: Cannot change the 'distributed' attribute of active routers. Please set "
+                                "router admin_state_up to False prior to the change.", kind="BadRouterRequest")
+    rows.update(connection, models.routers, router["id"], {"distributed": distributed}, resource="Router")
+    router["distributed"] = distributed
+    connection.execute(sa.update(PORTS).where(PORTS.c.device_id == router["id"], PORTS.c.device_owner.in_(roles.INTERFACES))
+                       .values(device_owner=owner_of(router)))
+
+
+def settle(connection, router_id: str) -> None:
+    """Give a router the central ports that it must have: one a subnet while it is distributed and has a gateway."""
+    router = rows.get(connection, models.routers, router_id, resource="Router")
+    query = sa.select(PORTS.c.id, PORTS.c.device_owner, ALLOCATIONS.c.subnet_id).join(
+        ALLOCATIONS, ALLOCATIONS.c.port_id == PORTS.c.id).where(PORTS.c.device_id == router_id)
+    found = connection.execute(query).tuples().all()
+    central = router["distributed"] and router["gw_port_id"]
+    wanted = {s for _, owner, s in found if central and owner in roles.INTERFACES}
+    have = {s: port for port, owner, s in found if owner == roles.CENTRAL}
+    for subnet_id in set(have) - wanted:
+        remove_port(connection, have[subnet_id])
+        rows.delete(connection, PORTS, have[subnet_id], resource="Port")
+    for subnet_id in sorted(wanted - set(have)):
+        subnet = rows.get(connection, SUBNETS, subnet_id, resource="Subnet")
+        port = new_port({**base(""), "project_id": "", "network_id": subnet["network_id"], "device_id": router_id,
+                         "device_owner": roles.CENTRAL, "status": "ACTIVE", "port_security_enabled": False})
+        rows.insert(connection, PORTS, port)
+        addresses.allocate(connection, port, [subnet])

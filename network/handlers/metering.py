@@ -1,0 +1,94 @@
+"""Metering: traffic through routers' gateways, counted by label. Rules say which traffic a label counts.
+
+For operators, as in OpenStack: labels are an admin's, their counts come as notifications (``l3.meter``) and as metrics.
+"""
+
+import ipaddress
+
+import sqlalchemy as sa
+
+from common import errors, rows, schema, wsgi
+from network.db import models
+from network.handlers.resource import REQUIRED, Attribute, Resource
+from network.handlers.subnets import parse
+
+_PREFIX = {"type": ["string", "null"], "maxLength": 64}
+
+
+class _ForAdmins(Resource):
+    shown: tuple[str, ...] = ()
+
+    def visible(self, ctx):
+        return sa.true() if ctx.is_admin or ctx.is_service else sa.false()
+
+    def view(self, row):
+        return {}
+
+    def _shown(self, req, row):
+        whole = {**row, "tenant_id": row["project_id"]}
+        fields = req.GET.getall("fields")
+        return {k: whole[k] for k in self.shown if not fields or k in fields}
+
+    def after(self, req, verb, found):
+        req.svc.refresh_agents(req.ctx)
+        return found
+
+
+class MeteringLabels(_ForAdmins):
+    singular, plural, kind, table = "metering_label", "metering_labels", "MeteringLabel", models.metering_labels
+    shown = ("id", "name", "description", "project_id", "tenant_id", "shared")
+    attributes = {"shared": Attribute(schema.BOOLEAN, False)}
+
+    def insert(self, req, connection, values):
+        values["shared"] = wsgi.bool_value(values["shared"])
+        return super().insert(req, connection, values)
+
+
+class MeteringRules(_ForAdmins):
+    singular, plural, kind = "metering_label_rule", "metering_label_rules", "MeteringLabelRule"
+    table, named = models.metering_label_rules, False
+    shown = ("id", "metering_label_id", "direction", "remote_ip_prefix", "source_ip_prefix", "destination_ip_prefix",
+             "excluded")
+    attributes = {"metering_label_id": Attribute(schema.UUID, REQUIRED),
+                  "direction": Attribute({"enum": ["ingress", "egress"]}, "ingress"),
+                  "remote_ip_prefix": Attribute(_PREFIX, None), "source_ip_prefix": Attribute(_PREFIX, None),
+                  "destination_ip_prefix": Attribute(_PREFIX, None), "excluded": Attribute(schema.BOOLEAN, False)}
+
+    def _shown(self, req, row):
+        """The remote end is the source of what comes in, and the destination of what goes out."""
+        remote, other = ("source", "destination") if row["direction"] == "ingress" else ("destination", "source")
+        alone = row[f"{other}_ip_prefix"] is None
+        return super()._shown(req, {**row, "remote_ip_prefix": row[f"{remote}_ip_prefix"] if alone else None})
+
+    def insert(self, req, connection, values):
+        label = LABELS.get(connection, req.ctx, values["metering_label_id"])
+        remote = values.pop("remote_ip_prefix")
+        names = ("source_ip_prefix", "destination_ip_prefix")
+        if remote is not None and any(values[n] is not None for n in names):
+            raise errors.BadRequest("remote_ip_prefix cannot be given beside source_ip_prefix or destination_ip_prefix.")
+        if remote is not None:
+            values[names[0] if values["direction"] == "ingress" else names[1]] = remote
+        if all(values[n] is None for n in names):
+            raise errors.BadRequest("A metering label rule needs an IP prefix.")
+        for name in names:
+            if values[name] is not None:
+                values[name] = str(self._prefix(values[name]))
+        values.update(project_id=label["project_id"], excluded=wsgi.bool_value(values["excluded"]))
+        same = [self.table.c[n] == values[n] if values[n] is not None else self.table.c[n].is_(None) for n in names]
+        taken = rows.one(connection, sa.select(self.table).where(
+            self.table.c.metering_label_id == label["id"], self.table.c.direction == values["direction"], *same))
+        if taken is not None:
+            raise errors.Conflict(f"Metering label rule {taken['id']} counts the same already.",
+                                  kind="MeteringLabelRuleOverlaps")
+        rows.insert(connection, self.table, values)
+        return values
+
+    @staticmethod
+    def _prefix(text: str):
+        found = parse(text, ipaddress.ip_network, "ip_prefix")
+        if found.version != 4:
+            raise errors.BadRequest("Only IPv4 traffic is metered.")
+        return found
+
+
+LABELS, LABEL_RULES = MeteringLabels(), MeteringRules()
