@@ -9,13 +9,9 @@ import logging
 import re
 import time
 
-import prometheus_client as prometheus
-
 from network.agent.filters import run
 
 LOG = logging.getLogger(__name__)
-BYTES = prometheus.Counter("pileus_network_metered_bytes_total", "Bytes through gateways, by metering label.", ["label"])
-PACKETS = prometheus.Counter("pileus_network_metered_packets_total", "Packets through gateways, by metering label.", ["label"])
 
 
 def _chain(label_id: str, kind: str) -> str:
@@ -79,8 +75,6 @@ class Meters:
             packets, size = (a - b for a, b in zip(now.get(short, (0, 0)), before.get(short, (0, 0))))
             total = self._sums.setdefault(label["id"], [0, 0])
             total[0], total[1] = total[0] + packets, total[1] + size
-            PACKETS.labels(label["id"]).inc(max(packets, 0))
-            BYTES.labels(label["id"]).inc(max(size, 0))
         self._seen[namespace] = now
 
     def take(self, host: str) -> list[dict]:

@@ -54,7 +54,7 @@ class Resync(periodic.Periodic):
 
 
 class Metering(periodic.Periodic):
-    """Tell what was counted. What one report loses, the sums of the metrics still have."""
+    """Tell what was counted. A report that is lost is lost, as in OpenStack: there is nobody to ask again."""
 
     def __init__(self, agent):
         self.agent = agent

@@ -1,6 +1,6 @@
 """Metering: traffic through routers' gateways, counted by label. Rules say which traffic a label counts.
 
-For operators, as in OpenStack: labels are an admin's, their counts come as notifications (``l3.meter``) and as metrics.
+For operators, as in OpenStack: labels are an admin's, their counts come as notifications (``l3.meter``).
 """
 
 import ipaddress

@@ -100,7 +100,7 @@ def real():
     links = [link["ifname"] for link in json.loads(subprocess.run(["ip", "-j", "link"], capture_output=True).stdout)]
     assert not [n for n in links if n.startswith(("tap", "brq", "vxl", "br-ex", "br-lab"))]
     assert "pileus" not in host.run("iptables-save").stdout + host.run("ipset", "list", "-n").stdout
-    assert not re.findall("q(?:dhcp|router)-", host.run("ip", "netns").stdout)
+    assert not re.findall("qdhcp-|qrouter-|snat-", host.run("ip", "netns").stdout)
     names = host.run("ps", "-eo", "comm").stdout
     assert not re.search(r"^(p-|qemu-system|dnsmasq|radvd|libvirtd|tgtd|beam)", names, re.M), names
     assert not pathlib.Path(state).exists()

@@ -3,10 +3,22 @@
 import os
 import shutil
 import subprocess
+import unittest.mock
 
 import pytest
 
 from network.agent import metering
+from network.agent.service import Metering
+
+
+def test_what_was_counted_is_told():
+    agent = unittest.mock.MagicMock()
+    agent.conf.network.metering_interval_s = 60
+    agent.dataplane.metered.return_value = [{"label_id": "a", "bytes": 1}, {"label_id": "b", "bytes": 2}]
+    Metering(agent).run_once()
+    assert [c.args[1:] for c in agent.notifier.tell.mock_calls] == [("l3.meter", {"label_id": "a", "bytes": 1}),
+                                                                    ("l3.meter", {"label_id": "b", "bytes": 2})]
+
 
 LABEL = {"id": "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee", "project_id": "p", "rules": [
     {"direction": "egress", "excluded": True, "source_ip_prefix": None, "destination_ip_prefix": "10.9.1.0/24"},
