@@ -11,10 +11,14 @@ _SCHEMAS = {
                                    "migration_status": schema.TEXT}),
     "os-force_delete": {"type": ["object", "null"]},
     "os-extend": schema.obj({"new_size": {"type": ["integer", "string"], "pattern": "^[0-9]{1,6}$"}}, ["new_size"]),
+    "os-update_readonly_flag": schema.obj({"readonly": schema.BOOLEAN}, ["readonly"]),
+    "os-set_image_metadata": schema.obj({"metadata": schema.METADATA}, ["metadata"]),
+    "os-unset_image_metadata": schema.obj({"key": {"type": "string", "minLength": 1, "maxLength": 255}}, ["key"]),
     "os-set_bootable": schema.obj({"bootable": schema.BOOLEAN}, ["bootable"]),
 }
 _NOTHING = {"type": ["object", "null", "string"], "maxProperties": 0, "maxLength": 0}
-_SCHEMAS.update({n: _NOTHING for n in ("os-reserve", "os-unreserve", "os-begin_detaching", "os-roll_detaching")})
+_SCHEMAS.update({n: _NOTHING for n in (
+    "os-show_image_metadata", "os-reserve", "os-unreserve", "os-begin_detaching", "os-roll_detaching")})
 _SCHEMAS["os-attach"] = schema.obj({
     "instance_uuid": {"oneOf": [schema.UUID, {"type": "null"}]}, "host_name": schema.TEXT, "mountpoint": schema.TEXT,
     "mode": {"enum": ["rw", "ro", None]}}, ["mountpoint"])
@@ -74,6 +78,36 @@ def _set_bootable(req, id, arguments):
     return wsgi.Response(status=200)
 
 
+def _readonly(req, id, arguments):
+    """From its next attachment on nobody can write to the volume, or everybody again."""
+    with req.svc.db.writer() as connection:
+        row = volumes.get(connection, req.ctx, id)
+        req.svc.policy.check(req.ctx, "volume:update", {"project_id": row["project_id"]})
+        if row["status"] != "available":
+            raise errors.BadRequest(f"Invalid volume: Volume {id} status must be available to update readonly flag, but "
+                                    f"current status is: {row['status']}.")
+        rows.update(connection, volumes.TABLE, id, {"readonly": wsgi.bool_value(arguments["readonly"])}, resource="volume")
+
+
+def _image_metadata(edit):
+    """``edit``: (what there is, the action's arguments) -> what there is to be."""
+    def handler(req, id, arguments):
+        with req.svc.db.writer() as connection:
+            row = volumes.get(connection, req.ctx, id)
+            req.svc.policy.check(req.ctx, "volume:update", {"project_id": row["project_id"]})
+            changed = edit(row["image_metadata"], arguments)
+            if changed != row["image_metadata"]:
+                rows.update(connection, volumes.TABLE, id, {"image_metadata": changed}, resource="volume")
+        return wsgi.json_response({"metadata": changed}, 200)
+    return handler
+
+
+def _without(known: dict, arguments: dict) -> dict:
+    if arguments["key"] not in known:
+        raise errors.NotFound("Metadata item was not found.")
+    return {k: v for k, v in known.items() if k != arguments["key"]}
+
+
 def _move(action: str):
     """The steps by which clients once announced what they were about to do: states alone."""
     def handler(req, id, arguments):
@@ -122,7 +156,11 @@ def _detach(req, id, arguments):
         volumes.move(connection, id, "detach")
 
 
-_ACTIONS = {"os-attach": _attach, "os-detach": _detach, "os-reserve": _move("hold"), "os-unreserve": _move("unhold"),
+_ACTIONS = {"os-update_readonly_flag": _readonly,
+            "os-set_image_metadata": _image_metadata(lambda known, arguments: {**known, **arguments["metadata"]}),
+            "os-unset_image_metadata": _image_metadata(_without),
+            "os-show_image_metadata": _image_metadata(lambda known, arguments: known),
+            "os-attach": _attach, "os-detach": _detach, "os-reserve": _move("hold"), "os-unreserve": _move("unhold"),
             "os-begin_detaching": _move("begin_detaching"), "os-roll_detaching": _move("roll_detaching"),
             "os-reset_status": _reset_status, "os-force_delete": _force_delete,
             "os-extend": _extend, "os-set_bootable": _set_bootable}

@@ -60,13 +60,18 @@ def show(req, id):
 @wsgi.body(_CREATE)
 def create(req, body):
     given = body["attachment"]
+    if "mode" in given and req.version < (3, 54):
+        raise errors.BadRequest("Additional properties are not allowed ('mode' was unexpected)")
     with req.svc.db.writer() as connection:
         volume = volumes.get(connection, req.ctx, given["volume_uuid"])
         req.svc.policy.check(req.ctx, "volume:attachment", {"project_id": volume["project_id"]})
+        if volume["readonly"] and given.get("mode") == "rw":
+            raise errors.BadRequest(f"Invalid volume: {volume['id']} is read-only and cannot be attached for writing.")
         volumes.move(connection, volume["id"], "reserve")
         row = {"id": context.new_uuid(), "volume_id": volume["id"], "project_id": volume["project_id"],
                "instance_uuid": given.get("instance_uuid"), "attach_status": "reserved", "mountpoint": None,
-               "attached_host": None, "connector": {}, "connection_info": {}, "attach_mode": given.get("mode") or "rw",
+               "attached_host": None, "connector": {}, "connection_info": {},
+               "attach_mode": "ro" if volume["readonly"] else given.get("mode") or "rw",
                "attached_at": None, "created_at": db.now()}
         rows.insert(connection, TABLE, row, conflict="The volume has an attachment already.")
     if given.get("connector"):
@@ -76,6 +81,7 @@ def create(req, body):
 
 def _connect(req, row: dict, volume: dict, connector: dict) -> dict:
     info = req.svc.agents.connect(req.ctx, volume["host"], volume["id"], row["id"], connector)
+    info = {**info, "data": {**info["data"], "access_mode": row["attach_mode"]}}
     values = {"connector": connector, "connection_info": info, "attach_status": "attaching",
               "attached_host": str(connector.get("host", ""))[:255], "mountpoint": connector.get("mountpoint")}
     with req.svc.db.writer() as connection:

@@ -22,7 +22,8 @@ def index(req):
          "zone": r["zone"], "status": "disabled" if r["disabled"] else "enabled",
          "state": "up" if _alive(req, r) else "down", "disabled_reason": r["disabled_reason"],
          "updated_at": db.iso(r["updated_at"], zulu=False, micro=True), "replication_status": None, "frozen": False,
-         "active_backend_id": None} for r in found
+         "active_backend_id": None, **({"backend_state": "up" if _alive(req, r) else "down"} if req.version >= (3, 49)
+                                       and r["binary"] == "cinder-volume" else {})} for r in found
         if all(r[k] == v.split("@")[0] for k, v in wanted.items())]}
 
 

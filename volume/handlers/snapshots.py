@@ -1,11 +1,10 @@
 """Snapshots of volumes: list, create, show, update, delete, metadata, and the operator's actions on them."""
 
-import urllib.parse
-
 import sqlalchemy as sa
 
 from common import context, db, errors, rows, schema, wsgi
 from volume.db import snapshots, volumes
+from volume.handlers import lists
 from volume.handlers.volumes import sort_keys
 
 TABLE = snapshots.TABLE
@@ -29,6 +28,8 @@ def _detailed(req, row: dict) -> dict:
         shown["group_snapshot_id"] = None
     if req.version >= (3, 41):
         shown["user_id"] = row["user_id"]
+    if req.version >= (3, 65):
+        shown["consumes_quota"] = True
     return shown
 
 
@@ -36,20 +37,18 @@ def _list(req, show) -> dict:
     req.svc.policy.check(req.ctx, "volume:get_all", {"project_id": req.ctx.project_id})
     everyone = req.ctx.is_admin and wsgi.bool_value(req.GET.get("all_tenants", req.GET.get("all_projects", "0")))
     conditions = [] if everyone else [TABLE.c.project_id == req.ctx.project_id]
+    conditions += lists.conditions(req, TABLE)
     conditions += [TABLE.c[k] == v for k, v in req.GET.items() if k in ("id", "name", "status", "volume_id")
                    or (k == "project_id" and everyone)]
     limit = min(wsgi.int_param(req, "limit", 1000), 1000)
     with req.svc.db.reader() as connection:
+        count = lists.count(req, connection, TABLE, conditions)
         marker = req.GET.get("marker")
         marker_row = snapshots.get(connection, req.ctx, marker) if marker else None
         query = db.page(sa.select(TABLE).where(*conditions), TABLE, sort=sort_keys(req, TABLE), limit=limit,
                         marker_row=marker_row).offset(wsgi.int_param(req, "offset", 0) or None)
         found = rows.many(connection, query) if limit else []
-    body: dict = {"snapshots": [show(r) for r in found]}
-    if found and "limit" in req.GET and len(found) == limit:
-        following = urllib.parse.urlencode({**{k: v for k, v in req.GET.items() if k != "offset"}, "marker": found[-1]["id"]})
-        body["snapshots_links"] = [{"rel": "next", "href": f"{req.path_url}?{following}"}]
-    return body
+    return {"snapshots": [show(r) for r in found], **lists.more(req, "snapshots", found, limit), **count}
 
 
 def index(req):
@@ -75,7 +74,10 @@ def create(req, body):
     with req.svc.db.writer() as connection:
         volume = volumes.get(connection, req.ctx, given["volume_id"])
         req.svc.policy.check(req.ctx, "volume:create", {"project_id": volume["project_id"]})
-        allowed = ("available", "in-use") if wsgi.bool_value(given.get("force") or False) else ("available",)
+        force = given.get("force")
+        if req.version >= (3, 66) and force is not None and not wsgi.bool_value(force):
+            raise errors.BadRequest("Invalid input received: the force flag is invalid for microversions 3.66 and above.")
+        allowed = ("available", "in-use") if req.version >= (3, 66) or wsgi.bool_value(force or False) else ("available",)
         if volume["status"] not in allowed:
             raise errors.BadRequest(f"Invalid volume: Volume {volume['id']} status must be {' or '.join(allowed)}, but "
                                     f"current status is: {volume['status']}.")

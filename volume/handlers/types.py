@@ -4,6 +4,7 @@ import sqlalchemy as sa
 
 from common import context, errors, rows, schema, wsgi
 from volume.db import models
+from volume.handlers.lists import literal
 
 TABLE = models.volume_types
 _PROPERTIES = {"name": schema.NAME, "description": schema.TEXT, "os-volume-type-access:is_public": schema.BOOLEAN,
@@ -29,6 +30,9 @@ def index(req):
     query = sa.select(TABLE).order_by(TABLE.c.name)
     if not req.ctx.is_admin:
         query = query.where(TABLE.c.is_public)
+    if req.version >= (3, 52) and req.ctx.is_admin:
+        for key, value in literal("extra_specs", req.GET.get("extra_specs", "{}")).items():
+            query = query.where(TABLE.c.extra_specs[key].as_string() == str(value))
     with req.svc.db.reader() as connection:
         return {"volume_types": [_view(req, r) for r in rows.many(connection, query)]}
 

@@ -1,13 +1,18 @@
 """Discovery of the volume API, and the range of its microversions.
 
 What each step that concerns our routes brought: 3.12 volume summary; 3.27
-attachments as a resource; 3.44 their completion as an action. Steps about
-resources that Pileus has not (groups, backups, clusters) change nothing here.
+attachments as a resource; 3.44 their completion as an action; 3.45 counts of
+lists; 3.48 whether targets are shared; 3.49 the state of backends; 3.52 types by
+extra specs; 3.54 the mode of an attachment; 3.60 lists by time; 3.61 clusters'
+names; 3.63 the type's id; 3.65 what counts against quotas; 3.66 snapshots of
+volumes in use without force; 3.67 paths without a project. Steps about resources
+that Pileus has not (groups, backups, clusters, transfers, encryption, default
+types of projects) change nothing here.
 """
 
 from common import wsgi
 
-MINIMUM, MAXIMUM = (3, 0), (3, 44)
+MINIMUM, MAXIMUM = (3, 0), (3, 67)
 
 
 def _v3(req) -> dict:

@@ -1,11 +1,10 @@
 """Volumes: list, create, show, update, delete, metadata."""
 
-import urllib.parse
-
 import sqlalchemy as sa
 
 from common import context, db, errors, rows, schema, wsgi
 from volume.db import models, snapshots, volumes
+from volume.handlers import lists
 
 TABLE = volumes.TABLE
 _CREATE = schema.obj({"volume": schema.obj({
@@ -43,6 +42,16 @@ def view(req, row: dict) -> dict:
              "created_at": db.iso(row["created_at"], zulu=False, micro=True),
              "updated_at": db.iso(row["updated_at"], zulu=False, micro=True),
              "os-vol-tenant-attr:tenant_id": row["project_id"], "links": _links(req, row)}
+    if row["readonly"] is not None:
+        shown["metadata"] = {**row["metadata"], "readonly": str(row["readonly"])}
+    if req.version >= (3, 48):
+        shown.update(shared_targets=False, service_uuid=None)
+    if req.version >= (3, 61) and req.ctx.is_admin:
+        shown["cluster_name"] = None
+    if req.version >= (3, 63):
+        shown["volume_type_id"] = row["volume_type_id"]
+    if req.version >= (3, 65):
+        shown["consumes_quota"] = True
     if row["image_metadata"]:
         shown["volume_image_metadata"] = row["image_metadata"]
     if req.ctx.is_admin:
@@ -52,9 +61,10 @@ def view(req, row: dict) -> dict:
     return shown
 
 
-def _list(req) -> tuple[list[dict], list[dict]]:
+def _list(req, show) -> dict:
+    """A page of volumes as ``show`` shows each, with its link and, where asked for, the count of all."""
     req.svc.policy.check(req.ctx, "volume:get_all", {"project_id": req.ctx.project_id})
-    conditions = []
+    conditions = lists.conditions(req, TABLE)
     everyone = req.ctx.is_admin and wsgi.bool_value(req.GET.get("all_tenants", req.GET.get("all_projects", "0")))
     if not everyone:
         conditions.append(TABLE.c.project_id == req.ctx.project_id)
@@ -68,33 +78,18 @@ def _list(req) -> tuple[list[dict], list[dict]]:
         elif name == "project_id" and everyone:
             conditions.append(TABLE.c.project_id == value)
         elif name == "metadata":
-            for key, wanted in _literal(value).items():
+            for key, wanted in lists.literal("metadata", value).items():
                 conditions.append(TABLE.c["metadata"][key].as_string() == str(wanted))
     limit = min(wsgi.int_param(req, "limit", 1000), 1000)
     offset = wsgi.int_param(req, "offset", 0)
     with req.svc.db.reader() as connection:
+        count = lists.count(req, connection, TABLE, conditions)
         marker = req.GET.get("marker")
         marker_row = volumes.get(connection, req.ctx, marker) if marker else None
         query = db.page(sa.select(TABLE).where(*conditions), TABLE, sort=sort_keys(req, TABLE), limit=limit,
                         marker_row=marker_row).offset(offset or None)
         found = volumes.complete(connection, rows.many(connection, query) if limit else [])
-    links = []
-    if found and "limit" in req.GET and len(found) == limit:
-        query_string = urllib.parse.urlencode({**{k: v for k, v in req.GET.items() if k != "offset"},
-                                               "marker": found[-1]["id"]})
-        links.append({"rel": "next", "href": f"{req.path_url}?{query_string}"})
-    return found, links
-
-
-def _literal(text: str) -> dict:
-    import ast
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise errors.BadRequest("Invalid filter: metadata must be a dictionary.")
-    return value
+    return {"volumes": [show(r) for r in found], **lists.more(req, "volumes", found, limit), **count}
 
 
 def sort_keys(req, table) -> list[tuple[str, str]]:
@@ -107,15 +102,11 @@ def sort_keys(req, table) -> list[tuple[str, str]]:
 
 
 def index(req):
-    found, links = _list(req)
-    body = {"volumes": [{"id": r["id"], "name": r["name"], "links": _links(req, r)} for r in found]}
-    return {**body, "volumes_links": links} if links else body
+    return _list(req, lambda r: {"id": r["id"], "name": r["name"], "links": _links(req, r)})
 
 
 def detail(req):
-    found, links = _list(req)
-    body = {"volumes": [view(req, r) for r in found]}
-    return {**body, "volumes_links": links} if links else body
+    return _list(req, lambda r: view(req, r))
 
 
 def summary(req):
@@ -159,7 +150,8 @@ def create(req, body):
            "description": given.get("description", given.get("display_description")),
            "project_id": req.ctx.project_id, "user_id": req.ctx.user_id, "size": size, "status": "creating",
            "fault": None, "availability_zone": "nova", "bootable": bool(image) or source.get("bootable", False),
-           "host": None, "metadata": given.get("metadata") or {}, "image_metadata": image or source.get("image_metadata", {}),
+           "host": None, "readonly": None,
+           "metadata": given.get("metadata") or {}, "image_metadata": image or source.get("image_metadata", {}),
            "image_id": image.get("image_id"), "snapshot_id": given.get("snapshot_id"),
            "source_volid": given.get("source_volid"),
            "request_id": req.ctx.trace_id,
@@ -233,6 +225,8 @@ def _image(req, ref: str | None, size_gb: int) -> dict:
                                      "display_description": schema.TEXT, "metadata": schema.METADATA}))
 def update(req, id, body):
     given = body["volume"]
+    if not given and req.version >= (3, 53):
+        raise errors.BadRequest("Invalid input for field/attribute volume. {} does not have enough properties")
     values = {k: given[k] for k in ("name", "description", "metadata") if k in given}
     for old, new in (("display_name", "name"), ("display_description", "description")):
         if old in given:

@@ -42,6 +42,8 @@ def volume_disk(parent, volume: dict, initiator: str):
     element(element(source, "initiator"), "iqn", name=initiator)
     element(disk, "target", dev=volume["device_name"].rsplit("/", 1)[-1], bus="virtio")
     element(disk, "serial", volume["volume_id"])
+    if data.get("access_mode") == "ro":
+        element(disk, "readonly")
     return disk
 
 
