@@ -13,7 +13,7 @@ import time
 
 import jwt
 
-from common import context, errors, periodic, tokens
+from common import access, context, errors, periodic, tokens
 from common.middleware import filter_factory
 
 LOG = logging.getLogger(__name__)
@@ -65,11 +65,19 @@ class Auth:
         if self.service.pull.silent(self.service.conf.service_auth.max_silence):
             raise errors.ServiceUnavailable(part="the identity service")
         caller = self.service.verifier.check(token)
+        if not self._for_a_service(caller, environ):
+            access.check(caller, self.service.api, environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""))
         plain = environ["pileus.context"]
         ctx = dataclasses.replace(caller, request_id=plain.request_id, global_request_id=plain.global_request_id)
         environ["pileus.context"] = ctx
         context.activate(ctx)
         return self.app(environ, start_response)
+
+
+    def _for_a_service(self, caller, environ) -> bool:
+        """Another service asks on behalf of a restricted caller: what he asked of that one was checked there."""
+        own = environ.get("HTTP_X_SERVICE_TOKEN")
+        return caller.access_rules is not None and bool(own) and self.service.verifier.check(own).is_service
 
 
 factory = filter_factory(Auth)

@@ -11,6 +11,10 @@ def new_request_id() -> str:
     return f"req-{uuid.uuid4()}"
 
 
+def _frozen(value):
+    return tuple(_frozen(v) for v in value) if isinstance(value, list) else value
+
+
 @dataclasses.dataclass(frozen=True)
 class Context:
     """One caller. All ids are strings, or None where the token has no such scope."""
@@ -30,6 +34,8 @@ class Context:
     system: bool = False
     roles: tuple = ()
     trust: tuple = ()  # (trust id, trustor's user id, trustee's user id) of a token made of a trust
+    app_credential: tuple = ()  # (id, whether it may not make others like it) of an application credential's token
+    access_rules: tuple | None = None  # all that such a token may ask for: (service, method, path) each; None: anything
     audit_ids: tuple = ()
     methods: tuple = ()
     issued_at: float = 0
@@ -65,7 +71,7 @@ class Context:
     @classmethod
     def from_dict(cls, values: dict) -> "Context":
         names = {f.name for f in dataclasses.fields(cls)}
-        known: dict = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in names}
+        known: dict = {k: _frozen(v) for k, v in values.items() if k in names}
         return cls(**known)
 
 

@@ -94,6 +94,8 @@ class RestClient:
             send["X-Openstack-Request-Id"] = active.trace_id
         for fresh in (False, True):
             send["X-Auth-Token"] = ctx.token if as_user else self.service_token(fresh=fresh)
+            if as_user and ctx.access_rules is not None:
+                send["X-Service-Token"] = self.service_token()
             response = self._send(method, url, send, body, timeout_s, service, preload_content=not stream)
             if response.status != 401 or as_user or fresh:
                 break

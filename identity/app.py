@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from common import context, errors
+from common import access, context, errors
 from common.middleware import filter_factory
 from common.wsgi import SERVICES, Application
 from identity import router
@@ -26,7 +26,9 @@ class Auth:
             if not token:
                 raise errors.Unauthorized()
             plain = environ["pileus.context"]
-            ctx = dataclasses.replace(self.service.verifier.check(token), request_id=plain.request_id,
+            caller = self.service.verifier.check(token)
+            access.check(caller, "identity", environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""))
+            ctx = dataclasses.replace(caller, request_id=plain.request_id,
                                       global_request_id=plain.global_request_id)
             environ["pileus.context"] = ctx
             context.activate(ctx)

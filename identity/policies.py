@@ -1,7 +1,7 @@
 """Rules of the identity service."""
 
 _ADMIN_NOUNS = ("domain", "project", "user", "role", "region", "service", "endpoint", "grant", "role_assignment",
-                "implied_role", "group", "policy", "credential")
+                "implied_role", "group", "policy", "credential", "registered_limit", "limit", "project_tag")
 RULES = [(f"identity:{verb}_{noun}", "rule:admin", f"{verb} a {noun}")
          for noun in _ADMIN_NOUNS for verb in ("list", "get", "create", "update", "delete")]
 _OPEN = {"identity:get_user": "rule:admin or user_id:%(user_id)s",
@@ -9,6 +9,9 @@ _OPEN = {"identity:get_user": "rule:admin or user_id:%(user_id)s",
          "identity:get_domain": "rule:admin or domain_id:%(domain_id)s or token_domain_id:%(domain_id)s",
          **{f"identity:{verb}_credential": "rule:admin or user_id:%(user_id)s"
             for verb in ("list", "get", "create", "update", "delete")},
+         "identity:list_registered_limit": "", "identity:get_registered_limit": "",
+         "identity:list_limit": "", "identity:get_limit": "rule:admin or project_id:%(project_id)s",
+         **{f"identity:{verb}_project_tag": "rule:admin or project_id:%(project_id)s" for verb in ("list", "get")},
          "identity:list_region": "", "identity:get_region": "",
          "identity:list_role_assignment": "rule:admin or user_id:%(user_id)s"}
 RULES = [(n, _OPEN.get(n, c), d) for n, c, d in RULES] + [
@@ -19,6 +22,11 @@ RULES = [(n, _OPEN.get(n, c), d) for n, c, d in RULES] + [
     ("identity:remove_user_from_group", "rule:admin", "take a user out of a group"),
     ("identity:list_users_in_group", "rule:admin", "list the members of a group"),
     ("identity:list_groups_for_user", "rule:admin or user_id:%(user_id)s", "list the groups of a user"),
+    *[(f"identity:{name}", "rule:admin or user_id:%(user_id)s", text) for name, text in (
+        ("list_application_credentials", "list a user's application credentials"),
+        ("get_application_credential", "show an application credential"),
+        ("delete_application_credential", "end an application credential"), ("list_access_rules", "list a user's access rules"),
+        ("get_access_rule", "show an access rule"), ("delete_access_rule", "delete an access rule"))],
     ("identity:list_trusts", "rule:admin", "list all trusts"),
     ("identity:list_trusts_of_user", "rule:admin or user_id:%(user_id)s", "list the trusts of a user"),
     ("identity:validate_token", "rule:service or user_id:%(user_id)s", "look into a token"),

@@ -17,6 +17,23 @@ def stamp(seconds: float) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def moment(text: str | None) -> float | None:
+    """Epoch seconds of the ISO 8601 time, in UTC, at which something is to end.
+
+    :raises BadRequest: it is none, or past
+    """
+    if text is None:
+        return None
+    try:
+        found = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise errors.BadRequest(f"Failed to parse expires_at: {text!r} is no ISO 8601 time.") from None
+    found = found if found.tzinfo else found.replace(tzinfo=datetime.timezone.utc)
+    if found <= datetime.datetime.now(datetime.timezone.utc):
+        raise errors.BadRequest("The expires_at must be in the future.")
+    return found.timestamp()
+
+
 def _named(ref: dict, table, extra: dict):
     """The WHERE of a reference by id, or by name within a domain."""
     if "id" in ref:
@@ -43,25 +60,32 @@ class Authenticator:
         self.service = service
 
     def authenticate(self, auth: dict, request: Context) -> tuple[Context, str]:
-        """
+        """Every method that is named must succeed, and all for the same user.
+
         :param auth: the ``auth`` object of the request, schema-checked
         :returns: (context of the new token, signed token)
         :raises Unauthorized: for every wrong credential or scope alike
         """
-        methods = auth["identity"]["methods"]
+        identity = auth["identity"]
+        methods = set(identity["methods"])
+        if methods == {"application_credential"}:
+            return self._by_application_credential(auth, request)
+        if not methods <= {"password", "token"}:
+            raise errors.Unauthorized()
+        users, parent = [], None
         with self.service.db.reader() as connection:
             if "token" in methods:
-                user, parent = self._by_token(connection, auth["identity"].get("token") or {})
-            elif "password" in methods:
-                user, parent = self._user(connection, auth["identity"].get("password") or {}), None
-            else:
+                user, parent = self._by_token(connection, identity.get("token") or {})
+                users.append(user)
+            if "password" in methods:
+                users.append(self._user(connection, identity.get("password") or {}))
+        if "password" in methods:
+            password = identity["password"]["user"].get("password", "")
+            # Outside the transaction: the hash takes a quarter of a second. Also where there is no such user.
+            if not self.service.passwords.matches(password, users[-1] and users[-1]["password_hash"]):
                 raise errors.Unauthorized()
-        if parent is None:
-            password = auth["identity"]["password"]["user"].get("password", "")
-            # Outside the transaction: the hash takes a quarter of a second.
-            if not self.service.passwords.matches(password, user and user["password_hash"]):
-                raise errors.Unauthorized()
-        if not user or not user["enabled"] or not user["domain_enabled"]:
+        user = users[0]
+        if not user or not user["enabled"] or not user["domain_enabled"] or any(u["id"] != user["id"] for u in users):
             raise errors.Unauthorized()
         wanted = auth.get("scope")
         if isinstance(wanted, dict) and "OS-TRUST:trust" in wanted:
@@ -70,12 +94,43 @@ class Authenticator:
         else:
             with self.service.db.reader() as connection:
                 scope, given = self._scope(connection, user, wanted)
-        return self._issue(user, scope, given, methods, parent, request)
+        return self._issue(user, scope, given, sorted(methods), parent, request)
+
+    def _by_application_credential(self, auth: dict, request: Context) -> tuple[Context, str]:
+        """A token for the credential's project, with its roles as far as its user still has them all."""
+        ref = auth["identity"].get("application_credential") or {}
+        table = models.application_credentials
+        if auth.get("scope"):
+            raise errors.Unauthorized()  # its scope is its own
+        with self.service.db.reader() as connection:
+            where = table.c.id == ref["id"] if "id" in ref else None
+            if where is None:
+                owner = self._user(connection, ref)
+                where = sa.and_(table.c.user_id == (owner["id"] if owner else ""), table.c.name == ref.get("name", ""))
+            row = one(connection, sa.select(table).where(where))
+        if not self.service.passwords.matches(ref.get("secret", ""), row and row["secret_hash"]) or row is None:
+            raise errors.Unauthorized()
+        with self.service.db.reader() as connection:
+            user = _find(connection, models.users, models.users.c.id == row["user_id"])
+            rule, link = models.access_rules, models.application_credential_rules
+            rules = connection.execute(sa.select(rule.c.service, rule.c.method, rule.c.path).join(
+                link, link.c.access_rule_id == rule.c.id).where(link.c.application_credential_id == row["id"])).all()
+            alive = row["expires_at"] is None or row["expires_at"] > time.time()
+            if not user or not user["enabled"] or not user["domain_enabled"] or not alive:
+                raise errors.Unauthorized()
+            scope, has = self._project_scope(connection, user, {"id": row["project_id"]})
+        given = [r for r in has if r["id"] in row["roles"]]
+        if len(given) != len(row["roles"]):
+            raise errors.Unauthorized()
+        scope.update(app_credential=(row["id"], not row["unrestricted"]),
+                     access_rules=tuple(map(tuple, rules)) if row["access_restricted"] else None)
+        return self._issue(user, scope, given, ["application_credential"], None, request, until=row["expires_at"])
 
     def _by_token(self, connection, ref: dict):
         parent = self.service.verifier.check(ref.get("id", ""))
-        if parent.trust:
-            raise errors.Forbidden("A token of a trust cannot be made into another.")
+        if parent.trust or parent.app_credential:
+            kind = "a trust" if parent.trust else "an application credential"
+            raise errors.Forbidden(f"A token of {kind} cannot be made into another.")
         return _find(connection, models.users, models.users.c.id == parent.user_id), parent
 
     def _user(self, connection, ref: dict):
@@ -138,9 +193,10 @@ class Authenticator:
         return ({"domain_id": domain["id"], "domain_name": domain["name"]},
                 grants.roles_on(connection, user["id"], "domain", domain["id"]))
 
-    def _issue(self, user, scope, given, methods, parent, request):
+    def _issue(self, user, scope, given, methods, parent, request, until: float | None = None):
+        """:param until: when what the token is made of ends"""
         issued = time.time()
-        expires = issued + self.service.conf.identity.token_expiration
+        expires = min(issued + self.service.conf.identity.token_expiration, until or float("inf"))
         audit = [secrets.token_urlsafe(16)]
         if parent is not None:
             expires = min(expires, parent.expires_at)  # rescoping never lengthens life
@@ -165,6 +221,8 @@ def body(service, ctx: Context, *, with_catalog: bool = True) -> dict:
         described["OS-TRUST:trust"] = {"id": ctx.trust[0], "impersonation": ctx.user_id == ctx.trust[1],
                                        "trustor_user": {"id": ctx.trust[1]}, "trustee_user": {"id": ctx.trust[2]}}
     with service.db.reader() as connection:
+        if ctx.app_credential:
+            described["application_credential"] = _credential(connection, ctx)
         if ctx.project_id:
             described["is_domain"] = False
             described["project"] = {"id": ctx.project_id, "name": ctx.project_name,
@@ -179,6 +237,15 @@ def body(service, ctx: Context, *, with_catalog: bool = True) -> dict:
             if with_catalog:
                 described["catalog"] = catalog(connection, ctx.project_id)
     return {"token": described}
+
+
+def _credential(connection, ctx: Context) -> dict:
+    table = models.application_credentials
+    name = connection.execute(sa.select(table.c.name).where(table.c.id == ctx.app_credential[0])).scalar()
+    shown: dict = {"id": ctx.app_credential[0], "name": name, "restricted": ctx.app_credential[1]}
+    if ctx.access_rules is not None:
+        shown["access_rules"] = [{"service": s, "method": m, "path": p} for s, m, p in ctx.access_rules]
+    return shown
 
 
 def catalog(connection, project_id: str | None) -> list[dict]:

@@ -17,7 +17,8 @@ domains = _named("domains", sa.Column("name", sa.String(255), nullable=False, un
 projects = _named("projects", sa.Column("name", sa.String(64), nullable=False),
                   sa.Column("domain_id", ID, sa.ForeignKey("domains.id"), nullable=False),
                   sa.Column("parent_id", ID), sa.Column("description", sa.Text),
-                  sa.Column("enabled", sa.Boolean, nullable=False), sa.UniqueConstraint("domain_id", "name"))
+                  sa.Column("enabled", sa.Boolean, nullable=False), sa.Column("tags", sa.Text),
+                  sa.UniqueConstraint("domain_id", "name"))
 users = _named("users", sa.Column("name", sa.String(255), nullable=False),
                sa.Column("domain_id", ID, sa.ForeignKey("domains.id"), nullable=False),
                sa.Column("password_hash", sa.String(255)), sa.Column("enabled", sa.Boolean, nullable=False),
@@ -60,6 +61,31 @@ trusts = _named("trusts",
                 sa.Column("impersonation", sa.Boolean, nullable=False), sa.Column("expires_at", sa.Float(53)),
                 sa.Column("remaining_uses", sa.Integer), sa.Column("redelegation_count", sa.Integer, nullable=False),
                 sa.Column("redelegated_trust_id", ID), sa.Column("roles", sa.JSON, nullable=False))
+# roles is [role id]; without access rules (access_restricted false) its tokens may ask for anything.
+application_credentials = _named(
+    "application_credentials",
+    sa.Column("user_id", ID, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False), sa.Column("name", sa.String(255)),
+    sa.Column("project_id", ID, sa.ForeignKey("projects.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("description", sa.Text), sa.Column("secret_hash", sa.String(255), nullable=False),
+    sa.Column("roles", sa.JSON, nullable=False), sa.Column("expires_at", sa.Float(53)),
+    sa.Column("unrestricted", sa.Boolean, nullable=False), sa.Column("access_restricted", sa.Boolean, nullable=False),
+    sa.UniqueConstraint("user_id", "name"))
+access_rules = _named(
+    "access_rules", sa.Column("user_id", ID, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("service", sa.String(64), nullable=False), sa.Column("method", sa.String(16), nullable=False),
+    sa.Column("path", sa.String(128), nullable=False))
+application_credential_rules = sa.Table(
+    "application_credential_rules", METADATA, _key("application_credential_id", "application_credentials.id"),
+    _key("access_rule_id", "access_rules.id"))
+registered_limits = _named(
+    "registered_limits", sa.Column("service_id", ID, sa.ForeignKey("services.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("region_id", sa.String(255)), sa.Column("resource_name", sa.String(255), nullable=False),
+    sa.Column("default_limit", sa.Integer, nullable=False), sa.Column("description", sa.Text))
+limits = _named(
+    "limits", sa.Column("project_id", ID, sa.ForeignKey("projects.id", ondelete="CASCADE")),
+    sa.Column("domain_id", ID, sa.ForeignKey("domains.id", ondelete="CASCADE")),
+    sa.Column("registered_limit_id", ID, sa.ForeignKey("registered_limits.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("resource_limit", sa.Integer, nullable=False), sa.Column("description", sa.Text))
 regions = _named("regions", sa.Column("description", sa.Text), sa.Column("parent_region_id", sa.String(255)))
 services = _named("services", sa.Column("name", sa.String(255)), sa.Column("type", sa.String(255), nullable=False),
                   sa.Column("description", sa.Text), sa.Column("enabled", sa.Boolean, nullable=False))
@@ -71,5 +97,6 @@ revocations = sa.Table("revocations", METADATA,
                        sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
                        sa.Column("audit_id", sa.String(32)), sa.Column("audit_chain_id", sa.String(32)),
                        sa.Column("user_id", ID), sa.Column("project_id", ID), sa.Column("domain_id", ID),
-                       sa.Column("trust_id", ID), sa.Column("issued_before", sa.Float(53), nullable=False),
+                       sa.Column("trust_id", ID), sa.Column("app_credential_id", ID),
+                       sa.Column("issued_before", sa.Float(53), nullable=False),
                        sa.Column("expires_at", sa.Float(53), nullable=False, index=True))

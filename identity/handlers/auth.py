@@ -14,6 +14,9 @@ _AUTH = schema.obj({"auth": schema.obj({
         "methods": {"type": "array", "items": {"type": "string", "maxLength": 64}, "minItems": 1, "maxItems": 8},
         "password": schema.obj({"user": {"type": "object", "properties": {
             **_NAMED, "password": {"type": "string", "maxLength": 4096}}}}, ["user"]),
+        "application_credential": schema.obj({
+            "id": schema.NAME, "name": schema.NAME, "secret": {"type": "string", "maxLength": 4096},
+            "user": {"type": "object", "properties": _NAMED}}, ["secret"]),
         "token": schema.obj({"id": {"type": "string", "maxLength": 8192}}, ["id"])}, ["methods"], extra=True),
     "scope": {"oneOf": [{"type": "string", "enum": ["unscoped"]}, {"type": "object", "properties": {
         "project": _REF, "domain": _REF, "system": {"type": "object"},
@@ -23,7 +26,7 @@ _AUTH = schema.obj({"auth": schema.obj({
 @wsgi.body(_AUTH)
 def issue(req, body):
     identity = body["auth"]["identity"]
-    for method in ("password", "token"):
+    for method in ("password", "token", "application_credential"):
         if method in identity["methods"] and method not in identity:
             raise errors.BadRequest(f"Expecting to find {method} in identity.")
     ctx, token = req.svc.authenticator.authenticate(body["auth"], req.ctx)
@@ -71,6 +74,12 @@ def projects(req):
     found = own_targets(req, req.ctx.user_id, models.projects, "project")
     return {"projects": [NOUN.view(req, r) for r in found],
             "links": {"self": req.path_url, "next": None, "previous": None}}
+
+
+def system(req):
+    with req.svc.db.reader() as connection:
+        found = grants.roles_on(connection, req.ctx.user_id, "system", "all")
+    return {"system": [{"all": True}] if found else [], "links": {"self": req.path_url}}
 
 
 def domains(req):

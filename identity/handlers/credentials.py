@@ -31,12 +31,17 @@ def _text(blob) -> str:
     return blob if isinstance(blob, str) else json.dumps(blob)
 
 
+def digest_id(access: str) -> str:
+    """The id of the credential with an EC2 access key."""
+    return hashlib.sha256(access.encode()).hexdigest()
+
+
 def _id(kind: str, blob: str) -> str:
     """EC2 clients name a credential by its access key alone: its id is that key's digest, as in OpenStack."""
     if kind != "ec2":
         return context.new_hex()
     try:
-        return hashlib.sha256(json.loads(blob)["access"].encode()).hexdigest()
+        return digest_id(json.loads(blob)["access"])
     except (ValueError, KeyError, TypeError, AttributeError):
         raise errors.BadRequest("Invalid blob in credential: an ec2 credential is JSON with access and secret.") from None
 

@@ -33,6 +33,10 @@ class Noun:
         shown["links"] = {"self": f"{req.base_url()}/v3/{self.plural}/{row['id']}"}
         return shown
 
+    def where(self, req) -> list:
+        """Conditions of a list beside its plain filters."""
+        return []
+
     def _conflict(self, values: dict) -> str:
         return (f"Conflict occurred attempting to store {self.singular} - "
                 f"Duplicate entry found with name {values.get('name', values.get('id'))}.")
@@ -45,7 +49,7 @@ class Noun:
         wanted: dict[str, typing.Any] = {k: v for k, v in req.GET.items() if k in self.filters}
         if "enabled" in wanted:
             wanted["enabled"] = wsgi.bool_value(wanted["enabled"])
-        query = rows.where_equal(sa.select(self.table).order_by(self.table.c.id), self.table, wanted)
+        query = rows.where_equal(sa.select(self.table).where(*self.where(req)).order_by(self.table.c.id), self.table, wanted)
         with req.svc.db.reader() as connection:
             found = rows.many(connection, query)
         return {self.plural: [self.view(req, r) for r in found],

@@ -2,8 +2,9 @@
 
 import sqlalchemy as sa
 
-from common import errors, rows, schema
+from common import errors, rows, schema, wsgi
 from identity.db import grants, models
+from identity.handlers import project_tags
 from identity.handlers.crud import Noun
 
 
@@ -16,9 +17,12 @@ def _create(req, connection, values):
             raise errors.BadRequest("A project must be in the domain of its parent.")
     values["parent_id"] = values["parent_id"] or values["domain_id"]
     values["description"] = values["description"] or ""
+    values["tags"] = project_tags.text(values["tags"] or [])
 
 
 def _disabled(req, connection, old, values):
+    if "tags" in values:
+        values["tags"] = project_tags.text(values["tags"])
     if values.get("enabled") is False and old["enabled"]:
         req.svc.revoke(connection, project_id=old["id"])
 
@@ -33,13 +37,61 @@ def _delete(req, connection, row):
 
 class _ProjectNoun(Noun):
     def view(self, req, row):
-        return {**super().view(req, row), "is_domain": False, "tags": [], "options": {}}
+        return {**super().view(req, row), "is_domain": False, "tags": project_tags.of(row), "options": {}}
+
+    def where(self, req):
+        return [project_tags.condition(n, req.GET[n]) for n in project_tags.FILTERS if n in req.GET]
 
 
 NOUN = _ProjectNoun("project", "projects", models.projects,
                     {"name": {**schema.NAME, "maxLength": 64}, "description": schema.LONG_TEXT,
                      "enabled": {"type": "boolean"}, "domain_id": {"type": ["string", "null"], "maxLength": 64},
-                     "parent_id": {"type": ["string", "null"], "maxLength": 64}},
+                     "parent_id": {"type": ["string", "null"], "maxLength": 64}, "tags": project_tags.LIST},
                     ("name",), ("name", "enabled", "domain_id", "parent_id"), on_create=_create,
                     on_update=_disabled, on_delete=_delete, target=lambda row: {"project_id": row["id"]})
-index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete
+index, create, update, delete = NOUN.index, NOUN.create, NOUN.update, NOUN.delete
+
+
+def show(req, id):
+    """A project; with what is above it (``parents_as_list``, ``parents_as_ids``) or below it (``subtree_…``)."""
+    shown = NOUN.show(req, id)
+    wanted = {n for n in ("parents_as_list", "parents_as_ids", "subtree_as_list", "subtree_as_ids") if wsgi.flag(req, n)}
+    for kind in ("parents", "subtree"):
+        if {f"{kind}_as_list", f"{kind}_as_ids"} <= wanted:
+            raise errors.BadRequest(f"Cannot use {kind}_as_list and {kind}_as_ids query params at the same time.")
+    if wanted:
+        with req.svc.db.reader() as connection:
+            every = {r["id"]: r for r in rows.many(connection, sa.select(models.projects).where(
+                models.projects.c.domain_id == shown["project"]["domain_id"]))}
+        for name in wanted:
+            kind, _, form = name.partition("_as_")
+            shown["project"][kind] = _TREE[kind, form](req, every, id)
+    return shown
+
+
+def _above(every: dict, id: str) -> list[dict]:
+    found = []
+    while (id := every[id]["parent_id"]) in every:
+        found.append(every[id])
+    return found
+
+
+def _below(every: dict, id: str) -> list[dict]:
+    own = [r for r in every.values() if r["parent_id"] == id]
+    return [x for r in own for x in (r, *_below(every, r["id"]))]
+
+
+def _parent_ids(req, every: dict, id: str) -> dict | None:
+    found: dict | None = None
+    for row in reversed(_above(every, id)):
+        found = {row["id"]: found}
+    return found
+
+
+def _child_ids(req, every: dict, id: str) -> dict | None:
+    return {r["id"]: _child_ids(req, every, r["id"]) for r in every.values() if r["parent_id"] == id} or None
+
+
+_TREE = {("parents", "ids"): _parent_ids, ("subtree", "ids"): _child_ids,
+         ("parents", "list"): lambda req, every, id: [{"project": NOUN.view(req, r)} for r in _above(every, id)],
+         ("subtree", "list"): lambda req, every, id: [{"project": NOUN.view(req, r)} for r in _below(every, id)]}

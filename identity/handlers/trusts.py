@@ -1,12 +1,11 @@
 """Trusts: a user lets another act with some of his roles on a project."""
 
-import datetime
-
 import sqlalchemy as sa
 
 from common import context, errors, rows, schema, wsgi
 from identity.db import grants, models, trusts
-from identity.tokens import stamp
+from identity.handlers import application_credentials
+from identity.tokens import moment, stamp
 
 TABLE = models.trusts
 _BODY = schema.wrapped("trust", {
@@ -18,19 +17,6 @@ _BODY = schema.wrapped("trust", {
     "roles": {"type": "array", "maxItems": 64, "items": {"type": "object", "properties": {
         "id": schema.NAME, "name": schema.NAME}}}}, ("trustor_user_id", "trustee_user_id", "impersonation"), extra=True)
 _HIDDEN = ("roles", "expires_at")
-
-
-def _moment(text: str | None) -> float | None:
-    """Epoch seconds of an ISO 8601 time in UTC."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        raise errors.BadRequest(f"Failed to parse expires_at: {text!r} is no ISO 8601 time.") from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=datetime.timezone.utc)
-    return moment.timestamp()
 
 
 def _view(req, row: dict, roles: list[dict] | None = None) -> dict:
@@ -51,12 +37,10 @@ def _role(req, role: dict) -> dict:
 def create(req, body):
     """Only the trustor may give his own roles away, and only those that he has."""
     given = body["trust"]
+    application_credentials.unrestricted(req.ctx)
     if given["trustor_user_id"] != req.ctx.user_id or req.ctx.trust_id:
         raise errors.Forbidden("Only the trustor may make a trust, with a token of his own.")
-    expires = _moment(given.get("expires_at"))
-    now = datetime.datetime.now(datetime.timezone.utc).timestamp()
-    if expires is not None and expires <= now:
-        raise errors.BadRequest("The expires_at of a trust must be in the future.")
+    expires = moment(given.get("expires_at"))
     with req.svc.db.writer() as connection:
         rows.get(connection, models.users, given["trustee_user_id"], resource="user")
         roles = _chosen(connection, req.ctx, given)

@@ -1,0 +1,124 @@
+"""Application credentials: a user's roles on one project for a program, without the user's password."""
+
+import json
+import secrets
+
+import sqlalchemy as sa
+
+from common import context, errors, rows, schema, wsgi
+from identity.db import grants, models
+from identity.handlers import access_rules
+from identity.tokens import moment, stamp
+
+TABLE, LINKS = models.application_credentials, models.application_credential_rules
+# Rules travel in the token, which travels in a header.
+_RULES_SIZE = 3000
+_BODY = schema.wrapped("application_credential", {
+    "name": schema.NAME, "description": schema.LONG_TEXT, "secret": {"type": ["string", "null"], "minLength": 1, "maxLength": 72},
+    "expires_at": {"type": ["string", "null"], "maxLength": 40}, "unrestricted": {"type": ["boolean", "null"]},
+    "roles": {"type": "array", "minItems": 1, "maxItems": 64, "items": {"type": "object", "properties": {
+        "id": schema.NAME, "name": schema.NAME}, "additionalProperties": False, "minProperties": 1}},
+    "access_rules": {"type": "array", "maxItems": 64, "items": access_rules.SCHEMA}}, ("name",))
+
+
+def unrestricted(ctx) -> None:
+    """:raises Forbidden: the caller's token is of an application credential that may not make or end others, or trusts"""
+    if ctx.app_credential and ctx.app_credential[1]:
+        raise errors.Forbidden("Invalid application credential: Could not validate: method is not allowed for application "
+                               "credentials that are not unrestricted.")
+
+
+def _view(req, row: dict, roles: list[dict], rules: list[dict] | None) -> dict:
+    base = f"{req.base_url()}/v3/users/{row['user_id']}"
+    shown = {k: row[k] for k in ("id", "name", "description", "project_id", "unrestricted")}
+    shown.update(expires_at=stamp(row["expires_at"]) if row["expires_at"] else None, roles=roles, system=None,
+                 links={"self": f"{base}/application_credentials/{row['id']}"})
+    if rules is not None:
+        shown["access_rules"] = [access_rules.plain(r) for r in rules]
+    return shown
+
+
+def complete(connection, row: dict) -> tuple[list[dict], list[dict] | None]:
+    """The roles of a credential, and its rules; None where its tokens may ask for anything."""
+    role, rule = models.roles, models.access_rules
+    roles = rows.many(connection, sa.select(role.c.id, role.c.name).where(role.c.id.in_(row["roles"])).order_by(role.c.name))
+    if not row["access_restricted"]:
+        return roles, None
+    return roles, rows.many(connection, sa.select(rule).join(LINKS, LINKS.c.access_rule_id == rule.c.id).where(
+        LINKS.c.application_credential_id == row["id"]).order_by(rule.c.id))
+
+
+@wsgi.body(_BODY)
+def create(req, id, body):
+    """Only for oneself, on the project of one's token, and of the roles in it. The secret is shown this once."""
+    unrestricted(req.ctx)
+    if id != req.ctx.user_id or not req.ctx.project_id or req.ctx.trust_id:
+        raise errors.Forbidden("An application credential is made by its own user, with a token for its project.")
+    given = body["application_credential"]
+    expires = moment(given.get("expires_at"))
+    secret = given.get("secret") or secrets.token_urlsafe(48)
+    hashed = req.svc.passwords.hash(secret)
+    row = {"id": context.new_hex(), "user_id": id, "name": given["name"], "project_id": req.ctx.project_id,
+           "description": given.get("description"), "secret_hash": hashed, "expires_at": expires,
+           "unrestricted": bool(given.get("unrestricted")), "access_restricted": "access_rules" in given}
+    if len(json.dumps(given.get("access_rules", []))) > _RULES_SIZE:
+        raise errors.BadRequest("The access rules of an application credential are too long: they must fit into its tokens.")
+    with req.svc.db.writer() as connection:
+        row["roles"] = _roles(connection, req.ctx, given.get("roles"))
+        rows.insert(connection, TABLE, row, conflict=f"Conflict occurred attempting to store application_credential - "
+                                                     f"Duplicate entry found with name {row['name']}.")
+        for rule_id in dict.fromkeys(access_rules.settle(connection, id, r) for r in given.get("access_rules", [])):
+            connection.execute(sa.insert(LINKS).values(application_credential_id=row["id"], access_rule_id=rule_id))
+        shown = _view(req, row, *complete(connection, row))
+    req.svc.notifier.tell(req.ctx, "identity.application_credential.created", {"resource_info": row["id"]})
+    return {"application_credential": {**shown, "secret": secret}}
+
+
+def _roles(connection, ctx, wanted: list[dict] | None) -> list[str]:
+    """The ids of the roles asked for, all of which the caller's token must have; without a wish all that it has."""
+    has = [r for r in grants.roles_on(connection, ctx.user_id, "project", ctx.project_id) if r["name"] in ctx.roles]
+    if wanted is None:
+        return [r["id"] for r in has]
+    found = []
+    for role in wanted:
+        match = next((r for r in has if all(r[k] == v for k, v in role.items())), None)
+        if match is None:
+            raise errors.BadRequest(f"Invalid application credential: Could not find role assignment with role: "
+                                    f"{role.get('id') or role.get('name')}.")
+        found.append(match["id"])
+    return list(dict.fromkeys(found))
+
+
+def index(req, id):
+    req.svc.policy.check(req.ctx, "identity:list_application_credentials", {"user_id": id})
+    with req.svc.db.reader() as connection:
+        rows.get(connection, models.users, id, resource="user")
+        query = sa.select(TABLE).where(TABLE.c.user_id == id).order_by(TABLE.c.id)
+        if "name" in req.GET:
+            query = query.where(TABLE.c.name == req.GET["name"])
+        found = [_view(req, r, *complete(connection, r)) for r in rows.many(connection, query)]
+    return {"application_credentials": found, "links": {"self": req.path_url, "next": None, "previous": None}}
+
+
+def _find(req, connection, id, credential_id) -> dict:
+    return rows.get(connection, TABLE, credential_id, resource="application_credential", user_id=id)
+
+
+def show(req, id, credential_id):
+    req.svc.policy.check(req.ctx, "identity:get_application_credential", {"user_id": id})
+    with req.svc.db.reader() as connection:
+        row = _find(req, connection, id, credential_id)
+        return {"application_credential": _view(req, row, *complete(connection, row))}
+
+
+def delete(req, id, credential_id):
+    """The credential ends, and every token that was made of it."""
+    unrestricted(req.ctx)
+    req.svc.policy.check(req.ctx, "identity:delete_application_credential", {"user_id": id})
+    with req.svc.db.writer() as connection:
+        row = _find(req, connection, id, credential_id)
+        connection.execute(sa.delete(LINKS).where(LINKS.c.application_credential_id == row["id"]))
+        rows.delete(connection, TABLE, row["id"], resource="application_credential")
+        req.svc.revoke(connection, app_credential_id=row["id"])
+    req.svc.notifier.tell(req.ctx, "identity.application_credential.deleted", {"resource_info": credential_id})
+    req.svc.revocations.run_once()

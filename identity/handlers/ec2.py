@@ -1,0 +1,65 @@
+"""EC2 credentials of users: an access key and a secret for one project. Kept among the credentials, encrypted."""
+
+import json
+import secrets
+
+import sqlalchemy as sa
+
+from common import errors, rows, schema, wsgi
+from identity.db import grants, models
+from identity.handlers import application_credentials
+from identity.handlers.credentials import digest_id
+
+TABLE = models.credentials
+
+
+def _view(req, row: dict) -> dict:
+    blob = json.loads(req.svc.vault.open(row["encrypted_blob"]))
+    base = f"{req.base_url()}/v3/users/{row['user_id']}/credentials/OS-EC2"
+    return {"user_id": row["user_id"], "tenant_id": row["project_id"], "access": blob["access"], "secret": blob["secret"],
+            "trust_id": blob.get("trust_id"), "links": {"self": f"{base}/{blob['access']}"}}
+
+
+def _find(req, connection, id: str, access: str) -> dict:
+    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.id == digest_id(access), TABLE.c.type == "ec2",
+                                                      TABLE.c.user_id == id))
+    if row is None:
+        raise errors.NotFound(f"Could not find credential: {access}.")
+    return row
+
+
+def index(req, id):
+    req.svc.policy.check(req.ctx, "identity:list_credential", {"user_id": id})
+    with req.svc.db.reader() as connection:
+        rows.get(connection, models.users, id, resource="user")
+        found = rows.many(connection, sa.select(TABLE).where(TABLE.c.user_id == id, TABLE.c.type == "ec2").order_by(TABLE.c.id))
+    return {"credentials": [_view(req, r) for r in found], "links": {"self": req.path_url, "next": None, "previous": None}}
+
+
+@wsgi.body(schema.obj({"tenant_id": schema.NAME}, ["tenant_id"]))
+def create(req, id, body):
+    """For a project on which the user has a role."""
+    req.svc.policy.check(req.ctx, "identity:create_credential", {"user_id": id})
+    application_credentials.unrestricted(req.ctx)
+    blob = {"access": secrets.token_hex(16), "secret": secrets.token_hex(16), "trust_id": req.ctx.trust_id}
+    row = {"id": digest_id(blob["access"]), "type": "ec2", "user_id": id, "project_id": body["tenant_id"],
+           "encrypted_blob": req.svc.vault.seal(json.dumps(blob))}
+    with req.svc.db.writer() as connection:
+        rows.get(connection, models.users, id, resource="user")
+        rows.get(connection, models.projects, body["tenant_id"], resource="project")
+        if not grants.roles_on(connection, id, "project", body["tenant_id"]):
+            raise errors.Forbidden("The user has no role on that project.")
+        rows.insert(connection, TABLE, row)
+    return {"credential": _view(req, row)}
+
+
+def show(req, id, access):
+    req.svc.policy.check(req.ctx, "identity:get_credential", {"user_id": id})
+    with req.svc.db.reader() as connection:
+        return {"credential": _view(req, _find(req, connection, id, access))}
+
+
+def delete(req, id, access):
+    req.svc.policy.check(req.ctx, "identity:delete_credential", {"user_id": id})
+    with req.svc.db.writer() as connection:
+        rows.delete(connection, TABLE, _find(req, connection, id, access)["id"], resource="credential")

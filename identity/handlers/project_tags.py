@@ -1,0 +1,86 @@
+"""Tags of projects, and the filters by them."""
+
+import json
+
+import sqlalchemy as sa
+
+from common import errors, rows, schema, wsgi
+from identity.db import models
+
+TABLE = models.projects
+MOST = 80
+_TAG = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[^,/]*$"}
+_CHECK = schema.compiled(_TAG)
+# Filter: how the conditions of its tags are joined.
+FILTERS = {"tags": sa.and_, "tags-any": sa.or_, "not-tags": lambda *c: sa.not_(sa.and_(*c)),
+           "not-tags-any": lambda *c: sa.not_(sa.or_(*c))}
+LIST = {"type": "array", "items": _TAG, "maxItems": MOST, "uniqueItems": True}
+
+
+def of(row: dict) -> list[str]:
+    return json.loads(row["tags"] or "[]")
+
+
+def text(tags: list[str]) -> str | None:
+    """As the column has them: JSON, so that every database can look into it; None where there are none."""
+    return json.dumps(sorted(tags)) if tags else None
+
+
+def condition(name: str, value: str):
+    """The WHERE of a filter."""
+    column = sa.func.coalesce(TABLE.c.tags, "")
+    return FILTERS[name](*(column.contains(json.dumps(t), autoescape=True) for t in value.split(",")))
+
+
+def _read(req, id: str, verb: str) -> list[str]:
+    req.svc.policy.check(req.ctx, f"identity:{verb}_project_tag", {"project_id": id})
+    with req.svc.db.reader() as connection:
+        return of(rows.get(connection, TABLE, id, resource="project"))
+
+
+def _change(req, id: str, verb: str, edit) -> list[str]:
+    req.svc.policy.check(req.ctx, f"identity:{verb}_project_tag", {"project_id": id})
+    with req.svc.db.writer() as connection:
+        tags = edit(of(rows.get(connection, TABLE, id, resource="project")))
+        if len(tags) > MOST:
+            raise errors.BadRequest(f"A project can have {MOST} tags at most.")
+        rows.update(connection, TABLE, id, {"tags": text(tags)}, resource="project")
+        return sorted(tags)
+
+
+def _answer(req, tags: list[str]) -> dict:
+    return {"tags": tags, "links": {"self": req.path_url, "next": None, "previous": None}}
+
+
+def index(req, id):
+    return _answer(req, _read(req, id, "list"))
+
+
+@wsgi.body(schema.obj({"tags": LIST}, ["tags"]))
+def replace(req, id, body):
+    return _answer(req, _change(req, id, "update", lambda old: body["tags"]))
+
+
+def clear(req, id):
+    _change(req, id, "delete", lambda old: [])
+
+
+def check(req, id, tag):
+    if tag not in _read(req, id, "get"):
+        raise errors.NotFound(f"Could not find project tag: {tag}.")
+
+
+def add(req, id, tag):
+    _CHECK(tag)
+    _change(req, id, "create", lambda old: [*old, *([] if tag in old else [tag])])
+    response = wsgi.Response(status=201)
+    response.location = req.path_url
+    return response
+
+
+def remove(req, id, tag):
+    def edit(old):
+        if tag not in old:
+            raise errors.NotFound(f"Could not find project tag: {tag}.")
+        return [t for t in old if t != tag]
+    _change(req, id, "delete", edit)
