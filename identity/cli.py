@@ -47,7 +47,7 @@ def bootstrap(service, password: str, service_password: str, host: str, region: 
         service.keys.rotate()
     with service.db.writer() as connection:
         _ensure(connection, models.domains, {"name": "Default", "enabled": True}, id="default")
-        roles = {name: _ensure(connection, models.roles, {}, name=name)["id"]
+        roles = {name: _ensure(connection, models.roles, {}, name=name, domain_id="")["id"]
                  for name in ("admin", "manager", "member", "reader", "service")}
         for prior, implied in IMPLIES:
             key = {"prior_role_id": roles[prior], "implied_role_id": roles[implied]}

@@ -87,4 +87,11 @@ ROUTES = [
                     Route("PUT", path + "/{role_id}", grants.add(target), 204),
                     Route("GET", path + "/{role_id}", grants.check(target), 204),
                     Route("DELETE", path + "/{role_id}", grants.remove(target), 204))],
+    *[route for target in ("projects", "domains") for holder in ("user", "group")
+      for path in [f"/v3/OS-INHERIT/{target}/{{target_id}}/{holder}s/{{{holder}_id}}/roles"]
+      for one in [path + "/{role_id}/inherited_to_projects"]
+      for route in (Route("GET", path + "/inherited_to_projects", grants.index(target, inherited=True)),
+                    Route("PUT", one, grants.add(target, inherited=True), 204),
+                    Route("GET", one, grants.check(target, inherited=True), 204),
+                    Route("DELETE", one, grants.remove(target, inherited=True), 204))],
 ]

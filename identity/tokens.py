@@ -233,7 +233,8 @@ def body(service, ctx: Context, *, with_catalog: bool = True) -> dict:
             described["system"] = {"all": True}
         if ctx.roles:
             described["roles"] = many(connection, sa.select(models.roles.c.id, models.roles.c.name)
-                                      .where(models.roles.c.name.in_(ctx.roles)).order_by(models.roles.c.name))
+                                      .where(models.roles.c.name.in_(ctx.roles), models.roles.c.domain_id == "")
+                                      .order_by(models.roles.c.name))
             if with_catalog:
                 described["catalog"] = catalog(connection, ctx.project_id)
     return {"token": described}

@@ -14,29 +14,50 @@ def holder_table(key: dict):
     return GROUPS if "group_id" in key else USERS
 
 
+def above(project_id: str):
+    """A subquery (id, domain_id) of a project and those above it."""
+    p = models.projects
+    chain = sa.select(p.c.id, p.c.parent_id, p.c.domain_id).where(p.c.id == project_id).cte("above", recursive=True)
+    return chain.union(sa.select(p.c.id, p.c.parent_id, p.c.domain_id).join(chain, p.c.id == chain.c.parent_id))
+
+
+def _covers(table, target_type: str, target_id: str, chain):
+    """The WHERE of assignments that hold on a target: its own, and for a project those that it inherits.
+
+    :param chain: ``above(target_id)``; one for the whole statement, since it has a name there
+    """
+    own = sa.and_(table.c.target_type == target_type, table.c.target_id == target_id)
+    if target_type != "project":
+        return own
+    return sa.or_(
+        own, sa.and_(table.c.target_type == "domain/projects", table.c.target_id.in_(sa.select(chain.c.domain_id))),
+        sa.and_(table.c.target_type == "project/projects", table.c.target_id != target_id,
+                table.c.target_id.in_(sa.select(chain.c.id))))
+
+
 def roles_on(connection, user_id: str, target_type: str, target_id: str) -> list[dict]:
-    """[{"id", "name"}] that a user has on a target, through groups and implication too, by name."""
-    own = sa.select(USERS.c.role_id).where(
-        USERS.c.user_id == user_id, USERS.c.target_type == target_type, USERS.c.target_id == target_id)
+    """[{"id", "name"}] that a user has on a target, through groups, inheritance and implication too, by name."""
+    chain = above(target_id)
+    own = sa.select(USERS.c.role_id).where(USERS.c.user_id == user_id, _covers(USERS, target_type, target_id, chain))
     through = sa.select(GROUPS.c.role_id).join(MEMBERS, MEMBERS.c.group_id == GROUPS.c.group_id).where(
-        MEMBERS.c.user_id == user_id, GROUPS.c.target_type == target_type, GROUPS.c.target_id == target_id)
-    return implied(connection, many(connection, sa.select(ROLES.c.id, ROLES.c.name).where(
-        ROLES.c.id.in_(own.union(through)))))
+        MEMBERS.c.user_id == user_id, _covers(GROUPS, target_type, target_id, chain))
+    return implied(connection, many(connection, sa.select(ROLES.c.id, ROLES.c.name, ROLES.c.domain_id).where(
+        sa.or_(ROLES.c.id.in_(own), ROLES.c.id.in_(through)))))
 
 
 def implied(connection, direct: list[dict]) -> list[dict]:
-    """Roles [{"id", "name"}] with those that they imply, by name."""
+    """Roles [{"id", "name", "domain_id"}] with those that they imply, by name; without roles of domains."""
     if not direct:
         return []
-    found = {r["id"]: r["name"] for r in direct}
-    edges = many(connection, sa.select(IMPLIED.c.prior_role_id, ROLES.c.id, ROLES.c.name)
+    found = {r["id"]: r for r in direct}
+    edges = many(connection, sa.select(IMPLIED.c.prior_role_id, ROLES.c.id, ROLES.c.name, ROLES.c.domain_id)
                  .join(ROLES, ROLES.c.id == IMPLIED.c.implied_role_id))
     grew = True
     while grew:
-        more = {e["id"]: e["name"] for e in edges if e["prior_role_id"] in found and e["id"] not in found}
+        more = {e["id"]: e for e in edges if e["prior_role_id"] in found and e["id"] not in found}
         found.update(more)
         grew = bool(more)
-    return [{"id": i, "name": n} for i, n in sorted(found.items(), key=lambda r: r[1])]
+    return [{"id": r["id"], "name": r["name"]} for r in sorted(found.values(), key=lambda r: r["name"]) if not r["domain_id"]]
 
 
 def add(connection, **key) -> None:
@@ -56,10 +77,29 @@ def forget_target(connection, target_ids) -> None:
 
 
 def targets_of(connection, user_id: str, target_type: str) -> list[str]:
-    own = sa.select(USERS.c.target_id).where(USERS.c.user_id == user_id, USERS.c.target_type == target_type)
-    through = sa.select(GROUPS.c.target_id).join(MEMBERS, MEMBERS.c.group_id == GROUPS.c.group_id).where(
-        MEMBERS.c.user_id == user_id, GROUPS.c.target_type == target_type)
-    return list(connection.execute(own.union(through)).scalars())
+    """The ids of the targets on which a user has a role; of projects also those that inherit it."""
+    own = sa.select(USERS.c.target_type, USERS.c.target_id).where(USERS.c.user_id == user_id)
+    through = sa.select(GROUPS.c.target_type, GROUPS.c.target_id).join(MEMBERS, MEMBERS.c.group_id == GROUPS.c.group_id).where(
+        MEMBERS.c.user_id == user_id)
+    held: dict[str, set[str]] = {}
+    for kind, target in connection.execute(own.union(through)).tuples():
+        held.setdefault(kind, set()).add(target)
+    found = held.get(target_type, set())
+    if target_type == "project":
+        found |= heirs(connection, held.get("domain/projects", set()), held.get("project/projects", set()))
+    return sorted(found)
+
+
+def heirs(connection, domain_ids: set[str], project_ids: set[str]) -> set[str]:
+    """The ids of the projects in these domains, and of those below these projects; one statement at most."""
+    p = models.projects
+    found = []
+    if domain_ids:
+        found.append(sa.select(p.c.id).where(p.c.domain_id.in_(domain_ids)))
+    if project_ids:
+        below = sa.select(p.c.id).where(p.c.parent_id.in_(project_ids)).cte("below", recursive=True)
+        found.append(sa.select(below.union(sa.select(p.c.id).join(below, p.c.parent_id == below.c.id)).c.id))
+    return set(connection.execute(sa.union(*found)).scalars()) if found else set()
 
 
 def members(connection, group_id: str) -> list[str]:

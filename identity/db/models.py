@@ -24,12 +24,14 @@ users = _named("users", sa.Column("name", sa.String(255), nullable=False),
                sa.Column("password_hash", sa.String(255)), sa.Column("enabled", sa.Boolean, nullable=False),
                sa.Column("default_project_id", ID), sa.Column("description", sa.Text), sa.Column("email", sa.String(255)),
                sa.UniqueConstraint("domain_id", "name"))
-roles = _named("roles", sa.Column("name", sa.String(255), nullable=False, unique=True),
-               sa.Column("description", sa.Text))
+# domain_id is "" for a role of everybody; one of a domain never is in a token, only what it implies is.
+roles = _named("roles", sa.Column("name", sa.String(255), nullable=False), sa.Column("description", sa.Text),
+               sa.Column("domain_id", ID, nullable=False, server_default=""), sa.UniqueConstraint("domain_id", "name"))
 implied_roles = sa.Table("implied_roles", METADATA,
                          sa.Column("prior_role_id", ID, sa.ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True),
                          sa.Column("implied_role_id", ID, sa.ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True))
-# target_type is "project", "domain" or "system"; target_id is "all" for the system.
+# target_type is "project", "domain" or "system", target_id "all" for the system; "domain/projects" are the projects of
+# a domain, "project/projects" those below a project, to which such a role is inherited.
 assignments = sa.Table("assignments", METADATA,
                        sa.Column("user_id", ID, sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
                        sa.Column("target_type", sa.String(16), primary_key=True),

@@ -10,26 +10,30 @@ _TABLES = {"projects": models.projects, "domains": models.domains}
 _HOLDERS = {"user": models.users, "group": models.groups}
 
 
-def _key(connection, target: str, names: dict) -> dict:
+def _key(connection, target: str, names: dict, inherited: bool) -> dict:
     """The key of an assignment from a path's ids; each must name something.
 
     :param names: {"user_id" or "group_id", "target_id", "role_id"}; the system has no target_id
+    :raises Forbidden: the role is another domain's
     """
-    holder = "group" if "group_id" in names else "user"
+    holder, kind, home = "group" if "group_id" in names else "user", target if target == "system" else target[:-1], None
     rows.get(connection, _HOLDERS[holder], names[f"{holder}_id"], resource=holder)
     if target != "system":
-        rows.get(connection, _TABLES[target], names["target_id"], resource=target[:-1])
+        row = rows.get(connection, _TABLES[target], names["target_id"], resource=kind)
+        home = row["id"] if target == "domains" else row["domain_id"]
     if "role_id" in names:
-        rows.get(connection, models.roles, names["role_id"], resource="role")
-    return {"target_id": "all", **names, "target_type": target if target == "system" else target[:-1]}
+        role = rows.get(connection, models.roles, names["role_id"], resource="role")
+        if role["domain_id"] not in ("", home):
+            raise errors.Forbidden("A role of a domain can be given on that domain and its projects only.")
+    return {"target_id": "all", **names, "target_type": f"{kind}/projects" if inherited else kind}
 
 
-def index(target):
+def index(target, *, inherited: bool = False):
     def handler(req, **names):
         req.svc.policy.check(req.ctx, "identity:list_grant", {})
         role = models.roles
         with req.svc.db.reader() as connection:
-            key = _key(connection, target, names)
+            key = _key(connection, target, names, inherited)
             table = queries.holder_table(key)
             found = rows.many(connection, sa.select(role).join(table, table.c.role_id == role.c.id).where(
                 *[table.c[k] == v for k, v in key.items()]))
@@ -39,33 +43,33 @@ def index(target):
     return handler
 
 
-def add(target):
+def add(target, *, inherited: bool = False):
     def handler(req, **names):
         req.svc.policy.check(req.ctx, "identity:create_grant", {})
         with req.svc.db.writer() as connection:
-            queries.add(connection, **_key(connection, target, names))
+            queries.add(connection, **_key(connection, target, names, inherited))
     return handler
 
 
-def check(target):
+def check(target, *, inherited: bool = False):
     def handler(req, **names):
         req.svc.policy.check(req.ctx, "identity:get_grant", {})
         with req.svc.db.reader() as connection:
-            key = _key(connection, target, names)
+            key = _key(connection, target, names, inherited)
             if not connection.execute(sa.select(queries.holder_table(key)).filter_by(**key)).first():
                 raise errors.NotFound(f"Could not find role assignment with role: {names['role_id']}.")
     return handler
 
 
-def remove(target):
+def remove(target, *, inherited: bool = False):
     """Taking a role away revokes the tokens for that target of the user, or of every member of the group."""
     def handler(req, **names):
         req.svc.policy.check(req.ctx, "identity:delete_grant", {})
         with req.svc.db.writer() as connection:
-            key = _key(connection, target, names)
+            key = _key(connection, target, names, inherited)
             if not queries.remove(connection, **key):
                 raise errors.NotFound(f"Could not find role assignment with role: {names['role_id']}.")
-            scope = {} if target == "system" else {f"{key['target_type']}_id": key["target_id"]}
+            scope = {} if target == "system" or inherited else {f"{key['target_type']}_id": key["target_id"]}
             losers = queries.members(connection, key["group_id"]) if "group_id" in key else [key["user_id"]]
             for user_id in losers:
                 req.svc.revoke(connection, user_id=user_id, **scope)
@@ -80,6 +84,8 @@ def _filters(req) -> dict:
             wanted.update(target_type=kind, target_id=req.GET[name])
     if "scope.system" in req.GET:
         wanted.update(target_type="system")
+    if "target_type" in wanted and req.GET.get("scope.OS-INHERIT:inherited_to") == "projects" and not wsgi.flag(req, "effective"):
+        wanted["target_type"] += "/projects"
     return {k: v for k, v in wanted.items() if v}
 
 
@@ -90,14 +96,31 @@ def assignments(req):
     effective, wanted = wsgi.flag(req, "effective"), _filters(req)
     if effective and "group_id" in wanted:
         raise errors.BadRequest("Combining effective and group filter will always result in an empty list.")
-    late = {k: wanted.pop(k) for k in ("role_id", "user_id") if effective and k in wanted}
+    # What only shows when groups, implication and inheritance are resolved is filtered after that.
+    late = {k: wanted.pop(k) for k in ("role_id", "user_id", "target_type", "target_id") if effective and k in wanted}
     with req.svc.db.reader() as connection:
+        below = _subtree(req, connection, wanted if not effective else late)
         found = [] if "group_id" in wanted else _assigned(connection, "user", wanted)
         found += [] if "user_id" in wanted else _assigned(connection, "group", wanted)
         if effective:
             found = [r for r in _expand(connection, found) if all(r[k] == v for k, v in late.items())]
+    if below is not None:
+        found = [r for r in found if r["target_id"] in below]
+    if req.GET.get("scope.OS-INHERIT:inherited_to") == "projects" and not effective:
+        found = [r for r in found if r["target_type"].endswith("/projects")]
     return {"role_assignments": [_view(req, row, names) for row in found],
             "links": {"self": req.path_url, "next": None, "previous": None}}
+
+
+def _subtree(req, connection, wanted: dict) -> set[str] | None:
+    """With ``include_subtree``: the project asked for and those below it, in place of the filter by it alone."""
+    if not wsgi.flag(req, "include_subtree"):
+        return None
+    if wanted.get("target_type") != "project":
+        raise errors.BadRequest("scope.project.id must be specified if include_subtree is also specified")
+    wanted.pop("target_type")
+    top = wanted.pop("target_id")
+    return {top} | queries.heirs(connection, set(), {top})
 
 
 def _assigned(connection, holder: str, wanted: dict) -> list[dict]:
@@ -106,7 +129,8 @@ def _assigned(connection, holder: str, wanted: dict) -> list[dict]:
     a = queries.holder_table({f"{holder}_id": None})
     holder_domain, project_domain = d.alias(), d.alias()
     query = (sa.select(a, h.c.name.label("holder"), h.c.domain_id.label("hd"), holder_domain.c.name.label("hdn"),
-                       r.c.name.label("role"), p.c.name.label("project"), p.c.domain_id.label("pd"),
+                       r.c.name.label("role"), r.c.domain_id.label("role_domain"),
+                       p.c.name.label("project"), p.c.domain_id.label("pd"),
                        project_domain.c.name.label("pdn"), d.c.name.label("domain"))
              .join(h, h.c.id == a.c[f"{holder}_id"]).join(holder_domain, holder_domain.c.id == h.c.domain_id)
              .join(r, r.c.id == a.c.role_id).outerjoin(p, p.c.id == a.c.target_id)
@@ -114,8 +138,27 @@ def _assigned(connection, holder: str, wanted: dict) -> list[dict]:
     return rows.many(connection, rows.where_equal(query, a, wanted))
 
 
+def _inherit(connection, found: list[dict]) -> list[dict]:
+    """Assignments that are inherited become those of the heirs; two statements, and one for each such project."""
+    late = [r for r in found if r["target_type"].endswith("/projects")]
+    if not late:
+        return found
+    p, d = models.projects, models.domains
+    every = rows.many(connection, sa.select(p.c.id, p.c.name, p.c.domain_id, d.c.name.label("domain_name")).join(
+        d, d.c.id == p.c.domain_id))
+    grown = [r for r in found if not r["target_type"].endswith("/projects")]
+    for row in late:
+        domain = row["target_type"].startswith("domain")
+        ids = {x["id"] for x in every if x["domain_id"] == row["target_id"]} if domain else queries.heirs(
+            connection, set(), {row["target_id"]})
+        grown += [{**row, "target_type": "project", "target_id": x["id"], "project": x["name"], "pd": x["domain_id"],
+                   "pdn": x["domain_name"]} for x in every if x["id"] in ids]
+    return grown
+
+
 def _expand(connection, found: list[dict]) -> list[dict]:
-    """Groups become their members, and each role brings those that it implies: four statements at most."""
+    """Groups become their members, heirs inherit, and each role brings those that it implies."""
+    found = _inherit(connection, found)
     u, d, m = models.users, models.domains, models.memberships
     groups = {r["group_id"] for r in found if "group_id" in r}
     members = rows.many(connection, sa.select(m, u.c.name.label("holder"), u.c.domain_id.label("hd"), d.c.name.label("hdn"))
@@ -123,8 +166,8 @@ def _expand(connection, found: list[dict]) -> list[dict]:
     people = [r for r in found if "group_id" not in r]
     people += [{**{k: v for k, v in r.items() if k != "group_id"}, **{k: v for k, v in x.items() if k != "group_id"}}
                for r in found if "group_id" in r for x in members if x["group_id"] == r["group_id"]]
-    brings = {role_id: queries.implied(connection, [{"id": role_id, "name": name}])
-              for role_id, name in {(r["role_id"], r["role"]) for r in people}}
+    brings = {role_id: queries.implied(connection, [{"id": role_id, "name": name, "domain_id": home}])
+              for role_id, name, home in {(r["role_id"], r["role"], r["role_domain"]) for r in people}}
     grown = {}
     for row in people:
         for role in brings[row["role_id"]]:
@@ -134,8 +177,8 @@ def _expand(connection, found: list[dict]) -> list[dict]:
 
 
 def _view(req, row, names: bool) -> dict:
-    kind, base = row["target_type"], req.base_url()
-    holder = "group" if "group_id" in row else "user"
+    kind, _, inherited = row["target_type"].partition("/")
+    holder, base = "group" if "group_id" in row else "user", req.base_url()
     holder_id = row[f"{holder}_id"]
     who: dict = {"id": holder_id}
     role: dict = {"id": row["role_id"]}
@@ -145,7 +188,10 @@ def _view(req, row, names: bool) -> dict:
         role.update(name=row["role"])
         target.update({"name": row["project"], "domain": {"id": row["pd"], "name": row["pdn"]}}
                       if kind == "project" else {"name": row["domain"]})
-    scope = {"system": {"all": True}} if kind == "system" else {kind: target}
+    scope: dict = {"system": {"all": True}} if kind == "system" else {kind: target}
     path = "system" if kind == "system" else f"{kind}s/{row['target_id']}"
-    return {holder: who, "role": role, "scope": scope,
-            "links": {"assignment": f"{base}/v3/{path}/{holder}s/{holder_id}/roles/{row['role_id']}"}}
+    link = f"{path}/{holder}s/{holder_id}/roles/{row['role_id']}"
+    if inherited:
+        scope["OS-INHERIT:inherited_to"] = inherited
+        link = f"OS-INHERIT/{link}/inherited_to_projects"
+    return {holder: who, "role": role, "scope": scope, "links": {"assignment": f"{base}/v3/{link}"}}

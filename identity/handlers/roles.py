@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from common import rows, schema
+from common import errors, rows, schema
 from identity.db import grants, models
 from identity.handlers.crud import Noun
 
@@ -14,11 +14,23 @@ def _delete(req, connection, row):
 
 class _RoleNoun(Noun):
     def view(self, req, row):
-        return {**super().view(req, row), "domain_id": None, "options": {}}
+        return {**super().view(req, row), "domain_id": row["domain_id"] or None, "options": {}}
+
+    def where(self, req):
+        """Everybody's, or those of the one domain that is asked for."""
+        return [models.roles.c.domain_id == req.GET.get("domain_id", "")]
 
 
-NOUN = _RoleNoun("role", "roles", models.roles, {"name": schema.NAME, "description": schema.LONG_TEXT},
-                 ("name",), ("name",), on_delete=_delete)
+def _create(req, connection, values):
+    values["domain_id"] = values["domain_id"] or ""
+    if values["domain_id"]:
+        rows.get(connection, models.domains, values["domain_id"], resource="domain")
+
+
+NOUN = _RoleNoun("role", "roles", models.roles,
+                 {"name": schema.NAME, "description": schema.LONG_TEXT,
+                  "domain_id": {"type": ["string", "null"], "maxLength": 64}},
+                 ("name",), ("name",), on_create=_create, on_delete=_delete)
 index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete
 
 
@@ -57,6 +69,8 @@ def imply(req, id, implied_id):
     with req.svc.db.writer() as connection:
         prior = rows.get(connection, models.roles, id, resource="role")
         implied = rows.get(connection, models.roles, implied_id, resource="role")
+        if implied["domain_id"]:
+            raise errors.Forbidden("A role of a domain cannot be implied by another role.")
         rows.insert(connection, models.implied_roles, {"prior_role_id": id, "implied_role_id": implied_id},
                     conflict="The role implies the other already.")
     return {"role_inference": {"prior_role": _brief(req, prior), "implies": _brief(req, implied)},

@@ -93,3 +93,89 @@ def test_trees_of_projects(cloud, call):
     refused(400, cloud.client, "identity", "GET", f"/projects/{top}?subtree_as_ids&subtree_as_list")
     for project in (leaf, middle, top):
         call("DELETE", f"/projects/{project}")
+
+
+@pytest.fixture
+def tree(cloud, call):
+    """A user without any role, and three projects, one below the other."""
+    user = call("POST", "/users", {"user": {"name": "heir", "password": "pw"}})["user"]["id"]
+    ids, parent = [], None
+    for name in ("grand", "parent", "child"):
+        parent = call("POST", "/projects", {"project": {"name": name, "parent_id": parent}})["project"]["id"]
+        ids.append(parent)
+    yield user, ids
+    call("DELETE", f"/users/{user}")
+    for project in reversed(ids):
+        call("DELETE", f"/projects/{project}")
+
+
+def status(cloud, project: str) -> int:
+    """Of the heir's login to a project."""
+    import json
+    body = {"auth": {"identity": {"methods": ["password"], "password": {"user": {
+        "name": "heir", "domain": {"id": "default"}, "password": "pw"}}}, "scope": {"project": {"id": project}}}}
+    return cloud.client.pool.request("POST", cloud.client.url("identity") + "/auth/tokens", body=json.dumps(body),
+                                     headers={"Content-Type": "application/json"}).status
+
+
+def test_roles_are_inherited(cloud, call, tree):
+    user, (grand, parent, child) = tree
+    role = cloud.client.find("identity", "roles", "reader")["id"]
+    assert [status(cloud, p) for p in (grand, parent, child)] == [401, 401, 401]
+    one = f"/OS-INHERIT/projects/{grand}/users/{user}/roles/{role}/inherited_to_projects"
+    call("PUT", one)
+    assert [status(cloud, p) for p in (grand, parent, child)] == [401, 201, 201], "to those below, not to itself"
+    call("GET", one)
+    (shown,) = call("GET", f"/role_assignments?user.id={user}")["role_assignments"]
+    assert shown["scope"] == {"project": {"id": grand}, "OS-INHERIT:inherited_to": "projects"}
+    assert shown["links"]["assignment"].endswith("/v3" + one)
+    effective = call("GET", f"/role_assignments?user.id={user}&effective&include_names")["role_assignments"]
+    assert {a["scope"]["project"]["name"] for a in effective} == {"parent", "child"}
+    only = call("GET", f"/role_assignments?scope.project.id={child}&effective")["role_assignments"]
+    assert user in {a["user"]["id"] for a in only}
+    below = call("GET", f"/role_assignments?scope.project.id={grand}&include_subtree&effective")["role_assignments"]
+    assert {a["scope"]["project"]["id"] for a in below if a["user"]["id"] == user} == {parent, child}
+    assert {p["id"] for p in call("GET", f"/users/{user}/projects")["projects"]} == {parent, child}
+    call("DELETE", one)
+    refused(404, cloud.client, "identity", "GET", one)
+    assert [status(cloud, p) for p in (grand, parent, child)] == [401, 401, 401]
+
+
+def test_a_group_inherits_in_a_domain(cloud, call, tree):
+    user, projects = tree
+    role = cloud.client.find("identity", "roles", "reader")["id"]
+    group = call("POST", "/groups", {"group": {"name": "heirs"}})["group"]["id"]
+    call("PUT", f"/groups/{group}/users/{user}")
+    path = f"/OS-INHERIT/domains/default/groups/{group}/roles"
+    call("PUT", f"{path}/{role}/inherited_to_projects")
+    assert [r["id"] for r in call("GET", f"{path}/inherited_to_projects")["roles"]] == [role]
+    assert [status(cloud, p) for p in projects] == [201, 201, 201]
+    refused(404, cloud.client, "identity", "GET", f"/domains/default/groups/{group}/roles/{role}")
+    call("DELETE", f"{path}/{role}/inherited_to_projects")
+    assert [status(cloud, p) for p in projects] == [401, 401, 401]
+    call("DELETE", f"/groups/{group}")
+
+
+def test_roles_of_domains(cloud, call, tree):
+    """A domain's own role gives what it implies, and nothing by its name."""
+    user, projects = tree
+    domain = call("POST", "/domains", {"domain": {"name": "other-domain"}})["domain"]["id"]
+    foreign = call("POST", "/roles", {"role": {"name": "admin", "domain_id": domain}})["role"]
+    own = call("POST", "/roles", {"role": {"name": "admin", "domain_id": "default"}})["role"]
+    assert own["domain_id"] == "default"
+    assert own["id"] not in str(call("GET", "/roles?name=admin")) and own["id"] in str(call("GET", "/roles?domain_id=default"))
+    refused(409, cloud.client, "identity", "POST", "/roles", {"role": {"name": "admin", "domain_id": "default"}})
+    grant = f"/projects/{projects[0]}/users/{user}/roles"
+    refused(403, cloud.client, "identity", "PUT", f"{grant}/{foreign['id']}")
+    call("PUT", f"{grant}/{own['id']}")
+    assert status(cloud, projects[0]) == 401, "a domain's admin is nobody's admin"
+    reader = cloud.client.find("identity", "roles", "reader")["id"]
+    refused(403, cloud.client, "identity", "PUT", f"/roles/{reader}/implies/{own['id']}")
+    call("PUT", f"/roles/{own['id']}/implies/{reader}")
+    assert status(cloud, projects[0]) == 201
+    effective = call("GET", f"/role_assignments?user.id={user}&effective&include_names")["role_assignments"]
+    assert [a["role"]["name"] for a in effective] == ["reader"]
+    call("PATCH", f"/domains/{domain}", {"domain": {"enabled": False}})
+    call("DELETE", f"/domains/{domain}")
+    refused(404, cloud.client, "identity", "GET", f"/roles/{foreign['id']}")
+    call("DELETE", f"/roles/{own['id']}")
