@@ -5,6 +5,7 @@ import time
 from common import periodic, policy, tokens
 from common.service import Service
 from identity import conf, policies
+from identity.compliance import Compliance
 from identity.db import revocations
 from identity.keys import KeyRing
 from identity.passwords import Passwords
@@ -40,6 +41,7 @@ class IdentityApi(Service):
         self.policy = policy.Policy("identity", policies.RULES, self.conf)
         self.keys = KeyRing(f"{self.conf.state_path}/identity/keys")
         self.passwords = Passwords(self.conf.identity.password_hash_rounds, self.conf.identity.max_password_length)
+        self.compliance = Compliance(self.conf, self.passwords)
         self.vault = Vault(f"{self.conf.state_path}/identity/credential-keys")
         self.verifier = tokens.Verifier(self.keys.public())
         self.revocations = OwnRevocations(self)

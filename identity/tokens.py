@@ -81,9 +81,7 @@ class Authenticator:
                 users.append(self._user(connection, identity.get("password") or {}))
         if "password" in methods:
             password = identity["password"]["user"].get("password", "")
-            # Outside the transaction: the hash takes a quarter of a second. Also where there is no such user.
-            if not self.service.passwords.matches(password, users[-1] and users[-1]["password_hash"]):
-                raise errors.Unauthorized()
+            self._check_password(users[-1], password)
         user = users[0]
         if not user or not user["enabled"] or not user["domain_enabled"] or any(u["id"] != user["id"] for u in users):
             raise errors.Unauthorized()
@@ -95,6 +93,24 @@ class Authenticator:
             with self.service.db.reader() as connection:
                 scope, given = self._scope(connection, user, wanted)
         return self._issue(user, scope, given, sorted(methods), parent, request)
+
+    def _check_password(self, user: dict | None, password: str) -> None:
+        """:raises Unauthorized: it is wrong, expired, or the account is locked; in the time that a right one takes"""
+        rules = self.service.compliance
+        # Outside a transaction: the hash takes a quarter of a second. Also where there is no such user.
+        right = self.service.passwords.matches(password, user and user["password_hash"])
+        if user is None:
+            raise errors.Unauthorized()
+        if rules.locked(user):
+            raise errors.Unauthorized()
+        if not right:
+            with self.service.db.writer() as connection:
+                rules.failed(connection, user)
+            raise errors.Unauthorized()
+        changed = rules.admit(user)
+        if changed:
+            with self.service.db.writer() as connection:
+                connection.execute(sa.update(models.users).where(models.users.c.id == user["id"]).values(changed))
 
     def _by_application_credential(self, auth: dict, request: Context) -> tuple[Context, str]:
         """A token for the credential's project, with its roles as far as its user still has them all."""
@@ -215,7 +231,7 @@ def body(service, ctx: Context, *, with_catalog: bool = True) -> dict:
     described: dict = {
         "methods": list(ctx.methods), "audit_ids": list(ctx.audit_ids), "expires_at": stamp(ctx.expires_at),
         "issued_at": stamp(ctx.issued_at),
-        "user": {"id": ctx.user_id, "name": ctx.user_name, "password_expires_at": None,
+        "user": {"id": ctx.user_id, "name": ctx.user_name, "password_expires_at": _password_end(service, ctx),
                  "domain": {"id": ctx.user_domain_id, "name": ctx.user_domain_name}}}
     if ctx.trust:
         described["OS-TRUST:trust"] = {"id": ctx.trust[0], "impersonation": ctx.user_id == ctx.trust[1],
@@ -238,6 +254,15 @@ def body(service, ctx: Context, *, with_catalog: bool = True) -> dict:
             if with_catalog:
                 described["catalog"] = catalog(connection, ctx.project_id)
     return {"token": described}
+
+
+def _password_end(service, ctx: Context) -> str | None:
+    """When the password of a token's user expires; asked only of clouds where passwords do."""
+    if not service.compliance.expires_passwords:
+        return None
+    with service.db.reader() as connection:
+        found = connection.execute(sa.select(models.users.c.password_expires_at).where(models.users.c.id == ctx.user_id)).scalar()
+    return stamp(found) if found else None
 
 
 def _credential(connection, ctx: Context) -> dict:

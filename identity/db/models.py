@@ -23,7 +23,14 @@ users = _named("users", sa.Column("name", sa.String(255), nullable=False),
                sa.Column("domain_id", ID, sa.ForeignKey("domains.id"), nullable=False),
                sa.Column("password_hash", sa.String(255)), sa.Column("enabled", sa.Boolean, nullable=False),
                sa.Column("default_project_id", ID), sa.Column("description", sa.Text), sa.Column("email", sa.String(255)),
+               # Times are epoch seconds. options: JSON of what the compliance rules do not hold for.
+               sa.Column("password_created_at", sa.Float(53)), sa.Column("password_expires_at", sa.Float(53)),
+               sa.Column("failed_logins", sa.Integer, nullable=False, server_default="0"),
+               sa.Column("failed_at", sa.Float(53)), sa.Column("last_active_at", sa.Float(53)), sa.Column("options", sa.Text),
                sa.UniqueConstraint("domain_id", "name"))
+old_passwords = sa.Table("old_passwords", METADATA, sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+                         sa.Column("user_id", ID, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+                         sa.Column("password_hash", sa.String(255), nullable=False))
 # domain_id is "" for a role of everybody; one of a domain never is in a token, only what it implies is.
 roles = _named("roles", sa.Column("name", sa.String(255), nullable=False), sa.Column("description", sa.Text),
                sa.Column("domain_id", ID, nullable=False, server_default=""), sa.UniqueConstraint("domain_id", "name"))

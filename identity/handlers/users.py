@@ -1,22 +1,45 @@
 """Users and their passwords."""
 
+import json
+
+import sqlalchemy as sa
+
 from common import errors, rows, schema, wsgi
+from identity.compliance import OPTIONS, options_of
 from identity.db import models
 from identity.handlers.auth import own_targets
 from identity.handlers.crud import Noun
+from identity.tokens import stamp
 
 
 def _create(req, connection, values):
     values["domain_id"] = values["domain_id"] or req.ctx.domain_id or req.ctx.project_domain_id or "default"
     rows.get(connection, models.domains, values["domain_id"], resource="domain")
+    values["failed_logins"] = 0
+    _write_options(values, {})
     password = values.pop("password", None)
-    values["password_hash"] = req.svc.passwords.hash(password) if password is not None else None
+    values["password_hash"] = None
+    if password is not None:
+        req.svc.compliance.check(password)
+        values.update(req.svc.compliance.columns(values, req.svc.passwords.hash(password), by_admin=True))
+
+
+def _write_options(values: dict, old: dict) -> None:
+    """Options change one by one; null takes one away."""
+    if values.get("options") is not None:
+        merged = {**old, **values["options"]}
+        values["options"] = json.dumps({k: v for k, v in merged.items() if v is not None})
 
 
 def _update(req, connection, old, values):
+    _write_options(values, options_of(old))
     password = values.pop("password", None)
     if password is not None:
-        values["password_hash"] = req.svc.passwords.hash(password)
+        req.svc.compliance.check(password)
+        req.svc.compliance.remember(connection, old)
+        values.update(req.svc.compliance.columns({**old, **values}, req.svc.passwords.hash(password), by_admin=True))
+    if values.get("enabled") is True:
+        values["last_active_at"] = None
     if password is not None or (values.get("enabled") is False and old["enabled"]):
         req.svc.revoke(connection, user_id=old["id"])
 
@@ -27,7 +50,9 @@ def _delete(req, connection, row):
 
 class _UserNoun(Noun):
     def view(self, req, row):
-        shown = {**super().view(req, row), "password_expires_at": None, "options": {}}
+        expires = row["password_expires_at"]
+        shown = {**super().view(req, row), "password_expires_at": stamp(expires) if expires else None,
+                 "options": options_of(row)}
         return {k: v for k, v in shown.items() if v is not None or k not in ("email", "description",
                                                                              "default_project_id")}
 
@@ -36,8 +61,9 @@ NOUN = _UserNoun("user", "users", models.users,
                  {"name": schema.NAME, "password": {"type": ["string", "null"], "maxLength": 4096},
                   "domain_id": {"type": ["string", "null"], "maxLength": 64}, "enabled": {"type": "boolean"},
                   "default_project_id": {"type": ["string", "null"], "maxLength": 64},
-                  "description": schema.LONG_TEXT, "email": schema.TEXT},
-                 ("name",), ("name", "enabled", "domain_id"), hidden=("password_hash",), on_create=_create,
+                  "description": schema.LONG_TEXT, "email": schema.TEXT, "options": OPTIONS},
+                 ("name",), ("name", "enabled", "domain_id"), hidden=("password_hash", "password_created_at", "failed_logins",
+                                                                            "failed_at", "last_active_at"), on_create=_create,
                  on_update=_update, on_delete=_delete, target=lambda row: {"user_id": row["id"]})
 index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete
 
@@ -46,14 +72,23 @@ index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.u
                                    "original_password": {"type": "string", "maxLength": 4096}},
                           ("password", "original_password")))
 def password(req, id, body):
-    req.svc.policy.check(req.ctx, "identity:change_password", {"user_id": id})
+    """A user changes his own password by giving the old one; with an expired one he has no token to show."""
+    given, rules = body["user"], req.svc.compliance
     with req.svc.db.reader() as connection:
-        user = rows.get(connection, models.users, id, resource="user")
-    if not req.svc.passwords.matches(body["user"]["original_password"], user["password_hash"]):
+        user = rows.one(connection, sa.select(models.users).where(models.users.c.id == id, models.users.c.enabled))
+    right = req.svc.passwords.matches(given["original_password"], user and user["password_hash"])
+    if user is None or not right or rules.locked(user):
+        if user is not None:
+            with req.svc.db.writer() as connection:
+                rules.failed(connection, user)
         raise errors.Unauthorized()
-    hashed = req.svc.passwords.hash(body["user"]["password"])
+    rules.check(given["password"])
+    with req.svc.db.reader() as connection:
+        rules.check_own_change(connection, user, given["password"])
+    hashed = req.svc.passwords.hash(given["password"])
     with req.svc.db.writer() as connection:
-        rows.update(connection, models.users, id, {"password_hash": hashed}, resource="user")
+        rules.remember(connection, user)
+        rows.update(connection, models.users, id, rules.columns(user, hashed, by_admin=False), resource="user")
         req.svc.revoke(connection, user_id=id)
     req.svc.revocations.run_once()
 
