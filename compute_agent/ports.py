@@ -45,8 +45,9 @@ class Ports:
                 "dns_name": instance["hostname"]}
         if item.get("fixed_ip"):
             port["fixed_ips"] = [{"ip_address": item["fixed_ip"]}]
-        if instance["security_groups"]:
-            port["security_groups"] = [g["id"] for g in instance["security_groups"]]
+        groups = [g["id"] for g in instance["security_groups"] if g["id"]]
+        if groups:
+            port["security_groups"] = groups
         return self.rest.request("POST", "network", "/v2.0/ports", body={"port": port}, timeout_s=60)["port"]
 
     def give_back(self, uuid: str, own_ids: set[str]) -> None:

@@ -153,10 +153,11 @@ def _default_networks(req) -> list[dict]:
 
 
 def _groups(req, given: dict) -> list[dict]:
-    """[{"id", "name"}] of the groups named; [] leaves the network's default."""
+    """[{"id", "name"}] of the groups named. Without any it is the project's default, which the network service knows: its
+    id is left empty."""
     names = [g["name"] for g in given.get("security_groups", []) if g.get("name")]
     if not names or names == ["default"]:
-        return []
+        return [{"id": "", "name": "default"}]
     known = req.svc.rest.request("GET", "network", f"/v2.0/security-groups?project_id={req.ctx.project_id}",
                                  ctx=req.ctx)["security_groups"]
     found = []

@@ -9,6 +9,7 @@ ROUTES = [
     Route("GET", "/v2/images", images.index), Route("POST", "/v2/images", images.create, 201),
     Route("GET", "/v2/images/{id}", images.show), Route("PATCH", "/v2/images/{id}", images.update),
     Route("DELETE", "/v2/images/{id}", images.delete, 204),
+    Route("GET", "/v2/images/{id}/tasks", images.tasks),
     Route("PUT", "/v2/images/{id}/file", data.upload, 204), Route("GET", "/v2/images/{id}/file", data.download),
     Route("POST", "/v2/images/{id}/actions/deactivate", images.deactivate, 204),
     Route("POST", "/v2/images/{id}/actions/reactivate", images.reactivate, 204),

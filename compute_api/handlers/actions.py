@@ -4,13 +4,14 @@ import sqlalchemy as sa
 
 from common import db, errors, schema, wsgi
 from compute_api import microversions
-from compute_api.handlers import fixed_ips, power, rebuild, rescue, security_groups, server_images
+from compute_api.handlers import fixed_ips, floating_ips, power, rebuild, rescue, security_groups, server_images
 from compute_api.handlers.servers import begin_delete, load, locked_out
 from conductor.db import actions as history
 from conductor.db import machine, models
 
 TABLE = models.instances
 _NAME = {"type": "string", "minLength": 1, "maxLength": 255}
+_IP = {"anyOf": [{"type": "string", "format": "ipv4"}, {"type": "string", "format": "ipv6"}]}
 _NOTHING = {"type": ["object", "null", "string"], "maxProperties": 0, "maxLength": 0}
 _GROUP = schema.obj({"name": {"type": "string", "minLength": 1, "maxLength": 255}}, ["name"])
 _SCHEMAS = {
@@ -23,21 +24,22 @@ _SCHEMAS = {
         "locked_reason": {"type": "string", "minLength": 1, "maxLength": 255}}},
     "unlock": {"type": ["object", "null"], "maxProperties": 0},
     "addSecurityGroup": _GROUP, "removeSecurityGroup": _GROUP,
+    "addFloatingIp": schema.obj({"address": _IP, "fixed_address": _IP}, ["address"]),
+    "removeFloatingIp": schema.obj({"address": _IP}, ["address"]),
     "addFixedIp": schema.obj({"networkId": {"type": ["string", "integer"], "maxLength": 36}}, ["networkId"]),
-    "removeFixedIp": schema.obj({"address": {"anyOf": [{"type": "string", "format": "ipv4"},
-                                                       {"type": "string", "format": "ipv6"}]}}, ["address"]),
+    "removeFixedIp": schema.obj({"address": _IP}, ["address"]),
     "createBackup": schema.obj({
         "name": _NAME, "metadata": schema.METADATA, "backup_type": _NAME, "rotation": {
             "type": ["integer", "string"], "pattern": "^[0-9]{1,9}$", "minimum": 0}}, ["name", "backup_type", "rotation"]),
     "createImage": schema.obj({"name": _NAME, "metadata": schema.METADATA}, ["name"]),
     "rescue": rescue.SCHEMA, "unrescue": _NOTHING, "rebuild": rebuild.SCHEMA,
-    "forceDelete": {"type": ["object", "null", "string"]},
+    "forceDelete": {"type": ["object", "null", "string"]}, "restore": {"type": ["object", "null", "string"]},
     "os-resetState": schema.obj({"state": {"enum": ["active", "error"]}}, ["state"]),
 }
 _CHECKS = {name: schema.compiled(s) for name, s in _SCHEMAS.items()}
 
 
-_LAST = {"addFixedIp": (2, 43), "removeFixedIp": (2, 43)}
+_LAST = {name: (2, 43) for name in ("addFixedIp", "removeFixedIp", "addFloatingIp", "removeFloatingIp")}
 
 
 def act(req, id):
@@ -90,6 +92,13 @@ def _force_delete(req, id, arguments):
         req.svc.send(req.svc.agents.delete, req.ctx, row["host"], id)
 
 
+def _restore(req, id, arguments):
+    """Deleted servers are gone at once here, as in any cloud without ``reclaim_instance_interval``: none can come back."""
+    with req.svc.db.reader() as connection:
+        row = load(req, connection, id, "servers:delete")
+    raise errors.InvalidState(action="restore", resource="instance", id=id, attr="vm_state", state=row["vm_state"])
+
+
 def _reset_state(req, id, arguments):
     """The operator's way out: a stable state and no task, whatever was going on."""
     req.svc.policy.check(req.ctx, "servers:reset_state", {})
@@ -106,7 +115,9 @@ _HANDLERS = {"os-start": power.simple("start"), "os-stop": power.simple("stop"),
              "rebuild": rebuild.rebuild,
              "rescue": rescue.rescue, "unrescue": power.simple("unrescue"),
              "reboot": _reboot, "os-getConsoleOutput": _console_output,
-             "lock": _set_lock(True), "unlock": _set_lock(False), "forceDelete": _force_delete,
+             "lock": _set_lock(True), "unlock": _set_lock(False), "forceDelete": _force_delete, "restore": _restore,
              "os-resetState": _reset_state, "addSecurityGroup": security_groups.change(True),
-             "removeSecurityGroup": security_groups.change(False), "addFixedIp": fixed_ips.add,
+             "removeSecurityGroup": security_groups.change(False),
+             "addFloatingIp": floating_ips.add, "removeFloatingIp": floating_ips.remove,
+             "addFixedIp": fixed_ips.add,
              "removeFixedIp": fixed_ips.remove}

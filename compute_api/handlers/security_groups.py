@@ -5,9 +5,11 @@ they are there. Source: the compute API reference, "Security groups
 (os-security-groups) (DEPRECATED)".
 """
 
+import sqlalchemy as sa
+
 from common import errors, schema, wsgi
 from compute_api.handlers.servers import load, locked_out
-from conductor.db import actions
+from conductor.db import actions, models
 
 _TEXT = {"type": "string", "minLength": 1, "maxLength": 255}
 _GROUP = schema.wrapped("security_group", {"name": _TEXT, "description": {**_TEXT, "minLength": 0}}, ("name",))
@@ -122,6 +124,7 @@ def change(adding: bool):
             actions.start(connection, req.ctx, id, "addSecurityGroup" if adding else "removeSecurityGroup")
         name = arguments["name"]
         known = _ask(req, "GET", f"security-groups?project_id={row['project_id']}")["security_groups"]
+        has = set()
         group = next((g["id"] for g in known if name in (g["id"], g["name"])), None)
         if group is None:
             raise errors.NotFound(f"Security group {name} not found for project {row['project_id']}.")
@@ -129,6 +132,10 @@ def change(adding: bool):
         if not adding and not any(group in p["security_groups"] for p in ports):
             raise errors.NotFound(f"Security group {name} not associated with the instance {id}")
         for port in ports:
-            left = [g for g in port["security_groups"] if g != group]
-            _ask(req, "PUT", f"ports/{port['id']}", {"port": {"security_groups": left + [group] if adding else left}})
+            left = [g for g in port["security_groups"] if g != group] + ([group] if adding else [])
+            _ask(req, "PUT", f"ports/{port['id']}", {"port": {"security_groups": left}})
+            has |= set(left)
+        shown = [{"id": g["id"], "name": g["name"]} for g in known if g["id"] in has]
+        with req.svc.db.writer() as connection:
+            connection.execute(sa.update(models.instances).where(models.instances.c.uuid == id).values(security_groups=shown))
     return handler

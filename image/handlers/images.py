@@ -262,3 +262,10 @@ def _activation(action):
 
 
 deactivate, reactivate = _activation("deactivate"), _activation("reactivate")
+
+
+def tasks(req, id):
+    """What works on an image beside its upload: nothing does, since images are not imported here."""
+    with req.svc.db.reader() as connection:
+        images.get(connection, req.ctx, id)
+    return {"tasks": []}

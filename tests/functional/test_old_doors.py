@@ -45,6 +45,53 @@ def test_security_groups_through_compute(cloud):
     refused(404, cloud.client, "compute", "GET", f"/os-security-groups/{made['id']}", version="2.1")
 
 
+def test_floating_ips_by_the_old_routes(cloud, member):
+    def call(method, path, body=None):
+        return cloud.client.call("compute", method, path, body, version="2.1")
+    assert {"name": "public"} in call("GET", "/os-floating-ip-pools")["floating_ip_pools"]
+    refused(404, cloud.client, "compute", "GET", "/os-floating-ips", version="2.36")
+    refused(404, cloud.client, "compute", "POST", "/os-floating-ips", {"pool": "nowhere"}, version="2.1")
+    made = call("POST", "/os-floating-ips", {"pool": "public"})["floating_ip"]
+    assert (made["pool"], made["fixed_ip"], made["instance_id"]) == ("public", None, None)
+    refused(404, member, "compute", "GET", f"/os-floating-ips/{made['id']}", version="2.1")
+    server = call("POST", "/servers", server_body(cloud.client, "old-floating"))["server"]["id"]
+    wait_status(cloud.client, server)
+    action = f"/servers/{server}/action"
+    refused(400, cloud.client, "compute", "POST", action, {"addFloatingIp": {"address": made["ip"], "fixed_address": "10.9.9.9"}},
+            version="2.1")
+    refused(404, cloud.client, "compute", "POST", action, {"addFloatingIp": {"address": "10.9.9.9"}}, version="2.1")
+    refused(404, cloud.client, "compute", "POST", action, {"addFloatingIp": {"address": made["ip"]}}, version="2.44")
+    refused(409, cloud.client, "compute", "POST", action, {"removeFloatingIp": {"address": made["ip"]}}, version="2.1")
+    call("POST", action, {"addFloatingIp": {"address": made["ip"]}})
+    shown = call("GET", f"/os-floating-ips/{made['id']}")["floating_ip"]
+    assert shown["instance_id"] == server and shown["fixed_ip"].startswith("10.")
+    assert shown in call("GET", "/os-floating-ips")["floating_ips"]
+    call("POST", action, {"removeFloatingIp": {"address": made["ip"]}})
+    assert call("GET", f"/os-floating-ips/{made['id']}")["floating_ip"]["instance_id"] is None
+    call("DELETE", f"/os-floating-ips/{made['id']}")
+    refused(404, cloud.client, "compute", "GET", f"/os-floating-ips/{made['id']}", version="2.1")
+    refused(409, cloud.client, "compute", "POST", action, {"restore": None})
+    call("DELETE", f"/servers/{server}")
+    wait_gone(cloud.client, server)
+
+
+def test_a_server_shows_the_groups_that_it_has(cloud):
+    client = cloud.client
+    server = client.call("compute", "POST", "/servers", server_body(client, "grouped"))["server"]
+    assert server["security_groups"] == [{"name": "default"}]
+    path, action = f"/servers/{server['id']}", f"/servers/{server['id']}/action"
+    assert wait_status(client, server["id"])["security_groups"] == [{"name": "default"}]
+    group = client.call("network", "POST", "/security-groups", {"security_group": {"name": "extra"}})["security_group"]["id"]
+    client.call("compute", "POST", action, {"addSecurityGroup": {"name": "extra"}})
+    assert sorted(g["name"] for g in client.call("compute", "GET", path)["server"]["security_groups"]) == ["default", "extra"]
+    for name in ("default", "extra"):
+        client.call("compute", "POST", action, {"removeSecurityGroup": {"name": name}})
+    assert "security_groups" not in client.call("compute", "GET", path)["server"]
+    client.call("compute", "DELETE", path)
+    wait_gone(client, server["id"])
+    client.call("network", "DELETE", f"/security-groups/{group}")
+
+
 def test_v2_is_21_without_microversions(cloud):
     root = cloud.client.url("compute").removesuffix("/v2.1")
     headers = {"X-Auth-Token": cloud.client.token, "OpenStack-API-Version": "compute 2.53"}

@@ -3,6 +3,7 @@
 import pytest
 
 from common.periodic import wait_for
+from tests.conftest import new_volume, volume_status
 from tests.functional.test_stories import refused, server_body, wait_gone, wait_status
 
 
@@ -57,6 +58,21 @@ def test_an_image_that_is_deleted_meanwhile_frees_the_server(cloud, server):
     wait_for(lambda: wait_status(cloud.client, server)["OS-EXT-STS:task_state"] is None, 20, what="the server to be free")
 
 
+def test_volumes_stay_in_use_when_the_guest_is_built_anew(cloud, server):
+    volume = new_volume(cloud.client, "kept")
+    cloud.client.call("compute", "POST", f"/servers/{server}/os-volume_attachments", {"volumeAttachment": {"volumeId": volume}})
+    wait_for(lambda: volume_status(cloud.client, volume) == "in-use", 20, what="the volume in use")
+    image = cloud.client.find("image", "images", "cirros")["id"]
+    for name, arguments in (("rebuild", {"imageRef": image}), ("reboot", {"type": "HARD"})):
+        act(cloud, server, name, arguments)
+        wait_status(cloud.client, server)
+        (attachment,) = cloud.client.call("volume", "GET", f"/volumes/{volume}")["volume"]["attachments"]
+        assert attachment["server_id"] == server
+    cloud.client.call("compute", "DELETE", f"/servers/{server}/os-volume_attachments/{volume}")
+    wait_for(lambda: volume_status(cloud.client, volume) == "available", 20, what="the volume back")
+    cloud.client.call("volume", "DELETE", f"/volumes/{volume}")
+
+
 def test_a_server_that_was_never_built_has_no_guest_to_change(cloud):
     vast = {"flavor": {"name": "vast", "ram": 64, "vcpus": 1, "disk": 1 << 24}}
     flavor = cloud.client.call("compute", "POST", "/flavors", vast)["flavor"]["id"]
@@ -77,7 +93,7 @@ def test_rebuild(cloud, member, server):
     path = f"/servers/{server}/action"
     refused(404, member, "compute", "POST", path, {"rebuild": {"imageRef": image}})
     refused(400, client, "compute", "POST", path, {"rebuild": {"imageRef": "0" * 8 + "-0000-4000-8000-" + "0" * 12}})
-    refused(400, client, "compute", "POST", path, {"rebuild": {"imageRef": image, "personality": []}})
+    refused(400, client, "compute", "POST", path, {"rebuild": {"imageRef": image, "personality": []}}, version="2.57")
     shown = client.call("compute", "POST", path, {"rebuild": {"imageRef": image, "name": "new", "metadata": {"a": "b"},
                                                               "adminPass": "secret"}})["server"]
     assert (shown["status"], shown["adminPass"], shown["name"], shown["metadata"]) == ("REBUILD", "secret", "new", {"a": "b"})

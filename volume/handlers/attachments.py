@@ -82,7 +82,9 @@ def create(req, body):
 def _connect(req, row: dict, volume: dict, connector: dict) -> dict:
     info = req.svc.agents.connect(req.ctx, volume["host"], volume["id"], row["id"], connector)
     info = {**info, "data": {**info["data"], "access_mode": row["attach_mode"]}}
-    values = {"connector": connector, "connection_info": info, "attach_status": "attaching",
+    # One that is in use already is asked for anew when its guest is built anew; it stays in use.
+    status = "attached" if row["attach_status"] == "attached" else "attaching"
+    values = {"connector": connector, "connection_info": info, "attach_status": status,
               "attached_host": str(connector.get("host", ""))[:255], "mountpoint": connector.get("mountpoint")}
     with req.svc.db.writer() as connection:
         done = connection.execute(sa.update(TABLE).where(TABLE.c.id == row["id"]).values(values))

@@ -1,0 +1,108 @@
+"""Floating IPs as the compute API once had them: a view of the network service's, until microversion 2.35.
+
+Source: the compute API reference, "Floating IPs (os-floating-ips) (DEPRECATED)".
+"""
+
+from common import errors, schema, wsgi
+from compute_api.handlers.servers import load
+from conductor.db import actions
+
+
+def _ask(req, method: str, path: str, body=None):
+    return req.svc.rest.request(method, "network", f"/v2.0/{path}", body=body, ctx=req.ctx)
+
+
+def _pools(req) -> list[dict]:
+    return _ask(req, "GET", "networks?router:external=True&fields=id&fields=name")["networks"]
+
+
+def _views(req, found: list[dict]) -> list[dict]:
+    """Two more requests, however many there are."""
+    names = {n["id"]: n["name"] for n in _pools(req)} if found else {}
+    held = [f"id={f['port_id']}" for f in found if f["port_id"]]
+    ports = {p["id"]: p["device_id"] for p in _ask(req, "GET", "ports?" + "&".join(held))["ports"]} if held else {}
+    return [{"id": f["id"], "ip": f["floating_ip_address"], "fixed_ip": f["fixed_ip_address"],
+             "instance_id": ports.get(f["port_id"]) or None,
+             "pool": names.get(f["floating_network_id"], f["floating_network_id"])} for f in found]
+
+
+def pools(req):
+    return {"floating_ip_pools": [{"name": n["name"] or n["id"]} for n in _pools(req)]}
+
+
+def index(req):
+    found = _ask(req, "GET", f"floatingips?project_id={req.ctx.project_id}")["floatingips"]
+    offset, limit = wsgi.int_param(req, "offset", 0), wsgi.int_param(req, "limit", 1000)
+    return {"floating_ips": _views(req, found)[offset:offset + limit]}
+
+
+def _get(req, id: str) -> dict:
+    try:
+        return _ask(req, "GET", f"floatingips/{id}")["floatingip"]
+    except errors.NotFound:
+        raise errors.NotFound(f"Floating IP not found for ID {id}") from None
+
+
+def show(req, id):
+    return {"floating_ip": _views(req, [_get(req, id)])[0]}
+
+
+_CREATE = schema.compiled({"type": ["object", "null"], "properties": {"pool": {"type": ["string", "null"], "maxLength": 255}},
+                           "additionalProperties": False})
+
+
+def create(req):
+    """From the pool named, or the first there is."""
+    body = req.json_object() if req.body else {}
+    _CREATE(body)
+    known = _pools(req)
+    wanted = (body or {}).get("pool")
+    network = next((n["id"] for n in known if wanted in (None, n["id"], n["name"])), None)
+    if network is None:
+        raise errors.NotFound("Floating IP pool not found.")
+    try:
+        made = _ask(req, "POST", "floatingips", {"floatingip": {"floating_network_id": network}})["floatingip"]
+    except errors.Conflict as error:
+        raise errors.NotFound(f"No more floating IPs in pool {wanted or network}: {error}") from None
+    return {"floating_ip": _views(req, [made])[0]}
+
+
+def delete(req, id):
+    _get(req, id)
+    _ask(req, "DELETE", f"floatingips/{id}")
+
+
+def _of(req, address: str) -> dict:
+    found = _ask(req, "GET", f"floatingips?floating_ip_address={address}")["floatingips"]
+    if not found:
+        raise errors.NotFound(f"Floating IP {address} could not be found.")
+    return found[0]
+
+
+def _begin(req, id: str, name: str) -> list[dict]:
+    """The server's ports, once its owner is known to ask."""
+    with req.svc.db.writer() as connection:
+        load(req, connection, id, "servers:action")
+        actions.start(connection, req.ctx, id, name)
+    return _ask(req, "GET", f"ports?device_id={id}")["ports"]
+
+
+def add(req, id, arguments):
+    """The action addFloatingIp: to the fixed address named, or to the server's first that is IPv4."""
+    ports = _begin(req, id, "addFloatingIp")
+    floating, fixed = _of(req, arguments["address"]), arguments.get("fixed_address")
+    for port in ports:
+        for ip in port["fixed_ips"]:
+            if ip["ip_address"] == fixed or (fixed is None and ":" not in ip["ip_address"]):
+                _ask(req, "PUT", f"floatingips/{floating['id']}", {"floatingip": {
+                    "port_id": port["id"], "fixed_ip_address": ip["ip_address"]}})
+                return
+    raise errors.BadRequest(f"Specified fixed address not assigned to instance {id}" if fixed else
+                            f"No fixed IPs associated to instance {id}")
+
+
+def remove(req, id, arguments):
+    ports, floating = _begin(req, id, "removeFloatingIp"), _of(req, arguments["address"])
+    if floating["port_id"] not in {p["id"] for p in ports}:
+        raise errors.Conflict(f"Floating IP {arguments['address']} is not associated with instance {id}.")
+    _ask(req, "PUT", f"floatingips/{floating['id']}", {"floatingip": {"port_id": None}})
