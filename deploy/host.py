@@ -171,7 +171,7 @@ def remove_networks(state: str) -> None:
     _kill_by_text(f"{state}/network/ra")
     time.sleep(0.2)
     names = run("ip", "netns", "list", check=False).stdout
-    for name in re.findall(r"^(q(?:dhcp|router)-\S+)", names, re.M):
+    for name in re.findall(r"^((?:qdhcp|qrouter|snat)-\S+)", names, re.M):
         run("ip", "netns", "del", name, check=False)
     for name in re.findall(r"^\d+: ((?:tap|brq|vxl)[0-9a-f-]{11})[@:]", run("ip", "-o", "link").stdout, re.M):
         run("ip", "link", "del", name, check=False)
