@@ -28,6 +28,7 @@ RULES = [(n, _OPEN.get(n, c), d) for n, c, d in RULES] + [
         ("get_access_rule", "show an access rule"), ("delete_access_rule", "delete an access rule"))],
     ("identity:list_trusts", "rule:admin", "list all trusts"),
     ("identity:list_trusts_of_user", "rule:admin or user_id:%(user_id)s", "list the trusts of a user"),
+    ("identity:exchange_signature", "rule:service", "have a signed request checked, and get its signer's token"),
     ("identity:validate_token", "rule:service or user_id:%(user_id)s", "look into a token"),
     ("identity:revoke_token", "rule:admin or user_id:%(user_id)s", "revoke a token"),
     ("identity:list_revoke_events", "rule:service", "pull revocation events"),

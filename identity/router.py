@@ -53,6 +53,7 @@ ROUTES = [
     Route("GET", "/v3/users/{id}/access_rules", access_rules.index),
     Route("GET", "/v3/users/{id}/access_rules/{rule_id}", access_rules.show),
     Route("DELETE", "/v3/users/{id}/access_rules/{rule_id}", access_rules.delete, 204),
+    Route("POST", "/v3/ec2tokens", ec2.ec2_tokens), Route("POST", "/v3/s3tokens", ec2.s3_tokens),
     Route("GET", "/v3/users/{id}/credentials/OS-EC2", ec2.index),
     Route("POST", "/v3/users/{id}/credentials/OS-EC2", ec2.create, 201),
     Route("GET", "/v3/users/{id}/credentials/OS-EC2/{access}", ec2.show),

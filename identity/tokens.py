@@ -94,6 +94,17 @@ class Authenticator:
                 scope, given = self._scope(connection, user, wanted)
         return self._issue(user, scope, given, sorted(methods), parent, request)
 
+    def for_signer(self, user_id: str, project_id: str, request: Context) -> tuple[Context, str]:
+        """A token for a project, for a user who proved himself by an EC2 key. :raises Unauthorized: he may not have it"""
+        with self.service.db.reader() as connection:
+            user = _find(connection, models.users, models.users.c.id == user_id)
+            if not user or not user["enabled"] or not user["domain_enabled"]:
+                raise errors.Unauthorized()
+            scope, given = self._project_scope(connection, user, {"id": project_id})
+        if not given:
+            raise errors.Unauthorized()
+        return self._issue(user, scope, given, ["ec2credential"], None, request)
+
     def _check_password(self, user: dict | None, password: str) -> None:
         """:raises Unauthorized: it is wrong, expired, or the account is locked; in the time that a right one takes"""
         rules = self.service.compliance

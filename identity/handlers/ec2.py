@@ -6,11 +6,16 @@ import secrets
 import sqlalchemy as sa
 
 from common import errors, rows, schema, wsgi
+from identity import signatures, tokens
 from identity.db import grants, models
 from identity.handlers import application_credentials
 from identity.handlers.credentials import digest_id
 
 TABLE = models.credentials
+_SIGNED = {"type": "object", "properties": {
+    "access": {"type": "string", "maxLength": 255}, "signature": {"type": "string", "maxLength": 255},
+    "params": {"type": "object"}, "headers": {"type": "object"}, "token": {"type": "string", "maxLength": 65535}},
+    "required": ["access", "signature"]}
 
 
 def _view(req, row: dict) -> dict:
@@ -63,3 +68,32 @@ def delete(req, id, access):
     req.svc.policy.check(req.ctx, "identity:delete_credential", {"user_id": id})
     with req.svc.db.writer() as connection:
         rows.delete(connection, TABLE, _find(req, connection, id, access)["id"], resource="credential")
+
+
+def _exchange(req, credentials: dict, check) -> wsgi.Response:
+    """A token for who signed a request, given to the service that received it.
+
+    Only services may ask: who can see a signed request would else have its signer's token (CVE-2025-65073).
+    """
+    req.svc.policy.check(req.ctx, "identity:exchange_signature", {})
+    with req.svc.db.reader() as connection:
+        row = rows.one(connection, sa.select(TABLE).where(TABLE.c.id == digest_id(credentials["access"]), TABLE.c.type == "ec2"))
+    if row is None:
+        raise errors.Unauthorized()
+    blob = json.loads(req.svc.vault.open(row["encrypted_blob"]))
+    check(credentials, blob["secret"])
+    if blob.get("trust_id"):
+        raise errors.Unauthorized()  # such a key is worth what the trust is, and that is not asked here
+    ctx, token = req.svc.authenticator.for_signer(row["user_id"], row["project_id"], req.ctx)
+    return wsgi.json_response(tokens.body(req.svc, ctx), 200, {"X-Subject-Token": token, "Vary": "X-Auth-Token"})
+
+
+@wsgi.body({"type": "object", "properties": {"credentials": _SIGNED, "ec2Credentials": _SIGNED}, "minProperties": 1,
+            "maxProperties": 1, "additionalProperties": False})
+def ec2_tokens(req, body):
+    return _exchange(req, next(iter(body.values())), signatures.check_ec2)
+
+
+@wsgi.body({"type": "object", "properties": {"credentials": _SIGNED}, "required": ["credentials"]})
+def s3_tokens(req, body):
+    return _exchange(req, body["credentials"], signatures.check_s3)

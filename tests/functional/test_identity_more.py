@@ -1,5 +1,10 @@
 """EC2 credentials, limits, tags and trees of projects."""
 
+import base64
+import hashlib
+import hmac
+import json
+
 import pytest
 
 from tests.functional.test_stories import refused
@@ -25,6 +30,32 @@ def test_ec2_credentials(cloud, call, member):
     refused(404, cloud.client, "identity", "GET", f"/users/{admin}/credentials/OS-EC2/{made['access']}")
     member.call("identity", "DELETE", f"{path}/{made['access']}")
     refused(404, member, "identity", "GET", f"{path}/{made['access']}")
+
+
+def test_a_service_has_a_signature_checked(cloud, call, member):
+    """Who signed the request gets no token, and neither does who saw it: the service that received it does."""
+    me = call("GET", "/users?name=mallory")["users"][0]["id"]
+    made = member.call("identity", "POST", f"/users/{me}/credentials/OS-EC2", {"tenant_id": member.project_id})["credential"]
+    text = "GET\n\n\nThu, 17 Nov 2005 18:49:58 GMT\n/bucket/file"
+    signature = base64.b64encode(hmac.new(made["secret"].encode(), text.encode(), hashlib.sha1).digest()).decode()
+    body = {"credentials": {"access": made["access"], "token": base64.b64encode(text.encode()).decode(), "signature": signature}}
+
+    def post(token: str, sent: dict):
+        return cloud.client.pool.request("POST", cloud.client.url("identity") + "/s3tokens", body=json.dumps(sent), headers={
+            "Content-Type": "application/json", **({"X-Auth-Token": token} if token else {})})
+    assert [post(t, body).status for t in ("", member.token)] == [401, 403]
+    answer = post(cloud.client.token, body)
+    assert answer.status == 200 and answer.json()["token"]["user"]["name"] == "mallory"
+    assert answer.json()["token"]["project"]["id"] == member.project_id and answer.json()["token"]["methods"] == ["ec2credential"]
+    servers = cloud.client.pool.request("GET", cloud.client.url("compute") + "/servers", headers={
+        "X-Auth-Token": answer.headers["X-Subject-Token"]})
+    assert servers.status == 200
+    for wrong in ({"signature": "x"}, {"access": "nobody"}):
+        assert post(cloud.client.token, {"credentials": {**body["credentials"], **wrong}}).status == 401
+    refused(400, cloud.client, "identity", "POST", "/ec2tokens", {"credentials": {}})
+    refused(401, cloud.client, "identity", "POST", "/ec2tokens", {"credentials": {"access": made["access"], "signature": "x"}})
+    member.call("identity", "DELETE", f"/users/{me}/credentials/OS-EC2/{made['access']}")
+    assert post(cloud.client.token, body).status == 401
 
 
 def test_limits(cloud, call, member):
@@ -111,7 +142,6 @@ def tree(cloud, call):
 
 def status(cloud, project: str) -> int:
     """Of the heir's login to a project."""
-    import json
     body = {"auth": {"identity": {"methods": ["password"], "password": {"user": {
         "name": "heir", "domain": {"id": "default"}, "password": "pw"}}}, "scope": {"project": {"id": project}}}}
     return cloud.client.pool.request("POST", cloud.client.url("identity") + "/auth/tokens", body=json.dumps(body),
