@@ -6,6 +6,7 @@ JSON-able body, a ``Response``, or None for an empty answer.
 """
 
 import dataclasses
+import datetime
 import functools
 import json
 import time
@@ -168,6 +169,18 @@ def int_param(req, name: str, default: int, *, low: int = 0, high: int = 1 << 31
     if not low <= value <= high:
         raise errors.BadRequest(f"Invalid input for query parameter {name}: {value} is out of range.")
     return value
+
+
+def moment(name: str, text: str) -> datetime.datetime:
+    """A time that a client wrote (ISO 8601; without a zone it is UTC), as databases have it: UTC, without a zone.
+
+    :raises BadRequest: naming the parameter
+    """
+    try:
+        parsed = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise errors.BadRequest(f"Invalid input for query parameter {name}: {text!r} is not a 'date-time'.") from None
+    return parsed.astimezone(datetime.timezone.utc).replace(tzinfo=None) if parsed.tzinfo else parsed
 
 
 def flag(req, name: str) -> bool:

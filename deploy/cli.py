@@ -27,8 +27,7 @@ def _supervise(args, rest) -> int:
         if subprocess.call(words, cwd=CLONE):
             return 1
     from deploy import supervisor
-    names = next((w.partition("=")[2].split(",") for w in rest if w.startswith("--only=")), None)
-    return supervisor.Supervisor(args.state, names).run()
+    return supervisor.Supervisor(args.state).run()
 
 
 def _status(args, rest) -> int:

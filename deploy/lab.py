@@ -22,7 +22,7 @@ import time
 import typing
 
 from common.periodic import wait_for
-from deploy import first, host, prepare
+from deploy import first, host, prepare, supervisor
 
 BRIDGE, ADDRESS, NETWORK = "br-lab", "172.31.250.1", "172.31.250.{}/24"
 # Room for the 50 bytes that VXLAN adds to a guest's 1500.
@@ -121,8 +121,8 @@ def inside(state: str, address: str) -> typing.NoReturn:
     host.run("ip", "link", "set", "eth0", "up")
     host.ensure_libvirt()
     # Anew, so that what was imported for all this does not stay in memory as long as the host lives.
-    os.execv(sys.executable, [sys.executable, "-m", "deploy.cli", "supervise", "--state", state, "--daemons-only",
-                              "--only=compute-agent,network-agent"])
+    os.execve(sys.executable, [sys.executable, "-m", "deploy.zygote", "--state", state, "compute-agent", "network-agent"],
+              supervisor.environment())
 
 
 def remove(state: str, name: str) -> None:

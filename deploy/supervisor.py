@@ -10,11 +10,16 @@ import time
 from deploy.daemons import DAEMONS
 
 
+def environment() -> dict[str, str]:
+    """Of the daemons. Fewer malloc arenas: daemons are small, and arenas of idle threads are most of their memory."""
+    return {**os.environ, "MALLOC_ARENA_MAX": "2", "PYTHONUNBUFFERED": "1"}
+
+
 class Supervisor:
-    def __init__(self, state: str, names: list[str] | None = None):
+    def __init__(self, state: str):
         self.state = state
-        chosen = [DAEMONS[n] for n in names] if names else list(DAEMONS.values())
-        self.groups = {"green": [d.name for d in chosen if d.green], "plain": [d.name for d in chosen if not d.green]}
+        self.groups = {"green": [d.name for d in DAEMONS.values() if d.green],
+                       "plain": [d.name for d in DAEMONS.values() if not d.green]}
         self.children: dict[str, subprocess.Popen] = {}
         self.stopping = False
 
@@ -22,9 +27,7 @@ class Supervisor:
         words = [sys.executable, "-m", "deploy.zygote", "--state", self.state]
         words += (["--green"] if group == "green" else []) + self.groups[group]
         log = open(f"{self.state}/log/{group}.log", "ab")
-        # Fewer malloc arenas: daemons are small, and arenas of idle threads are most of their memory.
-        environment = {**os.environ, "MALLOC_ARENA_MAX": "2", "PYTHONUNBUFFERED": "1"}
-        self.children[group] = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        self.children[group] = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment())
         log.close()
 
     def run(self) -> int:

@@ -17,6 +17,7 @@ if "--green" in sys.argv:  # before anything else is imported
 import argparse  # noqa: E402
 import ctypes  # noqa: E402
 import gc  # noqa: E402
+import importlib  # noqa: E402
 import logging  # noqa: E402
 import os  # noqa: E402
 import signal  # noqa: E402
@@ -25,6 +26,11 @@ from common import native, service  # noqa: E402
 from deploy.daemons import DAEMONS  # noqa: E402
 
 PR_SET_PDEATHSIG = 1
+
+
+# What every daemon would import by itself a moment later, as its configuration asks for it: here it is shared.
+LATE = ("oslo_messaging._drivers.impl_rabbit", "kombu.transport.pyamqp", "sqlalchemy.dialects.sqlite.pysqlite",
+        "sqlalchemy.dialects.mysql.pymysql", "pymysql", "encodings.idna")
 
 
 def original(name: str):
@@ -61,6 +67,8 @@ class Zygote:
 
     def run(self) -> None:
         logging.getLogger("routes").setLevel(logging.WARNING)
+        for name in LATE:
+            importlib.import_module(name)
         self.open_sockets()
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)

@@ -1,7 +1,8 @@
 """Rules of the identity service."""
 
 _ADMIN_NOUNS = ("domain", "project", "user", "role", "region", "service", "endpoint", "grant", "role_assignment",
-                "implied_role", "group", "policy", "credential", "registered_limit", "limit", "project_tag")
+                "implied_role", "group", "policy", "credential", "registered_limit", "limit", "project_tag", "endpoint_group",
+                "endpoint_filter")
 RULES = [(f"identity:{verb}_{noun}", "rule:admin", f"{verb} a {noun}")
          for noun in _ADMIN_NOUNS for verb in ("list", "get", "create", "update", "delete")]
 _OPEN = {"identity:get_user": "rule:admin or user_id:%(user_id)s",

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from common import errors, tokens
 from common.context import Context
 from common.db import many, one
-from identity.db import grants, models, trusts
+from identity.db import endpoint_filter, grants, models, trusts
 
 
 def stamp(seconds: float) -> str:
@@ -290,7 +290,8 @@ def catalog(connection, project_id: str | None) -> list[dict]:
     s, e = models.services, models.endpoints
     rows = many(connection, sa.select(s.c.id.label("service"), s.c.type, s.c.name, e.c.id, e.c.interface, e.c.region_id,
                                       e.c.url).join(e, e.c.service_id == s.c.id)
-                .where(s.c.enabled, e.c.enabled).order_by(s.c.type, e.c.interface))
+                .where(s.c.enabled, e.c.enabled, endpoint_filter.seen(connection, project_id))
+                .order_by(s.c.type, e.c.interface))
     found: dict[str, dict] = {}
     for row in rows:
         url = row["url"].replace("$(project_id)s", project_id or "").replace("$(tenant_id)s", project_id or "")

@@ -102,6 +102,13 @@ endpoints = _named("endpoints", sa.Column("service_id", ID, sa.ForeignKey("servi
                                           nullable=False),
                    sa.Column("interface", sa.String(8), nullable=False), sa.Column("region_id", sa.String(255)),
                    sa.Column("url", sa.Text, nullable=False), sa.Column("enabled", sa.Boolean, nullable=False))
+endpoint_groups = _named("endpoint_groups", sa.Column("name", sa.String(255), nullable=False),
+                         sa.Column("description", sa.Text), sa.Column("filters", sa.JSON, nullable=False))
+# A project that has endpoints or groups of them sees these in its catalog, and no others.
+project_endpoints = sa.Table("project_endpoints", METADATA, _key("project_id", "projects.id"),
+                             _key("endpoint_id", "endpoints.id"))
+project_endpoint_groups = sa.Table("project_endpoint_groups", METADATA, _key("project_id", "projects.id"),
+                                   _key("endpoint_group_id", "endpoint_groups.id"))
 revocations = sa.Table("revocations", METADATA,
                        sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
                        sa.Column("audit_id", sa.String(32)), sa.Column("audit_chain_id", sa.String(32)),

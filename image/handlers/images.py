@@ -1,5 +1,6 @@
 """Images: list, create, show, update by JSON patch, delete."""
 
+import functools
 import json
 import urllib.parse
 
@@ -37,15 +38,6 @@ def _range_filter(column, raw: str, convert):
             "lt": column < right, "lte": column <= right}[operator]
 
 
-def _moment(value: str):
-    import datetime
-    try:
-        parsed = datetime.datetime.fromisoformat(value.replace("Z", "+00:00"))
-    except ValueError:
-        raise errors.BadRequest(f"{value!r} is not a time.") from None
-    return parsed.astimezone(datetime.timezone.utc).replace(tzinfo=None) if parsed.tzinfo else parsed
-
-
 def _number(value: str) -> int:
     try:
         return int(value)
@@ -57,7 +49,7 @@ def _condition(name: str, raw: str):
     if name in ("size_min", "size_max"):
         return TABLE.c.size >= _number(raw) if name == "size_min" else TABLE.c.size <= _number(raw)
     if name in ("created_at", "updated_at"):
-        return _range_filter(TABLE.c[name], raw, _moment)
+        return _range_filter(TABLE.c[name], raw, functools.partial(wsgi.moment, name))
     if name in ("protected", "os_hidden"):
         return TABLE.c[name] == wsgi.bool_value(raw)
     if name in ("size", "min_ram", "min_disk", "virtual_size"):

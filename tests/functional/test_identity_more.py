@@ -209,3 +209,47 @@ def test_roles_of_domains(cloud, call, tree):
     call("DELETE", f"/domains/{domain}")
     refused(404, cloud.client, "identity", "GET", f"/roles/{foreign['id']}")
     call("DELETE", f"/roles/{own['id']}")
+
+
+def test_a_project_sees_the_endpoints_it_is_given(cloud, call, tree):
+    user, (project, *_) = tree
+    reader = cloud.client.find("identity", "roles", "reader")["id"]
+    call("PUT", f"/projects/{project}/users/{user}/roles/{reader}")
+
+    def catalog() -> set[str]:
+        body = {"auth": {"identity": {"methods": ["password"], "password": {"user": {
+            "name": "heir", "domain": {"id": "default"}, "password": "pw"}}}, "scope": {"project": {"id": project}}}}
+        answer = cloud.client.pool.request("POST", cloud.client.url("identity") + "/auth/tokens", body=json.dumps(body),
+                                           headers={"Content-Type": "application/json"}).json()
+        return {e["id"] for s in answer["token"]["catalog"] for e in s["endpoints"]}
+    everything = catalog()
+    assert len(everything) > 5
+    compute = cloud.client.find("identity", "services", "nova")["id"]
+    endpoints = call("GET", f"/endpoints?service_id={compute}")["endpoints"]
+    base = "/OS-EP-FILTER"
+    one = f"{base}/projects/{project}/endpoints/{endpoints[0]['id']}"
+    refused(404, cloud.client, "identity", "GET", one)
+    call("PUT", one)
+    call("PUT", one)
+    assert catalog() == {endpoints[0]["id"]}
+    assert [p["id"] for p in call("GET", f"{base}/endpoints/{endpoints[0]['id']}/projects")["projects"]] == [project]
+    image = cloud.client.find("identity", "services", "glance")["id"]
+    refused(400, cloud.client, "identity", "POST", f"{base}/endpoint_groups", {"endpoint_group": {"name": "x", "filters": {}}})
+    refused(400, cloud.client, "identity", "POST", f"{base}/endpoint_groups", {"endpoint_group": {
+        "name": "x", "filters": {"colour": "red"}}})
+    group = call("POST", f"{base}/endpoint_groups", {"endpoint_group": {"name": "images", "filters": {
+        "service_id": image}}})["endpoint_group"]
+    assert group["links"]["self"].endswith(f"{base}/endpoint_groups/{group['id']}")
+    path = f"{base}/endpoint_groups/{group['id']}"
+    images = {e["id"] for e in call("GET", path + "/endpoints")["endpoints"]}
+    call("PUT", f"{path}/projects/{project}")
+    assert catalog() == {endpoints[0]["id"]} | images
+    assert {e["id"] for e in call("GET", f"{base}/projects/{project}/endpoints")["endpoints"]} == catalog()
+    assert [g["id"] for g in call("GET", f"{base}/projects/{project}/endpoint_groups")["endpoint_groups"]] == [group["id"]]
+    changed = call("PATCH", path, {"endpoint_group": {"filters": {"interface": "internal"}}})["endpoint_group"]
+    assert changed["filters"] == {"service_id": image, "interface": "internal"} and len(catalog()) == 2
+    call("DELETE", one)
+    call("DELETE", f"{path}/projects/{project}")
+    refused(404, cloud.client, "identity", "GET", f"{path}/projects/{project}")
+    assert catalog() == everything
+    call("DELETE", path)

@@ -1,7 +1,6 @@
 """What the lists of volumes and snapshots have in common: filters by time, counts, links."""
 
 import ast
-import datetime
 import urllib.parse
 
 import sqlalchemy as sa
@@ -17,18 +16,10 @@ def conditions(req, table) -> list:
     for name in ("created_at", "updated_at"):
         for part in req.GET.get(name, "").split(",") if req.version >= (3, 60) and name in req.GET else ():
             operator, _, text = part.partition(":") if part.split(":")[0] in _COMPARE else ("eq", "", part)
-            found.append(getattr(table.c[name], _COMPARE[operator])(_moment(name, text)))
+            found.append(getattr(table.c[name], _COMPARE[operator])(wsgi.moment(name, text)))
     if req.version >= (3, 65) and "consumes_quota" in req.GET:
         found.append(sa.true() if wsgi.bool_value(req.GET["consumes_quota"]) else sa.false())
     return found
-
-
-def _moment(name: str, text: str) -> datetime.datetime:
-    try:
-        parsed = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        raise errors.BadRequest(f"Invalid filter {name}: {text!r} is not a time.") from None
-    return parsed.astimezone(datetime.timezone.utc).replace(tzinfo=None) if parsed.tzinfo else parsed
 
 
 def literal(name: str, text: str) -> dict:

@@ -1,0 +1,26 @@
+"""Which endpoints a project sees: those given to it and those of its groups; without any of both, all."""
+
+import sqlalchemy as sa
+
+from common.db import many
+from identity.db import models
+
+ENDPOINTS, GROUPS = models.endpoints, models.endpoint_groups
+DIRECT, BY_GROUP = models.project_endpoints, models.project_endpoint_groups
+
+
+def matching(filters: dict):
+    """The WHERE of the endpoints of a group."""
+    return sa.and_(sa.true(), *(ENDPOINTS.c[name] == value for name, value in filters.items()))
+
+
+def seen(connection, project_id: str | None):
+    """The WHERE of the endpoints in a project's catalog; two statements."""
+    if not project_id:
+        return sa.true()
+    direct = list(connection.execute(sa.select(DIRECT.c.endpoint_id).where(DIRECT.c.project_id == project_id)).scalars())
+    groups = many(connection, sa.select(GROUPS.c.filters).join(BY_GROUP, BY_GROUP.c.endpoint_group_id == GROUPS.c.id).where(
+        BY_GROUP.c.project_id == project_id))
+    if not direct and not groups:
+        return sa.true()
+    return sa.or_(ENDPOINTS.c.id.in_(direct), *(matching(g["filters"]) for g in groups))

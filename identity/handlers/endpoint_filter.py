@@ -1,0 +1,129 @@
+"""OS-EP-FILTER: groups of endpoints, and which endpoints and groups a project is given."""
+
+import sqlalchemy as sa
+
+from common import errors, rows, schema
+from common.wsgi import Route
+from identity.db import endpoint_filter, models
+from identity.handlers.crud import Noun
+from identity.handlers.endpoints import NOUN as ENDPOINT
+from identity.handlers.projects import NOUN as PROJECT
+
+DIRECT, BY_GROUP = endpoint_filter.DIRECT, endpoint_filter.BY_GROUP
+_FILTERS = schema.obj({"service_id": schema.NAME, "region_id": {"type": "string", "maxLength": 255},
+                       "interface": {"enum": ["public", "internal", "admin"]}})
+
+
+class _GroupNoun(Noun):
+    def view(self, req, row):
+        shown = super().view(req, row)
+        shown["links"]["self"] = f"{req.base_url()}/v3/OS-EP-FILTER/endpoint_groups/{row['id']}"
+        return shown
+
+
+def _given(req, connection, values) -> None:
+    if not values.get("filters"):
+        raise errors.BadRequest("An endpoint group needs filters: service_id, region_id or interface.")
+
+
+def _changed(req, connection, old, values) -> None:
+    if "filters" in values:
+        values["filters"] = {**old["filters"], **values["filters"]}
+
+
+GROUP = _GroupNoun("endpoint_group", "endpoint_groups", models.endpoint_groups,
+                   {"name": schema.NAME, "description": schema.LONG_TEXT, "filters": _FILTERS}, ("name", "filters"), ("name",),
+                   on_create=_given, on_update=_changed)
+
+
+def _listed(req, plural: str, found: list) -> dict:
+    return {plural: found, "links": {"self": req.path_url, "next": None, "previous": None}}
+
+
+def _pair(connection, table, id: str, project_id: str) -> dict:
+    """The key of an association from a path's ids; each must name something."""
+    kind, own = ("endpoint", models.endpoints) if table is DIRECT else ("endpoint_group", models.endpoint_groups)
+    rows.get(connection, own, id, resource=kind)
+    rows.get(connection, models.projects, project_id, resource="project")
+    return {"project_id": project_id, f"{kind}_id": id}
+
+
+def _associations(table, kind: str) -> dict:
+    """The requests for one association."""
+    def known(connection, pair: dict) -> None:
+        if not connection.execute(sa.select(table).filter_by(**pair)).first():
+            raise errors.NotFound(f"The {kind.replace('_', ' ')} is not associated with the project.")
+
+    def add(req, id, project_id):
+        req.svc.policy.check(req.ctx, "identity:update_endpoint_filter", {})
+        with req.svc.db.writer() as connection:
+            pair = _pair(connection, table, id, project_id)
+            if not connection.execute(sa.select(table).filter_by(**pair)).first():
+                connection.execute(sa.insert(table).values(pair))
+
+    def check(req, id, project_id):
+        req.svc.policy.check(req.ctx, "identity:get_endpoint_filter", {})
+        with req.svc.db.reader() as connection:
+            known(connection, _pair(connection, table, id, project_id))
+
+    def remove(req, id, project_id):
+        req.svc.policy.check(req.ctx, "identity:update_endpoint_filter", {})
+        with req.svc.db.writer() as connection:
+            pair = _pair(connection, table, id, project_id)
+            known(connection, pair)
+            connection.execute(sa.delete(table).filter_by(**pair))
+
+    def projects(req, id):
+        req.svc.policy.check(req.ctx, "identity:list_endpoint_filter", {})
+        project = models.projects
+        with req.svc.db.reader() as connection:
+            rows.get(connection, models.endpoints if table is DIRECT else models.endpoint_groups, id, resource=kind)
+            found = rows.many(connection, sa.select(project).join(table, table.c.project_id == project.c.id).where(
+                table.c[f"{kind}_id"] == id).order_by(project.c.id))
+        return _listed(req, "projects", [PROJECT.view(req, r) for r in found])
+    return {"add": add, "check": check, "remove": remove, "projects": projects}
+
+
+def endpoints_of_group(req, id):
+    req.svc.policy.check(req.ctx, "identity:list_endpoint_filter", {})
+    with req.svc.db.reader() as connection:
+        group = rows.get(connection, models.endpoint_groups, id, resource="endpoint_group")
+        found = rows.many(connection, sa.select(models.endpoints).where(endpoint_filter.matching(group["filters"])))
+    return _listed(req, "endpoints", [ENDPOINT.view(req, r) for r in found])
+
+
+def endpoints_of_project(req, project_id):
+    req.svc.policy.check(req.ctx, "identity:list_endpoint_filter", {})
+    with req.svc.db.reader() as connection:
+        rows.get(connection, models.projects, project_id, resource="project")
+        found = rows.many(connection, sa.select(models.endpoints).where(endpoint_filter.seen(connection, project_id)))
+    return _listed(req, "endpoints", [ENDPOINT.view(req, r) for r in found])
+
+
+def groups_of_project(req, project_id):
+    req.svc.policy.check(req.ctx, "identity:list_endpoint_filter", {})
+    group = models.endpoint_groups
+    with req.svc.db.reader() as connection:
+        rows.get(connection, models.projects, project_id, resource="project")
+        found = rows.many(connection, sa.select(group).join(BY_GROUP, BY_GROUP.c.endpoint_group_id == group.c.id).where(
+            BY_GROUP.c.project_id == project_id).order_by(group.c.id))
+    return _listed(req, "endpoint_groups", [GROUP.view(req, r) for r in found])
+
+
+def routes() -> list[Route]:
+    base = "/v3/OS-EP-FILTER"
+    groups = base + "/endpoint_groups"
+    direct, by_group = _associations(DIRECT, "endpoint"), _associations(BY_GROUP, "endpoint_group")
+    one, another = base + "/projects/{project_id}/endpoints/{id}", groups + "/{id}/projects/{project_id}"
+    return [
+        Route("GET", groups, GROUP.index), Route("POST", groups, GROUP.create, 201), Route("GET", groups + "/{id}", GROUP.show),
+        Route("PATCH", groups + "/{id}", GROUP.update), Route("DELETE", groups + "/{id}", GROUP.delete, 204),
+        Route("GET", groups + "/{id}/endpoints", endpoints_of_group),
+        Route("GET", groups + "/{id}/projects", by_group["projects"]),
+        Route("PUT", another, by_group["add"], 204), Route("GET", another, by_group["check"], 200),
+        Route("DELETE", another, by_group["remove"], 204),
+        Route("GET", base + "/endpoints/{id}/projects", direct["projects"]),
+        Route("GET", base + "/projects/{project_id}/endpoints", endpoints_of_project),
+        Route("GET", base + "/projects/{project_id}/endpoint_groups", groups_of_project),
+        Route("PUT", one, direct["add"], 204), Route("GET", one, direct["check"], 204),
+        Route("DELETE", one, direct["remove"], 204)]
