@@ -26,9 +26,9 @@ class Auth:
         path = environ.get("PATH_INFO", "").rstrip("/")
         token = environ.get("HTTP_X_AUTH_TOKEN")
         login = path == "/v3/auth/tokens" and environ["REQUEST_METHOD"] == "POST"
-        # Whoever changes an expired password has no token; he proves himself by the old one.
+        # Whoever changes a password proves himself by the old one; with an expired one he has no token.
         change = _PASSWORD.fullmatch(path) and environ["REQUEST_METHOD"] == "POST"
-        if not (path in ("", "/v3") or login or (change and not token)):
+        if not (path in ("", "/v3") or login or change):
             if not token:
                 raise errors.Unauthorized()
             plain = environ["pileus.context"]

@@ -82,6 +82,8 @@ ROUTES = [
     Route("GET", "/v3/role_inferences", roles.inferences),
     Route("GET", "/v3/roles/{id}/implies", roles.implies),
     Route("PUT", "/v3/roles/{id}/implies/{implied_id}", roles.imply, 201),
+    Route("HEAD", "/v3/roles/{id}/implies/{implied_id}", roles.implies_it, 204),
+    Route("GET", "/v3/roles/{id}/implies/{implied_id}", roles.implication),
     Route("DELETE", "/v3/roles/{id}/implies/{implied_id}", roles.unimply, 204),
     *[route for target in ("projects", "domains", "system") for holder in ("user", "group")
       for path in [f"/v3/{target}{'' if target == 'system' else '/{target_id}'}/{holder}s/{{{holder}_id}}/roles"]

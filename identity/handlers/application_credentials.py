@@ -31,7 +31,7 @@ def unrestricted(ctx) -> None:
 def _view(req, row: dict, roles: list[dict], rules: list[dict] | None) -> dict:
     base = f"{req.base_url()}/v3/users/{row['user_id']}"
     shown = {k: row[k] for k in ("id", "name", "description", "project_id", "unrestricted")}
-    shown.update(expires_at=stamp(row["expires_at"]) if row["expires_at"] else None, roles=roles, system=None,
+    shown.update(expires_at=stamp(row["expires_at"]).rstrip("Z") if row["expires_at"] else None, roles=roles, system=None,
                  links={"self": f"{base}/application_credentials/{row['id']}"})
     if rules is not None:
         shown["access_rules"] = [access_rules.plain(r) for r in rules]
@@ -75,10 +75,15 @@ def create(req, id, body):
 
 
 def _roles(connection, ctx, wanted: list[dict] | None) -> list[str]:
-    """The ids of the roles asked for, all of which the caller's token must have; without a wish all that it has."""
-    has = [r for r in grants.roles_on(connection, ctx.user_id, "project", ctx.project_id) if r["name"] in ctx.roles]
+    """The ids of the roles asked for, which the caller must have; without a wish all that his token has.
+
+    What is made with an application credential's token never has more than that.
+    """
+    every = grants.roles_on(connection, ctx.user_id, "project", ctx.project_id)
+    has = [r for r in every if r["name"] in ctx.roles]
     if wanted is None:
         return [r["id"] for r in has]
+    has = has if ctx.app_credential else every
     found = []
     for role in wanted:
         match = next((r for r in has if all(r[k] == v for k, v in role.items())), None)

@@ -12,6 +12,10 @@ def _disabled(req, connection, old, values):
         req.svc.revoke(connection, domain_id=old["id"])
 
 
+def _create(req, connection, values):
+    values["description"] = values["description"] or ""
+
+
 def _delete(req, connection, row):
     if row["enabled"]:
         raise errors.Forbidden("Cannot delete a domain that is enabled, please disable it first.")
@@ -24,6 +28,6 @@ def _delete(req, connection, row):
 
 NOUN = Noun("domain", "domains", models.domains,
             {"name": {**schema.NAME, "maxLength": 64}, "description": schema.LONG_TEXT, "enabled": {"type": "boolean"}},
-            ("name",), ("name", "enabled", "id"), on_update=_disabled, on_delete=_delete,
+            ("name",), ("name", "enabled", "id"), on_create=_create, on_update=_disabled, on_delete=_delete,
             target=lambda row: {"domain_id": row["id"]})
 index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete

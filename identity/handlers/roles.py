@@ -64,13 +64,29 @@ def implies(req, id):
             "links": {"self": req.path_url}}
 
 
+def implication(req, id, implied_id):
+    """Whether a role implies another directly."""
+    req.svc.policy.check(req.ctx, "identity:get_implied_role", {})
+    with req.svc.db.reader() as connection:
+        prior = rows.get(connection, models.roles, id, resource="role")
+        implied = next((e for e in _edges(connection, id) if e["id"] == implied_id), None)
+    if implied is None:
+        raise errors.NotFound(f"{id} does not imply {implied_id}.")
+    return {"role_inference": {"prior_role": _brief(req, prior), "implies": _brief(req, implied)},
+            "links": {"self": req.path_url}}
+
+
+def implies_it(req, id, implied_id):
+    implication(req, id, implied_id)
+
+
 def imply(req, id, implied_id):
     req.svc.policy.check(req.ctx, "identity:create_implied_role", {})
     with req.svc.db.writer() as connection:
         prior = rows.get(connection, models.roles, id, resource="role")
         implied = rows.get(connection, models.roles, implied_id, resource="role")
-        if implied["domain_id"]:
-            raise errors.Forbidden("A role of a domain cannot be implied by another role.")
+        if implied["domain_id"] and not prior["domain_id"]:
+            raise errors.Forbidden("A role of a domain cannot be implied by one that is everybody's.")
         rows.insert(connection, models.implied_roles, {"prior_role_id": id, "implied_role_id": implied_id},
                     conflict="The role implies the other already.")
     return {"role_inference": {"prior_role": _brief(req, prior), "implies": _brief(req, implied)},

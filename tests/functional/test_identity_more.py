@@ -201,7 +201,9 @@ def test_roles_of_domains(cloud, call, tree):
     assert status(cloud, projects[0]) == 401, "a domain's admin is nobody's admin"
     reader = cloud.client.find("identity", "roles", "reader")["id"]
     refused(403, cloud.client, "identity", "PUT", f"/roles/{reader}/implies/{own['id']}")
+    refused(404, cloud.client, "identity", "GET", f"/roles/{own['id']}/implies/{reader}")
     call("PUT", f"/roles/{own['id']}/implies/{reader}")
+    assert call("GET", f"/roles/{own['id']}/implies/{reader}")["role_inference"]["implies"]["name"] == "reader"
     assert status(cloud, projects[0]) == 201
     effective = call("GET", f"/role_assignments?user.id={user}&effective&include_names")["role_assignments"]
     assert [a["role"]["name"] for a in effective] == ["reader"]
