@@ -12,14 +12,19 @@ def _named(name: str, *columns):
     return sa.Table(name, METADATA, sa.Column("id", ID, primary_key=True), *columns)
 
 
-domains = _named("domains", sa.Column("name", sa.String(255), nullable=False, unique=True),
+def _open(name: str, *columns):
+    """A table of things to which clients may add attributes of their own (``extra``, JSON), as Keystone lets them."""
+    return _named(name, sa.Column("extra", sa.Text), *columns)
+
+
+domains = _open("domains", sa.Column("name", sa.String(255), nullable=False, unique=True),
                  sa.Column("description", sa.Text), sa.Column("enabled", sa.Boolean, nullable=False))
-projects = _named("projects", sa.Column("name", sa.String(64), nullable=False),
+projects = _open("projects", sa.Column("name", sa.String(64), nullable=False),
                   sa.Column("domain_id", ID, sa.ForeignKey("domains.id"), nullable=False),
                   sa.Column("parent_id", ID), sa.Column("description", sa.Text),
                   sa.Column("enabled", sa.Boolean, nullable=False), sa.Column("tags", sa.Text),
                   sa.UniqueConstraint("domain_id", "name"))
-users = _named("users", sa.Column("name", sa.String(255), nullable=False),
+users = _open("users", sa.Column("name", sa.String(255), nullable=False),
                sa.Column("domain_id", ID, sa.ForeignKey("domains.id"), nullable=False),
                sa.Column("password_hash", sa.String(255)), sa.Column("enabled", sa.Boolean, nullable=False),
                sa.Column("default_project_id", ID), sa.Column("description", sa.Text), sa.Column("email", sa.String(255)),
@@ -32,7 +37,7 @@ old_passwords = sa.Table("old_passwords", METADATA, sa.Column("id", sa.Integer, 
                          sa.Column("user_id", ID, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
                          sa.Column("password_hash", sa.String(255), nullable=False))
 # domain_id is "" for a role of everybody; one of a domain never is in a token, only what it implies is.
-roles = _named("roles", sa.Column("name", sa.String(255), nullable=False), sa.Column("description", sa.Text),
+roles = _open("roles", sa.Column("name", sa.String(255), nullable=False), sa.Column("description", sa.Text),
                sa.Column("domain_id", ID, nullable=False, server_default=""), sa.UniqueConstraint("domain_id", "name"))
 implied_roles = sa.Table("implied_roles", METADATA,
                          sa.Column("prior_role_id", ID, sa.ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True),
@@ -44,7 +49,7 @@ assignments = sa.Table("assignments", METADATA,
                        sa.Column("target_type", sa.String(16), primary_key=True),
                        sa.Column("target_id", ID, primary_key=True),
                        sa.Column("role_id", ID, sa.ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True))
-groups = _named("groups", sa.Column("name", sa.String(64), nullable=False),
+groups = _open("groups", sa.Column("name", sa.String(64), nullable=False),
                 sa.Column("domain_id", ID, sa.ForeignKey("domains.id"), nullable=False),
                 sa.Column("description", sa.Text), sa.UniqueConstraint("domain_id", "name"))
 
@@ -96,9 +101,9 @@ limits = _named(
     sa.Column("registered_limit_id", ID, sa.ForeignKey("registered_limits.id", ondelete="CASCADE"), nullable=False),
     sa.Column("resource_limit", sa.Integer, nullable=False), sa.Column("description", sa.Text))
 regions = _named("regions", sa.Column("description", sa.Text), sa.Column("parent_region_id", sa.String(255)))
-services = _named("services", sa.Column("name", sa.String(255)), sa.Column("type", sa.String(255), nullable=False),
+services = _open("services", sa.Column("name", sa.String(255)), sa.Column("type", sa.String(255), nullable=False),
                   sa.Column("description", sa.Text), sa.Column("enabled", sa.Boolean, nullable=False))
-endpoints = _named("endpoints", sa.Column("service_id", ID, sa.ForeignKey("services.id", ondelete="CASCADE"),
+endpoints = _open("endpoints", sa.Column("service_id", ID, sa.ForeignKey("services.id", ondelete="CASCADE"),
                                           nullable=False),
                    sa.Column("interface", sa.String(8), nullable=False), sa.Column("region_id", sa.String(255)),
                    sa.Column("url", sa.Text, nullable=False), sa.Column("enabled", sa.Boolean, nullable=False))

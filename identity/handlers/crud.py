@@ -1,11 +1,15 @@
 """The five operations that identity's plain resources share. What differs, each noun's module says."""
 
 import dataclasses
+import json
 import typing
 
 import sqlalchemy as sa
 
 from common import context, errors, rows, schema, wsgi
+
+# What a view adds by itself, or what would be read as something else where it was shown.
+_RESERVED = ("links", "options", "is_domain", "password", "password_expires_at", "region", "domain")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,13 +33,19 @@ class Noun:
     target: typing.Callable = lambda row: {}
 
     def view(self, req, row: dict) -> dict:
-        shown = {k: v for k, v in row.items() if k not in self.hidden}
+        shown = {**json.loads(row.get("extra") or "{}"), **{k: v for k, v in row.items() if k not in (*self.hidden, "extra")}}
         shown["links"] = {"self": f"{req.base_url()}/v3/{self.plural}/{row['id']}"}
         return shown
 
     def where(self, req) -> list:
         """Conditions of a list beside its plain filters."""
         return []
+
+    def _extra(self, given: dict, old: str | None) -> dict:
+        """The column of the attributes that are a client's own: what was there, and what a body adds or changes."""
+        own = {k: v for k, v in given.items()
+               if k not in self.table.c and k not in self.properties and k not in (*self.hidden, *_RESERVED)}
+        return {"extra": json.dumps({**json.loads(old or "{}"), **own})} if own and "extra" in self.table.c else {}
 
     def _conflict(self, values: dict) -> str:
         return (f"Conflict occurred attempting to store {self.singular} - "
@@ -71,7 +81,8 @@ class Noun:
         values.update(id=context.new_hex())
         if "enabled" in values:
             values["enabled"] = True
-        values.update({k: v for k, v in body[self.singular].items()})
+        values.update({k: v for k, v in body[self.singular].items() if k in self.properties})
+        values.update(self._extra(body[self.singular], None))
         with req.svc.db.writer() as connection:
             self.on_create(req, connection, values)
             values = {k: v for k, v in values.items() if k in self.table.c}
@@ -83,11 +94,12 @@ class Noun:
         req.svc.policy.check(req.ctx, f"identity:update_{self.singular}", {})
         body = req.json_object()
         self._update_schema(body)
-        values = dict(body[self.singular])
+        values = {k: v for k, v in body[self.singular].items() if k in self.properties}
         with req.svc.db.writer() as connection:
             old = rows.get(connection, self.table, id, resource=self.singular)
             if values.get("domain_id", old.get("domain_id")) != old.get("domain_id"):
                 raise errors.BadRequest(f"The domain of a {self.singular} cannot be changed.")
+            values.update(self._extra(body[self.singular], old.get("extra")))
             self.on_update(req, connection, old, values)
             values = {k: v for k, v in values.items() if k in self.table.c}
             rows.update(connection, self.table, id, values, resource=self.singular, conflict=self._conflict(values))

@@ -29,7 +29,8 @@ def world(tmp_path):
 
 def spec(database, **more) -> dict:
     made = {"uuid": context.new_uuid(), "project_id": "p", "vcpus": 1, "memory_mb": 100, "disk_gb": 1,
-            "availability_zone": None, "hints": {}, "server_group_id": None, "image_properties": {}, "tried_hosts": [],
+            "availability_zone": None, "requested_host": None, "hints": {}, "server_group_id": None, "image_properties": {},
+            "tried_hosts": [],
             "last_failure": None, **more}
     row = {c.name: None for c in models.instances.c}
     row.update(uuid=made["uuid"], project_id="p", user_id="u", display_name="n", hostname="n", flavor={}, vcpus=1, memory_mb=100,
@@ -77,7 +78,8 @@ def test_the_same_server_is_placed_once(world):
 
 @pytest.mark.parametrize(("change", "why"), [
     ({"memory_mb": 2000}, "3 not enough memory"), ({"vcpus": 5}, "3 not enough CPUs"), ({"disk_gb": 500}, "3 not enough disk"),
-    ({"availability_zone": "moon"}, "3 not in the availability zone"), ({"tried_hosts": ["a", "b", "c"]}, "3 failed to build"),
+    ({"availability_zone": "moon"}, "3 not in the availability zone"),
+    ({"requested_host": "b", "vcpus": 5}, "2 not in the"), ({"tried_hosts": ["a", "b", "c"]}, "3 failed to build"),
     ({"image_properties": {"architecture": "aarch64"}}, "3 cannot run the image")])
 def test_the_refusal_names_what_each_filter_removed(world, change, why):
     loaded, database = world

@@ -255,3 +255,32 @@ def test_a_project_sees_the_endpoints_it_is_given(cloud, call, tree):
     refused(404, cloud.client, "identity", "GET", f"{path}/projects/{project}")
     assert catalog() == everything
     call("DELETE", path)
+
+
+@pytest.mark.parametrize(("plural", "body"), [
+    ("users", {"name": "extra"}), ("projects", {"name": "extra"}), ("groups", {"name": "extra"}), ("roles", {"name": "extra"}),
+    ("services", {"type": "extra"})])
+def test_clients_add_attributes_of_their_own(cloud, call, plural, body):
+    one = plural[:-1]
+    made = call("POST", f"/{plural}", {one: {**body, "colour": "red", "sizes": [1, 2], "links": "no", "extra": "no"}})[one]
+    path = f"/{plural}/{made['id']}"
+    assert (made["colour"], made["sizes"]) == ("red", [1, 2]) and made["links"]["self"].endswith(path) and "extra" not in made
+    changed = call("PATCH", path, {one: {"colour": "blue", "shape": None}})[one]
+    assert (changed["colour"], changed["sizes"], changed["shape"]) == ("blue", [1, 2], None)
+    shown = call("GET", path)[one]
+    assert shown["colour"] == "blue" and "password_hash" not in shown
+    assert call("GET", path)[one] == next(x for x in call("GET", f"/{plural}")[plural] if x["id"] == made["id"])
+    call("DELETE", path)
+
+
+def test_columns_are_not_attributes(cloud, call):
+    """What no client may set is not set, whatever he sends: not even an administrator writes a hash."""
+    sent = {"password_hash": "x", "failed_logins": 99, "password_expires_at": 1, "last_active_at": 1, "id": "mine"}
+    made = call("POST", "/users", {"user": {"name": "plain", "password": "pw", **sent}})["user"]
+    assert made["id"] != "mine" and made["password_expires_at"] is None
+    call("PATCH", f"/users/{made['id']}", {"user": sent})
+    body = {"auth": {"identity": {"methods": ["password"], "password": {"user": {"id": made["id"], "password": "pw"}}}}}
+    answer = cloud.client.pool.request("POST", cloud.client.url("identity") + "/auth/tokens", body=json.dumps(body),
+                                       headers={"Content-Type": "application/json"})
+    assert answer.status == 201
+    call("DELETE", f"/users/{made['id']}")
