@@ -16,9 +16,9 @@ _RULES_SIZE = 3000
 _BODY = schema.wrapped("application_credential", {
     "name": schema.NAME, "description": schema.LONG_TEXT, "secret": {"type": ["string", "null"], "minLength": 1, "maxLength": 72},
     "expires_at": {"type": ["string", "null"], "maxLength": 40}, "unrestricted": {"type": ["boolean", "null"]},
-    "roles": {"type": "array", "minItems": 1, "maxItems": 64, "items": {"type": "object", "properties": {
+    "roles": {"type": ["array", "null"], "maxItems": 64, "items": {"type": "object", "properties": {
         "id": schema.NAME, "name": schema.NAME}, "additionalProperties": False, "minProperties": 1}},
-    "access_rules": {"type": "array", "maxItems": 64, "items": access_rules.SCHEMA}}, ("name",))
+    "access_rules": {"type": ["array", "null"], "maxItems": 64, "items": access_rules.SCHEMA}}, ("name",))
 
 
 def unrestricted(ctx) -> None:
@@ -60,14 +60,14 @@ def create(req, id, body):
     hashed = req.svc.passwords.hash(secret)
     row = {"id": context.new_hex(), "user_id": id, "name": given["name"], "project_id": req.ctx.project_id,
            "description": given.get("description"), "secret_hash": hashed, "expires_at": expires,
-           "unrestricted": bool(given.get("unrestricted")), "access_restricted": "access_rules" in given}
-    if len(json.dumps(given.get("access_rules", []))) > _RULES_SIZE:
+           "unrestricted": bool(given.get("unrestricted")), "access_restricted": given.get("access_rules") is not None}
+    if len(json.dumps(given.get("access_rules"))) > _RULES_SIZE:
         raise errors.BadRequest("The access rules of an application credential are too long: they must fit into its tokens.")
     with req.svc.db.writer() as connection:
         row["roles"] = _roles(connection, req.ctx, given.get("roles"))
         rows.insert(connection, TABLE, row, conflict=f"Conflict occurred attempting to store application_credential - "
                                                      f"Duplicate entry found with name {row['name']}.")
-        for rule_id in dict.fromkeys(access_rules.settle(connection, id, r) for r in given.get("access_rules", [])):
+        for rule_id in dict.fromkeys(access_rules.settle(connection, id, r) for r in given.get("access_rules") or ()):
             connection.execute(sa.insert(LINKS).values(application_credential_id=row["id"], access_rule_id=rule_id))
         shown = _view(req, row, *complete(connection, row))
     req.svc.notifier.tell(req.ctx, "identity.application_credential.created", {"resource_info": row["id"]})
@@ -81,7 +81,7 @@ def _roles(connection, ctx, wanted: list[dict] | None) -> list[str]:
     """
     every = grants.roles_on(connection, ctx.user_id, "project", ctx.project_id)
     has = [r for r in every if r["name"] in ctx.roles]
-    if wanted is None:
+    if not wanted:
         return [r["id"] for r in has]
     has = has if ctx.app_credential else every
     found = []
