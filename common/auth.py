@@ -73,7 +73,6 @@ class Auth:
         context.activate(ctx)
         return self.app(environ, start_response)
 
-
     def _for_a_service(self, caller, environ) -> bool:
         """Another service asks on behalf of a restricted caller: what he asked of that one was checked there."""
         own = environ.get("HTTP_X_SERVICE_TOKEN")

@@ -44,7 +44,7 @@ def translate(error: Exception) -> errors.Error | None:
     return None
 
 
-# Compiled statements that are kept, some 15 KB each. A daemon's every-day ones are fewer.
+# Compiled statements that each engine keeps; the least used go first. SQLAlchemy's own 500 are much for small daemons.
 QUERIES = 150
 
 

@@ -111,7 +111,6 @@ class Service:
 
     def start_background(self) -> None:
         """Start periodic work and the bus endpoint."""
-        Trim().start(self.stop_event)
         for work in self.periodics:
             if not isinstance(work, periodic.Heartbeat):
                 work.start(self.stop_event)
@@ -193,6 +192,7 @@ def run(service_class: type[Service], *, state: str | None, sockets: dict, worke
     signal.signal(signal.SIGTERM, lambda signum, frame: service.stop_event.set())
     if worker:
         service.periodics = [p for p in service.periodics if isinstance(p, auth.RevocationPull)]
+    Trim().start(service.stop_event)
     service.start_background()
     serve_wsgi(service, sockets)
     # Not for long at once: eventlet sees what a signal's handler did only when its next timer wakes it.

@@ -29,7 +29,8 @@ class Manager:
                 return
             if agent.driver.power_states().get(uuid) is not None:
                 # It was built, and the report was lost.
-                ports = agent.ports.picture(agent.ports.of(uuid), [])
+                wanted = instance["requested_networks"]
+                ports = agent.ports.picture(agent.ports.build(instance, wanted, again=True), wanted)
                 agent.conductor.finish(ctx, uuid, "spawn", [], {"power_state": 1, "network_info": ports})
                 return
             try:

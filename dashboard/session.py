@@ -39,7 +39,7 @@ class Session:
 
 
 class Seal:
-    """:param secret: 64 hexadecimal digits; a wrong one raises ValueError at start. None: sessions end with the process."""
+    """:param secret: 64 hexadecimal digits; a wrong one raises ValueError at start. Empty: sessions end with the process."""
 
     def __init__(self, secret: str, session_s: int):
         raw = bytes.fromhex(secret or secrets.token_hex(32))

@@ -15,6 +15,7 @@ if "--green" in sys.argv:  # before anything else is imported
     eventlet.monkey_patch()
 
 import argparse  # noqa: E402
+import contextlib  # noqa: E402
 import ctypes  # noqa: E402
 import gc  # noqa: E402
 import importlib  # noqa: E402
@@ -28,7 +29,8 @@ from deploy.daemons import DAEMONS  # noqa: E402
 PR_SET_PDEATHSIG = 1
 
 
-# What every daemon would import by itself a moment later, as its configuration asks for it: here it is shared.
+# What daemons import by themselves a moment later, as their configuration asks for it: here it is shared. Some names are
+# their libraries' own; one that is not there any more is only not shared.
 LATE = ("oslo_messaging._drivers.impl_rabbit", "kombu.transport.pyamqp", "sqlalchemy.dialects.sqlite.pysqlite",
         "sqlalchemy.dialects.mysql.pymysql", "pymysql", "encodings.idna")
 
@@ -68,7 +70,8 @@ class Zygote:
     def run(self) -> None:
         logging.getLogger("routes").setLevel(logging.WARNING)
         for name in LATE:
-            importlib.import_module(name)
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
         self.open_sockets()
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)

@@ -76,8 +76,15 @@ class Compliance:
         if expression and not re.match(expression, password):
             raise errors.BadRequest(f"The password does not match the requirements: {self.conf.password_regex_description}.")
 
-    def check_own_change(self, connection, user: dict, password: str) -> None:
-        """What holds where users change passwords themselves, and not for administrators.
+    def used(self, connection, user: dict) -> list[str]:
+        """The hashes that a new password of the user is compared with."""
+        count = self.conf.unique_last_password_count
+        old = many(connection, sa.select(OLD.c.password_hash).where(OLD.c.user_id == user["id"]).order_by(
+            OLD.c.id.desc()).limit(count - 1)) if count > 1 else []
+        return [user["password_hash"], *(r["password_hash"] for r in old)] if count else []
+
+    def check_own_change(self, user: dict, password: str, used: list[str]) -> None:
+        """What holds where users change passwords themselves, and not for administrators. Takes a hash for each of ``used``.
 
         :raises BadRequest: too early, or a password that was used lately
         :raises Forbidden: this user's password is not to be changed by him
@@ -87,13 +94,9 @@ class Compliance:
         youngest = (user["password_created_at"] or 0) + self.conf.minimum_password_age * DAY_S
         if self.conf.minimum_password_age and time.time() < youngest:
             raise errors.BadRequest(f"Cannot change password before minimum age of {self.conf.minimum_password_age} days is met.")
-        count = self.conf.unique_last_password_count
-        if count:
-            used = [r["password_hash"] for r in many(connection, sa.select(OLD.c.password_hash).where(
-                OLD.c.user_id == user["id"]).order_by(OLD.c.id.desc()).limit(count - 1))] if count > 1 else []
-            if any(self.passwords.matches(password, h) for h in [user["password_hash"], *used]):
-                raise errors.BadRequest(f"The new password cannot be identical to a previous password. The total number which "
-                                        f"includes the new password must be unique is {count}.")
+        if any(self.passwords.matches(password, h) for h in used):
+            raise errors.BadRequest("The new password cannot be identical to a previous password. The total number which "
+                                    f"includes the new password must be unique is {self.conf.unique_last_password_count}.")
 
     def columns(self, user: dict, hashed: str, *, by_admin: bool) -> dict:
         """The columns of a new password."""

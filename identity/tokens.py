@@ -81,7 +81,7 @@ class Authenticator:
                 users.append(self._user(connection, identity.get("password") or {}))
         if "password" in methods:
             password = identity["password"]["user"].get("password", "")
-            self._check_password(users[-1], password)
+            self._admit(self.check_password(users[-1], password))
         user = users[0]
         if not user or not user["enabled"] or not user["domain_enabled"] or any(u["id"] != user["id"] for u in users):
             raise errors.Unauthorized()
@@ -105,8 +105,11 @@ class Authenticator:
             raise errors.Unauthorized()
         return self._issue(user, scope, given, ["ec2credential"], None, request)
 
-    def _check_password(self, user: dict | None, password: str) -> None:
-        """:raises Unauthorized: it is wrong, expired, or the account is locked; in the time that a right one takes"""
+    def check_password(self, user: dict | None, password: str) -> dict:
+        """The user, if the password is his.
+
+        :raises Unauthorized: it is wrong, or the account is locked; in the time that a right one takes
+        """
         rules = self.service.compliance
         # Outside a transaction: the hash takes a quarter of a second. Also where there is no such user.
         right = self.service.passwords.matches(password, user and user["password_hash"])
@@ -118,7 +121,11 @@ class Authenticator:
             with self.service.db.writer() as connection:
                 rules.failed(connection, user)
             raise errors.Unauthorized()
-        changed = rules.admit(user)
+        return user
+
+    def _admit(self, user: dict) -> None:
+        """:raises Unauthorized: his password has expired, or he was away for too long"""
+        changed = self.service.compliance.admit(user)
         if changed:
             with self.service.db.writer() as connection:
                 connection.execute(sa.update(models.users).where(models.users.c.id == user["id"]).values(changed))

@@ -15,4 +15,5 @@ def of(conf) -> dict:
     """What an agent with this configuration does, as it reports it. ``tunneling_ip``: its end of tunnels, or None."""
     address = conf.network.tunnel_ip or conf.my_ip
     return {"roles": [BRIDGE, *([DHCP, L3] if conf.network.serves else [])], "tunnel_types": ["vxlan"],
-            "tunneling_ip": None if ipaddress.ip_address(address).is_loopback else address, "agent_mode": "dvr_snat"}
+            "tunneling_ip": None if ipaddress.ip_address(address).is_loopback else address,
+            "agent_mode": "dvr_snat" if conf.network.serves else "dvr"}

@@ -66,7 +66,10 @@ def _generate_certificate(user_id: str) -> tuple[str, str]:
     """A key, and a certificate by which Windows' WinRM lets its holder in: client authentication, the user as UPN."""
     key = native.execute(rsa.generate_private_key, 65537, 2048)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, user_id)])
-    upn = x509.OtherName(x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3"), b"\x0c" + bytes([len(user_id)]) + user_id.encode())
+    raw = user_id.encode()
+    if len(raw) > 127:  # a DER string's length is one byte up to here
+        raise errors.BadRequest("This user's id is too long for a certificate.")
+    upn = x509.OtherName(x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3"), b"\x0c" + bytes([len(raw)]) + raw)
     at = db.now()
     certificate = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(
         x509.random_serial_number()).not_valid_before(at).not_valid_after(at + datetime.timedelta(days=3650)).add_extension(

@@ -1,12 +1,11 @@
 """Servers: list, show, create, update, delete."""
 
-import json
 import re
 import urllib.parse
 
 import sqlalchemy as sa
 
-from common import db, errors, rows, schema, wsgi
+from common import db, errors, rows, schema, tags, wsgi
 from compute_api import changes, microversions, views
 from compute_api import create as creation
 from conductor.db import actions, hosts, instances, machine, models
@@ -67,10 +66,6 @@ def _address(name: str, raw: str):
     return sa.cast(TABLE.c.network_info, sa.Text).like(f'%"ip_address": "{raw.strip("^$").replace("%", "")}%')
 
 
-_TAGS = {"tags": sa.and_, "tags-any": sa.or_, "not-tags": lambda *c: sa.not_(sa.and_(*c)),
-         "not-tags-any": lambda *c: sa.not_(sa.or_(*c))}
-
-
 def _conditions(req) -> list:
     microversions.check_query(req, _FILTERS)
     everyone = wsgi.bool_value(req.GET["all_tenants"]) if "all_tenants" in req.GET else False
@@ -97,9 +92,8 @@ def _conditions(req) -> list:
             found.append(TABLE.c.locked == wsgi.bool_value(values[-1]))
         elif name == "deleted" and req.ctx.is_admin and wsgi.bool_value(values[-1]):
             found.append(sa.false())  # rows of deleted servers are not kept
-        elif name in _TAGS and req.version >= (2, 26):
-            found.append(_TAGS[name](*(sa.cast(TABLE.c.tags, sa.Text).contains(json.dumps(t), autoescape=True)
-                                       for t in values[-1].split(","))))
+        elif name in tags.FILTERS and req.version >= (2, 26):
+            found.append(tags.condition(TABLE.c.tags, name, values[-1:]))
         elif name in simple and (name not in ("project_id", "tenant_id") or everyone):
             found.append(TABLE.c[simple[name]] == values[-1])
         elif name in admin and req.ctx.is_admin:

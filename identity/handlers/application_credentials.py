@@ -6,6 +6,7 @@ import secrets
 import sqlalchemy as sa
 
 from common import context, errors, rows, schema, wsgi
+from identity import delegation
 from identity.db import grants, models
 from identity.handlers import access_rules
 from identity.tokens import moment, stamp
@@ -21,13 +22,6 @@ _BODY = schema.wrapped("application_credential", {
     "access_rules": {"type": ["array", "null"], "maxItems": 64, "items": access_rules.SCHEMA}}, ("name",))
 
 
-def unrestricted(ctx) -> None:
-    """:raises Forbidden: the caller's token is of an application credential that may not make or end others, or trusts"""
-    if ctx.app_credential and ctx.app_credential[1]:
-        raise errors.Forbidden("Invalid application credential: Could not validate: method is not allowed for application "
-                               "credentials that are not unrestricted.")
-
-
 def _view(req, row: dict, roles: list[dict], rules: list[dict] | None) -> dict:
     base = f"{req.base_url()}/v3/users/{row['user_id']}"
     shown = {k: row[k] for k in ("id", "name", "description", "project_id", "unrestricted")}
@@ -38,20 +32,22 @@ def _view(req, row: dict, roles: list[dict], rules: list[dict] | None) -> dict:
     return shown
 
 
-def complete(connection, row: dict) -> tuple[list[dict], list[dict] | None]:
-    """The roles of a credential, and its rules; None where its tokens may ask for anything."""
+def _views(req, connection, found: list[dict]) -> list[dict]:
+    """With their roles and rules: two statements, however many there are."""
     role, rule = models.roles, models.access_rules
-    roles = rows.many(connection, sa.select(role.c.id, role.c.name).where(role.c.id.in_(row["roles"])).order_by(role.c.name))
-    if not row["access_restricted"]:
-        return roles, None
-    return roles, rows.many(connection, sa.select(rule).join(LINKS, LINKS.c.access_rule_id == rule.c.id).where(
-        LINKS.c.application_credential_id == row["id"]).order_by(rule.c.id))
+    roles = rows.many(connection, sa.select(role.c.id, role.c.name).where(
+        role.c.id.in_({r for row in found for r in row["roles"]})).order_by(role.c.name))
+    rules = rows.many(connection, sa.select(rule, LINKS.c.application_credential_id.label("of")).join(
+        LINKS, LINKS.c.access_rule_id == rule.c.id).where(
+        LINKS.c.application_credential_id.in_([row["id"] for row in found])).order_by(rule.c.id))
+    return [_view(req, row, [r for r in roles if r["id"] in row["roles"]],
+                  [r for r in rules if r["of"] == row["id"]] if row["access_restricted"] else None) for row in found]
 
 
 @wsgi.body(_BODY)
 def create(req, id, body):
     """Only for oneself, on the project of one's token, and of the roles in it. The secret is shown this once."""
-    unrestricted(req.ctx)
+    delegation.unrestricted(req.ctx)
     if id != req.ctx.user_id or not req.ctx.project_id or req.ctx.trust_id:
         raise errors.Forbidden("An application credential is made by its own user, with a token for its project.")
     given = body["application_credential"]
@@ -69,7 +65,7 @@ def create(req, id, body):
                                                      f"Duplicate entry found with name {row['name']}.")
         for rule_id in dict.fromkeys(access_rules.settle(connection, id, r) for r in given.get("access_rules") or ()):
             connection.execute(sa.insert(LINKS).values(application_credential_id=row["id"], access_rule_id=rule_id))
-        shown = _view(req, row, *complete(connection, row))
+        shown = _views(req, connection, [row])[0]
     req.svc.notifier.tell(req.ctx, "identity.application_credential.created", {"resource_info": row["id"]})
     return {"application_credential": {**shown, "secret": secret}}
 
@@ -101,27 +97,26 @@ def index(req, id):
         query = sa.select(TABLE).where(TABLE.c.user_id == id).order_by(TABLE.c.id)
         if "name" in req.GET:
             query = query.where(TABLE.c.name == req.GET["name"])
-        found = [_view(req, r, *complete(connection, r)) for r in rows.many(connection, query)]
+        found = _views(req, connection, rows.many(connection, query))
     return {"application_credentials": found, "links": {"self": req.path_url, "next": None, "previous": None}}
 
 
-def _find(req, connection, id, credential_id) -> dict:
+def _find(connection, id, credential_id) -> dict:
     return rows.get(connection, TABLE, credential_id, resource="application_credential", user_id=id)
 
 
 def show(req, id, credential_id):
     req.svc.policy.check(req.ctx, "identity:get_application_credential", {"user_id": id})
     with req.svc.db.reader() as connection:
-        row = _find(req, connection, id, credential_id)
-        return {"application_credential": _view(req, row, *complete(connection, row))}
+        return {"application_credential": _views(req, connection, [_find(connection, id, credential_id)])[0]}
 
 
 def delete(req, id, credential_id):
     """The credential ends, and every token that was made of it."""
-    unrestricted(req.ctx)
+    delegation.unrestricted(req.ctx)
     req.svc.policy.check(req.ctx, "identity:delete_application_credential", {"user_id": id})
     with req.svc.db.writer() as connection:
-        row = _find(req, connection, id, credential_id)
+        row = _find(connection, id, credential_id)
         connection.execute(sa.delete(LINKS).where(LINKS.c.application_credential_id == row["id"]))
         rows.delete(connection, TABLE, row["id"], resource="application_credential")
         req.svc.revoke(connection, app_credential_id=row["id"])

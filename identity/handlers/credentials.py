@@ -6,6 +6,7 @@ import json
 import sqlalchemy as sa
 
 from common import context, errors, rows, schema, wsgi
+from identity import delegation
 from identity.db import models
 
 TABLE = models.credentials
@@ -41,13 +42,17 @@ def _id(kind: str, blob: str) -> str:
     if kind != "ec2":
         return context.new_hex()
     try:
-        return digest_id(json.loads(blob)["access"])
+        parsed = json.loads(blob)
+        if not isinstance(parsed["secret"], str):
+            raise ValueError
+        return digest_id(parsed["access"])
     except (ValueError, KeyError, TypeError, AttributeError):
         raise errors.BadRequest("Invalid blob in credential: an ec2 credential is JSON with access and secret.") from None
 
 
 def index(req):
     """Everybody's for an admin, else one's own."""
+    delegation.none(req.ctx)
     wanted = {k: req.GET[k] for k in ("user_id", "type") if k in req.GET}
     req.svc.policy.check(req.ctx, "identity:list_credential", {"user_id": wanted.get("user_id", req.ctx.user_id)})
     if not (req.ctx.is_admin or req.ctx.is_service):
@@ -59,6 +64,7 @@ def index(req):
 
 
 def show(req, id):
+    delegation.none(req.ctx)
     with req.svc.db.reader() as connection:
         return {"credential": _view(req, _find(req, connection, id, "get"))}
 
@@ -66,6 +72,7 @@ def show(req, id):
 @wsgi.body(schema.wrapped("credential", _PROPERTIES, ("type", "blob")))
 def create(req, body):
     given = body["credential"]
+    delegation.none(req.ctx)
     user_id, blob = given.get("user_id") or req.ctx.user_id, _text(given["blob"])
     req.svc.policy.check(req.ctx, "identity:create_credential", {"user_id": user_id})
     if given["type"] == "ec2" and not given.get("project_id"):
@@ -82,6 +89,7 @@ def create(req, body):
 def update(req, id, body):
     """Only the blob may change: a credential of another type or owner is another credential."""
     given = body["credential"]
+    delegation.none(req.ctx)
     with req.svc.db.writer() as connection:
         row = _find(req, connection, id, "update")
         for name in ("type", "user_id", "project_id"):
@@ -90,8 +98,8 @@ def update(req, id, body):
         if "blob" in given:
             blob = _text(given["blob"])
             row["encrypted_blob"] = req.svc.vault.seal(blob)
-            if row["type"] == "ec2":
-                _id("ec2", blob)
+            if row["type"] == "ec2" and _id("ec2", blob) != id:
+                raise errors.BadRequest("The access key of an ec2 credential cannot be changed.")
             rows.update(connection, TABLE, id, {"encrypted_blob": row["encrypted_blob"]}, resource="credential")
     return {"credential": _view(req, row)}
 

@@ -6,9 +6,8 @@ import secrets
 import sqlalchemy as sa
 
 from common import errors, rows, schema, wsgi
-from identity import signatures, tokens
+from identity import delegation, signatures, tokens
 from identity.db import grants, models
-from identity.handlers import application_credentials
 from identity.handlers.credentials import digest_id
 
 TABLE = models.credentials
@@ -22,7 +21,7 @@ def _view(req, row: dict) -> dict:
     blob = json.loads(req.svc.vault.open(row["encrypted_blob"]))
     base = f"{req.base_url()}/v3/users/{row['user_id']}/credentials/OS-EC2"
     return {"user_id": row["user_id"], "tenant_id": row["project_id"], "access": blob["access"], "secret": blob["secret"],
-            "trust_id": blob.get("trust_id"), "links": {"self": f"{base}/{blob['access']}"}}
+            "trust_id": None, "links": {"self": f"{base}/{blob['access']}"}}
 
 
 def _find(req, connection, id: str, access: str) -> dict:
@@ -35,6 +34,7 @@ def _find(req, connection, id: str, access: str) -> dict:
 
 def index(req, id):
     req.svc.policy.check(req.ctx, "identity:list_credential", {"user_id": id})
+    delegation.none(req.ctx)
     with req.svc.db.reader() as connection:
         rows.get(connection, models.users, id, resource="user")
         found = rows.many(connection, sa.select(TABLE).where(TABLE.c.user_id == id, TABLE.c.type == "ec2").order_by(TABLE.c.id))
@@ -45,8 +45,8 @@ def index(req, id):
 def create(req, id, body):
     """For a project on which the user has a role."""
     req.svc.policy.check(req.ctx, "identity:create_credential", {"user_id": id})
-    application_credentials.unrestricted(req.ctx)
-    blob = {"access": secrets.token_hex(16), "secret": secrets.token_hex(16), "trust_id": req.ctx.trust_id}
+    delegation.none(req.ctx)
+    blob = {"access": secrets.token_hex(16), "secret": secrets.token_hex(16)}
     row = {"id": digest_id(blob["access"]), "type": "ec2", "user_id": id, "project_id": body["tenant_id"],
            "encrypted_blob": req.svc.vault.seal(json.dumps(blob))}
     with req.svc.db.writer() as connection:
@@ -60,6 +60,7 @@ def create(req, id, body):
 
 def show(req, id, access):
     req.svc.policy.check(req.ctx, "identity:get_credential", {"user_id": id})
+    delegation.none(req.ctx)
     with req.svc.db.reader() as connection:
         return {"credential": _view(req, _find(req, connection, id, access))}
 
@@ -82,8 +83,6 @@ def _exchange(req, credentials: dict, check) -> wsgi.Response:
         raise errors.Unauthorized()
     blob = json.loads(req.svc.vault.open(row["encrypted_blob"]))
     check(credentials, blob["secret"])
-    if blob.get("trust_id"):
-        raise errors.Unauthorized()  # such a key is worth what the trust is, and that is not asked here
     ctx, token = req.svc.authenticator.for_signer(row["user_id"], row["project_id"], req.ctx)
     return wsgi.json_response(tokens.body(req.svc, ctx), 200, {"X-Subject-Token": token, "Vary": "X-Auth-Token"})
 

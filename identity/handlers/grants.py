@@ -139,21 +139,22 @@ def _assigned(connection, holder: str, wanted: dict) -> list[dict]:
 
 
 def _inherit(connection, found: list[dict]) -> list[dict]:
-    """Assignments that are inherited become those of the heirs; two statements, and one for each such project."""
+    """Assignments that are inherited become those of the heirs; one statement."""
     late = [r for r in found if r["target_type"].endswith("/projects")]
     if not late:
         return found
     p, d = models.projects, models.domains
-    every = rows.many(connection, sa.select(p.c.id, p.c.name, p.c.domain_id, d.c.name.label("domain_name")).join(
-        d, d.c.id == p.c.domain_id))
-    grown = [r for r in found if not r["target_type"].endswith("/projects")]
-    for row in late:
-        domain = row["target_type"].startswith("domain")
-        ids = {x["id"] for x in every if x["domain_id"] == row["target_id"]} if domain else queries.heirs(
-            connection, set(), {row["target_id"]})
-        grown += [{**row, "target_type": "project", "target_id": x["id"], "project": x["name"], "pd": x["domain_id"],
-                   "pdn": x["domain_name"]} for x in every if x["id"] in ids]
-    return grown
+    children: dict[str, list[dict]] = {}
+    for project in rows.many(connection, sa.select(p.c.id, p.c.name, p.c.parent_id, p.c.domain_id, d.c.name.label(
+            "domain_name")).join(d, d.c.id == p.c.domain_id)):
+        children.setdefault(project["parent_id"], []).append(project)
+
+    def below(id: str) -> list[dict]:
+        # A domain is the parent of its topmost projects.
+        return [x for child in children.get(id, []) for x in (child, *below(child["id"]))]
+    return [r for r in found if r not in late] + [
+        {**row, "target_type": "project", "target_id": x["id"], "project": x["name"], "pd": x["domain_id"],
+         "pdn": x["domain_name"]} for row in late for x in below(row["target_id"])]
 
 
 def _expand(connection, found: list[dict]) -> list[dict]:

@@ -92,11 +92,12 @@ def _registered_query(req):
 
 
 def _limit_query(req):
-    """Everybody's for an admin, else those of the caller's own project."""
+    """Everybody's for an admin, else those of the project or the domain of the caller's token."""
     query = sa.select(LIMITS, REGISTERED.c.service_id, REGISTERED.c.region_id, REGISTERED.c.resource_name).join(
         REGISTERED, REGISTERED.c.id == LIMITS.c.registered_limit_id).order_by(LIMITS.c.id)
     if not (req.ctx.is_admin or req.ctx.is_service):
-        query = query.where(LIMITS.c.project_id == req.ctx.project_id)
+        query = query.where(sa.or_(LIMITS.c.project_id == (req.ctx.project_id or ""),
+                                   LIMITS.c.domain_id == (req.ctx.domain_id or "")))
     query = rows.where_equal(query, LIMITS, {k: v for k, v in req.GET.items() if k in ("project_id", "domain_id")})
     return rows.where_equal(query, REGISTERED, {k: v for k, v in req.GET.items() if k in (
         "service_id", "region_id", "resource_name")})

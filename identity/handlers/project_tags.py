@@ -1,8 +1,6 @@
-"""Tags of projects, and the filters by them."""
+"""Tags of projects."""
 
 import json
-
-import sqlalchemy as sa
 
 from common import errors, rows, schema, wsgi
 from identity.db import models
@@ -11,9 +9,6 @@ TABLE = models.projects
 MOST = 80
 _TAG = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[^,/]*$"}
 _CHECK = schema.compiled(_TAG)
-# Filter: how the conditions of its tags are joined.
-FILTERS = {"tags": sa.and_, "tags-any": sa.or_, "not-tags": lambda *c: sa.not_(sa.and_(*c)),
-           "not-tags-any": lambda *c: sa.not_(sa.or_(*c))}
 LIST = {"type": "array", "items": _TAG, "maxItems": MOST, "uniqueItems": True}
 
 
@@ -24,12 +19,6 @@ def of(row: dict) -> list[str]:
 def text(tags: list[str]) -> str | None:
     """As the column has them: JSON, so that every database can look into it; None where there are none."""
     return json.dumps(sorted(tags)) if tags else None
-
-
-def condition(name: str, value: str):
-    """The WHERE of a filter."""
-    column = sa.func.coalesce(TABLE.c.tags, "")
-    return FILTERS[name](*(column.contains(json.dumps(t), autoescape=True) for t in value.split(",")))
 
 
 def _read(req, id: str, verb: str) -> list[str]:

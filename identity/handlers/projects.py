@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from common import errors, rows, schema, wsgi
+from common import errors, rows, schema, tags, wsgi
 from identity.db import grants, models
 from identity.handlers import project_tags
 from identity.handlers.crud import Noun
@@ -40,7 +40,7 @@ class _ProjectNoun(Noun):
         return {**super().view(req, row), "is_domain": False, "tags": project_tags.of(row), "options": {}}
 
     def where(self, req):
-        return [project_tags.condition(n, req.GET[n]) for n in project_tags.FILTERS if n in req.GET]
+        return [tags.condition(models.projects.c.tags, n, req.GET.getall(n)) for n in tags.FILTERS if n in req.GET]
 
 
 NOUN = _ProjectNoun("project", "projects", models.projects,

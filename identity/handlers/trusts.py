@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 
 from common import context, errors, rows, schema, wsgi
+from identity import delegation
 from identity.db import grants, models, trusts
-from identity.handlers import application_credentials
 from identity.tokens import moment, stamp
 
 TABLE = models.trusts
@@ -37,7 +37,7 @@ def _role(req, role: dict) -> dict:
 def create(req, body):
     """Only the trustor may give his own roles away, and only those that he has."""
     given = body["trust"]
-    application_credentials.unrestricted(req.ctx)
+    delegation.unrestricted(req.ctx)
     if given["trustor_user_id"] != req.ctx.user_id or req.ctx.trust_id:
         raise errors.Forbidden("Only the trustor may make a trust, with a token of his own.")
     expires = moment(given.get("expires_at"))

@@ -4,7 +4,7 @@ import json
 
 import sqlalchemy as sa
 
-from common import errors, rows, schema, wsgi
+from common import rows, schema, wsgi
 from identity.compliance import OPTIONS, options_of
 from identity.db import models
 from identity.handlers.auth import own_targets
@@ -76,15 +76,11 @@ def password(req, id, body):
     given, rules = body["user"], req.svc.compliance
     with req.svc.db.reader() as connection:
         user = rows.one(connection, sa.select(models.users).where(models.users.c.id == id, models.users.c.enabled))
-    right = req.svc.passwords.matches(given["original_password"], user and user["password_hash"])
-    if user is None or not right or rules.locked(user):
-        if user is not None:
-            with req.svc.db.writer() as connection:
-                rules.failed(connection, user)
-        raise errors.Unauthorized()
+    req.svc.authenticator.check_password(user, given["original_password"])
     rules.check(given["password"])
     with req.svc.db.reader() as connection:
-        rules.check_own_change(connection, user, given["password"])
+        used = rules.used(connection, user)
+    rules.check_own_change(user, given["password"], used)
     hashed = req.svc.passwords.hash(given["password"])
     with req.svc.db.writer() as connection:
         rules.remember(connection, user)

@@ -47,6 +47,7 @@ class Meters:
         self._labels: dict[str, list[dict]] = {}
         self._seen: dict[str, dict[str, tuple[int, int]]] = {}
         self._sums: dict[str, list[int]] = {}
+        self._owners: dict[str, str] = {}
         self._since = time.time()
 
     def ensure(self, namespace: str, gateway: str | None, labels: list[dict]) -> None:
@@ -59,6 +60,7 @@ class Meters:
         run("ip", "netns", "exec", namespace, "iptables-restore", "-w", "10", stdin=wanted or table("lo", []))
         self._seen.pop(namespace, None)
         self._tables[namespace], self._labels[namespace] = wanted, labels
+        self._owners.update({x["id"]: x["project_id"] for x in labels})
 
     def forget(self, namespace: str) -> None:
         """A router is about to go: what it counted until now is kept."""
@@ -84,10 +86,11 @@ class Meters:
                 self._read(namespace)
             except Exception as error:  # one router's boundary: the others are read
                 LOG.warning("the meters of %s could not be read: %s", namespace, error)
-        until, projects = time.time(), {x["id"]: x["project_id"] for labels in self._labels.values() for x in labels}
-        found = [{"label_id": label_id, "tenant_id": projects.get(label_id), "project_id": projects.get(label_id),
+        until, owners = time.time(), self._owners
+        left = {x["id"]: x["project_id"] for labels in self._labels.values() for x in labels}
+        found = [{"label_id": label_id, "tenant_id": owners[label_id], "project_id": owners[label_id],
                   "pkts": packets, "bytes": size, "time": round(until - self._since), "first_update": int(self._since),
                   "last_update": int(until), "host": host} for label_id, (packets, size) in sorted(self._sums.items())]
-        self._sums = {label_id: [0, 0] for label_id in projects}
+        self._sums, self._owners = {label_id: [0, 0] for label_id in left}, left
         self._since = until
         return found

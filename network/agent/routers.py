@@ -26,10 +26,8 @@ def neighbours(router: dict, state: dict) -> dict[str, dict[str, str]]:
     It cannot ask: an answer would go to the copy on the host of who answers. So it is told.
     """
     found: dict[str, dict[str, str]] = {leg["network_id"]: {} for leg in router["interfaces"]}
-    others = [n["dhcp_port"] for n in state["networks"] if n["dhcp_port"]]
-    where = {n["dhcp_port"]["id"]: n["id"] for n in state["networks"] if n["dhcp_port"]}
-    for port in [*state["ports"], *others]:
-        network_id = port.get("network_id") or where[port["id"]]
+    own = [(n["id"], n["dhcp_port"]) for n in state["networks"] if n["dhcp_port"]]
+    for network_id, port in [*((p["network_id"], p) for p in state["ports"]), *own]:
         if network_id in found:
             found[network_id].update({ip["ip_address"]: port["mac_address"] for ip in port["fixed_ips"]})
     for hop in router["hops"]:

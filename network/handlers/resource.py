@@ -11,6 +11,7 @@ import urllib.parse
 import sqlalchemy as sa
 
 from common import db, errors, rows, schema, wsgi
+from common import tags as tag_filters
 from network.db import quotas
 from network.db.addresses import Taken
 from network.db.groups import base
@@ -120,8 +121,8 @@ class Resource:
             key = column("project_id" if name == "tenant_id" else name)
             if own is not None:
                 found.append(own)
-            elif name in tags.FILTERS:
-                found.append(tags.condition(self.table.c.tags, name, values))
+            elif name in tag_filters.FILTERS:
+                found.append(tag_filters.condition(self.table.c.tags, name, values))
             elif key in self.table.c:
                 target = self.table.c[key]
                 if isinstance(target.type, sa.Boolean):

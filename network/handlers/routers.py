@@ -45,7 +45,7 @@ class Routers(Resource):
     def insert(self, req, connection, values):
         info = values.pop("external_gateway_info")
         values.update(admin_state_up=wsgi.bool_value(values["admin_state_up"]),
-                      distributed=wsgi.bool_value(values["distributed"] or False), status="ACTIVE", gw_port_id=None,
+                      distributed=wsgi.bool_value(values["distributed"]), status="ACTIVE", gw_port_id=None,
                       enable_snat=True, routes=[], host=hosting.pick(connection, req.svc.conf, roles.L3))
         rows.insert(connection, self.table, values)
         if info:
@@ -88,7 +88,7 @@ class Routers(Resource):
     def change(self, req, connection, old, values):
         if "distributed" in values:
             up = wsgi.bool_value(values.get("admin_state_up", False))
-            distributed.change(connection, old, wsgi.bool_value(values.pop("distributed") or False), up)
+            distributed.change(connection, old, wsgi.bool_value(values.pop("distributed")), up)
         if "external_gateway_info" in values:
             info = values.pop("external_gateway_info")
             if not info:

@@ -2,8 +2,6 @@
 
 import json
 
-import sqlalchemy as sa
-
 from common import db, errors, rows, schema, wsgi
 
 MOST = 50
@@ -13,17 +11,6 @@ _CHECK = schema.compiled(_TAG)
 
 def of(row: dict) -> list[str]:
     return json.loads(row.get("tags") or "[]")
-
-
-def condition(column, name: str, values: list[str]):
-    """The WHERE of ``tags``, ``tags-any``, ``not-tags`` and ``not-tags-any``; values are lists divided by commas."""
-    text = sa.func.coalesce(column, "[]")
-    wanted = [text.contains(json.dumps(tag), autoescape=True) for value in values for tag in value.split(",")]
-    found = sa.or_(*wanted) if name.endswith("any") else sa.and_(*wanted)
-    return sa.not_(found) if name.startswith("not-") else found
-
-
-FILTERS = ("tags", "tags-any", "not-tags", "not-tags-any")
 
 
 def _write(req, resource, id, edit) -> list[str]:

@@ -94,6 +94,26 @@ def test_what_is_refused(cloud, owner, member):
     assert ask(cloud, token, "identity", "POST", path, again)[0] == 201
 
 
+def test_secrets_of_the_user_are_not_for_who_acts_for_him(cloud, owner):
+    """An EC2 key opens all that the user has; a program with less must neither make one nor read one."""
+    ec2, blob = f"/users/{owner.user_id}/credentials/OS-EC2", {"type": "ec2", "project_id": owner.project_id,
+                                                             "blob": json.dumps({"access": "a", "secret": "s"})}
+    key = owner.call("identity", "POST", ec2, {"tenant_id": owner.project_id})["credential"]["access"]
+    kept = owner.call("identity", "POST", "/credentials", {"credential": {**blob, "type": "totp"}})["credential"]["id"]
+    made = make(owner, roles=[{"name": "reader"}], unrestricted=True)
+    _, token, _ = login(cloud, {"id": made["id"], "secret": made["secret"]})
+    for method, path, body in (("POST", ec2, {"tenant_id": owner.project_id}), ("GET", ec2, None), ("GET", f"{ec2}/{key}", None),
+                               ("POST", "/credentials", {"credential": blob}), ("GET", "/credentials", None),
+                               ("GET", f"/credentials/{kept}", None),
+                               ("PATCH", f"/credentials/{kept}", {"credential": {"blob": "x"}})):
+        assert ask(cloud, token, "identity", method, path, body)[0] == 403, (method, path)
+    for wrong in ({"access": "a"}, {"access": "a", "secret": 5}, []):
+        refused(400, owner, "identity", "POST", "/credentials", {"credential": {**blob, "blob": json.dumps(wrong)}})
+    own = owner.call("identity", "POST", "/credentials", {"credential": blob})["credential"]["id"]
+    refused(400, owner, "identity", "PATCH", f"/credentials/{own}", {"credential": {
+        "blob": json.dumps({"access": "another", "secret": "s"})}})
+
+
 def test_it_ends_with_its_time_and_its_roles(cloud, owner):
     at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + 2))
     short, lasting = make(owner, name="short", expires_at=at), make(owner, name="lasting")

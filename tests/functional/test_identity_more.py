@@ -74,6 +74,8 @@ def test_limits(cloud, call, member):
     (limit,) = call("POST", "/limits", {"limits": [own]})["limits"]
     assert {k: limit[k] for k in own} == own and limit["domain_id"] is None
     refused(409, cloud.client, "identity", "POST", "/limits", {"limits": [own]})
+    (of_domain,) = call("POST", "/limits", {"limits": [{**{k: own[k] for k in (
+        "service_id", "resource_name", "resource_limit")}, "domain_id": "default"}]})["limits"]
     assert member.call("identity", "GET", "/limits")["limits"] == [limit]
     assert member.call("identity", "GET", "/limits/model")["model"]["name"] == "flat"
     refused(403, cloud.client, "identity", "DELETE", f"/registered_limits/{registered['id']}")
@@ -81,7 +83,8 @@ def test_limits(cloud, call, member):
         "registered_limit": {"resource_name": "other"}})
     changed = call("PATCH", f"/limits/{limit['id']}", {"limit": {"resource_limit": 3}})["limit"]
     assert changed["resource_limit"] == 3 and changed["resource_name"] == "servers"
-    call("DELETE", f"/limits/{limit['id']}")
+    for one in (limit, of_domain):
+        call("DELETE", f"/limits/{one['id']}")
     call("DELETE", f"/registered_limits/{registered['id']}")
     refused(404, cloud.client, "identity", "GET", f"/limits/{limit['id']}")
 
