@@ -62,10 +62,12 @@ memberships = sa.Table("memberships", METADATA, _key("user_id", "users.id"), _ke
 group_assignments = sa.Table("group_assignments", METADATA, _key("group_id", "groups.id"),
                              sa.Column("target_type", sa.String(16), primary_key=True),
                              sa.Column("target_id", ID, primary_key=True), _key("role_id", "roles.id"))
+# access_digest finds an EC2 key: a credential keeps its id when its key is changed.
 credentials = _named("credentials",
                      sa.Column("user_id", ID, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
                      sa.Column("project_id", ID), sa.Column("type", sa.String(255), nullable=False),
-                     sa.Column("encrypted_blob", sa.Text, nullable=False))
+                     sa.Column("encrypted_blob", sa.Text, nullable=False), sa.Column("access_digest", sa.String(64)),
+                     sa.Index("ix_credentials_access_digest", "access_digest", unique=True))
 policies = _named("policies", sa.Column("type", sa.String(255), nullable=False), sa.Column("blob", sa.Text, nullable=False))
 # expires_at is epoch seconds; roles is [role id].
 trusts = _named("trusts",

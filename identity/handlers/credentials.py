@@ -32,20 +32,19 @@ def _text(blob) -> str:
     return blob if isinstance(blob, str) else json.dumps(blob)
 
 
-def digest_id(access: str) -> str:
-    """The id of the credential with an EC2 access key."""
+def digest(access: str) -> str:
+    """What an EC2 access key is found by: EC2 clients name a credential by it alone. Its first is the id, as in OpenStack."""
     return hashlib.sha256(access.encode()).hexdigest()
 
 
-def _id(kind: str, blob: str) -> str:
-    """EC2 clients name a credential by its access key alone: its id is that key's digest, as in OpenStack."""
+def _access_digest(kind: str, blob: str) -> str | None:
     if kind != "ec2":
-        return context.new_hex()
+        return None
     try:
         parsed = json.loads(blob)
         if not isinstance(parsed["secret"], str):
             raise ValueError
-        return digest_id(parsed["access"])
+        return digest(parsed["access"])
     except (ValueError, KeyError, TypeError, AttributeError):
         raise errors.BadRequest("Invalid blob in credential: an ec2 credential is JSON with access and secret.") from None
 
@@ -77,7 +76,8 @@ def create(req, body):
     req.svc.policy.check(req.ctx, "identity:create_credential", {"user_id": user_id})
     if given["type"] == "ec2" and not given.get("project_id"):
         raise errors.BadRequest("Invalid value: an ec2 credential needs a project_id.")
-    row = {"id": _id(given["type"], blob), "type": given["type"], "user_id": user_id,
+    key = _access_digest(given["type"], blob)
+    row = {"id": key or context.new_hex(), "access_digest": key, "type": given["type"], "user_id": user_id,
            "project_id": given.get("project_id"), "encrypted_blob": req.svc.vault.seal(blob)}
     with req.svc.db.writer() as connection:
         rows.get(connection, models.users, user_id, resource="user")
@@ -97,10 +97,9 @@ def update(req, id, body):
                 raise errors.BadRequest(f"The {name} of a credential cannot be changed.")
         if "blob" in given:
             blob = _text(given["blob"])
-            row["encrypted_blob"] = req.svc.vault.seal(blob)
-            if row["type"] == "ec2" and _id("ec2", blob) != id:
-                raise errors.BadRequest("The access key of an ec2 credential cannot be changed.")
-            rows.update(connection, TABLE, id, {"encrypted_blob": row["encrypted_blob"]}, resource="credential")
+            row |= {"encrypted_blob": req.svc.vault.seal(blob), "access_digest": _access_digest(row["type"], blob)}
+            rows.update(connection, TABLE, id, {k: row[k] for k in ("encrypted_blob", "access_digest")}, resource="credential",
+                        conflict="Another credential has that access key.")
     return {"credential": _view(req, row)}
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from common import errors, rows, schema, wsgi
 from identity import delegation, signatures, tokens
 from identity.db import grants, models
-from identity.handlers.credentials import digest_id
+from identity.handlers.credentials import digest
 
 TABLE = models.credentials
 _SIGNED = {"type": "object", "properties": {
@@ -25,7 +25,7 @@ def _view(req, row: dict) -> dict:
 
 
 def _find(req, connection, id: str, access: str) -> dict:
-    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.id == digest_id(access), TABLE.c.type == "ec2",
+    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.access_digest == digest(access),
                                                       TABLE.c.user_id == id))
     if row is None:
         raise errors.NotFound(f"Could not find credential: {access}.")
@@ -47,7 +47,8 @@ def create(req, id, body):
     req.svc.policy.check(req.ctx, "identity:create_credential", {"user_id": id})
     delegation.none(req.ctx)
     blob = {"access": secrets.token_hex(16), "secret": secrets.token_hex(16)}
-    row = {"id": digest_id(blob["access"]), "type": "ec2", "user_id": id, "project_id": body["tenant_id"],
+    key = digest(blob["access"])
+    row = {"id": key, "access_digest": key, "type": "ec2", "user_id": id, "project_id": body["tenant_id"],
            "encrypted_blob": req.svc.vault.seal(json.dumps(blob))}
     with req.svc.db.writer() as connection:
         rows.get(connection, models.users, id, resource="user")
@@ -78,7 +79,7 @@ def _exchange(req, credentials: dict, check) -> wsgi.Response:
     """
     req.svc.policy.check(req.ctx, "identity:exchange_signature", {})
     with req.svc.db.reader() as connection:
-        row = rows.one(connection, sa.select(TABLE).where(TABLE.c.id == digest_id(credentials["access"]), TABLE.c.type == "ec2"))
+        row = rows.one(connection, sa.select(TABLE).where(TABLE.c.access_digest == digest(credentials["access"])))
     if row is None:
         raise errors.Unauthorized()
     blob = json.loads(req.svc.vault.open(row["encrypted_blob"]))

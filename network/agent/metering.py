@@ -9,6 +9,7 @@ import logging
 import re
 import time
 
+from common import errors
 from network.agent.filters import run
 
 LOG = logging.getLogger(__name__)
@@ -63,11 +64,17 @@ class Meters:
         self._owners.update({x["id"]: x["project_id"] for x in labels})
 
     def forget(self, namespace: str) -> None:
-        """A router is about to go: what it counted until now is kept."""
+        """A router is about to go: what it counted until now is kept, as far as it can be read; it goes in any case."""
         if self._tables.get(namespace):
-            self._read(namespace)
+            self._try(namespace)
         for known in (self._tables, self._labels, self._seen):
             known.pop(namespace, None)
+
+    def _try(self, namespace: str) -> None:
+        try:
+            self._read(namespace)
+        except errors.StepFailed as error:
+            LOG.warning("the meters of %s could not be read: %s %s", namespace, error, error.internal)
 
     def _read(self, namespace: str) -> None:
         now = counted(run("ip", "netns", "exec", namespace, "iptables-save", "-c", "-t", "filter"))
@@ -82,10 +89,7 @@ class Meters:
     def take(self, host: str) -> list[dict]:
         """What was counted since the last call: payloads of ``l3.meter``, one a label. Times are seconds since 1970."""
         for namespace in [n for n, text in self._tables.items() if text]:
-            try:
-                self._read(namespace)
-            except Exception as error:  # one router's boundary: the others are read
-                LOG.warning("the meters of %s could not be read: %s", namespace, error)
+            self._try(namespace)
         until, owners = time.time(), self._owners
         left = {x["id"]: x["project_id"] for labels in self._labels.values() for x in labels}
         found = [{"label_id": label_id, "tenant_id": owners[label_id], "project_id": owners[label_id],

@@ -110,8 +110,8 @@ def test_secrets_of_the_user_are_not_for_who_acts_for_him(cloud, owner):
     for wrong in ({"access": "a"}, {"access": "a", "secret": 5}, []):
         refused(400, owner, "identity", "POST", "/credentials", {"credential": {**blob, "blob": json.dumps(wrong)}})
     own = owner.call("identity", "POST", "/credentials", {"credential": blob})["credential"]["id"]
-    refused(400, owner, "identity", "PATCH", f"/credentials/{own}", {"credential": {
-        "blob": json.dumps({"access": "another", "secret": "s"})}})
+    refused(409, owner, "identity", "PATCH", f"/credentials/{own}", {"credential": {
+        "blob": json.dumps({"access": key, "secret": "s"})}})
 
 
 def test_it_ends_with_its_time_and_its_roles(cloud, owner):

@@ -52,6 +52,13 @@ def test_a_service_has_a_signature_checked(cloud, call, member):
     assert servers.status == 200
     for wrong in ({"signature": "x"}, {"access": "nobody"}):
         assert post(cloud.client.token, {"credentials": {**body["credentials"], **wrong}}).status == 401
+    id = hashlib.sha256(made["access"].encode()).hexdigest()
+    changed = {"credential": {"blob": json.dumps({"access": "another", "secret": made["secret"]})}}
+    assert call("PATCH", f"/credentials/{id}", changed)["credential"]["id"] == id
+    assert [post(cloud.client.token, {"credentials": {**body["credentials"], "access": key}}).status
+            for key in (made["access"], "another")] == [401, 200]
+    changed["credential"]["blob"] = json.dumps({k: made[k] for k in ("access", "secret")})
+    call("PATCH", f"/credentials/{id}", changed)
     refused(400, cloud.client, "identity", "POST", "/ec2tokens", {"credentials": {}})
     refused(401, cloud.client, "identity", "POST", "/ec2tokens", {"credentials": {"access": made["access"], "signature": "x"}})
     member.call("identity", "DELETE", f"/users/{me}/credentials/OS-EC2/{made['access']}")

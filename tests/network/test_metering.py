@@ -76,3 +76,13 @@ def test_packets_count_once_and_excluded_ones_never(router):
     last = meters.take("h")[0]
     assert (last["pkts"], last["tenant_id"]) == (0, "p") and meters.take("h") == []
     meters.forget(SPACE)
+
+
+def test_a_router_that_cannot_be_read_can_still_go(router):
+    meters = metering.Meters()
+    meters.ensure(SPACE, "qg-x", [LABEL])
+    ip("netns", "del", SPACE)
+    assert meters.take("h") == []
+    meters.forget(SPACE)
+    meters.ensure(SPACE, None, [])
+    ip("netns", "add", SPACE)  # for the fixture's end
