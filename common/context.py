@@ -36,6 +36,7 @@ class Context:
     trust: tuple = ()  # (trust id, trustor's user id, trustee's user id) of a token made of a trust
     app_credential: tuple = ()  # (id, whether it may not make others like it) of an application credential's token
     access_rules: tuple | None = None  # all that such a token may ask for: (service, method, path) each; None: anything
+    oauth: tuple = ()  # (access token's id, consumer's id) of a token that a consumer got by OAuth
     audit_ids: tuple = ()
     methods: tuple = ()
     issued_at: float = 0
@@ -49,6 +50,12 @@ class Context:
     @property
     def trust_id(self) -> str | None:
         return self.trust[0] if self.trust else None
+
+    @property
+    def delegated(self) -> str | None:
+        """What lets the caller act for a user, in words; None: it is the user."""
+        kinds = (("a trust", self.trust), ("an application credential", self.app_credential), ("a consumer", self.oauth))
+        return next((text for text, of in kinds if of), None)
 
     @property
     def is_service(self) -> bool:

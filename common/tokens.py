@@ -28,7 +28,8 @@ def claims(ctx: Context) -> dict:
             "pileus": {"user": [ctx.user_name, ctx.user_domain_id, ctx.user_domain_name],
                        "project": [ctx.project_name, ctx.project_domain_id, ctx.project_domain_name],
                        "domain": ctx.domain_name, "roles": list(ctx.roles), "trust": list(ctx.trust),
-                       "app_credential": list(ctx.app_credential), "access_rules": ctx.access_rules}}
+                       "app_credential": list(ctx.app_credential), "access_rules": ctx.access_rules,
+                       "oauth": list(ctx.oauth)}}
 
 
 def sign(ctx: Context, key, key_id: str) -> str:
@@ -55,6 +56,7 @@ def verify(token: str, keys: dict) -> Context:
         system=payload.get("openstack_system") == "all", roles=tuple(more["roles"]), trust=tuple(more.get("trust", ())),
         app_credential=tuple(more.get("app_credential", ())),
         access_rules=None if more.get("access_rules") is None else tuple(map(tuple, more["access_rules"])),
+        oauth=tuple(more.get("oauth", ())),
         audit_ids=tuple(payload["openstack_audit_ids"]), methods=tuple(payload["openstack_methods"]),
         issued_at=payload["iat"], expires_at=payload["exp"], token=token)
 
@@ -63,7 +65,8 @@ class Revocations:
     """What has been revoked: constant time to ask, whatever the number of events.
 
     An event is ``{"id": int, "issued_before": epoch seconds, "expires_at": epoch seconds}`` and one of
-    ``audit_id``, ``audit_chain_id``, ``user_id``, ``project_id``, ``domain_id``, ``trust_id``, ``app_credential_id``, or
+    ``audit_id``, ``audit_chain_id``, ``user_id``, ``project_id``, ``domain_id``, ``trust_id``, ``app_credential_id``,
+    ``oauth_token_id``, or
     ``user_id`` with ``project_id``. A token is revoked when an event names it and it was issued before the event.
     """
 
@@ -74,7 +77,8 @@ class Revocations:
 
     @staticmethod
     def _key(event: dict) -> tuple:
-        names = ("audit_id", "audit_chain_id", "user_id", "project_id", "domain_id", "trust_id", "app_credential_id")
+        names = ("audit_id", "audit_chain_id", "user_id", "project_id", "domain_id", "trust_id", "app_credential_id",
+                 "oauth_token_id")
         return tuple((n, event[n]) for n in names if event.get(n))
 
     def add(self, events: list[dict]) -> None:
@@ -92,6 +96,8 @@ class Revocations:
                 (user, ("domain_id", ctx.domain_id)), (("domain_id", ctx.project_domain_id),)]
         if ctx.app_credential:
             keys.append((("app_credential_id", ctx.app_credential[0]),))
+        if ctx.oauth:
+            keys.append((("oauth_token_id", ctx.oauth[0]),))
         if ctx.trust:
             # It falls with the trust, and with either of the two who are bound by it.
             keys.append((("trust_id", ctx.trust[0]),))

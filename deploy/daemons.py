@@ -30,7 +30,7 @@ DAEMONS = {d.name: d for d in (
     Daemon("compute-agent", "compute_agent.service:ComputeAgent", False),
 )}
 PORTS = {"identity": 5000, "image": 9292, "network": 9696, "volume": 8776, "compute": 8774, "metadata": 8775,
-         "dashboard": 8080}
+         "dashboard": 8080, "identity-admin": 35357}
 # Alembic home of each database.
 DATABASES = {"identity": "identity.db", "image": "image.db", "network": "network.db", "volume": "volume.db",
              "compute": "conductor.db"}

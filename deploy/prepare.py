@@ -48,7 +48,8 @@ def write_config(state: str, *, transport_url: str, host: str, my_ip: str, offse
         "DEFAULT": {"host": host, "my_ip": my_ip, "transport_url": transport_url},
         "service_auth": {"auth_url": f"http://{my_ip}:{ports['identity']}/v3", "username": "pileus",
                          "password": found["service_password"]},
-        "endpoints": {name: f"http://{my_ip}:{port}" for name, port in ports.items() if name != "dashboard"}}}
+        "endpoints": {name: f"http://{my_ip}:{port}" for name, port in ports.items()
+                      if name not in ("dashboard", "identity-admin")}}}
     for name in CONFIGS:
         section = files.setdefault(name, {})
         if name in ports:
@@ -57,6 +58,7 @@ def write_config(state: str, *, transport_url: str, host: str, my_ip: str, offse
             section["database"] = {"connection": f"{database}/pileus_{name}"}
     files["compute"]["compute"] = {"metadata_secret": found["metadata_secret"],
                                    "metadata_port": str(ports["metadata"])}
+    files["identity"]["identity"] = {"admin_port": str(ports["identity-admin"])}
     files["dashboard"]["dashboard"] = {"secret": found["dashboard_secret"]}
     files["network"]["network"] = {"metadata_secret": found["metadata_secret"]}
     if driver == "fake":

@@ -1,18 +1,22 @@
 """Paste factories of the identity API."""
 
 import dataclasses
+import hmac
 import re
 
 from common import access, context, errors
 from common.middleware import filter_factory
 from common.wsgi import SERVICES, Application
 from identity import router
+from identity.v2 import router as v2_router
 
 
 def app_factory(global_conf, **local):
-    return Application("identity", SERVICES[global_conf["pileus_service"]], router.ROUTES)
+    return Application("identity", SERVICES[global_conf["pileus_service"]], [*router.ROUTES, *v2_router.ROUTES])
 
 
+_OPEN = ("", "/v3", "/v2.0", "/v2.0/extensions")
+_LOGINS = ("/v3/auth/tokens", "/v2.0/tokens", "/v3/OS-OAUTH1/request_token", "/v3/OS-OAUTH1/access_token")
 _PASSWORD = re.compile(r"/v3/users/[^/]+/password")
 
 
@@ -25,14 +29,14 @@ class Auth:
     def __call__(self, environ, start_response):
         path = environ.get("PATH_INFO", "").rstrip("/")
         token = environ.get("HTTP_X_AUTH_TOKEN")
-        login = path == "/v3/auth/tokens" and environ["REQUEST_METHOD"] == "POST"
+        login = path in _LOGINS and environ["REQUEST_METHOD"] == "POST"
         # Whoever changes a password proves himself by the old one; with an expired one he has no token.
         change = _PASSWORD.fullmatch(path) and environ["REQUEST_METHOD"] == "POST"
-        if not (path in ("", "/v3") or login or change):
+        if not (path in _OPEN or login or change):
             if not token:
                 raise errors.Unauthorized()
             plain = environ["pileus.context"]
-            caller = self.service.verifier.check(token)
+            caller = self._bootstrap(token) or self.service.verifier.check(token)
             access.check(caller, "identity", environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""))
             ctx = dataclasses.replace(caller, request_id=plain.request_id,
                                       global_request_id=plain.global_request_id)
@@ -41,4 +45,25 @@ class Auth:
         return self.app(environ, start_response)
 
 
+    def _bootstrap(self, token: str) -> context.Context | None:
+        """Who shows the configured ``admin_token``, if there is one."""
+        expected = self.service.conf.identity.admin_token
+        if not expected or not hmac.compare_digest(token.encode(), expected.encode()):
+            return None
+        return context.Context(user_id="admin_token", user_name="admin_token", user_domain_id="default", roles=("admin",),
+                               audit_ids=("admin_token",), token=token)
+
+
+class AdminPort:
+    """Mark what came in at the port for administrators."""
+
+    def __init__(self, app, service):
+        self.app = app
+
+    def __call__(self, environ, start_response):
+        environ["pileus.admin_port"] = True
+        return self.app(environ, start_response)
+
+
+admin_port_factory = filter_factory(AdminPort)
 auth_factory = filter_factory(Auth)

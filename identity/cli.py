@@ -7,6 +7,7 @@ from common import context, manage
 CATALOG = [("identity", "keystone", 5000, "/v3"), ("image", "glance", 9292, ""),
            ("compute", "nova", 8774, "/v2.1"), ("network", "neutron", 9696, ""),
            ("block-storage", "cinder", 8776, "/v3/$(project_id)s"), ("volumev3", "cinderv3", 8776, "/v3/$(project_id)s")]
+ADMIN_PORT = 35357  # where administrators' clients of old look for identity
 IMPLIES = (("admin", "manager"), ("manager", "member"), ("member", "reader"))
 
 
@@ -76,5 +77,6 @@ def _catalog(connection, models, host: str, region: str, offset: int) -> None:
     for kind, name, port, path in CATALOG:
         service_row = _ensure(connection, models.services, {"name": name, "enabled": True}, type=kind)
         for interface in ("public", "internal", "admin"):
-            _ensure(connection, models.endpoints, {"url": f"http://{host}:{port + offset}{path}", "enabled": True},
+            at = ADMIN_PORT if (kind, interface) == ("identity", "admin") else port
+            _ensure(connection, models.endpoints, {"url": f"http://{host}:{at + offset}{path}", "enabled": True},
                     service_id=service_row["id"], interface=interface, region_id=region)

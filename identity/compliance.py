@@ -18,7 +18,9 @@ DAY_S = 86400
 _FLAG = {"type": ["boolean", "null"]}
 OPTIONS = schema.obj({name: _FLAG for name in (
     "ignore_change_password_upon_first_use", "ignore_password_expiry", "ignore_lockout_failure_attempts",
-    "ignore_user_inactivity", "lock_password")})
+    "ignore_user_inactivity", "lock_password", "multi_factor_auth_enabled")} | {
+    "multi_factor_auth_rules": {"type": ["array", "null"], "maxItems": 32, "items": {
+        "type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "string", "maxLength": 64}}}})
 
 
 def options_of(user: dict) -> dict:

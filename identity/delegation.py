@@ -5,7 +5,9 @@ from common.context import Context
 
 
 def unrestricted(ctx: Context) -> None:
-    """:raises Forbidden: it is of an application credential that may not make or end others, or trusts"""
+    """:raises Forbidden: it is of an application credential that may not make or end others, or trusts; or of a consumer"""
+    if ctx.oauth:
+        none(ctx)
     if ctx.app_credential and ctx.app_credential[1]:
         raise errors.Forbidden("Invalid application credential: Could not validate: method is not allowed for application "
                                "credentials that are not unrestricted.")
@@ -17,5 +19,5 @@ def none(ctx: Context) -> None:
 
     :raises Forbidden: the caller acts for the user, and is not him
     """
-    if ctx.trust or ctx.app_credential:
-        raise errors.Forbidden("Credentials are not for who acts by a trust or an application credential.")
+    if ctx.delegated:
+        raise errors.Forbidden(f"This is not for who acts by {ctx.delegated}.")

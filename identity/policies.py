@@ -2,7 +2,8 @@
 
 _ADMIN_NOUNS = ("domain", "project", "user", "role", "region", "service", "endpoint", "grant", "role_assignment",
                 "implied_role", "group", "policy", "credential", "registered_limit", "limit", "project_tag", "endpoint_group",
-                "endpoint_filter")
+                "endpoint_filter", "domain_config", "consumer",
+                "policy_association")
 RULES = [(f"identity:{verb}_{noun}", "rule:admin", f"{verb} a {noun}")
          for noun in _ADMIN_NOUNS for verb in ("list", "get", "create", "update", "delete")]
 _OPEN = {"identity:get_user": "rule:admin or user_id:%(user_id)s",
@@ -27,6 +28,10 @@ RULES = [(n, _OPEN.get(n, c), d) for n, c, d in RULES] + [
         ("get_application_credential", "show an application credential"),
         ("delete_application_credential", "end an application credential"), ("list_access_rules", "list a user's access rules"),
         ("get_access_rule", "show an access rule"), ("delete_access_rule", "delete an access rule"))],
+    *[(f"identity:{name}", "rule:admin or user_id:%(user_id)s", text) for name, text in (
+        ("list_access_tokens", "list what a user gave to consumers"), ("get_access_token", "show an access token of OAuth"),
+        ("list_access_token_roles", "list an access token's roles"), ("delete_access_token", "end an access token"))],
+    ("identity:get_domain_config_default", "rule:admin", "show what holds for domains without a configuration"),
     ("identity:list_trusts", "rule:admin", "list all trusts"),
     ("identity:list_trusts_of_user", "rule:admin or user_id:%(user_id)s", "list the trusts of a user"),
     ("identity:exchange_signature", "rule:service", "have a signed request checked, and get its signer's token"),

@@ -1,16 +1,19 @@
 """The identity daemon."""
 
+import logging
 import time
 
 from common import periodic, policy, tokens
 from common.service import Service
 from identity import conf, policies
+from identity.authentication import Authenticator
 from identity.compliance import Compliance
 from identity.db import revocations
 from identity.keys import KeyRing
 from identity.passwords import Passwords
-from identity.tokens import Authenticator
 from identity.vault import Vault
+
+LOG = logging.getLogger(__name__)
 
 
 class OwnRevocations(periodic.Periodic):
@@ -37,6 +40,11 @@ class IdentityApi(Service):
     api, default_port, opts = "identity", 5000, conf.OPTS
     verifies_tokens = False  # it has a verifier of its own, fed from its database
 
+    @classmethod
+    def side_ports_of(cls, conf) -> dict[str, int]:
+        """The port at which clients of old look for what administrators do."""
+        return {"admin": conf.identity.admin_port}
+
     def setup(self) -> None:
         self.policy = policy.Policy("identity", policies.RULES, self.conf)
         self.keys = KeyRing(f"{self.conf.state_path}/identity/keys")
@@ -47,6 +55,12 @@ class IdentityApi(Service):
         self.revocations = OwnRevocations(self)
         self.periodics.append(self.revocations)
         self.authenticator = Authenticator(self)
+
+    def started(self) -> None:
+        if not self.keys.private():
+            self.keys.rotate()
+        if self.conf.identity.admin_token:
+            LOG.warning("[identity] admin_token is set: who knows it is an administrator, without a login")
 
     def revoke(self, connection, **names) -> None:
         """Write a revocation event in the caller's transaction."""

@@ -62,11 +62,13 @@ memberships = sa.Table("memberships", METADATA, _key("user_id", "users.id"), _ke
 group_assignments = sa.Table("group_assignments", METADATA, _key("group_id", "groups.id"),
                              sa.Column("target_type", sa.String(16), primary_key=True),
                              sa.Column("target_id", ID, primary_key=True), _key("role_id", "roles.id"))
+# last_step is the time step of the last TOTP passcode that was used.
 # access_digest finds an EC2 key: a credential keeps its id when its key is changed.
 credentials = _named("credentials",
                      sa.Column("user_id", ID, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
                      sa.Column("project_id", ID), sa.Column("type", sa.String(255), nullable=False),
                      sa.Column("encrypted_blob", sa.Text, nullable=False), sa.Column("access_digest", sa.String(64)),
+                     sa.Column("last_step", sa.BigInteger),
                      sa.Index("ix_credentials_access_digest", "access_digest", unique=True))
 policies = _named("policies", sa.Column("type", sa.String(255), nullable=False), sa.Column("blob", sa.Text, nullable=False))
 # expires_at is epoch seconds; roles is [role id].
@@ -93,6 +95,27 @@ access_rules = _named(
 application_credential_rules = sa.Table(
     "application_credential_rules", METADATA, _key("application_credential_id", "application_credentials.id"),
     _key("access_rule_id", "access_rules.id"))
+# value is JSON, sealed where the option is a secret.
+domain_options = sa.Table("domain_options", METADATA, _key("domain_id", "domains.id"),
+                          sa.Column("group_name", sa.String(64), primary_key=True),
+                          sa.Column("option_name", sa.String(128), primary_key=True), sa.Column("value", sa.Text, nullable=False))
+# Secrets are sealed: OAuth signs with them. The roles of a token are [role id]; times are epoch seconds.
+consumers = _open("consumers", sa.Column("description", sa.Text), sa.Column("sealed_secret", sa.Text, nullable=False))
+oauth_tokens = _named(
+    "oauth_tokens", sa.Column("kind", sa.String(8), nullable=False),
+    sa.Column("consumer_id", ID, sa.ForeignKey("consumers.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("sealed_secret", sa.Text, nullable=False),
+    sa.Column("project_id", ID, sa.ForeignKey("projects.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("user_id", ID, sa.ForeignKey("users.id", ondelete="CASCADE"), index=True),
+    sa.Column("roles", sa.JSON, nullable=False), sa.Column("verifier", sa.String(16)), sa.Column("expires_at", sa.Float(53)))
+oauth_nonces = sa.Table("oauth_nonces", METADATA, _key("consumer_id", "consumers.id"),
+                        sa.Column("at", sa.String(16), primary_key=True), sa.Column("nonce", sa.String(64), primary_key=True),
+                        sa.Column("expires_at", sa.Float(53), nullable=False, index=True))
+# "" for what a policy's association does not name.
+policy_associations = sa.Table("policy_associations", METADATA, sa.Column("endpoint_id", ID, primary_key=True),
+                               sa.Column("service_id", ID, primary_key=True),
+                               sa.Column("region_id", sa.String(255), primary_key=True),
+                               sa.Column("policy_id", ID, sa.ForeignKey("policies.id", ondelete="CASCADE"), nullable=False))
 registered_limits = _named(
     "registered_limits", sa.Column("service_id", ID, sa.ForeignKey("services.id", ondelete="CASCADE"), nullable=False),
     sa.Column("region_id", sa.String(255)), sa.Column("resource_name", sa.String(255), nullable=False),
@@ -120,6 +143,6 @@ revocations = sa.Table("revocations", METADATA,
                        sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
                        sa.Column("audit_id", sa.String(32)), sa.Column("audit_chain_id", sa.String(32)),
                        sa.Column("user_id", ID), sa.Column("project_id", ID), sa.Column("domain_id", ID),
-                       sa.Column("trust_id", ID), sa.Column("app_credential_id", ID),
+                       sa.Column("trust_id", ID), sa.Column("app_credential_id", ID), sa.Column("oauth_token_id", ID),
                        sa.Column("issued_before", sa.Float(53), nullable=False),
                        sa.Column("expires_at", sa.Float(53), nullable=False, index=True))

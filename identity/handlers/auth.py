@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from common import errors, rows, schema, wsgi
-from identity import tokens
+from identity import oauth1, receipts, tokens
 from identity.db import grants, models
 
 _NAMED = {"id": {"type": "string", "maxLength": 64}, "name": {"type": "string", "maxLength": 255},
@@ -17,6 +17,8 @@ _AUTH = schema.obj({"auth": schema.obj({
         "application_credential": schema.obj({
             "id": schema.NAME, "name": schema.NAME, "secret": {"type": "string", "maxLength": 4096},
             "user": {"type": "object", "properties": _NAMED}}, ["secret"]),
+        "totp": schema.obj({"user": {"type": "object", "properties": {
+            **_NAMED, "passcode": {"type": "string", "maxLength": 16}}}}, ["user"]),
         "token": schema.obj({"id": {"type": "string", "maxLength": 8192}}, ["id"])}, ["methods"], extra=True),
     "scope": {"oneOf": [{"type": "string", "enum": ["unscoped"]}, {"type": "object", "properties": {
         "project": _REF, "domain": _REF, "system": {"type": "object"},
@@ -26,17 +28,24 @@ _AUTH = schema.obj({"auth": schema.obj({
 @wsgi.body(_AUTH)
 def issue(req, body):
     identity = body["auth"]["identity"]
-    for method in ("password", "token", "application_credential"):
+    for method in ("password", "token", "totp", "application_credential"):
         if method in identity["methods"] and method not in identity:
             raise errors.BadRequest(f"Expecting to find {method} in identity.")
-    ctx, token = req.svc.authenticator.authenticate(body["auth"], req.ctx)
+    if identity["methods"] == ["oauth1"]:
+        ctx, token = req.svc.authenticator.for_consumer(oauth1.Keys(req.svc).access_token(req), req.ctx)
+    else:
+        try:
+            ctx, token = req.svc.authenticator.authenticate(body["auth"], req.ctx, req.headers.get("Openstack-Auth-Receipt"))
+        except receipts.Incomplete as more:
+            return wsgi.json_response(more.described, 401, {"Openstack-Auth-Receipt": more.receipt})
     return wsgi.json_response(tokens.body(req.svc, ctx, with_catalog="nocatalog" not in req.GET), 201,
                               {"X-Subject-Token": token, "Vary": "X-Auth-Token"})
 
 
-def _subject(req, rule: str):
+def find_subject(req, token: str, rule: str):
+    """The context of a token that is asked about. :raises NotFound: it is none, or no more"""
     try:
-        subject = req.svc.verifier.check(req.headers.get("X-Subject-Token", ""))
+        subject = req.svc.verifier.check(token)
     except errors.Unauthorized:
         raise errors.NotFound("Could not find token.") from None
     req.svc.policy.check(req.ctx, rule, {"user_id": subject.user_id})
@@ -44,13 +53,17 @@ def _subject(req, rule: str):
 
 
 def validate(req):
-    subject = _subject(req, "identity:validate_token")
+    subject = find_subject(req, req.headers.get("X-Subject-Token", ""), "identity:validate_token")
     return wsgi.json_response(tokens.body(req.svc, subject, with_catalog="nocatalog" not in req.GET), 200,
                               {"X-Subject-Token": subject.token, "Vary": "X-Auth-Token"})
 
 
 def revoke(req):
-    subject = _subject(req, "identity:revoke_token")
+    revoke_subject(req, req.headers.get("X-Subject-Token", ""))
+
+
+def revoke_subject(req, token: str) -> None:
+    subject = find_subject(req, token, "identity:revoke_token")
     with req.svc.db.writer() as connection:
         req.svc.revoke(connection, audit_id=subject.audit_ids[0])
     req.svc.revocations.run_once()

@@ -6,7 +6,7 @@ import json
 import sqlalchemy as sa
 
 from common import context, errors, rows, schema, wsgi
-from identity import delegation
+from identity import delegation, totp
 from identity.db import models
 
 TABLE = models.credentials
@@ -49,6 +49,14 @@ def _access_digest(kind: str, blob: str) -> str | None:
         raise errors.BadRequest("Invalid blob in credential: an ec2 credential is JSON with access and secret.") from None
 
 
+def _check_secret(kind: str, blob: str) -> None:
+    if kind == "totp":
+        try:
+            totp.passcode(blob, 0)
+        except ValueError as error:
+            raise errors.BadRequest(f"Invalid blob in credential: {error}.") from None
+
+
 def index(req):
     """Everybody's for an admin, else one's own."""
     delegation.none(req.ctx)
@@ -76,6 +84,7 @@ def create(req, body):
     req.svc.policy.check(req.ctx, "identity:create_credential", {"user_id": user_id})
     if given["type"] == "ec2" and not given.get("project_id"):
         raise errors.BadRequest("Invalid value: an ec2 credential needs a project_id.")
+    _check_secret(given["type"], blob)
     key = _access_digest(given["type"], blob)
     row = {"id": key or context.new_hex(), "access_digest": key, "type": given["type"], "user_id": user_id,
            "project_id": given.get("project_id"), "encrypted_blob": req.svc.vault.seal(blob)}
@@ -97,6 +106,7 @@ def update(req, id, body):
                 raise errors.BadRequest(f"The {name} of a credential cannot be changed.")
         if "blob" in given:
             blob = _text(given["blob"])
+            _check_secret(row["type"], blob)
             row |= {"encrypted_blob": req.svc.vault.seal(blob), "access_digest": _access_digest(row["type"], blob)}
             rows.update(connection, TABLE, id, {k: row[k] for k in ("encrypted_blob", "access_digest")}, resource="credential",
                         conflict="Another credential has that access key.")

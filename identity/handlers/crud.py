@@ -74,8 +74,11 @@ class Noun:
         return {self.singular: self.view(req, row)}
 
     def create(self, req) -> dict:
+        return self.make(req, req.json_object())
+
+    def make(self, req, body: dict, then: typing.Callable = lambda connection, values: None) -> dict:
+        """:param then: what belongs to it, in the same transaction"""
         req.svc.policy.check(req.ctx, f"identity:create_{self.singular}", {})
-        body = req.json_object()
         self._create_schema(body)
         values: dict = {c.name: None for c in self.table.c if c.name != "id"}
         values.update(id=context.new_hex())
@@ -87,12 +90,15 @@ class Noun:
             self.on_create(req, connection, values)
             values = {k: v for k, v in values.items() if k in self.table.c}
             rows.insert(connection, self.table, values, conflict=self._conflict(values))
+            then(connection, values)
         self._tell(req, "created", values["id"])
         return {self.singular: self.view(req, values)}
 
     def update(self, req, id) -> dict:
+        return self.change(req, id, req.json_object())
+
+    def change(self, req, id, body: dict, then: typing.Callable = lambda connection, values: None) -> dict:
         req.svc.policy.check(req.ctx, f"identity:update_{self.singular}", {})
-        body = req.json_object()
         self._update_schema(body)
         values = {k: v for k, v in body[self.singular].items() if k in self.properties}
         with req.svc.db.writer() as connection:
@@ -103,6 +109,7 @@ class Noun:
             self.on_update(req, connection, old, values)
             values = {k: v for k, v in values.items() if k in self.table.c}
             rows.update(connection, self.table, id, values, resource=self.singular, conflict=self._conflict(values))
+            then(connection, {**old, **values})
         self._tell(req, "updated", id)
         req.svc.revocations.run_once()  # what the change revoked is refused here at once
         return {self.singular: self.view(req, {**old, **values})}

@@ -9,10 +9,10 @@ from identity.handlers.crud import Noun
 
 def _create(req, connection, values):
     rows.get(connection, models.services, values["service_id"], resource="service")
-    _region(connection, values)
+    ensure_region(connection, values)
 
 
-def _region(connection, values):
+def ensure_region(connection, values):
     """A region that is named must exist; the field's old name makes the region that it names."""
     if values.get("region_id"):
         rows.get(connection, models.regions, values["region_id"], resource="region")
@@ -25,7 +25,7 @@ def _region(connection, values):
 def _update(req, connection, old, values):
     if "service_id" in values:
         rows.get(connection, models.services, values["service_id"], resource="service")
-    _region(connection, values)
+    ensure_region(connection, values)
 
 
 class _EndpointNoun(Noun):

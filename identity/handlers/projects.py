@@ -6,6 +6,7 @@ from common import errors, rows, schema, tags, wsgi
 from identity.db import grants, models
 from identity.handlers import project_tags
 from identity.handlers.crud import Noun
+from identity.handlers.domains import NOUN as DOMAIN
 
 
 def _create(req, connection, values):
@@ -49,11 +50,66 @@ NOUN = _ProjectNoun("project", "projects", models.projects,
                      "parent_id": {"type": ["string", "null"], "maxLength": 64}, "tags": project_tags.LIST},
                     ("name",), ("name", "enabled", "domain_id", "parent_id"), on_create=_create,
                     on_update=_disabled, on_delete=_delete, target=lambda row: {"project_id": row["id"]})
-index, create, update, delete = NOUN.index, NOUN.create, NOUN.update, NOUN.delete
+
+
+def _as_project(req, shown: dict) -> dict:
+    return {**shown, "is_domain": True, "domain_id": None, "parent_id": None, "tags": [], "options": {},
+            "links": {"self": f"{req.base_url()}/v3/projects/{shown['id']}"}}
+
+
+def _or_domain(req, id: str, for_project, for_domain):
+    """What is asked of a project; a domain is one too, for who asks by its id."""
+    try:
+        return for_project()
+    except errors.NotFound:
+        with req.svc.db.reader() as connection:
+            if not rows.one(connection, sa.select(models.domains.c.id).where(models.domains.c.id == id)):
+                raise
+        return for_domain()
+
+
+def index(req):
+    """Projects; with ``is_domain`` the domains, as projects."""
+    if not wsgi.flag(req, "is_domain"):
+        return NOUN.index(req)
+    found = DOMAIN.index(req)
+    return {"projects": [_as_project(req, d) for d in found["domains"]], "links": found["links"]}
+
+
+def _of_domain(given: dict) -> dict:
+    return {"domain": {k: v for k, v in given.items() if k not in ("is_domain", "domain_id", "parent_id", "tags", "options")}}
+
+
+def create(req):
+    body = req.json_object()
+    given = body.get("project")
+    if not (isinstance(given, dict) and given.get("is_domain")):
+        return NOUN.make(req, body)
+    if given["is_domain"] is not True:
+        raise errors.BadRequest("Invalid input for field/attribute is_domain: it is true or false.")
+    if given.get("domain_id") or given.get("parent_id"):
+        raise errors.BadRequest("A project that acts as a domain has neither a domain nor a parent.")
+    return {"project": _as_project(req, DOMAIN.make(req, _of_domain(given))["domain"])}
+
+
+def update(req, id):
+    body = req.json_object()
+
+    def of_domain():
+        return {"project": _as_project(req, DOMAIN.change(req, id, _of_domain(body["project"]))["domain"])}
+    return _or_domain(req, id, lambda: NOUN.change(req, id, body), of_domain)
+
+
+def delete(req, id):
+    return _or_domain(req, id, lambda: NOUN.delete(req, id), lambda: DOMAIN.delete(req, id))
 
 
 def show(req, id):
     """A project; with what is above it (``parents_as_list``, ``parents_as_ids``) or below it (``subtree_…``)."""
+    return _or_domain(req, id, lambda: _show(req, id), lambda: {"project": _as_project(req, DOMAIN.show(req, id)["domain"])})
+
+
+def _show(req, id):
     shown = NOUN.show(req, id)
     wanted = {n for n in ("parents_as_list", "parents_as_ids", "subtree_as_list", "subtree_as_ids") if wsgi.flag(req, n)}
     for kind in ("parents", "subtree"):

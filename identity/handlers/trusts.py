@@ -38,7 +38,7 @@ def create(req, body):
     """Only the trustor may give his own roles away, and only those that he has."""
     given = body["trust"]
     delegation.unrestricted(req.ctx)
-    if given["trustor_user_id"] != req.ctx.user_id or req.ctx.trust_id:
+    if given["trustor_user_id"] != req.ctx.user_id or req.ctx.trust_id or req.ctx.oauth:
         raise errors.Forbidden("Only the trustor may make a trust, with a token of his own.")
     expires = moment(given.get("expires_at"))
     with req.svc.db.writer() as connection:

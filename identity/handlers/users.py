@@ -73,7 +73,11 @@ index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.u
                           ("password", "original_password")))
 def password(req, id, body):
     """A user changes his own password by giving the old one; with an expired one he has no token to show."""
-    given, rules = body["user"], req.svc.compliance
+    change_password(req, id, body["user"])
+
+
+def change_password(req, id: str, given: dict) -> None:
+    rules = req.svc.compliance
     with req.svc.db.reader() as connection:
         user = rows.one(connection, sa.select(models.users).where(models.users.c.id == id, models.users.c.enabled))
     req.svc.authenticator.check_password(user, given["original_password"])

@@ -19,7 +19,7 @@ from common.periodic import wait_for
 from deploy import first, status, supervisor
 from tests.distributed import DistributedCloud
 
-OFFSET = 31000
+OFFSET = 30100
 
 
 class Counters:

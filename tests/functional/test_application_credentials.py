@@ -99,7 +99,7 @@ def test_secrets_of_the_user_are_not_for_who_acts_for_him(cloud, owner):
     ec2, blob = f"/users/{owner.user_id}/credentials/OS-EC2", {"type": "ec2", "project_id": owner.project_id,
                                                              "blob": json.dumps({"access": "a", "secret": "s"})}
     key = owner.call("identity", "POST", ec2, {"tenant_id": owner.project_id})["credential"]["access"]
-    kept = owner.call("identity", "POST", "/credentials", {"credential": {**blob, "type": "totp"}})["credential"]["id"]
+    kept = owner.call("identity", "POST", "/credentials", {"credential": {**blob, "type": "note"}})["credential"]["id"]
     made = make(owner, roles=[{"name": "reader"}], unrestricted=True)
     _, token, _ = login(cloud, {"id": made["id"], "secret": made["secret"]})
     for method, path, body in (("POST", ec2, {"tenant_id": owner.project_id}), ("GET", ec2, None), ("GET", f"{ec2}/{key}", None),

@@ -1,0 +1,80 @@
+"""The configuration of a domain: which backend its users are in, and that backend's options.
+
+Kept in the database, one row an option, and read where it is used: a change holds from the next request on, in
+every worker. Only options that mean something for one domain may be set (``OPTIONS``); a password is sealed.
+"""
+
+import json
+
+import sqlalchemy as sa
+
+from common import errors
+from common.db import many
+from identity import conf
+from identity.db import models
+
+TABLE = models.domain_options
+# {group: {option: oslo.config option}} of what a domain may have a value of its own for.
+OPTIONS: dict[str, dict] = {"identity": {o.name: o for o in conf.OPTS["identity"] if o.name in ("driver", "list_limit")},
+           "ldap": {o.name: o for o in conf.OPTS["ldap"]}}
+
+
+def check_name(group: str | None, option: str | None = None) -> None:
+    """:raises Forbidden: that is nothing a domain can have a value for"""
+    if group is not None and group not in OPTIONS:
+        raise errors.Forbidden(f"Invalid domain specific configuration: Group {group} is not supported for domain specific "
+                               "configurations.")
+    if option is not None and option not in OPTIONS[group or ""]:
+        raise errors.Forbidden(f"Invalid domain specific configuration: Option {option} in group {group} is not supported for "
+                               "domain specific configurations.")
+
+
+def check(config: dict) -> None:
+    """:param config: {group: {option: value}}; :raises Forbidden: unknown names; :raises BadRequest: a wrong value"""
+    for group, options in config.items():
+        check_name(group)
+        if not isinstance(options, dict):
+            raise errors.BadRequest(f"Invalid domain specific configuration: group {group} must hold options.")
+        for name, value in options.items():
+            check_name(group, name)
+            try:
+                OPTIONS[group][name].type(str(value))
+            except ValueError as error:
+                raise errors.BadRequest(f"Invalid domain specific configuration: {group}.{name}: {error}") from None
+
+
+def read(connection, vault, domain_id: str, *, secrets: bool = False) -> dict:
+    """{group: {option: value}} of what is set for a domain; empty where nothing is. Secrets only for who uses them."""
+    found: dict[str, dict] = {}
+    for row in many(connection, sa.select(TABLE).where(TABLE.c.domain_id == domain_id)):
+        group, name = row["group_name"], row["option_name"]
+        secret = OPTIONS[group][name].secret
+        if not secret or secrets:
+            value = json.loads(vault.open(row["value"]) if secret else row["value"])
+            found.setdefault(group, {})[name] = value
+    return found
+
+
+def write(connection, vault, domain_id: str, config: dict) -> None:
+    """Set these options; others stay."""
+    for group, options in config.items():
+        for name, value in options.items():
+            text = json.dumps(value)
+            clear(connection, domain_id, group, name)
+            connection.execute(sa.insert(TABLE).values(
+                domain_id=domain_id, group_name=group, option_name=name,
+                value=vault.seal(text) if OPTIONS[group][name].secret else text))
+
+
+def clear(connection, domain_id: str, group: str | None = None, option: str | None = None) -> bool:
+    """Whether there was anything to take away."""
+    where = [TABLE.c.domain_id == domain_id]
+    where += [TABLE.c.group_name == group] if group else []
+    where += [TABLE.c.option_name == option] if option else []
+    return connection.execute(sa.delete(TABLE).where(*where)).rowcount > 0
+
+
+def default(service) -> dict:
+    """The service's own values of the same options, without secrets."""
+    return {group: {n: getattr(service.conf[group], n) for n, o in options.items() if not o.secret}
+            for group, options in OPTIONS.items()}

@@ -1,0 +1,69 @@
+"""OS-KSADM: roles, and which of them a user has on a tenant."""
+
+import sqlalchemy as sa
+
+from common import errors, rows, schema, wsgi
+from identity.db import grants, models
+from identity.handlers.roles import NOUN
+from identity.v2 import tenants
+
+
+def view(role: dict) -> dict:
+    return {"id": role["id"], "name": role["name"]}
+
+
+def index(req):
+    return {"roles": [view(r) for r in NOUN.index(req)["roles"]], "roles_links": []}
+
+
+def show(req, id):
+    return {"role": view(NOUN.show(req, id)["role"])}
+
+
+@wsgi.body(schema.wrapped("role", {"name": schema.NAME}, ("name",), extra=True))
+def create(req, body):
+    return {"role": view(NOUN.make(req, {"role": {k: v for k, v in body["role"].items() if k != "id"}})["role"])}
+
+
+def delete(req, id):
+    NOUN.delete(req, id)
+
+
+def _key(connection, id: str, user_id: str, role_id: str) -> tuple[dict, dict]:
+    """(the key of an assignment, the role)"""
+    tenants.known(connection, id)
+    rows.get(connection, models.users, user_id, resource="user")
+    role = rows.get(connection, models.roles, role_id, resource="role", domain_id="")
+    return {"user_id": user_id, "target_type": "project", "target_id": id, "role_id": role_id}, role
+
+
+def of_user(req, id, user_id):
+    req.svc.policy.check(req.ctx, "identity:list_grant", {})
+    held, role = models.assignments, models.roles
+    with req.svc.db.reader() as connection:
+        tenants.known(connection, id)
+        rows.get(connection, models.users, user_id, resource="user")
+        found = rows.many(connection, sa.select(role).join(held, held.c.role_id == role.c.id).where(
+            held.c.user_id == user_id, held.c.target_type == "project", held.c.target_id == id).order_by(role.c.name))
+    return {"roles": [view(r) for r in found], "roles_links": []}
+
+
+def add(req, id, user_id, role_id):
+    req.svc.policy.check(req.ctx, "identity:create_grant", {})
+    with req.svc.db.writer() as connection:
+        key, role = _key(connection, id, user_id, role_id)
+        if connection.execute(sa.select(models.assignments.c.role_id).filter_by(**key)).first():
+            raise errors.Conflict(f"Conflict occurred attempting to store role grant - User {user_id} already has role "
+                                  f"{role_id} in tenant {id}.")
+        grants.add(connection, **key)
+    return {"role": view(role)}
+
+
+def remove(req, id, user_id, role_id):
+    req.svc.policy.check(req.ctx, "identity:delete_grant", {})
+    with req.svc.db.writer() as connection:
+        key, _ = _key(connection, id, user_id, role_id)
+        if not grants.remove(connection, **key):
+            raise errors.NotFound(f"Could not find role assignment with role: {role_id}.")
+        req.svc.revoke(connection, user_id=user_id, project_id=id)
+    req.svc.revocations.run_once()

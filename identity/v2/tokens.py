@@ -1,0 +1,115 @@
+"""Tokens of v2.0: the same tokens as v3's, described in the older way."""
+
+import typing
+
+import sqlalchemy as sa
+
+from common import errors, rows, schema, wsgi
+from identity import tokens
+from identity.db import models
+from identity.handlers.auth import find_subject, own_targets, revoke_subject
+from identity.v2 import tenants
+
+DOMAIN = "default"
+_TEXT = {"type": "string", "maxLength": 255}
+_AUTH = schema.obj({"auth": schema.obj({
+    "passwordCredentials": schema.obj({"username": _TEXT, "userId": _TEXT, "password": {"type": "string", "maxLength": 4096}},
+                                      ["password"]),
+    "token": schema.obj({"id": {"type": "string", "maxLength": 8192}}, ["id"], extra=True),
+    "tenantName": {"type": ["string", "null"], "maxLength": 255}, "tenantId": {"type": ["string", "null"], "maxLength": 64},
+    "trust_id": {"type": "string", "maxLength": 64}})}, ["auth"])
+
+
+def _as_v3(auth: dict) -> dict:
+    """The ``auth`` of a v3 request that asks for the same."""
+    here = {"domain": {"id": DOMAIN}}
+    given = auth.get("passwordCredentials")
+    if given is not None:
+        if ("username" in given) == ("userId" in given):
+            raise errors.BadRequest("Expecting to find username or userId in passwordCredentials.")
+        who = {"id": given["userId"]} if "userId" in given else {"name": given["username"], **here}
+        asked: dict = {"identity": {"methods": ["password"], "password": {"user": {**who, "password": given["password"]}}}}
+    elif "token" in auth:
+        asked = {"identity": {"methods": ["token"], "token": {"id": auth["token"]["id"]}}}
+    else:
+        raise errors.BadRequest("Expecting to find passwordCredentials or token in auth.")
+    if auth.get("tenantId") and auth.get("tenantName"):
+        raise errors.BadRequest("Expecting either tenantId or tenantName.")
+    if "trust_id" in auth:
+        asked["scope"] = {"OS-TRUST:trust": {"id": auth["trust_id"]}}
+    elif auth.get("tenantId") or auth.get("tenantName"):
+        asked["scope"] = {"project": {"id": auth["tenantId"]} if auth.get("tenantId") else {"name": auth["tenantName"], **here}}
+    return asked
+
+
+@wsgi.body(_AUTH)
+def issue(req, body):
+    try:
+        ctx, token = req.svc.authenticator.authenticate(_as_v3(body["auth"]), req.ctx)
+    except errors.NotFound:
+        raise errors.Unauthorized() from None
+    return describe(req, ctx, token)
+
+
+def describe(req, ctx, token: str) -> dict:
+    """The ``access`` of a token. :raises Unauthorized: it is of another domain, which v2.0 knows nothing of"""
+    if ctx.user_domain_id != DOMAIN or ctx.project_domain_id not in (None, DOMAIN):
+        raise errors.Unauthorized()
+    said = tokens.body(req.svc, ctx)["token"]
+    roles = said.get("roles", [])
+    described: dict = {"id": token, "issued_at": said["issued_at"], "expires": said["expires_at"], "audit_ids": said["audit_ids"]}
+    if ctx.project_id:
+        with req.svc.db.reader() as connection:
+            found = rows.one(connection, sa.select(models.projects).where(models.projects.c.id == ctx.project_id))
+        described["tenant"] = tenants.view(found) if found else {"id": ctx.project_id, "name": ctx.project_name}
+    access: dict[str, typing.Any] = {
+        "token": described, "serviceCatalog": [_service(s) for s in said.get("catalog", [])],
+        "user": {"id": ctx.user_id, "name": ctx.user_name, "username": ctx.user_name, "roles_links": [],
+                 "roles": [{"name": r["name"]} for r in roles]},
+        "metadata": {"is_admin": 0, "roles": [r["id"] for r in roles]}}
+    if ctx.trust:
+        access["trust"] = {"id": ctx.trust[0], "trustee_user_id": ctx.trust[2], "trustor_user_id": ctx.trust[1],
+                           "impersonation": ctx.user_id == ctx.trust[1]}
+    return {"access": access}
+
+
+def _triples(service: dict) -> dict[str, dict]:
+    """{region: {"publicURL": …, "internalURL": …, "adminURL": …, "id", "region"}}; identity's URLs are those of v2.0."""
+    found: dict[str, dict] = {}
+    for endpoint in service["endpoints"]:
+        url = endpoint["url"]
+        if service["type"] == "identity" and url.rstrip("/").endswith("/v3"):
+            url = url.rstrip("/")[:-len("v3")] + "v2.0"
+        triple = found.setdefault(endpoint["region"], {"region": endpoint["region"], "id": endpoint["id"]})
+        triple[f"{endpoint['interface']}URL"] = url
+    return found
+
+
+def _service(service: dict) -> dict:
+    return {"type": service["type"], "name": service["name"], "endpoints_links": [],
+            "endpoints": list(_triples(service).values())}
+
+
+def validate(req, token_id):
+    """What a token says; with ``belongsTo`` only if it is of that tenant."""
+    subject = find_subject(req, token_id, "identity:validate_token")
+    if "belongsTo" in req.GET and req.GET["belongsTo"] != subject.project_id:
+        raise errors.Unauthorized()
+    return describe(req, subject, token_id)
+
+
+def revoke(req, token_id):
+    revoke_subject(req, token_id)
+
+
+def endpoints(req, token_id):
+    subject = find_subject(req, token_id, "identity:validate_token")
+    with req.svc.db.reader() as connection:
+        catalog = tokens.catalog(connection, subject.project_id)
+    return {"endpoints": [{**triple, "name": s["name"], "type": s["type"]} for s in catalog for triple in _triples(s).values()],
+            "endpoints_links": []}
+
+
+def own_tenants(req) -> list[dict]:
+    """The tenants that the caller may have a token for."""
+    return [r for r in own_targets(req, req.ctx.user_id, models.projects, "project") if r["domain_id"] == DOMAIN]

@@ -1,0 +1,98 @@
+"""Users of the default domain. A user's tenant is the project that he logs in to where he names none; he is a member there."""
+
+import sqlalchemy as sa
+
+from common import context, errors, rows, schema, wsgi
+from identity.db import grants, models
+from identity.handlers import users as v3
+from identity.handlers.users import NOUN
+
+DOMAIN = "default"
+_TENANT = {"type": ["string", "null"], "maxLength": 64}
+_PROPERTIES = {"id": {"type": "string", "maxLength": 64}, "name": schema.NAME, "username": schema.NAME,
+               "password": {"type": ["string", "null"], "maxLength": 4096}, "email": schema.TEXT,
+               "enabled": {"type": "boolean"}, "tenantId": _TENANT, "tenant_id": _TENANT}
+
+
+def view(user: dict) -> dict:
+    return {"id": user["id"], "name": user["name"], "username": user["name"], "enabled": user["enabled"],
+            "email": user.get("email"), "tenantId": user.get("default_project_id")}
+
+
+def _as_v3(given: dict) -> dict:
+    """The body of v3's request."""
+    user = {k: v for k, v in given.items() if k not in ("id", "username", "tenantId", "tenant_id")}
+    if "username" in given:
+        user.setdefault("name", given["username"])
+    for name in ("tenantId", "tenant_id"):
+        if name in given:
+            user["default_project_id"] = given[name] or None
+    return {"user": user}
+
+
+def _member(req):
+    """What makes a user a member of his tenant, in the transaction that gives it to him."""
+    def then(connection, user: dict) -> None:
+        if not user["default_project_id"]:
+            return
+        rows.get(connection, models.projects, user["default_project_id"], resource="project")
+        key = {"name": req.svc.conf.identity.member_role_name, "domain_id": ""}
+        role = connection.execute(sa.select(models.roles.c.id).filter_by(**key)).scalar()
+        if role is None:
+            role = rows.insert(connection, models.roles, {"id": context.new_hex(), **key})["id"]
+        grants.add(connection, user_id=user["id"], target_type="project", target_id=user["default_project_id"], role_id=role)
+    return then
+
+
+def index(req):
+    req.svc.policy.check(req.ctx, "identity:list_user", {})
+    table = models.users
+    query = sa.select(table).where(table.c.domain_id == DOMAIN).order_by(table.c.id)
+    if "name" in req.GET:
+        query = query.where(table.c.name == req.GET["name"])
+    with req.svc.db.reader() as connection:
+        found = rows.many(connection, query)
+    if "name" in req.GET:
+        if not found:
+            raise errors.NotFound(f"Could not find user: {req.GET['name']}.")
+        return {"user": view(found[0])}
+    return {"users": [view(r) for r in found], "users_links": []}
+
+
+def show(req, id):
+    return {"user": view(NOUN.show(req, id)["user"])}
+
+
+@wsgi.body(schema.wrapped("user", _PROPERTIES, extra=True))
+def create(req, body):
+    if not {"name", "username"} & set(body["user"]):
+        raise errors.BadRequest("Expecting to find name in user.")
+    given = _as_v3(body["user"])
+    given["user"]["domain_id"] = DOMAIN
+    return {"user": view(NOUN.make(req, given, _member(req))["user"])}
+
+
+@wsgi.body(schema.wrapped("user", _PROPERTIES, extra=True))
+def update(req, id, body):
+    given = _as_v3(body["user"])
+    then = _member(req) if "default_project_id" in given["user"] else lambda connection, user: None
+    return {"user": view(NOUN.change(req, id, given, then)["user"])}
+
+
+def delete(req, id):
+    NOUN.delete(req, id)
+
+
+@wsgi.body(schema.wrapped("user", {"password": {"type": "string", "maxLength": 4096},
+                                   "original_password": {"type": "string", "maxLength": 4096}},
+                          ("password", "original_password")))
+def own_password(req, id, body):
+    """A user changes his password; what he gets is a token, since those that he had are no more."""
+    from identity.v2.tokens import describe
+    if req.ctx.user_id != id:
+        raise errors.Forbidden("Only the user may change a password by giving the old one.")
+    tenant = req.ctx.project_id
+    v3.change_password(req, id, body["user"])
+    again = {"identity": {"methods": ["password"], "password": {"user": {"id": id, "password": body["user"]["password"]}}},
+             "scope": {"project": {"id": tenant}} if tenant else "unscoped"}
+    return describe(req, *req.svc.authenticator.authenticate(again, req.ctx))
