@@ -11,6 +11,7 @@ import logging
 import random
 import threading
 import time
+import typing
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -66,6 +67,7 @@ class Database:
         self.engine = sa.create_engine(self.url, query_cache_size=QUERIES, **options)
         self._local = threading.local()
         self._write_lock = threading.Lock()
+        self.after_write: list[typing.Callable[[], None]] = []  # called after each commit of this process
         if self.is_sqlite:
             event.listen(self.engine, "connect", self._sqlite_connect)
             event.listen(self.engine, "begin", self._sqlite_begin)
@@ -113,6 +115,8 @@ class Database:
                         yield connection
                     finally:
                         self._local.connection = None
+        for tell in self.after_write:
+            tell()
 
     def transact(self, work, *args, **kwargs):
         """Run ``work(connection, …)`` in a write transaction, again when the database chose it as a victim."""

@@ -1,12 +1,15 @@
 """Policy: oslo.policy rules declared per service, checked in the service layer."""
 
 import pathlib
+import time
 
 from oslo_policy import policy as oslo_policy
 
 from common import errors
 from common.conf import etc_dir
 
+RELOAD_S = 1.0  # an operator's change of the file holds after this
+MOST_DECISIONS = 4096
 BASE_RULES = [
     oslo_policy.RuleDefault("admin", "role:admin"),
     oslo_policy.RuleDefault("service", "role:service or role:admin"),
@@ -33,15 +36,28 @@ class Policy:
         self.enforcer = oslo_policy.Enforcer(conf, policy_file=str(path), use_conf=True)
         self.enforcer.suppress_deprecation_warnings = True
         self.enforcer.register_defaults(BASE_RULES + [oslo_policy.RuleDefault(n, c, d) for n, c, d in rules])
+        # What was decided since the file was last looked at: the same caller asks the same again and again.
+        self._decided: dict[tuple, bool] = {}
+        self._until = 0.0
 
     def allows(self, ctx, rule: str, target: dict | None = None) -> bool:
+        target = target if target is not None else {"project_id": ctx.project_id}
+        if time.monotonic() > self._until or len(self._decided) > MOST_DECISIONS:
+            self._decided, self._until = {}, time.monotonic() + RELOAD_S
+        key = (rule, ctx.roles, ctx.project_id, ctx.user_id, ctx.domain_id, ctx.project_domain_id, ctx.user_domain_id, ctx.system,
+               *target.items())
+        found = self._decided.get(key)
+        if found is None:
+            found = self._decided[key] = self._decide(ctx, rule, target)
+        return found
+
+    def _decide(self, ctx, rule: str, target: dict) -> bool:
         credentials = {"roles": list(ctx.roles), "project_id": ctx.project_id, "user_id": ctx.user_id,
                        "domain_id": ctx.domain_id,
                        # The domain that the token belongs to, however it is scoped.
                        "token_domain_id": ctx.project_domain_id or ctx.domain_id or ctx.user_domain_id,
                        "system_scope": "all" if ctx.system else None}
-        return self.enforcer.enforce(rule, target if target is not None else {"project_id": ctx.project_id},
-                                     credentials)
+        return self.enforcer.enforce(rule, target, credentials)
 
     def check(self, ctx, rule: str, target: dict | None = None) -> None:
         """:raises Forbidden: the caller may know of the resource but not do this"""

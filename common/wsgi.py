@@ -49,7 +49,8 @@ class Request(webob.Request):
         limit = self.svc.conf.max_body_bytes
         if self.content_length and self.content_length > limit:
             raise errors.TooLarge(f"The request body is larger than {limit} bytes.")
-        raw = self.environ["wsgi.input"].read(limit + 1)
+        # No more than was sent: some servers would wait for the rest for ever. Without a length it is chunked.
+        raw = self.environ["wsgi.input"].read(limit + 1 if self.content_length is None else self.content_length)
         if len(raw) > limit:
             raise errors.TooLarge(f"The request body is larger than {limit} bytes.")
         try:

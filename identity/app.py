@@ -25,6 +25,7 @@ class Auth:
 
     def __init__(self, app, service):
         self.app, self.service = app, service
+        self.admin_token = (service.conf.identity.admin_token or "").encode()
 
     def __call__(self, environ, start_response):
         path = environ.get("PATH_INFO", "").rstrip("/")
@@ -47,8 +48,7 @@ class Auth:
 
     def _bootstrap(self, token: str) -> context.Context | None:
         """Who shows the configured ``admin_token``, if there is one."""
-        expected = self.service.conf.identity.admin_token
-        if not expected or not hmac.compare_digest(token.encode(), expected.encode()):
+        if not self.admin_token or not hmac.compare_digest(token.encode("utf-8", "replace"), self.admin_token):
             return None
         return context.Context(user_id="admin_token", user_name="admin_token", user_domain_id="default", roles=("admin",),
                                audit_ids=("admin_token",), token=token)

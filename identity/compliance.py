@@ -32,10 +32,7 @@ class Compliance:
 
     def __init__(self, conf, passwords):
         self.conf, self.passwords = conf.security_compliance, passwords
-
-    @property
-    def expires_passwords(self) -> bool:
-        return bool(self.conf.password_expires_days or self.conf.change_password_upon_first_use)
+        self.expires_passwords = bool(self.conf.password_expires_days or self.conf.change_password_upon_first_use)
 
     # Logins -----------------------------------------------------------------
 

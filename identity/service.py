@@ -7,6 +7,7 @@ from common import periodic, policy, tokens
 from common.service import Service
 from identity import conf, policies
 from identity.authentication import Authenticator
+from identity.catalog import Catalog
 from identity.compliance import Compliance
 from identity.db import revocations
 from identity.keys import KeyRing
@@ -51,6 +52,7 @@ class IdentityApi(Service):
         self.passwords = Passwords(self.conf.identity.password_hash_rounds, self.conf.identity.max_password_length)
         self.compliance = Compliance(self.conf, self.passwords)
         self.vault = Vault(f"{self.conf.state_path}/identity/credential-keys")
+        self.catalog = Catalog(self.db)
         self.verifier = tokens.Verifier(self.keys.public())
         self.revocations = OwnRevocations(self)
         self.periodics.append(self.revocations)

@@ -1,13 +1,13 @@
 """What a token says: its body, the catalog in it, the times."""
 
 import datetime
+import json
 
 import sqlalchemy as sa
 
 from common import errors
 from common.context import Context
-from common.db import many
-from identity.db import endpoint_filter, models
+from identity.db import models
 
 
 def stamp(seconds: float) -> str:
@@ -44,24 +44,29 @@ def body(service, ctx: Context, *, with_catalog: bool = True) -> dict:
                                        "trustor_user": {"id": ctx.trust[1]}, "trustee_user": {"id": ctx.trust[2]}}
     if ctx.oauth:
         described["OS-OAUTH1"] = {"access_token_id": ctx.oauth[0], "consumer_id": ctx.oauth[1]}
-    with service.db.reader() as connection:
-        if ctx.app_credential:
-            described["application_credential"] = _credential(connection, ctx)
-        if ctx.project_id:
-            described["is_domain"] = False
-            described["project"] = {"id": ctx.project_id, "name": ctx.project_name,
-                                    "domain": {"id": ctx.project_domain_id, "name": ctx.project_domain_name}}
-        if ctx.domain_id:
-            described["domain"] = {"id": ctx.domain_id, "name": ctx.domain_name}
-        if ctx.system:
-            described["system"] = {"all": True}
-        if ctx.roles:
-            described["roles"] = many(connection, sa.select(models.roles.c.id, models.roles.c.name)
-                                      .where(models.roles.c.name.in_(ctx.roles), models.roles.c.domain_id == "")
-                                      .order_by(models.roles.c.name))
-            if with_catalog:
-                described["catalog"] = catalog(connection, ctx.project_id)
+    if ctx.app_credential:
+        described["application_credential"] = _credential(service, ctx)
+    if ctx.project_id:
+        described["is_domain"] = False
+        described["project"] = {"id": ctx.project_id, "name": ctx.project_name,
+                                "domain": {"id": ctx.project_domain_id, "name": ctx.project_domain_name}}
+    if ctx.domain_id:
+        described["domain"] = {"id": ctx.domain_id, "name": ctx.domain_name}
+    if ctx.system:
+        described["system"] = {"all": True}
+    if ctx.roles:
+        described["roles"] = service.catalog.roles(ctx.roles)
+        if with_catalog:
+            described["catalog"] = service.catalog.of(ctx.project_id)
     return {"token": described}
+
+
+def rendered(service, ctx: Context, *, with_catalog: bool = True) -> bytes:
+    """``body`` as JSON. The catalog is the most of it, and was encoded before."""
+    head = json.dumps(body(service, ctx, with_catalog=False)["token"], separators=(",", ":")).encode()
+    if not (ctx.roles and with_catalog):
+        return b'{"token":%b}' % head
+    return b'{"token":%b,"catalog":%b}}' % (head[:-1], service.catalog.encoded(ctx.project_id))
 
 
 def _password_end(service, ctx: Context) -> str | None:
@@ -73,27 +78,11 @@ def _password_end(service, ctx: Context) -> str | None:
     return stamp(found) if found else None
 
 
-def _credential(connection, ctx: Context) -> dict:
+def _credential(service, ctx: Context) -> dict:
     table = models.application_credentials
-    name = connection.execute(sa.select(table.c.name).where(table.c.id == ctx.app_credential[0])).scalar()
+    with service.db.reader() as connection:
+        name = connection.execute(sa.select(table.c.name).where(table.c.id == ctx.app_credential[0])).scalar()
     shown: dict = {"id": ctx.app_credential[0], "name": name, "restricted": ctx.app_credential[1]}
     if ctx.access_rules is not None:
         shown["access_rules"] = [{"service": s, "method": m, "path": p} for s, m, p in ctx.access_rules]
     return shown
-
-
-def catalog(connection, project_id: str | None) -> list[dict]:
-    """The service catalog with the project's id filled into its URLs."""
-    s, e = models.services, models.endpoints
-    rows = many(connection, sa.select(s.c.id.label("service"), s.c.type, s.c.name, e.c.id, e.c.interface, e.c.region_id,
-                                      e.c.url).join(e, e.c.service_id == s.c.id)
-                .where(s.c.enabled, e.c.enabled, endpoint_filter.seen(connection, project_id))
-                .order_by(s.c.type, e.c.interface))
-    found: dict[str, dict] = {}
-    for row in rows:
-        url = row["url"].replace("$(project_id)s", project_id or "").replace("$(tenant_id)s", project_id or "")
-        entry = found.setdefault(row["service"], {"id": row["service"], "type": row["type"], "name": row["name"],
-                                                  "endpoints": []})
-        entry["endpoints"].append({"id": row["id"], "interface": row["interface"], "region": row["region_id"],
-                                   "region_id": row["region_id"], "url": url})
-    return list(found.values())

@@ -38,8 +38,14 @@ def issue(req, body):
             ctx, token = req.svc.authenticator.authenticate(body["auth"], req.ctx, req.headers.get("Openstack-Auth-Receipt"))
         except receipts.Incomplete as more:
             return wsgi.json_response(more.described, 401, {"Openstack-Auth-Receipt": more.receipt})
-    return wsgi.json_response(tokens.body(req.svc, ctx, with_catalog="nocatalog" not in req.GET), 201,
-                              {"X-Subject-Token": token, "Vary": "X-Auth-Token"})
+    return _described(req, ctx, token, 201)
+
+
+def _described(req, ctx, token: str, status: int) -> wsgi.Response:
+    text = tokens.rendered(req.svc, ctx, with_catalog="nocatalog" not in req.GET)
+    return wsgi.Response(body=text, status=status, headerlist=[
+        ("Content-Type", "application/json"), ("Content-Length", str(len(text))), ("X-Subject-Token", token),
+        ("Vary", "X-Auth-Token")])
 
 
 def find_subject(req, token: str, rule: str):
@@ -54,8 +60,7 @@ def find_subject(req, token: str, rule: str):
 
 def validate(req):
     subject = find_subject(req, req.headers.get("X-Subject-Token", ""), "identity:validate_token")
-    return wsgi.json_response(tokens.body(req.svc, subject, with_catalog="nocatalog" not in req.GET), 200,
-                              {"X-Subject-Token": subject.token, "Vary": "X-Auth-Token"})
+    return _described(req, subject, subject.token, 200)
 
 
 def revoke(req):
@@ -70,8 +75,7 @@ def revoke_subject(req, token: str) -> None:
 
 
 def catalog(req):
-    with req.svc.db.reader() as connection:
-        return {"catalog": tokens.catalog(connection, req.ctx.project_id), "links": {"self": req.path_url}}
+    return {"catalog": req.svc.catalog.of(req.ctx.project_id), "links": {"self": req.path_url}}
 
 
 def own_targets(req, user_id: str, table, kind: str) -> list[dict]:

@@ -104,10 +104,9 @@ def revoke(req, token_id):
 
 def endpoints(req, token_id):
     subject = find_subject(req, token_id, "identity:validate_token")
-    with req.svc.db.reader() as connection:
-        catalog = tokens.catalog(connection, subject.project_id)
-    return {"endpoints": [{**triple, "name": s["name"], "type": s["type"]} for s in catalog for triple in _triples(s).values()],
-            "endpoints_links": []}
+    found = [{**triple, "name": s["name"], "type": s["type"]}
+             for s in req.svc.catalog.of(subject.project_id) for triple in _triples(s).values()]
+    return {"endpoints": found, "endpoints_links": []}
 
 
 def own_tenants(req) -> list[dict]:

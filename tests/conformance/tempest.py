@@ -2,9 +2,10 @@
 
     sudo deploy/up && sudo tests/conformance/run --smoke
     sudo tests/conformance/run --regex '^tempest.api.volume'
+    sudo tests/conformance/run --identity-v2
 
 Tempest lives in a virtual environment of its own (``--workdir``), at the
-version in ``requirements.txt``. Its configuration says what this cloud has, so
+version in ``tempest.txt``; identity v2.0 is tested by an older one. Its configuration says what this cloud has, so
 that tests of what the README lists as missing are skipped, and none other.
 Exit status: 0 all passed, 1 some failed.
 """
@@ -18,6 +19,7 @@ import subprocess
 import sys
 
 from deploy import first, prepare
+from tests.conformance.environment import ensure
 
 HERE = pathlib.Path(__file__).resolve().parent
 # What Tempest takes for granted and Pileus does not have yet, and the other way round.
@@ -28,26 +30,14 @@ FEATURES = {
         "live_migration": False, "cold_migration": False, "change_password": False, "vnc_console": False,
         "config_drive": True, "console_output": True, "interface_attach": True, "metadata_service": True,
         "personality": False, "attach_encrypted_volume": False, "swap_volume": False},
-    "identity-feature-enabled": {"trust": True, "api_v3": True, "application_credentials": True, "access_rules": True,
+    "identity-feature-enabled": {"trust": True, "api_v3": True, "api_v2": True, "api_v2_admin": True,
+                                 "domain_specific_drivers": True, "application_credentials": True, "access_rules": True,
                                  "project_tags": True, "security_compliance": False},
     "image-feature-enabled": {"import_image": False, "deactivate_image": True},
     "network-feature-enabled": {"ipv6": True, "floating_ips": True, "port_security": True, "ipv6_subnet_attributes": True},
     "volume-feature-enabled": {"backup": False, "snapshot": True, "clone": True, "manage_volume": False,
                                "manage_snapshot": False, "extend_attached_volume": False, "multi_backend": False},
 }
-
-
-def environment(workdir: pathlib.Path) -> pathlib.Path:
-    """Tempest's ``bin`` directory, made when it is not there or of another version."""
-    wanted, stamp = (HERE / "requirements.txt").read_text(), workdir / "venv" / "installed"
-    if not stamp.exists() or stamp.read_text() != wanted:
-        print("installing Tempest", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", workdir / "venv"], check=True)
-        # Tempest imports what newer setuptools have dropped.
-        subprocess.run([workdir / "venv/bin/pip", "install", "-q", "--disable-pip-version-check", "setuptools<81", "-r",
-                        HERE / "requirements.txt"], check=True)
-        stamp.write_text(wanted)
-    return workdir / "venv" / "bin"
 
 
 def maximum(cloud: first.Cloud, service: str) -> str:
@@ -74,7 +64,8 @@ def configure(cloud: first.Cloud, workspace: pathlib.Path) -> None:
         "oslo_concurrency": {"lock_path": str(workspace / "lock")},
         "auth": {"admin_username": "admin", "admin_password": cloud.password, "admin_project_name": "admin",
                  "admin_domain_name": "Default", "use_dynamic_credentials": "true"},
-        "identity": {"uri_v3": cloud.url("identity"), "auth_version": "v3", "region": "RegionOne"},
+        "identity": {"uri_v3": cloud.url("identity"),
+                     "uri": cloud.url("identity").replace("/v3", "/v2.0"), "auth_version": "v3", "region": "RegionOne"},
         "compute": {"image_ref": images[0]["id"], "image_ref_alt": images[-1]["id"], "flavor_ref": flavors[0]["id"],
                     "flavor_ref_alt": flavors[1]["id"], "min_compute_nodes": str(len(hosts)),
                     "max_microversion": maximum(cloud, "compute"), "fixed_network_name": "private"},
@@ -92,19 +83,21 @@ def main() -> int:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--smoke", action="store_true", help="the tests that touch a little of everything")
     what.add_argument("--regex", help="the tests whose names match")
+    what.add_argument("--identity-v2", action="store_true", help="the tests of identity v2.0")
     what.add_argument("--install-only", action="store_true", help="install Tempest, and stop")
     parser.add_argument("--concurrency", default="2")
     parser.add_argument("--state", default="/var/lib/pileus")
     parser.add_argument("--workdir", type=pathlib.Path, default=HERE.parents[1] / ".cache" / "conformance")
     args = parser.parse_args()
     if args.install_only:
-        args.workdir.mkdir(parents=True, exist_ok=True)
-        environment(args.workdir)
+        ensure(args.workdir, "tempest")
         return 0
     cloud = first.Cloud(prepare.ensure_secrets(args.state)["admin_password"])
     cloud.login()
-    args.workdir.mkdir(parents=True, exist_ok=True)
-    tools, workspace = environment(args.workdir), args.workdir / "workspace"
+    if args.identity_v2:
+        args.workdir, args.regex = args.workdir.with_name("tempest-identity-v2"), r"^tempest\.api\.identity(\.admin)?\.v2"
+    tools = ensure(args.workdir, "tempest-identity-v2" if args.identity_v2 else "tempest")
+    workspace = args.workdir / "workspace"
     if not (workspace / ".stestr.conf").exists():
         subprocess.run([tools / "tempest", "init", "--workspace-path", args.workdir / "workspaces.yaml", workspace],
                        check=True, stdout=subprocess.DEVNULL)
