@@ -62,7 +62,7 @@ def index(req):
     delegation.none(req.ctx)
     wanted = {k: req.GET[k] for k in ("user_id", "type") if k in req.GET}
     req.svc.policy.check(req.ctx, "identity:list_credential", {"user_id": wanted.get("user_id", req.ctx.user_id)})
-    if not (req.ctx.is_admin or req.ctx.is_service):
+    if not req.ctx.is_admin:
         wanted["user_id"] = req.ctx.user_id
     with req.svc.db.reader() as connection:
         found = rows.many(connection, rows.where_equal(sa.select(TABLE).order_by(TABLE.c.id), TABLE, wanted))
