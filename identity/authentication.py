@@ -75,13 +75,14 @@ class Authenticator:
             if "token" in methods:
                 user, parent = self._by_token(connection, identity.get("token") or {})
                 users.append(user)
-            for method in sorted(methods - {"token"}):
-                users.append(self._user(connection, identity.get(method) or {}))
+            if "totp" in methods:
+                users.append(self._user(connection, identity.get("totp") or {}))
+        if "password" in methods:
+            user = self._by_password(identity["password"]["user"])
+            users.append(user)
         user = users[0]
         if any((u and u["id"]) != (user and user["id"]) for u in users):
-            user = None
-        if "password" in methods:
-            user = self.check_password(user, identity["password"]["user"].get("password", ""))
+            raise errors.Unauthorized()
         if "totp" in methods:
             self._check_passcode(user, identity["totp"]["user"].get("passcode", ""))
         if not user or not user["enabled"] or not user["domain_enabled"]:
@@ -89,6 +90,27 @@ class Authenticator:
         if methods != {"token"}:
             self._admit(user)
         return user, parent
+
+    def _by_password(self, ref: dict) -> dict:
+        """The user whose password it is, in the database or in his domain's directory."""
+        with self.service.db.reader() as connection:
+            user = self._user(connection, {"user": ref})
+            domain_id = user["domain_id"] if user else self._domain_of(connection, ref)
+        if user is None or user["external"]:
+            directory = self.service.directories.of(domain_id) if domain_id else None
+            if directory is not None:
+                name = user["name"] if user else ref.get("name", "")
+                user_id = self.service.directories.login(directory, name, ref.get("password", ""))
+                with self.service.db.reader() as connection:
+                    return _find(connection, models.users, models.users.c.id == user_id) or {}
+        return self.check_password(user, ref.get("password", ""))
+
+    @staticmethod
+    def _domain_of(connection, ref: dict) -> str | None:
+        domain = ref.get("domain") or {}
+        if "id" in ref or "id" in domain:
+            return domain.get("id")
+        return connection.execute(sa.select(models.domains.c.id).where(models.domains.c.name == domain.get("name", ""))).scalar()
 
     def _check_rules(self, user: dict, methods: set[str]) -> None:
         rules = receipts.missing(options_of(user), methods)

@@ -32,6 +32,8 @@ users = _open("users", sa.Column("name", sa.String(255), nullable=False),
                sa.Column("password_created_at", sa.Float(53)), sa.Column("password_expires_at", sa.Float(53)),
                sa.Column("failed_logins", sa.Integer, nullable=False, server_default="0"),
                sa.Column("failed_at", sa.Float(53)), sa.Column("last_active_at", sa.Float(53)), sa.Column("options", sa.Text),
+               # The mirror of one who is in a domain's directory (identity/directory.py).
+               sa.Column("external", sa.Boolean, nullable=False, server_default=sa.false()),
                sa.UniqueConstraint("domain_id", "name"))
 old_passwords = sa.Table("old_passwords", METADATA, sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
                          sa.Column("user_id", ID, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
@@ -51,7 +53,8 @@ assignments = sa.Table("assignments", METADATA,
                        sa.Column("role_id", ID, sa.ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True))
 groups = _open("groups", sa.Column("name", sa.String(64), nullable=False),
                 sa.Column("domain_id", ID, sa.ForeignKey("domains.id"), nullable=False),
-                sa.Column("description", sa.Text), sa.UniqueConstraint("domain_id", "name"))
+                sa.Column("description", sa.Text), sa.Column("external", sa.Boolean, nullable=False, server_default=sa.false()),
+                sa.UniqueConstraint("domain_id", "name"))
 
 
 def _key(name: str, target: str) -> sa.Column:

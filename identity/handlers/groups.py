@@ -12,7 +12,13 @@ MEMBERS = models.memberships
 def _create(req, connection, values):
     values["domain_id"] = values["domain_id"] or req.ctx.domain_id or req.ctx.project_domain_id or "default"
     rows.get(connection, models.domains, values["domain_id"], resource="domain")
+    req.svc.directories.refuse_writes(values["domain_id"])
+    values["external"] = False
     values["description"] = values["description"] or ""
+
+
+def _update(req, connection, old, values):
+    req.svc.directories.refuse_change(old, values)
 
 
 def _delete(req, connection, row):
@@ -24,12 +30,19 @@ def _delete(req, connection, row):
 NOUN = Noun("group", "groups", models.groups,
             {"name": {**schema.NAME, "maxLength": 64}, "description": schema.LONG_TEXT,
              "domain_id": {"type": ["string", "null"], "maxLength": 64}},
-            ("name",), ("name", "domain_id"), on_create=_create, on_delete=_delete)
-index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete
+            ("name",), ("name", "domain_id"), hidden=("external",), on_create=_create, on_update=_update, on_delete=_delete)
+show, create, update, delete = NOUN.show, NOUN.create, NOUN.update, NOUN.delete
 
 
-def _pair(connection, id: str, user_id: str) -> dict:
-    rows.get(connection, models.groups, id, resource="group")
+def index(req):
+    return req.svc.directories.listed(req, NOUN)
+
+
+def _pair(connection, id: str, user_id: str, may_change=None) -> dict:
+    """:param may_change: what refuses the mirror of a directory's group"""
+    group = rows.get(connection, models.groups, id, resource="group")
+    if may_change:
+        may_change(group, ("members",))
     rows.get(connection, models.users, user_id, resource="user")
     return {"group_id": id, "user_id": user_id}
 
@@ -37,7 +50,7 @@ def _pair(connection, id: str, user_id: str) -> dict:
 def add(req, id, user_id):
     req.svc.policy.check(req.ctx, "identity:add_user_to_group", {})
     with req.svc.db.writer() as connection:
-        pair = _pair(connection, id, user_id)
+        pair = _pair(connection, id, user_id, req.svc.directories.refuse_change)
         if not connection.execute(sa.select(MEMBERS).filter_by(**pair)).first():
             connection.execute(sa.insert(MEMBERS).values(pair))
 
@@ -52,7 +65,7 @@ def check(req, id, user_id):
 def remove(req, id, user_id):
     req.svc.policy.check(req.ctx, "identity:remove_user_from_group", {})
     with req.svc.db.writer() as connection:
-        pair = _pair(connection, id, user_id)
+        pair = _pair(connection, id, user_id, req.svc.directories.refuse_change)
         if connection.execute(sa.delete(MEMBERS).filter_by(**pair)).rowcount == 0:
             raise errors.NotFound(f"Could not find user {user_id} in group {id}.")
         req.svc.revoke(connection, user_id=user_id)
@@ -64,7 +77,10 @@ def users(req, id):
     from identity.handlers.users import NOUN as USER
     req.svc.policy.check(req.ctx, "identity:list_users_in_group", {})
     with req.svc.db.reader() as connection:
-        rows.get(connection, models.groups, id, resource="group")
+        group = rows.get(connection, models.groups, id, resource="group")
+    if group["external"]:
+        req.svc.directories.refresh(group["domain_id"])
+    with req.svc.db.reader() as connection:
         found = rows.many(connection, sa.select(models.users).join(MEMBERS, MEMBERS.c.user_id == models.users.c.id)
                           .where(MEMBERS.c.group_id == id).order_by(models.users.c.id))
     return {"users": [USER.view(req, r) for r in found], "links": {"self": req.path_url, "next": None, "previous": None}}

@@ -15,7 +15,8 @@ from identity.tokens import stamp
 def _create(req, connection, values):
     values["domain_id"] = values["domain_id"] or req.ctx.domain_id or req.ctx.project_domain_id or "default"
     rows.get(connection, models.domains, values["domain_id"], resource="domain")
-    values["failed_logins"] = 0
+    req.svc.directories.refuse_writes(values["domain_id"])
+    values.update(failed_logins=0, external=False)
     _write_options(values, {})
     password = values.pop("password", None)
     values["password_hash"] = None
@@ -32,6 +33,7 @@ def _write_options(values: dict, old: dict) -> None:
 
 
 def _update(req, connection, old, values):
+    req.svc.directories.refuse_change(old, values)
     _write_options(values, options_of(old))
     password = values.pop("password", None)
     if password is not None:
@@ -45,6 +47,8 @@ def _update(req, connection, old, values):
 
 
 def _delete(req, connection, row):
+    if row["enabled"]:
+        req.svc.directories.refuse_change(row, ("name",))
     req.svc.revoke(connection, user_id=row["id"])
 
 
@@ -62,10 +66,14 @@ NOUN = _UserNoun("user", "users", models.users,
                   "domain_id": {"type": ["string", "null"], "maxLength": 64}, "enabled": {"type": "boolean"},
                   "default_project_id": {"type": ["string", "null"], "maxLength": 64},
                   "description": schema.LONG_TEXT, "email": schema.TEXT, "options": OPTIONS},
-                 ("name",), ("name", "enabled", "domain_id"), hidden=("password_hash", "password_created_at", "failed_logins",
-                                                                            "failed_at", "last_active_at"), on_create=_create,
-                 on_update=_update, on_delete=_delete, target=lambda row: {"user_id": row["id"]})
-index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete
+                 ("name",), ("name", "enabled", "domain_id"),
+                 hidden=("password_hash", "password_created_at", "failed_logins", "failed_at", "last_active_at", "external"),
+                 on_create=_create, on_update=_update, on_delete=_delete, target=lambda row: {"user_id": row["id"]})
+show, create, update, delete = NOUN.show, NOUN.create, NOUN.update, NOUN.delete
+
+
+def index(req):
+    return req.svc.directories.listed(req, NOUN)
 
 
 @wsgi.body(schema.wrapped("user", {"password": {"type": "string", "maxLength": 4096},

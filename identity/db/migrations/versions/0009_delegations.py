@@ -16,6 +16,8 @@ def upgrade():
     domains = sa.table("domains", sa.column("id"), sa.column("name"), sa.column("enabled", sa.Boolean), sa.column("description"))
     if not op.get_bind().execute(sa.select(domains.c.id).where(domains.c.id == "default")).first():
         op.bulk_insert(domains, [{"id": "default", "name": "Default", "enabled": True, "description": "The default domain"}])
+    for name in ("users", "groups"):
+        op.add_column(name, sa.Column("external", sa.Boolean, nullable=False, server_default=sa.false()))
     op.add_column("credentials", sa.Column("last_step", sa.BigInteger))
     op.add_column("revocations", sa.Column("oauth_token_id", sa.String(64)))
     op.create_table("domain_options", _key("domain_id", "domains.id"), sa.Column("group_name", sa.String(64), primary_key=True),
