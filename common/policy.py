@@ -56,8 +56,11 @@ class Policy:
                        "domain_id": ctx.domain_id,
                        # The domain that the token belongs to, however it is scoped.
                        "token_domain_id": ctx.project_domain_id or ctx.domain_id or ctx.user_domain_id,
+                       "domain_scoped": "yes" if ctx.domain_id else None,
                        "system_scope": "all" if ctx.system else None}
-        return self.enforcer.enforce(rule, target, credentials)
+        # What a token or a thing has not, must not match what the other has not either.
+        return self.enforcer.enforce(rule, {k: v for k, v in target.items() if v is not None},
+                                     {k: v for k, v in credentials.items() if v is not None})
 
     def check(self, ctx, rule: str, target: dict | None = None) -> None:
         """:raises Forbidden: the caller may know of the resource but not do this"""

@@ -15,6 +15,7 @@ import jwt
 
 from common import errors
 from common.context import Context
+from common.context import frozen as _frozen
 
 ALGORITHM = "ES256"
 
@@ -29,7 +30,7 @@ def claims(ctx: Context) -> dict:
                        "project": [ctx.project_name, ctx.project_domain_id, ctx.project_domain_name],
                        "domain": ctx.domain_name, "roles": list(ctx.roles), "trust": list(ctx.trust),
                        "app_credential": list(ctx.app_credential), "access_rules": ctx.access_rules,
-                       "oauth": list(ctx.oauth)}}
+                       "oauth": list(ctx.oauth), "federation": ctx.federation}}
 
 
 def sign(ctx: Context, key, key_id: str) -> str:
@@ -56,7 +57,7 @@ def verify(token: str, keys: dict) -> Context:
         system=payload.get("openstack_system") == "all", roles=tuple(more["roles"]), trust=tuple(more.get("trust", ())),
         app_credential=tuple(more.get("app_credential", ())),
         access_rules=None if more.get("access_rules") is None else tuple(map(tuple, more["access_rules"])),
-        oauth=tuple(more.get("oauth", ())),
+        oauth=tuple(more.get("oauth", ())), federation=_frozen(more.get("federation", ())),
         audit_ids=tuple(payload["openstack_audit_ids"]), methods=tuple(payload["openstack_methods"]),
         issued_at=payload["iat"], expires_at=payload["exp"], token=token)
 
@@ -66,7 +67,7 @@ class Revocations:
 
     An event is ``{"id": int, "issued_before": epoch seconds, "expires_at": epoch seconds}`` and one of
     ``audit_id``, ``audit_chain_id``, ``user_id``, ``project_id``, ``domain_id``, ``trust_id``, ``app_credential_id``,
-    ``oauth_token_id``, or
+    ``oauth_token_id``, ``identity_provider_id``, or
     ``user_id`` with ``project_id``. A token is revoked when an event names it and it was issued before the event.
     """
 
@@ -78,7 +79,7 @@ class Revocations:
     @staticmethod
     def _key(event: dict) -> tuple:
         names = ("audit_id", "audit_chain_id", "user_id", "project_id", "domain_id", "trust_id", "app_credential_id",
-                 "oauth_token_id")
+                 "oauth_token_id", "identity_provider_id")
         return tuple((n, event[n]) for n in names if event.get(n))
 
     def add(self, events: list[dict]) -> None:
@@ -96,6 +97,8 @@ class Revocations:
                 (user, ("domain_id", ctx.domain_id)), (("domain_id", ctx.project_domain_id),)]
         if ctx.app_credential:
             keys.append((("app_credential_id", ctx.app_credential[0]),))
+        if ctx.federation:
+            keys.append((("identity_provider_id", ctx.federation[0]),))
         if ctx.oauth:
             keys.append((("oauth_token_id", ctx.oauth[0]),))
         if ctx.trust:

@@ -17,6 +17,7 @@ def app_factory(global_conf, **local):
 
 _OPEN = ("", "/v3", "/v2.0", "/v2.0/extensions")
 _LOGINS = ("/v3/auth/tokens", "/v2.0/tokens", "/v3/OS-OAUTH1/request_token", "/v3/OS-OAUTH1/access_token")
+_FEDERATED = re.compile(r"/v3/OS-FEDERATION/identity_providers/[^/]+/protocols/[^/]+/auth|/v3/auth/OS-FEDERATION/.+")
 _PASSWORD = re.compile(r"/v3/users/[^/]+/password")
 
 
@@ -33,7 +34,7 @@ class Auth:
         login = path in _LOGINS and environ["REQUEST_METHOD"] == "POST"
         # Whoever changes a password proves himself by the old one; with an expired one he has no token.
         change = _PASSWORD.fullmatch(path) and environ["REQUEST_METHOD"] == "POST"
-        if not (path in _OPEN or login or change):
+        if not (path in _OPEN or login or change or _FEDERATED.fullmatch(path)):
             if not token:
                 raise errors.Unauthorized()
             plain = environ["pileus.context"]

@@ -146,6 +146,18 @@ class Authenticator:
         scope["oauth"] = (access["id"], access["consumer_id"])
         return self._issue(user, scope, given, ["oauth1"], None, request, until=access["expires_at"])
 
+    def federated(self, idp_id: str, protocol_id: str, said: dict[str, str], request: Context) -> tuple[Context, str]:
+        """An unscoped token for a user of an identity provider.
+
+        :param said: what the front proxy says, see identity.federation
+        """
+        user_id, fields = self.service.federation.login(idp_id, protocol_id, said)
+        with self.service.db.reader() as connection:
+            user = _find(connection, models.users, models.users.c.id == user_id)
+        if not user or not user["enabled"] or not user["domain_enabled"]:
+            raise errors.Unauthorized()
+        return self._issue(user, {"federation": fields}, [], [protocol_id], None, request)
+
     def for_signer(self, user_id: str, project_id: str, request: Context) -> tuple[Context, str]:
         """A token for a project, for a user who proved himself by an EC2 key. :raises Unauthorized: he may not have it"""
         with self.service.db.reader() as connection:
@@ -291,6 +303,7 @@ class Authenticator:
             expires = min(expires, parent.expires_at)  # rescoping never lengthens life
             audit.append(parent.audit_ids[-1])
             methods = sorted(set(methods) | set(parent.methods))
+            scope = {**scope, "federation": parent.federation}
         ctx = Context(request_id=request.request_id, global_request_id=request.global_request_id,
                       user_id=user["id"], user_name=user["name"], user_domain_id=user["domain_id"],
                       user_domain_name=user["domain_name"], roles=tuple(r["name"] for r in given),

@@ -17,6 +17,12 @@ OPTS: dict[str, list[cfg.Opt]] = {"identity": [
     cfg.StrOpt("member_role_name", default="member", help="The role that v2.0 gives a user on his tenant."),
     cfg.IntOpt("receipt_expiration", default=300, min=10,
                help="Seconds for which a login that proved a part of what is asked for may go on."),
+], "federation": [
+    cfg.StrOpt("proxy_secret", secret=True,
+               help="What the front proxy sends as X-Federation-Secret; without it nobody logs in by an identity provider."),
+    cfg.StrOpt("remote_id_attribute", default="HTTP_OIDC_ISS",
+               help="Which of the proxy's variables names the issuer; a protocol may say otherwise."),
+    cfg.MultiStrOpt("trusted_dashboard", default=[], help="URLs that browsers may be sent to with a token."),
 ], "oauth1": [
     cfg.IntOpt("request_token_duration", default=28800, min=60, help="Seconds that a consumer's request token lives."),
     cfg.IntOpt("access_token_duration", default=86400, min=0, help="Seconds that its access token lives; 0: for ever."),

@@ -180,13 +180,14 @@ class Directories:
 
     def refuse_change(self, row: dict, names=()) -> None:
         """:raises Forbidden: a row of the mirror, and more of it than the ``names`` that are ours alone"""
-        if row["external"] and not set(names) <= {"options", "default_project_id", "id"}:
+        ours = {"options", "default_project_id", "id"}
+        if row["external"] and not set(names) <= ours and self.of(row["domain_id"]) is not None:
             raise errors.Forbidden("Users and groups of this domain are in a directory, and are changed there.")
 
     def listed(self, req, noun) -> dict:
         """The list of a noun, up to date, as long as the domain's ``list_limit`` lets it be."""
         domain_id = req.GET.get("domain_id")
-        req.svc.policy.check(req.ctx, f"identity:list_{noun.singular}", {"user_id": None})
+        req.svc.policy.check(req.ctx, f"identity:list_{noun.singular}", {"domain_id": domain_id or req.ctx.domain_id})
         self.refresh(domain_id)
         found = noun.index(req)
         limit = self._limit(domain_id)

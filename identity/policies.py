@@ -1,27 +1,45 @@
-"""Rules of the identity service."""
+"""Rules of the identity service, for the persons of OpenStack's default ones: administrators, who may do all; readers of
+the system, who may see all; managers of a domain, who rule its users, groups and projects; readers of a domain; and users.
+"""
+
+_MANAGER = "(role:manager and domain_id:%(domain_id)s)"
+_SEES = "rule:admin or (role:reader and system_scope:all)"
+_DOMAIN = f"{_SEES} or (role:reader and domain_id:%(domain_id)s)"
+_JOINS = f"rule:admin or ({_MANAGER} and domain_id:%(user_domain_id)s)"
+# What a manager gives and takes are the roles up to his own, between what is in his domain.
+_GIVES = ("(role:manager and domain_id:%(domain_id)s and domain_id:%(holder_domain_id)s and "
+          "('manager':%(role_name)s or 'member':%(role_name)s or 'reader':%(role_name)s))")
 
 _ADMIN_NOUNS = ("domain", "project", "user", "role", "region", "service", "endpoint", "grant", "role_assignment",
                 "implied_role", "group", "policy", "credential", "registered_limit", "limit", "project_tag", "endpoint_group",
                 "endpoint_filter", "domain_config", "consumer",
-                "policy_association")
+                "policy_association", "identity_provider", "protocol", "mapping", "service_provider")
 RULES = [(f"identity:{verb}_{noun}", "rule:admin", f"{verb} a {noun}")
          for noun in _ADMIN_NOUNS for verb in ("list", "get", "create", "update", "delete")]
-_OPEN = {"identity:get_user": "rule:admin or user_id:%(user_id)s",
-         "identity:get_project": "rule:admin or project_id:%(project_id)s",
-         "identity:get_domain": "rule:admin or domain_id:%(domain_id)s or token_domain_id:%(domain_id)s",
+_SECRET = ("credential",)
+_OPEN = {**{f"identity:{verb}_{noun}": _SEES for noun in _ADMIN_NOUNS if noun not in _SECRET for verb in ("list", "get")},
+         **{f"identity:{verb}_{noun}": _DOMAIN for noun in ("user", "project", "group") for verb in ("list", "get")},
+         **{f"identity:{verb}_{noun}": f"rule:admin or {_MANAGER}" for noun in ("user", "project", "group")
+            for verb in ("create", "update", "delete")},
+         **{f"identity:{verb}_grant": f"{_DOMAIN}" for verb in ("list", "get")},
+         **{f"identity:{verb}_grant": f"rule:admin or {_GIVES}" for verb in ("create", "delete")},
+         **{f"identity:{verb}_role": f"{_SEES} or (role:manager and domain_scoped:yes)" for verb in ("list", "get")},
+         "identity:get_user": f"{_DOMAIN} or user_id:%(user_id)s",
+         "identity:get_project": f"{_DOMAIN} or project_id:%(project_id)s",
+         "identity:get_domain": f"{_SEES} or domain_id:%(domain_id)s or token_domain_id:%(domain_id)s",
          **{f"identity:{verb}_credential": "rule:admin or user_id:%(user_id)s"
             for verb in ("list", "get", "create", "update", "delete")},
          "identity:list_registered_limit": "", "identity:get_registered_limit": "",
-         "identity:list_limit": "", "identity:get_limit": "rule:admin or project_id:%(project_id)s",
-         **{f"identity:{verb}_project_tag": "rule:admin or project_id:%(project_id)s" for verb in ("list", "get")},
+         "identity:list_limit": "", "identity:get_limit": f"{_SEES} or project_id:%(project_id)s",
+         **{f"identity:{verb}_project_tag": f"{_SEES} or project_id:%(project_id)s" for verb in ("list", "get")},
          "identity:list_region": "", "identity:get_region": "",
-         "identity:list_role_assignment": "rule:admin or user_id:%(user_id)s"}
+         "identity:list_role_assignment": f"{_SEES} or user_id:%(user_id)s"}
 RULES = [(n, _OPEN.get(n, c), d) for n, c, d in RULES] + [
     ("identity:list_user_projects", "rule:admin or user_id:%(user_id)s", "list the projects of a user"),
-    ("identity:add_user_to_group", "rule:admin", "put a user into a group"),
-    ("identity:check_user_in_group", "rule:admin or user_id:%(user_id)s", "see whether a user is in a group"),
-    ("identity:remove_user_from_group", "rule:admin", "take a user out of a group"),
-    ("identity:list_users_in_group", "rule:admin", "list the members of a group"),
+    ("identity:add_user_to_group", _JOINS, "put a user into a group"),
+    ("identity:check_user_in_group", f"{_DOMAIN} or user_id:%(user_id)s", "see whether a user is in a group"),
+    ("identity:remove_user_from_group", _JOINS, "take a user out of a group"),
+    ("identity:list_users_in_group", _DOMAIN, "list the members of a group"),
     ("identity:list_groups_for_user", "rule:admin or user_id:%(user_id)s", "list the groups of a user"),
     *[(f"identity:{name}", "rule:admin or user_id:%(user_id)s", text) for name, text in (
         ("list_application_credentials", "list a user's application credentials"),

@@ -11,6 +11,7 @@ from identity.catalog import Catalog
 from identity.compliance import Compliance
 from identity.db import revocations
 from identity.directory import Directories
+from identity.federation import Federation
 from identity.keys import KeyRing
 from identity.passwords import Passwords
 from identity.vault import Vault
@@ -53,6 +54,7 @@ class IdentityApi(Service):
         self.passwords = Passwords(self.conf.identity.password_hash_rounds, self.conf.identity.max_password_length)
         self.compliance = Compliance(self.conf, self.passwords)
         self.vault = Vault(f"{self.conf.state_path}/identity/credential-keys")
+        self.federation = Federation(self)
         self.directories = Directories(self)
         self.catalog = Catalog(self.db)
         self.verifier = tokens.Verifier(self.keys.public())

@@ -39,6 +39,10 @@ def body(service, ctx: Context, *, with_catalog: bool = True) -> dict:
         "issued_at": stamp(ctx.issued_at),
         "user": {"id": ctx.user_id, "name": ctx.user_name, "password_expires_at": _password_end(service, ctx),
                  "domain": {"id": ctx.user_domain_id, "name": ctx.user_domain_name}}}
+    if ctx.federation:
+        described["user"]["OS-FEDERATION"] = {
+            "identity_provider": {"id": ctx.federation[0]}, "protocol": {"id": ctx.federation[1]},
+            "groups": [{"id": g} for g in ctx.federation[2]]}
     if ctx.trust:
         described["OS-TRUST:trust"] = {"id": ctx.trust[0], "impersonation": ctx.user_id == ctx.trust[1],
                                        "trustor_user": {"id": ctx.trust[1]}, "trustee_user": {"id": ctx.trust[2]}}

@@ -1,12 +1,16 @@
 """Role assignments of users and of their groups, and what they imply."""
 
+import time
+
 import sqlalchemy as sa
 
+from common import errors
 from common.db import many
 from identity.db import models
 
 USERS, GROUPS = models.assignments, models.group_assignments
 ROLES, IMPLIED, MEMBERS = models.roles, models.implied_roles, models.memberships
+EXPIRING = models.expiring_memberships
 
 
 def holder_table(key: dict):
@@ -35,12 +39,18 @@ def _covers(table, target_type: str, target_id: str, chain):
                 table.c.target_id.in_(sa.select(chain.c.id))))
 
 
+def groups_of(user_id: str):
+    """A subquery (group_id) of the groups of a user, with those that an identity provider's word puts him in for now."""
+    return sa.select(MEMBERS.c.group_id).where(MEMBERS.c.user_id == user_id).union(
+        sa.select(EXPIRING.c.group_id).where(EXPIRING.c.user_id == user_id, EXPIRING.c.expires_at > time.time()))
+
+
 def roles_on(connection, user_id: str, target_type: str, target_id: str) -> list[dict]:
     """[{"id", "name"}] that a user has on a target, through groups, inheritance and implication too, by name."""
     chain = above(target_id)
     own = sa.select(USERS.c.role_id).where(USERS.c.user_id == user_id, _covers(USERS, target_type, target_id, chain))
-    through = sa.select(GROUPS.c.role_id).join(MEMBERS, MEMBERS.c.group_id == GROUPS.c.group_id).where(
-        MEMBERS.c.user_id == user_id, _covers(GROUPS, target_type, target_id, chain))
+    through = sa.select(GROUPS.c.role_id).where(GROUPS.c.group_id.in_(groups_of(user_id)),
+                                                _covers(GROUPS, target_type, target_id, chain))
     return implied(connection, many(connection, sa.select(ROLES.c.id, ROLES.c.name, ROLES.c.domain_id).where(
         sa.or_(ROLES.c.id.in_(own), ROLES.c.id.in_(through)))))
 
@@ -79,8 +89,7 @@ def forget_target(connection, target_ids) -> None:
 def targets_of(connection, user_id: str, target_type: str) -> list[str]:
     """The ids of the targets on which a user has a role; of projects also those that inherit it."""
     own = sa.select(USERS.c.target_type, USERS.c.target_id).where(USERS.c.user_id == user_id)
-    through = sa.select(GROUPS.c.target_type, GROUPS.c.target_id).join(MEMBERS, MEMBERS.c.group_id == GROUPS.c.group_id).where(
-        MEMBERS.c.user_id == user_id)
+    through = sa.select(GROUPS.c.target_type, GROUPS.c.target_id).where(GROUPS.c.group_id.in_(groups_of(user_id)))
     held: dict[str, set[str]] = {}
     for kind, target in connection.execute(own.union(through)).tuples():
         held.setdefault(kind, set()).add(target)
@@ -102,13 +111,31 @@ def heirs(connection, domain_ids: set[str], project_ids: set[str]) -> set[str]:
     return set(connection.execute(sa.union(*found)).scalars()) if found else set()
 
 
+def protect_admins(connection, ctx, *, user_id: str | None = None, group_id: str | None = None) -> None:
+    """Who rules a domain does not rule the administrators that are in it: by their password he would be one.
+
+    :param user_id: whom the caller is about to change; or ``group_id``: the group whose members change
+    :raises Forbidden: the caller is no administrator, and that user, or who is in that group, is one somewhere
+    """
+    if ctx.is_admin:
+        return
+    own = sa.select(USERS.c.role_id).where(USERS.c.user_id == user_id)
+    through = sa.select(GROUPS.c.role_id).where(
+        GROUPS.c.group_id == group_id if group_id else GROUPS.c.group_id.in_(groups_of(user_id or "")))
+    held = many(connection, sa.select(ROLES.c.id, ROLES.c.name, ROLES.c.domain_id).where(
+        sa.or_(ROLES.c.id.in_(own), ROLES.c.id.in_(through))))
+    if any(r["name"] == "admin" for r in implied(connection, held)):
+        raise errors.Forbidden("Administrators are changed by administrators only.")
+
+
 def members(connection, group_id: str) -> list[str]:
-    return list(connection.execute(sa.select(MEMBERS.c.user_id).where(MEMBERS.c.group_id == group_id)).scalars())
+    return list(connection.execute(sa.select(MEMBERS.c.user_id).where(MEMBERS.c.group_id == group_id).union(
+        sa.select(EXPIRING.c.user_id).where(EXPIRING.c.group_id == group_id))).scalars())
 
 
 def holders(connection, role_id: str) -> set[str]:
     """The users who have a role assigned, themselves or through a group."""
     own = sa.select(USERS.c.user_id).where(USERS.c.role_id == role_id)
-    through = sa.select(MEMBERS.c.user_id).join(GROUPS, GROUPS.c.group_id == MEMBERS.c.group_id).where(
-        GROUPS.c.role_id == role_id)
-    return set(connection.execute(own.union(through)).scalars())
+    through = [sa.select(t.c.user_id).join(GROUPS, GROUPS.c.group_id == t.c.group_id).where(GROUPS.c.role_id == role_id)
+               for t in (MEMBERS, EXPIRING)]
+    return set(connection.execute(own.union(*through)).scalars())

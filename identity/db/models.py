@@ -114,6 +114,22 @@ oauth_tokens = _named(
 oauth_nonces = sa.Table("oauth_nonces", METADATA, _key("consumer_id", "consumers.id"),
                         sa.Column("at", sa.String(16), primary_key=True), sa.Column("nonce", sa.String(64), primary_key=True),
                         sa.Column("expires_at", sa.Float(53), nullable=False, index=True))
+# rules, remote_ids: JSON; authorization_ttl: minutes for which a provider's word about groups holds.
+identity_providers = _named(
+    "identity_providers", sa.Column("domain_id", ID, sa.ForeignKey("domains.id"), nullable=False),
+    sa.Column("enabled", sa.Boolean, nullable=False), sa.Column("description", sa.Text),
+    sa.Column("authorization_ttl", sa.Integer), sa.Column("remote_ids", sa.JSON, nullable=False))
+mappings = _named("mappings", sa.Column("rules", sa.JSON, nullable=False), sa.Column("schema_version", sa.String(8)))
+federation_protocols = sa.Table(
+    "federation_protocols", METADATA, sa.Column("id", ID, primary_key=True), _key("idp_id", "identity_providers.id"),
+    sa.Column("mapping_id", ID, sa.ForeignKey("mappings.id"), nullable=False), sa.Column("remote_id_attribute", sa.String(64)))
+service_providers = _named(
+    "service_providers", sa.Column("auth_url", sa.String(256), nullable=False),
+    sa.Column("sp_url", sa.String(256), nullable=False), sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("description", sa.Text), sa.Column("relay_state_prefix", sa.String(256)))
+expiring_memberships = sa.Table(
+    "expiring_memberships", METADATA, _key("user_id", "users.id"), _key("group_id", "groups.id"),
+    _key("idp_id", "identity_providers.id"), sa.Column("expires_at", sa.Float(53), nullable=False))
 # "" for what a policy's association does not name.
 policy_associations = sa.Table("policy_associations", METADATA, sa.Column("endpoint_id", ID, primary_key=True),
                                sa.Column("service_id", ID, primary_key=True),
@@ -147,5 +163,6 @@ revocations = sa.Table("revocations", METADATA,
                        sa.Column("audit_id", sa.String(32)), sa.Column("audit_chain_id", sa.String(32)),
                        sa.Column("user_id", ID), sa.Column("project_id", ID), sa.Column("domain_id", ID),
                        sa.Column("trust_id", ID), sa.Column("app_credential_id", ID), sa.Column("oauth_token_id", ID),
+                       sa.Column("identity_provider_id", ID),
                        sa.Column("issued_before", sa.Float(53), nullable=False),
                        sa.Column("expires_at", sa.Float(53), nullable=False, index=True))

@@ -38,10 +38,11 @@ def issue(req, body):
             ctx, token = req.svc.authenticator.authenticate(body["auth"], req.ctx, req.headers.get("Openstack-Auth-Receipt"))
         except receipts.Incomplete as more:
             return wsgi.json_response(more.described, 401, {"Openstack-Auth-Receipt": more.receipt})
-    return _described(req, ctx, token, 201)
+    return described(req, ctx, token, 201)
 
 
-def _described(req, ctx, token: str, status: int) -> wsgi.Response:
+def described(req, ctx, token: str, status: int) -> wsgi.Response:
+    """The answer that carries a token and says what is in it."""
     text = tokens.rendered(req.svc, ctx, with_catalog="nocatalog" not in req.GET)
     return wsgi.Response(body=text, status=status, headerlist=[
         ("Content-Type", "application/json"), ("Content-Length", str(len(text))), ("X-Subject-Token", token),
@@ -60,7 +61,7 @@ def find_subject(req, token: str, rule: str):
 
 def validate(req):
     subject = find_subject(req, req.headers.get("X-Subject-Token", ""), "identity:validate_token")
-    return _described(req, subject, subject.token, 200)
+    return described(req, subject, subject.token, 200)
 
 
 def revoke(req):

@@ -30,7 +30,7 @@ class Noun:
     on_create: typing.Callable = lambda req, connection, values: None
     on_update: typing.Callable = lambda req, connection, old, values: None
     on_delete: typing.Callable = lambda req, connection, row: None
-    target: typing.Callable = lambda row: {}
+    target: typing.Callable = lambda row: {}  # what rules may ask of a row
 
     def view(self, req, row: dict) -> dict:
         shown = {**json.loads(row.get("extra") or "{}"), **{k: v for k, v in row.items() if k not in (*self.hidden, "extra")}}
@@ -54,9 +54,23 @@ class Noun:
     def _tell(self, req, what: str, id: str) -> None:
         req.svc.notifier.tell(req.ctx, f"identity.{self.singular}.{what}", {"resource_info": id})
 
+    def _check(self, req, verb: str, row: dict | None, id: str = "") -> None:
+        """:raises Forbidden: also where there is no such thing, for who might not see it; :raises NotFound: for the others"""
+        req.svc.policy.check(req.ctx, f"identity:{verb}_{self.singular}", self.target(row or {"id": id}))
+        if row is None:
+            raise errors.NotFound(f"Could not find {self.singular}: {id}.")
+
+    def _known(self, req, connection, verb: str, id: str) -> dict:
+        row = rows.one(connection, sa.select(self.table).where(self.table.c.id == id))
+        self._check(req, verb, row, id)
+        assert row is not None
+        return row
+
     def index(self, req) -> dict:
-        req.svc.policy.check(req.ctx, f"identity:list_{self.singular}", {"user_id": req.GET.get("user.id")})
         wanted: dict[str, typing.Any] = {k: v for k, v in req.GET.items() if k in self.filters}
+        if "domain_id" in self.filters and req.ctx.domain_id and not req.ctx.is_admin:
+            wanted.setdefault("domain_id", req.ctx.domain_id)  # who rules a domain sees what is in it
+        req.svc.policy.check(req.ctx, f"identity:list_{self.singular}", {"domain_id": wanted.get("domain_id")})
         if "enabled" in wanted:
             wanted["enabled"] = wsgi.bool_value(wanted["enabled"])
         query = rows.where_equal(sa.select(self.table).where(*self.where(req)).order_by(self.table.c.id), self.table, wanted)
@@ -68,9 +82,8 @@ class Noun:
     def show(self, req, id) -> dict:
         with req.svc.db.reader() as connection:
             row = rows.one(connection, sa.select(self.table).where(self.table.c.id == id))
-        req.svc.policy.check(req.ctx, f"identity:get_{self.singular}", self.target(row or {"id": id}))
-        if row is None:
-            raise errors.NotFound(f"Could not find {self.singular}: {id}.")
+        self._check(req, "get", row, id)
+        assert row is not None
         return {self.singular: self.view(req, row)}
 
     def create(self, req) -> dict:
@@ -78,7 +91,8 @@ class Noun:
 
     def make(self, req, body: dict, then: typing.Callable = lambda connection, values: None) -> dict:
         """:param then: what belongs to it, in the same transaction"""
-        req.svc.policy.check(req.ctx, f"identity:create_{self.singular}", {})
+        given = body.get(self.singular)
+        self._check(req, "create", {"domain_id": req.ctx.domain_id, **(given if isinstance(given, dict) else {}), "id": None})
         self._create_schema(body)
         values: dict = {c.name: None for c in self.table.c if c.name != "id"}
         values.update(id=context.new_hex())
@@ -98,11 +112,10 @@ class Noun:
         return self.change(req, id, req.json_object())
 
     def change(self, req, id, body: dict, then: typing.Callable = lambda connection, values: None) -> dict:
-        req.svc.policy.check(req.ctx, f"identity:update_{self.singular}", {})
-        self._update_schema(body)
-        values = {k: v for k, v in body[self.singular].items() if k in self.properties}
         with req.svc.db.writer() as connection:
-            old = rows.get(connection, self.table, id, resource=self.singular)
+            old = self._known(req, connection, "update", id)
+            self._update_schema(body)
+            values = {k: v for k, v in body[self.singular].items() if k in self.properties}
             if values.get("domain_id", old.get("domain_id")) != old.get("domain_id"):
                 raise errors.BadRequest(f"The domain of a {self.singular} cannot be changed.")
             values.update(self._extra(body[self.singular], old.get("extra")))
@@ -115,9 +128,8 @@ class Noun:
         return {self.singular: self.view(req, {**old, **values})}
 
     def delete(self, req, id) -> None:
-        req.svc.policy.check(req.ctx, f"identity:delete_{self.singular}", {})
         with req.svc.db.writer() as connection:
-            row = rows.get(connection, self.table, id, resource=self.singular)
+            row = self._known(req, connection, "delete", id)
             self.on_delete(req, connection, row)
             rows.delete(connection, self.table, id, resource=self.singular)
         self._tell(req, "deleted", id)

@@ -22,7 +22,7 @@ def _delete(req, connection, row):
     req.svc.revoke(connection, domain_id=row["id"])
     grants.forget_target(connection, sa.select(models.projects.c.id).where(models.projects.c.domain_id == row["id"]))
     grants.forget_target(connection, [row["id"]])
-    for table in (models.groups, models.users, models.projects, models.roles):
+    for table in (models.identity_providers, models.groups, models.users, models.projects, models.roles):
         connection.execute(sa.delete(table).where(table.c.domain_id == row["id"]))
 
 

@@ -10,19 +10,33 @@ _TABLES = {"projects": models.projects, "domains": models.domains}
 _HOLDERS = {"user": models.users, "group": models.groups}
 
 
-def _key(connection, target: str, names: dict, inherited: bool) -> dict:
+def _key(req, connection, verb: str, target: str, names: dict, inherited: bool) -> dict:
     """The key of an assignment from a path's ids; each must name something.
+
+    Who rules a domain gives and takes within it, and no more than he may have himself: what the rule is asked is the
+    domain of the target, that of the holder, and the role's name.
 
     :param names: {"user_id" or "group_id", "target_id", "role_id"}; the system has no target_id
     :raises Forbidden: the role is another domain's
     """
     holder, kind, home = "group" if "group_id" in names else "user", target if target == "system" else target[:-1], None
-    rows.get(connection, _HOLDERS[holder], names[f"{holder}_id"], resource=holder)
+    def found(table, id):
+        return rows.one(connection, sa.select(table).where(table.c.id == id))
+    named = {holder: (found(_HOLDERS[holder], names[f"{holder}_id"]), names[f"{holder}_id"])}
     if target != "system":
-        row = rows.get(connection, _TABLES[target], names["target_id"], resource=kind)
-        home = row["id"] if target == "domains" else row["domain_id"]
+        row = found(_TABLES[target], names["target_id"])
+        named[kind] = row, names["target_id"]
+        home = row and (row["id"] if target == "domains" else row["domain_id"])
+    role = found(models.roles, names["role_id"]) if "role_id" in names else None
     if "role_id" in names:
-        role = rows.get(connection, models.roles, names["role_id"], resource="role")
+        named["role"] = role, names["role_id"]
+    holder_row = named[holder][0]
+    req.svc.policy.check(req.ctx, f"identity:{verb}_grant", {
+        "domain_id": home, "holder_domain_id": holder_row and holder_row["domain_id"], "role_name": role and role["name"]})
+    for what, (row, id) in named.items():
+        if row is None:
+            raise errors.NotFound(f"Could not find {what}: {id}.")
+    if role is not None:
         if role["domain_id"] not in ("", home):
             raise errors.Forbidden("A role of a domain can be given on that domain and its projects only.")
     return {"target_id": "all", **names, "target_type": f"{kind}/projects" if inherited else kind}
@@ -30,10 +44,9 @@ def _key(connection, target: str, names: dict, inherited: bool) -> dict:
 
 def index(target, *, inherited: bool = False):
     def handler(req, **names):
-        req.svc.policy.check(req.ctx, "identity:list_grant", {})
         role = models.roles
         with req.svc.db.reader() as connection:
-            key = _key(connection, target, names, inherited)
+            key = _key(req, connection, "list", target, names, inherited)
             table = queries.holder_table(key)
             found = rows.many(connection, sa.select(role).join(table, table.c.role_id == role.c.id).where(
                 *[table.c[k] == v for k, v in key.items()]))
@@ -45,17 +58,15 @@ def index(target, *, inherited: bool = False):
 
 def add(target, *, inherited: bool = False):
     def handler(req, **names):
-        req.svc.policy.check(req.ctx, "identity:create_grant", {})
         with req.svc.db.writer() as connection:
-            queries.add(connection, **_key(connection, target, names, inherited))
+            queries.add(connection, **_key(req, connection, "create", target, names, inherited))
     return handler
 
 
 def check(target, *, inherited: bool = False):
     def handler(req, **names):
-        req.svc.policy.check(req.ctx, "identity:get_grant", {})
         with req.svc.db.reader() as connection:
-            key = _key(connection, target, names, inherited)
+            key = _key(req, connection, "get", target, names, inherited)
             if not connection.execute(sa.select(queries.holder_table(key)).filter_by(**key)).first():
                 raise errors.NotFound(f"Could not find role assignment with role: {names['role_id']}.")
     return handler
@@ -64,9 +75,8 @@ def check(target, *, inherited: bool = False):
 def remove(target, *, inherited: bool = False):
     """Taking a role away revokes the tokens for that target of the user, or of every member of the group."""
     def handler(req, **names):
-        req.svc.policy.check(req.ctx, "identity:delete_grant", {})
         with req.svc.db.writer() as connection:
-            key = _key(connection, target, names, inherited)
+            key = _key(req, connection, "delete", target, names, inherited)
             if not queries.remove(connection, **key):
                 raise errors.NotFound(f"Could not find role assignment with role: {names['role_id']}.")
             scope = {} if target == "system" or inherited else {f"{key['target_type']}_id": key["target_id"]}

@@ -30,7 +30,8 @@ def _delete(req, connection, row):
 NOUN = Noun("group", "groups", models.groups,
             {"name": {**schema.NAME, "maxLength": 64}, "description": schema.LONG_TEXT,
              "domain_id": {"type": ["string", "null"], "maxLength": 64}},
-            ("name",), ("name", "domain_id"), hidden=("external",), on_create=_create, on_update=_update, on_delete=_delete)
+            ("name",), ("name", "domain_id"), hidden=("external",), on_create=_create, on_update=_update, on_delete=_delete,
+            target=lambda row: {"domain_id": row.get("domain_id")})
 show, create, update, delete = NOUN.show, NOUN.create, NOUN.update, NOUN.delete
 
 
@@ -38,34 +39,41 @@ def index(req):
     return req.svc.directories.listed(req, NOUN)
 
 
-def _pair(connection, id: str, user_id: str, may_change=None) -> dict:
-    """:param may_change: what refuses the mirror of a directory's group"""
-    group = rows.get(connection, models.groups, id, resource="group")
-    if may_change:
-        may_change(group, ("members",))
-    rows.get(connection, models.users, user_id, resource="user")
+def _pair(req, connection, rule: str, id: str, user_id: str, *, changes: bool) -> dict:
+    """The key of a membership that a path names. Both must be of the domain of who only rules a domain.
+
+    :raises Forbidden: also where it is the mirror of a directory's group that would change
+    """
+    group = rows.one(connection, sa.select(models.groups).where(models.groups.c.id == id))
+    user = rows.one(connection, sa.select(models.users).where(models.users.c.id == user_id))
+    req.svc.policy.check(req.ctx, f"identity:{rule}", {"user_id": user_id, "domain_id": group and group["domain_id"],
+                                                       "user_domain_id": user and user["domain_id"]})
+    for kind, row, named in (("group", group, id), ("user", user, user_id)):
+        if row is None:
+            raise errors.NotFound(f"Could not find {kind}: {named}.")
+    if changes:
+        req.svc.directories.refuse_change(group, ("members",))
+        grants.protect_admins(connection, req.ctx, group_id=id)
     return {"group_id": id, "user_id": user_id}
 
 
 def add(req, id, user_id):
-    req.svc.policy.check(req.ctx, "identity:add_user_to_group", {})
     with req.svc.db.writer() as connection:
-        pair = _pair(connection, id, user_id, req.svc.directories.refuse_change)
+        pair = _pair(req, connection, "add_user_to_group", id, user_id, changes=True)
         if not connection.execute(sa.select(MEMBERS).filter_by(**pair)).first():
             connection.execute(sa.insert(MEMBERS).values(pair))
 
 
 def check(req, id, user_id):
-    req.svc.policy.check(req.ctx, "identity:check_user_in_group", {"user_id": user_id})
     with req.svc.db.reader() as connection:
-        if not connection.execute(sa.select(MEMBERS).filter_by(**_pair(connection, id, user_id))).first():
+        pair = _pair(req, connection, "check_user_in_group", id, user_id, changes=False)
+        if not connection.execute(sa.select(MEMBERS).filter_by(**pair)).first():
             raise errors.NotFound(f"Could not find user {user_id} in group {id}.")
 
 
 def remove(req, id, user_id):
-    req.svc.policy.check(req.ctx, "identity:remove_user_from_group", {})
     with req.svc.db.writer() as connection:
-        pair = _pair(connection, id, user_id, req.svc.directories.refuse_change)
+        pair = _pair(req, connection, "remove_user_from_group", id, user_id, changes=True)
         if connection.execute(sa.delete(MEMBERS).filter_by(**pair)).rowcount == 0:
             raise errors.NotFound(f"Could not find user {user_id} in group {id}.")
         req.svc.revoke(connection, user_id=user_id)
@@ -75,9 +83,11 @@ def remove(req, id, user_id):
 def users(req, id):
     """The members of a group."""
     from identity.handlers.users import NOUN as USER
-    req.svc.policy.check(req.ctx, "identity:list_users_in_group", {})
     with req.svc.db.reader() as connection:
-        group = rows.get(connection, models.groups, id, resource="group")
+        group = rows.one(connection, sa.select(models.groups).where(models.groups.c.id == id))
+    req.svc.policy.check(req.ctx, "identity:list_users_in_group", {"domain_id": group and group["domain_id"]})
+    if group is None:
+        raise errors.NotFound(f"Could not find group: {id}.")
     if group["external"]:
         req.svc.directories.refresh(group["domain_id"])
     with req.svc.db.reader() as connection:

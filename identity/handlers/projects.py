@@ -49,7 +49,8 @@ NOUN = _ProjectNoun("project", "projects", models.projects,
                      "enabled": {"type": "boolean"}, "domain_id": {"type": ["string", "null"], "maxLength": 64},
                      "parent_id": {"type": ["string", "null"], "maxLength": 64}, "tags": project_tags.LIST},
                     ("name",), ("name", "enabled", "domain_id", "parent_id"), on_create=_create,
-                    on_update=_disabled, on_delete=_delete, target=lambda row: {"project_id": row["id"]})
+                    on_update=_disabled, on_delete=_delete,
+                    target=lambda row: {"project_id": row["id"], "domain_id": row.get("domain_id")})
 
 
 def _as_project(req, shown: dict) -> dict:

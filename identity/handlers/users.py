@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from common import rows, schema, wsgi
 from identity.compliance import OPTIONS, options_of
-from identity.db import models
+from identity.db import grants, models
 from identity.handlers.auth import own_targets
 from identity.handlers.crud import Noun
 from identity.tokens import stamp
@@ -34,6 +34,7 @@ def _write_options(values: dict, old: dict) -> None:
 
 def _update(req, connection, old, values):
     req.svc.directories.refuse_change(old, values)
+    grants.protect_admins(connection, req.ctx, user_id=old["id"])
     _write_options(values, options_of(old))
     password = values.pop("password", None)
     if password is not None:
@@ -47,6 +48,7 @@ def _update(req, connection, old, values):
 
 
 def _delete(req, connection, row):
+    grants.protect_admins(connection, req.ctx, user_id=row["id"])
     if row["enabled"]:
         req.svc.directories.refuse_change(row, ("name",))
     req.svc.revoke(connection, user_id=row["id"])
@@ -68,7 +70,8 @@ NOUN = _UserNoun("user", "users", models.users,
                   "description": schema.LONG_TEXT, "email": schema.TEXT, "options": OPTIONS},
                  ("name",), ("name", "enabled", "domain_id"),
                  hidden=("password_hash", "password_created_at", "failed_logins", "failed_at", "last_active_at", "external"),
-                 on_create=_create, on_update=_update, on_delete=_delete, target=lambda row: {"user_id": row["id"]})
+                 on_create=_create, on_update=_update, on_delete=_delete,
+                 target=lambda row: {"user_id": row["id"], "domain_id": row.get("domain_id")})
 show, create, update, delete = NOUN.show, NOUN.create, NOUN.update, NOUN.delete
 
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from identity import router
 from identity.db import models
+from identity.handlers import federation
 from identity.v2 import router as v2_router
 
 ROUTES = [r for r in [*router.ROUTES, *v2_router.ROUTES] if r.path not in ("/", "/v3", "/v2.0", "/v2.0/extensions")]
@@ -21,7 +22,8 @@ OPEN = {("GET", p) for p in (
 FOR_SERVICES = {("GET", "/v3/auth/tokens"), ("GET", "/v2.0/tokens/{token_id}"), ("GET", "/v2.0/tokens/{token_id}/endpoints"),
                 ("GET", "/v3/OS-REVOKE/events")}
 WITHOUT_TOKEN = {("POST", "/v3/auth/tokens"), ("POST", "/v2.0/tokens"), ("POST", "/v3/OS-OAUTH1/request_token"),
-                 ("POST", "/v3/OS-OAUTH1/access_token"), ("POST", "/v3/users/{id}/password")}
+                 ("POST", "/v3/OS-OAUTH1/access_token"), ("POST", "/v3/users/{id}/password"),
+                 *((r.method, r.path) for r in ROUTES if r.handler in (federation.login, federation.websso))}
 ROLES = ("reader", "member", "manager", "service")
 
 
@@ -44,6 +46,12 @@ def owned(identity) -> dict[str, str]:
     own = {"service_id": service, "resource_name": "cups", "resource_limit": 2, "project_id": project}
     (limit,) = identity.send("POST", "/v3/limits", {"limits": [own]}, token=token).json["limits"]
     identity.send("PUT", f"/v3/domains/{domain}/config", {"config": {"ldap": {"url": "ldap://x"}}}, token=token)
+    rules = [{"local": [{"user": {"name": "{0}"}}], "remote": [{"type": "X"}]}]
+    for path, body in (("mappings/m", {"mapping": {"rules": rules}}),
+                       ("identity_providers/idp", {"identity_provider": {}}),
+                       ("identity_providers/idp/protocols/openid", {"protocol": {"mapping_id": "m"}}),
+                       ("service_providers/sp", {"service_provider": {"auth_url": "http://a", "sp_url": "http://s"}})):
+        assert identity.send("PUT", f"/v3/OS-FEDERATION/{path}", body, token=token).status_int == 201
     group = make("/groups", {"group": {"name": "g"}})
     identity.send("PUT", f"/v3/groups/{group}/users/{user}", token=token)
     admin_role = identity.send("GET", "/v3/roles?name=admin", token=token).json["roles"][0]["id"]
@@ -59,7 +67,8 @@ def owned(identity) -> dict[str, str]:
         "registered_limits": registered["id"], "limits": limit["id"], "user_id": user, "group_id": group, "project_id": project,
         "target_id": project, "role_id": admin_role, "implied_id": role, "endpoint_id": "e", "service_id": service,
         "region_id": region, "rule_id": "r", "access": "a", "tag": "t", "group": "ldap", "option": "url", "alias": "OS-EC2",
-        "token_id": token, "home": home,
+        "token_id": token, "home": home, "identity_providers": "idp", "idp_id": "idp", "protocols": "openid",
+        "protocol_id": "openid", "mappings": "m", "service_providers": "sp",
         "credential_id": make(f"/users/{me}/application_credentials", {"application_credential": {"name": "robot"}})}
 
 

@@ -35,6 +35,24 @@ def upgrade():
     op.create_table("oauth_nonces", _key("consumer_id", "consumers.id"), sa.Column("at", sa.String(16), primary_key=True),
                     sa.Column("nonce", sa.String(64), primary_key=True), sa.Column("expires_at", sa.Float(53), nullable=False))
     op.create_index("ix_oauth_nonces_expires_at", "oauth_nonces", ["expires_at"])
+    op.add_column("revocations", sa.Column("identity_provider_id", sa.String(64)))
+    op.create_table(
+        "identity_providers", sa.Column("id", sa.String(64), primary_key=True),
+        sa.Column("domain_id", sa.String(64), sa.ForeignKey("domains.id"), nullable=False),
+        sa.Column("enabled", sa.Boolean, nullable=False), sa.Column("description", sa.Text),
+        sa.Column("authorization_ttl", sa.Integer), sa.Column("remote_ids", sa.JSON, nullable=False))
+    op.create_table("mappings", sa.Column("id", sa.String(64), primary_key=True), sa.Column("rules", sa.JSON, nullable=False),
+                    sa.Column("schema_version", sa.String(8)))
+    op.create_table(
+        "federation_protocols", sa.Column("id", sa.String(64), primary_key=True), _key("idp_id", "identity_providers.id"),
+        sa.Column("mapping_id", sa.String(64), sa.ForeignKey("mappings.id"), nullable=False),
+        sa.Column("remote_id_attribute", sa.String(64)))
+    op.create_table(
+        "service_providers", sa.Column("id", sa.String(64), primary_key=True), sa.Column("auth_url", sa.String(256), nullable=False),
+        sa.Column("sp_url", sa.String(256), nullable=False), sa.Column("enabled", sa.Boolean, nullable=False),
+        sa.Column("description", sa.Text), sa.Column("relay_state_prefix", sa.String(256)))
+    op.create_table("expiring_memberships", _key("user_id", "users.id"), _key("group_id", "groups.id"),
+                    _key("idp_id", "identity_providers.id"), sa.Column("expires_at", sa.Float(53), nullable=False))
     op.create_table("policy_associations", sa.Column("endpoint_id", sa.String(64), primary_key=True),
                     sa.Column("service_id", sa.String(64), primary_key=True),
                     sa.Column("region_id", sa.String(255), primary_key=True),

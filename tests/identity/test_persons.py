@@ -1,0 +1,113 @@
+"""The persons of OpenStack's default rules: what the reader of the system, and a domain's manager and reader, may and may not."""
+
+import pytest
+
+
+@pytest.fixture
+def world(identity):
+    """Two domains with a user, a group and a project each; and ``ask(token, …)``, ``person(role, scope)``."""
+    token = identity.admin
+
+    class World:
+        roles = {r["name"]: r["id"] for r in identity.send("GET", "/v3/roles", token=token).json["roles"]}
+
+        def ask(self, who, method, path, body=None, expect=200):
+            response = identity.send(method, "/v3" + path, body, token=who)
+            assert response.status_int == expect, (method, path, response.status_int, response.text)
+            return response.json if response.body else None
+
+        def admin(self, method, path, body=None, expect=200):
+            return self.ask(token, method, path, body, expect)
+
+        def person(self, role: str, domain: str, on: str, scope: dict) -> str:
+            given = {"user": {"name": role, "password": "pw", "domain_id": domain}}
+            user = self.admin("POST", "/users", given, 201)["user"]["id"]
+            self.admin("PUT", f"{on}/users/{user}/roles/{self.roles[role]}", expect=204)
+            return identity.send("POST", "/v3/auth/tokens", {"auth": {"scope": scope, "identity": {
+                "methods": ["password"], "password": {"user": {"id": user, "password": "pw"}}}}}).headers["X-Subject-Token"]
+    made = World()
+    for name in ("own", "far"):
+        domain = made.admin("POST", "/domains", {"domain": {"name": name}}, 201)["domain"]["id"]
+        things = {noun: made.admin("POST", f"/{noun}s", {noun: {"name": noun, "domain_id": domain}}, 201)[noun]["id"]
+                  for noun in ("user", "group", "project")}
+        setattr(made, name, {"domain": domain, **things})
+    return made
+
+
+@pytest.fixture
+def manager(world):
+    domain = world.own["domain"]
+    return world.person("manager", domain, f"/domains/{domain}", {"domain": {"id": domain}})
+
+
+def test_a_manager_rules_his_domain(world, manager):
+    ask, own = world.ask, world.own
+    for noun in ("user", "group", "project"):
+        assert own[noun] in [x["id"] for x in ask(manager, "GET", f"/{noun}s")[f"{noun}s"]]
+        made = ask(manager, "POST", f"/{noun}s", {noun: {"name": "new"}}, 201)[noun]
+        assert made["domain_id"] == own["domain"]
+        ask(manager, "PATCH", f"/{noun}s/{made['id']}", {noun: {"description": "d"}})
+        ask(manager, "DELETE", f"/{noun}s/{made['id']}", expect=204)
+    ask(manager, "PUT", f"/groups/{own['group']}/users/{own['user']}", expect=204)
+    assert [u["id"] for u in ask(manager, "GET", f"/groups/{own['group']}/users")["users"]] == [own["user"]]
+    role = f"/projects/{own['project']}/users/{own['user']}/roles"
+    for name in ("reader", "member", "manager"):
+        ask(manager, "PUT", f"{role}/{world.roles[name]}", expect=204)
+    assert len(ask(manager, "GET", role)["roles"]) == 3
+    ask(manager, "DELETE", f"{role}/{world.roles['member']}", expect=204)
+    ask(manager, "GET", "/roles")
+    assert ask(manager, "GET", f"/domains/{own['domain']}")["domain"]["name"] == "own"
+
+
+def test_a_manager_does_not_reach_beyond_it(world, manager):
+    ask, own, far = world.ask, world.own, world.far
+    for noun in ("user", "group", "project"):
+        for method, path, body in (("GET", f"/{noun}s?domain_id={far['domain']}", None), ("GET", f"/{noun}s/{far[noun]}", None),
+                                   ("POST", f"/{noun}s", {noun: {"name": "x", "domain_id": far["domain"]}}),
+                                   ("PATCH", f"/{noun}s/{far[noun]}", {noun: {"description": "x"}}),
+                                   ("DELETE", f"/{noun}s/{far[noun]}", None), ("DELETE", f"/{noun}s/nothing", None)):
+            ask(manager, method, path, body, 403)
+    ask(manager, "PUT", f"/groups/{own['group']}/users/{far['user']}", expect=403)
+    ask(manager, "PUT", f"/groups/{far['group']}/users/{own['user']}", expect=403)
+    member = world.roles["member"]
+    for path in (f"/projects/{own['project']}/users/{own['user']}/roles/{world.roles['admin']}",
+                 f"/projects/{own['project']}/users/{own['user']}/roles/{world.roles['service']}",
+                 f"/projects/{far['project']}/users/{own['user']}/roles/{member}",
+                 f"/projects/{own['project']}/users/{far['user']}/roles/{member}",
+                 f"/system/users/{own['user']}/roles/{member}"):
+        ask(manager, "PUT", path, expect=403)
+    for path in ("/domains", "/credentials?user_id=" + own["user"], "/services", "/role_assignments"):
+        ask(manager, "GET", path, expect=403)
+    ask(manager, "PATCH", f"/domains/{own['domain']}", {"domain": {"enabled": False}}, 403)
+
+
+def test_a_manager_does_not_become_an_administrator(world, manager):
+    """An administrator's account in his domain, and a group that makes administrators, are not his to change."""
+    ask, own = world.ask, world.own
+    admin_role = world.roles["admin"]
+    world.admin("PUT", f"/system/users/{own['user']}/roles/{admin_role}", expect=204)
+    ask(manager, "PATCH", f"/users/{own['user']}", {"user": {"password": "mine"}}, 403)
+    ask(manager, "DELETE", f"/users/{own['user']}", expect=403)
+    another = ask(manager, "POST", "/users", {"user": {"name": "another"}}, 201)["user"]["id"]
+    world.admin("PUT", f"/domains/{own['domain']}/groups/{own['group']}/roles/{admin_role}", expect=204)
+    ask(manager, "PUT", f"/groups/{own['group']}/users/{another}", expect=403)
+    world.admin("PUT", f"/groups/{own['group']}/users/{another}", expect=204)
+    ask(manager, "PATCH", f"/users/{another}", {"user": {"password": "mine"}}, 403)
+
+
+def test_readers(world):
+    domain = world.own["domain"]
+    of_domain = world.person("reader", domain, f"/domains/{domain}", {"domain": {"id": domain}})
+    of_system = world.person("reader", world.far["domain"], "/system", {"system": {"all": True}})
+    for noun in ("user", "group", "project"):
+        assert {x["domain_id"] for x in world.ask(of_domain, "GET", f"/{noun}s")[f"{noun}s"]} == {domain}
+        world.ask(of_domain, "GET", f"/{noun}s/{world.far[noun]}", expect=403)
+        world.ask(of_system, "GET", f"/{noun}s/{world.own[noun]}")
+        for token in (of_domain, of_system):
+            world.ask(token, "POST", f"/{noun}s", {noun: {"name": "x"}}, 403)
+            world.ask(token, "PATCH", f"/{noun}s/{world.own[noun]}", {noun: {"name": "x"}}, 403)
+            world.ask(token, "DELETE", f"/{noun}s/{world.own[noun]}", expect=403)
+    for path in ("/domains", "/services", "/endpoints", "/roles", "/role_assignments", "/policies", "/OS-OAUTH1/consumers"):
+        world.ask(of_system, "GET", path)
+        world.ask(of_domain, "GET", path, expect=403)
+    assert world.ask(of_system, "GET", "/credentials")["credentials"] == [], "secrets are not for readers"
