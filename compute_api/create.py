@@ -184,7 +184,7 @@ def _place(req, given: dict) -> tuple[str | None, str | None]:
         return None, None
     s = models.services
     with req.svc.db.reader() as connection:
-        known = connection.execute(sa.select(s.c.zone, s.c.host).where(s.c.binary == "nova-compute")).tuples().all()
+        known = connection.execute(sa.select(s.c.zone, s.c.host).where(s.c.binary == "nova-compute")).all()
     if zone and zone not in [z for z, _ in known]:
         raise errors.BadRequest("The requested availability zone is not available")
     for name in sorted(hosts):

@@ -4,17 +4,51 @@ Kept in memory. What this process writes is seen by the next request; what anoth
 """
 
 import dataclasses
+import hashlib
 import json
+import pathlib
+import re
 import threading
 import time
 
 import sqlalchemy as sa
 
+from common import errors
 from common.db import many
 from identity.db import endpoint_filter, models
 
 KEPT_S = 0.5
 SERVICES, ENDPOINTS, ROLES = models.services, models.endpoints, models.roles
+
+
+_LINE = re.compile(r"catalog\.([^.\s]+)\.([^.\s]+)\.(name|publicURL|internalURL|adminURL)\s*=\s*(.*)")
+
+
+def templated(path: str) -> list[dict]:
+    """Endpoints with their services, as the tables would give them, from lines ``catalog.REGION.TYPE.publicURL = URL`` (and
+    internalURL, adminURL, name), the file that Keystone's templated catalog reads.
+
+    :raises Error: the file cannot be read, or a line is none of these
+    """
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    try:
+        lines = pathlib.Path(path).read_text().splitlines()
+    except OSError as error:
+        raise errors.Error("The catalog cannot be read.", internal=str(error)) from error
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        parts = _LINE.fullmatch(line.strip())
+        if parts is None:
+            raise errors.Error("The catalog cannot be read.", internal=f"{path}, line {number}: {line!r}")
+        found.setdefault((parts[2], parts[1]), {})[parts[3]] = parts[4].strip()
+
+    def id_of(*words: str) -> str:
+        return hashlib.sha256("/".join(words).encode()).hexdigest()[:32]
+    return [{"service": id_of(kind), "type": kind, "name": said.get("name", kind), "id": id_of(kind, region, interface),
+             "interface": interface, "region_id": region, "url": said[f"{interface}URL"]}
+            for (kind, region), said in sorted(found.items()) for interface in ("admin", "internal", "public")
+            if f"{interface}URL" in said]
 
 
 @dataclasses.dataclass
@@ -27,10 +61,12 @@ class Kept:
 
 
 class Catalog:
-    """:param db: the identity database; its writes are noticed"""
+    """:param db: the identity database; its writes are noticed
+    :param template: a file that the catalog is in instead, see ``templated``; it is read again as often as the tables
+    """
 
-    def __init__(self, db):
-        self.db = db
+    def __init__(self, db, template: str | None = None):
+        self.db, self.template = db, template
         self._lock = threading.Lock()
         self._writes = 0
         self._kept: Kept | None = None
@@ -48,9 +84,9 @@ class Catalog:
             return kept
         with self.db.reader() as connection:
             selecting = sa.union(sa.select(endpoint_filter.DIRECT.c.project_id), sa.select(endpoint_filter.BY_GROUP.c.project_id))
-            roles = connection.execute(sa.select(ROLES.c.name, ROLES.c.id).where(ROLES.c.domain_id == "")).tuples().all()
-            kept = Kept(time.monotonic(), self._rows(connection, sa.true()), dict(roles),
-                        set(connection.execute(selecting).scalars()))
+            roles = connection.execute(sa.select(ROLES.c.name, ROLES.c.id).where(ROLES.c.domain_id == "")).all()
+            kept = Kept(time.monotonic(), templated(self.template) if self.template else self._rows(connection, sa.true()),
+                        dict(roles), set() if self.template else set(connection.execute(selecting).scalars()))
         with self._lock:
             if self._writes == writes:  # else it may be from before that write
                 self._kept = kept

@@ -1,4 +1,4 @@
-"""identity-manage: schema, bootstrap, key rotation."""
+"""identity-manage: schema, bootstrap, key rotation, doctor."""
 
 import sqlalchemy as sa
 
@@ -20,10 +20,16 @@ def main(argv=None) -> int:
     boot.add_argument("--host", default="127.0.0.1", help="address in the catalog's URLs")
     boot.add_argument("--region", default="RegionOne")
     commands.add_parser("rotate-keys", help="add a signing key; the old ones go on verifying")
+    commands.add_parser("doctor", help="say what is insecure or broken; the exit status is 1 if something is broken")
     args = parser.parse_args(argv)
     if args.command == "db":
         return manage.database(IdentityApi, "identity.db", args)
     service = IdentityApi.load(args.state)
+    if args.command == "doctor":
+        from identity import doctor
+        found = doctor.examine(service)
+        print("\n".join(f"{f.level:8} {f.text}" for f in found))
+        return int(any(f.level == "error" for f in found))
     if args.command == "rotate-keys":
         print(service.keys.rotate())
         return 0

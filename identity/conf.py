@@ -17,6 +17,11 @@ OPTS: dict[str, list[cfg.Opt]] = {"identity": [
     cfg.StrOpt("member_role_name", default="member", help="The role that v2.0 gives a user on his tenant."),
     cfg.IntOpt("receipt_expiration", default=300, min=10,
                help="Seconds for which a login that proved a part of what is asked for may go on."),
+], "catalog": [
+    cfg.StrOpt("driver", default="sql", choices=["sql", "templated"],
+               help="Where the catalog of tokens is: in the database, or in a file."),
+    cfg.StrOpt("template_file", default="/etc/pileus/default_catalog.templates",
+               help="That file: lines catalog.REGION.TYPE.publicURL = URL, and internalURL, adminURL, name."),
 ], "federation": [
     cfg.StrOpt("proxy_secret", secret=True,
                help="What the front proxy sends as X-Federation-Secret; without it nobody logs in by an identity provider."),

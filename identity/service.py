@@ -56,7 +56,7 @@ class IdentityApi(Service):
         self.vault = Vault(f"{self.conf.state_path}/identity/credential-keys")
         self.federation = Federation(self)
         self.directories = Directories(self)
-        self.catalog = Catalog(self.db)
+        self.catalog = Catalog(self.db, self.conf.catalog.template_file if self.conf.catalog.driver == "templated" else None)
         self.verifier = tokens.Verifier(self.keys.public())
         self.revocations = OwnRevocations(self)
         self.periodics.append(self.revocations)

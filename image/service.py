@@ -24,7 +24,7 @@ class Janitor(periodic.Periodic):
         stale = set(store.stale_parts(self.STALE_S))
         present = {p.stem for p in store.path.glob("*.part")}
         with database.reader() as connection:
-            known = dict(connection.execute(sa.select(TABLE.c.id, TABLE.c.status)).tuples().all())
+            known = dict(connection.execute(sa.select(TABLE.c.id, TABLE.c.status)).all())
         saving = {i for i, status in known.items() if status == "saving"}
         for image_id in saving & stale | {i for i in saving - present if self._long(i)}:
             store.delete(image_id)

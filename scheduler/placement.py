@@ -80,7 +80,7 @@ class Placement:
         ids = [u for us in wanted.values() for u in us]
         if ids:
             known = dict(connection.execute(sa.select(TABLE.c.uuid, TABLE.c.host).where(
-                TABLE.c.uuid.in_(ids), TABLE.c.project_id == spec["project_id"])).tuples().all())
+                TABLE.c.uuid.in_(ids), TABLE.c.project_id == spec["project_id"])).all())
         resolved = {**spec, "group": None, "near_hosts": None, "far_hosts": []}
         if "same_host" in wanted:
             resolved["near_hosts"] = [known.get(u) for u in wanted["same_host"]]

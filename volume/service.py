@@ -111,7 +111,7 @@ class VolumeScheduler(Service):
         with self.db.writer() as connection:
             found = rows.many(connection, sa.select(s).where(s.c.binary == "cinder-volume"))
             promised = dict(connection.execute(sa.select(table.c.host, sa.func.sum(table.c.size))
-                                               .group_by(table.c.host)).tuples().all())
+                                               .group_by(table.c.host)).all())
             source = self._source_host(connection, row)
             specs = connection.execute(sa.select(models.volume_types.c.extra_specs).where(
                 models.volume_types.c.id == row["volume_type_id"])).scalar() or {}

@@ -44,7 +44,7 @@ def _nodes(req) -> list[dict]:
     with req.svc.db.reader() as connection:
         found = hosts.all_nodes(connection)
         servers = connection.execute(sa.select(INSTANCES.c.host, INSTANCES.c.uuid).where(
-            INSTANCES.c.host.is_not(None)).order_by(INSTANCES.c.created_at)).tuples().all() if with_servers else []
+            INSTANCES.c.host.is_not(None)).order_by(INSTANCES.c.created_at)).all() if with_servers else []
     if with_servers:
         for node in found:
             node["servers"] = [{"uuid": u, "name": f"instance-{u}"} for h, u in servers if h == node["host"]]

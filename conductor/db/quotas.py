@@ -13,7 +13,7 @@ def limits(connection, project_id: str, defaults: dict | None = None) -> dict:
     """{resource: most}, -1 for no limit."""
     table = models.quotas
     own = dict(connection.execute(sa.select(table.c.resource, table.c["limit"])
-                                  .where(table.c.project_id == project_id)).tuples().all())
+                                  .where(table.c.project_id == project_id)).all())
     return {r: own.get(r, v) for r, v in (defaults or DEFAULTS).items()}
 
 

@@ -91,7 +91,7 @@ def targets_of(connection, user_id: str, target_type: str) -> list[str]:
     own = sa.select(USERS.c.target_type, USERS.c.target_id).where(USERS.c.user_id == user_id)
     through = sa.select(GROUPS.c.target_type, GROUPS.c.target_id).where(GROUPS.c.group_id.in_(groups_of(user_id)))
     held: dict[str, set[str]] = {}
-    for kind, target in connection.execute(own.union(through)).tuples():
+    for kind, target in connection.execute(own.union(through)):
         held.setdefault(kind, set()).add(target)
     found = held.get(target_type, set())
     if target_type == "project":

@@ -72,8 +72,8 @@ def _effective(endpoint: dict, held: dict[tuple, str], parents: dict[str, str | 
 def _all(connection) -> tuple[dict, dict]:
     """({(endpoint, service, region): policy id}, {region: the one around it})"""
     held = {(e, s, r): p for e, s, r, p in connection.execute(sa.select(
-        TABLE.c.endpoint_id, TABLE.c.service_id, TABLE.c.region_id, TABLE.c.policy_id)).tuples()}
-    return held, dict(connection.execute(sa.select(REGIONS.c.id, REGIONS.c.parent_region_id)).tuples().all())
+        TABLE.c.endpoint_id, TABLE.c.service_id, TABLE.c.region_id, TABLE.c.policy_id))}
+    return held, dict(connection.execute(sa.select(REGIONS.c.id, REGIONS.c.parent_region_id)).all())
 
 
 def endpoints(req, id):

@@ -15,7 +15,7 @@ def limits(connection, conf, project_id: str) -> dict:
     """{resource: most}, -1 for no limit."""
     table = models.quotas
     own = dict(connection.execute(sa.select(table.c.resource, table.c["limit"])
-                                  .where(table.c.project_id == project_id)).tuples().all())
+                                  .where(table.c.project_id == project_id)).all())
     return {r: own.get(r, getattr(conf.quota, r)) for r in QUOTA_RESOURCES}
 
 

@@ -42,7 +42,7 @@ def settle(connection, router_id: str) -> None:
     router = rows.get(connection, models.routers, router_id, resource="Router")
     query = sa.select(PORTS.c.id, PORTS.c.device_owner, ALLOCATIONS.c.subnet_id).join(
         ALLOCATIONS, ALLOCATIONS.c.port_id == PORTS.c.id).where(PORTS.c.device_id == router_id)
-    found = connection.execute(query).tuples().all()
+    found = connection.execute(query).all()
     central = router["distributed"] and router["gw_port_id"]
     wanted = {s for _, owner, s in found if central and owner in roles.INTERFACES}
     have = {s: port for port, owner, s in found if owner == roles.CENTRAL}

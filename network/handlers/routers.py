@@ -35,7 +35,7 @@ class Routers(Resource):
     def complete(self, connection, found):
         p = models.ports
         ids = [r["gw_port_id"] for r in found if r["gw_port_id"]]
-        networks = dict(connection.execute(sa.select(p.c.id, p.c.network_id).where(p.c.id.in_(ids))).tuples().all()) \
+        networks = dict(connection.execute(sa.select(p.c.id, p.c.network_id).where(p.c.id.in_(ids))).all()) \
             if ids else {}
         ips = addresses.of_ports(connection, ids)
         return [{**r, "gateway": {"network_id": networks[r["gw_port_id"]], "enable_snat": r["enable_snat"],

@@ -58,7 +58,7 @@ def complete(connection, found: list[dict]) -> list[dict]:
     if not found:
         return found
     held = rows.many(connection, sa.select(ATTACHMENTS).where(ATTACHMENTS.c.volume_id.in_([r["id"] for r in found])))
-    names = dict(connection.execute(sa.select(TYPES.c.id, TYPES.c.name)).tuples().all())
+    names = dict(connection.execute(sa.select(TYPES.c.id, TYPES.c.name)).all())
     return [{**r, "volume_type": names.get(r["volume_type_id"]),
              "attachments": [a for a in held if a["volume_id"] == r["id"]]} for r in found]
 
@@ -85,7 +85,7 @@ def limits(connection, conf, project_id: str) -> dict:
     from volume.conf import QUOTA_RESOURCES
     table = models.quotas
     own = dict(connection.execute(sa.select(table.c.resource, table.c["limit"])
-                                  .where(table.c.project_id == project_id)).tuples().all())
+                                  .where(table.c.project_id == project_id)).all())
     return {r: own.get(r, getattr(conf.quota, r)) for r in QUOTA_RESOURCES}
 
 
