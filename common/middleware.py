@@ -124,7 +124,9 @@ class Faults:
         except Exception as caught:  # the outermost boundary of a request
             error = translate(caught)
             if error.status >= 500:
-                LOG.error("%s %s failed: %s", environ["REQUEST_METHOD"], environ.get("PATH_INFO"),
+                # identity's v2.0 has tokens in paths: those are named by their route.
+                path = environ.get("PATH_INFO", "")
+                LOG.error("%s %s failed: %s", environ["REQUEST_METHOD"], environ.get("pileus.route") if "/tokens/" in path else path,
                           error.internal or error, exc_info=error is not caught and error.status == 500)
         ctx = environ.get("pileus.context")
         text = error.public + (f" ({ctx.request_id})" if error.status == 500 and ctx else "")

@@ -46,7 +46,10 @@ class Policy:
             self._decided, self._until = {}, time.monotonic() + RELOAD_S
         key = (rule, ctx.roles, ctx.project_id, ctx.user_id, ctx.domain_id, ctx.project_domain_id, ctx.user_domain_id, ctx.system,
                *target.items())
-        found = self._decided.get(key)
+        try:
+            found = self._decided.get(key)
+        except TypeError:  # a client's value in the target that is no id at all, such as a list
+            return self._decide(ctx, rule, target)
         if found is None:
             found = self._decided[key] = self._decide(ctx, rule, target)
         return found

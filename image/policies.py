@@ -7,5 +7,9 @@ RULES = [
     ("upload_image", "rule:member or rule:service", "upload data"), ("download_image", "", "download data that one may see"),
     ("publicize_image", "rule:admin", "make an image public"),
     ("communitize_image", "rule:member", "make an image community"),
+    ("modify_member", "rule:member", "say which projects an image is shared with"),
+    ("stores_info_detail", "rule:admin", "see where a store keeps its data"),
+    ("tasks_api_access", "rule:admin", "list, show and make tasks"),
+    ("metadef_admin", "rule:admin", "change metadata definitions"),
     ("deactivate", "rule:admin", "stop downloads of an image"), ("reactivate", "rule:admin", "allow them again"),
 ]

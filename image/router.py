@@ -1,7 +1,7 @@
 """Every route of the image API."""
 
 from common.wsgi import Route
-from image.handlers import data, images, schemas, tags, versions
+from image.handlers import data, images, imports, members, metadefs, schemas, stores, tags, versions
 
 ROUTES = [
     Route("GET", "/", versions.index, 300), Route("GET", "/versions", versions.index),
@@ -9,12 +9,17 @@ ROUTES = [
     Route("GET", "/v2/images", images.index), Route("POST", "/v2/images", images.create, 201),
     Route("GET", "/v2/images/{id}", images.show), Route("PATCH", "/v2/images/{id}", images.update),
     Route("DELETE", "/v2/images/{id}", images.delete, 204),
-    Route("GET", "/v2/images/{id}/tasks", images.tasks),
     Route("PUT", "/v2/images/{id}/file", data.upload, 204), Route("GET", "/v2/images/{id}/file", data.download),
     Route("POST", "/v2/images/{id}/actions/deactivate", images.deactivate, 204),
     Route("POST", "/v2/images/{id}/actions/reactivate", images.reactivate, 204),
     Route("PUT", "/v2/images/{id}/tags/{tag}", tags.add, 204),
     Route("DELETE", "/v2/images/{id}/tags/{tag}", tags.remove, 204),
-    Route("GET", "/v2/schemas/image", schemas.image), Route("GET", "/v2/schemas/images", schemas.images),
-    Route("GET", "/v2/info/import", schemas.import_info),
+    Route("GET", "/v2/images/{id}/members", members.index), Route("POST", "/v2/images/{id}/members", members.create),
+    Route("GET", "/v2/images/{id}/members/{member_id}", members.show),
+    Route("PUT", "/v2/images/{id}/members/{member_id}", members.update),
+    Route("DELETE", "/v2/images/{id}/members/{member_id}", members.delete, 204),
+    Route("GET", "/v2/schemas/{name}", schemas.show), Route("GET", "/v2/schemas/metadefs/{name}", schemas.show_metadef),
+    *metadefs.routes(),
+    *imports.routes(), Route("GET", "/v2/info/stores", stores.index),
+    Route("GET", "/v2/info/stores/detail", stores.detail), Route("GET", "/v2/info/usage", stores.usage),
 ]

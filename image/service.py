@@ -7,6 +7,7 @@ from common.service import Service
 from image import conf, policies
 from image.db import images
 from image.db.models import images as TABLE
+from image.imports import Imports
 from image.store import FileStore
 
 
@@ -30,7 +31,11 @@ class Janitor(periodic.Periodic):
             store.delete(image_id)
             with database.writer() as connection:
                 images.move(connection, image_id, "reset")
-        for image_id in stale - saving | (set(store.stored()) - set(known)):
+        self.service.imports.clean()
+        for image_id in set(store.staged()) - {i for i, status in known.items() if status in ("uploading", "importing")}:
+            store.unstage(image_id)
+        busy = saving | {i for i, status in known.items() if status == "importing"}
+        for image_id in stale - busy | (set(store.stored()) - set(known)):
             store.delete(image_id)
 
     def _long(self, image_id: str) -> bool:
@@ -47,4 +52,5 @@ class ImageApi(Service):
     def setup(self) -> None:
         self.policy = policy.Policy("image", policies.RULES, self.conf)
         self.store = FileStore(self.conf.image.store_path or f"{self.conf.state_path}/images")
+        self.imports = Imports(self)
         self.periodics.append(Janitor(self))

@@ -51,6 +51,37 @@ class FileStore:
             raise
         return {"size": size, "checksum": md5.hexdigest(), "os_hash_algo": "sha512", "os_hash_value": sha.hexdigest()}
 
+    def _staged(self, image_id: str) -> pathlib.Path:
+        return self.path / "staging" / self._file(image_id).name
+
+    def stage(self, image_id: str, source, limit: int) -> int:
+        """Keep a stream until it is imported; bytes. :raises StorageFull: as ``add``"""
+        path, size = self._staged(image_id), 0
+        path.parent.mkdir(exist_ok=True)
+        try:
+            with open(path, "wb") as out:
+                while chunk := source.read(CHUNK):
+                    size += len(chunk)
+                    if size > limit:
+                        raise errors.StorageFull(f"The image is larger than {limit} bytes.")
+                    out.write(chunk)
+        except OSError as error:
+            raise errors.StorageFull("There is not enough space in the image store.", internal=str(error)) from error
+        return size
+
+    def open_staged(self, image_id: str):
+        try:
+            return open(self._staged(image_id), "rb")
+        except FileNotFoundError:
+            raise errors.StepFailed(reason="The staged data is gone.") from None
+
+    def unstage(self, image_id: str) -> None:
+        self._staged(image_id).unlink(missing_ok=True)
+
+    def staged(self) -> list[str]:
+        """Ids that have staged data."""
+        return [p.name for p in (self.path / "staging").glob("*")]
+
     def commit(self, image_id: str) -> None:
         os.replace(self.part(image_id), self._file(image_id))
 
@@ -66,7 +97,7 @@ class FileStore:
 
     def stored(self) -> list[str]:
         """Ids that have a complete file."""
-        return [p.name for p in self.path.iterdir() if p.suffix != ".part"]
+        return [p.name for p in self.path.iterdir() if p.is_file() and p.suffix != ".part"]
 
     def stale_parts(self, older_than_s: float) -> list[str]:
         """Ids whose upload has not written for that long."""

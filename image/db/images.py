@@ -3,21 +3,44 @@
 import sqlalchemy as sa
 
 from common import db, errors, rows, states
+from image.db import members
 from image.db.models import images as TABLE
 
 # action: (allowed states, state while it runs or after it)
 ACTIONS = {
     "upload": ({"queued"}, "saving"), "activate": ({"saving"}, "active"), "reset": ({"saving"}, "queued"),
+    "stage": ({"queued"}, "uploading"), "unstage": ({"uploading"}, "queued"),
+    "import": ({"queued"}, "importing"), "import_staged": ({"uploading"}, "importing"),
+    "imported": ({"importing"}, "active"), "import_failed": ({"importing"}, "queued"),
     "deactivate": ({"active", "deactivated"}, "deactivated"), "reactivate": ({"active", "deactivated"}, "active"),
 }
 COLUMNS = frozenset(c.name for c in TABLE.c) - {"properties", "tags"}
 
 
 def visible(ctx):
-    """The WHERE of what a caller may see."""
+    """The WHERE of what a caller may see, when he asks for it by its id."""
     if ctx.is_admin or ctx.is_service:
         return sa.true()
-    return sa.or_(TABLE.c.visibility.in_(("public", "community")), TABLE.c.owner == ctx.project_id)
+    return sa.or_(TABLE.c.visibility.in_(("public", "community")), TABLE.c.owner == ctx.project_id,
+                  shared_with(ctx.project_id, None))
+
+
+def shared_with(project_id: str | None, status: str | None):
+    """The WHERE of images that others share with a project, whatever it said to that, or by what it said."""
+    if project_id is None:
+        return sa.false()
+    return sa.and_(TABLE.c.visibility == "shared", TABLE.c.id.in_(members.shared_with(project_id, status)))
+
+
+def listed(ctx, member_status: str):
+    """The WHERE of what a caller's lists show: of what is shared with him, what he answered so.
+
+    :param member_status: "accepted", "pending", "rejected" or "all"
+    """
+    if ctx.is_admin or ctx.is_service:
+        return sa.true()
+    return sa.or_(TABLE.c.visibility.in_(("public", "community")), TABLE.c.owner == ctx.project_id,
+                  shared_with(ctx.project_id, None if member_status == "all" else member_status))
 
 
 def get(connection, ctx, image_id: str) -> dict:
@@ -28,14 +51,14 @@ def get(connection, ctx, image_id: str) -> dict:
     return row
 
 
-def index(connection, ctx, *, filters: list, sort: list, limit: int, marker: str | None) -> list[dict]:
+def index(connection, ctx, *, filters: list, sort: list, limit: int, marker: str | None, member_status: str) -> list[dict]:
     """Images a caller may see.
 
     :param filters: SQLAlchemy conditions
     :param sort: [(column, "asc" or "desc")]
     """
     marker_row = get(connection, ctx, marker) if marker else None
-    query = sa.select(TABLE).where(visible(ctx), *filters)
+    query = sa.select(TABLE).where(listed(ctx, member_status), *filters)
     return rows.many(connection, db.page(query, TABLE, sort=sort, limit=limit, marker_row=marker_row))
 
 

@@ -19,3 +19,40 @@ images = sa.Table(
     sa.Column("properties", sa.JSON, nullable=False), sa.Column("tags", sa.JSON, nullable=False),
     sa.Column("created_at", MOMENT, nullable=False, index=True),
     sa.Column("updated_at", MOMENT, nullable=False))
+
+
+def _times() -> tuple[sa.Column, sa.Column]:
+    return sa.Column("created_at", MOMENT, nullable=False), sa.Column("updated_at", MOMENT, nullable=False)
+
+
+def _namespace() -> sa.Column:
+    return sa.Column("namespace_id", sa.String(36), sa.ForeignKey("metadef_namespaces.id", ondelete="CASCADE"), primary_key=True)
+
+
+# type: api_image_import (asked for an image) or import (asked for as a task); status: pending, processing, success, failure.
+tasks = sa.Table(
+    "tasks", METADATA, sa.Column("id", sa.String(36), primary_key=True), sa.Column("type", sa.String(30), nullable=False),
+    sa.Column("status", sa.String(30), nullable=False), sa.Column("owner", sa.String(255)),
+    sa.Column("image_id", sa.String(36), index=True), sa.Column("user_id", sa.String(64)), sa.Column("request_id", sa.String(64)),
+    sa.Column("input", sa.JSON, nullable=False), sa.Column("result", sa.JSON), sa.Column("message", sa.Text, nullable=False),
+    *_times(), sa.Column("expires_at", MOMENT))
+# status is what the member said to the offer: pending, accepted or rejected.
+image_members = sa.Table(
+    "image_members", METADATA,
+    sa.Column("image_id", sa.String(36), sa.ForeignKey("images.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("member_id", sa.String(64), primary_key=True, index=True), sa.Column("status", sa.String(20), nullable=False),
+    *_times())
+metadef_namespaces = sa.Table(
+    "metadef_namespaces", METADATA, sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("namespace", sa.String(80), nullable=False, unique=True), sa.Column("display_name", sa.String(80)),
+    sa.Column("description", sa.Text), sa.Column("visibility", sa.String(12), nullable=False),
+    sa.Column("protected", sa.Boolean, nullable=False), sa.Column("owner", sa.String(255), nullable=False), *_times())
+# kind is object, property or tag; body is what a client gave, without the name.
+metadef_items = sa.Table(
+    "metadef_items", METADATA, _namespace(), sa.Column("kind", sa.String(12), primary_key=True),
+    sa.Column("name", sa.String(80), primary_key=True), sa.Column("body", sa.JSON, nullable=False), *_times())
+metadef_resource_types = sa.Table("metadef_resource_types", METADATA, sa.Column("name", sa.String(80), primary_key=True),
+                                  *_times())
+metadef_associations = sa.Table(
+    "metadef_associations", METADATA, _namespace(), sa.Column("name", sa.String(80), primary_key=True),
+    sa.Column("prefix", sa.String(80)), sa.Column("properties_target", sa.String(80)), *_times())

@@ -5,10 +5,14 @@ from image.db import images
 from image.store import CHUNK
 
 
-def upload(req, id):
-    """queued → saving → active; any failure puts the image back to queued and leaves no bytes."""
+def require_octets(req) -> None:
     if (req.content_type or "").split(";")[0] != "application/octet-stream":
         raise errors.UnsupportedMediaType("Image data must be sent as application/octet-stream.")
+
+
+def upload(req, id):
+    """queued → saving → active; any failure puts the image back to queued and leaves no bytes."""
+    require_octets(req)
     with req.svc.db.writer() as connection:
         row = images.get(connection, req.ctx, id)
         req.svc.policy.check(req.ctx, "upload_image", {"project_id": row["owner"]})

@@ -7,9 +7,10 @@ import urllib.parse
 import sqlalchemy as sa
 
 from common import context, db, errors, rows, schema, wsgi
-from image.db import images
+from image.db import images, members
 from image.db.models import images as TABLE
 from image.handlers.schemas import WRITABLE
+from image.imports import METHODS
 
 _CREATE = schema.compiled({"type": "object", "properties": WRITABLE, "maxProperties": 128, "additionalProperties": {
     "type": ["string", "null"], "maxLength": 65535}})
@@ -97,12 +98,19 @@ def _sort(req) -> list[tuple[str, str]]:
     return keys
 
 
+def _member_status(req) -> str:
+    status = req.GET.get("member_status", "accepted")
+    if status not in (*members.STATUSES, "all"):
+        raise errors.BadRequest(f"Invalid status: {status}")
+    return status
+
+
 def index(req):
     req.svc.policy.check(req.ctx, "get_images", {})
     limit = min(wsgi.int_param(req, "limit", 25), 1000)
     with req.svc.db.reader() as connection:
         found = images.index(connection, req.ctx, filters=_filters(req), sort=_sort(req), limit=limit,
-                             marker=req.GET.get("marker")) if limit else []
+                             marker=req.GET.get("marker"), member_status=_member_status(req)) if limit else []
     query = {k: v for k, v in req.GET.items() if k != "marker"}
     body = {"images": [view(r) for r in found], "schema": "/v2/schemas/images",
             "first": "/v2/images" + ("?" + urllib.parse.urlencode(query) if query else "")}
@@ -128,9 +136,29 @@ def _check_formats(row: dict) -> None:
 
 
 def create(req):
+    row = new_row(req, req.json_object())
+    with req.svc.db.writer() as connection:
+        insert(req, connection, row)
+    req.svc.notifier.tell(req.ctx, "image.create", view(row))
+    response = wsgi.json_response(view(row), 201)
+    response.location = f"{req.base_url()}/v2/images/{row['id']}"
+    response.headers["OpenStack-image-import-methods"] = ",".join(METHODS)
+    response.headers["OpenStack-image-store-ids"] = "file"
+    return response
+
+
+def _check_reserved(names) -> None:
+    """:raises Forbidden: names that the service keeps for itself"""
+    reserved = sorted(n for n in names if n.startswith("os_glance"))
+    if reserved:
+        raise errors.Forbidden(f"Attribute '{reserved[0]}' is reserved.")
+
+
+def new_row(req, body: dict) -> dict:
+    """The row of a new image, after all that can be refused of it without the database."""
     req.svc.policy.check(req.ctx, "add_image", {})
-    body = req.json_object()
     _CREATE(body)
+    _check_reserved(body)
     refused = _FIXED & set(body) - {"id", "owner"}
     if refused:
         raise errors.Forbidden(f"Attribute '{sorted(refused)[0]}' is read-only.")
@@ -147,17 +175,17 @@ def create(req):
            "properties": {k: v for k, v in body.items() if k not in WRITABLE}, "created_at": at, "updated_at": at}
     _check_visibility(req, row["visibility"], owner)
     _check_formats(row)
+    return row
+
+
+def insert(req, connection, row: dict) -> None:
+    """:raises QuotaExceeded: the project has as many images as it may"""
     limit = req.svc.conf.image.quota_images
-    with req.svc.db.writer() as connection:
-        if limit >= 0:
-            used = images.count_owned(connection, owner)
-            if used >= limit:
-                raise errors.QuotaExceeded(resource="images", requested=1, used=used, limit=limit)
-        rows.insert(connection, TABLE, row, conflict=f"Image ID {row['id']} already exists!")
-    req.svc.notifier.tell(req.ctx, "image.create", view(row))
-    response = wsgi.json_response(view(row), 201)
-    response.location = f"{req.base_url()}/v2/images/{row['id']}"
-    return response
+    if limit >= 0:
+        used = images.count_owned(connection, row["owner"])
+        if used >= limit:
+            raise errors.QuotaExceeded(resource="images", requested=1, used=used, limit=limit)
+    rows.insert(connection, TABLE, row, conflict=f"Image ID {row['id']} already exists!")
 
 
 def show(req, id):
@@ -196,6 +224,7 @@ def _patched(row: dict, changes) -> dict:
     """The columns that a patch changes."""
     properties = dict(row["properties"])
     values: dict = {}
+    _check_reserved(name for _, (name,), _ in changes)
     for op, (name,), value in changes:
         if name in _FIXED:
             raise errors.Forbidden(f"Attribute '{name}' is read-only.")
@@ -241,6 +270,7 @@ def delete(req, id):
         rows.delete(connection, TABLE, id, resource="image")
     # The row first: a crash between the two leaves a file without a row, which the janitor removes.
     req.svc.store.delete(id)
+    req.svc.store.unstage(id)
     req.svc.notifier.tell(req.ctx, "image.delete", view(row))
 
 
@@ -255,9 +285,3 @@ def _activation(action):
 
 deactivate, reactivate = _activation("deactivate"), _activation("reactivate")
 
-
-def tasks(req, id):
-    """What works on an image beside its upload: nothing does, since images are not imported here."""
-    with req.svc.db.reader() as connection:
-        images.get(connection, req.ctx, id)
-    return {"tasks": []}

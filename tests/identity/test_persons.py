@@ -95,6 +95,14 @@ def test_a_manager_does_not_become_an_administrator(world, manager):
     ask(manager, "PATCH", f"/users/{another}", {"user": {"password": "mine"}}, 403)
 
 
+def test_a_domain_that_is_no_id_is_refused(world, manager):
+    for wrong in ([], {}, 5, ["x"]):
+        for noun in ("user", "group", "project"):
+            world.admin("POST", f"/{noun}s", {noun: {"name": "x", "domain_id": wrong}}, 400)
+            world.ask(manager, "POST", f"/{noun}s", {noun: {"name": "x", "domain_id": wrong}}, 403)
+    world.admin("POST", "/users", {"user": []}, 400)
+
+
 def test_readers(world):
     domain = world.own["domain"]
     of_domain = world.person("reader", domain, f"/domains/{domain}", {"domain": {"id": domain}})

@@ -1,0 +1,323 @@
+"""Metadata definitions: namespaces of properties, objects and tags that images, flavors and volumes may have, as data.
+
+Nothing here is enforced: dashboards read it to offer what an operator wants to be chosen from.
+"""
+
+import typing
+import urllib.parse
+
+import sqlalchemy as sa
+
+from common import context, db, errors, rows, schema, wsgi
+from image.db import models
+from image.handlers.schemas import PROPERTY
+
+NAMESPACES, ITEMS, TYPES, LINKS = (models.metadef_namespaces, models.metadef_items, models.metadef_resource_types,
+                                   models.metadef_associations)
+_NAME = {"type": "string", "minLength": 1, "maxLength": 80}
+_LINK = {"name": _NAME, "prefix": {"type": ["string", "null"], "maxLength": 80},
+         "properties_target": {"type": ["string", "null"], "maxLength": 80}}
+_KINDS: dict[str, dict] = {
+    "object": schema.obj({"name": _NAME, "description": {"type": ["string", "null"]}, "required": {
+        "type": "array", "items": {"type": "string"}}, "properties": {"type": "object", "additionalProperties": PROPERTY}},
+        ["name"], extra=True),
+    "property": {**PROPERTY, "properties": {**PROPERTY["properties"], "name": _NAME}, "required": ["name", "title", "type"]},
+    "tag": schema.obj({"name": _NAME}, ["name"], extra=True)}
+_PLURAL = {"object": "objects", "property": "properties", "tag": "tags"}
+_READ = ("created_at", "updated_at", "self", "schema")  # clients send back what they were shown
+_COLUMNS = {"namespace": _NAME, "display_name": {"type": ["string", "null"], "maxLength": 80},
+            "description": {"type": ["string", "null"], "maxLength": 500}, "visibility": {"enum": ["public", "private"]},
+            "protected": {"type": "boolean"}, "owner": {"type": ["string", "null"], "maxLength": 255}}
+_NAMESPACE = schema.obj({
+    **_COLUMNS, "resource_type_associations": {"type": "array", "items": schema.obj(_LINK, ["name"], extra=True)},
+    "objects": {"type": "array", "items": _KINDS["object"]}, "tags": {"type": "array", "items": _KINDS["tag"]},
+    "properties": {"type": "object", "additionalProperties": PROPERTY}}, ["namespace"], extra=True)
+
+
+def _times(row: dict) -> dict:
+    return {"created_at": db.iso(row["created_at"]), "updated_at": db.iso(row["updated_at"])}
+
+
+def _path(namespace: str, *more: str) -> str:
+    return "/".join(["/v2/metadefs/namespaces", *(urllib.parse.quote(p, safe="") for p in (namespace, *more))])
+
+
+def _view(row: dict) -> dict:
+    shown = {k: row[k] for k in _COLUMNS if row[k] is not None}
+    return {**shown, **_times(row), "self": _path(row["namespace"]), "schema": "/v2/schemas/metadefs/namespace"}
+
+
+def _item_view(namespace: str, row: dict) -> dict:
+    if row["kind"] == "property":
+        return {"name": row["name"], **row["body"]}
+    shown = {"name": row["name"], **row["body"], **_times(row)}
+    if row["kind"] == "object":
+        shown.update(required=row["body"].get("required", []), self=_path(namespace, "objects", row["name"]),
+                     schema="/v2/schemas/metadefs/object")
+    return shown
+
+
+def _link_view(row: dict) -> dict:
+    return {**{k: row[k] for k in ("name", "prefix", "properties_target") if row[k] is not None}, **_times(row)}
+
+
+def _visible(ctx):
+    return sa.true() if ctx.is_admin else sa.or_(NAMESPACES.c.visibility == "public", NAMESPACES.c.owner == ctx.project_id)
+
+
+def _find(connection, req, namespace: str, *, change: bool = False) -> dict:
+    """:raises NotFound: there is none that the caller may see; :raises Forbidden: he may not change it"""
+    if change:
+        req.svc.policy.check(req.ctx, "metadef_admin", {})
+    row = rows.one(connection, sa.select(NAMESPACES).where(NAMESPACES.c.namespace == namespace, _visible(req.ctx)))
+    if row is None:
+        raise errors.NotFound(f"Metadata definition namespace={namespace} was not found.")
+    return row
+
+
+def _items(connection, row: dict, kind: str) -> list[dict]:
+    return rows.many(connection, sa.select(ITEMS).where(ITEMS.c.namespace_id == row["id"], ITEMS.c.kind == kind).order_by(
+        ITEMS.c.name))
+
+
+def _item(connection, row: dict, kind: str, name: str) -> dict:
+    found = rows.one(connection, sa.select(ITEMS).where(ITEMS.c.namespace_id == row["id"], ITEMS.c.kind == kind,
+                                                        ITEMS.c.name == name))
+    if found is None:
+        raise errors.NotFound(f"Metadata definition {kind} with name={name} was not found in namespace={row['namespace']}.")
+    return found
+
+
+def _put(connection, row: dict, kind: str, name: str, body: dict) -> dict:
+    at = db.now()
+    kept = {k: v for k, v in body.items() if k != "name" and k not in _READ}
+    return rows.insert(connection, ITEMS, {
+        "namespace_id": row["id"], "kind": kind, "name": name, "body": kept, "created_at": at, "updated_at": at},
+        conflict=f"A metadata definition {kind} with name={name} already exists in namespace={row['namespace']}.")
+
+
+def _link(connection, row: dict, given: dict) -> dict:
+    at = db.now()
+    if rows.one(connection, sa.select(TYPES).where(TYPES.c.name == given["name"])) is None:
+        rows.insert(connection, TYPES, {"name": given["name"], "created_at": at, "updated_at": at})
+    return rows.insert(connection, LINKS, {
+        "namespace_id": row["id"], "name": given["name"], "prefix": given.get("prefix"),
+        "properties_target": given.get("properties_target"), "created_at": at, "updated_at": at},
+        conflict=f"The metadata definition resource-type association of resource-type={given['name']} to "
+                 f"namespace={row['namespace']} already exists.")
+
+
+# Namespaces -------------------------------------------------------------------
+
+def _filtered(req) -> list:
+    where = [_visible(req.ctx)]
+    if "visibility" in req.GET:
+        where.append(NAMESPACES.c.visibility == req.GET["visibility"])
+    if "resource_types" in req.GET:
+        where.append(NAMESPACES.c.id.in_(sa.select(LINKS.c.namespace_id).where(LINKS.c.name.in_(
+            req.GET["resource_types"].split(",")))))
+    return where
+
+
+def index(req):
+    limit = min(wsgi.int_param(req, "limit", 25), 1000)
+    key, direction = req.GET.get("sort_key", "created_at"), req.GET.get("sort_dir", "desc")
+    if key not in ("created_at", "namespace", "updated_at", "id") or direction not in ("asc", "desc"):
+        raise errors.BadRequest(f"Invalid sort: {key}:{direction}")
+    with req.svc.db.reader() as connection:
+        marker = _find(connection, req, req.GET["marker"]) if "marker" in req.GET else None
+        found = rows.many(connection, db.page(sa.select(NAMESPACES).where(*_filtered(req)), NAMESPACES, sort=[(key, direction)],
+                                              limit=limit, marker_row=marker)) if limit else []
+        links: dict[str, list] = {r["id"]: [] for r in found}
+        for link in rows.many(connection, sa.select(LINKS).where(LINKS.c.namespace_id.in_(links)).order_by(LINKS.c.name)):
+            links[link["namespace_id"]].append(_link_view(link))
+    query = {k: v for k, v in req.GET.items() if k != "marker"}
+    body: dict = {"namespaces": [{**_view(r), **({"resource_type_associations": links[r["id"]]} if links[r["id"]] else {})}
+                                 for r in found], "schema": "/v2/schemas/metadefs/namespaces",
+                  "first": "/v2/metadefs/namespaces" + ("?" + urllib.parse.urlencode(query) if query else "")}
+    if limit and len(found) == limit:
+        body["next"] = "/v2/metadefs/namespaces?" + urllib.parse.urlencode({**query, "marker": found[-1]["namespace"]})
+    return body
+
+
+@wsgi.body(_NAMESPACE)
+def create(req, body):
+    """A namespace, with what it is to hold from the start."""
+    req.svc.policy.check(req.ctx, "metadef_admin", {})
+    at = db.now()
+    row = {"id": context.new_uuid(), "namespace": body["namespace"], "display_name": body.get("display_name"),
+           "description": body.get("description"), "visibility": body.get("visibility", "private"),
+           "protected": body.get("protected", False), "owner": body.get("owner") or req.ctx.project_id or "", "created_at": at,
+           "updated_at": at}
+    with req.svc.db.writer() as connection:
+        rows.insert(connection, NAMESPACES, row, conflict=f"The metadata definition namespace={row['namespace']} already exists.")
+        for kind, given in (("object", body.get("objects", [])), ("tag", body.get("tags", []))):
+            for item in given:
+                _put(connection, row, kind, item["name"], item)
+        for name, item in body.get("properties", {}).items():
+            _put(connection, row, "property", name, item)
+        for item in body.get("resource_type_associations", []):
+            _link(connection, row, item)
+        shown = _whole(connection, row)
+    response = wsgi.json_response(shown, 201)
+    response.location = req.base_url() + shown["self"]
+    return response
+
+
+def _whole(connection, row: dict) -> dict:
+    shown, name = _view(row), row["namespace"]
+    links = rows.many(connection, sa.select(LINKS).where(LINKS.c.namespace_id == row["id"]).order_by(LINKS.c.name))
+    for kind, plural in _PLURAL.items():
+        found = _items(connection, row, kind)
+        if found:
+            shown[plural] = {i["name"]: {k: v for k, v in _item_view(name, i).items() if k != "name"} for i in found} \
+                if kind == "property" else [_item_view(name, i) for i in found]
+    if links:
+        shown["resource_type_associations"] = [_link_view(x) for x in links]
+    return shown
+
+
+def show(req, namespace):
+    with req.svc.db.reader() as connection:
+        return _whole(connection, _find(connection, req, namespace))
+
+
+@wsgi.body(_NAMESPACE)
+def update(req, namespace, body):
+    with req.svc.db.writer() as connection:
+        row = _find(connection, req, namespace, change=True)
+        values = {k: body[k] for k in _COLUMNS if k in body and not (k == "owner" and body[k] is None)}
+        values["updated_at"] = db.now()
+        rows.update(connection, NAMESPACES, row["id"], values, resource="namespace",
+                    conflict=f"The metadata definition namespace={body['namespace']} already exists.")
+    return _view({**row, **values})
+
+
+def delete(req, namespace):
+    with req.svc.db.writer() as connection:
+        row = _find(connection, req, namespace, change=True)
+        if row["protected"]:
+            raise errors.Forbidden(f"Metadata definition namespace {namespace} is protected and cannot be deleted.")
+        rows.delete(connection, NAMESPACES, row["id"], resource="namespace")
+
+
+# Objects, properties, tags ------------------------------------------------------
+
+def _handlers(kind: str) -> dict[str, typing.Callable]:
+    """The requests for items of one kind."""
+    plural, check = _PLURAL[kind], schema.compiled(_KINDS[kind])
+
+    def index(req, namespace):
+        with req.svc.db.reader() as connection:
+            found = _items(connection, _find(connection, req, namespace), kind)
+        if kind == "property":
+            return {plural: {i["name"]: {k: v for k, v in _item_view(namespace, i).items() if k != "name"} for i in found}}
+        return {plural: [_item_view(namespace, i) for i in found], "schema": f"/v2/schemas/metadefs/{plural}"}
+
+    def create(req, namespace):
+        body = req.json_object()
+        check(body)
+        with req.svc.db.writer() as connection:
+            made = _put(connection, _find(connection, req, namespace, change=True), kind, body["name"], body)
+        return _item_view(namespace, made)
+
+    def show(req, namespace, name):
+        with req.svc.db.reader() as connection:
+            return _item_view(namespace, _item(connection, _find(connection, req, namespace), kind, name))
+
+    def update(req, namespace, name):
+        body = req.json_object()
+        check(body)
+        with req.svc.db.writer() as connection:
+            row = _find(connection, req, namespace, change=True)
+            old = _item(connection, row, kind, name)
+            if body["name"] != name and any(i["name"] == body["name"] for i in _items(connection, row, kind)):
+                raise errors.Conflict(f"A metadata definition {kind} with name={body['name']} already exists.")
+            kept = {k: v for k, v in body.items() if k != "name" and k not in _READ}
+            values = {"name": body["name"], "body": kept, "updated_at": db.now()}
+            connection.execute(sa.update(ITEMS).where(ITEMS.c.namespace_id == row["id"], ITEMS.c.kind == kind,
+                                                      ITEMS.c.name == name).values(values))
+        return _item_view(namespace, {**old, **values})
+
+    def delete(req, namespace, name):
+        with req.svc.db.writer() as connection:
+            row = _find(connection, req, namespace, change=True)
+            _item(connection, row, kind, name)
+            connection.execute(sa.delete(ITEMS).where(ITEMS.c.namespace_id == row["id"], ITEMS.c.kind == kind,
+                                                      ITEMS.c.name == name))
+
+    def clear(req, namespace):
+        with req.svc.db.writer() as connection:
+            row = _find(connection, req, namespace, change=True)
+            connection.execute(sa.delete(ITEMS).where(ITEMS.c.namespace_id == row["id"], ITEMS.c.kind == kind))
+    return {"index": index, "create": create, "show": show, "update": update, "delete": delete, "clear": clear}
+
+
+def create_tag(req, namespace, name):
+    """A tag is a name: it needs no body."""
+    _TAG_NAME(name)
+    with req.svc.db.writer() as connection:
+        made = _put(connection, _find(connection, req, namespace, change=True), "tag", name, {})
+    return _item_view(namespace, made)
+
+
+_TAG_NAME = schema.compiled(_NAME)
+
+
+@wsgi.body(schema.obj({"tags": {"type": "array", "items": _KINDS["tag"], "maxItems": 1000}}, ["tags"], extra=True))
+def replace_tags(req, namespace, body):
+    """These tags in place of those that were there; beside them with ``X-Openstack-Append: True``."""
+    append = wsgi.bool_value(req.headers.get("X-Openstack-Append", "False"))
+    with req.svc.db.writer() as connection:
+        row = _find(connection, req, namespace, change=True)
+        if not append:
+            connection.execute(sa.delete(ITEMS).where(ITEMS.c.namespace_id == row["id"], ITEMS.c.kind == "tag"))
+        for item in body["tags"]:
+            _put(connection, row, "tag", item["name"], {})
+        found = _items(connection, row, "tag")
+    return {"tags": [_item_view(namespace, i) for i in found], "schema": "/v2/schemas/metadefs/tags"}
+
+
+# Resource types -----------------------------------------------------------------
+
+def types(req):
+    with req.svc.db.reader() as connection:
+        found = rows.many(connection, sa.select(TYPES).order_by(TYPES.c.name))
+    return {"resource_types": [{"name": r["name"], **_times(r)} for r in found]}
+
+
+def links(req, namespace):
+    with req.svc.db.reader() as connection:
+        row = _find(connection, req, namespace)
+        found = rows.many(connection, sa.select(LINKS).where(LINKS.c.namespace_id == row["id"]).order_by(LINKS.c.name))
+    return {"resource_type_associations": [_link_view(x) for x in found]}
+
+
+@wsgi.body(schema.obj(_LINK, ["name"], extra=True))
+def add_link(req, namespace, body):
+    with req.svc.db.writer() as connection:
+        return _link_view(_link(connection, _find(connection, req, namespace, change=True), body))
+
+
+def remove_link(req, namespace, name):
+    with req.svc.db.writer() as connection:
+        row = _find(connection, req, namespace, change=True)
+        if not connection.execute(sa.delete(LINKS).where(LINKS.c.namespace_id == row["id"], LINKS.c.name == name)).rowcount:
+            raise errors.NotFound(f"The metadata definition resource-type association of resource-type={name} to "
+                                  f"namespace={namespace}, was not found.")
+
+
+def routes() -> list[wsgi.Route]:
+    base, found = "/v2/metadefs/namespaces", []
+    one = base + "/{namespace}"
+    for kind, plural in _PLURAL.items():
+        of, path, item = _handlers(kind), f"{one}/{plural}", f"{one}/{plural}/{{name}}"
+        make = replace_tags if kind == "tag" else of["create"]
+        found += [wsgi.Route("GET", path, of["index"]), wsgi.Route("POST", path, make, 201),
+                  wsgi.Route("DELETE", path, of["clear"], 204), wsgi.Route("GET", item, of["show"]),
+                  wsgi.Route("PUT", item, of["update"]), wsgi.Route("DELETE", item, of["delete"], 204)]
+    return [wsgi.Route("GET", base, index), wsgi.Route("POST", base, create, 201), wsgi.Route("GET", one, show),
+            wsgi.Route("PUT", one, update), wsgi.Route("DELETE", one, delete, 204), *found,
+            wsgi.Route("POST", one + "/tags/{name}", create_tag, 201), wsgi.Route("GET", "/v2/metadefs/resource_types", types),
+            wsgi.Route("GET", one + "/resource_types", links), wsgi.Route("POST", one + "/resource_types", add_link, 201),
+            wsgi.Route("DELETE", one + "/resource_types/{name}", remove_link, 204)]

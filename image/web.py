@@ -1,0 +1,99 @@
+"""Fetch what a user's URL names, and nothing that only this host could reach (as CVE-2022-47951 and others did).
+
+A name is resolved once, every address that it has must be one of the world's, and the connection goes to the address
+that was looked at: a name that answers otherwise the second time (DNS rebinding) gains nothing. Each redirect is a new
+URL, and looked at like the first.
+"""
+
+import contextlib
+import ipaddress
+import socket
+import typing
+import urllib.parse
+
+import urllib3
+
+from common import errors
+
+MOST_REDIRECTS = 5
+_TIMEOUT = urllib3.Timeout(connect=10, read=60)
+
+
+class Target(typing.NamedTuple):
+    scheme: str
+    host: str
+    port: int
+    address: str
+    path: str
+
+
+def target(url: str, conf) -> Target:
+    """Where a URL leads to.
+
+    :param conf: the group ``image`` of the configuration
+    :raises BadRequest: not http or https, a port or an address that is not allowed, a password in it
+    """
+    parts = urllib.parse.urlsplit(url)
+    try:
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+    except ValueError:
+        raise errors.BadRequest("URI for web-download does not pass filtering: its port is none.") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+        raise errors.BadRequest("URI for web-download does not pass filtering: it must be http or https, with a host and "
+                                "without a user.")
+    if port not in conf.import_allowed_ports:
+        raise errors.BadRequest(f"URI for web-download does not pass filtering: port {port} is not allowed.")
+    try:
+        found = {str(info[4][0]) for info in socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)}
+    except (OSError, UnicodeError):
+        raise errors.BadRequest("URI for web-download does not pass filtering: its host is not known.") from None
+    for address in found:
+        if not _allowed(address, conf.import_allowed_networks):
+            raise errors.BadRequest("URI for web-download does not pass filtering: its host is not on the Internet.")
+    path = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
+    return Target(parts.scheme, parts.hostname, port, sorted(found)[0], path)
+
+
+def _allowed(address: str, networks: list[str]) -> bool:
+    given = ipaddress.ip_address(address.split("%")[0])
+    # What an IPv6 address embeds is what a packet to it reaches.
+    inner = getattr(given, "ipv4_mapped", None) or getattr(given, "sixtofour", None) or given
+    world = inner.is_global and given.is_global and not inner.is_multicast if inner is not given else \
+        given.is_global and not given.is_multicast
+    return world or any(inner in ipaddress.ip_network(n) for n in networks)
+
+
+def _connect(to: Target) -> urllib3.HTTPConnectionPool:
+    if to.scheme == "https":
+        return urllib3.HTTPSConnectionPool(to.address, to.port, timeout=_TIMEOUT, server_hostname=to.host,
+                                           assert_hostname=to.host, cert_reqs="CERT_REQUIRED")
+    return urllib3.HTTPConnectionPool(to.address, to.port, timeout=_TIMEOUT)
+
+
+@contextlib.contextmanager
+def fetch(url: str, conf):
+    """A stream (``read(n)``) of what a URL names.
+
+    :raises BadRequest: the URL, or one that it redirects to, is not allowed
+    :raises StepFailed: the server does not give it
+    """
+    for _ in range(MOST_REDIRECTS + 1):
+        to = target(url, conf)
+        default = {"http": 80, "https": 443}[to.scheme] == to.port
+        host = f"[{to.host}]" if ":" in to.host else to.host
+        pool = _connect(to)
+        try:
+            response = pool.urlopen("GET", to.path, redirect=False, retries=False, preload_content=False, decode_content=False,
+                                    headers={"Host": host if default else f"{host}:{to.port}", "Accept-Encoding": "identity"})
+            if response.status in (301, 302, 303, 307, 308) and response.headers.get("Location"):
+                url = urllib.parse.urljoin(url, response.headers["Location"])
+                continue
+            if response.status != 200:
+                raise errors.StepFailed(reason=f"The server answered {response.status}.")
+            yield response
+            return
+        except urllib3.exceptions.HTTPError as error:
+            raise errors.StepFailed(reason="The data could not be fetched.", internal=str(error)) from error
+        finally:
+            pool.close()
+    raise errors.StepFailed(reason=f"The server redirects more than {MOST_REDIRECTS} times.")
