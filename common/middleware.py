@@ -126,7 +126,8 @@ class Faults:
             if error.status >= 500:
                 # identity's v2.0 has tokens in paths: those are named by their route.
                 path = environ.get("PATH_INFO", "")
-                LOG.error("%s %s failed: %s", environ["REQUEST_METHOD"], environ.get("pileus.route") if "/tokens/" in path else path,
+                shown = environ.get("pileus.route") if "/tokens/" in path else path
+                LOG.error("%s %s failed: %s", environ["REQUEST_METHOD"], shown,
                           error.internal or error, exc_info=error is not caught and error.status == 500)
         ctx = environ.get("pileus.context")
         text = error.public + (f" ({ctx.request_id})" if error.status == 500 and ctx else "")

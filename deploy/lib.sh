@@ -20,6 +20,23 @@ apt_install() { # log, names…
     { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $names; } >>"$log" 2>&1
 }
 
+quietly() { # command… -> run while no package starts its daemon: the tests start their own
+    if [ -e /usr/sbin/policy-rc.d ]; then "$@"; return; fi
+    local rc=0
+    printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+    chmod 755 /usr/sbin/policy-rc.d
+    "$@" || rc=$?
+    rm -f /usr/sbin/policy-rc.d
+    return "$rc"
+}
+
+install_packages() { # log, host|test
+    # shellcheck disable=SC2086
+    apt_install "$1" $APT_HOST || return
+    # shellcheck disable=SC2086
+    [ "$2" != test ] || quietly apt_install "$1" $APT_TEST
+}
+
 install_all() { # clone, venv, log, host|test
     local here=$1 venv=$2 log=$3 kind=$4 names=$APT_HOST extra=host apt_pid=
     [ "$kind" = test ] && names="$names $APT_TEST" extra="host,test"
@@ -30,7 +47,7 @@ install_all() { # clone, venv, log, host|test
         if ! python3 -m venv --help >/dev/null 2>&1 || ! python3 -c 'import ensurepip' >/dev/null 2>&1; then
             apt_install "$log" python3-venv || { tail -n 5 "$log" >&2; echo "apt failed; all of it: $log" >&2; exit 1; }
         fi
-        apt_install "$log" $names & apt_pid=$!
+        install_packages "$log" "$kind" & apt_pid=$!
     fi
     if [ ! -x "$venv/bin/python" ]; then python3 -m venv "$venv"; fi
     local stamp; stamp=$(cat "$here/pyproject.toml" <(echo "$here $extra") | sha1sum | cut -d' ' -f1)

@@ -33,7 +33,7 @@ FEATURES = {
     "identity-feature-enabled": {"trust": True, "api_v3": True, "api_v2": True, "api_v2_admin": True,
                                  "domain_specific_drivers": True, "application_credentials": True, "access_rules": True,
                                  "project_tags": True, "security_compliance": False},
-    "image-feature-enabled": {"import_image": False, "deactivate_image": True},
+    "image-feature-enabled": {"import_image": True, "os_glance_reserved": True, "deactivate_image": True},
     "network-feature-enabled": {"ipv6": True, "floating_ips": True, "port_security": True, "ipv6_subnet_attributes": True},
     "volume-feature-enabled": {"backup": False, "snapshot": True, "clone": True, "manage_volume": False,
                                "manage_snapshot": False, "extend_attached_volume": False, "multi_backend": False},
