@@ -8,6 +8,7 @@ import threading
 
 import urllib3
 
+from common.periodic import wait_for
 from identity import catalog, doctor
 from tests.identity.conftest import Caller
 
@@ -65,6 +66,24 @@ def test_keys_change_and_no_token_is_refused(identity):
         tokens.append(identity.admin)
         for token in tokens:
             assert identity.send("GET", "/v3/auth/projects", token=token).status_int == 200
+
+
+def test_an_operators_policy_holds_and_is_read_again(tmp_path):
+    """A file with rules of his own; what he changes in it holds within two seconds, without a restart."""
+    path = tmp_path / "etc" / "identity-policy.yaml"
+    path.parent.mkdir()
+    path.write_text('"identity:list_region": "role:admin"\n')
+    caller = Caller(tmp_path)
+    try:
+        user = caller.send("POST", "/v3/users", {"user": {"name": "u", "password": "pw"}}, token=caller.admin).json["user"]["id"]
+        token = caller.login("u", "pw").headers["X-Subject-Token"]
+        assert caller.send("GET", "/v3/regions", token=token).status_int == 403
+        assert caller.send("GET", f"/v3/users/{user}", token=token).status_int == 200
+        path.write_text('"identity:list_region": ""\n"identity:get_user": "role:admin"\n')
+        wait_for(lambda: caller.send("GET", "/v3/regions", token=token).status_int == 200, 5, what="the new rule")
+        assert caller.send("GET", f"/v3/users/{user}", token=token).status_int == 403
+    finally:
+        caller.close()
 
 
 def test_a_catalog_from_a_file(tmp_path):
