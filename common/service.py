@@ -189,15 +189,18 @@ def run(service_class: type[Service], *, state: str | None, sockets: dict, worke
     log.setup(service.name, service.conf)
     LOG.info("%s starts, pid %d", service.name, os.getpid())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda signum, frame: service.stop_event.set())
+    # A handler may run within the hub, where no lock can be waited for: it only notes that the end was asked for.
+    asked: list[int] = []
+    signal.signal(signal.SIGTERM, lambda signum, frame: asked.append(signum))
     if worker:
         service.periodics = [p for p in service.periodics if isinstance(p, auth.RevocationPull)]
     Trim().start(service.stop_event)
     service.start_background()
     serve_wsgi(service, sockets)
     # Not for long at once: eventlet sees what a signal's handler did only when its next timer wakes it.
-    while not service.stop_event.wait(0.5):
+    while not asked and not service.stop_event.wait(0.5):
         continue
+    service.stop_event.set()
     for sock in sockets.values():
         sock.close()
     service.stop()

@@ -35,6 +35,9 @@ LATE = ("oslo_messaging._drivers.impl_rabbit", "kombu.transport.pyamqp", "sqlalc
         "sqlalchemy.dialects.mysql.pymysql", "pymysql", "encodings.idna")
 
 
+END_S = 15  # a daemon gives its tasks a few seconds to end
+
+
 def original(name: str):
     """The unpatched module: a zygote must never start an event loop that its children would share."""
     if "eventlet" in sys.modules:
@@ -95,9 +98,15 @@ class Zygote:
 
     def _stop(self, signum, frame) -> None:
         self.stopping = True
-        for pid in self.pids:
+        self._tell(signal.SIGTERM)
+        # One that does not end must not keep the others from being started again.
+        signal.signal(signal.SIGALRM, lambda signum, frame: self._tell(signal.SIGKILL))
+        signal.alarm(END_S)
+
+    def _tell(self, what: signal.Signals) -> None:
+        for pid in list(self.pids):
             try:
-                os.kill(pid, signal.SIGTERM)
+                os.kill(pid, what)
             except ProcessLookupError:
                 continue
 

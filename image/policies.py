@@ -11,5 +11,5 @@ RULES = [
     ("stores_info_detail", "rule:admin", "see where a store keeps its data"),
     ("tasks_api_access", "rule:admin", "list, show and make tasks"),
     ("metadef_admin", "rule:admin", "change metadata definitions"),
-    ("deactivate", "rule:admin", "stop downloads of an image"), ("reactivate", "rule:admin", "allow them again"),
+    ("deactivate", "rule:member", "stop downloads of an image"), ("reactivate", "rule:member", "allow them again"),
 ]

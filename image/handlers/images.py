@@ -17,13 +17,15 @@ _CREATE = schema.compiled({"type": "object", "properties": WRITABLE, "maxPropert
 _BASE = ("id", "name", "status", "visibility", "protected", "os_hidden", "checksum", "os_hash_algo", "os_hash_value",
          "owner", "size", "virtual_size", "container_format", "disk_format", "min_ram", "min_disk", "tags")
 _FIXED = frozenset(("id", "status", "checksum", "os_hash_algo", "os_hash_value", "size", "virtual_size", "created_at",
-                    "updated_at", "self", "file", "schema", "owner", "direct_url", "locations"))
+                    "updated_at", "self", "file", "schema", "direct_url", "locations", "stores"))
 _BOOTABLE = frozenset(("disk_format", "container_format"))
 _ID = schema.compiled(schema.UUID)
 
 
 def view(row: dict) -> dict:
     shown = {**row["properties"], **{k: row[k] for k in _BASE}}
+    if row["status"] in ("active", "deactivated"):
+        shown["stores"] = "file"
     path = f"/v2/images/{row['id']}"
     shown.update(created_at=db.iso(row["created_at"]), updated_at=db.iso(row["updated_at"]),
                  self=path, file=path + "/file", schema="/v2/schemas/image")
@@ -105,7 +107,19 @@ def _member_status(req) -> str:
     return status
 
 
+def _named(req) -> None:
+    """:raises NotFound: the path ends with a slash: it is of one image, whose id is nothing"""
+    if req.path_info.endswith("/"):
+        raise errors.NotFound("No image found with ID ")
+
+
+def delete_nothing(req):
+    _named(req)
+    raise errors.MethodNotAllowed()
+
+
 def index(req):
+    _named(req)
     req.svc.policy.check(req.ctx, "get_images", {})
     limit = min(wsgi.int_param(req, "limit", 25), 1000)
     with req.svc.db.reader() as connection:
@@ -159,7 +173,7 @@ def new_row(req, body: dict) -> dict:
     req.svc.policy.check(req.ctx, "add_image", {})
     _CREATE(body)
     _check_reserved(body)
-    refused = _FIXED & set(body) - {"id", "owner"}
+    refused = _FIXED & set(body) - {"id"}
     if refused:
         raise errors.Forbidden(f"Attribute '{sorted(refused)[0]}' is read-only.")
     owner = body.get("owner", req.ctx.project_id)
@@ -252,6 +266,8 @@ def update(req, id):
         row = images.get(connection, req.ctx, id)
         req.svc.policy.check(req.ctx, "modify_image", {"project_id": row["owner"]})
         values = _patched(row, changes)
+        if values.get("owner", row["owner"]) != row["owner"] and not req.ctx.is_admin:
+            raise errors.Forbidden("You are not permitted to give images to another project.")
         if values.get("visibility", row["visibility"]) != row["visibility"]:
             _check_visibility(req, values["visibility"], row["owner"])
         _check_formats({**row, **values})
@@ -276,9 +292,9 @@ def delete(req, id):
 
 def _activation(action):
     def handler(req, id):
-        req.svc.policy.check(req.ctx, action, {})
         with req.svc.db.writer() as connection:
-            images.get(connection, req.ctx, id)
+            row = images.get(connection, req.ctx, id)
+            req.svc.policy.check(req.ctx, action, {"project_id": row["owner"]})
             images.move(connection, id, action)
     return handler
 

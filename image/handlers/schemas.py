@@ -29,7 +29,7 @@ PROPERTIES: dict[str, dict] = {
     "min_ram": {"type": "integer", "minimum": 0, "maximum": 2147483647},
     "min_disk": {"type": "integer", "minimum": 0, "maximum": 2147483647},
     "self": {"type": "string", **_READ_ONLY}, "file": {"type": "string", **_READ_ONLY},
-    "schema": {"type": "string", **_READ_ONLY},
+    "schema": {"type": "string", **_READ_ONLY}, "stores": {"type": "string", **_READ_ONLY},
 }
 WRITABLE = {k: v for k, v in PROPERTIES.items() if not v.get("readOnly")}
 

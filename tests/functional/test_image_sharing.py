@@ -1,5 +1,7 @@
 """Images shared with projects, which say themselves whether they want them; and the catalog of metadata definitions."""
 
+import json
+
 import pytest
 
 from tests.functional.test_stories import refused
@@ -53,6 +55,29 @@ def test_what_a_member_may_not(cloud, member, image):
     refused(403, owner, "image", "POST", f"/images/{private}/members", {"member": member.project_id})
     owner.call("image", "DELETE", f"/images/{private}")
     refused(403, member, "image", "DELETE", f"/images/{image}")
+
+
+def test_an_image_changes_hands_and_is_switched_off(cloud, member, image):
+    """An administrator gives it to another project; its owner may deactivate it, a stranger may not."""
+    def patch(client, value):
+        return client.pool.request("PATCH", client.url("image") + f"/images/{image}", headers={
+            "X-Auth-Token": client.token, "Content-Type": "application/openstack-images-v2.1-json-patch"},
+            body=json.dumps([{"op": "replace", "path": "/owner", "value": value}])).status
+    assert patch(cloud.client, member.project_id) == 200
+    assert member.call("image", "GET", f"/images/{image}")["owner"] == member.project_id
+    assert patch(member, cloud.client.project_id) == 403
+    assert "stores" not in member.call("image", "GET", f"/images/{image}")
+    cloud.client.pool.request("PUT", cloud.client.url("image") + f"/images/{image}/file", body=b"x" * 600, headers={
+        "X-Auth-Token": member.token, "Content-Type": "application/octet-stream"})
+    assert member.call("image", "GET", f"/images/{image}")["stores"] == "file"
+    member.call("image", "POST", f"/images/{image}/actions/deactivate")
+    assert member.call("image", "GET", f"/images/{image}")["status"] == "deactivated"
+    member.call("image", "POST", f"/images/{image}/actions/reactivate")
+    assert patch(cloud.client, cloud.client.project_id) == 200
+    refused(404, member, "image", "POST", f"/images/{image}/actions/deactivate")
+    for method in ("GET", "DELETE"):
+        refused(404, cloud.client, "image", method, "/images/")
+    refused(405, cloud.client, "image", "DELETE", "/images")
 
 
 def test_schemas_and_what_the_service_says_of_itself(cloud, member):
