@@ -11,9 +11,8 @@ def new_request_id() -> str:
     return f"req-{uuid.uuid4()}"
 
 
-def frozen(value):
-    """A JSON value with its lists as tuples."""
-    return tuple(frozen(v) for v in value) if isinstance(value, list) else value
+def _frozen(value):
+    return tuple(_frozen(v) for v in value) if isinstance(value, list) else value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Context:
     app_credential: tuple = ()  # (id, whether it may not make others like it) of an application credential's token
     access_rules: tuple | None = None  # all that such a token may ask for: (service, method, path) each; None: anything
     oauth: tuple = ()  # (access token's id, consumer's id) of a token that a consumer got by OAuth
-    federation: tuple = ()  # (identity provider's id, protocol's id, group ids) of a token that began with a federated login
+    federation: tuple = ()  # (identity provider's id, protocol's id) of a token that began with a federated login
     audit_ids: tuple = ()
     methods: tuple = ()
     issued_at: float = 0
@@ -80,7 +79,7 @@ class Context:
     @classmethod
     def from_dict(cls, values: dict) -> "Context":
         names = {f.name for f in dataclasses.fields(cls)}
-        known: dict = {k: frozen(v) for k, v in values.items() if k in names}
+        known: dict = {k: _frozen(v) for k, v in values.items() if k in names}
         return cls(**known)
 
 

@@ -15,7 +15,6 @@ import jwt
 
 from common import errors
 from common.context import Context
-from common.context import frozen as _frozen
 
 ALGORITHM = "ES256"
 
@@ -30,7 +29,7 @@ def claims(ctx: Context) -> dict:
                        "project": [ctx.project_name, ctx.project_domain_id, ctx.project_domain_name],
                        "domain": ctx.domain_name, "roles": list(ctx.roles), "trust": list(ctx.trust),
                        "app_credential": list(ctx.app_credential), "access_rules": ctx.access_rules,
-                       "oauth": list(ctx.oauth), "federation": ctx.federation}}
+                       "oauth": list(ctx.oauth), "federation": list(ctx.federation)}}
 
 
 def sign(ctx: Context, key, key_id: str) -> str:
@@ -71,7 +70,7 @@ def verify(token: str, keys: dict) -> Context:
         system=payload.get("openstack_system") == "all", roles=tuple(more["roles"]), trust=tuple(more.get("trust", ())),
         app_credential=tuple(more.get("app_credential", ())),
         access_rules=None if more.get("access_rules") is None else tuple(map(tuple, more["access_rules"])),
-        oauth=tuple(more.get("oauth", ())), federation=_frozen(more.get("federation", ())),
+        oauth=tuple(more.get("oauth", ())), federation=tuple(more.get("federation", ())),
         audit_ids=tuple(payload["openstack_audit_ids"]), methods=tuple(payload["openstack_methods"]),
         issued_at=payload["iat"], expires_at=payload["exp"], token=token)
 

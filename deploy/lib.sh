@@ -20,15 +20,15 @@ apt_install() { # log, names…
     { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $names; } >>"$log" 2>&1
 }
 
-quietly() { # command… -> run while no package starts its daemon: the tests start their own
-    if [ -e /usr/sbin/policy-rc.d ]; then "$@"; return; fi
-    local rc=0
-    printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
-    chmod 755 /usr/sbin/policy-rc.d
-    "$@" || rc=$?
-    rm -f /usr/sbin/policy-rc.d
-    return "$rc"
-}
+quietly() ( # command… -> run while no package starts its daemon: the tests start their own
+    if [ ! -e /usr/sbin/policy-rc.d ]; then
+        trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+        trap 'exit 1' INT TERM
+        printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+        chmod 755 /usr/sbin/policy-rc.d
+    fi
+    "$@"
+)
 
 install_packages() { # log, host|test
     # shellcheck disable=SC2086

@@ -13,11 +13,11 @@ from identity.compliance import options_of
 from identity.db import grants, models, trusts
 
 
-def _named(ref: dict, table, extra: dict):
+def _named(ref: dict, table):
     """The WHERE of a reference by id, or by name within a domain."""
     if "id" in ref:
         return table.c.id == ref["id"]
-    domain = ref.get("domain") or extra
+    domain = ref.get("domain") or {}
     by_domain = (models.domains.c.id == domain["id"] if "id" in domain
                  else models.domains.c.name == domain.get("name", ""))
     return sa.and_(table.c.name == ref.get("name", ""), by_domain)
@@ -27,6 +27,25 @@ def _find(connection, table, where) -> dict | None:
     d = models.domains
     return one(connection, sa.select(table, d.c.name.label("domain_name"), d.c.enabled.label("domain_enabled"))
                .join(d, d.c.id == table.c.domain_id).where(where))
+
+
+def _active(user: dict | None) -> dict:
+    """:raises Unauthorized: there is no such user, or he or his domain is disabled"""
+    if not user or not user["enabled"] or not user["domain_enabled"]:
+        raise errors.Unauthorized()
+    return user
+
+
+def _active_user(connection, user_id: str) -> dict:
+    return _active(_find(connection, models.users, models.users.c.id == user_id))
+
+
+def _still(has: list[dict], role_ids: list[str]) -> list[dict]:
+    """The roles that were delegated. :raises Unauthorized: who delegated them has lost one since"""
+    given = [r for r in has if r["id"] in role_ids]
+    if len(given) != len(role_ids):
+        raise errors.Unauthorized()
+    return given
 
 
 class Authenticator:
@@ -85,8 +104,7 @@ class Authenticator:
             raise errors.Unauthorized()
         if "totp" in methods:
             self._check_passcode(user, identity["totp"]["user"].get("passcode", ""))
-        if not user or not user["enabled"] or not user["domain_enabled"]:
-            raise errors.Unauthorized()
+        user = _active(user)
         if methods != {"token"}:
             self._admit(user)
         return user, parent
@@ -135,13 +153,9 @@ class Authenticator:
         :param access: the access token's row
         """
         with self.service.db.reader() as connection:
-            user = _find(connection, models.users, models.users.c.id == access["user_id"])
-            if not user or not user["enabled"] or not user["domain_enabled"]:
-                raise errors.Unauthorized()
+            user = _active_user(connection, access["user_id"])
             scope, has = self._project_scope(connection, user, {"id": access["project_id"]})
-        given = [r for r in has if r["id"] in access["roles"]]
-        if len(given) != len(access["roles"]):
-            raise errors.Unauthorized()
+        given = _still(has, access["roles"])
         self._check_rules(user, {"oauth1"})
         scope["oauth"] = (access["id"], access["consumer_id"])
         return self._issue(user, scope, given, ["oauth1"], None, request, until=access["expires_at"])
@@ -151,19 +165,15 @@ class Authenticator:
 
         :param said: what the front proxy says, see identity.federation
         """
-        user_id, fields = self.service.federation.login(idp_id, protocol_id, said)
+        user_id = self.service.federation.login(idp_id, protocol_id, said)
         with self.service.db.reader() as connection:
-            user = _find(connection, models.users, models.users.c.id == user_id)
-        if not user or not user["enabled"] or not user["domain_enabled"]:
-            raise errors.Unauthorized()
-        return self._issue(user, {"federation": fields}, [], [protocol_id], None, request)
+            user = _active_user(connection, user_id)
+        return self._issue(user, {"federation": (idp_id, protocol_id)}, [], [protocol_id], None, request)
 
     def for_signer(self, user_id: str, project_id: str, request: Context) -> tuple[Context, str]:
         """A token for a project, for a user who proved himself by an EC2 key. :raises Unauthorized: he may not have it"""
         with self.service.db.reader() as connection:
-            user = _find(connection, models.users, models.users.c.id == user_id)
-            if not user or not user["enabled"] or not user["domain_enabled"]:
-                raise errors.Unauthorized()
+            user = _active_user(connection, user_id)
             scope, given = self._project_scope(connection, user, {"id": project_id})
         if not given:
             raise errors.Unauthorized()
@@ -209,17 +219,14 @@ class Authenticator:
         if not self.service.passwords.matches(ref.get("secret", ""), row and row["secret_hash"]) or row is None:
             raise errors.Unauthorized()
         with self.service.db.reader() as connection:
-            user = _find(connection, models.users, models.users.c.id == row["user_id"])
+            user = _active_user(connection, row["user_id"])
             rule, link = models.access_rules, models.application_credential_rules
             rules = connection.execute(sa.select(rule.c.service, rule.c.method, rule.c.path).join(
                 link, link.c.access_rule_id == rule.c.id).where(link.c.application_credential_id == row["id"])).all()
-            alive = row["expires_at"] is None or row["expires_at"] > time.time()
-            if not user or not user["enabled"] or not user["domain_enabled"] or not alive:
+            if row["expires_at"] is not None and row["expires_at"] <= time.time():
                 raise errors.Unauthorized()
             scope, has = self._project_scope(connection, user, {"id": row["project_id"]})
-        given = [r for r in has if r["id"] in row["roles"]]
-        if len(given) != len(row["roles"]):
-            raise errors.Unauthorized()
+        given = _still(has, row["roles"])
         self._check_rules(user, {"application_credential"})
         scope.update(app_credential=(row["id"], not row["unrestricted"]),
                      access_rules=tuple(map(tuple, rules)) if row["access_restricted"] else None)
@@ -235,7 +242,7 @@ class Authenticator:
         return _find(connection, models.users, models.users.c.id == parent.user_id), parent
 
     def _user(self, connection, ref: dict):
-        return _find(connection, models.users, _named(ref.get("user") or {}, models.users, {}))
+        return _find(connection, models.users, _named(ref.get("user") or {}, models.users))
 
     def _scope(self, connection, user: dict, scope) -> tuple[dict, list[dict]]:
         """(context fields of the scope, roles)."""
@@ -261,7 +268,7 @@ class Authenticator:
         return fields, given
 
     def _project_scope(self, connection, user, ref):
-        project = _find(connection, models.projects, _named(ref, models.projects, {}))
+        project = _find(connection, models.projects, _named(ref, models.projects))
         if not project or not project["enabled"] or not project["domain_enabled"]:
             return {}, []
         fields = {"project_id": project["id"], "project_name": project["name"],
@@ -273,16 +280,12 @@ class Authenticator:
         trust = trusts.find(connection, trust_id)
         if trust is None or trust["trustee_user_id"] != trustee["id"] or not trusts.use(connection, trust):
             raise errors.Unauthorized()
-        trustor = _find(connection, models.users, models.users.c.id == trust["trustor_user_id"])
-        if not trustor or not trustor["enabled"] or not trustor["domain_enabled"]:
-            raise errors.Unauthorized()
+        trustor = _active_user(connection, trust["trustor_user_id"])
         fields: dict = {"trust": (trust["id"], trustor["id"], trustee["id"])}
         given: list[dict] = []
         if trust["project_id"]:
             scope, has = self._project_scope(connection, trustor, {"id": trust["project_id"]})
-            given = [r for r in has if r["id"] in trust["roles"]]
-            if len(given) != len(trust["roles"]):
-                raise errors.Unauthorized()  # the trustor has lost a role since
+            given = _still(has, trust["roles"])
             fields.update(scope)
         return trustor if trust["impersonation"] else trustee, fields, given
 

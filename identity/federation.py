@@ -159,8 +159,8 @@ class Federation:
             raise errors.Forbidden("The assertion was issued by another identity provider.")
         return provider, rows.get(connection, MAPPINGS, protocol["mapping_id"], resource="mapping")
 
-    def login(self, idp_id: str, protocol_id: str, said: dict[str, str]) -> tuple[str, tuple]:
-        """The id of the user whom an assertion is of, and what his token says of it: (provider, protocol, group ids).
+    def login(self, idp_id: str, protocol_id: str, said: dict[str, str]) -> str:
+        """The id of the user whom an assertion is of.
 
         What the provider says of his groups holds for as long as the provider's ``authorization_ttl`` says, else for a
         token's life: at his next login it may say something else.
@@ -169,7 +169,7 @@ class Federation:
             provider, mapping = self._trusted(connection, idp_id, protocol_id, said)
             found = mapped(mapping["rules"], said)
             if found.user.get("type") == "local":
-                return self._local(connection, found.user), (idp_id, protocol_id, ())
+                return self._local(connection, found.user)
             user_id = self._shadow(connection, provider, protocol_id, found.user)
             group_ids = [g for g in (self._group(connection, g, provider) for g in found.groups) if g]
             minutes = provider["authorization_ttl"]
@@ -177,7 +177,7 @@ class Federation:
                 minutes * 60 if minutes else self.service.conf.identity.token_expiration))
             for project in found.projects:
                 self._provide(connection, provider, user_id, project)
-        return user_id, (idp_id, protocol_id, tuple(group_ids))
+        return user_id
 
     @staticmethod
     def _domain(connection, ref: dict, default: str) -> str | None:

@@ -14,6 +14,7 @@ from oauthlib import oauth1
 
 from common import context, errors, rows
 from identity.db import models
+from identity.tokens import stamp
 
 CONSUMERS, TOKENS, NONCES = models.consumers, models.oauth_tokens, models.oauth_nonces
 VERIFIER_CHARS = string.ascii_letters + string.digits
@@ -138,7 +139,6 @@ class Keys(oauth1.RequestValidator):
         :raises BadRequest: something is missing
         :raises Unauthorized: a wrong key, secret, verifier, time or nonce
         """
-        from identity.tokens import stamp
         ends = self._ends_at(kind)
         shown = {"oauth_expires_at": stamp(ends)} if ends else {}
         made = endpoint(self, token_generator=context.new_hex)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from common import errors
 from common.context import Context
-from identity.db import models
+from identity.db import grants, models
 
 
 def stamp(seconds: float) -> str:
@@ -40,9 +40,7 @@ def body(service, ctx: Context, *, with_catalog: bool = True) -> dict:
         "user": {"id": ctx.user_id, "name": ctx.user_name, "password_expires_at": _password_end(service, ctx),
                  "domain": {"id": ctx.user_domain_id, "name": ctx.user_domain_name}}}
     if ctx.federation:
-        described["user"]["OS-FEDERATION"] = {
-            "identity_provider": {"id": ctx.federation[0]}, "protocol": {"id": ctx.federation[1]},
-            "groups": [{"id": g} for g in ctx.federation[2]]}
+        described["user"]["OS-FEDERATION"] = _federation(service, ctx)
     if ctx.trust:
         described["OS-TRUST:trust"] = {"id": ctx.trust[0], "impersonation": ctx.user_id == ctx.trust[1],
                                        "trustor_user": {"id": ctx.trust[1]}, "trustee_user": {"id": ctx.trust[2]}}
@@ -80,6 +78,13 @@ def _password_end(service, ctx: Context) -> str | None:
     with service.db.reader() as connection:
         found = connection.execute(sa.select(models.users.c.password_expires_at).where(models.users.c.id == ctx.user_id)).scalar()
     return stamp(found) if found else None
+
+
+def _federation(service, ctx: Context) -> dict:
+    idp_id, protocol_id = ctx.federation
+    with service.db.reader() as connection:
+        groups = connection.execute(grants.groups_by_provider(ctx.user_id, idp_id)).scalars().all()
+    return {"identity_provider": {"id": idp_id}, "protocol": {"id": protocol_id}, "groups": [{"id": g} for g in groups]}
 
 
 def _credential(service, ctx: Context) -> dict:

@@ -106,7 +106,7 @@ class Imports:
                 status="failure", updated_at=db.now(), expires_at=db.now() + KEPT, message=message))
             try:
                 if image_id is not None:
-                    images.move(connection, image_id, "import_failed")
+                    images.move(connection, image_id, "import_failed", size=None)
             except (errors.NotFound, errors.InvalidState):
                 pass  # deleted meanwhile: its owner wanted it gone
 

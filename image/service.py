@@ -12,7 +12,7 @@ from image.store import FileStore
 
 
 class Janitor(periodic.Periodic):
-    """Put back what a broken upload or a crash left: rows in ``saving``, parts, files without a row."""
+    """Put back what a broken upload or a crash left: rows in ``saving`` or half staged, parts, files without a row."""
 
     interval_s = 30.0
     STALE_S = 60.0
@@ -26,13 +26,20 @@ class Janitor(periodic.Periodic):
         present = {p.stem for p in store.path.glob("*.part")}
         with database.reader() as connection:
             known = dict(connection.execute(sa.select(TABLE.c.id, TABLE.c.status)).all())
+            half = set(connection.execute(sa.select(TABLE.c.id).where(
+                TABLE.c.status == "uploading", TABLE.c.size.is_(None))).scalars())
         saving = {i for i, status in known.items() if status == "saving"}
         for image_id in saving & stale | {i for i in saving - present if self._long(i)}:
             store.delete(image_id)
             with database.writer() as connection:
                 images.move(connection, image_id, "reset")
         self.service.imports.clean()
-        for image_id in set(store.staged()) - {i for i, status in known.items() if status in ("uploading", "importing")}:
+        staged = store.staged()
+        for image_id in (i for i in half if staged.get(i, self.STALE_S) >= self.STALE_S and self._long(i)):
+            store.unstage(image_id)
+            with database.writer() as connection:
+                images.move(connection, image_id, "unstage")
+        for image_id in set(staged) - {i for i, status in known.items() if status in ("uploading", "importing")}:
             store.unstage(image_id)
         busy = saving | {i for i, status in known.items() if status == "importing"}
         for image_id in stale - busy | (set(store.stored()) - set(known)):

@@ -33,41 +33,38 @@ class FileStore:
         :raises StorageFull: the disk or ``limit`` is exceeded; nothing is left behind
         """
         md5, sha = hashlib.md5(usedforsecurity=False), hashlib.sha512()
-        size, part = 0, self.part(image_id)
-        try:
-            with open(part, "wb") as out:
-                while chunk := source.read(CHUNK):
-                    size += len(chunk)
-                    if size > limit:
-                        raise errors.StorageFull(f"The image is larger than {limit} bytes.")
-                    md5.update(chunk)
-                    sha.update(chunk)
-                    out.write(chunk)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise errors.StorageFull("There is not enough space in the image store.", internal=str(error)) from error
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+        size = self._write(self.part(image_id), source, limit, md5, sha)
         return {"size": size, "checksum": md5.hexdigest(), "os_hash_algo": "sha512", "os_hash_value": sha.hexdigest()}
 
-    def _staged(self, image_id: str) -> pathlib.Path:
-        return self.path / "staging" / self._file(image_id).name
-
-    def stage(self, image_id: str, source, limit: int) -> int:
-        """Keep a stream until it is imported; bytes. :raises StorageFull: as ``add``"""
-        path, size = self._staged(image_id), 0
-        path.parent.mkdir(exist_ok=True)
+    @staticmethod
+    def _write(path: pathlib.Path, source, limit: int, *hashes) -> int:
+        """Write a stream to a file, and into ``hashes``; bytes. Nothing is left of one that breaks off."""
+        size = 0
         try:
             with open(path, "wb") as out:
                 while chunk := source.read(CHUNK):
                     size += len(chunk)
                     if size > limit:
                         raise errors.StorageFull(f"The image is larger than {limit} bytes.")
+                    for each in hashes:
+                        each.update(chunk)
                     out.write(chunk)
         except OSError as error:
+            path.unlink(missing_ok=True)
             raise errors.StorageFull("There is not enough space in the image store.", internal=str(error)) from error
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
         return size
+
+    def _staged(self, image_id: str) -> pathlib.Path:
+        return self.path / "staging" / self._file(image_id).name
+
+    def stage(self, image_id: str, source, limit: int) -> int:
+        """Keep a stream until it is imported; bytes. :raises StorageFull: as ``add``"""
+        path = self._staged(image_id)
+        path.parent.mkdir(exist_ok=True)
+        return self._write(path, source, limit)
 
     def open_staged(self, image_id: str):
         try:
@@ -78,9 +75,9 @@ class FileStore:
     def unstage(self, image_id: str) -> None:
         self._staged(image_id).unlink(missing_ok=True)
 
-    def staged(self) -> list[str]:
-        """Ids that have staged data."""
-        return [p.name for p in (self.path / "staging").glob("*")]
+    def staged(self) -> dict[str, float]:
+        """{id: seconds since it was last written to} of what is staged, whole or not."""
+        return {p.name: time.time() - p.stat().st_mtime for p in (self.path / "staging").glob("*")}
 
     def commit(self, image_id: str) -> None:
         os.replace(self.part(image_id), self._file(image_id))

@@ -16,6 +16,7 @@ import urllib3
 from common import errors
 
 MOST_REDIRECTS = 5
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
 
 
@@ -56,11 +57,18 @@ def target(url: str, conf) -> Target:
 
 def _allowed(address: str, networks: list[str]) -> bool:
     given = ipaddress.ip_address(address.split("%")[0])
-    # What an IPv6 address embeds is what a packet to it reaches.
-    inner = getattr(given, "ipv4_mapped", None) or getattr(given, "sixtofour", None) or given
-    world = inner.is_global and given.is_global and not inner.is_multicast if inner is not given else \
-        given.is_global and not given.is_multicast
-    return world or any(inner in ipaddress.ip_network(n) for n in networks)
+    inner = _embedded(given) or given
+    return all(a.is_global and not a.is_multicast for a in (given, inner)) or any(
+        inner in ipaddress.ip_network(n) for n in networks)
+
+
+def _embedded(given) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that a packet to an IPv6 address may reach in the end (RFC 4291, 3056, 4380, 6052)."""
+    if given.version == 4:
+        return None
+    if given in _NAT64:
+        return ipaddress.IPv4Address(int(given) & 0xFFFFFFFF)
+    return given.ipv4_mapped or given.sixtofour or (given.teredo[1] if given.teredo else None)
 
 
 def _connect(to: Target) -> urllib3.HTTPConnectionPool:

@@ -40,9 +40,14 @@ def _covers(table, target_type: str, target_id: str, chain):
 
 
 def groups_of(user_id: str):
-    """A subquery (group_id) of the groups of a user, with those that an identity provider's word puts him in for now."""
-    return sa.select(MEMBERS.c.group_id).where(MEMBERS.c.user_id == user_id).union(
-        sa.select(EXPIRING.c.group_id).where(EXPIRING.c.user_id == user_id, EXPIRING.c.expires_at > time.time()))
+    """A subquery (group_id) of the groups of a user, with those that an identity provider's word puts him in."""
+    return sa.select(MEMBERS.c.group_id).where(MEMBERS.c.user_id == user_id).union(groups_by_provider(user_id))
+
+
+def groups_by_provider(user_id: str | None, idp_id: str | None = None):
+    """A SELECT (group_id) of the groups that providers, or one, say a user is in, until their word expires."""
+    query = sa.select(EXPIRING.c.group_id).where(EXPIRING.c.user_id == user_id, EXPIRING.c.expires_at > time.time())
+    return query.where(EXPIRING.c.idp_id == idp_id) if idp_id else query
 
 
 def roles_on(connection, user_id: str, target_type: str, target_id: str) -> list[dict]:

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 
 from common import errors, rows, schema, wsgi
 from identity.db import models
+from identity.handlers.auth import own_targets
 from identity.handlers.projects import NOUN
 from identity.v2 import users
 
@@ -29,14 +30,14 @@ def _paged(req, found: list[dict]) -> list[dict]:
 
 def index(req):
     """All tenants at the admin port, one's own at the other; or the one of a name."""
-    from identity.v2.tokens import own_tenants
     table = models.projects
     if req.environ.get("pileus.admin_port"):
         req.svc.policy.check(req.ctx, "identity:list_project", {})
         with req.svc.db.reader() as connection:
             found = rows.many(connection, sa.select(table).where(table.c.domain_id == DOMAIN).order_by(table.c.id))
     else:
-        found = sorted(own_tenants(req), key=lambda r: r["id"])
+        own = own_targets(req, req.ctx.user_id, table, "project")
+        found = sorted((r for r in own if r["domain_id"] == DOMAIN), key=lambda r: r["id"])
     if "name" in req.GET:
         named = [r for r in found if r["name"] == req.GET["name"]]
         if not named:

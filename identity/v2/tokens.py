@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from common import errors, rows, schema, wsgi
 from identity import tokens
 from identity.db import models
-from identity.handlers.auth import find_subject, own_targets, revoke_subject
+from identity.handlers.auth import find_subject, revoke_subject
 from identity.v2 import tenants
 
 DOMAIN = "default"
@@ -107,8 +107,3 @@ def endpoints(req, token_id):
     found = [{**triple, "name": s["name"], "type": s["type"]}
              for s in req.svc.catalog.of(subject.project_id) for triple in _triples(s).values()]
     return {"endpoints": found, "endpoints_links": []}
-
-
-def own_tenants(req) -> list[dict]:
-    """The tenants that the caller may have a token for."""
-    return [r for r in own_targets(req, req.ctx.user_id, models.projects, "project") if r["domain_id"] == DOMAIN]

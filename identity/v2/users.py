@@ -35,7 +35,11 @@ def _member(req):
     def then(connection, user: dict) -> None:
         if not user["default_project_id"]:
             return
-        rows.get(connection, models.projects, user["default_project_id"], resource="project")
+        project = rows.get(connection, models.projects, user["default_project_id"], resource="project")
+        # It is a role: who rules a domain gives none beyond it, by this door neither.
+        req.svc.policy.check(req.ctx, "identity:create_grant", {
+            "domain_id": project["domain_id"], "holder_domain_id": user["domain_id"],
+            "role_name": req.svc.conf.identity.member_role_name})
         key = {"name": req.svc.conf.identity.member_role_name, "domain_id": ""}
         role = connection.execute(sa.select(models.roles.c.id).filter_by(**key)).scalar()
         if role is None:

@@ -58,13 +58,16 @@ def start(req, id, body):
     if (method == "web-download") != (uri is not None):
         raise errors.BadRequest("Invalid import: web-download needs a uri, and nothing else does.")
     with req.svc.db.reader() as connection:
-        row = images.get(connection, req.ctx, id)
-        req.svc.policy.check(req.ctx, "upload_image", {"project_id": row["owner"]})
-    if not row["disk_format"] or not row["container_format"]:
-        raise errors.Conflict("'disk_format' and 'container_format' need to be set before import")
+        req.svc.policy.check(req.ctx, "upload_image", {"project_id": images.get(connection, req.ctx, id)["owner"]})
     if uri is not None:
         web.target(uri, req.svc.conf.image)
     with req.svc.db.writer() as connection:
+        row = images.get(connection, req.ctx, id)
+        if not row["disk_format"] or not row["container_format"]:
+            raise errors.Conflict("'disk_format' and 'container_format' need to be set before import")
+        # The size is written when all of it has arrived: what is still being staged is not imported.
+        if method == "glance-direct" and row["status"] == "uploading" and row["size"] is None:
+            raise errors.Conflict("The image's data is still being staged.")
         images.move(connection, id, "import" if method == "web-download" else "import_staged")
         task = req.svc.imports.begin(connection, req.ctx, row, {"method": method, **({"uri": uri} if uri else {})})
     req.svc.imports.start(task, row)

@@ -1,6 +1,7 @@
 """Images that are imported: staged, or fetched from a URL; and what is left when that goes wrong."""
 
 import pathlib
+import socket
 
 import pytest
 
@@ -109,6 +110,19 @@ def test_requests_that_are_refused(mirror, call, image):
     call("DELETE", f"/images/{bare}")
     for body in ({"name": "x", "os_glance_importing": "y"},):
         refused(403, mirror.client, "image", "POST", "/images", body)
+
+
+def test_what_is_still_being_staged_is_not_imported(mirror, call, image):
+    """Half of the data has arrived: an import must not take it for the image. When the rest never comes, nothing is left."""
+    host, port = mirror.client.url("image").removeprefix("http://").split("/")[0].split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as sock:
+        sock.sendall(f"PUT /v2/images/{image}/stage HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {mirror.client.token}\r\n"
+                     "Content-Type: application/octet-stream\r\nContent-Length: 4000000\r\n\r\n".encode() + b"x" * 2000000)
+        wait_for(lambda: call("GET", f"/images/{image}")["status"] == "uploading", 10, what="the staging to begin")
+        text = refused(409, mirror.client, "image", "POST", f"/images/{image}/import", {"method": {"name": "glance-direct"}})
+        assert "still being staged" in text
+    wait_for(lambda: call("GET", f"/images/{image}")["status"] == "queued", 10, what="the image to be queued again")
+    assert not [f for f in files(mirror) if image in f]
 
 
 def test_tasks_of_administrators(mirror, call, web):

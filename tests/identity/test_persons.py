@@ -95,6 +95,20 @@ def test_a_manager_does_not_become_an_administrator(world, manager):
     ask(manager, "PATCH", f"/users/{another}", {"user": {"password": "mine"}}, 403)
 
 
+def test_a_tenant_of_v2_is_no_back_door(identity, world, manager):
+    """In v2.0 a user's tenant makes him a member there: not of a project of another domain."""
+    own, far = world.own, world.far
+
+    def give(project: str) -> int:
+        return identity.send("PUT", f"/v2.0/users/{own['user']}/OS-KSADM/tenant", {"user": {"tenantId": project}},
+                             token=manager).status_int
+    assert give(far["project"]) == 403
+    path = f"/projects/{far['project']}/users/{own['user']}/roles"
+    assert world.admin("GET", path)["roles"] == []
+    assert "default_project_id" not in world.admin("GET", f"/users/{own['user']}")["user"]
+    assert give(own["project"]) == 200
+
+
 def test_a_domain_that_is_no_id_is_refused(world, manager):
     for wrong in ([], {}, 5, ["x"]):
         for noun in ("user", "group", "project"):

@@ -1,0 +1,73 @@
+"""What a crash leaves of staged data, and of imports that nobody works on any more."""
+
+import datetime
+import os
+import time
+
+import pytest
+import sqlalchemy as sa
+
+from common import db, migrate
+from common.context import Context
+from common.service import default_url
+from image.db.models import images as TABLE
+from image.db.models import tasks as TASKS
+from image.service import ImageApi, Janitor
+
+
+@pytest.fixture
+def service(tmp_path):
+    migrate.sync("image.db", default_url(str(tmp_path), "image"))
+    made = ImageApi.load(str(tmp_path))
+    yield made
+    made.stop()
+    made.db.engine.dispose()
+
+
+def add(service, id: str, status: str, *, size=None, age_s: float = 0, staged: bytes | None = b"half") -> dict:
+    at = db.now() - datetime.timedelta(seconds=age_s)
+    row = {"id": id, "name": "i", "status": status, "visibility": "private", "owner": "p", "size": size, "min_disk": 0,
+           "min_ram": 0, "protected": False, "os_hidden": False, "properties": {}, "tags": [], "created_at": at, "updated_at": at}
+    with service.db.writer() as connection:
+        connection.execute(sa.insert(TABLE).values(row))
+    if staged is not None:
+        path = service.store.path / "staging" / id
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(staged)
+        os.utime(path, (time.time() - age_s,) * 2)
+    return row
+
+
+def state(service, id: str) -> tuple[str, int | None, bool]:
+    with service.db.reader() as connection:
+        status, size = connection.execute(sa.select(TABLE.c.status, TABLE.c.size).where(TABLE.c.id == id)).one()
+    return status, size, id in service.store.staged()
+
+
+def test_half_staged_data_goes_and_whole_stays(service):
+    add(service, "a1", "uploading", age_s=500)
+    add(service, "a2", "uploading", age_s=500, staged=None)
+    add(service, "b1", "uploading", age_s=5)
+    add(service, "c1", "uploading", size=4, age_s=5000)
+    add(service, "d1", "queued", age_s=500)
+    Janitor(service).run_once()
+    assert [state(service, i) for i in ("a1", "a2", "b1", "c1", "d1")] == [
+        ("queued", None, False), ("queued", None, False), ("uploading", None, True), ("uploading", 4, True),
+        ("queued", None, False)]
+
+
+def test_an_import_that_nobody_works_on_has_failed(service):
+    row = add(service, "e1", "importing", size=4)
+    with service.db.writer() as connection:
+        task = service.imports.begin(connection, Context(user_id="u"), row, {"method": "glance-direct"})
+    (service.store.path / "e1.part").write_bytes(b"some")
+    Janitor(service).run_once()
+    assert state(service, "e1") == ("importing", 4, True), "it may be at work"
+    with service.db.writer() as connection:
+        connection.execute(sa.update(TASKS).values(updated_at=db.now() - datetime.timedelta(seconds=1000)))
+    for _ in range(2):
+        Janitor(service).run_once()
+    with service.db.reader() as connection:
+        ended = connection.execute(sa.select(TASKS.c.status).where(TASKS.c.id == task["id"])).scalar()
+    assert ended == "failure" and state(service, "e1") == ("queued", None, False)
+    assert not list(service.store.path.glob("*.part"))
