@@ -7,11 +7,13 @@ cast has somebody who notices that its effect is missing.
 """
 
 import logging
+import threading
 from typing import NoReturn
 
 import kombu.exceptions
 import oslo_messaging as messaging
 from oslo_config import cfg
+from oslo_messaging._drivers.common import PURPOSE_SEND
 from oslo_messaging.rpc.server import RPCServer
 
 from common import context, errors, metrics
@@ -42,8 +44,57 @@ def transport(conf):
             except cfg.DuplicateOptError:
                 LOG.debug("%s.%s is registered already", group, name)
     made = messaging.get_rpc_transport(conf, allowed_remote_exmods=errors.REMOTE_MODULES)
+    _bound(made)
     object.__setattr__(conf, "pileus_transport", made)
+    object.__setattr__(conf, "pileus_answers", _Answers(made))
     return made
+
+
+def _bound(bus) -> None:
+    """Let no connection that is kept for sending try without end to reach the broker.
+
+    Those that oslo.messaging opens for an answer would: their heartbeat, once it misses the broker, tries until it is
+    back and holds the connection's lock meanwhile, and whoever takes that connection from the pool waits for it.
+    """
+    pool = getattr(bus._driver, "_connection_pool", None)  # the driver in memory has none
+    if pool is None:
+        return
+    connect = pool.connection_cls
+
+    def bounded(conf, url, purpose, retry=None):
+        made = connect(conf, url, purpose, retry=retry)
+        if purpose == PURPOSE_SEND:
+            made.max_retries = 1
+        return made
+    pool.connection_cls = bounded
+
+
+class _Answers:
+    """The queue of this process that answers of calls come to.
+
+    oslo.messaging makes it within the first call, and waits without end while the broker is away. So a thread makes it,
+    and a call waits for that a moment only; once it is there, it finds back to the broker by itself.
+    """
+
+    WAIT_S = 3
+
+    def __init__(self, bus):
+        self._bus, self._lock = bus, threading.Lock()
+        self._ready: threading.Event | None = None
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether the queue is there, at the latest after ``timeout_s`` or WAIT_S."""
+        with self._lock:
+            if self._ready is None:
+                self._ready = threading.Event()
+                threading.Thread(target=self._make, args=(self._ready,), daemon=True, name="rpc-answers").start()
+        return self._ready.is_set() or self._ready.wait(min(timeout_s, self.WAIT_S))
+
+    def _make(self, ready: threading.Event) -> None:
+        make = getattr(self._bus._driver, "_get_reply_q", None)  # the driver in memory has none, and never waits
+        if make:
+            make()
+        ready.set()
 
 
 class Client:
@@ -55,6 +106,7 @@ class Client:
     def __init__(self, conf):
         self._client = messaging.get_rpc_client(
             transport(conf), messaging.Target(topic=self.topic, version=self.version), serializer=Serializer())
+        self._answers = conf.pileus_answers
 
     def call(self, ctx, method: str, *, to: str | None = None, timeout_s: float, **arguments):
         """Ask and wait.
@@ -64,6 +116,8 @@ class Client:
         """
         metrics.RPC.labels(self.topic, method, "call").inc()
         prepared = self._client.prepare(server=to, timeout=timeout_s, retry=1)
+        if not self._answers.wait(timeout_s):
+            raise errors.ServiceUnavailable(part="the message bus", internal=f"{method}: no queue for its answer")
         try:
             return prepared.call(ctx, method, **arguments)
         except (messaging.MessagingTimeout, *_AWAY) as error:

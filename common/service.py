@@ -17,7 +17,7 @@ import time
 
 from paste.deploy import loadapp
 
-from common import auth, db, log, notify, periodic, rpc, tokens, wsgi
+from common import auth, db, log, notify, periodic, rpc, stacks, tokens, wsgi
 from common import conf as conf_module
 from common.rest import RestClient
 
@@ -192,6 +192,7 @@ def run(service_class: type[Service], *, state: str | None, sockets: dict, worke
     # A handler may run within the hub, where no lock can be waited for: it only notes that the end was asked for.
     asked: list[int] = []
     signal.signal(signal.SIGTERM, lambda signum, frame: asked.append(signum))
+    stacks.install(service.conf.log_file)
     if worker:
         service.periodics = [p for p in service.periodics if isinstance(p, auth.RevocationPull)]
     Trim().start(service.stop_event)

@@ -1,5 +1,6 @@
 """``pileus status``: what runs, what answers, what is stuck."""
 
+import contextlib
 import pathlib
 
 from deploy import supervisor
@@ -34,7 +35,8 @@ def daemons_of(supervisor_pid: int) -> dict[str, int]:
     found, level = {}, {supervisor_pid}
     while level:
         for pid in level:
-            found[f"{pathlib.Path(f'/proc/{pid}/comm').read_text().strip()} {pid}"] = pid
+            with contextlib.suppress(OSError):  # it ended meanwhile
+                found[f"{pathlib.Path(f'/proc/{pid}/comm').read_text().strip()} {pid}"] = pid
         level = {p for p, parent in parents.items() if parent in level}
     return found
 

@@ -1,5 +1,6 @@
 """A real cloud, brought up by deploy/up inside deploy/isolate, and taken down at the end."""
 
+import datetime
 import json
 import os
 import pathlib
@@ -82,6 +83,31 @@ class RealCloud:
             wait_for(clean, 20, every_s=0.5, what="a clean audit")
         except TimeoutError:
             raise AssertionError(f"left over: {self.left}") from None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Say at once what failed, and what the daemons had to say then: a log of CI shows little more than a failure's start."""
+    report = yield
+    if report.failed and "PILEUS_STATE" in os.environ:
+        print(f"\n{item.name} ({report.when}): {str(call.excinfo.value)[:500]}\n{_complaints(os.environ['PILEUS_STATE'])}")
+    return report
+
+
+def _complaints(state: str, last_s: float = 150, at_most: int = 25) -> str:
+    """The last warnings and errors of every daemon, oldest first, a short line each."""
+    found = []
+    since = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=last_s)
+    for path in pathlib.Path(state, "log").glob("*.log"):
+        for line in path.read_text(errors="replace").splitlines()[-200:]:
+            try:
+                said = json.loads(line)
+            except ValueError:
+                continue
+            if said["level"] in ("WARNING", "ERROR", "CRITICAL") and said["time"] >= since.isoformat():
+                error = said.get("exception", "").strip().rpartition("\n")[2]
+                found.append(f"  {said['time'][11:23]} {said['service']}: {said['message']} {error}"[:260])
+    return "\n".join(sorted(found)[-at_most:])
 
 
 @pytest.fixture(scope="session")
