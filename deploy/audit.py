@@ -183,7 +183,7 @@ class Auditor:
             if name.split(".")[0] not in known:
                 yield Finding("image", name, "has bytes, but no row", lambda n=name: (directory / n).unlink())
         for image_id, row in known.items():
-            if row["status"] == "active" and image_id not in have:
+            if row["status"] == "active" and row["locations"] is None and image_id not in have:
                 yield Finding("image", image_id, "is active, but has no bytes")
 
     def journals(self):

@@ -1,11 +1,11 @@
 """Every route of the image API."""
 
 from common.wsgi import Route
-from image.handlers import data, images, imports, members, metadefs, schemas, stores, tags, versions
+from image.handlers import data, images, imports, members, metadefs, schemas, stores, tags, v1, versions
 
 ROUTES = [
     Route("GET", "/", versions.index, 300), Route("GET", "/versions", versions.index),
-    Route("GET", "/v2", versions.index),
+    Route("GET", "/v1", versions.index), Route("GET", "/v2", versions.index),
     Route("GET", "/v2/images", images.index), Route("POST", "/v2/images", images.create, 201),
     Route("DELETE", "/v2/images", images.delete_nothing), Route("GET", "/v2/images/{id}", images.show),
     Route("PATCH", "/v2/images/{id}", images.update),
@@ -21,6 +21,6 @@ ROUTES = [
     Route("DELETE", "/v2/images/{id}/members/{member_id}", members.delete, 204),
     Route("GET", "/v2/schemas/{name}", schemas.show), Route("GET", "/v2/schemas/metadefs/{name}", schemas.show_metadef),
     *metadefs.routes(),
-    *imports.routes(), Route("GET", "/v2/info/stores", stores.index),
+    *v1.routes(), *imports.routes(), Route("GET", "/v2/info/stores", stores.index),
     Route("GET", "/v2/info/stores/detail", stores.detail), Route("GET", "/v2/info/usage", stores.usage),
 ]

@@ -78,8 +78,20 @@ def _connect(to: Target) -> urllib3.HTTPConnectionPool:
     return urllib3.HTTPConnectionPool(to.address, to.port, timeout=_TIMEOUT)
 
 
+def size(url: str, conf) -> int:
+    """Bytes of what a URL names, as its server says.
+
+    :raises BadRequest, StepFailed: as ``fetch``
+    """
+    with fetch(url, conf, method="HEAD") as response:
+        text = response.headers.get("Content-Length", "")
+    if not text.isdigit():
+        raise errors.StepFailed(reason="The server does not say how large it is.")
+    return int(text)
+
+
 @contextlib.contextmanager
-def fetch(url: str, conf):
+def fetch(url: str, conf, *, method: str = "GET"):
     """A stream (``read(n)``) of what a URL names.
 
     :raises BadRequest: the URL, or one that it redirects to, is not allowed
@@ -91,7 +103,7 @@ def fetch(url: str, conf):
         host = f"[{to.host}]" if ":" in to.host else to.host
         pool = _connect(to)
         try:
-            response = pool.urlopen("GET", to.path, redirect=False, retries=False, preload_content=False, decode_content=False,
+            response = pool.urlopen(method, to.path, redirect=False, retries=False, preload_content=False, decode_content=False,
                                     headers={"Host": host if default else f"{host}:{to.port}", "Accept-Encoding": "identity"})
             if response.status in (301, 302, 303, 307, 308) and response.headers.get("Location"):
                 url = urllib.parse.urljoin(url, response.headers["Location"])

@@ -31,6 +31,7 @@ def plugins(names: list[str], module, conf) -> list:
 
 class Placement:
     CLAIM_TRIES = 25
+    SILENCE_S = 120
 
     def __init__(self, conf, database):
         self.conf, self.db = conf, database
@@ -57,7 +58,9 @@ class Placement:
         """The best host.
 
         :raises NoValidHost: naming how many hosts each filter removed
+        :raises ServiceUnavailable: none is heard of, and it is not long since one was: the sweep will ask again
         """
+        self._silence(candidates)
         left, removed = candidates, []
         for one in self.filters:
             fitting = [h for h in left if one.passes(h, spec)]
@@ -71,6 +74,14 @@ class Placement:
         def weight(host):
             return sum(w.multiplier * w.weigh(host, spec) for w in self.weighers) + random.uniform(0, 1e-6)
         return max(left, key=weight)
+
+    def _silence(self, candidates: list[dict]) -> None:
+        """That all hosts fell silent together is more likely the bus's fault than theirs; when it returns, whatever was asked
+        for meanwhile comes before their next heartbeat."""
+        usable = [h for h in candidates if not h["disabled"]]
+        if usable and not any(h["up"] for h in usable) and any(
+                hosts.is_up(h, self.conf.service_down_time + self.SILENCE_S) for h in usable):
+            raise errors.ServiceUnavailable(part="the compute hosts: none has been heard of for a while")
 
     def _resolve(self, connection, spec: dict) -> dict:
         """Hints and groups that speak of servers, in terms of hosts."""

@@ -14,7 +14,7 @@ ACTIONS = {
     "imported": ({"importing"}, "active"), "import_failed": ({"importing"}, "queued"),
     "deactivate": ({"active", "deactivated"}, "deactivated"), "reactivate": ({"active", "deactivated"}, "active"),
 }
-COLUMNS = frozenset(c.name for c in TABLE.c) - {"properties", "tags"}
+COLUMNS = frozenset(c.name for c in TABLE.c) - {"properties", "tags", "locations"}
 
 
 def visible(ctx):

@@ -18,7 +18,9 @@ images = sa.Table(
     sa.Column("protected", sa.Boolean, nullable=False), sa.Column("os_hidden", sa.Boolean, nullable=False),
     sa.Column("properties", sa.JSON, nullable=False), sa.Column("tags", sa.JSON, nullable=False),
     sa.Column("created_at", MOMENT, nullable=False, index=True),
-    sa.Column("updated_at", MOMENT, nullable=False))
+    sa.Column("updated_at", MOMENT, nullable=False),
+    # [{"url", "metadata"}]; none for an image whose only location is its file.
+    sa.Column("locations", sa.JSON(none_as_null=True)))
 
 
 def _times() -> tuple[sa.Column, sa.Column]:

@@ -1,7 +1,9 @@
 """Image data: upload and download as streams."""
 
 from common import errors, inspector, wsgi
+from image import locations
 from image.db import images
+from image.handlers.images import require_formats
 from image.store import CHUNK
 
 
@@ -16,19 +18,30 @@ def upload(req, id):
     with req.svc.db.writer() as connection:
         row = images.get(connection, req.ctx, id)
         req.svc.policy.check(req.ctx, "upload_image", {"project_id": row["owner"]})
-        if not row["disk_format"] or not row["container_format"]:
-            raise errors.BadRequest("Properties disk_format, container_format must be set prior to saving data.")
+        require_formats(row)
         images.move(connection, id, "upload")
+    receive(req, row)
+
+
+def receive(req, row: dict, *, checksum: str | None = None) -> dict:
+    """Make a request's body the data of an image in ``saving``; what is known of it then.
+
+    :param checksum: the MD5 that the data must have, if it is known
+    """
+    id = row["id"]
     try:
         facts = req.svc.store.add(id, req.environ["wsgi.input"], req.svc.conf.image.max_image_bytes)
         if req.content_length is not None and facts["size"] != req.content_length:
             raise errors.BadRequest("The upload ended before all of it had arrived.")
+        if checksum and checksum.lower() != facts["checksum"]:
+            raise errors.BadRequest(f"The checksum of the data is {facts['checksum']}, not {checksum}.")
         header = inspector.check(req.svc.store.part(id), row["disk_format"])
         facts["virtual_size"] = header.virtual_bytes
         req.svc.store.commit(id)
         with req.svc.db.writer() as connection:
             images.move(connection, id, "activate", **facts)
         req.svc.notifier.tell(req.ctx, "image.upload", {"id": id, "owner": row["owner"], "size": facts["size"]})
+        return facts
     except BaseException:
         req.svc.store.delete(id)
         with req.svc.db.writer() as connection:
@@ -52,6 +65,8 @@ class _Stream:
         chunk = self.handle.read(min(CHUNK, self.left))
         if not chunk:
             self.close()
+            if self.left:  # the answer's length was promised: who reads it must see that it broke off
+                raise OSError(f"the data ended {self.left} bytes early")
             raise StopIteration
         self.left -= len(chunk)
         return chunk
@@ -68,7 +83,7 @@ def download(req, id):
         raise errors.Forbidden("The requested image has been deactivated. Image data download is forbidden.")
     if row["status"] not in ("active", "deactivated"):
         return wsgi.Response(status=204)
-    handle = req.svc.store.open(id)
+    handle = locations.open_first(row, req.svc.store, req.svc.conf.image)
     start, end, status = 0, row["size"], 200
     if req.range is not None:
         chosen = req.range.range_for_length(row["size"])

@@ -7,12 +7,13 @@ import urllib.parse
 import sqlalchemy as sa
 
 from common import context, db, errors, rows, schema, wsgi
+from image import locations
 from image.db import images, members
 from image.db.models import images as TABLE
 from image.handlers.schemas import WRITABLE
 from image.imports import METHODS
 
-_CREATE = schema.compiled({"type": "object", "properties": WRITABLE, "maxProperties": 128, "additionalProperties": {
+VALID = schema.compiled({"type": "object", "properties": WRITABLE, "maxProperties": 128, "additionalProperties": {
     "type": ["string", "null"], "maxLength": 65535}})
 _BASE = ("id", "name", "status", "visibility", "protected", "os_hidden", "checksum", "os_hash_algo", "os_hash_value",
          "owner", "size", "virtual_size", "container_format", "disk_format", "min_ram", "min_disk", "tags")
@@ -29,6 +30,15 @@ def view(row: dict) -> dict:
     path = f"/v2/images/{row['id']}"
     shown.update(created_at=db.iso(row["created_at"]), updated_at=db.iso(row["updated_at"]),
                  self=path, file=path + "/file", schema="/v2/schemas/image")
+    return shown
+
+
+def answer(req, row: dict) -> dict:
+    """What this caller sees of an image."""
+    shown = view(row)
+    if req.svc.conf.image.show_multiple_locations and req.svc.policy.allows(
+            req.ctx, "get_image_location", {"project_id": row["owner"]}):
+        shown["locations"] = locations.of(row)
     return shown
 
 
@@ -126,7 +136,7 @@ def index(req):
         found = images.index(connection, req.ctx, filters=_filters(req), sort=_sort(req), limit=limit,
                              marker=req.GET.get("marker"), member_status=_member_status(req)) if limit else []
     query = {k: v for k, v in req.GET.items() if k != "marker"}
-    body = {"images": [view(r) for r in found], "schema": "/v2/schemas/images",
+    body = {"images": [answer(req, r) for r in found], "schema": "/v2/schemas/images",
             "first": "/v2/images" + ("?" + urllib.parse.urlencode(query) if query else "")}
     if limit and len(found) == limit:
         body["next"] = "/v2/images?" + urllib.parse.urlencode({**query, "marker": found[-1]["id"]})
@@ -154,7 +164,7 @@ def create(req):
     with req.svc.db.writer() as connection:
         insert(req, connection, row)
     req.svc.notifier.tell(req.ctx, "image.create", view(row))
-    response = wsgi.json_response(view(row), 201)
+    response = wsgi.json_response(answer(req, row), 201)
     response.location = f"{req.base_url()}/v2/images/{row['id']}"
     response.headers["OpenStack-image-import-methods"] = ",".join(METHODS)
     response.headers["OpenStack-image-store-ids"] = "file"
@@ -171,11 +181,11 @@ def _check_reserved(names) -> None:
 def new_row(req, body: dict) -> dict:
     """The row of a new image, after all that can be refused of it without the database."""
     req.svc.policy.check(req.ctx, "add_image", {})
-    _CREATE(body)
-    _check_reserved(body)
     refused = _FIXED & set(body) - {"id"}
     if refused:
         raise errors.Forbidden(f"Attribute '{sorted(refused)[0]}' is read-only.")
+    VALID(body)
+    _check_reserved(body)
     owner = body.get("owner", req.ctx.project_id)
     if owner != req.ctx.project_id and not req.ctx.is_admin:
         raise errors.Forbidden("You are not permitted to create images owned by another project.")
@@ -186,7 +196,8 @@ def new_row(req, body: dict) -> dict:
            "os_hash_algo": None, "os_hash_value": None, "min_disk": body.get("min_disk", 0),
            "min_ram": body.get("min_ram", 0), "protected": body.get("protected", False),
            "os_hidden": body.get("os_hidden", False), "tags": sorted(set(body.get("tags", []))),
-           "properties": {k: v for k, v in body.items() if k not in WRITABLE}, "created_at": at, "updated_at": at}
+           "properties": {k: v for k, v in body.items() if k not in WRITABLE}, "created_at": at, "updated_at": at,
+           "locations": None}
     _check_visibility(req, row["visibility"], owner)
     _check_formats(row)
     return row
@@ -205,7 +216,7 @@ def insert(req, connection, row: dict) -> None:
 def show(req, id):
     req.svc.policy.check(req.ctx, "get_image", {})
     with req.svc.db.reader() as connection:
-        return view(images.get(connection, req.ctx, id))
+        return answer(req, images.get(connection, req.ctx, id))
 
 
 def _operations(req) -> list[tuple[str, list[str], object]]:
@@ -228,7 +239,7 @@ def _operations(req) -> list[tuple[str, list[str], object]]:
         if op != "remove" and "value" not in change:
             raise errors.BadRequest(f"Operation '{op}' requires a member named 'value'.")
         parts = [p.replace("~1", "/").replace("~0", "~") for p in path[1:].split("/")]
-        if len(parts) != 1 or not 0 < len(parts[0]) <= 255:
+        if len(parts) != (2 if parts[0] == "locations" and len(parts) > 1 else 1) or not 0 < len(parts[0]) <= 255:
             raise errors.BadRequest(f"Invalid JSON pointer for this resource: '{path}'")
         found.append((op, parts, change.get("value")))
     return found
@@ -245,8 +256,6 @@ def _patched(row: dict, changes) -> dict:
         if name in WRITABLE:
             if op == "remove":
                 raise errors.Forbidden(f"Property {name} may not be removed.")
-            if name in _BOOTABLE and row["status"] != "queued" and value != row[name]:
-                raise errors.Forbidden(f"Attribute {name} can be only replaced for a queued image.")
             values[name] = sorted(set(value)) if name == "tags" and isinstance(value, list) else value
         elif op == "remove":
             if name not in properties:
@@ -256,25 +265,60 @@ def _patched(row: dict, changes) -> dict:
             raise errors.Conflict(f"Property {name} does not exist.")
         else:
             properties[name] = value
-    _CREATE({**properties, **values})
+    VALID({**properties, **values})
     return {**values, "properties": properties}
 
 
 def update(req, id):
     changes = _operations(req)
+    of_locations = [c for c in changes if c[1][0] == "locations"]
+    sizes = _measured(req, id, of_locations) if of_locations else {}
     with req.svc.db.writer() as connection:
         row = images.get(connection, req.ctx, id)
         req.svc.policy.check(req.ctx, "modify_image", {"project_id": row["owner"]})
-        values = _patched(row, changes)
-        if values.get("owner", row["owner"]) != row["owner"] and not req.ctx.is_admin:
-            raise errors.Forbidden("You are not permitted to give images to another project.")
-        if values.get("visibility", row["visibility"]) != row["visibility"]:
-            _check_visibility(req, values["visibility"], row["owner"])
-        _check_formats({**row, **values})
+        values = _patched(row, [c for c in changes if c not in of_locations])
+        if of_locations:
+            values.update(_located({**row, **values}, of_locations, sizes))
+        check_change(req, row, values)
         images.update(connection, id, values)
-    shown = view({**row, **values})
-    req.svc.notifier.tell(req.ctx, "image.update", shown)
-    return shown
+    req.svc.notifier.tell(req.ctx, "image.update", view({**row, **values}))
+    return answer(req, {**row, **values})
+
+
+def check_change(req, row: dict, values: dict) -> None:
+    """:raises BadRequest, Forbidden: new values of columns that would not be right, or are not this caller's to set"""
+    if values.get("owner", row["owner"]) != row["owner"] and not req.ctx.is_admin:
+        raise errors.Forbidden("You are not permitted to give images to another project.")
+    if values.get("visibility", row["visibility"]) != row["visibility"]:
+        _check_visibility(req, values["visibility"], row["owner"])
+    for name in _BOOTABLE:
+        if row["status"] != "queued" and values.get(name, row[name]) != row[name]:
+            raise errors.Forbidden(f"Attribute {name} can be only replaced for a queued image.")
+    _check_reserved(values.get("properties", {}))
+    _check_formats({**row, **values})
+
+
+def _measured(req, id: str, changes) -> dict[str, int]:
+    """The sizes of what a patch's locations name, for whom policy lets change them."""
+    if not req.svc.conf.image.show_multiple_locations:
+        raise errors.Forbidden("It's not allowed to change locations of images here.")
+    with req.svc.db.reader() as connection:
+        row = images.get(connection, req.ctx, id)
+    for rule in {"delete_image_location" if op == "remove" else "set_image_location" for op, _, _ in changes}:
+        req.svc.policy.check(req.ctx, rule, {"project_id": row["owner"]})
+    return locations.measure(changes, req.svc.conf.image)
+
+
+def _located(row: dict, changes, sizes: dict[str, int]) -> dict:
+    values = locations.patched(row, changes, sizes)
+    require_formats({**row, **values})
+    return values
+
+
+def require_formats(row: dict) -> None:
+    """:raises BadRequest: it is not said what the data is"""
+    if not row["disk_format"] or not row["container_format"]:
+        raise errors.BadRequest("Properties disk_format, container_format must be set prior to saving data.")
 
 
 def delete(req, id):

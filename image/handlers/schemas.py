@@ -30,8 +30,13 @@ PROPERTIES: dict[str, dict] = {
     "min_disk": {"type": "integer", "minimum": 0, "maximum": 2147483647},
     "self": {"type": "string", **_READ_ONLY}, "file": {"type": "string", **_READ_ONLY},
     "schema": {"type": "string", **_READ_ONLY}, "stores": {"type": "string", **_READ_ONLY},
+    "locations": {"type": "array", "description": "A set of URLs to access the image file kept in external store",
+                  "items": {"type": "object", "required": ["url", "metadata"], "properties": {
+                      "url": {"type": "string", "maxLength": 2048}, "metadata": {"type": "object"},
+                      "validation_data": {"type": "object", "writeOnly": True}}}},
 }
-WRITABLE = {k: v for k, v in PROPERTIES.items() if not v.get("readOnly")}
+# Locations are changed by rules of their own.
+WRITABLE = {k: v for k, v in PROPERTIES.items() if not v.get("readOnly") and k != "locations"}
 
 
 _MOMENT = {"type": "string", "format": "date-time", **_READ_ONLY}

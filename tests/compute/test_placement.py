@@ -1,5 +1,6 @@
 """Schedulers: what filters remove, and that two at once never promise the same room."""
 
+import datetime
 import threading
 
 import pytest
@@ -97,3 +98,21 @@ def test_anti_affinity_spreads_and_then_refuses(world):
     assert sorted(placed) == ["a", "b", "c"]
     with pytest.raises(errors.NoValidHost, match="3 against the server group"):
         placement.place(context.Context(), spec(database, server_group_id="g", hints={"group": "g"}))
+
+
+def test_that_all_hosts_are_silent_is_not_believed_at_once(world):
+    """After the bus was away, what was asked for meanwhile comes before the hosts' next heartbeat."""
+    loaded, database = world
+
+    def heard(seconds_ago: int) -> None:
+        with database.writer() as connection:
+            connection.execute(sa.update(models.services).values(updated_at=db.now() - datetime.timedelta(seconds=seconds_ago)))
+    one = spec(database)
+    heard(loaded.service_down_time + 5)
+    with pytest.raises(errors.ServiceUnavailable):
+        Placement(loaded, database).place(context.Context(), one)
+    heard(loaded.service_down_time + Placement.SILENCE_S + 5)
+    with pytest.raises(errors.NoValidHost, match="3 down"):
+        Placement(loaded, database).place(context.Context(), one)
+    heard(1)
+    assert Placement(loaded, database).place(context.Context(), one)

@@ -17,6 +17,9 @@ class Server(http.server.ThreadingHTTPServer):
 
     def __init__(self):
         class Handler(http.server.BaseHTTPRequestHandler):
+            def do_HEAD(self):
+                self.do_GET()
+
             def do_GET(self):
                 self.server.seen.append(self.path)
                 status, headers, body = self.server.answers.get(self.path, (404, {}, b""))
@@ -25,7 +28,8 @@ class Server(http.server.ThreadingHTTPServer):
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                if self.command == "GET":
+                    self.wfile.write(body)
 
             def log_message(self, *args):
                 pass

@@ -1,0 +1,164 @@
+"""Locations: where the bytes of an image are. An uploaded image has one, a file; a URL of the web can be another.
+
+An image that was uploaded keeps none in its row: its file is implied. What is named by a URL is read from there at each
+download, by the rules of ``web``; whoever uses it looks at what came as at any other image. URLs are never followed to a
+file, and the file of an upload cannot be taken from its image: it would be another image by the same id (CVE-2016-0757).
+The operations are those of OpenStack's JSON patch: ``add /locations/N``, ``remove /locations/N``, ``replace /locations``.
+"""
+
+import contextlib
+
+from common import errors, schema
+from image import web
+
+# What a client says that the bytes are, where the service has not read them itself.
+_FACTS = schema.obj({"checksum": {"type": "string", "pattern": "^[0-9a-fA-F]{32}$"},
+                     "os_hash_algo": {"enum": ["sha256", "sha384", "sha512"]},
+                     "os_hash_value": {"type": "string", "pattern": "^[0-9a-fA-F]{64,128}$"}}, ["os_hash_algo", "os_hash_value"])
+_LOCATION = schema.compiled(schema.obj({
+    "url": {"type": "string", "minLength": 1, "maxLength": 2048},
+    "metadata": {"type": "object", "maxProperties": 32}, "validation_data": _FACTS}, ["url", "metadata"]))
+_MOST = 10
+
+
+def of(row: dict) -> list[dict]:
+    """[{"url", "metadata"}] of an image, in the order in which they are tried."""
+    if row["locations"] is not None:
+        return row["locations"]
+    return [_file(row["id"])] if row["status"] in ("active", "deactivated") else []
+
+
+def _file(image_id: str) -> dict:
+    """The file of an upload, its path relative to the store: where that is, is for administrators."""
+    return {"url": f"file:///{image_id}", "metadata": {"store": "file"}}
+
+
+def measure(changes, conf) -> dict[str, int]:
+    """{URL: bytes} of every URL of the web that a patch names; asked of their servers, so before any transaction.
+
+    :raises BadRequest: one is not allowed, or does not answer
+    """
+    found = {}
+    for op, _, value in changes:
+        for entry in (value if isinstance(value, list) else [value]) if op != "remove" else []:
+            _LOCATION(entry)
+            url = entry["url"]
+            if not url.startswith("file:///"):
+                found[url] = size(url, conf)
+    return found
+
+
+def size(url: str, conf) -> int:
+    """Bytes of what a URL names. :raises BadRequest: it is not allowed, or does not answer"""
+    try:
+        return web.size(url, conf)
+    except errors.StepFailed as error:
+        raise errors.BadRequest(f"Invalid location: {error}") from error
+
+
+def patched(row: dict, changes, sizes: dict[str, int]) -> dict:
+    """The columns that a patch of locations changes.
+
+    :param changes: [(op, path parts, value)]
+    :raises BadRequest, Conflict, Forbidden: what it would do is not allowed
+    """
+    if row["status"] not in ("queued", "active"):
+        raise errors.Conflict(f"Locations of an image in status {row['status']} cannot be changed.")
+    known, values = [dict(each) for each in of(row)], dict[str, object]()
+    for op, parts, value in changes:
+        if len(parts) == 1:
+            if op == "remove":
+                raise errors.Forbidden("Property locations may not be removed.")
+            known = _replaced(known, value)
+        elif op == "add":
+            _refuse_files([value])
+            known.insert(_index(parts[1], len(known)), {"url": value["url"], "metadata": value["metadata"]})
+            values.update(_facts({**row, **values}, value.get("validation_data")))
+        elif op == "remove":
+            _remove(known, parts[1])
+        else:
+            raise errors.BadRequest("A location is not replaced: add the new one, then remove the old one.")
+    urls = [each["url"] for each in known]
+    if len(set(urls)) != len(urls):
+        raise errors.BadRequest("The same location is named twice.")
+    if len(urls) > _MOST:
+        raise errors.TooLarge(f"An image may have at most {_MOST} locations.")
+    if row["status"] == "queued" and known:
+        values.update(status="active", size=sizes[urls[0]])
+    return {**values, "locations": known or None}
+
+
+def _index(text: str, count: int) -> int:
+    if text == "-":
+        return count
+    if not text.isdigit() or not int(text) <= count:
+        raise errors.BadRequest(f"Invalid position for adding to list: {text}")
+    return int(text)
+
+
+def _remove(known: list[dict], text: str) -> None:
+    if not text.isdigit() or not int(text) < len(known):
+        raise errors.BadRequest(f"Invalid position in the list of locations: {text}")
+    if len(known) == 1 or known[int(text)]["url"].startswith("file:///"):
+        raise errors.Forbidden("The file of an image, and its last location, stay until the image is deleted.")
+    del known[int(text)]
+
+
+def _replaced(known: list[dict], wanted) -> list[dict]:
+    """A whole list in place of another: where there is one, it may only change what is said of each."""
+    if not isinstance(wanted, list):
+        raise errors.BadRequest("Invalid locations: not a list.")
+    if known and {each["url"] for each in known} != {each["url"] for each in wanted}:
+        raise errors.BadRequest("Replacing locations may change their metadata only.")
+    if not known:
+        _refuse_files(wanted)
+    return [{"url": each["url"], "metadata": each["metadata"]} for each in wanted]
+
+
+def _refuse_files(wanted: list[dict]) -> None:
+    if any(each["url"].startswith("file:") for each in wanted):
+        raise errors.BadRequest("Invalid location: files come by upload only.")
+
+
+def _facts(row: dict, given: dict | None) -> dict:
+    """What a client says of the bytes: taken for an image that has none yet, compared for one that has."""
+    if not given:
+        return {}
+    if row["status"] == "queued" and row["os_hash_value"] is None:
+        return given
+    if any(row[name] != value for name, value in given.items()):
+        raise errors.Conflict("The location's validation data differ from the image's.")
+    return {}
+
+
+class _Remote:
+    """A stream of a URL; ``close`` ends the connection."""
+
+    def __init__(self, url: str, conf):
+        self._stack = contextlib.ExitStack()
+        self._source = self._stack.enter_context(web.fetch(url, conf))
+
+    def read(self, size: int) -> bytes:
+        return self._source.read(size)
+
+    def seek(self, offset: int) -> None:
+        """Forward only: what comes before is read and thrown away."""
+        while offset > 0:
+            offset -= len(self.read(min(offset, 1 << 20)) or b"\0" * offset)
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+def open_first(row: dict, store, conf):
+    """A stream of an image's bytes (``read``, ``seek``, ``close``), of the first location that gives them.
+
+    :raises ServiceUnavailable: none does
+    """
+    reasons = []
+    for each in of(row):
+        try:
+            return store.open(row["id"]) if each["url"].startswith("file:///") else _Remote(each["url"], conf)
+        except (errors.NotFound, errors.BadRequest, errors.StepFailed) as error:
+            reasons.append(f"{each['url']}: {error}")
+    raise errors.ServiceUnavailable(part=f"the location of image {row['id']}", internal="; ".join(reasons))
