@@ -3,10 +3,12 @@
     sudo deploy/up && sudo tests/conformance/run --smoke
     sudo tests/conformance/run --regex '^tempest.api.volume'
     sudo tests/conformance/run --identity-v2
+    sudo tests/conformance/run --image-v1 --http-image http://a.mirror/disk.img
 
 Tempest lives in a virtual environment of its own (``--workdir``), at the
-version in ``tempest.txt``; identity v2.0 is tested by an older one. Its configuration says what this cloud has, so
-that tests of what the README lists as missing are skipped, and none other.
+version in ``tempest.txt``; APIs of old are tested by an older one, ``tempest-35.txt``.
+Its configuration says what this cloud has, so that tests of what the README
+lists as missing are skipped, and none other.
 Exit status: 0 all passed, 1 some failed.
 """
 
@@ -22,6 +24,8 @@ from deploy import first, prepare
 from tests.conformance.environment import ensure
 
 HERE = pathlib.Path(__file__).resolve().parent
+# The APIs that only the older Tempest tests, and which of its tests those are.
+OLD = {"identity-v2": r"^tempest\.api\.identity(\.admin)?\.v2", "image-v1": r"^tempest\.api\.image\.v1"}
 # What Tempest takes for granted and Pileus does not have yet, and the other way round.
 FEATURES = {
     "service_available": {"cinder": True, "nova": True, "glance": True, "neutron": True, "swift": False, "horizon": True},
@@ -33,7 +37,7 @@ FEATURES = {
     "identity-feature-enabled": {"trust": True, "api_v3": True, "api_v2": True, "api_v2_admin": True,
                                  "domain_specific_drivers": True, "application_credentials": True, "access_rules": True,
                                  "project_tags": True, "security_compliance": False},
-    "image-feature-enabled": {"import_image": True, "os_glance_reserved": True, "deactivate_image": True},
+    "image-feature-enabled": {"api_v1": True, "import_image": True, "os_glance_reserved": True, "deactivate_image": True},
     "network-feature-enabled": {"ipv6": True, "floating_ips": True, "port_security": True, "ipv6_subnet_attributes": True},
     "volume-feature-enabled": {"backup": False, "snapshot": True, "clone": True, "manage_volume": False,
                                "manage_snapshot": False, "extend_attached_volume": False, "multi_backend": False},
@@ -47,8 +51,11 @@ def maximum(cloud: first.Cloud, service: str) -> str:
     return found[-1]["version"]
 
 
-def configure(cloud: first.Cloud, workspace: pathlib.Path) -> None:
-    """Write ``etc/tempest.conf``: who the admin is, which image and flavors to use, what there is."""
+def configure(cloud: first.Cloud, workspace: pathlib.Path, http_image: str | None) -> None:
+    """Write ``etc/tempest.conf``: who the admin is, which image and flavors to use, what there is.
+
+    :param http_image: a URL that the cloud takes images from
+    """
     # Public images first, the small ones before the large: every flavor must be able to boot what is chosen.
     images = sorted((i for i in cloud.call("image", "GET", "/images")["images"]
                      if i["status"] == "active" and i["container_format"] == "bare"),
@@ -73,6 +80,8 @@ def configure(cloud: first.Cloud, workspace: pathlib.Path) -> None:
         "volume": {"max_microversion": maximum(cloud, "volume"), "storage_protocol": "iSCSI"},
         "network": {"public_network_id": cloud.find("network", "networks", "public")["id"]},
         "validation": {"run_validation": "true", "connect_method": "floating", "image_ssh_user": "cirros"}})
+    if http_image:
+        parser.read_dict({"image": {"http_image": http_image}, "image-feature-enabled": {"manage_locations": "true"}})
     with open(workspace / "etc" / "tempest.conf", "w") as out:
         parser.write(out)
 
@@ -83,8 +92,10 @@ def main() -> int:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--smoke", action="store_true", help="the tests that touch a little of everything")
     what.add_argument("--regex", help="the tests whose names match")
-    what.add_argument("--identity-v2", action="store_true", help="the tests of identity v2.0")
+    for old in OLD:
+        what.add_argument(f"--{old}", dest="old", action="store_const", const=old, help="the tests of that API")
     what.add_argument("--install-only", action="store_true", help="install Tempest, and stop")
+    parser.add_argument("--http-image", metavar="URL", help="what tests of images by URL use; etc/image.conf must allow it")
     parser.add_argument("--concurrency", default="2")
     parser.add_argument("--state", default="/var/lib/pileus")
     parser.add_argument("--workdir", type=pathlib.Path, default=HERE.parents[1] / ".cache" / "conformance")
@@ -94,14 +105,14 @@ def main() -> int:
         return 0
     cloud = first.Cloud(prepare.ensure_secrets(args.state)["admin_password"])
     cloud.login()
-    if args.identity_v2:
-        args.workdir, args.regex = args.workdir.with_name("tempest-identity-v2"), r"^tempest\.api\.identity(\.admin)?\.v2"
-    tools = ensure(args.workdir, "tempest-identity-v2" if args.identity_v2 else "tempest")
+    if args.old:
+        args.workdir, args.regex = args.workdir.with_name("tempest-35"), OLD[args.old]
+    tools = ensure(args.workdir, "tempest-35" if args.old else "tempest")
     workspace = args.workdir / "workspace"
     if not (workspace / ".stestr.conf").exists():
         subprocess.run([tools / "tempest", "init", "--workspace-path", args.workdir / "workspaces.yaml", workspace],
                        check=True, stdout=subprocess.DEVNULL)
-    configure(cloud, workspace)
+    configure(cloud, workspace, args.http_image)
     run = subprocess.run([tools / "tempest", "run", "--concurrency", args.concurrency,
                           *(["--smoke"] if args.smoke else ["--regex", args.regex])],
                          cwd=workspace, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
