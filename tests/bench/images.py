@@ -85,7 +85,7 @@ def kill_uploads(cloud: first.Cloud, source: pathlib.Path, takes_s: float, count
             upload(cloud, source, made)
         except (RuntimeError, urllib3.exceptions.HTTPError):
             pass  # what this is about
-    for number in range(count):
+    for _ in range(count):
         uploading = threading.Thread(target=attempt)
         uploading.start()
         time.sleep(takes_s * random.uniform(0, 1.05))
