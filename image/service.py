@@ -8,6 +8,7 @@ from image import conf, policies
 from image.db import images
 from image.db.models import images as TABLE
 from image.imports import Imports
+from image.protections import Protections
 from image.store import FileStore
 
 
@@ -59,5 +60,6 @@ class ImageApi(Service):
     def setup(self) -> None:
         self.policy = policy.Policy("image", policies.RULES, self.conf)
         self.store = FileStore(self.conf.image.store_path or f"{self.conf.state_path}/images")
+        self.protections = Protections(self.conf.image.property_protection_file)
         self.imports = Imports(self)
         self.periodics.append(Janitor(self))

@@ -84,6 +84,10 @@ def cloud(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def member(cloud):
+    return new_member(cloud)
+
+
+def new_member(cloud) -> Cloud:
     """A second project with a user who is only a member of it."""
     admin = cloud.client
     project = admin.call("identity", "POST", "/projects", {"project": {"name": "other"}})["project"]

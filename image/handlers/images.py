@@ -33,9 +33,14 @@ def view(row: dict) -> dict:
     return shown
 
 
+def readable(req, row: dict) -> dict:
+    """A row with those of its properties that this caller may see."""
+    return {**row, "properties": req.svc.protections.readable(req.ctx, row["properties"])}
+
+
 def answer(req, row: dict) -> dict:
     """What this caller sees of an image."""
-    shown = view(row)
+    shown = view(readable(req, row))
     if req.svc.conf.image.show_multiple_locations and req.svc.policy.allows(
             req.ctx, "get_image_location", {"project_id": row["owner"]}):
         shown["locations"] = locations.of(row)
@@ -67,10 +72,17 @@ def _condition(name: str, raw: str):
         return TABLE.c[name] == wsgi.bool_value(raw)
     if name in ("size", "min_ram", "min_disk", "virtual_size"):
         return TABLE.c[name] == _number(raw)
-    column = TABLE.c[name] if name in images.COLUMNS else TABLE.c.properties[name].as_string()
+    column = TABLE.c[name]
     if raw.startswith("in:") and name in ("id", "name", "status", "disk_format", "container_format"):
         return column.in_([urllib.parse.unquote(v).strip('"') for v in raw[3:].split(",")])
     return column == raw
+
+
+def has_property(req, name: str, value: str):
+    """The WHERE of images with a property. What a caller may not see he may not search for either."""
+    if not req.svc.protections.allows(req.ctx, "read", name):
+        return sa.false()
+    return TABLE.c.properties[name].as_string() == value
 
 
 def _filters(req) -> list:
@@ -85,8 +97,10 @@ def _filters(req) -> list:
                 found.append(TABLE.c.visibility == raw)
         elif name == "tag":
             found.append(sa.cast(TABLE.c.tags, sa.Text).like(f"%{json.dumps(raw)}%"))
-        else:
+        elif name in images.COLUMNS or name in ("size_min", "size_max"):
             found.append(_condition(name, raw))
+        else:
+            found.append(has_property(req, name, raw))
     if "os_hidden" not in req.GET:
         found.append(TABLE.c.os_hidden == sa.false())
     if not {"visibility", "owner", "id"} & set(req.GET) and not req.ctx.is_admin:
@@ -200,6 +214,7 @@ def new_row(req, body: dict) -> dict:
            "locations": None}
     _check_visibility(req, row["visibility"], owner)
     _check_formats(row)
+    req.svc.protections.check_change(req.ctx, {}, row["properties"])
     return row
 
 
@@ -295,6 +310,7 @@ def check_change(req, row: dict, values: dict) -> None:
         if row["status"] != "queued" and values.get(name, row[name]) != row[name]:
             raise errors.Forbidden(f"Attribute {name} can be only replaced for a queued image.")
     _check_reserved(values.get("properties", {}))
+    req.svc.protections.check_change(req.ctx, row["properties"], values.get("properties", row["properties"]))
     _check_formats({**row, **values})
 
 

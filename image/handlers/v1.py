@@ -153,7 +153,7 @@ def _give(req, connection, row: dict, values: dict, location: str | None, size: 
 
 def _now(req, id: str) -> dict:
     with req.svc.db.reader() as connection:
-        return view(images.get(connection, req.ctx, id))
+        return view(v2.readable(req, images.get(connection, req.ctx, id)))
 
 
 def update(req, id):
@@ -168,7 +168,10 @@ def update(req, id):
         req.svc.policy.check(req.ctx, "modify_image", {"project_id": row["owner"]})
         if (location or copy_from or _has_body(req)) and row["status"] != "queued":
             raise errors.Conflict(f"Cannot upload to an image in status {row['status']}: it has its data.")
-        changed = {**columns, "properties": properties if purge else {**row["properties"], **properties}}
+        # What the caller may not take away stays when he says what the properties are.
+        kept = {k: v for k, v in row["properties"].items()
+                if not purge or not req.svc.protections.allows(req.ctx, "delete", k)}
+        changed = {**columns, "properties": {**kept, **properties}}
         v2.check_change(req, row, changed)
         images.update(connection, id, changed)
         begin = _give(req, connection, {**row, **changed}, values, location, size, copy_from)
@@ -188,7 +191,7 @@ def show(req, id):
         if row["status"] not in ("active", "deactivated"):
             raise errors.NotFound(f"Image {id} is not active")
         response = data.download(req, id)
-    response.headerlist.extend(_headers(row))
+    response.headerlist.extend(_headers(v2.readable(req, row)))
     response.etag = row["checksum"] or None
     return response
 
@@ -202,7 +205,7 @@ def _filters(req) -> list:
     found = []
     for name, raw in req.GET.items():
         if name.startswith("property-"):
-            found.append(TABLE.c.properties[name.removeprefix("property-")].as_string() == raw)
+            found.append(v2.has_property(req, name.removeprefix("property-"), raw))
         elif name in ("name", "container_format", "disk_format", "status"):
             found.append(TABLE.c[name] == raw)
         elif name in ("min_ram", "min_disk"):
@@ -228,7 +231,7 @@ def _list(req) -> list[dict]:
     if not limit:
         return []
     with req.svc.db.reader() as connection:
-        return [view(r) for r in images.index(
+        return [view(v2.readable(req, r)) for r in images.index(
             connection, req.ctx, filters=[TABLE.c.os_hidden == sa.false(), *_filters(req)], sort=[(key, direction)], limit=limit,
             marker=req.GET.get("marker"), member_status="all")]
 
