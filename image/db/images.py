@@ -12,17 +12,22 @@ ACTIONS = {
     "stage": ({"queued"}, "uploading"), "unstage": ({"uploading"}, "queued"),
     "import": ({"queued"}, "importing"), "import_staged": ({"uploading"}, "importing"),
     "imported": ({"importing"}, "active"), "import_failed": ({"importing"}, "queued"),
+    "delete": ({"active", "deactivated"}, "pending_delete"), "restore": ({"pending_delete"}, "active"),
     "deactivate": ({"active", "deactivated"}, "deactivated"), "reactivate": ({"active", "deactivated"}, "active"),
 }
 COLUMNS = frozenset(c.name for c in TABLE.c) - {"properties", "tags", "locations"}
 
 
+# An image whose data is kept for a while after its deletion is gone for everybody.
+THERE = TABLE.c.status != "pending_delete"
+
+
 def visible(ctx):
     """The WHERE of what a caller may see, when he asks for it by its id."""
     if ctx.is_admin or ctx.is_service:
-        return sa.true()
-    return sa.or_(TABLE.c.visibility.in_(("public", "community")), TABLE.c.owner == ctx.project_id,
-                  shared_with(ctx.project_id, None))
+        return THERE
+    return sa.and_(THERE, sa.or_(TABLE.c.visibility.in_(("public", "community")), TABLE.c.owner == ctx.project_id,
+                                 shared_with(ctx.project_id, None)))
 
 
 def shared_with(project_id: str | None, status: str | None):
@@ -38,9 +43,10 @@ def listed(ctx, member_status: str):
     :param member_status: "accepted", "pending", "rejected" or "all"
     """
     if ctx.is_admin or ctx.is_service:
-        return sa.true()
-    return sa.or_(TABLE.c.visibility.in_(("public", "community")), TABLE.c.owner == ctx.project_id,
-                  shared_with(ctx.project_id, None if member_status == "all" else member_status))
+        return THERE
+    return sa.and_(THERE, sa.or_(
+        TABLE.c.visibility.in_(("public", "community")), TABLE.c.owner == ctx.project_id,
+        shared_with(ctx.project_id, None if member_status == "all" else member_status)))
 
 
 def get(connection, ctx, image_id: str) -> dict:
@@ -63,7 +69,7 @@ def index(connection, ctx, *, filters: list, sort: list, limit: int, marker: str
 
 
 def count_owned(connection, owner: str) -> int:
-    return connection.execute(sa.select(sa.func.count()).where(TABLE.c.owner == owner)).scalar() or 0
+    return connection.execute(sa.select(sa.func.count()).where(TABLE.c.owner == owner, THERE)).scalar() or 0
 
 
 def move(connection, image_id: str, action: str, **values) -> None:

@@ -343,10 +343,15 @@ def delete(req, id):
         req.svc.policy.check(req.ctx, "delete_image", {"project_id": row["owner"]})
         if row["protected"]:
             raise errors.Forbidden(f"Image {id} is protected and cannot be deleted.")
-        rows.delete(connection, TABLE, id, resource="image")
-    # The row first: a crash between the two leaves a file without a row, which the janitor removes.
-    req.svc.store.delete(id)
-    req.svc.store.unstage(id)
+        later = req.svc.conf.image.delayed_delete and row["status"] in images.ACTIONS["delete"][0]
+        if later:  # the janitor takes it away
+            images.move(connection, id, "delete")
+        else:
+            rows.delete(connection, TABLE, id, resource="image")
+    if not later:
+        # The row first: a crash between the two leaves a file without a row, which the janitor removes.
+        req.svc.store.delete(id)
+        req.svc.store.unstage(id)
     req.svc.notifier.tell(req.ctx, "image.delete", view(row))
 
 

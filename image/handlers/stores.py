@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from image.db.images import THERE
 from image.db.models import images as TABLE
 
 STORE = "file"
@@ -19,7 +20,7 @@ def detail(req):
 
 def usage(req):
     """What the caller's project uses of its quota; -1 is no limit."""
-    owned = TABLE.c.owner == req.ctx.project_id
+    owned = sa.and_(TABLE.c.owner == req.ctx.project_id, THERE)
     with req.svc.db.reader() as connection:
         count, size = connection.execute(sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(TABLE.c.size), 0)).where(
             owned)).one()

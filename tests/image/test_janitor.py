@@ -10,6 +10,8 @@ import sqlalchemy as sa
 from common import db, migrate
 from common.context import Context
 from common.service import default_url
+from image import cli
+from image.db import images
 from image.db.models import images as TABLE
 from image.db.models import tasks as TASKS
 from image.service import ImageApi, Janitor
@@ -71,3 +73,18 @@ def test_an_import_that_nobody_works_on_has_failed(service):
         ended = connection.execute(sa.select(TASKS.c.status).where(TASKS.c.id == task["id"])).scalar()
     assert ended == "failure" and state(service, "e1") == ("queued", None, False)
     assert not list(service.store.path.glob("*.part"))
+
+
+def test_what_was_deleted_is_kept_as_long_as_it_is_said(service):
+    for image, age_s in (("a1", 500), ("b1", 5)):
+        add(service, image, "pending_delete", size=4, age_s=age_s, staged=None)
+        (service.store.path / image).write_bytes(b"data")
+    service.conf.set_override("scrub_time", 60, group="image")
+    Janitor(service).run_once()
+    with service.db.reader() as connection:
+        assert connection.execute(sa.select(TABLE.c.id)).scalars().all() == ["b1"] == service.store.stored()
+        assert images.index(connection, Context(roles=("admin",)), filters=[], sort=[("id", "asc")], limit=9, marker=None,
+                            member_status="all") == [], "for everybody it is gone"
+    words = ["--state", service.conf.state_path, "restore"]
+    assert cli.main([*words, "b1"]) == 0 and state(service, "b1")[0] == "active"
+    assert cli.main([*words, "b1"]) == 1 == cli.main([*words, "a1"]), "not deleted; gone"
