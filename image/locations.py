@@ -49,11 +49,18 @@ def measure(changes, conf) -> dict[str, int]:
 
 
 def size(url: str, conf) -> int:
-    """Bytes of what a URL names. :raises BadRequest: it is not allowed, or does not answer"""
+    """Bytes of what a URL names.
+
+    :raises BadRequest: it is not allowed, or does not answer
+    :raises StorageFull: it is larger than images may be
+    """
     try:
-        return web.size(url, conf)
+        found = web.size(url, conf)
     except errors.StepFailed as error:
         raise errors.BadRequest(f"Invalid location: {error}") from error
+    if found > conf.max_image_bytes:
+        raise errors.StorageFull(f"The image is larger than {conf.max_image_bytes} bytes.")
+    return found
 
 
 def patched(row: dict, changes, sizes: dict[str, int]) -> dict:
@@ -143,8 +150,8 @@ class _Remote:
 
     def seek(self, offset: int) -> None:
         """Forward only: what comes before is read and thrown away."""
-        while offset > 0:
-            offset -= len(self.read(min(offset, 1 << 20)) or b"\0" * offset)
+        while offset > 0 and (skipped := self.read(min(offset, 1 << 20))):
+            offset -= len(skipped)
 
     def close(self) -> None:
         self._stack.close()

@@ -8,7 +8,8 @@ RULES = [
     ("publicize_image", "rule:admin", "make an image public"),
     ("communitize_image", "rule:member", "make an image community"),
     ("modify_member", "rule:member", "say which projects an image is shared with"),
-    ("get_image_location", "", "see where an image's data is"),
+    # Not everybody who sees a public image: such a URL may carry what lets one in.
+    ("get_image_location", "rule:reader", "see where an image's data is"),
     ("set_image_location", "rule:member", "name a URL as the data of an image"),
     ("delete_image_location", "rule:member", "take a URL from an image"),
     ("stores_info_detail", "rule:admin", "see where a store keeps its data"),

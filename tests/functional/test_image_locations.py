@@ -6,7 +6,7 @@ import pytest
 import urllib3
 
 from common.periodic import wait_for
-from tests.conftest import FakeCloud
+from tests.conftest import FakeCloud, new_member
 from tests.functional.test_stories import refused
 from tests.image.test_web import Server
 
@@ -81,6 +81,12 @@ def test_a_url_is_an_images_data(mirror, web, call, patch, image):
     finally:
         web.answers["/disk"] = (200, {}, b"\1" * 3000)
     patch(image, {"op": "remove", "path": "/locations/0"})
+    call("PATCH", f"/images/{image}", raw=json.dumps([{"op": "replace", "path": "/visibility", "value": "public"}]).encode(),
+         content_type=PATCH)
+    stranger = new_member(mirror)
+    assert "locations" not in stranger.call("image", "GET", f"/images/{image}"), "it may carry what lets one in"
+    with pytest.raises(RuntimeError, match=" 403 "):
+        stranger.call("image", "PATCH", f"/images/{image}", raw=json.dumps([add(web.url("/disk"))]).encode(), content_type=PATCH)
     assert [e["url"] for e in call("GET", f"/images/{image}")["locations"]] == [web.url("/other")]
 
 
