@@ -304,11 +304,12 @@ def remove_member(req, id, member_id):
 
 
 def shared_images(req, member_id):
-    """What others share with a project; it may ask for itself."""
+    """What is shared with a project: all of it for itself, for others what they share with it."""
+    query = sa.select(TABLE.c.id).where(TABLE.c.id.in_(members.shared_with(member_id)), images.visible(req.ctx))
     if member_id != req.ctx.project_id and not req.ctx.is_admin:
-        return {"shared_images": []}
+        query = query.where(TABLE.c.owner == req.ctx.project_id)
     with req.svc.db.reader() as connection:
-        found = connection.execute(members.shared_with(member_id)).scalars().all()
+        found = connection.execute(query.order_by(TABLE.c.id)).scalars().all()
     return {"shared_images": [{"image_id": i, "can_share": False} for i in found]}
 
 
