@@ -178,12 +178,12 @@ class Auditor:
         from image.db import models
         directory = pathlib.Path(self.state) / "images"
         known = {i["id"]: i for i in self._all("image", models.images)}
-        have = {p.name for p in directory.glob("*")} if directory.exists() else set()
-        for name in have:
-            if name.split(".")[0] not in known:
-                yield Finding("image", name, "has bytes, but no row", lambda n=name: (directory / n).unlink())
+        have = {p.relative_to(directory) for p in directory.rglob("*") if p.is_file()}
+        for name in have:  # also what is staged for an import
+            if name.stem not in known:
+                yield Finding("image", str(name), "has bytes, but no row", lambda n=name: (directory / n).unlink())
         for image_id, row in known.items():
-            if row["status"] == "active" and row["locations"] is None and image_id not in have:
+            if row["status"] == "active" and row["locations"] is None and pathlib.Path(image_id) not in have:
                 yield Finding("image", image_id, "is active, but has no bytes")
 
     def journals(self):

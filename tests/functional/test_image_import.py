@@ -6,6 +6,7 @@ import socket
 import pytest
 
 from common.periodic import wait_for
+from deploy.audit import Auditor
 from tests.conftest import FakeCloud
 from tests.functional.test_stories import refused
 from tests.image.test_web import Server
@@ -139,3 +140,15 @@ def test_tasks_of_administrators(mirror, call, web):
     refused(404, mirror.client, "image", "GET", "/tasks/nothing")
     refused(400, mirror.client, "image", "POST", "/tasks", {"type": "import", "input": {}})
     assert call("GET", "/schemas/task")["name"] == "task" and call("GET", "/schemas/tasks")["name"] == "tasks"
+
+
+def test_the_audit_knows_what_is_staged(mirror, call, image):
+    send(mirror, f"/images/{image}/stage", b"staged")
+    auditor = Auditor(mirror.state)
+    assert list(auditor.images()) == []
+    orphan = pathlib.Path(mirror.state, "images", "staging", "00000000-0000-0000-0000-000000000000")
+    orphan.write_bytes(b"left over")
+    found = list(auditor.images())
+    assert [f.what for f in found] == [f"staging/{orphan.name}"]
+    found[0].repair()
+    assert not orphan.exists() and list(auditor.images()) == []
