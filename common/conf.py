@@ -83,3 +83,13 @@ def load(service: str, opts: dict, state: str | None = None, overrides: dict | N
         group, _, option = name.rpartition(".")
         conf.set_override(option, value, group=group or None)
     return conf
+
+
+def add_group(conf, group: str, opts: list) -> None:
+    """Register a group whose name only the configuration itself tells.
+
+    :raises ValueError: there is an option or a group of this name already
+    """
+    if group in conf:
+        raise ValueError(f"{group!r} is the name of something else in the configuration")
+    conf.register_opts(opts, group=group)

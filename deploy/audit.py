@@ -12,7 +12,7 @@ import typing
 
 import sqlalchemy as sa
 
-from common import conf, db, rows
+from common import conf, db, errors, rows
 from common.db import Database
 from common.service import default_url
 from deploy.daemons import DATABASES
@@ -174,17 +174,39 @@ class Auditor:
                     yield Finding("guest", uuid, f"has volume {volume_id}, which is not its server's")
 
     def images(self):
-        """Bytes without an image; active images without bytes."""
+        """Data without an image, images whose store has none. What is in a far store may be somebody else's: no repair."""
+        from image import conf as image_conf
+        from image import locations
         from image.db import models
-        directory = pathlib.Path(self.state) / "images"
+        from image.stores import Stores
+        loaded = conf.load("image", image_conf.OPTS, self.state)
+        directory = pathlib.Path(loaded.image.store_path or f"{self.state}/images")
         known = {i["id"]: i for i in self._all("image", models.images)}
-        have = {p.relative_to(directory) for p in directory.rglob("*") if p.is_file()}
-        for name in have:  # also what is staged for an import
-            if name.stem not in known:
-                yield Finding("image", str(name), "has bytes, but no row", lambda n=name: (directory / n).unlink())
-        for image_id, row in known.items():
-            if row["status"] == "active" and row["locations"] is None and pathlib.Path(image_id) not in have:
-                yield Finding("image", image_id, "is active, but has no bytes")
+        for path in directory.rglob("*"):  # also what arrives, and what is staged for an import
+            if path.is_file() and path.stem not in known:
+                yield Finding("image", str(path.relative_to(directory)), "has bytes, but no row", path.unlink)
+        try:
+            stores = Stores(loaded, str(directory)).all
+        except ImportError as error:
+            yield Finding("image", "stores", f"cannot be looked at: {error}")
+            return
+        for name, store in stores.items():
+            if store.read_only:
+                continue
+            try:
+                there = store.stored()
+            except errors.ServiceUnavailable as error:
+                yield Finding("image", name, f"cannot be looked at: {error}")
+                continue
+            held = {i for i, row in known.items() if name in locations.held(row)}
+            for image_id in sorted(there - held):
+                row = known.get(image_id)
+                if row is None and store.kind != "file" or row is not None and row["status"] == "active" and not (
+                        row["progress"] or {}).get("to"):
+                    yield Finding("image", image_id, f"has bytes in store {name}, which its locations do not name")
+            for image_id in sorted(held - there):
+                if known[image_id]["status"] == "active":
+                    yield Finding("image", image_id, f"is active, but store {name} has no bytes of it")
 
     def journals(self):
         """Tasks that nobody finishes."""

@@ -6,3 +6,8 @@ from image import router
 
 def app_factory(global_conf, **local):
     return Application("image", SERVICES[global_conf["pileus_service"]], router.ROUTES)
+
+
+def registry_factory(global_conf, **local):
+    """The registry of version 1, on a port of its own."""
+    return Application("image-registry", SERVICES[global_conf["pileus_service"]], router.REGISTRY)

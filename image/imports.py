@@ -1,10 +1,12 @@
-"""Imports: what was staged, or what a URL names, becomes an image's data. Each is a task that can be looked at.
+"""Imports: data that was staged, that a URL names, of another cloud or of the image itself goes into one store or several.
 
-The task's row is written before anything is done, and says how it ended. If the process dies meanwhile, nobody renews the
-row: the janitor then ends the task as failed, and puts the image back to ``queued`` with nothing left in the store. An
-import that was asked for twice finds the image in another state the second time, and is refused.
+Each is a task that can be looked at; its row is written before anything is done, and says how it ended. While somebody
+works on it, he renews the row. If his process dies, nobody does: the janitor then ends the task as failed, takes away what
+it put into stores that the image's locations do not name, and puts the image back to what it was. An import that was asked
+for twice finds the image in another state the second time, or a task that is not ended, and is refused.
 """
 
+import contextlib
 import datetime
 import logging
 import threading
@@ -13,15 +15,17 @@ import time
 import sqlalchemy as sa
 
 from common import context, db, errors, inspector, rows
-from image import web
+from image import conversion, locations, remote, web
 from image.db import images
 from image.db.models import tasks as TABLE
+from image.incoming import Hashes
 
 LOG = logging.getLogger(__name__)
-METHODS = ("glance-direct", "web-download")
+METHODS = ("glance-direct", "web-download", "glance-download", "copy-image")
 KEPT = datetime.timedelta(hours=48)
 STALE_S = 150.0  # more than a server may take until it answers
 BEAT_S = 5.0
+UNDONE = TABLE.c.status.in_(("pending", "processing"))
 
 
 def view(row: dict) -> dict:
@@ -32,15 +36,13 @@ def view(row: dict) -> dict:
 
 
 class _Beating:
-    """A stream that renews its task's row while it is read."""
+    """A stream that says that it is being read."""
 
     def __init__(self, source, beat):
-        self.source, self.beat, self.at = source, beat, time.monotonic()
+        self.source, self.beat = source, beat
 
     def read(self, size: int) -> bytes:
-        if time.monotonic() - self.at > BEAT_S:
-            self.at = time.monotonic()
-            self.beat()
+        self.beat()
         return self.source.read(size)
 
 
@@ -50,73 +52,244 @@ class Imports:
     def __init__(self, service):
         self.service = service
 
-    def begin(self, connection, ctx, image: dict, given: dict, *, kind: str = "api_image_import") -> dict:
-        """The task's row, in the transaction that gives the image its state. ``start`` it after the commit."""
+    def begin(self, connection, ctx, image: dict, method: dict, *, stores: list[str], must_succeed: bool = True,
+              kind: str = "api_image_import", given: dict | None = None) -> dict:
+        """The task's row, in the transaction that gives the image its state. ``start`` it after the commit.
+
+        :param method: {"name", and what it needs}, as the API has it
+        :param stores: where the data goes
+        :param must_succeed: whether it has to come into all of these
+        :raises Conflict: the image has a task that is not ended
+        """
+        if connection.execute(sa.select(TABLE.c.id).where(TABLE.c.image_id == image["id"], UNDONE)).first():
+            raise errors.Conflict(f"Image {image['id']} has an import under way.")
         at = db.now()
+        given = {**(given or {}), "image_id": image["id"], "backend": stores, "import_req": {
+            "method": method, "stores": stores, "all_stores_must_succeed": must_succeed}}
         return rows.insert(connection, TABLE, {
             "id": context.new_uuid(), "type": kind, "status": "pending", "owner": image["owner"], "image_id": image["id"],
             "user_id": ctx.user_id, "request_id": ctx.request_id, "input": given, "result": None, "message": "",
             "created_at": at, "updated_at": at, "expires_at": None})
 
-    def start(self, task: dict, image: dict) -> None:
-        threading.Thread(target=self._run, args=(task, image), daemon=True, name=f"import-{image['id']}").start()
+    def start(self, task: dict, image: dict, ctx=None) -> None:
+        """:param ctx: who asked, where his token is needed: it is nowhere written down"""
+        threading.Thread(target=self._run, args=(task, image, ctx), daemon=True, name=f"import-{image['id']}").start()
 
     def _set(self, task_id: str, **values) -> None:
         with self.service.db.writer() as connection:
             connection.execute(sa.update(TABLE).where(TABLE.c.id == task_id).values(updated_at=db.now(), **values))
 
-    def _run(self, task: dict, image: dict) -> None:
+    def _beat(self, task: dict):
+        """A function that renews a task's row, not too often."""
+        at = [time.monotonic()]
+
+        def beat() -> None:
+            if time.monotonic() - at[0] > BEAT_S:
+                at[0] = time.monotonic()
+                self._set(task["id"])
+        return beat
+
+    def _run(self, task: dict, image: dict, ctx) -> None:
         try:
             self._set(task["id"], status="processing")
-            self._import(task, image)
+            if task["type"] == "location_import":
+                self._hash(task, image)
+            else:
+                self._import(task, image, ctx)
         except Exception as error:  # the task's boundary: whatever it was, the task says that it failed
             public = str(error) if isinstance(error, errors.Error) and error.status < 500 or isinstance(
                 error, errors.StepFailed) else "The import failed."
             LOG.warning("import %s of image %s: %s %s", task["id"], image["id"], error, getattr(error, "internal", None) or "",
                         exc_info=not isinstance(error, errors.Error))
-            self.fail(task["id"], image["id"], public)
+            self.fail(task, public)
 
-    def _import(self, task: dict, image: dict) -> None:
-        store, conf, id = self.service.store, self.service.conf.image, image["id"]
+    # What comes -----------------------------------------------------------------
 
-        def add(source) -> dict:
-            return store.add(id, _Beating(source, lambda: self._set(task["id"])), conf.max_image_bytes)
-        if task["input"]["method"] == "glance-direct":
-            with store.open_staged(id) as source:
-                facts = add(source)
+    def _import(self, task: dict, image: dict, ctx) -> None:
+        id, beat, changed = image["id"], self._beat(task), dict[str, object]()
+        method, incoming = task["input"]["import_req"]["method"], self.service.incoming
+        self._progress(id, to=task["input"]["backend"], failed=[])
+        with self._source(method, image, ctx, changed) as source:
+            facts = incoming.add(id, _Beating(source, beat), self.service.conf.image.max_image_bytes)
+        if method["name"] == "copy-image":
+            if (facts["size"], facts[_hash_of(image)]) != (image["size"], image[_hash_of(image)] or facts[_hash_of(image)]):
+                raise errors.StepFailed(reason="What its store has is not the image any more.")
+            facts = {}
         else:
-            with web.fetch(task["input"]["uri"], conf) as source:
-                facts = add(source)
-        facts["virtual_size"] = inspector.check(store.part(id), image["disk_format"]).virtual_bytes
-        store.commit(id)
-        with self.service.db.writer() as connection:
-            images.move(connection, id, "imported", **facts)
-            connection.execute(sa.update(TABLE).where(TABLE.c.id == task["id"]).values(
-                status="success", updated_at=db.now(), expires_at=db.now() + KEPT, result={"image_id": id}))
-        store.unstage(id)
-        LOG.info("image %s is imported, %d bytes", id, facts["size"])
+            facts.update(changed, **self._prepared({**image, **changed}, facts, beat))
+        self._place(task, image, facts, beat)
+        incoming.drop(id)
+        if method["name"] == "glance-direct":
+            incoming.unstage(id)
+        LOG.info("image %s is imported by %s", id, method["name"])
 
-    def fail(self, task_id: str, image_id: str | None, message: str) -> None:
-        """End a task; its image is as before it. Repeatable."""
-        if image_id is not None:
-            self.service.store.delete(image_id)
-            self.service.store.unstage(image_id)
-        with self.service.db.writer() as connection:
-            connection.execute(sa.update(TABLE).where(TABLE.c.id == task_id).values(
-                status="failure", updated_at=db.now(), expires_at=db.now() + KEPT, message=message))
+    @contextlib.contextmanager
+    def _source(self, method: dict, image: dict, ctx, changed: dict):
+        """The stream that a method names. ``changed`` gets the columns that come with it."""
+        conf = self.service.conf.image
+        with contextlib.ExitStack() as stack:
+            if method["name"] == "glance-direct":
+                yield stack.enter_context(self.service.incoming.open_staged(image["id"]))
+            elif method["name"] == "web-download":
+                yield stack.enter_context(web.fetch(method["uri"], conf))
+            elif method["name"] == "glance-download":
+                there = stack.enter_context(remote.download(self.service.rest, ctx, method))
+                changed.update(there.columns(image, conf.extra_properties))
+                yield there
+            else:
+                yield stack.enter_context(contextlib.closing(locations.open_first(image, self.service.stores, conf)))
+
+    def _prepared(self, image: dict, facts: dict, beat) -> dict:
+        """Look at what came, and make it what this cloud wants images to be; what is other than was known of it."""
+        conf, part = self.service.conf.image, self.service.incoming.part(image["id"])
+        header = inspector.check(part, image["disk_format"])
+        if not conversion.applies(image["disk_format"], conf.conversion_format):
+            return {"virtual_size": header.virtual_bytes}
+        target = part.with_suffix(".new")
+        conversion.convert(part, image["disk_format"], target, conf.conversion_format, limit=conf.max_image_bytes, beat=beat)
+        target.replace(part)
+        hashes = Hashes()
+        with self.service.incoming.source(image["id"], beat) as source:
+            hashes.read(source)
+        return {**hashes.facts(), "disk_format": conf.conversion_format,
+                "virtual_size": inspector.check(part, conf.conversion_format).virtual_bytes}
+
+    # Where it goes --------------------------------------------------------------
+
+    def _place(self, task: dict, image: dict, facts: dict, beat) -> None:
+        """Put it into each store. Where all must have it, the image knows of none before the last."""
+        id, wanted, failed, done = image["id"], list(task["input"]["backend"]), list[str](), list[str]()
+        must = task["input"]["import_req"]["all_stores_must_succeed"]
+        for number, name in enumerate(wanted):
             try:
-                if image_id is not None:
-                    images.move(connection, image_id, "import_failed", size=None)
-            except (errors.NotFound, errors.InvalidState):
-                pass  # deleted meanwhile: its owner wanted it gone
+                with self.service.incoming.source(id, beat) as source:
+                    self.service.stores.get(name).put(id, source)
+                done.append(name)
+            except (errors.StorageFull, errors.ServiceUnavailable) as error:
+                LOG.warning("image %s did not get into store %s: %s %s", id, name, error, error.internal)
+                failed.append(name)
+                if must:
+                    self._progress(id, to=[], failed=failed)
+                    raise errors.StepFailed(reason=f"The image could not be put into store {name}.") from error
+            if not must or number == len(wanted) - 1:
+                self._arrived(id, done, facts, {"to": wanted[number + 1:], "failed": failed})
+                done = []
+        if failed and len(failed) == len(wanted):
+            raise errors.StepFailed(reason="The image could not be put into any store.")
+        self._set(task["id"], status="success", expires_at=db.now() + KEPT, result={"image_id": id})
+
+    def _arrived(self, id: str, done: list[str], facts: dict, progress: dict) -> None:
+        """:raises InvalidState, NotFound: the image was deleted meanwhile"""
+        with self.service.db.writer() as connection:
+            row = images.any_row(connection, id)
+            values = {**facts, "progress": progress}
+            if done:
+                values["locations"] = [*(locations.of(row) if row["status"] != "importing" else []),
+                                       *(locations.at(self.service.stores.get(name), id) for name in done)]
+            if row["status"] == "importing" and done:
+                images.move(connection, id, "imported", **values)
+            elif row["status"] == "importing":
+                images.move(connection, id, "importing", progress=progress)
+            else:
+                images.move(connection, id, "copied", **values)
+
+    def _progress(self, id: str, **progress) -> None:
+        with self.service.db.writer() as connection:
+            images.update(connection, id, {"progress": progress})
+
+    # Hashes of a location -------------------------------------------------------
+
+    def _hash(self, task: dict, image: dict) -> None:
+        """Read what a location names. Where its hash is known, the image is active when it agrees; else at once."""
+        id, known, url = image["id"], task["input"]["validation_data"], task["input"]["loc_url"]
+        conf, beat = self.service.conf.image, self._beat(task)
+        size = locations.size(url, conf)
+        hashes = Hashes(known.get("os_hash_algo", "sha512"))
+        if not known or not conf.do_secure_hash:
+            with self.service.db.writer() as connection:
+                images.move(connection, id, "imported", size=size, os_hash_algo=hashes.algorithm if conf.do_secure_hash else None,
+                            **known)
+        if conf.do_secure_hash:
+            with web.fetch(url, conf) as source:
+                hashes.read(_Beating(source, beat), conf.max_image_bytes, self._there(id))
+            if known and hashes.facts()["os_hash_value"] != known["os_hash_value"].lower():
+                raise errors.StepFailed(reason="The location's data does not have the hash that was said.")
+            with self.service.db.writer() as connection:
+                images.move(connection, id, "imported" if known else "copied", **hashes.facts())
+        self._set(task["id"], status="success", expires_at=db.now() + KEPT, result={"image_id": id})
+
+    def _there(self, id: str):
+        """A function that says, not too often, whether an image is still wanted."""
+        at = [time.monotonic()]
+
+        def there() -> bool:
+            if time.monotonic() - at[0] < 1:
+                return True
+            at[0] = time.monotonic()
+            with self.service.db.reader() as connection:
+                return connection.execute(sa.select(images.TABLE.c.id).where(
+                    images.TABLE.c.id == id, images.THERE)).first() is not None
+        return there
+
+    # How it ends ----------------------------------------------------------------
+
+    def fail(self, task: dict, message: str) -> None:
+        """End a task; its image is as before it. Repeatable: the janitor asks a store again that does not answer."""
+        id, kind = task["image_id"], task["type"]
+        try:
+            if id is not None:
+                self._undo(task, id)
+        except errors.ServiceUnavailable as error:
+            LOG.warning("import %s of image %s is not yet undone: %s", task["id"], id, error.internal)
+            return
+        with self.service.db.writer() as connection:
+            connection.execute(sa.update(TABLE).where(TABLE.c.id == task["id"], UNDONE).values(
+                status="failure", updated_at=db.now(), expires_at=db.now() + KEPT, message=message))
+            with contextlib.suppress(errors.NotFound, errors.InvalidState):  # deleted meanwhile: its owner wanted it gone
+                if id is None:
+                    return
+                row = images.any_row(connection, id)
+                if kind == "location_import":
+                    self._unhashed(connection, row)
+                elif row["status"] == "importing":
+                    failed = (row["progress"] or {}).get("failed") or task["input"]["backend"]
+                    images.move(connection, id, "import_failed", size=None, progress={"to": [], "failed": failed})
+                elif row["progress"] is not None:
+                    failed = sorted({*row["progress"]["failed"], *row["progress"]["to"]})
+                    images.update(connection, id, {"progress": {"to": [], "failed": failed}})
+
+    def _undo(self, task: dict, id: str) -> None:
+        self.service.incoming.drop(id)
+        self.service.incoming.part(id).with_suffix(".new").unlink(missing_ok=True)
+        with self.service.db.reader() as connection:
+            try:
+                row = images.any_row(connection, id)
+            except errors.NotFound:
+                row = None
+        held = set(locations.held(row)) if row is not None and row["status"] != "importing" else set()
+        if task["input"]["import_req"]["method"]["name"] == "glance-direct" and not held:
+            self.service.incoming.unstage(id)
+        self.service.stores.forget(id, [name for name in task["input"]["backend"] if name not in held])
+
+    @staticmethod
+    def _unhashed(connection, row: dict) -> None:
+        """An image whose location could not be read, or is not what it should be. The location stays, as in OpenStack."""
+        if row["status"] == "importing":
+            images.move(connection, row["id"], "import_failed", size=None)
+        elif row["os_hash_value"] is None:
+            images.update(connection, row["id"], {"os_hash_algo": None})
 
     def clean(self) -> None:
         """End the tasks that nobody works on any more, and forget those that ended two days ago."""
         limit = db.now() - datetime.timedelta(seconds=STALE_S)
         with self.service.db.reader() as connection:
-            stale = rows.many(connection, sa.select(TABLE).where(TABLE.c.status.in_(("pending", "processing")),
-                                                                 TABLE.c.updated_at < limit))
+            stale = rows.many(connection, sa.select(TABLE).where(UNDONE, TABLE.c.updated_at < limit))
         for task in stale:
-            self.fail(task["id"], task["image_id"], "The service was stopped while it worked on this.")
+            self.fail(task, "The service was stopped while it worked on this.")
         with self.service.db.writer() as connection:
             connection.execute(sa.delete(TABLE).where(TABLE.c.expires_at < db.now()))
+
+
+def _hash_of(image: dict) -> str:
+    """The fact by which two reads of an image are compared."""
+    return "os_hash_value" if image["os_hash_algo"] == "sha512" else "checksum"

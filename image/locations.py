@@ -1,8 +1,8 @@
-"""Locations: where the bytes of an image are. An uploaded image has one, a file; a URL of the web can be another.
+"""Locations: where the bytes of an image are: in stores, each by its name; and where URLs of the web say.
 
-An image that was uploaded keeps none in its row: its file is implied. What is named by a URL is read from there at each
-download, by the rules of ``web``; whoever uses it looks at what came as at any other image. URLs are never followed to a
-file, and the file of an upload cannot be taken from its image: it would be another image by the same id (CVE-2016-0757).
+What is named by a URL is read from there at each download, by the rules of ``web``; whoever uses it looks at what came as
+at any other image. URLs are never followed to a file or into a store, and what an upload put into its store cannot be
+taken from its image: it would be another image by the same id (CVE-2016-0757).
 The operations are those of OpenStack's JSON patch: ``add /locations/N``, ``remove /locations/N``, ``replace /locations``.
 """
 
@@ -12,39 +12,68 @@ from common import errors, schema
 from image import web
 
 # What a client says that the bytes are, where the service has not read them itself.
-_FACTS = schema.obj({"checksum": {"type": "string", "pattern": "^[0-9a-fA-F]{32}$"},
+FACTS = schema.obj({"checksum": {"type": "string", "pattern": "^[0-9a-fA-F]{32}$"},
                      "os_hash_algo": {"enum": ["sha256", "sha384", "sha512"]},
                      "os_hash_value": {"type": "string", "pattern": "^[0-9a-fA-F]{64,128}$"}}, ["os_hash_algo", "os_hash_value"])
 _LOCATION = schema.compiled(schema.obj({
     "url": {"type": "string", "minLength": 1, "maxLength": 2048},
-    "metadata": {"type": "object", "maxProperties": 32}, "validation_data": _FACTS}, ["url", "metadata"]))
+    "metadata": {"type": "object", "maxProperties": 32}, "validation_data": FACTS}, ["url", "metadata"]))
 _MOST = 10
 
 
 def of(row: dict) -> list[dict]:
-    """[{"url", "metadata"}] of an image, in the order in which they are tried."""
+    """[{"url", "metadata"}] of an image, in the order in which they came."""
     if row["locations"] is not None:
         return row["locations"]
-    return [_file(row["id"])] if row["status"] in ("active", "deactivated") else []
+    return [{"url": f"file:///{row['id']}", "metadata": {"store": "file"}}] if row["status"] in (
+        "active", "deactivated", "pending_delete", "deleted") and row["size"] is not None else []
 
 
-def _file(image_id: str) -> dict:
-    """The file of an upload, its path relative to the store: where that is, is for administrators."""
-    return {"url": f"file:///{image_id}", "metadata": {"store": "file"}}
+def of_web(location: dict) -> bool:
+    return location["url"].startswith(("http://", "https://"))
 
 
-def measure(changes, conf) -> dict[str, int]:
-    """{URL: bytes} of every URL of the web that a patch names; asked of their servers, so before any transaction.
+def held(row: dict) -> list[str]:
+    """The stores that have an image."""
+    return [each["metadata"]["store"] for each in of(row) if not of_web(each)]
+
+
+def stores(row: dict, known) -> list[str]:
+    """The same, the heaviest first, and with them the store that stands for the web.
+
+    :param known: the service's ``Stores``
+    """
+    names = dict.fromkeys(known.web if of_web(each) else each["metadata"]["store"] for each in of(row))
+    return sorted(names, key=lambda name: (-known.weight(name), name))
+
+
+def at(store, image_id: str) -> dict:
+    """The location of an image in a store."""
+    return {"url": store.url(image_id), "metadata": {"store": store.name}}
+
+
+_DIGITS = {"sha256": 64, "sha384": 96, "sha512": 128}
+
+
+def check_facts(given: dict) -> None:
+    """:raises BadRequest: a hash that is not as long as its algorithm's are"""
+    if len(given["os_hash_value"]) != _DIGITS[given["os_hash_algo"]]:
+        raise errors.BadRequest(f"Invalid os_hash_value: {given['os_hash_algo']} has {_DIGITS[given['os_hash_algo']]} digits.")
+
+
+def measure(row: dict, changes, conf) -> dict[str, int]:
+    """{URL: bytes} of every URL that a patch names and the image has not yet; asked of their servers, so before any transaction.
 
     :raises BadRequest: one is not allowed, or does not answer
     """
-    found = {}
+    found, known = {}, {each["url"] for each in of(row)}
     for op, _, value in changes:
         for entry in (value if isinstance(value, list) else [value]) if op != "remove" else []:
             _LOCATION(entry)
-            url = entry["url"]
-            if not url.startswith("file:///"):
-                found[url] = size(url, conf)
+            if entry.get("validation_data"):
+                check_facts(entry["validation_data"])
+            if entry["url"] not in known:
+                found[entry["url"]] = size(entry["url"], conf)
     return found
 
 
@@ -76,9 +105,9 @@ def patched(row: dict, changes, sizes: dict[str, int]) -> dict:
         if len(parts) == 1:
             if op == "remove":
                 raise errors.Forbidden("Property locations may not be removed.")
-            known = _replaced(known, value)
+            known = _replaced(known, value, sizes)
         elif op == "add":
-            _refuse_files([value])
+            _require_measured([value], sizes)
             known.insert(_index(parts[1], len(known)), {"url": value["url"], "metadata": value["metadata"]})
             values.update(_facts({**row, **values}, value.get("validation_data")))
         elif op == "remove":
@@ -106,25 +135,27 @@ def _index(text: str, count: int) -> int:
 def _remove(known: list[dict], text: str) -> None:
     if not text.isdigit() or not int(text) < len(known):
         raise errors.BadRequest(f"Invalid position in the list of locations: {text}")
-    if len(known) == 1 or known[int(text)]["url"].startswith("file:///"):
-        raise errors.Forbidden("The file of an image, and its last location, stay until the image is deleted.")
+    if len(known) == 1 or not of_web(known[int(text)]):
+        raise errors.Forbidden("What a store has of an image, and its last location, stay until the image is deleted.")
     del known[int(text)]
 
 
-def _replaced(known: list[dict], wanted) -> list[dict]:
-    """A whole list in place of another: where there is one, it may only change what is said of each."""
+def _replaced(known: list[dict], wanted, sizes: dict[str, int]) -> list[dict]:
+    """A whole list in place of another: where there is one, it may only change what is said of each, but for its store."""
     if not isinstance(wanted, list):
         raise errors.BadRequest("Invalid locations: not a list.")
     if known and {each["url"] for each in known} != {each["url"] for each in wanted}:
         raise errors.BadRequest("Replacing locations may change their metadata only.")
     if not known:
-        _refuse_files(wanted)
-    return [{"url": each["url"], "metadata": each["metadata"]} for each in wanted]
+        _require_measured(wanted, sizes)
+    kept = {each["url"]: {"store": each["metadata"]["store"]} for each in known if not of_web(each)}
+    return [{"url": each["url"], "metadata": {**each["metadata"], **kept.get(each["url"], {})}} for each in wanted]
 
 
-def _refuse_files(wanted: list[dict]) -> None:
-    if any(each["url"].startswith("file:") for each in wanted):
-        raise errors.BadRequest("Invalid location: files come by upload only.")
+def _require_measured(wanted: list[dict], sizes: dict[str, int]) -> None:
+    """:raises BadRequest: a location that was not looked at, as one that another request took away meanwhile"""
+    if any(each["url"] not in sizes or not of_web(each) for each in wanted):
+        raise errors.BadRequest("Invalid location: only URLs of the web can be named.")
 
 
 def _facts(row: dict, given: dict | None) -> dict:
@@ -157,15 +188,16 @@ class _Remote:
         self._stack.close()
 
 
-def open_first(row: dict, store, conf):
+def open_first(row: dict, known, conf):
     """A stream of an image's bytes (``read``, ``seek``, ``close``), of the first location that gives them.
 
+    :param known: the service's ``Stores``; the heaviest is asked first
     :raises ServiceUnavailable: none does
     """
     reasons = []
-    for each in of(row):
+    for each in sorted(of(row), key=lambda one: -known.weight(known.web if of_web(one) else one["metadata"]["store"])):
         try:
-            return store.open(row["id"]) if each["url"].startswith("file:///") else _Remote(each["url"], conf)
-        except (errors.NotFound, errors.BadRequest, errors.StepFailed) as error:
-            reasons.append(f"{each['url']}: {error}")
+            return _Remote(each["url"], conf) if of_web(each) else known.get(each["metadata"]["store"]).open(row["id"])
+        except (errors.NotFound, errors.BadRequest, errors.StepFailed, errors.ServiceUnavailable) as error:
+            reasons.append(f"{each['url']}: {error} {error.internal or ''}")
     raise errors.ServiceUnavailable(part=f"the location of image {row['id']}", internal="; ".join(reasons))

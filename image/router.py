@@ -1,7 +1,21 @@
 """Every route of the image API."""
 
 from common.wsgi import Route
-from image.handlers import data, images, imports, members, metadefs, schemas, stores, tags, v1, versions
+from image.handlers import (
+    cache,
+    data,
+    images,
+    imports,
+    locations,
+    members,
+    metadefs,
+    registry,
+    schemas,
+    stores,
+    tags,
+    v1,
+    versions,
+)
 
 ROUTES = [
     Route("GET", "/", versions.index, 300), Route("GET", "/versions", versions.index),
@@ -20,7 +34,9 @@ ROUTES = [
     Route("PUT", "/v2/images/{id}/members/{member_id}", members.update),
     Route("DELETE", "/v2/images/{id}/members/{member_id}", members.delete, 204),
     Route("GET", "/v2/schemas/{name}", schemas.show), Route("GET", "/v2/schemas/metadefs/{name}", schemas.show_metadef),
-    *metadefs.routes(),
-    *v1.routes(), *imports.routes(), Route("GET", "/v2/info/stores", stores.index),
+    *metadefs.routes(), *cache.routes(), *locations.routes(), *v1.routes(), *imports.routes(),
+    Route("DELETE", "/v2/stores/{store}/{id}", stores.delete, 204), Route("GET", "/v2/info/stores", stores.index),
     Route("GET", "/v2/info/stores/detail", stores.detail), Route("GET", "/v2/info/usage", stores.usage),
 ]
+
+REGISTRY = registry.routes()

@@ -1,78 +1,86 @@
 """The image daemon."""
 
-import datetime
+import logging
 
-import sqlalchemy as sa
-
-from common import db, periodic, policy
+from common import errors, policy, rows
 from common.service import Service
-from image import conf, policies
+from image import conf, locations, policies
+from image.cache import Cache, Prefetcher
 from image.db import images
 from image.db.models import images as TABLE
 from image.imports import Imports
+from image.incoming import Incoming
+from image.janitor import Janitor
 from image.protections import Protections
-from image.store import FileStore
+from image.quota import Quota
+from image.stores import Stores
 
-
-class Janitor(periodic.Periodic):
-    """Put back what a broken upload or a crash left: rows in ``saving`` or half staged, parts, files without a row."""
-
-    interval_s = 30.0
-    STALE_S = 60.0
-
-    def __init__(self, service):
-        self.service = service
-
-    def run_once(self) -> None:
-        store, database = self.service.store, self.service.db
-        stale = set(store.stale_parts(self.STALE_S))
-        present = {p.stem for p in store.path.glob("*.part")}
-        with database.reader() as connection:
-            known = dict(connection.execute(sa.select(TABLE.c.id, TABLE.c.status)).all())
-            half = set(connection.execute(sa.select(TABLE.c.id).where(
-                TABLE.c.status == "uploading", TABLE.c.size.is_(None))).scalars())
-        saving = {i for i, status in known.items() if status == "saving"}
-        for image_id in saving & stale | {i for i in saving - present if self._long(i)}:
-            store.delete(image_id)
-            with database.writer() as connection:
-                images.move(connection, image_id, "reset")
-        self.service.imports.clean()
-        self._scrub()
-        staged = store.staged()
-        for image_id in (i for i in half if staged.get(i, self.STALE_S) >= self.STALE_S and self._long(i)):
-            store.unstage(image_id)
-            with database.writer() as connection:
-                images.move(connection, image_id, "unstage")
-        for image_id in set(staged) - {i for i, status in known.items() if status in ("uploading", "importing")}:
-            store.unstage(image_id)
-        busy = saving | {i for i, status in known.items() if status == "importing"}
-        for image_id in stale - busy | (set(store.stored()) - set(known)):
-            store.delete(image_id)
-
-    def _scrub(self) -> None:
-        """Take away what was deleted long enough ago. A crash in between leaves a file without a row, as at any deletion."""
-        limit = db.now() - datetime.timedelta(seconds=self.service.conf.image.scrub_time)
-        with self.service.db.writer() as connection:
-            gone = connection.execute(sa.select(TABLE.c.id).where(
-                TABLE.c.status == "pending_delete", TABLE.c.updated_at <= limit)).scalars().all()
-            connection.execute(sa.delete(TABLE).where(TABLE.c.id.in_(gone)))
-        for image_id in gone:
-            self.service.store.delete(image_id)
-            self.service.store.unstage(image_id)
-
-    def _long(self, image_id: str) -> bool:
-        with self.service.db.reader() as connection:
-            changed = connection.execute(sa.select(TABLE.c.updated_at).where(TABLE.c.id == image_id)).scalar()
-        return changed is not None and (db.now() - changed).total_seconds() > self.STALE_S
+LOG = logging.getLogger(__name__)
 
 
 class ImageApi(Service):
     name, conf_name, db_name = "image-api", "image", "image"
     api, default_port, opts = "image", 9292, conf.OPTS
+    optional_ports = ("registry",)
 
     def setup(self) -> None:
         self.policy = policy.Policy("image", policies.RULES, self.conf)
-        self.store = FileStore(self.conf.image.store_path or f"{self.conf.state_path}/images")
+        path = self.conf.image.store_path or f"{self.conf.state_path}/images"
+        self.incoming = Incoming(path)
+        self.stores = Stores(self.conf, path)
+        self.cache = Cache(self.conf.image.image_cache_dir, self.conf.image.image_cache_max_size)
         self.protections = Protections(self.conf.image.property_protection_file)
+        self.quota = Quota(self)
         self.imports = Imports(self)
         self.periodics.append(Janitor(self))
+        if self.cache.path is not None:
+            self.periodics.append(Prefetcher(self))
+
+    @classmethod
+    def side_ports_of(cls, conf) -> dict[str, int]:
+        return {"registry": 9191 + (conf.bind_port - cls.default_port if conf.bind_port else 0)}
+
+    def open(self, row: dict):
+        """A stream of an image's bytes: its copy in the cache, or what its locations give, which the cache keeps then.
+
+        :raises ServiceUnavailable: no location gives them
+        """
+        kept = self.cache.open(row)
+        if kept is not None:
+            return kept
+        source = locations.open_first(row, self.stores, self.conf.image)
+        return self.cache.keep(row, source) if self._far(row) else source
+
+    def _far(self, row: dict) -> bool:
+        """Whether an image's data is nowhere among this host's files."""
+        return not any(name in self.stores.all and self.stores.all[name].kind == "file" for name in locations.held(row))
+
+    def reset(self, image_id: str, action: str, stores: list[str], **values) -> None:
+        """Put an image back to where it has no data, as ``action`` says, and take away what came of it. Repeatable.
+
+        A store that does not answer keeps the image as it is: the janitor tries again.
+        """
+        self.incoming.drop(image_id)
+        try:
+            self.stores.forget(image_id, stores)
+            with self.db.writer() as connection:
+                images.move(connection, image_id, action, **values)
+        except (errors.NotFound, errors.InvalidState):
+            pass  # deleted meanwhile: its owner wanted it gone
+        except errors.ServiceUnavailable as error:
+            LOG.warning("image %s: what came of its data stays for now: %s", image_id, error.internal)
+
+    def erase(self, row: dict) -> None:
+        """Take away all that there is of an image in state ``deleted``, and then its row. Repeatable.
+
+        :raises ServiceUnavailable: a store does not answer; the row stays for the janitor
+        """
+        self.incoming.drop(row["id"])
+        self.incoming.unstage(row["id"])
+        self.cache.drop(row["id"])
+        self.stores.forget(row["id"], locations.held(row))
+        try:
+            with self.db.writer() as connection:
+                rows.delete(connection, TABLE, row["id"], resource="image")
+        except errors.NotFound:
+            pass  # the janitor was faster

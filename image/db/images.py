@@ -12,14 +12,18 @@ ACTIONS = {
     "stage": ({"queued"}, "uploading"), "unstage": ({"uploading"}, "queued"),
     "import": ({"queued"}, "importing"), "import_staged": ({"uploading"}, "importing"),
     "imported": ({"importing"}, "active"), "import_failed": ({"importing"}, "queued"),
+    # While an import goes on: of an image that has no data yet, and of one that gets into more stores or whose hashes are read.
+    "importing": ({"importing"}, "importing"), "copied": ({"active"}, "active"),
+    "relocate": ({"active"}, "active"),
     "delete": ({"active", "deactivated"}, "pending_delete"), "restore": ({"pending_delete"}, "active"),
+    "erase": (None, "deleted"),
     "deactivate": ({"active", "deactivated"}, "deactivated"), "reactivate": ({"active", "deactivated"}, "active"),
 }
-COLUMNS = frozenset(c.name for c in TABLE.c) - {"properties", "tags", "locations"}
+COLUMNS = frozenset(c.name for c in TABLE.c) - {"properties", "tags", "locations", "progress"}
 
 
-# An image whose data is kept for a while after its deletion is gone for everybody.
-THERE = TABLE.c.status != "pending_delete"
+# An image whose data is kept for a while after its deletion, or is not yet away from every store, is gone for everybody.
+THERE = TABLE.c.status.not_in(("pending_delete", "deleted"))
 
 
 def visible(ctx):
@@ -77,6 +81,11 @@ def move(connection, image_id: str, action: str, **values) -> None:
     allowed, to = ACTIONS[action]
     states.move(connection, TABLE, image_id, column="status", allowed=allowed, to=to, action=action,
                 resource="image", values={"updated_at": db.now(), **values})
+
+
+def any_row(connection, image_id: str) -> dict:
+    """An image for the service itself, also one that is being deleted. :raises NotFound: it is gone"""
+    return rows.get(connection, TABLE, image_id, resource="image")
 
 
 def update(connection, image_id: str, values: dict) -> None:

@@ -19,8 +19,10 @@ images = sa.Table(
     sa.Column("properties", sa.JSON, nullable=False), sa.Column("tags", sa.JSON, nullable=False),
     sa.Column("created_at", MOMENT, nullable=False, index=True),
     sa.Column("updated_at", MOMENT, nullable=False),
-    # [{"url", "metadata"}]; none for an image whose only location is its file.
-    sa.Column("locations", sa.JSON(none_as_null=True)))
+    # [{"url", "metadata"}], in the order in which they came; of an old image with data none: it is in the store "file".
+    sa.Column("locations", sa.JSON(none_as_null=True)),
+    # {"to": [store], "failed": [store]} of the last import: where its data is still to go, and where it could not.
+    sa.Column("progress", sa.JSON(none_as_null=True)))
 
 
 def _times() -> tuple[sa.Column, sa.Column]:
@@ -31,7 +33,8 @@ def _namespace() -> sa.Column:
     return sa.Column("namespace_id", sa.String(36), sa.ForeignKey("metadef_namespaces.id", ondelete="CASCADE"), primary_key=True)
 
 
-# type: api_image_import (asked for an image) or import (asked for as a task); status: pending, processing, success, failure.
+# type: api_image_import (asked for an image), location_import (a location's hashes) or import (asked for as a task);
+# status: pending, processing, success, failure.
 tasks = sa.Table(
     "tasks", METADATA, sa.Column("id", sa.String(36), primary_key=True), sa.Column("type", sa.String(30), nullable=False),
     sa.Column("status", sa.String(30), nullable=False), sa.Column("owner", sa.String(255)),

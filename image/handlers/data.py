@@ -1,10 +1,10 @@
 """Image data: upload and download as streams."""
 
 from common import errors, inspector, wsgi
-from image import locations
+from image import locations, quota
 from image.db import images
 from image.handlers.images import require_formats
-from image.store import CHUNK
+from image.stores.base import CHUNK
 
 
 def require_octets(req) -> None:
@@ -15,41 +15,43 @@ def require_octets(req) -> None:
 def upload(req, id):
     """queued → saving → active; any failure puts the image back to queued and leaves no bytes."""
     require_octets(req)
+    store = req.svc.stores.choose(req.headers.get("X-Image-Meta-Store"))
+    limits = req.svc.quota.limits_of(req.ctx, id)
     with req.svc.db.writer() as connection:
         row = images.get(connection, req.ctx, id)
         req.svc.policy.check(req.ctx, "upload_image", {"project_id": row["owner"]})
         require_formats(row)
+        req.svc.quota.check(connection, row["owner"], limits, quota.SIZE, quota.UPLOADING)
         images.move(connection, id, "upload")
-    receive(req, row)
+    receive(req, row, store=store)
 
 
-def receive(req, row: dict, *, checksum: str | None = None) -> dict:
+def receive(req, row: dict, *, checksum: str | None = None, store=None) -> dict:
     """Make a request's body the data of an image in ``saving``; what is known of it then.
 
     :param checksum: the MD5 that the data must have, if it is known
+    :param store: where it is put; by default where all is
     """
-    id = row["id"]
+    id, incoming, store = row["id"], req.svc.incoming, store or req.svc.stores.default
     try:
-        facts = req.svc.store.add(id, req.environ["wsgi.input"], req.svc.conf.image.max_image_bytes)
+        facts = incoming.add(id, req.environ["wsgi.input"], req.svc.conf.image.max_image_bytes)
         if req.content_length is not None and facts["size"] != req.content_length:
             raise errors.BadRequest("The upload ended before all of it had arrived.")
         if checksum and checksum.lower() != facts["checksum"]:
             raise errors.BadRequest(f"The checksum of the data is {facts['checksum']}, not {checksum}.")
-        header = inspector.check(req.svc.store.part(id), row["disk_format"])
-        facts["virtual_size"] = header.virtual_bytes
-        req.svc.store.commit(id)
+        facts["virtual_size"] = inspector.check(incoming.part(id), row["disk_format"]).virtual_bytes
+        with incoming.source(id) as source:
+            store.put(id, source)
         with req.svc.db.writer() as connection:
-            images.move(connection, id, "activate", **facts)
-        req.svc.notifier.tell(req.ctx, "image.upload", {"id": id, "owner": row["owner"], "size": facts["size"]})
-        return facts
-    except BaseException:
-        req.svc.store.delete(id)
-        with req.svc.db.writer() as connection:
-            try:
-                images.move(connection, id, "reset")
-            except (errors.NotFound, errors.InvalidState):
-                pass  # deleted meanwhile: its owner wanted it gone
+            images.move(connection, id, "activate", locations=[locations.at(store, id)], **facts)
+    except BaseException as error:
+        req.svc.reset(id, "reset", [store.name])
+        if isinstance(error, FileNotFoundError):
+            raise errors.NotFound(f"Image {id} was deleted while its data arrived.") from error
         raise
+    incoming.drop(id)
+    req.svc.notifier.tell(req.ctx, "image.upload", {"id": id, "owner": row["owner"], "size": facts["size"]})
+    return facts
 
 
 class _Stream:
@@ -83,7 +85,7 @@ def download(req, id):
         raise errors.Forbidden("The requested image has been deactivated. Image data download is forbidden.")
     if row["status"] not in ("active", "deactivated"):
         return wsgi.Response(status=204)
-    handle = locations.open_first(row, req.svc.store, req.svc.conf.image)
+    handle = req.svc.open(row)
     start, end, status = 0, row["size"], 200
     if req.range is not None:
         chosen = req.range.range_for_length(row["size"])

@@ -2,17 +2,19 @@
 
 import functools
 import json
+import logging
 import urllib.parse
 
 import sqlalchemy as sa
 
 from common import context, db, errors, rows, schema, wsgi
-from image import locations
+from image import locations, quota
 from image.db import images, members
 from image.db.models import images as TABLE
 from image.handlers.schemas import WRITABLE
 from image.imports import METHODS
 
+LOG = logging.getLogger(__name__)
 VALID = schema.compiled({"type": "object", "properties": WRITABLE, "maxProperties": 128, "additionalProperties": {
     "type": ["string", "null"], "maxLength": 65535}})
 _BASE = ("id", "name", "status", "visibility", "protected", "os_hidden", "checksum", "os_hash_algo", "os_hash_value",
@@ -25,8 +27,9 @@ _ID = schema.compiled(schema.UUID)
 
 def view(row: dict) -> dict:
     shown = {**row["properties"], **{k: row[k] for k in _BASE}}
-    if row["status"] in ("active", "deactivated"):
-        shown["stores"] = "file"
+    if row["progress"] is not None:
+        shown.update(os_glance_importing_to_stores=",".join(row["progress"]["to"]),
+                     os_glance_failed_import=",".join(row["progress"]["failed"]))
     path = f"/v2/images/{row['id']}"
     shown.update(created_at=db.iso(row["created_at"]), updated_at=db.iso(row["updated_at"]),
                  self=path, file=path + "/file", schema="/v2/schemas/image")
@@ -41,6 +44,9 @@ def readable(req, row: dict) -> dict:
 def answer(req, row: dict) -> dict:
     """What this caller sees of an image."""
     shown = view(readable(req, row))
+    found = locations.stores(row, req.svc.stores)
+    if found:
+        shown["stores"] = ",".join(found)
     if req.svc.conf.image.show_multiple_locations and req.svc.policy.allows(
             req.ctx, "get_image_location", {"project_id": row["owner"]}):
         shown["locations"] = locations.of(row)
@@ -175,13 +181,14 @@ def _check_formats(row: dict) -> None:
 
 def create(req):
     row = new_row(req, req.json_object())
+    limits = req.svc.quota.limits(row["owner"])
     with req.svc.db.writer() as connection:
-        insert(req, connection, row)
+        insert(req, connection, row, limits)
     req.svc.notifier.tell(req.ctx, "image.create", view(row))
     response = wsgi.json_response(answer(req, row), 201)
     response.location = f"{req.base_url()}/v2/images/{row['id']}"
     response.headers["OpenStack-image-import-methods"] = ",".join(METHODS)
-    response.headers["OpenStack-image-store-ids"] = "file"
+    response.headers["OpenStack-image-store-ids"] = ",".join(req.svc.stores.writable())
     return response
 
 
@@ -211,20 +218,16 @@ def new_row(req, body: dict) -> dict:
            "min_ram": body.get("min_ram", 0), "protected": body.get("protected", False),
            "os_hidden": body.get("os_hidden", False), "tags": sorted(set(body.get("tags", []))),
            "properties": {k: v for k, v in body.items() if k not in WRITABLE}, "created_at": at, "updated_at": at,
-           "locations": None}
+           "locations": None, "progress": None}
     _check_visibility(req, row["visibility"], owner)
     _check_formats(row)
     req.svc.protections.check_change(req.ctx, {}, row["properties"])
     return row
 
 
-def insert(req, connection, row: dict) -> None:
-    """:raises QuotaExceeded: the project has as many images as it may"""
-    limit = req.svc.conf.image.quota_images
-    if limit >= 0:
-        used = images.count_owned(connection, row["owner"])
-        if used >= limit:
-            raise errors.QuotaExceeded(resource="images", requested=1, used=used, limit=limit)
+def insert(req, connection, row: dict, limits: dict[str, int]) -> None:
+    """:raises TooLarge: the project has as many images as it may. :param limits: as ``Quota.limits`` says"""
+    req.svc.quota.check(connection, row["owner"], limits, quota.COUNT)
     rows.insert(connection, TABLE, row, conflict=f"Image ID {row['id']} already exists!")
 
 
@@ -322,7 +325,7 @@ def _measured(req, id: str, changes) -> dict[str, int]:
         row = images.get(connection, req.ctx, id)
     for rule in {"delete_image_location" if op == "remove" else "set_image_location" for op, _, _ in changes}:
         req.svc.policy.check(req.ctx, rule, {"project_id": row["owner"]})
-    return locations.measure(changes, req.svc.conf.image)
+    return locations.measure(row, changes, req.svc.conf.image)
 
 
 def _located(row: dict, changes, sizes: dict[str, int]) -> dict:
@@ -343,15 +346,13 @@ def delete(req, id):
         req.svc.policy.check(req.ctx, "delete_image", {"project_id": row["owner"]})
         if row["protected"]:
             raise errors.Forbidden(f"Image {id} is protected and cannot be deleted.")
-        later = req.svc.conf.image.delayed_delete and row["status"] in images.ACTIONS["delete"][0]
-        if later:  # the janitor takes it away
-            images.move(connection, id, "delete")
-        else:
-            rows.delete(connection, TABLE, id, resource="image")
+        later = req.svc.conf.image.delayed_delete and row["status"] in (images.ACTIONS["delete"][0] or ())
+        images.move(connection, id, "delete" if later else "erase")
     if not later:
-        # The row first: a crash between the two leaves a file without a row, which the janitor removes.
-        req.svc.store.delete(id)
-        req.svc.store.unstage(id)
+        try:
+            req.svc.erase(row)
+        except errors.ServiceUnavailable as error:  # the image is gone for everybody; the janitor asks the store again
+            LOG.warning("image %s: its data stays for now: %s", id, error.internal)
     req.svc.notifier.tell(req.ctx, "image.delete", view(row))
 
 

@@ -5,7 +5,7 @@ import urllib.parse
 import sqlalchemy as sa
 
 from common import db, errors, rows, schema, wsgi
-from image import imports, web
+from image import imports, locations, quota, remote, web
 from image.db import images
 from image.db.models import tasks as TASKS
 from image.handlers import images as image_handlers
@@ -14,7 +14,7 @@ from image.handlers.data import require_octets
 _IMPORT = schema.obj({
     "method": schema.obj({"name": {"type": "string"}, "uri": {"type": "string", "maxLength": 2048}}, ["name"], extra=True),
     "all_stores": {"type": "boolean"}, "all_stores_must_succeed": {"type": "boolean"},
-    "stores": {"type": "array", "items": {"enum": ["file"]}}}, ["method"], extra=True)
+    "stores": {"type": "array", "maxItems": 64, "items": {"type": "string", "maxLength": 255}}}, ["method"], extra=True)
 _TASK = schema.obj({"type": {"enum": ["import"]}, "input": {"type": "object", "properties": {
     "import_from": {"type": "string", "maxLength": 2048}, "import_from_format": {"type": "string"},
     "image_properties": {"type": "object"}}, "required": ["import_from", "import_from_format", "image_properties"]}},
@@ -28,18 +28,20 @@ def info(req):
 def stage(req, id):
     """Keep data until it is imported: queued → uploading."""
     require_octets(req)
+    limits = req.svc.quota.limits_of(req.ctx, id)
     with req.svc.db.writer() as connection:
         row = images.get(connection, req.ctx, id)
         req.svc.policy.check(req.ctx, "upload_image", {"project_id": row["owner"]})
+        req.svc.quota.check(connection, row["owner"], limits, quota.STAGED, quota.UPLOADING)
         images.move(connection, id, "stage")
     try:
-        size = req.svc.store.stage(id, req.environ["wsgi.input"], req.svc.conf.image.max_image_bytes)
+        size = req.svc.incoming.stage(id, req.environ["wsgi.input"], req.svc.conf.image.max_image_bytes)
         if req.content_length is not None and size != req.content_length:
             raise errors.BadRequest("The upload ended before all of it had arrived.")
         with req.svc.db.writer() as connection:
             images.update(connection, id, {"size": size})
     except BaseException:
-        req.svc.store.unstage(id)
+        req.svc.incoming.unstage(id)
         with req.svc.db.writer() as connection:
             try:
                 images.move(connection, id, "unstage", size=None)
@@ -48,37 +50,83 @@ def stage(req, id):
         raise
 
 
+def _method(req, body) -> dict:
+    """{"name", …} of a request, after all that can be refused of it without the image."""
+    method = body["method"]
+    name, uri = method["name"], method.get("uri")
+    if name not in imports.METHODS:
+        raise errors.BadRequest(f"Unknown import method name '{name}'.")
+    if (name == "web-download") != (uri is not None):
+        raise errors.BadRequest("Invalid import: web-download needs a uri, and nothing else does.")
+    if uri is not None:
+        web.target(uri, req.svc.conf.image)
+        return {"name": name, "uri": uri}
+    if name == "glance-download":
+        remote.check(method)
+        return {"name": name, **{k: method[k] for k in ("glance_image_id", "glance_region", "glance_service_interface")
+                                 if isinstance(method.get(k), str)}}
+    return {"name": name}
+
+
+def _targets(req, body) -> list[str]:
+    """The stores that are asked for. :raises BadRequest: one of them takes no images, or nothing says which"""
+    known = req.svc.stores
+    if body.get("all_stores"):
+        if "stores" in body:
+            raise errors.BadRequest("All stores are asked for, or some by their names: not both.")
+        return known.writable()
+    if body.get("stores"):
+        return [known.choose(name).name for name in dict.fromkeys(body["stores"])]
+    return [known.choose(req.headers.get("X-Image-Meta-Store")).name]
+
+
+def _begin(req, connection, id: str, method: dict, wanted: list[str]) -> tuple[dict, list[str]]:
+    """Give an image the state of its import; its row as it was, and the stores that it goes to."""
+    row, name = images.get(connection, req.ctx, id), method["name"]
+    if name == "copy-image":
+        if row["status"] != "active":
+            raise errors.Conflict(f"Only an active image can be copied, not one in status {row['status']}.")
+        return row, [store for store in wanted if store not in locations.held(row)]
+    if not row["disk_format"] or not row["container_format"]:
+        raise errors.Conflict("'disk_format' and 'container_format' need to be set before import")
+    # The size is written when all of it has arrived: what is still being staged is not imported.
+    if name == "glance-direct" and row["status"] == "uploading" and row["size"] is None:
+        raise errors.Conflict("The image's data is still being staged.")
+    images.move(connection, id, "import_staged" if name == "glance-direct" else "import")
+    return row, wanted
+
+
 @wsgi.body(_IMPORT)
 def start(req, id, body):
     """Ask for an import: 202, and the image's tasks say how it goes."""
-    method = body["method"]["name"]
-    if method not in imports.METHODS:
-        raise errors.BadRequest(f"Unknown import method name '{method}'.")
-    uri = body["method"].get("uri")
-    if (method == "web-download") != (uri is not None):
-        raise errors.BadRequest("Invalid import: web-download needs a uri, and nothing else does.")
+    method = _method(req, body)
+    wanted = _targets(req, body)
     with req.svc.db.reader() as connection:
-        req.svc.policy.check(req.ctx, "upload_image", {"project_id": images.get(connection, req.ctx, id)["owner"]})
-    if uri is not None:
-        web.target(uri, req.svc.conf.image)
+        owner = images.get(connection, req.ctx, id)["owner"]
+    req.svc.policy.check(req.ctx, "copy_image" if method["name"] == "copy-image" else "upload_image", {"project_id": owner})
+    limits = req.svc.quota.limits(owner)
     with req.svc.db.writer() as connection:
-        row = images.get(connection, req.ctx, id)
-        if not row["disk_format"] or not row["container_format"]:
-            raise errors.Conflict("'disk_format' and 'container_format' need to be set before import")
-        # The size is written when all of it has arrived: what is still being staged is not imported.
-        if method == "glance-direct" and row["status"] == "uploading" and row["size"] is None:
-            raise errors.Conflict("The image's data is still being staged.")
-        images.move(connection, id, "import" if method == "web-download" else "import_staged")
-        task = req.svc.imports.begin(connection, req.ctx, row, {"method": method, **({"uri": uri} if uri else {})})
-    req.svc.imports.start(task, row)
+        # What was staged counts as uploading already.
+        req.svc.quota.check(connection, owner, limits, quota.SIZE, *(
+            () if method["name"] in ("glance-direct", "copy-image") else (quota.UPLOADING,)))
+        row, wanted = _begin(req, connection, id, method, wanted)
+        task = req.svc.imports.begin(connection, req.ctx, row, method, stores=wanted,
+                                     must_succeed=body.get("all_stores_must_succeed", True))
+        if method["name"] == "copy-image" and not wanted:
+            images.update(connection, id, {"progress": {"to": [], "failed": []}})
+    req.svc.imports.start(task, row, req.ctx)
     return wsgi.Response(status=202)
 
 
 def of_image(req, id):
+    """Where its data came from, only its project is told: such a URL may carry what lets one in."""
     with req.svc.db.reader() as connection:
-        images.get(connection, req.ctx, id)
+        row = images.get(connection, req.ctx, id)
         found = rows.many(connection, sa.select(TASKS).where(TASKS.c.image_id == id).order_by(TASKS.c.created_at))
-    return {"tasks": [imports.view(t) for t in found]}
+    shown = [imports.view(t) for t in found]
+    if not req.svc.policy.allows(req.ctx, "get_image_location", {"project_id": row["owner"]}):
+        shown = [{**t, "input": {}} for t in shown]
+    return {"tasks": shown}
 
 
 # The list of all tasks, for administrators ---------------------------------------
@@ -116,11 +164,13 @@ def create(req, body):
     web.target(given["import_from"], req.svc.conf.image)
     properties = {"container_format": "bare", **given["image_properties"], "disk_format": given["import_from_format"]}
     row = image_handlers.new_row(req, properties)
+    limits = req.svc.quota.limits(row["owner"])
     with req.svc.db.writer() as connection:
-        image_handlers.insert(req, connection, row)
+        req.svc.quota.check(connection, row["owner"], limits, quota.SIZE, quota.UPLOADING)
+        image_handlers.insert(req, connection, row, limits)
         images.move(connection, row["id"], "import")
-        task = req.svc.imports.begin(connection, req.ctx, row, {"method": "web-download", "uri": given["import_from"], **given},
-                                     kind="import")
+        task = req.svc.imports.begin(connection, req.ctx, row, {"name": "web-download", "uri": given["import_from"]},
+                                     stores=[req.svc.stores.default.name], kind="import", given=given)
     req.svc.imports.start(task, row)
     response = wsgi.json_response(imports.view(task), 201)
     response.location = f"{req.base_url()}/v2/tasks/{task['id']}"

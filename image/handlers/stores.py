@@ -1,28 +1,50 @@
-"""What the service says of itself: where image data is kept, and how much of it a project has."""
+"""What the service says of its stores and of how much of them a project has; and an image's copy in one of them taken away."""
 
-import sqlalchemy as sa
+from common import errors
+from image import locations
+from image.db import images
 
-from image.db.images import THERE
-from image.db.models import images as TABLE
 
-STORE = "file"
+def _said(store, default: bool) -> dict:
+    found = {"id": store.name, "description": store.description, "weight": store.weight}
+    return {**found, **({"default": "true"} if default else {}), **({"read-only": "true"} if store.read_only else {})}
 
 
 def index(req):
-    return {"stores": [{"id": STORE, "description": "Files on the image service's host", "default": "true"}]}
+    known = req.svc.stores
+    return {"stores": [_said(store, store is known.default) for store in known.all.values()]}
 
 
 def detail(req):
     req.svc.policy.check(req.ctx, "stores_info_detail", {})
-    return {"stores": [{"id": STORE, "type": "file", "description": "Files on the image service's host", "default": "true",
-                        "properties": {"data_dir": str(req.svc.store.path), "chunk_size": 1 << 20}}]}
+    known = req.svc.stores
+    return {"stores": [{**_said(store, store is known.default), "type": store.kind, "properties": store.properties()}
+                       for store in known.all.values()]}
 
 
 def usage(req):
-    """What the caller's project uses of its quota; -1 is no limit."""
-    owned = sa.and_(TABLE.c.owner == req.ctx.project_id, THERE)
+    """What the caller's project uses of its quota, sizes in MiB; -1 is no limit."""
+    project = req.ctx.project_id or ""
+    limits = req.svc.quota.limits(project)
     with req.svc.db.reader() as connection:
-        count, size = connection.execute(sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(TABLE.c.size), 0)).where(
-            owned)).one()
-    return {"usage": {"image_count_total": {"limit": req.svc.conf.image.quota_images, "usage": count},
-                      "image_size_total": {"limit": -1, "usage": int(size) >> 20}}}
+        used = req.svc.quota.usage(connection, project)
+    return {"usage": {name: {"limit": limits[name], "usage": used[name]} for name in used}}
+
+
+def delete(req, store, id):
+    """Take an image from one store. The row first: data that nobody names is less of a harm than a name without data."""
+    with req.svc.db.writer() as connection:
+        row = images.get(connection, req.ctx, id)
+        req.svc.policy.check(req.ctx, "delete_image_location", {"project_id": row["owner"]})
+        if store not in req.svc.stores.all:
+            raise errors.NotFound(f"Store {store} is not known.")
+        if store not in locations.held(row):
+            raise errors.NotFound(f"Image {id} is not in store {store}.")
+        left = [each for each in locations.of(row) if each["metadata"].get("store") != store or locations.of_web(each)]
+        if not left:
+            raise errors.Forbidden(f"Store {store} has the only copy of image {id}: delete the image.")
+        if row["protected"]:
+            raise errors.Forbidden(f"Image {id} is protected and cannot be deleted.")
+        images.move(connection, id, "relocate", locations=left)
+    req.svc.stores.forget(id, [store])
+    req.svc.notifier.tell(req.ctx, "image.delete_from_store", {"id": id, "store": store})

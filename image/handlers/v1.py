@@ -11,7 +11,7 @@ import urllib.parse
 import sqlalchemy as sa
 
 from common import db, errors, schema, wsgi
-from image import locations, web
+from image import locations, quota, web
 from image.db import images, members
 from image.db.models import images as TABLE
 from image.handlers import data
@@ -84,11 +84,11 @@ def _said(req) -> tuple[dict, dict]:
     taken = sorted(set(properties) & set(PROPERTIES))
     if taken:
         raise errors.Forbidden(f"Property '{taken[0]}' has the name of an attribute of images.")
-    v2.VALID({**properties, **_columns(values)})
+    v2.VALID({**properties, **columns(values)})
     return values, properties
 
 
-def _columns(values: dict) -> dict:
+def columns(values: dict) -> dict:
     """Of what was said, what an image's row keeps, by version 2's names and rules."""
     kept = {name: values[name] for name in ("id", "name", "disk_format", "container_format", "owner", "min_disk", "min_ram",
                                             "protected") if name in values}
@@ -120,10 +120,11 @@ def create(req):
     values, properties = _said(req)
     location, copy_from = _source(req, values)
     size = locations.size(location, req.svc.conf.image) if location else None
-    row = v2.new_row(req, {"visibility": "shared", **properties, **_columns(values)})
+    row = v2.new_row(req, {"visibility": "shared", **properties, **columns(values)})
+    limits = req.svc.quota.limits(row["owner"])
     with req.svc.db.writer() as connection:
-        v2.insert(req, connection, row)
-        begin = _give(req, connection, row, values, location, size, copy_from)
+        v2.insert(req, connection, row, limits)
+        begin = _give(req, connection, row, values, location, size, copy_from, limits)
     begin()
     req.svc.notifier.tell(req.ctx, "image.create", v2.view(row))
     response = wsgi.json_response({"image": _now(req, row["id"])}, 201)
@@ -131,7 +132,7 @@ def create(req):
     return response
 
 
-def _give(req, connection, row: dict, values: dict, location: str | None, size: int | None, copy_from: str | None):
+def _give(req, connection, row: dict, values: dict, location: str | None, size: int | None, copy_from: str | None, limits):
     """Begin to give a queued image its data, within the transaction; returns what is to be done after it."""
     if not (location or copy_from or _has_body(req)):
         return lambda: None
@@ -143,9 +144,11 @@ def _give(req, connection, row: dict, values: dict, location: str | None, size: 
         changed = locations.patched(row, patch, {location: size or 0})
         images.update(connection, row["id"], changed)
         return lambda: None
+    req.svc.quota.check(connection, row["owner"], limits, quota.SIZE, quota.UPLOADING)
     if copy_from:
         images.move(connection, row["id"], "import")
-        task = req.svc.imports.begin(connection, req.ctx, row, {"method": "web-download", "uri": copy_from})
+        task = req.svc.imports.begin(connection, req.ctx, row, {"name": "web-download", "uri": copy_from},
+                                     stores=[req.svc.stores.default.name])
         return lambda: req.svc.imports.start(task, row)
     images.move(connection, row["id"], "upload")
     return lambda: data.receive(req, row, checksum=values.get("checksum"))
@@ -156,25 +159,28 @@ def _now(req, id: str) -> dict:
         return view(v2.readable(req, images.get(connection, req.ctx, id)))
 
 
+def kept(req, row: dict, purge: bool) -> dict:
+    """The properties that stay when a caller says what they are: with ``purge``, what he may not take away."""
+    return {k: v for k, v in row["properties"].items() if not purge or not req.svc.protections.allows(req.ctx, "delete", k)}
+
+
 def update(req, id):
     values, properties = _said(req)
     location, copy_from = _source(req, values)
     size = locations.size(location, req.svc.conf.image) if location else None
-    columns = {k: v for k, v in _columns(values).items() if k != "id"}
+    said = {k: v for k, v in columns(values).items() if k != "id"}
     # A client that registers an image and then uploads its data does not mean to lose what it said at first.
     purge = wsgi.bool_value(req.headers.get("x-glance-registry-purge-props", "true")) and not _has_body(req)
+    limits = req.svc.quota.limits_of(req.ctx, id)
     with req.svc.db.writer() as connection:
         row = images.get(connection, req.ctx, id)
         req.svc.policy.check(req.ctx, "modify_image", {"project_id": row["owner"]})
         if (location or copy_from or _has_body(req)) and row["status"] != "queued":
             raise errors.Conflict(f"Cannot upload to an image in status {row['status']}: it has its data.")
-        # What the caller may not take away stays when he says what the properties are.
-        kept = {k: v for k, v in row["properties"].items()
-                if not purge or not req.svc.protections.allows(req.ctx, "delete", k)}
-        changed = {**columns, "properties": {**kept, **properties}}
+        changed = {**said, "properties": {**kept(req, row, purge), **properties}}
         v2.check_change(req, row, changed)
         images.update(connection, id, changed)
-        begin = _give(req, connection, {**row, **changed}, values, location, size, copy_from)
+        begin = _give(req, connection, {**row, **changed}, values, location, size, copy_from, limits)
     begin()
     req.svc.notifier.tell(req.ctx, "image.update", v2.view({**row, **changed}))
     return {"image": _now(req, id)}
@@ -313,13 +319,18 @@ def shared_images(req, member_id):
     return {"shared_images": [{"image_id": i, "can_share": False} for i in found]}
 
 
+def member_routes(base: str) -> list[wsgi.Route]:
+    """The same for the API and for the registry. :param base: what their paths begin with"""
+    of = f"{base}/images/{{id}}/members"
+    return [wsgi.Route("GET", of, members_of), wsgi.Route("PUT", of, set_members, 204),
+            wsgi.Route("PUT", f"{of}/{{member_id}}", add_member, 204),
+            wsgi.Route("DELETE", f"{of}/{{member_id}}", remove_member, 204),
+            wsgi.Route("GET", f"{base}/shared-images/{{member_id}}", shared_images)]
+
+
 def routes() -> list[wsgi.Route]:
     one = "/v1/images/{id}"
     return [wsgi.Route("GET", "/v1/images", index), wsgi.Route("POST", "/v1/images", create, 201),
             wsgi.Route("DELETE", "/v1/images", v2.delete_nothing), wsgi.Route("GET", "/v1/images/detail", detail),
             wsgi.Route("HEAD", one, show), wsgi.Route("GET", one, show), wsgi.Route("PUT", one, update),
-            wsgi.Route("DELETE", one, delete), wsgi.Route("GET", f"{one}/members", members_of),
-            wsgi.Route("PUT", f"{one}/members", set_members, 204),
-            wsgi.Route("PUT", f"{one}/members/{{member_id}}", add_member, 204),
-            wsgi.Route("DELETE", f"{one}/members/{{member_id}}", remove_member, 204),
-            wsgi.Route("GET", "/v1/shared-images/{member_id}", shared_images)]
+            wsgi.Route("DELETE", one, delete), *member_routes("/v1")]

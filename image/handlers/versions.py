@@ -1,6 +1,7 @@
 """Discovery of the image API."""
 
-_KNOWN = ("2.0", "2.1", "2.2", "2.3", "2.4", "2.5", "2.6", "2.7")
+# 2.8 to 2.17: several stores, hidden, import into stores, delete from a store, tasks, usage, cache, quotas, locations.
+_KNOWN = tuple(f"2.{minor}" for minor in (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17))
 
 
 def index(req):

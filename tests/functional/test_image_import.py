@@ -60,7 +60,8 @@ def files(mirror) -> list[str]:
 
 
 def test_staged_data_becomes_an_image(mirror, call, image):
-    assert set(call("GET", "/info/import")["import-methods"]["value"]) == {"glance-direct", "web-download"}
+    assert set(call("GET", "/info/import")["import-methods"]["value"]) == {
+        "glance-direct", "web-download", "glance-download", "copy-image"}
     refused(409, mirror.client, "image", "POST", f"/images/{image}/import", {"method": {"name": "glance-direct"}})
     send(mirror, f"/images/{image}/stage", b"x" * 5000)
     staged = call("GET", f"/images/{image}")
@@ -68,7 +69,7 @@ def test_staged_data_becomes_an_image(mirror, call, image):
     send(mirror, f"/images/{image}/stage", b"again", 409)
     call("POST", f"/images/{image}/import", {"method": {"name": "glance-direct"}})
     task = settled(call, image)
-    assert task["status"] == "success" and task["input"] == {"method": "glance-direct"} and task["image_id"] == image
+    assert task["status"] == "success" and task["input"]["import_req"]["method"] == {"name": "glance-direct"} and task["image_id"] == image
     done = call("GET", f"/images/{image}")
     assert (done["status"], done["size"]) == ("active", 5000) and len(done["os_hash_value"]) == 128
     assert not [f for f in files(mirror) if "staging" in f]
@@ -99,7 +100,7 @@ def test_what_fails_leaves_nothing(mirror, call, image, web, path, answer, messa
 
 def test_requests_that_are_refused(mirror, call, image):
     path = f"/images/{image}/import"
-    for status, body in ((400, {"method": {"name": "copy-image"}}), (400, {"method": {"name": "web-download"}}), (400, {}),
+    for status, body in ((400, {"method": {"name": "copy-video"}}), (400, {"method": {"name": "web-download"}}), (400, {}),
                          (400, {"method": {"name": "glance-direct", "uri": "http://x"}}), (400, {"method": "glance-direct"}),
                          (400, {"method": {"name": "web-download", "uri": "http://10.0.0.1/"}}),
                          (400, {"method": {"name": "web-download", "uri": "file:///etc/passwd"}}),

@@ -14,7 +14,8 @@ from image import cli
 from image.db import images
 from image.db.models import images as TABLE
 from image.db.models import tasks as TASKS
-from image.service import ImageApi, Janitor
+from image.janitor import Janitor
+from image.service import ImageApi
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def add(service, id: str, status: str, *, size=None, age_s: float = 0, staged: b
     with service.db.writer() as connection:
         connection.execute(sa.insert(TABLE).values(row))
     if staged is not None:
-        path = service.store.path / "staging" / id
+        path = service.incoming.path / "staging" / id
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(staged)
         os.utime(path, (time.time() - age_s,) * 2)
@@ -43,7 +44,7 @@ def add(service, id: str, status: str, *, size=None, age_s: float = 0, staged: b
 def state(service, id: str) -> tuple[str, int | None, bool]:
     with service.db.reader() as connection:
         status, size = connection.execute(sa.select(TABLE.c.status, TABLE.c.size).where(TABLE.c.id == id)).one()
-    return status, size, id in service.store.staged()
+    return status, size, id in service.incoming.staged()
 
 
 def test_half_staged_data_goes_and_whole_stays(service):
@@ -61,8 +62,9 @@ def test_half_staged_data_goes_and_whole_stays(service):
 def test_an_import_that_nobody_works_on_has_failed(service):
     row = add(service, "e1", "importing", size=4)
     with service.db.writer() as connection:
-        task = service.imports.begin(connection, Context(user_id="u"), row, {"method": "glance-direct"})
-    (service.store.path / "e1.part").write_bytes(b"some")
+        task = service.imports.begin(connection, Context(user_id="u"), row, {"name": "glance-direct"},
+                                     stores=["file"])
+    (service.incoming.path / "e1.part").write_bytes(b"some")
     Janitor(service).run_once()
     assert state(service, "e1") == ("importing", 4, True), "it may be at work"
     with service.db.writer() as connection:
@@ -72,17 +74,18 @@ def test_an_import_that_nobody_works_on_has_failed(service):
     with service.db.reader() as connection:
         ended = connection.execute(sa.select(TASKS.c.status).where(TASKS.c.id == task["id"])).scalar()
     assert ended == "failure" and state(service, "e1") == ("queued", None, False)
-    assert not list(service.store.path.glob("*.part"))
+    assert not list(service.incoming.path.glob("*.part"))
 
 
 def test_what_was_deleted_is_kept_as_long_as_it_is_said(service):
     for image, age_s in (("a1", 500), ("b1", 5)):
         add(service, image, "pending_delete", size=4, age_s=age_s, staged=None)
-        (service.store.path / image).write_bytes(b"data")
+        (service.incoming.path / image).write_bytes(b"data")
     service.conf.set_override("scrub_time", 60, group="image")
     Janitor(service).run_once()
     with service.db.reader() as connection:
-        assert connection.execute(sa.select(TABLE.c.id)).scalars().all() == ["b1"] == service.store.stored()
+        assert connection.execute(sa.select(TABLE.c.id)).scalars().all() == ["b1"] == sorted(
+            service.stores.default.stored())
         assert images.index(connection, Context(roles=("admin",)), filters=[], sort=[("id", "asc")], limit=9, marker=None,
                             member_status="all") == [], "for everybody it is gone"
     words = ["--state", service.conf.state_path, "restore"]

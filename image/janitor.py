@@ -1,0 +1,82 @@
+"""Put back what a broken upload or a crash left: rows in ``saving`` or half staged, parts, data without a row."""
+
+import datetime
+import logging
+
+import sqlalchemy as sa
+
+from common import db, errors, periodic, rows
+from image import locations
+from image.db import images
+from image.db.models import images as TABLE
+from image.db.models import tasks as TASKS
+
+LOG = logging.getLogger(__name__)
+
+
+class Janitor(periodic.Periodic):
+    interval_s = 30.0
+    STALE_S = 60.0
+
+    def __init__(self, service):
+        self.service = service
+
+    def run_once(self) -> None:
+        svc = self.service
+        # What there is is listed before what is known: an image that comes in between is known, and not listed.
+        stored = {name: store.stored() for name, store in svc.stores.all.items() if store.kind == "file"}
+        parts, staged = svc.incoming.parts(), svc.incoming.staged()
+        with svc.db.reader() as connection:
+            known = {r["id"]: r for r in rows.many(connection, sa.select(
+                TABLE.c.id, TABLE.c.status, TABLE.c.size, TABLE.c.locations, TABLE.c.updated_at))}
+            working = set(connection.execute(sa.select(TASKS.c.image_id).where(
+                TASKS.c.status.in_(("pending", "processing")))).scalars())
+        self._uploads(known, parts)
+        svc.imports.clean()
+        self._staged(known, staged)
+        self._erase()
+        saving = {i for i, row in known.items() if row["status"] == "saving"}
+        for image_id in {i for i, age_s in parts.items() if age_s > self.STALE_S} - saving - working:
+            svc.incoming.drop(image_id)
+        self._unknown(known, stored, saving | working)
+
+    def _old(self, row: dict) -> bool:
+        return (db.now() - row["updated_at"]).total_seconds() > self.STALE_S
+
+    def _uploads(self, known: dict, parts: dict[str, float]) -> None:
+        """Uploads that nobody sends any more: who works on one touches its part."""
+        for image_id, row in known.items():
+            if row["status"] == "saving" and self._old(row) and parts.get(image_id, self.STALE_S + 1) > self.STALE_S:
+                self.service.reset(image_id, "reset", self.service.stores.writable())
+
+    def _staged(self, known: dict, staged: dict[str, float]) -> None:
+        svc = self.service
+        for image_id, row in known.items():
+            half = row["status"] == "uploading" and row["size"] is None
+            if half and self._old(row) and staged.get(image_id, self.STALE_S) >= self.STALE_S:
+                svc.incoming.unstage(image_id)
+                with svc.db.writer() as connection:
+                    images.move(connection, image_id, "unstage")
+        for image_id in set(staged) - {i for i, row in known.items() if row["status"] in ("uploading", "importing")}:
+            svc.incoming.unstage(image_id)
+
+    def _unknown(self, known: dict, stored: dict[str, set[str]], busy: set[str]) -> None:
+        """Files of images that are not there, or not in that store. What far stores have else, the audit tells."""
+        for name, ids in stored.items():
+            for image_id in ids - busy:
+                if image_id not in known or name not in locations.held(known[image_id]):
+                    self.service.stores.get(name).delete(image_id)
+        self.service.cache.clean({i for i, row in known.items() if row["status"] in ("active", "deactivated")})
+
+    def _erase(self) -> None:
+        """Take away what was deleted long enough ago, and what a store did not give away at once."""
+        limit = db.now() - datetime.timedelta(seconds=self.service.conf.image.scrub_time)
+        with self.service.db.writer() as connection:
+            connection.execute(sa.update(TABLE).where(TABLE.c.status == "pending_delete", TABLE.c.updated_at <= limit).values(
+                status="deleted"))
+            gone = rows.many(connection, sa.select(TABLE).where(TABLE.c.status == "deleted"))
+        for row in gone:
+            try:
+                self.service.erase(row)
+            except errors.ServiceUnavailable as error:
+                LOG.warning("image %s: its data stays for now: %s", row["id"], error.internal)

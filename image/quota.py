@@ -1,0 +1,86 @@
+"""What a project may have, by identity's registered limits (``use_keystone_limits``) and its own limits.
+
+The names are OpenStack's: ``image_count_total``, ``image_count_uploading``, ``image_size_total`` and ``image_stage_total``,
+the sizes in MiB. As there, a size is looked at before data comes and when it is about to be kept: who is below his limit
+may go beyond it once, since nobody knows how much will come.
+"""
+
+import time
+
+import sqlalchemy as sa
+
+from common import errors
+from image.db import images
+from image.db.images import THERE
+from image.db.models import images as TABLE
+
+COUNT, UPLOADING, SIZE, STAGED = "image_count_total", "image_count_uploading", "image_size_total", "image_stage_total"
+NAMES = (SIZE, STAGED, COUNT, UPLOADING)
+_BUSY = ("saving", "uploading", "importing")
+_KEPT_S = 10.0
+
+
+class Quota:
+    """:param service: the image service"""
+
+    def __init__(self, service):
+        self.service = service
+        self._known: dict[str, tuple[float, dict[str, int]]] = {}
+
+    def limits(self, project_id: str) -> dict[str, int]:
+        """{name: most}; -1: no limit. Kept for some seconds.
+
+        :raises ServiceUnavailable: identity does not answer
+        """
+        conf = self.service.conf.image
+        own = {COUNT: conf.quota_images} if conf.quota_images >= 0 else {}
+        if not conf.use_keystone_limits:
+            return {**dict.fromkeys(NAMES, -1), **own}
+        at, found = self._known.get(project_id, (0.0, {}))
+        if time.monotonic() - at > _KEPT_S or not found:
+            found = self._ask(project_id)
+            self._known = {k: v for k, v in self._known.items() if time.monotonic() - v[0] <= _KEPT_S}
+            self._known[project_id] = time.monotonic(), found
+        return found
+
+    def limits_of(self, ctx, image_id: str) -> dict[str, int]:
+        """The same, of the project that owns an image. :raises NotFound: there is none that this caller may see"""
+        if not self.service.conf.image.use_keystone_limits:
+            return self.limits("")
+        with self.service.db.reader() as connection:
+            owner = images.get(connection, ctx, image_id)["owner"]
+        return self.limits(owner or "")
+
+    def _ask(self, project_id: str) -> dict[str, int]:
+        """What is not registered nobody may have, as oslo.limit says."""
+        rest = self.service.rest
+        registered = rest.request("GET", "identity", "/v3/registered_limits")["registered_limits"]
+        own = rest.request("GET", "identity", f"/v3/limits?project_id={project_id}")["limits"]
+        found = {**{each["resource_name"]: each["default_limit"] for each in registered},
+                 **{each["resource_name"]: each["resource_limit"] for each in own if each["project_id"] == project_id}}
+        return {name: found.get(name, 0) for name in NAMES}
+
+    def usage(self, connection, project_id: str) -> dict[str, int]:
+        """{name: what the project has}, by one statement."""
+        def mib(where):
+            return sa.func.coalesce(sa.func.sum(sa.case((where, TABLE.c.size), else_=0)), 0)
+        staged = TABLE.c.status == "uploading"
+        row = connection.execute(sa.select(
+            mib(sa.not_(staged)), mib(staged), sa.func.count(),
+            sa.func.coalesce(sa.func.sum(sa.case((TABLE.c.status.in_(_BUSY), 1), else_=0)), 0)).where(
+                TABLE.c.owner == project_id, THERE)).one()
+        return {SIZE: int(row[0]) >> 20, STAGED: int(row[1]) >> 20, COUNT: row[2], UPLOADING: int(row[3])}
+
+    def check(self, connection, project_id: str, limits: dict[str, int], *names: str) -> None:
+        """:param limits: as ``limits`` says, asked before the transaction
+        :raises TooLarge: the project has as much of one of these as it may
+        """
+        bounded = [name for name in names if limits[name] >= 0]
+        if not bounded:
+            return
+        used = self.usage(connection, project_id)
+        for name in bounded:
+            if used[name] + (name in (COUNT, UPLOADING)) > limits[name] or name in (SIZE, STAGED) and used[name] >= limits[name]:
+                raise errors.TooLarge(f"Project {project_id} is over a limit for [Resource {name} is over limit of "
+                                      f"{limits[name]} due to current usage {used[name]} and delta "
+                                      f"{int(name in (COUNT, UPLOADING))}]")
