@@ -2,7 +2,8 @@
 
 Files are read in order, later ones win:
 ``etc/pileus.conf``, ``etc/<service>.conf`` (both shipped), then the same two
-names in ``<state>/etc`` (written by the installer, holds secrets).
+names in ``<state>/etc`` (written by the installer, holds secrets), then an
+operator's own, ``<state>/etc/<service>.conf.d/*.conf``, which no installer touches.
 """
 
 import os
@@ -77,6 +78,7 @@ def load(service: str, opts: dict, state: str | None = None, overrides: dict | N
         conf.register_opts(group_opts, group=None if group == "DEFAULT" else group)
     files = [d / name for d in (etc_dir(), pathlib.Path(state) / "etc")
              for name in ("pileus.conf", f"{service}.conf")]
+    files += sorted((pathlib.Path(state) / "etc" / f"{service}.conf.d").glob("*.conf"))
     conf([], project="pileus", prog=service, default_config_files=[str(f) for f in files if f.exists()])
     conf.set_override("state_path", state)
     for name, value in (overrides or {}).items():

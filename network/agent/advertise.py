@@ -11,7 +11,7 @@ import signal
 import subprocess
 
 from common import errors
-from common.periodic import wait_for
+from network.agent import processes
 
 LOG = logging.getLogger(__name__)
 
@@ -76,17 +76,11 @@ class Advertiser:
         return str(self.path / f"{namespace}.pid")
 
     def _running(self, namespace: str) -> int | None:
-        try:
-            pid = int(pathlib.Path(self._pid_file(namespace)).read_text())
-            command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().decode()
-        except (OSError, ValueError):
-            return None
-        return pid if namespace in command else None
+        return processes.pid_of(pathlib.Path(self._pid_file(namespace)), namespace)
 
     def remove(self, namespace: str) -> None:
         pid = self._running(namespace)
         if pid:
-            os.kill(pid, signal.SIGTERM)
-            wait_for(lambda: self._running(namespace) is None, 5, every_s=0.02, what="radvd to stop")
+            processes.end(pid, namespace)
         for leaf in self.path.glob(f"{namespace}.*"):
             leaf.unlink(missing_ok=True)

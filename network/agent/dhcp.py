@@ -13,7 +13,7 @@ import signal
 import subprocess
 
 from common import errors
-from common.periodic import wait_for
+from network.agent import processes
 from network.agent.links import Links, delete_namespace, in_namespace, set_sysctl, tap_name
 
 LOG = logging.getLogger(__name__)
@@ -98,8 +98,7 @@ class Dhcp:
                 os.kill(pid, signal.SIGHUP)
             return
         if pid:
-            os.kill(pid, signal.SIGTERM)
-            wait_for(lambda: self._running(home) is None, 5, every_s=0.02, what="dnsmasq to stop")
+            processes.end(pid, str(home))
         if stale:
             kept = [line for line in _text(home / "leases").splitlines() if line not in stale]
             self._write(home / "leases", "".join(f"{line}\n" for line in kept))
@@ -174,18 +173,13 @@ class Dhcp:
 
     @staticmethod
     def _running(home: pathlib.Path) -> int | None:
-        try:
-            pid = int((home / "pid").read_text())
-            command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().decode()
-        except (OSError, ValueError):
-            return None
-        return pid if str(home) in command else None
+        return processes.pid_of(home / "pid", str(home))
 
     def remove(self, network_id: str) -> None:
         home = self.path / network_id
         pid = self._running(home)
         if pid:
-            os.kill(pid, signal.SIGTERM)
+            processes.end(pid, str(home))
         delete_namespace(namespace(network_id))
         if home.exists():
             for leaf in home.iterdir():

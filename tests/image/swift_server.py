@@ -75,7 +75,8 @@ def running(home: pathlib.Path):
     ports = {kind: _port() for kind in ("memcache", "account", "container", "object", "proxy")}
     _configure(home, ports)
     log = open(home / "log", "wb")
-    started = [subprocess.Popen(["memcached", "-u", "nobody", "-l", "127.0.0.1", "-p", str(ports["memcache"])], stdout=log, stderr=log)]
+    started = [subprocess.Popen(["memcached", "-u", "nobody", "-l", "127.0.0.1", "-p", str(ports["memcache"])], stdout=log,
+                                stderr=log)]
     try:
         for kind in ("account", "container", "object", "proxy"):
             started.append(subprocess.Popen([BIN / f"swift-{kind}-server", home / f"{kind}-server.conf", "--verbose"],

@@ -127,7 +127,8 @@ def test_it_says_where_an_image_is_without_secrets(store):
 
 @pytest.mark.parametrize(("kind", "lines"), [
     ("s3", ["s3_store_host = http://127.0.0.1:9", "s3_store_access_key = k", "s3_store_secret_key = s"]),
-    ("swift", ["swift_store_auth_address = http://127.0.0.1:9/auth/v1.0", "swift_store_auth_version = 1", "swift_store_user = a:b"]),
+    ("swift", ["swift_store_auth_address = http://127.0.0.1:9/auth/v1.0", "swift_store_auth_version = 1",
+               "swift_store_user = a:b"]),
     ("rbd", ["rbd_store_ceph_conf = /nowhere"])])
 def test_a_store_that_is_away(tmp_path, monkeypatch, kind, lines):
     for name, module in rbd_standin.modules().items():
