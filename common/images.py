@@ -14,15 +14,16 @@ def fetch(rest, image: dict, target: pathlib.Path) -> dict:
     """Download an image's bytes; ``target`` exists only when all of them came and are what they should be.
 
     :param rest: the service's REST client
-    :param image: {"id", "disk_format", "os_hash_value"} as of when it was asked for; with its id alone, the rest is
+    :param image: {"id", "disk_format", "os_hash_algo", "os_hash_value"} as of when it was asked for; with its id alone, the rest is
         asked of the image service
     :returns: the image, complete
     :raises StepFailed: the image is gone, damaged or hostile, or the disk is full
     """
-    part, digest = target.with_suffix(".part"), hashlib.sha512()
+    part = target.with_suffix(".part")
     try:
         if "disk_format" not in image:
             image = rest.request("GET", "image", f"/v2/images/{image['id']}")
+        digest = hashlib.new(image.get("os_hash_algo") or "sha512")
         response = rest.request("GET", "image", f"/v2/images/{image['id']}/file", stream=True, timeout_s=60)
         with open(part, "wb") as out:
             for chunk in response.stream(CHUNK):

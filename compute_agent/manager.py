@@ -9,6 +9,7 @@ from compute_agent.tasks.delete import Delete
 from compute_agent.tasks.detach import Detach
 from compute_agent.tasks.reporting import ReportingTask, reason
 from compute_agent.tasks.snapshot import Snapshot
+from compute_agent.tasks.snapshot_volumes import SnapshotVolumes
 from conductor.rpcapi import POWER
 
 LOG = logging.getLogger(__name__)
@@ -117,9 +118,12 @@ class Manager:
             if instance is None or instance["task_state"] not in ("image_snapshot", "image_backup"):
                 return
             try:
-                agent.tasks.run(Snapshot(agent), uuid, {"uuid": uuid, "image_id": image_id,
-                                                        "vm_state": instance["vm_state"],
-                                                        "action": instance["task_state"]})
+                state = {"uuid": uuid, "image_id": image_id, "vm_state": instance["vm_state"], "action": instance["task_state"]}
+                if instance["image_meta"]:
+                    agent.tasks.run(Snapshot(agent), uuid, state)
+                else:
+                    agent.tasks.run(SnapshotVolumes(agent), uuid, {**state, "devices": [
+                        d for d in instance["block_devices"] if d["attachment_id"]]})
             except Exception as error:  # the task has recorded, undone and reported it
                 LOG.warning("no image %s was made of %s: %s", image_id, uuid, error)
 

@@ -17,6 +17,7 @@ from compute_agent.tasks.boot import Boot
 from compute_agent.tasks.delete import Delete
 from compute_agent.tasks.detach import Detach
 from compute_agent.tasks.snapshot import Snapshot
+from compute_agent.tasks.snapshot_volumes import SnapshotVolumes
 from compute_agent.volumes import Volumes
 from conductor.rpcapi import ConductorAPI
 
@@ -108,7 +109,7 @@ class ComputeAgent(Service):
         return self.tasks.running() > 0
 
     def make_task(self, name: str):
-        return {t.name: t for t in (Boot, Delete, Attach, Detach, Snapshot)}[name](self)
+        return {t.name: t for t in (Boot, Delete, Attach, Detach, Snapshot, SnapshotVolumes)}[name](self)
 
     def config_drive(self, instance: dict) -> dict:
         return guest.config_drive(instance)

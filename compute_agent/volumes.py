@@ -1,5 +1,6 @@
 """A server's volumes, through the volume service's REST API."""
 
+import contextlib
 import logging
 import time
 
@@ -82,3 +83,45 @@ class Volumes:
             self._request("DELETE", f"/volumes/{volume_id}")
         except (errors.NotFound, errors.BadRequest) as error:
             LOG.warning("volume %s was to go with its server: %s", volume_id, error)
+
+    def _snapshots_for(self, image_id: str, volume_id: str) -> list[dict]:
+        found = self._request("GET", f"/snapshots/detail?all_tenants=1&volume_id={volume_id}")["snapshots"]
+        return [s for s in found if s["metadata"].get("image_id") == image_id]
+
+    def snapshot(self, image_id: str, volume_ids: list[str], timeout_s: float = 600) -> dict[str, dict]:
+        """Snapshots of volumes for an image, in the volumes' project. Repeatable.
+
+        :returns: {volume id: {"id", "size" (GiB)}}
+        :raises StepFailed: one could not be made
+        """
+        try:
+            for volume_id in volume_ids:
+                if not self._snapshots_for(image_id, volume_id):
+                    self._request("POST", "/snapshots", {"snapshot": {
+                        "volume_id": volume_id, "force": True, "name": f"snapshot for image {image_id}",
+                        "metadata": {"image_id": image_id}}})
+        except errors.Error as error:
+            if error.status >= 500:
+                raise
+            raise errors.StepFailed(reason=f"No snapshot could be made of a volume: {error}") from error
+        deadline = time.monotonic() + timeout_s
+        while True:
+            made = {v: self._snapshots_for(image_id, v) for v in volume_ids}
+            states = {each[0]["status"] if each else "error" for each in made.values()}
+            if states <= {"available"}:
+                return {v: {"id": each[0]["id"], "size": each[0]["size"]} for v, each in made.items()}
+            if "error" in states or time.monotonic() > deadline:
+                raise errors.StepFailed(reason="A snapshot of a volume of the server could not be made.")
+            time.sleep(0.2)
+
+    def drop_snapshots(self, image_id: str, volume_ids: list[str], timeout_s: float = 60) -> None:
+        """Take them away again, also those that are still being made. Repeatable. :raises StepFailed: they stay"""
+        deadline = time.monotonic() + timeout_s
+        while left := [s for v in volume_ids for s in self._snapshots_for(image_id, v)]:
+            for each in left:
+                if each["status"] in ("available", "error", "error_deleting"):
+                    with contextlib.suppress(errors.NotFound, errors.BadRequest):
+                        self._request("DELETE", f"/snapshots/{each['id']}")
+            if time.monotonic() > deadline:
+                raise errors.StepFailed(reason="Snapshots that were made for an image could not be deleted.")
+            time.sleep(0.2)

@@ -91,10 +91,11 @@ def image_of(req, ref: str, flavor: dict) -> dict:
         raise errors.BadRequest(f"Servers cannot boot images of disk format {image['disk_format']}.")
     fixed = {"id", "name", "status", "disk_format", "container_format", "size", "virtual_size", "min_disk", "min_ram",
              "checksum", "os_hash_algo", "os_hash_value", "visibility", "protected", "os_hidden", "owner", "created_at",
-             "updated_at", "self", "file", "schema", "tags"}
+             "updated_at", "self", "file", "schema", "tags", "stores", "locations", "direct_url"}
     return {**{k: image.get(k) for k in ("id", "disk_format", "container_format", "size", "virtual_size", "checksum",
-                                         "os_hash_value", "min_disk", "min_ram")},
-            "properties": {k: v for k, v in image.items() if k not in fixed}}
+                                         "os_hash_algo", "os_hash_value", "min_disk", "min_ram")},
+            # os_glance_*: how the image's own import went.
+            "properties": {k: v for k, v in image.items() if k not in fixed and not k.startswith("os_glance_")}}
 
 
 def _networks(req, given: dict) -> list[dict] | str:
@@ -254,8 +255,11 @@ def create(req) -> tuple[list[dict], str, bool]:
         except errors.NotFound as error:
             raise errors.BadRequest(str(error)) from None
         key = key_of(connection, req, given.get("key_name"))
-    mapping = devices.parse(req, given.get("block_device_mapping_v2", []), bool(given.get("imageRef")), high)
+    asked = given.get("block_device_mapping_v2", [])
+    mapping = devices.parse(req, asked, bool(given.get("imageRef")), high)
     image = _image(req, given, flavor, mapping)
+    if "block_device_mapping" in image.get("properties", {}):  # of a server that booted from a volume: so does this one
+        mapping, image = devices.parse(req, [*devices.of_image(image), *asked], True, high), {}
     networks = _networks(req, given)
     template = _template(req, body, flavor, key, image, networks, _groups(req, given))
     names = [given["name"].strip() if high == 1 else f"{given['name'].strip()}-{i + 1}" for i in range(high)]

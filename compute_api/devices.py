@@ -6,6 +6,7 @@ their name. New volumes are made as the user, before the server's row: what his
 quota refuses he is told at once.
 """
 
+import json
 import logging
 
 import sqlalchemy as sa
@@ -24,6 +25,25 @@ SCHEMA = {"type": "array", "maxItems": 26, "items": {"type": "object", "addition
     "volume_size": {"type": ["integer", "string", "null"]}, "guest_format": schema.TEXT, "disk_bus": schema.TEXT,
     "device_type": schema.TEXT, "volume_type": schema.TEXT,
     "no_device": {}, "tag": {"type": "string", "maxLength": 60}, "volume_id": schema.TEXT}}}
+_CHECK = schema.compiled(SCHEMA)
+
+
+def of_image(image: dict) -> list[dict]:
+    """The mapping that an image of a server carries, in the form in which clients ask for one.
+
+    :raises BadRequest: it is none: anybody may write such a property
+    """
+    try:
+        given = json.loads(image["properties"]["block_device_mapping"])
+        found = [{"source_type": each["source_type"], "destination_type": each["destination_type"], "uuid": each["snapshot_id"],
+                  **{k: each.get(k) for k in ("boot_index", "volume_size", "tag", "delete_on_termination")
+                     if each.get(k) is not None}} for each in given]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise errors.BadRequest("Block Device Mapping is Invalid: that of the image cannot be read.") from None
+    _CHECK(found)
+    if any(each["source_type"] != "snapshot" for each in found) or not any(each.get("boot_index") == 0 for each in found):
+        raise errors.BadRequest("Block Device Mapping is Invalid: that of the image names no snapshot to boot from.")
+    return found
 
 
 def parse(req, given: list[dict], has_image: bool, count: int) -> list[dict]:

@@ -10,6 +10,7 @@ import io
 import logging
 import os
 import pathlib
+import re
 import time
 
 from common import context, errors, native, periodic
@@ -19,6 +20,7 @@ from image.stores.base import CHUNK
 
 LOG = logging.getLogger(__name__)
 STALE_S = 3600.0
+_ID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
 class Cache:
@@ -69,8 +71,8 @@ class Cache:
         found = []
         for path in self.path.iterdir():
             try:
-                if path.is_dir() or path.suffix:
-                    continue
+                if not _ID.fullmatch(path.name):
+                    continue  # a directory of ours, or somebody else's file: it is not ours to forget
                 there, hits = path.stat(), path.with_suffix(".hits")
                 used = hits.stat() if hits.exists() else None
             except FileNotFoundError:

@@ -3,7 +3,7 @@
 from oslo_config import cfg, types
 
 OPTS = {"image": [
-    cfg.StrOpt("store_path", default="", help="Where data arrives; the file store's directory, too. Default <state_path>/images."),
+    cfg.StrOpt("store_path", default="", help="Where data arrives, and the file store. Default <state_path>/images."),
     cfg.DictOpt("enabled_backends", default={"file": "file"},
                 help="Stores by their kinds: fast:file, far:s3. Each has a group of options by its own name."),
     cfg.StrOpt("default_backend", default="", help="The store that takes what comes; default the first writable one."),

@@ -12,7 +12,7 @@ LOG = logging.getLogger(__name__)
 _NOT_INHERITED = {"id", "name", "owner", "checksum", "os_hash_algo", "os_hash_value", "size", "virtual_size", "status",
                   "visibility", "created_at", "updated_at", "self", "file", "schema", "tags", "protected", "os_hidden",
                   "disk_format", "container_format", "min_disk", "min_ram", "backup_type", "backup_rotation",
-                  "stores", "locations", "direct_url"}
+                  "stores", "locations", "direct_url", "block_device_mapping", "bdm_v2", "root_device_name"}
 
 
 def create(req, id, arguments):
@@ -30,13 +30,17 @@ def _create(req, id, arguments, action: str, recorded: str, properties: dict):
         row = load(req, connection, id, "servers:action")
     locked_out(req, row)
     image = row["image_meta"]
-    if not image:
-        raise errors.BadRequest("A server that boots from a volume is kept by a snapshot of the volume.")
-    inherited = {k: v for k, v in image.get("properties", {}).items() if k not in _NOT_INHERITED and isinstance(v, str)}
-    body = {**inherited, **arguments.get("metadata", {}), "name": arguments["name"], "disk_format": "qcow2",
-            "container_format": "bare", "visibility": "private", "min_ram": image.get("min_ram") or 0,
-            "min_disk": max(row["flavor"]["disk"], image.get("min_disk") or 0), **properties,
-            "instance_uuid": id, "base_image_ref": image["id"], "user_id": req.ctx.user_id}
+    if not image and action == "image_backup":
+        raise errors.BadRequest("It is not supported to back up a server that boots from a volume.")
+    inherited = {k: v for k, v in image.get("properties", {}).items()
+                 if k not in _NOT_INHERITED and not k.startswith("os_glance_") and isinstance(v, str)}
+    body = {**inherited, **arguments.get("metadata", {}), "name": arguments["name"], "container_format": "bare",
+            "visibility": "private", **properties, "instance_uuid": id, "user_id": req.ctx.user_id}
+    if image:
+        body.update(disk_format="qcow2", min_ram=image.get("min_ram") or 0, base_image_ref=image["id"],
+                    min_disk=max(row["flavor"]["disk"], image.get("min_disk") or 0))
+    else:  # it will name snapshots of the volumes, and have no bytes
+        body.update(disk_format="raw")
     image_id = req.svc.rest.request("POST", "image", "/v2/images", body=body, ctx=req.ctx)["id"]
     try:
         with req.svc.db.writer() as connection:

@@ -30,12 +30,12 @@ def saboteur(state: pathlib.Path):
             raise errors.StepFailed(reason="sabotage")
         if wanted["mode"] == "twice" and phase == "executed":
             plan.unlink()
-            task_state = inject.state
+            task_state = inject.states[id(task)]
             task_state.update(getattr(task, step)(task_state) or {})
         if wanted["mode"] == "kill" and phase == "executed":
             plan.unlink()
             os._exit(9)
-    inject.state = {}
+    inject.states = {}  # of each task at work: one may start others
     return inject
 
 
@@ -45,7 +45,7 @@ def main() -> int:
     original = tasks.Engine._execute
 
     def execute(self, task, step, task_state):
-        tasks.INJECT.state = task_state
+        tasks.INJECT.states[id(task)] = task_state
         return original(self, task, step, task_state)
     tasks.Engine._execute = execute
     return local.main()

@@ -11,6 +11,7 @@ from compute_agent.tasks.boot import Boot
 from compute_agent.tasks.delete import Delete
 from compute_agent.tasks.detach import Detach
 from compute_agent.tasks.snapshot import Snapshot
+from compute_agent.tasks.snapshot_volumes import SnapshotVolumes
 from deploy.audit import Auditor
 from tests.conftest import FakeCloud
 from volume.tasks.create import CreateVolume
@@ -18,7 +19,7 @@ from volume.tasks.delete import DeleteVolume
 from volume.tasks.snapshot import CreateSnapshot, DeleteSnapshot
 
 CASES = [(t, s, m) for t in (Boot, Delete, Attach, Detach, CreateVolume, DeleteVolume, CreateSnapshot,
-                                    DeleteSnapshot, Snapshot) for s in t.steps
+                                    DeleteSnapshot, Snapshot, SnapshotVolumes) for s in t.steps
          for m in ("fail", "twice", "kill")]
 
 
@@ -214,22 +215,58 @@ def delete_snapshot(story, task, step, mode):
 
 
 def server_image(story, task, step, mode):
-    server = story.server()
+    of_server(story, task, step, mode, story.server())
+
+
+def server_of_volume_image(story, task, step, mode):
+    """Of a server that boots from a volume: what is kept are snapshots, and new servers get volumes of these."""
+    image = story.call("image", "GET", "/images")["images"][0]
+    network = next(n for n in story.call("network", "GET", "/networks")["networks"] if n["name"] == "private")
+    server = story.call("compute", "POST", "/servers", {"server": {
+        "name": "s", "flavorRef": "42", "networks": [{"uuid": network["id"]}], "block_device_mapping_v2": [
+            {"source_type": "image", "uuid": image["id"], "destination_type": "volume", "volume_size": 1, "boot_index": 0,
+             "delete_on_termination": True}]}})["server"]["id"]
+    of_server(story, task, step, mode, server)
+
+
+def of_server(story, task, step, mode, server):
     assert story.settle_server(server) == "ACTIVE"
     story.sabotage(task, step, mode)
     story.call("compute", "POST", f"/servers/{server}/action", {"createImage": {"name": "kept"}})
     assert story.settle_server(server) == "ACTIVE"
     made = story.call("image", "GET", "/images?name=kept")["images"]
-    # After a crash the image is made, or given up with its task; never half.
-    expected = {"fail": [[]], "twice": [["active"]]}.get(mode, [[], ["active"]])
+    # After a crash the image is made, or given up with its task; never half. Who got no answer has asked again.
+    expected = {"fail": [[]], "twice": [["active"]]}.get(mode, [[], ["active"], ["active", "active"]])
     assert [i["status"] for i in made] in expected
     story.audit()
+    if task is SnapshotVolumes:
+        check_snapshots(story, made)
     for image in made:
         story.call("image", "DELETE", f"/images/{image['id']}")
     story.delete_server(server)
 
 
-STORIES = {Snapshot: server_image, CreateSnapshot: create_snapshot, DeleteSnapshot: delete_snapshot,
+def check_snapshots(story, made: list[dict]) -> None:
+    """Each image has a snapshot, and no other is there; a server can be made of it."""
+    found = story.call("volume", "GET", "/snapshots/detail")["snapshots"]
+    named = [json.loads(i["block_device_mapping"])[0]["snapshot_id"] for i in made]
+    assert sorted(s["id"] for s in found) == sorted(named) and {s["status"] for s in found} <= {"available"}
+    for image in made:
+        network = next(n for n in story.call("network", "GET", "/networks")["networks"] if n["name"] == "private")
+        server = story.call("compute", "POST", "/servers", {"server": {
+            "name": "again", "flavorRef": "42", "imageRef": image["id"], "networks": [{"uuid": network["id"]}]}})["server"]["id"]
+        assert story.settle_server(server) == "ACTIVE"
+        volumes = story.call("compute", "GET", f"/servers/{server}")["server"]["os-extended-volumes:volumes_attached"]
+        volume = story.call("volume", "GET", f"/volumes/{volumes[0]['id']}")["volume"]
+        assert volume["snapshot_id"] in named
+        story.delete_server(server)
+        story.settle_volume(volume["id"])
+    for snapshot in found:
+        story.call("volume", "DELETE", f"/snapshots/{snapshot['id']}")
+    wait_for(lambda: not story.call("volume", "GET", "/snapshots")["snapshots"], 20, what="the snapshots to be gone")
+
+
+STORIES = {Snapshot: server_image, SnapshotVolumes: server_of_volume_image, CreateSnapshot: create_snapshot, DeleteSnapshot: delete_snapshot,
            Boot: boot, Delete: delete, Attach: attach, Detach: detach, CreateVolume: create_volume,
            DeleteVolume: delete_volume}
 

@@ -1,0 +1,42 @@
+"""An image of a server that boots from a volume: it has no bytes, but names snapshots of the server's volumes."""
+
+import json
+
+from compute_agent.tasks.snapshot import Snapshot
+
+
+class SnapshotVolumes(Snapshot):
+    """State: as of ``Snapshot``, and {"devices": the server's attached block devices}.
+
+    The snapshots are all of one moment: the guest stands still while they are made. They bear the image's id in their
+    metadata, by which a step that is repeated finds them again, and the undo finds all. Who deletes the image later keeps
+    the snapshots, as in OpenStack.
+    """
+
+    name = "volumes_snapshot"
+    steps = ("freeze", "copy", "thaw", "describe")
+
+    def copy(self, state):
+        return {"snapshots": self.agent.volumes.snapshot(state["image_id"], [d["volume_id"] for d in state["devices"]])}
+
+    def undo_copy(self, state):
+        self.agent.volumes.drop_snapshots(state["image_id"], [d["volume_id"] for d in state["devices"]])
+
+    def describe(self, state):
+        """Source of the form: Nova's block_device_mapping, version 2, as images of servers carry it."""
+        mapping = [{
+            "source_type": "snapshot", "destination_type": "volume", "snapshot_id": state["snapshots"][d["volume_id"]]["id"],
+            "volume_size": state["snapshots"][d["volume_id"]]["size"], "boot_index": d["boot_index"],
+            "delete_on_termination": bool(d["delete_on_termination"]), "device_name": d["device_name"], "tag": d["tag"],
+            "device_type": "disk", "disk_bus": "virtio", "volume_id": None, "image_id": None, "guest_format": None,
+            "no_device": None, "volume_type": None} for d in state["devices"]]
+        values = {"block_device_mapping": json.dumps(mapping), "bdm_v2": "True", "root_device_name": "/dev/vda"}
+        self.agent.rest.request(
+            "PATCH", "image", f"/v2/images/{state['image_id']}",
+            body=json.dumps([{"op": "add", "path": f"/{name}", "value": value} for name, value in values.items()]).encode(),
+            headers={"Content-Type": "application/openstack-images-v2.1-json-patch"})
+        self._file(state).touch()
+        self.upload(state)
+
+    def undo_describe(self, state):
+        self.undo_extract(state)
