@@ -14,8 +14,8 @@ def fetch(rest, image: dict, target: pathlib.Path) -> dict:
     """Download an image's bytes; ``target`` exists only when all of them came and are what they should be.
 
     :param rest: the service's REST client
-    :param image: {"id", "disk_format", "os_hash_algo", "os_hash_value"} as of when it was asked for; with its id alone, the rest is
-        asked of the image service
+    :param image: {"id", "disk_format", "os_hash_algo", "os_hash_value"} as of when it was asked for; with its id alone, the
+        rest is asked of the image service
     :returns: the image, complete
     :raises StepFailed: the image is gone, damaged or hostile, or the disk is full
     """

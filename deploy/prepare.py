@@ -6,7 +6,7 @@ import os
 import pathlib
 import secrets
 
-from common import conf, migrate
+from common import conf, db, migrate
 from common.service import default_url
 from deploy.daemons import DATABASES, PORTS
 
@@ -86,7 +86,11 @@ def save(parser: configparser.ConfigParser, path: pathlib.Path) -> None:
 def sync_databases(state: str) -> None:
     for name, package in DATABASES.items():
         loaded = conf.load(name, {}, state)
-        migrate.sync(package, loaded.database.connection or default_url(state, name))
+        url = loaded.database.connection or default_url(state, name)
+        migrate.sync(package, url)
+        if name == "image":
+            from image import catalog  # no other command needs it
+            catalog.load_standard(db.Database("image-catalog", url))
 
 
 def first_rows(state: str, found: dict, public_host: str, offset: int = 0) -> None:

@@ -1,4 +1,6 @@
-"""image-manage: schema, and images that were deleted but not yet scrubbed."""
+"""image-manage: schema, the catalog of metadata definitions, and images that were deleted but not yet scrubbed."""
+
+import pathlib
 
 from common import errors, manage
 
@@ -9,14 +11,31 @@ def main(argv=None) -> int:
     parser, commands = manage.parser("image")
     undo = commands.add_parser("restore", help="bring back a deleted image, while delayed_delete keeps its data")
     undo.add_argument("image", help="its id")
+    metadefs = commands.add_parser("metadefs", help="metadata definitions").add_subparsers(dest="verb", required=True)
+    add = metadefs.add_parser("load", help="add namespaces from files; what is there stays")
+    add.add_argument("directory", nargs="?", type=pathlib.Path, help="of JSON files, a namespace each; default the standard ones")
+    add.add_argument("--owner", default="admin", help="id of the project whose they are, where they do not say")
     args = parser.parse_args(argv)
     if args.command == "db":
         return manage.database(ImageApi, "image.db", args)
     service = ImageApi.load(args.state)
+    if args.command == "metadefs":
+        return _load(service, args)
     try:
         with service.db.writer() as connection:
             images.move(connection, args.image, "restore")
     except errors.Error as error:
         return manage.fail(str(error))
     print(f"{args.image}: active")
+    return 0
+
+
+def _load(service, args) -> int:
+    from image import catalog
+    try:
+        with service.db.writer() as connection:
+            added, kept = catalog.load(connection, args.directory or catalog.STANDARD, args.owner)
+    except errors.Error as error:
+        return manage.fail(str(error))
+    print(f"added: {', '.join(added) or 'none'}; there already: {len(kept)}")
     return 0

@@ -3,7 +3,8 @@
 RULES = [
     ("get_images", "", "list images"), ("get_image", "", "show an image that one may see"),
     ("add_image", "role:admin or role:member or role:manager or role:service", "create an image"),
-    ("modify_image", "rule:member or rule:service", "change an image"), ("delete_image", "rule:member or rule:service", "delete an image"),
+    ("modify_image", "rule:member or rule:service", "change an image"),
+    ("delete_image", "rule:member or rule:service", "delete an image"),
     ("upload_image", "rule:member or rule:service", "upload data"), ("download_image", "", "download data that one may see"),
     ("publicize_image", "rule:admin", "make an image public"),
     ("communitize_image", "rule:member", "make an image community"),

@@ -8,12 +8,11 @@ import urllib.parse
 
 import sqlalchemy as sa
 
-from common import context, db, errors, rows, schema, wsgi
-from image.db import models
+from common import db, errors, rows, schema, wsgi
+from image.db import metadefs
+from image.db.metadefs import ITEMS, LINKS, NAMESPACES, TYPES
 from image.handlers.schemas import PROPERTY
 
-NAMESPACES, ITEMS, TYPES, LINKS = (models.metadef_namespaces, models.metadef_items, models.metadef_resource_types,
-                                   models.metadef_associations)
 _NAME = {"type": "string", "minLength": 1, "maxLength": 80}
 _LINK = {"name": _NAME, "prefix": {"type": ["string", "null"], "maxLength": 80},
          "properties_target": {"type": ["string", "null"], "maxLength": 80}}
@@ -24,11 +23,10 @@ _KINDS: dict[str, dict] = {
     "property": {**PROPERTY, "properties": {**PROPERTY["properties"], "name": _NAME}, "required": ["name", "title", "type"]},
     "tag": schema.obj({"name": _NAME}, ["name"], extra=True)}
 _PLURAL = {"object": "objects", "property": "properties", "tag": "tags"}
-_READ = ("created_at", "updated_at", "self", "schema")  # clients send back what they were shown
 _COLUMNS = {"namespace": _NAME, "display_name": {"type": ["string", "null"], "maxLength": 80},
             "description": {"type": ["string", "null"], "maxLength": 500}, "visibility": {"enum": ["public", "private"]},
             "protected": {"type": "boolean"}, "owner": {"type": ["string", "null"], "maxLength": 255}}
-_NAMESPACE = schema.obj({
+NAMESPACE = schema.obj({
     **_COLUMNS, "resource_type_associations": {"type": "array", "items": schema.obj(_LINK, ["name"], extra=True)},
     "objects": {"type": "array", "items": _KINDS["object"]}, "tags": {"type": "array", "items": _KINDS["tag"]},
     "properties": {"type": "object", "additionalProperties": PROPERTY}}, ["namespace"], extra=True)
@@ -88,25 +86,6 @@ def _item(connection, row: dict, kind: str, name: str) -> dict:
     return found
 
 
-def _put(connection, row: dict, kind: str, name: str, body: dict) -> dict:
-    at = db.now()
-    kept = {k: v for k, v in body.items() if k != "name" and k not in _READ}
-    return rows.insert(connection, ITEMS, {
-        "namespace_id": row["id"], "kind": kind, "name": name, "body": kept, "created_at": at, "updated_at": at},
-        conflict=f"A metadata definition {kind} with name={name} already exists in namespace={row['namespace']}.")
-
-
-def _link(connection, row: dict, given: dict) -> dict:
-    at = db.now()
-    if rows.one(connection, sa.select(TYPES).where(TYPES.c.name == given["name"])) is None:
-        rows.insert(connection, TYPES, {"name": given["name"], "created_at": at, "updated_at": at})
-    return rows.insert(connection, LINKS, {
-        "namespace_id": row["id"], "name": given["name"], "prefix": given.get("prefix"),
-        "properties_target": given.get("properties_target"), "created_at": at, "updated_at": at},
-        conflict=f"The metadata definition resource-type association of resource-type={given['name']} to "
-                 f"namespace={row['namespace']} already exists.")
-
-
 # Namespaces -------------------------------------------------------------------
 
 def _filtered(req) -> list:
@@ -140,24 +119,12 @@ def index(req):
     return body
 
 
-@wsgi.body(_NAMESPACE)
+@wsgi.body(NAMESPACE)
 def create(req, body):
     """A namespace, with what it is to hold from the start."""
     req.svc.policy.check(req.ctx, "metadef_admin", {})
-    at = db.now()
-    row = {"id": context.new_uuid(), "namespace": body["namespace"], "display_name": body.get("display_name"),
-           "description": body.get("description"), "visibility": body.get("visibility", "private"),
-           "protected": body.get("protected", False), "owner": body.get("owner") or req.ctx.project_id or "", "created_at": at,
-           "updated_at": at}
     with req.svc.db.writer() as connection:
-        rows.insert(connection, NAMESPACES, row, conflict=f"The metadata definition namespace={row['namespace']} already exists.")
-        for kind, given in (("object", body.get("objects", [])), ("tag", body.get("tags", []))):
-            for item in given:
-                _put(connection, row, kind, item["name"], item)
-        for name, item in body.get("properties", {}).items():
-            _put(connection, row, "property", name, item)
-        for item in body.get("resource_type_associations", []):
-            _link(connection, row, item)
+        row = metadefs.add(connection, body, req.ctx.project_id or "")
         shown = _whole(connection, row)
     response = wsgi.json_response(shown, 201)
     response.location = req.base_url() + shown["self"]
@@ -182,7 +149,7 @@ def show(req, namespace):
         return _whole(connection, _find(connection, req, namespace))
 
 
-@wsgi.body(_NAMESPACE)
+@wsgi.body(NAMESPACE)
 def update(req, namespace, body):
     with req.svc.db.writer() as connection:
         row = _find(connection, req, namespace, change=True)
@@ -218,7 +185,7 @@ def _handlers(kind: str) -> dict[str, typing.Callable]:
         body = req.json_object()
         check(body)
         with req.svc.db.writer() as connection:
-            made = _put(connection, _find(connection, req, namespace, change=True), kind, body["name"], body)
+            made = metadefs.put(connection, _find(connection, req, namespace, change=True), kind, body["name"], body)
         return _item_view(namespace, made)
 
     def show(req, namespace, name):
@@ -233,7 +200,7 @@ def _handlers(kind: str) -> dict[str, typing.Callable]:
             old = _item(connection, row, kind, name)
             if body["name"] != name and any(i["name"] == body["name"] for i in _items(connection, row, kind)):
                 raise errors.Conflict(f"A metadata definition {kind} with name={body['name']} already exists.")
-            kept = {k: v for k, v in body.items() if k != "name" and k not in _READ}
+            kept = {k: v for k, v in body.items() if k != "name" and k not in metadefs.SENT_BACK}
             values = {"name": body["name"], "body": kept, "updated_at": db.now()}
             connection.execute(sa.update(ITEMS).where(ITEMS.c.namespace_id == row["id"], ITEMS.c.kind == kind,
                                                       ITEMS.c.name == name).values(values))
@@ -257,7 +224,7 @@ def create_tag(req, namespace, name):
     """A tag is a name: it needs no body."""
     _TAG_NAME(name)
     with req.svc.db.writer() as connection:
-        made = _put(connection, _find(connection, req, namespace, change=True), "tag", name, {})
+        made = metadefs.put(connection, _find(connection, req, namespace, change=True), "tag", name, {})
     return _item_view(namespace, made)
 
 
@@ -273,7 +240,7 @@ def replace_tags(req, namespace, body):
         if not append:
             connection.execute(sa.delete(ITEMS).where(ITEMS.c.namespace_id == row["id"], ITEMS.c.kind == "tag"))
         for item in body["tags"]:
-            _put(connection, row, "tag", item["name"], {})
+            metadefs.put(connection, row, "tag", item["name"], {})
         found = _items(connection, row, "tag")
     return {"tags": [_item_view(namespace, i) for i in found], "schema": "/v2/schemas/metadefs/tags"}
 
@@ -296,7 +263,7 @@ def links(req, namespace):
 @wsgi.body(schema.obj(_LINK, ["name"], extra=True))
 def add_link(req, namespace, body):
     with req.svc.db.writer() as connection:
-        return _link_view(_link(connection, _find(connection, req, namespace, change=True), body))
+        return _link_view(metadefs.link(connection, _find(connection, req, namespace, change=True), body))
 
 
 def remove_link(req, namespace, name):

@@ -266,7 +266,8 @@ def check_snapshots(story, made: list[dict]) -> None:
     wait_for(lambda: not story.call("volume", "GET", "/snapshots")["snapshots"], 20, what="the snapshots to be gone")
 
 
-STORIES = {Snapshot: server_image, SnapshotVolumes: server_of_volume_image, CreateSnapshot: create_snapshot, DeleteSnapshot: delete_snapshot,
+STORIES = {Snapshot: server_image, SnapshotVolumes: server_of_volume_image, CreateSnapshot: create_snapshot,
+           DeleteSnapshot: delete_snapshot,
            Boot: boot, Delete: delete, Attach: attach, Detach: detach, CreateVolume: create_volume,
            DeleteVolume: delete_volume}
 

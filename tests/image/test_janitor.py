@@ -7,7 +7,7 @@ import time
 import pytest
 import sqlalchemy as sa
 
-from common import db, migrate
+from common import db, errors, migrate
 from common.context import Context
 from common.service import default_url
 from image import cli
@@ -91,3 +91,60 @@ def test_what_was_deleted_is_kept_as_long_as_it_is_said(service):
     words = ["--state", service.conf.state_path, "restore"]
     assert cli.main([*words, "b1"]) == 0 and state(service, "b1")[0] == "active"
     assert cli.main([*words, "b1"]) == 1 == cli.main([*words, "a1"]), "not deleted; gone"
+
+
+class Away:
+    """A store that does not answer, until it does."""
+
+    name, kind, read_only, weight, answers = "far", "s3", False, 0, False
+
+    def __init__(self):
+        self.deleted = []
+
+    def delete(self, image_id):
+        if not self.answers:
+            raise errors.ServiceUnavailable(part="the store far")
+        self.deleted.append(image_id)
+
+
+def test_an_image_is_kept_in_mind_until_its_store_gave_it_away(service):
+    service.stores.all["far"] = store = Away()
+    row = add(service, "a1", "deleted", size=4, staged=None)
+    with service.db.writer() as connection:
+        connection.execute(sa.update(TABLE).values(locations=[{"url": "s3://x/y/a1", "metadata": {"store": "far"}}]))
+        with pytest.raises(errors.NotFound):
+            images.get(connection, Context(roles=("admin",)), row["id"])
+    Janitor(service).run_once()
+    with service.db.reader() as connection:
+        assert images.any_row(connection, "a1")["status"] == "deleted"
+    store.answers = True
+    Janitor(service).run_once()
+    with service.db.reader() as connection, pytest.raises(errors.NotFound):
+        images.any_row(connection, "a1")
+    assert store.deleted == ["a1"]
+
+
+def test_an_upload_into_a_store_that_is_away_is_put_back_later(service):
+    service.stores.all["far"] = store = Away()
+    add(service, "a1", "saving", age_s=500, staged=None)
+    Janitor(service).run_once()
+    assert state(service, "a1")[0] == "saving", "the store may have something of it"
+    store.answers = True
+    Janitor(service).run_once()
+    assert state(service, "a1")[0] == "queued" and store.deleted == ["a1"]
+
+
+def test_who_works_on_an_upload_is_left_alone(service):
+    add(service, "a1", "saving", age_s=500, staged=None)
+    (service.incoming.path / "a1.part").write_bytes(b"arriving")
+    Janitor(service).run_once()
+    assert state(service, "a1")[0] == "saving" and service.incoming.part("a1").exists()
+
+
+def test_files_that_no_location_names_go(service):
+    for image, status in (("a1", "active"), ("b1", "queued")):
+        add(service, image, status, size=4 if status == "active" else None, staged=None)
+        (service.incoming.path / image).write_bytes(b"data")
+    (service.incoming.path / "c1").write_bytes(b"data")
+    Janitor(service).run_once()
+    assert service.stores.default.stored() == {"a1"}

@@ -1,0 +1,45 @@
+"""The standard catalog of metadata definitions, and how it gets into the database."""
+
+import json
+
+import pytest
+
+from common import migrate
+from common.db import Database
+from common.service import default_url
+from image import catalog, cli
+from image.db import metadefs
+
+
+@pytest.fixture
+def database(tmp_path):
+    url = default_url(str(tmp_path), "image")
+    migrate.sync("image.db", url)
+    return Database("image-test", url)
+
+
+def names(database) -> set[str]:
+    with database.reader() as connection:
+        return {row["namespace"] for row in connection.execute(metadefs.NAMESPACES.select()).mappings()}
+
+
+def test_a_new_cloud_has_it_and_what_is_taken_away_stays_away(database):
+    catalog.load_standard(database)
+    known = names(database)
+    assert {"OS::Compute::VirtCPUTopology", "OS::Glance::CommonImageProperties", "OS::Software::DBMS"} <= known
+    with database.writer() as connection:
+        connection.execute(metadefs.NAMESPACES.delete().where(metadefs.NAMESPACES.c.namespace == "OS::Software::DBMS"))
+    catalog.load_standard(database)
+    assert names(database) == known - {"OS::Software::DBMS"}
+
+
+def test_an_operator_adds_his_own(database, tmp_path, capsys):
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "one.json").write_text(json.dumps({"namespace": "Own", "properties": {"x": {"title": "X", "type": "string"}}}))
+    words = ["--state", str(tmp_path), "metadefs", "load", str(own)]
+    assert cli.main(words) == 0 and names(database) == {"Own"}
+    assert cli.main(words) == 0 and "there already: 1" in capsys.readouterr().out
+    (own / "two.json").write_text(json.dumps({"namespace": "Two", "properties": {"x": {"title": "X"}}}))
+    (own / "aaa.json").write_text(json.dumps({"namespace": "First"}))
+    assert cli.main(words) != 0 and names(database) == {"Own"}, "all of them or none"
