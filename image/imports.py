@@ -234,31 +234,29 @@ class Imports:
     # How it ends ----------------------------------------------------------------
 
     def fail(self, task: dict, message: str) -> None:
-        """End a task; its image is as before it. Repeatable: the janitor asks a store again that does not answer."""
-        id, kind = task["image_id"], task["type"]
-        try:
-            if id is not None:
-                self._undo(task, id)
-        except errors.ServiceUnavailable as error:
-            LOG.warning("import %s of image %s is not yet undone: %s", task["id"], id, error.internal)
-            return
+        """End a task; its image is as before it. Repeatable. The row keeps in mind which stores did not answer."""
+        id = task["image_id"]
+        left = self._undo(task, id) if id is not None else []
         with self.service.db.writer() as connection:
             connection.execute(sa.update(TABLE).where(TABLE.c.id == task["id"], UNDONE).values(
                 status="failure", updated_at=db.now(), expires_at=db.now() + KEPT, message=message))
             with contextlib.suppress(errors.NotFound, errors.InvalidState):  # deleted meanwhile: its owner wanted it gone
-                if id is None:
-                    return
-                row = images.any_row(connection, id)
-                if kind == "location_import":
-                    self._unhashed(connection, row)
-                elif row["status"] == "importing":
-                    failed = (row["progress"] or {}).get("failed") or task["input"]["backend"]
-                    images.move(connection, id, "import_failed", size=None, progress={"to": [], "failed": failed})
-                elif row["progress"] is not None:
-                    failed = sorted({*row["progress"]["failed"], *row["progress"]["to"]})
-                    images.update(connection, id, {"progress": {"to": [], "failed": failed}})
+                if id is not None:
+                    self._put_back(connection, task, images.any_row(connection, id), left)
 
-    def _undo(self, task: dict, id: str) -> None:
+    def _put_back(self, connection, task: dict, row: dict, left: list[str]) -> None:
+        known = row["progress"] or {}
+        if task["type"] == "location_import":
+            self._unhashed(connection, row)
+        elif row["status"] == "importing":
+            progress = {"to": [], "failed": known.get("failed") or task["input"]["backend"], "left": left}
+            images.move(connection, row["id"], "import_failed", size=None, progress=progress)
+        elif known:
+            failed = sorted({*known.get("failed", []), *known.get("to", [])})
+            images.update(connection, row["id"], {"progress": {"to": [], "failed": failed, "left": left}})
+
+    def _undo(self, task: dict, id: str) -> list[str]:
+        """Take away what it made; the stores that did not answer."""
         self.service.incoming.drop(id)
         self.service.incoming.part(id).with_suffix(".new").unlink(missing_ok=True)
         with self.service.db.reader() as connection:
@@ -269,7 +267,7 @@ class Imports:
         held = set(locations.held(row)) if row is not None and row["status"] != "importing" else set()
         if task["input"]["import_req"]["method"]["name"] == "glance-direct" and not held:
             self.service.incoming.unstage(id)
-        self.service.stores.forget(id, [name for name in task["input"]["backend"] if name not in held])
+        return self.service.stores.forget(id, [name for name in task["input"]["backend"] if name not in held])
 
     @staticmethod
     def _unhashed(connection, row: dict) -> None:

@@ -1,17 +1,14 @@
 """Put back what a broken upload or a crash left: rows in ``saving`` or half staged, parts, data without a row."""
 
 import datetime
-import logging
 
 import sqlalchemy as sa
 
-from common import db, errors, periodic, rows
+from common import db, periodic, rows
 from image import locations
 from image.db import images
 from image.db.models import images as TABLE
 from image.db.models import tasks as TASKS
-
-LOG = logging.getLogger(__name__)
 
 
 class Janitor(periodic.Periodic):
@@ -28,13 +25,15 @@ class Janitor(periodic.Periodic):
         parts, staged = svc.incoming.parts(), svc.incoming.staged()
         with svc.db.reader() as connection:
             known = {r["id"]: r for r in rows.many(connection, sa.select(
-                TABLE.c.id, TABLE.c.status, TABLE.c.size, TABLE.c.locations, TABLE.c.updated_at))}
+                TABLE.c.id, TABLE.c.status, TABLE.c.size, TABLE.c.locations, TABLE.c.progress,
+                TABLE.c.updated_at))}
             working = set(connection.execute(sa.select(TASKS.c.image_id).where(
                 TASKS.c.status.in_(("pending", "processing")))).scalars())
         self._uploads(known, parts)
         svc.imports.clean()
         self._staged(known, staged)
         self._erase()
+        self._left(known, working)
         saving = {i for i, row in known.items() if row["status"] == "saving"}
         for image_id in {i for i, age_s in parts.items() if age_s > self.STALE_S} - saving - working:
             svc.incoming.drop(image_id)
@@ -76,7 +75,15 @@ class Janitor(periodic.Periodic):
                 status="deleted"))
             gone = rows.many(connection, sa.select(TABLE).where(TABLE.c.status == "deleted"))
         for row in gone:
-            try:
-                self.service.erase(row)
-            except errors.ServiceUnavailable as error:
-                LOG.warning("image %s: its data stays for now: %s", row["id"], error.internal)
+            self.service.erase(row)
+
+    def _left(self, known: dict, busy: set[str]) -> None:
+        """Ask again the stores that did not answer when something was to be taken from them."""
+        for image_id, row in known.items():
+            if not images.left(row) or image_id in busy or row["status"] not in ("queued", "active", "deactivated"):
+                continue
+            left = self.service.stores.forget(image_id, set(images.left(row)) - set(locations.held(row)))
+            rest = {k: v for k, v in row["progress"].items() if k != "left"}
+            with self.service.db.writer() as connection:
+                connection.execute(sa.update(TABLE).where(TABLE.c.id == image_id, TABLE.c.updated_at == row["updated_at"]).values(
+                    progress={**rest, "left": left} if left else rest or None))

@@ -1,7 +1,5 @@
 """The image daemon."""
 
-import logging
-
 from common import errors, policy, rows
 from common.service import Service
 from image import conf, locations, policies
@@ -14,8 +12,6 @@ from image.janitor import Janitor
 from image.protections import Protections
 from image.quota import Quota
 from image.stores import Stores
-
-LOG = logging.getLogger(__name__)
 
 
 class ImageApi(Service):
@@ -58,27 +54,26 @@ class ImageApi(Service):
     def reset(self, image_id: str, action: str, stores: list[str], **values) -> None:
         """Put an image back to where it has no data, as ``action`` says, and take away what came of it. Repeatable.
 
-        A store that does not answer keeps the image as it is: the janitor tries again.
+        The row keeps in mind which stores did not answer: the janitor asks them again.
         """
         self.incoming.drop(image_id)
+        left = self.stores.forget(image_id, stores)
         try:
-            self.stores.forget(image_id, stores)
             with self.db.writer() as connection:
-                images.move(connection, image_id, action, **values)
+                images.move(connection, image_id, action, progress={"left": left} if left else None, **values)
         except (errors.NotFound, errors.InvalidState):
             pass  # deleted meanwhile: its owner wanted it gone
-        except errors.ServiceUnavailable as error:
-            LOG.warning("image %s: what came of its data stays for now: %s", image_id, error.internal)
 
     def erase(self, row: dict) -> None:
         """Take away all that there is of an image in state ``deleted``, and then its row. Repeatable.
 
-        :raises ServiceUnavailable: a store does not answer; the row stays for the janitor
+        Where a store does not answer, the row stays for the janitor.
         """
         self.incoming.drop(row["id"])
         self.incoming.unstage(row["id"])
         self.cache.drop(row["id"])
-        self.stores.forget(row["id"], locations.held(row))
+        if self.stores.forget(row["id"], {*locations.held(row), *images.left(row)}):
+            return
         try:
             with self.db.writer() as connection:
                 rows.delete(connection, TABLE, row["id"], resource="image")

@@ -18,7 +18,7 @@ class Snapshot(ReportingTask):
     """
 
     name, on_crash = "image_snapshot", "undo"
-    steps = ("freeze", "extract", "thaw", "upload", "rotate")
+    steps: tuple[str, ...] = ("freeze", "extract", "thaw", "upload", "rotate")
 
     def freeze(self, state):
         if state["vm_state"] == "active":

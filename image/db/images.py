@@ -83,6 +83,11 @@ def move(connection, image_id: str, action: str, **values) -> None:
                 resource="image", values={"updated_at": db.now(), **values})
 
 
+def left(row: dict) -> list[str]:
+    """Stores that may have something of an image's data although its locations do not name them: they did not answer."""
+    return (row["progress"] or {}).get("left", [])
+
+
 def any_row(connection, image_id: str) -> dict:
     """An image for the service itself, also one that is being deleted. :raises NotFound: it is gone"""
     return rows.get(connection, TABLE, image_id, resource="image")

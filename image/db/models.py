@@ -21,7 +21,8 @@ images = sa.Table(
     sa.Column("updated_at", MOMENT, nullable=False),
     # [{"url", "metadata"}], in the order in which they came; of an old image with data none: it is in the store "file".
     sa.Column("locations", sa.JSON(none_as_null=True)),
-    # {"to": [store], "failed": [store]} of the last import: where its data is still to go, and where it could not.
+    # {"to": [store], "failed": [store]} of the last import: where its data is still to go, and where it could not; and
+    # {"left": [store]}: those that may have data of an upload or import that failed, since they did not answer.
     sa.Column("progress", sa.JSON(none_as_null=True)))
 
 

@@ -2,7 +2,6 @@
 
 import functools
 import json
-import logging
 import urllib.parse
 
 import sqlalchemy as sa
@@ -14,7 +13,6 @@ from image.db.models import images as TABLE
 from image.handlers.schemas import WRITABLE
 from image.imports import METHODS
 
-LOG = logging.getLogger(__name__)
 VALID = schema.compiled({"type": "object", "properties": WRITABLE, "maxProperties": 128, "additionalProperties": {
     "type": ["string", "null"], "maxLength": 65535}})
 _BASE = ("id", "name", "status", "visibility", "protected", "os_hidden", "checksum", "os_hash_algo", "os_hash_value",
@@ -27,7 +25,7 @@ _ID = schema.compiled(schema.UUID)
 
 def view(row: dict) -> dict:
     shown = {**row["properties"], **{k: row[k] for k in _BASE}}
-    if row["progress"] is not None:
+    if "to" in (row["progress"] or {}):
         shown.update(os_glance_importing_to_stores=",".join(row["progress"]["to"]),
                      os_glance_failed_import=",".join(row["progress"]["failed"]))
     path = f"/v2/images/{row['id']}"
@@ -349,10 +347,7 @@ def delete(req, id):
         later = req.svc.conf.image.delayed_delete and row["status"] in (images.ACTIONS["delete"][0] or ())
         images.move(connection, id, "delete" if later else "erase")
     if not later:
-        try:
-            req.svc.erase(row)
-        except errors.ServiceUnavailable as error:  # the image is gone for everybody; the janitor asks the store again
-            LOG.warning("image %s: its data stays for now: %s", id, error.internal)
+        req.svc.erase(row)
     req.svc.notifier.tell(req.ctx, "image.delete", view(row))
 
 

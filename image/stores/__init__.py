@@ -1,12 +1,14 @@
 """Where the bytes of images are: several stores, of which each image's locations name those that have it."""
 
 import importlib
+import logging
 
 from common import conf as conf_module
 from common import errors
 from image.conf import KIND_OPTS, STORE_OPTS
 from image.stores.base import Store
 
+LOG = logging.getLogger(__name__)
 _CLASSES = {"file": "FileStore", "http": "HttpStore", "s3": "S3Store", "swift": "SwiftStore", "rbd": "RbdStore"}
 # The store's id in what is said of a location of the web, where no store of that kind is configured.
 WEB = "web"
@@ -60,13 +62,13 @@ class Stores:
             raise errors.BadRequest(f"Store for image ({name}) not found, or not one to write to.")
         return self.all[name]
 
-    def forget(self, image_id: str, names) -> None:
-        """Take an image's data from some stores. Repeatable; of a store that does not answer the others are not told."""
-        failed = None
+    def forget(self, image_id: str, names) -> list[str]:
+        """Take an image's data from some stores; those that do not answer, and may have it still. Repeatable."""
+        left = []
         for name in names:
             try:
                 self.get(name).delete(image_id)
             except errors.ServiceUnavailable as error:
-                failed = error
-        if failed is not None:
-            raise failed
+                LOG.warning("store %s may still have something of image %s: %s", name, image_id, error.internal)
+                left.append(name)
+        return left

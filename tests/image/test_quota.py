@@ -41,7 +41,8 @@ def add(service, id: str, status: str, mib: int, owner: str = "p") -> None:
     with service.db.writer() as connection:
         connection.execute(sa.insert(TABLE).values({
             "id": id, "name": "i", "status": status, "visibility": "private", "owner": owner, "size": mib * MIB, "min_disk": 0,
-            "min_ram": 0, "protected": False, "os_hidden": False, "properties": {}, "tags": [], "created_at": at, "updated_at": at}))
+            "min_ram": 0, "protected": False, "os_hidden": False, "properties": {}, "tags": [], "created_at": at,
+            "updated_at": at}))
 
 
 def check(service, *names: str) -> None:
