@@ -70,8 +70,6 @@ def measure(row: dict, changes, conf) -> dict[str, int]:
     for op, _, value in changes:
         for entry in (value if isinstance(value, list) else [value]) if op != "remove" else []:
             _LOCATION(entry)
-            if entry.get("validation_data"):
-                check_facts(entry["validation_data"])
             if entry["url"] not in known:
                 found[entry["url"]] = size(entry["url"], conf)
     return found
@@ -163,6 +161,7 @@ def _facts(row: dict, given: dict | None) -> dict:
     if not given:
         return {}
     if row["status"] == "queued" and row["os_hash_value"] is None:
+        check_facts(given)
         return given
     if any(row[name] != value for name, value in given.items()):
         raise errors.Conflict("The location's validation data differ from the image's.")
