@@ -187,7 +187,7 @@ class Auditor:
                 yield Finding("image", str(path.relative_to(directory)), "has bytes, but no row", path.unlink)
         try:
             stores = Stores(loaded, str(directory)).all
-        except ImportError as error:
+        except ValueError as error:
             yield Finding("image", "stores", f"cannot be looked at: {error}")
             return
         for name, store in stores.items():

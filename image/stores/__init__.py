@@ -39,7 +39,11 @@ class Stores:
             raise ValueError(f"[image] enabled_backends: there is no kind of stores {kind!r}")
         conf_module.add_group(conf, name, [*STORE_OPTS, *KIND_OPTS[kind]])
         made = getattr(importlib.import_module(f"image.stores.{kind}"), _CLASSES[kind])
-        return made(name, conf[name], default_path) if kind == "file" else made(name, conf[name])
+        try:
+            return made(name, conf[name], default_path) if kind == "file" else made(name, conf[name])
+        except ImportError as error:
+            raise ValueError(f"store {name!r} of kind {kind} needs a library that is not installed: {error.name} "
+                             f"(doc/image-stores.md says how)") from error
 
     def get(self, name: str) -> Store:
         """:raises ServiceUnavailable: the store was taken out of the configuration"""

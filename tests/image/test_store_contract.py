@@ -149,3 +149,9 @@ def test_a_configuration_that_cannot_be(tmp_path, lines, text):
     (tmp_path / "etc" / "image.conf").write_text("\n".join(["[image]", *lines]))
     with pytest.raises(ValueError, match=text):
         Stores(conf.load("image", OPTS, str(tmp_path)), str(tmp_path / "images"))
+
+
+def test_a_library_that_is_not_installed(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rados", None)
+    with pytest.raises(ValueError, match="rados"):
+        load(tmp_path, "rbd", [])
