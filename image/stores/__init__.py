@@ -25,6 +25,10 @@ class Stores:
     def __init__(self, conf, default_path: str):
         wanted = conf.image.enabled_backends
         known = {name: self._load(conf, name, kind, default_path) for name, kind in wanted.items()}
+        places: dict[str, str] = {}
+        for name, store in known.items():
+            if places.setdefault(store.place(), name) != name:
+                raise ValueError(f"stores {places[store.place()]!r} and {name!r} are the same place: {store.place()}")
         self.all = dict(sorted(known.items(), key=lambda item: -item[1].weight))
         writable = [name for name in wanted if not known[name].read_only]
         chosen = conf.image.default_backend or (writable[0] if writable else "")

@@ -62,6 +62,10 @@ class Store:
         """Where the store has an image, as locations name it."""
         raise AssertionError("a store must say where an image is")
 
+    def place(self) -> str:
+        """What no two stores may share: each would take from the other what it deletes."""
+        return self.url("")
+
     def put(self, image_id: str, source: Source) -> None:
         """:raises StorageFull: there is no room; :raises ServiceUnavailable: the store does not answer. Nothing is left then."""
         raise AssertionError("a store must take images")

@@ -29,8 +29,11 @@ class FileStore(base.Store):
         return self.path / image_id
 
     def url(self, image_id: str) -> str:
-        """Relative to the store: where that is, is for administrators."""
-        return f"file:///{image_id}"
+        """By the store's name: where that is, is for administrators."""
+        return f"file:///{self.name}/{image_id}"
+
+    def place(self) -> str:
+        return str(self.path.resolve())
 
     def put(self, image_id: str, source: base.Source) -> None:
         target = self._file(image_id)

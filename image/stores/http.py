@@ -10,6 +10,9 @@ class HttpStore(base.Store):
     def describe(self) -> str:
         return "Servers of the web, which are only read"
 
+    def url(self, image_id: str) -> str:
+        return "http://"
+
     def put(self, image_id: str, source: base.Source) -> None:
         raise errors.BadRequest(f"Store {self.name} is only read.")
 

@@ -96,7 +96,7 @@ def test_what_locations_are_refused(mirror, web, call, patch, image):
         with pytest.raises(RuntimeError, match=" 400 "):
             patch(image, add(url))
     with pytest.raises(RuntimeError, match=" 400 "):
-        patch(image, {"op": "replace", "path": "/locations", "value": [{"url": f"file:///{image}", "metadata": {}}]})
+        patch(image, {"op": "replace", "path": "/locations", "value": [{"url": f"file:///file/{image}", "metadata": {}}]})
     assert call("GET", f"/images/{image}")["status"] == "queued"
     refused(403, mirror.client, "image", "POST", "/images", {"name": "x", "locations": []})
 
@@ -104,7 +104,7 @@ def test_what_locations_are_refused(mirror, web, call, patch, image):
 def test_an_upload_keeps_its_file(mirror, web, call, patch, image):
     ask(mirror, "PUT", f"/v2/images/{image}/file", {"Content-Type": "application/octet-stream"}, b"x" * 10, status=204)
     found = call("GET", f"/images/{image}")["locations"]
-    assert found == [{"url": f"file:///{image}", "metadata": {"store": "file"}}], "where the store is, is not told"
+    assert found == [{"url": f"file:///file/{image}", "metadata": {"store": "file"}}], "where the store is, is not told"
     patch(image, add(web.url("/disk")))
     for change in ({"op": "remove", "path": "/locations/0"}, {"op": "remove", "path": "/locations"}):
         with pytest.raises(RuntimeError, match=" 403 "):

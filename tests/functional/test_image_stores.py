@@ -142,6 +142,16 @@ def test_an_import_into_several_stores_and_out_of_them(mirror, call, image):
     shown = call("GET", f"/images/{image}")
     assert (shown["stores"], shown["os_glance_importing_to_stores"], shown["os_glance_failed_import"]) == (
         "near,second,far", "", "")
+    urls = [each["url"] for each in shown["locations"]]
+    assert len(set(urls)) == 3
+    patch = [{"op": "replace", "path": "/locations", "value": [{**each, "metadata": {"date": "today", "store": "gone"}}
+                                                               for each in shown["locations"]]}]
+    answer = mirror.client.pool.request("PATCH", f"{mirror.client.url('image')}/images/{image}", body=json.dumps(patch).encode(),
+                                        headers={"X-Auth-Token": mirror.client.token,
+                                                 "Content-Type": "application/openstack-images-v2.1-json-patch"})
+    assert answer.status == 200, answer.data
+    assert [(each["url"], each["metadata"]) for each in call("GET", f"/images/{image}")["locations"]] == [
+        (each["url"], {"date": "today", **each["metadata"]}) for each in shown["locations"]], "its stores nobody says"
     refused(404, mirror.client, "image", "DELETE", f"/stores/gone/{image}")
     refused(404, mirror.client, "image", "DELETE", f"/stores/nowhere/{image}")
     for store, left in (("near", "second,far"), ("far", "second")):
