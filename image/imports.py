@@ -116,7 +116,7 @@ class Imports:
                 raise errors.StepFailed(reason="What its store has is not the image any more.")
             facts = {}
         else:
-            facts.update(changed, **self._prepared({**image, **changed}, facts, beat))
+            facts.update(changed, **self._prepared({**image, **changed}, beat))
         self._place(task, image, facts, beat)
         incoming.drop(id)
         if method["name"] == "glance-direct":
@@ -139,7 +139,7 @@ class Imports:
             else:
                 yield stack.enter_context(contextlib.closing(locations.open_first(image, self.service.stores, conf)))
 
-    def _prepared(self, image: dict, facts: dict, beat) -> dict:
+    def _prepared(self, image: dict, beat) -> dict:
         """Look at what came, and make it what this cloud wants images to be; what is other than was known of it."""
         conf, part = self.service.conf.image, self.service.incoming.part(image["id"])
         header = inspector.check(part, image["disk_format"])

@@ -4,7 +4,7 @@ import os
 import pathlib
 import typing
 
-from common import errors
+from common import errors, native
 
 CHUNK = 1 << 20
 
@@ -121,7 +121,7 @@ def copy(source: Source, path: pathlib.Path) -> None:
     try:
         with open(part, "wb") as out:
             while chunk := source.read(CHUNK):
-                out.write(chunk)
+                native.execute(out.write, chunk)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

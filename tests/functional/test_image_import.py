@@ -9,15 +9,6 @@ from common.periodic import wait_for
 from deploy.audit import Auditor
 from tests.conftest import FakeCloud
 from tests.functional.test_stories import refused
-from tests.image.test_web import Server
-
-
-@pytest.fixture(scope="module")
-def web():
-    made = Server()
-    yield made
-    made.shutdown()
-    made.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -27,20 +18,6 @@ def mirror(tmp_path_factory, web):
                      "image.image.import_allowed_networks=127.0.0.0/8").start()
     yield made
     made.stop()
-
-
-@pytest.fixture
-def call(mirror):
-    def inner(method, path, body=None, **more):
-        return mirror.client.call("image", method, path, body, **more)
-    return inner
-
-
-@pytest.fixture
-def image(call):
-    made = call("POST", "/images", {"name": "i", "disk_format": "raw", "container_format": "bare"})["id"]
-    yield made
-    call("DELETE", f"/images/{made}")
 
 
 def send(mirror, path: str, data: bytes, status: int = 204) -> None:

@@ -8,19 +8,8 @@ import urllib3
 from common.periodic import wait_for
 from tests.conftest import FakeCloud, new_member
 from tests.functional.test_stories import refused
-from tests.image.test_web import Server
 
 PATCH = "application/openstack-images-v2.1-json-patch"
-
-
-@pytest.fixture(scope="module")
-def web():
-    made = Server()
-    made.answers.update({"/disk": (200, {}, b"\1" * 3000), "/other": (200, {}, b"\2" * 3000), "/moved": (302, {
-        "Location": "http://10.0.0.1/secret"}, b"")})
-    yield made
-    made.shutdown()
-    made.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -30,21 +19,6 @@ def mirror(tmp_path_factory, web):
                      "image.image.import_allowed_networks=127.0.0.0/8").start()
     yield made
     made.stop()
-
-
-@pytest.fixture
-def call(mirror):
-    def inner(method, path, body=None, **more):
-        return mirror.client.call("image", method, path, body, **more)
-    return inner
-
-
-@pytest.fixture
-def image(call):
-    made = call("POST", "/images", {"name": "i", "disk_format": "raw", "container_format": "bare"})
-    assert made["locations"] == []
-    yield made["id"]
-    call("DELETE", f"/images/{made['id']}")
 
 
 @pytest.fixture

@@ -9,11 +9,10 @@ import pytest
 
 from common.periodic import wait_for
 from deploy.audit import Auditor
-from tests.conftest import FakeCloud
+from tests.conftest import FakeCloud, new_member
 from tests.functional.test_image_import import send, settled
 from tests.functional.test_stories import refused
 from tests.image import s3_server
-from tests.image.test_web import Server
 
 CONF = """[image]
 enabled_backends = near:file,second:file,far:s3,gone:s3,web:http
@@ -35,14 +34,6 @@ weight = 10
 
 
 @pytest.fixture(scope="module")
-def web():
-    made = Server()
-    yield made
-    made.shutdown()
-    made.server_close()
-
-
-@pytest.fixture(scope="module")
 def mirror(tmp_path_factory, web):
     state = tmp_path_factory.mktemp("stores")
     with s3_server.running() as url:
@@ -53,20 +44,6 @@ def mirror(tmp_path_factory, web):
         made = FakeCloud(state).start()
         yield made
         made.stop()
-
-
-@pytest.fixture
-def call(mirror):
-    def inner(method, path, body=None, **more):
-        return mirror.client.call("image", method, path, body, **more)
-    return inner
-
-
-@pytest.fixture
-def image(call):
-    made = call("POST", "/images", {"name": "i", "disk_format": "raw", "container_format": "bare"})["id"]
-    yield made
-    call("DELETE", f"/images/{made}")
 
 
 def get(mirror, path: str, headers=None, *, method="GET", status: int = 200):
@@ -275,3 +252,20 @@ def test_the_registry_takes_no_data_and_no_word_of_it(mirror, call):
     assert ask("GET", f"{path}/members")["members"] == [{"member_id": "one", "can_share": False}]
     ask("DELETE", path)
     ask("GET", path, status=404)
+
+
+def test_what_is_not_for_everybody(mirror, call, image):
+    put(mirror, image, b"x" * 100)
+    stranger = new_member(mirror)
+    own = stranger.call("image", "POST", "/images", {"name": "own", "disk_format": "raw", "container_format": "bare"})["id"]
+    for method, path, body in (("GET", "/cache", None), ("PUT", f"/cache/{own}", None), ("DELETE", "/cache", None),
+                               ("GET", "/info/stores/detail", None), ("GET", f"/images/{own}/locations", None),
+                               ("POST", f"/images/{own}/import", {"method": {"name": "copy-image"}, "all_stores": True})):
+        refused(403, stranger, "image", method, path, body)
+    for method, path, body in (("DELETE", f"/stores/near/{image}", None), ("GET", f"/images/{image}/tasks", None),
+                               ("POST", f"/images/{image}/locations", {"url": "http://8.8.8.8/x"}),
+                               ("POST", f"/images/{image}/import", {"method": {"name": "copy-image"}, "all_stores": True})):
+        refused(404, stranger, "image", method, path, body)
+    stranger.call("image", "DELETE", f"/images/{own}")
+    assert set(stranger.call("image", "GET", "/info/usage")["usage"]) == {
+        "image_count_total", "image_count_uploading", "image_size_total", "image_stage_total"}
