@@ -66,13 +66,18 @@ def measure(row: dict, changes, conf) -> dict[str, int]:
 
     :raises BadRequest: one is not allowed, or does not answer
     """
-    found, known = {}, {each["url"] for each in of(row)}
+    found, known = {}, {each["url"] for each in _kept(row)}
     for op, _, value in changes:
         for entry in (value if isinstance(value, list) else [value]) if op != "remove" else []:
             _LOCATION(entry)
             if entry["url"] not in known:
                 found[entry["url"]] = size(entry["url"], conf)
     return found
+
+
+def _kept(row: dict) -> list[dict]:
+    """The locations that a patch begins with: one that did not give what it should have, of a queued image, counts for none."""
+    return [] if row["status"] == "queued" else of(row)
 
 
 def size(url: str, conf) -> int:
@@ -98,7 +103,7 @@ def patched(row: dict, changes, sizes: dict[str, int]) -> dict:
     """
     if row["status"] not in ("queued", "active"):
         raise errors.Conflict(f"Locations of an image in status {row['status']} cannot be changed.")
-    known, values = [dict(each) for each in of(row)], dict[str, object]()
+    known, values = [dict(each) for each in _kept(row)], dict[str, object]()
     for op, parts, value in changes:
         if len(parts) == 1:
             if op == "remove":

@@ -224,6 +224,11 @@ def test_locations_are_read_for_their_hashes(mirror, call, web):
         ("active", right, md5, "web"), ("queued", None, None, "web"),
         ("active", hashlib.sha512(data).hexdigest(), md5, "web")]
     refused(409, mirror.client, "image", "POST", path, {"url": url})
+    patch = [{"op": "add", "path": "/locations/-", "value": {"url": url, "metadata": {}}}]
+    answer = mirror.client.pool.request("PATCH", f"{mirror.client.url('image')}/images/{two}", body=json.dumps(patch).encode(),
+                                        headers={"X-Auth-Token": mirror.client.token,
+                                                 "Content-Type": "application/openstack-images-v2.1-json-patch"})
+    assert answer.status == 200 and len(call("GET", f"/images/{two}")["locations"]) == 1, answer.data
     assert mirror.client.call("image", "GET", path) == [{"url": url, "metadata": {}}]
     for made in (one, two, three):
         call("DELETE", f"/images/{made}")
