@@ -1,8 +1,12 @@
 """What the tests of images share: a server of the web, and the client and an image of the module's own cloud, ``mirror``."""
 
+import json
+
 import pytest
 
 from tests.image.test_web import Server
+
+PATCH = "application/openstack-images-v2.1-json-patch"
 
 
 @pytest.fixture(scope="module")
@@ -29,3 +33,10 @@ def image(call):
     assert made["locations"] == []
     yield made["id"]
     call("DELETE", f"/images/{made['id']}")
+
+
+@pytest.fixture
+def patch(call):
+    def inner(image: str, *changes: dict) -> dict:
+        return call("PATCH", f"/images/{image}", raw=json.dumps(changes).encode(), content_type=PATCH)
+    return inner

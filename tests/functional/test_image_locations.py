@@ -7,9 +7,8 @@ import urllib3
 
 from common.periodic import wait_for
 from tests.conftest import FakeCloud, new_member
+from tests.functional.conftest import PATCH
 from tests.functional.test_stories import refused
-
-PATCH = "application/openstack-images-v2.1-json-patch"
 
 
 @pytest.fixture(scope="module")
@@ -19,13 +18,6 @@ def mirror(tmp_path_factory, web):
                      "image.image.import_allowed_networks=127.0.0.0/8").start()
     yield made
     made.stop()
-
-
-@pytest.fixture
-def patch(call):
-    def inner(image: str, *changes: dict) -> dict:
-        return call("PATCH", f"/images/{image}", raw=json.dumps(changes).encode(), content_type=PATCH)
-    return inner
 
 
 def ask(mirror, method: str, path: str, headers: dict | None = None, body: bytes | None = None, status: int = 200):

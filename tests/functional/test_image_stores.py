@@ -112,7 +112,7 @@ def test_an_upload_to_a_store_that_is_none_or_away(mirror, call, image):
     assert not list(pathlib.Path(mirror.state, "images").glob("*.part"))
 
 
-def test_an_import_into_several_stores_and_out_of_them(mirror, call, image):
+def test_an_import_into_several_stores_and_out_of_them(mirror, call, patch, image):
     send(mirror, f"/images/{image}/stage", b"x" * 5000)
     call("POST", f"/images/{image}/import", {"method": {"name": "glance-direct"}, "stores": ["far", "near", "second"]})
     assert settled(call, image)["status"] == "success"
@@ -121,12 +121,8 @@ def test_an_import_into_several_stores_and_out_of_them(mirror, call, image):
         "near,second,far", "", "")
     urls = [each["url"] for each in shown["locations"]]
     assert len(set(urls)) == 3
-    patch = [{"op": "replace", "path": "/locations", "value": [{**each, "metadata": {"date": "today", "store": "gone"}}
-                                                               for each in shown["locations"]]}]
-    answer = mirror.client.pool.request("PATCH", f"{mirror.client.url('image')}/images/{image}", body=json.dumps(patch).encode(),
-                                        headers={"X-Auth-Token": mirror.client.token,
-                                                 "Content-Type": "application/openstack-images-v2.1-json-patch"})
-    assert answer.status == 200, answer.data
+    patch(image, {"op": "replace", "path": "/locations", "value": [
+        {**each, "metadata": {"date": "today", "store": "gone"}} for each in shown["locations"]]})
     assert [(each["url"], each["metadata"]) for each in call("GET", f"/images/{image}")["locations"]] == [
         (each["url"], {"date": "today", **each["metadata"]}) for each in shown["locations"]], "its stores nobody says"
     refused(404, mirror.client, "image", "DELETE", f"/stores/gone/{image}")
@@ -166,13 +162,10 @@ def test_a_store_that_is_away_during_an_import(mirror, call, image, must):
     assert (shown["status"], shown["stores"], shown["os_glance_failed_import"]) == ("active", "near,far", "gone")
 
 
-def test_an_image_of_a_region(mirror, call, image):
+def test_an_image_of_a_region(mirror, call, patch, image):
     put(mirror, image, b"r" * 9000)
-    for path, value in (("hw_cpu_cores", "5"), ("os_distro", "debian"), ("speed", "88mph")):
-        patch = json.dumps([{"op": "add", "path": f"/{path}", "value": value}]).encode()
-        answer = mirror.client.pool.request("PATCH", f"{mirror.client.url('image')}/images/{image}", body=patch, headers={
-            "X-Auth-Token": mirror.client.token, "Content-Type": "application/openstack-images-v2.1-json-patch"})
-        assert answer.status == 200, answer.data
+    patch(image, *({"op": "add", "path": path, "value": value} for path, value in (
+        ("/hw_cpu_cores", "5"), ("/os_distro", "debian"), ("/speed", "88mph"))))
     made = call("POST", "/images", {"name": "there", "disk_format": "iso", "container_format": "ovf"})["id"]
     method = {"name": "glance-download", "glance_image_id": image, "glance_region": "RegionOne"}
     refused(400, mirror.client, "image", "POST", f"/images/{made}/import", {"method": {**method, "glance_image_id": "foo"}})
@@ -200,7 +193,7 @@ def test_an_import_is_converted(mirror, call, tmp_path):
     assert nothing_left(mirror) == []
 
 
-def test_locations_are_read_for_their_hashes(mirror, call, web):
+def test_locations_are_read_for_their_hashes(mirror, call, patch, web):
     data = b"w" * 6000
     web.answers["/located"] = (200, {}, data)
     url, right = web.url("/located"), hashlib.sha256(data).hexdigest()
@@ -224,11 +217,7 @@ def test_locations_are_read_for_their_hashes(mirror, call, web):
         ("active", right, md5, "web"), ("queued", None, None, "web"),
         ("active", hashlib.sha512(data).hexdigest(), md5, "web")]
     refused(409, mirror.client, "image", "POST", path, {"url": url})
-    patch = [{"op": "add", "path": "/locations/-", "value": {"url": url, "metadata": {}}}]
-    answer = mirror.client.pool.request("PATCH", f"{mirror.client.url('image')}/images/{two}", body=json.dumps(patch).encode(),
-                                        headers={"X-Auth-Token": mirror.client.token,
-                                                 "Content-Type": "application/openstack-images-v2.1-json-patch"})
-    assert answer.status == 200 and len(call("GET", f"/images/{two}")["locations"]) == 1, answer.data
+    assert len(patch(two, {"op": "add", "path": "/locations/-", "value": {"url": url, "metadata": {}}})["locations"]) == 1
     assert mirror.client.call("image", "GET", path) == [{"url": url, "metadata": {}}]
     for made in (one, two, three):
         call("DELETE", f"/images/{made}")
