@@ -206,9 +206,9 @@ class Imports:
         size = locations.size(url, conf)
         hashes = Hashes(known.get("os_hash_algo", "sha512"))
         if not known or not conf.do_secure_hash:
+            said = known or {"os_hash_algo": hashes.algorithm if conf.do_secure_hash else None}
             with self.service.db.writer() as connection:
-                images.move(connection, id, "imported", size=size, os_hash_algo=hashes.algorithm if conf.do_secure_hash else None,
-                            **known)
+                images.move(connection, id, "imported", size=size, **said)
         if conf.do_secure_hash:
             with web.fetch(url, conf) as source:
                 hashes.read(_Beating(source, beat), conf.max_image_bytes, self._there(id))
