@@ -77,6 +77,13 @@ class Route:
     versions: tuple | None = None
 
 
+def empty(status: int) -> Response:
+    """An answer without a body, and without a type of one: some clients read whatever is said to be JSON."""
+    response = Response(status=status)
+    del response.content_type
+    return response
+
+
 def json_response(body, status: int = 200, headers: dict | None = None) -> Response:
     response = Response(status=status, json_body=body, content_type="application/json", charset="UTF-8")
     response.headers.update(headers or {})
@@ -149,9 +156,7 @@ class Application:
         if isinstance(result, webob.Response):
             response = result
         elif result is None:
-            response = Response(status=served[0].status)
-            if served[0].status == 204:
-                del response.content_type
+            response = empty(204) if served[0].status == 204 else Response(status=served[0].status)
         else:
             response = json_response(result, served[0].status)
         response.headers.update(headers)

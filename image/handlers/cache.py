@@ -24,7 +24,7 @@ def queue(req, id):
     if row["status"] != "active":
         raise errors.BadRequest("Only images with status active can be targeted for queueing")
     cache.ask(id)
-    return wsgi.Response(status=202)
+    return wsgi.empty(202)
 
 
 def delete(req, id):

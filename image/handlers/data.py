@@ -84,7 +84,7 @@ def download(req, id):
     if row["status"] == "deactivated" and not req.ctx.is_admin:
         raise errors.Forbidden("The requested image has been deactivated. Image data download is forbidden.")
     if row["status"] not in ("active", "deactivated"):
-        return wsgi.Response(status=204)
+        return wsgi.empty(204)
     handle = req.svc.open(row)
     start, end, status = 0, row["size"], 200
     if req.range is not None:

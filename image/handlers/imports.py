@@ -115,7 +115,7 @@ def start(req, id, body):
         if method["name"] == "copy-image" and not wanted:
             images.update(connection, id, {"progress": {"to": [], "failed": []}})
     req.svc.imports.start(task, row, req.ctx)
-    return wsgi.Response(status=202)
+    return wsgi.empty(202)
 
 
 def of_image(req, id):

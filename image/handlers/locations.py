@@ -36,7 +36,7 @@ def add(req, id, body):
         task = req.svc.imports.begin(connection, req.ctx, row, {"name": "location_import"}, stores=[], kind="location_import",
                                      given={"loc_url": url, "validation_data": known})
     req.svc.imports.start(task, row)
-    return wsgi.Response(status=202)
+    return wsgi.empty(202)
 
 
 def routes() -> list[wsgi.Route]:
