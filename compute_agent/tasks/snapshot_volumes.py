@@ -2,6 +2,7 @@
 
 import json
 
+from common import images
 from compute_agent.tasks.snapshot import Snapshot
 
 
@@ -39,4 +40,6 @@ class SnapshotVolumes(Snapshot):
         self.upload(state)
 
     def undo_describe(self, state):
+        """The image first: it must not name snapshots that are gone."""
+        images.drop(self.agent.rest, state["image_id"])
         self.undo_extract(state)

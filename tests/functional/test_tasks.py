@@ -238,7 +238,8 @@ def of_server(story, task, step, mode, server):
     # After a crash the image is made, or given up with its task; never half. Who got no answer has asked again.
     expected = {"fail": [[]], "twice": [["active"]]}.get(mode, [[], ["active"], ["active", "active"]])
     assert [i["status"] for i in made] in expected
-    story.audit()
+    story.audit()  # until then the undo may be at work
+    made = story.call("image", "GET", "/images?name=kept")["images"]
     if task is SnapshotVolumes:
         check_snapshots(story, made)
     for image in made:
