@@ -83,6 +83,15 @@ def move(connection, image_id: str, action: str, **values) -> None:
                 resource="image", values={"updated_at": db.now(), **values})
 
 
+def claim(connection, row: dict) -> None:
+    """Be the one who goes on with an image whose state stays what it is. :raises Conflict: somebody else has changed it"""
+    done = connection.execute(sa.update(TABLE).where(
+        TABLE.c.id == row["id"], TABLE.c.status == row["status"], TABLE.c.updated_at == row["updated_at"]).values(
+            updated_at=db.now()))
+    if not done.rowcount:
+        raise errors.Conflict(f"Image {row['id']} is being changed by somebody else.")
+
+
 def left(row: dict) -> list[str]:
     """Stores that may have something of an image's data although its locations do not name them: they did not answer."""
     return (row["progress"] or {}).get("left", [])

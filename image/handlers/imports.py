@@ -86,6 +86,7 @@ def _begin(req, connection, id: str, method: dict, wanted: list[str]) -> tuple[d
     if name == "copy-image":
         if row["status"] != "active":
             raise errors.Conflict(f"Only an active image can be copied, not one in status {row['status']}.")
+        images.claim(connection, row)
         return row, [store for store in wanted if store not in locations.held(row)]
     if not row["disk_format"] or not row["container_format"]:
         raise errors.Conflict("'disk_format' and 'container_format' need to be set before import")
@@ -112,8 +113,7 @@ def start(req, id, body):
         row, wanted = _begin(req, connection, id, method, wanted)
         task = req.svc.imports.begin(connection, req.ctx, row, method, stores=wanted,
                                      must_succeed=body.get("all_stores_must_succeed", True))
-        if method["name"] == "copy-image" and not wanted:
-            images.update(connection, id, {"progress": {"to": [], "failed": []}})
+        images.update(connection, id, {"progress": {"to": wanted, "failed": []}})
     req.svc.imports.start(task, row, req.ctx)
     return wsgi.empty(202)
 
