@@ -90,7 +90,9 @@ def sync_databases(state: str) -> None:
         migrate.sync(package, url)
         if name == "image":
             from image import catalog  # no other command needs it
-            catalog.load_standard(db.Database("image-catalog", url))
+            database = db.Database("image-catalog", url)
+            catalog.load_standard(database)
+            database.engine.dispose()
 
 
 def first_rows(state: str, found: dict, public_host: str, offset: int = 0) -> None:
