@@ -5,6 +5,7 @@ what is being written, each writer's under a name of its own, and ``queue/<id>``
 when all of its bytes came and are as many as they should be; of two writers the last wins, with the same bytes.
 """
 
+import contextlib
 import hashlib
 import io
 import logging
@@ -85,7 +86,7 @@ class Cache:
         """Ids of images that were asked for, in that order."""
         if self.path is None:
             return []
-        return [p.name for p in sorted((self.path / "queue").iterdir(), key=lambda p: p.stat().st_mtime)]
+        return [path.name for path, _ in sorted(_ages(self.path / "queue"), key=lambda each: -each[1])]
 
     def ask(self, image_id: str) -> None:
         assert self.path is not None
@@ -123,9 +124,18 @@ class Cache:
         for image_id in {each["image_id"] for each in self.cached()} | set(self.queued()):
             if image_id not in known:
                 self.drop(image_id)
-        for part in (self.path / "incomplete").iterdir():
-            if time.time() - part.stat().st_mtime > STALE_S:
+        for part, age_s in _ages(self.path / "incomplete"):
+            if age_s > STALE_S:
                 part.unlink(missing_ok=True)
+
+
+def _ages(directory: pathlib.Path) -> list[tuple[pathlib.Path, float]]:
+    """Files, and the seconds since they were last written to. Others may take some away meanwhile."""
+    found = []
+    for path in directory.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.append((path, time.time() - path.stat().st_mtime))
+    return found
 
 
 class _Copying:
