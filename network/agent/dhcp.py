@@ -11,6 +11,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import time
 
 from common import errors
 from network.agent import processes
@@ -103,10 +104,20 @@ class Dhcp:
             kept = [line for line in _text(home / "leases").splitlines() if line not in stale]
             self._write(home / "leases", "".join(f"{line}\n" for line in kept))
         (home / "command").write_text("\0".join(command))
-        done = subprocess.run(["ip", "netns", "exec", namespace(network["id"]), *command], capture_output=True, text=True,
-                              timeout=10)
-        if done.returncode:
-            raise errors.StepFailed(reason="DHCP could not be started on the host.", internal=done.stderr.strip())
+        self._start(["ip", "netns", "exec", namespace(network["id"]), *command])
+
+    @staticmethod
+    def _start(words: list[str]) -> None:
+        """:raises StepFailed: it does not start, also not a moment later where one before it held the addresses"""
+        deadline = time.monotonic() + 5
+        while True:
+            done = subprocess.run(words, capture_output=True, text=True, timeout=10)
+            if not done.returncode:
+                return
+            if "Address already in use" not in done.stderr or time.monotonic() > deadline:
+                raise errors.StepFailed(reason="DHCP could not be started on the host.", internal=done.stderr.strip())
+            LOG.info("DHCP's addresses are taken still: %s", done.stderr.strip())
+            time.sleep(0.2)
 
     @staticmethod
     def _write(path: pathlib.Path, text: str) -> bool:

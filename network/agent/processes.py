@@ -2,9 +2,8 @@
 
 import os
 import pathlib
+import select
 import signal
-
-from common.periodic import wait_for
 
 
 def pid_of(pid_file: pathlib.Path, word: str) -> int | None:
@@ -13,21 +12,35 @@ def pid_of(pid_file: pathlib.Path, word: str) -> int | None:
         pid = int(pid_file.read_text())
     except (OSError, ValueError):
         return None
-    return pid if _is(pid, word) else None
+    return pid if word in _command(pid) else None
 
 
-def _is(pid: int, word: str) -> bool:
-    """One that has ended has no command any more, whether or not its parent has noticed."""
+def _command(pid: int) -> str:
+    """One that is ending has none any more, though it may still have its sockets."""
     try:
-        return word in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().decode()
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().decode()
     except (OSError, ValueError):
-        return False
+        return ""
 
 
 def end(pid: int, word: str) -> None:
-    """End it, and wait until it is gone: some take their file away first, and keep their sockets for a moment more.
+    """End it, and wait until it is gone: its file goes first, then its command, and its sockets last.
 
     :raises TimeoutError: it does not end within 5 seconds
     """
-    os.kill(pid, signal.SIGTERM)
-    wait_for(lambda: not _is(pid, word), 5, every_s=0.02, what=f"process {pid} to end")
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        command = _command(pid)
+        if command and word not in command:
+            return  # another process has the number by now
+        signal.pidfd_send_signal(handle, signal.SIGTERM)
+        # Readable when it has given back all that it had, also while its parent has not noticed.
+        if not select.select([handle], [], [], 5)[0]:
+            raise TimeoutError(f"process {pid} does not end")
+    except ProcessLookupError:
+        return
+    finally:
+        os.close(handle)

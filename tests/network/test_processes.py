@@ -1,6 +1,7 @@
 """Programs of the agent that end in their own time."""
 
 import signal
+import socket
 import subprocess
 import sys
 
@@ -37,3 +38,30 @@ def test_a_file_of_one_that_was_killed(tmp_path):
     child.send_signal(signal.SIGKILL)
     wait_for(lambda: processes.pid_of(file, str(file)) is None, 5)
     child.wait()
+
+
+def test_one_that_is_gone_already_and_one_that_is_another(tmp_path):
+    child = subprocess.Popen(["sleep", "60"])
+    child.kill()
+    child.wait()
+    processes.end(child.pid, "sleep")
+    other = subprocess.Popen(["sleep", "60"])
+    processes.end(other.pid, "dnsmasq")
+    assert other.poll() is None
+    other.kill()
+    other.wait()
+
+
+def test_the_addresses_are_free_after_it(tmp_path):
+    """A dnsmasq of ours is started again and again with the address of the one before it."""
+    home = tmp_path / "home"
+    home.mkdir()
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    words = ["dnsmasq", "--conf-file=", "--no-hosts", "--no-resolv", "--user=root", f"--port={port}", "--bind-interfaces",
+             "--listen-address=127.0.0.1", f"--pid-file={home}/pid"]
+    for _ in range(30):
+        subprocess.run(words, check=True, capture_output=True, timeout=10)
+        processes.end(processes.pid_of(home / "pid", str(home)), str(home))
+    assert processes.pid_of(home / "pid", str(home)) is None
