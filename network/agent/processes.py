@@ -34,11 +34,12 @@ def end(pid: int, word: str) -> None:
         return
     try:
         command = _command(pid)
-        if command and word not in command:
+        if word in command:
+            signal.pidfd_send_signal(handle, signal.SIGTERM)
+        elif command:
             return  # another process has the number by now
-        signal.pidfd_send_signal(handle, signal.SIGTERM)
         # Readable when it has given back all that it had, also while its parent has not noticed.
-        if not select.select([handle], [], [], 5)[0]:
+        if not select.select([handle], [], [], 5)[0] and word in _command(pid):
             raise TimeoutError(f"process {pid} does not end")
     except ProcessLookupError:
         return

@@ -46,6 +46,8 @@ def test_one_that_is_gone_already_and_one_that_is_another(tmp_path):
     child.wait()
     processes.end(child.pid, "sleep")
     other = subprocess.Popen(["sleep", "60"])
+    (tmp_path / "pid").write_text(str(other.pid))
+    wait_for(lambda: processes.pid_of(tmp_path / "pid", "sleep"), 10)
     processes.end(other.pid, "dnsmasq")
     assert other.poll() is None
     other.kill()
