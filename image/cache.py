@@ -14,14 +14,14 @@ import pathlib
 import re
 import time
 
-from common import context, errors, native, periodic
+from common import context, errors, native, periodic, schema
 from image import locations
 from image.db import images
 from image.stores.base import CHUNK
 
 LOG = logging.getLogger(__name__)
 STALE_S = 3600.0
-_ID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+_ID = re.compile(schema.UUID["pattern"])
 
 
 class Cache:
@@ -208,16 +208,8 @@ class Prefetcher(periodic.Periodic):
         svc = self.service
         with svc.db.reader() as connection:
             row = images.any_row(connection, image_id)
-        source = locations.open_first(row, svc.stores, svc.conf.image)
-        part, digest, size = svc.cache.new(image_id), hashlib.new(row["os_hash_algo"] or "sha512"), 0
-        try:
-            with open(part, "wb") as out:
-                while chunk := source.read(CHUNK):
-                    native.execute(digest.update, chunk)
-                    size += out.write(chunk)
-            if size != row["size"] or row["os_hash_value"] and digest.hexdigest() != row["os_hash_value"]:
-                raise errors.StepFailed(reason="what came is not the image")
-            svc.cache.take(row, part)
-        finally:
-            source.close()
-            part.unlink(missing_ok=True)
+        with contextlib.closing(svc.cache.keep(row, locations.open_first(row, svc.stores, svc.conf.image))) as stream:
+            while stream.read(CHUNK):
+                continue
+        if image_id in svc.cache.queued():  # whole copies take the wish with them
+            raise errors.StepFailed(reason="what came is not the image, or too large to be kept")

@@ -5,6 +5,7 @@ child has no network, no privileges, and limits for memory, CPU time and the siz
 not root, only the limits are left: it has nothing else to give away then.
 """
 
+import contextlib
 import os
 import pathlib
 import subprocess
@@ -37,22 +38,22 @@ def convert(source: pathlib.Path, disk_format: str, target: pathlib.Path, wanted
     if os.geteuid() == 0:
         words = ["unshare", "--net", "--ipc", "--", "setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all",
                  "--", *words]
-    child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    try:
-        deadline = time.monotonic() + 2 * _CPU_S
-        while child.poll() is None:
-            if time.monotonic() > deadline:
-                raise errors.StepFailed(reason="The image takes too long to convert.")
-            beat()
-            time.sleep(_TICK_S)
-        if child.returncode:
-            raise errors.StepFailed(reason=f"The image could not be converted to {wanted}.",
-                                    internal=child.stderr.read()[-500:] if child.stderr else None)
-    except BaseException:
-        child.kill()
-        child.wait()
-        target.unlink(missing_ok=True)
-        raise
-    finally:
-        if child.stderr:
-            child.stderr.close()
+    with contextlib.ExitStack() as undo:
+        undo.callback(target.unlink, missing_ok=True)
+        with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              text=True) as child, contextlib.ExitStack() as running:
+            running.callback(child.kill)  # nothing to one that has ended
+            _wait(child, beat)
+            if child.returncode:
+                raise errors.StepFailed(reason=f"The image could not be converted to {wanted}.",
+                                        internal=child.stderr.read()[-500:] if child.stderr else None)
+        undo.pop_all()
+
+
+def _wait(child: subprocess.Popen, beat) -> None:
+    deadline = time.monotonic() + 2 * _CPU_S
+    while child.poll() is None:
+        if time.monotonic() > deadline:
+            raise errors.StepFailed(reason="The image takes too long to convert.")
+        beat()
+        time.sleep(_TICK_S)

@@ -63,6 +63,8 @@ class Imports:
         """
         if connection.execute(sa.select(TABLE.c.id).where(TABLE.c.image_id == image["id"], UNDONE)).first():
             raise errors.Conflict(f"Image {image['id']} has an import under way.")
+        if kind != "location_import":
+            images.update(connection, image["id"], {"progress": {"to": stores, "failed": []}})
         at = db.now()
         given = {**(given or {}), "image_id": image["id"], "backend": stores, "import_req": {
             "method": method, "stores": stores, "all_stores_must_succeed": must_succeed}}
@@ -108,7 +110,6 @@ class Imports:
     def _import(self, task: dict, image: dict, ctx) -> None:
         id, beat, changed = image["id"], self._beat(task), dict[str, object]()
         method, incoming = task["input"]["import_req"]["method"], self.service.incoming
-        self._progress(id, to=task["input"]["backend"], failed=[])
         with self._source(method, image, ctx, changed) as source:
             facts = incoming.add(id, _Beating(source, beat), self.service.conf.image.max_image_bytes)
         if method["name"] == "copy-image":
@@ -169,7 +170,8 @@ class Imports:
                 LOG.warning("image %s did not get into store %s: %s %s", id, name, error, error.internal)
                 failed.append(name)
                 if must:
-                    self._progress(id, to=[], failed=failed)
+                    with self.service.db.writer() as connection:
+                        images.update(connection, id, {"progress": {"to": [], "failed": failed}})
                     raise errors.StepFailed(reason=f"The image could not be put into store {name}.") from error
             if not must or number == len(wanted) - 1:
                 self._arrived(id, done, facts, {"to": wanted[number + 1:], "failed": failed})
@@ -192,10 +194,6 @@ class Imports:
                 images.move(connection, id, "importing", progress=progress)
             else:
                 images.move(connection, id, "copied", **values)
-
-    def _progress(self, id: str, **progress) -> None:
-        with self.service.db.writer() as connection:
-            images.update(connection, id, {"progress": progress})
 
     # Hashes of a location -------------------------------------------------------
 

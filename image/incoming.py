@@ -1,5 +1,6 @@
 """Data that arrives: on this host's disk first, where it is hashed and looked at before any store has it."""
 
+import contextlib
 import hashlib
 import os
 import pathlib
@@ -65,19 +66,18 @@ class Incoming:
     def _write(path: pathlib.Path, source, limit: int, hashes: Hashes | None = None) -> int:
         """Write a stream to a file, and into ``hashes``; bytes. Nothing is left of one that breaks off."""
         size = 0
-        try:
-            with open(path, "wb", buffering=0) as out:
-                while chunks := _turn(source):
-                    size += sum(map(len, chunks))
-                    if size > limit:
-                        raise errors.StorageFull(f"The image is larger than {limit} bytes.")
-                    native.execute(_take, out, hashes, chunks)
-        except OSError as error:
-            path.unlink(missing_ok=True)
-            raise errors.StorageFull("There is not enough space in the image store.", internal=str(error)) from error
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
+        with contextlib.ExitStack() as undo:
+            undo.callback(path.unlink, missing_ok=True)
+            try:
+                with open(path, "wb", buffering=0) as out:
+                    while chunks := _turn(source):
+                        size += sum(map(len, chunks))
+                        if size > limit:
+                            raise errors.StorageFull(f"The image is larger than {limit} bytes.")
+                        native.execute(_take, out, hashes, chunks)
+            except OSError as error:
+                raise errors.StorageFull("There is not enough space in the image store.", internal=str(error)) from error
+            undo.pop_all()
         return size
 
     def source(self, image_id: str, beat=None) -> Source:

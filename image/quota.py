@@ -1,8 +1,8 @@
 """What a project may have, by identity's registered limits (``use_keystone_limits``) and its own limits.
 
 The names are OpenStack's: ``image_count_total``, ``image_count_uploading``, ``image_size_total`` and ``image_stage_total``,
-the sizes in MiB. As there, a size is looked at before data comes and when it is about to be kept: who is below his limit
-may go beyond it once, since nobody knows how much will come.
+the sizes in MiB. As there, a size is looked at before data comes: who is below his limit may go beyond it once, since
+nobody knows how much will come.
 """
 
 import time
@@ -11,7 +11,6 @@ import sqlalchemy as sa
 
 from common import errors
 from image.db import images
-from image.db.images import THERE
 from image.db.models import images as TABLE
 
 COUNT, UPLOADING, SIZE, STAGED = "image_count_total", "image_count_uploading", "image_size_total", "image_stage_total"
@@ -68,7 +67,7 @@ class Quota:
         row = connection.execute(sa.select(
             mib(sa.not_(staged)), mib(staged), sa.func.count(),
             sa.func.coalesce(sa.func.sum(sa.case((TABLE.c.status.in_(_BUSY), 1), else_=0)), 0)).where(
-                TABLE.c.owner == project_id, THERE)).one()
+                TABLE.c.owner == project_id, images.THERE)).one()
         return {SIZE: int(row[0]) >> 20, STAGED: int(row[1]) >> 20, COUNT: row[2], UPLOADING: int(row[3])}
 
     def check(self, connection, project_id: str, limits: dict[str, int], *names: str) -> None:

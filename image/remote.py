@@ -6,9 +6,9 @@ import re
 
 import urllib3
 
-from common import errors
+from common import errors, schema
 
-_ID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+_ID = re.compile(schema.UUID["pattern"])
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
 
 

@@ -1,5 +1,7 @@
 """Image data: upload and download as streams."""
 
+import contextlib
+
 from common import errors, inspector, wsgi
 from image import locations, quota
 from image.db import images
@@ -33,22 +35,22 @@ def receive(req, row: dict, *, checksum: str | None = None, store=None) -> dict:
     :param store: where it is put; by default where all is
     """
     id, incoming, store = row["id"], req.svc.incoming, store or req.svc.stores.default
-    try:
+    with contextlib.ExitStack() as undo:
+        undo.callback(req.svc.reset, id, "reset", [store.name])
         facts = incoming.add(id, req.environ["wsgi.input"], req.svc.conf.image.max_image_bytes)
         if req.content_length is not None and facts["size"] != req.content_length:
             raise errors.BadRequest("The upload ended before all of it had arrived.")
         if checksum and checksum.lower() != facts["checksum"]:
             raise errors.BadRequest(f"The checksum of the data is {facts['checksum']}, not {checksum}.")
-        facts["virtual_size"] = inspector.check(incoming.part(id), row["disk_format"]).virtual_bytes
-        with incoming.source(id) as source:
-            store.put(id, source)
+        try:
+            facts["virtual_size"] = inspector.check(incoming.part(id), row["disk_format"]).virtual_bytes
+            with incoming.source(id) as source:
+                store.put(id, source)
+        except FileNotFoundError as error:
+            raise errors.NotFound(f"Image {id} was deleted while its data arrived.") from error
         with req.svc.db.writer() as connection:
             images.move(connection, id, "activate", locations=[locations.at(store, id)], **facts)
-    except BaseException as error:
-        req.svc.reset(id, "reset", [store.name])
-        if isinstance(error, FileNotFoundError):
-            raise errors.NotFound(f"Image {id} was deleted while its data arrived.") from error
-        raise
+        undo.pop_all()
     incoming.drop(id)
     req.svc.notifier.tell(req.ctx, "image.upload", {"id": id, "owner": row["owner"], "size": facts["size"]})
     return facts

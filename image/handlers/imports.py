@@ -113,7 +113,6 @@ def start(req, id, body):
         row, wanted = _begin(req, connection, id, method, wanted)
         task = req.svc.imports.begin(connection, req.ctx, row, method, stores=wanted,
                                      must_succeed=body.get("all_stores_must_succeed", True))
-        images.update(connection, id, {"progress": {"to": wanted, "failed": []}})
     req.svc.imports.start(task, row, req.ctx)
     return wsgi.empty(202)
 

@@ -4,11 +4,10 @@ Once the image API kept its rows there; some tools still read it. Rules and rows
 checksum or a location that a client names is not taken, since only data that came says what these are.
 """
 
-from common import db, errors, schema, wsgi
+from common import db, schema, wsgi
 from image.db import images
 from image.handlers import images as v2
 from image.handlers import v1
-from image.handlers.schemas import PROPERTIES
 
 _IMAGE = schema.wrapped("image", {
     "id": schema.UUID, "name": {"type": ["string", "null"], "maxLength": 255}, "owner": {"type": ["string", "null"]},
@@ -22,11 +21,8 @@ def _said(body: dict) -> tuple[dict, dict]:
     """({column: value}, {property: text}), by version 2's names. :raises Forbidden: a property that is none"""
     given = body["image"]
     properties = given.get("properties", {})
-    taken = sorted(set(properties) & set(PROPERTIES))
-    if taken:
-        raise errors.Forbidden(f"Property '{taken[0]}' has the name of an attribute of images.")
     columns = v1.columns({k: v for k, v in given.items() if k != "properties"})
-    v2.VALID({**properties, **columns})
+    v1.check(properties, columns)
     return columns, properties
 
 

@@ -81,11 +81,16 @@ def _said(req) -> tuple[dict, dict]:
         text = _text(raw)
         values[name] = (_number(name, text) if name in _NUMBERS else wsgi.bool_value(text) if name in _TRUTHS else text)
     properties = {name.removeprefix(_PROPERTY): _text(raw) for name, raw in sent.items() if name.startswith(_PROPERTY)}
+    check(properties, columns(values))
+    return values, properties
+
+
+def check(properties: dict, given: dict) -> None:
+    """:raises Forbidden: a property has an attribute's name; :raises BadRequest: a value that version 2 would not take"""
     taken = sorted(set(properties) & set(PROPERTIES))
     if taken:
         raise errors.Forbidden(f"Property '{taken[0]}' has the name of an attribute of images.")
-    v2.VALID({**properties, **columns(values)})
-    return values, properties
+    v2.VALID({**properties, **given})
 
 
 def columns(values: dict) -> dict:

@@ -24,12 +24,6 @@ class Source:
         self.beat()
         return self._file.read(size)
 
-    def rewind(self) -> None:
-        self._file.seek(0)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
     def __enter__(self):
         return self
 

@@ -49,14 +49,16 @@ class S3Store(base.Store):
                 self.client.put_object(Bucket=self.bucket, Key=image_id, Body=source.read())
                 return
             upload = self.client.create_multipart_upload(Bucket=self.bucket, Key=image_id)["UploadId"]
-            try:
+            with contextlib.ExitStack() as undo:
+                undo.callback(self._give_up, image_id, upload)
                 self._parts(image_id, source, part, upload)
-            except BaseException:
-                with contextlib.suppress(*self.failures):
-                    self.client.abort_multipart_upload(Bucket=self.bucket, Key=image_id, UploadId=upload)
-                raise
+                undo.pop_all()
         except self.failures as error:
             raise self.away(error) from error
+
+    def _give_up(self, image_id: str, upload: str) -> None:
+        with contextlib.suppress(*self.failures):  # ``delete`` finds it again
+            self.client.abort_multipart_upload(Bucket=self.bucket, Key=image_id, UploadId=upload)
 
     def _parts(self, image_id: str, source: base.Source, size: int, upload: str) -> None:
         where = {"Bucket": self.bucket, "Key": image_id, "UploadId": upload}
