@@ -102,11 +102,12 @@ class Cache:
         return bool(there)
 
     def clear(self, *, copies: bool, wishes: bool) -> None:
+        assert self.path is not None
         for image_id in self.queued() if wishes else ():
-            (self.path / "queue" / image_id).unlink(missing_ok=True)  # type: ignore[operator]
+            (self.path / "queue" / image_id).unlink(missing_ok=True)
         for each in self.cached() if copies else ():
             for name in (each["image_id"], each["image_id"] + ".hits"):
-                (self.path / name).unlink(missing_ok=True)  # type: ignore[operator]
+                (self.path / name).unlink(missing_ok=True)
 
     def prune(self) -> None:
         found = self.cached()
