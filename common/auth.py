@@ -15,6 +15,7 @@ import jwt
 
 from common import access, context, errors, periodic, tokens
 from common.middleware import filter_factory
+from common.rest import path
 
 LOG = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ class RevocationPull(periodic.Periodic):
 
     def run_once(self) -> None:
         since = self.verifier.revocations.last_id
-        answer = self.rest.request("GET", "identity", f"/v3/OS-REVOKE/events?after={since}", timeout_s=2)
+        answer = self.rest.request("GET", "identity", path("/v3/OS-REVOKE/events", query={"after": since}), timeout_s=2)
         self.verifier.revocations.add(answer["events"])
         for jwk in answer["keys"]:
             if jwk["kid"] not in self.verifier.keys:

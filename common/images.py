@@ -6,6 +6,7 @@ import os
 import pathlib
 
 from common import errors, inspector
+from common.rest import path
 
 CHUNK = 1 << 20
 
@@ -22,9 +23,9 @@ def fetch(rest, image: dict, target: pathlib.Path) -> dict:
     part = target.with_suffix(".part")
     try:
         if "disk_format" not in image:
-            image = rest.request("GET", "image", f"/v2/images/{image['id']}")
+            image = rest.request("GET", "image", path("/v2/images/{id}", image["id"]))
         digest = hashlib.new(image.get("os_hash_algo") or "sha512")
-        response = rest.request("GET", "image", f"/v2/images/{image['id']}/file", stream=True, timeout_s=60)
+        response = rest.request("GET", "image", path("/v2/images/{id}/file", image["id"]), stream=True, timeout_s=60)
         with open(part, "wb") as out:
             for chunk in response.stream(CHUNK):
                 digest.update(chunk)
@@ -51,10 +52,10 @@ def send(rest, image_id: str, source: pathlib.Path) -> None:
     :raises StepFailed: the image is gone, or its store is full
     """
     try:
-        if rest.request("GET", "image", f"/v2/images/{image_id}")["status"] == "active":
+        if rest.request("GET", "image", path("/v2/images/{id}", image_id))["status"] == "active":
             return
         with open(source, "rb") as data:
-            rest.request("PUT", "image", f"/v2/images/{image_id}/file", body=data, timeout_s=600, headers={
+            rest.request("PUT", "image", path("/v2/images/{id}/file", image_id), body=data, timeout_s=600, headers={
                 "Content-Type": "application/octet-stream", "Content-Length": str(source.stat().st_size)})
     except (errors.NotFound, errors.TooLarge, errors.Conflict) as error:
         raise errors.StepFailed(reason=f"Image {image_id} could not be filled: {error}") from error
@@ -63,4 +64,4 @@ def send(rest, image_id: str, source: pathlib.Path) -> None:
 def drop(rest, image_id: str) -> None:
     """Delete an image that is not to be. Repeatable."""
     with contextlib.suppress(errors.NotFound):
-        rest.request("DELETE", "image", f"/v2/images/{image_id}")
+        rest.request("DELETE", "image", path("/v2/images/{id}", image_id))

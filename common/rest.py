@@ -1,9 +1,15 @@
-"""REST between services: kept connections, service tokens, errors mapped back to the declared ones."""
+"""REST between services: kept connections, service tokens, errors mapped back to the declared ones.
+
+What a client wrote never becomes part of a URL by itself: paths are made by ``path``, and ``RestClient`` takes no others.
+"""
 
 import json
 import logging
+import re
 import threading
 import time
+import typing
+import urllib.parse
 
 import urllib3
 
@@ -12,6 +18,50 @@ from common import context, errors
 LOG = logging.getLogger(__name__)
 _TOKENS: dict[tuple, tuple[str, float]] = {}
 _LOCK = threading.Lock()
+
+_PLACE = re.compile(r"\{(id|name|)\}")
+# UUIDs with and without hyphens, as the services make them.
+_ID = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+class Path(str):
+    """A path and query of another service, as ``path`` makes it."""
+
+
+def path(template: str, *segments: str, query: typing.Mapping[str, typing.Any] | None = None) -> Path:
+    """A path in which every part that is not ours was checked and quoted.
+
+    :param template: with ``{id}`` for a UUID, ``{name}`` or ``{}`` for any other segment: ``/v2.0/ports/{id}``
+    :param segments: one for each of these
+    :param query: parameters; a list is repeated
+    :raises NotFound: a segment that cannot be one, and so names nothing
+    """
+    waiting = iter(segments)
+    kinds = _PLACE.findall(template)
+    if len(kinds) != len(segments):
+        raise TypeError(f"{template} takes {len(kinds)} segments, not {len(segments)}")
+    made = _PLACE.sub(lambda place: _segment(place[1], next(waiting)), template)
+    try:
+        return Path(made + ("?" + urllib.parse.urlencode(query, doseq=True) if query else ""))
+    except UnicodeEncodeError:
+        raise errors.NotFound("The resource could not be found.") from None
+
+
+def _segment(kind: str, text: str) -> str:
+    if kind == "id":
+        valid = isinstance(text, str) and _ID.fullmatch(text) is not None
+    else:
+        # A slash would be one again behind WSGI's unquoting, and dots are resolved on the way.
+        valid = isinstance(text, str) and 0 < len(text) < 256 and text.isprintable() and "/" not in text and (
+            text not in (".", ".."))
+    if not valid:
+        raise errors.NotFound("The resource could not be found.")
+    return urllib.parse.quote(text, safe="")
+
+
+def last_segment(reference: str) -> str:
+    """The id at the end of what may be a whole URL, as OpenStack takes references to images and flavors."""
+    return reference.rstrip("/").rsplit("/", 1)[-1]
 
 
 def error_text(payload: bytes) -> str:
@@ -67,26 +117,32 @@ class RestClient:
         except urllib3.exceptions.HTTPError as error:
             raise errors.ServiceUnavailable(part=f"the {service} service", internal=str(error)) from error
 
-    def anonymous(self, method: str, service: str, path: str, *, body=None, timeout_s: float = 30):
+    def _url(self, service: str, where: Path) -> str:
+        if not isinstance(where, Path):
+            raise TypeError("the path of a request to another service is made by common.rest.path")
+        return getattr(self.conf.endpoints, service) + where
+
+    def anonymous(self, method: str, service: str, where: Path, *, body=None, timeout_s: float = 30):
         """Call without a token, as a login does; returns the whole response. Errors as with ``request``."""
         active = context.active()
         headers = {"X-Openstack-Request-Id": active.trace_id} if active else {}
-        response = self._send(method, getattr(self.conf.endpoints, service) + path, headers, body, timeout_s, service)
+        response = self._send(method, self._url(service, where), headers, body, timeout_s, service)
         if response.status >= 400:
             raise errors.from_status(response.status, error_text(response.data))
         return response
 
-    def request(self, method: str, service: str, path: str, *, body=None, ctx=None, headers=None,
+    def request(self, method: str, service: str, where: Path, *, body=None, ctx=None, headers=None,
                 timeout_s: float = 30, stream: bool = False):
         """Call another service as its client.
 
         :param service: a name in the ``endpoints`` group
+        :param where: made by ``path``
         :param ctx: with a token, act as that user; without, as the service user
         :param stream: return the open urllib3 response instead of JSON; the caller closes it
         :returns: the JSON body, or None where it is empty
         :raises errors.Error: the declared error for the status answered
         """
-        url = getattr(self.conf.endpoints, service) + path
+        url = self._url(service, where)
         as_user = ctx is not None and ctx.token
         active = ctx or context.active()
         send = dict(headers or {})

@@ -3,6 +3,7 @@
 import logging
 
 from common import errors
+from common.rest import path
 
 LOG = logging.getLogger(__name__)
 OWNER = "compute:nova"
@@ -13,7 +14,7 @@ class Ports:
         self.rest, self.host = rest, host
 
     def of(self, uuid: str) -> list[dict]:
-        return self.rest.request("GET", "network", f"/v2.0/ports?device_id={uuid}")["ports"]
+        return self.rest.request("GET", "network", path("/v2.0/ports", query={"device_id": uuid}))["ports"]
 
     def build(self, instance: dict, wanted: list[dict], *, again: bool) -> list[dict]:
         """Make (or bind) a port for each network wanted, plugged on this host.
@@ -39,7 +40,7 @@ class Ports:
     def _make(self, instance: dict, item: dict, port_id: str | None) -> dict:
         owner = {"device_id": instance["uuid"], "device_owner": OWNER, "binding:host_id": self.host}
         if port_id:
-            return self.rest.request("PUT", "network", f"/v2.0/ports/{port_id}", body={"port": owner},
+            return self.rest.request("PUT", "network", path("/v2.0/ports/{id}", port_id), body={"port": owner},
                                      timeout_s=60)["port"]
         port = {**owner, "network_id": item["uuid"], "project_id": instance["project_id"],
                 "dns_name": instance["hostname"]}
@@ -48,7 +49,7 @@ class Ports:
         groups = [g["id"] for g in instance["security_groups"] if g["id"]]
         if groups:
             port["security_groups"] = groups
-        return self.rest.request("POST", "network", "/v2.0/ports", body={"port": port}, timeout_s=60)["port"]
+        return self.rest.request("POST", "network", path("/v2.0/ports"), body={"port": port}, timeout_s=60)["port"]
 
     def give_back(self, uuid: str, own_ids: set[str]) -> None:
         """Delete the ports made for a server, unbind those that its owner had made (``own_ids``). Repeatable."""
@@ -58,10 +59,10 @@ class Ports:
     def give_back_one(self, port_id: str, keep: bool) -> None:
         try:
             if keep:
-                self.rest.request("PUT", "network", f"/v2.0/ports/{port_id}", body={"port": {
+                self.rest.request("PUT", "network", path("/v2.0/ports/{id}", port_id), body={"port": {
                     "device_id": "", "device_owner": "", "binding:host_id": ""}})
             else:
-                self.rest.request("DELETE", "network", f"/v2.0/ports/{port_id}")
+                self.rest.request("DELETE", "network", path("/v2.0/ports/{id}", port_id))
         except errors.NotFound:
             LOG.debug("port %s is gone already", port_id)
 
@@ -72,13 +73,14 @@ class Ports:
         """
         if not ports:
             return []
-        query = "&".join(sorted({f"id={p['network_id']}" for p in ports}))
-        networks = {n["id"]: n for n in self.rest.request("GET", "network", f"/v2.0/networks?{query}")["networks"]}
+        networks = {n["id"]: n for n in self.rest.request("GET", "network", path("/v2.0/networks", query={
+            "id": sorted({p["network_id"] for p in ports})}))["networks"]}
         detail = {}
         if subnets:
-            ids = "&".join(sorted({f"id={ip['subnet_id']}" for p in ports for ip in p["fixed_ips"]}))
+            ids = sorted({ip["subnet_id"] for p in ports for ip in p["fixed_ips"]})
             detail = {s["id"]: {"cidr": s["cidr"], "gateway": s["gateway_ip"], "dhcp": s["enable_dhcp"]}
-                      for s in self.rest.request("GET", "network", f"/v2.0/subnets?{ids}")["subnets"]} if ids else {}
+                      for s in self.rest.request("GET", "network", path("/v2.0/subnets", query={"id": ids}))["subnets"]
+                      } if ids else {}
         return [{"id": p["id"], "network_id": p["network_id"], "network_name": networks[p["network_id"]]["name"],
                  "mtu": networks[p["network_id"]]["mtu"], "mac_address": p["mac_address"], "floating_ips": [],
                  "tag": item.get("tag"),

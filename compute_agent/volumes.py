@@ -5,6 +5,7 @@ import logging
 import time
 
 from common import errors
+from common.rest import Path, path
 
 LOG = logging.getLogger(__name__)
 _VERSION = {"OpenStack-API-Version": "volume 3.44"}
@@ -14,11 +15,12 @@ class Volumes:
     def __init__(self, rest, connector: dict):
         self.rest, self.connector = rest, connector
 
-    def _request(self, method: str, path: str, body=None):
-        return self.rest.request(method, "volume", f"/v3{path}", body=body, headers=_VERSION)
+    def _request(self, method: str, where: Path, body=None):
+        return self.rest.request(method, "volume", where, body=body, headers=_VERSION)
 
     def _known(self, uuid: str, volume_id: str) -> str | None:
-        found = self._request("GET", f"/attachments?all_tenants=1&instance_id={uuid}&volume_id={volume_id}")
+        found = self._request("GET", path("/v3/attachments", query={
+            "all_tenants": 1, "instance_id": uuid, "volume_id": volume_id}))
         return found["attachments"][0]["id"] if found["attachments"] else None
 
     def connect(self, uuid: str, volume_id: str, device: str, *, again: bool) -> tuple[str, dict]:
@@ -31,9 +33,9 @@ class Volumes:
         try:
             known = self._known(uuid, volume_id) if again else None
             if known:
-                made = self._request("PUT", f"/attachments/{known}", {"attachment": {"connector": connector}})
+                made = self._request("PUT", path("/v3/attachments/{id}", known), {"attachment": {"connector": connector}})
             else:
-                made = self._request("POST", "/attachments", {"attachment": {
+                made = self._request("POST", path("/v3/attachments"), {"attachment": {
                     "volume_uuid": volume_id, "instance_uuid": uuid, "connector": connector}})
         except (errors.BadRequest, errors.NotFound, errors.Conflict) as error:
             raise errors.StepFailed(reason=f"Volume {volume_id} could not be connected: {error}") from error
@@ -47,7 +49,7 @@ class Volumes:
         deadline, delay = time.monotonic() + timeout_s, 0.1
         while True:
             try:
-                status = self._request("GET", f"/volumes/{volume_id}")["volume"]["status"]
+                status = self._request("GET", path("/v3/volumes/{id}", volume_id))["volume"]["status"]
             except errors.NotFound as error:
                 raise errors.StepFailed(reason=f"Volume {volume_id} could not be found.") from error
             if status not in ("creating", "downloading"):
@@ -61,12 +63,12 @@ class Volumes:
 
     def info(self, attachment_id: str, device: str) -> dict:
         """Connection info of an attachment that exists; its export is made again if it was lost."""
-        made = self._request("PUT", f"/attachments/{attachment_id}", {"attachment": {
+        made = self._request("PUT", path("/v3/attachments/{id}", attachment_id), {"attachment": {
             "connector": {**self.connector, "mountpoint": device}}})
         return made["attachment"]["connection_info"]
 
     def complete(self, attachment_id: str) -> None:
-        self._request("POST", f"/attachments/{attachment_id}/action", {"os-complete": {}})
+        self._request("POST", path("/v3/attachments/{id}/action", attachment_id), {"os-complete": {}})
 
     def disconnect(self, uuid: str, volume_id: str, attachment_id: str | None) -> None:
         """End the export and free the volume. Repeatable; nothing happens where nothing is left."""
@@ -74,18 +76,18 @@ class Volumes:
         if attachment_id is None:
             return
         try:
-            self._request("DELETE", f"/attachments/{attachment_id}")
+            self._request("DELETE", path("/v3/attachments/{id}", attachment_id))
         except errors.NotFound:
             LOG.debug("attachment %s is gone already", attachment_id)
 
     def delete(self, volume_id: str) -> None:
         try:
-            self._request("DELETE", f"/volumes/{volume_id}")
+            self._request("DELETE", path("/v3/volumes/{id}", volume_id))
         except (errors.NotFound, errors.BadRequest) as error:
             LOG.warning("volume %s was to go with its server: %s", volume_id, error)
 
     def _snapshots_for(self, image_id: str, volume_id: str) -> list[dict]:
-        found = self._request("GET", f"/snapshots/detail?all_tenants=1&volume_id={volume_id}")["snapshots"]
+        found = self._request("GET", path("/v3/snapshots/detail", query={"all_tenants": 1, "volume_id": volume_id}))["snapshots"]
         return [s for s in found if s["metadata"].get("image_id") == image_id]
 
     def snapshot(self, image_id: str, volume_ids: list[str], timeout_s: float = 600) -> dict[str, dict]:
@@ -97,7 +99,7 @@ class Volumes:
         try:
             for volume_id in volume_ids:
                 if not self._snapshots_for(image_id, volume_id):
-                    self._request("POST", "/snapshots", {"snapshot": {
+                    self._request("POST", path("/v3/snapshots"), {"snapshot": {
                         "volume_id": volume_id, "force": True, "name": f"snapshot for image {image_id}",
                         "metadata": {"image_id": image_id}}})
         except errors.Error as error:
@@ -121,7 +123,7 @@ class Volumes:
             for each in left:
                 if each["status"] in ("available", "error", "error_deleting"):
                     with contextlib.suppress(errors.NotFound, errors.BadRequest):
-                        self._request("DELETE", f"/snapshots/{each['id']}")
+                        self._request("DELETE", path("/v3/snapshots/{id}", each["id"]))
             if time.monotonic() > deadline:
                 raise errors.StepFailed(reason="Snapshots that were made for an image could not be deleted.")
             time.sleep(0.2)

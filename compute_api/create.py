@@ -13,13 +13,14 @@ import secrets
 import sqlalchemy as sa
 
 from common import context, db, errors, rows, schema, wsgi
+from common.rest import last_segment, path
 from compute_api import devices, microversions
 from conductor.db import actions, flavors, models, quotas
 from scheduler.rpcapi import request_spec
 
 TABLE = models.instances
-_NETWORK = schema.obj({"uuid": {"type": ["string", "null"], "maxLength": 36}, "tag": {"type": "string", "maxLength": 60},
-                       "port": {"type": ["string", "null"], "maxLength": 36},
+_ID = {"oneOf": [schema.UUID, {"type": "null"}]}
+_NETWORK = schema.obj({"uuid": _ID, "tag": {"type": "string", "maxLength": 60}, "port": _ID,
                        "fixed_ip": {"type": ["string", "null"], "maxLength": 64}})
 HOST = {"type": "string", "minLength": 1, "maxLength": 255}
 # Signatures of images are not checked here: who asks for that must hear it, so only "none" is taken.
@@ -74,9 +75,9 @@ def image_of(req, ref: str, flavor: dict) -> dict:
 
     :raises BadRequest: it is not there, not active, or does not fit the flavor
     """
-    ref = ref.rstrip("/").rsplit("/", 1)[-1]
+    ref = last_segment(ref)
     try:
-        image = req.svc.rest.request("GET", "image", f"/v2/images/{ref}", ctx=req.ctx)
+        image = req.svc.rest.request("GET", "image", path("/v2/images/{id}", ref), ctx=req.ctx)
     except errors.NotFound:
         raise errors.BadRequest(f"Can not find requested image {ref}.") from None
     if image["status"] != "active":
@@ -112,7 +113,7 @@ def _networks(req, given: dict) -> list[dict] | str:
     found = []
     for item in wanted:
         if item.get("port"):
-            port = req.svc.rest.request("GET", "network", f"/v2.0/ports/{item['port']}", ctx=req.ctx)["port"]
+            port = req.svc.rest.request("GET", "network", path("/v2.0/ports/{id}", item["port"]), ctx=req.ctx)["port"]
             if port["device_id"]:
                 raise errors.Conflict(f"Port {port['id']} is still in use.")
             if not port["fixed_ips"]:
@@ -130,8 +131,7 @@ def _check_networks(req, found: list[dict]) -> None:
     ids = {n["uuid"] for n in found if "port" not in n}
     if not ids:
         return
-    query = "&".join(f"id={i}" for i in sorted(ids))
-    known = {n["id"]: n for n in req.svc.rest.request("GET", "network", f"/v2.0/networks?{query}",
+    known = {n["id"]: n for n in req.svc.rest.request("GET", "network", path("/v2.0/networks", query={"id": sorted(ids)}),
                                                       ctx=req.ctx)["networks"]}
     for network_id in ids:
         if network_id not in known:
@@ -143,7 +143,8 @@ def _check_networks(req, found: list[dict]) -> None:
 
 def _default_networks(req) -> list[dict]:
     """Without a choice: the only network there is; several must be chosen from."""
-    found = req.svc.rest.request("GET", "network", "/v2.0/networks?router:external=False&admin_state_up=True",
+    found = req.svc.rest.request("GET", "network", path("/v2.0/networks", query={
+        "router:external": False, "admin_state_up": True}),
                                  ctx=req.ctx)["networks"]
     usable = [n for n in found if n["project_id"] == req.ctx.project_id] or [n for n in found if n["shared"]]
     if len(usable) > 1:
@@ -159,7 +160,8 @@ def _groups(req, given: dict) -> list[dict]:
     names = [g["name"] for g in given.get("security_groups", []) if g.get("name")]
     if not names or names == ["default"]:
         return [{"id": "", "name": "default"}]
-    known = req.svc.rest.request("GET", "network", f"/v2.0/security-groups?project_id={req.ctx.project_id}",
+    known = req.svc.rest.request("GET", "network", path("/v2.0/security-groups", query={
+        "project_id": req.ctx.project_id}),
                                  ctx=req.ctx)["security_groups"]
     found = []
     for name in dict.fromkeys(names):
@@ -251,7 +253,7 @@ def create(req) -> tuple[list[dict], str, bool]:
     low, high = _counts(given)
     with req.svc.db.reader() as connection:
         try:
-            flavor = flavors.get(connection, req.ctx, str(given["flavorRef"]).rstrip("/").rsplit("/", 1)[-1])
+            flavor = flavors.get(connection, req.ctx, last_segment(str(given["flavorRef"])))
         except errors.NotFound as error:
             raise errors.BadRequest(str(error)) from None
         key = key_of(connection, req, given.get("key_name"))

@@ -12,6 +12,7 @@ import logging
 import sqlalchemy as sa
 
 from common import context, errors, schema, wsgi
+from common.rest import path
 from compute_api import microversions
 from conductor.db import models
 
@@ -108,7 +109,7 @@ def make_volumes(req, mapping: list[dict], count: int) -> list[list[dict]]:
             for device in mapping:
                 volume_id = device["volume_id"]
                 if device["new"]:
-                    volume_id = req.svc.rest.request("POST", "volume", "/v3/volumes", body={"volume": device["new"]},
+                    volume_id = req.svc.rest.request("POST", "volume", path("/v3/volumes"), body={"volume": device["new"]},
                                                      ctx=req.ctx)["volume"]["id"]
                 made[-1].append({**device, "volume_id": volume_id})
     except errors.Error:
@@ -121,7 +122,7 @@ def drop_volumes(req, made: list[list[dict]]) -> None:
     """Delete the new volumes of servers that are not to be. One that cannot be deleted yet stays with its owner."""
     for device in (d for devices in made for d in devices if d["new"]):
         try:
-            req.svc.rest.request("POST", "volume", f"/v3/volumes/{device['volume_id']}/action",
+            req.svc.rest.request("POST", "volume", path("/v3/volumes/{id}/action", device["volume_id"]),
                                  body={"os-force_delete": {}})
         except errors.Error as error:
             LOG.warning("volume %s of a server that was refused is left: %s", device["volume_id"], error)
@@ -129,7 +130,7 @@ def drop_volumes(req, made: list[list[dict]]) -> None:
 
 def _check_volume(req, device: dict) -> None:
     try:
-        volume = req.svc.rest.request("GET", "volume", f"/v3/volumes/{device['volume_id']}", ctx=req.ctx)["volume"]
+        volume = req.svc.rest.request("GET", "volume", path("/v3/volumes/{id}", device["volume_id"]), ctx=req.ctx)["volume"]
     except errors.NotFound:
         raise errors.BadRequest(f"Block Device Mapping is Invalid: failed to get volume {device['volume_id']}.") from None
     if volume["status"] != "available":

@@ -6,6 +6,7 @@ import logging
 import sqlalchemy as sa
 
 from common import context, db, errors, periodic, rows
+from common.rest import path
 from conductor.db import hosts, instances, machine, models
 from conductor.manager import forget
 from conductor.rpcapi import POWER
@@ -80,7 +81,7 @@ class Sweep(periodic.Periodic):
     def _snapshot(self, ctx, row: dict, up: bool) -> None:
         """The image that waits for the server's disk says what was asked for; with it gone, nobody waits any more."""
         # Of the server's own project: anybody may write a server's id into an image of his, and would get its disk.
-        query = f"/v2/images?instance_uuid={row['uuid']}&owner={row['project_id']}&status=in:queued,saving"
+        query = path("/v2/images", query={"instance_uuid": row["uuid"], "owner": row["project_id"], "status": "in:queued,saving"})
         found = [i for i in self.service.rest.request("GET", "image", query)["images"] if i["owner"] == row["project_id"]]
         waiting = [i for i in found if i["status"] == "queued"]
         if waiting and up:
@@ -99,13 +100,13 @@ def local_delete(service, ctx, uuid: str) -> None:
         if row is None:
             return
         row = instances.complete(connection, [row])[0]
-    ports = service.rest.request("GET", "network", f"/v2.0/ports?device_id={uuid}&fields=id")["ports"]
+    ports = service.rest.request("GET", "network", path("/v2.0/ports", query={"device_id": uuid, "fields": "id"}))["ports"]
     for port in ports:
-        service.rest.request("DELETE", "network", f"/v2.0/ports/{port['id']}")
+        service.rest.request("DELETE", "network", path("/v2.0/ports/{id}", port["id"]))
     for device in row["block_devices"]:
         if device["attachment_id"]:
             try:
-                service.rest.request("DELETE", "volume", f"/v3/attachments/{device['attachment_id']}",
+                service.rest.request("DELETE", "volume", path("/v3/attachments/{id}", device["attachment_id"]),
                                      headers={"OpenStack-API-Version": "volume 3.44"})
             except errors.NotFound:
                 LOG.info("attachment %s is gone already", device["attachment_id"])

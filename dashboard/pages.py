@@ -10,6 +10,7 @@ import webob
 from common import errors
 from common.middleware import filter_factory as service_filter
 from common.middleware import translate
+from common.rest import Path
 from common.wsgi import Request
 from dashboard import session
 
@@ -50,11 +51,11 @@ def redirect(req, path: str, notice: str = "") -> webob.Response:
     return response
 
 
-def call(req, method: str, service: str, path: str, body=None):
-    """An API's answer to the user who is logged in."""
+def call(req, method: str, service: str, where: Path, body=None):
+    """An API's answer to the user who is logged in. ``where``: made by ``common.rest.path``."""
     versions = {"compute": "compute 2.53", "volume": "volume 3.44"}
     headers = {"OpenStack-API-Version": versions[service]} if service in versions else None
-    return req.svc.rest.request(method, service, path, body=body, ctx=session.required(req).context(), headers=headers)
+    return req.svc.rest.request(method, service, where, body=body, ctx=session.required(req).context(), headers=headers)
 
 
 def static(req, name: str) -> webob.Response:

@@ -3,6 +3,7 @@
 import logging
 
 from common import errors
+from common.rest import path
 from common.service import Service
 from dashboard import conf
 from dashboard.session import Seal
@@ -24,7 +25,7 @@ class Dashboard(Service):
 
     def health(self) -> list[str]:
         try:
-            self.rest.anonymous("GET", "identity", "/v3")
+            self.rest.anonymous("GET", "identity", path("/v3"))
         except errors.Error:
             return ["the identity service does not answer"]
         return []

@@ -18,6 +18,7 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from common import errors
 from common.context import Context
+from common.rest import path
 
 COOKIE, CSRF, NOTICE = "sessionid", "csrftoken", "messages"
 NOTICE_S = 60
@@ -111,7 +112,7 @@ def log_in(req, user: str, password: str, domain: str) -> Session:
 
 
 def projects_of(req, token: str) -> list[dict]:
-    found = req.svc.rest.request("GET", "identity", "/v3/auth/projects", ctx=Context(token=token))["projects"]
+    found = req.svc.rest.request("GET", "identity", path("/v3/auth/projects"), ctx=Context(token=token))["projects"]
     return sorted((p for p in found if p["enabled"]), key=lambda p: p["name"])
 
 
@@ -126,11 +127,11 @@ def scoped(req, token: str, project_id: str) -> Session:
 
 
 def _token(req, auth: dict) -> tuple[str, dict]:
-    response = req.svc.rest.anonymous("POST", "identity", "/v3/auth/tokens", body={"auth": auth})
+    response = req.svc.rest.anonymous("POST", "identity", path("/v3/auth/tokens"), body={"auth": auth})
     return response.headers["X-Subject-Token"], json.loads(response.data)["token"]
 
 
 def log_out(req, session: Session) -> None:
     """Revoke the token: a copied cookie is worth nothing from now on."""
-    req.svc.rest.request("DELETE", "identity", "/v3/auth/tokens", ctx=session.context(),
+    req.svc.rest.request("DELETE", "identity", path("/v3/auth/tokens"), ctx=session.context(),
                          headers={"X-Subject-Token": session.token})

@@ -10,6 +10,7 @@ import time
 import sqlalchemy as sa
 
 from common import errors
+from common.rest import path
 from image.db import images
 from image.db.models import images as TABLE
 
@@ -53,8 +54,8 @@ class Quota:
     def _ask(self, project_id: str) -> dict[str, int]:
         """What is not registered nobody may have, as oslo.limit says."""
         rest = self.service.rest
-        registered = rest.request("GET", "identity", "/v3/registered_limits")["registered_limits"]
-        own = rest.request("GET", "identity", f"/v3/limits?project_id={project_id}")["limits"]
+        registered = rest.request("GET", "identity", path("/v3/registered_limits"))["registered_limits"]
+        own = rest.request("GET", "identity", path("/v3/limits", query={"project_id": project_id}))["limits"]
         found = {**{each["resource_name"]: each["default_limit"] for each in registered},
                  **{each["resource_name"]: each["resource_limit"] for each in own if each["project_id"] == project_id}}
         return {name: found.get(name, 0) for name in NAMES}

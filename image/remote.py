@@ -7,6 +7,7 @@ import re
 import urllib3
 
 from common import errors, schema
+from common.rest import path
 
 _ID = re.compile(schema.UUID["pattern"])
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
@@ -36,7 +37,7 @@ class Remote:
 
 def _endpoint(rest, ctx, region: str, interface: str) -> str:
     """The other service's address, by the catalog, which is its operator's: that it leads elsewhere is as he wants it."""
-    catalog = rest.request("GET", "identity", "/v3/auth/catalog", ctx=ctx)["catalog"]
+    catalog = rest.request("GET", "identity", path("/v3/auth/catalog"), ctx=ctx)["catalog"]
     for service in catalog:
         for each in service["endpoints"] if service["type"] == "image" else []:
             if each["interface"] == interface and region in (each.get("region_id"), each.get("region")):

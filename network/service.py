@@ -5,6 +5,7 @@ import logging
 import sqlalchemy as sa
 
 from common import errors, policy
+from common.rest import path
 from common.service import Service
 from network import conf, policies
 from network.db import hosting, models, state
@@ -50,7 +51,7 @@ class NetworkApi(Service):
         if servers:
             events = [{"name": "network-changed", "server_uuid": s} for s in servers]
             try:
-                self.rest.request("POST", "compute", "/v2.1/os-server-external-events", body={"events": events},
+                self.rest.request("POST", "compute", path("/v2.1/os-server-external-events"), body={"events": events},
                                   timeout_s=5)
             except errors.Error as error:
                 self.log.warning("compute was not told of changed addresses: %s", error)

@@ -1,9 +1,9 @@
 """Fill an image with a server's disk."""
 
 import logging
-import urllib.parse
 
 from common import errors, images
+from common.rest import path
 from compute_agent.tasks.reporting import ReportingTask, reason
 
 LOG = logging.getLogger(__name__)
@@ -50,10 +50,10 @@ class Snapshot(ReportingTask):
 
     def rotate(self, state):
         """Of the server's backups of this kind, the oldest go that are too many. What cannot be deleted stays."""
-        image = self.agent.rest.request("GET", "image", f"/v2/images/{state['image_id']}")
+        image = self.agent.rest.request("GET", "image", path("/v2/images/{id}", state["image_id"]))
         if image.get("image_type") != "backup":
             return
-        known = self.agent.rest.request("GET", "image", "/v2/images?" + urllib.parse.urlencode({
+        known = self.agent.rest.request("GET", "image", path("/v2/images", query={
             "instance_uuid": state["uuid"], "image_type": "backup", "backup_type": image["backup_type"],
             "owner": image["owner"], "status": "active", "sort": "created_at:desc", "limit": 1000}))["images"]
         for old in [i for i in known if i["owner"] == image["owner"]][int(image["backup_rotation"]):]:

@@ -3,6 +3,7 @@
 import json
 
 from common import images
+from common.rest import path
 from compute_agent.tasks.snapshot import Snapshot
 
 
@@ -33,7 +34,7 @@ class SnapshotVolumes(Snapshot):
             "no_device": None, "volume_type": None} for d in state["devices"]]
         values = {"block_device_mapping": json.dumps(mapping), "bdm_v2": "True", "root_device_name": "/dev/vda"}
         self.agent.rest.request(
-            "PATCH", "image", f"/v2/images/{state['image_id']}",
+            "PATCH", "image", path("/v2/images/{id}", state["image_id"]),
             body=json.dumps([{"op": "add", "path": f"/{name}", "value": value} for name, value in values.items()]).encode(),
             headers={"Content-Type": "application/openstack-images-v2.1-json-patch"})
         self._file(state).touch()

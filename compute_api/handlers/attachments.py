@@ -9,6 +9,7 @@ stays in the row until it is done: the conductor's sweep asks again.
 import sqlalchemy as sa
 
 from common import context, db, errors, rows, schema, wsgi
+from common.rest import path
 from compute_api import microversions
 from compute_api.handlers.servers import load, locked_out
 from conductor.db import actions, instances, machine, models
@@ -64,7 +65,7 @@ def create(req, id, body):
         row = load(req, connection, id, "volumes_attachments")
     locked_out(req, row)
     _steady(row, "attach_volume")
-    volume = req.svc.rest.request("GET", "volume", f"/v3/volumes/{volume_id}", ctx=req.ctx)["volume"]
+    volume = req.svc.rest.request("GET", "volume", path("/v3/volumes/{id}", volume_id), ctx=req.ctx)["volume"]
     if volume["status"] != "available":
         raise errors.BadRequest(f"Invalid volume: volume '{volume_id}' status must be 'available'. Currently in "
                                 f"'{volume['status']}'")

@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from common import schema, wsgi
+from common.rest import path
 from conductor.db import models
 
 TABLE = models.instances
@@ -16,13 +17,13 @@ def refresh(service, uuid: str, known: list[dict]) -> list[dict]:
 
     :param known: the picture so far; what its host noted of a port (MTU, tag, static addresses) stays
     """
-    ports = service.rest.request("GET", "network", f"/v2.0/ports?device_id={uuid}")["ports"]
+    ports = service.rest.request("GET", "network", path("/v2.0/ports", query={"device_id": uuid}))["ports"]
     if not ports:
         return []
     names = {n["id"]: n["name"] for n in service.rest.request(
-        "GET", "network", "/v2.0/networks?" + "&".join(f"id={p['network_id']}" for p in ports))["networks"]}
-    floating = service.rest.request("GET", "network", "/v2.0/floatingips?" + "&".join(
-        f"port_id={p['id']}" for p in ports))["floatingips"]
+        "GET", "network", path("/v2.0/networks", query={"id": sorted({p["network_id"] for p in ports})}))["networks"]}
+    floating = service.rest.request("GET", "network", path("/v2.0/floatingips", query={
+        "port_id": [p["id"] for p in ports]}))["floatingips"]
     old = {p["id"]: p for p in known}
     return [{**old.get(p["id"], {}), "id": p["id"], "network_id": p["network_id"], "network_name": names.get(p["network_id"], ""),
              "mac_address": p["mac_address"], "fixed_ips": [{**_same(old.get(p["id"]), ip), **ip} for ip in p["fixed_ips"]],

@@ -1,6 +1,7 @@
 """Addresses of a server, added and taken away as the compute API did until microversion 2.43."""
 
 from common import errors
+from common.rest import path
 from compute_api.handlers import external_events
 from compute_api.handlers.servers import load, locked_out
 from conductor.db import actions
@@ -14,13 +15,15 @@ def _begin(req, id, name: str) -> dict:
     return row
 
 
-def _ports(req, id, more: str = "") -> list[dict]:
-    return req.svc.rest.request("GET", "network", f"/v2.0/ports?device_id={id}{more}", ctx=req.ctx)["ports"]
+def _ports(req, server_id: str, **more: str) -> list[dict]:
+    where = path("/v2.0/ports", query={"device_id": server_id, **more})
+    return req.svc.rest.request("GET", "network", where, ctx=req.ctx)["ports"]
 
 
 def _set(req, id, port: dict, fixed_ips: list[dict]) -> None:
     """The network service will tell us too; who asked sees it in the next answer."""
-    req.svc.rest.request("PUT", "network", f"/v2.0/ports/{port['id']}", body={"port": {"fixed_ips": fixed_ips}}, ctx=req.ctx)
+    req.svc.rest.request("PUT", "network", path("/v2.0/ports/{id}", port["id"]), body={"port": {"fixed_ips": fixed_ips}},
+                         ctx=req.ctx)
     external_events.store(req.svc, id)
 
 
@@ -28,10 +31,10 @@ def add(req, id, arguments):
     """One more address, on the port that the server has in that network."""
     _begin(req, id, "addFixedIp")
     network = arguments["networkId"]
-    ports = _ports(req, id, f"&network_id={network}")
+    ports = _ports(req, id, network_id=network)
     if not ports:
         raise errors.NotFound(f"Instance {id} has no port in network {network}.")
-    subnets = req.svc.rest.request("GET", "network", f"/v2.0/subnets?network_id={network}&ip_version=4",
+    subnets = req.svc.rest.request("GET", "network", path("/v2.0/subnets", query={"network_id": network, "ip_version": 4}),
                                    ctx=req.ctx)["subnets"]
     if not subnets:
         raise errors.BadRequest(f"Network {network} has no subnet.")

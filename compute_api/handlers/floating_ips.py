@@ -4,23 +4,24 @@ Source: the compute API reference, "Floating IPs (os-floating-ips) (DEPRECATED)"
 """
 
 from common import errors, schema, wsgi
+from common.rest import Path, path
 from compute_api.handlers.servers import load
 from conductor.db import actions
 
 
-def _ask(req, method: str, path: str, body=None):
-    return req.svc.rest.request(method, "network", f"/v2.0/{path}", body=body, ctx=req.ctx)
+def _ask(req, method: str, where: Path, body=None):
+    return req.svc.rest.request(method, "network", where, body=body, ctx=req.ctx)
 
 
 def _pools(req) -> list[dict]:
-    return _ask(req, "GET", "networks?router:external=True&fields=id&fields=name")["networks"]
+    return _ask(req, "GET", path("/v2.0/networks", query={"router:external": True, "fields": ["id", "name"]}))["networks"]
 
 
 def _views(req, found: list[dict]) -> list[dict]:
     """Two more requests, however many there are."""
     names = {n["id"]: n["name"] for n in _pools(req)} if found else {}
-    held = [f"id={f['port_id']}" for f in found if f["port_id"]]
-    ports = {p["id"]: p["device_id"] for p in _ask(req, "GET", "ports?" + "&".join(held))["ports"]} if held else {}
+    held = [f["port_id"] for f in found if f["port_id"]]
+    ports = {p["id"]: p["device_id"] for p in _ask(req, "GET", path("/v2.0/ports", query={"id": held}))["ports"]} if held else {}
     return [{"id": f["id"], "ip": f["floating_ip_address"], "fixed_ip": f["fixed_ip_address"],
              "instance_id": ports.get(f["port_id"]) or None,
              "pool": names.get(f["floating_network_id"], f["floating_network_id"])} for f in found]
@@ -31,14 +32,14 @@ def pools(req):
 
 
 def index(req):
-    found = _ask(req, "GET", f"floatingips?project_id={req.ctx.project_id}")["floatingips"]
+    found = _ask(req, "GET", path("/v2.0/floatingips", query={"project_id": req.ctx.project_id}))["floatingips"]
     offset, limit = wsgi.int_param(req, "offset", 0), wsgi.int_param(req, "limit", 1000)
     return {"floating_ips": _views(req, found)[offset:offset + limit]}
 
 
 def _get(req, id: str) -> dict:
     try:
-        return _ask(req, "GET", f"floatingips/{id}")["floatingip"]
+        return _ask(req, "GET", path("/v2.0/floatingips/{id}", id))["floatingip"]
     except errors.NotFound:
         raise errors.NotFound(f"Floating IP not found for ID {id}") from None
 
@@ -61,7 +62,7 @@ def create(req):
     if network is None:
         raise errors.NotFound("Floating IP pool not found.")
     try:
-        made = _ask(req, "POST", "floatingips", {"floatingip": {"floating_network_id": network}})["floatingip"]
+        made = _ask(req, "POST", path("/v2.0/floatingips"), {"floatingip": {"floating_network_id": network}})["floatingip"]
     except errors.Conflict as error:
         raise errors.NotFound(f"No more floating IPs in pool {wanted or network}: {error}") from None
     return {"floating_ip": _views(req, [made])[0]}
@@ -69,11 +70,11 @@ def create(req):
 
 def delete(req, id):
     _get(req, id)
-    _ask(req, "DELETE", f"floatingips/{id}")
+    _ask(req, "DELETE", path("/v2.0/floatingips/{id}", id))
 
 
 def _of(req, address: str) -> dict:
-    found = _ask(req, "GET", f"floatingips?floating_ip_address={address}")["floatingips"]
+    found = _ask(req, "GET", path("/v2.0/floatingips", query={"floating_ip_address": address}))["floatingips"]
     if not found:
         raise errors.NotFound(f"Floating IP {address} could not be found.")
     return found[0]
@@ -84,7 +85,7 @@ def _begin(req, id: str, name: str) -> list[dict]:
     with req.svc.db.writer() as connection:
         load(req, connection, id, "servers:action")
         actions.start(connection, req.ctx, id, name)
-    return _ask(req, "GET", f"ports?device_id={id}")["ports"]
+    return _ask(req, "GET", path("/v2.0/ports", query={"device_id": id}))["ports"]
 
 
 def add(req, id, arguments):
@@ -94,7 +95,7 @@ def add(req, id, arguments):
     for port in ports:
         for ip in port["fixed_ips"]:
             if ip["ip_address"] == fixed or (fixed is None and ":" not in ip["ip_address"]):
-                _ask(req, "PUT", f"floatingips/{floating['id']}", {"floatingip": {
+                _ask(req, "PUT", path("/v2.0/floatingips/{id}", floating["id"]), {"floatingip": {
                     "port_id": port["id"], "fixed_ip_address": ip["ip_address"]}})
                 return
     raise errors.BadRequest(f"Specified fixed address not assigned to instance {id}" if fixed else
@@ -105,4 +106,4 @@ def remove(req, id, arguments):
     ports, floating = _begin(req, id, "removeFloatingIp"), _of(req, arguments["address"])
     if floating["port_id"] not in {p["id"] for p in ports}:
         raise errors.Conflict(f"Floating IP {arguments['address']} is not associated with instance {id}.")
-    _ask(req, "PUT", f"floatingips/{floating['id']}", {"floatingip": {"port_id": None}})
+    _ask(req, "PUT", path("/v2.0/floatingips/{id}", floating["id"]), {"floatingip": {"port_id": None}})

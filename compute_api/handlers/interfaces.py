@@ -1,6 +1,7 @@
 """Network interfaces of a server."""
 
 from common import errors, schema, wsgi
+from common.rest import path
 from compute_api import microversions
 from compute_api.handlers.attachments import _steady
 from compute_api.handlers.servers import load, locked_out
@@ -22,8 +23,9 @@ def _view(req, row: dict, port: dict, tag: str | None = None) -> dict:
     return shown
 
 
-def _ports(req, id, more: str = "") -> list[dict]:
-    return req.svc.rest.request("GET", "network", f"/v2.0/ports?device_id={id}{more}", ctx=req.ctx)["ports"]
+def _ports(req, server_id: str, **more: str) -> list[dict]:
+    where = path("/v2.0/ports", query={"device_id": server_id, **more})
+    return req.svc.rest.request("GET", "network", where, ctx=req.ctx)["ports"]
 
 
 def index(req, id):
@@ -33,7 +35,7 @@ def index(req, id):
 
 
 def _one(req, id, port_id) -> dict:
-    found = _ports(req, id, f"&id={port_id}")
+    found = _ports(req, id, id=port_id)
     if not found:
         raise errors.NotFound(f"Port id {port_id} could not be found.")
     return found[0]
@@ -66,13 +68,13 @@ def create(req, id, body):
 def _request(req, row: dict, given: dict) -> dict:
     """What the agent must attach; checked as the user, since the agent asks as a service."""
     if given.get("port_id"):
-        port = req.svc.rest.request("GET", "network", f"/v2.0/ports/{given['port_id']}", ctx=req.ctx)["port"]
+        port = req.svc.rest.request("GET", "network", path("/v2.0/ports/{id}", given["port_id"]), ctx=req.ctx)["port"]
         if port["device_id"]:
             raise errors.BadRequest(f"Port {port['id']} is still in use.")
         return {"port": port["id"], "uuid": port["network_id"]}
     network_id = given.get("net_id")
-    query = f"id={network_id}" if network_id else "router:external=False"
-    networks = req.svc.rest.request("GET", "network", f"/v2.0/networks?{query}", ctx=req.ctx)["networks"]
+    query: dict = {"id": network_id} if network_id else {"router:external": False}
+    networks = req.svc.rest.request("GET", "network", path("/v2.0/networks", query=query), ctx=req.ctx)["networks"]
     if not networks:
         raise errors.BadRequest(f"Network {network_id} could not be found.")
     if not network_id:

@@ -8,6 +8,7 @@ they are there. Source: the compute API reference, "Security groups
 import sqlalchemy as sa
 
 from common import errors, schema, wsgi
+from common.rest import Path, path
 from compute_api.handlers.servers import load, locked_out
 from conductor.db import actions, models
 
@@ -20,8 +21,8 @@ _RULE = schema.wrapped("security_group_rule", {
     "group_id": {"type": ["string", "null"], "maxLength": 36}}, ("parent_group_id",))
 
 
-def _ask(req, method: str, path: str, body=None):
-    return req.svc.rest.request(method, "network", f"/v2.0/{path}", body=body, ctx=req.ctx)
+def _ask(req, method: str, where: Path, body=None):
+    return req.svc.rest.request(method, "network", where, body=body, ctx=req.ctx)
 
 
 def _rule(rule: dict, names: dict) -> dict:
@@ -48,7 +49,8 @@ def _names(found: list[dict]) -> dict:
 
 def index(req):
     everyone = req.ctx.is_admin and wsgi.flag(req, "all_tenants")
-    found = _ask(req, "GET", "security-groups" + ("" if everyone else f"?project_id={req.ctx.project_id}"))["security_groups"]
+    where = path("/v2.0/security-groups", query={} if everyone else {"project_id": req.ctx.project_id})
+    found = _ask(req, "GET", where)["security_groups"]
     offset, limit = wsgi.int_param(req, "offset", 0), wsgi.int_param(req, "limit", 1000)
     return {"security_groups": [view(g, _names(found)) for g in found][offset:offset + limit]}
 
@@ -56,28 +58,28 @@ def index(req):
 def _named(req, group: dict) -> dict:
     """The view of one group; the groups that its rules name are asked for when there are some."""
     others = {r["remote_group_id"] for r in group["security_group_rules"] if r["remote_group_id"]}
-    found = _ask(req, "GET", "security-groups?" + "&".join(f"id={i}" for i in sorted(others)))["security_groups"] \
+    found = _ask(req, "GET", path("/v2.0/security-groups", query={"id": sorted(others)}))["security_groups"] \
         if others else []
     return view(group, _names(found))
 
 
 def show(req, id):
-    return {"security_group": _named(req, _ask(req, "GET", f"security-groups/{id}")["security_group"])}
+    return {"security_group": _named(req, _ask(req, "GET", path("/v2.0/security-groups/{id}", id))["security_group"])}
 
 
 @wsgi.body(_GROUP)
 def create(req, body):
-    return {"security_group": _named(req, _ask(req, "POST", "security-groups", body)["security_group"])}
+    return {"security_group": _named(req, _ask(req, "POST", path("/v2.0/security-groups"), body)["security_group"])}
 
 
 @wsgi.body(_GROUP)
 def update(req, id, body):
-    return {"security_group": _named(req, _ask(req, "PUT", f"security-groups/{id}", body)["security_group"])}
+    return {"security_group": _named(req, _ask(req, "PUT", path("/v2.0/security-groups/{id}", id), body)["security_group"])}
 
 
 def delete(req, id):
     try:
-        _ask(req, "DELETE", f"security-groups/{id}")
+        _ask(req, "DELETE", path("/v2.0/security-groups/{id}", id))
     except errors.Conflict as error:
         raise errors.BadRequest(str(error)) from None
 
@@ -91,27 +93,27 @@ def create_rule(req, body):
     if not given.get("ip_protocol") and not given.get("group_id"):
         raise errors.BadRequest("Protocol, from and to ports are required where no group is named.")
     cidr = None if given.get("group_id") else given.get("cidr") or "0.0.0.0/0"
-    made = _ask(req, "POST", "security-group-rules", {"security_group_rule": {
+    made = _ask(req, "POST", path("/v2.0/security-group-rules"), {"security_group_rule": {
         "security_group_id": given["parent_group_id"], "direction": "ingress", "protocol": given.get("ip_protocol"),
         "port_range_min": low, "port_range_max": high, "remote_ip_prefix": cidr, "remote_group_id": given.get("group_id"),
         "ethertype": "IPv6" if cidr and ":" in cidr else "IPv4"}})["security_group_rule"]
     names = {}
     if made["remote_group_id"]:
-        names = _names([_ask(req, "GET", f"security-groups/{made['remote_group_id']}")["security_group"]])
+        names = _names([_ask(req, "GET", path("/v2.0/security-groups/{id}", made["remote_group_id"]))["security_group"]])
     return {"security_group_rule": _rule(made, names)}
 
 
 def delete_rule(req, id):
-    _ask(req, "DELETE", f"security-group-rules/{id}")
+    _ask(req, "DELETE", path("/v2.0/security-group-rules/{id}", id))
 
 
 def of_server(req, id):
     """The security groups of a server's ports."""
     with req.svc.db.reader() as connection:
         load(req, connection, id, "servers:show")
-    ports = _ask(req, "GET", f"ports?device_id={id}&fields=security_groups")["ports"]
+    ports = _ask(req, "GET", path("/v2.0/ports", query={"device_id": id, "fields": "security_groups"}))["ports"]
     ids = sorted({g for p in ports for g in p["security_groups"]})
-    found = _ask(req, "GET", "security-groups?" + "&".join(f"id={g}" for g in ids))["security_groups"] if ids else []
+    found = _ask(req, "GET", path("/v2.0/security-groups", query={"id": ids}))["security_groups"] if ids else []
     return {"security_groups": [view(g, _names(found)) for g in found]}
 
 
@@ -123,17 +125,17 @@ def change(adding: bool):
             locked_out(req, row)
             actions.start(connection, req.ctx, id, "addSecurityGroup" if adding else "removeSecurityGroup")
         name = arguments["name"]
-        known = _ask(req, "GET", f"security-groups?project_id={row['project_id']}")["security_groups"]
+        known = _ask(req, "GET", path("/v2.0/security-groups", query={"project_id": row["project_id"]}))["security_groups"]
         has = set()
         group = next((g["id"] for g in known if name in (g["id"], g["name"])), None)
         if group is None:
             raise errors.NotFound(f"Security group {name} not found for project {row['project_id']}.")
-        ports = _ask(req, "GET", f"ports?device_id={id}")["ports"]
+        ports = _ask(req, "GET", path("/v2.0/ports", query={"device_id": id}))["ports"]
         if not adding and not any(group in p["security_groups"] for p in ports):
             raise errors.NotFound(f"Security group {name} not associated with the instance {id}")
         for port in ports:
             left = [g for g in port["security_groups"] if g != group] + ([group] if adding else [])
-            _ask(req, "PUT", f"ports/{port['id']}", {"port": {"security_groups": left}})
+            _ask(req, "PUT", path("/v2.0/ports/{id}", port["id"]), {"port": {"security_groups": left}})
             has |= set(left)
         shown = [{"id": g["id"], "name": g["name"]} for g in known if g["id"] in has]
         with req.svc.db.writer() as connection:

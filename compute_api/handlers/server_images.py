@@ -3,6 +3,7 @@
 import logging
 
 from common import errors, wsgi
+from common.rest import path
 from compute_api.handlers.servers import load, locked_out
 from conductor.db import actions as history
 from conductor.db import machine
@@ -41,7 +42,7 @@ def _create(req, id, arguments, action: str, recorded: str, properties: dict):
                     min_disk=max(row["flavor"]["disk"], image.get("min_disk") or 0))
     else:  # it will name snapshots of the volumes, and have no bytes
         body.update(disk_format="raw")
-    image_id = req.svc.rest.request("POST", "image", "/v2/images", body=body, ctx=req.ctx)["id"]
+    image_id = req.svc.rest.request("POST", "image", path("/v2/images"), body=body, ctx=req.ctx)["id"]
     try:
         with req.svc.db.writer() as connection:
             machine.begin(connection, id, action, request_id=req.ctx.request_id)
@@ -59,6 +60,6 @@ def _create(req, id, arguments, action: str, recorded: str, properties: dict):
 
 def _drop(req, image_id: str) -> None:
     try:
-        req.svc.rest.request("DELETE", "image", f"/v2/images/{image_id}", ctx=req.ctx)
+        req.svc.rest.request("DELETE", "image", path("/v2/images/{id}", image_id), ctx=req.ctx)
     except errors.Error as error:
         LOG.warning("image %s of a server that could not be copied is left: %s", image_id, error)

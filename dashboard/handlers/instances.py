@@ -1,6 +1,7 @@
 """Instances: the list, one of them with its console and history, launching, and actions."""
 
 from common import errors
+from common.rest import path
 from dashboard import session
 from dashboard.pages import call, redirect, render
 
@@ -9,7 +10,7 @@ ACTIONS = {"start": {"os-start": None}, "stop": {"os-stop": None}, "reboot": {"r
 
 
 def _rows(req) -> list[dict]:
-    servers = call(req, "GET", "compute", "/v2.1/servers/detail?limit=200")["servers"]
+    servers = call(req, "GET", "compute", path("/v2.1/servers/detail?limit=200"))["servers"]
     return [_row(s) for s in servers]
 
 
@@ -27,24 +28,27 @@ def index(req):
 
 
 def show(req, id):
-    server = _row(call(req, "GET", "compute", f"/v2.1/servers/{id}")["server"])
+    server = _row(call(req, "GET", "compute", path("/v2.1/servers/{id}", id))["server"])
     try:
-        log = call(req, "POST", "compute", f"/v2.1/servers/{id}/action", {"os-getConsoleOutput": {"length": 40}})["output"]
+        log = call(req, "POST", "compute", path("/v2.1/servers/{id}/action", id),
+                   {"os-getConsoleOutput": {"length": 40}})["output"]
     except errors.Error as error:
         log = f"({error})"
-    history = call(req, "GET", "compute", f"/v2.1/servers/{id}/os-instance-actions")["instanceActions"]
+    history = call(req, "GET", "compute", path("/v2.1/servers/{id}/os-instance-actions", id))["instanceActions"]
     return render(req, "instance.html", server=server, log=log, history=history)
 
 
 def ask(req, text: str = "", given: dict | None = None):
-    flavors = call(req, "GET", "compute", "/v2.1/flavors/detail")["flavors"]
+    flavors = call(req, "GET", "compute", path("/v2.1/flavors/detail"))["flavors"]
     return render(req, "launch.html", status=400 if text else 200, text=text, given=given or {},
                   flavors=sorted(flavors, key=lambda f: (f["ram"], f["vcpus"])),
-                  images=[i for i in call(req, "GET", "image", "/v2/images?status=active&limit=200")["images"]
+                  images=[i for i in call(req, "GET", "image", path("/v2/images?status=active&limit=200"))["images"]
                           if i["container_format"] not in ("aki", "ari")],
-                  networks=[n for n in call(req, "GET", "network", "/v2.0/networks")["networks"] if not n["router:external"]],
-                  keypairs=[k["keypair"]["name"] for k in call(req, "GET", "compute", "/v2.1/os-keypairs")["keypairs"]],
-                  groups=call(req, "GET", "network", f"/v2.0/security-groups?project_id={session.required(req).project_id}")[
+                  networks=[n for n in call(req, "GET", "network", path("/v2.0/networks"))["networks"]
+                            if not n["router:external"]],
+                  keypairs=[k["keypair"]["name"] for k in call(req, "GET", "compute", path("/v2.1/os-keypairs"))["keypairs"]],
+                  groups=call(req, "GET", "network", path("/v2.0/security-groups", query={
+                      "project_id": session.required(req).project_id}))[
                       "security_groups"])
 
 
@@ -57,7 +61,7 @@ def launch(req):
     if given.get("group"):
         body["security_groups"] = [{"name": given["group"]}]
     try:
-        call(req, "POST", "compute", "/v2.1/servers", {"server": body})
+        call(req, "POST", "compute", path("/v2.1/servers"), {"server": body})
     except (errors.BadRequest, errors.Forbidden, errors.Conflict, errors.TooLarge) as error:
         return ask(req, str(error), given)
     return redirect(req, "/project/instances/", f"{body['name']} is being built.")
@@ -66,9 +70,9 @@ def launch(req):
 def act(req, id, verb):
     session.form(req)
     if verb == "delete":
-        call(req, "DELETE", "compute", f"/v2.1/servers/{id}")
+        call(req, "DELETE", "compute", path("/v2.1/servers/{id}", id))
         return redirect(req, "/project/instances/", "The instance is being deleted.")
     if verb not in ACTIONS:
         raise errors.NotFound("There is no such action.")
-    call(req, "POST", "compute", f"/v2.1/servers/{id}/action", ACTIONS[verb])
+    call(req, "POST", "compute", path("/v2.1/servers/{id}/action", id), ACTIONS[verb])
     return redirect(req, "/project/instances/", f"{verb.capitalize()} was asked for.")

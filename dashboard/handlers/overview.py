@@ -1,5 +1,6 @@
 """Overview: what the project uses, of what it may."""
 
+from common.rest import path
 from dashboard import session
 from dashboard.pages import call, render
 
@@ -11,9 +12,9 @@ def _bars(limits: dict, rows) -> list[dict]:
 
 def show(req):
     active = session.required(req)
-    compute = call(req, "GET", "compute", "/v2.1/limits")["limits"]["absolute"]
-    volume = call(req, "GET", "volume", f"/v3/{active.project_id}/limits")["limits"]["absolute"]
-    quota = call(req, "GET", "network", f"/v2.0/quotas/{active.project_id}/details")["quota"]
+    compute = call(req, "GET", "compute", path("/v2.1/limits"))["limits"]["absolute"]
+    volume = call(req, "GET", "volume", path("/v3/{name}/limits", active.project_id))["limits"]["absolute"]
+    quota = call(req, "GET", "network", path("/v2.0/quotas/{name}/details", active.project_id))["quota"]
     network = {f"{n}_{k}": quota[n][k] for n in ("floatingip", "security_group", "network", "router") for k in ("used", "limit")}
     groups = [
         ("Compute", _bars(compute, [("Instances", "totalInstancesUsed", "maxTotalInstances"),

@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from common import context, db, errors, rows, schema, wsgi
+from common.rest import last_segment, path
 from volume.db import models, snapshots, volumes
 from volume.handlers import lists
 
@@ -204,7 +205,7 @@ def _image(req, ref: str | None, size_gb: int) -> dict:
     if not ref:
         return {}
     try:
-        image = req.svc.rest.request("GET", "image", f"/v2/images/{ref.rstrip('/').rsplit('/', 1)[-1]}", ctx=req.ctx)
+        image = req.svc.rest.request("GET", "image", path("/v2/images/{id}", last_segment(ref)), ctx=req.ctx)
     except errors.NotFound:
         raise errors.BadRequest("Invalid image identifier or unable to access requested image.") from None
     if image["status"] != "active":
