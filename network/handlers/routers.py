@@ -209,7 +209,7 @@ def _remove(connection, req, id, body):
                               kind="RouterInterfaceNotFound")
     ips = addresses.of_ports(connection, [port["id"]])[port["id"]]
     f = models.floatingips
-    served = sa.select(f.c.id).join(a, a.c.port_id == f.c.port_id).where(
+    served = sa.select(f.c.id).join(a, sa.and_(a.c.port_id == f.c.port_id, a.c.ip_address == f.c.fixed_ip_address)).where(
         f.c.router_id == id, a.c.subnet_id.in_([i["subnet_id"] for i in ips]))
     if connection.execute(served).first():
         raise errors.Conflict(f"Router interface for subnet {ips[0]['subnet_id']} on router {id} cannot be deleted, "
