@@ -1,21 +1,45 @@
-"""JSON Schema checks of request bodies, and the pieces that schemas share."""
+"""JSON Schema checks of request bodies, and the pieces that schemas share.
 
+Three things differ from plain JSON Schema, so that a schema says what a value is and nothing slips past it:
+``pattern`` (and the names of ``patternProperties``) match the whole text; an ``integer`` is no ``1.0``; and what
+``integer()`` made also takes a string of digits, which the handler then sees as a number, checked by the same bounds.
+"""
+
+import copy
+import re
 import typing
 
 import jsonschema
 
-from common import errors
+from common import errors, values
 
-UUID = {"type": "string", "pattern": "^[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}$"}
+FORMATS = jsonschema.FormatChecker(formats=())
+for _format, _parse in {
+        "ip-address": values.ip_address, "ip-network": values.ip_network, "mac-address": values.mac_address,
+        "host-name": values.host_name, "uuid": values.uuid, "identifier": values.identifier, "date-time": values.moment,
+        "line": lambda raw, what: values.text(raw, what, longest=1 << 20), "name": values.name,
+        "ipv4": lambda raw, what: values.ip_address(raw, what, version=4),
+        "ipv6": lambda raw, what: values.ip_address(raw, what, version=6),
+        # A prefix whose host bits may be set, as security group rules have them.
+        "ip-prefix": lambda raw, what: values.ip_network(raw, what, host_bits=True)}.items():
+    FORMATS.checks(_format, raises=errors.BadRequest)(
+        lambda value, parse=_parse: not isinstance(value, str) or parse(value, "format") is not None)
+
+UUID = {"type": "string", "format": "uuid"}
 # Printable, not only blanks: what OpenStack accepts as the name of a thing.
-NAME = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^(?=.*\S)[^\x00-\x1f\x7f]*$"}
+NAME = {"type": "string", "minLength": 1, "maxLength": 255, "format": "name"}
 TEXT = {"type": ["string", "null"], "maxLength": 255}
 LONG_TEXT = {"type": ["string", "null"], "maxLength": 65535}
 BOOLEAN = {"enum": [True, False, "True", "False", "true", "false", "1", "0", "on", "off", "yes", "no", "TRUE", "FALSE"]}
 # How many is a matter of quota; this only bounds the work.
 METADATA = {"type": "object", "maxProperties": 1000,
-            "patternProperties": {r"^[a-zA-Z0-9\-_:. /]{1,255}$": {"type": "string", "maxLength": 255}},
+            "patternProperties": {r"[a-zA-Z0-9\-_:. /]{1,255}": {"type": "string", "maxLength": 255}},
             "additionalProperties": False}
+
+
+def integer(low: int = 0, high: int = values.INT32, *, null: bool = False) -> dict:
+    """A whole number within bounds, also as a string of digits; the handler sees an int."""
+    return {"type": ["integer", "null"] if null else "integer", "minimum": low, "maximum": high, "digits": True}
 
 
 def obj(properties: dict, required: tuple | list = (), *, extra: bool = False) -> dict:
@@ -28,9 +52,44 @@ def wrapped(name: str, properties: dict, required: tuple | list = (), *, extra: 
     return obj({name: obj(properties, required, extra=extra)}, [name], extra=False)
 
 
+def _pattern(validator, pattern, instance, schema):
+    if isinstance(instance, str) and not re.fullmatch(pattern, instance):
+        yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+def _properties(validator, properties, instance, schema):
+    """As usual, after strings of digits have become the numbers that they are."""
+    if isinstance(instance, dict):
+        for name, subschema in properties.items():
+            given = instance.get(name)
+            if isinstance(given, str) and isinstance(subschema, dict) and subschema.get("digits") and \
+                    re.fullmatch("-?[0-9]{1,20}", given):
+                instance[name] = int(given)
+    yield from jsonschema.Draft202012Validator.VALIDATORS["properties"](validator, properties, instance, schema)
+
+
+_Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator, {"pattern": _pattern, "properties": _properties},
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda checker, found: isinstance(found, int) and not isinstance(found, bool)))
+
+
+def _anchored(part):
+    """A copy of a schema in which the names of patternProperties match wholly."""
+    if isinstance(part, list):
+        return [_anchored(p) for p in part]
+    if not isinstance(part, dict):
+        return copy.copy(part)
+    names = part.get("patternProperties")
+    found = {k: _anchored(v) for k, v in part.items()}
+    if isinstance(names, dict):
+        found["patternProperties"] = {rf"\A(?:{k})\Z": _anchored(v) for k, v in names.items()}
+    return found
+
+
 def compiled(json_schema: dict) -> typing.Callable[[typing.Any], None]:
-    """A function that raises BadRequest with the path and reason of the first fault."""
-    checker = jsonschema.Draft202012Validator(json_schema, format_checker=jsonschema.FormatChecker())
+    """A function that raises BadRequest with the path and reason of the first fault, and makes numbers of digits."""
+    checker = _Validator(_anchored(json_schema), format_checker=FORMATS)
 
     def validate(document) -> None:
         fault = next(checker.iter_errors(document), None)

@@ -25,7 +25,7 @@ _NETWORK = schema.obj({"uuid": _ID, "tag": {"type": "string", "maxLength": 60}, 
 HOST = {"type": "string", "minLength": 1, "maxLength": 255}
 # Signatures of images are not checked here: who asks for that must hear it, so only "none" is taken.
 CERTIFICATES = {"type": "null"}
-_COUNT = {"type": ["integer", "string"], "pattern": "^[1-9][0-9]{0,3}$", "minimum": 1}
+_COUNT = schema.integer(1, 9999)
 _SERVER = {
     "name": schema.NAME, "imageRef": {"type": ["string"], "maxLength": 255},
     "flavorRef": {"type": ["string", "integer"], "minLength": 1, "maxLength": 255},
@@ -42,7 +42,7 @@ _SERVER = {
     "block_device_mapping_v2": devices.SCHEMA, "os:scheduler_hints": {"type": "object", "maxProperties": 32},
     "OS-SCH-HNT:scheduler_hints": {"type": "object", "maxProperties": 32}, "description": schema.TEXT,
     "tags": {"type": "array", "maxItems": 50, "uniqueItems": True, "items": {
-        "type": "string", "minLength": 1, "maxLength": 60, "pattern": "^[^,/]+$"}}}
+        "type": "string", "minLength": 1, "maxLength": 60, "pattern": "[^,/]+"}}}
 _BODY = schema.compiled(schema.obj({
     "server": schema.obj(_SERVER, ["name", "flavorRef"]), "os:scheduler_hints": {"type": "object", "maxProperties": 32},
     "OS-SCH-HNT:scheduler_hints": {"type": "object", "maxProperties": 32}}, ["server"]))

@@ -20,10 +20,9 @@ LOG = logging.getLogger(__name__)
 DEVICES = models.block_devices
 SCHEMA = {"type": "array", "maxItems": 26, "items": {"type": "object", "additionalProperties": False, "properties": {
     "source_type": {"enum": ["volume", "image", "snapshot", "blank"]}, "uuid": {"type": ["string", "null"], "maxLength": 36},
-    "destination_type": {"enum": ["volume", "local", None]}, "boot_index": {"type": ["integer", "string", "null"],
-                                                                           "pattern": "^-?[0-9]{1,3}$"},
+    "destination_type": {"enum": ["volume", "local", None]}, "boot_index": schema.integer(-999, 999, null=True),
     "delete_on_termination": schema.BOOLEAN, "device_name": {"type": ["string", "null"], "maxLength": 255},
-    "volume_size": {"type": ["integer", "string", "null"]}, "guest_format": schema.TEXT, "disk_bus": schema.TEXT,
+    "volume_size": schema.integer(0, 100000, null=True), "guest_format": schema.TEXT, "disk_bus": schema.TEXT,
     "device_type": schema.TEXT, "volume_type": schema.TEXT,
     "no_device": {}, "tag": {"type": "string", "maxLength": 60}, "volume_id": schema.TEXT}}}
 _CHECK = schema.compiled(SCHEMA)

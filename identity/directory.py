@@ -11,6 +11,7 @@ Users and groups that were made in the database stay there: the directory does n
 import contextlib
 import hashlib
 import logging
+import re
 import ssl
 import typing
 
@@ -108,7 +109,7 @@ class Directory:
             return True
         value = self._first(entry, of["user_enabled_attribute"]) or of["user_enabled_default"]
         if of["user_enabled_mask"]:
-            return not (int(value) if value.isdigit() else 0) & of["user_enabled_mask"]
+            return not (int(value) if re.fullmatch("[0-9]{1,19}", value) else 0) & of["user_enabled_mask"]
         return (value.lower() in _TRUE) != of["user_enabled_invert"]
 
     def _users(self, extra: str = "") -> list[Entry]:

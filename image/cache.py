@@ -11,17 +11,15 @@ import io
 import logging
 import os
 import pathlib
-import re
 import time
 
-from common import context, errors, native, periodic, schema
+from common import context, errors, native, periodic, values
 from image import locations
 from image.db import images
 from image.stores.base import CHUNK
 
 LOG = logging.getLogger(__name__)
 STALE_S = 3600.0
-_ID = re.compile(schema.UUID["pattern"])
 
 
 class Cache:
@@ -72,7 +70,7 @@ class Cache:
         found = []
         for path in self.path.iterdir():
             try:
-                if not _ID.fullmatch(path.name):
+                if not values.is_uuid(path.name):
                     continue  # a directory of ours, or somebody else's file: it is not ours to forget
                 there, hits = path.stat(), path.with_suffix(".hits")
                 used = hits.stat() if hits.exists() else None

@@ -9,12 +9,13 @@ The operations are those of OpenStack's JSON patch: ``add /locations/N``, ``remo
 import contextlib
 
 from common import errors, schema
+from common.values import integer
 from image import web
 
 # What a client says that the bytes are, where the service has not read them itself.
-FACTS = schema.obj({"checksum": {"type": "string", "pattern": "^[0-9a-fA-F]{32}$"},
+FACTS = schema.obj({"checksum": {"type": "string", "pattern": "[0-9a-fA-F]{32}"},
                      "os_hash_algo": {"enum": ["sha256", "sha384", "sha512"]},
-                     "os_hash_value": {"type": "string", "pattern": "^[0-9a-fA-F]{64,128}$"}}, ["os_hash_algo", "os_hash_value"])
+                     "os_hash_value": {"type": "string", "pattern": "[0-9a-fA-F]{64,128}"}}, ["os_hash_algo", "os_hash_value"])
 _LOCATION = schema.compiled(schema.obj({
     "url": {"type": "string", "minLength": 1, "maxLength": 2048},
     "metadata": {"type": "object", "maxProperties": 32}, "validation_data": FACTS}, ["url", "metadata"]))
@@ -130,17 +131,14 @@ def patched(row: dict, changes, sizes: dict[str, int]) -> dict:
 def _index(text: str, count: int) -> int:
     if text == "-":
         return count
-    if not text.isdigit() or not int(text) <= count:
-        raise errors.BadRequest(f"Invalid position for adding to list: {text}")
-    return int(text)
+    return integer(text, "position for adding to list", high=count)
 
 
 def _remove(known: list[dict], text: str) -> None:
-    if not text.isdigit() or not int(text) < len(known):
-        raise errors.BadRequest(f"Invalid position in the list of locations: {text}")
-    if len(known) == 1 or not of_web(known[int(text)]):
+    at = integer(text, "position in the list of locations", high=len(known) - 1)
+    if len(known) == 1 or not of_web(known[at]):
         raise errors.Forbidden("What a store has of an image, and its last location, stay until the image is deleted.")
-    del known[int(text)]
+    del known[at]
 
 
 def _replaced(known: list[dict], wanted, sizes: dict[str, int]) -> list[dict]:

@@ -2,20 +2,18 @@
 
 import contextlib
 import json
-import re
 
 import urllib3
 
-from common import errors, schema
+from common import errors, values
 from common.rest import path
 
-_ID = re.compile(schema.UUID["pattern"])
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
 
 
 def check(method: dict) -> None:
     """:raises BadRequest: it is not said which image, or of which region"""
-    if not _ID.fullmatch(str(method.get("glance_image_id"))):
+    if not values.is_uuid(method.get("glance_image_id")):
         raise errors.BadRequest("Only a UUID names an image there: image id does not look like a UUID.")
     if not isinstance(method.get("glance_region"), str):
         raise errors.BadRequest("The region of the image, glance_region, is missing.")

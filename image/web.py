@@ -13,7 +13,7 @@ import urllib.parse
 
 import urllib3
 
-from common import errors
+from common import errors, values
 
 MOST_REDIRECTS = 5
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -85,9 +85,10 @@ def size(url: str, conf) -> int:
     """
     with fetch(url, conf, method="HEAD") as response:
         text = response.headers.get("Content-Length", "")
-    if not text.isdigit():
-        raise errors.StepFailed(reason="The server does not say how large it is.")
-    return int(text)
+    try:
+        return values.integer(text, "Content-Length", high=values.INT64)
+    except errors.BadRequest as error:
+        raise errors.StepFailed(reason="The server does not say how large it is.") from error
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ _SCHEMAS = {
                                                                                      "soft", "hard"]}}, ["type"]),
     "pause": _NOTHING, "unpause": _NOTHING, "suspend": _NOTHING, "resume": _NOTHING,
     "os-getConsoleOutput": {"type": ["object", "null"], "properties": {
-        "length": {"type": ["integer", "string", "null"], "pattern": "^-?[0-9]{1,9}$"}}, "additionalProperties": False},
+        "length": schema.integer(-1, null=True)}, "additionalProperties": False},
     "lock": {"type": ["object", "null"], "additionalProperties": False, "properties": {
         "locked_reason": {"type": "string", "minLength": 1, "maxLength": 255}}},
     "unlock": {"type": ["object", "null"], "maxProperties": 0},
@@ -29,8 +29,8 @@ _SCHEMAS = {
     "addFixedIp": schema.obj({"networkId": {"type": ["string", "integer"], "maxLength": 36}}, ["networkId"]),
     "removeFixedIp": schema.obj({"address": _IP}, ["address"]),
     "createBackup": schema.obj({
-        "name": _NAME, "metadata": schema.METADATA, "backup_type": _NAME, "rotation": {
-            "type": ["integer", "string"], "pattern": "^[0-9]{1,9}$", "minimum": 0}}, ["name", "backup_type", "rotation"]),
+        "name": _NAME, "metadata": schema.METADATA, "backup_type": _NAME, "rotation": schema.integer()},
+        ["name", "backup_type", "rotation"]),
     "createImage": schema.obj({"name": _NAME, "metadata": schema.METADATA}, ["name"]),
     "rescue": rescue.SCHEMA, "unrescue": _NOTHING, "rebuild": rebuild.SCHEMA,
     "forceDelete": {"type": ["object", "null", "string"]}, "restore": {"type": ["object", "null", "string"]},

@@ -17,7 +17,7 @@ from conductor.db import actions, instances, machine, models
 DEVICES = models.block_devices
 _BODY = schema.obj({"volumeAttachment": schema.obj({
     "volumeId": schema.UUID, "device": {"type": ["string", "null"], "maxLength": 255},
-    "tag": {"type": "string", "minLength": 1, "maxLength": 60, "pattern": "^[^,/]*$"},
+    "tag": {"type": "string", "minLength": 1, "maxLength": 60, "pattern": "[^,/]*"},
     "delete_on_termination": schema.BOOLEAN}, ["volumeId"])}, ["volumeAttachment"])
 _SINCE = {"tag": (2, 49), "delete_on_termination": (2, 79)}
 

@@ -10,17 +10,17 @@ from compute_api.views import links
 from conductor.db import flavors, models
 
 TABLE, ACCESS = models.flavors, models.flavor_access
-_INT = {"type": ["integer", "string"], "pattern": "^[0-9]{1,10}$", "minimum": 0, "maximum": 0x7FFFFFFF}
-_AT_LEAST_ONE = {**_INT, "minimum": 1, "pattern": "^[1-9][0-9]{0,9}$"}
-_TEXT = {"type": ["string", "null"], "maxLength": 65535, "pattern": r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$"}
+_INT = schema.integer()
+_AT_LEAST_ONE = schema.integer(1)
+_TEXT = {"type": ["string", "null"], "maxLength": 65535}
 _CREATE = schema.obj({"flavor": schema.obj({
     "name": schema.NAME, "ram": _AT_LEAST_ONE, "vcpus": _AT_LEAST_ONE, "disk": _INT,
-    "id": {"type": ["string", "integer", "null"], "maxLength": 255, "pattern": "^(?! )[a-zA-Z0-9. _-]+(?<! )$"},
-    "OS-FLV-EXT-DATA:ephemeral": _INT, "swap": {"type": ["integer", "string"], "pattern": "^[0-9]{0,10}$"},
-    "rxtx_factor": {"type": ["number", "string"], "pattern": r"^[0-9]+(\.[0-9]+)?$", "exclusiveMinimum": 0},
+    "id": {"type": ["string", "integer", "null"], "maxLength": 255, "pattern": "(?! )[a-zA-Z0-9. _-]+(?<! )"},
+    "OS-FLV-EXT-DATA:ephemeral": _INT, "swap": {"anyOf": [_INT, {"enum": [""]}], "digits": True},
+    "rxtx_factor": {"type": ["number", "string"], "pattern": r"[0-9]{1,10}(\.[0-9]{1,10})?", "exclusiveMinimum": 0},
     "os-flavor-access:is_public": schema.BOOLEAN, "description": _TEXT}, ["name", "ram", "vcpus", "disk"])}, ["flavor"])
 _SPECS = {"type": "object", "maxProperties": 128, "additionalProperties": False, "patternProperties": {
-    r"^[a-zA-Z0-9-_:. ]{1,255}$": {"type": ["string", "number", "boolean"], "maxLength": 255}}}
+    r"[a-zA-Z0-9-_:. ]{1,255}": {"type": ["string", "number", "boolean"], "maxLength": 255}}}
 _SORT = {"id": "id", "flavorid": "id", "name": "name", "memory_mb": "ram", "ram": "ram", "vcpus": "vcpus",
          "root_gb": "disk", "disk": "disk", "swap": "swap", "ephemeral_gb": "ephemeral", "is_public": "is_public",
          "rxtx_factor": "rxtx_factor"}

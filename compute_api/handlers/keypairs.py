@@ -14,7 +14,7 @@ from compute_api import microversions
 from conductor.db import models, quotas
 
 TABLE = models.key_pairs
-_NAME = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[a-zA-Z0-9 _.@-]*[a-zA-Z0-9_.@-]+[a-zA-Z0-9 _.@-]*$"}
+_NAME = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"(?=.*[^ ])[a-zA-Z0-9 _.@-]+"}
 _BODY = schema.obj({"keypair": schema.obj({
     "name": _NAME, "public_key": {"type": ["string", "null"], "minLength": 1, "maxLength": 16384},
     "type": {"enum": ["ssh", "x509"]}, "user_id": {"type": "string", "maxLength": 64}}, ["name"])}, ["keypair"])

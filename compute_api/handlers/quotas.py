@@ -49,7 +49,7 @@ def defaults(req, target):
     return {"quota_set": {"id": target, **_all(req, req.svc.quota_defaults)}}
 
 
-_LIMIT = {"type": ["integer", "string"], "pattern": "^-?[0-9]{1,9}$", "minimum": -1, "maximum": 0x7FFFFFFF}
+_LIMIT = schema.integer(-1)
 
 
 @wsgi.body(schema.wrapped("quota_set", {**{r: _LIMIT for r in (*quotas.DEFAULTS, *_UNLIMITED)}, "force": schema.BOOLEAN,

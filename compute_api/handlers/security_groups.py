@@ -14,7 +14,7 @@ from conductor.db import actions, models
 
 _TEXT = {"type": "string", "minLength": 1, "maxLength": 255}
 _GROUP = schema.wrapped("security_group", {"name": _TEXT, "description": {**_TEXT, "minLength": 0}}, ("name",))
-_PORT = {"type": ["integer", "string", "null"], "pattern": "^-?[0-9]{1,5}$", "minimum": -1, "maximum": 65535}
+_PORT = schema.integer(-1, 65535, null=True)
 _RULE = schema.wrapped("security_group_rule", {
     "parent_group_id": schema.UUID, "ip_protocol": {"type": ["string", "null"], "maxLength": 40}, "from_port": _PORT,
     "to_port": _PORT, "cidr": {"type": ["string", "null"], "maxLength": 64},

@@ -10,7 +10,7 @@ TABLE, INSTANCES = models.server_groups, models.instances
 _HARD, _SOFT = ["affinity", "anti-affinity"], ["soft-affinity", "soft-anti-affinity"]
 _OLD = schema.compiled(schema.wrapped("server_group", {"name": schema.NAME, "policies": {
     "type": "array", "minItems": 1, "maxItems": 1, "items": {"enum": _HARD + _SOFT}}}, ("name", "policies")))
-_MOST = {"type": ["integer", "string"], "pattern": "^[1-9][0-9]{0,8}$", "minimum": 1}
+_MOST = schema.integer(1)
 _NEW = schema.compiled(schema.wrapped("server_group", {
     "name": schema.NAME, "policy": {"enum": _HARD + _SOFT}, "rules": schema.obj({"max_server_per_host": _MOST})},
     ("name", "policy")))

@@ -8,7 +8,7 @@ from conductor.db import models, quotas
 
 TABLE = models.instances
 _BODY = schema.obj({"metadata": schema.METADATA}, ["metadata"])
-_TAG = {"type": "string", "minLength": 1, "maxLength": 60, "pattern": "^[^,/]+$"}
+_TAG = {"type": "string", "minLength": 1, "maxLength": 60, "pattern": "[^,/]+"}
 _CHECK_TAG = schema.compiled(_TAG)
 
 

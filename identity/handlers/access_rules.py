@@ -11,7 +11,7 @@ SCHEMA = {"oneOf": [
     schema.obj({"id": schema.NAME}, ["id"]),
     schema.obj({"service": {"type": "string", "minLength": 1, "maxLength": 64}, "id": schema.NAME,
                 "method": {"enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]},
-                "path": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^/"}}, _NAMES)]}
+                "path": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "/.*"}}, _NAMES)]}
 
 
 def plain(row: dict) -> dict:

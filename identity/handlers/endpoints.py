@@ -36,7 +36,7 @@ class _EndpointNoun(Noun):
 NOUN = _EndpointNoun("endpoint", "endpoints", models.endpoints,
                      {"service_id": schema.NAME, "interface": {"enum": ["public", "internal", "admin"]},
                       "region_id": schema.TEXT, "region": schema.TEXT, "enabled": {"type": "boolean"},
-                      "url": {"type": "string", "minLength": 1, "maxLength": 2048, "pattern": "^[A-Za-z]+://"}},
+                      "url": {"type": "string", "minLength": 1, "maxLength": 2048, "pattern": "[A-Za-z]+://.*"}},
                      ("service_id", "interface", "url"), ("service_id", "interface", "region_id"), on_create=_create,
                      on_update=_update)
 index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete

@@ -12,7 +12,7 @@ from identity.handlers.auth import described
 
 _ENABLED = {"enabled": {"type": "boolean"}, "description": schema.LONG_TEXT}
 _ID = {"type": "string", "minLength": 1, "maxLength": 64}
-_URL = {"type": "string", "pattern": "^https?://", "maxLength": 255}
+_URL = {"type": "string", "pattern": "https?://.*", "maxLength": 255}
 _BASE = "/v3/OS-FEDERATION"
 
 
@@ -136,7 +136,7 @@ def _service_provider(connection, row: dict, old: dict | None = None) -> None:
 
 PROVIDER = _Kind("identity_provider", "identity_providers", models.identity_providers, _BASE + "/identity_providers/{id}", {
     **_ENABLED, "domain_id": {"type": ["string", "null"], "maxLength": 64},
-    "authorization_ttl": {"type": ["integer", "null"], "minimum": 0},
+    "authorization_ttl": schema.integer(null=True),
     "remote_ids": {"type": ["array", "null"], "maxItems": 64, "uniqueItems": True,
                    "items": {"type": "string", "maxLength": 255}}},
     checks=_provider)

@@ -13,7 +13,7 @@ from common.wsgi import Route
 from identity.db import models
 
 REGISTERED, LIMITS = models.registered_limits, models.limits
-_COUNT = {"type": "integer", "minimum": -1, "maximum": 0x7FFFFFFF}
+_COUNT = schema.integer(-1)
 _OF = {"service_id": schema.NAME, "region_id": {"type": ["string", "null"], "maxLength": 255}, "resource_name": schema.NAME,
        "description": schema.LONG_TEXT}
 MODEL = {"name": "flat", "description": "Limit enforcement and validation does not take project hierarchy into consideration."}

@@ -7,7 +7,7 @@ from identity.db import models
 
 TABLE = models.projects
 MOST = 80
-_TAG = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[^,/]*$"}
+_TAG = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "[^,/]*"}
 _CHECK = schema.compiled(_TAG)
 LIST = {"type": "array", "items": _TAG, "maxItems": MOST, "uniqueItems": True}
 

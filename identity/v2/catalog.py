@@ -14,7 +14,7 @@ from identity.handlers.services import NOUN
 
 TABLE = models.endpoints
 INTERFACES = ("public", "internal", "admin")
-_URL = {"type": ["string", "null"], "maxLength": 2048, "pattern": "^[A-Za-z]+://"}
+_URL = {"type": ["string", "null"], "maxLength": 2048, "pattern": "[A-Za-z]+://.*"}
 SERVICE = "OS-KSADM:service"
 
 

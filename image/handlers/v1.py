@@ -11,6 +11,7 @@ import urllib.parse
 import sqlalchemy as sa
 
 from common import db, errors, schema, wsgi
+from common.values import INT64, integer
 from image import locations, quota, web
 from image.db import images, members
 from image.db.models import images as TABLE
@@ -59,9 +60,7 @@ def _text(raw: str) -> str:
 
 
 def _number(name: str, text: str) -> int:
-    if not text.isdigit() or int(text) >= 1 << 63:
-        raise errors.BadRequest(f"Cannot convert image {name} '{text}' to an integer.")
-    return int(text)
+    return integer(text, f"image {name}", high=INT64)
 
 
 def _sent(req) -> dict[str, str]:

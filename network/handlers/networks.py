@@ -17,11 +17,11 @@ class Networks(Resource):
         "admin_state_up": Attribute(_FLAG, True), "shared": Attribute(_FLAG, False, admin=True),
         "router:external": Attribute(_FLAG, False, admin=True), "is_default": Attribute(_FLAG, False, admin=True),
         "port_security_enabled": Attribute(_FLAG, True),
-        "mtu": Attribute({"type": "integer", "minimum": 68, "maximum": 65535}, None),
+        "mtu": Attribute(schema.integer(68, 65535), None),
         "dns_domain": Attribute({"type": "string", "maxLength": 255}, ""),
         "provider:network_type": Attribute({"enum": ["flat", "local", "vxlan"]}, None, update=False, admin=True),
         "provider:physical_network": Attribute(schema.TEXT, None, update=False, admin=True),
-        "provider:segmentation_id": Attribute({"type": ["integer", "null"], "minimum": 1, "maximum": (1 << 24) - 1},
+        "provider:segmentation_id": Attribute(schema.integer(1, (1 << 24) - 1, null=True),
                                               None, update=False, admin=True),
         "availability_zone_hints": Attribute({"type": "array", "maxItems": 0}, None, update=False)}
 

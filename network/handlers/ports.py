@@ -19,10 +19,10 @@ _PAIRS = {"type": ["array", "null"], "maxItems": 10, "items": schema.obj({"ip_ad
                                                                         ["ip_address"])}
 # Values end up in dnsmasq's option file: no newline, comma or control character can be sent.
 _OPTS = {"type": ["array", "null"], "maxItems": 20, "items": schema.obj(
-    {"opt_name": {"type": "string", "pattern": "^[a-z0-9-]{1,64}$"}, "ip_version": {"enum": [4, 6, "4", "6"]},
-     "opt_value": {"type": ["string", "null"], "pattern": r"^[A-Za-z0-9 ._:/@+=-]{0,255}$"}}, ["opt_name"])}
-_MAC = re.compile(r"^([0-9a-f]{2}:){5}[0-9a-f]{2}$")
-HOSTNAME = {"type": "string", "pattern": r"^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)?$"}
+    {"opt_name": {"type": "string", "pattern": "[a-z0-9-]{1,64}"}, "ip_version": {"enum": [4, 6, "4", "6"]},
+     "opt_value": {"type": ["string", "null"], "pattern": r"[A-Za-z0-9 ._:/@+=-]{0,255}"}}, ["opt_name"])}
+_MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
+HOSTNAME = {"type": "string", "pattern": r"([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)?"}
 
 
 def new_port(values: dict) -> dict:
@@ -93,7 +93,7 @@ class Ports(Resource):
 
     def _mac(self, text: str) -> str:
         mac = text.lower().replace("-", ":")
-        if not _MAC.match(mac) or int(mac[:2], 16) & 1:
+        if not _MAC.fullmatch(mac) or int(mac[:2], 16) & 1:
             raise errors.BadRequest(f"Invalid input for mac_address. Reason: '{text}' is not a valid MAC address.")
         return mac
 

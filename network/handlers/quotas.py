@@ -23,7 +23,7 @@ def default(req, target):
     return {"quota": {r: getattr(req.svc.conf.quota, r) for r in quotas.QUOTA_RESOURCES}}
 
 
-@wsgi.body(schema.obj({"quota": schema.obj({r: {"type": ["integer", "string"], "pattern": "^-?[0-9]{1,9}$"}
+@wsgi.body(schema.obj({"quota": schema.obj({r: schema.integer(-1)
                                             for r in quotas.QUOTA_RESOURCES}, extra=True)}, ["quota"]))
 def update(req, target, body):
     req.svc.policy.check(req.ctx, "update_quota", {"project_id": target})

@@ -1,6 +1,7 @@
 """Security groups and their rules."""
 
 import ipaddress
+import re
 
 import sqlalchemy as sa
 
@@ -71,7 +72,7 @@ def rule_view(row: dict) -> dict:
 class SecurityGroupRules(Resource):
     singular, plural, kind = "security_group_rule", "security_group_rules", "SecurityGroupRule"
     table, quota = models.security_group_rules, "security_group_rule"
-    _PORT = {"type": ["integer", "string", "null"], "pattern": "^[0-9]{1,5}$", "minimum": 0, "maximum": 65535}
+    _PORT = schema.integer(0, 65535, null=True)
     attributes = {
         "security_group_id": Attribute(schema.UUID, REQUIRED, update=False),
         "direction": Attribute({"enum": ["ingress", "egress"]}, REQUIRED, update=False),
@@ -122,7 +123,7 @@ class SecurityGroupRules(Resource):
         if given is None or str(given).lower() == "any":
             return None
         protocol = str(given).lower()
-        if protocol.isdigit():
+        if re.fullmatch("[0-9]{1,40}", protocol):
             if int(protocol) > 255:
                 raise self._bad("protocol", protocol)
         elif protocol not in PROTOCOLS:

@@ -9,7 +9,7 @@ from common import errors, rows, schema, wsgi
 from network.db import models
 from network.handlers.resource import REQUIRED, Attribute, Resource
 
-_LENGTH = {"type": ["integer", "string", "null"], "pattern": "^[0-9]{1,3}$", "minimum": 0, "maximum": 128}
+_LENGTH = schema.integer(0, 128, null=True)
 _PREFIX = {"type": "string", "maxLength": 64}
 _LENGTHS = ("min_prefixlen", "max_prefixlen", "default_prefixlen")
 
@@ -38,7 +38,7 @@ class SubnetPools(Resource):
         **{name: Attribute(_LENGTH, None) for name in _LENGTHS},
         "shared": Attribute(schema.BOOLEAN, False, update=False, admin=True),
         "is_default": Attribute(schema.BOOLEAN, False, admin=True),
-        "default_quota": Attribute({"type": ["integer", "null"], "minimum": 0}, None)}
+        "default_quota": Attribute(schema.integer(null=True), None)}
 
     def view(self, row):
         names = ("prefixes", "ip_version", "shared", "is_default", "default_quota")

@@ -35,7 +35,7 @@ class Subnets(Resource):
         "cidr": Attribute({"type": ["string", "null"], "maxLength": 64}, None, update=False),
         "subnetpool_id": Attribute({"type": ["string", "null"], "maxLength": 36}, None, update=False),
         "use_default_subnetpool": Attribute(schema.BOOLEAN, False, update=False),
-        "prefixlen": Attribute({"type": ["integer", "string", "null"], "pattern": "^[0-9]{1,3}$"}, None, update=False),
+        "prefixlen": Attribute(schema.integer(0, 128, null=True), None, update=False),
         "gateway_ip": Attribute({"type": ["string", "null"]}, UNSET),
         "enable_dhcp": Attribute(schema.BOOLEAN, True), "allocation_pools": Attribute(_POOLS, None),
         "dns_nameservers": Attribute({"type": "array", "maxItems": 5, "items": _IP}, []),

@@ -10,7 +10,7 @@ _SCHEMAS = {
     "os-reset_status": schema.obj({"status": {"enum": _STATES}, "attach_status": schema.TEXT,
                                    "migration_status": schema.TEXT}),
     "os-force_delete": {"type": ["object", "null"]},
-    "os-extend": schema.obj({"new_size": {"type": ["integer", "string"], "pattern": "^[0-9]{1,6}$"}}, ["new_size"]),
+    "os-extend": schema.obj({"new_size": schema.integer(1, 100000)}, ["new_size"]),
     "os-update_readonly_flag": schema.obj({"readonly": schema.BOOLEAN}, ["readonly"]),
     "os-set_image_metadata": schema.obj({"metadata": schema.METADATA}, ["metadata"]),
     "os-unset_image_metadata": schema.obj({"key": {"type": "string", "minLength": 1, "maxLength": 255}}, ["key"]),

@@ -37,7 +37,7 @@ def quota_defaults(req, target):
 
 
 @wsgi.body(schema.wrapped("quota_set", {
-    "tenant_id": {}, "force": {}, **{r: {"type": ["integer", "string"], "pattern": "^-?[0-9]{1,9}$", "minimum": -1}
+    "tenant_id": {}, "force": {}, **{r: schema.integer(-1)
                                      for r in QUOTA_RESOURCES}}))
 def quota_update(req, target, body):
     req.svc.policy.check(req.ctx, "quota:update", {"project_id": target})

@@ -9,7 +9,7 @@ from volume.handlers import lists
 
 TABLE = volumes.TABLE
 _CREATE = schema.obj({"volume": schema.obj({
-    "size": {"type": ["integer", "string", "null"], "pattern": "^[0-9]{1,6}$", "minimum": 1, "maximum": 100000},
+    "size": schema.integer(1, 100000, null=True),
     "name": schema.TEXT, "display_name": schema.TEXT, "description": schema.TEXT, "display_description": schema.TEXT,
     "volume_type": schema.TEXT, "availability_zone": schema.TEXT, "metadata": {"oneOf": [schema.METADATA, {"type": "null"}]},
     "multiattach": {"enum": [False, "false", "False", None]}, "imageRef": {"type": ["string", "null"], "maxLength": 255},
