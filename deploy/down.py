@@ -3,7 +3,7 @@
 import os
 import sys
 
-from deploy import host, lab, supervisor, up
+from deploy import host, hypervisor, lab, supervisor, up
 
 
 def main() -> int:
@@ -19,7 +19,8 @@ def main() -> int:
     host.remove_targets()
     host.remove_external_bridge(up.EXTERNAL)
     host.stop_broker(state)
-    host.stop_started()
+    host.stop_target()
+    hypervisor.stop_started()
     return 0
 
 

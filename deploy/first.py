@@ -1,5 +1,6 @@
 """What a fresh cloud gets, through its own APIs as any client would: networks, an image, a first server."""
 
+import datetime
 import json
 import urllib.parse
 
@@ -8,6 +9,8 @@ import urllib3
 from common.periodic import wait_for
 from common.rest import error_text
 from deploy.daemons import PORTS
+
+USUAL_BOOT_S, SLOW_BOOT_S = 2, 10
 
 
 class Cloud:
@@ -132,6 +135,28 @@ def boot(cloud: Cloud, name: str, timeout_s: float = 120, **values) -> dict:
     if server["status"] == "ERROR":
         raise RuntimeError(f"server {name}: {server.get('fault', {}).get('message', 'no reason given')}")
     return server
+
+
+def slow_boot(cloud: Cloud, server_id: str) -> str:
+    """What took long when a server was created: a sentence, or nothing where it took no longer than usual."""
+    actions = cloud.call("compute", "GET", f"/servers/{server_id}/os-instance-actions")["instanceActions"]
+    made = next((a for a in actions if a["action"] == "create"), None)
+    if made is None:
+        return ""
+    events = cloud.call("compute", "GET", f"/servers/{server_id}/os-instance-actions/{made['request_id']}")[
+        "instanceAction"]["events"]
+
+    def seconds(event) -> float:
+        if not event["finish_time"]:
+            return 0.0
+        begun, ended = (datetime.datetime.fromisoformat(event[k]) for k in ("start_time", "finish_time"))
+        return (ended - begun).total_seconds()
+    total = sum(map(seconds, events))
+    if total <= SLOW_BOOT_S:
+        return ""
+    worst = max(events, key=seconds)
+    return (f"Its boot took {total:.0f} s, where {USUAL_BOOT_S} are usual; {seconds(worst):.0f} s of it went into the step "
+            f"{worst['event']}. The compute agent's log and `pileus trace {made['request_id']}` say more.")
 
 
 def fake_cloud(found: dict, offset: int) -> None:

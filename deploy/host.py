@@ -105,32 +105,6 @@ def _kill_by_text(text: str, sig: int = signal.SIGTERM) -> int:
     return count
 
 
-def kvm_state() -> str:
-    """"kvm", or why guests are emulated."""
-    from compute_agent.virt.libvirt.host import kvm_works
-    if kvm_works():
-        return "kvm"
-    return "no KVM on this host (its CPU shows no virtualisation), so guests are emulated by QEMU: slower, the same otherwise"
-
-
-def ensure_libvirt() -> None:
-    if kvm_state() != "kvm" and os.path.exists("/dev/kvm"):
-        # A device without a CPU behind it costs libvirt half a minute at each start of a guest: it probes QEMU again
-        # whenever QEMU's user may open the device and no KVM was found. Nobody needs a device that does not work.
-        os.chmod("/dev/kvm", 0o600)
-    if run("virsh", "-c", "qemu:///system", "list", check=False).returncode == 0:
-        return
-    if systemd():
-        run("systemctl", "start", "libvirtd")
-    else:
-        os.makedirs("/run/libvirt", exist_ok=True)
-        for daemon in ("virtlogd", "libvirtd"):
-            if run("pgrep", "-x", daemon, check=False).returncode == 0:
-                continue
-            run(daemon, "-d")
-    wait_for(lambda: run("virsh", "-c", "qemu:///system", "list", check=False).returncode == 0, 30, what="libvirtd")
-
-
 def ensure_tgtd(ip: str = "127.0.0.1", port: int = 3260) -> None:
     if run("tgtadm", "--lld", "iscsi", "--mode", "sys", "--op", "show", check=False).returncode == 0:
         return
@@ -203,13 +177,10 @@ def remove_targets() -> None:
         run("tgtadm", "--lld", "iscsi", "--mode", "target", "--op", "delete", "--force", "--tid", tid, check=False)
 
 
-def stop_started() -> None:
-    """Stop libvirtd, virtlogd and tgtd where no systemd keeps them."""
+def stop_target() -> None:
+    """Stop tgtd where no systemd keeps it."""
     if systemd():
         return
     run("tgtadm", "--lld", "iscsi", "--mode", "system", "--op", "delete", check=False)
-    for name in ("libvirtd", "virtlogd"):
-        run("pkill", "-TERM", "-x", name, check=False)
-    for name in ("libvirtd", "virtlogd", "tgtd"):
-        if run("timeout", "10", "sh", "-c", f"while pgrep -x {name}; do sleep 0.1; done", check=False).returncode:
-            run("pkill", "-KILL", "-x", name, check=False)
+    if run("timeout", "10", "sh", "-c", "while pgrep -x tgtd; do sleep 0.1; done", check=False).returncode:
+        run("pkill", "-KILL", "-x", "tgtd", check=False)

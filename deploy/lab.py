@@ -22,7 +22,7 @@ import time
 import typing
 
 from common.periodic import wait_for
-from deploy import first, host, prepare, supervisor
+from deploy import first, host, hypervisor, prepare, supervisor
 
 BRIDGE, ADDRESS, NETWORK = "br-lab", "172.31.250.1", "172.31.250.{}/24"
 # Room for the 50 bytes that VXLAN adds to a guest's 1500.
@@ -119,7 +119,7 @@ def inside(state: str, address: str) -> typing.NoReturn:
     wait_for(lambda: host.run("ip", "link", "show", "eth0", check=False).returncode == 0, 30, every_s=0.05, what="eth0")
     host.run("ip", "addr", "add", address, "dev", "eth0")
     host.run("ip", "link", "set", "eth0", "up")
-    host.ensure_libvirt()
+    hypervisor.ensure_libvirt()
     # Anew, so that what was imported for all this does not stay in memory as long as the host lives.
     os.execve(sys.executable, [sys.executable, "-m", "deploy.zygote", "--state", state, "compute-agent", "network-agent"],
               supervisor.environment())

@@ -10,7 +10,7 @@ import time
 
 from common import conf
 from common.periodic import wait_for
-from deploy import first, host, lab, prepare, supervisor
+from deploy import first, host, hypervisor, lab, prepare, supervisor
 from deploy.daemons import PORTS
 
 EXTERNAL = "172.24.4.0/24"
@@ -60,7 +60,7 @@ def runtime(state: str) -> None:
     if my_ip == lab.ADDRESS:
         lab.ensure_bridge()
     host.ensure_broker(state, secrets["service_password"], ip=my_ip)
-    host.ensure_libvirt()
+    hypervisor.ensure_libvirt()
     host.ensure_tgtd(my_ip)
     host.ensure_external_bridge(GATEWAY, EXTERNAL)
 
@@ -154,10 +154,10 @@ def up(args) -> int:
     steps.say("starting broker, libvirt, iSCSI target")
     found = prepare.ensure_secrets(state)
     transport = host.ensure_broker(state, found["service_password"], ip=my_ip)
-    host.ensure_libvirt()
+    hypervisor.ensure_libvirt()
     host.ensure_tgtd(my_ip)
     host.ensure_external_bridge(GATEWAY, EXTERNAL)
-    kvm = host.kvm_state()
+    kvm = hypervisor.kvm_state()
     steps.say(f"guests will run on {kvm}")
     if not supervisor.running_pid(state):
         steps.say("making databases and first users")
@@ -181,8 +181,11 @@ def up(args) -> int:
         image = first.ensure_image(cloud, name, data, args.image_format)
     steps.say("booting the server 'first'")
     server = first_server(cloud, state, networks, image)
-    steps.say("'first' is ACTIVE, with a floating IP and a volume\n")
-    print(f"""Pileus is up after {steps.elapsed():.0f} s. Guests run on {kvm}.
+    steps.say("'first' is ACTIVE, with a floating IP and a volume")
+    if slow := first.slow_boot(cloud, server["id"]):
+        steps.say(f"WARNING: {slow}")
+    print(f"""
+Pileus is up after {steps.elapsed():.0f} s. Guests run on {kvm}.
 
   credentials    . {openrc}
   log in         ssh -i {server['key']} -o StrictHostKeyChecking=no cirros@{server['address']}

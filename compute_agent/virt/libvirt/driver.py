@@ -11,7 +11,8 @@ from common import errors
 from compute_agent.virt import base
 from compute_agent.virt.libvirt import xml
 from compute_agent.virt.libvirt.files import Files
-from compute_agent.virt.libvirt.host import Connection, guarded, kvm_works, resources
+from compute_agent.virt.libvirt.host import Connection, guarded, resources
+from compute_agent.virt.libvirt.kvm import kvm_works
 
 LOG = logging.getLogger(__name__)
 _POWER = {libvirt.VIR_DOMAIN_RUNNING: base.RUNNING, libvirt.VIR_DOMAIN_BLOCKED: base.RUNNING,

@@ -1,6 +1,5 @@
-"""The host: its libvirt connection, its resources, and whether it really has KVM."""
+"""The host: its libvirt connection and its resources."""
 
-import fcntl
 import os
 import pathlib
 import re
@@ -10,31 +9,12 @@ import libvirt
 
 from common import errors, native
 
-KVM_CREATE_VM = 0xAE01
-
 
 def _quiet(context, error) -> None:
     """libvirt prints errors to standard error by itself; they come as exceptions anyway."""
 
 
 libvirt.registerErrorHandler(_quiet, None)
-
-
-def kvm_works() -> bool:
-    """A CPU with virtualisation and a kernel that makes a VM; ``/dev/kvm`` alone proves nothing."""
-    try:
-        if not re.search(r"^flags.*\b(vmx|svm)\b", pathlib.Path("/proc/cpuinfo").read_text(), re.M):
-            return False
-        handle = os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        os.close(fcntl.ioctl(handle, KVM_CREATE_VM, 0))
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(handle)
 
 
 class Connection:
