@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 
+import hypothesis
 import pytest
 
 from common.periodic import wait_for
@@ -14,7 +15,12 @@ from deploy.first import Cloud
 from deploy.prepare import ensure_secrets
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-OFFSETS = iter(range(21000, 30000, 50))
+# How long an example takes says how busy the machine is, nothing else.
+hypothesis.settings.register_profile("pileus", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("pileus")
+# Each worker of pytest-xdist has port offsets of its own; tests/distributed.py's cloud stands below them.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+OFFSETS = iter(range(22500 + _WORKER * 3750, 22500 + (_WORKER + 1) * 3750, 50))
 
 
 class FakeCloud:
