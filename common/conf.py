@@ -16,6 +16,7 @@ from oslo_config import cfg
 COMMON_OPTS = [
     cfg.StrOpt("state_path", default="/var/lib/pileus", help="Directory of everything this host keeps."),
     cfg.StrOpt("host", default=socket.gethostname(), help="Name of this host on the bus; unique per host."),
+    cfg.StrOpt("cloud_id", default="", help="Tells this cloud's guests from those of others; made at installation."),
     cfg.StrOpt("region", default="RegionOne", help="Region of this cloud's endpoints."),
     cfg.StrOpt("my_ip", default="127.0.0.1", help="Address other hosts reach this one at."),
     cfg.StrOpt("bind_host", default="0.0.0.0", help="Address the API listens on."),

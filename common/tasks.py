@@ -9,26 +9,34 @@ A task class reads as a table of contents::
         def undo_connect(self, state): ...
 
 The journal is one JSON file a task under ``<state_path>/tasks``; it is
-written, by rename, before a step runs. After a crash of the process the engine
-finds it and, as ``on_crash`` says, undoes what was begun ("undo") or runs on
-from the step that was interrupted ("resume"). Both mean that a step may run
-twice, and that an undo may meet a step that never ran: steps and undos are
-idempotent. A journal survives ``kill -9``; after a power cut ``pileus audit``
-finds what it could have told.
+written, by rename and to the disk, before a step runs, so that it survives
+``kill -9`` and a power cut. After a crash the engine finds it and, as
+``on_crash`` says, undoes what was begun ("undo") or runs on from the step that
+was interrupted ("resume"). Both mean that a step may run twice, and that an
+undo may meet a step that never ran: steps and undos are idempotent.
+
+A record that a crash left may be out of date: its server may have been built
+elsewhere, or deleted. So each record is read anew when its turn comes, and the
+task asks its service (``take_up``) whether the work is still its own before
+anything is finished or undone. New work with the same id waits for that too.
 """
 
+import concurrent.futures
+import contextlib
 import json
 import logging
 import os
 import pathlib
 import threading
 import time
+import typing
 
-from common import context, errors, metrics
+from common import context, errors, metrics, periodic
 
 LOG = logging.getLogger(__name__)
 # Tests set this to a callable (task, step, phase); phase is "execute", "executed" or "undo". It may raise or exit.
 INJECT = None
+RECOVER_AT_ONCE = 4
 
 
 class Killed(BaseException):
@@ -50,28 +58,79 @@ class Task:
         """Called after all undos, with the error of the step that failed."""
 
     def done(self, state: dict) -> None:
-        """Called after the last step."""
+        """Called after the last step. Where it raises, the record stays and ``done`` is called again later."""
+
+    def exclusive(self, state: dict) -> typing.ContextManager:
+        """What to hold while a leftover is worked on; who calls ``Engine.run`` holds it already."""
+        return contextlib.nullcontext()
+
+    def take_up(self, state: dict) -> bool:
+        """Called before a leftover is finished or undone: whether it is still this task's work, by what the service's
+        database says now. It may bring the state up to date."""
+        return True
+
+    def abandon(self, state: dict) -> None:
+        """Called in place of the undos where ``take_up`` said no: remove what is certainly nobody else's."""
 
 
 class Journal:
-    """Task records as files. A record is {"task", "id", "state", "done": [steps], "phase", "context"}."""
+    """Task records as files. A record is {"task", "id", "state", "done": [steps], "phase", "step", "context"}."""
+
+    SHAPE = {"task": str, "id": str, "state": dict, "done": list, "phase": str, "step": str}
 
     def __init__(self, directory):
         self.directory = pathlib.Path(directory)
         # 0700: a record may hold the secret of an iSCSI session.
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
+    def _path(self, key: str) -> pathlib.Path:
+        return self.directory / f"{key}.json"
+
     def write(self, record: dict) -> None:
-        path = self.directory / f"{record['task']}-{record['id']}.json"
-        partial = path.with_suffix(".tmp")
-        partial.write_text(json.dumps(record))
+        path = self._path(key_of(record))
+        partial, new = path.with_suffix(".tmp"), not path.exists()
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+            json.dump(record, out)
+            out.flush()
+            os.fdatasync(out.fileno())
         os.replace(partial, path)
+        if new:  # an older step's record may come back after a power cut, none at all may not
+            handle = os.open(self.directory, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
 
     def remove(self, record: dict) -> None:
-        (self.directory / f"{record['task']}-{record['id']}.json").unlink(missing_ok=True)
+        self._path(key_of(record)).unlink(missing_ok=True)
+
+    def keys(self) -> list[str]:
+        return sorted(p.stem for p in self.directory.glob("*.json"))
+
+    def read(self, key: str) -> dict | None:
+        """A record as it is now, or None. One that cannot be read is set aside as ``<key>.broken``, which the audit shows."""
+        path = self._path(key)
+        try:
+            record = json.loads(path.read_bytes())
+            if not isinstance(record, dict):
+                raise ValueError("it is no object")
+            wrong = [name for name, kind in self.SHAPE.items() if not isinstance(record.get(name), kind)]
+            if wrong or key_of(record) != key:
+                raise ValueError(f"wrong or missing: {', '.join(wrong) or 'task, id'}")
+            return record
+        except FileNotFoundError:
+            return None
+        except ValueError as error:  # JSON and UTF-8 errors are ValueErrors
+            LOG.error("the journal of task %s cannot be read and is set aside: %s", key, error)
+            os.replace(path, path.with_suffix(".broken"))
+            return None
 
     def records(self) -> list[dict]:
-        return [json.loads(p.read_text()) for p in sorted(self.directory.glob("*.json"))]
+        return [record for record in map(self.read, self.keys()) if record is not None]
+
+
+def key_of(record: dict) -> str:
+    return f"{record['task']}-{record['id']}"
 
 
 class Engine:
@@ -86,8 +145,24 @@ class Engine:
         with self._lock:
             return len(self._running)
 
+    @contextlib.contextmanager
+    def _claim(self, key: str):
+        """Yields whether the key is now the caller's, until the block ends."""
+        with self._lock:
+            free = key not in self._running
+            self._running.add(key)
+        try:
+            yield free
+        finally:
+            if free:
+                with self._lock:
+                    self._running.discard(key)
+
     def run(self, task: Task, task_id: str, state: dict) -> dict:
         """Run all steps, or undo those that ran.
+
+        Where a crash left a record of this id, that one is finished or undone and nothing else is done: who asked
+        asks again as long as there is something to do.
 
         :param task_id: the same id is never run twice at once: a doubled message finds it and returns
         :returns: the final state
@@ -96,17 +171,20 @@ class Engine:
         ctx = context.active()
         record: dict = {"task": task.name, "id": task_id, "state": state, "done": [], "phase": "execute",
                   "context": ctx.as_dict() if ctx else None}
-        key = f"{task.name}-{task_id}"
-        with self._lock:
-            if key in self._running:
+        key = key_of(record)
+        with self._claim(key) as free:
+            if not free:
                 LOG.info("task %s runs already; this message is a repeat", key)
                 return state
-            self._running.add(key)
-        try:
+            left = self.journal.read(key)
+            if left is not None:
+                self._settle(task, left)
+                return left["state"]
             return self._forward(task, record)
-        finally:
-            with self._lock:
-                self._running.discard(key)
+
+    def leftover(self, name: str, task_id: str) -> bool:
+        """Whether a record of this task is in the journal."""
+        return self.journal.read(f"{name}-{task_id}") is not None
 
     def _forward(self, task: Task, record: dict) -> dict:
         for step in task.steps[len(record["done"]):]:
@@ -117,13 +195,11 @@ class Engine:
             except Exception as error:  # step boundary: recorded, undone, reported
                 LOG.warning("task %s %s: step %s failed: %s", task.name, record["id"], step, error,
                             exc_info=not isinstance(error, errors.Error))
-                record["phase"], record["error"] = "undo", str(error)
+                record["phase"] = "undo"
+                record["error"] = str(error) if isinstance(error, errors.Error) else "An unexpected error happened on the host."
                 record["done"].append(step)  # it may have done half of its work
                 self.journal.write(record)
-                undone = self._backward(task, record)
-                task.failed(step, error, record["state"])
-                if undone:
-                    self.journal.remove(record)
+                self._undo(task, record, error)
                 metrics.TASKS.labels(task.name, "failed").inc()
                 raise
             record["done"].append(step)
@@ -151,6 +227,22 @@ class Engine:
                 time.sleep(delay)
                 delay = min(delay * 2, 3)
 
+    def _undo(self, task: Task, record: dict, error: Exception) -> None:
+        """Undo all that was begun and then report ``error``, or abandon what is another's by now.
+
+        Reported last: who hears of the failure may give the work to another host, and a later undo would meet that.
+
+        :raises errors.Error: the service cannot be asked; the record stays and is taken up again later
+        """
+        if not task.take_up(record["state"]):
+            LOG.warning("task %s, left at step %s, is not this service's any more", key_of(record), record["step"])
+            task.abandon(record["state"])
+        elif self._backward(task, record):
+            task.failed(record["step"], error, record["state"])
+        else:
+            return
+        self.journal.remove(record)
+
     def _backward(self, task: Task, record: dict) -> bool:
         """Undo in reverse; True when all went well. What failed stays in the journal for ``recover``."""
         while record["done"]:
@@ -171,41 +263,57 @@ class Engine:
         return True
 
     def recover(self, make_task) -> int:
-        """Finish every journalled task that nobody runs.
+        """Finish or undo every journalled task that nobody runs, some at a time.
 
         :param make_task: name -> Task
         :returns: how many records were worked on
         """
-        count = 0
-        for record in self.journal.records():
-            key = f"{record['task']}-{record['id']}"
-            with self._lock:
-                if key in self._running:
-                    continue
-                self._running.add(key)
+        keys = self.journal.keys()
+        if not keys:
+            return 0
+        with concurrent.futures.ThreadPoolExecutor(RECOVER_AT_ONCE, thread_name_prefix="recover") as pool:
+            return sum(pool.map(lambda key: self._recover_one(key, make_task), keys))
+
+    def _recover_one(self, key: str, make_task) -> bool:
+        with self._claim(key) as free:
+            record = self.journal.read(key) if free else None
+            if record is None:
+                return False  # it ended, or somebody took it up, since the list was made
             try:
-                count += 1
-                self._recover_one(make_task(record["task"]), record)
+                task = make_task(record["task"])
+                with task.exclusive(record["state"]):
+                    self._settle(task, record)
             except Exception as error:  # loop boundary: other records must not wait for this one
                 LOG.error("task %s could not be recovered yet: %s", key, error)
             finally:
-                with self._lock:
-                    self._running.discard(key)
-        return count
+                context.activate(None)
+            return True
 
-    def _recover_one(self, task: Task, record: dict) -> None:
-        if record["context"]:
+    def _settle(self, task: Task, record: dict) -> None:
+        """Finish or undo what a crash, or an undo that failed, left.
+
+        :raises errors.Error: it cannot be done now; the record stays
+        """
+        if record.get("context"):
             context.activate(context.Context.from_dict(record["context"]))
-        step = record.get("step") or task.steps[0]
-        LOG.info("recovering task %s %s at step %s: %s", record["task"], record["id"], step,
-                 task.on_crash if record["phase"] == "execute" else "undo")
-        if record["phase"] == "execute" and task.on_crash == "resume":
+        resume = record["phase"] == "execute" and task.on_crash == "resume"
+        LOG.info("recovering task %s at step %s: %s", key_of(record), record["step"], "resume" if resume else "undo")
+        if resume and task.take_up(record["state"]):
             self._forward(task, record)
             return
         if record["phase"] == "execute":
-            record["done"].append(step)
-            record["phase"] = "undo"
-            record["error"] = "The service was restarted while this was under way."
-        if self._backward(task, record):
-            task.failed(step, errors.StepFailed(reason=record["error"]), record["state"])
-            self.journal.remove(record)
+            record["done"].append(record["step"])
+            record.update(phase="undo", error="The service was restarted while this was under way.")
+        self._undo(task, record, errors.StepFailed(reason=record["error"]))
+
+
+class Recovery(periodic.Periodic):
+    """At start, and again every minute for what could not be settled then."""
+
+    interval_s = 60.0
+
+    def __init__(self, engine: Engine, make_task):
+        self.engine, self.make_task = engine, make_task
+
+    def run_once(self) -> None:
+        self.engine.recover(self.make_task)

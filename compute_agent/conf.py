@@ -2,7 +2,10 @@
 
 from oslo_config import cfg
 
-OPTS = {"agent": [
+OPTS = {"DEFAULT": [
+    cfg.BoolOpt("resume_guests_state_on_host_boot", default=False,
+                help="Start the guests that ran before the host went down, when it is back. deploy/up sets it."),
+], "agent": [
     cfg.StrOpt("virt_driver", default="libvirt", choices=["libvirt", "fake"], help="What runs the guests."),
     cfg.StrOpt("instances_path", default="", help="Directory of guests' disks; default <state_path>/instances."),
     cfg.StrOpt("console_address", default="127.0.0.1", help="Address that VNC servers of guests listen on."),

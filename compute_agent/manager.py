@@ -28,7 +28,7 @@ class Manager:
             instance = agent.conductor.begin_build(ctx, uuid, agent.conf.host)
             if instance is None:
                 return
-            if agent.driver.power_states().get(uuid) is not None:
+            if not agent.tasks.leftover(Boot.name, uuid) and agent.driver.power_states().get(uuid) is not None:
                 # It was built, and the report was lost.
                 wanted = instance["requested_networks"]
                 ports = agent.ports.picture(agent.ports.build(instance, wanted, again=True), wanted)
@@ -79,7 +79,9 @@ class Manager:
 
         def hurry() -> bool:
             return uuid in self.agent.cancelled
-        if action in ("start", "resume"):
+        if action == "start" and uuid not in driver.power_states():
+            self.agent.restore_guest(instance)
+        elif action in ("start", "resume"):
             self.agent.refresh_volumes(instance)
             driver.power_on(uuid)
         elif action == "rebuild":

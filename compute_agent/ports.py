@@ -28,7 +28,7 @@ class Ports:
             known = next((p for p in have if p["id"] == item.get("port")), None) if item.get("port") else next(
                 (p for p in have if p["network_id"] == item["uuid"] and p not in made), None)
             try:
-                made.append(known if known and known["status"] == "ACTIVE" else
+                made.append(known if known and self._is_here(known) else
                             self._make(instance, item, known["id"] if known else item.get("port")))
             except (errors.BadRequest, errors.NotFound, errors.Conflict, errors.Forbidden) as error:
                 raise errors.StepFailed(reason=f"The network service refused a port: {error}") from error
@@ -36,6 +36,9 @@ class Ports:
             if port["binding:vif_type"] == "binding_failed":
                 raise errors.StepFailed(reason=f"Port {port['id']} could not be plugged on host {self.host}.")
         return made
+
+    def _is_here(self, port: dict) -> bool:
+        return port["status"] == "ACTIVE" and port["binding:host_id"] == self.host
 
     def _make(self, instance: dict, item: dict, port_id: str | None) -> dict:
         owner = {"device_id": instance["uuid"], "device_owner": OWNER, "binding:host_id": self.host}
@@ -50,6 +53,24 @@ class Ports:
         if groups:
             port["security_groups"] = groups
         return self.rest.request("POST", "network", path("/v2.0/ports"), body={"port": port}, timeout_s=60)["port"]
+
+    def plug(self, network_info: list[dict]) -> list[dict]:
+        """Have this host's network agent build ports that exist: taps, filters, DHCP; returns those that still do.
+
+        :raises ServiceUnavailable: one could not be plugged
+        """
+        found = []
+        for known in network_info:
+            try:
+                port = self.rest.request("PUT", "network", path("/v2.0/ports/{id}", known["id"]), timeout_s=60,
+                                         body={"port": {"binding:host_id": self.host}})["port"]
+            except errors.NotFound:
+                LOG.warning("port %s is gone; its guest is built without it", known["id"])
+                continue
+            if port["binding:vif_type"] == "binding_failed":
+                raise errors.ServiceUnavailable(part=f"the network of host {self.host}")
+            found.append(known)
+        return found
 
     def give_back(self, uuid: str, own_ids: set[str]) -> None:
         """Delete the ports made for a server, unbind those that its owner had made (``own_ids``). Repeatable."""

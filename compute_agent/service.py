@@ -3,15 +3,17 @@
 import logging
 import pathlib
 import threading
-import time
 
-from common import context, errors, guest, periodic
+from common import context, guest
 from common.service import Service
-from common.tasks import Engine, Journal
+from common.tasks import Engine, Journal, Recovery
 from compute_agent import conf, virt
 from compute_agent.imagecache import ImageCache
 from compute_agent.manager import Manager
+from compute_agent.orphans import OrphanReconciler
 from compute_agent.ports import Ports
+from compute_agent.powersync import Heartbeat, PowerSync
+from compute_agent.resume import GuestResume
 from compute_agent.tasks.attach import Attach
 from compute_agent.tasks.boot import Boot
 from compute_agent.tasks.delete import Delete
@@ -20,48 +22,6 @@ from compute_agent.tasks.snapshot import Snapshot
 from compute_agent.tasks.snapshot_volumes import SnapshotVolumes
 from compute_agent.volumes import Volumes
 from conductor.rpcapi import ConductorAPI
-
-BOOT_ID = pathlib.Path("/proc/sys/kernel/random/boot_id")
-
-
-class Heartbeat(periodic.Heartbeat):
-    """Tell the conductor that the host lives, what it has, and which guests changed their power state."""
-
-    def __init__(self, agent):
-        super().__init__(float(agent.conf.report_interval))
-        self.agent = agent
-        self.told: dict[str, int] = {}
-
-    def beat(self) -> None:
-        seen = self.agent.driver.power_states()
-        changed = {u: p for u, p in seen.items() if self.told.get(u) != p}
-        self.agent.conductor.heartbeat(context.service_context(), self.agent.conf.host,
-                                       self.agent.driver.host_resources(), changed)
-        self.told = seen
-
-
-class Tidy(periodic.Periodic):
-    """Finish what a dead predecessor left; destroy guests that nobody knows any more."""
-
-    interval_s = 60.0
-
-    def __init__(self, agent):
-        self.agent = agent
-
-    def run_once(self) -> None:
-        agent = self.agent
-        agent.tasks.recover(agent.make_task)
-        ctx = context.service_context()
-        ours = set(agent.driver.directories()) | set(agent.driver.power_states())
-        known = {i["uuid"] for i in agent.conductor.instances_of(ctx, agent.conf.host)}
-        for uuid in ours - known:
-            with agent.lock(uuid):
-                # Asked one by one: it may have come to this host since the list was made.
-                instance = agent.conductor.get_instance(ctx, uuid)
-                if instance is None or instance["host"] != agent.conf.host:
-                    agent.log.warning("guest %s belongs to no server of this host; destroyed", uuid)
-                    agent.driver.destroy(uuid)
-                    agent.driver.remove_files(uuid)
 
 
 class ComputeAgent(Service):
@@ -86,7 +46,11 @@ class ComputeAgent(Service):
         self.build_slots = threading.BoundedSemaphore(self.conf.agent.max_parallel_builds)
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
-        self.periodics += [Heartbeat(self), Tidy(self)]
+        # Set once it is known which guests the host lost while it was down; those are in ``resuming`` until they run.
+        self.guests_known = threading.Event()
+        self.resuming: set[str] = set()
+        heartbeat = Heartbeat(self)
+        self.periodics += [heartbeat, PowerSync(self, heartbeat), Recovery(self.tasks, self.make_task), OrphanReconciler(self)]
 
     def endpoint(self):
         return Manager(self)
@@ -141,27 +105,14 @@ class ComputeAgent(Service):
         self.driver.destroy(instance["uuid"])
         self.driver.spawn(instance, instance["network_info"], volumes, drive)
 
+    def restore_guest(self, instance: dict) -> None:
+        """Build a guest that is gone from its host anew, where its disk is still there: ports, volumes, then the guest.
+
+        :raises ServiceUnavailable: a part does not answer, or a port cannot be plugged yet
+        """
+        ports = self.ports.plug(instance["network_info"])
+        devices = [] if instance["vm_state"] == "rescued" else instance["block_devices"]
+        self.rebuild_guest({**instance, "network_info": ports, "block_devices": devices})
+
     def started(self) -> None:
-        threading.Thread(target=self._adopt, daemon=True, name="adopt").start()
-
-    def _adopt(self) -> None:
-        """Guests that run go on running. After a reboot of the host, those that should run are started."""
-        marker = pathlib.Path(self.conf.state_path) / "compute-boot-id"
-        boot_id = BOOT_ID.read_text() if BOOT_ID.exists() else ""
-        first = not marker.exists() or marker.read_text() == boot_id
-        while not first and not self.stop_event.is_set():
-            try:
-                self._start_guests()
-                break
-            except errors.Error as error:
-                self.log.warning("guests cannot be started yet: %s", error)
-                time.sleep(3)
-        marker.write_text(boot_id)
-
-    def _start_guests(self) -> None:
-        states = self.driver.power_states()
-        for instance in self.conductor.instances_of(context.service_context(), self.conf.host):
-            if instance["vm_state"] == "active" and states.get(instance["uuid"]) != 1:
-                with self.lock(instance["uuid"]):
-                    self.log.info("instance %s ran before the host's reboot: started", instance["uuid"])
-                    self.rebuild_guest(instance)
+        threading.Thread(target=GuestResume(self).run, daemon=True, name="resume-guests").start()

@@ -57,10 +57,15 @@ class Manager:
         with self.service.db.reader() as connection:
             return plain(self._find(connection, uuid))
 
-    def instances_of(self, ctx, host: str) -> list:
+    def states_of(self, ctx, host: str) -> list:
+        c = TABLE.c
         with self.service.db.reader() as connection:
-            found = rows.many(connection, sa.select(TABLE).where(TABLE.c.host == host))
-            return [plain(r) for r in instances.complete(connection, found)]
+            return rows.many(connection, sa.select(c.uuid, c.vm_state, c.task_state, c.power_state).where(c.host == host))
+
+    def report_power(self, ctx, host: str, powers: dict) -> None:
+        with self.service.db.writer() as connection:
+            for uuid, power in powers.items():
+                instances.sync_power(connection, host, uuid, power)
 
     def progress(self, ctx, uuid: str, action: str, events: list) -> None:
         with self.service.db.writer() as connection:
@@ -132,7 +137,7 @@ class Manager:
             hosts.heartbeat(connection, "nova-compute", host, self.service.conf.compute.default_availability_zone)
             hosts.report(connection, host, resources)
             for uuid, power in powers.items():
-                instances.sync_power(connection, uuid, power)
+                instances.sync_power(connection, host, uuid, power)
 
     def attached(self, ctx, uuid: str, volume_id: str, attachment_id: str, events: list) -> None:
         with self.service.db.writer() as connection:

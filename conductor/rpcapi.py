@@ -19,9 +19,13 @@ class ConductorAPI(Client):
         """Call, 1.0, 15 s: an instance with block devices, or None where it is gone."""
         return self.call(ctx, "get_instance", timeout_s=15, uuid=uuid)
 
-    def instances_of(self, ctx, host: str) -> list:
-        """Call, 1.0, 30 s: the instances of a host."""
-        return self.call(ctx, "instances_of", timeout_s=30, host=host)
+    def states_of(self, ctx, host: str) -> list:
+        """Call, 1.0, 15 s: [{"uuid", "vm_state", "task_state", "power_state"}] of the servers of a host."""
+        return self.call(ctx, "states_of", timeout_s=15, host=host)
+
+    def report_power(self, ctx, host: str, powers: dict) -> None:
+        """Call, 1.0, 15 s: {uuid: power_state} of guests of a host; NOSTATE (0): the guest is gone. Repeatable."""
+        self.call(ctx, "report_power", timeout_s=15, host=host, powers=powers)
 
     def progress(self, ctx, uuid: str, action: str, events: list) -> None:
         """Cast, 1.0: an action went a step on. Lost: only its events are missing; doubled: they show twice."""

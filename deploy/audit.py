@@ -214,6 +214,8 @@ class Auditor:
             age = datetime.datetime.now().timestamp() - path.stat().st_mtime
             if age > self.stuck_s:
                 yield Finding("task", path.stem, "is unfinished in the journal")
+        for path in pathlib.Path(self.state, "tasks").rglob("*.broken"):
+            yield Finding("task", path.stem, "could not be read from the journal and was set aside; what it began may be left")
 
     def network_devices(self):
         """Bridges, taps, namespaces and filters that no network explains, and ports without a tap."""

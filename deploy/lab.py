@@ -106,7 +106,8 @@ def _configure(state: str, home: pathlib.Path, name: str, ip: str) -> None:
         raise host.HostError(f"This cloud listens at {known['DEFAULT']['my_ip']}; only one made by 'deploy/up --hosts 1' or "
                              "more can have further hosts.")
     known["DEFAULT"].update(host=name, my_ip=ip)
-    files: dict = {"pileus": known, "network": {"network": {"serves": "false", "bridge_mappings": ""}}}
+    files: dict = {"pileus": known, "compute-agent": {"DEFAULT": {"resume_guests_state_on_host_boot": "true"}},
+                   "network": {"network": {"serves": "false", "bridge_mappings": ""}}}
     (home / "etc").mkdir(exist_ok=True, mode=0o700)
     for file, values in files.items():
         parser = configparser.ConfigParser(interpolation=None)

@@ -11,7 +11,7 @@ from common.service import default_url
 from deploy.daemons import DATABASES, PORTS
 
 CONFIGS = ("identity", "image", "network", "volume", "compute", "compute-agent", "dashboard")
-SECRETS = ("admin_password", "service_password", "metadata_secret", "dashboard_secret")
+SECRETS = ("cloud_id", "admin_password", "service_password", "metadata_secret", "dashboard_secret")
 
 
 def ensure_secrets(state: str) -> dict:
@@ -45,7 +45,7 @@ def write_config(state: str, *, transport_url: str, host: str, my_ip: str, offse
     found, etc = ensure_secrets(state), pathlib.Path(state) / "etc"
     ports = {name: port + offset for name, port in PORTS.items()}
     files: dict = {"pileus": {
-        "DEFAULT": {"host": host, "my_ip": my_ip, "transport_url": transport_url},
+        "DEFAULT": {"host": host, "my_ip": my_ip, "cloud_id": found["cloud_id"], "transport_url": transport_url},
         "service_auth": {"auth_url": f"http://{my_ip}:{ports['identity']}/v3", "username": "pileus",
                          "password": found["service_password"]},
         "endpoints": {name: f"http://{my_ip}:{port}" for name, port in ports.items()

@@ -163,7 +163,8 @@ def up(args) -> int:
         steps.say("making databases and first users")
         prepare.write_config(state, transport_url=transport, host=socket.gethostname(), my_ip=my_ip,
                              database=args.database, extra={
-                                 "volume": {"volume": {"iscsi_ip": my_ip}}, "dashboard": {"dashboard": {"http_port": "80"}}})
+                                 "volume": {"volume": {"iscsi_ip": my_ip}}, "dashboard": {"dashboard": {"http_port": "80"}},
+                                 "compute-agent": {"DEFAULT": {"resume_guests_state_on_host_boot": "true"}}})
         prepare.sync_databases(state)
         prepare.first_rows(state, found, my_ip)
     openrc = prepare.write_openrc(state, found, my_ip)

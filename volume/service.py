@@ -3,13 +3,12 @@
 import datetime
 import logging
 import pathlib
-import threading
 
 import sqlalchemy as sa
 
 from common import context, db, errors, periodic, policy, rows
 from common.service import Service
-from common.tasks import Engine, Journal
+from common.tasks import Engine, Journal, Recovery
 from volume import conf, drivers, policies
 from volume.db import models, snapshots, volumes
 from volume.rpcapi import AgentAPI, SchedulerAPI
@@ -191,7 +190,7 @@ class VolumeAgent(Service):
         self.incoming = pathlib.Path(self.conf.state_path) / "volume-images"
         self.incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.tasks = Engine(Journal(f"{self.conf.state_path}/tasks/volume"))
-        self.periodics += [Heartbeat(self), Exports(self)]
+        self.periodics += [Heartbeat(self), Exports(self), Recovery(self.tasks, self.make_task)]
 
     def endpoint(self):
         return Manager(self)
@@ -204,9 +203,6 @@ class VolumeAgent(Service):
 
     def make_task(self, name: str):
         return {t.name: t for t in (CreateVolume, DeleteVolume, CreateSnapshot, DeleteSnapshot)}[name](self)
-
-    def started(self) -> None:
-        threading.Thread(target=self.tasks.recover, args=(self.make_task,), daemon=True).start()
 
 
 class Manager:

@@ -4,13 +4,21 @@ from compute_agent.tasks.reporting import ReportingTask, reason
 
 
 class Attach(ReportingTask):
-    """State: {"uuid", "volume_id", "device", "device_name"}; "device" is the row's id.
+    """State: {"uuid", "volume_id", "device", "device_name"}; "device" is the row's id. After a crash it goes on."""
 
-    A crash undoes it: the user sees the volume available again.
-    """
-
-    name, on_crash = "attach_volume", "undo"
+    name, on_crash = "attach_volume", "resume"
     steps = ("connect", "plug", "record")
+
+    def take_up(self, state):
+        row = self.current(state)
+        state["tried"] = True
+        return row is not None and any(d["id"] == state["device"] for d in row["block_devices"])
+
+    def abandon(self, state):
+        """The device is no longer the server's: what this attachment began ends, by its own id."""
+        if state.get("attachment_id"):
+            self.agent.driver.detach_volume(state["uuid"], state["volume_id"])
+            self.agent.volumes.disconnect(state["uuid"], state["volume_id"], state["attachment_id"])
 
     def connect(self, state):
         again = state.get("tried", False)

@@ -5,9 +5,13 @@ from compute_agent.tasks.reporting import ReportingTask, reason
 
 
 class Boot(ReportingTask):
-    """State: {"instance": row} and what the steps add. A crash undoes it and hands the server back."""
+    """State: {"instance": row} and what the steps add.
 
-    name, on_crash = "build", "undo"
+    A crash of the agent is no failure of the host: the build goes on where it was. One attempt to build a server is known
+    by its host and by the hosts that had failed before.
+    """
+
+    name, on_crash = "build", "resume"
     steps = ("network", "volumes", "image", "spawn", "complete")
 
     def started(self, step, state):
@@ -18,8 +22,27 @@ class Boot(ReportingTask):
             self.agent.conductor.progress(self.agent.context(), uuid, "spawn", self.take_events())
         super().started(step, state)
 
+    def take_up(self, state):
+        row = self.current(state)
+        if row is None or row["vm_state"] != "building" or row["tried_hosts"] != state["instance"]["tried_hosts"] \
+                or row["task_state"] not in ("networking", "spawning"):
+            return False
+        state.update(instance=row, network_tried=True, volumes_tried=True)
+        return True
+
+    def abandon(self, state):
+        """Of a server that is gone, or was given to another host, the guest and its files here are nobody's. Ports and
+        volumes go with the server, or to the host that builds it now."""
+        instance = self.agent.conductor.get_instance(self.agent.context(), state["instance"]["uuid"])
+        if instance is None or instance["host"] != self.agent.conf.host:
+            self.undo_spawn(state)
+            self.undo_image(state)
+        if instance is None:
+            self.undo_network(state)
+
     def network(self, state):
-        again = state.get("network_tried", False)
+        # A host that failed before may have left some.
+        again = state.get("network_tried", False) or bool(state["instance"]["tried_hosts"])
         state["network_tried"] = True
         instance = state["instance"]
         ports = self.agent.ports.build(instance, instance["requested_networks"], again=again)
@@ -36,6 +59,9 @@ class Boot(ReportingTask):
         state["volumes_tried"] = True
         uuid, found = state["instance"]["uuid"], []
         for device in state["instance"]["block_devices"]:
+            if state["instance"]["tried_hosts"] and not again:
+                # What a host that failed before has left was for that host's initiator only.
+                self.agent.volumes.disconnect(uuid, device["volume_id"], None)
             self.agent.volumes.wait_made(device["volume_id"])
             attachment_id, info = self.agent.volumes.connect(uuid, device["volume_id"], device["device_name"],
                                                              again=again)

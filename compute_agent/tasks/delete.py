@@ -9,6 +9,18 @@ class Delete(ReportingTask):
     name, on_crash = "terminate", "resume"
     steps = ("guest", "network", "volumes", "files", "report")
 
+    def take_up(self, state):
+        row = self.current(state)
+        if row is None or row["task_state"] != "deleting":
+            return False
+        state["instance"] = row
+        return True
+
+    def abandon(self, state):
+        if self.agent.conductor.get_instance(self.agent.context(), self.server_of(state)) is None:
+            self.guest(state)
+            self.files(state)
+
     def guest(self, state):
         self.agent.driver.destroy(state["instance"]["uuid"])
 

@@ -9,6 +9,10 @@ class Detach(ReportingTask):
     name, on_crash = "detach_volume", "resume"
     steps = ("unplug", "disconnect", "record")
 
+    def take_up(self, state):
+        row = self.current(state)
+        return row is not None and any(d["id"] == state["device"] for d in row["block_devices"])
+
     def unplug(self, state):
         self.agent.driver.detach_volume(state["uuid"], state["volume_id"])
 

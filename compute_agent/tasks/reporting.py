@@ -14,6 +14,18 @@ class ReportingTask(Task):
         self.retry_s = float(agent.conf.agent.build_retry_s)
         self.events: list[dict] = []
 
+    @staticmethod
+    def server_of(state: dict) -> str:
+        return state["uuid"] if "uuid" in state else state["instance"]["uuid"]
+
+    def exclusive(self, state: dict):
+        return self.agent.lock(self.server_of(state))
+
+    def current(self, state: dict) -> dict | None:
+        """The server as the database has it now; None where it is gone or another host's."""
+        instance = self.agent.conductor.get_instance(self.agent.context(), self.server_of(state))
+        return instance if instance and instance["host"] == self.agent.conf.host else None
+
     def started(self, step: str, state: dict) -> None:
         self._close("Success")
         self.begin(f"{self.name}_{step}")

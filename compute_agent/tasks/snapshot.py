@@ -20,6 +20,16 @@ class Snapshot(ReportingTask):
     name, on_crash = "image_snapshot", "undo"
     steps: tuple[str, ...] = ("freeze", "extract", "thaw", "upload", "rotate")
 
+    def take_up(self, state):
+        row = self.current(state)
+        return row is not None and row["task_state"] == state["action"]
+
+    def abandon(self, state):
+        self._file(state).unlink(missing_ok=True)
+        row = self.current(state)
+        if row is not None and row["vm_state"] == "active" and self.agent.driver.power_states().get(state["uuid"]) is not None:
+            self.agent.driver.unpause(state["uuid"])
+
     def freeze(self, state):
         if state["vm_state"] == "active":
             self.agent.driver.pause(state["uuid"])

@@ -93,6 +93,18 @@ class VirtDriver:
         """{uuid: power state} of every guest on this host."""
         raise AssertionError
 
+    def generation(self) -> str:
+        """A text that changes when the host, or its hypervisor with all guests, was started anew."""
+        raise AssertionError
+
+    def lost_guests(self, uuids: set[str]) -> set[str]:
+        """Those of ``uuids`` whose guest does not run and did not end by itself: it went down with the host."""
+        raise AssertionError
+
+    def owners(self) -> dict[str, tuple[str, str]]:
+        """{uuid: (cloud id, host)} of every guest, as its own definition says; ("", "") where that says nothing."""
+        raise AssertionError
+
     def directories(self) -> list[str]:
         """uuids that have files on this host."""
         raise AssertionError

@@ -48,7 +48,8 @@ class FakeDriver(base.VirtDriver):
         (self.path / instance["uuid"]).mkdir(exist_ok=True)
 
     def spawn(self, instance, ports, volumes, config_drive):
-        self._write(instance["uuid"], {"power": base.RUNNING, "ports": [p["id"] for p in ports],
+        self._write(instance["uuid"], {"power": base.RUNNING, "owner": [self.conf.cloud_id, self.conf.host],
+                                       "ports": [p["id"] for p in ports],
                                        "volumes": [v["volume_id"] for v in volumes],
                                        "console": f"FAKE CONSOLE OUTPUT\n{instance['hostname']} login: "})
 
@@ -104,6 +105,18 @@ class FakeDriver(base.VirtDriver):
 
     def power_states(self):
         return {p.parent.name: json.loads(p.read_text())["power"] for p in self.path.glob("*/guest.json")}
+
+    def generation(self):
+        """Its guests survive everything but a test that writes this file: then they are gone, and this has changed."""
+        marker = self.path / "generation"
+        return marker.read_text() if marker.exists() else "first"
+
+    def lost_guests(self, uuids):
+        return uuids - set(self.power_states())
+
+    def owners(self):
+        found = {p.parent.name: json.loads(p.read_text()) for p in self.path.glob("*/guest.json")}
+        return {uuid: tuple(guest.get("owner", ("", ""))) for uuid, guest in found.items()}
 
     def directories(self):
         return [p.name for p in self.path.iterdir() if p.is_dir() and len(p.name) == 36]

@@ -66,19 +66,27 @@ def next_device(connection, uuid: str) -> str:
     raise errors.Forbidden("The server has as many volumes as it can have.")
 
 
-def sync_power(connection, uuid: str, power_state: int) -> None:
-    """Write what the hypervisor sees; a guest that stopped by itself makes an idle active server stopped.
+def sync_power(connection, host: str, uuid: str, power_state: int) -> None:
+    """Write what the hypervisor of the server's own host sees; NOSTATE: it has no such guest.
 
-    A server that runs although it should be stopped (its agent came back, the operator started it by hand) is shown
-    as running: what users see must be true.
+    A guest that stopped by itself, or is gone, makes an idle server stopped, so that it can be started again. One that
+    runs although it should be stopped (its agent came back, the operator started it by hand) is shown as running: what
+    users see must be true.
     """
     c = TABLE.c
-    connection.execute(sa.update(TABLE).where(c.uuid == uuid, c.power_state != power_state).values(
+    own = (c.uuid == uuid, c.host == host)
+    connection.execute(sa.update(TABLE).where(*own, c.power_state != power_state).values(
         power_state=power_state, updated_at=db.now()))
-    if power_state in (machine.SHUTDOWN, machine.CRASHED):
-        connection.execute(sa.update(TABLE).where(c.uuid == uuid, c.vm_state == machine.ACTIVE, c.task_state.is_(None))
-                           .values(vm_state=machine.STOPPED, updated_at=db.now()))
-    elif power_state == machine.RUNNING:
-        connection.execute(sa.update(TABLE).where(c.uuid == uuid, c.vm_state == machine.STOPPED,
-                                                  c.task_state.is_(None))
-                           .values(vm_state=machine.ACTIVE, updated_at=db.now()))
+    end = _END_OF.get(power_state)
+    if end:
+        before, after = end
+        connection.execute(sa.update(TABLE).where(*own, c.vm_state.in_(before), c.task_state.is_(None)).values(
+            vm_state=after, updated_at=db.now()))
+
+
+# power_state -> (vm_states of an idle server that it changes, the new one). A suspended guest is off, its memory is kept.
+_END_OF = {
+    machine.SHUTDOWN: ((machine.ACTIVE, machine.FROZEN), machine.STOPPED),
+    machine.CRASHED: ((machine.ACTIVE, machine.FROZEN), machine.STOPPED),
+    machine.NOSTATE: ((machine.ACTIVE, machine.FROZEN, machine.SUSPENDED), machine.STOPPED),
+    machine.RUNNING: ((machine.STOPPED,), machine.ACTIVE)}

@@ -121,3 +121,87 @@ def test_the_same_task_does_not_run_twice_at_once(engine):
     go.set()
     thread.join()
     assert log == ["pack", "arrive"]
+
+
+def test_a_record_that_is_out_of_date_by_its_turn_is_not_undone(engine):
+    """While one leftover is undone, which takes its time, another is taken up by new work and ends well."""
+    journal = engine.journal
+    for number in "12":
+        journal.write({"task": "trip", "id": number, "state": {}, "done": ["pack"], "phase": "execute", "step": "drive"})
+    log = []
+
+    class Slow(Trip):
+        def take_up(self, state):
+            if not log:
+                log.append("second ends")
+                journal.remove({"task": "trip", "id": "2"})
+            return True
+    tasks.RECOVER_AT_ONCE, before = 1, tasks.RECOVER_AT_ONCE
+    try:
+        assert engine.recover(lambda name: Slow(log)) == 1
+    finally:
+        tasks.RECOVER_AT_ONCE = before
+    assert log == ["second ends", "drive back", "unpack", "failed drive"]
+
+
+def test_new_work_settles_what_a_crash_left(engine):
+    engine.journal.write({"task": "trip", "id": "1", "state": {"from": "crash"}, "done": ["pack"], "phase": "execute",
+                          "step": "drive"})
+    log = []
+    assert engine.run(Trip(log, on_crash="resume"), "1", {"from": "new"}) == {"from": "crash"}
+    assert log == ["drive", "arrive"] and engine.journal.records() == []
+
+
+@pytest.mark.parametrize("phase", ["execute", "undo"])
+def test_what_is_another_hosts_by_now_is_abandoned(engine, phase):
+    engine.journal.write({"task": "trip", "id": "1", "state": {}, "done": ["pack"], "phase": phase, "step": "drive",
+                          "error": "x"})
+    log = []
+
+    class Elsewhere(Trip):
+        def take_up(self, state):
+            return False
+
+        def abandon(self, state):
+            log.append("abandoned")
+    engine.recover(lambda name: Elsewhere(log, on_crash="resume"))
+    assert log == ["abandoned"] and engine.journal.records() == []
+
+
+def test_a_failure_is_not_told_before_its_undo_is_done(engine):
+    """Who hears of it gives the work to another host, and the undo would then take what that one made."""
+    log = []
+
+    class Stubborn(Trip):
+        def undo_pack(self, state):
+            raise errors.ServiceUnavailable(part="the wardrobe")
+    with pytest.raises(errors.StepFailed):
+        engine.run(Stubborn(log, broken="drive"), "1", {})
+    assert "failed drive" not in log
+
+
+def test_an_end_that_cannot_be_told_is_told_later_and_not_undone(engine):
+    log, away = [], [True]
+
+    class Silent(Trip):
+        def done(self, state):
+            if away:
+                raise errors.ServiceUnavailable(part="the message bus")
+            log.append("done")
+    with pytest.raises(errors.ServiceUnavailable):
+        engine.run(Silent(log, on_crash="resume"), "1", {})
+    away.clear()
+    engine.recover(lambda name: Silent(log, on_crash="resume"))
+    assert log == ["pack", "drive", "arrive", "arrive", "done"] and engine.journal.records() == []
+
+
+@pytest.mark.parametrize("content", [b"", b'{"task": "trip", "id": "0", "sta', b"[]", b"\xff\0", b'{"task": "trip", "id": "0"}',
+                                     b'{"task": "trip", "id": "7", "state": {}, "done": [], "phase": "undo", "step": "pack"}'])
+def test_a_broken_journal_is_set_aside_and_the_others_are_finished(engine, content):
+    path = engine.journal.directory / "trip-0.json"
+    path.write_bytes(content)
+    engine.journal.write({"task": "trip", "id": "1", "state": {}, "done": ["pack"], "phase": "execute", "step": "drive"})
+    log = []
+    assert engine.recover(lambda name: Trip(log)) == 1
+    assert log == ["drive back", "unpack", "failed drive"]
+    assert not path.exists() and path.with_suffix(".broken").read_bytes() == content

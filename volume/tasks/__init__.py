@@ -3,6 +3,8 @@
 import contextlib
 import typing
 
+import sqlalchemy as sa
+
 from common import errors
 from common.tasks import Task
 
@@ -16,6 +18,12 @@ class VolumeTask(Task):
 
     def __init__(self, service):
         self.service = service
+
+    def status(self, state: dict) -> str | None:
+        """The row's status now; None where the row is gone."""
+        table = self.kept.TABLE
+        with self.service.db.reader() as connection:
+            return connection.execute(sa.select(table.c.status).where(table.c.id == state[self.key])).scalar()
 
     def failed(self, step, error, state):
         """Write the failure into the row, unless the row is gone or in other hands."""

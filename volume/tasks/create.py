@@ -15,6 +15,13 @@ class CreateVolume(VolumeTask):
     kept, key, failure = volumes, "volume_id", "create_failed"
     steps = ("allocate", "fill", "publish")
 
+    def take_up(self, state):
+        return self.status(state) == "creating"
+
+    def abandon(self, state):
+        if self.status(state) is None:
+            self.service.driver.delete(state["volume_id"])
+
     def allocate(self, state):
         if state.get("snapshot_id"):
             self.service.driver.clone(state["volume_id"], state["size_gb"], snapshot_id=state["snapshot_id"])

@@ -11,6 +11,9 @@ class DeleteVolume(VolumeTask):
     kept, key, failure = volumes, "volume_id", "delete_failed"
     steps = ("free", "forget")
 
+    def take_up(self, state):
+        return self.status(state) in ("deleting", None)
+
     def free(self, state):
         """Snapshots that were to go with the volume are still there as rows; their bytes go first."""
         with self.service.db.reader() as connection:

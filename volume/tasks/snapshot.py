@@ -12,6 +12,13 @@ class CreateSnapshot(VolumeTask):
     kept, key, failure = snapshots, "snapshot_id", "create_failed"
     steps = ("copy", "publish")
 
+    def take_up(self, state):
+        return self.status(state) == "creating"
+
+    def abandon(self, state):
+        if self.status(state) is None:
+            self.service.driver.delete_snapshot(state["snapshot_id"])
+
     def copy(self, state):
         self.service.driver.snapshot(state["snapshot_id"], state["volume_id"])
 
@@ -34,6 +41,9 @@ class DeleteSnapshot(VolumeTask):
     name, on_crash = "delete-snapshot", "resume"
     kept, key, failure = snapshots, "snapshot_id", "delete_failed"
     steps = ("free", "forget")
+
+    def take_up(self, state):
+        return self.status(state) in ("deleting", None)
 
     def free(self, state):
         self.service.driver.delete_snapshot(state["snapshot_id"])

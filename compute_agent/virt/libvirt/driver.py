@@ -18,6 +18,9 @@ LOG = logging.getLogger(__name__)
 _POWER = {libvirt.VIR_DOMAIN_RUNNING: base.RUNNING, libvirt.VIR_DOMAIN_BLOCKED: base.RUNNING,
           libvirt.VIR_DOMAIN_PAUSED: base.PAUSED, libvirt.VIR_DOMAIN_SHUTDOWN: base.SHUTDOWN,
           libvirt.VIR_DOMAIN_SHUTOFF: base.SHUTDOWN, libvirt.VIR_DOMAIN_CRASHED: base.CRASHED}
+# Reasons of a shut off domain whose end its libvirtd did not see.
+_UNSEEN = (libvirt.VIR_DOMAIN_SHUTOFF_UNKNOWN, libvirt.VIR_DOMAIN_SHUTOFF_CRASHED, libvirt.VIR_DOMAIN_SHUTOFF_DAEMON,
+           libvirt.VIR_DOMAIN_SHUTOFF_FAILED)
 CONSOLE_BYTES = 100 * 1024
 
 
@@ -43,7 +46,8 @@ class LibvirtDriver(base.VirtDriver):
         return xml.domain(instance, virt_type=self.virt_type, directory=str(self.files.directory(uuid)), ports=ports,
                           volumes=volumes, config_drive=drive, root=plan["root"], second=plan.get("second"),
                           kernel=plan["kernel"],
-                          console_address=self.conf.agent.console_address, initiator=self.initiator)
+                          console_address=self.conf.agent.console_address, initiator=self.initiator,
+                          owner=(self.conf.cloud_id, self.conf.host))
 
     def spawn(self, instance, ports, volumes, config_drive):
         uuid = instance["uuid"]
@@ -264,6 +268,34 @@ class LibvirtDriver(base.VirtDriver):
                     found[guarded(domain.UUIDString)] = _POWER.get(guarded(domain.state)[0], base.NOSTATE)
             except libvirt.libvirtError as error:
                 LOG.debug("a domain went away while it was looked at: %s", error)
+        return found
+
+    def generation(self):
+        return self.connection.generation()
+
+    def lost_guests(self, uuids):
+        """A reason why the domain is off is known where this libvirtd saw it end; else it went with the one before."""
+        found = set()
+        for uuid in uuids:
+            domain = self.connection.domain(uuid)
+            state, why = guarded(domain.state) if domain is not None else (libvirt.VIR_DOMAIN_SHUTOFF, _UNSEEN[0])
+            if state == libvirt.VIR_DOMAIN_CRASHED or state == libvirt.VIR_DOMAIN_SHUTOFF and why in _UNSEEN:
+                found.add(uuid)
+        return found
+
+    def owners(self):
+        found = {}
+        for domain in self.connection.call("listAllDomains", 0):
+            try:
+                if not guarded(domain.name).startswith("instance-"):
+                    continue
+                uuid = guarded(domain.UUIDString)
+                found[uuid] = ("", "")
+                found[uuid] = xml.owner_of(guarded(domain.metadata, libvirt.VIR_DOMAIN_METADATA_ELEMENT, xml.METADATA_URI))
+            except libvirt.libvirtError as error:
+                if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+                    found.pop(uuid, None)
+                LOG.debug("a domain without our metadata, or one that went away: %s", error)
         return found
 
     def directories(self):

@@ -1,5 +1,6 @@
 """The host: its libvirt connection and its resources."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -8,6 +9,8 @@ import threading
 import libvirt
 
 from common import errors, native
+
+PID_FILES = ("/run/libvirtd.pid", "/run/virtqemud.pid")
 
 
 def _quiet(context, error) -> None:
@@ -36,6 +39,17 @@ class Connection:
             except libvirt.libvirtError as error:
                 self._conn = None
                 raise errors.ServiceUnavailable(part="the hypervisor (libvirtd)", internal=str(error)) from error
+
+    def generation(self) -> str:
+        """The kernel's boot and the libvirtd that answers: another text after a reboot, and after libvirtd's restart."""
+        self.get()
+        found = [pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()]
+        for pid_file in PID_FILES:
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                pid = int(pathlib.Path(pid_file).read_text())
+                # Field 22 of proc(5): when the process started, in ticks after the boot.
+                found.append(f"{pid}@{pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[19]}")
+        return " ".join(found)
 
     def call(self, method: str, *args):
         """Call a method of the connection."""

@@ -47,6 +47,12 @@ def volume_disk(parent, volume: dict, initiator: str):
     return disk
 
 
+def owner_of(description: str) -> tuple[str, str]:
+    """What ``domain`` wrote into the metadata element, ("", "") where it is another's or an older one."""
+    made = ET.fromstring(description)
+    return made.get("cloud", ""), made.get("host", "")
+
+
 def secret_usage(volume_id: str) -> str:
     return f"pileus-volume-{volume_id}"
 
@@ -69,18 +75,21 @@ def interface(parent, port: dict):
 
 
 def domain(instance: dict, *, virt_type: str, directory: str, ports: list, volumes: list, config_drive: str | None,
-           root: dict | None, second: dict | None, kernel: dict, console_address: str, initiator: str) -> str:
+           root: dict | None, second: dict | None, kernel: dict, console_address: str, initiator: str,
+           owner: tuple[str, str]) -> str:
     """A whole guest.
 
     :param root: {"path", "format", "cdrom"} of the root disk; None to boot from a volume
     :param second: the same of the guest's own disk while it is rescued
+    :param owner: (cloud id, host), by which a host knows its own guests again
     :param kernel: {} or {"kernel", "ramdisk", "cmdline"} for a direct boot
     """
     top = element(None, "domain", type_=virt_type)
     element(top, "name", f"instance-{instance['uuid']}")
     element(top, "uuid", instance["uuid"])
     element(element(top, "metadata"), "pileus:instance", **{"xmlns:pileus": METADATA_URI,
-                                                            "project": instance["project_id"]})
+                                                            "project": instance["project_id"],
+                                                            "cloud": owner[0], "host": owner[1]})
     element(top, "memory", str(instance["memory_mb"]), unit="MiB")
     element(top, "vcpu", str(instance["vcpus"]))
     _os(top, instance, kernel)

@@ -1,0 +1,100 @@
+"""After the host was down: start again the guests that ran."""
+
+import concurrent.futures
+import logging
+import pathlib
+import time
+
+from common import context, errors
+from compute_agent.powersync import RUNNING
+
+LOG = logging.getLogger(__name__)
+AT_ONCE = 4
+# task_states that leave the guest of an active server running.
+HARMLESS = (None, "image_snapshot", "image_backup")
+
+
+class GuestResume:
+    """Runs once, in a thread, when the agent starts.
+
+    Where the hypervisor is the one that this agent knew before, only the agent was restarted: a guest that does not run
+    has ended by itself. Where it is another, the host was down, or its hypervisor was with all guests: those that ran and
+    are gone are started, ports first, if ``resume_guests_state_on_host_boot`` says so. Until it is known which these are,
+    no power state is reported, since a server that is reported as ended becomes SHUTOFF.
+    """
+
+    def __init__(self, agent):
+        self.agent = agent
+        self.marker = pathlib.Path(agent.conf.state_path) / "compute-hypervisor"
+
+    def run(self) -> None:
+        agent = self.agent
+        generation, lost = "", []
+        while not agent.stop_event.is_set():
+            try:
+                generation = agent.driver.generation()
+                lost = self._lost() if generation != self._known() else []
+                break
+            except errors.Error as error:
+                LOG.warning("it cannot be seen yet which guests ran before: %s", error)
+                agent.stop_event.wait(1)
+        agent.resuming.update(i["uuid"] for i in lost)
+        agent.guests_known.set()
+        if lost:
+            LOG.warning("%d guests ran before the host was down; they are started", len(lost))
+            with concurrent.futures.ThreadPoolExecutor(AT_ONCE, thread_name_prefix="resume") as pool:
+                list(pool.map(self._start, lost))
+        if not agent.stop_event.is_set():
+            partial = self.marker.with_suffix(".new")
+            partial.write_text(generation)
+            partial.replace(self.marker)
+
+    def _known(self) -> str | None:
+        try:
+            return self.marker.read_text()
+        except FileNotFoundError:
+            return None
+
+    def _lost(self) -> list[dict]:
+        """Rows of the servers that ran, and whose guests are gone without having ended by themselves."""
+        agent = self.agent
+        rows = agent.conductor.states_of(context.service_context(), agent.conf.host)
+        if not agent.conf.resume_guests_state_on_host_boot:
+            return []
+        gone = agent.driver.lost_guests({r["uuid"] for r in rows if self._ran(r)})
+        return [r for r in rows if r["uuid"] in gone]
+
+    @staticmethod
+    def _ran(row: dict) -> bool:
+        return row["vm_state"] in RUNNING and row["task_state"] in HARMLESS
+
+    def _start(self, row: dict) -> None:
+        agent, uuid, delay = self.agent, row["uuid"], 0.5
+        context.activate(context.service_context())
+        began = time.monotonic()
+        try:
+            while not agent.stop_event.is_set():
+                try:
+                    self._start_once(uuid)
+                    LOG.info("instance %s runs again, %.1f s after the agent's start", uuid, time.monotonic() - began)
+                    return
+                except errors.ServiceUnavailable as error:
+                    LOG.info("instance %s is not started yet: %s", uuid, error)
+                    agent.stop_event.wait(delay)
+                    delay = min(delay * 1.5, 5)
+        except Exception as error:  # boundary of one server: it is shown as stopped, the others are started
+            LOG.error("instance %s ran before the host was down and cannot be started: %s %s", uuid, error,
+                      getattr(error, "internal", None) or "", exc_info=not isinstance(error, errors.Error))
+        finally:
+            agent.resuming.discard(uuid)
+            context.activate(None)
+
+    def _start_once(self, uuid: str) -> None:
+        agent = self.agent
+        with agent.lock(uuid):
+            instance = agent.conductor.get_instance(agent.context(), uuid)
+            if instance is None or instance["host"] != agent.conf.host or not self._ran(instance):
+                return
+            if not agent.driver.lost_guests({uuid}):
+                return
+            agent.restore_guest(instance)

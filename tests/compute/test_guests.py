@@ -1,0 +1,246 @@
+"""Guests that are gone, that were lost with their host, and that are nobody's: what the compute agent makes of each."""
+
+import threading
+import types
+
+import pytest
+
+from common import conf as conf_module
+from common import context, db, errors
+from common.db import Database
+from common.tasks import Engine, Journal
+from compute_agent import conf, virt
+from compute_agent.orphans import OrphanReconciler
+from compute_agent.powersync import Heartbeat, PowerSync
+from compute_agent.resume import GuestResume
+from compute_agent.virt import base
+from conductor.db import models
+from conductor.manager import Manager
+
+HOST, CLOUD = "node1", "cloud-one"
+ROW = {"project_id": "p", "user_id": "u", "display_name": "n", "hostname": "n", "flavor": {}, "vcpus": 1, "memory_mb": 100,
+       "disk_gb": 1, "config_drive": False, "metadata": {}, "image_meta": {}, "security_groups": [], "requested_networks": [],
+       "network_info": [], "tags": [], "scheduler_hints": {}, "tried_hosts": [], "locked": False,
+       "root_device_name": "/dev/vda", "disk_config": "AUTO", "reservation_id": "r", "launch_index": 0, "request_id": "r"}
+
+
+class Conductor:
+    """The real conductor's answers, on a database of the test."""
+
+    def __init__(self, manager):
+        self.manager = manager
+        self.told: list[dict] = []
+
+    def heartbeat(self, ctx, host, resources, powers):
+        self.told.append(powers)
+        self.manager.heartbeat(ctx, host, resources, powers)
+
+    def __getattr__(self, name):
+        return getattr(self.manager, name)
+
+
+@pytest.fixture
+def manager(tmp_path):
+    database = Database("compute", f"sqlite:///{tmp_path}/c.sqlite")
+    models.METADATA.create_all(database.engine)
+    service = types.SimpleNamespace(db=database, conf=types.SimpleNamespace(
+        compute=types.SimpleNamespace(default_availability_zone="nova")))
+    return Manager(service)
+
+
+class Agent:
+    def __init__(self, manager, path, **options):
+        self.conf = conf_module.load("compute-agent", conf.OPTS, str(path), {
+            "agent.virt_driver": "fake", "host": HOST, "cloud_id": CLOUD, "resume_guests_state_on_host_boot": True, **options})
+        self.driver, self.conductor = virt.load(self.conf), Conductor(manager)
+        self.tasks = Engine(Journal(path / "tasks"))
+        self.guests_known, self.resuming, self.stop_event = threading.Event(), set(), threading.Event()
+        self.guests_known.set()
+        self.restored: list[str] = []
+        self._locks: dict = {}
+
+    def lock(self, uuid):
+        return self._locks.setdefault(uuid, threading.Lock())
+
+    @staticmethod
+    def context():
+        return context.service_context()
+
+    def restore_guest(self, row):
+        self.restored.append(row["uuid"])
+        self.spawn(row["uuid"])
+
+    def spawn(self, uuid, owner=None):
+        made = {"uuid": uuid, "hostname": "h"}
+        self.driver.prepare_disk(made, {})
+        self.driver.spawn(made, [], [], None)
+        if owner:
+            self.driver._set(uuid, owner=owner)
+
+    def host_goes_down(self):
+        for uuid in list(self.driver.power_states()):
+            self.driver.destroy(uuid)
+        (self.driver.path / "generation").write_text("second")
+
+
+@pytest.fixture
+def agent(manager, tmp_path):
+    return Agent(manager, tmp_path)
+
+
+@pytest.fixture
+def server(manager):
+    """Make a row: ``server("active")``; returns its id."""
+    def make(vm_state, task_state=None, host=HOST, power=1):
+        uuid = context.new_uuid()
+        with manager.service.db.writer() as connection:
+            connection.execute(models.instances.insert().values(
+                uuid=uuid, vm_state=vm_state, task_state=task_state, host=host, power_state=power, created_at=db.now(),
+                updated_at=db.now(), **ROW))
+        return uuid
+    return make
+
+
+def state(manager, uuid) -> tuple:
+    row = manager.get_instance(None, uuid)
+    return row["vm_state"], row["power_state"]
+
+
+@pytest.mark.parametrize(("vm_state", "after"), [("active", "stopped"), ("paused", "stopped"), ("suspended", "stopped"),
+                                                 ("rescued", "rescued")])
+def test_a_missing_guest_is_noticed(manager, agent, server, vm_state, after):
+    uuid = server(vm_state)
+    PowerSync(agent, Heartbeat(agent)).run_once()
+    assert state(manager, uuid) == (after, base.NOSTATE)
+
+
+@pytest.mark.parametrize("case", ["building", "being deleted", "operation in the agent", "starts after the host's return"])
+def test_a_guest_on_its_way_is_not_missing(manager, agent, server, case):
+    uuid = server("building" if case == "building" else "active", {"building": "spawning", "being deleted": "deleting"}.get(case))
+    before = state(manager, uuid)
+    if case == "operation in the agent":
+        agent.lock(uuid).acquire()
+    if case.startswith("starts"):
+        agent.resuming.add(uuid)
+    PowerSync(agent, Heartbeat(agent)).run_once()
+    assert state(manager, uuid) == before
+
+
+def test_another_hosts_word_does_not_count(manager, agent, server):
+    """A libvirt that was copied with the definitions of another host's guests reports these as shut off."""
+    uuid = server("active", host="node2")
+    for power in (base.SHUTDOWN, base.NOSTATE):
+        manager.report_power(None, HOST, {uuid: power})
+        manager.heartbeat(None, HOST, agent.driver.host_resources(), {uuid: power})
+    assert state(manager, uuid) == ("active", 1)
+
+
+def test_an_end_is_told_at_second_sight_and_a_lost_report_again(manager, agent, server):
+    uuid, heartbeat = server("active"), Heartbeat(agent)
+    agent.spawn(uuid)
+    heartbeat.beat()
+    agent.driver.power_off(uuid, timeout_s=0)
+    heartbeat.beat()
+    PowerSync(agent, heartbeat).run_once()
+    assert state(manager, uuid) == ("active", 1)
+    heartbeat.beat()
+    assert state(manager, uuid) == ("stopped", base.SHUTDOWN) and agent.conductor.told == [
+        {uuid: base.RUNNING}, {}, {uuid: base.SHUTDOWN}]
+    with manager.service.db.writer() as connection:
+        connection.exec_driver_sql("UPDATE instances SET vm_state = 'active', power_state = 1")
+    PowerSync(agent, heartbeat).run_once()
+    assert state(manager, uuid) == ("stopped", base.SHUTDOWN)
+
+
+def test_what_ran_runs_again_after_the_host_was_down(manager, agent, server):
+    ran, snapshotted, rescued = server("active"), server("active", "image_snapshot"), server("rescued")
+    stopped, paused, elsewhere = server("stopped", power=4), server("paused", power=3), server("active", host="node2")
+    for uuid in (ran, snapshotted, rescued, paused):
+        agent.spawn(uuid)
+    GuestResume(agent).run()  # the first start: all run, nothing is to do
+    assert agent.restored == []
+    agent.guests_known.clear()
+    agent.host_goes_down()
+    heartbeat = Heartbeat(agent)
+    heartbeat.beat()
+    PowerSync(agent, heartbeat).run_once()
+    assert state(manager, ran) == ("active", 1), "reported before it was known what ran"
+    GuestResume(agent).run()
+    assert sorted(agent.restored) == sorted([ran, snapshotted, rescued]) and not agent.resuming
+    PowerSync(agent, heartbeat).run_once()
+    assert [state(manager, u)[0] for u in (ran, stopped, paused, elsewhere)] == ["active", "stopped", "stopped", "active"]
+
+
+def test_after_a_restart_of_the_agent_alone_nothing_is_started(manager, agent, server):
+    uuid = server("active")
+    agent.spawn(uuid)
+    GuestResume(agent).run()
+    agent.driver.destroy(uuid)
+    GuestResume(agent).run()
+    assert agent.restored == []
+
+
+def test_the_option_off_leaves_lost_guests_stopped(manager, tmp_path, server):
+    agent = Agent(manager, tmp_path, resume_guests_state_on_host_boot=False)
+    uuid = server("active")
+    GuestResume(agent).run()
+    PowerSync(agent, Heartbeat(agent)).run_once()
+    assert agent.restored == [] and state(manager, uuid) == ("stopped", base.NOSTATE)
+
+
+def test_a_start_waits_for_parts_and_a_refusal_concerns_one(manager, agent, server):
+    patient, broken = server("active"), server("active")
+    tries = []
+    restore = agent.restore_guest
+
+    def restore_guest(row):
+        tries.append(row["uuid"])
+        if row["uuid"] == broken:
+            raise errors.StepFailed(reason="its disk is gone")
+        if tries.count(patient) < 2:
+            raise errors.ServiceUnavailable(part="the network")
+        restore(row)
+    agent.restore_guest = restore_guest
+    GuestResume(agent).run()
+    assert agent.restored == [patient] and tries.count(broken) == 1
+    PowerSync(agent, Heartbeat(agent)).run_once()
+    assert [state(manager, u)[0] for u in (patient, broken)] == ["active", "stopped"]
+
+
+ORPHANS = {
+    "deleted while the host was down": (None, (CLOUD, HOST), True),
+    "moved away, at rest there": (("active", None, "node2"), (CLOUD, HOST), True),
+    "on its way to another host": (("active", "migrating", "node2"), (CLOUD, HOST), False),
+    "waits for a host": (("building", "scheduling", None), (CLOUD, HOST), False),
+    "of another host": (None, (CLOUD, "node2"), False),
+    "of another cloud": (None, ("cloud-two", HOST), False),
+    "without a mark": (None, ("", ""), False),
+    "of another host, its server there": (("active", None, "node2"), (CLOUD, "node2"), False),
+    "ours": (("active", None, HOST), (CLOUD, HOST), False),
+}
+
+
+@pytest.mark.parametrize("case", ORPHANS)
+def test_only_what_is_certainly_nobodys_is_destroyed(agent, server, case):
+    row, owner, destroyed = ORPHANS[case]
+    uuid = server(*row) if row else context.new_uuid()
+    agent.spawn(uuid, owner)
+    OrphanReconciler(agent).run_once()
+    assert (uuid not in agent.driver.power_states()) == destroyed
+    assert (uuid not in agent.driver.directories()) == destroyed
+
+
+def test_files_without_a_guest_go_with_their_server_only(agent, server):
+    gone, elsewhere = context.new_uuid(), server("active", host="node2")
+    for uuid in (gone, elsewhere):
+        agent.driver.prepare_disk({"uuid": uuid}, {})
+    OrphanReconciler(agent).run_once()
+    assert agent.driver.directories() == [elsewhere]
+
+
+def test_an_interrupted_task_decides_before_the_orphans(agent):
+    uuid = context.new_uuid()
+    agent.spawn(uuid)
+    agent.tasks.journal.write({"task": "build", "id": uuid, "state": {}, "done": [], "phase": "execute", "step": "spawn"})
+    OrphanReconciler(agent).run_once()
+    assert uuid in agent.driver.power_states()
