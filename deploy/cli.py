@@ -6,22 +6,42 @@ import pathlib
 import subprocess
 import sys
 
+from deploy import options
+
 CLONE = pathlib.Path(__file__).resolve().parent.parent
+FAKE_ONLY = ("port_offset", "set", "quiet")
+HOST_ONLY = ("database", "image", "image_format", "hosts", "ip")
 
 
-def _up(args, rest) -> int:
-    if args.driver == "fake":
+def _up(args) -> int:
+    fake = args.driver == "fake"
+    foreign = [n for n in (HOST_ONLY if fake else FAKE_ONLY) if getattr(args, n) not in (None, False, [], "", 0)]
+    if foreign:
+        args.parser.error(f"--{foreign[0].replace('_', '-')} is nothing for --driver {args.driver}")
+    words = []
+    for name in FAKE_ONLY if fake else HOST_ONLY:
+        value, option = getattr(args, name), f"--{name.replace('_', '-')}"
+        if isinstance(value, list):
+            words += [word for item in value for word in (option, item)]
+        elif value is True:
+            words.append(option)
+        elif value or (name == "port_offset" and value is not None):
+            words += [option, str(value)]
+    if fake:
         from deploy import local
-        return local.main(["--state", args.state, *rest])
-    return subprocess.call([str(CLONE / "deploy" / "up"), *rest])
+        return local.main(["--state", args.state or options.fake_state(), *words])
+    return subprocess.call([str(CLONE / "deploy" / "up"), *words],
+                           env={**os.environ, "PILEUS_STATE": os.path.abspath(args.state or _default())})
 
 
-def _down(args, rest) -> int:
-    return subprocess.call([str(CLONE / "deploy" / "down"), *rest])
+def _down(args) -> int:
+    from deploy import down
+    return down.main(["--state", args.state, *(["--yes"] if args.yes else [])])
 
 
-def _supervise(args, rest) -> int:
-    if "--daemons-only" not in rest:
+def _supervise(args) -> int:
+    os.umask(0o077)
+    if not args.daemons_only:
         # In a child, so that the supervisor stays small.
         words = [sys.executable, "-c", f"from deploy import up; up.runtime({args.state!r})"]
         if subprocess.call(words, cwd=CLONE):
@@ -30,49 +50,78 @@ def _supervise(args, rest) -> int:
     return supervisor.Supervisor(args.state).run()
 
 
-def _status(args, rest) -> int:
+def _status(args) -> int:
     from deploy import status
     return status.main(args.state)
 
 
-def _trace(args, rest) -> int:
+def _trace(args) -> int:
     from deploy import trace
     return trace.main(args.state, args.request_id)
 
 
-def _lab(args, rest) -> int:
+def _lab(args) -> int:
     from deploy import lab
-    return lab.main(["--state", args.state, *rest])
+    return lab.main(["--state", args.state, *args.words])
 
 
-def _audit(args, rest) -> int:
+def _audit(args) -> int:
     from deploy import audit
     return audit.main(args.state, repair=args.repair)
 
 
-def main(argv=None) -> int:
+def _default() -> str:
+    return os.environ.get("PILEUS_STATE", options.STATE)
+
+
+def _version() -> str:
+    from importlib import metadata
+    try:
+        return metadata.version("pileus")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+class Version(argparse.Action):
+    """Read only when asked for: it takes a while."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        print(f"pileus {_version()}")
+        parser.exit()
+
+
+def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pileus", description="Operate a Pileus cloud.")
-    default = os.environ.get("PILEUS_STATE", "/var/lib/pileus")
+    parser.add_argument("--version", action=Version, nargs=0, help="show the version")
     commands = parser.add_subparsers(dest="command", required=True)
 
-    def verb(name: str, handler, text: str):
+    def verb(name: str, handler, text: str, state: str | None = None):
         made = commands.add_parser(name, help=text, description=text)
-        made.add_argument("--state", default=default, help="state directory")
-        made.set_defaults(handler=handler)
+        made.add_argument("--state", default=_default() if state is None else state,
+                          help=f"state directory of the cloud (default: $PILEUS_STATE, else {options.STATE}"
+                          + (", with --driver fake ~/.local/state/pileus-fake)" if name == "up" else ")"))
+        made.set_defaults(handler=handler, parser=made)
         return made
-    verb("up", _up, "Start a cloud: on this host (root), or with --driver fake in one process.").add_argument(
-        "--driver", choices=("libvirt", "fake"), default="libvirt")
-    verb("down", _down, "Take this host's cloud away, with all its data.")
-    verb("lab", _lab, "Further compute hosts on this machine: list, add NAME, remove NAME.")
-    verb("supervise", _supervise, "Run the daemons and keep them running (systemd's command).")
-    verb("status", _status, "Show daemons, hosts and what is stuck.")
+    up = verb("up", _up, "Start a cloud: on this host (root), or with --driver fake in one process.", "")
+    up.add_argument("--driver", choices=("libvirt", "fake"), default="libvirt")
+    options.host_options(up)
+    options.fake_options(up)
+    verb("down", _down, "Take a cloud away, with all its data. Asks before it does.").add_argument(
+        "--yes", action="store_true", help="do not ask")
+    verb("lab", _lab, "Further compute hosts on this machine: list, add NAME, remove NAME.").add_argument(
+        "words", nargs="*", metavar="list | add NAME | remove NAME")
+    verb("supervise", _supervise, "Run the daemons and keep them running (systemd's command).").add_argument(
+        "--daemons-only", action="store_true", help="what they need beside them runs already")
+    verb("status", _status, "Show a cloud's daemons and hosts, what does not answer, and what is stuck.")
     verb("trace", _trace, "Show every step of a request, through all services.").add_argument("request_id")
     verb("audit", _audit, "Compare databases with what is on this host.").add_argument(
         "--repair", action="store_true", help="mend what differs")
-    args, rest = parser.parse_known_args(argv)
-    if rest and args.command not in ("up", "down", "supervise", "lab"):
-        parser.error(f"unknown words: {' '.join(rest)}")
-    return args.handler(args, rest)
+    return parser
+
+
+def main(argv=None) -> int:
+    args = build_parser().parse_args(argv)
+    return args.handler(args)
 
 
 if __name__ == "__main__":

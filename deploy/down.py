@@ -1,26 +1,85 @@
-"""Take a cloud away: guests, daemons, networks, targets, and what was started for it."""
+"""Take a cloud away: guests, daemons, networks, targets, what was started for it, and its state directory.
 
+What stands on the host without a cloud's name on it (bridges, rules, namespaces) is
+taken away only when no other cloud has this host now.
+"""
+
+import argparse
 import os
+import shutil
+import signal
 import sys
 
-from deploy import host, hypervisor, lab, supervisor, up
+from common.periodic import wait_for
+from deploy import host, hypervisor, lab, options, ports, statedir, supervisor, up
 
 
-def main() -> int:
-    state = os.environ.get("PILEUS_STATE", "/var/lib/pileus")
-    if host.systemd():
+def host_cloud(state: str) -> None:
+    """Everything of a cloud on this host but its files."""
+    unit = "/etc/systemd/system/pileus.service"
+    if host.systemd() and os.path.exists(unit) and f"--state {state}\n" in open(unit).read():
         host.run("systemctl", "disable", "--now", "pileus.service", check=False)
-        if os.path.exists("/etc/systemd/system/pileus.service"):
-            os.unlink("/etc/systemd/system/pileus.service")
+        os.unlink(unit)
     lab.remove_all(state)
     supervisor.stop(state)
-    host.remove_guests()
-    host.remove_networks(state)
-    host.remove_targets()
-    host.remove_external_bridge(up.EXTERNAL)
+    host.remove_guests(state)
+    host.remove_targets(state)
+    if host.has_host(state):
+        host.remove_networks(state)
+        host.remove_external_bridge(up.EXTERNAL)
+        lab.remove_bridge()
     host.stop_broker(state)
-    host.stop_target()
-    hypervisor.stop_started()
+    if host.has_host(state):
+        host.stop_target()
+        hypervisor.stop_started()
+        host.OWNER.unlink(missing_ok=True)
+
+
+def fake_cloud(state: str) -> None:
+    """End the process that is the cloud."""
+    pid = statedir.holder_pid(state)
+    if pid:
+        os.kill(pid, signal.SIGTERM)
+        wait_for(lambda: statedir.holder_pid(state) is None, 15, what=f"process {pid} to end")
+
+
+def _agreed(state: str, yes: bool) -> bool:
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        print("pileus down: this destroys servers, volumes and images; say --yes, as there is no terminal to ask at.",
+              file=sys.stderr)
+        return False
+    return input(f"Destroy the cloud in {state}, with all its servers, volumes and images? [y/N] ").strip().lower() in (
+        "y", "yes")
+
+
+def main(argv=None) -> int:
+    parser = argparse.ArgumentParser(prog="pileus down", description=__doc__)
+    parser.add_argument("--state", default=os.environ.get("PILEUS_STATE", options.STATE))
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    args = parser.parse_args(argv)
+    state = os.path.abspath(args.state)
+    try:
+        statedir.require_cloud(state)
+        fake = statedir.load(state).driver == statedir.FAKE
+        if not fake and os.getuid():
+            raise statedir.StateError("A cloud on this host is taken away by root.")
+        if not _agreed(state, args.yes):
+            return 2
+        if fake:
+            fake_cloud(state)
+        with statedir.locked(state):
+            if not fake:
+                host_cloud(state)
+            shutil.rmtree(state)
+    except (host.HostError, statedir.StateError, TimeoutError) as error:
+        print(f"pileus down: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"pileus down: {ports.explain(error)}", file=sys.stderr)
+        return 1
+    print(f"The cloud in {state} is gone.")
     return 0
 
 

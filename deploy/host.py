@@ -14,8 +14,10 @@ import subprocess
 import time
 
 from common.periodic import wait_for
+from deploy import supervisor
 
 EXTERNAL_BRIDGE = "br-ex"
+OWNER = pathlib.Path("/run/pileus/state")
 
 
 class HostError(Exception):
@@ -31,6 +33,33 @@ def run(*words: str, check: bool = True, **more) -> subprocess.CompletedProcess:
 
 def systemd() -> bool:
     return pathlib.Path("/run/systemd/system").exists()
+
+
+def claimed_by() -> str:
+    """The state directory of the cloud that has this host's bridges, rules, targets and guests now; empty: none."""
+    try:
+        return OWNER.read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def check_claim(state: str) -> None:
+    """:raises HostError: a cloud of another state directory runs on this host"""
+    if not has_host(state):
+        raise HostError(f"Another cloud runs on this host, in {claimed_by()}. A host has room for one: stop that first.")
+
+
+def has_host(state: str) -> bool:
+    """Whether what stands on this host without a name on it is this cloud's."""
+    other = claimed_by()
+    return not other or os.path.realpath(other) == os.path.realpath(state) or not supervisor.running_pid(other)
+
+
+def claim(state: str) -> None:
+    """Note whose this host is now. Gone after a reboot, as is what it stands for."""
+    check_claim(state)
+    OWNER.parent.mkdir(exist_ok=True)
+    OWNER.write_text(os.path.realpath(state))
 
 
 def answers(port: int, host: str = "127.0.0.1") -> bool:
@@ -153,27 +182,33 @@ def remove_networks(state: str) -> None:
     Filters().remove()
 
 
-def remove_guests() -> None:
-    """Every domain, secret and definition of ours."""
+def remove_guests(state: str) -> None:
+    """Every domain whose files are in a state directory, and the secrets of its volumes."""
     if run("virsh", "list", check=False).returncode:
         return
+    usages: set[str] = set()
     for name in run("virsh", "list", "--all", "--name").stdout.split():
-        if name.startswith("instance-"):
+        text = run("virsh", "dumpxml", name, check=False).stdout
+        if name.startswith("instance-") and f"'{state}/" in text:
+            usages |= set(re.findall(r"usage='(pileus-volume-[^']+)'", text))
             run("virsh", "destroy", name, check=False)
             run("virsh", "undefine", name, "--managed-save", check=False)
     for line in run("virsh", "secret-list").stdout.splitlines():
-        if "pileus-volume-" in line:
-            run("virsh", "secret-undefine", line.split()[0], check=False)
+        words = line.split()
+        if "pileus-volume-" in line and (has_host(state) or usages & set(words)):
+            run("virsh", "secret-undefine", words[0], check=False)
 
 
-def targets() -> list[str]:
-    """The target ids of our exports."""
+def targets(state: str = "") -> list[str]:
+    """The target ids of our exports, or of those whose bytes are in a state directory."""
     shown = run("tgtadm", "--lld", "iscsi", "--mode", "target", "--op", "show", check=False).stdout
-    return re.findall(r"^Target (\d+): iqn\.2010-10\.org\.openstack:", shown, re.M)
+    return [found[1] for block in re.split(r"^(?=Target )", shown, flags=re.M)
+            if (found := re.match(r"Target (\d+): iqn\.2010-10\.org\.openstack:", block)) and (
+                not state or f"Backing store path: {state}/" in block)]
 
 
-def remove_targets() -> None:
-    for tid in targets():
+def remove_targets(state: str) -> None:
+    for tid in targets() if has_host(state) else targets(state):
         run("tgtadm", "--lld", "iscsi", "--mode", "target", "--op", "delete", "--force", "--tid", tid, check=False)
 
 

@@ -6,8 +6,8 @@
 
 A host of the lab runs a libvirtd, a compute agent and a network agent of its
 own; it reaches this one over the bridge ``br-lab``. Its guests get DHCP,
-metadata and routers from this host, through VXLAN. What was added is there
-until ``deploy/down`` or a reboot.
+metadata and routers from this host, through VXLAN. What was added,
+``deploy/up`` brings back after a reboot.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import time
 import typing
 
 from common.periodic import wait_for
-from deploy import first, host, hypervisor, prepare, supervisor
+from deploy import first, host, hypervisor, prepare, statedir, supervisor
 
 BRIDGE, ADDRESS, NETWORK = "br-lab", "172.31.250.1", "172.31.250.{}/24"
 # Room for the 50 bytes that VXLAN adds to a guest's 1500.
@@ -43,12 +43,13 @@ def _home(state: str, name: str) -> pathlib.Path:
 
 def pid_of(state: str, name: str) -> int | None:
     """The process in whose namespaces the host lives, or None."""
+    home = _home(state, name)
     try:
-        pid = int((_home(state, name) / "pid").read_text())
+        pid = int((home / "pid").read_text())
         command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
     except (OSError, ValueError):
         return None
-    return pid if b"unshare" in command else None
+    return pid if b"unshare" in command and str(home).encode() in command else None
 
 
 def run_in(state: str, name: str, *words: str) -> subprocess.CompletedProcess:
@@ -57,7 +58,22 @@ def run_in(state: str, name: str, *words: str) -> subprocess.CompletedProcess:
 
 
 def add(state: str, name: str, timeout_s: float = 60) -> None:
-    """Start a host and wait until its agents have reported. Repeatable.
+    """Start a host and wait until its agents have reported; from now on ``up`` brings it back. Repeatable.
+
+    :raises HostError: the cloud listens for this host only, or the name is none
+    """
+    start(state, name)
+    chosen = statedir.load(state)
+    if name not in chosen.lab_hosts:
+        chosen.lab_hosts = sorted([*chosen.lab_hosts, name])
+        statedir.save(state, chosen)
+    cloud = first.Cloud(prepare.ensure_secrets(state)["admin_password"], ADDRESS)
+    cloud.login()
+    wait_for(lambda: _reported(cloud, name), timeout_s, what=f"the agents of {name} (log: {_home(state, name)}/log)")
+
+
+def start(state: str, name: str) -> None:
+    """Start a host that does not run, at the address that it had before.
 
     :raises HostError: the cloud listens for this host only, or the name is none
     """
@@ -67,30 +83,33 @@ def add(state: str, name: str, timeout_s: float = 60) -> None:
         raise host.HostError(f"{name!r} cannot name a host: up to eleven small letters, digits and hyphens.")
     home = _home(state, name)
     (home / "log").mkdir(parents=True, exist_ok=True)
-    address = _free_address(state)
+    address = _address_for(state, name)
     _configure(state, home, name, address.split("/")[0])
-    log = open(home / "log" / "host.log", "ab")
-    started = subprocess.Popen([str(CLONE / "deploy/isolate"), name, sys.executable, "-m", "deploy.lab", "--inside",
-                                address, "--state", str(home)],
-                               cwd=CLONE, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+    link = f"lab-{name}"[:15]
+    host.run("ip", "link", "del", link, check=False)  # of a host that was killed
+    with open(home / "log" / "host.log", "ab") as log:
+        started = subprocess.Popen([str(CLONE / "deploy/isolate"), name, sys.executable, "-m", "deploy.lab", "--inside",
+                                    address, "--state", str(home)],
+                                   cwd=CLONE, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     (home / "pid").write_text(str(started.pid))
     own = os.readlink("/proc/self/ns/net")
     wait_for(lambda: os.readlink(f"/proc/{started.pid}/ns/net") != own, 10, what=f"the namespaces of {name}")
-    link = f"lab-{name}"[:15]
     host.run("ip", "link", "add", link, "mtu", MTU, "master", BRIDGE, "up", "type", "veth", "peer", "name", "eth0", "mtu",
              MTU, "netns", str(started.pid))
-    cloud = first.Cloud(prepare.ensure_secrets(state)["admin_password"], ADDRESS)
-    cloud.login()
-    wait_for(lambda: _reported(cloud, name), timeout_s, what=f"the agents of {name} (log: {home}/log)")
 
 
-def _free_address(state: str) -> str:
-    taken = set()
-    for name in names(state):
-        known = configparser.ConfigParser(interpolation=None)
-        known.read(_home(state, name) / "etc" / "pileus.conf")
-        taken.add(known["DEFAULT"]["my_ip"])
-    return next(a for a in map(NETWORK.format, range(2, 255)) if a.split("/")[0] not in taken)
+def _known_address(state: str, name: str) -> str:
+    known = configparser.ConfigParser(interpolation=None)
+    known.read(_home(state, name) / "etc" / "pileus.conf")
+    return known.get("DEFAULT", "my_ip", fallback="")
+
+
+def _address_for(state: str, name: str) -> str:
+    """The one it had, else the first that no other known host has."""
+    others = {_known_address(state, p.name) for p in pathlib.Path(state, "lab").glob("*") if p.name != name}
+    own = _known_address(state, name)
+    return next(a for a in [f"{own}/24", *map(NETWORK.format, range(2, 255))]
+                if a != "/24" and a.split("/")[0] not in others)
 
 
 def _reported(cloud: first.Cloud, name: str) -> bool:
@@ -127,7 +146,16 @@ def inside(state: str, address: str) -> typing.NoReturn:
 
 
 def remove(state: str, name: str) -> None:
-    """Stop a host with all that runs on it. Repeatable."""
+    """Stop a host with all that runs on it, for good. Repeatable."""
+    chosen = statedir.load(state)
+    if name in chosen.lab_hosts:
+        chosen.lab_hosts.remove(name)
+        statedir.save(state, chosen)
+    stop(state, name)
+
+
+def stop(state: str, name: str) -> None:
+    """Stop a host with all that runs on it; ``up`` would start it again."""
     pid = pid_of(state, name)
     if pid is None:
         return
@@ -145,7 +173,10 @@ def names(state: str) -> list[str]:
 
 def remove_all(state: str) -> None:
     for name in names(state):
-        remove(state, name)
+        stop(state, name)
+
+
+def remove_bridge() -> None:
     host.run("ip", "link", "del", BRIDGE, check=False)
 
 

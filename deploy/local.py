@@ -17,8 +17,10 @@ import time  # noqa: E402
 import eventlet.tpool  # noqa: E402
 
 from common import log, native, service  # noqa: E402
-from deploy import first, prepare  # noqa: E402
+from deploy import first, options, ports, prepare, statedir  # noqa: E402
 from deploy.daemons import DAEMONS  # noqa: E402
+
+ADDRESS = "127.0.0.1"
 
 
 def start(state: str) -> list:
@@ -36,41 +38,33 @@ def start(state: str) -> list:
     return running
 
 
-def main(argv=None) -> int:
-    parser = argparse.ArgumentParser(prog="pileus up --driver fake")
-    parser.add_argument("--state", required=True)
-    parser.add_argument("--port-offset", type=int, default=0)
-    parser.add_argument("--quiet", action="store_true")
-    parser.add_argument("--set", action="append", default=[], metavar="FILE.SECTION.OPTION=VALUE",
-                        help="an option of etc/FILE.conf, e.g. identity.identity.token_expiration=60")
-    args = parser.parse_args(argv)
-    extra: dict = {"identity": {"identity": {"password_hash_rounds": "4"}},
-                   "pileus": {"DEFAULT": {"bind_host": "127.0.0.1"}}}
+def run(args, state: str) -> int:
+    """Prepare the state, start everything, and serve until told to end. The state is locked by the caller."""
+    began = time.monotonic()
+    statedir.check_driver(state, statedir.FAKE)
+    before = statedir.load(state)
+    offset = before.port_offset if args.port_offset is None else args.port_offset
+    if taken := ports.conflicts(ADDRESS, offset):
+        raise statedir.StateError("\n".join([*taken, "--port-offset N moves this cloud's ports."]))
+    extra: dict = {"identity": {"identity": {"password_hash_rounds": "4"}}}
     for item in args.set:
         name, _, value = item.partition("=")
         file, section, option = name.split(".", 2)
         extra.setdefault(file, {}).setdefault(section, {})[option] = value
-    began = time.monotonic()
-    state = os.path.abspath(args.state)
-    os.makedirs(f"{state}/log", exist_ok=True)
+    os.makedirs(f"{state}/log", exist_ok=True, mode=0o700)
     os.environ["PILEUS_STATE"] = state
     found = prepare.write_config(
-        state, transport_url="fake://", host="fake-host", my_ip="127.0.0.1", offset=args.port_offset, driver="fake",
-        extra=extra)
+        state, transport_url="fake://", host="fake-host", my_ip=ADDRESS, offset=offset, driver="fake", extra=extra)
     prepare.sync_databases(state)
-    prepare.first_rows(state, found, "127.0.0.1", args.port_offset)
-    openrc = prepare.write_openrc(state, found, "127.0.0.1", args.port_offset)
-    try:
-        running = start(state)
-    except OSError as error:
-        print(f"pileus: a port is taken ({error}). Another cloud may run; --port-offset N moves this one.",
-              file=sys.stderr)
-        return 1
-    first.fake_cloud(found, args.port_offset)
+    prepare.first_rows(state, found, ADDRESS, offset, before=(before.ip, before.port_offset))
+    statedir.save(state, statedir.Choices(driver=statedir.FAKE, ip=ADDRESS, port_offset=offset))
+    openrc = prepare.write_openrc(state, found, ADDRESS, offset)
+    running = start(state)
+    first.fake_cloud(found, offset)
     if not args.quiet:
         print(f"A cloud without a hypervisor is up after {time.monotonic() - began:.1f} s.\n"
               f"  . {openrc}\n  openstack server list\n"
-              f"Dashboard: http://127.0.0.1:{8080 + args.port_offset}/ (admin, the password is in openrc).\n"
+              f"Dashboard: http://{ADDRESS}:{8080 + offset}/ (admin, the password is in openrc).\n"
               f"Log: {state}/log/pileus.log. Ctrl-C stops it.", flush=True)
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *a: stopped.set())
@@ -80,6 +74,26 @@ def main(argv=None) -> int:
     for made in running:
         made.stop_event.set()
     os._exit(0)
+
+
+def main(argv=None) -> int:
+    parser = argparse.ArgumentParser(prog="pileus up --driver fake")
+    parser.add_argument("--state", default=options.fake_state())
+    options.fake_options(parser)
+    args = parser.parse_args(argv)
+    if any(name.count(".") < 2 or not equals for name, equals, _ in (i.partition("=") for i in args.set)):
+        parser.error("--set needs FILE.SECTION.OPTION=VALUE")
+    os.umask(0o077)
+    state = os.path.abspath(args.state)
+    try:
+        with statedir.locked(state):
+            return run(args, state)
+    except OSError as error:
+        text = ports.explain(error)
+    except (statedir.StateError, RuntimeError) as error:
+        text = str(error)
+    print(f"pileus: {text}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

@@ -95,8 +95,11 @@ def sync_databases(state: str) -> None:
             database.engine.dispose()
 
 
-def first_rows(state: str, found: dict, public_host: str, offset: int = 0) -> None:
-    """The admin, the catalog, flavors, the default volume type."""
+def first_rows(state: str, found: dict, public_host: str, offset: int = 0, before: tuple[str, int] = ("", 0)) -> None:
+    """The admin, the catalog, flavors, the default volume type.
+
+    :param before: the address and the offset that the catalog was written with last; its endpoints move with them
+    """
     from conductor.db import flavors
     from conductor.service import Conductor
     from identity.cli import bootstrap
@@ -104,7 +107,7 @@ def first_rows(state: str, found: dict, public_host: str, offset: int = 0) -> No
     from volume.cli import default_type
     from volume.service import VolumeScheduler
     bootstrap(IdentityApi.load(state), found["admin_password"], found["service_password"], public_host, "RegionOne",
-              offset)
+              offset, before)
     conductor = Conductor.load(state)
     with conductor.db.writer() as connection:
         flavors.ensure_standard(connection)

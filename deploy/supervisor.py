@@ -66,7 +66,8 @@ def running_pid(state: str) -> int | None:
         command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
     except (OSError, ValueError):
         return None
-    return pid if b"supervise" in command else None
+    words = command.split(b"\0")
+    return pid if b"supervise" in words and os.fsencode(state) in words else None
 
 
 def stop(state: str, timeout_s: float = 20) -> bool:

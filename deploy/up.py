@@ -1,6 +1,7 @@
 """What deploy/up does once packages are there; ``pileus up`` runs the same."""
 
 import argparse
+import dataclasses
 import os
 import pathlib
 import socket
@@ -10,7 +11,7 @@ import time
 
 from common import conf
 from common.periodic import wait_for
-from deploy import first, host, hypervisor, lab, prepare, supervisor
+from deploy import first, host, hypervisor, lab, options, ports, prepare, statedir, supervisor
 from deploy.daemons import PORTS
 
 EXTERNAL = "172.24.4.0/24"
@@ -45,30 +46,33 @@ class Steps:
         print(f"[{self.elapsed():6.1f} s] {text}", flush=True)
 
 
-def check_ports() -> None:
-    """:raises HostError: naming the port and who may have it"""
-    for name, port in PORTS.items():
-        if host.answers(port):
-            who = host.run("ss", "-Hltnp", f"sport = :{port}", check=False).stdout.strip()
-            raise host.HostError(f"Port {port} ({name}) is taken: {who or 'by another program'}. Stop it, then run "
-                                 f"this again.")
+def check_ports(my_ip: str) -> None:
+    """:raises HostError: naming each port that is taken, and by whom"""
+    try:
+        found = ports.conflicts(my_ip)
+    except OSError as error:
+        raise host.HostError(f"The daemons cannot listen at {my_ip}: {ports.explain(error)}.") from None
+    if found:
+        raise host.HostError("\n".join(found) + "\nStop what has them, then run this again.")
 
 
 def runtime(state: str) -> None:
     """What must be there whenever the daemons run, also after a reboot of the host."""
     secrets, my_ip = prepare.ensure_secrets(state), conf.load("pileus", {}, state).my_ip
+    host.claim(state)
     if my_ip == lab.ADDRESS:
         lab.ensure_bridge()
     host.ensure_broker(state, secrets["service_password"], ip=my_ip)
     hypervisor.ensure_libvirt()
     host.ensure_tgtd(my_ip)
     host.ensure_external_bridge(GATEWAY, EXTERNAL)
+    for name in statedir.load(state).lab_hosts:
+        lab.start(state, name)
 
 
 def start_daemons(state: str) -> None:
     if supervisor.running_pid(state):
         return
-    check_ports()
     clone = str(pathlib.Path(__file__).resolve().parent.parent)
     if host.systemd():
         unit = pathlib.Path("/etc/systemd/system/pileus.service")
@@ -145,14 +149,47 @@ def _attach(cloud: first.Cloud, server_id: str, volume_id: str) -> None:
         raise RuntimeError("the volume could not be attached; see the compute agent's log")
 
 
+def choose(state: str, args) -> statedir.Choices:
+    """What was chosen before, with what is asked for now.
+
+    :raises HostError: it cannot be had while the cloud runs
+    """
+    known = statedir.load(state)
+    chosen = dataclasses.replace(known)
+    if args.hosts:
+        chosen.lab_hosts = sorted({*known.lab_hosts, *(f"node{n}" for n in range(2, args.hosts + 1))})
+    chosen.ip = args.ip or (lab.ADDRESS if args.hosts else known.ip or "127.0.0.1")
+    for name in ("database", "image", "image_format"):
+        setattr(chosen, name, getattr(args, name) or getattr(known, name))
+    if supervisor.running_pid(state) and (known.ip, known.database) != (chosen.ip, chosen.database):
+        raise host.HostError(f"This cloud runs at {known.ip} with the database {known.database.rpartition('@')[2] or 'SQLite'}; "
+                             "that cannot be changed while it runs.")
+    return chosen
+
+
+def _configure(state: str, chosen: statedir.Choices, found: dict, transport: str) -> None:
+    my_ip, before = chosen.ip, statedir.load(state)
+    prepare.write_config(state, transport_url=transport, host=socket.gethostname(), my_ip=my_ip,
+                         database=chosen.database, extra={
+                             "volume": {"volume": {"iscsi_ip": my_ip}}, "dashboard": {"dashboard": {"http_port": "80"}},
+                             "compute-agent": {"DEFAULT": {"resume_guests_state_on_host_boot": "true"}}})
+    prepare.sync_databases(state)
+    prepare.first_rows(state, found, my_ip, before=(before.ip, before.port_offset))
+
+
 def up(args) -> int:
     steps, state = Steps(), args.state
-    # Without a word about it the address stays what it was; a new cloud is for this host only.
-    my_ip = args.ip or (lab.ADDRESS if args.hosts else conf.load("pileus", {}, state).my_ip)
-    if args.hosts:
+    statedir.check_driver(state, statedir.LIBVIRT)
+    chosen = choose(state, args)
+    my_ip = chosen.ip
+    host.check_claim(state)
+    if my_ip == lab.ADDRESS:
         lab.ensure_bridge()
+    if not supervisor.running_pid(state):
+        check_ports(my_ip)
     steps.say("starting broker, libvirt, iSCSI target")
     found = prepare.ensure_secrets(state)
+    host.claim(state)
     transport = host.ensure_broker(state, found["service_password"], ip=my_ip)
     hypervisor.ensure_libvirt()
     host.ensure_tgtd(my_ip)
@@ -161,25 +198,21 @@ def up(args) -> int:
     steps.say(f"guests will run on {kvm}")
     if not supervisor.running_pid(state):
         steps.say("making databases and first users")
-        prepare.write_config(state, transport_url=transport, host=socket.gethostname(), my_ip=my_ip,
-                             database=args.database, extra={
-                                 "volume": {"volume": {"iscsi_ip": my_ip}}, "dashboard": {"dashboard": {"http_port": "80"}},
-                                 "compute-agent": {"DEFAULT": {"resume_guests_state_on_host_boot": "true"}}})
-        prepare.sync_databases(state)
-        prepare.first_rows(state, found, my_ip)
+        _configure(state, chosen, found, transport)
+    statedir.save(state, chosen)
     openrc = prepare.write_openrc(state, found, my_ip)
     steps.say("starting the daemons")
     start_daemons(state)
-    name, image_path = guest_image(state, args.image)
+    name, image_path = guest_image(state, chosen.image)
     cloud = first.Cloud(found["admin_password"], my_ip)
     cloud.wait_ready(60)
     steps.say("making networks and uploading an image")
-    for number in range(2, args.hosts + 1):
-        steps.say(f"adding the host node{number}")
-        lab.add(state, f"node{number}")
+    for host_name in chosen.lab_hosts:
+        steps.say(f"adding the host {host_name}")
+        lab.add(state, host_name)
     networks = first.ensure_networks(cloud, external_cidr=EXTERNAL, pool=POOL, gateway=GATEWAY)
     with open(image_path, "rb") as data:
-        image = first.ensure_image(cloud, name, data, args.image_format)
+        image = first.ensure_image(cloud, name, data, chosen.image_format)
     steps.say("booting the server 'first'")
     server = first_server(cloud, state, networks, image)
     steps.say("'first' is ACTIVE, with a floating IP and a volume")
@@ -200,18 +233,15 @@ Pileus is up after {steps.elapsed():.0f} s. Guests run on {kvm}.
 
 def main(argv=None) -> int:
     parser = argparse.ArgumentParser(prog="deploy/up", description=__doc__)
-    parser.add_argument("--state", default=os.environ.get("PILEUS_STATE", "/var/lib/pileus"))
-    parser.add_argument("--database", default="", help="SQLAlchemy URL without a name, e.g. mysql+pymysql://u:p@host")
-    parser.add_argument("--image", help="a disk image (file or URL) in place of the test guest")
-    parser.add_argument("--image-format", default="qcow2")
-    parser.add_argument("--hosts", type=int, default=0, help="a lab of so many hosts on this machine, with names node2…; "
-                        "this host is the first")
-    parser.add_argument("--ip", help="address of this host in the catalog (default 127.0.0.1: this host only)")
+    parser.add_argument("--state", default=os.environ.get("PILEUS_STATE", options.STATE))
+    options.host_options(parser)
     args = parser.parse_args(argv)
     try:
-        return up(args)
-    except (host.HostError, RuntimeError, TimeoutError, OSError) as error:
-        print(f"\ndeploy/up stopped: {error}\nWhat is done stays done; mend it and run deploy/up again. "
+        with statedir.locked(args.state):
+            return up(args)
+    except (host.HostError, statedir.StateError, RuntimeError, TimeoutError, OSError) as error:
+        text = ports.explain(error) if isinstance(error, OSError) and not isinstance(error, TimeoutError) else error
+        print(f"\ndeploy/up stopped: {text}\nWhat is done stays done; mend it and run deploy/up again. "
               f"Logs: {args.state}/log", file=sys.stderr)
         return 1
 

@@ -46,9 +46,13 @@ def _ensure(connection, table, values: dict, **key) -> dict:
     return made
 
 
-def bootstrap(service, password: str, service_password: str, host: str, region: str, offset: int = 0) -> None:
+def bootstrap(service, password: str, service_password: str, host: str, region: str, offset: int = 0,
+              before: tuple[str, int] = ("", 0)) -> None:
     """Domain Default, projects admin and service, users admin and pileus, four roles, the catalog. Repeatable;
-    passwords of users that exist stay as they are."""
+    passwords of users that exist stay as they are.
+
+    :param before: (host, offset) of the last time: endpoints that are still as they were made then get the new address
+    """
     from identity.db import grants, models
     if not service.keys.private():
         service.keys.rotate()
@@ -76,13 +80,16 @@ def bootstrap(service, password: str, service_password: str, host: str, region: 
                 grants.add(connection, user_id=user_id, target_type="domain", target_id="default",
                            role_id=roles[role])
         _ensure(connection, models.regions, {"description": ""}, id=region)
-        _catalog(connection, models, host, region, offset)
+        _catalog(connection, models, region, (host, offset), before)
 
 
-def _catalog(connection, models, host: str, region: str, offset: int) -> None:
+def _catalog(connection, models, region: str, now: tuple[str, int], before: tuple[str, int]) -> None:
     for kind, name, port, path in CATALOG:
         service_row = _ensure(connection, models.services, {"name": name, "enabled": True}, type=kind)
         for interface in ("public", "internal", "admin"):
             at = ADMIN_PORT if (kind, interface) == ("identity", "admin") else port
-            _ensure(connection, models.endpoints, {"url": f"http://{host}:{at + offset}{path}", "enabled": True},
-                    service_id=service_row["id"], interface=interface, region_id=region)
+            url, old = (f"http://{host}:{at + offset}{path}" for host, offset in (now, before))
+            row = _ensure(connection, models.endpoints, {"url": url, "enabled": True}, service_id=service_row["id"],
+                          interface=interface, region_id=region)
+            if row["url"] == old != url:
+                connection.execute(sa.update(models.endpoints).where(models.endpoints.c.id == row["id"]).values(url=url))

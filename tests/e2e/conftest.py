@@ -121,7 +121,7 @@ def real():
     assert done.returncode == 0, done.stdout + done.stderr
     print(f"deploy/up: {time.monotonic() - began:.1f} s")
     yield RealCloud(state, done.stdout)
-    done = subprocess.run([str(ROOT / "deploy/down")], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([str(ROOT / "deploy/down"), "--yes"], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     links = [link["ifname"] for link in json.loads(subprocess.run(["ip", "-j", "link"], capture_output=True).stdout)]
     assert not [n for n in links if n.startswith(("tap", "brq", "vxl", "br-ex", "br-lab"))]

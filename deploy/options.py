@@ -1,0 +1,33 @@
+"""The options of ``pileus up``, in one place for the command, for deploy/up and for the cloud in one process."""
+
+import os
+import pathlib
+
+STATE = "/var/lib/pileus"
+
+
+def fake_state() -> str:
+    """Where a cloud without a hypervisor is kept when nothing else was said: with its user."""
+    home = os.environ.get("XDG_STATE_HOME") or str(pathlib.Path.home() / ".local" / "state")
+    return os.environ.get("PILEUS_STATE") or f"{home}/pileus-fake"
+
+
+def host_options(parser) -> None:
+    """Of a cloud on this host. What is not given stays as it was chosen before."""
+    parser.add_argument("--database", default="", help="SQLAlchemy URL without a name, e.g. mysql+pymysql://u:p@host "
+                        "(default: SQLite)")
+    parser.add_argument("--image", default="", help="a disk image (file or URL) in place of the test guest")
+    parser.add_argument("--image-format", default="", help="its format (default: qcow2)")
+    parser.add_argument("--hosts", type=int, default=0, help="a lab of so many hosts on this machine, with names node2…; "
+                        "this host is the first")
+    parser.add_argument("--ip", default="", help="management address: where every daemon of this host listens, and what the "
+                        "catalog names (default: 127.0.0.1, for this host only)")
+
+
+def fake_options(parser) -> None:
+    """Of a cloud without a hypervisor."""
+    parser.add_argument("--port-offset", type=int, default=None, metavar="N",
+                        help="with --driver fake: add N to every port (default: as before, else 0)")
+    parser.add_argument("--set", action="append", default=[], metavar="FILE.SECTION.OPTION=VALUE",
+                        help="with --driver fake: an option of etc/FILE.conf, e.g. identity.identity.token_expiration=60")
+    parser.add_argument("--quiet", action="store_true", help="with --driver fake: print nothing once it is up")

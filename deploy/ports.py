@@ -1,0 +1,70 @@
+"""Which ports a cloud needs, whether they are free, and who has those that are not."""
+
+import errno
+import socket
+
+import psutil
+
+from deploy.daemons import PORTS
+
+
+def needed(offset: int = 0) -> dict[int, str]:
+    """{port: what listens there}"""
+    return {port + offset: name for name, port in PORTS.items()}
+
+
+def taken(address: str, port: int) -> bool:
+    """Whether a daemon could not listen there.
+
+    :raises OSError: the address is not this host's, or the port may not be used by us
+    """
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((address, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            return True
+    return False
+
+
+def describe(pid: int) -> str:
+    """"pid 7 (python -m something)" of a process, as far as we may see it."""
+    try:
+        return f"pid {pid} ({' '.join(psutil.Process(pid).cmdline())[:120]})"
+    except psutil.Error:
+        return f"pid {pid}"
+
+
+def owner(port: int) -> str:
+    """Who listens at a port, in words."""
+    try:
+        listening = [c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN
+                     and c.laddr and c.laddr.port == port]
+    except psutil.AccessDenied:
+        listening = []
+    pids = [c.pid for c in listening if c.pid]
+    return describe(pids[0]) if pids else "a process of another user"
+
+
+def conflicts(address: str, offset: int = 0) -> list[str]:
+    """A sentence for each port that a cloud needs and cannot have.
+
+    :raises OSError: the address is not this host's
+    """
+    return [f"Port {port} ({name}) is taken by {owner(port)}." for port, name in needed(offset).items()
+            if taken(address, port)]
+
+
+def explain(error: OSError) -> str:
+    """What really happened at a start, in words that say what to do."""
+    path = f" {error.filename}" if error.filename else ""
+    known = {errno.EADDRINUSE: "a port is taken by another program",
+             errno.EADDRNOTAVAIL: "the address is on no interface of this host",
+             errno.EACCES: f"no permission for{path or ' what it needs'}", errno.EPERM: f"not permitted:{path}",
+             errno.ENOSPC: f"no space is left on the device of{path or ' the state directory'}",
+             errno.EDQUOT: f"the disk quota is used up:{path}", errno.EROFS: f"the file system is read-only:{path}",
+             errno.EMFILE: "too many files are open (see ulimit -n)", errno.ENOENT: f"there is no{path}",
+             errno.ENOTDIR: f"not a directory:{path}"}
+    return f"{known.get(error.errno or 0, 'the system refused')} ({error})"

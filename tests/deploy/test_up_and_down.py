@@ -1,0 +1,157 @@
+"""``pileus up --driver fake`` and ``pileus down``: whose state they touch, and what they say when they must not."""
+
+import errno
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import types
+
+import pytest
+
+from deploy import cli, down, options, ports, statedir
+from tests.conftest import FakeCloud
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def pileus(*words: str, **more) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-W", "ignore", "-m", "deploy.cli", *words], cwd=ROOT, capture_output=True, text=True,
+                          timeout=60, stdin=subprocess.DEVNULL, **more)
+
+
+def files(state) -> dict:
+    return {p: p.stat().st_mtime_ns for p in pathlib.Path(state).rglob("*") if p.is_file() and p.parent.name in ("etc", "lock")}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    made = FakeCloud(tmp_path_factory.mktemp("mine") / "state").start()
+    yield made
+    made.stop()
+
+
+def test_a_cloud_without_a_hypervisor_is_kept_with_its_user(monkeypatch):
+    asked = []
+    monkeypatch.delenv("PILEUS_STATE", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", "/home/ann/state")
+    # In place of the module: importing it patches the whole process for eventlet.
+    monkeypatch.setitem(sys.modules, "deploy.local", types.SimpleNamespace(main=lambda words: asked.append(words) or 0))
+    cli.main(["up", "--driver", "fake", "--port-offset", "0", "--quiet", "--set", "a.b.c=1", "--set", "a.b.d=2"])
+    cli.main(["up", "--driver", "fake", "--state", "/tmp/x"])
+    assert asked == [["--state", "/home/ann/state/pileus-fake", "--port-offset", "0", "--set", "a.b.c=1", "--set", "a.b.d=2",
+                      "--quiet"], ["--state", "/tmp/x"]]
+
+
+def test_options_of_the_other_driver_are_refused(capsys):
+    for words in (["up", "--port-offset", "5"], ["up", "--driver", "fake", "--hosts", "2"]):
+        with pytest.raises(SystemExit):
+            cli.main(words)
+        assert "is nothing for --driver" in capsys.readouterr().err
+
+
+def test_help_and_version():
+    said = pileus("up", "--help").stdout
+    assert all(o in said for o in ("--port-offset", "--set", "--quiet", "--hosts", "--database", "--ip", "--state"))
+    assert pileus("--version").stdout.startswith("pileus ")
+
+
+def test_up_and_down_act_on_the_state_that_was_named(monkeypatch):
+    called = []
+    monkeypatch.setattr(subprocess, "call", lambda words, env: called.append((words, env["PILEUS_STATE"])) or 0)
+    monkeypatch.setattr(down, "main", lambda words: called.append(words) or 0)
+    cli.main(["up", "--state", "/srv/one", "--hosts", "2"])
+    cli.main(["down", "--state", "/srv/one", "--yes"])
+    assert called == [([f"{ROOT}/deploy/up", "--hosts", "2"], "/srv/one"), ["--state", "/srv/one", "--yes"]]
+
+
+def test_a_running_state_cannot_be_started_again(running):
+    before = files(running.state)
+    done = pileus("up", "--driver", "fake", "--state", running.state, "--port-offset", "37")
+    assert done.returncode == 1 and f"is in use by pid {running.process.pid} (" in done.stderr
+    assert files(running.state) == before
+
+
+def test_a_taken_port_is_named_before_anything_is_written(running, tmp_path):
+    state = tmp_path / "second"
+    done = pileus("up", "--driver", "fake", "--state", str(state), "--port-offset", str(running.offset))
+    assert done.returncode == 1
+    assert f"Port {5000 + running.offset} (identity) is taken by pid {running.process.pid} (" in done.stderr
+    assert f"Port {8080 + running.offset} (dashboard)" in done.stderr
+    assert [p.name for p in state.iterdir()] == ["lock"]
+
+
+def test_another_offset_moves_the_catalog(tmp_path):
+    cloud = FakeCloud(tmp_path / "moved").start()
+    catalog = {e["id"]: e for e in cloud.client.call("identity", "GET", "/endpoints")["endpoints"]}
+    own = next(e for e in catalog.values() if f":{9292 + cloud.offset}" in e["url"])
+    cloud.client.call("identity", "PATCH", f"/endpoints/{own['id']}", {"endpoint": {"url": "https://images.example/"}})
+    cloud.stop()
+    cloud.offset += 25
+    cloud.start()
+    urls = [e["url"] for e in cloud.client.call("identity", "GET", "/endpoints")["endpoints"]]
+    assert sorted(urls) == sorted("https://images.example/" if e is own else e["url"].replace(
+        f":{port}", f":{port + 25}") for e in catalog.values() for port in [int(e["url"].split(":")[2].split("/")[0])])
+    cloud.stop()
+
+
+def test_down_asks_and_takes_one_cloud_away(running, tmp_path):
+    other = FakeCloud(tmp_path / "other").start()
+    refused = pileus("down", "--state", other.state)
+    assert refused.returncode == 2 and "--yes" in refused.stderr and pathlib.Path(other.state, "etc").exists()
+    assert pileus("down", "--state", other.state, "--yes").returncode == 0
+    assert not pathlib.Path(other.state).exists() and other.process.wait(10) == 0
+    running.client.call("compute", "GET", "/servers")
+    other.stop()
+
+
+def test_down_takes_nothing_that_is_no_cloud(tmp_path):
+    (tmp_path / "precious").write_text("x")
+    done = pileus("down", "--state", str(tmp_path), "--yes")
+    assert done.returncode == 1 and f"There is no cloud in {tmp_path}" in done.stderr
+    assert (tmp_path / "precious").exists()
+    done = pileus("up", "--driver", "fake", "--state", str(tmp_path))
+    assert done.returncode == 1 and "is not empty" in done.stderr
+    assert not (tmp_path / "etc").exists()
+
+
+def test_a_cloud_of_the_other_kind_is_not_overwritten(tmp_path):
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "secrets.ini").write_text("[secrets]\n")
+    statedir.save(str(tmp_path), statedir.Choices(driver=statedir.LIBVIRT))
+    done = pileus("up", "--driver", "fake", "--state", str(tmp_path))
+    assert done.returncode == 1 and "holds a cloud with the driver libvirt" in done.stderr
+    assert not (tmp_path / "etc" / "pileus.conf").exists()
+
+
+def test_choices_are_remembered(tmp_path):
+    made = statedir.Choices(ip="172.31.250.1", database="mysql+pymysql://u:p%40@h", image="/x y.img",
+                            lab_hosts=["node2", "node3"])
+    statedir.save(str(tmp_path), made)
+    assert statedir.load(str(tmp_path)) == made
+    assert (tmp_path / "etc" / statedir.CHOICES).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(("number", "said"), [(errno.EACCES, "no permission for"), (errno.ENOSPC, "no space is left"),
+                                              (errno.EADDRNOTAVAIL, "on no interface"), (errno.EROFS, "read-only")])
+def test_a_failed_start_says_what_happened(number, said):
+    text = ports.explain(OSError(number, os.strerror(number), "/some/where"))
+    assert said in text and "a port is taken" not in text
+
+
+def test_an_unwritable_state_is_no_taken_port(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = pileus("up", "--driver", "fake", "--state", str(tmp_path / "file" / "state"))
+    assert done.returncode == 1 and "not a directory" in done.stderr and "port" not in done.stderr
+
+
+def test_ports_are_needed_once(monkeypatch):
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        port = sock.getsockname()[1]
+        monkeypatch.setattr(ports, "PORTS", {"x": port})
+        assert ports.conflicts("127.0.0.1") == [f"Port {port} (x) is taken by {ports.describe(os.getpid())}."]
+    assert ports.conflicts("127.0.0.1") == []
+    assert options.STATE == "/var/lib/pileus"
