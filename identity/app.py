@@ -7,12 +7,13 @@ import re
 from common import access, context, errors
 from common.middleware import filter_factory
 from common.wsgi import SERVICES, Application
-from identity import router
+from identity import delegation, router
 from identity.v2 import router as v2_router
 
 
 def app_factory(global_conf, **local):
-    return Application("identity", SERVICES[global_conf["pileus_service"]], [*router.ROUTES, *v2_router.ROUTES])
+    routes = [delegation.guarded(r) for r in (*router.ROUTES, *v2_router.ROUTES)]
+    return Application("identity", SERVICES[global_conf["pileus_service"]], routes)
 
 
 _OPEN = ("", "/v3", "/v2.0", "/v2.0/extensions")
@@ -39,6 +40,7 @@ class Auth:
                 raise errors.Unauthorized()
             plain = environ["pileus.context"]
             caller = self._bootstrap(token) or self.service.verifier.check(token)
+            delegation.refuse_signature(caller)
             access.check(caller, "identity", environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""))
             ctx = dataclasses.replace(caller, request_id=plain.request_id,
                                       global_request_id=plain.global_request_id)

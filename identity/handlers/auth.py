@@ -7,7 +7,8 @@ from identity import oauth1, receipts, tokens
 from identity.db import grants, models
 
 _NAMED = {"id": {"type": "string", "maxLength": 64}, "name": {"type": "string", "maxLength": 255},
-          "domain": {"type": "object"}}
+          "domain": {"type": "object", "properties": {"id": {"type": "string", "maxLength": 64},
+                                                      "name": {"type": "string", "maxLength": 255}}}}
 _REF = {"type": "object", "properties": _NAMED}
 _AUTH = schema.obj({"auth": schema.obj({
     "identity": schema.obj({
