@@ -6,13 +6,12 @@ BUILD/scheduling and the conductor asks for them.
 """
 
 import base64
-import ipaddress
 import re
 import secrets
 
 import sqlalchemy as sa
 
-from common import context, db, errors, rows, schema, wsgi
+from common import context, db, errors, rows, schema, values, wsgi
 from common.rest import last_segment, path
 from compute_api import devices, microversions
 from conductor.db import actions, flavors, models, quotas
@@ -21,11 +20,21 @@ from scheduler.rpcapi import request_spec
 TABLE = models.instances
 _ID = {"oneOf": [schema.UUID, {"type": "null"}]}
 _NETWORK = schema.obj({"uuid": _ID, "tag": {"type": "string", "maxLength": 60}, "port": _ID,
-                       "fixed_ip": {"type": ["string", "null"], "maxLength": 64}})
+                       "fixed_ip": {"type": ["string", "null"], "format": "ip-address"}})
 HOST = {"type": "string", "minLength": 1, "maxLength": 255}
 # Signatures of images are not checked here: who asks for that must hear it, so only "none" is taken.
 CERTIFICATES = {"type": "null"}
-_COUNT = schema.integer(1, 9999)
+_COUNT = schema.integer(1)
+MOST_AT_ONCE = 1000
+_SERVER_IDS = {"oneOf": [schema.UUID, {"type": "array", "maxItems": 100, "items": schema.UUID}]}
+_HINT = {"type": "string", "maxLength": 255}
+# A scheduler of the operator's own may read others: they are texts, or lists of texts.
+HINTS = {"type": "object", "maxProperties": 32, "properties": {
+    "group": schema.UUID, "same_host": _SERVER_IDS, "different_host": _SERVER_IDS,
+    "query": {"type": ["string", "object", "array"], "maxLength": 1000},
+    "build_near_host_ip": {"type": "string", "format": "ip-address"}, "cidr": {"type": "string", "pattern": "/[0-9a-f.:]{1,45}"},
+    "hosts": {"type": "array", "maxItems": 100, "items": _HINT}},
+    "additionalProperties": {"anyOf": [_HINT, {"type": "array", "maxItems": 100, "items": _HINT}]}}
 _SERVER = {
     "name": schema.NAME, "imageRef": {"type": ["string"], "maxLength": 255},
     "flavorRef": {"type": ["string", "integer"], "minLength": 1, "maxLength": 255},
@@ -39,13 +48,13 @@ _SERVER = {
     "return_reservation_id": schema.BOOLEAN, "availability_zone": schema.TEXT,
     "security_groups": {"type": "array", "maxItems": 50, "items": {"type": "object", "properties": {
         "name": {"type": "string", "minLength": 1, "maxLength": 255}}, "additionalProperties": False}},
-    "block_device_mapping_v2": devices.SCHEMA, "os:scheduler_hints": {"type": "object", "maxProperties": 32},
-    "OS-SCH-HNT:scheduler_hints": {"type": "object", "maxProperties": 32}, "description": schema.TEXT,
+    "block_device_mapping_v2": devices.SCHEMA, "os:scheduler_hints": HINTS,
+    "OS-SCH-HNT:scheduler_hints": HINTS, "description": schema.TEXT,
     "tags": {"type": "array", "maxItems": 50, "uniqueItems": True, "items": {
         "type": "string", "minLength": 1, "maxLength": 60, "pattern": "[^,/]+"}}}
 _BODY = schema.compiled(schema.obj({
-    "server": schema.obj(_SERVER, ["name", "flavorRef"]), "os:scheduler_hints": {"type": "object", "maxProperties": 32},
-    "OS-SCH-HNT:scheduler_hints": {"type": "object", "maxProperties": 32}}, ["server"]))
+    "server": schema.obj(_SERVER, ["name", "flavorRef"]), "os:scheduler_hints": HINTS,
+    "OS-SCH-HNT:scheduler_hints": HINTS}, ["server"]))
 SINCE = {"description": (2, 19), "tags": (2, 52), "trusted_image_certificates": (2, 63), "host": (2, 74),
          "hypervisor_hostname": (2, 74)}
 UNTIL = {"personality": (2, 56)}
@@ -213,13 +222,7 @@ def address(text: str | None, version: int) -> str | None:
     """An access address in its usual form (RFC 5952), or None; BadRequest for anything else."""
     if not text:
         return None
-    try:
-        parsed = ipaddress.ip_address(text)
-    except ValueError:
-        parsed = None
-    if parsed is None or parsed.version != version:
-        raise errors.BadRequest(f"Invalid input for field/attribute accessIPv{version}. {text!r} is not an IP address.")
-    return str(parsed)
+    return str(values.ip_address(text, f"field/attribute accessIPv{version}", version=version))
 
 
 def _counts(given: dict) -> tuple[int, int]:
@@ -228,6 +231,21 @@ def _counts(given: dict) -> tuple[int, int]:
     if low > high:
         raise errors.BadRequest("min_count must be <= max_count")
     return low, high
+
+
+def _bounded(connection, req, flavor: dict, low: int, high: int) -> int:
+    """``high``, or as many as the quota has room for, before anything is made that many times.
+
+    :raises QuotaExceeded: there is no room for ``low``
+    :raises BadRequest: without a quota, more than one request may ask for
+    """
+    room = quotas.room(connection, req.svc.quota_defaults, req.ctx.project_id, flavor)
+    if room is not None and room < low:
+        quotas.check_servers(connection, req.svc.quota_defaults, req.ctx.project_id, low, flavor)
+    high = high if room is None else min(high, max(room, low))
+    if high > MOST_AT_ONCE:
+        raise errors.BadRequest(f"At most {MOST_AT_ONCE} servers can be created at once.")
+    return high
 
 
 def _hints(req, body: dict) -> dict:
@@ -257,6 +275,7 @@ def create(req) -> tuple[list[dict], str, bool]:
         except errors.NotFound as error:
             raise errors.BadRequest(str(error)) from None
         key = key_of(connection, req, given.get("key_name"))
+        high = _bounded(connection, req, flavor, low, high)
     asked = given.get("block_device_mapping_v2", [])
     mapping = devices.parse(req, asked, bool(given.get("imageRef")), high)
     image = _image(req, given, flavor, mapping)
@@ -312,15 +331,9 @@ def _template(req, body, flavor, key, image, networks, groups) -> dict:
 
 def _insert(connection, req, template: dict, names: list[str], low: int, flavor: dict, volumes: list[list[dict]]):
     """Quota and rows in one transaction. With min_count below max_count, as many as fit."""
-    count = len(names)
-    while True:
-        try:
-            limit = quotas.check_servers(connection, req.svc.quota_defaults, req.ctx.project_id, count, flavor)
-            break
-        except errors.QuotaExceeded:
-            if count <= low:
-                raise
-            count -= 1
+    room = quotas.room(connection, req.svc.quota_defaults, req.ctx.project_id, flavor)
+    count = len(names) if room is None else max(low, min(len(names), room))
+    limit = quotas.check_servers(connection, req.svc.quota_defaults, req.ctx.project_id, count, flavor)
     if 0 <= limit["metadata_items"] < len(template["metadata"]):
         raise errors.QuotaExceeded(resource="metadata_items", requested=len(template["metadata"]), used=0,
                                    limit=limit["metadata_items"])

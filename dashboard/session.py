@@ -8,7 +8,6 @@ cannot know (the cookie ``csrftoken``, sent twice), and cookies are SameSite=Lax
 import base64
 import dataclasses
 import datetime
-import hmac
 import json
 import secrets
 import time
@@ -16,7 +15,7 @@ import urllib.parse
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from common import errors
+from common import errors, values
 from common.context import Context
 from common.rest import path
 
@@ -88,7 +87,7 @@ def form(req) -> dict[str, str]:
     """
     fields = req.POST
     known = req.cookies.get(CSRF, "")
-    if not known or not hmac.compare_digest(known, fields.get("csrfmiddlewaretoken", "")):
+    if not known or not values.same_secret(known, fields.get("csrfmiddlewaretoken", "")):
         raise errors.Forbidden("This form is too old, or did not come from this dashboard. Go back, reload the page, and try "
                                "again.")
     origin = req.headers.get("Origin")

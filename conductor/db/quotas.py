@@ -17,6 +17,14 @@ def limits(connection, project_id: str, defaults: dict | None = None) -> dict:
     return {r: own.get(r, v) for r, v in (defaults or DEFAULTS).items()}
 
 
+def room(connection, defaults: dict, project_id: str, flavor: dict) -> int | None:
+    """How many more servers of a flavor the project may have; None for any number."""
+    limit, used = limits(connection, project_id, defaults), instances.usage(connection, project_id)
+    each = {"instances": 1, "cores": flavor["vcpus"], "ram": flavor["ram"]}
+    left = [max(0, limit[r] - used[r]) // n for r, n in each.items() if limit[r] >= 0 and n]
+    return min(left) if left else None
+
+
 def check_servers(connection, defaults: dict, project_id: str, count: int, flavor: dict) -> dict:
     """Room for ``count`` servers of a flavor, in the transaction that inserts them.
 
