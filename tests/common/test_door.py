@@ -12,7 +12,8 @@ from common import db, db_errors, document, door, errors, tags, wsgi
 
 
 @pytest.mark.parametrize("body", [
-    b"", b"{", b"\xff", b"NaN", b"[Infinity]", b"-Infinity", b"[1e400]", b'"\\ud800"', b'{"\\udfff": 1}', b'"\\u0000"', b'"\\u001b"',
+    b"", b"{", b"\xff", b"NaN", b"[Infinity]", b"-Infinity", b"[1e400]", b'"\\ud800"', b'{"\\udfff": 1}', b'"\\u0000"',
+    b'"\\u001b"',
     b'{"a": 99999999999999999999}', b"-9223372036854775809", b"[" * 65 + b"]" * 65, b'{"a":' * 950 + b"1" + b"}" * 950,
     b"[" * 100000, b"9" * 5000, '"é"'.encode("utf-16"), b'"\xed\xa0\x80"'], ids=lambda b: repr(b[:20]))
 def test_json_that_cannot_be_kept_is_refused(body):
@@ -25,14 +26,17 @@ def test_json_that_can():
     assert document.parse(json.dumps(given).encode()) == given
 
 
-ENVIRON = {"PATH_INFO": "/v3/users", "QUERY_STRING": "name=%C3%A9+x", "HTTP_HOST": "cloud.example:5000", "HTTP_X_META": "caf\xc3\xa9"}
+ENVIRON = {"PATH_INFO": "/v3/users", "QUERY_STRING": "name=%C3%A9+x", "HTTP_HOST": "cloud.example:5000",
+    "HTTP_X_META": "caf\xc3\xa9"}
 
 
 @pytest.mark.parametrize("change", [
     {"PATH_INFO": "/\xff"}, {"PATH_INFO": "/a\x00"}, {"PATH_INFO": "/a\r\nX: y"}, {"PATH_INFO": "/\xed\xa0\x80"},
     {"QUERY_STRING": "a=%FF"}, {"QUERY_STRING": "a=%00"}, {"QUERY_STRING": "a=%ED%A0%80"}, {"QUERY_STRING": "\xff"},
-    {"QUERY_STRING": "&".join(["a=b"] * 300)}, {"HTTP_HOST": "h\xc3\xa9"}, {"HTTP_HOST": "[::1"}, {"HTTP_HOST": "a/b"}, {"HTTP_HOST": ""},
-    {"HTTP_X_AUTH_TOKEN": "a\r\n b"}, {"HTTP_COOKIE": "\x00"}, {"CONTENT_TYPE": "\xff"}, {"CONTENT_TYPE": "a/b; charset=\x00"}], ids=ascii)
+    {"QUERY_STRING": "&".join(["a=b"] * 300)}, {"HTTP_HOST": "h\xc3\xa9"}, {"HTTP_HOST": "[::1"}, {"HTTP_HOST": "a/b"},
+    {"HTTP_HOST": ""},
+    {"HTTP_X_AUTH_TOKEN": "a\r\n b"}, {"HTTP_COOKIE": "\x00"}, {"CONTENT_TYPE": "\xff"},
+    {"CONTENT_TYPE": "a/b; charset=\x00"}], ids=ascii)
 def test_requests_that_cannot_be_read_are_refused(change):
     door.check(ENVIRON)
     with pytest.raises(errors.BadRequest):
@@ -62,7 +66,8 @@ def database(tmp_path_factory):
 
 @pytest.mark.parametrize("query", [
     sa.select(TABLE).where(TABLE.c.id == 1 << 63), sa.select(TABLE).where(TABLE.c.name == "\ud800"),
-    sa.select(TABLE).where(sa.func.json_extract(TABLE.c.more, '$."a') == "x"), sa.select(TABLE).where(TABLE.c.name.regexp_match("[z-a]")),
+    sa.select(TABLE).where(sa.func.json_extract(TABLE.c.more, '$."a') == "x"),
+    sa.select(TABLE).where(TABLE.c.name.regexp_match("[z-a]")),
     sa.select(TABLE).where(sa.or_(*[TABLE.c.name.contains(str(i)) for i in range(2000)])),
     sa.select(TABLE).where(TABLE.c.id.in_(range(300000))), sa.select(TABLE).where(TABLE.c.name.like("%a" * 30000))],
     ids=["large", "surrogate", "json path", "regex", "tree", "variables", "like"])
@@ -93,11 +98,13 @@ def _postgresql(state: str):
 @pytest.mark.parametrize(("original", "kind"), [
     (pymysql.err.OperationalError(1139, "Got error 'range out of order' from regexp"), errors.BadRequest),
     (pymysql.err.OperationalError(4042, "Syntax error in JSON path"), errors.BadRequest),
-    (pymysql.err.DataError(1264, "Out of range"), errors.BadRequest), (pymysql.err.DataError(1406, "too long"), errors.BadRequest),
+    (pymysql.err.DataError(1264, "Out of range"), errors.BadRequest), (pymysql.err.DataError(1406, "too long"),
+    errors.BadRequest),
     (pymysql.err.OperationalError(2003, "Can't connect"), errors.ServiceUnavailable),
     (pymysql.err.OperationalError(2013, "Lost connection"), errors.ServiceUnavailable),
     (pymysql.err.OperationalError(1213, "Deadlock"), errors.ServiceUnavailable),
-    (pymysql.err.OperationalError(1054, "Unknown column"), None), (psycopg2.errors.InvalidRegularExpression("x"), errors.BadRequest),
+    (pymysql.err.OperationalError(1054, "Unknown column"), None), (psycopg2.errors.InvalidRegularExpression("x"),
+    errors.BadRequest),
     (psycopg2.errors.NumericValueOutOfRange("x"), errors.BadRequest), (_postgresql("57P01"), errors.ServiceUnavailable),
     (psycopg2.OperationalError("could not connect"), errors.ServiceUnavailable), (_postgresql("54001"), errors.BadRequest),
     (ValueError("A string literal cannot contain NUL (0x00) characters."), errors.BadRequest),
