@@ -14,7 +14,7 @@ class Ports:
         self.rest, self.host = rest, host
 
     def of(self, uuid: str) -> list[dict]:
-        return self.rest.request("GET", "network", path("/v2.0/ports", query={"device_id": uuid}))["ports"]
+        return self.rest.request("GET", "network", path("/v2.0/ports", query={"device_id": uuid, "relation": "compute"}))["ports"]
 
     def build(self, instance: dict, wanted: list[dict], *, again: bool) -> list[dict]:
         """Make (or bind) a port for each network wanted, plugged on this host.

@@ -102,7 +102,8 @@ def local_delete(service, ctx, uuid: str) -> None:
         if row is None:
             return
         row = instances.complete(connection, [row])[0]
-    ports = service.rest.request("GET", "network", path("/v2.0/ports", query={"device_id": uuid, "fields": "id"}))["ports"]
+    query = {"device_id": uuid, "relation": "compute", "fields": "id"}
+    ports = service.rest.request("GET", "network", path("/v2.0/ports", query=query))["ports"]
     for port in ports:
         service.rest.request("DELETE", "network", path("/v2.0/ports/{id}", port["id"]))
     for device in row["block_devices"]:

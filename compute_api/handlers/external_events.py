@@ -17,7 +17,7 @@ def refresh(service, uuid: str, known: list[dict]) -> list[dict]:
 
     :param known: the picture so far; what its host noted of a port (MTU, tag, static addresses) stays
     """
-    ports = service.rest.request("GET", "network", path("/v2.0/ports", query={"device_id": uuid}))["ports"]
+    ports = service.rest.request("GET", "network", path("/v2.0/ports", query={"device_id": uuid, "relation": "compute"}))["ports"]
     if not ports:
         return []
     names = {n["id"]: n["name"] for n in service.rest.request(

@@ -16,7 +16,7 @@ def _begin(req, id, name: str) -> dict:
 
 
 def _ports(req, server_id: str, **more: str) -> list[dict]:
-    where = path("/v2.0/ports", query={"device_id": server_id, **more})
+    where = path("/v2.0/ports", query={"device_id": server_id, "relation": "compute", **more})
     return req.svc.rest.request("GET", "network", where, ctx=req.ctx)["ports"]
 
 

@@ -85,7 +85,7 @@ def _begin(req, id: str, name: str) -> list[dict]:
     with req.svc.db.writer() as connection:
         load(req, connection, id, "servers:action")
         actions.start(connection, req.ctx, id, name)
-    return _ask(req, "GET", path("/v2.0/ports", query={"device_id": id}))["ports"]
+    return _ask(req, "GET", path("/v2.0/ports", query={"device_id": id, "relation": "compute"}))["ports"]
 
 
 def add(req, id, arguments):
