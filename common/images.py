@@ -11,20 +11,33 @@ from common.rest import path
 CHUNK = 1 << 20
 
 
-def fetch(rest, image: dict, target: pathlib.Path) -> dict:
+def _usable(rest, image_id: str, project_id: str | None) -> dict:
+    """An image as its service has it now, if a project's servers and volumes may be made of it.
+
+    A service sees every image; the project for which it asks may not.
+    """
+    image = rest.request("GET", "image", path("/v2/images/{id}", image_id))
+    if project_id is not None and image["owner"] != project_id and image["visibility"] not in ("public", "community"):
+        if image["visibility"] != "shared":
+            raise errors.NotFound("It is another project's.")
+        rest.request("GET", "image", path("/v2/images/{id}/members/{name}", image_id, project_id))
+    return image
+
+
+def fetch(rest, image: dict, target: pathlib.Path, project_id: str | None) -> dict:
     """Download an image's bytes; ``target`` exists only when all of them came and are what they should be.
 
     :param rest: the service's REST client
-    :param image: {"id", "disk_format", "os_hash_algo", "os_hash_value"} as of when it was asked for; with its id alone, the
-        rest is asked of the image service
-    :returns: the image, complete
-    :raises StepFailed: the image is gone, damaged or hostile, or the disk is full
+    :param image: {"id", "disk_format", "os_hash_algo", "os_hash_value"} as of when it was asked for; its id alone will do
+    :param project_id: for whom; None only where an older version did not note that
+    :returns: the image, complete; its "os_hash_value" is that of the bytes
+    :raises StepFailed: the image is gone, not for this project, damaged or hostile, or the disk is full
     """
-    part = target.with_suffix(".part")
+    part = target.with_name(target.name + ".part")
     try:
-        if "disk_format" not in image:
-            image = rest.request("GET", "image", path("/v2/images/{id}", image["id"]))
-        digest = hashlib.new(image.get("os_hash_algo") or "sha512")
+        image = {**_usable(rest, image["id"], project_id), **{k: v for k, v in image.items() if v is not None}}
+        algorithm = image.get("os_hash_algo") or "sha512"
+        digest = hashlib.new(algorithm)
         response = rest.request("GET", "image", path("/v2/images/{id}/file", image["id"]), stream=True, timeout_s=60)
         with open(part, "wb") as out:
             for chunk in response.stream(CHUNK):
@@ -35,7 +48,7 @@ def fetch(rest, image: dict, target: pathlib.Path) -> dict:
             raise errors.StepFailed(reason=f"Image {image['id']} arrived damaged: its checksum is wrong.")
         inspector.check(part, image["disk_format"])
         os.replace(part, target)
-        return image
+        return {**image, "os_hash_algo": algorithm, "os_hash_value": digest.hexdigest()}
     except errors.NotFound as error:
         raise errors.StepFailed(reason=f"Image {image['id']} could not be found.") from error
     except inspector.Hostile as error:

@@ -8,6 +8,7 @@ JSON-able body, a ``Response``, or None for an empty answer.
 import dataclasses
 import datetime
 import functools
+import json
 import time
 import typing
 
@@ -15,7 +16,7 @@ import webob
 import webob.exc
 from routes import Mapper
 
-from common import document, errors, metrics, schema, values
+from common import errors, metrics, schema
 
 # Live service objects by token: PasteDeploy carries strings only, so factories look their service up here.
 SERVICES: dict[str, typing.Any] = {}
@@ -43,12 +44,8 @@ class Request(webob.Request):
         """``scheme://host:port`` as the client sees it (proxy headers are applied by the pipeline)."""
         return self.host_url
 
-    def json_document(self):
-        """The body as JSON.
-
-        :raises BadRequest: it is none, or not one that can be kept
-        :raises TooLarge: it has more bytes than a body may have
-        """
+    def json_object(self) -> dict:
+        """The body as a JSON object; raises BadRequest for anything else."""
         limit = self.svc.conf.max_body_bytes
         if self.content_length and self.content_length > limit:
             raise errors.TooLarge(f"The request body is larger than {limit} bytes.")
@@ -56,11 +53,10 @@ class Request(webob.Request):
         raw = self.environ["wsgi.input"].read(limit + 1 if self.content_length is None else self.content_length)
         if len(raw) > limit:
             raise errors.TooLarge(f"The request body is larger than {limit} bytes.")
-        return document.parse(raw)
-
-    def json_object(self) -> dict:
-        """The body as a JSON object; raises BadRequest for anything else."""
-        body = self.json_document()
+        try:
+            body = json.loads(raw)
+        except (ValueError, RecursionError):
+            raise errors.BadRequest("The request body is not valid JSON.") from None
         if not isinstance(body, dict):
             raise errors.BadRequest("The request body must be a JSON object.")
         return body
@@ -113,7 +109,7 @@ class Application:
 
     def __init__(self, name: str, service, routes: list[Route], *, negotiate=None):
         self.name, self.service, self.negotiate = name, service, negotiate
-        self.mapper = Mapper(register=False, explicit=True)  # explicit: {action} is a parameter like any other
+        self.mapper = Mapper(register=False)
         self.mapper.redirect = False
         self.paths: dict[str, list[Route]] = {}
         for route in routes:
@@ -145,6 +141,8 @@ class Application:
             raise errors.NotFound("The resource could not be found.")
         req.environ["pileus.route"] = template = match.pop("template")
         rows = self.paths[template]
+        match.pop("controller", None)
+        match.pop("action", None)
         headers = self.negotiate(req) if self.negotiate else {}
         method = "GET" if req.method == "HEAD" and not any(r.method == "HEAD" for r in rows) else req.method
         candidates = [r for r in rows if r.method == method]
@@ -165,12 +163,18 @@ class Application:
         return template, response
 
 
-def int_param(req, name: str, default: int, *, low: int = 0, high: int = values.INT32) -> int:
+def int_param(req, name: str, default: int, *, low: int = 0, high: int = 1 << 31) -> int:
     """A whole-number query parameter, or BadRequest."""
     raw = req.GET.get(name)
     if raw is None or raw == "":
         return default
-    return values.integer(raw, f"query parameter {name}", low, high)
+    try:
+        value = int(raw)
+    except ValueError:
+        raise errors.BadRequest(f"Invalid input for query parameter {name}: {raw!r} is not an integer.") from None
+    if not low <= value <= high:
+        raise errors.BadRequest(f"Invalid input for query parameter {name}: {value} is out of range.")
+    return value
 
 
 def moment(name: str, text: str) -> datetime.datetime:
@@ -178,7 +182,11 @@ def moment(name: str, text: str) -> datetime.datetime:
 
     :raises BadRequest: naming the parameter
     """
-    return values.moment(text, f"query parameter {name}")
+    try:
+        parsed = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise errors.BadRequest(f"Invalid input for query parameter {name}: {text!r} is not a 'date-time'.") from None
+    return parsed.astimezone(datetime.timezone.utc).replace(tzinfo=None) if parsed.tzinfo else parsed
 
 
 def flag(req, name: str) -> bool:
@@ -188,4 +196,11 @@ def flag(req, name: str) -> bool:
 
 def bool_value(raw) -> bool:
     """The truth of a query parameter or option, as OpenStack spells it; BadRequest otherwise."""
-    return raw is not None and values.boolean(raw, "boolean")
+    if isinstance(raw, bool):
+        return raw
+    text = str(raw).strip().lower()
+    if text in ("1", "t", "true", "on", "y", "yes", ""):
+        return True
+    if text in ("0", "f", "false", "off", "n", "no", "none"):
+        return False
+    raise errors.BadRequest(f"{raw!r} is not a boolean.")

@@ -12,6 +12,10 @@ OPTS = {"DEFAULT": [
     cfg.IntOpt("max_parallel_builds", default=10, min=1, max=200,
                help="Builds at once; more wait. Too many make all of them slow."),
     cfg.IntOpt("build_retry_s", default=20, min=0, help="Seconds that a build step waits for a part that is away."),
+], "image_cache": [
+    cfg.BoolOpt("remove_unused_base_images", default=True, help="Remove cached images that no server is based on."),
+    cfg.IntOpt("remove_unused_original_minimum_age_seconds", default=86400, min=300,
+               help="Seconds since they were last asked for. Too few: images are fetched again and again."),
 ], "libvirt": [
     cfg.StrOpt("uri", default="qemu:///system", help="libvirt to drive."),
     cfg.StrOpt("virt_type", default="auto", choices=["auto", "kvm", "qemu"],

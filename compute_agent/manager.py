@@ -96,6 +96,7 @@ class Manager:
         elif action == "stop":
             driver.power_off(uuid, timeout_s=SHUTDOWN_S, hurry=hurry)
         elif action == "reboot":
+            self.agent.refresh_volumes(instance)  # a guest that does not restart itself is stopped and started
             driver.reboot(uuid, timeout_s=REBOOT_S, hurry=hurry)
         else:  # a hard reboot, and the end of a rescue
             driver.destroy(uuid)
@@ -185,13 +186,13 @@ class Manager:
         agent = self.agent
         with agent.lock(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
-            if instance is None:
+            port = next((p for p in instance["network_info"] if p["id"] == port_id), None) if instance else None
+            if port is None:
+                LOG.info("port %s is not one of instance %s", port_id, uuid)
                 return
-            port = next((p for p in instance["network_info"] if p["id"] == port_id), None)
             report = self._report("detach_interface")
             try:
-                if port:
-                    agent.driver.detach_interface(uuid, port)
+                agent.driver.detach_interface(uuid, port)
                 own = {n.get("port") for n in instance["requested_networks"]}
                 agent.ports.give_back_one(port_id, port_id in own)
                 left = [p for p in instance["network_info"] if p["id"] != port_id]

@@ -14,7 +14,10 @@ class Ports:
         self.rest, self.host = rest, host
 
     def of(self, uuid: str) -> list[dict]:
-        return self.rest.request("GET", "network", path("/v2.0/ports", query={"device_id": uuid, "relation": "compute"}))["ports"]
+        """The ports of a server, on whatever host. Which they are is what compute agents bound, for only services may bind:
+        anybody may write a server's id into ``device_id`` of a port."""
+        found = self.rest.request("GET", "network", path("/v2.0/ports", query={"device_id": uuid}))["ports"]
+        return [p for p in found if p["binding:host_id"] and p["device_owner"].startswith("compute:")]
 
     def build(self, instance: dict, wanted: list[dict], *, again: bool) -> list[dict]:
         """Make (or bind) a port for each network wanted, plugged on this host.
@@ -22,7 +25,7 @@ class Ports:
         :param again: an earlier try may have made some; those are found and used
         :raises StepFailed: the network service refuses, or could not plug a port
         """
-        have = self.of(instance["uuid"]) if again else []
+        have = [p for p in self.of(instance["uuid"]) if p["project_id"] == instance["project_id"]] if again else []
         made = []
         for item in wanted:
             known = next((p for p in have if p["id"] == item.get("port")), None) if item.get("port") else next(

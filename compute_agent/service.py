@@ -8,7 +8,7 @@ from common import context, guest
 from common.service import Service
 from common.tasks import Engine, Journal, Recovery
 from compute_agent import conf, virt
-from compute_agent.imagecache import ImageCache
+from compute_agent.imagecache import ImageCache, Keeper
 from compute_agent.manager import Manager
 from compute_agent.orphans import OrphanReconciler
 from compute_agent.ports import Ports
@@ -37,7 +37,7 @@ class ComputeAgent(Service):
         self.ports = Ports(self.rest, self.conf.host)
         self.volumes = Volumes(self.rest, {
             "host": self.conf.host, "ip": self.conf.my_ip, "platform": "x86_64", "os_type": "linux",
-            "initiator": self.conf.libvirt.initiator or f"iqn.2012-01.cloud.pileus:{self.conf.host}"})
+            "initiator": self.conf.libvirt.initiator or f"iqn.2012-01.cloud.pileus:{self.conf.host}"}, self.driver.vault)
         # Disks on their way into images; one that a crash left is removed with its task.
         self.outgoing = pathlib.Path(state) / "snapshots"
         self.outgoing.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -50,7 +50,8 @@ class ComputeAgent(Service):
         self.guests_known = threading.Event()
         self.resuming: set[str] = set()
         heartbeat = Heartbeat(self)
-        self.periodics += [heartbeat, PowerSync(self, heartbeat), Recovery(self.tasks, self.make_task), OrphanReconciler(self)]
+        self.periodics += [heartbeat, PowerSync(self, heartbeat), Recovery(self.tasks, self.make_task), OrphanReconciler(self),
+                            Keeper(self)]
 
     def endpoint(self):
         return Manager(self)
@@ -85,17 +86,19 @@ class ComputeAgent(Service):
                 for d in instance["block_devices"] if d["attachment_id"]]
 
     def refresh_volumes(self, instance: dict) -> None:
-        self._connected(instance)
+        """What a guest needs of its volumes before it starts again."""
+        self.driver.renew_secrets(self._connected(instance))
 
     def image_files(self, instance: dict) -> dict:
         """{"image", "kernel", "ramdisk"} -> path in the cache, as far as the server has them."""
         image, files = instance["image_meta"], {}
         if image and self.driver.needs_image:
-            files["image"] = self.images.ensure(image)
+            files["image"] = self.images.ensure(image, instance["project_id"])
             for part in ("kernel", "ramdisk"):
                 part_id = image["properties"].get(f"{part}_id")
                 if part_id:
-                    files[part] = self.images.ensure({"id": part_id})
+                    # What the API found with its user's rights; of an older server only the id is known.
+                    files[part] = self.images.ensure(image.get(part) or {"id": part_id}, instance["project_id"])
         return files
 
     def rebuild_guest(self, instance: dict) -> None:

@@ -6,14 +6,17 @@ import time
 
 from common import errors
 from common.rest import Path, path
+from common.vault import Vault, seal_chap
 
 LOG = logging.getLogger(__name__)
 _VERSION = {"OpenStack-API-Version": "volume 3.44"}
 
 
 class Volumes:
-    def __init__(self, rest, connector: dict):
-        self.rest, self.connector = rest, connector
+    """Connection info is handed on with its CHAP secret encrypted: it goes into journals. The driver opens it."""
+
+    def __init__(self, rest, connector: dict, vault: Vault):
+        self.rest, self.connector, self.vault = rest, connector, vault
 
     def _request(self, method: str, where: Path, body=None):
         return self.rest.request(method, "volume", where, body=body, headers=_VERSION)
@@ -39,7 +42,7 @@ class Volumes:
                     "volume_uuid": volume_id, "instance_uuid": uuid, "connector": connector}})
         except (errors.BadRequest, errors.NotFound, errors.Conflict) as error:
             raise errors.StepFailed(reason=f"Volume {volume_id} could not be connected: {error}") from error
-        return made["attachment"]["id"], made["attachment"]["connection_info"]
+        return made["attachment"]["id"], seal_chap(self.vault, made["attachment"]["connection_info"])
 
     def wait_made(self, volume_id: str, timeout_s: float = 600) -> None:
         """Until a volume that is being made is there.
@@ -65,7 +68,7 @@ class Volumes:
         """Connection info of an attachment that exists; its export is made again if it was lost."""
         made = self._request("PUT", path("/v3/attachments/{id}", attachment_id), {"attachment": {
             "connector": {**self.connector, "mountpoint": device}}})
-        return made["attachment"]["connection_info"]
+        return seal_chap(self.vault, made["attachment"]["connection_info"])
 
     def complete(self, attachment_id: str) -> None:
         self._request("POST", path("/v3/attachments/{id}/action", attachment_id), {"os-complete": {}})

@@ -21,7 +21,6 @@ import sys
 import time
 import typing
 
-from common import files
 from common.periodic import wait_for
 from deploy import first, host, hypervisor, prepare, statedir, supervisor
 
@@ -83,8 +82,7 @@ def start(state: str, name: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,10}", name):
         raise host.HostError(f"{name!r} cannot name a host: up to eleven small letters, digits and hyphens.")
     home = _home(state, name)
-    files.passable_directory(home, state)
-    files.private_directory(home / "log")
+    (home / "log").mkdir(parents=True, exist_ok=True)
     address = _address_for(state, name)
     _configure(state, home, name, address.split("/")[0])
     link = f"lab-{name}"[:15]

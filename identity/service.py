@@ -5,6 +5,7 @@ import time
 
 from common import periodic, policy, tokens
 from common.service import Service
+from common.vault import Vault
 from identity import conf, policies
 from identity.authentication import Authenticator
 from identity.catalog import Catalog
@@ -14,7 +15,6 @@ from identity.directory import Directories
 from identity.federation import Federation
 from identity.keys import KeyRing
 from identity.passwords import Passwords
-from identity.vault import Vault
 
 LOG = logging.getLogger(__name__)
 

@@ -77,5 +77,6 @@ class ImageApi(Service):
         try:
             with self.db.writer() as connection:
                 rows.delete(connection, TABLE, row["id"], resource="image")
+                images.retire(connection, row["id"])
         except errors.NotFound:
             pass  # the janitor was faster

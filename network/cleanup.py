@@ -2,10 +2,11 @@
 
 from common import rows
 from common.db import Database
-from network.db import models, ports
+from network.db import models
+from network.handlers.ports import remove_port
 
 
 def forget(database: Database, port_id: str) -> None:
     with database.writer() as connection:
-        ports.release(connection, port_id)
+        remove_port(connection, port_id)
         rows.delete(connection, models.ports, port_id, resource="Port")

@@ -93,7 +93,8 @@ class HostHints(Filter):
 
     def passes(self, host, spec):
         near, far = spec.get("near_hosts"), spec.get("far_hosts") or []
-        patterns = spec["hints"].get("hosts")
+        patterns = spec["hints"].get("hosts") or []
+        patterns = [patterns] if isinstance(patterns, str) else patterns
         return ((near is None or host["host"] in near) and host["host"] not in far
                 and (not patterns or any(fnmatch.fnmatch(host["host"], p) for p in patterns)))
 

@@ -86,8 +86,8 @@ class Placement:
     def _resolve(self, connection, spec: dict) -> dict:
         """Hints and groups that speak of servers, in terms of hosts."""
         hints, known = spec["hints"], {}
-        wanted = {name: [v] if isinstance(v, str) else list(v) for name, v in hints.items()
-                  if name in ("same_host", "different_host")}
+        wanted = {name: [v] if isinstance(v, str) else [u for u in v if isinstance(u, str)] for name, v in hints.items()
+                  if name in ("same_host", "different_host") and isinstance(v, (str, list))}
         ids = [u for us in wanted.values() for u in us]
         if ids:
             known = dict(connection.execute(sa.select(TABLE.c.uuid, TABLE.c.host).where(

@@ -14,6 +14,9 @@ OPTS = {"volume": [
     cfg.HostAddressOpt("iscsi_ip", default="127.0.0.1", help="Address that targets are reached at."),
     cfg.PortOpt("iscsi_port", default=3260, help="Port of tgtd."),
     cfg.IntOpt("tgt_control_port", default=0, min=0, max=32767, help="Control port (-C) of the tgtd to use."),
+    cfg.StrOpt("secret_keys_file", default="",
+               help="Keys that CHAP secrets in the database are encrypted with; default <state_path>/volume/secret-keys, made "
+                    "when first needed. The API and the agents of all hosts need the same."),
     cfg.StrOpt("default_volume_type", default="__DEFAULT__", help="Type of volumes that name none."),
     cfg.IntOpt("resend_after_s", default=10, min=2,
                help="Seconds after which a create or delete that nobody works on is sent again."),

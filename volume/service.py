@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from common import context, db, errors, periodic, policy, rows
 from common.service import Service
 from common.tasks import Engine, Journal, Recovery
+from common.vault import Vault, open_chap, seal_chap
 from volume import conf, drivers, policies
 from volume.db import models, snapshots, volumes
 from volume.rpcapi import AgentAPI, SchedulerAPI
@@ -19,12 +20,26 @@ from volume.tasks.snapshot import CreateSnapshot, DeleteSnapshot
 LOG = logging.getLogger(__name__)
 
 
+def vault_of(conf) -> Vault:
+    return Vault(conf.volume.secret_keys_file or f"{conf.state_path}/volume/secret-keys")
+
+
+def sealed(vault: Vault, info: dict) -> dict:
+    """Connection info as it is stored and sent over the bus: {"driver_volume_type", "data"}, or {}."""
+    return {**info, "data": seal_chap(vault, info["data"])} if info.get("data") else info
+
+
+def opened(vault: Vault, info: dict) -> dict:
+    return {**info, "data": open_chap(vault, info["data"])} if info.get("data") else info
+
+
 class VolumeApi(Service):
     name, conf_name, db_name = "volume-api", "volume", "volume"
     api, default_port, opts = "volume", 8776, conf.OPTS
 
     def setup(self) -> None:
         self.policy = policy.Policy("volume", policies.RULES, self.conf)
+        self.vault = vault_of(self.conf)
         self.scheduler, self.agents = SchedulerAPI(self.conf), AgentAPI(self.conf)
 
     def send(self, work, *args) -> None:
@@ -177,7 +192,8 @@ class Exports(periodic.Periodic):
         for row in wanted:
             if row["connection_info"] and row["volume_id"] not in exported:
                 LOG.warning("volume %s lost its export; made again", row["volume_id"])
-                self.service.driver.connect(row["volume_id"], row["id"], row["connector"], row["connection_info"])
+                self.service.driver.connect(row["volume_id"], row["id"], row["connector"],
+                                            opened(self.service.vault, row["connection_info"]))
 
 
 class VolumeAgent(Service):
@@ -185,7 +201,7 @@ class VolumeAgent(Service):
     opts, topic, VERSION = conf.OPTS, "volume-agent", "1.0"
 
     def setup(self) -> None:
-        self.driver = drivers.load(self.conf)
+        self.driver, self.vault = drivers.load(self.conf), vault_of(self.conf)
         # Images on their way into volumes; one that a crash left is fetched anew.
         self.incoming = pathlib.Path(self.conf.state_path) / "volume-images"
         self.incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -204,6 +220,10 @@ class VolumeAgent(Service):
     def make_task(self, name: str):
         return {t.name: t for t in (CreateVolume, DeleteVolume, CreateSnapshot, DeleteSnapshot)}[name](self)
 
+    def started(self) -> None:
+        with self.db.writer() as connection:
+            volumes.seal_stored(connection, lambda info: sealed(self.vault, info))
+
 
 class Manager:
     """What the volume agent is asked."""
@@ -221,7 +241,7 @@ class Manager:
         row = self._row(volume_id)
         if row and row["status"] == "creating":
             self.service.tasks.run(CreateVolume(self.service), volume_id, {
-                "volume_id": volume_id, "size_gb": row["size"],
+                "volume_id": volume_id, "size_gb": row["size"], "project_id": row["project_id"],
                 **{k: row[k] for k in ("image_id", "snapshot_id", "source_volid")}})
 
     def delete_volume(self, ctx, volume_id: str) -> None:
@@ -259,7 +279,8 @@ class Manager:
         with self.service.db.reader() as connection:
             known = connection.execute(sa.select(models.attachments.c.connection_info).where(
                 models.attachments.c.id == attachment_id)).scalar() or {}
-        return self.service.driver.connect(volume_id, attachment_id, connector, known)
+        vault = self.service.vault
+        return sealed(vault, self.service.driver.connect(volume_id, attachment_id, connector, opened(vault, known)))
 
     def disconnect(self, ctx, volume_id: str, attachment_id: str) -> None:
         self.service.driver.disconnect(volume_id, attachment_id)

@@ -3,10 +3,12 @@
 Every method may be called again with the same arguments and then changes
 nothing. ``instance`` is an instance row as the conductor sends it; ``ports``
 is its network_info; ``volumes`` is [{"device_name", "volume_id", "boot_index",
-"info": connection info of volume-api}].
+"info": connection info of volume-api, sealed}].
 """
 
 from collections.abc import Callable
+
+from common.vault import Vault
 
 NOSTATE, RUNNING, PAUSED, SHUTDOWN, CRASHED = 0, 1, 3, 4, 6
 
@@ -16,6 +18,7 @@ class VirtDriver:
 
     def __init__(self, conf):
         self.conf = conf
+        self.vault = Vault(f"{conf.state_path}/compute-agent/secret-keys")  # of the secrets in connection info
 
     def host_resources(self) -> dict:
         """{"hypervisor_hostname", "vcpus", "memory_mb", "local_gb", "facts"}."""
@@ -76,6 +79,10 @@ class VirtDriver:
         """
         raise AssertionError
 
+    def renew_secrets(self, volumes: list) -> None:
+        """Let the hypervisor know the secrets of these volumes again: it may have been restarted, and keeps them in memory."""
+        raise AssertionError
+
     def attach_volume(self, uuid: str, volume: dict) -> None:
         raise AssertionError
 
@@ -107,6 +114,10 @@ class VirtDriver:
 
     def directories(self) -> list[str]:
         """uuids that have files on this host."""
+        raise AssertionError
+
+    def base_images(self) -> set[str]:
+        """Paths of the cached images that guests of this host are based on."""
         raise AssertionError
 
     def attached_volumes(self, uuid: str) -> list[str]:

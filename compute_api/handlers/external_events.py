@@ -13,11 +13,15 @@ _BODY = schema.obj({"events": {"type": "array", "maxItems": 256, "items": schema
 
 
 def refresh(service, uuid: str, known: list[dict]) -> list[dict]:
-    """The picture of a server's ports, from the network service: three requests, whatever their number.
+    """The network_info of a server's ports, from the network service: three requests, whatever their number.
 
-    :param known: the picture so far; what its host noted of a port (MTU, tag, static addresses) stays
+    :param known: what it was so far. Only its ports are the server's, whatever others claim to be; what its host noted of
+        a port (MTU, tag, static addresses) stays
     """
-    ports = service.rest.request("GET", "network", path("/v2.0/ports", query={"device_id": uuid, "relation": "compute"}))["ports"]
+    if not known:
+        return []
+    ports = [p for p in service.rest.request("GET", "network", path("/v2.0/ports", query={"id": [p["id"] for p in known]}))[
+        "ports"] if p["device_id"] == uuid]
     if not ports:
         return []
     names = {n["id"]: n["name"] for n in service.rest.request(
@@ -25,26 +29,38 @@ def refresh(service, uuid: str, known: list[dict]) -> list[dict]:
     floating = service.rest.request("GET", "network", path("/v2.0/floatingips", query={
         "port_id": [p["id"] for p in ports]}))["floatingips"]
     old = {p["id"]: p for p in known}
-    return [{**old.get(p["id"], {}), "id": p["id"], "network_id": p["network_id"], "network_name": names.get(p["network_id"], ""),
-             "mac_address": p["mac_address"], "fixed_ips": [{**_same(old.get(p["id"]), ip), **ip} for ip in p["fixed_ips"]],
+    return [{**old[p["id"]], "network_id": p["network_id"], "network_name": names.get(p["network_id"], ""),
+             "mac_address": p["mac_address"], "fixed_ips": [{**_same(old[p["id"]], ip), **ip} for ip in p["fixed_ips"]],
              "floating_ips": [{"floating": f["floating_ip_address"], "fixed": f["fixed_ip_address"]}
                               for f in floating if f["port_id"] == p["id"]]} for p in ports]
 
 
-def _same(port: dict | None, ip: dict) -> dict:
+def _same(port: dict, ip: dict) -> dict:
     """What is known of an address already."""
-    return next((k for k in (port or {}).get("fixed_ips", []) if k["ip_address"] == ip["ip_address"]), {})
+    return next((k for k in port["fixed_ips"] if k["ip_address"] == ip["ip_address"]), {})
 
 
 def store(service, uuid: str) -> bool:
-    """Write the picture of a server's ports into its row; False when there is no such server."""
+    """Bring the network_info of a server up to date; False when there is no such server.
+
+    What came while the network service was asked is left as it is: a port that was attached then is not lost.
+    """
     with service.db.reader() as connection:
         known = connection.execute(sa.select(TABLE.c.network_info).where(TABLE.c.uuid == uuid)).scalar()
     if known is None:
         return False
-    picture = refresh(service, uuid, known)
-    with service.db.writer() as connection:
-        return connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid).values(network_info=picture)).rowcount > 0
+    asked, found = {p["id"] for p in known}, {p["id"]: p for p in refresh(service, uuid, known)}
+    return service.db.transact(_merge, uuid, asked, found)
+
+
+def _merge(connection, uuid: str, asked: set[str], found: dict[str, dict]) -> bool:
+    current = connection.execute(sa.select(TABLE.c.network_info).where(TABLE.c.uuid == uuid).with_for_update()).scalar()
+    if current is None:
+        return False
+    merged = [found.get(p["id"], p) for p in current if p["id"] in found or p["id"] not in asked]
+    if merged != current:
+        connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid).values(network_info=merged))
+    return True
 
 
 @wsgi.body(_BODY)

@@ -2,6 +2,7 @@
 
 from common import errors
 from common.rest import path
+from compute_api import networks
 from compute_api.handlers import external_events
 from compute_api.handlers.servers import load, locked_out
 from conductor.db import actions
@@ -15,11 +16,6 @@ def _begin(req, id, name: str) -> dict:
     return row
 
 
-def _ports(req, server_id: str, **more: str) -> list[dict]:
-    where = path("/v2.0/ports", query={"device_id": server_id, "relation": "compute", **more})
-    return req.svc.rest.request("GET", "network", where, ctx=req.ctx)["ports"]
-
-
 def _set(req, id, port: dict, fixed_ips: list[dict]) -> None:
     """The network service will tell us too; who asked sees it in the next answer."""
     req.svc.rest.request("PUT", "network", path("/v2.0/ports/{id}", port["id"]), body={"port": {"fixed_ips": fixed_ips}},
@@ -29,9 +25,9 @@ def _set(req, id, port: dict, fixed_ips: list[dict]) -> None:
 
 def add(req, id, arguments):
     """One more address, on the port that the server has in that network."""
-    _begin(req, id, "addFixedIp")
+    row = _begin(req, id, "addFixedIp")
     network = arguments["networkId"]
-    ports = _ports(req, id, network_id=network)
+    ports = [port for port in networks.ports_of(req, row) if port["network_id"] == network]
     if not ports:
         raise errors.NotFound(f"Instance {id} has no port in network {network}.")
     subnets = req.svc.rest.request("GET", "network", path("/v2.0/subnets", query={"network_id": network, "ip_version": 4}),
@@ -42,9 +38,9 @@ def add(req, id, arguments):
 
 
 def remove(req, id, arguments):
-    _begin(req, id, "removeFixedIp")
+    row = _begin(req, id, "removeFixedIp")
     address = arguments["address"]
-    for port in _ports(req, id):
+    for port in networks.ports_of(req, row):
         left = [ip for ip in port["fixed_ips"] if ip["ip_address"] != address]
         if len(left) < len(port["fixed_ips"]):
             _set(req, id, port, left)

@@ -5,6 +5,7 @@ Source: the compute API reference, "Floating IPs (os-floating-ips) (DEPRECATED)"
 
 from common import errors, schema, wsgi
 from common.rest import Path, path
+from compute_api import networks
 from compute_api.handlers.servers import load
 from conductor.db import actions
 
@@ -83,9 +84,9 @@ def _of(req, address: str) -> dict:
 def _begin(req, id: str, name: str) -> list[dict]:
     """The server's ports, once its owner is known to ask."""
     with req.svc.db.writer() as connection:
-        load(req, connection, id, "servers:action")
+        row = load(req, connection, id, "servers:action")
         actions.start(connection, req.ctx, id, name)
-    return _ask(req, "GET", path("/v2.0/ports", query={"device_id": id, "relation": "compute"}))["ports"]
+    return networks.ports_of(req, row)
 
 
 def add(req, id, arguments):

@@ -1,8 +1,7 @@
 """Network interfaces of a server."""
 
 from common import errors, schema, wsgi
-from common.rest import path
-from compute_api import microversions
+from compute_api import microversions, networks
 from compute_api.handlers.attachments import _steady
 from compute_api.handlers.servers import load, locked_out
 from conductor.db import actions
@@ -23,19 +22,14 @@ def _view(req, row: dict, port: dict, tag: str | None = None) -> dict:
     return shown
 
 
-def _ports(req, server_id: str, **more: str) -> list[dict]:
-    where = path("/v2.0/ports", query={"device_id": server_id, "relation": "compute", **more})
-    return req.svc.rest.request("GET", "network", where, ctx=req.ctx)["ports"]
-
-
 def index(req, id):
     with req.svc.db.reader() as connection:
         row = load(req, connection, id, "servers:show")
-    return {"interfaceAttachments": [_view(req, row, p) for p in _ports(req, id)]}
+    return {"interfaceAttachments": [_view(req, row, p) for p in networks.ports_of(req, row)]}
 
 
-def _one(req, id, port_id) -> dict:
-    found = _ports(req, id, id=port_id)
+def _one(req, row: dict, port_id: str) -> dict:
+    found = [port for port in networks.ports_of(req, row) if port["id"] == port_id]
     if not found:
         raise errors.NotFound(f"Port id {port_id} could not be found.")
     return found[0]
@@ -44,7 +38,7 @@ def _one(req, id, port_id) -> dict:
 def show(req, id, port_id):
     with req.svc.db.reader() as connection:
         row = load(req, connection, id, "servers:show")
-    return {"interfaceAttachment": _view(req, row, _one(req, id, port_id))}
+    return {"interfaceAttachment": _view(req, row, _one(req, row, port_id))}
 
 
 @wsgi.body(_BODY)
@@ -68,28 +62,22 @@ def create(req, id, body):
 def _request(req, row: dict, given: dict) -> dict:
     """What the agent must attach; checked as the user, since the agent asks as a service."""
     if given.get("port_id"):
-        port = req.svc.rest.request("GET", "network", path("/v2.0/ports/{id}", given["port_id"]), ctx=req.ctx)["port"]
+        port = networks.port_of(req, given["port_id"], row["project_id"])
         if port["device_id"]:
             raise errors.BadRequest(f"Port {port['id']} is still in use.")
         return {"port": port["id"], "uuid": port["network_id"]}
-    network_id = given.get("net_id")
-    query: dict = {"id": network_id} if network_id else {"router:external": False}
-    networks = req.svc.rest.request("GET", "network", path("/v2.0/networks", query=query), ctx=req.ctx)["networks"]
-    if not networks:
-        raise errors.BadRequest(f"Network {network_id} could not be found.")
-    if not network_id:
-        networks = [n for n in networks if n["project_id"] == req.ctx.project_id] or networks
-    if len(networks) > 1:
-        raise errors.Conflict("Multiple possible networks found, use a Network ID to be more specific.")
+    network = networks.network_of(req, given["net_id"]) if given.get("net_id") else networks.only_one(req)
     ip = given["fixed_ips"][0]["ip_address"] if given.get("fixed_ips") else None
-    return {"uuid": networks[0]["id"], "fixed_ip": ip}
+    return {"uuid": network["id"], "fixed_ip": ip}
 
 
 def delete(req, id, port_id):
+    with req.svc.db.reader() as connection:
+        row = load(req, connection, id, "interfaces")
+    _one(req, row, port_id)
     with req.svc.db.writer() as connection:
         row = load(req, connection, id, "interfaces")
         locked_out(req, row)
         _steady(row, "detach_interface")
         actions.start(connection, req.ctx, id, "detach_interface")
-    _one(req, id, port_id)
     req.svc.agents.detach_interface(req.ctx, row["host"], id, port_id)

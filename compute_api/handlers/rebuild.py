@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from common import db, errors, schema, wsgi
 from compute_api import create as creation
-from compute_api import microversions, views
+from compute_api import images, microversions, views
 from compute_api.handlers import power
 from compute_api.handlers.servers import load
 from conductor.db import machine, models, quotas
@@ -27,7 +27,7 @@ _SINCE = {"description": (2, 19), "key_name": (2, 54), "user_data": (2, 57), "tr
 
 def _values(req, row: dict, given: dict) -> dict:
     """The columns that change with it."""
-    image = creation.image_of(req, given["imageRef"], row["flavor"])
+    image = images.of(req, given["imageRef"], row["flavor"])
     values: dict = {"image_meta": image, "image_ref": image["id"], "fault": None}
     if "name" in given:
         values["display_name"] = given["name"].strip()

@@ -5,7 +5,7 @@ import secrets
 import sqlalchemy as sa
 
 from common import errors, schema, wsgi
-from compute_api import create as creation
+from compute_api import images
 from compute_api.handlers import power
 from compute_api.handlers.servers import load
 from conductor.db import models
@@ -22,7 +22,7 @@ def rescue(req, id, arguments):
         row = load(req, connection, id, "servers:action")
     if not row["image_meta"]:
         raise errors.BadRequest(f"Instance {id} cannot be rescued: Cannot rescue a volume-backed instance")
-    image = creation.image_of(req, given["rescue_image_ref"], row["flavor"]) if "rescue_image_ref" in given else row["image_meta"]
+    image = images.of(req, given["rescue_image_ref"], row["flavor"]) if "rescue_image_ref" in given else row["image_meta"]
     with req.svc.db.writer() as connection:
         power.begin(req, connection, id, "rescue", "rescue")
         connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(rescue_image=image))

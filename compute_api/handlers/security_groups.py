@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from common import errors, schema, wsgi
 from common.rest import Path, path
+from compute_api import networks
 from compute_api.handlers.servers import load, locked_out
 from conductor.db import actions, models
 
@@ -110,9 +111,8 @@ def delete_rule(req, id):
 def of_server(req, id):
     """The security groups of a server's ports."""
     with req.svc.db.reader() as connection:
-        load(req, connection, id, "servers:show")
-    query = {"device_id": id, "relation": "compute", "fields": "security_groups"}
-    ports = _ask(req, "GET", path("/v2.0/ports", query=query))["ports"]
+        row = load(req, connection, id, "servers:show")
+    ports = networks.ports_of(req, row)
     ids = sorted({g for p in ports for g in p["security_groups"]})
     found = _ask(req, "GET", path("/v2.0/security-groups", query={"id": ids}))["security_groups"] if ids else []
     return {"security_groups": [view(g, _names(found)) for g in found]}
@@ -131,7 +131,7 @@ def change(adding: bool):
         group = next((g["id"] for g in known if name in (g["id"], g["name"])), None)
         if group is None:
             raise errors.NotFound(f"Security group {name} not found for project {row['project_id']}.")
-        ports = _ask(req, "GET", path("/v2.0/ports", query={"device_id": id, "relation": "compute"}))["ports"]
+        ports = networks.ports_of(req, row)
         if not adding and not any(group in p["security_groups"] for p in ports):
             raise errors.NotFound(f"Security group {name} not associated with the instance {id}")
         for port in ports:

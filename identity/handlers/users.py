@@ -5,9 +5,8 @@ import json
 import sqlalchemy as sa
 
 from common import rows, schema, wsgi
-from identity import managers
 from identity.compliance import OPTIONS, options_of
-from identity.db import models
+from identity.db import grants, models
 from identity.handlers.auth import own_targets
 from identity.handlers.crud import Noun
 from identity.tokens import stamp
@@ -35,7 +34,7 @@ def _write_options(values: dict, old: dict) -> None:
 
 def _update(req, connection, old, values):
     req.svc.directories.refuse_change(old, values)
-    managers.protect(req, connection, user_id=old["id"])
+    grants.protect_admins(connection, req.ctx, user_id=old["id"])
     _write_options(values, options_of(old))
     password = values.pop("password", None)
     if password is not None:
@@ -49,7 +48,7 @@ def _update(req, connection, old, values):
 
 
 def _delete(req, connection, row):
-    managers.protect(req, connection, user_id=row["id"])
+    grants.protect_admins(connection, req.ctx, user_id=row["id"])
     if row["enabled"]:
         req.svc.directories.refuse_change(row, ("name",))
     req.svc.revoke(connection, user_id=row["id"])

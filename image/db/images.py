@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from common import db, errors, rows, states
 from image.db import members
 from image.db.models import images as TABLE
+from image.db.models import retired_ids as RETIRED
 
 # action: (allowed states, state while it runs or after it)
 ACTIONS = {
@@ -104,3 +105,18 @@ def any_row(connection, image_id: str) -> dict:
 
 def update(connection, image_id: str, values: dict) -> None:
     rows.update(connection, TABLE, image_id, {"updated_at": db.now(), **values}, resource="image")
+
+
+def _canonical(image_id: str) -> str:
+    """Of the ways to write a UUID one: with and without hyphens, small and large letters are the same id."""
+    return image_id.replace("-", "").lower()
+
+
+def retire(connection, image_id: str) -> None:
+    """Note, with the deletion of its row, that the id was an image's."""
+    if not retired(connection, image_id):
+        connection.execute(sa.insert(RETIRED).values(id=_canonical(image_id), deleted_at=db.now()))
+
+
+def retired(connection, image_id: str) -> bool:
+    return connection.execute(sa.select(RETIRED.c.id).where(RETIRED.c.id == _canonical(image_id))).first() is not None

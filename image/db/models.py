@@ -25,6 +25,10 @@ images = sa.Table(
     # {"left": [store]}: those that may have data of an upload or import that failed, since they did not answer.
     sa.Column("progress", sa.JSON(none_as_null=True)))
 
+# Ids of images that are gone: one that others may still refer to is never another image's.
+retired_ids = sa.Table(
+    "retired_ids", METADATA, sa.Column("id", sa.String(36), primary_key=True), sa.Column("deleted_at", MOMENT, nullable=False))
+
 
 def _times() -> tuple[sa.Column, sa.Column]:
     return sa.Column("created_at", MOMENT, nullable=False), sa.Column("updated_at", MOMENT, nullable=False)

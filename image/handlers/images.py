@@ -224,9 +224,14 @@ def new_row(req, body: dict) -> dict:
 
 
 def insert(req, connection, row: dict, limits: dict[str, int]) -> None:
-    """:raises TooLarge: the project has as many images as it may. :param limits: as ``Quota.limits`` says"""
+    """:raises TooLarge: the project has as many images as it may. :raises Conflict: the id is, or was, another image's
+
+    :param limits: as ``Quota.limits`` says
+    """
     req.svc.quota.check(connection, row["owner"], limits, quota.COUNT)
     rows.insert(connection, TABLE, row, conflict=f"Image ID {row['id']} already exists!")
+    if images.retired(connection, row["id"]):  # asked after the insert: that waits for a deletion which goes on meanwhile
+        raise errors.Conflict(f"Image ID {row['id']} already exists!")
 
 
 def show(req, id):
@@ -240,7 +245,10 @@ def _operations(req) -> list[tuple[str, list[str], object]]:
     kind = (req.content_type or "").split(";")[0]
     if kind not in ("application/openstack-images-v2.1-json-patch", "application/openstack-images-v2.0-json-patch"):
         raise errors.UnsupportedMediaType(f"Unsupported Content-Type {kind or 'none'}")
-    changes = req.json_document()
+    try:
+        changes = json.loads(req.environ["wsgi.input"].read(req.svc.conf.max_body_bytes))
+    except ValueError:
+        raise errors.BadRequest("The request body is not valid JSON.") from None
     if not isinstance(changes, list) or not all(isinstance(c, dict) for c in changes):
         raise errors.BadRequest("Request body must be a JSON array of operation objects.")
     found = []

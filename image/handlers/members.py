@@ -25,8 +25,9 @@ def _rules(req, row: dict) -> bool:
 
 
 def _may_see(req, row: dict, member_id: str) -> None:
-    """:raises NotFound: neither the owner asks nor that member: it is not his to know who else has the image"""
-    if not (_rules(req, row) or row["owner"] == req.ctx.project_id or member_id == req.ctx.project_id):
+    """:raises NotFound: neither the owner asks nor that member: it is not his to know who else has the image. Services ask for
+    whom they fetch it"""
+    if not (_rules(req, row) or req.ctx.is_service or row["owner"] == req.ctx.project_id or member_id == req.ctx.project_id):
         raise errors.NotFound(f"{member_id} not found in the member list of the image {row['id']}.")
 
 

@@ -5,10 +5,9 @@ import typing
 
 import sqlalchemy as sa
 
-from common import errors, rows, schema, values
-from network import parsing
+from common import errors, rows, schema, wsgi
 from network.db import models
-from network.handlers.resource import REQUIRED, Attribute, Resource, flag
+from network.handlers.resource import REQUIRED, Attribute, Resource
 
 _LENGTH = schema.integer(0, 128, null=True)
 _PREFIX = {"type": "string", "maxLength": 64}
@@ -16,11 +15,14 @@ _LENGTHS = ("min_prefixlen", "max_prefixlen", "default_prefixlen")
 
 
 def networks_of(prefixes: list[str]) -> list[typing.Any]:
-    """Prefixes as networks, joined where they touch, by address.
+    """Parsed prefixes, joined where they touch, by address.
 
-    :raises BadRequest: they are of more than one IP version
+    :raises BadRequest: no network, or of more than one IP version
     """
-    found: list[typing.Any] = [ipaddress.ip_network(p) for p in prefixes]
+    try:
+        found: list[typing.Any] = [ipaddress.ip_network(p) for p in prefixes]
+    except ValueError as error:
+        raise errors.BadRequest(f"Invalid input for prefixes. Reason: {error}.") from None
     if len({n.version for n in found}) != 1:
         raise errors.BadRequest("Cannot mix IPv4 and IPv6 prefixes in a subnet pool.")
     return sorted(ipaddress.collapse_addresses(found))
@@ -32,10 +34,11 @@ class SubnetPools(Resource):
     attributes = {
         # One prefix may be sent as bare text: old clients do.
         "prefixes": Attribute({"anyOf": [_PREFIX, {"type": "array", "minItems": 1, "maxItems": 100, "items": _PREFIX}]},
-                              REQUIRED, parse=parsing.prefixes),
-        **{name: Attribute(_LENGTH, None, parse=parsing.between(0, 128)) for name in _LENGTHS},
-        "shared": flag(False, update=False), "is_default": flag(False),
-        "default_quota": Attribute(schema.integer(null=True), None, parse=values.integer)}
+                              REQUIRED),
+        **{name: Attribute(_LENGTH, None) for name in _LENGTHS},
+        "shared": Attribute(schema.BOOLEAN, False, update=False, admin=True),
+        "is_default": Attribute(schema.BOOLEAN, False, admin=True),
+        "default_quota": Attribute(schema.integer(null=True), None)}
 
     def view(self, row):
         names = ("prefixes", "ip_version", "shared", "is_default", "default_quota")
@@ -44,11 +47,12 @@ class SubnetPools(Resource):
 
     def _settle(self, values: dict) -> dict:
         """Parse prefixes and lengths; what is not given follows from the IP version."""
-        nets = networks_of(values["prefixes"])
+        prefixes = [values["prefixes"]] if isinstance(values["prefixes"], str) else values["prefixes"]
+        nets = networks_of(prefixes)
         widest = nets[0].max_prefixlen
         usual = {"min_prefixlen": 8 if widest == 32 else 64, "max_prefixlen": widest}
-        low, high = (usual[n] if values[n] is None else values[n] for n in ("min_prefixlen", "max_prefixlen"))
-        default = low if values["default_prefixlen"] is None else values["default_prefixlen"]
+        low, high = (usual[n] if values[n] is None else int(values[n]) for n in ("min_prefixlen", "max_prefixlen"))
+        default = low if values["default_prefixlen"] is None else int(values["default_prefixlen"])
         if not low <= default <= high <= widest:
             raise errors.BadRequest("Illegal prefix lengths: min_prefixlen <= default_prefixlen <= max_prefixlen must hold.",
                                     kind="IllegalSubnetPoolPrefixBounds")
@@ -56,6 +60,8 @@ class SubnetPools(Resource):
                 "max_prefixlen": high, "default_prefixlen": default}
 
     def insert(self, req, connection, values):
+        for flag in ("shared", "is_default"):
+            values[flag] = wsgi.bool_value(values[flag])
         values = self._settle(values)
         self._only_default(connection, values)
         rows.insert(connection, self.table, values)
@@ -69,6 +75,8 @@ class SubnetPools(Resource):
                                   "per IP family.")
 
     def change(self, req, connection, old, values):
+        if "is_default" in values:
+            values["is_default"] = wsgi.bool_value(values["is_default"])
         merged = self._settle({**old, **values})
         if merged["ip_version"] != old["ip_version"]:
             raise errors.BadRequest("The IP version of a subnet pool cannot be changed.")

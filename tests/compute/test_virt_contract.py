@@ -17,7 +17,7 @@ def driver(request, tmp_path):
 UUID = "11111111-2222-3333-4444-555555555555"
 INSTANCE = {"uuid": UUID, "project_id": "p", "hostname": "h", "memory_mb": 64, "vcpus": 1,
             "flavor": {"disk": 1}, "image_meta": {"disk_format": "raw", "properties": {}}}
-VOLUME = {"volume_id": "v1", "device_name": "/dev/vdb", "info": {"driver_volume_type": "fake"}}
+VOLUME = {"volume_id": "v1", "device_name": "/dev/vdb", "info": {"driver_volume_type": "fake", "auth_password": "s"}}
 PORT = {"id": "p1", "mac_address": "fa:16:3e:00:00:01"}
 
 

@@ -1,5 +1,7 @@
 """Queries on volumes, and the table of their states."""
 
+import typing
+
 import sqlalchemy as sa
 
 from common import db, errors, rows, states
@@ -113,3 +115,11 @@ def heartbeat(connection, binary: str, host: str, capabilities: dict) -> None:
     if done.rowcount == 0:
         connection.execute(sa.insert(table).values(binary=binary, host=host, disabled=False, zone="nova",
                                                    capabilities=capabilities, updated_at=at))
+
+
+def seal_stored(connection, seal: typing.Callable[[dict], dict]) -> None:
+    """Encrypt the secrets that an older version stored in the clear."""
+    for row_id, info in connection.execute(sa.select(ATTACHMENTS.c.id, ATTACHMENTS.c.connection_info)).all():
+        changed = seal(info)
+        if changed != info:
+            connection.execute(sa.update(ATTACHMENTS).where(ATTACHMENTS.c.id == row_id).values(connection_info=changed))

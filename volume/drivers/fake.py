@@ -1,9 +1,12 @@
 """A backend without bytes, for clouds that run without root: it remembers what exists."""
 
 import pathlib
+import secrets
 
 from common import errors
 from volume.drivers import VolumeDriver
+
+CHAP = "fake-chap-"  # what secrets begin with, so that they are found where they should not be
 
 
 class FakeDriver(VolumeDriver):
@@ -53,7 +56,10 @@ class FakeDriver(VolumeDriver):
         if not self._file(volume_id).exists():
             raise errors.StepFailed(reason=f"Volume {volume_id} is missing from its backend.")
         self._file(volume_id).with_suffix(".export").write_text(attachment_id)
-        return {"driver_volume_type": "fake", "data": {"volume_id": volume_id, "access_mode": "rw"}}
+        secret = (known.get("data") or {}).get("auth_password") or CHAP + secrets.token_hex(8)
+        return {"driver_volume_type": "fake", "data": {
+            "volume_id": volume_id, "access_mode": "rw", "auth_method": "CHAP", "auth_username": attachment_id,
+            "auth_password": secret}}
 
     def disconnect(self, volume_id, attachment_id):
         export = self._file(volume_id).with_suffix(".export")

@@ -2,16 +2,25 @@
 
 tgtd keeps nothing across its restart, so exports are made again from the
 attachments table (``volume/exports.py``).
+
+An account's password goes to tgtd through its socket: every user of the host may read a command line of tgtadm.
 """
 
+import os
 import re
 import secrets
+import socket
+import struct
 import subprocess
 import threading
 
 from common import errors
 
 IQN_PREFIX = "iqn.2010-10.org.openstack:volume-"
+# A request to tgtd and its answer. Source: usr/tgtadm.h of tgt (struct tgtadm_req: mode, op, lld, len, tid, sid, lun, cid,
+# host_no, device_type, ac_dir, pack, force; struct tgtadm_rsp: err, len).
+_REQUEST, _ANSWER = struct.Struct("@II64sIiQQIIIIII"), struct.Struct("@II")
+_MODE_ACCOUNT, _OP_NEW = 7, 0
 
 
 class Tgt:
@@ -19,6 +28,7 @@ class Tgt:
 
     def __init__(self, ip: str, port: int, control_port: int):
         self.portal = f"{ip}:{port}"
+        self._socket = f"{os.environ.get('TGT_IPC_SOCKET', '/var/run/tgtd/socket')}.{control_port}"
         self._control = ["-C", str(control_port)] if control_port else []
         self._lock = threading.Lock()
 
@@ -31,9 +41,25 @@ class Tgt:
             return ""
         if "can't connect" in done.stderr or "can't send" in done.stderr or "connect" in done.stderr:
             raise errors.ServiceUnavailable(part="the iSCSI target daemon", internal=done.stderr.strip())
-        # The command line holds a secret; only its first words may reach a log.
         raise errors.StepFailed(reason="The iSCSI target refused the export.",
                                 internal=f"{' '.join(words[:4])}: {done.stderr.strip()}")
+
+    def _add_account(self, account: str, secret: str) -> None:
+        """What ``tgtadm --mode account --op new`` does."""
+        text = f"user={account},password={secret}".encode() + b"\0"
+        header = _REQUEST.pack(_MODE_ACCOUNT, _OP_NEW, b"iscsi", _REQUEST.size + len(text), -1, 0, 0, 0, 0, 0, 0, 0, 0)
+        try:
+            with socket.socket(socket.AF_UNIX) as daemon:
+                daemon.settimeout(20)
+                daemon.connect(self._socket)
+                daemon.sendall(header + text)
+                answer = b""
+                while len(answer) < _ANSWER.size and (more := daemon.recv(_ANSWER.size - len(answer))):
+                    answer += more
+        except OSError as error:
+            raise errors.ServiceUnavailable(part="the iSCSI target daemon", internal=str(error)) from error
+        if len(answer) < _ANSWER.size or _ANSWER.unpack(answer)[0]:
+            raise errors.StepFailed(reason="The iSCSI target refused the export.", internal=f"new account: {answer.hex()}")
 
     def targets(self) -> dict[str, dict]:
         """{volume id: {"tid", "path" (of LUN 1, or None), "accounts": [names]}} of our targets."""
@@ -73,7 +99,7 @@ class Tgt:
             try:
                 self._run("--mode", "logicalunit", "--op", "new", "--tid", tid, "--lun", "1", "-b", path,
                           "--bstype", backing)
-                self._run("--mode", "account", "--op", "new", "--user", account, "--password", secret)
+                self._add_account(account, secret)
                 self._run("--mode", "account", "--op", "bind", "--tid", tid, "--user", account)
                 # An ACL by name alone would admit nobody: tgt wants an address rule beside it.
                 words = ["--initiator-name", initiator] if initiator else ["-I", "ALL"]

@@ -8,6 +8,7 @@ completed is given back by deleting it.
 import sqlalchemy as sa
 
 from common import context, db, errors, rows, schema, wsgi
+from common.vault import open_chap
 from volume.db import models, volumes
 
 TABLE = models.attachments
@@ -21,7 +22,7 @@ def _view(req, row: dict, *, secrets: bool) -> dict:
     return {"id": row["id"], "volume_id": row["volume_id"], "instance": row["instance_uuid"],
             "status": row["attach_status"], "attach_mode": row["attach_mode"],
             "attached_at": db.iso(row["attached_at"], zulu=False, micro=True) or "", "detached_at": "",
-            "connection_info": {**row["connection_info"].get("data", {}),
+            "connection_info": {**open_chap(req.svc.vault, row["connection_info"].get("data", {})),
                                 "driver_volume_type": row["connection_info"].get("driver_volume_type")}
             if secrets and row["connection_info"] else {}}
 

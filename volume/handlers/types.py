@@ -18,8 +18,13 @@ def _view(req, row: dict) -> dict:
     return {**shown, "extra_specs": visible}
 
 
-def _get(connection, type_id: str) -> dict:
-    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.id == type_id))
+def usable(ctx):
+    """The WHERE of types that a caller may see and use: private ones are for admins."""
+    return sa.true() if ctx.is_admin or ctx.is_service else TABLE.c.is_public
+
+
+def _get(connection, ctx, type_id: str) -> dict:
+    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.id == type_id, usable(ctx)))
     if row is None:
         raise errors.NotFound(f"Volume type {type_id} could not be found.")
     return row
@@ -27,9 +32,7 @@ def _get(connection, type_id: str) -> dict:
 
 def index(req):
     req.svc.policy.check(req.ctx, "volume_type:get", {})
-    query = sa.select(TABLE).order_by(TABLE.c.name)
-    if not req.ctx.is_admin:
-        query = query.where(TABLE.c.is_public)
+    query = sa.select(TABLE).where(usable(req.ctx)).order_by(TABLE.c.name)
     if req.version >= (3, 52) and req.ctx.is_admin:
         for key, value in literal("extra_specs", req.GET.get("extra_specs", "{}")).items():
             query = query.where(TABLE.c.extra_specs[key].as_string() == str(value))
@@ -39,7 +42,7 @@ def index(req):
 
 def show(req, id):
     with req.svc.db.reader() as connection:
-        return {"volume_type": _view(req, _get(connection, id))}
+        return {"volume_type": _view(req, _get(connection, req.ctx, id))}
 
 
 def default(req):
@@ -71,13 +74,13 @@ def update(req, id, body):
     with req.svc.db.writer() as connection:
         rows.update(connection, TABLE, id, values, resource="Volume type",
                     conflict=f"Volume Type {values.get('name')} already exists.")
-        return {"volume_type": _view(req, _get(connection, id))}
+        return {"volume_type": _view(req, _get(connection, req.ctx, id))}
 
 
 def delete(req, id):
     req.svc.policy.check(req.ctx, "volume_type:manage", {})
     with req.svc.db.writer() as connection:
-        _get(connection, id)
+        _get(connection, req.ctx, id)
         if connection.execute(sa.select(models.volumes.c.id).where(models.volumes.c.volume_type_id == id)).first():
             raise errors.BadRequest(f"Target volume type is still in use: volume type {id}.")
         rows.delete(connection, TABLE, id, resource="Volume type")
@@ -85,13 +88,13 @@ def delete(req, id):
 
 def specs(req, id):
     with req.svc.db.reader() as connection:
-        return {"extra_specs": _view(req, _get(connection, id))["extra_specs"]}
+        return {"extra_specs": _view(req, _get(connection, req.ctx, id))["extra_specs"]}
 
 
 def _edit(req, id, edit) -> dict:
     req.svc.policy.check(req.ctx, "volume_type:manage", {})
     with req.svc.db.writer() as connection:
-        changed = edit(dict(_get(connection, id)["extra_specs"]))
+        changed = edit(dict(_get(connection, req.ctx, id)["extra_specs"]))
         rows.update(connection, TABLE, id, {"extra_specs": changed}, resource="Volume type")
         return changed
 

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from common import context, db, errors, rows, schema, wsgi
 from common.rest import last_segment, path
 from volume.db import models, snapshots, volumes
-from volume.handlers import lists
+from volume.handlers import lists, types
 
 TABLE = volumes.TABLE
 _CREATE = schema.obj({"volume": schema.obj({
@@ -124,10 +124,10 @@ def show(req, id):
     return {"volume": view(req, row)}
 
 
-def _type_id(connection, conf, wanted: str | None) -> str | None:
+def _type_id(connection, req, wanted: str | None) -> str | None:
     t = models.volume_types
-    name = wanted or conf.volume.default_volume_type
-    found = connection.execute(sa.select(t.c.id).where(sa.or_(t.c.name == name, t.c.id == name))).scalar()
+    name = wanted or req.svc.conf.volume.default_volume_type
+    found = connection.execute(sa.select(t.c.id).where(sa.or_(t.c.name == name, t.c.id == name), types.usable(req.ctx))).scalar()
     if found is None and wanted:
         raise errors.NotFound(f"Volume type with name {wanted} could not be found.")
     return found
@@ -161,7 +161,7 @@ def create(req, body):
         volumes.check_quota(connection, req.svc.conf, req.ctx.project_id, size)
         _source(req, connection, given)  # it may have gone since it was looked at
         row["volume_type_id"] = source.get("type") if source and not given.get("volume_type") else \
-            _type_id(connection, req.svc.conf, given.get("volume_type"))
+            _type_id(connection, req, given.get("volume_type"))
         rows.insert(connection, TABLE, row)
         row = volumes.complete(connection, [row])[0]
     req.svc.notifier.tell(req.ctx, "volume.create.start", volumes.told(row))

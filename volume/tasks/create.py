@@ -6,7 +6,7 @@ from volume.tasks import VolumeTask
 
 
 class CreateVolume(VolumeTask):
-    """State: {"volume_id", "size_gb", "image_id", "snapshot_id", "source_volid"}; the last three or None.
+    """State: {"volume_id", "project_id", "size_gb", "image_id", "snapshot_id", "source_volid"}; the last three or None.
 
     After a crash it runs on: allocating and filling may be repeated.
     """
@@ -38,7 +38,7 @@ class CreateVolume(VolumeTask):
             return
         target = self.service.incoming / state["volume_id"]
         try:
-            image = images.fetch(self.service.rest, {"id": state["image_id"]}, target)
+            image = images.fetch(self.service.rest, {"id": state["image_id"]}, target, state.get("project_id"))
             self.service.driver.fill(state["volume_id"], str(target), image["disk_format"])
         finally:
             target.unlink(missing_ok=True)

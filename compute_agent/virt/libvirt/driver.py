@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 import libvirt
 
 from common import errors
+from common.vault import open_chap
 from compute_agent.virt import base
 from compute_agent.virt.libvirt import xml
 from compute_agent.virt.libvirt.files import Files
@@ -27,7 +28,7 @@ CONSOLE_BYTES = 100 * 1024
 class LibvirtDriver(base.VirtDriver):
     def __init__(self, conf):
         super().__init__(conf)
-        self.files = Files(conf.agent.instances_path or f"{conf.state_path}/instances", conf.state_path)
+        self.files = Files(conf.agent.instances_path or f"{conf.state_path}/instances")
         self.connection = Connection(conf.libvirt.uri)
         self.virt_type = ("kvm" if kvm_works() else "qemu") if conf.libvirt.virt_type == "auto" \
             else conf.libvirt.virt_type
@@ -52,8 +53,7 @@ class LibvirtDriver(base.VirtDriver):
     def spawn(self, instance, ports, volumes, config_drive):
         uuid = instance["uuid"]
         drive = self.files.config_drive(uuid, config_drive) if config_drive else None
-        for volume in volumes:
-            self._define_secret(volume)
+        self.renew_secrets(volumes)
         try:
             domain = self.connection.call("defineXML", self._xml(instance, ports, volumes, drive))
             if not guarded(domain.isActive):
@@ -159,14 +159,18 @@ class LibvirtDriver(base.VirtDriver):
 
     # Volumes ----------------------------------------------------------------
 
+    def renew_secrets(self, volumes):
+        for volume in volumes:
+            self._define_secret(volume)
+
     def _define_secret(self, volume: dict) -> None:
-        """libvirt keeps the CHAP secret, so that it is in no XML, command line or log."""
+        """libvirt keeps the CHAP secret, in memory, so that it is in no file, XML, command line or log."""
         try:
             made = self.connection.call("secretDefineXML", xml.text_of(xml.secret(volume["volume_id"])))
         except libvirt.libvirtError:
             usage = xml.secret_usage(volume["volume_id"])
             made = self.connection.call("secretLookupByUsage", libvirt.VIR_SECRET_USAGE_TYPE_ISCSI, usage)
-        guarded(made.setValue, volume["info"]["auth_password"].encode())
+        guarded(made.setValue, open_chap(self.vault, volume["info"])["auth_password"].encode())
 
     def _drop_secret(self, volume_id: str) -> None:
         try:
@@ -300,6 +304,9 @@ class LibvirtDriver(base.VirtDriver):
 
     def directories(self):
         return self.files.known()
+
+    def base_images(self):
+        return self.files.base_images()
 
     def console_output(self, uuid):
         log = pathlib.Path(self.files.directory(uuid)) / "console.log"

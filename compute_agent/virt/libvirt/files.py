@@ -1,13 +1,15 @@
 """Files of guests: directories, root disks as overlays on cached images, config drives."""
 
+import contextlib
 import io
 import json
 import pathlib
 import resource
 import shutil
+import struct
 import subprocess
 
-from common import errors, files, inspector
+from common import errors, inspector
 
 GIB = 1 << 30
 
@@ -25,13 +27,9 @@ def qemu_img(*words: str, cpu_s: int = 30) -> None:
 
 
 class Files:
-    """
-    :param state: the state directory; QEMU's user goes through the directories below it to a guest's files
-    """
-
-    def __init__(self, path, state):
-        self.state = state
-        self.path = files.passable_directory(path, state)
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o755)
 
     def directory(self, uuid: str) -> pathlib.Path:
         return self.path / uuid
@@ -39,7 +37,7 @@ class Files:
     def prepare(self, instance: dict, images: dict) -> None:
         """Directory, root disk and ``disks.json``, which says how the guest boots."""
         home = self.directory(instance["uuid"])
-        files.passable_directory(home, self.state)
+        home.mkdir(exist_ok=True, mode=0o755)
         (home / "disks.json").write_text(json.dumps(self._made(home / "disk", instance, instance["image_meta"], images)))
 
     def _made(self, disk: pathlib.Path, instance: dict, image_meta: dict, images: dict) -> dict:
@@ -73,13 +71,13 @@ class Files:
             raise errors.StepFailed(reason=f"The image needs {-(-header.virtual_bytes // GIB)} GB, the flavor has "
                                            f"{instance['flavor']['disk']} GB.")
         if header.format == "iso":
-            return {"path": image, "format": "raw", "cdrom": True}
+            return {"path": image, "format": "raw", "cdrom": True, "base": image}
         base = "qcow2" if declared == "qcow2" else "raw"
         if not disk.exists():
             qemu_img("create", "-q", "-f", "qcow2", "-F", base, "-b", image, f"{disk}.part",
                      str(max(wanted, header.virtual_bytes)))
             pathlib.Path(f"{disk}.part").rename(disk)
-        return {"path": str(disk), "format": "qcow2", "cdrom": False}
+        return {"path": str(disk), "format": "qcow2", "cdrom": False, "base": image}
 
     def plan(self, uuid: str) -> dict:
         try:
@@ -121,8 +119,31 @@ class Files:
         if len(uuid) == 36:
             shutil.rmtree(self.directory(uuid), ignore_errors=True)
 
+    def base_images(self) -> set[str]:
+        """Paths of the cached images that disks of guests are based on, are, or are booted with."""
+        found: set[str] = set()
+        for uuid in self.known():
+            with contextlib.suppress(errors.StepFailed):
+                plan = self.plan(uuid)
+                for each in (plan, plan.get("own") or {}):
+                    root, kernel = each.get("root") or {}, each.get("kernel") or {}
+                    found |= {p for p in (root.get("base") or _backing(root.get("path")), kernel.get("kernel"),
+                                          kernel.get("ramdisk")) if p}
+        return found
+
     def known(self) -> list[str]:
         return [p.name for p in self.path.iterdir() if p.is_dir() and len(p.name) == 36]
+
+
+def _backing(path: str | None) -> str | None:
+    """What a disk of an older version is based on, by its qcow2 header (docs/interop/qcow2.txt of QEMU)."""
+    try:
+        with open(path or "", "rb") as disk:
+            magic, _, offset, size = struct.unpack(">4sIQI", disk.read(20))
+            disk.seek(offset)
+            return disk.read(min(size, 1023)).decode() if magic == b"QFI\xfb" and offset else path
+    except (OSError, ValueError, struct.error):
+        return path
 
 
 def _iso_path(path: str) -> str:

@@ -58,7 +58,7 @@ def secret_usage(volume_id: str) -> str:
 
 
 def secret(volume_id: str):
-    made = element(None, "secret", ephemeral="no", private="yes")
+    made = element(None, "secret", ephemeral="yes", private="yes")
     element(made, "description", f"CHAP secret of volume {volume_id}")
     element(element(made, "usage", type_="iscsi"), "target", secret_usage(volume_id))
     return made

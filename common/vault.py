@@ -1,4 +1,4 @@
-"""Secrets at rest: what users entrust to identity is encrypted with keys that are not in the database."""
+"""Secrets at rest: what users entrust to identity, and CHAP secrets of volumes, encrypted with keys that are in no database."""
 
 import os
 import pathlib
@@ -9,7 +9,7 @@ from common import errors
 
 
 class Vault:
-    """Fernet keys, one a line, newest first, in ``<state>/identity/credential-keys``; made when first needed."""
+    """Fernet keys, one a line, newest first, in a file that only its owner reads; made when first needed."""
 
     def __init__(self, path):
         self.path = pathlib.Path(path)
@@ -38,4 +38,23 @@ class Vault:
         try:
             return self._keys().decrypt(sealed.encode()).decode()
         except InvalidToken:
-            raise errors.Error("A credential cannot be decrypted.", internal=f"no key in {self.path} opens it") from None
+            raise errors.Error("A stored secret cannot be decrypted.", internal=f"no key in {self.path} opens it") from None
+
+
+_CHAP = "auth_password"
+
+
+def seal_chap(vault: Vault, data: dict) -> dict:
+    """How a volume is reached, without its CHAP secret in the clear. Repeatable.
+
+    :param data: the "data" of connection info, as Cinder's iSCSI drivers answer
+    """
+    if _CHAP not in data:
+        return data
+    return {**{k: v for k, v in data.items() if k != _CHAP}, f"sealed_{_CHAP}": vault.seal(data[_CHAP])}
+
+
+def open_chap(vault: Vault, data: dict) -> dict:
+    """The same with the secret in the clear: for the moment in which it is used. :raises Error: as ``Vault.open``"""
+    sealed = f"sealed_{_CHAP}"
+    return {**{k: v for k, v in data.items() if k != sealed}, _CHAP: vault.open(data[sealed])} if sealed in data else data

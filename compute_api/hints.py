@@ -1,0 +1,27 @@
+"""Scheduler hints: what a client may say of where its servers go.
+
+Source: the compute API reference, "Create server", ``os:scheduler_hints``.
+"""
+
+from common import schema
+
+NAMES = ("os:scheduler_hints", "OS-SCH-HNT:scheduler_hints")
+_SERVERS = {"oneOf": [schema.UUID, {"type": "array", "maxItems": 64, "items": schema.UUID}]}
+_TEXT = {"type": "string", "maxLength": 255}
+_TEXTS = {"oneOf": [_TEXT, {"type": "array", "maxItems": 64, "items": _TEXT}]}
+SCHEMA = {"type": "object", "maxProperties": 32, "properties": {
+    "group": schema.UUID, "same_host": _SERVERS, "different_host": _SERVERS, "hosts": _TEXTS,
+    "query": {"type": ["string", "object"], "maxLength": 4096, "maxProperties": 16}, "target_cell": _TEXT,
+    "different_cell": _TEXTS, "build_near_host_ip": _TEXT, "cidr": _TEXT},
+    # Filters of an operator's own may read others.
+    "patternProperties": {r"(?!(group|same_host|different_host|hosts|query)\Z)[a-zA-Z0-9_:.\-]{1,255}": {
+        "anyOf": [_TEXTS, {"type": ["number", "boolean", "null"]}]}}, "additionalProperties": False}
+
+
+def of(req, body: dict) -> dict:
+    """The hints of a request to create servers. :raises Forbidden: it names hosts, and may not"""
+    holders = (body, body["server"])
+    found: dict = next((holder[name] for holder in holders for name in NAMES if name in holder), {})
+    if "hosts" in found:
+        req.svc.policy.check(req.ctx, "servers:create:host", {"project_id": req.ctx.project_id})
+    return found

@@ -1,0 +1,44 @@
+"""Images that servers run from, resolved with the rights of who asks: a host fetches them with a service's."""
+
+from common import errors
+from common.rest import last_segment, path
+
+BOOTABLE = ("raw", "qcow2", "ami", "iso")
+PARTS = ("kernel", "ramdisk")
+_FETCHED = ("id", "disk_format", "size", "os_hash_algo", "os_hash_value")
+_KEPT = (*_FETCHED, "container_format", "virtual_size", "checksum", "min_disk", "min_ram")
+_BASE = {*_KEPT, "name", "status", "visibility", "protected", "os_hidden", "owner", "created_at", "updated_at", "self", "file",
+         "schema", "tags", "stores", "locations", "direct_url"}
+
+
+def of(req, reference: str, flavor: dict) -> dict:
+    """What a server keeps of the image that it is built from: the image's facts, its ``properties``, and the facts of the
+    ``kernel`` and ``ramdisk`` that it names.
+
+    :raises BadRequest: one of them is not there for this caller, not active, or does not fit the flavor
+    """
+    image = _active(req, last_segment(reference))
+    if flavor["ram"] < image["min_ram"]:
+        raise errors.BadRequest("Flavor's memory is too small for requested image.")
+    size_gb = -(-(image.get("virtual_size") or image["size"] or 0) // (1 << 30))
+    if flavor["disk"] and flavor["disk"] < max(image["min_disk"], size_gb):
+        raise errors.BadRequest(f"Flavor's disk is too small for requested image. Flavor disk is {flavor['disk']} GB, "
+                                f"the image needs {max(image['min_disk'], size_gb)} GB.")
+    if image["disk_format"] not in BOOTABLE:
+        raise errors.BadRequest(f"Servers cannot boot images of disk format {image['disk_format']}.")
+    named = {part: image.get(f"{part}_id") for part in PARTS}
+    parts = {part: {k: found.get(k) for k in _FETCHED} for part, found in
+             ((part, _active(req, image_id)) for part, image_id in named.items() if image_id)}
+    # os_glance_*: how the image's own import went.
+    properties = {k: v for k, v in image.items() if k not in _BASE and not k.startswith("os_glance_")}
+    return {**{k: image.get(k) for k in _KEPT}, **parts, "properties": properties}
+
+
+def _active(req, image_id: str) -> dict:
+    try:
+        image = req.svc.rest.request("GET", "image", path("/v2/images/{id}", image_id), ctx=req.ctx)
+    except errors.NotFound:
+        raise errors.BadRequest("Can not find requested image.") from None
+    if image["status"] != "active":
+        raise errors.BadRequest(f"Image {image['id']} is not active.")
+    return image

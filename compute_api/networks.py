@@ -1,0 +1,115 @@
+"""The networks and ports that a server is to have, and those that it has.
+
+A host makes and binds ports with a service's rights, so what a client names is looked at here with the client's. Which
+ports are a server's is what its row says: ``device_id`` of a port is its owner's to write.
+"""
+
+from common import errors
+from common.rest import path
+
+
+def chosen(req, given: dict) -> list[dict] | str:
+    """The networks to build ports on, or "none". Ports and networks must exist, and be the caller's to use."""
+    wanted = given.get("networks")
+    if wanted is None and req.version >= (2, 37):
+        raise errors.BadRequest("Invalid input for field/attribute server. 'networks' is a required property")
+    if isinstance(wanted, str) and req.version < (2, 37):
+        raise errors.BadRequest("Invalid input for field/attribute networks.")
+    if wanted == "none":
+        return "none"
+    if wanted in (None, "auto", []):
+        return _default(req)
+    found = []
+    for item in wanted:
+        if item.get("port"):
+            port = _port_to_build_with(req, item["port"])
+            found.append({"port": port["id"], "uuid": port["network_id"], "tag": item.get("tag")})
+        elif item.get("uuid"):
+            found.append({"uuid": item["uuid"], "fixed_ip": item.get("fixed_ip"), "tag": item.get("tag")})
+        else:
+            raise errors.BadRequest("Bad networks format: network uuid is not in proper format (None)")
+    if len({n["port"] for n in found if "port" in n}) < len([n for n in found if "port" in n]):
+        raise errors.BadRequest("A port is named twice.")
+    known = _usable(req, {n["uuid"] for n in found if "port" not in n})
+    for network_id in sorted({n["uuid"] for n in found if "port" not in n} - set(known)):
+        raise errors.BadRequest(f"Network {network_id} could not be found.")
+    return found
+
+
+def _port_to_build_with(req, port_id: str) -> dict:
+    try:
+        port = port_of(req, port_id, req.ctx.project_id)
+    except errors.NotFound:
+        raise errors.BadRequest(f"Port id {port_id} could not be found.") from None
+    if port["device_id"]:
+        raise errors.Conflict(f"Port {port['id']} is still in use.")
+    if not port["fixed_ips"]:
+        raise errors.BadRequest(f"Port {port['id']} requires a FixedIP in order to be used.")
+    return port
+
+
+def port_of(req, port_id: str, project_id: str) -> dict:
+    """A port that a server of a project may have. Who owns a network sees the ports of others there, and admins see all.
+
+    :raises NotFound: there is none for this caller
+    :raises BadRequest: it is another project's
+    """
+    port = req.svc.rest.request("GET", "network", path("/v2.0/ports/{id}", port_id), ctx=req.ctx)["port"]
+    if port["project_id"] != project_id:
+        raise errors.BadRequest(f"Port {port['id']} not usable for a server of project {project_id}.")
+    return port
+
+
+def network_of(req, network_id: str) -> dict:
+    """:raises BadRequest: there is none for this caller; :raises Forbidden: it is an external one"""
+    found = _usable(req, {network_id})
+    if not found:
+        raise errors.BadRequest(f"Network {network_id} could not be found.")
+    return found[network_id]
+
+
+def _usable(req, ids: set[str]) -> dict[str, dict]:
+    """{id: network} of those that the caller sees. :raises Forbidden: one is external, and not shared: only routers go there"""
+    if not ids:
+        return {}
+    found = req.svc.rest.request("GET", "network", path("/v2.0/networks", query={"id": sorted(ids)}), ctx=req.ctx)["networks"]
+    for network in found:
+        if network["router:external"] and not network["shared"] and not req.ctx.is_admin:
+            raise errors.Forbidden(f"It is not allowed to create an interface on external network {network['id']}")
+    return {n["id"]: n for n in found}
+
+
+def _inner(req) -> list[dict]:
+    """The networks that a caller's servers can be on without being told: his own, or where he has none the shared ones."""
+    found = req.svc.rest.request("GET", "network", path("/v2.0/networks", query={
+        "router:external": False, "admin_state_up": True}), ctx=req.ctx)["networks"]
+    return [n for n in found if n["project_id"] == req.ctx.project_id] or [n for n in found if n["shared"]]
+
+
+def _default(req) -> list[dict]:
+    """Without a choice: the only network there is; several must be chosen from."""
+    usable = _inner(req)
+    if len(usable) > 1:
+        raise errors.Conflict("Multiple possible networks found, use a Network ID to be more specific.")
+    if not usable and req.version >= (2, 37):
+        raise errors.BadRequest("There is no network for this project, and none can be made automatically.")
+    return [{"uuid": n["id"], "fixed_ip": None, "tag": None} for n in usable]
+
+
+def only_one(req) -> dict:
+    """The network of an interface for which none was named. :raises BadRequest, Conflict: there is none, or several"""
+    usable = _inner(req)
+    if not usable:
+        raise errors.BadRequest("There is no network that an interface could be attached to.")
+    if len(usable) > 1:
+        raise errors.Conflict("Multiple possible networks found, use a Network ID to be more specific.")
+    return usable[0]
+
+
+def ports_of(req, row: dict, **query) -> list[dict]:
+    """The ports of a server: those that its host bound, as far as the caller sees them."""
+    ids = [port["id"] for port in row["network_info"]]
+    if not ids:
+        return []
+    found = req.svc.rest.request("GET", "network", path("/v2.0/ports", query={"id": ids, **query}), ctx=req.ctx)["ports"]
+    return [port for port in found if port["device_id"] == row["uuid"]]

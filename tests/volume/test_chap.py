@@ -1,0 +1,88 @@
+"""CHAP secrets: on no command line, in no file that is not encrypted, and still what opens the volume."""
+
+import os
+import pathlib
+import subprocess
+import threading
+
+import pytest
+
+from common.vault import Vault, open_chap, seal_chap
+from compute_agent.virt.libvirt import xml
+from compute_agent.volumes import Volumes
+from tests.volume.test_driver_contract import PORT, driver, tgtd  # noqa: F401 fixtures
+
+
+@pytest.fixture
+def command_lines():
+    """Every command line that was there while the test ran, read as fast as can be."""
+    seen, stop = set(), threading.Event()
+
+    def watch():
+        while not stop.is_set():
+            for process in os.listdir("/proc"):
+                if process.isdigit():
+                    try:
+                        seen.add(pathlib.Path(f"/proc/{process}/cmdline").read_bytes())
+                    except OSError:
+                        continue
+    threads = [threading.Thread(target=watch) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    yield seen
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+
+@pytest.mark.parametrize("driver", ["file"], indirect=True)  # noqa: F811
+def test_tgtd_is_told_the_secret_but_no_command_line(driver, command_lines, monkeypatch):  # noqa: F811
+    ran, run = [], subprocess.run
+    monkeypatch.setattr(subprocess, "run", lambda words, **more: (ran.append(words), run(words, **more))[1])
+    driver.create("v1", 1)
+    data = driver.connect("v1", "a1", {"initiator": "iqn.2012-01.test:me"}, {})["data"]
+    secret = data["auth_password"]
+    assert not [words for words in ran if any(secret in word for word in words)]
+    assert not [line for line in command_lines if secret.encode() in line]
+    monkeypatch.undo()
+
+    def opens(password: str) -> bool:
+        options = {"driver": "raw", "file.driver": "iscsi", "file.transport": "tcp", "file.portal": f"127.0.0.1:{PORT}",
+                   "file.target": data["target_iqn"], "file.lun": 1, "file.user": data["auth_username"],
+                   "file.password-secret": "s", "file.initiator-name": "iqn.2012-01.test:me"}
+        words = ["qemu-img", "info", "--object", f"secret,id=s,data={password}", "--image-opts",
+                 ",".join(f"{k}={v}" for k, v in options.items())]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=20)
+        return done.returncode == 0
+    assert opens(secret) and not opens("0" * 32)
+
+
+def test_connection_info_is_sealed_and_opened(tmp_path):
+    vault = Vault(tmp_path / "keys")
+    data = {"target_iqn": "iqn", "auth_username": "a", "auth_password": "of-the-volume"}
+    sealed = seal_chap(vault, data)
+    assert "of-the-volume" not in str(sealed) and open_chap(Vault(tmp_path / "keys"), sealed) == data
+    assert seal_chap(vault, sealed) == sealed and open_chap(vault, data) == data
+    assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_an_agent_keeps_of_a_connection_is_sealed(tmp_path):
+    """It goes into the journals of tasks."""
+    class Rest:
+        @staticmethod
+        def request(method, service, where, **more):
+            return {"attachment": {"id": "a1", "connection_info": {"auth_password": "of-the-volume"}}}
+    volumes = Volumes(Rest, {}, Vault(tmp_path / "keys"))
+    found = [volumes.connect("00000000-0000-4000-8000-000000000001", "v1", "/dev/vdb", again=False)[1],
+             volumes.info("00000000-0000-4000-8000-000000000001", "/dev/vdb")]
+    assert "of-the-volume" not in str(found)
+    assert [open_chap(volumes.vault, each)["auth_password"] for each in found] == ["of-the-volume"] * 2
+
+
+def test_libvirt_keeps_the_secret_in_memory_alone(tmp_path):
+    made = xml.secret("v1")
+    assert (made.get("ephemeral"), made.get("private")) == ("yes", "yes")
+    disk = xml.text_of(xml.volume_disk(None, {"volume_id": "v1", "device_name": "/dev/vdb", "info": {
+        "target_iqn": "iqn", "target_lun": 1, "target_portal": "127.0.0.1:3260", "auth_username": "a",
+        "auth_password": "of-the-volume"}}, "iqn.me"))
+    assert "of-the-volume" not in disk
