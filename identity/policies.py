@@ -21,7 +21,8 @@ _OPEN = {**{f"identity:{verb}_{noun}": _SEES for noun in _ADMIN_NOUNS if noun no
          **{f"identity:{verb}_{noun}": _DOMAIN for noun in ("user", "project", "group") for verb in ("list", "get")},
          **{f"identity:{verb}_{noun}": f"rule:admin or {_MANAGER}" for noun in ("user", "project", "group")
             for verb in ("create", "update", "delete")},
-         **{f"identity:{verb}_grant": f"{_DOMAIN}" for verb in ("list", "get")},
+         **{f"identity:{verb}_grant": f"{_SEES} or (role:reader and domain_id:%(domain_id)s and domain_id:%(holder_domain_id)s)"
+            for verb in ("list", "get")},
          **{f"identity:{verb}_grant": f"rule:admin or {_GIVES}" for verb in ("create", "delete")},
          **{f"identity:{verb}_role": f"{_SEES} or (role:manager and domain_scoped:yes)" for verb in ("list", "get")},
          "identity:get_user": f"{_DOMAIN} or user_id:%(user_id)s",
