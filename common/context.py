@@ -55,7 +55,8 @@ class Context:
     @property
     def delegated(self) -> str | None:
         """What lets the caller act for a user, in words; None: it is the user."""
-        kinds = (("a trust", self.trust), ("an application credential", self.app_credential), ("a consumer", self.oauth))
+        kinds = (("a trust", self.trust), ("an application credential", self.app_credential), ("a consumer", self.oauth),
+                 ("an EC2 key", "ec2credential" in self.methods))
         return next((text for text, of in kinds if of), None)
 
     @property

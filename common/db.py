@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import mysql
 
-from common import errors, metrics
+from common import metrics, regex
 
 LOG = logging.getLogger(__name__)
 NAMING = {"ix": "ix_%(column_0_N_label)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -36,13 +36,6 @@ def iso(moment: datetime.datetime | None, *, zulu: bool = True, micro: bool = Fa
     if moment is None:
         return None
     return moment.isoformat(timespec="microseconds" if micro else "seconds") + ("Z" if zulu else "")
-
-
-def translate(error: Exception) -> errors.Error | None:
-    """ServiceUnavailable for a database that is away, None for any other error."""
-    if isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)):
-        return errors.ServiceUnavailable(part="the database", internal=str(error))
-    return None
 
 
 # Compiled statements that each engine keeps; the least used go first. SQLAlchemy's own 500 are much for small daemons.
@@ -79,6 +72,7 @@ class Database:
         connection.isolation_level = None
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=20000"):
             connection.execute(f"PRAGMA {pragma}")
+        connection.create_function("regexp", 2, regex.found, deterministic=True)
 
     @staticmethod
     def _sqlite_begin(connection):

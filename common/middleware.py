@@ -7,7 +7,7 @@ import logging
 import webob
 from oslo_messaging import exceptions as bus_errors
 
-from common import context, db, errors, metrics
+from common import context, db_errors, door, errors, metrics
 from common.wsgi import SERVICES
 
 LOG = logging.getLogger(__name__)
@@ -42,6 +42,22 @@ class RequestId:
             return self.app(environ, start)
         finally:
             context.activate(None)
+
+
+class Door:
+    """Refuse what no service can read; below what renders errors, above all that looks at the request."""
+
+    def __init__(self, app, service):
+        self.app = app
+
+    def __call__(self, environ, start_response):
+        try:
+            door.check(environ)
+        except errors.BadRequest:
+            environ.update(PATH_INFO="/", QUERY_STRING="")  # who shows the error must not meet them again
+            raise
+        environ["wsgi.input"] = door.Body(environ["wsgi.input"])
+        return self.app(environ, start_response)
 
 
 class Health:
@@ -100,7 +116,7 @@ def translate(error: Exception) -> errors.Error:
     """The declared error for any exception; what is not declared becomes a plain 500."""
     if isinstance(error, errors.Error):
         return error
-    away = db.translate(error)
+    away = db_errors.translate(error)
     if away:
         return away
     if isinstance(error, (bus_errors.MessagingTimeout, bus_errors.MessageDeliveryFailure)):
@@ -146,5 +162,6 @@ class Faults:
 
 
 request_id_factory = filter_factory(RequestId)
+door_factory = filter_factory(Door)
 health_factory = filter_factory(Health)
 faults_factory = filter_factory(Faults)

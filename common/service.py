@@ -17,7 +17,7 @@ import time
 
 from paste.deploy import loadapp
 
-from common import auth, db, log, notify, periodic, rpc, stacks, tokens, wsgi
+from common import auth, db, db_errors, log, notify, periodic, rpc, stacks, tokens, wsgi
 from common import conf as conf_module
 from common.rest import RestClient
 
@@ -116,7 +116,7 @@ class Service:
                 work.start(self.stop_event)
         if self.topic:
             self.rpc_server = rpc.server(self.conf, self.topic, self.conf.host, self.endpoint(),
-                                         threads=self.rpc_threads, translate=db.translate if self.db else None)
+                                         threads=self.rpc_threads, translate=db_errors.translate if self.db else None)
         # Starting to listen retries until the broker is there; the API must not wait for it.
         threading.Thread(target=self._listen, daemon=True, name="rpc-start").start()
         self.started()
@@ -180,9 +180,8 @@ def serve_wsgi(service: Service, sockets: dict) -> None:
 
 
 def _serve(app, sock) -> None:
-    import eventlet.wsgi
-    eventlet.wsgi.server(sock, app, log=logging.getLogger("wsgi"), log_output=False, max_size=512,
-                         keepalive=True, socket_timeout=75, debug=False)
+    from common import protocol  # it imports eventlet, which only serving processes need
+    protocol.serve(sock, app, logging.getLogger("wsgi"))
 
 
 def run(service_class: type[Service], *, state: str | None, sockets: dict, worker: int = 0,

@@ -6,6 +6,7 @@ same names are in ``common.schema``; ids that enter a URL go through ``common.re
 """
 
 import datetime
+import hmac
 import ipaddress
 import re
 import uuid as uuid_module
@@ -43,6 +44,11 @@ def invalid(what: str, raw, reason: str) -> errors.BadRequest:
 def unprintable(raw: str) -> bool:
     """Whether the text holds a character that no field may hold; newlines and tabs are none."""
     return _UNPRINTABLE.search(raw) is not None
+
+
+def same_secret(given: str, known: str) -> bool:
+    """Whether two secrets are the same, in a time that does not tell how much of them is."""
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), known.encode("utf-8", "surrogatepass"))
 
 
 def text(raw, what: str, *, shortest: int = 0, longest: int = 255, lines: bool = False) -> str:

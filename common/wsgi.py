@@ -8,7 +8,6 @@ JSON-able body, a ``Response``, or None for an empty answer.
 import dataclasses
 import datetime
 import functools
-import json
 import time
 import typing
 
@@ -16,7 +15,7 @@ import webob
 import webob.exc
 from routes import Mapper
 
-from common import errors, metrics, schema
+from common import document, errors, metrics, schema, values
 
 # Live service objects by token: PasteDeploy carries strings only, so factories look their service up here.
 SERVICES: dict[str, typing.Any] = {}
@@ -44,8 +43,12 @@ class Request(webob.Request):
         """``scheme://host:port`` as the client sees it (proxy headers are applied by the pipeline)."""
         return self.host_url
 
-    def json_object(self) -> dict:
-        """The body as a JSON object; raises BadRequest for anything else."""
+    def json_document(self):
+        """The body as JSON.
+
+        :raises BadRequest: it is none, or not one that can be kept
+        :raises TooLarge: it has more bytes than a body may have
+        """
         limit = self.svc.conf.max_body_bytes
         if self.content_length and self.content_length > limit:
             raise errors.TooLarge(f"The request body is larger than {limit} bytes.")
@@ -53,10 +56,11 @@ class Request(webob.Request):
         raw = self.environ["wsgi.input"].read(limit + 1 if self.content_length is None else self.content_length)
         if len(raw) > limit:
             raise errors.TooLarge(f"The request body is larger than {limit} bytes.")
-        try:
-            body = json.loads(raw)
-        except (ValueError, RecursionError):
-            raise errors.BadRequest("The request body is not valid JSON.") from None
+        return document.parse(raw)
+
+    def json_object(self) -> dict:
+        """The body as a JSON object; raises BadRequest for anything else."""
+        body = self.json_document()
         if not isinstance(body, dict):
             raise errors.BadRequest("The request body must be a JSON object.")
         return body
@@ -109,7 +113,7 @@ class Application:
 
     def __init__(self, name: str, service, routes: list[Route], *, negotiate=None):
         self.name, self.service, self.negotiate = name, service, negotiate
-        self.mapper = Mapper(register=False)
+        self.mapper = Mapper(register=False, explicit=True)  # explicit: {action} is a parameter like any other
         self.mapper.redirect = False
         self.paths: dict[str, list[Route]] = {}
         for route in routes:
@@ -141,8 +145,6 @@ class Application:
             raise errors.NotFound("The resource could not be found.")
         req.environ["pileus.route"] = template = match.pop("template")
         rows = self.paths[template]
-        match.pop("controller", None)
-        match.pop("action", None)
         headers = self.negotiate(req) if self.negotiate else {}
         method = "GET" if req.method == "HEAD" and not any(r.method == "HEAD" for r in rows) else req.method
         candidates = [r for r in rows if r.method == method]
@@ -163,18 +165,12 @@ class Application:
         return template, response
 
 
-def int_param(req, name: str, default: int, *, low: int = 0, high: int = 1 << 31) -> int:
+def int_param(req, name: str, default: int, *, low: int = 0, high: int = values.INT32) -> int:
     """A whole-number query parameter, or BadRequest."""
     raw = req.GET.get(name)
     if raw is None or raw == "":
         return default
-    try:
-        value = int(raw)
-    except ValueError:
-        raise errors.BadRequest(f"Invalid input for query parameter {name}: {raw!r} is not an integer.") from None
-    if not low <= value <= high:
-        raise errors.BadRequest(f"Invalid input for query parameter {name}: {value} is out of range.")
-    return value
+    return values.integer(raw, f"query parameter {name}", low, high)
 
 
 def moment(name: str, text: str) -> datetime.datetime:
@@ -182,11 +178,7 @@ def moment(name: str, text: str) -> datetime.datetime:
 
     :raises BadRequest: naming the parameter
     """
-    try:
-        parsed = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        raise errors.BadRequest(f"Invalid input for query parameter {name}: {text!r} is not a 'date-time'.") from None
-    return parsed.astimezone(datetime.timezone.utc).replace(tzinfo=None) if parsed.tzinfo else parsed
+    return values.moment(text, f"query parameter {name}")
 
 
 def flag(req, name: str) -> bool:
@@ -196,11 +188,4 @@ def flag(req, name: str) -> bool:
 
 def bool_value(raw) -> bool:
     """The truth of a query parameter or option, as OpenStack spells it; BadRequest otherwise."""
-    if isinstance(raw, bool):
-        return raw
-    text = str(raw).strip().lower()
-    if text in ("1", "t", "true", "on", "y", "yes", ""):
-        return True
-    if text in ("0", "f", "false", "off", "n", "no", "none"):
-        return False
-    raise errors.BadRequest(f"{raw!r} is not a boolean.")
+    return raw is not None and values.boolean(raw, "boolean")

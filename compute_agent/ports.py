@@ -14,10 +14,10 @@ class Ports:
         self.rest, self.host = rest, host
 
     def of(self, uuid: str) -> list[dict]:
-        """The ports of a server, on whatever host. Which they are is what compute agents bound, for only services may bind:
-        anybody may write a server's id into ``device_id`` of a port."""
-        found = self.rest.request("GET", "network", path("/v2.0/ports", query={"device_id": uuid}))["ports"]
-        return [p for p in found if p["binding:host_id"] and p["device_owner"].startswith("compute:")]
+        """The ports of a server, on whatever host, by the network service's own record of what compute agents bound: anybody
+        may write a server's id into ``device_id`` of a port."""
+        where = path("/v2.0/ports", query={"device_id": uuid, "relation": "compute"})
+        return self.rest.request("GET", "network", where)["ports"]
 
     def build(self, instance: dict, wanted: list[dict], *, again: bool) -> list[dict]:
         """Make (or bind) a port for each network wanted, plugged on this host.

@@ -6,13 +6,12 @@ BUILD/scheduling and the conductor asks for them.
 """
 
 import base64
-import ipaddress
 import re
 import secrets
 
 import sqlalchemy as sa
 
-from common import context, db, errors, rows, schema, wsgi
+from common import context, db, errors, rows, schema, values, wsgi
 from common.rest import last_segment, path
 from compute_api import devices, hints, images, microversions, networks
 from conductor.db import actions, flavors, models, quotas
@@ -21,13 +20,12 @@ from scheduler.rpcapi import request_spec
 TABLE = models.instances
 _ID = {"oneOf": [schema.UUID, {"type": "null"}]}
 _NETWORK = schema.obj({"uuid": _ID, "tag": {"type": "string", "maxLength": 60}, "port": _ID,
-                       "fixed_ip": {"type": ["string", "null"], "maxLength": 64}})
+                       "fixed_ip": {"type": ["string", "null"], "format": "ip-address"}})
 HOST = {"type": "string", "minLength": 1, "maxLength": 255}
 # Signatures of images are not checked here: who asks for that must hear it, so only "none" is taken.
 CERTIFICATES = {"type": "null"}
-_COUNT = schema.integer(1, 0x7FFFFFFF)
-# Of one request, where the quota would admit more: it bounds the time for which the request holds the database.
-MOST_SERVERS = 1000
+_COUNT = schema.integer(1)
+MOST_AT_ONCE = 1000
 _SERVER = {
     "name": schema.NAME, "imageRef": {"type": ["string"], "maxLength": 255},
     "flavorRef": {"type": ["string", "integer"], "minLength": 1, "maxLength": 255},
@@ -129,13 +127,7 @@ def address(text: str | None, version: int) -> str | None:
     """An access address in its usual form (RFC 5952), or None; BadRequest for anything else."""
     if not text:
         return None
-    try:
-        parsed = ipaddress.ip_address(text)
-    except ValueError:
-        parsed = None
-    if parsed is None or parsed.version != version:
-        raise errors.BadRequest(f"Invalid input for field/attribute accessIPv{version}. {text!r} is not an IP address.")
-    return str(parsed)
+    return str(values.ip_address(text, f"field/attribute accessIPv{version}", version=version))
 
 
 def _counts(given: dict) -> tuple[int, int]:
@@ -143,9 +135,22 @@ def _counts(given: dict) -> tuple[int, int]:
     high = int(given.get("max_count", low))
     if low > high:
         raise errors.BadRequest("min_count must be <= max_count")
-    if low > MOST_SERVERS:
-        raise errors.BadRequest(f"One request can make {MOST_SERVERS} servers at most.")
-    return low, min(high, MOST_SERVERS)
+    return low, high
+
+
+def _bounded(connection, req, flavor: dict, low: int, high: int) -> int:
+    """``high``, or as many as the quota has room for, before anything is made that many times.
+
+    :raises QuotaExceeded: there is no room for ``low``
+    :raises BadRequest: without a quota, more than one request may ask for
+    """
+    room = quotas.room(connection, req.svc.quota_defaults, req.ctx.project_id, flavor)
+    if room is not None and room < low:
+        quotas.check_servers(connection, req.svc.quota_defaults, req.ctx.project_id, low, flavor)
+    high = high if room is None else min(high, max(room, low))
+    if high > MOST_AT_ONCE:
+        raise errors.BadRequest(f"At most {MOST_AT_ONCE} servers can be created at once.")
+    return high
 
 
 def create(req) -> tuple[list[dict], str, bool]:
@@ -166,6 +171,7 @@ def create(req) -> tuple[list[dict], str, bool]:
         except errors.NotFound as error:
             raise errors.BadRequest(str(error)) from None
         key = key_of(connection, req, given.get("key_name"))
+        high = _bounded(connection, req, flavor, low, high)
     asked = given.get("block_device_mapping_v2", [])
     mapping = devices.parse(req, asked, bool(given.get("imageRef")), high)
     image = _image(req, given, flavor, mapping)
@@ -173,10 +179,7 @@ def create(req) -> tuple[list[dict], str, bool]:
         mapping, image = devices.parse(req, [*devices.of_image(image), *asked], True, high), {}
     wanted = networks.chosen(req, given)
     template = _template(req, body, flavor, key, image, wanted, _groups(req, given))
-    with req.svc.db.reader() as connection:
-        # Before anything is made for them: as many as there is room for, so that a number alone costs nothing.
-        count = quotas.room(connection, req.svc.quota_defaults, req.ctx.project_id, flavor, low, high)
-    names = [given["name"].strip() if high == 1 else f"{given['name'].strip()}-{i + 1}" for i in range(count)]
+    names = [given["name"].strip() if high == 1 else f"{given['name'].strip()}-{i + 1}" for i in range(high)]
     volumes = devices.make_volumes(req, mapping, len(names))
     try:
         made = req.svc.db.transact(_insert, req, template, names, low, flavor, volumes)
@@ -224,8 +227,9 @@ def _template(req, body, flavor, key, image, wanted, groups) -> dict:
 
 def _insert(connection, req, template: dict, names: list[str], low: int, flavor: dict, volumes: list[list[dict]]):
     """Quota and rows in one transaction. With min_count below max_count, as many as fit."""
-    count = quotas.room(connection, req.svc.quota_defaults, req.ctx.project_id, flavor, low, len(names))
-    limit = quotas.limits(connection, req.ctx.project_id, req.svc.quota_defaults)
+    room = quotas.room(connection, req.svc.quota_defaults, req.ctx.project_id, flavor)
+    count = len(names) if room is None else max(low, min(len(names), room))
+    limit = quotas.check_servers(connection, req.svc.quota_defaults, req.ctx.project_id, count, flavor)
     if 0 <= limit["metadata_items"] < len(template["metadata"]):
         raise errors.QuotaExceeded(resource="metadata_items", requested=len(template["metadata"]), used=0,
                                    limit=limit["metadata_items"])

@@ -12,7 +12,8 @@ _TEXTS = {"oneOf": [_TEXT, {"type": "array", "maxItems": 64, "items": _TEXT}]}
 SCHEMA = {"type": "object", "maxProperties": 32, "properties": {
     "group": schema.UUID, "same_host": _SERVERS, "different_host": _SERVERS, "hosts": _TEXTS,
     "query": {"type": ["string", "object"], "maxLength": 4096, "maxProperties": 16}, "target_cell": _TEXT,
-    "different_cell": _TEXTS, "build_near_host_ip": _TEXT, "cidr": _TEXT},
+    "different_cell": _TEXTS, "build_near_host_ip": {"type": "string", "format": "ip-address"},
+    "cidr": {"type": "string", "pattern": "/[0-9a-f.:]{1,45}"}},
     # Filters of an operator's own may read others.
     "patternProperties": {r"(?!(group|same_host|different_host|hosts|query)\Z)[a-zA-Z0-9_:.\-]{1,255}": {
         "anyOf": [_TEXTS, {"type": ["number", "boolean", "null"]}]}}, "additionalProperties": False}

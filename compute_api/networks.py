@@ -111,5 +111,6 @@ def ports_of(req, row: dict, **query) -> list[dict]:
     ids = [port["id"] for port in row["network_info"]]
     if not ids:
         return []
-    found = req.svc.rest.request("GET", "network", path("/v2.0/ports", query={"id": ids, **query}), ctx=req.ctx)["ports"]
+    where = path("/v2.0/ports", query={"id": ids, "relation": "compute", **query})
+    found = req.svc.rest.request("GET", "network", where, ctx=req.ctx)["ports"]
     return [port for port in found if port["device_id"] == row["uuid"]]

@@ -32,27 +32,29 @@ class Sweep(periodic.Periodic):
                 DEVICES, TABLE.c.host, TABLE.c.project_id).join(TABLE, TABLE.c.uuid == DEVICES.c.instance_uuid).where(
                 DEVICES.c.wished_at < before, TABLE.c.host.is_not(None)).order_by(DEVICES.c.wished_at).limit(100))
         for device in wishes:
-            self._remind(device)
+            self._each(device, f"volume {device['volume_id']}", self._remind)
         for row in stuck:
-            ctx = context.service_context(request_id=row["request_id"], project_id=row["project_id"])
-            context.activate(ctx)
-            try:
-                self._push(ctx, row)
-            except errors.ServiceUnavailable as error:
-                LOG.info("instance %s waits: %s", row["uuid"], error)
+            self._each(row, f"instance {row['uuid']}", self._push)
 
-    def _remind(self, device: dict) -> None:
-        """Ask the agent again for an attach or detach. It answers nothing while it still works on the first."""
-        ctx = context.service_context(request_id=device["request_id"], project_id=device["project_id"])
+    @staticmethod
+    def _each(row: dict, what: str, work) -> None:
+        """Do the work for one row; whatever is wrong with it, the others get their turn."""
+        ctx = context.service_context(request_id=row["request_id"], project_id=row["project_id"])
         context.activate(ctx)
+        try:
+            work(ctx, row)
+        except errors.ServiceUnavailable as error:
+            LOG.info("%s waits: %s", what, error)
+        except Exception:  # a row that cannot be handled is recorded at each pass
+            LOG.exception("%s could not be moved on", what)
+
+    def _remind(self, ctx, device: dict) -> None:
+        """Ask the agent again for an attach or detach. It answers nothing while it still works on the first."""
         with self.service.db.writer() as connection:
             connection.execute(sa.update(DEVICES).where(DEVICES.c.id == device["id"], DEVICES.c.wish == device["wish"])
                                .values(wished_at=db.now()))
         ask = {"attach": self.service.agents.attach_volume, "detach": self.service.agents.detach_volume}[device["wish"]]
-        try:
-            ask(ctx, device["host"], device["instance_uuid"], device["volume_id"])
-        except errors.ServiceUnavailable as error:
-            LOG.info("volume %s waits: %s", device["volume_id"], error)
+        ask(ctx, device["host"], device["instance_uuid"], device["volume_id"])
 
     def _push(self, ctx, row: dict) -> None:
         uuid, host, task = row["uuid"], row["host"], row["task_state"]
@@ -100,7 +102,8 @@ def local_delete(service, ctx, uuid: str) -> None:
         if row is None:
             return
         row = instances.complete(connection, [row])[0]
-    ports = service.rest.request("GET", "network", path("/v2.0/ports", query={"device_id": uuid, "fields": "id"}))["ports"]
+    query = {"device_id": uuid, "relation": "compute", "fields": "id"}
+    ports = service.rest.request("GET", "network", path("/v2.0/ports", query=query))["ports"]
     for port in ports:
         service.rest.request("DELETE", "network", path("/v2.0/ports/{id}", port["id"]))
     for device in row["block_devices"]:

@@ -32,7 +32,7 @@ ADMIN_MENU = (("/admin/hosts/", "Hosts"),)
 def render(req, template: str, *, status: int = 200, **values) -> webob.Response:
     """A page. Templates know ``session`` (or None), ``path``, ``csrf`` and ``notice`` beside ``values``."""
     active = session.current(req)
-    notice = req.svc.seal.open(req.cookies.get(session.NOTICE, ""), session.NOTICE_S)
+    notice = session.notice(req)
     text = _TEMPLATES.get_template(template).render(
         session=active, path=req.path, csrf=session.csrf(req), notice=notice, menu=MENU,
         admin_menu=ADMIN_MENU if active and active.admin else (), **values)
@@ -47,7 +47,7 @@ def redirect(req, path: str, notice: str = "") -> webob.Response:
     """See Other, so that reloading the next page does not send the form again; ``notice`` is shown there."""
     response = webob.Response(status=303, location=path)
     if notice:
-        session.set_cookie(req, response, session.NOTICE, req.svc.seal.close(notice), session.NOTICE_S)
+        session.set_cookie(req, response, session.NOTICE, req.svc.seal.close(notice, session.NOTICE), session.NOTICE_S)
     return response
 
 
@@ -64,6 +64,14 @@ def static(req, name: str) -> webob.Response:
     return webob.Response(_STATIC[name], headerlist=[("Content-Type", _KINDS[pathlib.Path(name).suffix])])
 
 
+def _is_text(raw: str) -> bool:
+    """Whether one of WSGI's strings, which are bytes as latin-1, is UTF-8, in one line."""
+    try:
+        return raw.encode("latin-1").decode().isprintable()
+    except UnicodeError:
+        return False
+
+
 class Pages:
     """Turn errors into pages, and a missing login into the way to it."""
 
@@ -77,6 +85,8 @@ class Pages:
         def start(status, headers, exc_info=None):
             names = {n.lower() for n, _ in headers}
             return start_response(status, headers + [h for h in _HEADERS.items() if h[0].lower() not in names], exc_info)
+        if not _is_text(environ.get("HTTP_COOKIE", "")):
+            del environ["HTTP_COOKIE"]  # another program's on this host; ours are text
         try:
             return self.app(environ, start)
         except Exception as caught:  # the outermost boundary of a request

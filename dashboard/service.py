@@ -1,4 +1,4 @@
-"""The dashboard daemon. It knows what the APIs tell it, and holds nothing: a session lives in its browser."""
+"""The dashboard daemon. It knows what the APIs tell it; a session lives in its browser, and ends in identity."""
 
 import logging
 
@@ -6,7 +6,8 @@ from common import errors
 from common.rest import path
 from common.service import Service
 from dashboard import conf
-from dashboard.session import Seal
+from dashboard.session import Ended, Seal
+from dashboard.throttle import Throttle
 
 
 class Dashboard(Service):
@@ -21,7 +22,9 @@ class Dashboard(Service):
         return {"dashboard-http": conf.dashboard.http_port} if conf.dashboard.http_port else {}
 
     def setup(self) -> None:
-        self.seal = Seal(self.conf.dashboard.secret, self.conf.dashboard.session_s)
+        of = self.conf.dashboard
+        self.seal, self.ended = Seal(of.secret, of.session_s), Ended()
+        self.throttle = Throttle({"account": of.login_attempts, "source": of.login_attempts_of_source}, of.login_window_s)
 
     def health(self) -> list[str]:
         try:

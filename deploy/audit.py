@@ -112,7 +112,7 @@ class Auditor:
         servers = {i["uuid"] for i in self._all("compute", compute.instances)}
         ports = self._all("network", models.ports)
         for port in ports:
-            if port["device_owner"].startswith("compute:") and port["device_id"] not in servers:
+            if port["relation"] == "compute" and port["device_id"] not in servers:
                 yield Finding("port", port["id"], f"belongs to server {port['device_id']}, which is gone",
                               lambda p=port["id"]: cleanup.forget(self.dbs["network"], p))
         ids = {p["id"] for p in ports}

@@ -21,6 +21,7 @@ import sys
 import time
 import typing
 
+from common import files
 from common.periodic import wait_for
 from deploy import first, host, hypervisor, prepare, statedir, supervisor
 
@@ -82,7 +83,8 @@ def start(state: str, name: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,10}", name):
         raise host.HostError(f"{name!r} cannot name a host: up to eleven small letters, digits and hyphens.")
     home = _home(state, name)
-    (home / "log").mkdir(parents=True, exist_ok=True)
+    files.passable_directory(home, state)
+    files.private_directory(home / "log")
     address = _address_for(state, name)
     _configure(state, home, name, address.split("/")[0])
     link = f"lab-{name}"[:15]

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from common import conf
+from common import conf, files
 from common.periodic import wait_for
 from deploy import first, host, hypervisor, lab, options, ports, prepare, statedir, supervisor
 from deploy.daemons import PORTS
@@ -183,6 +183,7 @@ def up(args) -> int:
     chosen = choose(state, args)
     my_ip = chosen.ip
     host.check_claim(state)
+    files.passable_directory(state, state)  # to the disks of guests, which are QEMU's
     if my_ip == lab.ADDRESS:
         lab.ensure_bridge()
     if not supervisor.running_pid(state):

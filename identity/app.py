@@ -1,18 +1,19 @@
 """Paste factories of the identity API."""
 
 import dataclasses
-import hmac
 import re
 
 from common import access, context, errors
 from common.middleware import filter_factory
+from common.values import same_secret
 from common.wsgi import SERVICES, Application
-from identity import router
+from identity import delegation, router
 from identity.v2 import router as v2_router
 
 
 def app_factory(global_conf, **local):
-    return Application("identity", SERVICES[global_conf["pileus_service"]], [*router.ROUTES, *v2_router.ROUTES])
+    routes = [delegation.guarded(r) for r in (*router.ROUTES, *v2_router.ROUTES)]
+    return Application("identity", SERVICES[global_conf["pileus_service"]], routes)
 
 
 _OPEN = ("", "/v3", "/v2.0", "/v2.0/extensions")
@@ -26,7 +27,7 @@ class Auth:
 
     def __init__(self, app, service):
         self.app, self.service = app, service
-        self.admin_token = (service.conf.identity.admin_token or "").encode()
+        self.admin_token = service.conf.identity.admin_token or ""
 
     def __call__(self, environ, start_response):
         path = environ.get("PATH_INFO", "").rstrip("/")
@@ -39,6 +40,7 @@ class Auth:
                 raise errors.Unauthorized()
             plain = environ["pileus.context"]
             caller = self._bootstrap(token) or self.service.verifier.check(token)
+            delegation.refuse_signature(caller)
             access.check(caller, "identity", environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""))
             ctx = dataclasses.replace(caller, request_id=plain.request_id,
                                       global_request_id=plain.global_request_id)
@@ -49,7 +51,7 @@ class Auth:
 
     def _bootstrap(self, token: str) -> context.Context | None:
         """Who shows the configured ``admin_token``, if there is one."""
-        if not self.admin_token or not hmac.compare_digest(token.encode("utf-8", "replace"), self.admin_token):
+        if not self.admin_token or not same_secret(token, self.admin_token):
             return None
         return context.Context(user_id="admin_token", user_name="admin_token", user_domain_id="default", roles=("admin",),
                                audit_ids=("admin_token",), token=token)

@@ -10,7 +10,7 @@ from common.context import Context
 from common.db import one
 from identity import receipts, totp
 from identity.compliance import options_of
-from identity.db import grants, models, trusts
+from identity.db import grants, models, trusts, used_proofs
 
 
 def _named(ref: dict, table):
@@ -48,6 +48,20 @@ def _still(has: list[dict], role_ids: list[str]) -> list[dict]:
     return given
 
 
+def _is_unscoped(scope) -> bool:
+    return scope == "unscoped" or isinstance(scope, dict) and "unscoped" in scope
+
+
+def _names_trust(scope) -> bool:
+    return isinstance(scope, dict) and "OS-TRUST:trust" in scope
+
+
+def _check_rescope(parent: Context | None, scope) -> None:
+    """:raises Forbidden: a token for the system is to become one for something else; also the default project is that"""
+    if parent is not None and parent.system and not (_is_unscoped(scope) or isinstance(scope, dict) and "system" in scope):
+        raise errors.Forbidden("A token for the system cannot be made into one for a project or a domain.")
+
+
 class Authenticator:
     """Check credentials and make contexts.
 
@@ -79,13 +93,17 @@ class Authenticator:
         methods |= set(had.methods if had else ())
         self._check_rules(user, methods | set(parent.methods if parent else ()))
         wanted = auth.get("scope")
-        if isinstance(wanted, dict) and "OS-TRUST:trust" in wanted:
-            with self.service.db.writer() as connection:
-                user, scope, given = self._trust_scope(connection, user, wanted["OS-TRUST:trust"]["id"])
-        else:
-            with self.service.db.reader() as connection:
+        _check_rescope(parent, wanted)
+        # One transaction: a scope that is refused leaves the receipt and the trust's use as they were.
+        with self.service.db.writer() if had or _names_trust(wanted) else self.service.db.reader() as connection:
+            if had:
+                used_proofs.use(connection, "receipt", had.id, had.expires_at)
+            until = None
+            if isinstance(wanted, dict) and _names_trust(wanted):
+                user, scope, given, until = self._trust_scope(connection, user, wanted["OS-TRUST:trust"]["id"])
+            else:
                 scope, given = self._scope(connection, user, wanted)
-        return self._issue(user, scope, given, sorted(methods), parent, request)
+        return self._issue(user, scope, given, sorted(methods), parent, request, until=until)
 
     def _proved(self, identity: dict, methods: set[str]) -> tuple[dict, Context | None]:
         """(the one user whom every method names and proves, the context of the token that was shown)"""
@@ -139,6 +157,8 @@ class Authenticator:
         """:raises Unauthorized: wrong, used before, or the account is locked: six digits could be guessed"""
         rules = self.service.compliance
         if user is None or rules.locked(user):
+            with self.service.db.writer() as connection:  # as long as it takes with a user that is there
+                totp.use(connection, self.service.vault, "", given, self.service.conf.totp.included_previous_windows)
             raise errors.Unauthorized()
         with self.service.db.writer() as connection:
             right = totp.use(connection, self.service.vault, user["id"], given, self.service.conf.totp.included_previous_windows)
@@ -170,14 +190,18 @@ class Authenticator:
             user = _active_user(connection, user_id)
         return self._issue(user, {"federation": (idp_id, protocol_id)}, [], [protocol_id], None, request)
 
-    def for_signer(self, user_id: str, project_id: str, request: Context) -> tuple[Context, str]:
-        """A token for a project, for a user who proved himself by an EC2 key. :raises Unauthorized: he may not have it"""
+    def for_signer(self, credential: dict, chain: str, request: Context) -> tuple[Context, str]:
+        """A token for the credential's project, for its user, who proved himself by an EC2 key.
+
+        :param chain: what all tokens of the credential are revoked by
+        :raises Unauthorized: he may not have it
+        """
         with self.service.db.reader() as connection:
-            user = _active_user(connection, user_id)
-            scope, given = self._project_scope(connection, user, {"id": project_id})
+            user = _active_user(connection, credential["user_id"])
+            scope, given = self._project_scope(connection, user, {"id": credential["project_id"]})
         if not given:
             raise errors.Unauthorized()
-        return self._issue(user, scope, given, ["ec2credential"], None, request)
+        return self._issue(user, scope, given, ["ec2credential"], None, request, chain=chain)
 
     def check_password(self, user: dict | None, password: str) -> dict:
         """The user, if the password is his.
@@ -247,7 +271,7 @@ class Authenticator:
     def _scope(self, connection, user: dict, scope) -> tuple[dict, list[dict]]:
         """(context fields of the scope, roles)."""
         explicit = scope is not None
-        if scope == "unscoped" or (isinstance(scope, dict) and "unscoped" in scope):
+        if _is_unscoped(scope):
             return {}, []
         if not explicit:
             if not user["default_project_id"]:
@@ -275,8 +299,9 @@ class Authenticator:
                   "project_domain_id": project["domain_id"], "project_domain_name": project["domain_name"]}
         return fields, grants.roles_on(connection, user["id"], "project", project["id"])
 
-    def _trust_scope(self, connection, trustee: dict, trust_id: str) -> tuple[dict, dict, list[dict]]:
-        """(the user that the token names, context fields, roles). Everything must hold now, not when trust was given."""
+    def _trust_scope(self, connection, trustee: dict, trust_id: str) -> tuple[dict, dict, list[dict], float | None]:
+        """(the user that the token names, context fields, roles, when the trust ends). Everything must hold now, not when
+        trust was given."""
         trust = trusts.find(connection, trust_id)
         if trust is None or trust["trustee_user_id"] != trustee["id"] or not trusts.use(connection, trust):
             raise errors.Unauthorized()
@@ -287,7 +312,7 @@ class Authenticator:
             scope, has = self._project_scope(connection, trustor, {"id": trust["project_id"]})
             given = _still(has, trust["roles"])
             fields.update(scope)
-        return trustor if trust["impersonation"] else trustee, fields, given
+        return trustor if trust["impersonation"] else trustee, fields, given, trust["expires_at"]
 
     def _domain_scope(self, connection, user, ref):
         where = models.domains.c.id == ref["id"] if "id" in ref else models.domains.c.name == ref.get("name", "")
@@ -297,11 +322,11 @@ class Authenticator:
         return ({"domain_id": domain["id"], "domain_name": domain["name"]},
                 grants.roles_on(connection, user["id"], "domain", domain["id"]))
 
-    def _issue(self, user, scope, given, methods, parent, request, until: float | None = None):
-        """:param until: when what the token is made of ends"""
+    def _issue(self, user, scope, given, methods, parent, request, *, until: float | None = None, chain: str | None = None):
+        """:param until: when what the token is made of ends; ``chain``: the chain that it belongs to, if not to a token's"""
         issued = time.time()
         expires = min(issued + self.service.conf.identity.token_expiration, until or float("inf"))
-        audit = [secrets.token_urlsafe(16)]
+        audit = [secrets.token_urlsafe(16), *([chain] if chain else [])]
         if parent is not None:
             expires = min(expires, parent.expires_at)  # rescoping never lengthens life
             audit.append(parent.audit_ids[-1])

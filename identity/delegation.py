@@ -1,23 +1,93 @@
-"""What a token that was made of a trust or of an application credential may not do, whatever its roles are."""
+"""What a token that acts for a user may not do in this service, whatever its roles are.
+
+Such a token was made from less than the user's own login: a trust, an application credential, a consumer's access token
+(OAuth 1) or a signature by an EC2 key. It must not reach what would give it more, last longer, or end what the user gave
+to others: his credentials, application credentials, trusts, access tokens and his own account. ``guarded`` puts the rules
+below around every route, those of v2.0 too, before the handler and before anything is looked up, so that the answer
+does not tell what exists.
+
+Source: Keystone's rules after OSSA-2026-005 and CVE-2026-42998 to 43000, and stricter where these let such a token read
+another secret of its user's.
+"""
+
+import dataclasses
+import functools
+import re
+import typing
 
 from common import errors
 from common.context import Context
+from common.wsgi import Route
+
+_UNRESTRICTED_ONLY = ("Invalid application credential: Could not validate: method is not allowed for application credentials "
+                      "that are not unrestricted.")
 
 
-def unrestricted(ctx: Context) -> None:
-    """:raises Forbidden: it is of an application credential that may not make or end others, or trusts; or of a consumer"""
-    if ctx.oauth:
-        none(ctx)
-    if ctx.app_credential and ctx.app_credential[1]:
-        raise errors.Forbidden("Invalid application credential: Could not validate: method is not allowed for application "
-                               "credentials that are not unrestricted.")
+def _refuse(ctx: Context) -> typing.NoReturn:
+    raise errors.Forbidden(f"This is not for who acts by {ctx.delegated}.")
 
 
-def none(ctx: Context) -> None:
-    """For what would outlast the delegation, or give more than it does: secrets that open other doors to all that the
-    user has (as in CVE-2020-12689 and CVE-2020-12691).
+def own_login(ctx: Context, method: str, params: dict) -> None:
+    """For the user's own login only."""
+    _refuse(ctx)
 
-    :raises Forbidden: the caller acts for the user, and is not him
+
+def application_credentials(ctx: Context, method: str, params: dict) -> None:
+    """Application credentials may be looked at with one; only an unrestricted one makes or ends others."""
+    if not ctx.app_credential:
+        _refuse(ctx)
+    if ctx.app_credential[1] and method not in ("GET", "HEAD"):
+        raise errors.Forbidden(_UNRESTRICTED_ONLY)
+
+
+def trusts(ctx: Context, method: str, params: dict) -> None:
+    """A trust's token may list, see and end the trust that it was made of, and no other. It cannot be passed on."""
+    if not ctx.trust or method == "POST" or params.get("id", ctx.trust_id) != ctx.trust_id:
+        _refuse(ctx)
+
+
+def account(ctx: Context, method: str, params: dict) -> None:
+    """Whoever acts for a user changes neither his password nor his options, even as an administrator."""
+    if method not in ("GET", "HEAD") and params.get("id") in (ctx.user_id, *ctx.trust[1:]):
+        _refuse(ctx)
+
+
+Rule = typing.Callable[[Context, str, dict], None]
+# The first pattern that a route's path matches says which rule holds; a path that none matches is open to such tokens.
+RULES: list[tuple[re.Pattern, Rule]] = [(re.compile(path), rule) for path, rule in (
+    (r"/v3/credentials(/.*)?", own_login),
+    (r"/v(3|2\.0)/users/\{id\}/credentials/.*", own_login),
+    (r"/v3/users/\{id\}/(application_credentials|access_rules)(/.*)?", application_credentials),
+    (r"/v3/users/\{id\}/OS-OAUTH1/.*", own_login),
+    (r"/v3/OS-OAUTH1/authorize/.*", own_login),
+    (r"/v3/OS-TRUST/.*", trusts),
+    (r"/v(3|2\.0)/users/\{id\}(/enabled|/OS-KSADM/.*)?", account),
+    (r"/v2\.0/OS-KSCRUD/users/\{id\}", account))]
+
+
+def rule_of(path: str) -> Rule | None:
+    """:param path: a route's template"""
+    return next((rule for pattern, rule in RULES if pattern.fullmatch(path)), None)
+
+
+def guarded(route: Route) -> Route:
+    """The route with its rule around the handler. :raises Forbidden: (the handler) the caller may not, with his token"""
+    rule = rule_of(route.path)
+    if rule is None:
+        return route
+
+    @functools.wraps(route.handler)
+    def handler(req, **params):
+        if req.ctx.delegated:
+            rule(req.ctx, req.method, params)
+        return route.handler(req, **params)
+    return dataclasses.replace(route, handler=handler)
+
+
+def refuse_signature(ctx: Context) -> None:
+    """A token from an EC2 signature is for the other services: here it opens nothing, as in Keystone (change 910ebab06).
+
+    :raises Forbidden: the caller shows one
     """
-    if ctx.delegated:
-        raise errors.Forbidden(f"This is not for who acts by {ctx.delegated}.")
+    if "ec2credential" in ctx.methods:
+        raise errors.Forbidden("EC2 credential tokens cannot be used for authorization.")

@@ -8,7 +8,6 @@ Mappings are Keystone's: rules, of which each whose ``remote`` part holds adds i
 """
 
 import hashlib
-import hmac
 import re
 import time
 import typing
@@ -16,6 +15,7 @@ import typing
 import sqlalchemy as sa
 
 from common import context, errors, rows
+from common.values import same_secret
 from identity.db import grants, models
 
 PROVIDERS, PROTOCOLS, MAPPINGS = models.identity_providers, models.federation_protocols, models.mappings
@@ -51,7 +51,7 @@ class Mapped(typing.NamedTuple):
 def assertion(environ: dict, secret: str | None) -> dict[str, str]:
     """What the proxy says: {variable: value}. :raises Unauthorized: it is not the proxy who asks"""
     shown = environ.get("HTTP_X_FEDERATION_SECRET", "")
-    if not secret or not hmac.compare_digest(shown.encode("utf-8", "replace"), secret.encode()):
+    if not secret or not same_secret(shown, secret):
         raise errors.Unauthorized()
     # WSGI's strings are latin-1; the proxies write UTF-8.
     return {k: v.encode("latin-1", "replace").decode("utf-8", "replace") for k, v in environ.items()

@@ -4,7 +4,6 @@ oauthlib checks requests; here is what it asks about consumers and tokens. A con
 authorizes that, and the consumer changes it for an access token by which it logs in. Source: RFC 5849.
 """
 
-import hmac
 import secrets
 import string
 import time
@@ -13,6 +12,7 @@ import sqlalchemy as sa
 from oauthlib import oauth1
 
 from common import context, errors, rows
+from common.values import same_secret
 from identity.db import models
 from identity.tokens import stamp
 
@@ -70,7 +70,7 @@ class Keys(oauth1.RequestValidator):
 
     def validate_verifier(self, client_key, token, verifier, request):
         row = self._token("request", client_key, token)
-        return bool(row and row["verifier"] and hmac.compare_digest(row["verifier"], verifier))
+        return bool(row and row["verifier"] and same_secret(row["verifier"], verifier))
 
     def validate_timestamp_and_nonce(self, *args, **kwargs):
         return True  # oauthlib has looked at the time; see _once for the nonce

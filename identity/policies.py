@@ -8,7 +8,7 @@ _DOMAIN = f"{_SEES} or (role:reader and domain_id:%(domain_id)s)"
 _JOINS = f"rule:admin or ({_MANAGER} and domain_id:%(user_domain_id)s)"
 # What a manager gives and takes are the roles up to his own, between what is in his domain.
 _GIVES = ("(role:manager and domain_id:%(domain_id)s and domain_id:%(holder_domain_id)s and "
-          "('manager':%(role_name)s or 'member':%(role_name)s or 'reader':%(role_name)s))")
+          "rule:domain_managed_target_role)")
 
 _ADMIN_NOUNS = ("domain", "project", "user", "role", "region", "service", "endpoint", "grant", "role_assignment",
                 "implied_role", "group", "policy", "credential", "registered_limit", "limit", "project_tag", "endpoint_group",
@@ -36,6 +36,8 @@ _OPEN = {**{f"identity:{verb}_{noun}": _SEES for noun in _ADMIN_NOUNS if noun no
          "identity:list_region": "", "identity:get_region": "",
          "identity:list_role_assignment": f"{_SEES} or user_id:%(user_id)s"}
 RULES = [(n, _OPEN.get(n, c), d) for n, c, d in RULES] + [
+    ("domain_managed_target_role", "'manager':%(role_name)s or 'member':%(role_name)s or 'reader':%(role_name)s",
+     "which roles a domain's manager gives and takes; who holds any other is not his to change"),
     ("identity:list_user_projects", "rule:admin or user_id:%(user_id)s", "list the projects of a user"),
     ("identity:add_user_to_group", _JOINS, "put a user into a group"),
     ("identity:check_user_in_group", f"{_DOMAIN} or user_id:%(user_id)s", "see whether a user is in a group"),

@@ -1,10 +1,11 @@
 """Receipts: what a user has proved so far, when his rules ask for more than one method.
 
 A login that proves some of them is refused with a receipt, which the next login brings along (``Openstack-Auth-Receipt``).
-It is signed as tokens are, and says that it is none: nothing that takes tokens takes it.
+It is signed as tokens are, and says that it is none: nothing that takes tokens takes it. It is good for one login.
 """
 
 import dataclasses
+import secrets
 import time
 
 import jwt
@@ -19,6 +20,7 @@ KIND = "receipt"
 @dataclasses.dataclass(frozen=True)
 class Receipt:
     user_id: str
+    id: str
     methods: tuple
     issued_at: float
     expires_at: float
@@ -48,8 +50,8 @@ def issue(service, user: dict, methods: set[str], rules: list[list[str]]) -> Inc
     now = time.time()
     ends = now + service.conf.identity.receipt_expiration
     key_id, key = service.keys.signing()
-    signed = jwt.encode({"sub": user["id"], "iat": now, "exp": ends, "aud": KIND, "methods": sorted(methods)}, key,
-                        algorithm=tokens.ALGORITHM, headers={"kid": key_id})
+    signed = jwt.encode({"jti": secrets.token_urlsafe(16), "sub": user["id"], "iat": now, "exp": ends, "aud": KIND,
+                         "methods": sorted(methods)}, key, algorithm=tokens.ALGORITHM, headers={"kid": key_id})
     return Incomplete(signed, {
         "receipt": {"methods": sorted(methods), "issued_at": stamp(now), "expires_at": stamp(ends), "user": {
             "id": user["id"], "name": user["name"], "domain": {"id": user["domain_id"], "name": user["domain_name"]}}},
@@ -61,9 +63,9 @@ def check(service, text: str) -> Receipt:
     try:
         key = service.verifier.keys[jwt.get_unverified_header(text)["kid"]]
         said = jwt.decode(text, key, algorithms=[tokens.ALGORITHM], audience=KIND, options={
-            "require": ["exp", "iat", "sub"], "verify_iat": False})
+            "require": ["exp", "iat", "sub", "jti"], "verify_iat": False})
     except (jwt.PyJWTError, KeyError, TypeError, ValueError):
         raise errors.Unauthorized() from None
     if service.verifier.revocations.revoked(Context(user_id=said["sub"], audit_ids=(KIND,), issued_at=said["iat"])):
         raise errors.Unauthorized()
-    return Receipt(said["sub"], tuple(said["methods"]), said["iat"], said["exp"])
+    return Receipt(said["sub"], said["jti"], tuple(said["methods"]), said["iat"], said["exp"])

@@ -37,7 +37,8 @@ def use(connection, vault, user_id: str, given: str, windows: int) -> bool:
     for row in many(connection, sa.select(TABLE).where(TABLE.c.user_id == user_id, TABLE.c.type == "totp").order_by(TABLE.c.id)):
         for step in range(now, now - windows - 1, -1):
             try:
-                right = hmac.compare_digest(passcode(vault.open(row["encrypted_blob"]), step).encode(), given.encode())
+                wanted = passcode(vault.open(row["encrypted_blob"]), step)
+                right = hmac.compare_digest(wanted.encode(), given.encode("utf-8", "replace"))
             except ValueError:
                 break
             if right:

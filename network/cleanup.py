@@ -2,11 +2,10 @@
 
 from common import rows
 from common.db import Database
-from network.db import models
-from network.handlers.ports import remove_port
+from network.db import models, ports
 
 
 def forget(database: Database, port_id: str) -> None:
     with database.writer() as connection:
-        remove_port(connection, port_id)
+        ports.release(connection, port_id)
         rows.delete(connection, models.ports, port_id, resource="Port")

@@ -8,6 +8,10 @@ INTERFACE, DISTRIBUTED = "network:router_interface", "network:router_interface_d
 INTERFACES = (INTERFACE, DISTRIBUTED)
 # A distributed router's ports in the same networks, on the host that carries its gateway.
 CENTRAL = "network:router_centralized_snat"
+GATEWAY, FLOATING, DHCP_PORT = "network:router_gateway", "network:floatingip", "network:dhcp"
+ROUTER_PORTS = (*INTERFACES, CENTRAL, GATEWAY)
+# What a port is to this service (``db/ports.py``) when it is a server's interface.
+SERVER = "compute"
 BINARIES = {BRIDGE: "neutron-linuxbridge-agent", DHCP: "neutron-dhcp-agent", L3: "neutron-l3-agent"}
 
 

@@ -20,8 +20,9 @@ def refresh(service, uuid: str, known: list[dict]) -> list[dict]:
     """
     if not known:
         return []
-    ports = [p for p in service.rest.request("GET", "network", path("/v2.0/ports", query={"id": [p["id"] for p in known]}))[
-        "ports"] if p["device_id"] == uuid]
+    query = {"id": [p["id"] for p in known], "relation": "compute"}
+    ports = [p for p in service.rest.request("GET", "network", path("/v2.0/ports", query=query))["ports"]
+             if p["device_id"] == uuid]
     if not ports:
         return []
     names = {n["id"]: n["name"] for n in service.rest.request(

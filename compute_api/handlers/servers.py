@@ -1,11 +1,10 @@
 """Servers: list, show, create, update, delete."""
 
-import re
 import urllib.parse
 
 import sqlalchemy as sa
 
-from common import db, errors, rows, schema, tags, wsgi
+from common import db, errors, regex, rows, schema, tags, wsgi
 from compute_api import changes, microversions, views
 from compute_api import create as creation
 from conductor.db import actions, hosts, instances, machine, models
@@ -48,25 +47,18 @@ def _status_filter(req, values: list[str]):
     return sa.or_(*found)
 
 
-# Atoms (a character, an escaped sign, a class), each perhaps repeated; anchors at the ends.
-_SIMPLE = re.compile(r"\^?(?:(?:\\[^A-Za-z0-9]|\[\^?[^\]\\]+\]|[^\\\[\](){}|*+?^$])[*+?]?)*\$?")
-
-
-def _pattern(raw: str):
-    """A name filter is a regular expression: of the kind that every database reads alike and none can be kept busy by."""
+def _named(connection, raw: str, scope: list):
+    """A name filter is a regular expression; without signs of one it is a part of the name."""
     if not set(raw) & set("\\^$.[](){}|*+?"):
         return TABLE.c.display_name.contains(raw, autoescape=True)
-    if not _SIMPLE.fullmatch(raw) or len(raw) > 255 or len(re.findall(r"(?<!\\)[*+?]", raw)) > 3:
-        raise errors.BadRequest("Invalid filter: name may be a regular expression of characters, classes and at most three "
-                                "repetitions, without groups.")
-    return TABLE.c.display_name.regexp_match(raw)
+    return regex.condition(connection, TABLE.c.display_name, raw, scope, "name")
 
 
 def _address(name: str, raw: str):
-    return sa.cast(TABLE.c.network_info, sa.Text).like(f'%"ip_address": "{raw.strip("^$").replace("%", "")}%')
+    return sa.cast(TABLE.c.network_info, sa.Text).contains(f'"ip_address": "{raw.strip("^$")}', autoescape=True)
 
 
-def _conditions(req) -> list:
+def _conditions(req, connection) -> list:
     microversions.check_query(req, _FILTERS)
     everyone = wsgi.bool_value(req.GET["all_tenants"]) if "all_tenants" in req.GET else False
     if everyone:
@@ -83,7 +75,7 @@ def _conditions(req) -> list:
         if name == "status":
             found.append(_status_filter(req, values))
         elif name in ("name", "display_name"):
-            found.append(_pattern(values[-1]))
+            found.append(_named(connection, values[-1], found[:1]))
         elif name == "flavor":
             found.append(TABLE.c.flavor["id"].as_string() == values[-1])
         elif name in ("ip", "ip6"):
@@ -119,7 +111,7 @@ def _list(req) -> tuple[list[dict], list[dict], dict]:
             marker_row = instances.get(connection, req.ctx, marker) if marker else None
         except errors.NotFound:
             raise errors.BadRequest(f"marker [{marker}] not found") from None
-        query = db.page(sa.select(TABLE).where(*_conditions(req)), TABLE, sort=_sort(req), limit=limit,
+        query = db.page(sa.select(TABLE).where(*_conditions(req, connection)), TABLE, sort=_sort(req), limit=limit,
                         marker_row=marker_row, unique="uuid")
         found = instances.complete(connection, rows.many(connection, query)) if limit else []
         if req.version >= (2, 16) and req.ctx.is_admin:

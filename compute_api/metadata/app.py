@@ -12,7 +12,7 @@ import re
 import sqlalchemy as sa
 import webob
 
-from common import errors, guest, rows
+from common import errors, guest, rows, values
 from common.wsgi import SERVICES
 from compute_api.handlers import server_password
 from conductor.db import instances, models
@@ -33,7 +33,7 @@ class MetadataApp:
         uuid = req.headers.get("X-Instance-ID", "")
         secret = self.service.conf.compute.metadata_secret
         given = req.headers.get("X-Instance-ID-Signature", "")
-        if not secret or not hmac.compare_digest(given, sign(secret, uuid)):
+        if not secret or not values.same_secret(given, sign(secret, uuid)):
             raise errors.Forbidden("Invalid proxy request signature.")
         posts = req.method == "POST" and PASSWORD.fullmatch(req.path_info)
         if req.method not in ("GET", "HEAD") and not posts:

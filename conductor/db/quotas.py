@@ -17,17 +17,24 @@ def limits(connection, project_id: str, defaults: dict | None = None) -> dict:
     return {r: own.get(r, v) for r, v in (defaults or DEFAULTS).items()}
 
 
-def room(connection, defaults: dict, project_id: str, flavor: dict, low: int, high: int) -> int:
-    """How many servers of a flavor there is room for, ``high`` at most.
+def room(connection, defaults: dict, project_id: str, flavor: dict) -> int | None:
+    """How many more servers of a flavor the project may have; None for any number."""
+    limit, used = limits(connection, project_id, defaults), instances.usage(connection, project_id)
+    each = {"instances": 1, "cores": flavor["vcpus"], "ram": flavor["ram"]}
+    left = [max(0, limit[r] - used[r]) // n for r, n in each.items() if limit[r] >= 0 and n]
+    return min(left) if left else None
 
-    :raises QuotaExceeded: not even for ``low``; naming the first resource that is short
+
+def check_servers(connection, defaults: dict, project_id: str, count: int, flavor: dict) -> dict:
+    """Room for ``count`` servers of a flavor, in the transaction that inserts them.
+
+    :returns: the project's limits
+    :raises QuotaExceeded: naming the first resource that is short
     """
     limit, used = limits(connection, project_id, defaults), instances.usage(connection, project_id)
-    found = high
-    for resource, each in (("instances", 1), ("cores", flavor["vcpus"]), ("ram", flavor["ram"])):
-        if limit[resource] >= 0 and each > 0:
-            fitting = max(0, limit[resource] - used[resource]) // each
-            if fitting < low:
-                raise errors.QuotaExceeded(resource=resource, requested=low * each, used=used[resource], limit=limit[resource])
-            found = min(found, fitting)
-    return found
+    wanted = {"instances": count, "cores": count * flavor["vcpus"], "ram": count * flavor["ram"]}
+    for resource, requested in wanted.items():
+        if 0 <= limit[resource] < used[resource] + requested:
+            raise errors.QuotaExceeded(resource=resource, requested=requested, used=used[resource],
+                                       limit=limit[resource])
+    return limit

@@ -1,13 +1,17 @@
 """Logging in and out, and the choice of a project."""
 
+import re
+
 from common import errors
 from dashboard import session
 from dashboard.pages import redirect, render
 
+_OWN_PATH = re.compile(r"/(project|admin)/[A-Za-z0-9_/.-]*")
 
 def _begin(req, made: session.Session, path: str):
     response = redirect(req, path)
     session.set_cookie(req, response, session.COOKIE, req.svc.seal.close(made.__dict__), req.svc.seal.session_s)
+    session.set_cookie(req, response, session.CSRF, made.csrf)
     return response
 
 
@@ -26,30 +30,46 @@ def _page(req, *, text: str = "", later: str = "", status: int = 200, user: str 
 
 def _path(text: str) -> str:
     """Where to go after the login: a path of ours, whatever was asked for."""
-    return text if text.startswith("/project/") or text.startswith("/admin/") else "/project/"
+    return text if _OWN_PATH.fullmatch(text) else "/project/"
+
+
+def _slow_down(req, fields: dict, wait_s: int, **shown):
+    text = f"Too many wrong logins from here. Try again in {wait_s} seconds."
+    response = _page(req, text=text, later=fields.get("next", ""), status=429, **shown)
+    response.headers["Retry-After"] = str(wait_s)
+    return response
 
 
 def log_in(req):
     fields = session.form(req)
     user, domain = fields.get("username", ""), fields.get("domain") or "Default"
+    counted = {"account": (req.remote_addr, domain, user), "source": req.remote_addr}
+    wait_s = req.svc.throttle.begin(counted)
+    if wait_s:
+        return _slow_down(req, fields, wait_s, user=user, domain=domain)
     try:
         made = session.log_in(req, user, fields.get("password", ""), domain)
     except (errors.Unauthorized, errors.BadRequest) as error:
         text = str(error) if "project" in str(error) else "The user name or the password is not right."
         return _page(req, text=text, later=fields.get("next", ""), user=user, domain=domain, status=401)
+    req.svc.throttle.forgive(counted)
+    before = session.current(req)
+    if before:
+        session.log_out(req, before)
     return _begin(req, made, _path(fields.get("next", "")))
 
 
 def log_out(req):
     session.form(req)
     active = session.current(req)
-    if active:
-        session.log_out(req, active)
-    response = redirect(req, "/auth/login/", "You have logged out.")
+    told = session.log_out(req, active) if active else True
+    text = "You have logged out." if told else "You have logged out here, but the identity service did not answer."
+    response = redirect(req, "/auth/login/", text)
     response.delete_cookie(session.COOKIE)
+    session.set_cookie(req, response, session.CSRF, session.new_word())
     return response
 
 
 def switch(req):
     fields, active = session.form(req), session.required(req)
-    return _begin(req, session.scoped(req, active.token, fields.get("project_id", "")), "/project/")
+    return _begin(req, session.switched(req, active, fields.get("project_id", "")), "/project/")

@@ -4,7 +4,6 @@ import time
 
 import sqlalchemy as sa
 
-from common import errors
 from common.db import many
 from identity.db import models
 
@@ -116,21 +115,13 @@ def heirs(connection, domain_ids: set[str], project_ids: set[str]) -> set[str]:
     return set(connection.execute(sa.union(*found)).scalars()) if found else set()
 
 
-def protect_admins(connection, ctx, *, user_id: str | None = None, group_id: str | None = None) -> None:
-    """Who rules a domain does not rule the administrators that are in it: by their password he would be one.
-
-    :param user_id: whom the caller is about to change; or ``group_id``: the group whose members change
-    :raises Forbidden: the caller is no administrator, and that user, or who is in that group, is one somewhere
-    """
-    if ctx.is_admin:
-        return
+def assigned(connection, *, user_id: str | None = None, group_id: str | None = None) -> list[dict]:
+    """The roles [{"id", "name", "domain_id"}] that a user, also through groups, or a group was given on any target."""
     own = sa.select(USERS.c.role_id).where(USERS.c.user_id == user_id)
     through = sa.select(GROUPS.c.role_id).where(
         GROUPS.c.group_id == group_id if group_id else GROUPS.c.group_id.in_(groups_of(user_id or "")))
-    held = many(connection, sa.select(ROLES.c.id, ROLES.c.name, ROLES.c.domain_id).where(
+    return many(connection, sa.select(ROLES.c.id, ROLES.c.name, ROLES.c.domain_id).where(
         sa.or_(ROLES.c.id.in_(own), ROLES.c.id.in_(through))))
-    if any(r["name"] == "admin" for r in implied(connection, held)):
-        raise errors.Forbidden("Administrators are changed by administrators only.")
 
 
 def members(connection, group_id: str) -> list[str]:
@@ -139,8 +130,13 @@ def members(connection, group_id: str) -> list[str]:
 
 
 def holders(connection, role_id: str) -> set[str]:
-    """The users who have a role assigned, themselves or through a group."""
-    own = sa.select(USERS.c.user_id).where(USERS.c.role_id == role_id)
-    through = [sa.select(t.c.user_id).join(GROUPS, GROUPS.c.group_id == t.c.group_id).where(GROUPS.c.role_id == role_id)
+    """The users who have a role, themselves or through a group, assigned or implied by another at any depth."""
+    priors = sa.select(IMPLIED.c.prior_role_id).where(IMPLIED.c.implied_role_id == role_id).cte("priors", recursive=True)
+    priors = priors.union(sa.select(IMPLIED.c.prior_role_id).join(priors, IMPLIED.c.implied_role_id == priors.c.prior_role_id))
+
+    def of(table):
+        return sa.or_(table.c.role_id == role_id, table.c.role_id.in_(sa.select(priors.c.prior_role_id)))
+    own = sa.select(USERS.c.user_id).where(of(USERS))
+    through = [sa.select(t.c.user_id).join(GROUPS, GROUPS.c.group_id == t.c.group_id).where(of(GROUPS))
                for t in (MEMBERS, EXPIRING)]
     return set(connection.execute(own.union(*through)).scalars())

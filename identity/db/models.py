@@ -114,6 +114,9 @@ oauth_tokens = _named(
 oauth_nonces = sa.Table("oauth_nonces", METADATA, _key("consumer_id", "consumers.id"),
                         sa.Column("at", sa.String(16), primary_key=True), sa.Column("nonce", sa.String(64), primary_key=True),
                         sa.Column("expires_at", sa.Float(53), nullable=False, index=True))
+# Digests of signed requests and receipts, which count once; kept until they would be too old.
+used_proofs = sa.Table("used_proofs", METADATA, sa.Column("digest", sa.String(64), primary_key=True),
+                       sa.Column("expires_at", sa.Float(53), nullable=False, index=True))
 # rules, remote_ids: JSON; authorization_ttl: minutes for which a provider's word about groups holds.
 identity_providers = _named(
     "identity_providers", sa.Column("domain_id", ID, sa.ForeignKey("domains.id"), nullable=False),

@@ -6,7 +6,6 @@ import secrets
 import sqlalchemy as sa
 
 from common import context, errors, rows, schema, wsgi
-from identity import delegation
 from identity.db import grants, models
 from identity.handlers import access_rules
 from identity.tokens import moment, stamp
@@ -46,21 +45,26 @@ def _views(req, connection, found: list[dict]) -> list[dict]:
 
 @wsgi.body(_BODY)
 def create(req, id, body):
-    """Only for oneself, on the project of one's token, and of the roles in it. The secret is shown this once."""
-    delegation.unrestricted(req.ctx)
-    if id != req.ctx.user_id or not req.ctx.project_id or req.ctx.trust_id:
+    """Only for oneself, on the project of one's token, and of the roles in it. The secret is shown this once.
+
+    What is made with an application credential's token has no more roles than that has, allows no request that it does not,
+    and ends no later.
+    """
+    if id != req.ctx.user_id or not req.ctx.project_id:
         raise errors.Forbidden("An application credential is made by its own user, with a token for its project.")
     given = body["application_credential"]
-    expires = moment(given.get("expires_at"))
+    given["access_rules"] = _rules_of(req.ctx, given.get("access_rules"))
     secret = given.get("secret") or secrets.token_urlsafe(48)
     hashed = req.svc.passwords.hash(secret)
     row = {"id": context.new_hex(), "user_id": id, "name": given["name"], "project_id": req.ctx.project_id,
-           "description": given.get("description"), "secret_hash": hashed, "expires_at": expires,
+           "description": given.get("description"), "secret_hash": hashed,
+           "expires_at": moment(given.get("expires_at")),
            "unrestricted": bool(given.get("unrestricted")), "access_restricted": given.get("access_rules") is not None}
     if len(json.dumps(given.get("access_rules"))) > _RULES_SIZE:
         raise errors.BadRequest("The access rules of an application credential are too long: they must fit into its tokens.")
     with req.svc.db.writer() as connection:
         row["roles"] = _roles(connection, req.ctx, given.get("roles"))
+        row["expires_at"] = _ends(connection, req.ctx, row["expires_at"])
         rows.insert(connection, TABLE, row, conflict=f"Conflict occurred attempting to store application_credential - "
                                                      f"Duplicate entry found with name {row['name']}.")
         for rule_id in dict.fromkeys(access_rules.settle(connection, id, r) for r in given.get("access_rules") or ()):
@@ -70,11 +74,28 @@ def create(req, id, body):
     return {"application_credential": {**shown, "secret": secret}}
 
 
-def _roles(connection, ctx, wanted: list[dict] | None) -> list[str]:
-    """The ids of the roles asked for, which the caller must have; without a wish all that his token has.
+def _rules_of(ctx, wanted: list[dict] | None) -> list[dict] | None:
+    """The access rules of a new credential. :raises Forbidden: one allows what the caller's own do not"""
+    if ctx.access_rules is None:
+        return wanted
+    own = [dict(zip(("service", "method", "path"), rule, strict=True)) for rule in ctx.access_rules]
+    if wanted is not None and any({k: v for k, v in rule.items() if k != "id"} not in own for rule in wanted):
+        raise errors.Forbidden("An application credential cannot make one whose access rules allow more than its own.")
+    return own if wanted is None else wanted
 
-    What is made with an application credential's token never has more than that.
-    """
+
+def _ends(connection, ctx, wanted: float | None) -> float | None:
+    """When a new credential ends. :raises Forbidden: after the one that makes it"""
+    if not ctx.app_credential:
+        return wanted
+    own = rows.get(connection, TABLE, ctx.app_credential[0], resource="application_credential")["expires_at"]
+    if own is not None and wanted is not None and wanted > own:
+        raise errors.Forbidden("An application credential cannot make one that ends after it.")
+    return own if wanted is None else wanted
+
+
+def _roles(connection, ctx, wanted: list[dict] | None) -> list[str]:
+    """The ids of the roles asked for, which the caller must have; without a wish all that his token has."""
     every = grants.roles_on(connection, ctx.user_id, "project", ctx.project_id)
     has = [r for r in every if r["name"] in ctx.roles]
     if not wanted:
@@ -113,7 +134,6 @@ def show(req, id, credential_id):
 
 def delete(req, id, credential_id):
     """The credential ends, and every token that was made of it."""
-    delegation.unrestricted(req.ctx)
     req.svc.policy.check(req.ctx, "identity:delete_application_credential", {"user_id": id})
     with req.svc.db.writer() as connection:
         row = _find(connection, id, credential_id)

@@ -7,7 +7,8 @@ from identity import oauth1, receipts, tokens
 from identity.db import grants, models
 
 _NAMED = {"id": {"type": "string", "maxLength": 64}, "name": {"type": "string", "maxLength": 255},
-          "domain": {"type": "object"}}
+          "domain": {"type": "object", "properties": {"id": {"type": "string", "maxLength": 64},
+                                                      "name": {"type": "string", "maxLength": 255}}}}
 _REF = {"type": "object", "properties": _NAMED}
 _AUTH = schema.obj({"auth": schema.obj({
     "identity": schema.obj({
@@ -65,13 +66,15 @@ def validate(req):
 
 
 def revoke(req):
-    revoke_subject(req, req.headers.get("X-Subject-Token", ""))
+    """End a token; with ``chain`` every token of the same login, as when somebody logs out."""
+    revoke_subject(req, req.headers.get("X-Subject-Token", ""), chain=wsgi.flag(req, "chain"))
 
 
-def revoke_subject(req, token: str) -> None:
+def revoke_subject(req, token: str, *, chain: bool = False) -> None:
     subject = find_subject(req, token, "identity:revoke_token")
+    named = {"audit_chain_id": subject.audit_ids[-1]} if chain else {"audit_id": subject.audit_ids[0]}
     with req.svc.db.writer() as connection:
-        req.svc.revoke(connection, audit_id=subject.audit_ids[0])
+        req.svc.revoke(connection, **named)
     req.svc.revocations.run_once()
 
 

@@ -6,8 +6,8 @@ import json
 import sqlalchemy as sa
 
 from common import context, errors, rows, schema, wsgi
-from identity import delegation, totp
-from identity.db import models
+from identity import totp
+from identity.db import grants, models
 
 TABLE = models.credentials
 _PROPERTIES = {"type": schema.NAME, "blob": {"type": ["string", "object"], "maxLength": 65535},
@@ -34,7 +34,12 @@ def _text(blob) -> str:
 
 def digest(access: str) -> str:
     """What an EC2 access key is found by: EC2 clients name a credential by it alone. Its first is the id, as in OpenStack."""
-    return hashlib.sha256(access.encode()).hexdigest()
+    return hashlib.sha256(access.encode("utf-8", "replace")).hexdigest()
+
+
+def chain_of(row: dict) -> str:
+    """The chain (of audit ids) of every token that signatures by an EC2 credential gave, by which they end with it."""
+    return hashlib.sha256(f"ec2credential\n{row['id']}".encode()).hexdigest()[:32]
 
 
 def _access_digest(kind: str, blob: str) -> str | None:
@@ -59,7 +64,6 @@ def _check_secret(kind: str, blob: str) -> None:
 
 def index(req):
     """Everybody's for an admin, else one's own."""
-    delegation.none(req.ctx)
     wanted = {k: req.GET[k] for k in ("user_id", "type") if k in req.GET}
     req.svc.policy.check(req.ctx, "identity:list_credential", {"user_id": wanted.get("user_id", req.ctx.user_id)})
     if not req.ctx.is_admin:
@@ -71,7 +75,6 @@ def index(req):
 
 
 def show(req, id):
-    delegation.none(req.ctx)
     with req.svc.db.reader() as connection:
         return {"credential": _view(req, _find(req, connection, id, "get"))}
 
@@ -79,7 +82,6 @@ def show(req, id):
 @wsgi.body(schema.wrapped("credential", _PROPERTIES, ("type", "blob")))
 def create(req, body):
     given = body["credential"]
-    delegation.none(req.ctx)
     user_id, blob = given.get("user_id") or req.ctx.user_id, _text(given["blob"])
     req.svc.policy.check(req.ctx, "identity:create_credential", {"user_id": user_id})
     if given["type"] == "ec2" and not given.get("project_id"):
@@ -90,30 +92,50 @@ def create(req, body):
            "project_id": given.get("project_id"), "encrypted_blob": req.svc.vault.seal(blob)}
     with req.svc.db.writer() as connection:
         rows.get(connection, models.users, user_id, resource="user")
+        check_project(req, connection, row)
         rows.insert(connection, TABLE, row, conflict="Conflict occurred attempting to store credential - Duplicate entry.")
     return {"credential": _view(req, row)}
 
 
+def check_project(req, connection, row: dict) -> None:
+    """:raises Forbidden: the owner has no role on the credential's project; an administrator may give him one later"""
+    if row["project_id"] and not req.ctx.is_admin and not grants.roles_on(
+            connection, row["user_id"], "project", row["project_id"]):
+        raise errors.Forbidden("The user has no role on that project.")
+
+
 @wsgi.body(schema.wrapped("credential", _PROPERTIES))
 def update(req, id, body):
-    """Only the blob may change: a credential of another type or owner is another credential."""
+    """The blob and the project may change: a credential of another type or owner is another credential. What was made of
+    the old one ends."""
     given = body["credential"]
-    delegation.none(req.ctx)
     with req.svc.db.writer() as connection:
         row = _find(req, connection, id, "update")
-        for name in ("type", "user_id", "project_id"):
+        for name in ("type", "user_id"):
             if given.get(name, row[name]) != row[name]:
                 raise errors.BadRequest(f"The {name} of a credential cannot be changed.")
+        if row["type"] == "ec2" and not given.get("project_id", row["project_id"]):
+            raise errors.BadRequest("Invalid value: an ec2 credential needs a project_id.")
+        row["project_id"] = given.get("project_id", row["project_id"])
+        check_project(req, connection, row)
         if "blob" in given:
             blob = _text(given["blob"])
             _check_secret(row["type"], blob)
             row |= {"encrypted_blob": req.svc.vault.seal(blob), "access_digest": _access_digest(row["type"], blob)}
-            rows.update(connection, TABLE, id, {k: row[k] for k in ("encrypted_blob", "access_digest")}, resource="credential",
-                        conflict="Another credential has that access key.")
+        rows.update(connection, TABLE, id, {k: row[k] for k in ("encrypted_blob", "access_digest", "project_id")},
+                    resource="credential", conflict="Another credential has that access key.")
+        req.svc.revoke(connection, audit_chain_id=chain_of(row))
+    req.svc.revocations.run_once()
     return {"credential": _view(req, row)}
 
 
 def delete(req, id):
     with req.svc.db.writer() as connection:
-        _find(req, connection, id, "delete")
-        rows.delete(connection, TABLE, id, resource="credential")
+        end(req, connection, _find(req, connection, id, "delete"))
+    req.svc.revocations.run_once()
+
+
+def end(req, connection, row: dict) -> None:
+    """Delete a credential; the tokens that its signatures gave end with it."""
+    rows.delete(connection, TABLE, row["id"], resource="credential")
+    req.svc.revoke(connection, audit_chain_id=chain_of(row))

@@ -2,13 +2,14 @@
 
 import json
 import secrets
+import time
 
 import sqlalchemy as sa
 
 from common import errors, rows, schema, wsgi
-from identity import delegation, signatures, tokens
-from identity.db import grants, models
-from identity.handlers.credentials import digest
+from identity import signatures, tokens
+from identity.db import grants, models, used_proofs
+from identity.handlers import credentials
 
 TABLE = models.credentials
 _SIGNED = {"type": "object", "properties": {
@@ -25,7 +26,7 @@ def _view(req, row: dict) -> dict:
 
 
 def _find(req, connection, id: str, access: str) -> dict:
-    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.access_digest == digest(access),
+    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.access_digest == credentials.digest(access),
                                                       TABLE.c.user_id == id))
     if row is None:
         raise errors.NotFound(f"Could not find credential: {access}.")
@@ -34,7 +35,6 @@ def _find(req, connection, id: str, access: str) -> dict:
 
 def index(req, id):
     req.svc.policy.check(req.ctx, "identity:list_credential", {"user_id": id})
-    delegation.none(req.ctx)
     with req.svc.db.reader() as connection:
         rows.get(connection, models.users, id, resource="user")
         found = rows.many(connection, sa.select(TABLE).where(TABLE.c.user_id == id, TABLE.c.type == "ec2").order_by(TABLE.c.id))
@@ -45,9 +45,8 @@ def index(req, id):
 def create(req, id, body):
     """For a project on which the user has a role."""
     req.svc.policy.check(req.ctx, "identity:create_credential", {"user_id": id})
-    delegation.none(req.ctx)
     blob = {"access": secrets.token_hex(16), "secret": secrets.token_hex(16)}
-    key = digest(blob["access"])
+    key = credentials.digest(blob["access"])
     row = {"id": key, "access_digest": key, "type": "ec2", "user_id": id, "project_id": body["tenant_id"],
            "encrypted_blob": req.svc.vault.seal(json.dumps(blob))}
     with req.svc.db.writer() as connection:
@@ -61,7 +60,6 @@ def create(req, id, body):
 
 def show(req, id, access):
     req.svc.policy.check(req.ctx, "identity:get_credential", {"user_id": id})
-    delegation.none(req.ctx)
     with req.svc.db.reader() as connection:
         return {"credential": _view(req, _find(req, connection, id, access))}
 
@@ -69,22 +67,25 @@ def show(req, id, access):
 def delete(req, id, access):
     req.svc.policy.check(req.ctx, "identity:delete_credential", {"user_id": id})
     with req.svc.db.writer() as connection:
-        rows.delete(connection, TABLE, _find(req, connection, id, access)["id"], resource="credential")
+        credentials.end(req, connection, _find(req, connection, id, access))
+    req.svc.revocations.run_once()
 
 
-def _exchange(req, credentials: dict, check) -> wsgi.Response:
-    """A token for who signed a request, given to the service that received it.
+def _exchange(req, signed: dict, check) -> wsgi.Response:
+    """A token for who signed a request, given to the service that received it, once.
 
     Only services may ask: who can see a signed request would else have its signer's token (CVE-2025-65073).
     """
     req.svc.policy.check(req.ctx, "identity:exchange_signature", {})
     with req.svc.db.reader() as connection:
-        row = rows.one(connection, sa.select(TABLE).where(TABLE.c.access_digest == digest(credentials["access"])))
-    if row is None:
+        row = rows.one(connection, sa.select(TABLE).where(TABLE.c.access_digest == credentials.digest(signed["access"])))
+    if row is None or row["type"] != "ec2":
         raise errors.Unauthorized()
     blob = json.loads(req.svc.vault.open(row["encrypted_blob"]))
-    check(credentials, blob["secret"])
-    ctx, token = req.svc.authenticator.for_signer(row["user_id"], row["project_id"], req.ctx)
+    signature = check(signed, blob["secret"])
+    with req.svc.db.writer() as connection:
+        used_proofs.use(connection, "signature", f"{row['id']}\n{signature}", time.time() + 2 * signatures.MOST_AGE_S)
+    ctx, token = req.svc.authenticator.for_signer(row, credentials.chain_of(row), req.ctx)
     return wsgi.json_response(tokens.body(req.svc, ctx), 200, {"X-Subject-Token": token, "Vary": "X-Auth-Token"})
 
 

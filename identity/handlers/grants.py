@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from common import errors, rows, wsgi
+from identity import managers
 from identity.db import grants as queries
 from identity.db import models
 
@@ -39,6 +40,10 @@ def _key(req, connection, verb: str, target: str, names: dict, inherited: bool) 
     if role is not None:
         if role["domain_id"] not in ("", home):
             raise errors.Forbidden("A role of a domain can be given on that domain and its projects only.")
+    if verb in ("create", "delete"):
+        managers.protect(req, connection, **{f"{holder}_id": names[f"{holder}_id"]})
+        if role is not None and not (req.ctx.is_admin or managers.gives(req, connection, role)):
+            raise errors.Forbidden(rule=f"identity:{verb}_grant")
     return {"target_id": "all", **names, "target_type": f"{kind}/projects" if inherited else kind}
 
 

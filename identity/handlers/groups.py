@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from common import errors, rows, schema
+from identity import managers
 from identity.db import grants, models
 from identity.handlers.crud import Noun
 
@@ -19,10 +20,12 @@ def _create(req, connection, values):
 
 def _update(req, connection, old, values):
     req.svc.directories.refuse_change(old, values)
+    managers.protect(req, connection, group_id=old["id"])
 
 
 def _delete(req, connection, row):
     """Members lose what the group gave them, and the tokens that carry it."""
+    managers.protect(req, connection, group_id=row["id"])
     for user_id in grants.members(connection, row["id"]):
         req.svc.revoke(connection, user_id=user_id)
 
@@ -53,7 +56,8 @@ def _pair(req, connection, rule: str, id: str, user_id: str, *, changes: bool) -
             raise errors.NotFound(f"Could not find {kind}: {named}.")
     if changes:
         req.svc.directories.refuse_change(group, ("members",))
-        grants.protect_admins(connection, req.ctx, group_id=id)
+        managers.protect(req, connection, group_id=id)
+        managers.protect(req, connection, user_id=user_id)
     return {"group_id": id, "user_id": user_id}
 
 

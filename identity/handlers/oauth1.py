@@ -6,7 +6,6 @@ import sqlalchemy as sa
 from oauthlib import oauth1
 
 from common import context, errors, rows, schema, wsgi
-from identity import delegation
 from identity.db import grants, models
 from identity.handlers.crud import Noun
 from identity.oauth1 import CONSUMERS, TOKENS, VERIFIER_CHARS, Keys, alive
@@ -68,7 +67,6 @@ def access_token(req):
 @wsgi.body(_AUTHORIZATION)
 def authorize(req, id, body):
     """A user gives a consumer some of the roles that he has on the project it asked for. What he tells it is the verifier."""
-    delegation.none(req.ctx)
     verifier = "".join(secrets.choice(VERIFIER_CHARS) for _ in range(8))
     with req.svc.db.writer() as connection:
         row = rows.one(connection, sa.select(TOKENS).where(TOKENS.c.id == id, TOKENS.c.kind == "request"))
@@ -119,7 +117,6 @@ def show(req, id, token_id):
 
 def delete(req, id, token_id):
     """The user takes back what he gave; the consumer's tokens end with it."""
-    delegation.none(req.ctx)
     with req.svc.db.writer() as connection:
         _own(req, connection, id, token_id, "delete_access_token")
         rows.delete(connection, TOKENS, token_id, resource="access token")

@@ -21,7 +21,10 @@ def _create(req, connection, values):
     values["tags"] = project_tags.text(values["tags"] or [])
 
 
-def _disabled(req, connection, old, values):
+def _update(req, connection, old, values):
+    # Roles are inherited from above: whoever could move a project would choose who rules it.
+    if values.get("parent_id", old["parent_id"]) != old["parent_id"]:
+        raise errors.Forbidden("Update of `parent_id` is not allowed.")
     if "tags" in values:
         values["tags"] = project_tags.text(values["tags"])
     if values.get("enabled") is False and old["enabled"]:
@@ -49,7 +52,7 @@ NOUN = _ProjectNoun("project", "projects", models.projects,
                      "enabled": {"type": "boolean"}, "domain_id": {"type": ["string", "null"], "maxLength": 64},
                      "parent_id": {"type": ["string", "null"], "maxLength": 64}, "tags": project_tags.LIST},
                     ("name",), ("name", "enabled", "domain_id", "parent_id"), on_create=_create,
-                    on_update=_disabled, on_delete=_delete,
+                    on_update=_update, on_delete=_delete,
                     target=lambda row: {"project_id": row["id"], "domain_id": row.get("domain_id")})
 
 

@@ -101,3 +101,4 @@ def unimply(req, id, implied_id):
         rows.get(connection, table, id, key="prior_role_id", resource="implied role", implied_role_id=implied_id)
         connection.execute(sa.delete(table).where(table.c.prior_role_id == id, table.c.implied_role_id == implied_id))
         _delete(req, connection, {"id": id})
+    req.svc.revocations.run_once()

@@ -5,8 +5,9 @@ import json
 import sqlalchemy as sa
 
 from common import rows, schema, wsgi
+from identity import managers
 from identity.compliance import OPTIONS, options_of
-from identity.db import grants, models
+from identity.db import models
 from identity.handlers.auth import own_targets
 from identity.handlers.crud import Noun
 from identity.tokens import stamp
@@ -34,7 +35,7 @@ def _write_options(values: dict, old: dict) -> None:
 
 def _update(req, connection, old, values):
     req.svc.directories.refuse_change(old, values)
-    grants.protect_admins(connection, req.ctx, user_id=old["id"])
+    managers.protect(req, connection, user_id=old["id"])
     _write_options(values, options_of(old))
     password = values.pop("password", None)
     if password is not None:
@@ -48,7 +49,7 @@ def _update(req, connection, old, values):
 
 
 def _delete(req, connection, row):
-    grants.protect_admins(connection, req.ctx, user_id=row["id"])
+    managers.protect(req, connection, user_id=row["id"])
     if row["enabled"]:
         req.svc.directories.refuse_change(row, ("name",))
     req.svc.revoke(connection, user_id=row["id"])

@@ -245,10 +245,7 @@ def _operations(req) -> list[tuple[str, list[str], object]]:
     kind = (req.content_type or "").split(";")[0]
     if kind not in ("application/openstack-images-v2.1-json-patch", "application/openstack-images-v2.0-json-patch"):
         raise errors.UnsupportedMediaType(f"Unsupported Content-Type {kind or 'none'}")
-    try:
-        changes = json.loads(req.environ["wsgi.input"].read(req.svc.conf.max_body_bytes))
-    except ValueError:
-        raise errors.BadRequest("The request body is not valid JSON.") from None
+    changes = req.json_document()
     if not isinstance(changes, list) or not all(isinstance(c, dict) for c in changes):
         raise errors.BadRequest("Request body must be a JSON array of operation objects.")
     found = []

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import time
 
-from common import errors
+from common import errors, files
 from network.agent import processes
 from network.agent.links import Links, delete_namespace, in_namespace, set_sysctl, tap_name
 
@@ -58,8 +58,8 @@ def stale_leases(leases: str, hosts: str) -> set[str]:
 class Dhcp:
     def __init__(self, conf, links: Links):
         self.conf, self.links = conf, links
-        self.path = pathlib.Path(conf.state_path) / "network" / "dhcp"
-        self.path.mkdir(parents=True, exist_ok=True, mode=0o755)
+        # dnsmasq reads its files again as a user of its own.
+        self.path = files.passable_directory(pathlib.Path(conf.state_path) / "network" / "dhcp", conf.state_path)
 
     def ensure(self, network: dict, ports: list[dict], bridge: str) -> None:
         """Namespace, addresses, files, and a dnsmasq that has read them.
@@ -85,7 +85,7 @@ class Dhcp:
 
     def _serve(self, network: dict, ports: list[dict], device: str) -> None:
         home = self.path / network["id"]
-        home.mkdir(exist_ok=True, mode=0o755)
+        files.passable_directory(home, self.conf.state_path)
         server_ips = {ip["subnet_id"]: ip["ip_address"] for ip in network["dhcp_port"]["fixed_ips"]}
         subnets = [s for s in network["subnets"] if by_dhcp(s) and s["id"] in server_ips]
         leased = {s["id"] for s in subnets if s["ip_version"] == 4 or s["ipv6_address_mode"] == "dhcpv6-stateful"}

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from common import context, db, errors, rows
 from network.db import models
-from network.roles import BRIDGE, DHCP, DISTRIBUTED, L3
+from network.roles import BRIDGE, DHCP, DISTRIBUTED, L3, ROUTER_PORTS, SERVER
 
 _LOAD = {DHCP: models.networks.c.dhcp_host, L3: models.routers.c.host}
 
@@ -49,15 +49,15 @@ def spread(connection, network_ids: list[str], group_ids=()) -> dict[str, dict[s
     """
     n, p, r, a = models.networks, models.ports, models.routers, models.agents
     guests = sa.select(p.c.network_id, p.c.binding_host_id.label("host")).where(
-        p.c.network_id.in_(network_ids), p.c.device_owner.like("compute:%"), p.c.binding_host_id != "")
+        p.c.network_id.in_(network_ids), p.c.relation == SERVER, p.c.binding_host_id != "")
     legs = sa.select(p.c.network_id, r.c.host).join(r, r.c.id == p.c.device_id).where(
-        p.c.network_id.in_(network_ids), r.c.host != "")
+        p.c.relation.in_(ROUTER_PORTS), p.c.network_id.in_(network_ids), r.c.host != "")
     # A distributed router is on the hosts with guests of any of its networks, and with it so are all of these.
     other, guest = p.alias(), p.alias()
     everywhere = sa.select(p.c.network_id, guest.c.binding_host_id).join(
-        other, sa.and_(other.c.device_id == p.c.device_id, other.c.device_owner == DISTRIBUTED)).join(
+        other, sa.and_(other.c.device_id == p.c.device_id, other.c.relation == DISTRIBUTED)).join(
         guest, guest.c.network_id == other.c.network_id).where(
-        p.c.network_id.in_(network_ids), p.c.device_owner == DISTRIBUTED, guest.c.device_owner.like("compute:%"),
+        p.c.network_id.in_(network_ids), p.c.relation == DISTRIBUTED, guest.c.relation == SERVER,
         guest.c.binding_host_id != "")
     servers = sa.select(n.c.id, n.c.dhcp_host).where(n.c.id.in_(network_ids), n.c.dhcp_host != "")
     selects = [guests, legs, everywhere, servers]
@@ -65,7 +65,7 @@ def spread(connection, network_ids: list[str], group_ids=()) -> dict[str, dict[s
         m, rule = models.port_security_groups, models.security_group_rules
         selects.append(sa.select(sa.literal(""), p.c.binding_host_id).join(m, m.c.port_id == p.c.id).join(
             rule, rule.c.security_group_id == m.c.security_group_id).where(
-            rule.c.remote_group_id.in_(group_ids), p.c.device_owner.like("compute:%"), p.c.binding_host_id != ""))
+            rule.c.remote_group_id.in_(group_ids), p.c.relation == SERVER, p.c.binding_host_id != ""))
     parts = sa.union(*selects).subquery()
     found: dict[str, dict[str, str | None]] = {i: {} for i in [*network_ids, ""]}
     for network_id, host, facts in connection.execute(sa.select(parts.c.network_id, parts.c.host, a.c.configurations).join(

@@ -24,7 +24,7 @@ def network_details(connection, network_ids: list[str], host: str, hosts: dict |
     dhcp: dict[str, dict] = {}
     for row in many(connection, sa.select(p.c.id, p.c.network_id, p.c.mac_address, a.c.subnet_id, a.c.ip_address)
                     .join(a, a.c.port_id == p.c.id, isouter=True).order_by(a.c.ip_address)
-                    .where(p.c.network_id.in_(network_ids), p.c.device_owner == "network:dhcp")):
+                    .where(p.c.network_id.in_(network_ids), p.c.relation == roles.DHCP_PORT)):
         port = dhcp.setdefault(row["network_id"], {"id": row["id"], "mac_address": row["mac_address"], "fixed_ips": []})
         if row["subnet_id"]:
             port["fixed_ips"].append({"subnet_id": row["subnet_id"], "ip_address": row["ip_address"]})
@@ -49,6 +49,11 @@ def port_details(ports: list[dict], host: str) -> list[dict]:
     return [{"here": p["binding_host_id"] == host, **{k: p[k] for k in keep}} for p in ports]
 
 
+def _network(prefix: str | None) -> str | None:
+    """The network of a rule's prefix, which may have host bits set."""
+    return str(ipaddress.ip_interface(prefix).network) if prefix else None
+
+
 def group_details(connection, group_ids: list[str]) -> dict:
     """{group id: {"rules", "members"}} of groups and of those their rules refer to."""
     rules = groups.rules_of(connection, group_ids)
@@ -56,7 +61,8 @@ def group_details(connection, group_ids: list[str]) -> dict:
     members = groups.member_addresses(connection, sorted(remote))
     keep = ("direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix",
             "remote_group_id")
-    found: dict = {g: {"rules": [{k: r[k] for k in keep} for r in rs]} for g, rs in rules.items()}
+    found: dict = {g: {"rules": [{k: _network(r[k]) if k == "remote_ip_prefix" else r[k] for k in keep} for r in rs]}
+                   for g, rs in rules.items()}
     for group_id in remote:
         found.setdefault(group_id, {"rules": []})["members"] = members[group_id]
     return found
@@ -87,11 +93,11 @@ def _parts(router: dict, host: str, own: list[dict], gateway: dict | None, float
     gateway's end ("snat"), both or none."""
     whole = {"id": router["id"], "part": "whole", "up": router["admin_state_up"], "snat": router["enable_snat"],
              "routes": router["routes"], "gateway": _leg(gateway, subnets) if gateway else None,
-             "interfaces": [_leg(x, subnets) for x in own if x["device_owner"] in roles.INTERFACES], "floating": floating,
+             "interfaces": [_leg(x, subnets) for x in own if x["relation"] in roles.INTERFACES], "floating": floating,
              "hops": []}
     if not router["distributed"]:
         return [whole]
-    central = [_leg(x, subnets) for x in own if x["device_owner"] == roles.CENTRAL]
+    central = [_leg(x, subnets) for x in own if x["relation"] == roles.CENTRAL]
     found = []
     if has_guests:
         found.append({**whole, "part": "local", "gateway": None, "floating": [], "hops": central})
@@ -119,12 +125,13 @@ def router_details(connection, host: str) -> list[dict]:
     r, p, f, s = models.routers, models.ports, models.floatingips, models.subnets
     guest = p.alias()
     local = sa.select(p.c.device_id).join(guest, guest.c.network_id == p.c.network_id).where(
-        p.c.device_owner == roles.DISTRIBUTED, guest.c.binding_host_id == host, guest.c.device_owner.like("compute:%"))
+        p.c.relation == roles.DISTRIBUTED, guest.c.binding_host_id == host, guest.c.relation == roles.SERVER)
     routers = many(connection, sa.select(r, r.c.id.in_(local).label("local")).where(sa.or_(r.c.host == host, r.c.id.in_(local))))
     if not routers:
         return []
     ids = [x["id"] for x in routers]
-    ports = with_parts(connection, many(connection, sa.select(p).where(p.c.device_id.in_(ids))))
+    ports = with_parts(connection, many(connection, sa.select(p).where(
+        p.c.relation.in_(roles.ROUTER_PORTS), p.c.device_id.in_(ids))))
     used = {ip["subnet_id"] for port in ports for ip in port["fixed_ips"]}
     subnets = {x["id"]: x for x in many(connection, sa.select(s).where(s.c.id.in_(used)))}
     labels = _labels(connection, {x["project_id"] for x in routers})
@@ -151,7 +158,7 @@ def of_host(connection, host: str) -> dict:
     routed = {leg["network_id"] for r in routers for leg in r["interfaces"]}
     served = sa.select(n.c.id).where(n.c.dhcp_host == host)
     ports = with_parts(connection, many(connection, sa.select(p).where(
-        p.c.device_owner.like("compute:%"), p.c.binding_host_id != "",
+        p.c.relation == roles.SERVER, p.c.binding_host_id != "",
         sa.or_(p.c.binding_host_id == host, p.c.network_id.in_(served), p.c.network_id.in_(routed)))))
     network_ids = {x["network_id"] for x in ports} | {leg["network_id"] for leg in legs}
     group_ids = sorted({g for x in ports if x["binding_host_id"] == host for g in x["security_groups"]})

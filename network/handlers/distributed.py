@@ -10,8 +10,7 @@ import sqlalchemy as sa
 from common import errors, rows
 from network import roles
 from network.db import addresses, models
-from network.db.groups import base
-from network.handlers.ports import new_port, remove_port
+from network.db import ports as port_rows
 
 PORTS, ALLOCATIONS, SUBNETS = models.ports, models.ip_allocations, models.subnets
 
@@ -33,25 +32,24 @@ def change(connection, router: dict, distributed: bool, up: bool) -> None:
                                 "router admin_state_up to False prior to the change.", kind="BadRouterRequest")
     rows.update(connection, models.routers, router["id"], {"distributed": distributed}, resource="Router")
     router["distributed"] = distributed
-    connection.execute(sa.update(PORTS).where(PORTS.c.device_id == router["id"], PORTS.c.device_owner.in_(roles.INTERFACES))
-                       .values(device_owner=owner_of(router)))
+    connection.execute(sa.update(PORTS).where(port_rows.of_device(roles.INTERFACES, router["id"])).values(
+        device_owner=owner_of(router), relation=owner_of(router)))
 
 
 def settle(connection, router_id: str) -> None:
     """Give a router the central ports that it must have: one a subnet while it is distributed and has a gateway."""
     router = rows.get(connection, models.routers, router_id, resource="Router")
-    query = sa.select(PORTS.c.id, PORTS.c.device_owner, ALLOCATIONS.c.subnet_id).join(
-        ALLOCATIONS, ALLOCATIONS.c.port_id == PORTS.c.id).where(PORTS.c.device_id == router_id)
+    query = sa.select(PORTS.c.id, PORTS.c.relation, ALLOCATIONS.c.subnet_id).join(
+        ALLOCATIONS, ALLOCATIONS.c.port_id == PORTS.c.id).where(port_rows.of_device(roles.ROUTER_PORTS, router_id))
     found = connection.execute(query).all()
     central = router["distributed"] and router["gw_port_id"]
     wanted = {s for _, owner, s in found if central and owner in roles.INTERFACES}
     have = {s: port for port, owner, s in found if owner == roles.CENTRAL}
     for subnet_id in set(have) - wanted:
-        remove_port(connection, have[subnet_id])
+        port_rows.release(connection, have[subnet_id])
         rows.delete(connection, PORTS, have[subnet_id], resource="Port")
     for subnet_id in sorted(wanted - set(have)):
         subnet = rows.get(connection, SUBNETS, subnet_id, resource="Subnet")
-        port = new_port({**base(""), "project_id": "", "network_id": subnet["network_id"], "device_id": router_id,
-                         "device_owner": roles.CENTRAL, "status": "ACTIVE", "port_security_enabled": False})
+        port = port_rows.device_port(subnet["network_id"], roles.CENTRAL, router_id)
         rows.insert(connection, PORTS, port)
         addresses.allocate(connection, port, [subnet])

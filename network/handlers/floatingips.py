@@ -2,12 +2,12 @@
 
 import sqlalchemy as sa
 
-from common import errors, rows, schema
-from network import roles
+from common import errors, rows, schema, values
+from network import parsing, roles
 from network.db import addresses, models
-from network.db.groups import base
+from network.db import ports as port_rows
 from network.handlers.networks import NETWORKS
-from network.handlers.ports import PORTS, new_port
+from network.handlers.ports import PORTS
 from network.handlers.resource import REQUIRED, Attribute, Resource
 
 _NULLABLE = {"type": ["string", "null"], "maxLength": 64}
@@ -16,10 +16,12 @@ _NULLABLE = {"type": ["string", "null"], "maxLength": 64}
 class FloatingIps(Resource):
     singular, plural, kind, table, quota = "floatingip", "floatingips", "FloatingIP", models.floatingips, "floatingip"
     named = False  # clients show the address as its name
-    attributes = {"floating_network_id": Attribute(schema.UUID, REQUIRED, update=False),
-                  "port_id": Attribute(_NULLABLE, None), "fixed_ip_address": Attribute(_NULLABLE, None),
-                  "floating_ip_address": Attribute(_NULLABLE, None, update=False),
-                  "subnet_id": Attribute(_NULLABLE, None, update=False)}
+    attributes = {
+        "floating_network_id": Attribute(schema.UUID, REQUIRED, update=False, parse=values.uuid),
+        "port_id": Attribute(_NULLABLE, None, parse=values.uuid),
+        "fixed_ip_address": Attribute(_NULLABLE, None, parse=parsing.address),
+        "floating_ip_address": Attribute(_NULLABLE, None, update=False, parse=parsing.address),
+        "subnet_id": Attribute(_NULLABLE, None, update=False, parse=values.uuid)}
 
     def view(self, row):
         shown = {k: row[k] for k in ("floating_network_id", "floating_ip_address", "port_id", "fixed_ip_address",
@@ -30,15 +32,15 @@ class FloatingIps(Resource):
     def insert(self, req, connection, values):
         network = NETWORKS.get(connection, req.ctx, values["floating_network_id"])
         if not network["router_external"]:
-            raise errors.BadRequest(f"Bad floatingip request: Network {network['id']} is not a valid external network.",
-                                    kind="BadFloatingIPRequest")
-        port = new_port({**base(""), "project_id": "", "network_id": network["id"], "device_id": values["id"],
-                         "device_owner": "network:floatingip", "status": "N/A", "port_security_enabled": False})
+            raise self._bad(f"Network {network['id']} is not a valid external network.")
+        port = port_rows.device_port(network["id"], roles.FLOATING, values["id"], status="N/A")
         rows.insert(connection, models.ports, port)
         wanted, subnet = values.pop("floating_ip_address"), values.pop("subnet_id")
         given = {**({"ip_address": wanted} if wanted else {}), **({"subnet_id": subnet} if subnet else {})}
         if given:
             ip = PORTS._addresses(connection, port, [given])[0]
+            if ":" in ip["ip_address"]:
+                raise self._bad("Floating IPs have IPv4 addresses.")
         else:
             own = [s for s in PORTS._subnets(connection, network["id"]) if s["ip_version"] == 4]
             ip = addresses.allocate(connection, port, own)
@@ -54,10 +56,17 @@ class FloatingIps(Resource):
     def _association(self, req, connection, row, port_id, fixed) -> dict:
         """The columns that join a floating IP to a port: the router must reach both sides."""
         port = PORTS.get(connection, req.ctx, port_id)
+        if port["project_id"] != row["project_id"] and not req.ctx.is_admin:
+            raise self._bad(f"Port {port_id} is associated with a different project than Floating IP {row['id']} and therefore "
+                            f"cannot be bound.")
+        if not port_rows.is_users(port["relation"]):
+            raise self._bad(f"Port {port_id} has device owner {port['device_owner']} and cannot have a floating IP.")
         ipv4 = [i for i in port["fixed_ips"] if ":" not in i["ip_address"] and fixed in (None, i["ip_address"])]
         if not ipv4:
-            raise errors.BadRequest(f"Bad floatingip request: Port {port_id} has no fixed IPv4 address {fixed or ''}.",
-                                    kind="BadFloatingIPRequest")
+            raise self._bad(f"Port {port_id} has no fixed IPv4 address {fixed or ''}.")
+        if len(ipv4) > 1:
+            raise self._bad(f"Port {port_id} has multiple fixed IPv4 addresses. Must provide a specific IPv4 address when "
+                            f"assigning a floating IP.")
         taken = sa.select(self.table.c.id).where(self.table.c.port_id == port_id, self.table.c.id != row["id"],
                                                  self.table.c.fixed_ip_address == ipv4[0]["ip_address"])
         if connection.execute(taken).first():
@@ -67,7 +76,7 @@ class FloatingIps(Resource):
         r, p, a = models.routers, models.ports, models.ip_allocations
         gateway = p.alias()
         router = connection.execute(
-            sa.select(r.c.id).join(p, sa.and_(p.c.device_id == r.c.id, p.c.device_owner.in_(roles.INTERFACES)))
+            sa.select(r.c.id).join(p, sa.and_(p.c.device_id == r.c.id, p.c.relation.in_(roles.INTERFACES)))
             .join(a, a.c.port_id == p.c.id).join(gateway, gateway.c.id == r.c.gw_port_id)
             .where(a.c.subnet_id == ipv4[0]["subnet_id"], gateway.c.network_id == row["floating_network_id"])).scalar()
         if router is None:
@@ -85,9 +94,13 @@ class FloatingIps(Resource):
                 values.update(self._association(req, connection, old, target, fixed))
             else:
                 values.update(port_id=None, fixed_ip_address=None, router_id=None, status="DOWN")
-        else:
-            values.pop("fixed_ip_address", None)
+        elif values.pop("fixed_ip_address", None):
+            raise self._bad("fixed_ip_address cannot be specified without a port_id.")
         return values
+
+    @staticmethod
+    def _bad(text: str) -> errors.BadRequest:
+        return errors.BadRequest(f"Bad floatingip request: {text}", kind="BadFloatingIPRequest")
 
     def _delete_one(self, connection, req, row_id):
         row = super()._delete_one(connection, req, row_id)

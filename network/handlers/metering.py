@@ -3,16 +3,18 @@
 For operators, as in OpenStack: labels are an admin's, their counts come as notifications (``l3.meter``).
 """
 
-import ipaddress
-
 import sqlalchemy as sa
 
-from common import errors, rows, schema, wsgi
+from common import errors, rows, schema, values
+from network import parsing
 from network.db import models
-from network.handlers.resource import REQUIRED, Attribute, Resource
-from network.handlers.subnets import parse
+from network.handlers.resource import REQUIRED, Attribute, Resource, flag
 
 _PREFIX = {"type": ["string", "null"], "maxLength": 64}
+
+
+def _prefix(raw, what: str) -> str:
+    return str(parsing.cidr(raw, what, host_bits=True, version=4) if "/" in raw else values.ip_network(raw, what, version=4))
 
 
 class _ForAdmins(Resource):
@@ -37,11 +39,7 @@ class _ForAdmins(Resource):
 class MeteringLabels(_ForAdmins):
     singular, plural, kind, table = "metering_label", "metering_labels", "MeteringLabel", models.metering_labels
     shown = ("id", "name", "description", "project_id", "tenant_id", "shared")
-    attributes = {"shared": Attribute(schema.BOOLEAN, False)}
-
-    def insert(self, req, connection, values):
-        values["shared"] = wsgi.bool_value(values["shared"])
-        return super().insert(req, connection, values)
+    attributes = {"shared": flag(False)}
 
 
 class MeteringRules(_ForAdmins):
@@ -49,10 +47,10 @@ class MeteringRules(_ForAdmins):
     table, named = models.metering_label_rules, False
     shown = ("id", "metering_label_id", "direction", "remote_ip_prefix", "source_ip_prefix", "destination_ip_prefix",
              "excluded")
-    attributes = {"metering_label_id": Attribute(schema.UUID, REQUIRED),
+    attributes = {"metering_label_id": Attribute(schema.UUID, REQUIRED, parse=values.uuid),
                   "direction": Attribute({"enum": ["ingress", "egress"]}, "ingress"),
-                  "remote_ip_prefix": Attribute(_PREFIX, None), "source_ip_prefix": Attribute(_PREFIX, None),
-                  "destination_ip_prefix": Attribute(_PREFIX, None), "excluded": Attribute(schema.BOOLEAN, False)}
+                  **{f"{side}_ip_prefix": Attribute(_PREFIX, None, parse=_prefix)
+                     for side in ("remote", "source", "destination")}, "excluded": flag(False)}
 
     def _shown(self, req, row):
         """The remote end is the source of what comes in, and the destination of what goes out."""
@@ -70,10 +68,7 @@ class MeteringRules(_ForAdmins):
             values[names[0] if values["direction"] == "ingress" else names[1]] = remote
         if all(values[n] is None for n in names):
             raise errors.BadRequest("A metering label rule needs an IP prefix.")
-        for name in names:
-            if values[name] is not None:
-                values[name] = str(self._prefix(values[name]))
-        values.update(project_id=label["project_id"], excluded=wsgi.bool_value(values["excluded"]))
+        values.update(project_id=label["project_id"])
         same = [self.table.c[n] == values[n] if values[n] is not None else self.table.c[n].is_(None) for n in names]
         taken = rows.one(connection, sa.select(self.table).where(
             self.table.c.metering_label_id == label["id"], self.table.c.direction == values["direction"], *same))
@@ -82,13 +77,6 @@ class MeteringRules(_ForAdmins):
                                   kind="MeteringLabelRuleOverlaps")
         rows.insert(connection, self.table, values)
         return values
-
-    @staticmethod
-    def _prefix(text: str):
-        found = parse(text, ipaddress.ip_network, "ip_prefix")
-        if found.version != 4:
-            raise errors.BadRequest("Only IPv4 traffic is metered.")
-        return found
 
 
 LABELS, LABEL_RULES = MeteringLabels(), MeteringRules()

@@ -2,11 +2,11 @@
 
 import sqlalchemy as sa
 
-from common import errors, rows, schema, wsgi
+from common import errors, rows, schema, values
+from network import parsing, roles
 from network.db import models
-from network.handlers.resource import Attribute, Resource
+from network.handlers.resource import Attribute, Resource, flag
 
-_FLAG = schema.BOOLEAN
 VXLAN_IDS = range(1001, 1 << 24)
 
 
@@ -14,15 +14,15 @@ class Networks(Resource):
     singular, plural, kind, table, quota = "network", "networks", "Network", models.networks, "network"
     shared_filter = sa.or_(models.networks.c.shared, models.networks.c.router_external)
     attributes = {
-        "admin_state_up": Attribute(_FLAG, True), "shared": Attribute(_FLAG, False, admin=True),
-        "router:external": Attribute(_FLAG, False, admin=True), "is_default": Attribute(_FLAG, False, admin=True),
-        "port_security_enabled": Attribute(_FLAG, True),
-        "mtu": Attribute(schema.integer(68, 65535), None),
-        "dns_domain": Attribute({"type": "string", "maxLength": 255}, ""),
-        "provider:network_type": Attribute({"enum": ["flat", "local", "vxlan"]}, None, update=False, admin=True),
-        "provider:physical_network": Attribute(schema.TEXT, None, update=False, admin=True),
-        "provider:segmentation_id": Attribute(schema.integer(1, (1 << 24) - 1, null=True),
-                                              None, update=False, admin=True),
+        "admin_state_up": flag(True), "shared": flag(False), "router:external": flag(False), "is_default": flag(False),
+        "port_security_enabled": flag(True),
+        "mtu": Attribute(schema.integer(0, 65535), None, parse=parsing.between(0, 65535)),
+        "dns_domain": Attribute({"type": "string", "maxLength": 255}, "", parse=parsing.domain),
+        "provider:network_type": Attribute({"enum": ["flat", "local", "vxlan"]}, None, update=False),
+        "provider:physical_network": Attribute({"type": ["string", "null"], "maxLength": 64}, None, update=False,
+                                               parse=values.identifier),
+        "provider:segmentation_id": Attribute(schema.integer(1, (1 << 24) - 1, null=True), None, update=False,
+                                              parse=parsing.between(1, (1 << 24) - 1)),
         "availability_zone_hints": Attribute({"type": "array", "maxItems": 0}, None, update=False)}
 
     def view(self, row):
@@ -34,12 +34,6 @@ class Networks(Resource):
                 "provider:segmentation_id": row["provider_segmentation_id"], "availability_zones": ["nova"],
                 "availability_zone_hints": [], "ipv4_address_scope": None, "ipv6_address_scope": None,
                 "qos_policy_id": None, "l2_adjacency": True}
-
-    def _shown(self, req, row):
-        shown = super()._shown(req, row)
-        if not (req.ctx.is_admin or req.ctx.is_service):
-            shown = {k: v for k, v in shown.items() if not k.startswith("provider:")}
-        return shown
 
     def complete(self, connection, found):
         s = models.subnets
@@ -53,13 +47,15 @@ class Networks(Resource):
 
     def insert(self, req, connection, values):
         values = {k: v for k, v in values.items() if k in self.table.c}
-        for flag in ("admin_state_up", "shared", "router_external", "is_default", "port_security_enabled"):
-            values[flag] = wsgi.bool_value(values[flag])
         values.update(status="ACTIVE", dhcp_host="", mtu=values["mtu"] or req.svc.conf.network.mtu)
+        self._check_mtu(values["mtu"], False)
         kind = values["provider_network_type"] or ("flat" if values["provider_physical_network"] else "vxlan")
         values["provider_network_type"] = kind
         if kind == "flat" and not values["provider_physical_network"]:
             raise errors.BadRequest("Invalid input for operation: physical_network required for flat provider network.")
+        for name, of in (("physical_network", "flat"), ("segmentation_id", "vxlan")):
+            if kind != of and values[f"provider_{name}"] is not None:
+                raise errors.BadRequest(f"Invalid input for operation: {name} specified for {kind} provider network.")
         if kind == "vxlan" and values["provider_segmentation_id"] is None:
             last = connection.execute(sa.select(sa.func.max(self.table.c.provider_segmentation_id)).where(
                 self.table.c.provider_network_type == "vxlan")).scalar()
@@ -68,19 +64,50 @@ class Networks(Resource):
                                                              "segment is in use.")
         return {**values, "subnets": []}
 
+    @staticmethod
+    def _check_mtu(mtu: int, has_ipv6: bool) -> None:
+        """:raises BadRequest: IP does not work over links with less"""
+        least = 1280 if has_ipv6 else 68
+        if mtu < least:
+            raise errors.BadRequest(f"Invalid input for operation: Requested MTU is too small, minimum is {least} for "
+                                    f"IPv{6 if has_ipv6 else 4} subnets.")
+
     def change(self, req, connection, old, values):
-        for flag in ("admin_state_up", "shared", "router_external", "is_default", "port_security_enabled"):
-            if flag in values:
-                values[flag] = wsgi.bool_value(values[flag])
+        if "mtu" in values:
+            values["mtu"] = req.svc.conf.network.mtu if values["mtu"] is None else values["mtu"]
+            s = models.subnets
+            self._check_mtu(values["mtu"], connection.execute(sa.select(s.c.id).where(
+                s.c.network_id == old["id"], s.c.ip_version == 6)).first() is not None)
+        if old["shared"] and values.get("shared") is False:
+            self._check_unused_by_others(connection, old)
         return values
 
+    @staticmethod
+    def _check_unused_by_others(connection, network) -> None:
+        """:raises Conflict: a project that would no longer see the network has something on it"""
+        of_others = []
+        for table in (models.ports, models.subnets):
+            query = sa.select(table.c.id).where(table.c.network_id == network["id"],
+                                                table.c.project_id.not_in([network["project_id"], ""]))
+            if table is models.ports:
+                query = query.where(table.c.relation.in_(["", roles.SERVER, *roles.INTERFACES]))
+            of_others += connection.execute(query.limit(1)).scalars().all()
+        if of_others:
+            raise errors.Conflict(f"Unable to reconfigure sharing settings for network {network['id']}. Multiple projects are "
+                                  f"using it.", kind="InvalidSharedSetting")
+
     def remove(self, req, connection, row):
-        p = models.ports
-        query = sa.select(p.c.id).where(p.c.network_id == row["id"])
-        if connection.execute(query.where(p.c.device_owner != "network:dhcp")).first():
-            raise errors.InUse(f"Unable to complete operation on network {row['id']}. There are one or more ports "
-                               f"still in use on the network.", kind="NetworkInUse")
-        connection.execute(sa.delete(models.ip_allocations).where(models.ip_allocations.c.port_id.in_(query)))
+        p, f = models.ports, models.floatingips
+        ports = sa.select(p.c.id).where(p.c.network_id == row["id"])
+        held = connection.execute(ports.where(p.c.relation.not_in([roles.DHCP_PORT, roles.FLOATING])).order_by(p.c.id)
+                                  ).scalars().all()
+        held += connection.execute(sa.select(f.c.fip_port_id).where(
+            f.c.floating_network_id == row["id"], f.c.port_id.is_not(None))).scalars().all()
+        if held:
+            raise errors.InUse(f"Unable to complete operation on network {row['id']}. There are one or more ports still in use "
+                               f"on the network, id for these ports is: {','.join(held[:20])}.", kind="NetworkInUse")
+        connection.execute(sa.delete(f).where(f.c.floating_network_id == row["id"]))
+        connection.execute(sa.delete(models.ip_allocations).where(models.ip_allocations.c.port_id.in_(ports)))
         connection.execute(sa.delete(p).where(p.c.network_id == row["id"]))
         connection.execute(sa.delete(models.subnets).where(models.subnets.c.network_id == row["id"]))
 

@@ -1,16 +1,16 @@
 """Ports: a MAC, addresses and filters on a network; bound to a host, they are plugged there."""
 
 import ipaddress
-import random
-import re
 
 import sqlalchemy as sa
 
-from common import errors, rows, schema, wsgi
+from common import errors, rows, schema, values
+from network import parsing, roles
 from network.db import addresses, groups, hosting, models, state
+from network.db import ports as port_rows
 from network.handlers.networks import NETWORKS
-from network.handlers.resource import REQUIRED, Attribute, Resource
-from network.handlers.subnets import UNSET, parse
+from network.handlers.resource import REQUIRED, Attribute, Resource, flag
+from network.handlers.subnets import SUBNETS, UNSET
 
 _IP = {"type": "string", "maxLength": 64}
 _FIXED = {"type": ["array", "null"], "maxItems": 16, "items": schema.obj(
@@ -20,34 +20,27 @@ _PAIRS = {"type": ["array", "null"], "maxItems": 10, "items": schema.obj({"ip_ad
 # Values end up in dnsmasq's option file: no newline, comma or control character can be sent.
 _OPTS = {"type": ["array", "null"], "maxItems": 20, "items": schema.obj(
     {"opt_name": {"type": "string", "pattern": "[a-z0-9-]{1,64}"}, "ip_version": {"enum": [4, 6, "4", "6"]},
-     "opt_value": {"type": ["string", "null"], "pattern": r"[A-Za-z0-9 ._:/@+=-]{0,255}"}}, ["opt_name"])}
-_MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
-HOSTNAME = {"type": "string", "pattern": r"([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)?"}
-
-
-def new_port(values: dict) -> dict:
-    """Every column of a port, from those given."""
-    octets = [0xFA, 0x16, 0x3E, *(random.randrange(256) for _ in range(3))]
-    return {"mac_address": ":".join(f"{o:02x}" for o in octets), "admin_state_up": True, "status": "DOWN",
-            "device_id": "", "device_owner": "", "binding_host_id": "", "binding_vnic_type": "normal",
-            "binding_vif_type": "unbound", "binding_profile": {}, "port_security_enabled": True,
-            "allowed_address_pairs": [], "extra_dhcp_opts": [], "dns_name": "",
-            **{k: v for k, v in values.items() if v is not None}}
+     "opt_value": {"type": ["string", "null"], "pattern": "[A-Za-z0-9 ._:/@+=-]{0,255}"}}, ["opt_name"])}
+# What is changed of the port of a router or of DHCP, by anybody: the rest follows from the device.
+_OF_DEVICES = ("name", "description", "admin_state_up", "dns_name", "fixed_ips")
 
 
 class Ports(Resource):
     singular, plural, kind, table, quota = "port", "ports", "Port", models.ports, "port"
     attributes = {
-        "network_id": Attribute(schema.UUID, REQUIRED, update=False), "admin_state_up": Attribute(schema.BOOLEAN, True),
-        "mac_address": Attribute({"type": "string", "maxLength": 32}, None),
-        "fixed_ips": Attribute(_FIXED, UNSET), "device_id": Attribute({"type": "string", "maxLength": 255}, ""),
-        "device_owner": Attribute({"type": "string", "maxLength": 255}, ""),
-        "security_groups": Attribute({"type": ["array", "null"], "maxItems": 50, "items": schema.UUID}, UNSET),
-        "binding:host_id": Attribute(schema.TEXT, None, admin=True),
+        "network_id": Attribute(schema.UUID, REQUIRED, update=False, parse=values.uuid), "admin_state_up": flag(True),
+        "mac_address": Attribute({"type": "string", "maxLength": 32}, None, parse=values.mac_address),
+        "fixed_ips": Attribute(_FIXED, UNSET, parse=parsing.fixed_ips),
+        "device_id": Attribute({"type": "string", "maxLength": 255}, "", parse=parsing.text),
+        "device_owner": Attribute({"type": "string", "maxLength": 255}, "", parse=parsing.text),
+        "security_groups": Attribute({"type": ["array", "null"], "maxItems": 50, "items": schema.UUID}, UNSET,
+                                     parse=parsing.uuids),
+        "binding:host_id": Attribute(schema.TEXT, None, parse=parsing.text),
         "binding:vnic_type": Attribute({"enum": ["normal"]}, "normal"),
-        "binding:profile": Attribute({"type": ["object", "null"], "maxProperties": 32}, None, admin=True),
-        "port_security_enabled": Attribute(schema.BOOLEAN, None), "allowed_address_pairs": Attribute(_PAIRS, None),
-        "extra_dhcp_opts": Attribute(_OPTS, None), "dns_name": Attribute(HOSTNAME, "")}
+        "binding:profile": Attribute({"type": ["object", "null"], "maxProperties": 32}, None),
+        "port_security_enabled": flag(None), "allowed_address_pairs": Attribute(_PAIRS, None, parse=parsing.address_pairs),
+        "extra_dhcp_opts": Attribute(_OPTS, None, parse=parsing.dhcp_options),
+        "dns_name": Attribute({"type": "string", "maxLength": 63}, "", parse=parsing.label)}
 
     def view(self, row):
         same = ("network_id", "mac_address", "admin_state_up", "status", "device_id", "device_owner",
@@ -58,29 +51,28 @@ class Ports(Resource):
                 "binding:vif_details": {"port_filter": True} if row["binding_vif_type"] == "bridge" else {},
                 "binding:profile": row["binding_profile"], "qos_policy_id": None, "dns_assignment": []}
 
-    def _shown(self, req, row):
-        shown = super()._shown(req, row)
-        if not (req.ctx.is_admin or req.ctx.is_service):
-            for name in ("binding:host_id", "binding:profile", "binding:vif_type", "binding:vif_details"):
-                shown.pop(name, None)
-        return shown
+    def visible(self, ctx):
+        """The owner of a network sees all that is on it."""
+        n = models.networks
+        return sa.or_(super().visible(ctx), self.table.c.network_id.in_(
+            sa.select(n.c.id).where(n.c.project_id == ctx.project_id)))
+
+    def target(self, req, connection, owner, given, row):
+        network = rows.get(connection, models.networks, row["network_id"], resource="Network") if row else NETWORKS.get(
+            connection, req.ctx, given["network_id"])
+        return {"project_id": owner, "network:project_id": network["project_id"], "network:shared": network["shared"],
+                "network_device": given.get("device_owner", "").startswith("network:")}
 
     def complete(self, connection, found):
         return state.with_parts(connection, found)
 
     def insert(self, req, connection, values):
         network = NETWORKS.get(connection, req.ctx, values["network_id"])
-        if not (network["project_id"] == req.ctx.project_id or network["shared"] or req.ctx.is_admin
-                or req.ctx.is_service):
-            raise errors.Forbidden(rule="create_port")
         wanted_ips, wanted_groups = values.pop("fixed_ips"), values.pop("security_groups")
-        if values["mac_address"] is not None:
-            values["mac_address"] = self._mac(values["mac_address"])
-        values["admin_state_up"] = wsgi.bool_value(values["admin_state_up"])
-        secure = values["port_security_enabled"]
-        values["port_security_enabled"] = (network["port_security_enabled"] if secure is None
-                                           else wsgi.bool_value(secure))
-        port = new_port(values)
+        if values["port_security_enabled"] is None:
+            values["port_security_enabled"] = network["port_security_enabled"]
+        values["relation"] = self._relation(req, connection, {**values, "relation": "", "device_id": ""}, values)
+        port = port_rows.new_port(values)
         port["allowed_address_pairs"] = self._pairs(port)
         if port["binding_host_id"]:
             port["binding_vif_type"] = "bridge"
@@ -91,18 +83,42 @@ class Ports(Resource):
         groups.add_members(connection, port["id"], members)
         return {**port, "security_groups": members}
 
-    def _mac(self, text: str) -> str:
-        mac = text.lower().replace("-", ":")
-        if not _MAC.fullmatch(mac) or int(mac[:2], 16) & 1:
-            raise errors.BadRequest(f"Invalid input for mac_address. Reason: '{text}' is not a valid MAC address.")
-        return mac
+    def _relation(self, req, connection, old: dict, values: dict) -> str:
+        """What the port becomes to us by a request that may set its device. Only the compute service makes it a server's.
+
+        :raises Conflict: it is another device's, or the device is a router of another project
+        """
+        device, owner = (values.get(n, old[n]) for n in ("device_id", "device_owner"))
+        if not port_rows.is_users(old["relation"]):
+            if (device, owner) != (old["device_id"], old["device_owner"]):
+                raise errors.Conflict(f"Port {old['id']} belongs to a device of the network service, of the kind "
+                                      f"{old['relation']}: its device cannot be changed.", kind="PortInUse")
+            return old["relation"]
+        if req.ctx.is_service:
+            if old["relation"] and device not in ("", old["device_id"]):
+                raise errors.Conflict(f"Unable to complete operation on port {old['id']}: the device {old['device_id']} has it "
+                                      f"already.", kind="PortInUse")
+            return roles.SERVER if device and owner.startswith("compute:") else ""
+        if old["relation"] and (device, owner) != (old["device_id"], old["device_owner"]):
+            if device or not req.ctx.is_admin:
+                raise errors.Conflict(f"Port {old['id']} is an interface of server {old['device_id']}: detach it there.",
+                                      kind="PortInUse")
+            return ""
+        if not old["relation"] and not req.ctx.is_admin:
+            self._check_router(connection, device, owner, old["project_id"])
+        return old["relation"]
+
+    @staticmethod
+    def _check_router(connection, device: str, owner: str, project_id: str) -> None:
+        """:raises Conflict: the text names a router of another project"""
+        r = models.routers
+        router = rows.one(connection, sa.select(r.c.project_id).where(r.c.id == device)) if device else None
+        if router["project_id"] != project_id if router else device and owner in roles.INTERFACES:
+            raise errors.Conflict(f"The following device_id {device} is not owned by your project or matches another "
+                                  f"project's router.", kind="DeviceIDNotOwnedByTenant")
 
     def _pairs(self, port) -> list[dict]:
-        found = []
-        for pair in port["allowed_address_pairs"] or []:
-            net = parse(pair["ip_address"], ipaddress.ip_network, "allowed_address_pairs")
-            mac = self._mac(pair.get("mac_address") or port["mac_address"])
-            found.append({"ip_address": pair["ip_address"] if net else "", "mac_address": mac})
+        found = [{"mac_address": port["mac_address"], **pair} for pair in port["allowed_address_pairs"] or []]
         if found and not port["port_security_enabled"]:
             raise errors.Conflict("Port security must be enabled in order to have allowed address pairs on a port.",
                                   kind="AddressPairAndPortSecurityRequired")
@@ -149,11 +165,12 @@ class Ports(Resource):
                                         f"{port['network_id']}, because fixed_ips included invalid subnet "
                                         f"{wanted.get('subnet_id')}.")
             return addresses.allocate(connection, port, candidates)
-        ip = parse(wanted["ip_address"], ipaddress.ip_address, "fixed_ips")
-        fitting = [s for s in candidates if ip in ipaddress.ip_network(s["cidr"])]
+        ip = ipaddress.ip_address(wanted["ip_address"])
+        fitting = [s for s in candidates if _can_have(ip, ipaddress.ip_network(s["cidr"]))]
         if not fitting:
             raise errors.BadRequest(f"Invalid input for operation: IP address {ip} is not a valid IP for any of the "
                                     f"subnets on the specified network.", kind="InvalidIpForNetwork")
+        self._check_gateway(connection, port, fitting[0], ip)
         a = models.ip_allocations
         if connection.execute(sa.select(a.c.port_id).where(a.c.subnet_id == fitting[0]["id"],
                                                            a.c.ip_address == str(ip))).first():
@@ -161,19 +178,29 @@ class Ports(Resource):
                                   kind="IpAddressAlreadyAllocated")
         return addresses.reserve(connection, port["id"], fitting[0], str(ip))
 
+    @staticmethod
+    def _check_gateway(connection, port, subnet, ip) -> None:
+        """The address of a subnet's gateway is a router's, and else only for what belongs to the subnet's project.
+
+        :raises Conflict: it was asked for
+        """
+        if str(ip) == subnet["gateway_ip"] and port["relation"] not in roles.INTERFACES and (
+                port["project_id"] != subnet["project_id"] or port["relation"] in (roles.GATEWAY, roles.FLOATING)):
+            raise errors.Conflict(f"IP address {ip} is the gateway of subnet {subnet['id']}.", kind="GatewayIpInUse")
+
     def change(self, req, connection, old, values):
         port = {**old, **values}
-        for flag in ("admin_state_up", "port_security_enabled"):
-            if flag in values:
-                values[flag] = port[flag] = wsgi.bool_value(values[flag])
-        if "mac_address" in values:
-            values["mac_address"] = self._mac(values["mac_address"])
-        if "allowed_address_pairs" in values:
+        values["relation"] = self._relation(req, connection, old, values)
+        self._check_change(old, values)
+        if "allowed_address_pairs" in values or not port["port_security_enabled"]:
             values["allowed_address_pairs"] = self._pairs(port)
         if values.get("fixed_ips", UNSET) != UNSET:
             self._change_addresses(connection, old, values["fixed_ips"] or [])
         if "security_groups" in values:
             groups.set_members(connection, old["id"], self._groups(req, connection, port, values["security_groups"]))
+        elif not port["port_security_enabled"] and old["security_groups"]:
+            raise errors.Conflict("Port has security group associated. Cannot disable port security or IP address until "
+                                  "security group is removed.", kind="PortSecurityPortHasSecurityGroup")
         if "binding_host_id" in values:
             bound = bool(values["binding_host_id"])
             values.update(binding_host_id=values["binding_host_id"] or "",
@@ -188,26 +215,58 @@ class Ports(Resource):
                 values[name] = {} if name == "binding_profile" else []
         return values
 
+    @staticmethod
+    def _check_change(old, values) -> None:
+        """:raises Conflict: the device that has the port needs it as it is"""
+        if values.get("mac_address", old["mac_address"]) != old["mac_address"] and (
+                old["relation"] or old["binding_host_id"]):
+            raise errors.Conflict(f"Unable to complete operation on port {old['id']}, port is already bound, port type: "
+                                  f"{old['binding_vif_type']}, old_mac {old['mac_address']}, new_mac {values['mac_address']}.",
+                                  kind="PortBound")
+        if port_rows.is_users(old["relation"]):
+            return
+        for name, value in values.items():
+            kept = name in _OF_DEVICES or value == old.get(name)
+            if name == "fixed_ips":
+                before = sorted(i["subnet_id"] for i in old["fixed_ips"])
+                kept = old["relation"] not in (roles.FLOATING, roles.CENTRAL) and before == sorted(
+                    i.get("subnet_id", "") for i in value or [])
+            if not kept:
+                raise errors.Conflict(f"Port {old['id']} cannot be changed directly via the port API: has device owner "
+                                      f"{old['device_owner']}.", kind="ServicePortInUse")
+
     def _change_addresses(self, connection, old, wanted):
-        keep = {(i["subnet_id"], i["ip_address"]) for i in old["fixed_ips"]
-                if any(w.get("ip_address") == i["ip_address"] and w.get("subnet_id", i["subnet_id"]) == i["subnet_id"]
-                       for w in wanted)}
-        a = models.ip_allocations
-        for ip in old["fixed_ips"]:
-            if (ip["subnet_id"], ip["ip_address"]) not in keep:
-                connection.execute(sa.delete(a).where(a.c.subnet_id == ip["subnet_id"],
-                                                      a.c.ip_address == ip["ip_address"]))
-        kept = {ip for _, ip in keep}
-        self._addresses(connection, old, [w for w in wanted if w.get("ip_address") not in kept])
+        """Addresses that are named again stay; so does one of a subnet that is named without an address."""
+        left, new = list(old["fixed_ips"]), []
+        for w in sorted(wanted, key=lambda w: "ip_address" not in w):
+            same = next((ip for ip in left if all(ip[k] == v for k, v in w.items())), None)
+            if same and w:
+                left.remove(same)
+            else:
+                new.append(w)
+        f, a = models.floatingips, models.ip_allocations
+        for ip in left:
+            if connection.execute(sa.select(f.c.id).where(f.c.port_id == old["id"],
+                                                          f.c.fixed_ip_address == ip["ip_address"])).first():
+                raise errors.Conflict(f"Fixed IP address {ip['ip_address']} of port {old['id']} cannot be removed: a floating "
+                                      f"IP uses it.", kind="FixedIPInUseByFloatingIP")
+            connection.execute(sa.delete(a).where(a.c.subnet_id == ip["subnet_id"], a.c.ip_address == ip["ip_address"]))
+        self._addresses(connection, old, new)
 
     def remove(self, req, connection, row):
-        if row["device_owner"].startswith("network:") and row["device_owner"] != "network:dhcp" and row["device_id"]:
+        if not port_rows.is_users(row["relation"]) and row["relation"] != roles.DHCP_PORT:
             raise errors.Conflict(f"Port {row['id']} cannot be deleted directly via the port API: has device owner "
                                   f"{row['device_owner']}.", kind="ServicePortInUse")
-        remove_port(connection, row["id"])
+        port_rows.release(connection, row["id"])
+
+    def _delete_one(self, connection, req, row_id):
+        row = super()._delete_one(connection, req, row_id)
+        if row["relation"] == roles.DHCP_PORT:
+            SUBNETS.restore_dhcp(req, connection, row["network_id"])
+        return row
 
     def after(self, req, verb, found):
-        bound = [p for p in found if p["binding_host_id"] and p["device_owner"].startswith("compute:")]
+        bound = [p for p in found if p["binding_host_id"] and p["relation"] == roles.SERVER]
         hosts = req.environ.get("pileus.left_hosts", set())
         if verb == "delete" or not bound:
             hosts = hosts | {p["binding_host_id"] for p in found if p["binding_host_id"]}
@@ -259,12 +318,10 @@ class Ports(Resource):
         return None
 
 
-def remove_port(connection, port_id: str) -> None:
-    """Give back a port's addresses, groups and floating IP. The row itself goes last, by the caller."""
-    connection.execute(sa.update(models.floatingips).where(models.floatingips.c.port_id == port_id).values(
-        port_id=None, fixed_ip_address=None, router_id=None, status="DOWN"))
-    addresses.release(connection, port_id)
-    groups.set_members(connection, port_id, [])
+def _can_have(ip, net) -> bool:
+    """Whether a host of a subnet can have an address: it is inside, and of IPv4 neither end."""
+    ends = (net.network_address, net.broadcast_address) if net.version == 4 and net.num_addresses > 2 else ()
+    return ip in net and ip not in ends
 
 
 PORTS = Ports()

@@ -10,8 +10,9 @@ import urllib.parse
 
 import sqlalchemy as sa
 
-from common import db, errors, rows, schema, wsgi
+from common import db, errors, rows, schema, values, wsgi
 from common import tags as tag_filters
+from network import parsing
 from network.db import quotas
 from network.db.addresses import Taken
 from network.db.groups import base
@@ -20,19 +21,28 @@ from network.handlers import tags
 
 @dataclasses.dataclass(frozen=True)
 class Attribute:
-    """``default`` REQUIRED: must be sent. ``update``: may change later. ``admin``: only admins may send it."""
+    """``default`` REQUIRED: must be sent. ``update``: may change later. ``parse``: (raw, name) -> what is stored; null stays.
+
+    Who may send it, is the policy's rule of its name, where there is one.
+    """
 
     schema: dict
     default: typing.Any = None
     update: bool = True
-    admin: bool = False
+    parse: typing.Callable[[typing.Any, str], typing.Any] | None = None
 
 
 REQUIRED = object()
-COMMON = {"name": Attribute({"type": "string", "maxLength": 255}, ""),
-          "description": Attribute({"type": "string", "maxLength": 255}, ""),
-          "project_id": Attribute({"type": ["string", "null"], "maxLength": 64}, None, update=False),
-          "tenant_id": Attribute({"type": ["string", "null"], "maxLength": 64}, None, update=False)}
+_PROJECT = {"type": ["string", "null"], "maxLength": 64}
+COMMON = {"name": Attribute({"type": "string", "maxLength": 255}, "", parse=parsing.text),
+          "description": Attribute({"type": "string", "maxLength": 255}, "", parse=parsing.description),
+          "project_id": Attribute(_PROJECT, None, update=False, parse=values.identifier),
+          "tenant_id": Attribute(_PROJECT, None, update=False, parse=values.identifier)}
+
+
+def flag(default, *, update: bool = True) -> Attribute:
+    """An attribute that is true or false."""
+    return Attribute(schema.BOOLEAN, default, update=update, parse=values.boolean)
 
 
 def column(name: str) -> str:
@@ -52,11 +62,11 @@ class Resource:
     named = True
 
     def __init__(self):
-        common = {n: a for n, a in COMMON.items() if self.named or n != "name"}
-        properties = {n: a.schema for n, a in {**common, **self.attributes}.items()}
+        self.known = {**{n: a for n, a in COMMON.items() if self.named or n != "name"}, **self.attributes}
+        properties = {n: a.schema for n, a in self.known.items()}
         required = [n for n, a in self.attributes.items() if a.default is REQUIRED]
         self._create = schema.compiled(schema.obj(properties, required))
-        changeable = {n: a.schema for n, a in {**common, **self.attributes}.items() if a.update}
+        changeable = {n: a.schema for n, a in self.known.items() if a.update}
         self._update = schema.compiled(schema.obj(changeable))
 
     # Hooks ------------------------------------------------------------------
@@ -84,6 +94,13 @@ class Resource:
         """After the commit: tell agents. Returns the rows to show."""
         return found
 
+    def target(self, req, connection, owner: str, given: dict, row: dict | None) -> dict:
+        """What rules are asked about: the project that has or will have it, and those of what it lies in.
+
+        :param row: the resource that is to be changed or deleted; None for a new one
+        """
+        return {"project_id": owner}
+
     def extra_filter(self, name: str, values: list[str]):
         """The WHERE of a filter that is no column, or None."""
         return None
@@ -99,8 +116,11 @@ class Resource:
     def get(self, connection, ctx, row_id: str) -> dict:
         row = rows.one(connection, sa.select(self.table).where(self.table.c.id == row_id, self.visible(ctx)))
         if row is None:
-            raise errors.NotFound(f"{self.kind} {row_id} could not be found.", kind=f"{self.kind}NotFound")
+            raise self.absent(row_id)
         return self.complete(connection, [row])[0]
+
+    def absent(self, row_id: str) -> errors.NotFound:
+        return errors.NotFound(f"{self.kind} {row_id} could not be found.", kind=f"{self.kind}NotFound")
 
     def _shown(self, req, row: dict) -> dict:
         shown = {**self.view(row), "id": row["id"], "name": row["name"], "description": row["description"],
@@ -109,42 +129,54 @@ class Resource:
                  "revision_number": row["revision_number"], "tags": tags.of(row)}
         if not self.named:
             del shown["name"]
+        for rule in self._hiding(req):
+            if not req.svc.policy.allows(req.ctx, rule, {"project_id": row["project_id"]}):
+                shown.pop(rule.partition(":")[2], None)
         fields = req.GET.getall("fields")
         return {k: v for k, v in shown.items() if k in fields} if fields else shown
+
+    def _hiding(self, req) -> list[str]:
+        """The rules by which attributes are shown."""
+        return [r for r in req.svc.policy.names if r.startswith(f"get_{self.singular}:")]
 
     def _conditions(self, req) -> list:
         found = [self.visible(req.ctx)]
         skip = {"fields", "limit", "marker", "page_reverse", "sort_key", "sort_dir"}
         for name in {n for n in req.GET if n not in skip}:
-            values = req.GET.getall(name)
-            own = self.extra_filter(name, values)
+            raw = req.GET.getall(name)
+            own = self.extra_filter(name, raw)
             key = column("project_id" if name == "tenant_id" else name)
             if own is not None:
                 found.append(own)
             elif name in tag_filters.FILTERS:
-                found.append(tag_filters.condition(self.table.c.tags, name, values))
+                found.append(tag_filters.condition(self.table.c.tags, name, raw))
             elif key in self.table.c:
-                target = self.table.c[key]
-                if isinstance(target.type, sa.Boolean):
-                    values = [wsgi.bool_value(v) for v in values]
-                if isinstance(target.type, (sa.JSON, sa.DateTime)):
-                    raise errors.BadRequest(f"{name} cannot be filtered by.")
-                found.append(target.in_([None if v == "" and target.nullable else v for v in values]))
+                found.append(self._equal(name, self.table.c[key], raw))
             else:
                 found.append(sa.false() if name in self.attributes else sa.true())
         return found
+
+    @staticmethod
+    def _equal(name: str, target: sa.Column, raw: list[str]):
+        """The WHERE of a filter by a column. An empty value stands for none."""
+        if isinstance(target.type, (sa.JSON, sa.DateTime)):
+            raise errors.BadRequest(f"{name} cannot be filtered by.")
+        parse = (values.boolean if isinstance(target.type, sa.Boolean) else parsing.between(-values.INT32, values.INT32)
+                 if isinstance(target.type, sa.Integer) else parsing.description)
+        wanted = [parse(v, name) for v in raw if v != "" or not target.nullable]
+        return target.in_(wanted) if len(wanted) == len(raw) else sa.or_(target.in_(wanted), target.is_(None))
 
     def _page(self, req, connection) -> tuple[list[dict], bool]:
         limit = wsgi.int_param(req, "limit", 0)
         names, directions = req.GET.getall("sort_key"), req.GET.getall("sort_dir")
         sort = [(column(n), d) for n, d in zip(names, directions + ["asc"] * len(names))]
-        if any(n not in self.table.c or d not in ("asc", "desc") for n, d in sort):
+        if any(n not in self.table.c or isinstance(self.table.c[n].type, sa.JSON) or d not in ("asc", "desc") for n, d in sort):
             raise errors.BadRequest("The sort keys or directions are not valid.")
         reverse = "page_reverse" in req.GET and wsgi.bool_value(req.GET["page_reverse"])
         if reverse:
             sort = [(n, "desc" if d == "asc" else "asc") for n, d in sort or [("id", "asc")]]
         marker = req.GET.get("marker")
-        marker_row = rows.get(connection, self.table, marker, resource=self.kind) if marker else None
+        marker_row = self.get(connection, req.ctx, marker) if marker else None
         query = sa.select(self.table).where(*self._conditions(req))
         found = rows.many(connection, db.page(query, self.table, sort=sort, limit=limit, marker_row=marker_row))
         return (found[::-1] if reverse else found), bool(limit) and len(found) == limit
@@ -170,27 +202,44 @@ class Resource:
     def show(self, req, id):
         with req.svc.db.reader() as connection:
             row = self.get(connection, req.ctx, id)
+        if not req.svc.policy.allows(req.ctx, f"get_{self.singular}", {"project_id": req.ctx.project_id}):
+            raise self.absent(id)
         return {self.singular: self._shown(req, row)}
 
     # Writing ----------------------------------------------------------------
 
+    def _parsed(self, given: dict) -> dict:
+        """What the client sent, in the form in which it is stored."""
+        return {n: self.known[n].parse(v, n) if self.known[n].parse and v is not None else v for n, v in given.items()}
+
     def _values(self, req, given: dict) -> dict:
-        """The columns of a new row: defaults filled in, owner and admin-only attributes checked."""
+        """The columns of a new row: defaults filled in, the caller's right to it checked."""
         self._create(given)
+        given = self._parsed(given)
         owner = given.get("project_id") or given.get("tenant_id") or req.ctx.project_id
         if owner != req.ctx.project_id and not (req.ctx.is_admin or req.ctx.is_service):
-            raise errors.Forbidden(rule=f"create_{self.singular}:tenant_id")
-        req.svc.policy.check(req.ctx, f"create_{self.singular}", {"project_id": owner})
-        self._check_admin(req, given, "create")
-        values = base(owner, given.get("name", ""), given.get("description", ""))
-        values.update({column(n): given.get(n, a.default) for n, a in self.attributes.items()})
-        return values
+            req.svc.policy.refuse(f"create_{self.singular}", f"create_{self.singular}:tenant_id")
+        with req.svc.db.reader() as connection:
+            self.authorize(req, "create", given, self.target(req, connection, owner, given, None))
+        found = base(owner, given.get("name", ""), given.get("description", ""))
+        found.update({column(n): given.get(n, a.default) for n, a in self.attributes.items()})
+        return found
 
-    def _check_admin(self, req, given: dict, verb: str) -> None:
-        """What only admins may send: to create, a default may be said aloud; an update may not even restore it."""
+    def authorize(self, req, verb: str, given: dict, target: dict) -> None:
+        """Check the rule of a verb, and those of the attributes that are sent.
+
+        To create, a default may be said aloud; an update may not even restore it.
+
+        :raises Forbidden: naming all rules that were asked
+        """
+        action = f"{verb}_{self.singular}"
+        wanted = [action]
         for name, attribute in self.attributes.items():
-            if attribute.admin and given.get(name) not in (None, *([attribute.default] if verb == "create" else [])):
-                req.svc.policy.check(req.ctx, f"{verb}_{self.singular}:{name}", {"project_id": req.ctx.project_id})
+            if name in given and not (verb == "create" and given[name] in (None, attribute.default)):
+                wanted.append(f"{action}:{name}")
+                parts = given[name] if isinstance(given[name], list) else [given[name]]
+                wanted += sorted({f"{action}:{name}:{k}" for p in parts if isinstance(p, dict) for k in p})
+        req.svc.policy.check_all(req.ctx, [r for r in wanted if r in req.svc.policy.names], target)
 
     def create(self, req):
         body = req.json_object()
@@ -227,7 +276,7 @@ class Resource:
         if not isinstance(given, dict):
             raise errors.BadRequest(f"Unable to find '{self.singular}' in request body")
         self._update(given)
-        self._check_admin(req, given, "update")
+        given = self._parsed(given)
         for attempt in range(20):
             try:
                 row = req.svc.db.transact(self._update_one, req, id, given)
@@ -241,11 +290,11 @@ class Resource:
 
     def _update_one(self, connection, req, row_id: str, given: dict) -> dict:
         old = self.get(connection, req.ctx, row_id)
-        req.svc.policy.check(req.ctx, f"update_{self.singular}", {"project_id": old["project_id"]})
-        values = self.change(req, connection, old, {column(n): v for n, v in given.items()})
-        values = {k: v for k, v in values.items() if k in self.table.c}
-        values.update(updated_at=db.now(), revision_number=old["revision_number"] + 1)
-        rows.update(connection, self.table, row_id, values, resource=self.kind)
+        self.authorize(req, "update", given, self.target(req, connection, old["project_id"], given, old))
+        new = self.change(req, connection, old, {column(n): v for n, v in given.items()})
+        new = {k: v for k, v in new.items() if k in self.table.c}
+        new.update(updated_at=db.now(), revision_number=old["revision_number"] + 1)
+        rows.update(connection, self.table, row_id, new, resource=self.kind)
         return self.complete(connection, [rows.get(connection, self.table, row_id, resource=self.kind)])[0]
 
     def delete(self, req, id):
@@ -255,7 +304,7 @@ class Resource:
 
     def _delete_one(self, connection, req, row_id: str) -> dict:
         row = self.get(connection, req.ctx, row_id)
-        req.svc.policy.check(req.ctx, f"delete_{self.singular}", {"project_id": row["project_id"]})
+        req.svc.policy.check(req.ctx, f"delete_{self.singular}", self.target(req, connection, row["project_id"], {}, row))
         self.remove(req, connection, row)
         rows.delete(connection, self.table, row_id, resource=self.kind)
         return row

@@ -4,28 +4,30 @@ import ipaddress
 
 import sqlalchemy as sa
 
-from common import db, errors, rows, schema, wsgi
-from network import roles
+from common import db, errors, rows, schema, values, wsgi
+from network import parsing, roles
 from network.db import addresses, hosting, models
-from network.db.groups import base
+from network.db import ports as port_rows
 from network.handlers import distributed
 from network.handlers.networks import NETWORKS
-from network.handlers.ports import PORTS, new_port, remove_port
-from network.handlers.resource import Attribute, Resource
-from network.handlers.subnets import SUBNETS, parse
+from network.handlers.ports import PORTS
+from network.handlers.resource import Attribute, Resource, flag
+from network.handlers.subnets import SUBNETS
 
+_IP, _ID = {"type": "string", "maxLength": 64}, {"type": "string", "maxLength": 36}
 _GATEWAY = {"type": ["object", "null"], "properties": {
     "network_id": schema.UUID, "enable_snat": schema.BOOLEAN,
     "external_fixed_ips": {"type": "array", "maxItems": 4, "items": schema.obj(
-        {"subnet_id": {"type": "string"}, "ip_address": {"type": "string"}})}}, "additionalProperties": False}
+        {"subnet_id": _ID, "ip_address": _IP})}}, "additionalProperties": False}
 _ROUTES = {"type": ["array", "null"], "maxItems": 30, "items": schema.obj(
-    {"destination": {"type": "string"}, "nexthop": {"type": "string"}}, ["destination", "nexthop"])}
+    {"destination": _IP, "nexthop": _IP}, ["destination", "nexthop"])}
 
 
 class Routers(Resource):
     singular, plural, kind, table, quota = "router", "routers", "Router", models.routers, "router"
-    attributes = {"admin_state_up": Attribute(schema.BOOLEAN, True), "external_gateway_info": Attribute(_GATEWAY, None),
-                  "routes": Attribute(_ROUTES, None), "distributed": Attribute(schema.BOOLEAN, False, admin=True)}
+    attributes = {
+        "admin_state_up": flag(True), "external_gateway_info": Attribute(_GATEWAY, None, parse=parsing.external_gateway),
+        "routes": Attribute(_ROUTES, None, parse=parsing.routes), "distributed": flag(False)}
 
     def view(self, row):
         return {"admin_state_up": row["admin_state_up"], "status": row["status"], "routes": row["routes"],
@@ -44,9 +46,8 @@ class Routers(Resource):
 
     def insert(self, req, connection, values):
         info = values.pop("external_gateway_info")
-        values.update(admin_state_up=wsgi.bool_value(values["admin_state_up"]),
-                      distributed=wsgi.bool_value(values["distributed"]), status="ACTIVE", gw_port_id=None,
-                      enable_snat=True, routes=[], host=hosting.pick(connection, req.svc.conf, roles.L3))
+        values.update(status="ACTIVE", gw_port_id=None, enable_snat=True, routes=[],
+                      host=hosting.pick(connection, req.svc.conf, roles.L3))
         rows.insert(connection, self.table, values)
         if info:
             self._set_gateway(req, connection, values, info)
@@ -58,14 +59,16 @@ class Routers(Resource):
         if not network["router_external"]:
             raise errors.BadRequest(f"Bad router request: Network {network['id']} is not an external network.",
                                     kind="BadRouterRequest")
+        if network["id"] != (router.get("gateway") or {}).get("network_id"):
+            self._check_overlap(connection, router["id"], [ipaddress.ip_network(s["cidr"]) for s in
+                                                           PORTS._subnets(connection, network["id"])])
         self._clear_gateway(connection, router)
         self.ensure_host(req, connection, router)
-        port = new_port({**base(""), "project_id": "", "network_id": network["id"], "device_id": router["id"],
-                         "device_owner": "network:router_gateway", "status": "ACTIVE", "port_security_enabled": False})
+        port = port_rows.device_port(network["id"], roles.GATEWAY, router["id"])
         rows.insert(connection, models.ports, port)
         PORTS._addresses(connection, port, info.get("external_fixed_ips") or None)
         rows.update(connection, self.table, router["id"], {
-            "gw_port_id": port["id"], "enable_snat": wsgi.bool_value(info.get("enable_snat", True))}, resource="Router")
+            "gw_port_id": port["id"], "enable_snat": info.get("enable_snat", True)}, resource="Router")
 
     def ensure_host(self, req, connection, router) -> None:
         """A router that was taken from its agent is given to one again when it gets something to do."""
@@ -82,50 +85,72 @@ class Routers(Resource):
                                   f"network is required by one or more floating IPs.",
                                   kind="RouterExternalGatewayInUseByFloatingIp")
         rows.update(connection, self.table, router["id"], {"gw_port_id": None}, resource="Router")
-        remove_port(connection, router["gw_port_id"])
+        port_rows.release(connection, router["gw_port_id"])
         rows.delete(connection, models.ports, router["gw_port_id"], resource="Port")
 
     def change(self, req, connection, old, values):
         if "distributed" in values:
-            up = wsgi.bool_value(values.get("admin_state_up", False))
-            distributed.change(connection, old, wsgi.bool_value(values.pop("distributed")), up)
+            distributed.change(connection, old, values.pop("distributed"), values.get("admin_state_up", False))
+        changed = {"routes", "external_gateway_info"} & set(values)
         if "external_gateway_info" in values:
-            info = values.pop("external_gateway_info")
-            if not info:
-                self._clear_gateway(connection, old)
-            elif old["gateway"] and info.get("network_id") == old["gateway"]["network_id"] and \
-                    "external_fixed_ips" not in info:
-                values["enable_snat"] = wsgi.bool_value(info.get("enable_snat", True))
-            else:
-                self._set_gateway(req, connection, old, info)
-        if "admin_state_up" in values:
-            values["admin_state_up"] = wsgi.bool_value(values["admin_state_up"])
-        if "routes" in values:
-            values["routes"] = self._routes(connection, old, values["routes"] or [])
+            self._change_gateway(req, connection, old, values, values.pop("external_gateway_info"))
+        if changed:
+            values["routes"] = self.checked_routes(connection, old["id"], values.get("routes", old["routes"]) or [])
         distributed.settle(connection, old["id"])
         return values
 
-    def _routes(self, connection, router, routes) -> list[dict]:
-        cidrs = [ipaddress.ip_network(s["cidr"]) for s in self.subnets_of(connection, router["id"])]
-        found = []
+    def _change_gateway(self, req, connection, old, values, info) -> None:
+        if info and "network_id" not in info and old["gateway"]:
+            info = {"network_id": old["gateway"]["network_id"], **info}
+        if not info:
+            self._clear_gateway(connection, old)
+        elif old["gateway"] and info.get("network_id") == old["gateway"]["network_id"] and "external_fixed_ips" not in info:
+            values["enable_snat"] = info.get("enable_snat", True)
+        elif not info.get("network_id"):
+            raise errors.BadRequest("Invalid input for external_gateway_info. Reason: network_id is missing.")
+        else:
+            self._set_gateway(req, connection, old, info)
+            values["enable_snat"] = info.get("enable_snat", True)
+
+    def checked_routes(self, connection, router_id, routes: list[dict]) -> list[dict]:
+        """The routes, if the router can reach their next hops as it is now.
+
+        :raises BadRequest: it cannot
+        """
+        subnets = self.subnets_of(connection, router_id, (*roles.INTERFACES, roles.GATEWAY))
+        cidrs = [ipaddress.ip_network(s["cidr"]) for s in subnets]
+        own = {s["held"] for s in subnets}
         for route in routes:
-            target = parse(route["destination"], ipaddress.ip_network, "routes")
-            hop = parse(route["nexthop"], ipaddress.ip_address, "routes")
-            if not any(hop in c for c in cidrs):
+            if not any(ipaddress.ip_address(route["nexthop"]) in c for c in cidrs):
                 raise errors.BadRequest(f"Invalid format for routes: {routes}, the nexthop is not connected with router",
                                         kind="InvalidRoutes")
-            found.append({"destination": str(target), "nexthop": str(hop)})
-        return found
+            if route["nexthop"] in own:
+                raise errors.BadRequest(f"Invalid format for routes: {routes}, the nexthop is used by router",
+                                        kind="InvalidRoutes")
+        return routes
 
-    def subnets_of(self, connection, router_id) -> list[dict]:
+    def subnets_of(self, connection, router_id, relations=(*roles.INTERFACES, roles.GATEWAY)) -> list[dict]:
+        """Subnets that a router has a port in, with ``port_id``, ``relation`` and ``held``, the port's address there."""
         p, a, s = models.ports, models.ip_allocations, models.subnets
-        return rows.many(connection, sa.select(s, p.c.id.label("port_id")).join(a, a.c.subnet_id == s.c.id)
-                         .join(p, p.c.id == a.c.port_id).where(p.c.device_id == router_id))
+        return rows.many(connection, sa.select(s, p.c.id.label("port_id"), p.c.relation, a.c.ip_address.label("held")).join(
+            a, a.c.subnet_id == s.c.id).join(p, p.c.id == a.c.port_id).where(port_rows.of_device(relations, router_id)))
+
+    def _check_overlap(self, connection, router_id, nets: list, subnet_id: str = "") -> None:
+        """:raises BadRequest: the router could not tell its networks apart"""
+        for other in self.subnets_of(connection, router_id):
+            theirs = ipaddress.ip_network(other["cidr"])
+            if subnet_id and other["id"] == subnet_id:
+                raise errors.BadRequest(f"Bad router request: Router already has a port on subnet {subnet_id}.",
+                                        kind="BadRouterRequest")
+            clash = next((n for n in nets if n.version == theirs.version and n.overlaps(theirs)), None)
+            if clash and (subnet_id or other["relation"] != roles.GATEWAY):
+                of = f" of subnet {subnet_id}" if subnet_id else " of the external network"
+                raise errors.BadRequest(f"Bad router request: Cidr {clash}{of} overlaps with cidr {theirs} of subnet "
+                                        f"{other['id']}.", kind="BadRouterRequest")
 
     def remove(self, req, connection, row):
         p = models.ports
-        if connection.execute(sa.select(p.c.id).where(p.c.device_id == row["id"],
-                                                      p.c.device_owner.in_(roles.INTERFACES))).first():
+        if connection.execute(sa.select(p.c.id).where(port_rows.of_device(roles.INTERFACES, row["id"]))).first():
             raise errors.InUse(f"Router {row['id']} still has ports", kind="RouterInUse")
         self._clear_gateway(connection, row)
 
@@ -150,36 +175,74 @@ def _interface_view(router, port, subnet_id) -> dict:
             "tags": []}
 
 
-def _add(connection, req, id, body):
+def _begin(connection, req, id, body, rule: str) -> tuple[dict, dict]:
+    """The router, and the ids of the body in canonical form."""
     router = ROUTERS.get(connection, req.ctx, id)
-    req.svc.policy.check(req.ctx, "update_router", {"project_id": router["project_id"]})
+    req.svc.policy.check(req.ctx, rule, {"project_id": router["project_id"]})
+    if not body:
+        raise errors.BadRequest("Bad router request: Either subnet_id or port_id must be specified.", kind="BadRouterRequest")
+    return router, {name: values.uuid(raw, name) for name, raw in body.items()}
+
+
+def _free_port(connection, req, port_id: str) -> dict:
+    """:raises NotFound, Conflict: the caller's project has no such port, or something has it"""
+    port = PORTS.get(connection, req.ctx, port_id)
+    if port["project_id"] != req.ctx.project_id and not req.ctx.is_admin:
+        raise PORTS.absent(port_id)
+    if port["relation"] or port["device_id"] or port["binding_host_id"]:
+        raise errors.Conflict(f"Unable to complete operation on port {port_id} for network {port['network_id']}. Port already "
+                              f"has an attached device {port['device_id']}.", kind="PortInUse")
+    if not port["fixed_ips"]:
+        raise errors.BadRequest("Bad router request: Router port must have at least one fixed IP.", kind="BadRouterRequest")
+    return port
+
+
+def _own_subnet(connection, req, subnet_id: str) -> dict:
+    """A subnet whose gateway the caller's router may become.
+
+    :raises BadRequest: it has no gateway's address, or is another project's
+    """
+    subnet = SUBNETS.get(connection, req.ctx, subnet_id)
+    if not subnet["gateway_ip"]:
+        raise errors.BadRequest("Bad router request: Subnet for router interface must have a gateway IP.",
+                                kind="BadRouterRequest")
+    if subnet["project_id"] != req.ctx.project_id and not req.ctx.is_admin:
+        raise errors.BadRequest(f"Bad router request: Cannot add interface to router because subnet {subnet_id} is not owned by "
+                                f"project making the request.", kind="BadRouterRequest")
+    return subnet
+
+
+def _ipv6_port(connection, router_id: str, subnet: dict) -> dict | None:
+    """The port that the router has already for IPv6 subnets of a network: one has them all."""
+    if subnet["ip_version"] != 6:
+        return None
+    known = next((s["port_id"] for s in ROUTERS.subnets_of(connection, router_id, roles.INTERFACES)
+                  if s["network_id"] == subnet["network_id"] and s["ip_version"] == 6), None)
+    return rows.get(connection, models.ports, known, resource="Port") if known else None
+
+
+def _add(connection, req, id, body):
+    router, given = _begin(connection, req, id, body, "add_router_interface")
+    if len(given) > 1:
+        raise errors.BadRequest("Bad router request: Cannot specify both subnet-id and port-id.", kind="BadRouterRequest")
     ROUTERS.ensure_host(req, connection, router)
-    if ("subnet_id" in body) == ("port_id" in body):
-        raise errors.BadRequest("Either subnet_id or port_id must be specified.", kind="BadRouterRequest")
-    if "port_id" in body:
-        port = PORTS.get(connection, req.ctx, body["port_id"])
-        if port["device_id"] or len(port["fixed_ips"]) < 1:
-            raise errors.Conflict(f"Port {port['id']} is in use or has no address.", kind="PortInUse")
-        subnet = rows.get(connection, models.subnets, port["fixed_ips"][0]["subnet_id"], resource="Subnet")
-    else:
-        subnet, port = SUBNETS.get(connection, req.ctx, body["subnet_id"]), None
-        if not subnet["gateway_ip"]:
-            raise errors.BadRequest("Bad router request: Subnet for router interface must have a gateway IP.",
-                                    kind="BadRouterRequest")
-    net = ipaddress.ip_network(subnet["cidr"])
-    for other in ROUTERS.subnets_of(connection, id):
-        if ipaddress.ip_network(other["cidr"]).version == net.version and \
-                ipaddress.ip_network(other["cidr"]).overlaps(net):
-            raise errors.BadRequest(f"Bad router request: Cidr {net} of subnet {subnet['id']} overlaps with cidr "
-                                    f"{other['cidr']} of subnet {other['id']}.", kind="BadRouterRequest")
-    owner = {"device_id": id, "device_owner": distributed.owner_of(router), "status": "ACTIVE"}
-    if port is None:
-        port = new_port({**base(router["project_id"]), "network_id": subnet["network_id"], **owner,
-                         "port_security_enabled": False})
-        rows.insert(connection, models.ports, port)
-        addresses.reserve(connection, port["id"], subnet, subnet["gateway_ip"])
-    else:
+    owner = {"device_id": id, "device_owner": distributed.owner_of(router), "relation": distributed.owner_of(router),
+             "status": "ACTIVE"}
+    if "port_id" in given:
+        port = _free_port(connection, req, given["port_id"])
+        subnets = [rows.get(connection, models.subnets, ip["subnet_id"], resource="Subnet") for ip in port["fixed_ips"]]
+        for subnet in subnets:
+            ROUTERS._check_overlap(connection, id, [ipaddress.ip_network(subnet["cidr"])], subnet["id"])
         rows.update(connection, models.ports, port["id"], owner, resource="Port")
+        subnet = subnets[0]
+    else:
+        subnet = _own_subnet(connection, req, given["subnet_id"])
+        ROUTERS._check_overlap(connection, id, [ipaddress.ip_network(subnet["cidr"])], subnet["id"])
+        known = _ipv6_port(connection, id, subnet)
+        port = known or port_rows.device_port(subnet["network_id"], owner["relation"], id, router["project_id"])
+        if known is None:
+            rows.insert(connection, models.ports, port)
+        addresses.reserve(connection, port["id"], subnet, subnet["gateway_ip"])
     distributed.settle(connection, id)
     return router, port, subnet
 
@@ -194,31 +257,51 @@ def add_interface(req, id, body):
     return _interface_view(router, port, subnet["id"])
 
 
+def _interface(connection, router_id: str, given: dict) -> tuple[dict, str]:
+    """(the port of a router's interface, the id of the subnet that is meant)
+
+    :raises NotFound, Conflict: there is none, or the port has nothing in the subnet
+    """
+    own = ROUTERS.subnets_of(connection, router_id, roles.INTERFACES)
+    found = [s for s in own if s["port_id"] == given.get("port_id", s["port_id"])]
+    if found and "port_id" in given and given.get("subnet_id") not in (None, *[s["id"] for s in found]):
+        raise errors.Conflict(f"Interface {given['port_id']} does not belong to subnet {given['subnet_id']}.",
+                              kind="SubnetMismatchForPort")
+    found = [s for s in found if s["id"] == given.get("subnet_id", s["id"])]
+    if not found:
+        what = " and ".join(f"{k.removesuffix('_id')} {v}" for k, v in sorted(given.items()))
+        raise errors.NotFound(f"Router {router_id} does not have an interface on {what}.", kind="RouterInterfaceNotFound")
+    return rows.get(connection, models.ports, found[0]["port_id"], resource="Port"), found[0]["id"]
+
+
+def _check_unneeded(connection, router: dict, subnets: list[dict]) -> None:
+    """:raises Conflict: floating IPs or routes go over one of the subnets"""
+    f, a = models.floatingips, models.ip_allocations
+    for subnet in subnets:
+        served = sa.select(f.c.id).join(a, sa.and_(a.c.port_id == f.c.port_id, a.c.ip_address == f.c.fixed_ip_address)).where(
+            f.c.router_id == router["id"], a.c.subnet_id == subnet["id"])
+        if connection.execute(served).first():
+            raise errors.Conflict(f"Router interface for subnet {subnet['id']} on router {router['id']} cannot be deleted, "
+                                  f"as it is required by one or more floating IPs.", kind="RouterInterfaceInUseByFloatingIP")
+        if any(ipaddress.ip_address(r["nexthop"]) in ipaddress.ip_network(subnet["cidr"]) for r in router["routes"]):
+            raise errors.Conflict(f"Router interface for subnet {subnet['id']} on router {router['id']} cannot be deleted, as it "
+                                  f"is required by one or more routes.", kind="RouterInterfaceInUseByRoute")
+
+
 def _remove(connection, req, id, body):
-    router = ROUTERS.get(connection, req.ctx, id)
-    req.svc.policy.check(req.ctx, "update_router", {"project_id": router["project_id"]})
-    p, a = models.ports, models.ip_allocations
-    query = sa.select(p).where(p.c.device_id == id, p.c.device_owner.in_(roles.INTERFACES))
-    if "port_id" in body:
-        query = query.where(p.c.id == body["port_id"])
+    router, given = _begin(connection, req, id, body, "remove_router_interface")
+    port, subnet_id = _interface(connection, id, given)
+    held = [s for s in ROUTERS.subnets_of(connection, id, roles.INTERFACES) if s["port_id"] == port["id"]]
+    gone = held if "subnet_id" not in given else [s for s in held if s["id"] == subnet_id]
+    _check_unneeded(connection, router, gone)
+    if len(gone) == len(held):
+        port_rows.release(connection, port["id"])
+        rows.delete(connection, models.ports, port["id"], resource="Port")
     else:
-        query = query.join(a, a.c.port_id == p.c.id).where(a.c.subnet_id == body.get("subnet_id"))
-    port = rows.one(connection, query)
-    if port is None:
-        raise errors.NotFound(f"Router {id} does not have an interface on the subnet or port given.",
-                              kind="RouterInterfaceNotFound")
-    ips = addresses.of_ports(connection, [port["id"]])[port["id"]]
-    f = models.floatingips
-    served = sa.select(f.c.id).join(a, sa.and_(a.c.port_id == f.c.port_id, a.c.ip_address == f.c.fixed_ip_address)).where(
-        f.c.router_id == id, a.c.subnet_id.in_([i["subnet_id"] for i in ips]))
-    if connection.execute(served).first():
-        raise errors.Conflict(f"Router interface for subnet {ips[0]['subnet_id']} on router {id} cannot be deleted, "
-                              f"as it is required by one or more floating IPs.",
-                              kind="RouterInterfaceInUseByFloatingIP")
-    remove_port(connection, port["id"])
-    rows.delete(connection, p, port["id"], resource="Port")
+        a = models.ip_allocations
+        connection.execute(sa.delete(a).where(a.c.port_id == port["id"], a.c.subnet_id == subnet_id))
     distributed.settle(connection, id)
-    return router, port, ips[0]["subnet_id"] if ips else None
+    return router, port, subnet_id
 
 
 @wsgi.body(_INTERFACE)
@@ -228,24 +311,35 @@ def remove_interface(req, id, body):
     return _interface_view(router, port, subnet_id)
 
 
-def _change_routes(req, id, edit):
+def _change_routes(req, id, rule, edit):
     body = req.json_object().get("router", {})
-    schema.compiled(schema.obj({"routes": _ROUTES}, ["routes"]))(body)
+    _CHECK_ROUTES(body)
+    given = parsing.routes(body["routes"] or [], "routes")
     with req.svc.db.writer() as connection:
         router = ROUTERS.get(connection, req.ctx, id)
-        req.svc.policy.check(req.ctx, "update_router", {"project_id": router["project_id"]})
-        routes = edit(router["routes"], ROUTERS._routes(connection, router, body["routes"] or []))
+        req.svc.policy.check(req.ctx, rule, {"project_id": router["project_id"]})
+        routes = ROUTERS.checked_routes(connection, id, edit(router["routes"], given))
         rows.update(connection, models.routers, id, {"routes": routes, "updated_at": db.now()}, resource="Router")
         router = ROUTERS.get(connection, req.ctx, id)
     ROUTERS.refresh(req, router)
     return {"router": ROUTERS._shown(req, router)}
 
 
+_CHECK_ROUTES = schema.compiled(schema.obj({"routes": _ROUTES}, ["routes"]))
+MOST_ROUTES = 30
+
+
+def _joined(old: list[dict], new: list[dict]) -> list[dict]:
+    found = old + [r for r in new if r not in old]
+    if len(found) > MOST_ROUTES:
+        raise errors.BadRequest(f"Unable to complete operation: The number of routes exceeds the maximum {MOST_ROUTES}.",
+                                kind="RoutesExhausted")
+    return found
+
+
 def add_routes(req, id):
-    return _change_routes(req, id, lambda old, new: old + [r for r in new if r not in old])
+    return _change_routes(req, id, "add_extraroutes", _joined)
 
 
 def remove_routes(req, id):
-    return _change_routes(req, id, lambda old, gone: [r for r in old if r not in gone])
-
-
+    return _change_routes(req, id, "remove_extraroutes", lambda old, gone: [r for r in old if r not in gone])

@@ -1,18 +1,18 @@
 """Security groups and their rules."""
 
 import ipaddress
-import re
 
 import sqlalchemy as sa
 
-from common import db, errors, rows, schema
+from common import db, errors, rows, schema, values
+from network import parsing
 from network.db import groups, models
 from network.handlers.resource import REQUIRED, Attribute, Resource
-from network.handlers.subnets import parse
-from network.protocols import PROTOCOLS
 
-_WITH_PORTS = {"tcp", "udp", "sctp", "dccp", "udplite", "6", "17", "132", "33", "136"}
-_ICMP = {"icmp", "icmpv6", "ipv6-icmp", "1", "58"}
+_WITH_PORTS = {6, 17, 33, 132, 136}
+_ICMP, _ICMPV6 = 1, 58
+_ONLY_IPV6 = {"ipv6-encap", "ipv6-frag", "ipv6-nonxt", "ipv6-opts", "ipv6-route", "ipv6-icmp", "icmpv6"}
+_PORT = schema.integer(0, 65535, null=True)
 
 
 class SecurityGroups(Resource):
@@ -60,27 +60,33 @@ class SecurityGroups(Resource):
             raise errors.InUse(f"Security Group {row['id']} in use.", kind="SecurityGroupInUse")
 
 
+def _normalized(prefix: str | None) -> str | None:
+    return str(ipaddress.ip_interface(prefix).network) if prefix else None
+
+
 def rule_view(row: dict) -> dict:
     shown = {k: row[k] for k in ("id", "project_id", "security_group_id", "direction", "ethertype", "protocol",
                                  "port_range_min", "port_range_max", "remote_ip_prefix", "remote_group_id",
                                  "description", "revision_number")}
-    return {**shown, "tenant_id": row["project_id"], "remote_address_group_id": None, "normalized_cidr":
-            row["remote_ip_prefix"], "created_at": db.iso(row["created_at"]), "updated_at": db.iso(row["updated_at"]),
-            "tags": [], "belongs_to_default_sg": False}
+    return {**shown, "tenant_id": row["project_id"], "remote_address_group_id": None, "tags": [],
+            "normalized_cidr": _normalized(row["remote_ip_prefix"]), "created_at": db.iso(row["created_at"]),
+            "updated_at": db.iso(row["updated_at"]), "belongs_to_default_sg": False}
 
 
 class SecurityGroupRules(Resource):
     singular, plural, kind = "security_group_rule", "security_group_rules", "SecurityGroupRule"
     table, quota = models.security_group_rules, "security_group_rule"
-    _PORT = schema.integer(0, 65535, null=True)
     attributes = {
-        "security_group_id": Attribute(schema.UUID, REQUIRED, update=False),
+        "security_group_id": Attribute(schema.UUID, REQUIRED, update=False, parse=values.uuid),
         "direction": Attribute({"enum": ["ingress", "egress"]}, REQUIRED, update=False),
-        "ethertype": Attribute({"enum": ["IPv4", "IPv6", "ipv4", "ipv6"]}, "IPv4", update=False),
-        "protocol": Attribute({"type": ["string", "integer", "null"], "maxLength": 40}, None, update=False),
-        "port_range_min": Attribute(_PORT, None, update=False), "port_range_max": Attribute(_PORT, None, update=False),
-        "remote_ip_prefix": Attribute(schema.TEXT, None, update=False),
-        "remote_group_id": Attribute({"type": ["string", "null"], "maxLength": 36}, None, update=False)}
+        "ethertype": Attribute({"enum": ["IPv4", "IPv6", "ipv4", "ipv6"]}, "IPv4", update=False, parse=parsing.ethertype),
+        "protocol": Attribute({"type": ["string", "integer", "null"], "maxLength": 40}, None, update=False,
+                              parse=parsing.protocol),
+        "port_range_min": Attribute(_PORT, None, update=False, parse=parsing.between(0, 65535)),
+        "port_range_max": Attribute(_PORT, None, update=False, parse=parsing.between(0, 65535)),
+        "remote_ip_prefix": Attribute({"type": ["string", "null"], "maxLength": 64}, None, update=False,
+                                      parse=parsing.remote_prefix),
+        "remote_group_id": Attribute({"type": ["string", "null"], "maxLength": 36}, None, update=False, parse=values.uuid)}
 
     def view(self, row):
         return rule_view(row)
@@ -93,47 +99,38 @@ class SecurityGroupRules(Resource):
     def insert(self, req, connection, values):
         group = SECURITY_GROUPS.get(connection, req.ctx, values["security_group_id"])
         values["project_id"] = group["project_id"]
-        values["ethertype"] = "IPv4" if values["ethertype"].lower() == "ipv4" else "IPv6"
-        self._normalise(values)
+        self._check(values)
         if values["remote_group_id"]:
             SECURITY_GROUPS.get(connection, req.ctx, values["remote_group_id"])
-        same = ("direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix",
-                "remote_group_id")
         for rule in group["rules"]:
-            if all(rule[k] == values[k] for k in same):
+            if _meaning(rule) == _meaning(values):
                 raise errors.Conflict(f"Security group rule already exists. Rule id is {rule['id']}.",
                                       kind="SecurityGroupRuleExists")
         rows.insert(connection, self.table, values)
         return values
 
-    def _normalise(self, values):
-        """Check a rule with the same eyes that later write it into the filter."""
-        values["protocol"] = protocol = self._protocol(values["protocol"])
-        low, high = (int(values[k]) if values[k] is not None else None for k in ("port_range_min", "port_range_max"))
-        values.update(port_range_min=low, port_range_max=high)
-        if protocol in _ICMP:
-            if any(v is not None and v > 255 for v in (low, high)) or (low is None and high is not None):
-                raise self._bad("port_range_min", low)
+    def _check(self, rule):
+        """:raises BadRequest: the parts of a rule do not go together"""
+        number, low, high = parsing.protocol_number(rule["protocol"]), rule["port_range_min"], rule["port_range_max"]
+        if rule["ethertype"] == "IPv4" and (rule["protocol"] in _ONLY_IPV6 or number == _ICMPV6):
+            raise errors.BadRequest(f"Invalid ethertype IPv4 for protocol {rule['protocol']}.",
+                                    kind="SecurityGroupEthertypeConflictWithProtocol")
+        if number in (_ICMP, _ICMPV6):
+            for name in ("port_range_min", "port_range_max"):
+                if rule[name] is not None and rule[name] > 255:
+                    raise errors.BadRequest(f"Invalid value for ICMP {'type' if name.endswith('min') else 'code'} ({name}) "
+                                            f"{rule[name]}. It must be 0 to 255.", kind="SecurityGroupInvalidIcmpValue")
+            if low is None and high is not None:
+                raise errors.BadRequest(f"ICMP code (port-range-max) {high} is provided but ICMP type (port-range-min) is "
+                                        f"missing.", kind="SecurityGroupMissingIcmpType")
         elif low is not None or high is not None:
-            self._check_ports(protocol, low, high)
-        if values["remote_ip_prefix"]:
-            values["remote_ip_prefix"] = self._prefix(values)
-
-    def _protocol(self, given) -> str | None:
-        if given is None or str(given).lower() == "any":
-            return None
-        protocol = str(given).lower()
-        if re.fullmatch("[0-9]{1,40}", protocol):
-            if int(protocol) > 255:
-                raise self._bad("protocol", protocol)
-        elif protocol not in PROTOCOLS:
-            raise errors.BadRequest(f"Security group rule protocol {protocol} not supported.",
-                                    kind="SecurityGroupRuleInvalidProtocol")
-        return protocol
+            self._check_ports(number, low, high)
+        if rule["remote_ip_prefix"]:
+            self._check_prefix(rule)
 
     @staticmethod
-    def _check_ports(protocol, low, high) -> None:
-        if protocol not in _WITH_PORTS:
+    def _check_ports(number, low, high) -> None:
+        if number not in _WITH_PORTS:
             raise errors.BadRequest("Port range was given for a protocol that has none.",
                                     kind="SecurityGroupProtocolRequiredWithPorts")
         if low is None or high is None or not 1 <= low <= high:
@@ -141,23 +138,23 @@ class SecurityGroupRules(Resource):
                                     kind="SecurityGroupInvalidPortRange")
 
     @staticmethod
-    def _prefix(values) -> str:
-        if values["remote_group_id"]:
+    def _check_prefix(rule) -> None:
+        if rule["remote_group_id"]:
             raise errors.BadRequest("Only remote_ip_prefix or remote_group_id may be provided.",
                                     kind="SecurityGroupRemoteGroupAndRemoteIpPrefix")
-        net = parse(values["remote_ip_prefix"], ipaddress.ip_interface, "remote_ip_prefix").network
-        if f"IPv{net.version}" != values["ethertype"]:
-            raise errors.BadRequest(f"Conflicting value ethertype {values['ethertype']} for CIDR {net}",
-                                    kind="SecurityGroupRuleInvalidEtherType")
-        return str(net)
-
-    @staticmethod
-    def _bad(name, value):
-        return errors.BadRequest(f"Invalid input for {name}. Reason: '{value}' is not valid.")
+        if f"IPv{ipaddress.ip_interface(rule['remote_ip_prefix']).version}" != rule["ethertype"]:
+            raise errors.BadRequest(f"Conflicting value ethertype {rule['ethertype']} for CIDR {rule['remote_ip_prefix']}",
+                                    kind="SecurityGroupRuleParameterConflict")
 
     def after(self, req, verb, found):
         req.svc.refresh_agents(req.ctx)
         return found
+
+
+def _meaning(rule: dict) -> tuple:
+    """What tells two rules apart, however they are written."""
+    same = ("direction", "ethertype", "port_range_min", "port_range_max", "remote_group_id")
+    return (parsing.protocol_number(rule["protocol"]), _normalized(rule["remote_ip_prefix"]), *[rule[k] for k in same])
 
 
 SECURITY_GROUPS = SecurityGroups()

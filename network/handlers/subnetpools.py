@@ -5,9 +5,10 @@ import typing
 
 import sqlalchemy as sa
 
-from common import errors, rows, schema, wsgi
+from common import errors, rows, schema, values
+from network import parsing
 from network.db import models
-from network.handlers.resource import REQUIRED, Attribute, Resource
+from network.handlers.resource import REQUIRED, Attribute, Resource, flag
 
 _LENGTH = schema.integer(0, 128, null=True)
 _PREFIX = {"type": "string", "maxLength": 64}
@@ -15,14 +16,11 @@ _LENGTHS = ("min_prefixlen", "max_prefixlen", "default_prefixlen")
 
 
 def networks_of(prefixes: list[str]) -> list[typing.Any]:
-    """Parsed prefixes, joined where they touch, by address.
+    """Prefixes as networks, joined where they touch, by address.
 
-    :raises BadRequest: no network, or of more than one IP version
+    :raises BadRequest: they are of more than one IP version
     """
-    try:
-        found: list[typing.Any] = [ipaddress.ip_network(p) for p in prefixes]
-    except ValueError as error:
-        raise errors.BadRequest(f"Invalid input for prefixes. Reason: {error}.") from None
+    found: list[typing.Any] = [ipaddress.ip_network(p) for p in prefixes]
     if len({n.version for n in found}) != 1:
         raise errors.BadRequest("Cannot mix IPv4 and IPv6 prefixes in a subnet pool.")
     return sorted(ipaddress.collapse_addresses(found))
@@ -34,11 +32,10 @@ class SubnetPools(Resource):
     attributes = {
         # One prefix may be sent as bare text: old clients do.
         "prefixes": Attribute({"anyOf": [_PREFIX, {"type": "array", "minItems": 1, "maxItems": 100, "items": _PREFIX}]},
-                              REQUIRED),
-        **{name: Attribute(_LENGTH, None) for name in _LENGTHS},
-        "shared": Attribute(schema.BOOLEAN, False, update=False, admin=True),
-        "is_default": Attribute(schema.BOOLEAN, False, admin=True),
-        "default_quota": Attribute(schema.integer(null=True), None)}
+                              REQUIRED, parse=parsing.prefixes),
+        **{name: Attribute(_LENGTH, None, parse=parsing.between(0, 128)) for name in _LENGTHS},
+        "shared": flag(False, update=False), "is_default": flag(False),
+        "default_quota": Attribute(schema.integer(null=True), None, parse=values.integer)}
 
     def view(self, row):
         names = ("prefixes", "ip_version", "shared", "is_default", "default_quota")
@@ -47,12 +44,11 @@ class SubnetPools(Resource):
 
     def _settle(self, values: dict) -> dict:
         """Parse prefixes and lengths; what is not given follows from the IP version."""
-        prefixes = [values["prefixes"]] if isinstance(values["prefixes"], str) else values["prefixes"]
-        nets = networks_of(prefixes)
+        nets = networks_of(values["prefixes"])
         widest = nets[0].max_prefixlen
         usual = {"min_prefixlen": 8 if widest == 32 else 64, "max_prefixlen": widest}
-        low, high = (usual[n] if values[n] is None else int(values[n]) for n in ("min_prefixlen", "max_prefixlen"))
-        default = low if values["default_prefixlen"] is None else int(values["default_prefixlen"])
+        low, high = (usual[n] if values[n] is None else values[n] for n in ("min_prefixlen", "max_prefixlen"))
+        default = low if values["default_prefixlen"] is None else values["default_prefixlen"]
         if not low <= default <= high <= widest:
             raise errors.BadRequest("Illegal prefix lengths: min_prefixlen <= default_prefixlen <= max_prefixlen must hold.",
                                     kind="IllegalSubnetPoolPrefixBounds")
@@ -60,8 +56,6 @@ class SubnetPools(Resource):
                 "max_prefixlen": high, "default_prefixlen": default}
 
     def insert(self, req, connection, values):
-        for flag in ("shared", "is_default"):
-            values[flag] = wsgi.bool_value(values[flag])
         values = self._settle(values)
         self._only_default(connection, values)
         rows.insert(connection, self.table, values)
@@ -75,8 +69,6 @@ class SubnetPools(Resource):
                                   "per IP family.")
 
     def change(self, req, connection, old, values):
-        if "is_default" in values:
-            values["is_default"] = wsgi.bool_value(values["is_default"])
         merged = self._settle({**old, **values})
         if merged["ip_version"] != old["ip_version"]:
             raise errors.BadRequest("The IP version of a subnet pool cannot be changed.")

@@ -4,42 +4,35 @@ import ipaddress
 
 import sqlalchemy as sa
 
-from common import errors, rows, schema, wsgi
-from network import roles
+from common import errors, rows, schema, values
+from network import parsing, roles
 from network.db import addresses, hosting, models
-from network.db.groups import base
+from network.db import ports as port_rows
 from network.handlers.networks import NETWORKS
-from network.handlers.resource import REQUIRED, Attribute, Resource
+from network.handlers.resource import REQUIRED, Attribute, Resource, flag
 from network.handlers.subnetpools import SUBNETPOOLS
 
 _IP = {"type": "string", "maxLength": 64}
-_POOLS = {"type": "array", "maxItems": 100, "items": schema.obj({"start": _IP, "end": _IP}, ["start", "end"])}
-_ROUTES = {"type": "array", "maxItems": 20, "items": schema.obj({"destination": _IP, "nexthop": _IP},
+_POOLS = {"type": ["array", "null"], "maxItems": 100, "items": schema.obj({"start": _IP, "end": _IP}, ["start", "end"])}
+_ROUTES = {"type": ["array", "null"], "maxItems": 20, "items": schema.obj({"destination": _IP, "nexthop": _IP},
                                                                ["destination", "nexthop"])}
 UNSET = "unset"  # the client did not say; null means "none"
-
-
-def parse(text: str, kind, what: str):
-    """An address or network, or BadRequest; only this parser's output reaches a host."""
-    try:
-        return kind(text)
-    except ValueError:
-        raise errors.BadRequest(f"Invalid input for {what}. Reason: '{text}' is not valid.") from None
 
 
 class Subnets(Resource):
     singular, plural, kind, table, quota = "subnet", "subnets", "Subnet", models.subnets, "subnet"
     attributes = {
-        "network_id": Attribute(schema.UUID, REQUIRED, update=False),
-        "ip_version": Attribute({"enum": [4, 6, "4", "6"]}, 4, update=False),
-        "cidr": Attribute({"type": ["string", "null"], "maxLength": 64}, None, update=False),
-        "subnetpool_id": Attribute({"type": ["string", "null"], "maxLength": 36}, None, update=False),
-        "use_default_subnetpool": Attribute(schema.BOOLEAN, False, update=False),
-        "prefixlen": Attribute(schema.integer(0, 128, null=True), None, update=False),
-        "gateway_ip": Attribute({"type": ["string", "null"]}, UNSET),
-        "enable_dhcp": Attribute(schema.BOOLEAN, True), "allocation_pools": Attribute(_POOLS, None),
-        "dns_nameservers": Attribute({"type": "array", "maxItems": 5, "items": _IP}, []),
-        "host_routes": Attribute(_ROUTES, []),
+        "network_id": Attribute(schema.UUID, REQUIRED, update=False, parse=values.uuid),
+        "ip_version": Attribute({"enum": [4, 6, "4", "6"]}, 4, update=False, parse=values.integer),
+        "cidr": Attribute({"type": ["string", "null"], "maxLength": 64}, None, update=False,
+                          parse=lambda raw, what: parsing.cidr(raw, what, host_bits=True)),
+        "subnetpool_id": Attribute({"type": ["string", "null"], "maxLength": 36}, None, update=False, parse=values.uuid),
+        "use_default_subnetpool": flag(False, update=False),
+        "prefixlen": Attribute(schema.integer(0, 128, null=True), None, update=False, parse=parsing.between(0, 128)),
+        "gateway_ip": Attribute({"type": ["string", "null"], "maxLength": 64}, UNSET, parse=parsing.address),
+        "enable_dhcp": flag(True), "allocation_pools": Attribute(_POOLS, None, parse=parsing.pools),
+        "dns_nameservers": Attribute({"type": ["array", "null"], "maxItems": 5, "items": _IP}, [], parse=parsing.name_servers),
+        "host_routes": Attribute(_ROUTES, [], parse=parsing.routes),
         "ipv6_ra_mode": Attribute({"enum": ["slaac", "dhcpv6-stateful", "dhcpv6-stateless", None]}, None, update=False),
         "ipv6_address_mode": Attribute({"enum": ["slaac", "dhcpv6-stateful", "dhcpv6-stateless", None]}, None,
                                        update=False)}
@@ -55,19 +48,28 @@ class Subnets(Resource):
                                      "ipv6_address_mode")}
         return {**shown, "subnetpool_id": row["subnetpool_id"], "service_types": [], "segment_id": None}
 
+    def visible(self, ctx):
+        """The owner of a network sees all that is on it."""
+        n = models.networks
+        return sa.or_(super().visible(ctx), self.table.c.network_id.in_(
+            sa.select(n.c.id).where(n.c.project_id == ctx.project_id)))
+
+    def target(self, req, connection, owner, given, row):
+        network_id = row["network_id"] if row else given["network_id"]
+        network = rows.get(connection, models.networks, network_id, resource="Network") if row else NETWORKS.get(
+            connection, req.ctx, network_id)
+        return {"project_id": owner, "network:project_id": network["project_id"]}
+
     def insert(self, req, connection, values):
         network = NETWORKS.get(connection, req.ctx, values["network_id"])
-        if network["project_id"] != req.ctx.project_id and not req.ctx.is_admin:
-            raise errors.Forbidden(rule="create_subnet")
-        values["ip_version"] = int(values["ip_version"])
-        values["enable_dhcp"] = wsgi.bool_value(values["enable_dhcp"])
         self._take_from_pool(req, connection, values)
-        net = parse(values["cidr"], ipaddress.ip_network, "cidr")
+        net = values["cidr"]
         if net.version != values["ip_version"]:
-            raise errors.BadRequest("Invalid input for cidr: it is not of the given ip_version.")
-        if net.prefixlen == 0 or net.is_multicast or net.is_loopback:
-            raise errors.BadRequest(f"Invalid input for operation: {net} cannot be a subnet.")
+            raise errors.BadRequest(f"Invalid input for operation: ip_version {values['ip_version']} does not match cidr {net}.")
+        self._check_possible(net, values["enable_dhcp"])
         values["cidr"] = str(net)
+        for name in ("dns_nameservers", "host_routes"):
+            values[name] = values[name] or []
         self._check_modes(values, net)
         self._check_overlap(connection, values["network_id"], net)
         if values["gateway_ip"] == UNSET:
@@ -78,6 +80,15 @@ class Subnets(Resource):
         if values["enable_dhcp"]:
             self._ensure_dhcp(req, connection, network, values)
         return values
+
+    @staticmethod
+    def _check_possible(net, dhcp: bool) -> None:
+        """:raises BadRequest: no host can have an address of it"""
+        if net.prefixlen == 0 or net.is_multicast or net.is_loopback or not int(net.network_address):
+            raise errors.BadRequest(f"Invalid input for operation: {net} cannot be a subnet.")
+        if dhcp and net.prefixlen > net.max_prefixlen - 2:
+            raise errors.BadRequest(f"Invalid input for operation: Invalid CIDR {net}: a subnet with DHCP needs at least two "
+                                    f"addresses that hosts can have.")
 
     def _check_modes(self, values, net):
         given = [values[n] for n in ("ipv6_ra_mode", "ipv6_address_mode") if values[n]]
@@ -97,8 +108,8 @@ class Subnets(Resource):
 
     def _take_from_pool(self, req, connection, values):
         """Fill in ``cidr`` from the pool that was named; without a pool, it must have been given."""
-        length = None if values["prefixlen"] is None else int(values["prefixlen"])
-        if wsgi.bool_value(values["use_default_subnetpool"]):
+        length = values["prefixlen"]
+        if values["use_default_subnetpool"]:
             if values["subnetpool_id"]:
                 raise errors.BadRequest("subnetpool_id and use_default_subnetpool cannot both be specified.")
             pool = SUBNETPOOLS.default(connection, req.ctx, values["ip_version"])
@@ -113,9 +124,8 @@ class Subnets(Resource):
             raise errors.BadRequest("cidr and prefixlen must not be supplied together.")
         if pool["ip_version"] != values["ip_version"]:
             raise errors.BadRequest("The subnet pool is of another IP version.")
-        if values["cidr"]:
-            parse(values["cidr"], ipaddress.ip_network, "cidr")
-        values["cidr"] = SUBNETPOOLS.cut(connection, pool, values["project_id"], values["cidr"], length)
+        wanted = str(values["cidr"]) if values["cidr"] else None
+        values["cidr"] = ipaddress.ip_network(SUBNETPOOLS.cut(connection, pool, values["project_id"], wanted, length))
         values["subnetpool_id"] = pool["id"]
 
     def _check_overlap(self, connection, network_id, net):
@@ -126,40 +136,49 @@ class Subnets(Resource):
                                         f"{network_id} overlaps with another subnet.")
 
     def _normalise(self, values, net, *, fill):
-        """Parse every address a client sent, and complain in its words."""
+        """Check addresses against each other and the subnet; ``fill`` in the pools of a new one."""
         if values.get("gateway_ip"):
-            gateway = parse(values["gateway_ip"], ipaddress.ip_address, "gateway_ip")
-            if gateway.version != net.version:
-                raise errors.BadRequest("Invalid input for gateway_ip: it is of another IP version.")
-            values["gateway_ip"] = str(gateway)
+            self._check_gateway(ipaddress.ip_address(values["gateway_ip"]), net)
         if values.get("allocation_pools"):
             values["allocation_pools"] = self._pools(values["allocation_pools"], net, values.get("gateway_ip"))
         elif fill:
             values["allocation_pools"] = addresses.default_pools(str(net), values["gateway_ip"])
-        if values.get("dns_nameservers"):
-            values["dns_nameservers"] = [str(parse(a, ipaddress.ip_address, "dns_nameservers"))
-                                         for a in values["dns_nameservers"]]
-        if values.get("host_routes"):
-            values["host_routes"] = [
-                {"destination": str(parse(r["destination"], ipaddress.ip_network, "host_routes")),
-                 "nexthop": str(parse(r["nexthop"], ipaddress.ip_address, "host_routes"))}
-                for r in values["host_routes"]]
+        for what, found in [("dns_nameservers", a) for a in values.get("dns_nameservers") or []] + [
+                ("host_routes", r["nexthop"]) for r in values.get("host_routes") or []]:
+            if ipaddress.ip_address(found).version != net.version:
+                raise errors.BadRequest(f"Invalid input for operation: '{found}' in {what} is not an IPv{net.version} address.")
+
+    @staticmethod
+    def _check_gateway(gateway, net) -> None:
+        """:raises BadRequest: no host of the subnet could reach it"""
+        if gateway.version != net.version:
+            raise errors.BadRequest(f"Invalid input for operation: gateway_ip '{gateway}' is not an IPv{net.version} address.")
+        # A gateway may lie outside of the subnet, as in OpenStack: some hosts are told of such by a route of their own.
+        ends = {net.network_address, net.broadcast_address} if net.version == 4 and net.num_addresses > 2 else set()
+        if gateway in ends or gateway.is_multicast or gateway.is_loopback or gateway.is_unspecified:
+            raise errors.BadRequest(f"Invalid input for operation: Gateway {gateway} is not valid on subnet {net}.")
 
     def _pools(self, pools, net, gateway):
         spans = []
         for pool in pools:
-            start = parse(pool["start"], ipaddress.ip_address, "allocation_pools")
-            end = parse(pool["end"], ipaddress.ip_address, "allocation_pools")
+            start, end = ipaddress.ip_address(pool["start"]), ipaddress.ip_address(pool["end"])
             if start not in net or end not in net or start > end:
                 raise errors.BadRequest(f"The allocation pool {start}-{end} is not valid or not within the subnet.")
-            if gateway and start <= ipaddress.ip_address(gateway) <= end:
-                raise errors.Conflict(f"Gateway ip {gateway} conflicts with allocation pool {start}-{end}.",
-                                      kind="GatewayConflictWithAllocationPools")
             spans.append((start, end))
+        self._check_outside(gateway, pools)
         spans.sort()
         if any(a[1] >= b[0] for a, b in zip(spans, spans[1:])):
             raise errors.Conflict("The allocation pools overlap.", kind="OverlappingAllocationPools")
         return [{"start": str(a), "end": str(b)} for a, b in spans]
+
+    @staticmethod
+    def _check_outside(gateway: str | None, pools: list[dict]) -> None:
+        """:raises Conflict: the gateway's address would be given to a port"""
+        for pool in pools if gateway else []:
+            start, at, end = (int(ipaddress.ip_address(a)) for a in (pool["start"], gateway or "", pool["end"]))
+            if start <= at <= end:
+                raise errors.Conflict(f"Gateway ip {gateway} conflicts with allocation pool {pool['start']}-{pool['end']}.",
+                                      kind="GatewayConflictWithAllocationPools")
 
     def _ensure_dhcp(self, req, connection, network, subnet):
         """One DHCP port a network, with an address in each subnet that has DHCP, and one host that serves it."""
@@ -167,33 +186,55 @@ class Subnets(Resource):
             connection.execute(sa.update(models.networks).where(models.networks.c.id == network["id"]).values(
                 dhcp_host=hosting.pick(connection, req.svc.conf, roles.DHCP)))
         p = models.ports
-        port = rows.one(connection, sa.select(p).where(p.c.network_id == network["id"],
-                                                       p.c.device_owner == "network:dhcp"))
+        port = rows.one(connection, sa.select(p).where(p.c.network_id == network["id"], p.c.relation == roles.DHCP_PORT))
         if port is None:
-            from network.handlers.ports import new_port
-            port = new_port({**base(network["project_id"]), "network_id": network["id"], "device_id": "dhcp",
-                             "device_owner": "network:dhcp", "status": "ACTIVE", "port_security_enabled": False})
+            port = port_rows.device_port(network["id"], roles.DHCP_PORT, "dhcp", network["project_id"])
             rows.insert(connection, p, port)
         addresses.allocate(connection, port, [subnet])
 
+    def restore_dhcp(self, req, connection, network_id: str) -> None:
+        """A DHCP port was deleted: make another, with addresses in all subnets that have DHCP."""
+        network = rows.get(connection, models.networks, network_id, resource="Network")
+        for subnet in rows.many(connection, sa.select(self.table).where(
+                self.table.c.network_id == network_id, self.table.c.enable_dhcp).order_by(self.table.c.created_at)):
+            self._ensure_dhcp(req, connection, network, subnet)
+
     def change(self, req, connection, old, values):
         net = ipaddress.ip_network(old["cidr"])
+        for name in ("dns_nameservers", "host_routes"):
+            if name in values:
+                values[name] = values[name] or []
+        if values.get("allocation_pools", []) is None:
+            del values["allocation_pools"]
         merged = {"gateway_ip": old["gateway_ip"], **values}
         self._normalise(merged, net, fill=False)
         values = {**values, **{k: merged[k] for k in values}}
+        if "gateway_ip" in values:
+            self._check_outside(values["gateway_ip"], values.get("allocation_pools") or old["allocation_pools"])
+            self._check_gateway_unused(connection, old, values["gateway_ip"])
         if "enable_dhcp" in values:
-            values["enable_dhcp"] = wsgi.bool_value(values["enable_dhcp"])
             if values["enable_dhcp"] and not old["enable_dhcp"]:
                 self._ensure_dhcp(req, connection, NETWORKS.get(connection, req.ctx, old["network_id"]), old)
             elif old["enable_dhcp"] and not values["enable_dhcp"]:
                 self._drop_dhcp(connection, old["id"])
         return values
 
+    def _check_gateway_unused(self, connection, old, gateway) -> None:
+        """:raises Conflict: a router has the gateway's address, or a port has the new one"""
+        a, p = models.ip_allocations, models.ports
+        held = dict(connection.execute(sa.select(a.c.ip_address, p.c.relation).join(p, p.c.id == a.c.port_id).where(
+            a.c.subnet_id == old["id"], a.c.ip_address.in_([old["gateway_ip"] or "", gateway or ""]))).all())
+        if gateway != old["gateway_ip"] and held.get(old["gateway_ip"]) in roles.INTERFACES:
+            raise errors.Conflict(f"Current gateway ip {old['gateway_ip']} already in use by a router. Unable to update.",
+                                  kind="GatewayIpInUse")
+        if gateway != old["gateway_ip"] and gateway in held:
+            raise errors.Conflict(f"IP address {gateway} is in use by a port of the subnet.", kind="IpAddressInUse")
+
     def _drop_dhcp(self, connection, subnet_id):
         """Take the subnet's address from the DHCP port, and the port away when it was the last."""
         a, p = models.ip_allocations, models.ports
         held = sa.select(a.c.port_id).join(p, p.c.id == a.c.port_id).where(a.c.subnet_id == subnet_id,
-                                                                          p.c.device_owner == "network:dhcp")
+                                                                          p.c.relation == roles.DHCP_PORT)
         port_ids = connection.execute(held).scalars().all()
         connection.execute(sa.delete(a).where(a.c.subnet_id == subnet_id, a.c.port_id.in_(port_ids)))
         left = sa.select(a.c.port_id).where(a.c.port_id.in_(port_ids))
@@ -202,7 +243,7 @@ class Subnets(Resource):
     def remove(self, req, connection, row):
         a, p = models.ip_allocations, models.ports
         held = sa.select(a.c.ip_address).join(p, p.c.id == a.c.port_id).where(
-            a.c.subnet_id == row["id"], p.c.device_owner != "network:dhcp")
+            a.c.subnet_id == row["id"], p.c.relation != roles.DHCP_PORT)
         if connection.execute(held).first():
             raise errors.InUse(f"Unable to complete operation on subnet {row['id']}: One or more ports have an IP "
                                f"allocation from this subnet.", kind="SubnetInUse")

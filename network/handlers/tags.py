@@ -5,7 +5,7 @@ import json
 from common import db, errors, rows, schema, wsgi
 
 MOST = 50
-_TAG = {"type": "string", "minLength": 1, "maxLength": 255}
+_TAG = {"type": "string", "minLength": 1, "maxLength": 255, "format": "line"}
 _CHECK = schema.compiled(_TAG)
 
 
@@ -16,7 +16,7 @@ def of(row: dict) -> list[str]:
 def _write(req, resource, id, edit) -> list[str]:
     with req.svc.db.writer() as connection:
         row = resource.get(connection, req.ctx, id)
-        req.svc.policy.check(req.ctx, f"update_{resource.singular}", {"project_id": row["project_id"]})
+        req.svc.policy.check(req.ctx, f"update_{resource.singular}", resource.target(req, connection, row["project_id"], {}, row))
         changed = sorted(edit(set(of(row))))
         if len(changed) > MOST:
             raise errors.BadRequest(f"Invalid input for operation: a resource has at most {MOST} tags.")

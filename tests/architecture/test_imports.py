@@ -64,7 +64,7 @@ def test_handlers_touch_no_bus_topic():
 
 
 def test_eventlet_only_in_entry_modules():
-    allowed = {"deploy/zygote.py", "deploy/local.py", "common/service.py"}
+    allowed = {"deploy/zygote.py", "deploy/local.py", "common/protocol.py"}
     for path in modules():
         if any(i.split(".")[0] == "eventlet" for i in imports(path)):
             assert str(path.relative_to(ROOT)) in allowed, path

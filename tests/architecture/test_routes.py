@@ -13,3 +13,9 @@ def test_no_route_hides_another(package):
     for route in importlib.import_module(f"{package}.router").ROUTES:
         shapes.setdefault(re.sub(r"\{[^}]*\}", "{}", route.path), set()).add(route.path)
     assert not {k: v for k, v in shapes.items() if len(v) > 1}
+
+
+@pytest.mark.parametrize("package", ["identity", "image", "network", "volume", "compute_api", "dashboard"])
+def test_no_parameter_is_called_as_the_mapper_calls_its_own(package):
+    """Routes takes ``{controller}`` for the name of a controller that it should know, and finds nothing."""
+    assert not [r.path for r in importlib.import_module(f"{package}.router").ROUTES if "{controller" in r.path]

@@ -64,8 +64,8 @@ def two_hosts(tmp_path):
             connection.execute(models.ports.insert().values(
                 **{**base("p"), "id": f"port{number}"}, network_id="net", mac_address=f"fa:16:3e:00:00:0{number}",
                 admin_state_up=True, status="ACTIVE", device_id=f"server{number}", device_owner="compute:nova",
-                binding_host_id=f"host{number}", binding_vnic_type="normal", binding_vif_type="bridge", binding_profile={},
-                port_security_enabled=True, allowed_address_pairs=[], extra_dhcp_opts=[], dns_name=""))
+                relation="compute", binding_host_id=f"host{number}", binding_vnic_type="normal", binding_vif_type="bridge",
+                binding_profile={}, port_security_enabled=True, allowed_address_pairs=[], extra_dhcp_opts=[], dns_name=""))
     return database
 
 

@@ -1,13 +1,13 @@
 """EC2 credentials, limits, tags and trees of projects."""
 
-import base64
 import hashlib
-import hmac
 import json
 
 import pytest
 
+from common.periodic import wait_for
 from tests.functional.test_stories import refused
+from tests.identity.derivations import s3_v2
 
 
 @pytest.fixture
@@ -36,9 +36,9 @@ def test_a_service_has_a_signature_checked(cloud, call, member):
     """Who signed the request gets no token, and neither does who saw it: the service that received it does."""
     me = call("GET", "/users?name=mallory")["users"][0]["id"]
     made = member.call("identity", "POST", f"/users/{me}/credentials/OS-EC2", {"tenant_id": member.project_id})["credential"]
-    text = "GET\n\n\nThu, 17 Nov 2005 18:49:58 GMT\n/bucket/file"
-    signature = base64.b64encode(hmac.new(made["secret"].encode(), text.encode(), hashlib.sha1).digest()).decode()
-    body = {"credentials": {"access": made["access"], "token": base64.b64encode(text.encode()).decode(), "signature": signature}}
+    def request() -> dict:
+        return {"credentials": s3_v2(made)}
+    body = request()
 
     def post(token: str, sent: dict):
         return cloud.client.pool.request("POST", cloud.client.url("identity") + "/s3tokens", body=json.dumps(sent), headers={
@@ -50,19 +50,22 @@ def test_a_service_has_a_signature_checked(cloud, call, member):
     servers = cloud.client.pool.request("GET", cloud.client.url("compute") + "/servers", headers={
         "X-Auth-Token": answer.headers["X-Subject-Token"]})
     assert servers.status == 200
-    for wrong in ({"signature": "x"}, {"access": "nobody"}):
-        assert post(cloud.client.token, {"credentials": {**body["credentials"], **wrong}}).status == 401
+    assert post(cloud.client.token, body).status == 401, "somebody who recorded it shows it again"
+    for wrong in ({"signature": "x"}, {"signature": "\u00e9"}, {"access": "nobody"}):
+        assert post(cloud.client.token, {"credentials": {**request()["credentials"], **wrong}}).status == 401
     id = hashlib.sha256(made["access"].encode()).hexdigest()
     changed = {"credential": {"blob": json.dumps({"access": "another", "secret": made["secret"]})}}
     assert call("PATCH", f"/credentials/{id}", changed)["credential"]["id"] == id
-    assert [post(cloud.client.token, {"credentials": {**body["credentials"], "access": key}}).status
+    assert [post(cloud.client.token, {"credentials": {**request()["credentials"], "access": key}}).status
             for key in (made["access"], "another")] == [401, 200]
     changed["credential"]["blob"] = json.dumps({k: made[k] for k in ("access", "secret")})
     call("PATCH", f"/credentials/{id}", changed)
     refused(400, cloud.client, "identity", "POST", "/ec2tokens", {"credentials": {}})
     refused(401, cloud.client, "identity", "POST", "/ec2tokens", {"credentials": {"access": made["access"], "signature": "x"}})
     member.call("identity", "DELETE", f"/users/{me}/credentials/OS-EC2/{made['access']}")
-    assert post(cloud.client.token, body).status == 401
+    assert post(cloud.client.token, request()).status == 401
+    wait_for(lambda: cloud.client.pool.request("GET", cloud.client.url("compute") + "/servers", headers={
+        "X-Auth-Token": answer.headers["X-Subject-Token"]}).status == 401, 5, what="its token to be refused")
 
 
 def test_limits(cloud, call, member):

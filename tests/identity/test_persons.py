@@ -133,3 +133,78 @@ def test_readers(world):
         world.ask(of_system, "GET", path)
         world.ask(of_domain, "GET", path, expect=403)
     assert world.ask(of_system, "GET", "/credentials")["credentials"] == [], "secrets are not for readers"
+
+
+def test_a_manager_leaves_those_alone_who_hold_more_than_he_gives(identity, world, manager):
+    """Wherever they hold it: their password, name, groups, roles and end are not his; nor is a group that gives such a role."""
+    own, far, admin, ask = world.own, world.far, world.admin, world.ask
+    roles, user, member = dict(world.roles), own["user"], world.roles["member"]
+    roles["auditor"] = admin("POST", "/roles", {"role": {"name": "auditor"}}, 201)["role"]["id"]
+    roles["own"] = admin("POST", "/roles", {"role": {"name": "member", "domain_id": own["domain"]}}, 201)["role"]["id"]
+    admin("PUT", f"/roles/{roles['own']}/implies/{roles['service']}", expect=201)
+    plain = admin("POST", "/groups", {"group": {"name": "plain", "domain_id": own["domain"]}}, 201)["group"]["id"]
+    for group in (plain, own["group"]):
+        admin("PUT", f"/groups/{group}/users/{user}", expect=204)
+    bodies = ({"password": "mine"}, {"name": "x"}, {"enabled": False}, {"options": {"lock_password": True}}, {"email": "a@b"})
+    asked = [*(("PATCH", f"/v3/users/{user}", {"user": body}) for body in bodies),
+             *((method, f"/v3{path}", None) for method, path in (
+                 ("DELETE", f"/users/{user}"), ("PUT", f"/groups/{plain}/users/{user}"),
+                 ("DELETE", f"/groups/{plain}/users/{user}"), ("PUT", f"/groups/{own['group']}/users/{user}"),
+                 ("PUT", f"/projects/{own['project']}/users/{user}/roles/{member}"),
+                 ("PUT", f"/domains/{own['domain']}/users/{user}/roles/{member}"),
+                 ("PUT", f"/OS-INHERIT/domains/{own['domain']}/users/{user}/roles/{member}/inherited_to_projects"))),
+             *(("PUT", f"/v2.0/users/{user}/{path}", {"user": {"password": "mine", "tenantId": own["project"]}})
+               for path in ("OS-KSADM/password", "OS-KSADM/enabled", "enabled", "OS-KSADM/tenant"))]
+    of_group = [("PATCH", f"/v3/groups/{own['group']}", {"group": {"name": "x"}}), ("DELETE", f"/v3/groups/{own['group']}", None),
+                ("PUT", f"/v3/projects/{own['project']}/groups/{own['group']}/roles/{member}", None)]
+    for role in ("admin", "service", "auditor", "own"):
+        for through in ("user", "group"):
+            grant = f"/projects/{(own if role == 'own' else far)['project']}/{through}s/{own[through]}/roles/{roles[role]}"
+            admin("PUT", grant, expect=204)
+            for method, path, body in (*asked, *(of_group if through == "group" else ())):
+                status = identity.send(method, path, body, token=manager).status_int
+                assert status == 403, (role, through, method, path, body, status)
+            admin("DELETE", grant, expect=204)
+            ask(manager, "PATCH", f"/users/{user}", {"user": {"password": "mine"}})
+            ask(manager, "PATCH", f"/groups/{own['group']}", {"group": {"description": "x"}})
+
+
+def test_a_manager_gives_no_role_that_brings_more(world, manager):
+    """A role of his domain is what it implies, whatever its name is."""
+    own, admin = world.own, world.admin
+    made = admin("POST", "/roles", {"role": {"name": "manager", "domain_id": own["domain"]}}, 201)["role"]["id"]
+    path = f"/projects/{own['project']}/users/{own['user']}/roles/{made}"
+    admin("PUT", f"/roles/{made}/implies/{world.roles['member']}", expect=201)
+    world.ask(manager, "PUT", path, expect=204)
+    world.ask(manager, "DELETE", path, expect=204)
+    admin("PUT", f"/roles/{made}/implies/{world.roles['admin']}", expect=201)
+    world.ask(manager, "PUT", path, expect=403)
+
+
+def test_a_project_stays_where_it_is(world, manager):
+    """Roles are inherited from above: a project that could be moved would have other rulers."""
+    own, far = world.own, world.far
+    for parent in (far["project"], far["domain"], "nothing", None):
+        world.ask(manager, "PATCH", f"/projects/{own['project']}", {"project": {"parent_id": parent}}, 403)
+        world.admin("PATCH", f"/projects/{own['project']}", {"project": {"parent_id": parent}}, 403)
+    world.ask(manager, "PATCH", f"/projects/{own['project']}", {"project": {"parent_id": own["domain"], "name": "n"}})
+
+
+def test_a_role_that_is_not_implied_any_more_ends_tokens_at_any_depth(identity, world):
+    own, admin, roles = world.own, world.admin, {}
+    for name in ("top", "middle", "low"):
+        roles[name] = admin("POST", "/roles", {"role": {"name": name}}, 201)["role"]["id"]
+    for prior, implied in (("top", "middle"), ("middle", "low")):
+        admin("PUT", f"/roles/{roles[prior]}/implies/{roles[implied]}", expect=201)
+    admin("PUT", f"/projects/{own['project']}/users/{own['user']}/roles/{roles['top']}", expect=204)
+    admin("PATCH", f"/users/{own['user']}", {"user": {"password": "pw"}})
+
+    def token() -> str:
+        return identity.send("POST", "/v3/auth/tokens", {"auth": {"scope": {"project": {"id": own["project"]}}, "identity": {
+            "methods": ["password"], "password": {"user": {"id": own["user"], "password": "pw"}}}}}).headers["X-Subject-Token"]
+    for take in (lambda: admin("DELETE", f"/roles/{roles['middle']}/implies/{roles['low']}", expect=204),
+                 lambda: admin("DELETE", f"/roles/{roles['middle']}", expect=204)):
+        held = token()
+        world.ask(held, "GET", "/auth/projects")
+        take()
+        world.ask(held, "GET", "/auth/projects", expect=401)

@@ -2,8 +2,10 @@
 
 import base64
 import datetime
+import email.utils
 import hashlib
 import hmac
+import time
 import urllib.parse
 
 import botocore.auth
@@ -87,13 +89,56 @@ def test_s3():
         signatures.check_s3(signed_s3(), "other")
     with pytest.raises(errors.Unauthorized):
         signatures.check_s3(signed_s3(datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)), SECRET)
-    text = "GET\n\n\nThu, 17 Nov 2005 18:49:58 GMT\n/magic/file"
-    old = {"token": base64.b64encode(text.encode()).decode(),
-           "signature": base64.b64encode(hmac.new(SECRET.encode(), text.encode(), hashlib.sha1).digest()).decode()}
+    old = signed_s3_v2(date(0))
     signatures.check_s3(old, SECRET)
     for wrong in ({"token": "!"}, {"token": base64.b64encode(b"\xff\xfe").decode()}, {"signature": "x"}):
         with pytest.raises(errors.Unauthorized):
             signatures.check_s3({**old, **wrong}, SECRET)
+
+
+def signed_s3_v2(when: str, *headers: str) -> dict:
+    text = "\n".join(("GET", "", "", when, *headers, "/magic/file"))
+    return {"token": base64.b64encode(text.encode()).decode(),
+            "signature": base64.b64encode(hmac.new(SECRET.encode(), text.encode(), hashlib.sha1).digest()).decode()}
+
+
+def date(age_s: float) -> str:
+    return email.utils.formatdate(time.time() - age_s, usegmt=True)
+
+
+def test_when_an_s3_request_of_version_2_was_signed():
+    now, day = int(time.time()), 86400
+    for good in ((date(0),), (date(800),), (date(-800),), (str(now + 60),), ("", f"x-amz-date:{date(5)}"),
+                 (date(day), f"x-amz-date:{date(5)}"), (date(0), "x-amz-meta-a:b", "x-amz-security-token:c")):
+        signatures.check_s3(signed_s3_v2(*good), SECRET)
+    for bad in (("Thu, 17 Nov 2001 18:49:58 GMT",), (date(1000),), (date(-1000),), ("",), (str(now - 1),), (str(now + day),),
+                (date(0), f"x-amz-date:{date(day)}"), (date(0), "x-amz-date:"), ("9" * 40,), ("never",), ("\u00b2",),
+                ("Fri, 31 Dec 9999 23:59:59 -1200",), ("Sat, 01 Jan 0001 00:00:00 +1200",)):
+        with pytest.raises(errors.Unauthorized):
+            signatures.check_s3(signed_s3_v2(*bad), SECRET)
+
+
+@pytest.mark.parametrize("given", ["é" * 20, "\ud800", "٣" * 64, None, 5, ["x"], {"a": 1}], ids=ascii)
+def test_a_signature_that_is_no_ascii_is_only_wrong(given):
+    for make in (signed_v4, signed_v4_query, signed_v2):
+        for name in ("signature", "verb", "path"):
+            with pytest.raises(errors.Unauthorized):
+                signatures.check_ec2({**make(), name: given}, SECRET)
+    for made in (signed_s3(), signed_s3_v2(date(0))):
+        for name in ("signature", "token"):
+            with pytest.raises(errors.Unauthorized):
+                signatures.check_s3({**made, name: given}, SECRET)
+
+
+@pytest.mark.parametrize("scope", ["{day}/RegionOne/s3", "{day}/RegionOne/ec2/aws4_request", "20010101/RegionOne/s3/aws4_request",
+                                   "{day}/RegionOne/s3/aws4_request/more", "/", ""])
+def test_an_s3_signature_is_for_its_day_and_service(scope):
+    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    scope = scope.format(day=moment[:8])
+    text = "\n".join(("AWS4-HMAC-SHA256", moment, scope, "0" * 64))
+    signature = hmac.new(signatures.key_v4(SECRET, scope), text.encode(), hashlib.sha256).hexdigest()
+    with pytest.raises(errors.Unauthorized):
+        signatures.check_s3({"token": base64.b64encode(text.encode()).decode(), "signature": signature}, SECRET)
 
 
 @pytest.mark.parametrize("made", [{}, {"params": None}, {"params": {"SignatureVersion": "2"}}, {"headers": {"Authorization": 5}},

@@ -105,6 +105,12 @@ REFERENCES = {
     ("port", "security_groups"): [
         _new("port", lambda own, theirs: {"network_id": own["networks"], "security_groups": [theirs["security-groups"]]}),
         _change("port", lambda own, theirs: {"security_groups": [theirs["security-groups"]]})],
+    # Whose server it is, is not known here: what is written there binds nothing. A router's is.
+    ("port", "device_id"): [
+        _new("port", lambda own, theirs: {"network_id": own["networks"], "device_id": theirs["routers"]}),
+        _new("port", lambda own, theirs: {"network_id": own["networks"], "device_id": theirs["routers"],
+                                          "device_owner": "network:router_interface"}),
+        _change("port", lambda own, theirs: {"device_id": theirs["routers"]})],
     ("port", "binding:host_id"): [_new("port", lambda own, theirs: {
         "network_id": own["networks"], "binding:host_id": "elsewhere"}, control=False)],
     ("router", "external_gateway_info/network_id"): [
@@ -156,7 +162,7 @@ SERVICE = Service(
     "network", router.ROUTES, make, BODIES, declared, REFERENCES,
     no_reference={
         ("subnetpool", "prefixes"): "addresses", ("network", "provider:segmentation_id"): "a number, for admins",
-        ("port", "device_owner"): "a kind", ("port", "device_id"): "to come",
+        ("port", "device_owner"): "a kind",
         ("metering_label_rule", "project_id"): "taken from the label",
         ("metering_label_rule", "tenant_id"): "taken from the label"},
     exceptions={("GET", "/v2.0/extensions/{alias}"): (frozenset((200,)), "the same for all")})

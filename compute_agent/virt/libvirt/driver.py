@@ -28,7 +28,7 @@ CONSOLE_BYTES = 100 * 1024
 class LibvirtDriver(base.VirtDriver):
     def __init__(self, conf):
         super().__init__(conf)
-        self.files = Files(conf.agent.instances_path or f"{conf.state_path}/instances")
+        self.files = Files(conf.agent.instances_path or f"{conf.state_path}/instances", conf.state_path)
         self.connection = Connection(conf.libvirt.uri)
         self.virt_type = ("kvm" if kvm_works() else "qemu") if conf.libvirt.virt_type == "auto" \
             else conf.libvirt.virt_type

@@ -9,7 +9,7 @@ import shutil
 import struct
 import subprocess
 
-from common import errors, inspector
+from common import errors, files, inspector
 
 GIB = 1 << 30
 
@@ -27,9 +27,13 @@ def qemu_img(*words: str, cpu_s: int = 30) -> None:
 
 
 class Files:
-    def __init__(self, path):
-        self.path = pathlib.Path(path)
-        self.path.mkdir(parents=True, exist_ok=True, mode=0o755)
+    """
+    :param state: the state directory; QEMU's user goes through the directories below it to a guest's files
+    """
+
+    def __init__(self, path, state):
+        self.state = state
+        self.path = files.passable_directory(path, state)
 
     def directory(self, uuid: str) -> pathlib.Path:
         return self.path / uuid
@@ -37,7 +41,7 @@ class Files:
     def prepare(self, instance: dict, images: dict) -> None:
         """Directory, root disk and ``disks.json``, which says how the guest boots."""
         home = self.directory(instance["uuid"])
-        home.mkdir(exist_ok=True, mode=0o755)
+        files.passable_directory(home, self.state)
         (home / "disks.json").write_text(json.dumps(self._made(home / "disk", instance, instance["image_meta"], images)))
 
     def _made(self, disk: pathlib.Path, instance: dict, image_meta: dict, images: dict) -> dict:

@@ -1,0 +1,32 @@
+"""Directories of a state: closed to everybody else, or open only for going through to a file that is another user's.
+
+Daemons run with umask 077, so that what they write is theirs alone unless
+something here, or a chmod with a reason beside it, says otherwise.
+"""
+
+import os
+import pathlib
+
+UMASK = 0o077
+
+
+def private_directory(path: str | os.PathLike) -> pathlib.Path:
+    """Make a directory that only its owner may enter; one that is there becomes so."""
+    made = pathlib.Path(path)
+    made.mkdir(parents=True, exist_ok=True)
+    made.chmod(0o700)
+    return made
+
+
+def passable_directory(path: str | os.PathLike, state: str | os.PathLike) -> pathlib.Path:
+    """Make a directory that others may go through, and not list: QEMU and dnsmasq run as users of their own.
+
+    :param state: the directories between this one and it become passable too
+    """
+    made = pathlib.Path(path)
+    made.mkdir(parents=True, exist_ok=True)
+    top = pathlib.Path(state)
+    between = [made, *(p for p in made.parents if top in p.parents)] if top in made.parents else [made]
+    for each in between:
+        each.chmod(0o711)
+    return made

@@ -1,0 +1,26 @@
+"""What a domain's manager may touch: users and groups that hold no role beyond those that managers give.
+
+Whoever sets a user's password, or joins a group, has what that user or group has. So a manager of a domain, who may
+otherwise change all that is in it, leaves those alone that hold the role admin or service, or any other that the rule
+``domain_managed_target_role`` does not name, on whatever target.
+"""
+
+from common import errors
+from identity.db import grants
+
+
+def gives(req, connection, role: dict) -> bool:
+    """Whether a role is one that managers of domains give. One of a domain is what it implies.
+
+    :param role: {"id", "name", "domain_id"}
+    """
+    named = grants.implied(connection, [role]) if role["domain_id"] else [role]
+    return all(req.svc.policy.allows(req.ctx, "domain_managed_target_role", {"role_name": r["name"]}) for r in named)
+
+
+def protect(req, connection, *, user_id: str | None = None, group_id: str | None = None) -> None:
+    """:raises Forbidden: the caller is no administrator, and that user or group holds a role beyond his to give"""
+    if req.ctx.is_admin:
+        return
+    if not all(gives(req, connection, role) for role in grants.assigned(connection, user_id=user_id, group_id=group_id)):
+        raise errors.Forbidden("Who holds a role that is not a domain manager's to give is changed by administrators only.")

@@ -1,0 +1,51 @@
+"""Rows of ports: new ones, those of our own devices, and what goes with a port.
+
+``relation`` says what a port is to this service: a kind of our own device (``roles.DHCP_PORT``, ``roles.ROUTER_PORTS``,
+``roles.FLOATING``), a server's interface (``roles.SERVER``, set by the compute service), or "" for a port that is only
+somebody's. While it is set, ``device_id`` names that device, and only we change it. ``device_owner`` and ``device_id``
+of other ports are texts of their owners, and nothing is read from them.
+"""
+
+import random
+
+import sqlalchemy as sa
+
+from network import roles
+from network.db import addresses, groups, models
+
+PORTS = models.ports
+
+
+def new_port(values: dict) -> dict:
+    """Every column of a port, from those given."""
+    octets = [0xFA, 0x16, 0x3E, *(random.randrange(256) for _ in range(3))]
+    return {"mac_address": ":".join(f"{o:02x}" for o in octets), "admin_state_up": True, "status": "DOWN",
+            "device_id": "", "device_owner": "", "relation": "", "binding_host_id": "", "binding_vnic_type": "normal",
+            "binding_vif_type": "unbound", "binding_profile": {}, "port_security_enabled": True,
+            "allowed_address_pairs": [], "extra_dhcp_opts": [], "dns_name": "",
+            **{k: v for k, v in values.items() if v is not None}}
+
+
+def device_port(network_id: str, relation: str, device_id: str, project_id: str = "", status: str = "ACTIVE") -> dict:
+    """The port of a device of ours. Without a project nobody but an admin sees it."""
+    return new_port({**groups.base(project_id), "network_id": network_id, "device_id": device_id, "device_owner": relation,
+                     "relation": relation, "status": status, "port_security_enabled": False})
+
+
+def of_device(relation, device_id: str):
+    """The WHERE of the ports of one device. ``relation``: one, or several."""
+    kinds = [relation] if isinstance(relation, str) else relation
+    return sa.and_(PORTS.c.relation.in_(kinds), PORTS.c.device_id == device_id)
+
+
+def release(connection, port_id: str) -> None:
+    """Give back a port's addresses, groups and floating IP. The row itself goes last, by the caller."""
+    connection.execute(sa.update(models.floatingips).where(models.floatingips.c.port_id == port_id).values(
+        port_id=None, fixed_ip_address=None, router_id=None, status="DOWN"))
+    addresses.release(connection, port_id)
+    groups.set_members(connection, port_id, [])
+
+
+def is_users(relation: str) -> bool:
+    """Whether a port is no device of this service: somebody's, or a server's interface."""
+    return relation in ("", roles.SERVER)

@@ -1,0 +1,160 @@
+"""Signed requests and receipts count once, at whichever worker; what was made of an EC2 key ends with it."""
+
+import base64
+import json
+import threading
+import time
+
+import botocore.credentials
+import pytest
+import sqlalchemy as sa
+
+from common import errors
+from identity import totp
+from identity.db import models, used_proofs
+from identity.handlers import credentials
+from identity.service import IdentityApi
+from tests.identity import test_signatures
+from tests.identity.derivations import Lender, s3_v2
+
+
+@pytest.fixture
+def lender(identity):
+    return Lender(identity)
+
+
+def post(lender, body: dict, door: str = "s3tokens", key: str = "credentials"):
+    return lender.identity.send("POST", f"/v3/{door}", {key: body}, token=lender.clerk_token)
+
+
+def test_a_recorded_s3_request_gives_no_second_token(lender):
+    request = s3_v2(lender.keys[0])
+    assert [post(lender, request).status_int for _ in range(3)] == [200, 401, 401]
+    assert post(lender, s3_v2(lender.keys[0])).status_int == 200, "another request of the same user's"
+    assert post(lender, {**s3_v2(lender.keys[0]), "access": lender.keys[1]["access"]}).status_int == 401
+    assert post(lender, s3_v2(lender.keys[0], at=1e9)).status_int == 401, "signed in 2001"
+
+
+def test_a_recorded_ec2_request_gives_no_second_token(lender, monkeypatch):
+    key = lender.keys[0]
+    monkeypatch.setattr(test_signatures, "KEYS", botocore.credentials.Credentials(key["access"], key["secret"]))
+    for make in (test_signatures.signed_v4, test_signatures.signed_v4_query, test_signatures.signed_v2):
+        request = {**make(), "access": key["access"]}
+        for name in ("credentials", "ec2Credentials"):
+            assert post(lender, {**request, "signature": "é"}, "ec2tokens", name).status_int == 401
+        assert [post(lender, request, "ec2tokens", n).status_int for n in ("credentials", "ec2Credentials", "credentials")] == [
+            200, 401, 401], make
+
+
+def test_workers_that_are_shown_one_request_at_once(lender):
+    """Each worker has a process of its own in a cloud: here each has a service of its own over the same database."""
+    others = [IdentityApi.load(lender.identity.service.conf.state_path, {"identity.password_hash_rounds": 4}) for _ in range(4)]
+    request, found = s3_v2(lender.keys[0]), []
+
+    def show(service):
+        def send():
+            found.append(lender.identity.send("POST", "/v3/s3tokens", {"credentials": request}, token=lender.clerk_token,
+                                              app=app).status_int)
+        app = service.wsgi_app("identity")
+        return threading.Thread(target=send)
+    threads = [show(s) for s in others]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for service in others:
+        service.db.engine.dispose()
+    assert sorted(found) == [200, 401, 401, 401]
+
+
+def test_old_proofs_are_dropped(identity):
+    with identity.service.db.writer() as connection:
+        used_proofs.use(connection, "k", "old", time.time() - 1)
+        used_proofs.use(connection, "k", "one", time.time() + 60)
+        used_proofs.use(connection, "other", "one", time.time() + 60)
+        assert connection.execute(sa.select(sa.func.count()).select_from(models.used_proofs)).scalar() == 2
+    with pytest.raises(errors.Unauthorized), identity.service.db.writer() as connection:
+        used_proofs.use(connection, "k", "one", time.time() + 60)
+
+
+def ends(lender, key: dict, id: str) -> dict:
+    """{what ends a key: (how, what makes it right again)}"""
+    ask, own, ann = lender.ask, lender.own, lender.ann
+    user, project, roles = f"/users/{ann}", f"/projects/{lender.red}", [lender.roles[n] for n in ("member", "manager")]
+
+    def patch(path: str, noun: str, token=None, **values):
+        return lambda: ask("PATCH", path, {noun: values}, token)
+
+    def each_role(method: str):
+        return lambda: [ask(method, f"{project}/users/{ann}/roles/{role}") for role in roles]
+    secret = json.dumps({**key, "secret": "new"})
+    return {"key deleted": (lambda: ask("DELETE", f"{user}/credentials/OS-EC2/{key['access']}", token=own), None),
+            "credential deleted": (lambda: ask("DELETE", f"/credentials/{id}", token=own), None),
+            "secret changed": (patch(f"/credentials/{id}", "credential", own, blob=secret), None),
+            "roles taken": (each_role("DELETE"), each_role("PUT")),
+            "project disabled": (patch(project, "project", enabled=False), patch(project, "project", enabled=True)),
+            "user disabled": (patch(user, "user", enabled=False), patch(user, "user", enabled=True))}
+
+
+def test_what_a_key_gave_ends_with_it(lender):
+    check = lender.identity.service.verifier.check
+    for what in ends(lender, lender.keys[0], ""):
+        lender.own = lender.login("ann", lender.red)
+        key, other = lender.key(lender.red), lender.key(lender.blue)
+        stored = lender.identity.send("GET", "/v3/credentials", token=lender.own).json["credentials"]
+        end, mend = ends(lender, key, next(c["id"] for c in stored if key["access"] in c["blob"]))[what]
+        token, of_other = lender.by_key(key), lender.by_key(other)
+        check(token)
+        end()
+        with pytest.raises(errors.Unauthorized):
+            check(token)
+        assert lender.by_key(key) is None, what
+        if what != "user disabled":
+            check(of_other)
+        if mend:
+            mend()
+
+
+def test_a_key_may_be_moved_to_another_project_of_its_users(lender):
+    key, check = lender.keys[0], lender.identity.service.verifier.check
+    token, id = lender.by_key(key), credentials.digest(key["access"])
+    lender.ask("PATCH", f"/credentials/{id}", {"credential": {"project_id": lender.blue}}, lender.own)
+    with pytest.raises(errors.Unauthorized):
+        check(token)
+    assert check(lender.by_key(key)).project_id == lender.blue
+
+
+def test_whose_and_for_what_a_credential_is_stays(lender):
+    """A key for a project is for who has a role there, and is not made into somebody else's."""
+    far = lender.ask("POST", "/projects", {"project": {"name": "far"}})["project"]["id"]
+    path, own = f"/users/{lender.ann}/credentials/OS-EC2", lender.own
+    lender.ask("POST", path, {"tenant_id": far}, own, expect=(403,))
+    blob = {"type": "ec2", "blob": json.dumps({"access": "a", "secret": "s"})}
+    for wrong in ({"project_id": far}, {"project_id": lender.red, "user_id": lender.bob}):
+        lender.ask("POST", "/credentials", {"credential": {**blob, **wrong}}, own, expect=(403,))
+    made = lender.ask("POST", "/credentials", {"credential": {**blob, "project_id": lender.red}}, own)["credential"]
+    for change in ({"project_id": far}, {"user_id": lender.bob}, {"project_id": None}, {"type": "totp"}):
+        lender.ask("PATCH", f"/credentials/{made['id']}", {"credential": change}, own, expect=(400, 403))
+    assert lender.ask("GET", f"/credentials/{made['id']}", token=own)["credential"] == made
+
+
+def test_a_receipt_is_good_for_one_login(lender):
+    secret = base64.b32encode(b"0" * 20).decode()
+    lender.ask("POST", "/credentials", {"credential": {"type": "totp", "blob": secret, "user_id": lender.bob}})
+    lender.ask("PATCH", f"/users/{lender.bob}", {"user": {"options": {
+        "multi_factor_auth_enabled": True, "multi_factor_auth_rules": [["password", "totp"]]}}})
+    first = lender.identity.login("bob", "pw")
+    receipt = first.headers["Openstack-Auth-Receipt"]
+
+    def second(step: int, scope=None) -> int:
+        code = totp.passcode(secret, int(time.time()) // totp.STEP_S - step)
+        return lender.identity.send("POST", "/v3/auth/tokens", {"auth": {"identity": {
+            "methods": ["totp"], "totp": {"user": {"id": lender.bob, "passcode": code}}}, **({"scope": scope} if scope else {})}},
+            Openstack_Auth_Receipt=receipt).status_int
+    with lender.identity.service.db.writer() as connection:
+        connection.execute(sa.update(models.credentials).values(last_step=0))
+    assert second(1, {"project": {"id": lender.red}}) == 401, "he has no role there; the receipt is not used up by it"
+    assert second(0) == 201
+    with lender.identity.service.db.writer() as connection:
+        connection.execute(sa.update(models.credentials).values(last_step=0))  # so that only the receipt is in question
+    assert second(0) == 401
