@@ -125,6 +125,14 @@ class Journal:
             os.replace(path, path.with_suffix(".broken"))
             return None
 
+    def inventory(self) -> dict:
+        """{"unfinished": {key: seconds since its last step began}, "broken": [keys]}"""
+        unfinished = {}
+        for path in self.directory.glob("*.json"):
+            with contextlib.suppress(FileNotFoundError):  # it ended meanwhile
+                unfinished[path.stem] = time.time() - path.stat().st_mtime
+        return {"unfinished": unfinished, "broken": sorted(p.stem for p in self.directory.glob("*.broken"))}
+
     def records(self) -> list[dict]:
         return [record for record in map(self.read, self.keys()) if record is not None]
 

@@ -3,6 +3,7 @@
 import logging
 
 from common import errors
+from compute_agent import inventory
 from compute_agent.tasks.attach import Attach
 from compute_agent.tasks.boot import Boot
 from compute_agent.tasks.delete import Delete
@@ -201,6 +202,12 @@ class Manager:
             except errors.Error as error:
                 LOG.warning("port %s was not detached from %s: %s", port_id, uuid, error)
                 agent.conductor.progress(ctx, uuid, "detach_interface", report.take_events(error))
+
+    def inventory(self, ctx) -> dict:
+        return inventory.of(self.agent.driver, self.agent.tasks.journal)
+
+    def reconcile(self, ctx) -> None:
+        self.agent.orphans.run_once()
 
     def console_output(self, ctx, uuid: str, lines: int | None) -> str:
         text = self.agent.driver.console_output(uuid).decode("utf-8", "replace")

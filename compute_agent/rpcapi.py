@@ -38,6 +38,14 @@ class AgentAPI(Client):
         """Cast, 1.0. Lost: the port is still there and may be detached again."""
         self.cast(ctx, "detach_interface", to=host, uuid=uuid, port_id=port_id)
 
+    def inventory(self, ctx, host: str) -> dict:
+        """Call, 1.0, 10 s: what of our making is on a host (``compute_agent/inventory.py`` says its shape)."""
+        return self.call(ctx, "inventory", to=host, timeout_s=10)
+
+    def reconcile(self, ctx, host: str) -> None:
+        """Call, 1.0, 60 s: destroy guests that belong to no server; what is not certainly so is left. Repeatable."""
+        self.call(ctx, "reconcile", to=host, timeout_s=60)
+
     def console_output(self, ctx, host: str, uuid: str, lines: int | None) -> str:
         """Call, 1.0, 15 s: the end of the guest's console log."""
         return self.call(ctx, "console_output", to=host, timeout_s=15, uuid=uuid, lines=lines)

@@ -1,4 +1,4 @@
-"""``pileus audit``: compare what the databases say with what is on this host.
+"""``pileus audit``: compare what the databases say with what is on the hosts. A host that does not answer is a finding.
 
 Each check yields findings (kind, id, text, repair or None). Nothing is changed
 without ``--repair``. Resources on their way (a task runs, a row is in a
@@ -16,6 +16,7 @@ from common import conf, db, errors, rows
 from common.db import Database
 from common.service import default_url
 from deploy.daemons import DATABASES
+from deploy.inventory import Inventory
 
 STUCK_S = 600
 TRANSIENT_VOLUME = ("creating", "deleting", "attaching", "detaching", "reserved", "extending")
@@ -30,28 +31,35 @@ class Finding:
 
 
 class Auditor:
-    """Reads all databases of one host's cloud and what its drivers say.
+    """Reads all databases of a cloud, looks at this host and asks the agents of the others.
 
     :param stuck_s: seconds after which a transient state is a finding
     """
 
     def __init__(self, state: str, *, stuck_s: float = STUCK_S):
-        from compute_agent import conf as agent_conf
-        from compute_agent import virt
-        from network import conf as network_conf
-        from volume import conf as volume_conf
-        from volume import drivers
         self.state, self.stuck_s = state, stuck_s
         self.dbs = {}
         for name in DATABASES:
             loaded = conf.load(name, {}, state)
             self.dbs[name] = Database(f"audit-{name}", loaded.database.connection or default_url(state, name))
-        self.network_conf = conf.load("network", network_conf.OPTS, state)
-        self.agent_conf = conf.load("compute-agent", agent_conf.OPTS, state)
-        self.volume_conf = conf.load("volume", volume_conf.OPTS, state)
-        self.host = self.agent_conf.host
-        self.virt = virt.load(self.agent_conf)
-        self.volumes = drivers.load(self.volume_conf)
+        self.inventory = Inventory(state)
+        self._found: dict[str, dict[str, dict | None]] = {}
+
+    def _hosts(self, kind: str) -> dict[str, dict | None]:
+        """{host: inventory, or None} of the hosts that do some work; asked once a run."""
+        if kind not in self._found:
+            from conductor.db import models as compute
+            from network import roles
+            from network.db import models as network
+            from volume.db import models as volume
+            rows_of = {"compute": lambda: self._all("compute", compute.compute_nodes),
+                       "network": lambda: self._all("network", network.agents, network.agents.c.agent_type == roles.BRIDGE),
+                       "volume": lambda: self._all("volume", volume.services, volume.services.c.binary == "cinder-volume")}
+            self._found[kind] = self.inventory.of(kind, {row["host"] for row in rows_of[kind]()})
+        return self._found[kind]
+
+    def _answering(self, kind: str) -> dict[str, dict]:
+        return {host: found for host, found in self._hosts(kind).items() if found is not None}
 
     def _all(self, name: str, table, *where) -> list[dict]:
         with self.dbs[name].reader() as connection:
@@ -62,27 +70,48 @@ class Auditor:
 
     def run(self) -> list[Finding]:
         found: list[Finding] = []
-        for check in (self.servers, self.claims, self.ports, self.volume_rows, self.snapshots, self.attachments, self.images,
-                      self.journals, self.network_devices):
+        self._found = {}
+        for check in (self.hosts, self.servers, self.claims, self.ports, self.volume_rows, self.snapshots,
+                      self.attachments, self.images, self.journals, self.network_devices):
             found += list(check())
         return found
+
+    def hosts(self):
+        """Hosts that do not answer."""
+        for kind in ("compute", "volume", "network"):
+            for host, found in self._hosts(kind).items():
+                if found is None:
+                    yield Finding("host", host, f"does not answer: what its {kind} agent has is not looked at")
 
     def servers(self):
         """Guests and files without a server, servers without a guest, servers stuck."""
         from conductor.db import models
         known = {i["uuid"]: i for i in self._all("compute", models.instances)}
-        here = {u for u, i in known.items() if i["host"] == self.host}
-        states = self.virt.power_states()
-        for uuid in set(states) | set(self.virt.directories()):
-            if uuid not in here:
-                yield Finding("guest", uuid, "is on this host, but no server", lambda u=uuid: (
-                    self.virt.destroy(u), self.virt.remove_files(u)))
-        for uuid in here:
-            if known[uuid]["vm_state"] in ("active", "stopped") and uuid not in states and not known[uuid]["task_state"]:
-                yield Finding("server", uuid, "has no guest on its host")
+        for host, found in self._answering("compute").items():
+            own = {u: i for u, i in known.items() if i["host"] == host}
+            for uuid in (set(found["guests"]) | set(found["directories"])) - set(own):
+                guest = found["guests"].get(uuid)
+                if guest and guest["owner"] != [self.inventory.cloud_id, host]:
+                    yield Finding("guest", uuid, f"is on host {host}, but was not made by it")
+                else:
+                    yield Finding("guest", uuid, f"is on host {host}, but no server of it",
+                                  lambda u=uuid, h=host: self._remove_guest(u, h))
+            for uuid, row in own.items():
+                if row["vm_state"] == "active" and not row["task_state"]:
+                    if uuid not in found["guests"]:
+                        yield Finding("server", uuid, f"has no guest on its host {host}")
+                    elif found["guests"][uuid]["power"] != row["power_state"]:
+                        yield Finding("server", uuid, f"is active, but its guest on host {host} is not")
         for row in known.values():
             if row["task_state"] and self._old(row):
                 yield Finding("server", row["uuid"], f"is stuck in {row['vm_state']}/{row['task_state']}")
+
+    def _remove_guest(self, uuid: str, host: str) -> None:
+        if host != self.inventory.host:
+            self.inventory.reconcile("compute", host)
+            return
+        self.inventory.virt.destroy(uuid)
+        self.inventory.virt.remove_files(uuid)
 
     def claims(self):
         """A host's claims must be the sum of its servers."""
@@ -120,18 +149,22 @@ class Auditor:
             if row["port_id"] not in ids:
                 yield Finding("address", row["ip_address"], f"belongs to port {row['port_id']}, which is gone")
 
+    def _local(self, host: str, repair: typing.Callable) -> typing.Callable | None:
+        """Bytes are deleted on this host only."""
+        return repair if host == self.inventory.host else None
+
     def volume_rows(self):
         """Volumes without bytes, bytes without a volume, volumes stuck."""
         from volume.db import models
         known = {v["id"]: v for v in self._all("volume", models.volumes)}
-        here = {i for i, v in known.items() if v["host"] == self.volume_conf.host}
-        have = set(self.volumes.volumes())
-        for volume_id in have - set(known):
-            yield Finding("volume", volume_id, "has bytes on this host, but no row",
-                          lambda v=volume_id: self.volumes.delete(v))
-        for volume_id in here - have:
-            if known[volume_id]["status"] in ("available", "in-use"):
-                yield Finding("volume", volume_id, "has a row, but no bytes")
+        for host, found in self._answering("volume").items():
+            here = {i for i, v in known.items() if v["host"] == host}
+            for volume_id in set(found["volumes"]) - set(known):
+                yield Finding("volume", volume_id, f"has bytes on host {host}, but no row",
+                              self._local(host, lambda v=volume_id: self.inventory.volumes.delete(v)))
+            for volume_id in here - set(found["volumes"]):
+                if known[volume_id]["status"] in ("available", "in-use"):
+                    yield Finding("volume", volume_id, "has a row, but no bytes")
         for row in known.values():
             if row["status"] in TRANSIENT_VOLUME and self._old(row):
                 yield Finding("volume", row["id"], f"is stuck in {row['status']}")
@@ -139,13 +172,16 @@ class Auditor:
     def snapshots(self):
         """Snapshots without bytes, bytes without a snapshot, snapshots stuck."""
         from volume.db import models
-        known, have = {s["id"]: s for s in self._all("volume", models.snapshots)}, set(self.volumes.snapshots())
-        for snapshot_id in have - set(known):
-            yield Finding("snapshot", snapshot_id, "has bytes on this host, but no row",
-                          lambda s=snapshot_id: self.volumes.delete_snapshot(s))
+        known = {s["id"]: s for s in self._all("volume", models.snapshots)}
+        host_of = {v["id"]: v["host"] for v in self._all("volume", models.volumes)}
+        for host, found in self._answering("volume").items():
+            for snapshot_id in set(found["snapshots"]) - set(known):
+                yield Finding("snapshot", snapshot_id, f"has bytes on host {host}, but no row",
+                              self._local(host, lambda s=snapshot_id: self.inventory.volumes.delete_snapshot(s)))
+            for row in known.values():
+                if host_of[row["volume_id"]] == host and row["status"] == "available" and row["id"] not in found["snapshots"]:
+                    yield Finding("snapshot", row["id"], "has a row, but no bytes")
         for row in known.values():
-            if row["status"] == "available" and row["id"] not in have:
-                yield Finding("snapshot", row["id"], "has a row, but no bytes")
             if row["status"] in ("creating", "deleting") and self._old(row):
                 yield Finding("snapshot", row["id"], f"is stuck in {row['status']}")
 
@@ -156,22 +192,23 @@ class Auditor:
         held = {a["volume_id"]: a for a in self._all("volume", models.attachments)}
         devices = {d["volume_id"]: d for d in self._all("compute", compute.block_devices)}
         servers = {i["uuid"] for i in self._all("compute", compute.instances)}
-        for volume_id in set(self.volumes.exports()) - set(held):
+        exported: dict[str, str] = {v: host for host, found in self._answering("volume").items() for v in found["exports"]}
+        for volume_id in set(exported) - set(held):
             yield Finding("export", volume_id, "is exported, but attached to nothing",
-                          lambda v=volume_id: self.volumes.disconnect(v, ""))
+                          self._local(exported[volume_id], lambda v=volume_id: self.inventory.volumes.disconnect(v, "")))
         for volume_id, row in held.items():
             if row["instance_uuid"] and row["instance_uuid"] not in servers:
                 yield Finding("attachment", row["id"], f"is of server {row['instance_uuid']}, which is gone")
             elif row["instance_uuid"] and volume_id not in devices:
                 yield Finding("attachment", row["id"], "is of a server that has no such device")
-        states = self.virt.power_states()
         for volume_id, device in devices.items():
             if device["attachment_id"] and volume_id not in held:
                 yield Finding("device", volume_id, f"of server {device['instance_uuid']} has no attachment")
-        for uuid in states:
-            for volume_id in self.virt.attached_volumes(uuid):
-                if volume_id not in devices:
-                    yield Finding("guest", uuid, f"has volume {volume_id}, which is not its server's")
+        for found in self._answering("compute").values():
+            for uuid, guest in found["guests"].items():
+                for volume_id in guest["volumes"]:
+                    if volume_id not in devices:
+                        yield Finding("guest", uuid, f"has volume {volume_id}, which is not its server's")
 
     def images(self):
         """Data without an image, images whose store has none. What is in a far store may be somebody else's: no repair."""
@@ -209,24 +246,27 @@ class Auditor:
                     yield Finding("image", image_id, f"is active, but store {name} has no bytes of it")
 
     def journals(self):
-        """Tasks that nobody finishes."""
-        for path in pathlib.Path(self.state, "tasks").rglob("*.json"):
-            age = datetime.datetime.now().timestamp() - path.stat().st_mtime
-            if age > self.stuck_s:
-                yield Finding("task", path.stem, "is unfinished in the journal")
-        for path in pathlib.Path(self.state, "tasks").rglob("*.broken"):
-            yield Finding("task", path.stem, "could not be read from the journal and was set aside; what it began may be left")
+        """Tasks that nobody finishes, and records that could not be read."""
+        for kind in ("compute", "volume"):
+            for host, found in self._answering(kind).items():
+                for key, age_s in found["journal"]["unfinished"].items():
+                    if age_s > self.stuck_s:
+                        yield Finding("task", key, f"is unfinished in the journal of host {host}")
+                for key in found["journal"]["broken"]:
+                    yield Finding("task", key, f"could not be read from the journal of host {host} and was set aside; what it "
+                                               "began may be left")
 
     def network_devices(self):
         """Bridges, taps, namespaces and filters that no network explains, and ports without a tap."""
-        if self.network_conf.network.driver != "linux":
+        if self.inventory.network_conf.network.driver != "linux":
             return
         from network.agent import audit
         from network.db import state
-        with self.dbs["network"].reader() as connection:
-            wanted = state.of_host(connection, self.network_conf.host)
-        for what, text in audit.compare(wanted):
-            yield Finding("network", what, text)
+        for host, found in self._answering("network").items():
+            with self.dbs["network"].reader() as connection:
+                wanted = state.of_host(connection, host)
+            for what, text in audit.compare(wanted, found):
+                yield Finding("network", what, f"{text}, on host {host}", lambda h=host: self.inventory.reconcile("network", h))
 
 
 def main(state: str, *, repair: bool = False) -> int:

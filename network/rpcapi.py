@@ -29,6 +29,10 @@ class NetworkAgentAPI(Client):
         """
         self.call(ctx, "plug", to=host, timeout_s=timeout_s, state=state)
 
+    def inventory(self, ctx, host: str) -> dict:
+        """Call, 1.0, 10 s: what of our making is in a host's kernel (``network/agent/audit.py`` says its shape)."""
+        return self.call(ctx, "inventory", to=host, timeout_s=10)
+
     def refresh(self, ctx, host: str | None = None) -> None:
         """Cast, 1.0: pull the whole state soon. Lost: the agent's periodic pull finds the change."""
         self.cast(ctx, "refresh", to=host, fanout=host is None)

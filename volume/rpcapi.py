@@ -38,6 +38,10 @@ class AgentAPI(Client):
         """Cast, 1.0. Lost: sent again by the sweep; growing to the same size twice is growing once."""
         self.cast(ctx, "extend_volume", to=host, volume_id=volume_id, size_gb=size_gb)
 
+    def inventory(self, ctx, host: str) -> dict:
+        """Call, 1.0, 10 s: what of our making is on a host (``volume/inventory.py`` says its shape)."""
+        return self.call(ctx, "inventory", to=host, timeout_s=10)
+
     def connect(self, ctx, host: str, volume_id: str, attachment_id: str, connector: dict) -> dict:
         """Call, 1.0, 20 s: export for one attachment; repeatable, the same answer. Returns connection info."""
         return self.call(ctx, "connect", to=host, timeout_s=20, volume_id=volume_id, attachment_id=attachment_id,

@@ -10,7 +10,7 @@ from common import context, db, errors, periodic, policy, rows
 from common.service import Service
 from common.tasks import Engine, Journal, Recovery
 from common.vault import Vault, open_chap, seal_chap
-from volume import conf, drivers, policies
+from volume import conf, drivers, inventory, policies
 from volume.db import models, snapshots, volumes
 from volume.rpcapi import AgentAPI, SchedulerAPI
 from volume.tasks.create import CreateVolume
@@ -274,6 +274,9 @@ class Manager:
         if row and row["status"] == "extending":
             with self.service.db.writer() as connection:
                 volumes.move(connection, volume_id, action, fault=fault)
+
+    def inventory(self, ctx) -> dict:
+        return inventory.of(self.service.driver, self.service.tasks.journal)
 
     def connect(self, ctx, volume_id: str, attachment_id: str, connector: dict) -> dict:
         with self.service.db.reader() as connection:

@@ -143,7 +143,7 @@ def make_disk(work: pathlib.Path, kernel: pathlib.Path, initrd: pathlib.Path, ro
         out.truncate(FAT_MIB * MIB)
     run("mkfs.vfat", "-F", "16", "-n", "BOOT", fat)
     (work / "syslinux.cfg").write_text("DEFAULT linux\nPROMPT 0\nTIMEOUT 0\nLABEL linux\n KERNEL vmlinuz\n"
-                                       " APPEND initrd=initrd console=tty0 console=ttyS0 quiet mitigations=off\n")
+                                       " APPEND initrd=initrd console=tty0 console=ttyS0 quiet mitigations=off no_timer_check\n")
     run("syslinux", "--install", fat)
     for source, name in ((kernel, "vmlinuz"), (initrd, "initrd"), (work / "syslinux.cfg", "syslinux.cfg")):
         run("mcopy", "-i", fat, source, f"::{name}")

@@ -4,7 +4,7 @@ import logging
 
 from common import errors
 from network import roles
-from network.agent import dhcp, routers
+from network.agent import audit, dhcp, routers
 from network.agent.filters import Filters
 from network.agent.links import Links, bridge_name, namespaces, set_sysctl, tap_name, tunnel_name
 from network.agent.metadata import MetadataProxy
@@ -36,6 +36,10 @@ class LinuxDataplane:
     def metered(self) -> list[dict]:
         """What routers' gateways counted since the last call (see ``metering.Meters.take``)."""
         return self.routers.meters.take(self.conf.host)
+
+    @staticmethod
+    def inventory() -> dict:
+        return audit.inventory()
 
     def networks(self) -> set[str]:
         """The ids of the networks that have a part here."""

@@ -18,6 +18,9 @@ class FakeDataplane:
     def metered(self) -> list[dict]:
         return []
 
+    def inventory(self) -> dict:
+        return {}
+
     def networks(self) -> set[str]:
         return self._networks
 

@@ -111,5 +111,8 @@ class Manager:
             # The first guest of a network here: a distributed router of it may have to come too.
             self.agent.resyncer.wanted.set()
 
+    def inventory(self, ctx) -> dict:
+        return self.agent.dataplane.inventory()
+
     def refresh(self, ctx) -> None:
         self.agent.resyncer.wanted.set()
