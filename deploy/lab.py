@@ -92,7 +92,8 @@ def start(state: str, name: str) -> None:
     with open(home / "log" / "host.log", "ab") as log:
         started = subprocess.Popen([str(CLONE / "deploy/isolate"), name, sys.executable, "-m", "deploy.lab", "--inside",
                                     address, "--state", str(home)],
-                                   cwd=CLONE, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+                                   cwd=CLONE, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                                   env={**os.environ, "PILEUS_LIBVIRT": str(home / "libvirt")})
     (home / "pid").write_text(str(started.pid))
     own = os.readlink("/proc/self/ns/net")
     wait_for(lambda: os.readlink(f"/proc/{started.pid}/ns/net") != own, 10, what=f"the namespaces of {name}")

@@ -135,7 +135,7 @@ class World:
         """Something on each volume, so that it can be told from an empty one."""
         for name, made in self.running.items():
             self.real.ssh(made["address"], f"echo {name} > /root/kept; sync" if not made["volume"] else
-                          f"printf {name} > /dev/vdb; sync")
+                          f"printf {name} > /dev/vdb; sync", timeout_s=240)
 
     def pinged(self, timeout_s: float) -> float:
         """Seconds until all that ran answered."""
@@ -150,7 +150,8 @@ class World:
         """Volumes hold what was written, all states are as they should be, and the audit finds nothing."""
         for name, made in self.running.items():
             assert self._status(made["id"]) == "ACTIVE", name
-            text = self.real.ssh(made["address"], "cat /root/kept" if not made["volume"] else f"head -c {len(name)} /dev/vdb")
+            command = f"head -c {len(name)} /dev/vdb" if made["volume"] else "cat /root/kept"
+            text = self.real.ssh(made["address"], command, timeout_s=240)
             assert text.strip() == name
             assert not made["volume"] or self.real.volume_status(made["volume"]) == "in-use"
         for server_id, (_, after) in self.others.items():
