@@ -9,11 +9,13 @@ import contextlib
 import datetime
 import logging
 import random
+import select
 import threading
 import time
 import typing
 
 import sqlalchemy as sa
+from psycopg2 import extensions
 from sqlalchemy import event
 from sqlalchemy.dialects import mysql
 
@@ -42,6 +44,17 @@ def iso(moment: datetime.datetime | None, *, zulu: bool = True, micro: bool = Fa
 QUERIES = 150
 
 
+def wait_as_others_do(connection) -> None:
+    """Wait for PostgreSQL by ``select``, which eventlet makes green: psycopg2's own wait would stop every green thread,
+    also the one that holds the lock that is waited for."""
+    while True:
+        state = connection.poll()
+        if state == extensions.POLL_OK:
+            return
+        fd = connection.fileno()
+        select.select([fd] if state == extensions.POLL_READ else [], [fd] if state == extensions.POLL_WRITE else [], [])
+
+
 class Database:
     """Transactions on one database. ``reader`` and ``writer`` nest: the inner joins the outer."""
 
@@ -49,6 +62,8 @@ class Database:
         self.service, self.url = service, sa.make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         options: dict = {"pool_pre_ping": not self.is_sqlite}
+        if self.url.get_backend_name() == "postgresql":
+            extensions.set_wait_callback(wait_as_others_do)
         if self.is_sqlite:
             options["connect_args"] = {"timeout": 20, "check_same_thread": False}
         else:
