@@ -3,23 +3,26 @@
 SQLite runs in WAL mode with ``BEGIN IMMEDIATE`` for writers, so that two
 processes queue instead of failing; inside a process a lock queues writers
 first, because a busy wait inside SQLite would stop every green thread.
+
+On servers transactions are READ COMMITTED, and what must not change under a
+writer is locked: ``one`` locks the row that it reads for a writer, ``lock``
+makes those wait who count or choose among rows. A transaction that the
+database gave up is run again with its unit (``common.units``).
 """
 
 import contextlib
 import datetime
 import logging
-import random
 import select
 import threading
-import time
 import typing
 
 import sqlalchemy as sa
 from psycopg2 import extensions
 from sqlalchemy import event
-from sqlalchemy.dialects import mysql
+from sqlalchemy.dialects import mysql, postgresql
 
-from common import metrics, regex
+from common import metrics, regex, units
 
 LOG = logging.getLogger(__name__)
 NAMING = {"ix": "ix_%(column_0_N_label)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -42,6 +45,7 @@ def iso(moment: datetime.datetime | None, *, zulu: bool = True, micro: bool = Fa
 
 # Compiled statements that each engine keeps; the least used go first. SQLAlchemy's own 500 are much for small daemons.
 QUERIES = 150
+LOCK_WAIT_S = 10
 
 
 def wait_as_others_do(connection) -> None:
@@ -62,16 +66,14 @@ class Database:
         self.service, self.url = service, sa.make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         options: dict = {"pool_pre_ping": not self.is_sqlite}
-        if self.url.get_backend_name() == "postgresql":
-            extensions.set_wait_callback(wait_as_others_do)
         if self.is_sqlite:
             options["connect_args"] = {"timeout": 20, "check_same_thread": False}
         else:
             options.update(pool_size=pool_size, max_overflow=pool_size * 4, pool_recycle=1800, pool_timeout=10)
-            options["connect_args"] = {"connect_timeout": 3}
-            if self.url.get_backend_name() in ("mysql", "mariadb"):
-                # READ COMMITTED: no gap locks, so inserts of unlike rows never deadlock.
-                options["isolation_level"] = "READ COMMITTED"
+            options["connect_args"] = {"connect_timeout": 3, **self._lock_timeout()}
+            # What a writer reads after it got a lock is what the lock's last holder left. On MariaDB there are no gap
+            # locks either, so inserts of unlike rows do not deadlock.
+            options["isolation_level"] = "READ COMMITTED"
         self.engine = sa.create_engine(self.url, query_cache_size=QUERIES, **options)
         self._local = threading.local()
         self._write_lock = threading.Lock()
@@ -81,6 +83,13 @@ class Database:
             event.listen(self.engine, "begin", self._sqlite_begin)
         counter = metrics.SQL.labels(service)
         event.listen(self.engine, "before_cursor_execute", lambda *a: counter.inc())
+
+    def _lock_timeout(self) -> dict:
+        """Connect arguments: who waits longer for a row than LOCK_WAIT_S gives up and is run again."""
+        if self.url.get_backend_name() == "postgresql":
+            extensions.set_wait_callback(wait_as_others_do)
+            return {"options": f"-c lock_timeout={LOCK_WAIT_S}s"}
+        return {"init_command": f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_S}"}
 
     @staticmethod
     def _sqlite_connect(connection, record):
@@ -113,6 +122,7 @@ class Database:
         """A connection in a write transaction: committed at the end, rolled back by an exception."""
         open_one = getattr(self._local, "connection", None)
         if open_one is not None:
+            assert writes(open_one), "a transaction that began as a reader's is no writer's"
             yield open_one
             return
         with self._write_lock if self.is_sqlite else contextlib.nullcontext():
@@ -124,30 +134,64 @@ class Database:
                         yield connection
                     finally:
                         self._local.connection = None
+        units.now_visible()
         for tell in self.after_write:
             tell()
 
     def transact(self, work, *args, **kwargs):
-        """Run ``work(connection, …)`` in a write transaction, again when the database chose it as a victim."""
-        for attempt in range(8):
-            try:
-                with self.writer() as connection:
-                    return work(connection, *args, **kwargs)
-            except sa.exc.OperationalError as error:
-                code = error.orig.args[0] if error.orig is not None and error.orig.args else None
-                if code not in (1205, 1213) and "deadlock" not in str(error).lower() or attempt == 7:
-                    raise
-                time.sleep(random.uniform(0.005, 0.02) * 2 ** attempt)
-        raise AssertionError("unreachable")
+        """Run ``work(connection, …)`` in a write transaction that is a unit, or in the enclosing transaction."""
+        if getattr(self._local, "connection", None) is not None:
+            return self._once(work, *args, **kwargs)
+        return units.run(self._once, work, *args, **kwargs)
+
+    def _once(self, work, *args, **kwargs):
+        with self.writer() as connection:
+            return work(connection, *args, **kwargs)
 
     def ping(self) -> None:
         with self.reader() as connection:
             connection.execute(sa.text("SELECT 1"))
 
 
+def writes(connection) -> bool:
+    """Whether a connection is in a write transaction."""
+    return connection.get_execution_options().get("pileus_begin") == "IMMEDIATE"
+
+
 def one(connection, query) -> dict | None:
+    """The first row, or None. In a write transaction it is locked until that ends, where it is a table's own row: who
+    reads it to check or change it writes what he has seen, and no other's change is lost."""
+    if writes(connection) and isinstance(query, sa.Select) and not query._group_by_clauses:
+        sources = query.get_final_froms()
+        if len(sources) == 1 and isinstance(sources[0], sa.Table):
+            query = query.with_for_update(key_share=True)  # others may still refer to the row
     row = connection.execute(query).mappings().first()
     return dict(row) if row is not None else None
+
+
+def locks_table(metadata: sa.MetaData) -> sa.Table:
+    """The table that ``lock`` needs in each database."""
+    return sa.Table("locks", metadata, sa.Column("name", sa.String(255), primary_key=True),
+                    sa.Column("turn", sa.BigInteger, nullable=False))
+
+
+_LOCKS = locks_table(sa.MetaData())
+
+
+def lock(connection, *names: str) -> None:
+    """Wait until nobody else holds one of these names, and hold them to the transaction's end.
+
+    For what no row's lock can guard: to count rows and add one, to choose what no row has yet. The name's row is written
+    rather than only locked, so that of two transactions on two Galera nodes one is refused. SQLite has one writer at a time.
+    """
+    if connection.dialect.name == "sqlite":
+        return
+    for name in sorted(set(names)):
+        if connection.dialect.name == "postgresql":
+            row = postgresql.insert(_LOCKS).values(name=name, turn=0)
+            connection.execute(row.on_conflict_do_update(index_elements=["name"], set_={"turn": _LOCKS.c.turn + 1}))
+        else:
+            connection.execute(mysql.insert(_LOCKS).values(name=name, turn=0).on_duplicate_key_update(turn=_LOCKS.c.turn + 1))
 
 
 def many(connection, query) -> list[dict]:

@@ -5,7 +5,7 @@ Drivers raise the same class (OperationalError) for all three, so the code that 
 
 import sqlalchemy as sa
 
-from common import errors
+from common import errors, units
 
 # SQLite's primary result codes: PERM, BUSY, LOCKED, NOMEM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB.
 _SQLITE_AWAY = {3, 5, 6, 7, 8, 10, 11, 13, 14, 15, 26}
@@ -72,6 +72,8 @@ def translate(error: Exception) -> errors.Error | None:
     ServiceUnavailable where it is away, BadRequest where it cannot keep or compare what the client sent, and Conflict where
     a constraint refuses it that no handler expected.
     """
+    if isinstance(error, units.TryAgain):
+        return errors.Conflict("The request conflicts with another that came at the same time.", internal=str(error))
     if isinstance(error, sa.exc.TimeoutError):
         return errors.ServiceUnavailable(part="the database", internal=str(error))
     # Of SQLite's module itself: a number above 64 bits, a lone surrogate.

@@ -13,7 +13,7 @@ import urllib.parse
 
 import urllib3
 
-from common import context, errors
+from common import context, errors, units
 
 LOG = logging.getLogger(__name__)
 _TOKENS: dict[tuple, tuple[str, float]] = {}
@@ -124,6 +124,8 @@ class RestClient:
 
     def anonymous(self, method: str, service: str, where: Path, *, body=None, timeout_s: float = 30):
         """Call without a token, as a login does; returns the whole response. Errors as with ``request``."""
+        if method not in ("GET", "HEAD"):
+            units.now_visible()
         active = context.active()
         headers = {"X-Openstack-Request-Id": active.trace_id} if active else {}
         response = self._send(method, self._url(service, where), headers, body, timeout_s, service)
@@ -142,6 +144,8 @@ class RestClient:
         :returns: the JSON body, or None where it is empty
         :raises errors.Error: the declared error for the status answered
         """
+        if method not in ("GET", "HEAD"):
+            units.now_visible()
         url = self._url(service, where)
         as_user = ctx is not None and ctx.token
         active = ctx or context.active()

@@ -26,6 +26,8 @@ def insert(connection, table, values: dict, *, conflict: str | None = None) -> d
     try:
         connection.execute(sa.insert(table).values(values))
     except sa.exc.IntegrityError as error:
+        if conflict is None:  # nothing that a caller chose: the unit finds out anew what there is
+            raise
         raise errors.Conflict(conflict, internal=str(error)) from error
     return values
 
@@ -42,6 +44,8 @@ def update(connection, table, row_id, values: dict, *, resource: str, key: str =
     try:
         done = connection.execute(sa.update(table).where(table.c[key] == row_id).values(values))
     except sa.exc.IntegrityError as error:
+        if conflict is None:
+            raise
         raise errors.Conflict(conflict, internal=str(error)) from error
     # MySQL counts changed rows through pymysql's FOUND_ROWS flag, so 0 means absent everywhere.
     if done.rowcount == 0:

@@ -16,7 +16,7 @@ from oslo_config import cfg
 from oslo_messaging._drivers.common import PURPOSE_SEND
 from oslo_messaging.rpc.server import RPCServer
 
-from common import context, errors, metrics
+from common import context, errors, metrics, units
 
 LOG = logging.getLogger(__name__)
 # What publishing raises without a broker: the last two when a new connection is made for it.
@@ -115,6 +115,7 @@ class Client:
         :raises errors.Error: what the method declares
         """
         metrics.RPC.labels(self.topic, method, "call").inc()
+        units.now_visible()
         prepared = self._client.prepare(server=to, timeout=timeout_s, retry=1)
         if not self._answers.wait(timeout_s):
             raise errors.ServiceUnavailable(part="the message bus", internal=f"{method}: no queue for its answer")
@@ -130,6 +131,7 @@ class Client:
         :raises ServiceUnavailable: the broker did not take it
         """
         metrics.RPC.labels(self.topic, method, "cast").inc()
+        units.now_visible()
         prepared = self._client.prepare(server=to, fanout=fanout or None, retry=1)
         try:
             prepared.cast(ctx, method, **arguments)
@@ -150,7 +152,7 @@ class Dispatcher(messaging.RPCDispatcher):
     def _do_dispatch(self, endpoint, method, ctxt, args):
         context.activate(self.serializer.deserialize_context(ctxt))
         try:
-            return super()._do_dispatch(endpoint, method, ctxt, args)
+            return units.run(super()._do_dispatch, endpoint, method, ctxt, args)
         except errors.Error as error:
             raise messaging.ExpectedException() from error
         except Exception as error:

@@ -8,6 +8,7 @@ JSON-able body, a ``Response``, or None for an empty answer.
 import dataclasses
 import datetime
 import functools
+import io
 import time
 import typing
 
@@ -15,7 +16,7 @@ import webob
 import webob.exc
 from routes import Mapper
 
-from common import document, errors, metrics, schema, values
+from common import document, errors, metrics, schema, units, values
 
 # Live service objects by token: PasteDeploy carries strings only, so factories look their service up here.
 SERVICES: dict[str, typing.Any] = {}
@@ -56,6 +57,7 @@ class Request(webob.Request):
         raw = self.environ["wsgi.input"].read(limit + 1 if self.content_length is None else self.content_length)
         if len(raw) > limit:
             raise errors.TooLarge(f"The request body is larger than {limit} bytes.")
+        self.environ["wsgi.input"] = io.BytesIO(raw)  # whoever runs the request again reads it again
         return document.parse(raw)
 
     def json_object(self) -> dict:
@@ -138,6 +140,18 @@ class Application:
             metrics.REQUESTS.labels(self.name, req.method, template, status).observe(time.monotonic() - started)
         return response(environ, start_response)
 
+    @staticmethod
+    def _unit(req, handler, parameters):
+        """Have a handler answer; what it noted in the environment is dropped before it is run again."""
+        given = _own(req.environ)
+
+        def answer():
+            for name in _own(req.environ):
+                del req.environ[name]
+            req.environ.update(given)
+            return handler(req, **parameters)
+        return units.run(answer)
+
     def _dispatch(self, req):
         path = req.path_info.rstrip("/") or "/"
         match = self.mapper.match(path)
@@ -154,7 +168,7 @@ class Application:
                   if r.versions is None or r.versions[0] <= req.version <= (r.versions[1] or req.version)]
         if not served:
             raise errors.NotFound("The resource could not be found.")
-        result = served[0].handler(req, **match)
+        result = self._unit(req, served[0].handler, match)
         if isinstance(result, webob.Response):
             response = result
         elif result is None:
@@ -163,6 +177,10 @@ class Application:
             response = json_response(result, served[0].status)
         response.headers.update(headers)
         return template, response
+
+
+def _own(environ: dict) -> dict:
+    return {k: v for k, v in environ.items() if k.startswith("pileus.")}
 
 
 def int_param(req, name: str, default: int, *, low: int = 0, high: int = values.INT32) -> int:

@@ -165,7 +165,7 @@ class Manager:
             if instance is None:
                 raise errors.NotFound(f"Instance {uuid} could not be found.")
             report = self._report("attach_interface")
-            ports = agent.ports.build({**instance, "security_groups": []}, [request], again=False)
+            ports = [agent.ports.attach({**instance, "security_groups": []}, request)]
             picture = agent.ports.picture(ports, [request])
             try:
                 agent.driver.attach_interface(uuid, picture[0])

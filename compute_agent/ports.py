@@ -36,9 +36,24 @@ class Ports:
             except (errors.BadRequest, errors.NotFound, errors.Conflict, errors.Forbidden) as error:
                 raise errors.StepFailed(reason=f"The network service refused a port: {error}") from error
         for port in made:
-            if port["binding:vif_type"] == "binding_failed":
-                raise errors.StepFailed(reason=f"Port {port['id']} could not be plugged on host {self.host}.")
+            self._check_plugged(port)
         return made
+
+    def attach(self, instance: dict, item: dict) -> dict:
+        """As ``build``, one port for a server that runs.
+
+        :raises BadRequest: another server has the port or the address
+        """
+        try:
+            port = self._make(instance, item, item.get("port"))
+        except errors.Conflict as error:
+            raise errors.BadRequest(str(error)) from error
+        self._check_plugged(port)
+        return port
+
+    def _check_plugged(self, port: dict) -> None:
+        if port["binding:vif_type"] == "binding_failed":
+            raise errors.StepFailed(reason=f"Port {port['id']} could not be plugged on host {self.host}.")
 
     def _is_here(self, port: dict) -> bool:
         return port["status"] == "ACTIVE" and port["binding:host_id"] == self.host

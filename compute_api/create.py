@@ -246,8 +246,8 @@ def _insert(connection, req, template: dict, names: list[str], low: int, flavor:
 
 def _check_group(connection, req, group_id: str, count: int, limit: int) -> None:
     table = models.server_groups
-    found = connection.execute(sa.select(table.c.id).where(table.c.id == group_id,
-                                                           table.c.project_id == req.ctx.project_id)).first()
+    found = rows.one(connection, sa.select(table.c.id).where(table.c.id == group_id,
+                                                             table.c.project_id == req.ctx.project_id))
     if found is None:
         raise errors.BadRequest(f"Server group {group_id} could not be found.")
     members = connection.execute(sa.select(sa.func.count()).where(TABLE.c.server_group_id == group_id)).scalar() or 0

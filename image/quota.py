@@ -9,7 +9,7 @@ import time
 
 import sqlalchemy as sa
 
-from common import errors
+from common import errors, quotas
 from common.rest import path
 from image.db import images
 from image.db.models import images as TABLE
@@ -78,6 +78,7 @@ class Quota:
         bounded = [name for name in names if limits[name] >= 0]
         if not bounded:
             return
+        quotas.hold(connection, project_id)
         used = self.usage(connection, project_id)
         for name in bounded:
             if used[name] + (name in (COUNT, UPLOADING)) > limits[name] or name in (SIZE, STAGED) and used[name] >= limits[name]:

@@ -76,6 +76,7 @@ def create(req, id, body):
 
 def _insert(connection, req, row, given: dict) -> dict:
     volume_id = given["volumeId"]
+    _steady(instances.get(connection, req.ctx, row["uuid"]), "attach_volume")  # as it is by now
     device = {"id": context.new_uuid(), "instance_uuid": row["uuid"], "volume_id": volume_id, "attachment_id": None,
               "device_name": instances.next_device(connection, row["uuid"]), "boot_index": None,
               "delete_on_termination": wsgi.bool_value(given.get("delete_on_termination", False)), "tag": given.get("tag"),

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from common import db, errors, native, rows, schema, wsgi
+from common import quotas as project_quotas
 from compute_api import microversions
 from conductor.db import models, quotas
 
@@ -111,6 +112,7 @@ def create(req, body):
     row = {"user_id": user_id, "name": given["name"], "type": kind, "public_key": public,
            "fingerprint": digest(public), "created_at": db.now()}
     with req.svc.db.writer() as connection:
+        project_quotas.hold(connection, user_id)
         limit = quotas.limits(connection, req.ctx.project_id, req.svc.quota_defaults)["key_pairs"]
         used = connection.execute(sa.select(sa.func.count()).where(TABLE.c.user_id == user_id)).scalar()
         if 0 <= limit <= used:

@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from common import errors, schema, wsgi
+from common import quotas as project_quotas
 from compute_api import microversions
 from conductor.db import instances, models, quotas
 
@@ -62,15 +63,13 @@ def update(req, target, body):
     refused = [k for k in body["quota_set"] if k in _UNLIMITED and int(body["quota_set"][k]) != -1]
     if refused:
         raise errors.BadRequest(f"{refused[0]} is not limited by the compute service.")
-    table = models.quotas
     with req.svc.db.writer() as connection:
         used = _used(connection, target)
         for resource, limit in given.items():
             if 0 <= limit < used.get(resource, 0) and not wsgi.bool_value(body["quota_set"].get("force", False)):
                 raise errors.BadRequest(f"Quota limit {limit} for {resource} must be greater than or equal to already "
                                         f"used and reserved {used[resource]}.")
-            connection.execute(sa.delete(table).where(table.c.project_id == target, table.c.resource == resource))
-            connection.execute(sa.insert(table).values(project_id=target, resource=resource, limit=limit))
+        project_quotas.store(connection, models.quotas, target, given)
         limits_now = quotas.limits(connection, target, req.svc.quota_defaults)
     return {"quota_set": _all(req, limits_now)}
 
@@ -78,7 +77,7 @@ def update(req, target, body):
 def delete(req, target):
     req.svc.policy.check(req.ctx, "quotas:update", {})
     with req.svc.db.writer() as connection:
-        connection.execute(sa.delete(models.quotas).where(models.quotas.c.project_id == target))
+        project_quotas.reset(connection, models.quotas, target)
 
 
 def limits(req):

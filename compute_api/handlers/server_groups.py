@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from common import context, db, errors, rows, schema, wsgi
+from common import quotas as project_quotas
 from compute_api import microversions
 from conductor.db import models, quotas
 
@@ -77,6 +78,7 @@ def create(req):
     row = {"id": context.new_uuid(), "name": given["name"], "policy": policy, "max_server_per_host": most,
            "project_id": req.ctx.project_id, "user_id": req.ctx.user_id, "created_at": db.now()}
     with req.svc.db.writer() as connection:
+        project_quotas.hold(connection, req.ctx.project_id)
         limit = quotas.limits(connection, req.ctx.project_id, req.svc.quota_defaults)["server_groups"]
         used = connection.execute(sa.select(sa.func.count()).where(TABLE.c.project_id == req.ctx.project_id)).scalar()
         if 0 <= limit <= used:

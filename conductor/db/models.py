@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from common.db import MOMENT, NAMING
+from common.db import MOMENT, NAMING, locks_table
 
 METADATA = sa.MetaData(naming_convention=NAMING)
 ID = sa.String(36)
@@ -92,3 +92,4 @@ server_groups = sa.Table(
 quotas = sa.Table(
     "quotas", METADATA, sa.Column("project_id", PROJECT, primary_key=True),
     sa.Column("resource", sa.String(64), primary_key=True), sa.Column("limit", sa.Integer, nullable=False))
+locks = locks_table(METADATA)

@@ -1,8 +1,6 @@
 """Compute quotas: limits from rows, use counted from the resources themselves."""
 
-import sqlalchemy as sa
-
-from common import errors
+from common import errors, quotas
 from conductor.db import instances, models
 
 DEFAULTS = {"instances": 10, "cores": 20, "ram": 51200, "metadata_items": 128, "key_pairs": 100, "server_groups": 10,
@@ -11,10 +9,7 @@ DEFAULTS = {"instances": 10, "cores": 20, "ram": 51200, "metadata_items": 128, "
 
 def limits(connection, project_id: str, defaults: dict | None = None) -> dict:
     """{resource: most}, -1 for no limit."""
-    table = models.quotas
-    own = dict(connection.execute(sa.select(table.c.resource, table.c["limit"])
-                                  .where(table.c.project_id == project_id)).all())
-    return {r: own.get(r, v) for r, v in (defaults or DEFAULTS).items()}
+    return quotas.limits(connection, models.quotas, project_id, defaults or DEFAULTS)
 
 
 def room(connection, defaults: dict, project_id: str, flavor: dict) -> int | None:
@@ -31,6 +26,7 @@ def check_servers(connection, defaults: dict, project_id: str, count: int, flavo
     :returns: the project's limits
     :raises QuotaExceeded: naming the first resource that is short
     """
+    quotas.hold(connection, project_id)
     limit, used = limits(connection, project_id, defaults), instances.usage(connection, project_id)
     wanted = {"instances": count, "cores": count * flavor["vcpus"], "ram": count * flavor["ram"]}
     for resource, requested in wanted.items():

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from common.db import NAMING
+from common.db import NAMING, locks_table
 
 METADATA = sa.MetaData(naming_convention=NAMING)
 ID = sa.String(64)
@@ -169,3 +169,4 @@ revocations = sa.Table("revocations", METADATA,
                        sa.Column("identity_provider_id", ID),
                        sa.Column("issued_before", sa.Float(53), nullable=False),
                        sa.Column("expires_at", sa.Float(53), nullable=False, index=True))
+locks = locks_table(METADATA)

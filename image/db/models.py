@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from common.db import MOMENT, NAMING
+from common.db import MOMENT, NAMING, locks_table
 
 METADATA = sa.MetaData(naming_convention=NAMING)
 
@@ -66,3 +66,4 @@ metadef_resource_types = sa.Table("metadef_resource_types", METADATA, sa.Column(
 metadef_associations = sa.Table(
     "metadef_associations", METADATA, _namespace(), sa.Column("name", sa.String(80), primary_key=True),
     sa.Column("prefix", sa.String(80)), sa.Column("properties_target", sa.String(80)), *_times())
+locks = locks_table(METADATA)

@@ -1,7 +1,7 @@
 """Addresses: pools, the choice of a free one, and its reservation.
 
 Two transactions that choose the same address meet at the primary key of
-``ip_allocations``; the loser's caller starts again (``Taken``). Choosing at
+``ip_allocations``; the loser's unit starts again (``Taken``). Choosing at
 random among the first free ones makes that rare.
 """
 
@@ -10,7 +10,7 @@ import random
 
 import sqlalchemy as sa
 
-from common import errors
+from common import errors, units
 from network.db.models import ip_allocations as TABLE
 from network.protocols import slaac
 
@@ -18,8 +18,8 @@ WINDOW = 64
 BY_HOST = ("slaac", "dhcpv6-stateless")  # address modes in which a host makes its address of prefix and MAC
 
 
-class Taken(Exception):
-    """Another transaction took the address first; start again."""
+class Taken(units.TryAgain):
+    """Another transaction took the address first."""
 
 
 def default_pools(cidr: str, gateway: str | None) -> list[dict]:

@@ -1,8 +1,10 @@
 """Security groups: the default one of a project, rules, membership."""
 
+import uuid
+
 import sqlalchemy as sa
 
-from common import context, db, errors
+from common import context, db, errors, rows
 from network.db import models
 
 GROUPS, RULES, MEMBERS = models.security_groups, models.security_group_rules, models.port_security_groups
@@ -31,17 +33,12 @@ def new_rules(group: dict, *, ingress_from_group: bool) -> list[dict]:
 def ensure_default(connection, project_id: str) -> str:
     """The id of a project's default group, made on first need. Its id is derived from the project's, so two
     transactions that make it at once meet at the primary key and one of them starts again."""
-    import uuid
     group_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"pileus default security group {project_id}"))
     if connection.execute(sa.select(GROUPS.c.id).where(GROUPS.c.id == group_id)).first():
         return group_id
     group = {**base(project_id, "default", "Default security group"), "id": group_id, "stateful": True,
              "is_default": True}
-    try:
-        connection.execute(sa.insert(GROUPS).values(group))
-    except sa.exc.IntegrityError as error:
-        from network.db.addresses import Taken
-        raise Taken() from error
+    rows.insert(connection, GROUPS, group)
     connection.execute(sa.insert(RULES), new_rules(group, ingress_from_group=True))
     return group_id
 

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from common.db import MOMENT, NAMING
+from common.db import MOMENT, NAMING, locks_table
 
 METADATA = sa.MetaData(naming_convention=NAMING)
 ID = sa.String(36)
@@ -33,6 +33,8 @@ networks = _resource(
     sa.Column("provider_network_type", sa.String(16), nullable=False),
     sa.Column("provider_physical_network", sa.String(64)), sa.Column("provider_segmentation_id", sa.Integer),
     sa.Column("dhcp_host", sa.String(255), nullable=False, server_default=""),
+    # type:physical network:id of all but local ones: a constraint of these three would not hold where one is NULL.
+    sa.Column("provider_segment", sa.String(128)), sa.UniqueConstraint("provider_segment"),
     sa.UniqueConstraint("provider_network_type", "provider_physical_network", "provider_segmentation_id"))
 subnetpools = _resource(
     "subnetpools", sa.Column("ip_version", sa.Integer, nullable=False), sa.Column("prefixes", sa.JSON, nullable=False),
@@ -84,7 +86,8 @@ floatingips = _resource(
     sa.Column("floating_ip_address", sa.String(64), nullable=False), _ref("fip_port_id", "ports"),
     _ref("port_id", "ports", nullable=True), sa.Column("fixed_ip_address", sa.String(64)),
     _ref("router_id", "routers", nullable=True), sa.Column("status", sa.String(16), nullable=False),
-    sa.UniqueConstraint("floating_network_id", "floating_ip_address"))
+    sa.UniqueConstraint("floating_network_id", "floating_ip_address"),
+    sa.UniqueConstraint("port_id", "fixed_ip_address"))
 metering_labels = _resource("metering_labels", _flag("shared"))
 metering_label_rules = _resource(
     "metering_label_rules", _ref("metering_label_id", "metering_labels", cascade=True),
@@ -99,3 +102,4 @@ agents = sa.Table(
 quotas = sa.Table(
     "quotas", METADATA, sa.Column("project_id", sa.String(64), primary_key=True),
     sa.Column("resource", sa.String(64), primary_key=True), sa.Column("limit", sa.Integer, nullable=False))
+locks = locks_table(METADATA)

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from common import errors
+from common import errors, quotas
 from network.conf import QUOTA_RESOURCES
 from network.db import models
 
@@ -13,10 +13,7 @@ _TABLES = {"network": models.networks, "subnet": models.subnets, "port": models.
 
 def limits(connection, conf, project_id: str) -> dict:
     """{resource: most}, -1 for no limit."""
-    table = models.quotas
-    own = dict(connection.execute(sa.select(table.c.resource, table.c["limit"])
-                                  .where(table.c.project_id == project_id)).all())
-    return {r: own.get(r, getattr(conf.quota, r)) for r in QUOTA_RESOURCES}
+    return quotas.limits(connection, models.quotas, project_id, {r: getattr(conf.quota, r) for r in QUOTA_RESOURCES})
 
 
 def used(connection, resource: str, project_id: str) -> int:
@@ -29,17 +26,15 @@ def check(connection, conf, resource: str, project_id: str, count: int = 1) -> N
     limit = limits(connection, conf, project_id)[resource]
     if limit < 0:
         return
+    quotas.hold(connection, project_id)
     already = used(connection, resource, project_id)
     if already + count > limit:
         raise errors.QuotaExceeded(f"Quota exceeded for resources: ['{resource}'].", resource=resource)
 
 
 def store(connection, project_id: str, values: dict) -> None:
-    table = models.quotas
-    for resource, limit in values.items():
-        connection.execute(sa.delete(table).where(table.c.project_id == project_id, table.c.resource == resource))
-        connection.execute(sa.insert(table).values(project_id=project_id, resource=resource, limit=limit))
+    quotas.store(connection, models.quotas, project_id, values)
 
 
 def reset(connection, project_id: str) -> None:
-    connection.execute(sa.delete(models.quotas).where(models.quotas.c.project_id == project_id))
+    quotas.reset(connection, models.quotas, project_id)

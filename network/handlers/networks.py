@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from common import errors, rows, schema, values
+from common import db, errors, rows, schema, values
 from network import parsing, roles
 from network.db import models
 from network.handlers.resource import Attribute, Resource, flag
@@ -57,9 +57,12 @@ class Networks(Resource):
             if kind != of and values[f"provider_{name}"] is not None:
                 raise errors.BadRequest(f"Invalid input for operation: {name} specified for {kind} provider network.")
         if kind == "vxlan" and values["provider_segmentation_id"] is None:
+            db.lock(connection, "VXLAN ids")
             last = connection.execute(sa.select(sa.func.max(self.table.c.provider_segmentation_id)).where(
                 self.table.c.provider_network_type == "vxlan")).scalar()
             values["provider_segmentation_id"] = (last or VXLAN_IDS[0] - 1) + 1
+        values["provider_segment"] = None if kind == "local" else ":".join(
+            str(values[n] or "") for n in ("provider_network_type", "provider_physical_network", "provider_segmentation_id"))
         rows.insert(connection, self.table, values, conflict="Unable to create the network. The physical network or "
                                                              "segment is in use.")
         return {**values, "subnets": []}

@@ -14,7 +14,6 @@ from common import db, errors, rows, schema, values, wsgi
 from common import tags as tag_filters
 from network import parsing
 from network.db import quotas
-from network.db.addresses import Taken
 from network.db.groups import base
 from network.handlers import tags
 
@@ -250,13 +249,7 @@ class Resource:
         if len(given) > 200:
             raise errors.BadRequest("At most 200 resources can be created at once.")
         wanted = [self._values(req, g) for g in given]
-        for attempt in range(20):
-            try:
-                made = req.svc.db.transact(self._insert_all, req, wanted)
-                break
-            except Taken:
-                if attempt == 19:
-                    raise errors.Conflict("Too many requests compete for the same addresses.") from None
+        made = req.svc.db.transact(self._insert_all, req, wanted)
         made = self.after(req, "create", made)
         shown = [self._shown(req, r) for r in made]
         for one in shown:
@@ -277,13 +270,7 @@ class Resource:
             raise errors.BadRequest(f"Unable to find '{self.singular}' in request body")
         self._update(given)
         given = self._parsed(given)
-        for attempt in range(20):
-            try:
-                row = req.svc.db.transact(self._update_one, req, id, given)
-                break
-            except Taken:
-                if attempt == 19:
-                    raise errors.Conflict("The address is in use.") from None
+        row = req.svc.db.transact(self._update_one, req, id, given)
         shown = self._shown(req, self.after(req, "update", [row])[0])
         req.svc.notifier.tell(req.ctx, f"{self.singular}.update.end", {self.singular: shown})
         return {self.singular: shown}

@@ -242,17 +242,17 @@ def _add(connection, req, id, body):
         port = known or port_rows.device_port(subnet["network_id"], owner["relation"], id, router["project_id"])
         if known is None:
             rows.insert(connection, models.ports, port)
-        addresses.reserve(connection, port["id"], subnet, subnet["gateway_ip"])
+        try:
+            addresses.reserve(connection, port["id"], subnet, subnet["gateway_ip"])
+        except addresses.Taken:
+            raise errors.Conflict("The gateway address of the subnet is in use.", kind="IpAddressInUse") from None
     distributed.settle(connection, id)
     return router, port, subnet
 
 
 @wsgi.body(_INTERFACE)
 def add_interface(req, id, body):
-    try:
-        router, port, subnet = req.svc.db.transact(_add, req, id, body)
-    except addresses.Taken:
-        raise errors.Conflict("The gateway address of the subnet is in use.", kind="IpAddressInUse") from None
+    router, port, subnet = req.svc.db.transact(_add, req, id, body)
     ROUTERS.refresh(req, router)
     return _interface_view(router, port, subnet["id"])
 

@@ -5,7 +5,7 @@ import typing
 
 import sqlalchemy as sa
 
-from common import errors, rows, schema, values
+from common import db, errors, rows, schema, values
 from network import parsing
 from network.db import models
 from network.handlers.resource import REQUIRED, Attribute, Resource, flag
@@ -63,6 +63,8 @@ class SubnetPools(Resource):
 
     def _only_default(self, connection, values: dict, but: str = "") -> None:
         c = self.table.c
+        if values["is_default"]:
+            db.lock(connection, "default subnet pool")
         if values["is_default"] and connection.execute(sa.select(c.id).where(
                 c.is_default, c.ip_version == values["ip_version"], c.id != but)).first():
             raise errors.Conflict("A default subnetpool for this IP family has already been set. Only one default may exist "

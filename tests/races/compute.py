@@ -1,7 +1,9 @@
 """Races for servers, their ports and volumes, key pairs, groups, flavors."""
 
+from functools import partial
+
 from common.periodic import wait_for
-from tests.conftest import new_volume
+from tests.conftest import new_volume, volume_status
 from tests.races import network as net
 from tests.races.race import WIDTH, Race, kept, kind, once, over_quota, remove, word
 
@@ -21,8 +23,8 @@ def settled(race: Race, made: list[str]) -> list[dict]:
     """These servers once nothing is under way with any of them."""
     def done():
         found = [s for s in race.member.call(COMPUTE, "GET", "/servers/detail")["servers"] if s["id"] in made]
-        return found if not any(s["OS-EXT-STS:task_state"] or s["status"] == "BUILD" for s in found) else None
-    return wait_for(lambda: (done() or [None]) if made else [None], 60, every_s=0.1, what="the servers")
+        return found if found and not any(s["OS-EXT-STS:task_state"] or s["status"] == "BUILD" for s in found) else None
+    return wait_for(done, 60, every_s=0.1, what="the servers") if made else []
 
 
 def running(race: Race, count: int) -> list[str]:
@@ -36,6 +38,10 @@ def gone(race: Race, made: list[str]) -> None:
         remove(race, COMPUTE, f"/servers/{each}")
     wait_for(lambda: not [s for s in race.member.call(COMPUTE, "GET", "/servers")["servers"] if s["id"] in made], 60,
              every_s=0.05, what="the servers to go")
+
+
+def has_status(race: Race, volume: str, status: str) -> bool:
+    return volume_status(race.member, volume) == status
 
 
 def _servers_over(name: str, resource: str, most: int) -> None:
@@ -102,7 +108,7 @@ def one_interface(race: Race) -> None:
     net.subnet(race, made, enable_dhcp=False)
     for _ in race.rounds():
         port = net.port(race, made)["id"]
-        answers = race.together(*[lambda s=s: race.ask(race.member, COMPUTE, "POST", f"/servers/{s}/os-interface", {
+        answers = race.together(*[partial(race.ask, race.member, COMPUTE, "POST", f"/servers/{s}/os-interface", {
             "interfaceAttachment": {"port_id": port}}) for s in servers])
         race.twice(sum(a.ok for a in answers) - 1)
         remove(race, "network", f"/ports/{port}")
@@ -114,16 +120,14 @@ def one_volume(race: Race) -> None:
     servers = running(race, WIDTH)
     for _ in race.rounds():
         volume = new_volume(race.member, word())
-        answers = race.together(*[lambda s=s: race.ask(race.member, COMPUTE, "POST", f"/servers/{s}/os-volume_attachments", {
+        answers = race.together(*[partial(race.ask, race.member, COMPUTE, "POST", f"/servers/{s}/os-volume_attachments", {
             "volumeAttachment": {"volumeId": volume}}) for s in servers])
         race.twice(sum(a.ok for a in answers) - 1)
         holders = [s for s, a in zip(servers, answers) if a.ok]
-        wait_for(lambda: race.member.call("volume", "GET", f"/volumes/{volume}")["volume"]["status"] == "in-use", 30,
-                 what="the attachment")
+        wait_for(partial(has_status, race, volume, "in-use"), 30, what="the attachment")
         for each in holders:
             race.ask(race.member, COMPUTE, "DELETE", f"/servers/{each}/os-volume_attachments/{volume}")
-        wait_for(lambda: race.member.call("volume", "GET", f"/volumes/{volume}")["volume"]["status"] == "available", 30,
-                 what="the detachment")
+        wait_for(partial(has_status, race, volume, "available"), 30, what="the detachment")
         remove(race, "volume", f"/volumes/{volume}")
     gone(race, servers)
 
@@ -197,7 +201,7 @@ def limits(race: Race) -> None:
     names = ["instances", "cores", "ram", "metadata_items", "key_pairs", "server_groups", "server_group_members", "cores"]
     for number in race.rounds():
         wanted = {n: 1000 + number for n in names}
-        answers = race.together(*[lambda n=n: race.ask(race.admin, COMPUTE, "PUT", f"/os-quota-sets/{race.member.project_id}", {
+        answers = race.together(*[partial(race.ask, race.admin, COMPUTE, "PUT", f"/os-quota-sets/{race.member.project_id}", {
             "quota_set": {n: wanted[n]}}) for n in names])
         found = race.get(COMPUTE, f"/os-quota-sets/{race.member.project_id}")["quota_set"]
         race.twice(sum(a.ok and found[n] != wanted[n] for n, a in zip(names, answers)))

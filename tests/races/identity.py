@@ -1,5 +1,7 @@
 """Races for names, grants, trusts, credentials and limits of identity."""
 
+from functools import partial
+
 from tests.races.race import WIDTH, Race, kept, kind, once, word
 
 IDENTITY = "identity"
@@ -52,8 +54,8 @@ def grants(race: Race) -> None:
 def deleted_groups(race: Race) -> None:
     for _ in race.rounds():
         group = race.admin.call(IDENTITY, "POST", "/groups", {"group": {"name": word()}})["group"]["id"]
-        race.together(lambda: race.ask(race.admin, IDENTITY, "DELETE", f"/groups/{group}"), *[
-            lambda: race.ask(race.admin, IDENTITY, "PUT", f"/groups/{group}/users/{race.member.user_id}")
+        race.together(partial(race.ask, race.admin, IDENTITY, "DELETE", f"/groups/{group}"), *[
+            partial(race.ask, race.admin, IDENTITY, "PUT", f"/groups/{group}/users/{race.member.user_id}")
             for _ in range(WIDTH - 1)])
         found = race.get(IDENTITY, f"/users/{race.member.user_id}/groups")["groups"]
         race.twice(sum(g["id"] == group for g in found))
@@ -84,6 +86,7 @@ def limits(race: Race) -> None:
 def policies(race: Race) -> None:
     endpoint = race.get(IDENTITY, "/endpoints")["endpoints"][0]["id"]
     for _ in race.rounds():
-        made = race.admin.call(IDENTITY, "POST", "/policies", {"policy": {"type": "application/json", "blob": "{}"}})["policy"]["id"]
+        made = race.admin.call(IDENTITY, "POST", "/policies", {"policy": {"type": "application/json", "blob": "{}"}})
+        made = made["policy"]["id"]
         answers = race.same(race.admin, IDENTITY, "PUT", f"/policies/{made}/OS-ENDPOINT-POLICY/endpoints/{endpoint}")
         race.twice(sum(not a.ok for a in answers))

@@ -2,6 +2,7 @@
 
 import ipaddress
 import random
+from functools import partial
 
 from tests.races.race import WIDTH, Race, kept, kind, once, over_quota, remove, word
 
@@ -15,7 +16,8 @@ def network(race: Race, **values) -> str:
 
 def subnet(race: Race, network_id: str, cidr: str = "10.9.0.0/24", **values) -> dict:
     return race.admin.call(NET, "POST", "/subnets", {"subnet": {
-        "network_id": network_id, "ip_version": 4, "cidr": cidr, "enable_dhcp": False, **values}})["subnet"]
+        "network_id": network_id, "ip_version": 4, "cidr": cidr, "enable_dhcp": False,
+        "project_id": race.member.project_id, **values}})["subnet"]
 
 
 def port(race: Race, network_id: str, **values) -> dict:
@@ -147,7 +149,7 @@ def associations(race: Race) -> None:
     made = [race.admin.call(NET, "POST", "/floatingips", {"floatingip": {
         "floating_network_id": outside, "project_id": race.member.project_id}})["floatingip"]["id"] for _ in range(WIDTH)]
     for _ in race.rounds():
-        answers = race.together(*[lambda f=f: race.ask(race.admin, NET, "PUT", f"/floatingips/{f}", {
+        answers = race.together(*[partial(race.ask, race.admin, NET, "PUT", f"/floatingips/{f}", {
             "floatingip": {"port_id": ports[0]}}) for f in made])
         race.twice(sum(a.ok for a in answers) - 1)
         for each in made:
@@ -161,7 +163,7 @@ def taken(race: Race) -> None:
     made = race.admin.call(NET, "POST", "/floatingips", {"floatingip": {
         "floating_network_id": outside, "project_id": race.member.project_id}})["floatingip"]["id"]
     for _ in race.rounds():
-        race.together(*[lambda p=p: race.ask(race.admin, NET, "PUT", f"/floatingips/{made}", {
+        race.together(*[partial(race.ask, race.admin, NET, "PUT", f"/floatingips/{made}", {
             "floatingip": {"port_id": p}}) for p in ports])
         found = race.get(NET, f"/floatingips/{made}")["floatingip"]
         held = race.get(NET, f"/ports/{found['port_id']}")["port"]["fixed_ips"]
@@ -179,8 +181,8 @@ def interfaces(race: Race) -> None:
         made = subnet(race, net)
         ports = [port(race, net)["id"] for _ in range(WIDTH // 2)]
         bodies = [{"port_id": p} for p in ports] + [{"subnet_id": made["id"]}] * (WIDTH - len(ports))
-        answers = race.together(*[lambda b=b: race.ask(
-            race.member, NET, "PUT", f"/routers/{router}/add_router_interface", b) for b in bodies])
+        answers = race.together(*[partial(
+            race.ask, race.member, NET, "PUT", f"/routers/{router}/add_router_interface", b) for b in bodies])
         race.twice(sum(a.ok for a in answers) - 1)
 
 
@@ -189,8 +191,8 @@ def overlapping_interfaces(race: Race) -> None:
     for _ in race.rounds():
         router = _router(race)
         made = [subnet(race, network(race))["id"] for _ in range(WIDTH)]
-        answers = race.together(*[lambda s=s: race.ask(
-            race.member, NET, "PUT", f"/routers/{router}/add_router_interface", {"subnet_id": s}) for s in made])
+        answers = race.together(*[partial(
+            race.ask, race.member, NET, "PUT", f"/routers/{router}/add_router_interface", {"subnet_id": s}) for s in made])
         race.twice(sum(a.ok for a in answers) - 1)
 
 
@@ -200,8 +202,8 @@ def ports_of_routers(race: Race) -> None:
         net = network(race)
         subnet(race, net)
         wanted, routers = port(race, net)["id"], [_router(race) for _ in range(WIDTH)]
-        answers = race.together(*[lambda r=r: race.ask(
-            race.member, NET, "PUT", f"/routers/{r}/add_router_interface", {"port_id": wanted}) for r in routers])
+        answers = race.together(*[partial(
+            race.ask, race.member, NET, "PUT", f"/routers/{r}/add_router_interface", {"port_id": wanted}) for r in routers])
         race.twice(sum(a.ok for a in answers) - 1)
 
 
@@ -209,8 +211,8 @@ def ports_of_routers(race: Race) -> None:
 def deleted_routers(race: Race) -> None:
     for _ in race.rounds():
         router, made = _router(race), subnet(race, network(race))["id"]
-        answers = race.together(lambda: race.ask(race.member, NET, "DELETE", f"/routers/{router}"), *[
-            lambda: race.ask(race.member, NET, "PUT", f"/routers/{router}/add_router_interface", {"subnet_id": made})
+        answers = race.together(partial(race.ask, race.member, NET, "DELETE", f"/routers/{router}"), *[
+            partial(race.ask, race.member, NET, "PUT", f"/routers/{router}/add_router_interface", {"subnet_id": made})
             for _ in range(WIDTH - 1)])
         left = race.get(NET, f"/ports?device_id={router}")["ports"]
         race.twice(len(left) if answers[0].ok else 0)
@@ -222,7 +224,7 @@ def pools(race: Race) -> None:
         pool = race.member.call(NET, "POST", "/subnetpools", {"subnetpool": {
             "name": word(), "prefixes": ["10.6.0.0/24"], "default_prefixlen": 26}})["subnetpool"]["id"]
         nets = [network(race) for _ in range(WIDTH)]
-        answers = race.together(*[lambda n=n: race.ask(race.member, NET, "POST", "/subnets", {
+        answers = race.together(*[partial(race.ask, race.member, NET, "POST", "/subnets", {
             "subnet": {"network_id": n, "ip_version": 4, "subnetpool_id": pool}}) for n in nets])
         cidrs = [a["subnet"]["cidr"] for a in answers if a.ok]
         race.twice(len(cidrs) - len(set(cidrs)))
@@ -234,9 +236,9 @@ def pools(race: Race) -> None:
 def default_groups(race: Race) -> None:
     for _ in race.rounds():
         project = word() * 3 + "00"
-        race.together(*[lambda: race.ask(race.admin, NET, "POST", "/security-groups", {"security_group": {
+        race.together(*[partial(race.ask, race.admin, NET, "POST", "/security-groups", {"security_group": {
             "name": word(), "project_id": project}}) for _ in range(WIDTH // 2)], *[
-            lambda: race.ask(race.admin, NET, "POST", "/networks", {"network": {"name": "n", "project_id": project}})
+            partial(race.ask, race.admin, NET, "POST", "/networks", {"network": {"name": "n", "project_id": project}})
             for _ in range(WIDTH // 2)])
         net = race.get(NET, f"/networks?project_id={project}")["networks"][0]["id"]
         race.same(race.admin, NET, "POST", "/ports", {"port": {"network_id": net, "project_id": project}})
@@ -262,8 +264,8 @@ def deleted_groups(race: Race) -> None:
     ports = [port(race, net)["id"] for _ in range(WIDTH - 1)]
     for _ in race.rounds():
         made = group(race)
-        answers = race.together(lambda: race.ask(race.member, NET, "DELETE", f"/security-groups/{made}"), *[
-            lambda p=p: race.ask(race.member, NET, "PUT", f"/ports/{p}", {"port": {"security_groups": [made]}})
+        answers = race.together(partial(race.ask, race.member, NET, "DELETE", f"/security-groups/{made}"), *[
+            partial(race.ask, race.member, NET, "PUT", f"/ports/{p}", {"port": {"security_groups": [made]}})
             for p in ports])
         held = [p for p in race.get(NET, f"/ports?network_id={net}")["ports"] if made in p["security_groups"]]
         race.twice(len(held) if answers[0].ok else 0)
@@ -275,8 +277,8 @@ def deleted_groups(race: Race) -> None:
 def deleted_networks(race: Race) -> None:
     for _ in race.rounds():
         net = network(race)
-        answers = race.together(lambda: race.ask(race.member, NET, "DELETE", f"/networks/{net}"), *[
-            lambda: race.ask(race.member, NET, "POST", "/ports", {"port": {"network_id": net}})
+        answers = race.together(partial(race.ask, race.member, NET, "DELETE", f"/networks/{net}"), *[
+            partial(race.ask, race.member, NET, "POST", "/ports", {"port": {"network_id": net}})
             for _ in range(WIDTH - 1)])
         left = len(race.get(NET, f"/ports?network_id={net}")["ports"])
         race.twice(left if answers[0].ok else sum(a.ok for a in answers[1:]) - left)
@@ -288,8 +290,8 @@ def deleted_subnets(race: Race) -> None:
     net = network(race)
     for _ in race.rounds():
         made = subnet(race, net, enable_dhcp=True)["id"]
-        answers = race.together(lambda: race.ask(race.member, NET, "DELETE", f"/subnets/{made}"), *[
-            lambda: race.ask(race.member, NET, "POST", "/ports", {"port": {
+        answers = race.together(partial(race.ask, race.member, NET, "DELETE", f"/subnets/{made}"), *[
+            partial(race.ask, race.member, NET, "POST", "/ports", {"port": {
                 "network_id": net, "fixed_ips": [{"subnet_id": made}]}}) for _ in range(WIDTH - 1)])
         left = race.get(NET, f"/ports?network_id={net}")["ports"]
         if answers[0].ok:

@@ -7,6 +7,7 @@ import random
 import string
 import threading
 import typing
+from functools import partial
 
 import urllib3
 
@@ -132,7 +133,7 @@ def over_quota(name: str, service: str, plural: str, singular: str, body, quota:
     def run(race: Race) -> None:
         given = ready(race) if ready else None
         path = f"/{plural}"
-        known = len(race.member.call(service, "GET", path)[plural.replace("-", "_").split("/")[-1]])
+        known = len(_own(race, service, plural))
         quota_service, quota_path, quota_body = quota
         race.admin.call(quota_service, "PUT", quota_path.replace("{project}", race.member.project_id),
                         json.loads(json.dumps(quota_body).replace('"{limit}"', str(known + 1))))
@@ -142,6 +143,11 @@ def over_quota(name: str, service: str, plural: str, singular: str, body, quota:
             race.twice(len(made) - 1)
             for each in made:
                 remove(race, service, f"{path}/{each}")
+
+
+def _own(race: Race, service: str, plural: str) -> list[dict]:
+    found = next(iter(race.member.call(service, "GET", f"/{plural}").values()))
+    return [x for x in found if x.get("project_id") in (None, race.member.project_id)]
 
 
 def remove(race: Race, service: str, path: str) -> None:
@@ -176,6 +182,6 @@ def kept(name: str, service: str, make, add, read):
     def run(race: Race) -> None:
         for _ in race.rounds():
             path = make(race)
-            answers = race.together(*[lambda n=n: add(race, path, n) for n in range(WIDTH)])
+            answers = race.together(*[partial(add, race, path, n) for n in range(WIDTH)])
             race.twice(sum(a.ok for a in answers) - read(race, path))
             remove(race, service, path)

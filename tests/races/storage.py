@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from functools import partial
 
 from common.periodic import wait_for
 from tests.conftest import new_volume, volume_status
@@ -54,16 +55,20 @@ def snapshots(race: Race) -> None:
         gone(race, "snapshots", made)
 
 
+def grown(race: Race, made: list[str]) -> bool:
+    return all(volume_status(race.member, v) == "available" for v in made)
+
+
 @kind("gigabytes over quota by growth")
 def growth(race: Race) -> None:
     for _ in race.rounds():
         quota(race, gigabytes=100)
         made = [new_volume(race.member, word()) for _ in range(WIDTH)]
         quota(race, gigabytes=WIDTH + 1)
-        answers = race.together(*[lambda v=v: race.ask(race.member, VOLUME, "POST", f"/volumes/{v}/action", {
+        answers = race.together(*[partial(race.ask, race.member, VOLUME, "POST", f"/volumes/{v}/action", {
             "os-extend": {"new_size": 2}}) for v in made])
         race.twice(sum(a.ok for a in answers) - 1)
-        wait_for(lambda: all(volume_status(race.member, v) == "available" for v in made), 30, what="growth")
+        wait_for(partial(grown, race, made), 30, what="growth")
         gone(race, "volumes", made)
 
 
@@ -82,8 +87,8 @@ def attachments(race: Race) -> None:
 def deleted_volumes(race: Race) -> None:
     for _ in race.rounds():
         volume = new_volume(race.member, word())
-        answers = race.together(lambda: race.ask(race.member, VOLUME, "DELETE", f"/volumes/{volume}"), *[
-            lambda: race.ask(race.member, VOLUME, "POST", "/snapshots", {"snapshot": {"volume_id": volume}})
+        answers = race.together(partial(race.ask, race.member, VOLUME, "DELETE", f"/volumes/{volume}"), *[
+            partial(race.ask, race.member, VOLUME, "POST", "/snapshots", {"snapshot": {"volume_id": volume}})
             for _ in range(WIDTH - 1)])
         made = [a["snapshot"]["id"] for a in answers[1:] if a.ok]
         race.twice(len(made) if answers[0].ok else 0)
@@ -96,8 +101,8 @@ def deleted_volumes(race: Race) -> None:
 def deleted_attached(race: Race) -> None:
     for _ in race.rounds():
         volume = new_volume(race.member, word())
-        answers = race.together(lambda: race.ask(race.member, VOLUME, "DELETE", f"/volumes/{volume}"), *[
-            lambda: race.ask(race.member, VOLUME, "POST", "/attachments", {"attachment": {"volume_uuid": volume}})
+        answers = race.together(partial(race.ask, race.member, VOLUME, "DELETE", f"/volumes/{volume}"), *[
+            partial(race.ask, race.member, VOLUME, "POST", "/attachments", {"attachment": {"volume_uuid": volume}})
             for _ in range(WIDTH - 1)])
         made = [a["attachment"]["id"] for a in answers[1:] if a.ok]
         race.twice(len(made) - 1 + answers[0].ok)
@@ -113,8 +118,8 @@ def deleted_snapshots(race: Race) -> None:
     for _ in race.rounds():
         snapshot = race.member.call(VOLUME, "POST", "/snapshots", {"snapshot": {"volume_id": source}})["snapshot"]["id"]
         ready(race, "snapshots", [snapshot])
-        answers = race.together(lambda: race.ask(race.member, VOLUME, "DELETE", f"/snapshots/{snapshot}"), *[
-            lambda: race.ask(race.member, VOLUME, "POST", "/volumes", {"volume": {"snapshot_id": snapshot}})
+        answers = race.together(partial(race.ask, race.member, VOLUME, "DELETE", f"/snapshots/{snapshot}"), *[
+            partial(race.ask, race.member, VOLUME, "POST", "/volumes", {"volume": {"snapshot_id": snapshot}})
             for _ in range(WIDTH - 1)])
         made = [a["volume"]["id"] for a in answers[1:] if a.ok]
         race.twice(len(made) if answers[0].ok else 0)
@@ -184,9 +189,9 @@ def members(race: Race) -> None:
 def uploads(race: Race) -> None:
     for _ in race.rounds():
         made = image(race)
-        answers = race.together(*[lambda n=n: race.ask(
-            race.member, IMAGE, "PUT", f"/images/{made}/file", raw=bytes([n]) * 4096, content_type="application/octet-stream")
-            for n in range(WIDTH)])
+        answers = race.together(*[partial(
+            race.ask, race.member, IMAGE, "PUT", f"/images/{made}/file", raw=bytes([n]) * 4096,
+            content_type="application/octet-stream") for n in range(WIDTH)])
         race.twice(sum(a.ok for a in answers) - 1)
         remove(race, IMAGE, f"/images/{made}")
 
@@ -195,9 +200,10 @@ def uploads(race: Race) -> None:
 def deleted_images(race: Race) -> None:
     for _ in race.rounds():
         made = image(race)
-        answers = race.together(*[lambda n=n: race.ask(
-            race.member, IMAGE, "PUT", f"/images/{made}/file", raw=b"\0" * 4096, content_type="application/octet-stream")
-            if n % 2 else race.ask(race.member, IMAGE, "DELETE", f"/images/{made}") for n in range(WIDTH)])
+        upload = partial(race.ask, race.member, IMAGE, "PUT", f"/images/{made}/file", raw=b"\0" * 4096,
+                         content_type="application/octet-stream")
+        delete = partial(race.ask, race.member, IMAGE, "DELETE", f"/images/{made}")
+        answers = race.together(*[delete, upload] * (WIDTH // 2))
         there = race.ask(race.member, IMAGE, "GET", f"/images/{made}").ok
         deletes = sum(a.ok for a in answers[::2])
         race.twice(deletes - 1 + int(there and deletes > 0))

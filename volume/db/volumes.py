@@ -4,7 +4,8 @@ import typing
 
 import sqlalchemy as sa
 
-from common import db, errors, rows, states
+from common import db, errors, quotas, rows, states
+from volume.conf import QUOTA_RESOURCES
 from volume.db import models
 
 TABLE, ATTACHMENTS, TYPES = models.volumes, models.attachments, models.volume_types
@@ -84,15 +85,12 @@ def usage(connection, project_id: str) -> dict:
 
 
 def limits(connection, conf, project_id: str) -> dict:
-    from volume.conf import QUOTA_RESOURCES
-    table = models.quotas
-    own = dict(connection.execute(sa.select(table.c.resource, table.c["limit"])
-                                  .where(table.c.project_id == project_id)).all())
-    return {r: own.get(r, getattr(conf.quota, r)) for r in QUOTA_RESOURCES}
+    return quotas.limits(connection, models.quotas, project_id, {r: getattr(conf.quota, r) for r in QUOTA_RESOURCES})
 
 
 def check_quota(connection, conf, project_id: str, size: int, count: int = 1, *, snapshots: int = 0) -> None:
     """:raises TooLarge: in the words of the volume API's overLimit fault"""
+    quotas.hold(connection, project_id)
     limit, used = limits(connection, conf, project_id), usage(connection, project_id)
     if limit["per_volume_gigabytes"] >= 0 and size > limit["per_volume_gigabytes"]:
         raise errors.TooLarge(f"VolumeSizeExceedsLimit: Requested volume size {size}G is larger than maximum allowed "

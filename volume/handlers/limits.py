@@ -1,8 +1,7 @@
 """Limits and quotas of projects."""
 
-import sqlalchemy as sa
 
-from common import errors, schema, wsgi
+from common import errors, quotas, schema, wsgi
 from volume.conf import QUOTA_RESOURCES
 from volume.db import models, volumes
 
@@ -41,19 +40,19 @@ def quota_defaults(req, target):
                                      for r in QUOTA_RESOURCES}}))
 def quota_update(req, target, body):
     req.svc.policy.check(req.ctx, "quota:update", {"project_id": target})
-    table = models.quotas
+    given: dict[str, int] = {}
     with req.svc.db.writer() as connection:
         for resource, value in body["quota_set"].items():
             if resource in QUOTA_RESOURCES:
                 if int(value) < -1:
                     raise errors.BadRequest(f"Invalid input: {resource} must be -1 or more.")
-                connection.execute(sa.delete(table).where(table.c.project_id == target, table.c.resource == resource))
-                connection.execute(sa.insert(table).values(project_id=target, resource=resource, limit=int(value)))
+                given[resource] = int(value)
+        quotas.store(connection, models.quotas, target, given)
         return {"quota_set": volumes.limits(connection, req.svc.conf, target)}
 
 
 def quota_delete(req, target):
     req.svc.policy.check(req.ctx, "quota:update", {"project_id": target})
     with req.svc.db.writer() as connection:
-        connection.execute(sa.delete(models.quotas).where(models.quotas.c.project_id == target))
+        quotas.reset(connection, models.quotas, target)
     return wsgi.Response(status=200)

@@ -5,7 +5,7 @@ import typing
 
 import sqlalchemy as sa
 
-from common import errors
+from common import errors, units
 from common.tasks import Task
 
 
@@ -25,6 +25,7 @@ class VolumeTask(Task):
         with self.service.db.reader() as connection:
             return connection.execute(sa.select(table.c.status).where(table.c.id == state[self.key])).scalar()
 
+    @units.unit
     def failed(self, step, error, state):
         """Write the failure into the row, unless the row is gone or in other hands."""
         if isinstance(error, errors.Superseded):

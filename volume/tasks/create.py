@@ -1,6 +1,6 @@
 """Create a volume: allocate its space, fill it from an image where one was asked for, make it available."""
 
-from common import errors, images
+from common import errors, images, units
 from volume.db import volumes
 from volume.tasks import VolumeTask
 
@@ -43,6 +43,7 @@ class CreateVolume(VolumeTask):
         finally:
             target.unlink(missing_ok=True)
 
+    @units.unit
     def publish(self, state):
         with self.service.db.writer() as connection:
             row = connection.execute(volumes.TABLE.select().where(volumes.TABLE.c.id == state["volume_id"])).first()

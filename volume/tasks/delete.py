@@ -1,5 +1,6 @@
 """Delete a volume: end its export, wipe and free its space, forget it."""
 
+from common import units
 from volume.db import models, snapshots, volumes
 from volume.tasks import VolumeTask
 
@@ -22,6 +23,7 @@ class DeleteVolume(VolumeTask):
             self.service.driver.delete_snapshot(snapshot["id"])
         self.service.driver.delete(state["volume_id"])
 
+    @units.unit
     def forget(self, state):
         with self.service.db.writer() as connection:
             table = models.attachments

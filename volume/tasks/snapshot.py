@@ -1,6 +1,6 @@
 """Make and delete snapshots of volumes."""
 
-from common import errors
+from common import errors, units
 from volume.db import snapshots
 from volume.tasks import VolumeTask
 
@@ -25,6 +25,7 @@ class CreateSnapshot(VolumeTask):
     def undo_copy(self, state):
         self.service.driver.delete_snapshot(state["snapshot_id"])
 
+    @units.unit
     def publish(self, state):
         with self.service.db.writer() as connection:
             row = connection.execute(snapshots.TABLE.select().where(snapshots.TABLE.c.id == state["snapshot_id"])).first()
@@ -48,6 +49,7 @@ class DeleteSnapshot(VolumeTask):
     def free(self, state):
         self.service.driver.delete_snapshot(state["snapshot_id"])
 
+    @units.unit
     def forget(self, state):
         with self.service.db.writer() as connection:
             connection.execute(snapshots.TABLE.delete().where(snapshots.TABLE.c.id == state["snapshot_id"],

@@ -1,0 +1,35 @@
+"""What a project may have of each resource: the limits in a service's table, and the lock for those who count.
+
+Use is counted from the resources themselves, in the transaction that adds one, after ``hold``: whoever else adds to the
+same project waits until then, whatever the database.
+"""
+
+import sqlalchemy as sa
+
+from common import db
+
+
+def hold(connection, holder: str) -> None:
+    """:param holder: a project's id, or a user's where his are counted"""
+    db.lock(connection, f"quota:{holder}")
+
+
+def limits(connection, table: sa.Table, project_id: str, defaults: dict) -> dict:
+    """{resource: most}, -1 for no limit."""
+    own = dict(connection.execute(sa.select(table.c.resource, table.c["limit"])
+                                  .where(table.c.project_id == project_id)).all())
+    return {resource: own.get(resource, most) for resource, most in defaults.items()}
+
+
+def store(connection, table: sa.Table, project_id: str, values: dict) -> None:
+    """Set limits of a project; the others stay."""
+    hold(connection, project_id)
+    for resource, most in values.items():
+        connection.execute(sa.delete(table).where(table.c.project_id == project_id, table.c.resource == resource))
+        connection.execute(sa.insert(table).values(project_id=project_id, resource=resource, limit=most))
+
+
+def reset(connection, table: sa.Table, project_id: str) -> None:
+    """Give a project the defaults again."""
+    hold(connection, project_id)
+    connection.execute(sa.delete(table).where(table.c.project_id == project_id))

@@ -1,0 +1,11 @@
+"""Names that transactions hold while they count or choose."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+
+
+def upgrade():
+    op.create_table("locks", sa.Column("name", sa.String(255), primary_key=True), sa.Column("turn", sa.BigInteger, nullable=False))
