@@ -60,6 +60,11 @@ class Advertiser:
         if changed:
             partial = config.with_suffix(".new")
             partial.write_text(wanted)
+            done = subprocess.run(["radvd", "-c", "-C", str(partial), "-m", "stderr"], capture_output=True, text=True,
+                                  timeout=10)
+            if done.returncode:
+                raise errors.StepFailed(reason="Router advertisements are refused on the host.",
+                                        internal=(done.stderr or done.stdout).strip()[:500])
             partial.replace(config)
         if pid and changed:
             os.kill(pid, signal.SIGHUP)

@@ -4,9 +4,9 @@ import logging
 
 from common import errors
 from network import roles
-from network.agent import audit, dhcp, routers
+from network.agent import audit, dhcp, parsing, routers
 from network.agent.filters import Filters
-from network.agent.links import Links, bridge_name, namespaces, set_sysctl, tap_name, tunnel_name
+from network.agent.links import Links, bridge_name, namespaces, set_sysctl, tap_name, taps_of, tunnel_name
 from network.agent.metadata import MetadataProxy
 
 LOG = logging.getLogger(__name__)
@@ -25,13 +25,14 @@ class LinuxDataplane:
         self.filters = Filters()
         self.metadata = MetadataProxy(conf)
         self.state: dict = {"networks": [], "ports": [], "groups": {}, "routers": []}
-        for path in ("bridge/bridge-nf-call-iptables", "bridge/bridge-nf-call-ip6tables", "ipv4/ip_forward"):
-            set_sysctl(path, "1")
+        self._held: set[str] = set()  # ports whose tap may come up: filters were loaded with them
+        # {id: reason} of what could not be made as the API has it.
+        self.refused: dict[str, str] = {}
 
     def facts(self) -> dict:
         return {**roles.of(self.conf), "driver": "linux", "networks": len(self.state["networks"]),
                 "ports": len(_here(self.state["ports"])), "routers": len(self.state["routers"]),
-                "bridge_mappings": self.conf.network.bridge_mappings}
+                "bridge_mappings": self.conf.network.bridge_mappings, "refused": dict(sorted(self.refused.items())[:100])}
 
     def metered(self) -> list[dict]:
         """What routers' gateways counted since the last call (see ``metering.Meters.take``)."""
@@ -57,24 +58,28 @@ class LinuxDataplane:
             raise errors.StepFailed(reason=f"Physical network {network['physical']} has no bridge on this host.")
         return mapped
 
-    def apply(self, state: dict, *, partial: bool = False) -> None:
-        """Make the host look like ``state``; ``partial``: add these networks, ports and groups to what there is.
+    def apply(self, raw: dict, *, partial: bool = False) -> None:
+        """Make the host look like a state; ``partial``: add these networks, ports and groups to what there is.
 
         Filters are loaded before a tap comes up, and taken away after it is gone. A part that fails does not keep
         the others from being built; its error is raised at the end.
+
+        :raises StepFailed: some part of it could not be made
         """
+        parser = parsing.Parser()
+        state = parser.state(raw)
         merged = self._merge(state) if partial else state
         touched = {n["id"] for n in state["networks"]}
         failures: list[Exception] = []
         bridges: dict[str, str] = {}
         for network in state["networks"]:
             self._try(failures, self._ensure_bridge, network, bridges)
-        self._try(failures, self.filters.apply, {**merged, "ports": _here(merged["ports"])})
+        self._try(failures, self._filter, merged, parser.refused, partial)
         self.metadata.know(merged["ports"])
+        mtus = {n["id"]: n["mtu"] for n in merged["networks"]}
         for port in _here(state["ports"]):
-            if port["network_id"] in bridges:
-                mtu = next(n["mtu"] for n in state["networks"] if n["id"] == port["network_id"])
-                self._try(failures, self._ensure_tap, port, bridges[port["network_id"]], mtu)
+            if port["network_id"] in bridges and port["id"] in self._held:
+                self._try(failures, self._ensure_tap, port, bridges[port["network_id"]], mtus[port["network_id"]])
         for network in merged["networks"]:
             if network["id"] in touched and network["id"] in bridges and dhcp.wanted(network):
                 self._try(failures, self._ensure_dhcp, network, merged, bridges)
@@ -83,13 +88,32 @@ class LinuxDataplane:
                 if router["part"] == "local" and touched & {leg["network_id"] for leg in router["interfaces"]}:
                     self._try(failures, self.routers.know, router, routers.neighbours(router, merged))
         else:
-            mtus = {n["id"]: n["mtu"] for n in state["networks"]}
             for router in state["routers"]:
                 self._try(failures, self._ensure_router, router, bridges, mtus, merged)
-            self._try(failures, self._clean, state)
+            self._try(failures, self._clean, state, parser.refused)
         self.state = merged
+        self._report(parser.refused, partial)
         if failures:
             raise failures[0]
+        if partial and parser.refused:
+            what, reason = next(iter(parser.refused.items()))
+            raise errors.StepFailed(reason=f"The host's network refuses {what}.", internal=reason)
+
+    def _filter(self, merged: dict, refused: dict[str, str], partial: bool) -> None:
+        """Load the filters of all ports here. Where that fails, no tap of a port that is new comes up."""
+        for path in ("bridge/bridge-nf-call-iptables", "bridge/bridge-nf-call-ip6tables", "ipv4/ip_forward"):
+            set_sysctl(path, "1")
+        ports = _here(merged["ports"])
+        self._held &= {p["id"] for p in ports}
+        refused.update(self.filters.apply({**merged, "ports": ports}, check=not partial))
+        self._held = {p["id"] for p in ports}
+
+    def _report(self, refused: dict[str, str], partial: bool) -> None:
+        """Say once what is left out, and keep it for the heartbeat."""
+        for what, reason in refused.items():
+            if self.refused.get(what) != reason:
+                LOG.error("%s is left out, wholly or in part: %s", what, reason)
+        self.refused = {**self.refused, **refused} if partial else refused
 
     @staticmethod
     def _try(failures: list, work, *args) -> None:
@@ -102,6 +126,8 @@ class LinuxDataplane:
 
     def _merge(self, state: dict) -> dict:
         merged = {**self.state, "groups": {**self.state["groups"], **state["groups"]}}
+        if "hosts" in state:
+            merged["hosts"] = state["hosts"]
         for kind in ("networks", "ports"):
             new = {x["id"]: x for x in state[kind]}
             merged[kind] = [x for x in self.state[kind] if x["id"] not in new] + state[kind]
@@ -133,10 +159,11 @@ class LinuxDataplane:
         self.metadata.listen(routers.namespace(router), "0.0.0.0", routers.METADATA_PORT,
                              [leg["network_id"] for leg in router["interfaces"]])
 
-    def _clean(self, state: dict) -> None:
-        """Remove what the state does not name. What no agent of ours could have made is not touched."""
-        served = {n["id"] for n in state["networks"] if dhcp.wanted(n)}
-        routing = {routers.namespace(r) for r in state["routers"]}
+    def _clean(self, state: dict, refused: dict[str, str]) -> None:
+        """Remove what the state does not name. What no agent of ours could have made is not touched, and what was refused
+        whole stays as it was."""
+        served = {n["id"] for n in state["networks"] if dhcp.wanted(n)} | set(refused)
+        routing = {routers.namespace(r) for r in state["routers"]} | {p + i for p in routers.PREFIXES for i in refused}
         self.metadata.keep({dhcp.namespace(n) for n in served} | routing)
         for name in namespaces("qdhcp-"):
             if name[6:] not in served:
@@ -148,9 +175,11 @@ class LinuxDataplane:
                 self.routers.remove(name)
         legs = [leg for r in state["routers"] for leg in [*r["interfaces"], *([r["gateway"]] if r["gateway"] else [])]]
         taps = {tap_name(x["id"]) for x in [*_here(state["ports"]), *legs]}
-        taps |= {tap_name(n["dhcp_port"]["id"]) for n in state["networks"] if n["id"] in served}
-        networks = {n["id"] for n in state["networks"]}
+        taps |= {tap_name(n["dhcp_port"]["id"]) for n in state["networks"] if n["id"] in served and n["dhcp_port"]}
+        networks = {n["id"] for n in state["networks"]} | set(refused)
         known = taps | {bridge_name(n) for n in networks} | {tunnel_name(n) for n in networks}
+        kept = {prefix + i for prefix in ("qdhcp-", *routers.PREFIXES) for i in refused} & set(namespaces(""))
+        known |= {tap for space in kept for tap in taps_of(space)}
         for name in self.links.names():
             if name[:3] in ("tap", "brq", "vxl") and len(name) == 14 and name not in known:
                 self.links.delete(name)

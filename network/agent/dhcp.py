@@ -1,8 +1,8 @@
 """DHCP: one dnsmasq a network, in a namespace, with static leases only.
 
 dnsmasq runs on when the agent restarts; a change of ports rewrites its files
-and sends SIGHUP. Nothing a user sent reaches its files but what the API's
-schemas let through, in one serializer.
+and sends SIGHUP. Its files and its command are made from parsed values only
+(``parsing.py``), and it is asked whether it would take them before it is started.
 """
 
 import ipaddress
@@ -14,7 +14,8 @@ import subprocess
 import time
 
 from common import errors, files
-from network.agent import processes
+from network.agent import guard, processes
+from network.agent.filters import run
 from network.agent.links import Links, delete_namespace, in_namespace, set_sysctl, tap_name
 
 LOG = logging.getLogger(__name__)
@@ -60,6 +61,12 @@ class Dhcp:
         self.conf, self.links = conf, links
         # dnsmasq reads its files again as a user of its own.
         self.path = files.passable_directory(pathlib.Path(conf.state_path) / "network" / "dhcp", conf.state_path)
+        self._guarded: set[str] = set()  # namespaces that this process has loaded an input filter into
+
+    @staticmethod
+    def _no_router(device: str) -> None:
+        set_sysctl(f"ipv6/conf/{device}/accept_ra", "0")
+        set_sysctl("ipv4/ip_forward", "0")
 
     def ensure(self, network: dict, ports: list[dict], bridge: str) -> None:
         """Namespace, addresses, files, and a dnsmasq that has read them.
@@ -72,7 +79,10 @@ class Dhcp:
             device = f"ns-{port['id'][:11]}"
             inner.up("lo")
             self.links.ensure_veth(tap_name(port["id"]), bridge, inner, device, port["mac_address"], network["mtu"])
-            in_namespace(name, lambda: set_sysctl(f"ipv6/conf/{device}/accept_ra", "0"))
+            in_namespace(name, lambda: self._no_router(device))
+            if name not in self._guarded:
+                run("ip", "netns", "exec", name, "nft", "-f", "-", stdin=guard.dhcp(METADATA_IP))
+                self._guarded.add(name)
             subnets = {s["id"]: s for s in network["subnets"]}
             addresses = [f"{ip['ip_address']}/{ipaddress.ip_network(subnets[ip['subnet_id']]['cidr']).prefixlen}"
                          for ip in port["fixed_ips"] if ip["subnet_id"] in subnets]
@@ -103,8 +113,16 @@ class Dhcp:
         if stale:
             kept = [line for line in _text(home / "leases").splitlines() if line not in stale]
             self._write(home / "leases", "".join(f"{line}\n" for line in kept))
+        self._test(command)
         (home / "command").write_text("\0".join(command))
         self._start(["ip", "netns", "exec", namespace(network["id"]), *command])
+
+    @staticmethod
+    def _test(command: list[str]) -> None:
+        """:raises StepFailed: dnsmasq would not start with it"""
+        done = subprocess.run([*command, "--test"], capture_output=True, text=True, timeout=10)
+        if done.returncode:
+            raise errors.StepFailed(reason="DHCP refuses what it is to serve.", internal=done.stderr.strip()[:500])
 
     @staticmethod
     def _start(words: list[str]) -> None:
@@ -165,9 +183,8 @@ class Dhcp:
             lines.append(f"{tag},option:mtu,{network['mtu']}")
         for port in ports:
             for option in port["extra_dhcp_opts"]:
-                if option.get("opt_value"):
-                    word = "option" if str(option.get("ip_version", 4)) == "4" else "option6"
-                    lines.append(f"tag:port-{port['id']},{word}:{option['opt_name']},{option['opt_value']}")
+                word = "option" if option["ip_version"] == 4 else "option6"
+                lines.append(f"tag:port-{port['id']},{word}:{option['opt_name']},{option['opt_value']}")
         return "\n".join(lines) + "\n"
 
     def _command(self, network: dict, subnets: list[dict], device: str, home: pathlib.Path) -> list[str]:
@@ -192,6 +209,7 @@ class Dhcp:
         if pid:
             processes.end(pid, str(home))
         delete_namespace(namespace(network_id))
+        self._guarded.discard(namespace(network_id))
         if home.exists():
             for leaf in home.iterdir():
                 leaf.unlink()

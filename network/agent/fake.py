@@ -1,6 +1,7 @@
 """A data plane that only remembers, for clouds without root."""
 
 from network import roles
+from network.agent import parsing
 
 
 class FakeDataplane:
@@ -8,8 +9,12 @@ class FakeDataplane:
         self.conf = conf
         self.ports: set[str] = set()
         self._networks: set[str] = set()
+        self.refused: dict[str, str] = {}
 
-    def apply(self, state: dict, *, partial: bool = False) -> None:
+    def apply(self, raw: dict, *, partial: bool = False) -> None:
+        parser = parsing.Parser()
+        state = parser.state(raw)
+        self.refused = {**self.refused, **parser.refused} if partial else parser.refused
         names = {p["id"] for p in state["ports"] if p["here"]}
         self.ports = self.ports | names if partial else names
         networks = {n["id"] for n in state["networks"]}
@@ -25,4 +30,4 @@ class FakeDataplane:
         return self._networks
 
     def facts(self) -> dict:
-        return {**roles.of(self.conf), "driver": "fake", "ports": len(self.ports)}
+        return {**roles.of(self.conf), "driver": "fake", "ports": len(self.ports), "refused": self.refused}

@@ -1,25 +1,28 @@
 """Packet filters of guests: anti-spoofing and security groups.
 
-Two tools, as the kernel divides the work. Ethernet and ARP are checked by
-nftables in the bridge family, which needs no connection tracking. Stateful
-rules run in iptables on bridged packets (br_netfilter): per port a chain for
-what it sends (``o``) and one for what it gets (``i``); members of groups are
-ipset sets, so a rule costs the same with 5 and with 500 of them. The whole
-text is made from the state and loaded in one transaction per table.
+Two tools, as the kernel divides the work. Ethernet frames are checked by nftables in the bridge family
+(``ethernet.py``), which needs no connection tracking. Stateful rules run in iptables on bridged packets
+(br_netfilter): per port a chain for what it sends (``o``) and one for what it gets (``i``); members of groups are
+ipset sets, so a rule costs the same with 5 and with 500 of them. The whole text is made from the parsed state, tested,
+and loaded in one transaction per table. A port whose part is refused is closed, and does not keep the others from theirs.
 """
 
+import collections
 import hashlib
-import ipaddress
+import json
 import logging
 import subprocess
+import time
 
 from common import errors
+from network.agent import ethernet, guard, parsing
 from network.agent.links import bridge_name, tap_name
-from network.protocols import PROTOCOLS, slaac
+from network.protocols import slaac
 
 LOG = logging.getLogger(__name__)
-_PORTED = {"tcp", "udp", "sctp", "dccp", "udplite", "6", "17", "132", "33", "136"}
 _RUN = {4: ("iptables", "iptables-restore", "iptables-save"), 6: ("ip6tables", "ip6tables-restore", "ip6tables-save")}
+_HOOKS = (("filter", "FORWARD"), ("filter", "INPUT"), ("raw", "PREROUTING"))
+_OWN = {"pileus-FORWARD", "pileus-INPUT", guard.GUESTS}
 
 
 def run(*words: str, stdin: str | None = None, check: bool = True) -> str:
@@ -39,30 +42,27 @@ def set_name(group_id: str, version: int) -> str:
     return f"pileus{version}-{group_id.replace('-', '')[:20]}"
 
 
-def _rule_match(rule: dict, version: int) -> list[str] | None:
-    """The matches of one rule, or None where it cannot apply to this IP version."""
-    if rule["ethertype"] != f"IPv{version}":
+def rule_match(rule: dict, version: int) -> list[str] | None:
+    """The matches of one parsed rule, or None where it does not apply to this IP version."""
+    if rule["version"] != version:
         return None
     words = []
     side, set_side = ("-s", "src") if rule["direction"] == "ingress" else ("-d", "dst")
-    if rule["remote_ip_prefix"]:
-        net = ipaddress.ip_network(rule["remote_ip_prefix"])
-        if net.prefixlen:
-            words += [side, str(net)]
+    if rule["remote_ip_prefix"] and not rule["remote_ip_prefix"].endswith("/0"):
+        words += [side, rule["remote_ip_prefix"]]
     if rule["remote_group_id"]:
         words += ["-m", "set", "--match-set", set_name(rule["remote_group_id"], version), set_side]
     protocol, low, high = rule["protocol"], rule["port_range_min"], rule["port_range_max"]
     if protocol is None:
         return words
-    if protocol in ("icmp", "icmpv6", "ipv6-icmp", "1", "58"):
-        name, option = ("icmp", "--icmp-type") if version == 4 else ("ipv6-icmp", "--icmpv6-type")
+    if protocol in parsing.ICMP:
+        name, module, option = ("icmp", "icmp", "--icmp-type") if version == 4 else ("ipv6-icmp", "icmp6", "--icmpv6-type")
         words += ["-p", name]
         if low is not None:
-            words += ["-m", name.replace("ipv6-icmp", "icmp6"), option, str(low) + (f"/{high}" if high is not None else "")]
+            words += ["-m", module, option, str(low) + (f"/{high}" if high is not None else "")]
         return words
-    number = str(PROTOCOLS.get(protocol, protocol))
-    words += ["-p", number]
-    if low is not None and protocol in _PORTED:
+    words += ["-p", str(protocol)]
+    if low is not None:
         words += ["-m", "multiport", "--dports", f"{low}:{high}" if low != high else str(low)]
     return words
 
@@ -80,26 +80,129 @@ def set_lines(name: str, kind: str, members: list[str], known: list[str] | None)
             *[f"add pileus-tmp {m} -exist" for m in members], f"swap pileus-tmp {name}", "destroy pileus-tmp"]
 
 
+def wanted_sets(state: dict) -> dict[str, tuple[str, list[str]]]:
+    """{name: (kind, members)} of the groups that rules refer to, and of the cloud's hosts."""
+    sets = {set_name(group_id, version): (version, group["members"]) for group_id, group in state["groups"].items()
+            if "members" in group for version in (4, 6)}
+    hosts = {*(state.get("hosts") or []), *(ip for n in state["networks"] for ip in n["peers"])}
+    sets |= {name: (version, hosts) for version, name in guard.HOSTS.items()}
+    return {name: (f"hash:ip family inet{'6' if version == 6 else ''}",
+                   sorted(m for m in members if (":" in m) == (version == 6)))
+            for name, (version, members) in sets.items()}
+
+
+# Text of one port --------------------------------------------------------------
+
+
+def port_chains(port: dict) -> set[str]:
+    return {f"pileus-{kind}{port['id'][:11]}" for kind in "ios"}
+
+
+def port_rules(port: dict, state: dict, version: int) -> list[str]:
+    """The content of a port's chains."""
+    return _egress(port, state, version) + _ingress(port, state, version)
+
+
+def _egress(port: dict, state: dict, version: int) -> list[str]:
+    """What a guest sends. RETURN passes on to the receiver's chain."""
+    chain = f"-A pileus-o{port['id'][:11]}"
+    lines = []
+    if version == 4:
+        lines += [f"{chain} -s 0.0.0.0/32 -d 255.255.255.255/32 -p udp --sport 68 --dport 67 -j RETURN",
+                  f"{chain} -p udp --sport 67 --dport 68 -j DROP"]
+    else:
+        lines += [f"{chain} -p ipv6-icmp -m icmp6 --icmpv6-type 134 -j DROP",
+                  f"{chain} -s ::/128 -p ipv6-icmp -j RETURN", f"{chain} -p udp --sport 547 --dport 546 -j DROP"]
+    spoof = f"pileus-s{port['id'][:11]}"
+    checks = [f"-A {spoof} -s {a} -m mac --mac-source {m} -j RETURN" for m, found in ethernet.sources(port).items()
+              for a in dict.fromkeys(found) if (":" in a) == (version == 6)]
+    lines.append(f"{chain} -j {spoof}")
+    lines += [f"{chain} -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN",
+              f"{chain} -m conntrack --ctstate INVALID -j DROP"]
+    if version == 6:
+        # What a host must say to have an address: multicast listening, solicitations, neighbours, DHCPv6.
+        lines += [f"{chain} -p ipv6-icmp -m icmp6 --icmpv6-type {t} -j RETURN" for t in (131, 132, 133, 135, 136, 143)]
+        lines.append(f"{chain} -p udp --sport 546 --dport 547 -j RETURN")
+    lines += _group_rules(port, state, version, "egress", chain, "RETURN")
+    return [*checks, f"-A {spoof} -j DROP", *lines, f"{chain} -j DROP"]
+
+
+def _ingress(port: dict, state: dict, version: int) -> list[str]:
+    chain = f"-A pileus-i{port['id'][:11]}"
+    lines = [f"{chain} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"]
+    dhcp = [n["dhcp_port"] for n in state["networks"] if n["id"] == port["network_id"] and n["dhcp_port"]]
+    if version == 4:
+        servers = [ip["ip_address"] for server in dhcp for ip in server["fixed_ips"] if ":" not in ip["ip_address"]]
+        lines += [f"{chain} -s {s}/32 -p udp --sport 67 --dport 68 -j ACCEPT" for s in servers]
+    else:
+        lines += [f"{chain} -p ipv6-icmp -m icmp6 --icmpv6-type {t} -j ACCEPT" for t in (130, 134, 135, 136)]
+        lines += [f"{chain} -s {slaac('fe80::/64', server['mac_address'])}/128 -p udp --sport 547 --dport 546 -j ACCEPT"
+                  for server in dhcp]
+    lines.append(f"{chain} -m conntrack --ctstate INVALID -j DROP")
+    lines += _group_rules(port, state, version, "ingress", chain, "ACCEPT")
+    return [*lines, f"{chain} -j DROP"]
+
+
+def _group_rules(port, state, version, direction, chain, target) -> list[str]:
+    lines = []
+    for group_id in port["security_groups"]:
+        for rule in state["groups"].get(group_id, {"rules": []})["rules"]:
+            remote = rule["remote_group_id"]
+            if rule["direction"] != direction or remote and "members" not in state["groups"].get(remote, {}):
+                continue
+            match = rule_match(rule, version)
+            if match is not None:
+                lines.append(" ".join([chain, *match, "-j", target]))
+    return list(dict.fromkeys(lines))
+
+
+def _rules_of(key: str, text: str) -> collections.Counter:
+    """{chain of ours: how many rules it has in a text} of iptables or, where the key is "bridge", of nft."""
+    if key != "bridge":
+        return collections.Counter(line.split()[1] for line in text.splitlines() if line.startswith("-A pileus-"))
+    found: collections.Counter = collections.Counter()
+    chain = ""
+    for words in map(str.split, text.splitlines()):
+        if words[:1] == ["chain"]:
+            chain = words[1]
+        elif words and words[0] not in ("table", "delete", "type", "}"):
+            found[chain] += 1
+    return found
+
+
+def culprits(ports: list[dict], accepted) -> list[dict]:
+    """Those of some ports, refused together, that are refused alone: few among many cost few tests."""
+    if not ports or accepted(ports):
+        return []
+    if len(ports) == 1:
+        return ports
+    middle = len(ports) // 2
+    return culprits(ports[:middle], accepted) + culprits(ports[middle:], accepted)
+
+
 class Filters:
+    CHECK_EVERY_S = 55.0
+
     def __init__(self):
         self._wanted_sets: dict[str, tuple[str, list[str]]] = {}
         self._loaded: dict[str, str] = {}
+        self._checked = 0.0
         self._chains: dict[int, set[str]] = {}
         self._sets: set[str] | None = None
         self._filled: dict[str, list[str]] = {}  # what this process has put into each set
+        self._refused: dict[str, str] = {}  # port id: the text of it that a program of the host refused
 
     # Text -------------------------------------------------------------------
 
     def text(self, state: dict, version: int) -> tuple[str, set[str]]:
         """iptables-restore input for one IP version, and the chains that it declares."""
-        forward, chains, rules = [], {"pileus-FORWARD", "pileus-INPUT"}, []
-        ports = [p for p in state["ports"] if p["port_security_enabled"]]
+        ports = [p for p in state["ports"] if p["port_security_enabled"] and not p["closed"]]
+        forward, rules = guard.host_rules(version, "hosts" in state)
+        chains = _OWN.union(*map(port_chains, ports))
         for port in ports:
-            tap, short = tap_name(port["id"]), port["id"][:11]
-            chains |= {f"pileus-i{short}", f"pileus-o{short}", f"pileus-s{short}"}
-            forward.append(f"-A pileus-FORWARD -m physdev --physdev-in {tap} --physdev-is-bridged -j pileus-o{short}")
-            rules.append(f"-A pileus-INPUT -m physdev --physdev-in {tap} -j pileus-o{short}")
-            rules += self._egress(port, state, version) + self._ingress(port, state, version)
+            forward.append(f"-A pileus-FORWARD -m physdev --physdev-in {tap_name(port['id'])} --physdev-is-bridged "
+                           f"-j pileus-o{port['id'][:11]}")
+            rules += port_rules(port, state, version)
         forward += [f"-A pileus-FORWARD -m physdev --physdev-out {tap_name(p['id'])} --physdev-is-bridged "
                     f"-j pileus-i{p['id'][:11]}" for p in ports]
         forward += [f"-A pileus-FORWARD -i {bridge_name(n['id'])} -m physdev --physdev-is-bridged -j ACCEPT"
@@ -111,110 +214,96 @@ class Filters:
                   for n in state["networks"] if not n["physical"]]
         return "\n".join([*lines, "COMMIT", ""]), chains
 
-    def _egress(self, port: dict, state: dict, version: int) -> list[str]:
-        """What a guest sends. RETURN passes on to the receiver's chain."""
-        chain = f"-A pileus-o{port['id'][:11]}"
-        lines = []
-        if version == 4:
-            lines += [f"{chain} -s 0.0.0.0/32 -d 255.255.255.255/32 -p udp --sport 68 --dport 67 -j RETURN",
-                      f"{chain} -p udp --sport 67 --dport 68 -j DROP"]
-        else:
-            lines += [f"{chain} -p ipv6-icmp -m icmp6 --icmpv6-type 134 -j DROP",
-                      f"{chain} -s ::/128 -p ipv6-icmp -j RETURN", f"{chain} -p udp --sport 547 --dport 546 -j DROP"]
-        allowed = [(ip["ip_address"], port["mac_address"]) for ip in port["fixed_ips"]]
-        allowed += [(p["ip_address"], p["mac_address"]) for p in port["allowed_address_pairs"]]
-        sources = [(a, m) for a, m in allowed if ipaddress.ip_network(a, strict=False).version == version]
-        if version == 6:
-            sources.append((slaac("fe80::/64", port["mac_address"]), port["mac_address"]))
-        spoof = f"pileus-s{port['id'][:11]}"
-        checks = [f"-A {spoof} -s {a} -m mac --mac-source {m} -j RETURN" for a, m in sources]
-        lines.append(f"{chain} -j {spoof}")
-        lines += [f"{chain} -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN",
-                  f"{chain} -m conntrack --ctstate INVALID -j DROP"]
-        if version == 6:
-            # What a host must say to have an address: multicast listening, solicitations, neighbours, DHCPv6.
-            lines += [f"{chain} -p ipv6-icmp -m icmp6 --icmpv6-type {t} -j RETURN" for t in (131, 132, 133, 135, 136, 143)]
-            lines.append(f"{chain} -p udp --sport 546 --dport 547 -j RETURN")
-        lines += self._group_rules(port, state, version, "egress", chain, "RETURN")
-        return [*checks, f"-A {spoof} -j DROP", *lines, f"{chain} -j DROP"]
-
-    def _ingress(self, port: dict, state: dict, version: int) -> list[str]:
-        chain = f"-A pileus-i{port['id'][:11]}"
-        lines = [f"{chain} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"]
-        if version == 4:
-            servers = [ip["ip_address"] for n in state["networks"] if n["id"] == port["network_id"] and n["dhcp_port"]
-                       for ip in n["dhcp_port"]["fixed_ips"] if ":" not in ip["ip_address"]]
-            lines += [f"{chain} -s {s}/32 -p udp --sport 67 --dport 68 -j ACCEPT" for s in servers]
-        else:
-            lines += [f"{chain} -p ipv6-icmp -m icmp6 --icmpv6-type {t} -j ACCEPT" for t in (130, 134, 135, 136)]
-            servers = [slaac("fe80::/64", n["dhcp_port"]["mac_address"]) for n in state["networks"]
-                       if n["id"] == port["network_id"] and n["dhcp_port"]]
-            lines += [f"{chain} -s {s}/128 -p udp --sport 547 --dport 546 -j ACCEPT" for s in servers]
-        lines.append(f"{chain} -m conntrack --ctstate INVALID -j DROP")
-        lines += self._group_rules(port, state, version, "ingress", chain, "ACCEPT")
-        return [*lines, f"{chain} -j DROP"]
-
-    @staticmethod
-    def _group_rules(port, state, version, direction, chain, target) -> list[str]:
-        lines = []
-        for group_id in port["security_groups"]:
-            for rule in state["groups"].get(group_id, {"rules": []})["rules"]:
-                if rule["direction"] != direction:
-                    continue
-                try:
-                    match = _rule_match(rule, version)
-                except ValueError as error:
-                    # One rule that cannot be written fails alone, and lets nothing through.
-                    LOG.error("rule %s of group %s is left out: %s", rule, group_id, error)
-                    continue
-                if match is not None:
-                    lines.append(" ".join([chain, *match, "-j", target]))
-        return list(dict.fromkeys(lines))
-
-    @staticmethod
-    def ethernet(state: dict) -> str:
-        """nft input: source MACs and ARP senders of each tap."""
-        lines = ["table bridge pileus {}", "delete table bridge pileus", "table bridge pileus {",
-                 " chain prerouting {", "  type filter hook prerouting priority -300; policy accept;"]
-        for port in state["ports"]:
-            if not port["port_security_enabled"]:
-                continue
-            tap = tap_name(port["id"])
-            macs = sorted({port["mac_address"], *[p["mac_address"] for p in port["allowed_address_pairs"]]})
-            ips = sorted({ip["ip_address"] for ip in port["fixed_ips"]} | {
-                p["ip_address"] for p in port["allowed_address_pairs"]})
-            ips = [i for i in ips if ":" not in i]
-            lines.append(f"  iifname \"{tap}\" ether saddr != {{ {', '.join(macs)} }} drop")
-            senders = ", ".join(["0.0.0.0", *ips])
-            lines.append(f"  iifname \"{tap}\" ether type arp arp saddr ip != {{ {senders} }} drop")
-        return "\n".join([*lines, " }", "}", ""])
+    def texts(self, state: dict) -> dict[str, str]:
+        """{"ip4", "ip6", "bridge": what is loaded}."""
+        return {**{f"ip{v}": self.text(state, v)[0] for v in (4, 6)}, "bridge": ethernet.table(state["ports"])}
 
     # Loading ----------------------------------------------------------------
 
-    def apply(self, state: dict) -> None:
-        """Load what differs from what was loaded last. Sets first: rules refer to them."""
-        self._wanted_sets = {}
-        for group_id, group in state["groups"].items():
-            if "members" in group:
-                for version in (4, 6):
-                    members = [m for m in group["members"] if (":" in m) == (version == 6)]
-                    self._wanted_sets[set_name(group_id, version)] = (
-                        f"hash:ip family inet{'6' if version == 6 else ''}", sorted(members))
+    def apply(self, state: dict, *, check: bool = False) -> dict[str, str]:
+        """Load what differs from what was loaded last, and what somebody else took away or changed.
+
+        :param state: parsed; its ports are those of this host
+        :param check: ask the kernel whether it still has what was loaded, unless it was asked lately
+        :returns: {port id: reason} of those that the host's programs refuse: they are closed
+        :raises StepFailed: the kernel's filters are what they were before
+        """
+        self._wanted_sets = wanted_sets(state)
         if not self._chains:
             self._chains = {v: self._existing_chains(v) for v in (4, 6)}
-        texts = {v: self.text(state, v) for v in (4, 6)}
+        if check and time.monotonic() - self._checked > self.CHECK_EVERY_S:
+            self._forget_changed()
         self._load_sets()
-        for version, (text, chains) in texts.items():
-            self._load(f"ip{version}", text, _RUN[version][1], "--noflush", "-w", "10")
+        self._refused = {i: text for i, text in self._refused.items() if i in {p["id"] for p in state["ports"]}}
+        refused = {p["id"] for p in state["ports"] if p["id"] in self._refused and not p["closed"]
+                   and self._refused[p["id"]] == self._own_text(p, state)}
+        state = self._without(state, refused)
+        texts = self.texts(state)
+        if not all(self._accepted(key, text) for key, text in texts.items()):
+            refused |= self._find_refused(state)
+            state = self._without(state, refused)
+            texts = self.texts(state)
+        # Frames first: a closed port is closed there.
+        for key in ("bridge", "ip4", "ip6"):
+            self._load(key, texts[key])
+        for version in (4, 6):
             self._hook(version)
-            self._chains[version] = chains
-        self._load("bridge", self.ethernet(state), "nft", "-f", "-")
+            self._chains[version] = self.text(state, version)[1]
         self._drop_sets()
+        return dict.fromkeys(refused, "the host's packet filter refuses its rules")
 
-    def _load(self, key: str, text: str, *command: str) -> None:
-        if self._loaded.get(key) != text:
-            run(*command, stdin=text)
-            self._loaded[key] = text
+    @staticmethod
+    def _without(state: dict, refused: set[str]) -> dict:
+        return {**state, "ports": [parsing.closed(p) if p["id"] in refused else p for p in state["ports"]]}
+
+    def _own_text(self, port: dict, state: dict) -> str:
+        return "\n".join([*(line for v in (4, 6) for line in port_rules(port, state, v)), ethernet.table([port])])
+
+    def _find_refused(self, state: dict) -> set[str]:
+        def accepted(ports: list[dict]) -> bool:
+            return all(self._accepted(key, text) for key, text in self.texts({**state, "ports": ports}).items())
+        found = culprits([p for p in state["ports"] if not p["closed"]], accepted)
+        for port in found:
+            LOG.error("port %s is closed: the host's packet filter refuses its rules", port["id"])
+            self._refused[port["id"]] = self._own_text(port, state)
+        return {p["id"] for p in found}
+
+    def _accepted(self, key: str, text: str) -> bool:
+        """Whether a program would load it. Nothing is changed."""
+        if self._loaded.get(key) == text:
+            return True
+        words = ["nft", "-c", "-f", "-"] if key == "bridge" else [_RUN[int(key[2])][1], "--test", "--noflush", "-w", "10"]
+        done = subprocess.run(words, input=text, capture_output=True, text=True, timeout=60)
+        if done.returncode:
+            LOG.warning("%s refuses: %s", words[0], done.stderr.strip()[:500])
+        return not done.returncode
+
+    def _load(self, key: str, text: str) -> None:
+        if self._loaded.get(key) == text:
+            return
+        self._loaded.pop(key, None)
+        run(*(["nft", "-f", "-"] if key == "bridge" else [_RUN[int(key[2])][1], "--noflush", "-w", "10"]), stdin=text)
+        self._loaded[key] = text
+
+    @staticmethod
+    def _rules_in_kernel(key: str) -> collections.Counter:
+        """{chain of ours: how many rules the kernel has in it}."""
+        if key == "bridge":
+            listed = run("nft", "-j", "list", "table", "bridge", "pileus", check=False)
+            return collections.Counter(x["rule"]["chain"] for x in json.loads(listed or '{"nftables": []}')["nftables"]
+                                       if "rule" in x)
+        return _rules_of(key, run(_RUN[int(key[2])][2], check=False))
+
+    def _forget_changed(self) -> None:
+        """Load again what is not in the kernel as it was loaded: another program flushed it."""
+        for key, text in list(self._loaded.items()):
+            if self._rules_in_kernel(key) != _rules_of(key, text):
+                LOG.warning("the packet filter %s was changed by another program; it is loaded again", key)
+                del self._loaded[key]
+        have = set(run("ipset", "list", "-n", check=False).split())
+        if self._sets and not self._sets <= have:
+            self._sets, self._filled, self._loaded = None, {}, {}
+        self._checked = time.monotonic()
 
     @staticmethod
     def _existing_chains(version: int) -> set[str]:
@@ -223,7 +312,7 @@ class Filters:
 
     @staticmethod
     def _hook(version: int) -> None:
-        for table, chain in (("filter", "FORWARD"), ("filter", "INPUT"), ("raw", "PREROUTING")):
+        for table, chain in _HOOKS:
             words = ["-w", "10", "-t", table]
             done = subprocess.run([_RUN[version][0], *words, "-C", chain, "-j", f"pileus-{chain}"], capture_output=True)
             if done.returncode:
@@ -253,7 +342,7 @@ class Filters:
     def remove(self) -> None:
         """Take everything out of the kernel that this module put there."""
         for version in (4, 6):
-            for table, chain in (("filter", "FORWARD"), ("filter", "INPUT"), ("raw", "PREROUTING")):
+            for table, chain in _HOOKS:
                 run(_RUN[version][0], "-w", "10", "-t", table, "-D", chain, "-j", f"pileus-{chain}", check=False)
             chains = self._existing_chains(version)
             text = ["*filter", *[f":{c} - [0:0]" for c in chains], *[f"-X {c}" for c in chains], "COMMIT", "*raw",
@@ -263,4 +352,3 @@ class Filters:
         for name in run("ipset", "list", "-n", check=False).split():
             if name.startswith("pileus"):
                 run("ipset", "destroy", name, check=False)
-

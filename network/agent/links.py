@@ -101,6 +101,8 @@ class Links:
         if self.index(name) is None:
             self._add(ifname=name, kind="bridge", br_forward_delay=0, br_stp_state=0)
             set_sysctl(f"ipv6/conf/{name}/disable_ipv6", "1")
+            # The host has no address there, and tells nobody there of those that it has elsewhere.
+            set_sysctl(f"ipv4/conf/{name}/arp_ignore", "8")
             self.up(name, mtu=mtu)
 
     def ensure_tap(self, name: str, bridge: str, mtu: int, *, up: bool = True) -> None:
@@ -199,6 +201,15 @@ def namespaces(prefix: str) -> list[str]:
         return [n for n in os.listdir("/run/netns") if n.startswith(prefix)]
     except FileNotFoundError:
         return []
+
+
+def taps_of(namespace: str) -> set[str]:
+    """The host's ends of the links that a namespace has."""
+    inner = Links(namespace)
+    try:
+        return {f"tap{name[3:]}" for name in inner.names() if name[:3] in ("qr-", "qg-", "ns-")}
+    finally:
+        inner.close()
 
 
 def announce(namespace: str, interface: str, ip: str, mac: str) -> None:

@@ -1,33 +1,79 @@
 """The metadata address inside each network: who asks is known by the port, never by what is said.
 
-A socket made inside a namespace stays there, so this process listens in all
-of them at once and needs no proxy process for each.
+A socket made inside a namespace stays there, so this process listens in all of them at once and needs no proxy process
+for each. Of what a guest sends, only the method, the path and a small body go on: the path is parsed and quoted again, and
+asked of the one host and port that are configured. No header of the guest's goes on. Who it is, is told by the address and
+the MAC that the namespace knows for it, and signed.
 """
 
+import collections
 import hashlib
 import hmac
+import io
 import logging
+import pathlib
 import socket
 import threading
+import time
+import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import urllib3
 
 from network.agent.links import in_namespace
 
-POST_LIMIT = 4096
+HEAD_LIMIT, POST_LIMIT, ANSWER_LIMIT = 8192, 4096, 1 << 20
+REQUEST_S, FETCH_S = 15, 10  # seconds for a request to arrive, and for the service to answer
+CONNECTIONS, CONNECTIONS_EACH = 128, 8  # at once: in all, and of one guest
 LOG = logging.getLogger(__name__)
 
 
+def path_of(target: str) -> str:
+    """The path to ask for, from a request's target (RFC 9112: origin-form only), quoted anew; any query is left out.
+
+    :raises ValueError: it is not a path of this service
+    """
+    if not target.startswith("/") or target.startswith("//"):
+        raise ValueError("not a path")
+    decoded = urllib.parse.unquote(target.partition("?")[0], errors="strict")
+    segments = decoded.split("/")
+    if any(s in (".", "..") for s in segments) or any(not 0x20 < ord(c) < 0x7F or c in "\\#%" for c in decoded):
+        raise ValueError("not a path of this service")
+    return "/" + urllib.parse.quote("/".join(s for i, s in enumerate(segments) if s or i == len(segments) - 1), safe="/:=@,+~")
+
+
 class _Handler(BaseHTTPRequestHandler):
-    timeout = 10
     protocol_version = "HTTP/1.1"
     server: "_Server"
+
+    def setup(self):
+        """Read the head of the one request of a connection: all of it within its time and size, or nothing."""
+        super().setup()
+        self._deadline = time.monotonic() + REQUEST_S
+        self._rest = b""
+        head = b""
+        try:
+            while b"\r\n\r\n" not in head and b"\n\n" not in head and len(head) <= HEAD_LIMIT:
+                head += self._more()
+        except OSError:
+            head = b""
+        end = min((head.index(mark) + len(mark) for mark in (b"\r\n\r\n", b"\n\n") if mark in head), default=0)
+        head, self._rest = head[:end if end <= HEAD_LIMIT else 0], head[end:]
+        self.rfile = io.BytesIO(head)
+
+    def _more(self) -> bytes:
+        """:raises OSError: nothing more came in time"""
+        self.connection.settimeout(max(0.01, self._deadline - time.monotonic()))
+        found = self.connection.recv(4096)
+        if not found:
+            raise ConnectionError("closed")
+        return found
 
     def log_message(self, format, *args):
         LOG.debug("%s: %s", self.client_address[0], format % args)
 
     def _answer(self, status: int, body: bytes, kind: str = "text/plain") -> None:
+        self.connection.settimeout(REQUEST_S)
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
@@ -39,38 +85,64 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         """A guest's password, or whatever else small it is that guests may post."""
-        try:
-            length = int(self.headers.get("Content-Length", ""))
-        except ValueError:
+        length = self.headers.get("Content-Length", "")
+        if not (length.isascii() and length.isdigit()) or self.headers.get("Transfer-Encoding"):
             self._answer(411, b"a length is required")
             return
-        if not 0 <= length <= POST_LIMIT:
+        if len(length) > 9 or int(length) > POST_LIMIT:
             self._answer(413, b"too large")
             return
-        self.do_GET(self.rfile.read(length))
+        body = self._rest
+        while len(body) < int(length):
+            body += self._more()
+        self._pass_on(body[:int(length)])
 
-    def do_GET(self, body: bytes | None = None):
-        port = self.server.proxy.port_of(self.server.network_ids, self.client_address[0])
-        if port is None:
+    def do_GET(self):
+        self._pass_on(None)
+
+    do_HEAD = do_GET
+
+    def _pass_on(self, body: bytes | None) -> None:
+        proxy = self.server.proxy
+        try:
+            # As it was sent: the library that parsed the request has changed two slashes at its start into one.
+            path = path_of(self.requestline.split()[1])
+        except (ValueError, IndexError):
+            self._answer(400, b"not a path of this service")
+            return
+        port = proxy.port_of(self.server.network_ids, self.client_address[0])
+        if port is None or not proxy.is_its_own(self.server.namespace, self.client_address[0], port):
             self._answer(404, b"no server has this address")
             return
         try:
-            response = self.server.proxy.fetch(port, self.path, body)
-        except urllib3.exceptions.HTTPError:
+            status, data, kind = proxy.fetch(port, path, body)
+        except urllib3.exceptions.HTTPError as error:
+            LOG.info("metadata: %s", error)
             self._answer(503, b"the metadata service does not answer")
             return
-        self._answer(response.status, response.data, response.headers.get("Content-Type", "text/plain"))
-
-    do_HEAD = do_GET
+        self._answer(status, data, kind)
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, sock: socket.socket, proxy: "MetadataProxy", network_ids: list[str]):
+    def __init__(self, sock: socket.socket, proxy: "MetadataProxy", namespace: str, network_ids: list[str]):
         super().__init__(("", 0), _Handler, bind_and_activate=False)
         self.socket.close()
-        self.socket, self.proxy, self.network_ids = sock, proxy, network_ids
+        self.socket, self.proxy, self.namespace, self.network_ids = sock, proxy, namespace, network_ids
+
+    def verify_request(self, request, client_address) -> bool:
+        """Guests share this process: none may hold all of its threads."""
+        return self.proxy.enter((self.namespace, client_address[0]))
+
+    def process_request_thread(self, request, client_address):
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.proxy.leave((self.namespace, client_address[0]))
+
+    def handle_error(self, request, client_address):
+        LOG.debug("a request of %s broke off", client_address[0], exc_info=True)
 
 
 class MetadataProxy:
@@ -78,23 +150,66 @@ class MetadataProxy:
 
     def __init__(self, conf):
         self.conf = conf
-        self.pool = urllib3.PoolManager(maxsize=8, retries=False)
+        endpoint = urllib3.util.parse_url(conf.endpoints.metadata)
+        self.prefix = (endpoint.path or "").rstrip("/")
+        kind = urllib3.HTTPSConnectionPool if endpoint.scheme == "https" else urllib3.HTTPConnectionPool
+        self.pool = kind(endpoint.host, endpoint.port, maxsize=8, retries=False)
         self._servers: dict[str, _Server] = {}
         self._ports: dict[tuple[str, str], dict] = {}
+        self._lock = threading.Lock()
+        self._connections: collections.Counter = collections.Counter()
+
+    def enter(self, caller: tuple[str, str]) -> bool:
+        """Whether one more connection of a caller is taken."""
+        with self._lock:
+            if self._connections.total() >= CONNECTIONS or self._connections[caller] >= CONNECTIONS_EACH:
+                return False
+            self._connections[caller] += 1
+            return True
+
+    def leave(self, caller: tuple[str, str]) -> None:
+        with self._lock:
+            self._connections[caller] -= 1
+            if not self._connections[caller]:
+                del self._connections[caller]
 
     def know(self, ports: list[dict]) -> None:
-        self._ports = {(p["network_id"], ip["ip_address"]): p for p in ports for ip in p["fixed_ips"]}
+        self._ports = {(p["network_id"], ip["ip_address"]): p for p in ports for ip in p["fixed_ips"] if p["device_id"]}
 
     def port_of(self, network_ids: list[str], address: str) -> dict | None:
         return next((self._ports[n, address] for n in network_ids if (n, address) in self._ports), None)
 
-    def fetch(self, port: dict, path: str, body: bytes | None = None):
+    @staticmethod
+    def is_its_own(namespace: str, address: str, port: dict) -> bool:
+        """Whether the frames of an address come from the port that has it: without port security, or with an address
+        pair, a guest may send from the address of another."""
+        def neighbours() -> str:
+            return pathlib.Path("/proc/thread-self/net/arp").read_text()
+        try:
+            rows = [line.split() for line in in_namespace(namespace, neighbours).splitlines()[1:]]
+        except OSError:
+            return False
+        own = {port["mac_address"], *(p["mac_address"] for p in port["allowed_address_pairs"])}
+        return any(row[0] == address and row[3] in own for row in rows)
+
+    def fetch(self, port: dict, path: str, body: bytes | None = None) -> tuple[int, bytes, str]:
+        """(status, body, content type) of a server's metadata.
+
+        :raises urllib3.exceptions.HTTPError: the service does not answer, or not as it should
+        """
         secret = self.conf.network.metadata_secret.encode()
         signature = hmac.new(secret, port["device_id"].encode(), hashlib.sha256).hexdigest()
-        method = "GET" if body is None else "POST"
-        return self.pool.request(method, self.conf.endpoints.metadata + path, timeout=10, body=body, headers={
-            "X-Instance-ID": port["device_id"], "X-Tenant-ID": port["project_id"],
-            "X-Instance-ID-Signature": signature})
+        response = self.pool.urlopen(
+            "GET" if body is None else "POST", self.prefix + path, body=body, timeout=FETCH_S, redirect=False,
+            preload_content=False, headers={"X-Instance-ID": port["device_id"], "X-Tenant-ID": port["project_id"],
+                                            "X-Instance-ID-Signature": signature})
+        try:
+            data = response.read(ANSWER_LIMIT + 1)
+            if len(data) > ANSWER_LIMIT:
+                raise urllib3.exceptions.HTTPError("the answer is too large")
+            return response.status, data, response.headers.get("Content-Type", "text/plain")
+        finally:
+            response.release_conn()
 
     def listen(self, namespace: str, address: str, tcp_port: int, network_ids: list[str]) -> None:
         """Answer in a namespace for the servers of these networks. Repeatable."""
@@ -110,7 +225,7 @@ class MetadataProxy:
             sock.listen(64)
             return sock
         try:
-            server = _Server(in_namespace(namespace, make), self, network_ids)
+            server = _Server(in_namespace(namespace, make), self, namespace, network_ids)
         except OSError as error:
             LOG.warning("metadata cannot be served in %s: %s", namespace, error)
             return
@@ -121,5 +236,9 @@ class MetadataProxy:
         """Close the listeners of other namespaces."""
         for name in set(self._servers) - namespaces:
             server = self._servers.pop(name)
-            threading.Thread(target=server.shutdown, daemon=True).start()
-            server.socket.close()
+            threading.Thread(target=self._close, args=(server,), daemon=True).start()
+
+    @staticmethod
+    def _close(server: _Server) -> None:
+        server.shutdown()
+        server.server_close()

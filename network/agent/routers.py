@@ -3,6 +3,7 @@
 import logging
 import pathlib
 
+from network.agent import guard
 from network.agent.advertise import Advertiser
 from network.agent.filters import run
 from network.agent.links import Links, announce, delete_namespace, in_namespace, namespaces, set_sysctl, tap_name
@@ -70,6 +71,7 @@ class Routers:
         self.advertiser = Advertiser(pathlib.Path(conf.state_path) / "network" / "ra")
         self.meters = Meters()
         self._nat: dict[str, str] = {}
+        self._guarded: set[str] = set()  # namespaces that this process has loaded an input filter into
 
     def ensure(self, router: dict, bridges: dict[str, str], mtus: dict[str, int],
                known: dict[str, dict[str, str]] | None = None) -> None:
@@ -79,6 +81,10 @@ class Routers:
         """
         name = namespace(router)
         local = router["part"] == "local"
+        # A network that has no bridge here does not keep the others of the router from working.
+        router = {**router, "interfaces": [leg for leg in router["interfaces"] if leg["network_id"] in bridges]}
+        if router["gateway"] and router["gateway"]["network_id"] not in bridges:
+            router["gateway"] = None
         inner = Links(name)
         try:
             inner.up("lo")
@@ -108,6 +114,9 @@ class Routers:
         self.advertiser.ensure(name, [
             {"device": _device("qr", leg), "mtu": mtus[leg["network_id"]], "prefixes": leg["advertised"]}
             for leg in (router["interfaces"] if router["up"] else [])])
+        if name not in self._guarded:
+            run("ip", "netns", "exec", name, "nft", "-f", "-", stdin=guard.router(METADATA_PORT))
+            self._guarded.add(name)
         text = nat(router)
         if self._nat.get(name) != text:
             run("ip", "netns", "exec", name, "iptables-restore", "-w", "10", stdin=text)
@@ -157,3 +166,4 @@ class Routers:
         self.advertiser.remove(space)
         delete_namespace(space)
         self._nat.pop(space, None)
+        self._guarded.discard(space)

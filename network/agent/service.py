@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 
-from common import context, errors, periodic
+from common import context, periodic
 from common.service import Service
 from network import conf
 from network.rpcapi import NetworkAPI
@@ -30,7 +30,10 @@ class Heartbeat(periodic.Heartbeat):
 
 
 class Resync(periodic.Periodic):
-    """Pull everything at start and every minute; sooner when told of a change."""
+    """Pull everything at start and every minute; sooner when told of a change.
+
+    While that fails, it is tried again after 1 s, 2 s, 4 s and so on, up to a minute; each change is tried at once.
+    """
 
     interval_s, jitter_s = 0.05, 0.0
     EVERY_S = 60.0
@@ -39,18 +42,19 @@ class Resync(periodic.Periodic):
         self.agent = agent
         self.wanted = threading.Event()
         self.wanted.set()
-        self._last = 0.0
+        self._due = 0.0
+        self._wait_s = 1.0
 
     def run_once(self) -> None:
-        self.wanted.wait(max(0.0, self._last + self.EVERY_S - time.monotonic()))
+        if self.wanted.wait(max(0.0, self._due - time.monotonic())):
+            self._wait_s = 1.0
         self.wanted.clear()
+        next_s, self._wait_s = self._wait_s, min(self._wait_s * 2, self.EVERY_S)
         try:
             self.agent.resync()
-            self._last = time.monotonic()
-        except errors.ServiceUnavailable:
-            self.agent.stop_event.wait(1)
-            self.wanted.set()
-            raise
+            next_s, self._wait_s = self.EVERY_S, 1.0
+        finally:
+            self._due = time.monotonic() + next_s
 
 
 class Metering(periodic.Periodic):

@@ -24,6 +24,13 @@ def heartbeat(connection, host: str, configurations: dict) -> None:
              "description": "", **values} for role in roles if role not in known])
 
 
+def other_tunnels(connection, host: str) -> list[str]:
+    """The addresses of the tunnels' ends of all other hosts, whether they live or not."""
+    a = models.agents
+    found = connection.execute(sa.select(a.c.configurations).where(a.c.agent_type == BRIDGE, a.c.host != host)).scalars()
+    return sorted({facts["tunneling_ip"] for facts in found if facts.get("tunneling_ip")})
+
+
 def pick(connection, conf, role: str) -> str:
     """The host for something new: the living one that serves fewest. With none alive yet it is this one."""
     a, column = models.agents, _LOAD[role]

@@ -148,7 +148,7 @@ def router_details(connection, host: str) -> list[dict]:
 
 
 def of_host(connection, host: str) -> dict:
-    """Everything that the agent of ``host`` must have: networks, ports, groups, routers.
+    """Everything that the agent of ``host`` must have: networks, ports, groups, routers, the other hosts' addresses.
 
     Ports of other hosts are among them where this host serves their network: its DHCP and metadata must know them.
     """
@@ -163,4 +163,5 @@ def of_host(connection, host: str) -> dict:
     network_ids = {x["network_id"] for x in ports} | {leg["network_id"] for leg in legs}
     group_ids = sorted({g for x in ports if x["binding_host_id"] == host for g in x["security_groups"]})
     return {"networks": network_details(connection, sorted(network_ids), host), "ports": port_details(ports, host),
-            "groups": group_details(connection, group_ids), "routers": routers}
+            "groups": group_details(connection, group_ids), "routers": routers,
+            "hosts": hosting.other_tunnels(connection, host)}

@@ -1,0 +1,368 @@
+"""What a guest with root tries, frame by frame, against the real data plane: run by ``test_attacks.py`` in namespaces.
+
+Two guests, ``mallory`` and ``victim``, are network namespaces whose link ends at the port's tap name; a router leads to
+``br-ex`` with the host's address, where servers listen.
+"""
+
+import pathlib
+import socket
+import struct
+import subprocess
+import threading
+import time
+import types
+
+import pytest
+
+from network.agent import links, routers
+from network.agent.dataplane import LinuxDataplane
+from network.protocols import slaac
+
+NET, SUBNET, SUBNET6, PORT, VICTIM, GROUP, ROUTER, LEG, GATE, DHCP, PUBLIC, SERVER, SERVER2 = (
+    f"{n:08x}-bbbb-4aaa-8aaa-aaaaaaaaaaaa" for n in range(1, 14))
+MAC, VICTIM_MAC, LEG_MAC = "fa:16:3e:00:00:05", "fa:16:3e:00:00:06", "fa:16:3e:00:00:01"
+HOST, MARK = "172.24.4.1", b"pileus-attack"
+
+
+def sh(*words: str, check: bool = True) -> str:
+    return subprocess.run(words, check=check, capture_output=True, text=True).stdout
+
+
+def port(port_id: str, mac: str, v4: str, v6: str, server: str, **values) -> dict:
+    return {"id": port_id, "network_id": NET, "here": True, "mac_address": mac, "device_id": server,
+            "device_owner": "compute:nova", "project_id": "a" * 32, "admin_state_up": True, "port_security_enabled": True,
+            "allowed_address_pairs": [], "extra_dhcp_opts": [], "dns_name": "", "security_groups": [GROUP],
+            "fixed_ips": [{"subnet_id": SUBNET, "ip_address": v4}, {"subnet_id": SUBNET6, "ip_address": v6}], **values}
+
+
+def state() -> dict:
+    subnet = {"id": SUBNET, "ip_version": 4, "cidr": "10.0.0.0/24", "gateway_ip": "10.0.0.1", "enable_dhcp": True,
+              "dns_nameservers": [], "host_routes": [], "ipv6_ra_mode": None, "ipv6_address_mode": None}
+    network = {"id": NET, "mtu": 1450, "external": False, "type": "vxlan", "physical": None, "segment": 7, "serves": True,
+               "peers": [], "dhcp_port": {"id": DHCP, "mac_address": "fa:16:3e:00:00:02",
+                                          "fixed_ips": [{"subnet_id": SUBNET, "ip_address": "10.0.0.2"}]},
+               "subnets": [subnet, {**subnet, "id": SUBNET6, "ip_version": 6, "cidr": "fd00::/64", "gateway_ip": "fd00::1",
+                                    "ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}]}
+    leg = {"id": LEG, "network_id": NET, "mac_address": LEG_MAC, "addresses": ["10.0.0.1/24", "fd00::1/64"],
+           "advertised": [], "cidrs": ["10.0.0.0/24"], "gateways": []}
+    plain = {"protocol": None, "port_range_min": None, "port_range_max": None, "remote_ip_prefix": None, "remote_group_id": None}
+    return {"networks": [network, {**network, "id": PUBLIC, "physical": "public", "type": "flat", "external": True,
+                                   "segment": None, "subnets": [], "dhcp_port": None, "serves": False}],
+            "ports": [port(PORT, MAC, "10.0.0.5", slaac("fd00::/64", MAC), SERVER),
+                      port(VICTIM, VICTIM_MAC, "10.0.0.6", slaac("fd00::/64", VICTIM_MAC), SERVER2)],
+            "groups": {GROUP: {"rules": [{**plain, "ethertype": e, "direction": d} for e in ("IPv4", "IPv6")
+                                         for d in ("ingress", "egress")]}},
+            "routers": [{"id": ROUTER, "part": "whole", "up": True, "snat": True, "interfaces": [leg], "hops": [], "routes": [],
+                         "gateway": {**leg, "id": GATE, "network_id": PUBLIC, "mac_address": "fa:16:3e:00:00:09",
+                                     "addresses": ["172.24.4.9/24"], "cidrs": [], "gateways": [HOST]},
+                         "floating": [{"floating": "172.24.4.20", "fixed": "10.0.0.5"}], "labels": []}],
+            "hosts": ["192.0.2.9"]}
+
+
+class Guest:
+    """A namespace in a guest's place: its link ends at the tap's name on the host."""
+
+    def __init__(self, name: str, port_id: str, mac: str, address: str):
+        self.name, self.tap, self.mac, self.address = name, links.tap_name(port_id), mac, address
+        sh("ip", "netns", "add", name)
+        sh("ip", "link", "add", self.tap, "type", "veth", "peer", "name", "eth0", "netns", name)
+        sh("ip", "-n", name, "link", "set", "eth0", "address", mac, "up")
+        sh("ip", "-n", name, "link", "set", "lo", "up")
+        self.run("sysctl", "-qw", "net.ipv6.conf.eth0.accept_dad=0")
+        sh("ip", "-n", name, "addr", "add", f"{address}/24", "dev", "eth0")
+        sh("ip", "-n", name, "addr", "add", f"{slaac('fd00::/64', mac)}/64", "dev", "eth0", "nodad")
+        sh("ip", "-n", name, "route", "add", "default", "via", "10.0.0.1")
+
+    def run(self, *words: str, check: bool = True) -> str:
+        return sh("ip", "netns", "exec", self.name, *words, check=check)
+
+    def send(self, *frames: bytes) -> None:
+        def work():
+            with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
+                sock.bind(("eth0", 0))
+                for frame in frames:
+                    sock.send(frame.ljust(60, b"\0"))
+        links.in_namespace(self.name, work)
+
+    def capture(self, work, wait_s: float = 0.3) -> list[bytes]:
+        """What comes in while ``work()`` runs and a moment later."""
+        def opened():
+            sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+            sock.bind(("eth0", 3))
+            sock.settimeout(0.05)
+            return sock
+        with links.in_namespace(self.name, opened) as sock:
+            work()
+            found, until = [], time.monotonic() + wait_s
+            while time.monotonic() < until:
+                try:
+                    frame, (_, _, kind, *_) = sock.recvfrom(2048)
+                except TimeoutError:
+                    continue
+                if kind != socket.PACKET_OUTGOING:
+                    found.append(frame)
+            return found
+
+    def connect(self, address: str, tcp_port: int, timeout_s: float = 0.4) -> bool:
+        def work():
+            try:
+                socket.create_connection((address, tcp_port), timeout_s).close()
+            except OSError:
+                return False
+            return True
+        return links.in_namespace(self.name, work)
+
+
+def listen(address: str, tcp_port: int) -> None:
+    sock = socket.create_server((address, tcp_port), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
+
+    def serve():
+        while True:
+            sock.accept()[0].close()
+    threading.Thread(target=serve, daemon=True).start()
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory):
+    sh("ip", "link", "set", "lo", "up")
+    for words in ("add br-ex type bridge forward_delay 0", "set br-ex up", "add uplink type veth peer name far",
+                  "set far up", "set uplink up"):
+        sh("ip", "link", *words.split())
+    sh("ip", "addr", "add", f"{HOST}/24", "dev", "br-ex")
+    sh("ip", "addr", "add", "192.0.2.1/24", "dev", "uplink")  # the host's management address
+    sh("ip", "-6", "addr", "add", "fd99::1/64", "dev", "br-ex", "nodad")
+    options = types.SimpleNamespace(bridge_mappings={"public": "br-ex"}, serves=True, tunnel_ip="192.0.2.1", dns_domain="x",
+                                    dns_servers=[], dhcp_lease_s=3600, metadata_secret="secret")
+    conf = types.SimpleNamespace(network=options, my_ip="192.0.2.1", host="h", state_path=str(tmp_path_factory.mktemp("state")),
+                                 endpoints=types.SimpleNamespace(metadata="http://127.0.0.1:8775"))
+    guests = (Guest("mallory", PORT, MAC, "10.0.0.5"), Guest("victim", VICTIM, VICTIM_MAC, "10.0.0.6"))
+    plane = LinuxDataplane(conf)
+    plane.apply(state())
+    for address in (HOST, "192.0.2.1", "fd99::1"):
+        for tcp_port in (5000, 8774, 35357, 22):
+            listen(address, tcp_port)
+    found = types.SimpleNamespace(plane=plane, mallory=guests[0], victim=guests[1])
+    # Everything is learned and works before it is attacked.
+    assert "1 received" in found.mallory.run("ping", "-c1", "-W2", "10.0.0.6", check=False)
+    assert "1 received" in found.mallory.run("ping", "-c1", "-W2", slaac("fd00::/64", VICTIM_MAC), check=False)
+    return found
+
+
+def raw(mac: str) -> bytes:
+    return bytes.fromhex(mac.replace(":", ""))
+
+
+def ethernet(kind: int, payload: bytes, source: str = MAC, target: str = "ff:ff:ff:ff:ff:ff") -> bytes:
+    return raw(target) + raw(source) + struct.pack("!H", kind) + payload
+
+
+def arp(sender: str, *, mac: str = MAC, source: str = MAC, operation: int = 2, hardware: int = 1) -> bytes:
+    return ethernet(0x0806, struct.pack("!HHBBH", hardware, 0x0800, 6, 4, operation) + raw(mac) + socket.inet_aton(sender)
+                    + raw(VICTIM_MAC) + socket.inet_aton("10.0.0.6") + MARK, source, VICTIM_MAC)
+
+
+def checksum(data: bytes) -> int:
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data[:len(data) // 2 * 2])) + (data[-1] << 8 if len(data) % 2 else 0)
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def udp4(source: str, target: str, sport: int, dport: int, *, mac: str = MAC, to: str = VICTIM_MAC) -> bytes:
+    udp = struct.pack("!HHHH", sport, dport, 8 + len(MARK), 0) + MARK
+    head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(udp), 7, 0, 64, 17, 0) + socket.inet_aton(source) + socket.inet_aton(target)
+    return ethernet(0x0800, head[:10] + struct.pack("!H", checksum(head)) + head[12:] + udp, mac, to)
+
+
+def ip6(source: str, target: str, protocol: int, body: bytes, *, mac: str = MAC, to: str = VICTIM_MAC,
+        extension: bool = False) -> bytes:
+    ends = socket.inet_pton(socket.AF_INET6, source) + socket.inet_pton(socket.AF_INET6, target)
+    if protocol == 58:
+        total = checksum(ends + struct.pack("!II", len(body), protocol) + body)
+        body = body[:2] + struct.pack("!H", total) + body[4:]
+    if extension:  # destination options, empty, before it (RFC 7113)
+        protocol, body = 60, bytes([protocol, 0, 1, 4, 0, 0, 0, 0]) + body
+    return ethernet(0x86DD, struct.pack("!IHBB", 6 << 28, len(body), protocol, 255) + ends + body, mac, to)
+
+
+def neighbour_advert(target: str, source: str, mac: str = MAC) -> bytes:
+    body = struct.pack("!BBHI", 136, 0, 0, 0x60000000) + socket.inet_pton(socket.AF_INET6, target) + b"\2\1" + raw(mac)
+    return ip6(source, "ff02::1", 58, body + b"\xff\2" + MARK.ljust(14, b"\0"), to="33:33:00:00:00:01")
+
+
+OWN6, VICTIM6, OWN_LL = slaac("fd00::/64", MAC), slaac("fd00::/64", VICTIM_MAC), slaac("fe80::/64", MAC)
+ROUTER_LL = slaac("fe80::/64", LEG_MAC)
+ADVERT = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + b"\xff\2" + MARK.ljust(14, b"\0")
+REDIRECT = struct.pack("!BBHI", 137, 0, 0, 0) + socket.inet_pton(socket.AF_INET6, OWN_LL) + \
+    socket.inet_pton(socket.AF_INET6, "2001:db8::1") + b"\xff\2" + MARK.ljust(14, b"\0")
+ATTACKS = {
+    "IPv4 from another's address": udp4("10.0.0.6", "10.0.0.6", 1000, 2000),
+    "IPv4 from an address of nobody": udp4("10.0.0.99", "10.0.0.6", 1000, 2000),
+    "IPv4 from the gateway": udp4("10.0.0.1", "10.0.0.6", 1000, 2000),
+    "IPv4 from 0.0.0.0": udp4("0.0.0.0", "10.0.0.6", 1000, 2000),
+    "another's MAC": udp4("10.0.0.5", "10.0.0.6", 1000, 2000, mac="fa:16:3e:00:00:77"),
+    "the gateway's MAC": udp4("10.0.0.5", "10.0.0.6", 1000, 2000, mac=LEG_MAC),
+    "IPv6 from another's address": ip6(VICTIM6, VICTIM6, 17, struct.pack("!HHHH", 1, 2, 8 + len(MARK), 1) + MARK),
+    "IPv6 from the router": ip6(ROUTER_LL, VICTIM6, 17, struct.pack("!HHHH", 1, 2, 8 + len(MARK), 1) + MARK),
+    "IPv6 from nobody": ip6("::", VICTIM6, 17, struct.pack("!HHHH", 1, 2, 8 + len(MARK), 1) + MARK),
+    "ARP answer for the gateway": arp("10.0.0.1"),
+    "ARP request from the gateway": arp("10.0.0.1", operation=1),
+    "ARP answer for the gateway with its MAC": arp("10.0.0.1", mac=LEG_MAC),
+    "ARP answer with another's MAC in it": arp("10.0.0.5", mac=LEG_MAC),
+    "ARP answer for the gateway, of IEEE 802": arp("10.0.0.1", hardware=6),
+    "ARP answer from 0.0.0.0": arp("0.0.0.0"),
+    "DHCP offer": udp4("10.0.0.5", "10.0.0.6", 67, 68),
+    "DHCP offer from another port": udp4("10.0.0.5", "10.0.0.6", 1067, 68),
+    "DHCP offer with the server's address": udp4("10.0.0.2", "255.255.255.255", 67, 68, to="ff:ff:ff:ff:ff:ff"),
+    "DHCPv6 advertise": ip6(OWN_LL, "ff02::1", 17, struct.pack("!HHHH", 547, 546, 8 + len(MARK), 1) + MARK),
+    "router advertisement": ip6(OWN_LL, "ff02::1", 58, ADVERT, to="33:33:00:00:00:01"),
+    "router advertisement behind an extension": ip6(OWN_LL, "ff02::1", 58, ADVERT, to="33:33:00:00:00:01", extension=True),
+    "redirect": ip6(OWN_LL, VICTIM6, 58, REDIRECT),
+    "neighbour advertisement for the router": neighbour_advert("fd00::1", OWN6),
+    "neighbour advertisement for the victim": neighbour_advert(VICTIM6, OWN_LL),
+    "VLAN tag": ethernet(0x8100, struct.pack("!HH", 5, 0x0800) + udp4("10.0.0.5", "10.0.0.6", 1, 2)[14:], target=VICTIM_MAC),
+    "VLAN 0": ethernet(0x8100, struct.pack("!HH", 0, 0x0800) + udp4("10.0.0.6", "10.0.0.6", 1, 2)[14:], target=VICTIM_MAC),
+    "QinQ": ethernet(0x88A8, struct.pack("!HHHH", 5, 0x8100, 6, 0x0800) + udp4("10.0.0.5", "10.0.0.6", 1, 2)[14:],
+                     target=VICTIM_MAC),
+    "spanning tree": ethernet(38, b"\x42\x42\x03" + b"\0" * 8 + MARK, target="01:80:c2:00:00:00"),
+    "LLC": ethernet(40, b"\xaa\xaa\x03\0\0\0\x08\0" + MARK, target=VICTIM_MAC),
+    "LLDP": ethernet(0x88CC, MARK, target="01:80:c2:00:00:0e"),
+    "MPLS": ethernet(0x8847, MARK, target=VICTIM_MAC),
+    "PPPoE": ethernet(0x8864, MARK, target=VICTIM_MAC),
+    "an unknown Ethernet type": ethernet(0x88B5, MARK, target=VICTIM_MAC),
+    "VRRP as the gateway": ethernet(0x0800, b"", target=VICTIM_MAC) + udp4("10.0.0.1", "224.0.0.18", 1, 2)[14:]}
+
+
+@pytest.mark.parametrize("what", ATTACKS)
+def test_a_frame_does_not_reach_the_victim(cloud, what):
+    fine = udp4("10.0.0.5", "10.0.0.6", 1000, 2000).replace(MARK, b"pileus-normal")
+    got = cloud.victim.capture(lambda: cloud.mallory.send(ATTACKS[what], fine))
+    assert any(b"pileus-normal" in frame for frame in got), "what is right comes through"
+    assert not any(MARK in frame for frame in got)
+
+
+@pytest.mark.parametrize("frame", [arp("10.0.0.5"), arp("0.0.0.0", operation=1), udp4("10.0.0.5", "10.0.0.6", 1, 2),
+                                   neighbour_advert(OWN6, OWN6), neighbour_advert(OWN_LL, OWN_LL)])
+def test_what_a_guest_needs_to_say_comes_through(cloud, frame):
+    assert any(MARK in f for f in cloud.victim.capture(lambda: cloud.mallory.send(frame)))
+
+
+def reachable(cloud) -> list[tuple[str, int]]:
+    return [(address, tcp_port) for address in (HOST, "192.0.2.1") for tcp_port in (5000, 8774, 35357, 22)
+            if cloud.mallory.connect(address, tcp_port)]
+
+
+def test_the_host_takes_nothing_from_a_guest(cloud):
+    assert reachable(cloud) == []
+    assert "0 received" in cloud.mallory.run("ping", "-c1", "-W1", HOST, check=False)
+    # The router and the DHCP server answer what they are for.
+    assert "1 received" in cloud.mallory.run("ping", "-c1", "-W1", "10.0.0.1", check=False)
+    assert cloud.mallory.connect("10.0.0.2", 53)
+    for address, tcp_port in (("10.0.0.1", 22), ("10.0.0.1", 8774), ("172.24.4.9", 9697), ("10.0.0.2", 80)):
+        assert not cloud.mallory.connect(address, tcp_port)
+
+
+def test_the_host_takes_nothing_over_ipv6_either(cloud):
+    space = routers.namespace(state()["routers"][0])
+    gate = f"qg-{GATE[:11]}"
+    sh("ip", "-n", space, "addr", "add", "fd99::9/64", "dev", gate, "nodad")
+
+    def tries():
+        try:
+            socket.create_connection(("fd99::1", 5000), 1).close()
+        except OSError:
+            return False
+        return True
+    assert not links.in_namespace(space, tries)
+    sh("ip", "-n", space, "addr", "del", "fd99::9/64", "dev", gate)
+
+
+def test_the_host_does_not_route_for_a_guest(cloud):
+    """A frame to the bridge's own MAC would go out by the host's routes, or to its services."""
+    bridge = links.bridge_name(NET)
+    mac = pathlib.Path(f"/sys/class/net/{bridge}/address").read_text().strip()
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as outside, \
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as service:
+        outside.bind(("uplink", 3))
+        outside.settimeout(0.3)
+        service.bind(("192.0.2.1", 4000))
+        service.settimeout(0.3)
+        cloud.mallory.send(udp4("10.0.0.5", "192.0.2.1", 1, 4000, to=mac), udp4("10.0.0.5", "192.0.2.77", 1, 4000, to=mac))
+        with pytest.raises(TimeoutError):
+            service.recv(100)
+        deadline = time.monotonic() + 0.5
+        while time.monotonic() < deadline:
+            try:
+                assert MARK not in outside.recv(2048)
+            except TimeoutError:
+                break
+    got = cloud.mallory.capture(lambda: cloud.mallory.send(ethernet(
+        0x0806, struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + raw(MAC) + socket.inet_aton("10.0.0.5") + bytes(6)
+        + socket.inet_aton("192.0.2.1"))))
+    assert not [f for f in got if f[12:14] == b"\x08\x06" and f[28:32] == socket.inet_aton("192.0.2.1")]
+
+
+def test_the_operator_on_the_host_reaches_the_guest(cloud):
+    assert "1 received" in sh("ping", "-c1", "-W2", "172.24.4.20", check=False)
+
+
+def test_tunnels_of_strangers_are_not_taken(cloud):
+    rules = sh("iptables", "-S", "pileus-INPUT")
+    assert "--dport 4789 -m set ! --match-set pileus4-hosts src -j DROP" in rules
+    assert "192.0.2.9" in sh("ipset", "list", "pileus4-hosts")
+
+
+def test_what_another_program_flushes_comes_back(cloud):
+    for words in (("iptables", "-F"), ("ip6tables", "-F"), ("nft", "flush", "table", "bridge", "pileus"),
+                  ("iptables", "-D", "INPUT", "-j", "pileus-INPUT")):
+        sh(*words, check=False)
+        cloud.plane.filters._checked = -100.0
+        cloud.plane.apply(state())
+        assert reachable(cloud) == []
+        got = cloud.victim.capture(lambda: cloud.mallory.send(ATTACKS["ARP answer for the gateway"]))
+        assert not any(MARK in frame for frame in got), words
+
+
+def test_a_closed_port_passes_nothing_and_the_other_works(cloud):
+    wanted = state()
+    wanted["ports"][0]["mac_address"] += "\n"
+    cloud.plane.apply(wanted)
+    assert list(cloud.plane.facts()["refused"]) == [PORT]
+    got = cloud.victim.capture(lambda: cloud.mallory.send(udp4("10.0.0.5", "10.0.0.6", 1, 2)))
+    assert not any(MARK in frame for frame in got)
+    assert cloud.victim.connect("10.0.0.2", 53)
+    cloud.plane.apply(state())
+    assert cloud.plane.facts()["refused"] == {} and cloud.mallory.connect("10.0.0.2", 53)
+
+
+def test_a_port_that_a_program_refuses_is_closed_alone(cloud, monkeypatch):
+    """Should some text be refused all the same, the host is not left without an update."""
+    from network.agent import filters
+    real = filters.port_rules
+    monkeypatch.setattr(filters, "port_rules", lambda p, s, v: [*real(p, s, v), *(["-A bad bad"] if p["id"] == PORT else [])])
+    cloud.plane.apply(state())
+    assert list(cloud.plane.facts()["refused"]) == [PORT]
+    assert not cloud.mallory.connect("10.0.0.2", 53) and cloud.victim.connect("10.0.0.2", 53)
+    monkeypatch.undo()
+    cloud.plane.apply(state())
+    assert cloud.plane.facts()["refused"] == {} and cloud.mallory.connect("10.0.0.2", 53)
+
+
+def test_no_tap_comes_up_before_its_filters(cloud, monkeypatch):
+    new = port(GROUP, "fa:16:3e:00:00:0a", "10.0.0.10", "fd00::10", SERVER)
+    wanted = state()
+    wanted["ports"].append(new)
+    monkeypatch.setattr(cloud.plane.filters, "apply", lambda *a, **k: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        cloud.plane.apply(wanted)
+    assert links.tap_name(GROUP) not in sh("ip", "-o", "link")
+    monkeypatch.undo()
+    cloud.plane.apply(wanted)
+    assert links.tap_name(GROUP) in sh("ip", "-o", "link")
+    cloud.plane.apply(state())
+
+
+def test_all_of_it_goes(cloud):
+    cloud.plane.filters.remove()
+    left = sh("iptables-save") + sh("ip6tables-save") + sh("ipset", "list", "-n") + sh("nft", "list", "ruleset")
+    assert "pileus" not in left
