@@ -4,6 +4,7 @@ Two guests, ``mallory`` and ``victim``, are network namespaces whose link ends a
 ``br-ex`` with the host's address, where servers listen.
 """
 
+import os
 import pathlib
 import socket
 import struct
@@ -11,6 +12,7 @@ import subprocess
 import threading
 import time
 import types
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -122,8 +124,21 @@ def listen(address: str, tcp_port: int) -> None:
     threading.Thread(target=serve, daemon=True).start()
 
 
+class Metadata(BaseHTTPRequestHandler):
+    """A service that says whom the proxy says the caller is."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(f"you are {self.headers['X-Instance-ID']}".encode())
+
+    def log_message(self, *args):
+        pass
+
+
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
+def cloud():
+    os.makedirs("/run/pileus")  # dnsmasq reads its files as a user of its own
     sh("ip", "link", "set", "lo", "up")
     for words in ("add br-ex type bridge forward_delay 0", "set br-ex up", "add uplink type veth peer name far",
                   "set far up", "set uplink up"):
@@ -133,7 +148,7 @@ def cloud(tmp_path_factory):
     sh("ip", "-6", "addr", "add", "fd99::1/64", "dev", "br-ex", "nodad")
     options = types.SimpleNamespace(bridge_mappings={"public": "br-ex"}, serves=True, tunnel_ip="192.0.2.1", dns_domain="x",
                                     dns_servers=[], dhcp_lease_s=3600, metadata_secret="secret")
-    conf = types.SimpleNamespace(network=options, my_ip="192.0.2.1", host="h", state_path=str(tmp_path_factory.mktemp("state")),
+    conf = types.SimpleNamespace(network=options, my_ip="192.0.2.1", host="h", state_path="/run/pileus",
                                  endpoints=types.SimpleNamespace(metadata="http://127.0.0.1:8775"))
     guests = (Guest("mallory", PORT, MAC, "10.0.0.5"), Guest("victim", VICTIM, VICTIM_MAC, "10.0.0.6"))
     plane = LinuxDataplane(conf)
@@ -141,6 +156,7 @@ def cloud(tmp_path_factory):
     for address in (HOST, "192.0.2.1", "fd99::1"):
         for tcp_port in (5000, 8774, 35357, 22):
             listen(address, tcp_port)
+    threading.Thread(target=ThreadingHTTPServer(("127.0.0.1", 8775), Metadata).serve_forever, daemon=True).start()
     found = types.SimpleNamespace(plane=plane, mallory=guests[0], victim=guests[1])
     # Everything is learned and works before it is attacked.
     assert "1 received" in found.mallory.run("ping", "-c1", "-W2", "10.0.0.6", check=False)
@@ -262,6 +278,49 @@ def test_the_host_takes_nothing_from_a_guest(cloud):
         assert not cloud.mallory.connect(address, tcp_port)
 
 
+def asks(guest, path: str = "/latest", source: str | None = None, headers: str = "") -> bytes:
+    """What the metadata address answers."""
+    def work():
+        try:
+            with socket.create_connection(("169.254.169.254", 80), 2, (source, 0) if source else None) as sock:
+                sock.sendall(f"GET {path} HTTP/1.0\r\n{headers}\r\n".encode())
+                return b"".join(iter(lambda: sock.recv(4096), b""))
+        except OSError:
+            return b""
+    return links.in_namespace(guest.name, work)
+
+
+@pytest.mark.parametrize("way", ["the router", "the DHCP server"])
+def test_metadata_is_of_the_one_who_asks(cloud, way):
+    if way == "the DHCP server":
+        for guest in (cloud.mallory, cloud.victim):
+            sh("ip", "-n", guest.name, "route", "add", "169.254.169.254", "via", "10.0.0.2")
+    assert asks(cloud.mallory).endswith(f"you are {SERVER}".encode())
+    assert asks(cloud.victim).endswith(f"you are {SERVER2}".encode())
+    lie = f"X-Instance-ID: {SERVER2}\r\nX-Forwarded-For: 10.0.0.6\r\nX-Instance-ID-Signature: 00\r\n"
+    assert asks(cloud.mallory, headers=lie).endswith(f"you are {SERVER}".encode())
+    sh("ip", "-n", cloud.mallory.name, "addr", "add", "10.0.0.6/32", "dev", "eth0")
+    assert asks(cloud.mallory, source="10.0.0.6") == b"", "frames from another's address do not arrive"
+    # With an address pair they do; the answer is not the other's all the same.
+    wanted = state()
+    wanted["ports"][0]["allowed_address_pairs"] = [{"ip_address": "10.0.0.0/24", "mac_address": MAC}]
+    cloud.plane.apply(wanted)
+    sh("ip", "-n", cloud.victim.name, "link", "set", "eth0", "down")
+    for space in (f"qdhcp-{NET}", f"qrouter-{ROUTER}"):
+        sh("ip", "-n", space, "neigh", "flush", "all")
+    assert SERVER2.encode() not in asks(cloud.mallory, source="10.0.0.6")
+    sh("ip", "-n", cloud.victim.name, "link", "set", "eth0", "up")
+    sh("ip", "-n", cloud.mallory.name, "addr", "del", "10.0.0.6/32", "dev", "eth0")
+    cloud.plane.apply(state())
+    if way == "the router":
+        sh("ip", "-n", cloud.victim.name, "route", "add", "default", "via", "10.0.0.1", check=False)
+
+
+def test_dhcp_answers_with_the_ports_address(cloud):
+    said = cloud.mallory.run("sh", "-c", "busybox udhcpc -i eth0 -n -q -f -t 3 -T 1 -s /bin/true 2>&1", check=False)
+    assert "lease of 10.0.0.5 obtained" in said
+
+
 def test_the_host_takes_nothing_over_ipv6_either(cloud):
     space = routers.namespace(state()["routers"][0])
     gate = f"qg-{GATE[:11]}"
@@ -300,6 +359,16 @@ def test_the_host_does_not_route_for_a_guest(cloud):
         0x0806, struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + raw(MAC) + socket.inet_aton("10.0.0.5") + bytes(6)
         + socket.inet_aton("192.0.2.1"))))
     assert not [f for f in got if f[12:14] == b"\x08\x06" and f[28:32] == socket.inet_aton("192.0.2.1")]
+
+
+def test_the_world_is_reached_and_other_hosts_are_not(cloud):
+    """The host asks by ARP for whom it routes to."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806)) as outside:
+        outside.bind(("far", 0x0806))
+        outside.settimeout(1)
+        for address in ("192.0.2.9", "192.0.2.77"):  # the first is a host of the cloud
+            cloud.mallory.connect(address, 5000, 0.2)
+        assert outside.recv(100)[38:42] == socket.inet_aton("192.0.2.77")
 
 
 def test_the_operator_on_the_host_reaches_the_guest(cloud):
