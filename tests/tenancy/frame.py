@@ -43,10 +43,12 @@ class Service:
     """One API.
 
     :param make: make one object of each noun; returns {last fixed segment before "{id}", or parameter: id}
-    :param bodies: valid bodies of the routes that write to an object
+    :param bodies: valid bodies of the routes that write to an object; a list of them where there are several kinds
     :param references: {(noun or module that has the schema, path of the property): requests}
     :param no_reference: such properties that name nothing which could be another's, with the reason
     :param exceptions: {route: (statuses that are right for a stranger, reason)}
+    :param filters: queries of lists to try beside the usual ones: (name, noun whose id is asked for)
+    :param free: routes on one's own object whose last parameter may name another's, with the reason
     :param skip: routes that are not asked, with the reason
     :param properties: () -> {noun or module: paths of the properties of its bodies}
     """
@@ -61,6 +63,16 @@ class Service:
     exceptions: dict[Key, tuple[frozenset, str]] = dataclasses.field(default_factory=dict)
     skip: dict[Key, str] = dataclasses.field(default_factory=dict)
     version: str = ""
+    free: dict[Key, str] = dataclasses.field(default_factory=dict)
+    filters: tuple[Key, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Raw:
+    """A body that is not JSON, or of a type of its own."""
+
+    data: bytes
+    content_type: str = "application/octet-stream"
 
 
 class Asker:
@@ -72,10 +84,11 @@ class Asker:
 
     def __call__(self, service: Service | str, method: str, path: str, body=None, *, version: str = "") -> tuple[int, str]:
         name = service if isinstance(service, str) else service.name
-        headers = {"X-Auth-Token": self.client.token, "Content-Type": "application/json"}
+        kind = body.content_type if isinstance(body, Raw) else "application/json"
+        headers = {"X-Auth-Token": self.client.token, "Content-Type": kind}
         if version:
             headers["OpenStack-API-Version"] = version
-        raw = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        raw = body.data if isinstance(body, Raw) else None if body is None else json.dumps(body).encode()
         root = self.client.url(name).rsplit("/", 1)[0]
         response = self.client.pool.request(method, root + path, headers=headers, body=raw, timeout=60)
         return response.status, response.data.decode("utf-8", "replace")
@@ -141,7 +154,8 @@ def snapshot(service: Service, owner: Asker, ids: Ids) -> dict[str, tuple[int, s
     """What the owner sees of his objects, on every route that shows something."""
     found = {}
     for route in service.routes:
-        if route.method == "GET" and key(route) not in service.skip:
+        # With the project in the path it would be the same again.
+        if route.method == "GET" and key(route) not in service.skip and "project_id" not in parameters(route):
             path = fill(route.path, ids)
             found[f"{path} {version(service, route)}"] = owner(service, "GET", path, version=version(service, route))
     return found

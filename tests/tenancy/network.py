@@ -165,4 +165,6 @@ SERVICE = Service(
         ("port", "device_owner"): "a kind",
         ("metering_label_rule", "project_id"): "taken from the label",
         ("metering_label_rule", "tenant_id"): "taken from the label"},
-    exceptions={("GET", "/v2.0/extensions/{alias}"): (frozenset((200,)), "the same for all")})
+    exceptions={("GET", "/v2.0/extensions/{alias}"): (frozenset((200,)), "the same for all")},
+    filters=(("device_id", "routers"), ("network_id", "networks"), ("security_group_id", "security-groups"),
+             ("port_id", "ports"), ("fixed_ips=ip_address", "address"), ("router_id", "routers"), ("marker", "ports")))
