@@ -5,7 +5,7 @@ import json
 
 import sqlalchemy as sa
 
-from common import errors
+from common import errors, values
 from common.context import Context
 from identity.db import grants, models
 
@@ -22,11 +22,9 @@ def moment(text: str | None) -> float | None:
     """
     if text is None:
         return None
-    try:
-        found = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        raise errors.BadRequest(f"Failed to parse expires_at: {text!r} is no ISO 8601 time.") from None
-    found = found if found.tzinfo else found.replace(tzinfo=datetime.timezone.utc)
+    found = values.moment(text, "expires_at").replace(tzinfo=datetime.timezone.utc)
+    if found.year == datetime.MAXYEAR:
+        found = found.replace(microsecond=0)  # seconds since 1970 as a float would round up to the year after it
     if found <= datetime.datetime.now(datetime.timezone.utc):
         raise errors.BadRequest("The expires_at must be in the future.")
     return found.timestamp()

@@ -81,7 +81,10 @@ def _exchange(req, signed: dict, check) -> wsgi.Response:
         row = rows.one(connection, sa.select(TABLE).where(TABLE.c.access_digest == credentials.digest(signed["access"])))
     if row is None or row["type"] != "ec2":
         raise errors.Unauthorized()
-    blob = json.loads(req.svc.vault.open(row["encrypted_blob"]))
+    text = req.svc.vault.open(row["encrypted_blob"])
+    if credentials.origins(text):
+        raise errors.Unauthorized()
+    blob = json.loads(text)
     signature = check(signed, blob["secret"])
     with req.svc.db.writer() as connection:
         used_proofs.use(connection, "signature", f"{row['id']}\n{signature}", time.time() + 2 * signatures.MOST_AGE_S)

@@ -49,7 +49,7 @@ class _Kind:
                 rows.get(connection, models.identity_providers, of["idp_id"], resource="identity provider")
             wanted = {**of, **{k: req.GET[k] for k in ("id",) if k in req.GET}}
             found = rows.many(connection, rows.where_equal(sa.select(table).order_by(table.c.id), table, wanted))
-        if "enabled" in req.GET:
+        if "enabled" in req.GET and "enabled" in table.c:
             found = [r for r in found if r["enabled"] == wsgi.bool_value(req.GET["enabled"])]
         return {self.plural: [self.view(req, r) for r in found], "links": {"self": req.path_url, "next": None, "previous": None}}
 

@@ -15,12 +15,24 @@ from identity.db import models, used_proofs
 from identity.handlers import credentials
 from identity.service import IdentityApi
 from tests.identity import test_signatures
+from tests.identity.conftest import Caller
 from tests.identity.derivations import Lender, s3_v2
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    caller = Caller(tmp_path_factory.mktemp("proofs"))
+    yield Lender(caller)
+    caller.close()
+
+
 @pytest.fixture
-def lender(identity):
-    return Lender(identity)
+def lender(built):
+    """Whose login and keys no other test has ended."""
+    built.admin = built.identity.admin
+    built.own = built.login("ann", built.red)
+    built.keys = [built.key(p) for p in (built.red, built.blue)]
+    return built
 
 
 def post(lender, body: dict, door: str = "s3tokens", key: str = "credentials"):
@@ -65,6 +77,35 @@ def test_workers_that_are_shown_one_request_at_once(lender):
     for service in others:
         service.db.engine.dispose()
     assert sorted(found) == [200, 401, 401, 401]
+
+
+def test_a_trust_for_one_use_is_used_once(lender):
+    """By whoever comes first to whichever worker."""
+    trust = lender.make_trust(lender.red, "reader", remaining_uses=1)
+    others = [IdentityApi.load(lender.identity.service.conf.state_path, {"identity.password_hash_rounds": 4}) for _ in range(4)]
+    shown, found = {"methods": ["token"], "token": {"id": lender.login("bob", None)}}, []
+
+    def use(app) -> None:
+        auth = {"identity": shown, "scope": {"OS-TRUST:trust": {"id": trust}}}
+        found.append(lender.identity.send("POST", "/v3/auth/tokens", {"auth": auth}, app=app).status_int)
+    threads = [threading.Thread(target=use, args=(s.wsgi_app("identity"),)) for s in others]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for service in others:
+        service.db.engine.dispose()
+    assert sorted(found) == [201, 401, 401, 401]
+
+
+def test_a_key_that_was_made_for_less_is_not_taken_for_the_users_own(lender):
+    for origin in ("trust_id", "app_cred_id", "access_token_id"):
+        key = {"access": origin, "secret": "s"}
+        body = {"type": "ec2", "project_id": lender.red, "blob": json.dumps({**key, origin: lender.trust})}
+        id = lender.ask("POST", "/credentials", {"credential": body}, lender.own)["credential"]["id"]
+        assert lender.by_key(key) is None
+        lender.ask("PATCH", f"/credentials/{id}", {"credential": {"blob": json.dumps(key)}}, lender.own, expect=(400,))
+        assert lender.by_key(key) is None
 
 
 def test_old_proofs_are_dropped(identity):
