@@ -104,6 +104,9 @@ def update(req, id, body):
         row = _get(connection, req.ctx, id)
         volume = volumes.get(connection, req.ctx, row["volume_id"])
     req.svc.policy.check(req.ctx, "volume:attachment", {"project_id": row["project_id"]})
+    if row["instance_uuid"] and row["attach_status"] == "attached" and not _secrets(req):
+        raise errors.Conflict(f"Volume {volume['id']} is in use by instance {row['instance_uuid']}: only the Compute API may "
+                              "connect it anew.", kind="ConflictNovaUsingAttachment")
     row = _connect(req, row, volume, body["attachment"]["connector"])
     return {"attachment": _view(req, row, secrets=_secrets(req))}
 
