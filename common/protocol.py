@@ -29,7 +29,7 @@ class Protocol(eventlet.wsgi.HttpProtocol):
         self.close_connection = True
         super().send_error(400 if code >= 500 else code, message, explain)
 
-    def log_error(self, *args) -> None:
+    def log_message(self, *args) -> None:
         """Nothing: anybody can send what is no HTTP, as often as he likes."""
 
 

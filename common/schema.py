@@ -98,4 +98,5 @@ def compiled(json_schema: dict) -> typing.Callable[[typing.Any], None]:
         where = "/".join(str(p) for p in fault.absolute_path) or "body"
         text = fault.message if len(fault.message) < 300 else fault.message[:300] + "…"
         raise errors.BadRequest(f"Invalid input for field/attribute {where}. {text}")
+    validate.schema = json_schema  # type: ignore[attr-defined]  # what generates requests reads it
     return validate

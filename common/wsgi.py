@@ -106,6 +106,7 @@ def body(json_schema: dict, *, pass_as: str = "body"):
             document = req.json_object()
             validate(document)
             return handler(req, **{pass_as: document}, **params)
+        inner.body_schema = json_schema  # type: ignore[attr-defined]  # what generates requests reads it
         return inner
     return wrap
 

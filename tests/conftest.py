@@ -26,6 +26,8 @@ OFFSETS = iter(range(22500 + _WORKER * 3750, 22500 + (_WORKER + 1) * 3750, 50))
 class FakeCloud:
     """``pileus up --driver fake`` as a child process. ``start`` after ``kill`` is a restart with the same state."""
 
+    START_S = 60
+
     def __init__(self, state: pathlib.Path, *settings: str, module: str = "deploy.local"):
         self.state, self.settings, self.module = str(state), settings, module
         self.offset = next(o for o in OFFSETS if self._free(5000 + o))
@@ -41,19 +43,25 @@ class FakeCloud:
         words = [sys.executable, "-m", self.module, "--state", self.state, "--port-offset", str(self.offset)]
         for item in self.settings:
             words += ["--set", item]
-        self.process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        # A file: nobody reads while it runs, and a full pipe would stop it.
+        with open(f"{self.state}/stderr", "w") as stderr:
+            self.process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=stderr)
         try:
-            wait_for(self._ready, 40, what="the fake cloud")
+            wait_for(self._ready, self.START_S, what="the fake cloud")
         except TimeoutError:
             self.process.kill()
-            raise AssertionError(f"the fake cloud did not start: {self.process.communicate()[1][-2000:]}") from None
+            raise AssertionError(f"the fake cloud did not start: {self.errors()}") from None
         self.client = self.login()
         return self
+
+    def errors(self) -> str:
+        """The end of what it wrote to standard error."""
+        return pathlib.Path(self.state, "stderr").read_text(errors="replace")[-2000:]
 
     def _ready(self) -> bool:
         assert self.process is not None
         if self.process.poll() is not None:
-            raise AssertionError(f"the fake cloud died: {self.process.communicate()[1][-2000:]}")
+            raise AssertionError(f"the fake cloud died: {self.errors()}")
         with contextlib.suppress(Exception):
             client = self.login()
             first = client.find("compute", "servers", "first", "/servers/detail")
