@@ -21,6 +21,9 @@ from common import context, errors, metrics, units
 LOG = logging.getLogger(__name__)
 # What publishing raises without a broker: the last two when a new connection is made for it.
 _AWAY = (messaging.MessageDeliveryFailure, kombu.exceptions.KombuError, OSError)
+# The broker gives a message back that no queue takes: its receiver never listened since the broker started. Who waited for
+# an answer would wait in vain, who expected work to be done would learn late that it was not.
+_DELIVERED = messaging.TransportOptions(at_least_once=True)
 
 
 class Serializer(messaging.NoOpSerializer):
@@ -116,12 +119,12 @@ class Client:
         """
         metrics.RPC.labels(self.topic, method, "call").inc()
         units.now_visible()
-        prepared = self._client.prepare(server=to, timeout=timeout_s, retry=1)
+        prepared = self._client.prepare(server=to, timeout=timeout_s, retry=1, transport_options=_DELIVERED)
         if not self._answers.wait(timeout_s):
             raise errors.ServiceUnavailable(part="the message bus", internal=f"{method}: no queue for its answer")
         try:
             return prepared.call(ctx, method, **arguments)
-        except (messaging.MessagingTimeout, *_AWAY) as error:
+        except (messaging.MessagingTimeout, messaging.MessageUndeliverable, *_AWAY) as error:
             part = f"{self.topic}{' on ' + to if to else ''}"
             raise errors.ServiceUnavailable(part=part, internal=f"{method}: {error}") from error
 
@@ -132,9 +135,12 @@ class Client:
         """
         metrics.RPC.labels(self.topic, method, "cast").inc()
         units.now_visible()
-        prepared = self._client.prepare(server=to, fanout=fanout or None, retry=1)
+        prepared = self._client.prepare(server=to, fanout=fanout or None, retry=1,
+                                        transport_options=None if fanout else _DELIVERED)
         try:
             prepared.cast(ctx, method, **arguments)
+        except messaging.MessageUndeliverable as error:
+            raise errors.ServiceUnavailable(part=self.topic, internal=f"{method}: nobody listens") from error
         except _AWAY as error:
             raise errors.ServiceUnavailable(part="the message bus", internal=f"{method}: {error}") from error
 

@@ -13,6 +13,7 @@ from conductor.rpcapi import POWER
 
 LOG = logging.getLogger(__name__)
 TABLE, DEVICES = models.instances, models.block_devices
+_VOLUME = {"OpenStack-API-Version": "volume 3.44"}
 
 
 class Sweep(periodic.Periodic):
@@ -102,18 +103,42 @@ def local_delete(service, ctx, uuid: str) -> None:
         if row is None:
             return
         row = instances.complete(connection, [row])[0]
-    query = {"device_id": uuid, "relation": "compute", "fields": "id"}
-    ports = service.rest.request("GET", "network", path("/v2.0/ports", query=query))["ports"]
-    for port in ports:
-        service.rest.request("DELETE", "network", path("/v2.0/ports/{id}", port["id"]))
-    for device in row["block_devices"]:
-        if device["attachment_id"]:
-            try:
-                service.rest.request("DELETE", "volume", path("/v3/attachments/{id}", device["attachment_id"]),
-                                     headers={"OpenStack-API-Version": "volume 3.44"})
-            except errors.NotFound:
-                LOG.info("attachment %s is gone already", device["attachment_id"])
+    _give_back_ports(service.rest, row)
+    _give_back_volumes(service.rest, row)
     with service.db.writer() as connection:
         row = rows.one(connection, sa.select(TABLE).where(TABLE.c.uuid == uuid, TABLE.c.task_state == "deleting"))
         if row is not None:
             forget(connection, row)
+
+
+def _give_back_ports(rest, row: dict) -> None:
+    """Delete the ports that were made for the server, unbind those that its owner had made."""
+    own = {n["port"] for n in row["requested_networks"] if n.get("port")}
+    query = {"device_id": row["uuid"], "relation": "compute", "fields": "id"}
+    for port in rest.request("GET", "network", path("/v2.0/ports", query=query))["ports"]:
+        where = path("/v2.0/ports/{id}", port["id"])
+        try:
+            if port["id"] in own:
+                rest.request("PUT", "network", where, body={"port": {"device_id": "", "device_owner": "", "binding:host_id": ""}})
+            else:
+                rest.request("DELETE", "network", where)
+        except errors.NotFound:
+            LOG.info("port %s is gone already", port["id"])
+
+
+def _give_back_volumes(rest, row: dict) -> None:
+    """End every attachment of the server, also one that its row does not know of, and delete what was to go with it."""
+    if not row["block_devices"]:
+        return
+    query = {"all_tenants": "1", "instance_id": row["uuid"]}
+    for attachment in rest.request("GET", "volume", path("/v3/attachments", query=query), headers=_VOLUME)["attachments"]:
+        try:
+            rest.request("DELETE", "volume", path("/v3/attachments/{id}", attachment["id"]), headers=_VOLUME)
+        except errors.NotFound:
+            LOG.info("attachment %s is gone already", attachment["id"])
+    for device in row["block_devices"]:
+        if device["delete_on_termination"]:
+            try:
+                rest.request("DELETE", "volume", path("/v3/volumes/{id}", device["volume_id"]), headers=_VOLUME)
+            except (errors.NotFound, errors.BadRequest) as error:
+                LOG.warning("volume %s was to go with its server: %s", device["volume_id"], error)

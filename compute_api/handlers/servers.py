@@ -199,7 +199,7 @@ def begin_delete(req, connection, row: dict) -> str:
     uuid = row["uuid"]
     machine.begin(connection, uuid, "delete", request_id=req.ctx.request_id)
     actions.start(connection, req.ctx, uuid, "delete")
-    if row["host"] is None and not any(d["attachment_id"] for d in row["block_devices"]):
+    if row["host"] is None and not row["block_devices"]:
         forget(connection, row)
         return "done"
     if row["host"] is None:

@@ -141,8 +141,10 @@ class World:
         """Seconds until all that ran answered."""
         began, left = time.monotonic(), {m["address"]: n for n, m in self.running.items()}
         while left and time.monotonic() - began < timeout_s:
-            asked = {a: subprocess.Popen(["ping", "-c1", "-W1", a], stdout=subprocess.DEVNULL) for a in left}
+            asked = {a: subprocess.Popen(["ping", "-c1", "-W1", a], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                     for a in left}
             left = {a: left[a] for a, process in asked.items() if process.wait()}
+            time.sleep(0.2)
         assert not left, f"no answer from {left} in {timeout_s} s"
         return time.monotonic() - began
 

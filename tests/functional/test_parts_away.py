@@ -198,3 +198,16 @@ def test_apis_go_on_while_the_broker_is_away(parts):
             wait_for(lambda v=identity: volume_status(parts.client, v) == "available", 60, what="the volume")
         if path != "/subnets":
             parts.client.call(service, "DELETE", f"{path}/{identity}")
+
+
+def test_who_never_listened_is_not_waited_for(parts):
+    """After a broker's restart a message to a daemon that is not there yet would be lost, and its caller would wait."""
+    from compute_agent import conf
+    from compute_agent.rpcapi import AgentAPI
+    agents = AgentAPI(common_conf.load("compute-agent", conf.OPTS, parts.state))
+    assert agents.inventory(context.service_context(), "distributed")["guests"]
+    for ask in (agents.inventory, lambda ctx, host: agents.power(ctx, host, "x", "start")):
+        began = time.monotonic()
+        with pytest.raises(errors.ServiceUnavailable):
+            ask(context.service_context(), "nowhere")
+        assert time.monotonic() - began < 3
