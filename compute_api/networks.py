@@ -33,7 +33,20 @@ def chosen(req, given: dict) -> list[dict] | str:
     known = _usable(req, {n["uuid"] for n in found if "port" not in n})
     for network_id in sorted({n["uuid"] for n in found if "port" not in n} - set(known)):
         raise errors.BadRequest(f"Network {network_id} could not be found.")
+    for item in found:
+        if item.get("fixed_ip"):
+            check_address_choice(req, known[item["uuid"]])
     return found
+
+
+def check_address_choice(req, network: dict) -> None:
+    """Whether the caller may choose an address on a network. Hosts make ports with a service's rights, which the network
+    service lets choose; so its rule for callers is asked here.
+
+    :raises Forbidden: it is another project's network
+    """
+    if network["project_id"] != req.ctx.project_id and not req.ctx.is_admin:
+        raise errors.Forbidden("rule:create_port:fixed_ips:ip_address is disallowed by policy")
 
 
 def _port_to_build_with(req, port_id: str) -> dict:

@@ -8,10 +8,16 @@ _PROJECT_MEMBER = "rule:member"
 _NETWORK_OWNER = "rule:network_owner_member"
 _ADMIN_OR_PROJECT_MANAGER = "rule:admin or role:manager and project_id:%(project_id)s"
 _SERVICE_OR_NETWORK_OWNER = f"rule:service or {_NETWORK_OWNER}"
-_SHARED = f"{_PROJECT_MEMBER} and True:%(network:shared)s"
+_SHARED = f"{_PROJECT_MEMBER} and rule:shared"
 
+# Names that operators' files may use, because OpenStack's have them.
 RULES = [
-    ("network_owner_member", "role:admin or (role:member or role:manager) and project_id:%(network:project_id)s",
+    ("context_is_admin", "role:admin", "an administrator"), ("admin_only", "rule:context_is_admin", "an administrator"),
+    ("network_owner", "project_id:%(network:project_id)s", "owns the network concerned"),
+    ("admin_or_network_owner", "rule:context_is_admin or rule:network_owner", "either of these"),
+    ("shared", "True:%(network:shared)s", "the network concerned is everybody's"), ("regular_user", "", "anybody")]
+RULES += [
+    ("network_owner_member", "role:admin or (role:member or role:manager) and rule:network_owner",
      "may write, and owns the network concerned"),
     ("network_device", "True:%(network_device)s", "device_owner begins with network:")]
 RULES += [(f"{verb}_{noun}", "rule:reader" if verb == "get" else _PROJECT_MEMBER, f"{verb} a {noun}")

@@ -68,6 +68,8 @@ def _request(req, row: dict, given: dict) -> dict:
         return {"port": port["id"], "uuid": port["network_id"]}
     network = networks.network_of(req, given["net_id"]) if given.get("net_id") else networks.only_one(req)
     ip = given["fixed_ips"][0]["ip_address"] if given.get("fixed_ips") else None
+    if ip:
+        networks.check_address_choice(req, network)
     return {"uuid": network["id"], "fixed_ip": ip}
 
 

@@ -163,6 +163,28 @@ def test_a_servers_port_is_the_compute_services(cloud, admin, carol):
     assert carol("network", "DELETE", f"/v2.0/ports/{port}")[0] == 204
 
 
+def test_no_address_of_a_shared_network_is_chosen_by_way_of_a_server(cloud, admin, carol, shared, public):
+    """Hosts make ports with the rights of a service; who asks the compute service for one has only his own."""
+    network, _ = shared
+    image = cloud.client.find("image", "images", "cirros")["id"]
+
+    def boot(who: Asker, **wanted) -> tuple[int, str]:
+        return who("compute", "POST", "/v2.1/servers", {"server": {
+            "name": "chooser", "imageRef": image, "flavorRef": "42", "networks": [wanted]}}, version="compute 2.60")
+    assert boot(carol, uuid=network, fixed_ip="10.50.0.88")[0] == 403
+    assert boot(carol, uuid=public)[0] == 403
+    status, text = boot(carol, uuid=network)
+    assert status == 202
+    server = json.loads(text)["server"]["id"]
+    path = f"/servers/{server}"
+    wait_for(lambda: carol.client.call("compute", "GET", path)["server"]["status"] == "ACTIVE", 30, what="a server")
+    for wanted, expected in (({"net_id": network, "fixed_ips": [{"ip_address": "10.50.0.88"}]}, 403), ({"net_id": public}, 403)):
+        answer = carol("compute", "POST", f"/v2.1/servers/{server}/os-interface", {"interfaceAttachment": wanted})
+        assert answer[0] == expected, (wanted, answer)
+    assert not listed(admin, "fixed_ips=ip_address=10.50.0.88")
+    carol.client.call("compute", "DELETE", f"/servers/{server}")
+
+
 def test_addresses_of_the_external_network_are_its_owners(cloud, admin, carol, public):
     subnet = json.loads(admin("network", "GET", f"/v2.0/subnets?network_id={public}")[1])["subnets"][0]
     chosen = str(subnet["allocation_pools"][-1]["end"])
