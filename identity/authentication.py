@@ -312,7 +312,8 @@ class Authenticator:
             scope, has = self._project_scope(connection, trustor, {"id": trust["project_id"]})
             given = _still(has, trust["roles"])
             fields.update(scope)
-        return trustor if trust["impersonation"] else trustee, fields, given, trust["expires_at"]
+        ends = [*([trust["expires_at"]] if trust["expires_at"] else []), *grants.holds_until(connection, trustor["id"])]
+        return trustor if trust["impersonation"] else trustee, fields, given, min(ends, default=None)
 
     def _domain_scope(self, connection, user, ref):
         where = models.domains.c.id == ref["id"] if "id" in ref else models.domains.c.name == ref.get("name", "")
@@ -324,8 +325,12 @@ class Authenticator:
 
     def _issue(self, user, scope, given, methods, parent, request, *, until: float | None = None, chain: str | None = None):
         """:param until: when what the token is made of ends; ``chain``: the chain that it belongs to, if not to a token's"""
+        ends = [] if until is None else [until]
+        if given and user["external"]:
+            with self.service.db.reader() as connection:
+                ends += grants.holds_until(connection, user["id"])
         issued = time.time()
-        expires = min(issued + self.service.conf.identity.token_expiration, until or float("inf"))
+        expires = min([issued + self.service.conf.identity.token_expiration, *ends])
         audit = [secrets.token_urlsafe(16), *([chain] if chain else [])]
         if parent is not None:
             expires = min(expires, parent.expires_at)  # rescoping never lengthens life

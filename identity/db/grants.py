@@ -49,6 +49,12 @@ def groups_by_provider(user_id: str | None, idp_id: str | None = None):
     return query.where(EXPIRING.c.idp_id == idp_id) if idp_id else query
 
 
+def holds_until(connection, user_id: str) -> list[float]:
+    """When a user loses what he has by the words of identity providers: a time for each of them."""
+    return list(connection.execute(sa.select(EXPIRING.c.expires_at).where(
+        EXPIRING.c.user_id == user_id, EXPIRING.c.expires_at > time.time())).scalars())
+
+
 def roles_on(connection, user_id: str, target_type: str, target_id: str) -> list[dict]:
     """[{"id", "name"}] that a user has on a target, through groups, inheritance and implication too, by name."""
     chain = above(target_id)

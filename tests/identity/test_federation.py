@@ -106,7 +106,17 @@ def test_what_a_provider_said_of_groups_expires(identity, ask, provider, monkeyp
     ask("PATCH", "/OS-FEDERATION/identity_providers/idp", {"identity_provider": {"authorization_ttl": 5}})
     token = login(identity).headers["X-Subject-Token"]
     asked = {"auth": {"identity": {"methods": ["token"], "token": {"id": token}}, "scope": {"project": {"id": project}}}}
-    assert identity.send("POST", "/v3/auth/tokens", asked).status_int == 201
+    scoped = identity.send("POST", "/v3/auth/tokens", asked)
+    check = identity.service.verifier.check
+    assert scoped.status_int == 201
+    assert check(scoped.headers["X-Subject-Token"]).expires_at <= check(token).issued_at + 301, "its roles are for five minutes"
+    # Nor does what he lends last longer.
+    user, bob = check(token).user_id, ask("POST", "/users", {"user": {"name": "bob", "password": "pw"}}, 201)["user"]["id"]
+    trust = identity.send("POST", "/v3/OS-TRUST/trusts", {"trust": {
+        "trustor_user_id": user, "trustee_user_id": bob, "impersonation": False, "project_id": project,
+        "roles": [{"name": "member"}]}}, token=scoped.headers["X-Subject-Token"]).json["trust"]["id"]
+    lent = identity.login("bob", "pw", {"OS-TRUST:trust": {"id": trust}}).headers["X-Subject-Token"]
+    assert check(lent).project_id == project and check(lent).expires_at <= check(token).issued_at + 301
     from identity.db import grants
     real = grants.time.time
     monkeypatch.setattr(grants, "time", type("Later", (), {"time": staticmethod(lambda: real() + 301)}))
