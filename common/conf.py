@@ -19,7 +19,7 @@ COMMON_OPTS = [
     cfg.StrOpt("cloud_id", default="", help="Tells this cloud's guests from those of others; made at installation."),
     cfg.StrOpt("region", default="RegionOne", help="Region of this cloud's endpoints."),
     cfg.StrOpt("my_ip", default="127.0.0.1", help="Address other hosts reach this one at."),
-    cfg.StrOpt("bind_host", default="0.0.0.0", help="Address the API listens on."),
+    cfg.StrOpt("bind_host", default="127.0.0.1", help="Address the API listens on; installers set the management address."),
     cfg.PortOpt("bind_port", default=0, help="Port the API listens on."),
     cfg.IntOpt("workers", default=1, min=1, max=64, help="Processes per API; each adds about 20 MB."),
     cfg.IntOpt("report_interval", default=10, min=1, max=3600, help="Seconds between heartbeats of an agent."),
@@ -36,7 +36,7 @@ DATABASE_OPTS = [
 ]
 SERVICE_AUTH_OPTS = [
     cfg.StrOpt("auth_url", default="http://127.0.0.1:5000/v3", help="Identity endpoint."),
-    cfg.StrOpt("username", default="", help="Service user; its project must hold role 'service'."),
+    cfg.StrOpt("username", default="", help="User of this service; it needs the role service on its project, and no other."),
     cfg.StrOpt("password", default="", secret=True, help="Password of the service user."),
     cfg.StrOpt("project", default="service", help="Project of the service user."),
     cfg.IntOpt("max_silence", default=10, min=2, max=3600,

@@ -86,7 +86,7 @@ class Context:
 
 def service_context(**values) -> Context:
     """The context of work that no user asked for (periodic tasks, agents)."""
-    return Context(user_id="pileus", user_name="pileus", roles=("admin", "service"), **values)
+    return Context(user_id="pileus", user_name="pileus", roles=("service",), **values)
 
 
 def activate(context: Context | None) -> None:

@@ -11,7 +11,7 @@ import signal
 import sys
 
 from common.periodic import wait_for
-from deploy import host, hypervisor, lab, options, ports, statedir, supervisor, up
+from deploy import broker, host, hypervisor, lab, options, ports, statedir, supervisor, up
 
 
 def host_cloud(state: str) -> None:
@@ -28,7 +28,7 @@ def host_cloud(state: str) -> None:
         host.remove_networks(state)
         host.remove_external_bridge(up.EXTERNAL)
         lab.remove_bridge()
-    host.stop_broker(state)
+    broker.stop_broker(state)
     if host.has_host(state):
         host.stop_target()
         hypervisor.stop_started()

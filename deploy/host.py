@@ -7,7 +7,6 @@ here, and stopped by ``deploy/down``. Each function may be called again.
 import os
 import pathlib
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -68,58 +67,7 @@ def answers(port: int, host: str = "127.0.0.1") -> bool:
         return sock.connect_ex((host, port)) == 0
 
 
-def ensure_broker(state: str, password: str, port: int = 5672, ip: str = "127.0.0.1") -> str:
-    """A RabbitMQ with user and virtual host ``pileus`` that answers at ``ip``; returns its transport URL."""
-    url = f"rabbit://pileus:{password}@{ip}:{port}/"
-    if systemd():
-        if not answers(port):
-            run("systemctl", "start", "rabbitmq-server")
-            wait_for(lambda: answers(port), 60, what="RabbitMQ")
-        if "pileus" not in run("rabbitmqctl", "-q", "list_users").stdout:
-            run("rabbitmqctl", "-q", "add_user", "pileus", password)
-            run("rabbitmqctl", "-q", "set_permissions", "pileus", ".*", ".*", ".*")
-        return url
-    if answers(port):
-        if not (pathlib.Path(state) / "rabbitmq" / "pileus.pid").exists():
-            raise HostError(f"Port {port} is taken by a broker that is not this cloud's; stop it, then run this again.")
-        if not answers(port, ip):
-            raise HostError(f"The broker runs, but does not answer at {ip}; deploy/down, then deploy/up with --ip again.")
-        return url
-    home = pathlib.Path(state) / "rabbitmq"
-    home.mkdir(exist_ok=True)
-    (home / "rabbitmq.conf").write_text(
-        f"listeners.tcp.1 = 127.0.0.1:{port}\n" + (f"listeners.tcp.2 = {ip}:{port}\n" if ip != "127.0.0.1" else "") +
-        f"default_user = pileus\ndefault_pass = {password}\nloopback_users = none\n"
-        f"log.file = {home}/broker.log\n")
-    (home / "enabled_plugins").write_text("[].\n")
-    shutil.chown(home, "rabbitmq", "rabbitmq")
-    environment = {**os.environ, "RABBITMQ_NODENAME": f"pileus{port}@localhost", "RABBITMQ_CONFIG_FILE": f"{home}/rabbitmq",
-                   "RABBITMQ_MNESIA_BASE": str(home), "RABBITMQ_LOG_BASE": str(home), "HOME": str(home),
-                   "RABBITMQ_ENABLED_PLUGINS_FILE": f"{home}/enabled_plugins", "RABBITMQ_DIST_PORT": str(port + 20000),
-                   "RABBITMQ_PID_FILE": f"{home}/pileus.pid",
-                   # Small: one scheduler, and no busy waiting for work that comes a few times a second.
-                   "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none"}
-    log = open(home / "start.log", "ab")
-    subprocess.Popen(["setpriv", "--reuid=rabbitmq", "--regid=rabbitmq", "--clear-groups",
-                      "/usr/lib/rabbitmq/bin/rabbitmq-server"], env=environment, stdin=subprocess.DEVNULL, stdout=log,
-                     stderr=log, start_new_session=True, cwd=home)
-    wait_for(lambda: answers(port), 60, what=f"RabbitMQ (see {home}/start.log)")
-    return url
-
-
-def stop_broker(state: str) -> None:
-    """Stop the broker that ensure_broker started, and wait until it is gone."""
-    for sig in (signal.SIGTERM, signal.SIGKILL):
-        if not _kill_by_text(f"{state}/rabbitmq", sig):
-            return
-        for _ in range(100):
-            if not _kill_by_text(f"{state}/rabbitmq", 0):
-                run("epmd", "-kill", check=False)  # refused while another Erlang node of this host is registered
-                return
-            time.sleep(0.1)
-
-
-def _kill_by_text(text: str, sig: int = signal.SIGTERM) -> int:
+def kill_by_text(text: str, sig: int = signal.SIGTERM) -> int:
     """End every process whose command line or environment's start names ``text``."""
     count = 0
     for entry in pathlib.Path("/proc").iterdir():
@@ -170,8 +118,8 @@ def remove_external_bridge(cidr: str) -> None:
 
 def remove_networks(state: str) -> None:
     """Every namespace, tap, bridge, rule and dnsmasq of the agent."""
-    _kill_by_text(f"{state}/network/dhcp")
-    _kill_by_text(f"{state}/network/ra")
+    kill_by_text(f"{state}/network/dhcp")
+    kill_by_text(f"{state}/network/ra")
     time.sleep(0.2)
     names = run("ip", "netns", "list", check=False).stdout
     for name in re.findall(r"^((?:qdhcp|qrouter|snat)-\S+)", names, re.M):

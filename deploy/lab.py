@@ -127,8 +127,10 @@ def _configure(state: str, home: pathlib.Path, name: str, ip: str) -> None:
     if known["DEFAULT"]["my_ip"] != ADDRESS:
         raise host.HostError(f"This cloud listens at {known['DEFAULT']['my_ip']}; only one made by 'deploy/up --hosts 1' or "
                              "more can have further hosts.")
-    known["DEFAULT"].update(host=name, my_ip=ip)
-    files: dict = {"pileus": known, "compute-agent": {"DEFAULT": {"resume_guests_state_on_host_boot": "true"}},
+    known["DEFAULT"].update(host=name, my_ip=ip, bind_host=ip)
+    agent = configparser.ConfigParser(interpolation=None)
+    agent.read(pathlib.Path(state) / "etc" / "compute-agent.conf")
+    files: dict = {"pileus": known, "compute-agent": agent,
                    "network": {"network": {"serves": "false", "bridge_mappings": ""}}}
     (home / "etc").mkdir(exist_ok=True, mode=0o700)
     for file, values in files.items():

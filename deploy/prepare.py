@@ -11,11 +11,14 @@ from common.service import default_url
 from deploy.daemons import DATABASES, PORTS
 
 CONFIGS = ("identity", "image", "network", "volume", "compute", "compute-agent", "dashboard")
-SECRETS = ("cloud_id", "admin_password", "service_password", "metadata_secret", "dashboard_secret")
+# One user per service, and the files that its daemons read.
+SERVICE_USERS = {"nova": ("compute", "compute-agent"), "neutron": ("network",), "cinder": ("volume",), "glance": ("image",)}
+SECRETS = ("cloud_id", "admin_password", "bus_password", *(f"{name}_password" for name in SERVICE_USERS), "metadata_secret",
+           "dashboard_secret")
 
 
 def ensure_secrets(state: str) -> dict:
-    """{"admin_password", "service_password", "metadata_secret"}, made once and kept, whoever asks at the same time."""
+    """{name: value} of SECRETS, made once and kept, whoever asks at the same time."""
     etc = pathlib.Path(state) / "etc"
     etc.mkdir(parents=True, exist_ok=True, mode=0o700)
     known = configparser.ConfigParser(interpolation=None)
@@ -40,14 +43,14 @@ def write_config(state: str, *, transport_url: str, host: str, my_ip: str, offse
     :param database: an SQLAlchemy URL up to the database's name, or empty for SQLite
     :param offset: added to every port
     :param extra: {file: {section: {option: value}}}
-    :returns: {"admin_password", "service_password", "metadata_secret"}
+    :returns: as ensure_secrets
     """
     found, etc = ensure_secrets(state), pathlib.Path(state) / "etc"
     ports = {name: port + offset for name, port in PORTS.items()}
     files: dict = {"pileus": {
-        "DEFAULT": {"host": host, "my_ip": my_ip, "cloud_id": found["cloud_id"], "transport_url": transport_url},
-        "service_auth": {"auth_url": f"http://{my_ip}:{ports['identity']}/v3", "username": "pileus",
-                         "password": found["service_password"]},
+        "DEFAULT": {"host": host, "my_ip": my_ip, "bind_host": my_ip, "cloud_id": found["cloud_id"],
+                    "transport_url": transport_url},
+        "service_auth": {"auth_url": f"http://{my_ip}:{ports['identity']}/v3"},
         "endpoints": {name: f"http://{my_ip}:{port}" for name, port in ports.items()
                       if name not in ("dashboard", "identity-admin")}}}
     for name in CONFIGS:
@@ -56,6 +59,9 @@ def write_config(state: str, *, transport_url: str, host: str, my_ip: str, offse
             section["DEFAULT"] = {"bind_port": str(ports[name])}
         if database and name in DATABASES:
             section["database"] = {"connection": f"{database}/pileus_{name}"}
+    for user, names in SERVICE_USERS.items():
+        for name in names:
+            files[name]["service_auth"] = {"username": user, "password": found[f"{user}_password"]}
     files["compute"]["compute"] = {"metadata_secret": found["metadata_secret"],
                                    "metadata_port": str(ports["metadata"])}
     files["identity"]["identity"] = {"admin_port": str(ports["identity-admin"])}
@@ -106,8 +112,8 @@ def first_rows(state: str, found: dict, public_host: str, offset: int = 0, befor
     from identity.service import IdentityApi
     from volume.cli import default_type
     from volume.service import VolumeScheduler
-    bootstrap(IdentityApi.load(state), found["admin_password"], found["service_password"], public_host, "RegionOne",
-              offset, before)
+    users = {name: found[f"{name}_password"] for name in SERVICE_USERS}
+    bootstrap(IdentityApi.load(state), found["admin_password"], users, public_host, "RegionOne", offset, before)
     conductor = Conductor.load(state)
     with conductor.db.writer() as connection:
         flavors.ensure_standard(connection)

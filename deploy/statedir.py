@@ -7,6 +7,8 @@ import os
 import pathlib
 
 CHOICES = "deploy.ini"
+# Of the files that an installer writes; a running cloud with older ones is stopped and gets new ones.
+LAYOUT = 1
 FAKE, LIBVIRT = "fake", "libvirt"
 
 
@@ -27,6 +29,7 @@ class Choices:
     image_format: str = "qcow2"
     port_offset: int = 0
     lab_hosts: list[str] = dataclasses.field(default_factory=list)
+    layout: int = LAYOUT
 
 
 def is_cloud(state: str) -> bool:
@@ -53,12 +56,14 @@ def load(state: str) -> Choices:
     known, found = ConfigParser(interpolation=None), Choices()
     if known.read(etc / CHOICES):
         section = known["deploy"]
+        found.layout = 0
         for field in dataclasses.fields(Choices):
             if field.name in section:
                 text = section[field.name]
                 setattr(found, field.name, text.split() if field.name == "lab_hosts" else
-                        int(text) if field.name == "port_offset" else text)
+                        int(text) if field.type is int else text)
     elif known.read(etc / "pileus.conf"):
+        found.layout = 0
         found.ip = known.get("DEFAULT", "my_ip", fallback="")
         found.driver = FAKE if known.get("DEFAULT", "transport_url", fallback="").startswith("fake:") else LIBVIRT
         found.database = _database(etc)

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import ipaddress
 import os
 import pathlib
 import socket
@@ -11,7 +12,7 @@ import time
 
 from common import conf, files
 from common.periodic import wait_for
-from deploy import first, host, hypervisor, lab, options, ports, prepare, statedir, supervisor
+from deploy import broker, first, host, hypervisor, lab, options, ports, prepare, statedir, supervisor
 from deploy.daemons import PORTS
 
 EXTERNAL = "172.24.4.0/24"
@@ -62,7 +63,7 @@ def runtime(state: str) -> None:
     host.claim(state)
     if my_ip == lab.ADDRESS:
         lab.ensure_bridge()
-    host.ensure_broker(state, secrets["service_password"], ip=my_ip)
+    broker.ensure_broker(state, secrets["bus_password"], ip=my_ip)
     hypervisor.ensure_libvirt()
     host.ensure_tgtd(my_ip)
     host.ensure_external_bridge(GATEWAY, EXTERNAL)
@@ -158,13 +159,25 @@ def choose(state: str, args) -> statedir.Choices:
     chosen = dataclasses.replace(known)
     if args.hosts:
         chosen.lab_hosts = sorted({*known.lab_hosts, *(f"node{n}" for n in range(2, args.hosts + 1))})
+    chosen.layout = statedir.LAYOUT
     chosen.ip = args.ip or (lab.ADDRESS if args.hosts else known.ip or "127.0.0.1")
     for name in ("database", "image", "image_format"):
         setattr(chosen, name, getattr(args, name) or getattr(known, name))
+    if chosen.ip and ipaddress.ip_address(chosen.ip) in ipaddress.ip_network(EXTERNAL):
+        raise host.HostError(f"{chosen.ip} is of the external network, which guests reach; the daemons must not listen there.")
     if supervisor.running_pid(state) and (known.ip, known.database) != (chosen.ip, chosen.database):
         raise host.HostError(f"This cloud runs at {known.ip} with the database {known.database.rpartition('@')[2] or 'SQLite'}; "
                              "that cannot be changed while it runs.")
     return chosen
+
+
+def stop_daemons(state: str) -> None:
+    """Of this host and of those of its lab."""
+    if host.systemd():
+        host.run("systemctl", "stop", "pileus.service", check=False)
+    supervisor.stop(state)
+    for name in lab.names(state):
+        lab.stop(state, name)
 
 
 def _configure(state: str, chosen: statedir.Choices, found: dict, transport: str) -> None:
@@ -186,12 +199,15 @@ def up(args) -> int:
     files.passable_directory(state, state)  # to the disks of guests, which are QEMU's
     if my_ip == lab.ADDRESS:
         lab.ensure_bridge()
+    if supervisor.running_pid(state) and statedir.load(state).layout < statedir.LAYOUT:
+        steps.say("stopping the daemons: their configuration is of an earlier version")
+        stop_daemons(state)
     if not supervisor.running_pid(state):
         check_ports(my_ip)
     steps.say("starting broker, libvirt, iSCSI target")
     found = prepare.ensure_secrets(state)
     host.claim(state)
-    transport = host.ensure_broker(state, found["service_password"], ip=my_ip)
+    transport = broker.ensure_broker(state, found["bus_password"], ip=my_ip)
     hypervisor.ensure_libvirt()
     host.ensure_tgtd(my_ip)
     host.ensure_external_bridge(GATEWAY, EXTERNAL)

@@ -7,6 +7,7 @@ from common import context, manage
 CATALOG = [("identity", "keystone", 5000, "/v3"), ("image", "glance", 9292, ""),
            ("compute", "nova", 8774, "/v2.1"), ("network", "neutron", 9696, ""),
            ("block-storage", "cinder", 8776, "/v3/$(project_id)s"), ("volumev3", "cinderv3", 8776, "/v3/$(project_id)s")]
+OLD_SERVICE_USER = "pileus"
 ADMIN_PORT = 35357  # where administrators' clients of old look for identity
 IMPLIES = (("admin", "manager"), ("manager", "member"), ("member", "reader"))
 
@@ -16,7 +17,8 @@ def main(argv=None) -> int:
     parser, commands = manage.parser("identity")
     boot = commands.add_parser("bootstrap", help="make the admin user, roles, catalog; safe to repeat")
     boot.add_argument("--password", required=True)
-    boot.add_argument("--service-password", required=True)
+    boot.add_argument("--service-password", required=True, action="append", metavar="NAME=PASSWORD",
+                      help="a service user, once for each: nova, neutron, cinder, glance")
     boot.add_argument("--host", default="127.0.0.1", help="address in the catalog's URLs")
     boot.add_argument("--region", default="RegionOne")
     commands.add_parser("rotate-keys", help="add a signing key; the old ones go on verifying")
@@ -33,7 +35,10 @@ def main(argv=None) -> int:
     if args.command == "rotate-keys":
         print(service.keys.rotate())
         return 0
-    bootstrap(service, args.password, args.service_password, args.host, args.region)
+    users = dict(item.partition("=")[::2] for item in args.service_password)
+    if not all(users.values()):
+        parser.error("--service-password needs NAME=PASSWORD")
+    bootstrap(service, args.password, users, args.host, args.region)
     return 0
 
 
@@ -46,11 +51,12 @@ def _ensure(connection, table, values: dict, **key) -> dict:
     return made
 
 
-def bootstrap(service, password: str, service_password: str, host: str, region: str, offset: int = 0,
+def bootstrap(service, password: str, service_users: dict[str, str], host: str, region: str, offset: int = 0,
               before: tuple[str, int] = ("", 0)) -> None:
-    """Domain Default, projects admin and service, users admin and pileus, four roles, the catalog. Repeatable;
-    passwords of users that exist stay as they are.
+    """Domain Default, projects admin and service, the user admin, a user for each service, roles, the catalog. Repeatable;
+    passwords of users that exist stay as they are. A service's user has the role service and no other.
 
+    :param service_users: {name: password}
     :param before: (host, offset) of the last time: endpoints that are still as they were made then get the new address
     """
     from identity.db import grants, models
@@ -67,8 +73,7 @@ def bootstrap(service, password: str, service_password: str, host: str, region: 
         owner = {"domain_id": "default", "enabled": True, "parent_id": "default"}
         projects = {n: _ensure(connection, models.projects, owner, name=n)["id"] for n in ("admin", "service")}
         for name, secret, project, role in (("admin", password, "admin", "admin"),
-                                            ("pileus", service_password, "service", "service"),
-                                            ("pileus", service_password, "service", "admin")):
+                                            *((n, p, "service", "service") for n, p in service_users.items())):
             known = connection.execute(sa.select(models.users.c.id).filter_by(name=name, domain_id="default")).scalar()
             user_id = known or _ensure(connection, models.users, {
                 "domain_id": "default", "enabled": True, "password_hash": service.passwords.hash(secret),
@@ -79,8 +84,19 @@ def bootstrap(service, password: str, service_password: str, host: str, region: 
                 grants.add(connection, user_id=user_id, target_type="system", target_id="all", role_id=roles[role])
                 grants.add(connection, user_id=user_id, target_type="domain", target_id="default",
                            role_id=roles[role])
+        _remove_old_service_user(service, connection, models, projects["service"])
         _ensure(connection, models.regions, {"description": ""}, id=region)
         _catalog(connection, models, region, (host, offset), before)
+
+
+def _remove_old_service_user(service, connection, models, project_id: str) -> None:
+    """All services once shared a user ``pileus``, who was an administrator."""
+    user_id = connection.execute(sa.select(models.users.c.id).where(
+        models.users.c.name == OLD_SERVICE_USER, models.users.c.domain_id == "default",
+        models.users.c.default_project_id == project_id)).scalar()
+    if user_id:
+        service.revoke(connection, user_id=user_id)
+        connection.execute(sa.delete(models.users).where(models.users.c.id == user_id))
 
 
 def _catalog(connection, models, region: str, now: tuple[str, int], before: tuple[str, int]) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 
-from deploy import first, host, prepare, supervisor
+from deploy import broker, first, prepare, supervisor
 from tests.databases import MariaDB
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -34,10 +34,10 @@ class DistributedCloud:
         return self.database.sql(text)
 
     def start_broker(self) -> str:
-        return host.ensure_broker(self.state, prepare.ensure_secrets(self.state)["service_password"], self.bus_port)
+        return broker.ensure_broker(self.state, prepare.ensure_secrets(self.state)["bus_password"], self.bus_port)
 
     def stop_broker(self) -> None:
-        host.stop_broker(self.state)
+        broker.stop_broker(self.state)
 
     def start(self, extra: dict | None = None) -> first.Cloud:
         """Everything up, ready; returns the admin's client. ``extra`` is as for ``prepare.write_config``."""
@@ -58,6 +58,6 @@ class DistributedCloud:
     def stop(self) -> None:
         if self.daemons:
             supervisor.stop(self.state)
-        host.stop_broker(self.state)
+        broker.stop_broker(self.state)
         self.stop_database()
         shutil.rmtree(self.home, ignore_errors=True)

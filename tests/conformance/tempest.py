@@ -20,6 +20,7 @@ import re
 import subprocess
 import sys
 
+from common import conf
 from deploy import first, prepare
 from tests.conformance.environment import ensure
 
@@ -76,7 +77,7 @@ def configure(cloud: first.Cloud, workspace: pathlib.Path, http_image: str | Non
         "compute": {"image_ref": images[0]["id"], "image_ref_alt": images[-1]["id"], "flavor_ref": flavors[0]["id"],
                     "flavor_ref_alt": flavors[1]["id"], "min_compute_nodes": str(len(hosts)),
                     "max_microversion": maximum(cloud, "compute"), "fixed_network_name": "private"},
-        "dashboard": {"dashboard_url": f"http://127.0.0.1:{prepare.PORTS['dashboard']}/"},
+        "dashboard": {"dashboard_url": f"http://{cloud.host}:{prepare.PORTS['dashboard']}/"},
         "volume": {"max_microversion": maximum(cloud, "volume"), "storage_protocol": "iSCSI"},
         "network": {"public_network_id": cloud.find("network", "networks", "public")["id"]},
         "validation": {"run_validation": "true", "connect_method": "floating", "image_ssh_user": "cirros"}})
@@ -103,7 +104,7 @@ def main() -> int:
     if args.install_only:
         ensure(args.workdir, "tempest")
         return 0
-    cloud = first.Cloud(prepare.ensure_secrets(args.state)["admin_password"])
+    cloud = first.Cloud(prepare.ensure_secrets(args.state)["admin_password"], conf.load("pileus", {}, args.state).my_ip)
     cloud.login()
     if args.old:
         args.workdir, args.regex = args.workdir.with_name("tempest-35"), OLD[args.old]

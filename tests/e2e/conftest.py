@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from common import conf
 from common.periodic import wait_for
 from deploy import first, host, prepare
 
@@ -19,7 +20,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 class RealCloud:
     def __init__(self, state: str, text: str):
         self.state, self.text = state, text
-        self.client = first.Cloud(prepare.ensure_secrets(state)["admin_password"])
+        self.address = conf.load("pileus", {}, state).my_ip
+        self.client = first.Cloud(prepare.ensure_secrets(state)["admin_password"], self.address)
         self.client.login()
         self.networks = {n["name"]: n["id"] for n in self.client.call("network", "GET", "/networks")["networks"]}
         self.image = self.client.find("image", "images", "guest")["id"]

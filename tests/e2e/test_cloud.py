@@ -11,7 +11,7 @@ import time
 import pytest
 
 from common.periodic import wait_for
-from deploy import host, hypervisor, up
+from deploy import broker, host, hypervisor, up
 from deploy.status import daemons
 from tests import walkthrough
 
@@ -55,7 +55,7 @@ def test_data_moves_with_the_volume(real, address, first_server):
 
 def test_second_server_moves_no_image_bytes(real):
     def downloads() -> int:
-        text = real.client.pool.request("GET", "http://127.0.0.1:9292/metrics").data.decode()
+        text = real.client.pool.request("GET", f"http://{real.address}:9292/metrics").data.decode()
         return sum(float(v) for v in re.findall(
             r'pileus_http_request_seconds_count\{method="GET",route="/v2/images/\{id\}/file"[^}]*\} (\S+)', text))
     before = downloads()
@@ -195,7 +195,7 @@ def test_killed_daemons_return_and_guests_keep_their_network(real, address):
 
 def test_broker_away_then_back(real):
     """The API answers at once, the wish is kept, and the server is built when the broker returns."""
-    host.stop_broker(real.state)
+    broker.stop_broker(real.state)
     try:
         began = time.monotonic()
         made = real.client.call("compute", "POST", "/servers", {"server": {

@@ -19,7 +19,7 @@ class Caller:
         # The cheapest hash: what these tests ask does not depend on it.
         self.service = IdentityApi.load(str(state), {"identity.password_hash_rounds": 4, **(overrides or {})})
         if not empty:
-            bootstrap(self.service, "secret", "service-secret", "127.0.0.1", "RegionOne")
+            bootstrap(self.service, "secret", {"nova": "service-secret"}, "127.0.0.1", "RegionOne")
         self.service.started()
         self.service.revocations.run_once()
         self.app, self.admin_app = self.service.wsgi_app("identity"), self.service.wsgi_app("admin")

@@ -23,7 +23,7 @@ def app(environ, start_response):
     return ["|".join(environ.get(f"HTTP_X_{n}", "") for n in ("USER_NAME", "PROJECT_NAME", "ROLES")).encode()]
 url, port = sys.argv[1:]
 guarded = auth_token.AuthProtocol(app, {
-    "www_authenticate_uri": url, "auth_url": url, "auth_type": "password", "username": "pileus", "password": "service-secret",
+    "www_authenticate_uri": url, "auth_url": url, "auth_type": "password", "username": "nova", "password": "service-secret",
     "project_name": "service", "user_domain_name": "Default", "project_domain_name": "Default", "token_cache_time": -1,
     "service_token_roles_required": True})
 wsgiref.simple_server.make_server("127.0.0.1", int(port), guarded).serve_forever()

@@ -45,10 +45,15 @@ def get(connection, ctx, volume_id: str) -> dict:
     return complete(connection, [visible(connection, ctx, TABLE, "Volume", volume_id)])[0]
 
 
+def may_see_all(ctx) -> bool:
+    """Whether a caller sees every project's volumes: administrators, and the services that use them for servers."""
+    return ctx.is_admin or ctx.is_service
+
+
 def visible(connection, ctx, table, resource: str, row_id: str) -> dict:
     """A row of the caller's project; admins and services see all. :raises NotFound: there is none for this caller"""
     query = sa.select(table).where(table.c.id == row_id)
-    if not (ctx.is_admin or ctx.is_service):
+    if not may_see_all(ctx):
         query = query.where(table.c.project_id == ctx.project_id)
     row = rows.one(connection, query)
     if row is None:

@@ -29,7 +29,7 @@ def _view(req, row: dict, *, secrets: bool) -> dict:
 
 def _get(connection, ctx, attachment_id: str) -> dict:
     row = rows.one(connection, sa.select(TABLE).where(TABLE.c.id == attachment_id))
-    if row is None or not (ctx.is_admin or ctx.is_service or row["project_id"] == ctx.project_id):
+    if row is None or not (volumes.may_see_all(ctx) or row["project_id"] == ctx.project_id):
         raise errors.NotFound(f"Volume attachment could not be found with filter: attachment_id = {attachment_id}.")
     return row
 
@@ -39,7 +39,7 @@ def _secrets(req) -> bool:
 
 
 def index(req):
-    conditions = [] if req.ctx.is_admin and "all_tenants" in req.GET else [TABLE.c.project_id == req.ctx.project_id]
+    conditions = [] if volumes.may_see_all(req.ctx) and "all_tenants" in req.GET else [TABLE.c.project_id == req.ctx.project_id]
     for name, column in (("volume_id", TABLE.c.volume_id), ("instance_id", TABLE.c.instance_uuid),
                          ("instance_uuid", TABLE.c.instance_uuid), ("status", TABLE.c.attach_status)):
         if name in req.GET:

@@ -35,7 +35,7 @@ def _detailed(req, row: dict) -> dict:
 
 def _list(req, show) -> dict:
     req.svc.policy.check(req.ctx, "volume:get_all", {"project_id": req.ctx.project_id})
-    everyone = req.ctx.is_admin and wsgi.bool_value(req.GET.get("all_tenants", req.GET.get("all_projects", "0")))
+    everyone = volumes.may_see_all(req.ctx) and wsgi.bool_value(req.GET.get("all_tenants", req.GET.get("all_projects", "0")))
     conditions = [] if everyone else [TABLE.c.project_id == req.ctx.project_id]
     conditions += lists.conditions(req, TABLE)
     conditions += [TABLE.c[k] == v for k, v in req.GET.items() if k in ("id", "name", "status", "volume_id")
@@ -73,7 +73,7 @@ def create(req, body):
     given, at = body["snapshot"], db.now()
     with req.svc.db.writer() as connection:
         volume = volumes.get(connection, req.ctx, given["volume_id"])
-        req.svc.policy.check(req.ctx, "volume:create", {"project_id": volume["project_id"]})
+        req.svc.policy.check(req.ctx, "volume:create_snapshot", {"project_id": volume["project_id"]})
         force = given.get("force")
         if req.version >= (3, 66) and force is not None and not wsgi.bool_value(force):
             raise errors.BadRequest("Invalid input received: the force flag is invalid for microversions 3.66 and above.")
