@@ -18,6 +18,22 @@ def private_directory(path: str | os.PathLike) -> pathlib.Path:
     return made
 
 
+def close_to_others(state: str | os.PathLike, *, passable: tuple[str, ...], skip: tuple[str, ...] = ()) -> None:
+    """Take from files that are there already what the umask keeps from new ones.
+
+    :param passable: names of directories at the top through which others may go to what is theirs
+    :param skip: names at the top that are left alone
+    """
+    for home, directories, names in os.walk(str(state)):
+        below = pathlib.Path(home).relative_to(state).parts
+        if not below:
+            directories[:] = [d for d in directories if d not in skip]
+        os.chmod(home, 0o711 if not below or below[0] in passable else 0o700)
+        for each in (pathlib.Path(home, n) for n in names):
+            if each.is_file() and not each.is_symlink():
+                each.chmod(each.stat().st_mode & 0o700)
+
+
 def passable_directory(path: str | os.PathLike, state: str | os.PathLike) -> pathlib.Path:
     """Make a directory that others may go through, and not list: QEMU and dnsmasq run as users of their own.
 

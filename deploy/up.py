@@ -1,6 +1,7 @@
 """What deploy/up does once packages are there; ``pileus up`` runs the same."""
 
 import argparse
+import concurrent.futures
 import dataclasses
 import ipaddress
 import os
@@ -180,6 +181,13 @@ def stop_daemons(state: str) -> None:
         lab.stop(state, name)
 
 
+def _upgrade(state: str) -> None:
+    """Stop daemons whose configuration is out of date, and close what they wrote to other users."""
+    stop_daemons(state)
+    # Base images and what dnsmasq reads are other users' to read; a broker's and Python's files have modes of their own.
+    files.close_to_others(state, passable=("instances", "lab"), skip=("venv", "rabbitmq", "image-cache", "network"))
+
+
 def _configure(state: str, chosen: statedir.Choices, found: dict, transport: str) -> None:
     my_ip, before = chosen.ip, statedir.load(state)
     prepare.write_config(state, transport_url=transport, host=socket.gethostname(), my_ip=my_ip,
@@ -199,23 +207,26 @@ def up(args) -> int:
     files.passable_directory(state, state)  # to the disks of guests, which are QEMU's
     if my_ip == lab.ADDRESS:
         lab.ensure_bridge()
-    if supervisor.running_pid(state) and statedir.load(state).layout < statedir.LAYOUT:
-        steps.say("stopping the daemons: their configuration is of an earlier version")
-        stop_daemons(state)
+    if statedir.load(state).layout < statedir.LAYOUT:
+        steps.say("bringing a cloud of an earlier version up to date")
+        _upgrade(state)
     if not supervisor.running_pid(state):
         check_ports(my_ip)
     steps.say("starting broker, libvirt, iSCSI target")
     found = prepare.ensure_secrets(state)
     host.claim(state)
-    transport = broker.ensure_broker(state, found["bus_password"], ip=my_ip)
-    hypervisor.ensure_libvirt()
-    host.ensure_tgtd(my_ip)
-    host.ensure_external_bridge(GATEWAY, EXTERNAL)
-    kvm = hypervisor.kvm_state()
-    steps.say(f"guests will run on {kvm}")
-    if not supervisor.running_pid(state):
-        steps.say("making databases and first users")
-        _configure(state, chosen, found, transport)
+    # The broker takes some seconds to start; what does not need it is done meanwhile.
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        started = pool.submit(broker.ensure_broker, state, found["bus_password"], ip=my_ip)
+        hypervisor.ensure_libvirt()
+        host.ensure_tgtd(my_ip)
+        host.ensure_external_bridge(GATEWAY, EXTERNAL)
+        kvm = hypervisor.kvm_state()
+        steps.say(f"guests will run on {kvm}")
+        if not supervisor.running_pid(state):
+            steps.say("making databases and first users")
+            _configure(state, chosen, found, broker.transport_url(found["bus_password"], my_ip))
+        started.result()
     statedir.save(state, chosen)
     openrc = prepare.write_openrc(state, found, my_ip)
     steps.say("starting the daemons")

@@ -8,6 +8,7 @@ import stat
 import psutil
 import pytest
 
+from common import files
 from deploy import prepare, statedir
 from identity import cli
 from identity.db import models
@@ -88,6 +89,21 @@ def test_nothing_in_a_state_is_readable_by_others(cloud):
             assert mode & 0o066 == 0, f"{path} {mode:o}"
         else:
             assert mode & 0o077 == 0, f"{path} {mode:o}"
+
+
+def test_files_of_an_older_state_are_closed(tmp_path):
+    for name, mode in (("db/identity.sqlite", 0o644), ("log/x.log", 0o640), ("instances/u/disk", 0o644),
+                       ("venv/bin/python", 0o755), ("images/sub/x", 0o666), ("etc/run", 0o755)):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.chmod(0o755)
+        path.write_text("")
+        path.chmod(mode)
+    files.close_to_others(tmp_path, passable=("instances",), skip=("venv",))
+    modes = {str(p.relative_to(tmp_path)): stat.S_IMODE(p.stat().st_mode) for p in [tmp_path, *tmp_path.rglob("*")]}
+    assert modes == {".": 0o711, "db": 0o700, "db/identity.sqlite": 0o600, "log": 0o700, "log/x.log": 0o600, "instances": 0o711,
+                     "instances/u": 0o711, "instances/u/disk": 0o600, "images": 0o700, "images/sub": 0o700, "images/sub/x": 0o600,
+                     "venv": modes["venv"], "venv/bin": 0o755, "venv/bin/python": 0o755, "etc": 0o700, "etc/run": 0o700}
 
 
 def test_an_older_state_says_that_it_is(tmp_path):

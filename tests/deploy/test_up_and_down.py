@@ -4,6 +4,7 @@ import errno
 import os
 import pathlib
 import socket
+import sqlite3
 import subprocess
 import sys
 import types
@@ -82,28 +83,48 @@ def test_a_taken_port_is_named_before_anything_is_written(running, tmp_path):
     assert [p.name for p in state.iterdir()] == ["lock"]
 
 
-def test_another_offset_moves_the_catalog(tmp_path):
-    cloud = FakeCloud(tmp_path / "moved").start()
-    catalog = {e["id"]: e for e in cloud.client.call("identity", "GET", "/endpoints")["endpoints"]}
-    own = next(e for e in catalog.values() if f":{9292 + cloud.offset}" in e["url"])
-    cloud.client.call("identity", "PATCH", f"/endpoints/{own['id']}", {"endpoint": {"url": "https://images.example/"}})
-    cloud.stop()
-    cloud.offset += 25
-    cloud.start()
-    urls = [e["url"] for e in cloud.client.call("identity", "GET", "/endpoints")["endpoints"]]
+def test_status_is_of_the_cloud_that_was_named(running, tmp_path):
+    done = pileus("status", "--state", running.state)
+    assert done.returncode == 0, done.stdout
+    assert f"pid {running.process.pid}," in done.stdout and "every host reports, nothing is stuck" in done.stdout
+    assert pileus("status", "--state", str(tmp_path / "none")).stdout == f"pileus status: There is no cloud in {tmp_path}/none.\n"
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory):
+    """A second cloud, for what stops it. In order: the last test takes it away."""
+    made = FakeCloud(tmp_path_factory.mktemp("other") / "state").start()
+    yield made
+    made.stop()
+
+
+def test_another_offset_moves_the_catalog(other):
+    catalog = {e["id"]: e for e in other.client.call("identity", "GET", "/endpoints")["endpoints"]}
+    own = next(e for e in catalog.values() if f":{9292 + other.offset}" in e["url"])
+    other.client.call("identity", "PATCH", f"/endpoints/{own['id']}", {"endpoint": {"url": "https://images.example/"}})
+    other.stop()
+    _status_of_one_that_does_not_run(other.state)
+    other.offset += 25
+    other.start()
+    urls = [e["url"] for e in other.client.call("identity", "GET", "/endpoints")["endpoints"]]
     assert sorted(urls) == sorted("https://images.example/" if e is own else e["url"].replace(
         f":{port}", f":{port + 25}") for e in catalog.values() for port in [int(e["url"].split(":")[2].split("/")[0])])
-    cloud.stop()
 
 
-def test_down_asks_and_takes_one_cloud_away(running, tmp_path):
-    other = FakeCloud(tmp_path / "other").start()
+def _status_of_one_that_does_not_run(state: str) -> None:
+    with sqlite3.connect(f"{state}/db/compute.sqlite") as database:
+        database.execute("UPDATE instances SET task_state = 'rebooting', updated_at = '2020-01-01 00:00:00.000000'")
+    done = pileus("status", "--state", state)
+    assert done.returncode == 1 and "not running" in done.stdout and "does not answer" in done.stdout
+    assert "rebooting since 2020-01-01" in done.stdout
+
+
+def test_down_asks_and_takes_one_cloud_away(running, other):
     refused = pileus("down", "--state", other.state)
     assert refused.returncode == 2 and "--yes" in refused.stderr and pathlib.Path(other.state, "etc").exists()
     assert pileus("down", "--state", other.state, "--yes").returncode == 0
     assert not pathlib.Path(other.state).exists() and other.process.wait(10) == 0
     running.client.call("compute", "GET", "/servers")
-    other.stop()
 
 
 def test_down_takes_nothing_that_is_no_cloud(tmp_path):

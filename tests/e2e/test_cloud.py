@@ -5,9 +5,12 @@ import os
 import pathlib
 import re
 import shutil
+import socket
+import stat
 import subprocess
 import time
 
+import psutil
 import pytest
 
 from common.periodic import wait_for
@@ -269,6 +272,37 @@ def test_image_store_full(real):
         host.run("umount", f"{real.state}/images")
     assert real.client.call("image", "GET", f"/images/{made['id']}")["status"] == "queued"
     real.client.call("image", "DELETE", f"/images/{made['id']}")
+
+
+def test_everything_listens_at_the_management_address(real):
+    """Not at the gateway of the external network, which guests reach, and not everywhere."""
+    sockets = [c for c in psutil.net_connections("inet")
+               if c.status == psutil.CONN_LISTEN or c.type == socket.SOCK_DGRAM and c.laddr and not c.raddr]
+    ports = {c.laddr.port for c in sockets}
+    assert {5000, 35357, 8774, 8775, 8776, 9292, 9696, 8080, 5672, 3260, 4369} <= ports
+    local = {real.address, "127.0.0.1", "::1"}
+    assert not [f"{c.laddr.ip}:{c.laddr.port} of pid {c.pid}" for c in sockets if c.laddr.ip not in local]
+    elsewhere = {c.laddr.port for c in sockets if c.laddr.ip != real.address}
+    assert not elsewhere & {5000, 35357, 8774, 8775, 8776, 9292, 9696, 8080, 5672, 3260}
+
+
+# What others may read of a state, and why: QEMU's user reads the images that disks are based on, dnsmasq reads its files
+# again after it became a user of its own; both lie in directories that cannot be listed.
+READABLE = re.compile(r"image-cache/[^/]+|network/dhcp/[^/]+/(hosts|opts|leases)")
+
+
+def test_others_read_nothing_of_the_state(real):
+    top, found = pathlib.Path(real.state), []
+    for home, directories, names in os.walk(top):
+        if home == str(top):
+            directories.remove("venv") if "venv" in directories else None
+        for path in [pathlib.Path(home), *(pathlib.Path(home) / n for n in names)]:
+            if path.is_symlink() or not path.exists():
+                continue
+            mode, name = stat.S_IMODE(path.stat().st_mode), str(path.relative_to(top))
+            if mode & (0o066 if path.is_dir() else 0o077) and not (READABLE.fullmatch(name) and not mode & 0o133):
+                found.append(f"{name} {mode:o}")
+    assert found == []
 
 
 def test_audit_finds_nothing(real):
