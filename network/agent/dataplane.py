@@ -19,7 +19,8 @@ def _here(ports: list[dict]) -> list[dict]:
 class LinuxDataplane:
     def __init__(self, conf):
         self.conf = conf
-        self.links = Links()
+        self.links = Links()  # open while a state is applied
+        self.links.close()
         self.dhcp = dhcp.Dhcp(conf, self.links)
         self.routers = routers.Routers(conf, self.links)
         self.filters = Filters()
@@ -66,6 +67,13 @@ class LinuxDataplane:
 
         :raises StepFailed: some part of it could not be made
         """
+        self.links.open()
+        try:
+            self._apply(raw, partial)
+        finally:
+            self.links.close()
+
+    def _apply(self, raw: dict, partial: bool) -> None:
         parser = parsing.Parser()
         state = parser.state(raw)
         merged = self._merge(state) if partial else state

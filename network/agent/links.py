@@ -69,13 +69,20 @@ def set_sysctl(path: str, value: str) -> None:
 
 
 class Links:
-    """Links of one namespace (None: the host's own)."""
+    """Links of one namespace (None: the host's own).
+
+    For a short time and one thread: pyroute2 gives each thread that uses one a socket and an event loop, and keeps them
+    until it is closed. A process that kept one open grew with every thread that came by.
+    """
 
     def __init__(self, namespace: str | None = None):
         self.namespace = namespace
         if namespace and namespace not in netns.listnetns():
             netns.create(namespace)
-        self.ip = IPRoute(netns=namespace) if namespace else IPRoute()
+        self.open()
+
+    def open(self) -> None:
+        self.ip = IPRoute(netns=self.namespace) if self.namespace else IPRoute()
 
     def close(self) -> None:
         self.ip.close()
