@@ -16,7 +16,8 @@ SERVICES = [22, 25, 53, 80, 111, 443, 2049, 3260, 3306, 4369, 5000, 5432, 5671, 
 # All ports at once would take a guest that QEMU emulates too long: PILEUS_SCAN=65535 by hand.
 RANGE = range(1, int(os.environ.get("PILEUS_SCAN", "200")))
 SCAN = """n=0; for at in {hosts}; do for port in {ports}; do
-( nc -w 1 $at $port </dev/null >/dev/null 2>&1 && echo open $at $port ) & n=$((n+1)); [ $((n%60)) = 0 ] && wait; done; done; wait"""
+( nc -w 1 $at $port </dev/null >/dev/null 2>&1 && echo open $at $port ) & n=$((n+1))
+[ $((n%60)) = 0 ] && wait; done; done; wait"""
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,8 @@ def test_metadata_is_ones_own_whatever_is_said(real, guests):
                                                    "X-Instance-ID-Signature: 0"))
     said = real.ssh(mine["outside"], f"wget -q -O - {headers} http://169.254.169.254/openstack/latest/meta_data.json")
     assert json.loads(said)["uuid"] == mine["id"]
-    for line in ("GET @127.0.0.1:35357/v3", "GET http://127.0.0.1:35357/v3", "GET //127.0.0.1:35357/v3", "CONNECT 127.0.0.1:35357"):
+    for line in ("GET @127.0.0.1:35357/v3", "GET http://127.0.0.1:35357/v3", "GET //127.0.0.1:35357/v3",
+                 "CONNECT 127.0.0.1:35357"):
         said = real.ssh(mine["outside"], f"printf '{line} HTTP/1.0\\r\\n\\r\\n' | nc -w 5 169.254.169.254 80 || true")
         assert re.match(r"HTTP/1\.\d (400|501) ", said), (line, said)
 

@@ -431,6 +431,19 @@ def test_no_tap_comes_up_before_its_filters(cloud, monkeypatch):
     cloud.plane.apply(state())
 
 
+def test_nothing_is_kept_for_the_threads_that_come_and_go(cloud):
+    """Those of the bus: each had left a netlink socket and an event loop behind."""
+    def descriptors() -> int:
+        return len(os.listdir("/proc/self/fd"))
+    cloud.plane.apply(state())
+    before = descriptors()
+    for _ in range(4):
+        thread = threading.Thread(target=cloud.plane.apply, args=(state(),))
+        thread.start()
+        thread.join()
+    assert descriptors() == before
+
+
 def test_all_of_it_goes(cloud):
     cloud.plane.filters.remove()
     left = sh("iptables-save") + sh("ip6tables-save") + sh("ipset", "list", "-n") + sh("nft", "list", "ruleset")
