@@ -21,7 +21,7 @@ def get(connection, table, row_id, *, resource: str, key: str = "id", **where) -
 def insert(connection, table, values: dict, *, conflict: str | None = None) -> dict:
     """Insert a row; ``conflict`` is the public text when a unique constraint refuses it.
 
-    :raises Conflict: such a row exists
+    :raises Conflict: such a row exists. Without a text nothing in it was a caller's choice, and the unit begins anew.
     """
     try:
         connection.execute(sa.insert(table).values(values))

@@ -105,10 +105,13 @@ def local_delete(service, ctx, uuid: str) -> None:
         row = instances.complete(connection, [row])[0]
     _give_back_ports(service.rest, row)
     _give_back_volumes(service.rest, row)
-    with service.db.writer() as connection:
-        row = rows.one(connection, sa.select(TABLE).where(TABLE.c.uuid == uuid, TABLE.c.task_state == "deleting"))
-        if row is not None:
-            forget(connection, row)
+    service.db.transact(_forget, uuid)
+
+
+def _forget(connection, uuid: str) -> None:
+    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.uuid == uuid, TABLE.c.task_state == "deleting"))
+    if row is not None:
+        forget(connection, row)
 
 
 def _give_back_ports(rest, row: dict) -> None:

@@ -5,7 +5,7 @@ import time
 
 import sqlalchemy as sa
 
-from common import errors, tokens
+from common import errors, tokens, units
 from common.context import Context
 from common.db import one
 from identity import receipts, totp
@@ -94,16 +94,21 @@ class Authenticator:
         self._check_rules(user, methods | set(parent.methods if parent else ()))
         wanted = auth.get("scope")
         _check_rescope(parent, wanted)
-        # One transaction: a scope that is refused leaves the receipt and the trust's use as they were.
+        user, scope, given, until = self._scoped(user, had, wanted)
+        return self._issue(user, scope, given, sorted(methods), parent, request, until=until)
+
+    @units.unit
+    def _scoped(self, user: dict, had, wanted) -> tuple:
+        """(user, scope, roles, end) of the token that is asked for.
+
+        One transaction: a scope that is refused leaves the receipt and the trust's use as they were.
+        """
         with self.service.db.writer() if had or _names_trust(wanted) else self.service.db.reader() as connection:
             if had:
                 used_proofs.use(connection, "receipt", had.id, had.expires_at)
-            until = None
             if isinstance(wanted, dict) and _names_trust(wanted):
-                user, scope, given, until = self._trust_scope(connection, user, wanted["OS-TRUST:trust"]["id"])
-            else:
-                scope, given = self._scope(connection, user, wanted)
-        return self._issue(user, scope, given, sorted(methods), parent, request, until=until)
+                return self._trust_scope(connection, user, wanted["OS-TRUST:trust"]["id"])
+            return (user, *self._scope(connection, user, wanted), None)
 
     def _proved(self, identity: dict, methods: set[str]) -> tuple[dict, Context | None]:
         """(the one user whom every method names and proves, the context of the token that was shown)"""
@@ -156,15 +161,15 @@ class Authenticator:
     def _check_passcode(self, user: dict | None, given: str) -> None:
         """:raises Unauthorized: wrong, used before, or the account is locked: six digits could be guessed"""
         rules = self.service.compliance
+
+        def use(user_id: str) -> bool:
+            return self.service.db.transact(totp.use, self.service.vault, user_id, given,
+                                            self.service.conf.totp.included_previous_windows)
         if user is None or rules.locked(user):
-            with self.service.db.writer() as connection:  # as long as it takes with a user that is there
-                totp.use(connection, self.service.vault, "", given, self.service.conf.totp.included_previous_windows)
+            use("")  # as long as it takes with a user that is there
             raise errors.Unauthorized()
-        with self.service.db.writer() as connection:
-            right = totp.use(connection, self.service.vault, user["id"], given, self.service.conf.totp.included_previous_windows)
-        if not right:
-            with self.service.db.writer() as connection:
-                rules.failed(connection, user)
+        if not use(user["id"]):
+            self.service.db.transact(rules.failed, user)
             raise errors.Unauthorized()
 
     def for_consumer(self, access: dict, request: Context) -> tuple[Context, str]:
@@ -216,8 +221,7 @@ class Authenticator:
         if rules.locked(user):
             raise errors.Unauthorized()
         if not right:
-            with self.service.db.writer() as connection:
-                rules.failed(connection, user)
+            self.service.db.transact(rules.failed, user)
             raise errors.Unauthorized()
         return user
 
@@ -225,8 +229,8 @@ class Authenticator:
         """:raises Unauthorized: his password has expired, or he was away for too long"""
         changed = self.service.compliance.admit(user)
         if changed:
-            with self.service.db.writer() as connection:
-                connection.execute(sa.update(models.users).where(models.users.c.id == user["id"]).values(changed))
+            self.service.db.transact(sa.Connection.execute,
+                                     sa.update(models.users).where(models.users.c.id == user["id"]).values(changed))
 
     def _by_application_credential(self, auth: dict, request: Context) -> tuple[Context, str]:
         """A token for the credential's project, with its roles as far as its user still has them all."""

@@ -17,7 +17,7 @@ import typing
 
 import sqlalchemy as sa
 
-from common import errors
+from common import errors, units
 from common.db import many, one
 from identity import domain_config
 from identity.db import models
@@ -203,6 +203,7 @@ class Directories:
         given = config.get("identity", {}).get("list_limit")
         return int(given) if given is not None else self.service.conf.identity.list_limit
 
+    @units.unit
     def login(self, directory: Directory, name: str, password: str) -> str:
         """The id of the user whose name and password these are; his groups are those of this moment.
 
@@ -219,6 +220,7 @@ class Directories:
             self._member_of(connection, user_id, [self._mirror_group(connection, directory, g) for g in groups])
         return user_id
 
+    @units.unit
     def refresh(self, domain_id: str | None) -> None:
         """Bring the mirror of a domain up to date; nothing where its users are in the database."""
         directory = self.of(domain_id) if domain_id else None

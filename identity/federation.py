@@ -14,7 +14,7 @@ import typing
 
 import sqlalchemy as sa
 
-from common import context, errors, rows
+from common import context, errors, rows, units
 from common.values import same_secret
 from identity.db import grants, models
 
@@ -159,6 +159,7 @@ class Federation:
             raise errors.Forbidden("The assertion was issued by another identity provider.")
         return provider, rows.get(connection, MAPPINGS, protocol["mapping_id"], resource="mapping")
 
+    @units.unit
     def login(self, idp_id: str, protocol_id: str, said: dict[str, str]) -> str:
         """The id of the user whom an assertion is of.
 

@@ -119,7 +119,7 @@ class Keys(oauth1.RequestValidator):
         connection.execute(sa.delete(NONCES).where(NONCES.c.expires_at < now))
         try:
             rows.insert(connection, NONCES, {"consumer_id": request.client_key, "at": request.timestamp, "nonce": request.nonce,
-                                             "expires_at": now + 2 * _LIFETIME_S})
+                                             "expires_at": now + 2 * _LIFETIME_S}, conflict="It was used before.")
         except errors.Conflict:
             raise errors.Unauthorized() from None
 
@@ -157,6 +157,5 @@ class Keys(oauth1.RequestValidator):
         row = self._token("access", request.client_key, request.resource_owner_key) if valid else None
         if row is None:
             raise errors.Unauthorized()
-        with self.service.db.writer() as connection:
-            self._once(connection, request)
+        self.service.db.transact(self._once, request)
         return row

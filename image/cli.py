@@ -22,8 +22,7 @@ def main(argv=None) -> int:
     if args.command == "metadefs":
         return _load(service, args)
     try:
-        with service.db.writer() as connection:
-            images.move(connection, args.image, "restore")
+        service.db.transact(images.move, args.image, "restore")
     except errors.Error as error:
         return manage.fail(str(error))
     print(f"{args.image}: active")

@@ -14,7 +14,7 @@ import time
 
 import sqlalchemy as sa
 
-from common import context, db, errors, inspector, rows
+from common import context, db, errors, inspector, rows, units
 from image import conversion, locations, remote, web
 from image.db import images
 from image.db.models import tasks as TABLE
@@ -77,6 +77,7 @@ class Imports:
         """:param ctx: who asked, where his token is needed: it is nowhere written down"""
         threading.Thread(target=self._run, args=(task, image, ctx), daemon=True, name=f"import-{image['id']}").start()
 
+    @units.unit
     def _set(self, task_id: str, **values) -> None:
         with self.service.db.writer() as connection:
             connection.execute(sa.update(TABLE).where(TABLE.c.id == task_id).values(updated_at=db.now(), **values))
@@ -170,8 +171,7 @@ class Imports:
                 LOG.warning("image %s did not get into store %s: %s %s", id, name, error, error.internal)
                 failed.append(name)
                 if must:
-                    with self.service.db.writer() as connection:
-                        images.update(connection, id, {"progress": {"to": [], "failed": failed}})
+                    self.service.db.transact(images.update, id, {"progress": {"to": [], "failed": failed}})
                     raise errors.StepFailed(reason=f"The image could not be put into store {name}.") from error
             if not must or number == len(wanted) - 1:
                 self._arrived(id, done, facts, {"to": wanted[number + 1:], "failed": failed})
@@ -180,6 +180,7 @@ class Imports:
             raise errors.StepFailed(reason="The image could not be put into any store.")
         self._set(task["id"], status="success", expires_at=db.now() + KEPT, result={"image_id": id})
 
+    @units.unit
     def _arrived(self, id: str, done: list[str], facts: dict, progress: dict) -> None:
         """:raises InvalidState, NotFound: the image was deleted meanwhile"""
         with self.service.db.writer() as connection:
@@ -205,15 +206,13 @@ class Imports:
         hashes = Hashes(known.get("os_hash_algo", "sha512"))
         if not known or not conf.do_secure_hash:
             said = known or {"os_hash_algo": hashes.algorithm if conf.do_secure_hash else None}
-            with self.service.db.writer() as connection:
-                images.move(connection, id, "imported", size=size, **said)
+            self.service.db.transact(images.move, id, "imported", size=size, **said)
         if conf.do_secure_hash:
             with web.fetch(url, conf) as source:
                 hashes.read(_Beating(source, beat), conf.max_image_bytes, self._there(id))
             if known and hashes.facts()["os_hash_value"] != known["os_hash_value"].lower():
                 raise errors.StepFailed(reason="The location's data does not have the hash that was said.")
-            with self.service.db.writer() as connection:
-                images.move(connection, id, "imported" if known else "copied", **hashes.facts())
+            self.service.db.transact(images.move, id, "imported" if known else "copied", **hashes.facts())
         self._set(task["id"], status="success", expires_at=db.now() + KEPT, result={"image_id": id})
 
     def _there(self, id: str):
@@ -235,12 +234,14 @@ class Imports:
         """End a task; its image is as before it. Repeatable. The row keeps in mind which stores did not answer."""
         id = task["image_id"]
         left = self._undo(task, id) if id is not None else []
-        with self.service.db.writer() as connection:
-            connection.execute(sa.update(TABLE).where(TABLE.c.id == task["id"], UNDONE).values(
-                status="failure", updated_at=db.now(), expires_at=db.now() + KEPT, message=message))
-            with contextlib.suppress(errors.NotFound, errors.InvalidState):  # deleted meanwhile: its owner wanted it gone
-                if id is not None:
-                    self._put_back(connection, task, images.any_row(connection, id), left)
+        self.service.db.transact(self._failed, task, message, left)
+
+    def _failed(self, connection, task: dict, message: str, left) -> None:
+        connection.execute(sa.update(TABLE).where(TABLE.c.id == task["id"], UNDONE).values(
+            status="failure", updated_at=db.now(), expires_at=db.now() + KEPT, message=message))
+        with contextlib.suppress(errors.NotFound, errors.InvalidState):  # deleted meanwhile: its owner wanted it gone
+            if task["image_id"] is not None:
+                self._put_back(connection, task, images.any_row(connection, task["image_id"]), left)
 
     def _put_back(self, connection, task: dict, row: dict, left: list[str]) -> None:
         known = row["progress"] or {}

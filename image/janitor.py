@@ -54,8 +54,7 @@ class Janitor(periodic.Periodic):
             half = row["status"] == "uploading" and row["size"] is None
             if half and self._old(row) and staged.get(image_id, self.STALE_S) >= self.STALE_S:
                 svc.incoming.unstage(image_id)
-                with svc.db.writer() as connection:
-                    images.move(connection, image_id, "unstage")
+                svc.db.transact(images.move, image_id, "unstage")
         for image_id in set(staged) - {i for i, row in known.items() if row["status"] in ("uploading", "importing")}:
             svc.incoming.unstage(image_id)
 

@@ -1,11 +1,10 @@
 """The image daemon."""
 
-from common import errors, policy, rows
+from common import errors, policy
 from common.service import Service
 from image import conf, locations, policies
 from image.cache import Cache, Prefetcher
 from image.db import images
-from image.db.models import images as TABLE
 from image.imports import Imports
 from image.incoming import Incoming
 from image.janitor import Janitor
@@ -59,8 +58,7 @@ class ImageApi(Service):
         self.incoming.drop(image_id)
         left = self.stores.forget(image_id, stores)
         try:
-            with self.db.writer() as connection:
-                images.move(connection, image_id, action, progress={"left": left} if left else None, **values)
+            self.db.transact(images.move, image_id, action, progress={"left": left} if left else None, **values)
         except (errors.NotFound, errors.InvalidState):
             pass  # deleted meanwhile: its owner wanted it gone
 
@@ -75,8 +73,6 @@ class ImageApi(Service):
         if self.stores.forget(row["id"], {*locations.held(row), *images.left(row)}):
             return
         try:
-            with self.db.writer() as connection:
-                rows.delete(connection, TABLE, row["id"], resource="image")
-                images.retire(connection, row["id"])
+            self.db.transact(images.erased, row["id"])
         except errors.NotFound:
             pass  # the janitor was faster

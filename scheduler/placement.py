@@ -13,7 +13,7 @@ import time
 
 import sqlalchemy as sa
 
-from common import errors
+from common import errors, units
 from conductor.db import actions, hosts, machine, models
 from scheduler import filters, weighers
 
@@ -154,6 +154,7 @@ class Placement:
                              local_gb_used=known["local_gb_used"] + spec["disk_gb"],
                              running_vms=known["running_vms"] + 1)
 
+    @units.unit
     def refuse(self, ctx, spec: dict, error: errors.NoValidHost) -> None:
         """Tell the owner that there is no host, and why the hosts that tried it failed."""
         uuid, text = spec["uuid"], str(error)

@@ -24,11 +24,14 @@ OFFSETS = iter(range(22500 + _WORKER * 3750, 22500 + (_WORKER + 1) * 3750, 50))
 
 
 class FakeCloud:
-    """``pileus up --driver fake`` as a child process. ``start`` after ``kill`` is a restart with the same state."""
+    """``pileus up --driver fake`` as a child process. ``start`` after ``kill`` is a restart with the same state.
 
-    START_S = 60
+    PILEUS_CLOUD: another module to run, as ``tests.functional.victims_cloud``.
+    """
 
-    def __init__(self, state: pathlib.Path, *settings: str, module: str = "deploy.local"):
+    START_S = 90
+
+    def __init__(self, state: pathlib.Path, *settings: str, module: str = os.environ.get("PILEUS_CLOUD", "deploy.local")):
         self.state, self.settings, self.module = str(state), settings, module
         self.offset = next(o for o in OFFSETS if self._free(5000 + o))
         self.process: subprocess.Popen | None = None

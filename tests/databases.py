@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import tempfile
 
@@ -13,14 +14,22 @@ from common.periodic import wait_for
 from deploy import host
 
 NAMES = ("identity", "image", "network", "volume", "compute")
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
 _QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
 class MariaDB:
     """:param home: the data goes to ``home/mysql``; by default to a directory that ``stop`` removes"""
 
-    def __init__(self, port: int, home: pathlib.Path | None = None):
-        self.port, self._own = port, home is None
+    def __init__(self, port: int = 0, home: pathlib.Path | None = None):
+        self.port, self._own = port or free_port(), home is None
         self.home = home or pathlib.Path(tempfile.mkdtemp(prefix="pileus-mariadb-", dir="/var/tmp"))
         self.process: subprocess.Popen | None = None
 
@@ -69,8 +78,8 @@ class MariaDB:
 class PostgreSQL:
     """Runs as the user ``postgres``: the server refuses to be root."""
 
-    def __init__(self, port: int):
-        self.port = port
+    def __init__(self):
+        self.port = free_port()
         tools = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/postgres"))
         if not tools or os.getuid() != 0:
             pytest.skip("PostgreSQL is not installed, or this is not root, who alone may start it as another user")

@@ -6,7 +6,7 @@ import pathlib
 
 import sqlalchemy as sa
 
-from common import context, db, errors, periodic, policy, rows
+from common import context, db, errors, periodic, policy, rows, units
 from common.service import Service
 from common.tasks import Engine, Journal, Recovery
 from common.vault import Vault, open_chap, seal_chap
@@ -111,18 +111,19 @@ class VolumeScheduler(Service):
         """Give the volume to the live backend with the most free space that its type admits."""
         reason = self._choose_and_claim(row)
         if reason:
-            with self.db.writer() as connection:
-                volumes.move(connection, row["id"], "create_failed", fault=reason)
+            self.db.transact(volumes.move, row["id"], "create_failed", fault=reason)
             return
         with self.db.reader() as connection:
             host = connection.execute(sa.select(volumes.TABLE.c.host).where(volumes.TABLE.c.id == row["id"])).scalar()
         self.agents.create_volume(ctx, host, row["id"])
 
+    @units.unit
     def _choose_and_claim(self, row: dict) -> str | None:
         """Write the host, or say why there is none."""
         alive = db.now() - datetime.timedelta(seconds=self.conf.service_down_time)
         table, s = volumes.TABLE, models.services
         with self.db.writer() as connection:
+            db.lock(connection, "placement")
             found = rows.many(connection, sa.select(s).where(s.c.binary == "cinder-volume"))
             promised = dict(connection.execute(sa.select(table.c.host, sa.func.sum(table.c.size))
                                                .group_by(table.c.host)).all())
@@ -171,8 +172,7 @@ class Heartbeat(periodic.Heartbeat):
 
     def beat(self) -> None:
         capabilities = {**self.service.driver.capacity(), "volume_backend_name": self.service.conf.volume.backend_name}
-        with self.service.db.writer() as connection:
-            volumes.heartbeat(connection, "cinder-volume", self.service.conf.host, capabilities)
+        self.service.db.transact(volumes.heartbeat, "cinder-volume", self.service.conf.host, capabilities)
 
 
 class Exports(periodic.Periodic):
@@ -221,8 +221,7 @@ class VolumeAgent(Service):
         return {t.name: t for t in (CreateVolume, DeleteVolume, CreateSnapshot, DeleteSnapshot)}[name](self)
 
     def started(self) -> None:
-        with self.db.writer() as connection:
-            volumes.seal_stored(connection, lambda info: sealed(self.vault, info))
+        self.db.transact(volumes.seal_stored, lambda info: sealed(self.vault, info))
 
 
 class Manager:
@@ -272,8 +271,7 @@ class Manager:
             action, fault = "extend_failed", str(error)
         row = self._row(volume_id)
         if row and row["status"] == "extending":
-            with self.service.db.writer() as connection:
-                volumes.move(connection, volume_id, action, fault=fault)
+            self.service.db.transact(volumes.move, volume_id, action, fault=fault)
 
     def inventory(self, ctx) -> dict:
         return inventory.of(self.service.driver, self.service.tasks.journal)

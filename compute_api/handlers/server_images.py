@@ -44,9 +44,7 @@ def _create(req, id, arguments, action: str, recorded: str, properties: dict):
         body.update(disk_format="raw")
     image_id = req.svc.rest.request("POST", "image", path("/v2/images"), body=body, ctx=req.ctx)["id"]
     try:
-        with req.svc.db.writer() as connection:
-            machine.begin(connection, id, action, request_id=req.ctx.request_id)
-            history.start(connection, req.ctx, id, recorded)
+        req.svc.db.transact(_begin, req.ctx, id, action, recorded)
     except errors.Error:
         _drop(req, image_id)
         raise
@@ -56,6 +54,11 @@ def _create(req, id, arguments, action: str, recorded: str, properties: dict):
     response = wsgi.Response(status=202)
     response.headers["Location"] = f"{req.svc.conf.endpoints.image}/images/{image_id}"
     return response
+
+
+def _begin(connection, ctx, id: str, action: str, recorded: str) -> None:
+    machine.begin(connection, id, action, request_id=ctx.request_id)
+    history.start(connection, ctx, id, recorded)
 
 
 def _drop(req, image_id: str) -> None:

@@ -22,6 +22,6 @@ def use(connection, kind: str, proof: str, until: float) -> None:
     connection.execute(sa.delete(TABLE).where(TABLE.c.expires_at < now))
     digest = hashlib.sha256(f"{kind}\n{proof}".encode("utf-8", "replace")).hexdigest()
     try:
-        rows.insert(connection, TABLE, {"digest": digest, "expires_at": until})
+        rows.insert(connection, TABLE, {"digest": digest, "expires_at": until}, conflict="It was used before.")
     except errors.Conflict:
         raise errors.Unauthorized() from None

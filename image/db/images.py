@@ -118,5 +118,11 @@ def retire(connection, image_id: str) -> None:
         connection.execute(sa.insert(RETIRED).values(id=_canonical(image_id), deleted_at=db.now()))
 
 
+def erased(connection, image_id: str) -> None:
+    """The end of an image whose data is gone everywhere. :raises NotFound: somebody else was faster"""
+    rows.delete(connection, TABLE, image_id, resource="image")
+    retire(connection, image_id)
+
+
 def retired(connection, image_id: str) -> bool:
     return connection.execute(sa.select(RETIRED.c.id).where(RETIRED.c.id == _canonical(image_id))).first() is not None

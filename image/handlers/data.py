@@ -48,8 +48,7 @@ def receive(req, row: dict, *, checksum: str | None = None, store=None) -> dict:
                 store.put(id, source)
         except FileNotFoundError as error:
             raise errors.NotFound(f"Image {id} was deleted while its data arrived.") from error
-        with req.svc.db.writer() as connection:
-            images.move(connection, id, "activate", locations=[locations.at(store, id)], **facts)
+        req.svc.db.transact(images.move, id, "activate", locations=[locations.at(store, id)], **facts)
         undo.pop_all()
     incoming.drop(id)
     req.svc.notifier.tell(req.ctx, "image.upload", {"id": id, "owner": row["owner"], "size": facts["size"]})

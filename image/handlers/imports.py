@@ -1,5 +1,6 @@
 """Interoperable import: data is staged, or named by a URL, and a task makes it the image's. And the list of tasks."""
 
+import contextlib
 import urllib.parse
 
 import sqlalchemy as sa
@@ -38,15 +39,11 @@ def stage(req, id):
         size = req.svc.incoming.stage(id, req.environ["wsgi.input"], req.svc.conf.image.max_image_bytes)
         if req.content_length is not None and size != req.content_length:
             raise errors.BadRequest("The upload ended before all of it had arrived.")
-        with req.svc.db.writer() as connection:
-            images.update(connection, id, {"size": size})
+        req.svc.db.transact(images.update, id, {"size": size})
     except BaseException:
         req.svc.incoming.unstage(id)
-        with req.svc.db.writer() as connection:
-            try:
-                images.move(connection, id, "unstage", size=None)
-            except (errors.NotFound, errors.InvalidState):
-                pass  # deleted meanwhile: its owner wanted it gone
+        with contextlib.suppress(errors.NotFound, errors.InvalidState):  # deleted meanwhile: its owner wanted it gone
+            req.svc.db.transact(images.move, id, "unstage", size=None)
         raise
 
 

@@ -47,6 +47,5 @@ def delete(req, store, id):
             raise errors.Forbidden(f"Image {id} is protected and cannot be deleted.")
         images.move(connection, id, "relocate", locations=left)
     if req.svc.stores.forget(id, [store]):  # it does not answer: the janitor asks again
-        with req.svc.db.writer() as connection:
-            images.update(connection, id, {"progress": {**(row["progress"] or {}), "left": [*images.left(row), store]}})
+        req.svc.db.transact(images.update, id, {"progress": {**(row["progress"] or {}), "left": [*images.left(row), store]}})
     req.svc.notifier.tell(req.ctx, "image.delete_from_store", {"id": id, "store": store})

@@ -303,8 +303,7 @@ class Ports(Resource):
                                 error, error.internal or "")
             values = {"status": "DOWN", "binding_vif_type": "binding_failed"}
         if any(port[k] != v for k, v in values.items()):
-            with req.svc.db.writer() as connection:
-                connection.execute(sa.update(self.table).where(self.table.c.id == port["id"]).values(values))
+            req.svc.db.transact(sa.Connection.execute, sa.update(self.table).where(self.table.c.id == port["id"]).values(values))
         return {**port, **values}
 
     def extra_filter(self, name, values):

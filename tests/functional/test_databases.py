@@ -11,7 +11,7 @@ from tests.functional.test_stories import server_body, wait_gone, wait_status
 
 @pytest.fixture(scope="module", params=[databases.MariaDB, databases.PostgreSQL])
 def server(request):
-    made = request.param(25432)
+    made = request.param()
     try:
         made.make()
         yield made

@@ -26,7 +26,7 @@ SETTINGS = ("image.image.quota_images=5", "image.image.image_member_quota=3", *[
 def cloud_on(database: str):
     """A cloud with fake drivers on a database server of its own."""
     kind = SERVERS[database]
-    server = kind(25433) if kind else None
+    server = kind() if kind else None
     cloud = None
     with tempfile.TemporaryDirectory(prefix="pileus-races-") as home:
         try:

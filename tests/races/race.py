@@ -47,14 +47,16 @@ class Race:
         self.doubles = 0
         self.broken: list[str] = []  # 5xx answers: a race that is lost is 4xx
         self.pool = urllib3.PoolManager(retries=False, maxsize=2 * WIDTH)
+        self._lock = threading.Lock()
         self._member: Cloud | None = None
 
     @property
     def member(self) -> Cloud:
         """The admin in a project that only this kind uses."""
-        if self._member is None:
-            self._member = self.new_project()
-        return self._member
+        with self._lock:
+            if self._member is None:
+                self._member = self.new_project()
+            return self._member
 
     def new_project(self) -> Cloud:
         name = f"race-{word()}"

@@ -87,13 +87,15 @@ def _connect(req, row: dict, volume: dict, connector: dict) -> dict:
     status = "attached" if row["attach_status"] == "attached" else "attaching"
     values = {"connector": connector, "connection_info": info, "attach_status": status,
               "attached_host": str(connector.get("host", ""))[:255], "mountpoint": connector.get("mountpoint")}
-    with req.svc.db.writer() as connection:
-        done = connection.execute(sa.update(TABLE).where(TABLE.c.id == row["id"]).values(values))
-        if done.rowcount == 0:
-            raise errors.Conflict("The attachment was deleted while it was being connected.")
-        if row["attach_status"] == "reserved":
-            volumes.move(connection, volume["id"], "attach")
+    req.svc.db.transact(_connected, row, values)
     return {**row, **values}
+
+
+def _connected(connection, row: dict, values: dict) -> None:
+    if connection.execute(sa.update(TABLE).where(TABLE.c.id == row["id"]).values(values)).rowcount == 0:
+        raise errors.Conflict("The attachment was deleted while it was being connected.")
+    if row["attach_status"] == "reserved":
+        volumes.move(connection, row["volume_id"], "attach")
 
 
 @wsgi.body(schema.obj({"attachment": schema.obj({"connector": {**_CONNECTOR, "type": "object"}}, ["connector"])},
@@ -136,7 +138,10 @@ def delete(req, id):
                               f"{row['instance_uuid']} using the Compute API", kind="ConflictNovaUsingAttachment")
     if row["connection_info"]:
         req.svc.agents.disconnect(req.ctx, volume["host"], volume["id"], id)
-    with req.svc.db.writer() as connection:
-        rows.delete(connection, TABLE, id, resource="attachment")
-        volumes.move(connection, volume["id"], "detach")
+    req.svc.db.transact(_ended, row)
     return {"attachments": []}
+
+
+def _ended(connection, row: dict) -> None:
+    rows.delete(connection, TABLE, row["id"], resource="attachment")
+    volumes.move(connection, row["volume_id"], "detach")

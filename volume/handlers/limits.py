@@ -53,6 +53,5 @@ def quota_update(req, target, body):
 
 def quota_delete(req, target):
     req.svc.policy.check(req.ctx, "quota:update", {"project_id": target})
-    with req.svc.db.writer() as connection:
-        quotas.reset(connection, models.quotas, target)
+    req.svc.db.transact(quotas.reset, models.quotas, target)
     return wsgi.Response(status=200)

@@ -60,8 +60,7 @@ def create(req, body):
     public = given.get("os-volume-type-access:is_public", given.get("is_public", True))
     row = {"id": context.new_uuid(), "name": given["name"], "description": given.get("description"),
            "is_public": wsgi.bool_value(public), "extra_specs": given.get("extra_specs", {})}
-    with req.svc.db.writer() as connection:
-        rows.insert(connection, TABLE, row, conflict=f"Volume Type {row['name']} already exists.")
+    req.svc.db.transact(rows.insert, TABLE, row, conflict=f"Volume Type {row['name']} already exists.")
     return {"volume_type": _view(req, row)}
 
 
