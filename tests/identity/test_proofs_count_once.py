@@ -8,6 +8,7 @@ import time
 import botocore.credentials
 import pytest
 import sqlalchemy as sa
+from oauthlib import oauth1
 
 from common import errors
 from identity import totp
@@ -16,7 +17,7 @@ from identity.handlers import credentials
 from identity.service import IdentityApi
 from tests.identity import test_signatures
 from tests.identity.conftest import Caller
-from tests.identity.derivations import Lender, s3_v2
+from tests.identity.derivations import HOST, Lender, s3_v2
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +109,14 @@ def test_a_key_that_was_made_for_less_is_not_taken_for_the_users_own(lender):
         assert lender.by_key(key) is None
 
 
+def test_a_recorded_request_of_a_consumer_gives_no_second_token(lender):
+    keys = lender.access(lender.red, "reader", lender.own)
+    client = oauth1.Client(lender.consumer["id"], client_secret=lender.consumer["secret"], **keys)
+    sent = client.sign(HOST + "/v3/auth/tokens", http_method="POST")[1]
+    body = {"auth": {"identity": {"methods": ["oauth1"], "oauth1": {}}}}
+    assert [lender.identity.send("POST", "/v3/auth/tokens", body, **sent).status_int for _ in range(3)] == [201, 401, 401]
+
+
 def test_old_proofs_are_dropped(identity):
     with identity.service.db.writer() as connection:
         used_proofs.use(connection, "k", "old", time.time() - 1)
@@ -153,6 +162,33 @@ def test_what_a_key_gave_ends_with_it(lender):
         if what != "user disabled":
             check(of_other)
         if mend:
+            mend()
+
+
+def test_what_a_trust_gave_ends_with_it(lender):
+    """With the trust, with either of the two who are bound by it, with the project, and with a role of the trustor's."""
+    ask, check = lender.ask, lender.identity.service.verifier.check
+    project, grant = f"/projects/{lender.red}", f"/projects/{lender.red}/users/{lender.ann}/roles/"
+
+    def switch(path: str, noun: str, on: bool):
+        return lambda: ask("PATCH", path, {noun: {"enabled": on}})
+    ends = {"the trust": (lambda: ask("DELETE", f"/OS-TRUST/trusts/{trust}", token=lender.own), lambda: None),
+            "the project": (switch(project, "project", False), switch(project, "project", True)),
+            "the roles": (lambda: [ask("DELETE", grant + lender.roles[r]) for r in ("member", "manager")],
+                          lambda: [ask("PUT", grant + lender.roles[r]) for r in ("member", "manager")]),
+            **{who: (switch(f"/users/{id}", "user", False), switch(f"/users/{id}", "user", True))
+               for who, id in (("the trustor", lender.ann), ("the trustee", lender.bob))}}
+    for impersonation in (True, False):
+        for what, (end, mend) in ends.items():
+            lender.own = lender.login("ann", lender.red)
+            trust = lender.make_trust(lender.red, "reader", impersonation=impersonation)
+            token = lender.by_trust(trust)
+            check(token)
+            end()
+            with pytest.raises(errors.Unauthorized):
+                check(token)
+            if what != "the trustee":
+                assert lender.by_trust(trust) is None, what
             mend()
 
 
