@@ -45,11 +45,11 @@ class Manager:
     def heartbeat(self, ctx, host_name: str, configurations: dict) -> None:
         with self.service.db.writer() as connection:
             hosting.heartbeat(connection, host_name, configurations)
-            refused = list(configurations.get("refused") or {})
-            if refused:
-                # Closed there, because something of it cannot be rendered; its owner sees it and may mend it.
+            closed = configurations.get("closed_ports")
+            if closed:
+                # They pass nothing, because something of them cannot be rendered; their owner sees it and may mend it.
                 p = models.ports
-                connection.execute(sa.update(p).where(p.c.id.in_(refused), p.c.binding_host_id == host_name,
+                connection.execute(sa.update(p).where(p.c.id.in_(closed), p.c.binding_host_id == host_name,
                                                       p.c.status == "ACTIVE").values(status="DOWN"))
 
 

@@ -27,13 +27,15 @@ class LinuxDataplane:
         self.metadata = MetadataProxy(conf)
         self.state: dict = {"networks": [], "ports": [], "groups": {}, "routers": []}
         self._held: set[str] = set()  # ports whose tap may come up: filters were loaded with them
-        # {id: reason} of what could not be made as the API has it.
+        # {id: reason} of what could not be made as the API has it, and the ports here that therefore pass nothing.
         self.refused: dict[str, str] = {}
+        self.closed: set[str] = set()
 
     def facts(self) -> dict:
         return {**roles.of(self.conf), "driver": "linux", "networks": len(self.state["networks"]),
                 "ports": len(_here(self.state["ports"])), "routers": len(self.state["routers"]),
-                "bridge_mappings": self.conf.network.bridge_mappings, "refused": dict(sorted(self.refused.items())[:100])}
+                "bridge_mappings": self.conf.network.bridge_mappings, "refused": dict(sorted(self.refused.items())[:100]),
+                "closed_ports": sorted(self.closed)[:100]}
 
     def metered(self) -> list[dict]:
         """What routers' gateways counted since the last call (see ``metering.Meters.take``)."""
@@ -103,9 +105,11 @@ class LinuxDataplane:
         self._report(parser.refused, partial)
         if failures:
             raise failures[0]
-        if partial and parser.refused:
-            what, reason = next(iter(parser.refused.items()))
-            raise errors.StepFailed(reason=f"The host's network refuses {what}.", internal=reason)
+        lost = [p["id"] for p in raw["ports"] if p["here"] and (
+            p["id"] in self.closed or p["id"] not in self._held or p["network_id"] not in bridges)]
+        if partial and lost:
+            raise errors.StepFailed(reason="The host's network refuses a port.",
+                                    internal=f"{lost[0]}: {self.refused.get(str(lost[0]))}")
 
     def _filter(self, merged: dict, refused: dict[str, str], partial: bool) -> None:
         """Load the filters of all ports here. Where that fails, no tap of a port that is new comes up."""
@@ -113,7 +117,9 @@ class LinuxDataplane:
             set_sysctl(path, "1")
         ports = _here(merged["ports"])
         self._held &= {p["id"] for p in ports}
-        refused.update(self.filters.apply({**merged, "ports": ports}, check=not partial))
+        by_filter = self.filters.apply({**merged, "ports": ports}, check=not partial)
+        refused.update(by_filter)
+        self.closed = {p["id"] for p in ports if p["closed"]} | set(by_filter)
         self._held = {p["id"] for p in ports}
 
     def _report(self, refused: dict[str, str], partial: bool) -> None:

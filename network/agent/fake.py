@@ -10,11 +10,13 @@ class FakeDataplane:
         self.ports: set[str] = set()
         self._networks: set[str] = set()
         self.refused: dict[str, str] = {}
+        self.closed: list[str] = []
 
     def apply(self, raw: dict, *, partial: bool = False) -> None:
         parser = parsing.Parser()
         state = parser.state(raw)
         self.refused = {**self.refused, **parser.refused} if partial else parser.refused
+        self.closed = [p["id"] for p in state["ports"] if p["here"] and p["closed"]]
         names = {p["id"] for p in state["ports"] if p["here"]}
         self.ports = self.ports | names if partial else names
         networks = {n["id"] for n in state["networks"]}
@@ -30,4 +32,5 @@ class FakeDataplane:
         return self._networks
 
     def facts(self) -> dict:
-        return {**roles.of(self.conf), "driver": "fake", "ports": len(self.ports), "refused": self.refused}
+        return {**roles.of(self.conf), "driver": "fake", "ports": len(self.ports), "refused": self.refused,
+                "closed_ports": self.closed}

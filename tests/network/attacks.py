@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from common import errors
 from network.agent import links, routers
 from network.agent.dataplane import LinuxDataplane
 from network.protocols import slaac
@@ -396,12 +397,25 @@ def test_a_closed_port_passes_nothing_and_the_other_works(cloud):
     wanted = state()
     wanted["ports"][0]["mac_address"] += "\n"
     cloud.plane.apply(wanted)
-    assert list(cloud.plane.facts()["refused"]) == [PORT]
+    assert list(cloud.plane.facts()["refused"]) == cloud.plane.facts()["closed_ports"] == [PORT]
+    with pytest.raises(errors.StepFailed):  # whoever plugs it is told
+        cloud.plane.apply({k: wanted[k] for k in ("networks", "groups")} | {"ports": wanted["ports"][:1]}, partial=True)
     got = cloud.victim.capture(lambda: cloud.mallory.send(udp4("10.0.0.5", "10.0.0.6", 1, 2)))
     assert not any(MARK in frame for frame in got)
     assert cloud.victim.connect("10.0.0.2", 53)
     cloud.plane.apply(state())
     assert cloud.plane.facts()["refused"] == {} and cloud.mallory.connect("10.0.0.2", 53)
+
+
+def test_a_port_works_without_the_one_rule_that_cannot_be_rendered(cloud):
+    wanted = state()
+    wanted["groups"][GROUP]["rules"].append({**wanted["groups"][GROUP]["rules"][0], "protocol": "tcp", "port_range_min": "99998",
+                                             "port_range_max": "99999"})
+    wanted["ports"][0]["extra_dhcp_opts"] = [{"opt_name": "router", "opt_value": "10.0.0.1\nx"}]
+    cloud.plane.apply({k: wanted[k] for k in ("networks", "groups", "ports")}, partial=True)
+    assert set(cloud.plane.facts()["refused"]) == {GROUP, PORT} and cloud.plane.facts()["closed_ports"] == []
+    assert cloud.mallory.connect("10.0.0.2", 53)
+    cloud.plane.apply(state())
 
 
 def test_a_port_that_a_program_refuses_is_closed_alone(cloud, monkeypatch):
