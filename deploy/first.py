@@ -32,7 +32,7 @@ class Cloud:
             "name": "admin", "domain": domain, "password": self.password}}},
             "scope": {"project": {"name": "admin", "domain": domain}}}}
         response = self.pool.request("POST", self.url("identity") + "/auth/tokens", body=json.dumps(body),
-                                     headers={"Content-Type": "application/json"}, timeout=10)
+                                     headers={"Content-Type": "application/json"}, timeout=30)
         if response.status != 201:
             raise RuntimeError(f"login: {response.status} {error_text(response.data)}")
         self.token = response.headers["X-Subject-Token"]

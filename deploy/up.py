@@ -85,7 +85,7 @@ def start_daemons(state: str) -> None:
         log = open(f"{state}/log/supervisor.log", "ab")
         subprocess.Popen([sys.executable, "-m", "deploy.cli", "supervise", "--state", state], cwd=clone, stdout=log,
                          stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
-    wait_for(lambda: supervisor.running_pid(state), 10, what="the supervisor")
+    wait_for(lambda: supervisor.running_pid(state), 60, what="the supervisor")
 
 
 def guest_image(state: str, given: str | None) -> tuple[str, pathlib.Path]:
@@ -233,7 +233,7 @@ def up(args) -> int:
     start_daemons(state)
     name, image_path = guest_image(state, chosen.image)
     cloud = first.Cloud(found["admin_password"], my_ip)
-    cloud.wait_ready(60)
+    cloud.wait_ready(180)
     steps.say("making networks and uploading an image")
     for host_name in chosen.lab_hosts:
         steps.say(f"adding the host {host_name}")

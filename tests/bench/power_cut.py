@@ -184,7 +184,7 @@ def cut_and_return(world: World, cut) -> tuple[float, float]:
     began = time.monotonic()
     up = subprocess.Popen([str(ROOT / "deploy" / "up")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        world.pinged(LIMIT_S + 30)
+        world.pinged(4 * LIMIT_S)
         answered = time.monotonic() - began
         text = up.communicate(timeout=120)[0]
     finally:
