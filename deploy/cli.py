@@ -114,7 +114,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--daemons-only", action="store_true", help="what they need beside them runs already")
     verb("status", _status, "Show a cloud's daemons and hosts, what does not answer, and what is stuck.")
     verb("trace", _trace, "Show every step of a request, through all services.").add_argument("request_id")
-    verb("audit", _audit, "Compare databases with what is on this host.").add_argument(
+    verb("audit", _audit, "Compare the databases with what is on every host.").add_argument(
         "--repair", action="store_true", help="mend what differs")
     return parser
 
