@@ -21,6 +21,11 @@ OPTS = {"DEFAULT": [
     cfg.StrOpt("virt_type", default="auto", choices=["auto", "kvm", "qemu"],
                help="auto: KVM where the CPU and the kernel really have it, else emulation."),
     cfg.StrOpt("initiator", default="", help="iSCSI name of this host; default made from its name."),
+    cfg.IntOpt("guest_uid_first", default=1900000000, min=1, max=(1 << 31) - 1,
+               help="Lowest number of the users that guests run as, each as one of its own; nothing else may use the range."),
+    cfg.IntOpt("guest_uid_count", default=65536, min=0, max=1 << 24,
+               help="How many numbers that are; 0: all guests run as libvirt's own user, and could read each other's disks."),
+    cfg.StrOpt("guest_group", default="kvm", help="Group of these users; it needs access to /dev/kvm, where that is used."),
 ], "fake": [
     cfg.IntOpt("vcpus", default=64, min=1, help="CPUs that the fake host has."),
     cfg.IntOpt("memory_mb", default=1 << 20, min=1, help="Memory that it has, MiB."),

@@ -33,14 +33,15 @@ class ComputeAgent(Service):
         state = self.conf.state_path
         self.driver = virt.load(self.conf)
         self.conductor = ConductorAPI(self.conf)
-        self.images = ImageCache(f"{state}/image-cache", self.rest)
+        self.images = ImageCache(f"{state}/image-cache", self.rest, self.driver.image_owner)
         self.ports = Ports(self.rest, self.conf.host)
         self.volumes = Volumes(self.rest, {
             "host": self.conf.host, "ip": self.conf.my_ip, "platform": "x86_64", "os_type": "linux",
             "initiator": self.conf.libvirt.initiator or f"iqn.2012-01.cloud.pileus:{self.conf.host}"}, self.driver.vault)
         # Disks on their way into images; one that a crash left is removed with its task.
         self.outgoing = pathlib.Path(state) / "snapshots"
-        self.outgoing.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.outgoing.mkdir(parents=True, exist_ok=True, mode=0o711)
+        self.outgoing.chmod(0o711)  # a disk is copied as its guest's user, into a file that is there for it
         self.tasks = Engine(Journal(f"{state}/tasks/compute"))
         self.cancelled: set[str] = set()
         self.build_slots = threading.BoundedSemaphore(self.conf.agent.max_parallel_builds)

@@ -15,6 +15,7 @@ NOSTATE, RUNNING, PAUSED, SHUTDOWN, CRASHED = 0, 1, 3, 4, 6
 
 class VirtDriver:
     needs_image = True  # whether an image's bytes must be on this host
+    image_owner: tuple[int, int] | None = None  # (user, group) that cached images must have, so that guests may read them
 
     def __init__(self, conf):
         self.conf = conf

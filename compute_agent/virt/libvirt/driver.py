@@ -14,6 +14,7 @@ from compute_agent.virt.libvirt import xml
 from compute_agent.virt.libvirt.files import Files
 from compute_agent.virt.libvirt.host import Connection, guarded, resources
 from compute_agent.virt.libvirt.kvm import kvm_works
+from compute_agent.virt.libvirt.users import Users
 
 LOG = logging.getLogger(__name__)
 _POWER = {libvirt.VIR_DOMAIN_RUNNING: base.RUNNING, libvirt.VIR_DOMAIN_BLOCKED: base.RUNNING,
@@ -28,7 +29,10 @@ CONSOLE_BYTES = 100 * 1024
 class LibvirtDriver(base.VirtDriver):
     def __init__(self, conf):
         super().__init__(conf)
-        self.files = Files(conf.agent.instances_path or f"{conf.state_path}/instances", conf.state_path)
+        instances = pathlib.Path(conf.agent.instances_path or f"{conf.state_path}/instances")
+        self.users = Users(instances, conf.libvirt.guest_uid_first, conf.libvirt.guest_uid_count, conf.libvirt.guest_group)
+        self.files = Files(instances, conf.state_path, self.users)
+        self.image_owner = (0, self.users.gid) if self.users.gid is not None else None
         self.connection = Connection(conf.libvirt.uri)
         self.virt_type = ("kvm" if kvm_works() else "qemu") if conf.libvirt.virt_type == "auto" \
             else conf.libvirt.virt_type
@@ -48,12 +52,14 @@ class LibvirtDriver(base.VirtDriver):
                           volumes=volumes, config_drive=drive, root=plan["root"], second=plan.get("second"),
                           kernel=plan["kernel"],
                           console_address=self.conf.agent.console_address, initiator=self.initiator,
-                          owner=(self.conf.cloud_id, self.conf.host))
+                          owner=(self.conf.cloud_id, self.conf.host), user=self.users.of(uuid))
 
     def spawn(self, instance, ports, volumes, config_drive):
         uuid = instance["uuid"]
         drive = self.files.config_drive(uuid, config_drive) if config_drive else None
         self.renew_secrets(volumes)
+        self.users.admit()
+        self.files.give(uuid, drive)
         try:
             domain = self.connection.call("defineXML", self._xml(instance, ports, volumes, drive))
             if not guarded(domain.isActive):

@@ -10,16 +10,22 @@ import struct
 import subprocess
 
 from common import errors, files, inspector
+from compute_agent.virt.libvirt.users import Users
 
 GIB = 1 << 30
 
 
-def qemu_img(*words: str, cpu_s: int = 30) -> None:
-    """Within limits: an image must not be able to eat the host (CVE-2015-5162)."""
+def qemu_img(*words: str, cpu_s: int = 30, user: tuple[int, int] | None = None) -> None:
+    """Within limits: an image must not be able to eat the host (CVE-2015-5162).
+
+    :param user: (user, group) ids to run with
+    """
     def limits() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
         resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
-    done = subprocess.run(["qemu-img", *words], capture_output=True, text=True, preexec_fn=limits, timeout=60 + 20 * cpu_s)
+    uid, gid = user or (None, None)
+    done = subprocess.run(["qemu-img", *words], capture_output=True, text=True, preexec_fn=limits, timeout=60 + 20 * cpu_s,
+                          user=uid, group=gid, extra_groups=[] if user else None)
     if done.returncode:
         full = "No space left" in done.stderr
         raise errors.StepFailed(reason="The host has no space for the disk." if full else "The disk could not be made.",
@@ -29,10 +35,13 @@ def qemu_img(*words: str, cpu_s: int = 30) -> None:
 class Files:
     """
     :param state: the state directory; QEMU's user goes through the directories below it to a guest's files
+    :param users: who that is, for each guest
+
+    A guest's directory stays root's: what is in it besides the disks says what root does with them.
     """
 
-    def __init__(self, path, state):
-        self.state = state
+    def __init__(self, path, state, users: Users):
+        self.state, self.users = state, users
         self.path = files.passable_directory(path, state)
 
     def directory(self, uuid: str) -> pathlib.Path:
@@ -83,6 +92,17 @@ class Files:
             pathlib.Path(f"{disk}.part").rename(disk)
         return {"path": str(disk), "format": "qcow2", "cdrom": False, "base": image}
 
+    def give(self, uuid: str, drive: str | None) -> None:
+        """Make the guest's disks its own user's, and no other's. Repeatable; disks of an older version are given so too."""
+        user, plan = self.users.of(uuid), self.plan(uuid)
+        if user is None:
+            return
+        for disk in (plan["root"], plan.get("second")):
+            if disk and not disk["cdrom"]:
+                self.users.give(disk["path"], user, 0o600)
+        if drive:
+            self.users.give(drive, user, 0o400)
+
     def plan(self, uuid: str) -> dict:
         try:
             return json.loads((self.directory(uuid) / "disks.json").read_text())
@@ -94,8 +114,14 @@ class Files:
         root = self.plan(uuid)["root"]
         if root is None or root["cdrom"]:
             raise errors.StepFailed(reason="The server has no disk on its host that an image could be made of.")
+        user = self.users.of(uuid)
+        if user:
+            # As the guest's user: the disk is the guest's work, whose header may name any file.
+            self.give(uuid, None)
+            pathlib.Path(target).touch()
+            self.users.give(target, user, 0o600)
         # -U: the guest has the disk open; it is paused, and QEMU has flushed all of it.
-        qemu_img("convert", "-q", "-U", "-f", "qcow2", "-O", "qcow2", root["path"], target, cpu_s=600)
+        qemu_img("convert", "-q", "-U", "-f", "qcow2", "-O", "qcow2", root["path"], target, cpu_s=600, user=user)
 
     def config_drive(self, uuid: str, files: dict) -> str:
         """An ISO 9660 image with volume id ``config-2``."""

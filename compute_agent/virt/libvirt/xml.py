@@ -76,13 +76,14 @@ def interface(parent, port: dict):
 
 def domain(instance: dict, *, virt_type: str, directory: str, ports: list, volumes: list, config_drive: str | None,
            root: dict | None, second: dict | None, kernel: dict, console_address: str, initiator: str,
-           owner: tuple[str, str]) -> str:
+           owner: tuple[str, str], user: tuple[int, int] | None = None) -> str:
     """A whole guest.
 
     :param root: {"path", "format", "cdrom"} of the root disk; None to boot from a volume
     :param second: the same of the guest's own disk while it is rescued
     :param owner: (cloud id, host), by which a host knows its own guests again
     :param kernel: {} or {"kernel", "ramdisk", "cmdline"} for a direct boot
+    :param user: (user, group) ids that QEMU runs with, whose the guest's files are already; None: libvirt chooses
     """
     top = element(None, "domain", type_=virt_type)
     element(top, "name", f"instance-{instance['uuid']}")
@@ -113,6 +114,9 @@ def domain(instance: dict, *, virt_type: str, directory: str, ports: list, volum
     for port in ports:
         interface(devices, port)
     _consoles(devices, directory, console_address)
+    if user:
+        # No relabelling: libvirt would give the guest the image, too, that its disk is based on.
+        element(element(top, "seclabel", type_="static", model="dac", relabel="no"), "label", f"+{user[0]}:+{user[1]}")
     return text_of(top)
 
 

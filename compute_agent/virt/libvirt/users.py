@@ -1,0 +1,94 @@
+"""A user of the host for each guest: one guest's QEMU, were it broken out of, could not open another's disk.
+
+The users have no names; their numbers come from a range that nothing else uses. All have one group, which may use
+``/dev/kvm`` and read the cached images. A guest's number is noted in its directory, which is root's, as long as that is
+there.
+"""
+
+import grp
+import logging
+import os
+import pathlib
+import re
+import threading
+
+LOG = logging.getLogger(__name__)
+# Where QEMU finds the key by which libvirt sends it secrets; Debian lets only libvirt's own user in.
+_LIBVIRT_DIRECTORY = pathlib.Path("/var/lib/libvirt/qemu")
+
+
+class Users:
+    """:param path: of the guests' directories
+    :param first: the lowest number; :param count: how many there are; 0: guests run as libvirt's own user
+    :param group: name of the group
+    """
+
+    def __init__(self, path: pathlib.Path, first: int, count: int, group: str):
+        self.path, self.first, self.count = path, first, count
+        self.gid = _group(group) if count and os.geteuid() == 0 and _mapped(first + count - 1) else None
+        self._lock = threading.Lock()
+        self._last = -1  # the number chosen last by this process
+        if self.gid is None and count:
+            LOG.warning("guests run as one user: this process may not choose others, or there is no group %s", group)
+
+    @property
+    def on(self) -> bool:
+        return self.gid is not None
+
+    def of(self, uuid: str) -> tuple[int, int] | None:
+        """(user, group) of a guest whose directory exists, chosen when first asked for; None: libvirt chooses."""
+        if self.gid is None:
+            return None
+        with self._lock:
+            known = self._noted()
+            if uuid not in known:
+                taken = set(known.values())
+                # In turn: a number that was just given back may still own a file somewhere.
+                last = self._last if self._last >= 0 else max(taken, default=self.first - 1)
+                start = last + 1 - self.first
+                known[uuid] = next(n for i in range(self.count) if (n := self.first + (start + i) % self.count) not in taken)
+                self._last = known[uuid]
+                note = self.path / uuid / "user"
+                with open(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+                    out.write(str(known[uuid]))
+            return known[uuid], self.gid
+
+    def _noted(self) -> dict[str, int]:
+        found = {}
+        for note in self.path.glob("*/user"):
+            text = note.read_text()
+            if re.fullmatch("[0-9]+", text) and self.first <= int(text) < self.first + self.count:
+                found[note.parent.name] = int(text)
+        return found
+
+    def give(self, path: str | pathlib.Path, owner: tuple[int, int], mode: int) -> None:
+        """Let a guest have a file, and nobody else."""
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fchown(handle, *owner)
+            os.fchmod(handle, mode)
+        finally:
+            os.close(handle)
+
+    def admit(self) -> None:
+        """Let guests through libvirt's own directory, to that which it makes for each of them. Repeatable."""
+        if self.on and _LIBVIRT_DIRECTORY.is_dir():
+            mode = _LIBVIRT_DIRECTORY.stat().st_mode & 0o7777
+            if not mode & 0o001:
+                _LIBVIRT_DIRECTORY.chmod(mode | 0o001)
+
+
+def _group(name: str) -> int | None:
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        return None
+
+
+def _mapped(number: int) -> bool:
+    """Whether there is such a user in this user namespace."""
+    try:
+        ranges = [line.split() for line in pathlib.Path("/proc/self/uid_map").read_text().splitlines()]
+    except FileNotFoundError:
+        return False
+    return any(int(inside) <= number < int(inside) + int(count) for inside, _, count in ranges)
