@@ -1,5 +1,6 @@
 """What the compute agent is asked. Each method locks the server, dispatches and reports."""
 
+import contextlib
 import logging
 
 from common import errors
@@ -97,7 +98,9 @@ class Manager:
         elif action == "stop":
             driver.power_off(uuid, timeout_s=SHUTDOWN_S, hurry=hurry)
         elif action == "reboot":
-            self.agent.refresh_volumes(instance)  # a guest that does not restart itself is stopped and started
+            # A guest that does not restart itself is stopped and started, and most do: it is not refused for that.
+            with contextlib.suppress(errors.ServiceUnavailable):
+                self.agent.refresh_volumes(instance)
             driver.reboot(uuid, timeout_s=REBOOT_S, hurry=hurry)
         else:  # a hard reboot, and the end of a rescue
             driver.destroy(uuid)
