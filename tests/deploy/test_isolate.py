@@ -27,9 +27,10 @@ def test_a_host_of_the_lab_comes_back_with_its_own(tmp_path):
 
     def inside(command: str) -> str:
         return subprocess.run([str(ISOLATE), "inner", "sh", "-c", command], capture_output=True, text=True, timeout=30,
-                              check=True, env=environment).stdout
+                              check=True, env=environment, umask=0o077).stdout
     first = inside("touch /etc/libvirt/qemu/own.xml; mkdir -p /var/lib/libvirt/qemu/save; echo memory > "
                    "/var/lib/libvirt/qemu/save/own; grep ^host_uuid /etc/libvirt/libvirtd.conf")
     assert inside("cat /var/lib/libvirt/qemu/save/own; ls /etc/libvirt/qemu/own.xml; grep ^host_uuid "
                   "/etc/libvirt/libvirtd.conf") == f"memory\n/etc/libvirt/qemu/own.xml\n{first}"
     assert inside("env | grep PILEUS_LIBVIRT || true") == ""
+    assert inside("stat -c %a /var/lib/libvirt /etc/libvirt") == "755\n755\n", "QEMU's user must get through"
