@@ -104,7 +104,9 @@ def _by_systemd(password: str, port: int, ip: str) -> None:
     changed = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     for path in changed:
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.chmod(0o755)
         path.write_text(wanted[path])
+        path.chmod(0o644)  # no secret is in it, and the broker's user reads it
     if changed:
         run("systemctl", "daemon-reload")
         run("systemctl", "stop", "rabbitmq-server", check=False)

@@ -40,7 +40,8 @@ def _down(args) -> int:
 
 
 def _supervise(args) -> int:
-    os.umask(0o077)
+    from common import files
+    os.umask(files.UMASK)
     if not args.daemons_only:
         # In a child, so that the supervisor stays small.
         words = [sys.executable, "-c", f"from deploy import up; up.runtime({args.state!r})"]

@@ -88,7 +88,7 @@ def ensure_tgtd(ip: str = "127.0.0.1", port: int = 3260) -> None:
     if systemd():
         run("systemctl", "start", "tgt")
     else:
-        run("tgtd", "--iscsi", f"portal={ip}:{port}")
+        run("tgtd", "--iscsi", f"portal={ip}:{port}", umask=0o022)
     wait_for(lambda: answers(port, ip), 15, what="tgtd")
 
 

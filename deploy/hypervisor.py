@@ -111,11 +111,13 @@ def _drop_in(unit: str) -> pathlib.Path:
 def _by_hand(mask: bool) -> None:
     if mask and any(sees_kvm(pid) for pid in pids("libvirtd")):
         stop("libvirtd")
+    # Not with a daemon's umask of ours: QEMU's user goes through libvirt's directories.
     os.makedirs("/run/libvirt", exist_ok=True)
+    os.chmod("/run/libvirt", 0o755)
     if not pids("virtlogd"):
-        run("virtlogd", "-d")
+        run("virtlogd", "-d", umask=0o022)
     if not pids("libvirtd"):
-        run(*_masked("libvirtd", "-d") if mask else ("libvirtd", "-d"))
+        run(*_masked("libvirtd", "-d") if mask else ("libvirtd", "-d"), umask=0o022)
 
 
 def _masked(*words: str) -> tuple[str, ...]:

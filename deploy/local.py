@@ -16,7 +16,7 @@ import time  # noqa: E402
 
 import eventlet.tpool  # noqa: E402
 
-from common import log, native, service  # noqa: E402
+from common import files, log, native, service  # noqa: E402
 from deploy import first, options, ports, prepare, statedir  # noqa: E402
 from deploy.daemons import DAEMONS  # noqa: E402
 
@@ -83,7 +83,7 @@ def main(argv=None) -> int:
     args = parser.parse_args(argv)
     if any(name.count(".") < 2 or not equals for name, equals, _ in (i.partition("=") for i in args.set)):
         parser.error("--set needs FILE.SECTION.OPTION=VALUE")
-    os.umask(0o077)
+    os.umask(files.UMASK)
     state = os.path.abspath(args.state)
     try:
         with statedir.locked(state):

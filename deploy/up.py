@@ -264,6 +264,7 @@ def main(argv=None) -> int:
     parser.add_argument("--state", default=os.environ.get("PILEUS_STATE", options.STATE))
     options.host_options(parser)
     args = parser.parse_args(argv)
+    os.umask(files.UMASK)
     try:
         with statedir.locked(args.state):
             return up(args)

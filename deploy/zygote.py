@@ -23,7 +23,7 @@ import logging  # noqa: E402
 import os  # noqa: E402
 import signal  # noqa: E402
 
-from common import native, service  # noqa: E402
+from common import files, native, service  # noqa: E402
 from deploy.daemons import DAEMONS  # noqa: E402
 
 PR_SET_PDEATHSIG = 1
@@ -146,7 +146,8 @@ def main() -> None:
     parser.add_argument("names", nargs="+")
     args = parser.parse_args()
     die_with_parent()
-    os.makedirs(f"{args.state}/log", exist_ok=True)
+    os.umask(files.UMASK)
+    files.private_directory(f"{args.state}/log")
     Zygote(args.names, args.state, args.green).run()
 
 
