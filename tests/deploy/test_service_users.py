@@ -9,10 +9,11 @@ import psutil
 import pytest
 
 from common import files
+from common.periodic import wait_for
 from deploy import prepare, statedir
 from identity import cli
 from identity.db import models
-from tests.conftest import login_as
+from tests.conftest import login_as, new_volume
 
 USERS = tuple(prepare.SERVICE_USERS)
 
@@ -80,7 +81,7 @@ def test_a_cloud_listens_at_its_management_address_only(cloud):
 
 # What another user of the host may see of a state: directories to go through, never to list or read.
 def test_nothing_in_a_state_is_readable_by_others(cloud):
-    cloud.client.call("volume", "POST", "/volumes", {"volume": {"name": "private", "size": 1}})
+    made = new_volume(cloud.client, "private")
     for path in [pathlib.Path(cloud.state), *pathlib.Path(cloud.state).rglob("*")]:
         if path.is_symlink() or not path.exists():
             continue
@@ -89,6 +90,8 @@ def test_nothing_in_a_state_is_readable_by_others(cloud):
             assert mode & 0o066 == 0, f"{path} {mode:o}"
         else:
             assert mode & 0o077 == 0, f"{path} {mode:o}"
+    cloud.client.call("volume", "DELETE", f"/volumes/{made}")
+    wait_for(lambda: not cloud.client.find("volume", "volumes", "private", "/volumes/detail"), 20, what="the volume to go")
 
 
 def test_files_of_an_older_state_are_closed(tmp_path):

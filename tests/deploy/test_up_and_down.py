@@ -26,11 +26,9 @@ def files(state) -> dict:
     return {p: p.stat().st_mtime_ns for p in pathlib.Path(state).rglob("*") if p.is_file() and p.parent.name in ("etc", "lock")}
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    made = FakeCloud(tmp_path_factory.mktemp("mine") / "state").start()
-    yield made
-    made.stop()
+@pytest.fixture
+def running(cloud):
+    return cloud
 
 
 def test_a_cloud_without_a_hypervisor_is_kept_with_its_user(monkeypatch):
