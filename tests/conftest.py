@@ -46,8 +46,8 @@ class FakeCloud:
         words = [sys.executable, "-m", self.module, "--state", self.state, "--port-offset", str(self.offset)]
         for item in self.settings:
             words += ["--set", item]
-        # A file: nobody reads while it runs, and a full pipe would stop it.
-        with open(f"{self.state}/stderr", "w") as stderr:
+        # A file: nobody reads while it runs, and a full pipe would stop it. Beside the state, which holds a cloud and no more.
+        with open(f"{self.state}.stderr", "w") as stderr:
             self.process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=stderr)
         try:
             wait_for(self._ready, self.START_S, what="the fake cloud")
@@ -59,7 +59,7 @@ class FakeCloud:
 
     def errors(self) -> str:
         """The end of what it wrote to standard error."""
-        return pathlib.Path(self.state, "stderr").read_text(errors="replace")[-2000:]
+        return pathlib.Path(f"{self.state}.stderr").read_text(errors="replace")[-2000:]
 
     def _ready(self) -> bool:
         assert self.process is not None
