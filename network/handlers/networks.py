@@ -35,6 +35,19 @@ class Networks(Resource):
                 "availability_zone_hints": [], "ipv4_address_scope": None, "ipv6_address_scope": None,
                 "qos_policy_id": None, "l2_adjacency": True}
 
+    def owner(self, connection, ctx, network_id: str, *, known: bool) -> dict:
+        """{"project_id", "shared"} of a network, which rules of what is on it ask for. One statement.
+
+        :param known: the caller sees something on the network, and so may not see the network itself
+        :raises NotFound: there is none for this caller
+        """
+        n = self.table.c
+        query = sa.select(n.project_id, n.shared).where(n.id == network_id, sa.true() if known else self.visible(ctx))
+        found = rows.one(connection, query)
+        if found is None:
+            raise self.absent(network_id)
+        return found
+
     def complete(self, connection, found):
         s = models.subnets
         by: dict = {}

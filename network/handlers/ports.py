@@ -58,8 +58,7 @@ class Ports(Resource):
             sa.select(n.c.id).where(n.c.project_id == ctx.project_id)))
 
     def target(self, req, connection, owner, given, row):
-        network = rows.get(connection, models.networks, row["network_id"], resource="Network") if row else NETWORKS.get(
-            connection, req.ctx, given["network_id"])
+        network = NETWORKS.owner(connection, req.ctx, row["network_id"] if row else given["network_id"], known=row is not None)
         return {"project_id": owner, "network:project_id": network["project_id"], "network:shared": network["shared"],
                 "network_device": given.get("device_owner", "").startswith("network:")}
 

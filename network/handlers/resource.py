@@ -61,6 +61,7 @@ class Resource:
     named = True
 
     def __init__(self):
+        self._hiding_rules: list[str] | None = None
         self.known = {**{n: a for n, a in COMMON.items() if self.named or n != "name"}, **self.attributes}
         properties = {n: a.schema for n, a in self.known.items()}
         required = [n for n, a in self.attributes.items() if a.default is REQUIRED]
@@ -136,7 +137,9 @@ class Resource:
 
     def _hiding(self, req) -> list[str]:
         """The rules by which attributes are shown."""
-        return [r for r in req.svc.policy.names if r.startswith(f"get_{self.singular}:")]
+        if self._hiding_rules is None:
+            self._hiding_rules = [r for r in req.svc.policy.names if r.startswith(f"get_{self.singular}:")]
+        return self._hiding_rules
 
     def _conditions(self, req) -> list:
         found = [self.visible(req.ctx)]
@@ -168,7 +171,7 @@ class Resource:
     def _page(self, req, connection) -> tuple[list[dict], bool]:
         limit = wsgi.int_param(req, "limit", 0)
         names, directions = req.GET.getall("sort_key"), req.GET.getall("sort_dir")
-        sort = [(column(n), d) for n, d in zip(names, directions + ["asc"] * len(names))]
+        sort = [(column("project_id" if n == "tenant_id" else n), d) for n, d in zip(names, directions + ["asc"] * len(names))]
         if any(n not in self.table.c or isinstance(self.table.c[n].type, sa.JSON) or d not in ("asc", "desc") for n, d in sort):
             raise errors.BadRequest("The sort keys or directions are not valid.")
         reverse = "page_reverse" in req.GET and wsgi.bool_value(req.GET["page_reverse"])
@@ -216,6 +219,8 @@ class Resource:
         self._create(given)
         given = self._parsed(given)
         owner = given.get("project_id") or given.get("tenant_id") or req.ctx.project_id
+        if given.get("tenant_id") not in (None, owner):
+            raise errors.BadRequest("'project_id' and 'tenant_id' do not match")
         if owner != req.ctx.project_id and not (req.ctx.is_admin or req.ctx.is_service):
             req.svc.policy.refuse(f"create_{self.singular}", f"create_{self.singular}:tenant_id")
         with req.svc.db.reader() as connection:

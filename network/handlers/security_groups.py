@@ -36,7 +36,7 @@ class SecurityGroups(Resource):
         return super().index(req)
 
     def insert(self, req, connection, values):
-        if values["name"] == "default":
+        if values["name"].lower() == "default":
             raise errors.Conflict("Default security group already exists.", kind="SecurityGroupDefaultAlreadyExists")
         values.update(stateful=True, is_default=False)
         rows.insert(connection, self.table, values)

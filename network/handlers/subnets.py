@@ -55,9 +55,7 @@ class Subnets(Resource):
             sa.select(n.c.id).where(n.c.project_id == ctx.project_id)))
 
     def target(self, req, connection, owner, given, row):
-        network_id = row["network_id"] if row else given["network_id"]
-        network = rows.get(connection, models.networks, network_id, resource="Network") if row else NETWORKS.get(
-            connection, req.ctx, network_id)
+        network = NETWORKS.owner(connection, req.ctx, row["network_id"] if row else given["network_id"], known=row is not None)
         return {"project_id": owner, "network:project_id": network["project_id"]}
 
     def insert(self, req, connection, values):
