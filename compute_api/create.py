@@ -146,7 +146,7 @@ def _bounded(connection, req, flavor: dict, low: int, high: int) -> int:
     """
     room = quotas.room(connection, req.svc.quota_defaults, req.ctx.project_id, flavor)
     if room is not None and room < low:
-        quotas.check_servers(connection, req.svc.quota_defaults, req.ctx.project_id, low, flavor)
+        quotas.check_room(connection, req.svc.quota_defaults, req.ctx.project_id, low, flavor)
     high = high if room is None else min(high, max(room, low))
     if high > MOST_AT_ONCE:
         raise errors.BadRequest(f"At most {MOST_AT_ONCE} servers can be created at once.")

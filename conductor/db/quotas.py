@@ -20,13 +20,8 @@ def room(connection, defaults: dict, project_id: str, flavor: dict) -> int | Non
     return min(left) if left else None
 
 
-def check_servers(connection, defaults: dict, project_id: str, count: int, flavor: dict) -> dict:
-    """Room for ``count`` servers of a flavor, in the transaction that inserts them.
-
-    :returns: the project's limits
-    :raises QuotaExceeded: naming the first resource that is short
-    """
-    quotas.hold(connection, project_id)
+def check_room(connection, defaults: dict, project_id: str, count: int, flavor: dict) -> dict:
+    """As ``check_servers``, but others may take the room meanwhile: for what is asked before anything is made."""
     limit, used = limits(connection, project_id, defaults), instances.usage(connection, project_id)
     wanted = {"instances": count, "cores": count * flavor["vcpus"], "ram": count * flavor["ram"]}
     for resource, requested in wanted.items():
@@ -34,3 +29,13 @@ def check_servers(connection, defaults: dict, project_id: str, count: int, flavo
             raise errors.QuotaExceeded(resource=resource, requested=requested, used=used[resource],
                                        limit=limit[resource])
     return limit
+
+
+def check_servers(connection, defaults: dict, project_id: str, count: int, flavor: dict) -> dict:
+    """Room for ``count`` servers of a flavor, in the transaction that inserts them.
+
+    :returns: the project's limits
+    :raises QuotaExceeded: naming the first resource that is short
+    """
+    quotas.hold(connection, project_id)
+    return check_room(connection, defaults, project_id, count, flavor)

@@ -54,3 +54,16 @@ def test_a_delete_without_the_host_keeps_what_is_the_owners_and_leaves_nothing_e
         ("DELETE", f"/v3/attachments/{stays}", None), ("DELETE", f"/v3/volumes/{goes}", None)]
     with database.reader() as connection:
         assert connection.execute(models.instances.select()).first() is None
+
+
+def test_a_row_that_cannot_be_handled_does_not_keep_the_others_waiting():
+    """A new task state, a poisoned value: whatever it raises, the next row gets its turn."""
+    done: list[str] = []
+
+    def work(ctx, row):
+        if row["uuid"] == "bad":
+            next(iter(()))
+        done.append(row["uuid"])
+    for uuid in ("bad", "good"):
+        Sweep._each({**ROW, "uuid": uuid}, uuid, work)
+    assert done == ["good"]

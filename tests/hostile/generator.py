@@ -14,7 +14,7 @@ from tests.hostile import bodies, words
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PACKAGES = {"identity": "identity", "image": "image", "network": "network", "volume": "volume", "compute": "compute_api",
             "dashboard": "dashboard"}
-VERSIONS = {"compute": ("2.1", "2.26", "2.53", "2.73", "2.90", "latest"), "volume": ("3.0", "3.27", "3.44", "3.59", "latest")}
+VERSIONS = {"compute": ("2.1", "2.26", "2.53", "2.73", "2.79", "latest"), "volume": ("3.0", "3.27", "3.44", "3.59", "latest")}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FOO")
 _PARAMETER = re.compile(r"\{(\w+)[^}]*\}")
 
@@ -101,11 +101,11 @@ class Generator:
         rng, what = self.rng, self.rng.random()
         if what < 0.02:
             return Request("GET", "/", self._headers(), line=rng.choice(words.LINES))
-        request = Request(route.method, self._path(route, what < 0.35), self._headers())
+        request = Request(route.method, self._path(route, what < 0.25), self._headers())
         if 0.1 < what < 0.45 or route.method == "GET" and what < 0.75:
             request.path += "?" + self._query(route)
         if route.method in ("POST", "PUT", "PATCH") or what > 0.97:
-            request.body = self._body(route, 0.3 < what)
+            request.body = self._body(route, 0.4 < what)
             request.headers.append(("Content-Type", self._content_type(route)))
         if rng.random() < 0.04:
             request.method = rng.choice(METHODS)
@@ -129,14 +129,11 @@ class Generator:
         # What a route destroys must not be what everything here stands on.
         safe = route.method in ("GET", "HEAD")
 
-        def put(match: re.Match) -> str:
-            if match[1] == wrong:
-                return self.rng.choice(words.SEGMENTS)
-            before = [s for s in route.path[:match.start()].split("/") if s and "{" not in s]
-            real = self.things.find(self.service, match[1], before[-1] if before else "", self.rng, safe=safe)
-            return urllib.parse.quote(real, safe="") if real is not None else self.rng.choice(words.SEGMENTS)
-        path = re.sub(r"\{(\w+)[^}]*\}", put, route.path)
-        return path + ("/" if self.service == "dashboard" else self.rng.choice(("",) * 20 + ("/", "//", ".json", "/..", "%2F",
+        path = self.things.fill(self.service, route.path, self.rng,
+                                lambda name: self.rng.choice(words.SEGMENTS) if name == wrong else None, safe=safe)
+        if path is None:
+            path = _PARAMETER.sub(lambda match: self.rng.choice(words.SEGMENTS), route.path)
+        return path + ("/" if self.service == "dashboard" else self.rng.choice(("",) * 40 + ("/", "//", ".json", "/..", "%2F",
         "%00")))
 
     def _query(self, route) -> str:

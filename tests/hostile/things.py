@@ -1,5 +1,6 @@
 """What is really there: credentials, and ids of every kind, so that requests get past 404."""
 
+import importlib
 import json
 import random
 import re
@@ -37,7 +38,7 @@ class Things:
             self.member = new_member(cloud)
         except RuntimeError:  # of an earlier run over the same state
             self.member = login_as(cloud, "mallory", "pw", "other")
-        self.csrf, self.cookie = "", ""
+        self.csrf, self.cookie, self._rng = "", "", random.Random(0)
         self._make()
         self.kept = self._protected()
         self.refresh()
@@ -79,11 +80,34 @@ class Things:
         self.admin.login()
         self.member = login_as(self.cloud, "mallory", "pw", "other")
         self._dashboard()
-        import importlib
         for service, package in PACKAGES.items():
             for route in importlib.import_module(f"{package}.router").ROUTES if service != "dashboard" else ():
                 if route.method == "GET" and _COLLECTION.fullmatch(route.path):
                     self._harvest(service, route.path.replace("{project_id}", self.admin.project_id))
+        self._harvest_below()
+
+    def _harvest_below(self, most: int = 40) -> None:
+        """Lists of what belongs to something: metadata, members, tags, credentials; some of them each time."""
+        routes = [(s, r) for s,
+        package in PACKAGES.items() if s != "dashboard" for r in importlib.import_module(f"{package}.router").ROUTES
+                  if r.method == "GET" and "{" in r.path and not r.path.endswith("}") and not _COLLECTION.fullmatch(r.path)]
+        for service, route in self._rng.sample(routes, min(most, len(routes))):
+            path = self.fill(service, route.path, self._rng, lambda name: None, safe=True)
+            if path is not None:
+                self._harvest(service, path)
+
+    def fill(self, service: str, template: str, rng: random.Random, other, *, safe: bool) -> str | None:
+        """A route's path with real ids; ``other(name)`` gives, already quoted, what is not known. None: it gives none either."""
+        made, at = "", 0
+        for match in re.finditer(r"\{(\w+)[^}]*\}", template):
+            before = [s for s in template[:match.start()].split("/") if s and "{" not in s]
+            forced = other(match[1])
+            real = self.find(service, match[1], before[-1] if before else "", rng, safe=safe) if forced is None else None
+            if forced is None and real is None:
+                return None
+            made += template[at:match.start()] + (forced if forced is not None else urllib.parse.quote(str(real), safe=""))
+            at = match.end()
+        return made + template[at:]
 
     def _get(self, service: str, path: str):
         base = self.admin.url(service).removesuffix(self.admin.PREFIX.get(service, ""))
@@ -100,6 +124,8 @@ class Things:
         for rows in found.values() if isinstance(found, dict) else ():
             for row in rows if isinstance(rows, list) else ():
                 row = next(iter(row.values())) if isinstance(row, dict) and len(row) == 1 else row
+                if isinstance(row, str):
+                    self.ids.setdefault(plural, set()).add(row)
                 if isinstance(row, dict):
                     ids = [row[k] for k in ("id", "uuid", "name", "namespace", "floating_ip_address") if isinstance(row.get(k),
                     str)]

@@ -1,0 +1,43 @@
+"""What a request for servers may hold: nothing that breaks scheduling later, nothing that is made a million times."""
+
+import time
+import types
+
+import pytest
+
+from common import context, db, errors, schema
+from compute_api import create, hints
+from conductor.db import models, quotas
+
+FLAVOR = {"vcpus": 1, "ram": 512}
+
+
+@pytest.mark.parametrize("given", [
+    {"same_host": 5}, {"same_host": [5]}, {"same_host": "x"}, {"different_host": {}}, {"group": []}, {"group": "x"}, {"x": 5},
+    {"x": {"y": []}},
+    {"build_near_host_ip": "fe80::1%1"}, {"hosts": 5}, {"hosts": [1]}], ids=str)
+def test_hints_that_no_scheduler_can_read_are_refused(given):
+    with pytest.raises(errors.BadRequest):
+        schema.compiled(hints.SCHEMA)(given)
+
+
+def test_hints_that_can_be_read():
+    server = context.new_uuid()
+    schema.compiled(hints.SCHEMA)({"same_host": server, "different_host": [server], "group": server, "query": "[\"=\", 1]",
+    "own": ["a"]})
+
+
+def test_no_more_names_than_the_quota_has_room_for(tmp_path):
+    database = db.Database("compute", f"sqlite:///{tmp_path}/compute.sqlite")
+    models.metadata.create_all(database.engine)
+    req = types.SimpleNamespace(ctx=types.SimpleNamespace(project_id="p"),
+    svc=types.SimpleNamespace(quota_defaults=quotas.DEFAULTS))
+    with database.reader() as connection:
+        began = time.monotonic()
+        assert create._bounded(connection, req, FLAVOR, 1, 1_000_000_000) == 10
+        with pytest.raises(errors.QuotaExceeded):
+            create._bounded(connection, req, FLAVOR, 11, 1_000_000_000)
+        req.svc.quota_defaults = {**quotas.DEFAULTS, "instances": -1, "cores": -1, "ram": -1}
+        with pytest.raises(errors.BadRequest):
+            create._bounded(connection, req, FLAVOR, 1, 1_000_000_000)
+        assert time.monotonic() - began < 1
