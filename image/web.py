@@ -34,11 +34,11 @@ def target(url: str, conf) -> Target:
     :param conf: the group ``image`` of the configuration
     :raises BadRequest: not http or https, a port or an address that is not allowed, a password in it
     """
-    parts = urllib.parse.urlsplit(url)
     try:
+        parts = urllib.parse.urlsplit(url)
         port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
     except ValueError:
-        raise errors.BadRequest("URI for web-download does not pass filtering: its port is none.") from None
+        raise errors.BadRequest("URI for web-download does not pass filtering: it is no URL, or its port is none.") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
         raise errors.BadRequest("URI for web-download does not pass filtering: it must be http or https, with a host and "
                                 "without a user.")

@@ -1,0 +1,32 @@
+"""A few hundred hostile requests to each service; ``python -m tests.hostile`` sends as many as one likes."""
+
+import os
+
+import pytest
+
+from tests.hostile.drive import run
+from tests.hostile.generator import PACKAGES, Generator
+from tests.hostile.things import Things
+
+REQUESTS, SEED = int(os.environ.get("PILEUS_HOSTILE_REQUESTS", "300")), int(os.environ.get("PILEUS_HOSTILE_SEED", "10"))
+
+
+@pytest.fixture(scope="module")
+def things(cloud):
+    return Things(cloud)
+
+
+@pytest.mark.parametrize("service", PACKAGES)
+def test_nothing_is_answered_with_500_or_takes_long(things, service):
+    report = run(service, things, REQUESTS, SEED)
+    assert not report.faults, report.text()
+    assert sum(n for status, n in report.statuses.items() if 200 <= status < 400) > REQUESTS / 20, report.text()
+
+
+def test_every_route_is_asked(things):
+    for service in PACKAGES:
+        made = Generator(service, things, 1)
+        assert {(r.method, r.path) for r in made.routes} == {(r.method, r.path) for r in
+                                                            __import__(f"{PACKAGES[service]}.router").router.ROUTES}
+        for _ in range(len(made.routes)):
+            made.next().encode()
