@@ -29,7 +29,7 @@ class FakeCloud:
     PILEUS_CLOUD: another module to run, as ``tests.functional.victims_cloud``.
     """
 
-    START_S = 90
+    START_S = 150  # of a busy machine
 
     def __init__(self, state: pathlib.Path, *settings: str, module: str = os.environ.get("PILEUS_CLOUD", "deploy.local")):
         self.state, self.settings, self.module = str(state), settings, module

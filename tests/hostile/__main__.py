@@ -28,7 +28,6 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="hostile-") as state:
         place = pathlib.Path(args.state or state)
         place.mkdir(parents=True, exist_ok=True)
-        FakeCloud.START_S = 240  # of a busy machine
         cloud = FakeCloud(place, *args.set).start()
         try:
             things = Things(cloud)
