@@ -17,7 +17,7 @@ from common.periodic import wait_for
 from deploy import first, status, supervisor
 from tests.distributed import DistributedCloud
 
-OFFSET, CLIENTS = 31100, 4
+OFFSET, CLIENTS = 29100, 4
 SETTLE_S = 45  # two passes of what gives freed memory back (common.service.Trim)
 
 
