@@ -143,7 +143,10 @@ class Keys(oauth1.RequestValidator):
         shown = {"oauth_expires_at": stamp(ends)} if ends else {}
         made = endpoint(self, token_generator=context.new_hex)
         answer = getattr(made, f"create_{kind}_token_response")
-        _, text, status = answer(req.url, req.method, req.body.decode("utf-8", "replace"), dict(req.headers), shown)
+        try:
+            _, text, status = answer(req.url, req.method, req.body.decode("utf-8", "replace"), dict(req.headers), shown)
+        except ValueError as error:  # oauthlib, of a header or a body that it cannot read
+            raise errors.BadRequest("Invalid OAuth request: it cannot be read.", internal=str(error)) from error
         if status == 401:
             raise errors.Unauthorized()
         if status >= 400:
