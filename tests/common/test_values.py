@@ -39,7 +39,8 @@ def test_canonical(parse, raw, expected):
     assert str(parse(raw, "field")) == expected
 
 
-@pytest.mark.parametrize(("parse", "raw"), [(p, r) for p, raws in BAD.items() for r in raws], ids=ascii)
+@pytest.mark.parametrize(("parse", "raw"), [(p, r) for p, raws in BAD.items() for r in raws],
+                         ids=lambda v: getattr(v, "__name__", None) or ascii(v))
 def test_refused_by_name(parse, raw):
     with pytest.raises(errors.BadRequest, match="field") as caught:
         parse(raw, "field")
