@@ -288,7 +288,7 @@ def test_everything_listens_at_the_management_address(real):
 
 # What others may read of a state, and why: QEMU's user reads the images that disks are based on, dnsmasq reads its files
 # again after it became a user of its own; both lie in directories that cannot be listed.
-READABLE = re.compile(r"image-cache/[^/]+|network/dhcp/[^/]+/(hosts|opts|leases)")
+READABLE = re.compile(r"image-cache/[^/]+|network/dhcp/[^/]+/(hosts|opts|leases|pid)")
 
 
 def test_others_read_nothing_of_the_state(real):
