@@ -15,8 +15,10 @@ import datetime
 import logging
 import select
 import threading
+import time
 import typing
 
+import psycopg2
 import sqlalchemy as sa
 from psycopg2 import extensions
 from sqlalchemy import event
@@ -46,17 +48,25 @@ def iso(moment: datetime.datetime | None, *, zulu: bool = True, micro: bool = Fa
 # Compiled statements that each engine keeps; the least used go first. SQLAlchemy's own 500 are much for small daemons.
 QUERIES = 150
 LOCK_WAIT_S = 10
+CONNECT_S = 3
 
 
 def wait_as_others_do(connection) -> None:
     """Wait for PostgreSQL by ``select``, which eventlet makes green: psycopg2's own wait would stop every green thread,
-    also the one that holds the lock that is waited for."""
+    also the one that holds the lock that is waited for.
+
+    :raises psycopg2.OperationalError: no connection in CONNECT_S; libpq ignores ``connect_timeout`` when it is waited for so
+    """
+    deadline = time.monotonic() + CONNECT_S if connection.status == extensions.STATUS_SETUP else None
     while True:
         state = connection.poll()
         if state == extensions.POLL_OK:
             return
+        left_s = None if deadline is None else max(0.0, deadline - time.monotonic())
+        if left_s == 0:
+            raise psycopg2.OperationalError("timeout expired while connecting")
         fd = connection.fileno()
-        select.select([fd] if state == extensions.POLL_READ else [], [fd] if state == extensions.POLL_WRITE else [], [])
+        select.select([fd] if state == extensions.POLL_READ else [], [fd] if state == extensions.POLL_WRITE else [], [], left_s)
 
 
 class Database:
@@ -70,7 +80,7 @@ class Database:
             options["connect_args"] = {"timeout": 20, "check_same_thread": False}
         else:
             options.update(pool_size=pool_size, max_overflow=pool_size * 4, pool_recycle=1800, pool_timeout=10)
-            options["connect_args"] = {"connect_timeout": 3, **self._lock_timeout()}
+            options["connect_args"] = {"connect_timeout": CONNECT_S, **self._lock_timeout()}
             # What a writer reads after it got a lock is what the lock's last holder left. On MariaDB there are no gap
             # locks either, so inserts of unlike rows do not deadlock.
             options["isolation_level"] = "READ COMMITTED"
