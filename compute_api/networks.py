@@ -4,7 +4,7 @@ A host makes and binds ports with a service's rights, so what a client names is 
 ports are a server's is what its row says: ``device_id`` of a port is its owner's to write.
 """
 
-from common import errors
+from common import errors, values
 from common.rest import path
 
 
@@ -25,7 +25,8 @@ def chosen(req, given: dict) -> list[dict] | str:
             port = _port_to_build_with(req, item["port"])
             found.append({"port": port["id"], "uuid": port["network_id"], "tag": item.get("tag")})
         elif item.get("uuid"):
-            found.append({"uuid": item["uuid"], "fixed_ip": item.get("fixed_ip"), "tag": item.get("tag")})
+            network_id = values.uuid(item["uuid"], "networks/uuid")
+            found.append({"uuid": network_id, "fixed_ip": item.get("fixed_ip"), "tag": item.get("tag")})
         else:
             raise errors.BadRequest("Bad networks format: network uuid is not in proper format (None)")
     if len({n["port"] for n in found if "port" in n}) < len([n for n in found if "port" in n]):
@@ -75,6 +76,7 @@ def port_of(req, port_id: str, project_id: str) -> dict:
 
 def network_of(req, network_id: str) -> dict:
     """:raises BadRequest: there is none for this caller; :raises Forbidden: it is an external one"""
+    network_id = values.uuid(network_id, "net_id")
     found = _usable(req, {network_id})
     if not found:
         raise errors.BadRequest(f"Network {network_id} could not be found.")

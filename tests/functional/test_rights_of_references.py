@@ -170,3 +170,13 @@ def test_a_name_filter_keeps_nobody_busy(people, name):
     started = time.monotonic()
     assert people[1]("compute", "GET", f"/v2.1/servers?name={name}")[0] in (200, 400)
     assert time.monotonic() - started < 1
+
+
+def test_a_network_is_the_same_however_its_id_is_written(cloud, people, server):
+    """A database that compares without regard to case found it, and the answer was 500."""
+    for written in (server["network"].upper(), server["network"].replace("-", "")):
+        status, text = boot(people[1], imageRef=server["image"], networks=[{"uuid": written}])
+        assert status == 202, text
+        status, text = people[1]("compute", "POST", f"/v2.1/servers/{server['id']}/os-interface",
+                                 {"interfaceAttachment": {"net_id": written}})
+        assert status == 200, text
