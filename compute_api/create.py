@@ -12,6 +12,7 @@ import secrets
 import sqlalchemy as sa
 
 from common import context, db, errors, rows, schema, values, wsgi
+from common import quotas as project_quotas
 from common.rest import last_segment, path
 from compute_api import devices, hints, images, microversions, networks
 from conductor.db import actions, flavors, models, quotas
@@ -74,9 +75,8 @@ def _groups(req, given: dict) -> list[dict]:
     names = [g["name"] for g in given.get("security_groups", []) if g.get("name")]
     if not names or names == ["default"]:
         return [{"id": "", "name": "default"}]
-    known = req.svc.rest.request("GET", "network", path("/v2.0/security-groups", query={
-        "project_id": req.ctx.project_id}),
-                                 ctx=req.ctx)["security_groups"]
+    where = path("/v2.0/security-groups", query={"project_id": req.ctx.project_id})
+    known = req.svc.rest.request("GET", "network", where, ctx=req.ctx)["security_groups"]
     found = []
     for name in dict.fromkeys(names):
         matches = [g for g in known if name in (g["id"], g["name"])]
@@ -227,6 +227,7 @@ def _template(req, body, flavor, key, image, wanted, groups) -> dict:
 
 def _insert(connection, req, template: dict, names: list[str], low: int, flavor: dict, volumes: list[list[dict]]):
     """Quota and rows in one transaction. With min_count below max_count, as many as fit."""
+    project_quotas.hold(connection, req.ctx.project_id)
     room = quotas.room(connection, req.svc.quota_defaults, req.ctx.project_id, flavor)
     count = len(names) if room is None else max(low, min(len(names), room))
     limit = quotas.check_servers(connection, req.svc.quota_defaults, req.ctx.project_id, count, flavor)
