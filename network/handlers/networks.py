@@ -70,15 +70,33 @@ class Networks(Resource):
             if kind != of and values[f"provider_{name}"] is not None:
                 raise errors.BadRequest(f"Invalid input for operation: {name} specified for {kind} provider network.")
         if kind == "vxlan" and values["provider_segmentation_id"] is None:
-            db.lock(connection, "VXLAN ids")
-            last = connection.execute(sa.select(sa.func.max(self.table.c.provider_segmentation_id)).where(
-                self.table.c.provider_network_type == "vxlan")).scalar()
-            values["provider_segmentation_id"] = (last or VXLAN_IDS[0] - 1) + 1
+            values["provider_segmentation_id"] = self._free_vxlan_id(connection)
         values["provider_segment"] = None if kind == "local" else ":".join(
             str(values[n] or "") for n in ("provider_network_type", "provider_physical_network", "provider_segmentation_id"))
         rows.insert(connection, self.table, values, conflict="Unable to create the network. The physical network or "
                                                              "segment is in use.")
         return {**values, "subnets": []}
+
+    def _free_vxlan_id(self, connection) -> int:
+        """The one after the highest in use; where that is the last there is, the lowest that is free.
+
+        :raises Conflict: all are in use
+        """
+        db.lock(connection, "VXLAN ids")
+        n, after = self.table.c, self.table.alias()
+        used = sa.and_(n.provider_network_type == "vxlan", n.provider_segmentation_id >= VXLAN_IDS[0])
+        last = connection.execute(sa.select(sa.func.max(n.provider_segmentation_id)).where(used)).scalar() or VXLAN_IDS[0] - 1
+        if last + 1 in VXLAN_IDS:
+            return last + 1
+        if not connection.execute(sa.select(n.id).where(used, n.provider_segmentation_id == VXLAN_IDS[0])).first():
+            return VXLAN_IDS[0]
+        found = connection.execute(sa.select(sa.func.min(n.provider_segmentation_id)).where(
+            used, ~sa.exists().where(after.c.provider_network_type == "vxlan",
+                                     after.c.provider_segmentation_id == n.provider_segmentation_id + 1))).scalar()
+        if found is None or found + 1 not in VXLAN_IDS:
+            raise errors.Conflict("Unable to create the network. No tenant network is available for allocation.",
+                                  kind="NoNetworkAvailable")
+        return found + 1
 
     @staticmethod
     def _check_mtu(mtu: int, has_ipv6: bool) -> None:
