@@ -22,12 +22,11 @@ def close_to_others(state: str | os.PathLike, *, passable: tuple[str, ...], skip
     """Take from files that are there already what the umask keeps from new ones.
 
     :param passable: names of directories at the top through which others may go to what is theirs
-    :param skip: names at the top that are left alone
+    :param skip: paths, relative to the state, that are left alone; a part of one may be ``*``
     """
     for home, directories, names in os.walk(str(state)):
         below = pathlib.Path(home).relative_to(state).parts
-        if not below:
-            directories[:] = [d for d in directories if d not in skip]
+        directories[:] = [d for d in directories if not any(pathlib.PurePath("/", *below, d).match(f"/{s}") for s in skip)]
         os.chmod(home, 0o711 if not below or below[0] in passable else 0o700)
         for each in (pathlib.Path(home, n) for n in names):
             if each.is_file() and not each.is_symlink():

@@ -185,7 +185,8 @@ def _upgrade(state: str) -> None:
     """Stop daemons whose configuration is out of date, and close what they wrote to other users."""
     stop_daemons(state)
     # Base images and what dnsmasq reads are other users' to read; a broker's and Python's files have modes of their own.
-    files.close_to_others(state, passable=("instances", "lab"), skip=("venv", "rabbitmq", "image-cache", "network"))
+    files.close_to_others(state, passable=("instances", "lab"), skip=(
+        "venv", "rabbitmq", "image-cache", "network", "lab/*/image-cache"))
 
 
 def _configure(state: str, chosen: statedir.Choices, found: dict, transport: str) -> None:

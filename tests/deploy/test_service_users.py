@@ -96,17 +96,20 @@ def test_nothing_in_a_state_is_readable_by_others(cloud):
 
 def test_files_of_an_older_state_are_closed(tmp_path):
     for name, mode in (("db/identity.sqlite", 0o644), ("log/x.log", 0o640), ("instances/u/disk", 0o644),
-                       ("venv/bin/python", 0o755), ("images/sub/x", 0o666), ("etc/run", 0o755)):
+                       ("venv/bin/python", 0o755), ("images/sub/x", 0o666), ("etc/run", 0o755),
+                       ("lab/n/cache/x", 0o644), ("lab/n/cachet/x", 0o644)):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.parent.chmod(0o755)
         path.write_text("")
         path.chmod(mode)
-    files.close_to_others(tmp_path, passable=("instances",), skip=("venv",))
+    files.close_to_others(tmp_path, passable=("instances", "lab"), skip=("venv", "lab/*/cache"))
     modes = {str(p.relative_to(tmp_path)): stat.S_IMODE(p.stat().st_mode) for p in [tmp_path, *tmp_path.rglob("*")]}
     assert modes == {".": 0o711, "db": 0o700, "db/identity.sqlite": 0o600, "log": 0o700, "log/x.log": 0o600, "instances": 0o711,
                      "instances/u": 0o711, "instances/u/disk": 0o600, "images": 0o700, "images/sub": 0o700, "images/sub/x": 0o600,
-                     "venv": modes["venv"], "venv/bin": 0o755, "venv/bin/python": 0o755, "etc": 0o700, "etc/run": 0o700}
+                     "venv": modes["venv"], "venv/bin": 0o755, "venv/bin/python": 0o755, "etc": 0o700, "etc/run": 0o700,
+                     "lab": 0o711, "lab/n": 0o711, "lab/n/cache": 0o755, "lab/n/cache/x": 0o644, "lab/n/cachet": 0o711,
+                     "lab/n/cachet/x": 0o600}
 
 
 def test_an_older_state_says_that_it_is(tmp_path):
