@@ -8,6 +8,7 @@ from dashboard.pages import redirect, render
 
 _OWN_PATH = re.compile(r"/(project|admin)/[A-Za-z0-9_/.-]*")
 
+
 def _begin(req, made: session.Session, path: str):
     response = redirect(req, path)
     session.set_cookie(req, response, session.COOKIE, req.svc.seal.close(made.__dict__), req.svc.seal.session_s)

@@ -1,7 +1,6 @@
 """Limits and quotas of projects."""
 
-
-from common import errors, quotas, schema, wsgi
+from common import quotas, schema, wsgi
 from volume.conf import QUOTA_RESOURCES
 from volume.db import models, volumes
 
@@ -36,17 +35,11 @@ def quota_defaults(req, target):
 
 
 @wsgi.body(schema.wrapped("quota_set", {
-    "tenant_id": {}, "force": {}, **{r: schema.integer(-1)
-                                     for r in QUOTA_RESOURCES}}))
+    "tenant_id": {}, "force": {}, **dict.fromkeys(QUOTA_RESOURCES, schema.integer(-1))}))
 def quota_update(req, target, body):
     req.svc.policy.check(req.ctx, "quota:update", {"project_id": target})
-    given: dict[str, int] = {}
+    given = {r: most for r, most in body["quota_set"].items() if r in QUOTA_RESOURCES}
     with req.svc.db.writer() as connection:
-        for resource, value in body["quota_set"].items():
-            if resource in QUOTA_RESOURCES:
-                if int(value) < -1:
-                    raise errors.BadRequest(f"Invalid input: {resource} must be -1 or more.")
-                given[resource] = int(value)
         quotas.store(connection, models.quotas, target, given)
         return {"quota_set": volumes.limits(connection, req.svc.conf, target)}
 
