@@ -196,6 +196,20 @@ class Exports(periodic.Periodic):
                                             opened(self.service.vault, row["connection_info"]))
 
 
+class OldSecrets(periodic.Periodic):
+    """Encrypt, once after the start, the secrets that an older version stored in the clear."""
+
+    interval_s = 60.0
+
+    def __init__(self, service):
+        self.service, self.done = service, False
+
+    def run_once(self) -> None:
+        if not self.done:
+            self.service.db.transact(volumes.seal_stored, lambda info: sealed(self.service.vault, info))
+            self.done = True
+
+
 class VolumeAgent(Service):
     name, conf_name, db_name = "volume-agent", "volume", "volume"
     opts, topic, VERSION = conf.OPTS, "volume-agent", "1.0"
@@ -206,7 +220,7 @@ class VolumeAgent(Service):
         self.incoming = pathlib.Path(self.conf.state_path) / "volume-images"
         self.incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.tasks = Engine(Journal(f"{self.conf.state_path}/tasks/volume"))
-        self.periodics += [Heartbeat(self), Exports(self), Recovery(self.tasks, self.make_task)]
+        self.periodics += [Heartbeat(self), Exports(self), Recovery(self.tasks, self.make_task), OldSecrets(self)]
 
     def endpoint(self):
         return Manager(self)
@@ -219,9 +233,6 @@ class VolumeAgent(Service):
 
     def make_task(self, name: str):
         return {t.name: t for t in (CreateVolume, DeleteVolume, CreateSnapshot, DeleteSnapshot)}[name](self)
-
-    def started(self) -> None:
-        self.db.transact(volumes.seal_stored, lambda info: sealed(self.vault, info))
 
 
 class Manager:

@@ -73,10 +73,6 @@ def index(connection, ctx, *, filters: list, sort: list, limit: int, marker: str
     return rows.many(connection, db.page(query, TABLE, sort=sort, limit=limit, marker_row=marker_row))
 
 
-def count_owned(connection, owner: str) -> int:
-    return connection.execute(sa.select(sa.func.count()).where(TABLE.c.owner == owner, THERE)).scalar() or 0
-
-
 def move(connection, image_id: str, action: str, **values) -> None:
     """:raises InvalidState: the image is not in a state that allows the action"""
     allowed, to = ACTIONS[action]
