@@ -59,6 +59,8 @@ def main() -> int:
                     run(race)
                 except Exception as error:  # boundary of a kind: the others are still to be run
                     race.broken.append(f"{type(error).__name__}: {error}")
+                if not race.granted:
+                    race.broken.append("no request was granted")
                 failed += bool(race.doubles or race.broken)
                 print(f"{database:10} {name:52} {race.doubles:4} double grants, {len(race.broken):3} faults in "
                       f"{args.tries} tries, {time.monotonic() - began:5.1f} s", *race.broken[:2], sep="\n    ", flush=True)

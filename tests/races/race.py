@@ -45,6 +45,7 @@ class Race:
     def __init__(self, cloud, tries: int):
         self.cloud, self.tries, self.admin = cloud, tries, cloud.client
         self.doubles = 0
+        self.granted = 0  # requests of those that started together; where none was, the kind has shown nothing
         self.broken: list[str] = []  # 5xx answers: a race that is lost is 4xx
         self.pool = urllib3.PoolManager(retries=False, maxsize=2 * WIDTH)
         self._lock = threading.Lock()
@@ -100,7 +101,9 @@ class Race:
             barrier.wait(30)
             return call()
         with concurrent.futures.ThreadPoolExecutor(len(calls)) as pool:
-            return list(pool.map(run, calls))
+            answers = list(pool.map(run, calls))
+        self.granted += sum(a.ok for a in answers)
+        return answers
 
     def same(self, client: Cloud, service: str, method: str, path: str, body=None, **more) -> list[Answer]:
         """The same request WIDTH times at once; ``{n}`` in the path and in texts of the body is the request's number."""

@@ -29,3 +29,4 @@ def test_nothing_is_granted_twice(racing, name):
     race = Race(racing, TRIES)
     KINDS[name](race)
     assert (race.doubles, race.broken) == (0, [])
+    assert race.granted
