@@ -137,6 +137,13 @@ class _Server(ThreadingHTTPServer):
         """Guests share this process: none may hold all of its threads."""
         return self.proxy.enter((self.namespace, client_address[0]))
 
+    def process_request(self, request, client_address):
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # no thread could be started
+            self.proxy.leave((self.namespace, client_address[0]))
+            raise
+
     def process_request_thread(self, request, client_address):
         try:
             super().process_request_thread(request, client_address)
