@@ -233,6 +233,7 @@ class Filters:
             self._chains = {v: self._existing_chains(v) for v in (4, 6)}
         if check and time.monotonic() - self._checked > self.CHECK_EVERY_S:
             self._forget_changed()
+            self._refused = {}  # each is tried again: a lock or memory may have been short
         self._load_sets()
         self._refused = {i: text for i, text in self._refused.items() if i in {p["id"] for p in state["ports"]}}
         refused = {p["id"] for p in state["ports"] if p["id"] in self._refused and not p["closed"]
@@ -260,8 +261,11 @@ class Filters:
         return "\n".join([*(line for v in (4, 6) for line in port_rules(port, state, v)), ethernet.table([port])])
 
     def _find_refused(self, state: dict) -> set[str]:
+        """:raises StepFailed: what is refused is not the text of any port"""
         def accepted(ports: list[dict]) -> bool:
             return all(self._accepted(key, text) for key, text in self.texts({**state, "ports": ports}).items())
+        if not accepted([]):
+            raise errors.StepFailed(reason="The host's packet filter refuses to be changed.")
         found = culprits([p for p in state["ports"] if not p["closed"]], accepted)
         for port in found:
             LOG.error("port %s is closed: the host's packet filter refuses its rules", port["id"])
