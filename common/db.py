@@ -211,12 +211,15 @@ def many(connection, query) -> list[dict]:
 def page(query, table, *, sort: list[tuple[str, str]], limit: int, marker_row: dict | None, unique: str = "id"):
     """Add keyset paging to a query.
 
-    :param sort: [(column, "asc" or "desc")]; ``unique`` is appended where absent
+    :param sort: [(column, "asc" or "desc")], of which each column counts once; ``unique`` is appended where absent
     :param marker_row: the last row of the page before, or None
     """
-    keys = [k for k in sort if k[0] in table.c]
-    if unique not in [k for k, _ in keys]:
-        keys.append((unique, keys[-1][1] if keys else "asc"))
+    chosen: dict[str, str] = {}
+    for name, direction in sort:
+        if name in table.c:
+            chosen.setdefault(name, direction)
+    chosen.setdefault(unique, list(chosen.values())[-1] if chosen else "asc")
+    keys = list(chosen.items())
     if marker_row is not None:
         after: sa.ColumnElement = sa.false()
         for i, (name, direction) in enumerate(keys):

@@ -2,27 +2,123 @@
 
 import re
 import socket
+import typing
 
 import eventlet.wsgi
 
 _METHOD = re.compile("[A-Z]{1,20}")
+# One whole line, so that neither a folded line, nor a name that no colon follows, nor a lone CR hides another header.
+_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\x00\r\n]*)?\r?\n")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\x00\r\n]*)?\r\n")
+MOST_OF_LINE, MOST_TRAILERS = 1024, 64
+
+
+class _HeaderLines:
+    """The lines of a request's head as they are read, and whether each was a header."""
+
+    def __init__(self, rfile):
+        self._rfile, self.valid = rfile, True
+
+    def readline(self, *args) -> bytes:
+        line = self._rfile.readline(*args)
+        self.valid = self.valid and (not line or _HEADER.fullmatch(line) is not None)
+        return line
+
+
+class ChunkedInput(eventlet.wsgi.Input):
+    """A chunked body in exactly the form of RFC 9112, section 7.1, with lines of bounded length.
+
+    After anything else nobody knows where the next request begins: ``broken`` is called, and reading raises ever after.
+    """
+
+    def __init__(self, *args, broken, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._on_broken, self._is_broken = broken, False
+
+    def _chunked_read(self, rfile, length=None, use_readline=False) -> bytes:
+        if self.should_send_hundred_continue:
+            self.send_hundred_continue_response()
+            self.is_hundred_continue_response_sent = True
+        found: list[bytes] = []
+        left = None if length is None or length < 0 else length
+        while left != 0 and self.chunk_length != 0:
+            if self.chunk_length < 0 or self.position == self.chunk_length:
+                self._next_chunk(rfile)
+                continue
+            size = self.chunk_length - self.position
+            data = (rfile.readline if use_readline else rfile.read)(size if left is None else min(size, left))
+            if not data:
+                raise self._broken("it ended within a chunk")
+            found.append(data)
+            self.position += len(data)
+            if left is not None:
+                left -= len(data)
+            if self.position == self.chunk_length and self._line(rfile) != b"\r\n":
+                raise self._broken("no end of line after a chunk")
+            if use_readline and data.endswith(b"\n"):
+                break
+        return b"".join(found)
+
+    def _next_chunk(self, rfile) -> None:
+        size = _CHUNK.fullmatch(self._line(rfile))
+        if size is None:
+            raise self._broken("no size of a chunk")
+        self.chunk_length, self.position = int(size[1], 16), 0
+        if self.chunk_length == 0:
+            self._discard_trailers(rfile)
+
+    def _discard_trailers(self, rfile) -> None:
+        for _ in range(MOST_TRAILERS):
+            line = self._line(rfile)
+            if line == b"\r\n":
+                return
+            if not _HEADER.fullmatch(line):
+                break
+        raise self._broken("trailers that are none, or too many")
+
+    def _line(self, rfile) -> bytes:
+        if self._is_broken:
+            raise self._broken("it was broken before")
+        return rfile.readline(MOST_OF_LINE)
+
+    def _broken(self, why: str) -> eventlet.wsgi.ChunkReadError:
+        self._is_broken, self.chunk_length = True, -1
+        self._on_broken()
+        return eventlet.wsgi.ChunkReadError(why)
 
 
 class Protocol(eventlet.wsgi.HttpProtocol):
     """Refuses framing that a proxy could read otherwise, and never blames the server for what a client wrote."""
 
+    rfile: typing.Any
+
     def parse_request(self) -> bool:
+        self.rfile = lines = _HeaderLines(self.rfile)  # handle_one_request sets it back
         if not super().parse_request():
             return False
         lengths, codings = (self.headers.get_all(n, []) for n in ("Content-Length", "Transfer-Encoding"))
         fault = (
+            "A header is not valid." if not lines.valid else
             "The method is not valid." if not _METHOD.fullmatch(self.command) else
             "Content-Length is not valid." if len(lengths) > 1 or not all(re.fullmatch("[0-9]{1,18}", n) for n in lengths) else
             "Only the transfer coding 'chunked' is supported." if codings and [c.lower() for c in codings] != ["chunked"] else
+            "A transfer coding needs HTTP/1.1." if codings and self.request_version != "HTTP/1.1" else
             "There is more than one Host." if len(self.headers.get_all("Host", [])) > 1 else "")
         if fault:
             self.send_error(400, explain=fault)
         return not fault
+
+    def get_environ(self) -> dict:
+        environ = super().get_environ()
+        plain = environ["eventlet.input"]
+        if plain.chunked_input:
+            environ["wsgi.input"] = environ["eventlet.input"] = ChunkedInput(
+                plain.rfile, plain.content_length, plain.get_socket(), wfile=plain.wfile, wfile_line=plain.wfile_line,
+                chunked_input=True, broken=self._close_after_this)
+        return environ
+
+    def _close_after_this(self) -> None:
+        self.close_connection = True
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer what could not be parsed; the standard library calls an unknown version of HTTP the server's fault."""

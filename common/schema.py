@@ -68,28 +68,46 @@ def _properties(validator, properties, instance, schema):
     yield from jsonschema.Draft202012Validator.VALIDATORS["properties"](validator, properties, instance, schema)
 
 
+def _any_of(validator, choices, instance, schema):
+    """As usual, but each choice is left at its first fault: not all of a large list are looked for."""
+    if not any(validator.evolve(schema=choice).is_valid(instance) for choice in choices):
+        yield jsonschema.ValidationError(f"{instance!r} is not valid under any of the given schemas")
+
+
+def _one_of(validator, choices, instance, schema):
+    fitting = [choice for choice in choices if validator.evolve(schema=choice).is_valid(instance)]
+    if not fitting:
+        yield jsonschema.ValidationError(f"{instance!r} is not valid under any of the given schemas")
+    elif len(fitting) > 1:
+        yield jsonschema.ValidationError(f"{instance!r} is valid under each of {', '.join(map(repr, fitting))}")
+
+
 _Validator = jsonschema.validators.extend(
-    jsonschema.Draft202012Validator, {"pattern": _pattern, "properties": _properties},
+    jsonschema.Draft202012Validator, {"pattern": _pattern, "properties": _properties, "anyOf": _any_of, "oneOf": _one_of},
     type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
         "integer", lambda checker, found: isinstance(found, int) and not isinstance(found, bool)))
 
 
-def _anchored(part):
-    """A copy of a schema in which the names of patternProperties match wholly."""
+# What bounds the work comes first: validation ends at the first fault.
+_BOUNDS = ("type", "maxItems", "maxProperties", "maxLength")
+
+
+def _prepared(part):
+    """A copy of a schema in which bounds come first, and the names of patternProperties match wholly."""
     if isinstance(part, list):
-        return [_anchored(p) for p in part]
+        return [_prepared(p) for p in part]
     if not isinstance(part, dict):
         return copy.copy(part)
     names = part.get("patternProperties")
-    found = {k: _anchored(v) for k, v in part.items()}
+    found = {k: _prepared(part[k]) for k in sorted(part, key=lambda k: k not in _BOUNDS)}
     if isinstance(names, dict):
-        found["patternProperties"] = {rf"\A(?:{k})\Z": _anchored(v) for k, v in names.items()}
+        found["patternProperties"] = {rf"\A(?:{k})\Z": _prepared(v) for k, v in names.items()}
     return found
 
 
 def compiled(json_schema: dict) -> typing.Callable[[typing.Any], None]:
     """A function that raises BadRequest with the path and reason of the first fault, and makes numbers of digits."""
-    checker = _Validator(_anchored(json_schema), format_checker=FORMATS)
+    checker = _Validator(_prepared(json_schema), format_checker=FORMATS)
 
     def validate(document) -> None:
         fault = next(checker.iter_errors(document), None)

@@ -2,13 +2,14 @@
 
 import json
 import sqlite3
+import time
 
 import psycopg2
 import pymysql
 import pytest
 import sqlalchemy as sa
 
-from common import db, db_errors, document, door, errors, tags, wsgi
+from common import access, context, db, db_errors, document, door, errors, schema, tags, wsgi
 
 
 @pytest.mark.parametrize("body", [
@@ -126,3 +127,40 @@ def test_every_path_parameter_reaches_its_handler():
     app = wsgi.Application("test", None, [wsgi.Route("PUT", "/{id}/{action}", lambda req, **given: seen.append(given))])
     wsgi.Request.blank("/x/enable", method="PUT").get_response(app)
     assert seen == [{"id": "x", "action": "enable"}]
+
+
+def test_each_column_sorts_once():
+    marker = {"id": 1, "name": "a"}
+    query = db.page(sa.select(TABLE), TABLE, sort=[("name", "desc"), ("none", "asc"), ("name", "asc")] * 200, limit=1,
+                    marker_row=marker)
+    assert str(query) == str(db.page(sa.select(TABLE), TABLE, sort=[("name", "desc")], limit=1, marker_row=marker))
+
+
+def test_no_access_rule_takes_long():
+    """Users write them: a backtracking engine would look at these for hours."""
+    def allowed(rule: str, path: str) -> bool:
+        try:
+            access.check(context.Context(access_rules=(("compute", "GET", rule),)), "compute", "GET", path)
+            return True
+        except errors.Unauthorized:
+            return False
+    started = time.monotonic()
+    assert not allowed("/" + "**x" * 40 + "y", "/" + "x" * 8000)
+    assert not allowed("/" + "{a}x" * 24 + "y", "/" + "x" * 8000)
+    assert time.monotonic() - started < 1
+    assert allowed("/v2.1/servers/*/ips/{n}", "/v2.1/servers/a.b-c/ips/ä") and not allowed("/v2.1/*", "/v2.1/a/b")
+    assert allowed("/v2.1/**", "/v2.1/a/b") and not allowed("/v2.1/a.b", "/v2.1/a-b")
+
+
+@pytest.mark.parametrize("kind", ["oneOf", "anyOf"])
+def test_no_body_takes_long_to_refuse(kind):
+    items = {kind: [{"enum": ["auto"]}, {"items": {kind: [{"type": "string", "format": "uuid"}, {"type": "null"}]},
+                                         "uniqueItems": True, "type": "array", "maxItems": 8}]}
+    validate = schema.compiled(schema.obj({"found": items}))
+    validate({"found": "auto"})
+    validate({"found": [None]})
+    for given in ([{}] * 200_000, [{"a": n} for n in range(50_000)], [[n] for n in range(100_000)]):
+        started = time.process_time()
+        with pytest.raises(errors.BadRequest, match="found. .* is not valid under any of the given schemas|found. .*…"):
+            validate({"found": given})
+        assert time.process_time() - started < 1
