@@ -27,7 +27,7 @@ _POSTGRESQL_AWAY = ("08", "40", "53", "57", "58", "55P03", "25006", "F0", "XX")
 def _sqlite(error) -> str:
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:  # raised by the Python module itself, as for a closed connection
-        return "client" if isinstance(error, (OverflowError, UnicodeError)) else "away"
+        return "client" if isinstance(error, (OverflowError, UnicodeError)) or "binding parameter" in str(error) else "away"
     if code & 0xFF in _SQLITE_AWAY:
         return "away"
     if code & 0xFF in (_SQLITE_TOO_BIG, _SQLITE_MISMATCH, _SQLITE_RANGE):

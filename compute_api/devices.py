@@ -6,12 +6,11 @@ their name. New volumes are made as the user, before the server's row: what his
 quota refuses he is told at once.
 """
 
-import json
 import logging
 
 import sqlalchemy as sa
 
-from common import context, errors, schema, wsgi
+from common import context, document, errors, schema, wsgi
 from common.rest import path
 from compute_api import microversions
 from conductor.db import models
@@ -34,11 +33,11 @@ def of_image(image: dict) -> list[dict]:
     :raises BadRequest: it is none: anybody may write such a property
     """
     try:
-        given = json.loads(image["properties"]["block_device_mapping"])
+        given = document.parse(image["properties"]["block_device_mapping"].encode())
         found = [{"source_type": each["source_type"], "destination_type": each["destination_type"], "uuid": each["snapshot_id"],
                   **{k: each.get(k) for k in ("boot_index", "volume_size", "tag", "delete_on_termination")
                      if each.get(k) is not None}} for each in given]
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (errors.BadRequest, ValueError, TypeError, KeyError, AttributeError):
         raise errors.BadRequest("Block Device Mapping is Invalid: that of the image cannot be read.") from None
     _CHECK(found)
     if any(each["source_type"] != "snapshot" for each in found) or not any(each.get("boot_index") == 0 for each in found):
@@ -67,6 +66,8 @@ def parse(req, given: list[dict], has_image: bool, count: int) -> list[dict]:
         if kind in ("blank", "image", "snapshot") and target is None:
             raise errors.BadRequest("Block Device Mapping is Invalid: a destination_type is required.")
         volume_id = (item.get("uuid") or item.get("volume_id")) if kind == "volume" else None
+        if kind == "volume" and not volume_id:
+            raise errors.BadRequest("Block Device Mapping is Invalid: the uuid of a volume is required.")
         found.append({"volume_id": volume_id, "boot_index": boot_index, "tag": item.get("tag"),
                       "new": _new(item, kind) if kind != "volume" else None,
                       "device_name": item.get("device_name"),

@@ -17,6 +17,9 @@ from common import errors, values
 
 MOST_REDIRECTS = 5
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# All that IANA has given to the world's hosts. Python calls the rest global where no registry says otherwise: site-local
+# addresses, those that contain an IPv4 one (::127.0.0.1, ::ffff:0:127.0.0.1), a network's own NAT64 (64:ff9b:1::/48).
+_UNICAST = ipaddress.ip_network("2000::/3")
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
 
 
@@ -58,8 +61,10 @@ def target(url: str, conf) -> Target:
 def _allowed(address: str, networks: list[str]) -> bool:
     given = ipaddress.ip_address(address.split("%")[0])
     inner = _embedded(given) or given
-    return all(a.is_global and not a.is_multicast for a in (given, inner)) or any(
-        inner in ipaddress.ip_network(n) for n in networks)
+    if any(inner in ipaddress.ip_network(n) for n in networks):
+        return True
+    return all(a.is_global and not a.is_multicast for a in (given, inner)) and (
+        given.version == 4 or given in _UNICAST or given in _NAT64)
 
 
 def _embedded(given) -> ipaddress.IPv4Address | None:

@@ -24,6 +24,17 @@ def address(raw, what: str) -> str:
     return str(values.ip_address(raw, what))
 
 
+def stored(parse):
+    """A parser of what a filter compares an attribute with, which ``parse`` parses when it is sent: an address or a MAC is
+    looked for in the form in which it is stored. What is none may be asked for, and is found nowhere."""
+    def inner(raw: str, what: str) -> str:
+        try:
+            return parse(raw, what)
+        except errors.BadRequest:
+            return description(raw, what)
+    return inner if parse in (address, values.mac_address, values.uuid) else description
+
+
 def uuids(raw: list, what: str) -> list[str]:
     return [values.uuid(i, what) for i in raw]
 
@@ -95,8 +106,11 @@ def prefixes(raw: str | list, what: str) -> list[str]:
     return [str(cidr(p, what, host_bits=True)) for p in ([raw] if isinstance(raw, str) else raw)]
 
 
-def remote_prefix(raw, what: str) -> str:
-    """An address with the length of its prefix. Host bits are kept, because clients compare with what they sent."""
+def remote_prefix(raw, what: str) -> str | None:
+    """An address with the length of its prefix. Host bits are kept, because clients compare with what they sent. Nothing
+    between the quotes is no prefix, as templates write it."""
+    if raw == "":
+        return None
     net = values.ip_network(raw, what) if "/" not in raw else cidr(raw, what, host_bits=True)
     return f"{ipaddress.ip_address(raw.split('/')[0])}/{net.prefixlen}"
 

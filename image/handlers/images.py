@@ -6,7 +6,7 @@ import urllib.parse
 
 import sqlalchemy as sa
 
-from common import context, db, errors, rows, schema, wsgi
+from common import context, db, errors, rows, schema, values, wsgi
 from image import locations, quota
 from image.db import images, members
 from image.db.models import images as TABLE
@@ -209,7 +209,7 @@ def new_row(req, body: dict) -> dict:
     if owner != req.ctx.project_id and not req.ctx.is_admin:
         raise errors.Forbidden("You are not permitted to create images owned by another project.")
     at = db.now()
-    row = {"id": body.get("id") or context.new_uuid(), "name": body.get("name"), "status": "queued",
+    row = {"id": values.uuid(body.get("id") or context.new_uuid(), "id"), "name": body.get("name"), "status": "queued",
            "visibility": body.get("visibility", "shared"), "owner": owner, "disk_format": body.get("disk_format"),
            "container_format": body.get("container_format"), "size": None, "virtual_size": None, "checksum": None,
            "os_hash_algo": None, "os_hash_value": None, "min_disk": body.get("min_disk", 0),
@@ -274,7 +274,7 @@ def _patched(row: dict, changes) -> dict:
         if name in WRITABLE:
             if op == "remove":
                 raise errors.Forbidden(f"Property {name} may not be removed.")
-            values[name] = sorted(set(value)) if name == "tags" and isinstance(value, list) else value
+            values[name] = value
         elif op == "remove":
             if name not in properties:
                 raise errors.Conflict(f"Property {name} does not exist.")
@@ -284,6 +284,8 @@ def _patched(row: dict, changes) -> dict:
         else:
             properties[name] = value
     VALID({**properties, **values})
+    if "tags" in values:
+        values["tags"] = sorted(set(values["tags"]))
     return {**values, "properties": properties}
 
 

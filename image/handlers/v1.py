@@ -11,7 +11,7 @@ import urllib.parse
 import sqlalchemy as sa
 
 from common import db, errors, schema, wsgi
-from common.values import INT64, integer
+from common.values import INT64, integer, unprintable
 from image import locations, quota, web
 from image.db import images, members
 from image.db.models import images as TABLE
@@ -54,9 +54,12 @@ def _plain(value) -> str:
 def _text(raw: str) -> str:
     """A header's text: UTF-8, which clients of the time also percent-encode."""
     try:
-        return urllib.parse.unquote(raw.encode("latin-1").decode(), errors="strict")
+        found = urllib.parse.unquote(raw.encode("latin-1").decode(), errors="strict")
     except UnicodeError:
         raise errors.BadRequest("A header is not UTF-8.") from None
+    if unprintable(found):
+        raise errors.BadRequest("A header has control characters.")
+    return found
 
 
 def _number(name: str, text: str) -> int:

@@ -22,12 +22,17 @@ class Taken(units.TryAgain):
     """Another transaction took the address first."""
 
 
+def hosts(net) -> tuple[int, int]:
+    """The first and the last address that a host may be given: not the network's own, and not the broadcast of IPv4."""
+    if net.num_addresses <= 2:
+        return int(net[0]), int(net[-1])
+    return int(net[0]) + 1, int(net[-1]) - (1 if net.version == 4 else 0)
+
+
 def default_pools(cidr: str, gateway: str | None) -> list[dict]:
     """The whole subnet without network, broadcast and gateway addresses."""
     net = ipaddress.ip_network(cidr)
-    first, last = int(net[0]), int(net[-1])
-    if net.num_addresses > 2:
-        first, last = first + 1, last - (1 if net.version == 4 else 0)
+    first, last = hosts(net)
     skip = int(ipaddress.ip_address(gateway)) if gateway else None
     spans = [(first, last)]
     if skip is not None and first <= skip <= last:

@@ -8,6 +8,7 @@ from network.db import models
 from network.handlers.resource import Attribute, Resource, flag
 
 VXLAN_IDS = range(1001, 1 << 24)
+MOST_MTU = 9216  # of Ethernet's jumbo frames; a tunnel refuses 65535
 
 
 class Networks(Resource):
@@ -100,8 +101,10 @@ class Networks(Resource):
 
     @staticmethod
     def _check_mtu(mtu: int, has_ipv6: bool) -> None:
-        """:raises BadRequest: IP does not work over links with less"""
+        """:raises BadRequest: IP does not work over links with less, or no link has as much"""
         least = 1280 if has_ipv6 else 68
+        if mtu > MOST_MTU:
+            raise errors.BadRequest(f"Invalid input for operation: Requested MTU is too big, maximum is {MOST_MTU}.")
         if mtu < least:
             raise errors.BadRequest(f"Invalid input for operation: Requested MTU is too small, minimum is {least} for "
                                     f"IPv{6 if has_ipv6 else 4} subnets.")

@@ -308,8 +308,8 @@ class Ports(Resource):
     def extra_filter(self, name, values):
         a, m = models.ip_allocations, models.port_security_groups
         if name == "fixed_ips":
-            wanted = [sa.and_(*[a.c[k] == v for k, _, v in [w.partition("=")] if k in ("ip_address", "subnet_id")])
-                      for w in values]
+            form = {"ip_address": parsing.stored(parsing.address), "subnet_id": parsing.description}
+            wanted = [sa.and_(*[a.c[k] == form[k](v, k) for k, _, v in [w.partition("=")] if k in form]) for w in values]
             return sa.and_(*[self.table.c.id.in_(sa.select(a.c.port_id).where(w)) for w in wanted])
         if name in ("security_groups", "security_group_id"):
             return self.table.c.id.in_(sa.select(m.c.port_id).where(m.c.security_group_id.in_(values)))

@@ -158,13 +158,12 @@ class Resource:
                 found.append(sa.false() if name in self.attributes else sa.true())
         return found
 
-    @staticmethod
-    def _equal(name: str, target: sa.Column, raw: list[str]):
+    def _equal(self, name: str, target: sa.Column, raw: list[str]):
         """The WHERE of a filter by a column. An empty value stands for none."""
         if isinstance(target.type, (sa.JSON, sa.DateTime)):
             raise errors.BadRequest(f"{name} cannot be filtered by.")
         parse = (values.boolean if isinstance(target.type, sa.Boolean) else parsing.between(-values.INT32, values.INT32)
-                 if isinstance(target.type, sa.Integer) else parsing.description)
+                 if isinstance(target.type, sa.Integer) else parsing.stored(getattr(self.known.get(name), "parse", None)))
         wanted = [parse(v, name) for v in raw if v != "" or not target.nullable]
         return target.in_(wanted) if len(wanted) == len(raw) else sa.or_(target.in_(wanted), target.is_(None))
 

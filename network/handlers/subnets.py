@@ -16,6 +16,7 @@ _IP = {"type": "string", "maxLength": 64}
 _POOLS = {"type": ["array", "null"], "maxItems": 100, "items": schema.obj({"start": _IP, "end": _IP}, ["start", "end"])}
 _ROUTES = {"type": ["array", "null"], "maxItems": 20, "items": schema.obj({"destination": _IP, "nexthop": _IP},
                                                                ["destination", "nexthop"])}
+_MAPPED = ipaddress.ip_network("::ffff:0:0/96")
 UNSET = "unset"  # the client did not say; null means "none"
 
 
@@ -82,7 +83,9 @@ class Subnets(Resource):
     @staticmethod
     def _check_possible(net, dhcp: bool) -> None:
         """:raises BadRequest: no host can have an address of it"""
-        if net.prefixlen == 0 or net.is_multicast or net.is_loopback or not int(net.network_address):
+        # ::ffff:0:0/96 stands for IPv4 addresses: no host has one of it, and programs write them in several ways.
+        mapped = net.version == 6 and net.overlaps(_MAPPED)
+        if net.prefixlen == 0 or net.is_multicast or net.is_loopback or not int(net.network_address) or mapped:
             raise errors.BadRequest(f"Invalid input for operation: {net} cannot be a subnet.")
         if dhcp and net.prefixlen > net.max_prefixlen - 2:
             raise errors.BadRequest(f"Invalid input for operation: Invalid CIDR {net}: a subnet with DHCP needs at least two "
@@ -158,9 +161,10 @@ class Subnets(Resource):
 
     def _pools(self, pools, net, gateway):
         spans = []
+        first, last = addresses.hosts(net)
         for pool in pools:
             start, end = ipaddress.ip_address(pool["start"]), ipaddress.ip_address(pool["end"])
-            if start not in net or end not in net or start > end:
+            if start.version != net.version or not first <= int(start) <= int(end) <= last:
                 raise errors.BadRequest(f"The allocation pool {start}-{end} is not valid or not within the subnet.")
             spans.append((start, end))
         self._check_outside(gateway, pools)

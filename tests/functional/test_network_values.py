@@ -61,6 +61,11 @@ def hostile(ids: dict):
                                         "provider:segmentation_id": 1 << 24 if str(bad) == "99998" else bad}}
         yield "subnetpools", {"subnetpool": {"name": "p", "prefixes": ["10.4.0.0/16"], "default_prefixlen": bad}}
         yield "subnetpools", {"subnetpool": {"name": "p", "prefixes": ["10.4.0.0/16"], "default_quota": -1}}
+    yield "networks", {"network": {"mtu": 65535}}
+    for mapped in ("::ffff:10.3.0.0/112", "::ffff:0:0/95"):
+        yield "subnets", {"subnet": {"network_id": ids["network"], "cidr": mapped, "ip_version": 6}}
+    for start, end in (("10.2.0.0", "10.2.0.9"), ("10.2.0.9", "10.2.0.255")):
+        yield "subnets", {"subnet": {**subnet, "gateway_ip": None, "allocation_pools": [{"start": start, "end": end}]}}
     for bad in ("224.0.0.5", "ff02::1", "224.0.0.0/8"):
         yield "ports", {"port": {**port, "allowed_address_pairs": [{"ip_address": bad}]}}
     for bad in ("a b", "a\n", "-a", "a..b", "x" * 64, "ä"):
@@ -128,3 +133,18 @@ def test_filters_are_parsed(ask, ids):
     for query in ("ip_version=x", "mtu=9999999999999999999999", "shared=x", "sort_key=allocation_pools", "revision_number=²"):
         noun = "networks" if query.startswith(("mtu", "shared")) else "subnets"
         assert ask("network", "GET", f"/v2.0/{noun}?{query}")[0] == 400, query
+
+
+def test_filters_find_what_is_stored_in_another_spelling(ask, ids):
+    port = ask.made("network", "/v2.0/ports", {"port": {
+        "network_id": ids["network"], "mac_address": "fa:16:3e:aa:00:01", "fixed_ips": [{"ip_address": "fd00::a1"}]}})["id"]
+    for query in ("mac_address=FA:16:3E:AA:00:01", "mac_address=fa-16-3e-aa-00-01", "fixed_ips=ip_address=FD00:0::A1"):
+        found = json.loads(ask("network", "GET", f"/v2.0/ports?{query}")[1])["ports"]
+        assert [p["id"] for p in found] == [port], query
+    for query in ("mac_address=x", "fixed_ips=ip_address=x"):
+        assert json.loads(ask("network", "GET", f"/v2.0/ports?{query}")[1])["ports"] == []
+
+
+def test_a_rule_for_no_prefix_is_one_for_all(ask, ids):
+    rule = {"security_group_id": ids["group"], "direction": "ingress", "protocol": "udp", "remote_ip_prefix": ""}
+    assert ask.made("network", "/v2.0/security-group-rules", {"security_group_rule": rule})["remote_ip_prefix"] is None

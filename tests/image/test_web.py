@@ -57,6 +57,7 @@ def conf(*ports: int, networks=()):
     "http://127.0.0.1/x", "http://localhost/x", "http://10.0.0.1/", "http://192.168.1.1/", "http://172.16.0.1/",
     "http://169.254.169.254/latest/meta-data", "http://[::1]/", "http://[fe80::1]/", "http://[::ffff:127.0.0.1]/",
     "http://[2002:7f00:1::]/", "http://[64:ff9b::7f00:1]/", "http://[64:ff9b::10.0.0.1]/",
+    "http://[::127.0.0.1]/", "http://[::ffff:0:127.0.0.1]/", "http://[64:ff9b:1::7f00:1]/", "http://[fec0::1]/", "http://[5f00::1]/",
     "http://0.0.0.0/", "http://100.64.0.1/", "http://224.0.0.1/", "http://2130706433/",
     "http://0x7f000001/", "http://127.1/", "http://8.8.8.8:22/", "http://8.8.8.8:99999/", "ftp://8.8.8.8/x", "file:///etc/passwd",
     "gopher://8.8.8.8/", "http:///x", "http://user:pw@8.8.8.8/", "//8.8.8.8/x", "x", "", "http://no-such-host.invalid/"])

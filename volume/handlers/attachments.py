@@ -12,9 +12,13 @@ from common.vault import open_chap
 from volume.db import models, volumes
 
 TABLE = models.attachments
-_CONNECTOR = {"type": ["object", "null"], "maxProperties": 32}
+_NAME = {"type": ["string", "null"], "maxLength": 255, "format": "line"}
+# What drivers and rows use of a connector; the rest is for storage of other kinds. Names of initiators: RFC 3720, 3.2.6.
+_CONNECTOR = {"type": ["object", "null"], "maxProperties": 32, "properties": {
+    "host": _NAME, "mountpoint": _NAME,
+    "initiator": {"type": ["string", "null"], "pattern": "([A-Za-z0-9][A-Za-z0-9.:_-]{0,222})?"}}}
 _CREATE = schema.obj({"attachment": schema.obj({
-    "volume_uuid": schema.UUID, "instance_uuid": {"type": ["string", "null"], "maxLength": 36},
+    "volume_uuid": schema.UUID, "instance_uuid": {"oneOf": [schema.UUID, {"type": "null"}]},
     "connector": _CONNECTOR, "mode": {"enum": ["rw", "ro", None]}}, ["volume_uuid"])}, ["attachment"])
 
 
@@ -86,7 +90,7 @@ def _connect(req, row: dict, volume: dict, connector: dict) -> dict:
     # One that is in use already is asked for anew when its guest is built anew; it stays in use.
     status = "attached" if row["attach_status"] == "attached" else "attaching"
     values = {"connector": connector, "connection_info": info, "attach_status": status,
-              "attached_host": str(connector.get("host", ""))[:255], "mountpoint": connector.get("mountpoint")}
+              "attached_host": connector.get("host") or "", "mountpoint": connector.get("mountpoint")}
     req.svc.db.transact(_connected, row, values)
     return {**row, **values}
 
