@@ -27,7 +27,7 @@ def admin(cloud):
 
 @pytest.fixture(scope="module")
 def carol(cloud):
-    return new_user(cloud, "carol", "member")
+    return new_user(cloud, "carol-of-owners", "member")
 
 
 @pytest.fixture(scope="module")
