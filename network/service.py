@@ -44,13 +44,17 @@ class Manager:
 
     def heartbeat(self, ctx, host_name: str, configurations: dict) -> None:
         with self.service.db.writer() as connection:
+            before = hosting.closed_ports(connection, host_name)
+            # An agent that has just started does not know yet which those are.
+            configurations = {"closed_ports": sorted(before), **configurations}
             hosting.heartbeat(connection, host_name, configurations)
-            closed = configurations.get("closed_ports")
-            if closed:
-                # They pass nothing, because something of them cannot be rendered; their owner sees it and may mend it.
-                p = models.ports
-                connection.execute(sa.update(p).where(p.c.id.in_(closed), p.c.binding_host_id == host_name,
-                                                      p.c.status == "ACTIVE").values(status="DOWN"))
+            closed = set(configurations["closed_ports"])
+            # They pass nothing, because something of them cannot be rendered; their owner sees it and may mend it.
+            for port_ids, old, new in ((closed, "ACTIVE", "DOWN"), (before - closed, "DOWN", "ACTIVE")):
+                if port_ids:
+                    p = models.ports
+                    connection.execute(sa.update(p).where(p.c.id.in_(port_ids), p.c.binding_host_id == host_name,
+                                                          p.c.binding_vif_type == "bridge", p.c.status == old).values(status=new))
 
 
 class NetworkApi(Service):

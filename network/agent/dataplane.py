@@ -27,15 +27,16 @@ class LinuxDataplane:
         self.metadata = MetadataProxy(conf)
         self.state: dict = {"networks": [], "ports": [], "groups": {}, "routers": []}
         self._held: set[str] = set()  # ports whose tap may come up: filters were loaded with them
-        # {id: reason} of what could not be made as the API has it, and the ports here that therefore pass nothing.
+        # {id: reason} of what could not be made as the API has it, and the ports here that therefore pass nothing; None: filters
+        # were not loaded yet.
         self.refused: dict[str, str] = {}
-        self.closed: set[str] = set()
+        self.closed: set[str] | None = None
 
     def facts(self) -> dict:
         return {**roles.of(self.conf), "driver": "linux", "networks": len(self.state["networks"]),
                 "ports": len(_here(self.state["ports"])), "routers": len(self.state["routers"]),
                 "bridge_mappings": self.conf.network.bridge_mappings, "refused": dict(sorted(self.refused.items())[:100]),
-                "closed_ports": sorted(self.closed)[:100]}
+                **({} if self.closed is None else {"closed_ports": sorted(self.closed)[:100]})}
 
     def metered(self) -> list[dict]:
         """What routers' gateways counted since the last call (see ``metering.Meters.take``)."""
@@ -106,7 +107,7 @@ class LinuxDataplane:
         if failures:
             raise failures[0]
         lost = [p["id"] for p in raw["ports"] if p["here"] and (
-            p["id"] in self.closed or p["id"] not in self._held or p["network_id"] not in bridges)]
+            p["id"] in (self.closed or ()) or p["id"] not in self._held or p["network_id"] not in bridges)]
         if partial and lost:
             raise errors.StepFailed(reason="The host's network refuses a port.",
                                     internal=f"{lost[0]}: {self.refused.get(str(lost[0]))}")

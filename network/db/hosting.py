@@ -24,6 +24,13 @@ def heartbeat(connection, host: str, configurations: dict) -> None:
              "description": "", **values} for role in roles if role not in known])
 
 
+def closed_ports(connection, host: str) -> set[str]:
+    """The ports that a host's last heartbeat said to pass nothing."""
+    a = models.agents
+    facts = connection.execute(sa.select(a.c.configurations).where(a.c.host == host, a.c.agent_type == BRIDGE)).scalar()
+    return set((facts or {}).get("closed_ports", ()))
+
+
 def other_tunnels(connection, host: str) -> list[str]:
     """The addresses of the tunnels' ends of all other hosts, whether they live or not."""
     a = models.agents

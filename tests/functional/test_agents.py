@@ -1,10 +1,14 @@
 """Agents of the network service: their roles, and the DHCP and routers that they are given and lose."""
 
+import types
+
 import pytest
+import sqlalchemy as sa
 
 from common.db import Database
 from network.db import hosting, state
 from network.db.models import METADATA
+from network.service import Manager
 from tests.functional.test_stories import refused
 
 
@@ -88,3 +92,20 @@ def test_a_new_router_goes_to_a_living_agent_with_few(two_hosts):
         for number in (1, 2):
             hosting.heartbeat(connection, f"host{number}", {"roles": [hosting.BRIDGE, hosting.DHCP]})
         assert hosting.pick(connection, Conf, hosting.DHCP) == "host2"  # host1 has one network
+
+
+def test_a_port_is_down_while_its_host_has_it_closed(two_hosts):
+    from network.db import models
+    manager = Manager(types.SimpleNamespace(db=two_hosts))
+
+    def statuses_after(host: str, **facts) -> dict:
+        manager.heartbeat(None, host, {"roles": [hosting.BRIDGE], **facts})
+        with two_hosts.reader() as connection:
+            return dict(connection.execute(sa.select(models.ports.c.id, models.ports.c.status)).all())
+    assert statuses_after("host1", closed_ports=["port1", "port2"]) == {"port1": "DOWN", "port2": "ACTIVE"}, "another's is not"
+    assert statuses_after("host1") == {"port1": "DOWN", "port2": "ACTIVE"}, "an agent that has just started"
+    assert statuses_after("host2", closed_ports=[])["port1"] == "DOWN"
+    assert statuses_after("host1", closed_ports=[]) == {"port1": "ACTIVE", "port2": "ACTIVE"}
+    with two_hosts.writer() as connection:
+        connection.execute(sa.update(models.ports).values(status="DOWN"))
+    assert statuses_after("host1", closed_ports=[])["port1"] == "DOWN", "for another reason"
