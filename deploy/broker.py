@@ -98,9 +98,14 @@ def definitions(password: str) -> dict:
             "permissions": [{"user": USER, "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}]}
 
 
+def _system_files(port: int, ip: str) -> dict[pathlib.Path, str]:
+    """{path: text} of what Debian's service gets in addition."""
+    return {**{pathlib.Path("/etc/systemd/system") / unit / "pileus.conf": text for unit, text in UNITS.items()},
+            pathlib.Path("/etc/rabbitmq/conf.d/90-pileus.conf"): listeners(ip, port)}
+
+
 def _by_systemd(password: str, port: int, ip: str) -> None:
-    wanted = {pathlib.Path("/etc/systemd/system") / unit / "pileus.conf": text for unit, text in UNITS.items()}
-    wanted[pathlib.Path("/etc/rabbitmq/conf.d/90-pileus.conf")] = listeners(ip, port)
+    wanted = _system_files(port, ip)
     changed = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     for path in changed:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,9 +129,13 @@ def _by_systemd(password: str, port: int, ip: str) -> None:
 
 
 def stop_broker(state: str) -> None:
-    """Stop the broker that ensure_broker started, and wait until it is gone; where systemd has it, take our account away."""
+    """Stop the broker that ensure_broker started, and wait until it is gone; where systemd has it, take our account and files
+    away."""
     if systemd():
         run("rabbitmqctl", "-q", "delete_user", USER, check=False)
+        for path in _system_files(PORT, LOOPBACK):
+            path.unlink(missing_ok=True)
+        run("systemctl", "daemon-reload")
         return
     for sig in (signal.SIGTERM, signal.SIGKILL):
         if not kill_by_text(f"{state}/rabbitmq", sig):

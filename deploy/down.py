@@ -28,7 +28,8 @@ def host_cloud(state: str) -> None:
         host.remove_networks(state)
         host.remove_external_bridge(up.EXTERNAL)
         lab.remove_bridge()
-    broker.stop_broker(state)
+    if host.has_host(state) or not host.systemd():  # systemd's broker is the one of the cloud that has this host
+        broker.stop_broker(state)
     if host.has_host(state):
         host.stop_target()
         hypervisor.stop_started()
@@ -72,7 +73,9 @@ def main(argv=None) -> int:
         with statedir.locked(state):
             if not fake:
                 host_cloud(state)
-            shutil.rmtree(state)
+            shutil.rmtree(os.path.realpath(state))
+            if os.path.islink(state):
+                os.unlink(state)
     except (host.HostError, statedir.StateError, TimeoutError) as error:
         print(f"pileus down: {error}", file=sys.stderr)
         return 1

@@ -67,7 +67,10 @@ def running_pid(state: str) -> int | None:
     except (OSError, ValueError):
         return None
     words = command.split(b"\0")
-    return pid if b"supervise" in words and os.fsencode(state) in words else None
+    if b"supervise" not in words or b"--state" not in words[:-1]:
+        return None
+    named = os.fsdecode(words[words.index(b"--state") + 1])
+    return pid if os.path.realpath(named) == os.path.realpath(state) else None
 
 
 def stop(state: str, timeout_s: float = 20) -> bool:

@@ -42,6 +42,9 @@ def test_systemds_services_listen_where_they_should(tmp_path, monkeypatch):
     calls.clear()
     broker._by_systemd("hunter2", 5672, "192.0.2.1")
     assert ("systemctl", "daemon-reload") not in calls
+    monkeypatch.setattr(broker, "systemd", lambda: True)
+    broker.stop_broker("/srv/state")
+    assert not list(tmp_path.rglob("*.conf")) and ("rabbitmqctl", "-q", "delete_user", broker.USER) in calls
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import types
 
 import pytest
 
-from deploy import cli, down, options, ports, statedir
+from deploy import cli, down, options, ports, statedir, supervisor
 from tests.conftest import FakeCloud
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -174,3 +174,37 @@ def test_ports_are_needed_once(monkeypatch):
         assert ports.conflicts("127.0.0.1") == [f"Port {port} (x) is taken by {ports.describe(os.getpid())}."]
     assert ports.conflicts("127.0.0.1") == []
     assert options.STATE == "/var/lib/pileus"
+
+
+@pytest.mark.parametrize(("has_host", "systemd", "stopped"), [(True, True, True), (False, True, False), (False, False, True)])
+def test_down_leaves_the_broker_of_another_cloud(monkeypatch, has_host, systemd, stopped):
+    """systemd's broker is one for the host; without systemd each cloud has its own."""
+    calls = []
+    monkeypatch.setattr(down.host, "has_host", lambda state: has_host)
+    monkeypatch.setattr(down.host, "systemd", lambda: systemd)
+    monkeypatch.setattr(down.broker, "stop_broker", calls.append)
+    nothing = {down.host: ("remove_guests", "remove_targets", "remove_networks", "remove_external_bridge", "stop_target"),
+               down.lab: ("remove_all",), down.supervisor: ("stop",), down.hypervisor: ("stop_started",)}
+    for module, names in nothing.items():
+        for name in names:
+            monkeypatch.setattr(module, name, lambda *words: None)
+    monkeypatch.setattr(down.lab, "remove_bridge", lambda: None)
+    monkeypatch.setattr(down.host, "OWNER", pathlib.Path("/nonexistent/owner"))
+    down.host_cloud("/srv/state")
+    assert calls == (["/srv/state"] if stopped else [])
+
+
+def test_a_state_may_be_a_symbolic_link(tmp_path):
+    real, link = tmp_path / "real", tmp_path / "link"
+    (real / "etc").mkdir(parents=True)
+    link.symlink_to(real)
+    statedir.save(str(link), statedir.Choices(driver=statedir.FAKE))
+    named = subprocess.Popen([sys.executable, "-c", "input()", "supervise", "--state", str(link)], stdin=subprocess.PIPE)
+    try:
+        (real / "supervisor.pid").write_text(str(named.pid))
+        assert supervisor.running_pid(str(real)) == supervisor.running_pid(str(link)) == named.pid
+        assert supervisor.running_pid(str(tmp_path)) is None
+    finally:
+        named.communicate(b"\n")
+    assert down.main(["--state", str(link), "--yes"]) == 0
+    assert list(tmp_path.iterdir()) == []
