@@ -117,7 +117,7 @@ def user_data_of(given: dict) -> str | None:
     text = given.get("user_data")
     if text:
         try:
-            base64.b64decode(text, validate=True)
+            base64.b64decode("".join(text.split()), validate=True)  # tools break its lines
         except ValueError:
             raise errors.BadRequest("Invalid input for field/attribute user_data. It is not valid base64.") from None
     return text

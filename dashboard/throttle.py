@@ -5,10 +5,16 @@ place from which many passwords or many accounts are tried. It is in memory: eac
 """
 
 import collections
+import hashlib
 import threading
 import time
 
 _MOST_KEYS = 10000
+
+
+def _short(keys: dict) -> dict:
+    """The keys as digests: who tries sends names as long as he likes."""
+    return {kind: hashlib.sha256(repr(key).encode("utf-8", "replace")).digest() for kind, key in keys.items()}
 
 
 class Throttle:
@@ -25,7 +31,7 @@ class Throttle:
         :param keys: {kind: what is counted}
         :returns: 0, or the seconds until it may be tried; then it is not counted
         """
-        now, longest = time.monotonic(), 0.0
+        now, longest, keys = time.monotonic(), 0.0, _short(keys)
         with self._lock:
             counted = {(kind, key): self._recent(kind, key, now) for kind, key in keys.items()}
             for (kind, _), times in counted.items():
@@ -44,7 +50,7 @@ class Throttle:
     def forgive(self, keys: dict) -> None:
         """It was no wrong login after all."""
         with self._lock:
-            for key in keys.items():
+            for key in _short(keys).items():
                 if self._tried.get(key):
                     self._tried[key].pop()
 

@@ -15,6 +15,7 @@ OPTS: dict[str, list[cfg.Opt]] = {"identity": [
     cfg.StrOpt("admin_token", secret=True,
                help="Whoever shows this is an administrator of identity. For old guides' first steps; unset it after them."),
     cfg.StrOpt("member_role_name", default="member", help="The role that v2.0 gives a user on his tenant."),
+    cfg.IntOpt("max_project_tree_depth", default=5, min=1, help="How many projects may be above each other, with the lowest."),
     cfg.IntOpt("receipt_expiration", default=300, min=10,
                help="Seconds for which a login that proved a part of what is asked for may go on."),
 ], "catalog": [

@@ -25,6 +25,11 @@ def alive(row: dict) -> bool:
     return row["expires_at"] is None or row["expires_at"] > time.time()
 
 
+def _unreadable(error: ValueError) -> errors.BadRequest:
+    """What a ValueError of oauthlib's means: a header or a body that it cannot read."""
+    return errors.BadRequest("Invalid OAuth request: it cannot be read.", internal=str(error))
+
+
 class Keys(oauth1.RequestValidator):
     """:param service: the identity service"""
 
@@ -145,8 +150,8 @@ class Keys(oauth1.RequestValidator):
         answer = getattr(made, f"create_{kind}_token_response")
         try:
             _, text, status = answer(req.url, req.method, req.body.decode("utf-8", "replace"), dict(req.headers), shown)
-        except ValueError as error:  # oauthlib, of a header or a body that it cannot read
-            raise errors.BadRequest("Invalid OAuth request: it cannot be read.", internal=str(error)) from error
+        except ValueError as error:
+            raise _unreadable(error) from error
         if status == 401:
             raise errors.Unauthorized()
         if status >= 400:
@@ -155,8 +160,11 @@ class Keys(oauth1.RequestValidator):
 
     def access_token(self, req) -> dict:
         """The access token that signed a login. :raises Unauthorized: none that is good"""
-        valid, request = oauth1.ResourceEndpoint(self).validate_protected_resource_request(
-            req.url, req.method, "", dict(req.headers))
+        try:
+            valid, request = oauth1.ResourceEndpoint(self).validate_protected_resource_request(
+                req.url, req.method, "", dict(req.headers))
+        except ValueError as error:
+            raise _unreadable(error) from error
         row = self._token("access", request.client_key, request.resource_owner_key) if valid else None
         if row is None:
             raise errors.Unauthorized()

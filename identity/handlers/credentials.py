@@ -5,7 +5,7 @@ import json
 
 import sqlalchemy as sa
 
-from common import context, errors, rows, schema, wsgi
+from common import context, document, errors, rows, schema, wsgi
 from identity import totp
 from identity.db import grants, models
 
@@ -56,11 +56,11 @@ def _access_digest(kind: str, blob: str) -> str | None:
     if kind != "ec2":
         return None
     try:
-        parsed = json.loads(blob)
+        parsed = document.parse(blob.encode())
         if not isinstance(parsed["secret"], str):
             raise ValueError
         return digest(parsed["access"])
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (errors.BadRequest, ValueError, KeyError, TypeError, AttributeError):
         raise errors.BadRequest("Invalid blob in credential: an ec2 credential is JSON with access and secret.") from None
 
 

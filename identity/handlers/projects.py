@@ -16,6 +16,9 @@ def _create(req, connection, values):
         parent = rows.get(connection, models.projects, values["parent_id"], resource="project")
         if parent["domain_id"] != values["domain_id"]:
             raise errors.BadRequest("A project must be in the domain of its parent.")
+        above = connection.execute(sa.select(sa.func.count()).select_from(grants.above(parent["id"]))).scalar()
+        if above >= req.svc.conf.identity.max_project_tree_depth:
+            raise errors.Forbidden(f"Max hierarchy depth reached for {parent['id']} branch.")
     values["parent_id"] = values["parent_id"] or values["domain_id"]
     values["description"] = values["description"] or ""
     values["tags"] = project_tags.text(values["tags"] or [])

@@ -1,6 +1,10 @@
 """Rows of the catalog of metadata definitions."""
 
-from common import context, db, rows
+import collections
+
+import sqlalchemy as sa
+
+from common import context, db, errors, rows
 from image.db import models
 
 NAMESPACES, ITEMS, TYPES, LINKS = (models.metadef_namespaces, models.metadef_items, models.metadef_resource_types,
@@ -15,23 +19,34 @@ def add(connection, given: dict, owner: str) -> dict:
            "description": given.get("description"), "visibility": given.get("visibility", "private"),
            "protected": given.get("protected", False), "owner": given.get("owner") or owner, "created_at": at, "updated_at": at}
     rows.insert(connection, NAMESPACES, row, conflict=f"The metadata definition namespace={row['namespace']} already exists.")
+    made: list[dict] = []
     for kind, items in (("object", given.get("objects", [])), ("tag", given.get("tags", []))):
         for item in items:
-            put(connection, row, kind, item["name"], item)
-    for name, item in given.get("properties", {}).items():
-        put(connection, row, "property", name, item)
+            made.append(_item(row, kind, item["name"], item))
+    made += [_item(row, "property", name, item) for name, item in given.get("properties", {}).items()]
+    for (kind, name), count in collections.Counter((i["kind"], i["name"]) for i in made).items():
+        if count > 1:
+            raise errors.Conflict(_exists(row, kind, name))
+    if made:
+        connection.execute(sa.insert(ITEMS), made)
     for item in given.get("resource_type_associations", []):
         link(connection, row, item)
     return row
 
 
-def put(connection, row: dict, kind: str, name: str, body: dict) -> dict:
-    """An object, property or tag of a namespace. :raises Conflict: there is one of this name"""
+def _item(row: dict, kind: str, name: str, body: dict) -> dict:
     at = db.now()
     kept = {k: v for k, v in body.items() if k != "name" and k not in SENT_BACK}
-    return rows.insert(connection, ITEMS, {
-        "namespace_id": row["id"], "kind": kind, "name": name, "body": kept, "created_at": at, "updated_at": at},
-        conflict=f"A metadata definition {kind} with name={name} already exists in namespace={row['namespace']}.")
+    return {"namespace_id": row["id"], "kind": kind, "name": name, "body": kept, "created_at": at, "updated_at": at}
+
+
+def _exists(row: dict, kind: str, name: str) -> str:
+    return f"A metadata definition {kind} with name={name} already exists in namespace={row['namespace']}."
+
+
+def put(connection, row: dict, kind: str, name: str, body: dict) -> dict:
+    """An object, property or tag of a namespace. :raises Conflict: there is one of this name"""
+    return rows.insert(connection, ITEMS, _item(row, kind, name, body), conflict=_exists(row, kind, name))
 
 
 def link(connection, row: dict, given: dict) -> dict:

@@ -40,8 +40,8 @@ COMMON = {"name": Attribute({"type": "string", "maxLength": 255}, "", parse=pars
 
 
 def flag(default, *, update: bool = True) -> Attribute:
-    """An attribute that is true or false."""
-    return Attribute(schema.BOOLEAN, default, update=update, parse=values.boolean)
+    """An attribute that is true or false; OpenStack takes 1 and 0 for it too."""
+    return Attribute({"enum": [*schema.BOOLEAN["enum"], 1, 0]}, default, update=update, parse=values.boolean)
 
 
 def column(name: str) -> str:

@@ -1,12 +1,13 @@
 """What a request for servers may hold: nothing that breaks scheduling later, nothing that is made a million times."""
 
+import base64
 import time
 import types
 
 import pytest
 
 from common import context, db, errors, schema
-from compute_api import create, hints
+from compute_api import create, devices, hints
 from conductor.db import models, quotas
 
 FLAVOR = {"vcpus": 1, "ram": 512}
@@ -41,3 +42,17 @@ def test_no_more_names_than_the_quota_has_room_for(tmp_path):
         with pytest.raises(errors.BadRequest):
             create._bounded(connection, req, FLAVOR, 1, 1_000_000_000)
         assert time.monotonic() - began < 1
+
+
+def test_user_data_whose_lines_a_tool_broke():
+    given = base64.encodebytes(b"x" * 200).decode()
+    assert create.user_data_of({"user_data": given}) == given
+    for wrong in ("%%%", "a", "YQ==\x00"):
+        with pytest.raises(errors.BadRequest):
+            create.user_data_of({"user_data": wrong})
+
+
+def test_an_images_mapping_that_cannot_be_read():
+    for wrong in ("[" * 5000 + "]" * 5000, "5", "{", "[NaN]", '["\\ud800"]'):
+        with pytest.raises(errors.BadRequest, match="cannot be read"):
+            devices.of_image({"properties": {"block_device_mapping": wrong}})

@@ -158,6 +158,15 @@ PATHS = ("/%2e%2e", "/..", "/project/%2e%2e", "/project/../..", "/project/instan
          "/project/volumes/%2e%2e/delete", "/project/instances/%c2%85", "//", "/project//", "/" + "a" * 4000)
 
 
+def test_what_the_throttle_keeps_is_small():
+    made = throttle.Throttle({"account": 2}, 60)
+    key = {"account": ("10.0.0.1", "Default", "x" * 60000)}
+    assert [made.begin(key) for _ in range(3)][:2] == [0, 0] and made.begin(key) > 0
+    made.forgive(key)
+    assert made.begin(key) == 0
+    assert len(repr(list(made._tried))) < 500
+
+
 def raw(base: str, method: str, path: str, *, body: bytes | None = None, **headers):
     """An answer to a request that nothing has tidied up."""
     connection = http.client.HTTPConnection(base.removeprefix("http://"), timeout=20)
@@ -203,6 +212,7 @@ def test_hostile_forms_are_no_error_of_ours(base, log_in):
 
 
 @pytest.mark.parametrize("later", ["//evil.example/", "https://evil.example/", "/\\evil.example", "/project/\r\nX: 1",
+                                   "/project/..//evil.example", "/project//evil.example", "/project/../auth/login/",
                                    "javascript:1", "/project/\u2028", "/project/?a=b", "/projectile", "/admin/@evil",
                                    "/project/%0d%0a"])
 def test_a_login_leads_to_pages_of_ours_only(cloud, base, later):

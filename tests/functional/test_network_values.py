@@ -129,6 +129,13 @@ def test_updates_are_parsed_as_creations_are(ask, ids):
     assert not wrong
 
 
+def test_what_clients_send_for_truth_is_taken(ask):
+    for given, known in ((1, True), (0, False), ("0", False), ("True", True)):
+        made = ask.made("network", "/v2.0/networks", {"network": {"name": "truth", "admin_state_up": given}})
+        assert made["admin_state_up"] is known, given
+    assert ask("network", "POST", "/v2.0/networks", {"network": {"name": "truth", "admin_state_up": 2}})[0] == 400
+
+
 def test_filters_are_parsed(ask, ids):
     for query in ("ip_version=x", "mtu=9999999999999999999999", "shared=x", "sort_key=allocation_pools", "revision_number=²"):
         noun = "networks" if query.startswith(("mtu", "shared")) else "subnets"

@@ -40,6 +40,32 @@ def test_times_at_the_ends_of_the_calendar(identity):
         assert identity.send("GET", url, token=of.admin).status_int == 200
 
 
+def test_projects_are_nested_as_deep_as_the_configuration_says(identity):
+    """Without an end a tree would be too deep to be shown."""
+    parent, statuses = "default", []
+    for n in range(7):
+        body = {"project": {"name": f"level{n}", "domain_id": "default", "parent_id": parent}}
+        answer = identity.send("POST", "/v3/projects", body, token=identity.admin)
+        statuses.append(answer.status_int)
+        parent = answer.json["project"]["id"] if answer.status_int == 201 else parent
+    assert statuses == [201] * 5 + [403] * 2
+
+
+@pytest.mark.parametrize("header", ["OAuth a", "OAuth", "Bearer x", "OAuth oauth_nonce=\"%ff\",a", "OAuth =", ""])
+def test_a_consumers_header_that_cannot_be_read(identity, header):
+    for path in ("/v3/auth/tokens", "/v3/OS-OAUTH1/request_token", "/v3/OS-OAUTH1/access_token"):
+        answer = identity.send("POST", path, {"auth": {"identity": {"methods": ["oauth1"], "oauth1": {}}}}, Authorization=header,
+                               Requested_Project_Id="x")
+        assert answer.status_int in (400, 401), path
+
+
+@pytest.mark.parametrize("blob", ['{"a":' * 5000 + "1" + "}" * 5000, "[]", "5", "{", '{"access": "\\ud800", "secret": "x"}',
+                                  '{"access": NaN, "secret": "x"}'])
+def test_an_ec2_key_that_is_none(identity, blob):
+    given = {"credential": {"type": "ec2", "project_id": "p", "blob": blob}}
+    assert identity.send("POST", "/v3/credentials", given, token=identity.admin).status_int == 400
+
+
 def test_a_filter_of_another_noun_is_none(identity):
     for path in ("mappings", "identity_providers", "service_providers"):
         assert identity.send("GET", f"/v3/OS-FEDERATION/{path}?enabled=true&name=x&id=y", token=identity.admin).status_int == 200

@@ -3,8 +3,9 @@
 import json
 
 import pytest
+import sqlalchemy as sa
 
-from common import migrate
+from common import errors, migrate
 from common.db import Database
 from common.service import default_url
 from image import catalog, cli
@@ -43,3 +44,16 @@ def test_an_operator_adds_his_own(database, tmp_path, capsys):
     (own / "two.json").write_text(json.dumps({"namespace": "Two", "properties": {"x": {"title": "X"}}}))
     (own / "aaa.json").write_text(json.dumps({"namespace": "First"}))
     assert cli.main(words) != 0 and names(database) == {"Own"}, "all of them or none"
+
+
+def test_a_large_namespace_is_one_statement_and_no_name_is_there_twice(database):
+    ran = []
+    sa.event.listen(database.engine, "before_cursor_execute", lambda *of: ran.append(of))
+    with database.writer() as connection:
+        row = metadefs.add(connection, {"namespace": "Large", "properties": {f"p{n}": {"title": "t"} for n in range(3000)},
+                                        "tags": [{"name": f"t{n}"} for n in range(3000)]}, "owner")
+        assert len(ran) < 10
+        items = connection.execute(metadefs.ITEMS.select().where(metadefs.ITEMS.c.namespace_id == row["id"])).all()
+    assert len(items) == 6000
+    with pytest.raises(errors.Conflict, match="tag with name=a already exists"), database.writer() as connection:
+        metadefs.add(connection, {"namespace": "Twice", "tags": [{"name": "a"}, {"name": "a"}]}, "owner")
