@@ -6,13 +6,19 @@ from common import errors
 from common.db import many, one
 
 
+def exact(row: dict | None, row_id, key: str = "id") -> dict | None:
+    """The row, if its id is as it was asked for. MariaDB's usual collations find it in another case too, and with spaces at
+    its end; hosts and other services do not."""
+    return row if row is not None and row[key] == row_id else None
+
+
 def get(connection, table, row_id, *, resource: str, key: str = "id", **where) -> dict:
     """One row as a dict.
 
     :raises NotFound: there is none, or its other columns differ from ``where``
     """
     query = sa.select(table).where(table.c[key] == row_id, *[table.c[k] == v for k, v in where.items()])
-    row = one(connection, query)
+    row = exact(one(connection, query), row_id, key)
     if row is None:
         raise errors.NotFound(resource=resource, id=row_id)
     return row

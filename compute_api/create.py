@@ -177,7 +177,7 @@ def create(req) -> tuple[list[dict], str, bool]:
     image = _image(req, given, flavor, mapping)
     if "block_device_mapping" in image.get("properties", {}):  # of a server that booted from a volume: so does this one
         mapping, image = devices.parse(req, [*devices.of_image(image), *asked], True, high), {}
-    wanted = networks.chosen(req, given)
+    wanted = networks.chosen(req, given, _counts(given)[1])
     template = _template(req, body, flavor, key, image, wanted, _groups(req, given))
     names = [given["name"].strip() if high == 1 else f"{given['name'].strip()}-{i + 1}" for i in range(high)]
     volumes = devices.make_volumes(req, mapping, len(names))

@@ -8,8 +8,11 @@ from common import errors, values
 from common.rest import path
 
 
-def chosen(req, given: dict) -> list[dict] | str:
-    """The networks to build ports on, or "none". Ports and networks must exist, and be the caller's to use."""
+def chosen(req, given: dict, count: int) -> list[dict] | str:
+    """The networks to build ports on, or "none". Ports and networks must exist, and be the caller's to use.
+
+    :param count: the most servers that are asked for; what only one can have is refused for several
+    """
     wanted = given.get("networks")
     if wanted is None and req.version >= (2, 37):
         raise errors.BadRequest("Invalid input for field/attribute server. 'networks' is a required property")
@@ -19,6 +22,7 @@ def chosen(req, given: dict) -> list[dict] | str:
         return "none"
     if wanted in (None, "auto", []):
         return _default(req)
+    _check_for_several(wanted, count)
     found = []
     for item in wanted:
         if item.get("port"):
@@ -38,6 +42,13 @@ def chosen(req, given: dict) -> list[dict] | str:
         if item.get("fixed_ip"):
             check_address_choice(req, known[item["uuid"]])
     return found
+
+
+def _check_for_several(wanted: list[dict], count: int) -> None:
+    """:raises BadRequest: several servers are asked for, with what only one of them can have"""
+    if count > 1 and any(item.get("port") or item.get("fixed_ip") for item in wanted):
+        raise errors.BadRequest("Failed to launch multiple instances using a single configured port ID or fixed IP address. "
+                                "Please launch your instances one by one with different ports.")
 
 
 def check_address_choice(req, network: dict) -> None:

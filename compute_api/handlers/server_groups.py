@@ -39,7 +39,7 @@ def _members(connection, ids: list[str]) -> dict[str, list[str]]:
 
 
 def _get(req, connection, id) -> dict:
-    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.id == id))
+    row = rows.exact(rows.one(connection, sa.select(TABLE).where(TABLE.c.id == id)), id)
     if row is None or not (row["project_id"] == req.ctx.project_id or req.ctx.is_admin):
         raise errors.NotFound(f"Instance group {id} could not be found.")
     return row

@@ -19,7 +19,7 @@ def usable(ctx):
 
 def get(connection, ctx, flavor_id: str) -> dict:
     """:raises NotFound: there is none that this caller may use"""
-    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.id == flavor_id, usable(ctx)))
+    row = rows.exact(rows.one(connection, sa.select(TABLE).where(TABLE.c.id == flavor_id, usable(ctx))), flavor_id)
     if row is None:
         raise errors.NotFound(f"Flavor {flavor_id} could not be found.")
     return row

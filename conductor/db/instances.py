@@ -17,7 +17,7 @@ def get(connection, ctx, uuid: str) -> dict:
 
     :raises NotFound: there is none that this caller may see
     """
-    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.uuid == uuid, visible(ctx)))
+    row = rows.exact(rows.one(connection, sa.select(TABLE).where(TABLE.c.uuid == uuid, visible(ctx))), uuid, "uuid")
     if row is None:
         raise errors.NotFound(f"Instance {uuid} could not be found.")
     return complete(connection, [row])[0]

@@ -61,7 +61,7 @@ class Noun:
             raise errors.NotFound(f"Could not find {self.singular}: {id}.")
 
     def _known(self, req, connection, verb: str, id: str) -> dict:
-        row = rows.one(connection, sa.select(self.table).where(self.table.c.id == id))
+        row = rows.exact(rows.one(connection, sa.select(self.table).where(self.table.c.id == id)), id)
         self._check(req, verb, row, id)
         assert row is not None
         return row
@@ -81,7 +81,7 @@ class Noun:
 
     def show(self, req, id) -> dict:
         with req.svc.db.reader() as connection:
-            row = rows.one(connection, sa.select(self.table).where(self.table.c.id == id))
+            row = rows.exact(rows.one(connection, sa.select(self.table).where(self.table.c.id == id)), id)
         self._check(req, "get", row, id)
         assert row is not None
         return {self.singular: self.view(req, row)}

@@ -56,7 +56,7 @@ def listed(ctx, member_status: str):
 
 def get(connection, ctx, image_id: str) -> dict:
     """:raises NotFound: there is none that this caller may see"""
-    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.id == image_id, visible(ctx)))
+    row = rows.exact(rows.one(connection, sa.select(TABLE).where(TABLE.c.id == image_id, visible(ctx))), image_id)
     if row is None:
         raise errors.NotFound(f"No image found with ID {image_id}")
     return row

@@ -114,7 +114,7 @@ class Resource:
         return own if self.shared_filter is None else sa.or_(own, self.shared_filter)
 
     def get(self, connection, ctx, row_id: str) -> dict:
-        row = rows.one(connection, sa.select(self.table).where(self.table.c.id == row_id, self.visible(ctx)))
+        row = rows.exact(rows.one(connection, sa.select(self.table).where(self.table.c.id == row_id, self.visible(ctx))), row_id)
         if row is None:
             raise self.absent(row_id)
         return self.complete(connection, [row])[0]

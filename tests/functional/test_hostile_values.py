@@ -41,6 +41,21 @@ def test_a_mapping_names_its_volume(ask):
     assert status == 400 and "uuid of a volume" in answer
 
 
+def test_several_servers_get_no_single_port_or_address(ask):
+    """Each but one of them ended in ERROR, and all were tried."""
+    network = ask.made("network", "/v2.0/networks", {"network": {}})["id"]
+    ask.made("network", "/v2.0/subnets", {"subnet": {"network_id": network, "cidr": "10.66.0.0/24"}})
+    port = ask.made("network", "/v2.0/ports", {"port": {"network_id": network}})["id"]
+    own = json.loads(ask("image", "GET", "/v2/images?name=cirros")[1])["images"][0]["id"]
+    for wanted in ({"port": port}, {"uuid": network, "fixed_ip": "10.66.0.9"}):
+        for counts in ({"min_count": 2}, {"max_count": "2"}):
+            status, answer = ask("compute", "POST", "/v2.1/servers", {"server": {
+                "name": "s", "flavorRef": "42", "imageRef": own, "networks": [wanted], **counts}}, version="compute 2.60")
+            assert status == 400 and "one by one" in answer, answer
+    assert ask("network", "DELETE", f"/v2.0/ports/{port}")[0] == 204
+    assert ask("network", "DELETE", f"/v2.0/networks/{network}")[0] == 204
+
+
 @pytest.mark.parametrize("tags", [[["a"]], [1, "a"], [{}], [None]], ids=str)
 def test_tags_in_a_patch_are_texts(ask, tags):
     made = image(ask)["id"]

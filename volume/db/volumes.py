@@ -55,7 +55,7 @@ def visible(connection, ctx, table, resource: str, row_id: str) -> dict:
     query = sa.select(table).where(table.c.id == row_id)
     if not may_see_all(ctx):
         query = query.where(table.c.project_id == ctx.project_id)
-    row = rows.one(connection, query)
+    row = rows.exact(rows.one(connection, query), row_id)
     if row is None:
         raise errors.NotFound(f"{resource} {row_id} could not be found.")
     return row

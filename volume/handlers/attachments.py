@@ -32,7 +32,7 @@ def _view(req, row: dict, *, secrets: bool) -> dict:
 
 
 def _get(connection, ctx, attachment_id: str) -> dict:
-    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.id == attachment_id))
+    row = rows.exact(rows.one(connection, sa.select(TABLE).where(TABLE.c.id == attachment_id)), attachment_id)
     if row is None or not (volumes.may_see_all(ctx) or row["project_id"] == ctx.project_id):
         raise errors.NotFound(f"Volume attachment could not be found with filter: attachment_id = {attachment_id}.")
     return row

@@ -24,7 +24,7 @@ def usable(ctx):
 
 
 def _get(connection, ctx, type_id: str) -> dict:
-    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.id == type_id, usable(ctx)))
+    row = rows.exact(rows.one(connection, sa.select(TABLE).where(TABLE.c.id == type_id, usable(ctx))), type_id)
     if row is None:
         raise errors.NotFound(f"Volume type {type_id} could not be found.")
     return row
