@@ -31,13 +31,19 @@ def daemons(supervisor_pid: int | None = None) -> dict[str, int]:
 
 def daemons_of(supervisor_pid: int) -> dict[str, int]:
     """{name or command: pid} of a supervisor and everything below it."""
-    top = psutil.Process(supervisor_pid)
-    return {f"{p.name()} {p.pid}": p.pid for p in (top, *top.children(recursive=True))}
+    top, found = psutil.Process(supervisor_pid), {}
+    for process in (top, *top.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
+            found[f"{process.name()} {process.pid}"] = process.pid
+    return found
 
 
 def pss_kib(pid: int) -> int:
-    """Proportional set size, KiB: shared memory counted in shares."""
-    return psutil.Process(pid).memory_full_info().pss // 1024
+    """Proportional set size, KiB: shared memory counted in shares. 0: the process ended meanwhile."""
+    try:
+        return psutil.Process(pid).memory_full_info().pss // 1024
+    except psutil.NoSuchProcess:
+        return 0
 
 
 def _show_processes(state: str, fake: bool) -> int:
