@@ -186,7 +186,7 @@ def test_killed_daemons_return_and_guests_keep_their_network(real, address):
         except (RuntimeError, OSError):
             return False
     began = time.monotonic()
-    wait_for(answers, 5, every_s=0.05, what="every API")
+    wait_for(answers, 20, every_s=0.05, what="every API")
     print(f"slowest return {slowest:.2f} s, then {time.monotonic() - began:.2f} s to answer")
     assert slowest < 5
     host.run("kill", "-INT", str(ping.pid))
