@@ -71,9 +71,13 @@ class Auditor:
     def run(self) -> list[Finding]:
         found: list[Finding] = []
         self._found = {}
-        for check in (self.hosts, self.servers, self.claims, self.ports, self.volume_rows, self.snapshots,
-                      self.attachments, self.images, self.journals, self.network_devices):
-            found += list(check())
+        try:
+            for check in (self.hosts, self.servers, self.claims, self.ports, self.volume_rows, self.snapshots,
+                          self.attachments, self.images, self.journals, self.network_devices):
+                found += list(check())
+        finally:
+            for database in self.dbs.values():
+                database.engine.dispose()  # a process that audits often must not keep a connection from each time
         return found
 
     def hosts(self):
