@@ -24,6 +24,9 @@ def host_rules(version: int, tunnels: bool) -> tuple[list[str], list[str]]:
     if tunnels:
         rules.append(f"-A pileus-INPUT -p udp -m udp --dport {VXLAN_PORT} -m set ! --match-set {HOSTS[version]} src -j DROP")
     rules.append(f"-A {GUESTS} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT")
+    # An external gateway answers echo requests: that is how a guest (and Tempest) finds that it is connected.
+    echo = "icmp -m icmp --icmp-type 8" if version == 4 else "ipv6-icmp -m icmp6 --icmpv6-type 128"
+    rules.append(f"-A {GUESTS} -p {echo} -j ACCEPT")
     if version == 6:
         rules += [f"-A {GUESTS} -p ipv6-icmp -m icmp6 --icmpv6-type {kind} -j ACCEPT" for kind in (135, 136)]
     return forward, [*rules, f"-A {GUESTS} -j DROP"]
