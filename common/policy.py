@@ -2,6 +2,7 @@
 
 import pathlib
 import time
+from collections.abc import Sequence
 
 from oslo_policy import policy as oslo_policy
 
@@ -22,20 +23,33 @@ BASE_RULES = [
 ]
 
 
+def rule(name: str, check: str, description: str, *operations: str, scopes: tuple[str, ...] = ("project",)
+         ) -> oslo_policy.DocumentedRuleDefault:
+    """A rule with what operators read about it in the sample file and on the reference page.
+
+    :param operations: the requests that ask it, as "GET /servers/{server_id}"
+    :param scopes: of "system", "domain" and "project": a token of another scope is refused whatever its roles are
+    """
+    asked = [operation.split(" ", 1) for operation in operations]
+    return oslo_policy.DocumentedRuleDefault(
+        name, check, description, [{"method": method, "path": path} for method, path in asked], scope_types=list(scopes))
+
+
 class Policy:
     """The rules of one service; an operator's ``<service>-policy.yaml`` overrides and is reloaded when it changes.
 
-    :param rules: [(name, check string, description)]
+    :param rules: made by :func:`rule`, or (name, check string, description)
     """
 
-    def __init__(self, service: str, rules: list[tuple[str, str, str]], conf):
+    def __init__(self, service: str, rules: Sequence[oslo_policy.RuleDefault | tuple[str, str, str]], conf):
         override = pathlib.Path(conf.state_path) / "etc" / f"{service}-policy.yaml"
         shipped = etc_dir() / f"{service}-policy.yaml"
         path = override if override.exists() else shipped
-        self.names = {r[0] for r in rules}
+        declared = [r if isinstance(r, oslo_policy.RuleDefault) else oslo_policy.RuleDefault(*r) for r in rules]
+        self.names = {r.name for r in declared}
         self.enforcer = oslo_policy.Enforcer(conf, policy_file=str(path), use_conf=True)
         self.enforcer.suppress_deprecation_warnings = True
-        self.enforcer.register_defaults(BASE_RULES + [oslo_policy.RuleDefault(n, c, d) for n, c, d in rules])
+        self.enforcer.register_defaults([r for r in BASE_RULES if r.name not in self.names] + declared)
         # What was decided since the file was last looked at: the same caller asks the same again and again.
         self._decided: dict[tuple, bool] = {}
         self._until = 0.0
@@ -60,7 +74,7 @@ class Policy:
                        # The domain that the token belongs to, however it is scoped.
                        "token_domain_id": ctx.project_domain_id or ctx.domain_id or ctx.user_domain_id,
                        "domain_scoped": "yes" if ctx.domain_id else None,
-                       "system_scope": "all" if ctx.system else None}
+                       "system_scope": "all" if ctx.system else None, "system": "all" if ctx.system else None}
         # What a token or a thing has not, must not match what the other has not either.
         return self.enforcer.enforce(rule, {k: v for k, v in target.items() if v is not None},
                                      {k: v for k, v in credentials.items() if v is not None})
