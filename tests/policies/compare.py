@@ -93,9 +93,14 @@ def _conf():
     return conf
 
 
+def declared(service: str) -> list[oslo_policy.RuleDefault]:
+    """The rules that a service of ours declares, the old short form included."""
+    listed = importlib.import_module(f"{OURS[service]}.policies").RULES
+    return [r if isinstance(r, oslo_policy.RuleDefault) else oslo_policy.RuleDefault(*r) for r in listed]
+
+
 def ours(service: str) -> Policy:
-    declared = importlib.import_module(f"{OURS[service]}.policies").RULES
-    return Policy(service, declared, _conf())
+    return Policy(service, declared(service), _conf())
 
 
 def differences(service: str) -> dict[str, list[str]]:
@@ -117,21 +122,45 @@ def differences(service: str) -> dict[str, list[str]]:
 
 def _shape(method: str, path: str) -> tuple[str, str]:
     """A route without its version and without the names of its places: both sides name them as they like."""
-    path = re.sub(r"^/v\d[\d.]*(?=/)", "", path).replace("{project_id}/", "", 1) if "/projects/" not in path else path
-    return method, re.sub(r"\{[^}]*\}", "{}", re.sub(r"^/v\d[\d.]*(?=/)", "", path)).rstrip("/")
+    path = re.sub(r"^/v\d[\d.]*(?=/)", "", path.strip())
+    path = path.replace("{project_id}/", "", 1) if "/projects/" not in path else path
+    return method, re.sub(r"\{[^}]*\}", "{}", path).rstrip("/")
+
+
+def _routed(service: str):
+    """A function that says whether an operation is a route of ours.
+
+    Of ``POST /servers/{id}/action (reboot)`` the action's name counts too; a router with actions lists them as ``ACTIONS``.
+    """
+    router = importlib.import_module(f"{OURS[service]}.router")
+    table = getattr(router, "ROUTES", None) or router.router.ROUTES
+    routes, actions = {_shape(route.method, route.path) for route in table}, getattr(router, "ACTIONS", ())
+
+    def known(operation: str) -> bool:
+        operation, _, action = operation.partition(" (")
+        return _shape(*operation.split(" ", 1)) in routes and (not action or action.rstrip(")") in actions)
+    return known
 
 
 def missing(service: str) -> dict[str, list[str]]:
     """OpenStack's rules that no rule here has the name of -> the operations of theirs that are routes here."""
-    router = importlib.import_module(f"{OURS[service]}.router")
-    table = getattr(router, "ROUTES", None) or router.router.ROUTES
-    routes = {_shape(route.method, route.path) for route in table}
-    known = ours(service).names
-    found = {}
-    for name, rule in rules(service).items():
-        here = [o for o in rule["operations"] if _shape(*o.split(" ", 1)) in routes]
-        if name not in known and here:
-            found[name] = here
+    known, names = _routed(service), ours(service).names
+    found = {name: [o for o in rule["operations"] if known(o)] for name, rule in rules(service).items() if name not in names}
+    return {name: here for name, here in found.items() if here}
+
+
+def invented(service: str) -> list[str]:
+    """Our rules that OpenStack has none of the name of."""
+    return sorted(ours(service).names - set(rules(service)))
+
+
+def unrouted(service: str) -> dict[str, list[str]]:
+    """Our rules that say of themselves that a request asks them which is no route -> these requests."""
+    known, found = _routed(service), {}
+    for rule in declared(service):
+        asked = [f"{o['method']} {o['path']}" for o in getattr(rule, "operations", None) or []]
+        if wrong := [o for o in asked if not known(o)]:
+            found[rule.name] = wrong
     return found
 
 
