@@ -17,6 +17,7 @@ from deploy import supervisor
 
 EXTERNAL_BRIDGE = "br-ex"
 OWNER = pathlib.Path("/run/pileus/state")
+TGT_DROP_IN = pathlib.Path("/etc/systemd/system/tgt.service.d/pileus.conf")
 
 
 class HostError(Exception):
@@ -83,6 +84,15 @@ def kill_by_text(text: str, sig: int = signal.SIGTERM) -> int:
 
 
 def ensure_tgtd(ip: str = "127.0.0.1", port: int = 3260) -> None:
+    """A tgtd that listens at the management address; Debian's unit would have it listen at all addresses."""
+    if systemd():
+        text = f"[Service]\nExecStart=\nExecStart=/usr/sbin/tgtd -f --iscsi portal={ip}:{port}\n"
+        if not TGT_DROP_IN.exists() or TGT_DROP_IN.read_text() != text:
+            TGT_DROP_IN.parent.mkdir(parents=True, exist_ok=True)
+            TGT_DROP_IN.parent.chmod(0o755)
+            TGT_DROP_IN.write_text(text)
+            run("systemctl", "daemon-reload")
+            run("systemctl", "try-restart", "tgt")
     if run("tgtadm", "--lld", "iscsi", "--mode", "sys", "--op", "show", check=False).returncode == 0:
         return
     if systemd():
@@ -161,8 +171,10 @@ def remove_targets(state: str) -> None:
 
 
 def stop_target() -> None:
-    """Stop tgtd where no systemd keeps it."""
+    """Stop tgtd where no systemd keeps it; where it does, take our drop-in away."""
     if systemd():
+        TGT_DROP_IN.unlink(missing_ok=True)
+        run("systemctl", "daemon-reload")
         return
     run("tgtadm", "--lld", "iscsi", "--mode", "system", "--op", "delete", check=False)
     if run("timeout", "10", "sh", "-c", "while pgrep -x tgtd; do sleep 0.1; done", check=False).returncode:
