@@ -24,15 +24,18 @@ BASE_RULES = [
 
 
 def rule(name: str, check: str, description: str, *operations: str, scopes: tuple[str, ...] = ("project",)
-         ) -> oslo_policy.DocumentedRuleDefault:
+         ) -> oslo_policy.RuleDefault:
     """A rule with what operators read about it in the sample file and on the reference page.
 
-    :param operations: the requests that ask it, as "GET /servers/{server_id}"
-    :param scopes: of "system", "domain" and "project": a token of another scope is refused whatever its roles are
+    :param operations: the requests that ask it, as "GET /servers/{server_id}"; none: what other rules refer to by its name
+    :param scopes: of "system", "domain" and "project": a token of another scope is refused whatever its roles are;
+        empty: none is refused for its scope
     """
+    if not operations:
+        return oslo_policy.RuleDefault(name, check, description)
     asked = [operation.split(" ", 1) for operation in operations]
     return oslo_policy.DocumentedRuleDefault(
-        name, check, description, [{"method": method, "path": path} for method, path in asked], scope_types=list(scopes))
+        name, check, description, [{"method": method, "path": path} for method, path in asked], scope_types=list(scopes) or None)
 
 
 class Policy:
@@ -40,6 +43,8 @@ class Policy:
 
     :param rules: made by :func:`rule`, or (name, check string, description)
     """
+
+    refusal = errors.Forbidden.message  # the service's own text, over the rule's name
 
     def __init__(self, service: str, rules: Sequence[oslo_policy.RuleDefault | tuple[str, str, str]], conf):
         override = pathlib.Path(conf.state_path) / "etc" / f"{service}-policy.yaml"
@@ -69,17 +74,28 @@ class Policy:
         return found
 
     def _decide(self, ctx, rule: str, target: dict) -> bool:
-        credentials = {"roles": list(ctx.roles), "project_id": ctx.project_id, "user_id": ctx.user_id,
-                       "domain_id": ctx.domain_id,
-                       # The domain that the token belongs to, however it is scoped.
-                       "token_domain_id": ctx.project_domain_id or ctx.domain_id or ctx.user_domain_id,
-                       "domain_scoped": "yes" if ctx.domain_id else None,
-                       "system_scope": "all" if ctx.system else None, "system": "all" if ctx.system else None}
+        credentials = {k: v for k, v in _credentials(ctx).items() if v is not None}
+        # Rules ask by "not domain_id:None" whether the token is for a domain.
+        credentials["domain_id"] = ctx.domain_id
         # What a token or a thing has not, must not match what the other has not either.
-        return self.enforcer.enforce(rule, {k: v for k, v in target.items() if v is not None},
-                                     {k: v for k, v in credentials.items() if v is not None})
+        return self.enforcer.enforce(rule, {k: v for k, v in target.items() if v is not None}, credentials)
 
     def check(self, ctx, rule: str, target: dict | None = None) -> None:
         """:raises Forbidden: the caller may know of the resource but not do this"""
         if not self.allows(ctx, rule, target):
-            raise errors.Forbidden(rule=rule)
+            raise errors.Forbidden(self.refusal % {"rule": rule})
+
+
+def _credentials(ctx) -> dict:
+    """What rules may ask of a caller; ``token`` as Keystone's rules know it: token.project.domain.id."""
+    token: dict = {"user": {"id": ctx.user_id, "domain": {"id": ctx.user_domain_id}}}
+    if ctx.project_id:
+        token["project"] = {"id": ctx.project_id, "domain": {"id": ctx.project_domain_id}}
+    if ctx.domain_id:
+        token["domain"] = {"id": ctx.domain_id}
+    system = "all" if ctx.system else None
+    return {"roles": list(ctx.roles), "user_id": ctx.user_id, "user_domain_id": ctx.user_domain_id,
+            "project_id": ctx.project_id, "project_domain_id": ctx.project_domain_id,
+            "system_scope": system, "system": system, "token": token,
+            "token_domain_id": ctx.project_domain_id or ctx.domain_id or ctx.user_domain_id,
+            "domain_scoped": "yes" if ctx.domain_id else None}

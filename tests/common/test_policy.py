@@ -1,0 +1,54 @@
+"""Policy: what rules can ask of a caller, and in whose words a refusal is told."""
+
+import pytest
+from oslo_config import cfg
+
+from common import errors
+from common.context import Context
+from common.policy import Policy, rule
+
+PROJECT = Context(user_id="u", user_domain_id="du", project_id="p", project_domain_id="dp", roles=("manager",))
+DOMAIN = Context(user_id="u", user_domain_id="du", domain_id="d", roles=("manager",))
+SYSTEM = Context(user_id="u", user_domain_id="du", system=True, roles=("manager",))
+
+
+def policy(*rules, kind=Policy):
+    conf = cfg.ConfigOpts()
+    conf.register_opt(cfg.StrOpt("state_path", default="/nonexistent"))
+    conf([])
+    return kind("identity", [rule(*r[:2], "x", "GET /x", **(r[2] if len(r) > 2 else {})) for r in rules], conf)
+
+
+def allowed(check: str, target: dict, scopes=()) -> str:
+    """For which of the three tokens a check holds: "pds"."""
+    asked = policy(("x", check, {"scopes": scopes}))
+    return "".join(name for name, ctx in (("p", PROJECT), ("d", DOMAIN), ("s", SYSTEM)) if asked.allows(ctx, "x", target))
+
+
+@pytest.mark.parametrize("check, target, expected", [
+    ("token.project.domain.id:%(target.domain.id)s", {"target.domain.id": "dp"}, "p"),
+    ("token.domain.id:%(target.user.domain_id)s", {"target.user.domain_id": "d"}, "d"),
+    ("token.user.domain.id:%(target.user.domain_id)s", {"target.user.domain_id": "du"}, "pds"),
+    ("project_domain_id:dp", {}, "p"),
+    ("role:manager and not domain_id:None", {}, "d"),
+    ("system_scope:all", {}, "s"),
+])
+def test_rules_ask_of_a_token_what_keystones_ask(check, target, expected):
+    assert allowed(check, target) == expected
+
+
+@pytest.mark.parametrize("check", ["domain_id:%(domain_id)s", "project_id:%(domain_id)s", "token.domain.id:%(domain_id)s"])
+def test_what_a_token_lacks_is_not_what_the_target_lacks(check):
+    assert allowed(check, {"domain_id": None}) == allowed(check, {}) == ""
+
+
+def test_a_token_of_another_scope_is_refused_whatever_its_roles_are():
+    assert allowed("role:manager", {}) == "pds" and allowed("role:manager", {}, ("domain", "system")) == "ds"
+
+
+def test_a_service_refuses_in_its_own_words():
+    class Own(Policy):
+        refusal = "No %(rule)s for you."
+    for kind, text in ((Policy, "Policy doesn't allow x to be performed."), (Own, "No x for you.")):
+        with pytest.raises(errors.Forbidden, match=text):
+            policy(("x", "!"), kind=kind).check(PROJECT, "x", {})
