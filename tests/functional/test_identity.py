@@ -11,10 +11,10 @@ from tests.functional.test_stories import refused
 
 @pytest.fixture(scope="module")
 def people(cloud):
-    """ann and bob, who have nothing; project lab; the role ids."""
+    """erin and frank, who have nothing; project lab; the role ids."""
     admin = cloud.client
     made = {n: admin.call("identity", "POST", "/users", {"user": {"name": n, "password": "pw"}})["user"]["id"]
-            for n in ("ann", "bob")}
+            for n in ("erin", "frank")}
     made["lab"] = admin.call("identity", "POST", "/projects", {"project": {"name": "lab"}})["project"]["id"]
     made.update({n: admin.find("identity", "roles", n)["id"] for n in ("member", "reader", "admin")})
     return made
@@ -36,68 +36,68 @@ def test_a_group_gives_its_roles_and_takes_them_away(cloud, people):
     grant = f"/projects/{lab}/groups/{group['id']}/roles/{people['member']}"
     call("identity", "PUT", grant)
     call("identity", "GET", grant)
-    assert scoped(cloud, "ann", {"project": {"id": lab}})[0] == 401
-    seat = f"/groups/{group['id']}/users/{people['ann']}"
+    assert scoped(cloud, "erin", {"project": {"id": lab}})[0] == 401
+    seat = f"/groups/{group['id']}/users/{people['erin']}"
     call("identity", "PUT", seat)
     call("identity", "PUT", seat)
-    assert [u["name"] for u in call("identity", "GET", f"/groups/{group['id']}/users")["users"]] == ["ann"]
-    ann = login_as(cloud, "ann", "pw", "lab")
-    assert ann.call("compute", "GET", "/servers") == {"servers": []}
-    effective = call("identity", "GET", f"/role_assignments?effective&user.id={people['ann']}&include_names")
+    assert [u["name"] for u in call("identity", "GET", f"/groups/{group['id']}/users")["users"]] == ["erin"]
+    erin = login_as(cloud, "erin", "pw", "lab")
+    assert erin.call("compute", "GET", "/servers") == {"servers": []}
+    effective = call("identity", "GET", f"/role_assignments?effective&user.id={people['erin']}&include_names")
     assert {(a["role"]["name"], a["scope"]["project"]["name"]) for a in effective["role_assignments"]} == {
         ("member", "lab"), ("reader", "lab")}
     direct = call("identity", "GET", f"/role_assignments?group.id={group['id']}")["role_assignments"]
     assert [(a["group"]["id"], a["role"]["id"]) for a in direct] == [(group["id"], people["member"])]
     call("identity", "DELETE", seat)
-    refused(401, ann, "identity", "GET", "/auth/projects")
+    refused(401, erin, "identity", "GET", "/auth/projects")
     refused(404, cloud.client, "identity", "GET", seat)
     call("identity", "PUT", seat)
-    ann = login_as(cloud, "ann", "pw", "lab")
+    erin = login_as(cloud, "erin", "pw", "lab")
     call("identity", "DELETE", f"/groups/{group['id']}")
-    refused(401, ann, "identity", "GET", "/auth/projects")
-    assert scoped(cloud, "ann", {"project": {"id": lab}})[0] == 401
+    refused(401, erin, "identity", "GET", "/auth/projects")
+    assert scoped(cloud, "erin", {"project": {"id": lab}})[0] == 401
 
 
 def test_a_trust_lends_one_role_until_it_ends(cloud, people):
     call, lab = cloud.client.call, people["lab"]
-    grant = f"/projects/{lab}/users/{people['ann']}/roles/{people['member']}"
+    grant = f"/projects/{lab}/users/{people['erin']}/roles/{people['member']}"
     call("identity", "PUT", grant)
-    ann = login_as(cloud, "ann", "pw", "lab")
-    wish = {"trust": {"trustor_user_id": people["ann"], "trustee_user_id": people["bob"], "impersonation": True,
+    erin = login_as(cloud, "erin", "pw", "lab")
+    wish = {"trust": {"trustor_user_id": people["erin"], "trustee_user_id": people["frank"], "impersonation": True,
                       "project_id": lab, "roles": [{"name": "reader"}]}}
-    refused(403, ann, "identity", "POST", "/OS-TRUST/trusts",
+    refused(403, erin, "identity", "POST", "/OS-TRUST/trusts",
             {"trust": {**wish["trust"], "roles": [{"name": "admin"}]}})
     refused(403, cloud.client, "identity", "POST", "/OS-TRUST/trusts", wish)
-    trust = ann.call("identity", "POST", "/OS-TRUST/trusts", wish)["trust"]
+    trust = erin.call("identity", "POST", "/OS-TRUST/trusts", wish)["trust"]
     assert [r["name"] for r in trust["roles"]] == ["reader"]
     scope = {"OS-TRUST:trust": {"id": trust["id"]}}
-    assert scoped(cloud, "ann", scope)[0] == 401, "only the trustee may use it"
-    status, body, token = scoped(cloud, "bob", scope)
+    assert scoped(cloud, "erin", scope)[0] == 401, "only the trustee may use it"
+    status, body, token = scoped(cloud, "frank", scope)
     assert status == 201
-    assert (body["token"]["user"]["name"], [r["name"] for r in body["token"]["roles"]]) == ("ann", ["reader"])
-    assert body["token"]["OS-TRUST:trust"]["trustee_user"]["id"] == people["bob"]
-    lent = login_as(cloud, "ann", "pw", "lab")
+    assert (body["token"]["user"]["name"], [r["name"] for r in body["token"]["roles"]]) == ("erin", ["reader"])
+    assert body["token"]["OS-TRUST:trust"]["trustee_user"]["id"] == people["frank"]
+    lent = login_as(cloud, "erin", "pw", "lab")
     lent.token = token
     assert lent.call("volume", "GET", "/volumes") == {"volumes": []}
     refused(403, lent, "volume", "POST", "/volumes", {"volume": {"size": 1}})
     refused(403, lent, "identity", "POST", "/OS-TRUST/trusts", wish)
-    listed = ann.call("identity", "GET", f"/OS-TRUST/trusts?trustor_user_id={people['ann']}")["trusts"]
+    listed = erin.call("identity", "GET", f"/OS-TRUST/trusts?trustor_user_id={people['erin']}")["trusts"]
     assert [t["id"] for t in listed] == [trust["id"]]
-    refused(403, ann, "identity", "GET", "/OS-TRUST/trusts")
-    ann.call("identity", "DELETE", f"/OS-TRUST/trusts/{trust['id']}")
+    refused(403, erin, "identity", "GET", "/OS-TRUST/trusts")
+    erin.call("identity", "DELETE", f"/OS-TRUST/trusts/{trust['id']}")
     refused(401, lent, "identity", "GET", "/auth/projects")
-    assert scoped(cloud, "bob", scope)[0] == 401
-    once = ann.call("identity", "POST", "/OS-TRUST/trusts", {"trust": {**wish["trust"], "remaining_uses": 1}})["trust"]
-    assert [scoped(cloud, "bob", {"OS-TRUST:trust": {"id": once["id"]}})[0] for _ in range(2)] == [201, 401]
-    kept = ann.call("identity", "POST", "/OS-TRUST/trusts", wish)["trust"]
+    assert scoped(cloud, "frank", scope)[0] == 401
+    once = erin.call("identity", "POST", "/OS-TRUST/trusts", {"trust": {**wish["trust"], "remaining_uses": 1}})["trust"]
+    assert [scoped(cloud, "frank", {"OS-TRUST:trust": {"id": once["id"]}})[0] for _ in range(2)] == [201, 401]
+    kept = erin.call("identity", "POST", "/OS-TRUST/trusts", wish)["trust"]
     call("identity", "DELETE", grant)
-    assert scoped(cloud, "bob", {"OS-TRUST:trust": {"id": kept["id"]}})[0] == 401, "one cannot lend what one has lost"
+    assert scoped(cloud, "frank", {"OS-TRUST:trust": {"id": kept["id"]}})[0] == 401, "one cannot lend what one has lost"
 
 
 def test_credentials_are_their_owners_and_are_encrypted(cloud, people):
     call = cloud.client.call
     blob = json.dumps({"access": "AKIA", "secret": "very-secret"})
-    wish = {"credential": {"type": "ec2", "blob": blob, "user_id": people["ann"], "project_id": people["lab"]}}
+    wish = {"credential": {"type": "ec2", "blob": blob, "user_id": people["erin"], "project_id": people["lab"]}}
     made = call("identity", "POST", "/credentials", wish)["credential"]
     refused(409, cloud.client, "identity", "POST", "/credentials", wish)
     refused(400, cloud.client, "identity", "POST", "/credentials", {"credential": {**wish["credential"], "blob": "none"}})
@@ -105,10 +105,10 @@ def test_credentials_are_their_owners_and_are_encrypted(cloud, people):
     assert call("identity", "GET", f"/credentials/{made['id']}")["credential"]["blob"] == blob
     stored = b"".join(p.read_bytes() for p in pathlib.Path(cloud.state, "db").glob("identity.sqlite*"))
     assert b"very-secret" not in stored
-    call("identity", "PUT", f"/projects/{people['lab']}/users/{people['bob']}/roles/{people['reader']}")
-    bob = login_as(cloud, "bob", "pw", "lab")
-    refused(403, bob, "identity", "GET", f"/credentials/{made['id']}")
-    assert bob.call("identity", "GET", "/credentials")["credentials"] == []
+    call("identity", "PUT", f"/projects/{people['lab']}/users/{people['frank']}/roles/{people['reader']}")
+    frank = login_as(cloud, "frank", "pw", "lab")
+    refused(403, frank, "identity", "GET", f"/credentials/{made['id']}")
+    assert frank.call("identity", "GET", "/credentials")["credentials"] == []
     call("identity", "DELETE", f"/credentials/{made['id']}")
     refused(404, cloud.client, "identity", "GET", f"/credentials/{made['id']}")
 
