@@ -3,6 +3,8 @@
 import json
 
 import sqlalchemy as sa
+from sqlalchemy.ext import compiler
+from sqlalchemy.sql import functions
 
 from common import errors
 
@@ -10,12 +12,36 @@ MOST = 128
 FILTERS = ("tags", "tags-any", "not-tags", "not-tags-any")
 
 
+class holds(functions.FunctionElement):
+    """Whether one text is in another, to the letter: LIKE takes no notice of case on SQLite and MariaDB."""
+
+    type, inherit_cache = sa.Boolean(), True
+
+
+@compiler.compiles(holds)
+def _strpos(element, compiler, **more):
+    return f"(strpos({compiler.process(element.clauses, **more)}) > 0)"
+
+
+@compiler.compiles(holds, "sqlite")
+def _instr(element, compiler, **more):
+    return f"(instr({compiler.process(element.clauses, **more)}) > 0)"
+
+
+@compiler.compiles(holds, "mysql")
+@compiler.compiles(holds, "mariadb")
+def _binary(element, compiler, **more):
+    text, part = (compiler.process(clause, **more) for clause in element.clauses)
+    return f"(instr(CAST({text} AS BINARY), CAST({part} AS BINARY)) > 0)"
+
+
 def condition(column, name: str, values: list[str]):
     """The WHERE of one of FILTERS; values are lists divided by commas."""
     wanted_tags = [tag for value in values for tag in value.split(",")]
     if len(wanted_tags) > MOST:
         raise errors.BadRequest(f"At most {MOST} tags can be filtered by, not {len(wanted_tags)}.")
-    text = sa.func.coalesce(sa.cast(column, sa.Text), "[]")
-    wanted = [text.contains(json.dumps(tag), autoescape=True) for tag in wanted_tags]
+    # ", " before each tag, also the first: what a tag that holds quotes has before them is a backslash.
+    text = sa.literal(", ") + sa.func.substr(sa.func.coalesce(sa.cast(column, sa.Text), "[]"), 2)
+    wanted = [holds(text, sa.literal(f", {json.dumps(tag)}")) for tag in wanted_tags]
     found = sa.or_(*wanted) if name.endswith("any") else sa.and_(*wanted)
     return sa.not_(found) if name.startswith("not-") else found
