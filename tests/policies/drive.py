@@ -44,13 +44,18 @@ class Home:
         return self.people[name]
 
 
+def _open(ctx: Context) -> bool:
+    return False
+
+
 @dataclasses.dataclass(frozen=True)
 class Ask:
     """One request, and how OpenStack decides about it.
 
     :param rules: all of them must allow it; names of OpenStack's
-    :param target: what the rules are asked about
+    :param target: what the rules are asked about; where that is the caller's own, a function of his context
     :param hidden: whether one who is refused is told that there is no such thing (404), by his context; else it is 403
+    :param says: what the refusal says in place of the rule's name
     :param fresh: () -> (path, body), made anew for each persona who is allowed: for requests that use up what they name
     :param allowed: further statuses that are right for one who is allowed
     """
@@ -58,12 +63,16 @@ class Ask:
     method: str
     path: str
     rules: tuple[str, ...]
-    target: dict
+    target: dict | typing.Callable[[Context], dict]
     body: typing.Any = None
     version: str = ""
-    hidden: typing.Callable[[Context], bool] = lambda ctx: False
+    hidden: typing.Callable[[Context], bool] = _open
+    says: str = ""
     fresh: typing.Callable[[], tuple[str, typing.Any]] | None = None
     allowed: frozenset = frozenset()
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path} {'' if self.body is None else repr(self.body)[:80]}"
 
 
 def make_home(cloud) -> Home:
@@ -127,7 +136,8 @@ class Judge:
 
     def refusing(self, ctx: Context, ask: Ask) -> str | None:
         """The first rule that does not allow it."""
-        return next((rule for rule in ask.rules if not self.allows(ctx, rule, ask.target)), None)
+        target = ask.target if isinstance(ask.target, dict) else ask.target(ctx)
+        return next((rule for rule in ask.rules if not self.allows(ctx, rule, target)), None)
 
 
 @functools.cache
@@ -148,32 +158,30 @@ def operation(method: str, path: str, action: str = "") -> tuple[str, str]:
     return method, f"{shape} ({action})" if action else shape
 
 
-def surprises(judge: Judge, home: Home, ask: Ask, unchanged: typing.Callable[[], None] = lambda: None) -> list[str]:
-    """Send a request as everybody and say whose answer is not OpenStack's. Those who are refused come first.
+def surprises(service: str, home: Home, asks: list[Ask], seen: typing.Callable[[], typing.Any]) -> list[str]:
+    """Send requests as everybody; those whose answer is not OpenStack's.
 
-    :param unchanged: called once they have been; it raises AssertionError where something has changed
+    All that is to be refused is sent first, and may change nothing.
+
+    :param seen: what an owner sees of the objects; called before and after
     """
-    found = []
-    refused = {name: rule for name, p in home.people.items() if (rule := judge.refusing(p.ctx, ask))}
-    for name, rule in refused.items():
-        status, text = _send(judge, home[name], ask, ask.path, ask.body)
-        wanted = 404 if ask.hidden(home[name].ctx) else 403
-        if status != wanted or status == 403 and rule not in text:
-            found.append(f"{ask.method} {ask.path} {_short(ask.body)} by {name}: {status}, not {wanted} ({rule}): {text[:200]}")
-    unchanged()
-    for name, persona in home.people.items():
-        if name in refused:
+    judge, found = Judge(service), []
+    refusing = [(ask, persona, judge.refusing(persona.ctx, ask)) for ask in asks for persona in home.people.values()]
+    before = seen()
+    for ask, persona, rule in refusing:
+        if rule is None:
+            continue
+        status, text = persona.asker(service, ask.method, ask.path, ask.body, version=ask.version)
+        wanted = 404 if ask.hidden(persona.ctx) else 403
+        if status != wanted or status == 403 and (ask.says or rule) not in text:
+            found.append(f"{ask} by {persona.name}: {status}, not {wanted} ({rule}): {text[:200]}")
+    if (after := seen()) != before:
+        found.append(f"changed by who is refused: {before} -> {after}")
+    for ask, persona, rule in refusing:
+        if rule is not None:
             continue
         path, body = ask.fresh() if ask.fresh else (ask.path, ask.body)
-        status, text = _send(judge, persona, ask, path, body)
+        status, text = persona.asker(service, ask.method, path, body, version=ask.version)
         if status not in ask.allowed and (status in (401, 403, 404) or status >= 500):
-            found.append(f"{ask.method} {path} {_short(body)} by {name}: {status}, though {ask.rules} allow it: {text[:200]}")
+            found.append(f"{ask} by {persona.name}: {status}, though {ask.rules} allow it: {text[:200]}")
     return found
-
-
-def _send(judge: Judge, persona: Persona, ask: Ask, path: str, body) -> tuple[int, str]:
-    return persona.asker(judge.service, ask.method, path, body, version=ask.version)
-
-
-def _short(body) -> str:
-    return "" if body is None else repr(body)[:80]
