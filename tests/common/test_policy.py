@@ -1,9 +1,12 @@
 """Policy: what rules can ask of a caller, and in whose words a refusal is told."""
 
+import os
+
 import pytest
 from oslo_config import cfg
 
 from common import errors
+from common import policy as module
 from common.context import Context
 from common.policy import Policy, rule
 
@@ -12,9 +15,9 @@ DOMAIN = Context(user_id="u", user_domain_id="du", domain_id="d", roles=("manage
 SYSTEM = Context(user_id="u", user_domain_id="du", system=True, roles=("manager",))
 
 
-def policy(*rules, kind=Policy):
+def policy(*rules, kind=Policy, state="/nonexistent"):
     conf = cfg.ConfigOpts()
-    conf.register_opt(cfg.StrOpt("state_path", default="/nonexistent"))
+    conf.register_opt(cfg.StrOpt("state_path", default=str(state)))
     conf([])
     return kind("identity", [rule(*r[:2], "x", "GET /x", **(r[2] if len(r) > 2 else {})) for r in rules], conf)
 
@@ -52,3 +55,41 @@ def test_a_service_refuses_in_its_own_words():
     for kind, text in ((Policy, "Policy doesn't allow x to be performed."), (Own, "No x for you.")):
         with pytest.raises(errors.Forbidden, match=text):
             policy(("x", "!"), kind=kind).check(PROJECT, "x", {})
+
+
+@pytest.mark.parametrize("check", [
+    "role:manager and not role:reader", "role:reader or (role:manager and project_id:%(project_id)s)", "not (role:manager or @)",
+    "rule:y and not rule:y", "rule:y or !", "rule:nothing or role:manager", "not rule:nothing", "'p':%(project_id)s", "@", ""])
+@pytest.mark.parametrize("target", [{"project_id": "p"}, {"project_id": "q"}, {}])
+def test_rules_mean_what_they_mean_to_the_library(check, target):
+    asked = policy(("x", check), ("y", "role:manager and project_id:%(project_id)s"))
+    for ctx in (PROJECT, DOMAIN, SYSTEM):
+        credentials = {"roles": list(ctx.roles), **({"project_id": ctx.project_id} if ctx.project_id else {})}
+        expected = asked.enforcer.enforce("x", target, credentials) and ctx is PROJECT  # the scope of rules is the project
+        assert asked.allows(ctx, "x", target) == expected, ctx
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    monkeypatch.setattr(module, "RELOAD_S", 0)
+
+
+def test_an_operators_file_is_in_force_as_soon_as_it_is_there(tmp_path, at_once):
+    file = tmp_path / "etc" / "identity-policy.yaml"
+    file.parent.mkdir()
+    asked = policy(("x", "role:manager"), ("y", "rule:x"), state=tmp_path)
+    assert asked.allows(PROJECT, "x") and asked.allows(PROJECT, "y")
+    file.write_text('"x": "role:admin"\n')
+    assert not asked.allows(PROJECT, "x") and not asked.allows(PROJECT, "y")
+    file.write_text('"x": [broken')
+    os.utime(file, (0, 0))
+    assert not asked.allows(PROJECT, "x")
+    file.unlink()
+    assert asked.allows(PROJECT, "x")
+
+
+def test_nothing_starts_with_an_operators_file_that_cannot_be_read(tmp_path):
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "identity-policy.yaml").write_text('"x": [broken')
+    with pytest.raises(ValueError):
+        policy(("x", "role:manager"), state=tmp_path)
