@@ -4,7 +4,6 @@ Source: the compute API reference, "Create server", ``os:scheduler_hints``.
 """
 
 from common import schema
-from compute_api import access
 
 NAMES = ("os:scheduler_hints", "OS-SCH-HNT:scheduler_hints")
 _SERVERS = {"oneOf": [schema.UUID, {"type": "array", "maxItems": 64, "items": schema.UUID}]}
@@ -25,5 +24,5 @@ def of(req, body: dict) -> dict:
     holders = (body, body["server"])
     found: dict = next((holder[name] for holder in holders for name in NAMES if name in holder), {})
     if "hosts" in found:
-        req.svc.policy.check(req.ctx, "os_compute_api:servers:create:forced_host", access.own(req))
+        req.svc.policy.check(req.ctx, "servers:create:host", {"project_id": req.ctx.project_id})
     return found

@@ -1,8 +1,26 @@
 """Paste factory of the network API."""
 
+import re
+
 from common.wsgi import SERVICES, Application
 from network import router
+from network.handlers import preconditions
+
+# Clients of old ask for ``/v2.0/networks.json`` and ``/v2.0/networks/ID.json``. Names of tags may end so themselves.
+_OLD_SPELLING = re.compile(r"(/v2\.0/(?:(?!.*/tags/).+))\.json")
+
+
+class NetworkApplication(Application):
+    def __call__(self, environ, start_response):
+        if old := _OLD_SPELLING.fullmatch(environ.get("PATH_INFO", "")):
+            environ["PATH_INFO"] = old[1]
+        return super().__call__(environ, start_response)
+
+
+def application(service) -> Application:
+    return NetworkApplication("network", service, router.ROUTES,
+                              negotiate=lambda req: preconditions.of_request(req, router.WITH_REVISIONS))
 
 
 def app_factory(global_conf, **local):
-    return Application("network", SERVICES[global_conf["pileus_service"]], router.ROUTES)
+    return application(SERVICES[global_conf["pileus_service"]])

@@ -71,9 +71,16 @@ def address_pairs(raw: list[dict], what: str) -> list[dict]:
     return found
 
 
+MAY_BE_BLANK = ("router", "classless-static-route")  # options that say something also without a value
+
+
 def dhcp_options(raw: list[dict], what: str) -> list[dict]:
-    return [{**item, "ip_version": values.integer(item["ip_version"], what, 4, 6)} if "ip_version" in item else item
-            for item in raw]
+    """[{"opt_name", "opt_value", "ip_version"}]: one of a name and version each."""
+    found = [{"opt_name": item["opt_name"], "opt_value": item["opt_value"],
+              "ip_version": values.integer(item.get("ip_version", 4), what, 4, 6)} for item in raw]
+    if len({(item["opt_name"], item["ip_version"]) for item in found}) < len(found):
+        raise errors.BadRequest(f"Invalid data format for extra-dhcp-opt: {found}", kind="ExtraDhcpOptBadData")
+    return found
 
 
 def pools(raw: list[dict], what: str) -> list[dict]:

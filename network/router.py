@@ -1,7 +1,7 @@
 """Every route of the network API."""
 
 from common.wsgi import Route
-from network.handlers import agents, networks, quotas, routers, tags, versions
+from network.handlers import agents, ip_availability, quotas, routers, tags, versions
 from network.handlers.floatingips import FLOATINGIPS
 from network.handlers.metering import LABEL_RULES, LABELS
 from network.handlers.networks import NETWORKS
@@ -26,6 +26,9 @@ def _fixed(resource, path: str) -> list[Route]:
             Route("GET", path + "/{id}", resource.show), Route("DELETE", path + "/{id}", resource.delete, 204)]
 
 
+# Collections whose rows have revision numbers, as paths name them.
+WITH_REVISIONS = frozenset(("networks", "subnets", "subnetpools", "ports", "routers", "floatingips", "security-groups",
+                            "security-group-rules"))
 ROUTES = [
     Route("GET", "/", versions.index), Route("GET", "/v2.0", versions.show),
     Route("GET", "/v2.0/extensions", versions.extensions),
@@ -37,7 +40,7 @@ ROUTES = [
     Route("PUT", "/v2.0/routers/{id}/add_extraroutes", routers.add_routes),
     Route("PUT", "/v2.0/routers/{id}/remove_extraroutes", routers.remove_routes),
     *_crud(FLOATINGIPS, "floatingips"), *_crud(SECURITY_GROUPS, "security-groups"),
-    *_crud(RULES, "security-group-rules"),
+    *_fixed(RULES, "security-group-rules"),
     *_fixed(LABELS, "metering/metering-labels"), *_fixed(LABEL_RULES, "metering/metering-label-rules"),
     Route("GET", "/v2.0/agents", agents.index), Route("GET", "/v2.0/agents/{id}", agents.show),
     Route("PUT", "/v2.0/agents/{id}", agents.update), Route("DELETE", "/v2.0/agents/{id}", agents.delete, 204),
@@ -50,11 +53,11 @@ ROUTES = [
     Route("DELETE", "/v2.0/agents/{id}/l3-routers/{router_id}", agents.remove_router, 204),
     Route("GET", "/v2.0/routers/{id}/l3-agents", agents.agents_of_router),
     Route("GET", "/v2.0/availability_zones", agents.zones),
-    Route("GET", "/v2.0/network-ip-availabilities", networks.ip_availability),
-    Route("GET", "/v2.0/network-ip-availabilities/{id}", networks.ip_availability),
+    Route("GET", "/v2.0/network-ip-availabilities", ip_availability.index),
+    Route("GET", "/v2.0/network-ip-availabilities/{id}", ip_availability.show),
+    Route("GET", "/v2.0/quotas", quotas.index),
     Route("GET", "/v2.0/quotas/{target}", quotas.show), Route("PUT", "/v2.0/quotas/{target}", quotas.update),
     Route("DELETE", "/v2.0/quotas/{target}", quotas.delete, 204),
     Route("GET", "/v2.0/quotas/{target}/default", quotas.default),
     Route("GET", "/v2.0/quotas/{target}/details", quotas.details),
-    Route("GET", "/v2.0/quotas/{target}/details.json", quotas.details),
 ]

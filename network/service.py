@@ -1,7 +1,6 @@
 """The network API daemon."""
 
 import logging
-import typing
 
 import sqlalchemy as sa
 
@@ -16,18 +15,23 @@ from network.rpcapi import NetworkAgentAPI
 class Policy(policy.Policy):
     """Refuses in the words of this API, which name the rules: clients and their users look for these."""
 
-    def check(self, ctx, rule: str, target: dict | None = None) -> None:
-        self.check_all(ctx, [rule], target)
+    refusal = "rule:%(rule)s is disallowed by policy"
 
-    def check_all(self, ctx, rules: list[str], target: dict | None = None) -> None:
-        """:raises Forbidden: one of the rules does not hold"""
-        if not all(self.allows(ctx, rule, target) for rule in rules):
-            self.refuse(*rules)
+    def is_admin(self, ctx) -> bool:
+        return self.allows(ctx, "context_is_admin", {})
+
+    def is_service(self, ctx) -> bool:
+        return self.allows(ctx, "service_api", {})
+
+    def works_for_all(self, ctx) -> bool:
+        """Whether a caller has to do with every project's resources. Rules say what he may do with them."""
+        return self.is_admin(ctx) or self.is_service(ctx)
 
     @staticmethod
-    def refuse(*rules: str) -> typing.NoReturn:
+    def refused(*rules: str) -> errors.Forbidden:
+        """The error that names the rules that were asked."""
         asked = " and ".join(f"rule:{r}" for r in rules)
-        raise errors.Forbidden(f"{asked if len(rules) == 1 else f'({asked})'} is disallowed by policy")
+        return errors.Forbidden(f"{asked if len(rules) == 1 else f'({asked})'} is disallowed by policy")
 
 
 class Manager:

@@ -14,7 +14,6 @@ def _found(req) -> list[dict]:
 
 
 def index(req):
-    req.svc.policy.check(req.ctx, "os_compute_api:os-availability-zone:list", {})
     zones: dict[str, bool] = {}
     for row in _found(req):
         if row["binary"] == "nova-compute":
@@ -24,7 +23,7 @@ def index(req):
 
 
 def detail(req):
-    req.svc.policy.check(req.ctx, "os_compute_api:os-availability-zone:detail", {})
+    req.svc.policy.check(req.ctx, "services", {})
     zones: dict[str, dict] = {}
     for row in _found(req):
         up = hosts.is_up(row, req.svc.conf.service_down_time)

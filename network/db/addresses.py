@@ -15,11 +15,16 @@ from network.db.models import ip_allocations as TABLE
 from network.protocols import slaac
 
 WINDOW = 64
-BY_HOST = ("slaac", "dhcpv6-stateless")  # address modes in which a host makes its address of prefix and MAC
+BY_HOST = ("slaac", "dhcpv6-stateless")  # modes in which a host makes its address of prefix and MAC
 
 
 class Taken(units.TryAgain):
     """Another transaction took the address first."""
+
+
+def is_automatic(subnet: dict) -> bool:
+    """Whether every host on the network makes itself an address of the subnet's prefix, whoever sends the advertisements."""
+    return subnet["ipv6_address_mode"] in BY_HOST or subnet["ipv6_ra_mode"] in BY_HOST
 
 
 def hosts(net) -> tuple[int, int]:
@@ -73,7 +78,7 @@ def allocate(connection, port: dict, subnets: list[dict]) -> dict:
     :raises IpAddressGenerationFailure: all are full
     """
     for subnet in subnets:
-        if subnet["ipv6_address_mode"] in BY_HOST:
+        if is_automatic(subnet):
             return reserve(connection, port["id"], subnet, slaac(subnet["cidr"], port["mac_address"]))
         held = connection.execute(sa.select(TABLE.c.ip_address).where(TABLE.c.subnet_id == subnet["id"])).scalars()
         free = _free(subnet, {int(ipaddress.ip_address(a)) for a in held})

@@ -43,12 +43,12 @@ def ensure_default(connection, project_id: str) -> str:
     return group_id
 
 
-def check_usable(connection, ctx, group_ids: list[str], project_id: str) -> None:
-    """:raises NotFound: a group does not exist or is another project's"""
+def check_usable(connection, group_ids: list[str], project_id: str, *, of_any: bool = False) -> None:
+    """:raises NotFound: a group does not exist, or is another project's and only ``of_any`` allows that"""
     query = sa.select(GROUPS.c.id, GROUPS.c.project_id).where(GROUPS.c.id.in_(group_ids))
     known = dict(connection.execute(query).all())
     for group_id in group_ids:
-        if known.get(group_id) != project_id and not (group_id in known and ctx.is_admin):
+        if known.get(group_id) != project_id and not (group_id in known and of_any):
             raise errors.NotFound(f"Security group {group_id} does not exist", kind="SecurityGroupNotFound")
 
 

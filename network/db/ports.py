@@ -10,6 +10,7 @@ import random
 
 import sqlalchemy as sa
 
+from common import db
 from network import roles
 from network.db import addresses, groups, models
 
@@ -40,8 +41,10 @@ def of_device(relation, device_id: str):
 
 def release(connection, port_id: str) -> None:
     """Give back a port's addresses, groups and floating IP. The row itself goes last, by the caller."""
-    connection.execute(sa.update(models.floatingips).where(models.floatingips.c.port_id == port_id).values(
-        port_id=None, fixed_ip_address=None, router_id=None, status="DOWN"))
+    f = models.floatingips
+    connection.execute(sa.update(f).where(f.c.port_id == port_id).values(
+        port_id=None, fixed_ip_address=None, router_id=None, status="DOWN", updated_at=db.now(),
+        revision_number=f.c.revision_number + 1))
     addresses.release(connection, port_id)
     groups.set_members(connection, port_id, [])
 

@@ -22,14 +22,14 @@ def used(connection, resource: str, project_id: str) -> int:
 
 
 def check(connection, conf, resource: str, project_id: str, count: int = 1) -> None:
-    """:raises QuotaExceeded: ``count`` more would be too many"""
+    """:raises Conflict: ``count`` more would be too many"""
     limit = limits(connection, conf, project_id)[resource]
     if limit < 0:
         return
     quotas.hold(connection, project_id)
     already = used(connection, resource, project_id)
     if already + count > limit:
-        raise errors.QuotaExceeded(f"Quota exceeded for resources: ['{resource}'].", resource=resource)
+        raise errors.Conflict(f"Quota exceeded for resources: ['{resource}'].", kind="OverQuota")
 
 
 def store(connection, project_id: str, values: dict) -> None:

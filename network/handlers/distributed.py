@@ -33,7 +33,7 @@ def change(connection, router: dict, distributed: bool, up: bool) -> None:
     rows.update(connection, models.routers, router["id"], {"distributed": distributed}, resource="Router")
     router["distributed"] = distributed
     connection.execute(sa.update(PORTS).where(port_rows.of_device(roles.INTERFACES, router["id"])).values(
-        device_owner=owner_of(router), relation=owner_of(router)))
+        device_owner=owner_of(router), relation=owner_of(router), revision_number=PORTS.c.revision_number + 1))
 
 
 def settle(connection, router_id: str) -> None:

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from common import errors, rows, schema, values
 from network import parsing, roles
-from network.db import addresses, models
+from network.db import addresses, models, port_addresses
 from network.db import ports as port_rows
 from network.handlers.networks import NETWORKS
 from network.handlers.ports import PORTS
@@ -15,6 +15,7 @@ _NULLABLE = {"type": ["string", "null"], "maxLength": 64}
 
 class FloatingIps(Resource):
     singular, plural, kind, table, quota = "floatingip", "floatingips", "FloatingIP", models.floatingips, "floatingip"
+    more_filters = ("router_id", "status")
     named = False  # clients show the address as its name
     attributes = {
         "floating_network_id": Attribute(schema.UUID, REQUIRED, update=False, parse=values.uuid),
@@ -30,7 +31,7 @@ class FloatingIps(Resource):
                 "port_forwardings": []}
 
     def insert(self, req, connection, values):
-        network = NETWORKS.get(connection, req.ctx, values["floating_network_id"])
+        network = NETWORKS.get(connection, req, values["floating_network_id"])
         if not network["router_external"]:
             raise self._bad(f"Network {network['id']} is not a valid external network.")
         port = port_rows.device_port(network["id"], roles.FLOATING, values["id"], status="N/A")
@@ -38,25 +39,25 @@ class FloatingIps(Resource):
         wanted, subnet = values.pop("floating_ip_address"), values.pop("subnet_id")
         given = {**({"ip_address": wanted} if wanted else {}), **({"subnet_id": subnet} if subnet else {})}
         if given:
-            ip = PORTS._addresses(connection, port, [given])[0]
+            ip = port_addresses.give(connection, port, [given])[0]
             if ":" in ip["ip_address"]:
                 raise self._bad("Floating IPs have IPv4 addresses.")
         else:
-            own = [s for s in PORTS._subnets(connection, network["id"]) if s["ip_version"] == 4]
+            own = [s for s in port_addresses.subnets_of(connection, network["id"]) if s["ip_version"] == 4]
             ip = addresses.allocate(connection, port, own)
         values.update(floating_ip_address=ip["ip_address"], fip_port_id=port["id"], status="DOWN", router_id=None)
         target, fixed = values.pop("port_id"), values.pop("fixed_ip_address")
         values.update(port_id=None, fixed_ip_address=None)
         if target:
-            self._touch(req, target)
+            self.touch(req, target)
             values.update(self._association(req, connection, values, target, fixed))
         rows.insert(connection, self.table, values)
         return values
 
     def _association(self, req, connection, row, port_id, fixed) -> dict:
         """The columns that join a floating IP to a port: the router must reach both sides."""
-        port = PORTS.get(connection, req.ctx, port_id)
-        if port["project_id"] != row["project_id"] and not req.ctx.is_admin:
+        port = PORTS.get(connection, req, port_id)
+        if port["project_id"] != row["project_id"] and not req.svc.policy.is_admin(req.ctx):
             raise self._bad(f"Port {port_id} is associated with a different project than Floating IP {row['id']} and therefore "
                             f"cannot be bound.")
         if not port_rows.is_users(port["relation"]):
@@ -89,7 +90,7 @@ class FloatingIps(Resource):
         if "port_id" in values:
             target = values.pop("port_id")
             fixed = values.pop("fixed_ip_address", None)
-            self._touch(req, old["port_id"], target)
+            self.touch(req, old["port_id"], target)
             if target:
                 values.update(self._association(req, connection, old, target, fixed))
             else:
@@ -104,19 +105,14 @@ class FloatingIps(Resource):
 
     def _delete_one(self, connection, req, row_id):
         row = super()._delete_one(connection, req, row_id)
-        self._touch(req, row["port_id"])
+        self.touch(req, row["port_id"])
         addresses.release(connection, row["fip_port_id"])
         rows.delete(connection, models.ports, row["fip_port_id"], resource="Port")
         return row
 
-    @staticmethod
-    def _touch(req, *port_ids) -> None:
-        """Remember ports whose servers get other addresses by this request."""
-        req.environ.setdefault("pileus.ports", set()).update(p for p in port_ids if p)
-
     def after(self, req, verb, found):
         req.svc.refresh_agents(req.ctx)
-        req.svc.addresses_changed(req.environ.get("pileus.ports", set()))
+        req.svc.addresses_changed(self.touched(req))
         return found
 
 

@@ -1,6 +1,6 @@
 """Metering: traffic through routers' gateways, counted by label. Rules say which traffic a label counts.
 
-For operators, as in OpenStack: labels are an admin's, their counts come as notifications (``l3.meter``).
+The counts come as notifications (``l3.meter``).
 """
 
 import sqlalchemy as sa
@@ -17,49 +17,42 @@ def _prefix(raw, what: str) -> str:
     return str(parsing.cidr(raw, what, host_bits=True, version=4) if "/" in raw else values.ip_network(raw, what, version=4))
 
 
-class _ForAdmins(Resource):
-    shown: tuple[str, ...] = ()
+class _Metering(Resource):
+    shown_fields: tuple[str, ...] = ()
 
-    def visible(self, ctx):
-        return sa.true() if ctx.is_admin or ctx.is_service else sa.false()
-
-    def view(self, row):
-        return {}
-
-    def _shown(self, req, row):
+    def fields(self, row):
         whole = {**row, "tenant_id": row["project_id"]}
-        fields = req.GET.getall("fields")
-        return {k: whole[k] for k in self.shown if not fields or k in fields}
+        return {k: whole[k] for k in self.shown_fields}
 
     def after(self, req, verb, found):
         req.svc.refresh_agents(req.ctx)
         return found
 
 
-class MeteringLabels(_ForAdmins):
+class MeteringLabels(_Metering):
     singular, plural, kind, table = "metering_label", "metering_labels", "MeteringLabel", models.metering_labels
-    shown = ("id", "name", "description", "project_id", "tenant_id", "shared")
+    shown_fields = ("id", "name", "description", "project_id", "tenant_id", "shared")
     attributes = {"shared": flag(False)}
 
 
-class MeteringRules(_ForAdmins):
+class MeteringRules(_Metering):
     singular, plural, kind = "metering_label_rule", "metering_label_rules", "MeteringLabelRule"
     table, named = models.metering_label_rules, False
-    shown = ("id", "metering_label_id", "direction", "remote_ip_prefix", "source_ip_prefix", "destination_ip_prefix",
+    shown_fields = ("id", "metering_label_id", "direction", "remote_ip_prefix", "source_ip_prefix", "destination_ip_prefix",
              "excluded")
     attributes = {"metering_label_id": Attribute(schema.UUID, REQUIRED, parse=values.uuid),
                   "direction": Attribute({"enum": ["ingress", "egress"]}, "ingress"),
                   **{f"{side}_ip_prefix": Attribute(_PREFIX, None, parse=_prefix)
                      for side in ("remote", "source", "destination")}, "excluded": flag(False)}
 
-    def _shown(self, req, row):
+    def fields(self, row):
         """The remote end is the source of what comes in, and the destination of what goes out."""
         remote, other = ("source", "destination") if row["direction"] == "ingress" else ("destination", "source")
         alone = row[f"{other}_ip_prefix"] is None
-        return super()._shown(req, {**row, "remote_ip_prefix": row[f"{remote}_ip_prefix"] if alone else None})
+        return super().fields({**row, "remote_ip_prefix": row[f"{remote}_ip_prefix"] if alone else None})
 
     def insert(self, req, connection, values):
-        label = LABELS.get(connection, req.ctx, values["metering_label_id"])
+        label = LABELS.get(connection, req, values["metering_label_id"])
         remote = values.pop("remote_ip_prefix")
         names = ("source_ip_prefix", "destination_ip_prefix")
         if remote is not None and any(values[n] is not None for n in names):

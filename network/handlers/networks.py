@@ -13,17 +13,18 @@ MOST_MTU = 9216  # of Ethernet's jumbo frames; a tunnel refuses 65535
 
 class Networks(Resource):
     singular, plural, kind, table, quota = "network", "networks", "Network", models.networks, "network"
+    more_filters = ("status",)
     shared_filter = sa.or_(models.networks.c.shared, models.networks.c.router_external)
     attributes = {
         "admin_state_up": flag(True), "shared": flag(False), "router:external": flag(False), "is_default": flag(False),
         "port_security_enabled": flag(True),
         "mtu": Attribute(schema.integer(0, 65535), None, parse=parsing.between(0, 65535)),
         "dns_domain": Attribute({"type": "string", "maxLength": 255}, "", parse=parsing.domain),
-        "provider:network_type": Attribute({"enum": ["flat", "local", "vxlan"]}, None, update=False),
+        "provider:network_type": Attribute({"enum": ["flat", "local", "vxlan"]}, None, update=False, asked=True),
         "provider:physical_network": Attribute({"type": ["string", "null"], "maxLength": 64}, None, update=False,
-                                               parse=values.identifier),
+                                               parse=values.identifier, asked=True),
         "provider:segmentation_id": Attribute(schema.integer(1, (1 << 24) - 1, null=True), None, update=False,
-                                              parse=parsing.between(1, (1 << 24) - 1)),
+                                              parse=parsing.between(1, (1 << 24) - 1), asked=True),
         "availability_zone_hints": Attribute({"type": "array", "maxItems": 0}, None, update=False)}
 
     def view(self, row):
@@ -36,18 +37,22 @@ class Networks(Resource):
                 "availability_zone_hints": [], "ipv4_address_scope": None, "ipv6_address_scope": None,
                 "qos_policy_id": None, "l2_adjacency": True}
 
-    def owner(self, connection, ctx, network_id: str, *, known: bool) -> dict:
-        """{"project_id", "shared"} of a network, which rules of what is on it ask for. One statement.
+    def target_of(self, row):
+        return {"project_id": row["project_id"], "network:shared": row["shared"],
+                "network:router:external": row["router_external"]}
 
-        :param known: the caller sees something on the network, and so may not see the network itself
-        :raises NotFound: there is none for this caller
-        """
+    @staticmethod
+    def target_on(network: dict) -> dict:
+        """What rules are asked about the network that something is on."""
+        return {"network:project_id": network["project_id"], "network:shared": network["shared"]}
+
+    def with_network(self, connection, found: list[dict]) -> list[dict]:
+        """Add to rows that are on networks what rules ask about these: ``network``, as ``target_on`` wants it. One statement."""
         n = self.table.c
-        query = sa.select(n.project_id, n.shared).where(n.id == network_id, sa.true() if known else self.visible(ctx))
-        found = rows.one(connection, query)
-        if found is None:
-            raise self.absent(network_id)
-        return found
+        ids = sorted({row["network_id"] for row in found})
+        query = sa.select(n.id, n.project_id, n.shared, n.router_external).where(n.id.in_(ids))
+        by = {row["id"]: row for row in rows.many(connection, query)} if ids else {}
+        return [{**row, "network": by[row["network_id"]]} for row in found]
 
     def complete(self, connection, found):
         s = models.subnets
@@ -55,7 +60,7 @@ class Networks(Resource):
         ids = [r["id"] for r in found]
         if ids:
             for network_id, subnet_id in connection.execute(sa.select(s.c.network_id, s.c.id).where(
-                    s.c.network_id.in_(ids))):
+                    s.c.network_id.in_(ids)).order_by(s.c.id)):
                 by.setdefault(network_id, []).append(subnet_id)
         return [{**r, "subnets": by.get(r["id"], [])} for r in found]
 
@@ -161,30 +166,3 @@ class Networks(Resource):
 
 
 NETWORKS = Networks()
-
-
-def ip_availability(req, id=None):
-    """Used and total addresses per network, admin only."""
-    req.svc.policy.check(req.ctx, "get_network_ip_availability", {})
-    n, s, a = models.networks, models.subnets, models.ip_allocations
-    with req.svc.db.reader() as connection:
-        networks = [NETWORKS.get(connection, req.ctx, id)] if id else rows.many(connection, sa.select(n))
-        subnets = rows.many(connection, sa.select(s, sa.func.count(a.c.ip_address).label("used"))
-                            .outerjoin(a, a.c.subnet_id == s.c.id).group_by(s.c.id))
-    found = []
-    for network in networks:
-        own = [{"subnet_id": x["id"], "subnet_name": x["name"], "cidr": x["cidr"], "ip_version": x["ip_version"],
-                "used_ips": x["used"], "total_ips": _total(x)} for x in subnets if x["network_id"] == network["id"]]
-        found.append({"network_id": network["id"], "network_name": network["name"],
-                      "project_id": network["project_id"], "tenant_id": network["project_id"],
-                      "used_ips": sum(x["used_ips"] for x in own), "total_ips": sum(x["total_ips"] for x in own),
-                      "subnet_ip_availability": own})
-    return {"network_ip_availability": found[0]} if id else {"network_ip_availabilities": found}
-
-
-def _total(subnet) -> int:
-    import ipaddress
-    return sum(int(ipaddress.ip_address(p["end"])) - int(ipaddress.ip_address(p["start"])) + 1
-               for p in subnet["allocation_pools"])
-
-

@@ -2,33 +2,37 @@
 
 An ``Attribute`` row says what clients may send; the noun's module says what a
 change entails. Attribute ``a:b`` is column ``a_b``.
+
+Who may do what is asked of the rules of ``network/policies``, by their names: ``update_port``, and for each attribute that is
+sent ``update_port:fixed_ips`` and ``update_port:fixed_ips:ip_address``, where there are such rules. What may not be read is
+not found by whoever wants to change it.
 """
 
 import dataclasses
 import typing
-import urllib.parse
 
 import sqlalchemy as sa
 
-from common import db, errors, rows, schema, values, wsgi
-from common import tags as tag_filters
+from common import db, errors, rows, schema, values
 from network import parsing
 from network.db import quotas
 from network.db.groups import base
-from network.handlers import tags
+from network.handlers import listing, preconditions, tags
+from network.handlers.listing import column
 
 
 @dataclasses.dataclass(frozen=True)
 class Attribute:
     """``default`` REQUIRED: must be sent. ``update``: may change later. ``parse``: (raw, name) -> what is stored; null stays.
 
-    Who may send it, is the policy's rule of its name, where there is one.
+    Who may send it, is the policy's rule of its name, where there is one. ``asked``: also for a value that says the default.
     """
 
     schema: dict
     default: typing.Any = None
     update: bool = True
     parse: typing.Callable[[typing.Any, str], typing.Any] | None = None
+    asked: bool = False
 
 
 REQUIRED = object()
@@ -39,13 +43,9 @@ COMMON = {"name": Attribute({"type": "string", "maxLength": 255}, "", parse=pars
           "tenant_id": Attribute(_PROJECT, None, update=False, parse=values.identifier)}
 
 
-def flag(default, *, update: bool = True) -> Attribute:
+def flag(default, *, update: bool = True, asked: bool = False) -> Attribute:
     """An attribute that is true or false; OpenStack takes 1 and 0 for it too."""
-    return Attribute({"enum": [*schema.BOOLEAN["enum"], 1, 0]}, default, update=update, parse=values.boolean)
-
-
-def column(name: str) -> str:
-    return name.replace(":", "_")
+    return Attribute({"enum": [*schema.BOOLEAN["enum"], 1, 0]}, default, update=update, parse=values.boolean, asked=asked)
 
 
 class Resource:
@@ -56,6 +56,7 @@ class Resource:
     table: sa.Table
     kind = ""  # as error types name it: "Network", "Port"
     attributes: dict[str, Attribute] = {}
+    more_filters: tuple[str, ...] = ()  # columns that lists are filtered by, beside those of attributes
     quota: str | None = None
     shared_filter: typing.Any = None  # WHERE of rows that everybody sees
     named = True
@@ -94,12 +95,17 @@ class Resource:
         """After the commit: tell agents. Returns the rows to show."""
         return found
 
-    def target(self, req, connection, owner: str, given: dict, row: dict | None) -> dict:
-        """What rules are asked about: the project that has or will have it, and those of what it lies in.
+    def target_of(self, row: dict) -> dict:
+        """What rules are asked about a row that is there: its project, and what else of it, or of what it lies in, they name."""
+        return {"project_id": row["project_id"]}
 
+    def target(self, req, connection, owner: str | None, given: dict, row: dict | None) -> dict:
+        """What rules are asked about a row once it has what was given.
+
+        :param owner: the project that it has or will have
         :param row: the resource that is to be changed or deleted; None for a new one
         """
-        return {"project_id": owner}
+        return {"project_id": owner} if row is None else self.target_of(row)
 
     def extra_filter(self, name: str, values: list[str]):
         """The WHERE of a filter that is no column, or None."""
@@ -107,14 +113,17 @@ class Resource:
 
     # Reading ----------------------------------------------------------------
 
-    def visible(self, ctx):
-        if ctx.is_admin or ctx.is_service:
+    def visible(self, req):
+        """The WHERE of rows that are looked at for a caller: a project's own and what is shared, or for who works for the
+        whole cloud all. Rules decide about each of them."""
+        if req.svc.policy.works_for_all(req.ctx):
             return sa.true()
-        own = self.table.c.project_id == ctx.project_id
+        own = self.table.c.project_id == req.ctx.project_id if req.ctx.project_id else sa.false()
         return own if self.shared_filter is None else sa.or_(own, self.shared_filter)
 
-    def get(self, connection, ctx, row_id: str) -> dict:
-        row = rows.exact(rows.one(connection, sa.select(self.table).where(self.table.c.id == row_id, self.visible(ctx))), row_id)
+    def get(self, connection, req, row_id: str) -> dict:
+        """:raises NotFound: there is none for this caller"""
+        row = rows.exact(rows.one(connection, sa.select(self.table).where(self.table.c.id == row_id, self.visible(req))), row_id)
         if row is None:
             raise self.absent(row_id)
         return self.complete(connection, [row])[0]
@@ -122,90 +131,54 @@ class Resource:
     def absent(self, row_id: str) -> errors.NotFound:
         return errors.NotFound(f"{self.kind} {row_id} could not be found.", kind=f"{self.kind}NotFound")
 
-    def _shown(self, req, row: dict) -> dict:
-        shown = {**self.view(row), "id": row["id"], "name": row["name"], "description": row["description"],
+    def may_see(self, req, row: dict) -> bool:
+        return req.svc.policy.allows(req.ctx, f"get_{self.singular}", self.target_of(row))
+
+    def shown(self, req, row: dict) -> dict:
+        """A row as this caller sees it."""
+        found = self.fields(row)
+        hidden = self._hidden(req, row)
+        wanted = req.GET.getall("fields")
+        return {k: v for k, v in found.items() if k not in hidden and (not wanted or k in wanted)}
+
+    def fields(self, row: dict) -> dict:
+        found = {**self.view(row), "id": row["id"], "name": row["name"], "description": row["description"],
                  "project_id": row["project_id"] or "", "tenant_id": row["project_id"] or "",
                  "created_at": db.iso(row["created_at"]), "updated_at": db.iso(row["updated_at"]),
                  "revision_number": row["revision_number"], "tags": tags.of(row)}
         if not self.named:
-            del shown["name"]
-        for rule in self._hiding(req):
-            if not req.svc.policy.allows(req.ctx, rule, {"project_id": row["project_id"]}):
-                shown.pop(rule.partition(":")[2], None)
-        fields = req.GET.getall("fields")
-        return {k: v for k, v in shown.items() if k in fields} if fields else shown
-
-    def _hiding(self, req) -> list[str]:
-        """The rules by which attributes are shown."""
-        if self._hiding_rules is None:
-            self._hiding_rules = [r for r in req.svc.policy.names if r.startswith(f"get_{self.singular}:")]
-        return self._hiding_rules
-
-    def _conditions(self, req) -> list:
-        found = [self.visible(req.ctx)]
-        skip = {"fields", "limit", "marker", "page_reverse", "sort_key", "sort_dir"}
-        for name in {n for n in req.GET if n not in skip}:
-            raw = req.GET.getall(name)
-            own = self.extra_filter(name, raw)
-            key = column("project_id" if name == "tenant_id" else name)
-            if own is not None:
-                found.append(own)
-            elif name in tag_filters.FILTERS:
-                found.append(tag_filters.condition(self.table.c.tags, name, raw))
-            elif key in self.table.c:
-                found.append(self._equal(name, self.table.c[key], raw))
-            else:
-                found.append(sa.false() if name in self.attributes else sa.true())
+            del found["name"]
         return found
 
-    def _equal(self, name: str, target: sa.Column, raw: list[str]):
-        """The WHERE of a filter by a column. An empty value stands for none."""
-        if isinstance(target.type, (sa.JSON, sa.DateTime)):
-            raise errors.BadRequest(f"{name} cannot be filtered by.")
-        parse = (values.boolean if isinstance(target.type, sa.Boolean) else parsing.between(-values.INT32, values.INT32)
-                 if isinstance(target.type, sa.Integer) else parsing.stored(getattr(self.known.get(name), "parse", None)))
-        wanted = [parse(v, name) for v in raw if v != "" or not target.nullable]
-        return target.in_(wanted) if len(wanted) == len(raw) else sa.or_(target.in_(wanted), target.is_(None))
+    def _hidden(self, req, row: dict) -> set[str]:
+        """The attributes of a row that the caller may not see."""
+        policy = req.svc.policy
+        if self._hiding_rules is None:
+            self._hiding_rules = [r for r in policy.names if r.startswith(f"get_{self.singular}:") and not r.endswith(":tags")]
+        target = self.target_of(row)
+        return {r.partition(":")[2] for r in self._hiding_rules if not policy.allows(req.ctx, r, target)}
 
-    def _page(self, req, connection) -> tuple[list[dict], bool]:
-        limit = wsgi.int_param(req, "limit", 0)
-        names, directions = req.GET.getall("sort_key"), req.GET.getall("sort_dir")
-        sort = [(column("project_id" if n == "tenant_id" else n), d) for n, d in zip(names, directions + ["asc"] * len(names))]
-        if any(n not in self.table.c or isinstance(self.table.c[n].type, sa.JSON) or d not in ("asc", "desc") for n, d in sort):
-            raise errors.BadRequest("The sort keys or directions are not valid.")
-        reverse = "page_reverse" in req.GET and wsgi.bool_value(req.GET["page_reverse"])
-        if reverse:
-            sort = [(n, "desc" if d == "asc" else "asc") for n, d in sort or [("id", "asc")]]
-        marker = req.GET.get("marker")
-        marker_row = self.get(connection, req.ctx, marker) if marker else None
-        query = sa.select(self.table).where(*self._conditions(req))
-        found = rows.many(connection, db.page(query, self.table, sort=sort, limit=limit, marker_row=marker_row))
-        return (found[::-1] if reverse else found), bool(limit) and len(found) == limit
+    def seen(self, req, name: str):
+        """The WHERE of rows whose attribute the caller may see; None: of all."""
+        rule, policy = f"get_{self.singular}:{name}", req.svc.policy
+        if rule not in policy.names or policy.allows(req.ctx, rule, {}):
+            return None
+        return self.table.c.project_id == req.ctx.project_id if policy.allows(req.ctx, rule) else sa.false()
 
     def index(self, req):
-        req.svc.policy.check(req.ctx, f"get_{self.singular}", {"project_id": req.ctx.project_id})
         with req.svc.db.reader() as connection:
-            found, more = self._page(req, connection)
-            found = self.complete(connection, found)
-        body: dict = {self.plural: [self._shown(req, r) for r in found]}
-        if "limit" in req.GET and found:
-            query = [(k, v) for k, v in req.GET.items() if k not in ("marker", "page_reverse")]
-            links = []
-            if more:
-                links.append({"rel": "next", "href": f"{req.path_url}?" + urllib.parse.urlencode(
-                    [*query, ("marker", found[-1]["id"])])})
-            if "marker" in req.GET:
-                links.append({"rel": "previous", "href": f"{req.path_url}?" + urllib.parse.urlencode(
-                    [*query, ("marker", found[0]["id"]), ("page_reverse", "True")])})
+            found = self.complete(connection, listing.page(self, req, connection))
+        body: dict = {self.plural: [self.shown(req, r) for r in found if self.may_see(req, r)]}
+        if links := listing.links(req, [r["id"] for r in found]):
             body[f"{self.plural}_links"] = links
         return body
 
     def show(self, req, id):
         with req.svc.db.reader() as connection:
-            row = self.get(connection, req.ctx, id)
-        if not req.svc.policy.allows(req.ctx, f"get_{self.singular}", {"project_id": req.ctx.project_id}):
+            row = self.get(connection, req, id)
+        if not self.may_see(req, row):
             raise self.absent(id)
-        return {self.singular: self._shown(req, row)}
+        return {self.singular: self.shown(req, row)}
 
     # Writing ----------------------------------------------------------------
 
@@ -219,30 +192,48 @@ class Resource:
         given = self._parsed(given)
         owner = given.get("project_id") or given.get("tenant_id") or req.ctx.project_id
         if given.get("tenant_id") not in (None, owner):
-            raise errors.BadRequest("'project_id' and 'tenant_id' do not match")
-        if owner != req.ctx.project_id and not (req.ctx.is_admin or req.ctx.is_service):
-            req.svc.policy.refuse(f"create_{self.singular}", f"create_{self.singular}:tenant_id")
+            raise errors.BadRequest("'project_id' and 'tenant_id' do not match", kind="HTTPBadRequest")
+        if owner != req.ctx.project_id and not req.svc.policy.works_for_all(req.ctx):
+            raise errors.BadRequest("Specifying 'project_id' other than the authenticated project in request is not allowed for "
+                                    "the current user.", kind="HTTPBadRequest")
         with req.svc.db.reader() as connection:
             self.authorize(req, "create", given, self.target(req, connection, owner, given, None))
+        if not owner:
+            raise errors.BadRequest("The token is for no project, so project_id must be specified.", kind="HTTPBadRequest")
         found = base(owner, given.get("name", ""), given.get("description", ""))
         found.update({column(n): given.get(n, a.default) for n, a in self.attributes.items()})
         return found
 
-    def authorize(self, req, verb: str, given: dict, target: dict) -> None:
+    def authorize(self, req, verb: str, given: dict, target: dict, row: dict | None = None) -> None:
         """Check the rule of a verb, and those of the attributes that are sent.
 
         To create, a default may be said aloud; an update may not even restore it.
 
+        :param row: what is to be changed or deleted
         :raises Forbidden: naming all rules that were asked
+        :raises NotFound: the caller may not know of the row either
         """
-        action = f"{verb}_{self.singular}"
+        action, policy = f"{verb}_{self.singular}", req.svc.policy
         wanted = [action]
         for name, attribute in self.attributes.items():
-            if name in given and not (verb == "create" and given[name] in (None, attribute.default)):
+            if name in given and (verb != "create" or attribute.asked or given[name] not in (None, attribute.default)):
                 wanted.append(f"{action}:{name}")
                 parts = given[name] if isinstance(given[name], list) else [given[name]]
                 wanted += sorted({f"{action}:{name}:{k}" for p in parts if isinstance(p, dict) for k in p})
-        req.svc.policy.check_all(req.ctx, [r for r in wanted if r in req.svc.policy.names], target)
+        asked = [r for r in wanted if r in policy.names]
+        if not all(policy.allows(req.ctx, r, target) for r in asked):
+            self.refuse(req, row, *asked)
+
+    def refuse(self, req, row: dict | None, *rules: str) -> typing.NoReturn:
+        """:raises NotFound: the caller may not even see the row; :raises Forbidden: he may"""
+        if row is not None and not self.may_see(req, row):
+            raise self.absent(row["id"])
+        raise req.svc.policy.refused(*rules)
+
+    def check(self, req, rule: str, row: dict) -> None:
+        """:raises NotFound, Forbidden: the rule does not let the caller do this with a row"""
+        if not req.svc.policy.allows(req.ctx, rule, self.target_of(row)):
+            self.refuse(req, row, rule)
 
     def create(self, req):
         body = req.json_object()
@@ -255,7 +246,7 @@ class Resource:
         wanted = [self._values(req, g) for g in given]
         made = req.svc.db.transact(self._insert_all, req, wanted)
         made = self.after(req, "create", made)
-        shown = [self._shown(req, r) for r in made]
+        shown = [self.shown(req, r) for r in made]
         for one in shown:
             req.svc.notifier.tell(req.ctx, f"{self.singular}.create.end", {self.singular: one})
         return {self.plural: shown} if many else {self.singular: shown[0]}
@@ -275,18 +266,23 @@ class Resource:
         self._update(given)
         given = self._parsed(given)
         row = req.svc.db.transact(self._update_one, req, id, given)
-        shown = self._shown(req, self.after(req, "update", [row])[0])
+        shown = self.shown(req, self.after(req, "update", [row])[0])
         req.svc.notifier.tell(req.ctx, f"{self.singular}.update.end", {self.singular: shown})
         return {self.singular: shown}
 
     def _update_one(self, connection, req, row_id: str, given: dict) -> dict:
-        old = self.get(connection, req.ctx, row_id)
-        self.authorize(req, "update", given, self.target(req, connection, old["project_id"], given, old))
+        old = self.get(connection, req, row_id)
+        self.authorize(req, "update", given, self.target(req, connection, old["project_id"], given, old), old)
+        preconditions.check(req, old)
         new = self.change(req, connection, old, {column(n): v for n, v in given.items()})
         new = {k: v for k, v in new.items() if k in self.table.c}
-        new.update(updated_at=db.now(), revision_number=old["revision_number"] + 1)
+        # With what the change has written itself: columns, and rows of other tables.
+        now = rows.get(connection, self.table, row_id, resource=self.kind)
+        whole = self.complete(connection, [{**now, **new}])[0]
+        if any(whole[k] != v for k, v in old.items() if k not in ("revision_number", "updated_at")):
+            new.update(updated_at=db.now(), revision_number=old["revision_number"] + 1)
         rows.update(connection, self.table, row_id, new, resource=self.kind)
-        return self.complete(connection, [rows.get(connection, self.table, row_id, resource=self.kind)])[0]
+        return {**whole, **new}
 
     def delete(self, req, id):
         row = req.svc.db.transact(self._delete_one, req, id)
@@ -294,8 +290,18 @@ class Resource:
         req.svc.notifier.tell(req.ctx, f"{self.singular}.delete.end", {f"{self.singular}_id": id})
 
     def _delete_one(self, connection, req, row_id: str) -> dict:
-        row = self.get(connection, req.ctx, row_id)
-        req.svc.policy.check(req.ctx, f"delete_{self.singular}", self.target(req, connection, row["project_id"], {}, row))
+        row = self.get(connection, req, row_id)
+        self.authorize(req, "delete", {}, self.target(req, connection, row["project_id"], {}, row), row)
+        preconditions.check(req, row)
         self.remove(req, connection, row)
         rows.delete(connection, self.table, row_id, resource=self.kind)
         return row
+
+    @staticmethod
+    def touch(req, *port_ids: str | None) -> None:
+        """Remember ports whose servers get other addresses by this request."""
+        req.environ.setdefault("pileus.ports", set()).update(p for p in port_ids if p)
+
+    @staticmethod
+    def touched(req) -> set[str]:
+        return req.environ.get("pileus.ports", set())

@@ -4,11 +4,11 @@ import ipaddress
 
 import sqlalchemy as sa
 
-from common import db, errors, rows, schema, values, wsgi
+from common import errors, rows, schema, values, wsgi
 from network import parsing, roles
-from network.db import addresses, hosting, models
+from network.db import addresses, hosting, models, port_addresses, revisions
 from network.db import ports as port_rows
-from network.handlers import distributed
+from network.handlers import distributed, preconditions
 from network.handlers.networks import NETWORKS
 from network.handlers.ports import PORTS
 from network.handlers.resource import Attribute, Resource, flag
@@ -25,9 +25,16 @@ _ROUTES = {"type": ["array", "null"], "maxItems": 30, "items": schema.obj(
 
 class Routers(Resource):
     singular, plural, kind, table, quota = "router", "routers", "Router", models.routers, "router"
+    more_filters = ("status", "enable_snat")
     attributes = {
         "admin_state_up": flag(True), "external_gateway_info": Attribute(_GATEWAY, None, parse=parsing.external_gateway),
-        "routes": Attribute(_ROUTES, None, parse=parsing.routes), "distributed": flag(False)}
+        "routes": Attribute(_ROUTES, None, parse=parsing.routes), "distributed": flag(False, asked=True),
+        "ha": Attribute({"enum": [False, None]}, None, asked=True)}
+
+    def _values(self, req, given):
+        if "routes" in given:
+            raise errors.BadRequest("Attribute 'routes' not allowed in POST", kind="HTTPBadRequest")
+        return super()._values(req, given)
 
     def view(self, row):
         return {"admin_state_up": row["admin_state_up"], "status": row["status"], "routes": row["routes"],
@@ -46,6 +53,7 @@ class Routers(Resource):
 
     def insert(self, req, connection, values):
         info = values.pop("external_gateway_info")
+        values.pop("ha")
         values.update(status="ACTIVE", gw_port_id=None, enable_snat=True, routes=[],
                       host=hosting.pick(connection, req.svc.conf, roles.L3))
         rows.insert(connection, self.table, values)
@@ -55,18 +63,18 @@ class Routers(Resource):
         return self.complete(connection, [rows.get(connection, self.table, values["id"], resource="Router")])[0]
 
     def _set_gateway(self, req, connection, router, info):
-        network = NETWORKS.get(connection, req.ctx, info.get("network_id") or "")
+        network = NETWORKS.get(connection, req, info.get("network_id") or "")
         if not network["router_external"]:
             raise errors.BadRequest(f"Bad router request: Network {network['id']} is not an external network.",
                                     kind="BadRouterRequest")
         if network["id"] != (router.get("gateway") or {}).get("network_id"):
             self._check_overlap(connection, router["id"], [ipaddress.ip_network(s["cidr"]) for s in
-                                                           PORTS._subnets(connection, network["id"])])
+                                                           port_addresses.subnets_of(connection, network["id"])])
         self._clear_gateway(connection, router)
         self.ensure_host(req, connection, router)
         port = port_rows.device_port(network["id"], roles.GATEWAY, router["id"])
         rows.insert(connection, models.ports, port)
-        PORTS._addresses(connection, port, info.get("external_fixed_ips") or None)
+        port_addresses.give(connection, port, info.get("external_fixed_ips") or None)
         rows.update(connection, self.table, router["id"], {
             "gw_port_id": port["id"], "enable_snat": info.get("enable_snat", True)}, resource="Router")
 
@@ -177,8 +185,9 @@ def _interface_view(router, port, subnet_id) -> dict:
 
 def _begin(connection, req, id, body, rule: str) -> tuple[dict, dict]:
     """The router, and the ids of the body in canonical form."""
-    router = ROUTERS.get(connection, req.ctx, id)
-    req.svc.policy.check(req.ctx, rule, {"project_id": router["project_id"]})
+    router = ROUTERS.get(connection, req, id)
+    ROUTERS.check(req, rule, router)
+    preconditions.check(req, router)
     if not body:
         raise errors.BadRequest("Bad router request: Either subnet_id or port_id must be specified.", kind="BadRouterRequest")
     return router, {name: values.uuid(raw, name) for name, raw in body.items()}
@@ -186,8 +195,8 @@ def _begin(connection, req, id, body, rule: str) -> tuple[dict, dict]:
 
 def _free_port(connection, req, port_id: str) -> dict:
     """:raises NotFound, Conflict: the caller's project has no such port, or something has it"""
-    port = PORTS.get(connection, req.ctx, port_id)
-    if port["project_id"] != req.ctx.project_id and not req.ctx.is_admin:
+    port = PORTS.get(connection, req, port_id)
+    if port["project_id"] != req.ctx.project_id and not req.svc.policy.is_admin(req.ctx):
         raise PORTS.absent(port_id)
     if port["relation"] or port["device_id"] or port["binding_host_id"]:
         raise errors.Conflict(f"Unable to complete operation on port {port_id} for network {port['network_id']}. Port already "
@@ -202,11 +211,11 @@ def _own_subnet(connection, req, subnet_id: str) -> dict:
 
     :raises BadRequest: it has no gateway's address, or is another project's
     """
-    subnet = SUBNETS.get(connection, req.ctx, subnet_id)
+    subnet = SUBNETS.get(connection, req, subnet_id)
     if not subnet["gateway_ip"]:
         raise errors.BadRequest("Bad router request: Subnet for router interface must have a gateway IP.",
                                 kind="BadRouterRequest")
-    if subnet["project_id"] != req.ctx.project_id and not req.ctx.is_admin:
+    if subnet["project_id"] != req.ctx.project_id and not req.svc.policy.is_admin(req.ctx):
         raise errors.BadRequest(f"Bad router request: Cannot add interface to router because subnet {subnet_id} is not owned by "
                                 f"project making the request.", kind="BadRouterRequest")
     return subnet
@@ -234,6 +243,7 @@ def _add(connection, req, id, body):
         for subnet in subnets:
             ROUTERS._check_overlap(connection, id, [ipaddress.ip_network(subnet["cidr"])], subnet["id"])
         rows.update(connection, models.ports, port["id"], owner, resource="Port")
+        revisions.grow(connection, models.ports, port["id"])
         subnet = subnets[0]
     else:
         subnet = _own_subnet(connection, req, given["subnet_id"])
@@ -242,11 +252,14 @@ def _add(connection, req, id, body):
         port = known or port_rows.device_port(subnet["network_id"], owner["relation"], id, router["project_id"])
         if known is None:
             rows.insert(connection, models.ports, port)
+        else:
+            revisions.grow(connection, models.ports, known["id"])
         try:
             addresses.reserve(connection, port["id"], subnet, subnet["gateway_ip"])
         except addresses.Taken:
             raise errors.Conflict("The gateway address of the subnet is in use.", kind="IpAddressInUse") from None
     distributed.settle(connection, id)
+    revisions.grow(connection, models.routers, id)
     return router, port, subnet
 
 
@@ -300,7 +313,9 @@ def _remove(connection, req, id, body):
     else:
         a = models.ip_allocations
         connection.execute(sa.delete(a).where(a.c.port_id == port["id"], a.c.subnet_id == subnet_id))
+        revisions.grow(connection, models.ports, port["id"])
     distributed.settle(connection, id)
+    revisions.grow(connection, models.routers, id)
     return router, port, subnet_id
 
 
@@ -316,13 +331,16 @@ def _change_routes(req, id, rule, edit):
     _CHECK_ROUTES(body)
     given = parsing.routes(body["routes"] or [], "routes")
     with req.svc.db.writer() as connection:
-        router = ROUTERS.get(connection, req.ctx, id)
-        req.svc.policy.check(req.ctx, rule, {"project_id": router["project_id"]})
+        router = ROUTERS.get(connection, req, id)
+        ROUTERS.check(req, rule, router)
+        preconditions.check(req, router)
         routes = ROUTERS.checked_routes(connection, id, edit(router["routes"], given))
-        rows.update(connection, models.routers, id, {"routes": routes, "updated_at": db.now()}, resource="Router")
-        router = ROUTERS.get(connection, req.ctx, id)
+        if routes != router["routes"]:
+            rows.update(connection, models.routers, id, {"routes": routes}, resource="Router")
+            revisions.grow(connection, models.routers, id)
+        router = ROUTERS.get(connection, req, id)
     ROUTERS.refresh(req, router)
-    return {"router": ROUTERS._shown(req, router)}
+    return {"router": ROUTERS.shown(req, router)}
 
 
 _CHECK_ROUTES = schema.compiled(schema.obj({"routes": _ROUTES}, ["routes"]))

@@ -4,9 +4,9 @@ import ipaddress
 
 import sqlalchemy as sa
 
-from common import db, errors, rows, schema, values
+from common import db, errors, rows, schema, values, wsgi
 from network import parsing
-from network.db import groups, models
+from network.db import groups, models, revisions
 from network.handlers.resource import REQUIRED, Attribute, Resource
 
 _WITH_PORTS = {6, 17, 33, 132, 136}
@@ -27,6 +27,10 @@ class SecurityGroups(Resource):
     def complete(self, connection, found):
         rules = groups.rules_of(connection, [r["id"] for r in found])
         return [{**r, "rules": rules[r["id"]]} for r in found]
+
+    def extra_filter(self, name, values):
+        """No group is shared with other projects."""
+        return None if name != "shared" else sa.true() if False in [wsgi.bool_value(v) for v in values] else sa.false()
 
     def index(self, req):
         """The default group exists for whoever looks."""
@@ -52,7 +56,7 @@ class SecurityGroups(Resource):
         return values
 
     def remove(self, req, connection, row):
-        if row["is_default"] and not req.ctx.is_admin:
+        if row["is_default"] and not req.svc.policy.is_admin(req.ctx):
             raise errors.Conflict("Removing default security group not allowed.",
                                   kind="SecurityGroupCannotRemoveDefault")
         m = models.port_security_groups
@@ -91,23 +95,34 @@ class SecurityGroupRules(Resource):
     def view(self, row):
         return rule_view(row)
 
-    def _shown(self, req, row):
-        shown = rule_view(row)
-        fields = req.GET.getall("fields")
-        return {k: v for k, v in shown.items() if k in fields} if fields else shown
+    def fields(self, row):
+        return rule_view(row)
+
+    def target_of(self, row):
+        return {"project_id": row["project_id"], "security_group:project_id": row["project_id"]}
+
+    def target(self, req, connection, owner, given, row):
+        if row:
+            return self.target_of(row)
+        group = SECURITY_GROUPS.get(connection, req, given["security_group_id"])
+        return {"project_id": owner, "security_group:project_id": group["project_id"]}
 
     def insert(self, req, connection, values):
-        group = SECURITY_GROUPS.get(connection, req.ctx, values["security_group_id"])
+        group = SECURITY_GROUPS.get(connection, req, values["security_group_id"])
         values["project_id"] = group["project_id"]
         self._check(values)
         if values["remote_group_id"]:
-            SECURITY_GROUPS.get(connection, req.ctx, values["remote_group_id"])
+            SECURITY_GROUPS.get(connection, req, values["remote_group_id"])
         for rule in group["rules"]:
             if _meaning(rule) == _meaning(values):
                 raise errors.Conflict(f"Security group rule already exists. Rule id is {rule['id']}.",
                                       kind="SecurityGroupRuleExists")
         rows.insert(connection, self.table, values)
+        revisions.grow(connection, models.security_groups, group["id"])
         return values
+
+    def remove(self, req, connection, row):
+        revisions.grow(connection, models.security_groups, row["security_group_id"])
 
     def _check(self, rule):
         """:raises BadRequest: the parts of a rule do not go together"""

@@ -28,6 +28,7 @@ def networks_of(prefixes: list[str]) -> list[typing.Any]:
 
 class SubnetPools(Resource):
     singular, plural, kind, table, quota = "subnetpool", "subnetpools", "SubnetPool", models.subnetpools, "subnetpool"
+    more_filters = ("ip_version",)
     shared_filter = models.subnetpools.c.shared
     attributes = {
         # One prefix may be sent as bare text: old clients do.
@@ -41,6 +42,9 @@ class SubnetPools(Resource):
         names = ("prefixes", "ip_version", "shared", "is_default", "default_quota")
         # Lengths are text in this API, and have been since it began.
         return {**{k: row[k] for k in names}, **{k: str(row[k]) for k in _LENGTHS}, "address_scope_id": None}
+
+    def target_of(self, row):
+        return {"project_id": row["project_id"], "subnetpool:shared": row["shared"]}
 
     def _settle(self, values: dict) -> dict:
         """Parse prefixes and lengths; what is not given follows from the IP version."""
@@ -86,9 +90,9 @@ class SubnetPools(Resource):
         if connection.execute(sa.select(s.c.id).where(s.c.subnetpool_id == row["id"])).first():
             raise errors.InUse("Unable to delete subnet pool: Subnet pool has existing allocations.", kind="SubnetPoolInUse")
 
-    def default(self, connection, ctx, ip_version: int) -> dict:
+    def default(self, connection, req, ip_version: int) -> dict:
         c = self.table.c
-        row = rows.one(connection, sa.select(self.table).where(c.is_default, c.ip_version == ip_version, self.visible(ctx)))
+        row = rows.one(connection, sa.select(self.table).where(c.is_default, c.ip_version == ip_version, self.visible(req)))
         if row is None:
             raise errors.BadRequest(f"No default subnetpool found for IPv{ip_version}.")
         return row

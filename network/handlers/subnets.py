@@ -4,10 +4,11 @@ import ipaddress
 
 import sqlalchemy as sa
 
-from common import errors, rows, schema, values
+from common import errors, rows, schema, values, wsgi
 from network import parsing, roles
-from network.db import addresses, hosting, models
+from network.db import addresses, hosting, models, port_addresses, revisions
 from network.db import ports as port_rows
+from network.db.port_addresses import UNSET
 from network.handlers.networks import NETWORKS
 from network.handlers.resource import REQUIRED, Attribute, Resource, flag
 from network.handlers.subnetpools import SUBNETPOOLS
@@ -17,7 +18,6 @@ _POOLS = {"type": ["array", "null"], "maxItems": 100, "items": schema.obj({"star
 _ROUTES = {"type": ["array", "null"], "maxItems": 20, "items": schema.obj({"destination": _IP, "nexthop": _IP},
                                                                ["destination", "nexthop"])}
 _MAPPED = ipaddress.ip_network("::ffff:0:0/96")
-UNSET = "unset"  # the client did not say; null means "none"
 
 
 class Subnets(Resource):
@@ -36,12 +36,14 @@ class Subnets(Resource):
         "host_routes": Attribute(_ROUTES, [], parse=parsing.routes),
         "ipv6_ra_mode": Attribute({"enum": ["slaac", "dhcpv6-stateful", "dhcpv6-stateless", None]}, None, update=False),
         "ipv6_address_mode": Attribute({"enum": ["slaac", "dhcpv6-stateful", "dhcpv6-stateless", None]}, None,
-                                       update=False)}
+                                       update=False),
+        # What is not built may be sent as what it is.
+        "segment_id": Attribute({"enum": [None]}, None), "service_types": Attribute({"enum": [[], None]}, None, asked=True)}
 
     @property
     def shared_filter(self):
         n = models.networks
-        return self.table.c.network_id.in_(sa.select(n.c.id).where(n.c.shared))
+        return self.table.c.network_id.in_(sa.select(n.c.id).where(sa.or_(n.c.shared, n.c.router_external)))
 
     def view(self, row):
         shown = {k: row[k] for k in ("network_id", "ip_version", "cidr", "gateway_ip", "enable_dhcp",
@@ -49,18 +51,25 @@ class Subnets(Resource):
                                      "ipv6_address_mode")}
         return {**shown, "subnetpool_id": row["subnetpool_id"], "service_types": [], "segment_id": None}
 
-    def visible(self, ctx):
+    def visible(self, req):
         """The owner of a network sees all that is on it."""
         n = models.networks
-        return sa.or_(super().visible(ctx), self.table.c.network_id.in_(
-            sa.select(n.c.id).where(n.c.project_id == ctx.project_id)))
+        return sa.or_(super().visible(req), self.table.c.network_id.in_(
+            sa.select(n.c.id).where(n.c.project_id == (req.ctx.project_id or "-"))))
+
+    def complete(self, connection, found):
+        return NETWORKS.with_network(connection, found)
+
+    def target_of(self, row):
+        return {"project_id": row["project_id"], **NETWORKS.target_on(row["network"]),
+                "subnet:router:external": row["network"]["router_external"]}
 
     def target(self, req, connection, owner, given, row):
-        network = NETWORKS.owner(connection, req.ctx, row["network_id"] if row else given["network_id"], known=row is not None)
-        return {"project_id": owner, "network:project_id": network["project_id"]}
+        network = row["network"] if row else NETWORKS.get(connection, req, given["network_id"])
+        return {"project_id": owner, **NETWORKS.target_on(network)}
 
     def insert(self, req, connection, values):
-        network = NETWORKS.get(connection, req.ctx, values["network_id"])
+        network = NETWORKS.get(connection, req, values["network_id"])
         self._take_from_pool(req, connection, values)
         net = values["cidr"]
         if net.version != values["ip_version"]:
@@ -78,7 +87,9 @@ class Subnets(Resource):
         rows.insert(connection, self.table, values)
         if values["enable_dhcp"]:
             self._ensure_dhcp(req, connection, network, values)
-        return values
+        self.touch(req, *port_addresses.subnet_came(connection, values, external=network["router_external"]))
+        revisions.grow(connection, models.networks, network["id"])
+        return {**values, "network": network}
 
     @staticmethod
     def _check_possible(net, dhcp: bool) -> None:
@@ -103,7 +114,7 @@ class Subnets(Resource):
             raise errors.BadRequest(f"Invalid input for operation: ipv6_ra_mode set to '{values['ipv6_ra_mode']}' with "
                                     f"ipv6_address_mode set to '{values['ipv6_address_mode']}' is not valid. If both "
                                     f"attributes are set, they must be the same value.")
-        if values["ipv6_address_mode"] in addresses.BY_HOST and net.prefixlen != 64:
+        if addresses.is_automatic(values) and net.prefixlen != 64:
             raise errors.BadRequest(f"Invalid input for operation: Invalid CIDR {net} for IPv6 address mode. OpenStack uses the "
                                     f"EUI-64 address format, which requires the prefix to be /64.")
 
@@ -113,9 +124,9 @@ class Subnets(Resource):
         if values["use_default_subnetpool"]:
             if values["subnetpool_id"]:
                 raise errors.BadRequest("subnetpool_id and use_default_subnetpool cannot both be specified.")
-            pool = SUBNETPOOLS.default(connection, req.ctx, values["ip_version"])
+            pool = SUBNETPOOLS.default(connection, req, values["ip_version"])
         elif values["subnetpool_id"]:
-            pool = SUBNETPOOLS.get(connection, req.ctx, values["subnetpool_id"])
+            pool = SUBNETPOOLS.get(connection, req, values["subnetpool_id"])
         elif values["cidr"] and length is None:
             return
         else:
@@ -182,6 +193,14 @@ class Subnets(Resource):
                 raise errors.Conflict(f"Gateway ip {gateway} conflicts with allocation pool {pool['start']}-{pool['end']}.",
                                       kind="GatewayConflictWithAllocationPools")
 
+    def extra_filter(self, name, values):
+        n = models.networks
+        if name == "shared":
+            return self.table.c.network_id.in_(sa.select(n.c.id).where(n.c.shared.in_([wsgi.bool_value(v) for v in values])))
+        if name == "segment_id":  # no subnet has one
+            return sa.true() if "" in values else sa.false()
+        return None
+
     def _ensure_dhcp(self, req, connection, network, subnet):
         """One DHCP port a network, with an address in each subnet that has DHCP, and one host that serves it."""
         if not network["dhcp_host"]:
@@ -215,10 +234,15 @@ class Subnets(Resource):
             self._check_outside(values["gateway_ip"], values.get("allocation_pools") or old["allocation_pools"])
             self._check_gateway_unused(connection, old, values["gateway_ip"])
         if "enable_dhcp" in values:
+            if not values["enable_dhcp"] and (old["ipv6_ra_mode"] or old["ipv6_address_mode"]):
+                raise errors.BadRequest("Invalid input for operation: Cannot disable enable_dhcp with ipv6 attributes set.",
+                                        kind="InvalidInput")
             if values["enable_dhcp"] and not old["enable_dhcp"]:
-                self._ensure_dhcp(req, connection, NETWORKS.get(connection, req.ctx, old["network_id"]), old)
+                network = rows.get(connection, models.networks, old["network_id"], resource="Network")
+                self._ensure_dhcp(req, connection, network, old)
             elif old["enable_dhcp"] and not values["enable_dhcp"]:
                 self._drop_dhcp(connection, old["id"])
+        revisions.grow(connection, models.networks, old["network_id"])
         return values
 
     def _check_gateway_unused(self, connection, old, gateway) -> None:
@@ -243,16 +267,13 @@ class Subnets(Resource):
         connection.execute(sa.delete(p).where(p.c.id.in_(port_ids), p.c.id.not_in(left)))
 
     def remove(self, req, connection, row):
-        a, p = models.ip_allocations, models.ports
-        held = sa.select(a.c.ip_address).join(p, p.c.id == a.c.port_id).where(
-            a.c.subnet_id == row["id"], p.c.relation != roles.DHCP_PORT)
-        if connection.execute(held).first():
-            raise errors.InUse(f"Unable to complete operation on subnet {row['id']}: One or more ports have an IP "
-                               f"allocation from this subnet.", kind="SubnetInUse")
+        self.touch(req, *port_addresses.subnet_goes(connection, row))
         self._drop_dhcp(connection, row["id"])
+        revisions.grow(connection, models.networks, row["network_id"])
 
     def after(self, req, verb, found):
         req.svc.refresh_agents(req.ctx)
+        req.svc.addresses_changed(self.touched(req))
         return found
 
 

@@ -37,7 +37,8 @@ def test_a_service_user_is_no_administrator(cloud, user):
             ("identity", "GET", "/users", None), ("identity", "POST", "/projects", {"project": {"name": "x"}}),
             ("compute", "GET", "/servers/detail?all_tenants=1", None), ("compute", "GET", "/os-hypervisors", None),
             ("compute", "POST", "/flavors", {"flavor": {"name": "x", "ram": 1, "vcpus": 1, "disk": 1}}),
-            ("network", "PUT", f"/quotas/{admin.project_id}", {"quota": {"port": 1}}), ("network", "GET", "/agents", None),
+            ("network", "PUT", f"/quotas/{admin.project_id}", {"quota": {"port": 1}}),
+            ("network", "POST", "/networks", {"network": {}}),
             ("volume", "GET", "/os-services", None), ("image", "GET", "/tasks", None)):
         with pytest.raises(RuntimeError, match=": 403 "):
             client.call(service, method, path, body)

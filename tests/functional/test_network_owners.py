@@ -96,6 +96,8 @@ def test_ports_of_our_devices_are_not_recognised_by_what_clients_write(admin, ca
     for body in ({"device_id": other}, {"device_id": other, "device_owner": ROUTER_PORT}):
         assert carol("network", "POST", "/v2.0/ports", {"port": {"network_id": network, **body}})[0] == 409
         assert carol("network", "PUT", f"/v2.0/ports/{fake[0]}", {"port": body})[0] == 409
+    assert "rule:delete_port" in refusal(carol("network", "DELETE", f"/v2.0/ports/{fake[3]}")), "it is said to be a server's"
+    assert carol("network", "PUT", f"/v2.0/ports/{fake[3]}", {"port": {"device_owner": ""}})[0] == 200
     for port in fake:
         assert carol("network", "DELETE", f"/v2.0/ports/{port}")[0] == 204
     assert carol("network", "DELETE", f"/v2.0/networks/{network}")[0] == 204
@@ -141,6 +143,7 @@ def test_a_server_gets_no_interface_from_a_port_that_names_it(cloud, admin, caro
     shown = cloud.client.call("compute", "GET", f"/servers/{server}")["server"]["addresses"]
     assert interfaces() == before and "10.54.0" not in json.dumps(shown)
     assert admin("compute", "DELETE", f"{path}/os-interface/{port}")[0] == 404
+    assert carol("network", "PUT", f"/v2.0/ports/{port}", {"port": {"device_owner": ""}})[0] == 200
     assert carol("network", "DELETE", f"/v2.0/ports/{port}")[0] == 204
 
 

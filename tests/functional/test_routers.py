@@ -62,9 +62,9 @@ def test_only_admins_spread_routers(call, member):
 
 def test_metering_labels_and_rules(call, cloud, member):
     labels, rules = "/metering/metering-labels", "/metering/metering-label-rules"
-    refused(403, member, "network", "GET", labels)
     refused(403, member, "network", "POST", labels, {"metering_label": {"name": "x"}})
     label = call("POST", labels, {"metering_label": {"name": "outside", "description": "d"}})["metering_label"]
+    assert member.call("network", "GET", labels)["metering_labels"] == []
     assert set(label) == {"id", "name", "description", "project_id", "tenant_id", "shared"} and label["shared"] is False
     refused(404, member, "network", "GET", f"{labels}/{label['id']}")
     base = {"metering_label_id": label["id"], "direction": "egress"}

@@ -12,11 +12,11 @@ import sys
 import types
 
 from oslo_config import cfg
-from oslo_policy import _checks
 from oslo_policy import policy as oslo_policy
 
 from common.context import Context
 from common.policy import Policy
+from network.policies import checks
 from tests.policies.reference import PACKAGES, rules
 
 OURS = {"identity": "identity", "compute": "compute_api", "image": "image", "volume": "volume", "network": "network"}
@@ -62,14 +62,7 @@ def _credentials(ctx: Context) -> dict:
             "token": {"domain": domain or {"id": None}, "project": project or {"domain": {"id": None}}}}
 
 
-@oslo_policy.register("field")
-class FieldCheck(_checks.Check):
-    """Neutron's own kind of check: ``field:networks:shared=True``."""
-
-    def __call__(self, target, creds, enforcer, current_rule=None):
-        noun, _, condition = self.match.partition(":")
-        name, _, value = condition.partition("=")
-        return str(target.get(f"{noun.removesuffix('s')}:{name}")) == value
+checks.register()  # Neutron's own kind of check
 
 
 class Reference:

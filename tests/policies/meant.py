@@ -11,23 +11,33 @@ MEANT: dict[str, dict[str, str]] = {
     "volume": {
     },
     "network": {
+        "get_floatingip": "compute's user has the role service alone, and reads the floating IPs of servers that metadata shows",
     },
 }
 
-_CERTIFICATES = "Signatures of images are not checked here: a request with certificates is refused with 400."
 # service -> rule of OpenStack whose route Pileus has, but which cannot be asked here -> why.
 NOT_ASKED: dict[str, dict[str, str]] = {
     "identity": {
     },
     "compute": {
-        "compute:server:topology:host:index": "No guest has NUMA cells: a topology has nothing for operators alone.",
-        "os_compute_api:servers:create:trusted_certs": _CERTIFICATES,
-        "os_compute_api:servers:rebuild:trusted_certs": _CERTIFICATES,
     },
     "image": {
     },
     "volume": {
     },
-    "network": {
-    },
+    # Attributes of extensions that are not built: nothing that could be sent or shown.
+    "network": {name: reason for reason, names in {
+        "a floating IP's router follows from its port": "create_floatingip:router_id update_floatingip:router_id",
+        "networks have one segment each": "create_network:segments get_network:segments update_network:segments",
+        "there are no hints for a switch": "create_port:hints get_port:hints update_port:hints",
+        "there are no virtual functions of hardware": "create_port:trusted get_port:trusted update_port:trusted",
+        "ports have no quality of service": "get_port:resource_request",
+        "nobody outside reports on a port's traffic": "update_port:data_plane_status",
+        "private VLANs are not built": "create_port:pvlan_type get_port:pvlan_type update_port:pvlan_type "
+                                       "create_port:pvlan_community get_port:pvlan_community update_port:pvlan_community "
+                                       "create_network:pvlan get_network:pvlan update_network:pvlan",
+        "routers have no EVPN": "create_router:evpn_vni get_router:evpn_vni",
+        "routers have one gateway each": "create_router:enable_default_route_bfd update_router:enable_default_route_bfd "
+                                         "create_router:enable_default_route_ecmp update_router:enable_default_route_ecmp",
+        "routes go into no other network": "update_subnet:leak_routes"}.items() for name in names.split()},
 }

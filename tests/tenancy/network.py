@@ -50,16 +50,15 @@ PLURALS = {"network": "networks", "subnet": "subnets", "port": "ports", "subnetp
            "security_group": "security-groups"}
 BODIES = {("PUT", f"/v2.0/{plural}/{{id}}"): _named(noun) for noun, plural in PLURALS.items()}
 BODIES.update({("PUT", f"/v2.0/{plural}/{{id}}/tags"): lambda ids: {"tags": ["x"]}
-               for plural in (*PLURALS.values(), "floatingips", "security-group-rules")})
+               for plural in (*PLURALS.values(), "floatingips")})
 BODIES.update({("PUT", f"/v2.0/{plural}/{{id}}/tags/{{tag}}"): lambda ids: {}
-               for plural in (*PLURALS.values(), "floatingips", "security-group-rules")})
+               for plural in (*PLURALS.values(), "floatingips")})
 BODIES.update({("PUT", f"/v2.0/routers/{{id}}/{verb}_router_interface"): lambda ids: {"subnet_id": ids["subnets"]}
                for verb in ("add", "remove")})
 BODIES.update({("PUT", f"/v2.0/routers/{{id}}/{verb}_extraroutes"): lambda ids: {
     "router": {"routes": [{"destination": "10.99.0.0/24", "nexthop": ids["address"]}]}} for verb in ("add", "remove")})
 BODIES.update({
     ("PUT", "/v2.0/floatingips/{id}"): lambda ids: {"floatingip": {"port_id": None}},
-    ("PUT", "/v2.0/security-group-rules/{id}"): lambda ids: {"security_group_rule": {"description": "taken"}},
     ("PUT", "/v2.0/quotas/{target}"): lambda ids: {"quota": {"port": 1}},
     ("PUT", "/v2.0/agents/{id}"): lambda ids: {"agent": {"description": "taken"}},
     ("POST", "/v2.0/agents/{id}/dhcp-networks"): lambda ids: {"network_id": ids["networks"]},
@@ -162,7 +161,7 @@ SERVICE = Service(
     "network", router.ROUTES, make, BODIES, declared, REFERENCES,
     no_reference={
         ("subnetpool", "prefixes"): "addresses", ("network", "provider:segmentation_id"): "a number, for admins",
-        ("port", "device_owner"): "a kind",
+        ("port", "device_owner"): "a kind", ("subnet", "segment_id"): "null, and nothing else",
         ("metering_label_rule", "project_id"): "taken from the label",
         ("metering_label_rule", "tenant_id"): "taken from the label"},
     exceptions={("GET", "/v2.0/extensions/{alias}"): (frozenset((200,)), "the same for all")},

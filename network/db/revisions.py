@@ -1,0 +1,25 @@
+"""Revision numbers: a resource's grows with each change of it, and with each change of what is shown as a part of it."""
+
+import sqlalchemy as sa
+
+from common import db, rows
+
+
+def grow(connection, table, *ids: str | None) -> None:
+    """Count a change of what belongs to these rows: a network's subnets, a group's rules, a router's interfaces, a port's
+    addresses. None stands for no row."""
+    known = sorted({i for i in ids if i})
+    if known:
+        connection.execute(sa.update(table).where(table.c.id.in_(known)).values(
+            revision_number=table.c.revision_number + 1, updated_at=db.now()))
+
+
+def write(connection, table, old: dict, values: dict, *, parts_changed: bool, resource: str) -> dict:
+    """Write columns of a row; the revision grows if that, or a part of the resource, changes anything.
+
+    :returns: the columns that were written
+    """
+    if parts_changed or any(old[name] != value for name, value in values.items()):
+        values = {**values, "updated_at": db.now(), "revision_number": old["revision_number"] + 1}
+        rows.update(connection, table, old["id"], values, resource=resource)
+    return values

@@ -1,0 +1,153 @@
+"""What lists may be asked: which rows, in which order, and which part of them.
+
+A name that no list of the noun can be filtered or sorted by is refused, and never ignored: who asked would take the whole list
+for an answer. An attribute that the caller may not see is as if the rows had none.
+"""
+
+import typing
+import urllib.parse
+
+import sqlalchemy as sa
+
+from common import db, errors, rows, values, wsgi
+from common import tags as tag_filters
+from network import parsing
+
+_NOT_FILTERS = frozenset(("fields", "limit", "marker", "page_reverse", "sort_key", "sort_dir"))
+# Of every noun that has these columns, beside its own attributes.
+_EVERYWHERE = ("id", "name", "description", "project_id", "tenant_id", "status", "revision_number")
+CHANGED_SINCE = "changed_since"
+
+
+def column(name: str) -> str:
+    """The column of an attribute."""
+    return "project_id" if name == "tenant_id" else name.replace(":", "_")
+
+
+def _known_column(resource, name: str) -> sa.Column | None:
+    """The column that holds an attribute which clients know, if it is one to compare by."""
+    if name not in resource.known and name not in _EVERYWHERE and name not in resource.more_filters:
+        return None
+    found = resource.table.c.get(column(name))
+    return None if found is None or isinstance(found.type, (sa.JSON, sa.DateTime)) else found
+
+
+def conditions(resource, req) -> list:
+    """The WHERE of a list: what the caller may see, and the filters of the query."""
+    found, unknown = [resource.visible(req)], []
+    for name in sorted({n for n in req.GET if n not in _NOT_FILTERS}):
+        raw = req.GET.getall(name)
+        own, known = resource.extra_filter(name, raw), _known_column(resource, name)
+        if own is not None:
+            found.append(own)
+        elif name in tag_filters.FILTERS and "tags" in resource.table.c:
+            found.append(tag_filters.condition(resource.table.c.tags, name, raw))
+        elif name == CHANGED_SINCE and "tags" in resource.table.c:
+            found.append(resource.table.c.updated_at >= _moment(raw[0]))
+        elif known is not None:
+            found.append(_equal(resource, name, known, raw))
+        else:
+            unknown.append(name)
+        seen = resource.seen(req, name)
+        if seen is not None:
+            found.append(seen)
+    if unknown:
+        raise errors.BadRequest(f"{unknown} is invalid attribute for filtering", kind="HTTPBadRequest")
+    return found
+
+
+def _moment(raw: str):
+    try:
+        return values.moment(raw, CHANGED_SINCE)
+    except errors.BadRequest:
+        raise errors.BadRequest(f"Invalid input for operation: The input {CHANGED_SINCE} must be in the following format: "
+                                f"YYYY-MM-DDTHH:MM:SSZ.", kind="InvalidInput") from None
+
+
+def _equal(resource, name: str, target: sa.Column, raw: list[str]):
+    """The WHERE of a filter by a column. An empty value stands for none."""
+    parse = (values.boolean if isinstance(target.type, sa.Boolean) else parsing.between(-values.INT32, values.INT32)
+             if isinstance(target.type, sa.Integer) else parsing.stored(getattr(resource.known.get(name), "parse", None)))
+    wanted = [parse(v, name) for v in raw if v != "" or not target.nullable]
+    return target.in_(wanted) if len(wanted) == len(raw) else sa.or_(target.in_(wanted), target.is_(None))
+
+
+def sort_keys(req, known: typing.Callable[[str], bool]) -> list[tuple[str, str]]:
+    """[(attribute, "asc" or "desc")] of a query. A direction that is not said is upwards; one alone is that of ids.
+
+    :raises BadRequest: a key or a direction is none
+    """
+    names, directions = ([v for v in req.GET.getall(n) if v] for n in ("sort_key", "sort_dir"))
+    names = names or ["id"] * min(len(directions), 1)
+    directions += ["asc"] * (len(names) - len(directions))
+    if len(names) != len(directions):
+        raise errors.BadRequest("The number of sort_keys and sort_dirs must be same", kind="HTTPBadRequest")
+    if unknown := [n for n in names if not known(n)]:
+        raise errors.BadRequest(f"{unknown} is invalid attribute for sort_keys", kind="HTTPBadRequest")
+    if unknown := [d for d in directions if d not in ("asc", "desc")]:
+        raise errors.BadRequest(f"{unknown} is invalid value for sort_dirs, valid value is 'asc' and 'desc'",
+                                kind="HTTPBadRequest")
+    return list(zip(names, directions))
+
+
+def _reverse(req) -> bool:
+    return "page_reverse" in req.GET and wsgi.bool_value(req.GET["page_reverse"])
+
+
+def page(resource, req, connection) -> list[dict]:
+    """The rows of one page."""
+    limit, reverse = wsgi.int_param(req, "limit", 0), _reverse(req)
+    sort = [(column(n), d) for n, d in sort_keys(req, lambda n: _sortable(resource, req, n))]
+    if reverse:
+        sort = [(n, "desc" if d == "asc" else "asc") for n, d in sort or [("id", "asc")]]
+    marker = req.GET.get("marker")
+    marker_row = resource.get(connection, req, marker) if marker else None
+    query = sa.select(resource.table).where(*conditions(resource, req))
+    found = rows.many(connection, db.page(query, resource.table, sort=sort, limit=limit, marker_row=marker_row))
+    return found[::-1] if reverse else found
+
+
+def _sortable(resource, req, name: str) -> bool:
+    times = name in ("created_at", "updated_at") and name in resource.table.c
+    return (times or _known_column(resource, name) is not None) and resource.seen(req, name) is None
+
+
+def links(req, shown: list[str]) -> list[dict]:
+    """The links from a page to its neighbours; none where no limit was asked for.
+
+    :param shown: the ids of the page
+    """
+    limit, reverse = wsgi.int_param(req, "limit", 0), _reverse(req)
+    if not limit:
+        return []
+    query = [(k, v) for k, v in req.GET.items() if k not in ("marker", "page_reverse")]
+
+    def link(rel: str, at: int, more: list) -> dict:
+        marker = [("marker", shown[at])] if shown else []
+        return {"rel": rel, "href": f"{req.path_url}?" + urllib.parse.urlencode([*query, *marker, *more])}
+    last = len(shown) < limit
+    return ([] if last and not reverse else [link("next", -1, [])]) + (
+        [] if last and reverse else [link("previous", 0, [("page_reverse", "True")])])
+
+
+def in_memory(req, found: list[dict], filters: dict[str, typing.Callable], sorts: tuple[str, ...] = (), key: str = "id"
+              ) -> list[dict]:
+    """A page of rows that lie in no table of their own.
+
+    :param filters: {attribute: how the value of a filter by it is read}
+    """
+    wanted = {n: req.GET.getall(n) for n in req.GET if n not in _NOT_FILTERS}
+    if unknown := sorted(n for n in wanted if n not in filters):
+        raise errors.BadRequest(f"{unknown} is invalid attribute for filtering", kind="HTTPBadRequest")
+    for name, raw in wanted.items():
+        accepted = [filters[name](v) for v in raw]
+        found = [row for row in found if row[name] in accepted]
+    for name, direction in reversed(sort_keys(req, lambda n: n in sorts or n == key)):
+        found = sorted(found, key=lambda row: (row[name] is not None, row[name]), reverse=direction == "desc")
+    limit, marker = wsgi.int_param(req, "limit", 0), req.GET.get("marker")
+    if limit and marker:
+        at = next((i for i, row in enumerate(found) if row[key] == marker), len(found))
+        found = found[:at][-limit:] if _reverse(req) else found[at + 1:]
+    elif limit and _reverse(req):
+        found = found[-limit:]
+    return found[:limit] if limit else found

@@ -1,0 +1,46 @@
+"""``If-Match: revision_number=5``: a change that is carried out only if nobody changed the resource since it was read."""
+
+import re
+
+from common import errors
+
+_PREFIX = "revision_number="
+
+
+def revision(req) -> int | None:
+    """The revision that a request is bound to. Other entity tags say nothing to this API, as in OpenStack.
+
+    :raises BadRequest: it names several, or no number
+    """
+    tags = [tag for tag in getattr(req.if_match, "etags", ()) if tag.startswith(_PREFIX)]
+    if len(tags) > 1:
+        raise _bad("Multiple revision_number etags are not supported.")
+    if tags and not re.fullmatch("-?[0-9]{1,18}", tags[0].removeprefix(_PREFIX)):
+        raise _bad("Revision number etag must be in the format of revision_number=<int>")
+    return int(tags[0].removeprefix(_PREFIX)) if tags else None
+
+
+def _bad(text: str) -> errors.BadRequest:
+    return errors.BadRequest(f"Bad if-match request: {text}.".replace("..", "."), kind="BadRequest")
+
+
+def check(req, row: dict) -> None:
+    """:raises PreconditionFailed: the row has another revision than the request is bound to"""
+    wanted = revision(req)
+    if wanted is not None and wanted != row["revision_number"]:
+        raise errors.PreconditionFailed(f"Constrained to {wanted}, but current revision is {row['revision_number']}",
+                                        kind="RevisionNumberConstraintFailed")
+
+
+def of_request(req, resources: frozenset[str]) -> dict:
+    """Before any handler: what a request is bound to must be something that it can be held to.
+
+    :param resources: the collections whose rows have revisions, as paths name them
+    :returns: no headers
+    :raises BadRequest: it cannot
+    """
+    if revision(req) is not None and req.method not in ("GET", "HEAD", "POST"):
+        collection = req.path_info.removeprefix("/v2.0/").split("/", 1)[0]
+        if collection not in resources:
+            raise errors.BadRequest(f"Bad {collection} request: Revision matching not supported for this resource.")
+    return {}

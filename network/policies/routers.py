@@ -1,0 +1,19 @@
+"""Rules of routers. Who may be reached through an external network, and with which of its addresses, is an administrator's."""
+
+from common.policy import rule
+from network.policies import base
+
+_PATH = "/routers"
+_SENT = {
+    "distributed": base.ADMIN, "ha": base.ADMIN, "external_gateway_info": base.ADMIN_OR_MEMBER,
+    "external_gateway_info:network_id": base.ADMIN_OR_MEMBER, "external_gateway_info:enable_snat": base.ADMIN,
+    "external_gateway_info:external_fixed_ips": base.ADMIN}
+RULES = [
+    *base.of_noun("router", _PATH, create=base.ADMIN_OR_MEMBER, get=base.ADMIN_OR_READER, update=base.ADMIN_OR_MEMBER,
+                  delete=base.ADMIN_OR_MEMBER),
+    *base.of_attributes("create", "router", _PATH, _SENT), *base.of_attributes("update", "router", _PATH, _SENT),
+    *base.of_attributes("get", "router", _PATH, {"distributed": base.ADMIN, "ha": base.ADMIN}),
+    *base.tags("router", f"{_PATH}/{{id}}"),
+    *[rule(name, base.ADMIN_OR_MEMBER, text, f"PUT {_PATH}/{{id}}/{name}") for name, text in (
+        ("add_router_interface", "Join a subnet to a router."), ("remove_router_interface", "Part a subnet from a router."),
+        ("add_extraroutes", "Add static routes to a router."), ("remove_extraroutes", "Remove static routes of a router."))]]

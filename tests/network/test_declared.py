@@ -1,0 +1,61 @@
+"""Updates say what shall be: what they do not name stays, and what cannot be created so is refused and not dropped."""
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def network(member) -> str:
+    made = member.made("networks", name="n")["id"]
+    member.made("subnets", network_id=made, cidr="10.1.0.0/24")
+    return made
+
+
+BOOT = {"opt_name": "bootfile-name", "opt_value": "pxelinux.0", "ip_version": 4}
+TFTP = {"opt_name": "tftp-server", "opt_value": "1.2.3.4", "ip_version": 4}
+BOOT6 = {"opt_name": "bootfile-name", "opt_value": "tftp://x", "ip_version": 6}
+
+
+@pytest.mark.parametrize(("given", "left"), [
+    ([{"opt_name": "bootfile-name", "opt_value": None}], [TFTP, BOOT6]),
+    ([{"opt_name": "bootfile-name", "opt_value": None, "ip_version": 6}], [BOOT, TFTP]),
+    ([{"opt_name": "bootfile-name", "opt_value": "b"}], [{**BOOT, "opt_value": "b"}, TFTP, BOOT6]),
+    ([{"opt_name": "ntp-server", "opt_value": "1.1.1.1"}],
+     [BOOT, TFTP, BOOT6, {"opt_name": "ntp-server", "opt_value": "1.1.1.1", "ip_version": 4}]),
+    ([{"opt_name": "nonesuch", "opt_value": None}], [BOOT, TFTP, BOOT6]), ([], [BOOT, TFTP, BOOT6]), (None, [BOOT, TFTP, BOOT6]),
+    ([{"opt_name": "router", "opt_value": ""}], [BOOT, TFTP, BOOT6, {"opt_name": "router", "opt_value": "", "ip_version": 4}]),
+    ([{"opt_name": "bootfile-name", "opt_value": None}, {"opt_name": "tftp-server", "opt_value": "5.6.7.8", "ip_version": "4"}],
+     [{**TFTP, "opt_value": "5.6.7.8"}, BOOT6])])
+def test_dhcp_options_of_a_port(member, network, given, left):
+    port = member.made("ports", network_id=network, extra_dhcp_opts=[
+        {k: v for k, v in BOOT.items() if k != "ip_version"}, TFTP, BOOT6, {"opt_name": "mtu", "opt_value": None}])
+    assert port["extra_dhcp_opts"] == [BOOT, TFTP, BOOT6], "a version is shown also where none was sent, and null is no option"
+    now = member.put("ports", port["id"], extra_dhcp_opts=given).json["port"]["extra_dhcp_opts"]
+    assert now == left
+    assert member.get("ports", port["id"])["extra_dhcp_opts"] == now
+
+
+@pytest.mark.parametrize("wrong", [[{"opt_name": "mtu"}], [{"opt_value": "1"}], [TFTP, {**TFTP, "opt_value": "x"}],
+                                   [{**TFTP, "ip_version": 5}]])
+def test_dhcp_options_that_say_nothing_or_two_things(member, network, wrong):
+    assert member("POST", "/ports", {"port": {"network_id": network, "extra_dhcp_opts": wrong}}).status == 400
+
+
+def test_a_new_router_takes_no_routes(member):
+    for routes in ([{"destination": "10.8.0.0/24", "nexthop": "10.1.0.9"}], [], None):
+        answer = member("POST", "/routers", {"router": {"name": "r", "routes": routes}})
+        assert answer.error == (400, "HTTPBadRequest") and answer.message == "Attribute 'routes' not allowed in POST"
+
+
+def test_other_attributes_stay(member, network):
+    port = member.made("ports", network_id=network, name="p", allowed_address_pairs=[{"ip_address": "10.1.0.98"}],
+                       extra_dhcp_opts=[TFTP])
+    now = member.put("ports", port["id"], name="q").json["port"]
+    for name in port:
+        assert now[name] == port[name] or name in ("name", "revision_number", "updated_at"), name
+
+
+def test_what_is_not_built_may_be_sent_as_it_is(admin, network):
+    made = admin.made("subnets", network_id=network, cidr="10.3.0.0/24", segment_id=None, service_types=[])
+    assert (made["segment_id"], made["service_types"]) == (None, [])
+    assert admin.made("routers", name="r", ha=False)["ha"] is False
+    assert admin("POST", "/routers", {"router": {"ha": True}}).status == 400
