@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from common import context, db, errors, rows, schema, values, wsgi
 from common import quotas as project_quotas
 from common.rest import last_segment, path
-from compute_api import devices, hints, images, microversions, networks
+from compute_api import access, devices, hints, images, microversions, networks
 from conductor.db import actions, flavors, models, quotas
 from scheduler.rpcapi import request_spec
 
@@ -66,6 +66,9 @@ def _image(req, given: dict, flavor: dict, mapping: list[dict]) -> dict:
             raise errors.BadRequest("Block Device Mapping is Invalid: Boot sequence for the instance and image/block "
                                     "device mapping combination is not valid.")
         return {}
+    if not flavor["disk"] and not req.svc.policy.allows(req.ctx, "os_compute_api:servers:create:zero_disk_flavor",
+                                                        access.own(req)):
+        raise errors.Forbidden("Only volume-backed servers are allowed for flavors with zero disk.")
     return images.of(req, ref, flavor)
 
 
@@ -94,9 +97,15 @@ def _place(req, given: dict) -> tuple[str | None, str | None]:
     :raises BadRequest: there is no such zone, or no such host in it
     """
     zone, _, host = (given.get("availability_zone") or "").partition(":")
-    hosts = {h for h in (host, given.get("host"), given.get("hypervisor_hostname")) if h}
-    if hosts:
-        req.svc.policy.check(req.ctx, "servers:create:host", {"project_id": req.ctx.project_id})
+    named = {h for h in (given.get("host"), given.get("hypervisor_hostname")) if h}
+    if host:
+        req.svc.policy.check(req.ctx, "os_compute_api:servers:create:forced_host", access.own(req))
+    if named:
+        req.svc.policy.check(req.ctx, "compute:servers:create:requested_destination", access.own(req))
+    if host and named:
+        raise errors.BadRequest("One mechanism with host and/or hypervisor_hostname and another mechanism with zone:host:node "
+                                "are mutually exclusive.")
+    hosts = named | ({host} if host else set())
     if not (zone or hosts):
         return None, None
     s = models.services
@@ -159,15 +168,15 @@ def create(req) -> tuple[list[dict], str, bool]:
     :returns: (instance rows, admin password, whether the client wants a reservation id)
     :raises BadRequest, Forbidden, Conflict, QuotaExceeded, ServiceUnavailable: nothing was written
     """
-    req.svc.policy.check(req.ctx, "servers:create", {"project_id": req.ctx.project_id})
     body = req.json_object()
     _BODY(body)
     given = body["server"]
+    _check_policy(req, given)
     microversions.check_names(req, given, SINCE, UNTIL)
     low, high = _counts(given)
     with req.svc.db.reader() as connection:
         try:
-            flavor = flavors.get(connection, req.ctx, last_segment(str(given["flavorRef"])))
+            flavor = flavors.get(connection, last_segment(str(given["flavorRef"])), access.scope(req))
         except errors.NotFound as error:
             raise errors.BadRequest(str(error)) from None
         key = key_of(connection, req, given.get("key_name"))
@@ -190,6 +199,16 @@ def create(req) -> tuple[list[dict], str, bool]:
     req.svc.send(req.svc.scheduler.build, req.ctx, [request_spec(r) for r in made])
     reservation = wsgi.bool_value(given.get("return_reservation_id", False))
     return made, given.get("adminPass") or secrets.token_urlsafe(9), reservation
+
+
+def _check_policy(req, given: dict) -> None:
+    """:raises Forbidden: it asks for something that the caller may not have"""
+    asked = {"availability_zone": given.get("availability_zone"), **access.own(req)}
+    req.svc.policy.check(req.ctx, "os_compute_api:servers:create", asked)
+    if given.get("block_device_mapping_v2"):
+        req.svc.policy.check(req.ctx, "os_compute_api:servers:create:attach_volume", asked)
+    if given.get("networks") not in (None, [], "none"):
+        req.svc.policy.check(req.ctx, "os_compute_api:servers:create:attach_network", asked)
 
 
 def key_of(connection, req, name: str | None) -> dict:

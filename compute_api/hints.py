@@ -4,6 +4,7 @@ Source: the compute API reference, "Create server", ``os:scheduler_hints``.
 """
 
 from common import schema
+from compute_api import access
 
 NAMES = ("os:scheduler_hints", "OS-SCH-HNT:scheduler_hints")
 _SERVERS = {"oneOf": [schema.UUID, {"type": "array", "maxItems": 64, "items": schema.UUID}]}
@@ -24,5 +25,5 @@ def of(req, body: dict) -> dict:
     holders = (body, body["server"])
     found: dict = next((holder[name] for holder in holders for name in NAMES if name in holder), {})
     if "hosts" in found:
-        req.svc.policy.check(req.ctx, "servers:create:host", {"project_id": req.ctx.project_id})
+        req.svc.policy.check(req.ctx, "os_compute_api:servers:create:forced_host", access.own(req))
     return found

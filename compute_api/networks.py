@@ -6,6 +6,7 @@ ports are a server's is what its row says: ``device_id`` of a port is its owner'
 
 from common import errors, values
 from common.rest import path
+from compute_api import access
 
 
 def chosen(req, given: dict, count: int) -> list[dict] | str:
@@ -57,7 +58,7 @@ def check_address_choice(req, network: dict) -> None:
 
     :raises Forbidden: it is another project's network
     """
-    if network["project_id"] != req.ctx.project_id and not req.ctx.is_admin:
+    if network["project_id"] != req.ctx.project_id and not access.knows_all(req):
         raise errors.Forbidden("rule:create_port:fixed_ips:ip_address is disallowed by policy")
 
 
@@ -99,9 +100,9 @@ def _usable(req, ids: set[str]) -> dict[str, dict]:
     if not ids:
         return {}
     found = req.svc.rest.request("GET", "network", path("/v2.0/networks", query={"id": sorted(ids)}), ctx=req.ctx)["networks"]
-    for network in found:
-        if network["router:external"] and not network["shared"] and not req.ctx.is_admin:
-            raise errors.Forbidden(f"It is not allowed to create an interface on external network {network['id']}")
+    outside = [n["id"] for n in found if n["router:external"] and not n["shared"]]
+    if outside and not req.svc.policy.allows(req.ctx, "network:attach_external_network", access.own(req)):
+        raise errors.Forbidden(f"It is not allowed to create an interface on external network {outside[0]}")
     return {n["id"]: n for n in found}
 
 

@@ -29,8 +29,9 @@ from compute_api.handlers import (
 def _own(handler):
     @functools.wraps(handler)
     def inner(req, project_id, **params):
-        if project_id != req.ctx.project_id and not req.ctx.is_admin:
-            raise errors.BadRequest("Malformed request URL: URL's project_id doesn't match Context's project_id")
+        if project_id != req.ctx.project_id:
+            raise errors.BadRequest(f"Malformed request URL: URL's project_id '{project_id}' doesn't match Context's project_id "
+                                    f"'{req.ctx.project_id}'")
         return handler(req, **params)
     return inner
 
@@ -40,6 +41,8 @@ def _route(method, path, handler, status=200, versions=None) -> list[Route]:
             Route(method, "/v2.1/{project_id}" + path, _own(handler), status, versions)]
 
 
+# What bodies of POST .../action may name: each is a request of its own to policies.
+ACTIONS = frozenset((*actions.NAMES, *flavors.ACTIONS))
 _S = "/servers/{id}"
 _PROXY = ((2, 1), (2, 35))  # since 2.36 these are asked of the service that has them
 ROUTES = [Route("GET", "/", versions.index), Route("GET", "/v2.1", versions.show),
@@ -78,7 +81,7 @@ ROUTES = [Route("GET", "/", versions.index), Route("GET", "/v2.1", versions.show
     _route("POST", "/flavors", flavors.create), _route("GET", "/flavors/{id}", flavors.show),
     _route("PUT", "/flavors/{id}", flavors.update, versions=((2, 55), None)),
     _route("DELETE", "/flavors/{id}", flavors.delete, 202),
-    _route("GET", "/flavors/{id}/os-flavor-access", flavors.access),
+    _route("GET", "/flavors/{id}/os-flavor-access", flavors.projects),
     _route("POST", "/flavors/{id}/action", flavors.access_change),
     _route("GET", "/flavors/{id}/os-extra_specs", flavors.specs),
     _route("POST", "/flavors/{id}/os-extra_specs", flavors.specs_add),

@@ -3,9 +3,9 @@
 import sqlalchemy as sa
 
 from common import db, errors, schema, wsgi
-from compute_api import microversions
+from compute_api import access, microversions
 from compute_api.handlers import fixed_ips, floating_ips, power, rebuild, rescue, security_groups, server_images
-from compute_api.handlers.servers import begin_delete, load, locked_out
+from compute_api.handlers.servers import begin_delete
 from conductor.db import actions as history
 from conductor.db import machine, models
 
@@ -37,6 +37,7 @@ _SCHEMAS = {
     "os-resetState": schema.obj({"state": {"enum": ["active", "error"]}}, ["state"]),
 }
 _CHECKS = {name: schema.compiled(s) for name, s in _SCHEMAS.items()}
+NAMES = tuple(_SCHEMAS)
 
 
 _LAST = {name: (2, 43) for name in ("addFixedIp", "removeFixedIp", "addFloatingIp", "removeFloatingIp")}
@@ -55,7 +56,8 @@ def act(req, id):
 
 
 def _reboot(req, id, arguments):
-    power.simple("reboot" if arguments["type"].lower() == "soft" else "reboot-hard", "reboot")(req, id, arguments)
+    action = "reboot" if arguments["type"].lower() == "soft" else "reboot-hard"
+    power.simple("os_compute_api:servers:reboot", action, "reboot")(req, id, arguments)
 
 
 def _console_output(req, id, arguments):
@@ -64,29 +66,45 @@ def _console_output(req, id, arguments):
     if lines is not None and lines < 0:
         raise errors.BadRequest("Invalid input for field/attribute length. It must be -1 or more.")
     with req.svc.db.reader() as connection:
-        row = load(req, connection, id, "servers:action")
+        row = access.server(req, connection, id, "os_compute_api:os-console-output")
     if row["host"] is None or row["vm_state"] == machine.BUILDING:
         raise errors.Conflict(f"Instance {id} is not ready")
     output = req.svc.agents.console_output(req.ctx, row["host"], id, lines)
     return wsgi.json_response({"output": output}, 200)
 
 
-def _set_lock(locked: bool):
-    def handler(req, id, arguments):
-        microversions.check_names(req, arguments or (), {"locked_reason": (2, 73)})
-        with req.svc.db.writer() as connection:
-            row = load(req, connection, id, "servers:action")
-            if not locked:
-                locked_out(req, {**row, "locked": row["locked"] and row["user_id"] != req.ctx.user_id})
-            history.start(connection, req.ctx, id, "lock" if locked else "unlock")
-            connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(
-                locked=locked, locked_reason=(arguments or {}).get("locked_reason"), updated_at=db.now()))
-    return handler
+def _locker(req, row: dict) -> str:
+    """As whom the caller locks a server and takes the lock off."""
+    return "owner" if row["project_id"] == req.ctx.project_id else "admin"
+
+
+def _write_lock(req, connection, id, action: str, **values) -> None:
+    history.start(connection, req.ctx, id, action)
+    connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(updated_at=db.now(), **values))
+
+
+def _lock(req, id, arguments):
+    """Locked once, a server's lock does not become its owner's by locking it again: it may be an administrator's."""
+    microversions.check_names(req, arguments or (), {"locked_reason": (2, 73)})
+    with req.svc.db.writer() as connection:
+        row = access.server(req, connection, id, "os_compute_api:os-lock-server:lock")
+        by = _locker(req, row)
+        if row["locked"] and by == "owner":
+            return
+        _write_lock(req, connection, id, "lock", locked=True, locked_by=by, locked_reason=(arguments or {}).get("locked_reason"))
+
+
+def _unlock(req, id, arguments):
+    with req.svc.db.writer() as connection:
+        row = access.server(req, connection, id, "os_compute_api:os-lock-server:unlock")
+        if row["locked"] and (row["locked_by"] or "owner") != _locker(req, row):
+            req.svc.policy.check(req.ctx, "os_compute_api:os-lock-server:unlock:unlock_override", access.target(row))
+        _write_lock(req, connection, id, "unlock", locked=False, locked_by=None, locked_reason=None)
 
 
 def _force_delete(req, id, arguments):
     with req.svc.db.writer() as connection:
-        row = load(req, connection, id, "servers:delete")
+        row = access.server(req, connection, id, "os_compute_api:os-deferred-delete:force")
         where = begin_delete(req, connection, row)
     if where == "remote":
         req.svc.send(req.svc.agents.delete, req.ctx, row["host"], id)
@@ -95,29 +113,32 @@ def _force_delete(req, id, arguments):
 def _restore(req, id, arguments):
     """Deleted servers are gone at once here, as in any cloud without ``reclaim_instance_interval``: none can come back."""
     with req.svc.db.reader() as connection:
-        row = load(req, connection, id, "servers:delete")
+        row = access.server(req, connection, id, "os_compute_api:os-deferred-delete:restore")
     raise errors.InvalidState(action="restore", resource="instance", id=id, attr="vm_state", state=row["vm_state"])
 
 
 def _reset_state(req, id, arguments):
     """The operator's way out: a stable state and no task, whatever was going on."""
-    req.svc.policy.check(req.ctx, "servers:reset_state", {})
     with req.svc.db.writer() as connection:
-        load(req, connection, id, "servers:action")
+        access.server(req, connection, id, "os_compute_api:os-admin-actions:reset_state")
         history.start(connection, req.ctx, id, "reset-state")
         connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(
             vm_state=arguments["state"], task_state=None, updated_at=db.now()))
 
 
-_HANDLERS = {"os-start": power.simple("start"), "os-stop": power.simple("stop"),
-             **{name: power.simple(name) for name in ("pause", "unpause", "suspend", "resume")},
+_HANDLERS = {"os-start": power.simple("os_compute_api:servers:start", "start"),
+             "os-stop": power.simple("os_compute_api:servers:stop", "stop"),
+             "pause": power.simple("os_compute_api:os-pause-server:pause", "pause"),
+             "unpause": power.simple("os_compute_api:os-pause-server:unpause", "unpause"),
+             "suspend": power.simple("os_compute_api:os-suspend-server:suspend", "suspend"),
+             "resume": power.simple("os_compute_api:os-suspend-server:resume", "resume"),
              "createImage": server_images.create, "createBackup": server_images.back_up,
              "rebuild": rebuild.rebuild,
-             "rescue": rescue.rescue, "unrescue": power.simple("unrescue"),
+             "rescue": rescue.rescue, "unrescue": power.simple("os_compute_api:os-unrescue", "unrescue"),
              "reboot": _reboot, "os-getConsoleOutput": _console_output,
-             "lock": _set_lock(True), "unlock": _set_lock(False), "forceDelete": _force_delete, "restore": _restore,
-             "os-resetState": _reset_state, "addSecurityGroup": security_groups.change(True),
-             "removeSecurityGroup": security_groups.change(False),
+             "lock": _lock, "unlock": _unlock, "forceDelete": _force_delete, "restore": _restore,
+             "os-resetState": _reset_state, "addSecurityGroup": security_groups.add,
+             "removeSecurityGroup": security_groups.remove,
              "addFloatingIp": floating_ips.add, "removeFloatingIp": floating_ips.remove,
              "addFixedIp": fixed_ips.add,
              "removeFixedIp": fixed_ips.remove}

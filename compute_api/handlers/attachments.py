@@ -10,8 +10,7 @@ import sqlalchemy as sa
 
 from common import context, db, errors, rows, schema, wsgi
 from common.rest import path
-from compute_api import microversions
-from compute_api.handlers.servers import load, locked_out
+from compute_api import access, microversions
 from conductor.db import actions, instances, machine, models
 
 DEVICES = models.block_devices
@@ -19,6 +18,7 @@ _BODY = schema.obj({"volumeAttachment": schema.obj({
     "volumeId": schema.UUID, "device": {"type": ["string", "null"], "maxLength": 255},
     "tag": {"type": "string", "minLength": 1, "maxLength": 60, "pattern": "[^,/]*"},
     "delete_on_termination": schema.BOOLEAN}, ["volumeId"])}, ["volumeAttachment"])
+_UPDATE, _SWAP = "os_compute_api:os-volumes-attachments:update", "os_compute_api:os-volumes-attachments:swap"
 _SINCE = {"tag": (2, 49), "delete_on_termination": (2, 79)}
 
 
@@ -32,7 +32,7 @@ def _view(req, row: dict) -> dict:
 def index(req, id):
     microversions.check_query(req, ("limit", "offset"))
     with req.svc.db.reader() as connection:
-        row = load(req, connection, id, "servers:show")
+        row = access.server(req, connection, id, "os_compute_api:os-volumes-attachments:index")
     limit, offset = wsgi.int_param(req, "limit", 1000), wsgi.int_param(req, "offset", 0)
     return {"volumeAttachments": [_view(req, d) for d in row["block_devices"]][offset:offset + limit]}
 
@@ -46,7 +46,8 @@ def _find(row: dict, volume_id: str) -> dict:
 
 def show(req, id, volume_id):
     with req.svc.db.reader() as connection:
-        return {"volumeAttachment": _view(req, _find(load(req, connection, id, "servers:show"), volume_id))}
+        row = access.server(req, connection, id, "os_compute_api:os-volumes-attachments:show")
+        return {"volumeAttachment": _view(req, _find(row, volume_id))}
 
 
 def _steady(row: dict, action: str) -> None:
@@ -62,8 +63,8 @@ def create(req, id, body):
     volume_id = given["volumeId"]
     microversions.check_names(req, given, _SINCE)
     with req.svc.db.reader() as connection:
-        row = load(req, connection, id, "volumes_attachments")
-    locked_out(req, row)
+        row = access.server(req, connection, id, "os_compute_api:os-volumes-attachments:create")
+    access.check_lock(req, row)
     _steady(row, "attach_volume")
     volume = req.svc.rest.request("GET", "volume", path("/v3/volumes/{id}", volume_id), ctx=req.ctx)["volume"]
     if volume["status"] != "available":
@@ -76,7 +77,7 @@ def create(req, id, body):
 
 def _insert(connection, req, row, given: dict) -> dict:
     volume_id = given["volumeId"]
-    _steady(instances.get(connection, req.ctx, row["uuid"]), "attach_volume")  # as it is by now
+    _steady(instances.get(connection, row["uuid"], access.scope(req)), "attach_volume")  # as it is by now
     device = {"id": context.new_uuid(), "instance_uuid": row["uuid"], "volume_id": volume_id, "attachment_id": None,
               "device_name": instances.next_device(connection, row["uuid"]), "boot_index": None,
               "delete_on_termination": wsgi.bool_value(given.get("delete_on_termination", False)), "tag": given.get("tag"),
@@ -94,10 +95,11 @@ def _insert(connection, req, row, given: dict) -> dict:
 def update(req, id, volume_id, body):
     """Whether the volume goes with the server; the other members may be sent, but must say what is."""
     given = body["volumeAttachment"]
+    other = given["volumeId"] != volume_id
     with req.svc.db.writer() as connection:
-        row = load(req, connection, id, "volumes_attachments")
+        row = access.server(req, connection, id, _SWAP if other else _UPDATE)
         device = _find(row, volume_id)
-        if given["volumeId"] != volume_id:
+        if other:
             raise errors.BadRequest("A server's volume cannot be exchanged for another: detach it, then attach the other.")
         if any(given[name] != value for name, value in _view(req, device).items()
                if name in given and name != "delete_on_termination"):
@@ -110,8 +112,8 @@ def update(req, id, volume_id, body):
 
 def delete(req, id, volume_id):
     with req.svc.db.writer() as connection:
-        row = load(req, connection, id, "volumes_attachments")
-        locked_out(req, row)
+        row = access.server(req, connection, id, "os_compute_api:os-volumes-attachments:delete")
+        access.check_lock(req, row)
         device = _find(row, volume_id)
         _steady(row, "detach_volume")
         if device["boot_index"] == 0:

@@ -66,7 +66,7 @@ def _merge(connection, uuid: str, asked: set[str], found: dict[str, dict]) -> bo
 
 @wsgi.body(_BODY)
 def create(req, body):
-    req.svc.policy.check(req.ctx, "external_events", {})
+    req.svc.policy.check(req.ctx, "os_compute_api:os-server-external-events:create", {})
     found = []
     for event in body["events"]:
         code = 200 if store(req.svc, event["server_uuid"]) else 404

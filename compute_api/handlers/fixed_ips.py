@@ -2,16 +2,15 @@
 
 from common import errors
 from common.rest import path
-from compute_api import networks
+from compute_api import access, networks
 from compute_api.handlers import external_events
-from compute_api.handlers.servers import load, locked_out
 from conductor.db import actions
 
 
-def _begin(req, id, name: str) -> dict:
+def _begin(req, id, rule: str, name: str) -> dict:
     with req.svc.db.writer() as connection:
-        row = load(req, connection, id, "servers:action")
-        locked_out(req, row)
+        row = access.server(req, connection, id, rule)
+        access.check_lock(req, row)
         actions.start(connection, req.ctx, id, name)
     return row
 
@@ -25,7 +24,7 @@ def _set(req, id, port: dict, fixed_ips: list[dict]) -> None:
 
 def add(req, id, arguments):
     """One more address, on the port that the server has in that network."""
-    row = _begin(req, id, "addFixedIp")
+    row = _begin(req, id, "os_compute_api:os-multinic:add", "addFixedIp")
     network = arguments["networkId"]
     ports = [port for port in networks.ports_of(req, row) if port["network_id"] == network]
     if not ports:
@@ -38,7 +37,7 @@ def add(req, id, arguments):
 
 
 def remove(req, id, arguments):
-    row = _begin(req, id, "removeFixedIp")
+    row = _begin(req, id, "os_compute_api:os-multinic:remove", "removeFixedIp")
     address = arguments["address"]
     for port in networks.ports_of(req, row):
         left = [ip for ip in port["fixed_ips"] if ip["ip_address"] != address]

@@ -5,7 +5,7 @@ import urllib.parse
 import sqlalchemy as sa
 
 from common import context, errors, rows, schema, wsgi
-from compute_api import microversions
+from compute_api import access, microversions
 from compute_api.views import links
 from conductor.db import flavors, models
 
@@ -27,8 +27,9 @@ _SORT = {"id": "id", "flavorid": "id", "name": "name", "memory_mb": "ram", "ram"
 
 
 def view(req, row: dict) -> dict:
-    later = {**({"description": row["description"]} if req.version >= (2, 55) else {}),
-             **({"extra_specs": row["extra_specs"]} if req.version >= (2, 61) else {})}
+    later = {"description": row["description"]} if req.version >= (2, 55) else {}
+    if req.version >= (2, 61) and req.svc.policy.allows(req.ctx, "os_compute_api:os-flavor-extra-specs:index", access.own(req)):
+        later["extra_specs"] = row["extra_specs"]
     return {"id": row["id"], "name": row["name"], "ram": row["ram"], "disk": row["disk"], "vcpus": row["vcpus"], **later,
             "swap": row["swap"] or (0 if req.version >= (2, 75) else ""), "OS-FLV-EXT-DATA:ephemeral": row["ephemeral"],
             "OS-FLV-DISABLED:disabled": False, "os-flavor-access:is_public": row["is_public"],
@@ -36,17 +37,16 @@ def view(req, row: dict) -> dict:
 
 
 def _list(req) -> tuple[list[dict], list[dict]]:
-    req.svc.policy.check(req.ctx, "flavors:get", {})
     microversions.check_query(req, ("limit", "marker", "is_public", "minRam", "minDisk", "sort_key", "sort_dir"))
-    raw = req.GET.get("is_public", "none" if req.ctx.is_admin and "is_public" in req.GET else "true")
-    public = None if raw.lower() == "none" or not req.ctx.is_admin else wsgi.bool_value(raw)
+    scope, raw = access.scope(req), req.GET.get("is_public", "true")
+    public = None if raw.lower() == "none" or not scope.everyone else wsgi.bool_value(raw)
     key, direction = req.GET.get("sort_key", "id"), req.GET.get("sort_dir", "asc")
     if key not in _SORT or direction not in ("asc", "desc"):
         raise errors.BadRequest("Invalid sort key or direction.")
     limit = min(wsgi.int_param(req, "limit", 1000), 1000)
     with req.svc.db.reader() as connection:
         try:
-            found = flavors.index(connection, req.ctx, public=public, min_ram=wsgi.int_param(req, "minRam", 0),
+            found = flavors.index(connection, scope, public=public, min_ram=wsgi.int_param(req, "minRam", 0),
                                   min_disk=wsgi.int_param(req, "minDisk", 0), sort=[(_SORT[key], direction)],
                                   limit=limit, marker=req.GET.get("marker")) if limit else []
         except errors.NotFound:
@@ -73,12 +73,12 @@ def detail(req):
 
 def show(req, id):
     with req.svc.db.reader() as connection:
-        return {"flavor": view(req, flavors.get(connection, req.ctx, id))}
+        return {"flavor": view(req, flavors.get(connection, id, access.scope(req)))}
 
 
 @wsgi.body(_CREATE)
 def create(req, body):
-    req.svc.policy.check(req.ctx, "flavors:manage", {})
+    req.svc.policy.check(req.ctx, "os_compute_api:os-flavor-manage:create", {})
     given = body["flavor"]
     microversions.check_names(req, given, {"description": (2, 55)})
     row = {"id": str(given["id"]) if given.get("id") not in (None, "", "auto") else context.new_uuid(),
@@ -95,18 +95,18 @@ def create(req, body):
 @wsgi.body(schema.wrapped("flavor", {"description": _TEXT}, ("description",)))
 def update(req, id, body):
     """The description, and nothing else: what servers were built with does not change under them."""
-    req.svc.policy.check(req.ctx, "flavors:manage", {})
+    req.svc.policy.check(req.ctx, "os_compute_api:os-flavor-manage:update", {})
     with req.svc.db.writer() as connection:
-        flavors.get(connection, req.ctx, id)
+        flavors.get(connection, id, access.scope(req))
         rows.update(connection, TABLE, id, body["flavor"], resource="Flavor")
-        return {"flavor": view(req, flavors.get(connection, req.ctx, id))}
+        return {"flavor": view(req, flavors.get(connection, id, access.scope(req)))}
 
 
 def delete(req, id):
     """Servers keep the flavor that they were made with."""
-    req.svc.policy.check(req.ctx, "flavors:manage", {})
+    req.svc.policy.check(req.ctx, "os_compute_api:os-flavor-manage:delete", {})
     with req.svc.db.writer() as connection:
-        flavors.get(connection, req.ctx, id)
+        flavors.get(connection, id, access.scope(req))
         connection.execute(sa.delete(ACCESS).where(ACCESS.c.flavor_id == id))
         rows.delete(connection, TABLE, id, resource="Flavor")
 
@@ -116,25 +116,27 @@ def _access(connection, id) -> dict:
     return {"flavor_access": [{"flavor_id": id, "tenant_id": p} for p in found]}
 
 
-def access(req, id):
-    req.svc.policy.check(req.ctx, "flavors:manage", {})
+def projects(req, id):
+    req.svc.policy.check(req.ctx, "os_compute_api:os-flavor-access", access.own(req))
     with req.svc.db.reader() as connection:
-        if flavors.get(connection, req.ctx, id)["is_public"]:
+        if flavors.get(connection, id, access.scope(req))["is_public"]:
             raise errors.NotFound("Access list not available for public flavors.")
         return _access(connection, id)
 
 
 _TENANT = schema.obj({"tenant": schema.NAME}, ["tenant"])
+ACTIONS = {"addTenantAccess": "os_compute_api:os-flavor-access:add_tenant_access",
+           "removeTenantAccess": "os_compute_api:os-flavor-access:remove_tenant_access"}  # to the rules that are asked
 
 
 @wsgi.body({"oneOf": [schema.obj({"addTenantAccess": _TENANT}, ["addTenantAccess"]),
                       schema.obj({"removeTenantAccess": _TENANT}, ["removeTenantAccess"])]})
 def access_change(req, id, body):
-    req.svc.policy.check(req.ctx, "flavors:manage", {})
     name, arguments = next(iter(body.items()))
+    req.svc.policy.check(req.ctx, ACTIONS[name], {})
     key = {"flavor_id": id, "project_id": arguments["tenant"]}
     with req.svc.db.writer() as connection:
-        row = flavors.get(connection, req.ctx, id)
+        row = flavors.get(connection, id, access.scope(req))
         if name == "addTenantAccess":
             if row["is_public"] and req.version >= (2, 7):
                 raise errors.Conflict("Can not add access to a public flavor.")
@@ -145,28 +147,33 @@ def access_change(req, id, body):
         return _access(connection, id)
 
 
-def _edit(req, id, edit) -> dict:
-    req.svc.policy.check(req.ctx, "flavors:manage", {})
+def _edit(req, id, rule: str, edit) -> dict:
+    req.svc.policy.check(req.ctx, rule, {})
     with req.svc.db.writer() as connection:
-        changed = edit(dict(flavors.get(connection, req.ctx, id)["extra_specs"]))
+        changed = edit(dict(flavors.get(connection, id, access.scope(req))["extra_specs"]))
         rows.update(connection, TABLE, id, {"extra_specs": changed}, resource="Flavor")
         return changed
 
 
-def specs(req, id):
+def _specs(req, id, rule: str) -> dict:
+    req.svc.policy.check(req.ctx, rule, access.own(req))
     with req.svc.db.reader() as connection:
-        return {"extra_specs": flavors.get(connection, req.ctx, id)["extra_specs"]}
+        return flavors.get(connection, id, access.scope(req))["extra_specs"]
+
+
+def specs(req, id):
+    return {"extra_specs": _specs(req, id, "os_compute_api:os-flavor-extra-specs:index")}
 
 
 @wsgi.body(schema.obj({"extra_specs": {**_SPECS, "minProperties": 1}}, ["extra_specs"]))
 def specs_add(req, id, body):
     new = {k: str(v) for k, v in body["extra_specs"].items()}
-    _edit(req, id, lambda old: {**old, **new})
+    _edit(req, id, "os_compute_api:os-flavor-extra-specs:create", lambda old: {**old, **new})
     return {"extra_specs": new}
 
 
 def spec(req, id, key):
-    found = specs(req, id)["extra_specs"]
+    found = _specs(req, id, "os_compute_api:os-flavor-extra-specs:show")
     if key not in found:
         raise errors.NotFound(f"Flavor {id} has no extra specs with key {key}.")
     return {key: found[key]}
@@ -176,7 +183,7 @@ def spec(req, id, key):
 def spec_set(req, id, key, body):
     if set(body) != {key}:
         raise errors.BadRequest("Request body and URI mismatch")
-    _edit(req, id, lambda old: {**old, key: str(body[key])})
+    _edit(req, id, "os_compute_api:os-flavor-extra-specs:update", lambda old: {**old, key: str(body[key])})
     return {key: str(body[key])}
 
 
@@ -185,5 +192,5 @@ def spec_delete(req, id, key):
         if key not in old:
             raise errors.NotFound(f"Flavor {id} has no extra specs with key {key}.")
         return {k: v for k, v in old.items() if k != key}
-    _edit(req, id, edit)
+    _edit(req, id, "os_compute_api:os-flavor-extra-specs:delete", edit)
     return wsgi.Response(status=200)

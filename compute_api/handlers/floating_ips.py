@@ -5,8 +5,7 @@ Source: the compute API reference, "Floating IPs (os-floating-ips) (DEPRECATED)"
 
 from common import errors, schema, wsgi
 from common.rest import Path, path
-from compute_api import networks
-from compute_api.handlers.servers import load
+from compute_api import access, networks
 from conductor.db import actions
 
 
@@ -29,10 +28,12 @@ def _views(req, found: list[dict]) -> list[dict]:
 
 
 def pools(req):
+    req.svc.policy.check(req.ctx, "os_compute_api:os-floating-ip-pools", {})
     return {"floating_ip_pools": [{"name": n["name"] or n["id"]} for n in _pools(req)]}
 
 
 def index(req):
+    req.svc.policy.check(req.ctx, "os_compute_api:os-floating-ips:list", access.own(req))
     found = _ask(req, "GET", path("/v2.0/floatingips", query={"project_id": req.ctx.project_id}))["floatingips"]
     offset, limit = wsgi.int_param(req, "offset", 0), wsgi.int_param(req, "limit", 1000)
     return {"floating_ips": _views(req, found)[offset:offset + limit]}
@@ -46,6 +47,7 @@ def _get(req, id: str) -> dict:
 
 
 def show(req, id):
+    req.svc.policy.check(req.ctx, "os_compute_api:os-floating-ips:show", access.own(req))
     return {"floating_ip": _views(req, [_get(req, id)])[0]}
 
 
@@ -55,6 +57,7 @@ _CREATE = schema.compiled({"type": ["object", "null"], "properties": {"pool": {"
 
 def create(req):
     """From the pool named, or the first there is."""
+    req.svc.policy.check(req.ctx, "os_compute_api:os-floating-ips:create", access.own(req))
     body = req.json_object() if req.body else {}
     _CREATE(body)
     known = _pools(req)
@@ -70,6 +73,7 @@ def create(req):
 
 
 def delete(req, id):
+    req.svc.policy.check(req.ctx, "os_compute_api:os-floating-ips:delete", access.own(req))
     _get(req, id)
     _ask(req, "DELETE", path("/v2.0/floatingips/{id}", id))
 
@@ -81,17 +85,17 @@ def _of(req, address: str) -> dict:
     return found[0]
 
 
-def _begin(req, id: str, name: str) -> list[dict]:
+def _begin(req, id: str, rule: str, name: str) -> list[dict]:
     """The server's ports, once its owner is known to ask."""
     with req.svc.db.writer() as connection:
-        row = load(req, connection, id, "servers:action")
+        row = access.server(req, connection, id, rule)
         actions.start(connection, req.ctx, id, name)
     return networks.ports_of(req, row)
 
 
 def add(req, id, arguments):
     """The action addFloatingIp: to the fixed address named, or to the server's first that is IPv4."""
-    ports = _begin(req, id, "addFloatingIp")
+    ports = _begin(req, id, "os_compute_api:os-floating-ips:add", "addFloatingIp")
     floating, fixed = _of(req, arguments["address"]), arguments.get("fixed_address")
     for port in ports:
         for ip in port["fixed_ips"]:
@@ -104,7 +108,8 @@ def add(req, id, arguments):
 
 
 def remove(req, id, arguments):
-    ports, floating = _begin(req, id, "removeFloatingIp"), _of(req, arguments["address"])
+    ports = _begin(req, id, "os_compute_api:os-floating-ips:remove", "removeFloatingIp")
+    floating = _of(req, arguments["address"])
     if floating["port_id"] not in {p["id"] for p in ports}:
         raise errors.Conflict(f"Floating IP {arguments['address']} is not associated with instance {id}.")
     _ask(req, "PUT", path("/v2.0/floatingips/{id}", floating["id"]), {"floatingip": {"port_id": None}})

@@ -37,9 +37,9 @@ def _view(req, row: dict) -> dict:
                         "host": row["host"], "disabled_reason": row["disabled_reason"]}}
 
 
-def _nodes(req) -> list[dict]:
+def _nodes(req, rule: str) -> list[dict]:
     """The hosts that a request asks for; with their servers where it wants them (2.53)."""
-    req.svc.policy.check(req.ctx, "hypervisors", {})
+    req.svc.policy.check(req.ctx, rule, {})
     with_servers = req.version >= (2, 53) and wsgi.bool_value(req.GET.get("with_servers", False))
     with req.svc.db.reader() as connection:
         found = hosts.all_nodes(connection)
@@ -54,22 +54,22 @@ def _nodes(req) -> list[dict]:
 
 
 def index(req):
-    return {"hypervisors": [_brief(req, n) for n in _nodes(req)]}
+    return {"hypervisors": [_brief(req, n) for n in _nodes(req, "os_compute_api:os-hypervisors:list")]}
 
 
 def detail(req):
-    return {"hypervisors": [_view(req, n) for n in _nodes(req)]}
+    return {"hypervisors": [_view(req, n) for n in _nodes(req, "os_compute_api:os-hypervisors:list-detail")]}
 
 
 def show(req, id):
-    found = [n for n in _nodes(req) if str(_id(req, n)) == id]
+    found = [n for n in _nodes(req, "os_compute_api:os-hypervisors:show") if str(_id(req, n)) == id]
     if not found:
         raise errors.NotFound(f"Compute host {id} could not be found.")
     return {"hypervisor": _view(req, found[0])}
 
 
 def statistics(req):
-    found = _nodes(req)
+    found = _nodes(req, "os_compute_api:os-hypervisors:statistics")
     sums = {k: sum(n[k] for n in found) for k in ("vcpus", "vcpus_used", "memory_mb", "memory_mb_used", "local_gb",
                                                   "local_gb_used", "running_vms")}
     return {"hypervisor_statistics": {

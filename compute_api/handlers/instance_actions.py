@@ -5,21 +5,27 @@ import urllib.parse
 import sqlalchemy as sa
 
 from common import db, errors, rows, wsgi
-from compute_api import changes, microversions
+from compute_api import access, changes, microversions
 from compute_api.views import host_id
 from conductor.db import instances, models
 
-ACTIONS, EVENTS = models.instance_actions, models.instance_events
+ACTIONS, EVENTS, INSTANCES = models.instance_actions, models.instance_events, models.instances
 
 
-def _check(req, connection, id) -> None:
-    """The caller may see the server, or its actions show that it was the caller's."""
-    if connection.execute(sa.select(models.instances.c.uuid).where(models.instances.c.uuid == id)).first():
-        instances.get(connection, req.ctx, id)
-        return
-    owner = connection.execute(sa.select(ACTIONS.c.project_id).where(ACTIONS.c.instance_uuid == id).limit(1)).scalar()
-    if req.version < (2, 21) or owner is None or not (owner == req.ctx.project_id or req.ctx.is_admin):
-        raise errors.NotFound(f"Instance {id} could not be found.")
+def _check(req, connection, id, rule: str) -> dict:
+    """What rules about the server's actions are asked about, once the caller knows of it and may do what ``rule`` says. Of a
+    server that is gone (2.21) its actions tell whose it was."""
+    scope = access.scope(req)
+    if req.version < (2, 21) or connection.execute(sa.select(INSTANCES.c.uuid).where(INSTANCES.c.uuid == id)).first():
+        found = access.target(instances.get(connection, id, scope))
+    else:
+        row = rows.one(connection, sa.select(ACTIONS).where(
+            ACTIONS.c.instance_uuid == id, scope.of(ACTIONS.c.project_id)).order_by(ACTIONS.c.start_time).limit(1))
+        if row is None:
+            raise errors.NotFound(f"Instance {id} could not be found.")
+        found = access.target(row)
+    req.svc.policy.check(req.ctx, rule, found)
+    return found
 
 
 def _view(req, row: dict) -> dict:
@@ -31,18 +37,17 @@ def _view(req, row: dict) -> dict:
     return shown
 
 
-def _event(req, row: dict) -> dict:
+def _event(req, row: dict, *, operator: bool, details: bool) -> dict:
     shown = {"event": f"compute_{row['event']}" if row["event"] != "schedule" else "conductor_schedule",
              "start_time": db.iso(row["start_time"], zulu=False, micro=True),
              "finish_time": db.iso(row["finish_time"], zulu=False, micro=True), "result": row["result"]}
-    operator = req.svc.policy.allows(req.ctx, "servers:events_details", {})
     if operator:
         shown["traceback"] = row["details"]
     if req.version >= (2, 62):
         shown["hostId"] = host_id({"project_id": row["project_id"], "host": row["host"]})
         if operator:
             shown["host"] = row["host"]
-    if req.version >= (2, 84):
+    if details:
         shown["details"] = row["details"]
     return shown
 
@@ -52,7 +57,7 @@ def index(req, id):
     query = sa.select(ACTIONS).where(ACTIONS.c.instance_uuid == id)
     limit, paged = 1000, req.version >= (2, 58)
     with req.svc.db.reader() as connection:
-        _check(req, connection, id)
+        _check(req, connection, id, "os_compute_api:os-instance-actions:list")
         marker = None
         if paged:
             limit = min(wsgi.int_param(req, "limit", limit), limit)
@@ -79,7 +84,7 @@ def _marker(req, connection, id) -> dict | None:
 
 def show(req, id, request_id):
     with req.svc.db.reader() as connection:
-        _check(req, connection, id)
+        target = _check(req, connection, id, "os_compute_api:os-instance-actions:show")
         row = rows.one(connection, sa.select(ACTIONS).where(ACTIONS.c.instance_uuid == id,
                                                             ACTIONS.c.request_id == request_id))
         if row is None:
@@ -87,6 +92,9 @@ def show(req, id, request_id):
         events = rows.many(connection, sa.select(EVENTS).where(
             EVENTS.c.instance_uuid == id, EVENTS.c.request_id == request_id).order_by(EVENTS.c.id.desc()))
     shown = _view(req, row)
-    if req.version >= (2, 51) or req.svc.policy.allows(req.ctx, "servers:events_details", {}):
-        shown["events"] = [_event(req, {**e, "project_id": row["project_id"]}) for e in events]
+    operator = req.svc.policy.allows(req.ctx, "os_compute_api:os-instance-actions:events", target)
+    details = req.svc.policy.allows(req.ctx, "os_compute_api:os-instance-actions:events:details", target)
+    if req.version >= (2, 51) or operator:
+        shown["events"] = [_event(req, {**e, "project_id": row["project_id"]}, operator=operator,
+                                  details=details and req.version >= (2, 84)) for e in events]
     return {"instanceAction": shown}

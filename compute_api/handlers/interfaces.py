@@ -1,9 +1,8 @@
 """Network interfaces of a server."""
 
 from common import errors, schema, wsgi
-from compute_api import microversions, networks
+from compute_api import access, microversions, networks
 from compute_api.handlers.attachments import _steady
-from compute_api.handlers.servers import load, locked_out
 from conductor.db import actions
 
 _BODY = schema.obj({"interfaceAttachment": schema.obj({
@@ -24,7 +23,7 @@ def _view(req, row: dict, port: dict, tag: str | None = None) -> dict:
 
 def index(req, id):
     with req.svc.db.reader() as connection:
-        row = load(req, connection, id, "servers:show")
+        row = access.server(req, connection, id, "os_compute_api:os-attach-interfaces:list")
     return {"interfaceAttachments": [_view(req, row, p) for p in networks.ports_of(req, row)]}
 
 
@@ -37,7 +36,7 @@ def _one(req, row: dict, port_id: str) -> dict:
 
 def show(req, id, port_id):
     with req.svc.db.reader() as connection:
-        row = load(req, connection, id, "servers:show")
+        row = access.server(req, connection, id, "os_compute_api:os-attach-interfaces:show")
     return {"interfaceAttachment": _view(req, row, _one(req, row, port_id))}
 
 
@@ -49,14 +48,21 @@ def create(req, id, body):
         raise errors.BadRequest("Must not input both network_id and port_id")
     if given.get("fixed_ips") and not given.get("net_id"):
         raise errors.BadRequest("Must input network_id when request IP address")
-    with req.svc.db.writer() as connection:
-        row = load(req, connection, id, "interfaces")
-        locked_out(req, row)
-        _steady(row, "attach_interface")
-        actions.start(connection, req.ctx, id, "attach_interface")
+    with req.svc.db.reader() as connection:
+        row = _attachable(req, connection, id)
     request = {**_request(req, row, given), "tag": given.get("tag")}
+    with req.svc.db.writer() as connection:
+        row = _attachable(req, connection, id)
+        actions.start(connection, req.ctx, id, "attach_interface")
     port = req.svc.agents.attach_interface(req.ctx, row["host"], id, request)
     return {"interfaceAttachment": _view(req, row, port, given.get("tag"))}
+
+
+def _attachable(req, connection, id) -> dict:
+    row = access.server(req, connection, id, "os_compute_api:os-attach-interfaces:create")
+    access.check_lock(req, row)
+    _steady(row, "attach_interface")
+    return row
 
 
 def _request(req, row: dict, given: dict) -> dict:
@@ -75,11 +81,11 @@ def _request(req, row: dict, given: dict) -> dict:
 
 def delete(req, id, port_id):
     with req.svc.db.reader() as connection:
-        row = load(req, connection, id, "interfaces")
+        row = access.server(req, connection, id, "os_compute_api:os-attach-interfaces:delete")
     _one(req, row, port_id)
     with req.svc.db.writer() as connection:
-        row = load(req, connection, id, "interfaces")
-        locked_out(req, row)
+        row = access.server(req, connection, id, "os_compute_api:os-attach-interfaces:delete")
+        access.check_lock(req, row)
         _steady(row, "detach_interface")
         actions.start(connection, req.ctx, id, "detach_interface")
     req.svc.agents.detach_interface(req.ctx, row["host"], id, port_id)

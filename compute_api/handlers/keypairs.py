@@ -21,10 +21,10 @@ _BODY = schema.obj({"keypair": schema.obj({
     "type": {"enum": ["ssh", "x509"]}, "user_id": {"type": "string", "maxLength": 64}}, ["name"])}, ["keypair"])
 
 
-def _user(req, given: str | None) -> str:
-    """Whose key pairs: one's own, or from 2.10 on, for admins, another user's."""
+def _user(req, rule: str, given: str | None) -> str:
+    """Whose key pairs: one's own, or from 2.10 on those of another user, where the rule allows it."""
     user_id = given if given and req.version >= (2, 10) else req.ctx.user_id
-    req.svc.policy.check(req.ctx, "keypairs", {"user_id": user_id})
+    req.svc.policy.check(req.ctx, rule, {"user_id": user_id})
     return user_id
 
 
@@ -90,7 +90,7 @@ def _generate(user_id: str) -> tuple[str, str]:
 
 def index(req):
     microversions.check_query(req, ("user_id", "limit", "marker"))
-    user_id = _user(req, req.GET.get("user_id"))
+    user_id = _user(req, "os_compute_api:os-keypairs:index", req.GET.get("user_id"))
     query = sa.select(TABLE).where(TABLE.c.user_id == user_id).order_by(TABLE.c.name)
     if req.version >= (2, 35):
         if "marker" in req.GET:
@@ -104,7 +104,7 @@ def index(req):
 @wsgi.body(_BODY)
 def create(req, body):
     given = body["keypair"]
-    user_id = _user(req, given.get("user_id"))
+    user_id = _user(req, "os_compute_api:os-keypairs:create", given.get("user_id"))
     microversions.check_names(req, given, {"type": (2, 2), "user_id": (2, 10)})
     kind = given.get("type", "ssh")
     make, digest = {"ssh": (_generate, fingerprint), "x509": (_generate_certificate, certificate_fingerprint)}[kind]
@@ -130,7 +130,7 @@ def _get(connection, user_id, name) -> dict:
 
 
 def show(req, name):
-    user_id = _user(req, req.GET.get("user_id"))
+    user_id = _user(req, "os_compute_api:os-keypairs:show", req.GET.get("user_id"))
     with req.svc.db.reader() as connection:
         row = _get(connection, user_id, name)
     return {"keypair": {**_view(req, row), "user_id": user_id, "id": 1, "deleted": False, "deleted_at": None,
@@ -138,7 +138,7 @@ def show(req, name):
 
 
 def delete(req, name):
-    user_id = _user(req, req.GET.get("user_id"))
+    user_id = _user(req, "os_compute_api:os-keypairs:delete", req.GET.get("user_id"))
     with req.svc.db.writer() as connection:
         _get(connection, user_id, name)
         connection.execute(sa.delete(TABLE).where(TABLE.c.user_id == user_id, TABLE.c.name == name))

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from common import errors, schema, wsgi
 from common import quotas as project_quotas
-from compute_api import microversions
+from compute_api import access, microversions
 from conductor.db import instances, models, quotas
 
 # Resources of the old network and injection APIs: not limited here, but clients expect them before 2.57.
@@ -30,14 +30,14 @@ def _used(connection, project_id: str) -> dict:
 
 
 def show(req, target):
-    req.svc.policy.check(req.ctx, "quotas:show", {"project_id": target})
+    req.svc.policy.check(req.ctx, "os_compute_api:os-quota-sets:show", {"project_id": target})
     with req.svc.db.reader() as connection:
         limit = quotas.limits(connection, target, req.svc.quota_defaults)
     return {"quota_set": {"id": target, **_all(req, limit)}}
 
 
 def detail(req, target):
-    req.svc.policy.check(req.ctx, "quotas:show", {"project_id": target})
+    req.svc.policy.check(req.ctx, "os_compute_api:os-quota-sets:detail", {"project_id": target})
     with req.svc.db.reader() as connection:
         limit = _all(req, quotas.limits(connection, target, req.svc.quota_defaults))
         used = _used(connection, target)
@@ -46,7 +46,7 @@ def detail(req, target):
 
 
 def defaults(req, target):
-    req.svc.policy.check(req.ctx, "quotas:show", {"project_id": target})
+    req.svc.policy.check(req.ctx, "os_compute_api:os-quota-sets:defaults", {"project_id": target})
     return {"quota_set": {"id": target, **_all(req, req.svc.quota_defaults)}}
 
 
@@ -56,7 +56,7 @@ _LIMIT = schema.integer(-1)
 @wsgi.body(schema.wrapped("quota_set", {**{r: _LIMIT for r in (*quotas.DEFAULTS, *_UNLIMITED)}, "force": schema.BOOLEAN,
                                         "tenant_id": {}}))
 def update(req, target, body):
-    req.svc.policy.check(req.ctx, "quotas:update", {})
+    req.svc.policy.check(req.ctx, "os_compute_api:os-quota-sets:update", {"project_id": target})
     microversions.check_names(req, [k for k in body["quota_set"] if k in _UNLIMITED and k not in _legacy(req)],
                               {}, {r: (2, 0) for r in _UNLIMITED})
     given = {k: int(v) for k, v in body["quota_set"].items() if k in quotas.DEFAULTS}
@@ -75,17 +75,18 @@ def update(req, target, body):
 
 
 def delete(req, target):
-    req.svc.policy.check(req.ctx, "quotas:update", {})
+    req.svc.policy.check(req.ctx, "os_compute_api:os-quota-sets:delete", {"project_id": target})
     with req.svc.db.writer() as connection:
         project_quotas.reset(connection, models.quotas, target)
 
 
 def limits(req):
+    req.svc.policy.check(req.ctx, "os_compute_api:limits", {})
     project = req.ctx.project_id
     microversions.check_query(req, ("tenant_id", "reserved"))
     if "tenant_id" in req.GET:
         project = req.GET["tenant_id"]
-        req.svc.policy.check(req.ctx, "quotas:show", {"project_id": project})
+        req.svc.policy.check(req.ctx, "os_compute_api:limits:other_project", access.own(req))
     with req.svc.db.reader() as connection:
         limit = quotas.limits(connection, project, req.svc.quota_defaults)
         used = _used(connection, project)

@@ -5,13 +5,14 @@ import secrets
 import sqlalchemy as sa
 
 from common import db, errors, schema, wsgi
+from compute_api import access, images, microversions, views
 from compute_api import create as creation
-from compute_api import images, microversions, views
 from compute_api.handlers import power
-from compute_api.handlers.servers import load
+from compute_api.handlers.servers import host_statuses
 from conductor.db import machine, models, quotas
 
 TABLE = models.instances
+_RULE = "os_compute_api:servers:rebuild"
 SCHEMA = schema.obj({
     "imageRef": {"type": "string", "minLength": 1, "maxLength": 255}, "name": schema.NAME, "metadata": schema.METADATA,
     "adminPass": {"type": "string", "maxLength": 255}, "preserve_ephemeral": schema.BOOLEAN,
@@ -46,7 +47,7 @@ def _values(req, row: dict, given: dict) -> dict:
 def rebuild(req, id, arguments):
     microversions.check_names(req, arguments, _SINCE, creation.UNTIL)
     with req.svc.db.reader() as connection:
-        row = load(req, connection, id, "servers:action")
+        row = access.server(req, connection, id, _RULE)
         key = creation.key_of(connection, req, arguments.get("key_name"))
         limit = quotas.limits(connection, row["project_id"], req.svc.quota_defaults)["metadata_items"]
     if not row["image_meta"]:
@@ -57,12 +58,13 @@ def rebuild(req, id, arguments):
     if "key_name" in arguments:
         values.update(key_name=key["name"], key_data=key["public_key"])
     with req.svc.db.writer() as connection:
-        stopped = load(req, connection, id, "servers:action")["vm_state"] == machine.STOPPED
-        power.begin(req, connection, id, "rebuild-stopped" if stopped else "rebuild", "rebuild")
+        stopped = access.server(req, connection, id, _RULE)["vm_state"] == machine.STOPPED
+        power.begin(req, connection, id, _RULE, "rebuild-stopped" if stopped else "rebuild", "rebuild")
         connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(updated_at=db.now(), **values))
-        row = load(req, connection, id, "servers:action")
+        row = access.server(req, connection, id, _RULE)
+        statuses = host_statuses(req, connection, [row])
     power.send(req, row, "rebuild")
     password = arguments.get("adminPass") or secrets.token_urlsafe(9)
-    response = wsgi.json_response({"server": {**views.updated(req, row, rebuilt=True), "adminPass": password}}, 202)
+    response = wsgi.json_response({"server": {**views.updated(req, row, statuses, rebuilt=True), "adminPass": password}}, 202)
     response.location = f"{req.base_url()}/v2.1/servers/{id}"
     return response

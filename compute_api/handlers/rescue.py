@@ -5,12 +5,12 @@ import secrets
 import sqlalchemy as sa
 
 from common import errors, schema, wsgi
-from compute_api import images
+from compute_api import access, images
 from compute_api.handlers import power
-from compute_api.handlers.servers import load
 from conductor.db import models
 
 TABLE = models.instances
+_RULE = "os_compute_api:os-rescue"
 SCHEMA = {"oneOf": [schema.obj({"adminPass": {"type": "string", "minLength": 1, "maxLength": 255},
                                 "rescue_image_ref": {"type": "string", "minLength": 1, "maxLength": 255}}),
                     {"type": "null"}]}
@@ -19,12 +19,12 @@ SCHEMA = {"oneOf": [schema.obj({"adminPass": {"type": "string", "minLength": 1, 
 def rescue(req, id, arguments):
     given = arguments or {}
     with req.svc.db.reader() as connection:
-        row = load(req, connection, id, "servers:action")
+        row = access.server(req, connection, id, _RULE)
     if not row["image_meta"]:
         raise errors.BadRequest(f"Instance {id} cannot be rescued: Cannot rescue a volume-backed instance")
     image = images.of(req, given["rescue_image_ref"], row["flavor"]) if "rescue_image_ref" in given else row["image_meta"]
     with req.svc.db.writer() as connection:
-        power.begin(req, connection, id, "rescue", "rescue")
+        power.begin(req, connection, id, _RULE, "rescue", "rescue")
         connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(rescue_image=image))
     power.send(req, row, "rescue")
     return wsgi.json_response({"adminPass": given.get("adminPass") or secrets.token_urlsafe(9)}, 200)

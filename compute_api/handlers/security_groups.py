@@ -9,8 +9,7 @@ import sqlalchemy as sa
 
 from common import errors, schema, wsgi
 from common.rest import Path, path
-from compute_api import networks
-from compute_api.handlers.servers import load, locked_out
+from compute_api import access, networks
 from conductor.db import actions, models
 
 _TEXT = {"type": "string", "minLength": 1, "maxLength": 255}
@@ -48,8 +47,13 @@ def _names(found: list[dict]) -> dict:
     return {g["id"]: g["name"] for g in found}
 
 
+def _check(req, rule: str) -> None:
+    req.svc.policy.check(req.ctx, rule, access.own(req))
+
+
 def index(req):
-    everyone = req.ctx.is_admin and wsgi.flag(req, "all_tenants")
+    _check(req, "os_compute_api:os-security-groups:get")
+    everyone = "all_tenants" in req.GET and access.knows_all(req)
     where = path("/v2.0/security-groups", query={} if everyone else {"project_id": req.ctx.project_id})
     found = _ask(req, "GET", where)["security_groups"]
     offset, limit = wsgi.int_param(req, "offset", 0), wsgi.int_param(req, "limit", 1000)
@@ -65,20 +69,24 @@ def _named(req, group: dict) -> dict:
 
 
 def show(req, id):
+    _check(req, "os_compute_api:os-security-groups:show")
     return {"security_group": _named(req, _ask(req, "GET", path("/v2.0/security-groups/{id}", id))["security_group"])}
 
 
 @wsgi.body(_GROUP)
 def create(req, body):
+    _check(req, "os_compute_api:os-security-groups:create")
     return {"security_group": _named(req, _ask(req, "POST", path("/v2.0/security-groups"), body)["security_group"])}
 
 
 @wsgi.body(_GROUP)
 def update(req, id, body):
+    _check(req, "os_compute_api:os-security-groups:update")
     return {"security_group": _named(req, _ask(req, "PUT", path("/v2.0/security-groups/{id}", id), body)["security_group"])}
 
 
 def delete(req, id):
+    _check(req, "os_compute_api:os-security-groups:delete")
     try:
         _ask(req, "DELETE", path("/v2.0/security-groups/{id}", id))
     except errors.Conflict as error:
@@ -87,6 +95,7 @@ def delete(req, id):
 
 @wsgi.body(_RULE)
 def create_rule(req, body):
+    _check(req, "os_compute_api:os-security-groups:rule:create")
     given = body["security_group_rule"]
     low, high = [None if given.get(n) in (None, -1, "-1") else int(given[n]) for n in ("from_port", "to_port")]
     if given.get("group_id") and given.get("cidr"):
@@ -105,25 +114,26 @@ def create_rule(req, body):
 
 
 def delete_rule(req, id):
+    _check(req, "os_compute_api:os-security-groups:rule:delete")
     _ask(req, "DELETE", path("/v2.0/security-group-rules/{id}", id))
 
 
 def of_server(req, id):
     """The security groups of a server's ports."""
     with req.svc.db.reader() as connection:
-        row = load(req, connection, id, "servers:show")
+        row = access.server(req, connection, id, "os_compute_api:os-security-groups:list")
     ports = networks.ports_of(req, row)
     ids = sorted({g for p in ports for g in p["security_groups"]})
     found = _ask(req, "GET", path("/v2.0/security-groups", query={"id": ids}))["security_groups"] if ids else []
     return {"security_groups": [view(g, _names(found)) for g in found]}
 
 
-def change(adding: bool):
-    """The actions addSecurityGroup and removeSecurityGroup: every port of the server gets or loses the group."""
+def _change(rule: str, adding: bool):
+    """The handler of the actions addSecurityGroup and removeSecurityGroup: every port of the server gets or loses the group."""
     def handler(req, id, arguments):
         with req.svc.db.writer() as connection:
-            row = load(req, connection, id, "servers:action")
-            locked_out(req, row)
+            row = access.server(req, connection, id, rule)
+            access.check_lock(req, row)
             actions.start(connection, req.ctx, id, "addSecurityGroup" if adding else "removeSecurityGroup")
         name = arguments["name"]
         known = _ask(req, "GET", path("/v2.0/security-groups", query={"project_id": row["project_id"]}))["security_groups"]
@@ -142,3 +152,6 @@ def change(adding: bool):
         with req.svc.db.writer() as connection:
             connection.execute(sa.update(models.instances).where(models.instances.c.uuid == id).values(security_groups=shown))
     return handler
+
+
+add, remove = _change("os_compute_api:os-security-groups:add", True), _change("os_compute_api:os-security-groups:remove", False)

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from common import context, db, errors, rows, schema, wsgi
 from common import quotas as project_quotas
-from compute_api import microversions
+from compute_api import access, microversions
 from conductor.db import models, quotas
 
 TABLE, INSTANCES = models.server_groups, models.instances
@@ -38,18 +38,22 @@ def _members(connection, ids: list[str]) -> dict[str, list[str]]:
     return found
 
 
-def _get(req, connection, id) -> dict:
-    row = rows.exact(rows.one(connection, sa.select(TABLE).where(TABLE.c.id == id)), id)
-    if row is None or not (row["project_id"] == req.ctx.project_id or req.ctx.is_admin):
+def _get(req, connection, id, rule: str) -> dict:
+    condition = (TABLE.c.id == id, access.scope(req).of(TABLE.c.project_id))
+    row = rows.exact(rows.one(connection, sa.select(TABLE).where(*condition)), id)
+    if row is None:
         raise errors.NotFound(f"Instance group {id} could not be found.")
+    req.svc.policy.check(req.ctx, rule, access.target(row))
     return row
 
 
 def index(req):
-    req.svc.policy.check(req.ctx, "server_groups", {"project_id": req.ctx.project_id})
+    req.svc.policy.check(req.ctx, "os_compute_api:os-server-groups:index", access.own(req))
     microversions.check_query(req, ("all_projects", "limit", "offset"))
     query = sa.select(TABLE).order_by(TABLE.c.created_at, TABLE.c.id)
-    if not ("all_projects" in req.GET and req.ctx.is_admin):
+    if "all_projects" in req.GET and access.knows_all(req):  # from others it is no error
+        req.svc.policy.check(req.ctx, "os_compute_api:os-server-groups:index:all_projects", access.own(req))
+    else:
         query = query.where(TABLE.c.project_id == req.ctx.project_id)
     query = query.limit(min(wsgi.int_param(req, "limit", 1000), 1000)).offset(wsgi.int_param(req, "offset", 0))
     with req.svc.db.reader() as connection:
@@ -72,7 +76,7 @@ def _policy(given: dict, version: tuple) -> tuple[str, int | None]:
 def create(req):
     body = req.json_object()
     (_NEW if req.version >= (2, 64) else _OLD)(body)
-    req.svc.policy.check(req.ctx, "server_groups", {"project_id": req.ctx.project_id})
+    req.svc.policy.check(req.ctx, "os_compute_api:os-server-groups:create", access.own(req))
     given = body["server_group"]
     policy, most = _policy(given, req.version)
     row = {"id": context.new_uuid(), "name": given["name"], "policy": policy, "max_server_per_host": most,
@@ -89,11 +93,11 @@ def create(req):
 
 def show(req, id):
     with req.svc.db.reader() as connection:
-        row = _get(req, connection, id)
+        row = _get(req, connection, id, "os_compute_api:os-server-groups:show")
         return {"server_group": _view(req, row, _members(connection, [id])[id])}
 
 
 def delete(req, id):
     with req.svc.db.writer() as connection:
-        _get(req, connection, id)
+        _get(req, connection, id, "os_compute_api:os-server-groups:delete")
         rows.delete(connection, TABLE, id, resource="Instance group")

@@ -4,7 +4,7 @@ import logging
 
 from common import errors, wsgi
 from common.rest import path
-from compute_api.handlers.servers import load, locked_out
+from compute_api import access
 from conductor.db import actions as history
 from conductor.db import machine
 
@@ -17,20 +17,23 @@ _NOT_INHERITED = {"id", "name", "owner", "checksum", "os_hash_algo", "os_hash_va
 
 
 def create(req, id, arguments):
-    return _create(req, id, arguments, "image_snapshot", "createImage", {"image_type": "snapshot"})
+    return _create(req, id, arguments, "os_compute_api:servers:create_image", "image_snapshot", "createImage", {
+        "image_type": "snapshot"})
 
 
 def back_up(req, id, arguments):
     """An image that takes its turn: of each ``backup_type`` the last ``rotation`` are kept."""
-    return _create(req, id, arguments, "image_backup", "createBackup", {
+    return _create(req, id, arguments, "os_compute_api:os-create-backup", "image_backup", "createBackup", {
         "image_type": "backup", "backup_type": arguments["backup_type"], "backup_rotation": str(arguments["rotation"])})
 
 
-def _create(req, id, arguments, action: str, recorded: str, properties: dict):
+def _create(req, id, arguments, rule: str, action: str, recorded: str, properties: dict):
     with req.svc.db.reader() as connection:
-        row = load(req, connection, id, "servers:action")
-    locked_out(req, row)
+        row = access.server(req, connection, id, rule)
     image = row["image_meta"]
+    if not image and action == "image_snapshot":
+        req.svc.policy.check(req.ctx, "os_compute_api:servers:create_image:allow_volume_backed", access.target(row))
+    access.check_lock(req, row)
     if not image and action == "image_backup":
         raise errors.BadRequest("It is not supported to back up a server that boots from a volume.")
     inherited = {k: v for k, v in image.get("properties", {}).items()

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from common import db, errors, schema, wsgi
-from compute_api.handlers.servers import load
+from compute_api import access
 from conductor.db import models, quotas
 
 TABLE = models.instances
@@ -16,11 +16,11 @@ def _write(req, connection, id, column: str, value) -> None:
     connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values({column: value, "updated_at": db.now()}))
 
 
-def _edit(req, id, edit) -> dict:
+def _edit(req, id, rule: str, edit) -> dict:
     with req.svc.db.writer() as connection:
-        row = load(req, connection, id, "servers:update")
+        row = access.server(req, connection, id, rule)
         changed = edit(dict(row["metadata"]))
-        limit = quotas.limits(connection, req.ctx.project_id, req.svc.quota_defaults)["metadata_items"]
+        limit = quotas.limits(connection, row["project_id"], req.svc.quota_defaults)["metadata_items"]
         if 0 <= limit < len(changed):
             raise errors.QuotaExceeded(resource="metadata_items", requested=len(changed), used=len(row["metadata"]),
                                        limit=limit)
@@ -28,27 +28,27 @@ def _edit(req, id, edit) -> dict:
         return changed
 
 
-def _read(req, id) -> dict:
+def _read(req, id, rule: str) -> dict:
     with req.svc.db.reader() as connection:
-        return load(req, connection, id, "servers:show")
+        return access.server(req, connection, id, rule)
 
 
 def index(req, id):
-    return {"metadata": _read(req, id)["metadata"]}
+    return {"metadata": _read(req, id, "os_compute_api:server-metadata:index")["metadata"]}
 
 
 @wsgi.body(_BODY)
 def merge(req, id, body):
-    return {"metadata": _edit(req, id, lambda old: {**old, **body["metadata"]})}
+    return {"metadata": _edit(req, id, "os_compute_api:server-metadata:create", lambda old: {**old, **body["metadata"]})}
 
 
 @wsgi.body(_BODY)
 def replace(req, id, body):
-    return {"metadata": _edit(req, id, lambda old: body["metadata"])}
+    return {"metadata": _edit(req, id, "os_compute_api:server-metadata:update_all", lambda old: body["metadata"])}
 
 
 def show(req, id, key):
-    found = _read(req, id)["metadata"]
+    found = _read(req, id, "os_compute_api:server-metadata:show")["metadata"]
     if key not in found:
         raise errors.NotFound("Metadata item was not found")
     return {"meta": {key: found[key]}}
@@ -58,7 +58,7 @@ def show(req, id, key):
 def update(req, id, key, body):
     if set(body["meta"]) != {key}:
         raise errors.BadRequest("Request body and URI mismatch")
-    _edit(req, id, lambda old: {**old, **body["meta"]})
+    _edit(req, id, "os_compute_api:server-metadata:update", lambda old: {**old, **body["meta"]})
     return {"meta": body["meta"]}
 
 
@@ -67,12 +67,12 @@ def delete(req, id, key):
         if key not in old:
             raise errors.NotFound("Metadata item was not found")
         return {k: v for k, v in old.items() if k != key}
-    _edit(req, id, edit)
+    _edit(req, id, "os_compute_api:server-metadata:delete", edit)
 
 
-def _edit_tags(req, id, edit) -> list[str]:
+def _edit_tags(req, id, rule: str, edit) -> list[str]:
     with req.svc.db.writer() as connection:
-        row = load(req, connection, id, "servers:update")
+        row = access.server(req, connection, id, rule)
         changed = edit(list(row["tags"]))
         if len(changed) > 50:
             raise errors.BadRequest("The number of tags exceeded the per-server limit 50")
@@ -81,28 +81,29 @@ def _edit_tags(req, id, edit) -> list[str]:
 
 
 def tags(req, id):
-    return {"tags": _read(req, id)["tags"]}
+    return {"tags": _read(req, id, "os_compute_api:os-server-tags:index")["tags"]}
 
 
 @wsgi.body(schema.obj({"tags": {"type": "array", "maxItems": 50, "items": _TAG}}, ["tags"]))
 def tags_replace(req, id, body):
-    return {"tags": _edit_tags(req, id, lambda old: list(dict.fromkeys(body["tags"])))}
+    wanted = list(dict.fromkeys(body["tags"]))
+    return {"tags": _edit_tags(req, id, "os_compute_api:os-server-tags:update_all", lambda old: wanted)}
 
 
 def tags_clear(req, id):
-    _edit_tags(req, id, lambda old: [])
+    _edit_tags(req, id, "os_compute_api:os-server-tags:delete_all", lambda old: [])
 
 
 def tag_check(req, id, tag):
-    if tag not in _read(req, id)["tags"]:
+    if tag not in _read(req, id, "os_compute_api:os-server-tags:show")["tags"]:
         raise errors.NotFound(f"Server {id} has no tag '{tag}'")
 
 
 def tag_add(req, id, tag):
     _CHECK_TAG(tag)
-    if tag in _read(req, id)["tags"]:
+    if tag in _read(req, id, "os_compute_api:os-server-tags:update")["tags"]:
         return wsgi.Response(status=204)
-    _edit_tags(req, id, lambda old: [*old, tag])
+    _edit_tags(req, id, "os_compute_api:os-server-tags:update", lambda old: [*old, tag])
     response = wsgi.Response(status=201)
     response.location = req.path_url
     return response
@@ -113,4 +114,4 @@ def tag_remove(req, id, tag):
         if tag not in old:
             raise errors.NotFound(f"Server {id} has no tag '{tag}'")
         return [t for t in old if t != tag]
-    _edit_tags(req, id, edit)
+    _edit_tags(req, id, "os_compute_api:os-server-tags:delete", edit)

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from common import db, errors
-from compute_api.handlers.servers import load, locked_out
+from compute_api import access
 from conductor.db import models
 
 TABLE = models.instances
@@ -12,14 +12,14 @@ LIMIT = 1020  # bytes, as in OpenStack
 
 def show(req, id):
     with req.svc.db.reader() as connection:
-        row = load(req, connection, id, "servers:show")
+        row = access.server(req, connection, id, "os_compute_api:os-server-password:show")
     return {"password": row["posted_password"] or ""}
 
 
 def clear(req, id):
     """Forget the password, here; the guest's own is not changed."""
     with req.svc.db.writer() as connection:
-        locked_out(req, load(req, connection, id, "servers:update"))
+        access.check_lock(req, access.server(req, connection, id, "os_compute_api:os-server-password:clear"))
         connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(posted_password=None, updated_at=db.now()))
 
 

@@ -5,9 +5,10 @@ import urllib.parse
 import sqlalchemy as sa
 
 from common import db, errors, regex, rows, schema, tags, wsgi
-from compute_api import changes, microversions, views
+from compute_api import access, changes, microversions, views
 from compute_api import create as creation
 from conductor.db import actions, hosts, instances, machine, models
+from conductor.db.scope import Scope
 from conductor.manager import forget
 
 TABLE = models.instances
@@ -22,22 +23,21 @@ _FILTERS = ("access_ip_v4", "access_ip_v6", "all_tenants", "auto_disk_config", "
             "power_state", "progress", "project_id", "ramdisk_id", "reservation_id", "root_device_name", "services",
             "soft_deleted", "sort_dir", "sort_key", "status", "system_metadata", "tags", "tags-any", "task_state",
             "tenant_id", "terminated_at", "user_id", "uuid", "vm_state")
-
-
-def locked_out(req, row: dict) -> None:
-    """:raises Conflict: the server is locked and this caller may not overrule that"""
-    if row["locked"] and not req.svc.policy.allows(req.ctx, "servers:unlock_override", {}):
-        raise errors.Conflict(f"Instance {row['uuid']} is locked")
-
-
-def load(req, connection, id: str, rule: str) -> dict:
-    """The instance, if the caller may see it and do what the rule is about."""
-    row = instances.get(connection, req.ctx, id)
-    req.svc.policy.check(req.ctx, rule, {"project_id": row["project_id"], "user_id": row["user_id"]})
-    return row
+# Those that everybody may filter by, since when. The others are left out for those who may not use all.
+_SINCE = {**dict.fromkeys(("reservation_id", "name", "display_name", "status", "image", "flavor", "ip", "changes-since",
+                           "all_tenants"), (2, 1)), "ip6": (2, 5), **dict.fromkeys(tags.FILTERS, (2, 26)),
+          "changes-before": (2, 66), "locked": (2, 73),
+          **dict.fromkeys(("availability_zone", "config_drive", "key_name", "created_at", "launched_at", "terminated_at",
+                           "power_state", "task_state", "vm_state", "progress", "user_id"), (2, 83))}
+_COLUMNS = {"image": "image_ref", "user_id": "user_id", "project_id": "project_id", "tenant_id": "project_id", "uuid": "uuid",
+            "key_name": "key_name", "vm_state": "vm_state", "task_state": "task_state", "availability_zone": "availability_zone",
+            "reservation_id": "reservation_id", "power_state": "power_state", "description": "description",
+            "launch_index": "launch_index", "host": "host", "node": "host", "hostname": "hostname"}
 
 
 def _status_filter(req, values: list[str]):
+    if "DELETED" in map(str.upper, values) and not access.knows_all(req):
+        raise errors.Forbidden("Only administrators may list deleted instances")
     found = []
     for value in values:
         condition = machine.conditions_of(value.upper())
@@ -58,19 +58,21 @@ def _address(name: str, raw: str):
     return sa.cast(TABLE.c.network_info, sa.Text).contains(f'"ip_address": "{raw.strip("^$")}', autoescape=True)
 
 
-def _conditions(req, connection) -> list:
+def _filters(req) -> list[str]:
+    """The filters of a list that this caller may use."""
     microversions.check_query(req, _FILTERS)
+    if req.svc.policy.allows(req.ctx, "os_compute_api:servers:allow_all_filters", access.own(req)):
+        return sorted(set(req.GET))
+    return sorted(name for name in set(req.GET) if name in _SINCE and req.version >= _SINCE[name])
+
+
+def _conditions(req, connection, everyone_rule: str) -> list:
     everyone = wsgi.bool_value(req.GET["all_tenants"]) if "all_tenants" in req.GET else False
     if everyone:
-        req.svc.policy.check(req.ctx, "servers:all", {})
-    found = [] if everyone else [TABLE.c.project_id == req.ctx.project_id]
+        req.svc.policy.check(req.ctx, everyone_rule, access.own(req))
+    found = [Scope(req.ctx.project_id, everyone).of(TABLE.c.project_id)]
     found += changes.conditions(req, TABLE.c.updated_at)
-    simple = {"image": "image_ref", "user_id": "user_id", "project_id": "project_id", "tenant_id": "project_id",
-              "uuid": "uuid", "key_name": "key_name", "vm_state": "vm_state", "task_state": "task_state",
-              "availability_zone": "availability_zone", "reservation_id": "reservation_id",
-              "power_state": "power_state", "description": "description", "launch_index": "launch_index"}
-    admin = {"host": "host", "node": "host", "hostname": "hostname"}
-    for name in set(req.GET):
+    for name in _filters(req):
         values = req.GET.getall(name)
         if name == "status":
             found.append(_status_filter(req, values))
@@ -82,14 +84,12 @@ def _conditions(req, connection) -> list:
             found.append(_address(name, values[-1]))
         elif name == "locked" and req.version >= (2, 73):
             found.append(TABLE.c.locked == wsgi.bool_value(values[-1]))
-        elif name == "deleted" and req.ctx.is_admin and wsgi.bool_value(values[-1]):
+        elif name == "deleted" and wsgi.bool_value(values[-1]):
             found.append(sa.false())  # rows of deleted servers are not kept
         elif name in tags.FILTERS and req.version >= (2, 26):
             found.append(tags.condition(TABLE.c.tags, name, values[-1:]))
-        elif name in simple and (name not in ("project_id", "tenant_id") or everyone):
-            found.append(TABLE.c[simple[name]] == values[-1])
-        elif name in admin and req.ctx.is_admin:
-            found.append(TABLE.c[admin[name]] == values[-1])
+        elif name in _COLUMNS and (name not in ("project_id", "tenant_id") or everyone):
+            found.append(TABLE.c[_COLUMNS[name]] == values[-1])
     return found
 
 
@@ -98,61 +98,61 @@ def _sort(req) -> list[tuple[str, str]]:
     directions = req.GET.getall("sort_dir")
     if any(n not in _SORTABLE for n in names) or any(d not in ("asc", "desc") for d in directions):
         raise errors.BadRequest("Invalid sort key or direction.")
+    if "host" in names and not access.knows_all(req):
+        raise errors.Forbidden("Only administrators can sort servers by host")
     return list(zip(names, directions + ["desc"] * len(names))) or [("created_at", "desc")]
 
 
-def _list(req) -> tuple[list[dict], list[dict], dict]:
-    req.svc.policy.check(req.ctx, "servers:index", {"project_id": req.ctx.project_id})
+def _list(req, rule: str, everyone_rule: str) -> tuple[list[dict], list[dict], dict]:
+    """The servers of a page, the link to the next, and the states of their hosts."""
+    req.svc.policy.check(req.ctx, rule, access.own(req))
     limit = min(wsgi.int_param(req, "limit", _MAX), _MAX)
-    up: dict = {}
     with req.svc.db.reader() as connection:
         marker = req.GET.get("marker")
         try:
-            marker_row = instances.get(connection, req.ctx, marker) if marker else None
+            marker_row = instances.get(connection, marker, access.scope(req)) if marker else None
         except errors.NotFound:
             raise errors.BadRequest(f"marker [{marker}] not found") from None
-        query = db.page(sa.select(TABLE).where(*_conditions(req, connection)), TABLE, sort=_sort(req), limit=limit,
-                        marker_row=marker_row, unique="uuid")
+        query = sa.select(TABLE).where(*_conditions(req, connection, everyone_rule))
+        query = db.page(query, TABLE, sort=_sort(req), limit=limit, marker_row=marker_row, unique="uuid")
         found = instances.complete(connection, rows.many(connection, query)) if limit else []
-        if req.version >= (2, 16) and req.ctx.is_admin:
-            up = {n["host"]: hosts.is_up(n, req.svc.conf.service_down_time) for n in hosts.all_nodes(connection)}
+        statuses = host_statuses(req, connection, found)
     links = []
     if limit and "limit" in req.GET and len(found) == limit:
         query_string = urllib.parse.urlencode([(k, v) for k, v in req.GET.items() if k != "marker"]
                                               + [("marker", found[-1]["uuid"])])
         links.append({"rel": "next", "href": f"{req.path_url}?{query_string}"})
-    return found, links, up
+    return found, links, statuses
 
 
 def index(req):
-    found, links, _ = _list(req)
+    found, links, _ = _list(req, "os_compute_api:servers:index", "os_compute_api:servers:index:get_all_tenants")
     body = {"servers": [views.brief(req, r) for r in found]}
     return {**body, "servers_links": links} if links else body
 
 
 def detail(req):
-    found, links, up = _list(req)
-    body = {"servers": [views.server(req, r, host_up=up.get(r["host"])) for r in found]}
+    found, links, statuses = _list(req, "os_compute_api:servers:detail", "os_compute_api:servers:detail:get_all_tenants")
+    body = {"servers": [views.server(req, r, statuses) for r in found]}
     return {**body, "servers_links": links} if links else body
 
 
 def show(req, id):
     with req.svc.db.reader() as connection:
-        row = load(req, connection, id, "servers:show")
-        return {"server": views.whole(req, row, host_up=_host_up(req, connection, row))}
+        row = access.server(req, connection, id, "os_compute_api:servers:show")
+        return {"server": views.whole(req, row, host_statuses(req, connection, [row]))}
 
 
-def _host_up(req, connection, row: dict) -> bool | None:
-    """Whether a server's host answers, for those who see it; else None."""
-    if req.version < (2, 16) or not req.ctx.is_admin or not row["host"]:
-        return None
-    return hosts.service_up(connection, row["host"], req.svc.conf.service_down_time)
+def host_statuses(req, connection, found: list[dict]) -> dict[str, str]:
+    """{host: state} of the hosts of servers, for those who see something of it: one statement, for others none."""
+    seen = {r["host"] for r in found if r["host"] and views.sees_host_status(req, r)}
+    return hosts.statuses(connection, seen, req.svc.conf.service_down_time)
 
 
 def topology(req, id):
     """Of NUMA: no guest here is given cells, pinned CPUs or huge pages."""
     with req.svc.db.reader() as connection:
-        load(req, connection, id, "servers:show")
+        access.server(req, connection, id, "compute:server:topology:index")
     return {"nodes": [], "pagesize_kb": None}
 
 
@@ -187,15 +187,15 @@ def update(req, id, body):
         if f"access_ip_v{version}" in values:
             values[f"access_ip_v{version}"] = creation.address(values[f"access_ip_v{version}"], version)
     with req.svc.db.writer() as connection:
-        row = load(req, connection, id, "servers:update")
+        row = access.server(req, connection, id, "os_compute_api:servers:update")
         if values:
             connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(updated_at=db.now(), **values))
-        return {"server": views.updated(req, {**row, **values}, host_up=_host_up(req, connection, row))}
+        return {"server": views.updated(req, {**row, **values}, host_statuses(req, connection, [row]))}
 
 
 def begin_delete(req, connection, row: dict) -> str:
     """Move a server to deleting; what never had a host is forgotten at once. Returns "done", "remote" or "local"."""
-    locked_out(req, row)
+    access.check_lock(req, row)
     uuid = row["uuid"]
     machine.begin(connection, uuid, "delete", request_id=req.ctx.request_id)
     actions.start(connection, req.ctx, uuid, "delete")
@@ -210,22 +210,25 @@ def begin_delete(req, connection, row: dict) -> str:
 def delete(req, id):
     """A server whose host is down is left to the conductor, which deletes what it can reach."""
     with req.svc.db.writer() as connection:
-        row = load(req, connection, id, "servers:delete")
+        row = access.server(req, connection, id, "os_compute_api:servers:delete")
         where = begin_delete(req, connection, row)
     req.svc.notifier.tell(req.ctx, "compute.instance.delete.start", instances.told(row))
     if where == "remote":
         req.svc.send(req.svc.agents.delete, req.ctx, row["host"], id)
 
 
-def ips(req, id):
+def _ips(req, id, rule: str) -> dict:
     with req.svc.db.reader() as connection:
-        row = load(req, connection, id, "servers:show")
-    return {"addresses": {k: [{"version": a["version"], "addr": a["addr"]} for a in v]
-                          for k, v in views.addresses(row).items()}}
+        row = access.server(req, connection, id, rule)
+    return {k: [{"version": a["version"], "addr": a["addr"]} for a in v] for k, v in views.addresses(row).items()}
+
+
+def ips(req, id):
+    return {"addresses": _ips(req, id, "os_compute_api:ips:index")}
 
 
 def ips_of(req, id, label):
-    found = ips(req, id)["addresses"]
+    found = _ips(req, id, "os_compute_api:ips:show")
     if label not in found:
         raise errors.NotFound("Instance is not a member of specified network")
     return {label: found[label]}

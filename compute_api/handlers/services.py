@@ -19,7 +19,7 @@ def _view(req, row: dict) -> dict:
 
 
 def index(req):
-    req.svc.policy.check(req.ctx, "services", {})
+    req.svc.policy.check(req.ctx, "os_compute_api:os-services:list", {})
     query = rows.where_equal(sa.select(TABLE).order_by(TABLE.c.binary, TABLE.c.host), TABLE, {
         k: v for k, v in req.GET.items() if k in ("host", "binary")})
     with req.svc.db.reader() as connection:
@@ -39,7 +39,7 @@ _BODY = schema.obj({"status": {"enum": ["enabled", "disabled"]}, "disabled_reaso
 
 @wsgi.body(_BODY)
 def update(req, id, body):
-    req.svc.policy.check(req.ctx, "services", {})
+    req.svc.policy.check(req.ctx, "os_compute_api:os-services:update", {})
     if not body or ("disabled_reason" in body and body.get("status") != "disabled"):
         raise errors.BadRequest("No updates were requested, or a reason without disabling.")
     values: dict = {}
@@ -60,7 +60,7 @@ _LEGACY = schema.obj({"host": schema.NAME, "binary": schema.NAME, "disabled_reas
 @wsgi.body(_LEGACY)
 def legacy_update(req, id, body):
     action = id  # one path, two meanings: up to 2.52 a verb, after it a service
-    req.svc.policy.check(req.ctx, "services", {})
+    req.svc.policy.check(req.ctx, "os_compute_api:os-services:update", {})
     values = {"enable": {"disabled": False, "disabled_reason": None}, "disable": {"disabled": True},
               "disable-log-reason": {"disabled": True, "disabled_reason": body.get("disabled_reason")},
               "force-down": {"forced_down": wsgi.bool_value(body.get("forced_down", True))}}.get(action)
@@ -81,7 +81,7 @@ def legacy_update(req, id, body):
 
 def delete(req, id):
     """Forget a service that is gone; a host with servers is not forgotten."""
-    req.svc.policy.check(req.ctx, "services", {})
+    req.svc.policy.check(req.ctx, "os_compute_api:os-services:delete", {})
     with req.svc.db.writer() as connection:
         row = _find(connection, id)
         if row["binary"] == "nova-compute":

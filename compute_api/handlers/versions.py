@@ -57,4 +57,5 @@ def show_legacy(req):
 
 def extensions(req):
     """Since 2.1 there are no extensions to choose: what there is, is in the version."""
+    req.svc.policy.check(req.ctx, "os_compute_api:extensions", {})
     return {"extensions": []}

@@ -14,6 +14,7 @@ def _found(req) -> list[dict]:
 
 
 def index(req):
+    req.svc.policy.check(req.ctx, "os_compute_api:os-availability-zone:list", {})
     zones: dict[str, bool] = {}
     for row in _found(req):
         if row["binary"] == "nova-compute":
@@ -23,7 +24,7 @@ def index(req):
 
 
 def detail(req):
-    req.svc.policy.check(req.ctx, "services", {})
+    req.svc.policy.check(req.ctx, "os_compute_api:os-availability-zone:detail", {})
     zones: dict[str, dict] = {}
     for row in _found(req):
         up = hosts.is_up(row, req.svc.conf.service_down_time)

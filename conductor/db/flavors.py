@@ -4,33 +4,33 @@ import sqlalchemy as sa
 
 from common import db, errors, rows
 from conductor.db import models
+from conductor.db.scope import Scope
 
 TABLE, ACCESS = models.flavors, models.flavor_access
 STANDARD = [("42", "m1.nano", 128, 1, 1), ("1", "m1.tiny", 512, 1, 1), ("2", "m1.small", 2048, 20, 1),
             ("3", "m1.medium", 4096, 40, 2), ("4", "m1.large", 8192, 80, 4), ("5", "m1.xlarge", 16384, 160, 8)]
 
 
-def usable(ctx):
-    if ctx.is_admin:
-        return sa.true()
-    return sa.or_(TABLE.c.is_public, TABLE.c.id.in_(sa.select(ACCESS.c.flavor_id).where(
-        ACCESS.c.project_id == ctx.project_id)))
+def usable(scope: Scope):
+    """The condition on flavors that a project may use: public ones, and those that it was given access to."""
+    return sa.or_(TABLE.c.is_public, TABLE.c.id.in_(sa.select(ACCESS.c.flavor_id).where(scope.of(ACCESS.c.project_id))),
+                  sa.true() if scope.everyone else sa.false())
 
 
-def get(connection, ctx, flavor_id: str) -> dict:
-    """:raises NotFound: there is none that this caller may use"""
-    row = rows.exact(rows.one(connection, sa.select(TABLE).where(TABLE.c.id == flavor_id, usable(ctx))), flavor_id)
+def get(connection, flavor_id: str, scope: Scope) -> dict:
+    """:raises NotFound: there is none that may be used in this scope"""
+    row = rows.exact(rows.one(connection, sa.select(TABLE).where(TABLE.c.id == flavor_id, usable(scope))), flavor_id)
     if row is None:
         raise errors.NotFound(f"Flavor {flavor_id} could not be found.")
     return row
 
 
-def index(connection, ctx, *, public: bool | None, min_ram: int, min_disk: int, sort: list, limit: int,
+def index(connection, scope: Scope, *, public: bool | None, min_ram: int, min_disk: int, sort: list, limit: int,
           marker: str | None) -> list[dict]:
-    """:param public: True or False to ask for one kind (admins), None for all that one may use"""
+    """:param public: True or False to ask for one kind (where everyone's are known), None for all that may be used"""
     conditions = [TABLE.c.ram >= min_ram, TABLE.c.disk >= min_disk]
-    conditions.append(usable(ctx) if public is None or not ctx.is_admin else TABLE.c.is_public == public)
-    marker_row = get(connection, ctx, marker) if marker else None
+    conditions.append(usable(scope) if public is None or not scope.everyone else TABLE.c.is_public == public)
+    marker_row = get(connection, marker, scope) if marker else None
     query = db.page(sa.select(TABLE).where(*conditions), TABLE, sort=sort, limit=limit, marker_row=marker_row)
     return rows.many(connection, query)
 

@@ -61,6 +61,15 @@ def is_up(row: dict, down_time_s: int) -> bool:
     return not row["forced_down"] and (db.now() - at).total_seconds() < down_time_s
 
 
+def statuses(connection, names: set[str], down_time_s: int) -> dict[str, str]:
+    """{host: what operators are told of it}: UP, UNKNOWN (it does not answer), MAINTENANCE (disabled), DOWN (forced)."""
+    if not names:
+        return {}
+    found = rows.many(connection, sa.select(SERVICES).where(SERVICES.c.binary == "nova-compute", SERVICES.c.host.in_(names)))
+    return {row["host"]: "DOWN" if row["forced_down"] else "MAINTENANCE" if row["disabled"]
+            else "UP" if is_up(row, down_time_s) else "UNKNOWN" for row in found}
+
+
 def service_up(connection, host: str, down_time_s: int) -> bool:
     row = rows.one(connection, sa.select(SERVICES).where(SERVICES.c.host == host,
                                                          SERVICES.c.binary == "nova-compute"))

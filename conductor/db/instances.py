@@ -4,20 +4,18 @@ import sqlalchemy as sa
 
 from common import db, errors, rows
 from conductor.db import machine, models
+from conductor.db.scope import Scope
 
 TABLE, DEVICES = models.instances, models.block_devices
 
 
-def visible(ctx):
-    return sa.true() if ctx.is_admin or ctx.is_service else TABLE.c.project_id == ctx.project_id
-
-
-def get(connection, ctx, uuid: str) -> dict:
+def get(connection, uuid: str, scope: Scope) -> dict:
     """One instance with its ``block_devices``.
 
-    :raises NotFound: there is none that this caller may see
+    :raises NotFound: there is none in this scope
     """
-    row = rows.exact(rows.one(connection, sa.select(TABLE).where(TABLE.c.uuid == uuid, visible(ctx))), uuid, "uuid")
+    condition = (TABLE.c.uuid == uuid, scope.of(TABLE.c.project_id))
+    row = rows.exact(rows.one(connection, sa.select(TABLE).where(*condition)), uuid, "uuid")
     if row is None:
         raise errors.NotFound(f"Instance {uuid} could not be found.")
     return complete(connection, [row])[0]

@@ -55,7 +55,7 @@ class Ask:
     :param rules: all of them must allow it; names of OpenStack's
     :param target: what the rules are asked about; where that is the caller's own, a function of his context
     :param hidden: whether one who is refused is told that there is no such thing (404), by his context; else it is 403
-    :param says: what the refusal says in place of the rule's name
+    :param says: what the refusal of the last rule says in place of its name
     :param fresh: () -> (path, body), made anew for each persona who is allowed: for requests that use up what they name
     :param allowed: further statuses that are right for one who is allowed
     """
@@ -158,12 +158,16 @@ def operation(method: str, path: str, action: str = "") -> tuple[str, str]:
     return method, f"{shape} ({action})" if action else shape
 
 
-def surprises(service: str, home: Home, asks: list[Ask], seen: typing.Callable[[], typing.Any]) -> list[str]:
+def _says(ask: Ask, rule: str) -> str:
+    return ask.says if ask.says and rule == ask.rules[-1] else rule
+
+
+def surprises(service: str, home: Home, asks: list[Ask], seen: typing.Callable[[], dict]) -> list[str]:
     """Send requests as everybody; those whose answer is not OpenStack's.
 
     All that is to be refused is sent first, and may change nothing.
 
-    :param seen: what an owner sees of the objects; called before and after
+    :param seen: what an owner sees of the objects, by its path; called before and after
     """
     judge, found = Judge(service), []
     refusing = [(ask, persona, judge.refusing(persona.ctx, ask)) for ask in asks for persona in home.people.values()]
@@ -173,10 +177,11 @@ def surprises(service: str, home: Home, asks: list[Ask], seen: typing.Callable[[
             continue
         status, text = persona.asker(service, ask.method, ask.path, ask.body, version=ask.version)
         wanted = 404 if ask.hidden(persona.ctx) else 403
-        if status != wanted or status == 403 and (ask.says or rule) not in text:
+        if status != wanted or status == 403 and _says(ask, rule) not in text:
             found.append(f"{ask} by {persona.name}: {status}, not {wanted} ({rule}): {text[:200]}")
-    if (after := seen()) != before:
-        found.append(f"changed by who is refused: {before} -> {after}")
+    after = seen()
+    found += [f"{what} changed by who is refused: {before[what]} -> {after.get(what)}" for what in before
+              if after.get(what) != before[what]]
     for ask, persona, rule in refusing:
         if rule is not None:
             continue

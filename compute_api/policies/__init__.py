@@ -1,0 +1,36 @@
+"""Who may do what with servers and what belongs to them: names, defaults and scopes are those of OpenStack's compute service."""
+
+from oslo_policy.policy import RuleDefault
+
+from compute_api.policies import (
+    actions,
+    attachments,
+    base,
+    external_events,
+    flavors,
+    floating_ips,
+    hypervisors,
+    instance_actions,
+    interfaces,
+    keypairs,
+    quotas,
+    security_groups,
+    server_groups,
+    server_metadata,
+    server_password,
+    servers,
+    services,
+    versions,
+    zones,
+)
+
+RULES: list[RuleDefault] = [
+    *base.RULES, *servers.RULES, *actions.RULES, *attachments.RULES, *external_events.RULES, *flavors.RULES,
+    *floating_ips.RULES, *hypervisors.RULES, *instance_actions.RULES, *interfaces.RULES, *keypairs.RULES, *quotas.RULES,
+    *security_groups.RULES, *server_groups.RULES, *server_metadata.RULES, *server_password.RULES, *services.RULES,
+    *versions.RULES, *zones.RULES]
+
+
+def list_rules() -> list[RuleDefault]:
+    """For the generators of oslo.policy."""
+    return RULES

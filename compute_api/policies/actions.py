@@ -1,0 +1,35 @@
+"""Actions on a server."""
+
+from common.policy import rule
+from compute_api.policies.base import ADMIN, MEMBER
+
+
+def _action(name: str, check: str, description: str, action: str):
+    return rule(f"os_compute_api:{name}", check, description, f"POST /servers/{{server_id}}/action ({action})")
+
+
+RULES = [
+    _action("servers:start", MEMBER, "Start a server", "os-start"),
+    _action("servers:stop", MEMBER, "Stop a server", "os-stop"),
+    _action("servers:reboot", MEMBER, "Reboot a server", "reboot"),
+    _action("servers:rebuild", MEMBER, "Rebuild a server from an image", "rebuild"),
+    _action("servers:create_image", MEMBER, "Make an image of a server", "createImage"),
+    _action("servers:create_image:allow_volume_backed", MEMBER, "Make an image of a server that boots from a volume",
+            "createImage"),
+    _action("os-create-backup", MEMBER, "Make an image of a server that takes its turn among others", "createBackup"),
+    _action("os-pause-server:pause", MEMBER, "Pause a server", "pause"),
+    _action("os-pause-server:unpause", MEMBER, "Continue a paused server", "unpause"),
+    _action("os-suspend-server:suspend", MEMBER, "Suspend a server", "suspend"),
+    _action("os-suspend-server:resume", MEMBER, "Resume a suspended server", "resume"),
+    _action("os-rescue", MEMBER, "Put a server into rescue mode", "rescue"),
+    _action("os-unrescue", MEMBER, "Put a server back from rescue mode", "unrescue"),
+    _action("os-console-output", MEMBER, "Read a server's console log", "os-getConsoleOutput"),
+    _action("os-lock-server:lock", MEMBER, "Lock a server", "lock"),
+    _action("os-lock-server:unlock", MEMBER, "Unlock a server", "unlock"),
+    _action("os-lock-server:unlock:unlock_override", ADMIN, "Unlock a server that an administrator locked", "unlock"),
+    _action("os-deferred-delete:restore", MEMBER, "Restore a server that was deleted", "restore"),
+    _action("os-deferred-delete:force", MEMBER, "Delete a server at once, whatever it does", "forceDelete"),
+    _action("os-admin-actions:reset_state", ADMIN, "Set a server's state", "os-resetState"),
+    _action("os-multinic:add", MEMBER, "Give a server one more address", "addFixedIp"),
+    _action("os-multinic:remove", MEMBER, "Take an address from a server", "removeFixedIp"),
+]

@@ -1,0 +1,26 @@
+"""The rules that the others are made of, by OpenStack's names, so that an operator's file can refer to them."""
+
+import functools
+
+from common import policy
+
+rule = functools.partial(policy.rule, scopes=())
+
+ADMIN = "rule:context_is_admin"
+MEMBER = "rule:project_member_or_admin"
+READER = "rule:project_reader_or_admin"
+SERVICE = "rule:service_or_admin"
+ANYBODY = "@"
+
+RULES = [
+    rule("context_is_admin", "role:admin",
+         "Be an administrator: know of the servers, flavors and groups of every project, and act on locked servers"),
+    rule("project_member_api", "role:member and project_id:%(project_id)s", "Be a member of the project that has it"),
+    rule("project_reader_api", "role:reader and project_id:%(project_id)s", "Be a reader of the project that has it"),
+    rule("service_api", "role:service", "Be another service of the cloud"),
+    rule("project_member_or_admin", "rule:project_member_api or rule:context_is_admin",
+         "The default of what changes something of a project"),
+    rule("project_reader_or_admin", "rule:project_reader_api or rule:context_is_admin",
+         "The default of what shows something of a project"),
+    rule("service_or_admin", "rule:service_api or rule:context_is_admin", "The default of what other services ask for"),
+]

@@ -1,0 +1,19 @@
+"""Whose rows a request may know of."""
+
+import dataclasses
+
+import sqlalchemy as sa
+
+
+@dataclasses.dataclass(frozen=True)
+class Scope:
+    """The rows of one project, or with ``everyone`` those of all. Without a project there are none."""
+
+    project_id: str | None
+    everyone: bool = False
+
+    def of(self, column):
+        """The condition on a column of project ids."""
+        if self.everyone:
+            return sa.true()
+        return sa.false() if self.project_id is None else column == self.project_id

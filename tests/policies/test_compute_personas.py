@@ -1,0 +1,280 @@
+"""Every route of the compute API, asked by every persona: who is refused, how, and what is shown to whom."""
+
+import dataclasses
+import itertools
+import json
+
+import pytest
+
+from compute_api import router
+from compute_api.handlers import actions, services, versions
+from tests.policies.drive import Ask, Judge, operation, rules_by_operation, surprises
+from tests.tenancy import compute
+from tests.tenancy.compute import FLAVOR, VERSION, new_server, public_image
+from tests.tenancy.frame import Asker, fill, key, parameters, snapshot, version
+
+MARK = "personas-"
+# Rules about a part of a request or an answer. Which requests ask them is said by hand below.
+_PARTS = {
+    "os_compute_api:servers:index:get_all_tenants", "os_compute_api:servers:detail:get_all_tenants",
+    "os_compute_api:servers:allow_all_filters", "os_compute_api:servers:show:flavor-extra-specs",
+    "os_compute_api:servers:show:host_status", "os_compute_api:servers:show:host_status:unknown-only",
+    "os_compute_api:os-extended-server-attributes", "os_compute_api:servers:create:forced_host",
+    "compute:servers:create:requested_destination", "os_compute_api:servers:create:attach_volume",
+    "os_compute_api:servers:create:attach_network", "os_compute_api:servers:create:zero_disk_flavor",
+    "network:attach_external_network", "os_compute_api:servers:create_image:allow_volume_backed",
+    "os_compute_api:os-lock-server:unlock:unlock_override", "os_compute_api:os-volumes-attachments:swap",
+    "os_compute_api:os-instance-actions:events", "os_compute_api:os-instance-actions:events:details",
+    "os_compute_api:limits:other_project", "os_compute_api:os-server-groups:index:all_projects"}
+_SPECS = "os_compute_api:os-flavor-extra-specs:index"  # of its own route, and part of what others show
+# Routes that ask no rule: flavors are shown to everybody.
+_FREE = {("GET", "/flavors"), ("GET", "/flavors/detail"), ("GET", "/flavors/{}")}
+_OF_PROJECT = ("/servers/{id}", "/os-server-groups/{id}")
+# What one who may ask is told there is none of: it is nobody's, or the network service knows it as another project's.
+_ABSENT = {"/os-security-groups/{id}", "/os-security-group-rules", "/os-security-group-rules/{id}", "/os-floating-ips/{id}",
+           "/os-services/{id}", "/os-hypervisors/{id}", "/flavors/{id}/os-flavor-access", "/flavors/{id}/action"}
+_ABSENT_IN_ACTIONS = {"addFloatingIp", "removeFloatingIp", "addFixedIp", "removeSecurityGroup"}
+_BODIES = {
+    ("POST", "/servers"): lambda ids: {"server": {
+        "name": "p", "flavorRef": FLAVOR, "imageRef": ids["public image"], "networks": "none"}},
+    ("POST", "/os-keypairs"): lambda ids: {"keypair": {
+        "name": "p", "type": "ssh", "public_key": compute.KEY, "user_id": ids["user"]}},
+    ("POST", "/flavors"): lambda ids: {"flavor": {"name": "p", "ram": 1, "vcpus": 1, "disk": 1}},
+    ("POST", "/os-server-groups"): lambda ids: {"server_group": {"name": "p", "policy": "affinity"}},
+    ("POST", "/os-floating-ips"): lambda ids: {"pool": "public"},
+    ("POST", "/os-security-groups"): lambda ids: {"security_group": {"name": "p", "description": "p"}},
+    ("POST", "/os-security-group-rules"): lambda ids: {"security_group_rule": {
+        "parent_group_id": ids["os-security-groups"], "ip_protocol": "tcp", "from_port": 8, "to_port": 8, "cidr": "10.0.0.0/8"}},
+    ("POST", "/os-server-external-events"): lambda ids: {"events": [{"name": "network-changed", "server_uuid": ids["servers"]}]},
+    ("PUT", "/os-quota-sets/{target}"): lambda ids: {"quota_set": {"key_pairs": 90}},
+    ("POST", "/flavors/{id}/action"): lambda ids: [{name: {"tenant": ids["project_id"]}} for name in (
+        "addTenantAccess", "removeTenantAccess")],
+}
+
+
+@pytest.fixture(scope="module")
+def owner(home) -> Asker:
+    return home["project member"].asker
+
+
+@pytest.fixture(scope="module")
+def admin(cloud) -> Asker:
+    return Asker(cloud.client)
+
+
+@pytest.fixture(scope="module")
+def ids(owner, admin, home):
+    admin("compute", "PUT", f"/v2.1/os-quota-sets/{home.project_id}", {"quota_set": {"instances": -1, "cores": -1, "ram": -1}})
+    admin("compute", "POST", f"/v2.1/flavors/{FLAVOR}/os-extra_specs", {"extra_specs": {"k": "v"}})
+    empty = admin.made("compute", "/v2.1/flavors", {"flavor": {"name": MARK + "empty", "ram": 64, "vcpus": 1, "disk": 0}})
+    external = json.loads(owner("network", "GET", "/v2.0/networks?router:external=True")[1])["networks"][0]["id"]
+    return {**compute.make(owner, MARK), "public image": public_image(owner), "empty": empty["id"], "external": external}
+
+
+def routes():
+    """Those that a token is needed for, once: with the project in the path it would be the same again."""
+    handlers = (versions.index, versions.show, versions.show_legacy)
+    return [r for r in router.ROUTES if r.handler not in handlers and "project_id" not in parameters(r)]
+
+
+def bodies(route, ids):
+    """The bodies to send, each with the name of its action where it is one."""
+    plain = route.path.removeprefix("/v2.1")
+    if route.method in ("GET", "DELETE"):
+        return [(None, "")]
+    if route.handler is services.legacy_update:
+        return [({"host": "nowhere", "binary": "nova-compute"}, "")]
+    make = _BODIES.get((route.method, plain)) or compute.SERVICE.bodies.get(key(route))
+    assert make, f"{key(route)} needs a body"
+    found = make(ids)
+    named = plain.endswith("/action")
+    return [(body, next(iter(body)) if named else "") for body in (found if isinstance(found, list) else [found])]
+
+
+def rules_of(route, action: str) -> tuple[str, ...]:
+    method, shape = operation(route.method, route.path, action)
+    if (method, shape) in _FREE:
+        return ()
+    declared = [n for n in rules_by_operation("compute").get((method, shape), []) if n not in _PARTS]
+    declared = [n for n in declared if n != _SPECS or shape.endswith("/os-extra_specs")]
+    assert len(declared) == 1, f"{method} {shape} is the operation of {declared or 'no rule'}"
+    return tuple(declared)
+
+
+def target_of(path: str, home, ids):
+    """What the rules of a route are asked about."""
+    if "/os-keypairs" in path:
+        return {"user_id": ids["user"]}
+    if "/servers/{id}" in path or "/os-server-groups/{id}" in path or "/os-quota-sets" in path:
+        return {"project_id": home.project_id, "user_id": ids["user"]}
+    return lambda ctx: {"project_id": ctx.project_id, "user_id": ctx.user_id}
+
+
+def stranger(home):
+    """Who does not know of the home's objects."""
+    return lambda ctx: ctx.project_id != home.project_id and "admin" not in ctx.roles
+
+
+def nobody(ctx) -> bool:
+    return False
+
+
+def asks(home, ids, admin, owner):
+    """A request for each route and action."""
+    for route in routes():
+        plain = route.path.removeprefix("/v2.1")
+        for body, action in bodies(route, ids):
+            path = fill(route.path, ids) + (f"?user_id={ids['user']}" if "/os-keypairs" in route.path and body is None else "")
+            last = actions._LAST.get(action)
+            yield Ask(route.method, path, rules_of(route, action), target_of(route.path, home, ids), body,
+                      version="compute %d.%d" % last if last else version(compute.SERVICE, route),
+                      hidden=stranger(home) if any(p in route.path for p in _OF_PROJECT) else nobody,
+                      fresh=fresh(route, action, path, body, ids, admin, owner),
+                      # Pools are networks: the network service decides who sees those.
+                      allowed=frozenset((404,) if plain in _ABSENT or action in _ABSENT_IN_ACTIONS else
+                                        (403,) if plain == "/os-floating-ip-pools" else ()))
+
+
+def fresh(route, action: str, path: str, body, ids, admin, owner):
+    """How to make anew what a request takes away; None where it takes nothing."""
+    plain = route.path.removeprefix("/v2.1")
+
+    def put_back(who: Asker, method: str, where: str, sent):
+        """The same thing under the same name."""
+        def make():
+            status, text = who("compute", method, fill("/v2.1" + where, ids), sent, version=VERSION)
+            assert status < 300 or status == 409, text
+            return path, body
+        return make
+
+    def another(make):
+        """A thing with an id of its own."""
+        return lambda: (fill(route.path, {**ids, plain.split("/")[1]: make()}), body)
+
+    def made(who: Asker, where: str, sent):
+        return another(lambda: who.made("compute", "/v2.1" + where, sent(f"brief-{next(_NUMBERS)}"), version=VERSION)["id"])
+    if action == "forceDelete" or (route.method, plain) == ("DELETE", "/servers/{id}"):
+        return another(lambda: new_server(owner, "brief", networks="none"))
+    key_pair = {"name": ids["name"], "type": "ssh", "public_key": compute.KEY}
+    return {
+        "/servers/{id}/metadata/{key}": put_back(owner, "POST", "/servers/{id}/metadata", {"metadata": {"k": "v"}}),
+        "/servers/{id}/tags/{tag}": put_back(owner, "PUT", "/servers/{id}/tags/{tag}", None),
+        "/flavors/{id}/os-extra_specs/{key}": put_back(
+            admin, "POST", "/flavors/{id}/os-extra_specs", {"extra_specs": {"k": "v"}}),
+        "/os-keypairs/{name}": put_back(owner, "POST", "/os-keypairs", {"keypair": key_pair}),
+        "/flavors/{id}": made(admin, "/flavors", lambda name: {"flavor": {"name": name, "ram": 1, "vcpus": 1, "disk": 1}}),
+        "/os-server-groups/{id}": made(owner, "/os-server-groups", lambda name: {
+            "server_group": {"name": name, "policy": "affinity"}}),
+    }.get(plain) if route.method == "DELETE" else None
+
+
+_NUMBERS = itertools.count()
+
+
+def of_parts(home, ids):
+    """Requests that ask for more than their route."""
+    create, own = "os_compute_api:servers:create", target_of("", home, ids)
+    of_home = target_of("/servers/{id}", home, ids)
+    server = {"name": "p", "flavorRef": FLAVOR, "imageRef": ids["public image"], "networks": "none"}
+
+    def boot(rule: str, says: str = "", **more) -> Ask:
+        return Ask("POST", "/v2.1/servers", (create, rule), own, {"server": {**server, **more}}, VERSION, says=says)
+    for where in ("", "/detail"):
+        rule = f"os_compute_api:servers:{where[1:] or 'index'}"
+        yield Ask("GET", f"/v2.1/servers{where}?all_tenants=1", (rule, f"{rule}:get_all_tenants"), own, version=VERSION)
+    limits = "os_compute_api:limits"
+    yield Ask("GET", f"/v2.1/limits?tenant_id={home.project_id}", (limits, f"{limits}:other_project"), own, version=VERSION)
+    yield Ask("GET", "/v2.1/os-server-groups?all_projects=1", ("os_compute_api:os-server-groups:index",), own, version=VERSION)
+    yield boot(f"{create}:forced_host", availability_zone="nova:nowhere")
+    yield boot("compute:servers:create:requested_destination", host="nowhere")
+    yield boot("compute:servers:create:requested_destination", hypervisor_hostname="nowhere")
+    yield boot(f"{create}:zero_disk_flavor", "Only volume-backed servers", flavorRef=ids["empty"])
+    yield boot("network:attach_external_network", "not allowed to create an interface on external network",
+               networks=[{"uuid": ids["external"]}])
+    one = f"/v2.1/servers/{ids['servers']}"
+    yield Ask("PUT", f"{one}/os-volume_attachments/{ids['volume_id']}", ("os_compute_api:os-volumes-attachments:swap",), of_home,
+              {"volumeAttachment": {"volumeId": ids["spare"]}}, VERSION, hidden=stranger(home), allowed=frozenset((404,)))
+    yield Ask("POST", f"{one}/os-interface", ("os_compute_api:os-attach-interfaces:create", "network:attach_external_network"),
+              of_home, {"interfaceAttachment": {"net_id": ids["external"]}}, VERSION, hidden=stranger(home),
+              says="external network")
+
+
+def _order(ask: Ask) -> int:
+    """What shows first, what takes away last."""
+    return ("GET", "PUT", "POST", "DELETE").index(ask.method)
+
+
+def test_who_may_do_what(home, ids, admin, owner):
+    every = sorted([*asks(home, ids, admin, owner), *of_parts(home, ids)], key=_order)
+    found = surprises("compute", home, every, lambda: snapshot(compute.SERVICE, owner, ids))
+    assert not found, f"{len(found)}:\n" + "\n".join(found)
+    assert len(every) > 115
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A part of an answer that is shown by a rule."""
+
+    path: str
+    rule: str
+    shown: object  # the answer -> whether the part is there
+
+
+def parts(ids):
+    one = f"/v2.1/servers/{ids['servers']}"
+    event = f"{one}/os-instance-actions/{ids['request_id']}"
+    return [
+        Part(one, "os_compute_api:os-extended-server-attributes", lambda a: "OS-EXT-SRV-ATTR:host" in a["server"]),
+        Part(one, "os_compute_api:servers:show:host_status", lambda a: "host_status" in a["server"]),
+        Part(one, "os_compute_api:servers:show:flavor-extra-specs", lambda a: "extra_specs" in a["server"]["flavor"]),
+        Part(event, "os_compute_api:os-instance-actions:events", lambda a: "traceback" in a["instanceAction"]["events"][0]),
+        Part(event, "os_compute_api:os-instance-actions:events", lambda a: "host" in a["instanceAction"]["events"][0]),
+        Part(event, "os_compute_api:os-instance-actions:events:details", lambda a: "details" in a["instanceAction"]["events"][0]),
+        Part(f"/v2.1/flavors/{FLAVOR}", _SPECS, lambda a: "extra_specs" in a["flavor"]),
+    ]
+
+
+def test_what_is_shown_to_whom(home, ids):
+    judge, wrong, seen = Judge("compute"), [], set()
+    for part in parts(ids):
+        for persona in home.people.values():
+            status, text = persona.asker("compute", "GET", part.path, version=VERSION)
+            if status != 200:
+                continue
+            own = {"project_id": persona.ctx.project_id if "flavors" in part.path else home.project_id}
+            wanted = judge.allows(persona.ctx, part.rule, own)
+            seen.add((part.rule, wanted))
+            if part.shown(json.loads(text)) != wanted:
+                wrong.append((persona.name, part.rule, wanted))
+    assert not wrong
+    assert len(seen) == 2 * len({p.rule for p in parts(ids)}) - 1  # extra specs of a server: to everybody who sees it
+
+
+def test_filters_that_are_not_everybodys_are_left_out(home, ids, owner):
+    def found(who: Asker, query: str, at: str = VERSION) -> int:
+        status, text = who("compute", "GET", f"/v2.1/servers?{query}", version=at)
+        assert status == 200, text
+        return len(json.loads(text)["servers"])
+    everything, boss = found(owner, ""), home["project admin"].asker
+    for query in ("host=nowhere", "hostname=nowhere", "description=nothing", f"uuid={ids['user']}", "deleted=true"):
+        assert found(owner, query) == everything, query
+        assert found(boss, query) == 0, query
+    assert found(owner, "key_name=nothing", "compute 2.82") == everything and found(owner, "key_name=nothing") == 0
+    for query, says in (("status=deleted", "administrators may list deleted"), ("sort_key=host", "administrators can sort")):
+        status, text = owner("compute", "GET", f"/v2.1/servers?{query}", version=VERSION)
+        assert status == 403 and says in text
+        assert boss("compute", "GET", f"/v2.1/servers?{query}", version=VERSION)[0] == 200
+
+
+def test_an_owner_does_not_take_off_an_administrators_lock(home, ids, owner):
+    server = new_server(owner, MARK + "locked", networks="none")
+    path, rule = f"/v2.1/servers/{server}/action", "os-lock-server:unlock:unlock_override"
+    boss, same = home["foreign project admin"].asker, home["project admin"].asker
+    assert boss("compute", "POST", path, {"lock": None})[0] == 202
+    for request in ({"lock": None}, {"unlock": None}):  # locking it again does not make the lock the owner's
+        status, text = owner("compute", "POST", path, request)
+        assert (status, rule in text) == ((202, False) if "lock" in request else (403, True)), text
+    assert owner("compute", "POST", path, {"os-stop": None})[0] == 409
+    assert same("compute", "POST", path, {"unlock": None})[0] == 202
+    assert owner("compute", "POST", path, {"lock": None})[0] == 202
+    assert owner("compute", "POST", path, {"unlock": None})[0] == 202
