@@ -21,24 +21,25 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--service", action="append", choices=list(PACKAGES), help="may be repeated; without: all")
     parser.add_argument("--set", action="append", default=[], help="an option of the cloud's configuration")
-    parser.add_argument("--state", help="where the cloud's state and log stay afterwards; it must not exist yet")
+    parser.add_argument("--state", help="where the clouds' states and logs stay afterwards, one directory for each service")
     args = parser.parse_args()
     faults = 0
     print(f"seed {args.seed}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="hostile-") as state:
-        place = pathlib.Path(args.state or state)
-        place.mkdir(parents=True, exist_ok=True)
-        cloud = FakeCloud(place, *args.set).start()
-        try:
-            things = Things(cloud)
-            for service in args.service or PACKAGES:
-                began = time.monotonic()
-                report = run(service, things, args.requests, args.seed, progress=lambda r: print(r.text(), file=sys.stderr))
+    for service in args.service or PACKAGES:
+        # A cloud for each: what identity is asked may take away the accounts that the other services need.
+        with tempfile.TemporaryDirectory(prefix="hostile-") as state:
+            place = pathlib.Path(args.state or state) / service
+            place.mkdir(parents=True)
+            cloud = FakeCloud(place, *args.set).start()
+            began = time.monotonic()
+            try:
+                report = run(service, Things(cloud), args.requests, args.seed,
+                             progress=lambda r: print(r.text().splitlines()[0], file=sys.stderr))
                 faults += len(report.faults)
                 print(f"seed {args.seed}, {time.monotonic() - began:.0f} s: {report.text()}", flush=True)
-        finally:
-            cloud.stop()
-            print(cloud.errors(), file=sys.stderr)
+            finally:
+                cloud.stop()
+                print(cloud.errors(), file=sys.stderr)
     return 1 if faults else 0
 
 

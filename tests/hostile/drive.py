@@ -40,12 +40,12 @@ class Connection:
             answer.begin()
             body = answer.read(4096)
             answer.read()
-        except (ConnectionError, http.client.HTTPException):
-            self.close()
-            return (0, time.monotonic() - began, "") if fresh else self.send(request)
         except TimeoutError:
             self.close()
             return 0, time.monotonic() - began, "no answer"
+        except (OSError, http.client.HTTPException):  # the other end has closed it, be it before it had read all
+            self.close()
+            return (0, time.monotonic() - began, "") if fresh else self.send(request)
         if fresh and request.frame is not None or request.line is not None or answer.will_close:
             self.close()
         return answer.status, time.monotonic() - began, body.decode("utf-8", "replace")
@@ -101,7 +101,7 @@ class Report:
         counts = ", ".join(f"{n} × {s}" for s, n in sorted(self.statuses.items()))
         print(f"{self.service}: {sum(self.statuses.values())} requests, {len(self.faults)} faults, "
               f"slowest {self.slowest:.2f} s ({counts})", file=out)
-        for fault in self.faults[:200]:
+        for fault in self.faults[:20]:
             print(f"  {fault}", file=out)
         return out.getvalue()
 
