@@ -1,17 +1,29 @@
-"""Every route of the volume API. The project in the path must be the token's, unless an admin asks."""
+"""Every route of the volume API. The project in the path must be the token's."""
 
 import functools
 
 from common import errors
 from common.wsgi import Route
-from volume.handlers import actions, attachments, limits, metadata, services, snapshots, types, versions, volumes
+from volume.handlers import (
+    actions,
+    attachments,
+    limits,
+    metadata,
+    services,
+    snapshots,
+    type_access,
+    type_specs,
+    types,
+    versions,
+    volumes,
+)
 
 
 def _own(handler):
     @functools.wraps(handler)
     def inner(req, project_id, **params):
-        if project_id != req.ctx.project_id and not (req.ctx.is_admin or req.ctx.is_service):
-            raise errors.NotFound("The resource could not be found.")
+        if project_id != req.ctx.project_id:
+            raise errors.BadRequest("Malformed request url")
         return handler(req, **params)
     return inner
 
@@ -29,17 +41,21 @@ ROUTES = [Route("GET", "/", versions.index, 300), Route("GET", "/v3", versions.s
     _route("GET", "/volumes", volumes.index), _route("POST", "/volumes", volumes.create, 202),
     _route("GET", "/volumes/{id}", volumes.show), _route("PUT", "/volumes/{id}", volumes.update),
     _route("DELETE", "/volumes/{id}", volumes.delete, 202), _route("POST", "/volumes/{id}/action", actions.act, 202),
-    *metadata.routes("/volumes/{id}/metadata", _route, volumes.metadata, volumes.change_metadata),
+    *metadata.routes("/volumes/{id}/metadata", _route, volumes.METADATA),
     _route("GET", "/snapshots", snapshots.index), _route("GET", "/snapshots/detail", snapshots.detail),
     _route("POST", "/snapshots", snapshots.create, 202), _route("GET", "/snapshots/{id}", snapshots.show),
     _route("PUT", "/snapshots/{id}", snapshots.update), _route("DELETE", "/snapshots/{id}", snapshots.delete, 202),
     _route("POST", "/snapshots/{id}/action", snapshots.act, 202),
-    *metadata.routes("/snapshots/{id}/metadata", _route, snapshots.metadata, snapshots.change_metadata),
+    *metadata.routes("/snapshots/{id}/metadata", _route, snapshots.METADATA),
     _route("GET", "/types", types.index), _route("POST", "/types", types.create),
     _route("GET", "/types/default", types.default), _route("GET", "/types/{id}", types.show),
     _route("PUT", "/types/{id}", types.update), _route("DELETE", "/types/{id}", types.delete, 202),
-    _route("GET", "/types/{id}/extra_specs", types.specs), _route("POST", "/types/{id}/extra_specs", types.specs_add),
-    _route("DELETE", "/types/{id}/extra_specs/{key}", types.specs_delete, 202),
+    _route("GET", "/types/{id}/extra_specs", type_specs.index), _route("POST", "/types/{id}/extra_specs", type_specs.create),
+    _route("GET", "/types/{id}/extra_specs/{key}", type_specs.show),
+    _route("PUT", "/types/{id}/extra_specs/{key}", type_specs.update),
+    _route("DELETE", "/types/{id}/extra_specs/{key}", type_specs.delete, 202),
+    _route("GET", "/types/{id}/os-volume-type-access", type_access.index),
+    _route("POST", "/types/{id}/action", type_access.act, 202),
     _route("GET", "/attachments", attachments.index, versions=_ATTACH),
     _route("GET", "/attachments/detail", attachments.index, versions=_ATTACH),
     _route("POST", "/attachments", attachments.create, versions=_ATTACH),
@@ -55,3 +71,5 @@ ROUTES = [Route("GET", "/", versions.index, 300), Route("GET", "/v3", versions.s
     _route("GET", "/os-availability-zone", services.zones), _route("GET", "/extensions", services.extensions),
     _route("GET", "/scheduler-stats/get_pools", services.pools),
 ) for r in rows]
+# The actions that may be named in the body of a POST to .../action.
+ACTIONS = {*actions.ACTIONS, *snapshots.ACTIONS, *type_access.ACTIONS, "os-complete"}

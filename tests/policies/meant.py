@@ -1,5 +1,7 @@
 """What differs from OpenStack's policies on purpose, with the reason: doc/policies.md shows these tables to operators."""
 
+_OF_A_SERVICE = "The services' own users have the role service only, where OpenStack's are administrators too"
+
 # service -> rule -> why its default, or the rule itself, is not OpenStack's.
 MEANT: dict[str, dict[str, str]] = {
     "identity": {
@@ -9,6 +11,13 @@ MEANT: dict[str, dict[str, str]] = {
     "image": {
     },
     "volume": {
+        **dict.fromkeys((
+            "volume:get", "volume:delete", "volume:create_snapshot", "volume:get_snapshot", "volume:get_all_snapshots",
+            "volume:delete_snapshot", "volume:attachment_create", "volume:attachment_update", "volume:attachment_delete",
+            "volume:attachment_complete", "volume_extension:volume_admin_actions:force_delete"), _OF_A_SERVICE),
+        "service_api": "Cinder takes the other services for administrators; here they do with volumes what servers need",
+        "volume:attachment_connection_info": "Cinder shows a volume's owner the secrets by which he could reach it beside his "
+                                             "server; here services and administrators alone see them",
     },
     "network": {
         "get_floatingip": "compute's user has the role service alone, and reads the floating IPs of servers that metadata shows",
@@ -28,6 +37,9 @@ NOT_ASKED: dict[str, dict[str, str]] = {
     "image": {
     },
     "volume": {
+        "volume:multiattach": "No volume can be attached to several servers, so none is asked for",
+        "volume:multiattach_bootable_volume": "No volume can be attached to several servers",
+        "volume:update_volume_admin_metadata": "Cinder asks it of itself as an administrator, so it never refuses anybody",
     },
     # Attributes of extensions that are not built: nothing that could be sent or shown.
     "network": {name: reason for reason, names in {

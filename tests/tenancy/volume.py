@@ -6,7 +6,7 @@ from common.periodic import wait_for
 from tests.tenancy import compute, schemas
 from tests.tenancy.frame import REFUSED, Asker, Ids, Key, Reference, Service, key, writes
 from volume import router
-from volume.handlers import actions
+from volume.handlers import actions, type_access
 
 NOWHERE = compute.NOWHERE
 VERSION = "volume 3.67"
@@ -47,7 +47,8 @@ _BODIES: dict = {
     **{(verb, f"/{noun}/{{id}}/metadata"): _META for verb in ("POST", "PUT") for noun in ("volumes", "snapshots")},
     **{("PUT", f"/{noun}/{{id}}/metadata/{{key}}"): {"meta": {"k": "taken"}} for noun in ("volumes", "snapshots")},
     ("PUT", "/types/{id}"): {"volume_type": {"description": "taken"}},
-    ("POST", "/types/{id}/extra_specs"): {"extra_specs": {"k": "v"}},
+    ("POST", "/types/{id}/extra_specs"): {"extra_specs": {"k": "v"}}, ("PUT", "/types/{id}/extra_specs/{key}"): {"k": "v"},
+    ("POST", "/types/{id}/action"): [{name: {"project": NOWHERE}} for name in type_access.ACTIONS],
     ("PUT", "/attachments/{id}"): {"attachment": {"connector": {"host": "x"}}},
     ("POST", "/attachments/{id}/action"): {"os-complete": None},
     ("PUT", "/os-quota-sets/{target}"): {"quota_set": {"volumes": 1}},
@@ -87,7 +88,7 @@ NO_REFERENCE = {
     ("volume.handlers.attachments", "attachment/instance_uuid"): "a text that is shown to the volume's owner",
     ("volume.handlers.actions", "instance_uuid"): "a text that is shown to the volume's owner",
     ("volume.handlers.limits", "quota_set/tenant_id"): _NOT_READ}
-_TYPES = {(r.method, r.path): (frozenset((200, 400, 404)), "types are everybody's") for r in router.ROUTES
+_TYPES = {(r.method, r.path): (frozenset((200, 400, 403, 404)), "types are everybody's") for r in router.ROUTES
           if r.method == "GET" and "/types/{id}" in r.path}
 _SERVICES = {(r.method, r.path): (REFUSED | {400}, "for admins") for r in router.ROUTES if "/os-services/{action}" in r.path}
 SERVICE = Service("volume", router.ROUTES, make,

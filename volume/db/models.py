@@ -11,6 +11,10 @@ volume_types = sa.Table(
     "volume_types", METADATA, sa.Column("id", ID, primary_key=True),
     sa.Column("name", sa.String(255), nullable=False, unique=True), sa.Column("description", sa.String(255)),
     sa.Column("is_public", sa.Boolean, nullable=False), sa.Column("extra_specs", sa.JSON, nullable=False))
+volume_type_projects = sa.Table(
+    "volume_type_projects", METADATA,
+    sa.Column("volume_type_id", ID, sa.ForeignKey("volume_types.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("project_id", sa.String(255), primary_key=True))
 volumes = sa.Table(
     "volumes", METADATA, sa.Column("id", ID, primary_key=True), sa.Column("name", sa.String(255)),
     sa.Column("description", sa.String(255)), sa.Column("project_id", sa.String(64), nullable=False, index=True),

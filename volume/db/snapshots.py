@@ -18,9 +18,9 @@ def move(connection, snapshot_id: str, action: str, **values) -> None:
     volumes.move_status(connection, TABLE, ACTIONS, "snapshot", snapshot_id, action, values)
 
 
-def get(connection, ctx, snapshot_id: str) -> dict:
-    """:raises NotFound: there is none that this caller may see"""
-    return volumes.visible(connection, ctx, TABLE, "Snapshot", snapshot_id)
+def get(connection, project_id: str | None, snapshot_id: str) -> dict:
+    """A snapshot of a project, or of any (None). :raises NotFound: there is none"""
+    return volumes.of_project(connection, project_id, TABLE, snapshot_id, f"Snapshot {snapshot_id} could not be found.")
 
 
 def of_volume(connection, volume_id: str) -> list[dict]:

@@ -40,24 +40,23 @@ def move_status(connection, table, actions: dict, resource: str, row_id: str, ac
                                 f"but is {error.arguments.get('state')}.") from error
 
 
-def get(connection, ctx, volume_id: str) -> dict:
-    """:raises NotFound: there is none that this caller may see"""
-    return complete(connection, [visible(connection, ctx, TABLE, "Volume", volume_id)])[0]
+def get(connection, project_id: str | None, volume_id: str) -> dict:
+    """A volume of a project, or of any (None). :raises NotFound: there is none"""
+    return complete(connection, [of_project(connection, project_id, TABLE, volume_id, absent(volume_id))])[0]
 
 
-def may_see_all(ctx) -> bool:
-    """Whether a caller sees every project's volumes: administrators, and the services that use them for servers."""
-    return ctx.is_admin or ctx.is_service
+def absent(volume_id: str) -> str:
+    return f"Volume {volume_id} could not be found."
 
 
-def visible(connection, ctx, table, resource: str, row_id: str) -> dict:
-    """A row of the caller's project; admins and services see all. :raises NotFound: there is none for this caller"""
+def of_project(connection, project_id: str | None, table, row_id: str, missing: str) -> dict:
+    """``get`` for any table with owners. :raises NotFound: with the text ``missing``"""
     query = sa.select(table).where(table.c.id == row_id)
-    if not may_see_all(ctx):
-        query = query.where(table.c.project_id == ctx.project_id)
+    if project_id is not None:
+        query = query.where(table.c.project_id == project_id)
     row = rows.exact(rows.one(connection, query), row_id)
     if row is None:
-        raise errors.NotFound(f"{resource} {row_id} could not be found.")
+        raise errors.NotFound(missing)
     return row
 
 

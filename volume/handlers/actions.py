@@ -1,6 +1,7 @@
 """Actions on a volume: one POST, the body's only key says which."""
 
 from common import context, db, errors, rows, schema, wsgi
+from volume import access
 from volume.db import volumes
 from volume.handlers.volumes import begin_delete
 
@@ -37,21 +38,17 @@ def act(req, id):
 
 
 def _reset_status(req, id, arguments):
-    req.svc.policy.check(req.ctx, "volume:reset_status", {})
     with req.svc.db.writer() as connection:
-        volumes.get(connection, req.ctx, id)
+        access.volume(req, connection, id, "volume_extension:volume_admin_actions:reset_status", shown=False)
         if "status" in arguments:
             rows.update(connection, volumes.TABLE, id, {"status": arguments["status"], "updated_at": db.now()},
                         resource="volume")
 
 
 def _force_delete(req, id, arguments):
-    req.svc.policy.check(req.ctx, "volume:force_delete", {})
     with req.svc.db.writer() as connection:
-        row = volumes.get(connection, req.ctx, id)
-        if not row["attachments"]:
-            rows.update(connection, volumes.TABLE, id, {"status": "error"}, resource="volume")
-        row = begin_delete(req, connection, id)
+        row = access.volume(req, connection, id, "volume_extension:volume_admin_actions:force_delete", "volume:delete")
+        begin_delete(connection, row, force=True)
     if row["host"]:
         req.svc.send(req.svc.agents.delete_volume, req.ctx, row["host"], id)
 
@@ -59,8 +56,9 @@ def _force_delete(req, id, arguments):
 def _extend(req, id, arguments):
     size = int(arguments["new_size"])
     with req.svc.db.writer() as connection:
-        row = volumes.get(connection, req.ctx, id)
-        req.svc.policy.check(req.ctx, "volume:extend", {"project_id": row["project_id"]})
+        row = access.volume(req, connection, id)
+        attached = row["status"] == "in-use" and req.version >= (3, 42)
+        access.check(req, row, "volume:extend_attached_volume" if attached else "volume:extend")
         if size <= row["size"]:
             raise errors.BadRequest(f"Invalid input received: New size for extend must be greater than current size. "
                                     f"(current: {row['size']}, extended: {size}).")
@@ -71,8 +69,7 @@ def _extend(req, id, arguments):
 
 def _set_bootable(req, id, arguments):
     with req.svc.db.writer() as connection:
-        row = volumes.get(connection, req.ctx, id)
-        req.svc.policy.check(req.ctx, "volume:update", {"project_id": row["project_id"]})
+        access.volume(req, connection, id, "volume:update")
         rows.update(connection, volumes.TABLE, id, {"bootable": wsgi.bool_value(arguments["bootable"])},
                     resource="volume")
     return wsgi.Response(status=200)
@@ -81,20 +78,18 @@ def _set_bootable(req, id, arguments):
 def _readonly(req, id, arguments):
     """From its next attachment on nobody can write to the volume, or everybody again."""
     with req.svc.db.writer() as connection:
-        row = volumes.get(connection, req.ctx, id)
-        req.svc.policy.check(req.ctx, "volume:update", {"project_id": row["project_id"]})
+        row = access.volume(req, connection, id, "volume:update_readonly_flag")
         if row["status"] != "available":
             raise errors.BadRequest(f"Invalid volume: Volume {id} status must be available to update readonly flag, but "
                                     f"current status is: {row['status']}.")
         rows.update(connection, volumes.TABLE, id, {"readonly": wsgi.bool_value(arguments["readonly"])}, resource="volume")
 
 
-def _image_metadata(edit):
+def _image_metadata(edit, *rules: str, shown: bool = False):
     """``edit``: (what there is, the action's arguments) -> what there is to be."""
     def handler(req, id, arguments):
         with req.svc.db.writer() as connection:
-            row = volumes.get(connection, req.ctx, id)
-            req.svc.policy.check(req.ctx, "volume:update", {"project_id": row["project_id"]})
+            row = access.volume(req, connection, id, *rules, shown=shown)
             changed = edit(row["image_metadata"], arguments)
             if changed != row["image_metadata"]:
                 rows.update(connection, volumes.TABLE, id, {"image_metadata": changed}, resource="volume")
@@ -108,12 +103,11 @@ def _without(known: dict, arguments: dict) -> dict:
     return {k: v for k, v in known.items() if k != arguments["key"]}
 
 
-def _move(action: str):
+def _move(action: str, rule: str):
     """The steps by which clients once announced what they were about to do: states alone."""
     def handler(req, id, arguments):
         with req.svc.db.writer() as connection:
-            row = volumes.get(connection, req.ctx, id)
-            req.svc.policy.check(req.ctx, "volume:attachment", {"project_id": row["project_id"]})
+            row = access.volume(req, connection, id, f"volume_extension:volume_actions:{rule}")
             if action == "unhold" and row["attachments"]:
                 raise errors.BadRequest("Invalid volume: somebody has reserved it for an attachment.")
             volumes.move(connection, id, action)
@@ -125,8 +119,7 @@ def _attach(req, id, arguments):
     if bool(arguments.get("instance_uuid")) == bool(arguments.get("host_name")):
         raise errors.BadRequest("Invalid request to attach volume to an instance and/or a host: one of them is needed.")
     with req.svc.db.writer() as connection:
-        row = volumes.get(connection, req.ctx, id)
-        req.svc.policy.check(req.ctx, "volume:attachment", {"project_id": row["project_id"]})
+        row = access.volume(req, connection, id, "volume_extension:volume_actions:attach")
         if row["attachments"]:
             raise errors.BadRequest("Invalid volume: it is attached already.")
         if row["status"] == "available":
@@ -144,8 +137,7 @@ def _detach(req, id, arguments):
     """End what os-attach said. An attachment that we export is ended by whoever has it, the compute service."""
     wanted = (arguments or {}).get("attachment_id")
     with req.svc.db.writer() as connection:
-        row = volumes.get(connection, req.ctx, id)
-        req.svc.policy.check(req.ctx, "volume:attachment", {"project_id": row["project_id"]})
+        row = access.volume(req, connection, id, "volume_extension:volume_actions:detach")
         held = [a for a in row["attachments"] if wanted in (None, a["id"])]
         if not held:
             raise errors.BadRequest("Invalid volume: it has no such attachment.")
@@ -156,11 +148,15 @@ def _detach(req, id, arguments):
         volumes.move(connection, id, "detach")
 
 
+_IMAGE_METADATA = "volume_extension:volume_image_metadata"
 _ACTIONS = {"os-update_readonly_flag": _readonly,
-            "os-set_image_metadata": _image_metadata(lambda known, arguments: {**known, **arguments["metadata"]}),
-            "os-unset_image_metadata": _image_metadata(_without),
-            "os-show_image_metadata": _image_metadata(lambda known, arguments: known),
-            "os-attach": _attach, "os-detach": _detach, "os-reserve": _move("hold"), "os-unreserve": _move("unhold"),
-            "os-begin_detaching": _move("begin_detaching"), "os-roll_detaching": _move("roll_detaching"),
+            "os-set_image_metadata": _image_metadata(lambda known, arguments: {**known, **arguments["metadata"]},
+                                                     f"{_IMAGE_METADATA}:set", "volume:update_volume_metadata"),
+            "os-unset_image_metadata": _image_metadata(_without, f"{_IMAGE_METADATA}:remove", "volume:delete_volume_metadata"),
+            "os-show_image_metadata": _image_metadata(lambda known, arguments: known, "volume:get_volume_metadata", shown=True),
+            "os-attach": _attach, "os-detach": _detach, "os-reserve": _move("hold", "reserve"),
+            "os-unreserve": _move("unhold", "unreserve"), "os-begin_detaching": _move("begin_detaching", "begin_detaching"),
+            "os-roll_detaching": _move("roll_detaching", "roll_detaching"),
             "os-reset_status": _reset_status, "os-force_delete": _force_delete,
             "os-extend": _extend, "os-set_bootable": _set_bootable}
+ACTIONS = tuple(_ACTIONS)

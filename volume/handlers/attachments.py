@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from common import context, db, errors, rows, schema, wsgi
 from common.vault import open_chap
-from volume.db import models, volumes
+from volume import access
+from volume.db import volumes
+from volume.db.attachments import TABLE
 
-TABLE = models.attachments
 _NAME = {"type": ["string", "null"], "maxLength": 255, "format": "line"}
 # What drivers and rows use of a connector; the rest is for storage of other kinds. Names of initiators: RFC 3720, 3.2.6.
 _CONNECTOR = {"type": ["object", "null"], "maxProperties": 32, "properties": {
@@ -31,19 +32,14 @@ def _view(req, row: dict, *, secrets: bool) -> dict:
             if secrets and row["connection_info"] else {}}
 
 
-def _get(connection, ctx, attachment_id: str) -> dict:
-    row = rows.exact(rows.one(connection, sa.select(TABLE).where(TABLE.c.id == attachment_id)), attachment_id)
-    if row is None or not (volumes.may_see_all(ctx) or row["project_id"] == ctx.project_id):
-        raise errors.NotFound(f"Volume attachment could not be found with filter: attachment_id = {attachment_id}.")
-    return row
-
-
-def _secrets(req) -> bool:
-    return req.svc.policy.allows(req.ctx, "volume:connection", {})
+def _trusted(req) -> bool:
+    """Whether the caller is one whom servers' volumes are left to, and who is told how they are reached."""
+    return req.svc.policy.allows(req.ctx, "volume:attachment_connection_info", {})
 
 
 def index(req):
-    conditions = [] if volumes.may_see_all(req.ctx) and "all_tenants" in req.GET else [TABLE.c.project_id == req.ctx.project_id]
+    owner = access.owner(req)
+    conditions = [] if owner is None and "all_tenants" in req.GET else [TABLE.c.project_id == req.ctx.project_id]
     for name, column in (("volume_id", TABLE.c.volume_id), ("instance_id", TABLE.c.instance_uuid),
                          ("instance_uuid", TABLE.c.instance_uuid), ("status", TABLE.c.attach_status)):
         if name in req.GET:
@@ -58,8 +54,8 @@ def index(req):
 
 def show(req, id):
     with req.svc.db.reader() as connection:
-        row = _get(connection, req.ctx, id)
-    return {"attachment": _view(req, row, secrets=_secrets(req))}
+        row = access.attachment(req, connection, id)
+    return {"attachment": _view(req, row, secrets=_trusted(req))}
 
 
 @wsgi.body(_CREATE)
@@ -68,8 +64,7 @@ def create(req, body):
     if "mode" in given and req.version < (3, 54):
         raise errors.BadRequest("Additional properties are not allowed ('mode' was unexpected)")
     with req.svc.db.writer() as connection:
-        volume = volumes.get(connection, req.ctx, given["volume_uuid"])
-        req.svc.policy.check(req.ctx, "volume:attachment", {"project_id": volume["project_id"]})
+        volume = access.volume(req, connection, given["volume_uuid"], "volume:attachment_create", shown=False)
         if volume["readonly"] and given.get("mode") == "rw":
             raise errors.BadRequest(f"Invalid volume: {volume['id']} is read-only and cannot be attached for writing.")
         volumes.move(connection, volume["id"], "reserve")
@@ -81,7 +76,7 @@ def create(req, body):
         rows.insert(connection, TABLE, row, conflict="The volume has an attachment already.")
     if given.get("connector"):
         row = _connect(req, row, volume, given["connector"])
-    return {"attachment": _view(req, row, secrets=_secrets(req))}
+    return {"attachment": _view(req, row, secrets=_trusted(req))}
 
 
 def _connect(req, row: dict, volume: dict, connector: dict) -> dict:
@@ -107,21 +102,19 @@ def _connected(connection, row: dict, values: dict) -> None:
 def update(req, id, body):
     """Give a connector (again): the export is made or found, and described."""
     with req.svc.db.reader() as connection:
-        row = _get(connection, req.ctx, id)
-        volume = volumes.get(connection, req.ctx, row["volume_id"])
-    req.svc.policy.check(req.ctx, "volume:attachment", {"project_id": row["project_id"]})
-    if row["instance_uuid"] and row["attach_status"] == "attached" and not _secrets(req):
+        row = access.attachment(req, connection, id, "volume:attachment_update")
+        volume = volumes.get(connection, None, row["volume_id"])
+    if row["instance_uuid"] and row["attach_status"] == "attached" and not _trusted(req):
         raise errors.Conflict(f"Volume {volume['id']} is in use by instance {row['instance_uuid']}: only the Compute API may "
                               "connect it anew.", kind="ConflictNovaUsingAttachment")
     row = _connect(req, row, volume, body["attachment"]["connector"])
-    return {"attachment": _view(req, row, secrets=_secrets(req))}
+    return {"attachment": _view(req, row, secrets=_trusted(req))}
 
 
 @wsgi.body(schema.obj({"os-complete": {"type": ["object", "null", "string"]}}, ["os-complete"]))
 def complete(req, id, body):
     with req.svc.db.writer() as connection:
-        row = _get(connection, req.ctx, id)
-        req.svc.policy.check(req.ctx, "volume:attachment", {"project_id": row["project_id"]})
+        row = access.attachment(req, connection, id, "volume:attachment_complete")
         volumes.move(connection, row["volume_id"], "complete")
         rows.update(connection, TABLE, id, {"attach_status": "attached", "attached_at": db.now()},
                     resource="attachment")
@@ -134,10 +127,9 @@ def delete(req, id):
     since a volume taken from under a guest could be given to another (CVE-2023-2088).
     """
     with req.svc.db.reader() as connection:
-        row = _get(connection, req.ctx, id)
-        volume = volumes.get(connection, req.ctx, row["volume_id"])
-    req.svc.policy.check(req.ctx, "volume:attachment", {"project_id": row["project_id"]})
-    if row["instance_uuid"] and row["connection_info"] and not _secrets(req):
+        row = access.attachment(req, connection, id, "volume:attachment_delete")
+        volume = volumes.get(connection, None, row["volume_id"])
+    if row["instance_uuid"] and row["connection_info"] and not _trusted(req):
         raise errors.Conflict("Detach volume from instance "
                               f"{row['instance_uuid']} using the Compute API", kind="ConflictNovaUsingAttachment")
     if row["connection_info"]:

@@ -1,23 +1,29 @@
 """Limits and quotas of projects."""
 
 from common import quotas, schema, wsgi
+from volume import access
 from volume.conf import QUOTA_RESOURCES
 from volume.db import models, volumes
 
 
 def show(req):
+    """An administrator may ask for another project's (3.39); from others that is not read."""
+    project = req.ctx.project_id
+    if access.owner(req) is None and req.version >= (3, 39):
+        project = req.GET.get("project_id", req.GET.get("tenant_id", project))
     with req.svc.db.reader() as connection:
-        limit = volumes.limits(connection, req.svc.conf, req.ctx.project_id)
-        used = volumes.usage(connection, req.ctx.project_id)
-    return {"limits": {"rate": [], "absolute": {
-        "maxTotalVolumes": limit["volumes"], "maxTotalVolumeGigabytes": limit["gigabytes"],
-        "maxTotalSnapshots": limit["snapshots"], "maxTotalBackups": 0, "maxTotalBackupGigabytes": 0,
-        "totalVolumesUsed": used["volumes"], "totalGigabytesUsed": used["gigabytes"], "totalSnapshotsUsed": used["snapshots"],
-        "totalBackupsUsed": 0, "totalBackupGigabytesUsed": 0}}}
+        limit = volumes.limits(connection, req.svc.conf, project)
+        used = volumes.usage(connection, project)
+    shown = {"maxTotalVolumes": limit["volumes"], "maxTotalVolumeGigabytes": limit["gigabytes"],
+             "maxTotalSnapshots": limit["snapshots"], "maxTotalBackups": 0, "maxTotalBackupGigabytes": 0}
+    if req.svc.policy.allows(req.ctx, "limits_extension:used_limits"):
+        shown.update(totalVolumesUsed=used["volumes"], totalGigabytesUsed=used["gigabytes"],
+                     totalSnapshotsUsed=used["snapshots"], totalBackupsUsed=0, totalBackupGigabytesUsed=0)
+    return {"limits": {"rate": [], "absolute": shown}}
 
 
 def quota(req, target):
-    req.svc.policy.check(req.ctx, "quota:get", {"project_id": target})
+    req.svc.policy.check(req.ctx, "volume_extension:quotas:show", {"project_id": target})
     with req.svc.db.reader() as connection:
         limit = volumes.limits(connection, req.svc.conf, target)
         if wsgi.bool_value(req.GET.get("usage", "false")):
@@ -30,14 +36,14 @@ def quota(req, target):
 
 
 def quota_defaults(req, target):
-    req.svc.policy.check(req.ctx, "quota:get", {"project_id": target})
+    req.svc.policy.check(req.ctx, "volume_extension:quotas:show", {"project_id": target})
     return {"quota_set": {"id": target, **{r: getattr(req.svc.conf.quota, r) for r in QUOTA_RESOURCES}}}
 
 
 @wsgi.body(schema.wrapped("quota_set", {
     "tenant_id": {}, "force": {}, **dict.fromkeys(QUOTA_RESOURCES, schema.integer(-1))}))
 def quota_update(req, target, body):
-    req.svc.policy.check(req.ctx, "quota:update", {"project_id": target})
+    req.svc.policy.check(req.ctx, "volume_extension:quotas:update", {"project_id": target})
     given = {r: most for r, most in body["quota_set"].items() if r in QUOTA_RESOURCES}
     with req.svc.db.writer() as connection:
         quotas.store(connection, models.quotas, target, given)
@@ -45,6 +51,6 @@ def quota_update(req, target, body):
 
 
 def quota_delete(req, target):
-    req.svc.policy.check(req.ctx, "quota:update", {"project_id": target})
+    req.svc.policy.check(req.ctx, "volume_extension:quotas:delete", {"project_id": target})
     req.svc.db.transact(quotas.reset, models.quotas, target)
     return wsgi.Response(status=200)

@@ -6,8 +6,19 @@ import urllib.parse
 import sqlalchemy as sa
 
 from common import errors, wsgi
+from volume import access
 
 _COMPARE = {"gt": "__gt__", "gte": "__ge__", "eq": "__eq__", "neq": "__ne__", "lt": "__lt__", "lte": "__le__"}
+
+
+def whose(req, table, rule: str) -> tuple[bool, list]:
+    """(whether every project's rows are listed, the WHERE of whose). Who may not see all is shown his own, whatever he asks."""
+    req.svc.policy.check(req.ctx, rule)
+    asked = req.GET.get("all_tenants", req.GET.get("all_projects", "0"))
+    if access.sees_all(req) and wsgi.bool_value(asked):
+        return True, []
+    access.owner(req)
+    return False, [table.c.project_id == req.ctx.project_id]
 
 
 def conditions(req, table) -> list:

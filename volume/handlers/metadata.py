@@ -13,43 +13,48 @@ _BODY = schema.obj({"metadata": schema.METADATA}, ["metadata"])
 class Metadata:
     """The requests for the metadata of one kind of row.
 
-    ``read``: (req, id) -> the metadata that there is.
-    ``change``: (req, id, edit) -> the metadata after ``edit(old)`` was written.
+    ``read``: (req, id, rule) -> the metadata that there is.
+    ``change``: (req, id, rules, edit) -> the metadata after ``edit(old)`` was written.
+    The rest are the rules that the requests ask: to see it, to add to it, to replace all or one of it, to delete of it.
     """
 
     read: typing.Callable
     change: typing.Callable
+    get: str
+    create: str
+    update: str
+    delete: str
 
     def index(self, req, id):
-        return {"metadata": self.read(req, id)}
+        return {"metadata": self.read(req, id, self.get)}
 
     def merge(self, req, id, body):
-        return {"metadata": self._write(req, id, lambda old: {**old, **body["metadata"]})}
+        return {"metadata": self._write(req, id, (self.create,), lambda old: {**old, **body["metadata"]})}
 
     def replace(self, req, id, body):
-        return {"metadata": self._write(req, id, lambda old: body["metadata"])}
+        return {"metadata": self._write(req, id, (self.update,), lambda old: body["metadata"])}
 
-    def show(self, req, id, key):
-        return {"meta": {key: _item(self.read(req, id), key)}}
+    def show_item(self, req, id, key):
+        return {"meta": {key: _item(self.read(req, id, self.get), key)}}
 
-    def update(self, req, id, key, body):
+    def update_item(self, req, id, key, body):
         if set(body["meta"]) != {key}:
             raise errors.BadRequest("The key in the URL and in the body must be the same.")
-        self._write(req, id, lambda old: {**old, **body["meta"]})
+        self._write(req, id, (self.update,), lambda old: {**old, **body["meta"]})
         return {"meta": body["meta"]}
 
-    def delete(self, req, id, key):
+    def delete_item(self, req, id, key):
         def edit(old: dict) -> dict:
             _item(old, key)
             return {k: v for k, v in old.items() if k != key}
-        self._write(req, id, edit)
+        self._write(req, id, (self.get, self.delete), edit)
 
-    def _write(self, req, id, edit) -> dict:
+    def _write(self, req, id, rules: tuple[str, ...], edit) -> dict:
         def checked(old: dict) -> dict:
             changed = edit(old)
             _CHECK(changed)
             return changed
-        return self.change(req, id, checked)
+        return self.change(req, id, rules, checked)
 
 
 def _item(metadata: dict, key: str) -> str:
@@ -58,10 +63,9 @@ def _item(metadata: dict, key: str) -> str:
     return metadata[key]
 
 
-def routes(path: str, route: typing.Callable, read: typing.Callable, change: typing.Callable) -> list:
-    """The routes below ``path``, each made by ``route(method, path, handler)``; ``read``, ``change``: see Metadata."""
-    kind, item = Metadata(read, change), path + "/{key}"
+def routes(path: str, route: typing.Callable, of: Metadata) -> list:
+    """The routes below ``path``, each made by ``route(method, path, handler)``."""
+    item = path + "/{key}"
     whole, one = wsgi.body(_BODY), wsgi.body(schema.obj({"meta": schema.METADATA}, ["meta"]))
-    return [route("GET", path, kind.index), route("POST", path, whole(kind.merge)),
-            route("PUT", path, whole(kind.replace)), route("GET", item, kind.show),
-            route("PUT", item, one(kind.update)), route("DELETE", item, kind.delete)]
+    return [route("GET", path, of.index), route("POST", path, whole(of.merge)), route("PUT", path, whole(of.replace)),
+            route("GET", item, of.show_item), route("PUT", item, one(of.update_item)), route("DELETE", item, of.delete_item)]

@@ -13,7 +13,7 @@ def _alive(req, row) -> bool:
 
 
 def index(req):
-    req.svc.policy.check(req.ctx, "service:get", {})
+    req.svc.policy.check(req.ctx, "volume_extension:services:index")
     with req.svc.db.reader() as connection:
         found = rows.many(connection, sa.select(TABLE).order_by(TABLE.c.binary, TABLE.c.host))
     wanted = {k: req.GET[k] for k in ("binary", "host") if k in req.GET}
@@ -32,7 +32,7 @@ _BODY = schema.obj({"host": schema.NAME, "binary": schema.NAME, "disabled_reason
 
 @wsgi.body(_BODY)
 def update(req, action, body):
-    req.svc.policy.check(req.ctx, "service:update", {})
+    req.svc.policy.check(req.ctx, "volume_extension:services:update", {})
     if action not in ("enable", "disable", "disable-log-reason"):
         raise errors.NotFound("Unknown action")
     disabled = action != "enable"
@@ -57,7 +57,7 @@ def extensions(req):
 
 
 def pools(req):
-    req.svc.policy.check(req.ctx, "service:get", {})
+    req.svc.policy.check(req.ctx, "scheduler_extension:scheduler_stats:get_pools", {})
     with req.svc.db.reader() as connection:
         found = rows.many(connection, sa.select(TABLE).where(TABLE.c.binary == "cinder-volume"))
     detail = wsgi.bool_value(req.GET.get("detail", "false"))

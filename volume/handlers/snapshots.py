@@ -3,40 +3,18 @@
 import sqlalchemy as sa
 
 from common import context, db, errors, rows, schema, wsgi
+from volume import access, views
 from volume.db import snapshots, volumes
 from volume.handlers import lists
+from volume.handlers.metadata import Metadata
 from volume.handlers.volumes import sort_keys
 
 TABLE = snapshots.TABLE
 _TEXTS = {"name": schema.TEXT, "description": schema.TEXT, "display_name": schema.TEXT, "display_description": schema.TEXT}
 
 
-def view(row: dict, *, detailed: bool) -> dict:
-    shown = {k: row[k] for k in ("id", "name", "description", "volume_id", "status", "metadata")}
-    shown.update(size=row["volume_size"], created_at=db.iso(row["created_at"], zulu=False, micro=True),
-                 updated_at=db.iso(row["updated_at"], zulu=False, micro=True))
-    if detailed:
-        progress = "100%" if row["status"] == "available" else "0%"
-        shown.update({"os-extended-snapshot-attributes:project_id": row["project_id"],
-                      "os-extended-snapshot-attributes:progress": progress})
-    return shown
-
-
-def _detailed(req, row: dict) -> dict:
-    shown = view(row, detailed=True)
-    if req.version >= (3, 14):
-        shown["group_snapshot_id"] = None
-    if req.version >= (3, 41):
-        shown["user_id"] = row["user_id"]
-    if req.version >= (3, 65):
-        shown["consumes_quota"] = True
-    return shown
-
-
 def _list(req, show) -> dict:
-    req.svc.policy.check(req.ctx, "volume:get_all", {"project_id": req.ctx.project_id})
-    everyone = volumes.may_see_all(req.ctx) and wsgi.bool_value(req.GET.get("all_tenants", req.GET.get("all_projects", "0")))
-    conditions = [] if everyone else [TABLE.c.project_id == req.ctx.project_id]
+    everyone, conditions = lists.whose(req, TABLE, "volume:get_all_snapshots")
     conditions += lists.conditions(req, TABLE)
     conditions += [TABLE.c[k] == v for k, v in req.GET.items() if k in ("id", "name", "status", "volume_id")
                    or (k == "project_id" and everyone)]
@@ -44,7 +22,7 @@ def _list(req, show) -> dict:
     with req.svc.db.reader() as connection:
         count = lists.count(req, connection, TABLE, conditions)
         marker = req.GET.get("marker")
-        marker_row = snapshots.get(connection, req.ctx, marker) if marker else None
+        marker_row = access.snapshot(req, connection, marker) if marker else None
         query = db.page(sa.select(TABLE).where(*conditions), TABLE, sort=sort_keys(req, TABLE), limit=limit,
                         marker_row=marker_row).offset(wsgi.int_param(req, "offset", 0) or None)
         found = rows.many(connection, query) if limit else []
@@ -52,18 +30,17 @@ def _list(req, show) -> dict:
 
 
 def index(req):
-    return _list(req, lambda row: view(row, detailed=False))
+    return _list(req, views.snapshot)
 
 
 def detail(req):
-    return _list(req, lambda row: _detailed(req, row))
+    return _list(req, lambda row: views.detailed_snapshot(req, row))
 
 
 def show(req, id):
     with req.svc.db.reader() as connection:
-        row = snapshots.get(connection, req.ctx, id)
-    req.svc.policy.check(req.ctx, "volume:get", {"project_id": row["project_id"]})
-    return {"snapshot": _detailed(req, row)}
+        row = access.snapshot(req, connection, id, "volume:get_snapshot")
+    return {"snapshot": views.detailed_snapshot(req, row)}
 
 
 @wsgi.body(schema.wrapped("snapshot", {
@@ -72,8 +49,7 @@ def show(req, id):
 def create(req, body):
     given, at = body["snapshot"], db.now()
     with req.svc.db.writer() as connection:
-        volume = volumes.get(connection, req.ctx, given["volume_id"])
-        req.svc.policy.check(req.ctx, "volume:create_snapshot", {"project_id": volume["project_id"]})
+        volume = access.volume(req, connection, given["volume_id"], "volume:create_snapshot")
         force = given.get("force")
         if req.version >= (3, 66) and force is not None and not wsgi.bool_value(force):
             raise errors.BadRequest("Invalid input received: the force flag is invalid for microversions 3.66 and above.")
@@ -89,7 +65,7 @@ def create(req, body):
                "metadata": given.get("metadata") or {}, "request_id": req.ctx.trace_id, "created_at": at, "updated_at": at}
         rows.insert(connection, TABLE, row)
     req.svc.send(req.svc.agents.create_snapshot, req.ctx, volume["host"], row["id"])
-    return {"snapshot": view(row, detailed=False)}
+    return {"snapshot": views.snapshot(row)}
 
 
 @wsgi.body(schema.wrapped("snapshot", _TEXTS))
@@ -99,51 +75,75 @@ def update(req, id, body):
                                            ("name", "name"), ("description", "description")) if k in given}
     if not values:
         raise errors.BadRequest("Invalid input: nothing to change was given.")
-    return {"snapshot": view(_change(req, id, lambda row: values), detailed=False)}
+    return {"snapshot": views.snapshot(_change(req, id, ("volume:get_snapshot", "volume:update_snapshot"), lambda row: values))}
 
 
-def _change(req, id, edit) -> dict:
+def _change(req, id, rules: tuple[str, ...], edit) -> dict:
     with req.svc.db.writer() as connection:
-        row = snapshots.get(connection, req.ctx, id)
-        req.svc.policy.check(req.ctx, "volume:update", {"project_id": row["project_id"]})
-        rows.update(connection, TABLE, id, {**edit(row), "updated_at": db.now()}, resource="snapshot")
-        return snapshots.get(connection, req.ctx, id)
+        row = access.snapshot(req, connection, id, *rules)
+        changed = {**edit(row), "updated_at": db.now()}
+        rows.update(connection, TABLE, id, changed, resource="snapshot")
+        return {**row, **changed}
 
 
 def delete(req, id, *, force: bool = False):
+    forced = ("volume_extension:snapshot_admin_actions:force_delete",) if force else ()
     with req.svc.db.writer() as connection:
-        row = snapshots.get(connection, req.ctx, id)
-        req.svc.policy.check(req.ctx, "volume:force_delete" if force else "volume:delete", {"project_id": row["project_id"]})
+        row = access.snapshot(req, connection, id, "volume:get_snapshot", *forced, "volume:delete_snapshot")
         if snapshots.being_copied(connection, snapshot_id=id):
             raise errors.BadRequest("Invalid snapshot: a volume is being made of it.")
         if force:
             rows.update(connection, TABLE, id, {"status": "error"}, resource="snapshot")
         snapshots.move(connection, id, "delete")
-        host = volumes.get(connection, req.ctx, row["volume_id"])["host"]
+        host = volumes.get(connection, None, row["volume_id"])["host"]
     req.svc.send(req.svc.agents.delete_snapshot, req.ctx, host, id)
 
 
+# Actions ------------------------------------------------------------------------
+
+_STATUSES = ["available", "creating", "deleting", "error", "error_deleting"]
+_CHECKS = {"os-reset_status": schema.compiled(schema.obj({"status": {"enum": _STATUSES}}, ["status"])),
+           "os-force_delete": schema.compiled({"type": ["object", "null"]}),
+           "os-update_snapshot_status": schema.compiled(schema.obj(
+               {"status": {"enum": _STATUSES}, "progress": schema.TEXT}, ["status"]))}
+# How the creation or deletion of a snapshot may be said to have gone.
+_REPORTS = {"creating": ("creating", "available", "error"), "deleting": ("deleting", "error_deleting")}
+ACTIONS = tuple(_CHECKS)
+
+
 def act(req, id):
-    """The operator's actions: set a status, or delete whatever the status."""
     body = req.json_object()
     name, arguments = next(iter(body.items()), ("", None))
-    if len(body) == 1 and name == "os-force_delete":
-        delete(req, id, force=True)
-    elif len(body) == 1 and name in ("os-reset_status", "os-update_snapshot_status"):
-        _STATUS(arguments)
-        req.svc.policy.check(req.ctx, "volume:reset_status", {})
-        _change(req, id, lambda row: {"status": arguments["status"]})
-    else:
+    if len(body) != 1 or name not in _CHECKS:
         raise errors.BadRequest(f"There is no such action: {', '.join(sorted(body))[:100]}")
+    _CHECKS[name](arguments)
+    if name == "os-force_delete":
+        delete(req, id, force=True)
+    elif name == "os-reset_status":
+        _change(req, id, ("volume_extension:snapshot_admin_actions:reset_status",), lambda row: {"status": arguments["status"]})
+    else:
+        _change(req, id, ("snapshot_extension:snapshot_actions:update_snapshot_status",),
+                lambda row: _reported(row, arguments["status"]))
 
 
-_STATUS = schema.compiled(schema.obj({"status": {"enum": ["available", "creating", "deleting", "error", "error_deleting"]},
-                                      "progress": schema.TEXT}, ["status"]))
+def _reported(row: dict, status: str) -> dict:
+    if row["status"] not in _REPORTS:
+        raise errors.BadRequest(f"Snapshot status {row['status']} not allowed for update_snapshot_status")
+    if status not in _REPORTS[row["status"]]:
+        raise errors.BadRequest(f"Provided snapshot status {status} not allowed for snapshot with status {row['status']}.")
+    return {"status": status}
 
 
-def metadata(req, id) -> dict:
-    return show(req, id)["snapshot"]["metadata"]
+# Metadata -----------------------------------------------------------------------
+
+def metadata(req, id, rule: str) -> dict:
+    with req.svc.db.reader() as connection:
+        return access.snapshot(req, connection, id, "volume:get_snapshot", rule)["metadata"]
 
 
-def change_metadata(req, id, edit) -> dict:
-    return _change(req, id, lambda row: {"metadata": edit(row["metadata"])})["metadata"]
+def change_metadata(req, id, rules: tuple[str, ...], edit) -> dict:
+    return _change(req, id, ("volume:get_snapshot", *rules), lambda row: {"metadata": edit(row["metadata"])})["metadata"]
+
+
+METADATA = Metadata(metadata, change_metadata, get="volume:get_snapshot_metadata", create="volume:update_snapshot_metadata",
+                    update="volume:update_snapshot_metadata", delete="volume:delete_snapshot_metadata")

@@ -3,49 +3,77 @@
 import sqlalchemy as sa
 
 from common import context, errors, rows, schema, wsgi
-from volume.db import models
+from volume.db import models, types
 from volume.handlers.lists import literal
 
-TABLE = models.volume_types
+TABLE = types.TABLE
 _PROPERTIES = {"name": schema.NAME, "description": schema.TEXT, "os-volume-type-access:is_public": schema.BOOLEAN,
                "is_public": schema.BOOLEAN, "extra_specs": schema.METADATA}
+# The extra specs that say nothing of the storage behind a type.
+_HARMLESS = ("RESKEY:availability_zones", "multiattach", "replication_enabled")
+
+
+def _sees_all_specs(req) -> bool:
+    return req.svc.policy.allows(req.ctx, "volume_extension:types_extra_specs:read_sensitive")
+
+
+def shown_specs(req, row: dict) -> dict:
+    """The extra specs that this caller may see."""
+    everything = _sees_all_specs(req)
+    return {name: value for name, value in row["extra_specs"].items() if everything or name in _HARMLESS}
 
 
 def _view(req, row: dict) -> dict:
-    shown = {"id": row["id"], "name": row["name"], "description": row["description"], "is_public": row["is_public"],
-             "os-volume-type-access:is_public": row["is_public"], "qos_specs_id": None}
-    visible = row["extra_specs"] if req.ctx.is_admin else {}
-    return {**shown, "extra_specs": visible}
+    shown = {name: row[name] for name in ("id", "name", "description", "is_public")}
+    allows = req.svc.policy.allows
+    if allows(req.ctx, "volume_extension:access_types_extra_specs"):
+        shown["extra_specs"] = shown_specs(req, row)
+    if allows(req.ctx, "volume_extension:access_types_qos_specs_id"):
+        shown["qos_specs_id"] = None
+    if allows(req.ctx, "volume_extension:volume_type_access"):
+        shown["os-volume-type-access:is_public"] = row["is_public"]
+    return shown
 
 
-def usable(ctx):
-    """The WHERE of types that a caller may see and use: private ones are for admins."""
-    return sa.true() if ctx.is_admin or ctx.is_service else TABLE.c.is_public
+def _is_admin(req) -> bool:
+    return req.svc.policy.allows(req.ctx, "context_is_admin", {})
 
 
-def _get(connection, ctx, type_id: str) -> dict:
-    row = rows.exact(rows.one(connection, sa.select(TABLE).where(TABLE.c.id == type_id, usable(ctx))), type_id)
-    if row is None:
-        raise errors.NotFound(f"Volume type {type_id} could not be found.")
-    return row
+def usable(req):
+    """The WHERE of the types that the caller may see and use: for an administrator all of them."""
+    return sa.true() if _is_admin(req) else types.usable(req.ctx.project_id)
+
+
+def _listed(req):
+    """The WHERE of the types that lists have: public ones, and for an administrator those that he asks for."""
+    wanted = req.GET.get("is_public", "true")
+    if not _is_admin(req):
+        return types.usable(req.ctx.project_id)
+    if wanted.lower() == "none":
+        return sa.true()
+    return types.usable(req.ctx.project_id) if wsgi.bool_value(wanted) else sa.not_(TABLE.c.is_public)
 
 
 def index(req):
-    req.svc.policy.check(req.ctx, "volume_type:get", {})
-    query = sa.select(TABLE).where(usable(req.ctx)).order_by(TABLE.c.name)
-    if req.version >= (3, 52) and req.ctx.is_admin:
+    req.svc.policy.check(req.ctx, "volume_extension:type_get_all")
+    query = sa.select(TABLE).where(_listed(req)).order_by(TABLE.c.name)
+    if req.version >= (3, 52):
         for key, value in literal("extra_specs", req.GET.get("extra_specs", "{}")).items():
-            query = query.where(TABLE.c.extra_specs[key].as_string() == str(value))
+            seen = key in _HARMLESS or _sees_all_specs(req)
+            query = query.where(TABLE.c.extra_specs[key].as_string() == str(value) if seen else sa.false())
     with req.svc.db.reader() as connection:
         return {"volume_types": [_view(req, r) for r in rows.many(connection, query)]}
 
 
 def show(req, id):
     with req.svc.db.reader() as connection:
-        return {"volume_type": _view(req, _get(connection, req.ctx, id))}
+        row = types.get(connection, id, usable(req))
+    req.svc.policy.check(req.ctx, "volume_extension:type_get")
+    return {"volume_type": _view(req, row)}
 
 
 def default(req):
+    req.svc.policy.check(req.ctx, "volume_extension:type_get")
     with req.svc.db.reader() as connection:
         row = rows.one(connection, sa.select(TABLE).where(TABLE.c.name == req.svc.conf.volume.default_volume_type))
     if row is None:
@@ -55,7 +83,7 @@ def default(req):
 
 @wsgi.body(schema.wrapped("volume_type", _PROPERTIES, ("name",)))
 def create(req, body):
-    req.svc.policy.check(req.ctx, "volume_type:manage", {})
+    req.svc.policy.check(req.ctx, "volume_extension:type_create")
     given = body["volume_type"]
     public = given.get("os-volume-type-access:is_public", given.get("is_public", True))
     row = {"id": context.new_uuid(), "name": given["name"], "description": given.get("description"),
@@ -66,47 +94,20 @@ def create(req, body):
 
 @wsgi.body(schema.wrapped("volume_type", _PROPERTIES))
 def update(req, id, body):
-    req.svc.policy.check(req.ctx, "volume_type:manage", {})
+    req.svc.policy.check(req.ctx, "volume_extension:type_update")
     values = {k: v for k, v in body["volume_type"].items() if k in ("name", "description", "is_public")}
     if "is_public" in values:
         values["is_public"] = wsgi.bool_value(values["is_public"])
     with req.svc.db.writer() as connection:
         rows.update(connection, TABLE, id, values, resource="Volume type",
                     conflict=f"Volume Type {values.get('name')} already exists.")
-        return {"volume_type": _view(req, _get(connection, req.ctx, id))}
+        return {"volume_type": _view(req, types.get(connection, id))}
 
 
 def delete(req, id):
-    req.svc.policy.check(req.ctx, "volume_type:manage", {})
+    req.svc.policy.check(req.ctx, "volume_extension:type_delete")
     with req.svc.db.writer() as connection:
-        _get(connection, req.ctx, id)
+        types.get(connection, id)
         if connection.execute(sa.select(models.volumes.c.id).where(models.volumes.c.volume_type_id == id)).first():
             raise errors.BadRequest(f"Target volume type is still in use: volume type {id}.")
         rows.delete(connection, TABLE, id, resource="Volume type")
-
-
-def specs(req, id):
-    with req.svc.db.reader() as connection:
-        return {"extra_specs": _view(req, _get(connection, req.ctx, id))["extra_specs"]}
-
-
-def _edit(req, id, edit) -> dict:
-    req.svc.policy.check(req.ctx, "volume_type:manage", {})
-    with req.svc.db.writer() as connection:
-        changed = edit(dict(_get(connection, req.ctx, id)["extra_specs"]))
-        rows.update(connection, TABLE, id, {"extra_specs": changed}, resource="Volume type")
-        return changed
-
-
-@wsgi.body(schema.obj({"extra_specs": schema.METADATA}, ["extra_specs"]))
-def specs_add(req, id, body):
-    _edit(req, id, lambda old: {**old, **body["extra_specs"]})
-    return {"extra_specs": body["extra_specs"]}
-
-
-def specs_delete(req, id, key):
-    def edit(old):
-        if key not in old:
-            raise errors.NotFound(f"Volume Type {id} has no extra specs with key {key}.")
-        return {k: v for k, v in old.items() if k != key}
-    _edit(req, id, edit)

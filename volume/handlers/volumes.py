@@ -4,8 +4,10 @@ import sqlalchemy as sa
 
 from common import context, db, errors, rows, schema, wsgi
 from common.rest import last_segment, path
+from volume import access, views
 from volume.db import models, snapshots, volumes
 from volume.handlers import lists, types
+from volume.handlers import metadata as metadata_handlers
 
 TABLE = volumes.TABLE
 _CREATE = schema.obj({"volume": schema.obj({
@@ -20,55 +22,10 @@ _CREATE = schema.obj({"volume": schema.obj({
     ["volume"])
 
 
-def _attachment(row: dict) -> dict:
-    return {"id": row["volume_id"], "attachment_id": row["id"], "volume_id": row["volume_id"],
-            "server_id": row["instance_uuid"], "host_name": row["attached_host"], "device": row["mountpoint"],
-            "attached_at": db.iso(row["attached_at"], zulu=False, micro=True)}
-
-
-def _links(req, row) -> list[dict]:
-    base = req.base_url()
-    return [{"rel": "self", "href": f"{base}/v3/{row['project_id']}/volumes/{row['id']}"},
-            {"rel": "bookmark", "href": f"{base}/{row['project_id']}/volumes/{row['id']}"}]
-
-
-def view(req, row: dict) -> dict:
-    attached = [_attachment(a) for a in row["attachments"] if a["attach_status"] == "attached"]
-    shown = {"id": row["id"], "name": row["name"], "description": row["description"], "size": row["size"],
-             "status": row["status"], "user_id": row["user_id"], "availability_zone": row["availability_zone"],
-             "bootable": "true" if row["bootable"] else "false", "encrypted": False, "multiattach": False,
-             "volume_type": row["volume_type"], "metadata": row["metadata"], "attachments": attached,
-             "snapshot_id": row["snapshot_id"], "source_volid": row["source_volid"],
-             "consistencygroup_id": None, "replication_status": None,
-             "created_at": db.iso(row["created_at"], zulu=False, micro=True),
-             "updated_at": db.iso(row["updated_at"], zulu=False, micro=True),
-             "os-vol-tenant-attr:tenant_id": row["project_id"], "links": _links(req, row)}
-    if row["readonly"] is not None:
-        shown["metadata"] = {**row["metadata"], "readonly": str(row["readonly"])}
-    if req.version >= (3, 48):
-        shown.update(shared_targets=False, service_uuid=None)
-    if req.version >= (3, 61) and req.ctx.is_admin:
-        shown["cluster_name"] = None
-    if req.version >= (3, 63):
-        shown["volume_type_id"] = row["volume_type_id"]
-    if req.version >= (3, 65):
-        shown["consumes_quota"] = True
-    if row["image_metadata"]:
-        shown["volume_image_metadata"] = row["image_metadata"]
-    if req.ctx.is_admin:
-        shown.update({"os-vol-host-attr:host": f"{row['host']}@pileus#pileus" if row["host"] else None,
-                      "migration_status": None, "os-vol-mig-status-attr:migstat": None,
-                      "os-vol-mig-status-attr:name_id": None})
-    return shown
-
-
 def _list(req, show) -> dict:
     """A page of volumes as ``show`` shows each, with its link and, where asked for, the count of all."""
-    req.svc.policy.check(req.ctx, "volume:get_all", {"project_id": req.ctx.project_id})
-    conditions = lists.conditions(req, TABLE)
-    everyone = req.ctx.is_admin and wsgi.bool_value(req.GET.get("all_tenants", req.GET.get("all_projects", "0")))
-    if not everyone:
-        conditions.append(TABLE.c.project_id == req.ctx.project_id)
+    everyone, conditions = lists.whose(req, TABLE, "volume:get_all")
+    conditions += lists.conditions(req, TABLE)
     for name, value in req.GET.items():
         if name in ("id", "name", "status", "availability_zone", "volume_type_id"):
             conditions.append(TABLE.c[name] == value)
@@ -86,7 +43,7 @@ def _list(req, show) -> dict:
     with req.svc.db.reader() as connection:
         count = lists.count(req, connection, TABLE, conditions)
         marker = req.GET.get("marker")
-        marker_row = volumes.get(connection, req.ctx, marker) if marker else None
+        marker_row = access.volume(req, connection, marker) if marker else None
         query = db.page(sa.select(TABLE).where(*conditions), TABLE, sort=sort_keys(req, TABLE), limit=limit,
                         marker_row=marker_row).offset(offset or None)
         found = volumes.complete(connection, rows.many(connection, query) if limit else [])
@@ -103,31 +60,31 @@ def sort_keys(req, table) -> list[tuple[str, str]]:
 
 
 def index(req):
-    return _list(req, lambda r: {"id": r["id"], "name": r["name"], "links": _links(req, r)})
+    return _list(req, lambda r: {"id": r["id"], "name": r["name"], "links": views.links(req, r)})
 
 
 def detail(req):
-    return _list(req, lambda r: view(req, r))
+    return _list(req, lambda r: views.detailed_volume(req, r))
 
 
 def summary(req):
-    req.svc.policy.check(req.ctx, "volume:get_all", {"project_id": req.ctx.project_id})
+    _, conditions = lists.whose(req, TABLE, "volume:get_all")
+    query = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(TABLE.c.size), 0)).where(*conditions)
     with req.svc.db.reader() as connection:
-        used = volumes.usage(connection, req.ctx.project_id)
-    return {"volume-summary": {"total_count": used["volumes"], "total_size": used["gigabytes"], "metadata": {}}}
+        count, size_gb = connection.execute(query).one()
+    return {"volume-summary": {"total_count": count, "total_size": int(size_gb), "metadata": {}}}
 
 
 def show(req, id):
     with req.svc.db.reader() as connection:
-        row = volumes.get(connection, req.ctx, id)
-    req.svc.policy.check(req.ctx, "volume:get", {"project_id": row["project_id"]})
-    return {"volume": view(req, row)}
+        row = access.volume(req, connection, id)
+    return {"volume": views.detailed_volume(req, row)}
 
 
 def _type_id(connection, req, wanted: str | None) -> str | None:
     t = models.volume_types
     name = wanted or req.svc.conf.volume.default_volume_type
-    found = connection.execute(sa.select(t.c.id).where(sa.or_(t.c.name == name, t.c.id == name), types.usable(req.ctx))).scalar()
+    found = connection.execute(sa.select(t.c.id).where(sa.or_(t.c.name == name, t.c.id == name), types.usable(req))).scalar()
     if found is None and wanted:
         raise errors.NotFound(f"Volume type with name {wanted} could not be found.")
     return found
@@ -135,8 +92,10 @@ def _type_id(connection, req, wanted: str | None) -> str | None:
 
 @wsgi.body(_CREATE)
 def create(req, body):
-    req.svc.policy.check(req.ctx, "volume:create", {"project_id": req.ctx.project_id})
     given, at = body["volume"], db.now()
+    req.svc.policy.check(req.ctx, "volume:create_from_image" if given.get("imageRef") else "volume:create")
+    if req.ctx.project_id is None:
+        raise errors.BadRequest("Invalid input received: a volume belongs to a project, and the token is of none.")
     with req.svc.db.reader() as connection:
         source = _source(req, connection, given)
     size = int(given.get("size") or source.get("size", 0))
@@ -166,7 +125,7 @@ def create(req, body):
         row = volumes.complete(connection, [row])[0]
     req.svc.notifier.tell(req.ctx, "volume.create.start", volumes.told(row))
     req.svc.send(req.svc.scheduler.create_volume, req.ctx, row["id"])
-    return {"volume": _brief(req, row)}
+    return {"volume": views.volume(req, row)}
 
 
 def _source(req, connection, given: dict) -> dict:
@@ -178,13 +137,13 @@ def _source(req, connection, given: dict) -> dict:
     if len(named) > 1:
         raise errors.BadRequest(f"Invalid input received: a volume is made of one source, not of {' and '.join(named)}.")
     if given.get("snapshot_id"):
-        snapshot = snapshots.get(connection, req.ctx, given["snapshot_id"])
+        snapshot = access.snapshot(req, connection, given["snapshot_id"], "volume:get_snapshot")
         if snapshot["status"] != "available":
             raise errors.BadRequest(f"Invalid snapshot: Originating snapshot status must be one of 'available' values, "
                                     f"but is {snapshot['status']}.")
-        volume, size = volumes.get(connection, req.ctx, snapshot["volume_id"]), snapshot["volume_size"]
+        volume, size = volumes.get(connection, None, snapshot["volume_id"]), snapshot["volume_size"]
     elif given.get("source_volid"):
-        volume = volumes.get(connection, req.ctx, given["source_volid"])
+        volume = access.volume(req, connection, given["source_volid"])
         size = volume["size"]
         if volume["status"] not in ("available", "in-use"):
             raise errors.BadRequest(f"Invalid volume: source volume status must be available or in-use, but is "
@@ -193,11 +152,6 @@ def _source(req, connection, given: dict) -> dict:
         return {}
     return {"size": size, "bootable": volume["bootable"], "image_metadata": volume["image_metadata"],
             "type": volume["volume_type_id"]}
-
-
-def _brief(req, row: dict) -> dict:
-    """What create and update answer, as in OpenStack: without the extensions that lists and show have."""
-    return {k: v for k, v in view(req, row).items() if not k.startswith("os-vol-") and k != "volume_image_metadata"}
 
 
 def _image(req, ref: str | None, size_gb: int) -> dict:
@@ -233,16 +187,17 @@ def update(req, id, body):
         if old in given:
             values.setdefault(new, given[old])
     with req.svc.db.writer() as connection:
-        row = volumes.get(connection, req.ctx, id)
-        req.svc.policy.check(req.ctx, "volume:update", {"project_id": row["project_id"]})
+        access.volume(req, connection, id, "volume:update")
         rows.update(connection, TABLE, id, {**values, "updated_at": db.now()}, resource="volume")
-        return {"volume": _brief(req, volumes.get(connection, req.ctx, id))}
+        return {"volume": views.volume(req, volumes.get(connection, None, id))}
 
 
-def begin_delete(req, connection, id, *, cascade: bool = False) -> dict:
-    """Mark a volume for deletion; its host does it. A volume that never got a host is simply forgotten."""
-    row = volumes.get(connection, req.ctx, id)
-    req.svc.policy.check(req.ctx, "volume:delete", {"project_id": row["project_id"]})
+def begin_delete(connection, row: dict, *, cascade: bool = False, force: bool = False) -> dict:
+    """Mark a volume for deletion; its host does it. A volume that never got a host has nothing to delete but its row.
+
+    :param force: whatever its status is, unless a server has it
+    """
+    id = row["id"]
     taken = snapshots.of_volume(connection, id)
     busy = snapshots.being_copied(connection, source_volid=id) or any(
         s["status"] == "creating" or snapshots.being_copied(connection, snapshot_id=s["id"]) for s in taken)
@@ -250,6 +205,8 @@ def begin_delete(req, connection, id, *, cascade: bool = False) -> dict:
         raise errors.BadRequest("Invalid volume: Volume status must be available or error or error_restoring or "
                                 "error_extending or error_managing and must not be migrating, attached, belong to a "
                                 "group, have snapshots or be disassociated from snapshots after volume transfer.")
+    if force:
+        rows.update(connection, TABLE, id, {"status": "error"}, resource="volume")
     volumes.move(connection, id, "delete")
     if row["host"] is None:
         rows.delete(connection, TABLE, id, resource="volume")
@@ -257,22 +214,29 @@ def begin_delete(req, connection, id, *, cascade: bool = False) -> dict:
 
 
 def delete(req, id):
+    force = req.version >= (3, 23) and wsgi.flag(req, "force")
     with req.svc.db.writer() as connection:
-        row = begin_delete(req, connection, id, cascade=wsgi.flag(req, "cascade"))
+        row = access.volume(req, connection, id, *(("volume:force_delete",) if force else ()), "volume:delete")
+        begin_delete(connection, row, cascade=wsgi.flag(req, "cascade"), force=force)
     req.svc.notifier.tell(req.ctx, "volume.delete.start", volumes.told(row))
     if row["host"]:
         req.svc.send(req.svc.agents.delete_volume, req.ctx, row["host"], id)
 
 
-def metadata(req, id) -> dict:
+# Metadata -----------------------------------------------------------------------
+
+def metadata(req, id, rule: str) -> dict:
     with req.svc.db.reader() as connection:
-        return volumes.get(connection, req.ctx, id)["metadata"]
+        return access.volume(req, connection, id, rule)["metadata"]
 
 
-def change_metadata(req, id, edit) -> dict:
+def change_metadata(req, id, rules: tuple[str, ...], edit) -> dict:
     with req.svc.db.writer() as connection:
-        row = volumes.get(connection, req.ctx, id)
-        req.svc.policy.check(req.ctx, "volume:update", {"project_id": row["project_id"]})
-        changed = edit(row["metadata"])
+        changed = edit(access.volume(req, connection, id, *rules)["metadata"])
         rows.update(connection, TABLE, id, {"metadata": changed, "updated_at": db.now()}, resource="volume")
         return changed
+
+
+METADATA = metadata_handlers.Metadata(
+    metadata, change_metadata, get="volume:get_volume_metadata", create="volume:create_volume_metadata",
+    update="volume:update_volume_metadata", delete="volume:delete_volume_metadata")

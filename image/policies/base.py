@@ -1,0 +1,23 @@
+"""The rules that the others are made of, by Glance's names, so that an operator's file can refer to them.
+
+A rule is asked about an image by these of its attributes: ``project_id`` and ``owner`` (the project that has it),
+``visibility``, and ``member_id`` (the caller's project, where the image is shared with it).
+"""
+
+from common.policy import rule
+
+ADMIN, SERVICE = "rule:context_is_admin", "rule:service_api"
+# The services' own users have no other role, and work with the images of servers whoever owns them.
+OR_SERVICE = f" or {SERVICE}"
+OWNERS_MEMBER = f"{ADMIN} or (role:member and project_id:%(project_id)s)"
+OWNERS_READER = f"{ADMIN} or (role:reader and project_id:%(project_id)s)"
+_SEEN = ("(project_id:%(project_id)s or project_id:%(member_id)s or 'community':%(visibility)s or 'public':%(visibility)s "
+         "or 'shared':%(visibility)s)")
+SEEN_BY_READER, SEEN_BY_MEMBER = f"{ADMIN} or (role:reader and {_SEEN})", f"{ADMIN} or (role:member and {_SEEN})"
+READER_OF_EITHER = f"{ADMIN} or (role:reader and (project_id:%(project_id)s or project_id:%(member_id)s))"
+
+RULES = [
+    rule("context_is_admin", "role:admin", "Be an administrator: see the images and definitions of every project"),
+    rule("service_api", "role:service or role:admin", "What other services ask, for the servers and volumes of every project"),
+    rule("metadef_admin", ADMIN, "The default of what changes metadata definitions"),
+]

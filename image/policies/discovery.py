@@ -1,0 +1,6 @@
+"""The rule of what the service says of itself."""
+
+from image.policies.base import ADMIN, SERVICE, rule
+
+RULES = [rule("stores_info_detail", f"{ADMIN} or {SERVICE}", "See what kind of store each is, and where it keeps its data",
+              "GET /v2/info/stores/detail")]

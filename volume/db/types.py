@@ -1,0 +1,42 @@
+"""Queries on volume types, and on the projects that may use private ones."""
+
+import sqlalchemy as sa
+
+from common import errors, rows
+from volume.db import models
+
+TABLE, PROJECTS = models.volume_types, models.volume_type_projects
+
+
+def usable(project_id: str | None):
+    """The WHERE of the types that a project may use: public ones, and those that it was given."""
+    given = sa.select(PROJECTS.c.volume_type_id).where(PROJECTS.c.project_id == project_id)
+    return sa.or_(TABLE.c.is_public, TABLE.c.id.in_(given))
+
+
+def get(connection, type_id: str, *where) -> dict:
+    """:raises NotFound: there is none to which ``where`` applies"""
+    row = rows.exact(rows.one(connection, sa.select(TABLE).where(TABLE.c.id == type_id, *where)), type_id)
+    if row is None:
+        raise errors.NotFound(f"Volume type {type_id} could not be found.")
+    return row
+
+
+def projects(connection, type_id: str) -> list[str]:
+    """Those that may use a private type."""
+    return list(connection.execute(sa.select(PROJECTS.c.project_id).where(PROJECTS.c.volume_type_id == type_id).order_by(
+        PROJECTS.c.project_id)).scalars())
+
+
+def give(connection, type_id: str, project_id: str) -> None:
+    """:raises Conflict: the project may use it already"""
+    rows.insert(connection, PROJECTS, {"volume_type_id": type_id, "project_id": project_id}, conflict=(
+        f"Volume type access for {type_id} / {project_id} combination already exists."))
+
+
+def take(connection, type_id: str, project_id: str) -> None:
+    """:raises NotFound: the project may not use it anyway"""
+    done = connection.execute(sa.delete(PROJECTS).where(
+        PROJECTS.c.volume_type_id == type_id, PROJECTS.c.project_id == project_id))
+    if not done.rowcount:
+        raise errors.NotFound(f"Volume type access not found for {type_id} / {project_id} combination.")

@@ -1,0 +1,26 @@
+"""The rules that the others are made of, by Cinder's names, so that an operator's file can refer to them.
+
+Cinder looks at roles alone: a token of any scope may ask, and what belongs to a project asks for that project's token.
+"""
+
+import functools
+
+from common import policy
+
+rule = functools.partial(policy.rule, scopes=())
+
+ADMIN = "rule:admin_api"
+MEMBER = "rule:xena_system_admin_or_project_member"
+READER = "rule:xena_system_admin_or_project_reader"
+# The services' own users have no other role, and work on the volumes of servers and images whoever owns them.
+OR_SERVICE = " or rule:service_api"
+
+RULES = [
+    rule("context_is_admin", "role:admin", "Be an administrator: see the rows of every project"),
+    rule("admin_api", "rule:context_is_admin", "The default of what is an administrator's alone"),
+    rule("service_api", "role:service", "Be another service of the cloud: reach the volumes of every project's servers"),
+    rule("xena_system_admin_or_project_member", "role:admin or (role:member and project_id:%(project_id)s)",
+         "The default of what changes something: administrators, and members of the project that has it"),
+    rule("xena_system_admin_or_project_reader", "role:admin or (role:reader and project_id:%(project_id)s)",
+         "The default of what shows something: administrators, and readers of the project that has it"),
+]

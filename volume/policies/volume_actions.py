@@ -1,0 +1,26 @@
+"""Rules of the actions on a volume."""
+
+from volume.policies.base import ADMIN, MEMBER, OR_SERVICE, rule
+
+
+def _action(name: str) -> str:
+    return f"POST /volumes/{{id}}/action ({name})"
+
+
+RULES = [
+    rule("volume:extend", MEMBER, "Grow a volume that is not attached", _action("os-extend")),
+    rule("volume:extend_attached_volume", MEMBER, "Grow a volume that a server uses", _action("os-extend")),
+    rule("volume:update_readonly_flag", MEMBER, "Make a volume read-only, or writable again", _action("os-update_readonly_flag")),
+    rule("volume_extension:volume_admin_actions:reset_status", ADMIN, "Set a volume's status, whatever it is",
+         _action("os-reset_status")),
+    rule("volume_extension:volume_admin_actions:force_delete", ADMIN + OR_SERVICE, "Delete a volume in any status",
+         _action("os-force_delete")),
+    rule("volume_extension:volume_actions:attach", MEMBER, "Say that a volume is attached", _action("os-attach")),
+    rule("volume_extension:volume_actions:detach", MEMBER, "Say that a volume is attached no more", _action("os-detach")),
+    rule("volume_extension:volume_actions:reserve", MEMBER, "Reserve a volume before attaching it", _action("os-reserve")),
+    rule("volume_extension:volume_actions:unreserve", MEMBER, "Release a reserved volume", _action("os-unreserve")),
+    rule("volume_extension:volume_actions:begin_detaching", MEMBER, "Say that a volume is being detached",
+         _action("os-begin_detaching")),
+    rule("volume_extension:volume_actions:roll_detaching", MEMBER, "Say that a volume stays attached after all",
+         _action("os-roll_detaching")),
+]
