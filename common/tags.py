@@ -35,13 +35,18 @@ def _binary(element, compiler, **more):
     return f"(instr(CAST({text} AS BINARY), CAST({part} AS BINARY)) > 0)"
 
 
+def has(column, tag: str):
+    """The WHERE of rows with one tag."""
+    # ", " before each tag, also the first: what a tag that holds quotes has before them is a backslash.
+    text = sa.literal(", ") + sa.func.substr(sa.func.coalesce(sa.cast(column, sa.Text), "[]"), 2)
+    return holds(text, sa.literal(f", {json.dumps(tag)}"))
+
+
 def condition(column, name: str, values: list[str]):
     """The WHERE of one of FILTERS; values are lists divided by commas."""
     wanted_tags = [tag for value in values for tag in value.split(",")]
     if len(wanted_tags) > MOST:
         raise errors.BadRequest(f"At most {MOST} tags can be filtered by, not {len(wanted_tags)}.")
-    # ", " before each tag, also the first: what a tag that holds quotes has before them is a backslash.
-    text = sa.literal(", ") + sa.func.substr(sa.func.coalesce(sa.cast(column, sa.Text), "[]"), 2)
-    wanted = [holds(text, sa.literal(f", {json.dumps(tag)}")) for tag in wanted_tags]
+    wanted = [has(column, tag) for tag in wanted_tags]
     found = sa.or_(*wanted) if name.endswith("any") else sa.and_(*wanted)
     return sa.not_(found) if name.startswith("not-") else found

@@ -43,12 +43,12 @@ class Quota:
             self._known[project_id] = time.monotonic(), found
         return found
 
-    def limits_of(self, ctx, image_id: str) -> dict[str, int]:
-        """The same, of the project that owns an image. :raises NotFound: there is none that this caller may see"""
+    def limits_of(self, image_id: str) -> dict[str, int]:
+        """The same, of the project that owns an image. :raises NotFound: there is no such image"""
         if not self.service.conf.image.use_keystone_limits:
             return self.limits("")
         with self.service.db.reader() as connection:
-            owner = images.get(connection, ctx, image_id)["owner"]
+            owner = images.get(connection, image_id)["owner"]
         return self.limits(owner or "")
 
     def _ask(self, project_id: str) -> dict[str, int]:

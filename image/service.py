@@ -1,6 +1,6 @@
 """The image daemon."""
 
-from common import errors, policy
+from common import errors
 from common.service import Service
 from image import conf, locations, policies
 from image.cache import Cache, Prefetcher
@@ -19,7 +19,7 @@ class ImageApi(Service):
     optional_ports = ("registry",)
 
     def setup(self) -> None:
-        self.policy = policy.Policy("image", policies.RULES, self.conf)
+        self.policy = policies.Policy("image", policies.RULES, self.conf)
         path = self.conf.image.store_path or f"{self.conf.state_path}/images"
         self.incoming = Incoming(path)
         self.stores = Stores(self.conf, path)

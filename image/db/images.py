@@ -27,12 +27,10 @@ COLUMNS = frozenset(c.name for c in TABLE.c) - {"properties", "tags", "locations
 THERE = TABLE.c.status.not_in(("pending_delete", "deleted"))
 
 
-def visible(ctx):
-    """The WHERE of what a caller may see, when he asks for it by its id."""
-    if ctx.is_admin or ctx.is_service:
-        return THERE
-    return sa.and_(THERE, sa.or_(TABLE.c.visibility.in_(("public", "community")), TABLE.c.owner == ctx.project_id,
-                                 shared_with(ctx.project_id, None)))
+def visible(project_id: str | None):
+    """The WHERE of what a project may see, when it is asked for by its id."""
+    return sa.and_(THERE, sa.or_(TABLE.c.visibility.in_(("public", "community")), TABLE.c.owner == project_id,
+                                 shared_with(project_id, None)))
 
 
 def shared_with(project_id: str | None, status: str | None):
@@ -42,35 +40,36 @@ def shared_with(project_id: str | None, status: str | None):
     return sa.and_(TABLE.c.visibility == "shared", TABLE.c.id.in_(members.shared_with(project_id, status)))
 
 
-def listed(ctx, member_status: str):
-    """The WHERE of what a caller's lists show: of what is shared with him, what he answered so.
+def listed(project_id: str | None, member_status: str):
+    """The WHERE of what a project's lists show: of what is shared with it, what it answered so.
 
     :param member_status: "accepted", "pending", "rejected" or "all"
     """
-    if ctx.is_admin or ctx.is_service:
-        return THERE
     return sa.and_(THERE, sa.or_(
-        TABLE.c.visibility.in_(("public", "community")), TABLE.c.owner == ctx.project_id,
-        shared_with(ctx.project_id, None if member_status == "all" else member_status)))
+        TABLE.c.visibility.in_(("public", "community")), TABLE.c.owner == project_id,
+        shared_with(project_id, None if member_status == "all" else member_status)))
 
 
-def get(connection, ctx, image_id: str) -> dict:
-    """:raises NotFound: there is none that this caller may see"""
-    row = rows.exact(rows.one(connection, sa.select(TABLE).where(TABLE.c.id == image_id, visible(ctx))), image_id)
+def absent(image_id: str) -> str:
+    return f"No image found with ID {image_id}"
+
+
+def get(connection, image_id: str, *where) -> dict:
+    """:param where: which images count; all that are there by default
+    :raises NotFound: it is not among them
+    """
+    row = rows.exact(rows.one(connection, sa.select(TABLE).where(TABLE.c.id == image_id, *(where or (THERE,)))), image_id)
     if row is None:
-        raise errors.NotFound(f"No image found with ID {image_id}")
+        raise errors.NotFound(absent(image_id))
     return row
 
 
-def index(connection, ctx, *, filters: list, sort: list, limit: int, marker: str | None, member_status: str) -> list[dict]:
-    """Images a caller may see.
+def index(connection, *, where: list, sort: list, limit: int, marker_row: dict | None) -> list[dict]:
+    """A page of images.
 
-    :param filters: SQLAlchemy conditions
     :param sort: [(column, "asc" or "desc")]
     """
-    marker_row = get(connection, ctx, marker) if marker else None
-    query = sa.select(TABLE).where(listed(ctx, member_status), *filters)
-    return rows.many(connection, db.page(query, TABLE, sort=sort, limit=limit, marker_row=marker_row))
+    return rows.many(connection, db.page(sa.select(TABLE).where(*where), TABLE, sort=sort, limit=limit, marker_row=marker_row))
 
 
 def move(connection, image_id: str, action: str, **values) -> None:

@@ -12,6 +12,23 @@ NAMESPACES, ITEMS, TYPES, LINKS = (models.metadef_namespaces, models.metadef_ite
 SENT_BACK = ("created_at", "updated_at", "self", "schema")  # clients send back what they were shown
 
 
+def visible(project_id: str | None):
+    """The WHERE of the namespaces that a project may see."""
+    return sa.or_(NAMESPACES.c.visibility == "public", NAMESPACES.c.owner == project_id)
+
+
+def absent(namespace: str) -> str:
+    return f"Metadata definition namespace={namespace} was not found."
+
+
+def get(connection, namespace: str, where) -> dict:
+    """:raises NotFound: there is no namespace of this name to which ``where`` applies"""
+    row = rows.one(connection, sa.select(NAMESPACES).where(NAMESPACES.c.namespace == namespace, where))
+    if row is None:
+        raise errors.NotFound(absent(namespace))
+    return row
+
+
 def add(connection, given: dict, owner: str) -> dict:
     """A namespace, with what it holds, as the API has it; its row. :raises Conflict: there is one of this name"""
     at = db.now()

@@ -1,26 +1,30 @@
 """The cache of this host, for administrators: what it has, what it is to fetch, what it is to forget. Without one, 404."""
 
 from common import errors, wsgi
-from image.db import images
+from image import access
 
 
-def _cache(req, rule: str):
+def _cache(req, rule: str, target: dict):
     """:raises Forbidden: it is not for this caller; :raises NotFound: there is no cache here"""
-    req.svc.policy.check(req.ctx, rule, {})
+    req.svc.policy.check(req.ctx, rule, target)
     if req.svc.cache.path is None:
         raise errors.NotFound("Caching via API is not supported at this site.")
     return req.svc.cache
 
 
+def _image(req, id: str) -> dict:
+    with req.svc.db.reader() as connection:
+        return access.image(req, connection, id)
+
+
 def index(req):
-    cache = _cache(req, "cache_list")
+    cache = _cache(req, "cache_list", {})
     return {"cached_images": cache.cached(), "queued_images": cache.queued()}
 
 
 def queue(req, id):
-    cache = _cache(req, "cache_image")
-    with req.svc.db.reader() as connection:
-        row = images.get(connection, req.ctx, id)
+    row = _image(req, id)
+    cache = _cache(req, "cache_image", access.target(req, row))
     if row["status"] != "active":
         raise errors.BadRequest("Only images with status active can be targeted for queueing")
     cache.ask(id)
@@ -28,15 +32,24 @@ def queue(req, id):
 
 
 def delete(req, id):
-    cache = _cache(req, "cache_delete")
-    if id not in {each["image_id"] for each in cache.cached()} | set(cache.queued()):
+    """Also of an image that is gone, as long as the cache has it."""
+    known = req.svc.cache.path is not None and id in {
+        *(each["image_id"] for each in req.svc.cache.cached()), *req.svc.cache.queued()}
+    try:
+        target = access.target(req, _image(req, id))
+    except errors.NotFound:
+        if not known:
+            raise
+        target = {}
+    cache = _cache(req, "cache_delete", target)
+    if not known:
         raise errors.NotFound(f"Image {id} is not in the cache.")
     cache.drop(id)
 
 
 def clear(req):
     """All of it, or with ``x-image-cache-clear-target`` what is there, or what was asked for."""
-    cache, target = _cache(req, "cache_delete"), req.headers.get("x-image-cache-clear-target", "")
+    cache, target = _cache(req, "cache_delete", {}), req.headers.get("x-image-cache-clear-target", "")
     if target not in ("", "cache", "queue"):
         raise errors.BadRequest("If provided 'x-image-cache-clear-target' must be 'cache', 'queue' or empty string.")
     cache.clear(copies=target != "queue", wishes=target != "cache")

@@ -3,7 +3,7 @@
 import contextlib
 
 from common import errors, inspector, wsgi
-from image import locations, quota
+from image import access, locations, quota
 from image.db import images
 from image.handlers.images import require_formats
 from image.stores.base import CHUNK
@@ -18,10 +18,9 @@ def upload(req, id):
     """queued → saving → active; any failure puts the image back to queued and leaves no bytes."""
     require_octets(req)
     store = req.svc.stores.choose(req.headers.get("X-Image-Meta-Store"))
-    limits = req.svc.quota.limits_of(req.ctx, id)
+    limits = req.svc.quota.limits_of(id)
     with req.svc.db.writer() as connection:
-        row = images.get(connection, req.ctx, id)
-        req.svc.policy.check(req.ctx, "upload_image", {"project_id": row["owner"]})
+        row = access.image(req, connection, id, "upload_image")
         require_formats(row)
         req.svc.quota.check(connection, row["owner"], limits, quota.SIZE, quota.UPLOADING)
         images.move(connection, id, "upload")
@@ -79,10 +78,9 @@ class _Stream:
 
 
 def download(req, id):
-    req.svc.policy.check(req.ctx, "download_image", {})
     with req.svc.db.reader() as connection:
-        row = images.get(connection, req.ctx, id)
-    if row["status"] == "deactivated" and not req.ctx.is_admin:
+        row = access.image(req, connection, id, "download_image")
+    if row["status"] == "deactivated" and not access.is_admin(req):
         raise errors.Forbidden("The requested image has been deactivated. Image data download is forbidden.")
     if row["status"] not in ("active", "deactivated"):
         return wsgi.empty(204)

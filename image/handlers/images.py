@@ -1,13 +1,12 @@
 """Images: list, create, show, update by JSON patch, delete."""
 
 import functools
-import json
 import urllib.parse
 
 import sqlalchemy as sa
 
-from common import context, db, errors, rows, schema, values, wsgi
-from image import locations, quota
+from common import context, db, errors, rows, schema, tags, values, wsgi
+from image import access, locations, quota
 from image.db import images, members
 from image.db.models import images as TABLE
 from image.handlers.schemas import WRITABLE
@@ -45,8 +44,7 @@ def answer(req, row: dict) -> dict:
     found = locations.stores(row, req.svc.stores)
     if found:
         shown["stores"] = ",".join(found)
-    if req.svc.conf.image.show_multiple_locations and req.svc.policy.allows(
-            req.ctx, "get_image_location", {"project_id": row["owner"]}):
+    if req.svc.conf.image.show_multiple_locations and access.allows(req, "get_image_location", row):
         shown["locations"] = locations.of(row)
     return shown
 
@@ -100,14 +98,14 @@ def _filters(req) -> list:
             if raw != "all":
                 found.append(TABLE.c.visibility == raw)
         elif name == "tag":
-            found.append(sa.cast(TABLE.c.tags, sa.Text).like(f"%{json.dumps(raw)}%"))
+            found.append(tags.has(TABLE.c.tags, raw))
         elif name in images.COLUMNS or name in ("size_min", "size_max"):
             found.append(_condition(name, raw))
         else:
             found.append(has_property(req, name, raw))
     if "os_hidden" not in req.GET:
         found.append(TABLE.c.os_hidden == sa.false())
-    if not {"visibility", "owner", "id"} & set(req.GET) and not req.ctx.is_admin:
+    if not {"visibility", "owner", "id"} & set(req.GET) and not access.is_admin(req):
         found.append(sa.or_(TABLE.c.visibility != "community", TABLE.c.owner == req.ctx.project_id))
     return found
 
@@ -146,26 +144,35 @@ def delete_nothing(req):
     raise errors.MethodNotAllowed()
 
 
+def page(req, *, where: list, sort: list, limit: int, member_status: str) -> tuple[list[dict], dict | None]:
+    """(the images of a page that the caller may see, the last row of the page)."""
+    if not limit:
+        return [], None
+    marker = req.GET.get("marker")
+    seen = images.THERE if access.sees_all(req) else images.listed(req.ctx.project_id, member_status)
+    with req.svc.db.reader() as connection:
+        found = images.index(connection, where=[seen, *where], sort=sort, limit=limit,
+                             marker_row=access.image(req, connection, marker) if marker else None)
+    return [r for r in found if access.allows(req, "get_image", r)], found[-1] if len(found) == limit else None
+
+
 def index(req):
     _named(req)
-    req.svc.policy.check(req.ctx, "get_images", {})
+    req.svc.policy.check(req.ctx, "get_images")
     limit = min(wsgi.int_param(req, "limit", 25), 1000)
-    with req.svc.db.reader() as connection:
-        found = images.index(connection, req.ctx, filters=_filters(req), sort=_sort(req), limit=limit,
-                             marker=req.GET.get("marker"), member_status=_member_status(req)) if limit else []
+    found, last = page(req, where=_filters(req), sort=_sort(req), limit=limit, member_status=_member_status(req))
     query = {k: v for k, v in req.GET.items() if k != "marker"}
     body = {"images": [answer(req, r) for r in found], "schema": "/v2/schemas/images",
             "first": "/v2/images" + ("?" + urllib.parse.urlencode(query) if query else "")}
-    if limit and len(found) == limit:
-        body["next"] = "/v2/images?" + urllib.parse.urlencode({**query, "marker": found[-1]["id"]})
+    if last:
+        body["next"] = "/v2/images?" + urllib.parse.urlencode({**query, "marker": last["id"]})
     return body
 
 
-def _check_visibility(req, visibility: str, owner: str) -> None:
-    if visibility == "public":
-        req.svc.policy.check(req.ctx, "publicize_image", {"project_id": owner})
-    elif visibility == "community":
-        req.svc.policy.check(req.ctx, "communitize_image", {"project_id": owner})
+def _check_visibility(req, visibility: str, row: dict) -> None:
+    rule = {"public": "publicize_image", "community": "communitize_image"}.get(visibility)
+    if rule:
+        req.svc.policy.check(req.ctx, rule, access.target(req, row))
 
 
 def _check_formats(row: dict) -> None:
@@ -197,27 +204,33 @@ def _check_reserved(names) -> None:
         raise errors.Forbidden(f"Attribute '{reserved[0]}' is reserved.")
 
 
+def _check_new(req, owner: str | None, visibility: str) -> None:
+    """:raises Forbidden: the caller may not make images, or not such, or not for this project"""
+    of = {"project_id": owner, "owner": owner, "visibility": visibility}
+    if owner != req.ctx.project_id and not req.svc.policy.allows(req.ctx, "add_image", of):
+        raise errors.Forbidden(f"You are not permitted to create images owned by '{owner}'")
+    req.svc.policy.check(req.ctx, "add_image", of)
+    _check_visibility(req, visibility, of)
+
+
 def new_row(req, body: dict) -> dict:
     """The row of a new image, after all that can be refused of it without the database."""
-    req.svc.policy.check(req.ctx, "add_image", {})
     refused = _FIXED & set(body) - {"id"}
     if refused:
         raise errors.Forbidden(f"Attribute '{sorted(refused)[0]}' is read-only.")
     VALID(body)
     _check_reserved(body)
-    owner = body.get("owner", req.ctx.project_id)
-    if owner != req.ctx.project_id and not req.ctx.is_admin:
-        raise errors.Forbidden("You are not permitted to create images owned by another project.")
+    owner, visibility = body.get("owner", req.ctx.project_id), body.get("visibility", "shared")
+    _check_new(req, owner, visibility)
     at = db.now()
     row = {"id": values.uuid(body.get("id") or context.new_uuid(), "id"), "name": body.get("name"), "status": "queued",
-           "visibility": body.get("visibility", "shared"), "owner": owner, "disk_format": body.get("disk_format"),
+           "visibility": visibility, "owner": owner, "disk_format": body.get("disk_format"),
            "container_format": body.get("container_format"), "size": None, "virtual_size": None, "checksum": None,
            "os_hash_algo": None, "os_hash_value": None, "min_disk": body.get("min_disk", 0),
            "min_ram": body.get("min_ram", 0), "protected": body.get("protected", False),
            "os_hidden": body.get("os_hidden", False), "tags": sorted(set(body.get("tags", []))),
            "properties": {k: v for k, v in body.items() if k not in WRITABLE}, "created_at": at, "updated_at": at,
            "locations": None, "progress": None}
-    _check_visibility(req, row["visibility"], owner)
     _check_formats(row)
     req.svc.protections.check_change(req.ctx, {}, row["properties"])
     return row
@@ -235,9 +248,8 @@ def insert(req, connection, row: dict, limits: dict[str, int]) -> None:
 
 
 def show(req, id):
-    req.svc.policy.check(req.ctx, "get_image", {})
     with req.svc.db.reader() as connection:
-        return answer(req, images.get(connection, req.ctx, id))
+        return answer(req, access.image(req, connection, id, "get_image"))
 
 
 def _operations(req) -> list[tuple[str, list[str], object]]:
@@ -292,11 +304,15 @@ def _patched(row: dict, changes) -> dict:
 def update(req, id):
     changes = _operations(req)
     of_locations = [c for c in changes if c[1][0] == "locations"]
+    others = [c for c in changes if c not in of_locations]
     sizes = _measured(req, id, of_locations) if of_locations else {}
     with req.svc.db.writer() as connection:
-        row = images.get(connection, req.ctx, id)
-        req.svc.policy.check(req.ctx, "modify_image", {"project_id": row["owner"]})
-        values = _patched(row, [c for c in changes if c not in of_locations])
+        row = access.image(req, connection, id)
+        if others:
+            check_rights(req, row, {name: value for _, (name,), value in others})
+        else:
+            access.check(req, row, "get_image")
+        values = _patched(row, others)
         if of_locations:
             values.update(_located({**row, **values}, of_locations, sizes))
         check_change(req, row, values)
@@ -305,12 +321,20 @@ def update(req, id):
     return answer(req, {**row, **values})
 
 
+def check_rights(req, row: dict, said: dict) -> None:
+    """:raises Forbidden, NotFound: the caller may not give an image these attributes
+
+    :param said: attribute -> what it is to be
+    """
+    if said.get("owner", row["owner"]) != row["owner"] and not access.is_admin(req):
+        raise errors.Forbidden("Owner can't be updated by non admin.")
+    if isinstance(said.get("visibility"), str):
+        _check_visibility(req, said["visibility"], row)
+    access.check(req, row, "modify_image")
+
+
 def check_change(req, row: dict, values: dict) -> None:
-    """:raises BadRequest, Forbidden: new values of columns that would not be right, or are not this caller's to set"""
-    if values.get("owner", row["owner"]) != row["owner"] and not req.ctx.is_admin:
-        raise errors.Forbidden("You are not permitted to give images to another project.")
-    if values.get("visibility", row["visibility"]) != row["visibility"]:
-        _check_visibility(req, values["visibility"], row["owner"])
+    """:raises BadRequest, Forbidden: new values of columns that would not be right"""
     for name in _BOOTABLE:
         if row["status"] != "queued" and values.get(name, row[name]) != row[name]:
             raise errors.Forbidden(f"Attribute {name} can be only replaced for a queued image.")
@@ -323,10 +347,9 @@ def _measured(req, id: str, changes) -> dict[str, int]:
     """The sizes of what a patch's locations name, for whom policy lets change them."""
     if not req.svc.conf.image.show_multiple_locations:
         raise errors.Forbidden("It's not allowed to change locations of images here.")
+    rules = {"delete_image_location" if op == "remove" else "set_image_location" for op, _, _ in changes}
     with req.svc.db.reader() as connection:
-        row = images.get(connection, req.ctx, id)
-    for rule in {"delete_image_location" if op == "remove" else "set_image_location" for op, _, _ in changes}:
-        req.svc.policy.check(req.ctx, rule, {"project_id": row["owner"]})
+        row = access.image(req, connection, id, *sorted(rules))
     return locations.measure(row, changes, req.svc.conf.image)
 
 
@@ -344,8 +367,7 @@ def require_formats(row: dict) -> None:
 
 def delete(req, id):
     with req.svc.db.writer() as connection:
-        row = images.get(connection, req.ctx, id)
-        req.svc.policy.check(req.ctx, "delete_image", {"project_id": row["owner"]})
+        row = access.image(req, connection, id, "delete_image")
         if row["protected"]:
             raise errors.Forbidden(f"Image {id} is protected and cannot be deleted.")
         later = req.svc.conf.image.delayed_delete and row["status"] in (images.ACTIONS["delete"][0] or ())
@@ -358,8 +380,7 @@ def delete(req, id):
 def _activation(action):
     def handler(req, id):
         with req.svc.db.writer() as connection:
-            row = images.get(connection, req.ctx, id)
-            req.svc.policy.check(req.ctx, action, {"project_id": row["owner"]})
+            access.image(req, connection, id, action)
             images.move(connection, id, action)
     return handler
 

@@ -6,7 +6,7 @@ import urllib.parse
 import sqlalchemy as sa
 
 from common import db, errors, rows, schema, wsgi
-from image import imports, locations, quota, remote, web
+from image import access, imports, locations, quota, remote, web
 from image.db import images
 from image.db.models import tasks as TASKS
 from image.handlers import images as image_handlers
@@ -29,10 +29,9 @@ def info(req):
 def stage(req, id):
     """Keep data until it is imported: queued → uploading."""
     require_octets(req)
-    limits = req.svc.quota.limits_of(req.ctx, id)
+    limits = req.svc.quota.limits_of(id)
     with req.svc.db.writer() as connection:
-        row = images.get(connection, req.ctx, id)
-        req.svc.policy.check(req.ctx, "upload_image", {"project_id": row["owner"]})
+        row = access.image(req, connection, id, "modify_image")
         req.svc.quota.check(connection, row["owner"], limits, quota.STAGED, quota.UPLOADING)
         images.move(connection, id, "stage")
     try:
@@ -79,7 +78,7 @@ def _targets(req, body) -> list[str]:
 
 def _begin(req, connection, id: str, method: dict, wanted: list[str]) -> tuple[dict, list[str]]:
     """Give an image the state of its import; its row as it was, and the stores that it goes to."""
-    row, name = images.get(connection, req.ctx, id), method["name"]
+    row, name = images.get(connection, id), method["name"]
     if name == "copy-image":
         if row["status"] != "active":
             raise errors.Conflict(f"Only an active image can be copied, not one in status {row['status']}.")
@@ -100,8 +99,7 @@ def start(req, id, body):
     method = _method(req, body)
     wanted = _targets(req, body)
     with req.svc.db.reader() as connection:
-        owner = images.get(connection, req.ctx, id)["owner"]
-    req.svc.policy.check(req.ctx, "copy_image" if method["name"] == "copy-image" else "upload_image", {"project_id": owner})
+        owner = access.image(req, connection, id, "copy_image" if method["name"] == "copy-image" else "modify_image")["owner"]
     limits = req.svc.quota.limits(owner)
     with req.svc.db.writer() as connection:
         # What was staged counts as uploading already.
@@ -117,10 +115,10 @@ def start(req, id, body):
 def of_image(req, id):
     """Where its data came from, only its project is told: such a URL may carry what lets one in."""
     with req.svc.db.reader() as connection:
-        row = images.get(connection, req.ctx, id)
+        row = access.image(req, connection, id, "get_image")
         found = rows.many(connection, sa.select(TASKS).where(TASKS.c.image_id == id).order_by(TASKS.c.created_at))
     shown = [imports.view(t) for t in found]
-    if not req.svc.policy.allows(req.ctx, "get_image_location", {"project_id": row["owner"]}):
+    if not access.allows(req, "get_image_location", row):
         shown = [{**t, "input": {}} for t in shown]
     return {"tasks": shown}
 

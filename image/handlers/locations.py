@@ -1,7 +1,7 @@
 """Locations by requests of their own: a URL is named as an image's data, and read; services ask where an image is."""
 
 from common import errors, schema, wsgi
-from image import locations, quota, web
+from image import access, locations, quota, web
 from image.db import images
 from image.handlers.images import require_formats
 
@@ -10,9 +10,8 @@ _NEW = schema.obj({"url": {"type": "string", "minLength": 1, "maxLength": 2048},
 
 
 def index(req, id):
-    req.svc.policy.check(req.ctx, "fetch_image_location", {})
     with req.svc.db.reader() as connection:
-        return wsgi.json_response(locations.of(images.get(connection, req.ctx, id)))
+        return wsgi.json_response(locations.of(access.image(req, connection, id, "fetch_image_location")))
 
 
 @wsgi.body(_NEW)
@@ -21,13 +20,12 @@ def add(req, id, body):
     known, url = body.get("validation_data") or {}, body["url"]
     if known:
         locations.check_facts(known)
-    limits = req.svc.quota.limits_of(req.ctx, id)
+    limits = req.svc.quota.limits_of(id)
     with req.svc.db.reader() as connection:
-        owner = images.get(connection, req.ctx, id)["owner"]
-    req.svc.policy.check(req.ctx, "add_image_location", {"project_id": owner})
+        owner = access.image(req, connection, id, "add_image_location")["owner"]
     web.target(url, req.svc.conf.image)
     with req.svc.db.writer() as connection:
-        row = images.get(connection, req.ctx, id)
+        row = images.get(connection, id)
         if row["status"] != "queued":
             raise errors.Conflict(f"Locations can be added to queued images only, not in status {row['status']}.")
         require_formats(row)

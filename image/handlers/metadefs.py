@@ -9,6 +9,7 @@ import urllib.parse
 import sqlalchemy as sa
 
 from common import db, errors, rows, schema, wsgi
+from image import access
 from image.db import metadefs
 from image.db.metadefs import ITEMS, LINKS, NAMESPACES, TYPES
 from image.handlers.schemas import PROPERTY
@@ -30,6 +31,11 @@ NAMESPACE = schema.obj({
     **_COLUMNS, "resource_type_associations": {"type": "array", "items": schema.obj(_LINK, ["name"], extra=True)},
     "objects": {"type": "array", "items": _KINDS["object"]}, "tags": {"type": "array", "items": _KINDS["tag"]},
     "properties": {"type": "object", "additionalProperties": PROPERTY}}, ["namespace"], extra=True)
+
+
+# What a new namespace may hold from the start, and the rule that lets it.
+_ADDED = {"resource_type_associations": "add_metadef_resource_type_association", "objects": "add_metadef_object",
+          "properties": "add_metadef_property", "tags": "add_metadef_tag"}
 
 
 def _times(row: dict) -> dict:
@@ -59,20 +65,6 @@ def _link_view(row: dict) -> dict:
     return {**{k: row[k] for k in ("name", "prefix", "properties_target") if row[k] is not None}, **_times(row)}
 
 
-def _visible(ctx):
-    return sa.true() if ctx.is_admin else sa.or_(NAMESPACES.c.visibility == "public", NAMESPACES.c.owner == ctx.project_id)
-
-
-def _find(connection, req, namespace: str, *, change: bool = False) -> dict:
-    """:raises NotFound: there is none that the caller may see; :raises Forbidden: he may not change it"""
-    if change:
-        req.svc.policy.check(req.ctx, "metadef_admin", {})
-    row = rows.one(connection, sa.select(NAMESPACES).where(NAMESPACES.c.namespace == namespace, _visible(req.ctx)))
-    if row is None:
-        raise errors.NotFound(f"Metadata definition namespace={namespace} was not found.")
-    return row
-
-
 def _items(connection, row: dict, kind: str) -> list[dict]:
     return rows.many(connection, sa.select(ITEMS).where(ITEMS.c.namespace_id == row["id"], ITEMS.c.kind == kind).order_by(
         ITEMS.c.name))
@@ -89,7 +81,7 @@ def _item(connection, row: dict, kind: str, name: str) -> dict:
 # Namespaces -------------------------------------------------------------------
 
 def _filtered(req) -> list:
-    where = [_visible(req.ctx)]
+    where = [access.visible_namespaces(req)]
     if "visibility" in req.GET:
         where.append(NAMESPACES.c.visibility == req.GET["visibility"])
     if "resource_types" in req.GET:
@@ -99,14 +91,17 @@ def _filtered(req) -> list:
 
 
 def index(req):
+    access.check_namespace(req, None, "get_metadef_namespaces", "list_metadef_resource_types")
     limit = min(wsgi.int_param(req, "limit", 25), 1000)
     key, direction = req.GET.get("sort_key", "created_at"), req.GET.get("sort_dir", "desc")
     if key not in ("created_at", "namespace", "updated_at", "id") or direction not in ("asc", "desc"):
         raise errors.BadRequest(f"Invalid sort: {key}:{direction}")
     with req.svc.db.reader() as connection:
-        marker = _find(connection, req, req.GET["marker"]) if "marker" in req.GET else None
+        marker = access.namespace(req, connection, req.GET["marker"]) if "marker" in req.GET else None
         found = rows.many(connection, db.page(sa.select(NAMESPACES).where(*_filtered(req)), NAMESPACES, sort=[(key, direction)],
                                               limit=limit, marker_row=marker)) if limit else []
+        last = found[-1] if limit and len(found) == limit else None
+        found = [r for r in found if access.allows_of_namespace(req, "get_metadef_namespace", r)]
         links: dict[str, list] = {r["id"]: [] for r in found}
         for link in rows.many(connection, sa.select(LINKS).where(LINKS.c.namespace_id.in_(links)).order_by(LINKS.c.name)):
             links[link["namespace_id"]].append(_link_view(link))
@@ -114,15 +109,15 @@ def index(req):
     body: dict = {"namespaces": [{**_view(r), **({"resource_type_associations": links[r["id"]]} if links[r["id"]] else {})}
                                  for r in found], "schema": "/v2/schemas/metadefs/namespaces",
                   "first": "/v2/metadefs/namespaces" + ("?" + urllib.parse.urlencode(query) if query else "")}
-    if limit and len(found) == limit:
-        body["next"] = "/v2/metadefs/namespaces?" + urllib.parse.urlencode({**query, "marker": found[-1]["namespace"]})
+    if last:
+        body["next"] = "/v2/metadefs/namespaces?" + urllib.parse.urlencode({**query, "marker": last["namespace"]})
     return body
 
 
 @wsgi.body(NAMESPACE)
 def create(req, body):
     """A namespace, with what it is to hold from the start."""
-    req.svc.policy.check(req.ctx, "metadef_admin", {})
+    access.check_namespace(req, None, "add_metadef_namespace", *(rule for name, rule in _ADDED.items() if body.get(name)))
     with req.svc.db.writer() as connection:
         row = metadefs.add(connection, body, req.ctx.project_id or "")
         shown = _whole(connection, row)
@@ -146,13 +141,15 @@ def _whole(connection, row: dict) -> dict:
 
 def show(req, namespace):
     with req.svc.db.reader() as connection:
-        return _whole(connection, _find(connection, req, namespace))
+        return _whole(connection, access.namespace(
+            req, connection, namespace, "get_metadef_namespace", "list_metadef_resource_types", "get_metadef_objects",
+            "get_metadef_properties", "get_metadef_tags"))
 
 
 @wsgi.body(NAMESPACE)
 def update(req, namespace, body):
     with req.svc.db.writer() as connection:
-        row = _find(connection, req, namespace, change=True)
+        row = access.namespace(req, connection, namespace, "modify_metadef_namespace")
         values = {k: body[k] for k in _COLUMNS if k in body and not (k == "owner" and body[k] is None)}
         values["updated_at"] = db.now()
         rows.update(connection, NAMESPACES, row["id"], values, resource="namespace",
@@ -162,7 +159,7 @@ def update(req, namespace, body):
 
 def delete(req, namespace):
     with req.svc.db.writer() as connection:
-        row = _find(connection, req, namespace, change=True)
+        row = access.namespace(req, connection, namespace, "delete_metadef_namespace")
         if row["protected"]:
             raise errors.Forbidden(f"Metadata definition namespace {namespace} is protected and cannot be deleted.")
         rows.delete(connection, NAMESPACES, row["id"], resource="namespace")
@@ -170,13 +167,20 @@ def delete(req, namespace):
 
 # Objects, properties, tags ------------------------------------------------------
 
+def _rule(verb: str, kind: str) -> str:
+    """How Glance names the rule for items of a kind."""
+    return f"{'remove' if (verb, kind) == ('delete', 'property') else verb}_metadef_{kind}"
+
+
 def _handlers(kind: str) -> dict[str, typing.Callable]:
     """The requests for items of one kind."""
     plural, check = _PLURAL[kind], schema.compiled(_KINDS[kind])
+    get, add, modify, remove = (_rule(verb, kind) for verb in ("get", "add", "modify", "delete"))
 
     def index(req, namespace):
         with req.svc.db.reader() as connection:
-            found = _items(connection, _find(connection, req, namespace), kind)
+            row = access.namespace(req, connection, namespace, f"get_metadef_{plural}")
+            found = _items(connection, row, kind) if access.allows_of_namespace(req, get, row) else []
         if kind == "property":
             return {plural: {i["name"]: {k: v for k, v in _item_view(namespace, i).items() if k != "name"} for i in found}}
         return {plural: [_item_view(namespace, i) for i in found], "schema": f"/v2/schemas/metadefs/{plural}"}
@@ -185,18 +189,18 @@ def _handlers(kind: str) -> dict[str, typing.Callable]:
         body = req.json_object()
         check(body)
         with req.svc.db.writer() as connection:
-            made = metadefs.put(connection, _find(connection, req, namespace, change=True), kind, body["name"], body)
+            made = metadefs.put(connection, access.namespace(req, connection, namespace, add), kind, body["name"], body)
         return _item_view(namespace, made)
 
     def show(req, namespace, name):
         with req.svc.db.reader() as connection:
-            return _item_view(namespace, _item(connection, _find(connection, req, namespace), kind, name))
+            return _item_view(namespace, _item(connection, access.namespace(req, connection, namespace, get), kind, name))
 
     def update(req, namespace, name):
         body = req.json_object()
         check(body)
         with req.svc.db.writer() as connection:
-            row = _find(connection, req, namespace, change=True)
+            row = access.namespace(req, connection, namespace, modify)
             old = _item(connection, row, kind, name)
             if body["name"] != name and any(i["name"] == body["name"] for i in _items(connection, row, kind)):
                 raise errors.Conflict(f"A metadata definition {kind} with name={body['name']} already exists.")
@@ -208,14 +212,15 @@ def _handlers(kind: str) -> dict[str, typing.Callable]:
 
     def delete(req, namespace, name):
         with req.svc.db.writer() as connection:
-            row = _find(connection, req, namespace, change=True)
+            row = access.namespace(req, connection, namespace, remove)
             _item(connection, row, kind, name)
             connection.execute(sa.delete(ITEMS).where(ITEMS.c.namespace_id == row["id"], ITEMS.c.kind == kind,
                                                       ITEMS.c.name == name))
 
     def clear(req, namespace):
+        rules = ("delete_metadef_namespace", *(("delete_metadef_tags",) if kind == "tag" else ()))
         with req.svc.db.writer() as connection:
-            row = _find(connection, req, namespace, change=True)
+            row = access.namespace(req, connection, namespace, *rules)
             connection.execute(sa.delete(ITEMS).where(ITEMS.c.namespace_id == row["id"], ITEMS.c.kind == kind))
     return {"index": index, "create": create, "show": show, "update": update, "delete": delete, "clear": clear}
 
@@ -224,7 +229,7 @@ def create_tag(req, namespace, name):
     """A tag is a name: it needs no body."""
     _TAG_NAME(name)
     with req.svc.db.writer() as connection:
-        made = metadefs.put(connection, _find(connection, req, namespace, change=True), "tag", name, {})
+        made = metadefs.put(connection, access.namespace(req, connection, namespace, "add_metadef_tag"), "tag", name, {})
     return _item_view(namespace, made)
 
 
@@ -236,7 +241,7 @@ def replace_tags(req, namespace, body):
     """These tags in place of those that were there; beside them with ``X-Openstack-Append: True``."""
     append = wsgi.bool_value(req.headers.get("X-Openstack-Append", "False"))
     with req.svc.db.writer() as connection:
-        row = _find(connection, req, namespace, change=True)
+        row = access.namespace(req, connection, namespace, "add_metadef_tags")
         if not append:
             connection.execute(sa.delete(ITEMS).where(ITEMS.c.namespace_id == row["id"], ITEMS.c.kind == "tag"))
         for item in body["tags"]:
@@ -248,6 +253,7 @@ def replace_tags(req, namespace, body):
 # Resource types -----------------------------------------------------------------
 
 def types(req):
+    access.check_namespace(req, None, "list_metadef_resource_types")
     with req.svc.db.reader() as connection:
         found = rows.many(connection, sa.select(TYPES).order_by(TYPES.c.name))
     return {"resource_types": [{"name": r["name"], **_times(r)} for r in found]}
@@ -255,20 +261,22 @@ def types(req):
 
 def links(req, namespace):
     with req.svc.db.reader() as connection:
-        row = _find(connection, req, namespace)
+        row = access.namespace(req, connection, namespace, "list_metadef_resource_types")
         found = rows.many(connection, sa.select(LINKS).where(LINKS.c.namespace_id == row["id"]).order_by(LINKS.c.name))
+    found = found if access.allows_of_namespace(req, "get_metadef_resource_type", row) else []
     return {"resource_type_associations": [_link_view(x) for x in found]}
 
 
 @wsgi.body(schema.obj(_LINK, ["name"], extra=True))
 def add_link(req, namespace, body):
     with req.svc.db.writer() as connection:
-        return _link_view(metadefs.link(connection, _find(connection, req, namespace, change=True), body))
+        row = access.namespace(req, connection, namespace, "add_metadef_resource_type_association")
+        return _link_view(metadefs.link(connection, row, body))
 
 
 def remove_link(req, namespace, name):
     with req.svc.db.writer() as connection:
-        row = _find(connection, req, namespace, change=True)
+        row = access.namespace(req, connection, namespace, "remove_metadef_resource_type_association")
         if not connection.execute(sa.delete(LINKS).where(LINKS.c.namespace_id == row["id"], LINKS.c.name == name)).rowcount:
             raise errors.NotFound(f"The metadata definition resource-type association of resource-type={name} to "
                                   f"namespace={namespace}, was not found.")

@@ -5,6 +5,7 @@ checksum or a location that a client names is not taken, since only data that ca
 """
 
 from common import db, schema, wsgi
+from image import access
 from image.db import images
 from image.handlers import images as v2
 from image.handlers import v1
@@ -27,9 +28,8 @@ def _said(body: dict) -> tuple[dict, dict]:
 
 
 def show(req, id):
-    req.svc.policy.check(req.ctx, "get_image", {})
     with req.svc.db.reader() as connection:
-        return {"image": v1.view(v2.readable(req, images.get(connection, req.ctx, id)))}
+        return {"image": v1.view(v2.readable(req, access.image(req, connection, id, "get_image")))}
 
 
 @wsgi.body(_IMAGE)
@@ -49,8 +49,8 @@ def update(req, id, body):
     columns.pop("id", None)
     purge = wsgi.bool_value(req.headers.get("x-glance-registry-purge-props", "false"))
     with req.svc.db.writer() as connection:
-        row = images.get(connection, req.ctx, id)
-        req.svc.policy.check(req.ctx, "modify_image", {"project_id": row["owner"]})
+        row = access.image(req, connection, id)
+        v2.check_rights(req, row, columns)
         changed = {**columns, "properties": {**v1.kept(req, row, purge), **properties}}
         v2.check_change(req, row, changed)
         images.update(connection, id, changed)

@@ -1,7 +1,7 @@
 """What the service says of its stores and of how much of them a project has; and an image's copy in one of them taken away."""
 
 from common import errors
-from image import locations
+from image import access, locations
 from image.db import images
 
 
@@ -34,8 +34,7 @@ def usage(req):
 def delete(req, store, id):
     """Take an image from one store. The row first: data that nobody names is less of a harm than a name without data."""
     with req.svc.db.writer() as connection:
-        row = images.get(connection, req.ctx, id)
-        req.svc.policy.check(req.ctx, "delete_image_location", {"project_id": row["owner"]})
+        row = access.image(req, connection, id, "get_image_location", "delete_image_location")
         if store not in req.svc.stores.all:
             raise errors.NotFound(f"Store {store} is not known.")
         if store not in locations.held(row):

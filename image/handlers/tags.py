@@ -1,13 +1,13 @@
 """Tags of an image."""
 
 from common import errors
+from image import access
 from image.db import images
 
 
 def _change(req, id, edit) -> None:
     with req.svc.db.writer() as connection:
-        row = images.get(connection, req.ctx, id)
-        req.svc.policy.check(req.ctx, "modify_image", {"project_id": row["owner"]})
+        row = access.image(req, connection, id, "modify_image")
         images.update(connection, id, {"tags": sorted(edit(set(row["tags"])))})
 
 

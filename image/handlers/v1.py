@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from common import db, errors, schema, wsgi
 from common.values import INT64, integer, unprintable
-from image import locations, quota, web
+from image import access, locations, quota, web
 from image.db import images, members
 from image.db.models import images as TABLE
 from image.handlers import data
@@ -144,9 +144,9 @@ def _give(req, connection, row: dict, values: dict, location: str | None, size: 
     if not (location or copy_from or _has_body(req)):
         return lambda: None
     v2.require_formats(row)
-    req.svc.policy.check(req.ctx, "upload_image", {"project_id": row["owner"]})
+    access.check(req, row, "upload_image")
     if location:
-        req.svc.policy.check(req.ctx, "set_image_location", {"project_id": row["owner"]})
+        access.check(req, row, "set_image_location")
         patch = [("add", ["locations", "-"], {"url": location, "metadata": {}})]
         changed = locations.patched(row, patch, {location: size or 0})
         images.update(connection, row["id"], changed)
@@ -163,7 +163,7 @@ def _give(req, connection, row: dict, values: dict, location: str | None, size: 
 
 def _now(req, id: str) -> dict:
     with req.svc.db.reader() as connection:
-        return view(v2.readable(req, images.get(connection, req.ctx, id)))
+        return view(v2.readable(req, images.get(connection, id)))
 
 
 def kept(req, row: dict, purge: bool) -> dict:
@@ -178,10 +178,10 @@ def update(req, id):
     said = {k: v for k, v in columns(values).items() if k != "id"}
     # A client that registers an image and then uploads its data does not mean to lose what it said at first.
     purge = wsgi.bool_value(req.headers.get("x-glance-registry-purge-props", "true")) and not _has_body(req)
-    limits = req.svc.quota.limits_of(req.ctx, id)
+    limits = req.svc.quota.limits_of(id)
     with req.svc.db.writer() as connection:
-        row = images.get(connection, req.ctx, id)
-        req.svc.policy.check(req.ctx, "modify_image", {"project_id": row["owner"]})
+        row = access.image(req, connection, id)
+        v2.check_rights(req, row, said)
         if (location or copy_from or _has_body(req)) and row["status"] != "queued":
             raise errors.Conflict(f"Cannot upload to an image in status {row['status']}: it has its data.")
         changed = {**said, "properties": {**kept(req, row, purge), **properties}}
@@ -195,9 +195,8 @@ def update(req, id):
 
 def show(req, id):
     """Headers for HEAD, headers and data for GET."""
-    req.svc.policy.check(req.ctx, "get_image", {})
     with req.svc.db.reader() as connection:
-        row = images.get(connection, req.ctx, id)
+        row = access.image(req, connection, id, "get_image")
     if req.method == "HEAD":
         response = wsgi.Response(status=200, content_type="text/html")
     else:
@@ -236,17 +235,14 @@ def _filters(req) -> list:
 
 
 def _list(req) -> list[dict]:
-    req.svc.policy.check(req.ctx, "get_images", {})
+    req.svc.policy.check(req.ctx, "get_images")
     key, direction = req.GET.get("sort_key", "created_at"), req.GET.get("sort_dir", "desc")
     if key not in (*_SHORT, "size", "status", "created_at", "updated_at") or direction not in ("asc", "desc"):
         raise errors.BadRequest(f"Invalid sort: {key}:{direction}")
     limit = min(wsgi.int_param(req, "limit", 1000), 1000)
-    if not limit:
-        return []
-    with req.svc.db.reader() as connection:
-        return [view(v2.readable(req, r)) for r in images.index(
-            connection, req.ctx, filters=[TABLE.c.os_hidden == sa.false(), *_filters(req)], sort=[(key, direction)], limit=limit,
-            marker=req.GET.get("marker"), member_status="all")]
+    found, _ = v2.page(req, where=[TABLE.c.os_hidden == sa.false(), *_filters(req)], sort=[(key, direction)], limit=limit,
+                       member_status="all")
+    return [view(v2.readable(req, row)) for row in found]
 
 
 def index(req):
@@ -259,10 +255,9 @@ def detail(req):
 
 # Members -------------------------------------------------------------------------
 
-def _shared(connection, req, id: str) -> dict:
+def _shared(connection, req, id: str, *rules: str) -> dict:
     """:raises Forbidden: not one of those whom the caller may share with others"""
-    row = images.get(connection, req.ctx, id)
-    req.svc.policy.check(req.ctx, "modify_member", {"project_id": row["owner"]})
+    row = access.image(req, connection, id, "get_image", *rules)
     if row["visibility"] == "public":
         raise errors.Forbidden("A public image has no members.")
     return row
@@ -270,10 +265,11 @@ def _shared(connection, req, id: str) -> dict:
 
 def members_of(req, id):
     with req.svc.db.reader() as connection:
-        row = images.get(connection, req.ctx, id)
+        row = access.image(req, connection, id, "get_image")
         found = members.of(connection, id)
-    if not req.svc.policy.allows(req.ctx, "modify_member", {"project_id": row["owner"]}):
+    if row["owner"] != req.ctx.project_id and not access.sees_all(req):
         found = [m for m in found if m["member_id"] == req.ctx.project_id]
+    found = found if access.allows(req, "get_members", row) else []
     return {"members": [{"member_id": m["member_id"], "can_share": False} for m in found]}
 
 
@@ -295,7 +291,7 @@ def add_member(req, id, member_id):
     if not 0 < len(member_id) <= 64:
         raise errors.BadRequest("The name of a member has 1 to 64 characters.")
     with req.svc.db.writer() as connection:
-        row = _shared(connection, req, id)
+        row = _shared(connection, req, id, "add_member")
         _add(req, connection, id, [member_id])
         images.update(connection, id, {"visibility": "shared"} if row["visibility"] == "private" else {})
 
@@ -304,7 +300,7 @@ def add_member(req, id, member_id):
 def set_members(req, id, body):
     wanted = [m["member_id"] for m in body["memberships"]]
     with req.svc.db.writer() as connection:
-        _shared(connection, req, id)
+        _shared(connection, req, id, "add_member", "delete_member")
         for gone in {m["member_id"] for m in members.of(connection, id)} - set(wanted):
             members.remove(connection, id, gone)
         _add(req, connection, id, wanted)
@@ -312,15 +308,18 @@ def set_members(req, id, body):
 
 def remove_member(req, id, member_id):
     with req.svc.db.writer() as connection:
-        _shared(connection, req, id)
+        _shared(connection, req, id, "delete_member")
         members.remove(connection, id, member_id)
 
 
 def shared_images(req, member_id):
     """What is shared with a project: all of it for itself, for others what they share with it."""
-    query = sa.select(TABLE.c.id).where(TABLE.c.id.in_(members.shared_with(member_id)), images.visible(req.ctx))
-    if member_id != req.ctx.project_id and not req.ctx.is_admin:
-        query = query.where(TABLE.c.owner == req.ctx.project_id)
+    req.svc.policy.check(req.ctx, "get_images")
+    query = sa.select(TABLE.c.id).where(TABLE.c.id.in_(members.shared_with(member_id)), images.THERE)
+    if not access.is_admin(req):
+        query = query.where(images.visible(req.ctx.project_id))
+        if member_id != req.ctx.project_id:
+            query = query.where(TABLE.c.owner == req.ctx.project_id)
     with req.svc.db.reader() as connection:
         found = connection.execute(query.order_by(TABLE.c.id)).scalars().all()
     return {"shared_images": [{"image_id": i, "can_share": False} for i in found]}

@@ -46,7 +46,7 @@ def test_what_a_member_may_not(cloud, member, image):
     refused(404, member, "image", "GET", f"{path}/another")
     refused(404, member, "image", "PUT", f"{path}/another", {"status": "accepted"})
     refused(403, member, "image", "POST", path, {"member": "third"})
-    refused(403, member, "image", "DELETE", f"{path}/another")
+    refused(404, member, "image", "DELETE", f"{path}/another")
     for wrong in ({"status": "maybe"}, {}):
         refused(400, member, "image", "PUT", f"{path}/{member.project_id}", wrong)
     refused(400, owner, "image", "POST", path, {})

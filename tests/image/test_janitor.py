@@ -86,8 +86,8 @@ def test_what_was_deleted_is_kept_as_long_as_it_is_said(service):
     with service.db.reader() as connection:
         assert connection.execute(sa.select(TABLE.c.id)).scalars().all() == ["b1"] == sorted(
             service.stores.default.stored())
-        assert images.index(connection, Context(roles=("admin",)), filters=[], sort=[("id", "asc")], limit=9, marker=None,
-                            member_status="all") == [], "for everybody it is gone"
+        assert images.index(connection, where=[images.THERE], sort=[("id", "asc")], limit=9, marker_row=None) == [], (
+            "for everybody it is gone")
     words = ["--state", service.conf.state_path, "restore"]
     assert cli.main([*words, "b1"]) == 0 and state(service, "b1")[0] == "active"
     assert cli.main([*words, "b1"]) == 1 == cli.main([*words, "a1"]), "not deleted; gone"
@@ -113,7 +113,7 @@ def test_an_image_is_kept_in_mind_until_its_store_gave_it_away(service):
     with service.db.writer() as connection:
         connection.execute(sa.update(TABLE).values(locations=[{"url": "s3://x/y/a1", "metadata": {"store": "far"}}]))
         with pytest.raises(errors.NotFound):
-            images.get(connection, Context(roles=("admin",)), row["id"])
+            images.get(connection, row["id"])
     Janitor(service).run_once()
     with service.db.reader() as connection:
         assert images.any_row(connection, "a1")["status"] == "deleted"

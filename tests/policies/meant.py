@@ -9,6 +9,8 @@ MEANT: dict[str, dict[str, str]] = {
     "compute": {
     },
     "image": {
+        **dict.fromkeys(("get_images", "get_image", "modify_image", "delete_image", "upload_image", "download_image",
+                         "get_member"), _OF_A_SERVICE),
     },
     "volume": {
         **dict.fromkeys((
@@ -35,6 +37,8 @@ NOT_ASKED: dict[str, dict[str, str]] = {
         "os_compute_api:servers:rebuild:trusted_certs": _CERTIFICATES,
     },
     "image": {
+        "download_from_store": "A download cannot choose the store that it comes from",
+        **dict.fromkeys(("get_task", "get_tasks", "add_task"), "Glance itself asks tasks_api_access alone"),
     },
     "volume": {
         "volume:multiattach": "No volume can be attached to several servers, so none is asked for",
