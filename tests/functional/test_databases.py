@@ -1,5 +1,7 @@
 """The whole cloud on PostgreSQL and on MariaDB: every table made, and a server's life lived on it."""
 
+import urllib.parse
+
 import pytest
 
 from common.periodic import wait_for
@@ -33,6 +35,22 @@ def check_ids_are_exact(client: first.Cloud, server_id: str, volume_id: str) -> 
                 client.call(service, "GET", path.format(other))
 
 
+def check_texts_are_exact(client: first.Cloud) -> None:
+    """Nor do its usual comparisons tell names apart by case, accents or spaces at the end; and old ones take no emoji."""
+    names = ["Exact", "exact", "exact ", "\u00e9xact", "\U0001f642"]
+    made = {name: client.call("image", "POST", "/images", {"name": name, "tags": [name.strip()]})["id"] for name in names}
+    for name, image in made.items():
+        found = client.call("image", "GET", "/images?" + urllib.parse.urlencode({"name": name}))["images"]
+        assert [i["id"] for i in found] == [image], name
+    assert [i["id"] for i in client.call("image", "GET", "/images?tag=Exact")["images"]] == [made["Exact"]]
+    kinds = {name: client.call("volume", "POST", "/types", {"volume_type": {"name": name}})["volume_type"]["id"]
+             for name in names[:2]}
+    volumes = {name: new_volume(client, name, volume_type=name) for name in kinds}
+    for name, volume in volumes.items():
+        (found,) = client.call("volume", "GET", f"/volumes/detail?name={name}")["volumes"]
+        assert (found["id"], found["volume_type"]) == (volume, name)
+
+
 def test_a_servers_life(server, tmp_path_factory):
     cloud = FakeCloud(tmp_path_factory.mktemp("cloud"), *databases.settings(server.url)).start()
     try:
@@ -41,6 +59,7 @@ def test_a_servers_life(server, tmp_path_factory):
         wait_status(client, made["id"])
         volume = new_volume(client, "kept", metadata={"a": "b"})
         check_ids_are_exact(client, made["id"], volume)
+        check_texts_are_exact(client)
         client.call("compute", "POST", f"/servers/{made['id']}/os-volume_attachments", {"volumeAttachment": {"volumeId": volume}})
         wait_for(lambda: volume_status(client, volume) == "in-use", 20, what="the attachment")
         found = client.call("volume", "GET", "/volumes/detail?metadata={'a':'b'}")["volumes"]
