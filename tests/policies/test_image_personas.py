@@ -47,11 +47,11 @@ class World:
     def away(self) -> str:
         return self.home["foreign project member"].asker.project_id
 
-    def state(self) -> list:
+    def state(self) -> dict[str, tuple]:
         """What there is of all that is asked for."""
         paths = [f"/v2/images/{self.ids['images']}", f"/v2/images/{self.given}", f"/v2/images/{self.given}/members",
                  "/v2/metadefs/namespaces/personas"]
-        return [self.admin("image", "GET", path) for path in paths]
+        return {path: self.admin("image", "GET", path) for path in paths}
 
     def queued(self) -> str:
         return self.member.made("image", "/v2/images", {"name": "q", "disk_format": "raw", "container_format": "bare"})["id"]

@@ -39,10 +39,10 @@ class World:
     admin: Asker
     member: Asker
 
-    def state(self) -> list:
+    def state(self) -> dict[str, tuple]:
         """What there is of all that is asked for."""
-        return [self.admin("volume", "GET", f"/v3/{noun}/{self.ids[noun]}", version=VERSION)
-                for noun in ("volumes", "snapshots", "attachments", "types")]
+        return {noun: self.admin("volume", "GET", f"/v3/{noun}/{self.ids[noun]}", version=VERSION)
+                for noun in ("volumes", "snapshots", "attachments", "types")}
 
 
 def without_limits(admin: Asker, home: Home) -> None:
