@@ -121,6 +121,8 @@ def translate(error: Exception) -> errors.Error:
         return away
     if isinstance(error, (bus_errors.MessagingTimeout, bus_errors.MessageDeliveryFailure)):
         return errors.ServiceUnavailable(part="the message bus", internal=str(error))
+    if isinstance(error, webob.request.DisconnectionError):
+        return errors.BadRequest("The request body could not be read to its end.", internal=str(error))
     if isinstance(error, UnicodeDecodeError):
         return errors.BadRequest("The request is not valid UTF-8.")
     return errors.Error("An unexpected error prevented the server from fulfilling your request. "

@@ -77,15 +77,16 @@ class _Kind:
         self._update(body)
         with req.svc.db.writer() as connection:
             old = rows.get(connection, self.table, id, resource=self.noun, **of)
-            values = body[self.singular]
+            new = {**old, **body[self.singular]}
             if self.checks:
-                self.checks(connection, {**old, **values}, old)
+                self.checks(connection, new, old)
+            values = {name: new[name] for name in body[self.singular]}
             where = [self.table.c.id == id, *(self.table.c[k] == v for k, v in of.items())]
             if values:
                 connection.execute(sa.update(self.table).where(*where).values(values))
-            self._ended(req, connection, {**old, **values}, old)
+            self._ended(req, connection, new, old)
         req.svc.revocations.run_once()
-        return {self.singular: self.view(req, {**old, **values})}
+        return {self.singular: self.view(req, new)}
 
     def delete(self, req, id, **of):
         self._rule(req, "delete")
@@ -121,7 +122,7 @@ def _provider(connection, row: dict, old: dict | None = None) -> None:
             "id": context.new_hex(), "name": context.new_hex(), "enabled": True,
             "description": f"Auto generated federated domain for Identity Provider: {row['id']}"})["id"]
     for other in rows.many(connection, sa.select(models.identity_providers).where(models.identity_providers.c.id != row["id"])):
-        if set(other["remote_ids"]) & set(row["remote_ids"]):
+        if set(other["remote_ids"] or ()) & set(row["remote_ids"]):
             raise errors.Conflict("Duplicate remote ID: it is another identity provider's.")
 
 

@@ -123,6 +123,13 @@ def test_what_a_provider_said_of_groups_expires(identity, ask, provider, monkeyp
     assert identity.send("POST", "/v3/auth/tokens", asked).status_int == 401
 
 
+def test_remote_ids_that_are_taken_away_are_none(ask, provider):
+    path = "/OS-FEDERATION/identity_providers"
+    shown = ask("PATCH", f"{path}/idp", {"identity_provider": {"remote_ids": None}})["identity_provider"]
+    assert shown["remote_ids"] == [] == ask("GET", f"{path}/idp")["identity_provider"]["remote_ids"]
+    ask("PUT", f"{path}/another", {"identity_provider": {}}, 201)
+
+
 def test_who_is_not_the_proxy_is_refused(identity, ask, provider):
     for wrong in ("", "guess", SECRET + "x"):
         assert login(identity, secret=wrong).status_int == 401
