@@ -156,6 +156,4 @@ def _credentials(ctx) -> dict:
     system = "all" if ctx.system else None
     return {"roles": list(ctx.roles), "user_id": ctx.user_id, "user_domain_id": ctx.user_domain_id,
             "project_id": ctx.project_id, "project_domain_id": ctx.project_domain_id,
-            "system_scope": system, "system": system, "token": token,
-            "token_domain_id": ctx.project_domain_id or ctx.domain_id or ctx.user_domain_id,
-            "domain_scoped": "yes" if ctx.domain_id else None}
+            "system_scope": system, "system": system, "token": token}

@@ -61,7 +61,7 @@ RULES: list[tuple[re.Pattern, Rule]] = [(re.compile(path), rule) for path, rule 
     (r"/v3/users/\{id\}/OS-OAUTH1/.*", own_login),
     (r"/v3/OS-OAUTH1/authorize/.*", own_login),
     (r"/v3/OS-TRUST/.*", trusts),
-    (r"/v(3|2\.0)/users/\{id\}(/enabled|/OS-KSADM/.*)?", account),
+    (r"/v(3|2\.0)/users/\{id\}(/enabled|/tokens|/OS-KSADM/.*)?", account),
     (r"/v2\.0/OS-KSCRUD/users/\{id\}", account))]
 
 

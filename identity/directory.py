@@ -187,10 +187,10 @@ class Directories:
 
     def listed(self, req, noun) -> dict:
         """The list of a noun, up to date, as long as the domain's ``list_limit`` lets it be."""
-        domain_id = req.GET.get("domain_id")
-        req.svc.policy.check(req.ctx, f"identity:list_{noun.singular}", {"domain_id": domain_id or req.ctx.domain_id})
+        noun.check_list(req)
+        domain_id = req.ctx.domain_id or req.GET.get("domain_id")
         self.refresh(domain_id)
-        found = noun.index(req)
+        found = noun.listed(req)
         limit = self._limit(domain_id)
         return {**found, noun.plural: found[noun.plural][:limit], "truncated": True} \
             if limit and len(found[noun.plural]) > limit else found

@@ -19,6 +19,18 @@ OPTIONS: dict[str, dict] = {"identity": {o.name: o for o in conf.OPTS["identity"
            "ldap": {o.name: o for o in conf.OPTS["ldap"]}}
 
 
+# What users must know to choose a password. It is the service's own, and asked of the default domain.
+COMPLIANCE, COMPLIANCE_OPTIONS = "security_compliance", ("password_regex", "password_regex_description")
+
+
+def compliance(service, domain_id: str, option: str | None) -> dict:
+    """{option: value} of what passwords must look like. :raises Forbidden: another domain, or another option"""
+    if domain_id != "default" or option not in (None, *COMPLIANCE_OPTIONS):
+        raise errors.Forbidden("Invalid domain specific configuration: Reading security compliance values other than "
+                               f"{' and '.join(COMPLIANCE_OPTIONS)} of the default domain is not allowed.")
+    return {n: service.conf.security_compliance[n] for n in COMPLIANCE_OPTIONS if option in (None, n)}
+
+
 def check_name(group: str | None, option: str | None = None) -> None:
     """:raises Forbidden: that is nothing a domain can have a value for"""
     if group is not None and group not in OPTIONS:

@@ -15,12 +15,12 @@ def gives(req, connection, role: dict) -> bool:
     :param role: {"id", "name", "domain_id"}
     """
     named = grants.implied(connection, [role]) if role["domain_id"] else [role]
-    return all(req.svc.policy.allows(req.ctx, "domain_managed_target_role", {"role_name": r["name"]}) for r in named)
+    return all(req.svc.policy.allows(req.ctx, "domain_managed_target_role", {"target.role.name": r["name"]}) for r in named)
 
 
 def protect(req, connection, *, user_id: str | None = None, group_id: str | None = None) -> None:
     """:raises Forbidden: the caller is no administrator, and that user or group holds a role beyond his to give"""
-    if req.ctx.is_admin:
+    if req.svc.policy.allows(req.ctx, "admin_required", {}):
         return
     if not all(gives(req, connection, role) for role in grants.assigned(connection, user_id=user_id, group_id=group_id)):
         raise errors.Forbidden("Who holds a role that is not a domain manager's to give is changed by administrators only.")

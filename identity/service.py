@@ -19,6 +19,10 @@ from identity.passwords import Passwords
 LOG = logging.getLogger(__name__)
 
 
+class Policy(policy.Policy):
+    refusal = "You are not authorized to perform the requested action: %(rule)s."
+
+
 class OwnRevocations(periodic.Periodic):
     """Each identity worker reads the events that the others wrote."""
 
@@ -49,7 +53,7 @@ class IdentityApi(Service):
         return {"admin": conf.identity.admin_port}
 
     def setup(self) -> None:
-        self.policy = policy.Policy("identity", policies.RULES, self.conf)
+        self.policy = Policy("identity", policies.RULES, self.conf)
         self.keys = KeyRing(f"{self.conf.state_path}/identity/keys")
         self.passwords = Passwords(self.conf.identity.password_hash_rounds, self.conf.identity.max_password_length)
         self.compliance = Compliance(self.conf, self.passwords)

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 
 from common import context, errors, rows, schema
 from identity.db import models
+from identity.handlers import users
 
 TABLE, LINKS = models.access_rules, models.application_credential_rules
 _NAMES = ("service", "method", "path")
@@ -39,23 +40,23 @@ def _view(req, row: dict) -> dict:
 
 
 def index(req, id):
-    req.svc.policy.check(req.ctx, "identity:list_access_rules", {"user_id": id})
     query = rows.where_equal(sa.select(TABLE).where(TABLE.c.user_id == id).order_by(TABLE.c.id), TABLE,
                              {k: v for k, v in req.GET.items() if k in _NAMES})
     with req.svc.db.reader() as connection:
+        users.known(req, connection, "list_access_rules", id)
         found = rows.many(connection, query)
     return {"access_rules": [_view(req, r) for r in found], "links": {"self": req.path_url, "next": None, "previous": None}}
 
 
 def show(req, id, rule_id):
-    req.svc.policy.check(req.ctx, "identity:get_access_rule", {"user_id": id})
     with req.svc.db.reader() as connection:
+        users.known(req, connection, "get_access_rule", id)
         return {"access_rule": _view(req, rows.get(connection, TABLE, rule_id, resource="access_rule", user_id=id))}
 
 
 def delete(req, id, rule_id):
-    req.svc.policy.check(req.ctx, "identity:delete_access_rule", {"user_id": id})
     with req.svc.db.writer() as connection:
+        users.known(req, connection, "delete_access_rule", id)
         rows.get(connection, TABLE, rule_id, resource="access_rule", user_id=id)
         if connection.execute(sa.select(LINKS).where(LINKS.c.access_rule_id == rule_id)).first():
             raise errors.Forbidden(f"Access rule {rule_id} is in use by an application credential.")

@@ -50,6 +50,7 @@ def create(req, id, body):
     What is made with an application credential's token has no more roles than that has, allows no request that it does not,
     and ends no later.
     """
+    req.svc.policy.check(req.ctx, "identity:create_application_credential", {"user_id": id})
     if id != req.ctx.user_id or not req.ctx.project_id:
         raise errors.Forbidden("An application credential is made by its own user, with a token for its project.")
     given = body["application_credential"]

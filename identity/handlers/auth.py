@@ -56,13 +56,23 @@ def find_subject(req, token: str, rule: str):
         subject = req.svc.verifier.check(token)
     except errors.Unauthorized:
         raise errors.NotFound("Could not find token.") from None
-    req.svc.policy.check(req.ctx, rule, {"user_id": subject.user_id})
+    req.svc.policy.check(req.ctx, rule, {"target.token.user_id": subject.user_id,
+                                         "target.token.user.domain.id": subject.user_domain_id})
     return subject
 
 
-def validate(req):
-    subject = find_subject(req, req.headers.get("X-Subject-Token", ""), "identity:validate_token")
+def _subject(req, rule: str) -> wsgi.Response:
+    subject = find_subject(req, req.headers.get("X-Subject-Token", ""), rule)
     return described(req, subject, subject.token, 200)
+
+
+def validate(req):
+    return _subject(req, "identity:validate_token")
+
+
+def check(req):
+    """Whether a token is valid, for who may not look into it."""
+    return _subject(req, "identity:check_token")
 
 
 def revoke(req):
@@ -79,6 +89,9 @@ def revoke_subject(req, token: str, *, chain: bool = False) -> None:
 
 
 def catalog(req):
+    req.svc.policy.check(req.ctx, "identity:get_auth_catalog", {})
+    if not req.ctx.project_id:
+        raise errors.Forbidden("A project-scoped token is required to produce a service catalog.")
     return {"catalog": req.svc.catalog.of(req.ctx.project_id), "links": {"self": req.path_url}}
 
 
@@ -90,14 +103,21 @@ def own_targets(req, user_id: str, table, kind: str) -> list[dict]:
                          .order_by(table.c.name))
 
 
+def _check_own(req, *rules: str) -> None:
+    for rule in rules:
+        req.svc.policy.check(req.ctx, f"identity:{rule}", {"user_id": req.ctx.user_id})
+
+
 def projects(req):
     from identity.handlers.projects import NOUN
+    _check_own(req, "get_auth_projects", "list_projects_for_user")
     found = own_targets(req, req.ctx.user_id, models.projects, "project")
     return {"projects": [NOUN.view(req, r) for r in found],
             "links": {"self": req.path_url, "next": None, "previous": None}}
 
 
 def system(req):
+    _check_own(req, "get_auth_system")
     with req.svc.db.reader() as connection:
         found = grants.roles_on(connection, req.ctx.user_id, "system", "all")
     return {"system": [{"all": True}] if found else [], "links": {"self": req.path_url}}
@@ -105,6 +125,7 @@ def system(req):
 
 def domains(req):
     from identity.handlers.domains import NOUN
+    _check_own(req, "get_auth_domains", "list_domains_for_user")
     found = own_targets(req, req.ctx.user_id, models.domains, "domain")
     return {"domains": [NOUN.view(req, r) for r in found],
             "links": {"self": req.path_url, "next": None, "previous": None}}

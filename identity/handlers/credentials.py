@@ -6,7 +6,7 @@ import json
 import sqlalchemy as sa
 
 from common import context, document, errors, rows, schema, wsgi
-from identity import totp
+from identity import targets, totp
 from identity.db import grants, models
 
 TABLE = models.credentials
@@ -16,13 +16,23 @@ _PROPERTIES = {"type": schema.NAME, "blob": {"type": ["string", "object"], "maxL
 
 def _view(req, row: dict) -> dict:
     return {"id": row["id"], "type": row["type"], "user_id": row["user_id"], "project_id": row["project_id"],
-            "blob": req.svc.vault.open(row["encrypted_blob"]),
+            "blob": req.svc.vault.open(row["encrypted_blob"]) if shows_secret(req, row) else "",
             "links": {"self": f"{req.base_url()}/v3/credentials/{row['id']}"}}
+
+
+def _target(row: dict | None) -> dict:
+    # Without what it is called by: one decision holds for all that a user has of a type on a project.
+    return targets.of(credential={k: row[k] for k in ("user_id", "project_id", "type")} if row else None)
+
+
+def shows_secret(req, row: dict) -> bool:
+    """Readers of the system see what there is, but a secret only who may change it: it is as good as a login of its owner's."""
+    return req.svc.policy.allows(req.ctx, "identity:update_credential", _target(row))
 
 
 def _find(req, connection, id: str, verb: str) -> dict:
     row = rows.one(connection, sa.select(TABLE).where(TABLE.c.id == id))
-    req.svc.policy.check(req.ctx, f"identity:{verb}_credential", {"user_id": row["user_id"] if row else None})
+    req.svc.policy.check(req.ctx, f"identity:{verb}_credential", _target(row))
     if row is None:
         raise errors.NotFound(f"Could not find credential: {id}.")
     return row
@@ -73,14 +83,14 @@ def _check_secret(kind: str, blob: str) -> None:
 
 
 def index(req):
-    """Everybody's for an admin, else one's own."""
+    """Those that the caller may have shown one by one."""
     wanted = {k: req.GET[k] for k in ("user_id", "type") if k in req.GET}
-    req.svc.policy.check(req.ctx, "identity:list_credential", {"user_id": wanted.get("user_id", req.ctx.user_id)})
-    if not req.ctx.is_admin:
-        wanted["user_id"] = req.ctx.user_id
+    own = {} if req.ctx.system else {"target.credential.user_id": req.ctx.user_id}
+    req.svc.policy.check(req.ctx, "identity:list_credentials", own)
     with req.svc.db.reader() as connection:
         found = rows.many(connection, rows.where_equal(sa.select(TABLE).order_by(TABLE.c.id), TABLE, wanted))
-    return {"credentials": [_view(req, r) for r in found],
+    return {"credentials": [_view(req, r) for r in found
+                            if req.svc.policy.allows(req.ctx, "identity:get_credential", _target(r))],
             "links": {"self": req.path_url, "next": None, "previous": None}}
 
 
@@ -93,7 +103,7 @@ def show(req, id):
 def create(req, body):
     given = body["credential"]
     user_id, blob = given.get("user_id") or req.ctx.user_id, _text(given["blob"])
-    req.svc.policy.check(req.ctx, "identity:create_credential", {"user_id": user_id})
+    req.svc.policy.check(req.ctx, "identity:create_credential", targets.of(credential={**given, "user_id": user_id}))
     if given["type"] == "ec2" and not given.get("project_id"):
         raise errors.BadRequest("Invalid value: an ec2 credential needs a project_id.")
     _check_secret(given["type"], blob)
@@ -109,7 +119,7 @@ def create(req, body):
 
 def check_project(req, connection, row: dict) -> None:
     """:raises Forbidden: the owner has no role on the credential's project; an administrator may give him one later"""
-    if row["project_id"] and not req.ctx.is_admin and not grants.roles_on(
+    if row["project_id"] and not req.svc.policy.allows(req.ctx, "admin_required", {}) and not grants.roles_on(
             connection, row["user_id"], "project", row["project_id"]):
         raise errors.Forbidden("The user has no role on that project.")
 

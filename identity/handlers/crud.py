@@ -7,6 +7,7 @@ import typing
 import sqlalchemy as sa
 
 from common import context, errors, rows, schema, wsgi
+from identity import targets
 
 # What a view adds by itself, or what would be read as something else where it was shown.
 _RESERVED = ("links", "options", "is_domain", "password", "password_expires_at", "region", "domain")
@@ -18,6 +19,10 @@ class Noun:
 
     ``on_create(req, connection, values)`` may complete or refuse values; ``on_update(req, connection, old,
     values)`` and ``on_delete(req, connection, row)`` carry out what the change entails.
+
+    ``domain_target`` is the attribute by which the rule of the list is asked for the domain of the caller's token; with such
+    a token the list shows what is in that domain. ``unknown_first``: what is done (get, update, delete) where Keystone looks
+    for the thing before it asks the rule, so that anybody is told that there is none.
     """
 
     singular: str
@@ -30,7 +35,8 @@ class Noun:
     on_create: typing.Callable = lambda req, connection, values: None
     on_update: typing.Callable = lambda req, connection, old, values: None
     on_delete: typing.Callable = lambda req, connection, row: None
-    target: typing.Callable = lambda row: {}  # what rules may ask of a row
+    domain_target: str = ""
+    unknown_first: tuple = ()
 
     def view(self, req, row: dict) -> dict:
         shown = {**json.loads(row.get("extra") or "{}"), **{k: v for k, v in row.items() if k not in (*self.hidden, "extra")}}
@@ -56,9 +62,31 @@ class Noun:
 
     def _check(self, req, verb: str, row: dict | None, id: str = "") -> None:
         """:raises Forbidden: also where there is no such thing, for who might not see it; :raises NotFound: for the others"""
-        req.svc.policy.check(req.ctx, f"identity:{verb}_{self.singular}", self.target(row or {"id": id}))
+        if row is not None or verb not in self.unknown_first:
+            req.svc.policy.check(req.ctx, self.rule(verb, row), {f"{self.singular}_id": id, **self.target(row or {})})
         if row is None:
             raise errors.NotFound(f"Could not find {self.singular}: {id}.")
+
+    def rule(self, verb: str, row: dict | None) -> str:
+        """The rule for what is done to a row, or for making one."""
+        return f"identity:{verb}_{self.singular}"
+
+    def target(self, row: dict) -> dict:
+        """What rules may ask of a row."""
+        return targets.of(**{self.singular: row})
+
+    def check_list(self, req) -> None:
+        home = req.ctx.domain_id if self.domain_target else None
+        req.svc.policy.check(req.ctx, self.list_rule(req), {self.domain_target: home} if home else {})
+
+    def list_rule(self, req) -> str:
+        return f"identity:list_{self.plural}"
+
+    def in_own_domain(self, req) -> list:
+        """Conditions of a list: with a token for a domain it shows what is in there."""
+        if not (self.domain_target and req.ctx.domain_id):
+            return []
+        return [(self.table.c.domain_id if "domain_id" in self.table.c else self.table.c.id) == req.ctx.domain_id]
 
     def _known(self, req, connection, verb: str, id: str) -> dict:
         row = rows.exact(rows.one(connection, sa.select(self.table).where(self.table.c.id == id)), id)
@@ -67,13 +95,16 @@ class Noun:
         return row
 
     def index(self, req) -> dict:
+        self.check_list(req)
+        return self.listed(req)
+
+    def listed(self, req) -> dict:
+        """What a list shows of who may ask for it."""
         wanted: dict[str, typing.Any] = {k: v for k, v in req.GET.items() if k in self.filters}
-        if "domain_id" in self.filters and req.ctx.domain_id and not req.ctx.is_admin:
-            wanted.setdefault("domain_id", req.ctx.domain_id)  # who rules a domain sees what is in it
-        req.svc.policy.check(req.ctx, f"identity:list_{self.singular}", {"domain_id": wanted.get("domain_id")})
         if "enabled" in wanted:
             wanted["enabled"] = wsgi.bool_value(wanted["enabled"])
-        query = rows.where_equal(sa.select(self.table).where(*self.where(req)).order_by(self.table.c.id), self.table, wanted)
+        query = sa.select(self.table).where(*self.where(req), *self.in_own_domain(req)).order_by(self.table.c.id)
+        query = rows.where_equal(query, self.table, wanted)
         with req.svc.db.reader() as connection:
             found = rows.many(connection, query)
         return {self.plural: [self.view(req, r) for r in found],
@@ -92,7 +123,7 @@ class Noun:
     def make(self, req, body: dict, then: typing.Callable = lambda connection, values: None) -> dict:
         """:param then: what belongs to it, in the same transaction"""
         given = body.get(self.singular)
-        self._check(req, "create", {"domain_id": req.ctx.domain_id, **(given if isinstance(given, dict) else {}), "id": None})
+        self._check(req, "create", {**(given if isinstance(given, dict) else {}), "id": None})
         self._create_schema(body)
         values: dict = {c.name: None for c in self.table.c if c.name != "id"}
         values.update(id=context.new_hex())

@@ -21,7 +21,11 @@ def _part(config: dict, group: str | None, option: str | None, where: str) -> di
 
 
 def _reader(req, id: str, group: str | None, option: str | None) -> dict:
-    req.svc.policy.check(req.ctx, "identity:get_domain_config", {})
+    if group == domain_config.COMPLIANCE:
+        req.svc.policy.check(req.ctx, "identity:get_security_compliance_domain_config", {"domain_id": id})
+        found = domain_config.compliance(req.svc, id, option)
+        return {"config": found if option else {group: found}}
+    req.svc.policy.check(req.ctx, "identity:get_domain_config", {"domain_id": id})
     domain_config.check_name(group, option)
     with req.svc.db.reader() as connection:
         rows.get(connection, models.domains, id, resource="domain")

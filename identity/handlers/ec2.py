@@ -7,7 +7,7 @@ import time
 import sqlalchemy as sa
 
 from common import errors, rows, schema, wsgi
-from identity import signatures, tokens
+from identity import signatures, targets, tokens
 from identity.db import grants, models, used_proofs
 from identity.handlers import credentials
 
@@ -21,20 +21,23 @@ _SIGNED = {"type": "object", "properties": {
 def _view(req, row: dict) -> dict:
     blob = json.loads(req.svc.vault.open(row["encrypted_blob"]))
     base = f"{req.base_url()}/v3/users/{row['user_id']}/credentials/OS-EC2"
-    return {"user_id": row["user_id"], "tenant_id": row["project_id"], "access": blob["access"], "secret": blob["secret"],
-            "trust_id": None, "links": {"self": f"{base}/{blob['access']}"}}
+    return {"user_id": row["user_id"], "tenant_id": row["project_id"], "access": blob["access"],
+            "secret": blob["secret"] if credentials.shows_secret(req, row) else "", "trust_id": None,
+            "links": {"self": f"{base}/{blob['access']}"}}
 
 
-def _find(req, connection, id: str, access: str) -> dict:
+def _find(req, connection, id: str, access: str, rule: str) -> dict:
+    """An EC2 credential of a user. :raises NotFound: there is none, which anybody is told; :raises Forbidden: by the rule"""
     row = rows.one(connection, sa.select(TABLE).where(TABLE.c.access_digest == credentials.digest(access),
                                                       TABLE.c.user_id == id))
     if row is None:
         raise errors.NotFound(f"Could not find credential: {access}.")
+    req.svc.policy.check(req.ctx, f"identity:{rule}", {"user_id": id, **targets.of(credential=row)})
     return row
 
 
 def index(req, id):
-    req.svc.policy.check(req.ctx, "identity:list_credential", {"user_id": id})
+    req.svc.policy.check(req.ctx, "identity:ec2_list_credentials", {"user_id": id})
     with req.svc.db.reader() as connection:
         rows.get(connection, models.users, id, resource="user")
         found = rows.many(connection, sa.select(TABLE).where(TABLE.c.user_id == id, TABLE.c.type == "ec2").order_by(TABLE.c.id))
@@ -44,7 +47,7 @@ def index(req, id):
 @wsgi.body(schema.obj({"tenant_id": schema.NAME}, ["tenant_id"]))
 def create(req, id, body):
     """For a project on which the user has a role."""
-    req.svc.policy.check(req.ctx, "identity:create_credential", {"user_id": id})
+    req.svc.policy.check(req.ctx, "identity:ec2_create_credential", {"user_id": id, "target.credential.user_id": id})
     blob = {"access": secrets.token_hex(16), "secret": secrets.token_hex(16)}
     key = credentials.digest(blob["access"])
     row = {"id": key, "access_digest": key, "type": "ec2", "user_id": id, "project_id": body["tenant_id"],
@@ -59,24 +62,22 @@ def create(req, id, body):
 
 
 def show(req, id, access):
-    req.svc.policy.check(req.ctx, "identity:get_credential", {"user_id": id})
     with req.svc.db.reader() as connection:
-        return {"credential": _view(req, _find(req, connection, id, access))}
+        return {"credential": _view(req, _find(req, connection, id, access, "ec2_get_credential"))}
 
 
 def delete(req, id, access):
-    req.svc.policy.check(req.ctx, "identity:delete_credential", {"user_id": id})
     with req.svc.db.writer() as connection:
-        credentials.end(req, connection, _find(req, connection, id, access))
+        credentials.end(req, connection, _find(req, connection, id, access, "ec2_delete_credential"))
     req.svc.revocations.run_once()
 
 
-def _exchange(req, signed: dict, check) -> wsgi.Response:
+def _exchange(req, signed: dict, rule: str, check) -> wsgi.Response:
     """A token for who signed a request, given to the service that received it, once.
 
     Only services may ask: who can see a signed request would else have its signer's token (CVE-2025-65073).
     """
-    req.svc.policy.check(req.ctx, "identity:exchange_signature", {})
+    req.svc.policy.check(req.ctx, f"identity:{rule}", {})
     with req.svc.db.reader() as connection:
         row = rows.one(connection, sa.select(TABLE).where(TABLE.c.access_digest == credentials.digest(signed["access"])))
     if row is None or row["type"] != "ec2":
@@ -95,9 +96,9 @@ def _exchange(req, signed: dict, check) -> wsgi.Response:
 @wsgi.body({"type": "object", "properties": {"credentials": _SIGNED, "ec2Credentials": _SIGNED}, "minProperties": 1,
             "maxProperties": 1, "additionalProperties": False})
 def ec2_tokens(req, body):
-    return _exchange(req, next(iter(body.values())), signatures.check_ec2)
+    return _exchange(req, next(iter(body.values())), "ec2tokens_validate", signatures.check_ec2)
 
 
 @wsgi.body({"type": "object", "properties": {"credentials": _SIGNED}, "required": ["credentials"]})
 def s3_tokens(req, body):
-    return _exchange(req, body["credentials"], signatures.check_s3)
+    return _exchange(req, body["credentials"], "s3tokens_validate", signatures.check_s3)

@@ -40,6 +40,10 @@ def _listed(req, plural: str, found: list) -> dict:
     return {plural: found, "links": {"self": req.path_url, "next": None, "previous": None}}
 
 
+def _check(req, rule: str) -> None:
+    req.svc.policy.check(req.ctx, f"identity:{rule}", {})
+
+
 def _pair(connection, table, id: str, project_id: str) -> dict:
     """The key of an association from a path's ids; each must name something."""
     kind, own = ("endpoint", models.endpoints) if table is DIRECT else ("endpoint_group", models.endpoint_groups)
@@ -48,33 +52,36 @@ def _pair(connection, table, id: str, project_id: str) -> dict:
     return {"project_id": project_id, f"{kind}_id": id}
 
 
-def _associations(table, kind: str) -> dict:
-    """The requests for one association."""
+def _associations(table, kind: str, *, rules: dict[str, str]) -> dict:
+    """The requests for one association.
+
+    :param rules: {"add", "check", "remove", "projects": what is asked}
+    """
     def known(connection, pair: dict) -> None:
         if not connection.execute(sa.select(table).filter_by(**pair)).first():
             raise errors.NotFound(f"The {kind.replace('_', ' ')} is not associated with the project.")
 
     def add(req, id, project_id):
-        req.svc.policy.check(req.ctx, "identity:update_endpoint_filter", {})
+        _check(req, rules["add"])
         with req.svc.db.writer() as connection:
             pair = _pair(connection, table, id, project_id)
             if not connection.execute(sa.select(table).filter_by(**pair)).first():
                 connection.execute(sa.insert(table).values(pair))
 
     def check(req, id, project_id):
-        req.svc.policy.check(req.ctx, "identity:get_endpoint_filter", {})
+        _check(req, rules["check"])
         with req.svc.db.reader() as connection:
             known(connection, _pair(connection, table, id, project_id))
 
     def remove(req, id, project_id):
-        req.svc.policy.check(req.ctx, "identity:update_endpoint_filter", {})
+        _check(req, rules["remove"])
         with req.svc.db.writer() as connection:
             pair = _pair(connection, table, id, project_id)
             known(connection, pair)
             connection.execute(sa.delete(table).filter_by(**pair))
 
     def projects(req, id):
-        req.svc.policy.check(req.ctx, "identity:list_endpoint_filter", {})
+        _check(req, rules["projects"])
         project = models.projects
         with req.svc.db.reader() as connection:
             rows.get(connection, models.endpoints if table is DIRECT else models.endpoint_groups, id, resource=kind)
@@ -85,7 +92,7 @@ def _associations(table, kind: str) -> dict:
 
 
 def endpoints_of_group(req, id):
-    req.svc.policy.check(req.ctx, "identity:list_endpoint_filter", {})
+    _check(req, "list_endpoints_associated_with_endpoint_group")
     with req.svc.db.reader() as connection:
         group = rows.get(connection, models.endpoint_groups, id, resource="endpoint_group")
         found = rows.many(connection, sa.select(models.endpoints).where(endpoint_filter.matching(group["filters"])))
@@ -93,7 +100,7 @@ def endpoints_of_group(req, id):
 
 
 def endpoints_of_project(req, project_id):
-    req.svc.policy.check(req.ctx, "identity:list_endpoint_filter", {})
+    _check(req, "list_endpoints_for_project")
     with req.svc.db.reader() as connection:
         rows.get(connection, models.projects, project_id, resource="project")
         found = rows.many(connection, sa.select(models.endpoints).where(endpoint_filter.seen(connection, project_id)))
@@ -101,7 +108,7 @@ def endpoints_of_project(req, project_id):
 
 
 def groups_of_project(req, project_id):
-    req.svc.policy.check(req.ctx, "identity:list_endpoint_filter", {})
+    _check(req, "list_endpoint_groups_for_project")
     group = models.endpoint_groups
     with req.svc.db.reader() as connection:
         rows.get(connection, models.projects, project_id, resource="project")
@@ -113,7 +120,12 @@ def groups_of_project(req, project_id):
 def routes() -> list[Route]:
     base = "/v3/OS-EP-FILTER"
     groups = base + "/endpoint_groups"
-    direct, by_group = _associations(DIRECT, "endpoint"), _associations(BY_GROUP, "endpoint_group")
+    direct = _associations(DIRECT, "endpoint", rules={
+        "add": "add_endpoint_to_project", "check": "check_endpoint_in_project", "remove": "remove_endpoint_from_project",
+        "projects": "list_projects_for_endpoint"})
+    by_group = _associations(BY_GROUP, "endpoint_group", rules={
+        "add": "add_endpoint_group_to_project", "check": "get_endpoint_group_in_project",
+        "remove": "remove_endpoint_group_from_project", "projects": "list_projects_associated_with_endpoint_group"})
     one, another = base + "/projects/{project_id}/endpoints/{id}", groups + "/{id}/projects/{project_id}"
     return [
         Route("GET", groups, GROUP.index), Route("POST", groups, GROUP.create, 201), Route("GET", groups + "/{id}", GROUP.show),

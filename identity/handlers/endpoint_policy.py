@@ -11,8 +11,11 @@ from identity.handlers.policies import NOUN as POLICY
 TABLE, REGIONS = models.policy_associations, models.regions
 
 
-def _key(endpoint_id: str = "", service_id: str = "", region_id: str = "") -> dict:
-    return {"endpoint_id": endpoint_id, "service_id": service_id, "region_id": region_id}
+def _allowed(req, verb: str, path: dict) -> dict:
+    """The key of an association that a path names. :raises Forbidden: the caller may not do that with it"""
+    thing = "endpoint" if "endpoint_id" in path else "region_and_service" if "region_id" in path else "service"
+    req.svc.policy.check(req.ctx, f"identity:{verb}_policy_association_for_{thing}", path)
+    return {"endpoint_id": "", "service_id": "", "region_id": "", **path}
 
 
 def _named(connection, id: str, key: dict) -> None:
@@ -25,8 +28,7 @@ def _named(connection, id: str, key: dict) -> None:
 
 def add(req, id, **path):
     """One policy for one thing: what was associated before is replaced."""
-    req.svc.policy.check(req.ctx, "identity:create_policy_association", {})
-    key = _key(**path)
+    key = _allowed(req, "create", path)
     with req.svc.db.writer() as connection:
         _named(connection, id, key)
         connection.execute(sa.delete(TABLE).filter_by(**key))
@@ -40,16 +42,16 @@ def _known(connection, id: str, key: dict) -> None:
 
 
 def check(req, id, **path):
-    req.svc.policy.check(req.ctx, "identity:get_policy_association", {})
+    key = _allowed(req, "check", path)
     with req.svc.db.reader() as connection:
-        _known(connection, id, _key(**path))
+        _known(connection, id, key)
 
 
 def remove(req, id, **path):
-    req.svc.policy.check(req.ctx, "identity:delete_policy_association", {})
+    key = _allowed(req, "delete", path)
     with req.svc.db.writer() as connection:
-        _known(connection, id, _key(**path))
-        connection.execute(sa.delete(TABLE).filter_by(policy_id=id, **_key(**path)))
+        _known(connection, id, key)
+        connection.execute(sa.delete(TABLE).filter_by(policy_id=id, **key))
 
 
 def _above(parents: dict[str, str | None], region_id: str | None) -> list[str]:
@@ -78,7 +80,7 @@ def _all(connection) -> tuple[dict, dict]:
 
 def endpoints(req, id):
     """The endpoints for which a policy holds."""
-    req.svc.policy.check(req.ctx, "identity:list_policy_association", {})
+    req.svc.policy.check(req.ctx, "identity:list_endpoints_for_policy", {})
     with req.svc.db.reader() as connection:
         rows.get(connection, models.policies, id, resource="policy")
         held, parents = _all(connection)
@@ -88,7 +90,7 @@ def endpoints(req, id):
 
 
 def of_endpoint(req, id):
-    req.svc.policy.check(req.ctx, "identity:get_policy_association", {})
+    req.svc.policy.check(req.ctx, "identity:get_policy_for_endpoint", {})
     with req.svc.db.reader() as connection:
         endpoint = rows.get(connection, models.endpoints, id, resource="endpoint")
         policy_id = _effective(endpoint, *_all(connection))

@@ -39,7 +39,7 @@ class _Kind:
         return shown
 
     def _rule(self, req, verb: str) -> None:
-        req.svc.policy.check(req.ctx, f"identity:{verb}_{self.noun}", {})
+        req.svc.policy.check(req.ctx, f"identity:{verb}_{self.plural if verb == 'list' else self.noun}", {})
 
     def index(self, req, **of):
         self._rule(req, "list")

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from common import errors, rows, wsgi
-from identity import managers
+from identity import managers, targets
 from identity.db import grants as queries
 from identity.db import models
 
@@ -11,39 +11,44 @@ _TABLES = {"projects": models.projects, "domains": models.domains}
 _HOLDERS = {"user": models.users, "group": models.groups}
 
 
-def _key(req, connection, verb: str, target: str, names: dict, inherited: bool) -> dict:
-    """The key of an assignment from a path's ids; each must name something.
+def _named(connection, target: str, names: dict) -> dict[str, tuple[dict | None, str]]:
+    """{"user", "group", "project", "domain", "role": (its row, its id)} of what a path names."""
+    of = {"user": (models.users, "user_id"), "group": (models.groups, "group_id"), "role": (models.roles, "role_id"),
+          target[:-1]: (_TABLES.get(target), "target_id")}
+    return {kind: (rows.exact(rows.one(connection, sa.select(table).where(table.c.id == names[name])), names[name]), names[name])
+            for kind, (table, name) in of.items() if name in names}
+
+
+def _rule(verb: str, target: str, holder: str) -> str:
+    several = "s" if verb == "list" else ""
+    return f"identity:{verb}_system_grant{several}_for_{holder}" if target == "system" else f"identity:{verb}_grant{several}"
+
+
+def key(req, connection, verb: str, target: str, names: dict, inherited: bool = False) -> dict:
+    """The key of an assignment from a path's ids. That an id names nothing is told to anybody, as in Keystone.
 
     Who rules a domain gives and takes within it, and no more than he may have himself: what the rule is asked is the
     domain of the target, that of the holder, and the role's name.
 
+    :param verb: "list", "check", "create" or "revoke"
     :param names: {"user_id" or "group_id", "target_id", "role_id"}; the system has no target_id
-    :raises Forbidden: the role is another domain's
+    :raises Forbidden: by the rule; the role is another domain's; or the holder has more than the caller gives
     """
-    holder, kind, home = "group" if "group_id" in names else "user", target if target == "system" else target[:-1], None
-    def found(table, id):
-        return rows.one(connection, sa.select(table).where(table.c.id == id))
-    named = {holder: (found(_HOLDERS[holder], names[f"{holder}_id"]), names[f"{holder}_id"])}
-    if target != "system":
-        row = found(_TABLES[target], names["target_id"])
-        named[kind] = row, names["target_id"]
-        home = row and (row["id"] if target == "domains" else row["domain_id"])
-    role = found(models.roles, names["role_id"]) if "role_id" in names else None
-    if "role_id" in names:
-        named["role"] = role, names["role_id"]
-    holder_row = named[holder][0]
-    req.svc.policy.check(req.ctx, f"identity:{verb}_grant", {
-        "domain_id": home, "holder_domain_id": holder_row and holder_row["domain_id"], "role_name": role and role["name"]})
-    for what, (row, id) in named.items():
-        if row is None:
-            raise errors.NotFound(f"Could not find {what}: {id}.")
-    if role is not None:
-        if role["domain_id"] not in ("", home):
-            raise errors.Forbidden("A role of a domain can be given on that domain and its projects only.")
-    if verb in ("create", "delete"):
+    holder, kind = "group" if "group_id" in names else "user", target if target == "system" else target[:-1]
+    named = _named(connection, target, names)
+    unknown = {what: id for what, (row, id) in named.items() if row is None}
+    if not unknown or unknown.keys() == {holder} and verb == "revoke":
+        req.svc.policy.check(req.ctx, _rule(verb, target, holder), {
+            **names, **targets.of(**{what: row for what, (row, _) in named.items()})})
+    for what, id in unknown.items():
+        raise errors.NotFound(f"Could not find {what}: {id}.")
+    role, place = (named.get(what, (None, ""))[0] for what in ("role", kind))
+    if role and role["domain_id"] and not (place and role["domain_id"] == place.get("domain_id", place["id"])):
+        raise errors.Forbidden("A role of a domain can be given on that domain and its projects only.")
+    if verb in ("create", "revoke") and not req.svc.policy.allows(req.ctx, "admin_required", {}):
         managers.protect(req, connection, **{f"{holder}_id": names[f"{holder}_id"]})
-        if role is not None and not (req.ctx.is_admin or managers.gives(req, connection, role)):
-            raise errors.Forbidden(rule=f"identity:{verb}_grant")
+        if role is not None and not managers.gives(req, connection, role):
+            raise errors.Forbidden(req.svc.policy.refusal % {"rule": _rule(verb, target, holder)})
     return {"target_id": "all", **names, "target_type": f"{kind}/projects" if inherited else kind}
 
 
@@ -51,10 +56,10 @@ def index(target, *, inherited: bool = False):
     def handler(req, **names):
         role = models.roles
         with req.svc.db.reader() as connection:
-            key = _key(req, connection, "list", target, names, inherited)
-            table = queries.holder_table(key)
+            of = key(req, connection, "list", target, names, inherited)
+            table = queries.holder_table(of)
             found = rows.many(connection, sa.select(role).join(table, table.c.role_id == role.c.id).where(
-                *[table.c[k] == v for k, v in key.items()]))
+                *[table.c[k] == v for k, v in of.items()]))
         from identity.handlers.roles import NOUN
         return {"roles": [NOUN.view(req, r) for r in found],
                 "links": {"self": req.path_url, "next": None, "previous": None}}
@@ -64,15 +69,15 @@ def index(target, *, inherited: bool = False):
 def add(target, *, inherited: bool = False):
     def handler(req, **names):
         with req.svc.db.writer() as connection:
-            queries.add(connection, **_key(req, connection, "create", target, names, inherited))
+            queries.add(connection, **key(req, connection, "create", target, names, inherited))
     return handler
 
 
 def check(target, *, inherited: bool = False):
     def handler(req, **names):
         with req.svc.db.reader() as connection:
-            key = _key(req, connection, "get", target, names, inherited)
-            if not connection.execute(sa.select(queries.holder_table(key)).filter_by(**key)).first():
+            of = key(req, connection, "check", target, names, inherited)
+            if not connection.execute(sa.select(queries.holder_table(of)).filter_by(**of)).first():
                 raise errors.NotFound(f"Could not find role assignment with role: {names['role_id']}.")
     return handler
 
@@ -81,11 +86,11 @@ def remove(target, *, inherited: bool = False):
     """Taking a role away revokes the tokens for that target of the user, or of every member of the group."""
     def handler(req, **names):
         with req.svc.db.writer() as connection:
-            key = _key(req, connection, "delete", target, names, inherited)
-            if not queries.remove(connection, **key):
+            of = key(req, connection, "revoke", target, names, inherited)
+            if not queries.remove(connection, **of):
                 raise errors.NotFound(f"Could not find role assignment with role: {names['role_id']}.")
-            scope = {} if target == "system" or inherited else {f"{key['target_type']}_id": key["target_id"]}
-            losers = queries.members(connection, key["group_id"]) if "group_id" in key else [key["user_id"]]
+            scope = {} if target == "system" or inherited else {f"{of['target_type']}_id": of["target_id"]}
+            losers = queries.members(connection, of["group_id"]) if "group_id" in of else [of["user_id"]]
             for user_id in losers:
                 req.svc.revoke(connection, user_id=user_id, **scope)
         req.svc.revocations.run_once()
@@ -105,8 +110,13 @@ def _filters(req) -> dict:
 
 
 def assignments(req):
-    """List assignments. ``effective`` shows what users have: through groups, and implied roles too."""
-    req.svc.policy.check(req.ctx, "identity:list_role_assignment", {"user_id": req.GET.get("user.id")})
+    """List assignments. ``effective`` shows what users have: through groups, and implied roles too.
+
+    With a token for a domain it shows those on that domain and its projects.
+    """
+    tree = wsgi.flag(req, "include_subtree")
+    with req.svc.db.reader() as connection:
+        _check_assignments(req, connection, tree)
     names = wsgi.flag(req, "include_names")
     effective, wanted = wsgi.flag(req, "effective"), _filters(req)
     if effective and "group_id" in wanted:
@@ -123,8 +133,22 @@ def assignments(req):
         found = [r for r in found if r["target_id"] in below]
     if req.GET.get("scope.OS-INHERIT:inherited_to") == "projects" and not effective:
         found = [r for r in found if r["target_type"].endswith("/projects")]
+    if req.ctx.domain_id and not tree:
+        found = [r for r in found if req.ctx.domain_id == (r["target_id"] if r["target_type"].startswith("domain") else r["pd"])]
     return {"role_assignments": [_view(req, row, names) for row in found],
             "links": {"self": req.path_url, "next": None, "previous": None}}
+
+
+def _check_assignments(req, connection, tree: bool) -> None:
+    """The rule is asked for the domain of a token for one, and of the project whose tree is listed."""
+    if not tree:
+        req.svc.policy.check(req.ctx, "identity:list_role_assignments", {"target.domain_id": req.ctx.domain_id})
+        return
+    project = None
+    if req.GET.get("scope.project.id"):
+        project = rows.get(connection, models.projects, req.GET["scope.project.id"], resource="project")
+    req.svc.policy.check(req.ctx, "identity:list_role_assignments_for_tree", {
+        **targets.of(project=project), "target.domain_id": project and project["domain_id"]})
 
 
 def _subtree(req, connection, wanted: dict) -> set[str] | None:
@@ -187,8 +211,8 @@ def _expand(connection, found: list[dict]) -> list[dict]:
     grown = {}
     for row in people:
         for role in brings[row["role_id"]]:
-            key = (row["user_id"], row["target_type"], row["target_id"], role["id"])
-            grown[key] = {**row, "role_id": role["id"], "role": role["name"]}
+            whose = row["user_id"], row["target_type"], row["target_id"], role["id"]
+            grown[whose] = {**row, "role_id": role["id"], "role": role["name"]}
     return list(grown.values())
 
 

@@ -3,15 +3,17 @@
 import sqlalchemy as sa
 
 from common import errors, rows, schema
-from identity import managers
+from identity import managers, targets
 from identity.db import grants, models
 from identity.handlers.crud import Noun
+from identity.handlers.users import NOUN as USER
+from identity.handlers.users import known
 
 MEMBERS = models.memberships
 
 
 def _create(req, connection, values):
-    values["domain_id"] = values["domain_id"] or req.ctx.domain_id or req.ctx.project_domain_id or "default"
+    values["domain_id"] = values["domain_id"] or req.ctx.domain_id or "default"
     rows.get(connection, models.domains, values["domain_id"], resource="domain")
     req.svc.directories.refuse_writes(values["domain_id"])
     values["external"] = False
@@ -34,7 +36,7 @@ NOUN = Noun("group", "groups", models.groups,
             {"name": {**schema.NAME, "maxLength": 64}, "description": schema.LONG_TEXT,
              "domain_id": {"type": ["string", "null"], "maxLength": 64}},
             ("name",), ("name", "domain_id"), hidden=("external",), on_create=_create, on_update=_update, on_delete=_delete,
-            target=lambda row: {"domain_id": row.get("domain_id")})
+            domain_target="target.group.domain_id", unknown_first=("delete",))
 show, create, update, delete = NOUN.show, NOUN.create, NOUN.update, NOUN.delete
 
 
@@ -49,8 +51,7 @@ def _pair(req, connection, rule: str, id: str, user_id: str, *, changes: bool) -
     """
     group = rows.one(connection, sa.select(models.groups).where(models.groups.c.id == id))
     user = rows.one(connection, sa.select(models.users).where(models.users.c.id == user_id))
-    req.svc.policy.check(req.ctx, f"identity:{rule}", {"user_id": user_id, "domain_id": group and group["domain_id"],
-                                                       "user_domain_id": user and user["domain_id"]})
+    req.svc.policy.check(req.ctx, f"identity:{rule}", {"group_id": id, "user_id": user_id, **targets.of(group=group, user=user)})
     for kind, row, named in (("group", group, id), ("user", user, user_id)):
         if row is None:
             raise errors.NotFound(f"Could not find {kind}: {named}.")
@@ -86,25 +87,23 @@ def remove(req, id, user_id):
 
 def users(req, id):
     """The members of a group."""
-    from identity.handlers.users import NOUN as USER
     with req.svc.db.reader() as connection:
         group = rows.one(connection, sa.select(models.groups).where(models.groups.c.id == id))
-    req.svc.policy.check(req.ctx, "identity:list_users_in_group", {"domain_id": group and group["domain_id"]})
+    req.svc.policy.check(req.ctx, "identity:list_users_in_group", {"group_id": id, **targets.of(group=group)})
     if group is None:
         raise errors.NotFound(f"Could not find group: {id}.")
     if group["external"]:
         req.svc.directories.refresh(group["domain_id"])
     with req.svc.db.reader() as connection:
         found = rows.many(connection, sa.select(models.users).join(MEMBERS, MEMBERS.c.user_id == models.users.c.id)
-                          .where(MEMBERS.c.group_id == id).order_by(models.users.c.id))
+                          .where(MEMBERS.c.group_id == id, *USER.in_own_domain(req)).order_by(models.users.c.id))
     return {"users": [USER.view(req, r) for r in found], "links": {"self": req.path_url, "next": None, "previous": None}}
 
 
 def of_user(req, id):
     """The groups of a user."""
-    req.svc.policy.check(req.ctx, "identity:list_groups_for_user", {"user_id": id})
     with req.svc.db.reader() as connection:
-        rows.get(connection, models.users, id, resource="user")
+        known(req, connection, "list_groups_for_user", id)
         found = rows.many(connection, sa.select(models.groups).join(MEMBERS, MEMBERS.c.group_id == models.groups.c.id)
-                          .where(MEMBERS.c.user_id == id).order_by(models.groups.c.id))
+                          .where(MEMBERS.c.user_id == id, *NOUN.in_own_domain(req)).order_by(models.groups.c.id))
     return {"groups": [NOUN.view(req, r) for r in found], "links": {"self": req.path_url, "next": None, "previous": None}}

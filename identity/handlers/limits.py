@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from common import context, errors, rows, schema, wsgi
 from common.wsgi import Route
+from identity import targets
 from identity.db import models
 
 REGISTERED, LIMITS = models.registered_limits, models.limits
@@ -92,15 +93,30 @@ def _registered_query(req):
 
 
 def _limit_query(req):
-    """Everybody's for an admin, else those of the project or the domain of the caller's token."""
     query = sa.select(LIMITS, REGISTERED.c.service_id, REGISTERED.c.region_id, REGISTERED.c.resource_name).join(
         REGISTERED, REGISTERED.c.id == LIMITS.c.registered_limit_id).order_by(LIMITS.c.id)
-    if not (req.ctx.is_admin or req.ctx.is_service):
-        query = query.where(sa.or_(LIMITS.c.project_id == (req.ctx.project_id or ""),
-                                   LIMITS.c.domain_id == (req.ctx.domain_id or "")))
     query = rows.where_equal(query, LIMITS, {k: v for k, v in req.GET.items() if k in ("project_id", "domain_id")})
     return rows.where_equal(query, REGISTERED, {k: v for k, v in req.GET.items() if k in (
         "service_id", "region_id", "resource_name")})
+
+
+def _limits_seen(req) -> list:
+    """Conditions: everybody's for services, administrators and who has a token for the system, else those of the project or
+    of the domain and its projects that the caller's token is for."""
+    if req.ctx.system or req.svc.policy.allows(req.ctx, "service_or_admin", {}):
+        return []
+    if req.ctx.domain_id:
+        projects = sa.select(models.projects.c.id).where(models.projects.c.domain_id == req.ctx.domain_id)
+        return [sa.or_(LIMITS.c.domain_id == req.ctx.domain_id, LIMITS.c.project_id.in_(projects))]
+    return [LIMITS.c.project_id == (req.ctx.project_id or "")]
+
+
+def _limit_target(connection, row: dict) -> dict:
+    """What the rule of a limit asks: its project, with the domain of that, or its domain."""
+    if row["domain_id"]:
+        return {**targets.of(limit=row), "target.limit.domain.id": row["domain_id"]}
+    project = rows.one(connection, sa.select(models.projects).where(models.projects.c.id == row["project_id"]))
+    return {**targets.of(limit=row), "target.limit.project.domain_id": project and project["domain_id"]}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,11 +133,13 @@ class Kind:
     insert: typing.Callable
     on_update: typing.Callable
     on_delete: typing.Callable
+    seen: typing.Callable = lambda req: []  # conditions of a list
+    target: typing.Callable | None = None  # what the rule for showing one asks
 
     def index(self, req):
-        req.svc.policy.check(req.ctx, f"identity:list_{self.singular}", {})
+        req.svc.policy.check(req.ctx, f"identity:list_{self.singular}s", {})
         with req.svc.db.reader() as connection:
-            found = rows.many(connection, self.query(req))
+            found = rows.many(connection, self.query(req).where(*self.seen(req)))
         return {f"{self.singular}s": [self.view(req, r) for r in found],
                 "links": {"self": req.path_url, "next": None, "previous": None}}
 
@@ -133,27 +151,33 @@ class Kind:
 
     def show(self, req, id):
         with req.svc.db.reader() as connection:
-            row = self._one(req, connection, id)
-        req.svc.policy.check(req.ctx, f"identity:get_{self.singular}", {"project_id": row.get("project_id")})
-        return {self.singular: self.view(req, row)}
+            row = rows.one(connection, self.query(req).where(self.table.c.id == id))
+            target = self.target(connection, row) if row and self.target else {}
+            req.svc.policy.check(req.ctx, f"identity:get_{self.singular}", target)
+            return {self.singular: self.view(req, self._one(req, connection, id))}
 
     def create(self, req, body):
-        req.svc.policy.check(req.ctx, f"identity:create_{self.singular}", {})
+        req.svc.policy.check(req.ctx, f"identity:create_{self.singular}s", {})
         with req.svc.db.writer() as connection:
             made = [self.insert(req, connection, dict(g)) for g in body[f"{self.singular}s"]]
         return {f"{self.singular}s": [self.view(req, r) for r in made]}
 
+    def _known(self, req, connection, verb: str, id: str) -> dict:
+        """A row that is changed. :raises NotFound: of a limit anybody is told, as by Keystone, that there is none"""
+        if self.target:
+            self._one(req, connection, id)
+        req.svc.policy.check(req.ctx, f"identity:{verb}_{self.singular}", {})
+        return self._one(req, connection, id)
+
     def update(self, req, id, body):
-        req.svc.policy.check(req.ctx, f"identity:update_{self.singular}", {})
         with req.svc.db.writer() as connection:
-            self.on_update(req, connection, self._one(req, connection, id), body[self.singular])
+            self.on_update(req, connection, self._known(req, connection, "update", id), body[self.singular])
             rows.update(connection, self.table, id, body[self.singular], resource=self.singular)
             return {self.singular: self.view(req, self._one(req, connection, id))}
 
     def delete(self, req, id):
-        req.svc.policy.check(req.ctx, f"identity:delete_{self.singular}", {})
         with req.svc.db.writer() as connection:
-            self.on_delete(req, connection, self._one(req, connection, id))
+            self.on_delete(req, connection, self._known(req, connection, "delete", id))
             rows.delete(connection, self.table, id, resource=self.singular)
 
     def routes(self) -> list[Route]:
@@ -171,7 +195,8 @@ _KINDS = (
     Kind("limit", LIMITS, {**_OF, "resource_limit": _COUNT, "project_id": {"type": ["string", "null"], "maxLength": 64},
                            "domain_id": {"type": ["string", "null"], "maxLength": 64}},
          ("service_id", "resource_name", "resource_limit"), {"resource_limit": _COUNT, "description": schema.LONG_TEXT},
-         _limit_query, _limit_view, _set_limit, lambda req, connection, old, values: None, lambda req, connection, row: None))
+         _limit_query, _limit_view, _set_limit, lambda req, connection, old, values: None, lambda req, connection, row: None,
+         _limits_seen, _limit_target))
 
 
 def routes() -> list[Route]:
@@ -179,4 +204,5 @@ def routes() -> list[Route]:
 
 
 def model(req):
+    req.svc.policy.check(req.ctx, "identity:get_limit_model", {})
     return {"model": MODEL}

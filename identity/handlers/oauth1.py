@@ -67,6 +67,7 @@ def access_token(req):
 @wsgi.body(_AUTHORIZATION)
 def authorize(req, id, body):
     """A user gives a consumer some of the roles that he has on the project it asked for. What he tells it is the verifier."""
+    req.svc.policy.check(req.ctx, "identity:authorize_request_token", {"request_token_id": id})
     verifier = "".join(secrets.choice(VERIFIER_CHARS) for _ in range(8))
     with req.svc.db.writer() as connection:
         row = rows.one(connection, sa.select(TOKENS).where(TOKENS.c.id == id, TOKENS.c.kind == "request"))
@@ -124,21 +125,21 @@ def delete(req, id, token_id):
     req.svc.revocations.run_once()
 
 
-def _roles(req, connection, id: str, token_id: str) -> list[dict]:
-    row, table = _own(req, connection, id, token_id, "list_access_token_roles"), models.roles
+def _roles(req, connection, id: str, token_id: str, rule: str) -> list[dict]:
+    row, table = _own(req, connection, id, token_id, rule), models.roles
     found = rows.many(connection, sa.select(table.c.id, table.c.name).where(table.c.id.in_(row["roles"])).order_by(table.c.name))
     return [{**r, "links": {"self": f"{req.base_url()}/v3/roles/{r['id']}"}} for r in found]
 
 
 def roles(req, id, token_id):
     with req.svc.db.reader() as connection:
-        found = _roles(req, connection, id, token_id)
+        found = _roles(req, connection, id, token_id, "list_access_token_roles")
     return {"roles": found, "links": {"self": req.path_url, "next": None, "previous": None}}
 
 
 def role(req, id, token_id, role_id):
     with req.svc.db.reader() as connection:
-        found = [r for r in _roles(req, connection, id, token_id) if r["id"] == role_id]
+        found = [r for r in _roles(req, connection, id, token_id, "get_access_token_role") if r["id"] == role_id]
     if not found:
         raise errors.NotFound(f"Could not find role: {role_id}.")
     return {"role": found[0]}

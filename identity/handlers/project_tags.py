@@ -2,7 +2,10 @@
 
 import json
 
+import sqlalchemy as sa
+
 from common import errors, rows, schema, wsgi
+from identity import targets
 from identity.db import models
 
 TABLE = models.projects
@@ -21,16 +24,23 @@ def text(tags: list[str]) -> str | None:
     return json.dumps(sorted(tags)) if tags else None
 
 
-def _read(req, id: str, verb: str) -> list[str]:
-    req.svc.policy.check(req.ctx, f"identity:{verb}_project_tag", {"project_id": id})
+def _known(req, connection, id: str, rule: str) -> list[str]:
+    """The tags of a project. :raises Forbidden: also where there is no such project, for who might not see it"""
+    row = rows.exact(rows.one(connection, sa.select(TABLE).where(TABLE.c.id == id)), id)
+    req.svc.policy.check(req.ctx, f"identity:{rule}", {"project_id": id, **targets.of(project=row)})
+    if row is None:
+        raise errors.NotFound(f"Could not find project: {id}.")
+    return of(row)
+
+
+def _read(req, id: str, rule: str) -> list[str]:
     with req.svc.db.reader() as connection:
-        return of(rows.get(connection, TABLE, id, resource="project"))
+        return _known(req, connection, id, rule)
 
 
-def _change(req, id: str, verb: str, edit) -> list[str]:
-    req.svc.policy.check(req.ctx, f"identity:{verb}_project_tag", {"project_id": id})
+def _change(req, id: str, rule: str, edit) -> list[str]:
     with req.svc.db.writer() as connection:
-        tags = edit(of(rows.get(connection, TABLE, id, resource="project")))
+        tags = edit(_known(req, connection, id, rule))
         if len(tags) > MOST:
             raise errors.BadRequest(f"A project can have {MOST} tags at most.")
         rows.update(connection, TABLE, id, {"tags": text(tags)}, resource="project")
@@ -42,26 +52,26 @@ def _answer(req, tags: list[str]) -> dict:
 
 
 def index(req, id):
-    return _answer(req, _read(req, id, "list"))
+    return _answer(req, _read(req, id, "list_project_tags"))
 
 
 @wsgi.body(schema.obj({"tags": LIST}, ["tags"]))
 def replace(req, id, body):
-    return _answer(req, _change(req, id, "update", lambda old: body["tags"]))
+    return _answer(req, _change(req, id, "update_project_tags", lambda old: body["tags"]))
 
 
 def clear(req, id):
-    _change(req, id, "delete", lambda old: [])
+    _change(req, id, "delete_project_tags", lambda old: [])
 
 
 def check(req, id, tag):
-    if tag not in _read(req, id, "get"):
+    if tag not in _read(req, id, "get_project_tag"):
         raise errors.NotFound(f"Could not find project tag: {tag}.")
 
 
 def add(req, id, tag):
     _CHECK(tag)
-    _change(req, id, "create", lambda old: [*old, *([] if tag in old else [tag])])
+    _change(req, id, "create_project_tag", lambda old: [*old, *([] if tag in old else [tag])])
     response = wsgi.Response(status=201)
     response.location = req.path_url
     return response
@@ -72,4 +82,4 @@ def remove(req, id, tag):
         if tag not in old:
             raise errors.NotFound(f"Could not find project tag: {tag}.")
         return [t for t in old if t != tag]
-    _change(req, id, "delete", edit)
+    _change(req, id, "delete_project_tag", edit)

@@ -1,8 +1,11 @@
 """Projects: the owners of everything."""
 
+import dataclasses
+
 import sqlalchemy as sa
 
 from common import errors, rows, schema, tags, wsgi
+from identity import targets
 from identity.db import grants, models
 from identity.handlers import project_tags
 from identity.handlers.crud import Noun
@@ -10,7 +13,7 @@ from identity.handlers.domains import NOUN as DOMAIN
 
 
 def _create(req, connection, values):
-    values["domain_id"] = values["domain_id"] or req.ctx.domain_id or req.ctx.project_domain_id or "default"
+    values["domain_id"] = values["domain_id"] or req.ctx.domain_id or "default"
     rows.get(connection, models.domains, values["domain_id"], resource="domain")
     if values["parent_id"] and values["parent_id"] != values["domain_id"]:
         parent = rows.get(connection, models.projects, values["parent_id"], resource="project")
@@ -55,8 +58,20 @@ NOUN = _ProjectNoun("project", "projects", models.projects,
                      "enabled": {"type": "boolean"}, "domain_id": {"type": ["string", "null"], "maxLength": 64},
                      "parent_id": {"type": ["string", "null"], "maxLength": 64}, "tags": project_tags.LIST},
                     ("name",), ("name", "enabled", "domain_id", "parent_id"), on_create=_create,
-                    on_update=_update, on_delete=_delete,
-                    target=lambda row: {"project_id": row["id"], "domain_id": row.get("domain_id")})
+                    on_update=_update, on_delete=_delete, domain_target="target.domain_id")
+
+
+class _ActsAsDomain(Noun):
+    """A domain for who asks for it as a project that acts as one: by the rules of projects. Such a project is in no domain."""
+
+    def rule(self, verb, row):
+        return f"identity:{verb}_project"
+
+    def target(self, row):
+        return targets.of(project={k: row.get(k) for k in ("id", "name", "enabled")})
+
+
+ACTS_AS_DOMAIN = _ActsAsDomain(**{f.name: getattr(DOMAIN, f.name) for f in dataclasses.fields(DOMAIN)} | {"unknown_first": ()})
 
 
 def _as_project(req, shown: dict) -> dict:
@@ -76,11 +91,12 @@ def _or_domain(req, id: str, for_project, for_domain):
 
 
 def index(req):
-    """Projects; with ``is_domain`` the domains, as projects."""
+    """Projects; with ``is_domain`` the domains, as projects, none of which is in the domain of a token."""
     if not wsgi.flag(req, "is_domain"):
         return NOUN.index(req)
-    found = DOMAIN.index(req)
-    return {"projects": [_as_project(req, d) for d in found["domains"]], "links": found["links"]}
+    NOUN.check_list(req)
+    found = ACTS_AS_DOMAIN.listed(req)
+    return {"projects": [_as_project(req, d) for d in found["domains"] if not req.ctx.domain_id], "links": found["links"]}
 
 
 def _of_domain(given: dict) -> dict:
@@ -96,24 +112,26 @@ def create(req):
         raise errors.BadRequest("Invalid input for field/attribute is_domain: it is true or false.")
     if given.get("domain_id") or given.get("parent_id"):
         raise errors.BadRequest("A project that acts as a domain has neither a domain nor a parent.")
-    return {"project": _as_project(req, DOMAIN.make(req, _of_domain(given))["domain"])}
+    return {"project": _as_project(req, ACTS_AS_DOMAIN.make(req, _of_domain(given))["domain"])}
 
 
 def update(req, id):
     body = req.json_object()
 
     def of_domain():
-        return {"project": _as_project(req, DOMAIN.change(req, id, _of_domain(body["project"]))["domain"])}
+        return {"project": _as_project(req, ACTS_AS_DOMAIN.change(req, id, _of_domain(body["project"]))["domain"])}
     return _or_domain(req, id, lambda: NOUN.change(req, id, body), of_domain)
 
 
 def delete(req, id):
-    return _or_domain(req, id, lambda: NOUN.delete(req, id), lambda: DOMAIN.delete(req, id))
+    return _or_domain(req, id, lambda: NOUN.delete(req, id), lambda: ACTS_AS_DOMAIN.delete(req, id))
 
 
 def show(req, id):
     """A project; with what is above it (``parents_as_list``, ``parents_as_ids``) or below it (``subtree_…``)."""
-    return _or_domain(req, id, lambda: _show(req, id), lambda: {"project": _as_project(req, DOMAIN.show(req, id)["domain"])})
+    def of_domain():
+        return {"project": _as_project(req, ACTS_AS_DOMAIN.show(req, id)["domain"])}
+    return _or_domain(req, id, lambda: _show(req, id), of_domain)
 
 
 def _show(req, id):

@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from common import errors, rows, schema
+from identity import targets
 from identity.db import grants, models
 from identity.handlers.crud import Noun
 
@@ -15,6 +16,12 @@ def _delete(req, connection, row):
 class _RoleNoun(Noun):
     def view(self, req, row):
         return {**super().view(req, row), "domain_id": row["domain_id"] or None, "options": {}}
+
+    def rule(self, verb, row):
+        return f"identity:{verb}_domain_role" if row and row.get("domain_id") else f"identity:{verb}_role"
+
+    def list_rule(self, req):
+        return "identity:list_domain_roles" if req.GET.get("domain_id") else "identity:list_roles"
 
     def where(self, req):
         """Everybody's, or those of the one domain that is asked for."""
@@ -30,12 +37,22 @@ def _create(req, connection, values):
 NOUN = _RoleNoun("role", "roles", models.roles,
                  {"name": schema.NAME, "description": schema.LONG_TEXT,
                   "domain_id": {"type": ["string", "null"], "maxLength": 64}},
-                 ("name",), ("name",), on_create=_create, on_delete=_delete)
+                 ("name",), ("name",), on_create=_create, on_delete=_delete, unknown_first=("get", "update", "delete"))
 index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete
 
 
 def _brief(req, row):
     return {"id": row["id"], "name": row["name"], "links": {"self": f"{req.base_url()}/v3/roles/{row['id']}"}}
+
+
+def _pair(req, connection, rule: str, prior_id: str, *implied_id: str) -> tuple[dict, dict]:
+    """The roles that a path names, the second being the first where it names one.
+
+    :raises NotFound: there is no such role, which anybody is told; :raises Forbidden: by the rule
+    """
+    found = [rows.get(connection, models.roles, id, resource="role") for id in (prior_id, *implied_id)]
+    req.svc.policy.check(req.ctx, f"identity:{rule}", targets.of(prior_role=found[0], implied_role=found[-1]))
+    return found[0], found[-1]
 
 
 def _edges(connection, prior=None):
@@ -45,7 +62,7 @@ def _edges(connection, prior=None):
 
 
 def inferences(req):
-    req.svc.policy.check(req.ctx, "identity:list_implied_role", {})
+    req.svc.policy.check(req.ctx, "identity:list_role_inference_rules", {})
     with req.svc.db.reader() as connection:
         edges = _edges(connection)
         names = {r["id"]: r for r in rows.many(connection, sa.select(models.roles))}
@@ -56,9 +73,8 @@ def inferences(req):
 
 
 def implies(req, id):
-    req.svc.policy.check(req.ctx, "identity:list_implied_role", {})
     with req.svc.db.reader() as connection:
-        prior = rows.get(connection, models.roles, id, resource="role")
+        prior, _ = _pair(req, connection, "list_implied_roles", id)
         found = _edges(connection, id)
     return {"role_inference": {"prior_role": _brief(req, prior), "implies": [_brief(req, e) for e in found]},
             "links": {"self": req.path_url}}
@@ -66,9 +82,8 @@ def implies(req, id):
 
 def implication(req, id, implied_id):
     """Whether a role implies another directly."""
-    req.svc.policy.check(req.ctx, "identity:get_implied_role", {})
     with req.svc.db.reader() as connection:
-        prior = rows.get(connection, models.roles, id, resource="role")
+        prior, _ = _pair(req, connection, "get_implied_role", id, implied_id)
         implied = next((e for e in _edges(connection, id) if e["id"] == implied_id), None)
     if implied is None:
         raise errors.NotFound(f"{id} does not imply {implied_id}.")
@@ -77,14 +92,14 @@ def implication(req, id, implied_id):
 
 
 def implies_it(req, id, implied_id):
+    with req.svc.db.reader() as connection:
+        _pair(req, connection, "check_implied_role", id, implied_id)
     implication(req, id, implied_id)
 
 
 def imply(req, id, implied_id):
-    req.svc.policy.check(req.ctx, "identity:create_implied_role", {})
     with req.svc.db.writer() as connection:
-        prior = rows.get(connection, models.roles, id, resource="role")
-        implied = rows.get(connection, models.roles, implied_id, resource="role")
+        prior, implied = _pair(req, connection, "create_implied_role", id, implied_id)
         if implied["domain_id"] and not prior["domain_id"]:
             raise errors.Forbidden("A role of a domain cannot be implied by one that is everybody's.")
         rows.insert(connection, models.implied_roles, {"prior_role_id": id, "implied_role_id": implied_id},
@@ -95,8 +110,8 @@ def imply(req, id, implied_id):
 
 def unimply(req, id, implied_id):
     """Tokens that carry the implied role are revoked with it."""
-    req.svc.policy.check(req.ctx, "identity:delete_implied_role", {})
     with req.svc.db.writer() as connection:
+        _pair(req, connection, "delete_implied_role", id, implied_id)
         table = models.implied_roles
         rows.get(connection, table, id, key="prior_role_id", resource="implied role", implied_role_id=implied_id)
         connection.execute(sa.delete(table).where(table.c.prior_role_id == id, table.c.implied_role_id == implied_id))

@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from common import context, errors, rows, schema, wsgi
+from identity import targets
 from identity.db import grants, models, trusts
 from identity.tokens import moment, stamp
 
@@ -36,6 +37,7 @@ def _role(req, role: dict) -> dict:
 def create(req, body):
     """Only the trustor may give his own roles away, and only those that he has."""
     given = body["trust"]
+    req.svc.policy.check(req.ctx, "identity:create_trust", targets.of(trust=given))
     if given["trustor_user_id"] != req.ctx.user_id:
         raise errors.Forbidden("Only the trustor may make a trust, with a token of his own.")
     expires = moment(given.get("expires_at"))
@@ -67,24 +69,22 @@ def _chosen(connection, ctx, given: dict) -> list[dict]:
 
 
 def index(req):
-    """The trusts of a trustor or of a trustee; all of them for an admin."""
+    """The trusts of a trustor or of a trustee, or all."""
     wanted = {k: req.GET[k] for k in ("trustor_user_id", "trustee_user_id") if k in req.GET}
-    if wanted:
-        for user_id in wanted.values():
-            req.svc.policy.check(req.ctx, "identity:list_trusts_of_user", {"user_id": user_id})
-    else:
-        req.svc.policy.check(req.ctx, "identity:list_trusts", {})
+    whose = next((f"_for_{k.partition('_')[0]}" for k in wanted), "")
+    req.svc.policy.check(req.ctx, f"identity:list_trusts{whose}", targets.of(trust=wanted))
     with req.svc.db.reader() as connection:
         found = [t for t in rows.many(connection, rows.where_equal(sa.select(TABLE).order_by(TABLE.c.id), TABLE, wanted))
                  if trusts.alive(t) and req.ctx.trust_id in (None, t["id"])]
     return {"trusts": [_view(req, r) for r in found], "links": {"self": req.path_url, "next": None, "previous": None}}
 
 
-def _find(req, connection, id: str) -> dict:
-    """A trust that its trustor, its trustee or an admin asks for; nobody else learns that it exists."""
+def _find(req, connection, id: str, rule: str) -> dict:
+    """A trust that goes on. :raises NotFound: there is none, which anybody is told; :raises Forbidden: by the rule"""
     row = trusts.find(connection, id)
-    if row is None or not (req.ctx.is_admin or req.ctx.user_id in (row["trustor_user_id"], row["trustee_user_id"])):
+    if row is None:
         raise errors.NotFound(f"Could not find trust: {id}.")
+    req.svc.policy.check(req.ctx, f"identity:{rule}", targets.of(trust=row))
     return row
 
 
@@ -95,16 +95,14 @@ def _roles(connection, row: dict) -> list[dict]:
 
 def show(req, id):
     with req.svc.db.reader() as connection:
-        row = _find(req, connection, id)
+        row = _find(req, connection, id, "get_trust")
         return {"trust": _view(req, row, _roles(connection, row))}
 
 
 def delete(req, id):
     """The trust ends, and with it every token that was made of it."""
     with req.svc.db.writer() as connection:
-        row = _find(req, connection, id)
-        if not (req.ctx.is_admin or req.ctx.user_id == row["trustor_user_id"]):
-            raise errors.Forbidden("Only the trustor may end a trust.")
+        _find(req, connection, id, "delete_trust")
         rows.delete(connection, TABLE, id, resource="trust")
         req.svc.revoke(connection, trust_id=id)
     req.svc.revocations.run_once()
@@ -112,13 +110,14 @@ def delete(req, id):
 
 def roles(req, id):
     with req.svc.db.reader() as connection:
-        found = _roles(connection, _find(req, connection, id))
+        found = _roles(connection, _find(req, connection, id, "list_roles_for_trust"))
     return {"roles": [_role(req, r) for r in found], "links": {"self": req.path_url, "next": None, "previous": None}}
 
 
 def role(req, id, role_id):
     with req.svc.db.reader() as connection:
-        found = next((r for r in _roles(connection, _find(req, connection, id)) if r["id"] == role_id), None)
+        given = _roles(connection, _find(req, connection, id, "get_role_for_trust"))
+    found = next((r for r in given if r["id"] == role_id), None)
     if found is None:
         raise errors.NotFound(f"Could not find role: {role_id}.")
     return {"role": _role(req, found)}

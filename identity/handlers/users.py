@@ -4,8 +4,8 @@ import json
 
 import sqlalchemy as sa
 
-from common import rows, schema, wsgi
-from identity import managers
+from common import errors, rows, schema, wsgi
+from identity import managers, targets
 from identity.compliance import OPTIONS, options_of
 from identity.db import models
 from identity.handlers.auth import own_targets
@@ -14,7 +14,7 @@ from identity.tokens import stamp
 
 
 def _create(req, connection, values):
-    values["domain_id"] = values["domain_id"] or req.ctx.domain_id or req.ctx.project_domain_id or "default"
+    values["domain_id"] = values["domain_id"] or req.ctx.domain_id or "default"
     rows.get(connection, models.domains, values["domain_id"], resource="domain")
     req.svc.directories.refuse_writes(values["domain_id"])
     values.update(failed_logins=0, external=False)
@@ -72,7 +72,7 @@ NOUN = _UserNoun("user", "users", models.users,
                  ("name",), ("name", "enabled", "domain_id"),
                  hidden=("password_hash", "password_created_at", "failed_logins", "failed_at", "last_active_at", "external"),
                  on_create=_create, on_update=_update, on_delete=_delete,
-                 target=lambda row: {"user_id": row["id"], "domain_id": row.get("domain_id")})
+                 domain_target="target.domain_id")
 show, create, update, delete = NOUN.show, NOUN.create, NOUN.update, NOUN.delete
 
 
@@ -107,6 +107,27 @@ def change_password(req, id: str, given: dict) -> None:
 
 def projects(req, id):
     from identity.handlers.projects import NOUN as PROJECT
-    req.svc.policy.check(req.ctx, "identity:list_user_projects", {"user_id": id})
+    with req.svc.db.reader() as connection:
+        known(req, connection, "list_user_projects", id)
     return {"projects": [PROJECT.view(req, r) for r in own_targets(req, id, models.projects, "project")],
             "links": {"self": req.path_url, "next": None, "previous": None}}
+
+
+def known(req, connection, rule: str, id: str) -> dict:
+    """The user in a path, whom the rule is asked about.
+
+    :raises Forbidden: also where there is no such user, for who might not see him; :raises NotFound: for the others
+    """
+    row = rows.exact(rows.one(connection, sa.select(models.users).where(models.users.c.id == id)), id)
+    req.svc.policy.check(req.ctx, f"identity:{rule}", {"user_id": id, **targets.of(user=row)})
+    if row is None:
+        raise errors.NotFound(f"Could not find user: {id}.")
+    return row
+
+
+def revoke_tokens(req, id):
+    """All tokens of a user end, as for who cannot change a password that a directory or a provider keeps."""
+    with req.svc.db.writer() as connection:
+        known(req, connection, "revoke_tokens_for_user", id)
+        req.svc.revoke(connection, user_id=id)
+    req.svc.revocations.run_once()

@@ -56,7 +56,7 @@ def _endpoint(id: str, held: list[dict]) -> dict:
 
 
 def index(req):
-    req.svc.policy.check(req.ctx, "identity:list_endpoint", {})
+    req.svc.policy.check(req.ctx, "identity:list_endpoints", {})
     with req.svc.db.reader() as connection:
         return {"endpoints": [{**_endpoint(id, held), "enabled": held[0]["enabled"]}
                               for id, held in _groups(connection).items()]}

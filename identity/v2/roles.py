@@ -4,6 +4,7 @@ import sqlalchemy as sa
 
 from common import errors, rows, schema, wsgi
 from identity.db import grants, models
+from identity.handlers.grants import key
 from identity.handlers.roles import NOUN
 from identity.v2 import tenants
 
@@ -29,41 +30,37 @@ def delete(req, id):
     NOUN.delete(req, id)
 
 
-def _key(connection, id: str, user_id: str, role_id: str) -> tuple[dict, dict]:
-    """(the key of an assignment, the role)"""
+def _key(req, connection, verb: str, id: str, user_id: str, role_id: str) -> tuple[dict, dict]:
+    """(the key of an assignment, the role); by v3's rules."""
     tenants.known(connection, id)
-    rows.get(connection, models.users, user_id, resource="user")
     role = rows.get(connection, models.roles, role_id, resource="role", domain_id="")
-    return {"user_id": user_id, "target_type": "project", "target_id": id, "role_id": role_id}, role
+    return key(req, connection, verb, "projects", {"target_id": id, "user_id": user_id, "role_id": role_id}), role
 
 
 def of_user(req, id, user_id):
-    req.svc.policy.check(req.ctx, "identity:list_grant", {})
     held, role = models.assignments, models.roles
     with req.svc.db.reader() as connection:
         tenants.known(connection, id)
-        rows.get(connection, models.users, user_id, resource="user")
+        key(req, connection, "list", "projects", {"target_id": id, "user_id": user_id})
         found = rows.many(connection, sa.select(role).join(held, held.c.role_id == role.c.id).where(
             held.c.user_id == user_id, held.c.target_type == "project", held.c.target_id == id).order_by(role.c.name))
     return {"roles": [view(r) for r in found], "roles_links": []}
 
 
 def add(req, id, user_id, role_id):
-    req.svc.policy.check(req.ctx, "identity:create_grant", {})
     with req.svc.db.writer() as connection:
-        key, role = _key(connection, id, user_id, role_id)
-        if connection.execute(sa.select(models.assignments.c.role_id).filter_by(**key)).first():
+        of, role = _key(req, connection, "create", id, user_id, role_id)
+        if connection.execute(sa.select(models.assignments.c.role_id).filter_by(**of)).first():
             raise errors.Conflict(f"Conflict occurred attempting to store role grant - User {user_id} already has role "
                                   f"{role_id} in tenant {id}.")
-        grants.add(connection, **key)
+        grants.add(connection, **of)
     return {"role": view(role)}
 
 
 def remove(req, id, user_id, role_id):
-    req.svc.policy.check(req.ctx, "identity:delete_grant", {})
     with req.svc.db.writer() as connection:
-        key, _ = _key(connection, id, user_id, role_id)
-        if not grants.remove(connection, **key):
+        of, _ = _key(req, connection, "revoke", id, user_id, role_id)
+        if not grants.remove(connection, **of):
             raise errors.NotFound(f"Could not find role assignment with role: {role_id}.")
         req.svc.revoke(connection, user_id=user_id, project_id=id)
     req.svc.revocations.run_once()

@@ -32,9 +32,10 @@ def index(req):
     """All tenants at the admin port, one's own at the other; or the one of a name."""
     table = models.projects
     if req.environ.get("pileus.admin_port"):
-        req.svc.policy.check(req.ctx, "identity:list_project", {})
+        NOUN.check_list(req)
         with req.svc.db.reader() as connection:
-            found = rows.many(connection, sa.select(table).where(table.c.domain_id == DOMAIN).order_by(table.c.id))
+            found = rows.many(connection, sa.select(table).where(
+                table.c.domain_id == DOMAIN, *NOUN.in_own_domain(req)).order_by(table.c.id))
     else:
         own = own_targets(req, req.ctx.user_id, table, "project")
         found = sorted((r for r in own if r["domain_id"] == DOMAIN), key=lambda r: r["id"])
@@ -73,10 +74,11 @@ def delete(req, id):
 
 def members(req, id):
     """Who has a role on a tenant."""
-    req.svc.policy.check(req.ctx, "identity:list_user", {})
+    users.NOUN.check_list(req)
     held, user = models.assignments, models.users
     with req.svc.db.reader() as connection:
         known(connection, id)
         ids = sa.select(held.c.user_id).where(held.c.target_type == "project", held.c.target_id == id)
-        found = rows.many(connection, sa.select(user).where(user.c.id.in_(ids)).order_by(user.c.id))
+        found = rows.many(connection, sa.select(user).where(
+            user.c.id.in_(ids), *users.NOUN.in_own_domain(req)).order_by(user.c.id))
     return {"users": [users.view(r) for r in found], "users_links": []}

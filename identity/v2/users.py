@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from common import context, errors, rows, schema, wsgi
+from identity import targets
 from identity.db import grants, models
 from identity.handlers import users as v3
 from identity.handlers.users import NOUN
@@ -37,9 +38,8 @@ def _member(req):
             return
         project = rows.get(connection, models.projects, user["default_project_id"], resource="project")
         # It is a role: who rules a domain gives none beyond it, by this door neither.
-        req.svc.policy.check(req.ctx, "identity:create_grant", {
-            "domain_id": project["domain_id"], "holder_domain_id": user["domain_id"],
-            "role_name": req.svc.conf.identity.member_role_name})
+        req.svc.policy.check(req.ctx, "identity:create_grant", targets.of(
+            project=project, user=user, role={"name": req.svc.conf.identity.member_role_name}))
         key = {"name": req.svc.conf.identity.member_role_name, "domain_id": ""}
         role = connection.execute(sa.select(models.roles.c.id).filter_by(**key)).scalar()
         if role is None:
@@ -49,9 +49,9 @@ def _member(req):
 
 
 def index(req):
-    req.svc.policy.check(req.ctx, "identity:list_user", {})
+    NOUN.check_list(req)
     table = models.users
-    query = sa.select(table).where(table.c.domain_id == DOMAIN).order_by(table.c.id)
+    query = sa.select(table).where(table.c.domain_id == DOMAIN, *NOUN.in_own_domain(req)).order_by(table.c.id)
     if "name" in req.GET:
         query = query.where(table.c.name == req.GET["name"])
     with req.svc.db.reader() as connection:

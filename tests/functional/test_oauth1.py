@@ -8,10 +8,21 @@ import pytest
 from oauthlib import oauth1
 
 from common.periodic import wait_for
+from tests.conftest import login_as
 from tests.functional.test_application_credentials import ask, owner  # noqa: F401
 from tests.functional.test_stories import refused
 
 LOGIN = {"auth": {"identity": {"methods": ["oauth1"], "oauth1": {}}}}
+
+
+@pytest.fixture
+def giver(cloud, owner):  # noqa: F811
+    """Keystone lets none but administrators deal with consumers: a user who is one on his own project."""
+    role = cloud.client.find("identity", "roles", "admin")["id"]
+    cloud.client.call("identity", "PUT", f"/projects/{owner.project_id}/users/{owner.user_id}/roles/{role}")
+    client = login_as(cloud, "robin", "pw", "robots")
+    client.user_id = owner.user_id
+    return client
 
 
 @pytest.fixture
@@ -36,14 +47,14 @@ def signed(cloud, consumer: dict, path: str, *, secret: str = "", body=None, hea
     return response.status, fields, sent
 
 
-def obtain(cloud, consumer, owner) -> dict:  # noqa: F811
-    """The resource owner's keys for an access token with the role of a reader."""
+def obtain(cloud, consumer, giver) -> dict:
+    """The resource giver's keys for an access token with the role of a reader."""
     status, wanted, _ = signed(cloud, consumer, "/OS-OAUTH1/request_token", callback_uri="oob",
-                               headers={"Requested-Project-Id": owner.project_id})
+                               headers={"Requested-Project-Id": giver.project_id})
     assert status == 201 and wanted["oauth_expires_at"] > time.strftime("%Y-%m-%d")
     path = f"/OS-OAUTH1/authorize/{wanted['oauth_token']}"
-    refused(401, owner, "identity", "PUT", path, {"roles": [{"name": "admin"}]})
-    verifier = owner.call("identity", "PUT", path, {"roles": [{"name": "reader"}]})["token"]["oauth_verifier"]
+    refused(401, giver, "identity", "PUT", path, {"roles": [{"name": "service"}]})
+    verifier = giver.call("identity", "PUT", path, {"roles": [{"name": "reader"}]})["token"]["oauth_verifier"]
     keys = {"resource_owner_key": wanted["oauth_token"], "resource_owner_secret": wanted["oauth_token_secret"]}
     assert signed(cloud, consumer, "/OS-OAUTH1/access_token", verifier="12345678", **keys)[0] == 401
     status, given, _ = signed(cloud, consumer, "/OS-OAUTH1/access_token", verifier=verifier, **keys)
@@ -64,19 +75,19 @@ def test_consumers(cloud, owner, consumer):  # noqa: F811
     assert consumer["id"] in [c["id"] for c in cloud.client.call("identity", "GET", "/OS-OAUTH1/consumers")["consumers"]]
 
 
-def test_a_consumer_acts_for_a_user(cloud, owner, consumer):  # noqa: F811
-    keys = obtain(cloud, consumer, owner)
+def test_a_consumer_acts_for_a_user(cloud, giver, consumer):
+    keys = obtain(cloud, consumer, giver)
     status, body, sent = signed(cloud, consumer, "/auth/tokens", body=LOGIN, **keys)
     token = body["token"]
     assert status == 201 and token["methods"] == ["oauth1"] and [r["name"] for r in token["roles"]] == ["reader"]
     assert token["OS-OAUTH1"] == {"access_token_id": keys["resource_owner_key"], "consumer_id": consumer["id"]}
-    assert token["user"]["name"] == "robin" and token["project"]["id"] == owner.project_id
+    assert token["user"]["name"] == "robin" and token["project"]["id"] == giver.project_id
     assert ask(cloud, body["subject"], "compute", "GET", "/servers")[0] == 200
     for method, path, given in (
             ("POST", "/auth/tokens", {"auth": {"identity": {"methods": ["token"], "token": {"id": body["subject"]}}}}),
-            ("POST", f"/users/{owner.user_id}/application_credentials", {"application_credential": {"name": "more"}}),
+            ("POST", f"/users/{giver.user_id}/application_credentials", {"application_credential": {"name": "more"}}),
             ("GET", "/credentials", None),
-            ("POST", "/OS-TRUST/trusts", {"trust": {"trustor_user_id": owner.user_id, "trustee_user_id": owner.user_id,
+            ("POST", "/OS-TRUST/trusts", {"trust": {"trustor_user_id": giver.user_id, "trustee_user_id": giver.user_id,
                                                     "impersonation": True}})):
         assert ask(cloud, body["subject"], "identity", method, path, given)[0] == 403, path
     assert signed(cloud, consumer, "/auth/tokens", body=LOGIN, sent=sent)[0] == 401, "a request that somebody recorded"
@@ -85,30 +96,31 @@ def test_a_consumer_acts_for_a_user(cloud, owner, consumer):  # noqa: F811
     assert signed(cloud, consumer, "/auth/tokens", body=LOGIN, timestamp=str(int(time.time()) - 900), **keys)[0] == 401
 
 
-def test_a_user_takes_it_back(cloud, owner, consumer):  # noqa: F811
-    keys = obtain(cloud, consumer, owner)
+def test_a_user_takes_it_back(cloud, giver, member, consumer):
+    keys = obtain(cloud, consumer, giver)
     token = signed(cloud, consumer, "/auth/tokens", body=LOGIN, **keys)[1]["subject"]
-    path = f"/users/{owner.user_id}/OS-OAUTH1/access_tokens"
-    (listed,) = owner.call("identity", "GET", path)["access_tokens"]
-    assert (listed["consumer_id"], listed["authorizing_user_id"]) == (consumer["id"], owner.user_id)
+    path = f"/users/{giver.user_id}/OS-OAUTH1/access_tokens"
+    (listed,) = giver.call("identity", "GET", path)["access_tokens"]
+    assert (listed["consumer_id"], listed["authorizing_user_id"]) == (consumer["id"], giver.user_id)
     one = f"{path}/{listed['id']}"
-    assert owner.call("identity", "GET", one)["access_token"] == listed
-    (role,) = owner.call("identity", "GET", one + "/roles")["roles"]
-    assert owner.call("identity", "GET", f"{one}/roles/{role['id']}")["role"]["name"] == "reader"
-    refused(404, owner, "identity", "GET", f"{one}/roles/x")
-    admin = cloud.client.call("identity", "GET", "/users?name=admin")["users"][0]["id"]
-    refused(403, owner, "identity", "GET", f"/users/{admin}/OS-OAUTH1/access_tokens")
-    owner.call("identity", "DELETE", one)
+    assert giver.call("identity", "GET", one)["access_token"] == listed
+    (role,) = giver.call("identity", "GET", one + "/roles")["roles"]
+    assert giver.call("identity", "GET", f"{one}/roles/{role['id']}")["role"]["name"] == "reader"
+    refused(404, giver, "identity", "GET", f"{one}/roles/x")
+    for method, asked in (("GET", path), ("GET", one), ("GET", one + "/roles"), ("DELETE", one)):
+        refused(403, member, "identity", method, asked)
+    giver.call("identity", "DELETE", one)
     assert ask(cloud, token, "identity", "GET", "/auth/projects")[0] == 401
     wait_for(lambda: ask(cloud, token, "compute", "GET", "/servers")[0] == 401, 5, what="its end in compute")
     assert signed(cloud, consumer, "/auth/tokens", body=LOGIN, **keys)[0] == 401
 
 
-def test_what_a_consumer_asks_for_must_be_whole(cloud, owner, consumer):  # noqa: F811
+def test_what_a_consumer_asks_for_must_be_whole(cloud, giver, member, consumer):
     assert signed(cloud, consumer, "/OS-OAUTH1/request_token", callback_uri="oob")[0] == 400, "no project"
     header = {"Requested-Project-Id": "nothing"}
     assert signed(cloud, consumer, "/OS-OAUTH1/request_token", callback_uri="oob", headers=header)[0] == 404
-    assert signed(cloud, consumer, "/OS-OAUTH1/request_token", headers={"Requested-Project-Id": owner.project_id})[0] == 400
+    assert signed(cloud, consumer, "/OS-OAUTH1/request_token", headers={"Requested-Project-Id": giver.project_id})[0] == 400
     assert signed(cloud, consumer, "/OS-OAUTH1/access_token")[0] == 400
-    refused(404, owner, "identity", "PUT", "/OS-OAUTH1/authorize/nothing", {"roles": [{"name": "reader"}]})
-    refused(400, owner, "identity", "PUT", "/OS-OAUTH1/authorize/nothing", {"roles": []})
+    refused(403, member, "identity", "PUT", "/OS-OAUTH1/authorize/nothing", {"roles": [{"name": "reader"}]})
+    refused(404, giver, "identity", "PUT", "/OS-OAUTH1/authorize/nothing", {"roles": [{"name": "reader"}]})
+    refused(400, giver, "identity", "PUT", "/OS-OAUTH1/authorize/nothing", {"roles": []})

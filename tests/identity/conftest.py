@@ -1,6 +1,7 @@
 """The identity service within the test's own process: its real application over SQLite, without sockets."""
 
 import json
+import pathlib
 
 import pytest
 import webob
@@ -14,7 +15,12 @@ from identity.service import IdentityApi
 class Caller:
     """Requests to the application as a client sends them; a failing status raises nothing here."""
 
-    def __init__(self, state, overrides: dict | None = None, *, empty: bool = False):
+    def __init__(self, state, overrides: dict | None = None, *, empty: bool = False, rules: str = ""):
+        """:param rules: an operator's policy file"""
+        if rules:
+            file = pathlib.Path(state) / "etc" / "identity-policy.yaml"
+            file.parent.mkdir()
+            file.write_text(rules)
         migrate.sync("identity.db", default_url(str(state), "identity"))
         # The cheapest hash: what these tests ask does not depend on it.
         self.service = IdentityApi.load(str(state), {"identity.password_hash_rounds": 4, **(overrides or {})})

@@ -23,6 +23,10 @@ HOST = "http://localhost"
 ROLES = ("reader", "member", "manager", "admin", "service")
 
 
+# Keystone lets none but administrators deal with consumers; an operator who offers OAuth to everybody says so.
+RULES = '"identity:authorize_request_token": ""\n'
+
+
 class Lender:
     """``ann`` lends, ``bob`` and a consumer borrow; a service with the role service takes signed requests."""
 

@@ -7,7 +7,7 @@ import pytest
 from identity import delegation, router
 from identity.v2 import router as v2_router
 from tests.identity.conftest import Caller
-from tests.identity.derivations import Holder, Lender
+from tests.identity.derivations import RULES, Holder, Lender
 
 DEPTH = 3
 LENT = ("trust", "trust without impersonation", "restricted credential", "unrestricted credential", "credential with rules",
@@ -16,7 +16,7 @@ LENT = ("trust", "trust without impersonation", "restricted credential", "unrest
 
 @pytest.fixture(scope="module")
 def lender(tmp_path_factory):
-    caller = Caller(tmp_path_factory.mktemp("lender"))
+    caller = Caller(tmp_path_factory.mktemp("lender"), rules=RULES)
     yield Lender(caller)
     caller.close()
 

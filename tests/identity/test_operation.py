@@ -72,14 +72,14 @@ def test_an_operators_policy_holds_and_is_read_again(tmp_path):
     """A file with rules of his own; what he changes in it holds within two seconds, without a restart."""
     path = tmp_path / "etc" / "identity-policy.yaml"
     path.parent.mkdir()
-    path.write_text('"identity:list_region": "role:admin"\n')
+    path.write_text('"identity:list_regions": "role:admin"\n')
     caller = Caller(tmp_path)
     try:
         user = caller.send("POST", "/v3/users", {"user": {"name": "u", "password": "pw"}}, token=caller.admin).json["user"]["id"]
         token = caller.login("u", "pw").headers["X-Subject-Token"]
         assert caller.send("GET", "/v3/regions", token=token).status_int == 403
         assert caller.send("GET", f"/v3/users/{user}", token=token).status_int == 200
-        path.write_text('"identity:list_region": ""\n"identity:get_user": "role:admin"\n')
+        path.write_text('"identity:list_regions": ""\n"identity:get_user": "role:admin"\n')
         wait_for(lambda: caller.send("GET", "/v3/regions", token=token).status_int == 200, 5, what="the new rule")
         assert caller.send("GET", f"/v3/users/{user}", token=token).status_int == 403
     finally:

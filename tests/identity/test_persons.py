@@ -1,5 +1,7 @@
 """The persons of OpenStack's default rules: what the reader of the system, and a domain's manager and reader, may and may not."""
 
+import json
+
 import pytest
 
 
@@ -23,6 +25,9 @@ def world(identity):
             given = {"user": {"name": role, "password": "pw", "domain_id": domain}}
             user = self.admin("POST", "/users", given, 201)["user"]["id"]
             self.admin("PUT", f"{on}/users/{user}/roles/{self.roles[role]}", expect=204)
+            return self.login(user, scope)
+
+        def login(self, user: str, scope="unscoped") -> str:
             return identity.send("POST", "/v3/auth/tokens", {"auth": {"scope": scope, "identity": {
                 "methods": ["password"], "password": {"user": {"id": user, "password": "pw"}}}}}).headers["X-Subject-Token"]
     made = World()
@@ -44,8 +49,7 @@ def test_a_manager_rules_his_domain(world, manager):
     ask, own = world.ask, world.own
     for noun in ("user", "group", "project"):
         assert own[noun] in [x["id"] for x in ask(manager, "GET", f"/{noun}s")[f"{noun}s"]]
-        made = ask(manager, "POST", f"/{noun}s", {noun: {"name": "new"}}, 201)[noun]
-        assert made["domain_id"] == own["domain"]
+        made = ask(manager, "POST", f"/{noun}s", {noun: {"name": "new", "domain_id": own["domain"]}}, 201)[noun]
         ask(manager, "PATCH", f"/{noun}s/{made['id']}", {noun: {"description": "d"}})
         ask(manager, "DELETE", f"/{noun}s/{made['id']}", expect=204)
     ask(manager, "PUT", f"/groups/{own['group']}/users/{own['user']}", expect=204)
@@ -62,10 +66,13 @@ def test_a_manager_rules_his_domain(world, manager):
 def test_a_manager_does_not_reach_beyond_it(world, manager):
     ask, own, far = world.ask, world.own, world.far
     for noun in ("user", "group", "project"):
-        for method, path, body in (("GET", f"/{noun}s?domain_id={far['domain']}", None), ("GET", f"/{noun}s/{far[noun]}", None),
+        assert ask(manager, "GET", f"/{noun}s?domain_id={far['domain']}")[f"{noun}s"] == []
+        for method, path, body in (("GET", f"/{noun}s/{far[noun]}", None),
                                    ("POST", f"/{noun}s", {noun: {"name": "x", "domain_id": far["domain"]}}),
                                    ("PATCH", f"/{noun}s/{far[noun]}", {noun: {"description": "x"}}),
-                                   ("DELETE", f"/{noun}s/{far[noun]}", None), ("DELETE", f"/{noun}s/nothing", None)):
+                                   ("POST", f"/{noun}s", {noun: {"name": "x", "domain_id": None}}),
+                                   ("POST", f"/{noun}s", {noun: {"name": "x"}}), ("GET", f"/{noun}s/nothing", None),
+                                   ("DELETE", f"/{noun}s/{far[noun]}", None)):
             ask(manager, method, path, body, 403)
     ask(manager, "PUT", f"/groups/{own['group']}/users/{far['user']}", expect=403)
     ask(manager, "PUT", f"/groups/{far['group']}/users/{own['user']}", expect=403)
@@ -76,8 +83,11 @@ def test_a_manager_does_not_reach_beyond_it(world, manager):
                  f"/projects/{own['project']}/users/{far['user']}/roles/{member}",
                  f"/system/users/{own['user']}/roles/{member}"):
         ask(manager, "PUT", path, expect=403)
-    for path in ("/domains", "/credentials?user_id=" + own["user"], "/services", "/role_assignments"):
+    for path in ("/services", "/roles?domain_id=" + own["domain"], f"/users/{far['user']}/projects"):
         ask(manager, "GET", path, expect=403)
+    assert ask(manager, "GET", "/credentials?user_id=" + own["user"])["credentials"] == []
+    assert [d["id"] for d in ask(manager, "GET", "/domains")["domains"]] == [own["domain"]]
+    assert ask(manager, "GET", "/projects?is_domain=true")["projects"] == []
     ask(manager, "PATCH", f"/domains/{own['domain']}", {"domain": {"enabled": False}}, 403)
 
 
@@ -88,7 +98,7 @@ def test_a_manager_does_not_become_an_administrator(world, manager):
     world.admin("PUT", f"/system/users/{own['user']}/roles/{admin_role}", expect=204)
     ask(manager, "PATCH", f"/users/{own['user']}", {"user": {"password": "mine"}}, 403)
     ask(manager, "DELETE", f"/users/{own['user']}", expect=403)
-    another = ask(manager, "POST", "/users", {"user": {"name": "another"}}, 201)["user"]["id"]
+    another = ask(manager, "POST", "/users", {"user": {"name": "another", "domain_id": own["domain"]}}, 201)["user"]["id"]
     world.admin("PUT", f"/domains/{own['domain']}/groups/{own['group']}/roles/{admin_role}", expect=204)
     ask(manager, "PUT", f"/groups/{own['group']}/users/{another}", expect=403)
     world.admin("PUT", f"/groups/{own['group']}/users/{another}", expect=204)
@@ -129,10 +139,46 @@ def test_readers(world):
             world.ask(token, "POST", f"/{noun}s", {noun: {"name": "x"}}, 403)
             world.ask(token, "PATCH", f"/{noun}s/{world.own[noun]}", {noun: {"name": "x"}}, 403)
             world.ask(token, "DELETE", f"/{noun}s/{world.own[noun]}", expect=403)
-    for path in ("/domains", "/services", "/endpoints", "/roles", "/role_assignments", "/policies", "/OS-OAUTH1/consumers"):
+    for path in ("/services", "/endpoints", "/roles", "/policies", "/OS-OAUTH1/consumers"):
         world.ask(of_system, "GET", path)
         world.ask(of_domain, "GET", path, expect=403)
-    assert world.ask(of_system, "GET", "/credentials")["credentials"] == [], "secrets are not for readers"
+
+
+def test_readers_of_the_system_see_credentials_without_their_secrets(identity, world):
+    reader = world.person("reader", world.far["domain"], "/system", {"system": {"all": True}})
+    me = world.admin("GET", "/users?name=admin")["users"][0]["id"]
+    home = world.admin("GET", "/auth/projects")["projects"][0]["id"]
+    path = f"/users/{me}/credentials/OS-EC2"
+    note = world.admin("POST", "/credentials", {"credential": {"type": "note", "blob": "secret", "user_id": me}}, 201)
+    key = world.admin("POST", path, {"tenant_id": home}, 201)["credential"]
+    for shown in (*world.ask(reader, "GET", "/credentials")["credentials"],
+                  world.ask(reader, "GET", f"/credentials/{note['credential']['id']}")["credential"]):
+        assert shown["user_id"] == me and shown["blob"] == ""
+    one = world.ask(reader, "GET", f"{path}/{key['access']}")["credential"]
+    for shown in (*world.ask(reader, "GET", path)["credentials"], one):
+        assert shown["access"] == key["access"] and shown["secret"] == ""
+    assert {c["blob"] for c in world.admin("GET", "/credentials")["credentials"]} == {"secret", json.dumps(
+        {k: key[k] for k in ("access", "secret")})}
+    assert world.admin("GET", path)["credentials"] == [key]
+
+
+def test_a_token_for_a_domain_lists_what_is_in_it(world, manager):
+    """Also where the caller reads more: members, groups and assignments of others are not in the lists."""
+    own, far, admin = world.own, world.far, world.admin
+    for group, user in ((own["group"], far["user"]), (far["group"], own["user"]), (own["group"], own["user"])):
+        admin("PUT", f"/groups/{group}/users/{user}", expect=204)
+    for target in (f"/domains/{own['domain']}", f"/domains/{far['domain']}", f"/projects/{own['project']}",
+                   f"/projects/{far['project']}", "/system"):
+        admin("PUT", f"{target}/users/{own['user']}/roles/{world.roles['member']}", expect=204)
+    assert [u["id"] for u in world.ask(manager, "GET", f"/groups/{own['group']}/users")["users"]] == [own["user"]]
+    assert [g["id"] for g in world.ask(manager, "GET", f"/users/{own['user']}/groups")["groups"]] == [own["group"]]
+    shown = world.ask(manager, "GET", f"/role_assignments?user.id={own['user']}")["role_assignments"]
+    assert sorted(json.dumps(a["scope"]) for a in shown) == sorted(json.dumps(s) for s in (
+        {"domain": {"id": own["domain"]}}, {"project": {"id": own["project"]}}))
+    tree = "/role_assignments?include_subtree&scope.project.id="
+    assert len(world.ask(manager, "GET", tree + own["project"])["role_assignments"]) == 1
+    world.ask(manager, "GET", tree + far["project"], expect=403)
+    world.ask(manager, "GET", tree + "nothing", expect=404)
 
 
 def test_a_manager_leaves_those_alone_who_hold_more_than_he_gives(identity, world, manager):
@@ -208,3 +254,54 @@ def test_a_role_that_is_not_implied_any_more_ends_tokens_at_any_depth(identity, 
         world.ask(held, "GET", "/auth/projects")
         take()
         world.ask(held, "GET", "/auth/projects", expect=401)
+
+
+def test_a_domains_roles_have_rules_of_their_own(world, manager):
+    domain, ask = world.own["domain"], world.ask
+    made = world.admin("POST", "/roles", {"role": {"name": "member", "domain_id": domain}}, 201)["role"]["id"]
+    for method, path, body, rule in (
+            ("GET", f"/roles?domain_id={domain}", None, "list_domain_roles"), ("GET", f"/roles/{made}", None, "get_domain_role"),
+            ("POST", "/roles", {"role": {"name": "x", "domain_id": domain}}, "create_domain_role"),
+            ("PATCH", f"/roles/{made}", {"role": {"description": "x"}}, "update_domain_role"),
+            ("DELETE", f"/roles/{made}", None, "delete_domain_role"),
+            ("POST", "/roles", {"role": {"name": "x"}}, "create_role"),
+            ("GET", f"/roles/{world.roles['admin']}", None, "get_role")):
+        refused = ask(manager, method, path, body, 403)["error"]["message"]
+        assert refused == f"You are not authorized to perform the requested action: identity:{rule}."
+    assert ask(manager, "GET", f"/roles/{world.roles['member']}")["role"]["name"] == "member"
+
+
+def test_a_domain_as_a_project_is_ruled_as_a_project(world, manager):
+    """Which is in no domain: who rules one has no more of it by this door."""
+    domain, acts = world.own["domain"], {"project": {"name": "x", "is_domain": True}}
+    reader = world.person("reader", world.far["domain"], "/system", {"system": {"all": True}})
+    for method, path, body, rule in (("GET", f"/projects/{domain}", None, "get"), ("POST", "/projects", acts, "create"),
+                                     ("PATCH", f"/projects/{domain}", {"project": {"enabled": False}}, "update"),
+                                     ("DELETE", f"/projects/{domain}", None, "delete")):
+        assert f"identity:{rule}_project." in world.ask(manager, method, path, body, 403)["error"]["message"]
+    assert world.ask(reader, "GET", f"/projects/{domain}")["project"]["is_domain"]
+    assert {p["id"] for p in world.ask(reader, "GET", "/projects?is_domain=true")["projects"]} >= {domain, "default"}
+    world.admin("PATCH", f"/projects/{domain}", {"project": {"description": "x"}})
+
+
+def test_anybody_may_know_what_passwords_must_look_like(world, manager):
+    path = "/domains/default/config/security_compliance"
+    shown = world.ask(manager, "GET", path)["config"]["security_compliance"]
+    assert set(shown) == {"password_regex", "password_regex_description"}
+    assert world.ask(manager, "GET", path + "/password_regex")["config"] == {"password_regex": shown["password_regex"]}
+    world.ask(manager, "GET", path + "/lockout_duration", expect=403)
+    world.ask(manager, "GET", f"/domains/{world.own['domain']}/config/security_compliance", expect=403)
+
+
+def test_all_tokens_of_a_user_end(world, manager):
+    own = world.own
+    world.admin("PATCH", f"/users/{own['user']}", {"user": {"password": "pw"}})
+
+    def token() -> str:
+        return world.login(own["user"])
+    first, second = token(), token()
+    world.ask(manager, "DELETE", f"/users/{own['user']}/tokens", expect=403)
+    world.ask(first, "DELETE", f"/users/{own['user']}/tokens", expect=204)
+    for ended in (first, second):
+        world.ask(ended, "GET", "/auth/projects", expect=401)
+    world.ask(token(), "GET", "/auth/projects")

@@ -17,12 +17,12 @@ from identity.handlers import credentials
 from identity.service import IdentityApi
 from tests.identity import test_signatures
 from tests.identity.conftest import Caller
-from tests.identity.derivations import HOST, Lender, s3_v2
+from tests.identity.derivations import HOST, RULES, Lender, s3_v2
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    caller = Caller(tmp_path_factory.mktemp("proofs"))
+    caller = Caller(tmp_path_factory.mktemp("proofs"), rules=RULES)
     yield Lender(caller)
     caller.close()
 

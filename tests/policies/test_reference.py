@@ -7,13 +7,9 @@ import pytest
 from tests.policies.compare import OURS, declared, differences, invented, missing, unrouted
 from tests.policies.meant import MEANT, NOT_ASKED
 
-# Services whose rules are not OpenStack's yet. One that has become equal fails here until it is taken off.
-OPEN = {"identity"}
 # Services whose code has every rule's name as it is, and makes none of parts.
 ASKED_BY_NAME = ("compute",)
-everyone = pytest.mark.parametrize("service", [
-    pytest.param(name, marks=pytest.mark.xfail(strict=True, reason="not OpenStack's rules yet") if name in OPEN else ())
-    for name in OURS])
+everyone = pytest.mark.parametrize("service", OURS)
 
 
 @everyone
@@ -30,7 +26,7 @@ def test_every_rule_of_a_route_is_asked(service):
     assert {name for name in NOT_ASKED[service] if name not in found} == set(), "these are asked now, or have no route any more"
 
 
-@pytest.mark.parametrize("service", OURS)
+@everyone
 def test_rules_are_documented(service):
     assert [r.name for r in declared(service) if not (getattr(r, "description", None) or "").strip()] == []
     assert unrouted(service) == {}, "a rule says that a request asks it which is no route here"

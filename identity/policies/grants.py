@@ -1,0 +1,50 @@
+"""Who has which role: on projects, on domains, on the system; and the list of all of it."""
+
+from common.policy import rule
+from identity.policies.base import ADMIN, CLOUD, EVERY, READER
+
+
+def _within(role: str) -> str:
+    """Who has a role on a domain that both the holder and the project or domain of a grant are in."""
+    return "(" + " or ".join(
+        f"(role:{role} and domain_id:%(target.{holder}.domain_id)s and domain_id:%(target.{target})s)"
+        for holder in ("user", "group") for target in ("project.domain_id", "domain.id")) + ")"
+
+
+_ROLE_FITS = "(domain_id:%(target.role.domain_id)s or None:%(target.role.domain_id)s)"
+_CHANGES = (f"{ADMIN} or ({_within('admin')} and {_ROLE_FITS}) or "
+            f"({_within('manager')} and rule:domain_managed_target_role)")
+_HOLDERS = [f"/v3/{target}/{holder}/roles" for target in ("projects/{project_id}", "domains/{domain_id}")
+            for holder in ("users/{user_id}", "groups/{group_id}")]
+_INHERITED = [path.replace("/v3", "/v3/OS-INHERIT", 1) for path in _HOLDERS]
+_ONE = [*[path + "/{role_id}" for path in _HOLDERS], *[path + "/{role_id}/inherited_to_projects" for path in _INHERITED]]
+_USER, _GROUP = "/v3/system/users/{user_id}/roles", "/v3/system/groups/{group_id}/roles"
+_ASSIGNMENTS = f"{READER} or (role:reader and domain_id:%(target.domain_id)s and not None:%(target.domain_id)s)"
+RULES = [
+    rule("identity:check_grant", f"{READER} or ({_within('reader')} and {_ROLE_FITS})",
+         "see whether a role is given", *[f"GET {path}" for path in _ONE], scopes=EVERY),
+    rule("identity:list_grants", f"{READER} or {_within('reader')}", "list the roles of a user or a group on a project or domain",
+         *[f"GET {path}" for path in _HOLDERS], *[f"GET {path}/inherited_to_projects" for path in _INHERITED], scopes=EVERY),
+    rule("identity:create_grant", _CHANGES, "give a role on a project or a domain", *[f"PUT {path}" for path in _ONE],
+         scopes=EVERY),
+    rule("identity:revoke_grant", _CHANGES, "take a role on a project or a domain away", *[f"DELETE {path}" for path in _ONE],
+         scopes=EVERY),
+    rule("identity:list_system_grants_for_user", READER, "list a user's roles on the system", f"GET {_USER}", scopes=CLOUD),
+    rule("identity:check_system_grant_for_user", READER, "see whether a user has a role on the system",
+         f"GET {_USER}/{{role_id}}", scopes=CLOUD),
+    rule("identity:create_system_grant_for_user", ADMIN, "give a user a role on the system", f"PUT {_USER}/{{role_id}}",
+         scopes=CLOUD),
+    rule("identity:revoke_system_grant_for_user", ADMIN, "take a role on the system from a user", f"DELETE {_USER}/{{role_id}}",
+         scopes=CLOUD),
+    rule("identity:list_system_grants_for_group", READER, "list a group's roles on the system", f"GET {_GROUP}", scopes=CLOUD),
+    rule("identity:check_system_grant_for_group", READER, "see whether a group has a role on the system",
+         f"GET {_GROUP}/{{role_id}}", scopes=CLOUD),
+    rule("identity:create_system_grant_for_group", ADMIN, "give a group a role on the system", f"PUT {_GROUP}/{{role_id}}",
+         scopes=CLOUD),
+    rule("identity:revoke_system_grant_for_group", ADMIN, "take a role on the system from a group",
+         f"DELETE {_GROUP}/{{role_id}}", scopes=CLOUD),
+    rule("identity:list_role_assignments", _ASSIGNMENTS, "list who has which role; with a token for a domain, what is in it",
+         "GET /v3/role_assignments", scopes=EVERY),
+    rule("identity:list_role_assignments_for_tree", _ASSIGNMENTS, "list who has which role on a project and those below it",
+         "GET /v3/role_assignments", scopes=EVERY),
+]

@@ -1,0 +1,27 @@
+"""Limits: what services register, and what projects and domains are given."""
+
+from common.policy import rule
+from identity.policies.base import ADMIN, ANYONE, CLOUD, EVERY, READER
+
+_REGISTERED, _ONE_REGISTERED = "/v3/registered_limits", "/v3/registered_limits/{registered_limit_id}"
+_ALL, _ONE = "/v3/limits", "/v3/limits/{limit_id}"
+RULES = [
+    rule("identity:get_registered_limit", ANYONE, "show what holds where nothing else is set", f"GET {_ONE_REGISTERED}",
+         scopes=EVERY),
+    rule("identity:list_registered_limits", ANYONE, "list what holds where nothing else is set", f"GET {_REGISTERED}",
+         scopes=EVERY),
+    rule("identity:create_registered_limits", ADMIN, "register limits", f"POST {_REGISTERED}", scopes=CLOUD),
+    rule("identity:update_registered_limit", ADMIN, "change a registered limit", f"PATCH {_ONE_REGISTERED}", scopes=CLOUD),
+    rule("identity:delete_registered_limit", ADMIN, "delete a registered limit", f"DELETE {_ONE_REGISTERED}", scopes=CLOUD),
+    rule("identity:get_limit_model", ANYONE, "show how limits of projects and their parents go together", f"GET {_ALL}/model",
+         scopes=EVERY),
+    rule("identity:get_limit",
+         f"{READER} or domain_id:%(target.limit.domain.id)s or domain_id:%(target.limit.project.domain_id)s or "
+         "(project_id:%(target.limit.project_id)s and not None:%(target.limit.project_id)s)",
+         "show a limit of a project or a domain", f"GET {_ONE}", scopes=EVERY),
+    rule("identity:list_limits", ANYONE, "list limits: those of one's project or domain, for services and administrators all",
+         f"GET {_ALL}", scopes=EVERY),
+    rule("identity:create_limits", ADMIN, "give projects and domains limits", f"POST {_ALL}", scopes=CLOUD),
+    rule("identity:update_limit", ADMIN, "change a limit", f"PATCH {_ONE}", scopes=CLOUD),
+    rule("identity:delete_limit", ADMIN, "delete a limit", f"DELETE {_ONE}", scopes=CLOUD),
+]
