@@ -99,7 +99,13 @@ def index(req):
     return {"projects": [_as_project(req, d) for d in found["domains"] if not req.ctx.domain_id], "links": found["links"]}
 
 
-def _of_domain(given: dict) -> dict:
+def _of_domain(given) -> dict:
+    """The body that the domain of such a project is made or changed by.
+
+    :raises BadRequest: what was given is no project
+    """
+    if not isinstance(given, dict):
+        raise errors.BadRequest("'project' is a required property")
     return {"domain": {k: v for k, v in given.items() if k not in ("is_domain", "domain_id", "parent_id", "tags", "options")}}
 
 
@@ -119,7 +125,7 @@ def update(req, id):
     body = req.json_object()
 
     def of_domain():
-        return {"project": _as_project(req, ACTS_AS_DOMAIN.change(req, id, _of_domain(body["project"]))["domain"])}
+        return {"project": _as_project(req, ACTS_AS_DOMAIN.change(req, id, _of_domain(body.get("project")))["domain"])}
     return _or_domain(req, id, lambda: NOUN.change(req, id, body), of_domain)
 
 
