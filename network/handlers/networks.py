@@ -20,10 +20,10 @@ class Networks(Resource):
         "port_security_enabled": flag(True),
         "mtu": Attribute(schema.integer(0, 65535), None, parse=parsing.between(0, 65535)),
         "dns_domain": Attribute({"type": "string", "maxLength": 255}, "", parse=parsing.domain),
-        "provider:network_type": Attribute({"enum": ["flat", "local", "vxlan"]}, None, update=False, asked=True),
-        "provider:physical_network": Attribute({"type": ["string", "null"], "maxLength": 64}, None, update=False,
-                                               parse=values.identifier, asked=True),
-        "provider:segmentation_id": Attribute(schema.integer(1, (1 << 24) - 1, null=True), None, update=False,
+        "provider:network_type": Attribute({"enum": ["flat", "local", "vxlan"]}, None, asked=True),
+        "provider:physical_network": Attribute({"type": ["string", "null"], "maxLength": 64}, None, parse=values.identifier,
+                                               asked=True),
+        "provider:segmentation_id": Attribute(schema.integer(1, (1 << 24) - 1, null=True), None,
                                               parse=parsing.between(1, (1 << 24) - 1), asked=True),
         "availability_zone_hints": Attribute({"type": "array", "maxItems": 0}, None, update=False)}
 
@@ -120,6 +120,9 @@ class Networks(Resource):
             s = models.subnets
             self._check_mtu(values["mtu"], connection.execute(sa.select(s.c.id).where(
                 s.c.network_id == old["id"], s.c.ip_version == 6)).first() is not None)
+        if moved := sorted(k for k, v in values.items() if k.startswith("provider_") and v != old[k]):
+            raise errors.BadRequest(f"Invalid input for operation: Plugin does not support updating the following provider "
+                                    f"network attributes: {', '.join(k.replace('_', ':', 1) for k in moved)}.", kind="InvalidInput")
         if old["shared"] and values.get("shared") is False:
             self._check_unused_by_others(connection, old)
         return values

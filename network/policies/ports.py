@@ -17,8 +17,7 @@ _SENT = {
     "fixed_ips:ip_address": _MEMBER_OF_NETWORK, "fixed_ips:subnet_id": _OF_SHARED,
     "port_security_enabled": _MEMBER_OF_NETWORK, "allowed_address_pairs": _PAIRS,
     "allowed_address_pairs:mac_address": _PAIRS, "allowed_address_pairs:ip_address": _PAIRS,
-    "binding:host_id": base.ADMIN_OR_SERVICE, "binding:profile": base.SERVICE,
-    "binding:vnic_type": f"{base.ADMIN_OR_MEMBER} or {base.SERVICE}"}
+    "binding:host_id": base.ADMIN_OR_SERVICE, "binding:profile": base.SERVICE}
 _OWN_OR_ON_OWN = f"({base.MEMBER_OF_NETWORK} or {base.MEMBER})"
 RULES = [
     rule("network_device", "field:port:device_owner=~^network:", "The port is said to be a device of the network service."),
@@ -33,7 +32,7 @@ RULES = [
     *base.of_attributes("create", "port", _PATH, {**_SENT, "mac_address": _MEMBER_OF_NETWORK, "fixed_ips": _OF_SHARED}),
     *base.of_attributes("update", "port", _PATH, {
         **_SENT, "mac_address": f"{base.ADMIN_OR_SERVICE} or role:manager and {base.NETWORK_OWNER}",
-        "fixed_ips": _MEMBER_OF_NETWORK}),
+        "fixed_ips": _MEMBER_OF_NETWORK, "binding:vnic_type": f"{base.ADMIN_OR_MEMBER} or {base.SERVICE}"}),
     *base.of_attributes("get", "port", _PATH, dict.fromkeys(
         ("binding:vif_type", "binding:vif_details", "binding:host_id", "binding:profile"), base.ADMIN_OR_SERVICE)),
     *[r for r in base.tags("port", f"{_PATH}/{{id}}", read=_READ) if r.name != "delete_port:tags"],

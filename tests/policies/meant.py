@@ -59,5 +59,6 @@ NOT_ASKED: dict[str, dict[str, str]] = {
         "routers have no EVPN": "create_router:evpn_vni get_router:evpn_vni",
         "routers have one gateway each": "create_router:enable_default_route_bfd update_router:enable_default_route_bfd "
                                          "create_router:enable_default_route_ecmp update_router:enable_default_route_ecmp",
+        "only the default may be sent, and that is not asked about": "create_subnet:segment_id create_port:binding:vnic_type",
         "routes go into no other network": "update_subnet:leak_routes"}.items() for name in names.split()},
 }
