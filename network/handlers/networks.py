@@ -121,8 +121,9 @@ class Networks(Resource):
             self._check_mtu(values["mtu"], connection.execute(sa.select(s.c.id).where(
                 s.c.network_id == old["id"], s.c.ip_version == 6)).first() is not None)
         if moved := sorted(k for k, v in values.items() if k.startswith("provider_") and v != old[k]):
+            names = ", ".join(k.replace("_", ":", 1) for k in moved)
             raise errors.BadRequest(f"Invalid input for operation: Plugin does not support updating the following provider "
-                                    f"network attributes: {', '.join(k.replace('_', ':', 1) for k in moved)}.", kind="InvalidInput")
+                                    f"network attributes: {names}.", kind="InvalidInput")
         if old["shared"] and values.get("shared") is False:
             self._check_unused_by_others(connection, old)
         return values
