@@ -78,8 +78,8 @@ class Cloud:
         except TimeoutError as error:
             raise TimeoutError(f"{error}: {missing}") from None
 
-    def find(self, service: str, plural: str, name: str, path: str | None = None):
-        query = urllib.parse.urlencode({"name": name})
+    def find(self, service: str, plural: str, name: str, path: str | None = None, **filters: str):
+        query = urllib.parse.urlencode({"name": name, **filters})
         found = self.call(service, "GET", f"{path or '/' + plural}?{query}")[plural.replace("-", "_")]
         return next((x for x in found if x.get("name") == name), None)
 

@@ -115,7 +115,7 @@ def first_server(cloud: first.Cloud, state: str, networks: dict, image: str) -> 
     if "first-key" not in names:
         cloud.call("compute", "POST", "/os-keypairs", {"keypair": {"name": "first-key", "public_key": public,
                                                                    "type": "ssh"}})
-    group = cloud.find("network", "security-groups", "default", f"/security-groups?project_id={cloud.project_id}&x=1")
+    group = cloud.find("network", "security-groups", "default", project_id=cloud.project_id)
     open_already = {(r["protocol"], r["port_range_min"]) for r in group["security_group_rules"]
                     if r["direction"] == "ingress" and not r["remote_group_id"]}
     for protocol, port in (("icmp", None), ("tcp", 22)):
