@@ -4,7 +4,7 @@ import logging
 
 import sqlalchemy as sa
 
-from common import errors, policy
+from common import db, errors, policy
 from common.rest import path
 from common.service import Service
 from network import conf, policies, roles
@@ -57,8 +57,9 @@ class Manager:
             for port_ids, old, new in ((closed, "ACTIVE", "DOWN"), (before - closed, "DOWN", "ACTIVE")):
                 if port_ids:
                     p = models.ports
-                    connection.execute(sa.update(p).where(p.c.id.in_(port_ids), p.c.binding_host_id == host_name,
-                                                          p.c.binding_vif_type == "bridge", p.c.status == old).values(status=new))
+                    connection.execute(sa.update(p).where(
+                        p.c.id.in_(port_ids), p.c.binding_host_id == host_name, p.c.binding_vif_type == "bridge",
+                        p.c.status == old).values(status=new, revision_number=p.c.revision_number + 1, updated_at=db.now()))
 
 
 class NetworkApi(Service):

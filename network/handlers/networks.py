@@ -8,6 +8,7 @@ from network.db import models
 from network.handlers.resource import Attribute, Resource, flag
 
 VXLAN_IDS = range(1001, 1 << 24)
+LEAST_IPV6_MTU = 1280
 MOST_MTU = 9216  # of Ethernet's jumbo frames; a tunnel refuses 65535
 
 
@@ -107,7 +108,7 @@ class Networks(Resource):
     @staticmethod
     def _check_mtu(mtu: int, has_ipv6: bool) -> None:
         """:raises BadRequest: IP does not work over links with less, or no link has as much"""
-        least = 1280 if has_ipv6 else 68
+        least = LEAST_IPV6_MTU if has_ipv6 else 68
         if mtu > MOST_MTU:
             raise errors.BadRequest(f"Invalid input for operation: Requested MTU is too big, maximum is {MOST_MTU}.")
         if mtu < least:
@@ -124,9 +125,20 @@ class Networks(Resource):
             names = ", ".join(k.replace("_", ":", 1) for k in moved)
             raise errors.BadRequest(f"Invalid input for operation: Plugin does not support updating the following provider "
                                     f"network attributes: {names}.", kind="InvalidInput")
+        if old["router_external"] and values.get("router_external") is False:
+            self._check_no_gateways(connection, old["id"])
         if old["shared"] and values.get("shared") is False:
             self._check_unused_by_others(connection, old)
         return values
+
+    @staticmethod
+    def _check_no_gateways(connection, network_id: str) -> None:
+        """:raises Conflict: routers or floating IPs have addresses of it"""
+        p = models.ports
+        if connection.execute(sa.select(p.c.id).where(
+                p.c.network_id == network_id, p.c.relation.in_([roles.GATEWAY, roles.FLOATING])).limit(1)).first():
+            raise errors.Conflict(f"External network {network_id} cannot be updated to be made non-external, since it has "
+                                  f"existing gateway ports.", kind="ExternalNetworkInUse")
 
     @staticmethod
     def _check_unused_by_others(connection, network) -> None:

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from common import errors, rows, schema, values
+from common import db, errors, rows, schema, values
 from network import parsing, roles
 from network.db import groups, hosting, models, port_addresses, state
 from network.db import ports as port_rows
@@ -236,24 +236,39 @@ class Ports(Resource):
                     req.svc.agents.plug(req.ctx, where, part, req.svc.conf.network.plug_timeout_s)
                 elif where not in hosts[""]:
                     req.svc.refresh_agents(req.ctx, where)
-            values = {"status": "ACTIVE", "binding_vif_type": "bridge"}
+            values: dict = {"status": "ACTIVE", "binding_vif_type": "bridge"}
         except errors.Error as error:
             req.svc.log.warning("port %s could not be plugged on %s: %s %s", port["id"], port["binding_host_id"],
                                 error, error.internal or "")
             values = {"status": "DOWN", "binding_vif_type": "binding_failed"}
         if any(port[k] != v for k, v in values.items()):
+            values.update(revision_number=port["revision_number"] + 1, updated_at=db.now())
             req.svc.db.transact(sa.Connection.execute, sa.update(self.table).where(self.table.c.id == port["id"]).values(values))
         return {**port, **values}
 
     def extra_filter(self, name, values):
         a, m = models.ip_allocations, models.port_security_groups
         if name == "fixed_ips":
-            form = {"ip_address": parsing.stored(parsing.address), "subnet_id": parsing.description}
-            wanted = [sa.and_(*[a.c[k] == form[k](v, k) for k, _, v in [w.partition("=")] if k in form]) for w in values]
-            return sa.and_(*[self.table.c.id.in_(sa.select(a.c.port_id).where(w)) for w in wanted])
+            return self.table.c.id.in_(sa.select(a.c.port_id).where(*_of_addresses(a.c, values)))
         if name in ("security_groups", "security_group_id"):
             return self.table.c.id.in_(sa.select(m.c.port_id).where(m.c.security_group_id.in_(values)))
         return None
+
+
+def _of_addresses(columns, values: list[str]) -> list:
+    """The WHERE of allocations by a filter: ``ip_address=10.1.0.5``, ``subnet_id=ID`` or ``ip_address_substr=10.1.``. Of each
+    kind one must fit, and all kinds."""
+    form = {"ip_address": parsing.stored(parsing.address), "subnet_id": parsing.description,
+            "ip_address_substr": parsing.description}
+    given: dict[str, list[str]] = {}
+    for text in values:
+        kind, divided, value = text.partition("=")
+        if kind not in form or not divided:
+            raise errors.BadRequest(f"Invalid input for operation: '{text[:64]}' is not of the form <key>=[value], with a key of "
+                                    f"{', '.join(form)}.", kind="InvalidInput")
+        given.setdefault(kind, []).append(form[kind](value, kind))
+    parts = [columns.ip_address.contains(v, autoescape=True) for v in given.pop("ip_address_substr", [])]
+    return [columns[kind].in_(found) for kind, found in given.items()] + ([sa.or_(*parts)] if parts else [])
 
 
 def _merged(old: list[dict], given: list[dict]) -> list[dict]:

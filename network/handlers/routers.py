@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from common import errors, rows, schema, values, wsgi
 from network import parsing, roles
-from network.db import addresses, hosting, models, port_addresses, revisions
+from network.db import addresses, hosting, models, port_addresses, revisions, state
 from network.db import ports as port_rows
 from network.handlers import distributed, preconditions
 from network.handlers.networks import NETWORKS
@@ -112,13 +112,24 @@ class Routers(Resource):
             info = {"network_id": old["gateway"]["network_id"], **info}
         if not info:
             self._clear_gateway(connection, old)
-        elif old["gateway"] and info.get("network_id") == old["gateway"]["network_id"] and "external_fixed_ips" not in info:
+        elif old["gateway"] and info.get("network_id") == old["gateway"]["network_id"]:
             values["enable_snat"] = info.get("enable_snat", True)
+            if info.get("external_fixed_ips"):
+                self._change_addresses(connection, old["gw_port_id"], info["external_fixed_ips"])
         elif not info.get("network_id"):
             raise errors.BadRequest("Invalid input for external_gateway_info. Reason: network_id is missing.")
         else:
             self._set_gateway(req, connection, old, info)
             values["enable_snat"] = info.get("enable_snat", True)
+
+    @staticmethod
+    def _change_addresses(connection, port_id: str, wanted: list[dict]) -> None:
+        """Give the gateway other addresses; the port, and floating IPs that go over it, stay."""
+        row = rows.get(connection, models.ports, port_id, resource="Port")
+        before = state.with_parts(connection, [row])[0]
+        port_addresses.change(connection, before, wanted)
+        if state.with_parts(connection, [row])[0] != before:
+            revisions.grow(connection, models.ports, port_id)
 
     def checked_routes(self, connection, router_id, routes: list[dict]) -> list[dict]:
         """The routes, if the router can reach their next hops as it is now.

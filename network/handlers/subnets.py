@@ -9,7 +9,7 @@ from network import parsing, roles
 from network.db import addresses, hosting, models, port_addresses, revisions
 from network.db import ports as port_rows
 from network.db.port_addresses import UNSET
-from network.handlers.networks import NETWORKS
+from network.handlers.networks import LEAST_IPV6_MTU, NETWORKS
 from network.handlers.resource import REQUIRED, Attribute, Resource, flag
 from network.handlers.subnetpools import SUBNETPOOLS
 
@@ -75,6 +75,9 @@ class Subnets(Resource):
         if net.version != values["ip_version"]:
             raise errors.BadRequest(f"Invalid input for operation: ip_version {values['ip_version']} does not match cidr {net}.")
         self._check_possible(net, values["enable_dhcp"])
+        if net.version == 6 and network["mtu"] < LEAST_IPV6_MTU:
+            raise errors.Conflict(f"MTU of {network['id']} is not valid, subnet requires a minimum of {LEAST_IPV6_MTU}",
+                                  kind="NetworkMTUSubnetConflict")
         values["cidr"] = str(net)
         for name in ("dns_nameservers", "host_routes"):
             values[name] = values[name] or []

@@ -18,6 +18,11 @@ _EXTENSIONS = {
     "default-subnetpools": "Default Subnetpools", "subnet_allocation": "Subnet Allocation",
     "standard-attr-tag": "Tag support for resources with standard attribute",
     "standard-attr-revisions": "Resource revision numbers", "standard-attr-timestamp": "Resource timestamps",
+    "revision-if-match": "If-Match constraints based on revision_number", "filter-validation": "Filter parameters validation",
+    "sort-key-validation": "Sort key validation", "empty-string-filtering": "Empty String Filtering Extension",
+    "ip-substring-port-filtering": "IP address substring filtering", "quota-check-limit": "Quota engine limit check",
+    "security-groups-normalized-cidr": "Normalized CIDR field for security group rules",
+    "security-groups-shared-filtering": "Security group filtering on the shared field",
 }
 
 

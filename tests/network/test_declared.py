@@ -54,6 +54,41 @@ def test_other_attributes_stay(member, network):
         assert now[name] == port[name] or name in ("name", "revision_number", "updated_at"), name
 
 
+def test_a_gateways_addresses_change_and_the_gateway_stays(admin, member, network):
+    """With the floating IPs that go over it."""
+    external = admin.made("networks", **{"name": "ext", "router:external": True})["id"]
+    subnet = admin.made("subnets", network_id=external, cidr="192.0.2.0/24")["id"]
+    router = member.made("routers", external_gateway_info={"network_id": external})["id"]
+    inner = member.get("networks", network)["subnets"][0]
+    assert member("PUT", f"/routers/{router}/add_router_interface", {"subnet_id": inner}).status == 200
+    port = member.made("ports", network_id=network, fixed_ips=[{"subnet_id": inner}])["id"]
+    floating = member.made("floatingips", floating_network_id=external, port_id=port)
+    before = admin.ids("ports", device_id=router, device_owner="network:router_gateway")
+    for wanted in ({"subnet_id": subnet, "ip_address": "192.0.2.200"}, {"ip_address": "192.0.2.200"}, {"subnet_id": subnet}):
+        answer = admin.put("routers", router, external_gateway_info={"network_id": external, "external_fixed_ips": [wanted]})
+        assert answer.status == 200, answer
+        held = answer.json["router"]["external_gateway_info"]["external_fixed_ips"]
+        assert held == [{"subnet_id": subnet, "ip_address": "192.0.2.200"}], "what is kept stays"
+    assert admin.ids("ports", device_id=router, device_owner="network:router_gateway") == before
+    assert member.get("floatingips", floating["id"])["status"] == "ACTIVE"
+    assert admin.put("networks", external, **{"router:external": False}).error == (409, "ExternalNetworkInUse")
+
+
+def test_an_ipv6_subnet_needs_its_mtu(member):
+    network = member.made("networks", name="n", mtu=1200)["id"]
+    answer = member("POST", "/subnets", {"subnet": {"network_id": network, "ip_version": 6, "cidr": "fd00:1::/64"}})
+    assert answer.error == (409, "NetworkMTUSubnetConflict")
+    assert member("POST", "/subnets", {"subnet": {"network_id": network, "cidr": "10.1.0.0/24"}}).status == 201
+
+
+def test_a_network_stays_what_it_is(admin, member):
+    made = admin.made("networks", name="n")
+    kept = {k: made[k] for k in ("provider:network_type", "provider:segmentation_id", "provider:physical_network")}
+    assert admin.put("networks", made["id"], **kept).json["network"]["revision_number"] == made["revision_number"]
+    answer = admin.put("networks", made["id"], **{"provider:network_type": "local"})
+    assert answer.error == (400, "InvalidInput") and "provider:network_type" in answer.message
+
+
 def test_what_is_not_built_may_be_sent_as_it_is(admin, network):
     made = admin.made("subnets", network_id=network, cidr="10.3.0.0/24", segment_id=None, service_types=[])
     assert (made["segment_id"], made["service_types"]) == (None, [])

@@ -139,6 +139,21 @@ def test_subnets_of_shared_networks(admin, member):
     assert own in member.ids("subnets", shared=False) and subnet not in member.ids("subnets", shared=False)
 
 
+def test_ports_by_their_addresses(member, networks):
+    network = member.made("networks", name="addresses")["id"]
+    one, other = (member.made("subnets", network_id=network, cidr=f"10.{n}.0.0/24")["id"] for n in (61, 62))
+    a, b, c = (member.made("ports", network_id=network, fixed_ips=[{"ip_address": i} for i in ips])["id"] for ips in (
+        ["10.61.0.201"], ["10.62.0.202"], ["10.61.0.203", "10.62.0.203"]))
+    for filters, found in (
+            (["ip_address=10.61.0.201"], [a]), (["ip_address=10.61.0.201", "ip_address=10.62.0.202"], [a, b]),
+            ([f"subnet_id={one}", "ip_address_substr=.203"], [c]), ([f"subnet_id={other}"], [b, c]),
+            ([f"subnet_id={one}", "ip_address=10.62.0.203"], []),
+            (["ip_address_substr=.201", "ip_address_substr=.202"], [a, b]), (["ip_address_substr=%"], [])):
+        assert set(member.ids("ports", fixed_ips=filters, device_owner="")) == set(found), filters
+    for wrong in ("10.61.0.201", "address=10.61.0.201", ""):
+        assert member("GET", "/ports", fixed_ips=wrong).error == (400, "InvalidInput")
+
+
 def test_ip_availability(admin, networks):
     subnet = admin.made("subnets", network_id=networks[0]["id"], cidr="10.1.0.0/24")
     found = admin("GET", "/network-ip-availabilities", network_name="a1", tenant_id="p1").json["network_ip_availabilities"]

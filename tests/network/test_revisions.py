@@ -150,6 +150,14 @@ def test_a_port_counts_changes_of_its_parts(admin, member, things):
     assert revision(admin, "ports", port) > port["revision_number"] + 4
 
 
+def test_a_port_counts_that_it_is_plugged(network_api, things):
+    service = frame.Caller(network_api, "service", "services")
+    port = things["ports"]
+    now = service.put("ports", port["id"], device_id="s", device_owner="compute:nova", **{"binding:host_id": "h"}).json["port"]
+    assert now["status"] == "ACTIVE" and now["revision_number"] > port["revision_number"]
+    assert service.get("ports", port["id"]) == now
+
+
 def test_a_router_counts_its_gateway(admin, member, things):
     router, external = things["routers"], things["floatingips"]["floating_network_id"]
     member.put("routers", router["id"], external_gateway_info={"network_id": external})
