@@ -125,6 +125,11 @@ def test_a_domain_that_is_no_id_is_refused(world, manager):
             world.admin("POST", f"/{noun}s", {noun: {"name": "x", "domain_id": wrong}}, 400)
             world.ask(manager, "POST", f"/{noun}s", {noun: {"name": "x", "domain_id": wrong}}, 403)
     world.admin("POST", "/users", {"user": []}, 400)
+    of_project = world.person("manager", world.far["domain"], f"/projects/{world.own['project']}",
+                              {"project": {"id": world.own["project"]}})
+    for noun in ("user", "group", "project"):
+        for none in ({}, {"domain_id": None}, {"domain_id": "None"}):  # a token for a project has no domain: that is no match
+            world.ask(of_project, "POST", f"/{noun}s", {noun: {"name": "x", **none}}, 403)
 
 
 def test_readers(world):

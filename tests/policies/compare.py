@@ -34,15 +34,15 @@ TARGETS = {"own": MINE, "a neighbour's": MINE | {"user": "u-other"}, "of the dom
 KEYS = {"project": ("project_id", "tenant_id", "owner", "network:project_id", "ext_parent:project_id",
                     "security_group:project_id", "target.project.id", "target.limit.project_id"),
         "user": ("user_id", "target.user.id", "target.credential.user_id", "target.token.user_id",
-                 "target.trust.trustor_user_id"),
+                 "target.trust.trustor_user_id", "target.trust.trustee_user_id"),
         "domain": ("domain_id", "target.domain.id", "target.domain_id", "target.group.domain_id", "target.limit.domain.id",
                    "target.limit.project.domain_id", "target.project.domain_id", "target.role.domain_id",
-                   "target.user.domain_id", "user_domain_id", "holder_domain_id")}
+                   "target.user.domain_id")}
 
 
 def target(ids: dict, role: str) -> dict:
     return {key: ids[kind] for kind, keys in KEYS.items() for key in keys} | {
-        "target.role.name": role, "role_name": role, "visibility": "private", "network:shared": "False",
+        "target.role.name": role, "visibility": "private", "network:shared": "False",
         "network_device": "False"}
 
 
