@@ -34,6 +34,7 @@ ROUTES = [
     Route("GET", "/v2.0/extensions", versions.extensions),
     Route("GET", "/v2.0/extensions/{alias}", versions.extension),
     *_crud(NETWORKS, "networks"), *_crud(SUBNETS, "subnets"), *_crud(PORTS, "ports"),
+    Route("POST", "/v2.0/ports/check", PORTS.check_create, 204),  # asked by the compute service
     *_crud(SUBNETPOOLS, "subnetpools"), *_crud(ROUTERS, "routers"),
     Route("PUT", "/v2.0/routers/{id}/add_router_interface", routers.add_interface),
     Route("PUT", "/v2.0/routers/{id}/remove_router_interface", routers.remove_interface),

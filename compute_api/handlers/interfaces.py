@@ -75,7 +75,7 @@ def _request(req, row: dict, given: dict) -> dict:
     network = networks.network_of(req, given["net_id"]) if given.get("net_id") else networks.only_one(req)
     ip = given["fixed_ips"][0]["ip_address"] if given.get("fixed_ips") else None
     if ip:
-        networks.check_address_choice(req, network)
+        networks.check_address_choice(req, network["id"], ip)
     return {"uuid": network["id"], "fixed_ip": ip}
 
 

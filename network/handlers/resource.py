@@ -251,6 +251,16 @@ class Resource:
             req.svc.notifier.tell(req.ctx, f"{self.singular}.create.end", {self.singular: one})
         return {self.plural: shown} if many else {self.singular: shown[0]}
 
+    def check_create(self, req):
+        """Whether the caller may create this. For other services, which create it with rights of their own: nothing is made.
+
+        :raises Forbidden, NotFound, BadRequest: as ``create`` would
+        """
+        given = req.json_object().get(self.singular)
+        if not isinstance(given, dict):
+            raise errors.BadRequest(f"Unable to find '{self.singular}' in request body")
+        self._values(req, given)
+
     def _insert_all(self, connection, req, wanted: list[dict]) -> list[dict]:
         if self.quota:
             for owner in {w["project_id"] for w in wanted}:

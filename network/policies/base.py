@@ -50,12 +50,13 @@ def of_attributes(verb: str, noun: str, path: str, checks: dict[str, str]) -> li
             for name, check in checks.items()]
 
 
-def of_noun(noun: str, path: str, *, get: str, create: str, update: str | None = None, delete: str) -> list:
+def of_noun(noun: str, path: str, *, get: str, create: str | None = None, update: str | None = None, delete: str) -> list:
     """The rules of a noun's own five requests."""
     called = noun.replace("_", " ")
-    found = [rule(f"create_{noun}", create, f"Create a {called}.", f"POST {path}"),
-             rule(f"get_{noun}", get, f"See a {called}, in lists too.", f"GET {path}", f"GET {path}/{{id}}"),
+    found = [rule(f"get_{noun}", get, f"See a {called}, in lists too.", f"GET {path}", f"GET {path}/{{id}}"),
              rule(f"delete_{noun}", delete, f"Delete a {called}.", f"DELETE {path}/{{id}}")]
+    if create:
+        found.append(rule(f"create_{noun}", create, f"Create a {called}.", f"POST {path}"))
     if update:
         found.append(rule(f"update_{noun}", update, f"Change a {called}.", f"PUT {path}/{{id}}"))
     return found

@@ -19,12 +19,14 @@ _SENT = {
     "allowed_address_pairs:mac_address": _PAIRS, "allowed_address_pairs:ip_address": _PAIRS,
     "binding:host_id": base.ADMIN_OR_SERVICE, "binding:profile": base.SERVICE}
 _OWN_OR_ON_OWN = f"({base.MEMBER_OF_NETWORK} or {base.MEMBER})"
+_CREATE = rule("create_port", _OF_SHARED, "Create a port, or have the compute service create one.", f"POST {_PATH}",
+               f"POST {_PATH}/check")
 RULES = [
     rule("network_device", "field:port:device_owner=~^network:", "The port is said to be a device of the network service."),
     rule("compute_device", "field:port:device_owner=~^compute:", "The port is said to be an interface of a server."),
     rule("baremetal_device", "field:port:device_owner=~^baremetal:", "The port is said to be one of a bare machine."),
     rule("manila_device", "field:port:device_owner=~^manila:", "The port is said to be one of shared file systems."),
-    *base.of_noun("port", _PATH, create=_OF_SHARED, get=f"({base.SERVICE}) or {_READ}",
+    _CREATE, *base.of_noun("port", _PATH, get=f"({base.SERVICE}) or {_READ}",
                   update=f"{base.ADMIN_OR_SERVICE} or {base.MEMBER}",
                   # A server's interface is detached from the server, and so deleted by the compute service.
                   delete=f"{base.ADMIN_OR_SERVICE} or (service_roles:service and {_OWN_OR_ON_OWN}) or (not rule:compute_device "

@@ -150,3 +150,15 @@ def test_an_operators_file_for_neutron_holds(tmp_path, monkeypatch):
     assert member.put("ports", port, name="x").status == 200
     assert member.put("ports", port, device_owner="special:x").error == (404, "PortNotFound")
     served.db.engine.dispose()
+
+
+def test_another_service_asks_whether_somebody_may_create_a_port(member, network, shared):
+    """The compute service, whose hosts may choose every address."""
+    def asked(network_id: str, address: str):
+        return member("POST", "/ports/check", {"port": {"network_id": network_id, "fixed_ips": [{"ip_address": address}]}})
+    before = member.ids("ports")
+    assert asked(network, "10.1.0.77").status == 204 and member.ids("ports") == before
+    assert asked(shared["id"], "10.2.0.77").message == (
+        "(rule:create_port and rule:create_port:fixed_ips and rule:create_port:fixed_ips:ip_address) is disallowed by policy")
+    assert asked("00000000-0000-4000-8000-000000000000", "10.2.0.77").status == 404
+    assert asked(network, "x").status == 400 and member("POST", "/ports/check", {}).status == 400
