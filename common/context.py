@@ -45,10 +45,6 @@ class Context:
     token: str | None = dataclasses.field(default=None, repr=False)
 
     @property
-    def is_admin(self) -> bool:
-        return "admin" in self.roles
-
-    @property
     def trust_id(self) -> str | None:
         return self.trust[0] if self.trust else None
 

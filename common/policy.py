@@ -16,16 +16,6 @@ from common.conf import etc_dir
 LOG = logging.getLogger(__name__)
 RELOAD_S = 1.0  # an operator's change of the file holds after this
 MOST_DECISIONS = 4096
-BASE_RULES = [
-    oslo_policy.RuleDefault("admin", "role:admin"),
-    oslo_policy.RuleDefault("service", "role:service or role:admin"),
-    oslo_policy.RuleDefault("owner", "project_id:%(project_id)s"),
-    oslo_policy.RuleDefault("admin_or_owner", "role:admin or project_id:%(project_id)s"),
-    oslo_policy.RuleDefault("member", "role:admin or (project_id:%(project_id)s and "
-                                      "(role:member or role:manager or role:service))"),
-    oslo_policy.RuleDefault("reader", "role:admin or (project_id:%(project_id)s and "
-                                      "(role:reader or role:member or role:manager or role:service))"),
-]
 
 
 def rule(name: str, check: str, description: str, *operations: str, scopes: tuple[str, ...] = ("project",)
@@ -46,24 +36,22 @@ def rule(name: str, check: str, description: str, *operations: str, scopes: tupl
 class Policy:
     """The rules of one service; an operator's ``<service>-policy.yaml`` overrides and is reloaded when it changes.
 
-    :param rules: made by :func:`rule`, or (name, check string, description)
+    :param rules: made by :func:`rule`
     :raises ValueError, OSError, cfg.Error: the file cannot be read: rules that are laxer than an operator's never take its place
     """
 
     refusal = errors.Forbidden.message  # the service's own text, over the rule's name
 
-    def __init__(self, service: str, rules: Sequence[oslo_policy.RuleDefault | tuple[str, str, str]], conf):
+    def __init__(self, service: str, rules: Sequence[oslo_policy.RuleDefault], conf):
         override = pathlib.Path(conf.state_path) / "etc" / f"{service}-policy.yaml"
         shipped = etc_dir() / f"{service}-policy.yaml"
         self._path = shipped if shipped.exists() and not override.exists() else override
-        declared = [r if isinstance(r, oslo_policy.RuleDefault) else oslo_policy.RuleDefault(*r) for r in rules]
-        self.names = {r.name for r in declared}
-        declared += [r for r in BASE_RULES if r.name not in self.names]
+        self.names = {r.name for r in rules}
         self.enforcer = oslo_policy.Enforcer(conf, policy_file=str(self._path), use_conf=True)
         self.enforcer.suppress_deprecation_warnings = True
-        self.enforcer.register_defaults(declared)
-        self._scopes = {r.name: r.scope_types for r in declared if r.scope_types}
-        self._defaults = oslo_policy.Rules({r.name: r.check for r in declared})
+        self.enforcer.register_defaults(list(rules))
+        self._scopes = {r.name: r.scope_types for r in rules if r.scope_types}
+        self._defaults = oslo_policy.Rules({r.name: r.check for r in rules})
         # The rules in force, and those of them that were asked, as functions of (target, credentials).
         self._rules, self._functions = self._defaults, {}  # type: oslo_policy.Rules, dict[str, Callable[[dict, dict], bool]]
         # What was decided since the file was last looked at: the same caller asks the same again and again.

@@ -87,9 +87,8 @@ def _conf():
 
 
 def declared(service: str) -> list[oslo_policy.RuleDefault]:
-    """The rules that a service of ours declares, the old short form included."""
-    listed = importlib.import_module(f"{OURS[service]}.policies").RULES
-    return [r if isinstance(r, oslo_policy.RuleDefault) else oslo_policy.RuleDefault(*r) for r in listed]
+    """The rules that a service of ours declares."""
+    return importlib.import_module(f"{OURS[service]}.policies").RULES
 
 
 def ours(service: str) -> Policy:

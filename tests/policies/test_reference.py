@@ -1,10 +1,11 @@
 """The policies of each service are OpenStack's of today, but for the differences that tests/policies/meant.py explains."""
 
 import pathlib
+import re
 
 import pytest
 
-from tests.policies.compare import OURS, declared, differences, invented, missing, unrouted
+from tests.policies.compare import OURS, declared, differences, invented, missing, ours, unrouted
 from tests.policies.meant import MEANT, NOT_ASKED
 
 # Services whose code has every rule's name as it is, and makes none of parts.
@@ -30,6 +31,12 @@ def test_every_rule_of_a_route_is_asked(service):
 def test_rules_are_documented(service):
     assert [r.name for r in declared(service) if not (getattr(r, "description", None) or "").strip()] == []
     assert unrouted(service) == {}, "a rule says that a request asks it which is no route here"
+
+
+@everyone
+def test_rules_refer_to_rules_that_there_are(service):
+    named = {name for rule in declared(service) for name in re.findall(r"\brule:([\w:.-]+)", rule.check_str)}
+    assert named - ours(service).names == set()
 
 
 @pytest.mark.parametrize("service", ASKED_BY_NAME)
