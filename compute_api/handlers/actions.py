@@ -69,7 +69,10 @@ def _console_output(req, id, arguments):
         row = access.server(req, connection, id, "os_compute_api:os-console-output")
     if row["host"] is None or row["vm_state"] == machine.BUILDING:
         raise errors.Conflict(f"Instance {id} is not ready")
-    output = req.svc.agents.console_output(req.ctx, row["host"], id, lines)
+    try:
+        output = req.svc.agents.console_output(req.ctx, row["host"], id, lines)
+    except errors.StepFailed as error:  # there is no guest at this moment, as during a hard reboot
+        raise errors.Conflict(f"Instance {id} is not ready: {error}") from None
     return wsgi.json_response({"output": output}, 200)
 
 
