@@ -26,7 +26,14 @@ COMMON_OPTS = [
     cfg.IntOpt("service_down_time", default=45, min=3, max=36000,
                help="Seconds without heartbeat after which a service counts as down; "
                     "must exceed report_interval or live hosts flap."),
-    cfg.BoolOpt("debug", default=False, help="Log at DEBUG."),
+    cfg.BoolOpt("debug", default=False, mutable=True, help="Log at DEBUG."),
+    cfg.ListOpt("default_log_levels", mutable=True, default=[
+        *(f"{name}=WARNING" for name in ("amqp", "oslo.messaging", "oslo_messaging", "urllib3", "alembic", "sqlalchemy",
+                                         "stevedore", "oslo_policy", "pyroute2", "futurist", "routes")),
+        # One line for each lost connection is enough; the tracebacks of retries are not news.
+        "oslo.messaging._drivers.impl_rabbit=ERROR"],
+        help="Levels of loggers, as logger=LEVEL; read again when a file of the configuration changes. "
+             "The logger of requests is access."),
     cfg.StrOpt("log_file", default="", help="File to log to; empty: standard error."),
     cfg.IntOpt("max_body_bytes", default=1 << 20, min=1024, help="Largest JSON request body, bytes."),
 ]
@@ -61,6 +68,13 @@ def etc_dir() -> pathlib.Path:
     return pathlib.Path(sys.prefix) / "share" / "pileus" / "etc"
 
 
+def files(service: str, state: str) -> list[pathlib.Path]:
+    """The files that a service reads, the strongest last."""
+    own = pathlib.Path(state) / "etc"
+    found = [directory / name for directory in (etc_dir(), own) for name in ("pileus.conf", f"{service}.conf")]
+    return [f for f in found if f.exists()] + sorted((own / f"{service}.conf.d").glob("*.conf"))
+
+
 def load(service: str, opts: dict, state: str | None = None, overrides: dict | None = None):
     """Read the configuration of one service.
 
@@ -77,10 +91,7 @@ def load(service: str, opts: dict, state: str | None = None, overrides: dict | N
     conf.register_opts(ENDPOINT_OPTS, group="endpoints")
     for group, group_opts in opts.items():
         conf.register_opts(group_opts, group=None if group == "DEFAULT" else group)
-    files = [d / name for d in (etc_dir(), pathlib.Path(state) / "etc")
-             for name in ("pileus.conf", f"{service}.conf")]
-    files += sorted((pathlib.Path(state) / "etc" / f"{service}.conf.d").glob("*.conf"))
-    conf([], project="pileus", prog=service, default_config_files=[str(f) for f in files if f.exists()])
+    conf([], project="pileus", prog=service, default_config_files=[str(f) for f in files(service, state)])
     conf.set_override("state_path", state)
     for name, value in (overrides or {}).items():
         group, _, option = name.rpartition(".")

@@ -3,11 +3,14 @@
 import datetime
 import json
 import logging
+import logging.handlers
 import re
 import sys
 
-from common import context
+from common import conf as conf_module
+from common import context, periodic
 
+LOG = logging.getLogger(__name__)
 # A header, a JSON field or a key=value pair that holds a secret; the value is replaced.
 _SECRET = re.compile(r"(?i)((?:x-auth-token|x-subject-token|password|secret|adminPass|auth_key)"
                      r"[\"']?\s*[:=]\s*[\"']?)([^\"'\s,}]+)")
@@ -32,21 +35,57 @@ class JsonFormatter(logging.Formatter):
             line["request_id"] = ctx.trace_id
             if ctx.project_id:
                 line["project_id"] = ctx.project_id
+        line.update(getattr(record, "fields", {}))
         if record.exc_info:
             line["exception"] = mask(self.formatException(record.exc_info))
         return json.dumps(line)
 
 
 def setup(service: str, conf) -> None:
-    """Point the root logger at the service's log file, or standard error."""
-    handler: logging.Handler = (logging.FileHandler(conf.log_file) if conf.log_file
+    """Point the root logger at the service's log file, or standard error.
+
+    A file that was moved away, as logrotate does, is made anew with the next line.
+    """
+    handler: logging.Handler = (logging.handlers.WatchedFileHandler(conf.log_file) if conf.log_file
                                 else logging.StreamHandler(sys.stderr))
     handler.setFormatter(JsonFormatter(service))
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.DEBUG if conf.debug else logging.INFO)
-    for noisy in ("amqp", "oslo.messaging", "oslo_messaging", "urllib3", "alembic", "sqlalchemy", "stevedore",
-                  "oslo_policy", "pyroute2", "futurist", "routes"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    # One line per lost connection is enough; the tracebacks of retries are not news.
-    logging.getLogger("oslo.messaging._drivers.impl_rabbit").setLevel(logging.ERROR)
+    logging.getLogger().handlers[:] = [handler]
+    set_levels(conf.debug, conf.default_log_levels)
+
+
+def set_levels(debug: bool, levels: list[str]) -> None:
+    """:param levels: logger=LEVEL, as in default_log_levels; what is none of these is complained of and left out"""
+    logging.getLogger().setLevel(logging.DEBUG if debug else logging.INFO)
+    for item in levels:
+        name, _, level = item.partition("=")
+        try:
+            logging.getLogger(name).setLevel(level.upper())
+        except ValueError:
+            LOG.error("default_log_levels: %r is not of the form logger=LEVEL", item)
+
+
+class Levels(periodic.Periodic):
+    """Read ``debug`` and ``default_log_levels`` again when a file of the configuration changes: no restart, as in oslo.log."""
+
+    interval_s, jitter_s = 2.0, 0.5
+
+    def __init__(self, service: str, opts: dict, state: str):
+        self.service, self.opts, self.state = service, opts, state
+        self.seen = self._stamps()
+        self.named: set[str] = set()
+
+    def _stamps(self) -> dict:
+        return {path: (found := path.stat()).st_mtime_ns + found.st_size
+                for path in conf_module.files(self.service, self.state)}
+
+    def run_once(self) -> None:
+        stamps = self._stamps()
+        if stamps == self.seen:
+            return
+        self.seen = stamps  # before it is read: a file that cannot be read is complained of once
+        conf = conf_module.load(self.service, self.opts, self.state)
+        levels = conf.default_log_levels
+        named = {item.partition("=")[0] for item in levels}
+        # A logger that is no longer named follows the root again.
+        set_levels(conf.debug, [*(f"{name}=NOTSET" for name in sorted(self.named - named)), *levels])
+        self.named = named

@@ -3,6 +3,7 @@
 import html
 import json
 import logging
+import time
 
 import webob
 from oslo_messaging import exceptions as bus_errors
@@ -11,6 +12,9 @@ from common import context, db_errors, door, errors, metrics
 from common.wsgi import SERVICES
 
 LOG = logging.getLogger(__name__)
+ACCESS = logging.getLogger("access")
+# Every service asks this each second; it is no news while it is answered.
+POLLED = "/v3/OS-REVOKE/events"
 REQUEST_ID = "X-Openstack-Request-Id"
 
 
@@ -42,6 +46,38 @@ class RequestId:
             return self.app(environ, start)
         finally:
             context.activate(None)
+
+
+def shown_path(environ) -> str:
+    """The path as logs may have it. Those of identity's v2.0 that hold a token are named by their route."""
+    path = environ.get("PATH_INFO", "")
+    return environ.get("pileus.route", "/tokens/") if "/tokens/" in path else path
+
+
+class Access:
+    """One log line for each request: who asked what, what was answered, and after how long.
+
+    The time is that to the first byte of the answer. Queries are left out: clients put secrets there.
+    """
+
+    def __init__(self, app, service):
+        self.app = app
+
+    def __call__(self, environ, start_response):
+        began = time.monotonic()
+
+        def start(status, headers, exc_info=None):
+            code = int(status[:3])
+            level = logging.DEBUG if code < 400 and environ.get("pileus.route") == POLLED else logging.INFO
+            if ACCESS.isEnabledFor(level):
+                ctx, method, path = environ["pileus.context"], environ["REQUEST_METHOD"], shown_path(environ)
+                scope = {"domain_id": ctx.domain_id} if ctx.domain_id else {"system": True} if ctx.system else {}
+                ACCESS.log(level, "%s %s: %d", method, path, code, extra={"fields": {
+                    "method": method, "path": path, "route": environ.get("pileus.route"), "status": code,
+                    "duration_ms": round((time.monotonic() - began) * 1000, 1), "client": environ.get("REMOTE_ADDR"),
+                    "user_id": ctx.user_id, "roles": ctx.roles, **scope}})
+            return start_response(status, headers, exc_info)
+        return self.app(environ, start)
 
 
 class Door:
@@ -142,10 +178,7 @@ class Faults:
         except Exception as caught:  # the outermost boundary of a request
             error = translate(caught)
             if error.status >= 500:
-                # identity's v2.0 has tokens in paths: those are named by their route.
-                path = environ.get("PATH_INFO", "")
-                shown = environ.get("pileus.route") if "/tokens/" in path else path
-                LOG.error("%s %s failed: %s", environ["REQUEST_METHOD"], shown,
+                LOG.error("%s %s failed: %s", environ["REQUEST_METHOD"], shown_path(environ),
                           error.internal or error, exc_info=error is not caught and error.status == 500)
         ctx = environ.get("pileus.context")
         text = error.public + (f" ({ctx.request_id})" if error.status == 500 and ctx else "")
@@ -165,5 +198,6 @@ class Faults:
 
 request_id_factory = filter_factory(RequestId)
 door_factory = filter_factory(Door)
+access_factory = filter_factory(Access)
 health_factory = filter_factory(Health)
 faults_factory = filter_factory(Faults)

@@ -1,0 +1,83 @@
+"""What is logged, of whom, and at which level."""
+
+import json
+import logging
+import os
+
+import pytest
+
+from common import context, log
+from common.middleware import Access
+from identity.conf import OPTS
+
+
+@pytest.fixture
+def logger(tmp_path):
+    """A logger of its own that writes as the daemons do; (logger, the lines so far)."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    path = tmp_path / "x.log"
+    log.setup("x", type("Conf", (), {"log_file": str(path), "debug": False, "default_log_levels": []}))
+    yield path, lambda: [json.loads(line) for line in path.read_text().splitlines()]
+    root.handlers[0].close()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def ask(environ: dict, status: str = "200 OK", route: str | None = None):
+    def app(environ, start_response):
+        environ["pileus.context"] = context.Context(user_id="u", project_id="p", roles=("member",))
+        context.activate(environ["pileus.context"])
+        if route:
+            environ["pileus.route"] = route
+        start_response(status, [])
+        context.activate(None)
+        return []
+    Access(app, None)({"REQUEST_METHOD": "GET", "REMOTE_ADDR": "192.0.2.7", **environ}, lambda *answer: None)
+
+
+def test_a_request_is_one_line(logger):
+    _, lines = logger
+    ask({"PATH_INFO": "/v2.1/servers/1", "QUERY_STRING": "password=hunter2"}, "404 Not Found", "/v2.1/servers/{id}")
+    (line,) = lines()
+    assert line["message"] == "GET /v2.1/servers/1: 404" and line["level"] == "INFO" and line["logger"] == "access"
+    assert {k: line[k] for k in ("method", "path", "route", "status", "client", "user_id", "project_id", "roles")} == {
+        "method": "GET", "path": "/v2.1/servers/1", "route": "/v2.1/servers/{id}", "status": 404, "client": "192.0.2.7",
+        "user_id": "u", "project_id": "p", "roles": ["member"]}
+    assert line["duration_ms"] >= 0 and line["request_id"].startswith("req-") and "hunter2" not in json.dumps(line)
+
+
+def test_tokens_in_paths_and_polling_are_left_out(logger):
+    _, lines = logger
+    ask({"PATH_INFO": "/v2.0/tokens/gAAAAsecret"}, route="/v2.0/tokens/{token}")
+    ask({"PATH_INFO": "/v2.0/tokens/gAAAAsecret"}, "401 Unauthorized")
+    ask({"PATH_INFO": "/v3/OS-REVOKE/events"}, route="/v3/OS-REVOKE/events")
+    ask({"PATH_INFO": "/v3/OS-REVOKE/events"}, "403 Forbidden", route="/v3/OS-REVOKE/events")
+    assert [(line["path"], line["status"]) for line in lines()] == [
+        ("/v2.0/tokens/{token}", 200), ("/tokens/", 401), ("/v3/OS-REVOKE/events", 403)]
+
+
+def test_a_file_that_was_rotated_is_made_anew(logger):
+    path, lines = logger
+    logging.getLogger("x").info("before")
+    os.rename(path, f"{path}.1")
+    logging.getLogger("x").info("after")
+    assert [line["message"] for line in lines()] == ["after"]
+
+
+def test_levels_change_without_a_restart(logger, tmp_path):
+    _, lines = logger
+    etc = tmp_path / "etc" / "identity.conf.d"
+    etc.mkdir(parents=True)
+    work = log.Levels("identity", OPTS, str(tmp_path))
+
+    def levels() -> tuple[int, int]:
+        work.run_once()
+        return logging.getLogger("pileus.test").level, logging.getLogger().level
+    assert levels() == (logging.NOTSET, logging.INFO)
+    (etc / "levels.conf").write_text("[DEFAULT]\ndebug = true\ndefault_log_levels = pileus.test=WARN, nonsense, a=LOUD\n")
+    assert levels() == (logging.WARNING, logging.DEBUG)
+    assert [line["message"].partition(": ")[2] for line in lines() if line["level"] == "ERROR"] == [
+        "'nonsense' is not of the form logger=LEVEL", "'a=LOUD' is not of the form logger=LEVEL"]
+    (etc / "levels.conf").unlink()
+    assert levels() == (logging.NOTSET, logging.INFO)
