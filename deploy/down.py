@@ -33,6 +33,7 @@ def host_cloud(state: str) -> None:
     if host.has_host(state):
         host.stop_target()
         hypervisor.stop_started()
+        host.ROTATION.unlink(missing_ok=True)
         host.OWNER.unlink(missing_ok=True)
 
 

@@ -11,12 +11,14 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterable
 
 from common.periodic import wait_for
 from deploy import supervisor
 
 EXTERNAL_BRIDGE = "br-ex"
 OWNER = pathlib.Path("/run/pileus/state")
+ROTATION = pathlib.Path("/etc/logrotate.d/pileus")
 TGT_DROP_IN = pathlib.Path("/etc/systemd/system/tgt.service.d/pileus.conf")
 
 
@@ -100,6 +102,14 @@ def ensure_tgtd(ip: str = "127.0.0.1", port: int = 3260) -> None:
     else:
         run("tgtd", "--iscsi", f"portal={ip}:{port}", umask=0o022)
     wait_for(lambda: answers(port, ip), 15, what="tgtd")
+
+
+def rotate_logs(state: str, names: Iterable[str]) -> None:
+    """Have logrotate keep the daemons' logs, which they open anew by themselves, eight weeks long."""
+    paths = "\n".join([f'"{state}/log/{name}.log"' for name in names] + [f'"{state}/lab/*/log/*-agent.log"'])
+    ROTATION.write_text(f"{paths}\n{{\n    weekly\n    maxsize 100M\n    rotate 8\n    compress\n    delaycompress\n"
+                        f"    missingok\n    notifempty\n}}\n")
+    ROTATION.chmod(0o644)  # logrotate reads no file that others may write
 
 
 def ensure_external_bridge(gateway: str, cidr: str) -> None:

@@ -2,7 +2,7 @@
 APT_HOST="rabbitmq-server libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-system libvirt-clients libvirt-dev
  qemu-system-x86 qemu-utils qemu-block-extra dnsmasq-base radvd tgt iptables ipset nftables iproute2 iputils-ping openssh-client
  busybox-static dropbear-bin e2fsprogs syslinux syslinux-common mtools dosfstools cpio procps pkg-config gcc python3-dev
- python3-venv"
+ python3-venv logrotate"
 APT_TEST="mariadb-server postgresql-15 mmdebstrap slapd apache2 libapache2-mod-auth-openidc memcached liberasurecode-dev"
 
 missing_packages() { # names -> those not installed

@@ -14,7 +14,7 @@ import time
 from common import conf, files
 from common.periodic import wait_for
 from deploy import broker, first, host, hypervisor, lab, options, ports, prepare, statedir, supervisor
-from deploy.daemons import PORTS
+from deploy.daemons import DAEMONS, PORTS
 
 EXTERNAL = "172.24.4.0/24"
 GATEWAY = "172.24.4.1"
@@ -67,6 +67,7 @@ def runtime(state: str) -> None:
     broker.ensure_broker(state, secrets["bus_password"], ip=my_ip)
     hypervisor.ensure_libvirt()
     host.ensure_tgtd(my_ip)
+    host.rotate_logs(state, DAEMONS)
     host.ensure_external_bridge(GATEWAY, EXTERNAL)
     for name in statedir.load(state).lab_hosts:
         lab.start(state, name)

@@ -1,5 +1,6 @@
 """What the host's own services are started with."""
 
+import subprocess
 from types import SimpleNamespace
 
 from deploy import host
@@ -24,3 +25,18 @@ def test_systemds_tgtd_listens_at_the_management_address_only(monkeypatch, tmp_p
     assert [words[0] for words in calls] == ["tgtadm"], "a tgtd that listens where it should is left alone"
     host.stop_target()
     assert not drop_in.exists()
+
+
+def test_logs_are_rotated(monkeypatch, tmp_path):
+    monkeypatch.setattr(host, "ROTATION", tmp_path / "pileus")
+    state = tmp_path / "state of a cloud"
+    (state / "log").mkdir(parents=True)
+    (state / "log" / "volume-api.log").write_text("a line\n")
+    host.rotate_logs(str(state), ["volume-api", "scheduler"])
+
+    def rotate() -> list[str]:
+        subprocess.run(["/usr/sbin/logrotate", "--state", tmp_path / "known", "--force", host.ROTATION], check=True)
+        return sorted(p.name for p in (state / "log").iterdir())
+    assert rotate() == ["volume-api.log.1"]
+    (state / "log" / "volume-api.log").write_text("another\n")
+    assert rotate() == ["volume-api.log.1", "volume-api.log.2.gz"]
