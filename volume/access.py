@@ -8,9 +8,13 @@ from common import errors
 from volume.db import attachments, snapshots, volumes
 
 
+def is_admin(req) -> bool:
+    return req.svc.policy.allows(req.ctx, "context_is_admin", {})
+
+
 def sees_all(req) -> bool:
     """Whether the caller sees the rows of every project: an administrator, or a service that works for servers."""
-    return req.svc.policy.allows(req.ctx, "context_is_admin", {}) or req.svc.policy.allows(req.ctx, "service_api", {})
+    return is_admin(req) or req.svc.policy.allows(req.ctx, "service_api", {})
 
 
 def owner(req, *rules: str) -> str | None:

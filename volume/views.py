@@ -38,7 +38,7 @@ def volume(req, row: dict) -> dict:
         shown["volume_type_id"] = row["volume_type_id"]
     if req.version >= (3, 65):
         shown["consumes_quota"] = True
-    if req.svc.policy.allows(req.ctx, "context_is_admin", {}):
+    if access.is_admin(req):
         shown["migration_status"] = None
         if req.version >= (3, 61):
             shown["cluster_name"] = None

@@ -199,6 +199,7 @@ def test_attributes_are_shown_by_their_rules(world):
 
 def test_private_types_are_for_those_whom_they_were_given_to(world):
     made = world.admin.made("volume", "/v3/types", {"volume_type": {"name": "secret", "os-volume-type-access:is_public": False}})
+    assert set(made) == {"id", "name", "description", "is_public", "extra_specs", "os-volume-type-access:is_public"}
     where, member = f"/v3/types/{made['id']}", world.member
     without_limits(world.admin, world.home)
     ask = {"volume": {"size": 1, "volume_type": "secret"}}

@@ -3,12 +3,14 @@
 import sqlalchemy as sa
 
 from common import context, errors, rows, schema, wsgi
+from volume import access
 from volume.db import models, types
 from volume.handlers.lists import literal
 
 TABLE = types.TABLE
 _PROPERTIES = {"name": schema.NAME, "description": schema.TEXT, "os-volume-type-access:is_public": schema.BOOLEAN,
                "is_public": schema.BOOLEAN, "extra_specs": schema.METADATA}
+_COLUMNS = ("id", "name", "description", "is_public")
 # The extra specs that say nothing of the storage behind a type.
 _HARMLESS = ("RESKEY:availability_zones", "multiattach", "replication_enabled")
 
@@ -24,30 +26,28 @@ def shown_specs(req, row: dict) -> dict:
 
 
 def _view(req, row: dict) -> dict:
-    shown = {name: row[name] for name in ("id", "name", "description", "is_public")}
-    allows = req.svc.policy.allows
-    if allows(req.ctx, "volume_extension:access_types_extra_specs"):
+    shown = {name: row[name] for name in _COLUMNS}
+    if req.svc.policy.allows(req.ctx, "volume_extension:access_types_extra_specs"):
         shown["extra_specs"] = shown_specs(req, row)
-    if allows(req.ctx, "volume_extension:access_types_qos_specs_id"):
+    if req.svc.policy.allows(req.ctx, "volume_extension:access_types_qos_specs_id"):
         shown["qos_specs_id"] = None
-    if allows(req.ctx, "volume_extension:volume_type_access"):
-        shown["os-volume-type-access:is_public"] = row["is_public"]
-    return shown
+    return {**shown, **_access(req, row)}
 
 
-def _is_admin(req) -> bool:
-    return req.svc.policy.allows(req.ctx, "context_is_admin", {})
+def _access(req, row: dict) -> dict:
+    allowed = req.svc.policy.allows(req.ctx, "volume_extension:volume_type_access")
+    return {"os-volume-type-access:is_public": row["is_public"]} if allowed else {}
 
 
 def usable(req):
     """The WHERE of the types that the caller may see and use: for an administrator all of them."""
-    return sa.true() if _is_admin(req) else types.usable(req.ctx.project_id)
+    return sa.true() if access.is_admin(req) else types.usable(req.ctx.project_id)
 
 
 def _listed(req):
     """The WHERE of the types that lists have: public ones, and for an administrator those that he asks for."""
     wanted = req.GET.get("is_public", "true")
-    if not _is_admin(req):
+    if not access.is_admin(req):
         return types.usable(req.ctx.project_id)
     if wanted.lower() == "none":
         return sa.true()
@@ -81,6 +81,11 @@ def default(req):
     return {"volume_type": _view(req, row)}
 
 
+def _whole(row: dict) -> dict:
+    """What those see who may make types and change them."""
+    return {name: row[name] for name in (*_COLUMNS, "extra_specs")}
+
+
 @wsgi.body(schema.wrapped("volume_type", _PROPERTIES, ("name",)))
 def create(req, body):
     req.svc.policy.check(req.ctx, "volume_extension:type_create")
@@ -89,7 +94,7 @@ def create(req, body):
     row = {"id": context.new_uuid(), "name": given["name"], "description": given.get("description"),
            "is_public": wsgi.bool_value(public), "extra_specs": given.get("extra_specs", {})}
     req.svc.db.transact(rows.insert, TABLE, row, conflict=f"Volume Type {row['name']} already exists.")
-    return {"volume_type": _view(req, row)}
+    return {"volume_type": {**_whole(row), **_access(req, row)}}
 
 
 @wsgi.body(schema.wrapped("volume_type", _PROPERTIES))
@@ -101,7 +106,7 @@ def update(req, id, body):
     with req.svc.db.writer() as connection:
         rows.update(connection, TABLE, id, values, resource="Volume type",
                     conflict=f"Volume Type {values.get('name')} already exists.")
-        return {"volume_type": _view(req, types.get(connection, id))}
+        return {"volume_type": _whole(types.get(connection, id))}
 
 
 def delete(req, id):
