@@ -7,6 +7,7 @@ transient state for a short while) are not findings; stuck ones are.
 
 import dataclasses
 import datetime
+import json
 import pathlib
 import typing
 
@@ -273,17 +274,21 @@ class Auditor:
                 yield Finding("network", what, f"{text}, on host {host}", lambda h=host: self.inventory.reconcile("network", h))
 
 
-def main(state: str, *, repair: bool = False) -> int:
+def main(state: str, *, repair: bool = False, as_json: bool = False) -> int:
     """0: nothing found, or all of it repaired; 1: something is left."""
-    left = 0
+    shown = []
     for finding in Auditor(state).run():
-        mended = ""
+        repaired = False
         if repair and finding.repair:
             finding.repair()
-            mended = " — repaired"
-        else:
-            left += 1
-        print(f"{finding.kind} {finding.what} {finding.text}{mended}")
-    print("audit: nothing left over" if not left else f"audit: {left} finding(s)"
-          + ("" if repair else "; --repair mends what can be mended"))
+            repaired = True
+        shown.append({"kind": finding.kind, "what": finding.what, "text": finding.text, "repaired": repaired})
+        if not as_json:
+            print(f"{finding.kind} {finding.what} {finding.text}{' — repaired' if repaired else ''}")
+    left = sum(not each["repaired"] for each in shown)
+    if as_json:
+        print(json.dumps(shown, indent=2))
+    else:
+        print("audit: nothing left over" if not left else f"audit: {left} finding(s)"
+              + ("" if repair else "; --repair mends what can be mended"))
     return 1 if left else 0

@@ -53,12 +53,12 @@ def _supervise(args) -> int:
 
 def _status(args) -> int:
     from deploy import status
-    return status.main(args.state)
+    return status.main(args.state, as_json=args.json)
 
 
 def _trace(args) -> int:
     from deploy import trace
-    return trace.main(args.state, args.request_id)
+    return trace.main(args.state, args.request_id, as_json=args.json)
 
 
 def _lab(args) -> int:
@@ -68,7 +68,13 @@ def _lab(args) -> int:
 
 def _audit(args) -> int:
     from deploy import audit
-    return audit.main(args.state, repair=args.repair)
+    return audit.main(args.state, repair=args.repair, as_json=args.json)
+
+
+def _completion(args) -> int:
+    import shtab
+    print(shtab.complete(build_parser(), args.shell))
+    return 0
 
 
 def _default() -> str:
@@ -113,10 +119,18 @@ def build_parser() -> argparse.ArgumentParser:
         "words", nargs="*", metavar="list | add NAME | remove NAME")
     verb("supervise", _supervise, "Run the daemons and keep them running (systemd's command).").add_argument(
         "--daemons-only", action="store_true", help="what they need beside them runs already")
-    verb("status", _status, "Show a cloud's daemons and hosts, what does not answer, and what is stuck.")
-    verb("trace", _trace, "Show every step of a request, through all services.").add_argument("request_id")
-    verb("audit", _audit, "Compare the databases with what is on every host.").add_argument(
-        "--repair", action="store_true", help="mend what differs")
+    for_programs = {"action": "store_true", "help": "print JSON"}
+    verb("status", _status, "Show a cloud's daemons and hosts, what does not answer, and what is stuck.").add_argument(
+        "--json", **for_programs)
+    trace = verb("trace", _trace, "Show every step of a request, through all services.")
+    trace.add_argument("request_id")
+    trace.add_argument("--json", **for_programs)
+    audit = verb("audit", _audit, "Compare the databases with what is on every host.")
+    audit.add_argument("--repair", action="store_true", help="mend what differs")
+    audit.add_argument("--json", **for_programs)
+    completion = commands.add_parser("completion", help="Print a script that completes this command's words in a shell.")
+    completion.add_argument("shell", choices=("bash", "zsh"))
+    completion.set_defaults(handler=_completion, parser=completion)
     return parser
 
 

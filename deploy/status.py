@@ -46,19 +46,16 @@ def pss_kib(pid: int) -> int:
         return 0
 
 
-def _show_processes(state: str, fake: bool) -> int:
-    """The number of daemons that are missing."""
+def processes(state: str, fake: bool) -> dict[str, dict | None]:
+    """{daemon: {"pid", "pss_mb"} or None where it does not run}; of a cloud with fake drivers the one process, ``pileus``."""
     if fake:
-        pid = statedir.holder_pid(state)
-        print(f"one process for all daemons: {f'pid {pid}, {pss_kib(pid) / 1024:.1f} MB' if pid else 'not running'}")
-        return 0 if pid else len(DAEMONS)
-    pid = supervisor.running_pid(state)
-    print(f"supervisor: {f'pid {pid}' if pid else 'not running'}")
-    running = daemons(pid) if pid else {}
-    for name in DAEMONS:
-        print(f"{name:18} up    pid {running[name]:<7} {pss_kib(running[name]) / 1024:6.1f} MB" if name in running else
-              f"{name:18} DOWN")
-    return len(DAEMONS) - len(running)
+        running = {"pileus": pid} if (pid := statedir.holder_pid(state)) else {}
+        names = ["pileus"]
+    else:
+        above = supervisor.running_pid(state)
+        running = {"supervisor": above, **daemons(above)} if above else {}
+        names = ["supervisor", *DAEMONS]
+    return {n: {"pid": running[n], "pss_mb": round(pss_kib(running[n]) / 1024, 1)} if n in running else None for n in names}
 
 
 def unhealthy(url: str) -> str:
@@ -75,15 +72,10 @@ def unhealthy(url: str) -> str:
         return f"does not answer ({error})"
 
 
-def _show_health(address: str, offset: int) -> int:
-    """The number of APIs that are not well."""
-    wrong = 0
-    for name, port in PORTS.items():
-        reason = unhealthy(f"http://{address}:{port + offset}")
-        if reason:
-            wrong += 1
-            print(f"{name:18} port {port + offset}: {reason}")
-    return wrong
+def health(address: str, offset: int) -> dict[str, str]:
+    """{API: why it is not well}, of those that are not."""
+    found = {name: unhealthy(f"http://{address}:{port + offset}") for name, port in PORTS.items()}
+    return {name: f"port {PORTS[name] + offset}: {reason}" for name, reason in found.items() if reason}
 
 
 def down_agents(cloud: first.Cloud) -> list[str]:
@@ -115,22 +107,40 @@ def stuck(state: str, after_s: float = audit.STUCK_S) -> list[str]:
     return found
 
 
-def main(state: str) -> int:
-    try:
-        statedir.require_cloud(state)
-    except statedir.StateError as error:
-        print(f"pileus status: {error}")
-        return 1
+def collect(state: str) -> dict:
+    """All of it, of one cloud; ``ok`` is whether nothing is wrong.
+
+    :raises StateError: there is no cloud in the directory
+    """
+    statedir.require_cloud(state)
     known = statedir.load(state)
     address = conf.load("pileus", {}, state).my_ip
-    print(f"cloud in {state} at {address}")
-    wrong = _show_processes(state, known.driver == statedir.FAKE) + _show_health(address, known.port_offset)
+    found: dict = {"state": state, "address": address, "daemons": processes(state, known.driver == statedir.FAKE),
+                   "unhealthy": health(address, known.port_offset)}
     try:
         cloud = first.Cloud(prepare.ensure_secrets(state)["admin_password"], address, known.port_offset)
         cloud.login()
-        lines = down_agents(cloud)
+        found["hosts"] = down_agents(cloud)
     except (RuntimeError, OSError, urllib3.exceptions.HTTPError) as error:
-        lines = [f"hosts cannot be asked for: {error}"]
-    lines += stuck(state)
-    print("\n".join(lines or ["every host reports, nothing is stuck"]))
-    return 1 if wrong or lines else 0
+        found["hosts"] = [f"hosts cannot be asked for: {error}"]
+    found["stuck"] = stuck(state)
+    found["ok"] = all(found["daemons"].values()) and not (found["unhealthy"] or found["hosts"] or found["stuck"])
+    return found
+
+
+def main(state: str, *, as_json: bool = False) -> int:
+    try:
+        found = collect(state)
+    except statedir.StateError as error:
+        print(json.dumps({"ok": False, "error": str(error)}) if as_json else f"pileus status: {error}")
+        return 1
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return 0 if found["ok"] else 1
+    print(f"cloud in {state} at {found['address']}")
+    for name, process in found["daemons"].items():
+        print(f"{name:18} " + (f"up    pid {process['pid']:<7} {process['pss_mb']:6.1f} MB" if process else "DOWN"))
+    for name, reason in found["unhealthy"].items():
+        print(f"{name:18} {reason}")
+    print("\n".join([*found["hosts"], *found["stuck"]] or ["every host reports, nothing is stuck"]))
+    return 0 if found["ok"] else 1

@@ -46,8 +46,12 @@ def log_lines(state: str, request_id: str) -> list[tuple]:
     return found
 
 
-def main(state: str, request_id: str) -> int:
+def main(state: str, request_id: str, *, as_json: bool = False) -> int:
     found = sorted(events(state, request_id) + log_lines(state, request_id), key=lambda x: x[0])
+    if as_json:
+        print(json.dumps([{"time": f"{at.isoformat()}Z", "where": where, "text": text, "seconds": took}
+                          for at, where, text, took in found], indent=2))
+        return 0 if found else 1
     if not found:
         print(f"Nothing is known of {request_id}. Ids are in the X-Openstack-Request-Id header and in "
               f"'openstack server event list'.")

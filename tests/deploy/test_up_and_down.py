@@ -1,8 +1,10 @@
 """``pileus up --driver fake`` and ``pileus down``: whose state they touch, and what they say when they must not."""
 
 import errno
+import json
 import os
 import pathlib
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -85,8 +87,31 @@ def test_a_taken_port_is_named_before_anything_is_written(running, tmp_path):
 def test_status_is_of_the_cloud_that_was_named(running, tmp_path):
     done = pileus("status", "--state", running.state)
     assert done.returncode == 0, done.stdout
-    assert f"pid {running.process.pid}," in done.stdout and "every host reports, nothing is stuck" in done.stdout
+    assert f"pid {running.process.pid} " in done.stdout and "every host reports, nothing is stuck" in done.stdout
     assert pileus("status", "--state", str(tmp_path / "none")).stdout == f"pileus status: There is no cloud in {tmp_path}/none.\n"
+
+
+def test_what_programs_read(running, tmp_path):
+    done = pileus("status", "--json", "--state", running.state)
+    found = json.loads(done.stdout)
+    assert done.returncode == 0 and found["ok"] is True and found["stuck"] == [] == found["hosts"]
+    assert found["daemons"]["pileus"]["pid"] == running.process.pid
+    done = pileus("status", "--json", "--state", str(tmp_path / "none"))
+    assert done.returncode == 1 and json.loads(done.stdout) == {"ok": False, "error": f"There is no cloud in {tmp_path}/none."}
+    asked = running.client.pool.request("GET", running.client.url("volume") + "/volumes",
+                                        headers={"X-Auth-Token": running.client.token})
+    request_id = asked.headers["X-Openstack-Request-Id"]
+    done = pileus("trace", "--json", request_id, "--state", running.state)
+    (step,) = json.loads(done.stdout)
+    assert done.returncode == 0 and step["where"] == "pileus" and "/volumes: 200" in step["text"]
+
+
+@pytest.mark.parametrize(("shell", "word"), [("bash", "-F _shtab_pileus pileus"), ("zsh", "#compdef pileus")])
+def test_completion(shell, word):
+    done = pileus("completion", shell)
+    assert done.returncode == 0 and word in done.stdout and "--repair" in done.stdout
+    if shutil.which(shell):
+        subprocess.run([shell, "-n"], input=done.stdout, text=True, check=True)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +139,7 @@ def _status_of_one_that_does_not_run(state: str) -> None:
     with sqlite3.connect(f"{state}/db/compute.sqlite") as database:
         database.execute("UPDATE instances SET task_state = 'rebooting', updated_at = '2020-01-01 00:00:00.000000'")
     done = pileus("status", "--state", state)
-    assert done.returncode == 1 and "not running" in done.stdout and "does not answer" in done.stdout
+    assert done.returncode == 1 and "DOWN" in done.stdout and "does not answer" in done.stdout
     assert "rebooting since 2020-01-01" in done.stdout
 
 
