@@ -4,6 +4,7 @@ import hashlib
 
 from common import db
 from compute_api import access
+from compute_api.viewer import Viewer
 from conductor.db import machine
 
 
@@ -38,10 +39,10 @@ def brief(req, row: dict) -> dict:
     return {"id": row["uuid"], "name": row["display_name"], "links": links(req, "servers", row["uuid"])}
 
 
-def _flavor(req, row: dict) -> dict:
+def _flavor(req, row: dict, viewer: Viewer) -> dict:
     flavor = row["flavor"]
     if req.version >= (2, 47):
-        all_of_it = _allows(req, "os_compute_api:servers:show:flavor-extra-specs", row)
+        all_of_it = viewer.sees("os_compute_api:servers:show:flavor-extra-specs", row)
         specs = {"extra_specs": flavor["extra_specs"]} if all_of_it else {}
         return {"vcpus": flavor["vcpus"], "ram": flavor["ram"], "disk": flavor["disk"],
                 "ephemeral": flavor["ephemeral"], "swap": flavor["swap"], "original_name": flavor["name"], **specs}
@@ -54,20 +55,13 @@ def _volumes(req, row: dict) -> list[dict]:
             for d in row["block_devices"]]
 
 
-def _allows(req, rule: str, row: dict) -> bool:
-    return req.svc.policy.allows(req.ctx, rule, access.target(row))
-
-
-def server(req, row: dict, statuses: dict[str, str]) -> dict:
-    """The whole server, as far as the caller may see it.
-
-    :param statuses: {host: state}, for those who see something of it
-    """
+def server(req, row: dict, viewer: Viewer) -> dict:
+    """The whole server, as far as the caller may see it."""
     status = machine.status(row)
     image = {"id": row["image_ref"], "links": links(req, "images", row["image_ref"])[1:]} if row["image_ref"] else ""
     shown = {
         **brief(req, row), "status": status, "tenant_id": row["project_id"], "user_id": row["user_id"],
-        "metadata": row["metadata"], "hostId": host_id(row), "image": image, "flavor": _flavor(req, row),
+        "metadata": row["metadata"], "hostId": host_id(row), "image": image, "flavor": _flavor(req, row, viewer),
         "created": db.iso(row["created_at"]), "updated": db.iso(row["updated_at"]), "addresses": addresses(row),
         "accessIPv4": row["access_ip_v4"] or "", "accessIPv6": row["access_ip_v6"] or "",
         "OS-DCF:diskConfig": row["disk_config"], "OS-EXT-AZ:availability_zone": row["availability_zone"] or "",
@@ -84,26 +78,27 @@ def server(req, row: dict, statuses: dict[str, str]) -> dict:
         shown["fault"] = {k: v for k, v in row["fault"].items() if k != "details"}
         if row["fault"].get("details") and (row["fault"]["code"] != 500 or access.knows_all(req)):
             shown["fault"]["details"] = row["fault"]["details"]
-    if _allows(req, "os_compute_api:os-extended-server-attributes", row):
+    if viewer.sees("os_compute_api:os-extended-server-attributes", row):
         shown.update(_extended(req, row))
-    shown.update(_host_status(req, row, statuses))
+    if (host_status := viewer.host_status(row)) is not None:
+        shown["host_status"] = host_status
     return _by_version(req, row, shown)
 
 
 _LATER = ("OS-EXT-", "OS-SRV-USG:", "os-extended-volumes:", "config_drive", "key_name", "security_groups", "host_status")
 
 
-def whole(req, row: dict, statuses: dict[str, str]) -> dict:
+def whole(req, row: dict, viewer: Viewer) -> dict:
     """``server``, with what is told of one server only."""
-    shown = server(req, row, statuses)
+    shown = server(req, row, viewer)
     if req.version >= (2, 71):
         shown["server_groups"] = [row["server_group_id"]] if row["server_group_id"] else []
     return shown
 
 
-def updated(req, row: dict, statuses: dict[str, str], *, rebuilt: bool = False) -> dict:
+def updated(req, row: dict, viewer: Viewer, *, rebuilt: bool = False) -> dict:
     """What an update answers. Before 2.75 it is the server without what extensions had added to it."""
-    shown = whole(req, row, statuses)
+    shown = whole(req, row, viewer)
     if rebuilt and req.version >= (2, 57):
         shown["user_data"] = row["user_data"]
     if req.version >= (2, 75):
@@ -125,21 +120,6 @@ def _extended(req, row: dict) -> dict:
             "kernel_id": properties.get("kernel_id", ""), "ramdisk_id": properties.get("ramdisk_id", ""),
             "root_device_name": row["root_device_name"], "user_data": row["user_data"]}.items()})
     return found
-
-
-def sees_host_status(req, row: dict) -> bool:
-    """Whether the caller sees something of the state of a server's host."""
-    return req.version >= (2, 16) and (_allows(req, "os_compute_api:servers:show:host_status", row)
-                                       or _allows(req, "os_compute_api:servers:show:host_status:unknown-only", row))
-
-
-def _host_status(req, row: dict, statuses: dict[str, str]) -> dict:
-    """Empty where the server has no host. Who may see only that nothing is known is told nothing else."""
-    if not sees_host_status(req, row):
-        return {}
-    status = statuses.get(row["host"], "")
-    every = _allows(req, "os_compute_api:servers:show:host_status", row)
-    return {"host_status": status} if every or status == "UNKNOWN" else {}
 
 
 def _by_version(req, row: dict, shown: dict) -> dict:

@@ -8,7 +8,7 @@ from common import db, errors, schema, wsgi
 from compute_api import access, images, microversions, views
 from compute_api import create as creation
 from compute_api.handlers import power
-from compute_api.handlers.servers import host_statuses
+from compute_api.viewer import Viewer
 from conductor.db import machine, models, quotas
 
 TABLE = models.instances
@@ -62,9 +62,9 @@ def rebuild(req, id, arguments):
         power.begin(req, connection, id, _RULE, "rebuild-stopped" if stopped else "rebuild", "rebuild")
         connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(updated_at=db.now(), **values))
         row = access.server(req, connection, id, _RULE)
-        statuses = host_statuses(req, connection, [row])
+        viewer = Viewer(req, connection, [row])
     power.send(req, row, "rebuild")
     password = arguments.get("adminPass") or secrets.token_urlsafe(9)
-    response = wsgi.json_response({"server": {**views.updated(req, row, statuses, rebuilt=True), "adminPass": password}}, 202)
+    response = wsgi.json_response({"server": {**views.updated(req, row, viewer, rebuilt=True), "adminPass": password}}, 202)
     response.location = f"{req.base_url()}/v2.1/servers/{id}"
     return response

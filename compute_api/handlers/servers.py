@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from common import db, errors, regex, rows, schema, tags, wsgi
 from compute_api import access, changes, microversions, views
 from compute_api import create as creation
+from compute_api.viewer import Viewer
 from conductor.db import actions, hosts, instances, machine, models
 from conductor.db.scope import Scope
 from conductor.manager import forget
@@ -103,8 +104,8 @@ def _sort(req) -> list[tuple[str, str]]:
     return list(zip(names, directions + ["desc"] * len(names))) or [("created_at", "desc")]
 
 
-def _list(req, rule: str, everyone_rule: str) -> tuple[list[dict], list[dict], dict]:
-    """The servers of a page, the link to the next, and the states of their hosts."""
+def _list(req, rule: str, everyone_rule: str) -> tuple[list[dict], list[dict], Viewer]:
+    """The servers of a page, the link to the next, and what the caller sees of them."""
     req.svc.policy.check(req.ctx, rule, access.own(req))
     limit = min(wsgi.int_param(req, "limit", _MAX), _MAX)
     with req.svc.db.reader() as connection:
@@ -116,13 +117,13 @@ def _list(req, rule: str, everyone_rule: str) -> tuple[list[dict], list[dict], d
         query = sa.select(TABLE).where(*_conditions(req, connection, everyone_rule))
         query = db.page(query, TABLE, sort=_sort(req), limit=limit, marker_row=marker_row, unique="uuid")
         found = instances.complete(connection, rows.many(connection, query)) if limit else []
-        statuses = host_statuses(req, connection, found)
+        viewer = Viewer(req, connection, found)
     links = []
     if limit and "limit" in req.GET and len(found) == limit:
         query_string = urllib.parse.urlencode([(k, v) for k, v in req.GET.items() if k != "marker"]
                                               + [("marker", found[-1]["uuid"])])
         links.append({"rel": "next", "href": f"{req.path_url}?{query_string}"})
-    return found, links, statuses
+    return found, links, viewer
 
 
 def index(req):
@@ -132,21 +133,15 @@ def index(req):
 
 
 def detail(req):
-    found, links, statuses = _list(req, "os_compute_api:servers:detail", "os_compute_api:servers:detail:get_all_tenants")
-    body = {"servers": [views.server(req, r, statuses) for r in found]}
+    found, links, viewer = _list(req, "os_compute_api:servers:detail", "os_compute_api:servers:detail:get_all_tenants")
+    body = {"servers": [views.server(req, r, viewer) for r in found]}
     return {**body, "servers_links": links} if links else body
 
 
 def show(req, id):
     with req.svc.db.reader() as connection:
         row = access.server(req, connection, id, "os_compute_api:servers:show")
-        return {"server": views.whole(req, row, host_statuses(req, connection, [row]))}
-
-
-def host_statuses(req, connection, found: list[dict]) -> dict[str, str]:
-    """{host: state} of the hosts of servers, for those who see something of it: one statement, for others none."""
-    seen = {r["host"] for r in found if r["host"] and views.sees_host_status(req, r)}
-    return hosts.statuses(connection, seen, req.svc.conf.service_down_time)
+        return {"server": views.whole(req, row, Viewer(req, connection, [row]))}
 
 
 def topology(req, id):
@@ -190,7 +185,7 @@ def update(req, id, body):
         row = access.server(req, connection, id, "os_compute_api:servers:update")
         if values:
             connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(updated_at=db.now(), **values))
-        return {"server": views.updated(req, {**row, **values}, host_statuses(req, connection, [row]))}
+        return {"server": views.updated(req, {**row, **values}, Viewer(req, connection, [row]))}
 
 
 def begin_delete(req, connection, row: dict) -> str:

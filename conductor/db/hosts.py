@@ -62,11 +62,12 @@ def is_up(row: dict, down_time_s: int) -> bool:
 
 
 def statuses(connection, names: set[str], down_time_s: int) -> dict[str, str]:
-    """{host: what operators are told of it}: UP, UNKNOWN (it does not answer), MAINTENANCE (disabled), DOWN (forced)."""
+    """{host: what operators are told of it}: UP, UNKNOWN (it does not answer), MAINTENANCE (disabled), DOWN (forced), or ""
+    for one that there is no service of."""
     if not names:
         return {}
     found = rows.many(connection, sa.select(SERVICES).where(SERVICES.c.binary == "nova-compute", SERVICES.c.host.in_(names)))
-    return {row["host"]: "DOWN" if row["forced_down"] else "MAINTENANCE" if row["disabled"]
+    return dict.fromkeys(names, "") | {row["host"]: "DOWN" if row["forced_down"] else "MAINTENANCE" if row["disabled"]
             else "UP" if is_up(row, down_time_s) else "UNKNOWN" for row in found}
 
 

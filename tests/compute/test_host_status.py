@@ -9,31 +9,31 @@ import sqlalchemy as sa
 from common import db
 from common.context import Context
 from common.db import Database
-from compute_api import views
+from compute_api.viewer import ALL_STATES, UNKNOWN_STATE, Viewer
 from conductor.db import hosts, models
 
-ALL, UNKNOWN = "os_compute_api:servers:show:host_status", "os_compute_api:servers:show:host_status:unknown-only"
 ROW = {"project_id": "p", "user_id": "u", "host": "a"}
 
 
-def request(*rules: str, version=(2, 85)):
-    """A request of one to whom these rules are true."""
+def told(rules: tuple, status: str, row: dict = ROW, *, version=(2, 85)) -> str | None:
+    """What one is told to whom these rules are true."""
     def allows(ctx, rule, target) -> bool:
         return rule in rules and target == {"project_id": "p", "user_id": "u"}
-    policy = types.SimpleNamespace(allows=allows)
-    return types.SimpleNamespace(ctx=Context(), svc=types.SimpleNamespace(policy=policy), version=version)
+    svc = types.SimpleNamespace(policy=types.SimpleNamespace(allows=allows), conf=types.SimpleNamespace(service_down_time=60))
+    viewer = Viewer(types.SimpleNamespace(ctx=Context(), svc=svc, version=version), None, [])
+    viewer.statuses = {"a": status}
+    return viewer.host_status(row)
 
 
 @pytest.mark.parametrize("rules, status, shown", [
-    ((ALL,), "UP", {"host_status": "UP"}), ((ALL,), "UNKNOWN", {"host_status": "UNKNOWN"}),
-    ((UNKNOWN,), "UNKNOWN", {"host_status": "UNKNOWN"}), ((UNKNOWN,), "UP", {}), ((UNKNOWN,), "DOWN", {}), ((), "UNKNOWN", {})])
+    ((ALL_STATES,), "UP", "UP"), ((ALL_STATES,), "UNKNOWN", "UNKNOWN"), ((UNKNOWN_STATE,), "UNKNOWN", "UNKNOWN"),
+    ((UNKNOWN_STATE,), "UP", None), ((UNKNOWN_STATE,), "DOWN", None), ((), "UNKNOWN", None)])
 def test_who_may_know_only_that_nothing_is_known_is_told_nothing_else(rules, status, shown):
-    assert views._host_status(request(*rules), ROW, {"a": status}) == shown
+    assert told(rules, status) == shown
 
 
 def test_a_server_without_a_host_has_an_empty_state_and_old_versions_none():
-    assert views._host_status(request(ALL), {**ROW, "host": None}, {}) == {"host_status": ""}
-    assert views._host_status(request(ALL, version=(2, 15)), ROW, {"a": "UP"}) == {}
+    assert told((ALL_STATES,), "UP", {**ROW, "host": None}) == "" and told((ALL_STATES,), "UP", version=(2, 15)) is None
 
 
 def test_states_of_hosts(tmp_path):
@@ -48,5 +48,6 @@ def test_states_of_hosts(tmp_path):
                 connection.execute(sa.update(models.services).where(c.host == name).values(values))
         hosts.heartbeat(connection, "nova-conductor", "other", "internal")
         assert hosts.statuses(connection, {"up", "silent", "off", "forced", "other", "gone"}, 60) == {
-            "up": "UP", "silent": "UNKNOWN", "off": "MAINTENANCE", "forced": "DOWN"}
+            "up": "UP", "silent": "UNKNOWN", "off": "MAINTENANCE", "forced": "DOWN", "other": "",
+            "gone": ""}
         assert hosts.statuses(connection, set(), 60) == {}

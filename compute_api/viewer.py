@@ -1,0 +1,37 @@
+"""What the caller of a request may see of servers, beyond what every reader of them sees."""
+
+from compute_api import access
+from conductor.db import hosts
+
+ALL_STATES = "os_compute_api:servers:show:host_status"
+UNKNOWN_STATE = "os_compute_api:servers:show:host_status:unknown-only"
+
+
+class Viewer:
+    """Asks each rule once for an owner, however long a list of servers is.
+
+    ``statuses``: {host: state} of the hosts whose state the caller sees something of.
+    """
+
+    def __init__(self, req, connection, servers: list[dict]):
+        self._req = req
+        self._known: dict[tuple, bool] = {}
+        seen = {row["host"] for row in servers if row["host"] and self._sees_host(row)}
+        self.statuses = hosts.statuses(connection, seen, req.svc.conf.service_down_time)
+
+    def sees(self, rule: str, row: dict) -> bool:
+        key = (rule, row["project_id"], row["user_id"])
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._req.svc.policy.allows(self._req.ctx, rule, access.target(row))
+        return found
+
+    def _sees_host(self, row: dict) -> bool:
+        return self._req.version >= (2, 16) and (self.sees(ALL_STATES, row) or self.sees(UNKNOWN_STATE, row))
+
+    def host_status(self, row: dict) -> str | None:
+        """The state of a server's host, "" where it has none; None: the caller is told nothing of it."""
+        if not self._sees_host(row):
+            return None
+        status = self.statuses[row["host"]] if row["host"] else ""
+        return status if status == "UNKNOWN" or self.sees(ALL_STATES, row) else None
