@@ -1,10 +1,13 @@
 """Units of work: what runs again, how often, and what never does."""
 
+import types
+
+import oslo_messaging as messaging
 import pymysql
 import pytest
 import sqlalchemy as sa
 
-from common import db, errors, units
+from common import context, db, errors, rpc, units, wsgi
 
 DEADLOCK = sa.exc.OperationalError("UPDATE", {}, pymysql.err.OperationalError(1213, "Deadlock found"))
 
@@ -115,3 +118,43 @@ def test_a_reader_does_not_become_a_writer(database):
     with database.reader(), pytest.raises(AssertionError):
         with database.writer():
             pass
+
+
+def test_a_request_whose_transaction_was_given_up_is_answered_all_the_same(database):
+    """With its body, and without what the first time had noted."""
+    seen = []
+
+    @wsgi.body({"type": "object"})
+    def handler(req, body):
+        with database.writer() as connection:
+            connection.execute(sa.text("INSERT INTO t VALUES (4)"))
+            seen.append((body, req.environ.get("pileus.noted")))
+            req.environ["pileus.noted"] = True
+            if len(seen) < 3:
+                raise DEADLOCK
+        return {}
+    service = types.SimpleNamespace(conf=types.SimpleNamespace(max_body_bytes=1000))
+    app = wsgi.Application("test", service, [wsgi.Route("POST", "/", handler)])
+    answer = wsgi.Request.blank("/", method="POST", json={"a": 1}).get_response(app)
+    assert answer.status_int == 200 and seen == [({"a": 1}, None)] * 3
+    with database.reader() as connection:
+        assert connection.execute(sa.text("SELECT count(*) FROM t")).scalar() == 1
+
+
+def test_a_call_of_the_bus_whose_transaction_was_given_up_is_run_again(database):
+    calls = []
+
+    class Endpoint:
+        target = messaging.Target(version="1.0")
+
+        @staticmethod
+        def work(ctx, n):
+            calls.append(n)
+            with database.writer() as connection:
+                connection.execute(sa.text("INSERT INTO t VALUES (5)"))
+                if len(calls) < 3:
+                    raise DEADLOCK
+            return "done"
+    dispatcher = rpc.Dispatcher(Endpoint(), None)
+    assert dispatcher._do_dispatch(Endpoint(), "work", context.service_context().as_dict(), {"n": 1}) == "done"
+    assert calls == [1] * 3

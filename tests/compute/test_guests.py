@@ -13,6 +13,7 @@ from compute_agent import conf, virt
 from compute_agent.orphans import OrphanReconciler
 from compute_agent.powersync import Heartbeat, PowerSync
 from compute_agent.resume import GuestResume
+from compute_agent.service import ComputeAgent
 from compute_agent.virt import base
 from conductor.db import models
 from conductor.manager import Manager
@@ -205,6 +206,29 @@ def test_a_start_waits_for_parts_and_a_refusal_concerns_one(manager, agent, serv
     assert agent.restored == [patient] and tries.count(broken) == 1
     PowerSync(agent, Heartbeat(agent)).run_once()
     assert [state(manager, u)[0] for u in (patient, broken)] == ["active", "stopped"]
+
+
+def test_the_network_of_a_guest_is_back_before_the_guest():
+    """QEMU opens the taps that the network agent made; without them it does not start."""
+    order, away = [], [True]
+
+    class Ports:
+        @staticmethod
+        def plug(found):
+            order.append("ports")
+            if away:
+                raise errors.ServiceUnavailable(part="the network of host node1")
+            return found
+    made = ComputeAgent.__new__(ComputeAgent)
+    made.ports = Ports()
+    made.rebuild_guest = lambda row: order.append(row["network_info"])
+    row = {"vm_state": "active", "network_info": [{"id": "p"}], "block_devices": []}
+    with pytest.raises(errors.ServiceUnavailable):
+        made.restore_guest(row)
+    assert order == ["ports"]
+    away.clear()
+    made.restore_guest(row)
+    assert order == ["ports", "ports", [{"id": "p"}]]
 
 
 ORPHANS = {

@@ -5,11 +5,12 @@ import io
 import os
 import threading
 import time
+import types
 
 import pytest
 
 from common import errors
-from compute_agent.imagecache import ImageCache
+from compute_agent.imagecache import ImageCache, Keeper
 
 OWN, OTHER = "a" * 32, "b" * 32
 
@@ -113,6 +114,17 @@ def test_prune_keeps_what_is_in_use_or_young(cache, service):
     assert cache.prune({used}, 3600) == [os.path.basename(old)]
     assert os.path.exists(used) and os.path.exists(young) and not os.path.exists(old + ".json")
     assert content(cache.ensure(service.add(2, bytes([2]) * 700), OWN)) == bytes([2]) * 700
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_what_nobody_needs_is_taken_away_by_itself(cache, service, on):
+    based, idle = (cache.ensure(service.add(n, bytes([n]) * 700), OWN) for n in (1, 2))
+    for path in (based, idle):
+        os.utime(path + ".json", (time.time() - 9999, time.time() - 9999))
+    options = types.SimpleNamespace(remove_unused_base_images=on, remove_unused_original_minimum_age_seconds=3600)
+    Keeper(types.SimpleNamespace(images=cache, conf=types.SimpleNamespace(image_cache=options), stop_event=threading.Event(),
+                                 driver=types.SimpleNamespace(base_images=lambda: {based}))).run_once()
+    assert os.path.exists(based) and os.path.exists(idle) != on
 
 
 def test_many_builds_wait_for_one_download(cache, service):

@@ -72,3 +72,37 @@ def test_systemd_shows_a_kvm_again_that_works(monkeypatch, tmp_path):
     made.sees = False
     hypervisor.ensure_libvirt()
     assert made.calls == [("daemon-reload",), ("restart", "libvirtd")] and not made.drop_in.exists()
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_without_systemd_a_libvirtd_that_sees_a_useless_kvm_is_started_anew_without_it(monkeypatch, tmp_path, works):
+    ran: list[tuple] = []
+    running = {"libvirtd": [7], "virtlogd": [8]}
+
+    def run(*words, check=True, **more):
+        ran.append(words)
+        if "libvirtd" in words:
+            running["libvirtd"] = [9]
+
+    def stop(name):
+        running[name] = []
+    monkeypatch.setattr(hypervisor, "systemd", lambda: False)
+    monkeypatch.setattr(hypervisor, "kvm_works", lambda: works)
+    monkeypatch.setattr(hypervisor, "answers", lambda: True)
+    monkeypatch.setattr(hypervisor, "pids", lambda name: running.get(name, []))
+    monkeypatch.setattr(hypervisor, "sees_kvm", lambda pid: pid == 7)
+    for name, value in (("run", run), ("stop", stop), ("DEVICE", str(tmp_path)), ("MASK", tmp_path / "mask")):
+        monkeypatch.setattr(hypervisor, name, value)
+    monkeypatch.setattr(hypervisor.os, "makedirs", lambda *a, **k: None)
+    monkeypatch.setattr(hypervisor.os, "chmod", lambda *a: None)
+    monkeypatch.setattr(hypervisor.os, "mknod", lambda path, *a: path.touch())
+    hypervisor.ensure_libvirt()
+    if works:
+        assert ran == []
+    else:
+        (words,) = ran
+        assert words[:4] == ("unshare", "--mount", "--propagation", "slave") and words[-2:] == ("libvirtd", "-d")
+        assert f'mount --bind "$0" {tmp_path} && exec "$@"' in words and str(tmp_path / "mask") in words
+    ran.clear()
+    hypervisor.ensure_libvirt()
+    assert ran == []

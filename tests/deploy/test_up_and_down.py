@@ -1,5 +1,6 @@
 """``pileus up --driver fake`` and ``pileus down``: whose state they touch, and what they say when they must not."""
 
+import argparse
 import errno
 import json
 import os
@@ -13,8 +14,10 @@ import types
 
 import pytest
 
+from common import conf
 from common.periodic import wait_for
-from deploy import cli, down, options, ports, statedir, supervisor
+from compute_agent import conf as agent_conf
+from deploy import cli, down, options, ports, prepare, statedir, supervisor, up
 from tests.conftest import FakeCloud
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -176,6 +179,38 @@ def test_choices_are_remembered(tmp_path):
     statedir.save(str(tmp_path), made)
     assert statedir.load(str(tmp_path)) == made
     assert (tmp_path / "etc" / statedir.CHOICES).stat().st_mode & 0o777 == 0o600
+
+
+def test_up_needs_no_option_twice(tmp_path, monkeypatch):
+    """What a lab of hosts was made with holds when ``deploy/up`` runs again: after a power cut nobody knows it."""
+    def asked(*words: str):
+        parser = argparse.ArgumentParser()
+        options.host_options(parser)
+        return up.choose(str(tmp_path), parser.parse_args(words))
+    assert asked().ip == "127.0.0.1" and asked().lab_hosts == []
+    made = asked("--hosts", "3", "--database", "mysql+pymysql://u:p@h", "--image", "/x.img")
+    assert (made.ip, made.lab_hosts) == (up.lab.ADDRESS, ["node2", "node3"])
+    statedir.save(str(tmp_path), made)
+    assert asked() == made
+
+
+def test_the_bridge_of_a_lab_is_there_before_what_listens_at_its_address(tmp_path, monkeypatch):
+    order: list[str] = []
+    for module, name in ((up.host, "claim"), (up.lab, "ensure_bridge"), (up.broker, "ensure_broker"),
+                         (up.hypervisor, "ensure_libvirt"), (up.host, "ensure_tgtd"), (up.host, "ensure_external_bridge"),
+                         (up.lab, "start")):
+        monkeypatch.setattr(module, name, lambda *a, name=name, **k: order.append(name))
+    prepare.write_config(str(tmp_path), transport_url="fake://", host="h", my_ip=up.lab.ADDRESS)
+    statedir.save(str(tmp_path), statedir.Choices(ip=up.lab.ADDRESS, lab_hosts=["node2"]))
+    up.runtime(str(tmp_path))
+    assert order.index("ensure_bridge") < min(order.index("ensure_broker"), order.index("ensure_tgtd")) and order[-1] == "start"
+
+
+def test_what_ran_before_a_power_cut_runs_again_by_default(tmp_path, monkeypatch):
+    monkeypatch.setattr(up.prepare, "sync_databases", lambda state: None)
+    monkeypatch.setattr(up.prepare, "first_rows", lambda *a, **k: None)
+    up._configure(str(tmp_path), statedir.Choices(ip="127.0.0.1"), {}, "fake://")
+    assert conf.load("compute-agent", agent_conf.OPTS, str(tmp_path)).resume_guests_state_on_host_boot
 
 
 @pytest.mark.parametrize(("number", "said"), [(errno.EACCES, "no permission for"), (errno.ENOSPC, "no space is left"),

@@ -36,6 +36,18 @@ def test_a_body_names_an_image_by_an_id(cloud, server, bad):
     _refused(cloud, "POST", "volume", "/volumes", {"volume": {"size": 1, "imageRef": bad}})
 
 
+@pytest.mark.parametrize("bad", BAD)
+def test_a_body_names_ports_and_networks_by_ids(cloud, server, bad):
+    image = cloud.client.find("image", "images", "cirros")["id"]
+    for wanted in ({"port": bad}, {"uuid": bad}):
+        _refused(cloud, "POST", "compute", "/servers", {"server": {
+            "name": "s", "flavorRef": "42", "imageRef": image, "networks": [wanted]}})
+    for wanted in ({"port_id": bad}, {"net_id": bad}):
+        _refused(cloud, "POST", "compute", OWN.format(server=server) + "/os-interface", {"interfaceAttachment": wanted})
+    _refused(cloud, "POST", "compute", OWN.format(server=server) + "/os-volume_attachments", {
+        "volumeAttachment": {"volumeId": bad}})
+
+
 def test_a_path_names_one_port(cloud, server):
     """A question mark in the path's last part made the rest of it a query of the network service: any port went."""
     made = cloud.client.call("network", "GET", f"/ports?device_id={server}")["ports"][0]["id"]

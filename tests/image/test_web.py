@@ -60,7 +60,10 @@ def conf(*ports: int, networks=()):
     "http://[::127.0.0.1]/", "http://[::ffff:0:127.0.0.1]/", "http://[64:ff9b:1::7f00:1]/", "http://[fec0::1]/", "http://[5f00::1]/",
     "http://0.0.0.0/", "http://100.64.0.1/", "http://224.0.0.1/", "http://2130706433/",
     "http://0x7f000001/", "http://127.1/", "http://8.8.8.8:22/", "http://8.8.8.8:99999/", "ftp://8.8.8.8/x", "file:///etc/passwd",
-    "gopher://8.8.8.8/", "http:///x", "http://user:pw@8.8.8.8/", "//8.8.8.8/x", "x", "", "http://no-such-host.invalid/"])
+    "gopher://8.8.8.8/", "http:///x", "http://user:pw@8.8.8.8/", "//8.8.8.8/x", "x", "", "http://no-such-host.invalid/",
+    "http://[::1/x", "http://[8.8.8.8/", "http://ex\u00e4mple.invalid/", "http://\ud800/", "http://8.8.8.8\u2100/",
+    "http://a b/", "http://a\0b/",
+    "http://" + "a." * 300 + "/", "http://8.8.8.8:\u00b2/"])
 def test_urls_that_are_refused(url):
     with pytest.raises(errors.BadRequest):
         web.target(url, conf())

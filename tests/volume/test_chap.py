@@ -4,13 +4,19 @@ import os
 import pathlib
 import subprocess
 import threading
+import types
 
 import pytest
+import sqlalchemy as sa
 
+from common import db
+from common.db import Database
 from common.vault import Vault, open_chap, seal_chap
 from compute_agent.virt.libvirt import xml
 from compute_agent.volumes import Volumes
 from tests.volume.test_driver_contract import PORT, driver, tgtd  # noqa: F401 fixtures
+from volume.db import models
+from volume.service import OldSecrets, opened
 
 
 @pytest.fixture
@@ -86,3 +92,21 @@ def test_libvirt_keeps_the_secret_in_memory_alone(tmp_path):
         "target_iqn": "iqn", "target_lun": 1, "target_portal": "127.0.0.1:3260", "auth_username": "a",
         "auth_password": "of-the-volume"}}, "iqn.me"))
     assert "of-the-volume" not in disk
+
+
+def test_secrets_that_an_older_version_stored_are_sealed_at_the_start(tmp_path):
+    database, vault = Database("volume", f"sqlite:///{tmp_path}/v.sqlite"), Vault(tmp_path / "keys")
+    models.METADATA.create_all(database.engine)
+    clear = {"driver_volume_type": "iscsi", "data": {"target_iqn": "iqn", "auth_password": "of-the-volume"}}
+    table, ids = models.attachments, ["1" * 36, "2" * 36]
+    volume = {"project_id": "p", "user_id": "u", "size": 1, "status": "in-use", "availability_zone": "nova", "bootable": False,
+              "metadata": {}, "image_metadata": {}, "request_id": "r", "created_at": db.now(), "updated_at": db.now()}
+    with database.writer() as connection:
+        for each, info in zip(ids, (clear, {})):
+            connection.execute(models.volumes.insert().values(id=each, **volume))
+            connection.execute(table.insert().values(id=each, volume_id=each, project_id="p", attach_status="attached",
+                                                     connector={}, connection_info=info, attach_mode="rw", created_at=db.now()))
+    OldSecrets(types.SimpleNamespace(db=database, vault=vault)).run_once()
+    with database.reader() as connection:
+        stored = connection.execute(sa.select(table.c.connection_info).order_by(table.c.id)).scalars().all()
+    assert "of-the-volume" not in str(stored) and stored[1] == {} and opened(vault, stored[0]) == clear
