@@ -168,5 +168,12 @@ def between(low: int, high: int):
     return lambda raw, what: values.integer(raw, what, low, high)
 
 
+def port(raw, what: str) -> int:
+    try:
+        return values.integer(raw, what, 0, 65535)
+    except errors.BadRequest:
+        raise errors.BadRequest(f"Invalid value for port {raw}", kind="SecurityGroupInvalidPortValue") from None
+
+
 def ethertype(raw: str, what: str) -> str:
     return {"ipv4": "IPv4", "ipv6": "IPv6"}[raw.lower()]

@@ -12,7 +12,7 @@ from network.handlers.resource import REQUIRED, Attribute, Resource
 _WITH_PORTS = {6, 17, 33, 132, 136}
 _ICMP, _ICMPV6 = 1, 58
 _ONLY_IPV6 = {"ipv6-encap", "ipv6-frag", "ipv6-nonxt", "ipv6-opts", "ipv6-route", "ipv6-icmp", "icmpv6"}
-_PORT = schema.integer(0, 65535, null=True)
+_PORT = {"type": ["integer", "string", "null"], "maxLength": 16}
 
 
 class SecurityGroups(Resource):
@@ -49,6 +49,8 @@ class SecurityGroups(Resource):
         return {**values, "rules": rules}
 
     def change(self, req, connection, old, values):
+        if not old["is_default"] and values.get("name", "").lower() == "default":
+            raise errors.Conflict("Default security group already exists.", kind="SecurityGroupDefaultAlreadyExists")
         if old["is_default"] and "name" in values and values["name"] != "default":
             raise errors.Conflict("Updating default security group not allowed.",
                                   kind="SecurityGroupCannotUpdateDefault")
@@ -86,11 +88,11 @@ class SecurityGroupRules(Resource):
         "ethertype": Attribute({"enum": ["IPv4", "IPv6", "ipv4", "ipv6"]}, "IPv4", update=False, parse=parsing.ethertype),
         "protocol": Attribute({"type": ["string", "integer", "null"], "maxLength": 40}, None, update=False,
                               parse=parsing.protocol),
-        "port_range_min": Attribute(_PORT, None, update=False, parse=parsing.between(0, 65535)),
-        "port_range_max": Attribute(_PORT, None, update=False, parse=parsing.between(0, 65535)),
+        "port_range_min": Attribute(_PORT, None, update=False, parse=parsing.port),
+        "port_range_max": Attribute(_PORT, None, update=False, parse=parsing.port),
         "remote_ip_prefix": Attribute({"type": ["string", "null"], "maxLength": 64}, None, update=False,
                                       parse=parsing.remote_prefix),
-        "remote_group_id": Attribute({"type": ["string", "null"], "maxLength": 36}, None, update=False, parse=values.uuid)}
+        "remote_group_id": Attribute({"type": ["string", "null"], "maxLength": 36}, None, update=False, parse=parsing.text)}
 
     def view(self, row):
         return rule_view(row)

@@ -9,6 +9,7 @@ from network import parsing, roles
 from network.db import addresses, hosting, models, port_addresses, revisions
 from network.db import ports as port_rows
 from network.db.port_addresses import UNSET
+from network.handlers.listing import column
 from network.handlers.networks import LEAST_IPV6_MTU, NETWORKS
 from network.handlers.resource import REQUIRED, Attribute, Resource, flag
 from network.handlers.subnetpools import SUBNETPOOLS
@@ -49,7 +50,8 @@ class Subnets(Resource):
         shown = {k: row[k] for k in ("network_id", "ip_version", "cidr", "gateway_ip", "enable_dhcp",
                                      "allocation_pools", "dns_nameservers", "host_routes", "ipv6_ra_mode",
                                      "ipv6_address_mode")}
-        return {**shown, "subnetpool_id": row["subnetpool_id"], "service_types": [], "segment_id": None}
+        return {**shown, "subnetpool_id": row["subnetpool_id"], "service_types": [], "segment_id": None,
+                "router:external": row["network"]["router_external"]}
 
     def visible(self, req):
         """The owner of a network sees all that is on it."""
@@ -198,8 +200,9 @@ class Subnets(Resource):
 
     def extra_filter(self, name, values):
         n = models.networks
-        if name == "shared":
-            return self.table.c.network_id.in_(sa.select(n.c.id).where(n.c.shared.in_([wsgi.bool_value(v) for v in values])))
+        if name in ("shared", "router:external"):
+            wanted = n.c[column(name)].in_([wsgi.bool_value(v) for v in values])
+            return self.table.c.network_id.in_(sa.select(n.c.id).where(wanted))
         if name == "segment_id":  # no subnet has one
             return sa.true() if "" in values else sa.false()
         return None

@@ -18,6 +18,7 @@ _EXTENSIONS = {
     "default-subnetpools": "Default Subnetpools", "subnet_allocation": "Subnet Allocation",
     "standard-attr-tag": "Tag support for resources with standard attribute",
     "standard-attr-revisions": "Resource revision numbers", "standard-attr-timestamp": "Resource timestamps",
+    "subnet-external-network": "Subnet belongs to an external network",
     "revision-if-match": "If-Match constraints based on revision_number", "filter-validation": "Filter parameters validation",
     "sort-key-validation": "Sort key validation", "empty-string-filtering": "Empty String Filtering Extension",
     "ip-substring-port-filtering": "IP address substring filtering", "quota-check-limit": "Quota engine limit check",

@@ -89,6 +89,21 @@ def test_a_network_stays_what_it_is(admin, member):
     assert answer.error == (400, "InvalidInput") and "provider:network_type" in answer.message
 
 
+def test_rules_and_groups_are_refused_as_openstack_does(member):
+    group = member.made("security-groups", name="g")["id"]
+    rule = {"security_group_id": group, "direction": "ingress", "protocol": "tcp"}
+    for low, high, says in ((-16, 80, "Invalid value for port -16"), (80, 65536, "Invalid value for port 65536"),
+                            ("x", 80, "Invalid value for port x"), (80, 79, "port_range_min must be <= port_range_max")):
+        answer = member("POST", "/security-group-rules", {"security_group_rule": {
+            **rule, "port_range_min": low, "port_range_max": high}})
+        assert answer.status == 400 and says in answer.message
+    for absent in ("bad_group_id", "00000000-0000-4000-8000-000000000000"):
+        answer = member("POST", "/security-group-rules", {"security_group_rule": {**rule, "remote_group_id": absent}})
+        assert answer.error == (404, "SecurityGroupNotFound")
+    for name in ("default", "Default"):
+        assert member.put("security-groups", group, name=name).error == (409, "SecurityGroupDefaultAlreadyExists")
+
+
 def test_what_is_not_built_may_be_sent_as_it_is(admin, network):
     made = admin.made("subnets", network_id=network, cidr="10.3.0.0/24", segment_id=None, service_types=[])
     assert (made["segment_id"], made["service_types"]) == (None, [])

@@ -137,6 +137,10 @@ def test_subnets_of_shared_networks(admin, member):
     own = member.made("subnets", network_id=member.made("networks", name="own")["id"], cidr="10.1.0.0/24")["id"]
     assert member.ids("subnets", shared=True) == [subnet]
     assert own in member.ids("subnets", shared=False) and subnet not in member.ids("subnets", shared=False)
+    external = admin.made("networks", **{"name": "ext", "router:external": True})["id"]
+    outer = admin.made("subnets", network_id=external, cidr="192.0.2.0/24")["id"]
+    assert member.ids("subnets", **{"router:external": True}) == [outer]
+    assert member.get("subnets", outer)["router:external"] is True
 
 
 def test_ports_by_their_addresses(member, networks):
