@@ -21,6 +21,7 @@ KEPT_S = 0.5
 SERVICES, ENDPOINTS, ROLES = models.services, models.endpoints, models.roles
 
 
+_PROJECT = re.compile(r"[$%]\((project_id|tenant_id)\)s")
 _LINE = re.compile(r"catalog\.([^.\s]+)\.([^.\s]+)\.(name|publicURL|internalURL|adminURL)\s*=\s*(.*)")
 
 
@@ -122,9 +123,7 @@ class Catalog:
                 rows = self._rows(connection, endpoint_filter.seen(connection, project_id))
         found: dict[str, dict] = {}
         for row in rows:
-            url = row["url"]
-            if "$(" in url:
-                url = url.replace("$(project_id)s", project_id or "").replace("$(tenant_id)s", project_id or "")
+            url = _PROJECT.sub(project_id or "", row["url"]) if ")s" in row["url"] else row["url"]
             entry = found.setdefault(row["service"], {"id": row["service"], "type": row["type"], "name": row["name"],
                                                       "endpoints": []})
             entry["endpoints"].append({"id": row["id"], "interface": row["interface"], "region": row["region_id"],

@@ -91,7 +91,9 @@ def remove(connection, **key) -> bool:
 
 
 def forget_target(connection, target_ids) -> None:
-    """Drop every assignment on targets that go. ``target_ids`` is a SELECT or a list."""
+    """Drop every assignment on targets that go; whose default project goes has none. ``target_ids`` is a SELECT or a list."""
+    users = models.users
+    connection.execute(sa.update(users).where(users.c.default_project_id.in_(target_ids)).values(default_project_id=None))
     for table in (USERS, GROUPS):
         connection.execute(sa.delete(table).where(table.c.target_id.in_(target_ids)))
 

@@ -26,9 +26,43 @@ _AUTH = schema.obj({"auth": schema.obj({
         "OS-TRUST:trust": schema.obj({"id": schema.NAME}, ["id"])}}]}}, ["identity"])}, ["auth"])
 
 
+def _has_name(ref: dict, what: str) -> None:
+    if "id" not in ref and "name" not in ref:
+        raise errors.BadRequest(f"Expecting to find id or name in {what}.")
+
+
+def _check_named(ref: dict, what: str) -> None:
+    """:raises BadRequest: something is named neither by its id nor by its name and domain"""
+    _has_name(ref, what)
+    if "id" not in ref:
+        if "domain" not in ref:
+            raise errors.BadRequest(f"Expecting to find domain in {what}.")
+        _has_name(ref["domain"], "domain")
+
+
+def _check_shape(auth: dict) -> None:
+    """What the schema does not say. :raises BadRequest: a user or a scope is not named, or more than one scope is"""
+    identity, scope = auth["identity"], auth.get("scope")
+    for method in ("password", "totp"):
+        if method in identity["methods"] and method in identity:
+            _check_named(identity[method]["user"], "user")
+    if not isinstance(scope, dict):
+        return
+    kinds = {"project", "domain", "system", "OS-TRUST:trust", "unscoped"} & set(scope)
+    if len(kinds) != 1:
+        raise errors.BadRequest("Expecting to find project, domain, system, OS-TRUST:trust or unscoped in scope.")
+    if "project" in kinds:
+        _check_named(scope["project"], "project")
+    if "domain" in kinds:
+        _has_name(scope["domain"], "domain")
+    if "system" in kinds and scope["system"].get("all") is not True:
+        raise errors.BadRequest("Expecting to find all in system.")
+
+
 @wsgi.body(_AUTH)
 def issue(req, body):
     identity = body["auth"]["identity"]
+    _check_shape(body["auth"])
     for method in ("password", "token", "totp", "application_credential"):
         if method in identity["methods"] and method not in identity:
             raise errors.BadRequest(f"Expecting to find {method} in identity.")

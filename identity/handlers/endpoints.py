@@ -1,13 +1,24 @@
 """Endpoints of the catalog."""
 
+import re
+
 import sqlalchemy as sa
 
-from common import rows, schema
+from common import errors, rows, schema
 from identity.db import models
 from identity.handlers.crud import Noun
 
+_PLACES = re.compile(r"[$%]\((project_id|tenant_id|user_id)\)s")
+
+
+def _check_url(url: str) -> None:
+    """:raises BadRequest: it has a place for something that the catalog cannot fill in"""
+    if re.search(r"[$%]\(", _PLACES.sub("", url)):
+        raise errors.BadRequest(f"Cannot create an endpoint with an invalid URL: {url}.")
+
 
 def _create(req, connection, values):
+    _check_url(values["url"])
     rows.get(connection, models.services, values["service_id"], resource="service")
     ensure_region(connection, values)
 
@@ -15,7 +26,8 @@ def _create(req, connection, values):
 def ensure_region(connection, values):
     """A region that is named must exist; the field's old name makes the region that it names."""
     if values.get("region_id"):
-        rows.get(connection, models.regions, values["region_id"], resource="region")
+        if rows.one(connection, sa.select(models.regions).where(models.regions.c.id == values["region_id"])) is None:
+            raise errors.BadRequest(f"Could not find region: {values['region_id']}.")
     elif values.get("region"):
         values["region_id"] = values.pop("region")
         if rows.one(connection, sa.select(models.regions).where(models.regions.c.id == values["region_id"])) is None:
@@ -23,6 +35,7 @@ def ensure_region(connection, values):
 
 
 def _update(req, connection, old, values):
+    _check_url(values.get("url", ""))
     if "service_id" in values:
         rows.get(connection, models.services, values["service_id"], resource="service")
     ensure_region(connection, values)

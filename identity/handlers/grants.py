@@ -119,8 +119,7 @@ def assignments(req):
         _check_assignments(req, connection, tree)
     names = wsgi.flag(req, "include_names")
     effective, wanted = wsgi.flag(req, "effective"), _filters(req)
-    if effective and "group_id" in wanted:
-        raise errors.BadRequest("Combining effective and group filter will always result in an empty list.")
+    _check_filters(req, effective)
     # What only shows when groups, implication and inheritance are resolved is filtered after that.
     late = {k: wanted.pop(k) for k in ("role_id", "user_id", "target_type", "target_id") if effective and k in wanted}
     with req.svc.db.reader() as connection:
@@ -137,6 +136,23 @@ def assignments(req):
         found = [r for r in found if req.ctx.domain_id == (r["target_id"] if r["target_type"].startswith("domain") else r["pd"])]
     return {"role_assignments": [_view(req, row, names) for row in found],
             "links": {"self": req.path_url, "next": None, "previous": None}}
+
+
+# Of what an assignment has one only: the filter by it.
+_BY = {"domain": "scope.domain.id", "project": "scope.project.id", "system": "scope.system", "user": "user.id",
+       "group": "group.id"}
+_EITHER = (("domain", "project"), ("system", "domain"), ("system", "project"), ("user", "group"))
+
+
+def _check_filters(req, effective: bool) -> None:
+    """:raises BadRequest: filters that nothing can pass"""
+    for one, other in _EITHER:
+        if req.GET.get(_BY[one]) and req.GET.get(_BY[other]):
+            raise errors.BadRequest(f"Specify {'' if one == 'system' else 'a '}{one} or {other}, not both")
+    if effective and req.GET.get("group.id"):
+        raise errors.BadRequest("Combining effective and group filter will always result in an empty list.")
+    if effective and req.GET.get("scope.domain.id") and req.GET.get("scope.OS-INHERIT:inherited_to") == "projects":
+        raise errors.BadRequest("Combining effective, domain and inherited filters will always result in an empty list.")
 
 
 def _check_assignments(req, connection, tree: bool) -> None:

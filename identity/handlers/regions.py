@@ -1,12 +1,45 @@
 """Regions."""
 
-from common import errors, schema
+import sqlalchemy as sa
+
+from common import errors, rows, schema
 from identity.db import models
 from identity.handlers.crud import Noun
 
 
 def _create(req, connection, values):
     values["description"] = values["description"] or ""
+    _check_parent(connection, values["id"], values.get("parent_region_id"))
+
+
+def _check_parent(connection, id: str, parent_id: str | None) -> None:
+    """:raises NotFound: there is no such region; :raises BadRequest: it is the region itself, or below it"""
+    if parent_id is None:
+        return
+    rows.get(connection, models.regions, parent_id, resource="region")
+    if parent_id in {id, *_below(connection, id)}:
+        raise errors.BadRequest(f"The specified parent region {parent_id} would create a circular region hierarchy.")
+
+
+def _below(connection, id: str) -> set[str]:
+    """The ids of the regions below one, at any depth."""
+    parents = dict(connection.execute(sa.select(models.regions.c.id, models.regions.c.parent_region_id)).all())
+    found: set[str] = set()
+    while more := {r for r, parent in parents.items() if parent in {id, *found}} - found:
+        found |= more
+    return found
+
+
+def _update(req, connection, old, values):
+    _check_parent(connection, old["id"], values.get("parent_region_id"))
+
+
+def _delete(req, connection, row):
+    """The regions below go with it, unless an endpoint is in one of them."""
+    below = _below(connection, row["id"])
+    if connection.execute(sa.select(models.endpoints.c.id).where(models.endpoints.c.region_id.in_({row["id"], *below}))).first():
+        raise errors.Forbidden(f"Unable to delete region {row['id']} because it or its child regions have associated endpoints.")
+    connection.execute(sa.delete(models.regions).where(models.regions.c.id.in_(below)))
 
 
 class _RegionNoun(Noun):
@@ -15,7 +48,8 @@ class _RegionNoun(Noun):
 
 _PROPERTIES = {"id": {"type": "string", "maxLength": 255}, "description": schema.LONG_TEXT,
                "parent_region_id": schema.TEXT}
-NOUN = _RegionNoun("region", "regions", models.regions, _PROPERTIES, (), ("parent_region_id",), on_create=_create)
+NOUN = _RegionNoun("region", "regions", models.regions, _PROPERTIES, (), ("parent_region_id",), on_create=_create,
+                   on_update=_update, on_delete=_delete)
 index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete
 
 
