@@ -20,8 +20,9 @@ from common import document, errors, metrics, schema, units, values
 
 # Live service objects by token: PasteDeploy carries strings only, so factories look their service up here.
 SERVICES: dict[str, typing.Any] = {}
-# A project in a path must look like an id, or "/v3/volumes/detail" would be project "volumes".
-REQUIREMENTS = {"project_id": r"[0-9a-f]{32}|[0-9a-f-]{36}"}
+# A project in a path must look like an id, or "/v3/volumes/detail" would be project "volumes". The key of an item of metadata,
+# which ends its path, may have slashes: WSGI has unquoted them.
+REQUIREMENTS = {"project_id": r"[0-9a-f]{32}|[0-9a-f-]{36}", "key": ".+"}
 
 
 class Request(webob.Request):

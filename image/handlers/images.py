@@ -12,8 +12,8 @@ from image.db.models import images as TABLE
 from image.handlers.schemas import WRITABLE
 from image.imports import METHODS
 
-VALID = schema.compiled({"type": "object", "properties": WRITABLE, "maxProperties": 128, "additionalProperties": {
-    "type": ["string", "null"], "maxLength": 65535}})
+VALID = schema.compiled({"type": "object", "properties": WRITABLE, "maxProperties": 128, "propertyNames": {
+    "minLength": 1, "maxLength": 255}, "additionalProperties": {"type": ["string", "null"], "maxLength": 65535}})
 _BASE = ("id", "name", "status", "visibility", "protected", "os_hidden", "checksum", "os_hash_algo", "os_hash_value",
          "owner", "size", "virtual_size", "container_format", "disk_format", "min_ram", "min_disk", "tags")
 _FIXED = frozenset(("id", "status", "checksum", "os_hash_algo", "os_hash_value", "size", "virtual_size", "created_at",

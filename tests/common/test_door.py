@@ -129,6 +129,13 @@ def test_every_path_parameter_reaches_its_handler():
     assert seen == [{"id": "x", "action": "enable"}]
 
 
+def test_the_key_of_an_item_may_have_slashes():
+    seen = []
+    app = wsgi.Application("test", None, [wsgi.Route("GET", "/{id}/metadata/{key}", lambda req, **given: seen.append(given))])
+    wsgi.Request.blank("/x/metadata/a%2Fb/c").get_response(app)
+    assert seen == [{"id": "x", "key": "a/b/c"}]
+
+
 def test_each_column_sorts_once():
     marker = {"id": 1, "name": "a"}
     query = db.page(sa.select(TABLE), TABLE, sort=[("name", "desc"), ("none", "asc"), ("name", "asc")] * 200, limit=1,
