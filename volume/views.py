@@ -14,42 +14,11 @@ def links(req, row: dict) -> list[dict]:
             {"rel": "bookmark", "href": f"{base}/{row['project_id']}/volumes/{row['id']}"}]
 
 
-def _attachment(req, row: dict) -> dict:
-    return {"id": row["volume_id"], "attachment_id": row["id"], "volume_id": row["volume_id"],
-            "server_id": row["instance_uuid"], "host_name": row["attached_host"] if access.sees_all(req) else None,
-            "device": row["mountpoint"], "attached_at": _time(row["attached_at"])}
-
-
-def volume(req, row: dict) -> dict:
-    """What create and update answer."""
-    attached = [_attachment(req, a) for a in row["attachments"] if a["attach_status"] == "attached"]
-    shown = {"id": row["id"], "name": row["name"], "description": row["description"], "size": row["size"],
-             "status": row["status"], "user_id": row["user_id"], "availability_zone": row["availability_zone"],
-             "bootable": "true" if row["bootable"] else "false", "encrypted": False, "multiattach": False,
-             "volume_type": row["volume_type"], "metadata": row["metadata"], "attachments": attached,
-             "snapshot_id": row["snapshot_id"], "source_volid": row["source_volid"],
-             "consistencygroup_id": None, "replication_status": None,
-             "created_at": _time(row["created_at"]), "updated_at": _time(row["updated_at"]), "links": links(req, row)}
-    if row["readonly"] is not None:
-        shown["metadata"] = {**row["metadata"], "readonly": str(row["readonly"])}
-    if req.version >= (3, 48):
-        shown.update(shared_targets=False, service_uuid=None)
-    if req.version >= (3, 63):
-        shown["volume_type_id"] = row["volume_type_id"]
-    if req.version >= (3, 65):
-        shown["consumes_quota"] = True
-    if access.is_admin(req):
-        shown["migration_status"] = None
-        if req.version >= (3, 61):
-            shown["cluster_name"] = None
-    return shown
-
-
 def _image_metadata(row: dict) -> dict:
     return {"volume_image_metadata": row["image_metadata"]} if row["image_metadata"] else {}
 
 
-# What lists with details and show have beyond that: each by a rule of its own, which is asked about the caller's project.
+# What lists with details and show have beyond the rest: each by a rule of its own, which is asked about the caller's project.
 _EXTENSIONS = {
     "volume_extension:volume_tenant_attribute": lambda row: {"os-vol-tenant-attr:tenant_id": row["project_id"]},
     "volume_extension:volume_host_attribute": lambda row: {
@@ -60,12 +29,48 @@ _EXTENSIONS = {
 }
 
 
-def detailed_volume(req, row: dict) -> dict:
-    shown = volume(req, row)
-    for rule, extension in _EXTENSIONS.items():
-        if req.svc.policy.allows(req.ctx, rule):
+class Volumes:
+    """Volumes as one request's caller sees them: the rules are asked once, however many there are."""
+
+    def __init__(self, req):
+        self.req, self.is_admin, self.sees_all = req, access.is_admin(req), access.sees_all(req)
+        self.extensions = [shown for rule, shown in _EXTENSIONS.items() if req.svc.policy.allows(req.ctx, rule)]
+
+    def _attachment(self, row: dict) -> dict:
+        return {"id": row["volume_id"], "attachment_id": row["id"], "volume_id": row["volume_id"],
+                "server_id": row["instance_uuid"], "host_name": row["attached_host"] if self.sees_all else None,
+                "device": row["mountpoint"], "attached_at": _time(row["attached_at"])}
+
+    def plain(self, row: dict) -> dict:
+        """What create and update answer."""
+        version = self.req.version
+        attached = [self._attachment(a) for a in row["attachments"] if a["attach_status"] == "attached"]
+        shown = {"id": row["id"], "name": row["name"], "description": row["description"], "size": row["size"],
+                 "status": row["status"], "user_id": row["user_id"], "availability_zone": row["availability_zone"],
+                 "bootable": "true" if row["bootable"] else "false", "encrypted": False, "multiattach": False,
+                 "volume_type": row["volume_type"], "metadata": row["metadata"], "attachments": attached,
+                 "snapshot_id": row["snapshot_id"], "source_volid": row["source_volid"],
+                 "consistencygroup_id": None, "replication_status": None,
+                 "created_at": _time(row["created_at"]), "updated_at": _time(row["updated_at"]), "links": links(self.req, row)}
+        if row["readonly"] is not None:
+            shown["metadata"] = {**row["metadata"], "readonly": str(row["readonly"])}
+        if version >= (3, 48):
+            shown.update(shared_targets=False, service_uuid=None)
+        if version >= (3, 63):
+            shown["volume_type_id"] = row["volume_type_id"]
+        if version >= (3, 65):
+            shown["consumes_quota"] = True
+        if self.is_admin:
+            shown["migration_status"] = None
+            if version >= (3, 61):
+                shown["cluster_name"] = None
+        return shown
+
+    def detailed(self, row: dict) -> dict:
+        shown = self.plain(row)
+        for extension in self.extensions:
             shown.update(extension(row))
-    return shown
+        return shown
 
 
 def snapshot(row: dict) -> dict:

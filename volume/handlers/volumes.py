@@ -64,7 +64,7 @@ def index(req):
 
 
 def detail(req):
-    return _list(req, lambda r: views.detailed_volume(req, r))
+    return _list(req, views.Volumes(req).detailed)
 
 
 def summary(req):
@@ -78,7 +78,7 @@ def summary(req):
 def show(req, id):
     with req.svc.db.reader() as connection:
         row = access.volume(req, connection, id)
-    return {"volume": views.detailed_volume(req, row)}
+    return {"volume": views.Volumes(req).detailed(row)}
 
 
 def _type_id(connection, req, wanted: str | None) -> str | None:
@@ -125,7 +125,7 @@ def create(req, body):
         row = volumes.complete(connection, [row])[0]
     req.svc.notifier.tell(req.ctx, "volume.create.start", volumes.told(row))
     req.svc.send(req.svc.scheduler.create_volume, req.ctx, row["id"])
-    return {"volume": views.volume(req, row)}
+    return {"volume": views.Volumes(req).plain(row)}
 
 
 def _source(req, connection, given: dict) -> dict:
@@ -189,7 +189,7 @@ def update(req, id, body):
     with req.svc.db.writer() as connection:
         access.volume(req, connection, id, "volume:update")
         rows.update(connection, TABLE, id, {**values, "updated_at": db.now()}, resource="volume")
-        return {"volume": views.volume(req, volumes.get(connection, None, id))}
+        return {"volume": views.Volumes(req).plain(volumes.get(connection, None, id))}
 
 
 def begin_delete(connection, row: dict, *, cascade: bool = False, force: bool = False) -> dict:
