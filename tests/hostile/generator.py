@@ -19,6 +19,12 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 _PARAMETER = re.compile(r"\{(\w+)[^}]*\}")
 
 
+def routes_of(service: str) -> list:
+    """All of a service, of every version of its API."""
+    packages = [PACKAGES[service], *(["identity.v2"] if service == "identity" else [])]
+    return [route for package in packages for route in importlib.import_module(f"{package}.router").ROUTES]
+
+
 @dataclasses.dataclass
 class Request:
     """``head``: request line and headers but for the body's; ``frame``: how the body is announced, or None for rightly."""
@@ -88,8 +94,7 @@ class Generator:
 
     def __init__(self, service: str, things, seed: int):
         self.service, self.things, self.rng = service, things, random.Random(f"{service}{seed}")
-        router = importlib.import_module(f"{PACKAGES[service]}.router")
-        self.routes = list(router.ROUTES)
+        self.routes = routes_of(service)
         self.at = 0
 
     def next(self) -> Request:
