@@ -48,12 +48,13 @@ class Networks(Resource):
         return {"network:project_id": network["project_id"], "network:shared": network["shared"]}
 
     def with_network(self, connection, found: list[dict]) -> list[dict]:
-        """Add to rows that are on networks what rules ask about these: ``network``, as ``target_on`` wants it. One statement."""
+        """Add to rows that are on networks what rules ask about these: ``network``, as ``target_on`` wants it. One statement,
+        where it is not known."""
         n = self.table.c
-        ids = sorted({row["network_id"] for row in found})
+        ids = sorted({row["network_id"] for row in found if "network" not in row})
         query = sa.select(n.id, n.project_id, n.shared, n.router_external).where(n.id.in_(ids))
         by = {row["id"]: row for row in rows.many(connection, query)} if ids else {}
-        return [{**row, "network": by[row["network_id"]]} for row in found]
+        return [row if "network" in row else {**row, "network": by[row["network_id"]]} for row in found]
 
     def complete(self, connection, found):
         s = models.subnets

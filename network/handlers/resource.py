@@ -288,7 +288,7 @@ class Resource:
         new = {k: v for k, v in new.items() if k in self.table.c}
         # With what the change has written itself: columns, and rows of other tables.
         now = rows.get(connection, self.table, row_id, resource=self.kind)
-        whole = self.complete(connection, [{**now, **new}])[0]
+        whole = self.complete(connection, [{**old, **now, **new}])[0]
         if any(whole[k] != v for k, v in old.items() if k not in ("revision_number", "updated_at")):
             new.update(updated_at=db.now(), revision_number=old["revision_number"] + 1)
         rows.update(connection, self.table, row_id, new, resource=self.kind)
