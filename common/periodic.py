@@ -5,6 +5,8 @@ import random
 import threading
 import time
 
+from common import context, errors
+
 LOG = logging.getLogger(__name__)
 
 
@@ -49,6 +51,21 @@ class Heartbeat(Periodic):
 
     def beat(self) -> None:
         raise AssertionError("a heartbeat must say what it tells")
+
+
+def take_up(row: dict, what: str, work) -> None:
+    """Do ``work(ctx, row)`` for one of the rows of a pass; whatever is wrong with it, the others get their turn.
+
+    :param row: with the ``request_id`` and ``project_id`` of the request that it is about
+    """
+    ctx = context.service_context(request_id=row["request_id"], project_id=row["project_id"])
+    context.activate(ctx)
+    try:
+        work(ctx, row)
+    except errors.ServiceUnavailable as error:
+        LOG.info("%s waits: %s", what, error)
+    except Exception:  # a row that cannot be handled is recorded at each pass
+        LOG.exception("%s could not be moved on", what)
 
 
 def wait_for(condition, timeout_s: float, *, every_s: float = 0.1, what: str = "condition"):

@@ -5,7 +5,7 @@ import logging
 
 import sqlalchemy as sa
 
-from common import context, db, errors, periodic, rows
+from common import db, errors, periodic, rows
 from common.rest import path
 from conductor.db import hosts, instances, machine, models
 from conductor.manager import forget
@@ -13,6 +13,8 @@ from conductor.rpcapi import POWER
 
 LOG = logging.getLogger(__name__)
 TABLE, DEVICES = models.instances, models.block_devices
+# task_state: the action that the agent is asked for again
+_AGAIN = {task_state: name for name, task_state in POWER.items()}
 _VOLUME = {"OpenStack-API-Version": "volume 3.44"}
 
 
@@ -23,6 +25,7 @@ class Sweep(periodic.Periodic):
 
     def __init__(self, service):
         self.service = service
+        self._unknown: set[str] = set()  # task states that were complained of
 
     def run_once(self) -> None:
         before = db.now() - datetime.timedelta(seconds=self.service.conf.compute.build_resend_s)
@@ -33,21 +36,9 @@ class Sweep(periodic.Periodic):
                 DEVICES, TABLE.c.host, TABLE.c.project_id).join(TABLE, TABLE.c.uuid == DEVICES.c.instance_uuid).where(
                 DEVICES.c.wished_at < before, TABLE.c.host.is_not(None)).order_by(DEVICES.c.wished_at).limit(100))
         for device in wishes:
-            self._each(device, f"volume {device['volume_id']}", self._remind)
+            periodic.take_up(device, f"volume {device['volume_id']}", self._remind)
         for row in stuck:
-            self._each(row, f"instance {row['uuid']}", self._push)
-
-    @staticmethod
-    def _each(row: dict, what: str, work) -> None:
-        """Do the work for one row; whatever is wrong with it, the others get their turn."""
-        ctx = context.service_context(request_id=row["request_id"], project_id=row["project_id"])
-        context.activate(ctx)
-        try:
-            work(ctx, row)
-        except errors.ServiceUnavailable as error:
-            LOG.info("%s waits: %s", what, error)
-        except Exception:  # a row that cannot be handled is recorded at each pass
-            LOG.exception("%s could not be moved on", what)
+            periodic.take_up(row, f"instance {row['uuid']}", self._push)
 
     def _remind(self, ctx, device: dict) -> None:
         """Ask the agent again for an attach or detach. It answers nothing while it still works on the first."""
@@ -78,8 +69,16 @@ class Sweep(periodic.Periodic):
                                          [], True)
         elif task in ("image_snapshot", "image_backup"):
             self._snapshot(ctx, row, up)
+        elif task not in _AGAIN:
+            self._complain(task)
         elif up:
-            self.service.agents.power(ctx, host, uuid, next(name for name, task_state in POWER.items() if task_state == task))
+            self.service.agents.power(ctx, host, uuid, _AGAIN[task])
+
+    def _complain(self, task: str) -> None:
+        """Once for each: it may be of a newer release, and a server that is in it is met at each pass."""
+        if task not in self._unknown:
+            self._unknown.add(task)
+            LOG.warning("servers are %s for long, which is nothing that this release could ask for again", task)
 
     def _snapshot(self, ctx, row: dict, up: bool) -> None:
         """The image that waits for the server's disk says what was asked for; with it gone, nobody waits any more."""

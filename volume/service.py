@@ -53,39 +53,44 @@ class VolumeApi(Service):
 class Sweep(periodic.Periodic):
     """Send again what nobody works on: creates and deletes whose message was lost."""
 
-    interval_s = 5.0
+    interval_s, most = 5.0, 200
 
     def __init__(self, service):
         self.service = service
+        self._last: dict[str, str] = {}  # table: id of the last row that had its turn; "" when all had
 
     def run_once(self) -> None:
-        table, age = volumes.TABLE, self.service.conf.volume.resend_after_s
-        before = db.now() - datetime.timedelta(seconds=age)
-        with self.service.db.reader() as connection:
-            stuck = rows.many(connection, sa.select(table).where(
-                table.c.status.in_(("creating", "deleting", "extending")), table.c.updated_at < before).limit(200))
-        for row in stuck:
-            ctx = context.service_context(request_id=row["request_id"], project_id=row["project_id"])
-            if row["host"] is None:
-                self.service.place(ctx, row)
-            elif row["status"] == "extending":
-                self.service.agents.extend_volume(ctx, row["host"], row["id"], row["size"])
-            else:
-                work = self.service.agents.create_volume if row["status"] == "creating" \
-                    else self.service.agents.delete_volume
-                work(ctx, row["host"], row["id"])
-        self._snapshots(before)
+        v, s = volumes.TABLE, snapshots.TABLE
+        for row in self._stuck(v, sa.select(v), ("creating", "deleting", "extending")):
+            periodic.take_up(row, f"volume {row['id']}", self._push)
+        for row in self._stuck(s, sa.select(s, v.c.host).join(v, v.c.id == s.c.volume_id), ("creating", "deleting")):
+            periodic.take_up(row, f"snapshot {row['id']}", self._push_snapshot)
 
-    def _snapshots(self, before) -> None:
-        s, v = snapshots.TABLE, volumes.TABLE
+    def _stuck(self, table, query, statuses: tuple[str, ...]) -> list[dict]:
+        """The next rows in these statuses for long. Where there are many, a pass goes on where the last one ended.
+
+        The rows stay as they are: since when they are stuck is for the audit to see.
+        """
+        before = db.now() - datetime.timedelta(seconds=self.service.conf.volume.resend_after_s)
         with self.service.db.reader() as connection:
-            stuck = rows.many(connection, sa.select(s, v.c.host).join(v, v.c.id == s.c.volume_id).where(
-                s.c.status.in_(("creating", "deleting")), s.c.updated_at < before).limit(200))
-        for row in stuck:
-            ctx = context.service_context(request_id=row["request_id"], project_id=row["project_id"])
-            work = self.service.agents.create_snapshot if row["status"] == "creating" \
-                else self.service.agents.delete_snapshot
-            work(ctx, row["host"], row["id"])
+            found = rows.many(connection, query.where(
+                table.c.status.in_(statuses), table.c.updated_at < before,
+                table.c.id > self._last.get(table.name, "")).order_by(table.c.id).limit(self.most))
+        self._last[table.name] = found[-1]["id"] if len(found) == self.most else ""
+        return found
+
+    def _push(self, ctx, row: dict) -> None:
+        agents, host = self.service.agents, row["host"]
+        if host is None:
+            self.service.place(ctx, row)
+        elif row["status"] == "extending":
+            agents.extend_volume(ctx, host, row["id"], row["size"])
+        else:
+            (agents.create_volume if row["status"] == "creating" else agents.delete_volume)(ctx, host, row["id"])
+
+    def _push_snapshot(self, ctx, row: dict) -> None:
+        agents = self.service.agents
+        (agents.create_snapshot if row["status"] == "creating" else agents.delete_snapshot)(ctx, row["host"], row["id"])
 
 
 class VolumeScheduler(Service):

@@ -1,5 +1,6 @@
 """The sweep: what it sends again, and to whom not."""
 
+import datetime
 import types
 import unittest.mock
 
@@ -56,14 +57,24 @@ def test_a_delete_without_the_host_keeps_what_is_the_owners_and_leaves_nothing_e
         assert connection.execute(models.instances.select()).first() is None
 
 
-def test_a_row_that_cannot_be_handled_does_not_keep_the_others_waiting():
-    """A new task state, a poisoned value: whatever it raises, the next row gets its turn."""
-    done: list[str] = []
-
-    def work(ctx, row):
-        if row["uuid"] == "bad":
-            next(iter(()))
-        done.append(row["uuid"])
-    for uuid in ("bad", "good"):
-        Sweep._each({**ROW, "uuid": uuid}, uuid, work)
-    assert done == ["good"]
+def test_a_task_state_that_it_does_not_know_is_complained_of_once(tmp_path, caplog):
+    """It may be of a newer release. The server stays as it is, and the others get their turn."""
+    database = Database("compute", f"sqlite:///{tmp_path}/c.sqlite")
+    models.METADATA.create_all(database.engine)
+    conf = types.SimpleNamespace(compute=types.SimpleNamespace(build_resend_s=-1), service_down_time=60)
+    service = types.SimpleNamespace(db=database, conf=conf, agents=unittest.mock.Mock())
+    at = db.now() - datetime.timedelta(minutes=1)
+    with database.writer() as connection:
+        connection.execute(models.services.insert().values(
+            id="1", host="node1", binary="nova-compute", zone="nova", disabled=False, forced_down=False, updated_at=db.now()))
+        for n, task in enumerate(("growing-wings", "pausing")):
+            connection.execute(models.instances.insert().values(**{
+                **SERVER, "uuid": f"1111111{n}-1111-4111-8111-111111111111", "vm_state": "active", "task_state": task,
+                "power_state": 1, "host": "node1", "created_at": at, "updated_at": at}))
+    sweep = Sweep(service)
+    for _ in range(2):
+        sweep.run_once()
+    assert [c.args[-1] for c in service.agents.power.mock_calls] == ["pause", "pause"]
+    assert [r.message for r in caplog.records if "growing-wings" in r.message and r.levelname != "INFO"] == [
+        "servers are growing-wings for long, which is nothing that this release could ask for again"]
+    assert "Traceback" not in caplog.text
