@@ -87,6 +87,14 @@ def test_snapshots_and_copies_every_call_twice(driver):
         assert driver.path("v2").stat().st_size == 2 << 30 and driver.path("v2").stat().st_blocks < 1000
 
 
+def test_what_is_not_there_yet_cannot_be_copied(driver):
+    """A snapshot may be called available before it is."""
+    for source in ({"snapshot_id": "s1"}, {"source_id": "v1"}):
+        with pytest.raises(errors.StepFailed, match="missing"):
+            driver.clone("v2", 1, **source)
+    assert driver.volumes() == []
+
+
 def test_a_volume_that_never_holds_still_is_not_copied(driver, monkeypatch):
     """Half of a write in a snapshot is worse than no snapshot."""
     if not driver.keeps_bytes:

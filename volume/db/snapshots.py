@@ -6,9 +6,9 @@ from common import rows
 from volume.db import models, volumes
 
 TABLE = models.snapshots
-# action: (allowed states, state after it)
+# action: (allowed states, state after it). That it is made may have been said before (os-update_snapshot_status), wrongly.
 ACTIONS = {
-    "created": ({"creating"}, "available"), "create_failed": ({"creating"}, "error"),
+    "created": ({"creating"}, "available"), "create_failed": ({"creating", "available"}, "error"),
     "delete": ({"available", "error", "error_deleting"}, "deleting"), "delete_failed": ({"deleting"}, "error_deleting"),
 }
 

@@ -4,6 +4,7 @@ import importlib
 
 _DRIVERS = {"file": "volume.drivers.file:FileDriver", "lvm": "volume.drivers.lvm:LvmDriver",
             "fake": "volume.drivers.fake:FakeDriver"}
+MISSING = "What is to be copied is missing from the backend."
 
 
 class VolumeDriver:
@@ -43,7 +44,10 @@ class VolumeDriver:
         raise AssertionError
 
     def clone(self, volume_id: str, size_gb: int, *, snapshot_id: str = "", source_id: str = "") -> None:
-        """Make a volume of ``size_gb`` that begins with what a snapshot, or another volume, holds."""
+        """Make a volume of ``size_gb`` that begins with what a snapshot, or another volume, holds.
+
+        :raises StepFailed: no space, or there is no such snapshot or volume (yet)
+        """
         raise AssertionError
 
     def snapshots(self) -> list[str]:

@@ -4,7 +4,7 @@ import pathlib
 import secrets
 
 from common import errors
-from volume.drivers import VolumeDriver
+from volume.drivers import MISSING, VolumeDriver
 
 CHAP = "fake-chap-"  # what secrets begin with, so that they are found where they should not be
 
@@ -43,7 +43,7 @@ class FakeDriver(VolumeDriver):
     def clone(self, volume_id, size_gb, *, snapshot_id="", source_id=""):
         source = self.path / f"snapshot-{snapshot_id}" if snapshot_id else self._file(source_id)
         if not source.exists():
-            raise errors.StepFailed(reason="What the volume is to be copied from is missing from the backend.")
+            raise errors.StepFailed(reason=MISSING)
         self.create(volume_id, size_gb)
 
     def snapshots(self):

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 from common import errors
-from volume.drivers import VolumeDriver, tgt
+from volume.drivers import MISSING, VolumeDriver, tgt
 
 GIB = 1 << 30
 COPY_TRIES, TICK_S = 5, 0.02
@@ -89,6 +89,8 @@ class FileDriver(ExportedByTgt):
         The file's time of change says whether somebody did. It moves in ticks of some milliseconds, so it is read one
         tick before the copy begins: a write in between shows.
         """
+        if not source.exists():
+            raise errors.StepFailed(reason=MISSING)
         partial = target.with_name(f".{target.name}.part")
         for _ in range(COPY_TRIES):
             changed = source.stat().st_mtime_ns

@@ -10,6 +10,7 @@ import pathlib
 import subprocess
 
 from common import errors
+from volume.drivers import MISSING
 from volume.drivers.file import ExportedByTgt
 
 
@@ -61,6 +62,8 @@ class LvmDriver(ExportedByTgt):
             self._lvm("lvremove", "--yes", "--force", f"/dev/{self.group}/snapshot-{snapshot_id}")
 
     def clone(self, volume_id, size_gb, *, snapshot_id="", source_id=""):
+        if (snapshot_id or source_id) not in (self.snapshots() if snapshot_id else self.volumes()):
+            raise errors.StepFailed(reason=MISSING)
         self.create(volume_id, size_gb)
         source = f"/dev/{self.group}/snapshot-{snapshot_id}" if snapshot_id else str(self.path(source_id))
         self._lvm("dd", f"if={source}", f"of={self.path(volume_id)}", "bs=4M", "conv=fsync,sparse", "status=none")

@@ -6,14 +6,18 @@ from volume.tasks import VolumeTask
 
 
 class CreateSnapshot(VolumeTask):
-    """State: {"snapshot_id", "volume_id"}. After a crash it runs on: what was copied in part is copied anew."""
+    """State: {"snapshot_id", "volume_id"}. After a crash it runs on: what was copied in part is copied anew.
+
+    Its owner may say that it is available before it is (os-update_snapshot_status). It is copied all the same, and what
+    cannot be copied is in error in the end, whatever was said.
+    """
 
     name, on_crash = "create-snapshot", "resume"
     kept, key, failure = snapshots, "snapshot_id", "create_failed"
     steps = ("copy", "publish")
 
     def take_up(self, state):
-        return self.status(state) == "creating"
+        return self.status(state) in ("creating", "available")
 
     def abandon(self, state):
         if self.status(state) is None:
@@ -30,7 +34,7 @@ class CreateSnapshot(VolumeTask):
         with self.service.db.writer() as connection:
             row = connection.execute(snapshots.TABLE.select().where(snapshots.TABLE.c.id == state["snapshot_id"])).first()
             if row is not None and row.status == "available":
-                return  # published by the run before the crash
+                return  # by the run before the crash, or by its owner
             if row is None or row.status != "creating":
                 raise errors.Superseded()
             snapshots.move(connection, state["snapshot_id"], "created")

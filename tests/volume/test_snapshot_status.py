@@ -1,0 +1,69 @@
+"""What the owner of a snapshot says of it does not make it usable before it is."""
+
+import types
+
+import pytest
+
+from common import db, errors
+from common.db import Database
+from common.tasks import Engine, Journal
+from volume.db import models
+from volume.handlers.snapshots import _STATUSES, _reported
+from volume.tasks.snapshot import CreateSnapshot
+
+
+@pytest.fixture
+def service(tmp_path):
+    """With a snapshot of status ``status()``, whose ``copied`` bytes a test decides on."""
+    database = Database("volume", f"sqlite:///{tmp_path}/v.sqlite")
+    models.METADATA.create_all(database.engine)
+    at = db.now()
+    with database.writer() as connection:
+        connection.execute(models.volumes.insert().values(
+            id="v", project_id="owner", user_id="u", size=1, status="available", availability_zone="nova", bootable=False,
+            metadata={}, image_metadata={}, request_id="req-1", created_at=at, updated_at=at))
+        connection.execute(models.snapshots.insert().values(
+            id="s", project_id="owner", user_id="u", volume_id="v", volume_size=1, status="creating", metadata={},
+            request_id="req-1", created_at=at, updated_at=at))
+
+    def say(status: str) -> None:
+        with database.writer() as connection:
+            connection.execute(models.snapshots.update().values(status=status))
+
+    def status() -> str:
+        with database.reader() as connection:
+            return connection.execute(models.snapshots.select()).one().status
+    return types.SimpleNamespace(db=database, say=say, status=status, driver=types.SimpleNamespace(
+        snapshot=None, delete_snapshot=lambda snapshot_id: None), tasks=Engine(Journal(tmp_path / "tasks")))
+
+
+def create(service) -> None:
+    service.tasks.run(CreateSnapshot(service), "s", {"snapshot_id": "s", "volume_id": "v"})
+
+
+def test_a_snapshot_that_could_not_be_copied_is_in_error_whatever_was_said(service):
+    def copy(snapshot_id, volume_id):
+        service.say("available")
+        raise errors.StepFailed(reason="The backend is full.")
+    service.driver.snapshot = copy
+    with pytest.raises(errors.StepFailed):
+        create(service)
+    assert service.status() == "error"
+
+
+def test_a_snapshot_that_was_said_to_be_available_is_copied_all_the_same(service):
+    service.driver.snapshot = lambda snapshot_id, volume_id: service.say("available")
+    create(service)
+    assert service.status() == "available"
+
+
+def test_what_may_be_said_of_a_snapshot():
+    """As Cinder has it: of one that is being made or deleted, how that went; of another nothing."""
+    allowed = {"creating": {"creating", "available", "error"}, "deleting": {"deleting", "error_deleting"}}
+    for now in _STATUSES:
+        for said in _STATUSES:
+            if said in allowed.get(now, ()):
+                assert _reported({"status": now}, said) == {"status": said}
+            else:
+                with pytest.raises(errors.BadRequest, match=f"{said if now in allowed else now} not allowed"):
+                    _reported({"status": now}, said)
