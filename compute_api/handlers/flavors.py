@@ -1,11 +1,9 @@
 """Flavors: sizes of servers; access to private ones; extra specs."""
 
-import urllib.parse
-
 import sqlalchemy as sa
 
 from common import context, errors, rows, schema, wsgi
-from compute_api import access, microversions
+from compute_api import access, microversions, paging
 from compute_api.views import links
 from conductor.db import flavors, models
 
@@ -43,7 +41,7 @@ def _list(req) -> tuple[list[dict], list[dict]]:
     key, direction = req.GET.get("sort_key", "id"), req.GET.get("sort_dir", "asc")
     if key not in _SORT or direction not in ("asc", "desc"):
         raise errors.BadRequest("Invalid sort key or direction.")
-    limit = min(wsgi.int_param(req, "limit", 1000), 1000)
+    limit = paging.limit(req)
     with req.svc.db.reader() as connection:
         try:
             found = flavors.index(connection, scope, public=public, min_ram=wsgi.int_param(req, "minRam", 0),
@@ -51,11 +49,7 @@ def _list(req) -> tuple[list[dict], list[dict]]:
                                   limit=limit, marker=req.GET.get("marker")) if limit else []
         except errors.NotFound:
             raise errors.BadRequest(f"marker [{req.GET['marker']}] not found") from None
-    more = []
-    if limit and "limit" in req.GET and len(found) == limit:
-        query = urllib.parse.urlencode({**req.GET, "marker": found[-1]["id"]})
-        more.append({"rel": "next", "href": f"{req.path_url}?{query}"})
-    return found, more
+    return found, paging.next_links(req, found, "id")
 
 
 def index(req):

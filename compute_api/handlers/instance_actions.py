@@ -1,11 +1,9 @@
 """What happened to a server: actions and their events. They outlive the server (2.21)."""
 
-import urllib.parse
-
 import sqlalchemy as sa
 
-from common import db, errors, rows, wsgi
-from compute_api import access, changes, microversions
+from common import db, errors, rows
+from compute_api import access, changes, microversions, paging
 from compute_api.views import host_id
 from conductor.db import instances, models
 
@@ -55,20 +53,19 @@ def _event(req, row: dict, *, operator: bool, details: bool) -> dict:
 def index(req, id):
     microversions.check_query(req, ("limit", "marker", "changes-since", "changes-before"))
     query = sa.select(ACTIONS).where(ACTIONS.c.instance_uuid == id)
-    limit, paged = 1000, req.version >= (2, 58)
+    limit, paged = paging.MOST, req.version >= (2, 58)
     with req.svc.db.reader() as connection:
         _check(req, connection, id, "os_compute_api:os-instance-actions:list")
         marker = None
         if paged:
-            limit = min(wsgi.int_param(req, "limit", limit), limit)
+            limit = paging.limit(req)
             query = query.where(*changes.conditions(req, ACTIONS.c.updated_at))
             marker = _marker(req, connection, id)
         query = db.page(query, ACTIONS, sort=[("start_time", "desc")], limit=limit, marker_row=marker, unique="request_id")
         found = rows.many(connection, query) if limit else []
     body: dict = {"instanceActions": [_view(req, r) for r in found]}
-    if paged and limit and "limit" in req.GET and len(found) == limit:
-        more = urllib.parse.urlencode({**req.GET, "marker": found[-1]["request_id"]})
-        body["links"] = [{"rel": "next", "href": f"{req.path_url}?{more}"}]
+    if paged and (links := paging.next_links(req, found, "request_id")):
+        body["links"] = links
     return body
 
 

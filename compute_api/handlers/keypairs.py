@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from common import db, errors, native, rows, schema, wsgi
 from common import quotas as project_quotas
-from compute_api import microversions
+from compute_api import microversions, paging
 from conductor.db import models, quotas
 
 TABLE = models.key_pairs
@@ -92,13 +92,21 @@ def index(req):
     microversions.check_query(req, ("user_id", "limit", "marker"))
     user_id = _user(req, "os_compute_api:os-keypairs:index", req.GET.get("user_id"))
     query = sa.select(TABLE).where(TABLE.c.user_id == user_id).order_by(TABLE.c.name)
-    if req.version >= (2, 35):
-        if "marker" in req.GET:
-            query = query.where(TABLE.c.name > req.GET["marker"])
-        query = query.limit(min(wsgi.int_param(req, "limit", 1000), 1000))
+    paged = req.version >= (2, 35)
     with req.svc.db.reader() as connection:
-        found = rows.many(connection, query)
-    return {"keypairs": [{"keypair": _view(req, r)} for r in found]}
+        if paged and "marker" in req.GET:
+            query = query.where(TABLE.c.name > _marker(connection, user_id, req.GET["marker"]))
+        found = rows.many(connection, query.limit(paging.limit(req)) if paged else query)
+    links = paging.next_links(req, found, "name") if paged else []
+    return {"keypairs": [{"keypair": _view(req, r)} for r in found], **({"keypairs_links": links} if links else {})}
+
+
+def _marker(connection, user_id: str, name: str) -> str:
+    """:raises BadRequest: the user has no such key pair"""
+    try:
+        return _get(connection, user_id, name)["name"]
+    except errors.NotFound:
+        raise errors.BadRequest(f"Marker {name} could not be found.") from None
 
 
 @wsgi.body(_BODY)

@@ -1,11 +1,11 @@
 """Servers: list, show, create, update, delete."""
 
-import urllib.parse
+import itertools
 
 import sqlalchemy as sa
 
 from common import db, errors, regex, rows, schema, tags, wsgi
-from compute_api import access, changes, microversions, views
+from compute_api import access, changes, microversions, paging, views
 from compute_api import create as creation
 from compute_api.viewer import Viewer
 from conductor.db import actions, hosts, instances, machine, models
@@ -16,7 +16,6 @@ TABLE = models.instances
 _SORTABLE = {"created_at", "updated_at", "display_name", "uuid", "vm_state", "task_state", "host", "launched_at",
              "user_id", "project_id", "locked", "key_name", "power_state", "availability_zone", "image_ref", "root_device_name"}
 _RENAMED = {"name": "display_name", "image": "image_ref", "id": "uuid"}
-_MAX = 1000
 _FILTERS = ("access_ip_v4", "access_ip_v6", "all_tenants", "auto_disk_config", "availability_zone", "block_device_mapping",
             "changes-before", "changes-since", "config_drive", "created_at", "deleted", "description", "display_description",
             "display_name", "flavor", "host", "hostname", "image", "image_ref", "ip", "ip6", "kernel_id", "key_name",
@@ -48,15 +47,43 @@ def _status_filter(req, values: list[str]):
     return sa.or_(*found)
 
 
+def _is_expression(raw: str) -> bool:
+    """Whether a filter has signs of a regular expression other than dots."""
+    return not set(raw).isdisjoint("\\^$[](){}|*+?")
+
+
 def _named(connection, raw: str, scope: list):
     """A name filter is a regular expression; without signs of one it is a part of the name."""
-    if not set(raw) & set("\\^$.[](){}|*+?"):
+    if not _is_expression(raw) and "." not in raw:
         return TABLE.c.display_name.contains(raw, autoescape=True)
     return regex.condition(connection, TABLE.c.display_name, raw, scope, "name")
 
 
-def _address(name: str, raw: str):
-    return sa.cast(TABLE.c.network_info, sa.Text).contains(f'"ip_address": "{raw.strip("^$")}', autoescape=True)
+def _address_filters(req, names: list[str]) -> dict[int, str]:
+    """{version: what an address of it is to have}. :raises BadRequest: a regular expression that cannot be used"""
+    found = {version: req.GET.getall(name)[-1] for name, version in (("ip", 4), ("ip6", 6)) if name in names}
+    for version, raw in found.items():
+        if _is_expression(raw):
+            regex.check(raw, "ip" if version == 4 else "ip6")
+    return found
+
+
+def _has_address(row: dict, wanted: dict[int, str]) -> bool:
+    """A filter without signs of an expression but dots is a part of the address, as the network service takes it."""
+    for address in (ip["ip_address"] for port in row["network_info"] for ip in port["fixed_ips"]):
+        raw = wanted.get(6 if ":" in address else 4)
+        if raw is not None and (regex.found(raw, address) if _is_expression(raw) else raw in address):
+            return True
+    return False
+
+
+def _page_by_address(connection, query, wanted: dict[int, str], limit: int) -> list[dict]:
+    """The first servers of a query that have such an address. Addresses are no column: they are read until a page is full."""
+    slim = query.with_only_columns(TABLE.c.uuid, TABLE.c.network_info).execution_options(yield_per=1000)
+    with connection.execute(slim) as found:
+        chosen = list(itertools.islice((r["uuid"] for r in found.mappings() if _has_address(r, wanted)), limit))
+    whole = rows.many(connection, sa.select(TABLE).where(TABLE.c.uuid.in_(chosen))) if chosen else []
+    return sorted(whole, key=lambda r: chosen.index(r["uuid"]))
 
 
 def _filters(req) -> list[str]:
@@ -81,8 +108,6 @@ def _conditions(req, connection, everyone_rule: str) -> list:
             found.append(_named(connection, values[-1], found[:1]))
         elif name == "flavor":
             found.append(TABLE.c.flavor["id"].as_string() == values[-1])
-        elif name in ("ip", "ip6"):
-            found.append(_address(name, values[-1]))
         elif name == "locked" and req.version >= (2, 73):
             found.append(TABLE.c.locked == wsgi.bool_value(values[-1]))
         elif name == "deleted" and wsgi.bool_value(values[-1]):
@@ -107,7 +132,7 @@ def _sort(req) -> list[tuple[str, str]]:
 def _list(req, rule: str, everyone_rule: str) -> tuple[list[dict], list[dict], Viewer]:
     """The servers of a page, the link to the next, and what the caller sees of them."""
     req.svc.policy.check(req.ctx, rule, access.own(req))
-    limit = min(wsgi.int_param(req, "limit", _MAX), _MAX)
+    limit = paging.limit(req)
     with req.svc.db.reader() as connection:
         marker = req.GET.get("marker")
         try:
@@ -115,15 +140,14 @@ def _list(req, rule: str, everyone_rule: str) -> tuple[list[dict], list[dict], V
         except errors.NotFound:
             raise errors.BadRequest(f"marker [{marker}] not found") from None
         query = sa.select(TABLE).where(*_conditions(req, connection, everyone_rule))
-        query = db.page(query, TABLE, sort=_sort(req), limit=limit, marker_row=marker_row, unique="uuid")
-        found = instances.complete(connection, rows.many(connection, query)) if limit else []
+        wanted = _address_filters(req, _filters(req))
+        query = db.page(query, TABLE, sort=_sort(req), limit=0 if wanted else limit, marker_row=marker_row, unique="uuid")
+        found = []
+        if limit:
+            found = _page_by_address(connection, query, wanted, limit) if wanted else rows.many(connection, query)
+        found = instances.complete(connection, found)
         viewer = Viewer(req, connection, found)
-    links = []
-    if limit and "limit" in req.GET and len(found) == limit:
-        query_string = urllib.parse.urlencode([(k, v) for k, v in req.GET.items() if k != "marker"]
-                                              + [("marker", found[-1]["uuid"])])
-        links.append({"rel": "next", "href": f"{req.path_url}?{query_string}"})
-    return found, links, viewer
+    return found, paging.next_links(req, found, "uuid"), viewer
 
 
 def index(req):
