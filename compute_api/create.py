@@ -27,6 +27,7 @@ HOST = {"type": "string", "minLength": 1, "maxLength": 255}
 CERTIFICATES = {"type": "null"}
 _COUNT = schema.integer(1)
 MOST_AT_ONCE = 1000
+KEY_NAME = {"type": ["string", "null"], "minLength": 1, "maxLength": 255}
 _SERVER = {
     "name": schema.NAME, "imageRef": {"type": ["string"], "maxLength": 255},
     "flavorRef": {"type": ["string", "integer"], "minLength": 1, "maxLength": 255},
@@ -35,7 +36,7 @@ _SERVER = {
     "OS-DCF:diskConfig": {"enum": ["AUTO", "MANUAL"]}, "accessIPv4": {"type": ["string", "null"]},
     "accessIPv6": {"type": ["string", "null"]}, "host": HOST, "hypervisor_hostname": HOST,
     "trusted_image_certificates": CERTIFICATES, "personality": {"type": "array", "maxItems": 0},
-    "key_name": {"type": ["string", "null"], "maxLength": 255}, "config_drive": schema.BOOLEAN,
+    "key_name": KEY_NAME, "config_drive": schema.BOOLEAN,
     "user_data": {"type": ["string", "null"], "maxLength": 65535}, "min_count": _COUNT, "max_count": _COUNT,
     "return_reservation_id": schema.BOOLEAN, "availability_zone": schema.TEXT,
     "security_groups": {"type": "array", "maxItems": 50, "items": {"type": "object", "properties": {
@@ -82,12 +83,10 @@ def _groups(req, given: dict) -> list[dict]:
     known = req.svc.rest.request("GET", "network", where, ctx=req.ctx)["security_groups"]
     found = []
     for name in dict.fromkeys(names):
-        matches = [g for g in known if name in (g["id"], g["name"])]
-        if not matches:
+        group = networks.group_named(known, name)
+        if group is None:
             raise errors.BadRequest(f"Security group {name} not found for project {req.ctx.project_id}.")
-        if len(matches) > 1 and name not in [g["id"] for g in matches]:
-            raise errors.Conflict(f"Multiple security groups found matching '{name}'. Use an ID to be more specific.")
-        found.append({"id": matches[0]["id"], "name": matches[0]["name"]})
+        found.append({"id": group["id"], "name": group["name"]})
     return found
 
 

@@ -20,7 +20,8 @@ DEVICES = models.block_devices
 SCHEMA = {"type": "array", "maxItems": 26, "items": {"type": "object", "additionalProperties": False, "properties": {
     "source_type": {"enum": ["volume", "image", "snapshot", "blank"]}, "uuid": {"type": ["string", "null"], "maxLength": 36},
     "destination_type": {"enum": ["volume", "local", None]}, "boot_index": schema.integer(-999, 999, null=True),
-    "delete_on_termination": schema.BOOLEAN, "device_name": {"type": ["string", "null"], "maxLength": 255},
+    "delete_on_termination": schema.BOOLEAN,
+    "device_name": {"type": ["string", "null"], "minLength": 1, "maxLength": 255, "pattern": "[^ ]*"},
     "volume_size": schema.integer(0, 100000, null=True), "guest_format": schema.TEXT, "disk_bus": schema.TEXT,
     "device_type": schema.TEXT, "volume_type": schema.TEXT,
     "no_device": {}, "tag": {"type": "string", "maxLength": 60}, "volume_id": schema.TEXT}}}
@@ -52,7 +53,7 @@ def parse(req, given: list[dict], has_image: bool, count: int) -> list[dict]:
 
     :raises BadRequest: a form that is not supported, a volume that does not exist or is in use
     """
-    found = []
+    found: list[dict] = []
     for item in given:
         microversions.check_names(req, item, {"volume_type": (2, 67)})
         kind, target = item.get("source_type", "volume"), item.get("destination_type")
@@ -70,14 +71,26 @@ def parse(req, given: list[dict], has_image: bool, count: int) -> list[dict]:
             raise errors.BadRequest("Block Device Mapping is Invalid: the uuid of a volume is required.")
         found.append({"volume_id": volume_id, "boot_index": boot_index, "tag": item.get("tag"),
                       "new": _new(item, kind) if kind != "volume" else None,
-                      "device_name": item.get("device_name"),
                       "delete_on_termination": wsgi.bool_value(item.get("delete_on_termination", False))})
+    _check_order(found, has_image)
     if count > 1 and any(d["volume_id"] for d in found):
         raise errors.BadRequest("Cannot attach one or more volumes to multiple instances")
     for device in found:
         if device["volume_id"]:
             _check_volume(req, device)
+        elif "snapshot_id" in device["new"]:
+            _get(req, "snapshot", device["new"]["snapshot_id"])
     return found
+
+
+def _check_order(found: list[dict], has_image: bool) -> None:
+    """:raises BadRequest: those that a server boots from, the image's disk among them, are not counted from 0 on"""
+    indexes = sorted(d["boot_index"] for d in found if d["boot_index"] is not None and d["boot_index"] >= 0)
+    if has_image and 0 not in indexes:
+        indexes.insert(0, 0)
+    if indexes != list(range(len(indexes))):
+        raise errors.BadRequest("Block Device Mapping is Invalid: Boot sequence for the instance and image/block device mapping "
+                                "combination is not valid.")
 
 
 def _new(item: dict, kind: str) -> dict:
@@ -112,8 +125,10 @@ def make_volumes(req, mapping: list[dict], count: int) -> list[list[dict]]:
                     volume_id = req.svc.rest.request("POST", "volume", path("/v3/volumes"), body={"volume": device["new"]},
                                                      ctx=req.ctx)["volume"]["id"]
                 made[-1].append({**device, "volume_id": volume_id})
-    except errors.Error:
+    except errors.Error as error:
         drop_volumes(req, made)
+        if isinstance(error, errors.NotFound):  # an image or a type that the mapping names, not what the request is about
+            raise errors.BadRequest(f"Block Device Mapping is Invalid: {error}") from None
         raise
     return made
 
@@ -128,11 +143,16 @@ def drop_volumes(req, made: list[list[dict]]) -> None:
             LOG.warning("volume %s of a server that was refused is left: %s", device["volume_id"], error)
 
 
-def _check_volume(req, device: dict) -> None:
+def _get(req, kind: str, id: str) -> dict:
+    """A volume or a snapshot. :raises BadRequest: there is none for this caller"""
     try:
-        volume = req.svc.rest.request("GET", "volume", path("/v3/volumes/{id}", device["volume_id"]), ctx=req.ctx)["volume"]
+        return req.svc.rest.request("GET", "volume", path("/v3/{}/{id}", kind + "s", id), ctx=req.ctx)[kind]
     except errors.NotFound:
-        raise errors.BadRequest(f"Block Device Mapping is Invalid: failed to get volume {device['volume_id']}.") from None
+        raise errors.BadRequest(f"Block Device Mapping is Invalid: failed to get {kind} {id}.") from None
+
+
+def _check_volume(req, device: dict) -> None:
+    volume = _get(req, "volume", device["volume_id"])
     if volume["status"] != "available":
         raise errors.BadRequest(f"Block Device Mapping is Invalid: volume {volume['id']} is {volume['status']}.")
     if device["boot_index"] == 0 and volume["bootable"] != "true":

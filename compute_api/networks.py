@@ -123,6 +123,14 @@ def _default(req) -> list[dict]:
     return [{"uuid": n["id"], "fixed_ip": None, "tag": None} for n in usable]
 
 
+def group_named(known: list[dict], name: str) -> dict | None:
+    """The security group that has an id, or is the only one of a name. :raises Conflict: several have the name"""
+    found = [g for g in known if g["id"] == name] or [g for g in known if g["name"] == name]
+    if len(found) > 1:
+        raise errors.Conflict(f"Multiple security groups found matching '{name}'. Use an ID to be more specific.")
+    return found[0] if found else None
+
+
 def only_one(req) -> dict:
     """The network of an interface for which none was named. :raises BadRequest, Conflict: there is none, or several"""
     usable = _inner(req)

@@ -15,7 +15,7 @@ from conductor.db import actions, instances, machine, models
 
 DEVICES = models.block_devices
 _BODY = schema.obj({"volumeAttachment": schema.obj({
-    "volumeId": schema.UUID, "device": {"type": ["string", "null"], "maxLength": 255},
+    "volumeId": schema.UUID, "device": {"type": ["string", "null"], "pattern": instances.DEVICE_NAME, "maxLength": 255},
     "tag": {"type": "string", "minLength": 1, "maxLength": 60, "pattern": "[^,/]*"},
     "delete_on_termination": schema.BOOLEAN}, ["volumeId"])}, ["volumeAttachment"])
 _UPDATE, _SWAP = "os_compute_api:os-volumes-attachments:update", "os_compute_api:os-volumes-attachments:swap"
@@ -79,7 +79,7 @@ def _insert(connection, req, row, given: dict) -> dict:
     volume_id = given["volumeId"]
     _steady(instances.get(connection, row["uuid"], access.scope(req)), "attach_volume")  # as it is by now
     device = {"id": context.new_uuid(), "instance_uuid": row["uuid"], "volume_id": volume_id, "attachment_id": None,
-              "device_name": instances.next_device(connection, row["uuid"]), "boot_index": None,
+              "device_name": instances.next_device(connection, row["uuid"], given.get("device")), "boot_index": None,
               "delete_on_termination": wsgi.bool_value(given.get("delete_on_termination", False)), "tag": given.get("tag"),
               "wish": "attach", "wished_at": db.now(), "request_id": req.ctx.request_id}
     # The volume is available: a row that still waits to be told of its detachment is done with.

@@ -16,7 +16,7 @@ _RULE = "os_compute_api:servers:rebuild"
 SCHEMA = schema.obj({
     "imageRef": {"type": "string", "minLength": 1, "maxLength": 255}, "name": schema.NAME, "metadata": schema.METADATA,
     "adminPass": {"type": "string", "maxLength": 255}, "preserve_ephemeral": schema.BOOLEAN,
-    "key_name": {"type": ["string", "null"], "maxLength": 255}, "user_data": {"type": ["string", "null"], "maxLength": 65535},
+    "key_name": creation.KEY_NAME, "user_data": {"type": ["string", "null"], "maxLength": 65535},
     "trusted_image_certificates": creation.CERTIFICATES, "personality": {"type": "array", "maxItems": 0},
     "OS-DCF:diskConfig": {"enum": ["AUTO", "MANUAL"]}, "description": schema.TEXT,
     "accessIPv4": {"type": ["string", "null"], "maxLength": 39},

@@ -138,9 +138,10 @@ def _change(rule: str, adding: bool):
         name = arguments["name"]
         known = _ask(req, "GET", path("/v2.0/security-groups", query={"project_id": row["project_id"]}))["security_groups"]
         has = set()
-        group = next((g["id"] for g in known if name in (g["id"], g["name"])), None)
-        if group is None:
+        named = networks.group_named(known, name)
+        if named is None:
             raise errors.NotFound(f"Security group {name} not found for project {row['project_id']}.")
+        group = named["id"]
         ports = networks.ports_of(req, row)
         if not adding and not any(group in p["security_groups"] for p in ports):
             raise errors.NotFound(f"Security group {name} not associated with the instance {id}")

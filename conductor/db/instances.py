@@ -7,6 +7,7 @@ from conductor.db import machine, models
 from conductor.db.scope import Scope
 
 TABLE, DEVICES = models.instances, models.block_devices
+DEVICE_NAME = "(/dev/)?(x?[a-z]?d)?[a-z][0-9]*"  # as clients write it
 
 
 def get(connection, uuid: str, scope: Scope) -> dict:
@@ -55,9 +56,18 @@ def usage(connection, project_id: str) -> dict:
     return {"instances": int(count), "cores": int(cores), "ram": int(ram)}
 
 
-def next_device(connection, uuid: str) -> str:
-    """The first free /dev/vdX after the root disk. Two at once meet at a unique constraint."""
+def next_device(connection, uuid: str, asked: str | None = None) -> str:
+    """The first free /dev/vdX after the root disk. Two at once meet at a unique constraint.
+
+    :param asked: a ``DEVICE_NAME``, whatever its bus: ``sdc`` and ``/dev/xvdc`` are /dev/vdc here
+    :raises Conflict: it is another volume's, or the root disk's
+    """
     taken = set(connection.execute(sa.select(DEVICES.c.device_name).where(DEVICES.c.instance_uuid == uuid)).scalars())
+    if asked:
+        name = f"/dev/vd{asked.rstrip('0123456789')[-1]}"
+        if name in {*taken, "/dev/vda"}:
+            raise errors.Conflict(f"The supplied device path ({asked}) is in use.")
+        return name
     for letter in "bcdefghijklmnopqrstuvwxyz":
         if f"/dev/vd{letter}" not in taken:
             return f"/dev/vd{letter}"

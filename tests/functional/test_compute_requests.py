@@ -1,0 +1,80 @@
+"""What requests to the compute API may name, and what they are answered where they may not."""
+
+import pytest
+
+from common import context
+from common.periodic import wait_for
+from tests.conftest import new_volume, volume_status
+from tests.functional.test_stories import refused, server_body, wait_gone, wait_status
+
+
+@pytest.fixture(scope="module")
+def server(cloud):
+    made = cloud.client.call("compute", "POST", "/servers", server_body(cloud.client, "requests"))["server"]["id"]
+    wait_status(cloud.client, made)
+    yield made
+    cloud.client.call("compute", "DELETE", f"/servers/{made}")
+    wait_gone(cloud.client, made)
+
+
+def _of_volume(**device) -> dict:
+    return {"imageRef": "", "block_device_mapping_v2": [{"destination_type": "volume", "boot_index": 0, **device}]}
+
+
+_BLANK = {"source_type": "blank", "destination_type": "volume", "volume_size": 1, "boot_index": -1}
+
+
+@pytest.mark.parametrize("more, says", [
+    (_of_volume(source_type="snapshot", uuid=context.new_uuid()), "failed to get snapshot"),
+    (_of_volume(source_type="snapshot", uuid="x"), "failed to get snapshot"),
+    (_of_volume(source_type="volume", uuid=context.new_uuid()), "failed to get volume"),
+    (_of_volume(source_type="image", uuid=context.new_uuid(), volume_size=1), ""),
+    (_of_volume(source_type="blank", volume_size=1, boot_index=None, device_name="/dev/vd b"), "device_name"),
+    (_of_volume(source_type="blank", volume_size=1, boot_index=None, device_name=""), "device_name"),
+    ({"block_device_mapping_v2": [_BLANK, {**_BLANK, "boot_index": 3}]}, "Boot sequence"),
+    ({"block_device_mapping_v2": [{**_BLANK, "boot_index": 1}, {**_BLANK, "boot_index": 1}]}, "Boot sequence"),
+    ({"key_name": ""}, "key_name")], ids=str)
+def test_a_server_of_what_is_not_there(cloud, more, says):
+    assert says in refused(400, cloud.client, "compute", "POST", "/servers", server_body(cloud.client, "of-nothing", **more))
+
+
+def test_a_new_volume_of_a_type_that_is_not_there(cloud):
+    device = _of_volume(source_type="blank", volume_size=1, boot_index=-1, volume_type="none")["block_device_mapping_v2"]
+    refused(400, cloud.client, "compute", "POST", "/servers", server_body(
+        cloud.client, "of-no-type", block_device_mapping_v2=device), version="2.67")
+
+
+def test_a_security_group_whose_name_is_anothers_too(cloud, server):
+    client, act = cloud.client, f"/servers/{server}/action"
+    twins = [client.call("network", "POST", "/security-groups", {"security_group": {"name": "twin"}})["security_group"]["id"]
+             for _ in range(2)]
+    named_so = client.call("network", "POST", "/security-groups", {"security_group": {"name": twins[0]}})["security_group"]["id"]
+    client.call("compute", "POST", act, {"addSecurityGroup": {"name": twins[0]}})
+    for action in ("addSecurityGroup", "removeSecurityGroup"):
+        refused(409, client, "compute", "POST", act, {action: {"name": "twin"}})
+    held = client.call("compute", "GET", f"/servers/{server}/os-security-groups")["security_groups"]
+    assert twins[0] in [g["id"] for g in held] and named_so not in [g["id"] for g in held]  # an id goes before a name
+    client.call("compute", "POST", act, {"removeSecurityGroup": {"name": twins[0]}})
+    for group in (*twins, named_so):
+        client.call("network", "DELETE", f"/security-groups/{group}")
+
+
+def test_names_of_devices(cloud, server):
+    client, where = cloud.client, f"/servers/{server}/os-volume_attachments"
+    first, second = new_volume(client, "named"), new_volume(client, "other")
+
+    def body(volume: str, device: str) -> dict:
+        return {"volumeAttachment": {"volumeId": volume, "device": device}}
+    for wrong in ("not a device!", "", "/dev/", "/dev/vd b", "/etc/passwd", "vdc;", "/dev/vdcc", "../vdc"):
+        refused(400, client, "compute", "POST", where, body(first, wrong))
+    for taken in ("/dev/vda", "vda", "sda1"):
+        refused(409, client, "compute", "POST", where, body(first, taken))
+    assert client.call("compute", "POST", where, body(first, "vdq"))["volumeAttachment"]["device"] == "/dev/vdq"
+    wait_for(lambda: volume_status(client, first) == "in-use", 20, what="the volume")
+    refused(409, client, "compute", "POST", where, body(second, "/dev/sdq"))
+    assert client.call("compute", "POST", where, body(second, "/dev/xvdc"))["volumeAttachment"]["device"] == "/dev/vdc"
+    for volume in (first, second):
+        wait_for(lambda v=volume: volume_status(client, v) == "in-use", 20, what="the volume")
+        client.call("compute", "DELETE", f"{where}/{volume}")
+        wait_for(lambda v=volume: volume_status(client, v) == "available", 20, what="the volume")
+        client.call("volume", "DELETE", f"/volumes/{volume}")
