@@ -12,6 +12,7 @@ from common.vault import open_chap
 from volume import access
 from volume.db import volumes
 from volume.db.attachments import TABLE
+from volume.handlers import filters
 
 _NAME = {"type": ["string", "null"], "maxLength": 255, "format": "line"}
 # What drivers and rows use of a connector; the rest is for storage of other kinds. Names of initiators: RFC 3720, 3.2.6.
@@ -21,6 +22,13 @@ _CONNECTOR = {"type": ["object", "null"], "maxProperties": 32, "properties": {
 _CREATE = schema.obj({"attachment": schema.obj({
     "volume_uuid": schema.UUID, "instance_uuid": {"oneOf": [schema.UUID, {"type": "null"}]},
     "connector": _CONNECTOR, "mode": {"enum": ["rw", "ro", None]}}, ["volume_uuid"])}, ["attachment"])
+
+_FILTERS = {
+    **{name: filters.text(TABLE.c[name]) for name in ("id", "volume_id", "project_id", "instance_uuid", "attach_status",
+                                                      "attach_mode")},
+    "instance_id": filters.text(TABLE.c.instance_uuid), "status": filters.text(TABLE.c.attach_status),
+    "attached_host": filters.text(TABLE.c.attached_host, trusted=True), "mountpoint": filters.text(TABLE.c.mountpoint),
+}
 
 
 def _view(req, row: dict, *, secrets: bool) -> dict:
@@ -40,10 +48,7 @@ def _trusted(req) -> bool:
 def index(req):
     owner = access.owner(req)
     conditions = [] if owner is None and "all_tenants" in req.GET else [TABLE.c.project_id == req.ctx.project_id]
-    for name, column in (("volume_id", TABLE.c.volume_id), ("instance_id", TABLE.c.instance_uuid),
-                         ("instance_uuid", TABLE.c.instance_uuid), ("status", TABLE.c.attach_status)):
-        if name in req.GET:
-            conditions.append(column == req.GET[name])
+    conditions += filters.conditions(req, _FILTERS)
     with req.svc.db.reader() as connection:
         found = rows.many(connection, sa.select(TABLE).where(*conditions).order_by(TABLE.c.created_at))
     if "detail" in req.path:

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from common import context, db, errors, rows, schema, wsgi
 from volume import access, views
 from volume.db import snapshots, volumes
-from volume.handlers import lists
+from volume.handlers import filters, lists
 from volume.handlers.metadata import Metadata
 from volume.handlers.volumes import sort_keys
 
@@ -13,11 +13,26 @@ TABLE = snapshots.TABLE
 _TEXTS = {"name": schema.TEXT, "description": schema.TEXT, "display_name": schema.TEXT, "display_description": schema.TEXT}
 
 
+def _of_volumes(column, value):
+    """The WHERE of the snapshots of the volumes in whose column this is."""
+    return TABLE.c.volume_id.in_(sa.select(volumes.TABLE.c.id).where(column == value))
+
+
+_FILTERS = {
+    **{name: filters.text(TABLE.c[name]) for name in (
+        "id", "name", "description", "status", "volume_id", "project_id", "user_id")},
+    "display_name": filters.text(TABLE.c.name), "display_description": filters.text(TABLE.c.description),
+    "volume_size": filters.number(TABLE.c.volume_size), "metadata": filters.entries(TABLE.c["metadata"], since=(3, 22)),
+    "availability_zone": filters.Filter(lambda value, req: _of_volumes(volumes.TABLE.c.availability_zone, value)),
+    "host": filters.Filter(lambda value, req: _of_volumes(volumes.TABLE.c.host, value.partition("@")[0]), trusted=True),
+    "created_at": filters.moment(TABLE.c.created_at), "updated_at": filters.moment(TABLE.c.updated_at),
+    "consumes_quota": filters.ALL_CONSUME_QUOTA,
+    **dict.fromkeys(("group_snapshot_id", "cgsnapshot_id", "encryption_key_id", "cluster_name"), filters.NEVER),
+}
+
+
 def _list(req, show) -> dict:
-    everyone, conditions = lists.whose(req, TABLE, "volume:get_all_snapshots")
-    conditions += lists.conditions(req, TABLE)
-    conditions += [TABLE.c[k] == v for k, v in req.GET.items() if k in ("id", "name", "status", "volume_id")
-                   or (k == "project_id" and everyone)]
+    conditions = lists.whose(req, TABLE, "volume:get_all_snapshots") + filters.conditions(req, _FILTERS)
     limit = min(wsgi.int_param(req, "limit", 1000), 1000)
     with req.svc.db.reader() as connection:
         count = lists.count(req, connection, TABLE, conditions)

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from common import context, errors, rows, schema, wsgi
 from volume import access
 from volume.db import models, types
-from volume.handlers.lists import literal
+from volume.handlers import filters
 
 TABLE = types.TABLE
 _PROPERTIES = {"name": schema.NAME, "description": schema.TEXT, "os-volume-type-access:is_public": schema.BOOLEAN,
@@ -54,13 +54,24 @@ def _listed(req):
     return types.usable(req.ctx.project_id) if wsgi.bool_value(wanted) else sa.not_(TABLE.c.is_public)
 
 
+def _by_specs(value: str, req):
+    """The WHERE of the types with these extra specs; by what a caller may not see he finds none."""
+    wanted = filters.literal("extra_specs", value)
+    if not _sees_all_specs(req) and set(wanted) - set(_HARMLESS):
+        return sa.false()
+    return sa.and_(sa.true(), *(TABLE.c.extra_specs[key].as_string() == text for key, text in wanted.items()))
+
+
+_EXTRA_SPECS = (3, 52)
+_FILTERS = {**{name: filters.text(TABLE.c[name]) for name in ("id", "name", "description")},
+            "is_public": filters.Filter(lambda value, req: sa.true()),  # says which are listed at all
+            "extra_specs": filters.Filter(_by_specs, since=_EXTRA_SPECS)}
+
+
 def index(req):
     req.svc.policy.check(req.ctx, "volume_extension:type_get_all")
-    query = sa.select(TABLE).where(_listed(req)).order_by(TABLE.c.name)
-    if req.version >= (3, 52):
-        for key, value in literal("extra_specs", req.GET.get("extra_specs", "{}")).items():
-            seen = key in _HARMLESS or _sees_all_specs(req)
-            query = query.where(TABLE.c.extra_specs[key].as_string() == str(value) if seen else sa.false())
+    where = filters.conditions(req, _FILTERS, strict=_EXTRA_SPECS)
+    query = sa.select(TABLE).where(_listed(req), *where).order_by(TABLE.c.name)
     with req.svc.db.reader() as connection:
         return {"volume_types": [_view(req, r) for r in rows.many(connection, query)]}
 

@@ -6,7 +6,7 @@ from common import context, db, errors, rows, schema, wsgi
 from common.rest import last_segment, path
 from volume import access, views
 from volume.db import models, snapshots, volumes
-from volume.handlers import lists, types
+from volume.handlers import filters, lists, types
 from volume.handlers import metadata as metadata_handlers
 
 TABLE = volumes.TABLE
@@ -21,23 +21,28 @@ _CREATE = schema.obj({"volume": schema.obj({
     "status": {}, "attach_status": {}}), "OS-SCH-HNT:scheduler_hints": {"type": ["object", "null"]}},
     ["volume"])
 
+_ATTACHED = sa.exists().where(volumes.ATTACHMENTS.c.volume_id == TABLE.c.id, volumes.ATTACHMENTS.c.attach_status == "attached")
+_FILTERS = {
+    **{name: filters.text(TABLE.c[name]) for name in (
+        "id", "name", "description", "status", "availability_zone", "project_id", "user_id", "volume_type_id", "snapshot_id",
+        "source_volid")},
+    "display_name": filters.text(TABLE.c.name), "display_description": filters.text(TABLE.c.description),
+    "host": filters.Filter(lambda value, req: TABLE.c.host == value.partition("@")[0], trusted=True),
+    "size": filters.number(TABLE.c.size), "bootable": filters.truth(TABLE.c.bootable),
+    "created_at": filters.moment(TABLE.c.created_at), "updated_at": filters.moment(TABLE.c.updated_at),
+    "metadata": filters.entries(TABLE.c["metadata"]),
+    "glance_metadata": filters.entries(TABLE.c.image_metadata, since=(3, 4), trusted=True),
+    "attach_status": filters.Filter(lambda value, req: {"attached": _ATTACHED, "detached": sa.not_(_ATTACHED)}.get(
+        value, sa.false())),
+    "multiattach": filters.always(False), "consumes_quota": filters.ALL_CONSUME_QUOTA,
+    **dict.fromkeys(("group_id", "consistencygroup_id", "migration_status", "replication_status", "encryption_key_id",
+                     "cluster_name"), filters.NEVER),
+}
+
 
 def _list(req, show) -> dict:
     """A page of volumes as ``show`` shows each, with its link and, where asked for, the count of all."""
-    everyone, conditions = lists.whose(req, TABLE, "volume:get_all")
-    conditions += lists.conditions(req, TABLE)
-    for name, value in req.GET.items():
-        if name in ("id", "name", "status", "availability_zone", "volume_type_id"):
-            conditions.append(TABLE.c[name] == value)
-        elif name == "display_name":
-            conditions.append(TABLE.c.name == value)
-        elif name == "bootable":
-            conditions.append(TABLE.c.bootable == wsgi.bool_value(value))
-        elif name == "project_id" and everyone:
-            conditions.append(TABLE.c.project_id == value)
-        elif name == "metadata":
-            for key, wanted in lists.literal("metadata", value).items():
-                conditions.append(TABLE.c["metadata"][key].as_string() == str(wanted))
+    conditions = lists.whose(req, TABLE, "volume:get_all") + filters.conditions(req, _FILTERS)
     limit = min(wsgi.int_param(req, "limit", 1000), 1000)
     offset = wsgi.int_param(req, "offset", 0)
     with req.svc.db.reader() as connection:
@@ -68,7 +73,7 @@ def detail(req):
 
 
 def summary(req):
-    _, conditions = lists.whose(req, TABLE, "volume:get_all")
+    conditions = lists.whose(req, TABLE, "volume:get_all")
     query = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(TABLE.c.size), 0)).where(*conditions)
     with req.svc.db.reader() as connection:
         count, size_gb = connection.execute(query).one()

@@ -1,0 +1,109 @@
+"""Filters of the lists of this API: which there are, who may use each, and what each finds.
+
+What a list cannot be filtered by is never passed over in silence, where Cinder does not do so either: a member is refused
+(from ``strict`` on), and an administrator finds nothing, since nothing has such an attribute.
+"""
+
+import ast
+import dataclasses
+import typing
+
+import sqlalchemy as sa
+
+from common import errors, values, wsgi
+from volume import access
+
+# What else the query of a list may hold.
+_CONTROLS = {"limit", "marker", "offset", "sort", "sort_key", "sort_dir", "with_count", "all_tenants", "all_projects"}
+_COMPARE = {"gt": "__gt__", "gte": "__ge__", "eq": "__eq__", "neq": "__ne__", "lt": "__lt__", "lte": "__le__"}
+# From these versions on unknown filters are refused, and texts are found by a part of them (``name~``).
+STRICT, LIKE = (3, 31), (3, 34)
+
+
+@dataclasses.dataclass(frozen=True)
+class Filter:
+    """``where``: (the text of the filter, the request) -> its condition. Before ``since`` it is not looked at."""
+
+    where: typing.Callable
+    since: tuple[int, int] = (3, 0)
+    like: typing.Any = None  # the column that ``name~`` looks into
+    trusted: bool = False  # only for who sees the rows of every project
+
+
+def text(column, *, trusted: bool = False) -> Filter:
+    return Filter(lambda value, req: column == value, like=column, trusted=trusted)
+
+
+def number(column) -> Filter:
+    def where(value, req):
+        try:
+            return column == values.integer(value, "filter")
+        except errors.BadRequest:
+            return sa.false()
+    return Filter(where)
+
+
+def truth(column) -> Filter:
+    return Filter(lambda value, req: column == wsgi.bool_value(value))
+
+
+def always(known: bool) -> Filter:
+    """Of what is true, or false, of all that there is."""
+    return Filter(lambda value, req: sa.true() if wsgi.bool_value(value) is known else sa.false())
+
+
+NEVER = Filter(lambda value, req: sa.false())  # of what nothing has here
+ALL_CONSUME_QUOTA = dataclasses.replace(always(True), since=STRICT)
+
+
+def moment(column) -> Filter:
+    """With comparisons: ``gt:2026-01-01,lt:…``."""
+    def where(value, req):
+        found = []
+        for part in value.split(","):
+            operator, _, time = part.partition(":") if part.split(":")[0] in _COMPARE else ("eq", "", part)
+            found.append(getattr(column, _COMPARE[operator])(wsgi.moment(column.name, time)))
+        return sa.and_(*found)
+    return Filter(where, since=STRICT)
+
+
+def entries(column, *, since: tuple[int, int] = (3, 0), trusted: bool = False) -> Filter:
+    """Of a dictionary: those entries that are given, written as a dictionary of Python, as clients of this API do."""
+    def where(value, req):
+        return sa.and_(sa.true(), *(column[key].as_string() == wanted for key, wanted in literal(column.name, value).items()))
+    return Filter(where, since=since, trusted=trusted)
+
+
+def literal(name: str, text: str) -> dict[str, str]:
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise errors.BadRequest(f"Invalid filter: {name} must be a dictionary.")
+    return {str(key): str(wanted) for key, wanted in value.items()}
+
+
+def conditions(req, known: dict[str, Filter], *, strict: tuple[int, int] = STRICT) -> list:
+    """The WHERE of the request's filters.
+
+    :raises BadRequest: one that there is not, or a value that is none
+    """
+    asked = {name: value for name, value in {**req.GET}.items() if name not in _CONTROLS}
+    if req.version >= strict and not all(name.isascii() for name in asked):
+        raise errors.BadRequest("Filter keys can only contain ASCII characters.")
+    found, unknown, trusted = [], [], access.sees_all(req)
+    for name, value in asked.items():
+        entry = known.get(name.removesuffix("~"))
+        like = entry.like if entry is not None and name.endswith("~") else None
+        if entry is None or entry.trusted and not trusted or name.endswith("~") and (like is None or req.version < LIKE):
+            unknown.append(name)
+        elif like is not None:
+            found.append(like.icontains(value, autoescape=True))
+        elif req.version >= entry.since:
+            found.append(entry.where(value, req))
+    if unknown and trusted:
+        found.append(sa.false())
+    elif unknown and req.version >= strict:
+        raise errors.BadRequest(f"Invalid filters {','.join(unknown)} are found in query options.")
+    return found
