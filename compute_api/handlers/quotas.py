@@ -8,7 +8,7 @@ from compute_api import access, microversions
 from conductor.db import instances, models, quotas
 
 # Resources of the old network and injection APIs: not limited here, but clients expect them before 2.57.
-_UNLIMITED = ("fixed_ips", "floating_ips", "security_groups", "security_group_rules", "injected_files",
+UNLIMITED = ("fixed_ips", "floating_ips", "security_groups", "security_group_rules", "injected_files",
               "injected_file_content_bytes", "injected_file_path_bytes")
 
 
@@ -16,7 +16,7 @@ def _legacy(req) -> list[str]:
     """Those of them that this microversion still speaks of."""
     if req.version >= (2, 57):
         return []
-    return [r for r in _UNLIMITED if r.startswith("injected") or req.version < (2, 36)]
+    return [r for r in UNLIMITED if r.startswith("injected") or req.version < (2, 36)]
 
 
 def _all(req, limit: dict) -> dict:
@@ -47,22 +47,31 @@ def detail(req, target):
 
 def defaults(req, target):
     req.svc.policy.check(req.ctx, "os_compute_api:os-quota-sets:defaults", {"project_id": target})
-    return {"quota_set": {"id": target, **_all(req, req.svc.quota_defaults)}}
+    with req.svc.db.reader() as connection:
+        return {"quota_set": {"id": target, **_all(req, quotas.of_class(connection, quotas.DEFAULT_CLASS,
+                                                                        req.svc.quota_defaults))}}
 
 
-_LIMIT = schema.integer(-1)
+LIMITS = dict.fromkeys((*quotas.DEFAULTS, *UNLIMITED), schema.integer(-1))
 
 
-@wsgi.body(schema.wrapped("quota_set", {**{r: _LIMIT for r in (*quotas.DEFAULTS, *_UNLIMITED)}, "force": schema.BOOLEAN,
-                                        "tenant_id": {}}))
-def update(req, target, body):
-    req.svc.policy.check(req.ctx, "os_compute_api:os-quota-sets:update", {"project_id": target})
-    microversions.check_names(req, [k for k in body["quota_set"] if k in _UNLIMITED and k not in _legacy(req)],
-                              {}, {r: (2, 0) for r in _UNLIMITED})
-    given = {k: int(v) for k, v in body["quota_set"].items() if k in quotas.DEFAULTS}
-    refused = [k for k in body["quota_set"] if k in _UNLIMITED and int(body["quota_set"][k]) != -1]
+def chosen(req, given: dict, legacy: list[str]) -> dict:
+    """The limits to store of those that a body sets.
+
+    :param legacy: the unlimited resources that this microversion still speaks of
+    :raises BadRequest: a resource that it does not, or a limit of one that has none
+    """
+    microversions.check_names(req, [k for k in given if k in UNLIMITED and k not in legacy], {}, {r: (2, 0) for r in UNLIMITED})
+    refused = [k for k in given if k in UNLIMITED and given[k] != -1]
     if refused:
         raise errors.BadRequest(f"{refused[0]} is not limited by the compute service.")
+    return {k: int(v) for k, v in given.items() if k in quotas.DEFAULTS}
+
+
+@wsgi.body(schema.wrapped("quota_set", {**LIMITS, "force": schema.BOOLEAN, "tenant_id": {}}))
+def update(req, target, body):
+    req.svc.policy.check(req.ctx, "os_compute_api:os-quota-sets:update", {"project_id": target})
+    given = chosen(req, body["quota_set"], _legacy(req))
     with req.svc.db.writer() as connection:
         used = _used(connection, target)
         for resource, limit in given.items():

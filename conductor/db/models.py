@@ -93,4 +93,7 @@ server_groups = sa.Table(
 quotas = sa.Table(
     "quotas", METADATA, sa.Column("project_id", PROJECT, primary_key=True),
     sa.Column("resource", sa.String(64), primary_key=True), sa.Column("limit", sa.Integer, nullable=False))
+quota_classes = sa.Table(
+    "quota_classes", METADATA, sa.Column("name", sa.String(255), primary_key=True),
+    sa.Column("resource", sa.String(64), primary_key=True), sa.Column("limit", sa.Integer, nullable=False))
 locks = locks_table(METADATA)

@@ -1,15 +1,38 @@
 """Compute quotas: limits from rows, use counted from the resources themselves."""
 
+import sqlalchemy as sa
+
 from common import errors, quotas
 from conductor.db import instances, models
 
 DEFAULTS = {"instances": 10, "cores": 20, "ram": 51200, "metadata_items": 128, "key_pairs": 100, "server_groups": 10,
             "server_group_members": 10}
+DEFAULT_CLASS = "default"  # whose limits go before those of the configuration
+_OWN, _CLASSES = models.quotas, models.quota_classes
 
 
 def limits(connection, project_id: str, defaults: dict | None = None) -> dict:
-    """{resource: most}, -1 for no limit."""
-    return quotas.limits(connection, models.quotas, project_id, defaults or DEFAULTS)
+    """{resource: most}, -1 for no limit: the project's own, else the default class's, else the defaults."""
+    shared = sa.select(_CLASSES.c.resource, _CLASSES.c["limit"], sa.literal_column("0").label("rank")).where(
+        _CLASSES.c.name == DEFAULT_CLASS)
+    own = sa.select(_OWN.c.resource, _OWN.c["limit"], sa.literal_column("1")).where(_OWN.c.project_id == project_id)
+    ranked = sorted(connection.execute(sa.union_all(shared, own)), key=lambda row: row.rank)
+    found = {resource: most for resource, most, _ in ranked}
+    return {resource: found.get(resource, most) for resource, most in (defaults or DEFAULTS).items()}
+
+
+def of_class(connection, name: str, defaults: dict) -> dict:
+    """{resource: most} of a quota class, -1 for no limit. Of one that nobody has set they are the defaults."""
+    found = dict(connection.execute(sa.select(_CLASSES.c.resource, _CLASSES.c["limit"]).where(_CLASSES.c.name == name)).all())
+    return {resource: found.get(resource, most) for resource, most in defaults.items()}
+
+
+def store_class(connection, name: str, values: dict) -> None:
+    """Set limits of a quota class; the others stay."""
+    quotas.hold(connection, f"class:{name}")
+    for resource, most in values.items():
+        connection.execute(sa.delete(_CLASSES).where(_CLASSES.c.name == name, _CLASSES.c.resource == resource))
+        connection.execute(sa.insert(_CLASSES).values(name=name, resource=resource, limit=most))
 
 
 def room(connection, defaults: dict, project_id: str, flavor: dict) -> int | None:

@@ -78,3 +78,28 @@ def test_names_of_devices(cloud, server):
         client.call("compute", "DELETE", f"{where}/{volume}")
         wait_for(lambda v=volume: volume_status(client, v) == "available", 20, what="the volume")
         client.call("volume", "DELETE", f"/volumes/{volume}")
+
+
+def test_quotas_of_classes(cloud, member):
+    client, where = cloud.client, "/os-quota-class-sets/default"
+    before = client.call("compute", "GET", where, version="2.1")["quota_class_set"]
+    assert before["id"] == "default" and before["cores"] == 20 and before["floating_ips"] == -1 and "server_groups" not in before
+    assert set(client.call("compute", "GET", where, version="2.57")["quota_class_set"]) == {
+        "id", "instances", "cores", "ram", "metadata_items", "key_pairs", "server_groups", "server_group_members"}
+    for wrong in ({"cores": -2}, {"cores": "x"}, {"cores": None}, {"none": 1}, {"floating_ips": 5}, {"id": "default"}):
+        refused(400, client, "compute", "PUT", where, {"quota_class_set": wrong}, version="2.1")
+    refused(400, client, "compute", "PUT", where, {"quota_class_set": {"floating_ips": -1}}, version="2.50")
+    for method, body in (("GET", None), ("PUT", {"quota_class_set": {"cores": 1}})):
+        refused(403, member, "compute", method, where, body)
+    client.call("compute", "PUT", "/os-quota-class-sets/other", {"quota_class_set": {"cores": 3}})
+    own = f"/os-quota-sets/{client.project_id}"
+    client.call("compute", "PUT", own, {"quota_set": {"ram": 51201}})
+    changed = client.call("compute", "PUT", where, {"quota_class_set": {"cores": "21", "ram": 51202}})["quota_class_set"]
+    assert changed["cores"] == 21 and "id" not in changed
+    for path in (own, own + "/defaults"):
+        assert client.call("compute", "GET", path)["quota_set"]["cores"] == 21
+    assert client.call("compute", "GET", own)["quota_set"]["ram"] == 51201  # its own goes before the class's
+    assert member.call("compute", "GET", "/limits")["limits"]["absolute"]["maxTotalRAMSize"] == 51202
+    assert client.call("compute", "GET", "/os-quota-class-sets/other")["quota_class_set"]["cores"] == 3
+    client.call("compute", "DELETE", own)
+    client.call("compute", "PUT", where, {"quota_class_set": {"cores": 20, "ram": 51200}})

@@ -69,7 +69,8 @@ def make(who: Asker, mark: str) -> Ids:
         "project_id": who.project_id, "servers": server, "label": mark + "lan", "servers/key": "k", "metadata/key": "k",
         "tag": "t", "volume_id": volume, "port_id": nic["port_id"], "request_id": history[0]["request_id"], "flavors": FLAVOR,
         "os-extra_specs/key": "k", "name": mark + "key", "os-services": NOWHERE, "os-hypervisors": NOWHERE,
-        "target": who.project_id, "os-server-groups": together, "os-floating-ips": floating["id"], "os-security-groups": group,
+        "target": who.project_id, "os-quota-class-sets": mark + "class", "os-server-groups": together,
+        "os-floating-ips": floating["id"], "os-security-groups": group,
         "os-security-group-rules": rule, "network": net, "subnet": subnet["id"], "port": port["id"],
         "address": floating["floating_ip_address"], "image": private_image(who, mark), "spare": new_volume(who, mark + "spare"),
         "group_name": mark + "rules", "user": who.user_id}
@@ -97,6 +98,7 @@ _BODIES: dict = {
     ("POST", "/flavors/{id}/os-extra_specs"): {"extra_specs": {"k": "v"}},
     ("PUT", "/flavors/{id}/os-extra_specs/{key}"): {"k": "v"}, ("PUT", "/os-services/{id}"): {"status": "disabled"},
     ("PUT", "/os-quota-sets/{target}"): {"quota_set": {"cores": 1}},
+    ("PUT", "/os-quota-class-sets/{id}"): {"quota_class_set": {"cores": 1}},
     ("PUT", "/os-security-groups/{id}"): {"security_group": {"name": "taken", "description": ""}}}
 BODIES: dict[Key, object] = {k: lambda ids, body=body: body for k, body in _BODIES.items()}
 BODIES.update({
@@ -195,7 +197,8 @@ NO_REFERENCE = {
     ("compute_api.handlers.attachments", "volumeAttachment/id"): "must say what is",
     ("compute_api.handlers.attachments", "volumeAttachment/serverId"): "must say what is",
     ("compute_api.handlers.flavors", "flavor/id"): "a new id", ("compute_api.handlers.quotas", "quota_set/tenant_id"): "not read",
-    ("compute_api.handlers.quotas", "quota_set/security_groups"): "a number"}
+    ("compute_api.handlers.quotas", "quota_set/security_groups"): "a number",
+    ("compute_api.handlers.quota_classes", "quota_class_set/security_groups"): "a number"}
 _OK = frozenset((200,))
 EXCEPTIONS = {(r.method, r.path): (_OK | {404, 400}, "flavors are everybody's") for r in router.ROUTES
               if r.method == "GET" and "/flavors/{id}" in r.path and "access" not in r.path}

@@ -1,0 +1,36 @@
+"""Quotas by class. The class "default" holds what projects have that have no quotas of their own; others are kept only."""
+
+from common import errors, schema, wsgi
+from compute_api.handlers.quotas import LIMITS, UNLIMITED, chosen
+from conductor.db import quotas
+
+_SINCE_2_50 = ("server_groups", "server_group_members")
+
+
+def _legacy(req) -> list[str]:
+    """The unlimited resources that this microversion still speaks of: of classes, unlike of projects, to 2.49."""
+    if req.version >= (2, 57):
+        return []
+    return [r for r in UNLIMITED if r.startswith("injected") or req.version < (2, 50)]
+
+
+def _view(req, limits: dict) -> dict:
+    shown = {r: most for r, most in limits.items() if r not in _SINCE_2_50 or req.version >= (2, 50)}
+    return {**shown, **dict.fromkeys(_legacy(req), -1)}
+
+
+def show(req, id):
+    req.svc.policy.check(req.ctx, "os_compute_api:os-quota-class-sets:show", {})
+    with req.svc.db.reader() as connection:
+        return {"quota_class_set": {"id": id, **_view(req, quotas.of_class(connection, id, req.svc.quota_defaults))}}
+
+
+@wsgi.body(schema.wrapped("quota_class_set", LIMITS))
+def update(req, id, body):
+    req.svc.policy.check(req.ctx, "os_compute_api:os-quota-class-sets:update", {})
+    if len(id) > 255:
+        raise errors.BadRequest(f"quota_class_name has {len(id)} characters, more than 255.")
+    given = chosen(req, body["quota_class_set"], _legacy(req))
+    with req.svc.db.writer() as connection:
+        quotas.store_class(connection, id, given)
+        return {"quota_class_set": _view(req, quotas.of_class(connection, id, req.svc.quota_defaults))}
