@@ -26,6 +26,7 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from common import errors, values
 from common.context import Context
+from common.context import active as active_context
 from common.rest import path
 
 LOG = logging.getLogger(__name__)
@@ -49,7 +50,9 @@ class Session:
     csrf: str
 
     def context(self) -> Context:
-        return Context(token=self.token, project_id=self.project_id)
+        """The user's, under the id of the page that is being made: ``pileus trace`` finds its calls by that."""
+        page = active_context()
+        return Context(token=self.token, project_id=self.project_id, global_request_id=page.trace_id if page else None)
 
 
 class Seal:

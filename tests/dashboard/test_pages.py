@@ -10,6 +10,7 @@ import urllib3
 
 from common.periodic import wait_for
 from dashboard.session import Seal
+from deploy import trace
 
 
 class Forms(html.parser.HTMLParser):
@@ -126,6 +127,12 @@ def test_an_instance_from_launch_to_delete(browser):
     browser.post(own + "/delete/")
     wait_for(lambda: name not in browser.open("/project/instances/").words(), 20, what="it to go")
     assert browser.open(own + "/").status == 404 and "That did not work" in browser.words()
+
+
+def test_a_page_is_traced_through_the_services(cloud, browser):
+    request_id = browser.open("/project/volumes/").headers["X-Openstack-Request-Id"]
+    found = " ".join(text for _, _, text, _ in trace.log_lines(cloud.state, request_id))
+    assert "GET /project/volumes/: 200" in found and "/volumes/detail: 200" in found and "GET /v2.1/servers: 200" in found
 
 
 def _row(browser, name: str) -> str:

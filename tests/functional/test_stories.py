@@ -287,6 +287,7 @@ def test_no_valid_host_says_why(cloud):
     assert "1 not enough CPUs" in shown["fault"]["message"]
     admin.call("compute", "DELETE", f"/servers/{server['id']}")
     wait_gone(admin, server["id"])
+    admin.call("compute", "DELETE", f"/flavors/{flavor['id']}")
 
 
 def test_server_with_a_volume_and_delete_on_termination(cloud):
