@@ -12,7 +12,7 @@ from common.vault import open_chap
 from volume import access
 from volume.db import volumes
 from volume.db.attachments import TABLE
-from volume.handlers import filters
+from volume.handlers import filters, lists
 
 _NAME = {"type": ["string", "null"], "maxLength": 255, "format": "line"}
 # What drivers and rows use of a connector; the rest is for storage of other kinds. Names of initiators: RFC 3720, 3.2.6.
@@ -50,7 +50,8 @@ def index(req):
     conditions = [] if owner is None and "all_tenants" in req.GET else [TABLE.c.project_id == req.ctx.project_id]
     conditions += filters.conditions(req, _FILTERS)
     with req.svc.db.reader() as connection:
-        found = rows.many(connection, sa.select(TABLE).where(*conditions).order_by(TABLE.c.created_at))
+        found, _ = lists.page(req, connection, sa.select(TABLE).where(*conditions), TABLE,
+                              lambda marker: access.attachment(req, connection, marker))
     if "detail" in req.path:
         return {"attachments": [_view(req, r, secrets=False) for r in found]}
     return {"attachments": [{"id": r["id"], "volume_id": r["volume_id"], "instance": r["instance_uuid"],

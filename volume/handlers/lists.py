@@ -1,11 +1,13 @@
-"""What the lists of volumes and snapshots have in common: whose rows, counts, links."""
+"""What the lists of this API have in common: whose rows, pages and their order, counts, links."""
 
 import urllib.parse
 
 import sqlalchemy as sa
 
-from common import wsgi
+from common import db, errors, rows, wsgi
 from volume import access
+
+_MOMENTS = ("created_at", "updated_at")  # what every list can be sorted by; some rows have no such times
 
 
 def whose(req, table, rule: str) -> list:
@@ -16,6 +18,39 @@ def whose(req, table, rule: str) -> list:
         return []
     access.owner(req)
     return [table.c.project_id == req.ctx.project_id]
+
+
+def page(req, connection, query, table, known, *, by: tuple[str, str] = ("created_at", "desc")) -> tuple[list[dict], int]:
+    """(the rows of the page that the request is for, how many a page has at most).
+
+    :param known: the row of a marker's id, if the caller may see it
+    :param by: the order where none is asked for
+    """
+    limit, marker = min(wsgi.int_param(req, "limit", 1000), 1000), req.GET.get("marker")
+    query = db.page(query, table, sort=_order(req, table) or [by], limit=limit, marker_row=known(marker) if marker else None)
+    return rows.many(connection, query.offset(wsgi.int_param(req, "offset", 0) or None)) if limit else [], limit
+
+
+def _order(req, table) -> list[tuple[str, str]]:
+    """[(column, direction)] as the request has it; [] where it leaves it open.
+
+    :raises BadRequest: no such column or direction, or both ways to say it at once
+    """
+    single = "sort_key" in req.GET or "sort_dir" in req.GET
+    if single and "sort" in req.GET:
+        raise errors.BadRequest("The 'sort_key' and 'sort_dir' parameters are deprecated and cannot be used with the 'sort' "
+                                "parameter.")
+    text = f"{req.GET.get('sort_key') or 'created_at'}:{req.GET.get('sort_dir') or 'desc'}" if single else req.GET.get("sort", "")
+    found = []
+    for name, _, direction in (part.partition(":") for part in text.split(",") if part):
+        name, direction = name.strip(), direction.strip() or "desc"
+        name = {"display_name": "name", "display_description": "description"}.get(name, name)
+        usable = name in _MOMENTS or name in table.c and not isinstance(table.c[name].type, sa.JSON)
+        if not usable or direction not in ("asc", "desc"):
+            raise errors.BadRequest("Invalid input received: the sort key or direction is not valid.")
+        if name in table.c:
+            found.append((name, direction))
+    return found
 
 
 def count(req, connection, table, where: list) -> dict:

@@ -7,7 +7,6 @@ from volume import access, views
 from volume.db import snapshots, volumes
 from volume.handlers import filters, lists
 from volume.handlers.metadata import Metadata
-from volume.handlers.volumes import sort_keys
 
 TABLE = snapshots.TABLE
 _TEXTS = {"name": schema.TEXT, "description": schema.TEXT, "display_name": schema.TEXT, "display_description": schema.TEXT}
@@ -33,14 +32,10 @@ _FILTERS = {
 
 def _list(req, show) -> dict:
     conditions = lists.whose(req, TABLE, "volume:get_all_snapshots") + filters.conditions(req, _FILTERS)
-    limit = min(wsgi.int_param(req, "limit", 1000), 1000)
     with req.svc.db.reader() as connection:
         count = lists.count(req, connection, TABLE, conditions)
-        marker = req.GET.get("marker")
-        marker_row = access.snapshot(req, connection, marker) if marker else None
-        query = db.page(sa.select(TABLE).where(*conditions), TABLE, sort=sort_keys(req, TABLE), limit=limit,
-                        marker_row=marker_row).offset(wsgi.int_param(req, "offset", 0) or None)
-        found = rows.many(connection, query) if limit else []
+        found, limit = lists.page(req, connection, sa.select(TABLE).where(*conditions), TABLE,
+                                  lambda marker: access.snapshot(req, connection, marker))
     return {"snapshots": [show(r) for r in found], **lists.more(req, "snapshots", found, limit), **count}
 
 

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from common import context, errors, rows, schema, wsgi
 from volume import access
 from volume.db import models, types
-from volume.handlers import filters
+from volume.handlers import filters, lists
 
 TABLE = types.TABLE
 _PROPERTIES = {"name": schema.NAME, "description": schema.TEXT, "os-volume-type-access:is_public": schema.BOOLEAN,
@@ -71,9 +71,10 @@ _FILTERS = {**{name: filters.text(TABLE.c[name]) for name in ("id", "name", "des
 def index(req):
     req.svc.policy.check(req.ctx, "volume_extension:type_get_all")
     where = filters.conditions(req, _FILTERS, strict=_EXTRA_SPECS)
-    query = sa.select(TABLE).where(_listed(req), *where).order_by(TABLE.c.name)
     with req.svc.db.reader() as connection:
-        return {"volume_types": [_view(req, r) for r in rows.many(connection, query)]}
+        found, limit = lists.page(req, connection, sa.select(TABLE).where(_listed(req), *where), TABLE,
+                                  lambda marker: types.get(connection, marker, usable(req)), by=("name", "asc"))
+    return {"volume_types": [_view(req, r) for r in found], **lists.more(req, "volume_type", found, limit)}
 
 
 def show(req, id):

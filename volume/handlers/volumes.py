@@ -43,25 +43,12 @@ _FILTERS = {
 def _list(req, show) -> dict:
     """A page of volumes as ``show`` shows each, with its link and, where asked for, the count of all."""
     conditions = lists.whose(req, TABLE, "volume:get_all") + filters.conditions(req, _FILTERS)
-    limit = min(wsgi.int_param(req, "limit", 1000), 1000)
-    offset = wsgi.int_param(req, "offset", 0)
     with req.svc.db.reader() as connection:
         count = lists.count(req, connection, TABLE, conditions)
-        marker = req.GET.get("marker")
-        marker_row = access.volume(req, connection, marker) if marker else None
-        query = db.page(sa.select(TABLE).where(*conditions), TABLE, sort=sort_keys(req, TABLE), limit=limit,
-                        marker_row=marker_row).offset(offset or None)
-        found = volumes.complete(connection, rows.many(connection, query) if limit else [])
+        found, limit = lists.page(req, connection, sa.select(TABLE).where(*conditions), TABLE,
+                                  lambda marker: access.volume(req, connection, marker))
+        found = volumes.complete(connection, found)
     return {"volumes": [show(r) for r in found], **lists.more(req, "volumes", found, limit), **count}
-
-
-def sort_keys(req, table) -> list[tuple[str, str]]:
-    text = req.GET.get("sort") or ":".join(filter(None, (req.GET.get("sort_key"), req.GET.get("sort_dir"))))
-    old = {"display_name": "name", "display_description": "description"}
-    keys = [(old.get(k.strip(), k.strip()), d or "desc") for k, _, d in (p.partition(":") for p in text.split(",") if p)]
-    if any(k not in table.c or d not in ("asc", "desc") for k, d in keys):
-        raise errors.BadRequest("Invalid input received: the sort key or direction is not valid.")
-    return keys or [("created_at", "desc")]
 
 
 def index(req):
