@@ -29,9 +29,17 @@ def of(req, reference: str, flavor: dict) -> dict:
     named = {part: image.get(f"{part}_id") for part in PARTS}
     parts = {part: {k: found.get(k) for k in _FETCHED} for part, found in
              ((part, _active(req, image_id)) for part, image_id in named.items() if image_id)}
-    # os_glance_*: how the image's own import went.
-    properties = {k: v for k, v in image.items() if k not in _BASE and not k.startswith("os_glance_")}
-    return {**{k: image.get(k) for k in _KEPT}, **parts, "properties": properties}
+    return {**{k: image.get(k) for k in _KEPT}, **parts, "properties": properties(image)}
+
+
+def is_attribute(name: str) -> bool:
+    """Whether it is something that every image is, and no property of one. os_glance_*: how the image's own import went."""
+    return name in _BASE or name.startswith("os_glance_")
+
+
+def properties(image: dict) -> dict:
+    """Of an image as its service shows it."""
+    return {k: v for k, v in image.items() if not is_attribute(k)}
 
 
 def _active(req, image_id: str) -> dict:

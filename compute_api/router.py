@@ -11,9 +11,11 @@ from compute_api.handlers import (
     flavors,
     floating_ips,
     hypervisors,
+    images,
     instance_actions,
     interfaces,
     keypairs,
+    networks,
     quota_classes,
     quotas,
     security_groups,
@@ -23,6 +25,7 @@ from compute_api.handlers import (
     servers,
     services,
     versions,
+    volumes,
     zones,
 )
 
@@ -45,7 +48,9 @@ def _route(method, path, handler, status=200, versions=None) -> list[Route]:
 # What bodies of POST .../action may name: each is a request of its own to policies.
 ACTIONS = frozenset((*actions.NAMES, *flavors.ACTIONS))
 _S = "/servers/{id}"
+_IMAGE = "/images/{id}"
 _PROXY = ((2, 1), (2, 35))  # since 2.36 these are asked of the service that has them
+_METADATA = ((2, 1), (2, 38))
 ROUTES = [Route("GET", "/", versions.index), Route("GET", "/v2.1", versions.show),
           Route("GET", "/v2", versions.show_legacy)] + [r for rows in (
     _route("GET", "/servers/detail", servers.detail), _route("GET", "/servers", servers.index),
@@ -121,6 +126,28 @@ ROUTES = [Route("GET", "/", versions.index), Route("GET", "/v2.1", versions.show
     _route("DELETE", "/os-security-groups/{id}", security_groups.delete, 202, _PROXY),
     _route("POST", "/os-security-group-rules", security_groups.create_rule, versions=_PROXY),
     _route("DELETE", "/os-security-group-rules/{id}", security_groups.delete_rule, 202, _PROXY),
+    _route("GET", "/images", images.index, versions=_PROXY), _route("GET", "/images/detail", images.detail, versions=_PROXY),
+    _route("GET", _IMAGE, images.show, versions=_PROXY), _route("DELETE", _IMAGE, images.delete, 204, _PROXY),
+    _route("GET", _IMAGE + "/metadata", images.metadata, versions=_METADATA),
+    _route("POST", _IMAGE + "/metadata", images.metadata_merge, versions=_METADATA),
+    _route("PUT", _IMAGE + "/metadata", images.metadata_replace, versions=_METADATA),
+    _route("GET", _IMAGE + "/metadata/{key}", images.metadata_show, versions=_METADATA),
+    _route("PUT", _IMAGE + "/metadata/{key}", images.metadata_set, versions=_METADATA),
+    _route("DELETE", _IMAGE + "/metadata/{key}", images.metadata_delete, 204, _METADATA),
+    _route("GET", "/os-networks", networks.index, versions=_PROXY),
+    _route("GET", "/os-networks/{id}", networks.show, versions=_PROXY),
+    _route("GET", "/os-tenant-networks", networks.tenant_index, versions=_PROXY),
+    _route("GET", "/os-tenant-networks/{id}", networks.tenant_show, versions=_PROXY),
+    _route("GET", "/os-volumes", volumes.index, versions=_PROXY),
+    _route("GET", "/os-volumes/detail", volumes.detail, versions=_PROXY),
+    _route("POST", "/os-volumes", volumes.create, versions=_PROXY),
+    _route("GET", "/os-volumes/{id}", volumes.show, versions=_PROXY),
+    _route("DELETE", "/os-volumes/{id}", volumes.delete, 202, _PROXY),
+    _route("GET", "/os-snapshots", volumes.snapshots_index, versions=_PROXY),
+    _route("GET", "/os-snapshots/detail", volumes.snapshots_detail, versions=_PROXY),
+    _route("POST", "/os-snapshots", volumes.snapshots_create, versions=_PROXY),
+    _route("GET", "/os-snapshots/{id}", volumes.snapshots_show, versions=_PROXY),
+    _route("DELETE", "/os-snapshots/{id}", volumes.snapshots_delete, 202, _PROXY),
     _route("GET", "/extensions", versions.extensions),
     _route("POST", "/os-server-external-events", external_events.create),
 ) for r in rows]

@@ -13,6 +13,7 @@ from compute_api.policies import (
     instance_actions,
     interfaces,
     keypairs,
+    networks,
     quotas,
     security_groups,
     server_groups,
@@ -21,14 +22,16 @@ from compute_api.policies import (
     servers,
     services,
     versions,
+    volumes,
     zones,
 )
 
 RULES: list[RuleDefault] = [
     *base.RULES, *servers.RULES, *actions.RULES, *attachments.RULES, *external_events.RULES, *flavors.RULES,
-    *floating_ips.RULES, *hypervisors.RULES, *instance_actions.RULES, *interfaces.RULES, *keypairs.RULES, *quotas.RULES,
+    *floating_ips.RULES, *hypervisors.RULES, *instance_actions.RULES, *interfaces.RULES, *keypairs.RULES, *networks.RULES,
+    *quotas.RULES,
     *security_groups.RULES, *server_groups.RULES, *server_metadata.RULES, *server_password.RULES, *services.RULES,
-    *versions.RULES, *zones.RULES]
+    *versions.RULES, *volumes.RULES, *zones.RULES]
 
 
 def list_rules() -> list[RuleDefault]:

@@ -34,6 +34,9 @@ _PARTS = {
 _SPECS = "os_compute_api:os-flavor-extra-specs:index"  # of its own route, and part of what others show
 # Routes that ask no rule: flavors are shown to everybody.
 _FREE = {("GET", "/flavors"), ("GET", "/flavors/detail"), ("GET", "/flavors/{}")}
+_ELSEWHERE = "/v2.1/images"  # what asks no rule here: the image service decides about its own
+# Other services decide about what the rules here let pass.
+_PROXIED = ("/os-volumes", "/os-snapshots", "/os-networks", "/os-tenant-networks")
 _OF_PROJECT = ("/servers/{id}", "/os-server-groups/{id}")
 # What one who may ask is told there is none of: it is nobody's, or the network service knows it as another project's.
 _ABSENT = {"/os-security-groups/{id}", "/os-security-group-rules", "/os-security-group-rules/{id}", "/os-floating-ips/{id}",
@@ -42,6 +45,8 @@ _ABSENT_IN_ACTIONS = {"addFloatingIp", "removeFloatingIp", "addFixedIp", "remove
 _BODIES = {
     ("POST", "/servers"): lambda ids: {"server": {
         "name": "p", "flavorRef": FLAVOR, "imageRef": ids["public image"], "networks": "none"}},
+    ("POST", "/os-volumes"): lambda ids: {"volume": {"size": 1, "display_name": "p"}},
+    ("POST", "/os-snapshots"): lambda ids: {"snapshot": {"volume_id": ids["os-volumes"], "display_name": "p"}},
     ("POST", "/os-keypairs"): lambda ids: {"keypair": {
         "name": "p", "type": "ssh", "public_key": compute.KEY, "user_id": ids["user"]}},
     ("POST", "/flavors"): lambda ids: {"flavor": {"name": "p", "ram": 1, "vcpus": 1, "disk": 1}},
@@ -79,7 +84,8 @@ def ids(owner, admin, home):
 def routes():
     """Those that a token is needed for, once: with the project in the path it would be the same again."""
     handlers = (versions.index, versions.show, versions.show_legacy)
-    return [r for r in router.ROUTES if r.handler not in handlers and "project_id" not in parameters(r)]
+    return [r for r in router.ROUTES if r.handler not in handlers and "project_id" not in parameters(r)
+            and not r.path.startswith(_ELSEWHERE)]
 
 
 def bodies(route, ids):
@@ -135,9 +141,17 @@ def asks(home, ids, admin, owner):
                       version="compute %d.%d" % last if last else version(compute.SERVICE, route),
                       hidden=stranger(home) if any(p in route.path for p in _OF_PROJECT) else nobody,
                       fresh=fresh(route, action, path, body, ids, admin, owner),
-                      # Pools are networks: the network service decides who sees those.
-                      allowed=frozenset((404,) if plain in _ABSENT or action in _ABSENT_IN_ACTIONS else
-                                        (403,) if plain == "/os-floating-ip-pools" else ()))
+                      allowed=allowed(plain, action))
+
+
+def allowed(plain: str, action: str) -> frozenset:
+    """What one whom the rules here let pass may be refused with all the same."""
+    if plain.startswith(_PROXIED):
+        return frozenset((403, 404))
+    if plain in _ABSENT or action in _ABSENT_IN_ACTIONS:
+        return frozenset((404,))
+    # Pools are networks: the network service decides who sees those.
+    return frozenset((403,) if plain == "/os-floating-ip-pools" else ())
 
 
 def fresh(route, action: str, path: str, body, ids, admin, owner):

@@ -25,7 +25,8 @@ def public_image(who: Asker) -> str:
 
 
 def private_image(who: Asker, mark: str) -> str:
-    made = who.made("image", "/v2/images", {"name": mark + "image", "disk_format": "raw", "container_format": "bare"})["id"]
+    made = who.made("image", "/v2/images", {"name": mark + "image", "disk_format": "raw", "container_format": "bare",
+                                                "k": "v"})["id"]
     status, text = who("image", "PUT", f"/v2/images/{made}/file", Raw(b"\0" * 4096))
     assert status == 204, text
     return made
@@ -65,14 +66,19 @@ def make(who: Asker, mark: str) -> Ids:
     (nic,) = _get(who, "compute", f"/v2.1/servers/{server}/os-interface")["interfaceAttachments"]
     external = _get(who, "network", "/v2.0/networks?router:external=True")["networks"][0]["id"]
     floating = who.made("network", "/v2.0/floatingips", {"floatingip": {"floating_network_id": external}})
+    kept = new_volume(who, mark + "kept")
+    taken = who.made("volume", "/v3/snapshots", {"snapshot": {"volume_id": kept, "name": mark + "snapshot"}})["id"]
+    wait_for(lambda: _get(who, "volume", f"/v3/snapshots/{taken}")["snapshot"]["status"] == "available", 20, what="a snapshot")
+    image = private_image(who, mark)
     return {
+        "os-volumes": kept, "os-snapshots": taken, "images": image, "os-networks": net, "os-tenant-networks": net,
         "project_id": who.project_id, "servers": server, "label": mark + "lan", "servers/key": "k", "metadata/key": "k",
         "tag": "t", "volume_id": volume, "port_id": nic["port_id"], "request_id": history[0]["request_id"], "flavors": FLAVOR,
         "os-extra_specs/key": "k", "name": mark + "key", "os-services": NOWHERE, "os-hypervisors": NOWHERE,
         "target": who.project_id, "os-quota-class-sets": mark + "class", "os-server-groups": together,
         "os-floating-ips": floating["id"], "os-security-groups": group,
         "os-security-group-rules": rule, "network": net, "subnet": subnet["id"], "port": port["id"],
-        "address": floating["floating_ip_address"], "image": private_image(who, mark), "spare": new_volume(who, mark + "spare"),
+        "address": floating["floating_ip_address"], "image": image, "spare": new_volume(who, mark + "spare"),
         "group_name": mark + "rules", "user": who.user_id}
 
 
@@ -93,6 +99,8 @@ _BODIES: dict = {
     ("POST", "/servers/{id}/metadata"): _META, ("PUT", "/servers/{id}/metadata"): _META,
     ("PUT", "/servers/{id}/metadata/{key}"): {"meta": {"k": "taken"}}, ("PUT", "/servers/{id}/tags"): {"tags": ["x"]},
     ("PUT", "/servers/{id}/tags/{tag}"): {}, ("POST", "/servers/{id}/os-interface"): {"interfaceAttachment": {}},
+    ("POST", "/images/{id}/metadata"): _META, ("PUT", "/images/{id}/metadata"): _META,
+    ("PUT", "/images/{id}/metadata/{key}"): {"meta": {"k": "taken"}},
     ("PUT", "/flavors/{id}"): {"flavor": {"description": "taken"}},
     ("POST", "/flavors/{id}/action"): {"addTenantAccess": {"tenant": "x"}},
     ("POST", "/flavors/{id}/os-extra_specs"): {"extra_specs": {"k": "v"}},
@@ -170,6 +178,10 @@ REFERENCES = {
         "removeTenantAccess": {"tenant": theirs["project_id"]}}, control=False)],
     ("compute_api.handlers.external_events", "events[]/server_uuid"): [_post("/os-server-external-events", lambda own, theirs: {
         "events": [{"name": "network-changed", "server_uuid": theirs["servers"]}]}, control=False)],
+    ("compute_api.handlers.volumes", "volume/snapshot_id"): [_post("/os-volumes", lambda own, theirs: {"volume": {
+        "size": 1, "snapshot_id": theirs["os-snapshots"]}})],
+    ("compute_api.handlers.volumes", "snapshot/volume_id"): [_post("/os-snapshots", lambda own, theirs: {"snapshot": {
+        "volume_id": theirs["os-volumes"]}})],
     ("compute_api.handlers.security_groups", "security_group_rule/parent_group_id"): [
         _post("/os-security-group-rules", lambda own, theirs: {"security_group_rule": {
             "parent_group_id": theirs["os-security-groups"], "ip_protocol": "tcp", "from_port": 1, "to_port": 2,
@@ -191,6 +203,7 @@ NO_REFERENCE = {
     **{("compute_api.handlers.security_groups", f"security_group_rule/{name}"): "a number" for name in ("from_port", "to_port")},
     ("compute_api.create", "server/flavorRef"): "flavors are everybody's, or admins give access",
     ("compute_api.create", "server/block_device_mapping_v2[]/volume_type"): "types are everybody's, or admins give access",
+    ("compute_api.handlers.volumes", "volume/volume_type"): "types are everybody's, or admins give access",
     **{("compute_api.devices", name): "the same as in compute_api.create" for name in (
         "[]/uuid", "[]/volume_id", "[]/volume_type")},
     ("compute_api.handlers.actions", "networkId"): "only before 2.44; asked of the network service as the user",
