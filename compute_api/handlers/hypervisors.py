@@ -5,6 +5,7 @@ import json
 import sqlalchemy as sa
 
 from common import errors, wsgi
+from compute_api import paging
 from conductor.db import hosts, models
 
 INSTANCES = models.instances
@@ -49,16 +50,30 @@ def _nodes(req, rule: str) -> list[dict]:
         for node in found:
             node["servers"] = [{"uuid": u, "name": f"instance-{u}"} for h, u in servers if h == node["host"]]
     pattern = req.GET.get("hypervisor_hostname_pattern", "")
-    limit = wsgi.int_param(req, "limit", 1000)
-    return [n for n in found if pattern in n["hypervisor_hostname"]][:limit]
+    return [n for n in found if pattern in n["hypervisor_hostname"]]
+
+
+def _list(req, found: list[dict], view) -> dict:
+    """A page of the hosts, with the link to the next; before 2.33 all of them."""
+    if req.version < (2, 33):
+        return {"hypervisors": [view(req, n) for n in found]}
+    marker = req.GET.get("marker")
+    if marker:
+        after = [i for i, n in enumerate(found, 1) if str(_id(req, n)) == marker]
+        if not after:
+            raise errors.BadRequest(f"marker [{marker}] not found")
+        found = found[after[0]:]
+    shown = [view(req, n) for n in found[:paging.limit(req)]]
+    links = paging.next_links(req, shown, "id")
+    return {"hypervisors": shown, **({"hypervisors_links": links} if links else {})}
 
 
 def index(req):
-    return {"hypervisors": [_brief(req, n) for n in _nodes(req, "os_compute_api:os-hypervisors:list")]}
+    return _list(req, _nodes(req, "os_compute_api:os-hypervisors:list"), _brief)
 
 
 def detail(req):
-    return {"hypervisors": [_view(req, n) for n in _nodes(req, "os_compute_api:os-hypervisors:list-detail")]}
+    return _list(req, _nodes(req, "os_compute_api:os-hypervisors:list-detail"), _view)
 
 
 def show(req, id):

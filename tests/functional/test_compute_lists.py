@@ -70,3 +70,18 @@ def test_pages_of_key_pairs(cloud):
     assert "keypairs_links" not in client.call("compute", "GET", "/os-keypairs?limit=1", version="2.34")
     for name in names[:2]:
         client.call("compute", "DELETE", f"/os-keypairs/{name}", version="2.35")
+
+
+def test_pages_of_hypervisors(cloud):
+    client, everything = cloud.client, cloud.client.call("compute", "GET", "/os-hypervisors", version="2.53")["hypervisors"]
+    for path in ("/os-hypervisors", "/os-hypervisors/detail"):
+        found, where = [], path + "?limit=1"
+        while where:
+            page = client.call("compute", "GET", where, version="2.53")
+            found += [h["id"] for h in page["hypervisors"]]
+            where = path + page["hypervisors_links"][0]["href"].split(path, 1)[1] if "hypervisors_links" in page else ""
+        assert found == [h["id"] for h in everything]
+        refused(400, client, "compute", "GET", path + "?marker=x", version="2.33")
+        assert len(client.call("compute", "GET", path + "?limit=0", version="2.32")["hypervisors"]) == len(everything)
+    sums = client.call("compute", "GET", "/os-hypervisors/statistics?limit=0")["hypervisor_statistics"]
+    assert sums["count"] == len(everything)
