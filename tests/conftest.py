@@ -1,6 +1,7 @@
 """Shared fixtures: a whole cloud without a hypervisor, in a process and a state directory of its own."""
 
 import contextlib
+import itertools
 import os
 import pathlib
 import socket
@@ -20,7 +21,7 @@ hypothesis.settings.register_profile("pileus", deadline=None, suppress_health_ch
 hypothesis.settings.load_profile("pileus")
 # Each worker of pytest-xdist has port offsets of its own; tests/distributed.py's cloud stands below them.
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-OFFSETS = iter(range(22500 + _WORKER * 3750, 22500 + (_WORKER + 1) * 3750, 50))
+OFFSETS = itertools.cycle(range(22500 + _WORKER * 3750, 22500 + (_WORKER + 1) * 3750, 50))
 
 
 class FakeCloud:
@@ -92,14 +93,15 @@ class FakeCloud:
                 self.process.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
+    """A new one for each module, in three seconds: what one leaves behind, such as quotas and names, is no other's concern."""
     made = FakeCloud(tmp_path_factory.mktemp("cloud"), "compute.compute.build_resend_s=2").start()
     yield made
     made.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def member(cloud):
     return new_member(cloud)
 

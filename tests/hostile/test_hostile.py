@@ -4,7 +4,6 @@ import os
 
 import pytest
 
-from tests.conftest import FakeCloud
 from tests.hostile.drive import run
 from tests.hostile.generator import PACKAGES, Generator, routes_of
 from tests.hostile.things import Things
@@ -13,11 +12,8 @@ REQUESTS, SEED = int(os.environ.get("PILEUS_HOSTILE_REQUESTS", "300")), int(os.e
 
 
 @pytest.fixture(scope="module")
-def things(tmp_path_factory):
-    """A cloud that no other test uses: an administrator's hostile requests delete images and disable hosts."""
-    cloud = FakeCloud(tmp_path_factory.mktemp("hostile")).start()
-    yield Things(cloud)
-    cloud.stop()
+def things(cloud):
+    return Things(cloud)
 
 
 # Identity last: it is asked to take away accounts that the other services need.

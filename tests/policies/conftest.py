@@ -16,6 +16,6 @@ def openstacks_rules():
         pytest.skip(f"OpenStack's packages, which tell its rules, cannot be installed here: {error}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def home(cloud):
     return make_home(cloud)
