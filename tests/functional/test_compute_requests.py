@@ -2,7 +2,6 @@
 
 import pytest
 
-from common import context
 from common.periodic import wait_for
 from tests.conftest import new_volume, volume_status
 from tests.functional.test_stories import refused, server_body, wait_gone, wait_status
@@ -17,6 +16,10 @@ def server(cloud):
     wait_gone(cloud.client, made)
 
 
+# The same in every process: the workers of pytest-xdist must find the same tests.
+NOTHING = "00000000-0000-4000-8000-000000000000"
+
+
 def _of_volume(**device) -> dict:
     return {"imageRef": "", "block_device_mapping_v2": [{"destination_type": "volume", "boot_index": 0, **device}]}
 
@@ -25,10 +28,10 @@ _BLANK = {"source_type": "blank", "destination_type": "volume", "volume_size": 1
 
 
 @pytest.mark.parametrize("more, says", [
-    (_of_volume(source_type="snapshot", uuid=context.new_uuid()), "failed to get snapshot"),
+    (_of_volume(source_type="snapshot", uuid=NOTHING), "failed to get snapshot"),
     (_of_volume(source_type="snapshot", uuid="x"), "failed to get snapshot"),
-    (_of_volume(source_type="volume", uuid=context.new_uuid()), "failed to get volume"),
-    (_of_volume(source_type="image", uuid=context.new_uuid(), volume_size=1), ""),
+    (_of_volume(source_type="volume", uuid=NOTHING), "failed to get volume"),
+    (_of_volume(source_type="image", uuid=NOTHING, volume_size=1), ""),
     (_of_volume(source_type="blank", volume_size=1, boot_index=None, device_name="/dev/vd b"), "device_name"),
     (_of_volume(source_type="blank", volume_size=1, boot_index=None, device_name=""), "device_name"),
     ({"block_device_mapping_v2": [_BLANK, {**_BLANK, "boot_index": 3}]}, "Boot sequence"),
