@@ -4,7 +4,6 @@ import contextlib
 import itertools
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 
@@ -12,6 +11,7 @@ import hypothesis
 import pytest
 
 from common.periodic import wait_for
+from deploy import ports
 from deploy.first import Cloud
 from deploy.prepare import ensure_secrets
 
@@ -19,9 +19,10 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # How long an example takes says how busy the machine is, nothing else.
 hypothesis.settings.register_profile("pileus", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("pileus")
-# Each worker of pytest-xdist has port offsets of its own; tests/distributed.py's cloud stands below them.
+# Each worker of pytest-xdist has port offsets of its own, whose ports are below those that the kernel gives to connections;
+# tests/distributed.py's cloud stands above them.
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-OFFSETS = itertools.cycle(range(22500 + _WORKER * 3750, 22500 + (_WORKER + 1) * 3750, 50))
+OFFSETS = itertools.cycle(range(2000 + _WORKER * 9000, 2000 + (_WORKER + 1) * 9000, 50))
 
 
 class FakeCloud:
@@ -34,14 +35,9 @@ class FakeCloud:
 
     def __init__(self, state: pathlib.Path, *settings: str, module: str = os.environ.get("PILEUS_CLOUD", "deploy.local")):
         self.state, self.settings, self.module = str(state), settings, module
-        self.offset = next(o for o in OFFSETS if self._free(5000 + o))
+        self.offset = next(o for o in OFFSETS if not ports.conflicts("127.0.0.1", o))
         self.process: subprocess.Popen | None = None
         self.client: Cloud
-
-    @staticmethod
-    def _free(port: int) -> bool:
-        with socket.socket() as sock:
-            return sock.connect_ex(("127.0.0.1", port)) != 0
 
     def start(self) -> "FakeCloud":
         words = [sys.executable, "-m", self.module, "--state", self.state, "--port-offset", str(self.offset)]
