@@ -69,13 +69,13 @@ class Levels(periodic.Periodic):
 
     interval_s, jitter_s = 2.0, 0.5
 
-    def __init__(self, service: str, opts: dict, state: str):
-        self.service, self.opts, self.state = service, opts, state
+    def __init__(self, service: str, opts: dict, conf):
+        self.service, self.opts, self.state = service, opts, conf.state_path
         self.seen = self._stamps()
-        self.named: set[str] = set()
+        self.named = _named(conf.default_log_levels)
 
     def _stamps(self) -> dict:
-        return {path: (found := path.stat()).st_mtime_ns + found.st_size
+        return {path: ((found := path.stat()).st_mtime_ns, found.st_size)
                 for path in conf_module.files(self.service, self.state)}
 
     def run_once(self) -> None:
@@ -84,8 +84,11 @@ class Levels(periodic.Periodic):
             return
         self.seen = stamps  # before it is read: a file that cannot be read is complained of once
         conf = conf_module.load(self.service, self.opts, self.state)
-        levels = conf.default_log_levels
-        named = {item.partition("=")[0] for item in levels}
+        named = _named(conf.default_log_levels)
         # A logger that is no longer named follows the root again.
-        set_levels(conf.debug, [*(f"{name}=NOTSET" for name in sorted(self.named - named)), *levels])
+        set_levels(conf.debug, [*(f"{name}=NOTSET" for name in sorted(self.named - named)), *conf.default_log_levels])
         self.named = named
+
+
+def _named(levels: list[str]) -> set[str]:
+    return {item.partition("=")[0] for item in levels}

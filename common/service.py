@@ -198,7 +198,7 @@ def run(service_class: type[Service], *, state: str | None, sockets: dict, worke
     if worker:
         service.periodics = [p for p in service.periodics if isinstance(p, auth.RevocationPull)]
     Trim().start(service.stop_event)
-    log.Levels(service.conf_name, service.opts, service.conf.state_path).start(service.stop_event)
+    log.Levels(service.conf_name, service.opts, service.conf).start(service.stop_event)
     service.start_background()
     serve_wsgi(service, sockets)
     # Not for long at once: eventlet sees what a signal's handler did only when its next timer wakes it.

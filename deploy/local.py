@@ -32,7 +32,7 @@ def start(state: str) -> list:
         made = cls.load(state, {"log_file": f"{state}/log/pileus.log"})
         if not running:
             log.setup("pileus", made.conf)
-            log.Levels(made.conf_name, made.opts, state).start(made.stop_event)
+            log.Levels(made.conf_name, made.opts, made.conf).start(made.stop_event)
         service.serve_wsgi(made, service.listen_all(cls, made.conf))
         made.start_background()
         running.append(made)

@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from common import conf as conf_module
 from common import context, log
 from common.middleware import Access
 from identity.conf import OPTS
@@ -69,15 +70,20 @@ def test_levels_change_without_a_restart(logger, tmp_path):
     _, lines = logger
     etc = tmp_path / "etc" / "identity.conf.d"
     etc.mkdir(parents=True)
-    work = log.Levels("identity", OPTS, str(tmp_path))
+    (etc / "levels.conf").write_text("[DEFAULT]\ndefault_log_levels = pileus.test=ERROR\n")
+    conf = conf_module.load("identity", OPTS, str(tmp_path))
+    log.set_levels(conf.debug, conf.default_log_levels)
+    work = log.Levels("identity", OPTS, conf)
 
     def levels() -> tuple[int, int]:
         work.run_once()
         return logging.getLogger("pileus.test").level, logging.getLogger().level
-    assert levels() == (logging.NOTSET, logging.INFO)
+    assert levels() == (logging.ERROR, logging.INFO)
     (etc / "levels.conf").write_text("[DEFAULT]\ndebug = true\ndefault_log_levels = pileus.test=WARN, nonsense, a=LOUD\n")
     assert levels() == (logging.WARNING, logging.DEBUG)
     assert [line["message"].partition(": ")[2] for line in lines() if line["level"] == "ERROR"] == [
         "'nonsense' is not of the form logger=LEVEL", "'a=LOUD' is not of the form logger=LEVEL"]
+    (etc / "levels.conf").write_text("[DEFAULT]\ndefault_log_levels = pileus.test=ERROR\n")
+    assert levels() == (logging.ERROR, logging.INFO)
     (etc / "levels.conf").unlink()
-    assert levels() == (logging.NOTSET, logging.INFO)
+    assert levels() == (logging.NOTSET, logging.INFO), "also what was named when the daemon started"

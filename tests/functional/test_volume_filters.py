@@ -90,6 +90,13 @@ def test_what_there_is_no_filter_for(cloud, member, things):
         assert "ASCII" in listed(cloud.client, since, f"{path}?f%C3%B6%C3%B6=x", 400)
 
 
+@pytest.mark.parametrize("given", ["x", "[1]", "{{}: 1}", "{'a': " + "-" * 3000 + "1}", "{'a': 0x" + "f" * 4000 + "}",
+                                   r"{'a': '\ud800'}", r"{'a\x00': 'b'}", "{'a': '" + "b" * 1025 + "'}"])
+def test_a_dictionary_to_filter_by_that_is_none(member, given):
+    for path, name in (("/volumes", "metadata"), ("/snapshots", "metadata"), ("/types", "extra_specs")):
+        listed(member, "3.60", f"{path}?{urllib.parse.urlencode({name: given})}", 400)
+
+
 def test_pages_and_their_order(cloud, member, things):
     made = [cloud.client.call("volume", "POST", "/types", {"volume_type": {"name": name}})["volume_type"]["id"]
             for name in ("page-b", "page-a")]

@@ -75,13 +75,15 @@ def entries(column, *, since: tuple[int, int] = (3, 0), trusted: bool = False) -
 
 
 def literal(name: str, text: str) -> dict[str, str]:
+    """:raises BadRequest: it is no dictionary, or of what cannot be text: a number of thousands of digits, NUL characters"""
     try:
         value = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
+        found = {str(key): str(wanted) for key, wanted in value.items()} if isinstance(value, dict) else None
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        found = None
+    if found is None:
         raise errors.BadRequest(f"Invalid filter: {name} must be a dictionary.")
-    return {str(key): str(wanted) for key, wanted in value.items()}
+    return {values.text(key, name): values.text(wanted, name, longest=1024, lines=True) for key, wanted in found.items()}
 
 
 def conditions(req, known: dict[str, Filter], *, strict: tuple[int, int] = STRICT) -> list:
