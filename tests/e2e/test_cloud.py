@@ -101,7 +101,8 @@ def test_boot_costs_little_more_than_the_hypervisor(real):
     ours, theirs = [], []
     _empty_cache()
     real.delete(real.boot("reconnects")["id"])
-    known = probed()
+    known = probed()  # of this emulator; libvirt may come to the others of the host later
+    assert known
     for i in range(3):
         began = time.monotonic()
         server = real.boot(f"timed-{i}")
@@ -115,7 +116,7 @@ def test_boot_costs_little_more_than_the_hypervisor(real):
         real.delete(server["id"])
     print(f"POST to ACTIVE {min(ours):.2f} s, virsh create {min(theirs):.2f} s")
     assert min(ours) - min(theirs) <= 1.0
-    assert known and probed() == known, "libvirt probed QEMU again"
+    assert known.items() <= probed().items(), "libvirt probed QEMU again"
 
 
 def test_user_data_and_config_drive(real):
