@@ -16,8 +16,12 @@ apt_install() { # log, names…
     local log=$1; shift
     local names; names=$(missing_packages "$@")
     [ -n "$names" ] || return 0
-    # shellcheck disable=SC2086
-    { { [ -n "${apt_updated:-}" ] || apt-get update; } && apt_updated=1 && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $names; } >>"$log" 2>&1
+    {
+        [ -n "${apt_updated:-}" ] || apt-get update || return
+        apt_updated=1
+        # shellcheck disable=SC2086
+        DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $names
+    } >>"$log" 2>&1
 }
 
 quietly() ( # command… -> run while no package starts its daemon: the tests start their own
@@ -37,7 +41,8 @@ install_packages() { # log, host|test
     [ "$2" != test ] || quietly apt_install "$1" $APT_TEST
 }
 
-pip_install() { # log, venv, what pip takes… -> installed by uv, which needs 3 s where pip needs 25, and by pip where uv cannot
+# uv needs 3 s where pip needs 25; where uv cannot reach the index, pip may (a proxy or a certificate in pip's files).
+pip_install() { # log, venv, what pip takes…
     local log=$1 python=$2/bin/python uv=$2/bin/uv index; shift 2
     index=${PIP_INDEX_URL:-$("$python" -m pip config get global.index-url 2>/dev/null || true)}
     {
