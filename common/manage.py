@@ -1,16 +1,29 @@
 """``<service>-manage``: db sync, db version, service list. Exit status: 0 done, 1 failed, 2 wrong words."""
 
 import argparse
+import datetime
 import sys
 
 
-def parser(name: str) -> tuple:
-    """(parser, its sub-commands), with ``db`` among them."""
+def moment(text: str) -> datetime.datetime:
+    """A date or time of the command line (ISO 8601; without a zone it is UTC), as databases have it: UTC, without a zone."""
+    found = datetime.datetime.fromisoformat(text)
+    return found.astimezone(datetime.timezone.utc).replace(tzinfo=None) if found.tzinfo else found
+
+
+def parser(name: str, *, purged: str = "") -> tuple:
+    """(parser, its sub-commands), with ``db`` among them.
+
+    :param purged: what ``db purge`` removes, of a service that keeps deleted rows; ``args`` then has ``before`` and ``batch``
+    """
     made = argparse.ArgumentParser(prog=f"{name}-manage", description=f"Administration of the {name} service.")
     made.add_argument("--state", default=None, help="state directory (default /var/lib/pileus)")
     commands = made.add_subparsers(dest="command", required=True)
     db = commands.add_parser("db", help="database schema")
-    db.add_argument("verb", choices=("sync", "version"))
+    db.add_argument("verb", choices=("sync", "version", *(("purge",) if purged else ())))
+    if purged:
+        db.add_argument("--before", type=moment, metavar="DATE", help=f"purge: remove {purged} from before it (2026-08-31)")
+        db.add_argument("--batch", type=int, default=1000, help="purge: how many in one transaction (default 1000)")
     return made, commands
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 
-from common import errors
+from common import errors, holdings
 from compute_agent import inventory
 from compute_agent.tasks.attach import Attach
 from compute_agent.tasks.boot import Boot
@@ -173,7 +173,7 @@ class Manager:
             try:
                 agent.driver.attach_interface(uuid, picture[0])
             except errors.Error as error:
-                agent.ports.give_back_one(ports[0]["id"], bool(request.get("port")))
+                holdings.release_port(agent.rest, ports[0]["id"], keep=bool(request.get("port")))
                 agent.conductor.progress(ctx, uuid, "attach_interface", report.take_events(error))
                 raise
             wanted = instance["requested_networks"] + ([request] if request.get("port") else [])
@@ -198,7 +198,7 @@ class Manager:
             try:
                 agent.driver.detach_interface(uuid, port)
                 own = {n.get("port") for n in instance["requested_networks"]}
-                agent.ports.give_back_one(port_id, port_id in own)
+                holdings.release_port(agent.rest, port_id, keep=port_id in own)
                 left = [p for p in instance["network_info"] if p["id"] != port_id]
                 wanted = [n for n in instance["requested_networks"] if n.get("port") != port_id]
                 agent.conductor.network_changed(ctx, uuid, left, wanted, report.take_events())

@@ -2,7 +2,7 @@
 
 import logging
 
-from common import errors
+from common import errors, holdings
 from common.rest import path
 
 LOG = logging.getLogger(__name__)
@@ -13,19 +13,14 @@ class Ports:
     def __init__(self, rest, host: str):
         self.rest, self.host = rest, host
 
-    def of(self, uuid: str) -> list[dict]:
-        """The ports of a server, on whatever host, by the network service's own record of what compute agents bound: anybody
-        may write a server's id into ``device_id`` of a port."""
-        where = path("/v2.0/ports", query={"device_id": uuid, "relation": "compute"})
-        return self.rest.request("GET", "network", where)["ports"]
-
     def build(self, instance: dict, wanted: list[dict], *, again: bool) -> list[dict]:
         """Make (or bind) a port for each network wanted, plugged on this host.
 
         :param again: an earlier try may have made some; those are found and used
         :raises StepFailed: the network service refuses, or could not plug a port
         """
-        have = [p for p in self.of(instance["uuid"]) if p["project_id"] == instance["project_id"]] if again else []
+        known_ports = holdings.ports_of(self.rest, instance["uuid"]) if again else []
+        have = [p for p in known_ports if p["project_id"] == instance["project_id"]]
         made = []
         for item in wanted:
             known = next((p for p in have if p["id"] == item.get("port")), None) if item.get("port") else next(
@@ -89,21 +84,6 @@ class Ports:
                 raise errors.ServiceUnavailable(part=f"the network of host {self.host}")
             found.append(known)
         return found
-
-    def give_back(self, uuid: str, own_ids: set[str]) -> None:
-        """Delete the ports made for a server, unbind those that its owner had made (``own_ids``). Repeatable."""
-        for port in self.of(uuid):
-            self.give_back_one(port["id"], port["id"] in own_ids)
-
-    def give_back_one(self, port_id: str, keep: bool) -> None:
-        try:
-            if keep:
-                self.rest.request("PUT", "network", path("/v2.0/ports/{id}", port_id), body={"port": {
-                    "device_id": "", "device_owner": "", "binding:host_id": ""}})
-            else:
-                self.rest.request("DELETE", "network", path("/v2.0/ports/{id}", port_id))
-        except errors.NotFound:
-            LOG.debug("port %s is gone already", port_id)
 
     def picture(self, ports: list[dict], wanted: list[dict], *, subnets: bool = False) -> list[dict]:
         """Network info of ports, as the compute database keeps it. ``subnets`` adds what config drives need.

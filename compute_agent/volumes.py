@@ -1,15 +1,11 @@
 """A server's volumes, through the volume service's REST API."""
 
 import contextlib
-import logging
 import time
 
-from common import errors
+from common import errors, holdings
 from common.rest import Path, path
 from common.vault import Vault, seal_chap
-
-LOG = logging.getLogger(__name__)
-_VERSION = {"OpenStack-API-Version": "volume 3.44"}
 
 
 class Volumes:
@@ -19,12 +15,7 @@ class Volumes:
         self.rest, self.connector, self.vault = rest, connector, vault
 
     def _request(self, method: str, where: Path, body=None):
-        return self.rest.request(method, "volume", where, body=body, headers=_VERSION)
-
-    def _known(self, uuid: str, volume_id: str) -> str | None:
-        found = self._request("GET", path("/v3/attachments", query={
-            "all_tenants": 1, "instance_id": uuid, "volume_id": volume_id}))
-        return found["attachments"][0]["id"] if found["attachments"] else None
+        return self.rest.request(method, "volume", where, body=body, headers=holdings.VOLUME_VERSION)
 
     def connect(self, uuid: str, volume_id: str, device: str, *, again: bool) -> tuple[str, dict]:
         """Reserve a volume for a server and have it exported to this host.
@@ -34,7 +25,7 @@ class Volumes:
         """
         connector = {**self.connector, "mountpoint": device}
         try:
-            known = self._known(uuid, volume_id) if again else None
+            known = holdings.attachment_of(self.rest, uuid, volume_id) if again else None
             if known:
                 made = self._request("PUT", path("/v3/attachments/{id}", known), {"attachment": {"connector": connector}})
             else:
@@ -72,22 +63,6 @@ class Volumes:
 
     def complete(self, attachment_id: str) -> None:
         self._request("POST", path("/v3/attachments/{id}/action", attachment_id), {"os-complete": {}})
-
-    def disconnect(self, uuid: str, volume_id: str, attachment_id: str | None) -> None:
-        """End the export and free the volume. Repeatable; nothing happens where nothing is left."""
-        attachment_id = attachment_id or self._known(uuid, volume_id)
-        if attachment_id is None:
-            return
-        try:
-            self._request("DELETE", path("/v3/attachments/{id}", attachment_id))
-        except errors.NotFound:
-            LOG.debug("attachment %s is gone already", attachment_id)
-
-    def delete(self, volume_id: str) -> None:
-        try:
-            self._request("DELETE", path("/v3/volumes/{id}", volume_id))
-        except (errors.NotFound, errors.BadRequest) as error:
-            LOG.warning("volume %s was to go with its server: %s", volume_id, error)
 
     def _snapshots_for(self, image_id: str, volume_id: str) -> list[dict]:
         found = self._request("GET", path("/v3/snapshots/detail", query={"all_tenants": 1, "volume_id": volume_id}))["snapshots"]

@@ -67,7 +67,8 @@ def server(req, row: dict, viewer: Viewer) -> dict:
         "OS-DCF:diskConfig": row["disk_config"], "OS-EXT-AZ:availability_zone": row["availability_zone"] or "",
         "config_drive": "True" if row["config_drive"] else "", "key_name": row["key_name"],
         "OS-SRV-USG:launched_at": db.iso(row["launched_at"], zulu=False, micro=True),
-        "OS-SRV-USG:terminated_at": None, "OS-EXT-STS:task_state": row["task_state"],
+        "OS-SRV-USG:terminated_at": db.iso(row.get("deleted_at"), zulu=False, micro=True),
+        "OS-EXT-STS:task_state": row["task_state"],
         "OS-EXT-STS:vm_state": row["vm_state"], "OS-EXT-STS:power_state": row["power_state"],
         "os-extended-volumes:volumes_attached": _volumes(req, row)}
     if row["security_groups"]:

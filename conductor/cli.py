@@ -1,4 +1,4 @@
-"""compute-manage: schema, flavors, services."""
+"""compute-manage: schema, deleted servers, flavors, services."""
 
 import sqlalchemy as sa
 
@@ -6,13 +6,18 @@ from common import manage
 
 
 def main(argv=None) -> int:
-    from conductor.db import flavors, hosts, models
+    from conductor.db import deletion, flavors, hosts, models
     from conductor.service import Conductor
-    parser, commands = manage.parser("compute")
+    parser, commands = manage.parser("compute", purged="deleted servers and their actions")
     service = commands.add_parser("service", help="what runs where")
     service.add_argument("verb", choices=("list",))
     commands.add_parser("flavors", help="make the standard flavors; safe to repeat")
     args = parser.parse_args(argv)
+    if args.command == "db" and args.verb == "purge":
+        if args.before is None or args.batch < 1:
+            parser.error("db purge needs --before DATE, and a --batch of 1 or more")
+        print(f"{deletion.purge(Conductor.load(args.state).db, args.before, args.batch)} deleted servers purged")
+        return 0
     if args.command == "db":
         return manage.database(Conductor, "conductor.db", args)
     daemon = Conductor.load(args.state)

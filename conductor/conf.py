@@ -8,6 +8,9 @@ OPTS = {"compute": [
     cfg.IntOpt("build_resend_s", default=12, min=2,
                help="Seconds after which a build that shows no progress is sent again. Too small: doubled messages."),
     cfg.IntOpt("max_attempts", default=3, min=1, max=10, help="Hosts that a build is tried on."),
+    cfg.IntOpt("deleted_server_days", default=90, min=0,
+               help="Days for which deleted servers and their actions are kept, for lists and usage reports. 0: until "
+                    "`compute-manage db purge`; the database grows meanwhile."),
     cfg.StrOpt("default_availability_zone", default="nova", help="Zone of hosts that name none."),
     cfg.StrOpt("metadata_secret", default="", secret=True,
                help="Shared with network agents; proves whom a metadata request comes from."),

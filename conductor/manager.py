@@ -5,7 +5,7 @@ import logging
 import sqlalchemy as sa
 
 from common import db, errors, rows
-from conductor.db import actions, hosts, instances, machine, models
+from conductor.db import actions, deletion, hosts, instances, machine, models
 
 LOG = logging.getLogger(__name__)
 # Actions whose event has a name of its own.
@@ -126,10 +126,7 @@ class Manager:
 
     def deleted(self, ctx, uuid: str, host: str, events: list) -> None:
         with self.service.db.writer() as connection:
-            actions.events(connection, ctx.request_id, uuid, events)
-            row = rows.one(connection, sa.select(TABLE).where(TABLE.c.uuid == uuid, TABLE.c.task_state == "deleting"))
-            if row is not None:
-                forget(connection, row)
+            row = deletion.finish(connection, ctx, uuid, host, events)
         self._tell(ctx, "delete.end", row)
 
     def heartbeat(self, ctx, host: str, resources: dict, powers: dict) -> None:
@@ -165,10 +162,3 @@ class Manager:
             connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid).values(
                 network_info=network_info, requested_networks=requested))
             actions.events(connection, ctx.request_id, uuid, events)
-
-
-def forget(connection, row: dict) -> None:
-    """The end of a delete: the claim goes back and the row goes, in one transaction."""
-    hosts.release(connection, row["host"], row)
-    connection.execute(sa.delete(DEVICES).where(DEVICES.c.instance_uuid == row["uuid"]))
-    connection.execute(sa.delete(TABLE).where(TABLE.c.uuid == row["uuid"]))

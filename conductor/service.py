@@ -5,6 +5,7 @@ from common.service import Service
 from compute_agent.rpcapi import AgentAPI
 from conductor import conf, sweep
 from conductor.manager import Manager
+from conductor.retention import Retention
 from scheduler.rpcapi import SchedulerAPI, request_spec
 
 
@@ -14,7 +15,7 @@ class Conductor(Service):
 
     def setup(self) -> None:
         self.scheduler, self.agents = SchedulerAPI(self.conf), AgentAPI(self.conf)
-        self.periodics.append(sweep.Sweep(self))
+        self.periodics += [sweep.Sweep(self), Retention(self)]
 
     def endpoint(self):
         return Manager(self)

@@ -2,20 +2,19 @@
 
 import datetime
 import logging
+import time
 
 import sqlalchemy as sa
 
-from common import db, errors, periodic, rows
+from common import db, holdings, periodic, rows
 from common.rest import path
-from conductor.db import hosts, instances, machine, models
-from conductor.manager import forget
+from conductor.db import deletion, hosts, instances, machine, models
 from conductor.rpcapi import POWER
 
 LOG = logging.getLogger(__name__)
 TABLE, DEVICES = models.instances, models.block_devices
 # task_state: the action that the agent is asked for again
 _AGAIN = {task_state: name for name, task_state in POWER.items()}
-_VOLUME = {"OpenStack-API-Version": "volume 3.44"}
 
 
 class Sweep(periodic.Periodic):
@@ -93,7 +92,7 @@ class Sweep(periodic.Periodic):
 
 
 def local_delete(service, ctx, uuid: str) -> None:
-    """Delete a server whose host cannot: give back its ports and volumes, then forget it.
+    """Delete a server whose host cannot: give back its ports and volumes, then its claim and its row.
 
     When the host returns, its agent finds a guest that nobody knows and destroys it.
     """
@@ -102,45 +101,11 @@ def local_delete(service, ctx, uuid: str) -> None:
         if row is None:
             return
         row = instances.complete(connection, [row])[0]
-    _give_back_ports(service.rest, row)
-    _give_back_volumes(service.rest, row)
-    service.db.transact(_forget, uuid)
-
-
-def _forget(connection, uuid: str) -> None:
-    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.uuid == uuid, TABLE.c.task_state == "deleting"))
-    if row is not None:
-        forget(connection, row)
-
-
-def _give_back_ports(rest, row: dict) -> None:
-    """Delete the ports that were made for the server, unbind those that its owner had made."""
-    own = {n["port"] for n in row["requested_networks"] if n.get("port")}
-    query = {"device_id": row["uuid"], "relation": "compute", "fields": "id"}
-    for port in rest.request("GET", "network", path("/v2.0/ports", query=query))["ports"]:
-        where = path("/v2.0/ports/{id}", port["id"])
-        try:
-            if port["id"] in own:
-                rest.request("PUT", "network", where, body={"port": {"device_id": "", "device_owner": "", "binding:host_id": ""}})
-            else:
-                rest.request("DELETE", "network", where)
-        except errors.NotFound:
-            LOG.info("port %s is gone already", port["id"])
-
-
-def _give_back_volumes(rest, row: dict) -> None:
-    """End every attachment of the server, also one that its row does not know of, and delete what was to go with it."""
-    if not row["block_devices"]:
-        return
-    query = {"all_tenants": "1", "instance_id": row["uuid"]}
-    for attachment in rest.request("GET", "volume", path("/v3/attachments", query=query), headers=_VOLUME)["attachments"]:
-        try:
-            rest.request("DELETE", "volume", path("/v3/attachments/{id}", attachment["id"]), headers=_VOLUME)
-        except errors.NotFound:
-            LOG.info("attachment %s is gone already", attachment["id"])
-    for device in row["block_devices"]:
-        if device["delete_on_termination"]:
-            try:
-                rest.request("DELETE", "volume", path("/v3/volumes/{id}", device["volume_id"]), headers=_VOLUME)
-            except (errors.NotFound, errors.BadRequest) as error:
-                LOG.warning("volume %s was to go with its server: %s", device["volume_id"], error)
+    events = []
+    for name, release in holdings.STEPS.items():
+        began = time.time()
+        release(service.rest, row)
+        events.append({"event": f"terminate_{name}", "start": began, "finish": time.time(), "result": "Success"})
+    gone = service.db.transact(deletion.finish, ctx, uuid, row["host"], events)
+    if gone is not None:
+        service.notifier.tell(ctx, "compute.instance.delete.end", instances.told(gone))

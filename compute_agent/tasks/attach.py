@@ -1,5 +1,6 @@
 """Attach a volume to a server."""
 
+from common import holdings
 from compute_agent.tasks.reporting import ReportingTask, reason
 
 
@@ -18,7 +19,7 @@ class Attach(ReportingTask):
         """The device is no longer the server's: what this attachment began ends, by its own id."""
         if state.get("attachment_id"):
             self.agent.driver.detach_volume(state["uuid"], state["volume_id"])
-            self.agent.volumes.disconnect(state["uuid"], state["volume_id"], state["attachment_id"])
+            holdings.release_attachment(self.agent.rest, state["uuid"], state["volume_id"], state["attachment_id"])
 
     def connect(self, state):
         again = state.get("tried", False)
@@ -28,7 +29,7 @@ class Attach(ReportingTask):
         return {"attachment_id": attachment_id, "info": info}
 
     def undo_connect(self, state):
-        self.agent.volumes.disconnect(state["uuid"], state["volume_id"], state.get("attachment_id"))
+        holdings.release_attachment(self.agent.rest, state["uuid"], state["volume_id"], state.get("attachment_id"))
 
     def plug(self, state):
         self.agent.driver.attach_volume(state["uuid"], {k: state[k] for k in ("volume_id", "device_name", "info")})

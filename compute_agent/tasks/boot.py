@@ -1,6 +1,6 @@
 """Boot a server: ports, volumes, image, guest."""
 
-from common import errors
+from common import errors, holdings
 from compute_agent.tasks.reporting import ReportingTask, reason
 
 
@@ -32,13 +32,14 @@ class Boot(ReportingTask):
 
     def abandon(self, state):
         """Of a server that is gone, or was given to another host, the guest and its files here are nobody's. Ports and
-        volumes go with the server, or to the host that builds it now."""
+        attachments go with the server, or to the host that builds it now."""
         instance = self.agent.conductor.get_instance(self.agent.context(), state["instance"]["uuid"])
         if instance is None or instance["host"] != self.agent.conf.host:
             self.undo_spawn(state)
             self.undo_image(state)
         if instance is None:
             self.undo_network(state)
+            self.undo_volumes(state)
 
     def network(self, state):
         # A host that failed before may have left some.
@@ -50,9 +51,7 @@ class Boot(ReportingTask):
                                                            subnets=instance["config_drive"])}
 
     def undo_network(self, state):
-        instance = state["instance"]
-        own = {n["port"] for n in instance["requested_networks"] if n.get("port")}
-        self.agent.ports.give_back(instance["uuid"], own)
+        holdings.release_ports(self.agent.rest, state["instance"])
 
     def volumes(self, state):
         again = state.get("volumes_tried", False)
@@ -61,7 +60,7 @@ class Boot(ReportingTask):
         for device in state["instance"]["block_devices"]:
             if state["instance"]["tried_hosts"] and not again:
                 # What a host that failed before has left was for that host's initiator only.
-                self.agent.volumes.disconnect(uuid, device["volume_id"], None)
+                holdings.release_attachment(self.agent.rest, uuid, device["volume_id"], None)
             self.agent.volumes.wait_made(device["volume_id"])
             attachment_id, info = self.agent.volumes.connect(uuid, device["volume_id"], device["device_name"],
                                                              again=again)
@@ -72,7 +71,7 @@ class Boot(ReportingTask):
 
     def undo_volumes(self, state):
         for device in state["instance"]["block_devices"]:
-            self.agent.volumes.disconnect(state["instance"]["uuid"], device["volume_id"], None)
+            holdings.release_attachment(self.agent.rest, state["instance"]["uuid"], device["volume_id"], None)
 
     def image(self, state):
         self.agent.driver.prepare_disk(state["instance"], self.agent.image_files(state["instance"]))

@@ -1,5 +1,6 @@
 """Delete a server: guest, ports, volumes, files, then the row."""
 
+from common import holdings
 from compute_agent.tasks.reporting import ReportingTask, reason
 
 
@@ -25,15 +26,10 @@ class Delete(ReportingTask):
         self.agent.driver.destroy(state["instance"]["uuid"])
 
     def network(self, state):
-        instance = state["instance"]
-        own = {n["port"] for n in instance["requested_networks"] if n.get("port")}
-        self.agent.ports.give_back(instance["uuid"], own)
+        holdings.release_ports(self.agent.rest, state["instance"])
 
     def volumes(self, state):
-        for device in state["instance"]["block_devices"]:
-            self.agent.volumes.disconnect(state["instance"]["uuid"], device["volume_id"], device["attachment_id"])
-            if device["delete_on_termination"]:
-                self.agent.volumes.delete(device["volume_id"])
+        holdings.release_volumes(self.agent.rest, state["instance"])
 
     def files(self, state):
         self.agent.driver.remove_files(state["instance"]["uuid"])

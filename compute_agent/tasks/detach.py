@@ -1,5 +1,6 @@
 """Detach a volume from a server: the guest lets go first, the export ends next, the rows go last."""
 
+from common import holdings
 from compute_agent.tasks.reporting import ReportingTask, reason
 
 
@@ -17,7 +18,7 @@ class Detach(ReportingTask):
         self.agent.driver.detach_volume(state["uuid"], state["volume_id"])
 
     def disconnect(self, state):
-        self.agent.volumes.disconnect(state["uuid"], state["volume_id"], state["attachment_id"])
+        holdings.release_attachment(self.agent.rest, state["uuid"], state["volume_id"], state["attachment_id"])
 
     def record(self, state):
         self.agent.conductor.detached(self.agent.context(), state["uuid"], state["device"], None, self.take_events())

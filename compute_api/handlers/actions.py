@@ -3,9 +3,8 @@
 import sqlalchemy as sa
 
 from common import db, errors, schema, wsgi
-from compute_api import access, microversions
+from compute_api import access, deletion, microversions
 from compute_api.handlers import fixed_ips, floating_ips, power, rebuild, rescue, security_groups, server_images
-from compute_api.handlers.servers import begin_delete
 from conductor.db import actions as history
 from conductor.db import machine, models
 
@@ -106,11 +105,7 @@ def _unlock(req, id, arguments):
 
 
 def _force_delete(req, id, arguments):
-    with req.svc.db.writer() as connection:
-        row = access.server(req, connection, id, "os_compute_api:os-deferred-delete:force")
-        where = begin_delete(req, connection, row)
-    if where == "remote":
-        req.svc.send(req.svc.agents.delete, req.ctx, row["host"], id)
+    deletion.delete(req, id, "os_compute_api:os-deferred-delete:force")
 
 
 def _restore(req, id, arguments):

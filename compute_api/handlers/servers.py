@@ -3,16 +3,16 @@
 import itertools
 
 import sqlalchemy as sa
+from oslo_utils import strutils
 
 from common import db, errors, regex, rows, schema, tags, wsgi
-from compute_api import access, changes, microversions, paging, views
+from compute_api import access, changes, deletion, microversions, paging, views
 from compute_api import create as creation
 from compute_api.viewer import Viewer
-from conductor.db import actions, hosts, instances, machine, models
+from conductor.db import instances, machine, models
 from conductor.db.scope import Scope
-from conductor.manager import forget
 
-TABLE = models.instances
+TABLE, DELETED = models.instances, models.deleted_instances
 _SORTABLE = {"created_at", "updated_at", "display_name", "uuid", "vm_state", "task_state", "host", "launched_at",
              "user_id", "project_id", "locked", "key_name", "power_state", "availability_zone", "image_ref", "root_device_name"}
 _RENAMED = {"name": "display_name", "image": "image_ref", "id": "uuid"}
@@ -35,16 +35,12 @@ _COLUMNS = {"image": "image_ref", "user_id": "user_id", "project_id": "project_i
             "launch_index": "launch_index", "host": "host", "node": "host", "hostname": "hostname"}
 
 
-def _status_filter(req, values: list[str]):
-    if "DELETED" in map(str.upper, values) and not access.knows_all(req):
-        raise errors.Forbidden("Only administrators may list deleted instances")
-    found = []
-    for value in values:
-        condition = machine.conditions_of(value.upper())
-        if condition is None and req.version >= (2, 38):
-            raise errors.BadRequest(f"Invalid status value: {value}")
-        found.append(sa.false() if condition is None else condition)
-    return sa.or_(*found)
+def _status_filter(req, table, values: list[str]):
+    """Statuses that do not exist are left out, unless there are no others."""
+    found = [c for c in (machine.conditions_of(value.upper(), table) for value in values) if c is not None]
+    if not found and req.version >= (2, 38):
+        raise errors.BadRequest(f"Invalid status value: {values[-1]}")
+    return sa.or_(sa.false(), *found)
 
 
 def _is_expression(raw: str) -> bool:
@@ -52,11 +48,11 @@ def _is_expression(raw: str) -> bool:
     return not set(raw).isdisjoint("\\^$[](){}|*+?")
 
 
-def _named(connection, raw: str, scope: list):
+def _named(connection, column, raw: str, scope: list):
     """A name filter is a regular expression; without signs of one it is a part of the name."""
     if not _is_expression(raw) and "." not in raw:
-        return TABLE.c.display_name.contains(raw, autoescape=True)
-    return regex.condition(connection, TABLE.c.display_name, raw, scope, "name")
+        return column.contains(raw, autoescape=True)
+    return regex.condition(connection, column, raw, scope, "name")
 
 
 def _address_filters(req, names: list[str]) -> dict[int, str]:
@@ -94,28 +90,37 @@ def _filters(req) -> list[str]:
     return sorted(name for name in set(req.GET) if name in _SINCE and req.version >= _SINCE[name])
 
 
-def _conditions(req, connection, everyone_rule: str) -> list:
-    everyone = wsgi.bool_value(req.GET["all_tenants"]) if "all_tenants" in req.GET else False
-    if everyone:
-        req.svc.policy.check(req.ctx, everyone_rule, access.own(req))
-    found = [Scope(req.ctx.project_id, everyone).of(TABLE.c.project_id)]
-    found += changes.conditions(req, TABLE.c.updated_at)
-    for name in _filters(req):
+def _tables(req, names: list[str]) -> list[sa.Table]:
+    """Living servers, deleted ones, or both: who asks what has changed hears of those that are gone too.
+
+    :param names: the filters that the caller may use
+    :raises Forbidden: only administrators list deleted servers as such
+    """
+    if {value.upper() for value in req.GET.getall("status")} & set(machine.STATUSES) == {"DELETED"}:
+        if not access.knows_all(req):
+            raise errors.Forbidden("Only administrators may list deleted instances")
+        return [DELETED]
+    if "deleted" in names:
+        return [DELETED] if strutils.bool_from_string(req.GET.getall("deleted")[-1]) else [TABLE]
+    return [TABLE, DELETED] if changes.given(req) else [TABLE]
+
+
+def _conditions(req, connection, table, names: list[str], *, everyone: bool) -> list:
+    found = [Scope(req.ctx.project_id, everyone).of(table.c.project_id), *changes.conditions(req, table.c.updated_at)]
+    for name in names:
         values = req.GET.getall(name)
         if name == "status":
-            found.append(_status_filter(req, values))
+            found.append(_status_filter(req, table, values))
         elif name in ("name", "display_name"):
-            found.append(_named(connection, values[-1], found[:1]))
+            found.append(_named(connection, table.c.display_name, values[-1], found[:1]))
         elif name == "flavor":
-            found.append(TABLE.c.flavor["id"].as_string() == values[-1])
+            found.append(table.c.flavor["id"].as_string() == values[-1])
         elif name == "locked" and req.version >= (2, 73):
-            found.append(TABLE.c.locked == wsgi.bool_value(values[-1]))
-        elif name == "deleted" and wsgi.bool_value(values[-1]):
-            found.append(sa.false())  # rows of deleted servers are not kept
+            found.append(table.c.locked == wsgi.bool_value(values[-1]))
         elif name in tags.FILTERS and req.version >= (2, 26):
-            found.append(tags.condition(TABLE.c.tags, name, values[-1:]))
+            found.append(tags.condition(table.c.tags, name, values[-1:]))
         elif name in _COLUMNS and (name not in ("project_id", "tenant_id") or everyone):
-            found.append(TABLE.c[_COLUMNS[name]] == values[-1])
+            found.append(table.c[_COLUMNS[name]] == values[-1])
     return found
 
 
@@ -132,19 +137,25 @@ def _sort(req) -> list[tuple[str, str]]:
 def _list(req, rule: str, everyone_rule: str) -> tuple[list[dict], list[dict], Viewer]:
     """The servers of a page, the link to the next, and what the caller sees of them."""
     req.svc.policy.check(req.ctx, rule, access.own(req))
-    limit = paging.limit(req)
+    limit, names = paging.limit(req), _filters(req)
+    everyone = wsgi.bool_value(req.GET["all_tenants"]) if "all_tenants" in req.GET else False
+    if everyone:
+        req.svc.policy.check(req.ctx, everyone_rule, access.own(req))
     with req.svc.db.reader() as connection:
         marker = req.GET.get("marker")
         try:
-            marker_row = instances.get(connection, marker, access.scope(req)) if marker else None
+            marker_row = instances.get_also_deleted(connection, marker, access.scope(req)) if marker else None
         except errors.NotFound:
             raise errors.BadRequest(f"marker [{marker}] not found") from None
-        query = sa.select(TABLE).where(*_conditions(req, connection, everyone_rule))
-        wanted = _address_filters(req, _filters(req))
-        query = db.page(query, TABLE, sort=_sort(req), limit=0 if wanted else limit, marker_row=marker_row, unique="uuid")
+        where = {t: _conditions(req, connection, t, names, everyone=everyone) for t in _tables(req, names)}
+        wanted, sort = _address_filters(req, names), _sort(req)
         found = []
-        if limit:
-            found = _page_by_address(connection, query, wanted, limit) if wanted else rows.many(connection, query)
+        if limit and wanted:  # deleted servers have no addresses
+            if TABLE in where:
+                query = instances.page({TABLE: where[TABLE]}, sort=sort, limit=0, marker_row=marker_row)
+                found = _page_by_address(connection, query, wanted, limit)
+        elif limit:
+            found = rows.many(connection, instances.page(where, sort=sort, limit=limit, marker_row=marker_row))
         found = instances.complete(connection, found)
         viewer = Viewer(req, connection, found)
     return found, paging.next_links(req, found, "uuid"), viewer
@@ -212,28 +223,8 @@ def update(req, id, body):
         return {"server": views.updated(req, {**row, **values}, Viewer(req, connection, [row]))}
 
 
-def begin_delete(req, connection, row: dict) -> str:
-    """Move a server to deleting; what never had a host is forgotten at once. Returns "done", "remote" or "local"."""
-    access.check_lock(req, row)
-    uuid = row["uuid"]
-    machine.begin(connection, uuid, "delete", request_id=req.ctx.request_id)
-    actions.start(connection, req.ctx, uuid, "delete")
-    if row["host"] is None and not row["block_devices"]:
-        forget(connection, row)
-        return "done"
-    if row["host"] is None:
-        return "local"
-    return "remote" if hosts.service_up(connection, row["host"], req.svc.conf.service_down_time) else "local"
-
-
 def delete(req, id):
-    """A server whose host is down is left to the conductor, which deletes what it can reach."""
-    with req.svc.db.writer() as connection:
-        row = access.server(req, connection, id, "os_compute_api:servers:delete")
-        where = begin_delete(req, connection, row)
-    req.svc.notifier.tell(req.ctx, "compute.instance.delete.start", instances.told(row))
-    if where == "remote":
-        req.svc.send(req.svc.agents.delete, req.ctx, row["host"], id)
+    deletion.delete(req, id, "os_compute_api:servers:delete")
 
 
 def _ips(req, id, rule: str) -> dict:

@@ -3,10 +3,11 @@
 import sqlalchemy as sa
 
 from common import db, errors, rows
+from common.db import MOMENT
 from conductor.db import machine, models
 from conductor.db.scope import Scope
 
-TABLE, DEVICES = models.instances, models.block_devices
+TABLE, DELETED, DEVICES = models.instances, models.deleted_instances, models.block_devices
 DEVICE_NAME = "(/dev/)?(x?[a-z]?d)?[a-z][0-9]*"  # as clients write it
 
 
@@ -20,6 +21,33 @@ def get(connection, uuid: str, scope: Scope) -> dict:
     if row is None:
         raise errors.NotFound(f"Instance {uuid} could not be found.")
     return complete(connection, [row])[0]
+
+
+def get_also_deleted(connection, uuid: str, scope: Scope) -> dict:
+    """As ``get``, but the server may be deleted, and its block devices are not read."""
+    for table in (TABLE, DELETED):
+        query = sa.select(table).where(table.c.uuid == uuid, scope.of(table.c.project_id))
+        row = rows.exact(rows.one(connection, query), uuid, "uuid")
+        if row is not None:
+            return row
+    raise errors.NotFound(f"Instance {uuid} could not be found.")
+
+
+def page(where: dict, *, sort: list[tuple[str, str]], limit: int, marker_row: dict | None) -> sa.Select:
+    """The select of a page of servers, which have ``deleted_at`` besides the columns of ``instances``.
+
+    :param where: {TABLE for living servers, or DELETED: conditions}. Of both it is one statement, so a server that is deleted
+        meanwhile is seen once
+    """
+    parts = []
+    for table, conditions in where.items():
+        deleted_at = table.c.deleted_at if table is DELETED else sa.cast(sa.null(), MOMENT).label("deleted_at")
+        query = sa.select(*(table.c[c.name] for c in TABLE.c), deleted_at).where(*conditions)
+        parts.append(db.page(query, table, sort=sort, limit=limit, marker_row=marker_row, unique="uuid"))
+    if len(parts) == 1:
+        return parts[0]
+    together = sa.union_all(*(sa.select(part.subquery()) for part in parts)).subquery()
+    return db.page(sa.select(together), together, sort=sort, limit=limit, marker_row=None, unique="uuid")
 
 
 def complete(connection, found: list[dict]) -> list[dict]:
@@ -44,7 +72,7 @@ def told(row: dict) -> dict:
             "root_gb": flavor["disk"], "ephemeral_gb": flavor["ephemeral"], "disk_gb": row["disk_gb"],
             "image_ref": row["image_ref"], "metadata": row["metadata"], "reservation_id": row["reservation_id"],
             "availability_zone": row["availability_zone"], "created_at": row["created_at"],
-            "launched_at": row["launched_at"]}
+            "launched_at": row["launched_at"], "terminated_at": row.get("deleted_at"), "deleted_at": row.get("deleted_at")}
 
 
 def usage(connection, project_id: str) -> dict:

@@ -73,7 +73,7 @@ def status(row: dict) -> str:
     return _STATUS.get((row["vm_state"], row["task_state"])) or _STATUS.get((row["vm_state"], None), "UNKNOWN")
 
 
-def conditions_of(wanted: str):
+def conditions_of(wanted: str, table=TABLE):
     """The WHERE of a status filter, or None for a status that does not exist."""
     pairs = [pair for pair, name in _STATUS.items() if name == wanted]
     if not pairs:
@@ -81,11 +81,11 @@ def conditions_of(wanted: str):
     found: list = []
     for vm_state, task_state in pairs:
         if task_state is not None:
-            found.append(sa.and_(TABLE.c.vm_state == vm_state, TABLE.c.task_state == task_state))
+            found.append(sa.and_(table.c.vm_state == vm_state, table.c.task_state == task_state))
         else:
             special = [t for v, t in _STATUS if v == vm_state and t is not None]
-            found.append(sa.and_(TABLE.c.vm_state == vm_state, sa.or_(TABLE.c.task_state.is_(None),
-                                                                      TABLE.c.task_state.not_in(special))))
+            found.append(sa.and_(table.c.vm_state == vm_state, sa.or_(table.c.task_state.is_(None),
+                                                                      table.c.task_state.not_in(special))))
     return sa.or_(*found)
 
 

@@ -33,6 +33,13 @@ instances = sa.Table(
     sa.Column("reservation_id", sa.String(32), nullable=False), sa.Column("launch_index", sa.Integer, nullable=False),
     sa.Column("request_id", sa.String(64), nullable=False), sa.Column("launched_at", MOMENT),
     sa.Column("created_at", MOMENT, nullable=False, index=True), sa.Column("updated_at", MOMENT, nullable=False))
+# Servers that were deleted, as they were at the end: a row moves here from ``instances``, so what reads that finds living
+# servers only.
+deleted_instances = sa.Table(
+    "deleted_instances", METADATA,
+    *(sa.Column(c.name, c.type, primary_key=c.primary_key, nullable=c.nullable) for c in instances.c),
+    sa.Column("deleted_at", MOMENT, nullable=False, index=True), sa.Index(None, "project_id"), sa.Index(None, "created_at"),
+    sa.Index(None, "updated_at"))
 block_devices = sa.Table(
     "block_devices", METADATA, sa.Column("id", ID, primary_key=True),
     sa.Column("instance_uuid", ID, sa.ForeignKey("instances.uuid", ondelete="CASCADE"), nullable=False),

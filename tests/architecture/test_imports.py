@@ -9,7 +9,7 @@ SERVICES = ("identity", "image", "network", "volume", "compute_api", "scheduler"
 AGENTS = ("compute_agent", "network/agent")
 # The compute database's keeper is conductor; these two use its queries.
 SHARED = {("compute_api", "conductor.db"), ("scheduler", "conductor.db"), ("compute_api", "conductor.conf"),
-          ("scheduler", "conductor.conf"), ("compute_api", "conductor.manager")}
+          ("scheduler", "conductor.conf")}
 
 
 def modules():

@@ -4,7 +4,7 @@ import datetime
 import types
 import unittest.mock
 
-from common import db
+from common import context, db
 from common.db import Database
 from conductor.db import models
 from conductor.sweep import Sweep, local_delete
@@ -36,7 +36,8 @@ def test_a_delete_without_the_host_keeps_what_is_the_owners_and_leaves_nothing_e
     uuid, own, made, goes, stays = (f"1111111{n}-1111-4111-8111-111111111111" for n in range(5))
     with database.writer() as connection:
         connection.execute(models.instances.insert().values(**{
-            **SERVER, "requested_networks": [{"uuid": "n", "port": own}, {"uuid": "n"}]}, uuid=uuid, vm_state="active",
+            **SERVER, "requested_networks": [{"uuid": "n", "port": own}, {"uuid": "n"}],
+            "flavor": {"name": "small", "id": 1, "disk": 1, "ephemeral": 0}}, uuid=uuid, vm_state="active",
             task_state="deleting", power_state=1, host="down", created_at=db.now(), updated_at=db.now()))
         for letter, volume in (("a", goes), ("b", stays)):
             # Neither has reported its attachment: the host went down while it was made.
@@ -47,14 +48,28 @@ def test_a_delete_without_the_host_keeps_what_is_the_owners_and_leaves_nothing_e
 
     def request(method, service, path, **more):
         asked.append((method, str(path).partition("?")[0], more.get("body")))
-        return {"ports": [{"id": own}, {"id": made}], "attachments": [{"id": goes}, {"id": stays}]}
-    local_delete(types.SimpleNamespace(db=database, rest=types.SimpleNamespace(request=request)), None, uuid)
+        volume = next((v for v in (goes, stays) if f"volume_id={v}" in str(path)), None)
+        return {"ports": [{"id": own}, {"id": made}], "attachments": [{"id": volume}]}
+    told = unittest.mock.Mock()
+    service = types.SimpleNamespace(db=database, rest=types.SimpleNamespace(request=request), notifier=told)
+    ctx = context.service_context(request_id="req-1", project_id="p")
+    local_delete(service, ctx, uuid)
     assert [a for a in asked if a[0] != "GET"] == [
         ("PUT", f"/v2.0/ports/{own}", {"port": {"device_id": "", "device_owner": "", "binding:host_id": ""}}),
         ("DELETE", f"/v2.0/ports/{made}", None), ("DELETE", f"/v3/attachments/{goes}", None),
-        ("DELETE", f"/v3/attachments/{stays}", None), ("DELETE", f"/v3/volumes/{goes}", None)]
+        ("DELETE", f"/v3/volumes/{goes}", None), ("DELETE", f"/v3/attachments/{stays}", None)]
     with database.reader() as connection:
         assert connection.execute(models.instances.select()).first() is None
+        assert connection.execute(models.block_devices.select()).first() is None
+        (kept,) = connection.execute(models.deleted_instances.select()).mappings().all()
+        events = connection.execute(models.instance_events.select()).mappings().all()
+    assert (kept["uuid"], kept["host"], kept["vm_state"]) == (uuid, "down", "deleted")
+    assert [(e["request_id"], e["event"], e["result"]) for e in events] == [
+        ("req-1", "terminate_network", "Success"), ("req-1", "terminate_volumes", "Success")]
+    assert [c.args[1] for c in told.tell.mock_calls] == ["compute.instance.delete.end"]
+    asked.clear()
+    local_delete(service, ctx, uuid)
+    assert not asked and len(told.tell.mock_calls) == 1, "a server that is deleted is not deleted again"
 
 
 def test_a_task_state_that_it_does_not_know_is_complained_of_once(tmp_path, caplog):

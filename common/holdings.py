@@ -1,0 +1,81 @@
+"""What a server holds at the other services, ports, attachments and volumes, and how it is given back.
+
+For whoever deletes a server: its host's agent, or the conductor where the host cannot. Each function may be called again:
+what is given back already is left alone.
+"""
+
+import logging
+
+from common import errors
+from common.rest import path
+
+LOG = logging.getLogger(__name__)
+VOLUME_VERSION = {"OpenStack-API-Version": "volume 3.44"}
+_UNBOUND = {"device_id": "", "device_owner": "", "binding:host_id": ""}
+
+
+def ports_of(rest, uuid: str) -> list[dict]:
+    """The ports of a server, on whatever host, by the network service's own record of what compute agents bound: anybody may
+    write a server's id into ``device_id`` of a port."""
+    return rest.request("GET", "network", path("/v2.0/ports", query={"device_id": uuid, "relation": "compute"}))["ports"]
+
+
+def release_port(rest, port_id: str, *, keep: bool) -> None:
+    """Delete a port, or unbind one that its owner had made (``keep``)."""
+    where = path("/v2.0/ports/{id}", port_id)
+    try:
+        if keep:
+            rest.request("PUT", "network", where, body={"port": _UNBOUND})
+        else:
+            rest.request("DELETE", "network", where)
+    except errors.NotFound:
+        LOG.debug("port %s is gone already", port_id)
+
+
+def release_ports(rest, server: dict) -> None:
+    """Delete the ports that were made for a server, unbind those that its owner had made.
+
+    :param server: its row; ``requested_networks`` says which are its owner's
+    """
+    own = {n["port"] for n in server["requested_networks"] if n.get("port")}
+    for port in ports_of(rest, server["uuid"]):
+        release_port(rest, port["id"], keep=port["id"] in own)
+
+
+def attachment_of(rest, uuid: str, volume_id: str) -> str | None:
+    """The id of a volume's attachment to a server."""
+    where = path("/v3/attachments", query={"all_tenants": 1, "instance_id": uuid, "volume_id": volume_id})
+    found = rest.request("GET", "volume", where, headers=VOLUME_VERSION)["attachments"]
+    return found[0]["id"] if found else None
+
+
+def release_attachment(rest, uuid: str, volume_id: str, attachment_id: str | None) -> None:
+    """End the export and free the volume.
+
+    :param attachment_id: None where it is not known: it may have been made, and its report lost
+    """
+    attachment_id = attachment_id or attachment_of(rest, uuid, volume_id)
+    if attachment_id is None:
+        return
+    try:
+        rest.request("DELETE", "volume", path("/v3/attachments/{id}", attachment_id), headers=VOLUME_VERSION)
+    except errors.NotFound:
+        LOG.debug("attachment %s is gone already", attachment_id)
+
+
+def release_volumes(rest, server: dict) -> None:
+    """Free the volumes of a server, and delete those that are to go with it.
+
+    :param server: its row with ``block_devices``
+    """
+    for device in server["block_devices"]:
+        release_attachment(rest, server["uuid"], device["volume_id"], device["attachment_id"])
+        if device["delete_on_termination"]:
+            try:
+                rest.request("DELETE", "volume", path("/v3/volumes/{id}", device["volume_id"]), headers=VOLUME_VERSION)
+            except (errors.NotFound, errors.BadRequest) as error:
+                LOG.warning("volume %s was to go with its server: %s", device["volume_id"], error)
+
+
+# The steps of a deletion that any host can take, in order, by the names that they have in the server's events.
+STEPS = {"network": release_ports, "volumes": release_volumes}

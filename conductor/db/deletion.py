@@ -1,0 +1,97 @@
+"""How a server is deleted: begun here once it was asked for, ended here once nothing of it is left.
+
+Every way leads through ``begin`` and ``finish``. Between them the server's host gives back what it holds (the agent's task
+``terminate``), or the conductor does where the host cannot (``conductor.sweep.local_delete``).
+"""
+
+import datetime
+
+import sqlalchemy as sa
+
+from common import db, rows
+from conductor.db import actions, hosts, machine, models
+
+TABLE, DELETED, DEVICES = models.instances, models.deleted_instances, models.block_devices
+ACTIONS, EVENTS = models.instance_actions, models.instance_events
+# Who is to carry it out; nobody: the server had neither a host nor volumes, and is deleted already.
+HOST, CONDUCTOR, NOBODY = "host", "conductor", "nobody"
+
+
+def begin(connection, ctx, row: dict, down_time_s: int) -> tuple[str, dict]:
+    """Move a server into its deletion.
+
+    :param row: the server with its block devices, as this transaction reads it
+    :returns: (HOST, CONDUCTOR or NOBODY, the server as it is now)
+    """
+    uuid, host = row["uuid"], row["host"]
+    machine.begin(connection, uuid, "delete", request_id=ctx.request_id)
+    actions.start(connection, ctx, uuid, "delete")
+    if host is None and not row["block_devices"]:
+        return NOBODY, _end(connection, ctx, row, [])
+    answers = host is not None and hosts.service_up(connection, host, down_time_s)
+    return HOST if answers else CONDUCTOR, {**row, "task_state": machine.ACTIONS["delete"].task_state}
+
+
+def finish(connection, ctx, uuid: str, host: str | None, events: list[dict]) -> dict | None:
+    """Nothing of the server is left: give back its claim and move its row to the deleted ones.
+
+    :param host: where the server was; a report of another host changes nothing
+    :param events: the steps of the deletion, as ``actions.events`` takes them
+    :returns: the row of the deleted server; None: it is deleted already, or is not being deleted, and nothing was written
+    """
+    row = rows.one(connection, sa.select(TABLE).where(
+        TABLE.c.uuid == uuid, TABLE.c.task_state == machine.ACTIONS["delete"].task_state,
+        TABLE.c.host.is_(None) if host is None else TABLE.c.host == host))
+    return None if row is None else _end(connection, ctx, row, events)
+
+
+def _end(connection, ctx, row: dict, events: list[dict]) -> dict:
+    uuid, at = row["uuid"], db.now()
+    # What it held is given back, and nobody can ask for its password any more. The rest is as its owner left it.
+    gone = {**{c.name: row[c.name] for c in TABLE.c}, "vm_state": machine.DELETED, "task_state": None,
+            "power_state": machine.NOSTATE, "updated_at": at, "deleted_at": at, "network_info": [],
+            "security_groups": [], "posted_password": None}
+    actions.events(connection, ctx.request_id, uuid, events)
+    hosts.release(connection, row["host"], row)
+    connection.execute(sa.insert(DELETED).values(gone))
+    connection.execute(sa.delete(DEVICES).where(DEVICES.c.instance_uuid == uuid))
+    connection.execute(sa.delete(TABLE).where(TABLE.c.uuid == uuid))
+    return gone
+
+
+def purge(database, before: datetime.datetime, batch: int = 1000) -> int:
+    """Remove the servers that were deleted before a time, with their actions, some in each transaction.
+
+    :returns: how many servers
+    """
+    removed = 0
+    while found := database.transact(_purge_some, before, batch):
+        removed += found
+    while database.transact(_purge_actions, before, batch):
+        pass
+    return removed
+
+
+def _purge_some(connection, before: datetime.datetime, most: int) -> int:
+    old = sa.select(DELETED.c.uuid).where(DELETED.c.deleted_at < before).order_by(DELETED.c.deleted_at).limit(most)
+    uuids = connection.execute(old).scalars().all()
+    if uuids:
+        _remove_actions(connection, uuids)
+        connection.execute(sa.delete(DELETED).where(DELETED.c.uuid.in_(uuids)))
+    return len(uuids)
+
+
+def _purge_actions(connection, before: datetime.datetime, most: int) -> int:
+    """Actions of servers of which no row is left: releases up to 0008 of the schema kept no deleted servers."""
+    of = ACTIONS.c.instance_uuid
+    lost = sa.select(of).distinct().where(
+        ACTIONS.c.updated_at < before, *(~sa.exists().where(table.c.uuid == of) for table in (TABLE, DELETED))).limit(most)
+    uuids = connection.execute(lost).scalars().all()
+    if uuids:
+        _remove_actions(connection, uuids)
+    return len(uuids)
+
+
+def _remove_actions(connection, uuids) -> None:
+    for table in (EVENTS, ACTIONS):
+        connection.execute(sa.delete(table).where(table.c.instance_uuid.in_(uuids)))
