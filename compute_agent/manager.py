@@ -4,6 +4,7 @@ import contextlib
 import logging
 
 from common import errors, holdings
+from common.server_states import DELETING, IMAGE_TASKS, POWER, STOPPED
 from compute_agent import inventory
 from compute_agent.tasks.attach import Attach
 from compute_agent.tasks.boot import Boot
@@ -12,7 +13,6 @@ from compute_agent.tasks.detach import Detach
 from compute_agent.tasks.reporting import ReportingTask, reason
 from compute_agent.tasks.snapshot import Snapshot
 from compute_agent.tasks.snapshot_volumes import SnapshotVolumes
-from conductor.rpcapi import POWER
 
 LOG = logging.getLogger(__name__)
 SHUTDOWN_S, REBOOT_S = 60.0, 60.0
@@ -47,7 +47,7 @@ class Manager:
         with agent.lock(uuid):
             try:
                 instance = agent.conductor.get_instance(ctx, uuid)
-                if instance and instance["task_state"] == "deleting" and instance["host"] == agent.conf.host:
+                if instance and instance["task_state"] == DELETING and instance["host"] == agent.conf.host:
                     agent.tasks.run(Delete(agent), uuid, {"instance": instance})
             except Exception as error:  # the sweep sends it again
                 LOG.warning("instance %s was not deleted yet: %s", uuid, error)
@@ -71,8 +71,6 @@ class Manager:
                 LOG.warning("instance %s: %s failed", uuid, action, exc_info=not isinstance(error, errors.Error))
                 agent.conductor.fail(ctx, uuid, agent.conf.host, action, reason(error), report.take_events(error), False)
                 return
-            if action == "rebuild" and instance["vm_state"] == "stopped":
-                action = "rebuild-stopped"
             state = agent.driver.power_states().get(uuid, 0)
             agent.conductor.finish(ctx, uuid, action, report.take_events(), {"power_state": state})
 
@@ -115,14 +113,14 @@ class Manager:
         driver.remove_files(uuid)
         driver.prepare_disk(instance, files)
         self.agent.rebuild_guest(instance)
-        if instance["vm_state"] == "stopped":
+        if instance["vm_state"] == STOPPED:
             driver.power_off(uuid, timeout_s=0, hurry=hurry)
 
     def snapshot(self, ctx, uuid: str, image_id: str) -> None:
         agent = self.agent
         with agent.lock(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
-            if instance is None or instance["task_state"] not in ("image_snapshot", "image_backup"):
+            if instance is None or instance["task_state"] not in IMAGE_TASKS:
                 return
             try:
                 state = {"uuid": uuid, "image_id": image_id, "vm_state": instance["vm_state"], "action": instance["task_state"]}

@@ -3,13 +3,10 @@
 import logging
 
 from common import context, periodic
-from compute_agent.virt import base
+from common.server_states import CRASHED, NOSTATE, SHUTDOWN, WITH_GUEST
 
 LOG = logging.getLogger(__name__)
-ENDED = (base.SHUTDOWN, base.CRASHED)
-# vm_states of servers that have a guest on their host, and those of them whose guest runs.
-WITH_GUEST = frozenset(("active", "paused", "suspended", "rescued"))
-RUNNING = frozenset(("active", "rescued"))
+ENDED = (SHUTDOWN, CRASHED)
 
 
 class Heartbeat(periodic.Heartbeat):
@@ -57,7 +54,7 @@ class PowerSync(periodic.Periodic):
             if uuid not in seen:
                 if row["vm_state"] in WITH_GUEST and self._missing(ctx, uuid):
                     LOG.warning("instance %s is %s, but its guest is missing", uuid, row["vm_state"])
-                    found[uuid] = base.NOSTATE
+                    found[uuid] = NOSTATE
             elif seen[uuid] != row["power_state"] and self.heartbeat.told.get(uuid) == seen[uuid]:
                 found[uuid] = seen[uuid]
         if found:

@@ -6,12 +6,10 @@ import pathlib
 import time
 
 from common import context, errors
-from compute_agent.powersync import RUNNING
+from common.server_states import GUEST_RUNS, HARMLESS_TASKS
 
 LOG = logging.getLogger(__name__)
 AT_ONCE = 4
-# task_states that leave the guest of an active server running.
-HARMLESS = (None, "image_snapshot", "image_backup")
 
 
 class GuestResume:
@@ -66,7 +64,7 @@ class GuestResume:
 
     @staticmethod
     def _ran(row: dict) -> bool:
-        return row["vm_state"] in RUNNING and row["task_state"] in HARMLESS
+        return row["vm_state"] in GUEST_RUNS and row["task_state"] in HARMLESS_TASKS
 
     def _start(self, row: dict) -> None:
         agent, uuid, delay = self.agent, row["uuid"], 0.5

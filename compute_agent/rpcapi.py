@@ -15,7 +15,7 @@ class AgentAPI(Client):
         self.cast(ctx, "delete", to=host, uuid=uuid)
 
     def power(self, ctx, host: str, uuid: str, action: str) -> None:
-        """Cast, 1.0: a name of ``conductor.rpcapi.POWER``. Lost: sent again by the sweep; doubled: the state is checked."""
+        """Cast, 1.0: a name of ``common.server_states.POWER``. Lost: sent again by the sweep; doubled: the state is checked."""
         self.cast(ctx, "power", to=host, uuid=uuid, action=action)
 
     def snapshot(self, ctx, host: str, uuid: str, image_id: str) -> None:

@@ -5,6 +5,7 @@ import pathlib
 import threading
 
 from common import context, guest
+from common.server_states import RESCUED
 from common.service import Service
 from common.tasks import Engine, Journal, Recovery
 from compute_agent import conf, virt
@@ -115,7 +116,7 @@ class ComputeAgent(Service):
         :raises ServiceUnavailable: a part does not answer, or a port cannot be plugged yet
         """
         ports = self.ports.plug(instance["network_info"])
-        devices = [] if instance["vm_state"] == "rescued" else instance["block_devices"]
+        devices = [] if instance["vm_state"] == RESCUED else instance["block_devices"]
         self.rebuild_guest({**instance, "network_info": ports, "block_devices": devices})
 
     def started(self) -> None:

@@ -11,7 +11,7 @@ import secrets
 
 import sqlalchemy as sa
 
-from common import context, db, errors, rows, schema, values, wsgi
+from common import context, db, errors, rows, schema, server_states, values, wsgi
 from common import quotas as project_quotas
 from common.rest import last_segment, path
 from compute_api import access, devices, hints, images, microversions, networks
@@ -229,9 +229,9 @@ def _template(req, body, flavor, key, image, wanted, groups) -> dict:
     return {
         "project_id": req.ctx.project_id, "user_id": req.ctx.user_id, "description": given.get("description"),
         "image_ref": image.get("id"), "flavor": kept, "vcpus": flavor["vcpus"], "memory_mb": flavor["ram"],
-        "disk_gb": (flavor["disk"] if image else 0) + flavor["ephemeral"], "vm_state": "building",
+        "disk_gb": (flavor["disk"] if image else 0) + flavor["ephemeral"], "vm_state": server_states.BUILDING,
         "rescue_image": None, "locked_reason": None, "requested_host": host,
-        "task_state": "scheduling", "power_state": 0, "host": None, "availability_zone": zone,
+        "task_state": server_states.SCHEDULING, "power_state": server_states.NOSTATE, "host": None, "availability_zone": zone,
         "key_name": key["name"], "key_data": key["public_key"], "user_data": user_data_of(given),
         "config_drive": wsgi.bool_value(given.get("config_drive", False)), "metadata": given.get("metadata", {}),
         "image_meta": image, "security_groups": groups, "network_info": [], "tags": given.get("tags", []),

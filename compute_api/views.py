@@ -2,10 +2,9 @@
 
 import hashlib
 
-from common import db
+from common import db, server_states
 from compute_api import access
 from compute_api.viewer import Viewer
-from conductor.db import machine
 
 
 def links(req, kind: str, item_id: str) -> list[dict]:
@@ -57,7 +56,7 @@ def _volumes(req, row: dict) -> list[dict]:
 
 def server(req, row: dict, viewer: Viewer) -> dict:
     """The whole server, as far as the caller may see it."""
-    status = machine.status(row)
+    status = server_states.status(row)
     image = {"id": row["image_ref"], "links": links(req, "images", row["image_ref"])[1:]} if row["image_ref"] else ""
     shown = {
         **brief(req, row), "status": status, "tenant_id": row["project_id"], "user_id": row["user_id"],

@@ -5,11 +5,13 @@ import logging
 import sqlalchemy as sa
 
 from common import db, errors, rows
+from common.server_states import ACTIONS, BUILD_TASKS, BUILDING, SPAWNING
 from conductor.db import actions, deletion, hosts, instances, machine, models
 
 LOG = logging.getLogger(__name__)
 # Actions whose event has a name of its own.
 _TOLD = {"spawn": "create.end", "start": "power_on.end", "stop": "power_off.end", "reboot-hard": "reboot.end"}
+_RENAMED = {"rebuild-stopped": "rebuild"}  # actions that agents of the release before report
 TABLE, DEVICES = models.instances, models.block_devices
 
 
@@ -38,7 +40,7 @@ class Manager:
             except (errors.InvalidState, errors.NotFound):
                 row = self._find(connection, uuid)
                 # A host that finished, or was interrupted while spawning, asks again: it may go on.
-                return plain(row) if row and row["host"] == host and row["task_state"] == "spawning" else None
+                return plain(row) if row and row["host"] == host and row["task_state"] == SPAWNING else None
             row = self._find(connection, uuid)
         self._tell(ctx, "create.start", row)
         return plain(row)
@@ -65,11 +67,11 @@ class Manager:
     def report_power(self, ctx, host: str, powers: dict) -> None:
         with self.service.db.writer() as connection:
             for uuid, power in powers.items():
-                instances.sync_power(connection, host, uuid, power)
+                machine.see_power(connection, host, uuid, power)
 
     def progress(self, ctx, uuid: str, action: str, events: list) -> None:
         with self.service.db.writer() as connection:
-            if action in machine.ACTIONS:
+            if action in ACTIONS:
                 try:
                     machine.begin(connection, uuid, action)
                 except errors.Error:
@@ -77,6 +79,7 @@ class Manager:
             actions.events(connection, ctx.request_id, uuid, events)
 
     def finish(self, ctx, uuid: str, action: str, events: list, values: dict) -> None:
+        action = _RENAMED.get(action, action)
         allowed = {k: values[k] for k in ("power_state", "network_info") if k in values}
         if action == "spawn":
             allowed["launched_at"] = db.now()
@@ -93,15 +96,13 @@ class Manager:
         with self.service.db.writer() as connection:
             actions.events(connection, ctx.request_id, uuid, events)
             row = self._find(connection, uuid)
-            if row is None or (building and (row["host"] != host or row["vm_state"] != machine.BUILDING)):
+            if row is None or (building and (row["host"] != host or row["vm_state"] != BUILDING)):
                 return
             if building:
                 again = self._give_up_host(connection, row, host, message, reschedule)
             else:
                 again = None
-                # These may fail with the guest down or its disk exchanged; what it was before is not known to be true.
-                machine.fail(connection, uuid, action, fault=machine.fault(message),
-                             vm_state=machine.ERROR if action in ("rebuild", "rescue", "unrescue") else None)
+                machine.fail(connection, uuid, action, fault=machine.fault(message))
                 actions.failed(connection, ctx.request_id, uuid, message)
         self._tell_now(ctx, "create.error" if building else f"{action}.error", uuid, error=True)
         if again:
@@ -109,18 +110,14 @@ class Manager:
 
     def _give_up_host(self, connection, row: dict, host: str, message: str, reschedule: bool) -> dict | None:
         """Release the claim; returns the instance to schedule again, or None after writing ERROR."""
-        if row["task_state"] not in ("scheduling", "networking", "spawning"):
+        if row["task_state"] not in BUILD_TASKS:
             return None  # being deleted; the delete releases the claim
         hosts.release(connection, host, row)
         tried = [*row["tried_hosts"], host]
         if reschedule and len(tried) < self.service.conf.compute.max_attempts:
-            changed = {"host": None, "tried_hosts": tried, "task_state": "scheduling", "updated_at": db.now(),
-                       "fault": machine.fault(message)}
-            connection.execute(sa.update(TABLE).where(TABLE.c.uuid == row["uuid"]).values(changed))
-            return {**row, **changed}
+            return machine.build_elsewhere(connection, row, tried, machine.fault(message))
         text = f"The server could not be built after {len(tried)} attempt(s). Last reason ({host}): {message}"
-        machine.fail(connection, row["uuid"], "build", vm_state=machine.ERROR, fault=machine.fault(text, details=message),
-                     host=None, tried_hosts=tried)
+        machine.fail(connection, row["uuid"], "build", fault=machine.fault(text, details=message), host=None, tried_hosts=tried)
         actions.failed(connection, row["request_id"], row["uuid"], text)
         return None
 
@@ -134,7 +131,7 @@ class Manager:
             hosts.heartbeat(connection, "nova-compute", host, self.service.conf.compute.default_availability_zone)
             hosts.report(connection, host, resources)
             for uuid, power in powers.items():
-                instances.sync_power(connection, host, uuid, power)
+                machine.see_power(connection, host, uuid, power)
 
     def attached(self, ctx, uuid: str, volume_id: str, attachment_id: str, events: list) -> None:
         with self.service.db.writer() as connection:

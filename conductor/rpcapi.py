@@ -2,11 +2,6 @@
 
 from common.rpc import Client
 
-# Actions that an agent does to a guest by itself, and the task_state that says that one is wanted.
-POWER = {"start": "powering-on", "stop": "powering-off", "reboot": "rebooting", "reboot-hard": "rebooting_hard",
-         "pause": "pausing", "unpause": "unpausing", "suspend": "suspending", "resume": "resuming",
-         "rebuild": "rebuilding", "rescue": "rescuing", "unrescue": "unrescuing"}
-
 
 class ConductorAPI(Client):
     topic = "conductor"

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from common import db, holdings, periodic, rows
 from common.rest import path
-from conductor.db import deletion, hosts, instances, machine, models
-from conductor.rpcapi import POWER
+from common.server_states import BUILDING, DELETING, IMAGE_TASKS, POWER
+from conductor.db import deletion, hosts, instances, models
 
 LOG = logging.getLogger(__name__)
 TABLE, DEVICES = models.instances, models.block_devices
@@ -55,18 +55,18 @@ class Sweep(periodic.Periodic):
             up = host is not None and hosts.service_up(connection, host, self.service.conf.service_down_time)
         LOG.info("instance %s is %s/%s for long (host %s, %s): again", uuid, row["vm_state"], task, host,
                  "up" if up else "not up")
-        if task == "deleting" and not up:
+        if task == DELETING and not up:
             self.service.local_delete(ctx, uuid)
-        elif task == "deleting":
+        elif task == DELETING:
             self.service.agents.delete(ctx, host, uuid)
-        elif row["vm_state"] == machine.BUILDING and host is None:
+        elif row["vm_state"] == BUILDING and host is None:
             self.service.schedule(ctx, row)
-        elif row["vm_state"] == machine.BUILDING and up:
+        elif row["vm_state"] == BUILDING and up:
             self.service.agents.build(ctx, host, uuid)
-        elif row["vm_state"] == machine.BUILDING:
+        elif row["vm_state"] == BUILDING:
             self.service.endpoint().fail(ctx, uuid, host, "build", f"Host {host} stopped answering during the build.",
                                          [], True)
-        elif task in ("image_snapshot", "image_backup"):
+        elif task in IMAGE_TASKS:
             self._snapshot(ctx, row, up)
         elif task not in _AGAIN:
             self._complain(task)
@@ -97,7 +97,7 @@ def local_delete(service, ctx, uuid: str) -> None:
     When the host returns, its agent finds a guest that nobody knows and destroys it.
     """
     with service.db.reader() as connection:
-        row = rows.one(connection, sa.select(TABLE).where(TABLE.c.uuid == uuid, TABLE.c.task_state == "deleting"))
+        row = rows.one(connection, sa.select(TABLE).where(TABLE.c.uuid == uuid, TABLE.c.task_state == DELETING))
         if row is None:
             return
         row = instances.complete(connection, [row])[0]

@@ -162,6 +162,6 @@ class Placement:
             text = f"{spec['last_failure']} No other host is left. {text}"
         event = {"event": "schedule", "start": time.time(), "finish": time.time(), "result": "Error", "details": text}
         with self.db.writer() as connection:
-            machine.fail(connection, uuid, "schedule", vm_state=machine.ERROR, fault=machine.fault(text))
+            machine.fail(connection, uuid, "schedule", fault=machine.fault(text))
             actions.events(connection, ctx.request_id, uuid, [event])
             actions.failed(connection, ctx.request_id, uuid, text)

@@ -1,6 +1,7 @@
 """Boot a server: ports, volumes, image, guest."""
 
 from common import errors, holdings
+from common.server_states import BUILDING, NETWORKING, SPAWNING
 from compute_agent.tasks.reporting import ReportingTask, reason
 
 
@@ -24,8 +25,8 @@ class Boot(ReportingTask):
 
     def take_up(self, state):
         row = self.current(state)
-        if row is None or row["vm_state"] != "building" or row["tried_hosts"] != state["instance"]["tried_hosts"] \
-                or row["task_state"] not in ("networking", "spawning"):
+        if row is None or row["vm_state"] != BUILDING or row["tried_hosts"] != state["instance"]["tried_hosts"] \
+                or row["task_state"] not in (NETWORKING, SPAWNING):
             return False
         state.update(instance=row, network_tried=True, volumes_tried=True)
         return True

@@ -1,6 +1,7 @@
 """Delete a server: guest, ports, volumes, files, then the row."""
 
 from common import holdings
+from common.server_states import DELETING
 from compute_agent.tasks.reporting import ReportingTask, reason
 
 
@@ -12,7 +13,7 @@ class Delete(ReportingTask):
 
     def take_up(self, state):
         row = self.current(state)
-        if row is None or row["task_state"] != "deleting":
+        if row is None or row["task_state"] != DELETING:
             return False
         state["instance"] = row
         return True
@@ -39,6 +40,6 @@ class Delete(ReportingTask):
                                      self.take_events())
 
     def failed(self, step, error, state):
-        # The row stays "deleting": the conductor's sweep sends the delete again until it can be done.
+        # The row stays in its deletion: the conductor's sweep sends the delete again until it can be done.
         self.agent.log.error("instance %s could not be deleted yet, step %s: %s", state["instance"]["uuid"], step,
                              reason(error))

@@ -4,6 +4,7 @@ import logging
 
 from common import errors, images
 from common.rest import path
+from common.server_states import ACTIVE
 from compute_agent.tasks.reporting import ReportingTask, reason
 
 LOG = logging.getLogger(__name__)
@@ -27,15 +28,15 @@ class Snapshot(ReportingTask):
     def abandon(self, state):
         self._file(state).unlink(missing_ok=True)
         row = self.current(state)
-        if row is not None and row["vm_state"] == "active" and self.agent.driver.power_states().get(state["uuid"]) is not None:
+        if row is not None and row["vm_state"] == ACTIVE and self.agent.driver.power_states().get(state["uuid"]) is not None:
             self.agent.driver.unpause(state["uuid"])
 
     def freeze(self, state):
-        if state["vm_state"] == "active":
+        if state["vm_state"] == ACTIVE:
             self.agent.driver.pause(state["uuid"])
 
     def undo_freeze(self, state):
-        if state["vm_state"] == "active":
+        if state["vm_state"] == ACTIVE:
             self.agent.driver.unpause(state["uuid"])
         images.drop(self.agent.rest, state["image_id"])
 
@@ -52,7 +53,7 @@ class Snapshot(ReportingTask):
         self.undo_thaw(state)
 
     def undo_thaw(self, state):
-        if state["vm_state"] == "active":
+        if state["vm_state"] == ACTIVE:
             self.agent.driver.unpause(state["uuid"])
 
     def upload(self, state):

@@ -10,8 +10,6 @@ from collections.abc import Callable
 
 from common.vault import Vault
 
-NOSTATE, RUNNING, PAUSED, SHUTDOWN, CRASHED = 0, 1, 3, 4, 6
-
 
 class VirtDriver:
     needs_image = True  # whether an image's bytes must be on this host

@@ -4,7 +4,7 @@ import json
 import pathlib
 import struct
 
-from common import errors
+from common import errors, server_states
 from common.vault import open_chap
 from compute_agent.virt import base
 
@@ -50,7 +50,7 @@ class FakeDriver(base.VirtDriver):
 
     def spawn(self, instance, ports, volumes, config_drive):
         self.renew_secrets(volumes)
-        self._write(instance["uuid"], {"power": base.RUNNING, "owner": [self.conf.cloud_id, self.conf.host],
+        self._write(instance["uuid"], {"power": server_states.RUNNING, "owner": [self.conf.cloud_id, self.conf.host],
                                        "ports": [p["id"] for p in ports],
                                        "volumes": [v["volume_id"] for v in volumes],
                                        "console": f"FAKE CONSOLE OUTPUT\n{instance['hostname']} login: "})
@@ -64,22 +64,22 @@ class FakeDriver(base.VirtDriver):
             (self.path / uuid).rmdir()
 
     def power_on(self, uuid):
-        self._set(uuid, power=base.RUNNING)
+        self._set(uuid, power=server_states.RUNNING)
 
     def pause(self, uuid):
-        self._set(uuid, power=base.PAUSED)
+        self._set(uuid, power=server_states.PAUSED)
 
     def unpause(self, uuid):
-        self._set(uuid, power=base.RUNNING)
+        self._set(uuid, power=server_states.RUNNING)
 
     def suspend(self, uuid):
-        self._set(uuid, power=base.SHUTDOWN)
+        self._set(uuid, power=server_states.SHUTDOWN)
 
     def power_off(self, uuid, *, timeout_s, hurry=lambda: False):
-        self._set(uuid, power=base.SHUTDOWN)
+        self._set(uuid, power=server_states.SHUTDOWN)
 
     def reboot(self, uuid, *, timeout_s, hurry=lambda: False):
-        self._set(uuid, power=base.RUNNING)
+        self._set(uuid, power=server_states.RUNNING)
 
     def begin_rescue(self, instance, image_files):
         self.prepare_disk(instance, image_files)

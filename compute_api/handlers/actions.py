@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from common import db, errors, schema, wsgi
+from common import db, errors, schema, server_states, wsgi
 from compute_api import access, deletion, microversions
 from compute_api.handlers import fixed_ips, floating_ips, power, rebuild, rescue, security_groups, server_images
 from conductor.db import actions as history
@@ -33,7 +33,7 @@ _SCHEMAS = {
     "createImage": schema.obj({"name": _NAME, "metadata": schema.METADATA}, ["name"]),
     "rescue": rescue.SCHEMA, "unrescue": _NOTHING, "rebuild": rebuild.SCHEMA,
     "forceDelete": {"type": ["object", "null", "string"]}, "restore": {"type": ["object", "null", "string"]},
-    "os-resetState": schema.obj({"state": {"enum": ["active", "error"]}}, ["state"]),
+    "os-resetState": schema.obj({"state": {"enum": [server_states.ACTIVE, server_states.ERROR]}}, ["state"]),
 }
 _CHECKS = {name: schema.compiled(s) for name, s in _SCHEMAS.items()}
 NAMES = tuple(_SCHEMAS)
@@ -66,7 +66,7 @@ def _console_output(req, id, arguments):
         raise errors.BadRequest("Invalid input for field/attribute length. It must be -1 or more.")
     with req.svc.db.reader() as connection:
         row = access.server(req, connection, id, "os_compute_api:os-console-output")
-    if row["host"] is None or row["vm_state"] == machine.BUILDING:
+    if row["host"] is None or row["vm_state"] == server_states.BUILDING:
         raise errors.Conflict(f"Instance {id} is not ready")
     try:
         output = req.svc.agents.console_output(req.ctx, row["host"], id, lines)
@@ -116,12 +116,10 @@ def _restore(req, id, arguments):
 
 
 def _reset_state(req, id, arguments):
-    """The operator's way out: a stable state and no task, whatever was going on."""
     with req.svc.db.writer() as connection:
         access.server(req, connection, id, "os_compute_api:os-admin-actions:reset_state")
         history.start(connection, req.ctx, id, "reset-state")
-        connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(
-            vm_state=arguments["state"], task_state=None, updated_at=db.now()))
+        machine.reset(connection, id, arguments["state"])
 
 
 _HANDLERS = {"os-start": power.simple("os_compute_api:servers:start", "start"),

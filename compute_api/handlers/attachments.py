@@ -8,10 +8,10 @@ stays in the row until it is done: the conductor's sweep asks again.
 
 import sqlalchemy as sa
 
-from common import context, db, errors, rows, schema, wsgi
+from common import context, db, errors, rows, schema, server_states, wsgi
 from common.rest import path
 from compute_api import access, microversions
-from conductor.db import actions, instances, machine, models
+from conductor.db import actions, instances, models
 
 DEVICES = models.block_devices
 _BODY = schema.obj({"volumeAttachment": schema.obj({
@@ -52,7 +52,7 @@ def show(req, id, volume_id):
 
 def _steady(row: dict, action: str) -> None:
     """Attaching and detaching need a guest that is built and idle."""
-    if row["vm_state"] not in (machine.ACTIVE, machine.STOPPED) or row["task_state"] is not None:
+    if row["vm_state"] not in (server_states.ACTIVE, server_states.STOPPED) or row["task_state"] is not None:
         attr = "task_state" if row["task_state"] else "vm_state"
         raise errors.InvalidState(action=action, resource="instance", id=row["uuid"], attr=attr, state=row[attr])
 

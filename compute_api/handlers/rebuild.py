@@ -9,7 +9,7 @@ from compute_api import access, images, microversions, views
 from compute_api import create as creation
 from compute_api.handlers import power
 from compute_api.viewer import Viewer
-from conductor.db import machine, models, quotas
+from conductor.db import models, quotas
 
 TABLE = models.instances
 _RULE = "os_compute_api:servers:rebuild"
@@ -58,8 +58,7 @@ def rebuild(req, id, arguments):
     if "key_name" in arguments:
         values.update(key_name=key["name"], key_data=key["public_key"])
     with req.svc.db.writer() as connection:
-        stopped = access.server(req, connection, id, _RULE)["vm_state"] == machine.STOPPED
-        power.begin(req, connection, id, _RULE, "rebuild-stopped" if stopped else "rebuild", "rebuild")
+        power.begin(req, connection, id, _RULE, "rebuild", "rebuild")
         connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(updated_at=db.now(), **values))
         row = access.server(req, connection, id, _RULE)
         viewer = Viewer(req, connection, [row])

@@ -5,7 +5,7 @@ import itertools
 import sqlalchemy as sa
 from oslo_utils import strutils
 
-from common import db, errors, regex, rows, schema, tags, wsgi
+from common import db, errors, regex, rows, schema, server_states, tags, wsgi
 from compute_api import access, changes, deletion, microversions, paging, views
 from compute_api import create as creation
 from compute_api.viewer import Viewer
@@ -96,7 +96,7 @@ def _tables(req, names: list[str]) -> list[sa.Table]:
     :param names: the filters that the caller may use
     :raises Forbidden: only administrators list deleted servers as such
     """
-    if {value.upper() for value in req.GET.getall("status")} & set(machine.STATUSES) == {"DELETED"}:
+    if {value.upper() for value in req.GET.getall("status")} & set(server_states.STATUSES) == {"DELETED"}:
         if not access.knows_all(req):
             raise errors.Forbidden("Only administrators may list deleted instances")
         return [DELETED]

@@ -9,6 +9,8 @@ import datetime
 import sqlalchemy as sa
 
 from common import db, rows
+from common.server_states import DELETED as VM_DELETED
+from common.server_states import DELETING, NOSTATE
 from conductor.db import actions, hosts, machine, models
 
 TABLE, DELETED, DEVICES = models.instances, models.deleted_instances, models.block_devices
@@ -29,7 +31,7 @@ def begin(connection, ctx, row: dict, down_time_s: int) -> tuple[str, dict]:
     if host is None and not row["block_devices"]:
         return NOBODY, _end(connection, ctx, row, [])
     answers = host is not None and hosts.service_up(connection, host, down_time_s)
-    return HOST if answers else CONDUCTOR, {**row, "task_state": machine.ACTIONS["delete"].task_state}
+    return HOST if answers else CONDUCTOR, {**row, "task_state": DELETING}
 
 
 def finish(connection, ctx, uuid: str, host: str | None, events: list[dict]) -> dict | None:
@@ -40,7 +42,7 @@ def finish(connection, ctx, uuid: str, host: str | None, events: list[dict]) -> 
     :returns: the row of the deleted server; None: it is deleted already, or is not being deleted, and nothing was written
     """
     row = rows.one(connection, sa.select(TABLE).where(
-        TABLE.c.uuid == uuid, TABLE.c.task_state == machine.ACTIONS["delete"].task_state,
+        TABLE.c.uuid == uuid, TABLE.c.task_state == DELETING,
         TABLE.c.host.is_(None) if host is None else TABLE.c.host == host))
     return None if row is None else _end(connection, ctx, row, events)
 
@@ -48,8 +50,8 @@ def finish(connection, ctx, uuid: str, host: str | None, events: list[dict]) -> 
 def _end(connection, ctx, row: dict, events: list[dict]) -> dict:
     uuid, at = row["uuid"], db.now()
     # What it held is given back, and nobody can ask for its password any more. The rest is as its owner left it.
-    gone = {**{c.name: row[c.name] for c in TABLE.c}, "vm_state": machine.DELETED, "task_state": None,
-            "power_state": machine.NOSTATE, "updated_at": at, "deleted_at": at, "network_info": [],
+    gone = {**{c.name: row[c.name] for c in TABLE.c}, "vm_state": VM_DELETED, "task_state": None,
+            "power_state": NOSTATE, "updated_at": at, "deleted_at": at, "network_info": [],
             "security_groups": [], "posted_password": None}
     actions.events(connection, ctx.request_id, uuid, events)
     hosts.release(connection, row["host"], row)

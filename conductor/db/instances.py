@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from common import db, errors, rows
 from common.db import MOMENT
-from conductor.db import machine, models
+from conductor.db import models
 from conductor.db.scope import Scope
 
 TABLE, DELETED, DEVICES = models.instances, models.deleted_instances, models.block_devices
@@ -100,29 +100,3 @@ def next_device(connection, uuid: str, asked: str | None = None) -> str:
         if f"/dev/vd{letter}" not in taken:
             return f"/dev/vd{letter}"
     raise errors.Forbidden("The server has as many volumes as it can have.")
-
-
-def sync_power(connection, host: str, uuid: str, power_state: int) -> None:
-    """Write what the hypervisor of the server's own host sees; NOSTATE: it has no such guest.
-
-    A guest that stopped by itself, or is gone, makes an idle server stopped, so that it can be started again. One that
-    runs although it should be stopped (its agent came back, the operator started it by hand) is shown as running: what
-    users see must be true.
-    """
-    c = TABLE.c
-    own = (c.uuid == uuid, c.host == host)
-    connection.execute(sa.update(TABLE).where(*own, c.power_state != power_state).values(
-        power_state=power_state, updated_at=db.now()))
-    end = _END_OF.get(power_state)
-    if end:
-        before, after = end
-        connection.execute(sa.update(TABLE).where(*own, c.vm_state.in_(before), c.task_state.is_(None)).values(
-            vm_state=after, updated_at=db.now()))
-
-
-# power_state -> (vm_states of an idle server that it changes, the new one). A suspended guest is off, its memory is kept.
-_END_OF = {
-    machine.SHUTDOWN: ((machine.ACTIVE, machine.FROZEN), machine.STOPPED),
-    machine.CRASHED: ((machine.ACTIVE, machine.FROZEN), machine.STOPPED),
-    machine.NOSTATE: ((machine.ACTIVE, machine.FROZEN, machine.SUSPENDED), machine.STOPPED),
-    machine.RUNNING: ((machine.STOPPED,), machine.ACTIVE)}

@@ -6,7 +6,7 @@ import types
 import pytest
 
 from common import conf as conf_module
-from common import context, db, errors
+from common import context, db, errors, server_states
 from common.db import Database
 from common.tasks import Engine, Journal
 from compute_agent import conf, virt
@@ -14,7 +14,6 @@ from compute_agent.orphans import OrphanReconciler
 from compute_agent.powersync import Heartbeat, PowerSync
 from compute_agent.resume import GuestResume
 from compute_agent.service import ComputeAgent
-from compute_agent.virt import base
 from conductor.db import models
 from conductor.manager import Manager
 
@@ -112,7 +111,7 @@ def state(manager, uuid) -> tuple:
 def test_a_missing_guest_is_noticed(manager, agent, server, vm_state, after):
     uuid = server(vm_state)
     PowerSync(agent, Heartbeat(agent)).run_once()
-    assert state(manager, uuid) == (after, base.NOSTATE)
+    assert state(manager, uuid) == (after, server_states.NOSTATE)
 
 
 @pytest.mark.parametrize("case", ["building", "being deleted", "operation in the agent", "starts after the host's return"])
@@ -130,7 +129,7 @@ def test_a_guest_on_its_way_is_not_missing(manager, agent, server, case):
 def test_another_hosts_word_does_not_count(manager, agent, server):
     """A libvirt that was copied with the definitions of another host's guests reports these as shut off."""
     uuid = server("active", host="node2")
-    for power in (base.SHUTDOWN, base.NOSTATE):
+    for power in (server_states.SHUTDOWN, server_states.NOSTATE):
         manager.report_power(None, HOST, {uuid: power})
         manager.heartbeat(None, HOST, agent.driver.host_resources(), {uuid: power})
     assert state(manager, uuid) == ("active", 1)
@@ -145,12 +144,12 @@ def test_an_end_is_told_at_second_sight_and_a_lost_report_again(manager, agent, 
     PowerSync(agent, heartbeat).run_once()
     assert state(manager, uuid) == ("active", 1)
     heartbeat.beat()
-    assert state(manager, uuid) == ("stopped", base.SHUTDOWN) and agent.conductor.told == [
-        {uuid: base.RUNNING}, {}, {uuid: base.SHUTDOWN}]
+    assert state(manager, uuid) == ("stopped", server_states.SHUTDOWN) and agent.conductor.told == [
+        {uuid: server_states.RUNNING}, {}, {uuid: server_states.SHUTDOWN}]
     with manager.service.db.writer() as connection:
         connection.exec_driver_sql("UPDATE instances SET vm_state = 'active', power_state = 1")
     PowerSync(agent, heartbeat).run_once()
-    assert state(manager, uuid) == ("stopped", base.SHUTDOWN)
+    assert state(manager, uuid) == ("stopped", server_states.SHUTDOWN)
 
 
 def test_what_ran_runs_again_after_the_host_was_down(manager, agent, server):
@@ -186,7 +185,7 @@ def test_the_option_off_leaves_lost_guests_stopped(manager, tmp_path, server):
     uuid = server("active")
     GuestResume(agent).run()
     PowerSync(agent, Heartbeat(agent)).run_once()
-    assert agent.restored == [] and state(manager, uuid) == ("stopped", base.NOSTATE)
+    assert agent.restored == [] and state(manager, uuid) == ("stopped", server_states.NOSTATE)
 
 
 def test_a_start_waits_for_parts_and_a_refusal_concerns_one(manager, agent, server):

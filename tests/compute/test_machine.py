@@ -1,16 +1,27 @@
 """The server's state machine: every action in every state, and what users see of it."""
 
 import itertools
+import types
 
 import pytest
 import sqlalchemy as sa
 
-from common import db, errors
+from common import context, db, errors, server_states
 from common.db import Database
 from conductor.db import machine, models
+from conductor.manager import Manager
 
-VM = [machine.ACTIVE, machine.BUILDING, machine.STOPPED, machine.ERROR]
-TASKS = [None, *sorted({a.task_state for a in machine.ACTIONS.values()})]
+VM = ["active", "building", "stopped", "error", "paused", "suspended", "rescued"]
+TASKS = [None, *sorted({a.task_state for a in server_states.ACTIONS.values()})]
+# What OpenStack's users can do to a server that is idle, and what becomes of it: action: {state before: state after}.
+ENDS = {
+    "start": {"stopped": "active"}, "stop": {"active": "stopped", "error": "stopped"}, "reboot": {"active": "active"},
+    "reboot-hard": dict.fromkeys(("active", "stopped", "paused", "suspended", "error"), "active"),
+    "pause": {"active": "paused"}, "unpause": {"paused": "active"}, "suspend": {"active": "suspended"},
+    "resume": {"suspended": "active"}, "rescue": dict.fromkeys(("active", "stopped", "error"), "rescued"),
+    "unrescue": {"rescued": "active"}, "rebuild": {"active": "active", "error": "active", "stopped": "stopped"},
+    "image_snapshot": {s: s for s in ("active", "stopped", "paused", "suspended")},
+    "image_backup": {s: s for s in ("active", "stopped", "paused", "suspended")}}
 
 
 @pytest.fixture(scope="module")
@@ -38,34 +49,80 @@ def states(database):
         return tuple(connection.execute(sa.select(models.instances.c.vm_state, models.instances.c.task_state)).one())
 
 
-@pytest.mark.parametrize(("name", "vm_state", "task_state"), list(itertools.product(machine.ACTIONS, VM, TASKS)))
-def test_every_action_in_every_state(database, name, vm_state, task_state):
-    action = machine.ACTIONS[name]
-    legal = (action.vm_states is None or vm_state in action.vm_states) and (
-        action.task_states is None or task_state in action.task_states)
-    put(database, vm_state, task_state)
-    if not legal:
-        with pytest.raises(errors.InvalidState), database.writer() as connection:
-            machine.begin(connection, "u", name)
-        assert states(database) == (vm_state, task_state)
-        return
-    with database.writer() as connection:
-        machine.begin(connection, "u", name)
-    assert states(database) == (vm_state, action.task_state)
-    if action.end:
+def outcome(database, name: str, end, **values) -> tuple:
+    """The states after an action began and ended; None where it could not begin, and then nothing was written."""
+    before = states(database)
+    try:
         with database.writer() as connection:
-            assert machine.finish(connection, "u", name)
-            assert not machine.finish(connection, "u", name), "a doubled report must change nothing"
-        assert states(database) == (action.end, None)
+            machine.begin(connection, "u", name)
+    except errors.InvalidState:
+        assert states(database) == before
+        return None
+    assert states(database) == (before[0], server_states.ACTIONS[name].task_state)
+    with database.writer() as connection:
+        assert end(connection, "u", name, **values)
+        assert not end(connection, "u", name, **values), "a doubled report must change nothing"
+    return states(database)
+
+
+@pytest.mark.parametrize(("name", "vm_state"), list(itertools.product(ENDS, VM)))
+def test_every_action_on_an_idle_server(database, name, vm_state):
+    end = ENDS[name].get(vm_state)
+    put(database, vm_state, None)
+    assert outcome(database, name, machine.finish) == (end and (end, None))
+    put(database, vm_state, None)
+    failed = "error" if name in ("rebuild", "rescue", "unrescue") else vm_state
+    assert outcome(database, name, machine.fail) == (end and (failed, None))
+
+
+@pytest.mark.parametrize(("name", "vm_state", "task_state"), list(itertools.product(ENDS, VM, TASKS[1:])))
+def test_a_server_that_is_busy_is_left_alone(database, name, vm_state, task_state):
+    """But a hard reboot may follow one that hangs."""
+    put(database, vm_state, task_state)
+    follows = name == "reboot-hard" and task_state in ("rebooting", "rebooting_hard") and vm_state in ENDS[name]
+    assert outcome(database, name, machine.finish) == (("active", None) if follows else None)
+
+
+@pytest.mark.parametrize(("vm_state", "task_state"), list(itertools.product(VM, TASKS)))
+def test_a_server_can_always_be_deleted_and_is_built_once(database, vm_state, task_state):
+    put(database, vm_state, task_state)
+    for name, before in (("schedule", ["scheduling"]), ("build", ["scheduling", "networking"]),
+                         ("spawn", ["networking", "spawning"])):
+        put(database, vm_state, task_state)
+        after = outcome(database, name, machine.fail)
+        assert after == (("error", None) if vm_state == "building" and task_state in before else None)
+    put(database, vm_state, task_state)
+    with database.writer() as connection:
+        machine.begin(connection, "u", "delete")
+    assert states(database) == (vm_state, "deleting")
+
+
+def test_a_build_that_a_host_gives_up_waits_for_another_unless_it_is_deleted(database):
+    put(database, "building", "spawning")
+    row = {"uuid": "u", "host": "a"}
+    with database.writer() as connection:
+        now = machine.build_elsewhere(connection, row, ["a"], {"message": "no"})
+    assert (now["host"], now["tried_hosts"], states(database)) == (None, ["a"], ("building", "scheduling"))
+    put(database, "building", "deleting")
+    with database.writer() as connection:
+        assert machine.build_elsewhere(connection, row, ["a"], {}) is None
+    assert states(database) == ("building", "deleting")
 
 
 def test_a_task_overtaken_by_delete_writes_nothing(database):
-    put(database, machine.BUILDING, "spawning")
+    put(database, "building", "spawning")
     with database.writer() as connection:
         machine.begin(connection, "u", "delete")
         assert not machine.finish(connection, "u", "spawn")
-        assert not machine.fail(connection, "u", "build", vm_state=machine.ERROR)
-    assert states(database) == (machine.BUILDING, "deleting")
+        assert not machine.fail(connection, "u", "build")
+    assert states(database) == ("building", "deleting")
+
+
+def test_a_rebuild_ends_right_that_an_agent_of_the_release_before_reports(database):
+    manager = Manager(types.SimpleNamespace(db=database, notifier=types.SimpleNamespace(on=False)))
+    put(database, "stopped", "rebuilding")
+    manager.finish(context.service_context(), "u", "rebuild-stopped", [], {"power_state": server_states.SHUTDOWN})
+    assert states(database) == ("stopped", None)
 
 
 def test_states_fit_their_columns():
@@ -74,21 +131,21 @@ def test_states_fit_their_columns():
     assert max(len(t) for t in TASKS if t) <= table.c.task_state.type.length
 
 
-@pytest.mark.parametrize(("vm_state", "task_state"), list(itertools.product(VM, TASKS)))
+@pytest.mark.parametrize(("vm_state", "task_state"), list(itertools.product([*VM, "deleted"], TASKS)))
 def test_status_filter_finds_exactly_what_shows_it(database, vm_state, task_state):
     put(database, vm_state, task_state)
-    shown = machine.status({"vm_state": vm_state, "task_state": task_state})
+    shown = server_states.status({"vm_state": vm_state, "task_state": task_state})
     with database.reader() as connection:
-        found = [s for s in machine.STATUSES if connection.execute(
+        found = [s for s in server_states.STATUSES if connection.execute(
             sa.select(models.instances.c.uuid).where(machine.conditions_of(s))).first()]
     assert found == [shown]
 
 
 def test_reports_that_overtake_each_other_end_right(database):
     """``finish`` may come before the ``progress`` that precedes it: the build is over all the same."""
-    put(database, machine.BUILDING, "networking")
+    put(database, "building", "networking")
     with database.writer() as connection:
         assert machine.finish(connection, "u", "spawn")
     with pytest.raises(errors.InvalidState), database.writer() as connection:
         machine.begin(connection, "u", "spawn")
-    assert states(database) == (machine.ACTIVE, None)
+    assert states(database) == ("active", None)

@@ -3,9 +3,8 @@
 import pytest
 
 from common import conf as conf_module
-from common import errors, inspector
+from common import errors, inspector, server_states
 from compute_agent import conf, virt
-from compute_agent.virt import base
 
 
 @pytest.fixture(params=["fake"])
@@ -29,28 +28,28 @@ def spawn(driver):
 def test_life_of_a_guest_every_call_twice(driver):
     for _ in range(2):
         spawn(driver)
-    assert driver.power_states() == {UUID: base.RUNNING}
+    assert driver.power_states() == {UUID: server_states.RUNNING}
     for _ in range(2):
         driver.power_off(UUID, timeout_s=1)
-    assert driver.power_states() == {UUID: base.SHUTDOWN}
+    assert driver.power_states() == {UUID: server_states.SHUTDOWN}
     for _ in range(2):
         driver.power_on(UUID)
     for _ in range(2):
         driver.pause(UUID)
-    assert driver.power_states() == {UUID: base.PAUSED}
+    assert driver.power_states() == {UUID: server_states.PAUSED}
     for _ in range(2):
         driver.unpause(UUID)
-    assert driver.power_states() == {UUID: base.RUNNING}
+    assert driver.power_states() == {UUID: server_states.RUNNING}
     for _ in range(2):
         driver.suspend(UUID)
-    assert driver.power_states() == {UUID: base.SHUTDOWN}
+    assert driver.power_states() == {UUID: server_states.SHUTDOWN}
     for _ in range(2):
         driver.snapshot(UUID, str(driver.path / "copy"))
     assert inspector.check(driver.path / "copy", "qcow2").virtual_bytes == 1 << 30
     (driver.path / "copy").unlink()
     driver.power_on(UUID)
     driver.reboot(UUID, timeout_s=1)
-    assert driver.power_states() == {UUID: base.RUNNING}
+    assert driver.power_states() == {UUID: server_states.RUNNING}
     for _ in range(2):
         driver.attach_volume(UUID, VOLUME)
         driver.attach_interface(UUID, PORT)
@@ -68,7 +67,7 @@ def test_life_of_a_guest_every_call_twice(driver):
 
 def test_guests_survive_a_restart_of_the_agent(driver):
     spawn(driver)
-    assert virt.load(driver.conf).power_states() == {UUID: base.RUNNING}
+    assert virt.load(driver.conf).power_states() == {UUID: server_states.RUNNING}
 
 
 def test_missing_guest_is_a_reason_not_a_crash(driver):

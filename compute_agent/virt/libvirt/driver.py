@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 
 import libvirt
 
-from common import errors
+from common import errors, server_states
 from common.vault import open_chap
 from compute_agent.virt import base
 from compute_agent.virt.libvirt import xml
@@ -17,9 +17,9 @@ from compute_agent.virt.libvirt.kvm import kvm_works
 from compute_agent.virt.libvirt.users import Users
 
 LOG = logging.getLogger(__name__)
-_POWER = {libvirt.VIR_DOMAIN_RUNNING: base.RUNNING, libvirt.VIR_DOMAIN_BLOCKED: base.RUNNING,
-          libvirt.VIR_DOMAIN_PAUSED: base.PAUSED, libvirt.VIR_DOMAIN_SHUTDOWN: base.SHUTDOWN,
-          libvirt.VIR_DOMAIN_SHUTOFF: base.SHUTDOWN, libvirt.VIR_DOMAIN_CRASHED: base.CRASHED}
+_POWER = {libvirt.VIR_DOMAIN_RUNNING: server_states.RUNNING, libvirt.VIR_DOMAIN_BLOCKED: server_states.RUNNING,
+          libvirt.VIR_DOMAIN_PAUSED: server_states.PAUSED, libvirt.VIR_DOMAIN_SHUTDOWN: server_states.SHUTDOWN,
+          libvirt.VIR_DOMAIN_SHUTOFF: server_states.SHUTDOWN, libvirt.VIR_DOMAIN_CRASHED: server_states.CRASHED}
 # Reasons of a shut off domain whose end its libvirtd did not see.
 _UNSEEN = (libvirt.VIR_DOMAIN_SHUTOFF_UNKNOWN, libvirt.VIR_DOMAIN_SHUTOFF_CRASHED, libvirt.VIR_DOMAIN_SHUTOFF_DAEMON,
            libvirt.VIR_DOMAIN_SHUTOFF_FAILED)
@@ -275,7 +275,7 @@ class LibvirtDriver(base.VirtDriver):
             try:
                 name = guarded(domain.name)
                 if name.startswith("instance-"):
-                    found[guarded(domain.UUIDString)] = _POWER.get(guarded(domain.state)[0], base.NOSTATE)
+                    found[guarded(domain.UUIDString)] = _POWER.get(guarded(domain.state)[0], server_states.NOSTATE)
             except libvirt.libvirtError as error:
                 LOG.debug("a domain went away while it was looked at: %s", error)
         return found
