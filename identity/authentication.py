@@ -1,4 +1,8 @@
-"""Authentication: methods and scope in, signed token out."""
+"""Authentication: methods and scope in, signed token out.
+
+A secret takes a quarter of a second to check. What a token says is read after that, whatever was known before it, and the
+token is issued as of the moment before that reading: who takes something away later revokes what was issued until then.
+"""
 
 import secrets
 import time
@@ -38,6 +42,12 @@ def _active(user: dict | None) -> dict:
 
 def _active_user(connection, user_id: str) -> dict:
     return _active(_find(connection, models.users, models.users.c.id == user_id))
+
+
+def _check_there(connection, table, row: dict) -> None:
+    """:raises Unauthorized: what proved a login is gone by now, or another"""
+    if one(connection, sa.select(table).where(table.c.id == row["id"])) != row:
+        raise errors.Unauthorized()
 
 
 def _still(has: list[dict], role_ids: list[str]) -> list[dict]:
@@ -94,16 +104,20 @@ class Authenticator:
         self._check_rules(user, methods | set(parent.methods if parent else ()))
         wanted = auth.get("scope")
         _check_rescope(parent, wanted)
+        since = time.time()
         user, scope, given, until = self._scoped(user, had, wanted)
-        return self._issue(user, scope, given, sorted(methods), parent, request, until=until)
+        return self._issue(user, scope, given, sorted(methods), parent, request, since=since, until=until)
 
     @units.unit
     def _scoped(self, user: dict, had, wanted) -> tuple:
         """(user, scope, roles, end) of the token that is asked for.
 
         One transaction: a scope that is refused leaves the receipt and the trust's use as they were.
+
+        :raises Unauthorized: also where the user was disabled, or got another password, since he was proved
         """
         with self.service.db.writer() if had or _names_trust(wanted) else self.service.db.reader() as connection:
+            user = self.still_proved(connection, user)
             if had:
                 used_proofs.use(connection, "receipt", had.id, had.expires_at)
             if isinstance(wanted, dict) and _names_trust(wanted):
@@ -122,7 +136,7 @@ class Authenticator:
         if "password" in methods:
             user = self._by_password(identity["password"]["user"])
             users.append(user)
-        user = users[0]
+        user = users[-1]
         if any((u and u["id"]) != (user and user["id"]) for u in users):
             raise errors.Unauthorized()
         if "totp" in methods:
@@ -131,6 +145,14 @@ class Authenticator:
         if methods != {"token"}:
             self._admit(user)
         return user, parent
+
+    @staticmethod
+    def still_proved(connection, user: dict) -> dict:
+        """A user whose password was found right, as he is by now. :raises Unauthorized: that is not his password any more"""
+        now = _active_user(connection, user["id"])
+        if now["password_hash"] != user["password_hash"]:
+            raise errors.Unauthorized()
+        return now
 
     def _by_password(self, ref: dict) -> dict:
         """The user whose password it is, in the database or in his domain's directory."""
@@ -160,40 +182,46 @@ class Authenticator:
 
     def _check_passcode(self, user: dict | None, given: str) -> None:
         """:raises Unauthorized: wrong, used before, or the account is locked: six digits could be guessed"""
-        rules = self.service.compliance
+        if not self.service.db.transact(self._use_passcode, user["id"] if user else "", given):
+            raise errors.Unauthorized()
 
-        def use(user_id: str) -> bool:
-            return self.service.db.transact(totp.use, self.service.vault, user_id, given,
-                                            self.service.conf.totp.included_previous_windows)
-        if user is None or rules.locked(user):
-            use("")  # as long as it takes with a user that is there
-            raise errors.Unauthorized()
-        if not use(user["id"]):
-            self.service.db.transact(rules.failed, user)
-            raise errors.Unauthorized()
+    def _use_passcode(self, connection, user_id: str, given: str) -> bool:
+        """The user's row is locked, so that guesses are counted one after the other, however many come at once."""
+        rules = self.service.compliance
+        user = _find(connection, models.users, models.users.c.id == user_id)
+        locked = user is None or rules.locked(user)
+        # As long as it takes with a user that is there.
+        right = totp.use(connection, self.service.vault, "" if locked else user_id, given,
+                         self.service.conf.totp.included_previous_windows)
+        if user is not None and not locked and not right:
+            rules.failed(connection, user)
+        return right
 
     def for_consumer(self, access: dict, request: Context) -> tuple[Context, str]:
         """A token of OAuth: its user's, with the roles that he gave, as far as he still has them all.
 
         :param access: the access token's row
         """
+        since = time.time()
         with self.service.db.reader() as connection:
+            _check_there(connection, models.oauth_tokens, access)
             user = _active_user(connection, access["user_id"])
             scope, has = self._project_scope(connection, user, {"id": access["project_id"]})
         given = _still(has, access["roles"])
         self._check_rules(user, {"oauth1"})
         scope["oauth"] = (access["id"], access["consumer_id"])
-        return self._issue(user, scope, given, ["oauth1"], None, request, until=access["expires_at"])
+        return self._issue(user, scope, given, ["oauth1"], None, request, since=since, until=access["expires_at"])
 
     def federated(self, idp_id: str, protocol_id: str, said: dict[str, str], request: Context) -> tuple[Context, str]:
         """An unscoped token for a user of an identity provider.
 
         :param said: what the front proxy says, see identity.federation
         """
+        since = time.time()
         user_id = self.service.federation.login(idp_id, protocol_id, said)
         with self.service.db.reader() as connection:
             user = _active_user(connection, user_id)
-        return self._issue(user, {"federation": (idp_id, protocol_id)}, [], [protocol_id], None, request)
+        return self._issue(user, {"federation": (idp_id, protocol_id)}, [], [protocol_id], None, request, since=since)
 
     def for_signer(self, credential: dict, chain: str, request: Context) -> tuple[Context, str]:
         """A token for the credential's project, for its user, who proved himself by an EC2 key.
@@ -201,12 +229,14 @@ class Authenticator:
         :param chain: what all tokens of the credential are revoked by
         :raises Unauthorized: he may not have it
         """
+        since = time.time()
         with self.service.db.reader() as connection:
+            _check_there(connection, models.credentials, credential)
             user = _active_user(connection, credential["user_id"])
             scope, given = self._project_scope(connection, user, {"id": credential["project_id"]})
         if not given:
             raise errors.Unauthorized()
-        return self._issue(user, scope, given, ["ec2credential"], None, request, chain=chain)
+        return self._issue(user, scope, given, ["ec2credential"], None, request, since=since, chain=chain)
 
     def check_password(self, user: dict | None, password: str) -> dict:
         """The user, if the password is his.
@@ -218,6 +248,9 @@ class Authenticator:
         right = self.service.passwords.matches(password, user and user["password_hash"])
         if user is None:
             raise errors.Unauthorized()
+        with self.service.db.reader() as connection:
+            # By now others may have guessed as often as they may.
+            user = self.still_proved(connection, user)
         if rules.locked(user):
             raise errors.Unauthorized()
         if not right:
@@ -246,7 +279,9 @@ class Authenticator:
             row = one(connection, sa.select(table).where(where))
         if not self.service.passwords.matches(ref.get("secret", ""), row and row["secret_hash"]) or row is None:
             raise errors.Unauthorized()
+        since = time.time()
         with self.service.db.reader() as connection:
+            _check_there(connection, table, row)
             user = _active_user(connection, row["user_id"])
             rule, link = models.access_rules, models.application_credential_rules
             rules = connection.execute(sa.select(rule.c.service, rule.c.method, rule.c.path).join(
@@ -258,7 +293,7 @@ class Authenticator:
         self._check_rules(user, {"application_credential"})
         scope.update(app_credential=(row["id"], not row["unrestricted"]),
                      access_rules=tuple(map(tuple, rules)) if row["access_restricted"] else None)
-        return self._issue(user, scope, given, ["application_credential"], None, request, until=row["expires_at"])
+        return self._issue(user, scope, given, ["application_credential"], None, request, since=since, until=row["expires_at"])
 
     def _by_token(self, connection, ref: dict):
         try:
@@ -327,14 +362,17 @@ class Authenticator:
         return ({"domain_id": domain["id"], "domain_name": domain["name"]},
                 grants.roles_on(connection, user["id"], "domain", domain["id"]))
 
-    def _issue(self, user, scope, given, methods, parent, request, *, until: float | None = None, chain: str | None = None):
-        """:param until: when what the token is made of ends; ``chain``: the chain that it belongs to, if not to a token's"""
+    def _issue(self, user, scope, given, methods, parent, request, *, since: float, until: float | None = None,
+               chain: str | None = None):
+        """:param since: when what the token says began to be read
+        :param until: when what the token is made of ends
+        :param chain: the chain that it belongs to, if not to a token's
+        """
         ends = [] if until is None else [until]
         if given and user["external"]:
             with self.service.db.reader() as connection:
                 ends += grants.holds_until(connection, user["id"])
-        issued = time.time()
-        expires = min([issued + self.service.conf.identity.token_expiration, *ends])
+        expires = min([since + self.service.conf.identity.token_expiration, *ends])
         audit = [secrets.token_urlsafe(16), *([chain] if chain else [])]
         if parent is not None:
             expires = min(expires, parent.expires_at)  # rescoping never lengthens life
@@ -344,6 +382,6 @@ class Authenticator:
         ctx = Context(request_id=request.request_id, global_request_id=request.global_request_id,
                       user_id=user["id"], user_name=user["name"], user_domain_id=user["domain_id"],
                       user_domain_name=user["domain_name"], roles=tuple(r["name"] for r in given),
-                      audit_ids=tuple(audit), methods=tuple(methods), issued_at=issued, expires_at=expires, **scope)
+                      audit_ids=tuple(audit), methods=tuple(methods), issued_at=since, expires_at=expires, **scope)
         key_id, key = self.service.keys.signing()
         return ctx, tokens.sign(ctx, key, key_id)

@@ -92,13 +92,14 @@ def change_password(req, id: str, given: dict) -> None:
     rules = req.svc.compliance
     with req.svc.db.reader() as connection:
         user = rows.one(connection, sa.select(models.users).where(models.users.c.id == id, models.users.c.enabled))
-    req.svc.authenticator.check_password(user, given["original_password"])
+    user = req.svc.authenticator.check_password(user, given["original_password"])
     rules.check(given["password"])
     with req.svc.db.reader() as connection:
         used = rules.used(connection, user)
     rules.check_own_change(user, given["password"], used)
     hashed = req.svc.passwords.hash(given["password"])
     with req.svc.db.writer() as connection:
+        req.svc.authenticator.still_proved(connection, user)
         rules.remember(connection, user)
         rows.update(connection, models.users, id, rules.columns(user, hashed, by_admin=False), resource="user")
         req.svc.revoke(connection, user_id=id)
