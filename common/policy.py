@@ -5,9 +5,8 @@ import inspect
 import logging
 import pathlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from oslo_config import cfg
 from oslo_policy import policy as oslo_policy
 
 from common import errors
@@ -37,7 +36,7 @@ class Policy:
     """The rules of one service; an operator's ``<service>-policy.yaml`` overrides and is reloaded when it changes.
 
     :param rules: made by :func:`rule`
-    :raises ValueError, OSError, cfg.Error: the file cannot be read: rules that are laxer than an operator's never take its place
+    :raises ValueError, OSError: the file cannot be read: rules that are laxer than an operator's never take its place
     """
 
     refusal = errors.Forbidden.message  # the service's own text, over the rule's name
@@ -57,6 +56,7 @@ class Policy:
         # What was decided since the file was last looked at: the same caller asks the same again and again.
         self._decided: dict[tuple, bool] = {}
         self._until = 0.0
+        self._seen: tuple | None = None  # by what the file was told from another when it was last read; None: there was none
         self._take_up()
 
     def allows(self, ctx, rule: str, target: dict | None = None) -> bool:
@@ -78,17 +78,41 @@ class Policy:
         self._decided, self._until = {}, time.monotonic() + RELOAD_S
         try:
             self._take_up()
-        except (ValueError, OSError, cfg.Error) as error:
+        except (ValueError, OSError) as error:
             LOG.error("%s cannot be read, so its last rules stay in force: %s", self._path, error)
 
     def _take_up(self) -> None:
-        """:raises ValueError, OSError, cfg.Error: the file cannot be read"""
-        rules = self._defaults
-        if self._path.exists():
-            self.enforcer.load_rules()
-            rules = self.enforcer.rules
-        if rules is not self._rules:
-            self._rules, self._functions = rules, {}
+        """Read the file if it is another than before, also an older one: a copy that was put back has the time that it had.
+
+        :raises ValueError, OSError: it cannot be read
+        """
+        try:
+            stat = self._path.stat()
+        except FileNotFoundError:
+            if self._seen is not None:
+                self._seen, self._rules, self._functions = None, self._defaults, {}
+            return
+        seen = stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino
+        if seen != self._seen:
+            self._seen = seen  # also where it cannot be read: that is complained of once
+            self._rules, self._functions = self._read(), {}
+
+    def _read(self) -> oslo_policy.Rules:
+        """:raises ValueError, OSError: also where something in the file is no rule"""
+        text = self._path.read_text()
+        given = oslo_policy.parse_file_contents(text)
+        if not isinstance(given, dict):
+            raise ValueError("it is no list of rules by their names")
+        for name, check in given.items():
+            # The library takes null and false for a rule that allows everything.
+            if not isinstance(name, str) or not isinstance(check, (str, list)):
+                raise ValueError(f"the rule {name} is not text")
+        try:
+            rules = oslo_policy.Rules({**self._defaults, **oslo_policy.Rules.load(text)}, self.enforcer.default_rule)
+        except (TypeError, AttributeError) as error:
+            raise ValueError(f"a rule is not text: {error}") from error
+        _check_cycles(rules)
+        return rules
 
     def _decide(self, ctx, rule: str, target: dict) -> bool:
         scope = "system" if ctx.system else "domain" if ctx.domain_id else "project"
@@ -132,6 +156,30 @@ class Policy:
         """:raises Forbidden: the caller may know of the resource but not do this"""
         if not self.allows(ctx, rule, target):
             raise errors.Forbidden(self.refusal % {"rule": rule})
+
+
+def _referred(check) -> Iterator[str]:
+    """The names of the rules that a check refers to."""
+    if isinstance(check, oslo_policy.RuleCheck):
+        yield check.match
+    parts = [check.rule] if isinstance(check, oslo_policy.NotCheck) else getattr(check, "rules", ())
+    for part in parts:
+        yield from _referred(part)
+
+
+def _check_cycles(rules: oslo_policy.Rules) -> None:
+    """:raises ValueError: a rule refers to itself, by others or directly, so that no request could be decided by it"""
+    known: set[str] = set()
+
+    def walk(name: str, above: tuple[str, ...]) -> None:
+        if name in above:
+            raise ValueError(f"the rule {name} refers to itself: {' -> '.join((*above[above.index(name):], name))}")
+        if name not in known and name in rules:
+            for other in _referred(rules[name]):
+                walk(other, (*above, name))
+            known.add(name)
+    for name in rules:
+        walk(name, ())
 
 
 def _credentials(ctx) -> dict:

@@ -1,6 +1,7 @@
 """Policy: what rules can ask of a caller, and in whose words a refusal is told."""
 
 import os
+import time
 
 import pytest
 from oslo_config import cfg
@@ -88,8 +89,41 @@ def test_an_operators_file_is_in_force_as_soon_as_it_is_there(tmp_path, at_once)
     assert asked.allows(PROJECT, "x")
 
 
-def test_nothing_starts_with_an_operators_file_that_cannot_be_read(tmp_path):
+def test_a_file_that_is_put_back_is_in_force_though_it_is_older(tmp_path, at_once):
+    file = tmp_path / "etc" / "identity-policy.yaml"
+    file.parent.mkdir()
+    for text, age_s in (('"x": "role:admin"', 60), ('"x": "@"', 0)):
+        file.with_suffix(f".{age_s}").write_text(text)
+        os.utime(file.with_suffix(f".{age_s}"), (time.time() - age_s,) * 2)
+    asked = policy(("x", "role:manager"), state=tmp_path)
+    file.with_suffix(".0").rename(file)
+    assert asked.allows(PROJECT, "x")
+    file.with_suffix(".60").rename(file)
+    assert not asked.allows(PROJECT, "x")
+
+
+WRONG = ('"x": [broken', "- x", "text", '"x": true', '"x": 5', '"x": {"y": "z"}', '"x": [5]', "5: role:admin",
+         # The library takes these for rules that allow everything.
+         '"x": false', '"x":', "x: null",
+         # Nothing could be decided by these.
+         '"x": "rule:x"', '"x": "role:admin or rule:y"\n"y": "not rule:x"', '"z": "rule:y"\n"y": "rule:z and role:admin"')
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_nothing_starts_with_an_operators_file_that_cannot_be_read(tmp_path, text):
     (tmp_path / "etc").mkdir()
-    (tmp_path / "etc" / "identity-policy.yaml").write_text('"x": [broken')
+    (tmp_path / "etc" / "identity-policy.yaml").write_text(text)
     with pytest.raises(ValueError):
         policy(("x", "role:manager"), state=tmp_path)
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_while_a_file_cannot_be_read_its_last_rules_hold(tmp_path, at_once, text):
+    file = tmp_path / "etc" / "identity-policy.yaml"
+    file.parent.mkdir()
+    file.write_text('"x": "role:admin"')
+    asked = policy(("x", "role:manager"), state=tmp_path)
+    file.write_text(text + "\n")
+    assert not asked.allows(PROJECT, "x") and not asked.allows(PROJECT, "x")
+    file.write_text('"x": "role:manager"')
+    assert asked.allows(PROJECT, "x")
