@@ -111,6 +111,13 @@ def targets_of(connection, user_id: str, target_type: str) -> list[str]:
     return sorted(found)
 
 
+def below(project_ids: set[str]):
+    """A subquery (id) of the projects below these."""
+    p = models.projects
+    found = sa.select(p.c.id).where(p.c.parent_id.in_(project_ids)).cte("below", recursive=True)
+    return found.union(sa.select(p.c.id).join(found, p.c.parent_id == found.c.id))
+
+
 def heirs(connection, domain_ids: set[str], project_ids: set[str]) -> set[str]:
     """The ids of the projects in these domains, and of those below these projects; one statement at most."""
     p = models.projects
@@ -118,8 +125,7 @@ def heirs(connection, domain_ids: set[str], project_ids: set[str]) -> set[str]:
     if domain_ids:
         found.append(sa.select(p.c.id).where(p.c.domain_id.in_(domain_ids)))
     if project_ids:
-        below = sa.select(p.c.id).where(p.c.parent_id.in_(project_ids)).cte("below", recursive=True)
-        found.append(sa.select(below.union(sa.select(p.c.id).join(below, p.c.parent_id == below.c.id)).c.id))
+        found.append(sa.select(below(project_ids).c.id))
     return set(connection.execute(sa.union(*found)).scalars()) if found else set()
 
 

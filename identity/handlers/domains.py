@@ -7,9 +7,19 @@ from identity.db import grants, models
 from identity.handlers.crud import Noun
 
 
+def _end_tokens(req, connection, domain_id: str) -> None:
+    """End every token that a domain has a part in: it is for the domain or a project of it, of a user of it, or of a trust that
+    such a user gave or was given, which may name neither."""
+    req.svc.revoke(connection, domain_id=domain_id)
+    t, u = models.trusts, models.users
+    parties = sa.select(t.c.id).join(u, u.c.id.in_([t.c.trustor_user_id, t.c.trustee_user_id])).where(u.c.domain_id == domain_id)
+    for trust_id in connection.execute(parties.distinct()).scalars().all():
+        req.svc.revoke(connection, trust_id=trust_id)
+
+
 def _disabled(req, connection, old, values):
     if values.get("enabled") is False and old["enabled"]:
-        req.svc.revoke(connection, domain_id=old["id"])
+        _end_tokens(req, connection, old["id"])
 
 
 def _create(req, connection, values):
@@ -19,7 +29,11 @@ def _create(req, connection, values):
 def _delete(req, connection, row):
     if row["enabled"]:
         raise errors.Forbidden("Cannot delete a domain that is enabled, please disable it first.")
-    req.svc.revoke(connection, domain_id=row["id"])
+    _end_tokens(req, connection, row["id"])
+    g = models.groups
+    for group_id in connection.execute(sa.select(g.c.id).where(g.c.domain_id == row["id"])).scalars().all():
+        for user_id in grants.members(connection, group_id):  # also users of other domains: they lose what the group gave
+            req.svc.revoke(connection, user_id=user_id)
     grants.forget_target(connection, sa.select(models.projects.c.id).where(models.projects.c.domain_id == row["id"]))
     grants.forget_target(connection, [row["id"]])
     for table in (models.identity_providers, models.groups, models.users, models.projects, models.roles):

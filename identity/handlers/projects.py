@@ -14,17 +14,39 @@ from identity.handlers.domains import NOUN as DOMAIN
 
 def _create(req, connection, values):
     values["domain_id"] = values["domain_id"] or req.ctx.domain_id or "default"
-    rows.get(connection, models.domains, values["domain_id"], resource="domain")
+    domain, above = rows.get(connection, models.domains, values["domain_id"], resource="domain"), {}
     if values["parent_id"] and values["parent_id"] != values["domain_id"]:
         parent = rows.get(connection, models.projects, values["parent_id"], resource="project")
         if parent["domain_id"] != values["domain_id"]:
             raise errors.BadRequest("A project must be in the domain of its parent.")
-        above = connection.execute(sa.select(sa.func.count()).select_from(grants.above(parent["id"]))).scalar()
-        if above >= req.svc.conf.identity.max_project_tree_depth:
-            raise errors.Forbidden(f"Max hierarchy depth reached for {parent['id']} branch.")
+        above = _enabled(connection, grants.above(parent["id"]))
+    disabled = next((id for id, enabled in {domain["id"]: domain["enabled"], **above}.items() if not enabled), None)
+    if disabled:
+        raise errors.BadRequest(f"cannot create a project in a branch containing a disabled project: {disabled}")
+    if len(above) >= req.svc.conf.identity.max_project_tree_depth:
+        raise errors.Forbidden(f"Max hierarchy depth reached for {values['parent_id']} branch.")
     values["parent_id"] = values["parent_id"] or values["domain_id"]
     values["description"] = values["description"] or ""
     values["tags"] = project_tags.text(values["tags"] or [])
+
+
+def _enabled(connection, ids) -> dict[str, bool]:
+    """{id: whether it is enabled} of projects. :param ids: a subquery with a column ``id``"""
+    p = models.projects
+    return dict(connection.execute(sa.select(p.c.id, p.c.enabled).where(p.c.id.in_(sa.select(ids.c.id)))).all())
+
+
+def _check_branch(connection, row: dict, enabled: bool) -> None:
+    """What is above an enabled project is enabled, and what is below a disabled one disabled.
+
+    :raises Forbidden: it would not be so
+    """
+    domain = rows.get(connection, models.domains, row["domain_id"], resource="domain")
+    above = {**_enabled(connection, grants.above(row["id"])), row["id"]: domain["enabled"]}
+    if enabled and not all(above.values()):
+        raise errors.Forbidden(f"Cannot enable project {row['id']} since it has disabled parents")
+    if not enabled and any(_enabled(connection, grants.below({row["id"]})).values()):
+        raise errors.Forbidden(f"Cannot disable project {row['id']} since its subtree contains enabled projects.")
 
 
 def _update(req, connection, old, values):
@@ -33,6 +55,8 @@ def _update(req, connection, old, values):
         raise errors.Forbidden("Update of `parent_id` is not allowed.")
     if "tags" in values:
         values["tags"] = project_tags.text(values["tags"])
+    if values.get("enabled", old["enabled"]) != old["enabled"]:
+        _check_branch(connection, old, values["enabled"])
     if values.get("enabled") is False and old["enabled"]:
         req.svc.revoke(connection, project_id=old["id"])
 
@@ -150,9 +174,12 @@ def _show(req, id):
         with req.svc.db.reader() as connection:
             every = {r["id"]: r for r in rows.many(connection, sa.select(models.projects).where(
                 models.projects.c.domain_id == shown["project"]["domain_id"]))}
+            own = set(grants.targets_of(connection, req.ctx.user_id, "project"))
         for name in wanted:
             kind, _, form = name.partition("_as_")
             shown["project"][kind] = _TREE[kind, form](req, every, id)
+            if form == "list":  # where the caller has no role he sees that there is a project, and nothing of it
+                shown["project"][kind] = [each for each in shown["project"][kind] if each["project"]["id"] in own]
     return shown
 
 

@@ -41,6 +41,10 @@ NOUN = _RoleNoun("role", "roles", models.roles,
 index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete
 
 
+# Whoever had a role that implied this one would rule the cloud, and nobody who reads the list of assignments would see it.
+_NEVER_IMPLIED = ("admin",)
+
+
 def _brief(req, row):
     return {"id": row["id"], "name": row["name"], "links": {"self": f"{req.base_url()}/v3/roles/{row['id']}"}}
 
@@ -102,6 +106,8 @@ def imply(req, id, implied_id):
         prior, implied = _pair(req, connection, "create_implied_role", id, implied_id)
         if implied["domain_id"] and not prior["domain_id"]:
             raise errors.Forbidden("A role of a domain cannot be implied by one that is everybody's.")
+        if implied["name"] in _NEVER_IMPLIED:
+            raise errors.Forbidden(f"{implied_id} cannot be an implied roles.")
         rows.insert(connection, models.implied_roles, {"prior_role_id": id, "implied_role_id": implied_id},
                     conflict="The role implies the other already.")
     return {"role_inference": {"prior_role": _brief(req, prior), "implies": _brief(req, implied)},
