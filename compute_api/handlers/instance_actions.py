@@ -12,14 +12,15 @@ ACTIONS, EVENTS, INSTANCES = models.instance_actions, models.instance_events, mo
 
 def _check(req, connection, id, rule: str) -> dict:
     """What rules about the server's actions are asked about, once the caller knows of it and may do what ``rule`` says. Of a
-    server that is gone (2.21) its actions tell whose it was."""
+    server that is gone (2.21) the first of its actions tells whose it was: later ones may be those of an administrator, and
+    have his project."""
     scope = access.scope(req)
     if req.version < (2, 21) or connection.execute(sa.select(INSTANCES.c.uuid).where(INSTANCES.c.uuid == id)).first():
         found = access.target(instances.get(connection, id, scope))
     else:
-        row = rows.one(connection, sa.select(ACTIONS).where(
-            ACTIONS.c.instance_uuid == id, scope.of(ACTIONS.c.project_id)).order_by(ACTIONS.c.start_time).limit(1))
-        if row is None:
+        first = sa.select(ACTIONS).where(ACTIONS.c.instance_uuid == id).order_by(ACTIONS.c.start_time).limit(1)
+        row = rows.one(connection, first)
+        if row is None or not (scope.everyone or row["project_id"] == scope.project_id):
             raise errors.NotFound(f"Instance {id} could not be found.")
         found = access.target(row)
     req.svc.policy.check(req.ctx, rule, found)

@@ -28,12 +28,12 @@ def back_up(req, id, arguments):
 
 
 def _create(req, id, arguments, rule: str, action: str, recorded: str, properties: dict):
+    """Of a locked server too: a lock keeps a server as it is, and a copy of it does no harm to that."""
     with req.svc.db.reader() as connection:
         row = access.server(req, connection, id, rule)
     image = row["image_meta"]
     if not image and action == "image_snapshot":
         req.svc.policy.check(req.ctx, "os_compute_api:servers:create_image:allow_volume_backed", access.target(row))
-    access.check_lock(req, row)
     if not image and action == "image_backup":
         raise errors.BadRequest("It is not supported to back up a server that boots from a volume.")
     inherited = {k: v for k, v in image.get("properties", {}).items()

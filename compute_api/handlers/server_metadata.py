@@ -19,6 +19,7 @@ def _write(req, connection, id, column: str, value) -> None:
 def _edit(req, id, rule: str, edit) -> dict:
     with req.svc.db.writer() as connection:
         row = access.server(req, connection, id, rule)
+        access.check_lock(req, row)
         changed = edit(dict(row["metadata"]))
         limit = quotas.limits(connection, row["project_id"], req.svc.quota_defaults)["metadata_items"]
         if 0 <= limit < len(changed):

@@ -132,7 +132,8 @@ def test_trees_of_projects(cloud, call):
     assert call("GET", f"/projects/{leaf}?parents_as_ids")["project"]["parents"] == {middle: {top: None}}
     assert call("GET", f"/projects/{top}?subtree_as_ids")["project"]["subtree"] == {middle: {leaf: None}}
     assert call("GET", f"/projects/{leaf}?subtree_as_ids")["project"]["subtree"] is None
-    own, role = (call("GET", f"/{plural}?name={name}")[plural][0]["id"] for plural, name in (("users", "admin"), ("roles", "reader")))
+    own = call("GET", "/users?name=admin")["users"][0]["id"]
+    role = call("GET", "/roles?name=reader")["roles"][0]["id"]
     for project in (top, leaf):
         call("PUT", f"/projects/{project}/users/{own}/roles/{role}")
     found = call("GET", f"/projects/{middle}?parents_as_list&subtree_as_list")["project"]
