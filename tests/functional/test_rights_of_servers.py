@@ -34,8 +34,7 @@ def test_a_locked_servers_metadata_stays_and_copies_of_it_are_made(cloud, owner,
         refused(409, owner, "compute", method, where, body)
     assert owner.call("compute", "GET", metadata) == {"metadata": {"a": "1"}}
     for name, more in (("createImage", {}), ("createBackup", {"backup_type": "daily", "rotation": 1})):
-        made = owner.call("compute", "POST", path + "/action", {name: {"name": name, **more}})
-        assert made is None
+        assert owner.call("compute", "POST", path + "/action", {name: {"name": name, **more}})["image_id"]
         wait_status(owner, server)
     cloud.client.call("compute", "POST", metadata, {"metadata": {"b": "2"}})  # an administrator overrules a lock
     cloud.client.call("compute", "POST", path + "/action", {"unlock": None})
