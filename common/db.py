@@ -24,7 +24,7 @@ from psycopg2 import extensions
 from sqlalchemy import event
 from sqlalchemy.dialects import mysql, postgresql
 
-from common import metrics, regex, units
+from common import db_errors, metrics, regex, units
 
 LOG = logging.getLogger(__name__)
 NAMING = {"ix": "ix_%(column_0_N_label)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -93,6 +93,19 @@ class Database:
             event.listen(self.engine, "begin", self._sqlite_begin)
         counter = metrics.SQL.labels(service)
         event.listen(self.engine, "before_cursor_execute", lambda *a: counter.inc())
+        self._errors = {kind: metrics.SQL_ERRORS.labels(service, kind) for kind in db_errors.KINDS}
+        event.listen(self.engine, "handle_error", lambda context: self._count(context.sqlalchemy_exception))
+
+    def _count(self, error: Exception | None) -> None:
+        if isinstance(error, sa.exc.SQLAlchemyError):
+            self._errors[db_errors.kind(error)].inc()
+
+    def _connect(self) -> sa.Connection:
+        try:
+            return self.engine.connect()
+        except sa.exc.TimeoutError as error:  # of the pool, which tells no listener
+            self._count(error)
+            raise
 
     def _lock_timeout(self) -> dict:
         """Connect arguments: who waits longer for a row than LOCK_WAIT_S gives up and is run again."""
@@ -120,7 +133,7 @@ class Database:
         if open_one is not None:
             yield open_one
             return
-        with self.engine.connect() as connection, connection.begin():
+        with self._connect() as connection, connection.begin():
             self._local.connection = connection
             try:
                 yield connection
@@ -136,7 +149,7 @@ class Database:
             yield open_one
             return
         with self._write_lock if self.is_sqlite else contextlib.nullcontext():
-            with self.engine.connect() as connection:
+            with self._connect() as connection:
                 connection = connection.execution_options(pileus_begin="IMMEDIATE")
                 with connection.begin():
                     self._local.connection = connection

@@ -50,6 +50,10 @@ def _postgresql(error) -> str:
 _DRIVERS = {"sqlite3": _sqlite, "pymysql": _mysql, "psycopg2": _postgresql}
 
 
+# What ``kind`` tells apart.
+KINDS = ("away", "retried", "constraint", "client", "ours")
+
+
 def cause(error: sa.exc.StatementError) -> str:
     """"away", "client" or "ours"."""
     original = error.orig
@@ -64,6 +68,17 @@ def cause(error: sa.exc.StatementError) -> str:
         classify = _DRIVERS.get(type(original).__module__.partition(".")[0])
         return classify(original) if classify else "away" if isinstance(error, sa.exc.OperationalError) else "ours"
     return "ours"
+
+
+def kind(error: sa.exc.SQLAlchemyError) -> str:
+    """One of KINDS, as errors are counted."""
+    if isinstance(error, sa.exc.TimeoutError):
+        return "away"
+    if units.is_given_up(error):
+        return "retried"
+    if isinstance(error, sa.exc.IntegrityError):
+        return "constraint"
+    return cause(error) if isinstance(error, sa.exc.StatementError) else "ours"
 
 
 def translate(error: Exception) -> errors.Error | None:

@@ -21,6 +21,8 @@ from common import context, errors, metrics, units
 LOG = logging.getLogger(__name__)
 # What publishing raises without a broker: the last two when a new connection is made for it.
 _AWAY = (messaging.MessageDeliveryFailure, kombu.exceptions.KombuError, OSError)
+# What counts as an error of the bus: see metrics.RPC_ERRORS.
+ERRORS = ("away", "undeliverable", "timeout", "failed")
 # The broker gives a message back that no queue takes: its receiver never listened since the broker started. Who waited for
 # an answer would wait in vain, who expected work to be done would learn late that it was not.
 _DELIVERED = messaging.TransportOptions(at_least_once=True)
@@ -110,6 +112,7 @@ class Client:
         self._client = messaging.get_rpc_client(
             transport(conf), messaging.Target(topic=self.topic, version=self.version), serializer=Serializer())
         self._answers = conf.pileus_answers
+        self._errors = {kind: metrics.RPC_ERRORS.labels(self.topic, kind) for kind in ERRORS}
 
     def call(self, ctx, method: str, *, to: str | None = None, timeout_s: float, **arguments):
         """Ask and wait.
@@ -121,10 +124,12 @@ class Client:
         units.now_visible()
         prepared = self._client.prepare(server=to, timeout=timeout_s, retry=1, transport_options=_DELIVERED)
         if not self._answers.wait(timeout_s):
+            self._errors["away"].inc()
             raise errors.ServiceUnavailable(part="the message bus", internal=f"{method}: no queue for its answer")
         try:
             return prepared.call(ctx, method, **arguments)
         except (messaging.MessagingTimeout, messaging.MessageUndeliverable, *_AWAY) as error:
+            self._errors[_kind(error)].inc()
             part = f"{self.topic}{' on ' + to if to else ''}"
             raise errors.ServiceUnavailable(part=part, internal=f"{method}: {error}") from error
 
@@ -140,9 +145,16 @@ class Client:
         try:
             prepared.cast(ctx, method, **arguments)
         except messaging.MessageUndeliverable as error:
+            self._errors["undeliverable"].inc()
             raise errors.ServiceUnavailable(part=self.topic, internal=f"{method}: nobody listens") from error
         except _AWAY as error:
+            self._errors["away"].inc()
             raise errors.ServiceUnavailable(part="the message bus", internal=f"{method}: {error}") from error
+
+
+def _kind(error: Exception) -> str:
+    return ("undeliverable" if isinstance(error, messaging.MessageUndeliverable) else
+            "timeout" if isinstance(error, messaging.MessagingTimeout) else "away")
 
 
 class Dispatcher(messaging.RPCDispatcher):
@@ -151,9 +163,10 @@ class Dispatcher(messaging.RPCDispatcher):
     ``translate`` makes a declared error of one that the service's database raised, or returns None.
     """
 
-    def __init__(self, endpoint, translate):
+    def __init__(self, endpoint, topic: str, translate):
         super().__init__([endpoint], Serializer(), messaging.DefaultRPCAccessPolicy)
         self.translate = translate
+        self._failed = metrics.RPC_ERRORS.labels(topic, "failed")
 
     def _do_dispatch(self, endpoint, method, ctxt, args):
         context.activate(self.serializer.deserialize_context(ctxt))
@@ -164,6 +177,7 @@ class Dispatcher(messaging.RPCDispatcher):
         except Exception as error:
             declared = self.translate(error) if self.translate else None
             if declared is None:
+                self._failed.inc()
                 raise
             LOG.warning("%s: %s", method, declared.internal)
             _expected(declared)
@@ -179,10 +193,27 @@ def _expected(error: errors.Error) -> NoReturn:
         raise messaging.ExpectedException() from error
 
 
+class _Server(RPCServer):
+    """Counts what it took from the bus and has no thread for yet: the broker knows of that no more."""
+
+    def __init__(self, transport, target, dispatcher):
+        super().__init__(transport, target, dispatcher, executor="threading")
+        self._waiting = metrics.RPC_WAITING.labels(target.topic)
+        self._waiting.set(0)  # not what was left of a process before
+
+    def _on_incoming(self, incoming):
+        self._waiting.inc()
+        super()._on_incoming(incoming)
+
+    def _process_incoming(self, incoming):
+        self._waiting.dec()
+        super()._process_incoming(incoming)
+
+
 def server(conf, topic: str, host: str, endpoint, *, threads: int = 16, translate=None):
     """An RPC server, not started. ``endpoint``'s public methods take (ctx, **json)."""
     endpoint.target = messaging.Target(version=getattr(endpoint, "VERSION", "1.0"))
-    dispatcher = Dispatcher(endpoint, translate)
-    made = RPCServer(transport(conf), messaging.Target(topic=topic, server=host), dispatcher, executor="threading")
+    dispatcher = Dispatcher(endpoint, topic, translate)
+    made = _Server(transport(conf), messaging.Target(topic=topic, server=host), dispatcher)
     conf.set_override("executor_thread_pool_size", threads)
     return made

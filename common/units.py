@@ -34,12 +34,15 @@ class _Unit:
 
 def _tries(error: Exception) -> int:
     """How often a unit that ended so is run."""
-    if isinstance(error, TryAgain):
-        return TRIES
-    state, code = _codes(error)
-    if state in _POSTGRESQL_AGAIN or code in _MYSQL_AGAIN:
+    if isinstance(error, TryAgain) or is_given_up(error):
         return TRIES
     return TRIES_OF_CONFLICTS if is_conflict(error) else 1
+
+
+def is_given_up(error: Exception) -> bool:
+    """Whether the database ended the transaction for the sake of another."""
+    state, code = _codes(error)
+    return state in _POSTGRESQL_AGAIN or code in _MYSQL_AGAIN
 
 
 def is_conflict(error: Exception) -> bool:

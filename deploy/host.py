@@ -15,6 +15,7 @@ from collections.abc import Iterable
 
 from common.periodic import wait_for
 from deploy import supervisor
+from deploy.daemons import HOST_DAEMONS
 
 EXTERNAL_BRIDGE = "br-ex"
 OWNER = pathlib.Path("/run/pileus/state")
@@ -106,7 +107,8 @@ def ensure_tgtd(ip: str = "127.0.0.1", port: int = 3260) -> None:
 
 def rotate_logs(state: str, names: Iterable[str]) -> None:
     """Have logrotate keep the daemons' logs, which they open anew by themselves, eight weeks long."""
-    paths = "\n".join([f'"{state}/log/{name}.log"' for name in names] + [f'"{state}/lab/*/log/*-agent.log"'])
+    paths = "\n".join([f'"{state}/log/{name}.log"' for name in names] +
+                      [f'"{state}/lab/*/log/{name}.log"' for name in HOST_DAEMONS])
     ROTATION.write_text(f"{paths}\n{{\n    weekly\n    maxsize 100M\n    rotate 8\n    compress\n    delaycompress\n"
                         f"    missingok\n    notifempty\n}}\n")
     ROTATION.chmod(0o644)  # logrotate reads no file that others may write

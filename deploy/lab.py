@@ -24,6 +24,7 @@ import typing
 from common import files
 from common.periodic import wait_for
 from deploy import first, host, hypervisor, prepare, statedir, supervisor
+from deploy.daemons import HOST_DAEMONS
 
 BRIDGE, ADDRESS, NETWORK = "br-lab", "172.31.250.1", "172.31.250.{}/24"
 # Room for the 50 bytes that VXLAN adds to a guest's 1500.
@@ -131,7 +132,9 @@ def _configure(state: str, home: pathlib.Path, name: str, ip: str) -> None:
     agent = configparser.ConfigParser(interpolation=None)
     agent.read(pathlib.Path(state) / "etc" / "compute-agent.conf")
     files: dict = {"pileus": known, "compute-agent": agent,
-                   "network": {"network": {"serves": "false", "bridge_mappings": ""}}}
+                   "network": {"network": {"serves": "false", "bridge_mappings": ""}},
+                   # Only the hosts of the lab are in this network, and no API is at this address.
+                   "exporter": {"metrics": {"bind_host": ip, "whole_cloud": "false"}}}
     (home / "etc").mkdir(exist_ok=True, mode=0o700)
     for file, values in files.items():
         parser = configparser.ConfigParser(interpolation=None)
@@ -146,8 +149,8 @@ def inside(state: str, address: str) -> typing.NoReturn:
     host.run("ip", "link", "set", "eth0", "up")
     hypervisor.ensure_libvirt()
     # Anew, so that what was imported for all this does not stay in memory as long as the host lives.
-    os.execve(sys.executable, [sys.executable, "-m", "deploy.zygote", "--state", state, "compute-agent", "network-agent"],
-              supervisor.environment())
+    os.execve(sys.executable, [sys.executable, "-m", "deploy.zygote", "--state", state, *HOST_DAEMONS],
+              supervisor.environment(state))
 
 
 def remove(state: str, name: str) -> None:
@@ -188,10 +191,10 @@ def remove_bridge() -> None:
 def main(argv=None) -> int:
     parser = argparse.ArgumentParser(prog="pileus lab", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--state", required=True)
+    parser.add_argument("--state", required=True, help="state directory of the cloud")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
-    parser.add_argument("verb", nargs="?", choices=("list", "add", "remove"), default="list")
-    parser.add_argument("name", nargs="?")
+    parser.add_argument("verb", nargs="?", choices=("list", "add", "remove"), default="list", help="default: %(default)s")
+    parser.add_argument("name", nargs="?", help="of the host to add or remove")
     args = parser.parse_args(argv)
     if args.inside:
         inside(args.state, args.inside)

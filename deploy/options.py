@@ -18,10 +18,12 @@ def host_options(parser) -> None:
                         "(default: SQLite)")
     parser.add_argument("--image", default="", help="a disk image (file or URL) in place of the test guest")
     parser.add_argument("--image-format", default="", help="its format (default: qcow2)")
-    parser.add_argument("--hosts", type=int, default=0, help="a lab of so many hosts on this machine, with names node2…; "
-                        "this host is the first")
+    parser.add_argument("--hosts", type=int, default=0, help="a lab of so many hosts on this machine: this host, then node2, "
+                        "node3 and so on")
     parser.add_argument("--ip", default="", help="management address: where every daemon of this host listens, and what the "
                         "catalog names (default: 127.0.0.1, for this host only)")
+    parser.add_argument("--metrics-ip", default="", help="address where /metrics is served, which neither guests nor "
+                        "users of the cloud reach (default: 127.0.0.1)")
 
 
 def fake_options(parser) -> None:

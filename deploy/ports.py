@@ -1,11 +1,12 @@
 """Which ports a cloud needs, whether they are free, and who has those that are not."""
 
 import errno
+import ipaddress
 import socket
 
 import psutil
 
-from deploy.daemons import PORTS
+from deploy.daemons import METRICS_PORT, PORTS
 
 
 def needed(offset: int = 0) -> dict[int, str]:
@@ -48,13 +49,28 @@ def owner(port: int) -> str:
     return describe(pids[0]) if pids else "a process of another user"
 
 
-def conflicts(address: str, offset: int = 0) -> list[str]:
+def conflicts(address: str, offset: int = 0, metrics_address: str = "127.0.0.1") -> list[str]:
     """A sentence for each port that a cloud needs and cannot have.
 
-    :raises OSError: the address is not this host's
+    :raises OSError: an address is not this host's
     """
-    return [f"Port {port} ({name}) is taken by {owner(port)}." for port, name in needed(offset).items()
-            if taken(address, port)]
+    wanted = [(address, port, name) for port, name in needed(offset).items()]
+    return [f"Port {port} ({name}) is taken by {owner(port)}."
+            for where, port, name in [*wanted, (metrics_address, METRICS_PORT + offset, "metrics")] if taken(where, port)]
+
+
+def why_no_metrics(address: str, api_address: str) -> str:
+    """Why /metrics must not be served at an address, in words; empty: it may be.
+
+    :param api_address: where the APIs answer: who uses the cloud comes there
+    """
+    wanted = ipaddress.ip_address(address)
+    if wanted.is_unspecified:
+        return f"{address} means every address of this host; name the one that Prometheus comes to."
+    if wanted == ipaddress.ip_address(api_address) and not wanted.is_loopback:
+        return (f"{address} is where the APIs answer, and who uses them must not reach the metrics; name an address of the "
+                "operators' network.")
+    return ""
 
 
 def explain(error: OSError) -> str:

@@ -8,9 +8,9 @@ import secrets
 
 from common import conf, db, migrate
 from common.service import default_url
-from deploy.daemons import DATABASES, PORTS
+from deploy.daemons import DATABASES, METRICS_PORT, PORTS
 
-CONFIGS = ("identity", "image", "network", "volume", "compute", "compute-agent", "dashboard")
+CONFIGS = ("identity", "image", "network", "volume", "compute", "compute-agent", "dashboard", "exporter")
 # One user per service, and the files that its daemons read.
 SERVICE_USERS = {"nova": ("compute", "compute-agent"), "neutron": ("network",), "cinder": ("volume",), "glance": ("image",)}
 SECRETS = ("cloud_id", "admin_password", "bus_password", *(f"{name}_password" for name in SERVICE_USERS), "metadata_secret",
@@ -37,11 +37,12 @@ def ensure_secrets(state: str) -> dict:
 
 
 def write_config(state: str, *, transport_url: str, host: str, my_ip: str, offset: int = 0, database: str = "",
-                 driver: str = "libvirt", extra: dict | None = None) -> dict:
+                 driver: str = "libvirt", metrics_ip: str = "127.0.0.1", extra: dict | None = None) -> dict:
     """Write ``<state>/etc/*.conf``; secrets that exist are kept.
 
     :param database: an SQLAlchemy URL up to the database's name, or empty for SQLite
     :param offset: added to every port
+    :param metrics_ip: where /metrics is served
     :param extra: {file: {section: {option: value}}}
     :returns: as ensure_secrets
     """
@@ -66,6 +67,7 @@ def write_config(state: str, *, transport_url: str, host: str, my_ip: str, offse
                                    "metadata_port": str(ports["metadata"])}
     files["identity"]["identity"] = {"admin_port": str(ports["identity-admin"])}
     files["dashboard"]["dashboard"] = {"secret": found["dashboard_secret"]}
+    files["exporter"]["metrics"] = {"bind_host": metrics_ip, "port": str(METRICS_PORT + offset)}
     files["network"]["network"] = {"metadata_secret": found["metadata_secret"]}
     if driver == "fake":
         files["network"]["network"]["driver"] = "fake"

@@ -8,7 +8,7 @@ import pathlib
 
 CHOICES = "deploy.ini"
 # Of the files that an installer writes; a running cloud with older ones is stopped and gets new ones.
-LAYOUT = 1
+LAYOUT = 2
 FAKE, LIBVIRT = "fake", "libvirt"
 
 
@@ -24,6 +24,7 @@ class Choices:
     """
     driver: str = LIBVIRT
     ip: str = ""
+    metrics_ip: str = ""
     database: str = ""
     image: str = ""
     image_format: str = "qcow2"

@@ -7,12 +7,21 @@ import subprocess
 import sys
 import time
 
+from common import files
 from deploy.daemons import DAEMONS
 
+COUNTERS = "PROMETHEUS_MULTIPROC_DIR"  # as common.metrics.DIRECTORY, which would import what a supervisor does not need
 
-def environment() -> dict[str, str]:
-    """Of the daemons. Fewer malloc arenas: daemons are small, and arenas of idle threads are most of their memory."""
-    return {**os.environ, "MALLOC_ARENA_MAX": "2", "PYTHONUNBUFFERED": "1"}
+
+def environment(state: str) -> dict[str, str]:
+    """Of the daemons of a state directory, which count in an empty directory of theirs from here on.
+
+    Fewer malloc arenas: daemons are small, and arenas of idle threads are most of their memory.
+    """
+    counters = files.private_directory(pathlib.Path(state, "metrics"))
+    for old in counters.glob("*.db"):
+        old.unlink()
+    return {**os.environ, "MALLOC_ARENA_MAX": "2", "PYTHONUNBUFFERED": "1", COUNTERS: str(counters)}
 
 
 class Supervisor:
@@ -21,17 +30,19 @@ class Supervisor:
         self.groups = {"green": [d.name for d in DAEMONS.values() if d.green],
                        "plain": [d.name for d in DAEMONS.values() if not d.green]}
         self.children: dict[str, subprocess.Popen] = {}
+        self.environment: dict[str, str] = {}
         self.stopping = False
 
     def _start(self, group: str) -> None:
         words = [sys.executable, "-m", "deploy.zygote", "--state", self.state]
         words += (["--green"] if group == "green" else []) + self.groups[group]
         log = open(f"{self.state}/log/{group}.log", "ab")
-        self.children[group] = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment())
+        self.children[group] = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment)
         log.close()
 
     def run(self) -> int:
         os.makedirs(f"{self.state}/log", exist_ok=True)
+        self.environment = environment(self.state)
         pid_file = pathlib.Path(self.state) / "supervisor.pid"
         pid_file.write_text(str(os.getpid()))
         signal.signal(signal.SIGTERM, self._stop)

@@ -14,7 +14,7 @@ import time
 from common import conf, files
 from common.periodic import wait_for
 from deploy import broker, first, host, hypervisor, lab, options, ports, prepare, statedir, supervisor
-from deploy.daemons import DAEMONS, PORTS
+from deploy.daemons import DAEMONS, METRICS_PORT, PORTS
 
 EXTERNAL = "172.24.4.0/24"
 GATEWAY = "172.24.4.1"
@@ -48,12 +48,13 @@ class Steps:
         print(f"[{self.elapsed():6.1f} s] {text}", flush=True)
 
 
-def check_ports(my_ip: str) -> None:
+def check_ports(my_ip: str, metrics_ip: str) -> None:
     """:raises HostError: naming each port that is taken, and by whom"""
     try:
-        found = ports.conflicts(my_ip)
+        found = ports.conflicts(my_ip, metrics_address=metrics_ip)
     except OSError as error:
-        raise host.HostError(f"The daemons cannot listen at {my_ip}: {ports.explain(error)}.") from None
+        raise host.HostError(f"The daemons cannot listen at {my_ip}, and at {metrics_ip} for metrics: "
+                             f"{ports.explain(error)}.") from None
     if found:
         raise host.HostError("\n".join(found) + "\nStop what has them, then run this again.")
 
@@ -165,11 +166,17 @@ def choose(state: str, args) -> statedir.Choices:
     chosen.ip = args.ip or (lab.ADDRESS if args.hosts else known.ip or "127.0.0.1")
     for name in ("database", "image", "image_format"):
         setattr(chosen, name, getattr(args, name) or getattr(known, name))
-    if chosen.ip and ipaddress.ip_address(chosen.ip) in ipaddress.ip_network(EXTERNAL):
-        raise host.HostError(f"{chosen.ip} is of the external network, which guests reach; the daemons must not listen there.")
+    chosen.metrics_ip = args.metrics_ip or known.metrics_ip or "127.0.0.1"
+    for address in (chosen.ip, chosen.metrics_ip):
+        if ipaddress.ip_address(address) in ipaddress.ip_network(EXTERNAL):
+            raise host.HostError(f"{address} is of the external network, which guests reach; the daemons must not listen there.")
+    if reason := ports.why_no_metrics(chosen.metrics_ip, chosen.ip):
+        raise host.HostError(f"--metrics-ip: {reason}")
     if supervisor.running_pid(state) and (known.ip, known.database) != (chosen.ip, chosen.database):
         raise host.HostError(f"This cloud runs at {known.ip} with the database {known.database.rpartition('@')[2] or 'SQLite'}; "
                              "that cannot be changed while it runs.")
+    if supervisor.running_pid(state) and known.layout == statedir.LAYOUT and known.metrics_ip != chosen.metrics_ip:
+        raise host.HostError(f"This cloud serves /metrics at {known.metrics_ip}; that cannot be changed while it runs.")
     return chosen
 
 
@@ -192,7 +199,7 @@ def _upgrade(state: str) -> None:
 
 def _configure(state: str, chosen: statedir.Choices, found: dict, transport: str) -> None:
     my_ip, before = chosen.ip, statedir.load(state)
-    prepare.write_config(state, transport_url=transport, host=socket.gethostname(), my_ip=my_ip,
+    prepare.write_config(state, transport_url=transport, host=socket.gethostname(), my_ip=my_ip, metrics_ip=chosen.metrics_ip,
                          database=chosen.database, extra={
                              "volume": {"volume": {"iscsi_ip": my_ip}}, "dashboard": {"dashboard": {"http_port": "80"}},
                              "compute-agent": {"DEFAULT": {"resume_guests_state_on_host_boot": "true"}}})
@@ -213,7 +220,7 @@ def up(args) -> int:
         steps.say("bringing a cloud of an earlier version up to date")
         _upgrade(state)
     if not supervisor.running_pid(state):
-        check_ports(my_ip)
+        check_ports(my_ip, chosen.metrics_ip)
     steps.say("starting broker, libvirt, iSCSI target")
     found = prepare.ensure_secrets(state)
     host.claim(state)
@@ -256,6 +263,7 @@ Pileus is up after {steps.elapsed():.0f} s. Guests run on {kvm}.
                  (it may take some seconds to boot; its volume is /dev/vdb)
   dashboard      http://{my_ip}:{PORTS['dashboard']}/ (and port 80, where that is free), as admin; the password is in openrc
   try next       openstack server list; openstack console log show first
+  metrics        http://{chosen.metrics_ip}:{METRICS_PORT}/metrics, for Prometheus; see etc/prometheus and etc/grafana
   look after it  {pathlib.Path(sys.executable).parent}/pileus status | audit | trace REQUEST_ID
   take it down   deploy/down""")
     return 0
@@ -263,7 +271,7 @@ Pileus is up after {steps.elapsed():.0f} s. Guests run on {kvm}.
 
 def main(argv=None) -> int:
     parser = argparse.ArgumentParser(prog="deploy/up", description=__doc__)
-    parser.add_argument("--state", default=os.environ.get("PILEUS_STATE", options.STATE))
+    parser.add_argument("--state", default=os.environ.get("PILEUS_STATE", options.STATE), help="state directory of the cloud")
     options.host_options(parser)
     args = parser.parse_args(argv)
     os.umask(files.UMASK)

@@ -23,7 +23,7 @@ import logging  # noqa: E402
 import os  # noqa: E402
 import signal  # noqa: E402
 
-from common import files, native, service  # noqa: E402
+from common import files, metrics, native, service  # noqa: E402
 from deploy.daemons import DAEMONS  # noqa: E402
 
 PR_SET_PDEATHSIG = 1
@@ -134,16 +134,17 @@ class Zygote:
         for other, sockets in self.sockets.items():
             for sock in sockets.values() if other != name else ():
                 sock.close()
+        metrics.identify(f"{name}-{worker}-{os.getppid()}")  # one of an earlier zygote may still be about to end
         log_file = f"{self.state}/log/{name}.log"
         service.run(self.classes[name], state=self.state, sockets=self.sockets[name], worker=worker,
                     overrides={"log_file": log_file})
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--green", action="store_true")
-    parser.add_argument("--state", required=True)
-    parser.add_argument("names", nargs="+")
+    parser = argparse.ArgumentParser(prog="deploy.zygote", description=__doc__)
+    parser.add_argument("--green", action="store_true", help="be the one that is patched by eventlet")
+    parser.add_argument("--state", required=True, help="state directory of the cloud")
+    parser.add_argument("names", nargs="+", help="of the daemons to fork")
     args = parser.parse_args()
     die_with_parent()
     os.umask(files.UMASK)

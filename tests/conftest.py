@@ -6,12 +6,14 @@ import os
 import pathlib
 import subprocess
 import sys
+import urllib.request
 
 import hypothesis
 import pytest
 
 from common.periodic import wait_for
 from deploy import ports
+from deploy.daemons import METRICS_PORT
 from deploy.first import Cloud
 from deploy.prepare import ensure_secrets
 
@@ -72,6 +74,10 @@ class FakeCloud:
         client = Cloud(ensure_secrets(self.state)["admin_password"], offset=self.offset)
         client.login()
         return client
+
+    def metrics(self) -> str:
+        """What Prometheus would get."""
+        return urllib.request.urlopen(f"http://127.0.0.1:{METRICS_PORT + self.offset}/metrics", timeout=30).read().decode()
 
     def environment(self) -> dict:
         """OS_* variables for unmodified clients."""

@@ -16,7 +16,7 @@ import threading
 import time
 
 from common.periodic import wait_for
-from deploy import first, status, supervisor
+from deploy import first, processes, supervisor
 from tests.distributed import DistributedCloud
 
 OFFSET = 30100
@@ -57,7 +57,7 @@ def measure(cloud: first.Cloud, counters: Counters, state: str, count: int, clie
         "instances": -1, "cores": -1, "ram": -1}})
     first.boot(cloud, "warm", imageRef=image, flavorRef="42", networks=[{"uuid": networks["private"]}])
     time.sleep(12)  # early heartbeats are over
-    weights = {n: status.pss_kib(p) / 1024 for n, p in status.daemons_of(supervisor.running_pid(state) or 0).items()}
+    weights = {n: processes.pss_kib(p) / 1024 for n, p in processes.daemons_of(supervisor.running_pid(state) or 0).items()}
     print(f"idle: {sum(weights.values()):.0f} MB PSS in {len(weights)} processes")
     began, sql, messages = time.monotonic(), counters.sql(), counters.messages()
     time.sleep(15)

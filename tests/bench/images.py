@@ -25,7 +25,7 @@ import urllib3
 from common.periodic import wait_for
 from deploy import first, prepare
 from deploy.audit import Auditor
-from deploy.status import daemons, pss_kib
+from deploy.processes import daemons, pss_kib
 
 CHUNK = 1 << 20
 

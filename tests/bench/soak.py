@@ -14,7 +14,7 @@ import sys
 import time
 
 from common.periodic import wait_for
-from deploy import first, status, supervisor
+from deploy import first, processes, supervisor
 from tests.distributed import DistributedCloud
 
 OFFSET, CLIENTS = 29100, 4
@@ -24,9 +24,9 @@ SETTLE_S = 45  # two passes of what gives freed memory back (common.service.Trim
 def memory(state: str) -> dict[str, float]:
     """{daemon: MB}; workers of one daemon are added up."""
     found: dict[str, float] = collections.defaultdict(float)
-    for name, pid in status.daemons_of(supervisor.running_pid(state) or 0).items():
+    for name, pid in processes.daemons_of(supervisor.running_pid(state) or 0).items():
         if name.startswith("p-"):
-            found[name.split()[0]] += status.pss_kib(pid) / 1024
+            found[name.split()[0]] += processes.pss_kib(pid) / 1024
     return dict(found)
 
 

@@ -155,6 +155,6 @@ def test_a_call_of_the_bus_whose_transaction_was_given_up_is_run_again(database)
                 if len(calls) < 3:
                     raise DEADLOCK
             return "done"
-    dispatcher = rpc.Dispatcher(Endpoint(), None)
+    dispatcher = rpc.Dispatcher(Endpoint(), "t", None)
     assert dispatcher._do_dispatch(Endpoint(), "work", context.service_context().as_dict(), {"n": 1}) == "done"
     assert calls == [1] * 3

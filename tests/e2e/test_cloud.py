@@ -15,7 +15,8 @@ import pytest
 
 from common.periodic import wait_for
 from deploy import broker, host, hypervisor, up
-from deploy.status import daemons
+from deploy.daemons import METRICS_PORT
+from deploy.processes import daemons
 from tests import walkthrough
 
 pytestmark = pytest.mark.e2e
@@ -58,7 +59,7 @@ def test_data_moves_with_the_volume(real, address, first_server):
 
 def test_second_server_moves_no_image_bytes(real):
     def downloads() -> int:
-        text = real.client.pool.request("GET", f"http://{real.address}:9292/metrics").data.decode()
+        text = real.client.pool.request("GET", f"http://127.0.0.1:{METRICS_PORT}/metrics").data.decode()
         return sum(float(v) for v in re.findall(
             r'pileus_http_request_seconds_count\{method="GET",route="/v2/images/\{id\}/file"[^}]*\} (\S+)', text))
     before = downloads()

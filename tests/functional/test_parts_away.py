@@ -11,7 +11,7 @@ from common import conf as common_conf
 from common import context, errors, rpc
 from common.periodic import wait_for
 from deploy import first, host
-from deploy.status import daemons_of
+from deploy.processes import daemons_of
 from tests.conftest import new_volume, volume_status
 from tests.distributed import DistributedCloud
 

@@ -1,0 +1,52 @@
+"""How many servers there are in which state, and which are on their way: what operators are shown of a whole cloud."""
+
+import sqlalchemy as sa
+
+from common import rows
+from conductor.db import machine, models
+
+TABLE, ACTIONS = models.instances, models.instance_actions
+
+
+def servers(connection) -> dict[str, int]:
+    """{status, as users see it: how many}; 0 of those that there are none of. One statement."""
+    found = dict.fromkeys(machine.STATUSES, 0)
+    query = sa.select(TABLE.c.vm_state, TABLE.c.task_state, sa.func.count().label("servers"))
+    for row in rows.many(connection, query.group_by(TABLE.c.vm_state, TABLE.c.task_state)):
+        status = machine.status(row)
+        found[status] = found.get(status, 0) + row["servers"]
+    return found
+
+
+def under_way(connection) -> list[dict]:
+    """The servers that something is done with, those first that it takes longest. One statement.
+
+    :returns: [{"uuid", "display_name", "project_id", "host", "vm_state", "task_state", "action", "request_id", "since"}]
+
+    ``since`` is when that was asked for: what is sent again moves ``updated_at``.
+    """
+    names = ("uuid", "display_name", "project_id", "host", "vm_state", "task_state", "updated_at")
+    of_same = ACTIONS.alias()
+    last = sa.select(sa.func.max(of_same.c.start_time)).where(of_same.c.instance_uuid == TABLE.c.uuid).scalar_subquery()
+    columns = [*(TABLE.c[name] for name in names), ACTIONS.c.action, ACTIONS.c.request_id, ACTIONS.c.start_time]
+    query = sa.select(*columns).select_from(TABLE).join(
+        ACTIONS, sa.and_(ACTIONS.c.instance_uuid == TABLE.c.uuid, ACTIONS.c.start_time == last), isouter=True).where(
+        sa.or_(TABLE.c.task_state.is_not(None), TABLE.c.vm_state == machine.BUILDING))
+    found = {}
+    for row in rows.many(connection, query):
+        updated, started = row.pop("updated_at"), row.pop("start_time")
+        found[row["uuid"]] = {**row, "since": min(updated, started or updated)}
+    return sorted(found.values(), key=lambda row: row["since"])
+
+
+def last_steps(connection, found: list[dict]) -> dict[tuple[str, str], dict]:
+    """The last step that is known of each of these: {(uuid, request id): event}. One statement.
+
+    :param found: of ``under_way``
+    """
+    ids = {row["request_id"] for row in found if row["request_id"]}
+    if not ids:
+        return {}
+    table = models.instance_events
+    return {(row["instance_uuid"], row["request_id"]): row for row in rows.many(
+        connection, sa.select(table).where(table.c.request_id.in_(ids)).order_by(table.c.id))}

@@ -1,0 +1,131 @@
+"""How many messages wait in the queues of the bus, and whether anybody takes them.
+
+RabbitMQ tells both in answer to one small AMQP request for each queue, to an account without any right to administrate.
+What a daemon took and has not begun is no more in a queue: ``metrics.RPC_WAITING`` counts that.
+"""
+
+import contextlib
+import dataclasses
+import typing
+
+import amqp
+import amqp.exceptions
+import oslo_messaging as messaging
+
+from common import rpc
+from compute_agent.rpcapi import AgentAPI as ComputeAgents
+from conductor.rpcapi import ConductorAPI
+from deploy.overview import COMPUTE_AGENT, NETWORK_AGENT, VOLUME_AGENT, Agent
+from network.rpcapi import NetworkAgentAPI, NetworkAPI
+from scheduler.rpcapi import SchedulerAPI
+from volume.rpcapi import AgentAPI as VolumeAgents
+from volume.rpcapi import SchedulerAPI as VolumeSchedulerAPI
+
+ANSWER_S = 3
+# The queues that the services of a cloud share, and those that each host has.
+SHARED = (ConductorAPI.topic, SchedulerAPI.topic, NetworkAPI.topic, VolumeSchedulerAPI.topic)
+OF_HOSTS = {COMPUTE_AGENT: ComputeAgents.topic, NETWORK_AGENT: NetworkAgentAPI.topic, VOLUME_AGENT: VolumeAgents.topic}
+# There only where notifications are on.
+OPTIONAL = ("notifications.info", "notifications.error")
+_FAULTS = (amqp.exceptions.AMQPError, OSError)
+
+
+class Away(Exception):
+    """The broker does not answer; the text says how."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Queue:
+    """``host`` is empty for one that is shared. A queue that is not there has no messages and no consumers."""
+    topic: str
+    host: str
+    messages: int
+    consumers: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.topic}.{self.host}" if self.host else self.topic
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether what is in it waits for nobody."""
+        return self.messages > 0 and not self.consumers
+
+
+def expected(agents: typing.Iterable[Agent]) -> list[tuple[str, str]]:
+    """[(topic, host)] of the queues of a cloud with these agents."""
+    return [*((topic, "") for topic in SHARED), *sorted({(OF_HOSTS[a.binary], a.host) for a in agents if a.binary in OF_HOSTS})]
+
+
+class Broker:
+    """A connection to RabbitMQ, kept from one ``look`` to the next."""
+
+    def __init__(self, conf):
+        self._url = messaging.TransportURL.parse(conf)
+        self._connection: amqp.Connection | None = None
+
+    def look(self, names: list[tuple[str, str]]) -> list[Queue]:
+        """:raises Away: the broker does not answer in time"""
+        try:
+            connection = self._connection = self._connection or self._open()
+            found = [_queue(connection, topic, host) for topic, host in names]
+            optional = [_queue(connection, topic, "") for topic in OPTIONAL]
+        except _FAULTS as error:
+            self.close()
+            raise Away(f"the broker does not answer ({error})") from error
+        return found + [queue for queue in optional if queue.messages or queue.consumers]
+
+    def close(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(*_FAULTS):
+                self._connection.close()
+            self._connection = None
+
+    def _open(self) -> amqp.Connection:
+        """To the first broker that answers."""
+        fault: Exception = OSError("none is configured")
+        for host in self._url.hosts:
+            name = f"[{host.hostname}]" if ":" in host.hostname else host.hostname
+            made = amqp.Connection(
+                f"{name}:{host.port}", host.username, host.password, virtual_host=self._url.virtual_host or "/",
+                connect_timeout=ANSWER_S, read_timeout=ANSWER_S, write_timeout=ANSWER_S,
+                client_properties={"connection_name": "pileus queues"})
+            try:
+                made.connect()
+                return made
+            except _FAULTS as refused:
+                fault = refused
+        raise fault
+
+
+def _queue(connection: amqp.Connection, topic: str, host: str) -> Queue:
+    queue = Queue(topic, host, 0, 0)
+    channel = connection.channel(1)  # the one that is there, or a new one
+    try:
+        told = channel.queue_declare(queue.name, passive=True)  # passive: asks, makes nothing
+    except amqp.exceptions.NotFound:  # with this the channel is closed
+        return queue
+    return dataclasses.replace(queue, messages=told.message_count, consumers=told.consumer_count)
+
+
+class InProcess:
+    """The bus of a cloud that is one process. Whoever has a queue there and is this host's takes from it."""
+
+    def __init__(self, conf):
+        self._conf = conf
+
+    def look(self, names: list[tuple[str, str]]) -> list[Queue]:
+        exchange = rpc.transport(self._conf)._driver._exchange_manager.get_exchange(None)
+        with exchange._queues_lock:
+            shared = {topic: len(queue) for (topic, _), queue in exchange._topic_queues.items()}
+            of_hosts = {key: len(queue) for key, queue in exchange._server_queues.items()}
+        return [Queue(topic, host, (of_hosts.get((topic, host), 0) if host else shared.get(topic, 0)),
+                      int(host in ("", self._conf.host))) for topic, host in names]
+
+    def close(self) -> None:
+        pass
+
+
+def of(conf) -> Broker | InProcess:
+    """The bus that a configuration names; no connection is made yet."""
+    return InProcess(conf) if messaging.TransportURL.parse(conf).transport == "fake" else Broker(conf)

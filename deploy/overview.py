@@ -1,0 +1,122 @@
+"""What the databases know of a cloud: its hosts and agents, how many servers and volumes are how, and what is under way.
+
+Each of the three costs the same number of statements, however large the cloud is.
+"""
+
+import dataclasses
+import datetime
+import typing
+
+import sqlalchemy as sa
+
+from common import conf, db, rows
+from common.db import Database
+from common.service import default_url
+from conductor import conf as compute_conf
+from conductor.db import census as compute_census
+from conductor.db import hosts
+from conductor.db import models as compute_models
+from network import roles
+from network.db import models as network_models
+from volume import conf as volume_conf
+from volume.db import census as volume_census
+from volume.db import models as volume_models
+
+COMPUTE_AGENT, VOLUME_AGENT, NETWORK_AGENT = "nova-compute", "cinder-volume", roles.BINARIES[roles.BRIDGE]
+# What reading raises where a database does not answer, or is not as it should be.
+UNREADABLE = (sa.exc.DBAPIError, sa.exc.TimeoutError)
+STUCK_S = 600  # what is under way for longer is stuck
+_OPTS = {"compute": compute_conf.OPTS, "volume": volume_conf.OPTS, "network": {}}
+
+
+@dataclasses.dataclass(frozen=True)
+class Agent:
+    """A service of a host, under its OpenStack name. ``heard`` is when it last reported, UTC."""
+    service: str
+    binary: str
+    host: str
+    up: bool
+    enabled: bool
+    heard: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True)
+class Compute:
+    """``nodes``: rows of ``hosts.all_nodes``. ``servers``: {status: how many}. ``under_way``: of the census."""
+    agents: list[Agent]
+    nodes: list[dict]
+    servers: dict[str, int]
+    under_way: list[dict]
+
+
+@dataclasses.dataclass(frozen=True)
+class Volume:
+    """``backends``: {host: capabilities}. ``volumes``: of the census, by host and status. ``snapshots``: {status: how many}."""
+    agents: list[Agent]
+    backends: dict[str, dict]
+    volumes: list[dict]
+    snapshots: dict[str, int]
+    under_way: list[dict]
+
+
+class Overview:
+    """Opens the databases of the cloud in a state directory.
+
+    :param name: tells whose statements they are, in the metrics
+    """
+
+    def __init__(self, state: str, name: str):
+        self.confs = {each: conf.load(each, opts, state) for each, opts in _OPTS.items()}
+        self.down_time_s = self.confs["compute"].service_down_time
+        self._databases = {each: Database(f"{name}-{each}", loaded.database.connection or default_url(state, each), pool_size=1)
+                           for each, loaded in self.confs.items()}
+
+    def close(self) -> None:
+        for database in self._databases.values():
+            database.engine.dispose()
+
+    def read(self, name: str, work: typing.Callable):
+        """``work(connection)`` on one of the databases.
+
+        :raises UNREADABLE: it does not answer
+        """
+        with self._databases[name].reader() as connection:
+            return work(connection)
+
+    def compute(self) -> Compute:
+        return self.read("compute", lambda c: Compute(
+            self._compute_agents(c), hosts.all_nodes(c), compute_census.servers(c), compute_census.under_way(c)))
+
+    def volume(self) -> Volume:
+        def work(connection):
+            services = rows.many(connection, sa.select(volume_models.services))
+            return Volume(self._volume_agents(services), {row["host"]: row["capabilities"] for row in services
+                                                          if row["binary"] == VOLUME_AGENT},
+                          volume_census.volumes(connection), volume_census.snapshots(connection),
+                          volume_census.under_way(connection))
+        return self.read("volume", work)
+
+    def network(self) -> list[Agent]:
+        return self.read("network", self._network_agents)
+
+    def agents(self) -> list[Agent]:
+        """Of all three services."""
+        return [*self.read("compute", self._compute_agents), *self.network(), *self.read("volume", lambda c: self._volume_agents(
+            rows.many(c, sa.select(volume_models.services))))]
+
+    def _compute_agents(self, connection) -> list[Agent]:
+        return [Agent("compute", row["binary"], row["host"], hosts.is_up(row, self.down_time_s), not row["disabled"],
+                      row["updated_at"]) for row in rows.many(connection, sa.select(compute_models.services))]
+
+    def _volume_agents(self, services: list[dict]) -> list[Agent]:
+        return [Agent("volume", row["binary"], row["host"], self._alive(row["updated_at"]), not row["disabled"],
+                      row["updated_at"]) for row in services]
+
+    def _network_agents(self, connection) -> list[Agent]:
+        a = network_models.agents.c
+        return [Agent("network", roles.BINARIES[kind], host, self._alive(heard), enabled, heard)
+                for kind, host, enabled, heard in connection.execute(
+                    sa.select(a.agent_type, a.host, a.admin_state_up, a.heartbeat_at))]
+
+    def _alive(self, heard: datetime.datetime) -> bool:
+        return (db.now() - heard).total_seconds() < self.down_time_s
