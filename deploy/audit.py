@@ -18,9 +18,8 @@ from common.db import Database
 from common.service import default_url
 from deploy.daemons import DATABASES
 from deploy.inventory import Inventory
-
-STUCK_S = 600
-TRANSIENT_VOLUME = ("creating", "deleting", "attaching", "detaching", "reserved", "extending")
+from deploy.overview import STUCK_S
+from volume.db.census import TRANSIENT, TRANSIENT_SNAPSHOT
 
 
 @dataclasses.dataclass
@@ -66,8 +65,8 @@ class Auditor:
         with self.dbs[name].reader() as connection:
             return rows.many(connection, sa.select(table).where(*where))
 
-    def _old(self, row: dict) -> bool:
-        return db.now() - row["updated_at"] > datetime.timedelta(seconds=self.stuck_s)
+    def _old(self, since: datetime.datetime) -> bool:
+        return db.now() - since > datetime.timedelta(seconds=self.stuck_s)
 
     def run(self) -> list[Finding]:
         found: list[Finding] = []
@@ -90,7 +89,7 @@ class Auditor:
 
     def servers(self):
         """Guests and files without a server, servers without a guest, servers stuck."""
-        from conductor.db import models
+        from conductor.db import census, models
         known = {i["uuid"]: i for i in self._all("compute", models.instances)}
         for host, found in self._answering("compute").items():
             own = {u: i for u, i in known.items() if i["host"] == host}
@@ -107,8 +106,10 @@ class Auditor:
                         yield Finding("server", uuid, f"has no guest on its host {host}")
                     elif found["guests"][uuid]["power"] != row["power_state"]:
                         yield Finding("server", uuid, f"is active, but its guest on host {host} is not")
-        for row in known.values():
-            if row["task_state"] and self._old(row):
+        with self.dbs["compute"].reader() as connection:
+            under_way = census.under_way(connection)
+        for row in under_way:
+            if self._old(row["since"]):
                 yield Finding("server", row["uuid"], f"is stuck in {row['vm_state']}/{row['task_state']}")
 
     def _remove_guest(self, uuid: str, host: str) -> None:
@@ -171,7 +172,7 @@ class Auditor:
                 if known[volume_id]["status"] in ("available", "in-use"):
                     yield Finding("volume", volume_id, "has a row, but no bytes")
         for row in known.values():
-            if row["status"] in TRANSIENT_VOLUME and self._old(row):
+            if row["status"] in TRANSIENT and self._old(row["updated_at"]):
                 yield Finding("volume", row["id"], f"is stuck in {row['status']}")
 
     def snapshots(self):
@@ -187,7 +188,7 @@ class Auditor:
                 if host_of[row["volume_id"]] == host and row["status"] == "available" and row["id"] not in found["snapshots"]:
                     yield Finding("snapshot", row["id"], "has a row, but no bytes")
         for row in known.values():
-            if row["status"] in ("creating", "deleting") and self._old(row):
+            if row["status"] in TRANSIENT_SNAPSHOT and self._old(row["updated_at"]):
                 yield Finding("snapshot", row["id"], f"is stuck in {row['status']}")
 
     def attachments(self):

@@ -1,61 +1,25 @@
 """``pileus status``: what of one cloud runs, what answers, what is stuck. The exit status is 1 where something is wrong."""
 
-import contextlib
-import datetime
+import collections
 import json
 import urllib.error
 import urllib.request
 
-import psutil
-import sqlalchemy as sa
-import urllib3
+import prometheus_client.parser
+from oslo_config import cfg
 
-from common import conf, db, rows
-from common.service import default_url
-from deploy import audit, first, prepare, statedir, supervisor
-from deploy.daemons import DAEMONS, PORTS
+from common import conf, db
+from deploy import bus, exporter, processes, statedir, stuck
+from deploy.daemons import PORTS
+from deploy.overview import UNREADABLE, Agent, Overview
 
 ANSWER_S = 3
 
 
-def daemons(supervisor_pid: int | None = None) -> dict[str, int]:
-    """{daemon name: pid} below a supervisor, by the name that each gave itself; without one, of every cloud on this host."""
-    names, found = {f"p-{n}"[:15]: n for n in DAEMONS}, {}
-    processes = psutil.Process(supervisor_pid).children(recursive=True) if supervisor_pid else psutil.process_iter()
-    for process in processes:
-        with contextlib.suppress(psutil.Error):  # it ended meanwhile
-            if process.name() in names:
-                found[names[process.name()]] = process.pid
-    return found
-
-
-def daemons_of(supervisor_pid: int) -> dict[str, int]:
-    """{name or command: pid} of a supervisor and everything below it."""
-    top, found = psutil.Process(supervisor_pid), {}
-    for process in (top, *top.children(recursive=True)):
-        with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
-            found[f"{process.name()} {process.pid}"] = process.pid
-    return found
-
-
-def pss_kib(pid: int) -> int:
-    """Proportional set size, KiB: shared memory counted in shares. 0: the process ended meanwhile."""
-    try:
-        return psutil.Process(pid).memory_full_info().pss // 1024
-    except psutil.NoSuchProcess:
-        return 0
-
-
-def processes(state: str, fake: bool) -> dict[str, dict | None]:
-    """{daemon: {"pid", "pss_mb"} or None where it does not run}; of a cloud with fake drivers the one process, ``pileus``."""
-    if fake:
-        running = {"pileus": pid} if (pid := statedir.holder_pid(state)) else {}
-        names = ["pileus"]
-    else:
-        above = supervisor.running_pid(state)
-        running = {"supervisor": above, **daemons(above)} if above else {}
-        names = ["supervisor", *DAEMONS]
-    return {n: {"pid": running[n], "pss_mb": round(pss_kib(running[n]) / 1024, 1)} if n in running else None for n in names}
+def running(state: str) -> dict[str, dict | None]:
+    """{daemon: {"pid", "pss_mb"}, or None where it does not run}"""
+    return {name: {"pid": pid, "pss_mb": round(processes.pss_kib(pid) / 1024, 1)} if pid else None
+            for name, pid in processes.of_cloud(state).items()}
 
 
 def unhealthy(url: str) -> str:
@@ -72,65 +36,103 @@ def unhealthy(url: str) -> str:
         return f"does not answer ({error})"
 
 
-def health(address: str, offset: int) -> dict[str, str]:
-    """{API: why it is not well}, of those that are not."""
-    found = {name: unhealthy(f"http://{address}:{port + offset}") for name, port in PORTS.items()}
-    return {name: f"port {PORTS[name] + offset}: {reason}" for name, reason in found.items() if reason}
+def health(address: str, offset: int, metrics: tuple[str, int]) -> dict[str, str]:
+    """{API: why it is not well}, of those that are not. ``metrics``: address and port of the exporter."""
+    where = {name: (address, port + offset) for name, port in PORTS.items()} | {"metrics": metrics}
+    found = {name: unhealthy(f"http://{_in_url(at)}:{port}") for name, (at, port) in where.items()}
+    return {name: f"port {where[name][1]}: {reason}" for name, reason in found.items() if reason}
 
 
-def down_agents(cloud: first.Cloud) -> list[str]:
-    """A line for each service or agent of a host that has not reported for too long."""
-    found = []
-    for service in ("compute", "volume"):
-        found += [f"{s['binary']} on {s['host']}: down since {s['updated_at']}"
-                  for s in cloud.call(service, "GET", "/os-services")["services"] if s["state"] != "up"]
-    return found + [f"{a['binary']} on {a['host']}: down since {a['heartbeat_timestamp']}"
-                    for a in cloud.call("network", "GET", "/agents")["agents"] if not a["alive"]]
+def _in_url(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
 
 
-def stuck(state: str, after_s: float = audit.STUCK_S) -> list[str]:
-    """A line for each server, volume or snapshot that has been on its way for too long."""
-    from conductor.db import models as compute
-    from volume.db import models as volume
-    found, before = [], db.now() - datetime.timedelta(seconds=after_s)
-    for name, table, column, transient in (
-            ("compute", compute.instances, "task_state", None),
-            ("volume", volume.volumes, "status", audit.TRANSIENT_VOLUME),
-            ("volume", volume.snapshots, "status", ("creating", "deleting"))):
-        loaded = conf.load(name, {}, state)
-        database = db.Database(f"status-{name}", loaded.database.connection or default_url(state, name))
-        held = table.c[column].in_(transient) if transient else table.c[column].is_not(None)
-        with database.reader() as connection:
-            for row in rows.many(connection, sa.select(table).where(held, table.c.updated_at < before)):
-                found.append(f"{table.name[:-1]} {row.get('uuid') or row['id']}: {row[column]} since {row['updated_at']:%F %T}")
-        database.engine.dispose()
-    return found
+def queues(loaded: cfg.ConfigOpts, agents: list[Agent], fake: bool) -> list[bus.Queue]:
+    """The depth of every queue. That of a cloud in one process only it knows, so its exporter is asked.
+
+    :raises Away: nobody can tell
+    """
+    if not fake:
+        broker = bus.Broker(loaded)
+        try:
+            return broker.look(bus.expected(agents))
+        finally:
+            broker.close()
+    of = loaded.metrics
+    try:
+        with urllib.request.urlopen(f"http://{of.bind_host}:{of.port}/metrics", timeout=ANSWER_S) as answer:
+            families = prometheus_client.parser.text_string_to_metric_families(answer.read().decode())
+            told = {family.name: {(s.labels["topic"], s.labels["host"]): int(s.value) for s in family.samples}
+                    for family in families if family.name.startswith("pileus_bus_queue_")}
+    except OSError as error:
+        raise bus.Away(f"metrics do not answer ({error})") from error
+    consumers = told.get("pileus_bus_queue_consumers", {})
+    return [bus.Queue(topic, host, number, consumers[topic, host])
+            for (topic, host), number in told.get("pileus_bus_queue_messages", {}).items()]
 
 
-def collect(state: str) -> dict:
+class Parts:
+    """Asks for one thing after the other; what cannot be had is noted in ``problems``, and the rest is told all the same."""
+
+    def __init__(self):
+        self.problems: list[str] = []
+
+    def get(self, what: str, work, *args) -> list:
+        try:
+            return work(*args)
+        except UNREADABLE as error:
+            self.problems.append(f"{what}: the database does not answer ({str(getattr(error, 'orig', error)).splitlines()[0]})")
+        except bus.Away as error:
+            self.problems.append(f"{what}: {error}")
+        return []
+
+
+def collect(state: str, after_s: float = stuck.STUCK_S) -> dict:
     """All of it, of one cloud; ``ok`` is whether nothing is wrong.
 
+    :param after_s: what is under way for longer is stuck
     :raises StateError: there is no cloud in the directory
     """
     statedir.require_cloud(state)
-    known = statedir.load(state)
-    address = conf.load("pileus", {}, state).my_ip
-    found: dict = {"state": state, "address": address, "daemons": processes(state, known.driver == statedir.FAKE),
-                   "unhealthy": health(address, known.port_offset)}
+    known, parts = statedir.load(state), Parts()
+    loaded = conf.load("exporter", exporter.OPTS, state)
+    found: dict = {"state": state, "address": loaded.my_ip, "daemons": running(state),
+                   "unhealthy": health(loaded.my_ip, known.port_offset, (loaded.metrics.bind_host, loaded.metrics.port))}
+    overview = Overview(state, "status")
     try:
-        cloud = first.Cloud(prepare.ensure_secrets(state)["admin_password"], address, known.port_offset)
-        cloud.login()
-        found["hosts"] = down_agents(cloud)
-    except (RuntimeError, OSError, urllib3.exceptions.HTTPError) as error:
-        found["hosts"] = [f"hosts cannot be asked for: {error}"]
-    found["stuck"] = stuck(state)
-    found["ok"] = all(found["daemons"].values()) and not (found["unhealthy"] or found["hosts"] or found["stuck"])
+        asked = {"compute hosts": lambda: overview.compute().agents, "network agents": overview.network,
+                 "volume agents": lambda: overview.volume().agents}
+        agents = [agent for name, work in asked.items() for agent in parts.get(name, work)]
+        seen = parts.get("queues", queues, loaded, agents, known.driver == statedir.FAKE)
+        reasons = stuck.Reasons(agents, {name: each and each["pid"] for name, each in found["daemons"].items()}, seen)
+        late = [one for name, work in (("servers", stuck.servers), ("volumes", stuck.volumes))
+                for one in parts.get(name, work, overview, reasons, after_s)]
+    finally:
+        overview.close()
+    found["agents"] = [{"service": a.service, "binary": a.binary, "host": a.host, "up": a.up, "enabled": a.enabled,
+                        "heard": db.iso(a.heard)} for a in agents]
+    found["hosts"] = [f"{a.binary} on {a.host}: down since {a.heard:%F %T}" for a in agents if not a.up]
+    found["queues"] = [{"topic": q.topic, "host": q.host, "messages": q.messages, "consumers": q.consumers} for q in seen]
+    found["abandoned"] = [f"queue {q.name}: {q.messages} wait, and nobody takes them" for q in seen if q.abandoned]
+    found["stuck"] = [one.as_dict() | {"text": str(one)} for one in late]
+    found["problems"] = parts.problems
+    found["ok"] = all(found["daemons"].values()) and not any(
+        found[name] for name in ("unhealthy", "hosts", "abandoned", "stuck", "problems"))
     return found
 
 
-def main(state: str, *, as_json: bool = False) -> int:
+def _depths(found: list[dict]) -> list[str]:
+    """A line for each topic."""
+    by_topic: dict[str, list[dict]] = collections.defaultdict(list)
+    for queue in found:
+        by_topic[queue["topic"]].append(queue)
+    return [f"{topic:18} {sum(q['messages'] for q in own):5} waiting in {len(own)} queue{'s' * (len(own) > 1)}, "
+            f"{sum(q['consumers'] for q in own)} taking" for topic, own in by_topic.items()]
+
+
+def main(state: str, *, after_s: float = stuck.STUCK_S, as_json: bool = False) -> int:
     try:
-        found = collect(state)
+        found = collect(state, after_s)
     except statedir.StateError as error:
         print(json.dumps({"ok": False, "error": str(error)}) if as_json else f"pileus status: {error}")
         return 1
@@ -142,5 +144,7 @@ def main(state: str, *, as_json: bool = False) -> int:
         print(f"{name:18} " + (f"up    pid {process['pid']:<7} {process['pss_mb']:6.1f} MB" if process else "DOWN"))
     for name, reason in found["unhealthy"].items():
         print(f"{name:18} {reason}")
-    print("\n".join([*found["hosts"], *found["stuck"]] or ["every host reports, nothing is stuck"]))
+    print("\n".join(_depths(found["queues"])))
+    wrong = [*found["problems"], *found["hosts"], *found["abandoned"], *(one["text"] for one in found["stuck"])]
+    print("\n".join(wrong or ["every host reports, nothing is stuck"]))
     return 0 if found["ok"] else 1

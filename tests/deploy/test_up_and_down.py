@@ -143,7 +143,7 @@ def _status_of_one_that_does_not_run(state: str) -> None:
         database.execute("UPDATE instances SET task_state = 'rebooting', updated_at = '2020-01-01 00:00:00.000000'")
     done = pileus("status", "--state", state)
     assert done.returncode == 1 and "DOWN" in done.stdout and "does not answer" in done.stdout
-    assert "rebooting since 2020-01-01" in done.stdout
+    assert '"first": active/rebooting on fake-host since 2020-01-01 00:00:00: the cloud does not run' in done.stdout
 
 
 def test_down_asks_and_takes_one_cloud_away(running, other):

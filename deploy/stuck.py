@@ -1,0 +1,118 @@
+"""What is stuck in a cloud: where, since when, and what of that which it waits for does not work."""
+
+import dataclasses
+import datetime
+
+from common import db
+from conductor.db import census, machine
+from deploy.bus import OF_HOSTS, Queue
+from deploy.overview import COMPUTE_AGENT, NETWORK_AGENT, STUCK_S, VOLUME_AGENT, Agent, Overview
+
+# What must work for a thing of this kind to get a host: the daemon, and the queue that it takes from.
+_PLACED_BY = {"server": "scheduler", "volume": "volume-scheduler", "snapshot": "volume-scheduler"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Stuck:
+    """``host`` is empty for what has none yet. ``why``: sentences; empty where all that it waits for works."""
+    kind: str
+    id: str
+    name: str
+    project_id: str
+    state: str
+    host: str
+    since: datetime.datetime
+    request_id: str
+    last_step: str
+    why: list[str]
+
+    def as_dict(self) -> dict:
+        return {**dataclasses.asdict(self), "since": db.iso(self.since), "for_s": int((db.now() - self.since).total_seconds())}
+
+    def __str__(self) -> str:
+        named = f' "{self.name}"' if self.name else ""
+        where = f"on {self.host}" if self.host else "without a host"
+        why = "; ".join(self.why) or "all that it waits for is up"
+        step = f"; last step: {self.last_step}" if self.last_step else ""
+        trace = f"; see pileus trace {self.request_id}" if self.request_id else ""
+        return f"{self.kind} {self.id}{named}: {self.state} {where} since {self.since:%F %T}: {why}{step}{trace}"
+
+
+class Reasons:
+    """Finds why something waits.
+
+    :param running: {daemon: pid, or None where it does not run} of this host; one that is not named is another host's,
+        and ``pileus`` is all of them
+    :param queues: of the bus; none where it does not answer
+    """
+
+    def __init__(self, agents: list[Agent], running: dict[str, int | None], queues: list[Queue]):
+        self.agents = {(a.binary, a.host): a for a in agents}
+        self.running = running
+        self.stopped = [] if running.get("pileus", 1) else ["the cloud does not run"]
+        self.queues = {(q.topic, q.host): q for q in queues}
+
+    def agent(self, binary: str, host: str) -> list[str]:
+        """What is wrong with an agent and its queue."""
+        agent = self.agents.get((binary, host))
+        if agent is None:
+            return [f"there is no {binary} on {host}", *self.queue(OF_HOSTS[binary], host)]
+        silent = [] if agent.up else [f"{binary} on {host} has not been heard of since {agent.heard:%F %T}"]
+        return [*silent, *self.queue(OF_HOSTS[binary], host)]
+
+    def daemon(self, name: str) -> list[str]:
+        """What is wrong with a daemon that is not of one host, and with its queue, which has the same name."""
+        stopped = [f"{name} does not run"] if name in self.running and self.running[name] is None else []
+        return [*stopped, *self.queue(name)]
+
+    def queue(self, topic: str, host: str = "") -> list[str]:
+        queue = self.queues.get((topic, host))
+        if queue is None or queue.consumers and not queue.messages:
+            return []
+        waiting = f"{queue.messages} message{'' if queue.messages == 1 else 's'} wait in the queue {queue.name}"
+        return [waiting] if queue.consumers else [f"nobody takes from the queue {queue.name} ({queue.messages} in it)"]
+
+    def of_server(self, row: dict) -> list[str]:
+        if self.stopped:
+            return self.stopped
+        if not row["host"]:
+            return [*self.daemon("scheduler"), *self.daemon("conductor")]
+        building = row["vm_state"] == machine.BUILDING
+        return [*self.agent(COMPUTE_AGENT, row["host"]), *(self.agent(NETWORK_AGENT, row["host"]) if building else []),
+                *self.daemon("conductor")]
+
+    def of_volume(self, row: dict) -> list[str]:
+        if self.stopped:
+            return self.stopped
+        fault = [row["fault"]] if row["fault"] else []
+        return [*fault, *(self.agent(VOLUME_AGENT, row["host"]) if row["host"] else self.daemon(_PLACED_BY[row["kind"]]))]
+
+
+def servers(overview: Overview, reasons: Reasons, after_s: float = STUCK_S) -> list[Stuck]:
+    """:raises UNREADABLE: the database does not answer"""
+    def work(connection):
+        late = [row for row in census.under_way(connection) if _late(row, after_s)]
+        return late, census.last_steps(connection, late)
+    late, steps = overview.read("compute", work)
+    return [Stuck("server", row["uuid"], row["display_name"], row["project_id"], f"{row['vm_state']}/{row['task_state'] or '-'}",
+                  row["host"] or "", row["since"], row["request_id"] or "", _told(steps.get((row["uuid"], row["request_id"]))),
+                  reasons.of_server(row)) for row in late]
+
+
+def volumes(overview: Overview, reasons: Reasons, after_s: float = STUCK_S) -> list[Stuck]:
+    """Volumes and snapshots. :raises UNREADABLE: the database does not answer"""
+    from volume.db import census
+    return [Stuck(row["kind"], row["id"], row["name"] or "", row["project_id"], row["status"], row["host"] or "", row["since"],
+                  row["request_id"], "", reasons.of_volume(row))
+            for row in overview.read("volume", census.under_way) if _late(row, after_s)]
+
+
+def _late(row: dict, after_s: float) -> bool:
+    return (db.now() - row["since"]).total_seconds() > after_s
+
+
+def _told(event: dict | None) -> str:
+    if event is None:
+        return ""
+    ended = f"{event['result']} at {event['finish_time']:%T}" if event["finish_time"] else f"begun at {event['start_time']:%T}"
+    return f"{event['event']} ({ended})"

@@ -1,0 +1,163 @@
+"""What ``pileus status`` finds: what is stuck, on which host, and what of that which it waits for does not work."""
+
+import json
+import types
+
+import pytest
+import sqlalchemy as sa
+
+from common import db
+from conductor.db import actions, models
+from deploy import bus, daemons, prepare, status, stuck
+from deploy.audit import Auditor
+from deploy.overview import Overview
+from network import roles
+from network.db import hosting
+from tests.deploy import small_cloud
+from tests.deploy.small_cloud import LONG_AGO, UUID
+from volume.db.models import volumes
+
+RUNNING = dict.fromkeys(("supervisor", *daemons.DAEMONS), 1)
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory):
+    made = str(tmp_path_factory.mktemp("state"))
+    prepare.write_config(made, transport_url="fake://", host="here", my_ip="127.0.0.1", driver="fake", offset=20000)
+    prepare.sync_databases(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def overview(state):
+    made = Overview(state, "tested")
+    small_cloud.fill(made)
+    with made._databases["network"].writer() as connection:
+        hosting.heartbeat(connection, "gone", {"roles": [roles.BRIDGE]})
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def found(overview):
+    """Stuck servers and volumes by id: found(running={…}, queues=[…], after_s=…)."""
+    def look(running=RUNNING, queues=(), after_s=600):
+        reasons = stuck.Reasons(overview.agents(), running, list(queues))
+        return {one.id: one for work in (stuck.servers, stuck.volumes) for one in work(overview, reasons, after_s)}
+    return look
+
+
+def test_only_what_takes_long_is_stuck(found):
+    assert set(found()) == {UUID.format(2), UUID.format(3)}
+    assert {one.kind for one in found().values()} == {"server", "volume"}
+    assert found(after_s=LONG_AGO.total_seconds() + 600) == {}
+
+
+def test_a_server_on_a_host_whose_agent_is_dead(found):
+    one = found()[UUID.format(2)]
+    assert (one.kind, one.host, one.state, one.request_id, one.name) == ("server", "gone", "building/networking", "req-2", "n")
+    (why,) = one.why
+    assert why.startswith("nova-compute on gone has not been heard of since ")
+    assert f"server {one.id} \"n\": building/networking on gone since " in str(one) and "pileus trace req-2" in str(one)
+    assert 7100 < one.as_dict()["for_s"] < 7400
+
+
+def test_a_queue_that_nobody_takes_from(found):
+    one = found(queues=[bus.Queue("compute-agent", "gone", 3, 0), bus.Queue("conductor", "", 7, 1)])[UUID.format(2)]
+    assert one.why[1:] == ["nobody takes from the queue compute-agent.gone (3 in it)", "7 messages wait in the queue conductor"]
+
+
+def test_a_server_without_a_host(found, overview):
+    number = 5
+    with overview._databases["compute"].writer() as connection:
+        small_cloud.server(connection, number, "building", "scheduling", host=None, ago=LONG_AGO)
+    try:
+        one = found(running={**RUNNING, "scheduler": None}, queues=[bus.Queue("scheduler", "", 1, 0)])[UUID.format(number)]
+        assert one.host == "" and "without a host" in str(one)
+        assert one.why == ["scheduler does not run", "nobody takes from the queue scheduler (1 in it)"]
+        assert found()[UUID.format(number)].why == [] and "all that it waits for is up" in str(found()[UUID.format(number)])
+    finally:
+        with overview._databases["compute"].writer() as connection:
+            connection.execute(sa.delete(models.instances).where(models.instances.c.uuid == UUID.format(number)))
+
+
+def test_how_far_it_came(found, overview):
+    at = db.now().timestamp()
+    with overview._databases["compute"].writer() as connection:
+        actions.events(connection, "req-2", UUID.format(2), [
+            {"event": "allocate", "host": "gone", "start": at, "finish": at, "result": "Success"},
+            {"event": "plug", "host": "gone", "start": at, "result": None}])
+    assert found()[UUID.format(2)].last_step.startswith("plug (begun at ")
+
+
+def test_a_volume_says_its_own_fault(found, overview):
+    with overview._databases["volume"].writer() as connection:
+        small_cloud.volume(connection, 9, "deleting", host="nowhere", ago=LONG_AGO, fault="the target is in use")
+    why = found()[UUID.format(9)].why
+    with overview._databases["volume"].writer() as connection:
+        connection.execute(sa.delete(volumes).where(volumes.c.id == UUID.format(9)))
+    assert why == ["the target is in use", "there is no cinder-volume on nowhere"]
+    assert found()[UUID.format(3)].why == [] and found()[UUID.format(3)].host == "here"
+
+
+def test_the_audit_finds_what_is_sent_again_and_again(state, overview):
+    """The conductor writes to a row whenever it sends it anew, which made it look young for ever."""
+    auditor = Auditor(state)
+    auditor._found = {"compute": {}}
+    assert ("server", UUID.format(2), "is stuck in building/networking") in [(f.kind, f.what, f.text) for f in auditor.servers()]
+    for database in auditor.dbs.values():
+        database.engine.dispose()
+
+
+def test_the_command_names_all_of_it(state, overview, capsys):
+    assert status.main(state) == 1
+    text = capsys.readouterr().out
+    for part in ("pileus             DOWN", "identity           port 25000: does not answer", "queues: metrics do not answer",
+                 "nova-compute on gone: down since", f"server {UUID.format(2)} ",
+                 f"volume {UUID.format(3)}: creating on here since "):
+        assert part in text, text
+    assert status.main(state, as_json=True, after_s=1e6) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["stuck"] == [] and told["queues"] == [] and not told["ok"]
+    assert {(a["binary"], a["host"]) for a in told["agents"] if not a["up"]} == {("nova-compute", "gone")}
+
+
+def test_a_database_that_is_away_hides_nothing_else(state, overview, monkeypatch, capsys):
+    def away(self):
+        raise sa.exc.OperationalError("SELECT", {}, Exception("no route to host\nmore"))
+    monkeypatch.setattr(Overview, "compute", away)
+    assert status.main(state) == 1
+    text = capsys.readouterr().out
+    assert "compute hosts: the database does not answer (no route to host)" in text
+    assert f"volume {UUID.format(3)}: creating on here since " in text
+
+
+def test_depths_are_told_by_topic(state, overview, monkeypatch, capsys):
+    queues = [bus.Queue("scheduler", "", 2, 1), bus.Queue("compute-agent", "a", 4, 0), bus.Queue("compute-agent", "b", 1, 1)]
+    monkeypatch.setattr(status, "queues", lambda *words: queues)
+    assert status.main(state) == 1
+    text = capsys.readouterr().out
+    assert "scheduler              2 waiting in 1 queue, 1 taking\n" in text
+    assert "compute-agent          5 waiting in 2 queues, 1 taking\n" in text
+    assert "queue compute-agent.a: 4 wait, and nobody takes them\n" in text and "queue compute-agent.b" not in text
+
+
+def test_queues_of_one_process_are_told_by_its_metrics(monkeypatch):
+    text = """# TYPE pileus_bus_queue_messages gauge
+pileus_bus_queue_messages{host="h",topic="compute-agent"} 3.0
+# TYPE pileus_bus_queue_consumers gauge
+pileus_bus_queue_consumers{host="h",topic="compute-agent"} 1.0
+"""
+
+    class Answer:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def read(self):
+            return text.encode()
+    monkeypatch.setattr(status.urllib.request, "urlopen", lambda *words, **more: Answer())
+    loaded = types.SimpleNamespace(metrics=types.SimpleNamespace(bind_host="127.0.0.1", port=1))
+    assert status.queues(loaded, [], True) == [bus.Queue("compute-agent", "h", 3, 1)]
