@@ -4,6 +4,8 @@ import argparse
 import datetime
 import sys
 
+from common.version import Version
+
 
 def moment(text: str) -> datetime.datetime:
     """A date or time of the command line (ISO 8601; without a zone it is UTC), as databases have it: UTC, without a zone."""
@@ -16,15 +18,23 @@ def parser(name: str, *, purged: str = "") -> tuple:
 
     :param purged: what ``db purge`` removes, of a service that keeps deleted rows; ``args`` then has ``before`` and ``batch``
     """
-    made = argparse.ArgumentParser(prog=f"{name}-manage", description=f"Administration of the {name} service.")
-    made.add_argument("--state", default=None, help="state directory (default /var/lib/pileus)")
-    commands = made.add_subparsers(dest="command", required=True)
-    db = commands.add_parser("db", help="database schema")
-    db.add_argument("verb", choices=("sync", "version", *(("purge",) if purged else ())))
+    made = argparse.ArgumentParser(prog=f"{name}-manage", description=f"Administer the {name} service of a Pileus cloud.")
+    made.add_argument("--version", action=Version)
+    made.add_argument("--state", default=None, help="state directory of the cloud (default: $PILEUS_STATE, else /var/lib/pileus)")
+    commands = made.add_subparsers(dest="command", required=True, title="commands", metavar="COMMAND")
+    db = command(commands, "db", "Bring the database's schema up to date, or say which it has"
+                 + (f"; remove {purged} for good." if purged else "."))
+    db.add_argument("verb", choices=("sync", "version", *(("purge",) if purged else ())),
+                    help="sync: make or upgrade it; version: only look" + (f"; purge: remove {purged}" if purged else ""))
     if purged:
         db.add_argument("--before", type=moment, metavar="DATE", help=f"purge: remove {purged} from before it (2026-08-31)")
-        db.add_argument("--batch", type=int, default=1000, help="purge: how many in one transaction (default 1000)")
+        db.add_argument("--batch", type=int, default=1000, help="purge: how many in one transaction (default: %(default)s)")
     return made, commands
+
+
+def command(commands, name: str, text: str) -> argparse.ArgumentParser:
+    """A sub-command. ``text``: one sentence that says what it does."""
+    return commands.add_parser(name, help=text, description=text)
 
 
 def database(service_class, package: str, args) -> int:

@@ -1,17 +1,24 @@
 """compute-manage: schema, deleted servers, flavors, services."""
 
+import argparse
+
 import sqlalchemy as sa
 
 from common import manage
 
 
+def build_parser() -> argparse.ArgumentParser:
+    parser, commands = manage.parser("compute", purged="deleted servers and their actions")
+    service = manage.command(commands, "service", "Show the services of the compute hosts, and which of them are up.")
+    service.add_argument("verb", choices=("list",), help="list: a line for each")
+    manage.command(commands, "flavors", "Make the standard flavors; safe to repeat.")
+    return parser
+
+
 def main(argv=None) -> int:
     from conductor.db import deletion, flavors, hosts, models
     from conductor.service import Conductor
-    parser, commands = manage.parser("compute", purged="deleted servers and their actions")
-    service = commands.add_parser("service", help="what runs where")
-    service.add_argument("verb", choices=("list",))
-    commands.add_parser("flavors", help="make the standard flavors; safe to repeat")
+    parser = build_parser()
     args = parser.parse_args(argv)
     if args.command == "db" and args.verb == "purge":
         if args.before is None or args.batch < 1:

@@ -1,4 +1,7 @@
-"""``pileus``: up, down, lab, status, trace, audit. Each verb imports what it needs, so that none starts slowly."""
+"""``pileus``: up, down, lab, status, trace, audit. Each verb imports what it needs, so that none starts slowly.
+
+Until a verb runs, only Python's own modules are needed: ``deploy/up --help`` must answer before anything is installed.
+"""
 
 import argparse
 import os
@@ -6,11 +9,12 @@ import pathlib
 import subprocess
 import sys
 
+from common.version import Version
 from deploy import options
 
 CLONE = pathlib.Path(__file__).resolve().parent.parent
 FAKE_ONLY = ("port_offset", "set", "quiet")
-HOST_ONLY = ("database", "image", "image_format", "hosts", "ip")
+HOST_ONLY = ("database", "image", "image_format", "hosts", "ip", "metrics_ip")
 
 
 def _up(args) -> int:
@@ -53,7 +57,7 @@ def _supervise(args) -> int:
 
 def _status(args) -> int:
     from deploy import status
-    return status.main(args.state, as_json=args.json)
+    return status.main(args.state, after_s=args.after, as_json=args.json)
 
 
 def _trace(args) -> int:
@@ -63,7 +67,7 @@ def _trace(args) -> int:
 
 def _lab(args) -> int:
     from deploy import lab
-    return lab.main(["--state", args.state, *args.words])
+    return lab.main(["--state", args.state, args.verb, *([args.name] if args.name else [])])
 
 
 def _audit(args) -> int:
@@ -77,30 +81,19 @@ def _completion(args) -> int:
     return 0
 
 
+def _man(args) -> int:
+    from deploy import man
+    return man.main(args.page, args.install)
+
+
 def _default() -> str:
     return os.environ.get("PILEUS_STATE", options.STATE)
 
 
-def _version() -> str:
-    from importlib import metadata
-    try:
-        return metadata.version("pileus")
-    except metadata.PackageNotFoundError:
-        return "(not installed)"
-
-
-class Version(argparse.Action):
-    """Read only when asked for: it takes a while."""
-
-    def __call__(self, parser, namespace, values, option_string=None):
-        print(f"pileus {_version()}")
-        parser.exit()
-
-
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pileus", description="Operate a Pileus cloud.")
-    parser.add_argument("--version", action=Version, nargs=0, help="show the version")
-    commands = parser.add_subparsers(dest="command", required=True)
+    parser.add_argument("--version", action=Version)
+    commands = parser.add_subparsers(dest="command", required=True, title="commands", metavar="COMMAND")
 
     def verb(name: str, handler, text: str, state: str | None = None):
         made = commands.add_parser(name, help=text, description=text)
@@ -110,27 +103,43 @@ def build_parser() -> argparse.ArgumentParser:
         made.set_defaults(handler=handler, parser=made)
         return made
     up = verb("up", _up, "Start a cloud: on this host (root), or with --driver fake in one process.", "")
-    up.add_argument("--driver", choices=("libvirt", "fake"), default="libvirt")
+    up.add_argument("--driver", choices=("libvirt", "fake"), default="libvirt",
+                    help="libvirt: real guests on this host; fake: a cloud in one process that only remembers its guests "
+                    "(default: %(default)s)")
     options.host_options(up)
     options.fake_options(up)
     verb("down", _down, "Take a cloud away, with all its data. Asks before it does.").add_argument(
         "--yes", action="store_true", help="do not ask")
-    verb("lab", _lab, "Further compute hosts on this machine: list, add NAME, remove NAME.").add_argument(
-        "words", nargs="*", metavar="list | add NAME | remove NAME")
+    lab = verb("lab", _lab, "Have further compute hosts on this machine, in namespaces of their own.")
+    lab.add_argument("verb", nargs="?", choices=("list", "add", "remove"), default="list",
+                     help="list: name them; add: start one, now and after each reboot; remove: stop one for good "
+                     "(default: %(default)s)")
+    lab.add_argument("name", nargs="?", help="of the host to add or remove: up to eleven small letters, digits and hyphens")
     verb("supervise", _supervise, "Run the daemons and keep them running (systemd's command).").add_argument(
         "--daemons-only", action="store_true", help="what they need beside them runs already")
     for_programs = {"action": "store_true", "help": "print JSON"}
-    verb("status", _status, "Show a cloud's daemons and hosts, what does not answer, and what is stuck.").add_argument(
-        "--json", **for_programs)
+    status = verb("status", _status, "Show a cloud's daemons, hosts and queues, and what is stuck: where, since when and why. "
+                  "The exit status is 1 if anything is wrong.")
+    status.add_argument("--after", type=float, default=600, metavar="SECONDS",
+                        help="what is under way for longer is stuck (default: %(default)s)")
+    status.add_argument("--json", **for_programs)
     trace = verb("trace", _trace, "Show every step of a request, through all services.")
-    trace.add_argument("request_id")
+    trace.add_argument("request_id", help="as in the header X-Openstack-Request-Id, and in 'openstack server event list'")
     trace.add_argument("--json", **for_programs)
     audit = verb("audit", _audit, "Compare the databases with what is on every host.")
     audit.add_argument("--repair", action="store_true", help="mend what differs")
     audit.add_argument("--json", **for_programs)
-    completion = commands.add_parser("completion", help="Print a script that completes this command's words in a shell.")
-    completion.add_argument("shell", choices=("bash", "zsh"))
+    about = "Print a script that completes this command's words in a shell: source <(pileus completion bash)."
+    completion = commands.add_parser("completion", help=about, description=about)
+    completion.add_argument("shell", choices=("bash", "zsh"), help="the shell that reads it")
     completion.set_defaults(handler=_completion, parser=completion)
+    about = "Show the manual page of a command, or write all of them to where man looks."
+    man = commands.add_parser("man", help=about, description=about)
+    man.add_argument("page", nargs="?", default="pileus", help="such as pileus-up or image-manage (default: %(default)s)")
+    man.add_argument("--install", nargs="?", const="", metavar="DIRECTORY",
+                     help="write all pages below this directory (default: share/man beside this command's bin, which is where man "
+                     "looks if that bin is in $PATH)")
+    man.set_defaults(handler=_man, parser=man)
     return parser
 
 

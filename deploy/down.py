@@ -58,7 +58,7 @@ def _agreed(state: str, yes: bool) -> bool:
 
 def main(argv=None) -> int:
     parser = argparse.ArgumentParser(prog="pileus down", description=__doc__)
-    parser.add_argument("--state", default=os.environ.get("PILEUS_STATE", options.STATE))
+    parser.add_argument("--state", default=os.environ.get("PILEUS_STATE", options.STATE), help="state directory of the cloud")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     args = parser.parse_args(argv)
     state = os.path.abspath(args.state)

@@ -79,7 +79,7 @@ def run(args, state: str) -> int:
 
 def main(argv=None) -> int:
     parser = argparse.ArgumentParser(prog="pileus up --driver fake")
-    parser.add_argument("--state", default=options.fake_state())
+    parser.add_argument("--state", default=options.fake_state(), help="state directory of the cloud")
     options.fake_options(parser)
     args = parser.parse_args(argv)
     if any(name.count(".") < 2 or not equals for name, equals, _ in (i.partition("=") for i in args.set)):

@@ -13,7 +13,7 @@ import time
 
 from common import conf, files
 from common.periodic import wait_for
-from deploy import broker, first, host, hypervisor, lab, options, ports, prepare, statedir, supervisor
+from deploy import broker, first, host, hypervisor, lab, man, options, ports, prepare, statedir, supervisor
 from deploy.daemons import DAEMONS, METRICS_PORT, PORTS
 
 EXTERNAL = "172.24.4.0/24"
@@ -264,6 +264,7 @@ Pileus is up after {steps.elapsed():.0f} s. Guests run on {kvm}.
   dashboard      http://{my_ip}:{PORTS['dashboard']}/ (and port 80, where that is free), as admin; the password is in openrc
   try next       openstack server list; openstack console log show first
   metrics        http://{chosen.metrics_ip}:{METRICS_PORT}/metrics, for Prometheus; see etc/prometheus and etc/grafana
+  manual         man -M {man.install()} pileus
   look after it  {pathlib.Path(sys.executable).parent}/pileus status | audit | trace REQUEST_ID
   take it down   deploy/down""")
     return 0

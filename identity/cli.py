@@ -1,5 +1,7 @@
 """identity-manage: schema, bootstrap, key rotation, doctor."""
 
+import argparse
+
 import sqlalchemy as sa
 
 from common import context, manage
@@ -12,17 +14,22 @@ ADMIN_PORT = 35357  # where administrators' clients of old look for identity
 IMPLIES = (("admin", "manager"), ("manager", "member"), ("member", "reader"))
 
 
-def main(argv=None) -> int:
-    from identity.service import IdentityApi
+def build_parser() -> argparse.ArgumentParser:
     parser, commands = manage.parser("identity")
-    boot = commands.add_parser("bootstrap", help="make the admin user, roles, catalog; safe to repeat")
-    boot.add_argument("--password", required=True)
+    boot = manage.command(commands, "bootstrap", "Make the admin user, roles and the catalog; safe to repeat.")
+    boot.add_argument("--password", required=True, help="of the user admin, where there is none yet")
     boot.add_argument("--service-password", required=True, action="append", metavar="NAME=PASSWORD",
                       help="a service user, once for each: nova, neutron, cinder, glance")
-    boot.add_argument("--host", default="127.0.0.1", help="address in the catalog's URLs")
-    boot.add_argument("--region", default="RegionOne")
-    commands.add_parser("rotate-keys", help="add a signing key; the old ones go on verifying")
-    commands.add_parser("doctor", help="say what is insecure or broken; the exit status is 1 if something is broken")
+    boot.add_argument("--host", default="127.0.0.1", help="address in the catalog's URLs (default: %(default)s)")
+    boot.add_argument("--region", default="RegionOne", help="region of the catalog's endpoints (default: %(default)s)")
+    manage.command(commands, "rotate-keys", "Add a signing key; the old ones go on verifying.")
+    manage.command(commands, "doctor", "Say what is insecure or broken; the exit status is 1 if something is broken.")
+    return parser
+
+
+def main(argv=None) -> int:
+    from identity.service import IdentityApi
+    parser = build_parser()
     args = parser.parse_args(argv)
     if args.command == "db":
         return manage.database(IdentityApi, "identity.db", args)

@@ -1,21 +1,28 @@
 """image-manage: schema, the catalog of metadata definitions, and images that were deleted but not yet scrubbed."""
 
+import argparse
 import pathlib
 
 from common import errors, manage
 
 
+def build_parser() -> argparse.ArgumentParser:
+    parser, commands = manage.parser("image")
+    undo = manage.command(commands, "restore", "Bring back a deleted image, while delayed_delete keeps its data.")
+    undo.add_argument("image", help="its id")
+    metadefs = manage.command(commands, "metadefs", "Administer metadata definitions.").add_subparsers(
+        dest="verb", required=True, title="commands", metavar="COMMAND")
+    add = manage.command(metadefs, "load", "Add namespaces from files; what is there stays.")
+    add.add_argument("directory", nargs="?", type=pathlib.Path, help="of JSON files, a namespace each; default the standard ones")
+    add.add_argument("--owner", default="admin",
+                     help="id of the project whose they are, where they do not say (default: %(default)s)")
+    return parser
+
+
 def main(argv=None) -> int:
     from image.db import images
     from image.service import ImageApi
-    parser, commands = manage.parser("image")
-    undo = commands.add_parser("restore", help="bring back a deleted image, while delayed_delete keeps its data")
-    undo.add_argument("image", help="its id")
-    metadefs = commands.add_parser("metadefs", help="metadata definitions").add_subparsers(dest="verb", required=True)
-    add = metadefs.add_parser("load", help="add namespaces from files; what is there stays")
-    add.add_argument("directory", nargs="?", type=pathlib.Path, help="of JSON files, a namespace each; default the standard ones")
-    add.add_argument("--owner", default="admin", help="id of the project whose they are, where they do not say")
-    args = parser.parse_args(argv)
+    args = build_parser().parse_args(argv)
     if args.command == "db":
         return manage.database(ImageApi, "image.db", args)
     service = ImageApi.load(args.state)

@@ -1,9 +1,15 @@
 """network-manage: schema."""
 
+import argparse
+
 from common import manage
+
+
+def build_parser() -> argparse.ArgumentParser:
+    return manage.parser("network")[0]
 
 
 def main(argv=None) -> int:
     from network.service import NetworkApi
-    args = manage.parser("network")[0].parse_args(argv)
+    args = build_parser().parse_args(argv)
     return manage.database(NetworkApi, "network.db", args)

@@ -1,18 +1,24 @@
 """volume-manage: schema, default type, services."""
 
+import argparse
+
 import sqlalchemy as sa
 
 from common import context, db, manage
 
 
+def build_parser() -> argparse.ArgumentParser:
+    parser, commands = manage.parser("volume")
+    service = manage.command(commands, "service", "Show the services of the volume hosts, and which of them are up.")
+    service.add_argument("verb", choices=("list",), help="list: a line for each")
+    manage.command(commands, "default-type", "Make the default volume type; safe to repeat.")
+    return parser
+
+
 def main(argv=None) -> int:
     from volume.db import models
     from volume.service import VolumeScheduler
-    parser, commands = manage.parser("volume")
-    service = commands.add_parser("service", help="what runs where")
-    service.add_argument("verb", choices=("list",))
-    commands.add_parser("default-type", help="make the default volume type; safe to repeat")
-    args = parser.parse_args(argv)
+    args = build_parser().parse_args(argv)
     if args.command == "db":
         return manage.database(VolumeScheduler, "volume.db", args)
     daemon = VolumeScheduler.load(args.state)

@@ -179,7 +179,7 @@ def build(target: pathlib.Path) -> None:
 
 def main(argv=None) -> int:
     parser = argparse.ArgumentParser(description="Build the test guest's disk image.")
-    parser.add_argument("target", type=pathlib.Path)
+    parser.add_argument("target", type=pathlib.Path, help="qcow2 file to make")
     build(parser.parse_args(argv).target.absolute())
     return 0
 

@@ -1,0 +1,130 @@
+"""Every command tells its version and all its options, and has a manual page that is rendered without a warning."""
+
+import argparse
+import ast
+import importlib
+import os
+import pathlib
+import shutil
+import subprocess
+import tomllib
+
+import pytest
+
+from common import version
+from deploy import cli, man
+from tests.architecture.test_imports import modules
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PARSERS = man.parsers()
+PAGES = man.pages()
+
+
+def _below(parser: argparse.ArgumentParser):
+    """A parser and those of all its verbs."""
+    yield parser
+    for each in man.verbs(parser).values():
+        yield from _below(each)
+
+
+ALL = {parser.prog: parser for command in man.COMMANDS for parser in _below(PARSERS[command])}
+
+
+def test_each_installed_command_is_known():
+    assert {name: target.split(":")[0] for name, target in PROJECT["scripts"].items()} == man.COMMANDS
+    assert len(ALL) > 20 and {"pileus up", "identity-manage doctor", "image-manage metadefs load"} <= set(ALL)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_help_names_every_option(name):
+    parser = ALL[name]
+    text = parser.format_help()
+    assert parser.description and parser.description.rstrip().endswith(".") and parser.description.isascii()
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            assert set(action.choices) == {choice.dest for choice in action._choices_actions}
+            assert all(choice.help for choice in action._choices_actions)
+            assert all(each in text for each in action.choices)
+            continue
+        assert action.help and action.help != argparse.SUPPRESS and action.help.isascii(), action
+        assert all(word in text for word in action.option_strings or action.choices or [action.dest])
+
+
+@pytest.mark.parametrize("path", sorted(str(p.relative_to(ROOT)) for p in modules() if "add_argument(" in p.read_text()))
+def test_no_option_is_without_help(path):
+    """Also those of parsers that only other commands call."""
+    calls = [node for node in ast.walk(ast.parse((ROOT / path).read_text())) if isinstance(node, ast.Call)
+             and isinstance(node.func, ast.Attribute) and node.func.attr == "add_argument"]
+    for call in calls:
+        given = {keyword.arg for keyword in call.keywords}
+        tells_itself = any(isinstance(k.value, ast.Name) and k.value.id == "Version" for k in call.keywords)
+        assert given & {"help", None} or tells_itself, f"{path}:{call.lineno}"
+
+
+@pytest.mark.parametrize("name", man.COMMANDS)
+def test_version(name, capsys):
+    with pytest.raises(SystemExit) as ended:
+        importlib.import_module(man.COMMANDS[name]).main(["--version"])
+    assert ended.value.code == 0 and capsys.readouterr().out == f"{name} {version.text()}\n"
+    assert version.text() == PROJECT["version"]
+
+
+def test_a_clone_knows_its_version_too(monkeypatch):
+    def not_installed(name):
+        raise version.metadata.PackageNotFoundError(name)
+    monkeypatch.setattr(version.metadata, "version", not_installed)
+    assert version.text.__wrapped__() == PROJECT["version"]
+
+
+@pytest.mark.parametrize(("script", "words"), [("up", ("--metrics-ip", "--hosts", "--database")), ("down", ("--yes", "--state"))])
+def test_scripts_answer_before_anything_is_installed(tmp_path, script, words):
+    """With the system's Python and without a state: nothing is made."""
+    bare = {"PATH": "/usr/bin:/bin", "PILEUS_STATE": str(tmp_path / "none")}
+
+    def said(*asked: str) -> str:
+        done = subprocess.run([str(ROOT / "deploy" / script), *asked], capture_output=True, text=True, env=bare, timeout=30)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+    assert all(word in said("--help") for word in words)
+    assert said("--ip", "192.0.2.1", "--version") == f"pileus {PROJECT['version']}\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_each_command_and_verb_has_a_page():
+    assert set(PAGES) == {f"{name}.8" for name in [*man.COMMANDS, *(f"pileus-{verb}" for verb in man.verbs(cli.build_parser()))]}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_says_what_the_help_says(name):
+    text = PAGES[name].replace("\\-", "-")
+    assert text.isascii() and f".SH NAME\n{name.removesuffix('.8')} - " in text and ".SH SYNOPSIS" in text
+    for parser in _below(PARSERS[name.removesuffix(".8")]):
+        for action in parser._actions:
+            assert all(option in text for option in action.option_strings if option not in ("-h", "--help"))
+
+
+@pytest.mark.skipif(not shutil.which("groff"), reason="groff is not installed (Debian's package groff-base has it)")
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_rendered_without_a_warning(name):
+    done = subprocess.run(["groff", "-man", "-ww", "-Tascii"], input=PAGES[name], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stderr == "" and name.removesuffix(".8") in done.stdout
+
+
+@pytest.mark.skipif(not shutil.which("man"), reason="man is not installed (Debian's package man-db has it)")
+def test_man_finds_pages_that_were_installed(tmp_path, capsys):
+    """With the commands in $PATH it looks beside them."""
+    (tmp_path / "bin").mkdir()
+    assert cli.main(["man", "--install", str(tmp_path / "share" / "man")]) == 0
+    assert capsys.readouterr().out == f"The manual pages are in {tmp_path}/share/man.\n"
+    environment = {k: v for k, v in os.environ.items() if k != "MANPATH"} | {"PATH": f"{tmp_path}/bin:/usr/bin:/bin"}
+    for name in PAGES:
+        done = subprocess.run(["man", "-w", "8", name.removesuffix(".8")], capture_output=True, text=True, env=environment)
+        assert done.stdout.strip() == f"{tmp_path}/share/man/man8/{name}", done.stderr
+
+
+def test_pages_can_be_read_without_man(capsys):
+    assert cli.main(["man", "pileus-status"]) == 0
+    assert capsys.readouterr().out == PAGES["pileus-status.8"]
+    assert cli.main(["man", "nothing"]) == 1 and "pileus-status" in capsys.readouterr().err
+    assert cli.main(["man", "--install", "/proc/no/such"]) == 1 and "pileus man: " in capsys.readouterr().err
