@@ -137,8 +137,8 @@ def build_parser() -> argparse.ArgumentParser:
     man = commands.add_parser("man", help=about, description=about)
     man.add_argument("page", nargs="?", default="pileus", help="such as pileus-up or image-manage (default: %(default)s)")
     man.add_argument("--install", nargs="?", const="", metavar="DIRECTORY",
-                     help="write all pages below this directory (default: share/man beside this command's bin, which is where man "
-                     "looks if that bin is in $PATH)")
+                     help="write all pages below this directory (default: share/man beside this command's bin; man looks there "
+                     "if that bin is in $PATH)")
     man.set_defaults(handler=_man, parser=man)
     return parser
 
