@@ -144,7 +144,8 @@ def main(state: str, *, after_s: float = stuck.STUCK_S, as_json: bool = False) -
         print(f"{name:18} " + (f"up    pid {process['pid']:<7} {process['pss_mb']:6.1f} MB" if process else "DOWN"))
     for name, reason in found["unhealthy"].items():
         print(f"{name:18} {reason}")
-    print("\n".join(_depths(found["queues"])))
+    for line in _depths(found["queues"]):
+        print(line)
     wrong = [*found["problems"], *found["hosts"], *found["abandoned"], *(one["text"] for one in found["stuck"])]
     print("\n".join(wrong or ["every host reports, nothing is stuck"]))
     return 0 if found["ok"] else 1

@@ -1,14 +1,17 @@
 """A second compute host: what the API says of networks, seen from inside guests on both; then OpenStack's own tests."""
 
+import contextlib
 import re
 import subprocess
 import sys
 import time
+import urllib.request
 
 import pytest
 
 from common.periodic import wait_for
 from deploy import lab
+from deploy.daemons import HOST_DAEMONS, METRICS_PORT
 from network.agent import metering
 from tests.e2e.conftest import ROOT
 
@@ -65,6 +68,18 @@ def guests(real, node2):
         call("PUT", f"/routers/{router}/remove_router_interface", {"port_id": port["id"]})
     for path in (f"/routers/{router}", *[f"/networks/{n}" for n in networks]):
         call("DELETE", path)
+
+
+def test_a_further_host_has_metrics_of_its_own(real, node2):
+    """Of its own daemons; of the whole cloud those tell that have the databases."""
+    def told():
+        with contextlib.suppress(OSError), urllib.request.urlopen(
+                f"http://{lab._known_address(real.state, node2)}:{METRICS_PORT}/metrics", timeout=10) as answer:
+            return answer.read().decode()
+        return None
+    text = wait_for(told, 30, what="the exporter of the host")
+    up = dict(re.findall(r'pileus_daemon_up\{daemon="([^"]+)"\} (\S+)', text))
+    assert up == dict.fromkeys(HOST_DAEMONS, "1.0") and "pileus_rpc_messages_total{" in text and "pileus_servers" not in text
 
 
 def test_guests_have_the_addresses_that_the_api_says(real, guests):
