@@ -13,6 +13,9 @@ from common.version import Version
 from deploy import options
 
 CLONE = pathlib.Path(__file__).resolve().parent.parent
+# What is installed, and where the parser of each is.
+COMMANDS = {"pileus": "deploy.cli", "identity-manage": "identity.cli", "image-manage": "image.cli",
+            "network-manage": "network.cli", "volume-manage": "volume.cli", "compute-manage": "conductor.cli"}
 FAKE_ONLY = ("port_offset", "set", "quiet")
 HOST_ONLY = ("database", "image", "image_format", "hosts", "ip", "metrics_ip")
 
@@ -76,8 +79,10 @@ def _audit(args) -> int:
 
 
 def _completion(args) -> int:
+    import importlib
+
     import shtab
-    print(shtab.complete(build_parser(), args.shell))
+    print(shtab.complete(importlib.import_module(COMMANDS[args.of]).build_parser(), args.shell))
     return 0
 
 
@@ -129,9 +134,10 @@ def build_parser() -> argparse.ArgumentParser:
     audit = verb("audit", _audit, "Compare the databases with what is on every host.")
     audit.add_argument("--repair", action="store_true", help="mend what differs")
     audit.add_argument("--json", **for_programs)
-    about = "Print a script that completes this command's words in a shell: source <(pileus completion bash)."
+    about = "Print a script that completes a command's words in a shell: source <(pileus completion bash)."
     completion = commands.add_parser("completion", help=about, description=about)
     completion.add_argument("shell", choices=("bash", "zsh"), help="the shell that reads it")
+    completion.add_argument("--of", choices=COMMANDS, default="pileus", help="the command (default: %(default)s)")
     completion.set_defaults(handler=_completion, parser=completion)
     about = "Show the manual page of a command, or write all of them to where man looks."
     man = commands.add_parser("man", help=about, description=about)

@@ -10,10 +10,9 @@ import sys
 from argparse_manpage.manpage import Manpage
 
 from common import version
+from deploy.cli import COMMANDS
 
 SECTION = 8  # commands of administrators
-COMMANDS = {"pileus": "deploy.cli", "identity-manage": "identity.cli", "image-manage": "image.cli",
-            "network-manage": "network.cli", "volume-manage": "volume.cli", "compute-manage": "conductor.cli"}
 
 
 def verbs(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:

@@ -28,11 +28,11 @@ def _below(parser: argparse.ArgumentParser):
         yield from _below(each)
 
 
-ALL = {parser.prog: parser for command in man.COMMANDS for parser in _below(PARSERS[command])}
+ALL = {parser.prog: parser for command in cli.COMMANDS for parser in _below(PARSERS[command])}
 
 
 def test_each_installed_command_is_known():
-    assert {name: target.split(":")[0] for name, target in PROJECT["scripts"].items()} == man.COMMANDS
+    assert {name: target.split(":")[0] for name, target in PROJECT["scripts"].items()} == cli.COMMANDS
     assert len(ALL) > 20 and {"pileus up", "identity-manage doctor", "image-manage metadefs load"} <= set(ALL)
 
 
@@ -62,10 +62,10 @@ def test_no_option_is_without_help(path):
         assert given & {"help", None} or tells_itself, f"{path}:{call.lineno}"
 
 
-@pytest.mark.parametrize("name", man.COMMANDS)
+@pytest.mark.parametrize("name", cli.COMMANDS)
 def test_version(name, capsys):
     with pytest.raises(SystemExit) as ended:
-        importlib.import_module(man.COMMANDS[name]).main(["--version"])
+        importlib.import_module(cli.COMMANDS[name]).main(["--version"])
     assert ended.value.code == 0 and capsys.readouterr().out == f"{name} {version.text()}\n"
     assert version.text() == PROJECT["version"]
 
@@ -92,7 +92,7 @@ def test_scripts_answer_before_anything_is_installed(tmp_path, script, words):
 
 
 def test_each_command_and_verb_has_a_page():
-    assert set(PAGES) == {f"{name}.8" for name in [*man.COMMANDS, *(f"pileus-{verb}" for verb in man.verbs(cli.build_parser()))]}
+    assert set(PAGES) == {f"{name}.8" for name in [*cli.COMMANDS, *(f"pileus-{verb}" for verb in man.verbs(cli.build_parser()))]}
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -113,8 +113,14 @@ def test_what_programs_read(running, tmp_path):
 def test_completion(shell, word):
     done = pileus("completion", shell)
     assert done.returncode == 0 and word in done.stdout and "--repair" in done.stdout
+    scripts = [done.stdout]
+    for command, words in (("image-manage", "--owner"), ("identity-manage", "rotate-keys")):
+        done = pileus("completion", shell, "--of", command)
+        assert done.returncode == 0 and command in done.stdout and words in done.stdout
+        scripts.append(done.stdout)
     if shutil.which(shell):
-        subprocess.run([shell, "-n"], input=done.stdout, text=True, check=True)
+        for script in scripts:
+            subprocess.run([shell, "-n"], input=script, text=True, check=True)
 
 
 @pytest.fixture(scope="module")
