@@ -3,8 +3,8 @@
 import dataclasses
 import datetime
 
-from common import db
-from conductor.db import census, machine
+from common import db, server_states
+from conductor.db import census
 from deploy.bus import OF_HOSTS, Queue
 from deploy.overview import COMPUTE_AGENT, NETWORK_AGENT, STUCK_S, VOLUME_AGENT, Agent, Overview
 
@@ -77,7 +77,7 @@ class Reasons:
             return self.stopped
         if not row["host"]:
             return [*self.daemon("scheduler"), *self.daemon("conductor")]
-        building = row["vm_state"] == machine.BUILDING
+        building = row["vm_state"] == server_states.BUILDING
         return [*self.agent(COMPUTE_AGENT, row["host"]), *(self.agent(NETWORK_AGENT, row["host"]) if building else []),
                 *self.daemon("conductor")]
 

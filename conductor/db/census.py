@@ -2,18 +2,18 @@
 
 import sqlalchemy as sa
 
-from common import rows
-from conductor.db import machine, models
+from common import rows, server_states
+from conductor.db import models
 
 TABLE, ACTIONS = models.instances, models.instance_actions
 
 
 def servers(connection) -> dict[str, int]:
     """{status, as users see it: how many}; 0 of those that there are none of. One statement."""
-    found = dict.fromkeys(machine.STATUSES, 0)
+    found = dict.fromkeys(server_states.STATUSES, 0)
     query = sa.select(TABLE.c.vm_state, TABLE.c.task_state, sa.func.count().label("servers"))
     for row in rows.many(connection, query.group_by(TABLE.c.vm_state, TABLE.c.task_state)):
-        status = machine.status(row)
+        status = server_states.status(row)
         found[status] = found.get(status, 0) + row["servers"]
     return found
 
@@ -31,7 +31,7 @@ def under_way(connection) -> list[dict]:
     columns = [*(TABLE.c[name] for name in names), ACTIONS.c.action, ACTIONS.c.request_id, ACTIONS.c.start_time]
     query = sa.select(*columns).select_from(TABLE).join(
         ACTIONS, sa.and_(ACTIONS.c.instance_uuid == TABLE.c.uuid, ACTIONS.c.start_time == last), isouter=True).where(
-        sa.or_(TABLE.c.task_state.is_not(None), TABLE.c.vm_state == machine.BUILDING))
+        sa.or_(TABLE.c.task_state.is_not(None), TABLE.c.vm_state == server_states.BUILDING))
     found = {}
     for row in rows.many(connection, query):
         updated, started = row.pop("updated_at"), row.pop("start_time")
