@@ -13,6 +13,16 @@ HERE = pathlib.Path(__file__).resolve().parent
 CACHE = HERE.parents[1] / ".cache"
 
 
+def _commands(venv: pathlib.Path, requirements: list) -> list[list]:
+    """What makes the environment: uv, which is ten times quicker, where deploy/lib.sh has installed it."""
+    python, uv = venv / "bin/python", pathlib.Path(sys.executable).with_name("uv")
+    if uv.exists():
+        return [[uv, "venv", "-q", "--clear", "--python", sys.executable, venv],
+                [uv, "pip", "install", "-q", "--python", python, *requirements]]
+    return [[sys.executable, "-m", "venv", venv],
+            [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *requirements]]
+
+
 def ensure(workdir: pathlib.Path, requirements: str) -> pathlib.Path:
     """The environment's ``bin`` directory, made when it is not there or of another version.
 
@@ -23,10 +33,8 @@ def ensure(workdir: pathlib.Path, requirements: str) -> pathlib.Path:
     if not stamp.exists() or stamp.read_text() != wanted:
         print(f"installing what {path.name} names", flush=True)
         workdir.mkdir(parents=True, exist_ok=True)
-        subprocess.run([sys.executable, "-m", "venv", workdir / "venv"], check=True)
-        # They import what newer setuptools have dropped.
-        subprocess.run([workdir / "venv/bin/pip", "install", "-q", "--disable-pip-version-check", "setuptools<81", "-r", path],
-                       check=True)
+        for command in _commands(workdir / "venv", ["setuptools<81", "-r", path]):  # they import what newer ones have dropped
+            subprocess.run(command, check=True)
         stamp.write_text(wanted)
     return workdir / "venv" / "bin"
 
