@@ -51,8 +51,9 @@ class Policy:
         self.enforcer.register_defaults(list(rules))
         self._scopes = {r.name: r.scope_types for r in rules if r.scope_types}
         self._defaults = oslo_policy.Rules({r.name: r.check for r in rules})
-        # The rules in force, and those of them that were asked, as functions of (target, credentials).
-        self._rules, self._functions = self._defaults, {}  # type: oslo_policy.Rules, dict[str, Callable[[dict, dict], bool]]
+        # The rules in force, and those of them that were asked, as functions of (target, credentials): replaced together, so
+        # that what was made of the old ones stays with them.
+        self._in_force: tuple[oslo_policy.Rules, dict[str, Callable[[dict, dict], bool]]] = (self._defaults, {})
         # What was decided since the file was last looked at: the same caller asks the same again and again.
         self._decided: dict[tuple, bool] = {}
         self._until = 0.0
@@ -63,14 +64,15 @@ class Policy:
         target = target if target is not None else {"project_id": ctx.project_id}
         if time.monotonic() > self._until or len(self._decided) > MOST_DECISIONS:
             self._reload()
+        decided = self._decided
         key = (rule, ctx.roles, ctx.project_id, ctx.user_id, ctx.domain_id, ctx.project_domain_id, ctx.user_domain_id, ctx.system,
                *target.items())
         try:
-            found = self._decided.get(key)
+            found = decided.get(key)
         except TypeError:  # a client's value in the target that is no id at all, such as a list
             return self._decide(ctx, rule, target)
         if found is None:
-            found = self._decided[key] = self._decide(ctx, rule, target)
+            found = decided[key] = self._decide(ctx, rule, target)
         return found
 
     def _reload(self) -> None:
@@ -90,12 +92,12 @@ class Policy:
             stat = self._path.stat()
         except FileNotFoundError:
             if self._seen is not None:
-                self._seen, self._rules, self._functions = None, self._defaults, {}
+                self._seen, self._in_force = None, (self._defaults, {})
             return
         seen = stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino
         if seen != self._seen:
             self._seen = seen  # also where it cannot be read: that is complained of once
-            self._rules, self._functions = self._read(), {}
+            self._in_force = self._read(), {}
 
     def _read(self) -> oslo_policy.Rules:
         """:raises ValueError, OSError: also where something in the file is no rule"""
@@ -126,13 +128,14 @@ class Policy:
         return found
 
     def _ask(self, rule: str, target: dict, credentials: dict) -> bool:
-        function = self._functions.get(rule)
+        rules, functions = self._in_force
+        function = functions.get(rule)
         if function is None:
             try:
-                check = self._rules[rule]
+                check = rules[rule]
             except KeyError:  # a rule that nobody declared allows nothing
                 return False
-            function = self._functions[rule] = self._compile(check)
+            function = functions[rule] = self._compile(check)
         return function(target, credentials)
 
     def _compile(self, check) -> Callable[[dict, dict], bool]:

@@ -127,3 +127,20 @@ def test_while_a_file_cannot_be_read_its_last_rules_hold(tmp_path, at_once, text
     assert not asked.allows(PROJECT, "x") and not asked.allows(PROJECT, "x")
     file.write_text('"x": "role:manager"')
     assert asked.allows(PROJECT, "x")
+
+
+def test_a_decision_that_began_by_the_old_rules_is_not_kept_with_the_new_ones(tmp_path, monkeypatch):
+    file = tmp_path / "etc" / "identity-policy.yaml"
+    file.parent.mkdir()
+    asked = policy(("x", "role:manager"), state=tmp_path)
+    decide = asked._decide
+
+    def decide_while_the_file_changes(*args):
+        found = decide(*args)
+        file.write_text('"x": "role:admin"')
+        asked._reload()
+        return found
+    with monkeypatch.context() as patched:
+        patched.setattr(asked, "_decide", decide_while_the_file_changes)
+        assert asked.allows(PROJECT, "x")
+    assert not asked.allows(PROJECT, "x")
