@@ -26,9 +26,10 @@ An operator changes rules in `<state directory>/etc/<service>-policy.yaml` (`/va
 
     "os_compute_api:os-console-output": "rule:project_reader_or_admin"
 
-The file is read again within a second after a change. While it cannot be read, its last rules stay in force; a service does
-not start with one that it cannot read. `oslopolicy-sample-generator --namespace compute` prints a file with every rule of a
-service, commented out.
+The file is read again within a second after a change, or after an older copy was put back. While it cannot be read, its last
+rules stay in force, and the service's log says why; a service does not start with one that it cannot read. A rule that is not
+text (nothing, `false`) or that refers to itself makes it such a file. To allow something to everybody write `"@"`, to nobody
+`"!"`. `oslopolicy-sample-generator --namespace compute` prints a file with every rule of a service, commented out.
 
 ## What differs from OpenStack
 
