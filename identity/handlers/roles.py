@@ -13,6 +13,12 @@ def _delete(req, connection, row):
         req.svc.revoke(connection, user_id=user_id)
 
 
+def _update(req, connection, old, values):
+    """Tokens name roles, and what a name allows is in the services' rules."""
+    if values.get("name", old["name"]) != old["name"]:
+        _delete(req, connection, old)
+
+
 class _RoleNoun(Noun):
     def view(self, req, row):
         return {**super().view(req, row), "domain_id": row["domain_id"] or None, "options": {}}
@@ -37,7 +43,8 @@ def _create(req, connection, values):
 NOUN = _RoleNoun("role", "roles", models.roles,
                  {"name": schema.NAME, "description": schema.LONG_TEXT,
                   "domain_id": {"type": ["string", "null"], "maxLength": 64}},
-                 ("name",), ("name",), on_create=_create, on_delete=_delete, unknown_first=("get", "update", "delete"))
+                 ("name",), ("name",), on_create=_create, on_update=_update, on_delete=_delete,
+                 unknown_first=("get", "update", "delete"))
 index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete
 
 

@@ -1,4 +1,4 @@
-"""Trees of projects and what a domain holds together: who sees what of them, and what ends with a part of them."""
+"""Trees of projects, what a domain holds together, and roles: who sees what of them, and what ends with a part of them."""
 
 import pytest
 
@@ -103,3 +103,14 @@ def test_a_trust_ends_with_the_domain_of_either_party(world, party, impersonatio
 def test_no_role_implies_the_administrators(world):
     """Who has it would rule the cloud, and the list of assignments would not say so."""
     world.ask("PUT", f"/roles/{world.roles['reader']}/implies/{world.roles['admin']}", expect=(403,))
+
+
+def test_a_role_that_is_renamed_is_carried_by_no_token_under_its_old_name(world):
+    role, project, user = world.make("role"), world.make("project"), world.user()
+    world.ask("PUT", f"/projects/{project}/users/{user}/roles/{role}")
+    token = world.log_in(user, project={"id": project})
+    world.ask("PATCH", f"/roles/{role}", {"role": {"description": "d"}})
+    assert world.works(token)
+    world.ask("PATCH", f"/roles/{role}", {"role": {"name": "other"}})
+    assert not world.works(token)
+    assert world.works(world.log_in(user, project={"id": project}))
