@@ -21,6 +21,7 @@ from compute_api.policies import (
     server_password,
     servers,
     services,
+    usage,
     versions,
     volumes,
     zones,
@@ -30,7 +31,7 @@ RULES: list[RuleDefault] = [
     *base.RULES, *servers.RULES, *actions.RULES, *attachments.RULES, *external_events.RULES, *flavors.RULES,
     *floating_ips.RULES, *hypervisors.RULES, *instance_actions.RULES, *interfaces.RULES, *keypairs.RULES, *networks.RULES,
     *quotas.RULES,
-    *security_groups.RULES, *server_groups.RULES, *server_metadata.RULES, *server_password.RULES, *services.RULES,
+    *security_groups.RULES, *server_groups.RULES, *server_metadata.RULES, *server_password.RULES, *services.RULES, *usage.RULES,
     *versions.RULES, *volumes.RULES, *zones.RULES]
 
 

@@ -1,5 +1,7 @@
 """Queries on instances and their block devices."""
 
+import datetime
+
 import sqlalchemy as sa
 
 from common import db, errors, rows
@@ -48,6 +50,14 @@ def page(where: dict, *, sort: list[tuple[str, str]], limit: int, marker_row: di
         return parts[0]
     together = sa.union_all(*(sa.select(part.subquery()) for part in parts)).subquery()
     return db.page(sa.select(together), together, sort=sort, limit=limit, marker_row=None, unique="uuid")
+
+
+def there_between(scope: Scope, start: datetime.datetime, stop: datetime.datetime, *, limit: int,
+                  marker_row: dict | None) -> sa.Select:
+    """As ``page``, of the servers that had been launched before ``stop`` and were not deleted before ``start``."""
+    where = {table: [scope.of(table.c.project_id), table.c.launched_at < stop] for table in (TABLE, DELETED)}
+    where[DELETED].append(DELETED.c.deleted_at > start)
+    return page(where, sort=[("project_id", "asc")], limit=limit, marker_row=marker_row)
 
 
 def complete(connection, found: list[dict]) -> list[dict]:

@@ -145,3 +145,54 @@ def test_every_way_of_deleting_ends_alike(cloud, member):
     assert {s["status"] for s in found.values()} == {"DELETED"} and all(s["OS-SRV-USG:terminated_at"] for s in found.values())
     assert "fault" in found[nowhere] and found[nowhere]["hostId"] == ""
     assert [h["running_vms"] for h in cloud.client.call("compute", "GET", "/os-hypervisors/detail")["hypervisors"]] == [1]
+
+
+def usage(client, where: str, version: str = "2.40") -> dict:
+    return client.call("compute", "GET", f"/os-simple-tenant-usage{where}", version=version)
+
+
+def test_what_it_used_is_counted_in_its_time(cloud, member, deleted):
+    own, began, gone = f"/{member.project_id}", deleted["began"].rstrip("Z"), deleted["gone"].rstrip("Z")
+    found = usage(member, f"{own}?start={began}&end={gone}", "2.1")["tenant_usage"]
+    (server,) = found["server_usages"]
+    (listed,) = member.call("compute", "GET", f"/servers/detail?changes-since={began}&name=gone")["servers"]
+    times = {name: listed[f"OS-SRV-USG:{name}"] for name in ("launched_at", "terminated_at")}
+    assert (server["instance_id"], server["state"], server["started_at"], server["ended_at"]) == (
+        deleted["id"], "terminated", times["launched_at"], times["terminated_at"])
+    assert (server["flavor"], server["vcpus"], server["memory_mb"], server["local_gb"]) == ("m1.nano", 1, 128, 1)
+    spent = datetime.datetime.fromisoformat(times["terminated_at"]) - datetime.datetime.fromisoformat(times["launched_at"])
+    assert found["total_hours"] == server["hours"] == pytest.approx(spent.total_seconds() / 3600)
+    assert found["total_memory_mb_usage"] == pytest.approx(128 * server["hours"])
+    assert (found["tenant_id"], found["start"], found["stop"]) == (member.project_id, began, gone)
+    assert usage(member, f"{own}?start={began}&end={times['launched_at']}") == {"tenant_usage": {}}
+    later = usage(member, f"{own}?start={gone}&end=2999-01-01T00:00:00")["tenant_usage"].get("server_usages", [])
+    assert deleted["id"] not in [s["instance_id"] for s in later]
+    refused(403, member, "compute", "GET", f"/os-simple-tenant-usage/{cloud.client.project_id}")
+    refused(403, member, "compute", "GET", "/os-simple-tenant-usage")
+
+
+def test_usage_of_every_project(cloud, member, deleted):
+    (first,) = [s for s in cloud.client.call("compute", "GET", "/servers/detail")["servers"] if s["name"] == "first"]
+    whole, found = f"?start={first['OS-SRV-USG:launched_at']}&end=2999-01-01T00:00:00&detailed=1", {}
+    query, pages = whole + "&limit=1", 0
+    while query:
+        page = usage(cloud.client, query)
+        for project in page["tenant_usages"]:
+            found.setdefault(project["tenant_id"], []).extend(s["instance_id"] for s in project["server_usages"])
+        query = "?" + page["tenant_usages_links"][0]["href"].partition("?")[2] if "tenant_usages_links" in page else ""
+        pages += 1
+    assert pages > 2 and first["id"] in found[first["tenant_id"]] and deleted["id"] in found[member.project_id]
+    at_once = usage(cloud.client, whole)["tenant_usages"]
+    assert {p["tenant_id"]: [s["instance_id"] for s in p["server_usages"]] for p in at_once} == found
+    (own,) = [s for p in at_once for s in p["server_usages"] if s["instance_id"] == first["id"]]
+    assert own["state"] == "active" and own["ended_at"] is None and own["hours"] > 0
+    assert "server_usages" not in usage(cloud.client, whole.replace("detailed=1", "detailed=0"))["tenant_usages"][0]
+    assert usage(cloud.client, "")["tenant_usages"] is not None
+
+
+@pytest.mark.parametrize("query", ["start=yesterday", "start=2026-01-01", "end=2026-01-01T00:00:00&start=2026-01-02T00:00:00",
+                                   "start=2026-01-01T00:00:00&end=2026-01-01T00:00:00", "start=2026-01-01T00:00:00&marker=x"])
+def test_a_period_that_is_none_is_refused(cloud, query):
+    for where in ("", f"/{cloud.client.project_id}"):
+        refused(400, cloud.client, "compute", "GET", f"/os-simple-tenant-usage{where}?{query}")
+    refused(400, cloud.client, "compute", "GET", f"/os-simple-tenant-usage/{cloud.client.project_id}?detailed=1", version="2.75")

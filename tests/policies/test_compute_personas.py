@@ -116,7 +116,8 @@ def target_of(path: str, home, ids):
     """What the rules of a route are asked about."""
     if "/os-keypairs" in path:
         return {"user_id": ids["user"]}
-    if "/servers/{id}" in path or "/os-server-groups/{id}" in path or "/os-quota-sets" in path:
+    if "/servers/{id}" in path or "/os-server-groups/{id}" in path or "/os-quota-sets" in path \
+            or "/os-simple-tenant-usage/" in path:
         return {"project_id": home.project_id, "user_id": ids["user"]}
     return lambda ctx: {"project_id": ctx.project_id, "user_id": ctx.user_id}
 

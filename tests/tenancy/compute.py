@@ -222,4 +222,5 @@ EXCEPTIONS.update({(r.method, r.path): (REFUSED | {400}, "before 2.53 it was nam
 SERVICE = Service("compute", router.ROUTES, make,
                   {key(r): body for r in router.ROUTES if writes(r) and "{" in r.path and (body := _body(r.method, r.path))},
                   lambda: schemas.of("compute_api"), REFERENCES, NO_REFERENCE, EXCEPTIONS, version="2.85",
+                  moving={("GET", "/v2.1/os-simple-tenant-usage/{target}"): "hours that servers are used grow"},
                   filters=(("user_id", "user"), ("marker", "servers"), ("uuid", "servers"), ("instance_uuid", "servers")))

@@ -50,6 +50,7 @@ class Service:
     :param filters: queries of lists to try beside the usual ones: (name, noun whose id is asked for)
     :param free: routes on one's own object whose last parameter may name another's, with the reason
     :param skip: routes that are not asked, with the reason
+    :param moving: routes whose answer is another each time, though nobody changed anything, with the reason
     :param properties: () -> {noun or module: paths of the properties of its bodies}
     """
 
@@ -65,6 +66,7 @@ class Service:
     version: str = ""
     free: dict[Key, str] = dataclasses.field(default_factory=dict)
     filters: tuple[Key, ...] = ()
+    moving: dict[Key, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,10 +154,10 @@ def writes(route: Route) -> bool:
 
 def snapshot(service: Service, owner: Asker, ids: Ids) -> dict[str, tuple[int, str]]:
     """What the owner sees of his objects, on every route that shows something."""
-    found = {}
+    found, left_out = {}, {**service.skip, **service.moving}
     for route in service.routes:
         # With the project in the path it would be the same again.
-        if route.method == "GET" and key(route) not in service.skip and "project_id" not in parameters(route):
+        if route.method == "GET" and key(route) not in left_out and "project_id" not in parameters(route):
             path = fill(route.path, ids)
             found[f"{path} {version(service, route)}"] = owner(service, "GET", path, version=version(service, route))
     return found

@@ -1,0 +1,105 @@
+"""What projects' servers used in a period, deleted ones included. Source: the compute API reference, "Usage reports"."""
+
+import dataclasses
+import datetime
+
+from common import db, errors, rows
+from compute_api import access, microversions, paging
+from conductor.db import instances
+from conductor.db.scope import Scope
+
+_FORMATS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%d %H:%M:%S.%f")
+_PERIOD, _PAGE = ("start", "end"), ("limit", "marker")
+
+
+@dataclasses.dataclass(frozen=True)
+class Period:
+    start: datetime.datetime
+    stop: datetime.datetime
+
+    def hours_of(self, row: dict) -> float:
+        """For how long a server was there in this period."""
+        ended = min(row["deleted_at"] or self.stop, self.stop)
+        return max(0.0, (ended - max(row["launched_at"], self.start)).total_seconds() / 3600)
+
+
+def _moment(req, name: str) -> datetime.datetime:
+    """A time of the query, UTC; without one it is now."""
+    text = req.GET.get(name)
+    if not text:
+        return db.now()
+    for form in _FORMATS:
+        try:
+            return datetime.datetime.strptime(text, form)
+        except ValueError:
+            continue
+    raise errors.BadRequest("Invalid datetime string: Datetime is in invalid format")
+
+
+def _period(req) -> Period:
+    start, stop = _moment(req, "start"), _moment(req, "end")
+    if start >= stop and any(req.GET.get(name) for name in _PERIOD):
+        raise errors.BadRequest("Invalid start time. The start time cannot occur after the end time.")
+    return Period(start, min(stop, db.now()))
+
+
+def _text(moment: datetime.datetime | None) -> str | None:
+    return db.iso(moment, zulu=False, micro=True)
+
+
+def _server(row: dict, period: Period) -> dict:
+    flavor, ended = row["flavor"], row["deleted_at"]
+    return {"instance_id": row["uuid"], "name": row["display_name"], "tenant_id": row["project_id"], "flavor": flavor["name"],
+            "vcpus": flavor["vcpus"], "memory_mb": flavor["ram"], "local_gb": flavor["disk"] + flavor["ephemeral"],
+            "hours": period.hours_of(row), "started_at": _text(row["launched_at"]), "ended_at": _text(ended),
+            "state": "terminated" if ended else row["vm_state"],
+            "uptime": int(((ended or db.now()) - row["launched_at"]).total_seconds())}
+
+
+def _projects(found: list[dict], period: Period, *, detailed: bool) -> list[dict]:
+    """The sums of each project that has one of these servers."""
+    sums: dict[str, dict] = {}
+    for row in found:
+        server = _server(row, period)
+        total = sums.setdefault(row["project_id"], {
+            "tenant_id": row["project_id"], **({"server_usages": []} if detailed else {}), "total_local_gb_usage": 0.0,
+            "total_vcpus_usage": 0.0, "total_memory_mb_usage": 0.0, "total_hours": 0.0, "start": _text(period.start),
+            "stop": _text(period.stop)})
+        for name in ("local_gb", "vcpus", "memory_mb"):
+            total[f"total_{name}_usage"] += server[name] * server["hours"]
+        total["total_hours"] += server["hours"]
+        if detailed:
+            total["server_usages"].append(server)
+    return list(sums.values())
+
+
+def _found(req, scope: Scope, period: Period) -> tuple[list[dict], list[dict]]:
+    """A page of the servers that were there in a period, and the link to the next (2.40); before, the first of them."""
+    paged = req.version >= (2, 40)
+    limit, marker = paging.limit(req) if paged else paging.MOST, req.GET.get("marker") if paged else None
+    with req.svc.db.reader() as connection:
+        try:
+            marker_row = instances.get_also_deleted(connection, marker, scope) if marker else None
+        except errors.NotFound:
+            raise errors.BadRequest(f"marker [{marker}] not found") from None
+        query = instances.there_between(scope, period.start, period.stop, limit=limit, marker_row=marker_row)
+        found = rows.many(connection, query) if limit else []
+    return found, paging.next_links(req, found, "uuid") if paged else []
+
+
+def index(req):
+    req.svc.policy.check(req.ctx, "os_compute_api:os-simple-tenant-usage:list", access.own(req))
+    microversions.check_query(req, (*_PERIOD, "detailed", *_PAGE))
+    period = _period(req)
+    found, links = _found(req, Scope(None, everyone=True), period)
+    body: dict = {"tenant_usages": _projects(found, period, detailed=req.GET.get("detailed") == "1")}
+    return {**body, "tenant_usages_links": links} if links else body
+
+
+def show(req, target):
+    req.svc.policy.check(req.ctx, "os_compute_api:os-simple-tenant-usage:show", {"project_id": target})
+    microversions.check_query(req, (*_PERIOD, *_PAGE))
+    period = _period(req)
+    found, links = _found(req, Scope(target), period)
+    body: dict = {"tenant_usage": next(iter(_projects(found, period, detailed=True)), {})}
+    return {**body, "tenant_usage_links": links} if links else body
