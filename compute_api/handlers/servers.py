@@ -106,7 +106,8 @@ def _tables(req, names: list[str]) -> list[sa.Table]:
 
 
 def _conditions(req, connection, table, names: list[str], *, everyone: bool) -> list:
-    found = [Scope(req.ctx.project_id, everyone).of(table.c.project_id), *changes.conditions(req, table.c.updated_at)]
+    changed_at = table.c.deleted_at if table is DELETED else table.c.updated_at
+    found = [Scope(req.ctx.project_id, everyone).of(table.c.project_id), *changes.conditions(req, changed_at)]
     for name in names:
         values = req.GET.getall(name)
         if name == "status":

@@ -38,8 +38,8 @@ instances = sa.Table(
 deleted_instances = sa.Table(
     "deleted_instances", METADATA,
     *(sa.Column(c.name, c.type, primary_key=c.primary_key, nullable=c.nullable) for c in instances.c),
-    sa.Column("deleted_at", MOMENT, nullable=False, index=True), sa.Index(None, "project_id"), sa.Index(None, "created_at"),
-    sa.Index(None, "updated_at"))
+    sa.Column("deleted_at", MOMENT, nullable=False, index=True), sa.Index(None, "created_at"),
+    *(sa.Index(f"ix_deleted_instances_project_id_{moment}", "project_id", moment) for moment in ("created_at", "deleted_at")))
 block_devices = sa.Table(
     "block_devices", METADATA, sa.Column("id", ID, primary_key=True),
     sa.Column("instance_uuid", ID, sa.ForeignKey("instances.uuid", ondelete="CASCADE"), nullable=False),
