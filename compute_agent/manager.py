@@ -10,6 +10,7 @@ from compute_agent.tasks.attach import Attach
 from compute_agent.tasks.boot import Boot
 from compute_agent.tasks.delete import Delete
 from compute_agent.tasks.detach import Detach
+from compute_agent.tasks.extend_volume import ExtendVolume
 from compute_agent.tasks.reporting import ReportingTask, reason
 from compute_agent.tasks.snapshot import Snapshot
 from compute_agent.tasks.snapshot_volumes import SnapshotVolumes
@@ -158,6 +159,21 @@ class Manager:
                     "attachment_id": device["attachment_id"]})
             except Exception as error:  # the task has recorded it
                 LOG.warning("volume %s was not detached from %s: %s", volume_id, uuid, error)
+
+    def extend_volume(self, ctx, uuid: str, volume_id: str) -> None:
+        agent = self.agent
+        with agent.lock(uuid):
+            instance = agent.conductor.get_instance(ctx, uuid)
+            device = next((d for d in (instance or {}).get("block_devices", []) if d["volume_id"] == volume_id), None)
+            if device is None or not device["attachment_id"] or instance["host"] != agent.conf.host:
+                LOG.info("volume %s, which has grown, is not attached to %s here", volume_id, uuid)
+                return
+            try:
+                agent.tasks.run(ExtendVolume(agent), volume_id, {
+                    "uuid": uuid, "volume_id": volume_id, "attachment_id": device["attachment_id"],
+                    "device_name": device["device_name"]})
+            except Exception as error:  # the task has recorded, undone and reported it
+                LOG.warning("instance %s does not see the new size of volume %s: %s", uuid, volume_id, error)
 
     def attach_interface(self, ctx, uuid: str, request: dict) -> dict:
         agent = self.agent

@@ -30,6 +30,10 @@ class AgentAPI(Client):
         """Cast, 1.0. Lost: sent again by the sweep; doubled: the task runs once."""
         self.cast(ctx, "detach_volume", to=host, uuid=uuid, volume_id=volume_id)
 
+    def extend_volume(self, ctx, host: str, uuid: str, volume_id: str) -> None:
+        """Cast, 1.0: a volume of the server has grown. Lost: the volume service says so again; doubled: the size is compared."""
+        self.cast(ctx, "extend_volume", to=host, uuid=uuid, volume_id=volume_id)
+
     def attach_interface(self, ctx, host: str, uuid: str, request: dict) -> dict:
         """Call, 1.0, 60 s: add a port to a guest; returns the port as network-api shows it."""
         return self.call(ctx, "attach_interface", to=host, timeout_s=60, uuid=uuid, request=request)

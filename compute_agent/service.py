@@ -19,6 +19,7 @@ from compute_agent.tasks.attach import Attach
 from compute_agent.tasks.boot import Boot
 from compute_agent.tasks.delete import Delete
 from compute_agent.tasks.detach import Detach
+from compute_agent.tasks.extend_volume import ExtendVolume
 from compute_agent.tasks.snapshot import Snapshot
 from compute_agent.tasks.snapshot_volumes import SnapshotVolumes
 from compute_agent.volumes import Volumes
@@ -76,7 +77,7 @@ class ComputeAgent(Service):
         return self.tasks.running() > 0
 
     def make_task(self, name: str):
-        return {t.name: t for t in (Boot, Delete, Attach, Detach, Snapshot, SnapshotVolumes)}[name](self)
+        return {t.name: t for t in (Boot, Delete, Attach, Detach, ExtendVolume, Snapshot, SnapshotVolumes)}[name](self)
 
     def config_drive(self, instance: dict) -> dict:
         return guest.config_drive(instance)

@@ -1,11 +1,14 @@
 """A server's volumes, through the volume service's REST API."""
 
 import contextlib
+import logging
 import time
 
 from common import errors, holdings
 from common.rest import Path, path
 from common.vault import Vault, seal_chap
+
+LOG = logging.getLogger(__name__)
 
 
 class Volumes:
@@ -55,11 +58,24 @@ class Volumes:
         if status == "error":
             raise errors.StepFailed(reason=f"Volume {volume_id} did not finish being created: its status is error.")
 
-    def info(self, attachment_id: str, device: str) -> dict:
-        """Connection info of an attachment that exists; its export is made again if it was lost."""
-        made = self._request("PUT", path("/v3/attachments/{id}", attachment_id), {"attachment": {
-            "connector": {**self.connector, "mountpoint": device}}})
+    def info(self, attachment_id: str, device: str, *, io_paused: bool = False) -> dict:
+        """Connection info of an attachment that exists; its export is made again if it was lost.
+
+        :param io_paused: the guest reads and writes nothing now: the export is given the volume's size of now
+        """
+        connector = {**self.connector, "mountpoint": device, **({"io_paused": True} if io_paused else {})}
+        made = self._request("PUT", path("/v3/attachments/{id}", attachment_id), {"attachment": {"connector": connector}})
         return seal_chap(self.vault, made["attachment"]["connection_info"])
+
+    def size_gb(self, volume_id: str) -> int:
+        return self._request("GET", path("/v3/volumes/{id}", volume_id))["volume"]["size"]
+
+    def extended(self, volume_id: str, *, error: bool) -> None:
+        """Say that the guest sees a volume's new size, or that it cannot be made to. Repeatable."""
+        try:
+            self._request("POST", path("/v3/volumes/{id}/action", volume_id), {"os-extend_volume_completion": {"error": error}})
+        except (errors.NotFound, errors.BadRequest) as refused:
+            LOG.info("the volume service does not wait for volume %s: %s", volume_id, refused)
 
     def complete(self, attachment_id: str) -> None:
         self._request("POST", path("/v3/attachments/{id}/action", attachment_id), {"os-complete": {}})

@@ -20,5 +20,8 @@ OPTS = {"volume": [
     cfg.StrOpt("default_volume_type", default="__DEFAULT__", help="Type of volumes that name none."),
     cfg.IntOpt("resend_after_s", default=10, min=2,
                help="Seconds after which a create or delete that nobody works on is sent again."),
+    cfg.IntOpt("extend_timeout_s", default=120, min=10,
+               help="Seconds that a volume in use which has grown waits for its server to see the new size. After them it is in "
+                    "use again, and the server sees the size when it is started anew."),
 ], "quota": [cfg.IntOpt(n, default=v, min=-1, help=f"Most {n} of a project; -1: no limit.")
              for n, v in _QUOTAS.items()]}

@@ -35,7 +35,7 @@ class AgentAPI(Client):
         self.cast(ctx, "delete_snapshot", to=host, snapshot_id=snapshot_id)
 
     def extend_volume(self, ctx, host: str, volume_id: str, size_gb: int) -> None:
-        """Cast, 1.0. Lost: sent again by the sweep; growing to the same size twice is growing once."""
+        """Cast, 1.0. Lost: sent again by the sweep; doubled: the task runs once, and growing to a size twice is growing once."""
         self.cast(ctx, "extend_volume", to=host, volume_id=volume_id, size_gb=size_gb)
 
     def inventory(self, ctx, host: str) -> dict:

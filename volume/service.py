@@ -15,6 +15,7 @@ from volume.db import models, snapshots, volumes
 from volume.rpcapi import AgentAPI, SchedulerAPI
 from volume.tasks.create import CreateVolume
 from volume.tasks.delete import DeleteVolume
+from volume.tasks.extend import ExtendVolume
 from volume.tasks.snapshot import CreateSnapshot, DeleteSnapshot
 
 LOG = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ class VolumeApi(Service):
 
 
 class Sweep(periodic.Periodic):
-    """Send again what nobody works on: creates and deletes whose message was lost."""
+    """Send again what nobody works on: what is to be made, deleted or grown, and its message was lost."""
 
     interval_s, most = 5.0, 200
 
@@ -84,7 +85,7 @@ class Sweep(periodic.Periodic):
         if host is None:
             self.service.place(ctx, row)
         elif row["status"] == "extending":
-            agents.extend_volume(ctx, host, row["id"], row["size"])
+            agents.extend_volume(ctx, host, row["id"], row["extending_to"] or row["size"])
         else:
             (agents.create_volume if row["status"] == "creating" else agents.delete_volume)(ctx, host, row["id"])
 
@@ -130,7 +131,7 @@ class VolumeScheduler(Service):
         with self.db.writer() as connection:
             db.lock(connection, "placement")
             found = rows.many(connection, sa.select(s).where(s.c.binary == "cinder-volume"))
-            promised = dict(connection.execute(sa.select(table.c.host, sa.func.sum(table.c.size))
+            promised = dict(connection.execute(sa.select(table.c.host, sa.func.sum(volumes.PROMISED_GB))
                                                .group_by(table.c.host)).all())
             source = self._source_host(connection, row)
             specs = connection.execute(sa.select(models.volume_types.c.extra_specs).where(
@@ -237,7 +238,7 @@ class VolumeAgent(Service):
         self.notifier.tell(context.active() or context.service_context(), event_type, volumes.told(row))
 
     def make_task(self, name: str):
-        return {t.name: t for t in (CreateVolume, DeleteVolume, CreateSnapshot, DeleteSnapshot)}[name](self)
+        return {t.name: t for t in (CreateVolume, DeleteVolume, ExtendVolume, CreateSnapshot, DeleteSnapshot)}[name](self)
 
 
 class Manager:
@@ -280,14 +281,11 @@ class Manager:
             self.service.tasks.run(DeleteSnapshot(self.service), snapshot_id, {"snapshot_id": snapshot_id})
 
     def extend_volume(self, ctx, volume_id: str, size_gb: int) -> None:
-        action, fault = "extended", None
-        try:
-            self.service.driver.extend(volume_id, size_gb)
-        except errors.Error as error:
-            action, fault = "extend_failed", str(error)
         row = self._row(volume_id)
         if row and row["status"] == "extending":
-            self.service.db.transact(volumes.move, volume_id, action, fault=fault)
+            # What the row says by now: this may be a message of long ago.
+            self.service.tasks.run(ExtendVolume(self.service), volume_id, {
+                "volume_id": volume_id, "size_gb": row["extending_to"] or row["size"]})
 
     def inventory(self, ctx) -> dict:
         return inventory.of(self.service.driver, self.service.tasks.journal)

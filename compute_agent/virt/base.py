@@ -89,6 +89,17 @@ class VirtDriver:
         """Returns when the guest has let go. :raises StepFailed: it did not"""
         raise AssertionError
 
+    def extend_volume(self, uuid: str, volume_id: str, size_gb: int) -> None:
+        """Let the guest see that a volume has grown; one that is off sees it when it starts.
+
+        :raises StepFailed: its target has another size, or the guest no such volume
+        """
+        raise AssertionError
+
+    def volume_size_gb(self, uuid: str, volume_id: str) -> int | None:
+        """What the guest sees, in GiB; None where it is off, or that is not known."""
+        raise AssertionError
+
     def attach_interface(self, uuid: str, port: dict) -> None:
         raise AssertionError
 

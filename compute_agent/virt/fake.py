@@ -106,6 +106,17 @@ class FakeDriver(base.VirtDriver):
     def detach_volume(self, uuid, volume_id):
         self._set(uuid, volumes=[v for v in self._read(uuid)["volumes"] if v != volume_id])
 
+    def extend_volume(self, uuid, volume_id, size_gb):
+        guest = self._read(uuid)
+        if volume_id not in guest["volumes"]:
+            raise errors.StepFailed(reason=f"The guest has no volume {volume_id}.")
+        if guest["power"] != server_states.SHUTDOWN:
+            self._set(uuid, sizes={**guest.get("sizes", {}), volume_id: size_gb})
+
+    def volume_size_gb(self, uuid, volume_id):
+        guest = self._read(uuid)
+        return None if guest["power"] == server_states.SHUTDOWN else guest.get("sizes", {}).get(volume_id)
+
     def attach_interface(self, uuid, port):
         self._set(uuid, ports=sorted({*self._read(uuid)["ports"], port["id"]}))
 

@@ -1,14 +1,18 @@
-"""What other services report about servers. The network service says when addresses changed."""
+"""What other services report about servers: the network service changed addresses, the volume service grown volumes."""
+
+import logging
 
 import sqlalchemy as sa
 
-from common import schema, wsgi
+from common import errors, schema, wsgi
 from common.rest import path
-from conductor.db import models
+from conductor.db import actions, models
 
+LOG = logging.getLogger(__name__)
 TABLE = models.instances
+EXTENDED = "volume-extended"
 _BODY = schema.obj({"events": {"type": "array", "maxItems": 256, "items": schema.obj({
-    "name": {"enum": ["network-changed", "network-vif-plugged", "network-vif-unplugged", "network-vif-deleted"]},
+    "name": {"enum": ["network-changed", "network-vif-plugged", "network-vif-unplugged", "network-vif-deleted", EXTENDED]},
     "server_uuid": schema.UUID, "status": schema.TEXT, "tag": schema.TEXT}, ["name", "server_uuid"])}}, ["events"])
 
 
@@ -64,12 +68,31 @@ def _merge(connection, uuid: str, asked: set[str], found: dict[str, dict]) -> bo
     return True
 
 
+def _extended(req, event: dict) -> int:
+    """Have the server's host show the guest the new size of a volume; the code of the event's answer, as Nova's."""
+    uuid, volume_id = event["server_uuid"], event.get("tag")
+    if volume_id is None:
+        return 400
+    with req.svc.db.writer() as connection:
+        row = connection.execute(sa.select(TABLE.c.host).where(TABLE.c.uuid == uuid)).first()
+        if row is None:
+            return 404
+        if row.host is None:
+            return 422
+        actions.start(connection, req.ctx, uuid, "extend_volume")
+    LOG.info("volume %s of instance %s has grown; host %s is told", volume_id, uuid, row.host)
+    req.svc.send(req.svc.agents.extend_volume, req.ctx, row.host, uuid, volume_id)
+    return 200
+
+
 @wsgi.body(_BODY)
 def create(req, body):
     req.svc.policy.check(req.ctx, "os_compute_api:os-server-external-events:create", {})
+    if req.version < (2, 51) and any(e["name"] == EXTENDED for e in body["events"]):
+        raise errors.BadRequest(f"Invalid input for field/attribute name. Value: {EXTENDED}. It is an event since 2.51.")
     found = []
     for event in body["events"]:
-        code = 200 if store(req.svc, event["server_uuid"]) else 404
+        code = _extended(req, event) if event["name"] == EXTENDED else 200 if store(req.svc, event["server_uuid"]) else 404
         found.append({**event, "status": "completed" if code == 200 else "failed", "code": code})
     worst = 200 if all(e["code"] == 200 for e in found) else 207
     return wsgi.json_response({"events": found}, worst)

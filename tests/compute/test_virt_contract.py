@@ -79,3 +79,23 @@ def test_resources_are_complete(driver):
     found = driver.host_resources()
     assert {"hypervisor_hostname", "vcpus", "memory_mb", "local_gb", "facts"} <= set(found)
     assert {"hypervisor_type", "hypervisor_version", "host_ip", "arch", "cpu_info"} <= set(found["facts"])
+
+
+def test_a_guest_sees_that_a_volume_has_grown_once_it_runs(driver):
+    spawn(driver)
+    driver.attach_volume(UUID, VOLUME)
+    for _ in range(2):
+        driver.extend_volume(UUID, "v1", 2)
+    assert driver.volume_size_gb(UUID, "v1") == 2
+    driver.pause(UUID)
+    driver.extend_volume(UUID, "v1", 3)
+    assert driver.volume_size_gb(UUID, "v1") == 3
+    driver.power_off(UUID, timeout_s=1)
+    driver.extend_volume(UUID, "v1", 4)
+    assert driver.volume_size_gb(UUID, "v1") is None
+
+
+def test_a_volume_that_the_guest_has_not_is_a_reason(driver):
+    spawn(driver)
+    with pytest.raises(errors.StepFailed):
+        driver.extend_volume(UUID, "v1", 2)

@@ -95,3 +95,39 @@ def test_copies_of_a_volume_hold_its_data(real, guest):
     call("DELETE", f"/volumes/{source}?cascade=true")
     wait_for(lambda: not [v for v in call("GET", "/volumes")["volumes"] if v["id"] in (source, of_snapshot, of_volume)], 30,
              what="the volumes to go")
+
+
+def test_a_volume_grows_under_a_guest_that_writes_to_it(real, guest):
+    """The guest sees the new size at once, no write fails, and the new space is there."""
+    server, outside = guest
+    volume = real.client.call("volume", "POST", "/volumes", {"volume": {"name": "grows", "size": 1}})["volume"]["id"]
+    wait_for(lambda: real.volume_status(volume) == "available", 20, what="the volume")
+    path = f"/servers/{server}/os-volume_attachments"
+    real.client.call("compute", "POST", path, {"volumeAttachment": {"volumeId": volume}})
+    wait_for(lambda: real.volume_status(volume) == "in-use", 60, what="the attachment")
+
+    def sectors() -> str:
+        return real.ssh(outside, "cat /sys/block/vdb/size 2>/dev/null || true").strip()
+    wait_for(lambda: sectors() == "2097152", 20, what="the guest to see the volume")
+    real.ssh(outside, "touch /tmp/write; (while [ -e /tmp/write ]; do dd if=/dev/zero of=/dev/vdb bs=65536 count=64 "
+                      "conv=fsync 2>/dev/null || echo bad >> /tmp/bad; done) > /dev/null 2>&1 < /dev/null &")
+    for size in (2, 3):
+        real.client.call("volume", "POST", f"/volumes/{volume}/action", {"os-extend": {"new_size": size}})
+        wait_for(lambda: real.volume_status(volume) == "in-use", 60, what="the volume in use again")
+        assert sectors() == str(size * 2097152)
+    assert real.client.call("volume", "GET", f"/volumes/{volume}")["volume"]["size"] == 3
+    assert real.ssh(outside, "rm /tmp/write; sleep 1; cat /tmp/bad 2>/dev/null; dmesg | grep -i 'i/o error'; true") == ""
+    assert real.ssh(outside, "printf here | dd of=/dev/vdb bs=4 seek=671088640 conv=fsync 2>/dev/null; "
+                             "dd if=/dev/vdb bs=4 skip=671088640 count=1 2>/dev/null") == "here"
+    actions = real.client.call("compute", "GET", f"/servers/{server}/os-instance-actions")["instanceActions"]
+    assert sum(a["action"] == "extend_volume" for a in actions) == 2
+    # A guest that is off learns it when it starts.
+    act(real, server, "SHUTOFF", "os-stop")
+    real.client.call("volume", "POST", f"/volumes/{volume}/action", {"os-extend": {"new_size": 4}})
+    wait_for(lambda: real.volume_status(volume) == "in-use", 60, what="the volume in use again")
+    act(real, server, "ACTIVE", "os-start")
+    wait_for(lambda: sectors() == str(4 * 2097152), 120, what="the guest to see four GiB")
+    real.client.call("compute", "DELETE", f"{path}/{volume}")
+    wait_for(lambda: real.volume_status(volume) == "available", 90, what="the detachment")
+    real.client.call("volume", "DELETE", f"/volumes/{volume}")
+    wait_for(lambda: volume not in str(real.client.call("volume", "GET", "/volumes")), 30, what="the volume to go")

@@ -10,16 +10,18 @@ from compute_agent.tasks.attach import Attach
 from compute_agent.tasks.boot import Boot
 from compute_agent.tasks.delete import Delete
 from compute_agent.tasks.detach import Detach
+from compute_agent.tasks.extend_volume import ExtendVolume as ShowExtended
 from compute_agent.tasks.snapshot import Snapshot
 from compute_agent.tasks.snapshot_volumes import SnapshotVolumes
 from deploy.audit import Auditor
 from tests.conftest import FakeCloud
 from volume.tasks.create import CreateVolume
 from volume.tasks.delete import DeleteVolume
+from volume.tasks.extend import ExtendVolume
 from volume.tasks.snapshot import CreateSnapshot, DeleteSnapshot
 
-CASES = [(t, s, m) for t in (Boot, Delete, Attach, Detach, CreateVolume, DeleteVolume, CreateSnapshot,
-                                    DeleteSnapshot, Snapshot, SnapshotVolumes) for s in t.steps
+CASES = [(t, s, m) for t in (Boot, Delete, Attach, Detach, CreateVolume, DeleteVolume, CreateSnapshot, DeleteSnapshot,
+                             ExtendVolume, ShowExtended, Snapshot, SnapshotVolumes) for s in t.steps
          for m in ("fail", "twice", "kill")]
 
 
@@ -215,6 +217,30 @@ def delete_snapshot(story, task, step, mode):
     story.delete_volume(volume)
 
 
+def extend(story, task, step, mode):
+    """However it goes, the volume is in use again, with the size that it has, and the quota counts that."""
+    server, volume = story.server(), story.volume()
+    assert story.settle_server(server) == "ACTIVE"
+    story.call("compute", "POST", f"/servers/{server}/os-volume_attachments", {"volumeAttachment": {"volumeId": volume}})
+    wait_for(lambda: story.settle_volume(volume) == "in-use", 30, what="the volume in use")
+    story.sabotage(task, step, mode)
+    story.call("volume", "POST", f"/volumes/{volume}/action", {"os-extend": {"new_size": 2}})
+    assert story.settle_volume(volume) == "in-use"
+    kept = pathlib.Path(story.faulty.state, "volumes", f"volume-{volume}").read_text()
+    shown = story.call("volume", "GET", f"/volumes/{volume}")["volume"]["size"]
+    assert (shown, kept) == ((1, "1") if step == "grow" and mode == "fail" else (2, "2"))
+    used = story.call("volume", "GET", f"/os-quota-sets/{story.faulty.client.project_id}?usage=true")["quota_set"]["gigabytes"]
+    found = story.call("volume", "GET", "/volumes/detail")["volumes"]
+    assert used["in_use"] == sum(v["size"] for v in found)
+    story.audit()
+    guest = json.loads(pathlib.Path(story.faulty.state, "instances", server, "guest.json").read_text())
+    assert guest["power"] == 1, "the guest runs on"
+    if mode != "fail":
+        assert guest["sizes"] == {volume: 2}
+    story.delete_server(server)
+    story.delete_volume(volume)
+
+
 def server_image(story, task, step, mode):
     of_server(story, task, step, mode, story.server())
 
@@ -269,7 +295,7 @@ def check_snapshots(story, made: list[dict]) -> None:
 
 
 STORIES = {Snapshot: server_image, SnapshotVolumes: server_of_volume_image, CreateSnapshot: create_snapshot,
-           DeleteSnapshot: delete_snapshot,
+           DeleteSnapshot: delete_snapshot, ExtendVolume: extend, ShowExtended: extend,
            Boot: boot, Delete: delete, Attach: attach, Detach: detach, CreateVolume: create_volume,
            DeleteVolume: delete_volume}
 

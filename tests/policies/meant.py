@@ -16,7 +16,8 @@ MEANT: dict[str, dict[str, str]] = {
         **dict.fromkeys((
             "volume:get", "volume:delete", "volume:create_snapshot", "volume:get_snapshot", "volume:get_all_snapshots",
             "volume:delete_snapshot", "volume:attachment_create", "volume:attachment_update", "volume:attachment_delete",
-            "volume:attachment_complete", "volume_extension:volume_admin_actions:force_delete"), _OF_A_SERVICE),
+            "volume:attachment_complete", "volume_extension:volume_admin_actions:force_delete",
+            "volume_extension:volume_admin_actions:extend_volume_completion"), _OF_A_SERVICE),
         "service_api": "Cinder takes the other services for administrators; here they do with volumes what servers need",
         "volume:attachment_connection_info": "Cinder shows a volume's owner the secrets by which he could reach it beside his "
                                              "server; here services and administrators alone see them",

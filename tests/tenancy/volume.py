@@ -33,6 +33,7 @@ def make(who: Asker, mark: str) -> Ids:
 # What each action is sent with; nothing where its schema asks for nothing.
 _ARGUMENTS: dict = {
     "os-reset_status": {"status": "error"}, "os-force_delete": {}, "os-extend": {"new_size": 2},
+    "os-extend_volume_completion": {"error": True},
     "os-update_readonly_flag": {"readonly": True}, "os-set_image_metadata": {"metadata": {"a": "b"}},
     "os-unset_image_metadata": {"key": "a"}, "os-set_bootable": {"bootable": True}, "os-attach": {
         "mountpoint": "/dev/vdb", "instance_uuid": NOWHERE},

@@ -1,6 +1,7 @@
 """What every volume driver keeps: fake, and files exported by a real tgtd of the test's own."""
 
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -57,6 +58,59 @@ def test_life_of_a_volume_every_call_twice(driver):
     for _ in range(2):
         driver.delete("v1")
     assert driver.volumes() == []
+
+
+def test_what_is_not_there_is_not_made_by_growing_it(driver):
+    """A message that comes after the volume was deleted."""
+    with pytest.raises(errors.StepFailed):
+        driver.extend("v1", 2)
+    assert driver.volumes() == []
+
+
+def exported_mb(driver) -> int:
+    """The size that initiators are told, of the only volume that is exported."""
+    told = driver.tgt._run("--mode", "target", "--op", "show")
+    return int(re.findall(r"Size: (\d+) MB", told.split("LUN: 1")[1])[0])
+
+
+def test_an_export_gets_the_new_size_where_nobody_uses_it(driver):
+    if not driver.keeps_bytes:
+        pytest.skip("its exports have no size")
+    driver.create("v1", 1)
+    known = driver.connect("v1", "a1", {"initiator": "iqn.test"}, {})
+    driver.extend("v1", 2)
+    assert exported_mb(driver) == 1074
+    driver.connect("v1", "a1", {"initiator": "iqn.test"}, known)
+    assert exported_mb(driver) == 2147
+    driver.disconnect("v1", "a1")
+
+
+def test_an_export_in_use_gets_the_new_size_only_while_its_initiator_holds_still(driver):
+    """To open its file anew tgtd closes it; whatever is read or written in that moment fails."""
+    if not driver.keeps_bytes or not shutil.which("qemu-io"):
+        pytest.skip("needs exports with bytes, and QEMU's initiator")
+    driver.create("v1", 1)
+    known = driver.connect("v1", "a1", {"initiator": "iqn.test"}, {})
+    data = known["data"]
+    secret = f"secret,id=s,data={data['auth_password']}"
+    source = (f"driver=iscsi,transport=tcp,portal={data['target_portal']},target={data['target_iqn']},lun=1,initiator-name="
+              f"iqn.test,user={data['auth_username']},password-secret=s")
+    user = subprocess.Popen(["qemu-io", "--object", secret, "--image-opts", source], stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, text=True)
+    wait_for(lambda: driver.tgt.targets()["v1"]["sessions"] == 1, 10, what="the initiator's login")
+    try:
+        driver.extend("v1", 2)
+        driver.connect("v1", "a1", {"initiator": "iqn.test"}, known)
+        assert exported_mb(driver) == 1074
+        for _ in range(2):
+            driver.connect("v1", "a1", {"initiator": "iqn.test", drivers.IO_PAUSED: True}, known)
+        assert exported_mb(driver) == 2147
+        answer, _ = user.communicate("truncate 2147483648\nwrite -P 7 1610612736 512\nread -P 7 1610612736 512\nquit\n", 10)
+        assert "wrote 512/512 bytes at offset 1610612736" in answer and "read 512/512" in answer, answer
+    finally:
+        user.kill()
+        user.wait()
+        driver.disconnect("v1", "a1")
 
 
 def content(driver, volume_id: str) -> bytes:

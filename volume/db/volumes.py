@@ -10,6 +10,8 @@ from volume.db import models
 
 TABLE, ATTACHMENTS, TYPES = models.volumes, models.attachments, models.volume_types
 
+# What a volume takes of quotas and of its backend: also what it is still to grow by.
+PROMISED_GB = sa.func.coalesce(TABLE.c.extending_to, TABLE.c.size)
 # action: (allowed states, state after it)
 ACTIONS = {
     "created": ({"creating"}, "available"), "create_failed": ({"creating"}, "error"),
@@ -21,6 +23,7 @@ ACTIONS = {
     "detach": ({"reserved", "attaching", "in-use", "detaching", "error"}, "available"),
     "extend": ({"available"}, "extending"), "extended": ({"extending"}, "available"),
     "extend_failed": ({"extending"}, "error_extending"),
+    "extend_attached": ({"in-use"}, "extending"), "extended_attached": ({"extending"}, "in-use"),
 }
 
 
@@ -80,7 +83,7 @@ def told(row: dict) -> dict:
 
 def usage(connection, project_id: str) -> dict:
     """{"volumes", "gigabytes", "snapshots"} counted from rows; snapshots count as gigabytes too."""
-    count, size = connection.execute(sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(TABLE.c.size), 0))
+    count, size = connection.execute(sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(PROMISED_GB), 0))
                                      .where(TABLE.c.project_id == project_id)).one()
     s = models.snapshots
     taken, copied = connection.execute(sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(s.c.volume_size), 0))
@@ -92,12 +95,18 @@ def limits(connection, conf, project_id: str) -> dict:
     return quotas.limits(connection, models.quotas, project_id, {r: getattr(conf.quota, r) for r in QUOTA_RESOURCES})
 
 
-def check_quota(connection, conf, project_id: str, size: int, count: int = 1, *, snapshots: int = 0) -> None:
-    """:raises TooLarge: in the words of the volume API's overLimit fault"""
+def check_quota(connection, conf, project_id: str, size: int, count: int = 1, *, snapshots: int = 0,
+                whole_gb: int | None = None) -> None:
+    """
+    :param size: GiB that come to what the project has
+    :param whole_gb: size of the volume that they are part of; by default they are all of it
+    :raises TooLarge: in the words of the volume API's overLimit fault
+    """
     quotas.hold(connection, project_id)
     limit, used = limits(connection, conf, project_id), usage(connection, project_id)
-    if limit["per_volume_gigabytes"] >= 0 and size > limit["per_volume_gigabytes"]:
-        raise errors.TooLarge(f"VolumeSizeExceedsLimit: Requested volume size {size}G is larger than maximum allowed "
+    whole_gb = size if whole_gb is None else whole_gb
+    if limit["per_volume_gigabytes"] >= 0 and whole_gb > limit["per_volume_gigabytes"]:
+        raise errors.TooLarge(f"VolumeSizeExceedsLimit: Requested volume size {whole_gb}G is larger than maximum allowed "
                               f"limit {limit['per_volume_gigabytes']}G.")
     if count and 0 <= limit["volumes"] < used["volumes"] + count:
         raise errors.TooLarge(f"VolumeLimitExceeded: Maximum number of volumes allowed ({limit['volumes']}) exceeded "

@@ -4,6 +4,8 @@ import importlib
 
 _DRIVERS = {"file": "volume.drivers.file:FileDriver", "lvm": "volume.drivers.lvm:LvmDriver",
             "fake": "volume.drivers.fake:FakeDriver"}
+# In a connector: the initiator reads and writes nothing now, so that the export may be made anew under it.
+IO_PAUSED = "io_paused"
 MISSING = "What is to be copied is missing from the backend."
 
 
@@ -28,7 +30,10 @@ class VolumeDriver:
         raise AssertionError
 
     def extend(self, volume_id: str, size_gb: int) -> None:
-        """Grow to ``size_gb``; never shrinks."""
+        """Grow to ``size_gb``; never shrinks. Who has it exported sees that after the next ``connect``.
+
+        :raises StepFailed: no space, or there is no such volume
+        """
         raise AssertionError
 
     def volumes(self) -> list[str]:
@@ -55,7 +60,10 @@ class VolumeDriver:
         raise AssertionError
 
     def connect(self, volume_id: str, attachment_id: str, connector: dict, known: dict) -> dict:
-        """Export for one attachment. ``known`` is the connection info of an earlier call, or {}."""
+        """Export for one attachment. ``known`` is the connection info of an earlier call, or {}.
+
+        The export has the volume's size of now, unless an initiator uses it and is not known to hold still (IO_PAUSED).
+        """
         raise AssertionError
 
     def disconnect(self, volume_id: str, attachment_id: str) -> None:

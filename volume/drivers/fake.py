@@ -32,6 +32,8 @@ class FakeDriver(VolumeDriver):
         self._file(volume_id).unlink(missing_ok=True)
 
     def extend(self, volume_id, size_gb):
+        if not self._file(volume_id).exists():
+            raise errors.StepFailed(reason=f"Volume {volume_id} is missing from its backend.")
         self._file(volume_id).write_text(str(max(size_gb, int(self._file(volume_id).read_text()))))
 
     def snapshot(self, snapshot_id, volume_id):

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 from common import errors
-from volume.drivers import MISSING, VolumeDriver, tgt
+from volume.drivers import IO_PAUSED, MISSING, VolumeDriver, tgt
 
 GIB = 1 << 30
 COPY_TRIES, TICK_S = 5, 0.02
@@ -40,7 +40,7 @@ class ExportedByTgt(VolumeDriver):
             raise errors.StepFailed(reason=f"Volume {volume_id} is missing from its backend.")
         account, secret = tgt.credentials(attachment_id, known)
         self.tgt.export(volume_id, str(self.path(volume_id)), self.backing, account, secret,
-                        connector.get("initiator"))
+                        connector.get("initiator"), io_paused=bool(connector.get(IO_PAUSED)))
         return tgt.connection_info(self.tgt.portal, volume_id, account, secret)
 
     def disconnect(self, volume_id, attachment_id):
@@ -62,11 +62,16 @@ class FileDriver(ExportedByTgt):
         return self.directory / f"volume-{volume_id}"
 
     def create(self, volume_id, size_gb):
-        self.extend(volume_id, size_gb)
+        self._grow(volume_id, size_gb, os.O_RDWR | os.O_CREAT)
 
     def extend(self, volume_id, size_gb):
+        if not self.path(volume_id).exists():
+            raise errors.StepFailed(reason=f"Volume {volume_id} is missing from its backend.")
+        self._grow(volume_id, size_gb, os.O_RDWR)
+
+    def _grow(self, volume_id, size_gb, flags: int) -> None:
         try:
-            with open(os.open(self.path(volume_id), os.O_RDWR | os.O_CREAT, 0o600), "r+b") as handle:
+            with open(os.open(self.path(volume_id), flags, 0o600), "r+b") as handle:
                 if os.fstat(handle.fileno()).st_size < size_gb * GIB:
                     handle.truncate(size_gb * GIB)
         except OSError as error:

@@ -62,7 +62,7 @@ class Tgt:
             raise errors.StepFailed(reason="The iSCSI target refused the export.", internal=f"new account: {answer.hex()}")
 
     def targets(self) -> dict[str, dict]:
-        """{volume id: {"tid", "path" (of LUN 1, or None), "accounts": [names]}} of our targets."""
+        """{volume id: {"tid", "path" (of LUN 1, or None), "accounts": [names], "sessions": count}} of our targets."""
         found: dict[str, dict] = {}
         current, section = None, ""
         for line in self._run("--mode", "target", "--op", "show").splitlines():
@@ -70,7 +70,8 @@ class Tgt:
             if head:
                 current, section = None, ""
                 if head[2].startswith(IQN_PREFIX):
-                    current = found[head[2][len(IQN_PREFIX):]] = {"tid": head[1], "path": None, "accounts": []}
+                    current = found[head[2][len(IQN_PREFIX):]] = {"tid": head[1], "path": None, "accounts": [],
+                                                                           "sessions": 0}
                 continue
             if current is None:
                 continue
@@ -79,18 +80,26 @@ class Tgt:
                 section = text
             elif text.startswith("Backing store path:") and not text.endswith("None"):
                 current["path"] = text.split(": ", 1)[1]
+            elif text.startswith("I_T nexus:"):
+                current["sessions"] += 1
             elif section.startswith("Account") and text and not text.startswith("ACL"):
                 current["accounts"].append(text.split(" ")[0])
         return found
 
-    def export(self, volume_id: str, path: str, backing: str, account: str, secret: str, initiator: str | None) -> None:
-        """Make sure that exactly this account may log in to the volume's target."""
+    def export(self, volume_id: str, path: str, backing: str, account: str, secret: str, initiator: str | None, *,
+               io_paused: bool = False) -> None:
+        """Make sure that exactly this account may log in to the volume's target, and that the target has the volume's size.
+
+        :param io_paused: who is logged in reads and writes nothing now. If it may, the size is left as it is.
+        """
         with self._lock:
             known = self.targets().get(volume_id)
             if known and (known["path"] != path or known["accounts"] != [account]):
                 self._drop(known)
                 known = None
             if known:
+                if io_paused or not known["sessions"]:
+                    self._reopen(known["tid"], path)
                 return
             tids = [int(t) for t in re.findall(r"^Target (\d+):", self._run("--mode", "target", "--op", "show"), re.M)]
             tid = str(max(tids, default=0) + 1)
@@ -107,6 +116,13 @@ class Tgt:
             except errors.Error:
                 self._drop({"tid": tid, "accounts": [account]})
                 raise
+
+    def _reopen(self, tid: str, path: str) -> None:
+        """Have tgtd open the backing store again: it reads its size only then, and does so only while the unit is offline.
+
+        As one request, between two commands of the initiator. One that tgtd's threads work on meanwhile may fail.
+        """
+        self._run("--mode", "logicalunit", "--op", "update", "--tid", tid, "--lun", "1", "--params", f"online=0,path={path}")
 
     def _drop(self, target: dict) -> None:
         self._run("--mode", "target", "--op", "delete", "--force", "--tid", target["tid"], absent_ok=True)

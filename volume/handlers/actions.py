@@ -1,10 +1,13 @@
 """Actions on a volume: one POST, the body's only key says which."""
 
+import logging
+
 from common import context, db, errors, rows, schema, wsgi
 from volume import access
-from volume.db import volumes
+from volume.db import extensions, volumes
 from volume.handlers.volumes import begin_delete
 
+LOG = logging.getLogger(__name__)
 _STATES = ["creating", "available", "deleting", "error", "error_deleting", "attaching", "detaching", "in-use",
            "reserved", "error_extending"]
 _SCHEMAS = {
@@ -12,6 +15,8 @@ _SCHEMAS = {
                                    "migration_status": schema.TEXT}),
     "os-force_delete": {"type": ["object", "null"]},
     "os-extend": schema.obj({"new_size": schema.integer(1, 100000)}, ["new_size"]),
+    "os-extend_volume_completion": {"type": ["object", "null"], "properties": {"error": schema.BOOLEAN},
+                                    "additionalProperties": False},
     "os-update_readonly_flag": schema.obj({"readonly": schema.BOOLEAN}, ["readonly"]),
     "os-set_image_metadata": schema.obj({"metadata": schema.METADATA}, ["metadata"]),
     "os-unset_image_metadata": schema.obj({"key": {"type": "string", "minLength": 1, "maxLength": 255}}, ["key"]),
@@ -41,8 +46,8 @@ def _reset_status(req, id, arguments):
     with req.svc.db.writer() as connection:
         access.volume(req, connection, id, "volume_extension:volume_admin_actions:reset_status", shown=False)
         if "status" in arguments:
-            rows.update(connection, volumes.TABLE, id, {"status": arguments["status"], "updated_at": db.now()},
-                        resource="volume")
+            rows.update(connection, volumes.TABLE, id, {
+                "status": arguments["status"], "extending_to": None, "updated_at": db.now()}, resource="volume")
 
 
 def _force_delete(req, id, arguments):
@@ -62,9 +67,21 @@ def _extend(req, id, arguments):
         if size <= row["size"]:
             raise errors.BadRequest(f"Invalid input received: New size for extend must be greater than current size. "
                                     f"(current: {row['size']}, extended: {size}).")
-        volumes.check_quota(connection, req.svc.conf, row["project_id"], size - row["size"], 0)
-        volumes.move(connection, id, "extend", size=size)
+        extensions.begin(connection, req.svc.conf, row, size, attached=attached, request_id=req.ctx.trace_id)
     req.svc.send(req.svc.agents.extend_volume, req.ctx, row["host"], id, size)
+
+
+def _extend_completion(req, id, arguments):
+    """What the compute service says when the guest sees the new size, or cannot be made to (``error``)."""
+    with req.svc.db.writer() as connection:
+        row = access.volume(req, connection, id, "volume_extension:volume_admin_actions:extend_volume_completion")
+        if row["status"] != "extending":
+            raise errors.BadRequest("Invalid volume: Volume is not being extended.")
+        if row["extending_to"] is not None:
+            raise errors.BadRequest("Invalid volume: its backend has not grown it yet.")
+        failed = wsgi.bool_value(arguments.get("error", False))
+        extensions.settle(connection, id, fault="Its server does not see the new size yet." if failed else None)
+    LOG.info("volume %s has %d GiB now%s", id, row["size"], "; its server does not see that yet" if failed else "")
 
 
 def _set_bootable(req, id, arguments):
@@ -158,5 +175,5 @@ _ACTIONS = {"os-update_readonly_flag": _readonly,
             "os-unreserve": _move("unhold", "unreserve"), "os-begin_detaching": _move("begin_detaching", "begin_detaching"),
             "os-roll_detaching": _move("roll_detaching", "roll_detaching"),
             "os-reset_status": _reset_status, "os-force_delete": _force_delete,
-            "os-extend": _extend, "os-set_bootable": _set_bootable}
+            "os-extend": _extend, "os-extend_volume_completion": _extend_completion, "os-set_bootable": _set_bootable}
 ACTIONS = tuple(_ACTIONS)

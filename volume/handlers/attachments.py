@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from common import context, db, errors, rows, schema, wsgi
 from common.vault import open_chap
 from volume import access
-from volume.db import volumes
+from volume.db import extensions, volumes
 from volume.db.attachments import TABLE
+from volume.drivers import IO_PAUSED
 from volume.handlers import filters, lists
 
 _NAME = {"type": ["string", "null"], "maxLength": 255, "format": "line"}
@@ -88,6 +89,7 @@ def create(req, body):
 def _connect(req, row: dict, volume: dict, connector: dict) -> dict:
     info = req.svc.agents.connect(req.ctx, volume["host"], volume["id"], row["id"], connector)
     info = {**info, "data": {**info["data"], "access_mode": row["attach_mode"]}}
+    connector = {name: value for name, value in connector.items() if name != IO_PAUSED}  # true of this moment alone
     # One that is in use already is asked for anew when its guest is built anew; it stays in use.
     status = "attached" if row["attach_status"] == "attached" else "attaching"
     values = {"connector": connector, "connection_info": info, "attach_status": status,
@@ -146,4 +148,5 @@ def delete(req, id):
 
 def _ended(connection, row: dict) -> None:
     rows.delete(connection, TABLE, row["id"], resource="attachment")
-    volumes.move(connection, row["volume_id"], "detach")
+    if not extensions.detached(connection, row["volume_id"]):
+        volumes.move(connection, row["volume_id"], "detach")

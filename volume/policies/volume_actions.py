@@ -10,6 +10,8 @@ def _action(name: str) -> str:
 RULES = [
     rule("volume:extend", MEMBER, "Grow a volume that is not attached", _action("os-extend")),
     rule("volume:extend_attached_volume", MEMBER, "Grow a volume that a server uses", _action("os-extend")),
+    rule("volume_extension:volume_admin_actions:extend_volume_completion", ADMIN + OR_SERVICE,
+         "Say that the server of a growing volume sees its new size", _action("os-extend_volume_completion")),
     rule("volume:update_readonly_flag", MEMBER, "Make a volume read-only, or writable again", _action("os-update_readonly_flag")),
     rule("volume_extension:volume_admin_actions:reset_status", ADMIN, "Set a volume's status, whatever it is",
          _action("os-reset_status")),

@@ -223,6 +223,32 @@ class LibvirtDriver(base.VirtDriver):
             self._detach(domain, lambda text: self._disk_of(text, volume_id), "volume")
         self._drop_secret(volume_id)
 
+    def _target_of(self, domain, volume_id: str) -> str | None:
+        """The name under which the running guest has a volume; None where it is off. :raises StepFailed: it has it not"""
+        if not guarded(domain.isActive):
+            return None
+        disk = self._disk_of(guarded(domain.XMLDesc, 0), volume_id)
+        if disk is None:
+            raise errors.StepFailed(reason=f"The guest has no volume {volume_id}.")
+        return ET.fromstring(disk).find("target").get("dev")  # type: ignore[union-attr]
+
+    def extend_volume(self, uuid, volume_id, size_gb):
+        domain = self._domain(uuid)
+        try:
+            target = self._target_of(domain, volume_id)
+            if target is not None:
+                guarded(domain.blockResize, target, size_gb << 30, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
+        except libvirt.libvirtError as error:
+            raise self._failure("The new size of the volume could not be shown to the guest", error) from error
+
+    def volume_size_gb(self, uuid, volume_id):
+        domain = self._domain(uuid)
+        try:
+            target = self._target_of(domain, volume_id)
+            return None if target is None else guarded(domain.blockInfo, target)[0] >> 30
+        except libvirt.libvirtError as error:
+            raise self._failure("The size of the volume could not be read", error) from error
+
     def _detach(self, domain, find, what: str) -> None:
         """Ask until the guest lets go: a guest that is still booting ignores the first requests."""
         inactive = find(guarded(domain.XMLDesc, libvirt.VIR_DOMAIN_XML_INACTIVE))

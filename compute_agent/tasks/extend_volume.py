@@ -1,0 +1,77 @@
+"""Show a guest that one of its volumes has grown."""
+
+from common import errors
+from common.server_states import ACTIVE, RUNNING
+from compute_agent.tasks.reporting import ReportingTask, reason
+
+
+class ExtendVolume(ReportingTask):
+    """State: {"uuid", "volume_id", "attachment_id", "device_name"}. A crash resumes it.
+
+    The iSCSI target reads a volume's size only when it opens it, and what the guest reads or writes in that moment would
+    fail. So the guest stands still meanwhile, for some hundredths of a second; its hypervisor then asks the target for the
+    size, and the guest is interrupted to learn it. A guest that is off learns it when it starts.
+    """
+
+    name, on_crash = "extend_volume", "resume"
+    steps = ("measure", "freeze", "reopen", "resize", "thaw")
+
+    def __init__(self, agent):
+        super().__init__(agent)
+        self.retry_s = 0.0  # no guest stands still while a part is away: the volume service asks again
+
+    def take_up(self, state):
+        row = self.current(state)
+        if row is None:
+            return False
+        if row["vm_state"] != ACTIVE:
+            state["running"] = False  # it was paused, or stopped, by its owner since
+        return any(d["attachment_id"] == state["attachment_id"] for d in row["block_devices"])
+
+    def abandon(self, state):
+        """A server that is gone has no guest here; one that let the volume go may still stand still."""
+        row = self.current(state)
+        if row is not None and row["vm_state"] == ACTIVE:
+            self.thaw(state)
+
+    def measure(self, state):
+        uuid, size_gb = state["uuid"], self.agent.volumes.size_gb(state["volume_id"])
+        seen = self.agent.driver.volume_size_gb(uuid, state["volume_id"])
+        if seen is not None and seen >= size_gb:
+            return {"size_gb": size_gb, "needed": False, "running": False}
+        # The way to the target is tried while nothing waits for it.
+        self.agent.volumes.info(state["attachment_id"], state["device_name"])
+        running = self.agent.driver.power_states().get(uuid) == RUNNING
+        return {"size_gb": size_gb, "needed": True, "running": running}
+
+    def freeze(self, state):
+        if state["running"]:
+            self.agent.driver.pause(state["uuid"])
+
+    def undo_freeze(self, state):
+        self.thaw(state)
+
+    def reopen(self, state):
+        if state["needed"]:
+            self.agent.volumes.info(state["attachment_id"], state["device_name"], io_paused=True)
+
+    def resize(self, state):
+        if state["needed"]:
+            self.agent.driver.extend_volume(state["uuid"], state["volume_id"], state["size_gb"])
+
+    def thaw(self, state):
+        if state.get("running"):
+            self.agent.driver.unpause(state["uuid"])
+
+    def done(self, state):
+        self.agent.volumes.extended(state["volume_id"], error=False)
+        self.agent.conductor.progress(self.agent.context(), state["uuid"], self.name, self.take_events())
+        self.agent.log.info("instance %s sees %d GiB of volume %s", state["uuid"], state["size_gb"], state["volume_id"])
+
+    def failed(self, step, error, state):
+        """Where a part was away the volume service asks again; else it is told that the guest will see it later."""
+        self.agent.conductor.progress(self.agent.context(), state["uuid"], self.name, self.take_events(error))
+        if not isinstance(error, errors.ServiceUnavailable):
+            self.agent.log.error("instance %s does not see the new size of volume %s before it is started anew: %s",
+                                 state["uuid"], state["volume_id"], reason(error))
+            self.agent.volumes.extended(state["volume_id"], error=True)

@@ -1,0 +1,75 @@
+"""Grow a volume: its backend first, then whoever uses it."""
+
+import logging
+
+import sqlalchemy as sa
+
+from common import db, errors, rows, units
+from common.rest import path
+from volume.db import extensions, models, volumes
+from volume.tasks import VolumeTask
+
+LOG = logging.getLogger(__name__)
+_VERSION = {"OpenStack-API-Version": "compute 2.51"}
+TELL_TIMEOUT_S = 10
+
+
+class ExtendVolume(VolumeTask):
+    """State: {"volume_id", "size_gb"}. After a crash it runs on: growing to the same size twice is growing once.
+
+    A volume that a server uses stays ``extending`` when this ends: the compute service says when the guest sees the new size
+    (os-extend_volume_completion). Until it does, the scheduler's sweep has this run again, and each time the compute service
+    is told again, for ``extend_timeout_s`` at most.
+    """
+
+    name, on_crash, retry_s = "extend-volume", "resume", 5.0
+    kept, key = volumes, "volume_id"
+    steps = ("grow", "announce")
+
+    def take_up(self, state):
+        return self.status(state) == "extending"
+
+    def grow(self, state):
+        self.service.driver.extend(state["volume_id"], state["size_gb"])
+        self.service.db.transact(extensions.grown, state["volume_id"], state["size_gb"])
+
+    def announce(self, state):
+        row, server = self._row_and_server(state["volume_id"])
+        if row is None or row["status"] != "extending":
+            return
+        fault = None
+        if server is not None:
+            waited = (db.now() - row["updated_at"]).total_seconds()
+            if waited <= self.service.conf.volume.extend_timeout_s and self._told(server, state["volume_id"]):
+                return  # its host confirms it
+            if waited > self.service.conf.volume.extend_timeout_s:
+                fault = f"Server {server} has not confirmed the new size; it sees it when it is started anew."
+                LOG.warning("volume %s: %s", state["volume_id"], fault)
+        if self.service.db.transact(extensions.settle, state["volume_id"], fault=fault):
+            LOG.info("volume %s has %d GiB now", state["volume_id"], state["size_gb"])
+            self.service.tell("volume.resize.end", {**row, "status": "in-use" if server else "available"})
+
+    def _row_and_server(self, volume_id: str) -> tuple[dict | None, str | None]:
+        """The volume, and the server that uses it through an export of ours."""
+        v, a = models.volumes, models.attachments
+        with self.service.db.reader() as connection:
+            row = rows.one(connection, sa.select(v).where(v.c.id == volume_id))
+            held = rows.one(connection, sa.select(a).where(a.c.volume_id == volume_id))
+        return row, held["instance_uuid"] if held and held["connection_info"] else None
+
+    def _told(self, server: str, volume_id: str) -> bool:
+        """Whether the compute service took it; not where it knows no such server, or one on no host.
+
+        :raises ServiceUnavailable: it does not answer
+        """
+        event = {"name": "volume-extended", "server_uuid": server, "tag": volume_id}
+        answer = self.service.rest.request("POST", "compute", path("/v2.1/os-server-external-events"),
+                                           body={"events": [event]}, headers=_VERSION, timeout_s=TELL_TIMEOUT_S)
+        return answer["events"][0]["code"] == 200
+
+    @units.unit
+    def failed(self, step, error, state):
+        """Once the backend has grown it, nothing is given up: the sweep goes on."""
+        if not isinstance(error, errors.Superseded) and self.service.db.transact(
+                extensions.give_up, state["volume_id"], str(error)):
+            LOG.error("volume %s could not be extended to %d GiB: %s", state["volume_id"], state["size_gb"], error)
