@@ -9,6 +9,7 @@ from volume.handlers import (
     attachments,
     limits,
     metadata,
+    resource_filters,
     services,
     snapshots,
     type_access,
@@ -70,6 +71,7 @@ ROUTES = [Route("GET", "/", versions.index, 300), Route("GET", "/v3", versions.s
     _route("GET", "/os-services", services.index), _route("PUT", "/os-services/{action}", services.update),
     _route("GET", "/os-availability-zone", services.zones), _route("GET", "/extensions", services.extensions),
     _route("GET", "/scheduler-stats/get_pools", services.pools),
+    _route("GET", "/resource_filters", resource_filters.index, versions=(resource_filters.SINCE, None)),
 ) for r in rows]
 # The actions that may be named in the body of a POST to .../action.
 ACTIONS = {*actions.ACTIONS, *snapshots.ACTIONS, *type_access.ACTIONS, "os-complete"}

@@ -150,3 +150,30 @@ def test_attachments(member, things):
                 assert listed(member, "3.31", f"{path}?{asked}") == [made] * found, (path, asked)
     finally:
         member.pool.request("DELETE", f"{member.url('volume')}/attachments/{made}", headers=headers)
+
+
+def offered(client, version: str, query: str = "") -> dict[str, list[str]]:
+    response = client.pool.request("GET", f"{client.url('volume')}/resource_filters{query}", headers={
+        "X-Auth-Token": client.token, "OpenStack-API-Version": f"volume {version}"})
+    assert response.status == 200, response.data
+    return {row["resource"]: row["filters"] for row in json.loads(response.data)["resource_filters"]}
+
+
+def test_what_lists_can_be_filtered_by(member):
+    found = offered(member, "3.67")
+    assert set(found) == {"volume", "snapshot", "attachment", "volume_type"}
+    assert {"name", "name~", "status", "metadata", "consumes_quota"} <= set(found["volume"]) and "host" not in found["volume"]
+    paths = {"volume": "/volumes", "snapshot": "/snapshots", "attachment": "/attachments", "volume_type": "/types"}
+    usual = {"metadata": "{}", "extra_specs": "{}", "created_at": "2026-01-01", "updated_at": "2026-01-01", "bootable": "true",
+             "multiattach": "false", "consumes_quota": "true"}
+    for resource, path in paths.items():
+        listed(member, "3.67", f"{path}?nothing=x", 400)
+        for name in found[resource]:
+            listed(member, "3.67", f"{path}?{urllib.parse.urlencode({name: usual.get(name, 'x')})}")
+
+
+def test_filters_of_one_resource_and_of_older_versions(member):
+    assert offered(member, "3.67", "?resource=snapshot") == {"snapshot": offered(member, "3.67")["snapshot"]}
+    assert offered(member, "3.67", "?resource=nothing") == {}
+    assert "name~" not in offered(member, "3.33")["volume"] and "extra_specs" not in offered(member, "3.51")["volume_type"]
+    listed(member, "3.32", "/resource_filters", 404)

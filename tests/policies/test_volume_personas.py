@@ -12,7 +12,7 @@ from volume import router
 
 VERSION = volume.VERSION
 ROUTES = [r for r in router.ROUTES if "project_id" not in parameters(r)]
-OPEN = {"/", "/v3", "/v3/extensions", "/v3/os-availability-zone"}
+OPEN = {"/", "/v3", "/v3/extensions", "/v3/os-availability-zone", "/v3/resource_filters"}
 # Cinder asks for the project of what these show, and has no rule for them.
 BY_PROJECT = {("GET", f"/v3/{path}") for path in ("limits", "attachments", "attachments/detail", "attachments/{id}")}
 # Rules of which a request asks one for an attribute, or only with another body; they have tests of their own.

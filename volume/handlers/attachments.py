@@ -24,7 +24,7 @@ _CREATE = schema.obj({"attachment": schema.obj({
     "volume_uuid": schema.UUID, "instance_uuid": {"oneOf": [schema.UUID, {"type": "null"}]},
     "connector": _CONNECTOR, "mode": {"enum": ["rw", "ro", None]}}, ["volume_uuid"])}, ["attachment"])
 
-_FILTERS = {
+FILTERS = {
     **{name: filters.text(TABLE.c[name]) for name in ("id", "volume_id", "project_id", "instance_uuid", "attach_status",
                                                       "attach_mode")},
     "instance_id": filters.text(TABLE.c.instance_uuid), "status": filters.text(TABLE.c.attach_status),
@@ -49,7 +49,7 @@ def _trusted(req) -> bool:
 def index(req):
     owner = access.owner(req)
     conditions = [] if owner is None and "all_tenants" in req.GET else [TABLE.c.project_id == req.ctx.project_id]
-    conditions += filters.conditions(req, _FILTERS)
+    conditions += filters.conditions(req, FILTERS)
     with req.svc.db.reader() as connection:
         found, _ = lists.page(req, connection, sa.select(TABLE).where(*conditions), TABLE,
                               lambda marker: access.attachment(req, connection, marker))

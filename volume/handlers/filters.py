@@ -86,6 +86,12 @@ def literal(name: str, text: str) -> dict[str, str]:
     return {values.text(key, name): values.text(wanted, name, longest=1024, lines=True) for key, wanted in found.items()}
 
 
+def names(req, known: dict[str, Filter]) -> list[str]:
+    """What a caller who may see the rows of his own project can filter by in the request's version."""
+    usable = {name: entry for name, entry in known.items() if not entry.trusted and req.version >= entry.since}
+    return sorted([*usable, *(f"{name}~" for name, entry in usable.items() if entry.like is not None and req.version >= LIKE)])
+
+
 def conditions(req, known: dict[str, Filter], *, strict: tuple[int, int] = STRICT) -> list:
     """The WHERE of the request's filters.
 

@@ -3,7 +3,8 @@
 import sqlalchemy as sa
 
 from common import context, db, errors, rows, schema, wsgi
-from volume import access, views
+from common.unsupported import unknown_action
+from volume import access, unsupported, views
 from volume.db import snapshots, volumes
 from volume.handlers import filters, lists
 from volume.handlers.metadata import Metadata
@@ -17,7 +18,7 @@ def _of_volumes(column, value):
     return TABLE.c.volume_id.in_(sa.select(volumes.TABLE.c.id).where(column == value))
 
 
-_FILTERS = {
+FILTERS = {
     **{name: filters.text(TABLE.c[name]) for name in (
         "id", "name", "description", "status", "volume_id", "project_id", "user_id")},
     "display_name": filters.text(TABLE.c.name), "display_description": filters.text(TABLE.c.description),
@@ -31,7 +32,7 @@ _FILTERS = {
 
 
 def _list(req, show) -> dict:
-    conditions = lists.whose(req, TABLE, "volume:get_all_snapshots") + filters.conditions(req, _FILTERS)
+    conditions = lists.whose(req, TABLE, "volume:get_all_snapshots") + filters.conditions(req, FILTERS)
     with req.svc.db.reader() as connection:
         count = lists.count(req, connection, TABLE, conditions)
         found, limit = lists.page(req, connection, sa.select(TABLE).where(*conditions), TABLE,
@@ -125,7 +126,7 @@ def act(req, id):
     body = req.json_object()
     name, arguments = next(iter(body.items()), ("", None))
     if len(body) != 1 or name not in _CHECKS:
-        raise errors.BadRequest(f"There is no such action: {', '.join(sorted(body))[:100]}")
+        raise unknown_action(body, unsupported.ACTIONS)
     _CHECKS[name](arguments)
     if name == "os-force_delete":
         delete(req, id, force=True)

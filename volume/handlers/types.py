@@ -63,14 +63,14 @@ def _by_specs(value: str, req):
 
 
 _EXTRA_SPECS = (3, 52)
-_FILTERS = {**{name: filters.text(TABLE.c[name]) for name in ("id", "name", "description")},
+FILTERS = {**{name: filters.text(TABLE.c[name]) for name in ("id", "name", "description")},
             "is_public": filters.Filter(lambda value, req: sa.true()),  # says which are listed at all
             "extra_specs": filters.Filter(_by_specs, since=_EXTRA_SPECS)}
 
 
 def index(req):
     req.svc.policy.check(req.ctx, "volume_extension:type_get_all")
-    where = filters.conditions(req, _FILTERS, strict=_EXTRA_SPECS)
+    where = filters.conditions(req, FILTERS, strict=_EXTRA_SPECS)
     with req.svc.db.reader() as connection:
         found, limit = lists.page(req, connection, sa.select(TABLE).where(_listed(req), *where), TABLE,
                                   lambda marker: types.get(connection, marker, usable(req)), by=("name", "asc"))

@@ -22,7 +22,7 @@ _CREATE = schema.obj({"volume": schema.obj({
     ["volume"])
 
 _ATTACHED = sa.exists().where(volumes.ATTACHMENTS.c.volume_id == TABLE.c.id, volumes.ATTACHMENTS.c.attach_status == "attached")
-_FILTERS = {
+FILTERS = {
     **{name: filters.text(TABLE.c[name]) for name in (
         "id", "name", "description", "status", "availability_zone", "project_id", "user_id", "volume_type_id", "snapshot_id",
         "source_volid")},
@@ -42,7 +42,7 @@ _FILTERS = {
 
 def _list(req, show) -> dict:
     """A page of volumes as ``show`` shows each, with its link and, where asked for, the count of all."""
-    conditions = lists.whose(req, TABLE, "volume:get_all") + filters.conditions(req, _FILTERS)
+    conditions = lists.whose(req, TABLE, "volume:get_all") + filters.conditions(req, FILTERS)
     with req.svc.db.reader() as connection:
         count = lists.count(req, connection, TABLE, conditions)
         found, limit = lists.page(req, connection, sa.select(TABLE).where(*conditions), TABLE,

@@ -1,0 +1,74 @@
+"""Parts of OpenStack's APIs that this cloud does not have.
+
+A service lists them, so that who asks for one is told so, and not the same as who mistyped a path. The status is what
+OpenStack answers where a part is not installed (404) or was removed from its API (410).
+"""
+
+import dataclasses
+import re
+import typing
+
+from common import errors
+
+_PROJECT = r"(?:/(?:[0-9a-f]{32}|[0-9a-f-]{36}))?"
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A path with everything below it.
+
+    :param path: without the prefix of its table; ``{name}`` stands for one segment
+    :param feature: in the plural, as "This cloud does not support ..." goes on
+    :param methods: those of the path itself that are missing, where it is served otherwise; empty: all
+    :param removed: OpenStack has removed it, too
+    """
+
+    path: str
+    feature: str
+    methods: tuple[str, ...] = ()
+    removed: bool = False
+
+    def error(self) -> errors.Error:
+        if self.removed:
+            return errors.Gone(f"This resource is no longer available: {self.feature} were removed from the API.")
+        return errors.NotFound(f"The resource could not be found. {sentence(self.feature)}")
+
+
+def sentence(feature: str) -> str:
+    return f"This cloud does not support {feature}."
+
+
+class Table:
+    """The missing parts of one API.
+
+    :param prefix: what all its paths begin with
+    :param project: whether the id of a project may follow it
+    """
+
+    def __init__(self, prefix: str, parts: typing.Iterable[Part], *, project: bool = False):
+        start = re.escape(prefix) + (_PROJECT if project else "")
+        self._parts = [(part, re.compile(start + _pattern(part))) for part in parts]
+
+    def find(self, method: str, path: str) -> Part | None:
+        for part, pattern in self._parts:
+            if pattern.fullmatch(path) and (not part.methods or method in part.methods):
+                return part
+        return None
+
+
+def _pattern(part: Part) -> str:
+    path = "".join("[^/]+" if piece.startswith("{") else re.escape(piece) for piece in re.split(r"(\{[^}]*\})", part.path))
+    return path if part.methods else path + "(?:/.*)?"
+
+
+NOTHING = Table("", ())
+
+
+def unknown_action(names: typing.Iterable[str], features: dict[str, str]) -> errors.BadRequest:
+    """What to answer to a body that names no action that there is.
+
+    :param features: action that OpenStack has and this cloud does not -> what it would be for
+    """
+    names = sorted(names)
+    missing = [sentence(features[name]) for name in names if name in features]
+    return errors.BadRequest(". ".join([f"There is no such action: {', '.join(names)[:100]}", *missing[:1]]))
