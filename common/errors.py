@@ -41,7 +41,7 @@ class Forbidden(Error):
 
 class QuotaExceeded(Error):
     status, kind = 403, "OverQuota"
-    message = "Quota exceeded for %(resource)s: Requested %(requested)s, but already used %(used)s of %(limit)s."
+    message = "Quota exceeded for %(resource)s: Requested %(requested)s, but already used %(used)s of %(limit)s %(resource)s."
 
 
 class NotFound(Error):
@@ -68,6 +68,10 @@ class InvalidState(Conflict):
 class InUse(Conflict):
     kind = "InUse"
     message = "%(resource)s %(id)s is in use."
+
+
+class Gone(Error):
+    status, kind, message = 410, "Gone", "This resource is no longer available."
 
 
 class PreconditionFailed(Error):

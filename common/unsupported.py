@@ -46,11 +46,12 @@ class Table:
     """
 
     def __init__(self, prefix: str, parts: typing.Iterable[Part], *, project: bool = False):
+        self.prefix, self.parts = prefix, tuple(parts)
         start = re.escape(prefix) + (_PROJECT if project else "")
-        self._parts = [(part, re.compile(start + _pattern(part))) for part in parts]
+        self._patterns = [(part, re.compile(start + _pattern(part))) for part in self.parts]
 
     def find(self, method: str, path: str) -> Part | None:
-        for part, pattern in self._parts:
+        for part, pattern in self._patterns:
             if pattern.fullmatch(path) and (not part.methods or method in part.methods):
                 return part
         return None

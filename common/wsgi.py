@@ -16,7 +16,7 @@ import webob
 import webob.exc
 from routes import Mapper
 
-from common import document, errors, metrics, schema, units, values
+from common import document, errors, metrics, schema, units, unsupported, values
 
 # Live service objects by token: PasteDeploy carries strings only, so factories look their service up here.
 SERVICES: dict[str, typing.Any] = {}
@@ -115,8 +115,10 @@ def body(json_schema: dict, *, pass_as: str = "body"):
 class Application:
     """WSGI callable over a route table."""
 
-    def __init__(self, name: str, service, routes: list[Route], *, negotiate=None):
-        self.name, self.service, self.negotiate = name, service, negotiate
+    def __init__(self, name: str, service, routes: list[Route], *, negotiate=None,
+                 missing: unsupported.Table = unsupported.NOTHING):
+        """:param missing: what OpenStack's API has and this one does not: its requests are told apart from mistyped ones"""
+        self.name, self.service, self.negotiate, self.missing = name, service, negotiate, missing
         self.mapper = Mapper(register=False, explicit=True)  # explicit: {action} is a parameter like any other
         self.mapper.redirect = False
         self.paths: dict[str, list[Route]] = {}
@@ -154,22 +156,26 @@ class Application:
             return handler(req, **parameters)
         return units.run(answer)
 
+    def _unserved(self, method: str, path: str, mistyped: errors.Error) -> errors.Error:
+        part = self.missing.find(method, path)
+        return mistyped if part is None else part.error()
+
     def _dispatch(self, req):
         path = req.path_info.rstrip("/") or "/"
         match = self.mapper.match(path)
         if match is None:
-            raise errors.NotFound("The resource could not be found.")
+            raise self._unserved(req.method, path, errors.NotFound("The resource could not be found."))
         req.environ["pileus.route"] = template = match.pop("template")
         rows = self.paths[template]
         headers = self.negotiate(req) if self.negotiate else {}
         method = "GET" if req.method == "HEAD" and not any(r.method == "HEAD" for r in rows) else req.method
         candidates = [r for r in rows if r.method == method]
         if not candidates:
-            raise errors.MethodNotAllowed()
+            raise self._unserved(req.method, path, errors.MethodNotAllowed())
         served = [r for r in candidates
                   if r.versions is None or r.versions[0] <= req.version <= (r.versions[1] or req.version)]
         if not served:
-            raise errors.NotFound("The resource could not be found.")
+            raise _other_versions(req.version, candidates)
         result = self._unit(req, served[0].handler, match)
         if isinstance(result, webob.Response):
             response = result
@@ -179,6 +185,14 @@ class Application:
             response = json_response(result, served[0].status)
         response.headers.update(headers)
         return template, response
+
+
+def _other_versions(asked: tuple[int, int], routes: list[Route]) -> errors.NotFound:
+    """The refusal of a microversion that has no such request; says which have it."""
+    ranges = [" to ".join("%d.%d" % end for end in route.versions if end) + ("" if route.versions[1] else " on")
+              for route in routes if route.versions]
+    return errors.NotFound("API version %d.%d is not supported on this method: " % asked
+                           + f"it is there from {', and from '.join(ranges)}.")
 
 
 def _own(environ: dict) -> dict:

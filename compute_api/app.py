@@ -2,7 +2,7 @@
 
 from common.microversion import Negotiator
 from common.wsgi import SERVICES, Application
-from compute_api import router
+from compute_api import router, unsupported
 from compute_api.handlers.versions import MAXIMUM, MINIMUM
 
 
@@ -23,4 +23,5 @@ class Legacy:
 
 def app_factory(global_conf, **local):
     negotiate = Negotiator("compute", MINIMUM, MAXIMUM, legacy="X-OpenStack-Nova-API-Version")
-    return Legacy(Application("compute", SERVICES[global_conf["pileus_service"]], router.ROUTES, negotiate=negotiate))
+    return Legacy(Application("compute", SERVICES[global_conf["pileus_service"]], router.ROUTES, negotiate=negotiate,
+                              missing=unsupported.TABLE))

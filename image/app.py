@@ -1,11 +1,11 @@
 """Paste factory of the image API."""
 
 from common.wsgi import SERVICES, Application
-from image import router
+from image import router, unsupported
 
 
 def app_factory(global_conf, **local):
-    return Application("image", SERVICES[global_conf["pileus_service"]], router.ROUTES)
+    return Application("image", SERVICES[global_conf["pileus_service"]], router.ROUTES, missing=unsupported.TABLE)
 
 
 def registry_factory(global_conf, **local):

@@ -3,7 +3,7 @@
 import re
 
 from common.wsgi import SERVICES, Application
-from network import router
+from network import router, unsupported
 from network.handlers import preconditions
 
 # Clients of old ask for ``/v2.0/networks.json`` and ``/v2.0/networks/ID.json``. Names of tags may end so themselves.
@@ -19,7 +19,8 @@ class NetworkApplication(Application):
 
 def application(service) -> Application:
     return NetworkApplication("network", service, router.ROUTES,
-                              negotiate=lambda req: preconditions.of_request(req, router.WITH_REVISIONS))
+                              negotiate=lambda req: preconditions.of_request(req, router.WITH_REVISIONS),
+                              missing=unsupported.TABLE)
 
 
 def app_factory(global_conf, **local):

@@ -3,7 +3,8 @@
 import sqlalchemy as sa
 
 from common import db, errors, schema, server_states, wsgi
-from compute_api import access, deletion, microversions
+from common.unsupported import unknown_action
+from compute_api import access, deletion, microversions, unsupported
 from compute_api.handlers import fixed_ips, floating_ips, power, rebuild, rescue, security_groups, server_images
 from conductor.db import actions as history
 from conductor.db import machine, models
@@ -46,7 +47,7 @@ def act(req, id):
     body = req.json_object()
     known = [n for n in body if n in _CHECKS]
     if len(body) != 1 or not known:
-        raise errors.BadRequest(f"There is no such action: {', '.join(sorted(body))[:100]}")
+        raise unknown_action(body, unsupported.ACTIONS)
     name = known[0]
     if req.version > _LAST.get(name, req.version):
         raise errors.NotFound(f"The action {name} ended with microversion %d.%d." % _LAST[name])

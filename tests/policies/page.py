@@ -1,10 +1,13 @@
-"""The reference pages of the policies: every rule with its default, and what differs from OpenStack's on purpose.
+"""The reference pages of the policies: every rule with its default, and what differs from OpenStack's on purpose; and the page
+of what OpenStack's APIs have and these do not.
 
     python -m tests.policies.page
 
-writes doc/policies.md and doc/policies/<service>.md anew. A test fails when they are not what this would write.
+writes doc/policies.md, doc/policies/<service>.md and doc/unsupported.md anew. A test fails when they are not what this would
+write.
 """
 
+import importlib
 import pathlib
 
 from tests.policies.compare import OURS, declared
@@ -38,6 +41,14 @@ line of this table is not true any more.
 
 {meant}
 """
+_UNSUPPORTED = """# What is not supported
+
+What OpenStack's APIs have and these do not. Who asks for it is told so by name: "This cloud does not support ...", with the
+status of an OpenStack without that part (404), of an action that there is not (400), or of what OpenStack has removed (410); a
+mistyped path is a plain 404. Lists of extensions name nothing of it. Made by `python -m tests.policies.page` from the modules
+`<service>/unsupported.py`.
+
+"""
 _DIFFERS, _ABSENT = "another default", "not asked"
 
 
@@ -67,10 +78,21 @@ def _service(service: str) -> str:
     return f"{title}\n\n{made}\n\n" + _table(["rule", "what it allows", "default", "scopes", "asked by"], lines) + "\n"
 
 
+def _unsupported() -> str:
+    lines = []
+    for service, package in OURS.items():
+        module = importlib.import_module(f"{package}.unsupported")
+        for part in module.TABLE.parts:
+            verbs = f"{', '.join(part.methods)} " if part.methods else ""
+            lines.append([service, f"`{verbs}{module.TABLE.prefix}{part.path}`", part.feature, "410" if part.removed else "404"])
+        lines += [[service, f"`{action}`", feature, "400"] for action, feature in getattr(module, "ACTIONS", {}).items()]
+    return _UNSUPPORTED + _table(["service", "path, or action", "what is not supported", "status"], lines) + "\n"
+
+
 def pages() -> dict[pathlib.Path, str]:
     links = "\n".join(f"- [{service}](policies/{service}.md): {len(declared(service))} rules" for service in OURS)
     return {DOC / "policies.md": _INTRODUCTION.format(services=links, meant=_differences()),
-            **{DOC / "policies" / f"{service}.md": _service(service) for service in OURS}}
+            DOC / "unsupported.md": _unsupported(), **{DOC / "policies" / f"{service}.md": _service(service) for service in OURS}}
 
 
 def main() -> None:

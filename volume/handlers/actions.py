@@ -3,7 +3,8 @@
 import logging
 
 from common import context, db, errors, rows, schema, wsgi
-from volume import access
+from common.unsupported import unknown_action
+from volume import access, unsupported
 from volume.db import extensions, volumes
 from volume.handlers.volumes import begin_delete
 
@@ -36,7 +37,7 @@ _CHECKS = {name: schema.compiled(s) for name, s in _SCHEMAS.items()}
 def act(req, id):
     body = req.json_object()
     if len(body) != 1 or next(iter(body)) not in _CHECKS:
-        raise errors.BadRequest(f"There is no such action: {', '.join(sorted(body))[:100]}")
+        raise unknown_action(body, unsupported.ACTIONS)
     name, arguments = next(iter(body.items()))
     _CHECKS[name](arguments)
     return _ACTIONS[name](req, id, arguments)

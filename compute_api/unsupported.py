@@ -1,0 +1,39 @@
+"""What Nova's API has and this one does not."""
+
+from common.unsupported import Part, Table
+
+_MIGRATIONS = "migrations of servers between hosts"
+_NETWORKS = "nova-network's commands"
+TABLE = Table("/v2.1", [
+    Part("/os-aggregates", "host aggregates", ("POST",)), Part("/os-aggregates/{id}", "host aggregates"),
+    *(Part(f"/os-hosts/{{id}}/{verb}", "power actions of hosts") for verb in ("reboot", "shutdown", "startup")),
+    Part("/os-simple-tenant-usage", "usage reports of projects"),
+    Part("/os-instance_usage_audit_log", "usage audit logs"), Part("/os-migrations", _MIGRATIONS),
+    Part("/servers/{id}/migrations", _MIGRATIONS), Part("/servers/{id}/remote-consoles", "remote consoles"),
+    Part("/os-console-auth-tokens", "remote consoles"), Part("/servers/{id}/diagnostics", "diagnostics of servers"),
+    Part("/servers/{id}/shares", "shared file systems of servers"), Part("/os-baremetal-nodes", "bare-metal nodes"),
+    Part("/os-assisted-volume-snapshots", "snapshots of volumes by the hypervisor"),
+    Part("/os-volumes_boot", "os-volumes_boot (name the volume in block_device_mapping_v2 of /servers)"),
+    Part("/extensions/{alias}", "extensions (what there is, depends on the microversion)"),
+    Part("/os-agents", "guest agents of XenServer", removed=True), Part("/os-cells", "the commands of cells v1", removed=True),
+    Part("/os-certificates", "x509 certificates", removed=True), Part("/os-cloudpipe", "VPN servers of projects", removed=True),
+    Part("/os-fixed-ips", _NETWORKS, removed=True), Part("/os-floating-ip-dns", _NETWORKS, removed=True),
+    Part("/os-floating-ips-bulk", _NETWORKS, removed=True), Part("/os-fping", "pings of servers", removed=True),
+    Part("/os-security-group-default-rules", _NETWORKS, removed=True),
+    Part("/servers/{id}/consoles", "consoles of XenServer", removed=True),
+    Part("/servers/{id}/os-virtual-interfaces", "virtual interfaces (see os-interface)", removed=True),
+    Part("/os-networks", _NETWORKS, ("POST",), removed=True), Part("/os-networks/add", _NETWORKS, ("POST",), removed=True),
+    Part("/os-networks/{id}", _NETWORKS, ("DELETE",), removed=True), Part("/os-networks/{id}/action", _NETWORKS, removed=True),
+    Part("/os-tenant-networks", _NETWORKS, ("POST",), removed=True),
+    Part("/os-tenant-networks/{id}", _NETWORKS, ("DELETE",), removed=True),
+], project=True)
+# Names of actions on servers -> what they are for.
+ACTIONS = {
+    **dict.fromkeys(("resize", "confirmResize", "revertResize"), "resizes of servers"),
+    **dict.fromkeys(("migrate", "os-migrateLive"), _MIGRATIONS), "evacuate": "evacuations of servers",
+    **dict.fromkeys(("shelve", "shelveOffload", "unshelve"), "shelved servers"),
+    **dict.fromkeys(("os-getVNCConsole", "os-getSPICEConsole", "os-getRDPConsole", "os-getSerialConsole", "os-getMKSConsole"),
+                    "remote consoles"),
+    "changePassword": "new passwords in running servers", "trigger_crash_dump": "crash dumps of servers",
+    **dict.fromkeys(("resetNetwork", "injectNetworkInfo"), "networks that are set up inside servers"),
+}
