@@ -1,7 +1,7 @@
 """Every route of the network API."""
 
 from common.wsgi import Route
-from network.handlers import agents, ip_availability, quotas, routers, tags, versions
+from network.handlers import agents, ip_availability, quotas, routers, service_providers, tags, versions
 from network.handlers.floatingips import FLOATINGIPS
 from network.handlers.metering import LABEL_RULES, LABELS
 from network.handlers.networks import NETWORKS
@@ -54,6 +54,7 @@ ROUTES = [
     Route("DELETE", "/v2.0/agents/{id}/l3-routers/{router_id}", agents.remove_router, 204),
     Route("GET", "/v2.0/routers/{id}/l3-agents", agents.agents_of_router),
     Route("GET", "/v2.0/availability_zones", agents.zones),
+    Route("GET", "/v2.0/service-providers", service_providers.index),
     Route("GET", "/v2.0/network-ip-availabilities", ip_availability.index),
     Route("GET", "/v2.0/network-ip-availabilities/{id}", ip_availability.show),
     Route("GET", "/v2.0/quotas", quotas.index),

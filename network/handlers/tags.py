@@ -8,6 +8,7 @@ from network.handlers import preconditions
 MOST = 50
 _TAG = {"type": "string", "minLength": 1, "maxLength": 255, "format": "line"}
 _CHECK = schema.compiled(_TAG)
+_BODY = schema.obj({"tags": {"type": "array", "items": _TAG, "maxItems": MOST, "uniqueItems": True}}, ["tags"])
 
 
 def of(row: dict) -> list[str]:
@@ -41,9 +42,14 @@ def routes(resource, path: str) -> list[wsgi.Route]:
         resource.check(req, f"get_{resource.singular}:tags", row)
         return {"tags": of(row)}
 
-    @wsgi.body(schema.obj({"tags": {"type": "array", "items": _TAG, "maxItems": MOST, "uniqueItems": True}}, ["tags"]))
+    @wsgi.body(_BODY)
     def replace(req, id, body):
         return {"tags": _write(req, resource, id, "update", lambda old: set(body["tags"]))}
+
+    @wsgi.body(_BODY)
+    def add_all(req, id, body):
+        _write(req, resource, id, "create", lambda old: old | set(body["tags"]))
+        return body
 
     def clear(req, id):
         _write(req, resource, id, "delete", lambda old: set())
@@ -62,7 +68,8 @@ def routes(resource, path: str) -> list[wsgi.Route]:
                 raise _absent(tag)
             return old - {tag}
         _write(req, resource, id, "delete", without)
-    return [wsgi.Route("GET", path, index), wsgi.Route("PUT", path, replace), wsgi.Route("DELETE", path, clear, 204),
+    return [wsgi.Route("GET", path, index), wsgi.Route("PUT", path, replace), wsgi.Route("POST", path, add_all, 201),
+            wsgi.Route("DELETE", path, clear, 204),
             wsgi.Route("GET", path + "/{tag}", has, 204), wsgi.Route("PUT", path + "/{tag}", add, 201),
             wsgi.Route("DELETE", path + "/{tag}", remove, 204)]
 

@@ -1,4 +1,4 @@
-"""Rules of agents, of what each serves, and of availability zones."""
+"""Rules of agents, of what each serves, of availability zones and of service providers."""
 
 from common.policy import rule
 from network.policies import base
@@ -17,4 +17,5 @@ RULES = [
     rule("update_agent", base.ADMIN, "Change an agent.", "PUT /agents/{id}"),
     rule("delete_agent", base.ADMIN, "Forget an agent.", "DELETE /agents/{id}"),
     *[rule(name, base.ADMIN, text, request) for name, text, request in _SCHEDULING],
-    rule("get_availability_zone", "role:reader", "See availability zones.", "GET /availability_zones")]
+    rule("get_availability_zone", "role:reader", "See availability zones.", "GET /availability_zones"),
+    rule("get_service_provider", "role:reader", "See how routers can be carried.", "GET /service-providers")]

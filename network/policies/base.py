@@ -34,9 +34,10 @@ def tags(noun: str, path: str, read: str = ADMIN_OR_READER, write: str = ADMIN_O
     :param read: the check to see them, ``write``: to change them
     """
     called = noun.replace("_", " ")
-    return [rule(f"{verb}_{noun}:tags", check, f"{text} the tags of a {called}.", *(
+    found = [rule(f"{verb}_{noun}:tags", check, f"{text} the tags of a {called}.", *(
         f"{method} {path}/tags{end}" for end in ("", "/{tag}"))) for verb, method, check, text in (
             ("get", "GET", read, "See"), ("update", "PUT", write, "Set"), ("delete", "DELETE", write, "Remove"))]
+    return [*found, rule(f"create_{noun}:tags", write, f"Add several tags to a {called} at once.", f"POST {path}/tags")]
 
 
 def of_attributes(verb: str, noun: str, path: str, checks: dict[str, str]) -> list:

@@ -7,7 +7,7 @@ from tests.network import frame
 
 PLURALS = ("networks", "subnets", "ports", "routers", "floatingips", "security-groups", "security-group-rules", "subnetpools",
            "metering/metering-labels", "metering/metering-label-rules", "agents", "network-ip-availabilities",
-           "availability_zones")
+           "availability_zones", "service-providers")
 # Columns of tables that are nobody's business.
 _INTERNAL = ("dhcp_host", "provider_segment", "gw_port_id", "host", "fip_port_id", "binding_host_id", "metadata")
 
@@ -166,6 +166,25 @@ def test_ip_availability(admin, networks):
         "network_ip_availabilities"][0]["subnet_ip_availability"] == []
     assert admin("GET", f"/network-ip-availabilities/{networks[0]['id']}").json["network_ip_availability"][
         "subnet_ip_availability"][0]["subnet_id"] == subnet["id"]
+
+
+def test_tags_are_added_to_those_that_there_are(member):
+    made = member.made("networks", name="tagged")["id"]
+    assert member("PUT", f"/networks/{made}/tags", {"tags": ["a"]}).status == 200
+    answer = member("POST", f"/networks/{made}/tags", {"tags": ["b", "a"]})
+    assert (answer.status, answer.json) == (201, {"tags": ["b", "a"]})
+    assert member("GET", f"/networks/{made}/tags").json == {"tags": ["a", "b"]}
+    assert member("POST", f"/networks/{made}/tags", {"tags": ["c", "c"]}).status == 400
+    assert member("POST", f"/networks/{made}/tags", {"tags": [f"t{n}" for n in range(49)]}).status == 400
+    assert member("DELETE", f"/networks/{made}").status == 204
+
+
+def test_service_providers(member):
+    found = member("GET", "/service-providers").json["service_providers"]
+    assert [(p["name"], p["default"]) for p in found] == [("single_node", True), ("dvr", False)]
+    assert {p["service_type"] for p in found} == {"L3_ROUTER_NAT"}
+    assert member("GET", "/service-providers", default="false").json["service_providers"] == found[1:]
+    assert member("GET", "/extensions/service-type").json["extension"]["alias"] == "service-type"
 
 
 def test_agents_are_filtered_and_sorted(network_api, admin):

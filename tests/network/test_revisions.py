@@ -66,7 +66,8 @@ def test_so_is_a_deletion(member, things, plural):
 def test_so_are_tags(member, things, plural):
     row = things[plural]
     where, stale = f"/{plural}/{row['id']}/tags", if_match(row["revision_number"] - 1)
-    for method, path, sent in (("PUT", where, {"tags": ["a"]}), ("PUT", f"{where}/a", None), ("DELETE", where, None)):
+    for method, path, sent in (("PUT", where, {"tags": ["a"]}), ("POST", where, {"tags": ["b"]}),
+                               ("PUT", f"{where}/a", None), ("DELETE", where, None)):
         assert member(method, path, sent, stale).status == 412
     assert member("PUT", where, {"tags": ["a"]}, if_match(row["revision_number"])).status == 200
     assert member.get(plural, row["id"])["revision_number"] == row["revision_number"] + 1

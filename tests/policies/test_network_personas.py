@@ -19,7 +19,8 @@ NOUNS = {"networks": "network", "subnets": "subnet", "ports": "port", "routers":
          "subnetpools": "subnetpool", "security-groups": "security_group", "security-group-rules": "security_group_rule",
          "metering-labels": "metering_label", "metering-label-rules": "metering_label_rule"}
 # Lists of other things: those who may not see them get none.
-_OTHER_LISTS = {"/v2.0/agents", "/v2.0/availability_zones", "/v2.0/network-ip-availabilities"}
+_OTHER_LISTS = {"/v2.0/agents", "/v2.0/availability_zones", "/v2.0/network-ip-availabilities",
+                "/v2.0/service-providers"}
 # What is needed to make one: (ids, a number) -> attributes.
 _NEW = {
     "networks": lambda ids, n: {"name": "p"}, "routers": lambda ids, n: {"name": "p"},
@@ -118,7 +119,7 @@ def asks(home, ids, owner, admin):
             target, hidden = {}, unseen("agent")
         elif where == "network-ip-availabilities":
             target, hidden = of_home(home), (lambda ctx: True)
-        elif route.method == "POST":
+        elif route.method == "POST" and not route.path.endswith("/tags"):
             target = (lambda ctx: {**of_home(home), "project_id": ctx.project_id}) if where in _LYING_IN else (
                 lambda ctx: {"project_id": ctx.project_id})
             hidden = (lambda ctx: not looked_at(home, ctx)) if where in _LYING_IN else None
@@ -131,7 +132,7 @@ def asks(home, ids, owner, admin):
 
 
 def body(route, where: str, ids):
-    if route.method == "POST" and where in NOUNS:
+    if route.method == "POST" and where in NOUNS and not route.path.endswith("/tags"):
         return {NOUNS[where]: _NEW[where](ids, next(_NUMBERS))}
     return network.BODIES[key(route)](ids) if writes(route) and route.method != "DELETE" else None
 
@@ -165,6 +166,7 @@ def test_lists_show_what_each_may_see(home, ids):
             if status != 200 or (ids[where] in text) != wanted:
                 wrong.append((persona.name, path, status, wanted))
         for path, rule in (("/v2.0/agents", "get_agent"), ("/v2.0/availability_zones", "get_availability_zone"),
+                           ("/v2.0/service-providers", "get_service_provider"),
                            ("/v2.0/network-ip-availabilities", "get_network_ip_availability")):
             status, text = persona.asker("network", "GET", path)
             if status != 200 or bool(next(iter(json.loads(text).values()))) != judge.allows(persona.ctx, rule, of_home(home)):

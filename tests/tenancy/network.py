@@ -49,7 +49,7 @@ def _named(noun: str):
 PLURALS = {"network": "networks", "subnet": "subnets", "port": "ports", "subnetpool": "subnetpools", "router": "routers",
            "security_group": "security-groups"}
 BODIES = {("PUT", f"/v2.0/{plural}/{{id}}"): _named(noun) for noun, plural in PLURALS.items()}
-BODIES.update({("PUT", f"/v2.0/{plural}/{{id}}/tags"): lambda ids: {"tags": ["x"]}
+BODIES.update({(verb, f"/v2.0/{plural}/{{id}}/tags"): lambda ids: {"tags": ["x"]} for verb in ("POST", "PUT")
                for plural in (*PLURALS.values(), "floatingips")})
 BODIES.update({("PUT", f"/v2.0/{plural}/{{id}}/tags/{{tag}}"): lambda ids: {}
                for plural in (*PLURALS.values(), "floatingips")})
