@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from common import errors, schema, wsgi
+from common import errors, schema, unsupported, wsgi
 from common import quotas as project_quotas
 from compute_api import access, microversions
 from conductor.db import instances, models, quotas
@@ -29,8 +29,17 @@ def _used(connection, project_id: str) -> dict:
     return {**instances.usage(connection, project_id), "server_groups": groups}
 
 
+def _of_project(req) -> None:
+    """:raises BadRequest: what is to be changed is one user's part of a project's quota; without this it would be the whole"""
+    microversions.check_query(req, ("user_id",))
+    if "user_id" in req.GET:
+        raise errors.BadRequest(unsupported.sentence("quotas of single users; leave user_id out to set the project's"))
+
+
 def show(req, target):
+    """Of a user, too: nobody has less than his project."""
     req.svc.policy.check(req.ctx, "os_compute_api:os-quota-sets:show", {"project_id": target})
+    microversions.check_query(req, ("user_id",))
     with req.svc.db.reader() as connection:
         limit = quotas.limits(connection, target, req.svc.quota_defaults)
     return {"quota_set": {"id": target, **_all(req, limit)}}
@@ -38,6 +47,7 @@ def show(req, target):
 
 def detail(req, target):
     req.svc.policy.check(req.ctx, "os_compute_api:os-quota-sets:detail", {"project_id": target})
+    microversions.check_query(req, ("user_id",))
     with req.svc.db.reader() as connection:
         limit = _all(req, quotas.limits(connection, target, req.svc.quota_defaults))
         used = _used(connection, target)
@@ -71,6 +81,7 @@ def chosen(req, given: dict, legacy: list[str]) -> dict:
 @wsgi.body(schema.wrapped("quota_set", {**LIMITS, "force": schema.BOOLEAN, "tenant_id": {}}))
 def update(req, target, body):
     req.svc.policy.check(req.ctx, "os_compute_api:os-quota-sets:update", {"project_id": target})
+    _of_project(req)
     given = chosen(req, body["quota_set"], _legacy(req))
     with req.svc.db.writer() as connection:
         used = _used(connection, target)
@@ -85,6 +96,7 @@ def update(req, target, body):
 
 def delete(req, target):
     req.svc.policy.check(req.ctx, "os_compute_api:os-quota-sets:delete", {"project_id": target})
+    _of_project(req)
     with req.svc.db.writer() as connection:
         project_quotas.reset(connection, models.quotas, target)
 

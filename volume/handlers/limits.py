@@ -1,6 +1,6 @@
 """Limits and quotas of projects."""
 
-from common import quotas, schema, wsgi
+from common import errors, quotas, schema, wsgi
 from volume import access
 from volume.conf import QUOTA_RESOURCES
 from volume.db import models, volumes
@@ -41,11 +41,17 @@ def quota_defaults(req, target):
 
 
 @wsgi.body(schema.wrapped("quota_set", {
-    "tenant_id": {}, "force": {}, **dict.fromkeys(QUOTA_RESOURCES, schema.integer(-1))}))
+    "tenant_id": {}, "id": {}, **dict.fromkeys(QUOTA_RESOURCES, schema.integer(-1))}))
 def quota_update(req, target, body):
     req.svc.policy.check(req.ctx, "volume_extension:quotas:update", {"project_id": target})
     given = {r: most for r, most in body["quota_set"].items() if r in QUOTA_RESOURCES}
     with req.svc.db.writer() as connection:
+        quotas.hold(connection, target)
+        used = volumes.usage(connection, target)
+        for resource, most in given.items():
+            if 0 <= most < used.get(resource, 0):
+                raise errors.BadRequest(f"Quota {resource} limit must be equal or greater than existing resources. Current usage "
+                                        f"is {used[resource]} and the requested limit is {most}.")
         quotas.store(connection, models.quotas, target, given)
         return {"quota_set": volumes.limits(connection, req.svc.conf, target)}
 
