@@ -116,15 +116,15 @@ def create(req, body):
     microversions.check_names(req, given, {"type": (2, 2), "user_id": (2, 10)})
     kind = given.get("type", "ssh")
     make, digest = {"ssh": (_generate, fingerprint), "x509": (_generate_certificate, certificate_fingerprint)}[kind]
-    private, public = (None, given["public_key"].strip()) if given.get("public_key") else make(user_id)
+    private, public = (None, given["public_key"]) if given.get("public_key") else make(user_id)
     row = {"user_id": user_id, "name": given["name"], "type": kind, "public_key": public,
-           "fingerprint": digest(public), "created_at": db.now()}
+           "fingerprint": digest(public.strip()), "created_at": db.now()}
     with req.svc.db.writer() as connection:
         project_quotas.hold(connection, user_id)
         limit = quotas.limits(connection, req.ctx.project_id, req.svc.quota_defaults)["key_pairs"]
         used = connection.execute(sa.select(sa.func.count()).where(TABLE.c.user_id == user_id)).scalar()
         if 0 <= limit <= used:
-            raise errors.Forbidden("Quota exceeded, too many key pairs.")
+            raise errors.Forbidden(f"Quota exceeded, too many key pairs. The user has {used} of {limit}.")
         rows.insert(connection, TABLE, row, conflict=f"Key pair '{row['name']}' already exists.")
     shown = {**_view(req, row), "user_id": user_id, **({"private_key": private} if private else {})}
     return wsgi.json_response({"keypair": shown}, 201 if req.version >= (2, 2) else 200)

@@ -5,6 +5,7 @@ import pytest
 from common.periodic import wait_for
 from tests.conftest import new_volume, volume_status
 from tests.functional.test_stories import refused, server_body, wait_gone, wait_status
+from tests.tenancy.compute import KEY
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +107,16 @@ def test_quotas_of_classes(cloud, member):
     assert client.call("compute", "GET", "/os-quota-class-sets/other")["quota_class_set"]["cores"] == 3
     client.call("compute", "DELETE", own)
     client.call("compute", "PUT", where, {"quota_class_set": {"cores": 20, "ram": 51200}})
+
+
+def test_a_key_is_read_back_as_it_was_sent(cloud):
+    """With its newline: Terraform and Ansible would otherwise make it anew each time."""
+    client, sent = cloud.client, f"{KEY} me@host\n"
+    assert client.call("compute", "POST", "/os-keypairs", {"keypair": {"name": "sent", "public_key": sent}})[
+        "keypair"]["public_key"] == sent
+    found = client.call("compute", "GET", "/os-keypairs/sent")["keypair"]
+    assert found["public_key"] == sent
+    client.call("compute", "DELETE", "/os-keypairs/sent")
+    bare = client.call("compute", "POST", "/os-keypairs", {"keypair": {"name": "sent", "public_key": f" {KEY}"}})["keypair"]
+    assert bare["fingerprint"] == found["fingerprint"]
+    client.call("compute", "DELETE", "/os-keypairs/sent")
