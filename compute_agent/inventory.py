@@ -1,5 +1,11 @@
 """What of our making is on a compute host, for ``pileus audit``."""
 
+import datetime
+import os
+import time
+
+import psutil
+
 from common.tasks import Journal
 
 
@@ -9,3 +15,11 @@ def of(driver, journal: Journal) -> dict:
     for uuid, power in driver.power_states().items():
         guests[uuid] = {"power": power, "volumes": driver.attached_volumes(uuid), "owner": list(owners.get(uuid, ("", "")))}
     return {"guests": guests, "directories": driver.directories(), "journal": journal.inventory()}
+
+
+def uptime() -> str:
+    """The host's time, how long it has been up, who is logged in, and its load, in the words of the command ``uptime``."""
+    days, seconds = divmod(int(time.time() - psutil.boot_time()), 86400)
+    up = f"{f'{days} days, ' if days else ''}{seconds // 3600:2}:{seconds % 3600 // 60:02}"
+    load = ", ".join(f"{each:.2f}" for each in os.getloadavg())
+    return f" {datetime.datetime.now():%H:%M:%S} up {up},  {len(psutil.users())} users,  load average: {load}"

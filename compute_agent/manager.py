@@ -226,6 +226,9 @@ class Manager:
     def reconcile(self, ctx) -> None:
         self.agent.orphans.run_once()
 
+    def uptime(self, ctx) -> str:
+        return inventory.uptime()
+
     def console_output(self, ctx, uuid: str, lines: int | None) -> str:
         text = self.agent.driver.console_output(uuid).decode("utf-8", "replace")
         if lines is None:

@@ -50,6 +50,10 @@ class AgentAPI(Client):
         """Call, 1.0, 60 s: destroy guests that belong to no server; what is not certainly so is left. Repeatable."""
         self.call(ctx, "reconcile", to=host, timeout_s=60)
 
+    def uptime(self, ctx, host: str) -> str:
+        """Call, 1.0, 10 s: how long a host has been up, and its load, as the command ``uptime`` says it."""
+        return self.call(ctx, "uptime", to=host, timeout_s=10)
+
     def console_output(self, ctx, host: str, uuid: str, lines: int | None) -> str:
         """Call, 1.0, 15 s: the end of the guest's console log."""
         return self.call(ctx, "console_output", to=host, timeout_s=15, uuid=uuid, lines=lines)

@@ -10,6 +10,7 @@ from compute_api.handlers import (
     external_events,
     flavors,
     floating_ips,
+    hosts,
     hypervisors,
     images,
     instance_actions,
@@ -52,6 +53,7 @@ _S = "/servers/{id}"
 _IMAGE = "/images/{id}"
 _PROXY = ((2, 1), (2, 35))  # since 2.36 these are asked of the service that has them
 _METADATA = ((2, 1), (2, 38))
+_HOSTS, _BEFORE_UUIDS = ((2, 1), (2, 42)), ((2, 1), (2, 52))
 ROUTES = [Route("GET", "/", versions.index), Route("GET", "/v2.1", versions.show),
           Route("GET", "/v2", versions.show_legacy)] + [r for rows in (
     _route("GET", "/servers/detail", servers.detail), _route("GET", "/servers", servers.index),
@@ -100,12 +102,18 @@ ROUTES = [Route("GET", "/", versions.index), Route("GET", "/v2.1", versions.show
     _route("GET", "/os-availability-zone", zones.index), _route("GET", "/os-availability-zone/detail", zones.detail),
     _route("GET", "/os-simple-tenant-usage", usage.index), _route("GET", "/os-simple-tenant-usage/{target}", usage.show),
     _route("GET", "/os-services", services.index),
-    _route("PUT", "/os-services/{id}", services.legacy_update, versions=((2, 1), (2, 52))),
+    _route("PUT", "/os-services/{id}", services.legacy_update, versions=_BEFORE_UUIDS),
     _route("PUT", "/os-services/{id}", services.update, versions=((2, 53), None)),
     _route("DELETE", "/os-services/{id}", services.delete, 204),
     _route("GET", "/os-hypervisors", hypervisors.index), _route("GET", "/os-hypervisors/detail", hypervisors.detail),
     _route("GET", "/os-hypervisors/statistics", hypervisors.statistics),
     _route("GET", "/os-hypervisors/{id}", hypervisors.show),
+    _route("GET", "/os-hypervisors/{id}/uptime", hypervisors.uptime),
+    _route("GET", "/os-hypervisors/{id}/search", hypervisors.search, versions=_BEFORE_UUIDS),
+    _route("GET", "/os-hypervisors/{id}/servers", hypervisors.servers, versions=_BEFORE_UUIDS),
+    _route("GET", "/os-hosts", hosts.index, versions=_HOSTS), _route("GET", "/os-hosts/{id}", hosts.show, versions=_HOSTS),
+    _route("PUT", "/os-hosts/{id}", hosts.update, versions=_HOSTS),
+    _route("GET", "/os-aggregates", hypervisors.aggregates),
     _route("GET", "/limits", quotas.limits), _route("GET", "/os-quota-sets/{target}", quotas.show),
     _route("GET", "/os-quota-sets/{target}/detail", quotas.detail),
     _route("GET", "/os-quota-sets/{target}/defaults", quotas.defaults),

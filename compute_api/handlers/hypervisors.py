@@ -44,13 +44,17 @@ def _nodes(req, rule: str) -> list[dict]:
     with_servers = req.version >= (2, 53) and wsgi.bool_value(req.GET.get("with_servers", False))
     with req.svc.db.reader() as connection:
         found = hosts.all_nodes(connection)
-        servers = connection.execute(sa.select(INSTANCES.c.host, INSTANCES.c.uuid).where(
-            INSTANCES.c.host.is_not(None)).order_by(INSTANCES.c.created_at)).all() if with_servers else []
-    if with_servers:
-        for node in found:
-            node["servers"] = [{"uuid": u, "name": f"instance-{u}"} for h, u in servers if h == node["host"]]
+        if with_servers:
+            _add_servers(connection, found)
     pattern = req.GET.get("hypervisor_hostname_pattern", "")
     return [n for n in found if pattern in n["hypervisor_hostname"]]
+
+
+def _add_servers(connection, nodes: list[dict]) -> None:
+    servers = connection.execute(sa.select(INSTANCES.c.host, INSTANCES.c.uuid).where(
+        INSTANCES.c.host.is_not(None)).order_by(INSTANCES.c.created_at)).all()
+    for node in nodes:
+        node["servers"] = [{"uuid": u, "name": f"instance-{u}"} for h, u in servers if h == node["host"]]
 
 
 def _list(req, found: list[dict], view) -> dict:
@@ -81,6 +85,39 @@ def show(req, id):
     if not found:
         raise errors.NotFound(f"Compute host {id} could not be found.")
     return {"hypervisor": _view(req, found[0])}
+
+
+def uptime(req, id):
+    found = [n for n in _nodes(req, "os_compute_api:os-hypervisors:uptime") if str(_id(req, n)) == id]
+    if not found:
+        raise errors.NotFound(f"Compute host {id} could not be found.")
+    if not hosts.is_up(found[0], req.svc.conf.service_down_time):
+        raise errors.BadRequest(f"Compute service of {found[0]['host']} is unavailable at this time.")
+    return {"hypervisor": {**_brief(req, found[0]), "uptime": req.svc.agents.uptime(req.ctx, found[0]["host"])}}
+
+
+def _matching(req, pattern: str, rule: str) -> list[dict]:
+    found = [n for n in _nodes(req, rule) if pattern in n["hypervisor_hostname"]]
+    if not found:
+        raise errors.NotFound(f"No hypervisor matching '{pattern}' could be found.")
+    return found
+
+
+def search(req, id):
+    return {"hypervisors": [_brief(req, n) for n in _matching(req, id, "os_compute_api:os-hypervisors:search")]}
+
+
+def servers(req, id):
+    found = _matching(req, id, "os_compute_api:os-hypervisors:servers")
+    with req.svc.db.reader() as connection:
+        _add_servers(connection, found)
+    return {"hypervisors": [_brief(req, n) for n in found]}
+
+
+def aggregates(req):
+    """There are none here; clients ask before they show a hypervisor."""
+    req.svc.policy.check(req.ctx, "os_compute_api:os-aggregates:index", {})
+    return {"aggregates": []}
 
 
 def statistics(req):

@@ -9,6 +9,7 @@ from compute_api.policies import (
     external_events,
     flavors,
     floating_ips,
+    hosts,
     hypervisors,
     instance_actions,
     interfaces,
@@ -29,8 +30,8 @@ from compute_api.policies import (
 
 RULES: list[RuleDefault] = [
     *base.RULES, *servers.RULES, *actions.RULES, *attachments.RULES, *external_events.RULES, *flavors.RULES,
-    *floating_ips.RULES, *hypervisors.RULES, *instance_actions.RULES, *interfaces.RULES, *keypairs.RULES, *networks.RULES,
-    *quotas.RULES,
+    *floating_ips.RULES, *hosts.RULES, *hypervisors.RULES, *instance_actions.RULES, *interfaces.RULES, *keypairs.RULES,
+    *networks.RULES, *quotas.RULES,
     *security_groups.RULES, *server_groups.RULES, *server_metadata.RULES, *server_password.RULES, *services.RULES, *usage.RULES,
     *versions.RULES, *volumes.RULES, *zones.RULES]
 

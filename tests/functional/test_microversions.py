@@ -1,5 +1,7 @@
 """What changed between compute 2.53 and 2.85, each step from both sides."""
 
+import re
+
 import pytest
 
 from common.periodic import wait_for
@@ -130,6 +132,39 @@ def test_quotas_without_what_is_gone(cloud):
     gone = {"quota_set": {"injected_files": -1}}
     refused(400, cloud.client, "compute", "PUT", f"/os-quota-sets/{project}", gone, version="2.57")
     assert "maxPersonality" not in at(cloud, "2.57", "GET", "/limits")["limits"]["absolute"]
+
+
+def test_hosts_as_old_clients_see_them(cloud, server):
+    found = at(cloud, "2.42", "GET", "/os-hosts")["hosts"]
+    host = next(h for h in found if h["service"] == "compute")
+    assert host["zone"] == "nova"
+    assert host in at(cloud, "2.1", "GET", "/os-hosts?zone=nova")["hosts"] and at(cloud, "2.1", "GET", "/os-hosts?zone=x") == {
+        "hosts": []}
+    where = f"/os-hosts/{host['host_name']}"
+    rows = {r["resource"]["project"]: r["resource"] for r in at(cloud, "2.1", "GET", where)["host"]}
+    assert rows["(used_now)"]["cpu"] == rows["(used_max)"]["cpu"] == rows[cloud.client.project_id]["cpu"] >= 2
+    assert rows["(total)"]["memory_mb"] > rows["(used_now)"]["memory_mb"] > 0
+    assert at(cloud, "2.1", "PUT", where, {"status": "Disable"}) == {"host": host["host_name"], "status": "disabled"}
+    assert host not in at(cloud, "2.1", "GET", "/os-hosts")["hosts"]
+    assert at(cloud, "2.1", "PUT", where, {"status": "enable"})["status"] == "enabled"
+    refused(400, cloud.client, "compute", "PUT", where, {"maintenance_mode": "enable"}, version="2.1")
+    refused(404, cloud.client, "compute", "GET", "/os-hosts/nowhere", version="2.1")
+    refused(404, cloud.client, "compute", "PUT", "/os-hosts/nowhere", {"status": "enable"}, version="2.1")
+    refused(404, cloud.client, "compute", "GET", "/os-hosts", version="2.43")
+
+
+def test_hypervisors_as_old_clients_see_them(cloud, server):
+    node = at(cloud, "2.52", "GET", "/os-hypervisors")["hypervisors"][0]
+    part = node["hypervisor_hostname"][1:5]
+    assert at(cloud, "2.52", "GET", f"/os-hypervisors/{part}/search")["hypervisors"] == [node]
+    (shown,) = at(cloud, "2.52", "GET", f"/os-hypervisors/{part}/servers")["hypervisors"]
+    assert server in {s["uuid"] for s in shown["servers"]}
+    for path in ("search", "servers"):
+        refused(404, cloud.client, "compute", "GET", f"/os-hypervisors/nowhere/{path}", version="2.52")
+        refused(404, cloud.client, "compute", "GET", f"/os-hypervisors/{part}/{path}", version="2.53")
+    told = at(cloud, "2.52", "GET", f"/os-hypervisors/{node['id']}/uptime")["hypervisor"]["uptime"]
+    assert re.match(r"\s*(.+)\sup\s+(.+),\s+(.+)\susers?,\s+load average:\s(.+)", told), told  # as clients read it
+    assert at(cloud, "2.85", "GET", "/os-aggregates") == {"aggregates": []}
 
 
 def test_hypervisors_with_their_servers(cloud, server):

@@ -40,7 +40,8 @@ _PROXIED = ("/os-volumes", "/os-snapshots", "/os-networks", "/os-tenant-networks
 _OF_PROJECT = ("/servers/{id}", "/os-server-groups/{id}")
 # What one who may ask is told there is none of: it is nobody's, or the network service knows it as another project's.
 _ABSENT = {"/os-security-groups/{id}", "/os-security-group-rules", "/os-security-group-rules/{id}", "/os-floating-ips/{id}",
-           "/os-services/{id}", "/os-hypervisors/{id}", "/flavors/{id}/os-flavor-access", "/flavors/{id}/action"}
+           "/os-services/{id}", "/os-hypervisors/{id}", "/os-hypervisors/{id}/uptime", "/os-hypervisors/{id}/search",
+           "/os-hypervisors/{id}/servers", "/os-hosts/{id}", "/flavors/{id}/os-flavor-access", "/flavors/{id}/action"}
 _ABSENT_IN_ACTIONS = {"addFloatingIp", "removeFloatingIp", "addFixedIp", "removeSecurityGroup"}
 _BODIES = {
     ("POST", "/servers"): lambda ids: {"server": {

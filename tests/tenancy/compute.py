@@ -74,7 +74,7 @@ def make(who: Asker, mark: str) -> Ids:
         "os-volumes": kept, "os-snapshots": taken, "images": image, "os-networks": net, "os-tenant-networks": net,
         "project_id": who.project_id, "servers": server, "label": mark + "lan", "servers/key": "k", "metadata/key": "k",
         "tag": "t", "volume_id": volume, "port_id": nic["port_id"], "request_id": history[0]["request_id"], "flavors": FLAVOR,
-        "os-extra_specs/key": "k", "name": mark + "key", "os-services": NOWHERE, "os-hypervisors": NOWHERE,
+        "os-extra_specs/key": "k", "name": mark + "key", "os-services": NOWHERE, "os-hypervisors": NOWHERE, "os-hosts": "nowhere",
         "target": who.project_id, "os-quota-class-sets": mark + "class", "os-server-groups": together,
         "os-floating-ips": floating["id"], "os-security-groups": group,
         "os-security-group-rules": rule, "network": net, "subnet": subnet["id"], "port": port["id"],
@@ -105,6 +105,7 @@ _BODIES: dict = {
     ("POST", "/flavors/{id}/action"): {"addTenantAccess": {"tenant": "x"}},
     ("POST", "/flavors/{id}/os-extra_specs"): {"extra_specs": {"k": "v"}},
     ("PUT", "/flavors/{id}/os-extra_specs/{key}"): {"k": "v"}, ("PUT", "/os-services/{id}"): {"status": "disabled"},
+    ("PUT", "/os-hosts/{id}"): {"status": "disable"},
     ("PUT", "/os-quota-sets/{target}"): {"quota_set": {"cores": 1}},
     ("PUT", "/os-quota-class-sets/{id}"): {"quota_class_set": {"cores": 1}},
     ("PUT", "/os-security-groups/{id}"): {"security_group": {"name": "taken", "description": ""}}}
