@@ -37,6 +37,8 @@ def sign(ctx: Context, key, key_id: str) -> str:
 
 
 _KEY_IDS: dict[str, str] = {}
+# Said to who shows a token that was good once: he had it, and learns nothing.
+EXPIRED = f"{errors.Unauthorized.message} The token has expired: ask for a new one."
 
 
 def _key_id(token: str, keys: dict) -> str:
@@ -61,6 +63,8 @@ def verify(token: str, keys: dict) -> Context:
         payload = jwt.decode(token, key, algorithms=[ALGORITHM], options={"require": ["exp", "iat", "sub"], "verify_iat": False})
         more = payload["pileus"]
         user, project = more["user"], more["project"]
+    except jwt.ExpiredSignatureError:
+        raise errors.Unauthorized(EXPIRED) from None
     except (jwt.PyJWTError, KeyError, TypeError, ValueError):
         raise errors.Unauthorized() from None
     return Context(
@@ -133,7 +137,7 @@ class Verifier:
         self._cache: OrderedDict[bytes, Context] = OrderedDict()
 
     def check(self, token: str) -> Context:
-        """:raises Unauthorized: for every reason alike, so that nothing can be learnt from trying."""
+        """:raises Unauthorized: for every reason but the token's age alike, so that nothing can be learnt from trying."""
         if len(token) > 8192:
             raise errors.Unauthorized()
         digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
@@ -143,7 +147,10 @@ class Verifier:
             self._cache[digest] = ctx
             while len(self._cache) > self.CACHE:
                 self._cache.popitem(last=False)
-        if ctx.expires_at <= time.time() or self.revocations.revoked(ctx):
+        if ctx.expires_at <= time.time():
+            self._cache.pop(digest, None)
+            raise errors.Unauthorized(EXPIRED)
+        if self.revocations.revoked(ctx):
             self._cache.pop(digest, None)
             raise errors.Unauthorized()
         return ctx

@@ -111,7 +111,7 @@ def _place(req, given: dict) -> tuple[str | None, str | None]:
     with req.svc.db.reader() as connection:
         known = connection.execute(sa.select(s.c.zone, s.c.host).where(s.c.binary == "nova-compute")).all()
     if zone and zone not in [z for z, _ in known]:
-        raise errors.BadRequest("The requested availability zone is not available")
+        raise errors.BadRequest(f"The requested availability zone is not available: {zone}")
     for name in sorted(hosts):
         if name not in [h for z, h in known if zone in ("", z)]:
             raise errors.BadRequest(f"Compute host {name} could not be found.")
@@ -217,7 +217,7 @@ def key_of(connection, req, name: str | None) -> dict:
     table = models.key_pairs
     row = rows.one(connection, sa.select(table).where(table.c.user_id == req.ctx.user_id, table.c.name == name))
     if row is None:
-        raise errors.BadRequest("Invalid key_name provided.")
+        raise errors.BadRequest(f"Invalid key_name provided. The user has no key pair {name}.")
     return row
 
 
@@ -271,4 +271,4 @@ def _check_group(connection, req, group_id: str, count: int, limit: int) -> None
         raise errors.BadRequest(f"Server group {group_id} could not be found.")
     members = connection.execute(sa.select(sa.func.count()).where(TABLE.c.server_group_id == group_id)).scalar() or 0
     if 0 <= limit < members + count:
-        raise errors.Forbidden("Quota exceeded, too many servers in group")
+        raise errors.Forbidden(f"Quota exceeded, too many servers in group {group_id}: it has {members} of {limit}.")

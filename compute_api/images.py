@@ -19,17 +19,21 @@ def of(req, reference: str, flavor: dict) -> dict:
     """
     image = _active(req, last_segment(reference))
     if flavor["ram"] < image["min_ram"]:
-        raise errors.BadRequest("Flavor's memory is too small for requested image.")
+        raise _too_small(flavor, image, "memory", f"{flavor['ram']} MB", f"{image['min_ram']} MB")
     size_gb = -(-(image.get("virtual_size") or image["size"] or 0) // (1 << 30))
     if flavor["disk"] and flavor["disk"] < max(image["min_disk"], size_gb):
-        raise errors.BadRequest(f"Flavor's disk is too small for requested image. Flavor disk is {flavor['disk']} GB, "
-                                f"the image needs {max(image['min_disk'], size_gb)} GB.")
+        raise _too_small(flavor, image, "disk", f"{flavor['disk']} GB", f"{max(image['min_disk'], size_gb)} GB")
     if image["disk_format"] not in BOOTABLE:
         raise errors.BadRequest(f"Servers cannot boot images of disk format {image['disk_format']}.")
     named = {part: image.get(f"{part}_id") for part in PARTS}
     parts = {part: {k: found.get(k) for k in _FETCHED} for part, found in
              ((part, _active(req, image_id)) for part, image_id in named.items() if image_id)}
     return {**{k: image.get(k) for k in _KEPT}, **parts, "properties": properties(image)}
+
+
+def _too_small(flavor: dict, image: dict, what: str, has: str, needs: str) -> errors.BadRequest:
+    return errors.BadRequest(f"Flavor's {what} is too small for requested image. Flavor {flavor['name']} has {has}, image "
+                             f"{image['name'] or image['id']} needs {needs}. Choose a larger flavor.")
 
 
 def is_attribute(name: str) -> bool:
@@ -46,7 +50,7 @@ def _active(req, image_id: str) -> dict:
     try:
         image = req.svc.rest.request("GET", "image", path("/v2/images/{id}", image_id), ctx=req.ctx)
     except errors.NotFound:
-        raise errors.BadRequest("Can not find requested image.") from None
+        raise errors.BadRequest(f"Can not find requested image {image_id}.") from None
     if image["status"] != "active":
         raise errors.BadRequest(f"Image {image['id']} is not active.")
     return image

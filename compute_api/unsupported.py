@@ -7,7 +7,6 @@ _NETWORKS = "nova-network's commands"
 TABLE = Table("/v2.1", [
     Part("/os-aggregates", "host aggregates", ("POST",)), Part("/os-aggregates/{id}", "host aggregates"),
     *(Part(f"/os-hosts/{{id}}/{verb}", "power actions of hosts") for verb in ("reboot", "shutdown", "startup")),
-    Part("/os-simple-tenant-usage", "usage reports of projects"),
     Part("/os-instance_usage_audit_log", "usage audit logs"), Part("/os-migrations", _MIGRATIONS),
     Part("/servers/{id}/migrations", _MIGRATIONS), Part("/servers/{id}/remote-consoles", "remote consoles"),
     Part("/os-console-auth-tokens", "remote consoles"), Part("/servers/{id}/diagnostics", "diagnostics of servers"),

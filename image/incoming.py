@@ -7,7 +7,7 @@ import pathlib
 import time
 
 from common import errors, native
-from image.stores.base import CHUNK, Source
+from image.stores.base import CHUNK, Source, unwritten
 
 # Bytes that a native thread hashes and writes at once: a hand-over costs, and each upload has so much in memory.
 _TURN = 4 * CHUNK
@@ -76,7 +76,7 @@ class Incoming:
                             raise errors.StorageFull(f"The image is larger than {limit} bytes.")
                         native.execute(_take, out, hashes, chunks)
             except OSError as error:
-                raise errors.StorageFull("There is not enough space in the image store.", internal=str(error)) from error
+                raise unwritten(error) from error
             undo.pop_all()
         return size
 

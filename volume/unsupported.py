@@ -23,5 +23,5 @@ ACTIONS = {
     "os-reimage": "new images on volumes", "revert": "volumes that go back to a snapshot", "os-unmanage": _MANAGE,
     **dict.fromkeys(("os-initialize_connection", "os-terminate_connection"),
                     "connections without attachments (see /attachments)"),
-    "os-force_detach": "forced detachments", "os-extend_volume_completion": "storage that the compute service extends",
+    "os-force_detach": "forced detachments",
 }

@@ -86,7 +86,7 @@ def create(req):
         limit = quotas.limits(connection, req.ctx.project_id, req.svc.quota_defaults)["server_groups"]
         used = connection.execute(sa.select(sa.func.count()).where(TABLE.c.project_id == req.ctx.project_id)).scalar()
         if 0 <= limit <= used:
-            raise errors.Forbidden("Quota exceeded, too many server groups.")
+            raise errors.Forbidden(f"Quota exceeded, too many server groups. The project has {used} of {limit}.")
         rows.insert(connection, TABLE, row)
     return {"server_group": _view(req, row, [])}
 

@@ -59,6 +59,11 @@ def _check_shape(auth: dict) -> None:
         raise errors.BadRequest("Expecting to find all in system.")
 
 
+# Of every refusal alike: which of these it is, nobody learns who only tries.
+_REFUSED = (f"{errors.Unauthorized.message} The user's name, domain or password is wrong, or the user may not work in the "
+            "project, domain or system that was asked for.")
+
+
 @wsgi.body(_AUTH)
 def issue(req, body):
     identity = body["auth"]["identity"]
@@ -73,6 +78,9 @@ def issue(req, body):
             ctx, token = req.svc.authenticator.authenticate(body["auth"], req.ctx, req.headers.get("Openstack-Auth-Receipt"))
         except receipts.Incomplete as more:
             return wsgi.json_response(more.described, 401, {"Openstack-Auth-Receipt": more.receipt})
+        except errors.Unauthorized as refusal:
+            usual = refusal.public == errors.Unauthorized.message and "password" in identity["methods"]
+            raise errors.Unauthorized(_REFUSED) if usual else refusal
     return described(req, ctx, token, 201)
 
 

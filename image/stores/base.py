@@ -1,5 +1,6 @@
 """What every store can do. A store keeps the bytes of images, each by its image's id; who may have them is not its concern."""
 
+import errno
 import os
 import pathlib
 import typing
@@ -7,6 +8,15 @@ import typing
 from common import errors, native
 
 CHUNK = 1 << 20
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def unwritten(error: OSError) -> Exception:
+    """What to say of data that could not be written to a disk of the image service."""
+    if error.errno in _FULL:
+        return errors.StorageFull("There is not enough space in the image store. Delete images that are not needed any more, "
+                                  "or ask the operator for space.", internal=str(error))
+    return error if error.errno is None else errors.ServiceUnavailable(part="the image store", internal=str(error))
 
 
 class Source:

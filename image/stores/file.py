@@ -45,7 +45,7 @@ class FileStore(base.Store):
             else:
                 base.copy(source, target)
         except OSError as error:
-            raise errors.StorageFull("There is not enough space in the image store.", internal=str(error)) from error
+            raise base.unwritten(error) from error
 
     def open(self, image_id: str):
         try:

@@ -29,7 +29,8 @@ def check(connection, conf, resource: str, project_id: str, count: int = 1) -> N
     quotas.hold(connection, project_id)
     already = used(connection, resource, project_id)
     if already + count > limit:
-        raise errors.Conflict(f"Quota exceeded for resources: ['{resource}'].", kind="OverQuota")
+        raise errors.Conflict(f"Quota exceeded for resources: ['{resource}']. Requested {count}, but already used {already} "
+                              f"of {limit}.", kind="OverQuota")
 
 
 def store(connection, project_id: str, values: dict) -> None:

@@ -35,17 +35,23 @@ def test_round_trip_keeps_everything():
     lambda t: t[:-4] + "AAAA", lambda t: "", lambda t: "a.b.c", lambda t: t + "x" * 9000,
     lambda t: tokens.sign(context(), ec.generate_private_key(ec.SECP256R1()), "k"),
     lambda t: tokens.sign(context(), KEY, "unknown"),
-    lambda t: tokens.sign(context(issued_at=1, expires_at=2), KEY, "k")])
+    lambda t: tokens.sign(context(issued_at=1, expires_at=2), ec.generate_private_key(ec.SECP256R1()), "k")])
 def test_bad_tokens_are_refused_alike(spoil):
-    with pytest.raises(errors.Unauthorized):
+    with pytest.raises(errors.Unauthorized) as refused:
         verifier().check(spoil(tokens.sign(context(), KEY, "k")))
+    assert refused.value.public == errors.Unauthorized.message
+
+
+def test_who_shows_an_expired_token_is_told_so():
+    with pytest.raises(errors.Unauthorized, match="The token has expired"):
+        verifier().check(tokens.sign(context(issued_at=1, expires_at=2), KEY, "k"))
 
 
 def test_a_token_that_expires_while_cached_is_refused():
     check, token = verifier(), tokens.sign(context(expires_at=time.time() + 1.1), KEY, "k")
     check.check(token)
     time.sleep(1.2)
-    with pytest.raises(errors.Unauthorized):
+    with pytest.raises(errors.Unauthorized, match="The token has expired"):
         check.check(token)
 
 

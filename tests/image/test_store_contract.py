@@ -1,14 +1,16 @@
 """What every store must do, asked of each kind: files, S3 (moto's server), Swift (itself), RBD (stand-ins, or a cluster)."""
 
+import errno
 import os
 import sys
 
 import pytest
+import webob.request
 
 from common import conf, errors
 from image.conf import OPTS
 from image.stores import Stores
-from image.stores.base import Source
+from image.stores.base import Source, unwritten
 from tests.image import rbd_standin, s3_server, swift_server
 
 A, B = "aaaaaaaa-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-000000000002"
@@ -156,3 +158,17 @@ def test_a_library_that_is_not_installed(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "rados", None)
     with pytest.raises(ValueError, match="rados"):
         load(tmp_path, "rbd", [])
+
+
+@pytest.mark.parametrize("number, status, says", [(errno.ENOSPC, 413, "not enough space in the image store"),
+                                                  (errno.EDQUOT, 413, "not enough space in the image store"),
+                                                  (errno.EACCES, 503, "the image store")])
+def test_why_data_could_not_be_written(number, status, says):
+    error = unwritten(OSError(number, "said by the kernel, with /a/path"))
+    assert isinstance(error, errors.Error) and error.status == status
+    assert says in error.public and "/a/path" not in error.public
+
+
+def test_a_client_that_breaks_off_is_no_full_disk():
+    broken = webob.request.DisconnectionError("the client went away")
+    assert unwritten(broken) is broken

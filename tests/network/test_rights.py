@@ -6,7 +6,7 @@ from tests.network import frame
 
 LISTS = ("networks", "subnets", "ports", "routers", "floatingips", "security-groups", "security-group-rules", "subnetpools",
          "metering/metering-labels", "metering/metering-label-rules", "agents", "network-ip-availabilities",
-         "availability_zones")
+         "availability_zones", "service-providers")
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,8 @@ def test_quotas(network_api, admin, member, stranger):
     assert admin("PUT", "/quotas/p3", {"quota": {"network": 0, "check_limit": True}}).json["quota"]["network"] == 0
     owner = frame.Caller(network_api, "member", "p3")
     refused = owner("POST", "/networks", {"network": {}})
-    assert refused.error == (409, "OverQuota") and refused.message == "Quota exceeded for resources: ['network']."
+    assert refused.error == (409, "OverQuota") and refused.message == (
+        "Quota exceeded for resources: ['network']. Requested 1, but already used 0 of 0.")
     assert {"project_id": "p3", "network": 0}.items() <= admin("GET", "/quotas").json["quotas"][0].items()
     assert admin("DELETE", "/quotas/p3").status == 204
     owner.made("networks", name="n")

@@ -110,9 +110,10 @@ def check_quota(connection, conf, project_id: str, size: int, count: int = 1, *,
                               f"limit {limit['per_volume_gigabytes']}G.")
     if count and 0 <= limit["volumes"] < used["volumes"] + count:
         raise errors.TooLarge(f"VolumeLimitExceeded: Maximum number of volumes allowed ({limit['volumes']}) exceeded "
-                              f"for quota 'volumes'.")
+                              f"for quota 'volumes'. {used['volumes']} are in use.")
     if snapshots and 0 <= limit["snapshots"] < used["snapshots"] + snapshots:
-        raise errors.TooLarge(f"SnapshotLimitExceeded: Maximum number of snapshots allowed ({limit['snapshots']}) exceeded.")
+        raise errors.TooLarge(f"SnapshotLimitExceeded: Maximum number of snapshots allowed ({limit['snapshots']}) exceeded "
+                              f"for quota 'snapshots'. {used['snapshots']} are in use.")
     if 0 <= limit["gigabytes"] < used["gigabytes"] + size:
         raise errors.TooLarge(f"VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed gigabytes"
                               f" quota. Requested {size}G, quota is {limit['gigabytes']}G and {used['gigabytes']}G has "
