@@ -155,6 +155,15 @@ class Policy:
         more = (self.enforcer, None) if names_rule else (self.enforcer,)
         return lambda target, credentials: bool(check(target, credentials, *more))
 
+    def is_admin(self, ctx) -> bool:
+        """Whether the caller is an administrator of the whole cloud."""
+        return self.allows(ctx, "context_is_admin", {})
+
+    def sees_all_projects(self, ctx) -> bool:
+        """Whether the caller sees the resources of every project: an administrator, or another service of the cloud. What it
+        may do with them, other rules decide."""
+        return self.is_admin(ctx) or self.allows(ctx, "service_api", {})
+
     def check(self, ctx, rule: str, target: dict | None = None) -> None:
         """:raises Forbidden: the caller may know of the resource but not do this"""
         if not self.allows(ctx, rule, target):

@@ -6,22 +6,34 @@ from common import errors
 from common.db import many, one
 
 
-def exact(row: dict | None, row_id, key: str = "id") -> dict | None:
-    """The row, if its id is as it was asked for. MariaDB's usual collations find it in another case too, and with spaces at
-    its end; hosts and other services do not."""
+def find(connection, table, row_id, *conditions, key: str = "id", **where) -> dict | None:
+    """The row with this id, or None.
+
+    :param conditions: what else must be true of it, as SQL expressions
+    :param where: what else must be true of it: {column: value}
+    """
+    query = sa.select(table).where(table.c[key] == row_id, *conditions, *_equal(table, where))
+    row = one(connection, query)
+    # MariaDB's usual collations also match an id in another case, or with spaces at its end. Other services do not.
     return row if row is not None and row[key] == row_id else None
 
 
 def get(connection, table, row_id, *, resource: str, key: str = "id", **where) -> dict:
-    """One row as a dict.
-
-    :raises NotFound: there is none, or its other columns differ from ``where``
-    """
-    query = sa.select(table).where(table.c[key] == row_id, *[table.c[k] == v for k, v in where.items()])
-    row = exact(one(connection, query), row_id, key)
+    """As ``find``. :raises NotFound: there is no such row"""
+    row = find(connection, table, row_id, key=key, **where)
     if row is None:
         raise errors.NotFound(resource=resource, id=row_id)
     return row
+
+
+def exists(connection, table, **where) -> bool:
+    """Whether any row has these values."""
+    query = sa.select(sa.literal(1)).select_from(table).where(*_equal(table, where)).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def _equal(table, values: dict) -> list:
+    return [table.c[name] == value for name, value in values.items()]
 
 
 def insert(connection, table, values: dict, *, conflict: str | None = None) -> dict:
@@ -60,8 +72,13 @@ def update(connection, table, row_id, values: dict, *, resource: str, key: str =
 
 def delete(connection, table, row_id, *, resource: str, key: str = "id") -> None:
     """:raises NotFound: there is no such row"""
-    if connection.execute(sa.delete(table).where(table.c[key] == row_id)).rowcount == 0:
+    if not delete_where(connection, table, **{key: row_id}):
         raise errors.NotFound(resource=resource, id=row_id)
+
+
+def delete_where(connection, table, **where) -> int:
+    """Delete the rows that have these values; returns how many there were."""
+    return connection.execute(sa.delete(table).where(*_equal(table, where))).rowcount
 
 
 def where_equal(query, table, filters: dict):
@@ -73,4 +90,4 @@ def where_equal(query, table, filters: dict):
     return query
 
 
-__all__ = ["delete", "get", "insert", "many", "one", "update", "where_equal"]
+__all__ = ["delete", "delete_where", "exists", "find", "get", "insert", "many", "one", "update", "where_equal"]

@@ -9,16 +9,6 @@ import sqlalchemy as sa
 from common import errors
 from image.db import images, metadefs
 
-
-def is_admin(req) -> bool:
-    return req.svc.policy.allows(req.ctx, "context_is_admin", {})
-
-
-def sees_all(req) -> bool:
-    """Whether the caller sees the images of every project: an administrator, or a service that works for servers."""
-    return is_admin(req) or req.svc.policy.allows(req.ctx, "service_api", {})
-
-
 # Images -------------------------------------------------------------------------
 
 def target(req, row: dict) -> dict:
@@ -46,7 +36,8 @@ def check(req, row: dict, *rules: str) -> None:
 
 def image(req, connection, image_id: str, *rules: str) -> dict:
     """An image that the caller may know of, and do with what the rules are about; errors as of ``check``."""
-    row = images.get(connection, image_id, images.THERE if sees_all(req) else images.visible(req.ctx.project_id))
+    seen = images.THERE if req.svc.policy.sees_all_projects(req.ctx) else images.visible(req.ctx.project_id)
+    row = images.get(connection, image_id, seen)
     check(req, row, *rules)
     return row
 
@@ -55,7 +46,7 @@ def image(req, connection, image_id: str, *rules: str) -> dict:
 
 def visible_namespaces(req):
     """The WHERE of the namespaces that the caller may know of."""
-    return sa.true() if is_admin(req) else metadefs.visible(req.ctx.project_id)
+    return sa.true() if req.svc.policy.is_admin(req.ctx) else metadefs.visible(req.ctx.project_id)
 
 
 def _namespace_target(req, row: dict | None) -> dict:

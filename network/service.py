@@ -17,16 +17,6 @@ class Policy(policy.Policy):
 
     refusal = "rule:%(rule)s is disallowed by policy"
 
-    def is_admin(self, ctx) -> bool:
-        return self.allows(ctx, "context_is_admin", {})
-
-    def is_service(self, ctx) -> bool:
-        return self.allows(ctx, "service_api", {})
-
-    def works_for_all(self, ctx) -> bool:
-        """Whether a caller has to do with every project's resources. Rules say what he may do with them."""
-        return self.is_admin(ctx) or self.is_service(ctx)
-
     @staticmethod
     def refused(*rules: str) -> errors.Forbidden:
         """The error that names the rules that were asked."""

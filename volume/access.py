@@ -8,22 +8,13 @@ from common import errors
 from volume.db import attachments, snapshots, volumes
 
 
-def is_admin(req) -> bool:
-    return req.svc.policy.allows(req.ctx, "context_is_admin", {})
-
-
-def sees_all(req) -> bool:
-    """Whether the caller sees the rows of every project: an administrator, or a service that works for servers."""
-    return is_admin(req) or req.svc.policy.allows(req.ctx, "service_api", {})
-
-
 def owner(req, *rules: str) -> str | None:
     """The project whose rows the caller sees; None: every project's.
 
     :param rules: what is to be asked of the rows, of which the first is named to a caller without a project
     :raises Forbidden: the token is of no project
     """
-    if sees_all(req):
+    if req.svc.policy.sees_all_projects(req.ctx):
         return None
     if req.ctx.project_id is None:
         check(req, {"project_id": None}, *rules)

@@ -1,7 +1,6 @@
 """Rows of volumes and snapshots as the API shows them; what the rules keep from a caller is left out."""
 
 from common import db
-from volume import access
 
 
 def _time(moment) -> str | None:
@@ -33,7 +32,7 @@ class Volumes:
     """Volumes as one request's caller sees them: the rules are asked once, however many there are."""
 
     def __init__(self, req):
-        self.req, self.is_admin, self.sees_all = req, access.is_admin(req), access.sees_all(req)
+        self.req, self.is_admin, self.sees_all = req, req.svc.policy.is_admin(req.ctx), req.svc.policy.sees_all_projects(req.ctx)
         self.extensions = [shown for rule, shown in _EXTENSIONS.items() if req.svc.policy.allows(req.ctx, rule)]
 
     def _attachment(self, row: dict) -> dict:

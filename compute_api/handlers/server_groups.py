@@ -39,8 +39,7 @@ def _members(connection, ids: list[str]) -> dict[str, list[str]]:
 
 
 def _get(req, connection, id, rule: str) -> dict:
-    condition = (TABLE.c.id == id, access.scope(req).of(TABLE.c.project_id))
-    row = rows.exact(rows.one(connection, sa.select(TABLE).where(*condition)), id)
+    row = rows.find(connection, TABLE, id, access.scope(req).of(TABLE.c.project_id))
     if row is None:
         raise errors.NotFound(f"Instance group {id} could not be found.")
     req.svc.policy.check(req.ctx, rule, access.target(row))

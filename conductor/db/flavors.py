@@ -19,7 +19,7 @@ def usable(scope: Scope):
 
 def get(connection, flavor_id: str, scope: Scope) -> dict:
     """:raises NotFound: there is none that may be used in this scope"""
-    row = rows.exact(rows.one(connection, sa.select(TABLE).where(TABLE.c.id == flavor_id, usable(scope))), flavor_id)
+    row = rows.find(connection, TABLE, flavor_id, usable(scope))
     if row is None:
         raise errors.NotFound(f"Flavor {flavor_id} could not be found.")
     return row

@@ -18,8 +18,7 @@ def get(connection, uuid: str, scope: Scope) -> dict:
 
     :raises NotFound: there is none in this scope
     """
-    condition = (TABLE.c.uuid == uuid, scope.of(TABLE.c.project_id))
-    row = rows.exact(rows.one(connection, sa.select(TABLE).where(*condition)), uuid, "uuid")
+    row = rows.find(connection, TABLE, uuid, scope.of(TABLE.c.project_id), key="uuid")
     if row is None:
         raise errors.NotFound(f"Instance {uuid} could not be found.")
     return complete(connection, [row])[0]

@@ -93,7 +93,7 @@ class Noun:
         return [(self.table.c.domain_id if "domain_id" in self.table.c else self.table.c.id) == req.ctx.domain_id]
 
     def _known(self, req, connection, verb: str, id: str) -> dict:
-        row = rows.exact(rows.one(connection, sa.select(self.table).where(self.table.c.id == id)), id)
+        row = rows.find(connection, self.table, id)
         self._check(req, verb, row, id)
         assert row is not None
         return row
@@ -130,7 +130,7 @@ class Noun:
 
     def show(self, req, id) -> dict:
         with req.svc.db.reader() as connection:
-            row = rows.exact(rows.one(connection, sa.select(self.table).where(self.table.c.id == id)), id)
+            row = rows.find(connection, self.table, id)
         self._check(req, "get", row, id)
         assert row is not None
         return {self.singular: self.view(req, row)}

@@ -15,7 +15,7 @@ def _named(connection, target: str, names: dict) -> dict[str, tuple[dict | None,
     """{"user", "group", "project", "domain", "role": (its row, its id)} of what a path names."""
     of = {"user": (models.users, "user_id"), "group": (models.groups, "group_id"), "role": (models.roles, "role_id"),
           target[:-1]: (_TABLES.get(target), "target_id")}
-    return {kind: (rows.exact(rows.one(connection, sa.select(table).where(table.c.id == names[name])), names[name]), names[name])
+    return {kind: (rows.find(connection, table, names[name]), names[name])
             for kind, (table, name) in of.items() if name in names}
 
 

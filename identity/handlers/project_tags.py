@@ -2,8 +2,6 @@
 
 import json
 
-import sqlalchemy as sa
-
 from common import errors, rows, schema, wsgi
 from identity import targets
 from identity.db import models
@@ -26,7 +24,7 @@ def text(tags: list[str]) -> str | None:
 
 def _known(req, connection, id: str, rule: str) -> list[str]:
     """The tags of a project. :raises Forbidden: also where there is no such project, for who might not see it"""
-    row = rows.exact(rows.one(connection, sa.select(TABLE).where(TABLE.c.id == id)), id)
+    row = rows.find(connection, TABLE, id)
     req.svc.policy.check(req.ctx, f"identity:{rule}", {"project_id": id, **targets.of(project=row)})
     if row is None:
         raise errors.NotFound(f"Could not find project: {id}.")

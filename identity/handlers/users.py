@@ -119,7 +119,7 @@ def known(req, connection, rule: str, id: str) -> dict:
 
     :raises Forbidden: also where there is no such user, for who might not see him; :raises NotFound: for the others
     """
-    row = rows.exact(rows.one(connection, sa.select(models.users).where(models.users.c.id == id)), id)
+    row = rows.find(connection, models.users, id)
     req.svc.policy.check(req.ctx, f"identity:{rule}", {"user_id": id, **targets.of(user=row)})
     if row is None:
         raise errors.NotFound(f"Could not find user: {id}.")

@@ -58,7 +58,7 @@ def get(connection, image_id: str, *where) -> dict:
     """:param where: which images count; all that are there by default
     :raises NotFound: it is not among them
     """
-    row = rows.exact(rows.one(connection, sa.select(TABLE).where(TABLE.c.id == image_id, *(where or (THERE,)))), image_id)
+    row = rows.find(connection, TABLE, image_id, *(where or (THERE,)))
     if row is None:
         raise errors.NotFound(absent(image_id))
     return row

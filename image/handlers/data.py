@@ -80,7 +80,7 @@ class _Stream:
 def download(req, id):
     with req.svc.db.reader() as connection:
         row = access.image(req, connection, id, "download_image")
-    if row["status"] == "deactivated" and not access.is_admin(req):
+    if row["status"] == "deactivated" and not req.svc.policy.is_admin(req.ctx):
         raise errors.Forbidden("The requested image has been deactivated. Image data download is forbidden.")
     if row["status"] not in ("active", "deactivated"):
         return wsgi.empty(204)

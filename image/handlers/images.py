@@ -105,7 +105,7 @@ def _filters(req) -> list:
             found.append(has_property(req, name, raw))
     if "os_hidden" not in req.GET:
         found.append(TABLE.c.os_hidden == sa.false())
-    if not {"visibility", "owner", "id"} & set(req.GET) and not access.is_admin(req):
+    if not {"visibility", "owner", "id"} & set(req.GET) and not req.svc.policy.is_admin(req.ctx):
         found.append(sa.or_(TABLE.c.visibility != "community", TABLE.c.owner == req.ctx.project_id))
     return found
 
@@ -149,7 +149,7 @@ def page(req, *, where: list, sort: list, limit: int, member_status: str) -> tup
     if not limit:
         return [], None
     marker = req.GET.get("marker")
-    seen = images.THERE if access.sees_all(req) else images.listed(req.ctx.project_id, member_status)
+    seen = images.THERE if req.svc.policy.sees_all_projects(req.ctx) else images.listed(req.ctx.project_id, member_status)
     with req.svc.db.reader() as connection:
         found = images.index(connection, where=[seen, *where], sort=sort, limit=limit,
                              marker_row=access.image(req, connection, marker) if marker else None)
@@ -326,7 +326,7 @@ def check_rights(req, row: dict, said: dict) -> None:
 
     :param said: attribute -> what it is to be
     """
-    if said.get("owner", row["owner"]) != row["owner"] and not access.is_admin(req):
+    if said.get("owner", row["owner"]) != row["owner"] and not req.svc.policy.is_admin(req.ctx):
         raise errors.Forbidden("Owner can't be updated by non admin.")
     if isinstance(said.get("visibility"), str):
         _check_visibility(req, said["visibility"], row)

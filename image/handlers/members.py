@@ -32,7 +32,7 @@ def _absent(id: str, member_id: str) -> errors.NotFound:
 
 def _hides_others(req, row: dict) -> bool:
     """Whether the caller is a member himself, who is not to know with whom else the image is shared."""
-    return row["owner"] != req.ctx.project_id and not access.sees_all(req)
+    return row["owner"] != req.ctx.project_id and not req.svc.policy.sees_all_projects(req.ctx)
 
 
 def _member(req, connection, row: dict, member_id: str) -> dict:

@@ -267,7 +267,7 @@ def members_of(req, id):
     with req.svc.db.reader() as connection:
         row = access.image(req, connection, id, "get_image")
         found = members.of(connection, id)
-    if row["owner"] != req.ctx.project_id and not access.sees_all(req):
+    if row["owner"] != req.ctx.project_id and not req.svc.policy.sees_all_projects(req.ctx):
         found = [m for m in found if m["member_id"] == req.ctx.project_id]
     found = found if access.allows(req, "get_members", row) else []
     return {"members": [{"member_id": m["member_id"], "can_share": False} for m in found]}
@@ -316,7 +316,7 @@ def shared_images(req, member_id):
     """What is shared with a project: all of it for itself, for others what they share with it."""
     req.svc.policy.check(req.ctx, "get_images")
     query = sa.select(TABLE.c.id).where(TABLE.c.id.in_(members.shared_with(member_id)), images.THERE)
-    if not access.is_admin(req):
+    if not req.svc.policy.is_admin(req.ctx):
         query = query.where(images.visible(req.ctx.project_id))
         if member_id != req.ctx.project_id:
             query = query.where(TABLE.c.owner == req.ctx.project_id)

@@ -99,7 +99,7 @@ class Ports(Resource):
                 raise errors.Conflict(f"Port {old['id']} belongs to a device of the network service, of the kind "
                                       f"{old['relation']}: its device cannot be changed.", kind="PortInUse")
             return old["relation"]
-        if req.svc.policy.is_service(req.ctx):
+        if req.svc.policy.allows(req.ctx, "service_api", {}):
             if old["relation"] and device not in ("", old["device_id"]):
                 raise errors.Conflict(f"Unable to complete operation on port {old['id']}: the device {old['device_id']} has it "
                                       f"already.", kind="PortInUse")

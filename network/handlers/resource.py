@@ -116,14 +116,14 @@ class Resource:
     def visible(self, req):
         """The WHERE of rows that are looked at for a caller: a project's own and what is shared, or for who works for the
         whole cloud all. Rules decide about each of them."""
-        if req.svc.policy.works_for_all(req.ctx):
+        if req.svc.policy.sees_all_projects(req.ctx):
             return sa.true()
         own = self.table.c.project_id == req.ctx.project_id if req.ctx.project_id else sa.false()
         return own if self.shared_filter is None else sa.or_(own, self.shared_filter)
 
     def get(self, connection, req, row_id: str) -> dict:
         """:raises NotFound: there is none for this caller"""
-        row = rows.exact(rows.one(connection, sa.select(self.table).where(self.table.c.id == row_id, self.visible(req))), row_id)
+        row = rows.find(connection, self.table, row_id, self.visible(req))
         if row is None:
             raise self.absent(row_id)
         return self.complete(connection, [row])[0]
@@ -193,7 +193,7 @@ class Resource:
         owner = given.get("project_id") or given.get("tenant_id") or req.ctx.project_id
         if given.get("tenant_id") not in (None, owner):
             raise errors.BadRequest("'project_id' and 'tenant_id' do not match", kind="HTTPBadRequest")
-        if owner != req.ctx.project_id and not req.svc.policy.works_for_all(req.ctx):
+        if owner != req.ctx.project_id and not req.svc.policy.sees_all_projects(req.ctx):
             raise errors.BadRequest("Specifying 'project_id' other than the authenticated project in request is not allowed for "
                                     "the current user.", kind="HTTPBadRequest")
         with req.svc.db.reader() as connection:

@@ -77,7 +77,7 @@ def test_a_servers_interface_is_detached_and_not_deleted(network_api, member, ne
     assert frame.Caller(network_api, "service", "services")("DELETE", f"/ports/{port}").status == 204
 
 
-def test_another_project_is_named_only_by_who_works_for_all(network_api, admin, member):
+def test_only_administrators_and_services_may_name_another_project(network_api, admin, member):
     body = {"network": {"name": "x", "project_id": "p2"}}
     assert member("POST", "/networks", body).error == (400, "HTTPBadRequest")
     assert admin("POST", "/networks", body).json["network"]["project_id"] == "p2"

@@ -16,7 +16,7 @@ def usable(project_id: str | None):
 
 def get(connection, type_id: str, *where) -> dict:
     """:raises NotFound: there is none to which ``where`` applies"""
-    row = rows.exact(rows.one(connection, sa.select(TABLE).where(TABLE.c.id == type_id, *where)), type_id)
+    row = rows.find(connection, TABLE, type_id, *where)
     if row is None:
         raise errors.NotFound(f"Volume type {type_id} could not be found.")
     return row

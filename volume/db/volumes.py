@@ -54,10 +54,7 @@ def absent(volume_id: str) -> str:
 
 def of_project(connection, project_id: str | None, table, row_id: str, missing: str) -> dict:
     """``get`` for any table with owners. :raises NotFound: with the text ``missing``"""
-    query = sa.select(table).where(table.c.id == row_id)
-    if project_id is not None:
-        query = query.where(table.c.project_id == project_id)
-    row = rows.exact(rows.one(connection, query), row_id)
+    row = rows.find(connection, table, row_id, **({} if project_id is None else {"project_id": project_id}))
     if row is None:
         raise errors.NotFound(missing)
     return row

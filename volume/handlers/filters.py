@@ -11,7 +11,6 @@ import typing
 import sqlalchemy as sa
 
 from common import errors, values, wsgi
-from volume import access
 
 # What else the query of a list may hold.
 _CONTROLS = {"limit", "marker", "offset", "sort", "sort_key", "sort_dir", "with_count", "all_tenants", "all_projects"}
@@ -100,7 +99,7 @@ def conditions(req, known: dict[str, Filter], *, strict: tuple[int, int] = STRIC
     asked = {name: value for name, value in {**req.GET}.items() if name not in _CONTROLS}
     if req.version >= strict and not all(name.isascii() for name in asked):
         raise errors.BadRequest("Filter keys can only contain ASCII characters.")
-    found, unknown, trusted = [], [], access.sees_all(req)
+    found, unknown, trusted = [], [], req.svc.policy.sees_all_projects(req.ctx)
     for name, value in asked.items():
         entry = known.get(name.removesuffix("~"))
         like = entry.like if entry is not None and name.endswith("~") else None

@@ -14,7 +14,7 @@ def whose(req, table, rule: str) -> list:
     """The WHERE of whose rows are listed. Who may not see all is shown his own, whatever he asks."""
     req.svc.policy.check(req.ctx, rule)
     asked = req.GET.get("all_tenants", req.GET.get("all_projects", "0"))
-    if access.sees_all(req) and wsgi.bool_value(asked):
+    if req.svc.policy.sees_all_projects(req.ctx) and wsgi.bool_value(asked):
         return []
     access.owner(req)
     return [table.c.project_id == req.ctx.project_id]

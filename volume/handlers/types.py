@@ -3,7 +3,6 @@
 import sqlalchemy as sa
 
 from common import context, errors, rows, schema, wsgi
-from volume import access
 from volume.db import models, types
 from volume.handlers import filters, lists
 
@@ -41,13 +40,13 @@ def _access(req, row: dict) -> dict:
 
 def usable(req):
     """The WHERE of the types that the caller may see and use: for an administrator all of them."""
-    return sa.true() if access.is_admin(req) else types.usable(req.ctx.project_id)
+    return sa.true() if req.svc.policy.is_admin(req.ctx) else types.usable(req.ctx.project_id)
 
 
 def _listed(req):
     """The WHERE of the types that lists have: public ones, and for an administrator those that he asks for."""
     wanted = req.GET.get("is_public", "true")
-    if not access.is_admin(req):
+    if not req.svc.policy.is_admin(req.ctx):
         return types.usable(req.ctx.project_id)
     if wanted.lower() == "none":
         return sa.true()
