@@ -5,6 +5,8 @@ import sqlalchemy as sa
 from common import errors
 from common.db import many, one
 
+Table = sa.Table  # for who names the table of a resource and asks nothing of it but the functions below
+
 
 def find(connection, table, row_id, *conditions, key: str = "id", **where) -> dict | None:
     """The row with this id, or None.
@@ -26,6 +28,11 @@ def get(connection, table, row_id, *, resource: str, key: str = "id", **where) -
     return row
 
 
+def select(connection, table, *conditions, order_by: str = "id", **where) -> list[dict]:
+    """The rows of which these things are true, as for ``find``, in the order of a column."""
+    return many(connection, sa.select(table).where(*conditions, *_equal(table, where)).order_by(table.c[order_by]))
+
+
 def exists(connection, table, **where) -> bool:
     """Whether any row has these values."""
     query = sa.select(sa.literal(1)).select_from(table).where(*_equal(table, where)).limit(1)
@@ -33,7 +40,9 @@ def exists(connection, table, **where) -> bool:
 
 
 def _equal(table, values: dict) -> list:
-    return [table.c[name] == value for name, value in values.items()]
+    """The conditions ``column = value``, or ``column IN value`` for a list, a tuple or a set."""
+    return [table.c[name].in_(value) if isinstance(value, (list, tuple, set)) else table.c[name] == value
+            for name, value in values.items()]
 
 
 def insert(connection, table, values: dict, *, conflict: str | None = None) -> dict:
@@ -50,9 +59,9 @@ def insert(connection, table, values: dict, *, conflict: str | None = None) -> d
     return values
 
 
-def update(connection, table, row_id, values: dict, *, resource: str, key: str = "id",
-           conflict: str | None = None) -> None:
-    """Update one row.
+def update(connection, table, row_id, values: dict, *, resource: str, key: str = "id", conflict: str | None = None,
+           **where) -> None:
+    """Update one row, of which ``where`` is true too.
 
     :raises NotFound: there is none
     :raises Conflict: a unique constraint refuses the values
@@ -60,7 +69,7 @@ def update(connection, table, row_id, values: dict, *, resource: str, key: str =
     if not values:
         return
     try:
-        done = connection.execute(sa.update(table).where(table.c[key] == row_id).values(values))
+        done = connection.execute(sa.update(table).where(*_equal(table, {key: row_id, **where})).values(values))
     except sa.exc.IntegrityError as error:
         if conflict is None:
             raise
@@ -83,11 +92,7 @@ def delete_where(connection, table, **where) -> int:
 
 def where_equal(query, table, filters: dict):
     """Add ``column = value`` for each filter that names a column."""
-    for name, value in filters.items():
-        if name in table.c:
-            column = table.c[name]
-            query = query.where(column.in_(value) if isinstance(value, (list, tuple, set)) else column == value)
-    return query
+    return query.where(*_equal(table, {name: value for name, value in filters.items() if name in table.c}))
 
 
-__all__ = ["delete", "delete_where", "exists", "find", "get", "insert", "many", "one", "update", "where_equal"]
+__all__ = ["delete", "delete_where", "exists", "find", "get", "insert", "many", "one", "select", "update", "where_equal"]

@@ -4,6 +4,7 @@ import time
 
 import sqlalchemy as sa
 
+from common import rows
 from common.db import many
 from identity.db import models
 
@@ -80,14 +81,25 @@ def implied(connection, direct: list[dict]) -> list[dict]:
     return [{"id": r["id"], "name": r["name"]} for r in sorted(found.values(), key=lambda r: r["name"]) if not r["domain_id"]]
 
 
+def roles_given(connection, **key) -> list[dict]:
+    """The roles that a user or a group was given on a target itself; a key as for ``holder_table``, without "role_id"."""
+    return rows.select(connection, ROLES, ROLES.c.id.in_(sa.select(holder_table(key).c.role_id).filter_by(**key)))
+
+
+def users_on_project(connection, project_id: str, *conditions) -> list[dict]:
+    """The users who were given a role on a project themselves."""
+    users = models.users
+    ids = sa.select(USERS.c.user_id).where(USERS.c.target_type == "project", USERS.c.target_id == project_id)
+    return rows.select(connection, users, users.c.id.in_(ids), *conditions)
+
+
 def add(connection, **key) -> None:
-    table = holder_table(key)
-    if not connection.execute(sa.select(table.c.role_id).filter_by(**key)).first():
-        connection.execute(sa.insert(table).values(**key))
+    if not rows.exists(connection, holder_table(key), **key):
+        rows.insert(connection, holder_table(key), key)
 
 
 def remove(connection, **key) -> bool:
-    return connection.execute(sa.delete(holder_table(key)).filter_by(**key)).rowcount > 0
+    return rows.delete_where(connection, holder_table(key), **key) > 0
 
 
 def forget_target(connection, target_ids) -> None:

@@ -27,3 +27,11 @@ def use(connection, row: dict) -> bool:
     c = TABLE.c
     return connection.execute(sa.update(TABLE).where(c.id == row["id"], c.remaining_uses > 0)
                               .values(remaining_uses=c.remaining_uses - 1)).rowcount == 1
+
+
+def of_domain(connection, domain_id: str) -> list[str]:
+    """The ids of the trusts of which the trustor or the trustee is a user of a domain."""
+    users = models.users
+    return list(connection.execute(sa.select(TABLE.c.id).distinct().join(
+        users, users.c.id.in_([TABLE.c.trustor_user_id, TABLE.c.trustee_user_id])).where(
+        users.c.domain_id == domain_id)).scalars())

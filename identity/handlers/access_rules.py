@@ -1,7 +1,5 @@
 """Access rules: single requests that application credentials may be limited to. They belong to a user, for use again."""
 
-import sqlalchemy as sa
-
 from common import context, errors, rows, schema
 from identity.db import models
 from identity.handlers import users
@@ -24,8 +22,11 @@ def settle(connection, user_id: str, wanted: dict) -> str:
 
     :raises NotFound: he has none of that id
     """
-    where = [TABLE.c.id == wanted["id"]] if set(wanted) == {"id"} else [TABLE.c[k] == wanted[k] for k in _NAMES]
-    known = rows.one(connection, sa.select(TABLE).where(TABLE.c.user_id == user_id, *where))
+    if set(wanted) == {"id"}:
+        known = rows.find(connection, TABLE, wanted["id"], user_id=user_id)
+    else:
+        same = {"service": wanted["service"], "method": wanted["method"]}
+        known = rows.find(connection, TABLE, wanted["path"], key="path", user_id=user_id, **same)
     if known is not None:
         return known["id"]
     if set(wanted) == {"id"}:
@@ -40,11 +41,10 @@ def _view(req, row: dict) -> dict:
 
 
 def index(req, id):
-    query = rows.where_equal(sa.select(TABLE).where(TABLE.c.user_id == id).order_by(TABLE.c.id), TABLE,
-                             {k: v for k, v in req.GET.items() if k in _NAMES})
+    wanted = {k: v for k, v in req.GET.items() if k in _NAMES}
     with req.svc.db.reader() as connection:
         users.known(req, connection, "list_access_rules", id)
-        found = rows.many(connection, query)
+        found = rows.select(connection, TABLE, user_id=id, **wanted)
     return {"access_rules": [_view(req, r) for r in found], "links": {"self": req.path_url, "next": None, "previous": None}}
 
 
@@ -58,6 +58,6 @@ def delete(req, id, rule_id):
     with req.svc.db.writer() as connection:
         users.known(req, connection, "delete_access_rule", id)
         rows.get(connection, TABLE, rule_id, resource="access_rule", user_id=id)
-        if connection.execute(sa.select(LINKS).where(LINKS.c.access_rule_id == rule_id)).first():
+        if rows.exists(connection, LINKS, access_rule_id=rule_id):
             raise errors.Forbidden(f"Access rule {rule_id} is in use by an application credential.")
         rows.delete(connection, TABLE, rule_id, resource="access_rule")

@@ -3,10 +3,10 @@
 import json
 import secrets
 
-import sqlalchemy as sa
-
 from common import context, errors, rows, schema, wsgi
+from identity.db import application_credentials as queries
 from identity.db import grants, models
+from identity.db import roles as role_queries
 from identity.handlers import access_rules
 from identity.tokens import moment, stamp
 
@@ -33,14 +33,11 @@ def _view(req, row: dict, roles: list[dict], rules: list[dict] | None) -> dict:
 
 def _views(req, connection, found: list[dict]) -> list[dict]:
     """With their roles and rules: two statements, however many there are."""
-    role, rule = models.roles, models.access_rules
-    roles = rows.many(connection, sa.select(role.c.id, role.c.name).where(
-        role.c.id.in_({r for row in found for r in row["roles"]})).order_by(role.c.name))
-    rules = rows.many(connection, sa.select(rule, LINKS.c.application_credential_id.label("of")).join(
-        LINKS, LINKS.c.access_rule_id == rule.c.id).where(
-        LINKS.c.application_credential_id.in_([row["id"] for row in found])).order_by(rule.c.id))
-    return [_view(req, row, [r for r in roles if r["id"] in row["roles"]],
-                  [r for r in rules if r["of"] == row["id"]] if row["access_restricted"] else None) for row in found]
+    roles = role_queries.named(connection, {r for row in found for r in row["roles"]})
+    rules = queries.rules_of(connection, [row["id"] for row in found])
+    return [_view(req, row, [{"id": r["id"], "name": r["name"]} for r in roles if r["id"] in row["roles"]],
+                  [r for r in rules if r["application_credential_id"] == row["id"]] if row["access_restricted"] else None)
+            for row in found]
 
 
 @wsgi.body(_BODY)
@@ -69,7 +66,7 @@ def create(req, id, body):
         rows.insert(connection, TABLE, row, conflict=f"Conflict occurred attempting to store application_credential - "
                                                      f"Duplicate entry found with name {row['name']}.")
         for rule_id in dict.fromkeys(access_rules.settle(connection, id, r) for r in given.get("access_rules") or ()):
-            connection.execute(sa.insert(LINKS).values(application_credential_id=row["id"], access_rule_id=rule_id))
+            rows.insert(connection, LINKS, {"application_credential_id": row["id"], "access_rule_id": rule_id})
         shown = _views(req, connection, [row])[0]
     req.svc.notifier.tell(req.ctx, "identity.application_credential.created", {"resource_info": row["id"]})
     return {"application_credential": {**shown, "secret": secret}}
@@ -116,10 +113,8 @@ def index(req, id):
     req.svc.policy.check(req.ctx, "identity:list_application_credentials", {"user_id": id})
     with req.svc.db.reader() as connection:
         rows.get(connection, models.users, id, resource="user")
-        query = sa.select(TABLE).where(TABLE.c.user_id == id).order_by(TABLE.c.id)
-        if "name" in req.GET:
-            query = query.where(TABLE.c.name == req.GET["name"])
-        found = _views(req, connection, rows.many(connection, query))
+        wanted = {"name": req.GET["name"]} if "name" in req.GET else {}
+        found = _views(req, connection, rows.select(connection, TABLE, user_id=id, **wanted))
     return {"application_credentials": found, "links": {"self": req.path_url, "next": None, "previous": None}}
 
 
@@ -138,7 +133,7 @@ def delete(req, id, credential_id):
     req.svc.policy.check(req.ctx, "identity:delete_application_credential", {"user_id": id})
     with req.svc.db.writer() as connection:
         row = _find(connection, id, credential_id)
-        connection.execute(sa.delete(LINKS).where(LINKS.c.application_credential_id == row["id"]))
+        rows.delete_where(connection, LINKS, application_credential_id=row["id"])
         rows.delete(connection, TABLE, row["id"], resource="application_credential")
         req.svc.revoke(connection, app_credential_id=row["id"])
     req.svc.notifier.tell(req.ctx, "identity.application_credential.deleted", {"resource_info": credential_id})

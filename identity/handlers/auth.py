@@ -1,7 +1,5 @@
 """Tokens: issue, validate, revoke; and what a token's owner may scope to."""
 
-import sqlalchemy as sa
-
 from common import errors, rows, schema, wsgi
 from identity import oauth1, receipts, tokens
 from identity.db import grants, models
@@ -137,12 +135,12 @@ def catalog(req):
     return {"catalog": req.svc.catalog.of(req.ctx.project_id), "links": {"self": req.path_url}}
 
 
-def own_targets(req, user_id: str, table, kind: str) -> list[dict]:
-    """Enabled projects or domains on which a user has a role."""
+def own_targets(req, user_id: str, kind: str) -> list[dict]:
+    """The enabled projects or domains on which a user has a role, by name. ``kind``: "project" or "domain"."""
+    table = {"project": models.projects, "domain": models.domains}[kind]
     with req.svc.db.reader() as connection:
         ids = grants.targets_of(connection, user_id, kind)
-        return rows.many(connection, sa.select(table).where(table.c.id.in_(ids), table.c.enabled)
-                         .order_by(table.c.name))
+        return rows.select(connection, table, order_by="name", id=ids, enabled=True)
 
 
 def _check_own(req, *rules: str) -> None:
@@ -153,7 +151,7 @@ def _check_own(req, *rules: str) -> None:
 def projects(req):
     from identity.handlers.projects import NOUN
     _check_own(req, "get_auth_projects", "list_projects_for_user")
-    found = own_targets(req, req.ctx.user_id, models.projects, "project")
+    found = own_targets(req, req.ctx.user_id, "project")
     return {"projects": [NOUN.view(req, r) for r in found],
             "links": {"self": req.path_url, "next": None, "previous": None}}
 
@@ -168,6 +166,6 @@ def system(req):
 def domains(req):
     from identity.handlers.domains import NOUN
     _check_own(req, "get_auth_domains", "list_domains_for_user")
-    found = own_targets(req, req.ctx.user_id, models.domains, "domain")
+    found = own_targets(req, req.ctx.user_id, "domain")
     return {"domains": [NOUN.view(req, r) for r in found],
             "links": {"self": req.path_url, "next": None, "previous": None}}

@@ -3,8 +3,6 @@
 import hashlib
 import json
 
-import sqlalchemy as sa
-
 from common import context, document, errors, rows, schema, wsgi
 from identity import targets, totp
 from identity.db import grants, models
@@ -31,7 +29,7 @@ def shows_secret(req, row: dict) -> bool:
 
 
 def _find(req, connection, id: str, verb: str) -> dict:
-    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.id == id))
+    row = rows.find(connection, TABLE, id)
     req.svc.policy.check(req.ctx, f"identity:{verb}_credential", _target(row))
     if row is None:
         raise errors.NotFound(f"Could not find credential: {id}.")
@@ -88,7 +86,7 @@ def index(req):
     own = {} if req.ctx.system else {"target.credential.user_id": req.ctx.user_id}
     req.svc.policy.check(req.ctx, "identity:list_credentials", own)
     with req.svc.db.reader() as connection:
-        found = rows.many(connection, rows.where_equal(sa.select(TABLE).order_by(TABLE.c.id), TABLE, wanted))
+        found = rows.select(connection, TABLE, **wanted)
     return {"credentials": [_view(req, r) for r in found
                             if req.svc.policy.allows(req.ctx, "identity:get_credential", _target(r))],
             "links": {"self": req.path_url, "next": None, "previous": None}}

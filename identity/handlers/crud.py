@@ -1,20 +1,15 @@
 """The five operations that identity's plain resources share. What differs, each noun's module says."""
 
 import dataclasses
-import functools
 import json
 import typing
 
-import sqlalchemy as sa
-
 from common import context, errors, rows, schema, wsgi
 from identity import targets
+from identity.db import crud
 
 # What a view adds by itself, or what would be read as something else where it was shown.
 _RESERVED = ("links", "options", "is_domain", "password", "password_expires_at", "region", "domain")
-
-_INEXACT = {"contains": ("icontains", str.__contains__), "startswith": ("istartswith", str.startswith),
-            "endswith": ("iendswith", str.endswith)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +26,7 @@ class Noun:
 
     singular: str
     plural: str
-    table: sa.Table
+    table: rows.Table
     properties: dict
     required: tuple = ()
     filters: tuple = ()
@@ -88,9 +83,7 @@ class Noun:
 
     def in_own_domain(self, req) -> list:
         """Conditions of a list: with a token for a domain it shows what is in there."""
-        if not (self.domain_target and req.ctx.domain_id):
-            return []
-        return [(self.table.c.domain_id if "domain_id" in self.table.c else self.table.c.id) == req.ctx.domain_id]
+        return [crud.in_domain(self.table, req.ctx.domain_id)] if self.domain_target and req.ctx.domain_id else []
 
     def _known(self, req, connection, verb: str, id: str) -> dict:
         row = rows.find(connection, self.table, id)
@@ -107,26 +100,11 @@ class Noun:
         wanted: dict[str, typing.Any] = {k: v for k, v in req.GET.items() if k in self.filters}
         if "enabled" in wanted:
             wanted["enabled"] = wsgi.bool_value(wanted["enabled"])
-        query = sa.select(self.table).where(*self.where(req), *self.in_own_domain(req)).order_by(self.table.c.id)
-        query = rows.where_equal(query, self.table, wanted).where(*(c for c, _ in self._inexact(req)))
+        partial = crud.partials(self.table, self.filters, req.GET)
         with req.svc.db.reader() as connection:
-            found = [r for r in rows.many(connection, query) if all(holds(r) for _, holds in self._inexact(req))]
+            found = crud.listed(connection, self.table, wanted, partial, *self.where(req), *self.in_own_domain(req))
         return {self.plural: [self.view(req, r) for r in found],
                 "links": {"self": req.path_url, "next": None, "previous": None}}
-
-    def _inexact(self, req) -> list[tuple[typing.Any, typing.Callable]]:
-        """[(a condition, a function of a row)] of filters such as ``name__icontains``. Databases differ in what case is to them:
-        by the condition they find what may fit, and by the function it does."""
-        found: list[tuple[typing.Any, typing.Callable]] = []
-        for name, text in req.GET.items():
-            column, _, how = name.partition("__")
-            if column in self.filters and how.removeprefix("i") in _INEXACT and isinstance(self.table.c[column].type, sa.String):
-                condition, test = _INEXACT[how.removeprefix("i")]
-                same = str.casefold if how.startswith("i") else str
-                found.append((getattr(self.table.c[column], condition)(text, autoescape=True), functools.partial(
-                    lambda row, column, test, same, text: test(same(row[column] or ""), same(text)),
-                    column=column, test=test, same=same, text=text)))
-        return found
 
     def show(self, req, id) -> dict:
         with req.svc.db.reader() as connection:

@@ -1,9 +1,7 @@
 """Domains: the namespaces of users and projects."""
 
-import sqlalchemy as sa
-
-from common import errors, schema
-from identity.db import grants, models
+from common import errors, rows, schema
+from identity.db import domains, grants, models, trusts
 from identity.handlers.crud import Noun
 
 
@@ -11,9 +9,7 @@ def _end_tokens(req, connection, domain_id: str) -> None:
     """End every token that a domain has a part in: it is for the domain or a project of it, of a user of it, or of a trust that
     such a user gave or was given, which may name neither."""
     req.svc.revoke(connection, domain_id=domain_id)
-    t, u = models.trusts, models.users
-    parties = sa.select(t.c.id).join(u, u.c.id.in_([t.c.trustor_user_id, t.c.trustee_user_id])).where(u.c.domain_id == domain_id)
-    for trust_id in connection.execute(parties.distinct()).scalars().all():
+    for trust_id in trusts.of_domain(connection, domain_id):
         req.svc.revoke(connection, trust_id=trust_id)
 
 
@@ -30,14 +26,10 @@ def _delete(req, connection, row):
     if row["enabled"]:
         raise errors.Forbidden("Cannot delete a domain that is enabled, please disable it first.")
     _end_tokens(req, connection, row["id"])
-    g = models.groups
-    for group_id in connection.execute(sa.select(g.c.id).where(g.c.domain_id == row["id"])).scalars().all():
-        for user_id in grants.members(connection, group_id):  # also users of other domains: they lose what the group gave
+    for group in rows.select(connection, models.groups, domain_id=row["id"]):
+        for user_id in grants.members(connection, group["id"]):  # also users of other domains: they lose what the group gave
             req.svc.revoke(connection, user_id=user_id)
-    grants.forget_target(connection, sa.select(models.projects.c.id).where(models.projects.c.domain_id == row["id"]))
-    grants.forget_target(connection, [row["id"]])
-    for table in (models.identity_providers, models.groups, models.users, models.projects, models.roles):
-        connection.execute(sa.delete(table).where(table.c.domain_id == row["id"]))
+    domains.delete_contents(connection, row["id"])
 
 
 NOUN = Noun("domain", "domains", models.domains,

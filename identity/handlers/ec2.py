@@ -4,8 +4,6 @@ import json
 import secrets
 import time
 
-import sqlalchemy as sa
-
 from common import errors, rows, schema, wsgi
 from identity import signatures, targets, tokens
 from identity.db import grants, models, used_proofs
@@ -28,8 +26,7 @@ def _view(req, row: dict) -> dict:
 
 def _find(req, connection, id: str, access: str, rule: str) -> dict:
     """An EC2 credential of a user. :raises NotFound: there is none, which anybody is told; :raises Forbidden: by the rule"""
-    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.access_digest == credentials.digest(access),
-                                                      TABLE.c.user_id == id))
+    row = rows.find(connection, TABLE, credentials.digest(access), key="access_digest", user_id=id)
     if row is None:
         raise errors.NotFound(f"Could not find credential: {access}.")
     req.svc.policy.check(req.ctx, f"identity:{rule}", {"user_id": id, **targets.of(credential=row)})
@@ -40,7 +37,7 @@ def index(req, id):
     req.svc.policy.check(req.ctx, "identity:ec2_list_credentials", {"user_id": id})
     with req.svc.db.reader() as connection:
         rows.get(connection, models.users, id, resource="user")
-        found = rows.many(connection, sa.select(TABLE).where(TABLE.c.user_id == id, TABLE.c.type == "ec2").order_by(TABLE.c.id))
+        found = rows.select(connection, TABLE, user_id=id, type="ec2")
     return {"credentials": [_view(req, r) for r in found], "links": {"self": req.path_url, "next": None, "previous": None}}
 
 
@@ -79,7 +76,7 @@ def _exchange(req, signed: dict, rule: str, check) -> wsgi.Response:
     """
     req.svc.policy.check(req.ctx, f"identity:{rule}", {})
     with req.svc.db.reader() as connection:
-        row = rows.one(connection, sa.select(TABLE).where(TABLE.c.access_digest == credentials.digest(signed["access"])))
+        row = rows.find(connection, TABLE, credentials.digest(signed["access"]), key="access_digest")
     if row is None or row["type"] != "ec2":
         raise errors.Unauthorized()
     text = req.svc.vault.open(row["encrypted_blob"])

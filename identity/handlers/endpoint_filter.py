@@ -1,7 +1,5 @@
 """OS-EP-FILTER: groups of endpoints, and which endpoints and groups a project is given."""
 
-import sqlalchemy as sa
-
 from common import errors, rows, schema
 from common.wsgi import Route
 from identity.db import endpoint_filter, models
@@ -58,15 +56,15 @@ def _associations(table, kind: str, *, rules: dict[str, str]) -> dict:
     :param rules: {"add", "check", "remove", "projects": what is asked}
     """
     def known(connection, pair: dict) -> None:
-        if not connection.execute(sa.select(table).filter_by(**pair)).first():
+        if not rows.exists(connection, table, **pair):
             raise errors.NotFound(f"The {kind.replace('_', ' ')} is not associated with the project.")
 
     def add(req, id, project_id):
         _check(req, rules["add"])
         with req.svc.db.writer() as connection:
             pair = _pair(connection, table, id, project_id)
-            if not connection.execute(sa.select(table).filter_by(**pair)).first():
-                connection.execute(sa.insert(table).values(pair))
+            if not rows.exists(connection, table, **pair):
+                rows.insert(connection, table, pair)
 
     def check(req, id, project_id):
         _check(req, rules["check"])
@@ -78,15 +76,13 @@ def _associations(table, kind: str, *, rules: dict[str, str]) -> dict:
         with req.svc.db.writer() as connection:
             pair = _pair(connection, table, id, project_id)
             known(connection, pair)
-            connection.execute(sa.delete(table).filter_by(**pair))
+            rows.delete_where(connection, table, **pair)
 
     def projects(req, id):
         _check(req, rules["projects"])
-        project = models.projects
         with req.svc.db.reader() as connection:
             rows.get(connection, models.endpoints if table is DIRECT else models.endpoint_groups, id, resource=kind)
-            found = rows.many(connection, sa.select(project).join(table, table.c.project_id == project.c.id).where(
-                table.c[f"{kind}_id"] == id).order_by(project.c.id))
+            found = endpoint_filter.projects(connection, table, **{f"{kind}_id": id})
         return _listed(req, "projects", [PROJECT.view(req, r) for r in found])
     return {"add": add, "check": check, "remove": remove, "projects": projects}
 
@@ -95,7 +91,7 @@ def endpoints_of_group(req, id):
     _check(req, "list_endpoints_associated_with_endpoint_group")
     with req.svc.db.reader() as connection:
         group = rows.get(connection, models.endpoint_groups, id, resource="endpoint_group")
-        found = rows.many(connection, sa.select(models.endpoints).where(endpoint_filter.matching(group["filters"])))
+        found = endpoint_filter.endpoints_of_group(connection, group)
     return _listed(req, "endpoints", [ENDPOINT.view(req, r) for r in found])
 
 
@@ -103,17 +99,15 @@ def endpoints_of_project(req, project_id):
     _check(req, "list_endpoints_for_project")
     with req.svc.db.reader() as connection:
         rows.get(connection, models.projects, project_id, resource="project")
-        found = rows.many(connection, sa.select(models.endpoints).where(endpoint_filter.seen(connection, project_id)))
+        found = endpoint_filter.endpoints_of_project(connection, project_id)
     return _listed(req, "endpoints", [ENDPOINT.view(req, r) for r in found])
 
 
 def groups_of_project(req, project_id):
     _check(req, "list_endpoint_groups_for_project")
-    group = models.endpoint_groups
     with req.svc.db.reader() as connection:
         rows.get(connection, models.projects, project_id, resource="project")
-        found = rows.many(connection, sa.select(group).join(BY_GROUP, BY_GROUP.c.endpoint_group_id == group.c.id).where(
-            BY_GROUP.c.project_id == project_id).order_by(group.c.id))
+        found = endpoint_filter.groups_of_project(connection, project_id)
     return _listed(req, "endpoint_groups", [GROUP.view(req, r) for r in found])
 
 

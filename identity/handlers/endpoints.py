@@ -2,10 +2,8 @@
 
 import re
 
-import sqlalchemy as sa
-
 from common import errors, rows, schema
-from identity.db import models
+from identity.db import models, regions
 from identity.handlers.crud import Noun
 
 _PLACES = re.compile(r"[$%]\((project_id|tenant_id|user_id)\)s")
@@ -26,12 +24,11 @@ def _create(req, connection, values):
 def ensure_region(connection, values):
     """A region that is named must exist; the field's old name makes the region that it names."""
     if values.get("region_id"):
-        if rows.one(connection, sa.select(models.regions).where(models.regions.c.id == values["region_id"])) is None:
+        if rows.find(connection, models.regions, values["region_id"]) is None:
             raise errors.BadRequest(f"Could not find region: {values['region_id']}.")
     elif values.get("region"):
         values["region_id"] = values.pop("region")
-        if rows.one(connection, sa.select(models.regions).where(models.regions.c.id == values["region_id"])) is None:
-            rows.insert(connection, models.regions, {"id": values["region_id"], "description": ""})
+        regions.ensure(connection, values["region_id"])
 
 
 def _update(req, connection, old, values):

@@ -3,8 +3,6 @@
 import html
 import secrets
 
-import sqlalchemy as sa
-
 from common import context, errors, rows, schema, wsgi
 from identity import federation
 from identity.db import models
@@ -48,7 +46,7 @@ class _Kind:
             if of:
                 rows.get(connection, models.identity_providers, of["idp_id"], resource="identity provider")
             wanted = {**of, **{k: req.GET[k] for k in ("id",) if k in req.GET}}
-            found = rows.many(connection, rows.where_equal(sa.select(table).order_by(table.c.id), table, wanted))
+            found = rows.select(connection, table, **wanted)
         if "enabled" in req.GET and "enabled" in table.c:
             found = [r for r in found if r["enabled"] == wsgi.bool_value(req.GET["enabled"])]
         return {self.plural: [self.view(req, r) for r in found], "links": {"self": req.path_url, "next": None, "previous": None}}
@@ -81,9 +79,7 @@ class _Kind:
             if self.checks:
                 self.checks(connection, new, old)
             values = {name: new[name] for name in body[self.singular]}
-            where = [self.table.c.id == id, *(self.table.c[k] == v for k, v in of.items())]
-            if values:
-                connection.execute(sa.update(self.table).where(*where).values(values))
+            rows.update(connection, self.table, id, values, resource=self.noun, **of)
             self._ended(req, connection, new, old)
         req.svc.revocations.run_once()
         return {self.singular: self.view(req, new)}
@@ -92,10 +88,9 @@ class _Kind:
         self._rule(req, "delete")
         with req.svc.db.writer() as connection:
             row = rows.get(connection, self.table, id, resource=self.noun, **of)
-            if self.table is models.mappings and connection.execute(sa.select(models.federation_protocols.c.id).where(
-                    models.federation_protocols.c.mapping_id == id)).first():
+            if self.table is models.mappings and rows.exists(connection, models.federation_protocols, mapping_id=id):
                 raise errors.Conflict(f"Mapping {id} is used by a protocol.")
-            connection.execute(sa.delete(self.table).where(self.table.c.id == id, *(self.table.c[k] == v for k, v in of.items())))
+            rows.delete_where(connection, self.table, id=id, **of)
             self._ended(req, connection, {"enabled": False}, row)
         req.svc.revocations.run_once()
 
@@ -121,8 +116,8 @@ def _provider(connection, row: dict, old: dict | None = None) -> None:
         row["domain_id"] = rows.insert(connection, models.domains, {
             "id": context.new_hex(), "name": context.new_hex(), "enabled": True,
             "description": f"Auto generated federated domain for Identity Provider: {row['id']}"})["id"]
-    for other in rows.many(connection, sa.select(models.identity_providers).where(models.identity_providers.c.id != row["id"])):
-        if set(other["remote_ids"] or ()) & set(row["remote_ids"]):
+    for other in rows.select(connection, models.identity_providers):
+        if other["id"] != row["id"] and set(other["remote_ids"] or ()) & set(row["remote_ids"]):
             raise errors.Conflict("Duplicate remote ID: it is another identity provider's.")
 
 

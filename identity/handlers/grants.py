@@ -1,14 +1,12 @@
 """Role assignments: of a user or a group on a project, a domain or the system."""
 
-import sqlalchemy as sa
-
 from common import errors, rows, wsgi
 from identity import managers, targets
+from identity.db import assignments as lists
 from identity.db import grants as queries
 from identity.db import models
 
 _TABLES = {"projects": models.projects, "domains": models.domains}
-_HOLDERS = {"user": models.users, "group": models.groups}
 
 
 def _named(connection, target: str, names: dict) -> dict[str, tuple[dict | None, str]]:
@@ -54,12 +52,9 @@ def key(req, connection, verb: str, target: str, names: dict, inherited: bool = 
 
 def index(target, *, inherited: bool = False):
     def handler(req, **names):
-        role = models.roles
         with req.svc.db.reader() as connection:
             of = key(req, connection, "list", target, names, inherited)
-            table = queries.holder_table(of)
-            found = rows.many(connection, sa.select(role).join(table, table.c.role_id == role.c.id).where(
-                *[table.c[k] == v for k, v in of.items()]))
+            found = queries.roles_given(connection, **of)
         from identity.handlers.roles import NOUN
         return {"roles": [NOUN.view(req, r) for r in found],
                 "links": {"self": req.path_url, "next": None, "previous": None}}
@@ -77,7 +72,7 @@ def check(target, *, inherited: bool = False):
     def handler(req, **names):
         with req.svc.db.reader() as connection:
             of = key(req, connection, "check", target, names, inherited)
-            if not connection.execute(sa.select(queries.holder_table(of)).filter_by(**of)).first():
+            if not rows.exists(connection, queries.holder_table(of), **of):
                 raise errors.NotFound(f"Could not find role assignment with role: {names['role_id']}.")
     return handler
 
@@ -124,16 +119,17 @@ def assignments(req):
     late = {k: wanted.pop(k) for k in ("role_id", "user_id", "target_type", "target_id") if effective and k in wanted}
     with req.svc.db.reader() as connection:
         below = _subtree(req, connection, wanted if not effective else late)
-        found = [] if "group_id" in wanted else _assigned(connection, "user", wanted)
-        found += [] if "user_id" in wanted else _assigned(connection, "group", wanted)
+        found = [] if "group_id" in wanted else lists.assigned(connection, "user", wanted)
+        found += [] if "user_id" in wanted else lists.assigned(connection, "group", wanted)
         if effective:
-            found = [r for r in _expand(connection, found) if all(r[k] == v for k, v in late.items())]
+            found = [r for r in lists.effective(connection, found) if all(r[k] == v for k, v in late.items())]
     if below is not None:
         found = [r for r in found if r["target_id"] in below]
     if req.GET.get("scope.OS-INHERIT:inherited_to") == "projects" and not effective:
         found = [r for r in found if r["target_type"].endswith("/projects")]
     if req.ctx.domain_id and not tree:
-        found = [r for r in found if req.ctx.domain_id == (r["target_id"] if r["target_type"].startswith("domain") else r["pd"])]
+        found = [r for r in found if req.ctx.domain_id == (
+            r["target_id"] if r["target_type"].startswith("domain") else r["project_domain_id"])]
     return {"role_assignments": [_view(req, row, names) for row in found],
             "links": {"self": req.path_url, "next": None, "previous": None}}
 
@@ -178,60 +174,6 @@ def _subtree(req, connection, wanted: dict) -> set[str] | None:
     return {top} | queries.heirs(connection, set(), {top})
 
 
-def _assigned(connection, holder: str, wanted: dict) -> list[dict]:
-    """Assignments of users, or of groups, with every name that they may be shown with; one statement."""
-    h, r, p, d = _HOLDERS[holder], models.roles, models.projects, models.domains
-    a = queries.holder_table({f"{holder}_id": None})
-    holder_domain, project_domain = d.alias(), d.alias()
-    query = (sa.select(a, h.c.name.label("holder"), h.c.domain_id.label("hd"), holder_domain.c.name.label("hdn"),
-                       r.c.name.label("role"), r.c.domain_id.label("role_domain"),
-                       p.c.name.label("project"), p.c.domain_id.label("pd"),
-                       project_domain.c.name.label("pdn"), d.c.name.label("domain"))
-             .join(h, h.c.id == a.c[f"{holder}_id"]).join(holder_domain, holder_domain.c.id == h.c.domain_id)
-             .join(r, r.c.id == a.c.role_id).outerjoin(p, p.c.id == a.c.target_id)
-             .outerjoin(project_domain, project_domain.c.id == p.c.domain_id).outerjoin(d, d.c.id == a.c.target_id))
-    return rows.many(connection, rows.where_equal(query, a, wanted))
-
-
-def _inherit(connection, found: list[dict]) -> list[dict]:
-    """Assignments that are inherited become those of the heirs; one statement."""
-    late = [r for r in found if r["target_type"].endswith("/projects")]
-    if not late:
-        return found
-    p, d = models.projects, models.domains
-    children: dict[str, list[dict]] = {}
-    for project in rows.many(connection, sa.select(p.c.id, p.c.name, p.c.parent_id, p.c.domain_id, d.c.name.label(
-            "domain_name")).join(d, d.c.id == p.c.domain_id)):
-        children.setdefault(project["parent_id"], []).append(project)
-
-    def below(id: str) -> list[dict]:
-        # A domain is the parent of its topmost projects.
-        return [x for child in children.get(id, []) for x in (child, *below(child["id"]))]
-    return [r for r in found if r not in late] + [
-        {**row, "target_type": "project", "target_id": x["id"], "project": x["name"], "pd": x["domain_id"],
-         "pdn": x["domain_name"]} for row in late for x in below(row["target_id"])]
-
-
-def _expand(connection, found: list[dict]) -> list[dict]:
-    """Groups become their members, heirs inherit, and each role brings those that it implies."""
-    found = _inherit(connection, found)
-    u, d, m = models.users, models.domains, models.memberships
-    groups = {r["group_id"] for r in found if "group_id" in r}
-    members = rows.many(connection, sa.select(m, u.c.name.label("holder"), u.c.domain_id.label("hd"), d.c.name.label("hdn"))
-                        .join(u, u.c.id == m.c.user_id).join(d, d.c.id == u.c.domain_id).where(m.c.group_id.in_(groups)))
-    people = [r for r in found if "group_id" not in r]
-    people += [{**{k: v for k, v in r.items() if k != "group_id"}, **{k: v for k, v in x.items() if k != "group_id"}}
-               for r in found if "group_id" in r for x in members if x["group_id"] == r["group_id"]]
-    brings = {role_id: queries.implied(connection, [{"id": role_id, "name": name, "domain_id": home}])
-              for role_id, name, home in {(r["role_id"], r["role"], r["role_domain"]) for r in people}}
-    grown = {}
-    for row in people:
-        for role in brings[row["role_id"]]:
-            whose = row["user_id"], row["target_type"], row["target_id"], role["id"]
-            grown[whose] = {**row, "role_id": role["id"], "role": role["name"]}
-    return list(grown.values())
-
-
 def _view(req, row, names: bool) -> dict:
     kind, _, inherited = row["target_type"].partition("/")
     holder, base = "group" if "group_id" in row else "user", req.base_url()
@@ -240,10 +182,11 @@ def _view(req, row, names: bool) -> dict:
     role: dict = {"id": row["role_id"]}
     target: dict = {"id": row["target_id"]}
     if names:
-        who.update(name=row["holder"], domain={"id": row["hd"], "name": row["hdn"]})
-        role.update(name=row["role"])
-        target.update({"name": row["project"], "domain": {"id": row["pd"], "name": row["pdn"]}}
-                      if kind == "project" else {"name": row["domain"]})
+        who.update(name=row["holder_name"], domain={"id": row["holder_domain_id"], "name": row["holder_domain_name"]})
+        role.update(name=row["role_name"])
+        target.update({"name": row["project_name"],
+                       "domain": {"id": row["project_domain_id"], "name": row["project_domain_name"]}}
+                      if kind == "project" else {"name": row["domain_name"]})
     scope: dict = {"system": {"all": True}} if kind == "system" else {kind: target}
     path = "system" if kind == "system" else f"{kind}s/{row['target_id']}"
     link = f"{path}/{holder}s/{holder_id}/roles/{row['role_id']}"

@@ -1,10 +1,9 @@
 """Groups of users: what is granted to a group, its members have."""
 
-import sqlalchemy as sa
-
 from common import errors, rows, schema
 from identity import managers, targets
 from identity.db import grants, models
+from identity.db import groups as queries
 from identity.handlers.crud import Noun
 from identity.handlers.users import NOUN as USER
 from identity.handlers.users import known
@@ -49,8 +48,7 @@ def _pair(req, connection, rule: str, id: str, user_id: str, *, changes: bool) -
 
     :raises Forbidden: also where it is the mirror of a directory's group that would change
     """
-    group = rows.one(connection, sa.select(models.groups).where(models.groups.c.id == id))
-    user = rows.one(connection, sa.select(models.users).where(models.users.c.id == user_id))
+    group, user = rows.find(connection, models.groups, id), rows.find(connection, models.users, user_id)
     req.svc.policy.check(req.ctx, f"identity:{rule}", {"group_id": id, "user_id": user_id, **targets.of(group=group, user=user)})
     for kind, row, named in (("group", group, id), ("user", user, user_id)):
         if row is None:
@@ -65,21 +63,21 @@ def _pair(req, connection, rule: str, id: str, user_id: str, *, changes: bool) -
 def add(req, id, user_id):
     with req.svc.db.writer() as connection:
         pair = _pair(req, connection, "add_user_to_group", id, user_id, changes=True)
-        if not connection.execute(sa.select(MEMBERS).filter_by(**pair)).first():
-            connection.execute(sa.insert(MEMBERS).values(pair))
+        if not rows.exists(connection, MEMBERS, **pair):
+            rows.insert(connection, MEMBERS, pair)
 
 
 def check(req, id, user_id):
     with req.svc.db.reader() as connection:
         pair = _pair(req, connection, "check_user_in_group", id, user_id, changes=False)
-        if not connection.execute(sa.select(MEMBERS).filter_by(**pair)).first():
+        if not rows.exists(connection, MEMBERS, **pair):
             raise errors.NotFound(f"Could not find user {user_id} in group {id}.")
 
 
 def remove(req, id, user_id):
     with req.svc.db.writer() as connection:
         pair = _pair(req, connection, "remove_user_from_group", id, user_id, changes=True)
-        if connection.execute(sa.delete(MEMBERS).filter_by(**pair)).rowcount == 0:
+        if not rows.delete_where(connection, MEMBERS, **pair):
             raise errors.NotFound(f"Could not find user {user_id} in group {id}.")
         req.svc.revoke(connection, user_id=user_id)
     req.svc.revocations.run_once()
@@ -88,15 +86,14 @@ def remove(req, id, user_id):
 def users(req, id):
     """The members of a group."""
     with req.svc.db.reader() as connection:
-        group = rows.one(connection, sa.select(models.groups).where(models.groups.c.id == id))
+        group = rows.find(connection, models.groups, id)
     req.svc.policy.check(req.ctx, "identity:list_users_in_group", {"group_id": id, **targets.of(group=group)})
     if group is None:
         raise errors.NotFound(f"Could not find group: {id}.")
     if group["external"]:
         req.svc.directories.refresh(group["domain_id"])
     with req.svc.db.reader() as connection:
-        found = rows.many(connection, sa.select(models.users).join(MEMBERS, MEMBERS.c.user_id == models.users.c.id)
-                          .where(MEMBERS.c.group_id == id, *USER.in_own_domain(req)).order_by(models.users.c.id))
+        found = queries.members(connection, id, *USER.in_own_domain(req))
     return {"users": [USER.view(req, r) for r in found], "links": {"self": req.path_url, "next": None, "previous": None}}
 
 
@@ -104,6 +101,5 @@ def of_user(req, id):
     """The groups of a user."""
     with req.svc.db.reader() as connection:
         known(req, connection, "list_groups_for_user", id)
-        found = rows.many(connection, sa.select(models.groups).join(MEMBERS, MEMBERS.c.group_id == models.groups.c.id)
-                          .where(MEMBERS.c.user_id == id, *NOUN.in_own_domain(req)).order_by(models.groups.c.id))
+        found = queries.of_user(connection, id, *NOUN.in_own_domain(req))
     return {"groups": [NOUN.view(req, r) for r in found], "links": {"self": req.path_url, "next": None, "previous": None}}

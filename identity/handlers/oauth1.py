@@ -2,11 +2,11 @@
 
 import secrets
 
-import sqlalchemy as sa
 from oauthlib import oauth1
 
 from common import context, errors, rows, schema, wsgi
 from identity.db import grants, models
+from identity.db import roles as role_queries
 from identity.handlers.crud import Noun
 from identity.oauth1 import CONSUMERS, TOKENS, VERIFIER_CHARS, Keys, alive
 from identity.tokens import stamp
@@ -21,8 +21,8 @@ def _given(req, connection, values: dict) -> None:
 
 def _ended(req, connection, row: dict) -> None:
     """With a consumer go its tokens, and the tokens that these were changed for."""
-    for id in connection.execute(sa.select(TOKENS.c.id).where(TOKENS.c.consumer_id == row["id"])).scalars().all():
-        req.svc.revoke(connection, oauth_token_id=id)
+    for token in rows.select(connection, TOKENS, consumer_id=row["id"]):
+        req.svc.revoke(connection, oauth_token_id=token["id"])
 
 
 class _ConsumerNoun(Noun):
@@ -70,7 +70,7 @@ def authorize(req, id, body):
     req.svc.policy.check(req.ctx, "identity:authorize_request_token", {"request_token_id": id})
     verifier = "".join(secrets.choice(VERIFIER_CHARS) for _ in range(8))
     with req.svc.db.writer() as connection:
-        row = rows.one(connection, sa.select(TOKENS).where(TOKENS.c.id == id, TOKENS.c.kind == "request"))
+        row = rows.find(connection, TOKENS, id, kind="request")
         if row is None or not alive(row):
             raise errors.NotFound(f"Could not find request token: {id}.")
         if row["user_id"] not in (None, req.ctx.user_id):
@@ -94,8 +94,7 @@ def _view(req, row: dict) -> dict:
 
 def _own(req, connection, id: str, token_id: str, rule: str) -> dict:
     req.svc.policy.check(req.ctx, f"identity:{rule}", {"user_id": id})
-    row = rows.one(connection, sa.select(TOKENS).where(TOKENS.c.id == token_id, TOKENS.c.kind == "access",
-                                                       TOKENS.c.user_id == id))
+    row = rows.find(connection, TOKENS, token_id, kind="access", user_id=id)
     if row is None:
         raise errors.NotFound(f"Could not find access token: {token_id}.")
     return row
@@ -105,8 +104,7 @@ def index(req, id):
     req.svc.policy.check(req.ctx, "identity:list_access_tokens", {"user_id": id})
     with req.svc.db.reader() as connection:
         rows.get(connection, models.users, id, resource="user")
-        found = rows.many(connection, sa.select(TOKENS).where(TOKENS.c.user_id == id, TOKENS.c.kind == "access").order_by(
-            TOKENS.c.id))
+        found = rows.select(connection, TOKENS, user_id=id, kind="access")
     return {"access_tokens": [_view(req, r) for r in found if alive(r)],
             "links": {"self": req.path_url, "next": None, "previous": None}}
 
@@ -126,9 +124,9 @@ def delete(req, id, token_id):
 
 
 def _roles(req, connection, id: str, token_id: str, rule: str) -> list[dict]:
-    row, table = _own(req, connection, id, token_id, rule), models.roles
-    found = rows.many(connection, sa.select(table.c.id, table.c.name).where(table.c.id.in_(row["roles"])).order_by(table.c.name))
-    return [{**r, "links": {"self": f"{req.base_url()}/v3/roles/{r['id']}"}} for r in found]
+    row = _own(req, connection, id, token_id, rule)
+    return [{"id": r["id"], "name": r["name"], "links": {"self": f"{req.base_url()}/v3/roles/{r['id']}"}}
+            for r in role_queries.named(connection, row["roles"])]
 
 
 def roles(req, id, token_id):

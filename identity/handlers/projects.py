@@ -2,11 +2,10 @@
 
 import dataclasses
 
-import sqlalchemy as sa
-
 from common import errors, rows, schema, tags, wsgi
 from identity import targets
 from identity.db import grants, models
+from identity.db import projects as queries
 from identity.handlers import project_tags
 from identity.handlers.crud import Noun
 from identity.handlers.domains import NOUN as DOMAIN
@@ -19,7 +18,7 @@ def _create(req, connection, values):
         parent = rows.get(connection, models.projects, values["parent_id"], resource="project")
         if parent["domain_id"] != values["domain_id"]:
             raise errors.BadRequest("A project must be in the domain of its parent.")
-        above = _enabled(connection, grants.above(parent["id"]))
+        above = queries.enabled_above(connection, parent["id"])
     disabled = next((id for id, enabled in {domain["id"]: domain["enabled"], **above}.items() if not enabled), None)
     if disabled:
         raise errors.BadRequest(f"cannot create a project in a branch containing a disabled project: {disabled}")
@@ -30,22 +29,16 @@ def _create(req, connection, values):
     values["tags"] = project_tags.text(values["tags"] or [])
 
 
-def _enabled(connection, ids) -> dict[str, bool]:
-    """{id: whether it is enabled} of projects. :param ids: a subquery with a column ``id``"""
-    p = models.projects
-    return dict(connection.execute(sa.select(p.c.id, p.c.enabled).where(p.c.id.in_(sa.select(ids.c.id)))).all())
-
-
 def _check_branch(connection, row: dict, enabled: bool) -> None:
     """What is above an enabled project is enabled, and what is below a disabled one disabled.
 
     :raises Forbidden: it would not be so
     """
     domain = rows.get(connection, models.domains, row["domain_id"], resource="domain")
-    above = {**_enabled(connection, grants.above(row["id"])), row["id"]: domain["enabled"]}
+    above = {**queries.enabled_above(connection, row["id"]), row["id"]: domain["enabled"]}
     if enabled and not all(above.values()):
         raise errors.Forbidden(f"Cannot enable project {row['id']} since it has disabled parents")
-    if not enabled and any(_enabled(connection, grants.below({row["id"]})).values()):
+    if not enabled and any(queries.enabled_below(connection, row["id"]).values()):
         raise errors.Forbidden(f"Cannot disable project {row['id']} since its subtree contains enabled projects.")
 
 
@@ -62,8 +55,7 @@ def _update(req, connection, old, values):
 
 
 def _delete(req, connection, row):
-    children = sa.select(models.projects.c.id).where(models.projects.c.parent_id == row["id"])
-    if connection.execute(children).first():
+    if rows.exists(connection, models.projects, parent_id=row["id"]):
         raise errors.Forbidden("Cannot delete a project that has children.")
     req.svc.revoke(connection, project_id=row["id"])
     grants.forget_target(connection, [row["id"]])
@@ -74,7 +66,7 @@ class _ProjectNoun(Noun):
         return {**super().view(req, row), "is_domain": False, "tags": project_tags.of(row), "options": {}}
 
     def where(self, req):
-        return [tags.condition(models.projects.c.tags, n, req.GET.getall(n)) for n in tags.FILTERS if n in req.GET]
+        return [queries.tagged(n, req.GET.getall(n)) for n in tags.FILTERS if n in req.GET]
 
 
 NOUN = _ProjectNoun("project", "projects", models.projects,
@@ -109,7 +101,7 @@ def _or_domain(req, id: str, for_project, for_domain):
         return for_project()
     except errors.NotFound:
         with req.svc.db.reader() as connection:
-            if not rows.one(connection, sa.select(models.domains.c.id).where(models.domains.c.id == id)):
+            if rows.find(connection, models.domains, id) is None:
                 raise
         return for_domain()
 
@@ -172,8 +164,7 @@ def _show(req, id):
             raise errors.BadRequest(f"Cannot use {kind}_as_list and {kind}_as_ids query params at the same time.")
     if wanted:
         with req.svc.db.reader() as connection:
-            every = {r["id"]: r for r in rows.many(connection, sa.select(models.projects).where(
-                models.projects.c.domain_id == shown["project"]["domain_id"]))}
+            every = {r["id"]: r for r in rows.select(connection, models.projects, domain_id=shown["project"]["domain_id"])}
             own = set(grants.targets_of(connection, req.ctx.user_id, "project"))
         for name in wanted:
             kind, _, form = name.partition("_as_")

@@ -1,9 +1,7 @@
 """Regions."""
 
-import sqlalchemy as sa
-
 from common import errors, rows, schema
-from identity.db import models
+from identity.db import models, regions
 from identity.handlers.crud import Noun
 
 
@@ -17,17 +15,8 @@ def _check_parent(connection, id: str, parent_id: str | None) -> None:
     if parent_id is None:
         return
     rows.get(connection, models.regions, parent_id, resource="region")
-    if parent_id in {id, *_below(connection, id)}:
+    if parent_id in {id, *regions.below(connection, id)}:
         raise errors.BadRequest(f"The specified parent region {parent_id} would create a circular region hierarchy.")
-
-
-def _below(connection, id: str) -> set[str]:
-    """The ids of the regions below one, at any depth."""
-    parents = dict(connection.execute(sa.select(models.regions.c.id, models.regions.c.parent_region_id)).all())
-    found: set[str] = set()
-    while more := {r for r, parent in parents.items() if parent in {id, *found}} - found:
-        found |= more
-    return found
 
 
 def _update(req, connection, old, values):
@@ -36,20 +25,16 @@ def _update(req, connection, old, values):
 
 def _delete(req, connection, row):
     """The regions below go with it, unless an endpoint is in one of them."""
-    below = _below(connection, row["id"])
-    if connection.execute(sa.select(models.endpoints.c.id).where(models.endpoints.c.region_id.in_({row["id"], *below}))).first():
+    below = regions.below(connection, row["id"])
+    if rows.exists(connection, models.endpoints, region_id={row["id"], *below}):
         raise errors.Forbidden(f"Unable to delete region {row['id']} because it or its child regions have associated endpoints.")
-    connection.execute(sa.delete(models.regions).where(models.regions.c.id.in_(below)))
-
-
-class _RegionNoun(Noun):
-    pass
+    rows.delete_where(connection, models.regions, id=below)
 
 
 _PROPERTIES = {"id": {"type": "string", "maxLength": 255}, "description": schema.LONG_TEXT,
                "parent_region_id": schema.TEXT}
-NOUN = _RegionNoun("region", "regions", models.regions, _PROPERTIES, (), ("parent_region_id",), on_create=_create,
-                   on_update=_update, on_delete=_delete)
+NOUN = Noun("region", "regions", models.regions, _PROPERTIES, (), ("parent_region_id",), on_create=_create, on_update=_update,
+            on_delete=_delete)
 index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete
 
 

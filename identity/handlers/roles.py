@@ -1,10 +1,9 @@
 """Roles and which role brings which."""
 
-import sqlalchemy as sa
-
 from common import errors, rows, schema
 from identity import targets
 from identity.db import grants, models
+from identity.db import roles as queries
 from identity.handlers.crud import Noun
 
 
@@ -66,19 +65,13 @@ def _pair(req, connection, rule: str, prior_id: str, *implied_id: str) -> tuple[
     return found[0], found[-1]
 
 
-def _edges(connection, prior=None):
-    implied, role = models.implied_roles, models.roles
-    query = sa.select(implied.c.prior_role_id, role).join(role, role.c.id == implied.c.implied_role_id)
-    return rows.many(connection, query.where(implied.c.prior_role_id == prior) if prior else query)
-
-
 def inferences(req):
     req.svc.policy.check(req.ctx, "identity:list_role_inference_rules", {})
     with req.svc.db.reader() as connection:
-        edges = _edges(connection)
-        names = {r["id"]: r for r in rows.many(connection, sa.select(models.roles))}
+        edges = queries.implications(connection)
+        roles = {r["id"]: r for r in rows.select(connection, models.roles)}
     priors = sorted({e["prior_role_id"] for e in edges})
-    return {"role_inferences": [{"prior_role": _brief(req, names[p]),
+    return {"role_inferences": [{"prior_role": _brief(req, roles[p]),
                                  "implies": [_brief(req, e) for e in edges if e["prior_role_id"] == p]}
                                 for p in priors], "links": {"self": req.path_url, "next": None, "previous": None}}
 
@@ -86,7 +79,7 @@ def inferences(req):
 def implies(req, id):
     with req.svc.db.reader() as connection:
         prior, _ = _pair(req, connection, "list_implied_roles", id)
-        found = _edges(connection, id)
+        found = queries.implications(connection, id)
     return {"role_inference": {"prior_role": _brief(req, prior), "implies": [_brief(req, e) for e in found]},
             "links": {"self": req.path_url}}
 
@@ -95,7 +88,7 @@ def implication(req, id, implied_id):
     """Whether a role implies another directly."""
     with req.svc.db.reader() as connection:
         prior, _ = _pair(req, connection, "get_implied_role", id, implied_id)
-        implied = next((e for e in _edges(connection, id) if e["id"] == implied_id), None)
+        implied = next((e for e in queries.implications(connection, id) if e["id"] == implied_id), None)
     if implied is None:
         raise errors.NotFound(f"{id} does not imply {implied_id}.")
     return {"role_inference": {"prior_role": _brief(req, prior), "implies": _brief(req, implied)},
@@ -125,8 +118,7 @@ def unimply(req, id, implied_id):
     """Tokens that carry the implied role are revoked with it."""
     with req.svc.db.writer() as connection:
         _pair(req, connection, "delete_implied_role", id, implied_id)
-        table = models.implied_roles
-        rows.get(connection, table, id, key="prior_role_id", resource="implied role", implied_role_id=implied_id)
-        connection.execute(sa.delete(table).where(table.c.prior_role_id == id, table.c.implied_role_id == implied_id))
+        if not rows.delete_where(connection, models.implied_roles, prior_role_id=id, implied_role_id=implied_id):
+            raise errors.NotFound(resource="implied role", id=id)
         _delete(req, connection, {"id": id})
     req.svc.revocations.run_once()

@@ -1,10 +1,9 @@
 """Trusts: a user lets another act with some of his roles on a project."""
 
-import sqlalchemy as sa
-
 from common import context, errors, rows, schema, wsgi
 from identity import targets
 from identity.db import grants, models, trusts
+from identity.db import roles as role_queries
 from identity.tokens import moment, stamp
 
 TABLE = models.trusts
@@ -74,8 +73,7 @@ def index(req):
     whose = next((f"_for_{k.partition('_')[0]}" for k in wanted), "")
     req.svc.policy.check(req.ctx, f"identity:list_trusts{whose}", targets.of(trust=wanted))
     with req.svc.db.reader() as connection:
-        found = [t for t in rows.many(connection, rows.where_equal(sa.select(TABLE).order_by(TABLE.c.id), TABLE, wanted))
-                 if trusts.alive(t) and req.ctx.trust_id in (None, t["id"])]
+        found = [t for t in rows.select(connection, TABLE, **wanted) if trusts.alive(t) and req.ctx.trust_id in (None, t["id"])]
     return {"trusts": [_view(req, r) for r in found], "links": {"self": req.path_url, "next": None, "previous": None}}
 
 
@@ -89,8 +87,7 @@ def _find(req, connection, id: str, rule: str) -> dict:
 
 
 def _roles(connection, row: dict) -> list[dict]:
-    table = models.roles
-    return rows.many(connection, sa.select(table).where(table.c.id.in_(row["roles"])).order_by(table.c.name))
+    return role_queries.named(connection, row["roles"])
 
 
 def show(req, id):

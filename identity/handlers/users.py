@@ -2,8 +2,6 @@
 
 import json
 
-import sqlalchemy as sa
-
 from common import errors, rows, schema, wsgi
 from identity import managers, targets
 from identity.compliance import OPTIONS, options_of
@@ -91,7 +89,7 @@ def password(req, id, body):
 def change_password(req, id: str, given: dict) -> None:
     rules = req.svc.compliance
     with req.svc.db.reader() as connection:
-        user = rows.one(connection, sa.select(models.users).where(models.users.c.id == id, models.users.c.enabled))
+        user = rows.find(connection, models.users, id, enabled=True)
     user = req.svc.authenticator.check_password(user, given["original_password"])
     rules.check(given["password"])
     with req.svc.db.reader() as connection:
@@ -110,7 +108,7 @@ def projects(req, id):
     from identity.handlers.projects import NOUN as PROJECT
     with req.svc.db.reader() as connection:
         known(req, connection, "list_user_projects", id)
-    return {"projects": [PROJECT.view(req, r) for r in own_targets(req, id, models.projects, "project")],
+    return {"projects": [PROJECT.view(req, r) for r in own_targets(req, id, "project")],
             "links": {"self": req.path_url, "next": None, "previous": None}}
 
 

@@ -1,14 +1,9 @@
-"""OS-KSADM's services, and endpoints: three URLs for a service in a region, which v3 keeps as three endpoints.
-
-Those that were made here share ``legacy_endpoint_id``; others belong together by their service and region.
-"""
+"""OS-KSADM's services, and endpoints: three URLs for a service in a region, which v3 keeps as three endpoints."""
 
 import json
 
-import sqlalchemy as sa
-
 from common import context, errors, rows, schema, wsgi
-from identity.db import models
+from identity.db import endpoints, models
 from identity.handlers import endpoints as v3
 from identity.handlers.services import NOUN
 
@@ -41,15 +36,6 @@ def delete_service(req, id):
     NOUN.delete(req, id)
 
 
-def _groups(connection) -> dict[str, list[dict]]:
-    """{id in v2.0: rows of v3}"""
-    found: dict = {}
-    for row in rows.many(connection, sa.select(TABLE).order_by(TABLE.c.id)):
-        legacy = json.loads(row["extra"] or "{}").get("legacy_endpoint_id")
-        found.setdefault(legacy or (row["service_id"], row["region_id"]), []).append(row)
-    return {key if isinstance(key, str) else min(r["id"] for r in held): held for key, held in found.items()}
-
-
 def _endpoint(id: str, held: list[dict]) -> dict:
     urls = {f"{r['interface']}url": r["url"] for r in held}
     return {"id": id, "region": held[0]["region_id"], "service_id": held[0]["service_id"], **urls}
@@ -59,7 +45,7 @@ def index(req):
     req.svc.policy.check(req.ctx, "identity:list_endpoints", {})
     with req.svc.db.reader() as connection:
         return {"endpoints": [{**_endpoint(id, held), "enabled": held[0]["enabled"]}
-                              for id, held in _groups(connection).items()]}
+                              for id, held in endpoints.by_legacy_id(connection).items()]}
 
 
 @wsgi.body(schema.wrapped("endpoint", {"service_id": schema.NAME, "region": schema.TEXT,
@@ -74,14 +60,15 @@ def create(req, body):
         held = [{"id": context.new_hex(), "service_id": given["service_id"], "interface": i, "region_id": values["region_id"],
                  "url": given[f"{i}url"], "enabled": True, "extra": json.dumps({"legacy_endpoint_id": id})}
                 for i in INTERFACES if given.get(f"{i}url")]
-        connection.execute(sa.insert(TABLE), held)
+        for row in held:
+            rows.insert(connection, TABLE, row)
     return {"endpoint": _endpoint(id, held)}
 
 
 def delete(req, id):
     req.svc.policy.check(req.ctx, "identity:delete_endpoint", {})
     with req.svc.db.writer() as connection:
-        held = _groups(connection).get(id)
+        held = endpoints.by_legacy_id(connection).get(id)
         if held is None:
             raise errors.NotFound(f"Could not find endpoint: {id}.")
-        connection.execute(sa.delete(TABLE).where(TABLE.c.id.in_([r["id"] for r in held])))
+        rows.delete_where(connection, TABLE, id=[r["id"] for r in held])

@@ -1,7 +1,5 @@
 """OS-KSADM: roles, and which of them a user has on a tenant."""
 
-import sqlalchemy as sa
-
 from common import errors, rows, schema, wsgi
 from identity.db import grants, models
 from identity.handlers.grants import key
@@ -38,19 +36,17 @@ def _key(req, connection, verb: str, id: str, user_id: str, role_id: str) -> tup
 
 
 def of_user(req, id, user_id):
-    held, role = models.assignments, models.roles
     with req.svc.db.reader() as connection:
         tenants.known(connection, id)
-        key(req, connection, "list", "projects", {"target_id": id, "user_id": user_id})
-        found = rows.many(connection, sa.select(role).join(held, held.c.role_id == role.c.id).where(
-            held.c.user_id == user_id, held.c.target_type == "project", held.c.target_id == id).order_by(role.c.name))
-    return {"roles": [view(r) for r in found], "roles_links": []}
+        of = key(req, connection, "list", "projects", {"target_id": id, "user_id": user_id})
+        found = grants.roles_given(connection, **of)
+    return {"roles": [view(r) for r in sorted(found, key=lambda r: r["name"])], "roles_links": []}
 
 
 def add(req, id, user_id, role_id):
     with req.svc.db.writer() as connection:
         of, role = _key(req, connection, "create", id, user_id, role_id)
-        if connection.execute(sa.select(models.assignments.c.role_id).filter_by(**of)).first():
+        if rows.exists(connection, models.assignments, **of):
             raise errors.Conflict(f"Conflict occurred attempting to store role grant - User {user_id} already has role "
                                   f"{role_id} in tenant {id}.")
         grants.add(connection, **of)

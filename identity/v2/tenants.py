@@ -1,9 +1,7 @@
 """Tenants: the projects of the default domain."""
 
-import sqlalchemy as sa
-
 from common import errors, rows, schema, wsgi
-from identity.db import models
+from identity.db import grants, models
 from identity.handlers.auth import own_targets
 from identity.handlers.projects import NOUN
 from identity.v2 import users
@@ -30,14 +28,12 @@ def _paged(req, found: list[dict]) -> list[dict]:
 
 def index(req):
     """All tenants at the admin port, one's own at the other; or the one of a name."""
-    table = models.projects
     if req.environ.get("pileus.admin_port"):
         NOUN.check_list(req)
         with req.svc.db.reader() as connection:
-            found = rows.many(connection, sa.select(table).where(
-                table.c.domain_id == DOMAIN, *NOUN.in_own_domain(req)).order_by(table.c.id))
+            found = rows.select(connection, models.projects, *NOUN.in_own_domain(req), domain_id=DOMAIN)
     else:
-        own = own_targets(req, req.ctx.user_id, table, "project")
+        own = own_targets(req, req.ctx.user_id, "project")
         found = sorted((r for r in own if r["domain_id"] == DOMAIN), key=lambda r: r["id"])
     if "name" in req.GET:
         named = [r for r in found if r["name"] == req.GET["name"]]
@@ -75,10 +71,7 @@ def delete(req, id):
 def members(req, id):
     """Who has a role on a tenant."""
     users.NOUN.check_list(req)
-    held, user = models.assignments, models.users
     with req.svc.db.reader() as connection:
         known(connection, id)
-        ids = sa.select(held.c.user_id).where(held.c.target_type == "project", held.c.target_id == id)
-        found = rows.many(connection, sa.select(user).where(
-            user.c.id.in_(ids), *users.NOUN.in_own_domain(req)).order_by(user.c.id))
+        found = grants.users_on_project(connection, id, *users.NOUN.in_own_domain(req))
     return {"users": [users.view(r) for r in found], "users_links": []}

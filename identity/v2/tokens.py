@@ -2,8 +2,6 @@
 
 import typing
 
-import sqlalchemy as sa
-
 from common import errors, rows, schema, wsgi
 from identity import tokens
 from identity.db import models
@@ -60,7 +58,7 @@ def describe(req, ctx, token: str) -> dict:
     described: dict = {"id": token, "issued_at": said["issued_at"], "expires": said["expires_at"], "audit_ids": said["audit_ids"]}
     if ctx.project_id:
         with req.svc.db.reader() as connection:
-            found = rows.one(connection, sa.select(models.projects).where(models.projects.c.id == ctx.project_id))
+            found = rows.find(connection, models.projects, ctx.project_id)
         described["tenant"] = tenants.view(found) if found else {"id": ctx.project_id, "name": ctx.project_name}
     access: dict[str, typing.Any] = {
         "token": described, "serviceCatalog": [_service(s) for s in said.get("catalog", [])],

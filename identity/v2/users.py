@@ -1,10 +1,8 @@
 """Users of the default domain. A user's tenant is the project that he logs in to where he names none; he is a member there."""
 
-import sqlalchemy as sa
-
-from common import context, errors, rows, schema, wsgi
+from common import errors, rows, schema, wsgi
 from identity import targets
-from identity.db import grants, models
+from identity.db import grants, models, roles
 from identity.handlers import users as v3
 from identity.handlers.users import NOUN
 
@@ -40,22 +38,16 @@ def _member(req):
         # It is a role: who rules a domain gives none beyond it, by this door neither.
         req.svc.policy.check(req.ctx, "identity:create_grant", targets.of(
             project=project, user=user, role={"name": req.svc.conf.identity.member_role_name}))
-        key = {"name": req.svc.conf.identity.member_role_name, "domain_id": ""}
-        role = connection.execute(sa.select(models.roles.c.id).filter_by(**key)).scalar()
-        if role is None:
-            role = rows.insert(connection, models.roles, {"id": context.new_hex(), **key})["id"]
+        role = roles.ensure(connection, req.svc.conf.identity.member_role_name)
         grants.add(connection, user_id=user["id"], target_type="project", target_id=user["default_project_id"], role_id=role)
     return then
 
 
 def index(req):
     NOUN.check_list(req)
-    table = models.users
-    query = sa.select(table).where(table.c.domain_id == DOMAIN, *NOUN.in_own_domain(req)).order_by(table.c.id)
-    if "name" in req.GET:
-        query = query.where(table.c.name == req.GET["name"])
+    wanted = {"domain_id": DOMAIN, **({"name": req.GET["name"]} if "name" in req.GET else {})}
     with req.svc.db.reader() as connection:
-        found = rows.many(connection, query)
+        found = rows.select(connection, models.users, *NOUN.in_own_domain(req), **wanted)
     if "name" in req.GET:
         if not found:
             raise errors.NotFound(f"Could not find user: {req.GET['name']}.")
