@@ -2,20 +2,21 @@
 
 import sqlalchemy as sa
 
-from common import errors
+from common import db, errors
 from common.db import many, one
 
-Table = sa.Table  # for who names the table of a resource and asks nothing of it but the functions below
+Table = sa.Table  # for modules that name the table of a resource and otherwise use only the functions below
+ALL, NONE = sa.true(), sa.false()  # conditions
+any_of = sa.or_
 
 
 def find(connection, table, row_id, *conditions, key: str = "id", **where) -> dict | None:
-    """The row with this id, or None.
+    """The row with this id, or None. In a write transaction it is locked until that ends.
 
     :param conditions: what else must be true of it, as SQL expressions
-    :param where: what else must be true of it: {column: value}
+    :param where: what else must be true of it: {column: value, or a list of values}
     """
-    query = sa.select(table).where(table.c[key] == row_id, *conditions, *_equal(table, where))
-    row = one(connection, query)
+    row = first(connection, table, table.c[key] == row_id, *conditions, **where)
     # MariaDB's usual collations also match an id in another case, or with spaces at its end. Other services do not.
     return row if row is not None and row[key] == row_id else None
 
@@ -28,14 +29,24 @@ def get(connection, table, row_id, *, resource: str, key: str = "id", **where) -
     return row
 
 
+def first(connection, table, *conditions, **where) -> dict | None:
+    """A row of which these things are true, or None; locked as by ``find``."""
+    return one(connection, sa.select(table).where(*conditions, *_equal(table, where)))
+
+
 def select(connection, table, *conditions, order_by: str = "id", **where) -> list[dict]:
-    """The rows of which these things are true, as for ``find``, in the order of a column."""
+    """The rows of which these things are true, in the order of a column. They are not locked."""
     return many(connection, sa.select(table).where(*conditions, *_equal(table, where)).order_by(table.c[order_by]))
 
 
-def exists(connection, table, **where) -> bool:
-    """Whether any row has these values."""
-    query = sa.select(sa.literal(1)).select_from(table).where(*_equal(table, where)).limit(1)
+def page(connection, table, *conditions, sort: list[tuple[str, str]], limit: int, marker_row: dict | None) -> list[dict]:
+    """A page of the rows of which these things are true; the parameters are those of ``common.db.page``."""
+    return many(connection, db.page(sa.select(table).where(*conditions), table, sort=sort, limit=limit, marker_row=marker_row))
+
+
+def exists(connection, table, *conditions, **where) -> bool:
+    """Whether these things are true of any row."""
+    query = sa.select(sa.literal(1)).select_from(table).where(*conditions, *_equal(table, where)).limit(1)
     return connection.execute(query).first() is not None
 
 
@@ -90,9 +101,15 @@ def delete_where(connection, table, **where) -> int:
     return connection.execute(sa.delete(table).where(*_equal(table, where))).rowcount
 
 
+def update_where(connection, table, values: dict, **where) -> int:
+    """Update the rows that have these values; returns how many there were."""
+    return connection.execute(sa.update(table).where(*_equal(table, where)).values(values)).rowcount
+
+
 def where_equal(query, table, filters: dict):
     """Add ``column = value`` for each filter that names a column."""
     return query.where(*_equal(table, {name: value for name, value in filters.items() if name in table.c}))
 
 
-__all__ = ["delete", "delete_where", "exists", "find", "get", "insert", "many", "one", "select", "update", "where_equal"]
+__all__ = ["ALL", "NONE", "Table", "any_of", "delete", "delete_where", "exists", "find", "first", "get", "insert", "many", "one",
+           "page", "select", "update", "update_where", "where_equal"]

@@ -69,7 +69,7 @@ def index(connection, *, where: list, sort: list, limit: int, marker_row: dict |
 
     :param sort: [(column, "asc" or "desc")]
     """
-    return rows.many(connection, db.page(sa.select(TABLE).where(*where), TABLE, sort=sort, limit=limit, marker_row=marker_row))
+    return rows.page(connection, TABLE, *where, sort=sort, limit=limit, marker_row=marker_row)
 
 
 def move(connection, image_id: str, action: str, **values) -> None:

@@ -3,8 +3,6 @@
 import ipaddress
 import typing
 
-import sqlalchemy as sa
-
 from common import db, errors, rows, schema, values
 from network import parsing
 from network.db import models
@@ -66,11 +64,10 @@ class SubnetPools(Resource):
         return values
 
     def _only_default(self, connection, values: dict, but: str = "") -> None:
-        c = self.table.c
         if values["is_default"]:
             db.lock(connection, "default subnet pool")
-        if values["is_default"] and connection.execute(sa.select(c.id).where(
-                c.is_default, c.ip_version == values["ip_version"], c.id != but)).first():
+        if values["is_default"] and rows.exists(connection, self.table, self.table.c.id != but, is_default=True,
+                                                ip_version=values["ip_version"]):
             raise errors.Conflict("A default subnetpool for this IP family has already been set. Only one default may exist "
                                   "per IP family.")
 
@@ -86,13 +83,11 @@ class SubnetPools(Resource):
         return {k: merged[k] for k in {*values, "prefixes", *_LENGTHS}}
 
     def remove(self, req, connection, row):
-        s = models.subnets
-        if connection.execute(sa.select(s.c.id).where(s.c.subnetpool_id == row["id"])).first():
+        if rows.exists(connection, models.subnets, subnetpool_id=row["id"]):
             raise errors.InUse("Unable to delete subnet pool: Subnet pool has existing allocations.", kind="SubnetPoolInUse")
 
     def default(self, connection, req, ip_version: int) -> dict:
-        c = self.table.c
-        row = rows.one(connection, sa.select(self.table).where(c.is_default, c.ip_version == ip_version, self.visible(req)))
+        row = rows.first(connection, self.table, self.visible(req), is_default=True, ip_version=ip_version)
         if row is None:
             raise errors.BadRequest(f"No default subnetpool found for IPv{ip_version}.")
         return row
@@ -102,15 +97,15 @@ class SubnetPools(Resource):
 
         :raises Conflict: it is taken, or nothing is left; BadRequest: the pool does not allow it
         """
-        s = models.subnets
-        rows_of_pool = rows.many(connection, sa.select(s.c.cidr, s.c.project_id).where(s.c.subnetpool_id == pool["id"]))
-        taken = sorted(ipaddress.ip_network(r["cidr"]) for r in rows_of_pool)
+        subnets = rows.select(connection, models.subnets, subnetpool_id=pool["id"])
+        taken = sorted(ipaddress.ip_network(s["cidr"]) for s in subnets)
         wanted = ipaddress.ip_network(cidr) if cidr else None
         length = wanted.prefixlen if wanted else pool["default_prefixlen"] if length is None else length
         if not pool["min_prefixlen"] <= length <= pool["max_prefixlen"]:
             raise errors.BadRequest(f"Prefix length /{length} is not within the pool's {pool['min_prefixlen']} to "
                                     f"{pool['max_prefixlen']}.", kind="PrefixLengthOutOfBounds")
-        self._check_quota(pool, [n for n, r in zip(taken, rows_of_pool) if r["project_id"] == project_id], length)
+        own = [ipaddress.ip_network(s["cidr"]) for s in subnets if s["project_id"] == project_id]
+        self._check_quota(pool, own, length)
         for whole in networks_of(pool["prefixes"]):
             if wanted is not None:
                 if wanted.version == whole.version and wanted.subnet_of(whole):

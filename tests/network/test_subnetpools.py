@@ -28,3 +28,16 @@ def test_cuts_never_overlap_and_fill_the_pool(lengths):
 
 def test_neighbouring_prefixes_become_one():
     assert [str(n) for n in networks_of(["10.1.0.0/16", "10.0.0.0/16"])] == ["10.0.0.0/15"]
+
+
+def test_a_projects_share_of_a_pool_counts_its_own_subnets(admin, member, stranger):
+    """Also where the other projects' subnets lie between them."""
+    pool = admin.made("subnetpools", prefixes=["10.50.0.0/16"], default_prefixlen=24, shared=True, default_quota=512)["id"]
+
+    def cut(caller, cidr: str):
+        network = caller.made("networks")["id"]
+        return caller("POST", "/subnets", {"subnet": {"network_id": network, "subnetpool_id": pool, "ip_version": 4, "cidr": cidr}})
+    assert cut(member, "10.50.2.0/24").status == 201
+    assert cut(stranger, "10.50.0.0/26").status == 201
+    assert cut(member, "10.50.3.0/24").status == 201, "512 addresses are the project's share"
+    assert cut(member, "10.50.4.0/26").error == (409, "SubnetPoolQuotaExceeded")
