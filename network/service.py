@@ -2,13 +2,11 @@
 
 import logging
 
-import sqlalchemy as sa
-
-from common import db, errors, policy
+from common import errors, policy
 from common.rest import path
 from common.service import Service
-from network import conf, policies, roles
-from network.db import hosting, models, state
+from network import conf, policies
+from network.db import hosting, ports, state
 from network.rpcapi import NetworkAgentAPI
 
 
@@ -43,13 +41,9 @@ class Manager:
             configurations = {"closed_ports": sorted(before), **configurations}
             hosting.heartbeat(connection, host_name, configurations)
             closed = set(configurations["closed_ports"])
-            # They pass nothing, because something of them cannot be rendered; their owner sees it and may mend it.
-            for port_ids, old, new in ((closed, "ACTIVE", "DOWN"), (before - closed, "DOWN", "ACTIVE")):
-                if port_ids:
-                    p = models.ports
-                    connection.execute(sa.update(p).where(
-                        p.c.id.in_(port_ids), p.c.binding_host_id == host_name, p.c.binding_vif_type == "bridge",
-                        p.c.status == old).values(status=new, revision_number=p.c.revision_number + 1, updated_at=db.now()))
+            # The agent could not render the filters of a closed port, so it passes nothing. Its owner sees that, and may mend it.
+            ports.change_status_on_host(connection, host_name, closed, old="ACTIVE", new="DOWN")
+            ports.change_status_on_host(connection, host_name, before - closed, old="DOWN", new="ACTIVE")
 
 
 class NetworkApi(Service):
@@ -67,10 +61,8 @@ class NetworkApi(Service):
     def addresses_changed(self, port_ids: set[str]) -> None:
         """Tell compute that servers have other addresses, so that it shows them. Lost: it shows them at the next
         change; the network itself is right at once."""
-        table = models.ports
         with self.db.reader() as connection:
-            servers = connection.execute(sa.select(table.c.device_id).distinct().where(
-                table.c.id.in_(port_ids), table.c.relation == roles.SERVER)).scalars().all() if port_ids else []
+            servers = ports.servers_of(connection, port_ids)
         if servers:
             events = [{"name": "network-changed", "server_uuid": s} for s in servers]
             try:

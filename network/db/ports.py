@@ -52,3 +52,51 @@ def release(connection, port_id: str) -> None:
 def is_users(relation: str) -> bool:
     """Whether a port is no device of this service: somebody's, or a server's interface."""
     return relation in ("", roles.SERVER)
+
+
+def network_ids(connection, port_ids: list[str]) -> dict[str, str]:
+    """{port id: network id}"""
+    if not port_ids:
+        return {}
+    return dict(connection.execute(sa.select(PORTS.c.id, PORTS.c.network_id).where(PORTS.c.id.in_(port_ids))).all())
+
+
+def servers_of(connection, port_ids: set[str]) -> list[str]:
+    """The ids of the servers whose interfaces these ports are."""
+    if not port_ids:
+        return []
+    return list(connection.execute(sa.select(PORTS.c.device_id).distinct().where(
+        PORTS.c.id.in_(port_ids), PORTS.c.relation == roles.SERVER)).scalars())
+
+
+def change_status(connection, *conditions, **values) -> None:
+    """Write columns of ports that only this service sets, such as ``status``; their revision grows. A port that is gone is no
+    error."""
+    connection.execute(sa.update(PORTS).where(*conditions).values(
+        **values, revision_number=PORTS.c.revision_number + 1, updated_at=db.now()))
+
+
+def change_status_on_host(connection, host: str, port_ids: set[str], *, old: str, new: str) -> None:
+    """Change the status of those of these ports that are plugged on a host."""
+    if port_ids:
+        change_status(connection, PORTS.c.id.in_(port_ids), PORTS.c.binding_host_id == host,
+                      PORTS.c.binding_vif_type == "bridge", PORTS.c.status == old, status=new)
+
+
+def having_addresses(*, ip_address_substr: list[str] | None = None, **values: list[str]):
+    """The WHERE of the ports with an address that has one of the values of each kind.
+
+    :param ip_address_substr: parts of an address
+    :param values: ``ip_address`` and ``subnet_id``
+    """
+    table = models.ip_allocations
+    where: list = [table.c[name].in_(wanted) for name, wanted in values.items()]
+    if ip_address_substr:
+        where.append(sa.or_(*(table.c.ip_address.contains(text, autoescape=True) for text in ip_address_substr)))
+    return PORTS.c.id.in_(sa.select(table.c.port_id).where(*where))
+
+
+def in_groups(group_ids: list[str]):
+    """The WHERE of the ports in one of these security groups."""
+    table = models.port_security_groups
+    return PORTS.c.id.in_(sa.select(table.c.port_id).where(table.c.security_group_id.in_(group_ids)))

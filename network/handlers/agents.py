@@ -6,8 +6,6 @@ another agent, or, for a router, until it gets its next interface or gateway.
 
 import functools
 
-import sqlalchemy as sa
-
 from common import db, errors, rows, schema, values, wsgi
 from network import roles
 from network.db import hosting, models
@@ -27,9 +25,8 @@ def _view(req, row: dict) -> dict:
 
 
 def _select(req, connection, **where) -> list[dict]:
-    table = models.agents
-    query = rows.where_equal(sa.select(table).order_by(table.c.host, table.c.agent_type), table, where)
-    return [_view(req, r) for r in rows.many(connection, query)]
+    found = rows.select(connection, models.agents, **where)
+    return [_view(req, r) for r in sorted(found, key=lambda r: (r["host"], r["agent_type"]))]
 
 
 _FLAG = functools.partial(values.boolean, what="filter")
@@ -100,8 +97,7 @@ def _hosted_by(req, agent_id, role, rule):
     resource, column = _HOSTED[role]
     with req.svc.db.reader() as connection:
         agent = hosting.agent(connection, agent_id)
-        query = sa.select(resource.table).where(resource.table.c[column] == agent["host"])
-        found = rows.many(connection, query) if agent["agent_type"] == role else []
+        found = rows.select(connection, resource.table, **{column: agent["host"]}) if agent["agent_type"] == role else []
         return {resource.plural: [resource.shown(req, r) for r in resource.complete(connection, found)]}
 
 

@@ -5,14 +5,12 @@ that carries it: there the router has a second port in each subnet (``network:ro
 next hop of all other hosts. See doc/design/distributed-routers.md.
 """
 
-import sqlalchemy as sa
-
 from common import errors, rows
 from network import roles
-from network.db import addresses, models
+from network.db import addresses, models, routers
 from network.db import ports as port_rows
 
-PORTS, ALLOCATIONS, SUBNETS = models.ports, models.ip_allocations, models.subnets
+PORTS, SUBNETS = models.ports, models.subnets
 
 
 def owner_of(router: dict) -> str:
@@ -32,19 +30,16 @@ def change(connection, router: dict, distributed: bool, up: bool) -> None:
                                 "router admin_state_up to False prior to the change.", kind="BadRouterRequest")
     rows.update(connection, models.routers, router["id"], {"distributed": distributed}, resource="Router")
     router["distributed"] = distributed
-    connection.execute(sa.update(PORTS).where(port_rows.of_device(roles.INTERFACES, router["id"])).values(
-        device_owner=owner_of(router), relation=owner_of(router), revision_number=PORTS.c.revision_number + 1))
+    routers.set_interface_owner(connection, router["id"], owner_of(router))
 
 
 def settle(connection, router_id: str) -> None:
     """Give a router the central ports that it must have: one a subnet while it is distributed and has a gateway."""
     router = rows.get(connection, models.routers, router_id, resource="Router")
-    query = sa.select(PORTS.c.id, PORTS.c.relation, ALLOCATIONS.c.subnet_id).join(
-        ALLOCATIONS, ALLOCATIONS.c.port_id == PORTS.c.id).where(port_rows.of_device(roles.ROUTER_PORTS, router_id))
-    found = connection.execute(query).all()
+    found = routers.subnets_of(connection, router_id, roles.ROUTER_PORTS)
     central = router["distributed"] and router["gw_port_id"]
-    wanted = {s for _, owner, s in found if central and owner in roles.INTERFACES}
-    have = {s: port for port, owner, s in found if owner == roles.CENTRAL}
+    wanted = {s["id"] for s in found if central and s["relation"] in roles.INTERFACES}
+    have = {s["id"]: s["port_id"] for s in found if s["relation"] == roles.CENTRAL}
     for subnet_id in set(have) - wanted:
         port_rows.release(connection, have[subnet_id])
         rows.delete(connection, PORTS, have[subnet_id], resource="Port")

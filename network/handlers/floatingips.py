@@ -1,10 +1,8 @@
 """Floating IPs: addresses of an external network that a router translates to a port's."""
 
-import sqlalchemy as sa
-
 from common import errors, rows, schema, values
 from network import parsing, roles
-from network.db import addresses, models, port_addresses
+from network.db import addresses, models, port_addresses, routers
 from network.db import ports as port_rows
 from network.handlers.networks import NETWORKS
 from network.handlers.ports import PORTS
@@ -68,23 +66,17 @@ class FloatingIps(Resource):
         if len(ipv4) > 1:
             raise self._bad(f"Port {port_id} has multiple fixed IPv4 addresses. Must provide a specific IPv4 address when "
                             f"assigning a floating IP.")
-        taken = sa.select(self.table.c.id).where(self.table.c.port_id == port_id, self.table.c.id != row["id"],
-                                                 self.table.c.fixed_ip_address == ipv4[0]["ip_address"])
-        if connection.execute(taken).first():
+        if rows.exists(connection, self.table, self.table.c.id != row["id"], port_id=port_id,
+                       fixed_ip_address=ipv4[0]["ip_address"]):
             raise errors.Conflict(f"Cannot associate floating IP {row['floating_ip_address']} with port {port_id} using "
                                   f"fixed IP {ipv4[0]['ip_address']}, as that fixed IP already has a floating IP.",
                                   kind="FloatingIPPortAlreadyAssociated")
-        r, p, a = models.routers, models.ports, models.ip_allocations
-        gateway = p.alias()
-        router = connection.execute(
-            sa.select(r.c.id).join(p, sa.and_(p.c.device_id == r.c.id, p.c.relation.in_(roles.INTERFACES)))
-            .join(a, a.c.port_id == p.c.id).join(gateway, gateway.c.id == r.c.gw_port_id)
-            .where(a.c.subnet_id == ipv4[0]["subnet_id"], gateway.c.network_id == row["floating_network_id"])).scalar()
-        if router is None:
+        router_id = routers.between(connection, ipv4[0]["subnet_id"], row["floating_network_id"])
+        if router_id is None:
             raise errors.NotFound(f"External network {row['floating_network_id']} is not reachable from subnet "
                                   f"{ipv4[0]['subnet_id']}. Therefore, cannot associate Port {port_id} with a Floating "
                                   f"IP.", kind="ExternalGatewayForFloatingIPNotFound")
-        return {"port_id": port_id, "fixed_ip_address": ipv4[0]["ip_address"], "router_id": router, "status": "ACTIVE"}
+        return {"port_id": port_id, "fixed_ip_address": ipv4[0]["ip_address"], "router_id": router_id, "status": "ACTIVE"}
 
     def change(self, req, connection, old, values):
         if "port_id" in values:

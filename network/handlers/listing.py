@@ -7,11 +7,10 @@ for an answer. An attribute that the caller may not see is as if the rows had no
 import typing
 import urllib.parse
 
-import sqlalchemy as sa
-
-from common import db, errors, rows, values, wsgi
+from common import errors, rows, values, wsgi
 from common import tags as tag_filters
 from network import parsing
+from network.db import filters
 
 _NOT_FILTERS = frozenset(("fields", "limit", "marker", "page_reverse", "sort_key", "sort_dir"))
 # Of every noun that has these columns, beside its own attributes.
@@ -24,12 +23,11 @@ def column(name: str) -> str:
     return "project_id" if name == "tenant_id" else name.replace(":", "_")
 
 
-def _known_column(resource, name: str) -> sa.Column | None:
+def _known_column(resource, name: str):
     """The column that holds an attribute which clients know, if it is one to compare by."""
     if name not in resource.known and name not in _EVERYWHERE and name not in resource.more_filters:
         return None
-    found = resource.table.c.get(column(name))
-    return None if found is None or isinstance(found.type, (sa.JSON, sa.DateTime)) else found
+    return filters.comparable(resource.table, column(name))
 
 
 def conditions(resource, req) -> list:
@@ -64,12 +62,12 @@ def _moment(raw: str):
                                 f"YYYY-MM-DDTHH:MM:SSZ.", kind="InvalidInput") from None
 
 
-def _equal(resource, name: str, target: sa.Column, raw: list[str]):
+def _equal(resource, name: str, target, raw: list[str]):
     """The WHERE of a filter by a column. An empty value stands for none."""
-    parse = (values.boolean if isinstance(target.type, sa.Boolean) else parsing.between(-values.INT32, values.INT32)
-             if isinstance(target.type, sa.Integer) else parsing.stored(getattr(resource.known.get(name), "parse", None)))
+    parse = {bool: values.boolean, int: parsing.between(-values.INT32, values.INT32),
+             str: parsing.stored(getattr(resource.known.get(name), "parse", None))}[filters.kind(target)]
     wanted = [parse(v, name) for v in raw if v != "" or not target.nullable]
-    return target.in_(wanted) if len(wanted) == len(raw) else sa.or_(target.in_(wanted), target.is_(None))
+    return filters.among(target, wanted, or_null=len(wanted) < len(raw))
 
 
 def sort_keys(req, known: typing.Callable[[str], bool]) -> list[tuple[str, str]]:
@@ -102,8 +100,7 @@ def page(resource, req, connection) -> list[dict]:
         sort = [(n, "desc" if d == "asc" else "asc") for n, d in sort or [("id", "asc")]]
     marker = req.GET.get("marker")
     marker_row = resource.get(connection, req, marker) if marker else None
-    query = sa.select(resource.table).where(*conditions(resource, req))
-    found = rows.many(connection, db.page(query, resource.table, sort=sort, limit=limit, marker_row=marker_row))
+    found = rows.page(connection, resource.table, *conditions(resource, req), sort=sort, limit=limit, marker_row=marker_row)
     return found[::-1] if reverse else found
 
 

@@ -3,8 +3,6 @@
 The counts come as notifications (``l3.meter``).
 """
 
-import sqlalchemy as sa
-
 from common import errors, rows, schema, values
 from network import parsing
 from network.db import models
@@ -62,9 +60,8 @@ class MeteringRules(_Metering):
         if all(values[n] is None for n in names):
             raise errors.BadRequest("A metering label rule needs an IP prefix.")
         values.update(project_id=label["project_id"])
-        same = [self.table.c[n] == values[n] if values[n] is not None else self.table.c[n].is_(None) for n in names]
-        taken = rows.one(connection, sa.select(self.table).where(
-            self.table.c.metering_label_id == label["id"], self.table.c.direction == values["direction"], *same))
+        same = {name: values[name] for name in (*names, "metering_label_id", "direction")}
+        taken = rows.first(connection, self.table, **same)
         if taken is not None:
             raise errors.Conflict(f"Metering label rule {taken['id']} counts the same already.",
                                   kind="MeteringLabelRuleOverlaps")

@@ -1,10 +1,8 @@
 """Ports: a MAC, addresses and filters on a network; bound to a host, they are plugged there."""
 
-import sqlalchemy as sa
-
 from common import db, errors, rows, schema, values
 from network import parsing, roles
-from network.db import groups, hosting, models, port_addresses, state
+from network.db import groups, hosting, models, networks, port_addresses, state
 from network.db import ports as port_rows
 from network.db.port_addresses import UNSET
 from network.handlers.networks import NETWORKS
@@ -55,9 +53,7 @@ class Ports(Resource):
 
     def visible(self, req):
         """The owner of a network sees all that is on it."""
-        n = models.networks
-        return sa.or_(super().visible(req), self.table.c.network_id.in_(
-            sa.select(n.c.id).where(n.c.project_id == (req.ctx.project_id or "-"))))
+        return rows.any_of(super().visible(req), networks.on_network_of(self.table, req.ctx.project_id))
 
     def target_of(self, row):
         return {"project_id": row["project_id"], **NETWORKS.target_on(row["network"])}
@@ -68,7 +64,7 @@ class Ports(Resource):
         return {"project_id": owner, **NETWORKS.target_on(network), "port:device_owner": device_owner}
 
     def complete(self, connection, found):
-        return NETWORKS.with_network(connection, state.with_parts(connection, found))
+        return networks.with_network(connection, state.with_parts(connection, found))
 
     def insert(self, req, connection, values):
         network = NETWORKS.get(connection, req, values["network_id"])
@@ -116,8 +112,7 @@ class Ports(Resource):
     @staticmethod
     def _check_router(connection, device: str, owner: str, project_id: str) -> None:
         """:raises Conflict: the text names a router of another project"""
-        r = models.routers
-        router = rows.one(connection, sa.select(r.c.project_id).where(r.c.id == device)) if device else None
+        router = rows.find(connection, models.routers, device) if device else None
         if router["project_id"] != project_id if router else device and owner in roles.INTERFACES:
             raise errors.Conflict(f"The following device_id {device} is not owned by your project or matches another "
                                   f"project's router.", kind="DeviceIDNotOwnedByTenant")
@@ -243,21 +238,19 @@ class Ports(Resource):
             values = {"status": "DOWN", "binding_vif_type": "binding_failed"}
         if any(port[k] != v for k, v in values.items()):
             values.update(revision_number=port["revision_number"] + 1, updated_at=db.now())
-            req.svc.db.transact(sa.Connection.execute, sa.update(self.table).where(self.table.c.id == port["id"]).values(values))
+            req.svc.db.transact(rows.update_where, self.table, values, id=port["id"])
         return {**port, **values}
 
     def extra_filter(self, name, values):
-        a, m = models.ip_allocations, models.port_security_groups
         if name == "fixed_ips":
-            return self.table.c.id.in_(sa.select(a.c.port_id).where(*_of_addresses(a.c, values)))
+            return port_rows.having_addresses(**_wanted_addresses(values))
         if name in ("security_groups", "security_group_id"):
-            return self.table.c.id.in_(sa.select(m.c.port_id).where(m.c.security_group_id.in_(values)))
+            return port_rows.in_groups(values)
         return None
 
 
-def _of_addresses(columns, values: list[str]) -> list:
-    """The WHERE of allocations by a filter: ``ip_address=10.1.0.5``, ``subnet_id=ID`` or ``ip_address_substr=10.1.``. Of each
-    kind one must fit, and all kinds."""
+def _wanted_addresses(values: list[str]) -> dict[str, list[str]]:
+    """{"ip_address", "subnet_id" or "ip_address_substr": values} of a filter by addresses, ``ip_address=10.1.0.5``."""
     form = {"ip_address": parsing.stored(parsing.address), "subnet_id": parsing.description,
             "ip_address_substr": parsing.description}
     given: dict[str, list[str]] = {}
@@ -267,8 +260,7 @@ def _of_addresses(columns, values: list[str]) -> list:
             raise errors.BadRequest(f"Invalid input for operation: '{text[:64]}' is not of the form <key>=[value], with a key of "
                                     f"{', '.join(form)}.", kind="InvalidInput")
         given.setdefault(kind, []).append(form[kind](value, kind))
-    parts = [columns.ip_address.contains(v, autoescape=True) for v in given.pop("ip_address_substr", [])]
-    return [columns[kind].in_(found) for kind, found in given.items()] + ([sa.or_(*parts)] if parts else [])
+    return given
 
 
 def _merged(old: list[dict], given: list[dict]) -> list[dict]:

@@ -1,7 +1,5 @@
 """Quotas of projects. Whoever works in a project may see its quotas; of others, rules decide."""
 
-import sqlalchemy as sa
-
 from common import errors, rows, schema, wsgi
 from network.db import models, quotas
 
@@ -14,9 +12,8 @@ def _check_reader(req, target: str) -> None:
 def index(req):
     """The projects that have quotas of their own."""
     req.svc.policy.check(req.ctx, "get_quota", {})
-    table = models.quotas
     with req.svc.db.reader() as connection:
-        own = rows.many(connection, sa.select(table).order_by(table.c.project_id))
+        own = rows.select(connection, models.quotas, order_by="project_id")
     by: dict[str, dict] = {}
     for row in own:
         by.setdefault(row["project_id"], {})[row["resource"]] = row["limit"]

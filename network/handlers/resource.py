@@ -11,8 +11,6 @@ not found by whoever wants to change it.
 import dataclasses
 import typing
 
-import sqlalchemy as sa
-
 from common import db, errors, rows, schema, values
 from network import parsing
 from network.db import quotas
@@ -53,7 +51,7 @@ class Resource:
 
     singular = ""
     plural = ""
-    table: sa.Table
+    table: rows.Table
     kind = ""  # as error types name it: "Network", "Port"
     attributes: dict[str, Attribute] = {}
     more_filters: tuple[str, ...] = ()  # columns that lists are filtered by, beside those of attributes
@@ -114,12 +112,12 @@ class Resource:
     # Reading ----------------------------------------------------------------
 
     def visible(self, req):
-        """The WHERE of rows that are looked at for a caller: a project's own and what is shared, or for who works for the
-        whole cloud all. Rules decide about each of them."""
+        """The WHERE of the rows that are read for a caller: those of its project and what is shared, or all of them for
+        administrators and services. Rules then decide about each row."""
         if req.svc.policy.sees_all_projects(req.ctx):
-            return sa.true()
-        own = self.table.c.project_id == req.ctx.project_id if req.ctx.project_id else sa.false()
-        return own if self.shared_filter is None else sa.or_(own, self.shared_filter)
+            return rows.ALL
+        own = self.table.c.project_id == req.ctx.project_id if req.ctx.project_id else rows.NONE
+        return own if self.shared_filter is None else rows.any_of(own, self.shared_filter)
 
     def get(self, connection, req, row_id: str) -> dict:
         """:raises NotFound: there is none for this caller"""
@@ -163,7 +161,7 @@ class Resource:
         rule, policy = f"get_{self.singular}:{name}", req.svc.policy
         if rule not in policy.names or policy.allows(req.ctx, rule, {}):
             return None
-        return self.table.c.project_id == req.ctx.project_id if policy.allows(req.ctx, rule) else sa.false()
+        return self.table.c.project_id == req.ctx.project_id if policy.allows(req.ctx, rule) else rows.NONE
 
     def index(self, req):
         with req.svc.db.reader() as connection:

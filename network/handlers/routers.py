@@ -2,12 +2,11 @@
 
 import ipaddress
 
-import sqlalchemy as sa
-
 from common import errors, rows, schema, values, wsgi
 from network import parsing, roles
 from network.db import addresses, hosting, models, port_addresses, revisions, state
 from network.db import ports as port_rows
+from network.db import routers as queries
 from network.handlers import distributed, preconditions
 from network.handlers.networks import NETWORKS
 from network.handlers.ports import PORTS
@@ -42,10 +41,8 @@ class Routers(Resource):
                 "availability_zone_hints": [], "distributed": row["distributed"], "ha": False}
 
     def complete(self, connection, found):
-        p = models.ports
         ids = [r["gw_port_id"] for r in found if r["gw_port_id"]]
-        networks = dict(connection.execute(sa.select(p.c.id, p.c.network_id).where(p.c.id.in_(ids))).all()) \
-            if ids else {}
+        networks = port_rows.network_ids(connection, ids)
         ips = addresses.of_ports(connection, ids)
         return [{**r, "gateway": {"network_id": networks[r["gw_port_id"]], "enable_snat": r["enable_snat"],
                                   "external_fixed_ips": ips[r["gw_port_id"]]} if r["gw_port_id"] else None}
@@ -87,8 +84,7 @@ class Routers(Resource):
     def _clear_gateway(self, connection, router):
         if not router["gw_port_id"]:
             return
-        f = models.floatingips
-        if connection.execute(sa.select(f.c.id).where(f.c.router_id == router["id"])).first():
+        if rows.exists(connection, models.floatingips, router_id=router["id"]):
             raise errors.Conflict(f"Gateway cannot be updated for router {router['id']}, since a gateway to external "
                                   f"network is required by one or more floating IPs.",
                                   kind="RouterExternalGatewayInUseByFloatingIp")
@@ -136,7 +132,7 @@ class Routers(Resource):
 
         :raises BadRequest: it cannot
         """
-        subnets = self.subnets_of(connection, router_id, (*roles.INTERFACES, roles.GATEWAY))
+        subnets = queries.subnets_of(connection, router_id, (*roles.INTERFACES, roles.GATEWAY))
         cidrs = [ipaddress.ip_network(s["cidr"]) for s in subnets]
         own = {s["held"] for s in subnets}
         for route in routes:
@@ -148,15 +144,9 @@ class Routers(Resource):
                                         kind="InvalidRoutes")
         return routes
 
-    def subnets_of(self, connection, router_id, relations=(*roles.INTERFACES, roles.GATEWAY)) -> list[dict]:
-        """Subnets that a router has a port in, with ``port_id``, ``relation`` and ``held``, the port's address there."""
-        p, a, s = models.ports, models.ip_allocations, models.subnets
-        return rows.many(connection, sa.select(s, p.c.id.label("port_id"), p.c.relation, a.c.ip_address.label("held")).join(
-            a, a.c.subnet_id == s.c.id).join(p, p.c.id == a.c.port_id).where(port_rows.of_device(relations, router_id)))
-
     def _check_overlap(self, connection, router_id, nets: list, subnet_id: str = "") -> None:
         """:raises BadRequest: the router could not tell its networks apart"""
-        for other in self.subnets_of(connection, router_id):
+        for other in queries.subnets_of(connection, router_id):
             theirs = ipaddress.ip_network(other["cidr"])
             if subnet_id and other["id"] == subnet_id:
                 raise errors.BadRequest(f"Bad router request: Router already has a port on subnet {subnet_id}.",
@@ -168,8 +158,7 @@ class Routers(Resource):
                                         f"{other['id']}.", kind="BadRouterRequest")
 
     def remove(self, req, connection, row):
-        p = models.ports
-        if connection.execute(sa.select(p.c.id).where(port_rows.of_device(roles.INTERFACES, row["id"]))).first():
+        if rows.exists(connection, models.ports, port_rows.of_device(roles.INTERFACES, row["id"])):
             raise errors.InUse(f"Router {row['id']} still has ports", kind="RouterInUse")
         self._clear_gateway(connection, row)
 
@@ -236,7 +225,7 @@ def _ipv6_port(connection, router_id: str, subnet: dict) -> dict | None:
     """The port that the router has already for IPv6 subnets of a network: one has them all."""
     if subnet["ip_version"] != 6:
         return None
-    known = next((s["port_id"] for s in ROUTERS.subnets_of(connection, router_id, roles.INTERFACES)
+    known = next((s["port_id"] for s in queries.subnets_of(connection, router_id, roles.INTERFACES)
                   if s["network_id"] == subnet["network_id"] and s["ip_version"] == 6), None)
     return rows.get(connection, models.ports, known, resource="Port") if known else None
 
@@ -286,7 +275,7 @@ def _interface(connection, router_id: str, given: dict) -> tuple[dict, str]:
 
     :raises NotFound, Conflict: there is none, or the port has nothing in the subnet
     """
-    own = ROUTERS.subnets_of(connection, router_id, roles.INTERFACES)
+    own = queries.subnets_of(connection, router_id, roles.INTERFACES)
     found = [s for s in own if s["port_id"] == given.get("port_id", s["port_id"])]
     if found and "port_id" in given and given.get("subnet_id") not in (None, *[s["id"] for s in found]):
         raise errors.Conflict(f"Interface {given['port_id']} does not belong to subnet {given['subnet_id']}.",
@@ -300,11 +289,8 @@ def _interface(connection, router_id: str, given: dict) -> tuple[dict, str]:
 
 def _check_unneeded(connection, router: dict, subnets: list[dict]) -> None:
     """:raises Conflict: floating IPs or routes go over one of the subnets"""
-    f, a = models.floatingips, models.ip_allocations
     for subnet in subnets:
-        served = sa.select(f.c.id).join(a, sa.and_(a.c.port_id == f.c.port_id, a.c.ip_address == f.c.fixed_ip_address)).where(
-            f.c.router_id == router["id"], a.c.subnet_id == subnet["id"])
-        if connection.execute(served).first():
+        if queries.serves_floating_ip(connection, router["id"], subnet["id"]):
             raise errors.Conflict(f"Router interface for subnet {subnet['id']} on router {router['id']} cannot be deleted, "
                                   f"as it is required by one or more floating IPs.", kind="RouterInterfaceInUseByFloatingIP")
         if any(ipaddress.ip_address(r["nexthop"]) in ipaddress.ip_network(subnet["cidr"]) for r in router["routes"]):
@@ -315,15 +301,14 @@ def _check_unneeded(connection, router: dict, subnets: list[dict]) -> None:
 def _remove(connection, req, id, body):
     router, given = _begin(connection, req, id, body, "remove_router_interface")
     port, subnet_id = _interface(connection, id, given)
-    held = [s for s in ROUTERS.subnets_of(connection, id, roles.INTERFACES) if s["port_id"] == port["id"]]
+    held = [s for s in queries.subnets_of(connection, id, roles.INTERFACES) if s["port_id"] == port["id"]]
     gone = held if "subnet_id" not in given else [s for s in held if s["id"] == subnet_id]
     _check_unneeded(connection, router, gone)
     if len(gone) == len(held):
         port_rows.release(connection, port["id"])
         rows.delete(connection, models.ports, port["id"], resource="Port")
     else:
-        a = models.ip_allocations
-        connection.execute(sa.delete(a).where(a.c.port_id == port["id"], a.c.subnet_id == subnet_id))
+        rows.delete_where(connection, models.ip_allocations, port_id=port["id"], subnet_id=subnet_id)
         revisions.grow(connection, models.ports, port["id"])
     distributed.settle(connection, id)
     revisions.grow(connection, models.routers, id)

@@ -2,8 +2,6 @@
 
 import ipaddress
 
-import sqlalchemy as sa
-
 from common import db, errors, rows, schema, values, wsgi
 from network import parsing
 from network.db import groups, models, revisions
@@ -30,7 +28,7 @@ class SecurityGroups(Resource):
 
     def extra_filter(self, name, values):
         """No group is shared with other projects."""
-        return None if name != "shared" else sa.true() if False in [wsgi.bool_value(v) for v in values] else sa.false()
+        return None if name != "shared" else rows.ALL if False in [wsgi.bool_value(v) for v in values] else rows.NONE
 
     def index(self, req):
         """The default group exists for whoever looks."""
@@ -45,7 +43,8 @@ class SecurityGroups(Resource):
         values.update(stateful=True, is_default=False)
         rows.insert(connection, self.table, values)
         rules = groups.new_rules(values, ingress_from_group=False)
-        connection.execute(sa.insert(models.security_group_rules), rules)
+        for rule in rules:
+            rows.insert(connection, models.security_group_rules, rule)
         return {**values, "rules": rules}
 
     def change(self, req, connection, old, values):
@@ -61,8 +60,7 @@ class SecurityGroups(Resource):
         if row["is_default"] and not req.svc.policy.is_admin(req.ctx):
             raise errors.Conflict("Removing default security group not allowed.",
                                   kind="SecurityGroupCannotRemoveDefault")
-        m = models.port_security_groups
-        if connection.execute(sa.select(m.c.port_id).where(m.c.security_group_id == row["id"])).first():
+        if rows.exists(connection, models.port_security_groups, security_group_id=row["id"]):
             raise errors.InUse(f"Security Group {row['id']} in use.", kind="SecurityGroupInUse")
 
 

@@ -2,12 +2,11 @@
 
 import ipaddress
 
-import sqlalchemy as sa
-
 from common import errors, rows, schema, values, wsgi
 from network import parsing, roles
-from network.db import addresses, hosting, models, port_addresses, revisions
+from network.db import addresses, hosting, models, networks, port_addresses, revisions
 from network.db import ports as port_rows
+from network.db import subnets as queries
 from network.db.port_addresses import UNSET
 from network.handlers.listing import column
 from network.handlers.networks import LEAST_IPV6_MTU, NETWORKS
@@ -43,8 +42,7 @@ class Subnets(Resource):
 
     @property
     def shared_filter(self):
-        n = models.networks
-        return self.table.c.network_id.in_(sa.select(n.c.id).where(sa.or_(n.c.shared, n.c.router_external)))
+        return networks.on_open_network(self.table)
 
     def view(self, row):
         shown = {k: row[k] for k in ("network_id", "ip_version", "cidr", "gateway_ip", "enable_dhcp",
@@ -55,12 +53,10 @@ class Subnets(Resource):
 
     def visible(self, req):
         """The owner of a network sees all that is on it."""
-        n = models.networks
-        return sa.or_(super().visible(req), self.table.c.network_id.in_(
-            sa.select(n.c.id).where(n.c.project_id == (req.ctx.project_id or "-"))))
+        return rows.any_of(super().visible(req), networks.on_network_of(self.table, req.ctx.project_id))
 
     def complete(self, connection, found):
-        return NETWORKS.with_network(connection, found)
+        return networks.with_network(connection, found)
 
     def target_of(self, row):
         return {"project_id": row["project_id"], **NETWORKS.target_on(row["network"]),
@@ -146,9 +142,9 @@ class Subnets(Resource):
         values["subnetpool_id"] = pool["id"]
 
     def _check_overlap(self, connection, network_id, net):
-        query = sa.select(self.table.c.cidr).where(self.table.c.network_id == network_id)
-        for cidr in connection.execute(query).scalars():
-            if ipaddress.ip_network(cidr).version == net.version and ipaddress.ip_network(cidr).overlaps(net):
+        for subnet in rows.select(connection, self.table, network_id=network_id):
+            other = ipaddress.ip_network(subnet["cidr"])
+            if other.version == net.version and other.overlaps(net):
                 raise errors.BadRequest(f"Invalid input for operation: Requested subnet with cidr: {net} for network: "
                                         f"{network_id} overlaps with another subnet.")
 
@@ -199,31 +195,27 @@ class Subnets(Resource):
                                       kind="GatewayConflictWithAllocationPools")
 
     def extra_filter(self, name, values):
-        n = models.networks
         if name in ("shared", "router:external"):
-            wanted = n.c[column(name)].in_([wsgi.bool_value(v) for v in values])
-            return self.table.c.network_id.in_(sa.select(n.c.id).where(wanted))
+            return networks.on_network_with(self.table, column(name), [wsgi.bool_value(v) for v in values])
         if name == "segment_id":  # no subnet has one
-            return sa.true() if "" in values else sa.false()
+            return rows.ALL if "" in values else rows.NONE
         return None
 
     def _ensure_dhcp(self, req, connection, network, subnet):
         """One DHCP port a network, with an address in each subnet that has DHCP, and one host that serves it."""
         if not network["dhcp_host"]:
-            connection.execute(sa.update(models.networks).where(models.networks.c.id == network["id"]).values(
-                dhcp_host=hosting.pick(connection, req.svc.conf, roles.DHCP)))
-        p = models.ports
-        port = rows.one(connection, sa.select(p).where(p.c.network_id == network["id"], p.c.relation == roles.DHCP_PORT))
+            host = hosting.pick(connection, req.svc.conf, roles.DHCP)
+            rows.update(connection, models.networks, network["id"], {"dhcp_host": host}, resource="Network")
+        port = rows.first(connection, models.ports, network_id=network["id"], relation=roles.DHCP_PORT)
         if port is None:
             port = port_rows.device_port(network["id"], roles.DHCP_PORT, "dhcp", network["project_id"])
-            rows.insert(connection, p, port)
+            rows.insert(connection, models.ports, port)
         addresses.allocate(connection, port, [subnet])
 
     def restore_dhcp(self, req, connection, network_id: str) -> None:
         """A DHCP port was deleted: make another, with addresses in all subnets that have DHCP."""
         network = rows.get(connection, models.networks, network_id, resource="Network")
-        for subnet in rows.many(connection, sa.select(self.table).where(
-                self.table.c.network_id == network_id, self.table.c.enable_dhcp).order_by(self.table.c.created_at)):
+        for subnet in rows.select(connection, self.table, order_by="created_at", network_id=network_id, enable_dhcp=True):
             self._ensure_dhcp(req, connection, network, subnet)
 
     def change(self, req, connection, old, values):
@@ -247,34 +239,22 @@ class Subnets(Resource):
                 network = rows.get(connection, models.networks, old["network_id"], resource="Network")
                 self._ensure_dhcp(req, connection, network, old)
             elif old["enable_dhcp"] and not values["enable_dhcp"]:
-                self._drop_dhcp(connection, old["id"])
+                queries.remove_dhcp(connection, old["id"])
         revisions.grow(connection, models.networks, old["network_id"])
         return values
 
     def _check_gateway_unused(self, connection, old, gateway) -> None:
         """:raises Conflict: a router has the gateway's address, or a port has the new one"""
-        a, p = models.ip_allocations, models.ports
-        held = dict(connection.execute(sa.select(a.c.ip_address, p.c.relation).join(p, p.c.id == a.c.port_id).where(
-            a.c.subnet_id == old["id"], a.c.ip_address.in_([old["gateway_ip"] or "", gateway or ""]))).all())
+        held = queries.relations(connection, old["id"], [old["gateway_ip"] or "", gateway or ""])
         if gateway != old["gateway_ip"] and held.get(old["gateway_ip"]) in roles.INTERFACES:
             raise errors.Conflict(f"Current gateway ip {old['gateway_ip']} already in use by a router. Unable to update.",
                                   kind="GatewayIpInUse")
         if gateway != old["gateway_ip"] and gateway in held:
             raise errors.Conflict(f"IP address {gateway} is in use by a port of the subnet.", kind="IpAddressInUse")
 
-    def _drop_dhcp(self, connection, subnet_id):
-        """Take the subnet's address from the DHCP port, and the port away when it was the last."""
-        a, p = models.ip_allocations, models.ports
-        held = sa.select(a.c.port_id).join(p, p.c.id == a.c.port_id).where(a.c.subnet_id == subnet_id,
-                                                                          p.c.relation == roles.DHCP_PORT)
-        port_ids = connection.execute(held).scalars().all()
-        connection.execute(sa.delete(a).where(a.c.subnet_id == subnet_id, a.c.port_id.in_(port_ids)))
-        left = sa.select(a.c.port_id).where(a.c.port_id.in_(port_ids))
-        connection.execute(sa.delete(p).where(p.c.id.in_(port_ids), p.c.id.not_in(left)))
-
     def remove(self, req, connection, row):
         self.touch(req, *port_addresses.subnet_goes(connection, row))
-        self._drop_dhcp(connection, row["id"])
+        queries.remove_dhcp(connection, row["id"])
         revisions.grow(connection, models.networks, row["network_id"])
 
     def after(self, req, verb, found):

@@ -3,8 +3,7 @@
 import pytest
 
 from common import context, db, errors
-from network.db import models
-from network.handlers import networks
+from network.db import models, networks
 
 
 @pytest.fixture
@@ -31,6 +30,6 @@ def test_an_id_is_always_one_that_hosts_can_use(monkeypatch, database, used, fre
                 provider_segmentation_id=number, provider_segment=f"vxlan::{number}", dhcp_host=""))
         if free is None:
             with pytest.raises(errors.Conflict):
-                networks.NETWORKS._free_vxlan_id(connection)
+                networks.free_vxlan_id(connection)
         else:
-            assert networks.NETWORKS._free_vxlan_id(connection) == free
+            assert networks.free_vxlan_id(connection) == free
