@@ -11,6 +11,6 @@ RULES = [
     rule("os_compute_api:os-volumes-attachments:show", READER, "Show how a volume is attached to a server", f"GET {_ONE}"),
     rule("os_compute_api:os-volumes-attachments:update", MEMBER, "Change whether a volume is deleted with its server",
          f"PUT {_ONE}"),
-    rule("os_compute_api:os-volumes-attachments:swap", SERVICE, "Exchange a server's volume for another", f"PUT {_ONE}"),
+    rule("os_compute_api:os-volumes-attachments:swap", SERVICE, "Swap a server's volume for another", f"PUT {_ONE}"),
     rule("os_compute_api:os-volumes-attachments:delete", MEMBER, "Detach a volume from a server", f"DELETE {_ONE}"),
 ]

@@ -14,13 +14,13 @@ ANYBODY = "@"
 
 RULES = [
     rule("context_is_admin", "role:admin",
-         "Be an administrator: know of the servers, flavors and groups of every project, and act on locked servers"),
-    rule("project_member_api", "role:member and project_id:%(project_id)s", "Be a member of the project that has it"),
-    rule("project_reader_api", "role:reader and project_id:%(project_id)s", "Be a reader of the project that has it"),
-    rule("service_api", "role:service", "Be another service of the cloud"),
+         "An administrator, who sees the servers, flavors and groups of every project and may act on locked servers"),
+    rule("project_member_api", "role:member and project_id:%(project_id)s", "A member of the project that owns the resource"),
+    rule("project_reader_api", "role:reader and project_id:%(project_id)s", "A reader of the project that owns the resource"),
+    rule("service_api", "role:service", "Another service of the cloud"),
     rule("project_member_or_admin", "rule:project_member_api or rule:context_is_admin",
-         "The default of what changes something of a project"),
+         "The default for requests that change something of a project"),
     rule("project_reader_or_admin", "rule:project_reader_api or rule:context_is_admin",
-         "The default of what shows something of a project"),
-    rule("service_or_admin", "rule:service_api or rule:context_is_admin", "The default of what other services ask for"),
+         "The default for requests that show something of a project"),
+    rule("service_or_admin", "rule:service_api or rule:context_is_admin", "The default for requests that other services make"),
 ]

@@ -16,7 +16,7 @@ RULES = [
          "POST /flavors/{flavor_id}/action (addTenantAccess)"),
     rule("os_compute_api:os-flavor-access:remove_tenant_access", ADMIN, "Stop a project from using a private flavor",
          "POST /flavors/{flavor_id}/action (removeTenantAccess)"),
-    rule("os_compute_api:os-flavor-extra-specs:index", READER, "See all extra specs of a flavor, also where a flavor is shown",
+    rule("os_compute_api:os-flavor-extra-specs:index", READER, "List a flavor's extra specs, and see them in flavors",
          f"GET {_SPECS}", "GET /flavors/detail", "GET /flavors/{flavor_id}", "POST /flavors", "PUT /flavors/{flavor_id}"),
     rule("os_compute_api:os-flavor-extra-specs:show", READER, "Show one extra spec of a flavor", f"GET {_SPEC}"),
     rule("os_compute_api:os-flavor-extra-specs:create", ADMIN, "Add extra specs to a flavor", f"POST {_SPECS}"),

@@ -9,10 +9,10 @@ _CLASS = "/os-quota-class-sets/{quota_class}"
 RULES = [
     rule("os_compute_api:os-quota-sets:show", READER, "Show a project's quotas", f"GET {_SET}"),
     rule("os_compute_api:os-quota-sets:detail", READER, "Show a project's quotas and their use", f"GET {_SET}/detail"),
-    rule("os_compute_api:os-quota-sets:defaults", ANYBODY, "Show the quotas of a project that has none of its own",
+    rule("os_compute_api:os-quota-sets:defaults", ANYBODY, "Show the default quotas",
          f"GET {_SET}/defaults"),
     rule("os_compute_api:os-quota-sets:update", ADMIN, "Set a project's quotas", f"PUT {_SET}"),
-    rule("os_compute_api:os-quota-sets:delete", ADMIN, "Give a project the default quotas again", f"DELETE {_SET}"),
+    rule("os_compute_api:os-quota-sets:delete", ADMIN, "Reset a project's quotas to the defaults", f"DELETE {_SET}"),
     rule("os_compute_api:os-quota-class-sets:show", ADMIN, "Show the quotas of a class", f"GET {_CLASS}"),
     rule("os_compute_api:os-quota-class-sets:update", ADMIN, "Set the quotas of a class", f"PUT {_CLASS}"),
     rule("os_compute_api:limits", ANYBODY, "Show the limits of one's project and their use", "GET /limits"),

@@ -17,7 +17,7 @@ RULES = [
          "DELETE /os-security-group-rules/{security_group_rule_id}"),
     rule("os_compute_api:os-security-groups:list", READER, "List a server's security groups",
          "GET /servers/{server_id}/os-security-groups"),
-    rule("os_compute_api:os-security-groups:add", MEMBER, "Put a server into a security group", f"{_ACTION} (addSecurityGroup)"),
-    rule("os_compute_api:os-security-groups:remove", MEMBER, "Take a server out of a security group",
+    rule("os_compute_api:os-security-groups:add", MEMBER, "Add a server to a security group", f"{_ACTION} (addSecurityGroup)"),
+    rule("os_compute_api:os-security-groups:remove", MEMBER, "Remove a server from a security group",
          f"{_ACTION} (removeSecurityGroup)"),
 ]

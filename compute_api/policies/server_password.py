@@ -6,6 +6,6 @@ from compute_api.policies.base import MEMBER, READER
 RULES = [
     rule("os_compute_api:os-server-password:show", READER, "Read the encrypted password that a server's guest posted",
          "GET /servers/{server_id}/os-server-password"),
-    rule("os_compute_api:os-server-password:clear", MEMBER, "Forget the password that a server's guest posted",
+    rule("os_compute_api:os-server-password:clear", MEMBER, "Delete the password that a server's guest posted",
          "DELETE /servers/{server_id}/os-server-password"),
 ]

@@ -12,6 +12,6 @@ RULES = [
     rule("os_compute_api:os-volumes:snapshots:list", READER, "List snapshots", "GET /os-snapshots"),
     rule("os_compute_api:os-volumes:snapshots:detail", READER, "List snapshots with details", "GET /os-snapshots/detail"),
     rule("os_compute_api:os-volumes:snapshots:show", READER, "Show a snapshot", "GET /os-snapshots/{snapshot_id}"),
-    rule("os_compute_api:os-volumes:snapshots:create", MEMBER, "Take a snapshot of a volume", "POST /os-snapshots"),
+    rule("os_compute_api:os-volumes:snapshots:create", MEMBER, "Create a snapshot of a volume", "POST /os-snapshots"),
     rule("os_compute_api:os-volumes:snapshots:delete", MEMBER, "Delete a snapshot", "DELETE /os-snapshots/{snapshot_id}"),
 ]

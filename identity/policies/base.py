@@ -12,13 +12,13 @@ CLOUD = ("system", "project")
 EVERY = ("system", "domain", "project")
 
 RULES = [
-    rule("admin_required", "role:admin", "an administrator, of whatever the token is for"),
-    rule("service_role", "role:service", "a user of one of the cloud's services"),
-    rule("service_or_admin", f"{ADMIN} or rule:service_role", "a service or an administrator"),
-    rule("owner", "user_id:%(user_id)s", "the user whom the path names"),
-    rule("admin_or_owner", f"{ADMIN} or rule:owner", "an administrator, or the user whom the path names"),
-    rule("token_subject", "user_id:%(target.token.user_id)s", "the user of the token that is asked about"),
+    rule("admin_required", "role:admin", "An administrator, whatever the scope of the token"),
+    rule("service_role", "role:service", "The user of another service of the cloud"),
+    rule("service_or_admin", f"{ADMIN} or rule:service_role", "A service or an administrator"),
+    rule("owner", "user_id:%(user_id)s", "The user named in the path"),
+    rule("admin_or_owner", f"{ADMIN} or rule:owner", "An administrator, or the user named in the path"),
+    rule("token_subject", "user_id:%(target.token.user_id)s", "The user of the token that the request is about"),
     rule("domain_managed_target_role",
          "'manager':%(target.role.name)s or 'member':%(target.role.name)s or 'reader':%(target.role.name)s",
-         "the roles that a domain's manager gives and takes; who holds any other is not the manager's to change"),
+         "The roles that a domain manager may grant and revoke; users and groups with other roles are beyond its reach"),
 ]

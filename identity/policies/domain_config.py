@@ -10,12 +10,12 @@ def _paths(method: str, base: str, end: str = "") -> list[str]:
 
 _CONFIG = "/v3/domains/{domain_id}/config"
 RULES = [
-    rule("identity:create_domain_config", ADMIN, "set the whole configuration of a domain", f"PUT {_CONFIG}", scopes=CLOUD),
-    rule("identity:get_domain_config", READER, "show a domain's configuration", *_paths("GET", _CONFIG), scopes=CLOUD),
-    rule("identity:get_security_compliance_domain_config", ANYONE, "show what passwords must look like, by the group "
+    rule("identity:create_domain_config", ADMIN, "Replace the whole configuration of a domain", f"PUT {_CONFIG}", scopes=CLOUD),
+    rule("identity:get_domain_config", READER, "Show a domain's configuration", *_paths("GET", _CONFIG), scopes=CLOUD),
+    rule("identity:get_security_compliance_domain_config", ANYONE, "Show the password requirements, the group "
          "security_compliance", *_paths("GET", _CONFIG)[1:], scopes=EVERY),
-    rule("identity:update_domain_config", ADMIN, "change a domain's configuration", *_paths("PATCH", _CONFIG), scopes=CLOUD),
-    rule("identity:delete_domain_config", ADMIN, "delete a domain's configuration", *_paths("DELETE", _CONFIG), scopes=CLOUD),
-    rule("identity:get_domain_config_default", READER, "show what holds for domains without a configuration",
+    rule("identity:update_domain_config", ADMIN, "Change a domain's configuration", *_paths("PATCH", _CONFIG), scopes=CLOUD),
+    rule("identity:delete_domain_config", ADMIN, "Delete a domain's configuration", *_paths("DELETE", _CONFIG), scopes=CLOUD),
+    rule("identity:get_domain_config_default", READER, "Show the defaults for domains without a configuration",
          *_paths("GET", "/v3/domains/config", "/default"), scopes=CLOUD),
 ]

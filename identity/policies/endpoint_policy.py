@@ -1,4 +1,4 @@
-"""Which policy document holds for an endpoint, a service, or a service in a region."""
+"""Which policy document applies to an endpoint, a service, or a service in a region."""
 
 from common.policy import rule
 from identity.policies.base import ADMIN, CLOUD, READER
@@ -9,14 +9,15 @@ _THINGS = (("endpoint", "an endpoint", _BASE + "/endpoints/{endpoint_id}"),
            ("region_and_service", "a service in a region", _BASE + "/services/{service_id}/regions/{region_id}"))
 RULES = [
     *[made for thing, text, path in _THINGS for made in (
-        rule(f"identity:create_policy_association_for_{thing}", ADMIN, f"let a policy document hold for {text}", f"PUT {path}",
+        rule(f"identity:create_policy_association_for_{thing}", ADMIN, f"Associate a policy document with {text}", f"PUT {path}",
              scopes=CLOUD),
-        rule(f"identity:check_policy_association_for_{thing}", READER, f"see whether a policy document holds for {text}",
+        rule(f"identity:check_policy_association_for_{thing}", READER,
+             f"Check whether a policy document is associated with {text}",
              f"GET {path}", scopes=CLOUD),
-        rule(f"identity:delete_policy_association_for_{thing}", ADMIN, f"let a policy document hold for {text} no more",
+        rule(f"identity:delete_policy_association_for_{thing}", ADMIN, f"Dissociate a policy document from {text}",
              f"DELETE {path}", scopes=CLOUD))],
-    rule("identity:get_policy_for_endpoint", READER, "show the policy document that holds for an endpoint",
+    rule("identity:get_policy_for_endpoint", READER, "Show the policy document that applies to an endpoint",
          "GET /v3/endpoints/{endpoint_id}/OS-ENDPOINT-POLICY/policy", scopes=CLOUD),
-    rule("identity:list_endpoints_for_policy", READER, "list the endpoints that a policy document holds for",
+    rule("identity:list_endpoints_for_policy", READER, "List the endpoints to which a policy document applies",
          f"GET {_BASE}/endpoints", scopes=CLOUD),
 ]

@@ -17,7 +17,8 @@ SEEN_BY_READER, SEEN_BY_MEMBER = f"{ADMIN} or (role:reader and {_SEEN})", f"{ADM
 READER_OF_EITHER = f"{ADMIN} or (role:reader and (project_id:%(project_id)s or project_id:%(member_id)s))"
 
 RULES = [
-    rule("context_is_admin", "role:admin", "Be an administrator: see the images and definitions of every project"),
-    rule("service_api", "role:service or role:admin", "What other services ask, for the servers and volumes of every project"),
-    rule("metadef_admin", ADMIN, "The default of what changes metadata definitions"),
+    rule("context_is_admin", "role:admin", "An administrator, who sees the images and metadata definitions of every project"),
+    rule("service_api", "role:service or role:admin",
+         "Another service of the cloud, which works with the images of every project's servers and volumes"),
+    rule("metadef_admin", ADMIN, "The default for requests that change metadata definitions"),
 ]

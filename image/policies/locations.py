@@ -6,11 +6,11 @@ _IMAGE, _LOCATIONS = "/v2/images/{id}", "/v2/images/{id}/locations"
 _ANY = (f"GET {_IMAGE}", "GET /v2/images", "GET /v2/images/{id}/tasks", "DELETE /v2/stores/{store}/{id}")
 
 RULES = [
-    rule("get_image_location", OWNERS_READER, "See where an image's data is, and where it came from", *_ANY),
-    rule("set_image_location", OWNERS_MEMBER, "Name a URL as the data of an image", f"PATCH {_IMAGE}"),
-    rule("delete_image_location", ADMIN, "Take one of its places from an image", f"PATCH {_IMAGE}",
+    rule("get_image_location", OWNERS_READER, "See the locations of an image's data and the URL it came from", *_ANY),
+    rule("set_image_location", OWNERS_MEMBER, "Add a location to an image", f"PATCH {_IMAGE}"),
+    rule("delete_image_location", ADMIN, "Remove a location from an image", f"PATCH {_IMAGE}",
          "DELETE /v2/stores/{store}/{id}"),
     rule("add_image_location", f"{SERVICE} or (role:member and project_id:%(project_id)s and project_id:%(owner)s)",
-         "Name a URL as the data of a new image, and have it read", f"POST {_LOCATIONS}"),
-    rule("fetch_image_location", SERVICE, "Ask where an image's data is", f"GET {_LOCATIONS}"),
+         "Add a location to a new image, whose data is then read from there", f"POST {_LOCATIONS}"),
+    rule("fetch_image_location", SERVICE, "List the locations of an image's data", f"GET {_LOCATIONS}"),
 ]

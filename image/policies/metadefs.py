@@ -9,7 +9,7 @@ _OBJECTS, _PROPERTIES, _TAGS, _TYPES = (f"{_SPACE}/{noun}" for noun in ("objects
 
 RULES = [
     rule("get_metadef_namespaces", OWNERS_READER, "List namespaces", f"GET {_SPACES}"),
-    rule("get_metadef_namespace", _READER, "Show a namespace; who may not is not told that it exists", f"GET {_SPACE}"),
+    rule("get_metadef_namespace", _READER, "Show a namespace; to others it does not exist (404)", f"GET {_SPACE}"),
     rule("add_metadef_namespace", _ADMIN, "Create a namespace", f"POST {_SPACES}"),
     rule("modify_metadef_namespace", _ADMIN, "Change a namespace", f"PUT {_SPACE}"),
     rule("delete_metadef_namespace", _ADMIN, "Delete a namespace, or all its objects, properties or tags",
@@ -31,10 +31,10 @@ RULES = [
     rule("modify_metadef_tag", _ADMIN, "Change a tag", f"PUT {_TAGS}/{{name}}"),
     rule("delete_metadef_tag", _ADMIN, "Delete a tag", f"DELETE {_TAGS}/{{name}}"),
     rule("delete_metadef_tags", _ADMIN, "Delete a namespace's tags", f"DELETE {_TAGS}"),
-    rule("list_metadef_resource_types", _READER, "List the kinds of resources that namespaces are for",
+    rule("list_metadef_resource_types", _READER, "List resource types, and those of namespaces",
          "GET /v2/metadefs/resource_types", f"GET {_TYPES}", f"GET {_SPACES}", f"GET {_SPACE}"),
-    rule("get_metadef_resource_type", _READER, "Show what kinds of resources a namespace is for", f"GET {_TYPES}"),
-    rule("add_metadef_resource_type_association", _ADMIN, "Say what kind of resources a namespace is for", f"POST {_TYPES}"),
-    rule("remove_metadef_resource_type_association", _ADMIN, "Take a kind of resources from a namespace",
+    rule("get_metadef_resource_type", _READER, "Show the resource types of a namespace", f"GET {_TYPES}"),
+    rule("add_metadef_resource_type_association", _ADMIN, "Associate a namespace with a resource type", f"POST {_TYPES}"),
+    rule("remove_metadef_resource_type_association", _ADMIN, "Remove a namespace's association with a resource type",
          f"DELETE {_TYPES}/{{name}}"),
 ]

@@ -19,13 +19,16 @@ _SENT = {
     "allowed_address_pairs:mac_address": _PAIRS, "allowed_address_pairs:ip_address": _PAIRS,
     "binding:host_id": base.ADMIN_OR_SERVICE, "binding:profile": base.SERVICE}
 _OWN_OR_ON_OWN = f"({base.MEMBER_OF_NETWORK} or {base.MEMBER})"
-_CREATE = rule("create_port", _OF_SHARED, "Create a port, or have the compute service create one.", f"POST {_PATH}",
+_CREATE = rule("create_port", _OF_SHARED, "Create a port, or have the compute service create one", f"POST {_PATH}",
                f"POST {_PATH}/check")
 RULES = [
-    rule("network_device", "field:port:device_owner=~^network:", "The port is said to be a device of the network service."),
-    rule("compute_device", "field:port:device_owner=~^compute:", "The port is said to be an interface of a server."),
-    rule("baremetal_device", "field:port:device_owner=~^baremetal:", "The port is said to be one of a bare machine."),
-    rule("manila_device", "field:port:device_owner=~^manila:", "The port is said to be one of shared file systems."),
+    rule("network_device", "field:port:device_owner=~^network:",
+         "The port's device_owner says that it belongs to the network service"),
+    rule("compute_device", "field:port:device_owner=~^compute:", "The port's device_owner says that it belongs to a server"),
+    rule("baremetal_device", "field:port:device_owner=~^baremetal:",
+         "The port's device_owner says that it belongs to a bare-metal machine"),
+    rule("manila_device", "field:port:device_owner=~^manila:",
+         "The port's device_owner says that it belongs to the shared file system service"),
     _CREATE, *base.of_noun("port", _PATH, get=f"({base.SERVICE}) or {_READ}",
                   update=f"{base.ADMIN_OR_SERVICE} or {base.MEMBER}",
                   # A server's interface is detached from the server, and so deleted by the compute service.
@@ -38,5 +41,5 @@ RULES = [
     *base.of_attributes("get", "port", _PATH, dict.fromkeys(
         ("binding:vif_type", "binding:vif_details", "binding:host_id", "binding:profile"), base.ADMIN_OR_SERVICE)),
     *[r for r in base.tags("port", f"{_PATH}/{{id}}", read=_READ) if r.name != "delete_port:tags"],
-    rule("delete_port:tags", f"{base.MEMBER} or ({base.ADMIN}) or ({base.MEMBER_OF_NETWORK})", "Remove the tags of a port.",
+    rule("delete_port:tags", f"{base.MEMBER} or ({base.ADMIN}) or ({base.MEMBER_OF_NETWORK})", "Remove tags from a port",
          f"DELETE {_PATH}/{{id}}/tags", f"DELETE {_PATH}/{{id}}/tags/{{tag}}")]

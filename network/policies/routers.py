@@ -15,5 +15,6 @@ RULES = [
     *base.of_attributes("get", "router", _PATH, {"distributed": base.ADMIN, "ha": base.ADMIN}),
     *base.tags("router", f"{_PATH}/{{id}}"),
     *[rule(name, base.ADMIN_OR_MEMBER, text, f"PUT {_PATH}/{{id}}/{name}") for name, text in (
-        ("add_router_interface", "Join a subnet to a router."), ("remove_router_interface", "Part a subnet from a router."),
-        ("add_extraroutes", "Add static routes to a router."), ("remove_extraroutes", "Remove static routes of a router."))]]
+        ("add_router_interface", "Add an interface to a router"),
+        ("remove_router_interface", "Remove an interface from a router"),
+        ("add_extraroutes", "Add static routes to a router"), ("remove_extraroutes", "Remove static routes from a router"))]]

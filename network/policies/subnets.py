@@ -7,7 +7,7 @@ _PATH = "/subnets"
 _WRITE = f"{base.MEMBER} or ({base.ADMIN}) or ({base.MEMBER_OF_NETWORK})"
 _READ = f"{base.READER} or rule:shared or rule:external_network or ({base.ADMIN}) or ({base.READER_OF_NETWORK})"
 RULES = [
-    rule("external_network", "field:subnets:router:external=True", "The subnet is on an external network."),
+    rule("external_network", "field:subnets:router:external=True", "The subnet is on an external network"),
     *base.of_noun("subnet", _PATH, create=f"({base.ADMIN}) or ({base.MEMBER_OF_NETWORK})", get=f"{_READ} or {base.SERVICE}",
                   update=_WRITE, delete=_WRITE),
     *base.of_attributes("create", "subnet", _PATH, {"service_types": base.ADMIN}),

@@ -36,7 +36,8 @@ def test_a_projects_share_of_a_pool_counts_its_own_subnets(admin, member, strang
 
     def cut(caller, cidr: str):
         network = caller.made("networks")["id"]
-        return caller("POST", "/subnets", {"subnet": {"network_id": network, "subnetpool_id": pool, "ip_version": 4, "cidr": cidr}})
+        subnet = {"network_id": network, "subnetpool_id": pool, "ip_version": 4, "cidr": cidr}
+        return caller("POST", "/subnets", {"subnet": subnet})
     assert cut(member, "10.50.2.0/24").status == 201
     assert cut(stranger, "10.50.0.0/26").status == 201
     assert cut(member, "10.50.3.0/24").status == 201, "512 addresses are the project's share"

@@ -1,8 +1,8 @@
-"""What differs from OpenStack's policies on purpose, with the reason: doc/policies.md shows these tables to operators."""
+"""The intended differences from OpenStack's policies, with reasons. doc/policies.md shows these tables to operators."""
 
-_OF_A_SERVICE = "The services' own users have the role service only, where OpenStack's are administrators too"
+_OF_A_SERVICE = "The users of Pileus' services have only the role service; those of OpenStack's services are administrators too"
 
-# service -> rule -> why its default, or the rule itself, is not OpenStack's.
+# service -> rule -> why its default differs from OpenStack's, or why OpenStack has no such rule.
 MEANT: dict[str, dict[str, str]] = {
     "identity": {
     },
@@ -18,48 +18,50 @@ MEANT: dict[str, dict[str, str]] = {
             "volume:delete_snapshot", "volume:attachment_create", "volume:attachment_update", "volume:attachment_delete",
             "volume:attachment_complete", "volume_extension:volume_admin_actions:force_delete",
             "volume_extension:volume_admin_actions:extend_volume_completion"), _OF_A_SERVICE),
-        "service_api": "Cinder takes the other services for administrators; here they do with volumes what servers need",
-        "volume:attachment_connection_info": "Cinder shows a volume's owner the secrets by which he could reach it beside his "
-                                             "server; here services and administrators alone see them",
+        "service_api": "Cinder treats other services as administrators; here they may only do with volumes what servers need",
+        "volume:attachment_connection_info": "Cinder shows a volume's owner the secrets for connecting to it without a server; "
+                                             "here only services and administrators see them",
     },
     "network": {
-        "get_floatingip": "compute's user has the role service alone, and reads the floating IPs of servers that metadata shows",
+        "get_floatingip": "The compute service, whose user has only the role service, shows the floating IPs of servers in "
+                          "their metadata",
     },
 }
 
-_CERTIFICATES = "Signatures of images are not checked here: a request with certificates is refused with 400."
-# service -> rule of OpenStack whose route Pileus has, but which cannot be asked here -> why.
+_CERTIFICATES = "Image signatures are not verified: a request with certificates is refused with 400"
+# service -> a rule that OpenStack checks on a route that Pileus has too, and that Pileus does not check -> why.
 NOT_ASKED: dict[str, dict[str, str]] = {
     "identity": {
     },
     "compute": {
-        "compute:server:topology:host:index": "No guest has NUMA cells: a topology has nothing for operators alone.",
+        "compute:server:topology:host:index": "Guests have no NUMA cells, so a topology has no details for operators only",
         "os_compute_api:servers:create:trusted_certs": _CERTIFICATES,
         "os_compute_api:servers:rebuild:trusted_certs": _CERTIFICATES,
     },
     "image": {
-        "download_from_store": "A download cannot choose the store that it comes from",
-        **dict.fromkeys(("get_task", "get_tasks", "add_task"), "Glance itself asks tasks_api_access alone"),
+        "download_from_store": "A download cannot choose a store",
+        **dict.fromkeys(("get_task", "get_tasks", "add_task"), "Glance itself checks only tasks_api_access"),
     },
     "volume": {
-        "volume:multiattach": "No volume can be attached to several servers, so none is asked for",
-        "volume:multiattach_bootable_volume": "No volume can be attached to several servers",
-        "volume:update_volume_admin_metadata": "Cinder asks it of itself as an administrator, so it never refuses anybody",
+        "volume:multiattach": "Volumes cannot be attached to several servers",
+        "volume:multiattach_bootable_volume": "Volumes cannot be attached to several servers",
+        "volume:update_volume_admin_metadata": "Cinder checks it with an administrator's context, so it never refuses a request",
     },
-    # Attributes of extensions that are not built: nothing that could be sent or shown.
+    # Attributes of extensions that Pileus does not have.
     "network": {name: reason for reason, names in {
-        "a floating IP's router follows from its port": "create_floatingip:router_id update_floatingip:router_id",
-        "networks have one segment each": "create_network:segments get_network:segments update_network:segments",
-        "there are no hints for a switch": "create_port:hints get_port:hints update_port:hints",
-        "there are no virtual functions of hardware": "create_port:trusted get_port:trusted update_port:trusted",
-        "ports have no quality of service": "get_port:resource_request",
-        "nobody outside reports on a port's traffic": "update_port:data_plane_status",
-        "private VLANs are not built": "create_port:pvlan_type get_port:pvlan_type update_port:pvlan_type "
+        "The router of a floating IP follows from its port": "create_floatingip:router_id update_floatingip:router_id",
+        "A network has one segment": "create_network:segments get_network:segments update_network:segments",
+        "Ports have no hints": "create_port:hints get_port:hints update_port:hints",
+        "Ports cannot be virtual functions of network cards": "create_port:trusted get_port:trusted update_port:trusted",
+        "Ports have no quality of service": "get_port:resource_request",
+        "Ports have no data plane status": "update_port:data_plane_status",
+        "There are no private VLANs": "create_port:pvlan_type get_port:pvlan_type update_port:pvlan_type "
                                        "create_port:pvlan_community get_port:pvlan_community update_port:pvlan_community "
                                        "create_network:pvlan get_network:pvlan update_network:pvlan",
-        "routers have no EVPN": "create_router:evpn_vni get_router:evpn_vni",
-        "routers have one gateway each": "create_router:enable_default_route_bfd update_router:enable_default_route_bfd "
+        "Routers have no EVPN": "create_router:evpn_vni get_router:evpn_vni",
+        "A router has one gateway": "create_router:enable_default_route_bfd update_router:enable_default_route_bfd "
                                          "create_router:enable_default_route_ecmp update_router:enable_default_route_ecmp",
-        "only the default may be sent, and that is not asked about": "create_subnet:segment_id create_port:binding:vnic_type",
-        "routes go into no other network": "update_subnet:leak_routes"}.items() for name in names.split()},
+        "Only the default value is accepted, and no rule is checked for a default":
+            "create_subnet:segment_id create_port:binding:vnic_type",
+        "Routes are not leaked into other networks": "update_subnet:leak_routes"}.items() for name in names.split()},
 }

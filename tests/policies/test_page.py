@@ -21,6 +21,11 @@ def test_the_pages_are_what_the_rules_say():
     assert not stale, "run python -m tests.policies.page"
 
 
+def test_descriptions_have_one_form():
+    described = {f"{service} {rule.name}": rule.description for service in OURS for rule in declared(service)}
+    assert {name: text for name, text in described.items() if not text or text[0].islower() or text.endswith(".")} == {}
+
+
 def test_every_service_has_an_entry_point():
     assert {name: point for name, point in ENTRY_POINTS.items()} == {
         service: f"{package}.policies:list_rules" for service, package in OURS.items()}

@@ -16,11 +16,11 @@ READER = "rule:xena_system_admin_or_project_reader"
 OR_SERVICE = " or rule:service_api"
 
 RULES = [
-    rule("context_is_admin", "role:admin", "Be an administrator: see the rows of every project"),
-    rule("admin_api", "rule:context_is_admin", "The default of what is an administrator's alone"),
-    rule("service_api", "role:service", "Be another service of the cloud: reach the volumes of every project's servers"),
+    rule("context_is_admin", "role:admin", "An administrator, who sees the volumes of every project"),
+    rule("admin_api", "rule:context_is_admin", "The default for requests that only administrators may make"),
+    rule("service_api", "role:service", "Another service of the cloud, which works with the volumes of every project's servers"),
     rule("xena_system_admin_or_project_member", "role:admin or (role:member and project_id:%(project_id)s)",
-         "The default of what changes something: administrators, and members of the project that has it"),
+         "The default for requests that change something: administrators, and members of the project that owns it"),
     rule("xena_system_admin_or_project_reader", "role:admin or (role:reader and project_id:%(project_id)s)",
-         "The default of what shows something: administrators, and readers of the project that has it"),
+         "The default for requests that show something: administrators, and readers of the project that owns it"),
 ]
