@@ -27,8 +27,7 @@ def get(connection, uuid: str, scope: Scope) -> dict:
 def get_also_deleted(connection, uuid: str, scope: Scope) -> dict:
     """As ``get``, but the server may be deleted, and its block devices are not read."""
     for table in (TABLE, DELETED):
-        query = sa.select(table).where(table.c.uuid == uuid, scope.of(table.c.project_id))
-        row = rows.exact(rows.one(connection, query), uuid, "uuid")
+        row = rows.find(connection, table, uuid, scope.of(table.c.project_id), key="uuid")
         if row is not None:
             return row
     raise errors.NotFound(f"Instance {uuid} could not be found.")
