@@ -13,7 +13,7 @@ FILTERS = ("tags", "tags-any", "not-tags", "not-tags-any")
 
 
 class holds(functions.FunctionElement):
-    """Whether one text is in another, to the letter: LIKE takes no notice of case on SQLite and MariaDB."""
+    """Whether a text contains another exactly: LIKE ignores case on SQLite and MariaDB."""
 
     type, inherit_cache = sa.Boolean(), True
 
@@ -37,13 +37,13 @@ def _binary(element, compiler, **more):
 
 def has(column, tag: str):
     """The WHERE of rows with one tag."""
-    # ", " before each tag, also the first: what a tag that holds quotes has before them is a backslash.
+    # Each tag, also the first, is preceded by ", " and a quote; a quote within a tag is preceded by a backslash.
     text = sa.literal(", ") + sa.func.substr(sa.func.coalesce(sa.cast(column, sa.Text), "[]"), 2)
     return holds(text, sa.literal(f", {json.dumps(tag)}"))
 
 
 def condition(column, name: str, values: list[str]):
-    """The WHERE of one of FILTERS; values are lists divided by commas."""
+    """The WHERE of one of FILTERS; the values are lists separated by commas."""
     wanted_tags = [tag for value in values for tag in value.split(",")]
     if len(wanted_tags) > MOST:
         raise errors.BadRequest(f"At most {MOST} tags can be filtered by, not {len(wanted_tags)}.")

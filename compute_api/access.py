@@ -1,4 +1,4 @@
-"""What a caller may know of, and the rules that are asked about servers."""
+"""Which rows a caller sees, and what policy rules about servers are checked against."""
 
 from common import errors
 from conductor.db import instances
@@ -6,30 +6,30 @@ from conductor.db.scope import Scope
 
 
 def own(req) -> dict:
-    """What a rule is asked about where there is no object: the caller's project and user."""
+    """What a rule is checked against where there is no object: the caller's project and user."""
     return {"project_id": req.ctx.project_id, "user_id": req.ctx.user_id}
 
 
 def target(row: dict) -> dict:
-    """What a rule about a server, a group or an action is asked about."""
+    """What a rule about a server, a server group or an action is checked against."""
     return {"project_id": row["project_id"], "user_id": row["user_id"]}
 
 
 def knows_all(req) -> bool:
-    """Whether the caller knows of every project's objects; OpenStack asks this rule, and no other, in these places."""
+    """Whether the caller sees the objects of every project. OpenStack checks ``context_is_admin``, and no other rule, here."""
     return req.svc.policy.is_admin(req.ctx)
 
 
 def scope(req) -> Scope:
-    """Whose rows a request may know of. What is not among them is 404; what is, and may not be done, 403."""
+    """The rows that the caller sees. Others are 404; what a rule refuses for one of these is 403."""
     return Scope(req.ctx.project_id, knows_all(req))
 
 
 def server(req, connection, id: str, rule: str) -> dict:
-    """The instance, if the caller knows of it and may do what the rule is about.
+    """The instance, if the caller sees it and the rule allows it.
 
-    :raises NotFound: there is none that he knows of
-    :raises Forbidden: naming the rule
+    :raises NotFound: the caller sees no such instance
+    :raises Forbidden: the rule refuses
     """
     row = instances.get(connection, id, scope(req))
     req.svc.policy.check(req.ctx, rule, target(row))
@@ -37,6 +37,6 @@ def server(req, connection, id: str, rule: str) -> dict:
 
 
 def check_lock(req, row: dict) -> None:
-    """:raises Conflict: the server is locked, which only administrators overrule"""
+    """:raises Conflict: the server is locked, and the caller is not an administrator"""
     if row["locked"] and not knows_all(req):
         raise errors.Conflict(f"Instance {row['uuid']} is locked")

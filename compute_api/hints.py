@@ -1,4 +1,4 @@
-"""Scheduler hints: what a client may say of where its servers go.
+"""Scheduler hints: a client's wishes for the placement of its servers.
 
 Source: the compute API reference, "Create server", ``os:scheduler_hints``.
 """
@@ -15,13 +15,13 @@ SCHEMA = {"type": "object", "maxProperties": 32, "properties": {
     "query": {"type": ["string", "object"], "maxLength": 4096, "maxProperties": 16}, "target_cell": _TEXT,
     "different_cell": _TEXTS, "build_near_host_ip": {"type": "string", "format": "ip-address"},
     "cidr": {"type": "string", "pattern": "/[0-9a-f.:]{1,45}"}},
-    # Filters of an operator's own may read others.
+    # For an operator's own scheduler filters.
     "patternProperties": {r"(?!(group|same_host|different_host|hosts|query)\Z)[a-zA-Z0-9_:.\-]{1,255}": {
         "anyOf": [_TEXTS, {"type": ["number", "boolean", "null"]}]}}, "additionalProperties": False}
 
 
 def of(req, body: dict) -> dict:
-    """The hints of a request to create servers. :raises Forbidden: it names hosts, and may not"""
+    """The hints of a request to create servers. :raises Forbidden: it names hosts, which the caller may not do"""
     holders = (body, body["server"])
     found: dict = next((holder[name] for holder in holders for name in NAMES if name in holder), {})
     if "hosts" in found:

@@ -1,7 +1,7 @@
-"""The networks and ports that a server is to have, and those that it has.
+"""The networks and ports that a server asks for, and those that it has.
 
-A host makes and binds ports with a service's rights, so what a client names is looked at here with the client's. Which
-ports are a server's is what its row says: ``device_id`` of a port is its owner's to write.
+Hosts create and bind ports with the rights of a service, so what a client names is checked here with the client's rights. A
+server's ports are those in its row: the owner of a port can write anything into its ``device_id``.
 """
 
 from common import errors, values
@@ -10,9 +10,9 @@ from compute_api import access
 
 
 def chosen(req, given: dict, count: int) -> list[dict] | str:
-    """The networks to build ports on, or "none". Ports and networks must exist, and be the caller's to use.
+    """The networks to create ports on, or "none". Ports and networks must exist, and the caller must be allowed to use them.
 
-    :param count: the most servers that are asked for; what only one can have is refused for several
+    :param count: the largest number of servers asked for; what only one of them could have is refused for several
     """
     wanted = given.get("networks")
     if wanted is None and req.version >= (2, 37):
@@ -46,17 +46,17 @@ def chosen(req, given: dict, count: int) -> list[dict] | str:
 
 
 def _check_for_several(wanted: list[dict], count: int) -> None:
-    """:raises BadRequest: several servers are asked for, with what only one of them can have"""
+    """:raises BadRequest: several servers are asked for, with a port or an address that only one of them could have"""
     if count > 1 and any(item.get("port") or item.get("fixed_ip") for item in wanted):
         raise errors.BadRequest("Failed to launch multiple instances using a single configured port ID or fixed IP address. "
                                 "Please launch your instances one by one with different ports.")
 
 
 def check_address_choice(req, network_id: str, address: str) -> None:
-    """Whether the caller may choose an address on a network. Hosts make ports with a service's rights, which the network
-    service lets choose; so it is asked here about the caller.
+    """Check that the caller may choose an address on a network. Hosts create ports with the rights of a service, which may
+    choose any address, so the network service is asked here about the caller.
 
-    :raises Forbidden: its rules do not let him
+    :raises Forbidden: the caller may not
     """
     wanted = {"network_id": network_id, "fixed_ips": [{"ip_address": address}]}
     req.svc.rest.request("POST", "network", path("/v2.0/ports/check"), body={"port": wanted}, ctx=req.ctx)
@@ -75,10 +75,10 @@ def _port_to_build_with(req, port_id: str) -> dict:
 
 
 def port_of(req, port_id: str, project_id: str) -> dict:
-    """A port that a server of a project may have. Who owns a network sees the ports of others there, and admins see all.
+    """A port that a server of a project may have. Owners of networks and administrators also see ports of other projects.
 
-    :raises NotFound: there is none for this caller
-    :raises BadRequest: it is another project's
+    :raises NotFound: the caller sees no such port
+    :raises BadRequest: it belongs to another project
     """
     port = req.svc.rest.request("GET", "network", path("/v2.0/ports/{id}", port_id), ctx=req.ctx)["port"]
     if port["project_id"] != project_id:
@@ -87,7 +87,7 @@ def port_of(req, port_id: str, project_id: str) -> dict:
 
 
 def network_of(req, network_id: str) -> dict:
-    """:raises BadRequest: there is none for this caller; :raises Forbidden: it is an external one"""
+    """:raises BadRequest: the caller sees no such network; :raises Forbidden: it is external"""
     network_id = values.uuid(network_id, "net_id")
     found = _usable(req, {network_id})
     if not found:
@@ -96,7 +96,7 @@ def network_of(req, network_id: str) -> dict:
 
 
 def _usable(req, ids: set[str]) -> dict[str, dict]:
-    """{id: network} of those that the caller sees. :raises Forbidden: one is external, and not shared: only routers go there"""
+    """{id: network} of those that the caller sees. :raises Forbidden: one is external and not shared: it is for routers only"""
     if not ids:
         return {}
     found = req.svc.rest.request("GET", "network", path("/v2.0/networks", query={"id": sorted(ids)}), ctx=req.ctx)["networks"]
@@ -107,14 +107,14 @@ def _usable(req, ids: set[str]) -> dict[str, dict]:
 
 
 def _inner(req) -> list[dict]:
-    """The networks that a caller's servers can be on without being told: his own, or where he has none the shared ones."""
+    """The networks for a server whose request names none: those of the project, or the shared ones if it has none."""
     found = req.svc.rest.request("GET", "network", path("/v2.0/networks", query={
         "router:external": False, "admin_state_up": True}), ctx=req.ctx)["networks"]
     return [n for n in found if n["project_id"] == req.ctx.project_id] or [n for n in found if n["shared"]]
 
 
 def _default(req) -> list[dict]:
-    """Without a choice: the only network there is; several must be chosen from."""
+    """The network for a request that names none. :raises Conflict: there are several to choose from"""
     usable = _inner(req)
     if len(usable) > 1:
         raise errors.Conflict("Multiple possible networks found, use a Network ID to be more specific.")
@@ -124,7 +124,7 @@ def _default(req) -> list[dict]:
 
 
 def group_named(known: list[dict], name: str) -> dict | None:
-    """The security group that has an id, or is the only one of a name. :raises Conflict: several have the name"""
+    """The security group with this id, or the only one with this name. :raises Conflict: several have the name"""
     found = [g for g in known if g["id"] == name] or [g for g in known if g["name"] == name]
     if len(found) > 1:
         raise errors.Conflict(f"Multiple security groups found matching '{name}'. Use an ID to be more specific.")
@@ -132,7 +132,7 @@ def group_named(known: list[dict], name: str) -> dict | None:
 
 
 def only_one(req) -> dict:
-    """The network of an interface for which none was named. :raises BadRequest, Conflict: there is none, or several"""
+    """The network for an interface whose request names none. :raises BadRequest: there is none; :raises Conflict: several"""
     usable = _inner(req)
     if not usable:
         raise errors.BadRequest("There is no network that an interface could be attached to.")

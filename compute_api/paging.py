@@ -1,10 +1,10 @@
-"""Pages of lists: what a request may ask for, and the link by which it gets the next."""
+"""Paging of lists: limits and next links."""
 
 import urllib.parse
 
 from common import wsgi
 
-MOST = 1000  # on one page, also where no limit is given
+MOST = 1000  # items on a page, also without a limit in the request
 
 
 def limit(req) -> int:
@@ -12,7 +12,7 @@ def limit(req) -> int:
 
 
 def next_links(req, found: list[dict], name: str) -> list[dict]:
-    """The link to the page after ``found``; [] where that is not full, so that no more can follow.
+    """The link to the page after ``found``; [] if that is not full, so that nothing follows.
 
     :param name: the column whose value is the marker
     """

@@ -1,4 +1,4 @@
-"""What the caller of a request may see of servers, beyond what every reader of them sees."""
+"""The attributes of servers that only some callers see."""
 
 from compute_api import access
 from conductor.db import hosts
@@ -8,9 +8,9 @@ UNKNOWN_STATE = "os_compute_api:servers:show:host_status:unknown-only"
 
 
 class Viewer:
-    """Asks each rule once for an owner, however long a list of servers is.
+    """The rules for one caller and a list of servers; each rule is checked once for each owner, not for each server.
 
-    ``statuses``: {host: state} of the hosts whose state the caller sees something of.
+    ``statuses``: {host: state} of the hosts whose state, or part of it, the caller sees.
     """
 
     def __init__(self, req, connection, servers: list[dict]):
@@ -30,7 +30,7 @@ class Viewer:
         return self._req.version >= (2, 16) and (self.sees(ALL_STATES, row) or self.sees(UNKNOWN_STATE, row))
 
     def host_status(self, row: dict) -> str | None:
-        """The state of a server's host, "" where it has none; None: the caller is told nothing of it."""
+        """The state of a server's host, "" if the server has none; None if the caller does not see it."""
         if not self._sees_host(row):
             return None
         status = self.statuses[row["host"]] if row["host"] else ""

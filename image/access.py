@@ -1,7 +1,7 @@
-"""Who may reach what: the images and namespaces that a caller may know of, and then the rules about each.
+"""Access to images and metadata namespaces: first which of them the caller sees, then the policy rules about them.
 
-As in Glance the rows come first: a private image of another project does not exist for a caller (404). Then the rules are
-asked about the image. Who is refused by one is told its name (403), unless he may not even look at the image (404).
+As in Glance, a private image of another project does not exist for the caller (404). Then the rules are checked against the
+image; a refusal names the rule (403), unless the caller may not even show the image (404).
 """
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from image.db import images, metadefs
 # Images -------------------------------------------------------------------------
 
 def target(req, row: dict) -> dict:
-    """What rules may ask of an image."""
+    """The attributes of an image that rules are checked against."""
     shared = row["visibility"] == "shared" and row["owner"] != req.ctx.project_id
     return {"project_id": row["owner"], "owner": row["owner"], "visibility": row["visibility"],
             "member_id": req.ctx.project_id if shared else None}
@@ -23,8 +23,8 @@ def allows(req, rule: str, row: dict) -> bool:
 
 
 def check(req, row: dict, *rules: str) -> None:
-    """:raises Forbidden: one of the rules does not let the caller do this with an image that he may look at
-    :raises NotFound: nor may he look at it
+    """:raises Forbidden: one of the rules refuses, and the caller may show the image
+    :raises NotFound: one of the rules refuses, and the caller may not show the image
     """
     for rule in rules:
         if allows(req, rule, row):
@@ -35,7 +35,7 @@ def check(req, row: dict, *rules: str) -> None:
 
 
 def image(req, connection, image_id: str, *rules: str) -> dict:
-    """An image that the caller may know of, and do with what the rules are about; errors as of ``check``."""
+    """An image that the caller sees and that the rules allow. Errors as in ``check``."""
     seen = images.THERE if req.svc.policy.sees_all_projects(req.ctx) else images.visible(req.ctx.project_id)
     row = images.get(connection, image_id, seen)
     check(req, row, *rules)
@@ -45,7 +45,7 @@ def image(req, connection, image_id: str, *rules: str) -> dict:
 # Namespaces of metadata definitions ----------------------------------------------
 
 def visible_namespaces(req):
-    """The WHERE of the namespaces that the caller may know of."""
+    """The WHERE of the namespaces that the caller sees."""
     return sa.true() if req.svc.policy.is_admin(req.ctx) else metadefs.visible(req.ctx.project_id)
 
 
@@ -56,12 +56,12 @@ def _namespace_target(req, row: dict | None) -> dict:
 
 
 def allows_of_namespace(req, rule: str, row: dict | None) -> bool:
-    """:param row: the namespace; None: the rule is of all of them, or of one that is yet to be"""
+    """:param row: the namespace; None: the rule is about all of them or about a new one"""
     return req.svc.policy.allows(req.ctx, rule, _namespace_target(req, row))
 
 
 def check_namespace(req, row: dict | None, *rules: str) -> None:
-    """As ``check``: to whom namespaces are not shown there are none."""
+    """As ``check``, for a namespace."""
     for rule in rules:
         if allows_of_namespace(req, rule, row):
             continue
@@ -71,7 +71,7 @@ def check_namespace(req, row: dict | None, *rules: str) -> None:
 
 
 def namespace(req, connection, name: str, *rules: str) -> dict:
-    """A namespace that the caller may know of, and do with what the rules are about."""
+    """A namespace that the caller sees and that the rules allow."""
     row = metadefs.get(connection, name, visible_namespaces(req))
     check_namespace(req, row, *rules)
     return row

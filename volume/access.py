@@ -1,7 +1,7 @@
-"""Who may reach what: the rows of the token's project or of all, and then the rules about each.
+"""Access to rows: first which rows the caller sees, then the policy rules about them.
 
-As in Cinder the rows come first: what another project has does not exist for a caller (404), whatever the rules say. Then
-the rules are asked about the row's own project, and who is refused by one is told its name (403).
+As in Cinder, a row of another project does not exist for the caller (404), whatever the rules say. Then the rules are checked
+against the row's project; a refusal names the rule (403).
 """
 
 from common import errors
@@ -9,10 +9,10 @@ from volume.db import attachments, snapshots, volumes
 
 
 def owner(req, *rules: str) -> str | None:
-    """The project whose rows the caller sees; None: every project's.
+    """The project whose rows the caller sees; None: the rows of every project.
 
-    :param rules: what is to be asked of the rows, of which the first is named to a caller without a project
-    :raises Forbidden: the token is of no project
+    :param rules: what is checked about the rows; a caller without a project is told the first one
+    :raises Forbidden: the token is not for a project
     """
     if req.svc.policy.sees_all_projects(req.ctx):
         return None
@@ -23,17 +23,17 @@ def owner(req, *rules: str) -> str | None:
 
 
 def check(req, row: dict, *rules: str) -> None:
-    """:raises Forbidden: one of the rules does not let the caller do this with a row of its project"""
+    """:raises Forbidden: one of the rules refuses the caller for this row"""
     for rule in rules:
         req.svc.policy.check(req.ctx, rule, {"project_id": row["project_id"], "user_id": row.get("user_id")})
 
 
 def volume(req, connection, volume_id: str, *rules: str, shown: bool = True) -> dict:
-    """A volume that the caller may see, and do with what the rules are about.
+    """A volume that the caller sees and that the rules allow.
 
-    :param shown: whether it has to be one that ``volume:get`` shows, as most requests begin with in Cinder
-    :raises NotFound: there is none for this caller
-    :raises Forbidden: one of the other rules says no
+    :param shown: check ``volume:get`` first, as Cinder does for most requests
+    :raises NotFound: the caller sees no such volume
+    :raises Forbidden: one of the other rules refuses
     """
     row = volumes.get(connection, owner(req, *(("volume:get",) if shown else ()), *rules), volume_id)
     if shown and not req.svc.policy.allows(req.ctx, "volume:get", {"project_id": row["project_id"], "user_id": row["user_id"]}):
@@ -43,7 +43,7 @@ def volume(req, connection, volume_id: str, *rules: str, shown: bool = True) -> 
 
 
 def snapshot(req, connection, snapshot_id: str, *rules: str) -> dict:
-    """A snapshot; as ``volume``, but who sees that it is there and may not look at it is told so."""
+    """A snapshot, as ``volume``; but a caller that the rule for showing it refuses gets 403, not 404."""
     row = snapshots.get(connection, owner(req, *rules), snapshot_id)
     check(req, row, *rules)
     return row

@@ -1,6 +1,6 @@
-"""Images as the compute API once had them: a view of the image service's, until microversion 2.35; of their metadata until 2.38.
+"""The image proxy of the compute API: images until microversion 2.35, their metadata until 2.38.
 
-No rule of the compute service is asked, in Nova neither: the image service decides, by its own, about the caller.
+As in Nova, no rule of the compute service is checked: the image service checks its own with the caller's token.
 """
 
 import urllib.parse
@@ -14,7 +14,7 @@ from conductor.db import quotas
 _STATUS = {"active": "ACTIVE", "queued": "SAVING", "saving": "SAVING", "deleted": "DELETED", "pending_delete": "DELETED",
            "killed": "ERROR"}
 _PROGRESS = {"queued": 25, "saving": 50, "active": 100}
-# What lists are filtered by, and what the image service calls it.
+# Filters of lists, and their names in the image API.
 _FILTERS = {"name": "name", "status": "status", "changes-since": "updated_at", "server": "instance_uuid", "type": "image_type",
             "minRam": "min_ram", "minDisk": "min_disk", "marker": "marker"}
 _PATCH = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
@@ -52,7 +52,7 @@ def _view(req, image: dict) -> dict:
 
 
 def _page(req) -> tuple[list[dict], list[dict]]:
-    """The images that a request asks for, and the link to those after them."""
+    """A page of images, and the link to the next page."""
     query = {name.removeprefix("property-"): value for name, value in req.GET.items() if name.startswith("property-")}
     query.update({there: req.GET[here] for here, there in _FILTERS.items() if here in req.GET})
     if "status" in query:
@@ -88,9 +88,10 @@ def delete(req, id):
 
 
 def _edit(req, id: str, edit) -> dict:
-    """Change an image's properties to what ``edit`` makes of them; returns what they are now.
+    """Change an image's properties to what ``edit`` returns for them; returns the properties after the change.
 
-    :raises BadRequest: one has the name of something that an image is; :raises Forbidden: there would be too many
+    :raises BadRequest: one has the name of an image's own attribute
+    :raises Forbidden: there would be more than the quota allows
     """
     before = images.properties(_ask(req, "GET", id))
     after = edit(dict(before))

@@ -33,7 +33,7 @@ def _view(req, network: dict) -> dict:
 
 
 def _tenant_view(network: dict) -> dict:
-    return {"id": network["id"], "label": network["name"], "cidr": "None"}  # the word, since clients know it
+    return {"id": network["id"], "label": network["name"], "cidr": "None"}  # the text "None", as Nova sends it
 
 
 def index(req):

@@ -1,4 +1,4 @@
-"""Volumes and their snapshots as the compute API once had them: a view of the volume service's, until microversion 2.35."""
+"""The volume proxy of the compute API: volumes and snapshots, until microversion 2.35."""
 
 from common import errors, schema, wsgi
 from common.rest import Path, path
@@ -15,7 +15,7 @@ _RENAMED = {"display_name": "name", "display_description": "description"}
 
 
 def _ask(req, rule: str, method: str, where: Path, body=None):
-    """:raises Forbidden: the rule, the volume service or a quota does not allow it"""
+    """:raises Forbidden: the rule, the volume service or a quota refuses"""
     req.svc.policy.check(req.ctx, rule, access.own(req))
     try:
         return req.svc.rest.request(method, "volume", where, body=body, ctx=req.ctx)

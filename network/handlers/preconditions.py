@@ -1,4 +1,4 @@
-"""``If-Match: revision_number=5``: a change that is carried out only if nobody changed the resource since it was read."""
+"""``If-Match: revision_number=5``: make a change only if the resource still has that revision."""
 
 import re
 
@@ -8,9 +8,9 @@ _PREFIX = "revision_number="
 
 
 def revision(req) -> int | None:
-    """The revision that a request is bound to. Other entity tags say nothing to this API, as in OpenStack.
+    """The revision that a request requires. Other entity tags are ignored, as in OpenStack.
 
-    :raises BadRequest: it names several, or no number
+    :raises BadRequest: it names several revisions, or one that is not a number
     """
     tags = [tag for tag in getattr(req.if_match, "etags", ()) if tag.startswith(_PREFIX)]
     if len(tags) > 1:
@@ -25,7 +25,7 @@ def _bad(text: str) -> errors.BadRequest:
 
 
 def check(req, row: dict) -> None:
-    """:raises PreconditionFailed: the row has another revision than the request is bound to"""
+    """:raises PreconditionFailed: the row has another revision than the request requires"""
     wanted = revision(req)
     if wanted is not None and wanted != row["revision_number"]:
         raise errors.PreconditionFailed(f"Constrained to {wanted}, but current revision is {row['revision_number']}",
@@ -33,11 +33,11 @@ def check(req, row: dict) -> None:
 
 
 def of_request(req, resources: frozenset[str]) -> dict:
-    """Before any handler: what a request is bound to must be something that it can be held to.
+    """Refuse a required revision on a resource that has none, before any handler runs.
 
     :param resources: the collections whose rows have revisions, as paths name them
     :returns: no headers
-    :raises BadRequest: it cannot
+    :raises BadRequest: the resource has no revisions
     """
     if revision(req) is not None and req.method not in ("GET", "HEAD", "POST"):
         collection = req.path_info.removeprefix("/v2.0/").split("/", 1)[0]

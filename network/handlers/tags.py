@@ -1,4 +1,4 @@
-"""Tags: words that users hang on resources, and find them by."""
+"""Tags of resources."""
 
 import json
 

@@ -1,7 +1,7 @@
-"""Filters of the lists of this API: which there are, who may use each, and what each finds.
+"""Filters of the lists of this API.
 
-What a list cannot be filtered by is never passed over in silence, where Cinder does not do so either: a member is refused
-(from ``strict`` on), and an administrator finds nothing, since nothing has such an attribute.
+As in Cinder, an unknown filter is an error for ordinary callers from version ``strict`` on; for administrators and services it
+matches nothing.
 """
 
 import ast
@@ -12,21 +12,21 @@ import sqlalchemy as sa
 
 from common import errors, values, wsgi
 
-# What else the query of a list may hold.
+# Query parameters that are not filters.
 _CONTROLS = {"limit", "marker", "offset", "sort", "sort_key", "sort_dir", "with_count", "all_tenants", "all_projects"}
 _COMPARE = {"gt": "__gt__", "gte": "__ge__", "eq": "__eq__", "neq": "__ne__", "lt": "__lt__", "lte": "__le__"}
-# From these versions on unknown filters are refused, and texts are found by a part of them (``name~``).
+# The versions from which unknown filters are refused, and texts are found by a part of them (``name~``).
 STRICT, LIKE = (3, 31), (3, 34)
 
 
 @dataclasses.dataclass(frozen=True)
 class Filter:
-    """``where``: (the text of the filter, the request) -> its condition. Before ``since`` it is not looked at."""
+    """``where``: (the filter's text, the request) -> the condition. Before version ``since`` the filter is ignored."""
 
     where: typing.Callable
     since: tuple[int, int] = (3, 0)
-    like: typing.Any = None  # the column that ``name~`` looks into
-    trusted: bool = False  # only for who sees the rows of every project
+    like: typing.Any = None  # the column that ``name~`` searches
+    trusted: bool = False  # only for callers who see the rows of every project
 
 
 def text(column, *, trusted: bool = False) -> Filter:
@@ -47,16 +47,16 @@ def truth(column) -> Filter:
 
 
 def always(known: bool) -> Filter:
-    """Of what is true, or false, of all that there is."""
+    """A filter by something that is the same for all rows."""
     return Filter(lambda value, req: sa.true() if wsgi.bool_value(value) is known else sa.false())
 
 
-NEVER = Filter(lambda value, req: sa.false())  # of what nothing has here
+NEVER = Filter(lambda value, req: sa.false())  # by something that no row has
 ALL_CONSUME_QUOTA = dataclasses.replace(always(True), since=STRICT)
 
 
 def moment(column) -> Filter:
-    """With comparisons: ``gt:2026-01-01,lt:…``."""
+    """A filter by a time, with comparisons: ``gt:2026-01-01,lt:…``."""
     def where(value, req):
         found = []
         for part in value.split(","):
@@ -67,14 +67,14 @@ def moment(column) -> Filter:
 
 
 def entries(column, *, since: tuple[int, int] = (3, 0), trusted: bool = False) -> Filter:
-    """Of a dictionary: those entries that are given, written as a dictionary of Python, as clients of this API do."""
+    """A filter by entries of a dictionary, written as a Python dictionary, as clients of this API do."""
     def where(value, req):
         return sa.and_(sa.true(), *(column[key].as_string() == wanted for key, wanted in literal(column.name, value).items()))
     return Filter(where, since=since, trusted=trusted)
 
 
 def literal(name: str, text: str) -> dict[str, str]:
-    """:raises BadRequest: it is no dictionary, or of what cannot be text: a number of thousands of digits, NUL characters"""
+    """The dictionary in a filter. :raises BadRequest: it is none, or has keys or values that cannot be stored as text"""
     try:
         value = ast.literal_eval(text)
         found = {str(key): str(wanted) for key, wanted in value.items()} if isinstance(value, dict) else None
@@ -94,7 +94,7 @@ def names(req, known: dict[str, Filter]) -> list[str]:
 def conditions(req, known: dict[str, Filter], *, strict: tuple[int, int] = STRICT) -> list:
     """The WHERE of the request's filters.
 
-    :raises BadRequest: one that there is not, or a value that is none
+    :raises BadRequest: there is no such filter, or its value is invalid
     """
     asked = {name: value for name, value in {**req.GET}.items() if name not in _CONTROLS}
     if req.version >= strict and not all(name.isascii() for name in asked):

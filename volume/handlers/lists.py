@@ -1,4 +1,4 @@
-"""What the lists of this API have in common: whose rows, pages and their order, counts, links."""
+"""What the lists of this API have in common: owners, pages, sorting, counts and links."""
 
 import urllib.parse
 
@@ -7,11 +7,11 @@ import sqlalchemy as sa
 from common import db, errors, rows, wsgi
 from volume import access
 
-_MOMENTS = ("created_at", "updated_at")  # what every list can be sorted by; some rows have no such times
+_MOMENTS = ("created_at", "updated_at")  # every list accepts them as sort keys, also for tables without these columns
 
 
 def whose(req, table, rule: str) -> list:
-    """The WHERE of whose rows are listed. Who may not see all is shown his own, whatever he asks."""
+    """The WHERE of the projects whose rows are listed: the caller's own, or all if the caller may see and asks for all."""
     req.svc.policy.check(req.ctx, rule)
     asked = req.GET.get("all_tenants", req.GET.get("all_projects", "0"))
     if req.svc.policy.sees_all_projects(req.ctx) and wsgi.bool_value(asked):
@@ -21,10 +21,10 @@ def whose(req, table, rule: str) -> list:
 
 
 def page(req, connection, query, table, known, *, by: tuple[str, str] = ("created_at", "desc")) -> tuple[list[dict], int]:
-    """(the rows of the page that the request is for, how many a page has at most).
+    """(the rows of the requested page, the limit of a page).
 
-    :param known: the row of a marker's id, if the caller may see it
-    :param by: the order where none is asked for
+    :param known: a function from a marker's id to its row, if the caller may see it
+    :param by: the order if the request has none
     """
     limit, marker = min(wsgi.int_param(req, "limit", 1000), 1000), req.GET.get("marker")
     query = db.page(query, table, sort=_order(req, table) or [by], limit=limit, marker_row=known(marker) if marker else None)
@@ -32,9 +32,9 @@ def page(req, connection, query, table, known, *, by: tuple[str, str] = ("create
 
 
 def _order(req, table) -> list[tuple[str, str]]:
-    """[(column, direction)] as the request has it; [] where it leaves it open.
+    """[(column, direction)] of the request; [] if it has none.
 
-    :raises BadRequest: no such column or direction, or both ways to say it at once
+    :raises BadRequest: no such column or direction, or both forms of sort parameters at once
     """
     single = "sort_key" in req.GET or "sort_dir" in req.GET
     if single and "sort" in req.GET:
@@ -54,14 +54,14 @@ def _order(req, table) -> list[tuple[str, str]]:
 
 
 def count(req, connection, table, where: list) -> dict:
-    """{"count": how many rows there are on all pages} where a client wants to know (3.45), else {}."""
+    """{"count": the number of rows on all pages} if the request asks for it (from 3.45 on), else {}."""
     if req.version < (3, 45) or not wsgi.bool_value(req.GET.get("with_count", False)):
         return {}
     return {"count": connection.execute(sa.select(sa.func.count()).select_from(table).where(*where)).scalar()}
 
 
 def more(req, plural: str, found: list[dict], limit: int) -> dict:
-    """The link to the next page, where this one is full."""
+    """The link to the next page, if this one is full."""
     if not found or "limit" not in req.GET or len(found) < limit:
         return {}
     following = urllib.parse.urlencode({**{k: v for k, v in req.GET.items() if k != "offset"}, "marker": found[-1]["id"]})

@@ -10,7 +10,7 @@ TABLE = types.TABLE
 _PROPERTIES = {"name": schema.NAME, "description": schema.TEXT, "os-volume-type-access:is_public": schema.BOOLEAN,
                "is_public": schema.BOOLEAN, "extra_specs": schema.METADATA}
 _COLUMNS = ("id", "name", "description", "is_public")
-# The extra specs that say nothing of the storage behind a type.
+# The extra specs that do not describe the storage behind a type.
 _HARMLESS = ("RESKEY:availability_zones", "multiattach", "replication_enabled")
 
 
@@ -39,12 +39,12 @@ def _access(req, row: dict) -> dict:
 
 
 def usable(req):
-    """The WHERE of the types that the caller may see and use: for an administrator all of them."""
+    """The WHERE of the types that the caller may see and use; all of them for administrators."""
     return sa.true() if req.svc.policy.is_admin(req.ctx) else types.usable(req.ctx.project_id)
 
 
 def _listed(req):
-    """The WHERE of the types that lists have: public ones, and for an administrator those that he asks for."""
+    """The WHERE of the types in a list: those that the project may use, or for administrators those asked for."""
     wanted = req.GET.get("is_public", "true")
     if not req.svc.policy.is_admin(req.ctx):
         return types.usable(req.ctx.project_id)
@@ -54,7 +54,7 @@ def _listed(req):
 
 
 def _by_specs(value: str, req):
-    """The WHERE of the types with these extra specs; by what a caller may not see he finds none."""
+    """The WHERE of the types with these extra specs; none if the caller may not see one of the specs."""
     wanted = filters.literal("extra_specs", value)
     if not _sees_all_specs(req) and set(wanted) - set(_HARMLESS):
         return sa.false()
@@ -63,7 +63,7 @@ def _by_specs(value: str, req):
 
 _EXTRA_SPECS = (3, 52)
 FILTERS = {**{name: filters.text(TABLE.c[name]) for name in ("id", "name", "description")},
-            "is_public": filters.Filter(lambda value, req: sa.true()),  # says which are listed at all
+            "is_public": filters.Filter(lambda value, req: sa.true()),  # handled by _listed
             "extra_specs": filters.Filter(_by_specs, since=_EXTRA_SPECS)}
 
 
