@@ -8,12 +8,12 @@ import time
 import webob
 from oslo_messaging import exceptions as bus_errors
 
-from common import context, db_errors, door, errors
+from common import context, db_errors, errors, request_syntax
 from common.wsgi import SERVICES
 
 LOG = logging.getLogger(__name__)
 ACCESS = logging.getLogger("access")
-# Every service asks this each second; it is no news while it is answered.
+# Every service polls this each second: a line for each answer would drown the others.
 POLLED = "/v3/OS-REVOKE/events"
 REQUEST_ID = "X-Openstack-Request-Id"
 
@@ -26,7 +26,7 @@ def filter_factory(cls):
 
 
 class RequestId:
-    """Give every request an id, take over the caller's global one, and answer with it."""
+    """Give every request an id, keep the caller's global one, and return the id in the response."""
 
     def __init__(self, app, service):
         self.app = app
@@ -49,15 +49,15 @@ class RequestId:
 
 
 def shown_path(environ) -> str:
-    """The path as logs may have it. Those of identity's v2.0 that hold a token are named by their route."""
+    """The path for the log. Paths of identity's v2.0 that contain a token are replaced by their route."""
     path = environ.get("PATH_INFO", "")
     return environ.get("pileus.route", "/tokens/") if "/tokens/" in path else path
 
 
 class Access:
-    """One log line for each request: who asked what, what was answered, and after how long.
+    """One log line for each request: the caller, the request, the status of the response and the time it took.
 
-    The time is that to the first byte of the answer. Queries are left out: clients put secrets there.
+    The time is that to the first byte of the response. Query strings are left out: clients put secrets into them.
     """
 
     def __init__(self, app, service):
@@ -80,24 +80,24 @@ class Access:
         return self.app(environ, start)
 
 
-class Door:
-    """Refuse what no service can read; below what renders errors, above all that looks at the request."""
+class Syntax:
+    """Refuse requests that are not well-formed, before anything else reads them; Faults, around it, renders the error."""
 
     def __init__(self, app, service):
         self.app = app
 
     def __call__(self, environ, start_response):
         try:
-            door.check(environ)
+            request_syntax.check(environ)
         except errors.BadRequest:
-            environ.update(PATH_INFO="/", QUERY_STRING="")  # who shows the error must not meet them again
+            environ.update(PATH_INFO="/", QUERY_STRING="")  # rendering the error must not read them again
             raise
-        environ["wsgi.input"] = door.Body(environ["wsgi.input"])
+        environ["wsgi.input"] = request_syntax.Body(environ["wsgi.input"])
         return self.app(environ, start_response)
 
 
 class Health:
-    """Answer /healthcheck before anything that costs: load balancers ask often, and have no token."""
+    """Answer /healthcheck before anything that costs time: load balancers ask often, and have no token."""
 
     def __init__(self, app, service):
         self.app, self.service = app, service
@@ -144,7 +144,7 @@ ENVELOPES = {"compute": _compute, "volume": _compute, "identity": _identity, "ne
 
 
 def translate(error: Exception) -> errors.Error:
-    """The declared error for any exception; what is not declared becomes a plain 500."""
+    """The declared error for any exception; an undeclared one becomes a plain 500."""
     if isinstance(error, errors.Error):
         return error
     away = db_errors.translate(error)
@@ -162,7 +162,7 @@ def translate(error: Exception) -> errors.Error:
 
 
 class Faults:
-    """Render errors in the envelope of the API family; log what clients may not see."""
+    """Render errors in the format of the API family; log what clients may not see."""
 
     def __init__(self, app, service, family):
         self.app, self.service, self.envelope = app, service, ENVELOPES[family]
@@ -192,7 +192,7 @@ class Faults:
 
 
 request_id_factory = filter_factory(RequestId)
-door_factory = filter_factory(Door)
+syntax_factory = filter_factory(Syntax)
 access_factory = filter_factory(Access)
 health_factory = filter_factory(Health)
 faults_factory = filter_factory(Faults)

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from common import errors
-from common.door import Body
+from common.request_syntax import Body
 
 HEAD = b"POST /first HTTP/1.1\r\nHost: h\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"

@@ -1,4 +1,5 @@
-"""The door: what cannot be read is refused, and what is read can be kept; a database's refusal is told from its absence."""
+"""Requests that are not well-formed are refused, and every accepted value can be stored; a database that refuses a value is told
+from one that does not answer."""
 
 import json
 import sqlite3
@@ -9,7 +10,7 @@ import pymysql
 import pytest
 import sqlalchemy as sa
 
-from common import access, context, db, db_errors, document, door, errors, schema, tags, wsgi
+from common import access, context, db, db_errors, document, errors, request_syntax, schema, tags, wsgi
 
 
 @pytest.mark.parametrize("body", [
@@ -39,9 +40,9 @@ ENVIRON = {"PATH_INFO": "/v3/users", "QUERY_STRING": "name=%C3%A9+x", "HTTP_HOST
     {"HTTP_X_AUTH_TOKEN": "a\r\n b"}, {"HTTP_COOKIE": "\x00"}, {"CONTENT_TYPE": "\xff"},
     {"CONTENT_TYPE": "a/b; charset=\x00"}], ids=ascii)
 def test_requests_that_cannot_be_read_are_refused(change):
-    door.check(ENVIRON)
+    request_syntax.check(ENVIRON)
     with pytest.raises(errors.BadRequest):
-        door.check({**ENVIRON, **change})
+        request_syntax.check({**ENVIRON, **change})
 
 
 def test_a_body_that_breaks_off_is_the_clients_fault():
@@ -49,7 +50,7 @@ def test_a_body_that_breaks_off_is_the_clients_fault():
         def read(self, size=None):
             raise ValueError("invalid literal for int() with base 16")
     with pytest.raises(errors.BadRequest):
-        door.Body(Broken()).read(5)
+        request_syntax.Body(Broken()).read(5)
 
 
 TABLE = sa.Table("t", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True), sa.Column("name", sa.String(10)),
