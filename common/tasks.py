@@ -34,13 +34,10 @@ import typing
 from common import context, errors, metrics, periodic
 
 LOG = logging.getLogger(__name__)
-# Tests set this to a callable (task, step, phase); phase is "execute", "executed" or "undo". It may raise or exit.
+# Tests set this to a callable (task, step, phase); phase is "execute", "executed" or "undo". It may raise or exit;
+# a BaseException ends the task as ``kill -9`` would, without an undo.
 INJECT = None
 RECOVER_AT_ONCE = 4
-
-
-class Killed(BaseException):
-    """Raised by tests in place of ``kill -9``: nothing after it runs, not even an undo."""
 
 
 class Task:

@@ -81,11 +81,6 @@ def integer(raw, what: str, low: int = 0, high: int = INT32) -> int:
     return raw
 
 
-def port_number(raw, what: str, low: int = 1) -> int:
-    """A port of TCP or UDP."""
-    return integer(raw, what, low, 65535)
-
-
 def boolean(raw, what: str) -> bool:
     """A truth value, as OpenStack spells it in bodies and queries."""
     if isinstance(raw, bool):
