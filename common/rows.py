@@ -10,6 +10,15 @@ ALL, NONE = sa.true(), sa.false()  # conditions
 any_of = sa.or_
 
 
+def all_of(*conditions):
+    return sa.and_(ALL, *conditions)
+
+
+def is_json(column) -> bool:
+    """Whether a column holds JSON, by which rows cannot be compared or sorted."""
+    return isinstance(column.type, sa.JSON)
+
+
 def find(connection, table, row_id, *conditions, key: str = "id", **where) -> dict | None:
     """The row with this id, or None. In a write transaction it is locked until that ends.
 
@@ -39,9 +48,15 @@ def select(connection, table, *conditions, order_by: str = "id", **where) -> lis
     return many(connection, sa.select(table).where(*conditions, *_equal(table, where)).order_by(table.c[order_by]))
 
 
-def page(connection, table, *conditions, sort: list[tuple[str, str]], limit: int, marker_row: dict | None) -> list[dict]:
+def page(connection, table, *conditions, sort: list[tuple[str, str]], limit: int, marker_row: dict | None,
+         offset: int | None = None) -> list[dict]:
     """A page of the rows of which these things are true; the parameters are those of ``common.db.page``."""
-    return many(connection, db.page(sa.select(table).where(*conditions), table, sort=sort, limit=limit, marker_row=marker_row))
+    query = db.page(sa.select(table).where(*conditions), table, sort=sort, limit=limit, marker_row=marker_row)
+    return many(connection, query.offset(offset or None))
+
+
+def count(connection, table, *conditions) -> int:
+    return connection.execute(sa.select(sa.func.count()).select_from(table).where(*conditions)).scalar() or 0
 
 
 def exists(connection, table, *conditions, **where) -> bool:
@@ -111,5 +126,5 @@ def where_equal(query, table, filters: dict):
     return query.where(*_equal(table, {name: value for name, value in filters.items() if name in table.c}))
 
 
-__all__ = ["ALL", "NONE", "Table", "any_of", "delete", "delete_where", "exists", "find", "first", "get", "insert", "many", "one",
-           "page", "select", "update", "update_where", "where_equal"]
+__all__ = ["ALL", "NONE", "Table", "all_of", "any_of", "count", "delete", "delete_where", "exists", "find", "first", "get",
+           "insert", "is_json", "many", "one", "page", "select", "update", "update_where", "where_equal"]

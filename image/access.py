@@ -4,9 +4,7 @@ As in Glance, a private image of another project does not exist for the caller (
 image; a refusal names the rule (403), unless the caller may not even show the image (404).
 """
 
-import sqlalchemy as sa
-
-from common import errors
+from common import errors, rows
 from image.db import images, metadefs
 
 # Images -------------------------------------------------------------------------
@@ -46,7 +44,7 @@ def image(req, connection, image_id: str, *rules: str) -> dict:
 
 def visible_namespaces(req):
     """The WHERE of the namespaces that the caller sees."""
-    return sa.true() if req.svc.policy.is_admin(req.ctx) else metadefs.visible(req.ctx.project_id)
+    return rows.ALL if req.svc.policy.is_admin(req.ctx) else metadefs.visible(req.ctx.project_id)
 
 
 def _namespace_target(req, row: dict | None) -> dict:

@@ -25,6 +25,7 @@ COLUMNS = frozenset(c.name for c in TABLE.c) - {"properties", "tags", "locations
 
 # An image whose data is kept for a while after its deletion, or is not yet away from every store, is gone for everybody.
 THERE = TABLE.c.status.not_in(("pending_delete", "deleted"))
+SIZE = sa.func.coalesce(TABLE.c.size, 0)  # 0 before there is data
 
 
 def visible(project_id: str | None):

@@ -29,6 +29,29 @@ def get(connection, namespace: str, where) -> dict:
     return row
 
 
+def with_resource_types(names: list[str]):
+    """The WHERE of the namespaces that are associated with one of these resource types."""
+    return NAMESPACES.c.id.in_(sa.select(LINKS.c.namespace_id).where(LINKS.c.name.in_(names)))
+
+
+def items(connection, row: dict, kind: str) -> list[dict]:
+    """The objects, properties or tags of a namespace."""
+    return rows.select(connection, ITEMS, order_by="name", namespace_id=row["id"], kind=kind)
+
+
+def item(connection, row: dict, kind: str, name: str) -> dict:
+    """:raises NotFound: the namespace has no such object, property or tag"""
+    found = rows.first(connection, ITEMS, namespace_id=row["id"], kind=kind, name=name)
+    if found is None:
+        raise errors.NotFound(f"Metadata definition {kind} with name={name} was not found in namespace={row['namespace']}.")
+    return found
+
+
+def links(connection, *namespace_ids: str) -> list[dict]:
+    """The associations of namespaces with resource types."""
+    return rows.select(connection, LINKS, order_by="name", namespace_id=namespace_ids)
+
+
 def add(connection, given: dict, owner: str) -> dict:
     """A namespace, with what it holds, as the API has it; its row. :raises Conflict: there is one of this name"""
     at = db.now()

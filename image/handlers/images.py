@@ -3,8 +3,6 @@
 import functools
 import urllib.parse
 
-import sqlalchemy as sa
-
 from common import context, db, errors, rows, schema, tags, values, wsgi
 from image import access, locations, quota
 from image.db import images, members
@@ -83,7 +81,7 @@ def _condition(name: str, raw: str):
 def has_property(req, name: str, value: str):
     """The WHERE of images with a property. What a caller may not see he may not search for either."""
     if not req.svc.protections.allows(req.ctx, "read", name):
-        return sa.false()
+        return rows.NONE
     return TABLE.c.properties[name].as_string() == value
 
 
@@ -104,9 +102,9 @@ def _filters(req) -> list:
         else:
             found.append(has_property(req, name, raw))
     if "os_hidden" not in req.GET:
-        found.append(TABLE.c.os_hidden == sa.false())
+        found.append(~TABLE.c.os_hidden)
     if not {"visibility", "owner", "id"} & set(req.GET) and not req.svc.policy.is_admin(req.ctx):
-        found.append(sa.or_(TABLE.c.visibility != "community", TABLE.c.owner == req.ctx.project_id))
+        found.append(rows.any_of(TABLE.c.visibility != "community", TABLE.c.owner == req.ctx.project_id))
     return found
 
 

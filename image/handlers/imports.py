@@ -3,9 +3,7 @@
 import contextlib
 import urllib.parse
 
-import sqlalchemy as sa
-
-from common import db, errors, rows, schema, wsgi
+from common import errors, rows, schema, wsgi
 from image import access, imports, locations, quota, remote, web
 from image.db import images
 from image.db.models import tasks as TASKS
@@ -116,7 +114,7 @@ def of_image(req, id):
     """Where its data came from, only its project is told: such a URL may carry what lets one in."""
     with req.svc.db.reader() as connection:
         row = access.image(req, connection, id, "get_image")
-        found = rows.many(connection, sa.select(TASKS).where(TASKS.c.image_id == id).order_by(TASKS.c.created_at))
+        found = rows.select(connection, TASKS, order_by="created_at", image_id=id)
     shown = [imports.view(t) for t in found]
     if not access.allows(req, "get_image_location", row):
         shown = [{**t, "input": {}} for t in shown]
@@ -134,8 +132,7 @@ def index(req):
     where = [TASKS.c[n] == req.GET[n] for n in ("type", "status", "owner") if n in req.GET]
     with req.svc.db.reader() as connection:
         marker = rows.get(connection, TASKS, req.GET["marker"], resource="task") if "marker" in req.GET else None
-        found = rows.many(connection, db.page(sa.select(TASKS).where(*where), TASKS, sort=[(key, direction)], limit=limit,
-                                              marker_row=marker)) if limit else []
+        found = rows.page(connection, TASKS, *where, sort=[(key, direction)], limit=limit, marker_row=marker) if limit else []
     query = {k: v for k, v in req.GET.items() if k != "marker"}
     body: dict = {"tasks": [{k: v for k, v in imports.view(t).items() if k not in ("input", "result", "message")} for t in found],
                   "first": "/v2/tasks" + ("?" + urllib.parse.urlencode(query) if query else ""), "schema": "/v2/schemas/tasks"}

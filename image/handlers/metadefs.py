@@ -6,8 +6,6 @@ Nothing here is enforced: dashboards read it to offer what an operator wants to 
 import typing
 import urllib.parse
 
-import sqlalchemy as sa
-
 from common import db, errors, rows, schema, wsgi
 from image import access
 from image.db import metadefs
@@ -65,19 +63,6 @@ def _link_view(row: dict) -> dict:
     return {**{k: row[k] for k in ("name", "prefix", "properties_target") if row[k] is not None}, **_times(row)}
 
 
-def _items(connection, row: dict, kind: str) -> list[dict]:
-    return rows.many(connection, sa.select(ITEMS).where(ITEMS.c.namespace_id == row["id"], ITEMS.c.kind == kind).order_by(
-        ITEMS.c.name))
-
-
-def _item(connection, row: dict, kind: str, name: str) -> dict:
-    found = rows.one(connection, sa.select(ITEMS).where(ITEMS.c.namespace_id == row["id"], ITEMS.c.kind == kind,
-                                                        ITEMS.c.name == name))
-    if found is None:
-        raise errors.NotFound(f"Metadata definition {kind} with name={name} was not found in namespace={row['namespace']}.")
-    return found
-
-
 # Namespaces -------------------------------------------------------------------
 
 def _filtered(req) -> list:
@@ -85,8 +70,7 @@ def _filtered(req) -> list:
     if "visibility" in req.GET:
         where.append(NAMESPACES.c.visibility == req.GET["visibility"])
     if "resource_types" in req.GET:
-        where.append(NAMESPACES.c.id.in_(sa.select(LINKS.c.namespace_id).where(LINKS.c.name.in_(
-            req.GET["resource_types"].split(",")))))
+        where.append(metadefs.with_resource_types(req.GET["resource_types"].split(",")))
     return where
 
 
@@ -98,12 +82,12 @@ def index(req):
         raise errors.BadRequest(f"Invalid sort: {key}:{direction}")
     with req.svc.db.reader() as connection:
         marker = access.namespace(req, connection, req.GET["marker"]) if "marker" in req.GET else None
-        found = rows.many(connection, db.page(sa.select(NAMESPACES).where(*_filtered(req)), NAMESPACES, sort=[(key, direction)],
-                                              limit=limit, marker_row=marker)) if limit else []
+        found = rows.page(connection, NAMESPACES, *_filtered(req), sort=[(key, direction)], limit=limit,
+                          marker_row=marker) if limit else []
         last = found[-1] if limit and len(found) == limit else None
         found = [r for r in found if access.allows_of_namespace(req, "get_metadef_namespace", r)]
         links: dict[str, list] = {r["id"]: [] for r in found}
-        for link in rows.many(connection, sa.select(LINKS).where(LINKS.c.namespace_id.in_(links)).order_by(LINKS.c.name)):
+        for link in metadefs.links(connection, *links):
             links[link["namespace_id"]].append(_link_view(link))
     query = {k: v for k, v in req.GET.items() if k != "marker"}
     body: dict = {"namespaces": [{**_view(r), **({"resource_type_associations": links[r["id"]]} if links[r["id"]] else {})}
@@ -128,9 +112,9 @@ def create(req, body):
 
 def _whole(connection, row: dict) -> dict:
     shown, name = _view(row), row["namespace"]
-    links = rows.many(connection, sa.select(LINKS).where(LINKS.c.namespace_id == row["id"]).order_by(LINKS.c.name))
+    links = metadefs.links(connection, row["id"])
     for kind, plural in _PLURAL.items():
-        found = _items(connection, row, kind)
+        found = metadefs.items(connection, row, kind)
         if found:
             shown[plural] = {i["name"]: {k: v for k, v in _item_view(name, i).items() if k != "name"} for i in found} \
                 if kind == "property" else [_item_view(name, i) for i in found]
@@ -180,7 +164,7 @@ def _handlers(kind: str) -> dict[str, typing.Callable]:
     def index(req, namespace):
         with req.svc.db.reader() as connection:
             row = access.namespace(req, connection, namespace, f"get_metadef_{plural}")
-            found = _items(connection, row, kind) if access.allows_of_namespace(req, get, row) else []
+            found = metadefs.items(connection, row, kind) if access.allows_of_namespace(req, get, row) else []
         if kind == "property":
             return {plural: {i["name"]: {k: v for k, v in _item_view(namespace, i).items() if k != "name"} for i in found}}
         return {plural: [_item_view(namespace, i) for i in found], "schema": f"/v2/schemas/metadefs/{plural}"}
@@ -194,34 +178,32 @@ def _handlers(kind: str) -> dict[str, typing.Callable]:
 
     def show(req, namespace, name):
         with req.svc.db.reader() as connection:
-            return _item_view(namespace, _item(connection, access.namespace(req, connection, namespace, get), kind, name))
+            return _item_view(namespace, metadefs.item(connection, access.namespace(req, connection, namespace, get), kind, name))
 
     def update(req, namespace, name):
         body = req.json_object()
         check(body)
         with req.svc.db.writer() as connection:
             row = access.namespace(req, connection, namespace, modify)
-            old = _item(connection, row, kind, name)
-            if body["name"] != name and any(i["name"] == body["name"] for i in _items(connection, row, kind)):
+            old = metadefs.item(connection, row, kind, name)
+            if body["name"] != name and any(i["name"] == body["name"] for i in metadefs.items(connection, row, kind)):
                 raise errors.Conflict(f"A metadata definition {kind} with name={body['name']} already exists.")
             kept = {k: v for k, v in body.items() if k != "name" and k not in metadefs.SENT_BACK}
             values = {"name": body["name"], "body": kept, "updated_at": db.now()}
-            connection.execute(sa.update(ITEMS).where(ITEMS.c.namespace_id == row["id"], ITEMS.c.kind == kind,
-                                                      ITEMS.c.name == name).values(values))
+            rows.update_where(connection, ITEMS, values, namespace_id=row["id"], kind=kind, name=name)
         return _item_view(namespace, {**old, **values})
 
     def delete(req, namespace, name):
         with req.svc.db.writer() as connection:
             row = access.namespace(req, connection, namespace, remove)
-            _item(connection, row, kind, name)
-            connection.execute(sa.delete(ITEMS).where(ITEMS.c.namespace_id == row["id"], ITEMS.c.kind == kind,
-                                                      ITEMS.c.name == name))
+            metadefs.item(connection, row, kind, name)
+            rows.delete_where(connection, ITEMS, namespace_id=row["id"], kind=kind, name=name)
 
     def clear(req, namespace):
         rules = ("delete_metadef_namespace", *(("delete_metadef_tags",) if kind == "tag" else ()))
         with req.svc.db.writer() as connection:
             row = access.namespace(req, connection, namespace, *rules)
-            connection.execute(sa.delete(ITEMS).where(ITEMS.c.namespace_id == row["id"], ITEMS.c.kind == kind))
+            rows.delete_where(connection, ITEMS, namespace_id=row["id"], kind=kind)
     return {"index": index, "create": create, "show": show, "update": update, "delete": delete, "clear": clear}
 
 
@@ -243,10 +225,10 @@ def replace_tags(req, namespace, body):
     with req.svc.db.writer() as connection:
         row = access.namespace(req, connection, namespace, "add_metadef_tags")
         if not append:
-            connection.execute(sa.delete(ITEMS).where(ITEMS.c.namespace_id == row["id"], ITEMS.c.kind == "tag"))
+            rows.delete_where(connection, ITEMS, namespace_id=row["id"], kind="tag")
         for item in body["tags"]:
             metadefs.put(connection, row, "tag", item["name"], {})
-        found = _items(connection, row, "tag")
+        found = metadefs.items(connection, row, "tag")
     return {"tags": [_item_view(namespace, i) for i in found], "schema": "/v2/schemas/metadefs/tags"}
 
 
@@ -255,14 +237,14 @@ def replace_tags(req, namespace, body):
 def types(req):
     access.check_namespace(req, None, "list_metadef_resource_types")
     with req.svc.db.reader() as connection:
-        found = rows.many(connection, sa.select(TYPES).order_by(TYPES.c.name))
+        found = rows.select(connection, TYPES, order_by="name")
     return {"resource_types": [{"name": r["name"], **_times(r)} for r in found]}
 
 
 def links(req, namespace):
     with req.svc.db.reader() as connection:
         row = access.namespace(req, connection, namespace, "list_metadef_resource_types")
-        found = rows.many(connection, sa.select(LINKS).where(LINKS.c.namespace_id == row["id"]).order_by(LINKS.c.name))
+        found = metadefs.links(connection, row["id"])
     found = found if access.allows_of_namespace(req, "get_metadef_resource_type", row) else []
     return {"resource_type_associations": [_link_view(x) for x in found]}
 
@@ -277,7 +259,7 @@ def add_link(req, namespace, body):
 def remove_link(req, namespace, name):
     with req.svc.db.writer() as connection:
         row = access.namespace(req, connection, namespace, "remove_metadef_resource_type_association")
-        if not connection.execute(sa.delete(LINKS).where(LINKS.c.namespace_id == row["id"], LINKS.c.name == name)).rowcount:
+        if not rows.delete_where(connection, LINKS, namespace_id=row["id"], name=name):
             raise errors.NotFound(f"The metadata definition resource-type association of resource-type={name} to "
                                   f"namespace={namespace}, was not found.")
 

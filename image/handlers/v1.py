@@ -8,9 +8,7 @@ do what with it and how its data comes are version 2's; this is another way to s
 import re
 import urllib.parse
 
-import sqlalchemy as sa
-
-from common import db, errors, schema, wsgi
+from common import db, errors, rows, schema, wsgi
 from common.values import INT64, integer, unprintable
 from image import access, locations, quota, web
 from image.db import images, members
@@ -223,7 +221,7 @@ def _filters(req) -> list:
         elif name in ("min_ram", "min_disk"):
             found.append(TABLE.c[name] == _number(name, raw))
         elif name in ("size_min", "size_max"):
-            column, bound = sa.func.coalesce(TABLE.c.size, 0), _number(name, raw)
+            column, bound = images.SIZE, _number(name, raw)
             found.append(column >= bound if name == "size_min" else column <= bound)
         elif name == "protected":
             found.append(TABLE.c.protected == wsgi.bool_value(raw))
@@ -240,7 +238,7 @@ def _list(req) -> list[dict]:
     if key not in (*_SHORT, "size", "status", "created_at", "updated_at") or direction not in ("asc", "desc"):
         raise errors.BadRequest(f"Invalid sort: {key}:{direction}")
     limit = min(wsgi.int_param(req, "limit", 1000), 1000)
-    found, _ = v2.page(req, where=[TABLE.c.os_hidden == sa.false(), *_filters(req)], sort=[(key, direction)], limit=limit,
+    found, _ = v2.page(req, where=[~TABLE.c.os_hidden, *_filters(req)], sort=[(key, direction)], limit=limit,
                        member_status="all")
     return [view(v2.readable(req, row)) for row in found]
 
@@ -315,14 +313,14 @@ def remove_member(req, id, member_id):
 def shared_images(req, member_id):
     """What is shared with a project: all of it for itself, for others what they share with it."""
     req.svc.policy.check(req.ctx, "get_images")
-    query = sa.select(TABLE.c.id).where(TABLE.c.id.in_(members.shared_with(member_id)), images.THERE)
+    where = [TABLE.c.id.in_(members.shared_with(member_id)), images.THERE]
     if not req.svc.policy.is_admin(req.ctx):
-        query = query.where(images.visible(req.ctx.project_id))
+        where.append(images.visible(req.ctx.project_id))
         if member_id != req.ctx.project_id:
-            query = query.where(TABLE.c.owner == req.ctx.project_id)
+            where.append(TABLE.c.owner == req.ctx.project_id)
     with req.svc.db.reader() as connection:
-        found = connection.execute(query.order_by(TABLE.c.id)).scalars().all()
-    return {"shared_images": [{"image_id": i, "can_share": False} for i in found]}
+        found = rows.select(connection, TABLE, *where)
+    return {"shared_images": [{"image_id": image["id"], "can_share": False} for image in found]}
 
 
 def member_routes(base: str) -> list[wsgi.Route]:

@@ -27,6 +27,12 @@ def of_volume(connection, volume_id: str) -> list[dict]:
     return rows.many(connection, sa.select(TABLE).where(TABLE.c.volume_id == volume_id))
 
 
+def of_volumes(**where):
+    """The WHERE of the snapshots of the volumes that have these values."""
+    v = models.volumes
+    return TABLE.c.volume_id.in_(sa.select(v.c.id).where(*[v.c[name] == value for name, value in where.items()]))
+
+
 def being_copied(connection, **source) -> bool:
     """Whether a volume is being made right now of a snapshot (``snapshot_id``) or a volume (``source_volid``)."""
     v = models.volumes

@@ -22,6 +22,12 @@ def get(connection, type_id: str, *where) -> dict:
     return row
 
 
+def named(connection, name_or_id: str, *where) -> str | None:
+    """The id of the type with this name or id, to which ``where`` applies, or None."""
+    return connection.execute(sa.select(TABLE.c.id).where(
+        sa.or_(TABLE.c.name == name_or_id, TABLE.c.id == name_or_id), *where)).scalar()
+
+
 def projects(connection, type_id: str) -> list[str]:
     """Those that may use a private type."""
     return list(connection.execute(sa.select(PROJECTS.c.project_id).where(PROJECTS.c.volume_type_id == type_id).order_by(

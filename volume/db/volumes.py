@@ -78,6 +78,17 @@ def told(row: dict) -> dict:
     return {new: row.get(old) for new, old in names.items()}
 
 
+# The WHERE of the volumes that are attached.
+ATTACHED = sa.exists().where(ATTACHMENTS.c.volume_id == TABLE.c.id, ATTACHMENTS.c.attach_status == "attached")
+
+
+def totals(connection, *conditions) -> tuple[int, int]:
+    """(how many volumes there are, their size in GiB)"""
+    count, size_gb = connection.execute(sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(TABLE.c.size), 0)).where(
+        *conditions)).one()
+    return count, int(size_gb)
+
+
 def usage(connection, project_id: str) -> dict:
     """{"volumes", "gigabytes", "snapshots"} counted from rows; snapshots count as gigabytes too."""
     count, size = connection.execute(sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(PROMISED_GB), 0))

@@ -5,8 +5,6 @@ transaction; each may be repeated. An attachment that was reserved and never
 completed is given back by deleting it.
 """
 
-import sqlalchemy as sa
-
 from common import context, db, errors, rows, schema, wsgi
 from common.vault import open_chap
 from volume import access
@@ -51,7 +49,7 @@ def index(req):
     conditions = [] if owner is None and "all_tenants" in req.GET else [TABLE.c.project_id == req.ctx.project_id]
     conditions += filters.conditions(req, FILTERS)
     with req.svc.db.reader() as connection:
-        found, _ = lists.page(req, connection, sa.select(TABLE).where(*conditions), TABLE,
+        found, _ = lists.page(req, connection, TABLE, conditions,
                               lambda marker: access.attachment(req, connection, marker))
     if "detail" in req.path:
         return {"attachments": [_view(req, r, secrets=False) for r in found]}
@@ -99,7 +97,7 @@ def _connect(req, row: dict, volume: dict, connector: dict) -> dict:
 
 
 def _connected(connection, row: dict, values: dict) -> None:
-    if connection.execute(sa.update(TABLE).where(TABLE.c.id == row["id"]).values(values)).rowcount == 0:
+    if not rows.update_where(connection, TABLE, values, id=row["id"]):
         raise errors.Conflict("The attachment was deleted while it was being connected.")
     if row["attach_status"] == "reserved":
         volumes.move(connection, row["volume_id"], "attach")

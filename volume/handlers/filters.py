@@ -8,9 +8,7 @@ import ast
 import dataclasses
 import typing
 
-import sqlalchemy as sa
-
-from common import errors, values, wsgi
+from common import errors, rows, values, wsgi
 
 # Query parameters that are not filters.
 _CONTROLS = {"limit", "marker", "offset", "sort", "sort_key", "sort_dir", "with_count", "all_tenants", "all_projects"}
@@ -38,7 +36,7 @@ def number(column) -> Filter:
         try:
             return column == values.integer(value, "filter")
         except errors.BadRequest:
-            return sa.false()
+            return rows.NONE
     return Filter(where)
 
 
@@ -48,10 +46,10 @@ def truth(column) -> Filter:
 
 def always(known: bool) -> Filter:
     """A filter by something that is the same for all rows."""
-    return Filter(lambda value, req: sa.true() if wsgi.bool_value(value) is known else sa.false())
+    return Filter(lambda value, req: rows.ALL if wsgi.bool_value(value) is known else rows.NONE)
 
 
-NEVER = Filter(lambda value, req: sa.false())  # by something that no row has
+NEVER = Filter(lambda value, req: rows.NONE)  # by something that no row has
 ALL_CONSUME_QUOTA = dataclasses.replace(always(True), since=STRICT)
 
 
@@ -62,14 +60,14 @@ def moment(column) -> Filter:
         for part in value.split(","):
             operator, _, time = part.partition(":") if part.split(":")[0] in _COMPARE else ("eq", "", part)
             found.append(getattr(column, _COMPARE[operator])(wsgi.moment(column.name, time)))
-        return sa.and_(*found)
+        return rows.all_of(*found)
     return Filter(where, since=STRICT)
 
 
 def entries(column, *, since: tuple[int, int] = (3, 0), trusted: bool = False) -> Filter:
     """A filter by entries of a dictionary, written as a Python dictionary, as clients of this API do."""
     def where(value, req):
-        return sa.and_(sa.true(), *(column[key].as_string() == wanted for key, wanted in literal(column.name, value).items()))
+        return rows.all_of(*(column[key].as_string() == wanted for key, wanted in literal(column.name, value).items()))
     return Filter(where, since=since, trusted=trusted)
 
 
@@ -110,7 +108,7 @@ def conditions(req, known: dict[str, Filter], *, strict: tuple[int, int] = STRIC
         elif req.version >= entry.since:
             found.append(entry.where(value, req))
     if unknown and trusted:
-        found.append(sa.false())
+        found.append(rows.NONE)
     elif unknown and req.version >= strict:
         raise errors.BadRequest(f"Invalid filters {','.join(unknown)} are found in query options.")
     return found

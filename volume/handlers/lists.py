@@ -2,9 +2,7 @@
 
 import urllib.parse
 
-import sqlalchemy as sa
-
-from common import db, errors, rows, wsgi
+from common import errors, rows, wsgi
 from volume import access
 
 _MOMENTS = ("created_at", "updated_at")  # every list accepts them as sort keys, also for tables without these columns
@@ -20,15 +18,17 @@ def whose(req, table, rule: str) -> list:
     return [table.c.project_id == req.ctx.project_id]
 
 
-def page(req, connection, query, table, known, *, by: tuple[str, str] = ("created_at", "desc")) -> tuple[list[dict], int]:
+def page(req, connection, table, where: list, known, *, by: tuple[str, str] = ("created_at", "desc")) -> tuple[list[dict], int]:
     """(the rows of the requested page, the limit of a page).
 
     :param known: a function from a marker's id to its row, if the caller may see it
     :param by: the order if the request has none
     """
     limit, marker = min(wsgi.int_param(req, "limit", 1000), 1000), req.GET.get("marker")
-    query = db.page(query, table, sort=_order(req, table) or [by], limit=limit, marker_row=known(marker) if marker else None)
-    return rows.many(connection, query.offset(wsgi.int_param(req, "offset", 0) or None)) if limit else [], limit
+    sort, marker_row, offset = _order(req, table) or [by], known(marker) if marker else None, wsgi.int_param(req, "offset", 0)
+    if not limit:
+        return [], limit
+    return rows.page(connection, table, *where, sort=sort, limit=limit, marker_row=marker_row, offset=offset), limit
 
 
 def _order(req, table) -> list[tuple[str, str]]:
@@ -45,7 +45,7 @@ def _order(req, table) -> list[tuple[str, str]]:
     for name, _, direction in (part.partition(":") for part in text.split(",") if part):
         name, direction = name.strip(), direction.strip() or "desc"
         name = {"display_name": "name", "display_description": "description"}.get(name, name)
-        usable = name in _MOMENTS or name in table.c and not isinstance(table.c[name].type, sa.JSON)
+        usable = name in _MOMENTS or name in table.c and not rows.is_json(table.c[name])
         if not usable or direction not in ("asc", "desc"):
             raise errors.BadRequest("Invalid input received: the sort key or direction is not valid.")
         if name in table.c:
@@ -57,7 +57,7 @@ def count(req, connection, table, where: list) -> dict:
     """{"count": the number of rows on all pages} if the request asks for it (from 3.45 on), else {}."""
     if req.version < (3, 45) or not wsgi.bool_value(req.GET.get("with_count", False)):
         return {}
-    return {"count": connection.execute(sa.select(sa.func.count()).select_from(table).where(*where)).scalar()}
+    return {"count": rows.count(connection, table, *where)}
 
 
 def more(req, plural: str, found: list[dict], limit: int) -> dict:

@@ -1,7 +1,5 @@
 """Volume services, zones, pools."""
 
-import sqlalchemy as sa
-
 from common import db, errors, rows, schema, wsgi
 from volume.db import models
 
@@ -15,7 +13,7 @@ def _alive(req, row) -> bool:
 def index(req):
     req.svc.policy.check(req.ctx, "volume_extension:services:index")
     with req.svc.db.reader() as connection:
-        found = rows.many(connection, sa.select(TABLE).order_by(TABLE.c.binary, TABLE.c.host))
+        found = sorted(rows.select(connection, TABLE, order_by="host"), key=lambda r: r["binary"])
     wanted = {k: req.GET[k] for k in ("binary", "host") if k in req.GET}
     return {"services": [
         {"binary": r["binary"], "host": f"{r['host']}@pileus" if r["binary"] == "cinder-volume" else r["host"],
@@ -39,9 +37,8 @@ def update(req, action, body):
     host, binary = body["host"].split("@")[0], body.get("binary", "cinder-volume")
     reason = body.get("disabled_reason") if action == "disable-log-reason" else None
     with req.svc.db.writer() as connection:
-        done = connection.execute(sa.update(TABLE).where(TABLE.c.host == host, TABLE.c.binary == binary).values(
-            disabled=disabled, disabled_reason=reason))
-        if done.rowcount == 0:
+        values = {"disabled": disabled, "disabled_reason": reason}
+        if not rows.update_where(connection, TABLE, values, host=host, binary=binary):
             raise errors.NotFound(f"Service {binary} on host {body['host']} could not be found.")
     return {"host": body["host"], "binary": binary, "service": binary, "disabled": disabled,
             "status": "disabled" if disabled else "enabled", **({"disabled_reason": reason} if reason else {})}
@@ -59,7 +56,7 @@ def extensions(req):
 def pools(req):
     req.svc.policy.check(req.ctx, "scheduler_extension:scheduler_stats:get_pools", {})
     with req.svc.db.reader() as connection:
-        found = rows.many(connection, sa.select(TABLE).where(TABLE.c.binary == "cinder-volume"))
+        found = rows.select(connection, TABLE, order_by="host", binary="cinder-volume")
     detail = wsgi.bool_value(req.GET.get("detail", "false"))
     return {"pools": [{"name": f"{r['host']}@pileus#pileus", **({"capabilities": r["capabilities"]} if detail else {})}
                       for r in found]}

@@ -1,7 +1,5 @@
 """Snapshots of volumes: list, create, show, update, delete, metadata, and the operator's actions on them."""
 
-import sqlalchemy as sa
-
 from common import context, db, errors, rows, schema, wsgi
 from common.unsupported import unknown_action
 from volume import access, unsupported, views
@@ -13,18 +11,13 @@ TABLE = snapshots.TABLE
 _TEXTS = {"name": schema.TEXT, "description": schema.TEXT, "display_name": schema.TEXT, "display_description": schema.TEXT}
 
 
-def _of_volumes(column, value):
-    """The WHERE of the snapshots of the volumes in whose column this is."""
-    return TABLE.c.volume_id.in_(sa.select(volumes.TABLE.c.id).where(column == value))
-
-
 FILTERS = {
     **{name: filters.text(TABLE.c[name]) for name in (
         "id", "name", "description", "status", "volume_id", "project_id", "user_id")},
     "display_name": filters.text(TABLE.c.name), "display_description": filters.text(TABLE.c.description),
     "volume_size": filters.number(TABLE.c.volume_size), "metadata": filters.entries(TABLE.c["metadata"], since=(3, 22)),
-    "availability_zone": filters.Filter(lambda value, req: _of_volumes(volumes.TABLE.c.availability_zone, value)),
-    "host": filters.Filter(lambda value, req: _of_volumes(volumes.TABLE.c.host, value.partition("@")[0]), trusted=True),
+    "availability_zone": filters.Filter(lambda value, req: snapshots.of_volumes(availability_zone=value)),
+    "host": filters.Filter(lambda value, req: snapshots.of_volumes(host=value.partition("@")[0]), trusted=True),
     "created_at": filters.moment(TABLE.c.created_at), "updated_at": filters.moment(TABLE.c.updated_at),
     "consumes_quota": filters.ALL_CONSUME_QUOTA,
     **dict.fromkeys(("group_snapshot_id", "cgsnapshot_id", "encryption_key_id", "cluster_name"), filters.NEVER),
@@ -35,7 +28,7 @@ def _list(req, show) -> dict:
     conditions = lists.whose(req, TABLE, "volume:get_all_snapshots") + filters.conditions(req, FILTERS)
     with req.svc.db.reader() as connection:
         count = lists.count(req, connection, TABLE, conditions)
-        found, limit = lists.page(req, connection, sa.select(TABLE).where(*conditions), TABLE,
+        found, limit = lists.page(req, connection, TABLE, conditions,
                                   lambda marker: access.snapshot(req, connection, marker))
     return {"snapshots": [show(r) for r in found], **lists.more(req, "snapshots", found, limit), **count}
 

@@ -1,7 +1,5 @@
 """Volume types: names for kinds of backend."""
 
-import sqlalchemy as sa
-
 from common import context, errors, rows, schema, wsgi
 from volume.db import models, types
 from volume.handlers import filters, lists
@@ -40,7 +38,7 @@ def _access(req, row: dict) -> dict:
 
 def usable(req):
     """The WHERE of the types that the caller may see and use; all of them for administrators."""
-    return sa.true() if req.svc.policy.is_admin(req.ctx) else types.usable(req.ctx.project_id)
+    return rows.ALL if req.svc.policy.is_admin(req.ctx) else types.usable(req.ctx.project_id)
 
 
 def _listed(req):
@@ -49,21 +47,21 @@ def _listed(req):
     if not req.svc.policy.is_admin(req.ctx):
         return types.usable(req.ctx.project_id)
     if wanted.lower() == "none":
-        return sa.true()
-    return types.usable(req.ctx.project_id) if wsgi.bool_value(wanted) else sa.not_(TABLE.c.is_public)
+        return rows.ALL
+    return types.usable(req.ctx.project_id) if wsgi.bool_value(wanted) else ~TABLE.c.is_public
 
 
 def _by_specs(value: str, req):
     """The WHERE of the types with these extra specs; none if the caller may not see one of the specs."""
     wanted = filters.literal("extra_specs", value)
     if not _sees_all_specs(req) and set(wanted) - set(_HARMLESS):
-        return sa.false()
-    return sa.and_(sa.true(), *(TABLE.c.extra_specs[key].as_string() == text for key, text in wanted.items()))
+        return rows.NONE
+    return rows.all_of(*(TABLE.c.extra_specs[key].as_string() == text for key, text in wanted.items()))
 
 
 _EXTRA_SPECS = (3, 52)
 FILTERS = {**{name: filters.text(TABLE.c[name]) for name in ("id", "name", "description")},
-            "is_public": filters.Filter(lambda value, req: sa.true()),  # handled by _listed
+            "is_public": filters.Filter(lambda value, req: rows.ALL),  # handled by _listed
             "extra_specs": filters.Filter(_by_specs, since=_EXTRA_SPECS)}
 
 
@@ -71,7 +69,7 @@ def index(req):
     req.svc.policy.check(req.ctx, "volume_extension:type_get_all")
     where = filters.conditions(req, FILTERS, strict=_EXTRA_SPECS)
     with req.svc.db.reader() as connection:
-        found, limit = lists.page(req, connection, sa.select(TABLE).where(_listed(req), *where), TABLE,
+        found, limit = lists.page(req, connection, TABLE, [_listed(req), *where],
                                   lambda marker: types.get(connection, marker, usable(req)), by=("name", "asc"))
     return {"volume_types": [_view(req, r) for r in found], **lists.more(req, "volume_type", found, limit)}
 
@@ -86,7 +84,7 @@ def show(req, id):
 def default(req):
     req.svc.policy.check(req.ctx, "volume_extension:type_get")
     with req.svc.db.reader() as connection:
-        row = rows.one(connection, sa.select(TABLE).where(TABLE.c.name == req.svc.conf.volume.default_volume_type))
+        row = rows.first(connection, TABLE, name=req.svc.conf.volume.default_volume_type)
     if row is None:
         raise errors.NotFound("Default volume type could not be found.")
     return {"volume_type": _view(req, row)}
@@ -124,6 +122,6 @@ def delete(req, id):
     req.svc.policy.check(req.ctx, "volume_extension:type_delete")
     with req.svc.db.writer() as connection:
         types.get(connection, id)
-        if connection.execute(sa.select(models.volumes.c.id).where(models.volumes.c.volume_type_id == id)).first():
+        if rows.exists(connection, models.volumes, volume_type_id=id):
             raise errors.BadRequest(f"Target volume type is still in use: volume type {id}.")
         rows.delete(connection, TABLE, id, resource="Volume type")

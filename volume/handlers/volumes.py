@@ -1,11 +1,10 @@
 """Volumes: list, create, show, update, delete, metadata."""
 
-import sqlalchemy as sa
-
 from common import context, db, errors, rows, schema, wsgi
 from common.rest import last_segment, path
 from volume import access, views
-from volume.db import models, snapshots, volumes
+from volume.db import snapshots, volumes
+from volume.db import types as type_rows
 from volume.handlers import filters, lists, types
 from volume.handlers import metadata as metadata_handlers
 
@@ -21,7 +20,6 @@ _CREATE = schema.obj({"volume": schema.obj({
     "status": {}, "attach_status": {}}), "OS-SCH-HNT:scheduler_hints": {"type": ["object", "null"]}},
     ["volume"])
 
-_ATTACHED = sa.exists().where(volumes.ATTACHMENTS.c.volume_id == TABLE.c.id, volumes.ATTACHMENTS.c.attach_status == "attached")
 FILTERS = {
     **{name: filters.text(TABLE.c[name]) for name in (
         "id", "name", "description", "status", "availability_zone", "project_id", "user_id", "volume_type_id", "snapshot_id",
@@ -32,8 +30,8 @@ FILTERS = {
     "created_at": filters.moment(TABLE.c.created_at), "updated_at": filters.moment(TABLE.c.updated_at),
     "metadata": filters.entries(TABLE.c["metadata"]),
     "glance_metadata": filters.entries(TABLE.c.image_metadata, since=(3, 4), trusted=True),
-    "attach_status": filters.Filter(lambda value, req: {"attached": _ATTACHED, "detached": sa.not_(_ATTACHED)}.get(
-        value, sa.false())),
+    "attach_status": filters.Filter(lambda value, req: {"attached": volumes.ATTACHED, "detached": ~volumes.ATTACHED}.get(
+        value, rows.NONE)),
     "multiattach": filters.always(False), "consumes_quota": filters.ALL_CONSUME_QUOTA,
     **dict.fromkeys(("group_id", "consistencygroup_id", "migration_status", "replication_status", "encryption_key_id",
                      "cluster_name"), filters.NEVER),
@@ -45,7 +43,7 @@ def _list(req, show) -> dict:
     conditions = lists.whose(req, TABLE, "volume:get_all") + filters.conditions(req, FILTERS)
     with req.svc.db.reader() as connection:
         count = lists.count(req, connection, TABLE, conditions)
-        found, limit = lists.page(req, connection, sa.select(TABLE).where(*conditions), TABLE,
+        found, limit = lists.page(req, connection, TABLE, conditions,
                                   lambda marker: access.volume(req, connection, marker))
         found = volumes.complete(connection, found)
     return {"volumes": [show(r) for r in found], **lists.more(req, "volumes", found, limit), **count}
@@ -61,10 +59,9 @@ def detail(req):
 
 def summary(req):
     conditions = lists.whose(req, TABLE, "volume:get_all")
-    query = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(TABLE.c.size), 0)).where(*conditions)
     with req.svc.db.reader() as connection:
-        count, size_gb = connection.execute(query).one()
-    return {"volume-summary": {"total_count": count, "total_size": int(size_gb), "metadata": {}}}
+        count, size_gb = volumes.totals(connection, *conditions)
+    return {"volume-summary": {"total_count": count, "total_size": size_gb, "metadata": {}}}
 
 
 def show(req, id):
@@ -74,9 +71,7 @@ def show(req, id):
 
 
 def _type_id(connection, req, wanted: str | None) -> str | None:
-    t = models.volume_types
-    name = wanted or req.svc.conf.volume.default_volume_type
-    found = connection.execute(sa.select(t.c.id).where(sa.or_(t.c.name == name, t.c.id == name), types.usable(req))).scalar()
+    found = type_rows.named(connection, wanted or req.svc.conf.volume.default_volume_type, types.usable(req))
     if found is None and wanted:
         raise errors.NotFound(f"Volume type with name {wanted} could not be found.")
     return found
