@@ -1,4 +1,4 @@
-"""The README's walk-through, command by command, with the unmodified openstack client."""
+"""The README's walkthrough, command by command, with the unmodified openstack client."""
 
 import json
 import pathlib
@@ -13,8 +13,8 @@ README = pathlib.Path(__file__).resolve().parents[1] / "README.md"
 
 
 def commands() -> list[str]:
-    """The lines of README's walk-through that start with ``openstack``, continuation lines joined."""
-    section = README.read_text().split("## A walk through")[1].split("\n## ")[0]
+    """The lines of README's walkthrough that start with ``openstack``, continuation lines joined."""
+    section = README.read_text().split("## Walkthrough")[1].split("\n## ")[0]
     text = section.replace("\\\n", " ")
     return [re.sub(r"\s+", " ", line.strip()) for line in text.splitlines() if line.strip().startswith("openstack ")]
 
