@@ -23,7 +23,7 @@ LOG = logging.getLogger(__name__)
 class RevocationPull(periodic.Periodic):
     """Keep a Verifier up to date. One pass is one conditional GET."""
 
-    interval_s, jitter_s = 0.5, 0.0
+    interval_s, jitter_s, every_worker = 0.5, 0.0, True
 
     def __init__(self, verifier: tokens.Verifier, rest):
         self.verifier, self.rest = verifier, rest

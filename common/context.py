@@ -41,6 +41,7 @@ class Context:
     audit_ids: tuple = ()
     methods: tuple = ()
     issued_at: float = 0
+    logged_in_at: float = 0  # when the first token was issued of those that this one was made of, one of another
     expires_at: float = 0
     token: str | None = dataclasses.field(default=None, repr=False)
 

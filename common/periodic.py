@@ -15,6 +15,7 @@ class Periodic:
 
     interval_s = 10.0
     jitter_s = 1.0
+    every_worker = False  # whether each process of an API does it, and not only the first
     _failing = False
 
     def run_once(self) -> None:

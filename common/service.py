@@ -184,9 +184,17 @@ def _serve(app, sock) -> None:
     protocol.serve(sock, app, logging.getLogger("wsgi"))
 
 
+def work_of(service: Service, worker: int) -> list[periodic.Periodic]:
+    """The periodic work of one of an API's processes: all of it for the first, and for others what each must do for itself."""
+    return [p for p in service.periodics if p.every_worker or not worker]
+
+
 def run(service_class: type[Service], *, state: str | None, sockets: dict, worker: int = 0,
         overrides: dict | None = None) -> None:
-    """Be a daemon until SIGTERM. ``worker`` 0 runs the periodic work; further workers only answer requests."""
+    """Be a daemon until SIGTERM.
+
+    :param worker: 0 does all the periodic work; further ones answer requests, and do what ``work_of`` says
+    """
     service = service_class.load(state, overrides)
     log.setup(service.name, service.conf)
     LOG.info("%s starts, pid %d", service.name, os.getpid())
@@ -195,8 +203,7 @@ def run(service_class: type[Service], *, state: str | None, sockets: dict, worke
     asked: list[int] = []
     signal.signal(signal.SIGTERM, lambda signum, frame: asked.append(signum))
     stacks.install(service.conf.log_file)
-    if worker:
-        service.periodics = [p for p in service.periodics if isinstance(p, auth.RevocationPull)]
+    service.periodics = work_of(service, worker)
     Trim().start(service.stop_event)
     log.Levels(service.conf_name, service.opts, service.conf).start(service.stop_event)
     service.start_background()

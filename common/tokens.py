@@ -29,6 +29,7 @@ def claims(ctx: Context) -> dict:
                        "project": [ctx.project_name, ctx.project_domain_id, ctx.project_domain_name],
                        "domain": ctx.domain_name, "roles": list(ctx.roles), "trust": list(ctx.trust),
                        "app_credential": list(ctx.app_credential), "access_rules": ctx.access_rules,
+                       "login": ctx.logged_in_at,
                        "oauth": list(ctx.oauth), "federation": list(ctx.federation)}}
 
 
@@ -76,7 +77,7 @@ def verify(token: str, keys: dict) -> Context:
         access_rules=None if more.get("access_rules") is None else tuple(map(tuple, more["access_rules"])),
         oauth=tuple(more.get("oauth", ())), federation=tuple(more.get("federation", ())),
         audit_ids=tuple(payload["openstack_audit_ids"]), methods=tuple(payload["openstack_methods"]),
-        issued_at=payload["iat"], expires_at=payload["exp"], token=token)
+        issued_at=payload["iat"], logged_in_at=more.get("login") or payload["iat"], expires_at=payload["exp"], token=token)
 
 
 class Revocations:
@@ -107,23 +108,30 @@ class Revocations:
                 self.last_id = max(self.last_id, event["id"])
 
     def revoked(self, ctx: Context) -> bool:
-        user, project = ("user_id", ctx.user_id), ("project_id", ctx.project_id)
-        keys = [(("audit_id", ctx.audit_ids[0]),), (("audit_chain_id", ctx.audit_ids[-1]),),
-                (user,), (project,), (user, project),
-                (("domain_id", ctx.user_domain_id),), (("domain_id", ctx.domain_id),),
-                (user, ("domain_id", ctx.domain_id)), (("domain_id", ctx.project_domain_id),)]
+        """A token that was made of another is revoked with that, although it was made later: by a worker that did not know of
+        the event yet. What it is for was read when it was made itself."""
+        user, project, home = ("user_id", ctx.user_id), ("project_id", ctx.project_id), ("domain_id", ctx.user_domain_id)
+        login: list[tuple] = [(("audit_chain_id", ctx.audit_ids[-1]),)]
+        made: list[tuple] = [(("audit_id", ctx.audit_ids[0]),), (project,), (user, project), (("domain_id", ctx.domain_id),),
+                             (user, ("domain_id", ctx.domain_id)), (("domain_id", ctx.project_domain_id),)]
         if ctx.app_credential:
-            keys.append((("app_credential_id", ctx.app_credential[0]),))
+            made.append((("app_credential_id", ctx.app_credential[0]),))
         if ctx.federation:
-            keys.append((("identity_provider_id", ctx.federation[0]),))
+            login.append((("identity_provider_id", ctx.federation[0]),))
         if ctx.oauth:
-            keys.append((("oauth_token_id", ctx.oauth[0]),))
+            made.append((("oauth_token_id", ctx.oauth[0]),))
         if ctx.trust:
-            # It falls with the trust, and with either of the two who are bound by it.
-            keys.append((("trust_id", ctx.trust[0]),))
+            # It falls with the trust, and with either of the two who are bound by it, of whom the trustee has logged in.
+            login.append((("user_id", ctx.trust[2]),))
+            made += [(("trust_id", ctx.trust[0]),), (home,)]
             for party in ctx.trust[1:]:
-                keys += [(("user_id", party),), (("user_id", party), project)]
-        return any(ctx.issued_at <= self._before[k] for k in keys if k in self._before)
+                made += [(("user_id", party),), (("user_id", party), project)]
+        else:
+            login += [(user,), (home,)]
+        return self._any(login, ctx.logged_in_at or ctx.issued_at) or self._any(made, ctx.issued_at)
+
+    def _any(self, keys: list[tuple], at: float) -> bool:
+        return any(at <= self._before[k] for k in keys if k in self._before)
 
 
 class Verifier:

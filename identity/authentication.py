@@ -296,6 +296,7 @@ class Authenticator:
         return self._issue(user, scope, given, ["application_credential"], None, request, since=since, until=row["expires_at"])
 
     def _by_token(self, connection, ref: dict):
+        self.service.revocations.run_once()  # it may have been ended at another worker a moment ago
         try:
             parent = self.service.verifier.check(ref.get("id", ""))
         except errors.Unauthorized:
@@ -382,6 +383,7 @@ class Authenticator:
         ctx = Context(request_id=request.request_id, global_request_id=request.global_request_id,
                       user_id=user["id"], user_name=user["name"], user_domain_id=user["domain_id"],
                       user_domain_name=user["domain_name"], roles=tuple(r["name"] for r in given),
-                      audit_ids=tuple(audit), methods=tuple(methods), issued_at=since, expires_at=expires, **scope)
+                      audit_ids=tuple(audit), methods=tuple(methods), issued_at=since, expires_at=expires,
+                      logged_in_at=parent.logged_in_at if parent else since, **scope)
         key_id, key = self.service.keys.signing()
         return ctx, tokens.sign(ctx, key, key_id)

@@ -26,7 +26,7 @@ class Policy(policy.Policy):
 class OwnRevocations(periodic.Periodic):
     """Each identity worker reads the events that the others wrote."""
 
-    interval_s, jitter_s = 0.5, 0.0
+    interval_s, jitter_s, every_worker = 0.5, 0.0, True
 
     def __init__(self, service):
         self.service = service
