@@ -128,10 +128,14 @@ class Revocations:
                 made += [(("user_id", party),), (("user_id", party), project)]
         else:
             login += [(user,), (home,)]
-        return self._any(login, ctx.logged_in_at or ctx.issued_at) or self._any(made, ctx.issued_at)
-
-    def _any(self, keys: list[tuple], at: float) -> bool:
-        return any(at <= self._before[k] for k in keys if k in self._before)
+        known, logged_in_at = self._before, ctx.logged_in_at or ctx.issued_at
+        for key in login:
+            if key in known and logged_in_at <= known[key]:
+                return True
+        for key in made:
+            if key in known and ctx.issued_at <= known[key]:
+                return True
+        return False
 
 
 class Verifier:
