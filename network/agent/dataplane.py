@@ -1,10 +1,12 @@
 """The Linux data plane of one host: puts bridges, taps, DHCP, routers, filters and metadata into the state wanted."""
 
+import functools
 import logging
 
 from common import errors
 from network import roles
 from network.agent import audit, dhcp, parsing, routers
+from network.agent.backoff import Backoff
 from network.agent.filters import Filters
 from network.agent.links import Links, bridge_name, namespaces, set_sysctl, tap_name, taps_of, tunnel_name
 from network.agent.metadata import MetadataProxy
@@ -30,12 +32,14 @@ class LinuxDataplane:
         # {id: reason} of what could not be made as the API has it, and the ports here that therefore pass nothing; None: filters
         # were not loaded yet.
         self.refused: dict[str, str] = {}
+        self.backoff = Backoff()
         self.closed: set[str] | None = None
 
     def facts(self) -> dict:
         return {**roles.of(self.conf), "driver": "linux", "networks": len(self.state["networks"]),
                 "ports": len(_here(self.state["ports"])), "routers": len(self.state["routers"]),
-                "bridge_mappings": self.conf.network.bridge_mappings, "refused": dict(sorted(self.refused.items())[:100]),
+                "bridge_mappings": self.conf.network.bridge_mappings,
+                "refused": dict(sorted({**self.backoff.reasons(), **self.refused}.items())[:100]),
                 **({} if self.closed is None else {"closed_ports": sorted(self.closed)[:100]})}
 
     def metered(self) -> list[dict]:
@@ -65,16 +69,21 @@ class LinuxDataplane:
     def apply(self, raw: dict, *, partial: bool = False) -> None:
         """Make the host look like a state; ``partial``: add these networks, ports and groups to what there is.
 
-        Filters are loaded before a tap comes up, and taken away after it is gone. A part that fails does not keep
-        the others from being built; its error is raised at the end.
+        Filters are loaded before a tap comes up, and taken away after it is gone. A part that fails does not keep the others
+        from being built, and is tried again by itself (``retry_s``).
 
-        :raises StepFailed: some part of it could not be made
+        :raises StepFailed: filters could not be loaded, what is not wanted any more could not be removed, or, where it is
+            ``partial``, some part could not be made
         """
         self.links.open()
         try:
             self._apply(raw, partial)
         finally:
             self.links.close()
+
+    def retry_s(self) -> float | None:
+        """Seconds until a part that could not be made is to be tried again; None: all are there."""
+        return self.backoff.next_s()
 
     def _apply(self, raw: dict, partial: bool) -> None:
         parser = parsing.Parser()
@@ -83,24 +92,28 @@ class LinuxDataplane:
         touched = {n["id"] for n in state["networks"]}
         failures: list[Exception] = []
         bridges: dict[str, str] = {}
+        parts: set[tuple[str, str]] = set()
+        make = functools.partial(self._make, parts, failures if partial else [], partial)
         for network in state["networks"]:
-            self._try(failures, self._ensure_bridge, network, bridges)
+            make("the bridge", network, network, self._ensure_bridge, network, bridges)
         self._try(failures, self._filter, merged, parser.refused, partial)
         self.metadata.know(merged["ports"])
         mtus = {n["id"]: n["mtu"] for n in merged["networks"]}
         for port in _here(state["ports"]):
             if port["network_id"] in bridges and port["id"] in self._held:
-                self._try(failures, self._ensure_tap, port, bridges[port["network_id"]], mtus[port["network_id"]])
+                where = bridges[port["network_id"]], mtus[port["network_id"]]
+                make("the tap", port, (where, port["admin_state_up"]), self._ensure_tap, port, *where)
         for network in merged["networks"]:
             if network["id"] in touched and network["id"] in bridges and dhcp.wanted(network):
-                self._try(failures, self._ensure_dhcp, network, merged, bridges)
+                own = [p for p in merged["ports"] if p["network_id"] == network["id"]]
+                make("DHCP", network, (network, own, bridges[network["id"]]), self._ensure_dhcp, network, own, bridges)
         if partial:
-            for router in merged["routers"]:
-                if router["part"] == "local" and touched & {leg["network_id"] for leg in router["interfaces"]}:
-                    self._try(failures, self.routers.know, router, routers.neighbours(router, merged))
+            self._tell_routers(failures, merged, touched)
         else:
             for router in state["routers"]:
-                self._try(failures, self._ensure_router, router, bridges, mtus, merged)
+                known = routers.neighbours(router, merged) if router["part"] == "local" else None
+                make("the router", router, (router, known, bridges, mtus), self._ensure_router, router, bridges, mtus, known)
+            self.backoff.keep(parts)
             self._try(failures, self._clean, state, parser.refused)
         self.state = merged
         self._report(parser.refused, partial)
@@ -111,6 +124,19 @@ class LinuxDataplane:
         if partial and lost:
             raise errors.StepFailed(reason="The host's network refuses a port.",
                                     internal=f"{lost[0]}: {self.refused.get(str(lost[0]))}")
+
+    def _make(self, parts: set, failures: list, at_once: bool, what: str, thing: dict, wanted, work, *args) -> None:
+        """One part, unless it failed a short time ago and is to be what it was then. ``parts`` are those that are wanted."""
+        parts.add((what, thing["id"]))
+        error = self.backoff.attempt((what, thing["id"]), wanted, work, *args, at_once=at_once)
+        if error is not None:
+            failures.append(error)
+
+    def _tell_routers(self, failures: list, merged: dict, touched: set[str]) -> None:
+        """Who else is on the networks of distributed routers."""
+        for router in merged["routers"]:
+            if router["part"] == "local" and touched & {leg["network_id"] for leg in router["interfaces"]}:
+                self._try(failures, self.routers.know, router, routers.neighbours(router, merged))
 
     def _filter(self, merged: dict, refused: dict[str, str], partial: bool) -> None:
         """Load the filters of all ports here. Where that fails, no tap of a port that is new comes up."""
@@ -163,13 +189,11 @@ class LinuxDataplane:
     def _ensure_tap(self, port: dict, bridge: str, mtu: int) -> None:
         self.links.ensure_tap(tap_name(port["id"]), bridge, mtu, up=port["admin_state_up"])
 
-    def _ensure_dhcp(self, network: dict, state: dict, bridges: dict) -> None:
-        own = [p for p in state["ports"] if p["network_id"] == network["id"]]
+    def _ensure_dhcp(self, network: dict, own: list[dict], bridges: dict) -> None:
         self.dhcp.ensure(network, own, bridges[network["id"]])
         self.metadata.listen(dhcp.namespace(network["id"]), dhcp.METADATA_IP, 80, [network["id"]])
 
-    def _ensure_router(self, router: dict, bridges: dict, mtus: dict, state: dict) -> None:
-        known = routers.neighbours(router, state) if router["part"] == "local" else None
+    def _ensure_router(self, router: dict, bridges: dict, mtus: dict, known: dict | None) -> None:
         self.routers.ensure(router, bridges, mtus, known)
         self.metadata.listen(routers.namespace(router), "0.0.0.0", routers.METADATA_PORT,
                              [leg["network_id"] for leg in router["interfaces"]])

@@ -22,6 +22,9 @@ class FakeDataplane:
         networks = {n["id"] for n in state["networks"]}
         self._networks = self._networks | networks if partial else networks
 
+    def retry_s(self) -> float | None:
+        return None  # nothing fails here
+
     def metered(self) -> list[dict]:
         return []
 

@@ -14,6 +14,7 @@ import time
 from common import context, periodic
 from common.service import Service
 from network import conf
+from network.agent.backoff import jittered
 from network.rpcapi import NetworkAPI
 
 LOG = logging.getLogger(__name__)
@@ -30,7 +31,8 @@ class Heartbeat(periodic.Heartbeat):
 
 
 class Resync(periodic.Periodic):
-    """Pull everything at start and every minute; sooner when told of a change.
+    """Pull everything at start and every minute; sooner when told of a change, or when a part of the host that could not be
+    made is to be tried again.
 
     While that fails, it is tried again after 1 s, 2 s, 4 s and so on, up to a minute; each change is tried at once.
     """
@@ -54,7 +56,10 @@ class Resync(periodic.Periodic):
             self.agent.resync()
             next_s, self._wait_s = self.EVERY_S, 1.0
         finally:
-            self._due = time.monotonic() + next_s
+            self._due = time.monotonic() + jittered(next_s)
+            retry_s = self.agent.dataplane.retry_s()
+            if retry_s is not None:  # jittered already
+                self._due = min(self._due, time.monotonic() + retry_s)
 
 
 class Metering(periodic.Periodic):

@@ -6,6 +6,8 @@ import types
 import unittest.mock
 
 from common import errors
+from network.agent import backoff, service
+from network.agent.dataplane import LinuxDataplane
 from network.agent.service import Manager, NetworkAgent, Resync
 
 
@@ -13,7 +15,9 @@ def agent(apply, monkeypatch):
     made = NetworkAgent.__new__(NetworkAgent)
     made.conf, made.stop_event, made.lock, made.plugged = types.SimpleNamespace(host="h"), threading.Event(), threading.Lock(), 0
     made.network = unittest.mock.MagicMock()
-    made.dataplane = types.SimpleNamespace(apply=apply)
+    made.dataplane = types.SimpleNamespace(apply=apply, retry_s=lambda: None)
+    monkeypatch.setattr(backoff, "jittered", lambda seconds: seconds)
+    monkeypatch.setattr(service, "jittered", lambda seconds: seconds)
     made.resyncer = Resync(made)
     return made
 
@@ -84,3 +88,85 @@ def test_a_plug_is_never_overtaken_by_an_older_state(monkeypatch):
     made.network.get_state.side_effect = pulled
     made.resync()
     assert applied == [True, False] and made.network.get_state.call_count == 2
+
+
+NETWORK = {"type": "vxlan", "segment": 7, "mtu": 1450, "peers": [],
+           "serves": False, "dhcp_port": None, "subnets": [], "physical": None}
+GOOD, BAD = ({**NETWORK, "id": f"{n}1111111-1111-4111-8111-111111111111"} for n in "12")
+
+
+class Plane(LinuxDataplane):
+    """A data plane of which only the bridges are made, and not of all networks."""
+
+    def __init__(self):
+        self.made: list[str] = []
+        self.state = {"networks": [], "ports": [], "groups": {}, "routers": []}
+        self.backoff, self.refused, self.closed, self._held = backoff.Backoff(), {}, None, set()
+        self.metadata = unittest.mock.MagicMock()
+
+    def _ensure_bridge(self, network, bridges):
+        self.made.append(network["id"])
+        if network["id"] == BAD["id"]:
+            raise errors.StepFailed(reason="Physical network x has no bridge on this host.")
+        bridges[network["id"]] = "br"
+
+    def _filter(self, *args):
+        pass
+
+    def _clean(self, *args):
+        pass
+
+    def give(self, *networks, partial=False):
+        """Apply a state of these networks; which bridges were made or tried."""
+        self.made.clear()
+        with unittest.mock.patch("network.agent.parsing.Parser") as parser:
+            parser.return_value.refused = {}
+            parser.return_value.state = lambda raw: raw
+            self._apply({"networks": list(networks), "ports": [], "groups": {}, "routers": []}, partial)
+        return [n["id"] for n in (GOOD, BAD) if n["id"] in self.made]
+
+
+def test_one_network_that_fails_is_tried_less_and_less_often_and_the_others_go_on(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(backoff, "jittered", lambda seconds: seconds)
+    plane, tried = Plane(), 0
+    for _ in range(600):
+        found = plane.give(GOOD, BAD)  # each second something changes elsewhere
+        assert GOOD["id"] in found
+        tried += BAD["id"] in found
+        now[0] += 1
+    assert 10 < tried < 30
+    assert plane.give(GOOD, {**BAD, "mtu": 1400}) == [GOOD["id"], BAD["id"]], "it is to look otherwise"
+    assert plane.give(GOOD, {**BAD, "mtu": 1400}) == [GOOD["id"]]
+    assert plane.retry_s() == backoff.FIRST_S
+    assert plane.backoff.reasons() == {BAD["id"]: "the bridge: Physical network x has no bridge on this host."}
+    plane.give(GOOD)
+    assert plane.retry_s() is None
+
+
+def test_who_plugs_a_port_hears_of_the_failure_at_once(monkeypatch):
+    plane = Plane()
+    plane.give(BAD)
+    for _ in range(2):
+        try:
+            plane.give(BAD, partial=True)
+            raise AssertionError("nobody heard of it")
+        except errors.StepFailed as error:
+            assert "no bridge" in str(error)
+        assert plane.made == [BAD["id"]]
+
+
+def test_hosts_that_fail_together_do_not_try_together():
+    assert len({round(backoff.jittered(60)) for _ in range(50)}) > 10
+    assert all(45 <= backoff.jittered(60) <= 75 for _ in range(50))
+
+
+def test_a_part_that_failed_is_tried_again_without_a_change(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", lambda: clock.now)
+    made = agent(lambda state: None, monkeypatch)
+    made.resyncer.wanted = clock
+    made.dataplane.retry_s = lambda: 4.0
+    begun = runs(made.resyncer, 60, clock)
+    assert {round(b - a) for a, b in zip(begun, begun[1:])} == {4}
