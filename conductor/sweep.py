@@ -18,7 +18,11 @@ _AGAIN = {task_state: name for name, task_state in POWER.items()}
 
 
 class Sweep(periodic.Periodic):
-    """Two SELECTs a pass while nothing is stuck."""
+    """Two SELECTs a pass while nothing is stuck.
+
+    Each conductor has one. Whatever is stuck is taken up by the first that comes to it: the moment that it stands in its row
+    is moved by compare-and-swap, so the others find it taken, and go on with the next.
+    """
 
     interval_s, jitter_s = 3.0, 1.0
 
@@ -42,16 +46,20 @@ class Sweep(periodic.Periodic):
     def _remind(self, ctx, device: dict) -> None:
         """Ask the agent again for an attach or detach. It answers nothing while it still works on the first."""
         with self.service.db.writer() as connection:
-            connection.execute(sa.update(DEVICES).where(DEVICES.c.id == device["id"], DEVICES.c.wish == device["wish"])
-                               .values(wished_at=db.now()))
+            if not connection.execute(sa.update(DEVICES).where(
+                    DEVICES.c.id == device["id"], DEVICES.c.wish == device["wish"],
+                    DEVICES.c.wished_at == device["wished_at"]).values(wished_at=db.now())).rowcount:
+                return
         ask = {"attach": self.service.agents.attach_volume, "detach": self.service.agents.detach_volume}[device["wish"]]
         ask(ctx, device["host"], device["instance_uuid"], device["volume_id"])
 
     def _push(self, ctx, row: dict) -> None:
         uuid, host, task = row["uuid"], row["host"], row["task_state"]
         with self.service.db.writer() as connection:
-            connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid, TABLE.c.task_state == task)
-                               .values(updated_at=db.now()))
+            if not connection.execute(sa.update(TABLE).where(
+                    TABLE.c.uuid == uuid, TABLE.c.task_state == task, TABLE.c.updated_at == row["updated_at"]).values(
+                    updated_at=db.now())).rowcount:
+                return
             up = host is not None and hosts.service_up(connection, host, self.service.conf.service_down_time)
         LOG.info("instance %s is %s/%s for long (host %s, %s): again", uuid, row["vm_state"], task, host,
                  "up" if up else "not up")

@@ -52,13 +52,16 @@ class VolumeApi(Service):
 
 
 class Sweep(periodic.Periodic):
-    """Send again what nobody works on: what is to be made, deleted or grown, and its message was lost."""
+    """Send again what nobody works on: what is to be made, deleted or grown, and its message was lost.
+
+    Each scheduler has one. Whatever is stuck is taken up by the first that comes to it, which notes the moment in its row; the
+    others find it taken, and go on with the next. Since when it is stuck is left as it is, for the audit to see.
+    """
 
     interval_s, most = 5.0, 200
 
     def __init__(self, service):
         self.service = service
-        self._last: dict[str, str] = {}  # table: id of the last row that had its turn; "" when all had
 
     def run_once(self) -> None:
         v, s = volumes.TABLE, snapshots.TABLE
@@ -68,20 +71,28 @@ class Sweep(periodic.Periodic):
             periodic.take_up(row, f"snapshot {row['id']}", self._push_snapshot)
 
     def _stuck(self, table, query, statuses: tuple[str, ...]) -> list[dict]:
-        """The next rows in these statuses for long. Where there are many, a pass goes on where the last one ended.
-
-        The rows stay as they are: since when they are stuck is for the audit to see.
-        """
+        """Rows in these statuses for long, those first that have waited longest for their turn."""
         before = db.now() - datetime.timedelta(seconds=self.service.conf.volume.resend_after_s)
+        turn = sa.func.coalesce(table.c.resent_at, table.c.updated_at)
         with self.service.db.reader() as connection:
-            found = rows.many(connection, query.where(
-                table.c.status.in_(statuses), table.c.updated_at < before,
-                table.c.id > self._last.get(table.name, "")).order_by(table.c.id).limit(self.most))
-        self._last[table.name] = found[-1]["id"] if len(found) == self.most else ""
-        return found
+            return rows.many(connection, query.where(
+                table.c.status.in_(statuses), table.c.updated_at < before, turn < before).order_by(turn, table.c.id)
+                .limit(self.most))
+
+    def _take(self, table, row: dict) -> bool:
+        """Whether it is this scheduler's to send: False: another has just done it, or it has gone on."""
+        return self.service.db.transact(self._note, table, row)
+
+    @staticmethod
+    def _note(connection, table, row: dict) -> bool:
+        as_read = table.c.resent_at.is_(None) if row["resent_at"] is None else table.c.resent_at == row["resent_at"]
+        return connection.execute(sa.update(table).where(
+            table.c.id == row["id"], table.c.status == row["status"], as_read).values(resent_at=db.now())).rowcount > 0
 
     def _push(self, ctx, row: dict) -> None:
         agents, host = self.service.agents, row["host"]
+        if not self._take(volumes.TABLE, row):
+            return
         if host is None:
             self.service.place(ctx, row)
         elif row["status"] == "extending":
@@ -91,7 +102,8 @@ class Sweep(periodic.Periodic):
 
     def _push_snapshot(self, ctx, row: dict) -> None:
         agents = self.service.agents
-        (agents.create_snapshot if row["status"] == "creating" else agents.delete_snapshot)(ctx, row["host"], row["id"])
+        if self._take(snapshots.TABLE, row):
+            (agents.create_snapshot if row["status"] == "creating" else agents.delete_snapshot)(ctx, row["host"], row["id"])
 
 
 class VolumeScheduler(Service):

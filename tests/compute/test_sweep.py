@@ -93,3 +93,32 @@ def test_a_task_state_that_it_does_not_know_is_complained_of_once(tmp_path, capl
     assert [r.message for r in caplog.records if "growing-wings" in r.message and r.levelname != "INFO"] == [
         "servers are growing-wings for long, which is nothing that this release could ask for again"]
     assert "Traceback" not in caplog.text
+
+
+def test_conductors_share_what_is_stuck(tmp_path):
+    """While one is at its first row, the other makes a whole pass: each server and each volume is asked for once."""
+    database = Database("compute", f"sqlite:///{tmp_path}/c.sqlite")
+    models.METADATA.create_all(database.engine)
+    conf = types.SimpleNamespace(compute=types.SimpleNamespace(build_resend_s=1), service_down_time=60)
+    service = types.SimpleNamespace(db=database, conf=conf, agents=unittest.mock.Mock())
+    at = db.now() - datetime.timedelta(minutes=1)
+    with database.writer() as connection:
+        connection.execute(models.services.insert().values(
+            id="1", host="node1", binary="nova-compute", zone="nova", disabled=False, forced_down=False, updated_at=db.now()))
+        for n in range(4):
+            uuid = f"1111111{n}-1111-4111-8111-111111111111"
+            connection.execute(models.instances.insert().values(**{
+                **SERVER, "uuid": uuid, "vm_state": "active", "task_state": "pausing", "power_state": 1, "host": "node1",
+                "created_at": at, "updated_at": at}))
+            connection.execute(models.block_devices.insert().values(
+                id=uuid, instance_uuid=uuid, device_name="/dev/vdb", volume_id=uuid, delete_on_termination=False,
+                wish="attach", wished_at=at, request_id="r"))
+    asked, other = [], Sweep(service)
+
+    def ask(ctx, host, uuid, what):
+        asked.append(uuid[:8])
+        if len(asked) == 1:
+            other.run_once()
+    service.agents.power = service.agents.attach_volume = ask
+    Sweep(service).run_once()
+    assert sorted(asked) == sorted(2 * [f"1111111{n}" for n in range(4)])

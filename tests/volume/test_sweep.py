@@ -49,15 +49,32 @@ def test_a_row_that_cannot_be_handled_keeps_no_other_waiting(service):
 
 
 def test_everything_gets_its_turn_however_much_is_stuck(service):
-    """Nor is a row changed by it: the audit goes by the time since when it is stuck."""
+    """Nor does it look younger by that: the audit goes by the time since when it is stuck."""
     insert(service, models.volumes, *(volume(n) for n in (3, 0, 4, 1, 2)))
     sweep = Sweep(service)
     sweep.most = 2
     sent = []
-    for _ in range(4):
+    for n in range(5):
+        if n == 4:
+            with service.db.writer() as connection:  # a while later
+                connection.execute(models.volumes.update().values(resent_at=HOUR_AGO))
         sweep.run_once()
         sent.append([int(c.args[2][:8]) for c in service.agents.delete_volume.mock_calls])
         service.agents.delete_volume.reset_mock()
-    assert sent == [[0, 1], [2, 3], [4], [0, 1]]
+    assert sent == [[0, 1], [2, 3], [4], [], [0, 1]]
     with service.db.reader() as connection:
         assert {r.updated_at for r in connection.execute(models.volumes.select())} == {HOUR_AGO}
+
+
+def test_schedulers_share_what_is_stuck(service):
+    """While one is at its first row, the other makes a whole pass: each row is sent once."""
+    insert(service, models.volumes, *(volume(n) for n in range(4)))
+    sent, other = [], Sweep(service)
+
+    def delete_volume(ctx, host, volume_id):
+        sent.append(int(volume_id[:8]))
+        if len(sent) == 1:
+            other.run_once()
+    service.agents.delete_volume = delete_volume
+    Sweep(service).run_once()
+    assert sent == [0, 1, 2, 3]

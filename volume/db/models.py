@@ -27,7 +27,7 @@ volumes = sa.Table(
     sa.Column("metadata", sa.JSON, nullable=False), sa.Column("image_metadata", sa.JSON, nullable=False),
     sa.Column("image_id", ID), sa.Column("snapshot_id", ID), sa.Column("source_volid", ID),
     sa.Column("request_id", sa.String(64), nullable=False), sa.Column("created_at", MOMENT, nullable=False),
-    sa.Column("updated_at", MOMENT, nullable=False))
+    sa.Column("updated_at", MOMENT, nullable=False), sa.Column("resent_at", MOMENT))
 snapshots = sa.Table(
     "snapshots", METADATA, sa.Column("id", ID, primary_key=True), sa.Column("name", sa.String(255)),
     sa.Column("description", sa.String(255)), sa.Column("project_id", sa.String(64), nullable=False, index=True),
@@ -36,7 +36,7 @@ snapshots = sa.Table(
     sa.Column("volume_size", sa.Integer, nullable=False), sa.Column("status", sa.String(32), nullable=False, index=True),
     sa.Column("fault", sa.Text), sa.Column("metadata", sa.JSON, nullable=False),
     sa.Column("request_id", sa.String(64), nullable=False), sa.Column("created_at", MOMENT, nullable=False),
-    sa.Column("updated_at", MOMENT, nullable=False))
+    sa.Column("updated_at", MOMENT, nullable=False), sa.Column("resent_at", MOMENT))
 # One row an attachment: who has the volume, how it is reached. Secrets in connection_info go to agents only.
 attachments = sa.Table(
     "attachments", METADATA, sa.Column("id", ID, primary_key=True),
