@@ -13,17 +13,17 @@ from common import errors
 from common.conf import etc_dir
 
 LOG = logging.getLogger(__name__)
-RELOAD_S = 1.0  # an operator's change of the file holds after this
+RELOAD_S = 1.0  # a change of the file takes effect within this time
 MOST_DECISIONS = 4096
 
 
 def rule(name: str, check: str, description: str, *operations: str, scopes: tuple[str, ...] = ("project",)
          ) -> oslo_policy.RuleDefault:
-    """A rule with what operators read about it in the sample file and on the reference page.
+    """A rule, with the texts for the sample file and the reference page.
 
-    :param operations: the requests that ask it, as "GET /servers/{server_id}"; none: what other rules refer to by its name
-    :param scopes: of "system", "domain" and "project": a token of another scope is refused whatever its roles are;
-        empty: none is refused for its scope
+    :param operations: the requests that check it, as "GET /servers/{server_id}"; none for a rule that only other rules refer to
+    :param scopes: a subset of "system", "domain" and "project"; tokens of another scope are refused, whatever their roles.
+        Empty: tokens of every scope are accepted
     """
     if not operations:
         return oslo_policy.RuleDefault(name, check, description)
@@ -33,13 +33,13 @@ def rule(name: str, check: str, description: str, *operations: str, scopes: tupl
 
 
 class Policy:
-    """The rules of one service; an operator's ``<service>-policy.yaml`` overrides and is reloaded when it changes.
+    """The rules of one service. An operator's ``<service>-policy.yaml`` overrides them and is reloaded when it changes.
 
     :param rules: made by :func:`rule`
-    :raises ValueError, OSError: the file cannot be read: rules that are laxer than an operator's never take its place
+    :raises ValueError, OSError: the file cannot be read. The defaults do not replace it: they may allow more than it does
     """
 
-    refusal = errors.Forbidden.message  # the service's own text, over the rule's name
+    refusal = errors.Forbidden.message  # the text of a refusal; a service may have its own
 
     def __init__(self, service: str, rules: Sequence[oslo_policy.RuleDefault], conf):
         override = pathlib.Path(conf.state_path) / "etc" / f"{service}-policy.yaml"
@@ -51,13 +51,13 @@ class Policy:
         self.enforcer.register_defaults(list(rules))
         self._scopes = {r.name: r.scope_types for r in rules if r.scope_types}
         self._defaults = oslo_policy.Rules({r.name: r.check for r in rules})
-        # The rules in force, and those of them that were asked, as functions of (target, credentials): replaced together, so
-        # that what was made of the old ones stays with them.
+        # The rules in force, and a cache of those that were checked, as functions of (target, credentials). They are replaced
+        # together, so that no function of the old rules is used with the new ones.
         self._in_force: tuple[oslo_policy.Rules, dict[str, Callable[[dict, dict], bool]]] = (self._defaults, {})
-        # What was decided since the file was last looked at: the same caller asks the same again and again.
+        # The decisions since the file was last checked: the same caller makes the same requests again and again.
         self._decided: dict[tuple, bool] = {}
         self._until = 0.0
-        self._seen: tuple | None = None  # by what the file was told from another when it was last read; None: there was none
+        self._seen: tuple | None = None  # times, size and inode of the file when it was last read; None: there was none
         self._take_up()
 
     def allows(self, ctx, rule: str, target: dict | None = None) -> bool:
@@ -69,22 +69,22 @@ class Policy:
                *target.items())
         try:
             found = decided.get(key)
-        except TypeError:  # a client's value in the target that is no id at all, such as a list
+        except TypeError:  # the target has a client's value that cannot be a key, such as a list
             return self._decide(ctx, rule, target)
         if found is None:
             found = decided[key] = self._decide(ctx, rule, target)
         return found
 
     def _reload(self) -> None:
-        """Look at the file again. While it cannot be read, the rules before it stay in force."""
+        """Read the file again if it has changed. While it cannot be read, the previous rules stay in force."""
         self._decided, self._until = {}, time.monotonic() + RELOAD_S
         try:
             self._take_up()
         except (ValueError, OSError) as error:
-            LOG.error("%s cannot be read, so its last rules stay in force: %s", self._path, error)
+            LOG.error("%s cannot be read, the previous rules stay in force: %s", self._path, error)
 
     def _take_up(self) -> None:
-        """Read the file if it is another than before, also an older one: a copy that was put back has the time that it had.
+        """Read the file if it has changed; also if an older copy was put back, which has an older time.
 
         :raises ValueError, OSError: it cannot be read
         """
@@ -96,17 +96,17 @@ class Policy:
             return
         seen = stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino
         if seen != self._seen:
-            self._seen = seen  # also where it cannot be read: that is complained of once
+            self._seen = seen  # also if it cannot be read, so that the error is logged once
             self._in_force = self._read(), {}
 
     def _read(self) -> oslo_policy.Rules:
-        """:raises ValueError, OSError: also where something in the file is no rule"""
+        """:raises ValueError, OSError: the file cannot be read, or something in it is not a rule"""
         text = self._path.read_text()
         given = oslo_policy.parse_file_contents(text)
         if not isinstance(given, dict):
-            raise ValueError("it is no list of rules by their names")
+            raise ValueError("it is not a mapping of rule names to rules")
         for name, check in given.items():
-            # The library takes null and false for a rule that allows everything.
+            # oslo.policy would take null or false for a rule that allows everything.
             if not isinstance(name, str) or not isinstance(check, (str, list)):
                 raise ValueError(f"the rule {name} is not text")
         try:
@@ -119,9 +119,9 @@ class Policy:
     def _decide(self, ctx, rule: str, target: dict) -> bool:
         scope = "system" if ctx.system else "domain" if ctx.domain_id else "project"
         credentials = {k: v for k, v in _credentials(ctx).items() if v is not None}
-        # Rules ask by "not domain_id:None" whether the token is for a domain.
+        # Rules check with "not domain_id:None" whether the token is for a domain.
         credentials["domain_id"] = ctx.domain_id
-        # What a token or a thing has not, must not match what the other has not either.
+        # An attribute that the target lacks must not match one that the token lacks.
         target = {k: v for k, v in target.items() if v is not None}
         found = scope in self._scopes.get(rule, (scope,)) and self._ask(rule, target, credentials)
         LOG.debug("%s %s: roles %s, scope %s, target %s", "allowed" if found else "refused", rule, ctx.roles, scope, target)
@@ -133,14 +133,14 @@ class Policy:
         if function is None:
             try:
                 check = rules[rule]
-            except KeyError:  # a rule that nobody declared allows nothing
+            except KeyError:  # an undeclared rule allows nothing
                 return False
             function = functions[rule] = self._compile(check)
         return function(target, credentials)
 
     def _compile(self, check) -> Callable[[dict, dict], bool]:
-        """A check as a function. The library inspects the signature of each part of a check whenever it asks it, which takes
-        most of its time (0.5 ms a decision); here that is done once."""
+        """A check as a function. oslo.policy inspects the signature of each part of a check at every decision, which takes most
+        of its time (0.5 ms a decision); here that is done once."""
         if isinstance(check, oslo_policy.RuleCheck):
             return functools.partial(self._ask, check.match)
         if isinstance(check, oslo_policy.NotCheck):
@@ -165,7 +165,7 @@ class Policy:
         return self.is_admin(ctx) or self.allows(ctx, "service_api", {})
 
     def check(self, ctx, rule: str, target: dict | None = None) -> None:
-        """:raises Forbidden: the caller may know of the resource but not do this"""
+        """:raises Forbidden: the rule refuses"""
         if not self.allows(ctx, rule, target):
             raise errors.Forbidden(self.refusal % {"rule": rule})
 
@@ -180,7 +180,7 @@ def _referred(check) -> Iterator[str]:
 
 
 def _check_cycles(rules: oslo_policy.Rules) -> None:
-    """:raises ValueError: a rule refers to itself, by others or directly, so that no request could be decided by it"""
+    """:raises ValueError: a rule refers to itself, directly or through others"""
     known: set[str] = set()
 
     def walk(name: str, above: tuple[str, ...]) -> None:
@@ -195,7 +195,7 @@ def _check_cycles(rules: oslo_policy.Rules) -> None:
 
 
 def _credentials(ctx) -> dict:
-    """What rules may ask of a caller; ``token`` as Keystone's rules know it: token.project.domain.id."""
+    """The attributes of a caller that rules can check; ``token`` is nested as in Keystone's rules: token.project.domain.id."""
     token: dict = {"user": {"id": ctx.user_id, "domain": {"id": ctx.user_domain_id}}}
     if ctx.project_id:
         token["project"] = {"id": ctx.project_id, "domain": {"id": ctx.project_domain_id}}

@@ -1,4 +1,4 @@
-"""Who may do what with servers and what belongs to them: names, defaults and scopes are those of OpenStack's compute service."""
+"""Rules of the compute service, with the names, defaults and scopes of OpenStack's."""
 
 from oslo_policy.policy import RuleDefault
 

@@ -1,4 +1,4 @@
-"""The rules that the others are made of, by OpenStack's names, so that an operator's file can refer to them."""
+"""Rules that other rules refer to, with OpenStack's names, so that an operator's file can refer to them too."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""Floating IPs by the old routes, which ask the network service with the caller's own rights."""
+"""Floating IPs through the proxy routes, which call the network service with the caller's token."""
 
 from common.policy import rule
 from compute_api.policies.base import ANYBODY, MEMBER, READER

@@ -1,4 +1,4 @@
-"""What happened to a server."""
+"""Actions on a server and their events."""
 
 from common.policy import rule
 from compute_api.policies.base import ADMIN, READER

@@ -1,4 +1,4 @@
-"""Volumes and snapshots by the old routes, which ask the volume service with the caller's own rights."""
+"""Volumes and snapshots through the proxy routes, which call the volume service with the caller's token."""
 
 from common.policy import rule
 from compute_api.policies.base import MEMBER, READER

@@ -1,4 +1,4 @@
-"""Rules of the identity service: Keystone's, by name, default, scope and the attributes of their targets."""
+"""Rules of the identity service, with Keystone's names, defaults, scopes and target attributes."""
 
 from identity.policies import (
     access_rules,

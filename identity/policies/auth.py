@@ -1,4 +1,4 @@
-"""Tokens, and what their owners may ask about themselves."""
+"""Tokens, and what their owners may see about themselves."""
 
 from common.policy import rule
 from identity.policies.base import ADMIN, ANYONE, CLOUD, EVERY, READER

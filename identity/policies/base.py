@@ -1,4 +1,4 @@
-"""The rules that others refer to by name, and the checks and scopes that most of them share."""
+"""Rules that other rules refer to, and the checks and scopes that most of them share."""
 
 from common.policy import rule
 
@@ -7,7 +7,7 @@ SYSTEM_READER = "(role:reader and system_scope:all)"
 READER = f"{ADMIN} or {SYSTEM_READER}"
 ANYONE = ""
 
-# What belongs to the whole cloud is ruled with a token for the system or for a project, which is what administrators have.
+# Resources of the whole cloud are managed with system-scoped tokens, or with project-scoped ones, as administrators have them.
 CLOUD = ("system", "project")
 EVERY = ("system", "domain", "project")
 

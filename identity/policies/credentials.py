@@ -1,4 +1,4 @@
-"""Credentials: secrets of users for other doors."""
+"""Credentials: secrets of users for other ways to authenticate."""
 
 from common.policy import rule
 from identity.policies.base import ADMIN, EVERY, READER

@@ -1,4 +1,4 @@
-"""EC2 credentials, and the exchange of signatures by them."""
+"""EC2 credentials, and the exchange of their signatures for tokens."""
 
 from common.policy import rule
 from identity.policies.base import ADMIN, CLOUD, EVERY, READER

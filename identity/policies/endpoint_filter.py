@@ -1,4 +1,4 @@
-"""Groups of endpoints, and which endpoints and groups a project is given."""
+"""Endpoint groups, and the association of endpoints and groups with projects."""
 
 from common.policy import rule
 from identity.policies.base import ADMIN, CLOUD, READER

@@ -1,11 +1,11 @@
-"""Who has which role: on projects, on domains, on the system; and the list of all of it."""
+"""Role assignments on projects, on domains and on the system."""
 
 from common.policy import rule
 from identity.policies.base import ADMIN, CLOUD, EVERY, READER
 
 
 def _within(role: str) -> str:
-    """Who has a role on a domain that both the holder and the project or domain of a grant are in."""
+    """The check for a role on the domain of both the holder and the target of a grant."""
     return "(" + " or ".join(
         f"(role:{role} and domain_id:%(target.{holder}.domain_id)s and domain_id:%(target.{target})s)"
         for holder in ("user", "group") for target in ("project.domain_id", "domain.id")) + ")"

@@ -1,4 +1,4 @@
-"""Limits: what services register, and what projects and domains are given."""
+"""Registered limits, and the limits of projects and domains."""
 
 from common.policy import rule
 from identity.policies.base import ADMIN, ANYONE, CLOUD, EVERY, READER

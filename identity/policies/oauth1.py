@@ -1,4 +1,4 @@
-"""Consumers of OAuth 1, and what users gave them."""
+"""Consumers of OAuth 1, and the access tokens that users authorized."""
 
 from common.policy import rule
 from identity.policies.base import ADMIN, CLOUD, READER

@@ -5,7 +5,7 @@ from identity.policies.base import ADMIN, EVERY, READER
 
 _ALL, _ONE = "/v3/projects", "/v3/projects/{project_id}"
 _TAGS, _TAG = f"{_ONE}/tags", _ONE + "/tags/{tag}"
-# A project that acts as a domain is in none, and no domain's to rule.
+# A project that acts as a domain belongs to no domain, so no domain's manager can manage it.
 _DOMAIN = "domain_id:%(target.project.domain_id)s and not None:%(target.project.domain_id)s"
 _SEES = f"{READER} or (role:reader and {_DOMAIN}) or project_id:%(target.project.id)s"
 _RULES = f"{ADMIN} or (role:manager and {_DOMAIN})"

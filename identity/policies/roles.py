@@ -1,4 +1,4 @@
-"""Roles, those of single domains, and which role implies which."""
+"""Roles, domain-specific roles, and role implications."""
 
 from common.policy import rule
 from identity.policies.base import ADMIN, CLOUD, EVERY, READER

@@ -1,13 +1,13 @@
-"""The rules that the others are made of, by Glance's names, so that an operator's file can refer to them.
+"""Rules that other rules refer to, with Glance's names, so that an operator's file can refer to them too.
 
-A rule is asked about an image by these of its attributes: ``project_id`` and ``owner`` (the project that has it),
-``visibility``, and ``member_id`` (the caller's project, where the image is shared with it).
+A rule can check these attributes of an image: ``project_id`` and ``owner`` (the project that owns it), ``visibility``, and
+``member_id`` (the caller's project, if the image is shared with it).
 """
 
 from common.policy import rule
 
 ADMIN, SERVICE = "rule:context_is_admin", "rule:service_api"
-# The services' own users have no other role, and work with the images of servers whoever owns them.
+# The users of services have only this role, and work with the images of servers of every project.
 OR_SERVICE = f" or {SERVICE}"
 OWNERS_MEMBER = f"{ADMIN} or (role:member and project_id:%(project_id)s)"
 OWNERS_READER = f"{ADMIN} or (role:reader and project_id:%(project_id)s)"

@@ -1,4 +1,4 @@
-"""Rules of metadata definitions, asked about the namespace: ``project_id`` is its owner, beside its ``visibility``."""
+"""Rules of metadata definitions. They can check the ``project_id`` (the owner) and the ``visibility`` of the namespace."""
 
 from image.policies.base import ADMIN, OWNERS_READER, rule
 

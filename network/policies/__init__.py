@@ -1,7 +1,7 @@
-"""Rules of the network service: OpenStack's names, defaults and scopes, noun by noun.
+"""Rules of the network service, with OpenStack's names, defaults and scopes.
 
-All are for tokens of a project: one of a domain or of the system is refused. Beside the resource's own project, a rule may ask
-for what it lies in: ``network:project_id``, ``network:shared``, ``security_group:project_id``.
+All of them require a project-scoped token. Besides the project of the resource, a rule can check the attributes of the network
+or the security group that it belongs to: ``network:project_id``, ``network:shared``, ``security_group:project_id``.
 """
 
 from network.policies import (

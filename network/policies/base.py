@@ -1,9 +1,9 @@
-"""Rules that others refer to, named as OpenStack's are, and the checks that most rules are made of."""
+"""Rules that other rules refer to, with OpenStack's names, and checks that many rules share."""
 
 from common.policy import rule
 from network.policies import checks
 
-checks.register()  # rules are parsed as they are made
+checks.register()  # before the first rule, which is parsed at once
 ADMIN, SERVICE = "rule:admin_only", "rule:service_api"
 OWN, NETWORK_OWNER, GROUP_OWNER = "project_id:%(project_id)s", "rule:network_owner", "rule:sg_owner"
 ADMIN_OR_SERVICE = f"({ADMIN}) or ({SERVICE})"

@@ -1,5 +1,4 @@
-"""The kind of check that Neutron adds to oslo.policy, so that operators' files for Neutron hold here too:
-``field:networks:shared=True``."""
+"""The check that Neutron adds to oslo.policy, ``field:networks:shared=True``, so that Neutron's policy files work here too."""
 
 import re
 
@@ -8,9 +7,9 @@ from oslo_policy import policy as oslo_policy
 
 
 class FieldCheck(_checks.Check):
-    """Whether an attribute has a value, or after ``=~`` one that begins as a regular expression says.
+    """Whether an attribute has a value, or with ``=~`` one whose beginning matches a regular expression.
 
-    ``networks:shared`` is ``network:shared`` in the target: of the network itself, or of the one that the thing is on.
+    ``networks:shared`` checks ``network:shared`` of the target: of the network itself, or of the network of the resource.
     """
 
     def __init__(self, kind, match):

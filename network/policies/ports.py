@@ -1,7 +1,7 @@
 """Rules of ports.
 
-A port belongs to its own project, but on a network of another one that project decides what may endanger the network: MACs,
-addresses, address pairs, port security and the names of the network's own devices.
+A port belongs to its own project. If its network belongs to another project, that project controls what could harm the
+network: MAC and IP addresses, address pairs, port security, and the device owners that the network service uses itself.
 """
 
 from common.policy import rule

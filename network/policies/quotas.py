@@ -1,4 +1,4 @@
-"""Rules of quotas. What is one's own project's, anybody may see without being asked."""
+"""Rules of quotas. No rule is checked for the quotas of the caller's own project."""
 
 from common.policy import rule
 from network.policies import base

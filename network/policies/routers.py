@@ -1,4 +1,4 @@
-"""Rules of routers. Who may be reached through an external network, and with which of its addresses, is an administrator's."""
+"""Rules of routers. Only administrators choose the addresses of a gateway and switch its address translation."""
 
 from common.policy import rule
 from network.policies import base

@@ -1,4 +1,4 @@
-"""Rules of subnets. Whoever owns a network may do all with what is on it."""
+"""Rules of subnets. The owner of a network may do everything with the subnets on it."""
 
 from common.policy import rule
 from network.policies import base

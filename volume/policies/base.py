@@ -1,6 +1,6 @@
-"""The rules that the others are made of, by Cinder's names, so that an operator's file can refer to them.
+"""Rules that other rules refer to, with Cinder's names, so that an operator's file can refer to them too.
 
-Cinder looks at roles alone: a token of any scope may ask, and what belongs to a project asks for that project's token.
+As in Cinder, tokens of every scope are accepted; rules about a project's resources check the project of the token.
 """
 
 import functools
@@ -12,7 +12,7 @@ rule = functools.partial(policy.rule, scopes=())
 ADMIN = "rule:admin_api"
 MEMBER = "rule:xena_system_admin_or_project_member"
 READER = "rule:xena_system_admin_or_project_reader"
-# The services' own users have no other role, and work on the volumes of servers and images whoever owns them.
+# The users of services have only this role, and work with the volumes of servers and images of every project.
 OR_SERVICE = " or rule:service_api"
 
 RULES = [
