@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from common import db, errors, rows
 from common.server_states import ACTIONS, BUILD_TASKS, BUILDING, SPAWNING
-from conductor.db import actions, deletion, hosts, instances, machine, models
+from conductor.db import actions, allocations, deletion, hosts, instances, machine, models
 
 LOG = logging.getLogger(__name__)
 # Actions whose event has a name of its own.
@@ -109,10 +109,10 @@ class Manager:
             self.service.schedule(ctx, again)
 
     def _give_up_host(self, connection, row: dict, host: str, message: str, reschedule: bool) -> dict | None:
-        """Release the claim; returns the instance to schedule again, or None after writing ERROR."""
+        """Give back its part of the host; returns the instance to schedule again, or None after writing ERROR."""
         if row["task_state"] not in BUILD_TASKS:
-            return None  # being deleted; the delete releases the claim
-        hosts.release(connection, host, row)
+            return None  # being deleted; the deletion gives it back
+        allocations.release(connection, row["uuid"])
         tried = [*row["tried_hosts"], host]
         if reschedule and len(tried) < self.service.conf.compute.max_attempts:
             return machine.build_elsewhere(connection, row, tried, machine.fault(message))

@@ -120,24 +120,12 @@ class Auditor:
         self.inventory.virt.remove_files(uuid)
 
     def claims(self):
-        """A host's claims must be the sum of its servers."""
-        from conductor.db import models
-        instances = self._all("compute", models.instances)
-        for node in self._all("compute", models.compute_nodes):
-            own = [i for i in instances if i["host"] == node["host"]]
-            true = {"vcpus_used": sum(i["vcpus"] for i in own), "memory_mb_used": sum(i["memory_mb"] for i in own),
-                    "local_gb_used": sum(i["disk_gb"] for i in own), "running_vms": len(own)}
-            wrong = {k: (node[k], v) for k, v in true.items() if node[k] != v}
-            if wrong:
-                yield Finding("claim", node["host"], ", ".join(f"{k} is {a}, should be {b}" for k, (a, b) in wrong.items()),
-                              lambda n=node, t=true: self._fix_claim(n, t))
-
-    def _fix_claim(self, node: dict, true: dict) -> None:
-        from conductor.db import models
-        table = models.compute_nodes
-        with self.dbs["compute"].writer() as connection:
-            connection.execute(sa.update(table).where(table.c.id == node["id"], table.c.generation == node["generation"])
-                               .values(generation=node["generation"] + 1, **true))
+        """A host's claims must be those of its servers, and their sum."""
+        from conductor.db import allocations
+        with self.dbs["compute"].reader() as connection:
+            found = allocations.faults(connection)
+        for host, texts in found.items():
+            yield Finding("claim", host, ", ".join(texts), lambda h=host: self.dbs["compute"].transact(allocations.mend, h))
 
     def ports(self):
         """Ports of servers that are gone; addresses of ports that are gone."""

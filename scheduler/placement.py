@@ -14,7 +14,7 @@ import time
 import sqlalchemy as sa
 
 from common import errors, units
-from conductor.db import actions, hosts, machine, models
+from conductor.db import actions, allocations, hosts, machine, models
 from scheduler import filters, weighers
 
 LOG = logging.getLogger(__name__)
@@ -27,6 +27,10 @@ def plugins(names: list[str], module, conf) -> list:
         home, _, cls = name.rpartition(":")
         found.append(getattr(importlib.import_module(home) if home else module, cls)(conf))
     return found
+
+
+class _HostChanged(Exception):
+    """Somebody took or gave back a part of the host since it was read."""
 
 
 class Placement:
@@ -123,24 +127,25 @@ class Placement:
                 with self.db.reader() as connection:
                     resolved = self._resolve(connection, spec)
             host = self.choose(candidates, resolved)
-            claimed = self.db.transact(self._claim, ctx, host, spec, started)
-            if claimed == "taken":
+            try:
+                placed = self.db.transact(self._claim, ctx, host, spec, started)
+            except _HostChanged:
+                time.sleep(random.uniform(0, 0.01) * attempt)
+                continue
+            if not placed:
                 return None
-            if claimed:
-                self._remember(host, spec)
-                return host["host"]
-            time.sleep(random.uniform(0, 0.01) * attempt)
+            self._remember(host, spec)
+            return host["host"]
         raise errors.ServiceUnavailable(part="the scheduler: too many requests compete for the same hosts")
 
-    def _claim(self, connection, ctx, host: dict, spec: dict, started: float):
-        """True: claimed; False: the host changed meanwhile; "taken": the server is not waiting for a host."""
-        if not hosts.claim(connection, host, spec["vcpus"], spec["memory_mb"], spec["disk_gb"]):
-            return False
+    def _claim(self, connection, ctx, host: dict, spec: dict, started: float) -> bool:
+        """False: the server is not waiting for a host. :raises _HostChanged: the host has changed; nothing was written"""
         try:
             machine.begin(connection, spec["uuid"], "schedule", also=[TABLE.c.host.is_(None)], host=host["host"])
         except (errors.InvalidState, errors.NotFound):
-            hosts.release(connection, host["host"], spec)
-            return "taken"
+            return False
+        if not allocations.claim(connection, host, spec["uuid"], spec):
+            raise _HostChanged
         actions.events(connection, ctx.request_id, spec["uuid"], [
             {"event": "schedule", "host": host["host"], "start": started, "finish": time.time(), "result": "Success"}])
         return True

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from common import db, rows
 from common.server_states import DELETED as VM_DELETED
 from common.server_states import DELETING, NOSTATE
-from conductor.db import actions, hosts, machine, models
+from conductor.db import actions, allocations, hosts, machine, models
 
 TABLE, DELETED, DEVICES = models.instances, models.deleted_instances, models.block_devices
 ACTIONS, EVENTS = models.instance_actions, models.instance_events
@@ -35,7 +35,7 @@ def begin(connection, ctx, row: dict, down_time_s: int) -> tuple[str, dict]:
 
 
 def finish(connection, ctx, uuid: str, host: str | None, events: list[dict]) -> dict | None:
-    """Nothing of the server is left: give back its claim and move its row to the deleted ones.
+    """Nothing of the server is left: give back its part of the host and move its row to the deleted ones.
 
     :param host: where the server was; a report of another host changes nothing
     :param events: the steps of the deletion, as ``actions.events`` takes them
@@ -54,7 +54,7 @@ def _end(connection, ctx, row: dict, events: list[dict]) -> dict:
             "power_state": NOSTATE, "updated_at": at, "deleted_at": at, "network_info": [],
             "security_groups": [], "posted_password": None}
     actions.events(connection, ctx.request_id, uuid, events)
-    hosts.release(connection, row["host"], row)
+    allocations.release(connection, uuid)
     connection.execute(sa.insert(DELETED).values(gone))
     connection.execute(sa.delete(DEVICES).where(DEVICES.c.instance_uuid == uuid))
     connection.execute(sa.delete(TABLE).where(TABLE.c.uuid == uuid))

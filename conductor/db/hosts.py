@@ -1,4 +1,4 @@
-"""Compute hosts: heartbeats, capacity, claims by compare-and-swap."""
+"""Compute hosts: heartbeats and capacity."""
 
 import sqlalchemy as sa
 
@@ -18,7 +18,7 @@ def heartbeat(connection, binary: str, host: str, zone: str = "internal") -> Non
 
 
 def report(connection, host: str, resources: dict) -> None:
-    """What a host has: {"hypervisor_hostname", "vcpus", "memory_mb", "local_gb", "facts"}. Claims are not touched."""
+    """What a host has: {"hypervisor_hostname", "vcpus", "memory_mb", "local_gb", "facts"}. What is used of it is not touched."""
     values = {k: resources[k] for k in ("hypervisor_hostname", "vcpus", "memory_mb", "local_gb", "facts")}
     done = connection.execute(sa.update(NODES).where(NODES.c.host == host).values(updated_at=db.now(), **values))
     if done.rowcount == 0:
@@ -34,26 +34,6 @@ def all_nodes(connection) -> list[dict]:
         NODES, SERVICES.c.id.label("service_id"), SERVICES.c.disabled, SERVICES.c.disabled_reason,
         SERVICES.c.forced_down, SERVICES.c.zone, SERVICES.c.updated_at.label("heartbeat_at"))
         .join(SERVICES, join).order_by(NODES.c.host))
-
-
-def claim(connection, node: dict, vcpus: int, memory_mb: int, disk_gb: int) -> bool:
-    """Add to a node's use, if nobody did since ``node`` was read. False: read again."""
-    done = connection.execute(sa.update(NODES).where(
-        NODES.c.id == node["id"], NODES.c.generation == node["generation"]).values(
-        vcpus_used=NODES.c.vcpus_used + vcpus, memory_mb_used=NODES.c.memory_mb_used + memory_mb,
-        local_gb_used=NODES.c.local_gb_used + disk_gb, running_vms=NODES.c.running_vms + 1,
-        generation=NODES.c.generation + 1))
-    return done.rowcount == 1
-
-
-def release(connection, host: str | None, instance: dict) -> None:
-    """Give back what an instance had claimed, in the transaction that takes its host away."""
-    if host:
-        connection.execute(sa.update(NODES).where(NODES.c.host == host).values(
-            vcpus_used=NODES.c.vcpus_used - instance["vcpus"],
-            memory_mb_used=NODES.c.memory_mb_used - instance["memory_mb"],
-            local_gb_used=NODES.c.local_gb_used - instance["disk_gb"], running_vms=NODES.c.running_vms - 1,
-            generation=NODES.c.generation + 1))
 
 
 def is_up(row: dict, down_time_s: int) -> bool:

@@ -92,6 +92,12 @@ compute_nodes = sa.Table(
     sa.Column("memory_mb_used", sa.Integer, nullable=False), sa.Column("local_gb_used", sa.Integer, nullable=False),
     sa.Column("running_vms", sa.Integer, nullable=False), sa.Column("facts", sa.JSON, nullable=False),
     sa.Column("generation", sa.Integer, nullable=False), sa.Column("updated_at", MOMENT, nullable=False))
+# What servers hold of hosts; the sums in ``compute_nodes`` are those of these rows.
+allocations = sa.Table(
+    "allocations", METADATA, sa.Column("instance_uuid", ID, primary_key=True),
+    sa.Column("host", sa.String(255), primary_key=True, index=True), sa.Column("vcpus", sa.Integer, nullable=False),
+    sa.Column("memory_mb", sa.Integer, nullable=False), sa.Column("disk_gb", sa.Integer, nullable=False),
+    sa.Column("created_at", MOMENT, nullable=False))
 server_groups = sa.Table(
     "server_groups", METADATA, sa.Column("id", ID, primary_key=True), sa.Column("name", sa.String(255), nullable=False),
     sa.Column("policy", sa.String(32), nullable=False), sa.Column("max_server_per_host", sa.Integer),

@@ -10,7 +10,7 @@ from alembic import command
 from common import context, db, migrate
 from common.db import Database
 from conductor import cli
-from conductor.db import actions, deletion, hosts, instances, models
+from conductor.db import actions, allocations, deletion, hosts, instances, models
 from conductor.manager import Manager
 from conductor.retention import Retention
 from tests import databases
@@ -48,6 +48,8 @@ def database(request, tmp_path_factory):
     with made.writer() as connection:
         hosts.report(connection, HOST, {"hypervisor_hostname": HOST, "vcpus": 8, "memory_mb": 8000, "local_gb": 100, "facts": {}})
         connection.execute(sa.insert(TABLE).values({**ROW, "uuid": "old", "created_at": START, "updated_at": START}))
+        connection.execute(sa.update(models.compute_nodes).values(
+            vcpus_used=ROW["vcpus"], memory_mb_used=ROW["memory_mb"], local_gb_used=ROW["disk_gb"], running_vms=1))
         actions.start(connection, context.service_context(request_id="req-old"), "old", "create")
     migrate.sync("conductor.db", url)
     yield made
@@ -66,6 +68,9 @@ def make(database, uuid=None, **values) -> str:
     at = values.get("created_at", db.now())
     with database.writer() as connection:
         connection.execute(sa.insert(TABLE).values({**ROW, "uuid": uuid, "created_at": at, "updated_at": at, **values}))
+        if values.get("host", HOST):
+            node = dict(connection.execute(sa.select(models.compute_nodes)).mappings().one())
+            assert allocations.claim(connection, node, uuid, ROW)
     return uuid
 
 
@@ -97,7 +102,11 @@ def used(database) -> int:
 def test_a_server_from_before_the_revision_is_deleted_and_kept(database, ctx):
     before = row(database, "old")
     assert begin(database, ctx, "old")[0] == deletion.CONDUCTOR, "its host has never been heard of"
+    with database.reader() as connection:
+        assert allocations.faults(connection) == {}, "the revision gives each server what it had claimed"
+    before_used = used(database)
     assert finish(database, ctx, "old") is not None
+    assert used(database) == before_used - ROW["memory_mb"]
     assert row(database, "old") is None
     kept = row(database, "old", DELETED)
     assert kept == {**before, "vm_state": "deleted", "task_state": None, "power_state": 0, "network_info": [],

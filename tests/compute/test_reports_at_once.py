@@ -7,7 +7,7 @@ import pytest
 
 from common import context, db, units
 from common.db import Database
-from conductor.db import hosts, machine, models
+from conductor.db import allocations, hosts, machine, models
 from conductor.manager import Manager
 from tests import databases
 from tests.compute.test_guests import ROW as PLAIN
@@ -41,7 +41,7 @@ def server(manager, vm_state: str, task_state: str) -> str:
         connection.execute(models.instances.insert().values(
             uuid=uuid, vm_state=vm_state, task_state=task_state, host=HOST, power_state=0, created_at=db.now(),
             updated_at=db.now(), **ROW))
-        assert hosts.claim(connection, node(connection), ROW["vcpus"], ROW["memory_mb"], ROW["disk_gb"])
+        assert allocations.claim(connection, node(connection), uuid, ROW)
     return uuid
 
 
@@ -51,7 +51,7 @@ def node(connection) -> dict:
 
 def together(monkeypatch, first, second) -> None:
     """Begin ``second`` when ``first`` has read the server's row and is about to give back its claim; that one waits a moment."""
-    reached, ended, release = threading.Event(), threading.Event(), hosts.release
+    reached, ended, release = threading.Event(), threading.Event(), allocations.release
     failed: list = []
 
     def held(connection, *args):
@@ -65,7 +65,7 @@ def together(monkeypatch, first, second) -> None:
             units.run(work)
         except Exception as error:  # shown by the assertion below
             failed.append(error)
-    monkeypatch.setattr(hosts, "release", held)
+    monkeypatch.setattr(allocations, "release", held)
     early = threading.Thread(target=run, args=(first,))
     early.start()
     assert reached.wait(10)

@@ -4,7 +4,7 @@ import pytest
 
 from common import db
 from common.rows import insert
-from conductor.db import hosts, models
+from conductor.db import allocations, hosts, models
 from deploy import prepare
 from deploy.audit import Auditor, main
 from network import roles
@@ -30,7 +30,7 @@ def state(tmp_path_factory):
             insert(connection, models.instances, {
                 **ROW, "uuid": UUID.format(number), "vm_state": "active", "task_state": None, "power_state": 1, "host": host,
                 "created_at": db.now(), "updated_at": db.now()}, conflict="")
-            hosts.claim(connection, next(n for n in _nodes(connection) if n["host"] == host), 1, 100, 1)
+            allocations.claim(connection, next(n for n in _nodes(connection) if n["host"] == host), UUID.format(number), ROW)
     with auditor.dbs["network"].writer() as connection:
         hosting.heartbeat(connection, "node2", {"roles": [roles.BRIDGE]})
     with auditor.dbs["volume"].writer() as connection:
