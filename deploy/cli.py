@@ -151,7 +151,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv=None) -> int:
     args = build_parser().parse_args(argv)
-    return args.handler(args)
+    try:
+        return args.handler(args)
+    except PermissionError as error:  # what a cloud keeps is its owner's alone
+        print(f"pileus {args.command}: no permission for {error.filename}; run this as who runs the cloud", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import errno
 import importlib
 import os
 import pathlib
@@ -12,7 +13,7 @@ import tomllib
 import pytest
 
 from common import version
-from deploy import cli, man
+from deploy import cli, man, statedir
 from tests.architecture.test_imports import modules
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -89,6 +90,21 @@ def test_scripts_answer_before_anything_is_installed(tmp_path, script, words):
     assert all(word in said("--help") for word in words)
     assert said("--ip", "192.0.2.1", "--version") == f"pileus {PROJECT['version']}\n"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_deploy_test_says_what_it_does():
+    done = subprocess.run([str(ROOT / "deploy" / "test"), "--help"], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0 and done.stdout == (
+        "Install what the tests need and run them all, the cheap ones first. Words after it go to pytest.\n")
+
+
+def test_who_may_not_read_a_cloud_is_told_so(tmp_path, monkeypatch, capsys):
+    def refused(state):
+        raise PermissionError(errno.EACCES, "Permission denied", f"{state}/etc/pileus.conf")
+    monkeypatch.setattr(statedir, "require_cloud", refused)
+    assert cli.main(["status", "--state", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == (f"pileus status: no permission for {tmp_path}/etc/pileus.conf; run this as who runs the "
+                                       "cloud\n")
 
 
 def test_each_command_and_verb_has_a_page():

@@ -11,6 +11,9 @@ import subprocess
 
 import psutil
 import pytest
+from grafana_foundation_sdk.cog import plugins
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models import dashboard
 from prometheus_client import parser
 
 from common.periodic import wait_for
@@ -119,6 +122,21 @@ def test_queries_of_the_dashboard_are_valid(promtool, tmp_path):
     (tmp_path / "rules.json").write_text(json.dumps({"groups": [{"name": "g", "rules": rules}]}))  # JSON is YAML
     done = subprocess.run([promtool, "check", "rules", str(tmp_path / "rules.json")], capture_output=True, text=True)
     assert done.returncode == 0 and f"{len(rules)} rules found" in done.stdout, done.stdout + done.stderr
+
+
+def test_grafana_s_own_models_read_all_of_the_dashboard():
+    """A field that they do not know, or of another type, would be lost or changed on the way back."""
+    plugins.register_default_plugins()
+    read = dashboard.Dashboard.from_json(DASHBOARD)
+    assert _holds(json.loads(json.dumps(read.to_json(), cls=JSONEncoder)), DASHBOARD)
+
+
+def _holds(found, wanted) -> bool:
+    if isinstance(wanted, dict):
+        return isinstance(found, dict) and all(key in found and _holds(found[key], value) for key, value in wanted.items())
+    if isinstance(wanted, list):
+        return isinstance(found, list) and len(found) == len(wanted) and all(map(_holds, found, wanted))
+    return found == wanted
 
 
 def test_the_dashboard_is_as_grafana_takes_it():
