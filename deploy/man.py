@@ -35,10 +35,11 @@ def page(name: str, parser: argparse.ArgumentParser, others: list[str]) -> str:
     """The page's source, for man or groff."""
     made = Manpage(parser, {
         "project_name": "Pileus", "version": version.text(), "manual_title": "Pileus", "manual_section": SECTION,
-        "description": (parser.description or "").partition(". ")[0].rstrip(".")}, format="single-commands-section")
+        "description": (parser.description or "").partition(". ")[0].rstrip(".")})
     made.prog = name
     made.add_section("see also", "=", ", ".join(f"\\fB{other}\\fR({SECTION})" for other in others).replace("-", "\\-"))
-    return str(made)
+    header, _, rest = str(made).partition("\n")
+    return header.replace("\\-", "-") + "\n" + rest  # a date is a date only with plain hyphens
 
 
 def pages() -> dict[str, str]:

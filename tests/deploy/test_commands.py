@@ -13,7 +13,7 @@ import tomllib
 import pytest
 
 from common import version
-from deploy import cli, man, statedir
+from deploy import cli, lab, man, statedir
 from tests.architecture.test_imports import modules
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -92,6 +92,13 @@ def test_scripts_answer_before_anything_is_installed(tmp_path, script, words):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_lab_hands_its_words_on(monkeypatch):
+    asked = []
+    monkeypatch.setattr(lab, "main", lambda words: asked.append(words) or 0)
+    assert cli.main(["lab", "--state", "/s"]) == 0 == cli.main(["lab", "add", "node3", "--state", "/s"])
+    assert asked == [["--state", "/s", "list"], ["--state", "/s", "add", "node3"]]
+
+
 def test_deploy_test_says_what_it_does():
     done = subprocess.run([str(ROOT / "deploy" / "test"), "--help"], capture_output=True, text=True, timeout=30)
     assert done.returncode == 0 and done.stdout == (
@@ -120,11 +127,14 @@ def test_a_page_says_what_the_help_says(name):
             assert all(option in text for option in action.option_strings if option not in ("-h", "--help"))
 
 
-@pytest.mark.skipif(not shutil.which("groff"), reason="groff is not installed (Debian's package groff-base has it)")
+@pytest.mark.parametrize("command", ["groff -man -ww -Tascii", "mandoc -T lint -W warning"])
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_rendered_without_a_warning(name):
-    done = subprocess.run(["groff", "-man", "-ww", "-Tascii"], input=PAGES[name], capture_output=True, text=True)
-    assert done.returncode == 0 and done.stderr == "" and name.removesuffix(".8") in done.stdout
+def test_a_page_is_rendered_without_a_warning(name, command):
+    if not shutil.which(command.split()[0]):
+        pytest.skip(f"{command.split()[0]} is not installed (Debian's groff-base, mandoc)")
+    done = subprocess.run(command.split(), input=PAGES[name], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stderr == ""
+    assert (name.removesuffix(".8") in done.stdout) if "lint" not in command else done.stdout == ""
 
 
 @pytest.mark.skipif(not shutil.which("man"), reason="man is not installed (Debian's package man-db has it)")
