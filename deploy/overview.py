@@ -75,6 +75,9 @@ class Overview:
         for database in self._databases.values():
             database.engine.dispose()
 
+    def database(self, name: str) -> Database:
+        return self._databases[name]
+
     def read(self, name: str, work: typing.Callable):
         """``work(connection)`` on one of the databases.
 

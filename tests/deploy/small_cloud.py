@@ -24,7 +24,7 @@ def fill(overview) -> None:
     """Hosts ``here`` (up), ``gone`` (silent), ``resting`` (disabled); servers 1 (active), 2 and 3 (building, 2 for long on the
     host that is gone); volumes 1 and 2 (available) and 3 (creating for long)."""
     def writer(name):
-        return overview._databases[name].writer()
+        return overview.database(name).writer()
     with writer("compute") as connection:
         for name in ("here", "gone", "resting"):
             hosts.heartbeat(connection, "nova-compute", name, "nova")

@@ -98,10 +98,10 @@ def test_a_scrape_costs_the_same_however_large_the_cloud_is(exporter):
     def statements() -> float:
         return -sent() + sent()
     few = statements()
-    with exporter.overview._databases["compute"].writer() as connection:
+    with exporter.overview.database("compute").writer() as connection:
         for number in range(100, 140):
             small_cloud.server(connection, number, "building", "spawning")
-    with exporter.overview._databases["compute"].writer() as connection:
+    with exporter.overview.database("compute").writer() as connection:
         many = statements()
         connection.execute(sa.delete(models.instances).where(models.instances.c.uuid >= UUID.format(100)))
     assert 0 < many <= few <= 12

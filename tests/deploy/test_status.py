@@ -32,7 +32,7 @@ def state(tmp_path_factory):
 def overview(state):
     made = Overview(state, "tested")
     small_cloud.fill(made)
-    with made._databases["network"].writer() as connection:
+    with made.database("network").writer() as connection:
         hosting.heartbeat(connection, "gone", {"roles": [roles.BRIDGE]})
     yield made
     made.close()
@@ -69,7 +69,7 @@ def test_a_queue_that_nobody_takes_from(found):
 
 def test_a_server_without_a_host(found, overview):
     number = 5
-    with overview._databases["compute"].writer() as connection:
+    with overview.database("compute").writer() as connection:
         small_cloud.server(connection, number, "building", "scheduling", host=None, ago=LONG_AGO)
     try:
         one = found(running={**RUNNING, "scheduler": None}, queues=[bus.Queue("scheduler", "", 1, 0)])[UUID.format(number)]
@@ -77,13 +77,13 @@ def test_a_server_without_a_host(found, overview):
         assert one.why == ["scheduler does not run", "nobody takes from the queue scheduler (1 in it)"]
         assert found()[UUID.format(number)].why == [] and "all that it waits for is up" in str(found()[UUID.format(number)])
     finally:
-        with overview._databases["compute"].writer() as connection:
+        with overview.database("compute").writer() as connection:
             connection.execute(sa.delete(models.instances).where(models.instances.c.uuid == UUID.format(number)))
 
 
 def test_how_far_it_came(found, overview):
     at = db.now().timestamp()
-    with overview._databases["compute"].writer() as connection:
+    with overview.database("compute").writer() as connection:
         actions.events(connection, "req-2", UUID.format(2), [
             {"event": "allocate", "host": "gone", "start": at, "finish": at, "result": "Success"},
             {"event": "plug", "host": "gone", "start": at, "result": None}])
@@ -91,10 +91,10 @@ def test_how_far_it_came(found, overview):
 
 
 def test_a_volume_says_its_own_fault(found, overview):
-    with overview._databases["volume"].writer() as connection:
+    with overview.database("volume").writer() as connection:
         small_cloud.volume(connection, 9, "deleting", host="nowhere", ago=LONG_AGO, fault="the target is in use")
     why = found()[UUID.format(9)].why
-    with overview._databases["volume"].writer() as connection:
+    with overview.database("volume").writer() as connection:
         connection.execute(sa.delete(volumes).where(volumes.c.id == UUID.format(9)))
     assert why == ["the target is in use", "there is no cinder-volume on nowhere"]
     assert found()[UUID.format(3)].why == [] and found()[UUID.format(3)].host == "here"

@@ -200,6 +200,22 @@ def test_up_needs_no_option_twice(tmp_path, monkeypatch):
     assert asked() == made
 
 
+def test_the_address_of_metrics_is_chosen_apart(tmp_path):
+    def asked(*words: str):
+        parser = argparse.ArgumentParser()
+        options.host_options(parser)
+        return up.choose(str(tmp_path), parser.parse_args(words))
+    assert asked("--ip", "192.0.2.1").metrics_ip == "127.0.0.1"
+    for address, reason in (("192.0.2.1", "where the APIs answer"), ("0.0.0.0", "every address"),
+                            ("172.24.4.9", "external network")):
+        with pytest.raises(up.host.HostError, match=reason):
+            asked("--ip", "192.0.2.1", "--metrics-ip", address)
+    statedir.save(str(tmp_path), asked("--ip", "192.0.2.1", "--metrics-ip", "198.51.100.1"))
+    assert asked().metrics_ip == "198.51.100.1"
+    with pytest.raises(up.host.HostError, match="where the APIs answer"):  # also when the other of the two moves
+        asked("--ip", "198.51.100.1")
+
+
 def test_the_bridge_of_a_lab_is_there_before_what_listens_at_its_address(tmp_path, monkeypatch):
     order: list[str] = []
     for module, name in ((up.host, "claim"), (up.lab, "ensure_bridge"), (up.broker, "ensure_broker"),
