@@ -43,9 +43,10 @@ def first(connection, table, *conditions, **where) -> dict | None:
     return one(connection, sa.select(table).where(*conditions, *_equal(table, where)))
 
 
-def select(connection, table, *conditions, order_by: str = "id", **where) -> list[dict]:
+def select(connection, table, *conditions, order_by: str = "id", limit: int | None = None, **where) -> list[dict]:
     """The rows of which these things are true, in the order of a column. They are not locked."""
-    return many(connection, sa.select(table).where(*conditions, *_equal(table, where)).order_by(table.c[order_by]))
+    query = sa.select(table).where(*conditions, *_equal(table, where)).order_by(table.c[order_by])
+    return many(connection, query.limit(limit))
 
 
 def page(connection, table, *conditions, sort: list[tuple[str, str]], limit: int, marker_row: dict | None,

@@ -1,15 +1,13 @@
 """Actions on a server: one POST, the body's only key says which."""
 
-import sqlalchemy as sa
 
-from common import db, errors, schema, server_states, wsgi
+from common import errors, schema, server_states, wsgi
 from common.unsupported import unknown_action
 from compute_api import access, deletion, microversions, unsupported
 from compute_api.handlers import fixed_ips, floating_ips, power, rebuild, rescue, security_groups, server_images
 from conductor.db import actions as history
-from conductor.db import machine, models
+from conductor.db import instances, machine
 
-TABLE = models.instances
 _NAME = {"type": "string", "minLength": 1, "maxLength": 255}
 _IP = {"anyOf": [{"type": "string", "format": "ipv4"}, {"type": "string", "format": "ipv6"}]}
 _NOTHING = {"type": ["object", "null", "string"], "maxProperties": 0, "maxLength": 0}
@@ -83,7 +81,7 @@ def _locker(req, row: dict) -> str:
 
 def _write_lock(req, connection, id, action: str, **values) -> None:
     history.start(connection, req.ctx, id, action)
-    connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(updated_at=db.now(), **values))
+    instances.write(connection, id, **values)
 
 
 def _lock(req, id, arguments):

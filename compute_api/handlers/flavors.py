@@ -1,7 +1,5 @@
 """Flavors: sizes of servers; access to private ones; extra specs."""
 
-import sqlalchemy as sa
-
 from common import context, errors, rows, schema, wsgi
 from compute_api import access, microversions, paging
 from compute_api.views import links
@@ -101,13 +99,13 @@ def delete(req, id):
     req.svc.policy.check(req.ctx, "os_compute_api:os-flavor-manage:delete", {})
     with req.svc.db.writer() as connection:
         flavors.get(connection, id, access.scope(req))
-        connection.execute(sa.delete(ACCESS).where(ACCESS.c.flavor_id == id))
+        rows.delete_where(connection, ACCESS, flavor_id=id)
         rows.delete(connection, TABLE, id, resource="Flavor")
 
 
 def _access(connection, id) -> dict:
-    found = connection.execute(sa.select(ACCESS.c.project_id).where(ACCESS.c.flavor_id == id)).scalars()
-    return {"flavor_access": [{"flavor_id": id, "tenant_id": p} for p in found]}
+    found = rows.select(connection, ACCESS, order_by="project_id", flavor_id=id)
+    return {"flavor_access": [{"flavor_id": id, "tenant_id": row["project_id"]} for row in found]}
 
 
 def projects(req, id):
@@ -136,7 +134,7 @@ def access_change(req, id, body):
                 raise errors.Conflict("Can not add access to a public flavor.")
             rows.insert(connection, ACCESS, key, conflict=f"Flavor access already exists for flavor {id} and project "
                                                           f"{arguments['tenant']} combination.")
-        elif connection.execute(sa.delete(ACCESS).filter_by(**key)).rowcount == 0:
+        elif not rows.delete_where(connection, ACCESS, **key):
             raise errors.NotFound(f"Flavor access not found for {id} / {arguments['tenant']} combination.")
         return _access(connection, id)
 

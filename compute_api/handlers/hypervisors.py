@@ -2,13 +2,9 @@
 
 import json
 
-import sqlalchemy as sa
-
 from common import errors, wsgi
 from compute_api import paging
-from conductor.db import hosts, models
-
-INSTANCES = models.instances
+from conductor.db import hosts, instances
 
 
 def _id(req, row: dict):
@@ -51,10 +47,9 @@ def _nodes(req, rule: str) -> list[dict]:
 
 
 def _add_servers(connection, nodes: list[dict]) -> None:
-    servers = connection.execute(sa.select(INSTANCES.c.host, INSTANCES.c.uuid).where(
-        INSTANCES.c.host.is_not(None)).order_by(INSTANCES.c.created_at)).all()
+    servers = instances.by_host(connection)
     for node in nodes:
-        node["servers"] = [{"uuid": u, "name": f"instance-{u}"} for h, u in servers if h == node["host"]]
+        node["servers"] = [{"uuid": uuid, "name": f"instance-{uuid}"} for uuid in servers.get(node["host"], ())]
 
 
 def _list(req, found: list[dict], view) -> dict:

@@ -4,7 +4,6 @@ import base64
 import datetime
 import hashlib
 
-import sqlalchemy as sa
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -91,12 +90,11 @@ def _generate(user_id: str) -> tuple[str, str]:
 def index(req):
     microversions.check_query(req, ("user_id", "limit", "marker"))
     user_id = _user(req, "os_compute_api:os-keypairs:index", req.GET.get("user_id"))
-    query = sa.select(TABLE).where(TABLE.c.user_id == user_id).order_by(TABLE.c.name)
     paged = req.version >= (2, 35)
     with req.svc.db.reader() as connection:
-        if paged and "marker" in req.GET:
-            query = query.where(TABLE.c.name > _marker(connection, user_id, req.GET["marker"]))
-        found = rows.many(connection, query.limit(paging.limit(req)) if paged else query)
+        after = [TABLE.c.name > _marker(connection, user_id, req.GET["marker"])] if paged and "marker" in req.GET else []
+        limit = paging.limit(req) if paged else None
+        found = rows.select(connection, TABLE, *after, order_by="name", limit=limit, user_id=user_id)
     links = paging.next_links(req, found, "name") if paged else []
     return {"keypairs": [{"keypair": _view(req, r)} for r in found], **({"keypairs_links": links} if links else {})}
 
@@ -122,7 +120,7 @@ def create(req, body):
     with req.svc.db.writer() as connection:
         project_quotas.hold(connection, user_id)
         limit = quotas.limits(connection, req.ctx.project_id, req.svc.quota_defaults)["key_pairs"]
-        used = connection.execute(sa.select(sa.func.count()).where(TABLE.c.user_id == user_id)).scalar()
+        used = rows.count(connection, TABLE, TABLE.c.user_id == user_id)
         if 0 <= limit <= used:
             raise errors.Forbidden(f"Quota exceeded, too many key pairs. The user has {used} of {limit}.")
         rows.insert(connection, TABLE, row, conflict=f"Key pair '{row['name']}' already exists.")
@@ -131,7 +129,7 @@ def create(req, body):
 
 
 def _get(connection, user_id, name) -> dict:
-    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.user_id == user_id, TABLE.c.name == name))
+    row = rows.find(connection, TABLE, name, key="name", user_id=user_id)
     if row is None:
         raise errors.NotFound(f"Keypair {name} not found for user {user_id}")
     return row
@@ -149,5 +147,5 @@ def delete(req, name):
     user_id = _user(req, "os_compute_api:os-keypairs:delete", req.GET.get("user_id"))
     with req.svc.db.writer() as connection:
         _get(connection, user_id, name)
-        connection.execute(sa.delete(TABLE).where(TABLE.c.user_id == user_id, TABLE.c.name == name))
+        rows.delete_where(connection, TABLE, user_id=user_id, name=name)
     return wsgi.Response(status=204 if req.version >= (2, 2) else 202)

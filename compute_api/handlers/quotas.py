@@ -1,8 +1,7 @@
 """Quotas and limits of projects."""
 
-import sqlalchemy as sa
 
-from common import errors, schema, unsupported, wsgi
+from common import errors, rows, schema, unsupported, wsgi
 from common import quotas as project_quotas
 from compute_api import access, microversions
 from conductor.db import instances, models, quotas
@@ -24,8 +23,7 @@ def _all(req, limit: dict) -> dict:
 
 
 def _used(connection, project_id: str) -> dict:
-    table = models.server_groups
-    groups = connection.execute(sa.select(sa.func.count()).where(table.c.project_id == project_id)).scalar()
+    groups = rows.count(connection, models.server_groups, models.server_groups.c.project_id == project_id)
     return {**instances.usage(connection, project_id), "server_groups": groups}
 
 

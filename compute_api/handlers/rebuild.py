@@ -2,16 +2,13 @@
 
 import secrets
 
-import sqlalchemy as sa
-
-from common import db, errors, schema, wsgi
+from common import errors, schema, wsgi
 from compute_api import access, images, microversions, views
 from compute_api import create as creation
 from compute_api.handlers import power
 from compute_api.viewer import Viewer
-from conductor.db import models, quotas
+from conductor.db import instances, quotas
 
-TABLE = models.instances
 _RULE = "os_compute_api:servers:rebuild"
 SCHEMA = schema.obj({
     "imageRef": {"type": "string", "minLength": 1, "maxLength": 255}, "name": schema.NAME, "metadata": schema.METADATA,
@@ -59,7 +56,7 @@ def rebuild(req, id, arguments):
         values.update(key_name=key["name"], key_data=key["public_key"])
     with req.svc.db.writer() as connection:
         power.begin(req, connection, id, _RULE, "rebuild", "rebuild")
-        connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(updated_at=db.now(), **values))
+        instances.write(connection, id, **values)
         row = access.server(req, connection, id, _RULE)
         viewer = Viewer(req, connection, [row])
     power.send(req, row, "rebuild")

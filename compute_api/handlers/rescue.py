@@ -2,14 +2,11 @@
 
 import secrets
 
-import sqlalchemy as sa
-
-from common import errors, schema, wsgi
+from common import errors, rows, schema, wsgi
 from compute_api import access, images
 from compute_api.handlers import power
 from conductor.db import models
 
-TABLE = models.instances
 _RULE = "os_compute_api:os-rescue"
 SCHEMA = {"oneOf": [schema.obj({"adminPass": {"type": "string", "minLength": 1, "maxLength": 255},
                                 "rescue_image_ref": {"type": "string", "minLength": 1, "maxLength": 255}}),
@@ -25,6 +22,6 @@ def rescue(req, id, arguments):
     image = images.of(req, given["rescue_image_ref"], row["flavor"]) if "rescue_image_ref" in given else row["image_meta"]
     with req.svc.db.writer() as connection:
         power.begin(req, connection, id, _RULE, "rescue", "rescue")
-        connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(rescue_image=image))
+        rows.update_where(connection, models.instances, {"rescue_image": image}, uuid=id)
     power.send(req, row, "rescue")
     return wsgi.json_response({"adminPass": given.get("adminPass") or secrets.token_urlsafe(9)}, 200)

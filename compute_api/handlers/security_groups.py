@@ -5,9 +5,8 @@ they are there. Source: the compute API reference, "Security groups
 (os-security-groups) (DEPRECATED)".
 """
 
-import sqlalchemy as sa
 
-from common import errors, schema, wsgi
+from common import errors, rows, schema, wsgi
 from common.rest import Path, path
 from compute_api import access, networks
 from conductor.db import actions, models
@@ -151,7 +150,7 @@ def _change(rule: str, adding: bool):
             has |= set(left)
         shown = [{"id": g["id"], "name": g["name"]} for g in known if g["id"] in has]
         with req.svc.db.writer() as connection:
-            connection.execute(sa.update(models.instances).where(models.instances.c.uuid == id).values(security_groups=shown))
+            rows.update_where(connection, models.instances, {"security_groups": shown}, uuid=id)
     return handler
 
 

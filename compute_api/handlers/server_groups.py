@@ -1,13 +1,12 @@
 """Server groups: servers that should be together, or apart."""
 
-import sqlalchemy as sa
 
 from common import context, db, errors, rows, schema, wsgi
 from common import quotas as project_quotas
 from compute_api import access, microversions
-from conductor.db import models, quotas
+from conductor.db import instances, models, quotas
 
-TABLE, INSTANCES = models.server_groups, models.instances
+TABLE = models.server_groups
 _HARD, _SOFT = ["affinity", "anti-affinity"], ["soft-affinity", "soft-anti-affinity"]
 _OLD = schema.compiled(schema.wrapped("server_group", {"name": schema.NAME, "policies": {
     "type": "array", "minItems": 1, "maxItems": 1, "items": {"enum": _HARD + _SOFT}}}, ("name", "policies")))
@@ -29,15 +28,6 @@ def _view(req, row: dict, members: list[str]) -> dict:
     return shown
 
 
-def _members(connection, ids: list[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {i: [] for i in ids}
-    if ids:
-        for uuid, group_id in connection.execute(sa.select(INSTANCES.c.uuid, INSTANCES.c.server_group_id).where(
-                INSTANCES.c.server_group_id.in_(ids))):
-            found[group_id].append(uuid)
-    return found
-
-
 def _get(req, connection, id, rule: str) -> dict:
     row = rows.find(connection, TABLE, id, access.scope(req).of(TABLE.c.project_id))
     if row is None:
@@ -49,15 +39,15 @@ def _get(req, connection, id, rule: str) -> dict:
 def index(req):
     req.svc.policy.check(req.ctx, "os_compute_api:os-server-groups:index", access.own(req))
     microversions.check_query(req, ("all_projects", "limit", "offset"))
-    query = sa.select(TABLE).order_by(TABLE.c.created_at, TABLE.c.id)
+    where = [TABLE.c.project_id == req.ctx.project_id]
     if "all_projects" in req.GET and access.knows_all(req):  # from others it is no error
         req.svc.policy.check(req.ctx, "os_compute_api:os-server-groups:index:all_projects", access.own(req))
-    else:
-        query = query.where(TABLE.c.project_id == req.ctx.project_id)
-    query = query.limit(min(wsgi.int_param(req, "limit", 1000), 1000)).offset(wsgi.int_param(req, "offset", 0))
+        where = []
+    limit = min(wsgi.int_param(req, "limit", 1000), 1000)
     with req.svc.db.reader() as connection:
-        found = rows.many(connection, query)
-        members = _members(connection, [r["id"] for r in found])
+        found = rows.page(connection, TABLE, *where, sort=[("created_at", "asc")], limit=limit, marker_row=None,
+                          offset=wsgi.int_param(req, "offset", 0)) if limit else []
+        members = instances.of_groups(connection, [r["id"] for r in found])
     return {"server_groups": [_view(req, r, members[r["id"]]) for r in found]}
 
 
@@ -83,7 +73,7 @@ def create(req):
     with req.svc.db.writer() as connection:
         project_quotas.hold(connection, req.ctx.project_id)
         limit = quotas.limits(connection, req.ctx.project_id, req.svc.quota_defaults)["server_groups"]
-        used = connection.execute(sa.select(sa.func.count()).where(TABLE.c.project_id == req.ctx.project_id)).scalar()
+        used = rows.count(connection, TABLE, TABLE.c.project_id == req.ctx.project_id)
         if 0 <= limit <= used:
             raise errors.Forbidden(f"Quota exceeded, too many server groups. The project has {used} of {limit}.")
         rows.insert(connection, TABLE, row)
@@ -93,7 +83,7 @@ def create(req):
 def show(req, id):
     with req.svc.db.reader() as connection:
         row = _get(req, connection, id, "os_compute_api:os-server-groups:show")
-        return {"server_group": _view(req, row, _members(connection, [id])[id])}
+        return {"server_group": _view(req, row, instances.of_groups(connection, [id])[id])}
 
 
 def delete(req, id):

@@ -1,19 +1,17 @@
 """Metadata and tags of a server."""
 
-import sqlalchemy as sa
 
-from common import db, errors, schema, wsgi
+from common import errors, schema, wsgi
 from compute_api import access
-from conductor.db import models, quotas
+from conductor.db import instances, quotas
 
-TABLE = models.instances
 _BODY = schema.obj({"metadata": schema.METADATA}, ["metadata"])
 _TAG = {"type": "string", "minLength": 1, "maxLength": 60, "pattern": "[^,/]+"}
 _CHECK_TAG = schema.compiled(_TAG)
 
 
 def _write(req, connection, id, column: str, value) -> None:
-    connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values({column: value, "updated_at": db.now()}))
+    instances.write(connection, id, **{column: value})
 
 
 def _edit(req, id, rule: str, edit) -> dict:

@@ -1,12 +1,10 @@
 """The password that a guest made and posted to its metadata service; encrypted there, with its owner's key."""
 
-import sqlalchemy as sa
 
-from common import db, errors
+from common import errors
 from compute_api import access
-from conductor.db import models
+from conductor.db import instances
 
-TABLE = models.instances
 LIMIT = 1020  # bytes, as in OpenStack
 
 
@@ -20,7 +18,7 @@ def clear(req, id):
     """Forget the password, here; the guest's own is not changed."""
     with req.svc.db.writer() as connection:
         access.check_lock(req, access.server(req, connection, id, "os_compute_api:os-server-password:clear"))
-        connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(posted_password=None, updated_at=db.now()))
+        instances.write(connection, id, posted_password=None)
 
 
 def post(service, uuid: str, body: bytes) -> None:
@@ -36,8 +34,5 @@ def post(service, uuid: str, body: bytes) -> None:
     except UnicodeDecodeError:
         raise errors.BadRequest("The password must be ASCII text.") from None
     with service.db.writer() as connection:
-        done = connection.execute(sa.update(TABLE).where(
-            TABLE.c.uuid == uuid, sa.or_(TABLE.c.posted_password.is_(None), TABLE.c.posted_password == ""))
-            .values(posted_password=text))
-        if done.rowcount == 0:
+        if not instances.post_password(connection, uuid, text):
             raise errors.Conflict("The password has been set already.")

@@ -5,7 +5,7 @@ import itertools
 import sqlalchemy as sa
 from oslo_utils import strutils
 
-from common import db, errors, regex, rows, schema, server_states, tags, wsgi
+from common import errors, regex, rows, schema, server_states, tags, wsgi
 from compute_api import access, changes, deletion, microversions, paging, views
 from compute_api import create as creation
 from compute_api.viewer import Viewer
@@ -220,7 +220,7 @@ def update(req, id, body):
     with req.svc.db.writer() as connection:
         row = access.server(req, connection, id, "os_compute_api:servers:update")
         if values:
-            connection.execute(sa.update(TABLE).where(TABLE.c.uuid == id).values(updated_at=db.now(), **values))
+            instances.write(connection, id, **values)
         return {"server": views.updated(req, {**row, **values}, Viewer(req, connection, [row]))}
 
 

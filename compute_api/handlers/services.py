@@ -1,7 +1,5 @@
 """Compute services: see, enable, disable, force down, forget."""
 
-import sqlalchemy as sa
-
 from common import db, errors, rows, schema, wsgi
 from conductor.db import hosts, models
 
@@ -20,14 +18,14 @@ def _view(req, row: dict) -> dict:
 
 def index(req):
     req.svc.policy.check(req.ctx, "os_compute_api:os-services:list", {})
-    query = rows.where_equal(sa.select(TABLE).order_by(TABLE.c.binary, TABLE.c.host), TABLE, {
-        k: v for k, v in req.GET.items() if k in ("host", "binary")})
+    wanted = {k: v for k, v in req.GET.items() if k in ("host", "binary")}
     with req.svc.db.reader() as connection:
-        return {"services": [_view(req, r) for r in rows.many(connection, query)]}
+        found = rows.select(connection, TABLE, order_by="host", **wanted)
+    return {"services": [_view(req, r) for r in sorted(found, key=lambda r: r["binary"])]}
 
 
 def _find(connection, id) -> dict:
-    for row in rows.many(connection, sa.select(TABLE)):
+    for row in rows.select(connection, TABLE):
         if id in (row["id"], str(int(row["id"][:7], 16))):
             return row
     raise errors.NotFound(f"Service {id} could not be found.")
@@ -67,9 +65,7 @@ def legacy_update(req, id, body):
     if values is None or (action == "force-down" and req.version < (2, 11)):
         raise errors.NotFound("Unknown action")
     with req.svc.db.writer() as connection:
-        done = connection.execute(sa.update(TABLE).where(
-            TABLE.c.host == body["host"], TABLE.c.binary == body["binary"]).values(values))
-        if done.rowcount == 0:
+        if not rows.update_where(connection, TABLE, values, host=body["host"], binary=body["binary"]):
             raise errors.NotFound(f"Could not find binary {body['binary']} on host {body['host']}.")
     shown = {"host": body["host"], "binary": body["binary"]}
     if "disabled" in values:
@@ -85,9 +81,8 @@ def delete(req, id):
     with req.svc.db.writer() as connection:
         row = _find(connection, id)
         if row["binary"] == "nova-compute":
-            used = sa.select(models.instances.c.uuid).where(models.instances.c.host == row["host"])
-            if connection.execute(used).first():
+            if rows.exists(connection, models.instances, host=row["host"]):
                 raise errors.Conflict("Unable to delete compute service that is hosting instances. Migrate or delete "
                                       "the instances first.")
-            connection.execute(sa.delete(models.compute_nodes).where(models.compute_nodes.c.host == row["host"]))
+            rows.delete_where(connection, models.compute_nodes, host=row["host"])
         rows.delete(connection, TABLE, row["id"], resource="Service")

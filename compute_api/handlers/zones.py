@@ -1,7 +1,5 @@
 """Availability zones, from the zones of the compute services."""
 
-import sqlalchemy as sa
-
 from common import db, rows
 from conductor.db import hosts, models
 
@@ -10,7 +8,7 @@ TABLE = models.services
 
 def _found(req) -> list[dict]:
     with req.svc.db.reader() as connection:
-        return rows.many(connection, sa.select(TABLE).order_by(TABLE.c.host))
+        return rows.select(connection, TABLE, order_by="host")
 
 
 def index(req):

@@ -58,6 +58,36 @@ def there_between(scope: Scope, start: datetime.datetime, stop: datetime.datetim
     return page(where, sort=[("project_id", "asc")], limit=limit, marker_row=marker_row)
 
 
+def write(connection, uuid: str, **values) -> None:
+    """Write columns of an instance, and the time of the change."""
+    rows.update_where(connection, TABLE, {"updated_at": db.now(), **values}, uuid=uuid)
+
+
+def post_password(connection, uuid: str, text: str) -> bool:
+    """Store the password that a guest posts, unless there is one already; returns whether it was stored."""
+    return connection.execute(sa.update(TABLE).where(
+        TABLE.c.uuid == uuid, sa.or_(TABLE.c.posted_password.is_(None), TABLE.c.posted_password == "")).values(
+        posted_password=text)).rowcount > 0
+
+
+def by_host(connection) -> dict[str, list[str]]:
+    """{host: the uuids of its servers, the oldest first}"""
+    found: dict[str, list[str]] = {}
+    for host, uuid in connection.execute(sa.select(TABLE.c.host, TABLE.c.uuid).where(TABLE.c.host.is_not(None)).order_by(
+            TABLE.c.created_at)):
+        found.setdefault(host, []).append(uuid)
+    return found
+
+
+def of_groups(connection, group_ids: list[str]) -> dict[str, list[str]]:
+    """{server group id: the uuids of its members}"""
+    found: dict[str, list[str]] = {i: [] for i in group_ids}
+    query = sa.select(TABLE.c.server_group_id, TABLE.c.uuid).where(TABLE.c.server_group_id.in_(group_ids))
+    for group_id, uuid in connection.execute(query) if group_ids else ():
+        found[group_id].append(uuid)
+    return found
+
+
 def complete(connection, found: list[dict]) -> list[dict]:
     """Add block devices: one statement, whatever the number of rows."""
     if not found:
