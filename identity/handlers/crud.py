@@ -116,8 +116,12 @@ class Noun:
     def create(self, req) -> dict:
         return self.make(req, req.json_object())
 
-    def make(self, req, body: dict, then: typing.Callable = lambda connection, values: None) -> dict:
-        """:param then: what belongs to it, in the same transaction"""
+    def make(self, req, body: dict, then: typing.Callable = lambda connection, values: None, **columns) -> dict:
+        """Create a row from a request's body.
+
+        :param then: (connection, values): further changes in the same transaction
+        :param columns: values that are not the client's
+        """
         given = body.get(self.singular)
         self._check(req, "create", {**(given if isinstance(given, dict) else {}), "id": None})
         self._create_schema(body)
@@ -126,7 +130,7 @@ class Noun:
         if "enabled" in values:
             values["enabled"] = True
         values.update({k: v for k, v in body[self.singular].items() if k in self.properties})
-        values.update(self._extra(body[self.singular], None))
+        values.update(self._extra(body[self.singular], None), **columns)
         with req.svc.db.writer() as connection:
             self.on_create(req, connection, values)
             values = {k: v for k, v in values.items() if k in self.table.c}

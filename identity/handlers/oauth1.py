@@ -15,10 +15,6 @@ _ROLE = {"type": "object", "properties": {"id": schema.NAME, "name": schema.NAME
 _AUTHORIZATION = schema.obj({"roles": {"type": "array", "minItems": 1, "maxItems": 64, "items": _ROLE}}, ["roles"])
 
 
-def _given(req, connection, values: dict) -> None:
-    values["sealed_secret"] = req.svc.vault.seal(req.environ.setdefault("pileus.secret", context.new_hex()))
-
-
 def _ended(req, connection, row: dict) -> None:
     """With a consumer go its tokens, and the tokens that these were changed for."""
     for token in rows.select(connection, TOKENS, consumer_id=row["id"]):
@@ -33,13 +29,14 @@ class _ConsumerNoun(Noun):
 
 
 CONSUMER = _ConsumerNoun("consumer", "consumers", CONSUMERS, {"description": schema.LONG_TEXT},
-                         hidden=("sealed_secret", "secret"), on_create=_given, on_delete=_ended)
+                         hidden=("sealed_secret", "secret"), on_delete=_ended)
 
 
 def create_consumer(req):
-    """The one time that the secret is shown."""
-    made = CONSUMER.create(req)
-    made["consumer"]["secret"] = req.environ["pileus.secret"]
+    """The only response that contains the secret."""
+    secret = context.new_hex()
+    made = CONSUMER.make(req, req.json_object(), sealed_secret=req.svc.vault.seal(secret))
+    made["consumer"]["secret"] = secret
     return made
 
 

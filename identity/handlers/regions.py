@@ -45,5 +45,4 @@ def put(req, id):
     if given != id:
         raise errors.BadRequest("The region id in the URL and in the body must be the same.")
     body["region"]["id"] = id
-    req.json_object = lambda: body
-    return NOUN.create(req)
+    return NOUN.make(req, body)
