@@ -74,7 +74,7 @@ def release_volumes(rest, server: dict) -> None:
             try:
                 rest.request("DELETE", "volume", path("/v3/volumes/{id}", device["volume_id"]), headers=VOLUME_VERSION)
             except (errors.NotFound, errors.BadRequest) as error:
-                LOG.warning("volume %s was to go with its server: %s", device["volume_id"], error)
+                LOG.warning("volume %s could not be deleted with its server: %s", device["volume_id"], error)
 
 
 # The steps of a deletion that any host can take, in order, by the names that they have in the server's events.

@@ -61,7 +61,7 @@ def set_levels(debug: bool, levels: list[str]) -> None:
         try:
             logging.getLogger(name).setLevel(level.upper())
         except ValueError:
-            LOG.error("default_log_levels: %r is not of the form logger=LEVEL", item)
+            LOG.error("default_log_levels: %r does not have the form logger=LEVEL", item)
 
 
 class Levels(periodic.Periodic):

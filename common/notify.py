@@ -36,4 +36,4 @@ class Notifier:
         try:
             (self._notifier.error if error else self._notifier.info)(ctx, event_type, plain)
         except Exception as problem:  # boundary: what is told never breaks what is done
-            LOG.warning("notification %s was not taken: %s", event_type, problem)
+            LOG.warning("notification %s was not sent: %s", event_type, problem)

@@ -157,7 +157,7 @@ def listen_all(service_class: type[Service], conf) -> dict[str, socket.socket]:
         except OSError as error:
             if pipeline not in service_class.optional_ports:
                 raise
-            LOG.warning("port %d is taken (%s), %s is left out", port, error, pipeline)
+            LOG.warning("port %d is in use (%s): %s does not listen there", port, error, pipeline)
     return made
 
 
@@ -197,7 +197,7 @@ def run(service_class: type[Service], *, state: str | None, sockets: dict, worke
     """
     service = service_class.load(state, overrides)
     log.setup(service.name, service.conf)
-    LOG.info("%s starts, pid %d", service.name, os.getpid())
+    LOG.info("starting %s, pid %d", service.name, os.getpid())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # A handler may run within the hub, where no lock can be waited for: it only notes that the end was asked for.
     asked: list[int] = []

@@ -118,7 +118,7 @@ class Journal:
         except FileNotFoundError:
             return None
         except ValueError as error:  # JSON and UTF-8 errors are ValueErrors
-            LOG.error("the journal of task %s cannot be read and is set aside: %s", key, error)
+            LOG.error("the journal of task %s cannot be read and is renamed to .broken: %s", key, error)
             os.replace(path, path.with_suffix(".broken"))
             return None
 
@@ -179,7 +179,7 @@ class Engine:
         key = key_of(record)
         with self._claim(key) as free:
             if not free:
-                LOG.info("task %s runs already; this message is a repeat", key)
+                LOG.info("task %s is already running; the repeated request is ignored", key)
                 return state
             left = self.journal.read(key)
             if left is not None:
@@ -228,7 +228,7 @@ class Engine:
             except errors.ServiceUnavailable as error:
                 if time.monotonic() + delay > deadline:
                     raise
-                LOG.info("task %s: step %s waits for a part: %s", task.name, step, error)
+                LOG.info("task %s: step %s waits for a service: %s", task.name, step, error)
                 time.sleep(delay)
                 delay = min(delay * 2, 3)
 
@@ -240,7 +240,7 @@ class Engine:
         :raises errors.Error: the service cannot be asked; the record stays and is taken up again later
         """
         if not task.take_up(record["state"]):
-            LOG.warning("task %s, left at step %s, is not this service's any more", key_of(record), record["step"])
+            LOG.warning("task %s, unfinished at step %s, no longer belongs to this service", key_of(record), record["step"])
             task.abandon(record["state"])
         elif self._backward(task, record):
             task.failed(record["step"], error, record["state"])
@@ -259,7 +259,7 @@ class Engine:
                         INJECT(task, step, "undo")
                     undo(record["state"])
                 except Exception as error:  # step boundary: kept in the journal, run again by recover()
-                    LOG.error("task %s %s: undo of %s failed, will try again: %s",
+                    LOG.error("task %s %s: undo of step %s failed and will be tried again: %s",
                               task.name, record["id"], step, error)
                     self.journal.write(record)
                     return False

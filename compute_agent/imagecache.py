@@ -53,7 +53,7 @@ class ImageCache:
         with self._lock(name):
             target = self.path / name
             if not self._right(target):
-                LOG.info("image %s is fetched", image["id"])
+                LOG.info("fetching image %s", image["id"])
                 images.fetch(self.rest, image, target, project_id)
                 self._note(target)
             os.utime(_note_of(target))
@@ -91,7 +91,7 @@ class ImageCache:
         if _read_note(target) == facts:
             return True
         if not self._matches(target):
-            LOG.error("%s has other bytes than it should; it is fetched again", target)
+            LOG.error("%s is corrupt and is fetched again", target)
             return False
         self._note(target)
         return True
@@ -122,7 +122,7 @@ class ImageCache:
                 continue
             with self._lock(name):  # it may have been replaced while it was read
                 if target.exists() and not self._matches(target):
-                    LOG.error("%s has other bytes than it should", target)
+                    LOG.error("%s is corrupt", target)
                     _note_of(target).unlink(missing_ok=True)
 
     def prune(self, in_use: set[str], minimum_age_s: float) -> list[str]:

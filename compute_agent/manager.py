@@ -51,7 +51,7 @@ class Manager:
                 if instance and instance["task_state"] == DELETING and instance["host"] == agent.conf.host:
                     agent.tasks.run(Delete(agent), uuid, {"instance": instance})
             except Exception as error:  # the sweep sends it again
-                LOG.warning("instance %s was not deleted yet: %s", uuid, error)
+                LOG.warning("instance %s could not be deleted yet: %s", uuid, error)
             finally:
                 agent.cancelled.discard(uuid)
         agent.forget_lock(uuid)
@@ -131,7 +131,7 @@ class Manager:
                     agent.tasks.run(SnapshotVolumes(agent), uuid, {**state, "devices": [
                         d for d in instance["block_devices"] if d["attachment_id"]]})
             except Exception as error:  # the task has recorded, undone and reported it
-                LOG.warning("no image %s was made of %s: %s", image_id, uuid, error)
+                LOG.warning("image %s of instance %s could not be created: %s", image_id, uuid, error)
 
     def attach_volume(self, ctx, uuid: str, volume_id: str) -> None:
         agent = self.agent
@@ -166,7 +166,7 @@ class Manager:
             instance = agent.conductor.get_instance(ctx, uuid)
             device = next((d for d in (instance or {}).get("block_devices", []) if d["volume_id"] == volume_id), None)
             if device is None or not device["attachment_id"] or instance["host"] != agent.conf.host:
-                LOG.info("volume %s, which has grown, is not attached to %s here", volume_id, uuid)
+                LOG.info("volume %s, which was extended, is not attached to instance %s on this host", volume_id, uuid)
                 return
             try:
                 agent.tasks.run(ExtendVolume(agent), volume_id, {

@@ -29,7 +29,7 @@ class OrphanReconciler(periodic.Periodic):
                 # Asked one by one: it may have come to this host since the list was made.
                 instance = agent.conductor.get_instance(ctx, uuid)
                 if self.is_orphan(uuid, instance, agent.driver.owners().get(uuid)):
-                    LOG.warning("guest %s belongs to no server of this host; destroyed", uuid)
+                    LOG.warning("guest %s belonged to no server of this host and was destroyed", uuid)
                     agent.driver.destroy(uuid)
                     agent.driver.remove_files(uuid)
 
@@ -44,7 +44,7 @@ class OrphanReconciler(periodic.Periodic):
             return instance is None
         if owner != (agent.conf.cloud_id, agent.conf.host):
             if uuid not in self._shown:
-                LOG.warning("guest %s is of no server of this host, and was not made by it (%s); left alone", uuid, owner)
+                LOG.warning("guest %s belongs to no server of this host, and was not created by it (%s): ignored", uuid, owner)
                 self._shown.add(uuid)
             return False
         return True

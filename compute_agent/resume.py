@@ -34,12 +34,12 @@ class GuestResume:
                 lost = self._lost() if generation != self._known() else []
                 break
             except errors.Error as error:
-                LOG.warning("it cannot be seen yet which guests ran before: %s", error)
+                LOG.warning("the guests that ran before cannot be determined yet: %s", error)
                 agent.stop_event.wait(1)
         agent.resuming.update(i["uuid"] for i in lost)
         agent.guests_known.set()
         if lost:
-            LOG.warning("%d guests ran before the host was down; they are started", len(lost))
+            LOG.warning("starting %d guests that ran before the host went down", len(lost))
             with concurrent.futures.ThreadPoolExecutor(AT_ONCE, thread_name_prefix="resume") as pool:
                 list(pool.map(self._start, lost))
         if not agent.stop_event.is_set():
@@ -77,11 +77,11 @@ class GuestResume:
                     LOG.info("instance %s runs again, %.1f s after the agent's start", uuid, time.monotonic() - began)
                     return
                 except errors.ServiceUnavailable as error:
-                    LOG.info("instance %s is not started yet: %s", uuid, error)
+                    LOG.info("instance %s could not be started yet: %s", uuid, error)
                     agent.stop_event.wait(delay)
                     delay = min(delay * 1.5, 5)
         except Exception as error:  # boundary of one server: it is shown as stopped, the others are started
-            LOG.error("instance %s ran before the host was down and cannot be started: %s %s", uuid, error,
+            LOG.error("instance %s, which ran before the host went down, cannot be started: %s %s", uuid, error,
                       getattr(error, "internal", None) or "", exc_info=not isinstance(error, errors.Error))
         finally:
             agent.resuming.discard(uuid)

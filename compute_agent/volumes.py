@@ -75,7 +75,7 @@ class Volumes:
         try:
             self._request("POST", path("/v3/volumes/{id}/action", volume_id), {"os-extend_volume_completion": {"error": error}})
         except (errors.NotFound, errors.BadRequest) as refused:
-            LOG.info("the volume service does not wait for volume %s: %s", volume_id, refused)
+            LOG.info("the volume service does not expect an answer for volume %s: %s", volume_id, refused)
 
     def complete(self, attachment_id: str) -> None:
         self._request("POST", path("/v3/attachments/{id}/action", attachment_id), {"os-complete": {}})

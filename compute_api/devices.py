@@ -140,7 +140,7 @@ def drop_volumes(req, made: list[list[dict]]) -> None:
             req.svc.rest.request("POST", "volume", path("/v3/volumes/{id}/action", device["volume_id"]),
                                  body={"os-force_delete": {}})
         except errors.Error as error:
-            LOG.warning("volume %s of a server that was refused is left: %s", device["volume_id"], error)
+            LOG.warning("volume %s of a refused server could not be deleted: %s", device["volume_id"], error)
 
 
 def _get(req, kind: str, id: str) -> dict:

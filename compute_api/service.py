@@ -35,4 +35,4 @@ class ComputeApi(Service):
         try:
             work(*args)
         except errors.ServiceUnavailable as error:
-            LOG.warning("not sent now, the sweep will: %s", error)
+            LOG.warning("a message could not be sent; the sweep will send it: %s", error)

@@ -75,7 +75,7 @@ class Manager:
                 try:
                     machine.begin(connection, uuid, action)
                 except errors.Error:
-                    LOG.info("instance %s is not in %s any more", uuid, action)
+                    LOG.info("instance %s is no longer in %s", uuid, action)
             actions.events(connection, ctx.request_id, uuid, events)
 
     def finish(self, ctx, uuid: str, action: str, events: list, values: dict) -> None:
@@ -86,7 +86,7 @@ class Manager:
         with self.service.db.writer() as connection:
             done = machine.finish(connection, uuid, action, **allowed)
             if not done:
-                LOG.info("instance %s: %s ended after something else had begun", uuid, action)
+                LOG.info("instance %s: %s ended after another action had begun", uuid, action)
             actions.events(connection, ctx.request_id, uuid, events)
         if done:
             self._tell_now(ctx, _TOLD.get(action, f"{action}.end"), uuid)

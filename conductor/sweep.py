@@ -61,7 +61,7 @@ class Sweep(periodic.Periodic):
                     updated_at=db.now())).rowcount:
                 return
             up = host is not None and hosts.service_up(connection, host, self.service.conf.service_down_time)
-        LOG.info("instance %s is %s/%s for long (host %s, %s): again", uuid, row["vm_state"], task, host,
+        LOG.info("instance %s has been %s/%s for too long (host %s, %s): sending it again", uuid, row["vm_state"], task, host,
                  "up" if up else "not up")
         if task == DELETING and not up:
             self.service.local_delete(ctx, uuid)
@@ -85,7 +85,7 @@ class Sweep(periodic.Periodic):
         """Once for each: it may be of a newer release, and a server that is in it is met at each pass."""
         if task not in self._unknown:
             self._unknown.add(task)
-            LOG.warning("servers are %s for long, which is nothing that this release could ask for again", task)
+            LOG.warning("servers have been %s for too long, a task state that this release does not know", task)
 
     def _snapshot(self, ctx, row: dict, up: bool) -> None:
         """The image that waits for the server's disk says what was asked for; with it gone, nobody waits any more."""

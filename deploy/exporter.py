@@ -121,7 +121,7 @@ class Counted:
         try:
             yield from self._files.collect()
         except Exception as error:  # boundary: the files are the library's, and it may meet anything in them
-            LOG.warning("what processes count cannot be read: %s: %s", type(error).__name__, error)
+            LOG.warning("the counters of processes cannot be read: %s: %s", type(error).__name__, error)
 
 
 class Exporter(Service):

@@ -280,7 +280,7 @@ class Directories:
         if other is None:
             return True
         if not other["external"]:
-            LOG.warning("%s %s of the directory of domain %s is left out: the name is taken", table.name, name, domain_id)
+            LOG.warning("%s: %s of the directory of domain %s is ignored: the name is in use", table.name, name, domain_id)
             return False
         connection.execute(sa.update(table).where(table.c.id == other["id"]).values(name=other["id"][:64]))
         return True

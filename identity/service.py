@@ -70,7 +70,7 @@ class IdentityApi(Service):
         if not self.keys.private():
             self.keys.rotate()
         if self.conf.identity.admin_token:
-            LOG.warning("[identity] admin_token is set: who knows it is an administrator, without a login")
+            LOG.warning("[identity] admin_token is set: whoever knows it is an administrator without a login")
 
     def revoke(self, connection, **names) -> None:
         """Write a revocation event in the caller's transaction."""

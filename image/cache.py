@@ -162,7 +162,7 @@ class _Copying:
 
     def _whole(self) -> None:
         if self.row["os_hash_value"] not in (None, self.digest.hexdigest()):
-            LOG.warning("image %s is not cached: what came has another hash", self.row["id"])
+            LOG.warning("image %s is not cached: the hash of its data is wrong", self.row["id"])
             self._give_up()
             return
         assert self.out is not None
@@ -200,7 +200,7 @@ class Prefetcher(periodic.Periodic):
             try:
                 self._fetch(image_id)
             except (errors.Error, OSError) as error:
-                LOG.warning("image %s was asked for the cache, and could not be fetched: %s", image_id, error)
+                LOG.warning("image %s could not be fetched into the cache: %s", image_id, error)
                 self.service.cache.drop(image_id)
 
     def _fetch(self, image_id: str) -> None:

@@ -123,7 +123,7 @@ class Imports:
         incoming.drop(id)
         if method["name"] == "glance-direct":
             incoming.unstage(id)
-        LOG.info("image %s is imported by %s", id, method["name"])
+        LOG.info("importing image %s by %s", id, method["name"])
 
     @contextlib.contextmanager
     def _source(self, method: dict, image: dict, ctx, changed: dict):
@@ -168,7 +168,7 @@ class Imports:
                     self.service.stores.get(name).put(id, source)
                 done.append(name)
             except (errors.StorageFull, errors.ServiceUnavailable) as error:
-                LOG.warning("image %s did not get into store %s: %s %s", id, name, error, error.internal)
+                LOG.warning("image %s could not be imported into store %s: %s %s", id, name, error, error.internal)
                 failed.append(name)
                 if must:
                     self.service.db.transact(images.update, id, {"progress": {"to": [], "failed": failed}})

@@ -69,7 +69,7 @@ class NetworkApi(Service):
                 self.rest.request("POST", "compute", path("/v2.1/os-server-external-events"), body={"events": events},
                                   timeout_s=5)
             except errors.Error as error:
-                self.log.warning("compute was not told of changed addresses: %s", error)
+                self.log.warning("the compute service could not be told of changed addresses: %s", error)
 
     def refresh_agents(self, ctx, host: str | None = None) -> None:
         """Tell one agent, or all (None), to pull; "": none. With the bus down they find the change by themselves, later."""
@@ -78,4 +78,4 @@ class NetworkApi(Service):
         try:
             self.agents.refresh(ctx, host)
         except errors.ServiceUnavailable as error:
-            self.log.warning("agents could not be told of a change, they will pull it: %s", error)
+            self.log.warning("agents could not be told of a change and will find it with their next poll: %s", error)

@@ -41,4 +41,4 @@ class Manager:
                 try:
                     self.service.agents.build(ctx, host, spec["uuid"])
                 except errors.ServiceUnavailable as error:
-                    LOG.warning("host %s could not be told to build %s: %s", host, spec["uuid"], error)
+                    LOG.warning("host %s could not be told to build instance %s: %s", host, spec["uuid"], error)

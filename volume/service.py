@@ -48,7 +48,7 @@ class VolumeApi(Service):
         try:
             work(*args)
         except errors.ServiceUnavailable as error:
-            LOG.warning("not sent now, the sweep will: %s", error)
+            LOG.warning("a message could not be sent; the sweep will send it: %s", error)
 
 
 class Sweep(periodic.Periodic):
@@ -209,7 +209,7 @@ class Exports(periodic.Periodic):
         exported = set(self.service.driver.exports())
         for row in wanted:
             if row["connection_info"] and row["volume_id"] not in exported:
-                LOG.warning("volume %s lost its export; made again", row["volume_id"])
+                LOG.warning("volume %s had lost its export, which was restored", row["volume_id"])
                 self.service.driver.connect(row["volume_id"], row["id"], row["connector"],
                                             opened(self.service.vault, row["connection_info"]))
 

@@ -72,6 +72,6 @@ class ExtendVolume(ReportingTask):
         """Where a part was away the volume service asks again; else it is told that the guest will see it later."""
         self.agent.conductor.progress(self.agent.context(), state["uuid"], self.name, self.take_events(error))
         if not isinstance(error, errors.ServiceUnavailable):
-            self.agent.log.error("instance %s does not see the new size of volume %s before it is started anew: %s",
+            self.agent.log.error("instance %s will see the new size of volume %s only after a restart: %s",
                                  state["uuid"], state["volume_id"], reason(error))
             self.agent.volumes.extended(state["volume_id"], error=True)

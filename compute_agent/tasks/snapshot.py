@@ -71,7 +71,7 @@ class Snapshot(ReportingTask):
             try:
                 images.drop(self.agent.rest, old["id"])
             except errors.Error as error:
-                LOG.info("backup %s stays: %s", old["id"], error)
+                LOG.info("backup %s could not be deleted: %s", old["id"], error)
 
     def done(self, state):
         self._file(state).unlink(missing_ok=True)

@@ -80,7 +80,7 @@ def _extended(req, event: dict) -> int:
         if row.host is None:
             return 422
         actions.start(connection, req.ctx, uuid, "extend_volume")
-    LOG.info("volume %s of instance %s has grown; host %s is told", volume_id, uuid, row.host)
+    LOG.info("volume %s of instance %s was extended; telling host %s", volume_id, uuid, row.host)
     req.svc.send(req.svc.agents.extend_volume, req.ctx, row.host, uuid, volume_id)
     return 200
 

@@ -68,4 +68,4 @@ def _drop(req, image_id: str) -> None:
     try:
         req.svc.rest.request("DELETE", "image", path("/v2/images/{id}", image_id), ctx=req.ctx)
     except errors.Error as error:
-        LOG.warning("image %s of a server that could not be copied is left: %s", image_id, error)
+        LOG.warning("image %s of a failed snapshot could not be deleted: %s", image_id, error)

@@ -77,6 +77,6 @@ class Stores:
             try:
                 self.get(name).delete(image_id)
             except errors.ServiceUnavailable as error:
-                LOG.warning("store %s may still have something of image %s: %s", name, image_id, error.internal)
+                LOG.warning("store %s may still hold data of image %s: %s", name, image_id, error.internal)
                 left.append(name)
         return left

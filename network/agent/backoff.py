@@ -47,7 +47,7 @@ class Backoff:
             self._failed(key, text, error, before)
             return error
         if self._failures.pop(key, None):
-            LOG.info("%s of %s is made now", *key)
+            LOG.info("%s of %s succeeded after earlier failures", *key)
         return None
 
     def _failed(self, key: tuple[str, str], wanted: str, error: Exception, before: _Failure | None) -> None:

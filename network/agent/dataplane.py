@@ -153,7 +153,7 @@ class LinuxDataplane:
         """Say once what is left out, and keep it for the heartbeat."""
         for what, reason in refused.items():
             if self.refused.get(what) != reason:
-                LOG.error("%s is left out, wholly or in part: %s", what, reason)
+                LOG.error("%s is not configured, or only in part: %s", what, reason)
         self.refused = {**self.refused, **refused} if partial else refused
 
     @staticmethod

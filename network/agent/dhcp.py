@@ -134,7 +134,7 @@ class Dhcp:
                 return
             if "Address already in use" not in done.stderr or time.monotonic() > deadline:
                 raise errors.StepFailed(reason="DHCP could not be started on the host.", internal=done.stderr.strip())
-            LOG.info("DHCP's addresses are taken still: %s", done.stderr.strip())
+            LOG.info("the addresses of the DHCP server are still in use: %s", done.stderr.strip())
             time.sleep(0.2)
 
     @staticmethod

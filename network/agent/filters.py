@@ -268,7 +268,7 @@ class Filters:
             raise errors.StepFailed(reason="The host's packet filter refuses to be changed.")
         found = culprits([p for p in state["ports"] if not p["closed"]], accepted)
         for port in found:
-            LOG.error("port %s is closed: the host's packet filter refuses its rules", port["id"])
+            LOG.error("port %s is closed: the packet filter of the host refuses its rules", port["id"])
             self._refused[port["id"]] = self._own_text(port, state)
         return {p["id"] for p in found}
 
@@ -279,7 +279,7 @@ class Filters:
         words = ["nft", "-c", "-f", "-"] if key == "bridge" else [_RUN[int(key[2])][1], "--test", "--noflush", "-w", "10"]
         done = subprocess.run(words, input=text, capture_output=True, text=True, timeout=60)
         if done.returncode:
-            LOG.warning("%s refuses: %s", words[0], done.stderr.strip()[:500])
+            LOG.warning("%s failed: %s", words[0], done.stderr.strip()[:500])
         return not done.returncode
 
     def _load(self, key: str, text: str) -> None:
@@ -302,7 +302,7 @@ class Filters:
         """Load again what is not in the kernel as it was loaded: another program flushed it."""
         for key, text in list(self._loaded.items()):
             if self._rules_in_kernel(key) != _rules_of(key, text):
-                LOG.warning("the packet filter %s was changed by another program; it is loaded again", key)
+                LOG.warning("another program changed the packet filter %s; loading it again", key)
                 del self._loaded[key]
         have = set(run("ipset", "list", "-n", check=False).split())
         if self._sets and not self._sets <= have:

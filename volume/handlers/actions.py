@@ -82,7 +82,7 @@ def _extend_completion(req, id, arguments):
             raise errors.BadRequest("Invalid volume: its backend has not grown it yet.")
         failed = wsgi.bool_value(arguments.get("error", False))
         extensions.settle(connection, id, fault="Its server does not see the new size yet." if failed else None)
-    LOG.info("volume %s has %d GiB now%s", id, row["size"], "; its server does not see that yet" if failed else "")
+    LOG.info("volume %s now has %d GiB%s", id, row["size"], "; its server does not see that yet" if failed else "")
 
 
 def _set_bootable(req, id, arguments):

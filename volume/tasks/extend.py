@@ -46,7 +46,7 @@ class ExtendVolume(VolumeTask):
                 fault = f"Server {server} has not confirmed the new size; it sees it when it is started anew."
                 LOG.warning("volume %s: %s", state["volume_id"], fault)
         if self.service.db.transact(extensions.settle, state["volume_id"], fault=fault):
-            LOG.info("volume %s has %d GiB now", state["volume_id"], state["size_gb"])
+            LOG.info("volume %s now has %d GiB", state["volume_id"], state["size_gb"])
             self.service.tell("volume.resize.end", {**row, "status": "in-use" if server else "available"})
 
     def _row_and_server(self, volume_id: str) -> tuple[dict | None, str | None]:

@@ -266,7 +266,7 @@ class LibvirtDriver(base.VirtDriver):
                 try:
                     guarded(domain.detachDeviceFlags, live, libvirt.VIR_DOMAIN_AFFECT_LIVE)
                 except libvirt.libvirtError as error:
-                    LOG.info("the guest was asked for the %s already: %s", what, error)
+                    LOG.info("the guest has already been asked for the %s: %s", what, error)
             time.sleep(0.1)
 
     # Interfaces -------------------------------------------------------------

@@ -29,7 +29,7 @@ class Users:
         self._lock = threading.Lock()
         self._last = -1  # the number chosen last by this process
         if self.gid is None and count:
-            LOG.warning("guests run as one user: this process may not choose others, or there is no group %s", group)
+            LOG.warning("all guests run as one user: this process may not choose other users, or there is no group %s", group)
 
     @property
     def on(self) -> bool:
