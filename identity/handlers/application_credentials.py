@@ -60,6 +60,7 @@ def create(req, id, body):
            "unrestricted": bool(given.get("unrestricted")), "access_restricted": given.get("access_rules") is not None}
     if len(json.dumps(given.get("access_rules"))) > _RULES_SIZE:
         raise errors.BadRequest("The access rules of an application credential are too long: they must fit into its tokens.")
+    req.svc.verifier.check(req.ctx.token)  # the hash took a quarter of a second, in which the caller may have been shut out
     with req.svc.db.writer() as connection:
         row["roles"] = _roles(connection, req.ctx, given.get("roles"))
         row["expires_at"] = _ends(connection, req.ctx, row["expires_at"])

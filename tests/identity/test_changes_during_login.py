@@ -107,3 +107,17 @@ def test_who_knows_the_old_password_does_not_take_back_the_one_that_an_administr
     assert identity.send("POST", f"/v3/users/{world.user}/password", given).status_int == 401
     assert identity.login("ann", "of-the-thief").status_int == 401
     assert identity.login("ann", "of-the-administrator").status_int == 201
+
+
+def test_who_is_shut_out_meanwhile_leaves_no_credential_behind(world, identity):
+    hashes = identity.service.passwords.hash
+
+    def hash(secret):
+        identity.service.passwords.hash = hashes
+        world.ask("DELETE", f"/users/{world.user}/tokens")
+        return hashes(secret)
+    identity.service.passwords.hash = hash
+    path = f"/v3/users/{world.user}/application_credentials"
+    given = {"application_credential": {"name": "of-the-thief"}}
+    assert identity.send("POST", path, given, token=world.own).status_int == 401
+    assert [c["name"] for c in world.ask("GET", path.removeprefix("/v3"))["application_credentials"]] == ["program"]
