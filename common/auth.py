@@ -27,7 +27,7 @@ class RevocationPull(periodic.Periodic):
 
     def __init__(self, verifier: tokens.Verifier, rest):
         self.verifier, self.rest = verifier, rest
-        self.heard_at = 0.0
+        self.heard_at = float("-inf")
 
     def run_once(self) -> None:
         since = self.verifier.revocations.last_id

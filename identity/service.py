@@ -31,6 +31,7 @@ class OwnRevocations(periodic.Periodic):
     def __init__(self, service):
         self.service = service
         self.events: dict[int, dict] = {}
+        self.read_at = float("-inf")  # time.monotonic() when this process last read what the others wrote
 
     def run_once(self) -> None:
         with self.service.db.reader() as connection:
@@ -40,6 +41,7 @@ class OwnRevocations(periodic.Periodic):
         for event_id in [i for i, e in self.events.items() if e["expires_at"] < time.time()]:
             del self.events[event_id]
         self.service.verifier.keys = self.service.keys.public()
+        self.read_at = time.monotonic()
 
 
 class IdentityApi(Service):

@@ -1,11 +1,16 @@
 """The feed that services pull: revocation events and public keys."""
 
-from common import wsgi
+import time
+
+from common import errors, wsgi
 from identity.db import revocations
 
 
 def events(req):
     req.svc.policy.check(req.ctx, "identity:list_revoke_events", {})
+    if time.monotonic() - req.svc.revocations.read_at > req.svc.conf.service_auth.max_silence:
+        # Others may reach the database and revoke: who asks here must not take silence for an answer.
+        raise errors.ServiceUnavailable(part="the database of the identity service")
     # A little is sent again: ids may commit out of order.
     after = wsgi.int_param(req, "after", 0) - revocations.OVERLAP
     found = [e for i, e in sorted(req.svc.revocations.events.items()) if i > after]

@@ -53,6 +53,14 @@ def test_each_worker_learns_what_others_revoked_and_passes_it_on(workers, user):
     assert user[0] in [event.get("user_id") for event in told]
 
 
+def test_a_worker_that_has_not_read_for_long_does_not_say_that_nothing_is_revoked(workers, user, monkeypatch):
+    """Its connection to the database may be broken while others' is not."""
+    second, admin = workers[1], user[3]
+    assert ask(second, "GET", "/OS-REVOKE/events", token=admin)["keys"]
+    monkeypatch.setattr(second.service.revocations, "read_at", time.monotonic() - 11)
+    assert second.send("GET", "/v3/OS-REVOKE/events", token=admin).status_int == 503
+
+
 def rescope(worker, token: str, project: str):
     return worker.send("POST", "/v3/auth/tokens", {"auth": {
         "identity": {"methods": ["token"], "token": {"id": token}}, "scope": {"project": {"id": project}}}})
