@@ -119,7 +119,7 @@ def _default(req) -> list[dict]:
     if len(usable) > 1:
         raise errors.Conflict("Multiple possible networks found, use a Network ID to be more specific.")
     if not usable and req.version >= (2, 37):
-        raise errors.BadRequest("There is no network for this project, and none can be made automatically.")
+        raise errors.BadRequest("This project has no network, and none can be created automatically.")
     return [{"uuid": n["id"], "fixed_ip": None, "tag": None} for n in usable]
 
 
@@ -135,7 +135,7 @@ def only_one(req) -> dict:
     """The network for an interface whose request names none. :raises BadRequest: there is none; :raises Conflict: several"""
     usable = _inner(req)
     if not usable:
-        raise errors.BadRequest("There is no network that an interface could be attached to.")
+        raise errors.BadRequest("There is no network to attach an interface to.")
     if len(usable) > 1:
         raise errors.Conflict("Multiple possible networks found, use a Network ID to be more specific.")
     return usable[0]

@@ -24,7 +24,7 @@ _UNRESTRICTED_ONLY = ("Invalid application credential: Could not validate: metho
 
 
 def _refuse(ctx: Context) -> typing.NoReturn:
-    raise errors.Forbidden(f"This is not for who acts by {ctx.delegated}.")
+    raise errors.Forbidden(f"A token from {ctx.delegated} cannot be used for this request.")
 
 
 def own_login(ctx: Context, method: str, params: dict) -> None:

@@ -177,13 +177,13 @@ class Directories:
     def refuse_writes(self, domain_id: str) -> None:
         """:raises Forbidden: the users and groups of the domain are in a directory, which is not written to"""
         if self.of(domain_id) is not None:
-            raise errors.Forbidden("Users and groups of this domain are in a directory, and are changed there.")
+            raise errors.Forbidden("Users and groups of this domain are managed in a directory and must be changed there.")
 
     def refuse_change(self, row: dict, names=()) -> None:
         """:raises Forbidden: a row of the mirror, and more of it than the ``names`` that are ours alone"""
         ours = {"options", "default_project_id", "id"}
         if row["external"] and not set(names) <= ours and self.of(row["domain_id"]) is not None:
-            raise errors.Forbidden("Users and groups of this domain are in a directory, and are changed there.")
+            raise errors.Forbidden("Users and groups of this domain are managed in a directory and must be changed there.")
 
     def listed(self, req, noun) -> dict:
         """The list of a noun, up to date, as long as the domain's ``list_limit`` lets it be."""

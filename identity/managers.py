@@ -23,4 +23,4 @@ def protect(req, connection, *, user_id: str | None = None, group_id: str | None
     if req.svc.policy.allows(req.ctx, "admin_required", {}):
         return
     if not all(gives(req, connection, role) for role in grants.assigned(connection, user_id=user_id, group_id=group_id)):
-        raise errors.Forbidden("Who holds a role that is not a domain manager's to give is changed by administrators only.")
+        raise errors.Forbidden("Only administrators may change a user or a group with a role that domain managers cannot grant.")

@@ -27,7 +27,7 @@ def load(connection, directory: pathlib.Path, owner: str) -> tuple[list[str], li
             given = json.loads(path.read_text())
             _CHECK(given)
         except (ValueError, errors.BadRequest) as error:
-            raise errors.BadRequest(f"{path} is no namespace of metadata definitions: {error}") from error
+            raise errors.BadRequest(f"{path} is not a namespace of metadata definitions: {error}") from error
         if given["namespace"] in there:
             kept.append(given["namespace"])
         else:

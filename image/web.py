@@ -41,7 +41,7 @@ def target(url: str, conf) -> Target:
         parts = urllib.parse.urlsplit(url)
         port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
     except ValueError:
-        raise errors.BadRequest("URI for web-download does not pass filtering: it is no URL, or its port is none.") from None
+        raise errors.BadRequest("URI for web-download does not pass filtering: it is not a valid URL.") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
         raise errors.BadRequest("URI for web-download does not pass filtering: it must be http or https, with a host and "
                                 "without a user.")

@@ -49,7 +49,7 @@ def create(req, id, body):
     """
     req.svc.policy.check(req.ctx, "identity:create_application_credential", {"user_id": id})
     if id != req.ctx.user_id or not req.ctx.project_id:
-        raise errors.Forbidden("An application credential is made by its own user, with a token for its project.")
+        raise errors.Forbidden("An application credential can only be created by its user, with a token for its project.")
     given = body["application_credential"]
     given["access_rules"] = _rules_of(req.ctx, given.get("access_rules"))
     secret = given.get("secret") or secrets.token_urlsafe(48)
@@ -59,8 +59,8 @@ def create(req, id, body):
            "expires_at": moment(given.get("expires_at")),
            "unrestricted": bool(given.get("unrestricted")), "access_restricted": given.get("access_rules") is not None}
     if len(json.dumps(given.get("access_rules"))) > _RULES_SIZE:
-        raise errors.BadRequest("The access rules of an application credential are too long: they must fit into its tokens.")
-    req.svc.verifier.check(req.ctx.token)  # the hash took a quarter of a second, in which the caller may have been shut out
+        raise errors.BadRequest("The access rules of an application credential are too long to fit into its tokens.")
+    req.svc.verifier.check(req.ctx.token)  # hashing took a quarter of a second, in which the token may have been revoked
     with req.svc.db.writer() as connection:
         row["roles"] = _roles(connection, req.ctx, given.get("roles"))
         row["expires_at"] = _ends(connection, req.ctx, row["expires_at"])
@@ -79,7 +79,7 @@ def _rules_of(ctx, wanted: list[dict] | None) -> list[dict] | None:
         return wanted
     own = [dict(zip(("service", "method", "path"), rule, strict=True)) for rule in ctx.access_rules]
     if wanted is not None and any({k: v for k, v in rule.items() if k != "id"} not in own for rule in wanted):
-        raise errors.Forbidden("An application credential cannot make one whose access rules allow more than its own.")
+        raise errors.Forbidden("An application credential cannot create another one whose access rules allow more than its own.")
     return own if wanted is None else wanted
 
 
@@ -89,7 +89,7 @@ def _ends(connection, ctx, wanted: float | None) -> float | None:
         return wanted
     own = rows.get(connection, TABLE, ctx.app_credential[0], resource="application_credential")["expires_at"]
     if own is not None and wanted is not None and wanted > own:
-        raise errors.Forbidden("An application credential cannot make one that ends after it.")
+        raise errors.Forbidden("An application credential cannot create another one that expires later.")
     return own if wanted is None else wanted
 
 

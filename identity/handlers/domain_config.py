@@ -64,7 +64,7 @@ def update(req, id, body, group=None, option=None):
     if option is not None and list(given) == [option]:
         given = {group: given}
     if group is not None and (list(given) != [group] or option is not None and list(given[group]) != [option]):
-        raise errors.BadRequest("Invalid domain specific configuration: the body must hold what the path names, and no more.")
+        raise errors.BadRequest("Invalid domain specific configuration: the body must contain exactly what the path names.")
     domain_config.check(given)
     with req.svc.db.writer() as connection:
         rows.get(connection, models.domains, id, resource="domain")

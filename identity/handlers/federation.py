@@ -118,7 +118,7 @@ def _provider(connection, row: dict, old: dict | None = None) -> None:
             "description": f"Auto generated federated domain for Identity Provider: {row['id']}"})["id"]
     for other in rows.select(connection, models.identity_providers):
         if other["id"] != row["id"] and set(other["remote_ids"] or ()) & set(row["remote_ids"]):
-            raise errors.Conflict("Duplicate remote ID: it is another identity provider's.")
+            raise errors.Conflict("Duplicate remote ID: it belongs to another identity provider.")
 
 
 def _protocol(connection, row: dict, old: dict | None = None) -> None:

@@ -42,7 +42,7 @@ def key(req, connection, verb: str, target: str, names: dict, inherited: bool = 
         raise errors.NotFound(f"Could not find {what}: {id}.")
     role, place = (named.get(what, (None, ""))[0] for what in ("role", kind))
     if role and role["domain_id"] and not (place and role["domain_id"] == place.get("domain_id", place["id"])):
-        raise errors.Forbidden("A role of a domain can be given on that domain and its projects only.")
+        raise errors.Forbidden("A domain-specific role can only be granted on its domain and the projects in it.")
     if verb in ("create", "revoke") and not req.svc.policy.allows(req.ctx, "admin_required", {}):
         managers.protect(req, connection, **{f"{holder}_id": names[f"{holder}_id"]})
         if role is not None and not managers.gives(req, connection, role):

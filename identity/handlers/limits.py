@@ -60,7 +60,7 @@ def _unregister(req, connection, row: dict) -> None:
 def _set_limit(req, connection, given: dict) -> dict:
     """A new limit of one project or domain, written."""
     if bool(given.get("project_id")) == bool(given.get("domain_id")):
-        raise errors.BadRequest("A limit is of either a project or a domain.")
+        raise errors.BadRequest("A limit needs either a project or a domain.")
     for kind, table in (("project", models.projects), ("domain", models.domains)):
         if given.get(f"{kind}_id"):
             rows.get(connection, table, given[f"{kind}_id"], resource=kind)

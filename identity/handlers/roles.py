@@ -105,7 +105,7 @@ def imply(req, id, implied_id):
     with req.svc.db.writer() as connection:
         prior, implied = _pair(req, connection, "create_implied_role", id, implied_id)
         if implied["domain_id"] and not prior["domain_id"]:
-            raise errors.Forbidden("A role of a domain cannot be implied by one that is everybody's.")
+            raise errors.Forbidden("A domain-specific role cannot be implied by a global role.")
         if implied["name"] in _NEVER_IMPLIED:
             raise errors.Forbidden(f"{implied_id} cannot be an implied roles.")
         rows.insert(connection, models.implied_roles, {"prior_role_id": id, "implied_role_id": implied_id},

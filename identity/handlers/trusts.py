@@ -38,7 +38,7 @@ def create(req, body):
     given = body["trust"]
     req.svc.policy.check(req.ctx, "identity:create_trust", targets.of(trust=given))
     if given["trustor_user_id"] != req.ctx.user_id:
-        raise errors.Forbidden("Only the trustor may make a trust, with a token of his own.")
+        raise errors.Forbidden("Only the trustor may create a trust, with a token from the trustor's own login.")
     expires = moment(given.get("expires_at"))
     with req.svc.db.writer() as connection:
         rows.get(connection, models.users, given["trustee_user_id"], resource="user")
@@ -54,7 +54,7 @@ def create(req, body):
 def _chosen(connection, ctx, given: dict) -> list[dict]:
     wanted = given.get("roles") or []
     if bool(given.get("project_id")) != bool(wanted):
-        raise errors.BadRequest("A trust needs both a project and roles, or neither.")
+        raise errors.BadRequest("A trust needs both a project and roles, or neither of them.")
     if not wanted:
         return []
     has = grants.roles_on(connection, ctx.user_id, "project", given["project_id"])
@@ -62,7 +62,7 @@ def _chosen(connection, ctx, given: dict) -> list[dict]:
     for role in wanted:
         found = next((r for r in has if r["id"] == role.get("id") or r["name"] == role.get("name")), None)
         if found is None:
-            raise errors.Forbidden("The trustor has not all of the roles on that project.")
+            raise errors.Forbidden("The trustor does not have all of these roles on that project.")
         chosen.append(found)
     return chosen
 

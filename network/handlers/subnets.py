@@ -136,7 +136,7 @@ class Subnets(Resource):
         if values["cidr"] and length is not None:
             raise errors.BadRequest("cidr and prefixlen must not be supplied together.")
         if pool["ip_version"] != values["ip_version"]:
-            raise errors.BadRequest("The subnet pool is of another IP version.")
+            raise errors.BadRequest("The subnet pool has another IP version.")
         wanted = str(values["cidr"]) if values["cidr"] else None
         values["cidr"] = ipaddress.ip_network(SUBNETPOOLS.cut(connection, pool, values["project_id"], wanted, length))
         values["subnetpool_id"] = pool["id"]

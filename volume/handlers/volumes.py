@@ -82,7 +82,7 @@ def create(req, body):
     given, at = body["volume"], db.now()
     req.svc.policy.check(req.ctx, "volume:create_from_image" if given.get("imageRef") else "volume:create")
     if req.ctx.project_id is None:
-        raise errors.BadRequest("Invalid input received: a volume belongs to a project, and the token is of none.")
+        raise errors.BadRequest("Invalid input received: a volume needs a project, and the token has none.")
     with req.svc.db.reader() as connection:
         source = _source(req, connection, given)
     size = int(given.get("size") or source.get("size", 0))
