@@ -148,7 +148,7 @@ class Auditor:
         return repair if host == self.inventory.host else None
 
     def volume_rows(self):
-        """Volumes without bytes, bytes without a volume, volumes stuck."""
+        """Volumes without bytes, bytes without a volume, volumes of another size than their rows say, volumes stuck."""
         from volume.db import models
         known = {v["id"]: v for v in self._all("volume", models.volumes)}
         for host, found in self._answering("volume").items():
@@ -159,6 +159,10 @@ class Auditor:
             for volume_id in here - set(found["volumes"]):
                 if known[volume_id]["status"] in ("available", "in-use"):
                     yield Finding("volume", volume_id, "has a row, but no bytes")
+            for volume_id, size_gb in found.get("sizes", {}).items():
+                row = known.get(volume_id)
+                if row and row["status"] in ("available", "in-use") and row["size"] != size_gb:
+                    yield Finding("volume", volume_id, f"has {size_gb} GiB in its backend, {row['size']} in its row")
         for row in known.values():
             if row["status"] in TRANSIENT and self._old(row["updated_at"]):
                 yield Finding("volume", row["id"], f"is stuck in {row['status']}")

@@ -4,6 +4,7 @@ from common.tasks import Journal
 
 
 def of(driver, journal: Journal) -> dict:
-    """{"volumes": [ids], "snapshots": [ids], "exports": [volume ids], "journal": see ``Journal.inventory``}"""
-    return {"volumes": driver.volumes(), "snapshots": driver.snapshots(), "exports": driver.exports(),
+    """{"volumes": [ids], "sizes": {id: GiB}, "snapshots": [ids], "exports": [volume ids], "journal": as ``Journal.inventory``}"""
+    sizes = driver.sizes()
+    return {"volumes": sorted(sizes), "sizes": sizes, "snapshots": driver.snapshots(), "exports": driver.exports(),
             "journal": journal.inventory()}

@@ -107,3 +107,22 @@ def test_the_command_says_what_is_left(state, capsys):
     assert main(state) == 1
     text = capsys.readouterr().out
     assert "host node2 does not answer" in text and "host node3 does not answer" in text and "finding(s)" in text
+
+
+def test_a_volume_that_is_smaller_than_its_row_says(audit, state):
+    """As one that was called extended and was not."""
+    at, volume_id = db.now(), UUID.format(11)
+    database = Auditor(state).dbs["volume"]
+    with database.writer() as connection:
+        insert(connection, volumes.TABLE, {
+            "id": volume_id, "project_id": "p", "user_id": "u", "size": 2, "status": "in-use", "availability_zone": "nova",
+            "bootable": False, "host": "node2", "metadata": {}, "image_metadata": {}, "request_id": "r", "created_at": at,
+            "updated_at": at}, conflict="")
+    there = {**FINE, "volumes": [volume_id]}
+    try:
+        texts = [[text for kind, what, text in audit({}, {**there, "sizes": {volume_id: size}}) if what == volume_id]
+                 for size in (1, 2)]
+    finally:
+        with database.writer() as connection:
+            connection.execute(volumes.TABLE.delete())
+    assert texts == [["has 1 GiB in its backend, 2 in its row"], []]

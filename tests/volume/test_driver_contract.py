@@ -47,6 +47,7 @@ def test_life_of_a_volume_every_call_twice(driver):
     assert driver.volumes() == ["v1"]
     for _ in range(2):
         driver.extend("v1", 2)
+    assert driver.sizes() == {"v1": 2}
     first = driver.connect("v1", "a1", {"initiator": "iqn.test"}, {})
     assert driver.connect("v1", "a1", {"initiator": "iqn.test"}, first) == first
     assert driver.exports() == ["v1"]

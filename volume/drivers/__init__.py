@@ -40,6 +40,10 @@ class VolumeDriver:
         """Ids of the volumes that exist."""
         raise AssertionError
 
+    def sizes(self) -> dict[str, int]:
+        """{id: GiB} of the volumes that exist."""
+        raise AssertionError
+
     def snapshot(self, snapshot_id: str, volume_id: str) -> None:
         """Keep what a volume holds now. :raises StepFailed: no space, or it never holds still"""
         raise AssertionError

@@ -1,5 +1,6 @@
 """Volumes as sparse files in one directory, exported by tgtd."""
 
+import contextlib
 import os
 import pathlib
 import subprocess
@@ -84,6 +85,13 @@ class FileDriver(ExportedByTgt):
 
     def volumes(self):
         return sorted(p.name[7:] for p in self.directory.glob("volume-*"))
+
+    def sizes(self):
+        found = {}
+        for volume_id in self.volumes():
+            with contextlib.suppress(FileNotFoundError):  # deleted since
+                found[volume_id] = self.path(volume_id).stat().st_size // GIB
+        return found
 
     def _kept(self, snapshot_id) -> pathlib.Path:
         return self.directory / f"snapshot-{snapshot_id}"

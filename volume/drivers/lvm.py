@@ -74,6 +74,12 @@ class LvmDriver(ExportedByTgt):
     def volumes(self):
         return self._names("volume-")
 
+    def sizes(self):
+        report = json.loads(self._lvm("lvs", "--reportformat", "json", "--units", "b", "--nosuffix", "-o", "lv_name,lv_size",
+                                      self.group))
+        return {lv["lv_name"].removeprefix("volume-"): int(lv["lv_size"]) >> 30 for lv in report["report"][0]["lv"]
+                if lv["lv_name"].startswith("volume-")}
+
     def _names(self, prefix: str) -> list[str]:
         report = json.loads(self._lvm("lvs", "--reportformat", "json", "-o", "lv_name", self.group))
         names = [lv["lv_name"] for lv in report["report"][0]["lv"]]
