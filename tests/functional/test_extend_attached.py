@@ -125,6 +125,7 @@ def test_only_a_service_or_an_administrator_says_that_it_is_done(cloud, member, 
     own = new_volume(member, "own")
     assert act(member, own, done) == 403 and act(member, volume, done) == 404
     assert act(cloud.client, volume, done) == 400, "it does not grow"
+    assert act(cloud.client, volume, {"os-extend_volume_completion": None}) == 400
     member.call("volume", "DELETE", f"/volumes/{own}")
 
 

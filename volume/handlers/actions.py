@@ -16,8 +16,7 @@ _SCHEMAS = {
                                    "migration_status": schema.TEXT}),
     "os-force_delete": {"type": ["object", "null"]},
     "os-extend": schema.obj({"new_size": schema.integer(1, 100000)}, ["new_size"]),
-    "os-extend_volume_completion": {"type": ["object", "null"], "properties": {"error": schema.BOOLEAN},
-                                    "additionalProperties": False},
+    "os-extend_volume_completion": schema.obj({"error": {"oneOf": [schema.BOOLEAN, {"type": "null"}]}}),
     "os-update_readonly_flag": schema.obj({"readonly": schema.BOOLEAN}, ["readonly"]),
     "os-set_image_metadata": schema.obj({"metadata": schema.METADATA}, ["metadata"]),
     "os-unset_image_metadata": schema.obj({"key": {"type": "string", "minLength": 1, "maxLength": 255}}, ["key"]),
@@ -80,7 +79,7 @@ def _extend_completion(req, id, arguments):
             raise errors.BadRequest("Invalid volume: Volume is not being extended.")
         if row["extending_to"] is not None:
             raise errors.BadRequest("Invalid volume: its backend has not grown it yet.")
-        failed = wsgi.bool_value(arguments.get("error", False))
+        failed = wsgi.bool_value(arguments.get("error") or False)
         extensions.settle(connection, id, fault="Its server does not see the new size yet." if failed else None)
     LOG.info("volume %s now has %d GiB%s", id, row["size"], "; its server does not see that yet" if failed else "")
 
