@@ -9,7 +9,7 @@ class ExtendVolume(ReportingTask):
     """State: {"uuid", "volume_id", "attachment_id", "device_name"}. A crash resumes it.
 
     The iSCSI target reads a volume's size only when it opens it, and what the guest reads or writes in that moment would
-    fail. So the guest stands still meanwhile, for some hundredths of a second; its hypervisor then asks the target for the
+    fail. So the guest stands still meanwhile, for some tenths of a second; its hypervisor then asks the target for the
     size, and the guest is interrupted to learn it. A guest that is off learns it when it starts.
     """
 

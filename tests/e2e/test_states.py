@@ -1,8 +1,10 @@
 """A real guest paused, suspended, kept as an image, rebuilt and rescued; a real volume snapshotted and copied."""
 
 import pytest
+import sqlalchemy as sa
 
 from common.periodic import wait_for
+from conductor.db import models
 
 pytestmark = pytest.mark.e2e
 
@@ -97,6 +99,16 @@ def test_copies_of_a_volume_hold_its_data(real, guest):
              what="the volumes to go")
 
 
+def stood_still_s(state: str) -> list[float]:
+    """For how long each extension paused the guest: the API rounds to seconds."""
+    events = models.instance_events
+    with sa.create_engine(f"sqlite:///{state}/db/compute.sqlite").connect() as connection:
+        found = {name: connection.execute(sa.select(events.c[column]).where(
+            events.c.event == f"extend_volume_{name}").order_by(events.c.start_time)).scalars().all()
+            for name, column in (("freeze", "start_time"), ("thaw", "finish_time"))}
+    return [round((thaw - freeze).total_seconds(), 3) for freeze, thaw in zip(found["freeze"], found["thaw"], strict=True)]
+
+
 def test_a_volume_grows_under_a_guest_that_writes_to_it(real, guest):
     """The guest sees the new size at once, no write fails, and the new space is there."""
     server, outside = guest
@@ -121,6 +133,9 @@ def test_a_volume_grows_under_a_guest_that_writes_to_it(real, guest):
                              "dd if=/dev/vdb bs=4 skip=671088640 count=1 2>/dev/null") == "here"
     actions = real.client.call("compute", "GET", f"/servers/{server}/os-instance-actions")["instanceActions"]
     assert sum(a["action"] == "extend_volume" for a in actions) == 2
+    pauses = stood_still_s(real.state)
+    print(f"the guest stood still for {pauses} s")
+    assert len(pauses) == 2 and max(pauses) < 2
     # A guest that is off learns it when it starts.
     act(real, server, "SHUTOFF", "os-stop")
     real.client.call("volume", "POST", f"/volumes/{volume}/action", {"os-extend": {"new_size": 4}})
