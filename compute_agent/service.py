@@ -8,9 +8,10 @@ from common import context, guest
 from common.server_states import RESCUED
 from common.service import Service
 from common.tasks import Engine, Journal, Recovery
+from common.workers import Workers
 from compute_agent import conf, virt
 from compute_agent.imagecache import ImageCache, Keeper
-from compute_agent.manager import Manager
+from compute_agent.manager import BUILD, OTHER, Manager
 from compute_agent.orphans import OrphanReconciler
 from compute_agent.ports import Ports
 from compute_agent.powersync import Heartbeat, PowerSync
@@ -24,6 +25,8 @@ from compute_agent.tasks.snapshot import Snapshot
 from compute_agent.tasks.snapshot_volumes import SnapshotVolumes
 from compute_agent.volumes import Volumes
 from conductor.rpcapi import ConductorAPI
+
+OTHERS_AT_ONCE = 16  # what is done to servers beside builds
 
 
 class ComputeAgent(Service):
@@ -45,8 +48,7 @@ class ComputeAgent(Service):
         self.outgoing.mkdir(parents=True, exist_ok=True, mode=0o711)
         self.outgoing.chmod(0o711)  # a disk is copied as its guest's user, into a file that is there for it
         self.tasks = Engine(Journal(f"{state}/tasks/compute"))
-        self.cancelled: set[str] = set()
-        self.build_slots = threading.BoundedSemaphore(self.conf.agent.max_parallel_builds)
+        self.workers = Workers({BUILD: self.conf.agent.max_parallel_builds, OTHER: OTHERS_AT_ONCE})
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
         # Set once it is known which guests the host lost while it was down; those are in ``resuming`` until they run.
@@ -66,6 +68,10 @@ class ComputeAgent(Service):
         """One operation at a time on a server."""
         with self._guard:
             return self._locks.setdefault(uuid, threading.Lock())
+
+    def cancelled(self, uuid: str) -> bool:
+        """Whether the server is to be deleted, so that other work on it had better end."""
+        return self.workers.has(uuid, ("delete",))
 
     def forget_lock(self, uuid: str) -> None:
         with self._guard:

@@ -9,29 +9,19 @@ import sqlalchemy as sa
 from common import context, db, errors, periodic, policy, rows, units
 from common.service import Service
 from common.tasks import Engine, Journal, Recovery
-from common.vault import Vault, open_chap, seal_chap
-from volume import conf, drivers, inventory, policies
+from common.workers import Workers
+from volume import conf, drivers, policies
 from volume.db import models, snapshots, volumes
+from volume.manager import CREATE, OTHER, Manager
 from volume.rpcapi import AgentAPI, SchedulerAPI
+from volume.secrets import opened, sealed, vault_of
 from volume.tasks.create import CreateVolume
 from volume.tasks.delete import DeleteVolume
 from volume.tasks.extend import ExtendVolume
 from volume.tasks.snapshot import CreateSnapshot, DeleteSnapshot
 
 LOG = logging.getLogger(__name__)
-
-
-def vault_of(conf) -> Vault:
-    return Vault(conf.volume.secret_keys_file or f"{conf.state_path}/volume/secret-keys")
-
-
-def sealed(vault: Vault, info: dict) -> dict:
-    """Connection info as it is stored and sent over the bus: {"driver_volume_type", "data"}, or {}."""
-    return {**info, "data": seal_chap(vault, info["data"])} if info.get("data") else info
-
-
-def opened(vault: Vault, info: dict) -> dict:
-    return {**info, "data": open_chap(vault, info["data"])} if info.get("data") else info
+CREATES_AT_ONCE, OTHERS_AT_ONCE = 8, 8
 
 
 class VolumeApi(Service):
@@ -238,6 +228,8 @@ class VolumeAgent(Service):
         self.incoming = pathlib.Path(self.conf.state_path) / "volume-images"
         self.incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.tasks = Engine(Journal(f"{self.conf.state_path}/tasks/volume"))
+        # Those that are made of images take longest; nothing else waits for them.
+        self.workers = Workers({CREATE: CREATES_AT_ONCE, OTHER: OTHERS_AT_ONCE})
         self.periodics += [Heartbeat(self), Exports(self), Recovery(self.tasks, self.make_task), OldSecrets(self)]
 
     def endpoint(self):
@@ -251,63 +243,3 @@ class VolumeAgent(Service):
 
     def make_task(self, name: str):
         return {t.name: t for t in (CreateVolume, DeleteVolume, ExtendVolume, CreateSnapshot, DeleteSnapshot)}[name](self)
-
-
-class Manager:
-    """What the volume agent is asked."""
-
-    VERSION = "1.0"
-
-    def __init__(self, service):
-        self.service = service
-
-    def _row(self, volume_id: str) -> dict | None:
-        with self.service.db.reader() as connection:
-            return rows.one(connection, sa.select(volumes.TABLE).where(volumes.TABLE.c.id == volume_id))
-
-    def create_volume(self, ctx, volume_id: str) -> None:
-        row = self._row(volume_id)
-        if row and row["status"] == "creating":
-            self.service.tasks.run(CreateVolume(self.service), volume_id, {
-                "volume_id": volume_id, "size_gb": row["size"], "project_id": row["project_id"],
-                **{k: row[k] for k in ("image_id", "snapshot_id", "source_volid")}})
-
-    def delete_volume(self, ctx, volume_id: str) -> None:
-        row = self._row(volume_id)
-        if row and row["status"] == "deleting":
-            self.service.tasks.run(DeleteVolume(self.service), volume_id, {"volume_id": volume_id})
-
-    def _snapshot(self, snapshot_id: str) -> dict | None:
-        with self.service.db.reader() as connection:
-            return rows.one(connection, sa.select(snapshots.TABLE).where(snapshots.TABLE.c.id == snapshot_id))
-
-    def create_snapshot(self, ctx, snapshot_id: str) -> None:
-        row = self._snapshot(snapshot_id)
-        if row and row["status"] == "creating":
-            self.service.tasks.run(CreateSnapshot(self.service), snapshot_id,
-                                   {"snapshot_id": snapshot_id, "volume_id": row["volume_id"]})
-
-    def delete_snapshot(self, ctx, snapshot_id: str) -> None:
-        row = self._snapshot(snapshot_id)
-        if row and row["status"] == "deleting":
-            self.service.tasks.run(DeleteSnapshot(self.service), snapshot_id, {"snapshot_id": snapshot_id})
-
-    def extend_volume(self, ctx, volume_id: str, size_gb: int) -> None:
-        row = self._row(volume_id)
-        if row and row["status"] == "extending":
-            # What the row says by now: this may be a message of long ago.
-            self.service.tasks.run(ExtendVolume(self.service), volume_id, {
-                "volume_id": volume_id, "size_gb": row["extending_to"] or row["size"]})
-
-    def inventory(self, ctx) -> dict:
-        return inventory.of(self.service.driver, self.service.tasks.journal)
-
-    def connect(self, ctx, volume_id: str, attachment_id: str, connector: dict) -> dict:
-        with self.service.db.reader() as connection:
-            known = connection.execute(sa.select(models.attachments.c.connection_info).where(
-                models.attachments.c.id == attachment_id)).scalar() or {}
-        vault = self.service.vault
-        return sealed(vault, self.service.driver.connect(volume_id, attachment_id, connector, opened(vault, known)))
-
-    def disconnect(self, ctx, volume_id: str, attachment_id: str) -> None:
-        self.service.driver.disconnect(volume_id, attachment_id)

@@ -17,7 +17,7 @@ class Boot(ReportingTask):
 
     def started(self, step, state):
         uuid = state["instance"]["uuid"]
-        if uuid in self.agent.cancelled:
+        if self.agent.cancelled(uuid):
             raise errors.Superseded()
         if step == "image":
             self.agent.conductor.progress(self.agent.context(), uuid, "spawn", self.take_events())

@@ -14,9 +14,9 @@ from network.rpcapi import NetworkAgentAPI, NetworkAPI
 from network.service import Manager as NetworkManager
 from scheduler.rpcapi import SchedulerAPI
 from scheduler.service import Manager as SchedulerManager
+from volume.manager import Manager as VolumeAgentManager
 from volume.rpcapi import AgentAPI as VolumeAgentAPI
 from volume.rpcapi import SchedulerAPI as VolumeSchedulerAPI
-from volume.service import Manager as VolumeAgentManager
 from volume.service import VolumeScheduler
 
 

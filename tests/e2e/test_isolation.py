@@ -115,7 +115,7 @@ def test_a_volumes_secret_is_in_no_process_file_or_definition(real, pair):
     from common.vault import open_chap
     from volume.conf import OPTS
     from volume.db import models
-    from volume.service import vault_of
+    from volume.secrets import vault_of
     loaded = conf.load("volume", OPTS, real.state)
     database = db.Database("volume", loaded.database.connection or f"sqlite:///{real.state}/db/volume.sqlite")
     with database.reader() as connection:

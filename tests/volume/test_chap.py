@@ -16,7 +16,8 @@ from compute_agent.virt.libvirt import xml
 from compute_agent.volumes import Volumes
 from tests.volume.test_driver_contract import PORT, driver, tgtd  # noqa: F401 fixtures
 from volume.db import models
-from volume.service import OldSecrets, opened
+from volume.secrets import opened
+from volume.service import OldSecrets
 
 
 @pytest.fixture

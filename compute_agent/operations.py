@@ -1,0 +1,215 @@
+"""What the compute agent does to servers. Each method locks the server, dispatches and reports; it may take long."""
+
+import contextlib
+import logging
+
+from common import errors, holdings
+from common.server_states import DELETING, IMAGE_TASKS, POWER, STOPPED
+from compute_agent.tasks.attach import Attach
+from compute_agent.tasks.boot import Boot
+from compute_agent.tasks.delete import Delete
+from compute_agent.tasks.detach import Detach
+from compute_agent.tasks.extend_volume import ExtendVolume
+from compute_agent.tasks.reporting import ReportingTask, reason
+from compute_agent.tasks.snapshot import Snapshot
+from compute_agent.tasks.snapshot_volumes import SnapshotVolumes
+
+LOG = logging.getLogger(__name__)
+SHUTDOWN_S, REBOOT_S = 60.0, 60.0
+
+
+class Operations:
+    def __init__(self, agent):
+        self.agent = agent
+
+    def build(self, ctx, uuid: str) -> None:
+        agent = self.agent
+        with agent.lock(uuid):
+            instance = agent.conductor.begin_build(ctx, uuid, agent.conf.host)
+            if instance is None:
+                return
+            if not agent.tasks.leftover(Boot.name, uuid) and agent.driver.power_states().get(uuid) is not None:
+                # It was built, and the report was lost.
+                wanted = instance["requested_networks"]
+                ports = agent.ports.picture(agent.ports.build(instance, wanted, again=True), wanted)
+                agent.conductor.finish(ctx, uuid, "spawn", [], {"power_state": 1, "network_info": ports})
+                return
+            try:
+                agent.tasks.run(Boot(agent), uuid, {"instance": instance})
+            except Exception as error:  # the task has recorded, undone and reported it
+                LOG.warning("instance %s was not built: %s", uuid, error)
+
+    def delete(self, ctx, uuid: str) -> None:
+        agent = self.agent
+        with agent.lock(uuid):
+            try:
+                instance = agent.conductor.get_instance(ctx, uuid)
+                if instance and instance["task_state"] == DELETING and instance["host"] == agent.conf.host:
+                    agent.tasks.run(Delete(agent), uuid, {"instance": instance})
+            except Exception as error:  # the sweep sends it again
+                LOG.warning("instance %s could not be deleted yet: %s", uuid, error)
+        agent.forget_lock(uuid)
+
+    def power(self, ctx, uuid: str, action: str) -> None:
+        """Start, stop, pause and the like. The row's task_state is checked first: a doubled message finds it idle."""
+        agent = self.agent
+        report = ReportingTask(agent)
+        report.name = action.replace("-", "_")
+        with agent.lock(uuid):
+            instance = agent.conductor.get_instance(ctx, uuid)
+            if instance is None or instance["task_state"] != POWER[action]:
+                return
+            report.started("guest", {})
+            try:
+                self._power(instance, action)
+            except Exception as error:  # boundary of the operation: reported to its owner
+                LOG.warning("instance %s: %s failed", uuid, action, exc_info=not isinstance(error, errors.Error))
+                agent.conductor.fail(ctx, uuid, agent.conf.host, action, reason(error), report.take_events(error), False)
+                return
+            state = agent.driver.power_states().get(uuid, 0)
+            agent.conductor.finish(ctx, uuid, action, report.take_events(), {"power_state": state})
+
+    def _power(self, instance: dict, action: str) -> None:
+        driver, uuid = self.agent.driver, instance["uuid"]
+
+        def hurry() -> bool:
+            return self.agent.cancelled(uuid)
+        if action == "start" and uuid not in driver.power_states():
+            self.agent.restore_guest(instance)
+        elif action in ("start", "resume"):
+            self.agent.refresh_volumes(instance)
+            driver.power_on(uuid)
+        elif action == "rebuild":
+            self._rebuild(instance, hurry)
+        elif action == "rescue":
+            files = self.agent.image_files({**instance, "image_meta": instance["rescue_image"]})
+            driver.destroy(uuid)
+            driver.begin_rescue(instance, files)
+            self.agent.rebuild_guest({**instance, "block_devices": []})
+        elif action in ("pause", "unpause", "suspend"):
+            getattr(driver, action)(uuid)
+        elif action == "stop":
+            driver.power_off(uuid, timeout_s=SHUTDOWN_S, hurry=hurry)
+        elif action == "reboot":
+            # A guest that does not restart itself is stopped and started, and most do: it is not refused for that.
+            with contextlib.suppress(errors.ServiceUnavailable):
+                self.agent.refresh_volumes(instance)
+            driver.reboot(uuid, timeout_s=REBOOT_S, hurry=hurry)
+        else:  # a hard reboot, and the end of a rescue
+            driver.destroy(uuid)
+            driver.end_rescue(uuid)
+            self.agent.rebuild_guest(instance)
+
+    def _rebuild(self, instance: dict, hurry) -> None:
+        """A new disk of the image that the row names now. Repeatable; the old disk goes when the image is here."""
+        uuid, driver = instance["uuid"], self.agent.driver
+        files = self.agent.image_files(instance)
+        driver.destroy(uuid)
+        driver.remove_files(uuid)
+        driver.prepare_disk(instance, files)
+        self.agent.rebuild_guest(instance)
+        if instance["vm_state"] == STOPPED:
+            driver.power_off(uuid, timeout_s=0, hurry=hurry)
+
+    def snapshot(self, ctx, uuid: str, image_id: str) -> None:
+        agent = self.agent
+        with agent.lock(uuid):
+            instance = agent.conductor.get_instance(ctx, uuid)
+            if instance is None or instance["task_state"] not in IMAGE_TASKS:
+                return
+            try:
+                state = {"uuid": uuid, "image_id": image_id, "vm_state": instance["vm_state"], "action": instance["task_state"]}
+                if instance["image_meta"]:
+                    agent.tasks.run(Snapshot(agent), uuid, state)
+                else:
+                    agent.tasks.run(SnapshotVolumes(agent), uuid, {**state, "devices": [
+                        d for d in instance["block_devices"] if d["attachment_id"]]})
+            except Exception as error:  # the task has recorded, undone and reported it
+                LOG.warning("image %s of instance %s could not be created: %s", image_id, uuid, error)
+
+    def attach_volume(self, ctx, uuid: str, volume_id: str) -> None:
+        agent = self.agent
+        with agent.lock(uuid):
+            instance = agent.conductor.get_instance(ctx, uuid)
+            device = next((d for d in (instance or {}).get("block_devices", []) if d["volume_id"] == volume_id), None)
+            if device is None or device["attachment_id"]:
+                return
+            try:
+                agent.tasks.run(Attach(agent), volume_id, {
+                    "uuid": uuid, "volume_id": volume_id, "device": device["id"], "device_name": device["device_name"]})
+            except Exception as error:  # the task has recorded, undone and reported it
+                LOG.warning("volume %s was not attached to %s: %s", volume_id, uuid, error)
+
+    def detach_volume(self, ctx, uuid: str, volume_id: str) -> None:
+        agent = self.agent
+        with agent.lock(uuid):
+            instance = agent.conductor.get_instance(ctx, uuid)
+            device = next((d for d in (instance or {}).get("block_devices", []) if d["volume_id"] == volume_id), None)
+            if device is None:
+                return
+            try:
+                agent.tasks.run(Detach(agent), volume_id, {
+                    "uuid": uuid, "volume_id": volume_id, "device": device["id"],
+                    "attachment_id": device["attachment_id"]})
+            except Exception as error:  # the task has recorded it
+                LOG.warning("volume %s was not detached from %s: %s", volume_id, uuid, error)
+
+    def extend_volume(self, ctx, uuid: str, volume_id: str) -> None:
+        agent = self.agent
+        with agent.lock(uuid):
+            instance = agent.conductor.get_instance(ctx, uuid)
+            device = next((d for d in (instance or {}).get("block_devices", []) if d["volume_id"] == volume_id), None)
+            if device is None or not device["attachment_id"] or instance["host"] != agent.conf.host:
+                LOG.info("volume %s, which was extended, is not attached to instance %s on this host", volume_id, uuid)
+                return
+            try:
+                agent.tasks.run(ExtendVolume(agent), volume_id, {
+                    "uuid": uuid, "volume_id": volume_id, "attachment_id": device["attachment_id"],
+                    "device_name": device["device_name"]})
+            except Exception as error:  # the task has recorded, undone and reported it
+                LOG.warning("instance %s does not see the new size of volume %s: %s", uuid, volume_id, error)
+
+    def attach_interface(self, ctx, uuid: str, request: dict) -> dict:
+        agent = self.agent
+        with agent.lock(uuid):
+            instance = agent.conductor.get_instance(ctx, uuid)
+            if instance is None:
+                raise errors.NotFound(f"Instance {uuid} could not be found.")
+            report = self._report("attach_interface")
+            ports = [agent.ports.attach({**instance, "security_groups": []}, request)]
+            picture = agent.ports.picture(ports, [request])
+            try:
+                agent.driver.attach_interface(uuid, picture[0])
+            except errors.Error as error:
+                holdings.release_port(agent.rest, ports[0]["id"], keep=bool(request.get("port")))
+                agent.conductor.progress(ctx, uuid, "attach_interface", report.take_events(error))
+                raise
+            wanted = instance["requested_networks"] + ([request] if request.get("port") else [])
+            agent.conductor.network_changed(ctx, uuid, instance["network_info"] + picture, wanted, report.take_events())
+            return ports[0]
+
+    def _report(self, event: str) -> ReportingTask:
+        """An event of the server's action that begins now; the API shows it as ``compute_<event>``."""
+        report = ReportingTask(self.agent)
+        report.begin(event)
+        return report
+
+    def detach_interface(self, ctx, uuid: str, port_id: str) -> None:
+        agent = self.agent
+        with agent.lock(uuid):
+            instance = agent.conductor.get_instance(ctx, uuid)
+            port = next((p for p in instance["network_info"] if p["id"] == port_id), None) if instance else None
+            if port is None:
+                LOG.info("port %s is not one of instance %s", port_id, uuid)
+                return
+            report = self._report("detach_interface")
+            try:
+                agent.driver.detach_interface(uuid, port)
+                own = {n.get("port") for n in instance["requested_networks"]}
+                holdings.release_port(agent.rest, port_id, keep=port_id in own)
+                left = [p for p in instance["network_info"] if p["id"] != port_id]
+                wanted = [n for n in instance["requested_networks"] if n.get("port") != port_id]
+                agent.conductor.network_changed(ctx, uuid, left, wanted, report.take_events())
+            except errors.Error as error:
+                LOG.warning("port %s was not detached from %s: %s", port_id, uuid, error)
+                agent.conductor.progress(ctx, uuid, "detach_interface", report.take_events(error))

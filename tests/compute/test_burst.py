@@ -1,0 +1,89 @@
+"""An agent answers at once, however much it has to do."""
+
+import threading
+import time
+import types
+
+import pytest
+
+from common import conf as conf_module
+from common import context, errors, rpc
+from common.periodic import wait_for
+from common.workers import Workers
+from compute_agent import conf
+from compute_agent.manager import BUILD, OTHER, Manager
+from compute_agent.rpcapi import AgentAPI
+from compute_agent.service import ComputeAgent
+
+BOOTS, BUILD_S = 200, 0.5
+
+
+class SlowConductor:
+    """Each build waits for it, as for a slow hypervisor."""
+
+    def __init__(self):
+        self.building = self.most = self.built = 0
+        self.deleted: list[str] = []
+
+    def begin_build(self, ctx, uuid, host):
+        self.building += 1
+        self.most = max(self.most, self.building)
+        time.sleep(BUILD_S)
+        self.building -= 1
+        self.built += 1
+
+    def get_instance(self, ctx, uuid):
+        self.deleted.append(uuid)
+
+
+@pytest.fixture
+def agent(tmp_path):
+    made = ComputeAgent.__new__(ComputeAgent)
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "pileus.conf").write_text("[DEFAULT]\ntransport_url = fake://\nhost = node1\n")
+    made.conf = conf_module.load("compute-agent", conf.OPTS, str(tmp_path))
+    made.conductor, made._locks = SlowConductor(), {}
+    made._guard = threading.Lock()
+    made.driver = types.SimpleNamespace(console_output=lambda uuid: b"login: ")
+    made.workers = Workers({BUILD: 10, OTHER: 4})
+    server = rpc.server(made.conf, "compute-agent", "node1", Manager(made), threads=ComputeAgent.rpc_threads)
+    server.start()
+    yield made
+    server.stop()
+
+
+def test_quick_calls_and_deletes_do_not_wait_for_a_burst_of_boots(agent):
+    api, ctx = AgentAPI(agent.conf), context.service_context()
+    servers = [context.new_uuid() for _ in range(BOOTS)]
+    for _ in range(3):  # and everything comes again, as from a sweep
+        for uuid in servers:
+            api.build(ctx, "node1", uuid)
+    wait_for(lambda: agent.conductor.building == 10, 10, what="the builds")
+    slowest = 0.0
+    for _ in range(20):
+        began = time.monotonic()
+        assert api.console_output(ctx, "node1", servers[0], None) == "login: "
+        slowest = max(slowest, time.monotonic() - began)
+    assert slowest < 1
+    other = context.new_uuid()
+    api.delete(ctx, "node1", other)
+    wait_for(lambda: agent.conductor.deleted == [other], 1, every_s=0.01, what="the delete")
+    assert agent.conductor.built < BOOTS and agent.conductor.most == 10
+
+
+def test_a_server_that_is_to_be_deleted_is_known_while_it_is_built(agent):
+    api, ctx, uuid = AgentAPI(agent.conf), context.service_context(), context.new_uuid()
+    api.build(ctx, "node1", uuid)
+    wait_for(lambda: agent.conductor.building, 5, what="the build")
+    api.delete(ctx, "node1", uuid)
+    wait_for(lambda: agent.cancelled(uuid), 0.4, every_s=0.01, what="the build to be told")
+    wait_for(lambda: agent.conductor.deleted == [uuid], 5, what="the delete")
+    wait_for(lambda: not agent.cancelled(uuid), 5, what="its end")
+
+
+def test_long_calls_are_refused_before_they_take_all_threads(agent):
+    manager = Manager(agent)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manager._long_calls, "acquire", lambda blocking: False)
+        with pytest.raises(errors.ServiceUnavailable, match="busy"):
+            manager.attach_interface(context.service_context(), context.new_uuid(), {})
