@@ -96,7 +96,7 @@ def test_a_catalog_from_a_file(tmp_path):
         shown = {(s["type"], e["region"]): e["url"] for s in found["catalog"] for e in s["endpoints"]}
         assert shown == {("identity", "RegionOne"): "http://keystone:5000/v3", ("identity", "RegionTwo"): "http://far:5000/v3",
                          ("volumev3", "RegionOne"): f"http://cinder:8776/v3/{found['project']['id']}"}
-        assert {s["name"] for s in found["catalog"]} == {"Identity Service", "volumev3"} or len(found["catalog"]) == 2
+        assert {s["name"] for s in found["catalog"]} == {"Identity Service", "volumev3"}
         path.write_text("catalog.RegionOne.identity = x\n")
         caller.service.catalog.forget()
         assert [f.level for f in doctor.catalog(caller.service)] == ["error"]
