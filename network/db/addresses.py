@@ -1,4 +1,4 @@
-"""Addresses: pools, the choice of a free one, and its reservation.
+"""Addresses: allocation pools, and the choice and reservation of free addresses.
 
 Two transactions that choose the same address meet at the primary key of
 ``ip_allocations``; the loser's unit starts again (``Taken``). Choosing at
@@ -15,7 +15,7 @@ from network.db.models import ip_allocations as TABLE
 from network.protocols import slaac
 
 WINDOW = 64
-BY_HOST = ("slaac", "dhcpv6-stateless")  # modes in which a host makes its address of prefix and MAC
+BY_HOST = ("slaac", "dhcpv6-stateless")  # modes in which a host derives its address from prefix and MAC
 
 
 class Taken(units.TryAgain):
@@ -23,7 +23,7 @@ class Taken(units.TryAgain):
 
 
 def is_automatic(subnet: dict) -> bool:
-    """Whether every host on the network makes itself an address of the subnet's prefix, whoever sends the advertisements."""
+    """Whether every host on the network derives an address from the subnet's prefix, whoever sends the advertisements."""
     return subnet["ipv6_address_mode"] in BY_HOST or subnet["ipv6_ra_mode"] in BY_HOST
 
 

@@ -12,7 +12,7 @@ _LOAD = {DHCP: models.networks.c.dhcp_host, L3: models.routers.c.host}
 
 
 def heartbeat(connection, host: str, configurations: dict) -> None:
-    """Note that a host's agent lives; each of its roles has a row. One statement, but for the first time."""
+    """Record a heartbeat of a host's agent, which has a row for each role. One statement, except for the first time."""
     table, at, roles = models.agents, db.now(), configurations.get("roles", [BRIDGE])
     own = sa.and_(table.c.host == host, table.c.agent_type.in_(roles))
     values = {"heartbeat_at": at, "configurations": {k: v for k, v in configurations.items() if k != "roles"}}
@@ -25,21 +25,21 @@ def heartbeat(connection, host: str, configurations: dict) -> None:
 
 
 def closed_ports(connection, host: str) -> set[str]:
-    """The ports that a host's last heartbeat said to pass nothing."""
+    """The ports that pass no traffic, according to the last heartbeat of a host."""
     a = models.agents
     facts = connection.execute(sa.select(a.c.configurations).where(a.c.host == host, a.c.agent_type == BRIDGE)).scalar()
     return set((facts or {}).get("closed_ports", ()))
 
 
 def other_tunnels(connection, host: str) -> list[str]:
-    """The addresses of the tunnels' ends of all other hosts, whether they live or not."""
+    """The tunnel addresses of all other hosts, whether they are up or not."""
     a = models.agents
     found = connection.execute(sa.select(a.c.configurations).where(a.c.agent_type == BRIDGE, a.c.host != host)).scalars()
     return sorted({facts["tunneling_ip"] for facts in found if facts.get("tunneling_ip")})
 
 
 def pick(connection, conf, role: str) -> str:
-    """The host for something new: the living one that serves fewest. With none alive yet it is this one."""
+    """The host for a new network or router: of those that are up, the one that serves fewest; this host if none is up yet."""
     a, column = models.agents, _LOAD[role]
     load = sa.select(sa.func.count()).where(column == a.c.host).scalar_subquery()
     alive = db.now() - datetime.timedelta(seconds=conf.service_down_time)

@@ -1,9 +1,8 @@
-"""The addresses of ports: those that were asked for, those that follow from the network, and what becomes of them when
-subnets come and go.
+"""The addresses of ports: requested ones, automatic ones, and their changes when subnets are created and deleted.
 
-On a subnet with automatic addresses (SLAAC, stateless DHCPv6) a guest makes its address of prefix and MAC and uses it whether
-we like it or not. So each port of the network has it, beside what it was given; only a router's interfaces have none, because
-they have the gateway's.
+On a subnet with automatic addresses (SLAAC, stateless DHCPv6) a guest derives its address from the prefix and its MAC, and uses
+it in any case. So every port of the network is allocated that address, besides those it was given. Only the interfaces of routers
+have none, because they have the gateway's address.
 """
 
 import ipaddress
@@ -16,8 +15,8 @@ from network.db import addresses, models, revisions
 from network.protocols import slaac
 
 ALLOCATIONS, PORTS, SUBNETS = models.ip_allocations, models.ports, models.subnets
-UNSET = "unset"  # the client did not say; null means "none"
-# Ports that get no automatic address. A floating IP has one address, and that is of IPv4.
+UNSET = "unset"  # the client sent nothing; null means "none"
+# Ports without automatic addresses. A floating IP has one address, of IPv4.
 _WITHOUT_AUTOMATIC = (*roles.INTERFACES, roles.CENTRAL, roles.FLOATING)
 
 
@@ -28,7 +27,7 @@ def subnets_of(connection, network_id: str) -> list[dict]:
 
 
 def give(connection, port: dict, wanted) -> list[dict]:
-    """Give a new port the addresses asked for, or else one of each IP version that the network has; and the automatic ones.
+    """Allocate the addresses of a new port: the requested ones, or one of each IP version of the network; and the automatic ones.
 
     :param wanted: [{"subnet_id"?, "ip_address"?}], or UNSET
     :returns: [{"subnet_id", "ip_address"}]
@@ -43,7 +42,7 @@ def give(connection, port: dict, wanted) -> list[dict]:
 
 
 def _add(connection, port: dict, subnets: list[dict], wanted: list[dict], had: set[str]) -> list[dict]:
-    """Take what is wanted, named addresses before any, and the automatic ones of all subnets but those in ``had``."""
+    """Allocate the wanted addresses, named ones first, and the automatic ones of all subnets except those in ``had``."""
     automatic = [] if port["relation"] in _WITHOUT_AUTOMATIC else [s for s in subnets if addresses.is_automatic(s)]
     implied = {s["id"] for s in automatic}
     found = [_fixed(connection, port, subnets, w) for w in sorted(wanted, key=lambda w: "ip_address" not in w)
@@ -79,13 +78,13 @@ def _fixed(connection, port: dict, subnets: list[dict], wanted: dict) -> dict:
 
 
 def _can_have(ip, net) -> bool:
-    """Whether a host of a subnet can have an address: it is inside, and of IPv4 neither end."""
+    """Whether a host of a subnet can have an address: it is inside, and not the network or broadcast address of IPv4."""
     ends = (net.network_address, net.broadcast_address) if net.version == 4 and net.num_addresses > 2 else ()
     return ip in net and ip not in ends
 
 
 def _check_automatic(port: dict, subnet: dict, ip) -> None:
-    """:raises BadRequest: a guest would not use this address, but the one that it makes itself"""
+    """:raises BadRequest: a guest would not use this address, but the one that it derives itself"""
     if addresses.is_automatic(subnet) and port["relation"] not in roles.INTERFACES and str(ip) != slaac(
             subnet["cidr"], port["mac_address"]):
         raise errors.BadRequest(f"IPv6 address {ip} cannot be directly assigned to a port on subnet {subnet['id']} as the "
@@ -93,9 +92,9 @@ def _check_automatic(port: dict, subnet: dict, ip) -> None:
 
 
 def _check_gateway(port: dict, subnet: dict, ip) -> None:
-    """The address of a subnet's gateway is a router's, and else only for what belongs to the subnet's project.
+    """Reserve the gateway address of a subnet for routers and for ports of the subnet's project.
 
-    :raises Conflict: it was asked for
+    :raises Conflict: another port requests it
     """
     if str(ip) == subnet["gateway_ip"] and port["relation"] not in roles.INTERFACES and (
             port["project_id"] != subnet["project_id"] or port["relation"] in (roles.GATEWAY, roles.FLOATING)):
@@ -103,10 +102,10 @@ def _check_gateway(port: dict, subnet: dict, ip) -> None:
 
 
 def change(connection, port: dict, wanted: list[dict]) -> None:
-    """Make the addresses of a port those that are wanted. Addresses that are named again stay; so does one of a subnet that
-    is named without an address, and so do the automatic ones, named or not.
+    """Change the addresses of a port to those that are wanted. Addresses that are named again are kept; so is an address of a
+    subnet that is named without an address, and so are automatic addresses, named or not.
 
-    :raises Conflict: a floating IP needs one that would go
+    :raises Conflict: a floating IP uses an address that would be removed
     """
     subnets = subnets_of(connection, port["network_id"])
     left, new = list(port["fixed_ips"]), []
@@ -132,7 +131,7 @@ def change(connection, port: dict, wanted: list[dict]) -> None:
 
 
 def follow_mac(connection, port: dict, mac: str) -> list[dict]:
-    """Make the automatic addresses of a port anew for another MAC.
+    """Replace the automatic addresses of a port by those for another MAC.
 
     :returns: all its addresses
     """
@@ -148,8 +147,8 @@ def follow_mac(connection, port: dict, mac: str) -> list[dict]:
 
 
 def subnet_came(connection, subnet: dict, *, external: bool) -> set[str]:
-    """Give the ports of a network what follows from a new subnet: all of them its automatic address; on an external network,
-    gateways of routers that have no address of its IP version one of it.
+    """Allocate addresses of a new subnet to the existing ports of its network: its automatic addresses to all of them; on an
+    external network, an address to each gateway of a router that has none of this IP version.
 
     :returns: the ids of the ports
     """
@@ -184,7 +183,7 @@ def _to_gateways(connection, subnet: dict) -> set[str]:
 
 
 def subnet_goes(connection, subnet: dict) -> set[str]:
-    """Take a subnet's addresses back, but for those of DHCP.
+    """Release the addresses of a subnet, except that of DHCP.
 
     :returns: the ids of the ports that had automatic ones
     :raises InUse: a port needs its address

@@ -1,4 +1,4 @@
-"""Rows of ports: new ones, those of our own devices, and what goes with a port.
+"""Rows of ports: new ones, those of our own devices, and what belongs to a port.
 
 ``relation`` says what a port is to this service: a kind of our own device (``roles.DHCP_PORT``, ``roles.ROUTER_PORTS``,
 ``roles.FLOATING``), a server's interface (``roles.SERVER``, set by the compute service), or "" for a port that is only
@@ -28,7 +28,7 @@ def new_port(values: dict) -> dict:
 
 
 def device_port(network_id: str, relation: str, device_id: str, project_id: str = "", status: str = "ACTIVE") -> dict:
-    """The port of a device of ours. Without a project nobody but an admin sees it."""
+    """The port of one of our own devices. Without a project, only administrators see it."""
     return new_port({**groups.base(project_id), "network_id": network_id, "device_id": device_id, "device_owner": relation,
                      "relation": relation, "status": status, "port_security_enabled": False})
 
@@ -40,7 +40,7 @@ def of_device(relation, device_id: str):
 
 
 def release(connection, port_id: str) -> None:
-    """Give back a port's addresses, groups and floating IP. The row itself goes last, by the caller."""
+    """Release the addresses, security groups and floating IP of a port. The caller deletes the row afterwards."""
     f = models.floatingips
     connection.execute(sa.update(f).where(f.c.port_id == port_id).values(
         port_id=None, fixed_ip_address=None, router_id=None, status="DOWN", updated_at=db.now(),
@@ -50,7 +50,7 @@ def release(connection, port_id: str) -> None:
 
 
 def is_users(relation: str) -> bool:
-    """Whether a port is no device of this service: somebody's, or a server's interface."""
+    """Whether a port is a user's or a server's interface, and not one of this service's own devices."""
     return relation in ("", roles.SERVER)
 
 

@@ -1,4 +1,4 @@
-"""Revision numbers: a resource's grows with each change of it, and with each change of what is shown as a part of it."""
+"""Revision numbers: that of a resource grows with each change of the resource, or of anything shown as a part of it."""
 
 import sqlalchemy as sa
 
@@ -6,8 +6,8 @@ from common import db, rows
 
 
 def grow(connection, table, *ids: str | None) -> None:
-    """Count a change of what belongs to these rows: a network's subnets, a group's rules, a router's interfaces, a port's
-    addresses. None stands for no row."""
+    """Increase the revision of these rows, because a part of them changed: a network's subnets, a group's rules, a router's
+    interfaces, a port's addresses. None stands for no row."""
     known = sorted({i for i in ids if i})
     if known:
         connection.execute(sa.update(table).where(table.c.id.in_(known)).values(
@@ -15,7 +15,7 @@ def grow(connection, table, *ids: str | None) -> None:
 
 
 def write(connection, table, old: dict, values: dict, *, parts_changed: bool, resource: str) -> dict:
-    """Write columns of a row; the revision grows if that, or a part of the resource, changes anything.
+    """Write columns of a row; the revision grows if a column or a part of the resource has changed.
 
     :returns: the columns that were written
     """

@@ -1,7 +1,7 @@
-"""What lists may be asked: which rows, in which order, and which part of them.
+"""Filters, sorting and paging of lists.
 
-A name that no list of the noun can be filtered or sorted by is refused, and never ignored: who asked would take the whole list
-for an answer. An attribute that the caller may not see is as if the rows had none.
+An unknown filter or sort key is refused, not ignored: the caller would take the whole list for the answer. An attribute that the
+caller may not see matches no row.
 """
 
 import typing
@@ -13,7 +13,7 @@ from network import parsing
 from network.db import filters
 
 _NOT_FILTERS = frozenset(("fields", "limit", "marker", "page_reverse", "sort_key", "sort_dir"))
-# Of every noun that has these columns, beside its own attributes.
+# Columns that lists of every resource can be filtered by, besides its attributes.
 _EVERYWHERE = ("id", "name", "description", "project_id", "tenant_id", "status", "revision_number")
 CHANGED_SINCE = "changed_since"
 
@@ -24,7 +24,7 @@ def column(name: str) -> str:
 
 
 def _known_column(resource, name: str):
-    """The column that holds an attribute which clients know, if it is one to compare by."""
+    """The column of a public attribute, if rows can be compared by it."""
     if name not in resource.known and name not in _EVERYWHERE and name not in resource.more_filters:
         return None
     return filters.comparable(resource.table, column(name))
@@ -71,9 +71,9 @@ def _equal(resource, name: str, target, raw: list[str]):
 
 
 def sort_keys(req, known: typing.Callable[[str], bool]) -> list[tuple[str, str]]:
-    """[(attribute, "asc" or "desc")] of a query. A direction that is not said is upwards; one alone is that of ids.
+    """[(attribute, "asc" or "desc")] of a query. The default direction is ascending; a direction without a key is for the id.
 
-    :raises BadRequest: a key or a direction is none
+    :raises BadRequest: a key or a direction is invalid
     """
     names, directions = ([v for v in req.GET.getall(n) if v] for n in ("sort_key", "sort_dir"))
     names = names or ["id"] * min(len(directions), 1)
@@ -110,7 +110,7 @@ def _sortable(resource, req, name: str) -> bool:
 
 
 def links(req, shown: list[str]) -> list[dict]:
-    """The links from a page to its neighbours; none where no limit was asked for.
+    """The links from a page to the next and the previous one; none if the request has no limit.
 
     :param shown: the ids of the page
     """
@@ -129,9 +129,9 @@ def links(req, shown: list[str]) -> list[dict]:
 
 def in_memory(req, found: list[dict], filters: dict[str, typing.Callable], sorts: tuple[str, ...] = (), key: str = "id"
               ) -> list[dict]:
-    """A page of rows that lie in no table of their own.
+    """A page of rows that do not come from a single table.
 
-    :param filters: {attribute: how the value of a filter by it is read}
+    :param filters: {attribute: a function that parses the value of a filter}
     """
     wanted = {n: req.GET.getall(n) for n in req.GET if n not in _NOT_FILTERS}
     if unknown := sorted(n for n in wanted if n not in filters):

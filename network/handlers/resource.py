@@ -1,11 +1,11 @@
 """List, show, create (one or many), update and delete, as every network resource has them.
 
-An ``Attribute`` row says what clients may send; the noun's module says what a
-change entails. Attribute ``a:b`` is column ``a_b``.
+An ``Attribute`` describes what clients may send; the module of the resource carries out changes. Attribute ``a:b`` is column
+``a_b``.
 
-Who may do what is asked of the rules of ``network/policies``, by their names: ``update_port``, and for each attribute that is
-sent ``update_port:fixed_ips`` and ``update_port:fixed_ips:ip_address``, where there are such rules. What may not be read is
-not found by whoever wants to change it.
+Access is checked by the rules of ``network/policies``: ``update_port``, and for each attribute in a request
+``update_port:fixed_ips`` and ``update_port:fixed_ips:ip_address``, if there are such rules. A caller that may not show a
+resource gets 404 for every change of it.
 """
 
 import dataclasses
@@ -21,9 +21,10 @@ from network.handlers.listing import column
 
 @dataclasses.dataclass(frozen=True)
 class Attribute:
-    """``default`` REQUIRED: must be sent. ``update``: may change later. ``parse``: (raw, name) -> what is stored; null stays.
+    """``default`` REQUIRED: must be sent. ``update``: may be changed later. ``parse``: (raw, name) -> stored value, not for null.
 
-    Who may send it, is the policy's rule of its name, where there is one. ``asked``: also for a value that says the default.
+    The policy rule with its name, if there is one, is checked if a request contains it; for a new resource only if the value
+    differs from the default, or if ``asked``.
     """
 
     schema: dict
@@ -42,7 +43,7 @@ COMMON = {"name": Attribute({"type": "string", "maxLength": 255}, "", parse=pars
 
 
 def flag(default, *, update: bool = True, asked: bool = False) -> Attribute:
-    """An attribute that is true or false; OpenStack takes 1 and 0 for it too."""
+    """A Boolean attribute; as in OpenStack, 1 and 0 are accepted too."""
     return Attribute({"enum": [*schema.BOOLEAN["enum"], 1, 0]}, default, update=update, parse=values.boolean, asked=asked)
 
 
@@ -74,7 +75,7 @@ class Resource:
         raise AssertionError("a resource shows itself")
 
     def complete(self, connection, found: list[dict]) -> list[dict]:
-        """Add what lies in other tables; constant number of statements."""
+        """Add what is in other tables, with a constant number of statements."""
         return found
 
     def insert(self, req, connection, values: dict) -> dict:
@@ -94,11 +95,11 @@ class Resource:
         return found
 
     def target_of(self, row: dict) -> dict:
-        """What rules are asked about a row that is there: its project, and what else of it, or of what it lies in, they name."""
+        """What rules about an existing row are checked against: its project, and other attributes that they refer to."""
         return {"project_id": row["project_id"]}
 
     def target(self, req, connection, owner: str | None, given: dict, row: dict | None) -> dict:
-        """What rules are asked about a row once it has what was given.
+        """What rules are checked against for a row with the attributes of a request.
 
         :param owner: the project that it has or will have
         :param row: the resource that is to be changed or deleted; None for a new one
@@ -106,7 +107,7 @@ class Resource:
         return {"project_id": owner} if row is None else self.target_of(row)
 
     def extra_filter(self, name: str, values: list[str]):
-        """The WHERE of a filter that is no column, or None."""
+        """The WHERE of a filter that is not a column, or None."""
         return None
 
     # Reading ----------------------------------------------------------------
@@ -120,7 +121,7 @@ class Resource:
         return own if self.shared_filter is None else rows.any_of(own, self.shared_filter)
 
     def get(self, connection, req, row_id: str) -> dict:
-        """:raises NotFound: there is none for this caller"""
+        """:raises NotFound: the caller sees no such resource"""
         row = rows.find(connection, self.table, row_id, self.visible(req))
         if row is None:
             raise self.absent(row_id)
@@ -157,7 +158,7 @@ class Resource:
         return {r.partition(":")[2] for r in self._hiding_rules if not policy.allows(req.ctx, r, target)}
 
     def seen(self, req, name: str):
-        """The WHERE of rows whose attribute the caller may see; None: of all."""
+        """The WHERE of the rows of which the caller may see an attribute; None: of all rows."""
         rule, policy = f"get_{self.singular}:{name}", req.svc.policy
         if rule not in policy.names or policy.allows(req.ctx, rule, {}):
             return None
@@ -181,11 +182,11 @@ class Resource:
     # Writing ----------------------------------------------------------------
 
     def _parsed(self, given: dict) -> dict:
-        """What the client sent, in the form in which it is stored."""
+        """What the client sent, in the stored form."""
         return {n: self.known[n].parse(v, n) if self.known[n].parse and v is not None else v for n, v in given.items()}
 
     def _values(self, req, given: dict) -> dict:
-        """The columns of a new row: defaults filled in, the caller's right to it checked."""
+        """The columns of a new row, with defaults, after the check of the caller's rights."""
         self._create(given)
         given = self._parsed(given)
         owner = given.get("project_id") or given.get("tenant_id") or req.ctx.project_id
@@ -203,13 +204,13 @@ class Resource:
         return found
 
     def authorize(self, req, verb: str, given: dict, target: dict, row: dict | None = None) -> None:
-        """Check the rule of a verb, and those of the attributes that are sent.
+        """Check the rule of a verb, and those of the attributes in the request.
 
-        To create, a default may be said aloud; an update may not even restore it.
+        A new resource may be given a default value explicitly without a check; an update to it is checked.
 
-        :param row: what is to be changed or deleted
-        :raises Forbidden: naming all rules that were asked
-        :raises NotFound: the caller may not know of the row either
+        :param row: the resource to be changed or deleted
+        :raises Forbidden: with the names of all rules that were checked
+        :raises NotFound: the caller may not show the row either
         """
         action, policy = f"{verb}_{self.singular}", req.svc.policy
         wanted = [action]
@@ -223,13 +224,13 @@ class Resource:
             self.refuse(req, row, *asked)
 
     def refuse(self, req, row: dict | None, *rules: str) -> typing.NoReturn:
-        """:raises NotFound: the caller may not even see the row; :raises Forbidden: he may"""
+        """:raises NotFound: the caller may not show the row; :raises Forbidden: otherwise"""
         if row is not None and not self.may_see(req, row):
             raise self.absent(row["id"])
         raise req.svc.policy.refused(*rules)
 
     def check(self, req, rule: str, row: dict) -> None:
-        """:raises NotFound, Forbidden: the rule does not let the caller do this with a row"""
+        """:raises NotFound, Forbidden: the rule refuses the caller for this row"""
         if not req.svc.policy.allows(req.ctx, rule, self.target_of(row)):
             self.refuse(req, row, rule)
 
@@ -250,7 +251,7 @@ class Resource:
         return {self.plural: shown} if many else {self.singular: shown[0]}
 
     def check_create(self, req):
-        """Whether the caller may create this. For other services, which create it with rights of their own: nothing is made.
+        """Check whether the caller may create this, without creating it. Other services create it later with their own rights.
 
         :raises Forbidden, NotFound, BadRequest: as ``create`` would
         """
@@ -307,7 +308,7 @@ class Resource:
 
     @staticmethod
     def touch(req, *port_ids: str | None) -> None:
-        """Remember ports whose servers get other addresses by this request."""
+        """Remember ports whose servers get other addresses in this request."""
         req.environ.setdefault("pileus.ports", set()).update(p for p in port_ids if p)
 
     @staticmethod
