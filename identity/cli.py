@@ -61,7 +61,8 @@ def _ensure(connection, table, values: dict, **key) -> dict:
 def bootstrap(service, password: str, service_users: dict[str, str], host: str, region: str, offset: int = 0,
               before: tuple[str, int] = ("", 0)) -> None:
     """Domain Default, projects admin and service, the user admin, a user for each service, roles, the catalog. Repeatable;
-    passwords of users that exist stay as they are. A service's user has the role service and no other.
+    users that exist keep their passwords, and are given no role that they were not given when they were made: who manages the
+    domain may have made one of that name. A service's user has the role service and no other.
 
     :param service_users: {name: password}
     :param before: (host, offset) of the last time: endpoints that are still as they were made then get the new address
@@ -85,8 +86,10 @@ def bootstrap(service, password: str, service_users: dict[str, str], host: str, 
             user_id = known or _ensure(connection, models.users, {
                 "domain_id": "default", "enabled": True, "password_hash": service.passwords.hash(secret),
                 "default_project_id": projects[project]}, name=name)["id"]
-            grants.add(connection, user_id=user_id, target_type="project", target_id=projects[project],
-                       role_id=roles[role])
+            key = {"user_id": user_id, "target_type": "project", "target_id": projects[project], "role_id": roles[role]}
+            if known and not connection.execute(sa.select(models.assignments.c.role_id).filter_by(**key)).first():
+                continue  # somebody else by that name, or one whom an administrator has taken the role from
+            grants.add(connection, **key)
             if name == "admin":
                 grants.add(connection, user_id=user_id, target_type="system", target_id="all", role_id=roles[role])
                 grants.add(connection, user_id=user_id, target_type="domain", target_id="default",

@@ -10,6 +10,7 @@ import urllib3
 
 from common.periodic import wait_for
 from identity import catalog, doctor
+from identity.cli import bootstrap
 from tests.identity.conftest import Caller
 
 TEMPLATE = """
@@ -158,3 +159,24 @@ def test_a_flood_of_logins_does_not_starve_validation(cloud):
 def test_no_secret_is_in_a_world_readable_file(identity):
     state = pathlib.Path(identity.service.conf.state_path) / "identity"
     assert not [p for p in state.rglob("*") if p.is_file() and p.stat().st_mode & 0o077]
+
+
+def test_bootstrap_gives_nothing_to_a_later_user_of_the_administrators_name(identity):
+    """``deploy/up`` repeats it; where the first administrator was renamed, a domain's manager may have made another "admin"."""
+    token = identity.admin
+
+    def ask(method, path, body=None):
+        response = identity.send(method, "/v3" + path, body, token=token)
+        assert response.status_int < 300, response.text
+        return response.json if response.body else {}
+    first = ask("GET", "/users?name=admin")["users"][0]["id"]
+    ask("PATCH", f"/users/{first}", {"user": {"name": "root"}})
+    later = ask("POST", "/users", {"user": {"name": "admin", "password": "pw"}})["user"]["id"]
+    again = {"nova": "service-secret"}
+    bootstrap(identity.service, "secret", again, "127.0.0.1", "RegionOne")
+    assert ask("GET", f"/role_assignments?user.id={later}")["role_assignments"] == []
+    assert len(ask("GET", f"/role_assignments?user.id={first}")["role_assignments"]) == 3
+    ask("PATCH", f"/users/{later}", {"user": {"name": "other"}})
+    ask("PATCH", f"/users/{first}", {"user": {"name": "admin"}})
+    bootstrap(identity.service, "secret", again, "127.0.0.1", "RegionOne")
+    assert len(ask("GET", f"/role_assignments?user.id={first}")["role_assignments"]) == 3
