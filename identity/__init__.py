@@ -1,1 +1,1 @@
-"""Identity: who may ask for what. Users, projects, roles, the catalog and signed tokens."""
+"""The identity service: users, projects, roles, the catalog and signed tokens."""

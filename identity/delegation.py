@@ -47,13 +47,13 @@ def trusts(ctx: Context, method: str, params: dict) -> None:
 
 
 def account(ctx: Context, method: str, params: dict) -> None:
-    """Whoever acts for a user changes neither his password nor his options, even as an administrator."""
+    """A token that acts for a user cannot change the user's password or options, even as an administrator."""
     if method not in ("GET", "HEAD") and params.get("id") in (ctx.user_id, *ctx.trust[1:]):
         _refuse(ctx)
 
 
 Rule = typing.Callable[[Context, str, dict], None]
-# The first pattern that a route's path matches says which rule holds; a path that none matches is open to such tokens.
+# The first pattern that matches a route's path decides; a path that none matches is open to such tokens.
 RULES: list[tuple[re.Pattern, Rule]] = [(re.compile(path), rule) for path, rule in (
     (r"/v3/credentials(/.*)?", own_login),
     (r"/v(3|2\.0)/users/\{id\}/credentials/.*", own_login),

@@ -19,7 +19,7 @@ def gives(req, connection, role: dict) -> bool:
 
 
 def protect(req, connection, *, user_id: str | None = None, group_id: str | None = None) -> None:
-    """:raises Forbidden: the caller is no administrator, and that user or group holds a role beyond his to give"""
+    """:raises Forbidden: the caller is not an administrator, and the user or group holds a role that managers may not grant"""
     if req.svc.policy.allows(req.ctx, "admin_required", {}):
         return
     if not all(gives(req, connection, role) for role in grants.assigned(connection, user_id=user_id, group_id=group_id)):

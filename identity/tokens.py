@@ -1,4 +1,4 @@
-"""What a token says: its body, the catalog in it, the times."""
+"""The contents of a token as the API shows them: its body, its catalog and its times."""
 
 import datetime
 import json

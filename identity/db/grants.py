@@ -40,18 +40,18 @@ def _covers(table, target_type: str, target_id: str, chain):
 
 
 def groups_of(user_id: str):
-    """A subquery (group_id) of the groups of a user, with those that an identity provider's word puts him in."""
+    """A subquery (group_id) of the groups of a user, including those reported by identity providers."""
     return sa.select(MEMBERS.c.group_id).where(MEMBERS.c.user_id == user_id).union(groups_by_provider(user_id))
 
 
 def groups_by_provider(user_id: str | None, idp_id: str | None = None):
-    """A SELECT (group_id) of the groups that providers, or one, say a user is in, until their word expires."""
+    """A SELECT (group_id) of the groups of a user as reported by all identity providers, or by one, that have not expired."""
     query = sa.select(EXPIRING.c.group_id).where(EXPIRING.c.user_id == user_id, EXPIRING.c.expires_at > time.time())
     return query.where(EXPIRING.c.idp_id == idp_id) if idp_id else query
 
 
 def holds_until(connection, user_id: str) -> list[float]:
-    """When a user loses what he has by the words of identity providers: a time for each of them."""
+    """The times at which the group memberships of a user that identity providers reported expire."""
     return list(connection.execute(sa.select(EXPIRING.c.expires_at).where(
         EXPIRING.c.user_id == user_id, EXPIRING.c.expires_at > time.time())).scalars())
 
@@ -103,7 +103,7 @@ def remove(connection, **key) -> bool:
 
 
 def forget_target(connection, target_ids) -> None:
-    """Drop every assignment on targets that go; whose default project goes has none. ``target_ids`` is a SELECT or a list."""
+    """Delete all assignments on targets that are deleted, and reset default projects. ``target_ids``: a SELECT or a list."""
     users = models.users
     connection.execute(sa.update(users).where(users.c.default_project_id.in_(target_ids)).values(default_project_id=None))
     for table in (USERS, GROUPS):

@@ -20,7 +20,7 @@ def same_registered(connection, values: dict, but_id: str = "") -> dict | None:
 
 
 def limits(connection, *conditions, **wanted) -> list[dict]:
-    """Limits with what the registered limit says they are of.
+    """Limits, with the service, region and resource of their registered limits.
 
     :param wanted: columns of both; an ``id`` is the limit's own
     """

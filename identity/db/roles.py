@@ -20,7 +20,7 @@ def implications(connection, prior_role_id: str | None = None) -> list[dict]:
 
 
 def ensure(connection, name: str) -> str:
-    """The id of the cloud's role of this name, which is made where there is none."""
+    """The id of the global role with this name, which is created if there is none."""
     key = {"name": name, "domain_id": ""}
     found = connection.execute(sa.select(TABLE.c.id).filter_by(**key)).scalar()
     return found or rows.insert(connection, TABLE, {"id": context.new_hex(), **key})["id"]

@@ -12,7 +12,7 @@ TABLE = models.used_proofs
 
 
 def use(connection, kind: str, proof: str, until: float) -> None:
-    """Note that a proof was used, in the caller's transaction. Ask after it was found right: so nobody can fill the table.
+    """Record the use of a proof, in the caller's transaction. Only for valid proofs, so that nobody can fill the table.
 
     :param kind: what it is, so that unlike proofs never meet
     :param until: epoch seconds after which it would be refused as too old anyhow

@@ -18,7 +18,7 @@ def plain(row: dict) -> dict:
 
 
 def settle(connection, user_id: str, wanted: dict) -> str:
-    """The id of a rule of the user: one that he names, one that says the same, or a new one.
+    """The id of an access rule of the user: the one that is named, an existing one with the same content, or a new one.
 
     :raises NotFound: he has none of that id
     """

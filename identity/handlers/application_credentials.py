@@ -94,7 +94,7 @@ def _ends(connection, ctx, wanted: float | None) -> float | None:
 
 
 def _roles(connection, ctx, wanted: list[dict] | None) -> list[str]:
-    """The ids of the roles asked for, which the caller must have; without a wish all that his token has."""
+    """The ids of the requested roles, which the caller must have; without a request, all roles of the token."""
     every = grants.roles_on(connection, ctx.user_id, "project", ctx.project_id)
     has = [r for r in every if r["name"] in ctx.roles]
     if not wanted:

@@ -57,7 +57,7 @@ def _check_shape(auth: dict) -> None:
         raise errors.BadRequest("Expecting to find all in system.")
 
 
-# Of every refusal alike: which of these it is, nobody learns who only tries.
+# The same text for every refusal, so that it does not tell an attacker the reason.
 _REFUSED = (f"{errors.Unauthorized.message} The user's name, domain or password is wrong, or the user may not work in the "
             "project, domain or system that was asked for.")
 
@@ -83,7 +83,7 @@ def issue(req, body):
 
 
 def described(req, ctx, token: str, status: int) -> wsgi.Response:
-    """The answer that carries a token and says what is in it."""
+    """The response with a token and its contents."""
     text = tokens.rendered(req.svc, ctx, with_catalog="nocatalog" not in req.GET)
     return wsgi.Response(body=text, status=status, headerlist=[
         ("Content-Type", "application/json"), ("Content-Length", str(len(text))), ("X-Subject-Token", token),
@@ -91,7 +91,7 @@ def described(req, ctx, token: str, status: int) -> wsgi.Response:
 
 
 def find_subject(req, token: str, rule: str):
-    """The context of a token that is asked about. :raises NotFound: it is none, or no more"""
+    """The context of the token that a request is about. :raises NotFound: it is not a valid token"""
     try:
         subject = req.svc.verifier.check(token)
     except errors.Unauthorized:
@@ -111,7 +111,7 @@ def validate(req):
 
 
 def check(req):
-    """Whether a token is valid, for who may not look into it."""
+    """Whether a token is valid, for callers who may not see its contents."""
     return _subject(req, "identity:check_token")
 
 

@@ -1,4 +1,4 @@
-"""Credentials: secrets that a user keeps for other doors (ec2, totp). The blob is encrypted in the database."""
+"""Credentials: secrets of a user for other ways to authenticate (ec2, totp). The blob is encrypted in the database."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ def _target(row: dict | None) -> dict:
 
 
 def shows_secret(req, row: dict) -> bool:
-    """Readers of the system see what there is, but a secret only who may change it: it is as good as a login of its owner's."""
+    """Whether the caller sees the secret: only those who may change the credential do, since it is as good as a login."""
     return req.svc.policy.allows(req.ctx, "identity:update_credential", _target(row))
 
 
@@ -46,7 +46,7 @@ ORIGINS = ("trust_id", "app_cred_id", "access_token_id", "access_id")
 
 
 def origins(blob: str) -> dict:
-    """What an EC2 key's blob says of whom it acts for; empty: for its user."""
+    """The delegation that the blob of an EC2 key records; empty: the key acts for its user."""
     return {k: v for k, v in json.loads(blob).items() if k in ORIGINS and v is not None}
 
 
@@ -116,7 +116,7 @@ def create(req, body):
 
 
 def check_project(req, connection, row: dict) -> None:
-    """:raises Forbidden: the owner has no role on the credential's project; an administrator may give him one later"""
+    """:raises Forbidden: the owner has no role on the credential's project, and the caller is not an administrator"""
     if row["project_id"] and not req.svc.policy.allows(req.ctx, "admin_required", {}) and not grants.roles_on(
             connection, row["user_id"], "project", row["project_id"]):
         raise errors.Forbidden("The user has no role on that project.")

@@ -1,4 +1,4 @@
-"""The five operations that identity's plain resources share. What differs, each noun's module says."""
+"""The five operations that identity's plain resources share. Each resource's module adds what differs."""
 
 import dataclasses
 import json
@@ -60,14 +60,14 @@ class Noun:
         req.svc.notifier.tell(req.ctx, f"identity.{self.singular}.{what}", {"resource_info": id})
 
     def _check(self, req, verb: str, row: dict | None, id: str = "") -> None:
-        """:raises Forbidden: also where there is no such thing, for who might not see it; :raises NotFound: for the others"""
+        """:raises Forbidden: the rule refuses, also for a resource that does not exist; :raises NotFound: it does not exist"""
         if row is not None or verb not in self.unknown_first:
             req.svc.policy.check(req.ctx, self.rule(verb, row), {f"{self.singular}_id": id, **self.target(row or {})})
         if row is None:
             raise errors.NotFound(f"Could not find {self.singular}: {id}.")
 
     def rule(self, verb: str, row: dict | None) -> str:
-        """The rule for what is done to a row, or for making one."""
+        """The rule for an operation on a row, or for creating one."""
         return f"identity:{verb}_{self.singular}"
 
     def target(self, row: dict) -> dict:
@@ -82,7 +82,7 @@ class Noun:
         return f"identity:list_{self.plural}"
 
     def in_own_domain(self, req) -> list:
-        """Conditions of a list: with a token for a domain it shows what is in there."""
+        """Conditions of a list: a domain-scoped token lists what is in its domain."""
         return [crud.in_domain(self.table, req.ctx.domain_id)] if self.domain_target and req.ctx.domain_id else []
 
     def _known(self, req, connection, verb: str, id: str) -> dict:
@@ -96,7 +96,7 @@ class Noun:
         return self.listed(req)
 
     def listed(self, req) -> dict:
-        """What a list shows of who may ask for it."""
+        """The list, after the check of its rule."""
         wanted: dict[str, typing.Any] = {k: v for k, v in req.GET.items() if k in self.filters}
         if "enabled" in wanted:
             wanted["enabled"] = wsgi.bool_value(wanted["enabled"])

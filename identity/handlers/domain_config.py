@@ -57,7 +57,7 @@ def replace(req, id, body):
 
 @wsgi.body(_BODY)
 def update(req, id, body, group=None, option=None):
-    """Change what is there; what a path names must have a value already, and be all that the body holds."""
+    """Change existing values; the body must contain exactly what the path names, which must have a value already."""
     req.svc.policy.check(req.ctx, "identity:update_domain_config", {})
     domain_config.check_name(group, option)
     given = body["config"]

@@ -25,7 +25,7 @@ def _view(req, row: dict) -> dict:
 
 
 def _find(req, connection, id: str, access: str, rule: str) -> dict:
-    """An EC2 credential of a user. :raises NotFound: there is none, which anybody is told; :raises Forbidden: by the rule"""
+    """An EC2 credential of a user. :raises NotFound: there is none, whatever the rule says; :raises Forbidden: by the rule"""
     row = rows.find(connection, TABLE, credentials.digest(access), key="access_digest", user_id=id)
     if row is None:
         raise errors.NotFound(f"Could not find credential: {access}.")
@@ -70,7 +70,7 @@ def delete(req, id, access):
 
 
 def _exchange(req, signed: dict, rule: str, check) -> wsgi.Response:
-    """A token for who signed a request, given to the service that received it, once.
+    """A token for the signer of a request, given once to the service that received the request.
 
     Only services may ask: who can see a signed request would else have its signer's token (CVE-2025-65073).
     """

@@ -95,7 +95,7 @@ class _Kind:
         req.svc.revocations.run_once()
 
     def _ended(self, req, connection, row: dict, old: dict) -> None:
-        """Who came by a provider that is no more trusted is not let in any longer."""
+        """Revoke the tokens of users who logged in through a provider that is now disabled or deleted."""
         if self.table is models.identity_providers and old["enabled"] and not row["enabled"]:
             req.svc.revoke(connection, identity_provider_id=old["id"])
 
@@ -150,7 +150,7 @@ def _said(req) -> dict[str, str]:
 
 
 def login(req, idp_id, protocol_id):
-    """An unscoped token for whom the proxy vouches for."""
+    """An unscoped token for the user that the proxy has authenticated."""
     ctx, token = req.svc.authenticator.federated(idp_id, protocol_id, _said(req), req.ctx)
     return described(req, ctx, token, 201)
 

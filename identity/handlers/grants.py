@@ -23,7 +23,7 @@ def _rule(verb: str, target: str, holder: str) -> str:
 
 
 def key(req, connection, verb: str, target: str, names: dict, inherited: bool = False) -> dict:
-    """The key of an assignment from a path's ids. That an id names nothing is told to anybody, as in Keystone.
+    """The key of an assignment from the ids in a path. As in Keystone, an unknown id is 404 for every caller.
 
     Who rules a domain gives and takes within it, and no more than he may have himself: what the rule is asked is the
     domain of the target, that of the holder, and the role's name.
@@ -152,7 +152,7 @@ def _check_filters(req, effective: bool) -> None:
 
 
 def _check_assignments(req, connection, tree: bool) -> None:
-    """The rule is asked for the domain of a token for one, and of the project whose tree is listed."""
+    """Check the rule against the domain of a domain-scoped token, or of the project whose tree is listed."""
     if not tree:
         req.svc.policy.check(req.ctx, "identity:list_role_assignments", {"target.domain_id": req.ctx.domain_id})
         return

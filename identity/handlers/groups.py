@@ -1,4 +1,4 @@
-"""Groups of users: what is granted to a group, its members have."""
+"""Groups of users. Members have the roles of the group."""
 
 from common import errors, rows, schema
 from identity import managers, targets
@@ -44,7 +44,7 @@ def index(req):
 
 
 def _pair(req, connection, rule: str, id: str, user_id: str, *, changes: bool) -> dict:
-    """The key of a membership that a path names. Both must be of the domain of who only rules a domain.
+    """The key of the membership that a path names. For a domain manager, both must be in the manager's domain.
 
     :raises Forbidden: also where it is the mirror of a directory's group that would change
     """

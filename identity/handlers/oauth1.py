@@ -16,7 +16,7 @@ _AUTHORIZATION = schema.obj({"roles": {"type": "array", "minItems": 1, "maxItems
 
 
 def _ended(req, connection, row: dict) -> None:
-    """With a consumer go its tokens, and the tokens that these were changed for."""
+    """Revoke the tokens of a deleted consumer, and those that it got with them."""
     for token in rows.select(connection, TOKENS, consumer_id=row["id"]):
         req.svc.revoke(connection, oauth_token_id=token["id"])
 
@@ -63,7 +63,7 @@ def access_token(req):
 
 @wsgi.body(_AUTHORIZATION)
 def authorize(req, id, body):
-    """A user gives a consumer some of the roles that he has on the project it asked for. What he tells it is the verifier."""
+    """A user authorizes a consumer for some of the user's roles on the requested project, and passes the verifier on to it."""
     req.svc.policy.check(req.ctx, "identity:authorize_request_token", {"request_token_id": id})
     verifier = "".join(secrets.choice(VERIFIER_CHARS) for _ in range(8))
     with req.svc.db.writer() as connection:
@@ -112,7 +112,7 @@ def show(req, id, token_id):
 
 
 def delete(req, id, token_id):
-    """The user takes back what he gave; the consumer's tokens end with it."""
+    """Revoke an access token, and the tokens that the consumer got with it."""
     with req.svc.db.writer() as connection:
         _own(req, connection, id, token_id, "delete_access_token")
         rows.delete(connection, TOKENS, token_id, resource="access token")

@@ -1,4 +1,4 @@
-"""Policy documents that services once kept here. They are stored and shown; nobody enforces them."""
+"""Policy documents that services once stored here. They are stored and shown, but not enforced."""
 
 from common import schema
 from identity.db import models

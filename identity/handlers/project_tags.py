@@ -23,7 +23,7 @@ def text(tags: list[str]) -> str | None:
 
 
 def _known(req, connection, id: str, rule: str) -> list[str]:
-    """The tags of a project. :raises Forbidden: also where there is no such project, for who might not see it"""
+    """The tags of a project. :raises Forbidden: the rule refuses, also for a project that does not exist"""
     row = rows.find(connection, TABLE, id)
     req.svc.policy.check(req.ctx, f"identity:{rule}", {"project_id": id, **targets.of(project=row)})
     if row is None:

@@ -30,7 +30,7 @@ def _create(req, connection, values):
 
 
 def _check_branch(connection, row: dict, enabled: bool) -> None:
-    """What is above an enabled project is enabled, and what is below a disabled one disabled.
+    """All projects above an enabled one must be enabled, and all below a disabled one disabled.
 
     :raises Forbidden: it would not be so
     """
@@ -43,7 +43,7 @@ def _check_branch(connection, row: dict, enabled: bool) -> None:
 
 
 def _update(req, connection, old, values):
-    # Roles are inherited from above: whoever could move a project would choose who rules it.
+    # Roles are inherited from above: moving a project would change who has access to it.
     if values.get("parent_id", old["parent_id"]) != old["parent_id"]:
         raise errors.Forbidden("Update of `parent_id` is not allowed.")
     if "tags" in values:
@@ -78,7 +78,7 @@ NOUN = _ProjectNoun("project", "projects", models.projects,
 
 
 class _ActsAsDomain(Noun):
-    """A domain for who asks for it as a project that acts as one: by the rules of projects. Such a project is in no domain."""
+    """A domain as a project that acts as a domain, by the rules of projects. Such a project is in no domain."""
 
     def rule(self, verb, row):
         return f"identity:{verb}_project"
@@ -96,7 +96,7 @@ def _as_project(req, shown: dict) -> dict:
 
 
 def _or_domain(req, id: str, for_project, for_domain):
-    """What is asked of a project; a domain is one too, for who asks by its id."""
+    """Run an operation on a project, or, if the id is a domain's, on the domain as a project."""
     try:
         return for_project()
     except errors.NotFound:
@@ -150,7 +150,7 @@ def delete(req, id):
 
 
 def show(req, id):
-    """A project; with what is above it (``parents_as_list``, ``parents_as_ids``) or below it (``subtree_…``)."""
+    """A project, with the projects above it (``parents_as_list``, ``parents_as_ids``) or below it (``subtree_…``)."""
     def of_domain():
         return {"project": _as_project(req, ACTS_AS_DOMAIN.show(req, id)["domain"])}
     return _or_domain(req, id, lambda: _show(req, id), of_domain)

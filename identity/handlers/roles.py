@@ -1,4 +1,4 @@
-"""Roles and which role brings which."""
+"""Roles and role implications."""
 
 from common import errors, rows, schema
 from identity import targets
@@ -47,7 +47,7 @@ NOUN = _RoleNoun("role", "roles", models.roles,
 index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete
 
 
-# Whoever had a role that implied this one would rule the cloud, and nobody who reads the list of assignments would see it.
+# A role that implied this one would make its holders administrators, which the list of assignments would not show.
 _NEVER_IMPLIED = ("admin",)
 
 

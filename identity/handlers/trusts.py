@@ -1,4 +1,4 @@
-"""Trusts: a user lets another act with some of his roles on a project."""
+"""Trusts: a user lets another user act with some of the first user's roles on a project."""
 
 from common import context, errors, rows, schema, wsgi
 from identity import targets
@@ -34,7 +34,7 @@ def _role(req, role: dict) -> dict:
 
 @wsgi.body(_BODY)
 def create(req, body):
-    """Only the trustor may give his own roles away, and only those that he has."""
+    """Only the trustor may delegate roles, and only roles that the trustor has."""
     given = body["trust"]
     req.svc.policy.check(req.ctx, "identity:create_trust", targets.of(trust=given))
     if given["trustor_user_id"] != req.ctx.user_id:
@@ -78,7 +78,7 @@ def index(req):
 
 
 def _find(req, connection, id: str, rule: str) -> dict:
-    """A trust that goes on. :raises NotFound: there is none, which anybody is told; :raises Forbidden: by the rule"""
+    """A valid trust. :raises NotFound: there is none, whatever the rule says; :raises Forbidden: by the rule"""
     row = trusts.find(connection, id)
     if row is None:
         raise errors.NotFound(f"Could not find trust: {id}.")

@@ -82,7 +82,7 @@ def index(req):
                                    "original_password": {"type": "string", "maxLength": 4096}},
                           ("password", "original_password")))
 def password(req, id, body):
-    """A user changes his own password by giving the old one; with an expired one he has no token to show."""
+    """Change one's own password, proved by the old one: a user whose password has expired has no token."""
     change_password(req, id, body["user"])
 
 
@@ -113,7 +113,7 @@ def projects(req, id):
 
 
 def known(req, connection, rule: str, id: str) -> dict:
-    """The user in a path, whom the rule is asked about.
+    """The user in a path, against whom the rule is checked.
 
     :raises Forbidden: also where there is no such user, for who might not see him; :raises NotFound: for the others
     """
@@ -125,7 +125,7 @@ def known(req, connection, rule: str, id: str) -> dict:
 
 
 def revoke_tokens(req, id):
-    """All tokens of a user end, as for who cannot change a password that a directory or a provider keeps."""
+    """Revoke all tokens of a user, for example one whose password is kept by a directory or an identity provider."""
     with req.svc.db.writer() as connection:
         known(req, connection, "revoke_tokens_for_user", id)
         req.svc.revoke(connection, user_id=id)

@@ -38,7 +38,7 @@ def home(prefix: str) -> dict:
 
 
 def _as_home(req, prefix: str) -> wsgi.Response | None:
-    """JSON Home for who asks for it by the header Accept."""
+    """JSON Home, if the header Accept asks for it."""
     if "application/json-home" not in req.headers.get("Accept", ""):
         return None
     return wsgi.Response(body=json.dumps(home(prefix)).encode(), content_type="application/json-home")

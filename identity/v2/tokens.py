@@ -89,7 +89,7 @@ def _service(service: dict) -> dict:
 
 
 def validate(req, token_id):
-    """What a token says; with ``belongsTo`` only if it is of that tenant."""
+    """The contents of a token; with ``belongsTo`` only if it is scoped to that tenant."""
     subject = find_subject(req, token_id, "identity:validate_token")
     if "belongsTo" in req.GET and req.GET["belongsTo"] != subject.project_id:
         raise errors.Unauthorized()

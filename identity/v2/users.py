@@ -1,4 +1,4 @@
-"""Users of the default domain. A user's tenant is the project that he logs in to where he names none; he is a member there."""
+"""Users of the default domain. A user's tenant is the project for logins that name none; the user is a member of it."""
 
 from common import errors, rows, schema, wsgi
 from identity import targets
@@ -30,12 +30,12 @@ def _as_v3(given: dict) -> dict:
 
 
 def _member(req):
-    """What makes a user a member of his tenant, in the transaction that gives it to him."""
+    """A function that makes a user a member of the user's tenant, in the same transaction."""
     def then(connection, user: dict) -> None:
         if not user["default_project_id"]:
             return
         project = rows.get(connection, models.projects, user["default_project_id"], resource="project")
-        # It is a role: who rules a domain gives none beyond it, by this door neither.
+        # This grants a role, so the rule for grants is checked, as in v3.
         req.svc.policy.check(req.ctx, "identity:create_grant", targets.of(
             project=project, user=user, role={"name": req.svc.conf.identity.member_role_name}))
         role = roles.ensure(connection, req.svc.conf.identity.member_role_name)
@@ -83,7 +83,7 @@ def delete(req, id):
                                    "original_password": {"type": "string", "maxLength": 4096}},
                           ("password", "original_password")))
 def own_password(req, id, body):
-    """A user changes his password; what he gets is a token, since those that he had are no more."""
+    """Change one's own password. The response is a new token, since the change revokes the old ones."""
     from identity.v2.tokens import describe
     if req.ctx.user_id != id:
         raise errors.Forbidden("Only the user may change a password by giving the old one.")
