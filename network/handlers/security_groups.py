@@ -9,6 +9,8 @@ from network.handlers.resource import REQUIRED, Attribute, Resource
 
 _WITH_PORTS = {6, 17, 33, 132, 136}
 _ICMP, _ICMPV6 = 1, 58
+_ICMP_OF_IPV6 = {"icmp": "ipv6-icmp", "icmpv6": "ipv6-icmp", "1": "58"}
+_ALL_PORTS = (1, 65535)
 _ONLY_IPV6 = {"ipv6-encap", "ipv6-frag", "ipv6-nonxt", "ipv6-opts", "ipv6-route", "ipv6-icmp", "icmpv6"}
 _PORT = {"type": ["integer", "string", "null"], "maxLength": 16}
 
@@ -110,7 +112,7 @@ class SecurityGroupRules(Resource):
     def insert(self, req, connection, values):
         group = SECURITY_GROUPS.get(connection, req, values["security_group_id"])
         values["project_id"] = group["project_id"]
-        self._check(values)
+        self._check(_canonical(values))
         if values["remote_group_id"]:
             SECURITY_GROUPS.get(connection, req, values["remote_group_id"])
         for rule in group["rules"]:
@@ -164,6 +166,15 @@ class SecurityGroupRules(Resource):
     def after(self, req, verb, found):
         req.svc.refresh_agents(req.ctx)
         return found
+
+
+def _canonical(rule: dict) -> dict:
+    """The rule as Neutron stores it, which clients rely on: the range of all ports is null, and ICMP for IPv6 is "ipv6-icmp"."""
+    if (rule["port_range_min"], rule["port_range_max"]) == _ALL_PORTS:
+        rule["port_range_min"] = rule["port_range_max"] = None
+    if rule["ethertype"] == "IPv6":
+        rule["protocol"] = _ICMP_OF_IPV6.get(rule["protocol"], rule["protocol"])
+    return rule
 
 
 def _meaning(rule: dict) -> tuple:

@@ -240,7 +240,8 @@ class Subnets(Resource):
                 self._ensure_dhcp(req, connection, network, old)
             elif old["enable_dhcp"] and not values["enable_dhcp"]:
                 queries.remove_dhcp(connection, old["id"])
-        revisions.grow(connection, models.networks, old["network_id"])
+        if any(old[name] != value for name, value in values.items()):
+            revisions.grow(connection, models.networks, old["network_id"])
         return values
 
     def _check_gateway_unused(self, connection, old, gateway) -> None:

@@ -104,6 +104,19 @@ def test_rules_and_groups_are_refused_as_openstack_does(member):
         assert member.put("security-groups", group, name=name).error == (409, "SecurityGroupDefaultAlreadyExists")
 
 
+@pytest.mark.parametrize("given, kept", [
+    ({"protocol": "tcp", "port_range_min": 1, "port_range_max": 65535}, {"port_range_min": None, "port_range_max": None}),
+    ({"protocol": "udp", "port_range_min": 1, "port_range_max": 65534}, {"port_range_min": 1, "port_range_max": 65534}),
+    ({"protocol": "icmp", "ethertype": "IPv6"}, {"protocol": "ipv6-icmp"}),
+    ({"protocol": "icmpv6", "ethertype": "IPv6"}, {"protocol": "ipv6-icmp"}),
+    ({"protocol": 1, "ethertype": "IPv6"}, {"protocol": "58"}), ({"protocol": "icmp"}, {"protocol": "icmp"})])
+def test_rules_are_kept_in_the_words_that_clients_look_for(member, given, kept):
+    group = member.made("security-groups", name="g")["id"]
+    made = member.made("security-group-rules", security_group_id=group, direction="ingress", **given)
+    assert {name: made[name] for name in kept} == kept == {
+        name: member.get("security-group-rules", made["id"])[name] for name in kept}
+
+
 def test_what_is_not_built_may_be_sent_as_it_is(admin, network):
     made = admin.made("subnets", network_id=network, cidr="10.3.0.0/24", segment_id=None, service_types=[])
     assert (made["segment_id"], made["service_types"]) == (None, [])

@@ -124,8 +124,9 @@ def test_a_network_counts_changes_of_its_subnets(member, things):
     network, before = things["networks"], revision(member, "networks", things["networks"])
     made = member.made("subnets", network_id=network["id"], cidr="10.2.0.0/24")
     assert revision(member, "networks", network) == before + 1
-    member.put("subnets", made["id"], name="x")
-    assert revision(member, "networks", network) == before + 2
+    for _ in range(2):  # the second changes nothing
+        assert member.put("subnets", made["id"], name="x", allocation_pools=made["allocation_pools"]).status == 200
+        assert revision(member, "networks", network) == before + 2
     member("DELETE", f"/subnets/{made['id']}")
     assert revision(member, "networks", network) == before + 3
     assert member.get("networks", network["id"])["updated_at"] >= network["updated_at"]
