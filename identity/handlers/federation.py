@@ -18,14 +18,17 @@ class _Kind:
     """Things that a client names himself: PUT makes them.
 
     :param path: template; ``{id}`` is the thing's, ``{idp_id}`` that of the provider that it belongs to
+    :param extra: unknown properties are ignored instead of refused
     """
 
-    def __init__(self, singular: str, plural: str, table, path: str, properties: dict, required: tuple = (), *, checks=None):
+    def __init__(self, singular: str, plural: str, table, path: str, properties: dict, required: tuple = (), *, checks=None,
+                 extra: bool = False):
         self.singular, self.plural, self.table, self.path, self.checks = singular, plural, table, path, checks
         self.defaults = {c.name: None for c in table.c}
         self.noun = "protocol" if plural == "protocols" else singular
-        self._create = schema.compiled(schema.wrapped(singular, properties, required))
-        self._update = schema.compiled(schema.wrapped(singular, properties))
+        self.properties = properties
+        self._create = schema.compiled(schema.wrapped(singular, properties, required, extra=extra))
+        self._update = schema.compiled(schema.wrapped(singular, properties, extra=extra))
 
     def view(self, req, row: dict) -> dict:
         path = self.path.format(**row)
@@ -60,7 +63,7 @@ class _Kind:
         self._rule(req, "create")
         body = req.json_object()
         self._create(body)
-        row = {**self.defaults, "enabled": True, **body[self.singular], "id": id, **of}
+        row = {**self.defaults, "enabled": True, **self._known(body), "id": id, **of}
         row = {k: v for k, v in row.items() if k in self.table.c}
         with req.svc.db.writer() as connection:
             if self.checks:
@@ -75,14 +78,18 @@ class _Kind:
         self._update(body)
         with req.svc.db.writer() as connection:
             old = rows.get(connection, self.table, id, resource=self.noun, **of)
-            new = {**old, **body[self.singular]}
+            given = self._known(body)
+            new = {**old, **given}
             if self.checks:
                 self.checks(connection, new, old)
-            values = {name: new[name] for name in body[self.singular]}
+            values = {name: new[name] for name in given}
             rows.update(connection, self.table, id, values, resource=self.noun, **of)
             self._ended(req, connection, new, old)
         req.svc.revocations.run_once()
         return {self.singular: self.view(req, new)}
+
+    def _known(self, body: dict) -> dict:
+        return {name: value for name, value in body[self.singular].items() if name in self.properties}
 
     def delete(self, req, id, **of):
         self._rule(req, "delete")
@@ -139,7 +146,7 @@ PROVIDER = _Kind("identity_provider", "identity_providers", models.identity_prov
 PROTOCOL = _Kind("protocol", "protocols", models.federation_protocols, _BASE + "/identity_providers/{idp_id}/protocols/{id}", {
     "mapping_id": _ID, "remote_id_attribute": {"type": ["string", "null"], "maxLength": 64}}, ("mapping_id",), checks=_protocol)
 MAPPING = _Kind("mapping", "mappings", models.mappings, _BASE + "/mappings/{id}", {
-    "rules": federation.RULES, "schema_version": {"enum": ["1.0", "2.0"]}}, ("rules",))
+    "rules": federation.RULES, "schema_version": {"enum": ["1.0", "2.0"]}}, ("rules",), extra=True)  # the SDK sends the id
 SERVICE_PROVIDER = _Kind("service_provider", "service_providers", models.service_providers, _BASE + "/service_providers/{id}", {
     **_ENABLED, "auth_url": _URL, "sp_url": _URL, "relay_state_prefix": {"type": ["string", "null"], "maxLength": 255}},
     ("auth_url", "sp_url"), checks=_service_provider)

@@ -192,6 +192,9 @@ def test_providers_protocols_and_mappings(identity, ask, provider):
     (protocol,) = ask("GET", f"{base}/identity_providers/idp/protocols")["protocols"]
     assert protocol["id"] == "openid" and protocol["mapping_id"] == "m"
     assert ask("GET", f"{base}/mappings/m")["mapping"]["rules"] == RULES
+    for method, status in (("PUT", 201), ("PATCH", 200)):  # clients send the whole mapping that they were shown
+        assert ask(method, f"{base}/mappings/k", {"mapping": {"id": "other", "rules": RULES}}, status)["mapping"]["id"] == "k"
+    ask("DELETE", f"{base}/mappings/k", expect=204)
     made = {"service_provider": {"auth_url": "https://a", "sp_url": "https://s"}}
     assert ask("PUT", f"{base}/service_providers/s", made, 201)["service_provider"]["relay_state_prefix"] == "ss:mem:"
     changed = ask("PATCH", f"{base}/service_providers/s", {"service_provider": {"description": "x"}})
