@@ -106,6 +106,21 @@ def update(connection, table, row_id, values: dict, *, resource: str, key: str =
         raise errors.NotFound(resource=resource, id=row_id)
 
 
+def change(connection, table, row: dict, values: dict, *, resource: str, key: str = "id") -> dict:
+    """Write the values that differ from the row, and the time of the change; nothing if none differs.
+
+    Clients that are run again send the same values again; that must not count as a change.
+
+    :returns: the row as it is now
+    :raises NotFound: it is gone
+    """
+    changed = {name: value for name, value in values.items() if row[name] != value}
+    if changed:
+        changed["updated_at"] = db.now()
+        update(connection, table, row[key], changed, resource=resource, key=key)
+    return {**row, **changed}
+
+
 def delete(connection, table, row_id, *, resource: str, key: str = "id") -> None:
     """:raises NotFound: there is no such row"""
     if not delete_where(connection, table, **{key: row_id}):
@@ -127,5 +142,5 @@ def where_equal(query, table, filters: dict):
     return query.where(*_equal(table, {name: value for name, value in filters.items() if name in table.c}))
 
 
-__all__ = ["ALL", "NONE", "Table", "all_of", "any_of", "count", "delete", "delete_where", "exists", "find", "first", "get",
-           "insert", "is_json", "many", "one", "page", "select", "update", "update_where", "where_equal"]
+__all__ = ["ALL", "NONE", "Table", "all_of", "any_of", "change", "count", "delete", "delete_where", "exists", "find", "first",
+           "get", "insert", "is_json", "many", "one", "page", "select", "update", "update_where", "where_equal"]

@@ -1,6 +1,5 @@
 """Metadata and tags of a server."""
 
-
 from common import errors, schema, wsgi
 from compute_api import access
 from conductor.db import instances, quotas
@@ -8,10 +7,6 @@ from conductor.db import instances, quotas
 _BODY = schema.obj({"metadata": schema.METADATA}, ["metadata"])
 _TAG = {"type": "string", "minLength": 1, "maxLength": 60, "pattern": "[^,/]+"}
 _CHECK_TAG = schema.compiled(_TAG)
-
-
-def _write(req, connection, id, column: str, value) -> None:
-    instances.write(connection, id, **{column: value})
 
 
 def _edit(req, id, rule: str, edit) -> dict:
@@ -23,7 +18,7 @@ def _edit(req, id, rule: str, edit) -> dict:
         if 0 <= limit < len(changed):
             raise errors.QuotaExceeded(resource="metadata_items", requested=len(changed), used=len(row["metadata"]),
                                        limit=limit)
-        _write(req, connection, id, "metadata", changed)
+        instances.change(connection, row, metadata=changed)
         return changed
 
 
@@ -75,7 +70,7 @@ def _edit_tags(req, id, rule: str, edit) -> list[str]:
         changed = edit(list(row["tags"]))
         if len(changed) > 50:
             raise errors.BadRequest("The number of tags exceeded the per-server limit 50")
-        _write(req, connection, id, "tags", changed)
+        instances.change(connection, row, tags=changed)
         return changed
 
 

@@ -219,9 +219,8 @@ def update(req, id, body):
             values[f"access_ip_v{version}"] = creation.address(values[f"access_ip_v{version}"], version)
     with req.svc.db.writer() as connection:
         row = access.server(req, connection, id, "os_compute_api:servers:update")
-        if values:
-            instances.write(connection, id, **values)
-        return {"server": views.updated(req, {**row, **values}, Viewer(req, connection, [row]))}
+        changed = instances.change(connection, row, **values)
+        return {"server": views.updated(req, changed, Viewer(req, connection, [row]))}
 
 
 def delete(req, id):

@@ -63,6 +63,11 @@ def write(connection, uuid: str, **values) -> None:
     rows.update_where(connection, TABLE, {"updated_at": db.now(), **values}, uuid=uuid)
 
 
+def change(connection, row: dict, **values) -> dict:
+    """Write the columns that differ from the row, and the time of the change; returns the row as it is now."""
+    return rows.change(connection, TABLE, row, values, resource="instance", key="uuid")
+
+
 def post_password(connection, uuid: str, text: str) -> bool:
     """Store the password that a guest posts, unless there is one already; returns whether it was stored."""
     return connection.execute(sa.update(TABLE).where(

@@ -85,9 +85,7 @@ def update(req, id, body):
 def _change(req, id, rules: tuple[str, ...], edit) -> dict:
     with req.svc.db.writer() as connection:
         row = access.snapshot(req, connection, id, *rules)
-        changed = {**edit(row), "updated_at": db.now()}
-        rows.update(connection, TABLE, id, changed, resource="snapshot")
-        return {**row, **changed}
+        return rows.change(connection, TABLE, row, edit(row), resource="snapshot")
 
 
 def delete(req, id, *, force: bool = False):

@@ -174,8 +174,7 @@ def update(req, id, body):
         if old in given:
             values.setdefault(new, given[old])
     with req.svc.db.writer() as connection:
-        access.volume(req, connection, id, "volume:update")
-        rows.update(connection, TABLE, id, {**values, "updated_at": db.now()}, resource="volume")
+        rows.change(connection, TABLE, access.volume(req, connection, id, "volume:update"), values, resource="volume")
         return {"volume": views.Volumes(req).plain(volumes.get(connection, None, id))}
 
 
@@ -219,8 +218,9 @@ def metadata(req, id, rule: str) -> dict:
 
 def change_metadata(req, id, rules: tuple[str, ...], edit) -> dict:
     with req.svc.db.writer() as connection:
-        changed = edit(access.volume(req, connection, id, *rules)["metadata"])
-        rows.update(connection, TABLE, id, {"metadata": changed, "updated_at": db.now()}, resource="volume")
+        row = access.volume(req, connection, id, *rules)
+        changed = edit(row["metadata"])
+        rows.change(connection, TABLE, row, {"metadata": changed}, resource="volume")
         return changed
 
 
