@@ -8,9 +8,13 @@ makes ``.cache/keystoneclient``.
 import pathlib
 import subprocess
 import sys
+import tempfile
+import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 CACHE = HERE.parents[1] / ".cache"
+# PyPI has Ansible's collections only in one package of 500 MB; we extract the one that we need.
+COLLECTIONS, COLLECTION = "ansible==12.3.0", "ansible_collections/openstack/cloud/"
 
 
 def _commands(venv: pathlib.Path, requirements: list) -> list[list]:
@@ -39,6 +43,22 @@ def ensure(workdir: pathlib.Path, requirements: str) -> pathlib.Path:
     return workdir / "venv" / "bin"
 
 
+def ensure_collection(workdir: pathlib.Path) -> None:
+    """Extract Ansible's modules for OpenStack into ``workdir``, which can then be used as ANSIBLE_COLLECTIONS_PATH."""
+    stamp = workdir / "ansible_collections" / "installed"
+    if stamp.exists() and stamp.read_text() == COLLECTIONS:
+        return
+    print(f"extracting openstack.cloud from {COLLECTIONS}", flush=True)
+    with tempfile.TemporaryDirectory() as fetched:
+        subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-deps", "-d", fetched,
+                        COLLECTIONS], check=True)
+        with zipfile.ZipFile(next(pathlib.Path(fetched).iterdir())) as wheel:
+            wheel.extractall(workdir, [name for name in wheel.namelist() if name.startswith(COLLECTION)])
+    stamp.write_text(COLLECTIONS)
+
+
 if __name__ == "__main__":
     for name in sys.argv[1:]:
         ensure(CACHE / name, name)
+        if name == "ansible":
+            ensure_collection(CACHE / name)
