@@ -3,6 +3,8 @@
 from common import errors, rows, schema, wsgi
 from identity import oauth1, receipts, tokens
 from identity.db import grants, models
+from identity.handlers.domains import NOUN as DOMAIN
+from identity.handlers.projects import NOUN as PROJECT
 
 _NAMED = {"id": {"type": "string", "maxLength": 64}, "name": {"type": "string", "maxLength": 255},
           "domain": {"type": "object", "properties": {"id": {"type": "string", "maxLength": 64},
@@ -149,10 +151,9 @@ def _check_own(req, *rules: str) -> None:
 
 
 def projects(req):
-    from identity.handlers.projects import NOUN
     _check_own(req, "get_auth_projects", "list_projects_for_user")
     found = own_targets(req, req.ctx.user_id, "project")
-    return {"projects": [NOUN.view(req, r) for r in found],
+    return {"projects": [PROJECT.view(req, r) for r in found],
             "links": {"self": req.path_url, "next": None, "previous": None}}
 
 
@@ -164,8 +165,7 @@ def system(req):
 
 
 def domains(req):
-    from identity.handlers.domains import NOUN
     _check_own(req, "get_auth_domains", "list_domains_for_user")
     found = own_targets(req, req.ctx.user_id, "domain")
-    return {"domains": [NOUN.view(req, r) for r in found],
+    return {"domains": [DOMAIN.view(req, r) for r in found],
             "links": {"self": req.path_url, "next": None, "previous": None}}

@@ -5,6 +5,7 @@ from identity import managers, targets
 from identity.db import assignments as lists
 from identity.db import grants as queries
 from identity.db import models
+from identity.handlers.roles import NOUN as ROLE
 
 _TABLES = {"projects": models.projects, "domains": models.domains}
 
@@ -55,8 +56,7 @@ def index(target, *, inherited: bool = False):
         with req.svc.db.reader() as connection:
             of = key(req, connection, "list", target, names, inherited)
             found = queries.roles_given(connection, **of)
-        from identity.handlers.roles import NOUN
-        return {"roles": [NOUN.view(req, r) for r in found],
+        return {"roles": [ROLE.view(req, r) for r in found],
                 "links": {"self": req.path_url, "next": None, "previous": None}}
     return handler
 

@@ -8,6 +8,7 @@ from identity.compliance import OPTIONS, options_of
 from identity.db import models
 from identity.handlers.auth import own_targets
 from identity.handlers.crud import Noun
+from identity.handlers.projects import NOUN as PROJECT
 from identity.tokens import stamp
 
 
@@ -105,7 +106,6 @@ def change_password(req, id: str, given: dict) -> None:
 
 
 def projects(req, id):
-    from identity.handlers.projects import NOUN as PROJECT
     with req.svc.db.reader() as connection:
         known(req, connection, "list_user_projects", id)
     return {"projects": [PROJECT.view(req, r) for r in own_targets(req, id, "project")],

@@ -16,7 +16,7 @@ ROUTES = [
     Route("GET", _TENANTS, tenants.index), Route("POST", _TENANTS, tenants.create),
     Route("GET", _TENANTS + "/{id}", tenants.show), Route("POST", _TENANTS + "/{id}", tenants.update),
     Route("PUT", _TENANTS + "/{id}", tenants.update), Route("DELETE", _TENANTS + "/{id}", tenants.delete, 204),
-    Route("GET", _TENANTS + "/{id}/users", tenants.members), Route("GET", _GRANTS, roles.of_user),
+    Route("GET", _TENANTS + "/{id}/users", users.of_tenant), Route("GET", _GRANTS, roles.of_user),
     Route("PUT", _GRANTS + "/OS-KSADM/{role_id}", roles.add), Route("DELETE", _GRANTS + "/OS-KSADM/{role_id}", roles.remove, 204),
     Route("GET", _USERS, users.index), Route("POST", _USERS, users.create), Route("GET", _USERS + "/{id}", users.show),
     Route("PUT", _USERS + "/{id}", users.update), Route("DELETE", _USERS + "/{id}", users.delete, 204),

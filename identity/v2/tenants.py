@@ -1,10 +1,9 @@
 """Tenants: the projects of the default domain."""
 
 from common import errors, rows, schema, wsgi
-from identity.db import grants, models
+from identity.db import models
 from identity.handlers.auth import own_targets
 from identity.handlers.projects import NOUN
-from identity.v2 import users
 
 DOMAIN = "default"
 _PROPERTIES = {"id": {"type": "string", "maxLength": 64}, "name": {**schema.NAME, "maxLength": 64},
@@ -66,12 +65,3 @@ def update(req, id, body):
 
 def delete(req, id):
     NOUN.delete(req, id)
-
-
-def members(req, id):
-    """Who has a role on a tenant."""
-    users.NOUN.check_list(req)
-    with req.svc.db.reader() as connection:
-        known(connection, id)
-        found = grants.users_on_project(connection, id, *users.NOUN.in_own_domain(req))
-    return {"users": [users.view(r) for r in found], "users_links": []}

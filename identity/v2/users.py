@@ -5,6 +5,7 @@ from identity import targets
 from identity.db import grants, models, roles
 from identity.handlers import users as v3
 from identity.handlers.users import NOUN
+from identity.v2 import tenants, tokens
 
 DOMAIN = "default"
 _TENANT = {"type": ["string", "null"], "maxLength": 64}
@@ -55,6 +56,15 @@ def index(req):
     return {"users": [view(r) for r in found], "users_links": []}
 
 
+def of_tenant(req, id):
+    """The users who have a role on a tenant."""
+    NOUN.check_list(req)
+    with req.svc.db.reader() as connection:
+        tenants.known(connection, id)
+        found = grants.users_on_project(connection, id, *NOUN.in_own_domain(req))
+    return {"users": [view(r) for r in found], "users_links": []}
+
+
 def show(req, id):
     return {"user": view(NOUN.show(req, id)["user"])}
 
@@ -84,11 +94,10 @@ def delete(req, id):
                           ("password", "original_password")))
 def own_password(req, id, body):
     """Change one's own password. The response is a new token, since the change revokes the old ones."""
-    from identity.v2.tokens import describe
     if req.ctx.user_id != id:
         raise errors.Forbidden("Only the user may change a password by giving the old one.")
     tenant = req.ctx.project_id
     v3.change_password(req, id, body["user"])
     again = {"identity": {"methods": ["password"], "password": {"user": {"id": id, "password": body["user"]["password"]}}},
              "scope": {"project": {"id": tenant}} if tenant else "unscoped"}
-    return describe(req, *req.svc.authenticator.authenticate(again, req.ctx))
+    return tokens.describe(req, *req.svc.authenticator.authenticate(again, req.ctx))
