@@ -142,6 +142,8 @@ def _change(rule: str, adding: bool):
             raise errors.NotFound(f"Security group {name} not found for project {row['project_id']}.")
         group = named["id"]
         ports = networks.ports_of(req, row)
+        if not ports:
+            raise errors.NotFound(f"instance_id {id} could not be found as device id on any ports: the server has no interface.")
         if not adding and not any(group in p["security_groups"] for p in ports):
             raise errors.NotFound(f"Security group {name} not associated with the instance {id}")
         for port in ports:

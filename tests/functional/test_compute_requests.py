@@ -63,6 +63,17 @@ def test_a_security_group_whose_name_is_anothers_too(cloud, server):
         client.call("network", "DELETE", f"/security-groups/{group}")
 
 
+def test_a_security_group_of_a_server_without_interfaces(cloud):
+    client = cloud.client
+    alone = client.call("compute", "POST", "/servers", server_body(client, "alone", networks="none"))["server"]["id"]
+    wait_status(client, alone)
+    for action in ("addSecurityGroup", "removeSecurityGroup"):
+        text = refused(404, client, "compute", "POST", f"/servers/{alone}/action", {action: {"name": "default"}})
+        assert "could not be found as device id on any ports" in text
+    client.call("compute", "DELETE", f"/servers/{alone}")
+    wait_gone(client, alone)
+
+
 def test_names_of_devices(cloud, server):
     client, where = cloud.client, f"/servers/{server}/os-volume_attachments"
     first, second = new_volume(client, "named"), new_volume(client, "other")
