@@ -13,26 +13,37 @@ from common import errors
 from network.agent.filters import run
 
 LOG = logging.getLogger(__name__)
+_RUN = {4: ("iptables-restore", "iptables-save"), 6: ("ip6tables-restore", "ip6tables-save")}
 
 
 def _chain(label_id: str, kind: str) -> str:
     return f"meter-{kind}-{label_id[:11]}"
 
 
-def table(gateway: str, labels: list[dict]) -> str:
-    """iptables-restore input that counts for these labels. ``gateway``: the device that leads outside."""
+def _version(rule: dict) -> int:
+    return 6 if ":" in (rule["source_ip_prefix"] or rule["destination_ip_prefix"] or "") else 4
+
+
+def table(gateway: str, labels: list[dict], version: int = 4) -> str:
+    """iptables-restore or ip6tables-restore input that counts for these labels. ``gateway``: the device that leads outside."""
     lines = ["*filter", ":INPUT ACCEPT [0:0]", ":FORWARD ACCEPT [0:0]", ":OUTPUT ACCEPT [0:0]"]
     lines += [f":{_chain(x['id'], kind)} - [0:0]" for x in labels for kind in ("r", "c")]
     for label in labels:
         rules, count = _chain(label["id"], "r"), _chain(label["id"], "c")
         lines.append(f"-A FORWARD -j {rules}")
-        for rule in label["rules"]:
+        for rule in (r for r in label["rules"] if _version(r) == version):
             ends = "".join(f" {flag} {rule[name]}" for flag, name in (("-s", "source_ip_prefix"), ("-d", "destination_ip_prefix"))
                            if rule[name])
             way = "-i" if rule["direction"] == "ingress" else "-o"
             lines.append(f"-A {rules} {way} {gateway}{ends} " + ("-j RETURN" if rule["excluded"] else f"-g {count}"))
         lines.append(f"-A {count}")
     return "\n".join([*lines, "COMMIT", ""])
+
+
+def _tables(gateway: str | None, labels: list[dict]) -> dict[int, str]:
+    """{IP version: what to load}; "" where there is nothing to count. Without a rule for IPv6 that is left alone."""
+    there = {4: bool(labels), 6: any(_version(rule) == 6 for label in labels for rule in label["rules"])}
+    return {version: table(gateway, labels, version) if gateway and there[version] else "" for version in _RUN}
 
 
 def counted(saved: str) -> dict[str, tuple[int, int]]:
@@ -44,31 +55,35 @@ class Meters:
     """The meters of every router of this host. Not for several threads at once."""
 
     def __init__(self):
-        self._tables: dict[str, str] = {}
+        # By namespace and IP version: what was loaded, and what was last read of it.
+        self._tables: dict[tuple[str, int], str] = {}
+        self._seen: dict[tuple[str, int], dict[str, tuple[int, int]]] = {}
         self._labels: dict[str, list[dict]] = {}
-        self._seen: dict[str, dict[str, tuple[int, int]]] = {}
         self._sums: dict[str, list[int]] = {}
         self._owners: dict[str, str] = {}
         self._since = time.time()
 
     def ensure(self, namespace: str, gateway: str | None, labels: list[dict]) -> None:
         """Count for these labels in a router's namespace. Repeatable; without gateway or labels nothing is counted."""
-        wanted = table(gateway, labels) if gateway and labels else ""
-        if self._tables.get(namespace, "") == wanted:
+        changed = {version: text for version, text in _tables(gateway, labels).items()
+                   if self._tables.get((namespace, version), "") != text}
+        if not changed:
             return
-        if namespace in self._tables:
-            self._read(namespace)
-        run("ip", "netns", "exec", namespace, "iptables-restore", "-w", "10", stdin=wanted or table("lo", []))
-        self._seen.pop(namespace, None)
-        self._tables[namespace], self._labels[namespace] = wanted, labels
+        self._read(namespace)
+        for version, text in changed.items():
+            run("ip", "netns", "exec", namespace, _RUN[version][0], "-w", "10", stdin=text or table("lo", []))
+            self._seen.pop((namespace, version), None)
+            self._tables[namespace, version] = text
+        self._labels[namespace] = labels
         self._owners.update({x["id"]: x["project_id"] for x in labels})
 
     def forget(self, namespace: str) -> None:
         """A router is about to go: what it counted until now is kept, as far as it can be read; it goes in any case."""
-        if self._tables.get(namespace):
-            self._try(namespace)
-        for known in (self._tables, self._labels, self._seen):
-            known.pop(namespace, None)
+        self._try(namespace)
+        self._labels.pop(namespace, None)
+        for version in _RUN:
+            self._tables.pop((namespace, version), None)
+            self._seen.pop((namespace, version), None)
 
     def _try(self, namespace: str) -> None:
         try:
@@ -77,18 +92,22 @@ class Meters:
             LOG.warning("the meters of %s could not be read: %s %s", namespace, error, error.internal)
 
     def _read(self, namespace: str) -> None:
-        now = counted(run("ip", "netns", "exec", namespace, "iptables-save", "-c", "-t", "filter"))
-        before = self._seen.get(namespace, {})
-        for label in self._labels.get(namespace, []):
-            short = label["id"][:11]
-            packets, size = (a - b for a, b in zip(now.get(short, (0, 0)), before.get(short, (0, 0))))
-            total = self._sums.setdefault(label["id"], [0, 0])
-            total[0], total[1] = total[0] + packets, total[1] + size
-        self._seen[namespace] = now
+        """Add what was counted since the last time, where anything is."""
+        for version, (_, save) in _RUN.items():
+            if not self._tables.get((namespace, version)):
+                continue
+            now = counted(run("ip", "netns", "exec", namespace, save, "-c", "-t", "filter"))
+            before = self._seen.get((namespace, version), {})
+            for label in self._labels.get(namespace, []):
+                short = label["id"][:11]
+                packets, size = (a - b for a, b in zip(now.get(short, (0, 0)), before.get(short, (0, 0))))
+                total = self._sums.setdefault(label["id"], [0, 0])
+                total[0], total[1] = total[0] + packets, total[1] + size
+            self._seen[namespace, version] = now
 
     def take(self, host: str) -> list[dict]:
         """What was counted since the last call: payloads of ``l3.meter``, one a label. Times are seconds since 1970."""
-        for namespace in [n for n, text in self._tables.items() if text]:
+        for namespace in sorted({name for (name, _), text in self._tables.items() if text}):
             self._try(namespace)
         until, owners = time.time(), self._owners
         left = {x["id"]: x["project_id"] for labels in self._labels.values() for x in labels}

@@ -121,8 +121,10 @@ def _dhcp_option(raw) -> dict:
 
 
 def _meter(raw) -> dict:
-    return {"direction": choice(raw["direction"], "ingress", "egress"), "excluded": bool(raw["excluded"]),
-            **{k: optional(raw[k] or None, network, 4) for k in ("source_ip_prefix", "destination_ip_prefix")}}
+    ends = {k: optional(raw[k] or None, network) for k in ("source_ip_prefix", "destination_ip_prefix")}
+    if len({":" in end for end in ends.values() if end}) > 1:
+        raise ValueError("a meter's rule has ends of two IP versions")
+    return {"direction": choice(raw["direction"], "ingress", "egress"), "excluded": bool(raw["excluded"]), **ends}
 
 
 class Parser:

@@ -12,7 +12,7 @@ _PREFIX = {"type": ["string", "null"], "maxLength": 64}
 
 
 def _prefix(raw, what: str) -> str:
-    return str(parsing.cidr(raw, what, host_bits=True, version=4) if "/" in raw else values.ip_network(raw, what, version=4))
+    return str(parsing.cidr(raw, what, host_bits=True) if "/" in raw else values.ip_network(raw, what))
 
 
 class _Metering(Resource):
@@ -59,6 +59,8 @@ class MeteringRules(_Metering):
             values[names[0] if values["direction"] == "ingress" else names[1]] = remote
         if all(values[n] is None for n in names):
             raise errors.BadRequest("A metering label rule needs an IP prefix.")
+        if len({":" in values[n] for n in names if values[n] is not None}) > 1:
+            raise errors.BadRequest("source_ip_prefix and destination_ip_prefix must be of one IP version.")
         values.update(project_id=label["project_id"])
         same = {name: values[name] for name in (*names, "metering_label_id", "direction")}
         taken = rows.first(connection, self.table, **same)

@@ -72,7 +72,8 @@ def test_metering_labels_and_rules(call, cloud, member):
     assert rule["destination_ip_prefix"] == rule["remote_ip_prefix"] == "10.0.0.0/8" and rule["source_ip_prefix"] is None
     assert rule["excluded"] is False and "name" not in rule
     refused(409, cloud.client, "network", "POST", rules, {"metering_label_rule": {**base, "destination_ip_prefix": "10.0.0.0/8"}})
-    for bad in ({}, {"remote_ip_prefix": "x"}, {"remote_ip_prefix": "::/0"}, {"direction": "up", "remote_ip_prefix": "0.0.0.0/0"},
+    for bad in ({}, {"remote_ip_prefix": "x"}, {"source_ip_prefix": "::/0", "destination_ip_prefix": "0.0.0.0/0"},
+                {"direction": "up", "remote_ip_prefix": "0.0.0.0/0"},
                 {"remote_ip_prefix": "0.0.0.0/0", "source_ip_prefix": "0.0.0.0/0"}):
         refused(400, cloud.client, "network", "POST", rules, {"metering_label_rule": {**base, **bad}})
     assert [r["id"] for r in call("GET", f"{rules}?metering_label_id={label['id']}")["metering_label_rules"]] == [rule["id"]]

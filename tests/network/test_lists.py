@@ -179,6 +179,17 @@ def test_tags_are_added_to_those_that_there_are(member):
     assert member("DELETE", f"/networks/{made}").status == 204
 
 
+def test_metering_rules_of_both_ip_versions(admin):
+    label = admin("POST", "/metering/metering-labels", {"metering_label": {"name": "both"}}).json["metering_label"]["id"]
+    for given, shown in (("fd02::1/64", "fd02::/64"), ("10.0.0.0/8", "10.0.0.0/8"), ("fd03::5", "fd03::5/128")):
+        made = admin("POST", "/metering/metering-label-rules", {"metering_label_rule": {
+            "metering_label_id": label, "direction": "ingress", "remote_ip_prefix": given}}).json["metering_label_rule"]
+        assert made["source_ip_prefix"] == made["remote_ip_prefix"] == shown
+    mixed = {"metering_label_id": label, "source_ip_prefix": "::/0", "destination_ip_prefix": "0.0.0.0/0"}
+    assert admin("POST", "/metering/metering-label-rules", {"metering_label_rule": mixed}).status == 400
+    assert admin("DELETE", f"/metering/metering-labels/{label}").status == 204
+
+
 def test_service_providers(member):
     found = member("GET", "/service-providers").json["service_providers"]
     assert [(p["name"], p["default"]) for p in found] == [("single_node", True), ("dvr", False)]

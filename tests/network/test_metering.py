@@ -78,6 +78,26 @@ def test_packets_count_once_and_excluded_ones_never(router):
     meters.forget(SPACE)
 
 
+def test_packets_of_both_ip_versions_count(router):
+    ip("netns", "exec", SPACE, "sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
+    for space, device, address in ((SPACE, "in0", "fd01::1/64"), (FAR, "a0", "fd01::2/64"), (SPACE, "qg-x", "fd09::1/64")):
+        ip("-n", space, "addr", "add", address, "dev", device, "nodad")
+    ip("-n", SPACE, "neigh", "add", "fd09::5", "lladdr", "02:00:00:00:00:01", "dev", "qg-x")
+    ip("-n", FAR, "route", "add", "default", "via", "fd01::1")
+    rule = {"direction": "egress", "excluded": False, "source_ip_prefix": None, "destination_ip_prefix": "fd09::/64"}
+    meters = metering.Meters()
+    meters.ensure(SPACE, "qg-x", [{**LABEL, "rules": [*LABEL["rules"], rule]}])
+    send("10.9.2.5", 5)
+    send("fd09::5", 3)
+    assert [m["pkts"] for m in meters.take("h")] == [8]
+    send("fd09::5", 2)
+    meters.ensure(SPACE, "qg-x", [LABEL])  # nothing of IPv6 any more; what it counted stays, and IPv4 goes on
+    send("fd09::5", 4)
+    send("10.9.2.5", 1)
+    assert [m["pkts"] for m in meters.take("h")] == [3]
+    meters.forget(SPACE)
+
+
 def test_a_router_that_cannot_be_read_can_still_go(router):
     meters = metering.Meters()
     meters.ensure(SPACE, "qg-x", [LABEL])
