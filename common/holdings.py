@@ -20,14 +20,23 @@ def ports_of(rest, uuid: str) -> list[dict]:
     return rest.request("GET", "network", path("/v2.0/ports", query={"device_id": uuid, "relation": "compute"}))["ports"]
 
 
-def release_port(rest, port_id: str, *, keep: bool) -> None:
-    """Delete a port, or unbind one that its owner had made (``keep``)."""
-    where = path("/v2.0/ports/{id}", port_id)
+def unchanged(port: dict) -> dict:
+    """Headers of a request that is to be carried out only if nobody changed the port since it was read."""
+    return {"If-Match": f"revision_number={port['revision_number']}"}
+
+
+def release_port(rest, port_id: str, *, keep: bool, as_read: dict | None = None) -> None:
+    """Delete a port, or unbind one that its owner had made (``keep``).
+
+    :param as_read: the port; it is left alone where it has changed since, as when another host has taken it
+    :raises PreconditionFailed: it has
+    """
+    where, headers = path("/v2.0/ports/{id}", port_id), unchanged(as_read) if as_read else None
     try:
         if keep:
-            rest.request("PUT", "network", where, body={"port": _UNBOUND})
+            rest.request("PUT", "network", where, body={"port": _UNBOUND}, headers=headers)
         else:
-            rest.request("DELETE", "network", where)
+            rest.request("DELETE", "network", where, headers=headers)
     except errors.NotFound:
         LOG.debug("port %s is gone already", port_id)
 
@@ -37,16 +46,28 @@ def release_ports(rest, server: dict) -> None:
 
     :param server: its row; ``requested_networks`` says which are its owner's
     """
-    own = {n["port"] for n in server["requested_networks"] if n.get("port")}
+    own = owners_ports(server)
     for port in ports_of(rest, server["uuid"]):
         release_port(rest, port["id"], keep=port["id"] in own)
 
 
-def attachment_of(rest, uuid: str, volume_id: str) -> str | None:
-    """The id of a volume's attachment to a server."""
-    where = path("/v3/attachments", query={"all_tenants": 1, "instance_id": uuid, "volume_id": volume_id})
-    found = rest.request("GET", "volume", where, headers=VOLUME_VERSION)["attachments"]
-    return found[0]["id"] if found else None
+def owners_ports(server: dict) -> set[str]:
+    """The ids of the ports that a server's owner had made for it."""
+    return {n["port"] for n in server["requested_networks"] if n.get("port")}
+
+
+def attachments_of(rest, uuid: str, **only: str) -> list[str]:
+    """The ids of the attachments to a server. ``only``: filters of the volume service, as ``volume_id`` or ``attached_host``."""
+    where = path("/v3/attachments", query={"all_tenants": 1, "instance_id": uuid, **only})
+    return [a["id"] for a in rest.request("GET", "volume", where, headers=VOLUME_VERSION)["attachments"]]
+
+
+def end_attachment(rest, attachment_id: str) -> None:
+    """End an export and free its volume."""
+    try:
+        rest.request("DELETE", "volume", path("/v3/attachments/{id}", attachment_id), headers=VOLUME_VERSION)
+    except errors.NotFound:
+        LOG.debug("attachment %s is gone already", attachment_id)
 
 
 def release_attachment(rest, uuid: str, volume_id: str, attachment_id: str | None) -> None:
@@ -54,13 +75,8 @@ def release_attachment(rest, uuid: str, volume_id: str, attachment_id: str | Non
 
     :param attachment_id: None where it is not known: it may have been made, and its report lost
     """
-    attachment_id = attachment_id or attachment_of(rest, uuid, volume_id)
-    if attachment_id is None:
-        return
-    try:
-        rest.request("DELETE", "volume", path("/v3/attachments/{id}", attachment_id), headers=VOLUME_VERSION)
-    except errors.NotFound:
-        LOG.debug("attachment %s is gone already", attachment_id)
+    for each in [attachment_id] if attachment_id else attachments_of(rest, uuid, volume_id=volume_id):
+        end_attachment(rest, each)
 
 
 def release_volumes(rest, server: dict) -> None:

@@ -208,7 +208,15 @@ class Engine:
                 metrics.TASKS.labels(task.name, "failed").inc()
                 raise
             record["done"].append(step)
-        task.done(record["state"])
+        if task.on_crash == "undo":  # whatever happens from here on, it has succeeded and is not undone
+            record["phase"] = "finished"
+            self.journal.write(record)
+        try:
+            task.done(record["state"])
+        except errors.Superseded as error:
+            record["phase"], record["error"] = "undo", str(error)
+            self._undo(task, record, error)
+            raise
         self.journal.remove(record)
         metrics.TASKS.labels(task.name, "done").inc()
         return record["state"]
@@ -277,21 +285,38 @@ class Engine:
         if not keys:
             return 0
         with concurrent.futures.ThreadPoolExecutor(RECOVER_AT_ONCE, thread_name_prefix="recover") as pool:
-            return sum(pool.map(lambda key: self._recover_one(key, make_task), keys))
+            return sum(pool.map(lambda key: self.recover_one(key, make_task), keys))
 
-    def _recover_one(self, key: str, make_task) -> bool:
+    def recover_one(self, key: str, make_task) -> bool:
+        """Finish or undo one of them; whether there was something to do."""
+        try:
+            return self._leftover(key, make_task, lambda task, state: task.exclusive(state))
+        finally:
+            context.activate(None)
+
+    def settle(self, make_task, concerned: typing.Callable[[typing.Any, dict], bool]) -> None:
+        """As ``recover``, for those leftovers alone for which ``concerned(task, state)``; the caller holds what is exclusive
+        to these."""
+        active = context.active()
+        for record in self.journal.records():
+            if concerned(make_task(record["task"]), record["state"]):
+                try:
+                    self._leftover(key_of(record), make_task, lambda task, state: contextlib.nullcontext())
+                finally:
+                    context.activate(active)
+
+    def _leftover(self, key: str, make_task, hold) -> bool:
+        """Work on a record, as it is now, that nobody runs. ``hold``: (task, state) -> what to hold meanwhile."""
         with self._claim(key) as free:
             record = self.journal.read(key) if free else None
             if record is None:
                 return False  # it ended, or somebody took it up, since the list was made
             try:
                 task = make_task(record["task"])
-                with task.exclusive(record["state"]):
+                with hold(task, record["state"]):
                     self._settle(task, record)
             except Exception as error:  # loop boundary: other records must not wait for this one
                 LOG.error("task %s could not be recovered yet: %s", key, error)
-            finally:
-                context.activate(None)
             return True
 
     def _settle(self, task: Task, record: dict) -> None:
@@ -301,12 +326,12 @@ class Engine:
         """
         if record.get("context"):
             context.activate(context.Context.from_dict(record["context"]))
-        resume = record["phase"] == "execute" and task.on_crash == "resume"
+        resume = record["phase"] == "finished" or record["phase"] == "execute" and task.on_crash == "resume"
         LOG.info("recovering task %s at step %s: %s", key_of(record), record["step"], "resume" if resume else "undo")
         if resume and task.take_up(record["state"]):
             self._forward(task, record)
             return
-        if record["phase"] == "execute":
+        if record["phase"] != "undo":
             record["done"].append(record["step"])
             record.update(phase="undo", error="The service was restarted while this was under way.")
         self._undo(task, record, errors.StepFailed(reason=record["error"]))

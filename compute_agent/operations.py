@@ -4,12 +4,13 @@ import contextlib
 import logging
 
 from common import errors, holdings
-from common.server_states import DELETING, IMAGE_TASKS, POWER, STOPPED
+from common.server_states import DELETING, IMAGE_TASKS, POWER, RUNNING, STOPPED
 from compute_agent.tasks.attach import Attach
 from compute_agent.tasks.boot import Boot
 from compute_agent.tasks.delete import Delete
 from compute_agent.tasks.detach import Detach
 from compute_agent.tasks.extend_volume import ExtendVolume
+from compute_agent.tasks.interfaces import AttachInterface, DetachInterface
 from compute_agent.tasks.reporting import ReportingTask, reason
 from compute_agent.tasks.snapshot import Snapshot
 from compute_agent.tasks.snapshot_volumes import SnapshotVolumes
@@ -24,20 +25,33 @@ class Operations:
 
     def build(self, ctx, uuid: str) -> None:
         agent = self.agent
-        with agent.lock(uuid):
+        with agent.settled(uuid):
             instance = agent.conductor.begin_build(ctx, uuid, agent.conf.host)
             if instance is None:
                 return
             if not agent.tasks.leftover(Boot.name, uuid) and agent.driver.power_states().get(uuid) is not None:
-                # It was built, and the report was lost.
-                wanted = instance["requested_networks"]
-                ports = agent.ports.picture(agent.ports.build(instance, wanted, again=True), wanted)
-                agent.conductor.finish(ctx, uuid, "spawn", [], {"power_state": 1, "network_info": ports})
+                self._built(ctx, instance)
                 return
             try:
-                agent.tasks.run(Boot(agent), uuid, {"instance": instance})
+                # Of a build that was begun and that no journal knows of any more, all may be left.
+                begun = instance["begun_before"]
+                agent.tasks.run(Boot(agent), uuid, {"instance": instance, "network_tried": begun, "volumes_tried": begun})
             except Exception as error:  # the task has recorded, undone and reported it
                 LOG.warning("instance %s was not built: %s", uuid, error)
+
+    def _built(self, ctx, instance: dict) -> None:
+        """The guest is there, and the journal was lost before that was reported."""
+        agent, wanted = self.agent, instance["requested_networks"]
+
+        def check():
+            row = agent.conductor.get_instance(ctx, instance["uuid"])
+            if row is None or row["attempt"] != instance["attempt"]:
+                raise errors.Superseded()
+        ports = agent.ports.picture(agent.ports.build(instance, wanted, again=True, check=check), wanted)
+        for device in instance["block_devices"]:
+            agent.volumes.complete(device["attachment_id"])
+        agent.conductor.finish(ctx, instance["uuid"], "spawn", [], {"power_state": RUNNING, "network_info": ports},
+                               attempt=instance["attempt"])
 
     def delete(self, ctx, uuid: str) -> None:
         agent = self.agent
@@ -55,7 +69,7 @@ class Operations:
         agent = self.agent
         report = ReportingTask(agent)
         report.name = action.replace("-", "_")
-        with agent.lock(uuid):
+        with agent.settled(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
             if instance is None or instance["task_state"] != POWER[action]:
                 return
@@ -64,10 +78,12 @@ class Operations:
                 self._power(instance, action)
             except Exception as error:  # boundary of the operation: reported to its owner
                 LOG.warning("instance %s: %s failed", uuid, action, exc_info=not isinstance(error, errors.Error))
-                agent.conductor.fail(ctx, uuid, agent.conf.host, action, reason(error), report.take_events(error), False)
+                agent.conductor.fail(ctx, uuid, agent.conf.host, action, reason(error), report.take_events(error), False,
+                                     attempt=instance["attempt"])
                 return
             state = agent.driver.power_states().get(uuid, 0)
-            agent.conductor.finish(ctx, uuid, action, report.take_events(), {"power_state": state})
+            agent.conductor.finish(ctx, uuid, action, report.take_events(), {"power_state": state},
+                                   attempt=instance["attempt"])
 
     def _power(self, instance: dict, action: str) -> None:
         driver, uuid = self.agent.driver, instance["uuid"]
@@ -113,12 +129,13 @@ class Operations:
 
     def snapshot(self, ctx, uuid: str, image_id: str) -> None:
         agent = self.agent
-        with agent.lock(uuid):
+        with agent.settled(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
             if instance is None or instance["task_state"] not in IMAGE_TASKS:
                 return
             try:
-                state = {"uuid": uuid, "image_id": image_id, "vm_state": instance["vm_state"], "action": instance["task_state"]}
+                state = {"uuid": uuid, "image_id": image_id, "vm_state": instance["vm_state"],
+                         "action": instance["task_state"], "attempt": instance["attempt"]}
                 if instance["image_meta"]:
                     agent.tasks.run(Snapshot(agent), uuid, state)
                 else:
@@ -129,20 +146,21 @@ class Operations:
 
     def attach_volume(self, ctx, uuid: str, volume_id: str) -> None:
         agent = self.agent
-        with agent.lock(uuid):
+        with agent.settled(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
             device = next((d for d in (instance or {}).get("block_devices", []) if d["volume_id"] == volume_id), None)
             if device is None or device["attachment_id"]:
                 return
             try:
                 agent.tasks.run(Attach(agent), volume_id, {
-                    "uuid": uuid, "volume_id": volume_id, "device": device["id"], "device_name": device["device_name"]})
+                    "uuid": uuid, "volume_id": volume_id, "device": device["id"], "device_name": device["device_name"],
+                    "tried": True})  # by a run, perhaps, of which the journal was lost
             except Exception as error:  # the task has recorded, undone and reported it
                 LOG.warning("volume %s was not attached to %s: %s", volume_id, uuid, error)
 
     def detach_volume(self, ctx, uuid: str, volume_id: str) -> None:
         agent = self.agent
-        with agent.lock(uuid):
+        with agent.settled(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
             device = next((d for d in (instance or {}).get("block_devices", []) if d["volume_id"] == volume_id), None)
             if device is None:
@@ -156,7 +174,7 @@ class Operations:
 
     def extend_volume(self, ctx, uuid: str, volume_id: str) -> None:
         agent = self.agent
-        with agent.lock(uuid):
+        with agent.settled(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
             device = next((d for d in (instance or {}).get("block_devices", []) if d["volume_id"] == volume_id), None)
             if device is None or not device["attachment_id"] or instance["host"] != agent.conf.host:
@@ -171,45 +189,23 @@ class Operations:
 
     def attach_interface(self, ctx, uuid: str, request: dict) -> dict:
         agent = self.agent
-        with agent.lock(uuid):
-            instance = agent.conductor.get_instance(ctx, uuid)
-            if instance is None:
+        with agent.settled(uuid):
+            if agent.conductor.get_instance(ctx, uuid) is None:
                 raise errors.NotFound(f"Instance {uuid} could not be found.")
-            report = self._report("attach_interface")
-            ports = [agent.ports.attach({**instance, "security_groups": []}, request)]
-            picture = agent.ports.picture(ports, [request])
-            try:
-                agent.driver.attach_interface(uuid, picture[0])
-            except errors.Error as error:
-                holdings.release_port(agent.rest, ports[0]["id"], keep=bool(request.get("port")))
-                agent.conductor.progress(ctx, uuid, "attach_interface", report.take_events(error))
-                raise
-            wanted = instance["requested_networks"] + ([request] if request.get("port") else [])
-            agent.conductor.network_changed(ctx, uuid, instance["network_info"] + picture, wanted, report.take_events())
-            return ports[0]
-
-    def _report(self, event: str) -> ReportingTask:
-        """An event of the server's action that begins now; the API shows it as ``compute_<event>``."""
-        report = ReportingTask(self.agent)
-        report.begin(event)
-        return report
+            if agent.tasks.leftover(AttachInterface.name, uuid):
+                raise errors.ServiceUnavailable(part=f"the network of host {agent.conf.host}")
+            return agent.tasks.run(AttachInterface(agent), uuid, {"uuid": uuid, "request": request})["port"]
 
     def detach_interface(self, ctx, uuid: str, port_id: str) -> None:
         agent = self.agent
-        with agent.lock(uuid):
+        with agent.settled(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
             port = next((p for p in instance["network_info"] if p["id"] == port_id), None) if instance else None
             if port is None:
                 LOG.info("port %s is not one of instance %s", port_id, uuid)
                 return
-            report = self._report("detach_interface")
             try:
-                agent.driver.detach_interface(uuid, port)
-                own = {n.get("port") for n in instance["requested_networks"]}
-                holdings.release_port(agent.rest, port_id, keep=port_id in own)
-                left = [p for p in instance["network_info"] if p["id"] != port_id]
-                wanted = [n for n in instance["requested_networks"] if n.get("port") != port_id]
-                agent.conductor.network_changed(ctx, uuid, left, wanted, report.take_events())
-            except errors.Error as error:
+                agent.tasks.run(DetachInterface(agent), port_id, {
+                    "uuid": uuid, "port": port, "keep": port_id in holdings.owners_ports(instance)})
+            except Exception as error:  # the task has recorded and reported it
                 LOG.warning("port %s was not detached from %s: %s", port_id, uuid, error)
-                agent.conductor.progress(ctx, uuid, "detach_interface", report.take_events(error))

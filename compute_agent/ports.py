@@ -1,5 +1,6 @@
 """A server's ports, through the network service's REST API."""
 
+import collections.abc
 import logging
 
 from common import errors, holdings
@@ -7,32 +8,75 @@ from common.rest import path
 
 LOG = logging.getLogger(__name__)
 OWNER = "compute:nova"
+TRIES = 5
+Check = collections.abc.Callable[[], object]
 
 
 class Ports:
     def __init__(self, rest, host: str):
         self.rest, self.host = rest, host
 
-    def build(self, instance: dict, wanted: list[dict], *, again: bool) -> list[dict]:
+    def build(self, instance: dict, wanted: list[dict], *, again: bool, check: Check) -> list[dict]:
         """Make (or bind) a port for each network wanted, plugged on this host.
 
-        :param again: an earlier try may have made some; those are found and used
+        :param again: an earlier try, or another host, may have made some; those are found and used
+        :param check: raises Superseded where the server is another host's by now. Ports that are there are read before it is
+            called, and taken only as they were read: a host that is late takes none from the one that builds the server now
         :raises StepFailed: the network service refuses, or could not plug a port
         """
-        known_ports = holdings.ports_of(self.rest, instance["uuid"]) if again else []
-        have = [p for p in known_ports if p["project_id"] == instance["project_id"]]
-        made = []
-        for item in wanted:
-            known = next((p for p in have if p["id"] == item.get("port")), None) if item.get("port") else next(
-                (p for p in have if p["network_id"] == item["uuid"] and p not in made), None)
-            try:
-                made.append(known if known and self._is_here(known) else
-                            self._make(instance, item, known["id"] if known else item.get("port")))
-            except (errors.BadRequest, errors.NotFound, errors.Conflict, errors.Forbidden) as error:
-                raise errors.StepFailed(reason=f"The network service refused a port: {error}") from error
+        try:
+            made = self._unhindered(self._build_once, instance, wanted, again, check)
+        except (errors.BadRequest, errors.NotFound, errors.Conflict, errors.Forbidden) as error:
+            if isinstance(error, errors.Superseded):
+                raise
+            raise errors.StepFailed(reason=f"The network service refused a port: {error}") from error
         for port in made:
             self._check_plugged(port)
         return made
+
+    def _build_once(self, instance: dict, wanted: list[dict], again: bool, check: Check) -> list[dict]:
+        left = [p for p in holdings.ports_of(self.rest, instance["uuid"]) if p["project_id"] == instance["project_id"]
+                ] if again else []
+        own = {i["port"]: self.rest.request("GET", "network", path("/v2.0/ports/{id}", i["port"]))["port"]
+               for i in wanted if i.get("port")}
+        if left or own:
+            check()
+        made: list[dict] = []
+        for item in wanted:
+            known = own[item["port"]] if item.get("port") else next(
+                (p for p in left if p["network_id"] == item["uuid"] and p["id"] not in {*own, *(m["id"] for m in made)}), None)
+            if known and self._is_here(known) and known["device_id"] == instance["uuid"]:
+                made.append(known)
+            else:
+                made.append(self._make(instance, item, known))
+        return made
+
+    def give_back(self, instance: dict, *, check: Check | None) -> None:
+        """Delete or unbind the ports of a server: all of them, or without ``check`` those alone that this host bound.
+
+        :param check: raises Superseded where the server is another host's by now
+        """
+        self._unhindered(self._give_back_once, instance, check)
+
+    def _give_back_once(self, instance: dict, check: Check | None) -> None:
+        ports = holdings.ports_of(self.rest, instance["uuid"])
+        if check is None:
+            ports = [p for p in ports if p["binding:host_id"] == self.host]
+        elif ports:
+            check()
+        own = holdings.owners_ports(instance)
+        for port in ports:
+            holdings.release_port(self.rest, port["id"], keep=port["id"] in own, as_read=port)
+
+    @staticmethod
+    def _unhindered(work, *args):
+        """Read and write again where somebody else wrote between."""
+        for left in reversed(range(TRIES)):
+            try:
+                return work(*args)
+            except errors.PreconditionFailed as error:
+                if not left:
+                    raise errors.ServiceUnavailable(part="the network service: a port changes all the time") from error
 
     def attach(self, instance: dict, item: dict) -> dict:
         """As ``build``, one port for a server that runs.
@@ -40,7 +84,8 @@ class Ports:
         :raises BadRequest: another server has the port or the address
         """
         try:
-            port = self._make(instance, item, item.get("port"))
+            known = {"id": item["port"]} if item.get("port") else None
+            port = self._make(instance, item, known)
         except errors.Conflict as error:
             raise errors.BadRequest(str(error)) from error
         self._check_plugged(port)
@@ -53,11 +98,18 @@ class Ports:
     def _is_here(self, port: dict) -> bool:
         return port["status"] == "ACTIVE" and port["binding:host_id"] == self.host
 
-    def _make(self, instance: dict, item: dict, port_id: str | None) -> dict:
+    def _make(self, instance: dict, item: dict, known: dict | None) -> dict:
+        """Bind a port that is known, as it was read, or make a new one."""
         owner = {"device_id": instance["uuid"], "device_owner": OWNER, "binding:host_id": self.host}
-        if port_id:
-            return self.rest.request("PUT", "network", path("/v2.0/ports/{id}", port_id), body={"port": owner},
-                                     timeout_s=60)["port"]
+        if known:
+            headers = holdings.unchanged(known) if "revision_number" in known else None
+            try:
+                return self.rest.request("PUT", "network", path("/v2.0/ports/{id}", known["id"]), body={"port": owner},
+                                         headers=headers, timeout_s=60)["port"]
+            except errors.NotFound:
+                if item.get("port"):
+                    raise
+                raise errors.PreconditionFailed() from None  # whoever had made it has just taken it away
         port = {**owner, "network_id": item["uuid"], "project_id": instance["project_id"],
                 "dns_name": instance["hostname"]}
         if item.get("fixed_ip"):

@@ -1,5 +1,6 @@
 """The compute agent daemon."""
 
+import contextlib
 import logging
 import pathlib
 import threading
@@ -21,12 +22,15 @@ from compute_agent.tasks.boot import Boot
 from compute_agent.tasks.delete import Delete
 from compute_agent.tasks.detach import Detach
 from compute_agent.tasks.extend_volume import ExtendVolume
+from compute_agent.tasks.interfaces import AttachInterface, DetachInterface
 from compute_agent.tasks.snapshot import Snapshot
 from compute_agent.tasks.snapshot_volumes import SnapshotVolumes
 from compute_agent.volumes import Volumes
 from conductor.rpcapi import ConductorAPI
 
 OTHERS_AT_ONCE = 16  # what is done to servers beside builds
+TASKS = (Boot, Delete, Attach, Detach, AttachInterface, DetachInterface, ExtendVolume, Snapshot,
+         SnapshotVolumes)
 
 
 class ComputeAgent(Service):
@@ -73,6 +77,17 @@ class ComputeAgent(Service):
         """Whether the server is to be deleted, so that other work on it had better end."""
         return self.workers.has(uuid, ("delete",))
 
+    @contextlib.contextmanager
+    def settled(self, uuid: str):
+        """One operation on a server, after what a crash, or an undo that failed, has left of an earlier one.
+
+        What cannot be settled yet does not keep the server from the next operation: the task asks whether its work is still
+        its own whenever its turn comes.
+        """
+        with self.lock(uuid):
+            self.tasks.settle(self.make_task, lambda task, state: task.server_of(state) == uuid)
+            yield
+
     def forget_lock(self, uuid: str) -> None:
         with self._guard:
             lock = self._locks.get(uuid)
@@ -83,7 +98,7 @@ class ComputeAgent(Service):
         return self.tasks.running() > 0
 
     def make_task(self, name: str):
-        return {t.name: t for t in (Boot, Delete, Attach, Detach, ExtendVolume, Snapshot, SnapshotVolumes)}[name](self)
+        return {t.name: t for t in TASKS}[name](self)
 
     def config_drive(self, instance: dict) -> dict:
         return guest.config_drive(instance)

@@ -1,5 +1,6 @@
 """A server's volumes, through the volume service's REST API."""
 
+import collections.abc
 import contextlib
 import logging
 import time
@@ -9,6 +10,8 @@ from common.rest import Path, path
 from common.vault import Vault, seal_chap
 
 LOG = logging.getLogger(__name__)
+TRIES = 3
+Check = collections.abc.Callable[[], object]
 
 
 class Volumes:
@@ -20,23 +23,56 @@ class Volumes:
     def _request(self, method: str, where: Path, body=None):
         return self.rest.request(method, "volume", where, body=body, headers=holdings.VOLUME_VERSION)
 
-    def connect(self, uuid: str, volume_id: str, device: str, *, again: bool) -> tuple[str, dict]:
+    def _left(self, uuid: str, volume_id: str, check: Check) -> str | None:
+        """The attachment that this host has already. One of another host was for its initiator only, and one that nobody
+        reaches the volume by is of a try that was interrupted: these are ended."""
+        found = holdings.attachments_of(self.rest, uuid, volume_id=volume_id)
+        own = holdings.attachments_of(self.rest, uuid, volume_id=volume_id, attached_host=self.connector["host"]) if found else []
+        others = [a for a in found if a not in own]
+        if others:
+            check()
+            for each in others:
+                holdings.end_attachment(self.rest, each)
+        return own[0] if own else None
+
+    def connect(self, uuid: str, volume_id: str, device: str, *, again: bool, check: Check) -> tuple[str, dict]:
         """Reserve a volume for a server and have it exported to this host.
 
+        :param again: an earlier try, or another host, may have left an attachment
+        :param check: raises Superseded where the server is another host's by now; what that one has is not touched then
         :returns: (attachment id, connection info {"driver_volume_type", …})
         :raises StepFailed: the volume is not to be had
         """
         connector = {**self.connector, "mountpoint": device}
-        try:
-            known = holdings.attachment_of(self.rest, uuid, volume_id) if again else None
-            if known:
-                made = self._request("PUT", path("/v3/attachments/{id}", known), {"attachment": {"connector": connector}})
-            else:
-                made = self._request("POST", path("/v3/attachments"), {"attachment": {
-                    "volume_uuid": volume_id, "instance_uuid": uuid, "connector": connector}})
-        except (errors.BadRequest, errors.NotFound, errors.Conflict) as error:
-            raise errors.StepFailed(reason=f"Volume {volume_id} could not be connected: {error}") from error
+        for left in reversed(range(TRIES if again else 1)):
+            try:
+                known = self._left(uuid, volume_id, check) if again else None
+                if known:
+                    made = self._request("PUT", path("/v3/attachments/{id}", known), {"attachment": {"connector": connector}})
+                else:
+                    made = self._request("POST", path("/v3/attachments"), {"attachment": {
+                        "volume_uuid": volume_id, "instance_uuid": uuid, "connector": connector}})
+                break
+            except errors.Superseded:
+                raise
+            except (errors.BadRequest, errors.NotFound, errors.Conflict) as error:
+                if not left:  # else a host that is late may have come between
+                    raise errors.StepFailed(reason=f"Volume {volume_id} could not be connected: {error}") from error
         return made["attachment"]["id"], seal_chap(self.vault, made["attachment"]["connection_info"])
+
+    def give_back(self, instance: dict, *, check: Check | None) -> None:
+        """End the attachments of a server's volumes: all of them, or without ``check`` those alone that are this host's.
+
+        :param check: raises Superseded where the server is another host's by now
+        """
+        if not instance["block_devices"]:
+            return
+        only = {} if check else {"attached_host": self.connector["host"]}
+        found = holdings.attachments_of(self.rest, instance["uuid"], **only)
+        if found and check:
+            check()
+        for each in found:
+            holdings.end_attachment(self.rest, each)
 
     def wait_made(self, volume_id: str, timeout_s: float = 600) -> None:
         """Until a volume that is being made is there.

@@ -235,7 +235,7 @@ def _template(req, body, flavor, key, image, wanted, groups) -> dict:
         "key_name": key["name"], "key_data": key["public_key"], "user_data": user_data_of(given),
         "config_drive": wsgi.bool_value(given.get("config_drive", False)), "metadata": given.get("metadata", {}),
         "image_meta": image, "security_groups": groups, "network_info": [], "tags": given.get("tags", []),
-        "requested_networks": [] if wanted == "none" else wanted, "scheduler_hints": asked,
+        "requested_networks": [] if wanted == "none" else wanted, "scheduler_hints": asked, "attempt": 0,
         "server_group_id": asked.get("group"), "tried_hosts": [], "fault": None, "locked": False,
         "root_device_name": "/dev/vda", "access_ip_v4": address(given.get("accessIPv4"), 4),
         "access_ip_v6": address(given.get("accessIPv6"), 6), "disk_config": given.get("OS-DCF:diskConfig", "MANUAL"),

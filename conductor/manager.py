@@ -5,7 +5,7 @@ import logging
 import sqlalchemy as sa
 
 from common import db, errors, rows
-from common.server_states import ACTIONS, BUILD_TASKS, BUILDING, SPAWNING
+from common.server_states import ACTIONS, BUILD_TASKS, BUILDING, NETWORKING, SCHEDULING, SPAWNING
 from conductor.db import actions, allocations, deletion, hosts, instances, machine, models
 
 LOG = logging.getLogger(__name__)
@@ -36,14 +36,15 @@ class Manager:
     def begin_build(self, ctx, uuid: str, host: str) -> dict | None:
         with self.service.db.writer() as connection:
             try:
-                machine.begin(connection, uuid, "build", also=[TABLE.c.host == host])
+                machine.begin(connection, uuid, "build", also=[TABLE.c.host == host, TABLE.c.task_state == SCHEDULING])
             except (errors.InvalidState, errors.NotFound):
                 row = self._find(connection, uuid)
-                # A host that finished, or was interrupted while spawning, asks again: it may go on.
-                return plain(row) if row and row["host"] == host and row["task_state"] == SPAWNING else None
+                # A host that was interrupted asks again: it may go on.
+                mine = row is not None and row["host"] == host and row["task_state"] in (NETWORKING, SPAWNING)
+                return plain({**row, "begun_before": True}) if row is not None and mine else None
             row = self._find(connection, uuid)
         self._tell(ctx, "create.start", row)
-        return plain(row)
+        return plain({**row, "begun_before": False}) if row is not None else None
 
     def _tell(self, ctx, what: str, row: dict | None, *, error: bool = False) -> None:
         if row is not None:
@@ -69,34 +70,40 @@ class Manager:
             for uuid, power in powers.items():
                 machine.see_power(connection, host, uuid, power)
 
-    def progress(self, ctx, uuid: str, action: str, events: list) -> None:
+    def progress(self, ctx, uuid: str, action: str, events: list, attempt: int | None = None) -> bool:
+        current = True
         with self.service.db.writer() as connection:
             if action in ACTIONS:
                 try:
-                    machine.begin(connection, uuid, action)
+                    machine.begin(connection, uuid, action, also=machine.of_attempt(attempt))
                 except errors.Error:
+                    current = False
                     LOG.info("instance %s is no longer in %s", uuid, action)
             actions.events(connection, ctx.request_id, uuid, events)
+        return current
 
-    def finish(self, ctx, uuid: str, action: str, events: list, values: dict) -> None:
+    def finish(self, ctx, uuid: str, action: str, events: list, values: dict, attempt: int | None = None) -> bool:
         action = _RENAMED.get(action, action)
         allowed = {k: values[k] for k in ("power_state", "network_info") if k in values}
         if action == "spawn":
             allowed["launched_at"] = db.now()
         with self.service.db.writer() as connection:
-            done = machine.finish(connection, uuid, action, **allowed)
+            done = machine.finish(connection, uuid, action, attempt=attempt, **allowed)
             if not done:
                 LOG.info("instance %s: %s ended after another action had begun", uuid, action)
             actions.events(connection, ctx.request_id, uuid, events)
         if done:
             self._tell_now(ctx, _TOLD.get(action, f"{action}.end"), uuid)
+        return done
 
-    def fail(self, ctx, uuid: str, host: str, action: str, message: str, events: list, reschedule: bool) -> None:
+    def fail(self, ctx, uuid: str, host: str, action: str, message: str, events: list, reschedule: bool,
+             attempt: int | None = None) -> None:
         building = action in ("build", "spawn")
         with self.service.db.writer() as connection:
             actions.events(connection, ctx.request_id, uuid, events)
             row = self._find(connection, uuid)
-            if row is None or (building and (row["host"] != host or row["vm_state"] != BUILDING)):
+            if row is None or attempt not in (None, row["attempt"]) or (
+                    building and (row["host"] != host or row["vm_state"] != BUILDING)):
                 return
             if building:
                 again = self._give_up_host(connection, row, host, message, reschedule)
@@ -133,17 +140,25 @@ class Manager:
             for uuid, power in powers.items():
                 machine.see_power(connection, host, uuid, power)
 
-    def attached(self, ctx, uuid: str, volume_id: str, attachment_id: str, events: list) -> None:
+    def attached(self, ctx, uuid: str, volume_id: str, attachment_id: str, events: list, device: str | None = None,
+                 attempt: int | None = None) -> bool:
+        wanted = [DEVICES.c.instance_uuid == uuid, DEVICES.c.volume_id == volume_id]
+        if device is not None:
+            wanted.append(DEVICES.c.id == device)
+        if attempt is not None:
+            wanted.append(sa.exists().where(TABLE.c.uuid == uuid, *machine.of_attempt(attempt)))
         with self.service.db.writer() as connection:
-            connection.execute(sa.update(DEVICES).where(
-                DEVICES.c.instance_uuid == uuid, DEVICES.c.volume_id == volume_id).values(
-                    attachment_id=attachment_id, wish=None, wished_at=None))
+            done = connection.execute(sa.update(DEVICES).where(*wanted).values(
+                attachment_id=attachment_id, wish=None, wished_at=None))
             actions.events(connection, ctx.request_id, uuid, events)
+        return done.rowcount > 0
 
-    def kept(self, ctx, uuid: str, volume_id: str, message: str, events: list) -> None:
+    def kept(self, ctx, uuid: str, volume_id: str, message: str, events: list, device: str | None = None) -> None:
+        wanted = [DEVICES.c.instance_uuid == uuid, DEVICES.c.volume_id == volume_id]
+        if device is not None:
+            wanted.append(DEVICES.c.id == device)
         with self.service.db.writer() as connection:
-            connection.execute(sa.update(DEVICES).where(
-                DEVICES.c.instance_uuid == uuid, DEVICES.c.volume_id == volume_id).values(wish=None, wished_at=None))
+            connection.execute(sa.update(DEVICES).where(*wanted).values(wish=None, wished_at=None))
             actions.events(connection, ctx.request_id, uuid, events)
             actions.failed(connection, ctx.request_id, uuid, message)
 
@@ -153,6 +168,33 @@ class Manager:
             actions.events(connection, ctx.request_id, uuid, events)
             if message:
                 actions.failed(connection, ctx.request_id, uuid, message)
+
+    def interface_attached(self, ctx, uuid: str, port: dict, own: dict | None, events: list) -> bool:
+        with self.service.db.writer() as connection:
+            row = self._locked_networks(connection, uuid)
+            if row is not None:
+                known = any(p["id"] == port["id"] for p in row.network_info)
+                owned = own is None or any(n.get("port") == own["port"] for n in row.requested_networks)
+                connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid).values(
+                    network_info=row.network_info if known else [*row.network_info, port],
+                    requested_networks=row.requested_networks if owned else [*row.requested_networks, own]))
+            actions.events(connection, ctx.request_id, uuid, events)
+        return row is not None
+
+    def interface_detached(self, ctx, uuid: str, port_id: str, events: list) -> None:
+        with self.service.db.writer() as connection:
+            row = self._locked_networks(connection, uuid)
+            if row is not None:
+                connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid).values(
+                    network_info=[p for p in row.network_info if p["id"] != port_id],
+                    requested_networks=[n for n in row.requested_networks if n.get("port") != port_id]))
+            actions.events(connection, ctx.request_id, uuid, events)
+
+    @staticmethod
+    def _locked_networks(connection, uuid: str):
+        """Locked, because the network service's news of other ports are merged into the same list."""
+        return connection.execute(sa.select(TABLE.c.network_info, TABLE.c.requested_networks).where(
+            TABLE.c.uuid == uuid).with_for_update()).first()
 
     def network_changed(self, ctx, uuid: str, network_info: list, requested: list, events: list) -> None:
         with self.service.db.writer() as connection:

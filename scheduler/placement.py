@@ -141,7 +141,8 @@ class Placement:
     def _claim(self, connection, ctx, host: dict, spec: dict, started: float) -> bool:
         """False: the server is not waiting for a host. :raises _HostChanged: the host has changed; nothing was written"""
         try:
-            machine.begin(connection, spec["uuid"], "schedule", also=[TABLE.c.host.is_(None)], host=host["host"])
+            machine.begin(connection, spec["uuid"], "schedule", also=[
+                TABLE.c.host.is_(None), *machine.of_attempt(spec.get("attempt"))], host=host["host"])
         except (errors.InvalidState, errors.NotFound):
             return False
         if not allocations.claim(connection, host, spec["uuid"], spec):
@@ -167,6 +168,7 @@ class Placement:
             text = f"{spec['last_failure']} No other host is left. {text}"
         event = {"event": "schedule", "start": time.time(), "finish": time.time(), "result": "Error", "details": text}
         with self.db.writer() as connection:
-            machine.fail(connection, uuid, "schedule", fault=machine.fault(text))
+            if not machine.fail(connection, uuid, "schedule", attempt=spec.get("attempt"), fault=machine.fault(text)):
+                return  # another answer to the same request found a host, or it is being deleted
             actions.events(connection, ctx.request_id, uuid, [event])
             actions.failed(connection, ctx.request_id, uuid, text)

@@ -9,7 +9,7 @@ def request_spec(row: dict) -> dict:
             "disk_gb": row["disk_gb"], "availability_zone": row["availability_zone"],
             "requested_host": row["requested_host"], "hints": row["scheduler_hints"], "server_group_id": row["server_group_id"],
             "image_properties": row["image_meta"].get("properties", {}), "tried_hosts": row["tried_hosts"],
-            "last_failure": row["fault"]["message"] if row["fault"] else None}
+            "attempt": row["attempt"], "last_failure": row["fault"]["message"] if row["fault"] else None}
 
 
 class SchedulerAPI(Client):

@@ -1,6 +1,6 @@
 """Attach a volume to a server."""
 
-from common import holdings
+from common import errors, holdings
 from compute_agent.tasks.reporting import ReportingTask, reason
 
 
@@ -11,21 +11,30 @@ class Attach(ReportingTask):
     steps = ("connect", "plug", "record")
 
     def take_up(self, state):
-        row = self.current(state)
         state["tried"] = True
+        return self._is_current(state)
+
+    def _is_current(self, state) -> bool:
+        row = self.current(state)
         return row is not None and any(d["id"] == state["device"] for d in row["block_devices"])
+
+    def check(self, state) -> None:
+        """:raises Superseded: the device is not the server's any more"""
+        if not self._is_current(state):
+            raise errors.Superseded()
 
     def abandon(self, state):
         """The device is no longer the server's: what this attachment began ends, by its own id."""
         if state.get("attachment_id"):
-            self.agent.driver.detach_volume(state["uuid"], state["volume_id"])
+            if state["uuid"] in self.agent.driver.power_states():
+                self.agent.driver.detach_volume(state["uuid"], state["volume_id"])
             holdings.release_attachment(self.agent.rest, state["uuid"], state["volume_id"], state["attachment_id"])
 
     def connect(self, state):
         again = state.get("tried", False)
         state["tried"] = True
         attachment_id, info = self.agent.volumes.connect(state["uuid"], state["volume_id"], state["device_name"],
-                                                         again=again)
+                                                         again=again, check=lambda: self.check(state))
         return {"attachment_id": attachment_id, "info": info}
 
     def undo_connect(self, state):
@@ -39,8 +48,9 @@ class Attach(ReportingTask):
 
     def record(self, state):
         """The row first: who sees the volume in use may detach it in that moment."""
-        self.agent.conductor.attached(self.agent.context(), state["uuid"], state["volume_id"], state["attachment_id"],
-                                      self.take_events())
+        if self.agent.conductor.attached(self.agent.context(), state["uuid"], state["volume_id"], state["attachment_id"],
+                                         self.take_events(), device=state["device"]) is False:
+            raise errors.Superseded()
         self.agent.volumes.complete(state["attachment_id"])
 
     def failed(self, step, error, state):

@@ -1,15 +1,15 @@
 """Boot a server: ports, volumes, image, guest."""
 
-from common import errors, holdings
-from common.server_states import BUILDING, NETWORKING, SPAWNING
+from common import errors
+from common.server_states import BUILDING, NETWORKING, RUNNING, SPAWNING
 from compute_agent.tasks.reporting import ReportingTask, reason
 
 
 class Boot(ReportingTask):
     """State: {"instance": row} and what the steps add.
 
-    A crash of the agent is no failure of the host: the build goes on where it was. One attempt to build a server is known
-    by its host and by the hosts that had failed before.
+    A crash of the agent is no failure of the host: the build goes on where it was. A host that was silent for so long that
+    another builds the server now learns it before it changes or takes back what both know of, and at the end.
     """
 
     name, on_crash = "build", "resume"
@@ -19,62 +19,71 @@ class Boot(ReportingTask):
         uuid = state["instance"]["uuid"]
         if self.agent.cancelled(uuid):
             raise errors.Superseded()
-        if step == "image":
-            self.agent.conductor.progress(self.agent.context(), uuid, "spawn", self.take_events())
         super().started(step, state)
+
+    def attempt_of(self, state):
+        return state["instance"].get("attempt")  # journals of the release before have none
 
     def take_up(self, state):
         row = self.current(state)
-        if row is None or row["vm_state"] != BUILDING or row["tried_hosts"] != state["instance"]["tried_hosts"] \
-                or row["task_state"] not in (NETWORKING, SPAWNING):
+        if row is None or row["vm_state"] != BUILDING or row["task_state"] not in (NETWORKING, SPAWNING):
             return False
         state.update(instance=row, network_tried=True, volumes_tried=True)
         return True
 
+    def check(self, state) -> None:
+        """:raises Superseded: the server is not this attempt's any more"""
+        row = self.current(state)
+        if row is None or row["vm_state"] != BUILDING or row["task_state"] not in (NETWORKING, SPAWNING):
+            raise errors.Superseded()
+
     def abandon(self, state):
-        """Of a server that is gone, or was given to another host, the guest and its files here are nobody's. Ports and
-        attachments go with the server, or to the host that builds it now."""
+        """Of a server that is gone, or was given to another host, the guest and its files here are nobody's, nor is what this
+        host bound. What the host that builds it now has taken over is that one's."""
         instance = self.agent.conductor.get_instance(self.agent.context(), state["instance"]["uuid"])
         if instance is None or instance["host"] != self.agent.conf.host:
             self.undo_spawn(state)
             self.undo_image(state)
-        if instance is None:
-            self.undo_network(state)
-            self.undo_volumes(state)
+            self.agent.ports.give_back(state["instance"], check=None)
+            self.agent.volumes.give_back(state["instance"], check=None)
+
+    def _again(self, state, what: str) -> bool:
+        """Whether an earlier try, or a host that failed before, may have left something."""
+        again = state.get(f"{what}_tried", False) or bool(state["instance"]["tried_hosts"])
+        state[f"{what}_tried"] = True
+        return again
 
     def network(self, state):
-        # A host that failed before may have left some.
-        again = state.get("network_tried", False) or bool(state["instance"]["tried_hosts"])
-        state["network_tried"] = True
-        instance = state["instance"]
-        ports = self.agent.ports.build(instance, instance["requested_networks"], again=again)
+        again, instance = self._again(state, "network"), state["instance"]
+        ports = self.agent.ports.build(instance, instance["requested_networks"], again=again, check=lambda: self.check(state))
         return {"network_info": self.agent.ports.picture(ports, instance["requested_networks"],
                                                            subnets=instance["config_drive"])}
 
     def undo_network(self, state):
-        holdings.release_ports(self.agent.rest, state["instance"])
+        self.agent.ports.give_back(state["instance"], check=lambda: self.check(state))
 
     def volumes(self, state):
-        again = state.get("volumes_tried", False)
-        state["volumes_tried"] = True
-        uuid, found = state["instance"]["uuid"], []
+        again, uuid, found = self._again(state, "volumes"), state["instance"]["uuid"], []
         for device in state["instance"]["block_devices"]:
-            if state["instance"]["tried_hosts"] and not again:
-                # What a host that failed before has left was for that host's initiator only.
-                holdings.release_attachment(self.agent.rest, uuid, device["volume_id"], None)
             self.agent.volumes.wait_made(device["volume_id"])
-            attachment_id, info = self.agent.volumes.connect(uuid, device["volume_id"], device["device_name"],
-                                                             again=again)
-            self.agent.conductor.attached(self.agent.context(), uuid, device["volume_id"], attachment_id, [])
+            attachment_id, info = self.agent.volumes.connect(uuid, device["volume_id"], device["device_name"], again=again,
+                                                             check=lambda: self.check(state))
+            if self.agent.conductor.attached(self.agent.context(), uuid, device["volume_id"], attachment_id, [],
+                                             attempt=self.attempt_of(state)) is False:
+                raise errors.Superseded()
             found.append({**{k: device[k] for k in ("volume_id", "device_name", "boot_index")},
                           "attachment_id": attachment_id, "info": info})
         return {"volumes": found}
 
     def undo_volumes(self, state):
-        for device in state["instance"]["block_devices"]:
-            holdings.release_attachment(self.agent.rest, state["instance"]["uuid"], device["volume_id"], None)
+        self.agent.volumes.give_back(state["instance"], check=lambda: self.check(state))
 
     def image(self, state):
+        ended = [e for e in self.events if "finish" in e]
+        if self.agent.conductor.progress(self.agent.context(), state["instance"]["uuid"], "spawn", ended,
+                                         attempt=self.attempt_of(state)) is False:
+            raise errors.Superseded()
+        self.events = self.events[len(ended):]
         self.agent.driver.prepare_disk(state["instance"], self.agent.image_files(state["instance"]))
 
     def undo_image(self, state):
@@ -93,11 +102,13 @@ class Boot(ReportingTask):
             self.agent.volumes.complete(volume["attachment_id"])
 
     def done(self, state):
-        self.agent.conductor.finish(self.agent.context(), state["instance"]["uuid"], "spawn", self.take_events(),
-                                    {"power_state": 1, "network_info": state["network_info"]})
+        if self.agent.conductor.finish(self.agent.context(), state["instance"]["uuid"], "spawn", self.take_events(),
+                                       {"power_state": RUNNING, "network_info": state["network_info"]},
+                                       attempt=self.attempt_of(state)) is False:
+            raise errors.Superseded()
 
     def failed(self, step, error, state):
         if isinstance(error, errors.Superseded):
             return  # a delete waits for this to end, and will report
         self.agent.conductor.fail(self.agent.context(), state["instance"]["uuid"], self.agent.conf.host, "build",
-                                  reason(error), self.take_events(error), True)
+                                  reason(error), self.take_events(error), True, attempt=self.attempt_of(state))

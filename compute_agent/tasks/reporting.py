@@ -21,10 +21,16 @@ class ReportingTask(Task):
     def exclusive(self, state: dict):
         return self.agent.lock(self.server_of(state))
 
+    def attempt_of(self, state: dict) -> int | None:
+        """The number of the attempt that this task is, where the server's row has one of it."""
+        return None
+
     def current(self, state: dict) -> dict | None:
-        """The server as the database has it now; None where it is gone or another host's."""
+        """The server as the database has it now; None where it is gone, another host's, or in another attempt."""
         instance = self.agent.conductor.get_instance(self.agent.context(), self.server_of(state))
-        return instance if instance and instance["host"] == self.agent.conf.host else None
+        if instance is None or instance["host"] != self.agent.conf.host:
+            return None
+        return instance if self.attempt_of(state) in (None, instance["attempt"]) else None
 
     def started(self, step: str, state: dict) -> None:
         self._close("Success")

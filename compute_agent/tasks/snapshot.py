@@ -11,7 +11,7 @@ LOG = logging.getLogger(__name__)
 
 
 class Snapshot(ReportingTask):
-    """State: {"uuid", "image_id", "vm_state", "action"}; "action" is image_snapshot or image_backup.
+    """State: {"uuid", "image_id", "vm_state", "action", "attempt"}; "action" is image_snapshot or image_backup.
 
     A crash undoes it: the guest runs on, and the image goes.
 
@@ -21,14 +21,18 @@ class Snapshot(ReportingTask):
     name, on_crash = "image_snapshot", "undo"
     steps: tuple[str, ...] = ("freeze", "extract", "thaw", "upload", "rotate")
 
+    def attempt_of(self, state):
+        return state.get("attempt")
+
     def take_up(self, state):
         row = self.current(state)
         return row is not None and row["task_state"] == state["action"]
 
     def abandon(self, state):
         self._file(state).unlink(missing_ok=True)
-        row = self.current(state)
-        if row is not None and row["vm_state"] == ACTIVE and self.agent.driver.power_states().get(state["uuid"]) is not None:
+        row = self.agent.conductor.get_instance(self.agent.context(), state["uuid"])
+        here = row is not None and row["host"] == self.agent.conf.host and row["vm_state"] == ACTIVE
+        if here and self.agent.driver.power_states().get(state["uuid"]) is not None:
             self.agent.driver.unpause(state["uuid"])
 
     def freeze(self, state):
@@ -75,8 +79,9 @@ class Snapshot(ReportingTask):
 
     def done(self, state):
         self._file(state).unlink(missing_ok=True)
-        self.agent.conductor.finish(self.agent.context(), state["uuid"], state["action"], self.take_events(), {})
+        self.agent.conductor.finish(self.agent.context(), state["uuid"], state["action"], self.take_events(), {},
+                                    attempt=self.attempt_of(state))
 
     def failed(self, step, error, state):
         self.agent.conductor.fail(self.agent.context(), state["uuid"], self.agent.conf.host, state["action"], reason(error),
-                                  self.take_events(error), False)
+                                  self.take_events(error), False, attempt=self.attempt_of(state))

@@ -2,6 +2,9 @@
 
 Besides these functions only ``deletion.finish``, which takes the row away, changes ``vm_state``, ``task_state`` and
 ``power_state``; new rows are inserted in the first of them.
+
+Each operation that begins has a number, the row's ``attempt``. Whoever carries it out says it in its reports, and the
+report of an attempt that is not the row's newest writes nothing.
 """
 
 import sqlalchemy as sa
@@ -18,6 +21,9 @@ from common.server_states import (
     Action,
 )
 from conductor.db.models import instances as TABLE
+
+# Actions that are parts of an attempt which began with the choice of a host.
+_CONTINUING = ("build", "spawn")
 
 
 def conditions_of(wanted: str, table=TABLE):
@@ -54,8 +60,10 @@ def begin(connection, uuid: str, name: str, *, also=(), **values) -> None:
     :raises NotFound: it is gone
     """
     action = ACTIONS[name]
-    done = connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid, *_allowed(action), *also).values(
-        {"task_state": action.task_state, "updated_at": db.now(), **values}))
+    changed = {"task_state": action.task_state, "updated_at": db.now(), **values}
+    if name not in _CONTINUING:
+        changed["attempt"] = TABLE.c.attempt + 1
+    done = connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid, *_allowed(action), *also).values(changed))
     if done.rowcount == 0:
         row = connection.execute(sa.select(TABLE.c.vm_state, TABLE.c.task_state).where(TABLE.c.uuid == uuid)).first()
         if row is None:
@@ -65,23 +73,30 @@ def begin(connection, uuid: str, name: str, *, also=(), **values) -> None:
         raise errors.InvalidState(action=name, resource="instance", id=uuid, attr=attr, state=state)
 
 
-def finish(connection, uuid: str, name: str, **values) -> bool:
+def finish(connection, uuid: str, name: str, *, attempt: int | None = None, **values) -> bool:
     """The action succeeded: to the end that belongs to the state before. False: another action (a delete) has taken over,
     nothing was written.
 
     Reports of one build may overtake each other: the end counts from any state that the action could begin in.
+
+    :param attempt: the one that is reported of; None: an agent of the release before does not say
     """
     action = ACTIONS[name]
     from_states = {action.task_state, *(t for t in action.task_states or () if t)}
     changed = {"task_state": None, "updated_at": db.now(), **values}
     if action.ends is not ANY:
         changed["vm_state"] = sa.case(action.ends, value=TABLE.c.vm_state, else_=TABLE.c.vm_state)
-    done = connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid, TABLE.c.task_state.in_(sorted(from_states)))
-                              .values(changed))
+    done = connection.execute(sa.update(TABLE).where(
+        TABLE.c.uuid == uuid, TABLE.c.task_state.in_(sorted(from_states)), *of_attempt(attempt)).values(changed))
     return done.rowcount > 0
 
 
-def fail(connection, uuid: str, name: str, *, fault: dict | None = None, **values) -> bool:
+def of_attempt(attempt: int | None) -> list:
+    """Conditions of a report's writes."""
+    return [] if attempt is None else [TABLE.c.attempt == attempt]
+
+
+def fail(connection, uuid: str, name: str, *, fault: dict | None = None, attempt: int | None = None, **values) -> bool:
     """The action failed: idle, in the state before or in the action's own, with a fault for the user. False: as ``finish``."""
     action = ACTIONS[name]
     allowed = [TABLE.c.task_state == action.task_state]
@@ -92,7 +107,8 @@ def fail(connection, uuid: str, name: str, *, fault: dict | None = None, **value
         changed["vm_state"] = action.failed
     if fault:
         changed["fault"] = fault
-    return connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid, *allowed).values(changed)).rowcount > 0
+    done = connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid, *allowed, *of_attempt(attempt)).values(changed))
+    return done.rowcount > 0
 
 
 def _being_built() -> list:
@@ -104,7 +120,8 @@ def build_elsewhere(connection, row: dict, tried_hosts: list[str], fault: dict) 
 
     :returns: its row now; None: it is not being built any more
     """
-    changed = {"task_state": SCHEDULING, "host": None, "tried_hosts": tried_hosts, "fault": fault, "updated_at": db.now()}
+    changed = {"task_state": SCHEDULING, "host": None, "tried_hosts": tried_hosts, "fault": fault, "updated_at": db.now(),
+               "attempt": row["attempt"] + 1}
     done = connection.execute(sa.update(TABLE).where(TABLE.c.uuid == row["uuid"], *_being_built()).values(changed))
     return {**row, **changed} if done.rowcount else None
 
@@ -112,7 +129,7 @@ def build_elsewhere(connection, row: dict, tried_hosts: list[str], fault: dict) 
 def reset(connection, uuid: str, vm_state: str) -> None:
     """The operator's way out: a stable state and nothing under way, whatever was going on."""
     connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid).values(
-        vm_state=vm_state, task_state=None, updated_at=db.now()))
+        vm_state=vm_state, task_state=None, updated_at=db.now(), attempt=TABLE.c.attempt + 1))
 
 
 def see_power(connection, host: str, uuid: str, power_state: int) -> None:

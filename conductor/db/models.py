@@ -30,6 +30,8 @@ instances = sa.Table(
     sa.Column("rescue_image", sa.JSON), sa.Column("locked_by", sa.String(8)),  # "owner" or "admin", while it is locked
     sa.Column("locked_reason", sa.String(255)),
     sa.Column("requested_host", sa.String(255)),
+    # How many operations were begun on the server; a build that goes to another host begins another.
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
     sa.Column("reservation_id", sa.String(32), nullable=False), sa.Column("launch_index", sa.Integer, nullable=False),
     sa.Column("request_id", sa.String(64), nullable=False), sa.Column("launched_at", MOMENT),
     sa.Column("created_at", MOMENT, nullable=False, index=True), sa.Column("updated_at", MOMENT, nullable=False))
@@ -37,7 +39,8 @@ instances = sa.Table(
 # servers only.
 deleted_instances = sa.Table(
     "deleted_instances", METADATA,
-    *(sa.Column(c.name, c.type, primary_key=c.primary_key, nullable=c.nullable) for c in instances.c),
+    *(sa.Column(c.name, c.type, primary_key=c.primary_key, nullable=c.nullable, server_default=c.server_default)
+      for c in instances.c),
     sa.Column("deleted_at", MOMENT, nullable=False, index=True), sa.Index(None, "created_at"),
     *(sa.Index(f"ix_deleted_instances_project_id_{moment}", "project_id", moment) for moment in ("created_at", "deleted_at")))
 block_devices = sa.Table(

@@ -9,6 +9,7 @@ import pytest
 from common import conf as conf_module
 from common import context, errors, rpc
 from common.periodic import wait_for
+from common.tasks import Engine, Journal
 from common.workers import Workers
 from compute_agent import conf
 from compute_agent.manager import BUILD, OTHER, Manager
@@ -45,6 +46,7 @@ def agent(tmp_path):
     made.conductor, made._locks = SlowConductor(), {}
     made._guard = threading.Lock()
     made.driver = types.SimpleNamespace(console_output=lambda uuid: b"login: ")
+    made.tasks = Engine(Journal(tmp_path / "tasks"))
     made.workers = Workers({BUILD: 10, OTHER: 4})
     server = rpc.server(made.conf, "compute-agent", "node1", Manager(made), threads=ComputeAgent.rpc_threads)
     server.start()

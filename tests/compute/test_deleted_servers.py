@@ -109,7 +109,7 @@ def test_a_server_from_before_the_revision_is_deleted_and_kept(database, ctx):
     assert used(database) == before_used - ROW["memory_mb"]
     assert row(database, "old") is None
     kept = row(database, "old", DELETED)
-    assert kept == {**before, "vm_state": "deleted", "task_state": None, "power_state": 0, "network_info": [],
+    assert kept == {**before, "attempt": 1, "vm_state": "deleted", "task_state": None, "power_state": 0, "network_info": [],
                     "posted_password": None, "request_id": ctx.request_id, "updated_at": kept["deleted_at"],
                     "deleted_at": kept["deleted_at"]}
     assert db.now() - kept["deleted_at"] < datetime.timedelta(minutes=1)

@@ -33,7 +33,7 @@ def database(tmp_path_factory):
                disk_gb=1, vm_state="active", power_state=0, config_drive=False, metadata={}, image_meta={},
                security_groups=[], requested_networks=[], network_info=[], tags=[], scheduler_hints={}, tried_hosts=[],
                locked=False, root_device_name="/dev/vda", disk_config="AUTO", reservation_id="r", launch_index=0,
-               request_id="req", created_at=db.now(), updated_at=db.now())
+               request_id="req", attempt=0, created_at=db.now(), updated_at=db.now())
     with made.writer() as connection:
         connection.execute(sa.insert(models.instances).values(row))
     return made
@@ -99,7 +99,7 @@ def test_a_server_can_always_be_deleted_and_is_built_once(database, vm_state, ta
 
 def test_a_build_that_a_host_gives_up_waits_for_another_unless_it_is_deleted(database):
     put(database, "building", "spawning")
-    row = {"uuid": "u", "host": "a"}
+    row = {"uuid": "u", "host": "a", "attempt": 3}
     with database.writer() as connection:
         now = machine.build_elsewhere(connection, row, ["a"], {"message": "no"})
     assert (now["host"], now["tried_hosts"], states(database)) == (None, ["a"], ("building", "scheduling"))

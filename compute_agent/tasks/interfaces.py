@@ -1,0 +1,84 @@
+"""Give a guest that runs another network interface, or take one away."""
+
+from common import errors, holdings
+from compute_agent.tasks.reporting import ReportingTask
+
+
+class _InterfaceTask(ReportingTask):
+    def started(self, step, state):
+        """One event, whatever the number of steps: the API shows it as ``compute_<name>``."""
+        if not self.events:
+            self.begin(self.name)
+
+    def take_up(self, state):
+        return self.current(state) is not None
+
+    def failed(self, step, error, state):
+        self.agent.conductor.progress(self.agent.context(), state["uuid"], self.name, self.take_events(error))
+
+
+class AttachInterface(_InterfaceTask):
+    """State: {"uuid", "request"}; "request" is as in the server's requested networks. It ends with "port", as the network
+    service shows it. Who asked waits for the answer, so a crash undoes it.
+    """
+
+    name, on_crash = "attach_interface", "undo"
+    steps = ("allocate", "plug", "record")
+
+    def _own(self, state) -> dict | None:
+        """What was requested where it is a port that its owner made."""
+        return state["request"] if state["request"].get("port") else None
+
+    def allocate(self, state):
+        request, row = state["request"], self.current(state)
+        if row is None:
+            raise errors.Superseded()
+        if state.get("tried"):  # the answer that did not come may have been about a port that is there now
+            self.undo_allocate(state)
+        state["tried"] = True
+        port = self.agent.ports.attach({**row, "security_groups": []}, request)
+        return {"port": port, "info": self.agent.ports.picture([port], [request])[0]}
+
+    def undo_allocate(self, state):
+        """Which port it was may not have been recorded: it is the one that is bound to the server, but not the server's."""
+        row, request = self.current(state), state["request"]
+        if row is None:
+            return  # its ports go with it
+        known = {p["id"] for p in row["network_info"]} | holdings.owners_ports(row)
+        for port in holdings.ports_of(self.agent.rest, row["uuid"]):
+            wanted = port["id"] == request["port"] if self._own(state) else port["network_id"] == request["uuid"]
+            if wanted and port["id"] not in known:
+                holdings.release_port(self.agent.rest, port["id"], keep=self._own(state) is not None, as_read=port)
+
+    def plug(self, state):
+        self.agent.driver.attach_interface(state["uuid"], state["info"])
+
+    def undo_plug(self, state):
+        if state["uuid"] in self.agent.driver.power_states():
+            self.agent.driver.detach_interface(state["uuid"], state["info"])
+
+    def record(self, state):
+        if not self.agent.conductor.interface_attached(self.agent.context(), state["uuid"], state["info"], self._own(state),
+                                                       self.take_events()):
+            raise errors.Superseded()
+
+    def undo_record(self, state):
+        self.agent.conductor.interface_detached(self.agent.context(), state["uuid"], state["info"]["id"], [])
+
+
+class DetachInterface(_InterfaceTask):
+    """State: {"uuid", "port", "keep"}: the port as in network_info, and whether its owner made it. A crash resumes it."""
+
+    name, on_crash = "detach_interface", "resume"
+    steps = ("unplug", "release", "record")
+
+    def unplug(self, state):
+        self.agent.driver.detach_interface(state["uuid"], state["port"])
+
+    def release(self, state):
+        """Only while the server has it: meanwhile its owner may have given it to another."""
+        if any(p["id"] == state["port"]["id"] for p in holdings.ports_of(self.agent.rest, state["uuid"])):
+            holdings.release_port(self.agent.rest, state["port"]["id"], keep=state["keep"])
+
+    def record(self, state):
+        self.agent.conductor.interface_detached(self.agent.context(), state["uuid"], state["port"]["id"], self.take_events())

@@ -1,0 +1,105 @@
+"""What users ask of servers in a history: what compute-api writes and sends for each, or that it refuses."""
+
+import sqlalchemy as sa
+
+from common import context, db, errors, server_states
+from conductor.db import deletion, instances, machine, models
+from scheduler.rpcapi import request_spec
+from tests.compute.test_guests import ROW
+from tests.histories.world import World
+
+TABLE, DEVICES = models.instances, models.block_devices
+NETWORK = "d0000001-0000-4000-8000-000000000000"
+
+
+def create(world: World, *, own_port: bool = False, volume: bool = False) -> str:
+    """A server with a network, perhaps a port that its owner made, perhaps a volume that goes with it."""
+    uuid = world.services.new_id("e")
+    wanted = [{"uuid": NETWORK}]
+    if own_port:
+        wanted.append({"uuid": NETWORK, "port": world.services.add_port(network_id=NETWORK, name="own")["id"]})
+    at = db.now()
+    with world.db.writer() as connection:
+        connection.execute(sa.insert(TABLE).values({
+            **ROW, "uuid": uuid, "flavor": {"name": "small", "id": 1, "disk": 1, "ephemeral": 0}, "requested_networks": wanted,
+            "vm_state": server_states.BUILDING, "task_state": server_states.SCHEDULING, "power_state": 0,
+            "image_meta": {"id": "x", "properties": {}}, "created_at": at, "updated_at": at}))
+        if volume:
+            connection.execute(sa.insert(DEVICES).values(_device(world, uuid, "/dev/vdb", goes=True)))
+    world.mail.append(("scheduler", "build", ([request_spec(world.row(uuid))],)))
+    return uuid
+
+
+def _device(world, uuid: str, name: str, *, goes: bool, **values) -> dict:
+    return {"id": world.services.new_id("f"), "instance_uuid": uuid, "device_name": name,
+            "volume_id": world.services.add_volume(), "attachment_id": None, "boot_index": None,
+            "delete_on_termination": goes, "request_id": "r", **values}
+
+
+def delete(world: World, uuid: str) -> None:
+    with world.db.writer() as connection:
+        row = instances.complete(connection, [dict(connection.execute(
+            sa.select(TABLE).where(TABLE.c.uuid == uuid)).mappings().one())])[0]
+        by, _ = deletion.begin(connection, context.service_context(), row, 60)
+    if by == deletion.HOST:
+        world.mail.append((row["host"], "delete", (uuid,)))
+
+
+def power(world: World, uuid: str, action: str) -> None:
+    row = world.row(uuid)
+    if row["host"] is None:
+        raise errors.Conflict("never built")
+    with world.db.writer() as connection:
+        machine.begin(connection, uuid, action)
+    world.mail.append((row["host"], "power", (uuid, action)))
+
+
+def snapshot(world: World, uuid: str) -> None:
+    host, image = world.row(uuid)["host"], world.services.new_id("9")
+    with world.db.writer() as connection:
+        machine.begin(connection, uuid, "image_snapshot")
+    world.services.images[image] = {"id": image, "instance_uuid": uuid, "owner": "p", "status": "queued"}
+    world.mail.append((host, "snapshot", (uuid, image)))
+
+
+def _steady(row: dict) -> None:
+    if row["vm_state"] not in (server_states.ACTIVE, server_states.STOPPED) or row["task_state"] is not None:
+        raise errors.Conflict("busy")
+
+
+def attach_volume(world: World, uuid: str) -> None:
+    row = world.row(uuid)
+    _steady(row)
+    with world.db.writer() as connection:
+        device = _device(world, uuid, instances.next_device(connection, uuid), goes=False, wish="attach", wished_at=db.now())
+        connection.execute(sa.insert(DEVICES).values(device))
+    world.mail.append((row["host"], "attach_volume", (uuid, device["volume_id"])))
+
+
+def detach_volume(world: World, uuid: str) -> None:
+    row = world.row(uuid)
+    _steady(row)
+    device = next((d for d in row["block_devices"] if d["attachment_id"]), None)
+    if device is None:
+        raise errors.NotFound("no volume")
+    with world.db.writer() as connection:
+        connection.execute(sa.update(DEVICES).where(DEVICES.c.id == device["id"]).values(wish="detach", wished_at=db.now()))
+    world.mail.append((row["host"], "detach_volume", (uuid, device["volume_id"])))
+
+
+def attach_interface(world: World, uuid: str, *, own_port: bool) -> None:
+    """Its caller waits for the answer: nobody sends it again."""
+    row = world.row(uuid)
+    _steady(row)
+    request = {"uuid": NETWORK, "fixed_ip": None, "tag": None}
+    if own_port:
+        request["port"] = world.services.add_port(network_id=NETWORK, name="own")["id"]
+    world.mail.append((row["host"], "attach_interface", (uuid, request)))
+
+
+def detach_interface(world: World, uuid: str) -> None:
+    row = world.row(uuid)
+    _steady(row)
+    if not row["network_info"]:
+        raise errors.NotFound("no interface")
+    world.mail.append((row["host"], "detach_interface", (uuid, row["network_info"][-1]["id"])))

@@ -1,0 +1,92 @@
+"""What must be true of a world: always, and when it has come to rest."""
+
+from common import server_states
+from conductor.db import allocations
+from tests.histories.world import HOSTS, World
+
+WITH_GUEST = {server_states.ACTIVE: server_states.RUNNING, server_states.STOPPED: server_states.SHUTDOWN,
+              server_states.VM_PAUSED: server_states.PAUSED}
+
+
+def always(world: World) -> None:
+    """No server that is well is harmed: its guest, ports and volumes are there, whatever else goes on."""
+    for row in world.rows():
+        if row["vm_state"] in WITH_GUEST and not row["task_state"] and not _worked_on(world, row):
+            whole(world, row)
+
+
+def _worked_on(world: World, row: dict) -> bool:
+    """Whether its own host does something to it, or was interrupted in that."""
+    if any(d["wish"] for d in row["block_devices"]) or any(
+            a.host == row["host"] and row["uuid"] in (a.subject, a.name.rpartition(" ")[2]) for a in world.actors):
+        return True
+    journal = world.path / row["host"] / "tasks" / "compute"
+    return any(row["uuid"] in path.read_text() for path in journal.glob("*.json"))
+
+
+def whole(world: World, row: dict) -> None:
+    uuid, host = row["uuid"], row["host"]
+    power = world.guests(host).get(uuid)
+    assert power == WITH_GUEST[row["vm_state"]], f"server {uuid} is {row['vm_state']} on {host}, its guest there: {power}"
+    ports = {p["id"] for p in row["network_info"]}
+    for port in ports:
+        found = world.services.ports.get(port)
+        assert found is not None, f"server {uuid} lost port {port}"
+        assert (found["device_id"], found["binding:host_id"]) == (uuid, host), f"port {port} of server {uuid} is {found}"
+    guest = world.guest(host, uuid)
+    assert set(guest["ports"]) == ports, f"guest {uuid} has ports {guest['ports']}, its server {ports}"
+    held = {d["volume_id"]: d["attachment_id"] for d in row["block_devices"]}
+    assert set(guest["volumes"]) == set(held), f"guest {uuid} has volumes {guest['volumes']}, its server {held}"
+    for volume, attachment in held.items():
+        found = world.services.attachments.get(attachment)
+        assert found and found["host"] == host, f"server {uuid} lost attachment {attachment} of {volume}: {found}"
+
+
+def at_rest(world: World) -> None:
+    """Everything is where its server is, and nothing is left of any other."""
+    rows = {row["uuid"]: row for row in world.rows()}
+    assert world.is_settled(), f"it does not come to rest: {[(r['uuid'], r['task_state'], r['host']) for r in rows.values()]}," \
+        f" {world.mail}, {[world.agents[h].tasks.journal.records() for h in HOSTS]}"
+    for row in rows.values():
+        if row["vm_state"] in WITH_GUEST:
+            whole(world, row)
+        else:
+            assert row["vm_state"] == server_states.ERROR and row["fault"] and world.troubled, \
+                f"server {row['uuid']} is {row['vm_state']}: {row['fault']}"
+    for host in HOSTS:
+        foreign = [u for u in world.guests(host) if u not in rows or rows[u]["host"] != host]
+        assert not foreign, f"guests on {host} that have no server there: {foreign}"
+        paths = [p.name for p in (world.path / host / "snapshots").iterdir()]
+        assert not paths, f"files of snapshots on {host}: {paths}"
+    _ports(world, rows)
+    _volumes(world, rows)
+    _claims(world)
+
+
+def _ports(world: World, rows: dict) -> None:
+    for port in world.services.ports.values():
+        row = rows.get(port["device_id"])
+        if row is None:
+            assert not port["device_id"] and port.get("name") == "own", f"port {port['id']} is left of a server: {port}"
+        else:
+            known = {p["id"] for p in row["network_info"]}
+            assert port["id"] in known or row["vm_state"] == server_states.ERROR, f"port {port['id']} is nobody's: {port}"
+
+
+def _volumes(world: World, rows: dict) -> None:
+    held = {d["volume_id"]: (d, row) for row in rows.values() for d in row["block_devices"]}
+    for attachment in world.services.attachments.values():
+        assert attachment["volume_id"] in held, f"attachment is left: {attachment}"
+    attached = {a["volume_id"] for a in world.services.attachments.values()}
+    for volume in world.services.volumes.values():
+        device, row = held.get(volume["id"], (None, None))
+        expected = "in-use" if volume["id"] in attached else "available"
+        assert volume["status"] == expected, f"volume {volume} of {row and row['uuid']}"
+    for uuid, device in ((row["uuid"], d) for d, row in held.values()):
+        assert device["volume_id"] in world.services.volumes, f"server {uuid} lost volume {device['volume_id']}"
+
+
+def _claims(world: World) -> None:
+    with world.db.reader() as connection:
+        faults = allocations.faults(connection)
+    assert not faults, f"claims of hosts: {faults}"

@@ -1,0 +1,136 @@
+"""The network, volume and image services, as far as compute uses them: what they keep, refuse and answer."""
+
+import urllib.parse
+
+from common import errors
+
+
+def _number(prefix: str, n: int) -> str:
+    return f"{prefix}{n:07d}-0000-4000-8000-000000000000"
+
+
+class Services:
+    """What ``RestClient.request`` reaches. Changes nothing in two steps, so needs no points of its own."""
+
+    def __init__(self):
+        self.ports: dict[str, dict] = {}
+        self.volumes: dict[str, dict] = {}
+        self.attachments: dict[str, dict] = {}
+        self.images: dict[str, dict] = {}
+        self._made = 0
+
+    def new_id(self, prefix: str) -> str:
+        self._made += 1
+        return _number(prefix, self._made)
+
+    def request(self, method: str, service: str, where: str, *, body=None, headers=None, **_):
+        parts = urllib.parse.urlsplit(where)
+        names = parts.path.strip("/").split("/")[1:]
+        query = dict(urllib.parse.parse_qsl(parts.query))
+        return getattr(self, f"_{names[0].replace('-', '_')}")(method, names[1:], query, body, headers or {})
+
+    # network
+
+    def _ports(self, method, names, query, body, headers):
+        if not names:
+            if method == "GET":
+                return {"ports": [dict(p) for p in self.ports.values() if p["device_id"] == query["device_id"] and p["relation"]]}
+            return {"port": self.add_port(**body["port"])}
+        port = self.ports.get(names[0])
+        if port is None:
+            raise errors.NotFound("no such port")
+        if method != "GET" and headers.get("If-Match", f"revision_number={port['revision_number']}") != \
+                f"revision_number={port['revision_number']}":
+            raise errors.PreconditionFailed()
+        if method == "DELETE":
+            del self.ports[names[0]]
+        elif method == "PUT":
+            self._bind(port, body["port"])
+        return {"port": dict(port)}
+
+    def _bind(self, port: dict, values: dict) -> None:
+        device = values.get("device_id", port["device_id"])
+        if port["relation"] and device not in ("", port["device_id"]):
+            raise errors.Conflict("another device has it")
+        changed = {**port, **values, "relation": "compute" if device else ""}
+        changed["status"] = "ACTIVE" if changed["binding:host_id"] else "DOWN"
+        if changed != port:
+            port.update(changed, revision_number=port["revision_number"] + 1)
+
+    def add_port(self, **values) -> dict:
+        port = {"id": self.new_id("a"), "network_id": "", "project_id": "p", "device_id": "", "device_owner": "", "relation": "",
+                "binding:host_id": "", "binding:vif_type": "bridge", "status": "DOWN", "revision_number": 1,
+                "mac_address": "fa:16:3e:00:00:01", "fixed_ips": []}
+        self.ports[port["id"]] = port
+        self._bind(port, values)
+        return dict(port)
+
+    def _networks(self, method, names, query, body, headers):
+        return {"networks": [{"id": n, "name": n, "mtu": 1450} for n in {p["network_id"] for p in self.ports.values()}]}
+
+    # volume
+
+    def add_volume(self) -> str:
+        made = self.new_id("b")
+        self.volumes[made] = {"id": made, "status": "available"}
+        return made
+
+    def _volumes(self, method, names, query, body, headers):
+        volume = self.volumes.get(names[0])
+        if volume is None:
+            raise errors.NotFound("no such volume")
+        if method == "DELETE":
+            if volume["status"] != "available":
+                raise errors.BadRequest(f"it is {volume['status']}")
+            del self.volumes[names[0]]
+        return {"volume": dict(volume)}
+
+    def _attachments(self, method, names, query, body, headers):
+        if not names:
+            return self._all_attachments(method, query, body)
+        found = self.attachments.get(names[0])
+        if found is None:
+            raise errors.NotFound("no such attachment")
+        if method == "DELETE":
+            del self.attachments[names[0]]
+            self.volumes[found["volume_id"]]["status"] = "available"
+            return None
+        if names[1:] == ["action"]:
+            found["status"], self.volumes[found["volume_id"]]["status"] = "attached", "in-use"
+            return None
+        return self._connect(found, body["attachment"]["connector"])
+
+    def _all_attachments(self, method, query, body):
+        if method == "GET":
+            names = {"instance_id": "instance", "volume_id": "volume_id", "attached_host": "host"}
+            wanted = {names[k]: v for k, v in query.items() if k in names}
+            return {"attachments": [{"id": i} for i, a in self.attachments.items() if all(a[k] == v for k, v in wanted.items())]}
+        given = body["attachment"]
+        volume = self.volumes.get(given["volume_uuid"])
+        if volume is None:
+            raise errors.NotFound("no such volume")
+        if volume["status"] != "available":
+            raise errors.BadRequest(f"it is {volume['status']}")
+        made = {"id": self.new_id("c"), "volume_id": volume["id"], "instance": given["instance_uuid"], "host": "",
+                "status": "reserved"}
+        self.attachments[made["id"]] = made
+        volume["status"] = "attaching"
+        return self._connect(made, given["connector"])
+
+    @staticmethod
+    def _connect(attachment: dict, connector: dict) -> dict:
+        attachment["host"] = connector["host"]
+        return {"attachment": {**attachment, "connection_info": {"auth_password": "x"}}}
+
+    # image
+
+    def _images(self, method, names, query, body, headers):
+        if names:
+            return dict(self.images.get(names[0], {}))
+        return {"images": [i for i in self.images.values() if i["instance_uuid"] == query["instance_uuid"]
+                           and i["status"] in ("queued", "saving")]}
+
+    def send_image(self, image_id: str) -> None:
+        if image_id not in self.images:
+            raise errors.StepFailed(reason="The image is gone.")
+        self.images[image_id]["status"] = "active"

@@ -1,0 +1,278 @@
+"""Histories in which recovery once destroyed servers that were well, and others of that kind."""
+
+import pytest
+import sqlalchemy as sa
+
+from common import context, errors, server_states
+from conductor.db import machine, models
+from scheduler.rpcapi import request_spec
+from tests.histories import api, checks
+from tests.histories.world import World
+
+ONE, TWO = "node1", "node2"
+
+
+def build(world: World, uuid: str, host: str = ONE):
+    """Begin to build a new server on a host: the work, at its beginning."""
+    other = TWO if host == ONE else ONE
+    world.fall_silent(other)
+    world.deliver(next(i for i, m in enumerate(world.mail) if m[0] == "scheduler"))
+    world.speak(other)
+    return world.deliver(next(i for i, m in enumerate(world.mail) if m[0] == host and m[2][0] == uuid))
+
+
+def active(world: World, **how) -> str:
+    uuid = api.create(world, **how)
+    world.finish(build(world, uuid))
+    assert world.row(uuid)["vm_state"] == server_states.ACTIVE
+    return uuid
+
+
+def give_up(world: World, uuid: str):
+    """The first host is not heard of for long, and the second is told to build: its work."""
+    world.troubled = True
+    world.fall_silent(ONE)
+    world.finish(world.pass_of_sweep())
+    world.mail[:] = [m for m in world.mail if m[0] == "scheduler"]
+    world.deliver()
+    assert world.row(uuid)["host"] == TWO
+    return world.deliver()
+
+
+def well(world: World, uuid: str, host: str) -> None:
+    row = world.row(uuid)
+    assert (row["vm_state"], row["task_state"], row["host"]) == (server_states.ACTIVE, None, host)
+    checks.whole(world, row)
+
+
+def ends_well(world: World, uuid: str, host: str) -> None:
+    world.run_all()
+    well(world, uuid, host)
+    world.settle()
+    well(world, uuid, host)
+    checks.at_rest(world)
+
+
+def refuse_guests(world: World, monkeypatch) -> None:
+    """The first host's hypervisor starts none."""
+    def refuse(*args):
+        raise errors.StepFailed(reason="no")
+    monkeypatch.setattr(world.agents[ONE].driver._target, "spawn", refuse)
+
+
+def recovery_of(world: World, uuid: str):
+    return next(a for a in world.actors if a.name == f"recover build-{uuid}")
+
+
+def test_a_leftover_that_was_settled_since_the_agents_start_is_left_alone(world):
+    """The agent takes up two builds; while one takes its time, the other is asked for again and ends well."""
+    slow, quick = api.create(world), api.create(world)
+    for uuid in (slow, quick):
+        world.go_to(build(world, uuid), "spawn done")
+    world.crash(ONE)
+    world.boot_host(ONE)
+    world.step(recovery_of(world, slow))
+    late = recovery_of(world, quick)
+    world.finish(world.pass_of_sweep())
+    world.finish(world.deliver(next(i for i, m in enumerate(world.mail) if m[2][0] == quick)))
+    well(world, quick, ONE)
+    world.finish(late)
+    ends_well(world, quick, ONE)
+    well(world, slow, ONE)
+
+
+def test_an_undo_that_failed_touches_nothing_of_the_host_that_builds_now(world, monkeypatch):
+    uuid = api.create(world, own_port=True, volume=True)
+    first = build(world, uuid)
+    refuse_guests(world, monkeypatch)
+    world.go_to(first, "GET attachments")
+    world.outages.append("before")  # the undo fails
+    world.finish(first)
+    assert world.agents[ONE].tasks.leftover("build", uuid)
+    world.finish(give_up(world, uuid))
+    well(world, uuid, TWO)
+    world.recover(ONE)
+    ends_well(world, uuid, TWO)
+
+
+def test_a_build_whose_end_could_not_be_told_is_not_undone(world):
+    uuid = api.create(world)
+    first = world.go_to(build(world, uuid), "finish")
+    world.outages.append("before")
+    world.finish(first)
+    assert world.row(uuid)["vm_state"] == server_states.BUILDING
+    world.recover(ONE)  # its turn comes when all is over
+    late = recovery_of(world, uuid)
+    world.finish(world.pass_of_sweep())
+    world.finish(world.deliver())
+    well(world, uuid, ONE)
+    world.finish(late)
+    ends_well(world, uuid, ONE)
+
+
+@pytest.mark.parametrize("task_state", ["migrating", None])
+def test_a_guest_on_its_way_to_another_host_is_no_orphan(world, task_state):
+    uuid = active(world)
+    with world.db.writer() as connection:
+        connection.execute(sa.update(models.instances).values(host=TWO, task_state=task_state))
+    world.finish(world.run(world.agents[ONE].orphans.run_once, host=ONE))
+    assert (uuid in world.guests(ONE)) == (task_state is not None)
+
+
+# A host that was silent for so long that another builds the server, and goes on.
+
+@pytest.mark.parametrize("left_at", ["PUT ports", "POST ports", "POST ports done", "POST attachments", "POST attachments done",
+                                     "attached", "progress", "spawn", "finish"])
+@pytest.mark.parametrize("met_at", ["PUT ports", "POST attachments", "spawn", "finish", "the end"])
+def test_a_host_that_is_late_changes_nothing(world, left_at, met_at):
+    uuid = api.create(world, own_port=True, volume=True)
+    late = world.go_to(build(world, uuid), left_at)
+    second = give_up(world, uuid)
+    if met_at == "the end":
+        world.finish(second)
+    else:
+        world.go_to(second, met_at)
+    world.finish(late)
+    ends_well(world, uuid, TWO)
+
+
+@pytest.mark.parametrize("left_at", ["DELETE ports", "GET ports done", "DELETE attachments", "GET attachments done"])
+def test_an_undo_that_is_late_takes_nothing_back_of_the_host_that_builds_now(world, left_at, monkeypatch):
+    uuid = api.create(world, own_port=True, volume=True)
+    late = build(world, uuid)
+    refuse_guests(world, monkeypatch)
+    world.go_to(world.go_to(late, "destroy"), left_at)
+    world.finish(give_up(world, uuid))
+    world.finish(late)
+    ends_well(world, uuid, TWO)
+
+
+def test_a_scheduler_that_is_late_to_find_no_host_breaks_no_build(world):
+    uuid = api.create(world)
+    late = request_spec(world.row(uuid))
+    build(world, uuid)
+    world.scheduler.service.placement.refuse(context.service_context(), late, errors.NoValidHost(reason="none is left"))
+    ends_well(world, uuid, ONE)
+
+
+def test_a_report_of_an_earlier_attempt_ends_no_later_one(world):
+    uuid = active(world)
+    api.power(world, uuid, "stop")
+    first = world.go_to(world.deliver(keep=True), "finish")
+    world.crash(ONE)
+    del first
+    earlier = world.row(uuid)["attempt"]
+    world.boot_host(ONE)
+    world.finish(world.deliver())
+    for action in ("start", "stop"):
+        api.power(world, uuid, action)
+        if action == "start":
+            world.finish(world.deliver())
+    assert world.conductor.finish(context.service_context(), uuid, "stop", [], {}, attempt=earlier) is False
+    assert world.row(uuid)["task_state"] is not None, "the guest has not been stopped yet"
+    world.settle()
+    assert world.row(uuid)["vm_state"] == server_states.STOPPED
+    checks.at_rest(world)
+
+
+def test_every_operation_but_the_parts_of_a_build_is_a_new_attempt(world):
+    uuid = active(world)
+    assert world.row(uuid)["attempt"] == 1
+    with world.db.writer() as connection:
+        for n, action in enumerate(("stop", "delete"), 2):
+            machine.begin(connection, uuid, action)
+            assert connection.execute(sa.select(models.instances.c.attempt)).scalar() == n
+
+
+# Agents that are killed.
+
+@pytest.mark.parametrize("at", ["begin_build done", "POST ports done", "POST attachments done", "prepare_disk", "spawn",
+                                "spawn done", "finish", "finish done"])
+def test_a_build_goes_on_where_its_agent_was_killed(world, at):
+    uuid = api.create(world, own_port=True, volume=True)
+    world.go_to(build(world, uuid), at)
+    world.crash(ONE)
+    world.settle()
+    ends_well(world, uuid, ONE)
+    assert world.row(uuid)["tried_hosts"] == []
+
+
+@pytest.mark.parametrize("at", ["POST ports done", "POST attachments done", "spawn done"])
+def test_a_build_whose_journal_is_broken_is_made_once(world, at):
+    uuid = api.create(world, own_port=True, volume=True)
+    world.go_to(build(world, uuid), at)
+    world.crash(ONE)
+    path = world.path / ONE / "tasks" / "compute" / f"build-{uuid}.json"
+    path.write_bytes(path.read_bytes()[:30])
+    world.settle()
+    ends_well(world, uuid, ONE)
+
+
+@pytest.mark.parametrize(("at", "broken"), [
+    *((at, broken) for at in ("POST attachments done", "attach_volume done", "attached") for broken in (False, True)),
+    ("attached done", False)])
+def test_an_attachment_is_made_once(world, at, broken):
+    uuid = active(world)
+    api.attach_volume(world, uuid)
+    world.go_to(world.deliver(), at)
+    world.crash(ONE)
+    if broken:
+        path = next((world.path / ONE / "tasks" / "compute").glob("attach_volume*"))
+        path.write_bytes(b"")
+    world.settle()
+    ends_well(world, uuid, ONE)
+    assert len(world.row(uuid)["block_devices"]) == 1
+
+
+@pytest.mark.parametrize("at", ["POST ports", "POST ports done", "attach_interface", "attach_interface done",
+                                "interface_attached", "interface_attached done"])
+@pytest.mark.parametrize("own_port", [False, True])
+def test_an_interface_that_nobody_was_told_of_is_taken_back(world, at, own_port):
+    uuid = active(world)
+    api.attach_interface(world, uuid, own_port=own_port)
+    world.go_to(world.deliver(), at.replace("POST", "PUT") if own_port else at)
+    world.crash(ONE)
+    world.settle()
+    ends_well(world, uuid, ONE)
+    assert len(world.row(uuid)["network_info"]) == 1
+
+
+@pytest.mark.parametrize("at", ["detach_interface", "detach_interface done", "DELETE ports done", "interface_detached done"])
+def test_an_interface_goes_on_being_detached(world, at):
+    uuid = active(world)
+    api.detach_interface(world, uuid)
+    world.go_to(world.deliver(), at)
+    world.crash(ONE)
+    world.settle()
+    ends_well(world, uuid, ONE)
+    assert world.row(uuid)["network_info"] == [] and not world.services.ports
+
+
+def test_an_image_whose_end_could_not_be_told_is_kept(world):
+    uuid = active(world)
+    api.snapshot(world, uuid)
+    snapshot = world.go_to(world.deliver(), "finish")
+    world.outages.append("before")
+    world.finish(snapshot)
+    world.settle()
+    ends_well(world, uuid, ONE)
+    assert [i["status"] for i in world.services.images.values()] == ["active"]
+
+
+def test_what_was_left_of_a_server_is_settled_before_its_next_operation(world):
+    """A guest that an interrupted image left standing still would not hear that it is to stop."""
+    uuid = active(world)
+    api.snapshot(world, uuid)
+    world.go_to(world.deliver(), "pause done")
+    world.crash(ONE)
+    world.services.images.clear()
+    world.finish(world.pass_of_sweep())
+    api.power(world, uuid, "stop")
+    world.boot_host(ONE)
+    late = world.actors[0]
+    world.finish(world.deliver(len(world.mail) - 1))
+    assert not world.agents[ONE].tasks.journal.keys()
+    world.finish(late)
+    world.settle()
+    checks.at_rest(world)
+    assert world.row(uuid)["vm_state"] == server_states.STOPPED

@@ -1,0 +1,302 @@
+"""A controller and two compute hosts: the project's own conductor, scheduler, agents, tasks and fake driver, on a database in
+memory. The bus and the other services stand in; whatever goes over them can fail, be late, be lost or come twice.
+"""
+
+import contextlib
+import datetime
+import pathlib
+import shutil
+import types
+import unittest.mock
+
+import sqlalchemy as sa
+
+from common import conf as conf_module
+from common import context, db, errors, images, units
+from common.db import Database
+from common.tasks import Engine, Journal
+from compute_agent import conf as agent_conf
+from compute_agent.operations import Operations
+from compute_agent.orphans import OrphanReconciler
+from compute_agent.ports import Ports
+from compute_agent.service import ComputeAgent
+from compute_agent.virt.fake import FakeDriver
+from compute_agent.volumes import Volumes
+from conductor import conf as conductor_conf
+from conductor.db import instances, models
+from conductor.manager import Manager as ConductorManager
+from conductor.sweep import Sweep, local_delete
+from scheduler.placement import Placement
+from scheduler.rpcapi import request_spec
+from scheduler.service import Manager as SchedulerManager
+from tests.histories.actors import Actor, Lock, forget, point, start
+from tests.histories.services import Services
+
+HOSTS = ("node1", "node2")
+CHANGES = frozenset(("prepare_disk", "spawn", "destroy", "remove_files", "power_on", "power_off", "reboot", "pause", "unpause",
+                     "attach_volume", "detach_volume", "attach_interface", "detach_interface", "snapshot"))
+
+
+class Stand:
+    """Stands before an object: its methods' effects come between two points, and may be told to fail."""
+
+    def __init__(self, world, part: str, target, names=None):
+        self._world, self._part, self._target, self._names = world, part, target, names
+
+    def __getattr__(self, name):
+        found = getattr(self._target, name)
+        if not callable(found) or (self._names is not None and name not in self._names):
+            return found
+
+        def called(*args, **kwargs):
+            what = f"{args[0]} {args[2].split('?')[0].split('/')[2]}" if name == "request" else name
+            point(what)
+            away = self._world.away(self._part)
+            if away == "before":
+                raise errors.ServiceUnavailable(part=self._part)
+            answer = units.run(found, *args, **kwargs)
+            point(f"{what} done")
+            if away == "after":
+                raise errors.ServiceUnavailable(part=self._part)
+            return answer
+        return called
+
+
+class SimulatedAgent(ComputeAgent):
+    """The compute agent without a process of its own."""
+
+    def __init__(self, world, host: str, conf):
+        self._world, self.conf, self.rest = world, conf, Stand(world, "services", world.services)
+        driver = FakeDriver(conf)
+        self.driver = Stand(world, "hypervisor", driver, CHANGES)
+        self.conductor = Stand(world, "conductor", world.conductor)
+        self.ports = Ports(self.rest, host)
+        self.volumes = Volumes(self.rest, {"host": host, "initiator": host}, driver.vault)
+        self.outgoing = pathlib.Path(conf.state_path) / "snapshots"
+        self.outgoing.mkdir(exist_ok=True, parents=True)
+        self.tasks = Engine(Journal(f"{conf.state_path}/tasks/compute"))
+        self.resuming = set()
+        self.orphans = OrphanReconciler(self)
+        self._server_locks: dict[str, Lock] = {}
+
+    def lock(self, uuid):
+        return self._server_locks.setdefault(uuid, Lock())
+
+    def cancelled(self, uuid):
+        return any(a.host == self.conf.host and a.name == f"delete {uuid}" for a in self._world.actors)
+
+    def forget_lock(self, uuid):
+        """Locks are few here."""
+
+
+class Mail:
+    """In place of a ``rpcapi``: casts wait until they are delivered."""
+
+    def __init__(self, world):
+        self._world = world
+
+    def __getattr__(self, method):
+        def cast(ctx, host, *args):
+            self._world.mail.append((host, method, args))
+        return cast
+
+
+class World:
+    def __init__(self, path: pathlib.Path, database: Database, confs: dict):
+        self.path, self.db, self.confs = path, database, confs
+        self.services = Services()
+        self.mail: list[tuple] = []
+        self.actors: list[Actor] = []
+        self.agents: dict[str, SimulatedAgent] = {}
+        self.outages: list[str] = []  # one "before" or "after" for each call that is to fail
+        self.troubled = False  # whether anything happened for which a build may fail in the end
+        service = types.SimpleNamespace(
+            db=database, conf=types.SimpleNamespace(
+                # Whatever is not at rest is old enough to be sent again.
+                compute=types.SimpleNamespace(build_resend_s=-1, max_attempts=3, default_availability_zone="nova"),
+                service_down_time=60), rest=Stand(self, "services", self.services), agents=Mail(self),
+            notifier=types.SimpleNamespace(on=False, tell=lambda *a, **k: None))
+        service.schedule = lambda ctx, row: self.mail.append(("scheduler", "build", ([request_spec(row)],)))
+        service.local_delete = lambda ctx, uuid: local_delete(service, ctx, uuid)
+        service.endpoint = lambda: self.conductor
+        self.conductor, self.sweep = ConductorManager(service), Sweep(service)
+        self.scheduler = SchedulerManager(types.SimpleNamespace(placement=Placement(confs["controller"], database),
+                                                                agents=Mail(self)))
+
+    # what hosts do
+
+    def away(self, part: str) -> str | None:
+        """Whether the call that is made now is to fail; the hypervisor never does."""
+        return self.outages.pop() if self.outages and part != "hypervisor" else None
+
+    def boot_host(self, host: str) -> None:
+        """Start its agent, which takes up what its predecessor left."""
+        if host in self.agents:
+            return
+        self.agents[host] = SimulatedAgent(self, host, self.confs[host])
+        self.speak(host)
+        self.recover(host)
+
+    def recover(self, host: str) -> None:
+        agent = self.agents[host]
+        for key in agent.tasks.journal.keys():
+            if not any(a.name == f"recover {key}" and a.host == host for a in self.actors):
+                self.run(lambda key=key: agent.tasks.recover_one(key, agent.make_task), host=host, name=f"recover {key}")
+
+    def crash(self, host: str) -> None:
+        """``kill -9`` of its agent; guests run on."""
+        self.agents.pop(host, None)
+        for actor in [a for a in self.actors if a.host == host]:
+            actor.kill()
+        self._bury()
+
+    def speak(self, host: str) -> None:
+        resources = FakeDriver(self.confs[host]).host_resources()
+        self.conductor.heartbeat(context.service_context(), host, resources, {})
+
+    def fall_silent(self, host: str) -> None:
+        """It is not heard of any more, whether it works or not."""
+        with self.db.writer() as connection:
+            connection.execute(sa.update(models.services).where(models.services.c.host == host).values(
+                updated_at=db.now() - datetime.timedelta(hours=1)))
+
+    # what goes over the bus
+
+    def deliver(self, index: int = 0, *, keep: bool = False) -> Actor | None:
+        """Give one of the waiting messages to who it is for; ``keep``: it will come again. The work that begins with it."""
+        host, method, args = self.mail[index] if keep else self.mail.pop(index)
+        if host == "scheduler":
+            with contextlib.suppress(errors.ServiceUnavailable):
+                self.scheduler.build(context.service_context(), *args)
+        elif host in self.agents:
+            operations, uuid = Operations(self.agents[host]), args[0]
+            return self.run(lambda: getattr(operations, method)(context.service_context(), *args), host=host, subject=uuid,
+                            name=f"{method} {uuid}")
+        elif not keep:
+            self.mail.append((host, method, args))  # its queue keeps it
+        return None
+
+    def pass_of_sweep(self) -> Actor:
+        return self.run(self.sweep.run_once, name="sweep")
+
+    # how it goes on
+
+    def run(self, work, **named) -> Actor:
+        def with_context():
+            context.activate(context.service_context())
+            work()
+        actor = start(with_context, **named)
+        self.actors.append(actor)
+        return actor
+
+    def step(self, actor: Actor) -> None:
+        actor.step()
+        self._bury()
+
+    def _bury(self) -> None:
+        for actor in [a for a in self.actors if a.ended]:
+            self.actors.remove(actor)
+            forget(actor)
+            if isinstance(actor.error, AssertionError):
+                raise actor.error
+
+    def go_to(self, actor: Actor, name: str) -> Actor:
+        """Let it go on until it is at a point: before a call of this name, or after it ("<name> done")."""
+        for _ in range(200):
+            self.step(actor)
+            if actor.at == name:
+                return actor
+        raise AssertionError(f"{actor.name} does not come to {name}")
+
+    def finish(self, actor: Actor) -> None:
+        """Let it, and whom it waits for, go on to the end."""
+        for _ in range(2000):
+            if actor.ended:
+                return
+            self.step(next(a for a in [actor, *self.actors] if not a.blocked))
+        raise AssertionError(f"{actor.name} does not end")
+
+    def run_all(self) -> None:
+        """Until nobody has anything to do that was begun or sent."""
+        for _ in range(10000):
+            free = [a for a in self.actors if not a.blocked]
+            if free:
+                self.step(free[0])
+            elif self.actors:
+                raise AssertionError("deadlock of " + ", ".join(a.name for a in self.actors))
+            elif any(host in self.agents or host == "scheduler" for host, *_ in self.mail):
+                self.deliver(next(i for i, (host, *_) in enumerate(self.mail) if host in self.agents or host == "scheduler"))
+            else:
+                return
+        raise AssertionError("it goes on and on: " + ", ".join(a.name for a in self.actors))
+
+    def settle(self) -> None:
+        """Everything answers again, and all is done that anybody is reminded of."""
+        self.outages.clear()
+        for host in HOSTS:
+            self.boot_host(host)
+            self.speak(host)
+        for _ in range(12):
+            self.run_all()
+            if self.is_settled():
+                break
+            for host in HOSTS:
+                self.recover(host)
+            self.run_all()
+            self.pass_of_sweep()
+            self.run_all()
+        for host in HOSTS:
+            self.run(self.agents[host].orphans.run_once, host=host, name="orphans")
+        self.run_all()
+
+    def is_settled(self) -> bool:
+        return not self.mail and not any(self.agents[h].tasks.journal.keys() for h in self.agents) and not any(
+            r["task_state"] or any(d["wish"] for d in r["block_devices"]) for r in self.rows())
+
+    def rows(self) -> list[dict]:
+        with self.db.reader() as connection:
+            found = connection.execute(sa.select(models.instances).order_by(models.instances.c.uuid)).mappings().all()
+            return instances.complete(connection, [dict(r) for r in found])
+
+    def row(self, uuid: str) -> dict | None:
+        return self.conductor.get_instance(None, uuid)
+
+    def guests(self, host: str) -> dict[str, int]:
+        return FakeDriver(self.confs[host]).power_states()
+
+    def guest(self, host: str, uuid: str) -> dict:
+        return FakeDriver(self.confs[host])._read(uuid)
+
+
+class Place:
+    """Where worlds are made, one after the other: what is slow to make is made once."""
+
+    def __init__(self, path: pathlib.Path):
+        self.path = path
+        self.db = Database("compute", f"sqlite:///{path}/compute.sqlite")
+        models.METADATA.create_all(self.db.engine)
+        self.confs = {"controller": conf_module.load("compute", conductor_conf.OPTS, str(path), {"scheduler.host_cache_s": 0.0})}
+        for host in HOSTS:
+            self.confs[host] = conf_module.load("compute-agent", agent_conf.OPTS, str(path / host), {
+                "agent.virt_driver": "fake", "host": host, "cloud_id": "cloud", "agent.build_retry_s": 0})
+
+    @contextlib.contextmanager
+    def world(self):
+        """An empty world, with both hosts up."""
+        with self.db.writer() as connection:
+            for table in reversed(models.METADATA.sorted_tables):
+                connection.execute(table.delete())
+        for host in HOSTS:
+            for name in ("instances", "tasks", "snapshots"):
+                shutil.rmtree(self.path / host / name, ignore_errors=True)
+        made = World(self.path, self.db, self.confs)
+        with unittest.mock.patch.object(images, "send", lambda rest, image_id, source: rest.send_image(image_id)), \
+                unittest.mock.patch.object(images, "drop", lambda rest, image_id: rest.images.pop(image_id, None)):
+            for host in HOSTS:
+                made.boot_host(host)
+            try:
+                yield made
+            finally:
+                for actor in made.actors:
+                    actor.kill()
+                made._bury()
