@@ -104,6 +104,8 @@ class Mail:
 class World:
     def __init__(self, path: pathlib.Path, database: Database, confs: dict):
         self.path, self.db, self.confs = path, database, confs
+        self._rows: list[dict] | None = None
+        database.after_write[:] = [self._written]
         self.services = Services()
         self.mail: list[tuple] = []
         self.actors: list[Actor] = []
@@ -254,6 +256,15 @@ class World:
             r["task_state"] or any(d["wish"] for d in r["block_devices"]) for r in self.rows())
 
     def rows(self) -> list[dict]:
+        """All servers, with their devices, by their ids."""
+        if self._rows is None:
+            self._rows = self._read()
+        return self._rows
+
+    def _written(self) -> None:
+        self._rows = None
+
+    def _read(self) -> list[dict]:
         with self.db.reader() as connection:
             found = connection.execute(sa.select(models.instances).order_by(models.instances.c.uuid)).mappings().all()
             return instances.complete(connection, [dict(r) for r in found])
@@ -273,7 +284,8 @@ class Place:
 
     def __init__(self, path: pathlib.Path):
         self.path = path
-        self.db = Database("compute", f"sqlite:///{path}/compute.sqlite")
+        with unittest.mock.patch.object(db, "QUERIES", 2000):  # of all daemons in one: none is compiled twice
+            self.db = Database("compute", f"sqlite:///{path}/compute.sqlite")
         models.METADATA.create_all(self.db.engine)
         self.confs = {"controller": conf_module.load("compute", conductor_conf.OPTS, str(path), {"scheduler.host_cache_s": 0.0})}
         for host in HOSTS:

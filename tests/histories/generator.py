@@ -1,0 +1,182 @@
+"""Random histories: what users ask for, what goes on next, and what goes wrong."""
+
+import collections.abc
+import random
+
+from common import errors
+from tests.histories import api, checks
+from tests.histories.world import HOSTS, World
+
+EVENTS = 30
+POWER = ("stop", "start", "reboot-hard", "pause", "unpause")
+MOST_SERVERS = 3  # so that what happens meets
+# What happens next, and how often, in histories of four kinds.
+_USUAL = {"create": 12, "delete": 5, "operate": 14, "step": 26, "deliver": 18, "late": 4, "lost": 3, "doubled": 4, "crash": 5,
+          "restart": 8, "resend": 8, "recover": 3, "orphans": 2}
+KINDS = {
+    "calm": _USUAL,  # whatever is asked for must be done in the end
+    "mixed": {**_USUAL, "silence": 4, "speak": 4, "outage": 5, "give_up": 4, "truncate": 2},
+    "given up": {**_USUAL, "operate": 3, "give_up": 14, "speak": 4, "recover": 6},
+    "broken": {**_USUAL, "delete": 8, "outage": 14, "crash": 10, "restart": 14, "truncate": 6},
+}
+
+
+class History:
+    """One history of a world, by its seed."""
+
+    def __init__(self, world: World, seed: int):
+        self.world, self.random, self.told = world, random.Random(seed), []
+        self.weights = list(KINDS.values())[seed % len(KINDS)]
+
+    def play(self, events: int = EVENTS) -> None:
+        """:raises AssertionError: something was lost, doubled or left"""
+        while len(self.told) < events:
+            what = self.random.choices(list(self.weights), list(self.weights.values()))[0]
+            happened = getattr(self, f"_{what}")()
+            if happened is not None:
+                self.told.append(f"{what} {happened}")
+                checks.always(self.world)
+        self.world.settle()
+        checks.at_rest(self.world)
+
+    def _any_of(self, found: collections.abc.Sequence):
+        return self.random.choice(found) if found else None
+
+    def _create(self):
+        if len(self.world.rows()) >= MOST_SERVERS:
+            return None
+        return api.create(self.world, own_port=self.random.random() < 0.3, volume=self.random.random() < 0.4)
+
+    def _server(self) -> str | None:
+        return self._any_of(sorted(r["uuid"] for r in self.world.rows()))
+
+    def _delete(self):
+        uuid = self._server()
+        if uuid:
+            api.delete(self.world, uuid)
+        return uuid
+
+    def _operate(self):
+        uuid = self._server()
+        chosen = self.random.choice(("power", "snapshot", "attach_volume", "detach_volume", "attach_interface",
+                                     "detach_interface"))
+        more = {"power": {"action": self.random.choice(POWER)}, "attach_interface": {"own_port": self.random.random() < 0.5}}
+        if uuid is None:
+            return None
+        try:
+            getattr(api, chosen)(self.world, uuid, **more.get(chosen, {}))
+        except errors.Error:
+            return None  # as its user would hear
+        return f"{chosen} {more.get(chosen, '')} {uuid}"
+
+    def _step(self):
+        actor = self._any_of([a for a in self.world.actors if not a.blocked])
+        if actor is None:
+            return None
+        return f"{actor.name} on {actor.host}, {self._go_on(actor)}"
+
+    def _go_on(self, actor) -> int:
+        steps = self.random.choice((1, 2, 3, 5, 8, 13, 40))
+        for _ in range(steps):
+            if actor.ended or actor.blocked:
+                break
+            self.world.step(actor)
+        return steps
+
+    def _deliver(self, index: int = 0, **how):
+        if not self.world.mail:
+            return None
+        message = self.world.mail[index]
+        before = len(self.world.actors)
+        self.world.deliver(index, **how)
+        if len(self.world.actors) > before:
+            self._go_on(self.world.actors[-1])
+        return f"{message[:2]} {message[2][0] if message[0] != 'scheduler' else ''}"
+
+    def _late(self):
+        return self._deliver(self.random.randrange(len(self.world.mail) or 1))
+
+    def _doubled(self):
+        return self._deliver(self.random.randrange(len(self.world.mail) or 1), keep=True)
+
+    def _lost(self):
+        return self.world.mail.pop(self.random.randrange(len(self.world.mail)))[:2] if self.world.mail else None
+
+    def _crash(self):
+        host = self._any_of(sorted(self.world.agents))
+        if host:
+            self.world.crash(host)
+        return host
+
+    def _restart(self):
+        host = self._any_of([h for h in HOSTS if h not in self.world.agents])
+        if host:
+            self.world.boot_host(host)
+        return host
+
+    def _silence(self):
+        host = self.random.choice(HOSTS)
+        self.world.fall_silent(host)
+        self.world.troubled = True
+        return host
+
+    def _speak(self):
+        host = self._any_of(sorted(self.world.agents))
+        if host:
+            self.world.speak(host)
+        return host
+
+    def _outage(self):
+        self.world.outages += [self.random.choice(("before", "after")) for _ in range(self.random.choice((1, 1, 2, 5)))]
+        self.world.troubled = True
+        return len(self.world.outages)
+
+    def _resend(self):
+        self.world.pass_of_sweep()
+        self._go_on(self.world.actors[-1])
+        return ""
+
+    def _give_up(self):
+        """A host that builds is not heard of for long, and the build goes to the other."""
+        busy = {(a.host, a.subject) for a in self.world.actors}
+        building = [r for r in self.world.rows() if r["vm_state"] == "building" and (
+            (r["host"], r["uuid"]) in busy or r["host"] and r["host"] not in self.world.agents)]
+        row = self._any_of(sorted(building, key=lambda r: r["uuid"]))
+        if row is None:
+            return None
+        self.world.troubled = True
+        self.world.fall_silent(row["host"])
+        for host in set(HOSTS) - {row["host"]}:
+            self.world.boot_host(host)
+            self.world.speak(host)
+        self.world.finish(self.world.pass_of_sweep())
+        for address in ("scheduler", *(h for h in HOSTS if h != row["host"])):
+            for index in [i for i, m in enumerate(self.world.mail) if m[:2] == (address, "build")][:1]:
+                self.world.deliver(index)
+        if self.world.actors:
+            self._go_on(self.world.actors[-1])
+        return f"{row['uuid']} on {row['host']}"
+
+    def _recover(self):
+        host = self._any_of(sorted(self.world.agents))
+        if host:
+            self.world.recover(host)
+        return host
+
+    def _orphans(self):
+        host = self._any_of(sorted(self.world.agents))
+        if host:
+            self.world.run(self.world.agents[host].orphans.run_once, host=host, name="orphans")
+        return host
+
+    def _truncate(self):
+        """A power cut that leaves half of a journal, of a host whose agent is down."""
+        host = self._any_of([h for h in HOSTS if h not in self.world.agents])
+        if host is None:
+            return None
+        journal = self.world.path / host / "tasks" / "compute"
+        path = self._any_of(sorted(p for p in journal.glob("*.json") if p.name.startswith(("build", "terminate", "attach_volume",
+                                                                                           "detach_volume"))))
+        if path is not None:
+            path.write_bytes(path.read_bytes()[:40])
+        return path and path.name
