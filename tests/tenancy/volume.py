@@ -88,7 +88,7 @@ NO_REFERENCE = {
     ("volume.handlers.volumes", "volume/volume_type"): "types are everybody's, or admins give access",
     ("volume.handlers.attachments", "attachment/instance_uuid"): "a text that is shown to the volume's owner",
     ("volume.handlers.actions", "instance_uuid"): "a text that is shown to the volume's owner",
-    ("volume.handlers.limits", "quota_set/tenant_id"): _NOT_READ}
+    **{("volume.handlers.limits", f"quota_set/{name}"): _NOT_READ for name in ("tenant_id", "id")}}
 _TYPES = {(r.method, r.path): (frozenset((200, 400, 403, 404)), "types are everybody's") for r in router.ROUTES
           if r.method == "GET" and "/types/{id}" in r.path}
 _SERVICES = {(r.method, r.path): (REFUSED | {400}, "for admins") for r in router.ROUTES if "/os-services/{action}" in r.path}
