@@ -50,9 +50,10 @@ def select(connection, table, *conditions, order_by: str = "id", limit: int | No
 
 
 def page(connection, table, *conditions, sort: list[tuple[str, str]], limit: int, marker_row: dict | None,
-         offset: int | None = None) -> list[dict]:
+         offset: int | None = None, unique: str = "id") -> list[dict]:
     """A page of the rows of which these things are true; the parameters are those of ``common.db.page``."""
-    query = db.page(sa.select(table).where(*conditions), table, sort=sort, limit=limit, marker_row=marker_row)
+    query = db.page(sa.select(table).where(*conditions), table, sort=sort, limit=limit, marker_row=marker_row,
+                    unique=unique)
     return many(connection, query.offset(offset or None))
 
 

@@ -6,8 +6,6 @@ connects and plugs, and the row goes again if it cannot. What was asked for
 stays in the row until it is done: the conductor's sweep asks again.
 """
 
-import sqlalchemy as sa
-
 from common import context, db, errors, rows, schema, server_states, wsgi
 from common.rest import path
 from compute_api import access, microversions
@@ -83,7 +81,7 @@ def _insert(connection, req, row, given: dict) -> dict:
               "delete_on_termination": wsgi.bool_value(given.get("delete_on_termination", False)), "tag": given.get("tag"),
               "wish": "attach", "wished_at": db.now(), "request_id": req.ctx.request_id}
     # The volume is available: a row that still waits to be told of its detachment is done with.
-    connection.execute(sa.delete(DEVICES).where(DEVICES.c.volume_id == volume_id, DEVICES.c.wish == "detach"))
+    rows.delete_where(connection, DEVICES, volume_id=volume_id, wish="detach")
     rows.insert(connection, DEVICES, device, conflict=f"Volume {volume_id} is being attached to a server already.")
     actions.start(connection, req.ctx, row["uuid"], "attach_volume")
     return device
@@ -105,8 +103,8 @@ def update(req, id, volume_id, body):
                if name in given and name != "delete_on_termination"):
             raise errors.BadRequest("Only delete_on_termination can be changed.")
         if "delete_on_termination" in given:
-            connection.execute(sa.update(DEVICES).where(DEVICES.c.id == device["id"]).values(
-                delete_on_termination=wsgi.bool_value(given["delete_on_termination"])))
+            values = {"delete_on_termination": wsgi.bool_value(given["delete_on_termination"])}
+            rows.update_where(connection, DEVICES, values, id=device["id"])
     return wsgi.Response(status=202)
 
 
@@ -121,6 +119,6 @@ def delete(req, id, volume_id):
         if device["attachment_id"] is None:
             raise errors.Conflict(f"Volume {volume_id} is still being attached.")
         actions.start(connection, req.ctx, id, "detach_volume")
-        connection.execute(sa.update(DEVICES).where(DEVICES.c.id == device["id"]).values(
-            wish="detach", wished_at=db.now(), request_id=req.ctx.request_id))
+        values = {"wish": "detach", "wished_at": db.now(), "request_id": req.ctx.request_id}
+        rows.update_where(connection, DEVICES, values, id=device["id"])
     req.svc.send(req.svc.agents.detach_volume, req.ctx, row["host"], id, volume_id)

@@ -2,9 +2,7 @@
 
 import logging
 
-import sqlalchemy as sa
-
-from common import errors, schema, wsgi
+from common import errors, rows, schema, wsgi
 from common.rest import path
 from conductor.db import actions, models
 
@@ -51,20 +49,22 @@ def store(service, uuid: str) -> bool:
     What came while the network service was asked is left as it is: a port that was attached then is not lost.
     """
     with service.db.reader() as connection:
-        known = connection.execute(sa.select(TABLE.c.network_info).where(TABLE.c.uuid == uuid)).scalar()
-    if known is None:
+        row = rows.find(connection, TABLE, uuid, key="uuid")
+    if row is None:
         return False
+    known = row["network_info"]
     asked, found = {p["id"] for p in known}, {p["id"]: p for p in refresh(service, uuid, known)}
     return service.db.transact(_merge, uuid, asked, found)
 
 
 def _merge(connection, uuid: str, asked: set[str], found: dict[str, dict]) -> bool:
-    current = connection.execute(sa.select(TABLE.c.network_info).where(TABLE.c.uuid == uuid).with_for_update()).scalar()
-    if current is None:
+    row = rows.find(connection, TABLE, uuid, key="uuid")
+    if row is None:
         return False
+    current = row["network_info"]
     merged = [found.get(p["id"], p) for p in current if p["id"] in found or p["id"] not in asked]
     if merged != current:
-        connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid).values(network_info=merged))
+        rows.update_where(connection, TABLE, {"network_info": merged}, uuid=uuid)
     return True
 
 
@@ -74,14 +74,14 @@ def _extended(req, event: dict) -> int:
     if volume_id is None:
         return 400
     with req.svc.db.writer() as connection:
-        row = connection.execute(sa.select(TABLE.c.host).where(TABLE.c.uuid == uuid)).first()
+        row = rows.find(connection, TABLE, uuid, key="uuid")
         if row is None:
             return 404
-        if row.host is None:
+        if row["host"] is None:
             return 422
         actions.start(connection, req.ctx, uuid, "extend_volume")
-    LOG.info("volume %s of instance %s was extended; telling host %s", volume_id, uuid, row.host)
-    req.svc.send(req.svc.agents.extend_volume, req.ctx, row.host, uuid, volume_id)
+    LOG.info("volume %s of instance %s was extended; telling host %s", volume_id, uuid, row["host"])
+    req.svc.send(req.svc.agents.extend_volume, req.ctx, row["host"], uuid, volume_id)
     return 200
 
 

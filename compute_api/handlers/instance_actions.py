@@ -1,13 +1,11 @@
 """What happened to a server: actions and their events. They outlive the server (2.21)."""
 
-import sqlalchemy as sa
-
 from common import db, errors, rows
 from compute_api import access, changes, microversions, paging
 from compute_api.views import host_id
-from conductor.db import instances, models
+from conductor.db import actions, instances, models
 
-ACTIONS, EVENTS, INSTANCES = models.instance_actions, models.instance_events, models.instances
+ACTIONS, INSTANCES = models.instance_actions, models.instances
 
 
 def _check(req, connection, id, rule: str) -> dict:
@@ -15,11 +13,10 @@ def _check(req, connection, id, rule: str) -> dict:
     server that is gone (2.21) the first of its actions tells whose it was: later ones may be those of an administrator, and
     have his project."""
     scope = access.scope(req)
-    if req.version < (2, 21) or connection.execute(sa.select(INSTANCES.c.uuid).where(INSTANCES.c.uuid == id)).first():
+    if req.version < (2, 21) or rows.exists(connection, INSTANCES, uuid=id):
         found = access.target(instances.get(connection, id, scope))
     else:
-        first = sa.select(ACTIONS).where(ACTIONS.c.instance_uuid == id).order_by(ACTIONS.c.start_time).limit(1)
-        row = rows.one(connection, first)
+        row = actions.first(connection, id)
         if row is None or not (scope.everyone or row["project_id"] == scope.project_id):
             raise errors.NotFound(f"Instance {id} could not be found.")
         found = access.target(row)
@@ -53,17 +50,17 @@ def _event(req, row: dict, *, operator: bool, details: bool) -> dict:
 
 def index(req, id):
     microversions.check_query(req, ("limit", "marker", "changes-since", "changes-before"))
-    query = sa.select(ACTIONS).where(ACTIONS.c.instance_uuid == id)
+    where = [ACTIONS.c.instance_uuid == id]
     limit, paged = paging.MOST, req.version >= (2, 58)
     with req.svc.db.reader() as connection:
         _check(req, connection, id, "os_compute_api:os-instance-actions:list")
         marker = None
         if paged:
             limit = paging.limit(req)
-            query = query.where(*changes.conditions(req, ACTIONS.c.updated_at))
+            where += changes.conditions(req, ACTIONS.c.updated_at)
             marker = _marker(req, connection, id)
-        query = db.page(query, ACTIONS, sort=[("start_time", "desc")], limit=limit, marker_row=marker, unique="request_id")
-        found = rows.many(connection, query) if limit else []
+        found = rows.page(connection, ACTIONS, *where, sort=[("start_time", "desc")], limit=limit, marker_row=marker,
+                          unique="request_id") if limit else []
     body: dict = {"instanceActions": [_view(req, r) for r in found]}
     if paged and (links := paging.next_links(req, found, "request_id")):
         body["links"] = links
@@ -73,8 +70,7 @@ def index(req, id):
 def _marker(req, connection, id) -> dict | None:
     if "marker" not in req.GET:
         return None
-    row = rows.one(connection, sa.select(ACTIONS).where(ACTIONS.c.instance_uuid == id,
-                                                        ACTIONS.c.request_id == req.GET["marker"]))
+    row = actions.find(connection, id, req.GET["marker"])
     if row is None:
         raise errors.BadRequest(f"marker [{req.GET['marker']}] not found")
     return row
@@ -83,12 +79,10 @@ def _marker(req, connection, id) -> dict | None:
 def show(req, id, request_id):
     with req.svc.db.reader() as connection:
         target = _check(req, connection, id, "os_compute_api:os-instance-actions:show")
-        row = rows.one(connection, sa.select(ACTIONS).where(ACTIONS.c.instance_uuid == id,
-                                                            ACTIONS.c.request_id == request_id))
+        row = actions.find(connection, id, request_id)
         if row is None:
             raise errors.NotFound(f"Action for request_id {request_id} on instance {id} not found")
-        events = rows.many(connection, sa.select(EVENTS).where(
-            EVENTS.c.instance_uuid == id, EVENTS.c.request_id == request_id).order_by(EVENTS.c.id.desc()))
+        events = actions.events_of(connection, id, request_id)
     shown = _view(req, row)
     operator = req.svc.policy.allows(req.ctx, "os_compute_api:os-instance-actions:events", target)
     details = req.svc.policy.allows(req.ctx, "os_compute_api:os-instance-actions:events:details", target)

@@ -4,7 +4,7 @@ import datetime
 
 import sqlalchemy as sa
 
-from common import db
+from common import db, rows
 from conductor.db import models
 
 ACTIONS, EVENTS = models.instance_actions, models.instance_events
@@ -27,6 +27,20 @@ def start_new(connection, ctx, uuids: list[str], action: str) -> None:
     connection.execute(sa.insert(ACTIONS), [
         {"instance_uuid": u, "request_id": ctx.request_id, "action": action, "project_id": ctx.project_id,
          "user_id": ctx.user_id, "message": None, "start_time": at, "updated_at": at} for u in uuids])
+
+
+def first(connection, uuid: str) -> dict | None:
+    """The oldest action on a server."""
+    return rows.one(connection, sa.select(ACTIONS).where(ACTIONS.c.instance_uuid == uuid).order_by(ACTIONS.c.start_time).limit(1))
+
+
+def find(connection, uuid: str, request_id: str) -> dict | None:
+    return rows.find(connection, ACTIONS, request_id, key="request_id", instance_uuid=uuid)
+
+
+def events_of(connection, uuid: str, request_id: str) -> list[dict]:
+    """The events of an action, the latest first."""
+    return rows.select(connection, EVENTS, instance_uuid=uuid, request_id=request_id)[::-1]
 
 
 def events(connection, request_id: str, uuid: str, found: list[dict]) -> None:

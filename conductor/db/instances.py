@@ -127,6 +127,14 @@ def usage(connection, project_id: str) -> dict:
     return {"instances": int(count), "cores": int(cores), "ram": int(ram)}
 
 
+def usage_on_host(connection, host: str) -> list[tuple[str, int, int, int]]:
+    """(project id, vCPUs, memory in MiB, disk in GiB) of the servers on a host, by project."""
+    sums = [sa.func.coalesce(sa.func.sum(TABLE.c[name]), 0) for name in ("vcpus", "memory_mb", "disk_gb")]
+    query = sa.select(TABLE.c.project_id, *sums).where(TABLE.c.host == host).group_by(TABLE.c.project_id)
+    return [(project_id, int(vcpus), int(memory_mb), int(disk_gb)) for project_id, vcpus, memory_mb, disk_gb
+            in connection.execute(query.order_by(TABLE.c.project_id))]
+
+
 def next_device(connection, uuid: str, asked: str | None = None) -> str:
     """The first free /dev/vdX after the root disk. Two at once meet at a unique constraint.
 
