@@ -4,14 +4,12 @@
 those that fail.
 """
 
-import pathlib
 import sys
-import tempfile
 import time
 
 import pytest
 
-from tests.histories.conftest import memory
+from tests.histories.conftest import made_place
 from tests.histories.generator import History
 from tests.histories.world import Place
 
@@ -41,14 +39,15 @@ def test_nothing_is_lost(place, first):
 def main() -> int:
     count, first = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
     began, failed = time.monotonic(), []
-    with tempfile.TemporaryDirectory(dir=memory()) as path:
-        place = Place(pathlib.Path(path))
+    with made_place() as place:
         for seed in range(first, first + count):
             failure = play(place, seed)
             if failure:
                 failed.append(seed)
                 if len(failed) <= 3:
-                    print(failure)
+                    print(failure, flush=True)
+            if (seed + 1 - first) % 50 == 0:
+                print(f"{seed + 1 - first} in {time.monotonic() - began:.0f} s, {len(failed)} failed", flush=True)
     print(f"{count} histories from seed {first} on in {time.monotonic() - began:.1f} s, {len(failed)} failed: {failed[:30]}")
     return 1 if failed else 0
 
