@@ -38,7 +38,7 @@ def spec(database, **more) -> dict:
                disk_gb=1, vm_state="building", task_state="scheduling", power_state=0, config_drive=False, metadata={},
                image_meta={}, security_groups=[], requested_networks=[], network_info=[], tags=[], scheduler_hints={},
                tried_hosts=[], locked=False, root_device_name="/dev/vda", disk_config="AUTO", reservation_id="r",
-               launch_index=0, request_id="r", created_at=db.now(), updated_at=db.now(),
+               launch_index=0, attempt=0, request_id="r", created_at=db.now(), updated_at=db.now(),
                server_group_id=made["server_group_id"])
     with database.writer() as connection:
         connection.execute(sa.insert(models.instances).values(row))
