@@ -1,14 +1,15 @@
-"""A collector of what is known of the whole cloud: what the databases say at this moment, and what the bus said last."""
+"""What is known of the whole cloud: what the databases say at this moment, and what the bus said last."""
 
 import datetime
 import logging
+import time
 import typing
 
 from prometheus_client.core import GaugeMetricFamily
 
-from common import db
+from common import db, periodic
 from conductor.db import hosts
-from deploy.bus import Queue
+from deploy import bus
 from deploy.overview import STUCK_S, UNREADABLE, Agent, Compute, Overview, Volume
 from volume.db import census
 
@@ -31,11 +32,11 @@ def counts(name: str, text: str, label: str, found: dict[str, int]) -> GaugeMetr
 
 
 class CloudMetrics:
-    """``queues``, ``bus_up`` and ``looked_at`` are written by whoever looks at the bus."""
+    """A collector. ``queues``, ``bus_up`` and ``looked_at`` are written by ``LookAtBus``."""
 
     def __init__(self, overview: Overview):
-        self._overview = overview
-        self.queues: list[Queue] = []
+        self.overview = overview
+        self.queues: list[bus.Queue] = []
         self.bus_up = False
         self.looked_at = 0.0  # Unix time
 
@@ -58,19 +59,19 @@ class CloudMetrics:
         yield from self._bus()
 
     def _compute(self, agents: list[Agent], ages: dict) -> list[GaugeMetricFamily]:
-        found = self._overview.compute()
+        found = self.overview.compute()
         agents += found.agents
         ages["server"] += [row["since"] for row in found.under_way]
-        return [*_hosts(found, self._overview.down_time_s), *_capacity(found.nodes), self._ratios(),
+        return [*_hosts(found, self.overview.down_time_s), *_capacity(found.nodes), self._ratios(),
                 counts("servers", "Servers by status, as users see it.", "status", found.servers)]
 
     def _ratios(self) -> GaugeMetricFamily:
-        of = self._overview.confs["compute"].scheduler
+        of = self.overview.confs["compute"].scheduler
         return counts("allocation_ratio", "How much the scheduler promises of what there is.", "resource", {
             "vcpus": of.cpu_allocation_ratio, "memory": of.ram_allocation_ratio, "disk": of.disk_allocation_ratio})
 
     def _volume(self, agents: list[Agent], ages: dict) -> list[GaugeMetricFamily]:
-        found = self._overview.volume()
+        found = self.overview.volume()
         agents += found.agents
         for row in found.under_way:
             ages[row["kind"]].append(row["since"])
@@ -81,7 +82,7 @@ class CloudMetrics:
                 counts("snapshots", "Snapshots of volumes by status.", "status", found.snapshots), *_backends(found)]
 
     def _network(self, agents: list[Agent], ages: dict) -> list[GaugeMetricFamily]:
-        agents += self._overview.network()
+        agents += self.overview.network()
         return []
 
     def _bus(self) -> typing.Iterator[GaugeMetricFamily]:
@@ -95,6 +96,29 @@ class CloudMetrics:
             messages.add_metric([queue.topic, queue.host], queue.messages)
             consumers.add_metric([queue.topic, queue.host], queue.consumers)
         yield from (messages, consumers)
+
+
+class LookAtBus(periodic.Periodic):
+    """Asks the broker for the depth of the queues, beside the scrapes."""
+
+    jitter_s = 0.0
+
+    def __init__(self, conf, cloud: CloudMetrics):
+        self.interval_s = float(conf.metrics.bus_interval_s)
+        self.cloud, self.bus = cloud, bus.of(conf)
+
+    def run_once(self) -> None:
+        cloud = self.cloud
+        try:
+            agents = cloud.overview.agents()
+        except UNREADABLE as error:
+            LOG.debug("the hosts are not known: %s", error)
+            agents = []  # the queues that all share can be looked at
+        try:
+            cloud.queues, cloud.bus_up, cloud.looked_at = self.bus.look(bus.expected(agents)), True, time.time()
+        except bus.Away:
+            cloud.queues, cloud.bus_up, cloud.looked_at = [], False, time.time()
+            raise  # told once by the loop
 
 
 def _hosts(found: Compute, down_time_s: int) -> list[GaugeMetricFamily]:

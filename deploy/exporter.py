@@ -11,7 +11,6 @@ import os
 import socket
 import socketserver
 import threading
-import time
 import wsgiref.simple_server
 
 import prometheus_client as prometheus
@@ -22,10 +21,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from common import metrics, periodic, version
 from common.service import Service
-from deploy import bus, ports, processes
-from deploy.cloud_metrics import CloudMetrics
+from deploy import ports, processes
 from deploy.daemons import HOST_DAEMONS, METRICS_PORT
-from deploy.overview import UNREADABLE, Overview
 
 LOG = logging.getLogger(__name__)
 OPTS = {"metrics": [
@@ -47,29 +44,6 @@ class Serve(periodic.Periodic):
     def run_once(self) -> None:
         if self.exporter.server is None:
             self.exporter.listen()
-
-
-class LookAtBus(periodic.Periodic):
-    """Asks the broker for the depth of the queues, beside the scrapes."""
-
-    jitter_s = 0.0
-
-    def __init__(self, exporter: "Exporter"):
-        self.interval_s = float(exporter.conf.metrics.bus_interval_s)
-        self.exporter, self.bus = exporter, bus.of(exporter.conf)
-
-    def run_once(self) -> None:
-        cloud = self.exporter.cloud
-        try:
-            agents = self.exporter.overview.agents()
-        except UNREADABLE as error:
-            LOG.debug("the hosts are not known: %s", error)
-            agents = []  # the queues that all share can be looked at
-        try:
-            cloud.queues, cloud.bus_up, cloud.looked_at = self.bus.look(bus.expected(agents)), True, time.time()
-        except bus.Away:
-            cloud.queues, cloud.bus_up, cloud.looked_at = [], False, time.time()
-            raise  # told once by the loop
 
 
 class Processes:
@@ -135,10 +109,11 @@ class Exporter(Service):
         self.registry.register(Processes(self.conf))  # type: ignore[arg-type]
         self.periodics.append(Serve(self))
         if self.conf.metrics.whole_cloud:
-            self.overview = Overview(self.conf.state_path, "exporter")
-            self.cloud = CloudMetrics(self.overview)
+            from deploy import cloud_metrics  # a host that only has guests has no use for what reads databases
+            self.overview = cloud_metrics.Overview(self.conf.state_path, "exporter")
+            self.cloud = cloud_metrics.CloudMetrics(self.overview)
             self.registry.register(self.cloud)  # type: ignore[arg-type]
-            self.periodics.append(LookAtBus(self))
+            self.periodics.append(cloud_metrics.LookAtBus(self.conf, self.cloud))
 
     def listen(self) -> None:
         """:raises OSError: the address cannot be had"""

@@ -18,7 +18,8 @@ from common.db import Database
 from compute_agent.rpcapi import AgentAPI
 from conductor.db import models
 from deploy import bus, ports, prepare
-from deploy.exporter import Counted, Exporter, LookAtBus
+from deploy.cloud_metrics import LookAtBus
+from deploy.exporter import Counted, Exporter
 from tests.deploy import small_cloud
 from tests.deploy.small_cloud import LONG_AGO, UUID
 
@@ -111,7 +112,7 @@ def test_depth_of_queues(exporter, state):
     """Nobody answers on the host that is gone, so what it is sent stays in its queue."""
     client = AgentAPI(exporter.conf)
     client.delete(context.service_context(), "gone", UUID.format(1))
-    look = LookAtBus(exporter)
+    look = LookAtBus(exporter.conf, exporter.cloud)
     look.run_once()
     found = scrape(exporter)
     assert found["pileus_bus_queue_messages", "gone", "compute-agent"] == 1
@@ -122,7 +123,7 @@ def test_depth_of_queues(exporter, state):
 
 
 def test_a_broker_that_hangs_keeps_no_scrape_waiting(exporter):
-    look, hangs = LookAtBus(exporter), threading.Event()
+    look, hangs = LookAtBus(exporter.conf, exporter.cloud), threading.Event()
     look.run_once()
 
     class Hanging:
@@ -278,3 +279,11 @@ def test_processes_of_a_host_count_together(tmp_path, monkeypatch):
     assert found == {"pileus_tasks_total": 7, "pileus_rpc_waiting": 6}
     (tmp_path / "counter_broken.db").write_bytes((32).to_bytes(8, "little") + b"\x7f" * 56)
     assert list(Counted(str(tmp_path)).collect()) == []
+
+
+def test_a_host_that_only_has_guests_imports_no_tables():
+    """Its daemons share what their parent imported; the more that is, the more each of them weighs."""
+    code = "import sys; from deploy.daemons import DAEMONS, HOST_DAEMONS; [DAEMONS[name].load() for name in HOST_DAEMONS]; " \
+           "print([name for name in sys.modules if '.db.' in name])"
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
