@@ -3,7 +3,7 @@
 
 from common import errors, rows, schema, unsupported, wsgi
 from common import quotas as project_quotas
-from compute_api import access, microversions
+from compute_api import access, microversions, projects
 from conductor.db import instances, models, quotas
 
 # Resources of the old network and injection APIs: not limited here, but clients expect them before 2.57.
@@ -38,6 +38,7 @@ def show(req, target):
     """Of a user, too: nobody has less than his project."""
     req.svc.policy.check(req.ctx, "os_compute_api:os-quota-sets:show", {"project_id": target})
     microversions.check_query(req, ("user_id",))
+    projects.check(req, target)
     with req.svc.db.reader() as connection:
         limit = quotas.limits(connection, target, req.svc.quota_defaults)
     return {"quota_set": {"id": target, **_all(req, limit)}}
@@ -46,6 +47,7 @@ def show(req, target):
 def detail(req, target):
     req.svc.policy.check(req.ctx, "os_compute_api:os-quota-sets:detail", {"project_id": target})
     microversions.check_query(req, ("user_id",))
+    projects.check(req, target)
     with req.svc.db.reader() as connection:
         limit = _all(req, quotas.limits(connection, target, req.svc.quota_defaults))
         used = _used(connection, target)
@@ -55,6 +57,7 @@ def detail(req, target):
 
 def defaults(req, target):
     req.svc.policy.check(req.ctx, "os_compute_api:os-quota-sets:defaults", {"project_id": target})
+    projects.check(req, target)
     with req.svc.db.reader() as connection:
         return {"quota_set": {"id": target, **_all(req, quotas.of_class(connection, quotas.DEFAULT_CLASS,
                                                                         req.svc.quota_defaults))}}
@@ -80,6 +83,7 @@ def chosen(req, given: dict, legacy: list[str]) -> dict:
 def update(req, target, body):
     req.svc.policy.check(req.ctx, "os_compute_api:os-quota-sets:update", {"project_id": target})
     _of_project(req)
+    projects.check(req, target)
     given = chosen(req, body["quota_set"], _legacy(req))
     with req.svc.db.writer() as connection:
         used = _used(connection, target)

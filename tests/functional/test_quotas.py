@@ -48,3 +48,14 @@ def test_a_users_part_of_a_quota_is_not_taken_for_the_projects(cloud, project):
     assert client.call("compute", "GET", where)["quota_set"] == before
     for path in (where, f"{where}/detail"):
         refused(400, client, "compute", "GET", f"{path}?user=someone", version="2.75")
+
+
+def test_a_project_that_there_is_not_has_no_quota(cloud, member):
+    nobodys = "0123456789abcdef0123456789abcdef"
+    for method, where, body in (("GET", "", None), ("GET", "/detail", None), ("GET", "/defaults", None),
+                                ("PUT", "", {"quota_set": {"cores": 5}})):
+        text = refused(400, cloud.client, "compute", method, f"/os-quota-sets/{nobodys}{where}", body)
+        assert f"Project ID {nobodys} is not a valid project." in text
+    assert cloud.client.call("compute", "GET", f"/os-quota-sets/{member.project_id}")["quota_set"]["cores"] == 20
+    assert member.call("compute", "GET", f"/os-quota-sets/{member.project_id}")["quota_set"]["cores"] == 20
+    refused(400, cloud.client, "compute", "GET", "/os-quota-sets/x..y")
