@@ -36,6 +36,10 @@ MOST_FORM_BYTES, MOST_FIELDS = 65536, 100
 _WORD = re.compile(r"[A-Za-z0-9_-]{32,64}")
 
 
+class NoProject(errors.Unauthorized):
+    message = "You are not a member of any project. Ask the operator of this cloud for one."
+
+
 @dataclasses.dataclass(frozen=True)
 class Session:
     """Who is logged in, and for which project. ``expires_at``: seconds since 1970, the token's."""
@@ -171,13 +175,14 @@ def log_in(req, user: str, password: str, domain: str) -> Session:
     """A session for the user's first project.
 
     :raises Unauthorized: with identity's own words
+    :raises NoProject: the password is right
     """
     identity = {"methods": ["password"], "password": {"user": {"name": user, "password": password,
                                                                "domain": {"name": domain}}}}
     unscoped, _ = _token(req, {"identity": identity, "scope": "unscoped"})
     projects = projects_of(req, unscoped)
     if not projects:
-        raise errors.Unauthorized("You are not a member of any project. Ask the operator of this cloud for one.")
+        raise NoProject()
     return scoped(req, unscoped, projects[0]["id"], new_word())
 
 

@@ -26,6 +26,18 @@ hypothesis.settings.load_profile("pileus")
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
 OFFSETS = itertools.cycle(range(2000 + _WORKER * 9000, 2000 + (_WORKER + 1) * 9000, 50))
 
+# Files whose tests take long: begun first, so that no worker waits for another at the end (--no-loadscope-reorder).
+LONG = ("secondruns/test_ansible", "network/test_attacks", "functional/test_tasks", "functional/test_parts_away", "races/",
+        "policies/", "tenancy/", "hostile/", "histories/", "deploy/", "identity/test_no_token_outlives", "secondruns/",
+        "functional/test_databases")
+
+
+def pytest_collection_modifyitems(items):
+    def rank(item) -> int:
+        name = item.path.relative_to(ROOT / "tests").as_posix()
+        return next((i for i, start in enumerate(LONG) if name.startswith(start)), len(LONG))
+    items.sort(key=rank)
+
 
 class FakeCloud:
     """``pileus up --driver fake`` as a child process. ``start`` after ``kill`` is a restart with the same state.

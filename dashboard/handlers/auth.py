@@ -52,7 +52,7 @@ def log_in(req):
     try:
         made = session.log_in(req, user, fields.get("password", ""), domain)
     except (errors.Unauthorized, errors.BadRequest) as error:
-        text = str(error) if "project" in str(error) else "The user name or the password is not right."
+        text = str(error) if isinstance(error, session.NoProject) else "The user name or the password is not right."
         return _page(req, text=text, later=fields.get("next", ""), user=user, domain=domain, status=401)
     req.svc.throttle.forgive(counted)
     before = session.current(req)

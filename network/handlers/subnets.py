@@ -240,7 +240,7 @@ class Subnets(Resource):
                 self._ensure_dhcp(req, connection, network, old)
             elif old["enable_dhcp"] and not values["enable_dhcp"]:
                 queries.remove_dhcp(connection, old["id"])
-        if any(old[name] != value for name, value in values.items()):
+        if any(name in old and old[name] != value for name, value in values.items()):  # some attributes have no column
             revisions.grow(connection, models.networks, old["network_id"])
         return values
 

@@ -82,7 +82,7 @@ def test_levels_change_without_a_restart(logger, tmp_path):
     (etc / "levels.conf").write_text("[DEFAULT]\ndebug = true\ndefault_log_levels = pileus.test=WARN, nonsense, a=LOUD\n")
     assert levels() == (logging.WARNING, logging.DEBUG)
     assert [line["message"].partition(": ")[2] for line in lines() if line["level"] == "ERROR"] == [
-        "'nonsense' is not of the form logger=LEVEL", "'a=LOUD' is not of the form logger=LEVEL"]
+        "'nonsense' does not have the form logger=LEVEL", "'a=LOUD' does not have the form logger=LEVEL"]
     (etc / "levels.conf").write_text("[DEFAULT]\ndefault_log_levels = pileus.test=ERROR\n")
     assert levels() == (logging.ERROR, logging.INFO)
     (etc / "levels.conf").unlink()

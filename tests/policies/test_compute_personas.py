@@ -229,7 +229,8 @@ def settled(owner: Asker, ids) -> dict:
     """What the owner sees, once none of his servers does anything any more."""
     def idle() -> bool:
         found = json.loads(owner("compute", "GET", "/v2.1/servers/detail", version=VERSION)[1])["servers"]
-        return not any(server["OS-EXT-STS:task_state"] for server in found)
+        return not any(server["OS-EXT-STS:task_state"] or (server["OS-EXT-STS:vm_state"], server["OS-EXT-STS:power_state"]) ==
+                       ("active", 3) for server in found)  # a guest is paused while a volume of it is extended
     wait_for(idle, 30, what="servers that do nothing")
     return snapshot(compute.SERVICE, owner, ids)
 
