@@ -19,9 +19,20 @@ LOG = logging.getLogger(__name__)
 SHUTDOWN_S, REBOOT_S = 60.0, 60.0
 
 
+def _device(instance: dict | None, volume_id: str) -> dict | None:
+    return next((d for d in (instance or {}).get("block_devices", []) if d["volume_id"] == volume_id), None)
+
+
 class Operations:
     def __init__(self, agent):
         self.agent = agent
+
+    def _run(self, task, key: str, state: dict, failed: str, *about: str) -> None:
+        """:param failed: what the log says where the task fails, with ``about`` in its places"""
+        try:
+            self.agent.tasks.run(task, key, state)
+        except Exception as error:  # the task has recorded, undone and reported it
+            LOG.warning(failed + ": %s", *about, error)
 
     def build(self, ctx, uuid: str) -> None:
         agent = self.agent
@@ -32,12 +43,10 @@ class Operations:
             if not agent.tasks.leftover(Boot.name, uuid) and agent.driver.power_states().get(uuid) is not None:
                 self._built(ctx, instance)
                 return
-            try:
-                # Of a build that was begun and that no journal knows of any more, all may be left.
-                begun = instance["begun_before"]
-                agent.tasks.run(Boot(agent), uuid, {"instance": instance, "network_tried": begun, "volumes_tried": begun})
-            except Exception as error:  # the task has recorded, undone and reported it
-                LOG.warning("instance %s was not built: %s", uuid, error)
+            # Of a build that was begun and that no journal knows of any more, all may be left.
+            begun = instance["begun_before"]
+            self._run(Boot(agent), uuid, {"instance": instance, "network_tried": begun, "volumes_tried": begun},
+                      "instance %s was not built", uuid)
 
     def _built(self, ctx, instance: dict) -> None:
         """The guest is there, and the journal was lost before that was reported."""
@@ -133,59 +142,48 @@ class Operations:
             instance = agent.conductor.get_instance(ctx, uuid)
             if instance is None or instance["task_state"] not in IMAGE_TASKS:
                 return
-            try:
-                state = {"uuid": uuid, "image_id": image_id, "vm_state": instance["vm_state"],
-                         "action": instance["task_state"], "attempt": instance["attempt"]}
-                if instance["image_meta"]:
-                    agent.tasks.run(Snapshot(agent), uuid, state)
-                else:
-                    agent.tasks.run(SnapshotVolumes(agent), uuid, {**state, "devices": [
-                        d for d in instance["block_devices"] if d["attachment_id"]]})
-            except Exception as error:  # the task has recorded, undone and reported it
-                LOG.warning("image %s of instance %s could not be created: %s", image_id, uuid, error)
+            task, state = Snapshot(agent), {
+                "uuid": uuid, "image_id": image_id, "vm_state": instance["vm_state"], "action": instance["task_state"],
+                "attempt": instance["attempt"]}
+            if not instance["image_meta"]:
+                task = SnapshotVolumes(agent)
+                state["devices"] = [d for d in instance["block_devices"] if d["attachment_id"]]
+            self._run(task, uuid, state, "image %s of instance %s could not be created", image_id, uuid)
 
     def attach_volume(self, ctx, uuid: str, volume_id: str) -> None:
         agent = self.agent
         with agent.settled(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
-            device = next((d for d in (instance or {}).get("block_devices", []) if d["volume_id"] == volume_id), None)
+            device = _device(instance, volume_id)
             if device is None or device["attachment_id"]:
                 return
-            try:
-                agent.tasks.run(Attach(agent), volume_id, {
-                    "uuid": uuid, "volume_id": volume_id, "device": device["id"], "device_name": device["device_name"],
-                    "tried": True})  # by a run, perhaps, of which the journal was lost
-            except Exception as error:  # the task has recorded, undone and reported it
-                LOG.warning("volume %s was not attached to %s: %s", volume_id, uuid, error)
+            self._run(Attach(agent), volume_id, {
+                "uuid": uuid, "volume_id": volume_id, "device": device["id"], "device_name": device["device_name"],
+                "tried": True},  # by a run, perhaps, of which the journal was lost
+                "volume %s was not attached to %s", volume_id, uuid)
 
     def detach_volume(self, ctx, uuid: str, volume_id: str) -> None:
         agent = self.agent
         with agent.settled(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
-            device = next((d for d in (instance or {}).get("block_devices", []) if d["volume_id"] == volume_id), None)
+            device = _device(instance, volume_id)
             if device is None:
                 return
-            try:
-                agent.tasks.run(Detach(agent), volume_id, {
-                    "uuid": uuid, "volume_id": volume_id, "device": device["id"],
-                    "attachment_id": device["attachment_id"]})
-            except Exception as error:  # the task has recorded it
-                LOG.warning("volume %s was not detached from %s: %s", volume_id, uuid, error)
+            self._run(Detach(agent), volume_id, {
+                "uuid": uuid, "volume_id": volume_id, "device": device["id"], "attachment_id": device["attachment_id"]},
+                "volume %s was not detached from %s", volume_id, uuid)
 
     def extend_volume(self, ctx, uuid: str, volume_id: str) -> None:
         agent = self.agent
         with agent.settled(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
-            device = next((d for d in (instance or {}).get("block_devices", []) if d["volume_id"] == volume_id), None)
+            device = _device(instance, volume_id)
             if device is None or not device["attachment_id"] or instance["host"] != agent.conf.host:
                 LOG.info("volume %s, which was extended, is not attached to instance %s on this host", volume_id, uuid)
                 return
-            try:
-                agent.tasks.run(ExtendVolume(agent), volume_id, {
-                    "uuid": uuid, "volume_id": volume_id, "attachment_id": device["attachment_id"],
-                    "device_name": device["device_name"]})
-            except Exception as error:  # the task has recorded, undone and reported it
-                LOG.warning("instance %s does not see the new size of volume %s: %s", uuid, volume_id, error)
+            self._run(ExtendVolume(agent), volume_id, {
+                "uuid": uuid, "volume_id": volume_id, "attachment_id": device["attachment_id"],
+                "device_name": device["device_name"]}, "instance %s does not see the new size of volume %s", uuid, volume_id)
 
     def attach_interface(self, ctx, uuid: str, request: dict) -> dict:
         agent = self.agent
@@ -204,8 +202,6 @@ class Operations:
             if port is None:
                 LOG.info("port %s is not one of instance %s", port_id, uuid)
                 return
-            try:
-                agent.tasks.run(DetachInterface(agent), port_id, {
-                    "uuid": uuid, "port": port, "keep": port_id in holdings.owners_ports(instance)})
-            except Exception as error:  # the task has recorded and reported it
-                LOG.warning("port %s was not detached from %s: %s", port_id, uuid, error)
+            self._run(DetachInterface(agent), port_id, {
+                "uuid": uuid, "port": port, "keep": port_id in holdings.owners_ports(instance)},
+                "port %s was not detached from %s", port_id, uuid)

@@ -4,17 +4,14 @@ import pytest
 
 from common.periodic import wait_for
 from tests.conftest import new_volume, volume_status
-from tests.functional.test_stories import refused, server_body, wait_gone, wait_status
+from tests.functional.test_stories import active_server, refused, server_body, wait_gone, wait_status
 from tests.tenancy.compute import KEY
 
 
 @pytest.fixture(scope="module")
 def server(cloud):
-    made = cloud.client.call("compute", "POST", "/servers", server_body(cloud.client, "requests"))["server"]["id"]
-    wait_status(cloud.client, made)
-    yield made
-    cloud.client.call("compute", "DELETE", f"/servers/{made}")
-    wait_gone(cloud.client, made)
+    with active_server(cloud.client, "requests") as made:
+        yield made
 
 
 # The same in every process: the workers of pytest-xdist must find the same tests.

@@ -8,7 +8,7 @@ import pytest
 from common.periodic import wait_for
 from deploy.prepare import ensure_secrets
 from tests.conftest import login_as, new_volume, volume_status
-from tests.functional.test_stories import server_body, wait_gone, wait_status
+from tests.functional.test_stories import active_server, wait_status
 
 
 def ask(client, service: str, method: str, path: str, body=None, *, version: str = "") -> tuple[int, dict]:
@@ -34,11 +34,8 @@ def settled(client, volume: str) -> tuple[str, int]:
 
 @pytest.fixture(scope="module")
 def server(cloud):
-    made = cloud.client.call("compute", "POST", "/servers", server_body(cloud.client, "grows"))["server"]["id"]
-    wait_status(cloud.client, made)
-    yield made
-    cloud.client.call("compute", "DELETE", f"/servers/{made}")
-    wait_gone(cloud.client, made)
+    with active_server(cloud.client, "grows") as made:
+        yield made
 
 
 @pytest.fixture

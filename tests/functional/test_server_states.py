@@ -4,16 +4,13 @@ import pytest
 
 from common.periodic import wait_for
 from tests.conftest import new_volume, volume_status
-from tests.functional.test_stories import refused, server_body, wait_gone, wait_status
+from tests.functional.test_stories import active_server, refused, server_body, wait_gone, wait_status
 
 
 @pytest.fixture
 def server(cloud):
-    made = cloud.client.call("compute", "POST", "/servers", server_body(cloud.client, "states"))["server"]["id"]
-    wait_status(cloud.client, made)
-    yield made
-    cloud.client.call("compute", "DELETE", f"/servers/{made}")
-    wait_gone(cloud.client, made)
+    with active_server(cloud.client, "states") as made:
+        yield made
 
 
 def act(cloud, server, name, arguments=None):

@@ -1,5 +1,6 @@
 """Stories over the real APIs, in order: create, show, conflict, delete, gone."""
 
+import contextlib
 import json
 import threading
 import time
@@ -38,6 +39,16 @@ def wait_status(client, server_id, status="ACTIVE"):
 def wait_gone(client, server_id):
     wait_for(lambda: all(s["id"] != server_id for s in client.call("compute", "GET", "/servers")["servers"]), 30,
              every_s=0.05, what="the server to go")
+
+
+@contextlib.contextmanager
+def active_server(client, name: str):
+    """The id of a server, which is deleted at the end."""
+    made = client.call("compute", "POST", "/servers", server_body(client, name))["server"]["id"]
+    wait_status(client, made)
+    yield made
+    client.call("compute", "DELETE", f"/servers/{made}")
+    wait_gone(client, made)
 
 
 def test_identity(cloud):

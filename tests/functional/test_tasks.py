@@ -146,11 +146,16 @@ def attach(story, task, step, mode):
     story.delete_volume(volume)
 
 
-def detach(story, task, step, mode):
+def server_with_volume(story) -> tuple[str, str]:
     server, volume = story.server(), story.volume()
     assert story.settle_server(server) == "ACTIVE"
     story.call("compute", "POST", f"/servers/{server}/os-volume_attachments", {"volumeAttachment": {"volumeId": volume}})
     wait_for(lambda: story.settle_volume(volume) == "in-use", 30, what="the volume in use")
+    return server, volume
+
+
+def detach(story, task, step, mode):
+    server, volume = server_with_volume(story)
     story.sabotage(task, step, mode)
 
     def gone():
@@ -219,10 +224,7 @@ def delete_snapshot(story, task, step, mode):
 
 def extend(story, task, step, mode):
     """However it goes, the volume is in use again, with the size that it has, and the quota counts that."""
-    server, volume = story.server(), story.volume()
-    assert story.settle_server(server) == "ACTIVE"
-    story.call("compute", "POST", f"/servers/{server}/os-volume_attachments", {"volumeAttachment": {"volumeId": volume}})
-    wait_for(lambda: story.settle_volume(volume) == "in-use", 30, what="the volume in use")
+    server, volume = server_with_volume(story)
     story.sabotage(task, step, mode)
     story.call("volume", "POST", f"/volumes/{volume}/action", {"os-extend": {"new_size": 2}})
     assert story.settle_volume(volume) == "in-use"
