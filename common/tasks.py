@@ -27,6 +27,7 @@ import json
 import logging
 import os
 import pathlib
+import re
 import threading
 import time
 import typing
@@ -38,6 +39,7 @@ LOG = logging.getLogger(__name__)
 # a BaseException ends the task as ``kill -9`` would, without an undo.
 INJECT = None
 RECOVER_AT_ONCE = 4
+_KEY = re.compile("(?P<name>.+)-(?P<id>[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})")  # names may have hyphens too
 
 
 class Task:
@@ -68,6 +70,15 @@ class Task:
 
     def abandon(self, state: dict) -> None:
         """Called in place of the undos where ``take_up`` said no: remove what is certainly nobody else's."""
+
+    def lost(self, task_id: str) -> bool:
+        """Called where a task's record cannot be read: settle what it may have begun, by what the service's database says now.
+
+        It holds by itself what is exclusive. May be called again.
+
+        :returns: False: not yet, or nobody can tell; the audit shows the record until it is settled or removed by hand
+        """
+        return False
 
 
 class Journal:
@@ -105,7 +116,7 @@ class Journal:
         return sorted(p.stem for p in self.directory.glob("*.json"))
 
     def read(self, key: str) -> dict | None:
-        """A record as it is now, or None. One that cannot be read is set aside as ``<key>.broken``, which the audit shows."""
+        """A record as it is now, or None. One that cannot be read is set aside as ``<key>.broken``: see ``Task.lost``."""
         path = self._path(key)
         try:
             record = json.loads(path.read_bytes())
@@ -128,7 +139,14 @@ class Journal:
         for path in self.directory.glob("*.json"):
             with contextlib.suppress(FileNotFoundError):  # it ended meanwhile
                 unfinished[path.stem] = time.time() - path.stat().st_mtime
-        return {"unfinished": unfinished, "broken": sorted(p.stem for p in self.directory.glob("*.broken"))}
+        return {"unfinished": unfinished, "broken": self.broken()}
+
+    def broken(self) -> list[str]:
+        """The keys of records that could not be read."""
+        return sorted(p.stem for p in self.directory.glob("*.broken"))
+
+    def remove_broken(self, key: str) -> None:
+        self._path(key).with_suffix(".broken").unlink(missing_ok=True)
 
     def records(self) -> list[dict]:
         return [record for record in map(self.read, self.keys()) if record is not None]
@@ -281,11 +299,15 @@ class Engine:
         :param make_task: name -> Task
         :returns: how many records were worked on
         """
-        keys = self.journal.keys()
+        keys = self.pending()
         if not keys:
             return 0
         with concurrent.futures.ThreadPoolExecutor(RECOVER_AT_ONCE, thread_name_prefix="recover") as pool:
             return sum(pool.map(lambda key: self.recover_one(key, make_task), keys))
+
+    def pending(self) -> list[str]:
+        """The keys of all records, also of those that cannot be read."""
+        return sorted({*self.journal.keys(), *self.journal.broken()})
 
     def recover_one(self, key: str, make_task) -> bool:
         """Finish or undo one of them; whether there was something to do."""
@@ -308,16 +330,27 @@ class Engine:
     def _leftover(self, key: str, make_task, hold) -> bool:
         """Work on a record, as it is now, that nobody runs. ``hold``: (task, state) -> what to hold meanwhile."""
         with self._claim(key) as free:
-            record = self.journal.read(key) if free else None
-            if record is None:
-                return False  # it ended, or somebody took it up, since the list was made
+            if not free:
+                return False  # somebody took it up since the list was made
+            record = self.journal.read(key)
             try:
+                if record is None:
+                    return self._lost(key, make_task)
                 task = make_task(record["task"])
                 with hold(task, record["state"]):
                     self._settle(task, record)
             except Exception as error:  # loop boundary: other records must not wait for this one
                 LOG.error("task %s could not be recovered yet: %s", key, error)
             return True
+
+    def _lost(self, key: str, make_task) -> bool:
+        """Settle what a record was about that could not be read; False: there is no such one, or it cannot be settled."""
+        found = _KEY.fullmatch(key) if key in self.journal.broken() else None
+        if found is None or not make_task(found["name"]).lost(found["id"]):
+            return False
+        LOG.warning("task %s, whose journal could not be read, is settled", key)
+        self.journal.remove_broken(key)
+        return True
 
     def _settle(self, task: Task, record: dict) -> None:
         """Finish or undo what a crash, or an undo that failed, left.

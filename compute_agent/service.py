@@ -6,7 +6,7 @@ import pathlib
 import threading
 
 from common import context, guest
-from common.server_states import RESCUED
+from common.server_states import ACTIVE, RESCUED
 from common.service import Service
 from common.tasks import Engine, Journal, Recovery
 from common.workers import Workers
@@ -112,6 +112,13 @@ class ComputeAgent(Service):
     def refresh_volumes(self, instance: dict) -> None:
         """What a guest needs of its volumes before it starts again."""
         self.driver.renew_secrets(self._connected(instance))
+
+    def let_run(self, instance: dict | None) -> None:
+        """Have the guest of a server that is active here go on, in case that it stands still for work that was interrupted."""
+        if instance is None or instance["host"] != self.conf.host or instance["vm_state"] != ACTIVE:
+            return
+        if self.driver.power_states().get(instance["uuid"]) is not None:
+            self.driver.unpause(instance["uuid"])
 
     def image_files(self, instance: dict) -> dict:
         """{"image", "kernel", "ramdisk"} -> path in the cache, as far as the server has them."""

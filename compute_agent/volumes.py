@@ -65,7 +65,7 @@ class Volumes:
 
         :param check: raises Superseded where the server is another host's by now
         """
-        if not instance["block_devices"]:
+        if check and not instance["block_devices"]:
             return
         only = {} if check else {"attached_host": self.connector["host"]}
         found = holdings.attachments_of(self.rest, instance["uuid"], **only)
@@ -73,6 +73,11 @@ class Volumes:
             check()
         for each in found:
             holdings.end_attachment(self.rest, each)
+
+    def of_this_host(self, volume_id: str) -> list[dict]:
+        """[{"id", "instance" (the server's id)}]: a volume's attachments to this host."""
+        query = {"all_tenants": 1, "volume_id": volume_id, "attached_host": self.connector["host"]}
+        return self._request("GET", path("/v3/attachments", query=query))["attachments"]
 
     def wait_made(self, volume_id: str, timeout_s: float = 600) -> None:
         """Until a volume that is being made is there.

@@ -30,6 +30,23 @@ class Attach(ReportingTask):
                 self.agent.driver.detach_volume(state["uuid"], state["volume_id"])
             holdings.release_attachment(self.agent.rest, state["uuid"], state["volume_id"], state["attachment_id"])
 
+    def lost(self, volume_id):
+        """An attachment that the server's device has is completed, one that nobody has is ended; what is still wanted is asked
+        for again."""
+        return all([self._lost_one(volume_id, a["id"], a["instance"]) for a in self.agent.volumes.of_this_host(volume_id)])
+
+    def _lost_one(self, volume_id: str, attachment_id: str, uuid: str) -> bool:
+        with self.agent.lock(uuid):
+            row = self.agent.conductor.get_instance(self.agent.context(), uuid)
+            devices = [] if row is None or row["host"] != self.agent.conf.host else row["block_devices"]
+            if any(d["attachment_id"] == attachment_id for d in devices):
+                self.agent.volumes.complete(attachment_id)
+            elif row is not None and row["task_state"] or any(d["volume_id"] == volume_id for d in devices):
+                return False
+            else:
+                self.abandon({"uuid": uuid, "volume_id": volume_id, "attachment_id": attachment_id})
+            return True
+
     def connect(self, state):
         again = state.get("tried", False)
         state["tried"] = True

@@ -1,6 +1,6 @@
 """Boot a server: ports, volumes, image, guest."""
 
-from common import errors
+from common import errors, holdings
 from common.server_states import BUILDING, NETWORKING, RUNNING, SPAWNING
 from compute_agent.tasks.reporting import ReportingTask, reason
 
@@ -46,6 +46,19 @@ class Boot(ReportingTask):
             self.undo_image(state)
             self.agent.ports.give_back(state["instance"], check=None)
             self.agent.volumes.give_back(state["instance"], check=None)
+
+    def lost(self, uuid):
+        """A server that waits to be built here is built when it is asked for again."""
+        with self.agent.lock(uuid):
+            row = self.agent.conductor.get_instance(self.agent.context(), uuid)
+            if row is not None and row["task_state"]:
+                return False
+            # Of a deleted server nobody can say which ports its owner had made: what is left is unbound, not deleted.
+            self.abandon({"instance": row or {"uuid": uuid, "requested_networks": self._all_ports(uuid), "block_devices": []}})
+            return True
+
+    def _all_ports(self, uuid: str) -> list[dict]:
+        return [{"port": p["id"]} for p in holdings.ports_of(self.agent.rest, uuid)]
 
     def _again(self, state, what: str) -> bool:
         """Whether an earlier try, or a host that failed before, may have left something."""

@@ -23,6 +23,10 @@ class Delete(ReportingTask):
             self.guest(state)
             self.files(state)
 
+    def lost(self, uuid):
+        """As long as the server is there its deletion is asked for again; a guest that nobody knows is an orphan."""
+        return True
+
     def guest(self, state):
         self.agent.driver.destroy(state["instance"]["uuid"])
 

@@ -14,6 +14,10 @@ class Detach(ReportingTask):
         row = self.current(state)
         return row is not None and any(d["id"] == state["device"] for d in row["block_devices"])
 
+    def lost(self, volume_id):
+        """As long as the server has the device, its detachment is asked for again."""
+        return True
+
     def unplug(self, state):
         self.agent.driver.detach_volume(state["uuid"], state["volume_id"])
 

@@ -34,6 +34,13 @@ class ExtendVolume(ReportingTask):
         if row is not None and row["vm_state"] == ACTIVE:
             self.thaw(state)
 
+    def lost(self, volume_id):
+        """The volume service asks again; meanwhile the guest must not stand still."""
+        for attachment in self.agent.volumes.of_this_host(volume_id):
+            with self.agent.lock(attachment["instance"]):
+                self.agent.let_run(self.agent.conductor.get_instance(self.agent.context(), attachment["instance"]))
+        return True
+
     def measure(self, state):
         uuid, size_gb = state["uuid"], self.agent.volumes.size_gb(state["volume_id"])
         seen = self.agent.driver.volume_size_gb(uuid, state["volume_id"])

@@ -30,10 +30,20 @@ class Snapshot(ReportingTask):
 
     def abandon(self, state):
         self._file(state).unlink(missing_ok=True)
-        row = self.agent.conductor.get_instance(self.agent.context(), state["uuid"])
-        here = row is not None and row["host"] == self.agent.conf.host and row["vm_state"] == ACTIVE
-        if here and self.agent.driver.power_states().get(state["uuid"]) is not None:
-            self.agent.driver.unpause(state["uuid"])
+        self.agent.let_run(self.agent.conductor.get_instance(self.agent.context(), state["uuid"]))
+
+    def lost(self, uuid):
+        """As long as the server waits for its image, that is asked for again, or fails. Then its guest must not stand still."""
+        with self.agent.lock(uuid):
+            row = self.agent.conductor.get_instance(self.agent.context(), uuid)
+            if row is not None and row["task_state"]:
+                return False
+            self.agent.let_run(row)
+        wanted = {record["state"].get("image_id") for record in self.agent.tasks.journal.records()}
+        for file in self.agent.outgoing.iterdir():
+            if file.name not in wanted:
+                file.unlink(missing_ok=True)
+        return True
 
     def freeze(self, state):
         if state["vm_state"] == ACTIVE:

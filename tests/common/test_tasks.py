@@ -209,3 +209,28 @@ def test_a_broken_journal_is_set_aside_and_the_others_are_finished(engine, conte
     assert engine.recover(lambda name: Trip(log)) == 1
     assert log == ["drive back", "unpack", "failed drive"]
     assert not path.exists() and path.with_suffix(".broken").read_bytes() == content
+
+
+@pytest.mark.parametrize("name", ["trip", "long-trip"])
+def test_a_broken_journal_is_settled_by_its_name(engine, name):
+    """Tried again until the task can tell; then nothing is left to show."""
+    task_id, answers = "5f0c1b6e-5f43-4b1c-9d0e-0d2c8f1d2b3a", [errors.ServiceUnavailable(part="the database"), False, True]
+    engine.journal.directory.joinpath(f"{name}-{task_id}.json").write_bytes(b"{")
+    asked = []
+
+    class Lost(Trip):
+        def lost(self, task_id):
+            asked.append(task_id)
+            answer = answers[len(asked) - 1]
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    def make(found):
+        assert found == name
+        return Lost([])
+    for n in (1, 2, 3):
+        engine.recover(make)
+        assert asked == [task_id] * n
+        assert engine.journal.broken() == ([] if n == 3 else [f"{name}-{task_id}"])
+    assert engine.recover(make) == 0

@@ -10,6 +10,8 @@ from tests.histories.world import HOSTS, World
 EVENTS = 30
 POWER = ("stop", "start", "reboot-hard", "pause", "unpause")
 MOST_SERVERS = 2  # so that what happens meets
+# Of others nobody asks again: their users see what is left, and ask.
+TRUNCATED = ("build", "terminate", "attach_volume", "detach_volume", "image_snapshot")
 # What happens next, and how often, in histories of four kinds.
 _USUAL = {"create": 12, "delete": 5, "operate": 14, "step": 26, "deliver": 18, "late": 4, "lost": 3, "doubled": 4, "crash": 5,
           "restart": 8, "resend": 8, "recover": 3, "orphans": 2}
@@ -175,8 +177,7 @@ class History:
         if host is None:
             return None
         journal = self.world.path / host / "tasks" / "compute"
-        path = self._any_of(sorted(p for p in journal.glob("*.json") if p.name.startswith(("build", "terminate", "attach_volume",
-                                                                                           "detach_volume"))))
+        path = self._any_of(sorted(p for p in journal.glob("*.json") if p.name.startswith(TRUNCATED)))
         if path is not None:
             path.write_bytes(path.read_bytes()[:40])
         return path and path.name

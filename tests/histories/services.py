@@ -104,7 +104,8 @@ class Services:
         if method == "GET":
             names = {"instance_id": "instance", "volume_id": "volume_id", "attached_host": "host"}
             wanted = {names[k]: v for k, v in query.items() if k in names}
-            return {"attachments": [{"id": i} for i, a in self.attachments.items() if all(a[k] == v for k, v in wanted.items())]}
+            found = {i: a for i, a in self.attachments.items() if all(a[k] == v for k, v in wanted.items())}
+            return {"attachments": [{"id": i, "instance": a["instance"]} for i, a in found.items()]}
         given = body["attachment"]
         volume = self.volumes.get(given["volume_uuid"])
         if volume is None:

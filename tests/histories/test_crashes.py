@@ -197,28 +197,93 @@ def test_a_build_goes_on_where_its_agent_was_killed(world, at):
     assert world.row(uuid)["tried_hosts"] == []
 
 
+def break_journal(world: World, task: str) -> None:
+    """As a power cut may leave it, with the agent down."""
+    path = next((world.path / ONE / "tasks" / "compute").glob(f"{task}-*.json"))
+    path.write_bytes(path.read_bytes()[:30])
+
+
 @pytest.mark.parametrize("at", ["POST ports done", "POST attachments done", "spawn done"])
 def test_a_build_whose_journal_is_broken_is_made_once(world, at):
     uuid = api.create(world, own_port=True, volume=True)
     world.go_to(build(world, uuid), at)
     world.crash(ONE)
-    path = world.path / ONE / "tasks" / "compute" / f"build-{uuid}.json"
-    path.write_bytes(path.read_bytes()[:30])
+    break_journal(world, "build")
     world.settle()
     ends_well(world, uuid, ONE)
 
 
+@pytest.mark.parametrize("at", ["POST ports done", "PUT ports done", "POST attachments done", "spawn done"])
+def test_a_host_whose_journal_is_broken_gives_back_what_another_builds_by_now(world, at):
+    uuid = api.create(world, own_port=True, volume=True)
+    world.go_to(build(world, uuid), at)
+    world.crash(ONE)
+    break_journal(world, "build")
+    world.finish(give_up(world, uuid))
+    ends_well(world, uuid, TWO)
+    assert not world.agents[ONE].tasks.journal.broken()
+
+
+@pytest.mark.parametrize("at", ["POST ports done", "PUT ports done", "POST attachments done", "attached done", "spawn done"])
+def test_a_host_whose_journal_is_broken_keeps_nothing_of_a_server_that_failed(world, at):
+    uuid = api.create(world, own_port=True, volume=True)
+    world.go_to(build(world, uuid), at)
+    world.crash(ONE)
+    break_journal(world, "build")
+    world.fall_silent(TWO)
+    world.fall_silent(ONE)
+    world.finish(world.pass_of_sweep())
+    world.deliver()
+    world.troubled = True
+    assert world.row(uuid)["vm_state"] == server_states.ERROR
+    world.settle()
+    checks.at_rest(world)
+    assert not world.services.attachments and not any(p["device_id"] for p in world.services.ports.values())
+
+
+def test_an_attachment_whose_journal_is_broken_and_server_is_gone_is_ended(world):
+    uuid = active(world)
+    api.attach_volume(world, uuid)
+    world.go_to(world.deliver(), "POST attachments done")
+    world.crash(ONE)
+    break_journal(world, "attach_volume")
+    world.fall_silent(ONE)
+    api.delete(world, uuid)
+    world.finish(world.pass_of_sweep())
+    world.settle()
+    checks.at_rest(world)
+    assert world.row(uuid) is None
+
+
+@pytest.mark.parametrize("image_waits", [True, False])
+def test_a_guest_does_not_stand_still_for_an_image_whose_journal_is_broken(world, image_waits):
+    uuid = active(world)
+    api.snapshot(world, uuid)
+    world.go_to(world.deliver(), "snapshot done")
+    world.crash(ONE)
+    break_journal(world, "image_snapshot")
+    if not image_waits:
+        world.services.images.clear()
+    world.boot_host(ONE)
+    world.run_all()
+    assert world.agents[ONE].tasks.journal.broken(), "the server still waits for its image"
+    world.settle()
+    world.recover(ONE)
+    world.run_all()
+    checks.at_rest(world)
+    assert not world.agents[ONE].tasks.journal.broken()
+
+
 @pytest.mark.parametrize(("at", "broken"), [
-    *((at, broken) for at in ("POST attachments done", "attach_volume done", "attached") for broken in (False, True)),
-    ("attached done", False)])
+    (at, broken) for at in ("POST attachments done", "attach_volume done", "attached", "attached done")
+    for broken in (False, True)])
 def test_an_attachment_is_made_once(world, at, broken):
     uuid = active(world)
     api.attach_volume(world, uuid)
     world.go_to(world.deliver(), at)
     world.crash(ONE)
     if broken:
-        path = next((world.path / ONE / "tasks" / "compute").glob("attach_volume*"))
-        path.write_bytes(b"")
+        break_journal(world, "attach_volume")
     world.settle()
     ends_well(world, uuid, ONE)
     assert len(world.row(uuid)["block_devices"]) == 1

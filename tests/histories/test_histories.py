@@ -4,6 +4,7 @@
 those that fail.
 """
 
+import random
 import sys
 import time
 
@@ -19,6 +20,7 @@ SHARE = 25  # histories in a test
 
 def play(place: Place, seed: int) -> str | None:
     """What went wrong, and the history; None: nothing."""
+    random.seed(seed)  # the scheduler chooses among equal hosts
     with place.world() as world:
         history = History(world, seed)
         try:

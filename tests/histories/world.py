@@ -141,7 +141,7 @@ class World:
 
     def recover(self, host: str) -> None:
         agent = self.agents[host]
-        for key in agent.tasks.journal.keys():
+        for key in agent.tasks.pending():
             if not any(a.name == f"recover {key}" and a.host == host for a in self.actors):
                 self.run(lambda key=key: agent.tasks.recover_one(key, agent.make_task), host=host, name=f"recover {key}")
 
