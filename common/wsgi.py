@@ -17,6 +17,7 @@ import webob.exc
 from routes import Mapper
 
 from common import document, errors, metrics, schema, units, unsupported, values
+from common.calls import Call
 
 # Live service objects by token: PasteDeploy carries strings only, so factories look their service up here.
 SERVICES: dict[str, typing.Any] = {}
@@ -40,6 +41,11 @@ class Request(webob.Request):
     def version(self):
         """The negotiated microversion, as (major, minor)."""
         return self.environ.get("pileus.microversion", (0, 0))
+
+    @property
+    def call(self) -> Call:
+        """The caller and the service, for functions beneath handlers."""
+        return Call(self.svc, self.ctx, self.version)
 
     def base_url(self) -> str:
         """``scheme://host:port`` as the client sees it (proxy headers are applied by the pipeline)."""

@@ -2,28 +2,30 @@
 
 from common.wsgi import Route
 from network.handlers import agents, ip_availability, quotas, routers, service_providers, tags, versions
-from network.handlers.floatingips import FLOATINGIPS
-from network.handlers.metering import LABEL_RULES, LABELS
-from network.handlers.networks import NETWORKS
-from network.handlers.ports import PORTS
-from network.handlers.routers import ROUTERS
-from network.handlers.security_groups import RULES, SECURITY_GROUPS
-from network.handlers.subnetpools import SUBNETPOOLS
-from network.handlers.subnets import SUBNETS
+from network.handlers.resource import Handlers
+from network.services.floatingips import FLOATINGIPS
+from network.services.metering import LABEL_RULES, LABELS
+from network.services.networks import NETWORKS
+from network.services.ports import PORTS
+from network.services.resource import Resource
+from network.services.routers import ROUTERS
+from network.services.security_groups import RULES, SECURITY_GROUPS
+from network.services.subnetpools import SUBNETPOOLS
+from network.services.subnets import SUBNETS
 
 
-def _crud(resource, path: str) -> list[Route]:
-    path = f"/v2.0/{path}"
-    return [Route("GET", path, resource.index), Route("POST", path, resource.create, 201),
-            Route("GET", path + "/{id}", resource.show), Route("PUT", path + "/{id}", resource.update),
-            Route("DELETE", path + "/{id}", resource.delete, 204), *tags.routes(resource, path + "/{id}/tags")]
+def _crud(resource: Resource, path: str) -> list[Route]:
+    path, handlers = f"/v2.0/{path}", Handlers(resource)
+    return [Route("GET", path, handlers.index), Route("POST", path, handlers.create, 201),
+            Route("GET", path + "/{id}", handlers.show), Route("PUT", path + "/{id}", handlers.update),
+            Route("DELETE", path + "/{id}", handlers.delete, 204), *tags.routes(resource, path + "/{id}/tags")]
 
 
-def _fixed(resource, path: str) -> list[Route]:
+def _fixed(resource: Resource, path: str) -> list[Route]:
     """Of what is made and deleted, but never changed."""
-    path = f"/v2.0/{path}"
-    return [Route("GET", path, resource.index), Route("POST", path, resource.create, 201),
-            Route("GET", path + "/{id}", resource.show), Route("DELETE", path + "/{id}", resource.delete, 204)]
+    path, handlers = f"/v2.0/{path}", Handlers(resource)
+    return [Route("GET", path, handlers.index), Route("POST", path, handlers.create, 201),
+            Route("GET", path + "/{id}", handlers.show), Route("DELETE", path + "/{id}", handlers.delete, 204)]
 
 
 # Collections whose rows have revision numbers, as paths name them.
@@ -34,7 +36,7 @@ ROUTES = [
     Route("GET", "/v2.0/extensions", versions.extensions),
     Route("GET", "/v2.0/extensions/{alias}", versions.extension),
     *_crud(NETWORKS, "networks"), *_crud(SUBNETS, "subnets"), *_crud(PORTS, "ports"),
-    Route("POST", "/v2.0/ports/check", PORTS.check_create, 204),  # asked by the compute service
+    Route("POST", "/v2.0/ports/check", Handlers(PORTS).check_create, 204),  # asked by the compute service
     *_crud(SUBNETPOOLS, "subnetpools"), *_crud(ROUTERS, "routers"),
     Route("PUT", "/v2.0/routers/{id}/add_router_interface", routers.add_interface),
     Route("PUT", "/v2.0/routers/{id}/remove_router_interface", routers.remove_interface),

@@ -11,9 +11,13 @@ _TABLES = {"network": models.networks, "subnet": models.subnets, "port": models.
            "security_group_rule": models.security_group_rules, "subnetpool": models.subnetpools}
 
 
-def limits(connection, conf, project_id: str) -> dict:
+def defaults(conf) -> dict[str, int]:
+    return {r: getattr(conf.quota, r) for r in QUOTA_RESOURCES}
+
+
+def limits(connection, conf, project_id: str) -> dict[str, int]:
     """{resource: most}, -1 for no limit."""
-    return quotas.limits(connection, models.quotas, project_id, {r: getattr(conf.quota, r) for r in QUOTA_RESOURCES})
+    return quotas.limits(connection, models.quotas, project_id, defaults(conf))
 
 
 def used(connection, resource: str, project_id: str) -> int:

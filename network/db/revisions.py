@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from common import db, rows
+from common import db, errors, rows
 
 
 def grow(connection, table, *ids: str | None) -> None:
@@ -23,3 +23,10 @@ def write(connection, table, old: dict, values: dict, *, parts_changed: bool, re
         values = {**values, "updated_at": db.now(), "revision_number": old["revision_number"] + 1}
         rows.update(connection, table, old["id"], values, resource=resource)
     return values
+
+
+def check(row: dict, wanted: int | None) -> None:
+    """:raises PreconditionFailed: the row has another revision than the caller wants to change; None: any will do"""
+    if wanted is not None and wanted != row["revision_number"]:
+        raise errors.PreconditionFailed(f"Constrained to {wanted}, but current revision is {row['revision_number']}",
+                                        kind="RevisionNumberConstraintFailed")

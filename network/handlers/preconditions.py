@@ -24,14 +24,6 @@ def _bad(text: str) -> errors.BadRequest:
     return errors.BadRequest(f"Bad if-match request: {text}.".replace("..", "."), kind="BadRequest")
 
 
-def check(req, row: dict) -> None:
-    """:raises PreconditionFailed: the row has another revision than the request requires"""
-    wanted = revision(req)
-    if wanted is not None and wanted != row["revision_number"]:
-        raise errors.PreconditionFailed(f"Constrained to {wanted}, but current revision is {row['revision_number']}",
-                                        kind="RevisionNumberConstraintFailed")
-
-
 def of_request(req, resources: frozenset[str]) -> dict:
     """Refuse a required revision on a resource that has none, before any handler runs.
 

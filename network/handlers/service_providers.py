@@ -2,6 +2,7 @@
 
 from common import wsgi
 from network.handlers import listing
+from network.services.listing import in_memory
 
 # By the names of Neutron's own providers: on one host, or on every host that has servers behind it.
 _PROVIDERS = ({"service_type": "L3_ROUTER_NAT", "name": "single_node", "default": True},
@@ -11,4 +12,4 @@ _FILTERS = {"service_type": str, "name": str, "default": wsgi.bool_value}
 
 def index(req):
     found = [dict(row) for row in _PROVIDERS if req.svc.policy.allows(req.ctx, "get_service_provider", {})]
-    return {"service_providers": listing.in_memory(req, found, _FILTERS, ("service_type",), key="name")}
+    return {"service_providers": in_memory(listing.query(req), found, _FILTERS, ("service_type",), key="name")}

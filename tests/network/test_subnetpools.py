@@ -5,7 +5,7 @@ import ipaddress
 from hypothesis import given
 from hypothesis import strategies as st
 
-from network.handlers.subnetpools import _first_free, networks_of
+from network.services.subnetpools import _first_free, networks_of
 
 WHOLE = ipaddress.ip_network("10.0.0.0/24")
 

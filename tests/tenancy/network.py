@@ -5,12 +5,14 @@ import typing
 
 from network import router
 from network.handlers import routers
-from network.handlers.resource import COMMON, Resource
+from network.handlers.resource import Handlers
+from network.services.resource import COMMON, Resource
 from tests.tenancy.frame import Asker, Ids, Reference, Service, properties
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
-RESOURCES: dict[str, Resource] = {r.handler.__self__.singular: r.handler.__self__ for r in router.ROUTES
-                                  if isinstance(getattr(r.handler, "__self__", None), Resource)}
+RESOURCES: dict[str, Resource] = {
+    r.handler.__self__.resource.singular: r.handler.__self__.resource for r in router.ROUTES
+    if isinstance(getattr(r.handler, "__self__", None), Handlers)}
 
 
 def make(who: Asker, mark: str) -> Ids:

@@ -4,9 +4,9 @@ from common import errors, rows, schema, values
 from network import parsing, roles
 from network.db import addresses, models, port_addresses, routers
 from network.db import ports as port_rows
-from network.handlers.networks import NETWORKS
-from network.handlers.ports import PORTS
-from network.handlers.resource import REQUIRED, Attribute, Resource
+from network.services.networks import NETWORKS
+from network.services.ports import PORTS
+from network.services.resource import REQUIRED, Attribute, Resource
 
 _NULLABLE = {"type": ["string", "null"], "maxLength": 64}
 
@@ -28,34 +28,34 @@ class FloatingIps(Resource):
         return {**shown, "port_details": None, "dns_name": "", "dns_domain": "", "qos_policy_id": None,
                 "port_forwardings": []}
 
-    def insert(self, req, connection, values):
-        network = NETWORKS.get(connection, req, values["floating_network_id"])
+    def insert(self, work, values):
+        network = NETWORKS.get(work, values["floating_network_id"])
         if not network["router_external"]:
             raise self._bad(f"Network {network['id']} is not a valid external network.")
         port = port_rows.device_port(network["id"], roles.FLOATING, values["id"], status="N/A")
-        rows.insert(connection, models.ports, port)
+        rows.insert(work.connection, models.ports, port)
         wanted, subnet = values.pop("floating_ip_address"), values.pop("subnet_id")
         given = {**({"ip_address": wanted} if wanted else {}), **({"subnet_id": subnet} if subnet else {})}
         if given:
-            ip = port_addresses.give(connection, port, [given])[0]
+            ip = port_addresses.give(work.connection, port, [given])[0]
             if ":" in ip["ip_address"]:
                 raise self._bad("Floating IPs have IPv4 addresses.")
         else:
-            own = [s for s in port_addresses.subnets_of(connection, network["id"]) if s["ip_version"] == 4]
-            ip = addresses.allocate(connection, port, own)
+            own = [s for s in port_addresses.subnets_of(work.connection, network["id"]) if s["ip_version"] == 4]
+            ip = addresses.allocate(work.connection, port, own)
         values.update(floating_ip_address=ip["ip_address"], fip_port_id=port["id"], status="DOWN", router_id=None)
         target, fixed = values.pop("port_id"), values.pop("fixed_ip_address")
         values.update(port_id=None, fixed_ip_address=None)
         if target:
-            self.touch(req, target)
-            values.update(self._association(req, connection, values, target, fixed))
-        rows.insert(connection, self.table, values)
+            work.readdress(target)
+            values.update(self._association(work, values, target, fixed))
+        rows.insert(work.connection, self.table, values)
         return values
 
-    def _association(self, req, connection, row, port_id, fixed) -> dict:
+    def _association(self, work, row, port_id, fixed) -> dict:
         """The columns that join a floating IP to a port: the router must reach both sides."""
-        port = PORTS.get(connection, req, port_id)
-        if port["project_id"] != row["project_id"] and not req.svc.policy.is_admin(req.ctx):
+        port = PORTS.get(work, port_id)
+        if port["project_id"] != row["project_id"] and not work.svc.policy.is_admin(work.ctx):
             raise self._bad(f"Port {port_id} is associated with a different project than Floating IP {row['id']} and therefore "
                             f"cannot be bound.")
         if not port_rows.is_users(port["relation"]):
@@ -66,25 +66,25 @@ class FloatingIps(Resource):
         if len(ipv4) > 1:
             raise self._bad(f"Port {port_id} has multiple fixed IPv4 addresses. Must provide a specific IPv4 address when "
                             f"assigning a floating IP.")
-        if rows.exists(connection, self.table, self.table.c.id != row["id"], port_id=port_id,
+        if rows.exists(work.connection, self.table, self.table.c.id != row["id"], port_id=port_id,
                        fixed_ip_address=ipv4[0]["ip_address"]):
             raise errors.Conflict(f"Cannot associate floating IP {row['floating_ip_address']} with port {port_id} using "
                                   f"fixed IP {ipv4[0]['ip_address']}, as that fixed IP already has a floating IP.",
                                   kind="FloatingIPPortAlreadyAssociated")
-        router_id = routers.between(connection, ipv4[0]["subnet_id"], row["floating_network_id"])
+        router_id = routers.between(work.connection, ipv4[0]["subnet_id"], row["floating_network_id"])
         if router_id is None:
             raise errors.NotFound(f"External network {row['floating_network_id']} is not reachable from subnet "
                                   f"{ipv4[0]['subnet_id']}. Therefore, cannot associate Port {port_id} with a Floating "
                                   f"IP.", kind="ExternalGatewayForFloatingIPNotFound")
         return {"port_id": port_id, "fixed_ip_address": ipv4[0]["ip_address"], "router_id": router_id, "status": "ACTIVE"}
 
-    def change(self, req, connection, old, values):
+    def change(self, work, old, values):
         if "port_id" in values:
             target = values.pop("port_id")
             fixed = values.pop("fixed_ip_address", None)
-            self.touch(req, old["port_id"], target)
+            work.readdress(old["port_id"], target)
             if target:
-                values.update(self._association(req, connection, old, target, fixed))
+                values.update(self._association(work, old, target, fixed))
             else:
                 values.update(port_id=None, fixed_ip_address=None, router_id=None, status="DOWN")
         elif values.pop("fixed_ip_address", None):
@@ -95,16 +95,16 @@ class FloatingIps(Resource):
     def _bad(text: str) -> errors.BadRequest:
         return errors.BadRequest(f"Bad floatingip request: {text}", kind="BadFloatingIPRequest")
 
-    def _delete_one(self, connection, req, row_id):
-        row = super()._delete_one(connection, req, row_id)
-        self.touch(req, row["port_id"])
-        addresses.release(connection, row["fip_port_id"])
-        rows.delete(connection, models.ports, row["fip_port_id"], resource="Port")
+    def _delete_one(self, work, row_id, revision):
+        row = super()._delete_one(work, row_id, revision)
+        work.readdress(row["port_id"])
+        addresses.release(work.connection, row["fip_port_id"])
+        rows.delete(work.connection, models.ports, row["fip_port_id"], resource="Port")
         return row
 
-    def after(self, req, verb, found):
-        req.svc.refresh_agents(req.ctx)
-        req.svc.addresses_changed(self.touched(req))
+    def after(self, work, verb, found):
+        work.svc.refresh_agents(work.ctx)
+        work.svc.addresses_changed(work.readdressed)
         return found
 
 

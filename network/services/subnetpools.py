@@ -6,7 +6,7 @@ import typing
 from common import db, errors, rows, schema, values
 from network import parsing
 from network.db import models
-from network.handlers.resource import REQUIRED, Attribute, Resource, flag
+from network.services.resource import REQUIRED, Attribute, Resource, flag
 
 _LENGTH = schema.integer(0, 128, null=True)
 _PREFIX = {"type": "string", "maxLength": 64}
@@ -57,10 +57,10 @@ class SubnetPools(Resource):
         return {**values, "prefixes": [str(n) for n in nets], "ip_version": nets[0].version, "min_prefixlen": low,
                 "max_prefixlen": high, "default_prefixlen": default}
 
-    def insert(self, req, connection, values):
+    def insert(self, work, values):
         values = self._settle(values)
-        self._only_default(connection, values)
-        rows.insert(connection, self.table, values)
+        self._only_default(work.connection, values)
+        rows.insert(work.connection, self.table, values)
         return values
 
     def _only_default(self, connection, values: dict, but: str = "") -> None:
@@ -71,23 +71,23 @@ class SubnetPools(Resource):
             raise errors.Conflict("A default subnetpool for this IP family has already been set. Only one default may exist "
                                   "per IP family.")
 
-    def change(self, req, connection, old, values):
+    def change(self, work, old, values):
         merged = self._settle({**old, **values})
         if merged["ip_version"] != old["ip_version"]:
             raise errors.BadRequest("The IP version of a subnet pool cannot be changed.")
-        self._only_default(connection, merged, old["id"])
+        self._only_default(work.connection, merged, old["id"])
         new = networks_of(merged["prefixes"])
         if not all(any(ipaddress.ip_network(p).subnet_of(n) for n in new) for p in old["prefixes"]):
             raise errors.BadRequest("Existing prefixes must be a subset of the new prefixes.",
                                     kind="IllegalSubnetPoolPrefixUpdate")
         return {k: merged[k] for k in {*values, "prefixes", *_LENGTHS}}
 
-    def remove(self, req, connection, row):
-        if rows.exists(connection, models.subnets, subnetpool_id=row["id"]):
+    def remove(self, work, row):
+        if rows.exists(work.connection, models.subnets, subnetpool_id=row["id"]):
             raise errors.InUse("Unable to delete subnet pool: Subnet pool has existing allocations.", kind="SubnetPoolInUse")
 
-    def default(self, connection, req, ip_version: int) -> dict:
-        row = rows.first(connection, self.table, self.visible(req), is_default=True, ip_version=ip_version)
+    def default(self, work, ip_version: int) -> dict:
+        row = rows.first(work.connection, self.table, self.visible(work), is_default=True, ip_version=ip_version)
         if row is None:
             raise errors.BadRequest(f"No default subnetpool found for IPv{ip_version}.")
         return row

@@ -5,9 +5,9 @@ from network import parsing, roles
 from network.db import groups, hosting, models, networks, port_addresses, state
 from network.db import ports as port_rows
 from network.db.port_addresses import UNSET
-from network.handlers.networks import NETWORKS
-from network.handlers.resource import REQUIRED, Attribute, Resource, flag
-from network.handlers.subnets import SUBNETS
+from network.services.networks import NETWORKS
+from network.services.resource import REQUIRED, Attribute, Resource, flag
+from network.services.subnets import SUBNETS
 
 _IP = {"type": "string", "maxLength": 64}
 _FIXED = {"type": ["array", "null"], "maxItems": 16, "items": schema.obj(
@@ -51,40 +51,40 @@ class Ports(Resource):
                 "binding:vif_details": {"port_filter": True} if row["binding_vif_type"] == "bridge" else {},
                 "binding:profile": row["binding_profile"], "qos_policy_id": None, "dns_assignment": []}
 
-    def visible(self, req):
+    def visible(self, call):
         """The owner of a network sees all that is on it."""
-        return rows.any_of(super().visible(req), networks.on_network_of(self.table, req.ctx.project_id))
+        return rows.any_of(super().visible(call), networks.on_network_of(self.table, call.ctx.project_id))
 
     def target_of(self, row):
         return {"project_id": row["project_id"], **NETWORKS.target_on(row["network"])}
 
-    def target(self, req, connection, owner, given, row):
-        network = row["network"] if row else NETWORKS.get(connection, req, given["network_id"])
+    def target(self, work, owner, given, row):
+        network = row["network"] if row else NETWORKS.get(work, given["network_id"])
         device_owner = given.get("device_owner", row["device_owner"] if row else "")
         return {"project_id": owner, **NETWORKS.target_on(network), "port:device_owner": device_owner}
 
     def complete(self, connection, found):
         return networks.with_network(connection, state.with_parts(connection, found))
 
-    def insert(self, req, connection, values):
-        network = NETWORKS.get(connection, req, values["network_id"])
+    def insert(self, work, values):
+        network = NETWORKS.get(work, values["network_id"])
         wanted_ips, wanted_groups = values.pop("fixed_ips"), values.pop("security_groups")
         if values["port_security_enabled"] is None:
             values["port_security_enabled"] = network["port_security_enabled"]
-        values["relation"] = self._relation(req, connection, {**values, "relation": "", "device_id": ""}, values)
+        values["relation"] = self._relation(work, {**values, "relation": "", "device_id": ""}, values)
         port = port_rows.new_port(values)
         port["allowed_address_pairs"] = self._pairs(port)
         port["extra_dhcp_opts"] = _merged([], port["extra_dhcp_opts"])
         if port["binding_host_id"]:
             port["binding_vif_type"] = "bridge"
-        members = self._groups(req, connection, port, wanted_groups)
-        rows.insert(connection, self.table, port, conflict=f"Unable to complete operation for network "
+        members = self._groups(work, port, wanted_groups)
+        rows.insert(work.connection, self.table, port, conflict=f"Unable to complete operation for network "
                     f"{network['id']}. The mac address {port['mac_address']} is in use.")
-        port["fixed_ips"] = port_addresses.give(connection, port, wanted_ips)
-        groups.add_members(connection, port["id"], members)
+        port["fixed_ips"] = port_addresses.give(work.connection, port, wanted_ips)
+        groups.add_members(work.connection, port["id"], members)
         return {**port, "security_groups": members, "network": network}
 
-    def _relation(self, req, connection, old: dict, values: dict) -> str:
+    def _relation(self, work, old: dict, values: dict) -> str:
         """What the port becomes to us by a request that may set its device. Only the compute service makes it a server's.
 
         :raises Conflict: it is another device's, or the device is a router of another project
@@ -95,18 +95,18 @@ class Ports(Resource):
                 raise errors.Conflict(f"Port {old['id']} belongs to a device of the network service, of the kind "
                                       f"{old['relation']}: its device cannot be changed.", kind="PortInUse")
             return old["relation"]
-        if req.svc.policy.allows(req.ctx, "service_api", {}):
+        if work.svc.policy.allows(work.ctx, "service_api", {}):
             if old["relation"] and device not in ("", old["device_id"]):
                 raise errors.Conflict(f"Unable to complete operation on port {old['id']}: the device {old['device_id']} has it "
                                       f"already.", kind="PortInUse")
             return roles.SERVER if device and owner.startswith("compute:") else ""
         if old["relation"] and (device, owner) != (old["device_id"], old["device_owner"]):
-            if device or not req.svc.policy.is_admin(req.ctx):
+            if device or not work.svc.policy.is_admin(work.ctx):
                 raise errors.Conflict(f"Port {old['id']} is an interface of server {old['device_id']}: detach it there.",
                                       kind="PortInUse")
             return ""
-        if not old["relation"] and not req.svc.policy.is_admin(req.ctx):
-            self._check_router(connection, device, owner, old["project_id"])
+        if not old["relation"] and not work.svc.policy.is_admin(work.ctx):
+            self._check_router(work.connection, device, owner, old["project_id"])
         return old["relation"]
 
     @staticmethod
@@ -124,31 +124,31 @@ class Ports(Resource):
                                   kind="AddressPairAndPortSecurityRequired")
         return found
 
-    def _groups(self, req, connection, port, wanted) -> list[str]:
+    def _groups(self, work, port, wanted) -> list[str]:
         own_device = port["device_owner"].startswith("network:")
         if wanted in (UNSET, None):
             if own_device or not port["port_security_enabled"]:
                 return []
-            return [groups.ensure_default(connection, port["project_id"])]
+            return [groups.ensure_default(work.connection, port["project_id"])]
         if wanted and not port["port_security_enabled"]:
             raise errors.Conflict("Port security must be enabled and port must have an IP address in order to use "
                                   "security groups.", kind="PortSecurityAndIPRequiredForSecurityGroups")
         if wanted:
-            groups.check_usable(connection, wanted, port["project_id"], of_any=req.svc.policy.is_admin(req.ctx))
+            groups.check_usable(work.connection, wanted, port["project_id"], of_any=work.svc.policy.is_admin(work.ctx))
         return sorted(set(wanted))
 
-    def change(self, req, connection, old, values):
+    def change(self, work, old, values):
         port = {**old, **values}
-        values["relation"] = self._relation(req, connection, old, values)
+        values["relation"] = self._relation(work, old, values)
         self._check_change(old, values)
         if "allowed_address_pairs" in values or not port["port_security_enabled"]:
             values["allowed_address_pairs"] = self._pairs(port)
         if values.get("mac_address", old["mac_address"]) != old["mac_address"]:
-            old = {**old, "fixed_ips": port_addresses.follow_mac(connection, old, values["mac_address"])}
+            old = {**old, "fixed_ips": port_addresses.follow_mac(work.connection, old, values["mac_address"])}
         if "fixed_ips" in values:
-            port_addresses.change(connection, {**port, "fixed_ips": old["fixed_ips"]}, values.pop("fixed_ips") or [])
+            port_addresses.change(work.connection, {**port, "fixed_ips": old["fixed_ips"]}, values.pop("fixed_ips") or [])
         if "security_groups" in values:
-            groups.set_members(connection, old["id"], self._groups(req, connection, port, values["security_groups"]))
+            groups.set_members(work.connection, old["id"], self._groups(work, port, values["security_groups"]))
         elif not port["port_security_enabled"] and old["security_groups"]:
             raise errors.Conflict("Port has security group associated. Cannot disable port security or IP address until "
                                   "security group is removed.", kind="PortSecurityPortHasSecurityGroup")
@@ -160,7 +160,7 @@ class Ports(Resource):
                 values["status"] = "DOWN"
             if old["binding_host_id"] not in ("", values["binding_host_id"]):
                 # Its agent must hear of it, or the tap stays until the next full pull.
-                req.environ.setdefault("pileus.left_hosts", set()).add(old["binding_host_id"])
+                work.left_hosts.add(old["binding_host_id"])
         if "binding_profile" in values:
             values["binding_profile"] = values["binding_profile"] or {}
         if "extra_dhcp_opts" in values:
@@ -187,58 +187,58 @@ class Ports(Resource):
                 raise errors.Conflict(f"Port {old['id']} cannot be changed directly via the port API: has device owner "
                                       f"{old['device_owner']}.", kind="ServicePortInUse")
 
-    def remove(self, req, connection, row):
+    def remove(self, work, row):
         if not port_rows.is_users(row["relation"]) and row["relation"] != roles.DHCP_PORT:
             raise errors.Conflict(f"Port {row['id']} cannot be deleted directly via the port API: has device owner "
                                   f"{row['device_owner']}.", kind="ServicePortInUse")
-        port_rows.release(connection, row["id"])
+        port_rows.release(work.connection, row["id"])
 
-    def _delete_one(self, connection, req, row_id):
-        row = super()._delete_one(connection, req, row_id)
+    def _delete_one(self, work, row_id, revision):
+        row = super()._delete_one(work, row_id, revision)
         if row["relation"] == roles.DHCP_PORT:
-            SUBNETS.restore_dhcp(req, connection, row["network_id"])
+            SUBNETS.restore_dhcp(work, row["network_id"])
         return row
 
-    def after(self, req, verb, found):
+    def after(self, work, verb, found):
         bound = [p for p in found if p["binding_host_id"] and p["relation"] == roles.SERVER]
-        hosts = req.environ.get("pileus.left_hosts", set())
+        hosts = work.left_hosts
         if verb == "delete" or not bound:
             hosts = hosts | {p["binding_host_id"] for p in found if p["binding_host_id"]}
         if verb == "delete":
-            with req.svc.db.reader() as connection:
+            with work.svc.db.reader() as connection:
                 parts = hosting.spread(connection, sorted({p["network_id"] for p in found}),
                                        sorted({g for p in found for g in p["security_groups"]}))
             hosts = hosts.union(*parts.values())
         for host in sorted(hosts):
-            req.svc.refresh_agents(req.ctx, host)
+            work.svc.refresh_agents(work.ctx, host)
         if verb == "delete" or not bound:
             return found
-        return [self._plug(req, p) if p in bound else p for p in found]
+        return [self._plug(work, p) if p in bound else p for p in found]
 
-    def _plug(self, req, port: dict) -> dict:
+    def _plug(self, work, port: dict) -> dict:
         """Have the host's agent build the port now, and the network's DHCP know it; the caller starts a guest next."""
         host, network_id, group_ids = port["binding_host_id"], port["network_id"], port["security_groups"]
-        with req.svc.db.reader() as connection:
+        with work.svc.db.reader() as connection:
             hosts = hosting.spread(connection, [network_id], group_ids)
             wanted: dict[str, dict] = {where: {"networks": state.network_details(connection, [network_id], where, hosts),
                               "ports": state.port_details([port], where), "groups": {}} for where in hosts[network_id]}
             wanted[host]["groups"] = state.group_details(connection, group_ids)
         for where in set(hosts[""]) - {host}:
-            req.svc.refresh_agents(req.ctx, where)
+            work.svc.refresh_agents(work.ctx, where)
         try:
             for where, part in wanted.items():
                 if where == host or part["networks"][0]["serves"]:
-                    req.svc.agents.plug(req.ctx, where, part, req.svc.conf.network.plug_timeout_s)
+                    work.svc.agents.plug(work.ctx, where, part, work.svc.conf.network.plug_timeout_s)
                 elif where not in hosts[""]:
-                    req.svc.refresh_agents(req.ctx, where)
+                    work.svc.refresh_agents(work.ctx, where)
             values: dict = {"status": "ACTIVE", "binding_vif_type": "bridge"}
         except errors.Error as error:
-            req.svc.log.warning("port %s could not be plugged on %s: %s %s", port["id"], port["binding_host_id"],
+            work.svc.log.warning("port %s could not be plugged on %s: %s %s", port["id"], port["binding_host_id"],
                                 error, error.internal or "")
             values = {"status": "DOWN", "binding_vif_type": "binding_failed"}
         if any(port[k] != v for k, v in values.items()):
             values.update(revision_number=port["revision_number"] + 1, updated_at=db.now())
-            req.svc.db.transact(rows.update_where, self.table, values, id=port["id"])
+            work.svc.db.transact(rows.update_where, self.table, values, id=port["id"])
         return {**port, **values}
 
     def extra_filter(self, name, values):

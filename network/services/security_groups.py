@@ -5,7 +5,7 @@ import ipaddress
 from common import db, errors, rows, schema, values, wsgi
 from network import parsing
 from network.db import groups, models, revisions
-from network.handlers.resource import REQUIRED, Attribute, Resource
+from network.services.resource import REQUIRED, Attribute, Resource
 
 _WITH_PORTS = {6, 17, 33, 132, 136}
 _ICMP, _ICMPV6 = 1, 58
@@ -32,24 +32,24 @@ class SecurityGroups(Resource):
         """No group is shared with other projects."""
         return None if name != "shared" else rows.ALL if False in [wsgi.bool_value(v) for v in values] else rows.NONE
 
-    def index(self, req):
+    def index(self, call, query):
         """The default group exists for whoever looks."""
-        if req.ctx.project_id:
-            with req.svc.db.writer() as connection:
-                groups.ensure_default(connection, req.ctx.project_id)
-        return super().index(req)
+        if call.ctx.project_id:
+            with call.svc.db.writer() as connection:
+                groups.ensure_default(connection, call.ctx.project_id)
+        return super().index(call, query)
 
-    def insert(self, req, connection, values):
+    def insert(self, work, values):
         if values["name"].lower() == "default":
             raise errors.Conflict("Default security group already exists.", kind="SecurityGroupDefaultAlreadyExists")
         values.update(stateful=True, is_default=False)
-        rows.insert(connection, self.table, values)
+        rows.insert(work.connection, self.table, values)
         rules = groups.new_rules(values, ingress_from_group=False)
         for rule in rules:
-            rows.insert(connection, models.security_group_rules, rule)
+            rows.insert(work.connection, models.security_group_rules, rule)
         return {**values, "rules": rules}
 
-    def change(self, req, connection, old, values):
+    def change(self, work, old, values):
         if not old["is_default"] and values.get("name", "").lower() == "default":
             raise errors.Conflict("Default security group already exists.", kind="SecurityGroupDefaultAlreadyExists")
         if old["is_default"] and "name" in values and values["name"] != "default":
@@ -58,11 +58,11 @@ class SecurityGroups(Resource):
         values.pop("stateful", None)
         return values
 
-    def remove(self, req, connection, row):
-        if row["is_default"] and not req.svc.policy.is_admin(req.ctx):
+    def remove(self, work, row):
+        if row["is_default"] and not work.svc.policy.is_admin(work.ctx):
             raise errors.Conflict("Removing default security group not allowed.",
                                   kind="SecurityGroupCannotRemoveDefault")
-        if rows.exists(connection, models.port_security_groups, security_group_id=row["id"]):
+        if rows.exists(work.connection, models.port_security_groups, security_group_id=row["id"]):
             raise errors.InUse(f"Security Group {row['id']} in use.", kind="SecurityGroupInUse")
 
 
@@ -103,28 +103,28 @@ class SecurityGroupRules(Resource):
     def target_of(self, row):
         return {"project_id": row["project_id"], "security_group:project_id": row["project_id"]}
 
-    def target(self, req, connection, owner, given, row):
+    def target(self, work, owner, given, row):
         if row:
             return self.target_of(row)
-        group = SECURITY_GROUPS.get(connection, req, given["security_group_id"])
+        group = SECURITY_GROUPS.get(work, given["security_group_id"])
         return {"project_id": owner, "security_group:project_id": group["project_id"]}
 
-    def insert(self, req, connection, values):
-        group = SECURITY_GROUPS.get(connection, req, values["security_group_id"])
+    def insert(self, work, values):
+        group = SECURITY_GROUPS.get(work, values["security_group_id"])
         values["project_id"] = group["project_id"]
         self._check(_canonical(values))
         if values["remote_group_id"]:
-            SECURITY_GROUPS.get(connection, req, values["remote_group_id"])
+            SECURITY_GROUPS.get(work, values["remote_group_id"])
         for rule in group["rules"]:
             if _meaning(rule) == _meaning(values):
                 raise errors.Conflict(f"Security group rule already exists. Rule id is {rule['id']}.",
                                       kind="SecurityGroupRuleExists")
-        rows.insert(connection, self.table, values)
-        revisions.grow(connection, models.security_groups, group["id"])
+        rows.insert(work.connection, self.table, values)
+        revisions.grow(work.connection, models.security_groups, group["id"])
         return values
 
-    def remove(self, req, connection, row):
-        revisions.grow(connection, models.security_groups, row["security_group_id"])
+    def remove(self, work, row):
+        revisions.grow(work.connection, models.security_groups, row["security_group_id"])
 
     def _check(self, rule):
         """:raises BadRequest: the parts of a rule do not go together"""
@@ -163,8 +163,8 @@ class SecurityGroupRules(Resource):
             raise errors.BadRequest(f"Conflicting value ethertype {rule['ethertype']} for CIDR {rule['remote_ip_prefix']}",
                                     kind="SecurityGroupRuleParameterConflict")
 
-    def after(self, req, verb, found):
-        req.svc.refresh_agents(req.ctx)
+    def after(self, work, verb, found):
+        work.svc.refresh_agents(work.ctx)
         return found
 
 

@@ -4,7 +4,7 @@ from common import errors, rows, schema, values
 from network import parsing, roles
 from network.db import models
 from network.db import networks as queries
-from network.handlers.resource import Attribute, Resource, flag
+from network.services.resource import Attribute, Resource, flag
 
 LEAST_IPV6_MTU = 1280
 MOST_MTU = 9216  # of Ethernet's jumbo frames; a tunnel refuses 65535
@@ -49,9 +49,9 @@ class Networks(Resource):
         subnets = queries.subnet_ids(connection, [r["id"] for r in found])
         return [{**r, "subnets": subnets[r["id"]]} for r in found]
 
-    def insert(self, req, connection, values):
+    def insert(self, work, values):
         values = {k: v for k, v in values.items() if k in self.table.c}
-        values.update(status="ACTIVE", dhcp_host="", mtu=values["mtu"] or req.svc.conf.network.mtu)
+        values.update(status="ACTIVE", dhcp_host="", mtu=values["mtu"] or work.svc.conf.network.mtu)
         self._check_mtu(values["mtu"], False)
         kind = values["provider_network_type"] or ("flat" if values["provider_physical_network"] else "vxlan")
         values["provider_network_type"] = kind
@@ -61,10 +61,10 @@ class Networks(Resource):
             if kind != of and values[f"provider_{name}"] is not None:
                 raise errors.BadRequest(f"Invalid input for operation: {name} specified for {kind} provider network.")
         if kind == "vxlan" and values["provider_segmentation_id"] is None:
-            values["provider_segmentation_id"] = queries.free_vxlan_id(connection)
+            values["provider_segmentation_id"] = queries.free_vxlan_id(work.connection)
         values["provider_segment"] = None if kind == "local" else ":".join(
             str(values[n] or "") for n in ("provider_network_type", "provider_physical_network", "provider_segmentation_id"))
-        rows.insert(connection, self.table, values, conflict="Unable to create the network. The physical network or "
+        rows.insert(work.connection, self.table, values, conflict="Unable to create the network. The physical network or "
                                                              "segment is in use.")
         return {**values, "subnets": []}
 
@@ -78,18 +78,18 @@ class Networks(Resource):
             raise errors.BadRequest(f"Invalid input for operation: Requested MTU is too small, minimum is {least} for "
                                     f"IPv{6 if has_ipv6 else 4} subnets.")
 
-    def change(self, req, connection, old, values):
+    def change(self, work, old, values):
         if "mtu" in values:
-            values["mtu"] = req.svc.conf.network.mtu if values["mtu"] is None else values["mtu"]
-            self._check_mtu(values["mtu"], rows.exists(connection, models.subnets, network_id=old["id"], ip_version=6))
+            values["mtu"] = work.svc.conf.network.mtu if values["mtu"] is None else values["mtu"]
+            self._check_mtu(values["mtu"], rows.exists(work.connection, models.subnets, network_id=old["id"], ip_version=6))
         if moved := sorted(k for k, v in values.items() if k.startswith("provider_") and v != old[k]):
             names = ", ".join(k.replace("_", ":", 1) for k in moved)
             raise errors.BadRequest(f"Invalid input for operation: Plugin does not support updating the following provider "
                                     f"network attributes: {names}.", kind="InvalidInput")
         if old["router_external"] and values.get("router_external") is False:
-            self._check_no_gateways(connection, old["id"])
+            self._check_no_gateways(work.connection, old["id"])
         if old["shared"] and values.get("shared") is False:
-            self._check_unused_by_others(connection, old)
+            self._check_unused_by_others(work.connection, old)
         return values
 
     @staticmethod
@@ -106,16 +106,16 @@ class Networks(Resource):
             raise errors.Conflict(f"Unable to reconfigure sharing settings for network {network['id']}. Multiple projects are "
                                   f"using it.", kind="InvalidSharedSetting")
 
-    def remove(self, req, connection, row):
-        held = queries.ports_in_use(connection, row["id"])
+    def remove(self, work, row):
+        held = queries.ports_in_use(work.connection, row["id"])
         if held:
             raise errors.InUse(f"Unable to complete operation on network {row['id']}. There are one or more ports still in use "
                                f"on the network, id for these ports is: {','.join(held[:20])}.", kind="NetworkInUse")
-        queries.delete_contents(connection, row["id"])
+        queries.delete_contents(work.connection, row["id"])
 
-    def after(self, req, verb, found):
+    def after(self, work, verb, found):
         if verb != "create":
-            req.svc.refresh_agents(req.ctx)
+            work.svc.refresh_agents(work.ctx)
         return found
 
     def extra_filter(self, name, values):

@@ -8,10 +8,10 @@ from network.db import addresses, hosting, models, networks, port_addresses, rev
 from network.db import ports as port_rows
 from network.db import subnets as queries
 from network.db.port_addresses import UNSET
-from network.handlers.listing import column
-from network.handlers.networks import LEAST_IPV6_MTU, NETWORKS
-from network.handlers.resource import REQUIRED, Attribute, Resource, flag
-from network.handlers.subnetpools import SUBNETPOOLS
+from network.services.listing import column
+from network.services.networks import LEAST_IPV6_MTU, NETWORKS
+from network.services.resource import REQUIRED, Attribute, Resource, flag
+from network.services.subnetpools import SUBNETPOOLS
 
 _IP = {"type": "string", "maxLength": 64}
 _POOLS = {"type": ["array", "null"], "maxItems": 100, "items": schema.obj({"start": _IP, "end": _IP}, ["start", "end"])}
@@ -51,9 +51,9 @@ class Subnets(Resource):
         return {**shown, "subnetpool_id": row["subnetpool_id"], "service_types": [], "segment_id": None,
                 "router:external": row["network"]["router_external"]}
 
-    def visible(self, req):
+    def visible(self, call):
         """The owner of a network sees all that is on it."""
-        return rows.any_of(super().visible(req), networks.on_network_of(self.table, req.ctx.project_id))
+        return rows.any_of(super().visible(call), networks.on_network_of(self.table, call.ctx.project_id))
 
     def complete(self, connection, found):
         return networks.with_network(connection, found)
@@ -62,13 +62,13 @@ class Subnets(Resource):
         return {"project_id": row["project_id"], **NETWORKS.target_on(row["network"]),
                 "subnet:router:external": row["network"]["router_external"]}
 
-    def target(self, req, connection, owner, given, row):
-        network = row["network"] if row else NETWORKS.get(connection, req, given["network_id"])
+    def target(self, work, owner, given, row):
+        network = row["network"] if row else NETWORKS.get(work, given["network_id"])
         return {"project_id": owner, **NETWORKS.target_on(network)}
 
-    def insert(self, req, connection, values):
-        network = NETWORKS.get(connection, req, values["network_id"])
-        self._take_from_pool(req, connection, values)
+    def insert(self, work, values):
+        network = NETWORKS.get(work, values["network_id"])
+        self._take_from_pool(work, values)
         net = values["cidr"]
         if net.version != values["ip_version"]:
             raise errors.BadRequest(f"Invalid input for operation: ip_version {values['ip_version']} does not match cidr {net}.")
@@ -80,16 +80,16 @@ class Subnets(Resource):
         for name in ("dns_nameservers", "host_routes"):
             values[name] = values[name] or []
         self._check_modes(values, net)
-        self._check_overlap(connection, values["network_id"], net)
+        self._check_overlap(work.connection, values["network_id"], net)
         if values["gateway_ip"] == UNSET:
             values["gateway_ip"] = str(net[1] if net.num_addresses > 2 else net[0])
         self._normalise(values, net, fill=True)
         values = {k: v for k, v in values.items() if k in self.table.c}
-        rows.insert(connection, self.table, values)
+        rows.insert(work.connection, self.table, values)
         if values["enable_dhcp"]:
-            self._ensure_dhcp(req, connection, network, values)
-        self.touch(req, *port_addresses.subnet_came(connection, values, external=network["router_external"]))
-        revisions.grow(connection, models.networks, network["id"])
+            self._ensure_dhcp(work, network, values)
+        work.readdress(*port_addresses.subnet_came(work.connection, values, external=network["router_external"]))
+        revisions.grow(work.connection, models.networks, network["id"])
         return {**values, "network": network}
 
     @staticmethod
@@ -119,15 +119,15 @@ class Subnets(Resource):
             raise errors.BadRequest(f"Invalid input for operation: Invalid CIDR {net} for IPv6 address mode. OpenStack uses the "
                                     f"EUI-64 address format, which requires the prefix to be /64.")
 
-    def _take_from_pool(self, req, connection, values):
+    def _take_from_pool(self, work, values):
         """Fill in ``cidr`` from the pool that was named; without a pool, it must have been given."""
         length = values["prefixlen"]
         if values["use_default_subnetpool"]:
             if values["subnetpool_id"]:
                 raise errors.BadRequest("subnetpool_id and use_default_subnetpool cannot both be specified.")
-            pool = SUBNETPOOLS.default(connection, req, values["ip_version"])
+            pool = SUBNETPOOLS.default(work, values["ip_version"])
         elif values["subnetpool_id"]:
-            pool = SUBNETPOOLS.get(connection, req, values["subnetpool_id"])
+            pool = SUBNETPOOLS.get(work, values["subnetpool_id"])
         elif values["cidr"] and length is None:
             return
         else:
@@ -138,7 +138,7 @@ class Subnets(Resource):
         if pool["ip_version"] != values["ip_version"]:
             raise errors.BadRequest("The subnet pool has another IP version.")
         wanted = str(values["cidr"]) if values["cidr"] else None
-        values["cidr"] = ipaddress.ip_network(SUBNETPOOLS.cut(connection, pool, values["project_id"], wanted, length))
+        values["cidr"] = ipaddress.ip_network(SUBNETPOOLS.cut(work.connection, pool, values["project_id"], wanted, length))
         values["subnetpool_id"] = pool["id"]
 
     def _check_overlap(self, connection, network_id, net):
@@ -201,24 +201,24 @@ class Subnets(Resource):
             return rows.ALL if "" in values else rows.NONE
         return None
 
-    def _ensure_dhcp(self, req, connection, network, subnet):
+    def _ensure_dhcp(self, work, network, subnet):
         """One DHCP port a network, with an address in each subnet that has DHCP, and one host that serves it."""
         if not network["dhcp_host"]:
-            host = hosting.pick(connection, req.svc.conf, roles.DHCP)
-            rows.update(connection, models.networks, network["id"], {"dhcp_host": host}, resource="Network")
-        port = rows.first(connection, models.ports, network_id=network["id"], relation=roles.DHCP_PORT)
+            host = hosting.pick(work.connection, work.svc.conf, roles.DHCP)
+            rows.update(work.connection, models.networks, network["id"], {"dhcp_host": host}, resource="Network")
+        port = rows.first(work.connection, models.ports, network_id=network["id"], relation=roles.DHCP_PORT)
         if port is None:
             port = port_rows.device_port(network["id"], roles.DHCP_PORT, "dhcp", network["project_id"])
-            rows.insert(connection, models.ports, port)
-        addresses.allocate(connection, port, [subnet])
+            rows.insert(work.connection, models.ports, port)
+        addresses.allocate(work.connection, port, [subnet])
 
-    def restore_dhcp(self, req, connection, network_id: str) -> None:
+    def restore_dhcp(self, work, network_id: str) -> None:
         """A DHCP port was deleted: make another, with addresses in all subnets that have DHCP."""
-        network = rows.get(connection, models.networks, network_id, resource="Network")
-        for subnet in rows.select(connection, self.table, order_by="created_at", network_id=network_id, enable_dhcp=True):
-            self._ensure_dhcp(req, connection, network, subnet)
+        network = rows.get(work.connection, models.networks, network_id, resource="Network")
+        for subnet in rows.select(work.connection, self.table, order_by="created_at", network_id=network_id, enable_dhcp=True):
+            self._ensure_dhcp(work, network, subnet)
 
-    def change(self, req, connection, old, values):
+    def change(self, work, old, values):
         net = ipaddress.ip_network(old["cidr"])
         for name in ("dns_nameservers", "host_routes"):
             if name in values:
@@ -230,18 +230,18 @@ class Subnets(Resource):
         values = {**values, **{k: merged[k] for k in values}}
         if "gateway_ip" in values:
             self._check_outside(values["gateway_ip"], values.get("allocation_pools") or old["allocation_pools"])
-            self._check_gateway_unused(connection, old, values["gateway_ip"])
+            self._check_gateway_unused(work.connection, old, values["gateway_ip"])
         if "enable_dhcp" in values:
             if not values["enable_dhcp"] and (old["ipv6_ra_mode"] or old["ipv6_address_mode"]):
                 raise errors.BadRequest("Invalid input for operation: Cannot disable enable_dhcp with ipv6 attributes set.",
                                         kind="InvalidInput")
             if values["enable_dhcp"] and not old["enable_dhcp"]:
-                network = rows.get(connection, models.networks, old["network_id"], resource="Network")
-                self._ensure_dhcp(req, connection, network, old)
+                network = rows.get(work.connection, models.networks, old["network_id"], resource="Network")
+                self._ensure_dhcp(work, network, old)
             elif old["enable_dhcp"] and not values["enable_dhcp"]:
-                queries.remove_dhcp(connection, old["id"])
+                queries.remove_dhcp(work.connection, old["id"])
         if any(name in old and old[name] != value for name, value in values.items()):  # some attributes have no column
-            revisions.grow(connection, models.networks, old["network_id"])
+            revisions.grow(work.connection, models.networks, old["network_id"])
         return values
 
     def _check_gateway_unused(self, connection, old, gateway) -> None:
@@ -253,14 +253,14 @@ class Subnets(Resource):
         if gateway != old["gateway_ip"] and gateway in held:
             raise errors.Conflict(f"IP address {gateway} is in use by a port of the subnet.", kind="IpAddressInUse")
 
-    def remove(self, req, connection, row):
-        self.touch(req, *port_addresses.subnet_goes(connection, row))
-        queries.remove_dhcp(connection, row["id"])
-        revisions.grow(connection, models.networks, row["network_id"])
+    def remove(self, work, row):
+        work.readdress(*port_addresses.subnet_goes(work.connection, row))
+        queries.remove_dhcp(work.connection, row["id"])
+        revisions.grow(work.connection, models.networks, row["network_id"])
 
-    def after(self, req, verb, found):
-        req.svc.refresh_agents(req.ctx)
-        req.svc.addresses_changed(self.touched(req))
+    def after(self, work, verb, found):
+        work.svc.refresh_agents(work.ctx)
+        work.svc.addresses_changed(work.readdressed)
         return found
 
 

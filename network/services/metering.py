@@ -6,7 +6,7 @@ The counts come as notifications (``l3.meter``).
 from common import errors, rows, schema, values
 from network import parsing
 from network.db import models
-from network.handlers.resource import REQUIRED, Attribute, Resource, flag
+from network.services.resource import REQUIRED, Attribute, Resource, flag
 
 _PREFIX = {"type": ["string", "null"], "maxLength": 64}
 
@@ -22,8 +22,8 @@ class _Metering(Resource):
         whole = {**row, "tenant_id": row["project_id"]}
         return {k: whole[k] for k in self.shown_fields}
 
-    def after(self, req, verb, found):
-        req.svc.refresh_agents(req.ctx)
+    def after(self, work, verb, found):
+        work.svc.refresh_agents(work.ctx)
         return found
 
 
@@ -49,8 +49,8 @@ class MeteringRules(_Metering):
         alone = row[f"{other}_ip_prefix"] is None
         return super().fields({**row, "remote_ip_prefix": row[f"{remote}_ip_prefix"] if alone else None})
 
-    def insert(self, req, connection, values):
-        label = LABELS.get(connection, req, values["metering_label_id"])
+    def insert(self, work, values):
+        label = LABELS.get(work, values["metering_label_id"])
         remote = values.pop("remote_ip_prefix")
         names = ("source_ip_prefix", "destination_ip_prefix")
         if remote is not None and any(values[n] is not None for n in names):
@@ -63,11 +63,11 @@ class MeteringRules(_Metering):
             raise errors.BadRequest("source_ip_prefix and destination_ip_prefix must be of one IP version.")
         values.update(project_id=label["project_id"])
         same = {name: values[name] for name in (*names, "metering_label_id", "direction")}
-        taken = rows.first(connection, self.table, **same)
+        taken = rows.first(work.connection, self.table, **same)
         if taken is not None:
             raise errors.Conflict(f"Metering label rule {taken['id']} counts the same already.",
                                   kind="MeteringLabelRuleOverlaps")
-        rows.insert(connection, self.table, values)
+        rows.insert(work.connection, self.table, values)
         return values
 
 

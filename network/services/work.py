@@ -1,0 +1,38 @@
+"""One transaction for a caller, and what must follow its commit."""
+
+import dataclasses
+import typing
+
+from common.calls import Call
+
+
+@dataclasses.dataclass(frozen=True)
+class Work(Call):
+    """What functions are given that read or change rows for a caller: its call, and the open transaction.
+
+    They note here what must be done after the commit. A transaction that is run again has a new ``Work``, so nothing is done
+    for an attempt that was rolled back.
+    """
+
+    connection: typing.Any = None
+    readdressed: set[str] = dataclasses.field(default_factory=set)  # ids of ports whose servers have other addresses
+    left_hosts: set[str] = dataclasses.field(default_factory=set)  # hosts that ports were on before
+
+    @classmethod
+    def of(cls, call: Call, connection) -> "Work":
+        return cls(call.svc, call.ctx, call.version, connection=connection)
+
+    def readdress(self, *port_ids: str | None) -> None:
+        """Note ports whose servers get other addresses; None stands for no port."""
+        self.readdressed.update(p for p in port_ids if p)
+
+
+def commit(call: Call, function: typing.Callable, *args) -> tuple[Work, typing.Any]:
+    """Run ``function(work, *args)`` in a write transaction, again where the database gives it up.
+
+    :returns: the work that was committed, and what the function returned
+    """
+    def attempt(connection):
+        work = Work.of(call, connection)
+        return work, function(work, *args)
+    return call.svc.db.transact(attempt)
