@@ -40,4 +40,8 @@ RPC_ERRORS = prometheus.Counter(
     ["topic", "kind"])
 RPC_WAITING = prometheus.Gauge("pileus_rpc_waiting", "RPC requests that daemons took from the bus and have not begun.",
                                ["topic"], multiprocess_mode="sum")
+WORK_WAITING = prometheus.Gauge("pileus_work_waiting", "Work that agents have accepted and not begun, by lane.",
+                                ["agent", "lane"], multiprocess_mode="sum")
+WORK_RUNNING = prometheus.Gauge("pileus_work_running", "Work that agents are doing, by lane: as much as it has threads at most.",
+                                ["agent", "lane"], multiprocess_mode="sum")
 TASKS = prometheus.Counter("pileus_tasks_total", "Tasks ended, by result.", ["task", "result"])

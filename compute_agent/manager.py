@@ -13,7 +13,9 @@ from compute_agent import inventory
 from compute_agent.operations import Operations
 
 LONG_CALLS = 8
-BUILD, OTHER = "build", "other"
+# What waits for images, and what may take as long as a guest does to shut down, keeps no delete waiting.
+BUILD, IMAGE, DELETE, OTHER = "build", "image", "delete", "other"
+WITH_IMAGES = ("rebuild", "rescue")
 
 
 class Manager:
@@ -32,13 +34,13 @@ class Manager:
 
     def delete(self, ctx, uuid: str) -> None:
         """Whatever is done to the server sees at its next step that it is to be deleted, and ends."""
-        self._later(ctx, uuid, "delete", first=True)
+        self._later(ctx, uuid, "delete", lane=DELETE, first=True)
 
     def power(self, ctx, uuid: str, action: str) -> None:
-        self._later(ctx, uuid, "power", action)
+        self._later(ctx, uuid, "power", action, lane=IMAGE if action in WITH_IMAGES else OTHER)
 
     def snapshot(self, ctx, uuid: str, image_id: str) -> None:
-        self._later(ctx, uuid, "snapshot", image_id)
+        self._later(ctx, uuid, "snapshot", image_id, lane=IMAGE)
 
     def attach_volume(self, ctx, uuid: str, volume_id: str) -> None:
         self._later(ctx, uuid, "attach_volume", volume_id)

@@ -4,6 +4,7 @@ import contextlib
 import logging
 
 from common import errors, holdings
+from common.rest import path
 from common.server_states import DELETING, IMAGE_TASKS, POWER, RUNNING, STOPPED
 from compute_agent.tasks.attach import Attach
 from compute_agent.tasks.boot import Boot
@@ -140,7 +141,7 @@ class Operations:
         agent = self.agent
         with agent.settled(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
-            if instance is None or instance["task_state"] not in IMAGE_TASKS:
+            if instance is None or instance["task_state"] not in IMAGE_TASKS or not self._waits(image_id):
                 return
             task, state = Snapshot(agent), {
                 "uuid": uuid, "image_id": image_id, "vm_state": instance["vm_state"], "action": instance["task_state"],
@@ -149,6 +150,13 @@ class Operations:
                 task = SnapshotVolumes(agent)
                 state["devices"] = [d for d in instance["block_devices"] if d["attachment_id"]]
             self._run(task, uuid, state, "image %s of instance %s could not be created", image_id, uuid)
+
+    def _waits(self, image_id: str) -> bool:
+        """Whether an image still waits for its bytes. If not, who asks for it is late, and the server may wait for another."""
+        try:
+            return self.agent.rest.request("GET", "image", path("/v2/images/{id}", image_id))["status"] == "queued"
+        except errors.NotFound:
+            return False
 
     def attach_volume(self, ctx, uuid: str, volume_id: str) -> None:
         agent = self.agent

@@ -12,7 +12,7 @@ from common.tasks import Engine, Journal, Recovery
 from common.workers import Workers
 from compute_agent import conf, virt
 from compute_agent.imagecache import ImageCache, Keeper
-from compute_agent.manager import BUILD, OTHER, Manager
+from compute_agent.manager import BUILD, DELETE, IMAGE, OTHER, Manager
 from compute_agent.orphans import OrphanReconciler
 from compute_agent.ports import Ports
 from compute_agent.powersync import Heartbeat, PowerSync
@@ -28,7 +28,7 @@ from compute_agent.tasks.snapshot_volumes import SnapshotVolumes
 from compute_agent.volumes import Volumes
 from conductor.rpcapi import ConductorAPI
 
-OTHERS_AT_ONCE = 16  # what is done to servers beside builds
+IMAGES_AT_ONCE, DELETES_AT_ONCE, OTHERS_AT_ONCE = 8, 8, 16  # what is done to servers beside builds
 TASKS = (Boot, Delete, Attach, Detach, AttachInterface, DetachInterface, ExtendVolume, Snapshot,
          SnapshotVolumes)
 
@@ -52,7 +52,8 @@ class ComputeAgent(Service):
         self.outgoing.mkdir(parents=True, exist_ok=True, mode=0o711)
         self.outgoing.chmod(0o711)  # a disk is copied as its guest's user, into a file that is there for it
         self.tasks = Engine(Journal(f"{state}/tasks/compute"))
-        self.workers = Workers({BUILD: self.conf.agent.max_parallel_builds, OTHER: OTHERS_AT_ONCE})
+        self.workers = Workers(self.name, {BUILD: self.conf.agent.max_parallel_builds, IMAGE: IMAGES_AT_ONCE,
+                                          DELETE: DELETES_AT_ONCE, OTHER: OTHERS_AT_ONCE})
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
         # Set once it is known which guests the host lost while it was down; those are in ``resuming`` until they run.

@@ -229,7 +229,7 @@ class VolumeAgent(Service):
         self.incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.tasks = Engine(Journal(f"{self.conf.state_path}/tasks/volume"))
         # Those that are made of images take longest; nothing else waits for them.
-        self.workers = Workers({CREATE: CREATES_AT_ONCE, OTHER: OTHERS_AT_ONCE})
+        self.workers = Workers(self.name, {CREATE: CREATES_AT_ONCE, OTHER: OTHERS_AT_ONCE})
         self.periodics += [Heartbeat(self), Exports(self), Recovery(self.tasks, self.make_task), OldSecrets(self)]
 
     def endpoint(self):

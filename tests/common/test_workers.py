@@ -2,6 +2,7 @@
 
 import threading
 
+import prometheus_client
 import pytest
 
 from common import context
@@ -35,7 +36,7 @@ class Gate:
 
 @pytest.fixture
 def gate():
-    made = Gate(Workers({"slow": 2, "other": 1}, most_waiting=3))
+    made = Gate(Workers("agent", {"slow": 2, "other": 1}, most_waiting=3))
     yield made
     made.open.set()
 
@@ -64,13 +65,42 @@ def test_order_holds_across_lanes(gate):
     assert [e for e in gate.finish(3) if e[0] == "a"] == [("a", "power"), ("a", "build")]
 
 
-def test_a_repeat_is_dropped_while_it_waits_or_runs_and_taken_afterwards(gate):
-    assert gate.put("a", "build") and not gate.put("a", "build")
-    gate.put("a", "stop")
-    assert not gate.put("a", "stop") and gate.workers.has("a", ("stop",))
-    gate.finish(2)
+def test_a_repeat_is_dropped_while_it_waits_and_taken_once_while_it_runs(gate):
+    """What runs may have been reported already, and what is asked for now be another thing by the same name."""
+    assert gate.put("a", "stop")
+    gate.wait_begun(1)
+    assert gate.put("a", "stop") and not gate.put("a", "stop") and gate.workers.has("a", ("stop",))
+    assert gate.finish(2) == [("a", "stop")] * 2
     wait_for(lambda: not gate.workers.has("a", ("stop",)), 5, what="the end")
-    assert gate.put("a", "build")
+    assert gate.put("a", "stop")
+    assert gate.finish(3) == [("a", "stop")] * 3
+
+
+def _counted(lane: str) -> tuple[float, float]:
+    def of(name):
+        return prometheus_client.REGISTRY.get_sample_value(name, {"agent": "agent", "lane": lane})
+    return of("pileus_work_waiting"), of("pileus_work_running")
+
+
+def test_lanes_are_counted(gate):
+    for about in "abcd":
+        gate.put(about, "build")
+    gate.put("x", "power", "other")
+    gate.wait_begun(3)
+    assert _counted("slow") == (2, 2) and _counted("other") == (0, 1)
+    gate.finish(5)
+    wait_for(lambda: _counted("slow") == _counted("other") == (0, 0), 5, what="nothing to be left")
+
+
+def test_work_for_which_the_host_has_no_thread_is_done_later(gate, monkeypatch):
+    """And what else there is about the same thing is not kept waiting for ever."""
+    def refuse(self):
+        raise RuntimeError("can't start new thread")
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert gate.put("a", "build")
+    gate.put("b", "power", "other")
+    assert sorted(gate.finish(2)) == [("a", "build"), ("b", "power")]
 
 
 def test_too_many_are_refused_but_what_is_first_is_taken_and_overtakes(gate):

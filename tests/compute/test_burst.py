@@ -12,7 +12,7 @@ from common.periodic import wait_for
 from common.tasks import Engine, Journal
 from common.workers import Workers
 from compute_agent import conf
-from compute_agent.manager import BUILD, OTHER, Manager
+from compute_agent.manager import BUILD, DELETE, IMAGE, OTHER, Manager
 from compute_agent.rpcapi import AgentAPI
 from compute_agent.service import ComputeAgent
 
@@ -47,8 +47,9 @@ def agent(tmp_path):
     made._guard = threading.Lock()
     made.driver = types.SimpleNamespace(console_output=lambda uuid: b"login: ")
     made.tasks = Engine(Journal(tmp_path / "tasks"))
-    made.workers = Workers({BUILD: 10, OTHER: 4})
-    server = rpc.server(made.conf, "compute-agent", "node1", Manager(made), threads=ComputeAgent.rpc_threads)
+    made.workers = Workers("compute-agent", {BUILD: 10, IMAGE: 2, DELETE: 2, OTHER: 2})
+    made.manager = Manager(made)
+    server = rpc.server(made.conf, "compute-agent", "node1", made.manager, threads=ComputeAgent.rpc_threads)
     server.start()
     yield made
     server.stop()
@@ -81,6 +82,36 @@ def test_a_server_that_is_to_be_deleted_is_known_while_it_is_built(agent):
     wait_for(lambda: agent.cancelled(uuid), 0.4, every_s=0.01, what="the build to be told")
     wait_for(lambda: agent.conductor.deleted == [uuid], 5, what="the delete")
     wait_for(lambda: not agent.cancelled(uuid), 5, what="its end")
+
+
+@pytest.mark.parametrize("asked", ["snapshot", "rebuild", "rescue", "stop"])
+def test_a_delete_and_a_console_log_do_not_wait_for_what_takes_long(agent, asked):
+    """As a store that does not go on, or guests that do not shut down; what waits for a store keeps no stop waiting either."""
+    api, ctx, closed = AgentAPI(agent.conf), context.service_context(), threading.Event()
+    manager, begun = agent.manager, []
+
+    def slow(ctx, uuid, what):
+        begun.append((uuid, what))
+        if what != "quick":
+            closed.wait(20)
+    manager.operations.power = manager.operations.snapshot = slow
+    try:
+        for _ in range(20):
+            if asked == "snapshot":
+                api.snapshot(ctx, "node1", context.new_uuid(), context.new_uuid())
+            else:
+                api.power(ctx, "node1", context.new_uuid(), asked)
+        wait_for(lambda: len(begun) == 2, 5, every_s=0.01, what="work to begin")
+        other, began = context.new_uuid(), time.monotonic()
+        if asked != "stop":
+            api.power(ctx, "node1", other, "quick")
+            wait_for(lambda: (other, "quick") in begun, 2, every_s=0.01, what="a stop")
+        api.delete(ctx, "node1", other)
+        wait_for(lambda: agent.conductor.deleted == [other], 2, every_s=0.01, what="the delete")
+        assert api.console_output(ctx, "node1", other, None) == "login: "
+        assert time.monotonic() - began < 2 and len(begun) in (2, 3)
+    finally:
+        closed.set()
 
 
 def test_long_calls_are_refused_before_they_take_all_threads(agent):

@@ -58,9 +58,16 @@ def at_rest(world: World) -> None:
         assert not foreign, f"guests on {host} that have no server there: {foreign}"
         paths = [p.name for p in (world.path / host / "snapshots").iterdir()]
         assert not paths, f"files of snapshots on {host}: {paths}"
+    _images(world, rows)
     _ports(world, rows)
     _volumes(world, rows)
     _claims(world)
+
+
+def _images(world: World, rows: dict) -> None:
+    """Nobody waits for one any more; of a server that is gone, the image service's janitor takes them away."""
+    for image in world.services.images.values():
+        assert image["status"] == "active" or image["instance_uuid"] not in rows, f"an image is left: {image}"
 
 
 def _ports(world: World, rows: dict) -> None:

@@ -127,11 +127,15 @@ class Services:
 
     def _images(self, method, names, query, body, headers):
         if names:
-            return dict(self.images.get(names[0], {}))
+            if names[0] not in self.images:
+                raise errors.NotFound("no such image")
+            return dict(self.images[names[0]])
         return {"images": [i for i in self.images.values() if i["instance_uuid"] == query["instance_uuid"]
                            and i["status"] in ("queued", "saving")]}
 
     def send_image(self, image_id: str) -> None:
         if image_id not in self.images:
             raise errors.StepFailed(reason="The image is gone.")
+        if self.images[image_id]["status"] != "queued":
+            raise errors.Conflict(f"Image {image_id} is {self.images[image_id]['status']}.")
         self.images[image_id]["status"] = "active"

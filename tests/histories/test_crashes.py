@@ -324,6 +324,22 @@ def test_an_image_whose_end_could_not_be_told_is_kept(world):
     assert [i["status"] for i in world.services.images.values()] == ["active"]
 
 
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_late_message_about_an_earlier_image_harms_no_later_one(world, deleted):
+    uuid = active(world)
+    api.snapshot(world, uuid)
+    world.finish(world.deliver(keep=True))
+    earlier = next(iter(world.services.images))
+    if deleted:
+        del world.services.images[earlier]
+    api.snapshot(world, uuid)
+    late = world.deliver()
+    world.finish(late)
+    world.run_all()
+    checks.at_rest(world)
+    assert {i["status"] for i in world.services.images.values()} == {"active"} and len(world.services.images) == 2 - deleted
+
+
 def test_what_was_left_of_a_server_is_settled_before_its_next_operation(world):
     """A guest that an interrupted image left standing still would not hear that it is to stop."""
     uuid = active(world)

@@ -1,0 +1,274 @@
+"""Kill daemons of a real cloud at random moments while guests boot: each server must end ACTIVE, and nothing be left.
+
+    deploy/isolate kills python -m tests.bench.kills --image guest.qcow2 --kills 100 --seed 1
+    deploy/isolate kills python -m tests.bench.kills --image guest.qcow2 --kills 40 --daemons compute-agent conductor
+    deploy/isolate kills python -m tests.bench.kills --image guest.qcow2 --kills 40 --lab
+
+Clients boot servers, every third with a volume, wait for them and delete them again, all the time; two servers stay and are
+pinged. With ``--lab`` there is a second host, whose daemons are killed too, and which is taken away for good after half of
+the kills: what it was building, the first host builds. Prints a table, and exits with 1 where a server did not end ACTIVE,
+a ping was lost or the audit found something. It makes a cloud under $PILEUS_STATE and takes it away at the end.
+"""
+
+import argparse
+import collections
+import dataclasses
+import os
+import pathlib
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import urllib3
+
+from common.periodic import wait_for
+from deploy import lab, processes, supervisor
+from deploy.daemons import DAEMONS
+from tests.bench.power_cut import ROOT, deploy_up
+from tests.e2e.conftest import RealCloud
+
+NODE = "node2"
+RETURN_S, API_S = 20, 60  # a daemon is back, an API answers
+PING_S = 0.2
+
+
+@dataclasses.dataclass
+class Boot:
+    name: str
+    volume: bool
+    id: str = ""
+    status: str = ""
+    took_s: float = 0.0
+    fault: str = ""
+
+
+class Client:
+    """What a patient user of the cloud does: where an API does not answer, it is asked again."""
+
+    def __init__(self, real):
+        self.real = real
+
+    def call(self, service: str, method: str, path: str, body=None):
+        """:raises RuntimeError: the API refuses, or does not answer for a minute"""
+        deadline = time.monotonic() + API_S
+        while True:
+            try:
+                return self.real.client.call(service, method, path, body)
+            except (RuntimeError, urllib3.exceptions.HTTPError) as error:
+                if re.search(r": 4\d\d ", str(error)) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+
+    def find(self, name: str) -> str | None:
+        found = self.call("compute", "GET", f"/servers?name=^{name}$")["servers"]
+        return found[0]["id"] if found else None
+
+    def create(self, boot: Boot) -> str:
+        """The answer may be lost after the server was made: its name tells."""
+        values = {"name": boot.name, "imageRef": self.real.image, "flavorRef": "42",
+                  "networks": [{"uuid": self.real.networks["private"]}]}
+        if boot.volume:
+            values["block_device_mapping_v2"] = [
+                {"boot_index": 0, "source_type": "image", "destination_type": "local", "uuid": self.real.image,
+                 "delete_on_termination": True},
+                {"boot_index": -1, "source_type": "blank", "destination_type": "volume", "volume_size": 1,
+                 "delete_on_termination": True}]
+        deadline = time.monotonic() + API_S
+        while True:
+            try:
+                return self.real.client.call("compute", "POST", "/servers", {"server": values})["server"]["id"]
+            except (RuntimeError, urllib3.exceptions.HTTPError):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
+                if known := self.find(boot.name):
+                    return known
+
+    def server(self, server_id: str) -> dict:
+        return self.call("compute", "GET", f"/servers/{server_id}")["server"]
+
+    def delete(self, server_id: str) -> None:
+        try:
+            self.call("compute", "DELETE", f"/servers/{server_id}")
+        except RuntimeError as error:
+            if ": 404 " not in str(error):
+                raise
+
+
+class Load(threading.Thread):
+    """Boots and deletes servers until it is stopped; the last ones stay."""
+
+    def __init__(self, client: Client, number: int, kept: int, timeout_s: float):
+        super().__init__(daemon=True, name=f"load-{number}")
+        self.client, self.number, self.kept, self.timeout_s = client, number, kept, timeout_s
+        self.boots: list[Boot] = []
+        self.stopping = threading.Event()
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            while not self.stopping.is_set():
+                self._boot(Boot(f"kills-{self.number}-{len(self.boots)}", volume=len(self.boots) % 3 == 2))
+                alive = [b for b in self.boots if b.id]
+                for old in alive[:len(alive) - self.kept]:
+                    self.client.delete(old.id)
+                    old.id = ""
+        except Exception as error:  # boundary of a thread: shown in the end
+            self.error = error
+
+    def _boot(self, boot: Boot) -> None:
+        self.boots.append(boot)
+        began = time.monotonic()
+        boot.id = self.client.create(boot)
+
+        def settled():
+            server = self.client.server(boot.id)
+            return server if server["status"] != "BUILD" else None
+        try:
+            server = wait_for(settled, self.timeout_s, every_s=0.2, what=boot.name)
+            boot.status, boot.fault = server["status"], server.get("fault", {}).get("message", "")
+        except TimeoutError:
+            boot.status, boot.fault = "BUILD", f"for {self.timeout_s:.0f} s"
+        boot.took_s = time.monotonic() - began
+
+
+class Ping:
+    def __init__(self, address: str):
+        self.address = address
+        self.process = subprocess.Popen(["ping", "-i", str(PING_S), address], stdout=subprocess.PIPE, text=True)
+
+    def stop(self) -> tuple[int, list[int]]:
+        """(how many answers, the numbers of those that are missing); the last one may be under way."""
+        self.process.send_signal(signal.SIGINT)
+        seen = {int(n) for n in re.findall(r"icmp_seq=(\d+) ttl", self.process.communicate()[0])}
+        return len(seen), sorted(set(range(1, max(seen, default=0) + 1)) - seen)
+
+
+class Killer:
+    def __init__(self, state: str, chosen: random.Random, names: list[str]):
+        self.state, self.random, self.names = state, chosen, names
+        self.kills: collections.Counter[str] = collections.Counter()
+        self.slowest_s: dict[str, float] = collections.defaultdict(float)
+        self.late: list[str] = []
+
+    def _daemons(self) -> dict[str, tuple[int, int]]:
+        """{"daemon" or "daemon@host": (its pid, that of whoever starts it again)}"""
+        above = {"": supervisor.running_pid(self.state), f"@{NODE}": lab.pid_of(self.state, NODE)}
+        return {name + where: (pid, parent) for where, parent in above.items() if parent
+                for name, pid in processes.daemons(parent).items() if name in self.names}
+
+    def kill(self) -> str:
+        """One of those that run; the end of it is that it is back."""
+        there = self._daemons()
+        name = self.random.choice(sorted(there))
+        os.kill(there[name][0], signal.SIGKILL)
+        began = time.monotonic()
+        try:
+            wait_for(lambda: self._daemons().get(name, there[name])[0] != there[name][0], RETURN_S, every_s=0.05, what=name)
+        except TimeoutError:
+            self.late.append(name)
+        self.kills[name] += 1
+        self.slowest_s[name] = max(self.slowest_s[name], time.monotonic() - began)
+        return name
+
+
+def forget_host(client: Client) -> None:
+    """What an operator does with a host that will not come back."""
+    for kind, path in (("compute", f"/os-services?host={NODE}"), ("network", f"/agents?host={NODE}")):
+        for found in next(iter(client.call(kind, "GET", path).values())):
+            client.call(kind, "DELETE", f"{path.partition('?')[0]}/{found['id']}")
+
+
+def campaign(real, args) -> list[str]:
+    """:returns: what was not as it must be"""
+    client, chosen = Client(real), random.Random(args.seed)
+    own = os.uname().nodename
+    standing = {n: real.boot(n, availability_zone=f"nova:{own}")["id"] for n in ("standing-0", "standing-1")}
+    addresses = [real.floating_ip(i) for i in standing.values()]
+    for address in addresses:
+        real.ssh(address, "true", timeout_s=300)
+    pings = [Ping(a) for a in addresses]
+    killer = Killer(real.state, chosen, args.daemons)
+    loads = [Load(client, n, args.kept, args.timeout_s) for n in range(args.clients)]
+    for load in loads:
+        load.start()
+    for number in range(args.kills):
+        time.sleep(chosen.uniform(0, 2 * args.pause_s))
+        if args.lab and number == args.kills // 2:
+            lab.remove(real.state, NODE)
+            print(f"{NODE} is taken away for good, {number} kills so far", flush=True)
+        killer.kill()
+        if not (number + 1) % 10:
+            print(f"{number + 1} kills, {sum(len(load.boots) for load in loads)} boots", flush=True)
+    for load in loads:
+        load.stopping.set()
+    for load in loads:
+        load.join(args.timeout_s + API_S)
+    return _judge(real, client, args, killer, loads, [p.stop() for p in pings], list(standing.values()))
+
+
+def _judge(real, client: Client, args, killer: Killer, loads, pings, standing: list[str]) -> list[str]:
+    boots = [b for load in loads for b in load.boots]
+    wrong = [f"{load.name} broke off: {load.error}" for load in loads if load.error]
+    wrong += [f"{load.name} did not end" for load in loads if load.is_alive()]
+    wrong += [f"{b.name} {b.id} is {b.status}: {b.fault}" for b in boots if b.status != "ACTIVE"]
+    wrong += [f"{name} was not back after {RETURN_S} s" for name in killer.late]
+    print(f"{'daemon':<24}{'kills':>6}{'slowest return, s':>20}")
+    for name, count in sorted(killer.kills.items()):
+        print(f"{name:<24}{count:>6}{killer.slowest_s[name]:>20.2f}")
+    took = sorted(b.took_s for b in boots)
+    print(f"{len(boots)} servers, {sum(b.status == 'ACTIVE' for b in boots)} ACTIVE; median {took[len(took) // 2]:.1f} s, "
+          f"slowest {took[-1]:.1f} s")
+    for answers, missing in pings:
+        print(f"pings answered {answers}, lost {len(missing)}")
+        # An emulated guest that is starved answers late; what matters is that it is not cut off.
+        if missing:
+            wrong.append(f"pings were lost: {missing[:20]}")
+    for server_id in [*standing, *(b.id for b in boots if b.id)]:
+        client.delete(server_id)
+    try:
+        wait_for(lambda: not client.call("compute", "GET", "/servers?name=kills-")["servers"], 120, every_s=0.5,
+                 what="servers to be deleted")
+        for found in client.call("network", "GET", "/floatingips")["floatingips"]:
+            client.call("network", "DELETE", f"/floatingips/{found['id']}")
+        if args.lab:
+            forget_host(client)
+        real.audit()
+        print("audit: clean")
+    except (AssertionError, TimeoutError, RuntimeError) as error:
+        wrong.append(str(error))
+    return wrong
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--image", required=True, help="a qcow2 of a guest that lets ssh in")
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1, help="of the choice of daemons and moments")
+    parser.add_argument("--daemons", nargs="+", choices=sorted(DAEMONS), default=sorted(DAEMONS), help="default: all")
+    parser.add_argument("--pause-s", type=float, default=1.5, help="the mean time between kills")
+    parser.add_argument("--clients", type=int, default=2, help="servers that boot at the same time")
+    parser.add_argument("--kept", type=int, default=1, help="servers that each client keeps while it boots the next")
+    parser.add_argument("--timeout-s", type=float, default=180, help="in which a server must be built")
+    parser.add_argument("--lab", action="store_true", help="two hosts, of which one is lost")
+    parser.add_argument("--logs", type=pathlib.Path, help="where to keep the daemons' logs")
+    args = parser.parse_args()
+    began = time.monotonic()
+    state = os.environ["PILEUS_STATE"]
+    real = RealCloud(state, deploy_up("--hosts", "2" if args.lab else "1", "--image", args.image))
+    print(f"deploy/up: {time.monotonic() - began:.1f} s", flush=True)
+    wrong = campaign(real, args)
+    print("\n".join(wrong or ["every server ended ACTIVE"]), flush=True)
+    if args.logs:
+        shutil.copytree(pathlib.Path(state, "log"), args.logs, dirs_exist_ok=True)
+    subprocess.run([str(ROOT / "deploy" / "down"), "--yes"], check=True, timeout=120)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
