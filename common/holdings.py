@@ -11,6 +11,8 @@ from common.rest import path
 
 LOG = logging.getLogger(__name__)
 VOLUME_VERSION = {"OpenStack-API-Version": "volume 3.44"}
+# In which a volume cannot be deleted, and which it leaves without anybody's help.
+_PASSING = ("creating", "downloading", "extending")
 _UNBOUND = {"device_id": "", "device_owner": "", "binding:host_id": ""}
 
 
@@ -83,14 +85,31 @@ def release_volumes(rest, server: dict) -> None:
     """Free the volumes of a server, and delete those that are to go with it.
 
     :param server: its row with ``block_devices``
+    :raises ServiceUnavailable: as ``_delete_volume``; call it again later
     """
     for device in server["block_devices"]:
         release_attachment(rest, server["uuid"], device["volume_id"], device["attachment_id"])
         if device["delete_on_termination"]:
-            try:
-                rest.request("DELETE", "volume", path("/v3/volumes/{id}", device["volume_id"]), headers=VOLUME_VERSION)
-            except (errors.NotFound, errors.BadRequest) as error:
-                LOG.warning("volume %s could not be deleted with its server: %s", device["volume_id"], error)
+            _delete_volume(rest, device["volume_id"])
+
+
+def _delete_volume(rest, volume_id: str) -> None:
+    """Delete it, where its own state allows that.
+
+    :raises ServiceUnavailable: something is done to it that ends by itself, as a server that is deleted early meets a volume that
+        is still being made
+    """
+    where = path("/v3/volumes/{id}", volume_id)
+    try:
+        rest.request("DELETE", "volume", where, headers=VOLUME_VERSION)
+    except errors.NotFound:
+        LOG.debug("volume %s is gone already", volume_id)
+    except errors.BadRequest as error:
+        status = rest.request("GET", "volume", where, headers=VOLUME_VERSION)["volume"]["status"]
+        if status in _PASSING:
+            raise errors.ServiceUnavailable(part=f"volume {volume_id}, which is {status}") from error
+        if status != "deleting":
+            LOG.warning("volume %s, which is %s, could not be deleted with its server: %s", volume_id, status, error)
 
 
 # The steps of a deletion that any host can take, in order, by the names that they have in the server's events.

@@ -8,7 +8,7 @@ from common.rest import path
 
 LOG = logging.getLogger(__name__)
 OWNER = "compute:nova"
-TRIES = 5
+TRIES, PLUG_TRIES = 5, 3
 Check = collections.abc.Callable[[], object]
 
 
@@ -24,12 +24,17 @@ class Ports:
             called, and taken only as they were read: a host that is late takes none from the one that builds the server now
         :raises StepFailed: the network service refuses, or could not plug a port
         """
-        try:
-            made = self._unhindered(self._build_once, instance, wanted, again, check)
-        except (errors.BadRequest, errors.NotFound, errors.Conflict, errors.Forbidden) as error:
-            if isinstance(error, errors.Superseded):
-                raise
-            raise errors.StepFailed(reason=f"The network service refused a port: {error}") from error
+        for left in reversed(range(PLUG_TRIES)):
+            try:
+                made = self._unhindered(self._build_once, instance, wanted, again, check)
+            except (errors.BadRequest, errors.NotFound, errors.Conflict, errors.Forbidden) as error:
+                if isinstance(error, errors.Superseded):
+                    raise
+                raise errors.StepFailed(reason=f"The network service refused a port: {error}") from error
+            if all(self._is_plugged(port) for port in made):
+                break
+            LOG.warning("a port of instance %s could not be plugged, %d tries are left", instance["uuid"], left)
+            again = True  # its network agent may have been restarted in that moment
         for port in made:
             self._check_plugged(port)
         return made
@@ -91,8 +96,12 @@ class Ports:
         self._check_plugged(port)
         return port
 
+    @staticmethod
+    def _is_plugged(port: dict) -> bool:
+        return port["binding:vif_type"] != "binding_failed"
+
     def _check_plugged(self, port: dict) -> None:
-        if port["binding:vif_type"] == "binding_failed":
+        if not self._is_plugged(port):
             raise errors.StepFailed(reason=f"Port {port['id']} could not be plugged on host {self.host}.")
 
     def _is_here(self, port: dict) -> bool:
@@ -132,7 +141,7 @@ class Ports:
             except errors.NotFound:
                 LOG.warning("port %s is gone; its guest is built without it", known["id"])
                 continue
-            if port["binding:vif_type"] == "binding_failed":
+            if not self._is_plugged(port):
                 raise errors.ServiceUnavailable(part=f"the network of host {self.host}")
             found.append(known)
         return found

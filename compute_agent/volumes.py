@@ -79,10 +79,12 @@ class Volumes:
         query = {"all_tenants": 1, "volume_id": volume_id, "attached_host": self.connector["host"]}
         return self._request("GET", path("/v3/attachments", query=query))["attachments"]
 
-    def wait_made(self, volume_id: str, timeout_s: float = 600) -> None:
+    def wait_made(self, volume_id: str, *, hurry: collections.abc.Callable[[], bool], timeout_s: float = 600) -> None:
         """Until a volume that is being made is there.
 
+        :param hurry: whether the server is to be deleted, so that nobody needs the volume any more
         :raises StepFailed: it could not be made, or not in time
+        :raises Superseded: ``hurry`` said so
         """
         deadline, delay = time.monotonic() + timeout_s, 0.1
         while True:
@@ -92,6 +94,8 @@ class Volumes:
                 raise errors.StepFailed(reason=f"Volume {volume_id} could not be found.") from error
             if status not in ("creating", "downloading"):
                 break
+            if hurry():
+                raise errors.Superseded()
             if time.monotonic() > deadline:
                 raise errors.StepFailed(reason=f"Volume {volume_id} did not finish being created in {timeout_s:.0f} s.")
             time.sleep(delay)

@@ -78,7 +78,7 @@ class Boot(ReportingTask):
     def volumes(self, state):
         again, uuid, found = self._again(state, "volumes"), state["instance"]["uuid"], []
         for device in state["instance"]["block_devices"]:
-            self.agent.volumes.wait_made(device["volume_id"])
+            self.agent.volumes.wait_made(device["volume_id"], hurry=lambda: self.agent.cancelled(uuid))
             attachment_id, info = self.agent.volumes.connect(uuid, device["volume_id"], device["device_name"], again=again,
                                                              check=lambda: self.check(state))
             if self.agent.conductor.attached(self.agent.context(), uuid, device["volume_id"], attachment_id, [],

@@ -18,6 +18,7 @@ class Services:
         self.attachments: dict[str, dict] = {}
         self.images: dict[str, dict] = {}
         self._made = 0
+        self.plugs_that_fail = 0  # the next so many, as their network agent is killed meanwhile
 
     def new_id(self, prefix: str) -> str:
         self._made += 1
@@ -53,9 +54,15 @@ class Services:
         if port["relation"] and device not in ("", port["device_id"]):
             raise errors.Conflict("another device has it")
         changed = {**port, **values, "relation": "compute" if device else ""}
-        changed["status"] = "ACTIVE" if changed["binding:host_id"] else "DOWN"
+        plugged = changed["binding:host_id"] and not self._fails_to_plug()
+        changed["status"] = "ACTIVE" if plugged else "DOWN"
+        changed["binding:vif_type"] = "bridge" if plugged or not changed["binding:host_id"] else "binding_failed"
         if changed != port:
             port.update(changed, revision_number=port["revision_number"] + 1)
+
+    def _fails_to_plug(self) -> bool:
+        self.plugs_that_fail -= 1
+        return self.plugs_that_fail >= 0
 
     def add_port(self, **values) -> dict:
         port = {"id": self.new_id("a"), "network_id": "", "project_id": "p", "device_id": "", "device_owner": "", "relation": "",

@@ -197,6 +197,17 @@ def test_a_build_goes_on_where_its_agent_was_killed(world, at):
     assert world.row(uuid)["tried_hosts"] == []
 
 
+@pytest.mark.parametrize("own_port", [False, True])
+@pytest.mark.parametrize(("fail", "host", "tried"), [(1, ONE, []), (2, ONE, []), (3, TWO, [ONE])])
+def test_a_host_is_given_up_only_when_a_port_cannot_be_plugged_again_and_again(world, own_port, fail, host, tried):
+    """Its network agent may have been restarted in that moment."""
+    uuid = api.create(world, own_port=own_port)
+    world.services.plugs_that_fail = fail * (1 + own_port)  # of each port
+    world.finish(build(world, uuid))
+    ends_well(world, uuid, host)
+    assert world.row(uuid)["tried_hosts"] == tried
+
+
 def break_journal(world: World, task: str) -> None:
     """As a power cut may leave it, with the agent down."""
     path = next((world.path / ONE / "tasks" / "compute").glob(f"{task}-*.json"))
