@@ -95,6 +95,19 @@ class ServiceUnavailable(Error):
     message = "A part that this request needs does not answer: %(part)s. Try again in a moment."
 
 
+class ServiceTooOld(ServiceUnavailable):
+    """A daemon of an older release would have to be asked for what it does not know."""
+
+    kind = "ServiceTooOld"
+    message = "%(part)s still runs an older release, which cannot do this. Try again once it has been upgraded."
+
+
+class InvalidMessage(Error):
+    """What came over the bus, or was read from a journal, does not have its declared shape."""
+
+    kind, message = "InvalidMessage", "A part of the cloud sent a message that could not be understood."
+
+
 class StorageFull(Error):
     status, kind, message = 413, "StorageFull", "There is not enough space to store what was sent."
 

@@ -1,9 +1,10 @@
 """The bus: oslo.messaging with our context, our errors and our names.
 
-A service's ``rpcapi.py`` subclasses ``Client``; its ``manager.py`` holds the
-endpoint. Messages are ids and plain JSON. A cast may be lost (broker gone) or
-come twice (redelivery): every endpoint method is safe to run again, and every
-cast has somebody who notices that its effect is missing.
+A service's ``rpcapi.py`` subclasses ``Client`` and declares its methods (see
+``common.interface``); its ``manager.py`` holds the endpoint, of which these
+methods alone can be called. Messages are of declared shapes. A cast may be lost
+(broker gone) or come twice (redelivery): every endpoint method is safe to run
+again, and every cast has somebody who notices that its effect is missing.
 """
 
 import logging
@@ -16,7 +17,8 @@ from oslo_config import cfg
 from oslo_messaging._drivers.common import PURPOSE_SEND
 from oslo_messaging.rpc.server import RPCServer
 
-from common import context, errors, metrics, units
+from common import context, errors, interface, metrics, units
+from common.messages import format_version, parse_version
 
 LOG = logging.getLogger(__name__)
 # What publishing raises without a broker: the last two when a new connection is made for it.
@@ -103,53 +105,77 @@ class _Answers:
 
 
 class Client:
-    """Base of every ``rpcapi``: states call or cast, version and timeout in each method."""
+    """Base of every interface: sends what its methods declare.
+
+    ``history`` says what each version of the interface brought; the last one is the version of this release. A major version
+    never changes: whoever knows a newer minor version also understands the older ones.
+    """
 
     topic = ""
+    history: dict[str, str] = {"1.0": "The first version."}
+    methods: dict[str, interface.Method] = {}
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        cls.methods = interface.methods_of(cls)
+        cls.version = list(cls.history)[-1]
+
     version = "1.0"
 
     def __init__(self, conf):
-        self._client = messaging.get_rpc_client(
-            transport(conf), messaging.Target(topic=self.topic, version=self.version), serializer=Serializer())
+        self._client = messaging.get_rpc_client(transport(conf), messaging.Target(topic=self.topic), serializer=Serializer())
         self._answers = conf.pileus_answers
         self._errors = {kind: metrics.RPC_ERRORS.labels(self.topic, kind) for kind in ERRORS}
+        self._version = parse_version(self.version)
 
-    def call(self, ctx, method: str, *, to: str | None = None, timeout_s: float, **arguments):
-        """Ask and wait.
+    def send(self, method: interface.Method, ctx, arguments: dict):
+        """Call or cast, as the method declares; returns a call's result.
 
         :raises ServiceUnavailable: no answer in time, or the broker is away
+        :raises ServiceTooOld: the peer is of a release that does not have the method
+        :raises InvalidMessage: the arguments, or the result, are not as declared
         :raises errors.Error: what the method declares
         """
-        metrics.RPC.labels(self.topic, method, "call").inc()
+        to = arguments[method.to] if method.to else None
+        interface.check_known(method, self._version, self._part(to))
+        version = min(method.version, self._version)
+        metrics.RPC.labels(self.topic, method.name, method.kind).inc()
         units.now_visible()
-        prepared = self._client.prepare(server=to, timeout=timeout_s, retry=1, transport_options=_DELIVERED)
+        message = method.message(arguments, version)
+        prepared = self._client.prepare(
+            server=to, fanout=method.fanout and to is None or None, retry=1, version=format_version(version),
+            transport_options=None if method.fanout and to is None else _DELIVERED)
+        timeout_s = method.timeout(arguments)
+        if timeout_s is None:
+            return self._cast(prepared, ctx, method, message)
+        return method.result(self._call(prepared.prepare(timeout=timeout_s), ctx, method, message, timeout_s, to))
+
+    def _part(self, to: str | None) -> str:
+        return f"{self.topic}{' on ' + to if to else ''}"
+
+    def _call(self, prepared, ctx, method: interface.Method, message: dict, timeout_s: float, to: str | None):
         if not self._answers.wait(timeout_s):
             self._errors["away"].inc()
-            raise errors.ServiceUnavailable(part="the message bus", internal=f"{method}: no queue for its answer")
+            raise errors.ServiceUnavailable(part="the message bus", internal=f"{method.name}: no queue for its answer")
         try:
-            return prepared.call(ctx, method, **arguments)
+            return prepared.call(ctx, method.name, **message)
         except (messaging.MessagingTimeout, messaging.MessageUndeliverable, *_AWAY) as error:
             self._errors[_kind(error)].inc()
-            part = f"{self.topic}{' on ' + to if to else ''}"
-            raise errors.ServiceUnavailable(part=part, internal=f"{method}: {error}") from error
+            raise errors.ServiceUnavailable(part=self._part(to), internal=f"{method.name}: {error}") from error
+        except (messaging.RemoteError, messaging.UnsupportedVersion, messaging.NoSuchMethod) as error:
+            if getattr(error, "exc_type", type(error).__name__) in ("UnsupportedVersion", "NoSuchMethod"):
+                raise errors.ServiceTooOld(part=self._part(to), internal=f"{method.name}: {error}") from error
+            raise
 
-    def cast(self, ctx, method: str, *, to: str | None = None, fanout: bool = False, **arguments) -> None:
-        """Tell, without an answer.
-
-        :raises ServiceUnavailable: the broker did not take it
-        """
-        metrics.RPC.labels(self.topic, method, "cast").inc()
-        units.now_visible()
-        prepared = self._client.prepare(server=to, fanout=fanout or None, retry=1,
-                                        transport_options=None if fanout else _DELIVERED)
+    def _cast(self, prepared, ctx, method: interface.Method, message: dict) -> None:
         try:
-            prepared.cast(ctx, method, **arguments)
+            prepared.cast(ctx, method.name, **message)
         except messaging.MessageUndeliverable as error:
             self._errors["undeliverable"].inc()
-            raise errors.ServiceUnavailable(part=self.topic, internal=f"{method}: nobody listens") from error
+            raise errors.ServiceUnavailable(part=self.topic, internal=f"{method.name}: nobody listens") from error
         except _AWAY as error:
             self._errors["away"].inc()
-            raise errors.ServiceUnavailable(part="the message bus", internal=f"{method}: {error}") from error
+            raise errors.ServiceUnavailable(part="the message bus", internal=f"{method.name}: {error}") from error
 
 
 def _kind(error: Exception) -> str:
@@ -157,21 +183,35 @@ def _kind(error: Exception) -> str:
             "timeout" if isinstance(error, messaging.MessagingTimeout) else "away")
 
 
+def _only(methods) -> type[messaging.RPCAccessPolicyBase]:
+    """A policy for oslo.messaging by which these methods alone can be called."""
+    class Declared(messaging.RPCAccessPolicyBase):
+        def is_allowed(self, endpoint, method):
+            return method in methods
+    return Declared
+
+
 class Dispatcher(messaging.RPCDispatcher):
-    """Run a method under the caller's request id; let only declared errors travel.
+    """Run a declared method under the caller's request id, with declared arguments; let only declared results and errors travel.
 
     ``translate`` makes a declared error of one that the service's database raised, or returns None.
     """
 
-    def __init__(self, endpoint, topic: str, translate):
-        super().__init__([endpoint], Serializer(), messaging.DefaultRPCAccessPolicy)
-        self.translate = translate
-        self._failed = metrics.RPC_ERRORS.labels(topic, "failed")
+    def __init__(self, endpoint, answers: type[Client], translate):
+        super().__init__([endpoint], Serializer(), _only(answers.methods))
+        self.methods, self.translate = answers.methods, translate
+        self._failed = metrics.RPC_ERRORS.labels(answers.topic, "failed")
 
     def _do_dispatch(self, endpoint, method, ctxt, args):
-        context.activate(self.serializer.deserialize_context(ctxt))
+        ctx = self.serializer.deserialize_context(ctxt)
+        context.activate(ctx)
         try:
-            return units.run(super()._do_dispatch, endpoint, method, ctxt, args)
+            arguments = self.methods[method].read(args)
+            return self.methods[method].result(units.run(getattr(endpoint, method), ctx, **arguments))
+        except errors.InvalidMessage as error:
+            self._failed.inc()
+            LOG.error("%s: refused, %s", method, error.internal)
+            raise messaging.ExpectedException() from error
         except errors.Error as error:
             raise messaging.ExpectedException() from error
         except Exception as error:
@@ -210,10 +250,10 @@ class _Server(RPCServer):
         super()._process_incoming(incoming)
 
 
-def server(conf, topic: str, host: str, endpoint, *, threads: int = 16, translate=None):
-    """An RPC server, not started. ``endpoint``'s public methods take (ctx, **json)."""
-    endpoint.target = messaging.Target(version=getattr(endpoint, "VERSION", "1.0"))
-    dispatcher = Dispatcher(endpoint, topic, translate)
-    made = _Server(transport(conf), messaging.Target(topic=topic, server=host), dispatcher)
+def server(conf, answers: type[Client], host: str, endpoint, *, threads: int = 16, translate=None):
+    """An RPC server, not started. ``endpoint`` has the methods that the interface ``answers`` declares."""
+    endpoint.target = messaging.Target(version=answers.version)
+    dispatcher = Dispatcher(endpoint, answers, translate)
+    made = _Server(transport(conf), messaging.Target(topic=answers.topic, server=host), dispatcher)
     conf.set_override("executor_thread_pool_size", threads)
     return made

@@ -37,14 +37,14 @@ class Service:
     """Base of every daemon.
 
     ``name`` is the daemon's name ("compute-api"), ``package`` its database's owner, ``api`` the section of
-    ``etc/<conf_name>-paste.ini`` that it serves, or None, ``topic`` the bus topic it answers, or None.
+    ``etc/<conf_name>-paste.ini`` that it serves, or None, ``answers`` the RPC interface that it answers, or None.
     """
 
     name = ""
     conf_name = ""
     db_name: str | None = None
     api: str | None = None
-    topic: str | None = None
+    answers: type[rpc.Client] | None = None
     default_port = 0
     opts: dict = {}
     rpc_threads = 16
@@ -82,7 +82,7 @@ class Service:
         return notify.Notifier(self.conf, self.name)
 
     def endpoint(self):
-        """The object whose methods answer the topic."""
+        """The object whose methods answer the interface."""
         return None
 
     def started(self) -> None:
@@ -114,8 +114,8 @@ class Service:
         for work in self.periodics:
             if not isinstance(work, periodic.Heartbeat):
                 work.start(self.stop_event)
-        if self.topic:
-            self.rpc_server = rpc.server(self.conf, self.topic, self.conf.host, self.endpoint(),
+        if self.answers:
+            self.rpc_server = rpc.server(self.conf, self.answers, self.conf.host, self.endpoint(),
                                          threads=self.rpc_threads, translate=db_errors.translate if self.db else None)
         # Starting to listen retries until the broker is there; the API must not wait for it.
         threading.Thread(target=self._listen, daemon=True, name="rpc-start").start()

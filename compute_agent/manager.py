@@ -19,8 +19,6 @@ WITH_IMAGES = ("rebuild", "rescue")
 
 
 class Manager:
-    VERSION = "1.0"
-
     def __init__(self, agent):
         self.agent, self.operations = agent, Operations(agent)
         self._long_calls = threading.BoundedSemaphore(LONG_CALLS)

@@ -17,6 +17,7 @@ from compute_agent.orphans import OrphanReconciler
 from compute_agent.ports import Ports
 from compute_agent.powersync import Heartbeat, PowerSync
 from compute_agent.resume import GuestResume
+from compute_agent.rpcapi import AgentAPI
 from compute_agent.tasks.attach import Attach
 from compute_agent.tasks.boot import Boot
 from compute_agent.tasks.delete import Delete
@@ -35,7 +36,7 @@ TASKS = (Boot, Delete, Attach, Detach, AttachInterface, DetachInterface, ExtendV
 
 class ComputeAgent(Service):
     name, conf_name = "compute-agent", "compute-agent"
-    opts, topic, rpc_threads = conf.OPTS, "compute-agent", 32
+    opts, answers, rpc_threads = conf.OPTS, AgentAPI, 32
     log = logging.getLogger("compute_agent")
 
     def setup(self) -> None:

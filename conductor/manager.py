@@ -15,17 +15,7 @@ _RENAMED = {"rebuild-stopped": "rebuild"}  # actions that agents of the release 
 TABLE, DEVICES = models.instances, models.block_devices
 
 
-def plain(row: dict | None) -> dict | None:
-    """A row as JSON for the bus: times as text."""
-    if row is None:
-        return None
-    return {k: db.iso(v) if hasattr(v, "isoformat") else [plain(x) for x in v] if k == "block_devices" else v
-            for k, v in row.items()}
-
-
 class Manager:
-    VERSION = "1.0"
-
     def __init__(self, service):
         self.service = service
 
@@ -41,10 +31,10 @@ class Manager:
                 row = self._find(connection, uuid)
                 # A host that was interrupted asks again: it may go on.
                 mine = row is not None and row["host"] == host and row["task_state"] in (NETWORKING, SPAWNING)
-                return plain({**row, "begun_before": True}) if row is not None and mine else None
+                return {**row, "begun_before": True} if row is not None and mine else None
             row = self._find(connection, uuid)
         self._tell(ctx, "create.start", row)
-        return plain({**row, "begun_before": False}) if row is not None else None
+        return {**row, "begun_before": False} if row is not None else None
 
     def _tell(self, ctx, what: str, row: dict | None, *, error: bool = False) -> None:
         if row is not None:
@@ -58,7 +48,7 @@ class Manager:
 
     def get_instance(self, ctx, uuid: str) -> dict | None:
         with self.service.db.reader() as connection:
-            return plain(self._find(connection, uuid))
+            return self._find(connection, uuid)
 
     def states_of(self, ctx, host: str) -> list:
         c = TABLE.c

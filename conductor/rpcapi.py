@@ -1,84 +1,108 @@
+# mypy: disable-error-code="empty-body"
 """The conductor on the bus: what agents report and ask."""
 
+from typing import Annotated
+
+from common.interface import call, cast
+from common.messages import Added, HostName, Id, Text
 from common.rpc import Client
+from conductor.messages import (
+    Event,
+    HostResources,
+    Instance,
+    InstanceState,
+    InstanceToBuild,
+    Outcome,
+    Port,
+    RequestedNetwork,
+)
+
+# The number of the operation that is reported, as in the instance; None in reports of agents of the release before.
+Attempt = Annotated[int | None, Added("1.1")]
+# The block device's id.
+Device = Annotated[Id | None, Added("1.1")]
 
 
 class ConductorAPI(Client):
     topic = "conductor"
+    history = {
+        "1.0": "The first version.",
+        "1.1": "Operations have numbers: instances have attempt, an instance to build has begun_before; progress, finish, fail "
+               "and attached take attempt, attached and kept take device. progress, finish and attached return whether the "
+               "report counts; progress and finish are calls, no casts. interface_attached and interface_detached take the "
+               "place of network_changed, which agents of 1.0 still call."}
 
-    def begin_build(self, ctx, uuid: str, host: str) -> dict | None:
-        """Call, 1.0, 15 s: the instance to build, with block devices; None: not (or no longer) this host's to build.
+    @call(timeout_s=15)
+    def begin_build(self, ctx, uuid: Id, host: HostName) -> InstanceToBuild | None:
+        """The instance to build, with block devices; None: not (or no longer) this host's to build.
 
-        Its ``attempt`` goes into all reports; ``begun_before``: this host was told that already.
+        Its ``attempt`` goes into all reports.
         """
-        return self.call(ctx, "begin_build", timeout_s=15, uuid=uuid, host=host)
 
-    def get_instance(self, ctx, uuid: str) -> dict | None:
-        """Call, 1.0, 15 s: an instance with block devices, or None where it is gone."""
-        return self.call(ctx, "get_instance", timeout_s=15, uuid=uuid)
+    @call(timeout_s=15)
+    def get_instance(self, ctx, uuid: Id) -> Instance | None:
+        """An instance with block devices, or None where it is gone."""
 
-    def states_of(self, ctx, host: str) -> list:
-        """Call, 1.0, 15 s: [{"uuid", "vm_state", "task_state", "power_state"}] of the servers of a host."""
-        return self.call(ctx, "states_of", timeout_s=15, host=host)
+    @call(timeout_s=15)
+    def states_of(self, ctx, host: HostName) -> list[InstanceState]:
+        """The states of the servers of a host."""
 
-    def report_power(self, ctx, host: str, powers: dict) -> None:
-        """Call, 1.0, 15 s: {uuid: power_state} of guests of a host; NOSTATE (0): the guest is gone. Repeatable."""
-        self.call(ctx, "report_power", timeout_s=15, host=host, powers=powers)
+    @call(timeout_s=15)
+    def report_power(self, ctx, host: HostName, powers: dict[Id, int]) -> None:
+        """{uuid: power_state} of guests of a host; NOSTATE (0): the guest is gone. Repeatable."""
 
-    def progress(self, ctx, uuid: str, action: str, events: list, attempt: int | None = None) -> bool:
-        """Call, 1.0, 15 s: an action went a step on. False: another attempt, or a delete, has taken over. Doubled: its events
-        show twice."""
-        return self.call(ctx, "progress", timeout_s=15, uuid=uuid, action=action, events=events, attempt=attempt)
+    @call(timeout_s=15)
+    def progress(self, ctx, uuid: Id, action: str, events: list[Event], attempt: Attempt = None) -> bool | None:
+        """An action went a step on. False: another attempt, or a delete, has taken over; None: the conductor does not say.
+        Doubled: its events show twice."""
 
-    def finish(self, ctx, uuid: str, action: str, events: list, values: dict, attempt: int | None = None) -> bool:
-        """Call, 1.0, 15 s: an action succeeded. False: it counts no more, another attempt or a delete has taken over.
-        Repeatable: a second report writes nothing."""
-        return self.call(ctx, "finish", timeout_s=15, uuid=uuid, action=action, events=events, values=values, attempt=attempt)
+    @call(timeout_s=15)
+    def finish(self, ctx, uuid: Id, action: str, events: list[Event], values: Outcome, attempt: Attempt = None) -> bool | None:
+        """An action succeeded. False: it counts no more, another attempt or a delete has taken over; None: the conductor does not
+        say. Repeatable: a second report writes nothing."""
 
-    def fail(self, ctx, uuid: str, host: str, action: str, message: str, events: list, reschedule: bool,
-             attempt: int | None = None) -> None:
-        """Call, 1.0, 30 s: an action failed and was undone. A build may go to another host. Repeatable."""
-        self.call(ctx, "fail", timeout_s=30, uuid=uuid, host=host, action=action, message=message, events=events,
-                  reschedule=reschedule, attempt=attempt)
+    @call(timeout_s=30)
+    def fail(self, ctx, uuid: Id, host: HostName, action: str, message: Text, events: list[Event], reschedule: bool,
+             attempt: Attempt = None) -> None:
+        """An action failed and was undone. A build may go to another host. Repeatable."""
 
-    def deleted(self, ctx, uuid: str, host: str, events: list) -> None:
-        """Call, 1.0, 15 s: nothing of the instance is left on the host. Repeatable."""
-        self.call(ctx, "deleted", timeout_s=15, uuid=uuid, host=host, events=events)
+    @call(timeout_s=15)
+    def deleted(self, ctx, uuid: Id, host: HostName, events: list[Event]) -> None:
+        """Nothing of the instance is left on the host. Repeatable."""
 
-    def heartbeat(self, ctx, host: str, resources: dict, powers: dict) -> None:
-        """Cast, 1.0: a host is alive, with what it has and {uuid: power_state} of guests whose state changed."""
-        self.cast(ctx, "heartbeat", host=host, resources=resources, powers=powers)
+    @cast()
+    def heartbeat(self, ctx, host: HostName, resources: HostResources, powers: dict[Id, int]) -> None:
+        """A host is alive, with what it has and {uuid: power_state} of guests whose state changed."""
 
-    def attached(self, ctx, uuid: str, volume_id: str, attachment_id: str, events: list, device: str | None = None,
-                 attempt: int | None = None) -> bool:
-        """Call, 1.0, 15 s: a volume is in use by the guest. False: that device, or attempt to build, is not the server's any
-        more. Repeatable."""
-        return self.call(ctx, "attached", timeout_s=15, uuid=uuid, volume_id=volume_id, attachment_id=attachment_id,
-                         events=events, device=device, attempt=attempt)
+    @call(timeout_s=15)
+    def attached(self, ctx, uuid: Id, volume_id: Id, attachment_id: Id, events: list[Event], device: Device = None,
+                 attempt: Attempt = None) -> bool | None:
+        """A volume is in use by the guest. False: that device, or attempt to build, is not the server's any more; None: the
+        conductor does not say. Repeatable."""
 
-    def detached(self, ctx, uuid: str, device: str, message: str | None, events: list) -> None:
-        """Call, 1.0, 15 s: a volume is not the guest's any more, or (message) never came to be. Repeatable."""
-        self.call(ctx, "detached", timeout_s=15, uuid=uuid, device=device, message=message, events=events)
+    @call(timeout_s=15)
+    def detached(self, ctx, uuid: Id, device: Id, message: Text | None, events: list[Event]) -> None:
+        """A volume is not the guest's any more, or (message) never came to be. Repeatable."""
 
-    def kept(self, ctx, uuid: str, volume_id: str, message: str, events: list, device: str | None = None) -> None:
-        """Call, 1.0, 15 s: a volume could not be detached, the guest keeps it. Repeatable."""
-        self.call(ctx, "kept", timeout_s=15, uuid=uuid, volume_id=volume_id, message=message, events=events, device=device)
+    @call(timeout_s=15)
+    def kept(self, ctx, uuid: Id, volume_id: Id, message: Text, events: list[Event], device: Device = None) -> None:
+        """A volume could not be detached, the guest keeps it. Repeatable."""
 
-    def interface_attached(self, ctx, uuid: str, port: dict, own: dict | None, events: list) -> bool:
-        """Call, 1.0, 15 s: the guest has an interface more. False: there is no such server. Repeatable.
+    @call(timeout_s=15, since="1.1")
+    def interface_attached(self, ctx, uuid: Id, port: Port, own: RequestedNetwork | None, events: list[Event]) -> bool:
+        """The guest has an interface more. False: there is no such server. Repeatable.
 
-        ``port`` is as in network_info; ``own`` is the network requested where it is a port that its owner made.
+        ``own`` is the network requested where it is a port that its owner made.
         """
-        return self.call(ctx, "interface_attached", timeout_s=15, uuid=uuid, port=port, own=own, events=events)
 
-    def interface_detached(self, ctx, uuid: str, port_id: str, events: list) -> None:
-        """Call, 1.0, 15 s: the guest has an interface less. Repeatable."""
-        self.call(ctx, "interface_detached", timeout_s=15, uuid=uuid, port_id=port_id, events=events)
+    @call(timeout_s=15, since="1.1")
+    def interface_detached(self, ctx, uuid: Id, port_id: Id, events: list[Event]) -> None:
+        """The guest has an interface less. Repeatable."""
 
-    def network_changed(self, ctx, uuid: str, network_info: list, requested: list, events: list) -> None:
-        """Call, 1.0, 15 s: an interface came or went, as agents of the release before say it. Repeatable.
+    @call(timeout_s=15)
+    def network_changed(self, ctx, uuid: Id, network_info: list[Port], requested: list[RequestedNetwork],
+                        events: list[Event]) -> None:
+        """An interface came or went, as agents of 1.0 say it. Repeatable.
 
         ``requested`` are the networks and ports that the server is to have: its owner's ports are among them by id.
         """
-        self.call(ctx, "network_changed", timeout_s=15, uuid=uuid, network_info=network_info, requested=requested,
-                  events=events)

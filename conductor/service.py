@@ -6,12 +6,13 @@ from compute_agent.rpcapi import AgentAPI
 from conductor import conf, sweep
 from conductor.manager import Manager
 from conductor.retention import Retention
+from conductor.rpcapi import ConductorAPI
 from scheduler.rpcapi import SchedulerAPI, request_spec
 
 
 class Conductor(Service):
     name, conf_name, db_name = "conductor", "compute", "compute"
-    opts, topic = conf.OPTS, "conductor"
+    opts, answers = conf.OPTS, ConductorAPI
 
     def setup(self) -> None:
         self.scheduler, self.agents = SchedulerAPI(self.conf), AgentAPI(self.conf)

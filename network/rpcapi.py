@@ -1,6 +1,10 @@
+# mypy: disable-error-code="empty-body"
 """The network service on the bus: its agents call ``network``, it calls ``network-agent``."""
 
+from common.interface import call, cast
+from common.messages import HostName
 from common.rpc import Client
+from network.messages import Configurations, HostState, Inventory, PortState
 
 
 class NetworkAPI(Client):
@@ -8,13 +12,13 @@ class NetworkAPI(Client):
 
     topic = "network"
 
-    def get_state(self, ctx, host: str) -> dict:
-        """Call, 1.0, 15 s: the whole state of a host (``db/state.py`` says its shape)."""
-        return self.call(ctx, "get_state", host_name=host, timeout_s=15)
+    @call(timeout_s=15)
+    def get_state(self, ctx, host_name: HostName) -> HostState:
+        """The whole state of a host."""
 
-    def heartbeat(self, ctx, host: str, configurations: dict) -> None:
-        """Cast, 1.0. Lost: the next one comes; doubled: harmless."""
-        self.cast(ctx, "heartbeat", host_name=host, configurations=configurations)
+    @cast()
+    def heartbeat(self, ctx, host_name: HostName, configurations: Configurations) -> None:
+        """Lost: the next one comes; doubled: harmless."""
 
 
 class NetworkAgentAPI(Client):
@@ -22,17 +26,14 @@ class NetworkAgentAPI(Client):
 
     topic = "network-agent"
 
-    def plug(self, ctx, host: str, state: dict, timeout_s: int) -> None:
-        """Call, 1.0: make the given ports work before a guest starts. Repeatable.
+    @call(timeout_s="timeout_s", to="host")
+    def plug(self, ctx, host: HostName, state: PortState, timeout_s: int) -> None:
+        """Make the given ports work before a guest starts. Repeatable."""
 
-        :param state: {"networks", "ports", "groups"} of the ports concerned
-        """
-        self.call(ctx, "plug", to=host, timeout_s=timeout_s, state=state)
+    @call(timeout_s=10, to="host")
+    def inventory(self, ctx, host: HostName) -> Inventory:
+        """What of our making is in a host's kernel."""
 
-    def inventory(self, ctx, host: str) -> dict:
-        """Call, 1.0, 10 s: what of our making is in a host's kernel (``network/agent/audit.py`` says its shape)."""
-        return self.call(ctx, "inventory", to=host, timeout_s=10)
-
-    def refresh(self, ctx, host: str | None = None) -> None:
-        """Cast, 1.0: pull the whole state soon. Lost: the agent's periodic pull finds the change."""
-        self.cast(ctx, "refresh", to=host, fanout=host is None)
+    @cast(to="host", fanout=True)
+    def refresh(self, ctx, host: HostName | None = None) -> None:
+        """Pull the whole state soon; without a host, every agent. Lost: the agent's periodic pull finds the change."""

@@ -7,7 +7,7 @@ from common.rest import path
 from common.service import Service
 from network import conf, policies
 from network.db import hosting, ports, state
-from network.rpcapi import NetworkAgentAPI
+from network.rpcapi import NetworkAgentAPI, NetworkAPI
 
 
 class Policy(policy.Policy):
@@ -24,8 +24,6 @@ class Policy(policy.Policy):
 
 class Manager:
     """What agents ask of network-api."""
-
-    VERSION = "1.0"
 
     def __init__(self, service):
         self.service = service
@@ -48,7 +46,7 @@ class Manager:
 
 class NetworkApi(Service):
     name, conf_name, db_name = "network-api", "network", "network"
-    api, default_port, opts, topic = "network", 9696, conf.OPTS, "network"
+    api, default_port, opts, answers = "network", 9696, conf.OPTS, NetworkAPI
     log = logging.getLogger("network")
 
     def setup(self) -> None:

@@ -1,9 +1,12 @@
+# mypy: disable-error-code="empty-body"
 """The scheduler on the bus, and the request that it is given."""
 
+from common.interface import call
 from common.rpc import Client
+from scheduler.messages import RequestSpec
 
 
-def request_spec(row: dict) -> dict:
+def request_spec(row: dict) -> RequestSpec:
     """What the scheduler must know of an instance row."""
     return {"uuid": row["uuid"], "project_id": row["project_id"], "vcpus": row["vcpus"], "memory_mb": row["memory_mb"],
             "disk_gb": row["disk_gb"], "availability_zone": row["availability_zone"],
@@ -14,8 +17,11 @@ def request_spec(row: dict) -> dict:
 
 class SchedulerAPI(Client):
     topic = "scheduler"
+    history = {
+        "1.0": "The first version.",
+        "1.1": "Requests have attempt."}
 
-    def build(self, ctx, specs: list) -> None:
-        """Call, 1.0, 15 s: place servers and send each to its host. Without an answer they stay BUILD/scheduling and
-        the conductor asks again; asked twice, the second finds them placed."""
-        self.call(ctx, "build", timeout_s=15, specs=specs)
+    @call(timeout_s=15)
+    def build(self, ctx, specs: list[RequestSpec]) -> None:
+        """Place servers and send each to its host. Without an answer they stay BUILD/scheduling and the conductor asks again;
+        asked twice, the second finds them placed."""

@@ -6,14 +6,16 @@ from common import errors
 from common.service import Service
 from compute_agent.rpcapi import AgentAPI
 from conductor import conf
+from scheduler.messages import RequestSpec
 from scheduler.placement import Placement
+from scheduler.rpcapi import SchedulerAPI
 
 LOG = logging.getLogger(__name__)
 
 
 class Scheduler(Service):
     name, conf_name, db_name = "scheduler", "compute", "compute"
-    opts, topic, VERSION = conf.OPTS, "scheduler", "1.0"
+    opts, answers = conf.OPTS, SchedulerAPI
 
     def setup(self) -> None:
         self.placement, self.agents = Placement(self.conf, self.db), AgentAPI(self.conf)
@@ -23,12 +25,10 @@ class Scheduler(Service):
 
 
 class Manager:
-    VERSION = "1.0"
-
     def __init__(self, service):
         self.service = service
 
-    def build(self, ctx, specs: list) -> None:
+    def build(self, ctx, specs: list[RequestSpec]) -> None:
         """Place each server. One without a host becomes ERROR; one whose host could not be told is sent again by the
         conductor's sweep."""
         for spec in specs:

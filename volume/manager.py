@@ -13,8 +13,6 @@ CREATE, OTHER = "create", "other"
 
 
 class Manager:
-    VERSION = "1.0"
-
     def __init__(self, service):
         self.service, self.operations = service, Operations(service)
 

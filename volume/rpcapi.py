@@ -1,6 +1,10 @@
+# mypy: disable-error-code="empty-body"
 """The volume service on the bus."""
 
+from common.interface import call, cast
+from common.messages import Count, HostName, Id
 from common.rpc import Client
+from volume.messages import ConnectionInfo, Connector, Inventory
 
 
 class SchedulerAPI(Client):
@@ -8,9 +12,9 @@ class SchedulerAPI(Client):
 
     topic = "volume-scheduler"
 
-    def create_volume(self, ctx, volume_id: str) -> None:
-        """Cast, 1.0: choose a host. Lost: the scheduler's own sweep finds the row; doubled: the choice is a CAS."""
-        self.cast(ctx, "create_volume", volume_id=volume_id)
+    @cast()
+    def create_volume(self, ctx, volume_id: Id) -> None:
+        """Choose a host. Lost: the scheduler's own sweep finds the row; doubled: the choice is a CAS."""
 
 
 class AgentAPI(Client):
@@ -18,35 +22,34 @@ class AgentAPI(Client):
 
     topic = "volume-agent"
 
-    def create_volume(self, ctx, host: str, volume_id: str) -> None:
-        """Cast, 1.0. Lost: sent again by the sweep; doubled: the task runs once."""
-        self.cast(ctx, "create_volume", to=host, volume_id=volume_id)
+    @cast(to="host")
+    def create_volume(self, ctx, host: HostName, volume_id: Id) -> None:
+        """Lost: sent again by the sweep; doubled: the task runs once."""
 
-    def delete_volume(self, ctx, host: str, volume_id: str) -> None:
-        """Cast, 1.0. Lost: sent again by the sweep; doubled: the task runs once."""
-        self.cast(ctx, "delete_volume", to=host, volume_id=volume_id)
+    @cast(to="host")
+    def delete_volume(self, ctx, host: HostName, volume_id: Id) -> None:
+        """Lost: sent again by the sweep; doubled: the task runs once."""
 
-    def create_snapshot(self, ctx, host: str, snapshot_id: str) -> None:
-        """Cast, 1.0. Lost: sent again by the sweep; doubled: the task runs once."""
-        self.cast(ctx, "create_snapshot", to=host, snapshot_id=snapshot_id)
+    @cast(to="host")
+    def create_snapshot(self, ctx, host: HostName, snapshot_id: Id) -> None:
+        """Lost: sent again by the sweep; doubled: the task runs once."""
 
-    def delete_snapshot(self, ctx, host: str, snapshot_id: str) -> None:
-        """Cast, 1.0. Lost: sent again by the sweep; doubled: the task runs once."""
-        self.cast(ctx, "delete_snapshot", to=host, snapshot_id=snapshot_id)
+    @cast(to="host")
+    def delete_snapshot(self, ctx, host: HostName, snapshot_id: Id) -> None:
+        """Lost: sent again by the sweep; doubled: the task runs once."""
 
-    def extend_volume(self, ctx, host: str, volume_id: str, size_gb: int) -> None:
-        """Cast, 1.0. Lost: sent again by the sweep; doubled: the task runs once, and growing to a size twice is growing once."""
-        self.cast(ctx, "extend_volume", to=host, volume_id=volume_id, size_gb=size_gb)
+    @cast(to="host")
+    def extend_volume(self, ctx, host: HostName, volume_id: Id, size_gb: Count) -> None:
+        """Lost: sent again by the sweep; doubled: the task runs once, and growing to a size twice is growing once."""
 
-    def inventory(self, ctx, host: str) -> dict:
-        """Call, 1.0, 10 s: what of our making is on a host (``volume/inventory.py`` says its shape)."""
-        return self.call(ctx, "inventory", to=host, timeout_s=10)
+    @call(timeout_s=10, to="host")
+    def inventory(self, ctx, host: HostName) -> Inventory:
+        """What of our making is on a host."""
 
-    def connect(self, ctx, host: str, volume_id: str, attachment_id: str, connector: dict) -> dict:
-        """Call, 1.0, 20 s: export for one attachment; repeatable, the same answer. Returns connection info."""
-        return self.call(ctx, "connect", to=host, timeout_s=20, volume_id=volume_id, attachment_id=attachment_id,
-                         connector=connector)
+    @call(timeout_s=20, to="host")
+    def connect(self, ctx, host: HostName, volume_id: Id, attachment_id: Id, connector: Connector) -> ConnectionInfo:
+        """Export for one attachment; repeatable, the same answer."""
 
-    def disconnect(self, ctx, host: str, volume_id: str, attachment_id: str) -> None:
-        """Call, 1.0, 20 s: end an export; repeatable."""
-        self.call(ctx, "disconnect", to=host, timeout_s=20, volume_id=volume_id, attachment_id=attachment_id)
+    @call(timeout_s=20, to="host")
+    def disconnect(self, ctx, host: HostName, volume_id: Id, attachment_id: Id) -> None:
+        """End an export; repeatable."""

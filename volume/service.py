@@ -98,22 +98,14 @@ class Sweep(periodic.Periodic):
 
 class VolumeScheduler(Service):
     name, conf_name, db_name = "volume-scheduler", "volume", "volume"
-    opts, topic = conf.OPTS, "volume-scheduler"
+    opts, answers = conf.OPTS, SchedulerAPI
 
     def setup(self) -> None:
         self.agents = AgentAPI(self.conf)
         self.periodics.append(Sweep(self))
 
     def endpoint(self):
-        return self
-
-    VERSION = "1.0"
-
-    def create_volume(self, ctx, volume_id: str) -> None:
-        with self.db.reader() as connection:
-            row = rows.one(connection, sa.select(volumes.TABLE).where(volumes.TABLE.c.id == volume_id))
-        if row and row["status"] == "creating" and row["host"] is None:
-            self.place(ctx, row)
+        return SchedulerManager(self)
 
     def place(self, ctx, row: dict) -> None:
         """Give the volume to the live backend with the most free space that its type admits."""
@@ -173,6 +165,19 @@ class VolumeScheduler(Service):
         return None
 
 
+class SchedulerManager:
+    """What the volume scheduler is asked."""
+
+    def __init__(self, scheduler: VolumeScheduler):
+        self.scheduler = scheduler
+
+    def create_volume(self, ctx, volume_id: str) -> None:
+        with self.scheduler.db.reader() as connection:
+            row = rows.one(connection, sa.select(volumes.TABLE).where(volumes.TABLE.c.id == volume_id))
+        if row and row["status"] == "creating" and row["host"] is None:
+            self.scheduler.place(ctx, row)
+
+
 class Heartbeat(periodic.Heartbeat):
     def __init__(self, service):
         super().__init__(float(service.conf.report_interval))
@@ -220,7 +225,7 @@ class OldSecrets(periodic.Periodic):
 
 class VolumeAgent(Service):
     name, conf_name, db_name = "volume-agent", "volume", "volume"
-    opts, topic, VERSION = conf.OPTS, "volume-agent", "1.0"
+    opts, answers = conf.OPTS, AgentAPI
 
     def setup(self) -> None:
         self.driver, self.vault = drivers.load(self.conf), vault_of(self.conf)

@@ -15,7 +15,7 @@ from common import context, periodic
 from common.service import Service
 from network import conf
 from network.agent.backoff import jittered
-from network.rpcapi import NetworkAPI
+from network.rpcapi import NetworkAgentAPI, NetworkAPI
 
 LOG = logging.getLogger(__name__)
 _DATAPLANES = {"linux": "network.agent.dataplane:LinuxDataplane", "fake": "network.agent.fake:FakeDataplane"}
@@ -78,7 +78,7 @@ class Metering(periodic.Periodic):
 
 class NetworkAgent(Service):
     name, conf_name = "network-agent", "network"
-    opts, topic = conf.OPTS, "network-agent"
+    opts, answers = conf.OPTS, NetworkAgentAPI
     rpc_threads = 16
 
     def setup(self) -> None:
@@ -106,8 +106,6 @@ class NetworkAgent(Service):
 
 
 class Manager:
-    VERSION = "1.0"
-
     def __init__(self, agent):
         self.agent = agent
 

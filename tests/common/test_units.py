@@ -2,12 +2,11 @@
 
 import types
 
-import oslo_messaging as messaging
 import pymysql
 import pytest
 import sqlalchemy as sa
 
-from common import context, db, errors, rpc, units, wsgi
+from common import context, db, errors, interface, rpc, units, wsgi
 
 DEADLOCK = sa.exc.OperationalError("UPDATE", {}, pymysql.err.OperationalError(1213, "Deadlock found"))
 
@@ -144,9 +143,12 @@ def test_a_request_whose_transaction_was_given_up_is_answered_all_the_same(datab
 def test_a_call_of_the_bus_whose_transaction_was_given_up_is_run_again(database):
     calls = []
 
-    class Endpoint:
-        target = messaging.Target(version="1.0")
+    class Worker(rpc.Client):
+        @interface.call(timeout_s=1)
+        def work(self, ctx, n: int) -> str:
+            ...
 
+    class Endpoint:
         @staticmethod
         def work(ctx, n):
             calls.append(n)
@@ -155,6 +157,6 @@ def test_a_call_of_the_bus_whose_transaction_was_given_up_is_run_again(database)
                 if len(calls) < 3:
                     raise DEADLOCK
             return "done"
-    dispatcher = rpc.Dispatcher(Endpoint(), "t", None)
+    dispatcher = rpc.Dispatcher(Endpoint(), Worker, None)
     assert dispatcher._do_dispatch(Endpoint(), "work", context.service_context().as_dict(), {"n": 1}) == "done"
     assert calls == [1] * 3

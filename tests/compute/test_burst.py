@@ -49,7 +49,7 @@ def agent(tmp_path):
     made.tasks = Engine(Journal(tmp_path / "tasks"))
     made.workers = Workers("compute-agent", {BUILD: 10, IMAGE: 2, DELETE: 2, OTHER: 2})
     made.manager = Manager(made)
-    server = rpc.server(made.conf, "compute-agent", "node1", made.manager, threads=ComputeAgent.rpc_threads)
+    server = rpc.server(made.conf, AgentAPI, "node1", made.manager, threads=ComputeAgent.rpc_threads)
     server.start()
     yield made
     server.stop()

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from prometheus_client import parser
 from prometheus_client.exposition import generate_latest
 
-from common import context, errors, metrics, rpc
+from common import context, errors, interface, metrics, rpc
 from common.db import Database
 from compute_agent.rpcapi import AgentAPI
 from conductor.db import models
@@ -186,6 +186,18 @@ class _Endpoint:
 class _Client(rpc.Client):
     topic = "counted"
 
+    @interface.call(timeout_s=10, to="host")
+    def break_down(self, ctx, host: str) -> None:
+        ...
+
+    @interface.call(timeout_s="timeout_s", to="host")
+    def ask(self, ctx, host: str, timeout_s: float) -> None:
+        ...
+
+    @interface.cast(to="host")
+    def wait(self, ctx, host: str) -> None:
+        ...
+
 
 def test_errors_of_the_bus_are_counted(exporter):
     client = _Client(exporter.conf)
@@ -193,13 +205,13 @@ def test_errors_of_the_bus_are_counted(exporter):
     def count(kind: str) -> float:
         return metrics.RPC_ERRORS.labels("counted", kind)._value.get()
     with pytest.raises(errors.ServiceUnavailable):
-        client.call(context.service_context(), "wait", to="nobody", timeout_s=0.1)
+        client.ask(context.service_context(), "nobody", 0.1)
     assert (count("timeout"), count("failed")) == (1, 0)
-    server = rpc.server(exporter.conf, "counted", "broken", _Endpoint())
+    server = rpc.server(exporter.conf, _Client, "broken", _Endpoint())
     server.start()
     try:
         with pytest.raises(ZeroDivisionError):
-            client.call(context.service_context(), "break_down", to="broken", timeout_s=10)
+            client.break_down(context.service_context(), "broken")
         assert (count("timeout"), count("failed")) == (1, 1)
     finally:
         server.stop()
@@ -207,14 +219,14 @@ def test_errors_of_the_bus_are_counted(exporter):
 
 def test_what_a_daemon_took_and_has_not_begun_is_counted(exporter):
     endpoint, client = _Endpoint(), _Client(exporter.conf)
-    server = rpc.server(exporter.conf, "counted", "busy", endpoint, threads=1)
+    server = rpc.server(exporter.conf, _Client, "busy", endpoint, threads=1)
     server.start()
 
     def waiting() -> float:
         return metrics.RPC_WAITING.labels("counted")._value.get()
     try:
         for _ in range(3):
-            client.cast(context.service_context(), "wait", to="busy")
+            client.wait(context.service_context(), "busy")
         deadline = time.monotonic() + 10
         while waiting() != 2 and time.monotonic() < deadline:
             time.sleep(0.02)

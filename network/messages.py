@@ -1,0 +1,160 @@
+"""Shapes of what network agents build.
+
+Which fields there are is declared here. What is in them, the agent parses piece by piece (``network.agent.parsing``), so that
+one port that cannot be rendered closes that port alone; therefore their values are ``Any`` here.
+"""
+
+from typing import Any, NotRequired, TypedDict
+
+
+class Subnet(TypedDict):
+    id: Any
+    ip_version: Any
+    cidr: Any
+    gateway_ip: Any
+    enable_dhcp: Any
+    dns_nameservers: Any
+    host_routes: Any
+    ipv6_ra_mode: Any
+    ipv6_address_mode: Any
+
+
+class FixedIp(TypedDict):
+    subnet_id: Any
+    ip_address: Any
+
+
+class DhcpPort(TypedDict):
+    id: Any
+    mac_address: Any
+    fixed_ips: list[FixedIp]
+
+
+class Network(TypedDict):
+    """``serves``: this host answers its DHCP; ``peers``: tunnel addresses of the other hosts that have a part of it."""
+
+    id: str
+    mtu: Any
+    external: Any
+    type: Any
+    physical: Any
+    segment: Any
+    subnets: list[Subnet]
+    dhcp_port: DhcpPort | None
+    serves: bool
+    peers: list[str]
+
+
+class Port(TypedDict):
+    """``here``: this host plugs it."""
+
+    here: bool
+    id: str
+    network_id: Any
+    mac_address: Any
+    device_id: Any
+    device_owner: Any
+    project_id: Any
+    admin_state_up: Any
+    port_security_enabled: Any
+    allowed_address_pairs: Any
+    extra_dhcp_opts: Any
+    dns_name: Any
+    fixed_ips: list[FixedIp]
+    security_groups: list[str]
+
+
+class Rule(TypedDict):
+    direction: Any
+    ethertype: Any
+    protocol: Any
+    port_range_min: Any
+    port_range_max: Any
+    remote_ip_prefix: Any
+    remote_group_id: Any
+
+
+class Group(TypedDict):
+    """``members``: addresses, of a group that rules of others refer to."""
+
+    rules: list[Rule]
+    members: NotRequired[Any]
+
+
+class Advertised(TypedDict):
+    cidr: Any
+    mode: Any
+    dns: Any
+
+
+class Leg(TypedDict):
+    """A router's port. ``addresses`` have prefix lengths."""
+
+    id: str
+    network_id: str
+    mac_address: Any
+    addresses: Any
+    advertised: list[Advertised]
+    cidrs: Any
+    gateways: Any
+
+
+class FloatingIp(TypedDict):
+    floating: Any
+    fixed: Any
+
+
+class MeteringRule(TypedDict):
+    direction: Any
+    excluded: Any
+    source_ip_prefix: Any
+    destination_ip_prefix: Any
+
+
+class MeteringLabel(TypedDict):
+    id: Any
+    project_id: Any
+    rules: list[MeteringRule]
+
+
+class Router(TypedDict):
+    """What this host builds of a router: ``part`` is whole, local or snat."""
+
+    id: str
+    part: str
+    up: Any
+    snat: Any
+    routes: Any
+    gateway: Leg | None
+    interfaces: list[Leg]
+    floating: list[FloatingIp]
+    hops: list[Leg]
+    labels: list[MeteringLabel]
+
+
+class PortState(TypedDict):
+    """Some ports with what they need."""
+
+    networks: list[Network]
+    ports: list[Port]
+    groups: dict[str, Group]
+
+
+class HostState(PortState):
+    """All that a host builds; ``hosts`` are the tunnel addresses of the others."""
+
+    routers: list[Router]
+    hosts: list[str]
+
+
+class Inventory(TypedDict, total=False):
+    """Names of devices, bridges and namespaces, and of chains of filter rules; empty where the data plane is a fake."""
+
+    tap: list[str]
+    bridge: list[str]
+    namespace: list[str]
+    filter: list[str]
+
+
+# What an agent says of itself; users see it as the agent's ``configurations``.
+Configurations = dict[str, Any]

@@ -1,0 +1,23 @@
+"""The request that the scheduler is given."""
+
+from typing import Annotated, Any, TypedDict
+
+from common.messages import Added, Count, HostName, Id
+
+
+class RequestSpec(TypedDict):
+    """A server that needs a host. ``memory_mb`` in MiB, ``disk_gb`` in GiB; ``hints`` as the API took them."""
+
+    uuid: Id
+    project_id: str
+    vcpus: Count
+    memory_mb: Count
+    disk_gb: Count
+    availability_zone: str | None
+    requested_host: HostName | None
+    hints: dict[str, Any]
+    server_group_id: Id | None
+    image_properties: dict[str, Any]
+    tried_hosts: list[str]
+    last_failure: str | None
+    attempt: Annotated[int | None, Added("1.1", default=None)]
