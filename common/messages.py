@@ -82,7 +82,7 @@ class Shape:
 
 @functools.cache
 def shape(kind) -> Shape:
-    """The one ``Shape`` of a TypedDict."""
+    """The one ``Shape`` of a type."""
     return Shape(kind)
 
 

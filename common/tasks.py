@@ -33,6 +33,7 @@ import time
 import typing
 
 from common import context, errors, metrics, periodic
+from common.messages import shape
 
 LOG = logging.getLogger(__name__)
 # Tests set this to a callable (task, step, phase); phase is "execute", "executed" or "undo". It may raise or exit;
@@ -48,6 +49,7 @@ class Task:
     name = ""
     steps: tuple[str, ...] = ()
     on_crash = "undo"
+    shapes: dict[str, typing.Any] = {}  # {name in the state: declared type} of what came over the bus: see ``Engine._understood``
     retry_s = 20.0  # seconds for which a step that fails for a part being away is tried again
 
     def started(self, step: str, state: dict) -> None:
@@ -129,9 +131,13 @@ class Journal:
         except FileNotFoundError:
             return None
         except ValueError as error:  # JSON and UTF-8 errors are ValueErrors
-            LOG.error("the journal of task %s cannot be read and is renamed to .broken: %s", key, error)
-            os.replace(path, path.with_suffix(".broken"))
+            self.set_aside(key, str(error))
             return None
+
+    def set_aside(self, key: str, reason: str) -> None:
+        """Let a record be no more in the way of others: see ``Task.lost``."""
+        LOG.error("the journal of task %s cannot be read and is renamed to .broken: %s", key, reason)
+        os.replace(self._path(key), self._path(key).with_suffix(".broken"))
 
     def inventory(self) -> dict:
         """{"unfinished": {key: seconds since its last step began}, "broken": [keys]}"""
@@ -200,7 +206,7 @@ class Engine:
                 LOG.info("task %s is already running; the repeated request is ignored", key)
                 return state
             left = self.journal.read(key)
-            if left is not None:
+            if left is not None and self._understood(task, left):
                 self._settle(task, left)
                 return left["state"]
             return self._forward(task, record)
@@ -321,7 +327,8 @@ class Engine:
         to these."""
         active = context.active()
         for record in self.journal.records():
-            if concerned(make_task(record["task"]), record["state"]):
+            task = make_task(record["task"])
+            if self._understood(task, record) and concerned(task, record["state"]):
                 try:
                     self._leftover(key_of(record), make_task, lambda task, state: contextlib.nullcontext())
                 finally:
@@ -334,14 +341,25 @@ class Engine:
                 return False  # somebody took it up since the list was made
             record = self.journal.read(key)
             try:
-                if record is None:
+                task = make_task(record["task"]) if record is not None else None
+                if record is None or task is None or not self._understood(task, record):
                     return self._lost(key, make_task)
-                task = make_task(record["task"])
                 with hold(task, record["state"]):
                     self._settle(task, record)
             except Exception as error:  # loop boundary: other records must not wait for this one
                 LOG.error("task %s could not be recovered yet: %s", key, error)
             return True
+
+    def _understood(self, task: Task, record: dict) -> bool:
+        """Give a record, which an older release may have written, the fields that its messages have now; False: it has others,
+        and is set aside."""
+        state = record["state"]
+        try:
+            state.update({name: shape(kind).read(state[name]) for name, kind in task.shapes.items() if name in state})
+        except errors.InvalidMessage as error:
+            self.journal.set_aside(key_of(record), str(error.internal))
+            return False
+        return True
 
     def _lost(self, key: str, make_task) -> bool:
         """Settle what a record was about that could not be read; False: there is no such one, or it cannot be settled."""

@@ -3,16 +3,18 @@
 from common import errors, holdings
 from common.server_states import BUILDING, NETWORKING, RUNNING, SPAWNING
 from compute_agent.tasks.reporting import ReportingTask, reason
+from conductor.messages import Instance, Port
 
 
 class Boot(ReportingTask):
-    """State: {"instance": row} and what the steps add.
+    """State: {"instance"} and what the steps add.
 
     A crash of the agent is no failure of the host: the build goes on where it was. A host that was silent for so long that
     another builds the server now learns it before it changes or takes back what both know of, and at the end.
     """
 
     name, on_crash = "build", "resume"
+    shapes = {"instance": Instance, "network_info": list[Port]}
     steps = ("network", "volumes", "image", "spawn", "complete")
 
     def started(self, step, state):

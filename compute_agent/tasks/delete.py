@@ -3,12 +3,14 @@
 from common import holdings
 from common.server_states import DELETING
 from compute_agent.tasks.reporting import ReportingTask, reason
+from conductor.messages import Instance
 
 
 class Delete(ReportingTask):
-    """State: {"instance": row}. There is no way back; a crash resumes it."""
+    """State: {"instance"}. There is no way back; a crash resumes it."""
 
     name, on_crash = "terminate", "resume"
+    shapes = {"instance": Instance}
     steps = ("guest", "network", "volumes", "files", "report")
 
     def take_up(self, state):
