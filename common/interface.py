@@ -69,8 +69,12 @@ class Method:
         """The arguments of a message that came. :raises InvalidMessage: they are not as declared"""
         return self._arguments.read(arguments)
 
+    def answer(self, value):
+        """A result as it is sent. :raises InvalidMessage: it is not as declared"""
+        return self._result.write(value, self._result.version)
+
     def result(self, value):
-        """A result, before it is sent and after it came. :raises InvalidMessage: it is not as declared"""
+        """A result that came. :raises InvalidMessage: it is not as declared"""
         return self._result.read(value)
 
 

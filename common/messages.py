@@ -64,14 +64,16 @@ class Shape:
 
         :raises InvalidMessage: it does not have this shape
         """
-        return self.write(value, self.version)
+        return self._convert(value, self.version)
 
     def write(self, value, version: Version):
         """What a peer understands that speaks ``version``: fields that it does not know of are left out.
 
         :raises InvalidMessage: the value does not have this shape
         """
-        version = min(version, self.version)
+        return self._convert(_plain(value), min(version, self.version))
+
+    def _convert(self, value, version: Version):
         if version not in self._types:
             self._types[version] = _compiled(self.kind, version)
         try:
@@ -84,6 +86,13 @@ class Shape:
 def shape(kind) -> Shape:
     """The one ``Shape`` of a type."""
     return Shape(kind)
+
+
+def _plain(value):
+    """With keys of plain text: those of rows are of a kind of SQLAlchemy's own, which msgspec does not take."""
+    if isinstance(value, dict):
+        return {str(k) if isinstance(k, str) else k: _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, list) else value
 
 
 def _additions(kind):

@@ -207,7 +207,7 @@ class Dispatcher(messaging.RPCDispatcher):
         context.activate(ctx)
         try:
             arguments = self.methods[method].read(args)
-            return self.methods[method].result(units.run(getattr(endpoint, method), ctx, **arguments))
+            return self.methods[method].answer(units.run(getattr(endpoint, method), ctx, **arguments))
         except errors.InvalidMessage as error:
             self._failed.inc()
             LOG.error("%s: refused, %s", method, error.internal)

@@ -80,14 +80,16 @@ class Image(ImageFile, total=False):
 
 
 class Flavor(TypedDict):
-    id: str | int
+    """The flavor as it was when the server was created."""
+
     name: str
-    ram: int  # MiB
     disk: int  # GiB
-    vcpus: int
-    ephemeral: int  # GiB
-    swap: int  # MiB
-    extra_specs: dict[str, Any]
+    id: NotRequired[str | int]
+    ram: NotRequired[int]  # MiB
+    vcpus: NotRequired[int]
+    ephemeral: NotRequired[int]  # GiB
+    swap: NotRequired[int]  # MiB
+    extra_specs: NotRequired[dict[str, Any]]
 
 
 class Instance(TypedDict):

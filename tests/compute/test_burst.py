@@ -92,7 +92,7 @@ def test_a_delete_and_a_console_log_do_not_wait_for_what_takes_long(agent, asked
 
     def slow(ctx, uuid, what):
         begun.append((uuid, what))
-        if what != "quick":
+        if what != "start":
             closed.wait(20)
     manager.operations.power = manager.operations.snapshot = slow
     try:
@@ -104,8 +104,8 @@ def test_a_delete_and_a_console_log_do_not_wait_for_what_takes_long(agent, asked
         wait_for(lambda: len(begun) == 2, 5, every_s=0.01, what="work to begin")
         other, began = context.new_uuid(), time.monotonic()
         if asked != "stop":
-            api.power(ctx, "node1", other, "quick")
-            wait_for(lambda: (other, "quick") in begun, 2, every_s=0.01, what="a stop")
+            api.power(ctx, "node1", other, "start")
+            wait_for(lambda: (other, "start") in begun, 2, every_s=0.01, what="a start")
         api.delete(ctx, "node1", other)
         wait_for(lambda: agent.conductor.deleted == [other], 2, every_s=0.01, what="the delete")
         assert api.console_output(ctx, "node1", other, None) == "login: "

@@ -25,10 +25,12 @@ from compute_agent.volumes import Volumes
 from conductor import conf as conductor_conf
 from conductor.db import instances, models
 from conductor.manager import Manager as ConductorManager
+from conductor.rpcapi import ConductorAPI
 from conductor.sweep import Sweep, local_delete
 from scheduler.placement import Placement
 from scheduler.rpcapi import request_spec
 from scheduler.service import Manager as SchedulerManager
+from tests.bus import Direct
 from tests.histories.actors import Actor, Lock, forget, point, start
 from tests.histories.services import Services
 
@@ -69,7 +71,7 @@ class SimulatedAgent(ComputeAgent):
         self._world, self.conf, self.rest = world, conf, Stand(world, "services", world.services)
         driver = FakeDriver(conf)
         self.driver = Stand(world, "hypervisor", driver, CHANGES)
-        self.conductor = Stand(world, "conductor", world.conductor)
+        self.conductor = Stand(world, "conductor", Direct(ConductorAPI, world.conductor))
         self.ports = Ports(self.rest, host)
         self.volumes = Volumes(self.rest, {"host": host, "initiator": host}, driver.vault)
         self.outgoing = pathlib.Path(conf.state_path) / "snapshots"
