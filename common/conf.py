@@ -50,6 +50,13 @@ SERVICE_AUTH_OPTS = [
                help="Seconds without an answer from identity after which tokens are refused with 503: "
                     "a service that cannot learn of revocations must not trust tokens."),
 ]
+UPGRADE_OPTS = [
+    cfg.StrOpt(name, default="auto",
+               help=f"Version of the interface of {of} that this daemon sends at most, while hosts are upgraded. auto: what all "
+                    "that run understand. Too high a version lets those of older releases refuse work.")
+    for name, of in (("compute", "compute agents"), ("conductor", "conductors"), ("scheduler", "schedulers"),
+                     ("network", "network-api"), ("network_agent", "network agents"), ("volume", "volume agents"),
+                     ("volume_scheduler", "volume schedulers"))]
 ENDPOINT_OPTS = [
     cfg.StrOpt("identity", default="http://127.0.0.1:5000", help="Identity, as services call it."),
     cfg.StrOpt("image", default="http://127.0.0.1:9292", help="Image, as services call it."),
@@ -89,6 +96,7 @@ def load(service: str, opts: dict, state: str | None = None, overrides: dict | N
     conf.register_opts(DATABASE_OPTS, group="database")
     conf.register_opts(SERVICE_AUTH_OPTS, group="service_auth")
     conf.register_opts(ENDPOINT_OPTS, group="endpoints")
+    conf.register_opts(UPGRADE_OPTS, group="upgrade_levels")
     for group, group_opts in opts.items():
         conf.register_opts(group_opts, group=None if group == "DEFAULT" else group)
     conf([], project="pileus", prog=service, default_config_files=[str(f) for f in files(service, state)])

@@ -17,8 +17,8 @@ from oslo_config import cfg
 from oslo_messaging._drivers.common import PURPOSE_SEND
 from oslo_messaging.rpc.server import RPCServer
 
-from common import context, errors, interface, metrics, units
-from common.messages import format_version, parse_version
+from common import context, errors, interface, metrics, units, upgrade
+from common.messages import Version, format_version, parse_version
 
 LOG = logging.getLogger(__name__)
 # What publishing raises without a broker: the last two when a new connection is made for it.
@@ -112,6 +112,7 @@ class Client:
     """
 
     topic = ""
+    level = ""  # its name in [upgrade_levels]
     history: dict[str, str] = {"1.0": "The first version."}
     methods: dict[str, interface.Method] = {}
 
@@ -122,23 +123,32 @@ class Client:
 
     version = "1.0"
 
-    def __init__(self, conf):
+    def __init__(self, conf, running: upgrade.Running | None = None):
+        """:param running: reads the versions of the services that answer, where they are known: see ``common.upgrade``"""
         self._client = messaging.get_rpc_client(transport(conf), messaging.Target(topic=self.topic), serializer=Serializer())
         self._answers = conf.pileus_answers
         self._errors = {kind: metrics.RPC_ERRORS.labels(self.topic, kind) for kind in ERRORS}
-        self._version = parse_version(self.version)
+        self._level = upgrade.Level(conf, self.level, parse_version(self.version), running)
 
     def send(self, method: interface.Method, ctx, arguments: dict):
-        """Call or cast, as the method declares; returns a call's result.
+        """Call or cast, as the method declares, in a version that the servers know; returns a call's result.
 
         :raises ServiceUnavailable: no answer in time, or the broker is away
         :raises ServiceTooOld: the peer is of a release that does not have the method
         :raises InvalidMessage: the arguments, or the result, are not as declared
         :raises errors.Error: what the method declares
         """
+        while True:
+            version = min(method.version, self._level.version())
+            try:
+                return self._send(method, ctx, arguments, version)
+            except errors.ServiceTooOld:
+                if method.since >= version or not self._level.refused(version):
+                    raise
+
+    def _send(self, method: interface.Method, ctx, arguments: dict, version: Version):
         to = arguments[method.to] if method.to else None
-        interface.check_known(method, self._version, self._part(to))
-        version = min(method.version, self._version)
+        interface.check_known(method, version, self._part(to))
         metrics.RPC.labels(self.topic, method.name, method.kind).inc()
         units.now_visible()
         message = method.message(arguments, version)

@@ -4,6 +4,7 @@ import logging
 
 from common import context, periodic
 from common.server_states import CRASHED, NOSTATE, SHUTDOWN, WITH_GUEST
+from compute_agent.rpcapi import AgentAPI
 
 LOG = logging.getLogger(__name__)
 ENDED = (SHUTDOWN, CRASHED)
@@ -29,7 +30,7 @@ class Heartbeat(periodic.Heartbeat):
             changed = {u: p for u, p in seen.items() if self.told.get(u) != p and (p not in ENDED or self._seen.get(u) == p)}
             self._seen = seen
         self.agent.conductor.heartbeat(context.service_context(), self.agent.conf.host,
-                                       self.agent.driver.host_resources(), changed)
+                                       self.agent.driver.host_resources(), changed, rpc_version=AgentAPI.version)
         self.told = {u: p for u, p in {**self.told, **changed}.items() if u in self._seen}
 
 

@@ -10,6 +10,7 @@ from conductor.messages import RequestedNetwork
 
 class AgentAPI(Client):
     topic = "compute-agent"
+    level = "compute"
     history = {
         "1.0": "The first version.",
         "1.1": "extend_volume and uptime are new."}

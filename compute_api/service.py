@@ -7,6 +7,7 @@ from common.service import Service
 from compute_agent.rpcapi import AgentAPI
 from compute_api import policies
 from conductor import conf
+from conductor.db import hosts
 from conductor.db.quotas import DEFAULTS
 from scheduler.rpcapi import SchedulerAPI
 
@@ -24,7 +25,7 @@ class ComputeApi(Service):
 
     def setup(self) -> None:
         self.policy = policy.Policy("compute", policies.RULES, self.conf)
-        self.scheduler, self.agents = SchedulerAPI(self.conf), AgentAPI(self.conf)
+        self.scheduler, self.agents = SchedulerAPI(self.conf), AgentAPI(self.conf, lambda: hosts.compute_versions(self.db))
 
     @property
     def quota_defaults(self) -> dict:

@@ -123,9 +123,9 @@ class Manager:
             row = deletion.finish(connection, ctx, uuid, host, events)
         self._tell(ctx, "delete.end", row)
 
-    def heartbeat(self, ctx, host: str, resources: dict, powers: dict) -> None:
+    def heartbeat(self, ctx, host: str, resources: dict, powers: dict, rpc_version: str | None = None) -> None:
         with self.service.db.writer() as connection:
-            hosts.heartbeat(connection, "nova-compute", host, self.service.conf.compute.default_availability_zone)
+            hosts.heartbeat(connection, "nova-compute", host, self.service.conf.compute.default_availability_zone, rpc_version)
             hosts.report(connection, host, resources)
             for uuid, power in powers.items():
                 machine.see_power(connection, host, uuid, power)

@@ -25,12 +25,13 @@ Device = Annotated[Id | None, Added("1.1")]
 
 class ConductorAPI(Client):
     topic = "conductor"
+    level = "conductor"
     history = {
         "1.0": "The first version.",
         "1.1": "Operations have numbers: instances have attempt, an instance to build has begun_before; progress, finish, fail "
                "and attached take attempt, attached and kept take device. progress, finish and attached return whether the "
                "report counts; progress and finish are calls, no casts. interface_attached and interface_detached take the "
-               "place of network_changed, which agents of 1.0 still call."}
+               "place of network_changed, which agents of 1.0 still call. heartbeat takes rpc_version."}
 
     @call(timeout_s=15)
     def begin_build(self, ctx, uuid: Id, host: HostName) -> InstanceToBuild | None:
@@ -71,8 +72,10 @@ class ConductorAPI(Client):
         """Nothing of the instance is left on the host. Repeatable."""
 
     @cast()
-    def heartbeat(self, ctx, host: HostName, resources: HostResources, powers: dict[Id, int]) -> None:
-        """A host is alive, with what it has and {uuid: power_state} of guests whose state changed."""
+    def heartbeat(self, ctx, host: HostName, resources: HostResources, powers: dict[Id, int],
+                  rpc_version: Annotated[str | None, Added("1.1")] = None) -> None:
+        """A host is alive, with what it has and {uuid: power_state} of guests whose state changed; ``rpc_version`` is that of the
+        compute interface which its agent answers. Lost: the next one comes."""
 
     @call(timeout_s=15)
     def attached(self, ctx, uuid: Id, volume_id: Id, attachment_id: Id, events: list[Event], device: Device = None,

@@ -4,6 +4,7 @@ from common import errors
 from common.service import Service
 from compute_agent.rpcapi import AgentAPI
 from conductor import conf, sweep
+from conductor.db import hosts
 from conductor.manager import Manager
 from conductor.retention import Retention
 from conductor.rpcapi import ConductorAPI
@@ -15,7 +16,7 @@ class Conductor(Service):
     opts, answers = conf.OPTS, ConductorAPI
 
     def setup(self) -> None:
-        self.scheduler, self.agents = SchedulerAPI(self.conf), AgentAPI(self.conf)
+        self.scheduler, self.agents = SchedulerAPI(self.conf), AgentAPI(self.conf, lambda: hosts.compute_versions(self.db))
         self.periodics += [sweep.Sweep(self), Retention(self)]
 
     def endpoint(self):

@@ -32,12 +32,12 @@ class Manager:
         with self.service.db.reader() as connection:
             return state.of_host(connection, host_name)
 
-    def heartbeat(self, ctx, host_name: str, configurations: dict) -> None:
+    def heartbeat(self, ctx, host_name: str, configurations: dict, rpc_version: str | None = None) -> None:
         with self.service.db.writer() as connection:
             before = hosting.closed_ports(connection, host_name)
             # An agent that has just started does not know yet which those are.
             configurations = {"closed_ports": sorted(before), **configurations}
-            hosting.heartbeat(connection, host_name, configurations)
+            hosting.heartbeat(connection, host_name, configurations, rpc_version)
             closed = set(configurations["closed_ports"])
             # The agent could not render the filters of a closed port, so it passes nothing. Its owner sees that, and may mend it.
             ports.change_status_on_host(connection, host_name, closed, old="ACTIVE", new="DOWN")
@@ -51,7 +51,7 @@ class NetworkApi(Service):
 
     def setup(self) -> None:
         self.policy = Policy("network", policies.RULES, self.conf)
-        self.agents = NetworkAgentAPI(self.conf)
+        self.agents = NetworkAgentAPI(self.conf, lambda: hosting.rpc_versions(self.db))
 
     def endpoint(self):
         return Manager(self)

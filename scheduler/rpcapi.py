@@ -17,6 +17,7 @@ def request_spec(row: dict) -> RequestSpec:
 
 class SchedulerAPI(Client):
     topic = "scheduler"
+    level = "scheduler"
     history = {
         "1.0": "The first version.",
         "1.1": "Requests have attempt."}

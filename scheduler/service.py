@@ -6,6 +6,7 @@ from common import errors
 from common.service import Service
 from compute_agent.rpcapi import AgentAPI
 from conductor import conf
+from conductor.db import hosts
 from scheduler.messages import RequestSpec
 from scheduler.placement import Placement
 from scheduler.rpcapi import SchedulerAPI
@@ -18,7 +19,7 @@ class Scheduler(Service):
     opts, answers = conf.OPTS, SchedulerAPI
 
     def setup(self) -> None:
-        self.placement, self.agents = Placement(self.conf, self.db), AgentAPI(self.conf)
+        self.placement, self.agents = Placement(self.conf, self.db), AgentAPI(self.conf, lambda: hosts.compute_versions(self.db))
 
     def endpoint(self):
         return Manager(self)

@@ -11,6 +11,7 @@ class SchedulerAPI(Client):
     """Answered by volume-scheduler."""
 
     topic = "volume-scheduler"
+    level = "volume_scheduler"
 
     @cast()
     def create_volume(self, ctx, volume_id: Id) -> None:
@@ -21,6 +22,7 @@ class AgentAPI(Client):
     """Answered by the volume-agent of one host."""
 
     topic = "volume-agent"
+    level = "volume"
 
     @cast(to="host")
     def create_volume(self, ctx, host: HostName, volume_id: Id) -> None:

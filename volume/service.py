@@ -31,7 +31,7 @@ class VolumeApi(Service):
     def setup(self) -> None:
         self.policy = policy.Policy("volume", policies.RULES, self.conf)
         self.vault = vault_of(self.conf)
-        self.scheduler, self.agents = SchedulerAPI(self.conf), AgentAPI(self.conf)
+        self.scheduler, self.agents = SchedulerAPI(self.conf), AgentAPI(self.conf, lambda: volumes.rpc_versions(self.db))
 
     def send(self, work, *args) -> None:
         """Cast; when the bus is down the row keeps the wish and the scheduler's sweep sends it later."""
@@ -101,7 +101,7 @@ class VolumeScheduler(Service):
     opts, answers = conf.OPTS, SchedulerAPI
 
     def setup(self) -> None:
-        self.agents = AgentAPI(self.conf)
+        self.agents = AgentAPI(self.conf, lambda: volumes.rpc_versions(self.db))
         self.periodics.append(Sweep(self))
 
     def endpoint(self):
@@ -185,7 +185,7 @@ class Heartbeat(periodic.Heartbeat):
 
     def beat(self) -> None:
         capabilities = {**self.service.driver.capacity(), "volume_backend_name": self.service.conf.volume.backend_name}
-        self.service.db.transact(volumes.heartbeat, "cinder-volume", self.service.conf.host, capabilities)
+        self.service.db.transact(volumes.heartbeat, "cinder-volume", self.service.conf.host, capabilities, AgentAPI.version)
 
 
 class Exports(periodic.Periodic):

@@ -1,5 +1,7 @@
 """Compute hosts: heartbeats and capacity."""
 
+import datetime
+
 import sqlalchemy as sa
 
 from common import context, db, errors, rows
@@ -8,13 +10,30 @@ from conductor.db import models
 NODES, SERVICES = models.compute_nodes, models.services
 
 
-def heartbeat(connection, binary: str, host: str, zone: str = "internal") -> None:
+# A host that has been silent for longer no longer keeps the others from newer messages.
+VERSION_COUNTS_S = 86400
+
+
+def heartbeat(connection, binary: str, host: str, zone: str = "internal", rpc_version: str | None = None) -> None:
     done = connection.execute(sa.update(SERVICES).where(SERVICES.c.binary == binary, SERVICES.c.host == host)
-                              .values(updated_at=db.now()))
+                              .values(updated_at=db.now(), rpc_version=rpc_version))
     if done.rowcount == 0:
         connection.execute(sa.insert(SERVICES).values(
             id=context.new_uuid(), binary=binary, host=host, disabled=False, forced_down=False, zone=zone,
-            updated_at=db.now()))
+            updated_at=db.now(), rpc_version=rpc_version))
+
+
+def rpc_versions(connection, binary: str) -> list[str | None]:
+    """The versions that services of a kind, those that may still be there, said they answer."""
+    since = db.now() - datetime.timedelta(seconds=VERSION_COUNTS_S)
+    return list(connection.execute(sa.select(SERVICES.c.rpc_version).distinct().where(
+        SERVICES.c.binary == binary, SERVICES.c.updated_at > since, sa.not_(SERVICES.c.forced_down))).scalars())
+
+
+def compute_versions(database: db.Database) -> list[str | None]:
+    """As ``rpc_versions``, of the compute agents, in a transaction of its own."""
+    with database.reader() as connection:
+        return rpc_versions(connection, "nova-compute")
 
 
 def report(connection, host: str, resources: dict) -> None:

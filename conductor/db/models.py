@@ -84,6 +84,7 @@ services = sa.Table(
     sa.Column("host", sa.String(255), nullable=False), sa.Column("disabled", sa.Boolean, nullable=False),
     sa.Column("disabled_reason", sa.String(255)), sa.Column("forced_down", sa.Boolean, nullable=False),
     sa.Column("zone", sa.String(255), nullable=False), sa.Column("updated_at", MOMENT, nullable=False),
+    sa.Column("rpc_version", sa.String(8)),  # of the interface that it answers; NULL: of a release that does not say
     sa.UniqueConstraint("binary", "host"))
 # ``generation`` guards the claims: it changes with each, so two schedulers never add to the same old value.
 compute_nodes = sa.Table(

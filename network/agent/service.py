@@ -27,7 +27,8 @@ class Heartbeat(periodic.Heartbeat):
         self.agent = agent
 
     def beat(self) -> None:
-        self.agent.network.heartbeat(context.service_context(), self.agent.conf.host, self.agent.dataplane.facts())
+        self.agent.network.heartbeat(context.service_context(), self.agent.conf.host, self.agent.dataplane.facts(),
+                                     rpc_version=NetworkAgentAPI.version)
 
 
 class Resync(periodic.Periodic):

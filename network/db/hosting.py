@@ -11,17 +11,30 @@ from network.roles import BRIDGE, DHCP, DISTRIBUTED, L3, ROUTER_PORTS, SERVER
 _LOAD = {DHCP: models.networks.c.dhcp_host, L3: models.routers.c.host}
 
 
-def heartbeat(connection, host: str, configurations: dict) -> None:
+# A host that has been silent for longer no longer keeps the others from newer messages.
+VERSION_COUNTS_S = 86400
+
+
+def heartbeat(connection, host: str, configurations: dict, rpc_version: str | None = None) -> None:
     """Record a heartbeat of a host's agent, which has a row for each role. One statement, except for the first time."""
     table, at, roles = models.agents, db.now(), configurations.get("roles", [BRIDGE])
     own = sa.and_(table.c.host == host, table.c.agent_type.in_(roles))
-    values = {"heartbeat_at": at, "configurations": {k: v for k, v in configurations.items() if k != "roles"}}
+    values = {"heartbeat_at": at, "rpc_version": rpc_version,
+              "configurations": {k: v for k, v in configurations.items() if k != "roles"}}
     done = connection.execute(sa.update(table).where(own).values(values))
     if done.rowcount < len(roles):
         known = set(connection.execute(sa.select(table.c.agent_type).where(own)).scalars())
         connection.execute(sa.insert(table), [
             {"id": context.new_uuid(), "host": host, "agent_type": role, "admin_state_up": True, "started_at": at,
              "description": "", **values} for role in roles if role not in known])
+
+
+def rpc_versions(database: db.Database) -> list[str | None]:
+    """The versions that agents, those that may still be there, said they answer."""
+    a, since = models.agents, db.now() - datetime.timedelta(seconds=VERSION_COUNTS_S)
+    with database.reader() as connection:
+        return list(connection.execute(sa.select(a.c.rpc_version).distinct().where(
+            a.c.heartbeat_at > since, a.c.admin_state_up)).scalars())
 
 
 def closed_ports(connection, host: str) -> set[str]:

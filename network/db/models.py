@@ -98,7 +98,9 @@ agents = sa.Table(
     sa.Column("agent_type", sa.String(64), nullable=False, server_default="Linux bridge agent"),
     sa.Column("admin_state_up", sa.Boolean, nullable=False), sa.Column("started_at", MOMENT, nullable=False),
     sa.Column("heartbeat_at", MOMENT, nullable=False), sa.Column("configurations", sa.JSON, nullable=False),
-    sa.Column("description", sa.String(255), nullable=False), sa.UniqueConstraint("host", "agent_type"))
+    sa.Column("description", sa.String(255), nullable=False),
+    sa.Column("rpc_version", sa.String(8)),  # of the interface that it answers; NULL: of a release that does not say
+    sa.UniqueConstraint("host", "agent_type"))
 quotas = sa.Table(
     "quotas", METADATA, sa.Column("project_id", sa.String(64), primary_key=True),
     sa.Column("resource", sa.String(64), primary_key=True), sa.Column("limit", sa.Integer, nullable=False))

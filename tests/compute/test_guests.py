@@ -31,9 +31,9 @@ class Conductor:
         self.manager = manager
         self.told: list[dict] = []
 
-    def heartbeat(self, ctx, host, resources, powers):
+    def heartbeat(self, ctx, host, resources, powers, rpc_version=None):
         self.told.append(powers)
-        self.manager.heartbeat(ctx, host, resources, powers)
+        self.manager.heartbeat(ctx, host, resources, powers, rpc_version)
 
     def __getattr__(self, name):
         return getattr(self.manager, name)

@@ -50,7 +50,8 @@ services = sa.Table(
     "services", METADATA, sa.Column("binary", sa.String(64), primary_key=True),
     sa.Column("host", sa.String(255), primary_key=True), sa.Column("disabled", sa.Boolean, nullable=False),
     sa.Column("disabled_reason", sa.String(255)), sa.Column("zone", sa.String(255), nullable=False),
-    sa.Column("capabilities", sa.JSON, nullable=False), sa.Column("updated_at", MOMENT, nullable=False))
+    sa.Column("capabilities", sa.JSON, nullable=False), sa.Column("updated_at", MOMENT, nullable=False),
+    sa.Column("rpc_version", sa.String(8)))  # of the interface that it answers; NULL: of a release that does not say
 quotas = sa.Table(
     "quotas", METADATA, sa.Column("project_id", sa.String(64), primary_key=True),
     sa.Column("resource", sa.String(64), primary_key=True), sa.Column("limit", sa.Integer, nullable=False))

@@ -1,5 +1,6 @@
 """Queries on volumes, and the table of their states."""
 
+import datetime
 import typing
 
 import sqlalchemy as sa
@@ -128,13 +129,25 @@ def check_quota(connection, conf, project_id: str, size: int, count: int = 1, *,
                               f"been consumed.")
 
 
-def heartbeat(connection, binary: str, host: str, capabilities: dict) -> None:
+# A host that has been silent for longer no longer keeps the others from newer messages.
+VERSION_COUNTS_S = 86400
+
+
+def heartbeat(connection, binary: str, host: str, capabilities: dict, rpc_version: str | None = None) -> None:
     table, at = models.services, db.now()
     done = connection.execute(sa.update(table).where(table.c.binary == binary, table.c.host == host).values(
-        updated_at=at, capabilities=capabilities))
+        updated_at=at, capabilities=capabilities, rpc_version=rpc_version))
     if done.rowcount == 0:
         connection.execute(sa.insert(table).values(binary=binary, host=host, disabled=False, zone="nova",
-                                                   capabilities=capabilities, updated_at=at))
+                                                   capabilities=capabilities, updated_at=at, rpc_version=rpc_version))
+
+
+def rpc_versions(database: db.Database) -> list[str | None]:
+    """The versions that volume agents, those that may still be there, said they answer."""
+    s, since = models.services, db.now() - datetime.timedelta(seconds=VERSION_COUNTS_S)
+    with database.reader() as connection:
+        return list(connection.execute(sa.select(s.c.rpc_version).distinct().where(
+            s.c.binary == "cinder-volume", s.c.updated_at > since)).scalars())
 
 
 def seal_stored(connection, seal: typing.Callable[[dict], dict]) -> None:

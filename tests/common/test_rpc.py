@@ -1,0 +1,223 @@
+"""What a server of the bus takes, and which version a client sends, on a bus in memory."""
+
+import logging
+import types
+from typing import Annotated, TypedDict
+
+import oslo_messaging as messaging
+import pytest
+
+from common import conf as conf_module
+from common import context, db, errors, rpc, upgrade
+from common.interface import call, cast
+from common.messages import Added, Id
+from common.periodic import wait_for
+
+
+class Answer(TypedDict):
+    n: int
+    added: Annotated[str | None, Added("1.1", default=None)]
+
+
+class Old(rpc.Client):
+    topic = "things"
+
+    @call(timeout_s=5, to="host")
+    def work(self, ctx, host: str, uuid: Id) -> Answer:
+        """As of 1.0."""
+
+    @cast(to="host")
+    def tell(self, ctx, host: str, uuid: Id) -> None:
+        """As of 1.0."""
+
+
+class New(rpc.Client):
+    topic = "things"
+    level = "compute"
+    history = {"1.0": "The first version.", "1.1": "work and tell take speed, and return added.", "1.2": "stop is new."}
+
+    @call(timeout_s=5, to="host")
+    def work(self, ctx, host: str, uuid: Id, speed: Annotated[int | None, Added("1.1")] = None) -> Answer:
+        """With an argument that 1.0 does not know."""
+
+    @cast(to="host")
+    def tell(self, ctx, host: str, uuid: Id, speed: Annotated[int | None, Added("1.1")] = None) -> None:
+        """The same."""
+
+    @call(timeout_s=5, to="host", since="1.2")
+    def stop(self, ctx, host: str) -> None:
+        """New."""
+
+
+class Manager:
+    secret = "s"
+
+    def __init__(self):
+        self.heard: list[dict] = []
+
+    def work(self, ctx, uuid, **more):
+        self.heard.append({"uuid": uuid, **more})
+        return {"n": 1, "added": "x", "row": "a secret"} if more else {"n": 1}
+
+    def tell(self, ctx, uuid, **more):
+        self.heard.append({"uuid": uuid, **more})
+
+    def stop(self, ctx):
+        self.heard.append({"stop": True})
+
+    def undeclared(self, ctx):
+        raise AssertionError("nobody may call this")
+
+
+@pytest.fixture
+def conf(tmp_path):
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "pileus.conf").write_text("[DEFAULT]\ntransport_url = fake://\n")
+    return conf_module.load("compute", {}, str(tmp_path))
+
+
+@pytest.fixture
+def serve(conf):
+    running = []
+
+    def start(answers, host):
+        manager = Manager()
+        server = rpc.server(conf, answers, host, manager)
+        server.start()
+        running.append(server)
+        return manager
+    yield start
+    for server in running:
+        server.stop()
+
+
+CTX = context.service_context()
+
+
+def test_a_new_client_and_an_old_server_come_to_terms(conf, serve):
+    """The server refuses the newer version once; then it is asked in its own, and so are casts, which nobody would refuse aloud."""
+    manager = serve(Old, "old")
+    client = New(conf)
+    assert client.work(CTX, "old", "a", speed=3) == {"n": 1, "added": None}
+    client.tell(CTX, "old", "b", 4)
+    wait_for(lambda: len(manager.heard) == 2, 5, what="the cast")
+    assert manager.heard == [{"uuid": "a"}, {"uuid": "b"}]
+    with pytest.raises(errors.ServiceTooOld, match="older release"):
+        client.stop(CTX, "old")
+
+
+def test_an_old_client_is_understood_by_a_new_server(conf, serve):
+    manager = serve(New, "new")
+    assert Old(conf).work(CTX, "new", "a") == {"n": 1, "added": "x"}
+    assert manager.heard == [{"uuid": "a", "speed": None}]
+
+
+def test_clients_keep_to_the_lowest_version_of_the_running_services(conf, serve, monkeypatch):
+    found = {"old": "1.0", "new": "1.2", "ancient": None}
+    old, new = serve(Old, "old"), serve(New, "new")
+    client = New(conf, found.values)
+    client.tell(CTX, "old", "a", 3)
+    client.work(CTX, "new", "a", 3)
+    with pytest.raises(errors.ServiceTooOld):
+        client.stop(CTX, "new")
+    wait_for(lambda: old.heard, 5, what="the cast")
+    assert (old.heard, new.heard) == ([{"uuid": "a"}], [{"uuid": "a", "speed": None}])
+    found.update(old="1.1", ancient="1.1")
+    monkeypatch.setattr(upgrade, "REFRESH_S", -1)
+    client.work(CTX, "new", "b", 4)
+    assert new.heard[1:] == [{"uuid": "b", "speed": 4}]
+    found.update(old="1.2", ancient="1.7")
+    client.stop(CTX, "new")
+    assert new.heard[2:] == [{"stop": True}]
+
+
+def test_the_configuration_fixes_a_version(conf, serve):
+    manager = serve(New, "new")
+    conf.set_override("compute", "1.0", group="upgrade_levels")
+    client = New(conf, lambda: pytest.fail("not asked"))
+    client.work(CTX, "new", "a", 3)
+    assert manager.heard == [{"uuid": "a", "speed": None}]
+    for wrong in ("1.3", "2.0", "0.9", "newest", "1"):
+        conf.set_override("compute", wrong, group="upgrade_levels")
+        with pytest.raises(ValueError):
+            New(conf)
+
+
+def test_while_versions_cannot_be_read_the_last_known_is_sent(conf, serve, monkeypatch):
+    def away():
+        raise errors.ServiceUnavailable(part="the database")
+    manager = serve(New, "new")
+    monkeypatch.setattr(upgrade, "REFRESH_S", -1)
+    answers = iter([away, lambda: ["1.1"], away])
+    client = New(conf, lambda: next(answers)())
+    for _ in range(3):
+        client.work(CTX, "new", "a", 3)
+    assert [m["speed"] for m in manager.heard] == [None, 3, 3]
+
+
+def _send(conf, method, arguments, *, version="1.2", ctx=CTX):
+    """A call that no client of ours would make."""
+    raw = messaging.get_rpc_client(rpc.transport(conf), messaging.Target(topic="things", version=version), serializer=(
+        rpc.Serializer() if hasattr(ctx, "as_dict") else None))
+    return raw.prepare(server="new", timeout=5).call(ctx, method, **arguments)
+
+
+@pytest.mark.parametrize("method", ["undeclared", "secret", "__init__", "heard", "target", "_work"])
+def test_what_is_not_declared_cannot_be_called(conf, serve, method):
+    manager = serve(New, "new")
+    with pytest.raises((messaging.NoSuchMethod, messaging.RemoteError)):
+        _send(conf, method, {})
+    assert manager.heard == []
+
+
+@pytest.mark.parametrize("arguments", [{}, {"uuid": 7}, {"uuid": "../x"}, {"uuid": "a", "speed": "fast"}, {"uuid": None},
+                                       {"uuid": "a", "speed": [1] * 1000}, {"uuid": "a" * 10**6}])
+def test_bad_messages_are_refused_and_the_server_lives(conf, serve, caplog, arguments):
+    manager = serve(New, "new")
+    with caplog.at_level(logging.ERROR), pytest.raises(errors.InvalidMessage):
+        _send(conf, "work", arguments)
+    assert "work: refused" in caplog.text and manager.heard == []
+    assert New(conf).work(CTX, "new", "a", 1)["n"] == 1
+
+
+def test_unknown_arguments_and_undeclared_parts_of_results_stay_at_the_door(conf, serve):
+    manager = serve(New, "new")
+    assert _send(conf, "work", {"uuid": "a", "speed": 1, "of_2030": {}, "agent": "x"}) == {"n": 1, "added": "x"}
+    assert manager.heard == [{"uuid": "a", "speed": 1}]
+
+
+@pytest.mark.parametrize("ctx", [{}, {"roles": 5}, {"of_2030": 1}, {"user_id": ["x"]}])
+def test_strange_contexts_do_not_end_the_server(conf, serve, ctx):
+    manager = serve(New, "new")
+    try:
+        _send(conf, "work", {"uuid": "a"}, ctx=ctx)
+    except Exception as error:  # refused or not, it goes on
+        assert not isinstance(error, messaging.MessagingTimeout)
+    assert New(conf).work(CTX, "new", "b", 1)["n"] == 1
+    assert manager.heard[-1] == {"uuid": "b", "speed": 1}
+
+
+def test_a_manager_s_wrong_result_is_logged_and_not_sent(conf, serve, caplog):
+    manager = serve(New, "new")
+    manager.work = types.MethodType(lambda self, ctx, uuid, speed: {"n": "many"}, manager)
+    with caplog.at_level(logging.ERROR), pytest.raises(errors.InvalidMessage):
+        New(conf).work(CTX, "new", "a")
+    assert "work: refused" in caplog.text
+
+
+def test_versions_that_services_said_are_read_from_their_rows(tmp_path):
+    """One that was silent for a day, and one that its operator took out of service, keep nobody from newer messages."""
+    from conductor.db import hosts, models
+    database = db.Database("compute", f"sqlite:///{tmp_path}/c.sqlite")
+    models.METADATA.create_all(database.engine)
+    with database.writer() as connection:
+        for host, version in (("a", None), ("b", "1.0"), ("c", "1.1"), ("d", "1.1")):
+            hosts.heartbeat(connection, "nova-compute", host, "nova", version)
+        hosts.heartbeat(connection, "nova-other", "e", "nova", "0.1")
+    assert sorted(hosts.compute_versions(database), key=str) == ["1.0", "1.1", None]
+    with database.writer() as connection:
+        table = models.services
+        connection.execute(table.update().where(table.c.host == "a").values(forced_down=True))
+        connection.execute(table.update().where(table.c.host == "b").values(
+            updated_at=db.now().replace(year=2000)))
+    assert hosts.compute_versions(database) == ["1.1"]
