@@ -24,7 +24,9 @@ from volume.rpcapi import SchedulerAPI as VolumeSchedulerAPI
 ANSWER_S = 3
 # The queues that the services of a cloud share, and those that each host has.
 SHARED = (ConductorAPI.topic, SchedulerAPI.topic, NetworkAPI.topic, VolumeSchedulerAPI.topic)
-OF_HOSTS = {COMPUTE_AGENT: ComputeAgents.topic, NETWORK_AGENT: NetworkAgentAPI.topic, VOLUME_AGENT: VolumeAgents.topic}
+INTERFACES: dict[str, type[rpc.Client]] = {
+    COMPUTE_AGENT: ComputeAgents, NETWORK_AGENT: NetworkAgentAPI, VOLUME_AGENT: VolumeAgents}
+OF_HOSTS = {binary: interface.topic for binary, interface in INTERFACES.items()}
 # There only where notifications are on.
 OPTIONAL = ("notifications.info", "notifications.error")
 _FAULTS = (amqp.exceptions.AMQPError, OSError)

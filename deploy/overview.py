@@ -25,19 +25,22 @@ from volume.db import models as volume_models
 COMPUTE_AGENT, VOLUME_AGENT, NETWORK_AGENT = "nova-compute", "cinder-volume", roles.BINARIES[roles.BRIDGE]
 # What reading raises where a database does not answer, or is not as it should be.
 UNREADABLE = (sa.exc.DBAPIError, sa.exc.TimeoutError)
+UNSAID = "1.0"  # the RPC version of releases that do not say theirs
 STUCK_S = 600  # what is under way for longer is stuck
 _OPTS = {"compute": compute_conf.OPTS, "volume": volume_conf.OPTS, "network": {}}
 
 
 @dataclasses.dataclass(frozen=True)
 class Agent:
-    """A service of a host, under its OpenStack name. ``heard`` is when it last reported, UTC."""
+    """A service of a host, under its OpenStack name. ``heard`` is when it last reported, UTC, and ``rpc_version`` which version
+    of its interface it answers."""
     service: str
     binary: str
     host: str
     up: bool
     enabled: bool
     heard: datetime.datetime
+    rpc_version: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,17 +112,18 @@ class Overview:
 
     def _compute_agents(self, connection) -> list[Agent]:
         return [Agent("compute", row["binary"], row["host"], hosts.is_up(row, self.down_time_s), not row["disabled"],
-                      row["updated_at"]) for row in rows.many(connection, sa.select(compute_models.services))]
+                      row["updated_at"], row["rpc_version"] or UNSAID) for row in rows.many(
+                          connection, sa.select(compute_models.services))]
 
     def _volume_agents(self, services: list[dict]) -> list[Agent]:
         return [Agent("volume", row["binary"], row["host"], self._alive(row["updated_at"]), not row["disabled"],
-                      row["updated_at"]) for row in services]
+                      row["updated_at"], row["rpc_version"] or UNSAID) for row in services]
 
     def _network_agents(self, connection) -> list[Agent]:
         a = network_models.agents.c
-        return [Agent("network", roles.BINARIES[kind], host, self._alive(heard), enabled, heard)
-                for kind, host, enabled, heard in connection.execute(
-                    sa.select(a.agent_type, a.host, a.admin_state_up, a.heartbeat_at))]
+        return [Agent("network", roles.BINARIES[kind], host, self._alive(heard), enabled, heard, version or UNSAID)
+                for kind, host, enabled, heard, version in connection.execute(
+                    sa.select(a.agent_type, a.host, a.admin_state_up, a.heartbeat_at, a.rpc_version))]
 
     def _alive(self, heard: datetime.datetime) -> bool:
         return (db.now() - heard).total_seconds() < self.down_time_s

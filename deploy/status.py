@@ -9,6 +9,7 @@ import prometheus_client.parser
 from oslo_config import cfg
 
 from common import conf, db
+from common.messages import parse_version
 from deploy import bus, exporter, processes, statedir, stuck
 from deploy.daemons import PORTS
 from deploy.overview import UNREADABLE, Agent, Overview
@@ -110,7 +111,8 @@ def collect(state: str, after_s: float = stuck.STUCK_S) -> dict:
     finally:
         overview.close()
     found["agents"] = [{"service": a.service, "binary": a.binary, "host": a.host, "up": a.up, "enabled": a.enabled,
-                        "heard": db.iso(a.heard)} for a in agents]
+                        "heard": db.iso(a.heard), "rpc_version": a.rpc_version} for a in agents]
+    found["versions"] = versions(agents)
     found["hosts"] = [f"{a.binary} on {a.host}: down since {a.heard:%F %T}" for a in agents if not a.up]
     found["queues"] = [{"topic": q.topic, "host": q.host, "messages": q.messages, "consumers": q.consumers} for q in seen]
     found["abandoned"] = [f"queue {q.name}: {q.messages} wait, and nobody takes them" for q in seen if q.abandoned]
@@ -119,6 +121,25 @@ def collect(state: str, after_s: float = stuck.STUCK_S) -> dict:
     found["ok"] = all(found["daemons"].values()) and not any(
         found[name] for name in ("unhealthy", "hosts", "abandoned", "stuck", "problems"))
     return found
+
+
+def versions(agents: list[Agent]) -> list[str]:
+    """What an operator must know while hosts are upgraded: a line for each kind of agent of which some run another release."""
+    lines = []
+    for binary, interface in bus.INTERFACES.items():
+        hosts: dict[str, list[str]] = collections.defaultdict(list)
+        for agent in agents:
+            if agent.binary == binary and agent.up:
+                hosts[agent.rpc_version].append(agent.host)
+        if set(hosts) - {interface.version}:
+            parts = [f"{version} on {_names(hosts[version])}" for version in sorted(hosts, key=parse_version)]
+            lines.append(f"{binary}: RPC versions {', '.join(parts)}; this release has {interface.version}")
+    return lines
+
+
+def _names(hosts: list[str], most: int = 5) -> str:
+    shown = ", ".join(sorted(hosts)[:most])
+    return f"{shown} and {len(hosts) - most} more" if len(hosts) > most else shown
 
 
 def _depths(found: list[dict]) -> list[str]:
@@ -144,7 +165,7 @@ def main(state: str, *, after_s: float = stuck.STUCK_S, as_json: bool = False) -
         print(f"{name:18} " + (f"up    pid {process['pid']:<7} {process['pss_mb']:6.1f} MB" if process else "DOWN"))
     for name, reason in found["unhealthy"].items():
         print(f"{name:18} {reason}")
-    for line in _depths(found["queues"]):
+    for line in [*_depths(found["queues"]), *found["versions"]]:
         print(line)
     wrong = [*found["problems"], *found["hosts"], *found["abandoned"], *(one["text"] for one in found["stuck"])]
     print("\n".join(wrong or ["every host reports, nothing is stuck"]))

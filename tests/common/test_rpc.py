@@ -95,7 +95,7 @@ CTX = context.service_context()
 
 
 def test_a_new_client_and_an_old_server_come_to_terms(conf, serve):
-    """The server refuses the newer version once; then it is asked in its own, and so are casts, which nobody would refuse aloud."""
+    """The server refuses the newer version once; then it is asked in its own, and so are casts, whose refusal nobody hears."""
     manager = serve(Old, "old")
     client = New(conf)
     assert client.work(CTX, "old", "a", speed=3) == {"n": 1, "added": None}

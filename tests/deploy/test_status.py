@@ -7,7 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from common import db
-from conductor.db import actions, models
+from compute_agent.rpcapi import AgentAPI as ComputeAgents
+from conductor.db import actions, hosts, models
 from deploy import bus, daemons, prepare, status, stuck
 from deploy.audit import Auditor
 from deploy.overview import Overview
@@ -120,6 +121,25 @@ def test_the_command_names_all_of_it(state, overview, capsys):
     told = json.loads(capsys.readouterr().out)
     assert told["stuck"] == [] and told["queues"] == [] and not told["ok"]
     assert {(a["binary"], a["host"]) for a in told["agents"] if not a["up"]} == {("nova-compute", "gone")}
+
+
+def test_the_command_names_the_versions_of_agents_while_some_are_of_another_release(capsys, state, overview):
+    newest = ComputeAgents.version
+    with overview.database("compute").writer() as connection:
+        for number in range(8):
+            hosts.heartbeat(connection, "nova-compute", f"new{number}", "nova", newest)
+        hosts.heartbeat(connection, "nova-compute", "old", "nova", None)
+    status.main(state)
+    line = next(x for x in capsys.readouterr().out.splitlines() if "RPC" in x and x.startswith("nova-compute"))
+    assert "1.0 on " in line and "old" in line.partition(newest)[0]
+    assert line.endswith(f"{newest} on new0, new1, new2, new3, new4 and 3 more; this release has {newest}")
+    status.main(state, as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert line in told["versions"] and {a["rpc_version"] for a in told["agents"] if a["host"] == "new0"} == {newest}
+    with overview.database("compute").writer() as connection:
+        table = models.services
+        connection.execute(sa.update(table).where(table.c.binary == "nova-compute").values(rpc_version=newest))
+    assert not status.versions(overview.compute().agents)
 
 
 def test_a_database_that_is_away_hides_nothing_else(state, overview, monkeypatch, capsys):
