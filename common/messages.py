@@ -90,9 +90,10 @@ def shape(kind) -> Shape:
 
 def _plain(value):
     """With keys of plain text: those of rows are of a kind of SQLAlchemy's own, which msgspec does not take."""
-    if isinstance(value, dict):
-        return {str(k) if isinstance(k, str) else k: _plain(v) for k, v in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, list) else value
+    if type(value) is dict:
+        return {str(k) if type(k) is not str and isinstance(k, str) else k: _plain(v) if type(v) in (dict, list) else v
+                for k, v in value.items()}
+    return [_plain(v) for v in value] if type(value) is list else value
 
 
 def _additions(kind):
@@ -125,6 +126,7 @@ def _compiled(kind, version: Version):
     return kind
 
 
+@functools.cache
 def _struct(kind, version: Version):
     fields: list[tuple] = []
     for name, hint in typing.get_type_hints(kind, include_extras=True).items():
