@@ -9,6 +9,8 @@ from network import conf, policies
 from network.db import hosting, ports, state
 from network.rpcapi import NetworkAgentAPI, NetworkAPI
 
+MOST_EVENTS = 100  # in one request
+
 
 class Policy(policy.Policy):
     """Refuses in the words of this API, which name the rules: clients and their users look for these."""
@@ -57,15 +59,15 @@ class NetworkApi(Service):
         return Manager(self)
 
     def addresses_changed(self, port_ids: set[str]) -> None:
-        """Tell compute that servers have other addresses, so that it shows them. Lost: it shows them at the next
-        change; the network itself is right at once."""
+        """Tell compute which addresses the servers of these ports have now, so that it shows them. Lost: it shows them at the
+        next change; the network itself is right at once."""
         with self.db.reader() as connection:
-            servers = ports.servers_of(connection, port_ids)
-        if servers:
-            events = [{"name": "network-changed", "server_uuid": s} for s in servers]
+            servers = ports.of_servers(connection, port_ids)
+        events = [{"name": "network-changed", "server_uuid": s, "ports": own} for s, own in servers.items()]
+        for first in range(0, len(events), MOST_EVENTS):
             try:
-                self.rest.request("POST", "compute", path("/v2.1/os-server-external-events"), body={"events": events},
-                                  timeout_s=5)
+                self.rest.request("POST", "compute", path("/v2.1/os-server-external-events"),
+                                  body={"events": events[first:first + MOST_EVENTS]}, timeout_s=5)
             except errors.Error as error:
                 self.log.warning("the compute service could not be told of changed addresses: %s", error)
 

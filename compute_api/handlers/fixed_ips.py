@@ -3,7 +3,7 @@
 from common import errors
 from common.rest import path
 from compute_api import access, networks
-from compute_api.handlers import external_events
+from compute_api.services import network_info
 from conductor.db import actions
 
 
@@ -19,7 +19,7 @@ def _set(req, id, port: dict, fixed_ips: list[dict]) -> None:
     """The network service will tell us too; who asked sees it in the next answer."""
     req.svc.rest.request("PUT", "network", path("/v2.0/ports/{id}", port["id"]), body={"port": {"fixed_ips": fixed_ips}},
                          ctx=req.ctx)
-    external_events.store(req.svc, id)
+    network_info.store(req.svc, id)
 
 
 def add(req, id, arguments):

@@ -61,12 +61,24 @@ def network_ids(connection, port_ids: list[str]) -> dict[str, str]:
     return dict(connection.execute(sa.select(PORTS.c.id, PORTS.c.network_id).where(PORTS.c.id.in_(port_ids))).all())
 
 
-def servers_of(connection, port_ids: set[str]) -> list[str]:
-    """The ids of the servers whose interfaces these ports are."""
+def of_servers(connection, port_ids: set[str]) -> dict[str, list[dict]]:
+    """{server id: all its ports} of the servers whose interfaces these ports are, as compute's network_info has them."""
     if not port_ids:
-        return []
-    return list(connection.execute(sa.select(PORTS.c.device_id).distinct().where(
-        PORTS.c.id.in_(port_ids), PORTS.c.relation == roles.SERVER)).scalars())
+        return {}
+    n, f, other = models.networks, models.floatingips, PORTS.alias()
+    servers = sa.select(other.c.device_id).where(other.c.id.in_(port_ids), other.c.relation == roles.SERVER)
+    ports = db.many(connection, sa.select(PORTS, n.c.name.label("network_name")).join(n, n.c.id == PORTS.c.network_id).where(
+        PORTS.c.relation == roles.SERVER, PORTS.c.device_id.in_(servers)).order_by(PORTS.c.id))
+    ids = [p["id"] for p in ports]
+    ips = addresses.of_ports(connection, ids)
+    floating = db.many(connection, sa.select(f).where(f.c.port_id.in_(ids)).order_by(f.c.id)) if ids else []
+    found: dict[str, list[dict]] = {}
+    for port in ports:
+        found.setdefault(port["device_id"], []).append({
+            **{k: port[k] for k in ("id", "network_id", "network_name", "mac_address")}, "fixed_ips": ips[port["id"]],
+            "floating_ips": [{"floating": x["floating_ip_address"], "fixed": x["fixed_ip_address"]} for x in floating
+                             if x["port_id"] == port["id"]]})
+    return found
 
 
 def change_status(connection, *conditions, **values) -> None:

@@ -72,7 +72,11 @@ def test_ports_get_the_address_of_a_subnet_that_comes_later(network_api, member,
         now = member.get("ports", port["id"])
         assert own(now, subnet) == automatic(port, subnet)
         assert now["revision_number"] > port["revision_number"]
-    assert network_api.rest.told == [{"name": "network-changed", "server_uuid": "s1"}], "compute shows the server's addresses"
+    event, = network_api.rest.told
+    assert (event["name"], event["server_uuid"]) == ("network-changed", "s1")
+    assert {"id": server["id"], "network_id": network, "network_name": member.get("networks", network)["name"],
+            "mac_address": server["mac_address"], "fixed_ips": member.get("ports", server["id"])["fixed_ips"],
+            "floating_ips": []} in event["ports"], "compute shows the server's addresses, and need not ask for them"
 
 
 def test_a_subnet_that_hands_out_addresses_gives_none_to_ports_that_are_there(member, network):
@@ -91,7 +95,8 @@ def test_their_subnet_may_go_while_ports_have_them(network_api, member, network)
     assert member("DELETE", f"/subnets/{subnet['id']}").status == 204
     now = member.get("ports", port["id"])
     assert len(now["fixed_ips"]) == 1 and own(now, plain) and now["revision_number"] > port["revision_number"]
-    assert network_api.rest.told == [{"name": "network-changed", "server_uuid": "s2"}] and server
+    assert [e["server_uuid"] for e in network_api.rest.told] == ["s2"] and server
+    assert subnet["id"] not in str(network_api.rest.told), "what is told is what is there now"
     assert member("DELETE", f"/subnets/{plain['id']}").error == (409, "SubnetInUse")
 
 

@@ -1,0 +1,42 @@
+"""What other services report about servers: the network service changed addresses, the volume service grown volumes."""
+
+import logging
+
+from common import rows
+from common.calls import Call
+from compute_api.services import network_info
+from conductor.db import actions, models
+
+LOG = logging.getLogger(__name__)
+TABLE = models.instances
+EXTENDED = "volume-extended"
+
+
+def receive(call: Call, event: dict) -> int:
+    """Do what an event asks for; the code of its answer, as Nova's.
+
+    :param event: {"name", "server_uuid"}, with the volume's id as "tag" of a volume-extended; the network service adds
+        "ports" (see ``network_info.apply``), so that it need not be asked
+    """
+    if event["name"] == EXTENDED:
+        return _extended(call, event)
+    uuid = event["server_uuid"]
+    known = network_info.apply(call.svc, uuid, event["ports"]) if "ports" in event else network_info.store(call.svc, uuid)
+    return 200 if known else 404
+
+
+def _extended(call: Call, event: dict) -> int:
+    """Have the server's host show the guest the new size of a volume."""
+    uuid, volume_id = event["server_uuid"], event.get("tag")
+    if volume_id is None:
+        return 400
+    with call.svc.db.writer() as connection:
+        row = rows.find(connection, TABLE, uuid, key="uuid")
+        if row is None:
+            return 404
+        if row["host"] is None:
+            return 422
+        actions.start(connection, call.ctx, uuid, "extend_volume")
+    LOG.info("volume %s of instance %s was extended; telling host %s", volume_id, uuid, row["host"])
+    call.svc.send(call.svc.agents.extend_volume, call.ctx, row["host"], uuid, volume_id)
+    return 200

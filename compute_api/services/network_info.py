@@ -1,0 +1,86 @@
+"""The network_info of servers: their ports, with addresses and floating IPs, as compute shows them."""
+
+from common import rows
+from common.rest import path
+from conductor.db import models
+
+TABLE = models.instances
+
+
+def _refreshed(service, uuid: str, known: list[dict]) -> list[dict]:
+    """The network_info of a server's ports, from the network service: three requests, whatever their number.
+
+    :param known: what it was so far. Only its ports are the server's, whatever others claim to be; what its host noted of
+        a port (MTU, tag, static addresses) stays
+    """
+    if not known:
+        return []
+    query = {"id": [p["id"] for p in known], "relation": "compute"}
+    ports = [p for p in service.rest.request("GET", "network", path("/v2.0/ports", query=query))["ports"]
+             if p["device_id"] == uuid]
+    if not ports:
+        return []
+    names = {n["id"]: n["name"] for n in service.rest.request(
+        "GET", "network", path("/v2.0/networks", query={"id": sorted({p["network_id"] for p in ports})}))["networks"]}
+    floating = service.rest.request("GET", "network", path("/v2.0/floatingips", query={
+        "port_id": [p["id"] for p in ports]}))["floatingips"]
+    old = {p["id"]: p for p in known}
+    return [_joined(old[p["id"]], {
+        "network_id": p["network_id"], "network_name": names.get(p["network_id"], ""), "mac_address": p["mac_address"],
+        "fixed_ips": p["fixed_ips"], "floating_ips": [{"floating": f["floating_ip_address"], "fixed": f["fixed_ip_address"]}
+                                                      for f in floating if f["port_id"] == p["id"]]}) for p in ports]
+
+
+def _same(port: dict, ip: dict) -> dict:
+    """What is known of an address already."""
+    return next((k for k in port["fixed_ips"] if k["ip_address"] == ip["ip_address"]), {})
+
+
+def store(service, uuid: str) -> bool:
+    """Bring the network_info of a server up to date; False when there is no such server.
+
+    What came while the network service was asked is left as it is: a port that was attached then is not lost.
+    """
+    with service.db.reader() as connection:
+        row = rows.find(connection, TABLE, uuid, key="uuid")
+    if row is None:
+        return False
+    known = row["network_info"]
+    asked, found = {p["id"] for p in known}, {p["id"]: p for p in _refreshed(service, uuid, known)}
+    return service.db.transact(_merge, uuid, asked, found)
+
+
+def apply(service, uuid: str, ports: list[dict]) -> bool:
+    """Write what the network service says of a server's ports; False when there is no such server.
+
+    :param ports: [{"id", "network_id", "network_name", "mac_address", "fixed_ips", "floating_ips"}], as network_info has them.
+        Those that are not in the server's network_info are left out: its host has not plugged them, whatever others claim
+    """
+    return service.db.transact(_apply, uuid, {p["id"]: p for p in ports})
+
+
+def _apply(connection, uuid: str, ports: dict[str, dict]) -> bool:
+    row = rows.find(connection, TABLE, uuid, key="uuid")
+    if row is None:
+        return False
+    current = row["network_info"]
+    merged = [_joined(p, ports[p["id"]]) if p["id"] in ports else p for p in current]
+    if merged != current:
+        rows.update_where(connection, TABLE, {"network_info": merged}, uuid=uuid)
+    return True
+
+
+def _joined(known: dict, now: dict) -> dict:
+    """A port as the network service has it; what its host noted of it (MTU, tag, static addresses) stays."""
+    return {**known, **now, "fixed_ips": [{**_same(known, ip), **ip} for ip in now["fixed_ips"]]}
+
+
+def _merge(connection, uuid: str, asked: set[str], found: dict[str, dict]) -> bool:
+    row = rows.find(connection, TABLE, uuid, key="uuid")
+    if row is None:
+        return False
+    current = row["network_info"]
+    merged = [found.get(p["id"], p) for p in current if p["id"] in found or p["id"] not in asked]
+    if merged != current:
+        rows.update_where(connection, TABLE, {"network_info": merged}, uuid=uuid)
+    return True

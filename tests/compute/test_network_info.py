@@ -1,0 +1,63 @@
+"""What the network service says of a server's ports is written without asking it back."""
+
+import json
+
+import pytest
+
+from common import db, migrate, rows
+from common.calls import Call
+from common.context import Context
+from common.db import Database
+from compute_api.services import external_events
+from conductor.db import models
+from tests.compute.test_guests import ROW
+
+FIXED = {"subnet_id": "00000000-0000-4000-8000-000000000001", "ip_address": "10.0.0.5"}
+PORT = {"id": "p1", "network_id": "n", "network_name": "net", "mac_address": "fa:16:3e:00:00:01", "fixed_ips": [FIXED],
+        "floating_ips": []}
+
+
+class Service:
+    """Without a client for other services: whoever asks one fails."""
+
+    def __init__(self, database):
+        self.db = database
+
+
+@pytest.fixture
+def service(tmp_path):
+    url = f"sqlite:///{tmp_path}/compute.sqlite"
+    migrate.sync("conductor.db", url)
+    database = Database("compute", url)
+    with database.writer() as connection:
+        rows.insert(connection, models.instances, {
+            **ROW, "uuid": "s1", "vm_state": "active", "power_state": 1, "created_at": db.now(), "updated_at": db.now(),
+            "network_info": [{**PORT, "mtu": 1450, "tag": "blue"}]})
+    yield Service(database)
+    database.engine.dispose()
+
+
+def _event(service, uuid, *ports) -> int:
+    event = {"name": "network-changed", "server_uuid": uuid, "ports": list(ports)}
+    return external_events.receive(Call(service, Context()), event)
+
+
+def _shown(service) -> list[dict]:
+    with service.db.reader() as connection:
+        return rows.get(connection, models.instances, "s1", key="uuid", resource="Instance")["network_info"]
+
+
+def test_addresses_change_and_what_the_host_noted_stays(service):
+    floating = {"floating": "203.0.113.9", "fixed": "10.0.0.5"}
+    assert _event(service, "s1", {**PORT, "floating_ips": [floating]}) == 200
+    assert _shown(service) == [{**PORT, "floating_ips": [floating], "mtu": 1450, "tag": "blue"}]
+
+
+def test_a_port_that_the_host_did_not_plug_is_left_out(service):
+    before = _shown(service)
+    assert _event(service, "s1", {**PORT, "id": "forged"}) == 200
+    assert json.dumps(_shown(service)) == json.dumps(before)
+
+
+def test_of_a_server_that_is_gone_it_is_404(service):
+    assert _event(service, "gone", PORT) == 404
