@@ -3,8 +3,6 @@
 import dataclasses
 import typing
 
-from common.context import Context
-
 
 @dataclasses.dataclass(frozen=True)
 class Call:
@@ -14,5 +12,5 @@ class Call:
     """
 
     svc: typing.Any
-    ctx: Context
+    ctx: typing.Any  # a Context
     version: tuple[int, int] = (0, 0)

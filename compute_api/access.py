@@ -1,13 +1,14 @@
 """Which rows a caller sees, and what policy rules about servers are checked against."""
 
 from common import errors
+from common.calls import Call
 from conductor.db import instances
 from conductor.db.scope import Scope
 
 
-def own(req) -> dict:
+def own(call: Call) -> dict:
     """What a rule is checked against where there is no object: the caller's project and user."""
-    return {"project_id": req.ctx.project_id, "user_id": req.ctx.user_id}
+    return {"project_id": call.ctx.project_id, "user_id": call.ctx.user_id}
 
 
 def target(row: dict) -> dict:
@@ -15,28 +16,28 @@ def target(row: dict) -> dict:
     return {"project_id": row["project_id"], "user_id": row["user_id"]}
 
 
-def knows_all(req) -> bool:
+def knows_all(call: Call) -> bool:
     """Whether the caller sees the objects of every project. OpenStack checks ``context_is_admin``, and no other rule, here."""
-    return req.svc.policy.is_admin(req.ctx)
+    return call.svc.policy.is_admin(call.ctx)
 
 
-def scope(req) -> Scope:
+def scope(call: Call) -> Scope:
     """The rows that the caller sees. Others are 404; what a rule refuses for one of these is 403."""
-    return Scope(req.ctx.project_id, knows_all(req))
+    return Scope(call.ctx.project_id, knows_all(call))
 
 
-def server(req, connection, id: str, rule: str) -> dict:
+def server(call: Call, connection, id: str, rule: str) -> dict:
     """The instance, if the caller sees it and the rule allows it.
 
     :raises NotFound: the caller sees no such instance
     :raises Forbidden: the rule refuses
     """
-    row = instances.get(connection, id, scope(req))
-    req.svc.policy.check(req.ctx, rule, target(row))
+    row = instances.get(connection, id, scope(call))
+    call.svc.policy.check(call.ctx, rule, target(row))
     return row
 
 
-def check_lock(req, row: dict) -> None:
+def check_lock(call: Call, row: dict) -> None:
     """:raises Conflict: the server is locked, and the caller is not an administrator"""
-    if row["locked"] and not knows_all(req):
+    if row["locked"] and not knows_all(call):
         raise errors.Conflict(f"Instance {row['uuid']} is locked")

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from common import context, db, errors, rows, schema, server_states, values, wsgi
 from common import quotas as project_quotas
+from common.calls import Call
 from common.rest import last_segment, path
 from compute_api import access, devices, hints, images, microversions, networks
 from conductor.db import actions, flavors, models, quotas
@@ -57,7 +58,7 @@ def hostname_of(name: str) -> str:
     return cleaned[:63].strip("-") or "server"
 
 
-def _image(req, given: dict, flavor: dict, mapping: list[dict]) -> dict:
+def _image(call: Call, given: dict, flavor: dict, mapping: list[dict]) -> dict:
     """The image to boot, checked against the flavor; {} for a server that boots from a volume."""
     ref = given.get("imageRef")
     if any(d["boot_index"] == 0 for d in mapping):
@@ -67,30 +68,30 @@ def _image(req, given: dict, flavor: dict, mapping: list[dict]) -> dict:
             raise errors.BadRequest("Block Device Mapping is Invalid: Boot sequence for the instance and image/block "
                                     "device mapping combination is not valid.")
         return {}
-    if not flavor["disk"] and not req.svc.policy.allows(req.ctx, "os_compute_api:servers:create:zero_disk_flavor",
-                                                        access.own(req)):
+    if not flavor["disk"] and not call.svc.policy.allows(call.ctx, "os_compute_api:servers:create:zero_disk_flavor",
+                                                        access.own(call)):
         raise errors.Forbidden("Only volume-backed servers are allowed for flavors with zero disk.")
-    return images.of(req, ref, flavor)
+    return images.of(call, ref, flavor)
 
 
-def _groups(req, given: dict) -> list[dict]:
+def _groups(call: Call, given: dict) -> list[dict]:
     """[{"id", "name"}] of the groups named. Without any it is the project's default, which the network service knows: its
     id is left empty."""
     names = [g["name"] for g in given.get("security_groups", []) if g.get("name")]
     if not names or names == ["default"]:
         return [{"id": "", "name": "default"}]
-    where = path("/v2.0/security-groups", query={"project_id": req.ctx.project_id})
-    known = req.svc.rest.request("GET", "network", where, ctx=req.ctx)["security_groups"]
+    where = path("/v2.0/security-groups", query={"project_id": call.ctx.project_id})
+    known = call.svc.rest.request("GET", "network", where, ctx=call.ctx)["security_groups"]
     found = []
     for name in dict.fromkeys(names):
         group = networks.group_named(known, name)
         if group is None:
-            raise errors.BadRequest(f"Security group {name} not found for project {req.ctx.project_id}.")
+            raise errors.BadRequest(f"Security group {name} not found for project {call.ctx.project_id}.")
         found.append({"id": group["id"], "name": group["name"]})
     return found
 
 
-def _place(req, given: dict) -> tuple[str | None, str | None]:
+def _place(call: Call, given: dict) -> tuple[str | None, str | None]:
     """The zone and the host asked for, or None. Hosts are for admins, by name or as ``zone:host``.
 
     :raises BadRequest: there is no such zone, or no such host in it
@@ -98,9 +99,9 @@ def _place(req, given: dict) -> tuple[str | None, str | None]:
     zone, _, host = (given.get("availability_zone") or "").partition(":")
     named = {h for h in (given.get("host"), given.get("hypervisor_hostname")) if h}
     if host:
-        req.svc.policy.check(req.ctx, "os_compute_api:servers:create:forced_host", access.own(req))
+        call.svc.policy.check(call.ctx, "os_compute_api:servers:create:forced_host", access.own(call))
     if named:
-        req.svc.policy.check(req.ctx, "compute:servers:create:requested_destination", access.own(req))
+        call.svc.policy.check(call.ctx, "compute:servers:create:requested_destination", access.own(call))
     if host and named:
         raise errors.BadRequest("One mechanism with host and/or hypervisor_hostname and another mechanism with zone:host:node "
                                 "are mutually exclusive.")
@@ -108,7 +109,7 @@ def _place(req, given: dict) -> tuple[str | None, str | None]:
     if not (zone or hosts):
         return None, None
     s = models.services
-    with req.svc.db.reader() as connection:
+    with call.svc.db.reader() as connection:
         known = connection.execute(sa.select(s.c.zone, s.c.host).where(s.c.binary == "nova-compute")).all()
     if zone and zone not in [z for z, _ in known]:
         raise errors.BadRequest(f"The requested availability zone is not available: {zone}")
@@ -146,88 +147,87 @@ def _counts(given: dict) -> tuple[int, int]:
     return low, high
 
 
-def _bounded(connection, req, flavor: dict, low: int, high: int) -> int:
+def _bounded(connection, call: Call, flavor: dict, low: int, high: int) -> int:
     """``high``, or as many as the quota has room for, before anything is made that many times.
 
     :raises QuotaExceeded: there is no room for ``low``
     :raises BadRequest: without a quota, more than one request may ask for
     """
-    room = quotas.room(connection, req.svc.quota_defaults, req.ctx.project_id, flavor)
+    room = quotas.room(connection, call.svc.quota_defaults, call.ctx.project_id, flavor)
     if room is not None and room < low:
-        quotas.check_room(connection, req.svc.quota_defaults, req.ctx.project_id, low, flavor)
+        quotas.check_room(connection, call.svc.quota_defaults, call.ctx.project_id, low, flavor)
     high = high if room is None else min(high, max(room, low))
     if high > MOST_AT_ONCE:
         raise errors.BadRequest(f"At most {MOST_AT_ONCE} servers can be created at once.")
     return high
 
 
-def create(req) -> tuple[list[dict], str, bool]:
+def create(call: Call, body: dict) -> tuple[list[dict], str, bool]:
     """Make the servers that a request asks for.
 
     :returns: (instance rows, admin password, whether the client wants a reservation id)
     :raises BadRequest, Forbidden, Conflict, QuotaExceeded, ServiceUnavailable: nothing was written
     """
-    body = req.json_object()
     _BODY(body)
     given = body["server"]
-    _check_policy(req, given)
-    microversions.check_names(req, given, SINCE, UNTIL)
+    _check_policy(call, given)
+    microversions.check_names(call, given, SINCE, UNTIL)
     low, high = _counts(given)
-    with req.svc.db.reader() as connection:
+    with call.svc.db.reader() as connection:
         try:
-            flavor = flavors.get(connection, last_segment(str(given["flavorRef"])), access.scope(req))
+            flavor = flavors.get(connection, last_segment(str(given["flavorRef"])), access.scope(call))
         except errors.NotFound as error:
             raise errors.BadRequest(str(error)) from None
-        key = key_of(connection, req, given.get("key_name"))
-        high = _bounded(connection, req, flavor, low, high)
+        key = key_of(connection, call, given.get("key_name"))
+        high = _bounded(connection, call, flavor, low, high)
     asked = given.get("block_device_mapping_v2", [])
-    mapping = devices.parse(req, asked, bool(given.get("imageRef")), high)
-    image = _image(req, given, flavor, mapping)
+    mapping = devices.parse(call, asked, bool(given.get("imageRef")), high)
+    image = _image(call, given, flavor, mapping)
     if "block_device_mapping" in image.get("properties", {}):  # of a server that booted from a volume: so does this one
-        mapping, image = devices.parse(req, [*devices.of_image(image), *asked], True, high), {}
-    wanted = networks.chosen(req, given, _counts(given)[1])
-    template = _template(req, body, flavor, key, image, wanted, _groups(req, given))
+        mapping, image = devices.parse(call, [*devices.of_image(image), *asked], True, high), {}
+    wanted = networks.chosen(call, given, _counts(given)[1])
+    template = _template(call, body, flavor, key, image, wanted, _groups(call, given))
     names = [given["name"].strip() if high == 1 else f"{given['name'].strip()}-{i + 1}" for i in range(high)]
-    volumes = devices.make_volumes(req, mapping, len(names))
+    volumes = devices.make_volumes(call, mapping, len(names))
     try:
-        made = req.svc.db.transact(_insert, req, template, names, low, flavor, volumes)
+        made = call.svc.db.transact(_insert, call, template, names, low, flavor, volumes)
     except Exception:
-        devices.drop_volumes(req, volumes)
+        devices.drop_volumes(call, volumes)
         raise
-    devices.drop_volumes(req, volumes[len(made):])
-    req.svc.send(req.svc.scheduler.build, req.ctx, [request_spec(r) for r in made])
+    devices.drop_volumes(call, volumes[len(made):])
+    call.svc.send(call.svc.scheduler.build, call.ctx, [request_spec(r) for r in made])
     reservation = wsgi.bool_value(given.get("return_reservation_id", False))
     return made, given.get("adminPass") or secrets.token_urlsafe(9), reservation
 
 
-def _check_policy(req, given: dict) -> None:
+def _check_policy(call: Call, given: dict) -> None:
     """:raises Forbidden: it asks for something that the caller may not have"""
-    asked = {"availability_zone": given.get("availability_zone"), **access.own(req)}
-    req.svc.policy.check(req.ctx, "os_compute_api:servers:create", asked)
+    asked = {"availability_zone": given.get("availability_zone"), **access.own(call)}
+    call.svc.policy.check(call.ctx, "os_compute_api:servers:create", asked)
     if given.get("block_device_mapping_v2"):
-        req.svc.policy.check(req.ctx, "os_compute_api:servers:create:attach_volume", asked)
+        call.svc.policy.check(call.ctx, "os_compute_api:servers:create:attach_volume", asked)
     if given.get("networks") not in (None, [], "none"):
-        req.svc.policy.check(req.ctx, "os_compute_api:servers:create:attach_network", asked)
+        call.svc.policy.check(call.ctx, "os_compute_api:servers:create:attach_network", asked)
 
 
-def key_of(connection, req, name: str | None) -> dict:
+def key_of(connection, call: Call, name: str | None) -> dict:
     """{"name", "public_key"} of the caller's key pair; both None without a name. :raises BadRequest: there is none"""
     if not name:
         return {"name": None, "public_key": None}
     table = models.key_pairs
-    row = rows.one(connection, sa.select(table).where(table.c.user_id == req.ctx.user_id, table.c.name == name))
+    row = rows.one(connection, sa.select(table).where(table.c.user_id == call.ctx.user_id, table.c.name == name))
     if row is None:
         raise errors.BadRequest(f"Invalid key_name provided. The user has no key pair {name}.")
     return row
 
 
-def _template(req, body, flavor, key, image, wanted, groups) -> dict:
+def _template(call: Call, body, flavor, key, image, wanted, groups) -> dict:
     given, at = body["server"], db.now()
-    zone, host = _place(req, given)
-    asked = hints.of(req, body)
+    zone, host = _place(call, given)
+    asked = hints.of(call, body)
     kept = {k: flavor[k] for k in ("id", "name", "ram", "disk", "vcpus", "ephemeral", "swap", "extra_specs")}
     return {
-        "project_id": req.ctx.project_id, "user_id": req.ctx.user_id, "description": given.get("description"),
+        "project_id": call.ctx.project_id, "user_id": call.ctx.user_id, "description": given.get("description"),
         "image_ref": image.get("id"), "flavor": kept, "vcpus": flavor["vcpus"], "memory_mb": flavor["ram"],
         "disk_gb": (flavor["disk"] if image else 0) + flavor["ephemeral"], "vm_state": server_states.BUILDING,
         "rescue_image": None, "locked_reason": None, "requested_host": host,
@@ -239,34 +239,34 @@ def _template(req, body, flavor, key, image, wanted, groups) -> dict:
         "server_group_id": asked.get("group"), "tried_hosts": [], "fault": None, "locked": False,
         "root_device_name": "/dev/vda", "access_ip_v4": address(given.get("accessIPv4"), 4),
         "access_ip_v6": address(given.get("accessIPv6"), 6), "disk_config": given.get("OS-DCF:diskConfig", "MANUAL"),
-        "reservation_id": f"r-{secrets.token_hex(4)}", "request_id": req.ctx.request_id, "launched_at": None,
+        "reservation_id": f"r-{secrets.token_hex(4)}", "request_id": call.ctx.request_id, "launched_at": None,
         "created_at": at, "updated_at": at}
 
 
-def _insert(connection, req, template: dict, names: list[str], low: int, flavor: dict, volumes: list[list[dict]]):
+def _insert(connection, call: Call, template: dict, names: list[str], low: int, flavor: dict, volumes: list[list[dict]]):
     """Quota and rows in one transaction. With min_count below max_count, as many as fit."""
-    project_quotas.hold(connection, req.ctx.project_id)
-    room = quotas.room(connection, req.svc.quota_defaults, req.ctx.project_id, flavor)
+    project_quotas.hold(connection, call.ctx.project_id)
+    room = quotas.room(connection, call.svc.quota_defaults, call.ctx.project_id, flavor)
     count = len(names) if room is None else max(low, min(len(names), room))
-    limit = quotas.check_servers(connection, req.svc.quota_defaults, req.ctx.project_id, count, flavor)
+    limit = quotas.check_servers(connection, call.svc.quota_defaults, call.ctx.project_id, count, flavor)
     if 0 <= limit["metadata_items"] < len(template["metadata"]):
         raise errors.QuotaExceeded(resource="metadata_items", requested=len(template["metadata"]), used=0,
                                    limit=limit["metadata_items"])
     if template["server_group_id"]:
-        _check_group(connection, req, template["server_group_id"], count, limit["server_group_members"])
+        _check_group(connection, call, template["server_group_id"], count, limit["server_group_members"])
     made = [{**template, "uuid": context.new_uuid(), "display_name": name, "hostname": hostname_of(name),
              "launch_index": i} for i, name in enumerate(names[:count])]
     connection.execute(sa.insert(TABLE), made)
-    actions.start_new(connection, req.ctx, [r["uuid"] for r in made], "create")
+    actions.start_new(connection, call.ctx, [r["uuid"] for r in made], "create")
     for row, mapping in zip(made, volumes):
         row["block_devices"] = devices.insert(connection, row["uuid"], mapping)
     return made
 
 
-def _check_group(connection, req, group_id: str, count: int, limit: int) -> None:
+def _check_group(connection, call: Call, group_id: str, count: int, limit: int) -> None:
     table = models.server_groups
     found = rows.one(connection, sa.select(table.c.id).where(table.c.id == group_id,
-                                                             table.c.project_id == req.ctx.project_id))
+                                                             table.c.project_id == call.ctx.project_id))
     if found is None:
         raise errors.BadRequest(f"Server group {group_id} could not be found.")
     members = connection.execute(sa.select(sa.func.count()).where(TABLE.c.server_group_id == group_id)).scalar() or 0

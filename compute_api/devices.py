@@ -11,6 +11,7 @@ import logging
 import sqlalchemy as sa
 
 from common import context, document, errors, schema, wsgi
+from common.calls import Call
 from common.rest import path
 from compute_api import microversions
 from conductor.db import models
@@ -46,7 +47,7 @@ def of_image(image: dict) -> list[dict]:
     return found
 
 
-def parse(req, given: list[dict], has_image: bool, count: int) -> list[dict]:
+def parse(call: Call, given: list[dict], has_image: bool, count: int) -> list[dict]:
     """The volumes asked for: [{"volume_id", "boot_index", "delete_on_termination", "device_name", "tag", "new"}].
 
     ``new`` is the body of a volume that is to be made, and ``volume_id`` then None.
@@ -55,7 +56,7 @@ def parse(req, given: list[dict], has_image: bool, count: int) -> list[dict]:
     """
     found: list[dict] = []
     for item in given:
-        microversions.check_names(req, item, {"volume_type": (2, 67)})
+        microversions.check_names(call, item, {"volume_type": (2, 67)})
         kind, target = item.get("source_type", "volume"), item.get("destination_type")
         index = item.get("boot_index")
         boot_index = None if index in (None, "") else int(index)
@@ -77,9 +78,9 @@ def parse(req, given: list[dict], has_image: bool, count: int) -> list[dict]:
         raise errors.BadRequest("Cannot attach one or more volumes to multiple instances")
     for device in found:
         if device["volume_id"]:
-            _check_volume(req, device)
+            _check_volume(call, device)
         elif "snapshot_id" in device["new"]:
-            _get(req, "snapshot", device["new"]["snapshot_id"])
+            _get(call, "snapshot", device["new"]["snapshot_id"])
     return found
 
 
@@ -110,7 +111,7 @@ def _new(item: dict, kind: str) -> dict:
     return {**texts, "size": size, **({"imageRef": item["uuid"]} if kind == "image" else {})}
 
 
-def make_volumes(req, mapping: list[dict], count: int) -> list[list[dict]]:
+def make_volumes(call: Call, mapping: list[dict], count: int) -> list[list[dict]]:
     """The mapping of each of ``count`` servers, its new volumes made.
 
     :raises BadRequest, TooLarge: a volume was refused; those made before it are gone again
@@ -122,37 +123,37 @@ def make_volumes(req, mapping: list[dict], count: int) -> list[list[dict]]:
             for device in mapping:
                 volume_id = device["volume_id"]
                 if device["new"]:
-                    volume_id = req.svc.rest.request("POST", "volume", path("/v3/volumes"), body={"volume": device["new"]},
-                                                     ctx=req.ctx)["volume"]["id"]
+                    volume_id = call.svc.rest.request("POST", "volume", path("/v3/volumes"), body={"volume": device["new"]},
+                                                     ctx=call.ctx)["volume"]["id"]
                 made[-1].append({**device, "volume_id": volume_id})
     except errors.Error as error:
-        drop_volumes(req, made)
+        drop_volumes(call, made)
         if isinstance(error, errors.NotFound):  # an image or a type that the mapping names, not what the request is about
             raise errors.BadRequest(f"Block Device Mapping is Invalid: {error}") from None
         raise
     return made
 
 
-def drop_volumes(req, made: list[list[dict]]) -> None:
+def drop_volumes(call: Call, made: list[list[dict]]) -> None:
     """Delete the new volumes of servers that are not to be. One that cannot be deleted yet stays with its owner."""
     for device in (d for devices in made for d in devices if d["new"]):
         try:
-            req.svc.rest.request("POST", "volume", path("/v3/volumes/{id}/action", device["volume_id"]),
+            call.svc.rest.request("POST", "volume", path("/v3/volumes/{id}/action", device["volume_id"]),
                                  body={"os-force_delete": {}})
         except errors.Error as error:
             LOG.warning("volume %s of a refused server could not be deleted: %s", device["volume_id"], error)
 
 
-def _get(req, kind: str, id: str) -> dict:
+def _get(call: Call, kind: str, id: str) -> dict:
     """A volume or a snapshot. :raises BadRequest: there is none for this caller"""
     try:
-        return req.svc.rest.request("GET", "volume", path("/v3/{}/{id}", kind + "s", id), ctx=req.ctx)[kind]
+        return call.svc.rest.request("GET", "volume", path("/v3/{}/{id}", kind + "s", id), ctx=call.ctx)[kind]
     except errors.NotFound:
         raise errors.BadRequest(f"Block Device Mapping is Invalid: failed to get {kind} {id}.") from None
 
 
-def _check_volume(req, device: dict) -> None:
-    volume = _get(req, "volume", device["volume_id"])
+def _check_volume(call: Call, device: dict) -> None:
+    volume = _get(call, "volume", device["volume_id"])
     if volume["status"] != "available":
         raise errors.BadRequest(f"Block Device Mapping is Invalid: volume {volume['id']} is {volume['status']}.")
     if device["boot_index"] == 0 and volume["bootable"] != "true":

@@ -4,6 +4,7 @@ Source: the compute API reference, "Create server", ``os:scheduler_hints``.
 """
 
 from common import schema
+from common.calls import Call
 from compute_api import access
 
 NAMES = ("os:scheduler_hints", "OS-SCH-HNT:scheduler_hints")
@@ -20,10 +21,10 @@ SCHEMA = {"type": "object", "maxProperties": 32, "properties": {
         "anyOf": [_TEXTS, {"type": ["number", "boolean", "null"]}]}}, "additionalProperties": False}
 
 
-def of(req, body: dict) -> dict:
+def of(call: Call, body: dict) -> dict:
     """The hints of a request to create servers. :raises Forbidden: it names hosts, which the caller may not do"""
     holders = (body, body["server"])
     found: dict = next((holder[name] for holder in holders for name in NAMES if name in holder), {})
     if "hosts" in found:
-        req.svc.policy.check(req.ctx, "os_compute_api:servers:create:forced_host", access.own(req))
+        call.svc.policy.check(call.ctx, "os_compute_api:servers:create:forced_host", access.own(call))
     return found

@@ -1,7 +1,9 @@
 """Images that servers run from, resolved with the rights of who asks: a host fetches them with a service's."""
 
 from common import errors
+from common.calls import Call
 from common.rest import last_segment, path
+from conductor.db import quotas
 
 BOOTABLE = ("raw", "qcow2", "ami", "iso")
 PARTS = ("kernel", "ramdisk")
@@ -11,13 +13,13 @@ _BASE = {*_KEPT, "name", "status", "visibility", "protected", "os_hidden", "owne
          "schema", "tags", "stores", "locations", "direct_url"}
 
 
-def of(req, reference: str, flavor: dict) -> dict:
+def of(call: Call, reference: str, flavor: dict) -> dict:
     """What a server keeps of the image that it is built from: the image's facts, its ``properties``, and the facts of the
     ``kernel`` and ``ramdisk`` that it names.
 
     :raises BadRequest: one of them is not there for this caller, not active, or does not fit the flavor
     """
-    image = _active(req, last_segment(reference))
+    image = _active(call, last_segment(reference))
     if flavor["ram"] < image["min_ram"]:
         raise _too_small(flavor, image, "memory", f"{flavor['ram']} MB", f"{image['min_ram']} MB")
     size_gb = -(-(image.get("virtual_size") or image["size"] or 0) // (1 << 30))
@@ -27,7 +29,7 @@ def of(req, reference: str, flavor: dict) -> dict:
         raise errors.BadRequest(f"Servers cannot boot images of disk format {image['disk_format']}.")
     named = {part: image.get(f"{part}_id") for part in PARTS}
     parts = {part: {k: found.get(k) for k in _FETCHED} for part, found in
-             ((part, _active(req, image_id)) for part, image_id in named.items() if image_id)}
+             ((part, _active(call, image_id)) for part, image_id in named.items() if image_id)}
     return {**{k: image.get(k) for k in _KEPT}, **parts, "properties": properties(image)}
 
 
@@ -46,11 +48,17 @@ def properties(image: dict) -> dict:
     return {k: v for k, v in image.items() if not is_attribute(k)}
 
 
-def _active(req, image_id: str) -> dict:
+def _active(call: Call, image_id: str) -> dict:
     try:
-        image = req.svc.rest.request("GET", "image", path("/v2/images/{id}", image_id), ctx=req.ctx)
+        image = call.svc.rest.request("GET", "image", path("/v2/images/{id}", image_id), ctx=call.ctx)
     except errors.NotFound:
         raise errors.BadRequest(f"Can not find requested image {image_id}.") from None
     if image["status"] != "active":
         raise errors.BadRequest(f"Image {image['id']} is not active.")
     return image
+
+
+def most_metadata(call: Call) -> int:
+    """How many properties the caller's project may give an image; -1: any number."""
+    with call.svc.db.reader() as connection:
+        return quotas.limits(connection, call.ctx.project_id, call.svc.quota_defaults)["metadata_items"]

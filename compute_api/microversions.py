@@ -3,23 +3,24 @@
 import typing
 
 from common import errors
+from common.calls import Call
 
 
-def check_names(req, given: typing.Iterable[str], since: dict, until: dict | None = None) -> None:
+def check_names(call: Call, given: typing.Iterable[str], since: dict, until: dict | None = None) -> None:
     """Refuse members of a body that a microversion does not know yet, or any more.
 
     :param since: {name: first version that has it}
     :param until: {name: last version that has it}
     :raises BadRequest: in the words of a schema, which this stands for
     """
-    refused = [n for n in given if req.version < since.get(n, req.version) or req.version > (until or {}).get(n, req.version)]
+    refused = [n for n in given if call.version < since.get(n, call.version) or call.version > (until or {}).get(n, call.version)]
     if refused:
         raise errors.BadRequest(f"Additional properties are not allowed ('{refused[0]}' was unexpected)")
 
 
-def check_query(req, known: typing.Iterable[str]) -> None:
+def check_query(call: Call, query: typing.Iterable[str], known: typing.Iterable[str]) -> None:
     """Since 2.75 lists refuse query parameters that they do not know; before, those were ignored."""
-    unknown = set(req.GET) - set(known)
-    if unknown and req.version >= (2, 75):
+    unknown = set(query) - set(known)
+    if unknown and call.version >= (2, 75):
         raise errors.BadRequest(f"Invalid input for query parameters: Additional properties are not allowed "
                                 f"('{min(unknown)}' was unexpected)")

@@ -5,29 +5,30 @@ server's ports are those in its row: the owner of a port can write anything into
 """
 
 from common import errors, values
+from common.calls import Call
 from common.rest import path
 from compute_api import access
 
 
-def chosen(req, given: dict, count: int) -> list[dict] | str:
+def chosen(call: Call, given: dict, count: int) -> list[dict] | str:
     """The networks to create ports on, or "none". Ports and networks must exist, and the caller must be allowed to use them.
 
     :param count: the largest number of servers asked for; what only one of them could have is refused for several
     """
     wanted = given.get("networks")
-    if wanted is None and req.version >= (2, 37):
+    if wanted is None and call.version >= (2, 37):
         raise errors.BadRequest("Invalid input for field/attribute server. 'networks' is a required property")
-    if isinstance(wanted, str) and req.version < (2, 37):
+    if isinstance(wanted, str) and call.version < (2, 37):
         raise errors.BadRequest("Invalid input for field/attribute networks.")
     if wanted == "none":
         return "none"
     if wanted in (None, "auto", []):
-        return _default(req)
+        return _default(call)
     _check_for_several(wanted, count)
     found = []
     for item in wanted:
         if item.get("port"):
-            port = _port_to_build_with(req, item["port"])
+            port = _port_to_build_with(call, item["port"])
             found.append({"port": port["id"], "uuid": port["network_id"], "tag": item.get("tag")})
         elif item.get("uuid"):
             network_id = values.uuid(item["uuid"], "networks/uuid")
@@ -36,12 +37,12 @@ def chosen(req, given: dict, count: int) -> list[dict] | str:
             raise errors.BadRequest("Bad networks format: network uuid is not in proper format (None)")
     if len({n["port"] for n in found if "port" in n}) < len([n for n in found if "port" in n]):
         raise errors.BadRequest("A port is named twice.")
-    known = _usable(req, {n["uuid"] for n in found if "port" not in n})
+    known = _usable(call, {n["uuid"] for n in found if "port" not in n})
     for network_id in sorted({n["uuid"] for n in found if "port" not in n} - set(known)):
         raise errors.BadRequest(f"Network {network_id} could not be found.")
     for item in found:
         if item.get("fixed_ip"):
-            check_address_choice(req, item["uuid"], item["fixed_ip"])
+            check_address_choice(call, item["uuid"], item["fixed_ip"])
     return found
 
 
@@ -52,19 +53,19 @@ def _check_for_several(wanted: list[dict], count: int) -> None:
                                 "Please launch your instances one by one with different ports.")
 
 
-def check_address_choice(req, network_id: str, address: str) -> None:
+def check_address_choice(call: Call, network_id: str, address: str) -> None:
     """Check that the caller may choose an address on a network. Hosts create ports with the rights of a service, which may
     choose any address, so the network service is asked here about the caller.
 
     :raises Forbidden: the caller may not
     """
     wanted = {"network_id": network_id, "fixed_ips": [{"ip_address": address}]}
-    req.svc.rest.request("POST", "network", path("/v2.0/ports/check"), body={"port": wanted}, ctx=req.ctx)
+    call.svc.rest.request("POST", "network", path("/v2.0/ports/check"), body={"port": wanted}, ctx=call.ctx)
 
 
-def _port_to_build_with(req, port_id: str) -> dict:
+def _port_to_build_with(call: Call, port_id: str) -> dict:
     try:
-        port = port_of(req, port_id, req.ctx.project_id)
+        port = port_of(call, port_id, call.ctx.project_id)
     except errors.NotFound:
         raise errors.BadRequest(f"Port id {port_id} could not be found.") from None
     if port["device_id"]:
@@ -74,51 +75,51 @@ def _port_to_build_with(req, port_id: str) -> dict:
     return port
 
 
-def port_of(req, port_id: str, project_id: str) -> dict:
+def port_of(call: Call, port_id: str, project_id: str) -> dict:
     """A port that a server of a project may have. Owners of networks and administrators also see ports of other projects.
 
     :raises NotFound: the caller sees no such port
     :raises BadRequest: it belongs to another project
     """
-    port = req.svc.rest.request("GET", "network", path("/v2.0/ports/{id}", port_id), ctx=req.ctx)["port"]
+    port = call.svc.rest.request("GET", "network", path("/v2.0/ports/{id}", port_id), ctx=call.ctx)["port"]
     if port["project_id"] != project_id:
         raise errors.BadRequest(f"Port {port['id']} not usable for a server of project {project_id}.")
     return port
 
 
-def network_of(req, network_id: str) -> dict:
+def network_of(call: Call, network_id: str) -> dict:
     """:raises BadRequest: the caller sees no such network; :raises Forbidden: it is external"""
     network_id = values.uuid(network_id, "net_id")
-    found = _usable(req, {network_id})
+    found = _usable(call, {network_id})
     if not found:
         raise errors.BadRequest(f"Network {network_id} could not be found.")
     return found[network_id]
 
 
-def _usable(req, ids: set[str]) -> dict[str, dict]:
+def _usable(call: Call, ids: set[str]) -> dict[str, dict]:
     """{id: network} of those that the caller sees. :raises Forbidden: one is external and not shared: it is for routers only"""
     if not ids:
         return {}
-    found = req.svc.rest.request("GET", "network", path("/v2.0/networks", query={"id": sorted(ids)}), ctx=req.ctx)["networks"]
+    found = call.svc.rest.request("GET", "network", path("/v2.0/networks", query={"id": sorted(ids)}), ctx=call.ctx)["networks"]
     outside = [n["id"] for n in found if n["router:external"] and not n["shared"]]
-    if outside and not req.svc.policy.allows(req.ctx, "network:attach_external_network", access.own(req)):
+    if outside and not call.svc.policy.allows(call.ctx, "network:attach_external_network", access.own(call)):
         raise errors.Forbidden(f"It is not allowed to create an interface on external network {outside[0]}")
     return {n["id"]: n for n in found}
 
 
-def _inner(req) -> list[dict]:
+def _inner(call: Call) -> list[dict]:
     """The networks for a server whose request names none: those of the project, or the shared ones if it has none."""
-    found = req.svc.rest.request("GET", "network", path("/v2.0/networks", query={
-        "router:external": False, "admin_state_up": True}), ctx=req.ctx)["networks"]
-    return [n for n in found if n["project_id"] == req.ctx.project_id] or [n for n in found if n["shared"]]
+    found = call.svc.rest.request("GET", "network", path("/v2.0/networks", query={
+        "router:external": False, "admin_state_up": True}), ctx=call.ctx)["networks"]
+    return [n for n in found if n["project_id"] == call.ctx.project_id] or [n for n in found if n["shared"]]
 
 
-def _default(req) -> list[dict]:
+def _default(call: Call) -> list[dict]:
     """The network for a request that names none. :raises Conflict: there are several to choose from"""
-    usable = _inner(req)
+    usable = _inner(call)
     if len(usable) > 1:
         raise errors.Conflict("Multiple possible networks found, use a Network ID to be more specific.")
-    if not usable and req.version >= (2, 37):
+    if not usable and call.version >= (2, 37):
         raise errors.BadRequest("This project has no network, and none can be created automatically.")
     return [{"uuid": n["id"], "fixed_ip": None, "tag": None} for n in usable]
 
@@ -131,9 +132,9 @@ def group_named(known: list[dict], name: str) -> dict | None:
     return found[0] if found else None
 
 
-def only_one(req) -> dict:
+def only_one(call: Call) -> dict:
     """The network for an interface whose request names none. :raises BadRequest: there is none; :raises Conflict: several"""
-    usable = _inner(req)
+    usable = _inner(call)
     if not usable:
         raise errors.BadRequest("There is no network to attach an interface to.")
     if len(usable) > 1:
@@ -141,11 +142,11 @@ def only_one(req) -> dict:
     return usable[0]
 
 
-def ports_of(req, row: dict, **query) -> list[dict]:
+def ports_of(call: Call, row: dict, **query) -> list[dict]:
     """The ports of a server: those that its host bound, as far as the caller sees them."""
     ids = [port["id"] for port in row["network_info"]]
     if not ids:
         return []
     where = path("/v2.0/ports", query={"id": ids, "relation": "compute", **query})
-    found = req.svc.rest.request("GET", "network", where, ctx=req.ctx)["ports"]
+    found = call.svc.rest.request("GET", "network", where, ctx=call.ctx)["ports"]
     return [port for port in found if port["device_id"] == row["uuid"]]

@@ -1,5 +1,6 @@
 """The attributes of servers that only some callers see."""
 
+from common.calls import Call
 from compute_api import access
 from conductor.db import hosts
 
@@ -13,21 +14,21 @@ class Viewer:
     ``statuses``: {host: state} of the hosts whose state, or part of it, the caller sees.
     """
 
-    def __init__(self, req, connection, servers: list[dict]):
-        self._req = req
+    def __init__(self, call: Call, connection, servers: list[dict]):
+        self._call = call
         self._known: dict[tuple, bool] = {}
         seen = {row["host"] for row in servers if row["host"] and self._sees_host(row)}
-        self.statuses = hosts.statuses(connection, seen, req.svc.conf.service_down_time)
+        self.statuses = hosts.statuses(connection, seen, call.svc.conf.service_down_time)
 
     def sees(self, rule: str, row: dict) -> bool:
         key = (rule, row["project_id"], row["user_id"])
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = self._req.svc.policy.allows(self._req.ctx, rule, access.target(row))
+            found = self._known[key] = self._call.svc.policy.allows(self._call.ctx, rule, access.target(row))
         return found
 
     def _sees_host(self, row: dict) -> bool:
-        return self._req.version >= (2, 16) and (self.sees(ALL_STATES, row) or self.sees(UNKNOWN_STATE, row))
+        return self._call.version >= (2, 16) and (self.sees(ALL_STATES, row) or self.sees(UNKNOWN_STATE, row))
 
     def host_status(self, row: dict) -> str | None:
         """The state of a server's host, "" if the server has none; None if the caller does not see it."""

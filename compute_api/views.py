@@ -76,7 +76,7 @@ def server(req, row: dict, viewer: Viewer) -> dict:
         shown["progress"] = 100 if status == "ACTIVE" else 0
     if row["fault"] and status in ("ERROR", "DELETED"):
         shown["fault"] = {k: v for k, v in row["fault"].items() if k != "details"}
-        if row["fault"].get("details") and (row["fault"]["code"] != 500 or access.knows_all(req)):
+        if row["fault"].get("details") and (row["fault"]["code"] != 500 or access.knows_all(req.call)):
             shown["fault"]["details"] = row["fault"]["details"]
     if viewer.sees("os_compute_api:os-extended-server-attributes", row):
         shown.update(_extended(req, row))

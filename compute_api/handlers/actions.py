@@ -3,10 +3,10 @@
 
 from common import errors, schema, server_states, wsgi
 from common.unsupported import unknown_action
-from compute_api import access, deletion, microversions, unsupported
-from compute_api.handlers import fixed_ips, floating_ips, power, rebuild, rescue, security_groups, server_images
-from conductor.db import actions as history
-from conductor.db import instances, machine
+from compute_api import deletion, microversions, unsupported
+from compute_api.handlers import fixed_ips, floating_ips, rebuild, rescue, security_groups, server_images
+from compute_api.handlers.power import simple
+from compute_api.services import locks, power, servers
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": 255}
 _IP = {"anyOf": [{"type": "string", "format": "ipv4"}, {"type": "string", "format": "ipv6"}]}
@@ -55,7 +55,7 @@ def act(req, id):
 
 def _reboot(req, id, arguments):
     action = "reboot" if arguments["type"].lower() == "soft" else "reboot-hard"
-    power.simple("os_compute_api:servers:reboot", action, "reboot")(req, id, arguments)
+    power.act(req.call, id, "os_compute_api:servers:reboot", action, "reboot")
 
 
 def _console_output(req, id, arguments):
@@ -63,73 +63,41 @@ def _console_output(req, id, arguments):
     lines = None if length in (None, "", -1, "-1") else int(length)
     if lines is not None and lines < 0:
         raise errors.BadRequest("Invalid input for field/attribute length. It must be -1 or more.")
-    with req.svc.db.reader() as connection:
-        row = access.server(req, connection, id, "os_compute_api:os-console-output")
-    if row["host"] is None or row["vm_state"] == server_states.BUILDING:
-        raise errors.Conflict(f"Instance {id} is not ready")
-    try:
-        output = req.svc.agents.console_output(req.ctx, row["host"], id, lines)
-    except errors.StepFailed as error:  # there is no guest at this moment, as during a hard reboot
-        raise errors.Conflict(f"Instance {id} is not ready: {error}") from None
-    return wsgi.json_response({"output": output}, 200)
-
-
-def _locker(req, row: dict) -> str:
-    """As whom the caller locks a server and takes the lock off."""
-    return "owner" if row["project_id"] == req.ctx.project_id else "admin"
-
-
-def _write_lock(req, connection, id, action: str, **values) -> None:
-    history.start(connection, req.ctx, id, action)
-    instances.write(connection, id, **values)
+    return wsgi.json_response({"output": servers.console_output(req.call, id, lines)}, 200)
 
 
 def _lock(req, id, arguments):
-    """Locked once, a server's lock does not become its owner's by locking it again: it may be an administrator's."""
-    microversions.check_names(req, arguments or (), {"locked_reason": (2, 73)})
-    with req.svc.db.writer() as connection:
-        row = access.server(req, connection, id, "os_compute_api:os-lock-server:lock")
-        by = _locker(req, row)
-        if row["locked"] and by == "owner":
-            return
-        _write_lock(req, connection, id, "lock", locked=True, locked_by=by, locked_reason=(arguments or {}).get("locked_reason"))
+    microversions.check_names(req.call, arguments or (), {"locked_reason": (2, 73)})
+    locks.lock(req.call, id, (arguments or {}).get("locked_reason"))
 
 
 def _unlock(req, id, arguments):
-    with req.svc.db.writer() as connection:
-        row = access.server(req, connection, id, "os_compute_api:os-lock-server:unlock")
-        if row["locked"] and (row["locked_by"] or "owner") != _locker(req, row):
-            req.svc.policy.check(req.ctx, "os_compute_api:os-lock-server:unlock:unlock_override", access.target(row))
-        _write_lock(req, connection, id, "unlock", locked=False, locked_by=None, locked_reason=None)
+    locks.unlock(req.call, id)
 
 
 def _force_delete(req, id, arguments):
-    deletion.delete(req, id, "os_compute_api:os-deferred-delete:force")
+    deletion.delete(req.call, id, "os_compute_api:os-deferred-delete:force")
 
 
 def _restore(req, id, arguments):
     """Deleted servers are gone at once here, as in any cloud without ``reclaim_instance_interval``: none can come back."""
-    with req.svc.db.reader() as connection:
-        row = access.server(req, connection, id, "os_compute_api:os-deferred-delete:restore")
+    row = servers.get(req.call, id, "os_compute_api:os-deferred-delete:restore")
     raise errors.InvalidState(action="restore", resource="instance", id=id, attr="vm_state", state=row["vm_state"])
 
 
 def _reset_state(req, id, arguments):
-    with req.svc.db.writer() as connection:
-        access.server(req, connection, id, "os_compute_api:os-admin-actions:reset_state")
-        history.start(connection, req.ctx, id, "reset-state")
-        machine.reset(connection, id, arguments["state"])
+    servers.reset_state(req.call, id, arguments["state"])
 
 
-_HANDLERS = {"os-start": power.simple("os_compute_api:servers:start", "start"),
-             "os-stop": power.simple("os_compute_api:servers:stop", "stop"),
-             "pause": power.simple("os_compute_api:os-pause-server:pause", "pause"),
-             "unpause": power.simple("os_compute_api:os-pause-server:unpause", "unpause"),
-             "suspend": power.simple("os_compute_api:os-suspend-server:suspend", "suspend"),
-             "resume": power.simple("os_compute_api:os-suspend-server:resume", "resume"),
+_HANDLERS = {"os-start": simple("os_compute_api:servers:start", "start"),
+             "os-stop": simple("os_compute_api:servers:stop", "stop"),
+             "pause": simple("os_compute_api:os-pause-server:pause", "pause"),
+             "unpause": simple("os_compute_api:os-pause-server:unpause", "unpause"),
+             "suspend": simple("os_compute_api:os-suspend-server:suspend", "suspend"),
+             "resume": simple("os_compute_api:os-suspend-server:resume", "resume"),
              "createImage": server_images.create, "createBackup": server_images.back_up,
              "rebuild": rebuild.rebuild,
-             "rescue": rescue.rescue, "unrescue": power.simple("os_compute_api:os-unrescue", "unrescue"),
+             "rescue": rescue.rescue, "unrescue": simple("os_compute_api:os-unrescue", "unrescue"),
              "reboot": _reboot, "os-getConsoleOutput": _console_output,
              "lock": _lock, "unlock": _unlock, "forceDelete": _force_delete, "restore": _restore,
              "os-resetState": _reset_state, "addSecurityGroup": security_groups.add,

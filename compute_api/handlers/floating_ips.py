@@ -5,12 +5,12 @@ Source: the compute API reference, "Floating IPs (os-floating-ips) (DEPRECATED)"
 
 from common import errors, schema, wsgi
 from common.rest import Path, path
-from compute_api import access, networks
-from conductor.db import actions
+from compute_api import access
+from compute_api.services import floating_ips
 
 
 def _ask(req, method: str, where: Path, body=None):
-    return req.svc.rest.request(method, "network", where, body=body, ctx=req.ctx)
+    return floating_ips.ask(req.call, method, where, body)
 
 
 def _pools(req) -> list[dict]:
@@ -33,7 +33,7 @@ def pools(req):
 
 
 def index(req):
-    req.svc.policy.check(req.ctx, "os_compute_api:os-floating-ips:list", access.own(req))
+    req.svc.policy.check(req.ctx, "os_compute_api:os-floating-ips:list", access.own(req.call))
     found = _ask(req, "GET", path("/v2.0/floatingips", query={"project_id": req.ctx.project_id}))["floatingips"]
     offset, limit = wsgi.int_param(req, "offset", 0), wsgi.int_param(req, "limit", 1000)
     return {"floating_ips": _views(req, found)[offset:offset + limit]}
@@ -47,7 +47,7 @@ def _get(req, id: str) -> dict:
 
 
 def show(req, id):
-    req.svc.policy.check(req.ctx, "os_compute_api:os-floating-ips:show", access.own(req))
+    req.svc.policy.check(req.ctx, "os_compute_api:os-floating-ips:show", access.own(req.call))
     return {"floating_ip": _views(req, [_get(req, id)])[0]}
 
 
@@ -57,7 +57,7 @@ _CREATE = schema.compiled({"type": ["object", "null"], "properties": {"pool": {"
 
 def create(req):
     """From the pool named, or the first there is."""
-    req.svc.policy.check(req.ctx, "os_compute_api:os-floating-ips:create", access.own(req))
+    req.svc.policy.check(req.ctx, "os_compute_api:os-floating-ips:create", access.own(req.call))
     body = req.json_object() if req.body else {}
     _CREATE(body)
     known = _pools(req)
@@ -73,43 +73,15 @@ def create(req):
 
 
 def delete(req, id):
-    req.svc.policy.check(req.ctx, "os_compute_api:os-floating-ips:delete", access.own(req))
+    req.svc.policy.check(req.ctx, "os_compute_api:os-floating-ips:delete", access.own(req.call))
     _get(req, id)
     _ask(req, "DELETE", path("/v2.0/floatingips/{id}", id))
 
 
-def _of(req, address: str) -> dict:
-    found = _ask(req, "GET", path("/v2.0/floatingips", query={"floating_ip_address": address}))["floatingips"]
-    if not found:
-        raise errors.NotFound(f"Floating IP {address} could not be found.")
-    return found[0]
-
-
-def _begin(req, id: str, rule: str, name: str) -> list[dict]:
-    """The server's ports, once its owner is known to ask."""
-    with req.svc.db.writer() as connection:
-        row = access.server(req, connection, id, rule)
-        actions.start(connection, req.ctx, id, name)
-    return networks.ports_of(req, row)
-
-
 def add(req, id, arguments):
-    """The action addFloatingIp: to the fixed address named, or to the server's first that is IPv4."""
-    ports = _begin(req, id, "os_compute_api:os-floating-ips:add", "addFloatingIp")
-    floating, fixed = _of(req, arguments["address"]), arguments.get("fixed_address")
-    for port in ports:
-        for ip in port["fixed_ips"]:
-            if ip["ip_address"] == fixed or (fixed is None and ":" not in ip["ip_address"]):
-                _ask(req, "PUT", path("/v2.0/floatingips/{id}", floating["id"]), {"floatingip": {
-                    "port_id": port["id"], "fixed_ip_address": ip["ip_address"]}})
-                return
-    raise errors.BadRequest(f"Specified fixed address not assigned to instance {id}" if fixed else
-                            f"No fixed IPs associated to instance {id}")
+    """The action addFloatingIp."""
+    floating_ips.add(req.call, id, arguments["address"], arguments.get("fixed_address"))
 
 
 def remove(req, id, arguments):
-    ports = _begin(req, id, "os_compute_api:os-floating-ips:remove", "removeFloatingIp")
-    floating = _of(req, arguments["address"])
-    if floating["port_id"] not in {p["id"] for p in ports}:
-        raise errors.Conflict(f"Floating IP {arguments['address']} is not associated with instance {id}.")
-    _ask(req, "PUT", path("/v2.0/floatingips/{id}", floating["id"]), {"floatingip": {"port_id": None}})
+    floating_ips.remove(req.call, id, arguments["address"])

@@ -1,9 +1,8 @@
 """os-hosts, up to 2.42: hosts with what they have and what is used of it; newer clients read os-hypervisors and os-services."""
 
-from common import errors, rows, wsgi
-from conductor.db import hosts, instances, models
+from common import errors, wsgi
+from compute_api.services import hosts
 
-SERVICES = models.services
 _SWITCH = {"enum": [spelled(word) for word in ("enable", "disable") for spelled in (str.lower, str.capitalize, str.upper)]}
 
 
@@ -11,8 +10,7 @@ def index(req):
     """The daemons that are not disabled, of one zone or of all."""
     req.svc.policy.check(req.ctx, "os_compute_api:os-hosts:list", {})
     zone = {"zone": req.GET["zone"]} if req.GET.get("zone") else {}
-    with req.svc.db.reader() as connection:
-        found = rows.select(connection, SERVICES, order_by="binary", disabled=False, **zone)
+    found = hosts.index(req.call, zone)
     found.sort(key=lambda r: r["host"])
     return {"hosts": [{"host_name": r["host"], "service": r["binary"].removeprefix("nova-"), "zone": r["zone"]} for r in found]}
 
@@ -23,12 +21,7 @@ def _resource(host: str, project: str, cpu: int, memory_mb: int, disk_gb: int) -
 
 def show(req, id):
     """What the host has, what is taken of it, what its servers may use, and that by project."""
-    req.svc.policy.check(req.ctx, "os_compute_api:os-hosts:show", {})
-    with req.svc.db.reader() as connection:
-        node = next((n for n in hosts.all_nodes(connection) if n["host"] == id), None)
-        if node is None:
-            raise errors.NotFound(f"Compute host {id} could not be found.")
-        used = instances.usage_on_host(connection, id)
+    used, node = hosts.show(req.call, id)
     most = [sum(row[i] for row in used) for i in (1, 2, 3)]
     return {"host": [_resource(id, "(total)", node["vcpus"], node["memory_mb"], node["local_gb"]),
                      _resource(id, "(used_now)", node["vcpus_used"], node["memory_mb_used"], node["local_gb_used"]),
@@ -43,8 +36,5 @@ def update(req, id, body):
     if "maintenance_mode" in body:
         raise errors.BadRequest("This cloud does not support maintenance modes of hosts. Disable the host instead.")
     enabled = body["status"].lower() == "enable"
-    with req.svc.db.writer() as connection:
-        values = {"disabled": not enabled, "disabled_reason": None}
-        if not rows.update_where(connection, SERVICES, values, host=id, binary="nova-compute"):
-            raise errors.NotFound(f"Compute host {id} could not be found.")
+    hosts.update(req.call, enabled, id)
     return {"host": id, "status": "enabled" if enabled else "disabled"}

@@ -3,8 +3,9 @@
 import json
 
 from common import errors, wsgi
-from compute_api import paging
-from conductor.db import hosts, instances
+from compute_api.handlers import paging
+from compute_api.services import hypervisors
+from conductor.db import hosts
 
 
 def _id(req, row: dict):
@@ -38,18 +39,9 @@ def _nodes(req, rule: str) -> list[dict]:
     """The hosts that a request asks for; with their servers where it wants them (2.53)."""
     req.svc.policy.check(req.ctx, rule, {})
     with_servers = req.version >= (2, 53) and wsgi.bool_value(req.GET.get("with_servers", False))
-    with req.svc.db.reader() as connection:
-        found = hosts.all_nodes(connection)
-        if with_servers:
-            _add_servers(connection, found)
+    found = hypervisors.nodes(req.call, with_servers)
     pattern = req.GET.get("hypervisor_hostname_pattern", "")
     return [n for n in found if pattern in n["hypervisor_hostname"]]
-
-
-def _add_servers(connection, nodes: list[dict]) -> None:
-    servers = instances.by_host(connection)
-    for node in nodes:
-        node["servers"] = [{"uuid": uuid, "name": f"instance-{uuid}"} for uuid in servers.get(node["host"], ())]
 
 
 def _list(req, found: list[dict], view) -> dict:
@@ -104,8 +96,7 @@ def search(req, id):
 
 def servers(req, id):
     found = _matching(req, id, "os_compute_api:os-hypervisors:servers")
-    with req.svc.db.reader() as connection:
-        _add_servers(connection, found)
+    hypervisors.servers(req.call, found)
     return {"hypervisors": [_brief(req, n) for n in found]}
 
 

@@ -7,9 +7,9 @@ import urllib.parse
 
 from common import errors, schema, wsgi
 from common.rest import path
-from compute_api import images, paging
+from compute_api import images
+from compute_api.handlers import paging
 from compute_api.views import links
-from conductor.db import quotas
 
 _STATUS = {"active": "ACTIVE", "queued": "SAVING", "saving": "SAVING", "deleted": "DELETED", "pending_delete": "DELETED",
            "killed": "ERROR"}
@@ -98,8 +98,7 @@ def _edit(req, id: str, edit) -> dict:
     taken = sorted(name for name in after if images.is_attribute(name))
     if taken:
         raise errors.BadRequest(f"Invalid metadata: '{taken[0]}' is an attribute of images.")
-    with req.svc.db.reader() as connection:
-        most = quotas.limits(connection, req.ctx.project_id, req.svc.quota_defaults)["metadata_items"]
+    most = images.most_metadata(req.call)
     if 0 <= most < len(after) and len(before) < len(after):
         raise errors.Forbidden("Image metadata limit exceeded")
 

@@ -1,27 +1,10 @@
 """What happened to a server: actions and their events. They outlive the server (2.21)."""
 
-from common import db, errors, rows
-from compute_api import access, changes, microversions, paging
+from common import db
+from compute_api import microversions
+from compute_api.handlers import paging
+from compute_api.services import instance_actions
 from compute_api.views import host_id
-from conductor.db import actions, instances, models
-
-ACTIONS, INSTANCES = models.instance_actions, models.instances
-
-
-def _check(req, connection, id, rule: str) -> dict:
-    """What rules about the server's actions are asked about, once the caller knows of it and may do what ``rule`` says. Of a
-    server that is gone (2.21) the first of its actions tells whose it was: later ones may be those of an administrator, and
-    have his project."""
-    scope = access.scope(req)
-    if req.version < (2, 21) or rows.exists(connection, INSTANCES, uuid=id):
-        found = access.target(instances.get(connection, id, scope))
-    else:
-        row = actions.first(connection, id)
-        if row is None or not (scope.everyone or row["project_id"] == scope.project_id):
-            raise errors.NotFound(f"Instance {id} could not be found.")
-        found = access.target(row)
-    req.svc.policy.check(req.ctx, rule, found)
-    return found
 
 
 def _view(req, row: dict) -> dict:
@@ -49,40 +32,18 @@ def _event(req, row: dict, *, operator: bool, details: bool) -> dict:
 
 
 def index(req, id):
-    microversions.check_query(req, ("limit", "marker", "changes-since", "changes-before"))
-    where = [ACTIONS.c.instance_uuid == id]
-    limit, paged = paging.MOST, req.version >= (2, 58)
-    with req.svc.db.reader() as connection:
-        _check(req, connection, id, "os_compute_api:os-instance-actions:list")
-        marker = None
-        if paged:
-            limit = paging.limit(req)
-            where += changes.conditions(req, ACTIONS.c.updated_at)
-            marker = _marker(req, connection, id)
-        found = rows.page(connection, ACTIONS, *where, sort=[("start_time", "desc")], limit=limit, marker_row=marker,
-                          unique="request_id") if limit else []
+    microversions.check_query(req.call, req.GET, ("limit", "marker", "changes-since", "changes-before"))
+    paged = req.version >= (2, 58)
+    limit, query = (paging.limit(req), paging.query(req)) if paged else (paging.MOST, {})
+    found = instance_actions.index(req.call, id, query, limit)
     body: dict = {"instanceActions": [_view(req, r) for r in found]}
     if paged and (links := paging.next_links(req, found, "request_id")):
         body["links"] = links
     return body
 
 
-def _marker(req, connection, id) -> dict | None:
-    if "marker" not in req.GET:
-        return None
-    row = actions.find(connection, id, req.GET["marker"])
-    if row is None:
-        raise errors.BadRequest(f"marker [{req.GET['marker']}] not found")
-    return row
-
-
 def show(req, id, request_id):
-    with req.svc.db.reader() as connection:
-        target = _check(req, connection, id, "os_compute_api:os-instance-actions:show")
-        row = actions.find(connection, id, request_id)
-        if row is None:
-            raise errors.NotFound(f"Action for request_id {request_id} on instance {id} not found")
-        events = actions.events_of(connection, id, request_id)
+    events, row, target = instance_actions.show(req.call, id, request_id)
     shown = _view(req, row)
     operator = req.svc.policy.allows(req.ctx, "os_compute_api:os-instance-actions:events", target)
     details = req.svc.policy.allows(req.ctx, "os_compute_api:os-instance-actions:events:details", target)

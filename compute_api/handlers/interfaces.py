@@ -1,9 +1,8 @@
 """Network interfaces of a server."""
 
 from common import errors, schema, wsgi
-from compute_api import access, microversions, networks
-from compute_api.handlers.attachments import _steady
-from conductor.db import actions
+from compute_api import microversions, networks
+from compute_api.services import interfaces, servers
 
 _BODY = schema.obj({"interfaceAttachment": schema.obj({
     "net_id": schema.UUID, "port_id": schema.UUID,
@@ -22,70 +21,26 @@ def _view(req, row: dict, port: dict, tag: str | None = None) -> dict:
 
 
 def index(req, id):
-    with req.svc.db.reader() as connection:
-        row = access.server(req, connection, id, "os_compute_api:os-attach-interfaces:list")
-    return {"interfaceAttachments": [_view(req, row, p) for p in networks.ports_of(req, row)]}
-
-
-def _one(req, row: dict, port_id: str) -> dict:
-    found = [port for port in networks.ports_of(req, row) if port["id"] == port_id]
-    if not found:
-        raise errors.NotFound(f"Port id {port_id} could not be found.")
-    return found[0]
+    row = servers.get(req.call, id, "os_compute_api:os-attach-interfaces:list")
+    return {"interfaceAttachments": [_view(req, row, p) for p in networks.ports_of(req.call, row)]}
 
 
 def show(req, id, port_id):
-    with req.svc.db.reader() as connection:
-        row = access.server(req, connection, id, "os_compute_api:os-attach-interfaces:show")
-    return {"interfaceAttachment": _view(req, row, _one(req, row, port_id))}
+    row = servers.get(req.call, id, "os_compute_api:os-attach-interfaces:show")
+    return {"interfaceAttachment": _view(req, row, interfaces.one(req.call, row, port_id))}
 
 
 @wsgi.body(_BODY)
 def create(req, id, body):
     given = body["interfaceAttachment"]
-    microversions.check_names(req, given, {"tag": (2, 49)})
+    microversions.check_names(req.call, given, {"tag": (2, 49)})
     if given.get("net_id") and given.get("port_id"):
         raise errors.BadRequest("Must not input both network_id and port_id")
     if given.get("fixed_ips") and not given.get("net_id"):
         raise errors.BadRequest("Must input network_id when request IP address")
-    with req.svc.db.reader() as connection:
-        row = _attachable(req, connection, id)
-    request = {**_request(req, row, given), "tag": given.get("tag")}
-    with req.svc.db.writer() as connection:
-        row = _attachable(req, connection, id)
-        actions.start(connection, req.ctx, id, "attach_interface")
-    port = req.svc.agents.attach_interface(req.ctx, row["host"], id, request)
+    row, port = interfaces.create(req.call, id, given)
     return {"interfaceAttachment": _view(req, row, port, given.get("tag"))}
 
 
-def _attachable(req, connection, id) -> dict:
-    row = access.server(req, connection, id, "os_compute_api:os-attach-interfaces:create")
-    access.check_lock(req, row)
-    _steady(row, "attach_interface")
-    return row
-
-
-def _request(req, row: dict, given: dict) -> dict:
-    """What the agent must attach; checked as the user, since the agent asks as a service."""
-    if given.get("port_id"):
-        port = networks.port_of(req, given["port_id"], row["project_id"])
-        if port["device_id"]:
-            raise errors.BadRequest(f"Port {port['id']} is still in use.")
-        return {"port": port["id"], "uuid": port["network_id"]}
-    network = networks.network_of(req, given["net_id"]) if given.get("net_id") else networks.only_one(req)
-    ip = given["fixed_ips"][0]["ip_address"] if given.get("fixed_ips") else None
-    if ip:
-        networks.check_address_choice(req, network["id"], ip)
-    return {"uuid": network["id"], "fixed_ip": ip}
-
-
 def delete(req, id, port_id):
-    with req.svc.db.reader() as connection:
-        row = access.server(req, connection, id, "os_compute_api:os-attach-interfaces:delete")
-    _one(req, row, port_id)
-    with req.svc.db.writer() as connection:
-        row = access.server(req, connection, id, "os_compute_api:os-attach-interfaces:delete")
-        access.check_lock(req, row)
-        _steady(row, "detach_interface")
-        actions.start(connection, req.ctx, id, "detach_interface")
-    req.svc.agents.detach_interface(req.ctx, row["host"], id, port_id)
+    interfaces.delete(req.call, id, port_id)

@@ -8,12 +8,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from common import db, errors, native, rows, schema, wsgi
-from common import quotas as project_quotas
-from compute_api import microversions, paging
-from conductor.db import models, quotas
+from common import db, errors, native, schema, wsgi
+from compute_api import microversions
+from compute_api.handlers import paging
+from compute_api.services import keypairs
 
-TABLE = models.key_pairs
 _NAME = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"(?=.*[^ ])[a-zA-Z0-9 _.@-]+"}
 _BODY = schema.obj({"keypair": schema.obj({
     "name": _NAME, "public_key": {"type": ["string", "null"], "minLength": 1, "maxLength": 16384},
@@ -88,64 +87,38 @@ def _generate(user_id: str) -> tuple[str, str]:
 
 
 def index(req):
-    microversions.check_query(req, ("user_id", "limit", "marker"))
+    microversions.check_query(req.call, req.GET, ("user_id", "limit", "marker"))
     user_id = _user(req, "os_compute_api:os-keypairs:index", req.GET.get("user_id"))
     paged = req.version >= (2, 35)
-    with req.svc.db.reader() as connection:
-        after = [TABLE.c.name > _marker(connection, user_id, req.GET["marker"])] if paged and "marker" in req.GET else []
-        limit = paging.limit(req) if paged else None
-        found = rows.select(connection, TABLE, *after, order_by="name", limit=limit, user_id=user_id)
+    limit, marker = (paging.limit(req), req.GET.get("marker")) if paged else (None, None)
+    found = keypairs.index(req.call, marker, user_id, limit)
     links = paging.next_links(req, found, "name") if paged else []
     return {"keypairs": [{"keypair": _view(req, r)} for r in found], **({"keypairs_links": links} if links else {})}
-
-
-def _marker(connection, user_id: str, name: str) -> str:
-    """:raises BadRequest: the user has no such key pair"""
-    try:
-        return _get(connection, user_id, name)["name"]
-    except errors.NotFound:
-        raise errors.BadRequest(f"Marker {name} could not be found.") from None
 
 
 @wsgi.body(_BODY)
 def create(req, body):
     given = body["keypair"]
     user_id = _user(req, "os_compute_api:os-keypairs:create", given.get("user_id"))
-    microversions.check_names(req, given, {"type": (2, 2), "user_id": (2, 10)})
+    microversions.check_names(req.call, given, {"type": (2, 2), "user_id": (2, 10)})
     kind = given.get("type", "ssh")
     make, digest = {"ssh": (_generate, fingerprint), "x509": (_generate_certificate, certificate_fingerprint)}[kind]
     private, public = (None, given["public_key"]) if given.get("public_key") else make(user_id)
     row = {"user_id": user_id, "name": given["name"], "type": kind, "public_key": public,
            "fingerprint": digest(public.strip()), "created_at": db.now()}
-    with req.svc.db.writer() as connection:
-        project_quotas.hold(connection, user_id)
-        limit = quotas.limits(connection, req.ctx.project_id, req.svc.quota_defaults)["key_pairs"]
-        used = rows.count(connection, TABLE, TABLE.c.user_id == user_id)
-        if 0 <= limit <= used:
-            raise errors.Forbidden(f"Quota exceeded, too many key pairs. The user has {used} of {limit}.")
-        rows.insert(connection, TABLE, row, conflict=f"Key pair '{row['name']}' already exists.")
+    keypairs.create(req.call, user_id, row)
     shown = {**_view(req, row), "user_id": user_id, **({"private_key": private} if private else {})}
     return wsgi.json_response({"keypair": shown}, 201 if req.version >= (2, 2) else 200)
 
 
-def _get(connection, user_id, name) -> dict:
-    row = rows.find(connection, TABLE, name, key="name", user_id=user_id)
-    if row is None:
-        raise errors.NotFound(f"Keypair {name} not found for user {user_id}")
-    return row
-
-
 def show(req, name):
     user_id = _user(req, "os_compute_api:os-keypairs:show", req.GET.get("user_id"))
-    with req.svc.db.reader() as connection:
-        row = _get(connection, user_id, name)
+    row = keypairs.show(req.call, user_id, name)
     return {"keypair": {**_view(req, row), "user_id": user_id, "id": 1, "deleted": False, "deleted_at": None,
                         "updated_at": None, "created_at": db.iso(row["created_at"], zulu=False, micro=True)}}
 
 
 def delete(req, name):
     user_id = _user(req, "os_compute_api:os-keypairs:delete", req.GET.get("user_id"))
-    with req.svc.db.writer() as connection:
-        _get(connection, user_id, name)
-        rows.delete_where(connection, TABLE, user_id=user_id, name=name)
+    keypairs.delete(req.call, user_id, name)
     return wsgi.Response(status=204 if req.version >= (2, 2) else 202)

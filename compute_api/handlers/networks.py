@@ -14,13 +14,13 @@ _OF_ADMINS = ("created_at", "updated_at", "deleted_at", "deleted", "injected", "
 
 
 def _all(req, rule: str) -> list[dict]:
-    req.svc.policy.check(req.ctx, rule, access.own(req))
+    req.svc.policy.check(req.ctx, rule, access.own(req.call))
     where = path("/v2.0/networks", query={"fields": ["id", "name"]})
     return req.svc.rest.request("GET", "network", where, ctx=req.ctx)["networks"]
 
 
 def _one(req, id: str, rule: str) -> dict:
-    req.svc.policy.check(req.ctx, rule, access.own(req))
+    req.svc.policy.check(req.ctx, rule, access.own(req.call))
     try:
         return req.svc.rest.request("GET", "network", path("/v2.0/networks/{id}", id), ctx=req.ctx)["network"]
     except errors.NotFound:
@@ -28,7 +28,7 @@ def _one(req, id: str, rule: str) -> dict:
 
 
 def _view(req, network: dict) -> dict:
-    names = _FIELDS + _OF_ADMINS if access.knows_all(req) else _FIELDS
+    names = _FIELDS + _OF_ADMINS if access.knows_all(req.call) else _FIELDS
     return {"id": network["id"], "label": network["name"], **dict.fromkeys(names)}
 
 

@@ -1,8 +1,9 @@
 """Quotas by class. The class "default" holds what projects have that have no quotas of their own; others are kept only."""
 
 from common import errors, schema, wsgi
-from compute_api.handlers.quotas import LIMITS, UNLIMITED, chosen
-from conductor.db import quotas
+from compute_api.handlers.quotas import LIMITS, chosen
+from compute_api.services import quota_classes
+from compute_api.services.quotas import UNLIMITED
 
 _SINCE_2_50 = ("server_groups", "server_group_members")
 
@@ -20,9 +21,8 @@ def _view(req, limits: dict) -> dict:
 
 
 def show(req, id):
-    req.svc.policy.check(req.ctx, "os_compute_api:os-quota-class-sets:show", {})
-    with req.svc.db.reader() as connection:
-        return {"quota_class_set": {"id": id, **_view(req, quotas.of_class(connection, id, req.svc.quota_defaults))}}
+    limits = quota_classes.show(req.call, id)
+    return {"quota_class_set": {"id": id, **_view(req, limits)}}
 
 
 @wsgi.body(schema.wrapped("quota_class_set", LIMITS))
@@ -31,6 +31,5 @@ def update(req, id, body):
     if len(id) > 255:
         raise errors.BadRequest(f"quota_class_name has {len(id)} characters, more than 255.")
     given = chosen(req, body["quota_class_set"], _legacy(req))
-    with req.svc.db.writer() as connection:
-        quotas.store_class(connection, id, given)
-        return {"quota_class_set": _view(req, quotas.of_class(connection, id, req.svc.quota_defaults))}
+    limits = quota_classes.update(req.call, id, given)
+    return {"quota_class_set": _view(req, limits)}

@@ -6,10 +6,10 @@ they are there. Source: the compute API reference, "Security groups
 """
 
 
-from common import errors, rows, schema, wsgi
+from common import errors, schema, wsgi
 from common.rest import Path, path
 from compute_api import access, networks
-from conductor.db import actions, models
+from compute_api.services import security_groups, servers
 
 _TEXT = {"type": "string", "minLength": 1, "maxLength": 255}
 _GROUP = schema.wrapped("security_group", {"name": _TEXT, "description": {**_TEXT, "minLength": 0}}, ("name",))
@@ -21,7 +21,7 @@ _RULE = schema.wrapped("security_group_rule", {
 
 
 def _ask(req, method: str, where: Path, body=None):
-    return req.svc.rest.request(method, "network", where, body=body, ctx=req.ctx)
+    return security_groups.ask(req.call, method, where, body)
 
 
 def _rule(rule: dict, names: dict) -> dict:
@@ -47,12 +47,12 @@ def _names(found: list[dict]) -> dict:
 
 
 def _check(req, rule: str) -> None:
-    req.svc.policy.check(req.ctx, rule, access.own(req))
+    req.svc.policy.check(req.ctx, rule, access.own(req.call))
 
 
 def index(req):
     _check(req, "os_compute_api:os-security-groups:get")
-    everyone = "all_tenants" in req.GET and access.knows_all(req)
+    everyone = "all_tenants" in req.GET and access.knows_all(req.call)
     where = path("/v2.0/security-groups", query={} if everyone else {"project_id": req.ctx.project_id})
     found = _ask(req, "GET", where)["security_groups"]
     offset, limit = wsgi.int_param(req, "offset", 0), wsgi.int_param(req, "limit", 1000)
@@ -119,41 +119,16 @@ def delete_rule(req, id):
 
 def of_server(req, id):
     """The security groups of a server's ports."""
-    with req.svc.db.reader() as connection:
-        row = access.server(req, connection, id, "os_compute_api:os-security-groups:list")
-    ports = networks.ports_of(req, row)
+    row = servers.get(req.call, id, "os_compute_api:os-security-groups:list")
+    ports = networks.ports_of(req.call, row)
     ids = sorted({g for p in ports for g in p["security_groups"]})
     found = _ask(req, "GET", path("/v2.0/security-groups", query={"id": ids}))["security_groups"] if ids else []
     return {"security_groups": [view(g, _names(found)) for g in found]}
 
 
-def _change(rule: str, adding: bool):
-    """The handler of the actions addSecurityGroup and removeSecurityGroup: every port of the server gets or loses the group."""
-    def handler(req, id, arguments):
-        with req.svc.db.writer() as connection:
-            row = access.server(req, connection, id, rule)
-            access.check_lock(req, row)
-            actions.start(connection, req.ctx, id, "addSecurityGroup" if adding else "removeSecurityGroup")
-        name = arguments["name"]
-        known = _ask(req, "GET", path("/v2.0/security-groups", query={"project_id": row["project_id"]}))["security_groups"]
-        has = set()
-        named = networks.group_named(known, name)
-        if named is None:
-            raise errors.NotFound(f"Security group {name} not found for project {row['project_id']}.")
-        group = named["id"]
-        ports = networks.ports_of(req, row)
-        if not ports:
-            raise errors.NotFound(f"instance_id {id} could not be found as device id on any ports: the server has no interface.")
-        if not adding and not any(group in p["security_groups"] for p in ports):
-            raise errors.NotFound(f"Security group {name} not associated with the instance {id}")
-        for port in ports:
-            left = [g for g in port["security_groups"] if g != group] + ([group] if adding else [])
-            _ask(req, "PUT", path("/v2.0/ports/{id}", port["id"]), {"port": {"security_groups": left}})
-            has |= set(left)
-        shown = [{"id": g["id"], "name": g["name"]} for g in known if g["id"] in has]
-        with req.svc.db.writer() as connection:
-            rows.update_where(connection, models.instances, {"security_groups": shown}, uuid=id)
-    return handler
+def add(req, id, arguments):
+    security_groups.change(req.call, id, arguments["name"], adding=True)
 
 
-add, remove = _change("os_compute_api:os-security-groups:add", True), _change("os_compute_api:os-security-groups:remove", False)
+def remove(req, id, arguments):
+    security_groups.change(req.call, id, arguments["name"], adding=False)

@@ -2,23 +2,19 @@
 
 
 from common import errors
-from compute_api import access
-from conductor.db import instances
+from compute_api.services import server_password
 
 LIMIT = 1020  # bytes, as in OpenStack
 
 
 def show(req, id):
-    with req.svc.db.reader() as connection:
-        row = access.server(req, connection, id, "os_compute_api:os-server-password:show")
+    row = server_password.show(req.call, id)
     return {"password": row["posted_password"] or ""}
 
 
 def clear(req, id):
     """Forget the password, here; the guest's own is not changed."""
-    with req.svc.db.writer() as connection:
-        access.check_lock(req, access.server(req, connection, id, "os_compute_api:os-server-password:clear"))
-        instances.write(connection, id, posted_password=None)
+    server_password.clear(req.call, id)
 
 
 def post(service, uuid: str, body: bytes) -> None:
@@ -33,6 +29,4 @@ def post(service, uuid: str, body: bytes) -> None:
         text = body.decode("ascii")
     except UnicodeDecodeError:
         raise errors.BadRequest("The password must be ASCII text.") from None
-    with service.db.writer() as connection:
-        if not instances.post_password(connection, uuid, text):
-            raise errors.Conflict("The password has been set already.")
+    server_password.post(service, uuid, text)

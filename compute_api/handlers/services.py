@@ -1,9 +1,8 @@
 """Compute services: see, enable, disable, force down, forget."""
 
-from common import db, errors, rows, schema, wsgi
-from conductor.db import hosts, models
-
-TABLE = models.services
+from common import db, errors, schema, wsgi
+from compute_api.services import services
+from conductor.db import hosts
 
 
 def _view(req, row: dict) -> dict:
@@ -19,16 +18,8 @@ def _view(req, row: dict) -> dict:
 def index(req):
     req.svc.policy.check(req.ctx, "os_compute_api:os-services:list", {})
     wanted = {k: v for k, v in req.GET.items() if k in ("host", "binary")}
-    with req.svc.db.reader() as connection:
-        found = rows.select(connection, TABLE, order_by="host", **wanted)
+    found = services.index(req.call, wanted)
     return {"services": [_view(req, r) for r in sorted(found, key=lambda r: r["binary"])]}
-
-
-def _find(connection, id) -> dict:
-    for row in rows.select(connection, TABLE):
-        if id in (row["id"], str(int(row["id"][:7], 16))):
-            return row
-    raise errors.NotFound(f"Service {id} could not be found.")
 
 
 _BODY = schema.obj({"status": {"enum": ["enabled", "disabled"]}, "disabled_reason": {
@@ -45,10 +36,8 @@ def update(req, id, body):
         values = {"disabled": body["status"] == "disabled", "disabled_reason": body.get("disabled_reason")}
     if "forced_down" in body:
         values["forced_down"] = wsgi.bool_value(body["forced_down"])
-    with req.svc.db.writer() as connection:
-        row = _find(connection, id)
-        rows.update(connection, TABLE, row["id"], values, resource="Service")
-        return {"service": _view(req, {**row, **values})}
+    row = services.update(req.call, id, values)
+    return {"service": _view(req, {**row, **values})}
 
 
 _LEGACY = schema.obj({"host": schema.NAME, "binary": schema.NAME, "disabled_reason": schema.TEXT,
@@ -64,9 +53,7 @@ def legacy_update(req, id, body):
               "force-down": {"forced_down": wsgi.bool_value(body.get("forced_down", True))}}.get(action)
     if values is None or (action == "force-down" and req.version < (2, 11)):
         raise errors.NotFound("Unknown action")
-    with req.svc.db.writer() as connection:
-        if not rows.update_where(connection, TABLE, values, host=body["host"], binary=body["binary"]):
-            raise errors.NotFound(f"Could not find binary {body['binary']} on host {body['host']}.")
+    services.legacy_update(req.call, values, body)
     shown = {"host": body["host"], "binary": body["binary"]}
     if "disabled" in values:
         shown["status"] = "disabled" if values["disabled"] else "enabled"
@@ -77,12 +64,4 @@ def legacy_update(req, id, body):
 
 def delete(req, id):
     """Forget a service that is gone; a host with servers is not forgotten."""
-    req.svc.policy.check(req.ctx, "os_compute_api:os-services:delete", {})
-    with req.svc.db.writer() as connection:
-        row = _find(connection, id)
-        if row["binary"] == "nova-compute":
-            if rows.exists(connection, models.instances, host=row["host"]):
-                raise errors.Conflict("Unable to delete compute service that is hosting instances. Migrate or delete "
-                                      "the instances first.")
-            rows.delete_where(connection, models.compute_nodes, host=row["host"])
-        rows.delete(connection, TABLE, row["id"], resource="Service")
+    services.delete(req.call, id)

@@ -3,9 +3,10 @@
 import dataclasses
 import datetime
 
-from common import db, errors, rows
-from compute_api import access, microversions, paging
-from conductor.db import instances
+from common import db, errors
+from compute_api import access, microversions
+from compute_api.handlers import paging
+from compute_api.services import usage
 from conductor.db.scope import Scope
 
 _FORMATS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%d %H:%M:%S.%f")
@@ -77,19 +78,13 @@ def _found(req, scope: Scope, period: Period) -> tuple[list[dict], list[dict]]:
     """A page of the servers that were there in a period, and the link to the next (2.40); before, the first of them."""
     paged = req.version >= (2, 40)
     limit, marker = paging.limit(req) if paged else paging.MOST, req.GET.get("marker") if paged else None
-    with req.svc.db.reader() as connection:
-        try:
-            marker_row = instances.get_also_deleted(connection, marker, scope) if marker else None
-        except errors.NotFound:
-            raise errors.BadRequest(f"marker [{marker}] not found") from None
-        query = instances.there_between(scope, period.start, period.stop, limit=limit, marker_row=marker_row)
-        found = rows.many(connection, query) if limit else []
+    found = usage.found(req.call, marker, scope, period, limit)
     return found, paging.next_links(req, found, "uuid") if paged else []
 
 
 def index(req):
-    req.svc.policy.check(req.ctx, "os_compute_api:os-simple-tenant-usage:list", access.own(req))
-    microversions.check_query(req, (*_PERIOD, "detailed", *_PAGE))
+    req.svc.policy.check(req.ctx, "os_compute_api:os-simple-tenant-usage:list", access.own(req.call))
+    microversions.check_query(req.call, req.GET, (*_PERIOD, "detailed", *_PAGE))
     period = _period(req)
     found, links = _found(req, Scope(None, everyone=True), period)
     body: dict = {"tenant_usages": _projects(found, period, detailed=req.GET.get("detailed") == "1")}
@@ -98,7 +93,7 @@ def index(req):
 
 def show(req, target):
     req.svc.policy.check(req.ctx, "os_compute_api:os-simple-tenant-usage:show", {"project_id": target})
-    microversions.check_query(req, (*_PERIOD, *_PAGE))
+    microversions.check_query(req.call, req.GET, (*_PERIOD, *_PAGE))
     period = _period(req)
     found, links = _found(req, Scope(target), period)
     body: dict = {"tenant_usage": next(iter(_projects(found, period, detailed=True)), {})}

@@ -2,7 +2,8 @@
 
 from common import errors, schema, wsgi
 from common.rest import Path, path
-from compute_api import access, paging
+from compute_api import access
+from compute_api.handlers import paging
 
 _TEXT = {"type": "string", "maxLength": 255}
 _VOLUME = schema.wrapped("volume", {
@@ -16,7 +17,7 @@ _RENAMED = {"display_name": "name", "display_description": "description"}
 
 def _ask(req, rule: str, method: str, where: Path, body=None):
     """:raises Forbidden: the rule, the volume service or a quota refuses"""
-    req.svc.policy.check(req.ctx, rule, access.own(req))
+    req.svc.policy.check(req.ctx, rule, access.own(req.call))
     try:
         return req.svc.rest.request(method, "volume", where, body=body, ctx=req.ctx)
     except errors.TooLarge as error:

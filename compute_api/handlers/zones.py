@@ -1,20 +1,14 @@
 """Availability zones, from the zones of the compute services."""
 
-from common import db, rows
-from conductor.db import hosts, models
-
-TABLE = models.services
-
-
-def _found(req) -> list[dict]:
-    with req.svc.db.reader() as connection:
-        return rows.select(connection, TABLE, order_by="host")
+from common import db
+from compute_api.services import zones as services
+from conductor.db import hosts
 
 
 def index(req):
     req.svc.policy.check(req.ctx, "os_compute_api:os-availability-zone:list", {})
     zones: dict[str, bool] = {}
-    for row in _found(req):
+    for row in services.found(req.call):
         if row["binary"] == "nova-compute":
             zones[row["zone"]] = zones.get(row["zone"], False) or not row["disabled"]
     return {"availabilityZoneInfo": [{"zoneName": z, "zoneState": {"available": up}, "hosts": None}
@@ -24,7 +18,7 @@ def index(req):
 def detail(req):
     req.svc.policy.check(req.ctx, "os_compute_api:os-availability-zone:detail", {})
     zones: dict[str, dict] = {}
-    for row in _found(req):
+    for row in services.found(req.call):
         up = hosts.is_up(row, req.svc.conf.service_down_time)
         zones.setdefault(row["zone"], {}).setdefault(row["host"], {})[row["binary"]] = {
             "available": up, "active": not row["disabled"], "updated_at": db.iso(row["updated_at"], zulu=False, micro=True)}

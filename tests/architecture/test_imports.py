@@ -64,14 +64,10 @@ def test_handlers_touch_no_bus_topic():
             assert not {i for i in imports(path) if i.startswith("oslo_messaging")}, path
 
 
-# Handlers that still hold SQL; no other may.
-SQL_IN_HANDLERS = {"compute_api/handlers/servers.py"}
-
-
 def test_handlers_hold_no_sql():
     found = {str(path.relative_to(ROOT)) for path in modules() if {"handlers", "v2"} & set(path.relative_to(ROOT).parts)
              and any(i.split(".")[0] == "sqlalchemy" for i in imports(path))}
-    assert found == SQL_IN_HANDLERS
+    assert not found
 
 
 def test_eventlet_only_in_entry_modules():

@@ -6,8 +6,9 @@ import types
 import pytest
 
 from common import errors
+from common.calls import Call
 from compute_api import access
-from compute_api.handlers import actions
+from compute_api.services import servers
 
 
 def test_a_guest_that_is_being_restarted_is_a_conflict(monkeypatch):
@@ -17,4 +18,4 @@ def test_a_guest_that_is_being_restarted_is_a_conflict(monkeypatch):
     svc = types.SimpleNamespace(db=types.SimpleNamespace(reader=lambda: contextlib.nullcontext()),
                                 agents=types.SimpleNamespace(console_output=missing))
     with pytest.raises(errors.Conflict, match="Instance i is not ready: The guest of instance i is missing on its host."):
-        actions._console_output(types.SimpleNamespace(svc=svc, ctx=None), "i", None)
+        servers.console_output(Call(svc, None), "i", None)

@@ -6,7 +6,7 @@ import pytest
 import webob
 
 from common import errors
-from compute_api import paging
+from compute_api.handlers import paging
 
 
 def _links(query: str, count: int) -> list[dict]:

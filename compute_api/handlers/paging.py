@@ -1,4 +1,4 @@
-"""Paging of lists: limits and next links."""
+"""Queries of lists: limits, next links, and filters as functions beneath handlers take them."""
 
 import urllib.parse
 
@@ -9,6 +9,11 @@ MOST = 1000  # items on a page, also without a limit in the request
 
 def limit(req) -> int:
     return min(wsgi.int_param(req, "limit", MOST), MOST)
+
+
+def query(req) -> dict[str, list[str]]:
+    """{name: values} of a request, for functions beneath handlers."""
+    return {name: req.GET.getall(name) for name in req.GET}
 
 
 def next_links(req, found: list[dict], name: str) -> list[dict]:

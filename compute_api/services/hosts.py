@@ -1,0 +1,29 @@
+"""os-hosts, up to 2.42: hosts with what they have and what is used of it; newer clients read os-hypervisors and os-services."""
+
+from common import errors, rows
+from common.calls import Call
+from conductor.db import hosts, instances, models
+
+SERVICES = models.services
+
+
+def index(call: Call, zone):
+    with call.svc.db.reader() as connection:
+        return rows.select(connection, SERVICES, order_by="binary", disabled=False, **zone)
+
+
+def show(call: Call, id: str):
+    call.svc.policy.check(call.ctx, "os_compute_api:os-hosts:show", {})
+    with call.svc.db.reader() as connection:
+        node = next((n for n in hosts.all_nodes(connection) if n["host"] == id), None)
+        if node is None:
+            raise errors.NotFound(f"Compute host {id} could not be found.")
+        used = instances.usage_on_host(connection, id)
+    return used, node
+
+
+def update(call: Call, enabled, id: str):
+    with call.svc.db.writer() as connection:
+        values = {"disabled": not enabled, "disabled_reason": None}
+        if not rows.update_where(connection, SERVICES, values, host=id, binary="nova-compute"):
+            raise errors.NotFound(f"Compute host {id} could not be found.")

@@ -1,0 +1,61 @@
+"""Network interfaces of a server."""
+
+from common import errors
+from common.calls import Call
+from compute_api import access, networks
+from compute_api.services.attachments import steady
+from conductor.db import actions
+
+
+def one(call: Call, row: dict, port_id: str) -> dict:
+    found = [port for port in networks.ports_of(call, row) if port["id"] == port_id]
+    if not found:
+        raise errors.NotFound(f"Port id {port_id} could not be found.")
+    return found[0]
+
+
+def create(call: Call, id: str, given: dict) -> tuple[dict, dict]:
+    """Attach a port, or a new one of a network; the server, and the port.
+
+    :param given: the body, as the client sent it
+    """
+    with call.svc.db.reader() as connection:
+        row = _attachable(call, connection, id)
+    request = {**_request(call, row, given), "tag": given.get("tag")}
+    with call.svc.db.writer() as connection:
+        row = _attachable(call, connection, id)
+        actions.start(connection, call.ctx, id, "attach_interface")
+    return row, call.svc.agents.attach_interface(call.ctx, row["host"], id, request)
+
+
+def _attachable(call: Call, connection, id: str) -> dict:
+    row = access.server(call, connection, id, "os_compute_api:os-attach-interfaces:create")
+    access.check_lock(call, row)
+    steady(row, "attach_interface")
+    return row
+
+
+def _request(call: Call, row: dict, given: dict) -> dict:
+    """What the agent must attach; checked as the user, since the agent asks as a service."""
+    if given.get("port_id"):
+        port = networks.port_of(call, given["port_id"], row["project_id"])
+        if port["device_id"]:
+            raise errors.BadRequest(f"Port {port['id']} is still in use.")
+        return {"port": port["id"], "uuid": port["network_id"]}
+    network = networks.network_of(call, given["net_id"]) if given.get("net_id") else networks.only_one(call)
+    ip = given["fixed_ips"][0]["ip_address"] if given.get("fixed_ips") else None
+    if ip:
+        networks.check_address_choice(call, network["id"], ip)
+    return {"uuid": network["id"], "fixed_ip": ip}
+
+
+def delete(call: Call, id: str, port_id: str) -> None:
+    with call.svc.db.reader() as connection:
+        row = access.server(call, connection, id, "os_compute_api:os-attach-interfaces:delete")
+    one(call, row, port_id)
+    with call.svc.db.writer() as connection:
+        row = access.server(call, connection, id, "os_compute_api:os-attach-interfaces:delete")
+        access.check_lock(call, row)
+        steady(row, "detach_interface")
+        actions.start(connection, call.ctx, id, "detach_interface")
+    call.svc.agents.detach_interface(call.ctx, row["host"], id, port_id)

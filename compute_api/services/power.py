@@ -1,0 +1,34 @@
+"""What changes how a guest runs: begun in one transaction, done by its host, repeated by the sweep where lost."""
+
+from common import errors
+from common.calls import Call
+from compute_api import access
+from conductor.db import actions as history
+from conductor.db import machine
+
+
+def begin(call: Call, connection, id: str, rule: str, action: str, recorded: str) -> dict:
+    """Move a server into an action of the state machine, recorded under its name in the server's history; its row as it was.
+
+    :raises Forbidden: the rule does not allow it
+    :raises Conflict: the server is locked, busy, in a state that does not allow it, or was never built
+    """
+    row = access.server(call, connection, id, rule)
+    access.check_lock(call, row)
+    if row["host"] is None and row["task_state"] is None:
+        raise errors.Conflict(f"Instance {id} has no host: it was never built.")
+    machine.begin(connection, id, action, request_id=call.ctx.request_id)
+    history.start(connection, call.ctx, id, recorded)
+    return row
+
+
+def send(call: Call, row: dict, action: str) -> None:
+    """Tell the host, after the transaction."""
+    call.svc.send(call.svc.agents.power, call.ctx, row["host"], row["uuid"], action)
+
+
+def act(call: Call, id: str, rule: str, action: str, recorded: str = "") -> None:
+    """Begin an action that needs nothing else, and tell the host. :raises Forbidden, Conflict: as ``begin``"""
+    with call.svc.db.writer() as connection:
+        row = begin(call, connection, id, rule, action, recorded or action)
+    send(call, row, action)

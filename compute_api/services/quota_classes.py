@@ -1,0 +1,16 @@
+"""Quotas by class. The class "default" holds what projects have that have no quotas of their own; others are kept only."""
+
+from common.calls import Call
+from conductor.db import quotas
+
+
+def show(call: Call, id: str):
+    call.svc.policy.check(call.ctx, "os_compute_api:os-quota-class-sets:show", {})
+    with call.svc.db.reader() as connection:
+        return quotas.of_class(connection, id, call.svc.quota_defaults)
+
+
+def update(call: Call, id: str, given: dict):
+    with call.svc.db.writer() as connection:
+        quotas.store_class(connection, id, given)
+        return quotas.of_class(connection, id, call.svc.quota_defaults)

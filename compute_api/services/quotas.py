@@ -1,0 +1,62 @@
+"""Quotas and limits of projects."""
+
+from common import errors, rows
+from common import quotas as project_quotas
+from common.calls import Call
+from conductor.db import instances, models, quotas
+
+# Resources of the old network and injection APIs: not limited here, but clients expect them before 2.57.
+UNLIMITED = ("fixed_ips", "floating_ips", "security_groups", "security_group_rules", "injected_files",
+              "injected_file_content_bytes", "injected_file_path_bytes")
+
+
+def legacy(call: Call) -> list[str]:
+    """Those of them that this microversion still speaks of."""
+    if call.version >= (2, 57):
+        return []
+    return [r for r in UNLIMITED if r.startswith("injected") or call.version < (2, 36)]
+
+
+def with_unlimited(call: Call, limit: dict) -> dict:
+    return {**limit, **{r: -1 for r in legacy(call)}}
+
+
+def _used(connection, project_id: str) -> dict:
+    groups = rows.count(connection, models.server_groups, models.server_groups.c.project_id == project_id)
+    return {**instances.usage(connection, project_id), "server_groups": groups}
+
+
+def show(call: Call, target: str) -> dict[str, int]:
+    with call.svc.db.reader() as connection:
+        return quotas.limits(connection, target, call.svc.quota_defaults)
+
+
+def defaults(call: Call) -> dict[str, int]:
+    """What projects have that have no quotas of their own."""
+    with call.svc.db.reader() as connection:
+        return quotas.of_class(connection, quotas.DEFAULT_CLASS, call.svc.quota_defaults)
+
+
+def update(call: Call, target: str, given: dict[str, int], *, force: bool) -> dict[str, int]:
+    """Set limits of a project; all its limits. :raises BadRequest: more is in use, and it is not forced"""
+    with call.svc.db.writer() as connection:
+        used = _used(connection, target)
+        for resource, limit in given.items():
+            if 0 <= limit < used.get(resource, 0) and not force:
+                raise errors.BadRequest(f"Quota limit {limit} for {resource} must be greater than or equal to already "
+                                        f"used and reserved {used[resource]}.")
+        project_quotas.store(connection, models.quotas, target, given)
+        return quotas.limits(connection, target, call.svc.quota_defaults)
+
+
+def delete(call: Call, target: str) -> None:
+    with call.svc.db.writer() as connection:
+        project_quotas.reset(connection, models.quotas, target)
+
+
+def limits(call: Call, project: str) -> tuple[dict[str, int], dict[str, int]]:
+    """(the limits of a project, what it uses)"""
+    with call.svc.db.reader() as connection:
+        limit = quotas.limits(connection, project, call.svc.quota_defaults)
+        used = _used(connection, project)
+    return limit, used

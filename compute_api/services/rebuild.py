@@ -1,0 +1,54 @@
+"""Rebuild: the server keeps its name, addresses and volumes, and gets a new disk of an image."""
+
+from common import errors
+from common.calls import Call
+from compute_api import access, images
+from compute_api import create as creation
+from compute_api.services import power
+from compute_api.viewer import Viewer
+from conductor.db import instances, quotas
+
+_RULE = "os_compute_api:servers:rebuild"
+
+
+def _values(call: Call, row: dict, given: dict) -> dict:
+    """The columns that change with it."""
+    image = images.of(call, given["imageRef"], row["flavor"])
+    values: dict = {"image_meta": image, "image_ref": image["id"], "fault": None}
+    if "name" in given:
+        values["display_name"] = given["name"].strip()
+        values["hostname"] = creation.hostname_of(values["display_name"])
+    for name, column in (("metadata", "metadata"), ("description", "description"), ("OS-DCF:diskConfig", "disk_config")):
+        if name in given:
+            values[column] = given[name]
+    if "user_data" in given:
+        values["user_data"] = creation.user_data_of(given)
+    for version in (4, 6):
+        if f"accessIPv{version}" in given:
+            values[f"access_ip_v{version}"] = creation.address(given[f"accessIPv{version}"], version)
+    return values
+
+
+def rebuild(call: Call, id: str, given: dict) -> tuple[dict, Viewer]:
+    """The server as it is by now, and what the caller sees of it.
+
+    :param given: the arguments of the action, as the client sent them
+    """
+    with call.svc.db.reader() as connection:
+        row = access.server(call, connection, id, _RULE)
+        key = creation.key_of(connection, call, given.get("key_name"))
+        limit = quotas.limits(connection, row["project_id"], call.svc.quota_defaults)["metadata_items"]
+    if not row["image_meta"]:
+        raise errors.BadRequest("A server that boots from a volume cannot be rebuilt from an image.")
+    if 0 <= limit < len(given.get("metadata", {})):
+        raise errors.QuotaExceeded(resource="metadata_items", requested=len(given["metadata"]), used=0, limit=limit)
+    values = _values(call, row, given)
+    if "key_name" in given:
+        values.update(key_name=key["name"], key_data=key["public_key"])
+    with call.svc.db.writer() as connection:
+        power.begin(call, connection, id, _RULE, "rebuild", "rebuild")
+        instances.write(connection, id, **values)
+        row = access.server(call, connection, id, _RULE)
+        viewer = Viewer(call, connection, [row])
+    power.send(call, row, "rebuild")
+    return row, viewer

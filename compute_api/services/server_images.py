@@ -1,0 +1,63 @@
+"""An image of a server's disk: made as the user, filled by the server's host."""
+
+import logging
+
+from common import errors
+from common.calls import Call
+from common.rest import path
+from compute_api import access
+from conductor.db import actions as history
+from conductor.db import machine
+
+LOG = logging.getLogger(__name__)
+# What describes the old image's bytes, or the old image's standing, is not the new one's.
+_NOT_INHERITED = {"id", "name", "owner", "checksum", "os_hash_algo", "os_hash_value", "size", "virtual_size", "status",
+                  "visibility", "created_at", "updated_at", "self", "file", "schema", "tags", "protected", "os_hidden",
+                  "disk_format", "container_format", "min_disk", "min_ram", "backup_type", "backup_rotation",
+                  "stores", "locations", "direct_url", "block_device_mapping", "bdm_v2", "root_device_name"}
+
+
+def create(call: Call, id: str, arguments: dict, rule: str, action: str, recorded: str, properties: dict) -> str:
+    """Begin to make an image of a server's disk; the id of the image.
+
+    Of a locked server too: a lock keeps a server as it is, and a copy of it does no harm to that.
+
+    :param arguments: of the action: "name", "metadata"
+    :param properties: what the image has beside what it has from the one that the server was made of
+    """
+    with call.svc.db.reader() as connection:
+        row = access.server(call, connection, id, rule)
+    image = row["image_meta"]
+    if not image and action == "image_snapshot":
+        call.svc.policy.check(call.ctx, "os_compute_api:servers:create_image:allow_volume_backed", access.target(row))
+    if not image and action == "image_backup":
+        raise errors.BadRequest("It is not supported to back up a server that boots from a volume.")
+    inherited = {k: v for k, v in image.get("properties", {}).items()
+                 if k not in _NOT_INHERITED and not k.startswith("os_glance_") and isinstance(v, str)}
+    body = {**inherited, **arguments.get("metadata", {}), "name": arguments["name"], "container_format": "bare",
+            "visibility": "private", **properties, "instance_uuid": id, "user_id": call.ctx.user_id}
+    if image:
+        body.update(disk_format="qcow2", min_ram=image.get("min_ram") or 0, base_image_ref=image["id"],
+                    min_disk=max(row["flavor"]["disk"], image.get("min_disk") or 0))
+    else:  # it will name snapshots of the volumes, and have no bytes
+        body.update(disk_format="raw")
+    image_id = call.svc.rest.request("POST", "image", path("/v2/images"), body=body, ctx=call.ctx)["id"]
+    try:
+        call.svc.db.transact(_begin, call.ctx, id, action, recorded)
+    except errors.Error:
+        _drop(call, image_id)
+        raise
+    call.svc.send(call.svc.agents.snapshot, call.ctx, row["host"], id, image_id)
+    return image_id
+
+
+def _begin(connection, ctx, id: str, action: str, recorded: str) -> None:
+    machine.begin(connection, id, action, request_id=ctx.request_id)
+    history.start(connection, ctx, id, recorded)
+
+
+def _drop(call: Call, image_id: str) -> None:
+    try:
+        call.svc.rest.request("DELETE", "image", path("/v2/images/{id}", image_id), ctx=call.ctx)
+    except errors.Error as error:
+        LOG.warning("image %s of a failed snapshot could not be deleted: %s", image_id, error)

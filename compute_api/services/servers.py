@@ -1,0 +1,48 @@
+"""One server: read and updated."""
+
+from common import errors, server_states
+from common.calls import Call
+from compute_api import access
+from compute_api.viewer import Viewer
+from conductor.db import actions as history
+from conductor.db import instances, machine
+
+
+def get(call: Call, id: str, rule: str) -> dict:
+    """:raises NotFound, Forbidden: the caller does not know of it, or the rule refuses"""
+    with call.svc.db.reader() as connection:
+        return access.server(call, connection, id, rule)
+
+
+def show(call: Call, id: str) -> tuple[dict, Viewer]:
+    """The server, and what the caller sees of it."""
+    with call.svc.db.reader() as connection:
+        row = access.server(call, connection, id, "os_compute_api:servers:show")
+        return row, Viewer(call, connection, [row])
+
+
+def update(call: Call, id: str, values: dict) -> tuple[dict, Viewer]:
+    """Change columns of a server; the server as it is then, and what the caller sees of it."""
+    with call.svc.db.writer() as connection:
+        row = access.server(call, connection, id, "os_compute_api:servers:update")
+        changed = instances.change(connection, row, **values)
+        return changed, Viewer(call, connection, [row])
+
+
+def reset_state(call: Call, id: str, state: str) -> None:
+    """:param state: "active" or "error", whatever the server does now"""
+    with call.svc.db.writer() as connection:
+        access.server(call, connection, id, "os_compute_api:os-admin-actions:reset_state")
+        history.start(connection, call.ctx, id, "reset-state")
+        machine.reset(connection, id, state)
+
+
+def console_output(call: Call, id: str, lines: int | None) -> str:
+    """The last lines of what the guest wrote to its console; None: all. :raises Conflict: there is no guest at this moment"""
+    row = get(call, id, "os_compute_api:os-console-output")
+    if row["host"] is None or row["vm_state"] == server_states.BUILDING:
+        raise errors.Conflict(f"Instance {id} is not ready")
+    try:
+        return call.svc.agents.console_output(call.ctx, row["host"], id, lines)
+    except errors.StepFailed as error:  # as during a hard reboot
+        raise errors.Conflict(f"Instance {id} is not ready: {error}") from None

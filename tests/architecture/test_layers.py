@@ -1,0 +1,63 @@
+"""Handlers parse and render; services decide: no transaction in a handler, and no request beneath one."""
+
+import ast
+import pathlib
+
+from tests.architecture.test_imports import ROOT, SERVICES, modules
+
+DOORS = {"handlers", "v2"}  # folders of handlers
+TRANSACTIONS = {"reader", "writer", "transact"}
+# What is called with a request: routes, views, and what joins them to WSGI.
+GIVEN_REQUESTS = {"app.py", "router.py", "views.py"}
+# What is not divided yet. An entry is taken out with its reason to be here; none is added.
+WITH_TRANSACTIONS = {
+    *(f"identity/handlers/{name}.py" for name in (
+        "access_rules application_credentials auth credentials crud domain_config ec2 endpoint_filter "
+        "endpoint_policy federation grants groups limits oauth1 project_tags projects roles trusts users").split()),
+    *(f"identity/v2/{name}.py" for name in (
+        "catalog roles tenants tokens users").split()),
+    *(f"image/handlers/{name}.py" for name in (
+        "cache data images imports locations members metadefs registry stores tags v1").split()),
+    *(f"volume/handlers/{name}.py" for name in (
+        "actions attachments limits services snapshots type_access type_specs types volumes").split())}
+WITH_REQUESTS = {
+    *(f"identity/{name}.py" for name in (
+        "delegation directory managers oauth1").split()),
+    *(f"image/{name}.py" for name in (
+        "access").split()),
+    *(f"volume/{name}.py" for name in (
+        "access").split())}
+
+
+def _name(path: pathlib.Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def _is_door(path: pathlib.Path) -> bool:
+    return bool(DOORS & set(path.relative_to(ROOT).parts))
+
+
+def _of_services():
+    divided = set(SERVICES) - {"dashboard"}  # it has no services: it asks those of others
+    return [path for path in modules() if path.relative_to(ROOT).parts[0] in divided]
+
+
+def test_handlers_open_no_transaction():
+    found = {_name(path) for path in _of_services() if _is_door(path) for node in ast.walk(ast.parse(path.read_text()))
+             if isinstance(node, ast.Attribute) and node.attr in TRANSACTIONS}
+    assert found == WITH_TRANSACTIONS
+
+
+def _takes_request(path: pathlib.Path) -> bool:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.arg) and node.arg == "req":
+            return True
+        if isinstance(node, ast.Attribute) and node.attr == "environ" and ast.unparse(node.value) == "req":
+            return True
+    return False
+
+
+def test_no_request_goes_beneath_the_handlers():
+    found = {_name(path) for path in _of_services() if not _is_door(path) and path.name not in GIVEN_REQUESTS
+             and _takes_request(path)}
+    assert found == WITH_REQUESTS
