@@ -5,51 +5,52 @@ against the row's project; a refusal names the rule (403).
 """
 
 from common import errors
+from common.calls import Call
 from volume.db import attachments, snapshots, volumes
 
 
-def owner(req, *rules: str) -> str | None:
+def owner(call: Call, *rules: str) -> str | None:
     """The project whose rows the caller sees; None: the rows of every project.
 
     :param rules: what is checked about the rows; a caller without a project is told the first one
     :raises Forbidden: the token is not for a project
     """
-    if req.svc.policy.sees_all_projects(req.ctx):
+    if call.svc.policy.sees_all_projects(call.ctx):
         return None
-    if req.ctx.project_id is None:
-        check(req, {"project_id": None}, *rules)
+    if call.ctx.project_id is None:
+        check(call, {"project_id": None}, *rules)
         raise errors.Forbidden("Not authorized.")
-    return req.ctx.project_id
+    return call.ctx.project_id
 
 
-def check(req, row: dict, *rules: str) -> None:
+def check(call: Call, row: dict, *rules: str) -> None:
     """:raises Forbidden: one of the rules refuses the caller for this row"""
     for rule in rules:
-        req.svc.policy.check(req.ctx, rule, {"project_id": row["project_id"], "user_id": row.get("user_id")})
+        call.svc.policy.check(call.ctx, rule, {"project_id": row["project_id"], "user_id": row.get("user_id")})
 
 
-def volume(req, connection, volume_id: str, *rules: str, shown: bool = True) -> dict:
+def volume(call: Call, connection, volume_id: str, *rules: str, shown: bool = True) -> dict:
     """A volume that the caller sees and that the rules allow.
 
     :param shown: check ``volume:get`` first, as Cinder does for most requests
     :raises NotFound: the caller sees no such volume
     :raises Forbidden: one of the other rules refuses
     """
-    row = volumes.get(connection, owner(req, *(("volume:get",) if shown else ()), *rules), volume_id)
-    if shown and not req.svc.policy.allows(req.ctx, "volume:get", {"project_id": row["project_id"], "user_id": row["user_id"]}):
+    row = volumes.get(connection, owner(call, *(("volume:get",) if shown else ()), *rules), volume_id)
+    if shown and not call.svc.policy.allows(call.ctx, "volume:get", {"project_id": row["project_id"], "user_id": row["user_id"]}):
         raise errors.NotFound(volumes.absent(volume_id))
-    check(req, row, *rules)
+    check(call, row, *rules)
     return row
 
 
-def snapshot(req, connection, snapshot_id: str, *rules: str) -> dict:
+def snapshot(call: Call, connection, snapshot_id: str, *rules: str) -> dict:
     """A snapshot, as ``volume``; but a caller that the rule for showing it refuses gets 403, not 404."""
-    row = snapshots.get(connection, owner(req, *rules), snapshot_id)
-    check(req, row, *rules)
+    row = snapshots.get(connection, owner(call, *rules), snapshot_id)
+    check(call, row, *rules)
     return row
 
 
-def attachment(req, connection, attachment_id: str, *rules: str) -> dict:
-    row = attachments.get(connection, owner(req, *rules), attachment_id)
-    check(req, row, *rules)
+def attachment(call: Call, connection, attachment_id: str, *rules: str) -> dict:
+    row = attachments.get(connection, owner(call, *rules), attachment_id)
+    check(call, row, *rules)
     return row

@@ -17,15 +17,11 @@ WITH_TRANSACTIONS = {
     *(f"identity/v2/{name}.py" for name in (
         "catalog roles tenants tokens users").split()),
     *(f"image/handlers/{name}.py" for name in (
-        "cache data images imports locations members metadefs registry stores tags v1").split()),
-    *(f"volume/handlers/{name}.py" for name in (
-        "actions attachments limits services snapshots type_access type_specs types volumes").split())}
+        "cache data images imports locations members metadefs registry stores tags v1").split())}
 WITH_REQUESTS = {
     *(f"identity/{name}.py" for name in (
         "delegation directory managers oauth1").split()),
     *(f"image/{name}.py" for name in (
-        "access").split()),
-    *(f"volume/{name}.py" for name in (
         "access").split())}
 
 

@@ -1,19 +1,17 @@
 """Limits and quotas of projects."""
 
-from common import errors, quotas, schema, wsgi
+from common import schema, wsgi
 from volume import access
 from volume.conf import QUOTA_RESOURCES
-from volume.db import models, volumes
+from volume.services import quotas
 
 
 def show(req):
     """An administrator may ask for another project's (3.39); from others that is not read."""
     project = req.ctx.project_id
-    if access.owner(req) is None and req.version >= (3, 39):
+    if access.owner(req.call) is None and req.version >= (3, 39):
         project = req.GET.get("project_id", req.GET.get("tenant_id", project))
-    with req.svc.db.reader() as connection:
-        limit = volumes.limits(connection, req.svc.conf, project)
-        used = volumes.usage(connection, project)
+    limit, used = quotas.of_project(req.call, project)
     shown = {"maxTotalVolumes": limit["volumes"], "maxTotalVolumeGigabytes": limit["gigabytes"],
              "maxTotalSnapshots": limit["snapshots"], "maxTotalBackups": 0, "maxTotalBackupGigabytes": 0}
     if req.svc.policy.allows(req.ctx, "limits_extension:used_limits"):
@@ -23,15 +21,12 @@ def show(req):
 
 
 def quota(req, target):
-    req.svc.policy.check(req.ctx, "volume_extension:quotas:show", {"project_id": target})
-    with req.svc.db.reader() as connection:
-        limit = volumes.limits(connection, req.svc.conf, target)
-        if wsgi.bool_value(req.GET.get("usage", "false")):
-            used = volumes.usage(connection, target)
-            shown: dict = {r: {"limit": v, "in_use": used.get(r, 0), "reserved": 0, "allocated": 0}
-                           for r, v in limit.items()}
-        else:
-            shown = dict(limit)
+    limit, used = quotas.show(req.call, target)
+    if wsgi.bool_value(req.GET.get("usage", "false")):
+        shown: dict = {r: {"limit": v, "in_use": used.get(r, 0), "reserved": 0, "allocated": 0}
+                       for r, v in limit.items()}
+    else:
+        shown = dict(limit)
     return {"quota_set": {"id": target, **shown}}
 
 
@@ -43,20 +38,10 @@ def quota_defaults(req, target):
 @wsgi.body(schema.wrapped("quota_set", {
     "tenant_id": {}, "id": {}, **dict.fromkeys(QUOTA_RESOURCES, schema.integer(-1))}))
 def quota_update(req, target, body):
-    req.svc.policy.check(req.ctx, "volume_extension:quotas:update", {"project_id": target})
     given = {r: most for r, most in body["quota_set"].items() if r in QUOTA_RESOURCES}
-    with req.svc.db.writer() as connection:
-        quotas.hold(connection, target)
-        used = volumes.usage(connection, target)
-        for resource, most in given.items():
-            if 0 <= most < used.get(resource, 0):
-                raise errors.BadRequest(f"Quota {resource} limit must be equal or greater than existing resources. Current usage "
-                                        f"is {used[resource]} and the requested limit is {most}.")
-        quotas.store(connection, models.quotas, target, given)
-        return {"quota_set": volumes.limits(connection, req.svc.conf, target)}
+    return {"quota_set": quotas.update(req.call, target, given)}
 
 
 def quota_delete(req, target):
-    req.svc.policy.check(req.ctx, "volume_extension:quotas:delete", {"project_id": target})
-    req.svc.db.transact(quotas.reset, models.quotas, target)
+    quotas.delete(req.call, target)
     return wsgi.Response(status=200)

@@ -13,8 +13,8 @@ _BODY = schema.obj({"metadata": schema.METADATA}, ["metadata"])
 class Metadata:
     """The requests for the metadata of one kind of row.
 
-    ``read``: (req, id, rule) -> the metadata that there is.
-    ``change``: (req, id, rules, edit) -> the metadata after ``edit(old)`` was written.
+    ``read``: (call, id, rule) -> the metadata that there is.
+    ``change``: (call, id, rules, edit) -> the metadata after ``edit(old)`` was written.
     The rest are the rules that the requests ask: to see it, to add to it, to replace all or one of it, to delete of it.
     """
 
@@ -26,7 +26,7 @@ class Metadata:
     delete: str
 
     def index(self, req, id):
-        return {"metadata": self.read(req, id, self.get)}
+        return {"metadata": self.read(req.call, id, self.get)}
 
     def merge(self, req, id, body):
         return {"metadata": self._write(req, id, (self.create,), lambda old: {**old, **body["metadata"]})}
@@ -35,7 +35,7 @@ class Metadata:
         return {"metadata": self._write(req, id, (self.update,), lambda old: body["metadata"])}
 
     def show_item(self, req, id, key):
-        return {"meta": {key: _item(self.read(req, id, self.get), key)}}
+        return {"meta": {key: _item(self.read(req.call, id, self.get), key)}}
 
     def update_item(self, req, id, key, body):
         if set(body["meta"]) != {key}:
@@ -54,7 +54,7 @@ class Metadata:
             changed = edit(old)
             _CHECK(changed)
             return changed
-        return self.change(req, id, rules, checked)
+        return self.change(req.call, id, rules, checked)
 
 
 def _item(metadata: dict, key: str) -> str:

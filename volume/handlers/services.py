@@ -1,9 +1,7 @@
 """Volume services, zones, pools."""
 
-from common import db, errors, rows, schema, wsgi
-from volume.db import models
-
-TABLE = models.services
+from common import db, errors, schema, wsgi
+from volume.services import services
 
 
 def _alive(req, row) -> bool:
@@ -11,9 +9,7 @@ def _alive(req, row) -> bool:
 
 
 def index(req):
-    req.svc.policy.check(req.ctx, "volume_extension:services:index")
-    with req.svc.db.reader() as connection:
-        found = sorted(rows.select(connection, TABLE, order_by="host"), key=lambda r: r["binary"])
+    found = services.index(req.call)
     wanted = {k: req.GET[k] for k in ("binary", "host") if k in req.GET}
     return {"services": [
         {"binary": r["binary"], "host": f"{r['host']}@pileus" if r["binary"] == "cinder-volume" else r["host"],
@@ -34,12 +30,9 @@ def update(req, action, body):
     if action not in ("enable", "disable", "disable-log-reason"):
         raise errors.NotFound("Unknown action")
     disabled = action != "enable"
-    host, binary = body["host"].split("@")[0], body.get("binary", "cinder-volume")
+    binary = body.get("binary", "cinder-volume")
     reason = body.get("disabled_reason") if action == "disable-log-reason" else None
-    with req.svc.db.writer() as connection:
-        values = {"disabled": disabled, "disabled_reason": reason}
-        if not rows.update_where(connection, TABLE, values, host=host, binary=binary):
-            raise errors.NotFound(f"Service {binary} on host {body['host']} could not be found.")
+    services.update(req.call, body["host"], binary, disabled=disabled, reason=reason)
     return {"host": body["host"], "binary": binary, "service": binary, "disabled": disabled,
             "status": "disabled" if disabled else "enabled", **({"disabled_reason": reason} if reason else {})}
 
@@ -54,9 +47,7 @@ def extensions(req):
 
 
 def pools(req):
-    req.svc.policy.check(req.ctx, "scheduler_extension:scheduler_stats:get_pools", {})
-    with req.svc.db.reader() as connection:
-        found = rows.select(connection, TABLE, order_by="host", binary="cinder-volume")
+    found = services.pools(req.call)
     detail = wsgi.bool_value(req.GET.get("detail", "false"))
     return {"pools": [{"name": f"{r['host']}@pileus#pileus", **({"capabilities": r["capabilities"]} if detail else {})}
                       for r in found]}

@@ -9,6 +9,7 @@ import dataclasses
 import typing
 
 from common import errors, rows, values, wsgi
+from common.calls import Call
 
 # Query parameters that are not filters.
 _CONTROLS = {"limit", "marker", "offset", "sort", "sort_key", "sort_dir", "with_count", "all_tenants", "all_projects"}
@@ -19,7 +20,7 @@ STRICT, LIKE = (3, 31), (3, 34)
 
 @dataclasses.dataclass(frozen=True)
 class Filter:
-    """``where``: (the filter's text, the request) -> the condition. Before version ``since`` the filter is ignored."""
+    """``where``: (the filter's text, the call) -> the condition. Before version ``since`` the filter is ignored."""
 
     where: typing.Callable
     since: tuple[int, int] = (3, 0)
@@ -28,11 +29,11 @@ class Filter:
 
 
 def text(column, *, trusted: bool = False) -> Filter:
-    return Filter(lambda value, req: column == value, like=column, trusted=trusted)
+    return Filter(lambda value, call: column == value, like=column, trusted=trusted)
 
 
 def number(column) -> Filter:
-    def where(value, req):
+    def where(value, call):
         try:
             return column == values.integer(value, "filter")
         except errors.BadRequest:
@@ -41,21 +42,21 @@ def number(column) -> Filter:
 
 
 def truth(column) -> Filter:
-    return Filter(lambda value, req: column == wsgi.bool_value(value))
+    return Filter(lambda value, call: column == wsgi.bool_value(value))
 
 
 def always(known: bool) -> Filter:
     """A filter by something that is the same for all rows."""
-    return Filter(lambda value, req: rows.ALL if wsgi.bool_value(value) is known else rows.NONE)
+    return Filter(lambda value, call: rows.ALL if wsgi.bool_value(value) is known else rows.NONE)
 
 
-NEVER = Filter(lambda value, req: rows.NONE)  # by something that no row has
+NEVER = Filter(lambda value, call: rows.NONE)  # by something that no row has
 ALL_CONSUME_QUOTA = dataclasses.replace(always(True), since=STRICT)
 
 
 def moment(column) -> Filter:
     """A filter by a time, with comparisons: ``gt:2026-01-01,lt:…``."""
-    def where(value, req):
+    def where(value, call):
         found = []
         for part in value.split(","):
             operator, _, time = part.partition(":") if part.split(":")[0] in _COMPARE else ("eq", "", part)
@@ -66,7 +67,7 @@ def moment(column) -> Filter:
 
 def entries(column, *, since: tuple[int, int] = (3, 0), trusted: bool = False) -> Filter:
     """A filter by entries of a dictionary, written as a Python dictionary, as clients of this API do."""
-    def where(value, req):
+    def where(value, call):
         return rows.all_of(*(column[key].as_string() == wanted for key, wanted in literal(column.name, value).items()))
     return Filter(where, since=since, trusted=trusted)
 
@@ -83,32 +84,34 @@ def literal(name: str, text: str) -> dict[str, str]:
     return {values.text(key, name): values.text(wanted, name, longest=1024, lines=True) for key, wanted in found.items()}
 
 
-def names(req, known: dict[str, Filter]) -> list[str]:
+def names(call: Call, known: dict[str, Filter]) -> list[str]:
     """What a caller who may see the rows of his own project can filter by in the request's version."""
-    usable = {name: entry for name, entry in known.items() if not entry.trusted and req.version >= entry.since}
-    return sorted([*usable, *(f"{name}~" for name, entry in usable.items() if entry.like is not None and req.version >= LIKE)])
+    usable = {name: entry for name, entry in known.items() if not entry.trusted and call.version >= entry.since}
+    return sorted([*usable, *(f"{name}~" for name, entry in usable.items() if entry.like is not None and call.version >= LIKE)])
 
 
-def conditions(req, known: dict[str, Filter], *, strict: tuple[int, int] = STRICT) -> list:
-    """The WHERE of the request's filters.
+def conditions(call: Call, query: typing.Mapping[str, str], known: dict[str, Filter], *, strict: tuple[int, int] = STRICT
+               ) -> list:
+    """The WHERE of a request's filters.
 
+    :param query: the parameters of the request
     :raises BadRequest: there is no such filter, or its value is invalid
     """
-    asked = {name: value for name, value in {**req.GET}.items() if name not in _CONTROLS}
-    if req.version >= strict and not all(name.isascii() for name in asked):
+    asked = {name: value for name, value in query.items() if name not in _CONTROLS}
+    if call.version >= strict and not all(name.isascii() for name in asked):
         raise errors.BadRequest("Filter keys can only contain ASCII characters.")
-    found, unknown, trusted = [], [], req.svc.policy.sees_all_projects(req.ctx)
+    found, unknown, trusted = [], [], call.svc.policy.sees_all_projects(call.ctx)
     for name, value in asked.items():
         entry = known.get(name.removesuffix("~"))
         like = entry.like if entry is not None and name.endswith("~") else None
-        if entry is None or entry.trusted and not trusted or name.endswith("~") and (like is None or req.version < LIKE):
+        if entry is None or entry.trusted and not trusted or name.endswith("~") and (like is None or call.version < LIKE):
             unknown.append(name)
         elif like is not None:
             found.append(like.icontains(value, autoescape=True))
-        elif req.version >= entry.since:
-            found.append(entry.where(value, req))
+        elif call.version >= entry.since:
+            found.append(entry.where(value, call))
     if unknown and trusted:
         found.append(rows.NONE)
-    elif unknown and req.version >= strict:
+    elif unknown and call.version >= strict:
         raise errors.BadRequest(f"Invalid filters {','.join(unknown)} are found in query options.")
     return found

@@ -1,0 +1,127 @@
+"""Actions on a volume. Each takes the arguments that the client sent."""
+
+import logging
+
+from common import context, db, errors, rows, wsgi
+from common.calls import Call
+from volume import access
+from volume.db import extensions, volumes
+from volume.services.volumes import begin_delete
+
+LOG = logging.getLogger(__name__)
+
+
+def reset_status(call: Call, id: str, arguments: dict) -> None:
+    with call.svc.db.writer() as connection:
+        access.volume(call, connection, id, "volume_extension:volume_admin_actions:reset_status", shown=False)
+        if "status" in arguments:
+            rows.update(connection, volumes.TABLE, id, {
+                "status": arguments["status"], "extending_to": None, "updated_at": db.now()}, resource="volume")
+
+
+def force_delete(call: Call, id: str, arguments: dict) -> None:
+    with call.svc.db.writer() as connection:
+        row = access.volume(call, connection, id, "volume_extension:volume_admin_actions:force_delete", "volume:delete")
+        begin_delete(connection, row, force=True)
+    if row["host"]:
+        call.svc.send(call.svc.agents.delete_volume, call.ctx, row["host"], id)
+
+
+def extend(call: Call, id: str, arguments: dict) -> None:
+    size = int(arguments["new_size"])
+    with call.svc.db.writer() as connection:
+        row = access.volume(call, connection, id)
+        attached = row["status"] == "in-use" and call.version >= (3, 42)
+        access.check(call, row, "volume:extend_attached_volume" if attached else "volume:extend")
+        if size <= row["size"]:
+            raise errors.BadRequest(f"Invalid input received: New size for extend must be greater than current size. "
+                                    f"(current: {row['size']}, extended: {size}).")
+        extensions.begin(connection, call.svc.conf, row, size, attached=attached, request_id=call.ctx.trace_id)
+    call.svc.send(call.svc.agents.extend_volume, call.ctx, row["host"], id, size)
+
+
+def extend_completion(call: Call, id: str, arguments: dict) -> None:
+    """What the compute service says when the guest sees the new size, or cannot be made to (``error``)."""
+    with call.svc.db.writer() as connection:
+        row = access.volume(call, connection, id, "volume_extension:volume_admin_actions:extend_volume_completion")
+        if row["status"] != "extending":
+            raise errors.BadRequest("Invalid volume: Volume is not being extended.")
+        if row["extending_to"] is not None:
+            raise errors.BadRequest("Invalid volume: its backend has not grown it yet.")
+        failed = wsgi.bool_value(arguments.get("error") or False)
+        extensions.settle(connection, id, fault="Its server does not see the new size yet." if failed else None)
+    LOG.info("volume %s now has %d GiB%s", id, row["size"], "; its server does not see that yet" if failed else "")
+
+
+def set_bootable(call: Call, id: str, arguments: dict) -> None:
+    with call.svc.db.writer() as connection:
+        access.volume(call, connection, id, "volume:update")
+        rows.update(connection, volumes.TABLE, id, {"bootable": wsgi.bool_value(arguments["bootable"])},
+                    resource="volume")
+
+
+def readonly(call: Call, id: str, arguments: dict) -> None:
+    """From its next attachment on nobody can write to the volume, or everybody again."""
+    with call.svc.db.writer() as connection:
+        row = access.volume(call, connection, id, "volume:update_readonly_flag")
+        if row["status"] != "available":
+            raise errors.BadRequest(f"Invalid volume: Volume {id} status must be available to update readonly flag, but "
+                                    f"current status is: {row['status']}.")
+        rows.update(connection, volumes.TABLE, id, {"readonly": wsgi.bool_value(arguments["readonly"])}, resource="volume")
+
+
+def image_metadata(edit, *rules: str, shown: bool = False):
+    """``edit``: (what there is, the action's arguments) -> what there is to be."""
+    def edit_metadata(call: Call, id: str, arguments: dict) -> dict:
+        with call.svc.db.writer() as connection:
+            row = access.volume(call, connection, id, *rules, shown=shown)
+            changed = edit(row["image_metadata"], arguments)
+            if changed != row["image_metadata"]:
+                rows.update(connection, volumes.TABLE, id, {"image_metadata": changed}, resource="volume")
+        return changed
+    return edit_metadata
+
+
+def move(action: str, rule: str):
+    """The steps by which clients once announced what they were about to do: states alone."""
+    def act(call: Call, id: str, arguments: dict) -> None:
+        with call.svc.db.writer() as connection:
+            row = access.volume(call, connection, id, f"volume_extension:volume_actions:{rule}")
+            if action == "unhold" and row["attachments"]:
+                raise errors.BadRequest("Invalid volume: somebody has reserved it for an attachment.")
+            volumes.move(connection, id, action)
+    return act
+
+
+def attach(call: Call, id: str, arguments: dict) -> None:
+    """Say that a volume is attached, without our exporting it: for clients that reach it in ways of their own."""
+    if bool(arguments.get("instance_uuid")) == bool(arguments.get("host_name")):
+        raise errors.BadRequest("Invalid request to attach volume to an instance and/or a host: one of them is needed.")
+    with call.svc.db.writer() as connection:
+        row = access.volume(call, connection, id, "volume_extension:volume_actions:attach")
+        if row["attachments"]:
+            raise errors.BadRequest("Invalid volume: it is attached already.")
+        if row["status"] == "available":
+            volumes.move(connection, id, "hold")
+        volumes.move(connection, id, "complete")
+        at = db.now()
+        rows.insert(connection, volumes.ATTACHMENTS, {
+            "id": context.new_uuid(), "volume_id": id, "project_id": row["project_id"],
+            "instance_uuid": arguments.get("instance_uuid"), "attach_status": "attached",
+            "mountpoint": arguments.get("mountpoint"), "attached_host": arguments.get("host_name"), "connector": {},
+            "connection_info": {}, "attach_mode": arguments.get("mode") or "rw", "attached_at": at, "created_at": at})
+
+
+def detach(call: Call, id: str, arguments: dict) -> None:
+    """End what os-attach said. An attachment that we export is ended by whoever has it, the compute service."""
+    wanted = (arguments or {}).get("attachment_id")
+    with call.svc.db.writer() as connection:
+        row = access.volume(call, connection, id, "volume_extension:volume_actions:detach")
+        held = [a for a in row["attachments"] if wanted in (None, a["id"])]
+        if not held:
+            raise errors.BadRequest("Invalid volume: it has no such attachment.")
+        if held[0]["connection_info"]:
+            raise errors.Conflict(f"Detach volume from instance {held[0]['instance_uuid']} using the Compute API",
+                                  kind="ConflictNovaUsingAttachment")
+        rows.delete(connection, volumes.ATTACHMENTS, held[0]["id"], resource="attachment")
+        volumes.move(connection, id, "detach")

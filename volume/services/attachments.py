@@ -1,0 +1,121 @@
+"""Attachments: reserve a volume, learn how to reach it, say when it is in use, give it back.
+
+Connecting and disconnecting are calls to the volume's host, outside any
+transaction; each may be repeated. An attachment that was reserved and never
+completed is given back by deleting it.
+"""
+
+from common import context, db, errors, rows
+from common.calls import Call
+from volume import access
+from volume.db import extensions, volumes
+from volume.db.attachments import TABLE
+from volume.drivers import IO_PAUSED
+from volume.services import filters, lists
+
+FILTERS = {
+    **{name: filters.text(TABLE.c[name]) for name in ("id", "volume_id", "project_id", "instance_uuid", "attach_status",
+                                                      "attach_mode")},
+    "instance_id": filters.text(TABLE.c.instance_uuid), "status": filters.text(TABLE.c.attach_status),
+    "attached_host": filters.text(TABLE.c.attached_host, trusted=True), "mountpoint": filters.text(TABLE.c.mountpoint),
+}
+
+
+def trusted(call: Call) -> bool:
+    """Whether the caller is one whom servers' volumes are left to, and who is told how they are reached."""
+    return call.svc.policy.allows(call.ctx, "volume:attachment_connection_info", {})
+
+
+def page(call: Call, query: lists.Query) -> list[dict]:
+    owner = access.owner(call)
+    conditions = [] if owner is None and "all_tenants" in query else [TABLE.c.project_id == call.ctx.project_id]
+    conditions += filters.conditions(call, query, FILTERS)
+    with call.svc.db.reader() as connection:
+        return lists.page(connection, query, TABLE, conditions, lambda marker: access.attachment(call, connection, marker))[0]
+
+
+def show(call: Call, id: str) -> dict:
+    with call.svc.db.reader() as connection:
+        return access.attachment(call, connection, id)
+
+
+def create(call: Call, given: dict) -> dict:
+    """Reserve a volume, and connect it where the body has a connector.
+
+    :param given: the body, as the client sent it
+    """
+    with call.svc.db.writer() as connection:
+        volume = access.volume(call, connection, given["volume_uuid"], "volume:attachment_create", shown=False)
+        if volume["readonly"] and given.get("mode") == "rw":
+            raise errors.BadRequest(f"Invalid volume: {volume['id']} is read-only and cannot be attached for writing.")
+        volumes.move(connection, volume["id"], "reserve")
+        row = {"id": context.new_uuid(), "volume_id": volume["id"], "project_id": volume["project_id"],
+               "instance_uuid": given.get("instance_uuid"), "attach_status": "reserved", "mountpoint": None,
+               "attached_host": None, "connector": {}, "connection_info": {},
+               "attach_mode": "ro" if volume["readonly"] else given.get("mode") or "rw",
+               "attached_at": None, "created_at": db.now()}
+        rows.insert(connection, TABLE, row, conflict="The volume has an attachment already.")
+    if given.get("connector"):
+        row = _connect(call, row, volume, given["connector"])
+    return row
+
+
+def _connect(call: Call, row: dict, volume: dict, connector: dict) -> dict:
+    info = call.svc.agents.connect(call.ctx, volume["host"], volume["id"], row["id"], connector)
+    info = {**info, "data": {**info["data"], "access_mode": row["attach_mode"]}}
+    connector = {name: value for name, value in connector.items() if name != IO_PAUSED}  # true of this moment alone
+    # One that is in use already is asked for anew when its guest is built anew; it stays in use.
+    status = "attached" if row["attach_status"] == "attached" else "attaching"
+    values = {"connector": connector, "connection_info": info, "attach_status": status,
+              "attached_host": connector.get("host") or "", "mountpoint": connector.get("mountpoint")}
+    call.svc.db.transact(_connected, row, values)
+    return {**row, **values}
+
+
+def _connected(connection, row: dict, values: dict) -> None:
+    if not rows.update_where(connection, TABLE, values, id=row["id"]):
+        raise errors.Conflict("The attachment was deleted while it was being connected.")
+    if row["attach_status"] == "reserved":
+        volumes.move(connection, row["volume_id"], "attach")
+
+
+def update(call: Call, id: str, connector: dict) -> dict:
+    """Give a connector (again): the export is made or found, and described."""
+    with call.svc.db.reader() as connection:
+        row = access.attachment(call, connection, id, "volume:attachment_update")
+        volume = volumes.get(connection, None, row["volume_id"])
+    if row["instance_uuid"] and row["attach_status"] == "attached" and not trusted(call):
+        raise errors.Conflict(f"Volume {volume['id']} is in use by instance {row['instance_uuid']}: only the Compute API may "
+                              "connect it anew.", kind="ConflictNovaUsingAttachment")
+    return _connect(call, row, volume, connector)
+
+
+def complete(call: Call, id: str) -> None:
+    with call.svc.db.writer() as connection:
+        row = access.attachment(call, connection, id, "volume:attachment_complete")
+        volumes.move(connection, row["volume_id"], "complete")
+        rows.update(connection, TABLE, id, {"attach_status": "attached", "attached_at": db.now()},
+                    resource="attachment")
+
+
+def delete(call: Call, id: str) -> None:
+    """End the export first, then forget: a volume never looks free while somebody can reach it.
+
+    An attachment to a server that exists is ended by detaching it there; only services may do it here,
+    since a volume taken from under a guest could be given to another (CVE-2023-2088).
+    """
+    with call.svc.db.reader() as connection:
+        row = access.attachment(call, connection, id, "volume:attachment_delete")
+        volume = volumes.get(connection, None, row["volume_id"])
+    if row["instance_uuid"] and row["connection_info"] and not trusted(call):
+        raise errors.Conflict("Detach volume from instance "
+                              f"{row['instance_uuid']} using the Compute API", kind="ConflictNovaUsingAttachment")
+    if row["connection_info"]:
+        call.svc.agents.disconnect(call.ctx, volume["host"], volume["id"], id)
+    call.svc.db.transact(_ended, row)
+
+
+def _ended(connection, row: dict) -> None:
+    rows.delete(connection, TABLE, row["id"], resource="attachment")
+    if not extensions.detached(connection, row["volume_id"]):
+        volumes.move(connection, row["volume_id"], "detach")
