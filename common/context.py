@@ -4,6 +4,10 @@ import dataclasses
 import threading
 import uuid
 
+import msgspec
+
+from common import errors
+
 _current = threading.local()
 
 
@@ -76,9 +80,11 @@ class Context:
 
     @classmethod
     def from_dict(cls, values: dict) -> "Context":
-        names = {f.name for f in dataclasses.fields(cls)}
-        known: dict = {k: _frozen(v) for k, v in values.items() if k in names}
-        return cls(**known)
+        """:raises InvalidMessage: a value has another type than it should"""
+        try:
+            return msgspec.convert({k: _frozen(v) for k, v in values.items()}, cls)
+        except (msgspec.ValidationError, AttributeError) as error:
+            raise errors.InvalidMessage(internal=f"context: {error}") from error
 
 
 def service_context(**values) -> Context:

@@ -213,9 +213,9 @@ class Dispatcher(messaging.RPCDispatcher):
         self._failed = metrics.RPC_ERRORS.labels(answers.topic, "failed")
 
     def _do_dispatch(self, endpoint, method, ctxt, args):
-        ctx = self.serializer.deserialize_context(ctxt)
-        context.activate(ctx)
         try:
+            ctx = self.serializer.deserialize_context(ctxt)
+            context.activate(ctx)
             arguments = self.methods[method].read(args)
             return self.methods[method].answer(units.run(getattr(endpoint, method), ctx, **arguments))
         except errors.InvalidMessage as error:

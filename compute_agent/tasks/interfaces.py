@@ -2,6 +2,7 @@
 
 from common import errors, holdings
 from compute_agent.tasks.reporting import ReportingTask
+from conductor.messages import Port, RequestedNetwork
 
 
 class _InterfaceTask(ReportingTask):
@@ -23,6 +24,7 @@ class AttachInterface(_InterfaceTask):
     """
 
     name, on_crash = "attach_interface", "undo"
+    shapes = {"request": RequestedNetwork, "info": Port}
     steps = ("allocate", "plug", "record")
 
     def _own(self, state) -> dict | None:
@@ -70,6 +72,7 @@ class DetachInterface(_InterfaceTask):
     """State: {"uuid", "port", "keep"}: the port as in network_info, and whether its owner made it. A crash resumes it."""
 
     name, on_crash = "detach_interface", "resume"
+    shapes = {"port": Port}
     steps = ("unplug", "release", "record")
 
     def unplug(self, state):

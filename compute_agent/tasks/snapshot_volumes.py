@@ -5,6 +5,7 @@ import json
 from common import images
 from common.rest import path
 from compute_agent.tasks.snapshot import Snapshot
+from conductor.messages import BlockDevice
 
 
 class SnapshotVolumes(Snapshot):
@@ -16,6 +17,7 @@ class SnapshotVolumes(Snapshot):
     """
 
     name = "volumes_snapshot"
+    shapes = {"devices": list[BlockDevice]}
     steps = ("freeze", "copy", "thaw", "describe")
 
     def lost(self, uuid):
