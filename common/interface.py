@@ -30,11 +30,13 @@ class Method:
 
     ``kind`` is "call" or "cast"; ``timeout_s`` a call's seconds, or the name of the argument that says them; ``to`` the name of
     the argument that says which host is meant, None where any may answer; ``fanout`` whether without that argument all are meant;
-    ``since`` the version that brought the method, ``version`` the one that brought the newest part of its message.
+    ``since`` the version that brought the method, ``older`` the name of the one that servers before it have in its place, with
+    the same arguments; ``version`` is the one that brought the newest part of its message.
     """
 
     def __init__(self, function, kind: str, *, timeout_s: float | str | None = None, to: str | None = None,
-                 fanout: bool = False, since: str = "1.0"):
+                 fanout: bool = False, since: str = "1.0", older: str | None = None):
+        self.older = older
         self.name, self.kind, self.timeout_s, self.to, self.fanout = function.__name__, kind, timeout_s, to, fanout
         self.since = parse_version(since)
         self.signature = inspect.signature(function)
@@ -89,14 +91,16 @@ def _field(hint, parameter: inspect.Parameter):
     return Annotated[(base, *others, Added(since, default=parameter.default))]
 
 
-def call(*, timeout_s: float | str, to: str | None = None, since: str = "1.0") -> typing.Callable[[F], F]:
-    """Declare a method whose answer is waited for."""
-    return functools.partial(_declare, kind="call", timeout_s=timeout_s, to=to, since=since)
+def call(*, timeout_s: float | str, to: str | None = None, since: str = "1.0",
+         older: str | None = None) -> typing.Callable[[F], F]:
+    """Declare a method whose answer is waited for. See ``Method``."""
+    return functools.partial(_declare, kind="call", timeout_s=timeout_s, to=to, since=since, older=older)
 
 
-def cast(*, to: str | None = None, fanout: bool = False, since: str = "1.0") -> typing.Callable[[F], F]:
-    """Declare a method without an answer."""
-    return functools.partial(_declare, kind="cast", to=to, fanout=fanout, since=since)
+def cast(*, to: str | None = None, fanout: bool = False, since: str = "1.0",
+         older: str | None = None) -> typing.Callable[[F], F]:
+    """Declare a method without an answer. See ``Method``."""
+    return functools.partial(_declare, kind="cast", to=to, fanout=fanout, since=since, older=older)
 
 
 def _declare(function, **options):

@@ -139,7 +139,10 @@ class Client:
         :raises errors.Error: what the method declares
         """
         while True:
-            version = min(method.version, self._level.version())
+            level = self._level.version()
+            if method.older and method.since > level:
+                method = self.methods[method.older]
+            version = min(method.version, level)
             try:
                 return self._send(method, ctx, arguments, version)
             except errors.ServiceTooOld:

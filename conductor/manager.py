@@ -143,7 +143,7 @@ class Manager:
             actions.events(connection, ctx.request_id, uuid, events)
         return done.rowcount > 0
 
-    def kept(self, ctx, uuid: str, volume_id: str, message: str, events: list, device: str | None = None) -> None:
+    def detach_failed(self, ctx, uuid: str, volume_id: str, message: str, events: list, device: str | None = None) -> None:
         wanted = [DEVICES.c.instance_uuid == uuid, DEVICES.c.volume_id == volume_id]
         if device is not None:
             wanted.append(DEVICES.c.id == device)
@@ -151,6 +151,9 @@ class Manager:
             connection.execute(sa.update(DEVICES).where(*wanted).values(wish=None, wished_at=None))
             actions.events(connection, ctx.request_id, uuid, events)
             actions.failed(connection, ctx.request_id, uuid, message)
+
+    def kept(self, ctx, uuid: str, volume_id: str, message: str, events: list, device: str | None = None) -> None:
+        self.detach_failed(ctx, uuid, volume_id, message, events, device)
 
     def detached(self, ctx, uuid: str, device: str, message: str | None, events: list) -> None:
         with self.service.db.writer() as connection:

@@ -29,9 +29,10 @@ class ConductorAPI(Client):
     history = {
         "1.0": "The first version.",
         "1.1": "Operations have numbers: instances have attempt, an instance to build has begun_before; progress, finish, fail "
-               "and attached take attempt, attached and kept take device. progress, finish and attached return whether the "
-               "report counts; progress and finish are calls, no casts. interface_attached and interface_detached take the "
-               "place of network_changed, which agents of 1.0 still call. heartbeat takes rpc_version."}
+               "and attached take attempt, attached and detach_failed take device. progress, finish and attached return "
+               "whether the report counts; progress and finish are calls, no casts. interface_attached and "
+               "interface_detached take the place of network_changed, and detach_failed that of kept; agents of 1.0 still "
+               "call these. heartbeat takes rpc_version."}
 
     @call(timeout_s=15)
     def begin_build(self, ctx, uuid: Id, host: HostName) -> InstanceToBuild | None:
@@ -87,9 +88,13 @@ class ConductorAPI(Client):
     def detached(self, ctx, uuid: Id, device: Id, message: Text | None, events: list[Event]) -> None:
         """A volume is not the guest's any more, or (message) never came to be. Repeatable."""
 
+    @call(timeout_s=15, since="1.1", older="kept")
+    def detach_failed(self, ctx, uuid: Id, volume_id: Id, message: Text, events: list[Event], device: Device = None) -> None:
+        """A volume could not be detached, the guest keeps it. Repeatable."""
+
     @call(timeout_s=15)
     def kept(self, ctx, uuid: Id, volume_id: Id, message: Text, events: list[Event], device: Device = None) -> None:
-        """A volume could not be detached, the guest keeps it. Repeatable."""
+        """``detach_failed``, as agents of 1.0 call it."""
 
     @call(timeout_s=15, since="1.1")
     def interface_attached(self, ctx, uuid: Id, port: Port, own: RequestedNetwork | None, events: list[Event]) -> bool:

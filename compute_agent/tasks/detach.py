@@ -30,5 +30,5 @@ class Detach(ReportingTask):
     def failed(self, step, error, state):
         """A guest that does not let go keeps its volume. Nothing is half done for good: detaching again starts over,
         and every step finds what is done already."""
-        self.agent.conductor.kept(self.agent.context(), state["uuid"], state["volume_id"], reason(error),
-                                  self.take_events(error), device=state["device"])
+        self.agent.conductor.detach_failed(self.agent.context(), state["uuid"], state["volume_id"], reason(error),
+                                           self.take_events(error), device=state["device"])

@@ -117,6 +117,14 @@ def test_what_was_added_is_in_the_history_and_has_a_default(interface, method):
             assert method.signature.parameters[name].default is not inspect.Parameter.empty, name
 
 
+@EVERY_METHOD
+def test_what_a_method_takes_the_place_of_is_older_and_takes_the_same(interface, method):
+    if method.older:
+        older = interface.methods[method.older]
+        assert older.since < method.since and older.kind == method.kind
+        assert set(older.message_names) == set(method.message_names)
+
+
 @pytest.mark.parametrize("interface", interfaces(), ids=lambda c: f"{c.__module__}.{c.__name__}")
 def test_versions_follow_each_other(interface):
     versions = [parse_version(v) for v in interface.history]

@@ -36,7 +36,8 @@ class Old(rpc.Client):
 class New(rpc.Client):
     topic = "things"
     level = "compute"
-    history = {"1.0": "The first version.", "1.1": "work and tell take speed, and return added.", "1.2": "stop is new."}
+    history = {"1.0": "The first version.", "1.1": "work and tell take speed, and return added.",
+               "1.2": "stop is new, inform takes the place of tell."}
 
     @call(timeout_s=5, to="host")
     def work(self, ctx, host: str, uuid: Id, speed: Annotated[int | None, Added("1.1")] = None) -> Answer:
@@ -49,6 +50,10 @@ class New(rpc.Client):
     @call(timeout_s=5, to="host", since="1.2")
     def stop(self, ctx, host: str) -> None:
         """New."""
+
+    @cast(to="host", since="1.2", older="tell")
+    def inform(self, ctx, host: str, uuid: Id, speed: int | None = None) -> None:
+        """A better name of the same."""
 
 
 class Manager:
@@ -63,6 +68,9 @@ class Manager:
 
     def tell(self, ctx, uuid, **more):
         self.heard.append({"uuid": uuid, **more})
+
+    def inform(self, ctx, uuid, speed):
+        self.heard.append({"informed": uuid, "speed": speed})
 
     def stop(self, ctx):
         self.heard.append({"stop": True})
@@ -107,6 +115,21 @@ def test_a_new_client_and_an_old_server_come_to_terms(conf, serve):
     assert manager.heard == [{"uuid": "a"}, {"uuid": "b"}]
     with pytest.raises(errors.ServiceTooOld, match="older release"):
         client.stop(CTX, "old")
+
+
+def test_where_servers_are_older_the_method_is_called_that_the_new_one_takes_the_place_of(conf, serve, monkeypatch):
+    old, new, found = serve(Old, "old"), serve(New, "new"), ["1.0"]
+    monkeypatch.setattr(upgrade, "REFRESH_S", -1)
+    client = New(conf, lambda: found)
+    client.inform(CTX, "old", "a", 5)
+    wait_for(lambda: old.heard, 5, what="the cast")
+    found[0] = "1.1"
+    client.inform(CTX, "new", "b", 5)
+    found[0] = "1.2"
+    client.inform(CTX, "new", "c", 5)
+    wait_for(lambda: len(new.heard) == 2, 5, what="the casts")
+    assert old.heard == [{"uuid": "a"}]
+    assert sorted(map(str, new.heard)) == sorted(map(str, [{"uuid": "b", "speed": 5}, {"informed": "c", "speed": 5}]))
 
 
 def test_an_old_client_is_understood_by_a_new_server(conf, serve):
@@ -189,7 +212,7 @@ def test_unknown_arguments_and_undeclared_parts_of_results_stay_at_the_door(conf
     assert manager.heard == [{"uuid": "a", "speed": 1}]
 
 
-@pytest.mark.parametrize("ctx", [{"roles": 5}, {"user_id": ["x"]}, {"expires_at": "never"}, {"system": None}, {"trust": {"a": 1}}])
+@pytest.mark.parametrize("ctx", [{"roles": 5}, {"user_id": ["x"]}, {"expires_at": "never"}, {"system": None}, {"trust": 1}])
 def test_wrong_contexts_are_refused(conf, serve, ctx):
     manager = serve(New, "new")
     with pytest.raises(errors.InvalidMessage):
