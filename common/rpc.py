@@ -25,8 +25,8 @@ LOG = logging.getLogger(__name__)
 _AWAY = (messaging.MessageDeliveryFailure, kombu.exceptions.KombuError, OSError)
 # What counts as an error of the bus: see metrics.RPC_ERRORS.
 ERRORS = ("away", "undeliverable", "timeout", "failed")
-# The broker gives a message back that no queue takes: its receiver never listened since the broker started. Who waited for
-# an answer would wait in vain, who expected work to be done would learn late that it was not.
+# The broker returns a message that no queue takes, because its receiver has not listened since the broker started. Otherwise a
+# call would wait until its timeout, and a lost cast would be noticed late.
 _DELIVERED = messaging.TransportOptions(at_least_once=True)
 
 
@@ -58,10 +58,10 @@ def transport(conf):
 
 
 def _bound(bus) -> None:
-    """Let no connection that is kept for sending try without end to reach the broker.
+    """Limit how often pooled connections for sending try to reconnect to the broker.
 
-    Those that oslo.messaging opens for an answer would: their heartbeat, once it misses the broker, tries until it is
-    back and holds the connection's lock meanwhile, and whoever takes that connection from the pool waits for it.
+    Those that oslo.messaging opens to send a reply would try forever: their heartbeat, once it misses the broker, reconnects
+    while it holds the connection's lock, and whoever takes that connection from the pool waits for the lock.
     """
     pool = getattr(bus._driver, "_connection_pool", None)  # the driver in memory has none
     if pool is None:
@@ -77,10 +77,10 @@ def _bound(bus) -> None:
 
 
 class _Answers:
-    """The queue of this process that answers of calls come to.
+    """The reply queue of this process.
 
-    oslo.messaging makes it within the first call, and waits without end while the broker is away. So a thread makes it,
-    and a call waits for that a moment only; once it is there, it finds back to the broker by itself.
+    oslo.messaging creates it within the first call, and waits forever while the broker is away. So a thread creates it, and a
+    call waits only a moment for that; once created, the queue reconnects to the broker by itself.
     """
 
     WAIT_S = 3
@@ -239,7 +239,7 @@ class Dispatcher(messaging.RPCDispatcher):
 
 
 def _expected(error: errors.Error) -> NoReturn:
-    """Send an error to the caller: oslo.messaging takes it from the exception that is being handled."""
+    """Send an error to the caller; oslo.messaging reads it from the exception that is being handled."""
     try:
         raise error
     except errors.Error:
@@ -247,7 +247,7 @@ def _expected(error: errors.Error) -> NoReturn:
 
 
 class _Server(RPCServer):
-    """Counts what it took from the bus and has no thread for yet: the broker knows of that no more."""
+    """Counts messages that wait for a thread of this process; the broker no longer counts those."""
 
     def __init__(self, transport, target, dispatcher):
         super().__init__(transport, target, dispatcher, executor="threading")

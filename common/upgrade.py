@@ -9,7 +9,6 @@ import collections.abc
 import logging
 import time
 
-from common import errors
 from common.messages import FIRST, Version, format_version, parse_version
 
 LOG = logging.getLogger(__name__)
@@ -50,7 +49,7 @@ class Level:
         self._read_at = time.monotonic()
         try:
             found = [parse_version(v) if v else FIRST for v in self._running()] if self._running else []
-        except (errors.Error, ValueError) as error:
+        except Exception as error:  # whatever the database raises: a message is sent all the same
             LOG.warning("the versions of the running services of %s cannot be read: %s", self._name, error)
             self._level = FIRST if first else before
             return

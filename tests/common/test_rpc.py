@@ -8,6 +8,7 @@ from typing import Annotated, TypedDict
 
 import oslo_messaging as messaging
 import pytest
+import sqlalchemy as sa
 
 from common import conf as conf_module
 from common import context, db, errors, rpc, upgrade
@@ -171,7 +172,7 @@ def test_the_configuration_fixes_a_version(conf, serve):
 
 def test_while_versions_cannot_be_read_the_last_known_is_sent(conf, serve, monkeypatch):
     def away():
-        raise errors.ServiceUnavailable(part="the database")
+        raise sa.exc.OperationalError("SELECT", {}, Exception("no route to host"))
     manager = serve(New, "new")
     monkeypatch.setattr(upgrade, "REFRESH_S", -1)
     answers = iter([away, lambda: ["1.1"], away])
