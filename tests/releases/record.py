@@ -24,16 +24,19 @@ def _note(found, _lock=threading.Lock()):
     import json, os
     with _lock, open(os.environ["RECORD"], "a") as out:
         print(json.dumps(found), file=out)
-def _call(self, ctx, method, *, to=None, timeout_s, _call=Client.call, **arguments):
+def _record(cls):
     import copy
-    sent = copy.deepcopy(arguments)
-    result = _call(self, ctx, method, to=to, timeout_s=timeout_s, **arguments)
-    _note({"topic": self.topic, "method": method, "kind": "call", "arguments": sent, "result": result})
-    return result
-def _cast(self, ctx, method, *, to=None, fanout=False, _cast=Client.cast, **arguments):
-    _note({"topic": self.topic, "method": method, "kind": "cast", "arguments": arguments, "result": None})
-    return _cast(self, ctx, method, to=to, fanout=fanout, **arguments)
-Client.call, Client.cast = _call, _cast
+    def call(self, ctx, method, *, _call=cls.call, **arguments):
+        sent = copy.deepcopy(arguments)
+        result = _call(self, ctx, method, **arguments)
+        _note({"topic": self.target.topic, "method": method, "kind": "call", "arguments": sent, "result": result})
+        return result
+    def cast(self, ctx, method, *, _cast=cls.cast, **arguments):
+        _note({"topic": self.target.topic, "method": method, "kind": "cast", "arguments": arguments, "result": None})
+        return _cast(self, ctx, method, **arguments)
+    cls.call, cls.cast = call, cast
+from oslo_messaging.rpc import client as _client
+_record(_client._BaseCallContext)
 '''
 JOURNAL = '''
 def _write(self, record, _write=Journal.write):
