@@ -9,6 +9,7 @@ whether the bus is up. When identity has been silent for
 
 import dataclasses
 import logging
+import threading
 import time
 
 import jwt
@@ -18,6 +19,7 @@ from common.middleware import filter_factory
 from common.rest import path
 
 LOG = logging.getLogger(__name__)
+FIRST_S = 5.0
 
 
 class RevocationPull(periodic.Periodic):
@@ -28,6 +30,7 @@ class RevocationPull(periodic.Periodic):
     def __init__(self, verifier: tokens.Verifier, rest):
         self.verifier, self.rest = verifier, rest
         self.heard_at = float("-inf")
+        self._heard = threading.Event()
 
     def run_once(self) -> None:
         since = self.verifier.revocations.last_id
@@ -39,8 +42,12 @@ class RevocationPull(periodic.Periodic):
         for gone in set(self.verifier.keys) - {k["kid"] for k in answer["keys"]}:
             del self.verifier.keys[gone]
         self.heard_at = time.monotonic()
+        self._heard.set()
 
     def silent(self, limit_s: float) -> bool:
+        """Whether identity has not been heard of for so long. In a process that has just been started it is waited for: who
+        asks a service that was restarted hears its answer late, and not that it has none."""
+        self._heard.wait(FIRST_S)
         return time.monotonic() - self.heard_at > limit_s
 
 

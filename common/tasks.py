@@ -55,6 +55,9 @@ class Task:
     def started(self, step: str, state: dict) -> None:
         """Called before each step; report progress here."""
 
+    def waiting(self, step: str, state: dict) -> None:
+        """Called before a step is tried again for a part that is away. It may raise, as where nobody needs the work any more."""
+
     def failed(self, step: str, error: Exception, state: dict) -> None:
         """Called after all undos, with the error of the step that failed."""
 
@@ -263,6 +266,7 @@ class Engine:
                 LOG.info("task %s: step %s waits for a service: %s", task.name, step, error)
                 time.sleep(delay)
                 delay = min(delay * 2, 3)
+                task.waiting(step, state)
 
     def _undo(self, task: Task, record: dict, error: Exception) -> None:
         """Undo all that was begun and then report ``error``, or abandon what is another's by now.

@@ -11,7 +11,9 @@ OPTS = {"DEFAULT": [
     cfg.StrOpt("console_address", default="127.0.0.1", help="Address that VNC servers of guests listen on."),
     cfg.IntOpt("max_parallel_builds", default=10, min=1, max=200,
                help="Builds at once; more wait. Too many make all of them slow."),
-    cfg.IntOpt("build_retry_s", default=20, min=0, help="Seconds that a build step waits for a part that is away."),
+    cfg.IntOpt("build_retry_s", default=60, min=0,
+               help="Seconds that a build step waits for a part that is away. Too few: a service that is restarted twice fails "
+               "builds that no other host could do better."),
 ], "image_cache": [
     cfg.BoolOpt("remove_unused_base_images", default=True, help="Remove cached images that no server is based on."),
     cfg.IntOpt("remove_unused_original_minimum_age_seconds", default=86400, min=300,

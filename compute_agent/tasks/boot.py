@@ -17,10 +17,16 @@ class Boot(ReportingTask):
     shapes = {"instance": Instance, "network_info": list[Port]}
     steps = ("network", "volumes", "image", "spawn", "complete")
 
-    def started(self, step, state):
-        uuid = state["instance"]["uuid"]
-        if self.agent.cancelled(uuid):
+    def __init__(self, agent):
+        super().__init__(agent)
+        self.retry_s = float(agent.conf.agent.build_retry_s)
+
+    def waiting(self, step, state):
+        if self.agent.cancelled(state["instance"]["uuid"]):
             raise errors.Superseded()
+
+    def started(self, step, state):
+        self.waiting(step, state)
         super().started(step, state)
 
     def attempt_of(self, state):

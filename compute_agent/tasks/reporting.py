@@ -11,7 +11,7 @@ class ReportingTask(Task):
 
     def __init__(self, agent):
         self.agent = agent
-        self.retry_s = float(agent.conf.agent.build_retry_s)
+        self.retry_s = min(self.retry_s, float(agent.conf.agent.build_retry_s))
         self.events: list[dict] = []
 
     @staticmethod

@@ -1,6 +1,7 @@
 """The task engine: order, undo, recovery, repeats."""
 
 import threading
+import time
 
 import pytest
 
@@ -197,6 +198,23 @@ def test_an_end_that_cannot_be_told_is_told_later_and_not_undone(engine):
     away.clear()
     engine.recover(lambda name: Silent(log, on_crash="resume"))
     assert log == ["pack", "drive", "arrive", "arrive", "done"] and engine.journal.records() == []
+
+
+def test_a_step_that_waits_for_a_part_ends_as_soon_as_nobody_needs_it(engine, monkeypatch):
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    log = []
+
+    class Waits(Trip):
+        def drive(self, state):
+            log.append("drive")
+            raise errors.ServiceUnavailable(part="the network service")
+
+        def waiting(self, step, state):
+            if log.count("drive") == 3:
+                raise errors.Superseded()
+    with pytest.raises(errors.Superseded):
+        engine.run(Waits(log), "1", {})
+    assert log[:4] == ["pack", "drive", "drive", "drive"] and "unpack" in log and engine.journal.records() == []
 
 
 @pytest.mark.parametrize("content", [b"", b'{"task": "trip", "id": "0", "sta', b"[]", b"\xff\0", b'{"task": "trip", "id": "0"}',
