@@ -5,10 +5,13 @@ import hashlib
 import os
 import pathlib
 
+import urllib3
+
 from common import errors, inspector
 from common.rest import path
 
 CHUNK = 1 << 20
+STALL_S = 180  # for which a store may deliver nothing
 
 
 def _usable(rest, image_id: str, project_id: str | None) -> dict:
@@ -32,18 +35,20 @@ def fetch(rest, image: dict, target: pathlib.Path, project_id: str | None) -> di
     :param project_id: for whom; None only where an older version did not note that
     :returns: the image, complete; its "os_hash_value" is that of the bytes
     :raises StepFailed: the image is gone, not for this project, damaged or hostile, or the disk is full
+    :raises ServiceUnavailable: the service went away before all had come
     """
     part = target.with_name(target.name + ".part")
     try:
         image = {**_usable(rest, image["id"], project_id), **{k: v for k, v in image.items() if v is not None}}
         algorithm = image.get("os_hash_algo") or "sha512"
         digest = hashlib.new(algorithm)
-        response = rest.request("GET", "image", path("/v2/images/{id}/file", image["id"]), stream=True, timeout_s=60)
-        with open(part, "wb") as out:
+        response = rest.request("GET", "image", path("/v2/images/{id}/file", image["id"]), stream=True,
+                                timeout_s=STALL_S)
+        with contextlib.closing(response), open(part, "wb") as out:
             for chunk in response.stream(CHUNK):
                 digest.update(chunk)
                 out.write(chunk)
-        response.release_conn()
+            response.release_conn()
         if image.get("os_hash_value") and digest.hexdigest() != image["os_hash_value"]:
             raise errors.StepFailed(reason=f"Image {image['id']} arrived damaged: its checksum is wrong.")
         inspector.check(part, image["disk_format"])
@@ -53,6 +58,8 @@ def fetch(rest, image: dict, target: pathlib.Path, project_id: str | None) -> di
         raise errors.StepFailed(reason=f"Image {image['id']} could not be found.") from error
     except inspector.Hostile as error:
         raise errors.StepFailed(reason=f"Image {image['id']} was refused: {error}") from error
+    except urllib3.exceptions.HTTPError as error:  # the service, or its store, was away before all had come
+        raise errors.ServiceUnavailable(part="the image service", internal=str(error)) from error
     except OSError as error:
         raise errors.StepFailed(reason="The host has no space for the image.", internal=str(error)) from error
     finally:

@@ -250,7 +250,7 @@ class Engine:
 
     def _execute(self, task: Task, step: str, state: dict) -> None:
         deadline = time.monotonic() + task.retry_s
-        delay = 0.2
+        delay, tried = 0.2, False
         task.started(step, state)
         while True:
             try:
@@ -261,8 +261,10 @@ class Engine:
                     INJECT(task, step, "executed")
                 return
             except errors.ServiceUnavailable as error:
-                if time.monotonic() + delay > deadline:
+                # Once more also where the first try took all the time: who was asked may have been restarted meanwhile.
+                if time.monotonic() + delay > deadline and (tried or not task.retry_s):
                     raise
+                tried = True
                 LOG.info("task %s: step %s waits for a service: %s", task.name, step, error)
                 time.sleep(delay)
                 delay = min(delay * 2, 3)

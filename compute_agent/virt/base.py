@@ -86,7 +86,7 @@ class VirtDriver:
         raise AssertionError
 
     def detach_volume(self, uuid: str, volume_id: str) -> None:
-        """Returns when the guest has let go. :raises StepFailed: it did not"""
+        """Returns when the guest has let go; a guest that is gone has nothing. :raises StepFailed: it did not"""
         raise AssertionError
 
     def extend_volume(self, uuid: str, volume_id: str, size_gb: int) -> None:

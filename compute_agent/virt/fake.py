@@ -104,7 +104,8 @@ class FakeDriver(base.VirtDriver):
         self._set(uuid, volumes=sorted({*self._read(uuid)["volumes"], volume["volume_id"]}))
 
     def detach_volume(self, uuid, volume_id):
-        self._set(uuid, volumes=[v for v in self._read(uuid)["volumes"] if v != volume_id])
+        if uuid in self.power_states():
+            self._set(uuid, volumes=[v for v in self._read(uuid)["volumes"] if v != volume_id])
 
     def extend_volume(self, uuid, volume_id, size_gb):
         guest = self._read(uuid)
@@ -121,7 +122,8 @@ class FakeDriver(base.VirtDriver):
         self._set(uuid, ports=sorted({*self._read(uuid)["ports"], port["id"]}))
 
     def detach_interface(self, uuid, port):
-        self._set(uuid, ports=[p for p in self._read(uuid)["ports"] if p != port["id"]])
+        if uuid in self.power_states():
+            self._set(uuid, ports=[p for p in self._read(uuid)["ports"] if p != port["id"]])
 
     def power_states(self):
         return {p.parent.name: json.loads(p.read_text())["power"] for p in self.path.glob("*/guest.json")}

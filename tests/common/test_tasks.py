@@ -2,6 +2,7 @@
 
 import threading
 import time
+import types
 
 import pytest
 
@@ -198,6 +199,24 @@ def test_an_end_that_cannot_be_told_is_told_later_and_not_undone(engine):
     away.clear()
     engine.recover(lambda name: Silent(log, on_crash="resume"))
     assert log == ["pack", "drive", "arrive", "arrive", "done"] and engine.journal.records() == []
+
+
+@pytest.mark.parametrize(("retry_s", "tries"), [(20.0, 2), (0.0, 1)])
+def test_a_step_whose_first_try_took_all_the_time_is_tried_once_more(engine, monkeypatch, retry_s, tries):
+    """As a call that waits for who was killed. But where nothing may wait, nothing does."""
+    clock = iter(range(0, 10000, 30))
+    monkeypatch.setattr(tasks, "time", types.SimpleNamespace(monotonic=lambda: next(clock), sleep=lambda seconds: None))
+    log = []
+
+    class Slow(Trip):
+        def drive(self, state):
+            log.append("drive")
+            raise errors.ServiceUnavailable(part="the network service")
+    task = Slow(log)
+    task.retry_s = retry_s
+    with pytest.raises(errors.ServiceUnavailable):
+        engine.run(task, "1", {})
+    assert log.count("drive") == tries
 
 
 def test_a_step_that_waits_for_a_part_ends_as_soon_as_nobody_needs_it(engine, monkeypatch):

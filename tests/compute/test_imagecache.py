@@ -1,6 +1,7 @@
 """The compute agent's image cache: by content, checked, pruned, one download for many."""
 
 import hashlib
+import http.server
 import io
 import os
 import threading
@@ -8,6 +9,7 @@ import time
 import types
 
 import pytest
+import urllib3
 
 from common import errors
 from compute_agent.imagecache import ImageCache, Keeper
@@ -143,6 +145,37 @@ def test_many_builds_wait_for_one_download(cache, service):
     for thread in threads:
         thread.join()
     assert not failed and found == [b"slow" * 400] * 8 and service.downloads == 1
+
+
+class Broken(http.server.BaseHTTPRequestHandler):
+    """An image service that is killed in the middle of a download."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        self.wfile.write(b"half")
+
+    def log_message(self, *args):
+        """Nothing on the console of the tests."""
+
+
+def test_an_image_service_that_goes_away_in_a_download_is_waited_for(cache, service, monkeypatch):
+    """It was an error that nobody had expected, and the host was given up."""
+    image, request = service.add(1, b"whole" * 400), service.request
+    with http.server.HTTPServer(("127.0.0.1", 0), Broken) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/"
+
+        def broken(method, name, where, *, stream=False, timeout_s=0):
+            return urllib3.request("GET", url, preload_content=False, retries=False) if stream else request(method, name, where)
+        monkeypatch.setattr(service, "request", broken)
+        with pytest.raises(errors.ServiceUnavailable, match="image service"):
+            cache.ensure(image, OWN)
+        server.shutdown()
+    assert list(cache.path.iterdir()) == []
+    monkeypatch.undo()
+    assert content(cache.ensure(image, OWN)) == b"whole" * 400
 
 
 def test_half_a_download_leaves_nothing(cache, service):

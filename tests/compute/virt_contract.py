@@ -1,0 +1,183 @@
+"""What every hypervisor driver keeps: tests for classes that give it a driver. Without root for the fake one
+(``test_virt_contract.py``), with libvirt in ``tests/e2e/test_virt_contract.py``."""
+
+import collections.abc
+import dataclasses
+import pathlib
+
+import pytest
+
+from common import errors, inspector, server_states
+from compute_agent.virt.base import VirtDriver
+
+UUID = "11111111-2222-4333-8444-555555555555"
+
+
+@dataclasses.dataclass
+class Kit:
+    """A driver, and what its guests are made of.
+
+    :param load: the driver as a restarted agent makes it
+    :param booted: wait until a guest that was started answers to its hardware
+    :param grow: (size in GiB, whether the guest may read or write meanwhile): make the volume larger at its target
+    """
+
+    load: collections.abc.Callable[[], VirtDriver]
+    directory: pathlib.Path
+    volume: dict
+    image: dict = dataclasses.field(default_factory=lambda: {"disk_format": "raw", "properties": {}})
+    files: dict = dataclasses.field(default_factory=dict)
+    booted: collections.abc.Callable[[], object] = lambda: None
+    grow: collections.abc.Callable[[int], object] = lambda size_gb: None
+    port: dict = dataclasses.field(default_factory=lambda: {
+        "id": "11111111-3333-4333-8444-555555555555", "mac_address": "fa:16:3e:00:00:01"})
+
+    def __post_init__(self):
+        self.driver = self.load()
+        self.instance = {"uuid": UUID, "project_id": "p", "hostname": "h", "memory_mb": 128, "vcpus": 1, "flavor": {"disk": 1},
+                         "image_meta": self.image, "rescue_image": self.image}
+
+    def spawn(self) -> None:
+        self.driver.prepare_disk(self.instance, self.files)
+        self.driver.spawn(self.instance, [], [], None)
+
+    def power(self) -> int | None:
+        return self.driver.power_states().get(UUID)
+
+
+def twice(work, *args, **named) -> None:
+    work(*args, **named)
+    work(*args, **named)
+
+
+class VirtContract:
+    """Subclasses have a fixture ``kit``."""
+
+    def test_life_of_a_guest_every_call_twice(self, kit):
+        driver = kit.driver
+        twice(kit.spawn)
+        assert kit.power() == server_states.RUNNING
+        twice(driver.power_off, UUID, timeout_s=1)
+        assert kit.power() == server_states.SHUTDOWN
+        twice(driver.power_on, UUID)
+        twice(driver.pause, UUID)
+        assert kit.power() == server_states.PAUSED
+        twice(driver.unpause, UUID)
+        assert kit.power() == server_states.RUNNING
+        twice(driver.suspend, UUID)
+        assert kit.power() == server_states.SHUTDOWN
+        driver.power_on(UUID)
+        driver.reboot(UUID, timeout_s=1)
+        assert kit.power() == server_states.RUNNING
+        assert isinstance(driver.console_output(UUID), bytes)
+        assert UUID in driver.directories()
+        twice(driver.destroy, UUID)
+        assert kit.power() is None
+        twice(driver.remove_files, UUID)
+        assert UUID not in driver.directories()
+
+    def test_a_disk_becomes_an_image_of_its_own(self, kit):
+        kit.spawn()
+        kit.driver.pause(UUID)
+        target = kit.directory / "copy"
+        twice(kit.driver.snapshot, UUID, str(target))
+        assert inspector.check(target, "qcow2").virtual_bytes == 1 << 30
+        target.unlink()
+
+    def test_volumes_and_interfaces_come_and_go_while_it_runs(self, kit):
+        driver, volume = kit.driver, kit.volume
+        kit.spawn()
+        kit.booted()
+        twice(driver.attach_volume, UUID, volume)
+        twice(driver.attach_interface, UUID, kit.port)
+        assert driver.attached_volumes(UUID) == [volume["volume_id"]]
+        twice(driver.detach_volume, UUID, volume["volume_id"])
+        twice(driver.detach_interface, UUID, kit.port)
+        assert driver.attached_volumes(UUID) == []
+
+    def test_what_is_attached_stays_when_it_is_stopped_and_started(self, kit):
+        driver, volume = kit.driver, kit.volume
+        kit.spawn()
+        driver.attach_volume(UUID, volume)
+        driver.power_off(UUID, timeout_s=0)
+        assert driver.attached_volumes(UUID) == [volume["volume_id"]]
+        driver.renew_secrets([volume])
+        driver.power_on(UUID)
+        assert (driver.attached_volumes(UUID), kit.power()) == ([volume["volume_id"]], server_states.RUNNING)
+        driver.power_off(UUID, timeout_s=0)
+        twice(driver.detach_volume, UUID, volume["volume_id"])
+        assert driver.attached_volumes(UUID) == []
+
+    def test_a_guest_that_is_to_be_deleted_is_not_waited_for(self, kit):
+        kit.spawn()
+        asked = []
+
+        def hurry() -> bool:
+            asked.append(kit.power())
+            return True
+        kit.driver.power_off(UUID, timeout_s=600, hurry=hurry)
+        assert kit.power() == server_states.SHUTDOWN
+
+    def test_rescued_from_another_disk_and_back(self, kit):
+        driver = kit.driver
+        kit.spawn()
+        driver.destroy(UUID)
+        for _ in range(2):
+            driver.begin_rescue(kit.instance, kit.files)
+        twice(driver.spawn, kit.instance, [], [], None)
+        assert kit.power() == server_states.RUNNING
+        driver.destroy(UUID)
+        twice(driver.end_rescue, UUID)
+        driver.spawn(kit.instance, [], [], None)
+        assert kit.power() == server_states.RUNNING
+
+    def test_guests_survive_a_restart_of_the_agent(self, kit):
+        kit.spawn()
+        generation, again = kit.driver.generation(), kit.load()
+        assert again.power_states()[UUID] == server_states.RUNNING
+        assert again.generation() == generation and not again.lost_guests({UUID})
+        assert again.owners()[UUID] == (kit.driver.conf.cloud_id, kit.driver.conf.host)
+
+    def test_a_guest_that_is_gone_went_with_its_host(self, kit):
+        kit.spawn()
+        kit.driver.destroy(UUID)
+        assert kit.driver.lost_guests({UUID}) == {UUID}
+
+    def test_a_guest_that_was_stopped_did_not_go_with_its_host(self, kit):
+        kit.spawn()
+        kit.driver.power_off(UUID, timeout_s=0)
+        assert not kit.driver.lost_guests({UUID})
+
+    def test_a_missing_guest_is_a_reason_not_a_crash(self, kit):
+        for work in (kit.driver.power_on, kit.driver.pause, kit.driver.unpause, kit.driver.suspend):
+            with pytest.raises(errors.StepFailed):
+                work(UUID)
+        with pytest.raises(errors.StepFailed):
+            kit.driver.attach_volume(UUID, kit.volume)
+        twice(kit.driver.detach_volume, UUID, kit.volume["volume_id"])  # nothing to let go of
+        twice(kit.driver.destroy, UUID)
+
+    def test_resources_are_complete(self, kit):
+        found = kit.driver.host_resources()
+        assert {"hypervisor_hostname", "vcpus", "memory_mb", "local_gb", "facts"} <= set(found)
+        assert {"hypervisor_type", "hypervisor_version", "host_ip", "arch", "cpu_info"} <= set(found["facts"])
+
+    def test_a_guest_sees_that_a_volume_has_grown_once_it_runs(self, kit):
+        driver, volume_id = kit.driver, kit.volume["volume_id"]
+        kit.spawn()
+        driver.attach_volume(UUID, kit.volume)
+        driver.pause(UUID)
+        kit.grow(2)
+        twice(driver.extend_volume, UUID, volume_id, 2)
+        assert driver.volume_size_gb(UUID, volume_id) == 2
+        driver.unpause(UUID)
+        assert driver.volume_size_gb(UUID, volume_id) == 2
+        driver.power_off(UUID, timeout_s=0)
+        kit.grow(3)
+        driver.extend_volume(UUID, volume_id, 3)
+        assert driver.volume_size_gb(UUID, volume_id) is None
+
+    def test_a_volume_that_the_guest_has_not_is_a_reason(self, kit):
+        kit.spawn()
+        with pytest.raises(errors.StepFailed):
+            kit.driver.extend_volume(UUID, kit.volume["volume_id"], 2)
