@@ -221,8 +221,8 @@ class Engine:
     def _forward(self, task: Task, record: dict) -> dict:
         for step in task.steps[len(record["done"]):]:
             record["step"] = step
-            self.journal.write(record)
             try:
+                self._begin(record)
                 self._execute(task, step, record["state"])
             except Exception as error:  # step boundary: recorded, undone, reported
                 LOG.warning("task %s %s: step %s failed: %s", task.name, record["id"], step, error,
@@ -230,14 +230,14 @@ class Engine:
                 record["phase"] = "undo"
                 record["error"] = str(error) if isinstance(error, errors.Error) else "An unexpected error happened on the host."
                 record["done"].append(step)  # it may have done half of its work
-                self.journal.write(record)
+                self._note(record)
                 self._undo(task, record, error)
                 metrics.TASKS.labels(task.name, "failed").inc()
                 raise
             record["done"].append(step)
         if task.on_crash == "undo":  # whatever happens from here on, it has succeeded and is not undone
             record["phase"] = "finished"
-            self.journal.write(record)
+            self._note(record)
         try:
             task.done(record["state"])
         except errors.Superseded as error:
@@ -299,11 +299,25 @@ class Engine:
                 except Exception as error:  # step boundary: kept in the journal, run again by recover()
                     LOG.error("task %s %s: undo of step %s failed and will be tried again: %s",
                               task.name, record["id"], step, error)
-                    self.journal.write(record)
+                    self._note(record)
                     return False
             record["done"].pop()
-            self.journal.write(record)
+            self._note(record)
         return True
+
+    def _begin(self, record: dict) -> None:
+        """:raises StepFailed: what is about to be done cannot be noted, so it is not done"""
+        try:
+            self.journal.write(record)
+        except OSError as error:
+            raise errors.StepFailed(reason="The host has no space to work.", internal=str(error)) from error
+
+    def _note(self, record: dict) -> None:
+        """Note what has been done, where that can be: the record before, which a crash would leave, has it done again."""
+        try:
+            self.journal.write(record)
+        except OSError as error:
+            LOG.error("the journal of task %s cannot be written: %s", key_of(record), error)
 
     def recover(self, make_task) -> int:
         """Finish or undo every journalled task that nobody runs, some at a time.
@@ -333,12 +347,19 @@ class Engine:
         to these."""
         active = context.active()
         for record in self.journal.records():
-            task = make_task(record["task"])
-            if self._understood(task, record) and concerned(task, record["state"]):
+            if self._concerns(make_task, concerned, record):
                 try:
                     self._leftover(key_of(record), make_task, lambda task, state: contextlib.nullcontext())
                 finally:
                     context.activate(active)
+
+    def _concerns(self, make_task, concerned, record: dict) -> bool:
+        try:
+            task = make_task(record["task"])
+            return self._understood(task, record) and concerned(task, record["state"])
+        except Exception as error:  # loop boundary: a record that nobody understands must not stop all other work
+            LOG.error("task %s is none that this release knows: %s %s", key_of(record), type(error).__name__, error)
+            return False
 
     def _leftover(self, key: str, make_task, hold) -> bool:
         """Work on a record, as it is now, that nobody runs. ``hold``: (task, state) -> what to hold meanwhile."""

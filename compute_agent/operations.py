@@ -72,7 +72,6 @@ class Operations:
                     agent.tasks.run(Delete(agent), uuid, {"instance": instance})
             except Exception as error:  # the sweep sends it again
                 LOG.warning("instance %s could not be deleted yet: %s", uuid, error)
-        agent.forget_lock(uuid)
 
     def power(self, ctx, uuid: str, action: str) -> None:
         """Start, stop, pause and the like. The row's task_state is checked first: a doubled message finds it idle."""

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import pathlib
 import threading
+import weakref
 
 from common import context, guest
 from common.server_states import ACTIVE, RESCUED
@@ -55,7 +56,8 @@ class ComputeAgent(Service):
         self.tasks = Engine(Journal(f"{state}/tasks/compute"))
         self.workers = Workers(self.name, {BUILD: self.conf.agent.max_parallel_builds, IMAGE: IMAGES_AT_ONCE,
                                           DELETE: DELETES_AT_ONCE, OTHER: OTHERS_AT_ONCE})
-        self._locks: dict[str, threading.Lock] = {}
+        # Each is there as long as somebody has it, or waits for it.
+        self._locks: weakref.WeakValueDictionary[str, threading.Lock] = weakref.WeakValueDictionary()
         self._guard = threading.Lock()
         # Set once it is known which guests the host lost while it was down; those are in ``resuming`` until they run.
         self.guests_known = threading.Event()
@@ -73,7 +75,8 @@ class ComputeAgent(Service):
     def lock(self, uuid: str) -> threading.Lock:
         """One operation at a time on a server."""
         with self._guard:
-            return self._locks.setdefault(uuid, threading.Lock())
+            made = threading.Lock()
+            return self._locks.setdefault(uuid, made)
 
     def cancelled(self, uuid: str) -> bool:
         """Whether the server is to be deleted, so that other work on it had better end."""
@@ -89,12 +92,6 @@ class ComputeAgent(Service):
         with self.lock(uuid):
             self.tasks.settle(self.make_task, lambda task, state: task.server_of(state) == uuid)
             yield
-
-    def forget_lock(self, uuid: str) -> None:
-        with self._guard:
-            lock = self._locks.get(uuid)
-            if lock is not None and not lock.locked():
-                del self._locks[uuid]
 
     def busy(self) -> bool:
         return self.tasks.running() > 0

@@ -1,5 +1,6 @@
 """The task engine: order, undo, recovery, repeats."""
 
+import errno
 import threading
 import time
 import types
@@ -246,6 +247,38 @@ def test_a_broken_journal_is_set_aside_and_the_others_are_finished(engine, conte
     assert engine.recover(lambda name: Trip(log)) == 1
     assert log == ["drive back", "unpack", "failed drive"]
     assert not path.exists() and path.with_suffix(".broken").read_bytes() == content
+
+
+def test_a_disk_that_is_full_fails_the_task_and_all_is_undone(engine, monkeypatch):
+    """It was neither done nor reported, and asked for again for ever."""
+    log = []
+
+    def full(record):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    class Fills(Trip):
+        def pack(self, state):
+            super().pack(state)
+            monkeypatch.setattr(engine.journal, "write", full)
+    with pytest.raises(errors.StepFailed, match="no space"):
+        engine.run(Fills(log), "1", {})
+    assert log == ["pack", "drive back", "unpack", "failed drive"] and engine.journal.keys() == []
+    log.clear()
+    with pytest.raises(errors.StepFailed, match="no space"):
+        engine.run(Trip(log), "2", {})
+    assert log == ["unpack", "failed pack"]
+
+
+@pytest.mark.parametrize("record", [{"task": "flight"}, {"task": "trip", "state": {"of": "nobody"}}])
+def test_a_record_that_nobody_understands_stops_no_other_work(engine, record):
+    """As after a return to the release before."""
+    for number, values in enumerate((record, {})):
+        engine.journal.write({"task": "trip", "id": f"{number}", "state": {"server": "s"}, "done": ["pack"], "phase": "execute",
+                              "step": "drive", **values})
+    log = []
+    engine.settle(lambda name: {"trip": Trip(log)}[name], lambda task, state: state["server"] == "s")
+    assert log == ["drive back", "unpack", "failed drive"]
+    assert len(engine.journal.records()) == 1
 
 
 @pytest.mark.parametrize("name", ["trip", "long-trip"])

@@ -1,8 +1,10 @@
 """An agent answers at once, however much it has to do."""
 
+import gc
 import threading
 import time
 import types
+import weakref
 
 import pytest
 
@@ -43,7 +45,7 @@ def agent(tmp_path):
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc" / "pileus.conf").write_text("[DEFAULT]\ntransport_url = fake://\nhost = node1\n")
     made.conf = conf_module.load("compute-agent", conf.OPTS, str(tmp_path))
-    made.conductor, made._locks = SlowConductor(), {}
+    made.conductor, made._locks = SlowConductor(), weakref.WeakValueDictionary()
     made._guard = threading.Lock()
     made.driver = types.SimpleNamespace(console_output=lambda uuid: b"login: ")
     made.tasks = Engine(Journal(tmp_path / "tasks"))
@@ -120,3 +122,14 @@ def test_long_calls_are_refused_before_they_take_all_threads(agent):
         patch.setattr(manager._long_calls, "acquire", lambda blocking: False)
         with pytest.raises(errors.ServiceUnavailable, match="busy"):
             manager.attach_interface(context.service_context(), context.new_uuid(), {})
+
+
+def test_everybody_who_works_on_a_server_has_the_same_lock(agent):
+    """Also who has asked for it and does not hold it yet, while a delete ends. And locks of servers that are gone go."""
+    uuid = context.new_uuid()
+    asked = agent.lock(uuid)
+    Manager(agent).operations.delete(context.service_context(), uuid)
+    assert agent.lock(uuid) is asked
+    del asked
+    gc.collect()
+    assert uuid not in agent._locks

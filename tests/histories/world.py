@@ -87,9 +87,6 @@ class SimulatedAgent(ComputeAgent):
     def cancelled(self, uuid):
         return any(a.host == self.conf.host and a.name == f"delete {uuid}" for a in self._world.actors)
 
-    def forget_lock(self, uuid):
-        """Locks are few here."""
-
 
 class Mail:
     """In place of a ``rpcapi``: casts wait until they are delivered."""
