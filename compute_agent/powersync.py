@@ -1,5 +1,7 @@
 """Guests against the database: which state they are in, and which are gone."""
 
+import collections.abc
+import contextlib
 import logging
 
 from common import context, periodic
@@ -8,6 +10,20 @@ from compute_agent.rpcapi import AgentAPI
 
 LOG = logging.getLogger(__name__)
 ENDED = (SHUTDOWN, CRASHED)
+
+
+@contextlib.contextmanager
+def idle(agent, uuids: collections.abc.Iterable[str]):
+    """Yields those servers that nothing is done to. Nothing begins with them until the block ends, so that what it tells of
+    them cannot be older than what an operation reports."""
+    with contextlib.ExitStack() as stack:
+        free = []
+        for uuid in sorted(uuids):
+            lock = agent.lock(uuid)
+            if lock.acquire(blocking=False):
+                stack.callback(lock.release)
+                free.append(uuid)
+        yield free
 
 
 class Heartbeat(periodic.Heartbeat):
@@ -29,8 +45,11 @@ class Heartbeat(periodic.Heartbeat):
             seen = {u: p for u, p in self.agent.driver.power_states().items() if u not in self.agent.resuming}
             changed = {u: p for u, p in seen.items() if self.told.get(u) != p and (p not in ENDED or self._seen.get(u) == p)}
             self._seen = seen
-        self.agent.conductor.heartbeat(context.service_context(), self.agent.conf.host,
-                                       self.agent.driver.host_resources(), changed, rpc_version=AgentAPI.version)
+        with idle(self.agent, changed) as still:
+            now = self.agent.driver.power_states() if still else {}
+            changed = {u: changed[u] for u in still if now.get(u) == changed[u]}
+            self.agent.conductor.heartbeat(context.service_context(), self.agent.conf.host,
+                                           self.agent.driver.host_resources(), changed, rpc_version=AgentAPI.version)
         self.told = {u: p for u, p in {**self.told, **changed}.items() if u in self._seen}
 
 
@@ -47,29 +66,24 @@ class PowerSync(periodic.Periodic):
         if not agent.guests_known.is_set():
             return
         rows = agent.conductor.states_of(ctx, agent.conf.host)
-        seen, found = agent.driver.power_states(), {}
-        for row in rows:
-            uuid = row["uuid"]
-            if row["task_state"] or uuid in agent.resuming:
-                continue
-            if uuid not in seen:
-                if row["vm_state"] in WITH_GUEST and self._missing(ctx, uuid):
-                    LOG.warning("instance %s is %s, but its guest is missing", uuid, row["vm_state"])
-                    found[uuid] = NOSTATE
-            elif seen[uuid] != row["power_state"] and self.heartbeat.told.get(uuid) == seen[uuid]:
-                found[uuid] = seen[uuid]
-        if found:
-            agent.conductor.report_power(ctx, agent.conf.host, found)
+        seen = agent.driver.power_states()
+        suspects = [r["uuid"] for r in rows if not r["task_state"] and r["uuid"] not in agent.resuming and (
+            r["vm_state"] in WITH_GUEST if r["uuid"] not in seen else
+            seen[r["uuid"]] != r["power_state"] and self.heartbeat.told.get(r["uuid"]) == seen[r["uuid"]])]
+        with idle(agent, suspects) as still:
+            seen = agent.driver.power_states() if still else {}
+            found = {uuid: seen.get(uuid, NOSTATE) for uuid in still if self._is_wrong(ctx, uuid, seen)}
+            if found:
+                agent.conductor.report_power(ctx, agent.conf.host, found)
 
-    def _missing(self, ctx, uuid: str) -> bool:
-        """Look again while nothing is done to the server: it may have been built, or deleted, since the list was made."""
-        agent = self.agent
-        lock = agent.lock(uuid)
-        if not lock.acquire(blocking=False):
+    def _is_wrong(self, ctx, uuid: str, seen: dict[str, int]) -> bool:
+        """Look again now that nothing is done to the server: it may have been built, or deleted, since the list was made."""
+        row = self.agent.conductor.get_instance(ctx, uuid)
+        if row is None or row["host"] != self.agent.conf.host or row["task_state"]:
             return False
-        try:
-            row = agent.conductor.get_instance(ctx, uuid)
-            return (row is not None and row["host"] == agent.conf.host and not row["task_state"]
-                    and row["vm_state"] in WITH_GUEST and uuid not in agent.driver.power_states())
-        finally:
-            lock.release()
+        if uuid in seen:
+            return seen[uuid] != row["power_state"]
+        if row["vm_state"] in WITH_GUEST:
+            LOG.warning("instance %s is %s, but its guest is missing", uuid, row["vm_state"])
+            return True
+        return False

@@ -152,6 +152,45 @@ def test_an_end_is_told_at_second_sight_and_a_lost_report_again(manager, agent, 
     assert state(manager, uuid) == ("stopped", server_states.SHUTDOWN)
 
 
+@pytest.mark.parametrize("by", ["heartbeat", "sync"])
+def test_what_was_seen_before_an_operation_is_not_told_after_it(manager, agent, server, by):
+    """The server was started and shown as stopped again."""
+    uuid, heartbeat = server("active"), Heartbeat(agent)
+    agent.spawn(uuid)
+    heartbeat.beat()
+    agent.driver.power_off(uuid, timeout_s=0)
+    heartbeat.beat()
+    if by == "sync":
+        heartbeat.told[uuid] = server_states.SHUTDOWN
+    with manager.service.db.writer() as connection:
+        connection.exec_driver_sql("UPDATE instances SET vm_state = 'stopped', power_state = 4")
+    if by == "sync":
+        with manager.service.db.writer() as connection:
+            connection.exec_driver_sql("UPDATE instances SET power_state = 1")
+
+    def start(*args):
+        """As ``Operations.power``: begins as soon as nothing else is done to the server, and reports its end."""
+        if agent.lock(uuid).acquire(blocking=False):
+            agent.driver.power_on(uuid)
+            with manager.service.db.writer() as connection:
+                connection.exec_driver_sql("UPDATE instances SET vm_state = 'active', power_state = 1")
+            agent.lock(uuid).release()
+    look, told = agent.driver.power_states, []
+
+    def look_and_start():
+        seen = look()
+        start()
+        return seen
+    agent.driver.power_states = look_and_start
+    agent.conductor.report_power = lambda ctx, host, powers: told.append(powers) or manager.report_power(ctx, host, powers)
+    if by == "heartbeat":
+        heartbeat.beat()
+    else:
+        PowerSync(agent, heartbeat).run_once()
+    agent.driver.power_states = look
+    assert state(manager, uuid)[0] == "active" and look() == {uuid: server_states.RUNNING}, told
+
+
 def test_what_ran_runs_again_after_the_host_was_down(manager, agent, server):
     ran, snapshotted, rescued = server("active"), server("active", "image_snapshot"), server("rescued")
     stopped, paused, elsewhere = server("stopped", power=4), server("paused", power=3), server("active", host="node2")
