@@ -13,6 +13,7 @@ a ping was lost or the audit found something. It makes a cloud under $PILEUS_STA
 import argparse
 import collections
 import dataclasses
+import itertools
 import os
 import pathlib
 import random
@@ -21,8 +22,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
 
 import urllib3
 
@@ -40,6 +43,7 @@ PING_S = 0.2
 @dataclasses.dataclass
 class Boot:
     name: str
+    image: str
     volume: bool
     id: str = ""
     status: str = ""
@@ -70,11 +74,11 @@ class Client:
 
     def create(self, boot: Boot) -> str:
         """The answer may be lost after the server was made: its name tells."""
-        values = {"name": boot.name, "imageRef": self.real.image, "flavorRef": "42",
+        values = {"name": boot.name, "imageRef": boot.image, "flavorRef": "42",
                   "networks": [{"uuid": self.real.networks["private"]}]}
         if boot.volume:
             values["block_device_mapping_v2"] = [
-                {"boot_index": 0, "source_type": "image", "destination_type": "local", "uuid": self.real.image,
+                {"boot_index": 0, "source_type": "image", "destination_type": "local", "uuid": boot.image,
                  "delete_on_termination": True},
                 {"boot_index": -1, "source_type": "blank", "destination_type": "volume", "volume_size": 1,
                  "delete_on_termination": True}]
@@ -103,9 +107,9 @@ class Client:
 class Load(threading.Thread):
     """Boots and deletes servers until it is stopped; the last ones stay."""
 
-    def __init__(self, client: Client, number: int, kept: int, timeout_s: float):
+    def __init__(self, client: Client, number: int, images: Iterator[str], kept: int, timeout_s: float):
         super().__init__(daemon=True, name=f"load-{number}")
-        self.client, self.number, self.kept, self.timeout_s = client, number, kept, timeout_s
+        self.client, self.number, self.images, self.kept, self.timeout_s = client, number, images, kept, timeout_s
         self.boots: list[Boot] = []
         self.stopping = threading.Event()
         self.error: Exception | None = None
@@ -113,7 +117,8 @@ class Load(threading.Thread):
     def run(self) -> None:
         try:
             while not self.stopping.is_set():
-                self._boot(Boot(f"kills-{self.number}-{len(self.boots)}", volume=len(self.boots) % 3 == 2))
+                number = len(self.boots)
+                self._boot(Boot(f"kills-{self.number}-{number}", next(self.images), volume=number % 3 == 2))
                 alive = [b for b in self.boots if b.id]
                 for old in alive[:len(alive) - self.kept]:
                     self.client.delete(old.id)
@@ -184,6 +189,17 @@ def forget_host(client: Client) -> None:
             client.call(kind, "DELETE", f"{path.partition('?')[0]}/{found['id']}")
 
 
+def images(real, image: str, count: int) -> list[str]:
+    """Copies that differ in what nobody reads, so that a host fetches each of them."""
+    found = []
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
+        for number in range(count):
+            copy = pathlib.Path(directory, "copy")
+            copy.write_bytes(pathlib.Path(image).read_bytes() + bytes([number]) * 65536)
+            found.append(real.upload(f"kills-{number}", copy, "qcow2"))
+    return found
+
+
 def campaign(real, args) -> list[str]:
     """:returns: what was not as it must be"""
     client, chosen = Client(real), random.Random(args.seed)
@@ -194,7 +210,9 @@ def campaign(real, args) -> list[str]:
         real.ssh(address, "true", timeout_s=300)
     pings = [Ping(a) for a in addresses]
     killer = Killer(real.state, chosen, args.daemons)
-    loads = [Load(client, n, args.kept, args.timeout_s) for n in range(args.clients)]
+    fresh = images(real, args.image, args.images)
+    chosen_images = itertools.cycle([*fresh, real.image])
+    loads = [Load(client, n, chosen_images, args.kept, args.timeout_s) for n in range(args.clients)]
     for load in loads:
         load.start()
     for number in range(args.kills):
@@ -209,7 +227,10 @@ def campaign(real, args) -> list[str]:
         load.stopping.set()
     for load in loads:
         load.join(args.timeout_s + API_S)
-    return _judge(real, client, args, killer, loads, [p.stop() for p in pings], list(standing.values()))
+    wrong = _judge(real, client, args, killer, loads, [p.stop() for p in pings], list(standing.values()))
+    for image in fresh:
+        client.call("image", "DELETE", f"/images/{image}")
+    return wrong
 
 
 def _judge(real, client: Client, args, killer: Killer, loads, pings, standing: list[str]) -> list[str]:
@@ -253,6 +274,7 @@ def main() -> int:
     parser.add_argument("--daemons", nargs="+", choices=sorted(DAEMONS), default=sorted(DAEMONS), help="default: all")
     parser.add_argument("--pause-s", type=float, default=1.5, help="the mean time between kills")
     parser.add_argument("--clients", type=int, default=2, help="servers that boot at the same time")
+    parser.add_argument("--images", type=int, default=6, help="which these take turns with, so that there is something to fetch")
     parser.add_argument("--kept", type=int, default=1, help="servers that each client keeps while it boots the next")
     parser.add_argument("--timeout-s", type=float, default=180, help="in which a server must be built")
     parser.add_argument("--lab", action="store_true", help="two hosts, of which one is lost")
