@@ -189,7 +189,7 @@ class Heartbeat(periodic.Heartbeat):
 
 
 class Exports(periodic.Periodic):
-    """tgtd forgets its targets when it restarts: make those of every attachment again, drop those of none."""
+    """tgtd forgets its targets when it restarts: make those of every attachment again."""
 
     interval_s = 5.0
 
@@ -204,9 +204,22 @@ class Exports(periodic.Periodic):
         exported = set(self.service.driver.exports())
         for row in wanted:
             if row["connection_info"] and row["volume_id"] not in exported:
-                LOG.warning("volume %s had lost its export, which was restored", row["volume_id"])
-                self.service.driver.connect(row["volume_id"], row["id"], row["connector"],
-                                            opened(self.service.vault, row["connection_info"]))
+                try:
+                    self._restore(row)
+                except Exception as error:  # loop boundary: the others must not wait for one whose bytes are gone
+                    LOG.error("volume %s has lost its export, which could not be restored: %s", row["volume_id"], error)
+
+    def _restore(self, attachment: dict) -> None:
+        driver, volume_id = self.service.driver, attachment["volume_id"]
+        driver.connect(volume_id, attachment["id"], attachment["connector"],
+                       opened(self.service.vault, attachment["connection_info"]))
+        a = models.attachments
+        with self.service.db.reader() as connection:
+            there = connection.execute(sa.select(a.c.id).where(a.c.id == attachment["id"])).first()
+        if there is None:  # it was missing because the attachment was being ended
+            driver.disconnect(volume_id, attachment["id"])
+        else:
+            LOG.warning("volume %s had lost its export, which was restored", volume_id)
 
 
 class OldSecrets(periodic.Periodic):

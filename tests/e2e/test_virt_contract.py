@@ -70,7 +70,7 @@ class TestLibvirt(VirtContract):
         volume = {"volume_id": VOLUME, "device_name": "/dev/vdb"}
         made = Kit(lambda: virt.load(loaded), directory, volume, image={"disk_format": "qcow2", "properties": {}},
                    files={"image": os.environ["PILEUS_GUEST_IMAGE"]}, grow=grow)
-        volume["info"] = seal_chap(made.driver.vault, info)
+        volume["info"] = seal_chap(made.driver.vault, info["data"])
         tap = f"tap{made.port['id'][:11]}"
         host.run("ip", "tuntap", "add", tap, "mode", "tap")
         made.booted = lambda: wait_for(lambda: b"login:" in made.driver.console_output(UUID), 240, every_s=1, what="a boot")
