@@ -28,7 +28,8 @@ def service(tmp_path):
         for volume_id in (ONE, TWO):
             connection.execute(sa.insert(models.volumes).values(
                 id=volume_id, project_id="p", user_id="u", name="", size=1, status="in-use", host=HOST, bootable=False,
-                readonly=False, availability_zone="nova", metadata={}, image_metadata={}, request_id="r", created_at=at, updated_at=at))
+                readonly=False, availability_zone="nova", metadata={}, image_metadata={}, request_id="r",
+                created_at=at, updated_at=at))
             connection.execute(sa.insert(models.attachments).values(
                 id=volume_id, volume_id=volume_id, project_id="p", attach_status="attached", attach_mode="rw",
                 connector={"host": HOST, "initiator": "i"}, connection_info=INFO, created_at=at))

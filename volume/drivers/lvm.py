@@ -1,8 +1,9 @@
 """Volumes as logical volumes of one volume group, exported by tgtd.
 
-A deleted volume is overwritten with zeros before its extents go back, and the
-wipe runs to its end even if the service is restarted: delete is a task that
-resumes.
+Whatever a volume gets is overwritten with zeros, when it is made and when it
+grows, since extents of deleted snapshots go back with what was in them. A
+deleted volume is overwritten before its extents go back. Each wipe runs to its
+end even if the service is restarted.
 """
 
 import json
@@ -13,6 +14,8 @@ from common import errors
 from volume.drivers import MISSING
 from volume.drivers.file import ExportedByTgt
 
+_UNWIPED = "pileus.unwiped."
+
 
 class LvmDriver(ExportedByTgt):
     backing = "rdwr"
@@ -21,8 +24,8 @@ class LvmDriver(ExportedByTgt):
         super().__init__(conf)
         self.group = conf.volume.volume_group
 
-    def _lvm(self, *words: str) -> str:
-        done = subprocess.run(list(words), capture_output=True, text=True, timeout=600)
+    def _lvm(self, *words: str, timeout_s: float | None = 600) -> str:
+        done = subprocess.run(list(words), capture_output=True, text=True, timeout=timeout_s)
         if done.returncode:
             raise errors.StepFailed(reason="The volume backend could not do it.",
                                     internal=f"{' '.join(words)}: {done.stderr.strip()}")
@@ -37,13 +40,34 @@ class LvmDriver(ExportedByTgt):
                       f"volume-{volume_id}", self.group)
             self._wipe(volume_id)
 
-    def _wipe(self, volume_id):
-        self._lvm("blkdiscard", "--zeroout", "--force", str(self.path(volume_id)))
+    def _wipe(self, volume_id, first_byte: int = 0):
+        # As long as it takes: some disks write 100 GiB in ten minutes, and a volume may have more.
+        self._lvm("blkdiscard", "--zeroout", "--force", "--offset", str(first_byte), str(self.path(volume_id)), timeout_s=None)
 
     def extend(self, volume_id, size_gb):
-        size = self._lvm("lvs", "--noheadings", "--units", "g", "--nosuffix", "-o", "lv_size", str(self.path(volume_id)))
-        if float(size) < size_gb:
-            self._lvm("lvextend", "--size", f"{size_gb}g", str(self.path(volume_id)))
+        """From where it is not wiped yet a tag says, from before it grows until that is done: a crash may come between."""
+        path, facts = str(self.path(volume_id)), self._facts(volume_id)
+        unwiped = next((int(t.removeprefix(_UNWIPED)) for t in facts["lv_tags"].split(",") if t.startswith(_UNWIPED)), None)
+        is_origin = facts["lv_attr"].startswith(("o", "O"))
+        if int(facts["lv_size"]) < size_gb << 30:
+            if unwiped is None:
+                unwiped = int(facts["lv_size"])
+                self._lvm("lvchange", "--addtag", f"{_UNWIPED}{unwiped}", path)
+            if is_origin:  # LVM resizes what has snapshots only while nobody can use it
+                self._lvm("lvchange", "--yes", "--activate", "n", path)
+            try:
+                self._lvm("lvextend", "--size", f"{size_gb}g", path)
+            finally:
+                self._lvm("lvchange", "--activate", "y", path)
+        if unwiped is not None:
+            self._lvm("lvchange", "--activate", "y", path)
+            self._wipe(volume_id, unwiped)
+            self._lvm("lvchange", "--deltag", f"{_UNWIPED}{unwiped}", path)
+
+    def _facts(self, volume_id) -> dict:
+        report = json.loads(self._lvm("lvs", "--reportformat", "json", "--units", "b", "--nosuffix", "-o",
+                                      "lv_size,lv_attr,lv_tags", str(self.path(volume_id))))
+        return report["report"][0]["lv"][0]
 
     def delete(self, volume_id):
         self.tgt.unexport(volume_id)
@@ -66,7 +90,8 @@ class LvmDriver(ExportedByTgt):
             raise errors.StepFailed(reason=MISSING)
         self.create(volume_id, size_gb)
         source = f"/dev/{self.group}/snapshot-{snapshot_id}" if snapshot_id else str(self.path(source_id))
-        self._lvm("dd", f"if={source}", f"of={self.path(volume_id)}", "bs=4M", "conv=fsync,sparse", "status=none")
+        self._lvm("dd", f"if={source}", f"of={self.path(volume_id)}", "bs=4M", "conv=fsync,sparse", "status=none",
+                  timeout_s=None)
 
     def snapshots(self):
         return self._names("snapshot-")
