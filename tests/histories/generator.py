@@ -14,7 +14,7 @@ MOST_SERVERS = 2  # so that what happens meets
 TRUNCATED = ("build", "terminate", "attach_volume", "detach_volume", "image_snapshot")
 # What happens next, and how often, in histories of four kinds.
 _USUAL = {"create": 12, "delete": 5, "operate": 14, "step": 26, "deliver": 18, "late": 4, "lost": 3, "doubled": 4, "crash": 5,
-          "restart": 8, "resend": 8, "recover": 3, "orphans": 2}
+          "restart": 8, "fail_over": 3, "resend": 8, "recover": 3, "orphans": 2}
 KINDS = {
     "calm": _USUAL,  # whatever is asked for must be done in the end
     "mixed": {**_USUAL, "silence": 4, "speak": 4, "outage": 5, "give_up": 4, "truncate": 2},
@@ -109,6 +109,13 @@ class History:
         if host:
             self.world.crash(host)
         return host
+
+    def _fail_over(self):
+        """A conductor is killed in its pass; another goes on."""
+        if not any(a.host == "" for a in self.world.actors):
+            return None
+        self.world.crash("")
+        return ""
 
     def _restart(self):
         host = self._any_of([h for h in HOSTS if h not in self.world.agents])
