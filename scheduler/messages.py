@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, TypedDict
 
-from common.messages import Added, Count, HostName, Id
+from common.messages import Added, Count, Id
 
 
 class RequestSpec(TypedDict):
@@ -14,7 +14,7 @@ class RequestSpec(TypedDict):
     memory_mb: Count
     disk_gb: Count
     availability_zone: str | None
-    requested_host: HostName | None
+    requested_host: str | None
     hints: dict[str, Any]
     server_group_id: Id | None
     image_properties: dict[str, Any]

@@ -5,6 +5,8 @@ import time
 from common import errors
 from common.tasks import Task
 
+LONGEST = 10_000  # characters of an error that are reported: more would fit into no message
+
 
 class ReportingTask(Task):
     """A task on one server. ``agent`` is the compute agent's service object."""
@@ -45,7 +47,7 @@ class ReportingTask(Task):
 
     def take_events(self, error: Exception | None = None) -> list[dict]:
         """The events not yet reported; the last one is closed with the outcome."""
-        self._close("Error" if error else "Success", str(error) if error else None)
+        self._close("Error" if error else "Success", str(error)[:LONGEST] if error else None)
         taken, self.events = self.events, []
         return taken
 
@@ -53,5 +55,5 @@ class ReportingTask(Task):
 def reason(error: Exception) -> str:
     """What a user may read of a failure: declared errors as they are, others by their kind alone."""
     if isinstance(error, errors.Error):
-        return str(error)
+        return str(error)[:LONGEST]
     return "An unexpected error happened on the host; its operator finds the cause under the request id."

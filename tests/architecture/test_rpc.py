@@ -11,8 +11,10 @@ import pytest
 from common.interface import Method
 from common.messages import Added, parse_version
 from common.rpc import Client
+from common.server_states import POWER
 from common.service import Service
 from compute_agent.manager import Manager as ComputeAgentManager
+from compute_agent.messages import PowerAction
 from compute_agent.service import ComputeAgent
 from conductor.manager import Manager as ConductorManager
 from conductor.service import Conductor
@@ -123,6 +125,10 @@ def test_what_a_method_takes_the_place_of_is_older_and_takes_the_same(interface,
         older = interface.methods[method.older]
         assert older.since < method.since and older.kind == method.kind
         assert set(older.message_names) == set(method.message_names)
+
+
+def test_every_action_on_a_guest_can_be_asked_for():
+    assert set(typing.get_args(PowerAction)) == set(POWER)
 
 
 @pytest.mark.parametrize("interface", interfaces(), ids=lambda c: f"{c.__module__}.{c.__name__}")
