@@ -22,8 +22,8 @@ COMMON_OPTS = [
     cfg.StrOpt("bind_host", default="127.0.0.1", help="Address the API listens on; installers set the management address."),
     cfg.PortOpt("bind_port", default=0, help="Port the API listens on."),
     cfg.IntOpt("workers", default=1, min=1, max=64, help="Processes per API; each adds about 20 MB."),
-    cfg.IntOpt("report_interval", default=10, min=1, max=3600, help="Seconds between heartbeats of an agent."),
-    cfg.IntOpt("service_down_time", default=45, min=3, max=36000,
+    cfg.IntOpt("report_interval", default=20, min=1, max=3600, help="Seconds between heartbeats of an agent."),
+    cfg.IntOpt("service_down_time", default=60, min=3, max=36000,
                help="Seconds without heartbeat after which a service counts as down; "
                     "must exceed report_interval or live hosts flap."),
     cfg.BoolOpt("debug", default=False, mutable=True, help="Log at DEBUG."),

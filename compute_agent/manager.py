@@ -70,6 +70,9 @@ class Manager:
         with self._long_call():
             self.agent.orphans.run_once()
 
+    def report_all(self, ctx) -> None:
+        self.agent.heartbeat.report_all()
+
     def inventory(self, ctx) -> dict:
         return inventory.of(self.agent.driver, self.agent.tasks.journal)
 

@@ -13,7 +13,7 @@ class OrphanReconciler(periodic.Periodic):
     """Destroy a guest only if it says itself that this host of this cloud made it, and its server is gone or idle on
     another host. A guest without that mark is somebody else's, or cannot be judged: it is left, and the audit shows it."""
 
-    interval_s = 60.0
+    interval_s, jitter_s = 600.0, 60.0
 
     def __init__(self, agent):
         self.agent = agent

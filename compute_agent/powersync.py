@@ -3,6 +3,9 @@
 import collections.abc
 import contextlib
 import logging
+import random
+import threading
+import time
 
 from common import context, periodic
 from common.server_states import CRASHED, NOSTATE, SHUTDOWN, WITH_GUEST
@@ -29,42 +32,70 @@ def idle(agent, uuids: collections.abc.Iterable[str]):
 class Heartbeat(periodic.Heartbeat):
     """Tell the conductor that the host lives, what it has, and which guests changed their power state.
 
+    It looks at the guests every LOOK_S seconds, and tells at once what changed; without news, every ``report_interval``. A new
+    guest is no news: who built it has reported it.
     That a guest ended is told when it was seen twice: when a host goes down, its guests may end a moment before its
     agent, and these are to run again when it is back.
     """
 
+    LOOK_S = 10.0
+
     def __init__(self, agent):
-        super().__init__(float(agent.conf.report_interval))
+        self.report_s = float(agent.conf.report_interval)
+        super().__init__(min(self.LOOK_S, self.report_s))
         self.agent = agent
         self.told: dict[str, int] = {}
+        self.missing = threading.Event()  # a guest that was there at the last look is there no more
         self._seen: dict[str, int] = {}
+        self._sequence, self._sent_at = 0, float("-inf")
+
+    def report_all(self) -> None:
+        """Tell every guest's power state with the next look, as if none had been told."""
+        self.told = {}
 
     def beat(self) -> None:
         changed: dict[str, int] = {}
         if self.agent.guests_known.is_set():
             seen = {u: p for u, p in self.agent.driver.power_states().items() if u not in self.agent.resuming}
             changed = {u: p for u, p in seen.items() if self.told.get(u) != p and (p not in ENDED or self._seen.get(u) == p)}
+            if set(self._seen) - set(seen):
+                self.missing.set()
             self._seen = seen
+        early = self.interval_s < self.steady_s  # whoever listens may have started after this agent
+        if not early and not set(changed) & set(self.told) and time.monotonic() - self._sent_at < self.report_s - 1:
+            return
         with idle(self.agent, changed) as still:
             now = self.agent.driver.power_states() if still else {}
             changed = {u: changed[u] for u in still if now.get(u) == changed[u]}
-            self.agent.conductor.heartbeat(context.service_context(), self.agent.conf.host,
-                                           self.agent.driver.host_resources(), changed, rpc_version=AgentAPI.version)
+            self._sequence += 1  # of those that are sent, and of those that the broker did not take
+            self.agent.conductor.heartbeat(
+                context.service_context(), self.agent.conf.host, self.agent.driver.host_resources(), changed,
+                rpc_version=AgentAPI.version, sequence=self._sequence)
+        self._sent_at = time.monotonic()
         self.told = {u: p for u, p in {**self.told, **changed}.items() if u in self._seen}
 
 
 class PowerSync(periodic.Periodic):
-    """Report guests that are missing from the hypervisor, and repeat what a lost heartbeat had told."""
+    """Compare all guests with the database: when one is missing from the hypervisor, and every ten minutes."""
 
-    interval_s, jitter_s = 20.0, 5.0
+    interval_s, jitter_s = 5.0, 1.0
+    EVERY_S = 600.0
 
     def __init__(self, agent, heartbeat: Heartbeat):
         self.agent, self.heartbeat = agent, heartbeat
+        self._due = float("-inf")
 
     def run_once(self) -> None:
-        agent, ctx = self.agent, context.service_context()
-        if not agent.guests_known.is_set():
+        if not self.agent.guests_known.is_set() or not (
+                self.heartbeat.missing.is_set() or time.monotonic() >= self._due):
             return
+        self.heartbeat.missing.clear()
+        self._due = float("-inf")  # again at the next pass if this one fails
+        self.compare()
+        self._due = time.monotonic() + self.EVERY_S * random.uniform(0.9, 1.1)
+
+    def compare(self) -> None:
+        agent, ctx = self.agent, context.service_context()
         rows = agent.conductor.states_of(ctx, agent.conf.host)
         seen = agent.driver.power_states()
         suspects = [r["uuid"] for r in rows if not r["task_state"] and r["uuid"] not in agent.resuming and (

@@ -13,7 +13,7 @@ class AgentAPI(Client):
     level = "compute"
     history = {
         "1.0": "The first version.",
-        "1.1": "extend_volume and uptime are new."}
+        "1.1": "extend_volume, uptime and report_all are new."}
 
     @cast(to="host")
     def build(self, ctx, host: HostName, uuid: Id) -> None:
@@ -50,6 +50,11 @@ class AgentAPI(Client):
     @cast(to="host")
     def detach_interface(self, ctx, host: HostName, uuid: Id, port_id: Id) -> None:
         """Lost: the port is still there and may be detached again."""
+
+    @cast(to="host", since="1.1")
+    def report_all(self, ctx, host: HostName) -> None:
+        """Name the power state of every guest in the next heartbeat. Lost: the agent looks at all guests now and then; doubled:
+        harmless."""
 
     @call(timeout_s=10, to="host")
     def inventory(self, ctx, host: HostName) -> Inventory:

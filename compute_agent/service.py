@@ -62,8 +62,8 @@ class ComputeAgent(Service):
         # Set once it is known which guests the host lost while it was down; those are in ``resuming`` until they run.
         self.guests_known = threading.Event()
         self.resuming: set[str] = set()
-        heartbeat, self.orphans = Heartbeat(self), OrphanReconciler(self)
-        self.periodics += [heartbeat, PowerSync(self, heartbeat), Recovery(self.tasks, self.make_task), self.orphans,
+        self.heartbeat, self.orphans = Heartbeat(self), OrphanReconciler(self)
+        self.periodics += [self.heartbeat, PowerSync(self, self.heartbeat), Recovery(self.tasks, self.make_task), self.orphans,
                             Keeper(self)]
 
     def endpoint(self):

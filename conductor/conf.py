@@ -25,5 +25,8 @@ OPTS = {"compute": [
     cfg.FloatOpt("disk_allocation_ratio", default=1.0, min=0.1, help="Disk promised per real; over 1 risks full disks."),
     cfg.IntOpt("reserved_memory_mb", default=512, min=0, help="MiB of each host kept for the host itself."),
     cfg.FloatOpt("host_cache_s", default=2.0, min=0.0, help="Seconds that the picture of hosts is used unrefreshed."),
+    cfg.IntOpt("host_subset_size", default=10, min=1,
+               help="Of how many of the best hosts one is chosen at random, where more than twenty times as many fit. 1: always "
+                    "the best, and schedulers that decide at the same time meet there."),
 ], "quota": [cfg.IntOpt(n, default=v, min=-1, help=f"Most {n} of a project; -1: no limit.")
              for n, v in DEFAULTS.items()]}

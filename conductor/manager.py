@@ -4,9 +4,9 @@ import logging
 
 import sqlalchemy as sa
 
-from common import db, errors, rows
+from common import batches, context, db, db_errors, errors, rows
 from common.server_states import ACTIONS, BUILD_TASKS, BUILDING, NETWORKING, SCHEDULING, SPAWNING
-from conductor.db import actions, allocations, deletion, hosts, instances, machine, models
+from conductor.db import actions, allocations, deletion, heartbeats, hosts, instances, machine, models
 
 LOG = logging.getLogger(__name__)
 # Actions whose event has a name of its own.
@@ -18,6 +18,7 @@ TABLE, DEVICES = models.instances, models.block_devices
 class Manager:
     def __init__(self, service):
         self.service = service
+        self.heartbeats = batches.Batch(self._write_heartbeats, merge=heartbeats.Report.followed_by)
 
     def _find(self, connection, uuid: str) -> dict | None:
         row = rows.one(connection, sa.select(TABLE).where(TABLE.c.uuid == uuid))
@@ -123,12 +124,36 @@ class Manager:
             row = deletion.finish(connection, ctx, uuid, host, events)
         self._tell(ctx, "delete.end", row)
 
-    def heartbeat(self, ctx, host: str, resources: dict, powers: dict, rpc_version: str | None = None) -> None:
-        with self.service.db.writer() as connection:
-            hosts.heartbeat(connection, "nova-compute", host, self.service.conf.compute.default_availability_zone, rpc_version)
-            hosts.report(connection, host, resources)
-            for uuid, power in powers.items():
-                machine.see_power(connection, host, uuid, power)
+    def heartbeat(self, ctx, host: str, resources: dict, powers: dict, rpc_version: str | None = None,
+                  sequence: int | None = None) -> None:
+        if powers:  # not with others and later: they must not be older than what an operation reports
+            with self.service.db.writer() as connection:
+                heartbeats.see_powers(connection, host, powers)
+        reported = {name: resources[name] for name in hosts.REPORTED}
+        self.heartbeats.put(host, heartbeats.Report(reported, sequence, sequence, rpc_version))
+
+    def _write_heartbeats(self, reports: dict[str, heartbeats.Report]) -> None:
+        try:
+            missed = self._write_together(reports)
+        except Exception as error:  # what is wrong with one host's report must not make the others look down
+            if len(reports) == 1 or isinstance(error, sa.exc.SQLAlchemyError) and db_errors.kind(error) == "away":
+                raise
+            LOG.warning("%d heartbeats are written one by one: %s", len(reports), error)
+            missed = []
+            for host, report in reports.items():
+                try:
+                    missed += self._write_together({host: report})
+                except Exception:  # boundary of one host
+                    LOG.exception("the heartbeat of host %s could not be written", host)
+        for host in missed:
+            LOG.info("a heartbeat of host %s was lost: it is asked to report all its guests", host)
+            try:
+                self.service.agents.report_all(context.service_context(), host)
+            except errors.ServiceUnavailable as error:
+                LOG.info("host %s could not be asked, its next look at all guests will tell: %s", host, error)
+
+    def _write_together(self, reports: dict[str, heartbeats.Report]) -> list[str]:
+        return self.service.db.transact(heartbeats.write, reports, self.service.conf.compute.default_availability_zone)
 
     def attached(self, ctx, uuid: str, volume_id: str, attachment_id: str, events: list, device: str | None = None,
                  attempt: int | None = None) -> bool:

@@ -19,6 +19,8 @@ from conductor.messages import (
 
 # The number of the operation that is reported, as in the instance; None in reports of agents of the release before.
 Attempt = Annotated[int | None, Added("1.1")]
+# The number of the heartbeat; None in those of agents of the release before.
+Sequence = Annotated[int | None, Added("1.1")]
 # The block device's id.
 Device = Annotated[Id | None, Added("1.1")]
 
@@ -32,7 +34,7 @@ class ConductorAPI(Client):
                "and attached take attempt, attached and detach_failed take device. progress, finish and attached return "
                "whether the report counts; progress and finish are calls, no casts. interface_attached and "
                "interface_detached take the place of network_changed, and detach_failed that of kept; agents of 1.0 still "
-               "call these. heartbeat takes rpc_version."}
+               "call these. heartbeat takes rpc_version and sequence."}
 
     @call(timeout_s=15)
     def begin_build(self, ctx, uuid: Id, host: HostName) -> InstanceToBuild | None:
@@ -74,9 +76,13 @@ class ConductorAPI(Client):
 
     @cast()
     def heartbeat(self, ctx, host: HostName, resources: HostResources, powers: dict[Id, int],
-                  rpc_version: Annotated[str | None, Added("1.1")] = None) -> None:
-        """A host is alive, with what it has and {uuid: power_state} of guests whose state changed; ``rpc_version`` is that of the
-        compute interface which its agent answers. Lost: the next one comes."""
+                  rpc_version: Annotated[str | None, Added("1.1")] = None, sequence: Sequence = None) -> None:
+        """A host is alive, with what it has and {uuid: power_state} of guests whose state changed.
+
+        ``rpc_version`` is that of the compute interface which its agent answers. ``sequence`` counts the heartbeats since the
+        agent started, from 1. Lost: the next one shows it, and the agent is asked to report all its guests; doubled: it is
+        asked in vain.
+        """
 
     @call(timeout_s=15)
     def attached(self, ctx, uuid: Id, volume_id: Id, attachment_id: Id, events: list[Event], device: Device = None,

@@ -18,6 +18,9 @@ OPTS = {"network": [
     cfg.StrOpt("metadata_secret", default="", secret=True,
                help="Shared with compute-api; signs whom a metadata request comes from."),
     cfg.IntOpt("metering_interval_s", default=60, min=1, help="Seconds between reports of metered traffic."),
+    cfg.BoolOpt("failover", default=True,
+                help="Give DHCP and routers of a host that is not heard of any more to another. A host that is only cut off from "
+                     "the bus goes on serving meanwhile."),
     cfg.IntOpt("plug_timeout_s", default=30, min=1, help="Seconds that an agent may take to plug a port."),
 ], "quota": [cfg.IntOpt(name, default=value, min=-1, help=f"Most {name}s of a project; -1: no limit.")
              for name, value in _QUOTAS.items()]}

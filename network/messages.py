@@ -4,7 +4,9 @@ Which fields there are is declared here. What is in them, the agent parses piece
 one port that cannot be rendered closes that port alone; therefore their values are ``Any`` here.
 """
 
-from typing import Any, NotRequired, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
+
+from common.messages import Added
 
 
 class Subnet(TypedDict):
@@ -75,10 +77,11 @@ class Rule(TypedDict):
 
 
 class Group(TypedDict):
-    """``members``: addresses, of a group that rules of others refer to."""
+    """``members``: addresses, of a group that rules of others refer to; ``only_members``: nothing is said of its rules."""
 
     rules: list[Rule]
     members: NotRequired[Any]
+    only_members: Annotated[bool, Added("1.1", default=False)]
 
 
 class Advertised(TypedDict):
@@ -140,11 +143,34 @@ class PortState(TypedDict):
     groups: dict[str, Group]
 
 
+class PluggedState(PortState):
+    """What must work before a guest starts; ``sequences``, ``routers`` and ``whole`` are those of a ``Change``."""
+
+    sequences: Annotated[list[int], Added("1.1", default=[])]
+    routers: Annotated[dict[str, list[Router]], Added("1.1", default={})]
+    whole: Annotated[list[str], Added("1.1", default=[])]
+
+
 class HostState(PortState):
-    """All that a host builds; ``hosts`` are the tunnel addresses of the others."""
+    """All that a host builds; ``hosts`` are the tunnel addresses of the others. ``sequence``: the last change that is in it."""
 
     routers: list[Router]
     hosts: list[str]
+    sequence: Annotated[int | None, Added("1.1", default=None)]
+
+
+class Change(TypedDict):
+    """What is another for a host, by id; None, and a router without parts, is gone.
+
+    ``sequences`` are the numbers of the changes that it stands for; ``whole`` are networks all of whose ports are in it.
+    """
+
+    sequences: list[int]
+    networks: dict[str, Network | None]
+    ports: dict[str, Port | None]
+    routers: dict[str, list[Router]]
+    groups: dict[str, Group]
+    whole: list[str]
 
 
 class Inventory(TypedDict, total=False):

@@ -2,11 +2,15 @@
 
 import logging
 
-from common import errors, policy
+import sqlalchemy as sa
+
+from common import batches, context, db_errors, errors, policy
 from common.rest import path
 from common.service import Service
 from network import conf, policies
-from network.db import hosting, ports, state
+from network.db import heartbeats, hosting, ports, state
+from network.failover import Failover
+from network.fanout import Fanout
 from network.rpcapi import NetworkAgentAPI, NetworkAPI
 
 MOST_EVENTS = 100  # in one request
@@ -29,21 +33,39 @@ class Manager:
 
     def __init__(self, service):
         self.service = service
+        self.heartbeats = batches.Batch(self._write_heartbeats)
 
     def get_state(self, ctx, host_name: str) -> dict:
         with self.service.db.reader() as connection:
             return state.of_host(connection, host_name)
 
     def heartbeat(self, ctx, host_name: str, configurations: dict, rpc_version: str | None = None) -> None:
-        with self.service.db.writer() as connection:
-            before = hosting.closed_ports(connection, host_name)
-            # An agent that has just started does not know yet which those are.
-            configurations = {"closed_ports": sorted(before), **configurations}
-            hosting.heartbeat(connection, host_name, configurations, rpc_version)
-            closed = set(configurations["closed_ports"])
-            # The agent could not render the filters of a closed port, so it passes nothing. Its owner sees that, and may mend it.
-            ports.change_status_on_host(connection, host_name, closed, old="ACTIVE", new="DOWN")
-            ports.change_status_on_host(connection, host_name, before - closed, old="DOWN", new="ACTIVE")
+        self.heartbeats.put(host_name, {**configurations, "rpc_version": rpc_version})
+
+    def _write_heartbeats(self, reports: dict[str, dict]) -> None:
+        try:
+            self._written(reports)
+        except Exception as error:  # what is wrong with one host's report must not make the others look down
+            if len(reports) == 1 or isinstance(error, sa.exc.SQLAlchemyError) and db_errors.kind(error) == "away":
+                raise
+            self.service.log.warning("%d heartbeats are written one by one: %s", len(reports), error)
+            for host, report in reports.items():
+                try:
+                    self._written({host: report})
+                except Exception:  # boundary of one host
+                    self.service.log.exception("the heartbeat of host %s could not be written", host)
+
+    def _written(self, reports: dict[str, dict]) -> None:
+        """Write heartbeats, and tell the hosts what they show to be missing."""
+        found = self.service.db.transact(heartbeats.write, reports)
+        ctx = context.service_context()
+        try:
+            for host, sequence in found.behind.items():
+                self.service.agents.refresh(ctx, host, sequence)
+            if found.new_tunnels:
+                self.service.agents.hosts_added(ctx, found.new_tunnels)
+        except errors.ServiceUnavailable as error:
+            self.service.log.info("hosts could not be told what they lack, their next heartbeat shows it again: %s", error)
 
 
 class NetworkApi(Service):
@@ -54,6 +76,9 @@ class NetworkApi(Service):
     def setup(self) -> None:
         self.policy = Policy("network", policies.RULES, self.conf)
         self.agents = NetworkAgentAPI(self.conf, lambda: hosting.rpc_versions(self.db))
+        self.fanout = Fanout(self)
+        if self.conf.network.failover:
+            self.periodics.append(Failover(self))
 
     def endpoint(self):
         return Manager(self)
@@ -71,11 +96,3 @@ class NetworkApi(Service):
             except errors.Error as error:
                 self.log.warning("the compute service could not be told of changed addresses: %s", error)
 
-    def refresh_agents(self, ctx, host: str | None = None) -> None:
-        """Tell one agent, or all (None), to pull; "": none. With the bus down they find the change by themselves, later."""
-        if host == "":
-            return
-        try:
-            self.agents.refresh(ctx, host)
-        except errors.ServiceUnavailable as error:
-            self.log.warning("agents could not be told of a change and will find it with their next poll: %s", error)

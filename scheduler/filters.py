@@ -20,6 +20,10 @@ class Filter:
     def passes(self, host: dict, spec: dict) -> bool:
         raise AssertionError("a filter must decide")
 
+    def limits(self, host: dict) -> dict:
+        """{column of what is used of the host: most that may be}. A claim keeps to it, whatever others claim meanwhile."""
+        return {}
+
 
 class AvailabilityZone(Filter):
     """The zone, or the very host, that was asked for."""
@@ -49,9 +53,18 @@ class TriedHosts(Filter):
 class Ram(Filter):
     why = "not enough memory"
 
+    def __init__(self, conf):
+        super().__init__(conf)
+        self.ratio, self.reserved_mb = conf.scheduler.ram_allocation_ratio, conf.scheduler.reserved_memory_mb
+
+    def _most(self, host):
+        return (host["memory_mb"] - self.reserved_mb) * self.ratio
+
+    def limits(self, host):
+        return {"memory_mb_used": self._most(host)}
+
     def passes(self, host, spec):
-        total = (host["memory_mb"] - self.conf.scheduler.reserved_memory_mb) * self.conf.scheduler.ram_allocation_ratio
-        return spec["memory_mb"] <= total - host["memory_mb_used"]
+        return host["memory_mb_used"] + spec["memory_mb"] <= self._most(host)
 
 
 class Core(Filter):
@@ -59,17 +72,29 @@ class Core(Filter):
 
     why = "not enough CPUs"
 
+    def __init__(self, conf):
+        super().__init__(conf)
+        self.ratio = conf.scheduler.cpu_allocation_ratio
+
+    def limits(self, host):
+        return {"vcpus_used": host["vcpus"] * self.ratio}
+
     def passes(self, host, spec):
-        total = host["vcpus"] * self.conf.scheduler.cpu_allocation_ratio
-        return spec["vcpus"] <= host["vcpus"] and spec["vcpus"] <= total - host["vcpus_used"]
+        return spec["vcpus"] <= host["vcpus"] and host["vcpus_used"] + spec["vcpus"] <= host["vcpus"] * self.ratio
 
 
 class Disk(Filter):
     why = "not enough disk"
 
+    def __init__(self, conf):
+        super().__init__(conf)
+        self.ratio = conf.scheduler.disk_allocation_ratio
+
+    def limits(self, host):
+        return {"local_gb_used": host["local_gb"] * self.ratio}
+
     def passes(self, host, spec):
-        total = host["local_gb"] * self.conf.scheduler.disk_allocation_ratio
-        return spec["disk_gb"] <= total - host["local_gb_used"]
+        return host["local_gb_used"] + spec["disk_gb"] <= host["local_gb"] * self.ratio
 
 
 class ImageProperties(Filter):

@@ -1,24 +1,30 @@
 """Place servers: filter, weigh, claim.
 
-Hosts are kept in memory and read again when the picture is old or a claim
-shows that it was wrong. The claim compares the host's generation, so however
-many schedulers run, none promises what another gave away.
+Hosts are kept in memory. What changes often is read again, for all hosts in one statement, when it is old; what a host can do
+is read again for those that report something else. A server goes to one of the best few hosts, chosen at random, so that
+schedulers that decide at the same time rarely meet on one host. The claim is conditional on the room that there is in the
+database, so however many schedulers run, none promises what another gave away; where it fails, that host alone is read again.
 """
 
+import heapq
 import importlib
 import logging
 import random
 import threading
 import time
+import typing
 
 import sqlalchemy as sa
 
-from common import errors, units
+from common import db, errors, units
 from conductor.db import actions, allocations, hosts, machine, models
 from scheduler import filters, weighers
 
 LOG = logging.getLogger(__name__)
 TABLE = models.instances
+SAMPLE = 200  # hosts that are looked at for a server that asks for none: the best of these are nearly the best of all
+OLD = 5  # times host_cache_s after which a decision does not go on with what is known
+HOSTS_FOR_ONE = 20  # so many fitting hosts, and one more is among the best few
 
 
 def plugins(names: list[str], module, conf) -> list:
@@ -29,8 +35,8 @@ def plugins(names: list[str], module, conf) -> list:
     return found
 
 
-class _HostChanged(Exception):
-    """Somebody took or gave back a part of the host since it was read."""
+class _HostFull(Exception):
+    """Others took so much of the host since it was read that the server has no room there any more."""
 
 
 class Placement:
@@ -43,23 +49,61 @@ class Placement:
         self.weighers = plugins(conf.scheduler.weighers, weighers, conf)
         self._hosts: dict[str, dict] = {}
         self._read_at = 0.0
-        self._lock = threading.Lock()
+        self._lock, self._refreshing = threading.Lock(), threading.Lock()
 
-    def hosts(self, *, fresh: bool = False) -> list[dict]:
-        """Copies of the hosts in memory."""
+    def hosts(self, *, fresh: bool = False, most: int | None = None) -> list[dict]:
+        """Copies of the hosts in memory, or of so many of them, chosen at random."""
+        age_s, cache_s = time.monotonic() - self._read_at, self.conf.scheduler.host_cache_s
+        if fresh or age_s > cache_s * OLD:
+            self._refresh()
+        elif age_s > cache_s and self._refreshing.acquire(blocking=False):
+            threading.Thread(target=self._refresh_later, daemon=True, name="hosts").start()
         with self._lock:
-            if fresh or time.monotonic() - self._read_at > self.conf.scheduler.host_cache_s:
-                with self.db.reader() as connection:
-                    found = hosts.all_nodes(connection)
-                self._hosts = {h["id"]: h for h in found}
-                self._read_at = time.monotonic()
-            copies = [dict(h) for h in self._hosts.values()]
+            known = list(self._hosts.values())
+            chosen = random.sample(known, most) if most is not None and most < len(known) else known
+            copies = [dict(h) for h in chosen]
+        now, down_time_s = db.now(), self.conf.service_down_time
         for host in copies:
-            host["up"] = hosts.is_up(host, self.conf.service_down_time)
+            host["up"] = hosts.is_up(host, down_time_s, now)
         return copies
 
+    def _refresh(self) -> None:
+        with self.db.reader() as connection:
+            found = self._read(connection)
+        with self._lock:
+            self._hosts, self._read_at = found, time.monotonic()
+
+    def _refresh_later(self) -> None:
+        """Nobody waits for it: what is known is not so old that a decision would be much better."""
+        try:
+            self._refresh()
+        except Exception as error:  # thread boundary: a decision that finds the hosts too old tries again, and tells
+            LOG.warning("hosts could not be read: %s", error)
+        finally:
+            self._refreshing.release()
+
+    def _read(self, connection) -> dict[str, dict]:
+        with self._lock:
+            known = {i: (h["report_digest"], h["facts"]) for i, h in self._hosts.items()}
+        found = {h["id"]: h for h in hosts.all_nodes(connection, facts=False)}
+        changed = [i for i, h in found.items() if h["report_digest"] is None or known.get(i, ("",))[0] != h["report_digest"]]
+        facts = {i: of for i, (_, of) in known.items()} | (hosts.facts_of(connection, changed) if changed else {})
+        return {i: {**h, "facts": facts[i]} for i, h in found.items() if i in facts}
+
+    def _read_one(self, node_id: str) -> None:
+        """Read a host again that was not as it is kept."""
+        with self.db.reader() as connection:
+            found = hosts.all_nodes(connection, node_id=node_id)
+        with self._lock:
+            self._hosts.pop(node_id, None)
+            self._hosts.update({h["id"]: h for h in found})
+
     def choose(self, candidates: list[dict], spec: dict) -> dict:
-        """The best host.
+        """One of the best hosts; what is raised is what ``best`` raises."""
+        return self.best(candidates, spec)[0]
+
+    def best(self, candidates: list[dict], spec: dict) -> list[dict]:
+        """The best few hosts, in random order: one of twenty, at least one, at most ``host_subset_size``.
 
         :raises NoValidHost: naming how many hosts each filter removed
         :raises ServiceUnavailable: none is heard of, and it is not long since one was: the sweep will ask again
@@ -77,7 +121,17 @@ class Placement:
 
         def weight(host):
             return sum(w.multiplier * w.weigh(host, spec) for w in self.weighers) + random.uniform(0, 1e-6)
-        return max(left, key=weight)
+        few = heapq.nlargest(min(self.conf.scheduler.host_subset_size, 1 + len(left) // HOSTS_FOR_ONE), left, key=weight)
+        random.shuffle(few)
+        return few
+
+    def limits(self, host: dict) -> dict:
+        """{column of what is used: most that may be} of a host, as all filters together want it."""
+        found: dict[str, float] = {}
+        for one in self.filters:
+            for name, most in one.limits(host).items():
+                found[name] = min(most, found.get(name, most))
+        return found
 
     def _silence(self, candidates: list[dict]) -> None:
         """That all hosts fell silent together is more likely the bus's fault than theirs; when it returns, whatever was asked
@@ -87,7 +141,7 @@ class Placement:
                 hosts.is_up(h, self.conf.service_down_time + self.SILENCE_S) for h in usable):
             raise errors.ServiceUnavailable(part="the compute hosts: none has been heard of for a while")
 
-    def _resolve(self, connection, spec: dict) -> dict:
+    def resolve(self, connection, spec: dict) -> dict:
         """Hints and groups that speak of servers, in terms of hosts."""
         hints, known = spec["hints"], {}
         wanted = {name: [v] if isinstance(v, str) else [u for u in v if isinstance(u, str)] for name, v in hints.items()
@@ -119,42 +173,53 @@ class Placement:
         :returns: the host; None: the server is placed already, or being deleted
         :raises NoValidHost: and nothing was claimed
         """
-        started = time.time()
+        started, fresh = time.time(), False
+        resolved, most = spec, typing.cast(int | None, SAMPLE)
+        if spec["hints"] or spec["server_group_id"] or spec["requested_host"]:
+            most = None  # what is asked for may be one host of all
         for attempt in range(self.CLAIM_TRIES):
-            candidates = self.hosts(fresh=attempt > 0)
-            resolved = spec
+            candidates = self.hosts(fresh=fresh, most=most)
             if spec["hints"] or spec["server_group_id"]:
                 with self.db.reader() as connection:
-                    resolved = self._resolve(connection, spec)
-            host = self.choose(candidates, resolved)
+                    resolved = self.resolve(connection, spec)
             try:
-                placed = self.db.transact(self._claim, ctx, host, spec, started)
-            except _HostChanged:
-                time.sleep(random.uniform(0, 0.01) * attempt)
+                few = self.best(candidates, resolved)
+            except (errors.NoValidHost, errors.ServiceUnavailable):
+                if fresh:
+                    raise
+                # Others may fit, and room may have been given back since the hosts were read.
+                most, fresh = None, True
                 continue
-            if not placed:
-                return None
-            self._remember(host, spec)
-            return host["host"]
+            for host in few:
+                try:
+                    placed = self.db.transact(self._claim, ctx, host, spec, started)
+                except _HostFull:
+                    self._read_one(host["id"])
+                    continue
+                if not placed:
+                    return None
+                self.remember(host, spec)
+                return host["host"]
+            time.sleep(random.uniform(0, 0.01) * attempt)
         raise errors.ServiceUnavailable(part="the scheduler: too many requests compete for the same hosts")
 
     def _claim(self, connection, ctx, host: dict, spec: dict, started: float) -> bool:
-        """False: the server is not waiting for a host. :raises _HostChanged: the host has changed; nothing was written"""
+        """False: the server is not waiting for a host. :raises _HostFull: the host has changed; nothing was written"""
         try:
             machine.begin(connection, spec["uuid"], "schedule", also=[
                 TABLE.c.host.is_(None), *machine.of_attempt(spec.get("attempt"))], host=host["host"])
         except (errors.InvalidState, errors.NotFound):
             return False
-        if not allocations.claim(connection, host, spec["uuid"], spec):
-            raise _HostChanged
+        if not allocations.claim(connection, host, spec["uuid"], spec, self.limits(host)):
+            raise _HostFull
         actions.events(connection, ctx.request_id, spec["uuid"], [
             {"event": "schedule", "host": host["host"], "start": started, "finish": time.time(), "result": "Success"}])
         return True
 
-    def _remember(self, host: dict, spec: dict) -> None:
+    def remember(self, host: dict, spec: dict) -> None:
         with self._lock:
             known = self._hosts.get(host["id"])
-            if known and known["generation"] == host["generation"]:
+            if known:  # what others took meanwhile is added when all are read again
                 known.update(generation=known["generation"] + 1, vcpus_used=known["vcpus_used"] + spec["vcpus"],
                              memory_mb_used=known["memory_mb_used"] + spec["memory_mb"],
                              local_gb_used=known["local_gb_used"] + spec["disk_gb"],

@@ -19,8 +19,12 @@ class Ram(Weigher):
 
 
 class Core(Weigher):
+    def __init__(self, conf):
+        super().__init__(conf)
+        self.ratio = conf.scheduler.cpu_allocation_ratio
+
     def weigh(self, host, spec):
-        return 1 - host["vcpus_used"] / max(host["vcpus"] * self.conf.scheduler.cpu_allocation_ratio, 1)
+        return 1 - host["vcpus_used"] / max(host["vcpus"] * self.ratio, 1)
 
 
 class ServerGroup(Weigher):

@@ -14,14 +14,19 @@ TABLE, NODES, INSTANCES = models.allocations, models.compute_nodes, models.insta
 SUMS = {"vcpus": "vcpus_used", "memory_mb": "memory_mb_used", "disk_gb": "local_gb_used"}
 
 
-def claim(connection, node: dict, uuid: str, resources: dict) -> bool:
-    """Take a server's part of a host, if nobody took or gave back anything since ``node`` was read.
+def claim(connection, node: dict, uuid: str, resources: dict, limits: dict | None = None) -> bool:
+    """Take a server's part of a host, if there is room for it.
 
     :param resources: {"vcpus", "memory_mb" (MiB), "disk_gb" (GiB)}; other members are left out
-    :returns: False: the host has changed, read it again; nothing was written
+    :param limits: {column of a sum: the most that it may be after this}; without, nobody may have taken or given back anything
+        since ``node`` was read
+    :returns: False: the host has no room, or has changed; nothing was written
     """
-    done = connection.execute(sa.update(NODES).where(
-        NODES.c.id == node["id"], NODES.c.generation == node["generation"]).values(_changed(resources, 1)))
+    if limits is None:
+        room = [NODES.c.generation == node["generation"]]
+    else:
+        room = [NODES.c[sums] + resources[name] <= limits[sums] for name, sums in SUMS.items() if sums in limits]
+    done = connection.execute(sa.update(NODES).where(NODES.c.id == node["id"], *room).values(_changed(resources, 1)))
     if done.rowcount == 0:
         return False
     connection.execute(sa.insert(TABLE).values(

@@ -8,6 +8,7 @@ from common import context, db, errors, rows
 from conductor.db import models
 
 NODES, SERVICES = models.compute_nodes, models.services
+REPORTED = ("hypervisor_hostname", "vcpus", "memory_mb", "local_gb", "facts")
 
 
 # A host that has been silent for longer no longer keeps the others from newer messages.
@@ -37,8 +38,8 @@ def compute_versions(database: db.Database) -> list[str | None]:
 
 
 def report(connection, host: str, resources: dict) -> None:
-    """What a host has: {"hypervisor_hostname", "vcpus", "memory_mb", "local_gb", "facts"}. What is used of it is not touched."""
-    values = {k: resources[k] for k in ("hypervisor_hostname", "vcpus", "memory_mb", "local_gb", "facts")}
+    """What a host has: the members REPORTED of ``resources``. What is used of it is not touched."""
+    values = {k: resources[k] for k in REPORTED}
     done = connection.execute(sa.update(NODES).where(NODES.c.host == host).values(updated_at=db.now(), **values))
     if done.rowcount == 0:
         connection.execute(sa.insert(NODES).values(
@@ -46,18 +47,24 @@ def report(connection, host: str, resources: dict) -> None:
             generation=0, updated_at=db.now(), **values))
 
 
-def all_nodes(connection) -> list[dict]:
-    """Every node with the state of its service, one statement."""
+def all_nodes(connection, *, facts: bool = True, node_id: str | None = None) -> list[dict]:
+    """Every node, or one, with the state of its service, one statement. ``facts``: with what it can do, which takes longest."""
     join = sa.and_(SERVICES.c.host == NODES.c.host, SERVICES.c.binary == "nova-compute")
+    columns = [c for c in NODES.c if facts or c.name != "facts"]
     return rows.many(connection, sa.select(
-        NODES, SERVICES.c.id.label("service_id"), SERVICES.c.disabled, SERVICES.c.disabled_reason,
+        *columns, SERVICES.c.id.label("service_id"), SERVICES.c.disabled, SERVICES.c.disabled_reason,
         SERVICES.c.forced_down, SERVICES.c.zone, SERVICES.c.updated_at.label("heartbeat_at"))
-        .join(SERVICES, join).order_by(NODES.c.host))
+        .join(SERVICES, join).where(sa.true() if node_id is None else NODES.c.id == node_id).order_by(NODES.c.host))
 
 
-def is_up(row: dict, down_time_s: int) -> bool:
+def facts_of(connection, node_ids: list[str]) -> dict[str, dict]:
+    """{node: what it can do}"""
+    return dict(connection.execute(sa.select(NODES.c.id, NODES.c.facts).where(NODES.c.id.in_(node_ids))).all())
+
+
+def is_up(row: dict, down_time_s: int, now: datetime.datetime | None = None) -> bool:
     at = row.get("heartbeat_at") or row["updated_at"]
-    return not row["forced_down"] and (db.now() - at).total_seconds() < down_time_s
+    return not row["forced_down"] and ((now or db.now()) - at).total_seconds() < down_time_s
 
 
 def statuses(connection, names: set[str], down_time_s: int) -> dict[str, str]:

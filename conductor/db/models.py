@@ -85,6 +85,7 @@ services = sa.Table(
     sa.Column("disabled_reason", sa.String(255)), sa.Column("forced_down", sa.Boolean, nullable=False),
     sa.Column("zone", sa.String(255), nullable=False), sa.Column("updated_at", MOMENT, nullable=False),
     sa.Column("rpc_version", sa.String(8)),  # of the interface that it answers; NULL: of a release that does not say
+    sa.Column("report_sequence", sa.BigInteger),  # number of the last heartbeat
     sa.UniqueConstraint("binary", "host"))
 # ``generation`` guards the claims: it changes with each, so two schedulers never add to the same old value.
 compute_nodes = sa.Table(
@@ -95,7 +96,8 @@ compute_nodes = sa.Table(
     sa.Column("local_gb", sa.Integer, nullable=False), sa.Column("vcpus_used", sa.Integer, nullable=False),
     sa.Column("memory_mb_used", sa.Integer, nullable=False), sa.Column("local_gb_used", sa.Integer, nullable=False),
     sa.Column("running_vms", sa.Integer, nullable=False), sa.Column("facts", sa.JSON, nullable=False),
-    sa.Column("generation", sa.Integer, nullable=False), sa.Column("updated_at", MOMENT, nullable=False))
+    sa.Column("generation", sa.Integer, nullable=False), sa.Column("updated_at", MOMENT, nullable=False),
+    sa.Column("report_digest", sa.String(40)))  # of what the host reported last: most reports repeat it
 # What servers hold of hosts; the sums in ``compute_nodes`` are those of these rows.
 allocations = sa.Table(
     "allocations", METADATA, sa.Column("instance_uuid", ID, primary_key=True),

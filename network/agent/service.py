@@ -1,9 +1,8 @@
 """The network agent: makes one host's bridges, DHCP, filters and routers look as the API says.
 
-It is told little: ``plug`` (some ports must work now) and ``refresh``
-(something changed, pull all of it). Applying a state twice changes nothing, so
-lost, late and doubled messages do no harm; a periodic pull corrects what was
-lost. While the API cannot be asked, what is built stays as it is.
+It keeps a replica of what concerns its host: the whole state, pulled at start, and the numbered changes that network-api sends
+(``replica.py`` says what happens to those that are lost, late or doubled). ``plug`` is a change that somebody waits for.
+Applying a state twice changes nothing. While the API cannot be asked, what is built stays as it is.
 """
 
 import importlib
@@ -15,6 +14,7 @@ from common import context, periodic
 from common.service import Service
 from network import conf
 from network.agent.backoff import jittered
+from network.agent.replica import Replica
 from network.rpcapi import NetworkAgentAPI, NetworkAPI
 
 LOG = logging.getLogger(__name__)
@@ -27,36 +27,55 @@ class Heartbeat(periodic.Heartbeat):
         self.agent = agent
 
     def beat(self) -> None:
-        self.agent.network.heartbeat(context.service_context(), self.agent.conf.host, self.agent.dataplane.facts(),
-                                     rpc_version=NetworkAgentAPI.version)
+        agent = self.agent
+        agent.network.heartbeat(context.service_context(), agent.conf.host, {
+            **agent.dataplane.facts(), "sequence": agent.replica.sequence}, rpc_version=NetworkAgentAPI.version)
 
 
 class Resync(periodic.Periodic):
-    """Pull everything at start and every minute; sooner when told of a change, or when a part of the host that could not be
-    made is to be tried again.
+    """Build what the replica says: after each change, every minute, and sooner where a part of the host that could not be made
+    is to be tried again. Another program may have taken away some of it.
 
-    While that fails, it is tried again after 1 s, 2 s, 4 s and so on, up to a minute; each change is tried at once.
+    The whole state is pulled at start, where changes are missing, and every ten minutes. While that fails, it is tried again
+    after 1 s, 2 s, 4 s and so on, up to a minute; each change is tried at once.
     """
 
     interval_s, jitter_s = 0.05, 0.0
-    EVERY_S = 60.0
+    EVERY_S, PULL_EVERY_S = 60.0, 600.0
 
     def __init__(self, agent):
         self.agent = agent
-        self.wanted = threading.Event()
-        self.wanted.set()
-        self._due = 0.0
+        self.wanted, self.pull = threading.Event(), threading.Event()
+        self.refresh()
+        self._due = self._pull_due = 0.0
         self._wait_s = 1.0
+        self._failed = False
+
+    def refresh(self) -> None:
+        """Pull the whole state soon."""
+        self.pull.set()
+        self.wanted.set()
 
     def run_once(self) -> None:
-        if self.wanted.wait(max(0.0, self._due - time.monotonic())):
+        gap_s = None if self._failed else self.agent.replica.pull_in_s()
+        due = self._due if gap_s is None else min(self._due, time.monotonic() + gap_s)
+        if self.wanted.wait(max(0.0, due - time.monotonic())):
             self._wait_s = 1.0
         self.wanted.clear()
+        if self.agent.replica.pull_in_s() == 0 or time.monotonic() >= self._pull_due:
+            self.pull.set()
+        pull, self._failed = self.pull.is_set(), True
+        self.pull.clear()
         next_s, self._wait_s = self._wait_s, min(self._wait_s * 2, self.EVERY_S)
         try:
-            self.agent.resync()
-            next_s, self._wait_s = self.EVERY_S, 1.0
+            self.agent.resync(pull=pull)
+            next_s, self._wait_s, self._failed = self.EVERY_S, 1.0, False
+            if pull:
+                self._pull_due = time.monotonic() + jittered(
+                    self.EVERY_S if self.agent.replica.sequence is None else self.PULL_EVERY_S)
         finally:
+            if self._failed and pull:
+                self.pull.set()
             self._due = time.monotonic() + jittered(next_s)
             retry_s = self.agent.dataplane.retry_s()
             if retry_s is not None:  # jittered already
@@ -88,22 +107,29 @@ class NetworkAgent(Service):
         self.network = NetworkAPI(self.conf)
         self.lock = threading.Lock()
         self.plugged = 0
+        self.replica = Replica()
         self.resyncer = Resync(self)
         self.periodics += [Heartbeat(self), self.resyncer, Metering(self)]
 
     def endpoint(self):
         return Manager(self)
 
-    def resync(self) -> None:
-        """Pull the whole state and apply it. One that a plug has overtaken is thrown away and pulled again: it may
-        lack the port that was plugged. The lock is not held while the API is asked, so that plugs never wait for it."""
+    def resync(self, *, pull: bool) -> None:
+        """Apply the state that is known, after a pull or without. One that was pulled while an API of the release before, which
+        does not number its changes, had a port plugged is pulled again: it may lack that port. The lock is not held while the
+        API is asked, so that plugs never wait for it."""
         while not self.stop_event.is_set():
             before = self.plugged
-            state = self.network.get_state(context.service_context(), self.conf.host)
+            if pull:
+                self.replica.pull_begins()
+            state = self.network.get_state(context.service_context(), self.conf.host) if pull else None
             with self.lock:
-                if self.plugged == before:
-                    self.dataplane.apply(state)
-                    return
+                if state is not None and self.plugged != before:
+                    continue
+                if state is not None:
+                    self.replica.pulled(state)
+                self.dataplane.apply(self.replica.state())
+                return
 
 
 class Manager:
@@ -111,16 +137,41 @@ class Manager:
         self.agent = agent
 
     def plug(self, ctx, state: dict) -> None:
-        with self.agent.lock:
-            self.agent.plugged += 1
-            known = self.agent.dataplane.networks()
-            self.agent.dataplane.apply(state, partial=True)
-        if {n["id"] for n in state["networks"]} - known:
+        agent, numbers = self.agent, state.get("sequences", [])
+        change = {**{kind: {x["id"]: x for x in state[kind]} for kind in ("networks", "ports")}, "groups": state["groups"],
+                  "routers": state.get("routers", {}), "whole": state.get("whole", []), "sequences": numbers}
+        with agent.lock:
+            known = agent.dataplane.networks()
+            if not numbers:
+                agent.plugged += 1
+            agent.replica.offer(change, urgent=True)
+            agent.dataplane.apply(agent.replica.part(change), partial=True)
+        if change["routers"]:
+            agent.resyncer.wanted.set()
+        elif not numbers and set(change["networks"]) - known:
             # The first guest of a network here: a distributed router of it may have to come too.
+            agent.resyncer.refresh()
+
+    def changed(self, ctx, change: dict) -> None:
+        """Something that concerns this host is another now. Doubled or late: dropped; out of turn: it waits."""
+        if self.agent.replica.offer(change) or self.agent.replica.pull_in_s() is not None:
+            self.agent.resyncer.wanted.set()
+
+    def hosts_added(self, ctx, addresses: list) -> None:
+        """The cloud has hosts more, from which tunnels are taken and which guests must not reach."""
+        if self.agent.replica.hosts_added(addresses):
             self.agent.resyncer.wanted.set()
 
     def inventory(self, ctx) -> dict:
         return self.agent.dataplane.inventory()
 
-    def refresh(self, ctx) -> None:
-        self.agent.resyncer.wanted.set()
+    def refresh(self, ctx, sequence: int | None = None) -> None:
+        """Pull the whole state, or, given how far network-api is, do so if this host does not get there by itself."""
+        if sequence is None:
+            self.agent.resyncer.refresh()
+            return
+        self.agent.replica.expect(sequence)
+        if self.agent.replica.sequence is None:
+            self.agent.resyncer.refresh()
+        elif self.agent.replica.pull_in_s() is not None:
+            self.agent.resyncer.wanted.set()

@@ -79,6 +79,12 @@ def rules_of(connection, group_ids: list[str]) -> dict[str, list[dict]]:
     return found
 
 
+def referring(connection, group_id: str) -> list[str]:
+    """The ids of the groups with a rule that refers to a group."""
+    return list(connection.execute(sa.select(RULES.c.security_group_id).distinct().where(
+        RULES.c.remote_group_id == group_id)).scalars())
+
+
 def member_addresses(connection, group_ids: list[str]) -> dict[str, list[str]]:
     """{group id: [address of a member port]} in one statement."""
     found: dict[str, list[str]] = {g: [] for g in group_ids}

@@ -1,10 +1,11 @@
 """Which host does what: agents by role, DHCP of networks, routers, and where a network has guests."""
 
+import dataclasses
 import datetime
 
 import sqlalchemy as sa
 
-from common import context, db, errors, rows
+from common import db, errors, rows
 from network.db import models
 from network.roles import BRIDGE, DHCP, DISTRIBUTED, L3, ROUTER_PORTS, SERVER
 
@@ -15,20 +16,6 @@ _LOAD = {DHCP: models.networks.c.dhcp_host, L3: models.routers.c.host}
 VERSION_COUNTS_S = 86400
 
 
-def heartbeat(connection, host: str, configurations: dict, rpc_version: str | None = None) -> None:
-    """Record a heartbeat of a host's agent, which has a row for each role. One statement, except for the first time."""
-    table, at, roles = models.agents, db.now(), configurations.get("roles", [BRIDGE])
-    own = sa.and_(table.c.host == host, table.c.agent_type.in_(roles))
-    values = {"heartbeat_at": at, "rpc_version": rpc_version,
-              "configurations": {k: v for k, v in configurations.items() if k != "roles"}}
-    done = connection.execute(sa.update(table).where(own).values(values))
-    if done.rowcount < len(roles):
-        known = set(connection.execute(sa.select(table.c.agent_type).where(own)).scalars())
-        connection.execute(sa.insert(table), [
-            {"id": context.new_uuid(), "host": host, "agent_type": role, "admin_state_up": True, "started_at": at,
-             "description": "", **values} for role in roles if role not in known])
-
-
 def rpc_versions(database: db.Database) -> list[str | None]:
     """The versions that agents, those that may still be there, said they answer."""
     a, since = models.agents, db.now() - datetime.timedelta(seconds=VERSION_COUNTS_S)
@@ -37,11 +24,10 @@ def rpc_versions(database: db.Database) -> list[str | None]:
             a.c.heartbeat_at > since, a.c.admin_state_up)).scalars())
 
 
-def closed_ports(connection, host: str) -> set[str]:
-    """The ports that pass no traffic, according to the last heartbeat of a host."""
-    a = models.agents
-    facts = connection.execute(sa.select(a.c.configurations).where(a.c.host == host, a.c.agent_type == BRIDGE)).scalar()
-    return set((facts or {}).get("closed_ports", ()))
+def sequence_of(connection, host: str) -> int:
+    """The number of the last change that a host was told of."""
+    table = models.host_sequences
+    return connection.execute(sa.select(table.c.sequence).where(table.c.host == host)).scalar() or 0
 
 
 def other_tunnels(connection, host: str) -> list[str]:
@@ -60,6 +46,31 @@ def pick(connection, conf, role: str) -> str:
         a.c.admin_state_up, a.c.agent_type == role, a.c.heartbeat_at > alive).order_by(load, a.c.host)).scalar() or conf.host
 
 
+def silent(connection, down_time_s: int) -> list[tuple[str, str]]:
+    """(role, host) of the agents that serve something and were not heard of for so long, while others of their role were."""
+    a = models.agents
+    alive = db.now() - datetime.timedelta(seconds=down_time_s)
+    other = a.alias()
+    heard = sa.exists().where(other.c.agent_type == a.c.agent_type, other.c.heartbeat_at > alive, other.c.admin_state_up)
+    serves = sa.or_(*(sa.and_(a.c.agent_type == role, sa.exists().where(column == a.c.host)) for role, column in _LOAD.items()))
+    return [(role, host) for role, host in connection.execute(sa.select(a.c.agent_type, a.c.host).where(
+        a.c.heartbeat_at <= alive, heard, serves).order_by(a.c.host))]
+
+
+def served_by(connection, role: str, host: str, most: int) -> list[str]:
+    """The ids of networks or routers that a host serves, so many at most."""
+    column = _LOAD[role]
+    return list(connection.execute(sa.select(column.table.c.id).where(column == host).order_by(
+        column.table.c.id).limit(most)).scalars())
+
+
+def give(connection, role: str, row_id: str, host: str, to: str) -> bool:
+    """Have another host serve a network or router; False: it is not ``host`` that serves it."""
+    column = _LOAD[role]
+    return connection.execute(sa.update(column.table).where(column.table.c.id == row_id, column == host).values(
+        {column.name: to})).rowcount > 0
+
+
 def agent(connection, agent_id: str, role: str | None = None) -> dict:
     """:raises NotFound, Conflict: no such agent, or one of another role"""
     row = rows.get(connection, models.agents, agent_id, resource="Agent")
@@ -69,33 +80,59 @@ def agent(connection, agent_id: str, role: str | None = None) -> dict:
     return row
 
 
-def spread(connection, network_ids: list[str], group_ids=()) -> dict[str, dict[str, str | None]]:
-    """{network id: {host: address of its tunnels, or None}} of the hosts that have a part of a network. One statement.
+@dataclasses.dataclass
+class Part:
+    """What a host has of a network: guests, and why else it has a part (``DHCP_KIND``, ``ROUTER_KIND``, ``LOCAL_KIND``)."""
+
+    tunnel: str | None = None  # the address of the host's end of tunnels
+    guests: int = 0
+    kinds: set[str] = dataclasses.field(default_factory=set)
+    heard_at: datetime.datetime | None = None  # None: no agent is known there
+
+    def is_silent(self, down_time_s: int) -> bool:
+        """Whether the host's agent was not heard of for so long."""
+        return self.heard_at is not None and (db.now() - self.heard_at).total_seconds() >= down_time_s
+
+
+DHCP_KIND, ROUTER_KIND, LOCAL_KIND, _GUESTS = "dhcp", "router", "local", "guests"
+
+
+def parts(connection, network_ids: list[str], group_ids=()) -> dict[str, dict[str, Part]]:
+    """{network id: {host: Part}} of the hosts that have a part of a network. One statement.
 
     Under the key "": the hosts whose filters let in members of these security groups.
     """
     n, p, r, a = models.networks, models.ports, models.routers, models.agents
-    guests = sa.select(p.c.network_id, p.c.binding_host_id.label("host")).where(
-        p.c.network_id.in_(network_ids), p.c.relation == SERVER, p.c.binding_host_id != "")
-    legs = sa.select(p.c.network_id, r.c.host).join(r, r.c.id == p.c.device_id).where(
+    kind, none = sa.literal, sa.literal(0)
+    guests = sa.select(p.c.network_id, p.c.binding_host_id.label("host"), kind(_GUESTS).label("kind"),
+                       sa.func.count().label("guests")).where(
+        p.c.network_id.in_(network_ids), p.c.relation == SERVER, p.c.binding_host_id != "").group_by(
+        p.c.network_id, p.c.binding_host_id)
+    legs = sa.select(p.c.network_id, r.c.host, kind(ROUTER_KIND), none).join(r, r.c.id == p.c.device_id).where(
         p.c.relation.in_(ROUTER_PORTS), p.c.network_id.in_(network_ids), r.c.host != "")
     # A distributed router is on the hosts with guests of any of its networks, and with it so are all of these.
     other, guest = p.alias(), p.alias()
-    everywhere = sa.select(p.c.network_id, guest.c.binding_host_id).join(
+    everywhere = sa.select(p.c.network_id, guest.c.binding_host_id, kind(LOCAL_KIND), none).join(
         other, sa.and_(other.c.device_id == p.c.device_id, other.c.relation == DISTRIBUTED)).join(
         guest, guest.c.network_id == other.c.network_id).where(
         p.c.network_id.in_(network_ids), p.c.relation == DISTRIBUTED, guest.c.relation == SERVER,
         guest.c.binding_host_id != "")
-    servers = sa.select(n.c.id, n.c.dhcp_host).where(n.c.id.in_(network_ids), n.c.dhcp_host != "")
+    servers = sa.select(n.c.id, n.c.dhcp_host, kind(DHCP_KIND), none).where(n.c.id.in_(network_ids), n.c.dhcp_host != "")
     selects = [guests, legs, everywhere, servers]
     if group_ids:
         m, rule = models.port_security_groups, models.security_group_rules
-        selects.append(sa.select(sa.literal(""), p.c.binding_host_id).join(m, m.c.port_id == p.c.id).join(
+        selects.append(sa.select(kind(""), p.c.binding_host_id, kind("group"), none).join(m, m.c.port_id == p.c.id).join(
             rule, rule.c.security_group_id == m.c.security_group_id).where(
             rule.c.remote_group_id.in_(group_ids), p.c.relation == SERVER, p.c.binding_host_id != ""))
-    parts = sa.union(*selects).subquery()
-    found: dict[str, dict[str, str | None]] = {i: {} for i in [*network_ids, ""]}
-    for network_id, host, facts in connection.execute(sa.select(parts.c.network_id, parts.c.host, a.c.configurations).join(
-            a, sa.and_(a.c.host == parts.c.host, a.c.agent_type == BRIDGE), isouter=True)):
-        found[network_id][host] = (facts or {}).get("tunneling_ip")
+    every = sa.union(*selects).subquery()
+    found: dict[str, dict[str, Part]] = {i: {} for i in [*network_ids, ""]}
+    for network_id, host, why, count, facts, heard_at in connection.execute(sa.select(
+            *every.c, a.c.configurations, a.c.heartbeat_at).join(
+            a, sa.and_(a.c.host == every.c.host, a.c.agent_type == BRIDGE), isouter=True)):
+        part = found[network_id].setdefault(host, Part((facts or {}).get("tunneling_ip"), heard_at=heard_at))
+        if why == _GUESTS:
+            part.guests = count
+        else:
+            part.kinds.add(why)
     return found
+

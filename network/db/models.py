@@ -101,6 +101,10 @@ agents = sa.Table(
     sa.Column("description", sa.String(255), nullable=False),
     sa.Column("rpc_version", sa.String(8)),  # of the interface that it answers; NULL: of a release that does not say
     sa.UniqueConstraint("host", "agent_type"))
+# How many changes each host was told of; its agent counts along, and so notices one that was lost.
+host_sequences = sa.Table(
+    "host_sequences", METADATA, sa.Column("host", sa.String(255), primary_key=True),
+    sa.Column("sequence", sa.BigInteger, nullable=False))
 quotas = sa.Table(
     "quotas", METADATA, sa.Column("project_id", sa.String(64), primary_key=True),
     sa.Column("resource", sa.String(64), primary_key=True), sa.Column("limit", sa.Integer, nullable=False))

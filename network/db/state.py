@@ -9,16 +9,31 @@ from network import roles
 from network.db import addresses, groups, hosting, models
 
 
-def network_details(connection, network_ids: list[str], host: str, hosts: dict | None = None) -> list[dict]:
-    """Networks with their subnets and DHCP port, as the agent of ``host`` gets them.
+def network_details(connection, network_ids: list[str], host: str) -> list[dict]:
+    """Networks with their subnets and DHCP port, as the agent of ``host`` gets them (see ``network_of``)."""
+    if not network_ids:
+        return []
+    parts = hosting.parts(connection, network_ids)
+    return [network_of(row, host, parts[row["id"]]) for row in whole_networks(connection, network_ids)]
+
+
+def network_of(row: dict, host: str, parts: dict[str, hosting.Part]) -> dict:
+    """A network as the agent of ``host`` gets it.
 
     ``serves`` says whether that host answers DHCP for the network; ``peers`` are the tunnel addresses of the other
     hosts that have a part of it.
 
-    :param hosts: what ``hosting.spread`` says of the networks, where the caller knows already
+    :param row: of ``whole_networks``
+    :param parts: what each host has of the network
     """
-    if not network_ids:
-        return []
+    peers = sorted(part.tunnel for other, part in parts.items() if part.tunnel and other != host)
+    return {"id": row["id"], "mtu": row["mtu"], "external": row["router_external"], "type": row["provider_network_type"],
+            "physical": row["provider_physical_network"], "segment": row["provider_segmentation_id"],
+            "subnets": row["subnets"], "dhcp_port": row["dhcp_port"], "serves": row["dhcp_host"] == host, "peers": peers}
+
+
+def whole_networks(connection, network_ids: list[str]) -> list[dict]:
+    """Rows of networks with ``subnets`` and ``dhcp_port``, in three statements."""
     n, s, p, a = models.networks, models.subnets, models.ports, models.ip_allocations
     subnets = many(connection, sa.select(s).where(s.c.network_id.in_(network_ids)).order_by(s.c.ip_version, s.c.id))
     dhcp: dict[str, dict] = {}
@@ -28,18 +43,11 @@ def network_details(connection, network_ids: list[str], host: str, hosts: dict |
         port = dhcp.setdefault(row["network_id"], {"id": row["id"], "mac_address": row["mac_address"], "fixed_ips": []})
         if row["subnet_id"]:
             port["fixed_ips"].append({"subnet_id": row["subnet_id"], "ip_address": row["ip_address"]})
-    hosts = hosts or hosting.spread(connection, network_ids)
-    found = []
-    for row in many(connection, sa.select(n).where(n.c.id.in_(network_ids))):
-        own = [{k: sub[k] for k in ("id", "ip_version", "cidr", "gateway_ip", "enable_dhcp", "dns_nameservers",
-                                    "host_routes", "ipv6_ra_mode", "ipv6_address_mode")}
-               for sub in subnets if sub["network_id"] == row["id"]]
-        peers = sorted(ip for other, ip in hosts[row["id"]].items() if ip and other != host)
-        found.append({"id": row["id"], "mtu": row["mtu"], "external": row["router_external"],
-                      "type": row["provider_network_type"], "physical": row["provider_physical_network"],
-                      "segment": row["provider_segmentation_id"], "subnets": own, "dhcp_port": dhcp.get(row["id"]),
-                      "serves": row["dhcp_host"] == host, "peers": peers})
-    return found
+    keep = ("id", "ip_version", "cidr", "gateway_ip", "enable_dhcp", "dns_nameservers", "host_routes", "ipv6_ra_mode",
+            "ipv6_address_mode")
+    return [{**row, "dhcp_port": dhcp.get(row["id"]),
+             "subnets": [{k: sub[k] for k in keep} for sub in subnets if sub["network_id"] == row["id"]]}
+            for row in many(connection, sa.select(n).where(n.c.id.in_(network_ids)))]
 
 
 def port_details(ports: list[dict], host: str) -> list[dict]:
@@ -54,17 +62,20 @@ def _network(prefix: str | None) -> str | None:
     return str(ipaddress.ip_interface(prefix).network) if prefix else None
 
 
-def group_details(connection, group_ids: list[str]) -> dict:
-    """{group id: {"rules", "members"}} of groups and of those their rules refer to."""
+def group_details(connection, group_ids: list[str], members_of=()) -> dict:
+    """{group id: {"rules", "members"}} of groups and of those their rules refer to; of these with ``only_members``.
+
+    :param members_of: groups whose members are wanted although no rule of these may refer to them
+    """
     rules = groups.rules_of(connection, group_ids)
-    remote = {r["remote_group_id"] for rs in rules.values() for r in rs if r["remote_group_id"]}
+    remote = {r["remote_group_id"] for rs in rules.values() for r in rs if r["remote_group_id"]} | set(members_of)
     members = groups.member_addresses(connection, sorted(remote))
     keep = ("direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix",
             "remote_group_id")
     found: dict = {g: {"rules": [{k: _network(r[k]) if k == "remote_ip_prefix" else r[k] for k in keep} for r in rs]}
                    for g, rs in rules.items()}
     for group_id in remote:
-        found.setdefault(group_id, {"rules": []})["members"] = members[group_id]
+        found.setdefault(group_id, {"rules": [], "only_members": True})["members"] = members[group_id]
     return found
 
 
@@ -120,13 +131,14 @@ def _labels(connection, projects: set[str]) -> dict[str, list[dict]]:
                 for x in found if x["shared"] or x["project_id"] == p] for p in projects}
 
 
-def router_details(connection, host: str) -> list[dict]:
-    """The routers, or parts of them, that the agent of ``host`` builds (see ``_parts``)."""
+def router_details(connection, host: str, router_ids: list[str] | None = None) -> list[dict]:
+    """The routers, or parts of them, that the agent of ``host`` builds (see ``_parts``): all, or those of ``router_ids``."""
     r, p, f, s = models.routers, models.ports, models.floatingips, models.subnets
     guest = p.alias()
     local = sa.select(p.c.device_id).join(guest, guest.c.network_id == p.c.network_id).where(
         p.c.relation == roles.DISTRIBUTED, guest.c.binding_host_id == host, guest.c.relation == roles.SERVER)
-    routers = many(connection, sa.select(r, r.c.id.in_(local).label("local")).where(sa.or_(r.c.host == host, r.c.id.in_(local))))
+    routers = many(connection, sa.select(r, r.c.id.in_(local).label("local")).where(
+        sa.or_(r.c.host == host, r.c.id.in_(local)), sa.true() if router_ids is None else r.c.id.in_(router_ids)))
     if not routers:
         return []
     ids = [x["id"] for x in routers]
@@ -151,8 +163,11 @@ def of_host(connection, host: str) -> dict:
     """Everything that the agent of ``host`` must have: networks, ports, groups, routers, the other hosts' addresses.
 
     Ports of other hosts are among them where this host serves their network: its DHCP and metadata must know them.
+    ``sequence`` is the number of the last change that is in it for certain; it is read first, so that one that comes while
+    the rest is read comes to the agent once more.
     """
     n, p = models.networks, models.ports
+    sequence = hosting.sequence_of(connection, host)
     routers = router_details(connection, host)
     legs = [leg for r in routers for leg in [*r["interfaces"], *([r["gateway"]] if r["gateway"] else [])]]
     routed = {leg["network_id"] for r in routers for leg in r["interfaces"]}
@@ -164,4 +179,4 @@ def of_host(connection, host: str) -> dict:
     group_ids = sorted({g for x in ports if x["binding_host_id"] == host for g in x["security_groups"]})
     return {"networks": network_details(connection, sorted(network_ids), host), "ports": port_details(ports, host),
             "groups": group_details(connection, group_ids), "routers": routers,
-            "hosts": hosting.other_tunnels(connection, host)}
+            "hosts": hosting.other_tunnels(connection, host), "sequence": sequence}

@@ -118,11 +118,16 @@ def _move(call: Call, agent_id: str, role: str, resource_id: str, host_of, rule:
     """:param host_of: (agent, row) -> the host that serves the row from now on, or an error"""
     call.svc.policy.check(call.ctx, rule, {})
     commit(call, _write_host, agent_id, role, resource_id, host_of)
-    call.svc.refresh_agents(call.ctx)
 
 
 def _write_host(work: Work, agent_id: str, role: str, resource_id: str, host_of) -> None:
     resource, column = _HOSTED[role]
     agent = hosting.agent(work.connection, agent_id, role)
     row = resource.get(work, resource_id)
-    rows.update(work.connection, resource.table, resource_id, {column: host_of(agent, row)}, resource=resource.kind)
+    host = host_of(agent, row)
+    rows.update(work.connection, resource.table, resource_id, {column: host}, resource=resource.kind)
+    if role == roles.DHCP:
+        work.changes.moved_network(work.connection, resource_id, row[column], host)
+    else:
+        for where in {row[column], host}:
+            work.changes.router(work.connection, {**row, column: where})

@@ -102,8 +102,10 @@ class FloatingIps(Resource):
         rows.delete(work.connection, models.ports, row["fip_port_id"], resource="Port")
         return row
 
+    def concern(self, work, before, after):
+        work.changes.routers(work.connection, {row["router_id"] for row in [*before, *after] if row["router_id"]})
+
     def after(self, work, verb, found):
-        work.svc.refresh_agents(work.ctx)
         work.svc.addresses_changed(work.readdressed)
         return found
 

@@ -3,6 +3,8 @@
 The counts come as notifications (``l3.meter``).
 """
 
+import sqlalchemy as sa
+
 from common import errors, rows, schema, values
 from network import parsing
 from network.db import models
@@ -22,15 +24,18 @@ class _Metering(Resource):
         whole = {**row, "tenant_id": row["project_id"]}
         return {k: whole[k] for k in self.shown_fields}
 
-    def after(self, work, verb, found):
-        work.svc.refresh_agents(work.ctx)
-        return found
-
 
 class MeteringLabels(_Metering):
     singular, plural, kind, table = "metering_label", "metering_labels", "MeteringLabel", models.metering_labels
     shown_fields = ("id", "name", "description", "project_id", "tenant_id", "shared")
     attributes = {"shared": flag(False)}
+
+    def concern(self, work, before, after):
+        """The routers of a label's project count, or those of all projects."""
+        table = models.routers
+        for row in [*before, *after]:
+            work.changes.routers(work.connection, sa.select(table.c.id).where(
+                sa.true() if row["shared"] else table.c.project_id == row["project_id"]))
 
 
 class MeteringRules(_Metering):
@@ -69,6 +74,10 @@ class MeteringRules(_Metering):
                                   kind="MeteringLabelRuleOverlaps")
         rows.insert(work.connection, self.table, values)
         return values
+
+    def concern(self, work, before, after):
+        LABELS.concern(work, [], [rows.get(work.connection, LABELS.table, row["metering_label_id"], resource="MeteringLabel")
+                                  for row in [*before, *after]])
 
 
 LABELS, LABEL_RULES = MeteringLabels(), MeteringRules()

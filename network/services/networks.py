@@ -113,10 +113,11 @@ class Networks(Resource):
                                f"on the network, id for these ports is: {','.join(held[:20])}.", kind="NetworkInUse")
         queries.delete_contents(work.connection, row["id"])
 
-    def after(self, work, verb, found):
-        if verb != "create":
-            work.svc.refresh_agents(work.ctx)
-        return found
+    def concern(self, work, before, after):
+        """One that is deleted has no guests and no router, so no host has anything of it."""
+        for old, new in zip(before, after):
+            if any(old[k] != new[k] for k in ("mtu", "router_external", "dhcp_host")):
+                work.changes.network(work.connection, new["id"])
 
     def extra_filter(self, name, values):
         if name == "subnets":

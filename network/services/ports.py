@@ -1,8 +1,10 @@
 """Ports: a MAC, addresses and filters on a network; bound to a host, they are plugged there."""
 
+import sqlalchemy as sa
+
 from common import db, errors, rows, schema, values
 from network import parsing, roles
-from network.db import groups, hosting, models, networks, port_addresses, state
+from network.db import deltas, groups, hosting, models, networks, port_addresses, state
 from network.db import ports as port_rows
 from network.db.port_addresses import UNSET
 from network.services.networks import NETWORKS
@@ -158,9 +160,6 @@ class Ports(Resource):
                           binding_vif_type="bridge" if bound else "unbound")
             if not bound:
                 values["status"] = "DOWN"
-            if old["binding_host_id"] not in ("", values["binding_host_id"]):
-                # Its agent must hear of it, or the tap stays until the next full pull.
-                work.left_hosts.add(old["binding_host_id"])
         if "binding_profile" in values:
             values["binding_profile"] = values["binding_profile"] or {}
         if "extra_dhcp_opts" in values:
@@ -191,6 +190,9 @@ class Ports(Resource):
         if not port_rows.is_users(row["relation"]) and row["relation"] != roles.DHCP_PORT:
             raise errors.Conflict(f"Port {row['id']} cannot be deleted directly via the port API: has device owner "
                                   f"{row['device_owner']}.", kind="ServicePortInUse")
+        table = models.floatingips
+        work.changes.routers(work.connection, sa.select(table.c.router_id).where(
+            table.c.port_id == row["id"], table.c.router_id.is_not(None)))
         port_rows.release(work.connection, row["id"])
 
     def _delete_one(self, work, row_id, revision):
@@ -199,45 +201,43 @@ class Ports(Resource):
             SUBNETS.restore_dhcp(work, row["network_id"])
         return row
 
-    def after(self, work, verb, found):
-        bound = [p for p in found if p["binding_host_id"] and p["relation"] == roles.SERVER]
-        hosts = work.left_hosts
-        if verb == "delete" or not bound:
-            hosts = hosts | {p["binding_host_id"] for p in found if p["binding_host_id"]}
-        if verb == "delete":
-            with work.svc.db.reader() as connection:
-                parts = hosting.spread(connection, sorted({p["network_id"] for p in found}),
-                                       sorted({g for p in found for g in p["security_groups"]}))
-            hosts = hosts.union(*parts.values())
-        for host in sorted(hosts):
-            work.svc.refresh_agents(work.ctx, host)
-        if verb == "delete" or not bound:
-            return found
-        return [self._plug(work, p) if p in bound else p for p in found]
+    def concern(self, work, before, after):
+        changes, connection = work.changes, work.connection
+        changes.ports(connection, before, after)
+        for row in [*before, *after]:
+            if row["relation"] in roles.ROUTER_PORTS:
+                changes.routers(connection, {row["device_id"]})
+            elif row["relation"] == roles.DHCP_PORT:
+                changes.network(connection, row["network_id"])
+        for port in _plugged(after):
+            changes.at(port["binding_host_id"]).networks.add(port["network_id"])
+            work.plugged.add(port["binding_host_id"])
+            # A DHCP server that is away is not waited for: the guest asks again until another host has its networks.
+            work.plugged.update(host for host, part in changes.parts[port["network_id"]].items() if (
+                hosting.DHCP_KIND in part.kinds and not part.is_silent(work.svc.conf.service_down_time)))
 
-    def _plug(self, work, port: dict) -> dict:
-        """Have the host's agent build the port now, and the network's DHCP know it; the caller starts a guest next."""
-        host, network_id, group_ids = port["binding_host_id"], port["network_id"], port["security_groups"]
+    def after(self, work, verb, found):
+        return found if verb == "delete" or not work.plugged else self._plug(work, found)
+
+    def _plug(self, work, found: list[dict]) -> list[dict]:
+        """Have the hosts' agents build the ports now, and the networks' DHCP know them; the caller starts a guest next."""
+        bound = _plugged(found)
+        by_host = {host: work.changes.by_host[host] for host in sorted(work.plugged)}
         with work.svc.db.reader() as connection:
-            hosts = hosting.spread(connection, [network_id], group_ids)
-            wanted: dict[str, dict] = {where: {"networks": state.network_details(connection, [network_id], where, hosts),
-                              "ports": state.port_details([port], where), "groups": {}} for where in hosts[network_id]}
-            wanted[host]["groups"] = state.group_details(connection, group_ids)
-        for where in set(hosts[""]) - {host}:
-            work.svc.refresh_agents(work.ctx, where)
+            wanted = deltas.of(connection, by_host, bound, work.changes.parts)
         try:
-            for where, part in wanted.items():
-                if where == host or part["networks"][0]["serves"]:
-                    work.svc.agents.plug(work.ctx, where, part, work.svc.conf.network.plug_timeout_s)
-                elif where not in hosts[""]:
-                    work.svc.refresh_agents(work.ctx, where)
+            for host, delta in wanted.items():
+                work.svc.agents.plug(work.ctx, host, deltas.as_plug(delta), work.svc.conf.network.plug_timeout_s)
             values: dict = {"status": "ACTIVE", "binding_vif_type": "bridge"}
         except errors.Error as error:
-            work.svc.log.warning("port %s could not be plugged on %s: %s %s", port["id"], port["binding_host_id"],
-                                error, error.internal or "")
+            work.svc.log.warning("ports %s could not be plugged: %s %s", ", ".join(p["id"] for p in bound), error,
+                                 error.internal or "")
             values = {"status": "DOWN", "binding_vif_type": "binding_failed"}
+        return [self._shown_plugged(work, port, values) if port in bound else port for port in found]
+
+    def _shown_plugged(self, work, port: dict, values: dict) -> dict:
         if any(port[k] != v for k, v in values.items()):
-            values.update(revision_number=port["revision_number"] + 1, updated_at=db.now())
+            values = {**values, "revision_number": port["revision_number"] + 1, "updated_at": db.now()}
             work.svc.db.transact(rows.update_where, self.table, values, id=port["id"])
         return {**port, **values}
 
@@ -247,6 +247,11 @@ class Ports(Resource):
         if name in ("security_groups", "security_group_id"):
             return port_rows.in_groups(values)
         return None
+
+
+def _plugged(found: list[dict]) -> list[dict]:
+    """Those of some ports that a host's agent builds."""
+    return [p for p in found if p["binding_host_id"] and p["relation"] == roles.SERVER]
 
 
 def _wanted_addresses(values: list[str]) -> dict[str, list[str]]:

@@ -92,6 +92,10 @@ class Resource:
     def remove(self, work: Work, row: dict) -> None:
         """Refuse, or remove what belongs to the row."""
 
+    def concern(self, work: Work, before: list[dict], after: list[dict]) -> None:
+        """Note in ``work.changes`` which hosts must hear of rows that were changed, made (no ``before``) or deleted, within the
+        transaction that does it."""
+
     def after(self, work: Work, verb: str, found: list[dict]) -> list[dict]:
         """After the commit of ``work``: tell agents. Returns the rows to show."""
         return found
@@ -258,7 +262,9 @@ class Resource:
             for owner in {w["project_id"] for w in wanted}:
                 quotas.check(work.connection, work.svc.conf, self.quota, owner,
                              sum(1 for w in wanted if w["project_id"] == owner))
-        return [self.insert(work, dict(w)) for w in wanted]
+        made = [self.insert(work, dict(w)) for w in wanted]
+        self.concern(work, [], made)
+        return made
 
     def update(self, call: Call, row_id: str, given: dict, revision: int | None = None) -> dict:
         """:param revision: change it only if it has this revision
@@ -282,6 +288,7 @@ class Resource:
         if any(whole[k] != v for k, v in old.items() if k not in ("revision_number", "updated_at")):
             new.update(updated_at=db.now(), revision_number=old["revision_number"] + 1)
         rows.update(connection, self.table, row_id, new, resource=self.kind)
+        self.concern(work, [old], [{**whole, **new}])
         return {**whole, **new}
 
     def delete(self, call: Call, row_id: str, revision: int | None = None) -> None:
@@ -296,4 +303,5 @@ class Resource:
         revisions.check(row, revision)
         self.remove(work, row)
         rows.delete(work.connection, self.table, row_id, resource=self.kind)
+        self.concern(work, [row], [])
         return row

@@ -92,6 +92,7 @@ def _add(work: Work, router_id: str, body: dict, revision: int | None) -> tuple[
             raise errors.Conflict("The gateway address of the subnet is in use.", kind="IpAddressInUse") from None
     distributed.settle(work.connection, router_id)
     revisions.grow(work.connection, models.routers, router_id)
+    work.changes.router(work.connection, router, network_ids={port["network_id"]})
     return router, port, subnet["id"]
 
 
@@ -102,9 +103,7 @@ def add(call: Call, router_id: str, given: dict, revision: int | None) -> tuple[
     :param revision: only if the router has this revision
     :returns: the router, the port of the interface, and the id of its (first) subnet
     """
-    work, (router, port, subnet_id) = commit(call, _add, router_id, given, revision)
-    ROUTERS.refresh(work, router)
-    return router, port, subnet_id
+    return commit(call, _add, router_id, given, revision)[1]
 
 
 def _interface(connection, router_id: str, given: dict) -> tuple[dict, str]:
@@ -149,11 +148,10 @@ def _remove(work: Work, router_id: str, body: dict, revision: int | None) -> tup
         revisions.grow(work.connection, models.ports, port["id"])
     distributed.settle(work.connection, router_id)
     revisions.grow(work.connection, models.routers, router_id)
+    work.changes.router(work.connection, router, network_ids={port["network_id"]})
     return router, port, subnet_id
 
 
 def remove(call: Call, router_id: str, given: dict, revision: int | None) -> tuple[dict, dict, str]:
     """Disconnect a router; parameters and what is returned are those of ``add``, and ``given`` may name both."""
-    work, (router, port, subnet_id) = commit(call, _remove, router_id, given, revision)
-    ROUTERS.refresh(work, router)
-    return router, port, subnet_id
+    return commit(call, _remove, router_id, given, revision)[1]

@@ -163,15 +163,15 @@ class Routers(Resource):
             raise errors.InUse(f"Router {row['id']} still has ports", kind="RouterInUse")
         self._clear_gateway(work.connection, row)
 
-    def after(self, work, verb, found):
-        for row in found:
-            self.refresh(work, row)
-        return found
-
-    @staticmethod
-    def refresh(call: Call, row: dict) -> None:
-        """Tell the agents that have a part of a router."""
-        call.svc.refresh_agents(call.ctx, None if row["distributed"] else row["host"])
+    def concern(self, work, before, after):
+        if not before or not after:
+            for row in [*before, *after]:
+                work.changes.router(work.connection, row, network_ids=_external(row))
+        for old, new in zip(before, after):
+            moved = any(old[k] != new[k] for k in ("host", "distributed", "gw_port_id"))
+            if moved or any(old[k] != new[k] for k in ("routes", "admin_state_up", "enable_snat", "gateway")):
+                for row in (old, new) if moved else (new,):
+                    work.changes.router(work.connection, row, legs=moved, network_ids=_external(row))
 
     def change_routes(self, call: Call, router_id: str, rule: str, edit: typing.Callable, revision: int | None) -> dict:
         """Change the static routes of a router.
@@ -180,8 +180,7 @@ class Routers(Resource):
         :param revision: only if the router has this revision
         :returns: the router as the caller sees it
         """
-        work, router = commit(call, self._change_routes, router_id, rule, edit, revision)
-        self.refresh(work, router)
+        router = commit(call, self._change_routes, router_id, rule, edit, revision)[1]
         return self.shown(call, router)
 
     def _change_routes(self, work: Work, router_id: str, rule: str, edit: typing.Callable, revision: int | None) -> dict:
@@ -192,7 +191,13 @@ class Routers(Resource):
         if routes != router["routes"]:
             rows.update(work.connection, self.table, router_id, {"routes": routes}, resource="Router")
             revisions.grow(work.connection, self.table, router_id)
+            work.changes.router(work.connection, router, legs=False)
         return self.get(work, router_id)
+
+
+def _external(router: dict) -> set[str]:
+    """The id of the network of a router's gateway."""
+    return {router["gateway"]["network_id"]} if router["gateway"] else set()
 
 
 MOST_ROUTES = 30

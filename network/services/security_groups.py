@@ -59,6 +59,8 @@ class SecurityGroups(Resource):
         return values
 
     def remove(self, work, row):
+        # Rules of other groups that refer to this one go with it.
+        work.changes.groups(work.connection, groups.referring(work.connection, row["id"]))
         if row["is_default"] and not work.svc.policy.is_admin(work.ctx):
             raise errors.Conflict("Removing default security group not allowed.",
                                   kind="SecurityGroupCannotRemoveDefault")
@@ -163,9 +165,8 @@ class SecurityGroupRules(Resource):
             raise errors.BadRequest(f"Conflicting value ethertype {rule['ethertype']} for CIDR {rule['remote_ip_prefix']}",
                                     kind="SecurityGroupRuleParameterConflict")
 
-    def after(self, work, verb, found):
-        work.svc.refresh_agents(work.ctx)
-        return found
+    def concern(self, work, before, after):
+        work.changes.groups(work.connection, sorted({row["security_group_id"] for row in [*before, *after]}))
 
 
 def _canonical(rule: dict) -> dict:

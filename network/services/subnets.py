@@ -258,8 +258,12 @@ class Subnets(Resource):
         queries.remove_dhcp(work.connection, row["id"])
         revisions.grow(work.connection, models.networks, row["network_id"])
 
+    def concern(self, work, before, after):
+        for network_id in {row["network_id"] for row in [*before, *after]}:
+            work.changes.network(work.connection, network_id)
+        work.changes.readdressed(work.connection, work.readdressed)
+
     def after(self, work, verb, found):
-        work.svc.refresh_agents(work.ctx)
         work.svc.addresses_changed(work.readdressed)
         return found
 

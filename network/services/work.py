@@ -4,6 +4,7 @@ import dataclasses
 import typing
 
 from common.calls import Call
+from network.db.changes import Changes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,8 +16,9 @@ class Work(Call):
     """
 
     connection: typing.Any = None
+    changes: Changes = dataclasses.field(default_factory=Changes)  # what agents of hosts must hear of
+    plugged: set[str] = dataclasses.field(default_factory=set)  # those of them that are called after the commit
     readdressed: set[str] = dataclasses.field(default_factory=set)  # ids of ports whose servers have other addresses
-    left_hosts: set[str] = dataclasses.field(default_factory=set)  # hosts that ports were on before
 
     @classmethod
     def of(cls, call: Call, connection) -> "Work":
@@ -34,5 +36,9 @@ def commit(call: Call, function: typing.Callable, *args) -> tuple[Work, typing.A
     """
     def attempt(connection):
         work = Work.of(call, connection)
-        return work, function(work, *args)
-    return call.svc.db.transact(attempt)
+        found = function(work, *args)
+        work.changes.number(connection)
+        return work, found
+    work, found = call.svc.db.transact(attempt)
+    call.svc.fanout.tell(work.changes, without=work.plugged)
+    return work, found

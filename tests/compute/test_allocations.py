@@ -1,5 +1,7 @@
 """What servers hold of hosts: taken once, given back once, and by what was taken."""
 
+import types
+
 import pytest
 import sqlalchemy as sa
 
@@ -65,15 +67,16 @@ def test_a_server_may_hold_parts_of_two_hosts(database):
     assert used(database, "a") == used(database, "b") == (0, 0, 0, 0)
 
 
-def test_a_host_that_has_changed_is_not_taken(database):
+def test_a_host_that_has_changed_or_is_full_is_not_taken(database):
     with database.writer() as connection:
         seen = node(connection, "a")
         assert allocations.claim(connection, seen, "s", SMALL)
         assert not allocations.claim(connection, seen, "t", SMALL)
         assert [a.instance_uuid for a in connection.execute(sa.select(models.allocations))] == ["s"]
         server(connection, "t", None, vm_state="building", task_state="scheduling")
-    with pytest.raises(placement._HostChanged):
-        database.transact(lambda c: placement.Placement._claim(None, c, None, seen, {"uuid": "t", **SMALL}, 0.0))
+    scheduler = types.SimpleNamespace(limits=lambda host: {"memory_mb_used": SMALL["memory_mb"]})
+    with pytest.raises(placement._HostFull):
+        database.transact(lambda c: placement.Placement._claim(scheduler, c, None, seen, {"uuid": "t", **SMALL}, 0.0))
     with database.reader() as connection:
         assert connection.execute(sa.select(models.instances.c.host).where(models.instances.c.uuid == "t")).scalar() is None
 

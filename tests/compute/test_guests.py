@@ -1,6 +1,7 @@
 """Guests that are gone, that were lost with their host, and that are nobody's: what the compute agent makes of each."""
 
 import threading
+import time
 import types
 
 import pytest
@@ -31,9 +32,9 @@ class Conductor:
         self.manager = manager
         self.told: list[dict] = []
 
-    def heartbeat(self, ctx, host, resources, powers, rpc_version=None):
+    def heartbeat(self, ctx, host, resources, powers, rpc_version=None, sequence=None):
         self.told.append(powers)
-        self.manager.heartbeat(ctx, host, resources, powers, rpc_version)
+        self.manager.heartbeat(ctx, host, resources, powers, rpc_version, sequence)
 
     def __getattr__(self, name):
         return getattr(self.manager, name)
@@ -45,7 +46,9 @@ def manager(tmp_path):
     models.METADATA.create_all(database.engine)
     service = types.SimpleNamespace(db=database, conf=types.SimpleNamespace(
         compute=types.SimpleNamespace(default_availability_zone="nova")))
-    return Manager(service)
+    made = Manager(service)
+    made.heartbeats.interval_s = 0
+    return made
 
 
 class Agent:
@@ -189,6 +192,57 @@ def test_what_was_seen_before_an_operation_is_not_told_after_it(manager, agent, 
         PowerSync(agent, heartbeat).run_once()
     agent.driver.power_states = look
     assert state(manager, uuid)[0] == "active" and look() == {uuid: server_states.RUNNING}, told
+
+
+def test_without_news_a_heartbeat_is_due_after_the_report_interval(agent, server, monkeypatch):
+    """A new guest is no news, its builder has reported it; one that changed is."""
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    uuid, heartbeat = server("active"), Heartbeat(agent)
+    heartbeat.interval_s = heartbeat.steady_s  # it is not the agent's start
+    sent = []
+
+    def after(seconds: float) -> int:
+        now[0] += seconds
+        heartbeat.beat()
+        sent.append(len(agent.conductor.told))
+        return sent[-1] - (sent[-2] if len(sent) > 1 else 0)
+    assert after(0) == 1
+    agent.spawn(uuid)
+    assert (after(10), after(heartbeat.report_s - 10)) == (0, 1)
+    agent.driver.pause(uuid)
+    assert (after(1), after(1)) == (1, 0)
+
+
+def test_after_a_lost_heartbeat_every_guest_is_reported(manager, agent, server):
+    uuid, heartbeat = server("active"), Heartbeat(agent)
+    manager.service.agents = types.SimpleNamespace(report_all=lambda ctx, host: heartbeat.report_all())
+    agent.spawn(uuid)
+    heartbeat.beat()
+    agent.driver.pause(uuid)
+    report, agent.conductor.heartbeat = agent.conductor.heartbeat, lambda *args, **more: None
+    heartbeat.beat()  # lost
+    agent.conductor.heartbeat = report
+    heartbeat.beat()
+    assert agent.conductor.told[-1] == {} and state(manager, uuid) == ("active", server_states.RUNNING)
+    heartbeat.beat()
+    assert state(manager, uuid)[1] == server_states.PAUSED
+
+
+def test_all_guests_are_compared_when_one_is_missing_and_not_all_the_time(manager, agent, server):
+    uuid, heartbeat = server("active"), Heartbeat(agent)
+    sync, asked = PowerSync(agent, heartbeat), []
+    states_of = manager.states_of
+    manager.states_of = lambda ctx, host: asked.append(host) or states_of(ctx, host)
+    agent.spawn(uuid)
+    for _ in range(3):
+        heartbeat.beat()
+        sync.run_once()
+    assert len(asked) == 1
+    agent.driver.destroy(uuid)
+    heartbeat.beat()
+    sync.run_once()
+    assert len(asked) == 2 and state(manager, uuid) == ("stopped", server_states.NOSTATE)
 
 
 def test_what_ran_runs_again_after_the_host_was_down(manager, agent, server):

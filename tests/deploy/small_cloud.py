@@ -8,7 +8,7 @@ from common import db
 from common.rows import insert
 from conductor.db import allocations, hosts, models
 from network import roles
-from network.db import hosting
+from network.db import heartbeats
 from tests.compute.test_guests import ROW
 from volume.db import models as volume_models
 from volume.db import volumes
@@ -42,7 +42,7 @@ def fill(overview) -> None:
         for number, status in ((1, "available"), (2, "available"), (3, "creating")):
             volume(connection, number, status, ago=LONG_AGO if status == "creating" else datetime.timedelta())
     with writer("network") as connection:
-        hosting.heartbeat(connection, "here", {"roles": [roles.BRIDGE, roles.DHCP]})
+        heartbeats.write(connection, {"here": {"roles": [roles.BRIDGE, roles.DHCP]}})
 
 
 def server(connection, number: int, vm_state: str, task_state: str | None, *, host="here", ago=datetime.timedelta()) -> None:

@@ -8,7 +8,7 @@ from conductor.db import allocations, hosts, models
 from deploy import prepare
 from deploy.audit import Auditor, main
 from network import roles
-from network.db import hosting
+from network.db import heartbeats
 from tests.compute.test_guests import ROW
 from volume.db import volumes
 
@@ -32,7 +32,7 @@ def state(tmp_path_factory):
                 "created_at": db.now(), "updated_at": db.now()}, conflict="")
             allocations.claim(connection, next(n for n in _nodes(connection) if n["host"] == host), UUID.format(number), ROW)
     with auditor.dbs["network"].writer() as connection:
-        hosting.heartbeat(connection, "node2", {"roles": [roles.BRIDGE]})
+        heartbeats.write(connection, {"node2": {"roles": [roles.BRIDGE]}})
     with auditor.dbs["volume"].writer() as connection:
         volumes.heartbeat(connection, "cinder-volume", "node2", {})
     return made

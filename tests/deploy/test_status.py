@@ -13,7 +13,7 @@ from deploy import bus, daemons, prepare, status, stuck
 from deploy.audit import Auditor
 from deploy.overview import Overview
 from network import roles
-from network.db import hosting
+from network.db import heartbeats
 from tests.deploy import small_cloud
 from tests.deploy.small_cloud import LONG_AGO, UUID
 from volume.db.models import volumes
@@ -34,7 +34,7 @@ def overview(state):
     made = Overview(state, "tested")
     small_cloud.fill(made)
     with made.database("network").writer() as connection:
-        hosting.heartbeat(connection, "gone", {"roles": [roles.BRIDGE]})
+        heartbeats.write(connection, {"gone": {"roles": [roles.BRIDGE]}})
     yield made
     made.close()
 

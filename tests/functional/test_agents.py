@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from common.db import Database
-from network.db import hosting, state
+from network.db import heartbeats, hosting, state
 from network.db.models import METADATA
 from network.service import Manager
 from tests.functional.test_stories import refused
@@ -60,7 +60,7 @@ def two_hosts(tmp_path):
     from network.db.groups import base
     with database.writer() as connection:
         for number in (1, 2, 3):
-            hosting.heartbeat(connection, f"host{number}", {"roles": [hosting.BRIDGE], "tunneling_ip": f"192.0.2.{number}"})
+            heartbeats.write(connection, {f"host{number}": {"roles": [hosting.BRIDGE], "tunneling_ip": f"192.0.2.{number}"}})
         connection.execute(models.networks.insert().values(
             **{**base("p", "n"), "id": "net"}, admin_state_up=True, status="ACTIVE", shared=False, router_external=False,
             is_default=False, port_security_enabled=True, mtu=1500, dns_domain="", provider_network_type="vxlan",
@@ -91,13 +91,14 @@ def test_a_new_router_goes_to_a_living_agent_with_few(two_hosts):
     with two_hosts.writer() as connection:
         assert hosting.pick(connection, Conf, hosting.DHCP) == "own"  # nobody has the role
         for number in (1, 2):
-            hosting.heartbeat(connection, f"host{number}", {"roles": [hosting.BRIDGE, hosting.DHCP]})
+            heartbeats.write(connection, {f"host{number}": {"roles": [hosting.BRIDGE, hosting.DHCP]}})
         assert hosting.pick(connection, Conf, hosting.DHCP) == "host2"  # host1 has one network
 
 
 def test_a_port_is_down_while_its_host_has_it_closed(two_hosts):
     from network.db import models
     manager = Manager(types.SimpleNamespace(db=two_hosts))
+    manager.heartbeats.interval_s = 0
 
     def statuses_after(host: str, **facts) -> dict:
         manager.heartbeat(None, host, {"roles": [hosting.BRIDGE], **facts})

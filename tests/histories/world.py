@@ -121,6 +121,7 @@ class World:
         service.local_delete = lambda ctx, uuid: local_delete(service, ctx, uuid)
         service.endpoint = lambda: self.conductor
         self.conductor, self.sweep = ConductorManager(service), Sweep(service)
+        self.conductor.heartbeats.interval_s = 0
         self.scheduler = SchedulerManager(types.SimpleNamespace(placement=Placement(confs["controller"], database),
                                                                 agents=Mail(self)))
 

@@ -17,15 +17,12 @@ ROLES = {"admin": ("admin", "manager", "member", "reader"), "manager": ("manager
 
 
 class Agents:
-    """What would be told to agents is noted."""
-
-    def __init__(self):
-        self.refreshed: list = []
-
-    def refresh(self, ctx, host=None) -> None:
-        self.refreshed.append(host)
+    """They take what they are told."""
 
     def plug(self, ctx, host, state, timeout_s) -> None:
+        pass
+
+    def changed(self, ctx, host, change) -> None:
         pass
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from network.db import hosting
+from network.db import heartbeats
 from tests.network import frame
 
 PLURALS = ("networks", "subnets", "ports", "routers", "floatingips", "security-groups", "security-group-rules", "subnetpools",
@@ -201,7 +201,7 @@ def test_service_providers(member):
 def test_agents_are_filtered_and_sorted(network_api, admin):
     with network_api.db.writer() as connection:
         for host in ("h1", "h2"):
-            hosting.heartbeat(connection, host, {"roles": ["DHCP agent", "L3 agent"]})
+            heartbeats.write(connection, {host: {"roles": ["DHCP agent", "L3 agent"]}})
     assert len(admin.ids("agents")) == 4 and len(admin.ids("agents", host="h1", alive=True)) == 2
     assert admin.ids("agents", alive="false") == [] and len(admin.ids("agents", binary="neutron-l3-agent")) == 2
     hosts = [a["host"] for a in admin("GET", "/agents", sort_key="host", sort_dir="desc").json["agents"]]

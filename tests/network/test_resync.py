@@ -8,7 +8,10 @@ import unittest.mock
 from common import errors
 from network.agent import backoff, service
 from network.agent.dataplane import LinuxDataplane
+from network.agent.replica import Replica
 from network.agent.service import Manager, NetworkAgent, Resync
+
+EMPTY: dict = {"networks": [], "ports": [], "groups": {}, "routers": [], "hosts": [], "sequence": 0}
 
 
 def agent(apply, monkeypatch):
@@ -16,6 +19,8 @@ def agent(apply, monkeypatch):
     made.conf, made.stop_event, made.lock, made.plugged = types.SimpleNamespace(host="h"), threading.Event(), threading.Lock(), 0
     made.network = unittest.mock.MagicMock()
     made.dataplane = types.SimpleNamespace(apply=apply, retry_s=lambda: None)
+    made.replica = Replica()
+    made.network.get_state.return_value = EMPTY
     monkeypatch.setattr(backoff, "jittered", lambda seconds: seconds)
     monkeypatch.setattr(service, "jittered", lambda seconds: seconds)
     made.resyncer = Resync(made)
@@ -84,9 +89,9 @@ def test_a_plug_is_never_overtaken_by_an_older_state(monkeypatch):
     def pulled(ctx, host):
         if not applied:
             Manager(made).plug(None, {"networks": [], "ports": [], "groups": {}})
-        return {}
+        return EMPTY
     made.network.get_state.side_effect = pulled
-    made.resync()
+    made.resync(pull=True)
     assert applied == [True, False] and made.network.get_state.call_count == 2
 
 

@@ -1,0 +1,83 @@
+"""What compute hosts report: written for many of them at once, in a number of statements that does not grow with theirs."""
+
+import dataclasses
+import hashlib
+import json
+
+import sqlalchemy as sa
+
+from common import context, db, rows
+from common.server_states import SEEN
+from conductor.db import hosts, machine, models
+
+NODES, SERVICES, INSTANCES = models.compute_nodes, models.services, models.instances
+BINARY = "nova-compute"
+
+
+@dataclasses.dataclass
+class Report:
+    """One heartbeat of a host, or several that came shortly after each other.
+
+    ``first`` and ``last`` are the numbers that the host's agent gave them, from 1 on since it started; None: an agent of the
+    release before, which does not count.
+    """
+
+    resources: dict
+    first: int | None = None
+    last: int | None = None
+    rpc_version: str | None = None  # of the interface that the agent answers
+    broken: bool = False  # one that is between these is missing
+
+    def followed_by(self, later: "Report") -> "Report":
+        missing = None not in (self.last, later.first) and later.first not in (1, (self.last or 0) + 1)
+        return Report(later.resources, self.first, later.last,
+                      later.rpc_version, self.broken or later.broken or missing)
+
+    def follows(self, last: int | None) -> bool:
+        """Whether nothing was lost since the heartbeat of this number. The first of a new agent names all guests."""
+        return not self.broken and (self.first in (None, 1) or last is not None and self.first == last + 1)
+
+
+def write(connection, reports: dict[str, Report], zone: str) -> list[str]:
+    """Record the heartbeats of many hosts.
+
+    Two statements for all hosts, and one or two for each whose resources changed.
+
+    :param zone: the availability zone of hosts that are new
+    :returns: the hosts of which a heartbeat was lost, and with it perhaps the power state of a guest
+    """
+    known = {row["host"]: row for row in rows.many(connection, sa.select(
+        SERVICES.c.host, SERVICES.c.report_sequence, SERVICES.c.rpc_version, NODES.c.report_digest).select_from(
+        SERVICES.outerjoin(NODES, NODES.c.host == SERVICES.c.host)).where(
+        SERVICES.c.binary == BINARY, SERVICES.c.host.in_(sorted(reports))))}
+    if known:
+        last = {host: reports[host].last for host in known}
+        connection.execute(sa.update(SERVICES).where(SERVICES.c.binary == BINARY, SERVICES.c.host.in_(sorted(known))).values(
+            updated_at=db.now(), report_sequence=sa.case(last, value=SERVICES.c.host)))
+    for host in sorted(set(reports) - set(known)):
+        connection.execute(sa.insert(SERVICES).values(
+            id=context.new_uuid(), binary=BINARY, host=host, disabled=False, forced_down=False, zone=zone, updated_at=db.now(),
+            report_sequence=reports[host].last, rpc_version=reports[host].rpc_version))
+    for host, report in sorted(reports.items()):
+        if host in known and known[host]["rpc_version"] != report.rpc_version:
+            connection.execute(sa.update(SERVICES).where(SERVICES.c.binary == BINARY, SERVICES.c.host == host).values(
+                rpc_version=report.rpc_version))
+        digest = _digest(report.resources)
+        if host not in known or known[host]["report_digest"] != digest:
+            hosts.report(connection, host, report.resources)
+            connection.execute(sa.update(NODES).where(NODES.c.host == host).values(report_digest=digest))
+    return sorted(h for h, report in reports.items() if h in known and not report.follows(known[h]["report_sequence"]))
+
+
+def _digest(resources: dict) -> str:
+    return hashlib.sha256(json.dumps(resources, sort_keys=True).encode()).hexdigest()[:40]
+
+
+def see_powers(connection, host: str, powers: dict[str, int]) -> None:
+    """Write those power states of a host's guests that differ from what is known: one statement where none does."""
+    c = INSTANCES.c
+    for row in rows.many(connection, sa.select(c.uuid, c.power_state, c.vm_state, c.task_state).where(
+            c.uuid.in_(sorted(powers)), c.host == host)):
+        power = powers[row["uuid"]]
+        if power != row["power_state"] or row["task_state"] is None and row["vm_state"] in SEEN.get(power, ((), ""))[0]:
+            machine.see_power(connection, host, row["uuid"], power)

@@ -1,0 +1,192 @@
+"""Which hosts a transaction concerns, and what of: the part of a host that must be told after the commit.
+
+Each host that is told gets the next number of its own sequence in the same transaction. What is told may be lost then, with
+the process that would tell it too: the host's agent sees the gap at the next change, or by its heartbeat, and pulls.
+"""
+
+import dataclasses
+
+import sqlalchemy as sa
+
+from common import rows
+from network import roles
+from network.db import hosting, models, state
+
+TABLE, PORTS = models.host_sequences, models.ports
+
+
+@dataclasses.dataclass
+class Change:
+    """The ids of what is another for one host now. ``whole``: networks of which it needs every port that concerns it."""
+
+    networks: set[str] = dataclasses.field(default_factory=set)
+    ports: set[str] = dataclasses.field(default_factory=set)
+    groups: set[str] = dataclasses.field(default_factory=set)
+    routers: set[str] = dataclasses.field(default_factory=set)
+    whole: set[str] = dataclasses.field(default_factory=set)
+    sequences: list[int] = dataclasses.field(default_factory=list)
+
+    def followed_by(self, later: "Change") -> "Change":
+        """One change for both, told with the numbers of both."""
+        return Change(self.networks | later.networks, self.ports | later.ports, self.groups | later.groups,
+                      self.routers | later.routers, self.whole | later.whole, self.sequences + later.sequences)
+
+
+class Changes:
+    """What one transaction changes, by host."""
+
+    def __init__(self) -> None:
+        self.by_host: dict[str, Change] = {}
+        self.parts: dict[str, dict[str, hosting.Part]] = {}  # of the networks of ports that changed
+
+    def at(self, host: str) -> Change:
+        return self.by_host.setdefault(host, Change())
+
+    def _spread(self, connection, network_ids: set[str], group_ids=()) -> dict[str, dict[str, hosting.Part]]:
+        if not network_ids and not group_ids:
+            return {"": {}}
+        found = hosting.parts(connection, sorted(network_ids), sorted(group_ids))
+        self.parts.update(found)
+        return found
+
+    def ports(self, connection, before: list[dict], after: list[dict]) -> None:
+        """Ports come, go, or are others now; one statement.
+
+        Concerned are their hosts, those that answer DHCP or route for their networks, those whose filters let in members of
+        their groups where members or addresses changed, and, where a host has its first guest of a network or lost its
+        last, the others with a part of it.
+        """
+        old, new = ({p["id"]: p for p in ports} for ports in (before, after))
+        groups: set[str] = set()
+        for i in old.keys() | new.keys():
+            addressed = [_member(p) for p in (old.get(i), new.get(i))]
+            if addressed[0] != addressed[1]:
+                groups |= {g for p in (old.get(i), new.get(i)) if p for g in p["security_groups"]}
+        on_hosts = [p for p in [*before, *after] if p["relation"] == roles.SERVER and p["binding_host_id"]]
+        found = self._spread(connection, {p["network_id"] for p in on_hosts}, groups)
+        for host in found[""]:
+            self.at(host).groups |= groups
+        for port in on_hosts:
+            i, host = port["id"], port["binding_host_id"]
+            was, is_now = (_is_on(ports.get(i), host) for ports in (old, new))
+            self._port(connection, port, found[port["network_id"]], came=is_now and not was, went=was and not is_now)
+
+    def _port(self, connection, port: dict, parts: dict[str, hosting.Part], *, came: bool, went: bool) -> None:
+        """A port is another on its host; ``came``, ``went``: there is a guest more, or less."""
+        host, network_id = port["binding_host_id"], port["network_id"]
+        own = parts.get(host, hosting.Part())
+        first_or_last = came and own.guests == 1 or went and own.guests == 0
+        self.at(host).ports.add(port["id"])
+        if first_or_last:
+            self.at(host).networks.add(network_id)
+        for other, part in parts.items():
+            if other != host and part.kinds:
+                self.at(other).ports.add(port["id"])
+                self.at(other).networks.add(network_id)
+            if other != host and first_or_last and not own.kinds:
+                self.at(other).networks.add(network_id)
+        if first_or_last and (went or hosting.LOCAL_KIND in own.kinds):
+            # The part of a distributed router that is for this host's guests comes and goes with them.
+            distributed = routers_on(connection, [network_id], (roles.DISTRIBUTED,))
+            if distributed:
+                self._distributed(connection, host, distributed)
+
+    def _distributed(self, connection, host: str, router_ids: set[str]) -> None:
+        """A host got, or lost, its part of distributed routers, and so of all networks that they join."""
+        joined = set(connection.execute(sa.select(PORTS.c.network_id).where(
+            PORTS.c.device_id.in_(sorted(router_ids)), PORTS.c.relation == roles.DISTRIBUTED)).scalars())
+        self.at(host).routers |= router_ids
+        self.at(host).whole |= joined
+        found = self._spread(connection, joined)
+        for network_id in joined:
+            for other in found[network_id]:
+                self.at(other).networks.add(network_id)
+
+    def readdressed(self, connection, port_ids: set[str]) -> None:
+        """Ports have other addresses now."""
+        if port_ids:
+            found = state.with_parts(connection, rows.many(connection, sa.select(PORTS).where(PORTS.c.id.in_(sorted(port_ids)))))
+            self.ports(connection, [{**p, "fixed_ips": []} for p in found], found)
+
+    def network(self, connection, network_id: str) -> None:
+        """A network or its subnets are others now."""
+        for host, part in self._spread(connection, {network_id})[network_id].items():
+            self.at(host).networks.add(network_id)
+            if part.kinds & {hosting.ROUTER_KIND, hosting.LOCAL_KIND}:
+                self.at(host).routers |= routers_on(connection, [network_id])
+
+    def moved_network(self, connection, network_id: str, *hosts: str) -> None:
+        """Other hosts answer DHCP for a network, or none does: ``hosts`` are those that did and do."""
+        self.network(connection, network_id)
+        for host in filter(None, hosts):
+            self.at(host).whole.add(network_id)
+            self.at(host).networks.add(network_id)
+
+    def router(self, connection, router: dict, *, legs: bool = True, network_ids=()) -> None:
+        """A router is another now, and with ``legs`` also which networks it has a part of.
+
+        :param network_ids: networks that it had a part of before
+        """
+        hosts = {router["host"]} - {""}
+        if legs or router["distributed"]:
+            joined = set(network_ids) | set(connection.execute(sa.select(PORTS.c.network_id).where(
+                PORTS.c.device_id == router["id"], PORTS.c.relation.in_(roles.ROUTER_PORTS))).scalars())
+            found = self._spread(connection, joined)
+            for network_id in joined:
+                if legs:
+                    for host in found[network_id]:
+                        self.at(host).networks.add(network_id)
+                if router["distributed"] and network_id in found:
+                    hosts |= {host for host, part in found[network_id].items() if part.guests or part.kinds}
+        for host in hosts:
+            self.at(host).routers.add(router["id"])
+            if legs:
+                self.at(host).networks |= joined
+                self.at(host).whole |= joined
+
+    def routers(self, connection, router_ids: sa.Select | set[str]) -> None:
+        """Routers translate other addresses, or count otherwise."""
+        r = models.routers
+        if router_ids == set():
+            return
+        ids = sorted(router_ids) if isinstance(router_ids, set) else router_ids
+        for row in rows.many(connection, sa.select(r.c.id, r.c.host, r.c.distributed).where(r.c.id.in_(ids))):
+            self.router(connection, row, legs=False)
+
+    def groups(self, connection, group_ids: list[str]) -> None:
+        """Rules of security groups are others now: their members' hosts are concerned, and no others."""
+        m = models.port_security_groups
+        for host, group_id in connection.execute(sa.select(PORTS.c.binding_host_id, m.c.security_group_id).distinct().join(
+                m, m.c.port_id == PORTS.c.id).where(m.c.security_group_id.in_(group_ids), PORTS.c.relation == roles.SERVER,
+                                                    PORTS.c.binding_host_id != "")) if group_ids else ():
+            self.at(host).groups.add(group_id)
+
+    def number(self, connection) -> None:
+        """Give each host that is concerned its next number. Done last, since others that change the host wait from here on to
+        the end of the transaction: two statements, none where no host is concerned."""
+        if not self.by_host:
+            return
+        query = sa.select(TABLE.c.host, TABLE.c.sequence).where(TABLE.c.host.in_(sorted(self.by_host))).order_by(TABLE.c.host)
+        known = dict(connection.execute(query.with_for_update()).all())
+        if known:
+            connection.execute(sa.update(TABLE).where(TABLE.c.host.in_(sorted(known))).values(sequence=TABLE.c.sequence + 1))
+        new = sorted(set(self.by_host) - set(known))
+        if new:
+            connection.execute(sa.insert(TABLE), [{"host": host, "sequence": 1} for host in new])
+        for host, change in self.by_host.items():
+            change.sequences = [known.get(host, 0) + 1]
+
+
+def routers_on(connection, network_ids: list[str], relations=roles.ROUTER_PORTS) -> set[str]:
+    """The ids of the routers with a port on one of these networks."""
+    return set(connection.execute(sa.select(PORTS.c.device_id).where(
+        PORTS.c.network_id.in_(network_ids), PORTS.c.relation.in_(relations))).scalars())
+
+
+def _is_on(port: dict | None, host: str) -> bool:
+    return port is not None and port["relation"] == roles.SERVER and port["binding_host_id"] == host
+
+
+def _member(port: dict | None) -> tuple | None:
+    """What a port is to the filters that let in members of its groups."""
+    return None if port is None else (sorted(port["security_groups"]), sorted(i["ip_address"] for i in port["fixed_ips"]))

@@ -1,0 +1,73 @@
+"""DHCP and routers of a host that is gone are given to living ones."""
+
+import logging
+import time
+
+import sqlalchemy as sa
+
+from common import context, errors, periodic
+from common.context import Context
+from network import roles
+from network.db import hosting, models
+from network.db.changes import Changes
+
+LOG = logging.getLogger(__name__)
+
+
+class Failover(periodic.Periodic):
+    """One statement a pass while all agents live.
+
+    A host is gone when it was silent for ``service_down_time`` and then for GRACE_S more while others of its role were heard:
+    after the bus was away they are not all heard at the same moment. A host that lives all the same, and is only cut off from
+    the bus, serves until it is heard again; its sequence then shows that it missed something, and it pulls.
+
+    Each row is moved by compare-and-swap, so of several network-apis one moves it.
+    """
+
+    interval_s, jitter_s = 10.0, 2.0
+    GRACE_S, MOST = 60.0, 100  # rows moved in a pass, of each role
+
+    def __init__(self, service):
+        self.service = service
+        self._silent_since: dict[tuple[str, str], float] = {}
+
+    def run_once(self) -> None:
+        with self.service.db.reader() as connection:
+            silent = hosting.silent(connection, self.service.conf.service_down_time)
+        now = time.monotonic()
+        self._silent_since = {key: self._silent_since.get(key, now) for key in silent}
+        for (role, host), since in self._silent_since.items():
+            if now - since >= self.GRACE_S:
+                self._empty(role, host)
+
+    def _empty(self, role: str, host: str) -> None:
+        with self.service.db.reader() as connection:
+            ids = hosting.served_by(connection, role, host, self.MOST)
+        for row_id in ids:
+            context.activate(ctx := context.service_context())
+            self._move(ctx, role, host, row_id)
+
+    def _move(self, ctx: Context, role: str, host: str, row_id: str) -> None:
+        try:
+            changes, to = self.service.db.transact(self._move_once, role, host, row_id)
+        except errors.Error as error:  # boundary of one row: it is tried at the next pass
+            LOG.warning("%s of host %s could not be given to another: %s", row_id, host, error)
+            return
+        if to:
+            LOG.warning("host %s is gone: %s has %s %s now", host, to, "DHCP of network" if role == roles.DHCP else "router",
+                        row_id)
+            self.service.fanout.tell(changes)
+
+    def _move_once(self, connection, role: str, host: str, row_id: str) -> tuple[Changes, str | None]:
+        """What changes, and the new host; None: there is none, or the row was moved by somebody else."""
+        changes, to = Changes(), hosting.pick(connection, self.service.conf, role)
+        if to == host or not hosting.give(connection, role, row_id, host, to):
+            return changes, None
+        if role == roles.DHCP:
+            changes.moved_network(connection, row_id, host, to)
+        else:
+            row = dict(connection.execute(sa.select(models.routers).where(models.routers.c.id == row_id)).mappings().one())
+            for where in (host, to):
+                changes.router(connection, {**row, "host": where})
+        changes.number(connection)
+        return changes, to

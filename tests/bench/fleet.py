@@ -1,0 +1,169 @@
+"""What a cloud of 1, 100 and 1,000 hosts costs: MariaDB, RabbitMQ, one controller, simulated hosts.
+
+    python -m tests.bench.fleet [--hosts 1 100 1000] [--count 30]
+
+For each size it prints SQL statements and bus messages of an idle minute and of a boot, how long a boot and a scheduling
+decision take, and whom a security group's change reaches. Each server of the first row has a network and a security group of
+its own; four share them in the second. Nothing here is a test.
+"""
+
+import argparse
+import ast
+import pathlib
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+from common.periodic import wait_for
+from deploy import first
+from tests.bench.boots import Counters
+from tests.bench.simulated import names
+from tests.distributed import ROOT, DistributedCloud
+
+OFFSET = 29500
+IDLE_S = 20
+
+
+class Fleet:
+    """The process that simulates hosts."""
+
+    def __init__(self, state: str, hosts: int):
+        self.path = pathlib.Path(state) / "fleet.out"
+        with open(self.path, "w") as out, open(f"{state}/log/fleet.err", "w") as err:
+            self.process = subprocess.Popen([sys.executable, "-m", "tests.bench.simulated", "--state", state, "--hosts",
+                                             str(hosts)], cwd=ROOT, stdout=out, stderr=err)
+        wait_for(lambda: "ready" in self.path.read_text(), 180, what="the simulated hosts")
+
+    def counts(self) -> dict:
+        """{"received", "sent"}: messages of all simulated hosts so far, by topic.method"""
+        time.sleep(1.5)
+        return ast.literal_eval([line for line in self.path.read_text().splitlines() if line.startswith("{")][-1])
+
+    def pause(self) -> None:
+        """Let hosts say nothing by themselves, or go on: what a boot costs is not hidden then by what many idle hosts say."""
+        self.process.send_signal(signal.SIGUSR1)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+
+
+def gone_by(before: dict, after: dict) -> dict:
+    return {k: after[k] - before.get(k, 0) for k in sorted(after) if after[k] != before.get(k, 0)}
+
+
+def run(hosts: int, count: int) -> None:
+    distributed = DistributedCloud(OFFSET)
+    fleet = None
+    try:
+        cloud = distributed.start()
+        fleet = Fleet(distributed.state, hosts)
+        measure(cloud, Counters(distributed), fleet, distributed, hosts, count)
+    finally:
+        if fleet:
+            fleet.stop()
+        distributed.stop()
+
+
+def measure(cloud: first.Cloud, counters: Counters, fleet: Fleet, distributed, hosts: int, count: int) -> None:
+    def reported() -> bool:
+        services = cloud.call("compute", "GET", "/os-services?binary=nova-compute")["services"]
+        return (sum(s["host"] in known and s["state"] == "up" for s in services) == hosts
+                and len({a["host"] for a in cloud.call("network", "GET", "/agents")["agents"] if a["alive"]} & known) == hosts)
+    known = set(names(hosts))
+    wait_for(reported, 120, every_s=1, what="all simulated hosts")
+    own = next(s for s in cloud.call("compute", "GET", "/os-services?binary=nova-compute")["services"] if s["host"] not in known)
+    cloud.call("compute", "PUT", f"/os-services/{own['id']}", {"status": "disabled"})
+    image = first.ensure_image(cloud, "bench", b"\0" * 4096, "raw")
+    cloud.call("compute", "PUT", f"/os-quota-sets/{cloud.project_id}", {"quota_set": {"instances": -1, "cores": -1, "ram": -1}})
+    cloud.call("network", "PUT", f"/quotas/{cloud.project_id}", {"quota": {
+        "network": -1, "subnet": -1, "port": -1, "security_group": -1, "security_group_rule": -1}})
+    time.sleep(6)
+    idle_traffic(counters, fleet, hosts)
+    fleet.pause()
+    time.sleep(2)
+    idle = idle_traffic(counters, fleet, hosts, 8)
+    for shared_by in (1, 4):
+        boots(cloud, counters, fleet, distributed, image, count, shared_by, idle)
+
+
+def idle_traffic(counters: Counters, fleet: Fleet, hosts: int, seconds: float = IDLE_S) -> tuple[float, float]:
+    """Statements and messages a second while nothing happens."""
+    sent = fleet.counts()["sent"]
+    began, sql, messages = time.monotonic(), counters.sql(), counters.messages()
+    time.sleep(seconds)
+    took = time.monotonic() - began
+    found = (counters.sql() - sql) / took, (counters.messages() - messages) / took
+    print(f"{hosts} hosts, idle: {found[0]:.1f} statements and {found[1]:.1f} messages a second; per host and 10 s "
+          f"{found[0] * 10 / hosts:.2f} and {found[1] * 10 / hosts:.2f}", flush=True)
+    print(f"  sent by hosts in {took:.0f} s: {gone_by(sent, fleet.counts()['sent'])}")
+    return found
+
+
+def boots(cloud, counters: Counters, fleet: Fleet, distributed, image: str, count: int, shared_by: int, idle) -> None:
+    shared = []
+    for i in range(count // shared_by):
+        name = f"of{shared_by}-{i}"
+        network = cloud.call("network", "POST", "/networks", {"network": {"name": name}})["network"]["id"]
+        cloud.call("network", "POST", "/subnets", {"subnet": {"network_id": network, "ip_version": 4, "cidr": "10.1.0.0/24"}})
+        group = cloud.call("network", "POST", "/security-groups", {"security_group": {"name": name}})["security_group"]["id"]
+        cloud.call("network", "POST", "/security-group-rules", {"security_group_rule": {
+            "security_group_id": group, "direction": "ingress", "remote_group_id": group}})
+        shared.append((network, group))
+    time.sleep(5)
+    before = fleet.counts()
+    sql, messages, began = counters.sql(), counters.messages(), time.monotonic()
+    took = []
+    for i in range(count):
+        network, group = shared[i % len(shared)]
+        at = time.monotonic()
+        asked = cloud.call("compute", "POST", "/servers", {"server": {
+            "name": f"of{shared_by}-{i}", "imageRef": image, "flavorRef": "42", "networks": [{"uuid": network}],
+            "security_groups": [{"name": group}]}})["server"]["id"]
+        settled(cloud, asked)
+        took.append(time.monotonic() - at)
+    time.sleep(3)
+    elapsed = time.monotonic() - began
+    polls = int(sum(took) / 0.1) * 4
+    spent = counters.sql() - sql - idle[0] * elapsed - polls, counters.messages() - messages - idle[1] * elapsed
+    after = fleet.counts()
+    print(f"  a boot, {shared_by} in a network and group: {spent[0] / count:.1f} statements, {spent[1] / count:.1f} messages, "
+          f"{statistics.median(took):.2f} s; hosts received {gone_by(before['received'], after['received'])}", flush=True)
+    print(f"  scheduling, ms: {decisions(distributed)}")
+    group = shared[0][1]
+    members = {s["OS-EXT-SRV-ATTR:host"] for s in cloud.call("compute", "GET", "/servers/detail?limit=1000")["servers"]
+               if s["name"] in {f"of{shared_by}-{i}" for i in range(0, count, len(shared))}}
+    before = fleet.counts()["received"]
+    cloud.call("network", "POST", "/security-group-rules", {"security_group_rule": {
+        "security_group_id": group, "direction": "ingress", "protocol": "tcp", "port_range_min": 80, "port_range_max": 80}})
+    time.sleep(3)
+    print(f"  a rule of a group with members on {len(members)} hosts: hosts received "
+          f"{gone_by(before, fleet.counts()['received'])}", flush=True)
+
+
+def settled(cloud, server_id: str) -> None:
+    def built():
+        server = cloud.call("compute", "GET", f"/servers/{server_id}")["server"]
+        return server["status"] != "BUILD" and server
+    server = wait_for(built, 60, every_s=0.1, what="a server")
+    assert server["status"] == "ACTIVE", server
+
+
+def decisions(distributed) -> str:
+    """How long decisions took, by the servers' own records of them."""
+    text = distributed.sql("SELECT TIMESTAMPDIFF(MICROSECOND, start_time, finish_time) FROM pileus_compute.instance_events "
+                           "WHERE event = 'schedule' ORDER BY 1")
+    found = [int(line) / 1000 for line in text.split()]
+    most = found[int(len(found) * 0.99) - 1]
+    return f"median {statistics.median(found):.1f}, 99 of 100 within {most:.1f} ({len(found)} decisions)"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--hosts", type=int, nargs="+", default=[1, 100, 1000])
+    parser.add_argument("--count", type=int, default=24)
+    arguments = parser.parse_args()
+    for size in arguments.hosts:
+        run(size, arguments.count)

@@ -1,0 +1,182 @@
+"""Many simulated hosts in one process: the real agents with fake drivers, without a thread or a connection for each.
+
+    python -m tests.bench.simulated --state DIRECTORY --hosts 1000
+
+All hosts share one connection per topic to listen on, one pool of threads for what they are asked, and one for their periodic
+work. What each sends and asks is what an agent of a real host would.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import functools
+import heapq
+import itertools
+import random
+import signal
+import threading
+import time
+
+import oslo_messaging as messaging
+from oslo_messaging._drivers import amqpdriver
+from oslo_messaging._drivers.common import PURPOSE_LISTEN
+
+from common import conf as conf_module
+from common import log, metrics, rpc
+from common.rest import RestClient
+from compute_agent.service import ComputeAgent
+from network.agent.service import NetworkAgent, Resync
+
+REPORT_S = 15  # how long what an agent says at its start is spread over
+
+
+class HostConf:
+    """The configuration that all hosts share, with what is a host's own."""
+
+    def __init__(self, shared, **own):
+        self._shared = shared
+        self.__dict__.update(own)
+
+    def __getattr__(self, name):
+        return getattr(self._shared, name)
+
+
+class _Compute(ComputeAgent):
+    def setup(self):
+        self.rest = self.conf.shared_rest
+        super().setup()
+        self.guests_known.set()
+
+
+class _Network(NetworkAgent):
+    def setup(self):
+        self.rest = self.conf.shared_rest
+        super().setup()
+
+
+class Bus:
+    """Listens for all hosts of a topic on one connection, and runs what they are asked in a pool of threads."""
+
+    def __init__(self, conf, answers: type[rpc.Client], agents: dict, pool):
+        self.topic, self.pool = (topic := answers.topic), pool
+        self.received: collections.Counter[str] = collections.Counter()  # by method, also those of a fan-out, once for each host
+        self._dispatchers = {}
+        for host, agent in agents.items():
+            endpoint = agent.endpoint()
+            endpoint.target = messaging.Target(version=answers.version)
+            self._dispatchers[host] = rpc.Dispatcher(endpoint, answers, None)
+        driver = rpc.transport(conf)._driver
+        self._listener = amqpdriver.RpcAMQPListener(driver, driver._get_connection(PURPOSE_LISTEN))
+        exchange = driver._get_exchange(messaging.Target(topic=topic))
+        for host in agents:
+            self._listener.conn.declare_topic_consumer(
+                exchange_name=exchange, topic=f"{topic}.{host}", callback=functools.partial(self._take, [host]))
+        self._listener.conn.declare_fanout_consumer(topic, functools.partial(self._take, list(agents)))
+
+    def _take(self, hosts: list[str], message) -> None:
+        """Within the listener's poll: whom the message that it takes next is for."""
+        before = len(self._listener.incoming)
+        self._listener(message)
+        for incoming in self._listener.incoming[before:]:
+            incoming.simulated_hosts = hosts
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            for message in self._listener.poll(timeout=1) or []:
+                for host in message.simulated_hosts:
+                    self.received[message.message["method"]] += 1
+                    self.pool.submit(self._answer, host, message)
+
+    def _answer(self, host: str, message) -> None:
+        try:
+            result = self._dispatchers[host].dispatch(message)
+        except messaging.ExpectedException as error:
+            message.reply(failure=error.exc_info)
+        except Exception as error:  # boundary of one message: whoever asked is told
+            message.reply(failure=(type(error), error, error.__traceback__))
+        else:
+            message.reply(result)
+
+
+class Clock:
+    """Runs the periodic work of all hosts when it is due; while ``paused``, only what a change asks for."""
+
+    paused = False
+
+    def __init__(self, pool):
+        self.pool, self._heap, self._count = pool, [], itertools.count()
+
+    def add(self, work, first_s: float) -> None:
+        heapq.heappush(self._heap, (time.monotonic() + first_s, next(self._count), work))
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.wait(0.02):
+            now = time.monotonic()
+            while self._heap and self._heap[0][0] <= now:
+                work = heapq.heappop(self._heap)[2]
+                if isinstance(work, Resync):
+                    if work.wanted.is_set() or now >= work._due or work.agent.replica.pull_in_s() == 0:
+                        self.pool.submit(self._once, work)
+                    else:
+                        self.add(work, 0.2)
+                elif self.paused:
+                    self.add(work, 1)
+                else:
+                    self.pool.submit(self._once, work)
+
+    def _once(self, work) -> None:
+        try:
+            work.run_once()
+        except Exception as error:  # boundary of a pass, as in Periodic.run_forever
+            print(f"{type(work).__name__}: {error}", flush=True)
+        self.add(work, 0.2 if isinstance(work, Resync) else work.interval_s + random.uniform(0, work.jitter_s))
+
+
+def names(count: int) -> list[str]:
+    return [f"sim{i:04}" for i in range(count)]
+
+
+def run(state: str, count: int) -> None:
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    bases = {cls: conf_module.load(cls.conf_name, cls.opts, state, overrides) for cls, overrides in (
+        (_Compute, {"agent.virt_driver": "fake"}), (_Network, {"network.driver": "fake", "network.serves": False}))}
+    log.setup("fleet", bases[_Compute])
+    rest = RestClient(bases[_Compute])
+    own = {host: {"host": host, "state_path": f"{state}/fleet/{host}", "shared_rest": rest,
+                  "my_ip": f"10.200.{i // 250}.{i % 250 + 1}"} for i, host in enumerate(names(count))}
+    for base in bases.values():
+        rpc.transport(base)
+    agents = {cls: {host: cls(HostConf(base, **own[host])) for host in own} for cls, base in bases.items()}
+    work_pool = concurrent.futures.ThreadPoolExecutor(16)
+    clock = Clock(concurrent.futures.ThreadPoolExecutor(8))
+    buses = [Bus(bases[cls], cls.answers, agents[cls], work_pool) for cls in agents]
+    for bus in buses:
+        threading.Thread(target=bus.run, args=(stop,), daemon=True).start()
+    for by_host in agents.values():
+        for agent in by_host.values():
+            for work in agent.periodics:
+                if hasattr(work, "steady_s"):
+                    work.interval_s = work.steady_s
+                clock.add(work, random.uniform(0, REPORT_S if count > 1 else 0.1))
+    threading.Thread(target=clock.run, args=(stop,), daemon=True).start()
+    signal.signal(signal.SIGUSR1, lambda *_: setattr(clock, "paused", not clock.paused))
+    print("ready", flush=True)
+    while not stop.wait(1):
+        report(buses)
+    report(buses)
+
+
+def report(buses: list[Bus]) -> None:
+    """Say what was received and sent so far; the last line is what counts."""
+    sent = {f"{s.labels['topic']}.{s.labels['method']}": int(s.value) for m in metrics.RPC.collect() for s in m.samples
+            if s.name.endswith("_total")}
+    print({"received": {f"{b.topic}.{m}": n for b in buses for m, n in b.received.items()}, "sent": sent}, flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--state", required=True)
+    parser.add_argument("--hosts", type=int, default=100)
+    arguments = parser.parse_args()
+    run(arguments.state, arguments.hosts)
