@@ -13,15 +13,16 @@ _LOAD = {DHCP: models.networks.c.dhcp_host, L3: models.routers.c.host}
 
 
 # A host that has been silent for longer no longer keeps the others from newer messages.
-VERSION_COUNTS_S = 86400
+VERSION_COUNTS_S, DISABLED_COUNTS_S = 86400, 300
 
 
 def rpc_versions(database: db.Database) -> list[str | None]:
-    """The versions that agents, those that may still be there, said they answer."""
-    a, since = models.agents, db.now() - datetime.timedelta(seconds=VERSION_COUNTS_S)
+    """The versions that agents, those that may still be there, said they answer; a disabled one counts while it is heard."""
+    a, now = models.agents, db.now()
+    since, heard = (now - datetime.timedelta(seconds=s) for s in (VERSION_COUNTS_S, DISABLED_COUNTS_S))
     with database.reader() as connection:
         return list(connection.execute(sa.select(a.c.rpc_version).distinct().where(
-            a.c.heartbeat_at > since, a.c.admin_state_up)).scalars())
+            a.c.heartbeat_at > since, sa.or_(a.c.admin_state_up, a.c.heartbeat_at > heard))).scalars())
 
 
 def sequence_of(connection, host: str) -> int:

@@ -1,6 +1,7 @@
 """What a server of the bus takes, and which version a client sends, on a bus in memory."""
 
 import dataclasses
+import datetime
 import json
 import logging
 import types
@@ -242,6 +243,20 @@ def test_a_manager_s_wrong_result_is_logged_and_not_sent(conf, serve, caplog):
     with caplog.at_level(logging.ERROR), pytest.raises(errors.InvalidMessage):
         New(conf).work(CTX, "new", "a")
     assert "work: refused" in caplog.text
+
+
+def test_a_network_agent_that_is_disabled_counts_while_it_is_heard(tmp_path):
+    from network.db import hosting, models
+    database = db.Database("network", f"sqlite:///{tmp_path}/n.sqlite")
+    models.METADATA.create_all(database.engine)
+    with database.writer() as connection:
+        for host, version in (("a", "1.0"), ("b", "1.1")):
+            hosting.heartbeat(connection, host, {}, rpc_version=version)
+        connection.execute(models.agents.update().where(models.agents.c.host == "a").values(admin_state_up=False))
+    assert sorted(hosting.rpc_versions(database)) == ["1.0", "1.1"]
+    with database.writer() as connection:
+        connection.execute(models.agents.update().values(heartbeat_at=db.now() - datetime.timedelta(minutes=6)))
+    assert hosting.rpc_versions(database) == ["1.1"]
 
 
 def test_versions_that_services_said_are_read_from_their_rows(tmp_path):
