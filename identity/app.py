@@ -8,11 +8,12 @@ from common.middleware import filter_factory
 from common.values import same_secret
 from common.wsgi import SERVICES, Application
 from identity import delegation, router, unsupported
+from identity.handlers.delegated import guarded
 from identity.v2 import router as v2_router
 
 
 def app_factory(global_conf, **local):
-    routes = [delegation.guarded(r) for r in (*router.ROUTES, *v2_router.ROUTES)]
+    routes = [guarded(r) for r in (*router.ROUTES, *v2_router.ROUTES)]
     return Application("identity", SERVICES[global_conf["pileus_service"]], routes, missing=unsupported.TABLE)
 
 

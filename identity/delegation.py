@@ -2,22 +2,19 @@
 
 Such a token was made from less than the user's own login: a trust, an application credential, a consumer's access token
 (OAuth 1) or a signature by an EC2 key. It must not reach what would give it more, last longer, or end what the user gave
-to others: his credentials, application credentials, trusts, access tokens and his own account. ``guarded`` puts the rules
-below around every route, those of v2.0 too, before the handler and before anything is looked up, so that the answer
+to others: his credentials, application credentials, trusts, access tokens and his own account. ``handlers/delegated.py`` puts
+the rules below around every route, those of v2.0 too, before the handler and before anything is looked up, so that the answer
 does not tell what exists.
 
 Source: Keystone's rules after OSSA-2026-005 and CVE-2026-42998 to 43000, and stricter where these let such a token read
 another secret of its user's.
 """
 
-import dataclasses
-import functools
 import re
 import typing
 
 from common import errors
 from common.context import Context
-from common.wsgi import Route
 
 _UNRESTRICTED_ONLY = ("Invalid application credential: Could not validate: method is not allowed for application credentials "
                       "that are not unrestricted.")
@@ -68,20 +65,6 @@ RULES: list[tuple[re.Pattern, Rule]] = [(re.compile(path), rule) for path, rule 
 def rule_of(path: str) -> Rule | None:
     """:param path: a route's template"""
     return next((rule for pattern, rule in RULES if pattern.fullmatch(path)), None)
-
-
-def guarded(route: Route) -> Route:
-    """The route with its rule around the handler. :raises Forbidden: (the handler) the caller may not, with his token"""
-    rule = rule_of(route.path)
-    if rule is None:
-        return route
-
-    @functools.wraps(route.handler)
-    def handler(req, **params):
-        if req.ctx.delegated:
-            rule(req.ctx, req.method, params)
-        return route.handler(req, **params)
-    return dataclasses.replace(route, handler=handler)
 
 
 def refuse_signature(ctx: Context) -> None:

@@ -18,6 +18,7 @@ import typing
 import sqlalchemy as sa
 
 from common import errors, units
+from common.calls import Call
 from common.db import many, one
 from identity import domain_config
 from identity.db import models
@@ -185,15 +186,17 @@ class Directories:
         if row["external"] and not set(names) <= ours and self.of(row["domain_id"]) is not None:
             raise errors.Forbidden("Users and groups of this domain are managed in a directory and must be changed there.")
 
-    def listed(self, req, noun) -> dict:
-        """The list of a noun, up to date, as long as the domain's ``list_limit`` lets it be."""
-        noun.check_list(req)
-        domain_id = req.ctx.domain_id or req.GET.get("domain_id")
+    def listed(self, call: Call, noun, query: typing.Mapping[str, list[str]]) -> tuple[list[dict], bool]:
+        """(the list of a noun, up to date, as long as the domain's ``list_limit`` lets it be; whether that cut it)
+
+        :param query: {name: values} of the request
+        """
+        noun.check_list(call, query)
+        domain_id = call.ctx.domain_id or query.get("domain_id", [None])[-1]
         self.refresh(domain_id)
-        found = noun.listed(req)
+        found = noun.listed(call, query)
         limit = self._limit(domain_id)
-        return {**found, noun.plural: found[noun.plural][:limit], "truncated": True} \
-            if limit and len(found[noun.plural]) > limit else found
+        return (found[:limit], True) if limit and len(found) > limit else (found, False)
 
     def _limit(self, domain_id: str | None) -> int | None:
         if not domain_id:

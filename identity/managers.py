@@ -6,21 +6,22 @@ otherwise change all that is in it, leaves those alone that hold the role admin 
 """
 
 from common import errors
+from common.calls import Call
 from identity.db import grants
 
 
-def gives(req, connection, role: dict) -> bool:
+def gives(call: Call, connection, role: dict) -> bool:
     """Whether a role is one that managers of domains give. One of a domain is what it implies.
 
     :param role: {"id", "name", "domain_id"}
     """
     named = grants.implied(connection, [role]) if role["domain_id"] else [role]
-    return all(req.svc.policy.allows(req.ctx, "domain_managed_target_role", {"target.role.name": r["name"]}) for r in named)
+    return all(call.svc.policy.allows(call.ctx, "domain_managed_target_role", {"target.role.name": r["name"]}) for r in named)
 
 
-def protect(req, connection, *, user_id: str | None = None, group_id: str | None = None) -> None:
+def protect(call: Call, connection, *, user_id: str | None = None, group_id: str | None = None) -> None:
     """:raises Forbidden: the caller is not an administrator, and the user or group holds a role that managers may not grant"""
-    if req.svc.policy.allows(req.ctx, "admin_required", {}):
+    if call.svc.policy.allows(call.ctx, "admin_required", {}):
         return
-    if not all(gives(req, connection, role) for role in grants.assigned(connection, user_id=user_id, group_id=group_id)):
+    if not all(gives(call, connection, role) for role in grants.assigned(connection, user_id=user_id, group_id=group_id)):
         raise errors.Forbidden("Only administrators may change a user or a group with a role that domain managers cannot grant.")

@@ -7,6 +7,7 @@ authorizes that, and the consumer changes it for an access token by which it log
 import secrets
 import string
 import time
+import typing
 
 import sqlalchemy as sa
 from oauthlib import oauth1
@@ -28,6 +29,15 @@ def alive(row: dict) -> bool:
 def _unreadable(error: ValueError) -> errors.BadRequest:
     """What a ValueError of oauthlib's means: a header or a body that it cannot read."""
     return errors.BadRequest("Invalid OAuth request: it cannot be read.", internal=str(error))
+
+
+class Signed(typing.NamedTuple):
+    """A signed HTTP request."""
+
+    url: str
+    method: str
+    body: str
+    headers: dict[str, str]
 
 
 class Keys(oauth1.RequestValidator):
@@ -137,7 +147,7 @@ class Keys(oauth1.RequestValidator):
             "id": token["oauth_token"], "kind": kind, "sealed_secret": self.service.vault.seal(token["oauth_token_secret"]),
             "user_id": None, "verifier": None, "expires_at": self._ends_at(kind), **columns})
 
-    def respond(self, endpoint, req, kind: str) -> str:
+    def respond(self, endpoint, signed: Signed, kind: str) -> str:
         """What answers a consumer who asks for a token, form-encoded.
 
         :param endpoint: oauthlib's class for this kind of request
@@ -149,7 +159,7 @@ class Keys(oauth1.RequestValidator):
         made = endpoint(self, token_generator=context.new_hex)
         answer = getattr(made, f"create_{kind}_token_response")
         try:
-            _, text, status = answer(req.url, req.method, req.body.decode("utf-8", "replace"), dict(req.headers), shown)
+            _, text, status = answer(*signed, shown)
         except ValueError as error:
             raise _unreadable(error) from error
         if status == 401:
@@ -158,11 +168,11 @@ class Keys(oauth1.RequestValidator):
             raise errors.BadRequest(f"Invalid OAuth request: {text}")
         return text
 
-    def access_token(self, req) -> dict:
+    def access_token(self, signed: Signed) -> dict:
         """The access token that signed a login. :raises Unauthorized: none that is good"""
         try:
             valid, request = oauth1.ResourceEndpoint(self).validate_protected_resource_request(
-                req.url, req.method, "", dict(req.headers))
+                signed.url, signed.method, "", signed.headers)
         except ValueError as error:
             raise _unreadable(error) from error
         row = self._token("access", request.client_key, request.resource_owner_key) if valid else None

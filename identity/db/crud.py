@@ -28,10 +28,10 @@ class Partial(typing.NamedTuple):
         return _TESTS[self.operator](text, part)
 
 
-def partials(table: rows.Table, columns: tuple[str, ...], query: dict[str, str]) -> list[Partial]:
+def partials(table: rows.Table, columns: tuple[str, ...], query: typing.Mapping[str, list[str]]) -> list[Partial]:
     """The filters by a part in a query string; parameters that are none are left out."""
     found = []
-    for name, text in query.items():
+    for name, text in ((n, v) for n, values in query.items() for v in values):
         column, _, operator = name.partition("__")
         known = column in columns and operator.removeprefix("i") in _TESTS
         if known and isinstance(table.c[column].type, sa.String):

@@ -1,24 +1,16 @@
 """Application credentials: a user's roles on one project for a program, without the user's password."""
 
-import json
-import secrets
+from common import schema, wsgi
+from identity.handlers.access_rules import SCHEMA
+from identity.services import access_rules, application_credentials
+from identity.tokens import stamp
 
-from common import context, errors, rows, schema, wsgi
-from identity.db import application_credentials as queries
-from identity.db import grants, models
-from identity.db import roles as role_queries
-from identity.handlers import access_rules
-from identity.tokens import moment, stamp
-
-TABLE, LINKS = models.application_credentials, models.application_credential_rules
-# Rules travel in the token, which travels in a header.
-_RULES_SIZE = 3000
 _BODY = schema.wrapped("application_credential", {
     "name": schema.NAME, "description": schema.LONG_TEXT, "secret": {"type": ["string", "null"], "minLength": 1, "maxLength": 72},
     "expires_at": {"type": ["string", "null"], "maxLength": 40}, "unrestricted": {"type": ["boolean", "null"]},
     "roles": {"type": ["array", "null"], "maxItems": 64, "items": {"type": "object", "properties": {
         "id": schema.NAME, "name": schema.NAME}, "additionalProperties": False, "minProperties": 1}},
-    "access_rules": {"type": ["array", "null"], "maxItems": 64, "items": access_rules.SCHEMA}}, ("name",))
+    "access_rules": {"type": ["array", "null"], "maxItems": 64, "items": SCHEMA}}, ("name",))
 
 
 def _view(req, row: dict, roles: list[dict], rules: list[dict] | None) -> dict:
@@ -31,111 +23,22 @@ def _view(req, row: dict, roles: list[dict], rules: list[dict] | None) -> dict:
     return shown
 
 
-def _views(req, connection, found: list[dict]) -> list[dict]:
-    """With their roles and rules: two statements, however many there are."""
-    roles = role_queries.named(connection, {r for row in found for r in row["roles"]})
-    rules = queries.rules_of(connection, [row["id"] for row in found])
-    return [_view(req, row, [{"id": r["id"], "name": r["name"]} for r in roles if r["id"] in row["roles"]],
-                  [r for r in rules if r["application_credential_id"] == row["id"]] if row["access_restricted"] else None)
-            for row in found]
-
-
 @wsgi.body(_BODY)
 def create(req, id, body):
-    """Only for oneself, on the project of one's token, and of the roles in it. The secret is shown this once.
-
-    What is made with an application credential's token has no more roles than that has, allows no request that it does not,
-    and ends no later.
-    """
-    req.svc.policy.check(req.ctx, "identity:create_application_credential", {"user_id": id})
-    if id != req.ctx.user_id or not req.ctx.project_id:
-        raise errors.Forbidden("An application credential can only be created by its user, with a token for its project.")
-    given = body["application_credential"]
-    given["access_rules"] = _rules_of(req.ctx, given.get("access_rules"))
-    secret = given.get("secret") or secrets.token_urlsafe(48)
-    hashed = req.svc.passwords.hash(secret)
-    row = {"id": context.new_hex(), "user_id": id, "name": given["name"], "project_id": req.ctx.project_id,
-           "description": given.get("description"), "secret_hash": hashed,
-           "expires_at": moment(given.get("expires_at")),
-           "unrestricted": bool(given.get("unrestricted")), "access_restricted": given.get("access_rules") is not None}
-    if len(json.dumps(given.get("access_rules"))) > _RULES_SIZE:
-        raise errors.BadRequest("The access rules of an application credential are too long to fit into its tokens.")
-    req.svc.verifier.check(req.ctx.token)  # hashing took a quarter of a second, in which the token may have been revoked
-    with req.svc.db.writer() as connection:
-        row["roles"] = _roles(connection, req.ctx, given.get("roles"))
-        row["expires_at"] = _ends(connection, req.ctx, row["expires_at"])
-        rows.insert(connection, TABLE, row, conflict=f"Conflict occurred attempting to store application_credential - "
-                                                     f"Duplicate entry found with name {row['name']}.")
-        for rule_id in dict.fromkeys(access_rules.settle(connection, id, r) for r in given.get("access_rules") or ()):
-            rows.insert(connection, LINKS, {"application_credential_id": row["id"], "access_rule_id": rule_id})
-        shown = _views(req, connection, [row])[0]
-    req.svc.notifier.tell(req.ctx, "identity.application_credential.created", {"resource_info": row["id"]})
-    return {"application_credential": {**shown, "secret": secret}}
-
-
-def _rules_of(ctx, wanted: list[dict] | None) -> list[dict] | None:
-    """The access rules of a new credential. :raises Forbidden: one allows what the caller's own do not"""
-    if ctx.access_rules is None:
-        return wanted
-    own = [dict(zip(("service", "method", "path"), rule, strict=True)) for rule in ctx.access_rules]
-    if wanted is not None and any({k: v for k, v in rule.items() if k != "id"} not in own for rule in wanted):
-        raise errors.Forbidden("An application credential cannot create another one whose access rules allow more than its own.")
-    return own if wanted is None else wanted
-
-
-def _ends(connection, ctx, wanted: float | None) -> float | None:
-    """When a new credential ends. :raises Forbidden: after the one that makes it"""
-    if not ctx.app_credential:
-        return wanted
-    own = rows.get(connection, TABLE, ctx.app_credential[0], resource="application_credential")["expires_at"]
-    if own is not None and wanted is not None and wanted > own:
-        raise errors.Forbidden("An application credential cannot create another one that expires later.")
-    return own if wanted is None else wanted
-
-
-def _roles(connection, ctx, wanted: list[dict] | None) -> list[str]:
-    """The ids of the requested roles, which the caller must have; without a request, all roles of the token."""
-    every = grants.roles_on(connection, ctx.user_id, "project", ctx.project_id)
-    has = [r for r in every if r["name"] in ctx.roles]
-    if not wanted:
-        return [r["id"] for r in has]
-    has = has if ctx.app_credential else every
-    found = []
-    for role in wanted:
-        match = next((r for r in has if all(r[k] == v for k, v in role.items())), None)
-        if match is None:
-            raise errors.BadRequest(f"Invalid application credential: Could not find role assignment with role: "
-                                    f"{role.get('id') or role.get('name')}.")
-        found.append(match["id"])
-    return list(dict.fromkeys(found))
+    """The secret is shown this once."""
+    found, secret = application_credentials.create(req.call, id, body["application_credential"])
+    return {"application_credential": {**_view(req, *found), "secret": secret}}
 
 
 def index(req, id):
-    req.svc.policy.check(req.ctx, "identity:list_application_credentials", {"user_id": id})
-    with req.svc.db.reader() as connection:
-        rows.get(connection, models.users, id, resource="user")
-        wanted = {"name": req.GET["name"]} if "name" in req.GET else {}
-        found = _views(req, connection, rows.select(connection, TABLE, user_id=id, **wanted))
-    return {"application_credentials": found, "links": {"self": req.path_url, "next": None, "previous": None}}
-
-
-def _find(connection, id, credential_id) -> dict:
-    return rows.get(connection, TABLE, credential_id, resource="application_credential", user_id=id)
+    wanted = {"name": req.GET["name"]} if "name" in req.GET else {}
+    return {"application_credentials": [_view(req, *found) for found in application_credentials.index(req.call, id, wanted)],
+            "links": {"self": req.path_url, "next": None, "previous": None}}
 
 
 def show(req, id, credential_id):
-    req.svc.policy.check(req.ctx, "identity:get_application_credential", {"user_id": id})
-    with req.svc.db.reader() as connection:
-        return {"application_credential": _views(req, connection, [_find(connection, id, credential_id)])[0]}
+    return {"application_credential": _view(req, *application_credentials.show(req.call, id, credential_id))}
 
 
 def delete(req, id, credential_id):
-    """The credential ends, and every token that was made of it."""
-    req.svc.policy.check(req.ctx, "identity:delete_application_credential", {"user_id": id})
-    with req.svc.db.writer() as connection:
-        row = _find(connection, id, credential_id)
-        rows.delete_where(connection, LINKS, application_credential_id=row["id"])
-        rows.delete(connection, TABLE, row["id"], resource="application_credential")
-        req.svc.revoke(connection, app_credential_id=row["id"])
-    req.svc.notifier.tell(req.ctx, "identity.application_credential.deleted", {"resource_info": credential_id})
-    req.svc.revocations.run_once()
+    application_credentials.delete(req.call, id, credential_id)

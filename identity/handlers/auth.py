@@ -1,10 +1,10 @@
 """Tokens: issue, validate, revoke; and what a token's owner may scope to."""
 
-from common import errors, rows, schema, wsgi
+from common import errors, schema, wsgi
 from identity import oauth1, receipts, tokens
-from identity.db import grants, models
-from identity.handlers.domains import NOUN as DOMAIN
-from identity.handlers.projects import NOUN as PROJECT
+from identity.handlers.domains import CRUD as DOMAIN
+from identity.handlers.projects import CRUD as PROJECT
+from identity.services import auth
 
 _NAMED = {"id": {"type": "string", "maxLength": 64}, "name": {"type": "string", "maxLength": 255},
           "domain": {"type": "object", "properties": {"id": {"type": "string", "maxLength": 64},
@@ -72,7 +72,8 @@ def issue(req, body):
         if method in identity["methods"] and method not in identity:
             raise errors.BadRequest(f"Expecting to find {method} in identity.")
     if identity["methods"] == ["oauth1"]:
-        ctx, token = req.svc.authenticator.for_consumer(oauth1.Keys(req.svc).access_token(req), req.ctx)
+        ctx, token = req.svc.authenticator.for_consumer(oauth1.Keys(req.svc).access_token(
+            oauth1.Signed(req.url, req.method, "", dict(req.headers))), req.ctx)
     else:
         try:
             ctx, token = req.svc.authenticator.authenticate(body["auth"], req.ctx, req.headers.get("Openstack-Auth-Receipt"))
@@ -92,19 +93,8 @@ def described(req, ctx, token: str, status: int) -> wsgi.Response:
         ("Vary", "X-Auth-Token")])
 
 
-def find_subject(req, token: str, rule: str):
-    """The context of the token that a request is about. :raises NotFound: it is not a valid token"""
-    try:
-        subject = req.svc.verifier.check(token)
-    except errors.Unauthorized:
-        raise errors.NotFound("Could not find token.") from None
-    req.svc.policy.check(req.ctx, rule, {"target.token.user_id": subject.user_id,
-                                         "target.token.user.domain.id": subject.user_domain_id})
-    return subject
-
-
 def _subject(req, rule: str) -> wsgi.Response:
-    subject = find_subject(req, req.headers.get("X-Subject-Token", ""), rule)
+    subject = auth.find_subject(req.call, req.headers.get("X-Subject-Token", ""), rule)
     return described(req, subject, subject.token, 200)
 
 
@@ -118,16 +108,7 @@ def check(req):
 
 
 def revoke(req):
-    """End a token; with ``chain`` every token of the same login, as when somebody logs out."""
-    revoke_subject(req, req.headers.get("X-Subject-Token", ""), chain=wsgi.flag(req, "chain"))
-
-
-def revoke_subject(req, token: str, *, chain: bool = False) -> None:
-    subject = find_subject(req, token, "identity:revoke_token")
-    named = {"audit_chain_id": subject.audit_ids[-1]} if chain else {"audit_id": subject.audit_ids[0]}
-    with req.svc.db.writer() as connection:
-        req.svc.revoke(connection, **named)
-    req.svc.revocations.run_once()
+    auth.revoke(req.call, req.headers.get("X-Subject-Token", ""), chain=wsgi.flag(req, "chain"))
 
 
 def catalog(req):
@@ -137,14 +118,6 @@ def catalog(req):
     return {"catalog": req.svc.catalog.of(req.ctx.project_id), "links": {"self": req.path_url}}
 
 
-def own_targets(req, user_id: str, kind: str) -> list[dict]:
-    """The enabled projects or domains on which a user has a role, by name. ``kind``: "project" or "domain"."""
-    table = {"project": models.projects, "domain": models.domains}[kind]
-    with req.svc.db.reader() as connection:
-        ids = grants.targets_of(connection, user_id, kind)
-        return rows.select(connection, table, order_by="name", id=ids, enabled=True)
-
-
 def _check_own(req, *rules: str) -> None:
     for rule in rules:
         req.svc.policy.check(req.ctx, f"identity:{rule}", {"user_id": req.ctx.user_id})
@@ -152,20 +125,14 @@ def _check_own(req, *rules: str) -> None:
 
 def projects(req):
     _check_own(req, "get_auth_projects", "list_projects_for_user")
-    found = own_targets(req, req.ctx.user_id, "project")
-    return {"projects": [PROJECT.view(req, r) for r in found],
-            "links": {"self": req.path_url, "next": None, "previous": None}}
+    return PROJECT.many(req, auth.own_targets(req.call, req.ctx.user_id, "project"))
 
 
 def system(req):
     _check_own(req, "get_auth_system")
-    with req.svc.db.reader() as connection:
-        found = grants.roles_on(connection, req.ctx.user_id, "system", "all")
-    return {"system": [{"all": True}] if found else [], "links": {"self": req.path_url}}
+    return {"system": [{"all": True}] if auth.has_system_role(req.call) else [], "links": {"self": req.path_url}}
 
 
 def domains(req):
     _check_own(req, "get_auth_domains", "list_domains_for_user")
-    found = own_targets(req, req.ctx.user_id, "domain")
-    return {"domains": [DOMAIN.view(req, r) for r in found],
-            "links": {"self": req.path_url, "next": None, "previous": None}}
+    return DOMAIN.many(req, auth.own_targets(req.call, req.ctx.user_id, "domain"))

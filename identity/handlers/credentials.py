@@ -1,162 +1,38 @@
 """Credentials: secrets of a user for other ways to authenticate (ec2, totp). The blob is encrypted in the database."""
 
-import hashlib
-import json
 
-from common import context, document, errors, rows, schema, wsgi
-from identity import targets, totp
-from identity.db import grants, models
+from common import schema, wsgi
+from identity.services import credentials
 
-TABLE = models.credentials
 _PROPERTIES = {"type": schema.NAME, "blob": {"type": ["string", "object"], "maxLength": 65535},
                "user_id": {"type": "string", "maxLength": 64}, "project_id": {"type": ["string", "null"], "maxLength": 64}}
 
 
 def _view(req, row: dict) -> dict:
     return {"id": row["id"], "type": row["type"], "user_id": row["user_id"], "project_id": row["project_id"],
-            "blob": req.svc.vault.open(row["encrypted_blob"]) if shows_secret(req, row) else "",
+            "blob": req.svc.vault.open(row["encrypted_blob"]) if credentials.shows_secret(req.call, row) else "",
             "links": {"self": f"{req.base_url()}/v3/credentials/{row['id']}"}}
 
 
-def _target(row: dict | None) -> dict:
-    # Without what it is called by: one decision holds for all that a user has of a type on a project.
-    return targets.of(credential={k: row[k] for k in ("user_id", "project_id", "type")} if row else None)
-
-
-def shows_secret(req, row: dict) -> bool:
-    """Whether the caller sees the secret: only those who may change the credential do, since it is as good as a login."""
-    return req.svc.policy.allows(req.ctx, "identity:update_credential", _target(row))
-
-
-def _find(req, connection, id: str, verb: str) -> dict:
-    row = rows.find(connection, TABLE, id)
-    req.svc.policy.check(req.ctx, f"identity:{verb}_credential", _target(row))
-    if row is None:
-        raise errors.NotFound(f"Could not find credential: {id}.")
-    return row
-
-
-def _text(blob) -> str:
-    return blob if isinstance(blob, str) else json.dumps(blob)
-
-
-# By these Keystone notes in a key what made it. Here what acts for a user makes none; one that was written elsewhere with
-# such a word stays what it is, and is not taken for the user's own (identity/handlers/ec2.py).
-ORIGINS = ("trust_id", "app_cred_id", "access_token_id", "access_id")
-
-
-def origins(blob: str) -> dict:
-    """The delegation that the blob of an EC2 key records; empty: the key acts for its user."""
-    return {k: v for k, v in json.loads(blob).items() if k in ORIGINS and v is not None}
-
-
-def digest(access: str) -> str:
-    """What an EC2 access key is found by: EC2 clients name a credential by it alone. Its first is the id, as in OpenStack."""
-    return hashlib.sha256(access.encode("utf-8", "replace")).hexdigest()
-
-
-def chain_of(row: dict) -> str:
-    """The chain (of audit ids) of every token that signatures by an EC2 credential gave, by which they end with it."""
-    return hashlib.sha256(f"ec2credential\n{row['id']}".encode()).hexdigest()[:32]
-
-
-def _access_digest(kind: str, blob: str) -> str | None:
-    if kind != "ec2":
-        return None
-    try:
-        parsed = document.parse(blob.encode())
-        if not isinstance(parsed["secret"], str):
-            raise ValueError
-        return digest(parsed["access"])
-    except (errors.BadRequest, ValueError, KeyError, TypeError, AttributeError):
-        raise errors.BadRequest("Invalid blob in credential: an ec2 credential is JSON with access and secret.") from None
-
-
-def _check_secret(kind: str, blob: str) -> None:
-    if kind == "totp":
-        try:
-            totp.passcode(blob, 0)
-        except ValueError as error:
-            raise errors.BadRequest(f"Invalid blob in credential: {error}.") from None
-
-
 def index(req):
-    """Those that the caller may have shown one by one."""
     wanted = {k: req.GET[k] for k in ("user_id", "type") if k in req.GET}
-    own = {} if req.ctx.system else {"target.credential.user_id": req.ctx.user_id}
-    req.svc.policy.check(req.ctx, "identity:list_credentials", own)
-    with req.svc.db.reader() as connection:
-        found = rows.select(connection, TABLE, **wanted)
-    return {"credentials": [_view(req, r) for r in found
-                            if req.svc.policy.allows(req.ctx, "identity:get_credential", _target(r))],
+    return {"credentials": [_view(req, r) for r in credentials.index(req.call, wanted)],
             "links": {"self": req.path_url, "next": None, "previous": None}}
 
 
 def show(req, id):
-    with req.svc.db.reader() as connection:
-        return {"credential": _view(req, _find(req, connection, id, "get"))}
+    return {"credential": _view(req, credentials.show(req.call, id))}
 
 
 @wsgi.body(schema.wrapped("credential", _PROPERTIES, ("type", "blob")))
 def create(req, body):
-    given = body["credential"]
-    user_id, blob = given.get("user_id") or req.ctx.user_id, _text(given["blob"])
-    req.svc.policy.check(req.ctx, "identity:create_credential", targets.of(credential={**given, "user_id": user_id}))
-    if given["type"] == "ec2" and not given.get("project_id"):
-        raise errors.BadRequest("Invalid value: an ec2 credential needs a project_id.")
-    _check_secret(given["type"], blob)
-    key = _access_digest(given["type"], blob)
-    row = {"id": key or context.new_hex(), "access_digest": key, "type": given["type"], "user_id": user_id,
-           "project_id": given.get("project_id"), "encrypted_blob": req.svc.vault.seal(blob)}
-    with req.svc.db.writer() as connection:
-        rows.get(connection, models.users, user_id, resource="user")
-        check_project(req, connection, row)
-        rows.insert(connection, TABLE, row, conflict="Conflict occurred attempting to store credential - Duplicate entry.")
-    return {"credential": _view(req, row)}
-
-
-def check_project(req, connection, row: dict) -> None:
-    """:raises Forbidden: the owner has no role on the credential's project, and the caller is not an administrator"""
-    if row["project_id"] and not req.svc.policy.allows(req.ctx, "admin_required", {}) and not grants.roles_on(
-            connection, row["user_id"], "project", row["project_id"]):
-        raise errors.Forbidden("The user has no role on that project.")
+    return {"credential": _view(req, credentials.create(req.call, body["credential"]))}
 
 
 @wsgi.body(schema.wrapped("credential", _PROPERTIES))
 def update(req, id, body):
-    """The blob and the project may change: a credential of another type or owner is another credential. What was made of
-    the old one ends."""
-    given = body["credential"]
-    with req.svc.db.writer() as connection:
-        row = _find(req, connection, id, "update")
-        for name in ("type", "user_id"):
-            if given.get(name, row[name]) != row[name]:
-                raise errors.BadRequest(f"The {name} of a credential cannot be changed.")
-        if row["type"] == "ec2" and not given.get("project_id", row["project_id"]):
-            raise errors.BadRequest("Invalid value: an ec2 credential needs a project_id.")
-        row["project_id"] = given.get("project_id", row["project_id"])
-        check_project(req, connection, row)
-        if "blob" in given:
-            blob = _text(given["blob"])
-            _check_secret(row["type"], blob)
-            key = _access_digest(row["type"], blob)
-            if row["type"] == "ec2" and origins(blob) != origins(req.svc.vault.open(row["encrypted_blob"])):
-                raise errors.BadRequest(f"{', '.join(ORIGINS)} can not be updated for credential.")
-            row |= {"encrypted_blob": req.svc.vault.seal(blob), "access_digest": key}
-        rows.update(connection, TABLE, id, {k: row[k] for k in ("encrypted_blob", "access_digest", "project_id")},
-                    resource="credential", conflict="Another credential has that access key.")
-        req.svc.revoke(connection, audit_chain_id=chain_of(row))
-    req.svc.revocations.run_once()
-    return {"credential": _view(req, row)}
+    return {"credential": _view(req, credentials.update(req.call, id, body["credential"]))}
 
 
 def delete(req, id):
-    with req.svc.db.writer() as connection:
-        end(req, connection, _find(req, connection, id, "delete"))
-    req.svc.revocations.run_once()
-
-
-def end(req, connection, row: dict) -> None:
-    """Delete a credential; the tokens that its signatures gave end with it."""
-    rows.delete(connection, TABLE, row["id"], resource="credential")
-    req.svc.revoke(connection, audit_chain_id=chain_of(row))
+    credentials.delete(req.call, id)

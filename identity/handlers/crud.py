@@ -1,175 +1,40 @@
-"""The five operations that identity's plain resources share. Each resource's module adds what differs."""
+"""The five requests that identity's plain resources share."""
 
-import dataclasses
-import json
-import typing
-
-from common import context, errors, rows, schema, wsgi
-from identity import targets
-from identity.db import crud
-
-# What a view adds by itself, or what would be read as something else where it was shown.
-_RESERVED = ("links", "options", "is_domain", "password", "password_expires_at", "region", "domain")
+from identity.services.crud import Noun
 
 
-@dataclasses.dataclass(frozen=True)
-class Noun:
-    """A resource of the identity API.
+def query(req) -> dict[str, list[str]]:
+    """{name: values} of a request."""
+    return {name: req.GET.getall(name) for name in req.GET}
 
-    ``on_create(req, connection, values)`` may complete or refuse values; ``on_update(req, connection, old,
-    values)`` and ``on_delete(req, connection, row)`` carry out what the change entails.
 
-    ``domain_target`` is the attribute by which the rule of the list is asked for the domain of the caller's token; with such
-    a token the list shows what is in that domain. ``unknown_first``: what is done (get, update, delete) where Keystone looks
-    for the thing before it asks the rule, so that anybody is told that there is none.
-    """
+class Crud:
+    """The handlers of one resource."""
 
-    singular: str
-    plural: str
-    table: rows.Table
-    properties: dict
-    required: tuple = ()
-    filters: tuple = ()
-    hidden: tuple = ()
-    on_create: typing.Callable = lambda req, connection, values: None
-    on_update: typing.Callable = lambda req, connection, old, values: None
-    on_delete: typing.Callable = lambda req, connection, row: None
-    domain_target: str = ""
-    unknown_first: tuple = ()
+    def __init__(self, noun: Noun, under: str = "/v3"):
+        self.noun, self.path = noun, f"{under}/{noun.plural}"
 
     def view(self, req, row: dict) -> dict:
-        shown = {**json.loads(row.get("extra") or "{}"), **{k: v for k, v in row.items() if k not in (*self.hidden, "extra")}}
-        shown["links"] = {"self": f"{req.base_url()}/v3/{self.plural}/{row['id']}"}
-        return shown
+        return {**self.noun.fields(row), "links": {"self": f"{req.base_url()}{self.path}/{row['id']}"}}
 
-    def where(self, req) -> list:
-        """Conditions of a list beside its plain filters."""
-        return []
-
-    def _extra(self, given: dict, old: str | None) -> dict:
-        """The column of the attributes that are a client's own: what was there, and what a body adds or changes."""
-        own = {k: v for k, v in given.items()
-               if k not in self.table.c and k not in self.properties and k not in (*self.hidden, *_RESERVED)}
-        return {"extra": json.dumps({**json.loads(old or "{}"), **own})} if own and "extra" in self.table.c else {}
-
-    def _conflict(self, values: dict) -> str:
-        return (f"Conflict occurred attempting to store {self.singular} - "
-                f"Duplicate entry found with name {values.get('name', values.get('id'))}.")
-
-    def _tell(self, req, what: str, id: str) -> None:
-        req.svc.notifier.tell(req.ctx, f"identity.{self.singular}.{what}", {"resource_info": id})
-
-    def _check(self, req, verb: str, row: dict | None, id: str = "") -> None:
-        """:raises Forbidden: the rule refuses, also for a resource that does not exist; :raises NotFound: it does not exist"""
-        if row is not None or verb not in self.unknown_first:
-            req.svc.policy.check(req.ctx, self.rule(verb, row), {f"{self.singular}_id": id, **self.target(row or {})})
-        if row is None:
-            raise errors.NotFound(f"Could not find {self.singular}: {id}.")
-
-    def rule(self, verb: str, row: dict | None) -> str:
-        """The rule for an operation on a row, or for creating one."""
-        return f"identity:{verb}_{self.singular}"
-
-    def target(self, row: dict) -> dict:
-        """What rules may ask of a row."""
-        return targets.of(**{self.singular: row})
-
-    def check_list(self, req) -> None:
-        home = req.ctx.domain_id if self.domain_target else None
-        req.svc.policy.check(req.ctx, self.list_rule(req), {self.domain_target: home} if home else {})
-
-    def list_rule(self, req) -> str:
-        return f"identity:list_{self.plural}"
-
-    def in_own_domain(self, req) -> list:
-        """Conditions of a list: a domain-scoped token lists what is in its domain."""
-        return [crud.in_domain(self.table, req.ctx.domain_id)] if self.domain_target and req.ctx.domain_id else []
-
-    def _known(self, req, connection, verb: str, id: str) -> dict:
-        row = rows.find(connection, self.table, id)
-        self._check(req, verb, row, id)
-        assert row is not None
-        return row
-
-    def index(self, req) -> dict:
-        self.check_list(req)
-        return self.listed(req)
-
-    def listed(self, req) -> dict:
-        """The list, after the check of its rule."""
-        wanted: dict[str, typing.Any] = {k: v for k, v in req.GET.items() if k in self.filters}
-        if "enabled" in wanted:
-            wanted["enabled"] = wsgi.bool_value(wanted["enabled"])
-        partial = crud.partials(self.table, self.filters, req.GET)
-        with req.svc.db.reader() as connection:
-            found = crud.listed(connection, self.table, wanted, partial, *self.where(req), *self.in_own_domain(req))
-        return {self.plural: [self.view(req, r) for r in found],
+    def many(self, req, found: list[dict]) -> dict:
+        return {self.noun.plural: [self.view(req, r) for r in found],
                 "links": {"self": req.path_url, "next": None, "previous": None}}
 
+    def one(self, req, row: dict) -> dict:
+        return {self.noun.singular: self.view(req, row)}
+
+    def index(self, req) -> dict:
+        return self.many(req, self.noun.index(req.call, query(req)))
+
     def show(self, req, id) -> dict:
-        with req.svc.db.reader() as connection:
-            row = rows.find(connection, self.table, id)
-        self._check(req, "get", row, id)
-        assert row is not None
-        return {self.singular: self.view(req, row)}
+        return self.one(req, self.noun.show(req.call, id))
 
     def create(self, req) -> dict:
-        return self.make(req, req.json_object())
-
-    def make(self, req, body: dict, then: typing.Callable = lambda connection, values: None, **columns) -> dict:
-        """Create a row from a request's body.
-
-        :param then: (connection, values): further changes in the same transaction
-        :param columns: values that are not the client's
-        """
-        given = body.get(self.singular)
-        self._check(req, "create", {**(given if isinstance(given, dict) else {}), "id": None})
-        self._create_schema(body)
-        values: dict = {c.name: None for c in self.table.c if c.name != "id"}
-        values.update(id=context.new_hex())
-        if "enabled" in values:
-            values["enabled"] = True
-        values.update({k: v for k, v in body[self.singular].items() if k in self.properties})
-        values.update(self._extra(body[self.singular], None), **columns)
-        with req.svc.db.writer() as connection:
-            self.on_create(req, connection, values)
-            values = {k: v for k, v in values.items() if k in self.table.c}
-            rows.insert(connection, self.table, values, conflict=self._conflict(values))
-            then(connection, values)
-        self._tell(req, "created", values["id"])
-        return {self.singular: self.view(req, values)}
+        return self.one(req, self.noun.create(req.call, req.json_object()))
 
     def update(self, req, id) -> dict:
-        return self.change(req, id, req.json_object())
-
-    def change(self, req, id, body: dict, then: typing.Callable = lambda connection, values: None) -> dict:
-        with req.svc.db.writer() as connection:
-            old = self._known(req, connection, "update", id)
-            self._update_schema(body)
-            values = {k: v for k, v in body[self.singular].items() if k in self.properties}
-            if values.get("domain_id", old.get("domain_id")) != old.get("domain_id"):
-                raise errors.BadRequest(f"The domain of a {self.singular} cannot be changed.")
-            values.update(self._extra(body[self.singular], old.get("extra")))
-            self.on_update(req, connection, old, values)
-            values = {k: v for k, v in values.items() if k in self.table.c}
-            rows.update(connection, self.table, id, values, resource=self.singular, conflict=self._conflict(values))
-            then(connection, {**old, **values})
-        self._tell(req, "updated", id)
-        req.svc.revocations.run_once()  # what the change revoked is refused here at once
-        return {self.singular: self.view(req, {**old, **values})}
+        return self.one(req, self.noun.update(req.call, id, req.json_object()))
 
     def delete(self, req, id) -> None:
-        with req.svc.db.writer() as connection:
-            row = self._known(req, connection, "delete", id)
-            self.on_delete(req, connection, row)
-            rows.delete(connection, self.table, id, resource=self.singular)
-        self._tell(req, "deleted", id)
-        req.svc.revocations.run_once()
-
-    @property
-    def _create_schema(self):
-        return schema.compiled(schema.wrapped(self.singular, self.properties, self.required, extra=True))
-
-    @property
-    def _update_schema(self):
-        return schema.compiled(schema.wrapped(self.singular, self.properties, extra=True))
+        self.noun.delete(req.call, id)

@@ -1,39 +1,7 @@
 """Domains: the namespaces of users and projects."""
 
-from common import errors, rows, schema
-from identity.db import domains, grants, models, trusts
-from identity.handlers.crud import Noun
+from identity.handlers.crud import Crud
+from identity.services import domains
 
-
-def _end_tokens(req, connection, domain_id: str) -> None:
-    """End every token that a domain has a part in: it is for the domain or a project of it, of a user of it, or of a trust that
-    such a user gave or was given, which may name neither."""
-    req.svc.revoke(connection, domain_id=domain_id)
-    for trust_id in trusts.of_domain(connection, domain_id):
-        req.svc.revoke(connection, trust_id=trust_id)
-
-
-def _disabled(req, connection, old, values):
-    if values.get("enabled") is False and old["enabled"]:
-        _end_tokens(req, connection, old["id"])
-
-
-def _create(req, connection, values):
-    values["description"] = values["description"] or ""
-
-
-def _delete(req, connection, row):
-    if row["enabled"]:
-        raise errors.Forbidden("Cannot delete a domain that is enabled, please disable it first.")
-    _end_tokens(req, connection, row["id"])
-    for group in rows.select(connection, models.groups, domain_id=row["id"]):
-        for user_id in grants.members(connection, group["id"]):  # also users of other domains: they lose what the group gave
-            req.svc.revoke(connection, user_id=user_id)
-    domains.delete_contents(connection, row["id"])
-
-
-NOUN = Noun("domain", "domains", models.domains,
-            {"name": {**schema.NAME, "maxLength": 64}, "description": schema.LONG_TEXT, "enabled": {"type": "boolean"}},
-            ("name",), ("name", "enabled", "id"), on_create=_create, on_update=_disabled, on_delete=_delete,
-            domain_target="target.domain.id", unknown_first=("update", "delete"))
-index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete
+CRUD = Crud(domains.NOUN)
+index, show, create, update, delete = CRUD.index, CRUD.show, CRUD.create, CRUD.update, CRUD.delete

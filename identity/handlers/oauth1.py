@@ -1,50 +1,34 @@
 """OS-OAUTH1: consumers, the tokens that they ask for, and what users gave them."""
 
-import secrets
+import oauthlib.oauth1
 
-from oauthlib import oauth1
-
-from common import context, errors, rows, schema, wsgi
-from identity.db import grants, models
-from identity.db import roles as role_queries
-from identity.handlers.crud import Noun
-from identity.oauth1 import CONSUMERS, TOKENS, VERIFIER_CHARS, Keys, alive
+from common import context, errors, schema, wsgi
+from identity.handlers.crud import Crud
+from identity.oauth1 import Keys, Signed
+from identity.services import oauth1
 from identity.tokens import stamp
 
+CONSUMER = Crud(oauth1.CONSUMER, "/v3/OS-OAUTH1")
 _ROLE = {"type": "object", "properties": {"id": schema.NAME, "name": schema.NAME}, "minProperties": 1}
 _AUTHORIZATION = schema.obj({"roles": {"type": "array", "minItems": 1, "maxItems": 64, "items": _ROLE}}, ["roles"])
-
-
-def _ended(req, connection, row: dict) -> None:
-    """Revoke the tokens of a deleted consumer, and those that it got with them."""
-    for token in rows.select(connection, TOKENS, consumer_id=row["id"]):
-        req.svc.revoke(connection, oauth_token_id=token["id"])
-
-
-class _ConsumerNoun(Noun):
-    def view(self, req, row):
-        shown = super().view(req, row)
-        shown["links"]["self"] = f"{req.base_url()}/v3/OS-OAUTH1/consumers/{row['id']}"
-        return shown
-
-
-CONSUMER = _ConsumerNoun("consumer", "consumers", CONSUMERS, {"description": schema.LONG_TEXT},
-                         hidden=("sealed_secret", "secret"), on_delete=_ended)
 
 
 def create_consumer(req):
     """The only response that contains the secret."""
     secret = context.new_hex()
-    made = CONSUMER.make(req, req.json_object(), sealed_secret=req.svc.vault.seal(secret))
-    made["consumer"]["secret"] = secret
-    return made
+    row = CONSUMER.noun.create(req.call, req.json_object(), sealed_secret=req.svc.vault.seal(secret))
+    return {"consumer": {**CONSUMER.view(req, row), "secret": secret}}
 
 
 def update_consumer(req, id):
     body = req.json_object()
     if "secret" in (body.get("consumer") or {}):
         raise errors.BadRequest("A consumer's secret cannot be changed.")
-    return CONSUMER.change(req, id, body)
+    return CONSUMER.one(req, CONSUMER.noun.update(req.call, id, body))
+
+
+def _signed(req) -> Signed:
+    return Signed(req.url, req.method, req.body.decode("utf-8", "replace"), dict(req.headers))
 
 
 def _form(text: str) -> wsgi.Response:
@@ -54,32 +38,17 @@ def _form(text: str) -> wsgi.Response:
 def request_token(req):
     if "Requested-Project-Id" not in req.headers:
         raise errors.BadRequest("The header Requested-Project-Id is missing.")
-    return _form(Keys(req.svc).respond(oauth1.RequestTokenEndpoint, req, "request"))
+    return _form(Keys(req.svc).respond(oauthlib.oauth1.RequestTokenEndpoint, _signed(req), "request"))
 
 
 def access_token(req):
-    return _form(Keys(req.svc).respond(oauth1.AccessTokenEndpoint, req, "access"))
+    return _form(Keys(req.svc).respond(oauthlib.oauth1.AccessTokenEndpoint, _signed(req), "access"))
 
 
 @wsgi.body(_AUTHORIZATION)
 def authorize(req, id, body):
     """A user authorizes a consumer for some of the user's roles on the requested project, and passes the verifier on to it."""
-    req.svc.policy.check(req.ctx, "identity:authorize_request_token", {"request_token_id": id})
-    verifier = "".join(secrets.choice(VERIFIER_CHARS) for _ in range(8))
-    with req.svc.db.writer() as connection:
-        row = rows.find(connection, TOKENS, id, kind="request")
-        if row is None or not alive(row):
-            raise errors.NotFound(f"Could not find request token: {id}.")
-        if row["user_id"] not in (None, req.ctx.user_id):
-            raise errors.Forbidden("The request token was authorized by another user.")
-        has = grants.roles_on(connection, req.ctx.user_id, "project", row["project_id"])
-        chosen = [next((r["id"] for r in has if r["id"] == w.get("id") or r["name"] == w.get("name")), None)
-                  for w in body["roles"]]
-        if None in chosen:
-            raise errors.Unauthorized("Authorizing user does not have role required.")
-        rows.update(connection, TOKENS, id, {"user_id": req.ctx.user_id, "roles": sorted(set(chosen)), "verifier": verifier},
-                    resource="request token")
-    return {"token": {"oauth_verifier": verifier}}
+    return {"token": {"oauth_verifier": oauth1.authorize(req.call, id, body["roles"])}}
 
 
 def _view(req, row: dict) -> dict:
@@ -89,55 +58,36 @@ def _view(req, row: dict) -> dict:
             "links": {"self": base, "roles": f"{base}/roles"}}
 
 
-def _own(req, connection, id: str, token_id: str, rule: str) -> dict:
-    req.svc.policy.check(req.ctx, f"identity:{rule}", {"user_id": id})
-    row = rows.find(connection, TOKENS, token_id, kind="access", user_id=id)
-    if row is None:
-        raise errors.NotFound(f"Could not find access token: {token_id}.")
-    return row
-
-
 def index(req, id):
-    req.svc.policy.check(req.ctx, "identity:list_access_tokens", {"user_id": id})
-    with req.svc.db.reader() as connection:
-        rows.get(connection, models.users, id, resource="user")
-        found = rows.select(connection, TOKENS, user_id=id, kind="access")
-    return {"access_tokens": [_view(req, r) for r in found if alive(r)],
+    found = oauth1.index(req.call, id)
+    return {"access_tokens": [_view(req, r) for r in found],
             "links": {"self": req.path_url, "next": None, "previous": None}}
 
 
 def show(req, id, token_id):
-    with req.svc.db.reader() as connection:
-        return {"access_token": _view(req, _own(req, connection, id, token_id, "get_access_token"))}
+    row = oauth1.show(req.call, id, token_id)
+    return {"access_token": _view(req, row)}
 
 
 def delete(req, id, token_id):
     """Revoke an access token, and the tokens that the consumer got with it."""
-    with req.svc.db.writer() as connection:
-        _own(req, connection, id, token_id, "delete_access_token")
-        rows.delete(connection, TOKENS, token_id, resource="access token")
-        req.svc.revoke(connection, oauth_token_id=token_id)
-    req.svc.revocations.run_once()
-
-
-def _roles(req, connection, id: str, token_id: str, rule: str) -> list[dict]:
-    row = _own(req, connection, id, token_id, rule)
-    return [{"id": r["id"], "name": r["name"], "links": {"self": f"{req.base_url()}/v3/roles/{r['id']}"}}
-            for r in role_queries.named(connection, row["roles"])]
+    oauth1.delete(req.call, id, token_id)
 
 
 def roles(req, id, token_id):
-    with req.svc.db.reader() as connection:
-        found = _roles(req, connection, id, token_id, "list_access_token_roles")
-    return {"roles": found, "links": {"self": req.path_url, "next": None, "previous": None}}
+    found = oauth1.roles(req.call, id, token_id)
+    return {"roles": [_role(req, r) for r in found], "links": {"self": req.path_url, "next": None, "previous": None}}
 
 
 def role(req, id, token_id, role_id):
-    with req.svc.db.reader() as connection:
-        found = [r for r in _roles(req, connection, id, token_id, "get_access_token_role") if r["id"] == role_id]
+    found = [r for r in oauth1.roles(req.call, id, token_id, "get_access_token_role") if r["id"] == role_id]
     if not found:
         raise errors.NotFound(f"Could not find role: {role_id}.")
-    return {"role": found[0]}
+    return {"role": _role(req, found[0])}
+
+
+def _role(req, row: dict) -> dict:
+    return {"id": row["id"], "name": row["name"], "links": {"self": f"{req.base_url()}/v3/roles/{row['id']}"}}
 
 
 def routes() -> list[wsgi.Route]:

@@ -1,9 +1,7 @@
 """Policy documents that services once stored here. They are stored and shown, but not enforced."""
 
-from common import schema
-from identity.db import models
-from identity.handlers.crud import Noun
+from identity.handlers.crud import Crud
+from identity.services import policies
 
-NOUN = Noun("policy", "policies", models.policies,
-            {"type": schema.NAME, "blob": {"type": "string", "maxLength": 65535}}, ("type", "blob"), ("type",))
-index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete
+CRUD = Crud(policies.NOUN)
+index, show, create, update, delete = CRUD.index, CRUD.show, CRUD.create, CRUD.update, CRUD.delete

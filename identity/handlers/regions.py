@@ -1,41 +1,11 @@
 """Regions."""
 
-from common import errors, rows, schema
-from identity.db import models, regions
-from identity.handlers.crud import Noun
+from common import errors
+from identity.handlers.crud import Crud
+from identity.services import regions
 
-
-def _create(req, connection, values):
-    values["description"] = values["description"] or ""
-    _check_parent(connection, values["id"], values.get("parent_region_id"))
-
-
-def _check_parent(connection, id: str, parent_id: str | None) -> None:
-    """:raises NotFound: there is no such region; :raises BadRequest: it is the region itself, or below it"""
-    if parent_id is None:
-        return
-    rows.get(connection, models.regions, parent_id, resource="region")
-    if parent_id in {id, *regions.below(connection, id)}:
-        raise errors.BadRequest(f"The specified parent region {parent_id} would create a circular region hierarchy.")
-
-
-def _update(req, connection, old, values):
-    _check_parent(connection, old["id"], values.get("parent_region_id"))
-
-
-def _delete(req, connection, row):
-    """The regions below go with it, unless an endpoint is in one of them."""
-    below = regions.below(connection, row["id"])
-    if rows.exists(connection, models.endpoints, region_id={row["id"], *below}):
-        raise errors.Forbidden(f"Unable to delete region {row['id']} because it or its child regions have associated endpoints.")
-    rows.delete_where(connection, models.regions, id=below)
-
-
-_PROPERTIES = {"id": {"type": "string", "maxLength": 255}, "description": schema.LONG_TEXT,
-               "parent_region_id": schema.TEXT}
-NOUN = Noun("region", "regions", models.regions, _PROPERTIES, (), ("parent_region_id",), on_create=_create, on_update=_update,
-            on_delete=_delete)
-index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete
+CRUD = Crud(regions.NOUN)
+index, show, create, update, delete = CRUD.index, CRUD.show, CRUD.create, CRUD.update, CRUD.delete
 
 
 def put(req, id):
@@ -45,4 +15,4 @@ def put(req, id):
     if given != id:
         raise errors.BadRequest("The region id in the URL and in the body must be the same.")
     body["region"]["id"] = id
-    return NOUN.make(req, body)
+    return CRUD.one(req, CRUD.noun.create(req.call, body))

@@ -1,16 +1,7 @@
 """Services of the catalog."""
 
-from common import schema
-from identity.db import models
-from identity.handlers.crud import Noun
+from identity.handlers.crud import Crud
+from identity.services import services
 
-
-class _ServiceNoun(Noun):
-    def view(self, req, row):
-        return {k: v for k, v in super().view(req, row).items() if v is not None or k not in ("name", "description")}
-
-
-NOUN = _ServiceNoun("service", "services", models.services,
-                    {"name": schema.TEXT, "type": schema.NAME, "description": schema.LONG_TEXT,
-                     "enabled": {"type": "boolean"}}, ("type",), ("name", "type"))
-index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete
+CRUD = Crud(services.NOUN)
+index, show, create, update, delete = CRUD.index, CRUD.show, CRUD.create, CRUD.update, CRUD.delete

@@ -1,11 +1,10 @@
 """Tenants: the projects of the default domain."""
 
-from common import errors, rows, schema, wsgi
-from identity.db import models
-from identity.handlers.auth import own_targets
-from identity.handlers.projects import NOUN
+from common import errors, schema, wsgi
+from identity.services import auth, v2
+from identity.services.projects import NOUN
+from identity.services.v2 import DOMAIN
 
-DOMAIN = "default"
 _PROPERTIES = {"id": {"type": "string", "maxLength": 64}, "name": {**schema.NAME, "maxLength": 64},
                "description": schema.LONG_TEXT, "enabled": {"type": "boolean"}}
 
@@ -28,11 +27,9 @@ def _paged(req, found: list[dict]) -> list[dict]:
 def index(req):
     """All tenants at the admin port, one's own at the other; or the one of a name."""
     if req.environ.get("pileus.admin_port"):
-        NOUN.check_list(req)
-        with req.svc.db.reader() as connection:
-            found = rows.select(connection, models.projects, *NOUN.in_own_domain(req), domain_id=DOMAIN)
+        found = v2.tenants(req.call)
     else:
-        own = own_targets(req, req.ctx.user_id, "project")
+        own = auth.own_targets(req.call, req.ctx.user_id, "project")
         found = sorted((r for r in own if r["domain_id"] == DOMAIN), key=lambda r: r["id"])
     if "name" in req.GET:
         named = [r for r in found if r["name"] == req.GET["name"]]
@@ -42,26 +39,21 @@ def index(req):
     return {"tenants": [view(r) for r in _paged(req, found)], "tenants_links": []}
 
 
-def known(connection, id: str) -> dict:
-    """:raises NotFound: no tenant of the default domain has that id"""
-    return rows.get(connection, models.projects, id, resource="project", domain_id=DOMAIN)
-
-
 def show(req, id):
-    return {"tenant": view(NOUN.show(req, id)["project"])}
+    return {"tenant": view(NOUN.show(req.call, id))}
 
 
 @wsgi.body(schema.wrapped("tenant", _PROPERTIES, ("name",), extra=True))
 def create(req, body):
     given = {k: v for k, v in body["tenant"].items() if k != "id"}
-    return {"tenant": view(NOUN.make(req, {"project": {**given, "domain_id": DOMAIN}})["project"])}
+    return {"tenant": view(NOUN.create(req.call, {"project": {**given, "domain_id": DOMAIN}}))}
 
 
 @wsgi.body(schema.wrapped("tenant", _PROPERTIES, extra=True))
 def update(req, id, body):
     given = {k: v for k, v in body["tenant"].items() if k != "id"}
-    return {"tenant": view(NOUN.change(req, id, {"project": given})["project"])}
+    return {"tenant": view(NOUN.update(req.call, id, {"project": given}))}
 
 
 def delete(req, id):
-    NOUN.delete(req, id)
+    NOUN.delete(req.call, id)

@@ -2,13 +2,12 @@
 
 import typing
 
-from common import errors, rows, schema, wsgi
+from common import errors, schema, wsgi
 from identity import tokens
-from identity.db import models
-from identity.handlers.auth import find_subject, revoke_subject
+from identity.services import auth, v2
+from identity.services.v2 import DOMAIN
 from identity.v2 import tenants
 
-DOMAIN = "default"
 _TEXT = {"type": "string", "maxLength": 255}
 _AUTH = schema.obj({"auth": schema.obj({
     "passwordCredentials": schema.obj({"username": _TEXT, "userId": _TEXT, "password": {"type": "string", "maxLength": 4096}},
@@ -57,8 +56,7 @@ def describe(req, ctx, token: str) -> dict:
     roles = said.get("roles", [])
     described: dict = {"id": token, "issued_at": said["issued_at"], "expires": said["expires_at"], "audit_ids": said["audit_ids"]}
     if ctx.project_id:
-        with req.svc.db.reader() as connection:
-            found = rows.find(connection, models.projects, ctx.project_id)
+        found = v2.project(req.call, ctx.project_id)
         described["tenant"] = tenants.view(found) if found else {"id": ctx.project_id, "name": ctx.project_name}
     access: dict[str, typing.Any] = {
         "token": described, "serviceCatalog": [_service(s) for s in said.get("catalog", [])],
@@ -90,18 +88,18 @@ def _service(service: dict) -> dict:
 
 def validate(req, token_id):
     """The contents of a token; with ``belongsTo`` only if it is scoped to that tenant."""
-    subject = find_subject(req, token_id, "identity:validate_token")
+    subject = auth.find_subject(req.call, token_id, "identity:validate_token")
     if "belongsTo" in req.GET and req.GET["belongsTo"] != subject.project_id:
         raise errors.Unauthorized()
     return describe(req, subject, token_id)
 
 
 def revoke(req, token_id):
-    revoke_subject(req, token_id)
+    auth.revoke(req.call, token_id)
 
 
 def endpoints(req, token_id):
-    subject = find_subject(req, token_id, "identity:validate_token")
+    subject = auth.find_subject(req.call, token_id, "identity:validate_token")
     found = [{**triple, "name": s["name"], "type": s["type"]}
              for s in req.svc.catalog.of(subject.project_id) for triple in _triples(s).values()]
     return {"endpoints": found, "endpoints_links": []}

@@ -1,13 +1,12 @@
 """Users of the default domain. A user's tenant is the project for logins that name none; the user is a member of it."""
 
-from common import errors, rows, schema, wsgi
-from identity import targets
-from identity.db import grants, models, roles
-from identity.handlers import users as v3
-from identity.handlers.users import NOUN
-from identity.v2 import tenants, tokens
+from common import errors, schema, wsgi
+from identity.services import users as v3
+from identity.services import v2
+from identity.services.users import NOUN
+from identity.services.v2 import DOMAIN
+from identity.v2 import tokens
 
-DOMAIN = "default"
 _TENANT = {"type": ["string", "null"], "maxLength": 64}
 _PROPERTIES = {"id": {"type": "string", "maxLength": 64}, "name": schema.NAME, "username": schema.NAME,
                "password": {"type": ["string", "null"], "maxLength": 4096}, "email": schema.TEXT,
@@ -30,25 +29,8 @@ def _as_v3(given: dict) -> dict:
     return {"user": user}
 
 
-def _member(req):
-    """A function that makes a user a member of the user's tenant, in the same transaction."""
-    def then(connection, user: dict) -> None:
-        if not user["default_project_id"]:
-            return
-        project = rows.get(connection, models.projects, user["default_project_id"], resource="project")
-        # This grants a role, so the rule for grants is checked, as in v3.
-        req.svc.policy.check(req.ctx, "identity:create_grant", targets.of(
-            project=project, user=user, role={"name": req.svc.conf.identity.member_role_name}))
-        role = roles.ensure(connection, req.svc.conf.identity.member_role_name)
-        grants.add(connection, user_id=user["id"], target_type="project", target_id=user["default_project_id"], role_id=role)
-    return then
-
-
 def index(req):
-    NOUN.check_list(req)
-    wanted = {"domain_id": DOMAIN, **({"name": req.GET["name"]} if "name" in req.GET else {})}
-    with req.svc.db.reader() as connection:
-        found = rows.select(connection, models.users, *NOUN.in_own_domain(req), **wanted)
+    found = v2.named_users(req.call, **({"name": req.GET["name"]} if "name" in req.GET else {}))
     if "name" in req.GET:
         if not found:
             raise errors.NotFound(f"Could not find user: {req.GET['name']}.")
@@ -58,15 +40,11 @@ def index(req):
 
 def of_tenant(req, id):
     """The users who have a role on a tenant."""
-    NOUN.check_list(req)
-    with req.svc.db.reader() as connection:
-        tenants.known(connection, id)
-        found = grants.users_on_project(connection, id, *NOUN.in_own_domain(req))
-    return {"users": [view(r) for r in found], "users_links": []}
+    return {"users": [view(r) for r in v2.users_of_tenant(req.call, id)], "users_links": []}
 
 
 def show(req, id):
-    return {"user": view(NOUN.show(req, id)["user"])}
+    return {"user": view(NOUN.fields(NOUN.show(req.call, id)))}
 
 
 @wsgi.body(schema.wrapped("user", _PROPERTIES, extra=True))
@@ -75,18 +53,18 @@ def create(req, body):
         raise errors.BadRequest("Expecting to find name in user.")
     given = _as_v3(body["user"])
     given["user"]["domain_id"] = DOMAIN
-    return {"user": view(NOUN.make(req, given, _member(req))["user"])}
+    return {"user": view(NOUN.fields(NOUN.create(req.call, given, v2.joining(req.call))))}
 
 
 @wsgi.body(schema.wrapped("user", _PROPERTIES, extra=True))
 def update(req, id, body):
     given = _as_v3(body["user"])
-    then = _member(req) if "default_project_id" in given["user"] else lambda connection, user: None
-    return {"user": view(NOUN.change(req, id, given, then)["user"])}
+    then = v2.joining(req.call) if "default_project_id" in given["user"] else lambda connection, user: None
+    return {"user": view(NOUN.fields(NOUN.update(req.call, id, given, then)))}
 
 
 def delete(req, id):
-    NOUN.delete(req, id)
+    NOUN.delete(req.call, id)
 
 
 @wsgi.body(schema.wrapped("user", {"password": {"type": "string", "maxLength": 4096},
@@ -97,7 +75,7 @@ def own_password(req, id, body):
     if req.ctx.user_id != id:
         raise errors.Forbidden("Only the user may change a password by giving the old one.")
     tenant = req.ctx.project_id
-    v3.change_password(req, id, body["user"])
+    v3.change_password(req.call, id, body["user"])
     again = {"identity": {"methods": ["password"], "password": {"user": {"id": id, "password": body["user"]["password"]}}},
              "scope": {"project": {"id": tenant}} if tenant else "unscoped"}
     return tokens.describe(req, *req.svc.authenticator.authenticate(again, req.ctx))

@@ -13,7 +13,7 @@ from oauthlib import oauth1
 from common import errors
 from identity import totp
 from identity.db import models, used_proofs
-from identity.handlers import credentials
+from identity.services import credentials
 from identity.service import IdentityApi
 from tests.identity import test_signatures
 from tests.identity.conftest import Caller

@@ -4,7 +4,7 @@ import json
 import uuid
 
 from identity import router
-from identity.handlers import crud, domains, groups, oauth1, projects, roles, services, users
+from identity.services import crud, domains, groups, oauth1, projects, roles, services, users
 from identity.v2 import router as v2_router
 from tests.tenancy import schemas
 from tests.tenancy.frame import Asker, Ids, Key, Reference, Service, properties, writes

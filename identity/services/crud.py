@@ -1,0 +1,172 @@
+"""The five operations that identity's plain resources share. Each resource's module adds what differs.
+
+Queries are {name: values} of a request."""
+
+import dataclasses
+import json
+import typing
+
+from common import context, errors, rows, schema, wsgi
+from common.calls import Call
+from identity import targets
+from identity.db import crud
+
+Query = typing.Mapping[str, list[str]]
+# What a view adds by itself, or what would be read as something else where it was shown.
+_RESERVED = ("links", "options", "is_domain", "password", "password_expires_at", "region", "domain")
+
+
+@dataclasses.dataclass(frozen=True)
+
+
+class Noun:
+    """A resource of the identity API.
+
+    ``on_create(call, connection, values)`` may complete or refuse values; ``on_update(call, connection, old,
+    values)`` and ``on_delete(call, connection, row)`` carry out what the change entails.
+
+    ``domain_target`` is the attribute by which the rule of the list is asked for the domain of the caller's token; with such
+    a token the list shows what is in that domain. ``unknown_first``: what is done (get, update, delete) where Keystone looks
+    for the thing before it asks the rule, so that anybody is told that there is none.
+    """
+
+    singular: str
+    plural: str
+    table: rows.Table
+    properties: dict
+    required: tuple = ()
+    filters: tuple = ()
+    hidden: tuple = ()
+    on_create: typing.Callable = lambda call, connection, values: None
+    on_update: typing.Callable = lambda call, connection, old, values: None
+    on_delete: typing.Callable = lambda call, connection, row: None
+    domain_target: str = ""
+    unknown_first: tuple = ()
+
+    def fields(self, row: dict) -> dict:
+        """What is shown of a row."""
+        return {**json.loads(row.get("extra") or "{}"), **{k: v for k, v in row.items() if k not in (*self.hidden, "extra")}}
+
+    def where(self, query: Query) -> list:
+        """Conditions of a list beside its plain filters."""
+        return []
+
+    def _extra(self, given: dict, old: str | None) -> dict:
+        """The column of the attributes that are a client's own: what was there, and what a body adds or changes."""
+        own = {k: v for k, v in given.items()
+               if k not in self.table.c and k not in self.properties and k not in (*self.hidden, *_RESERVED)}
+        return {"extra": json.dumps({**json.loads(old or "{}"), **own})} if own and "extra" in self.table.c else {}
+
+    def _conflict(self, values: dict) -> str:
+        return (f"Conflict occurred attempting to store {self.singular} - "
+                f"Duplicate entry found with name {values.get('name', values.get('id'))}.")
+
+    def _tell(self, call: Call, what: str, id: str) -> None:
+        call.svc.notifier.tell(call.ctx, f"identity.{self.singular}.{what}", {"resource_info": id})
+
+    def _check(self, call: Call, verb: str, row: dict | None, id: str = "") -> None:
+        """:raises Forbidden: the rule refuses, also for a resource that does not exist; :raises NotFound: it does not exist"""
+        if row is not None or verb not in self.unknown_first:
+            call.svc.policy.check(call.ctx, self.rule(verb, row), {f"{self.singular}_id": id, **self.target(row or {})})
+        if row is None:
+            raise errors.NotFound(f"Could not find {self.singular}: {id}.")
+
+    def rule(self, verb: str, row: dict | None) -> str:
+        """The rule for an operation on a row, or for creating one."""
+        return f"identity:{verb}_{self.singular}"
+
+    def target(self, row: dict) -> dict:
+        """What rules may ask of a row."""
+        return targets.of(**{self.singular: row})
+
+    def check_list(self, call: Call, query: Query) -> None:
+        home = call.ctx.domain_id if self.domain_target else None
+        call.svc.policy.check(call.ctx, self.list_rule(query), {self.domain_target: home} if home else {})
+
+    def list_rule(self, query: Query) -> str:
+        return f"identity:list_{self.plural}"
+
+    def in_own_domain(self, call: Call) -> list:
+        """Conditions of a list: a domain-scoped token lists what is in its domain."""
+        return [crud.in_domain(self.table, call.ctx.domain_id)] if self.domain_target and call.ctx.domain_id else []
+
+    def _known(self, call: Call, connection, verb: str, id: str) -> dict:
+        row = rows.find(connection, self.table, id)
+        self._check(call, verb, row, id)
+        assert row is not None
+        return row
+
+    def index(self, call: Call, query: Query) -> list[dict]:
+        self.check_list(call, query)
+        return self.listed(call, query)
+
+    def listed(self, call: Call, query: Query) -> list[dict]:
+        """The list, after the check of its rule."""
+        wanted: dict[str, typing.Any] = {k: v[-1] for k, v in query.items() if k in self.filters}
+        if "enabled" in wanted:
+            wanted["enabled"] = wsgi.bool_value(wanted["enabled"])
+        partial = crud.partials(self.table, self.filters, query)
+        with call.svc.db.reader() as connection:
+            return crud.listed(connection, self.table, wanted, partial, *self.where(query), *self.in_own_domain(call))
+
+    def show(self, call: Call, id: str) -> dict:
+        with call.svc.db.reader() as connection:
+            row = rows.find(connection, self.table, id)
+        self._check(call, "get", row, id)
+        assert row is not None
+        return row
+
+    def create(self, call: Call, body: dict, then: typing.Callable = lambda connection, values: None, **columns) -> dict:
+        """Create a row from a request's body; returns the row.
+
+        :param then: (connection, values): further changes in the same transaction
+        :param columns: values that are not the client's
+        """
+        given = body.get(self.singular)
+        self._check(call, "create", {**(given if isinstance(given, dict) else {}), "id": None})
+        self._create_schema(body)
+        values: dict = {c.name: None for c in self.table.c if c.name != "id"}
+        values.update(id=context.new_hex())
+        if "enabled" in values:
+            values["enabled"] = True
+        values.update({k: v for k, v in body[self.singular].items() if k in self.properties})
+        values.update(self._extra(body[self.singular], None), **columns)
+        with call.svc.db.writer() as connection:
+            self.on_create(call, connection, values)
+            values = {k: v for k, v in values.items() if k in self.table.c}
+            rows.insert(connection, self.table, values, conflict=self._conflict(values))
+            then(connection, values)
+        self._tell(call, "created", values["id"])
+        return values
+
+    def update(self, call: Call, id: str, body: dict, then: typing.Callable = lambda connection, values: None) -> dict:
+        with call.svc.db.writer() as connection:
+            old = self._known(call, connection, "update", id)
+            self._update_schema(body)
+            values = {k: v for k, v in body[self.singular].items() if k in self.properties}
+            if values.get("domain_id", old.get("domain_id")) != old.get("domain_id"):
+                raise errors.BadRequest(f"The domain of a {self.singular} cannot be changed.")
+            values.update(self._extra(body[self.singular], old.get("extra")))
+            self.on_update(call, connection, old, values)
+            values = {k: v for k, v in values.items() if k in self.table.c}
+            rows.update(connection, self.table, id, values, resource=self.singular, conflict=self._conflict(values))
+            then(connection, {**old, **values})
+        self._tell(call, "updated", id)
+        call.svc.revocations.run_once()  # what the change revoked is refused here at once
+        return {**old, **values}
+
+    def delete(self, call: Call, id: str) -> None:
+        with call.svc.db.writer() as connection:
+            row = self._known(call, connection, "delete", id)
+            self.on_delete(call, connection, row)
+            rows.delete(connection, self.table, id, resource=self.singular)
+        self._tell(call, "deleted", id)
+        call.svc.revocations.run_once()
+
+    @property
+    def _create_schema(self):
+        return schema.compiled(schema.wrapped(self.singular, self.properties, self.required, extra=True))
+
+    @property
+    def _update_schema(self):
+        return schema.compiled(schema.wrapped(self.singular, self.properties, extra=True))

@@ -1,0 +1,40 @@
+"""Domains: the namespaces of users and projects."""
+
+from common import errors, rows, schema
+from common.calls import Call
+from identity.db import domains, grants, models, trusts
+from identity.services.crud import Noun
+
+
+def _end_tokens(call: Call, connection, domain_id: str) -> None:
+    """End every token that a domain has a part in: it is for the domain or a project of it, of a user of it, or of a trust that
+    such a user gave or was given, which may name neither."""
+    call.svc.revoke(connection, domain_id=domain_id)
+    for trust_id in trusts.of_domain(connection, domain_id):
+        call.svc.revoke(connection, trust_id=trust_id)
+
+
+def _disabled(call: Call, connection, old: dict, values: dict):
+    if values.get("enabled") is False and old["enabled"]:
+        _end_tokens(call, connection, old["id"])
+
+
+def _create(call: Call, connection, values: dict):
+    values["description"] = values["description"] or ""
+
+
+def _delete(call: Call, connection, row: dict):
+    if row["enabled"]:
+        raise errors.Forbidden("Cannot delete a domain that is enabled, please disable it first.")
+    _end_tokens(call, connection, row["id"])
+    for group in rows.select(connection, models.groups, domain_id=row["id"]):
+        for user_id in grants.members(connection, group["id"]):  # also users of other domains: they lose what the group gave
+            call.svc.revoke(connection, user_id=user_id)
+    domains.delete_contents(connection, row["id"])
+
+
+NOUN = Noun("domain", "domains", models.domains,
+            {"name": {**schema.NAME, "maxLength": 64}, "description": schema.LONG_TEXT, "enabled": {"type": "boolean"}},
+            ("name",), ("name", "enabled", "id"), on_create=_create, on_update=_disabled, on_delete=_delete,
+            domain_target="target.domain.id", unknown_first=("update", "delete"))
+index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete
