@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from common import conf, errors, schema
 from image.db import metadefs
-from image.handlers.metadefs import NAMESPACE
+from image.schemas.metadefs import NAMESPACE
 
 STANDARD = conf.etc_dir() / "metadefs"
 _CHECK = schema.compiled(NAMESPACE)

@@ -2,6 +2,7 @@
 
 from common import errors, wsgi
 from image import access
+from image.services import cache
 
 
 def _cache(req, rule: str, target: dict):
@@ -13,21 +14,20 @@ def _cache(req, rule: str, target: dict):
 
 
 def _image(req, id: str) -> dict:
-    with req.svc.db.reader() as connection:
-        return access.image(req, connection, id)
+    return cache.image(req.call, id)
 
 
 def index(req):
-    cache = _cache(req, "cache_list", {})
-    return {"cached_images": cache.cached(), "queued_images": cache.queued()}
+    known = _cache(req, "cache_list", {})
+    return {"cached_images": known.cached(), "queued_images": known.queued()}
 
 
 def queue(req, id):
     row = _image(req, id)
-    cache = _cache(req, "cache_image", access.target(req, row))
+    known = _cache(req, "cache_image", access.target(req.call, row))
     if row["status"] != "active":
         raise errors.BadRequest("Only images with status active can be targeted for queueing")
-    cache.ask(id)
+    known.ask(id)
     return wsgi.empty(202)
 
 
@@ -36,23 +36,23 @@ def delete(req, id):
     known = req.svc.cache.path is not None and id in {
         *(each["image_id"] for each in req.svc.cache.cached()), *req.svc.cache.queued()}
     try:
-        target = access.target(req, _image(req, id))
+        target = access.target(req.call, _image(req, id))
     except errors.NotFound:
         if not known:
             raise
         target = {}
-    cache = _cache(req, "cache_delete", target)
+    held = _cache(req, "cache_delete", target)
     if not known:
         raise errors.NotFound(f"Image {id} is not in the cache.")
-    cache.drop(id)
+    held.drop(id)
 
 
 def clear(req):
     """All of it, or with ``x-image-cache-clear-target`` what is there, or what was asked for."""
-    cache, target = _cache(req, "cache_delete", {}), req.headers.get("x-image-cache-clear-target", "")
+    held, target = _cache(req, "cache_delete", {}), req.headers.get("x-image-cache-clear-target", "")
     if target not in ("", "cache", "queue"):
         raise errors.BadRequest("If provided 'x-image-cache-clear-target' must be 'cache', 'queue' or empty string.")
-    cache.clear(copies=target != "queue", wishes=target != "cache")
+    held.clear(copies=target != "queue", wishes=target != "cache")
 
 
 def routes() -> list[wsgi.Route]:

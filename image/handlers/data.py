@@ -1,11 +1,7 @@
 """Image data: upload and download as streams."""
 
-import contextlib
-
-from common import errors, inspector, wsgi
-from image import access, locations, quota
-from image.db import images
-from image.handlers.images import require_formats
+from common import errors, wsgi
+from image.services import data
 from image.stores.base import CHUNK
 
 
@@ -14,44 +10,14 @@ def require_octets(req) -> None:
         raise errors.UnsupportedMediaType("Image data must be sent as application/octet-stream.")
 
 
+def sent(req) -> data.Upload:
+    """A request's body."""
+    return data.Upload(req.environ["wsgi.input"], req.content_length)
+
+
 def upload(req, id):
-    """queued → saving → active; any failure puts the image back to queued and leaves no bytes."""
     require_octets(req)
-    store = req.svc.stores.choose(req.headers.get("X-Image-Meta-Store"))
-    limits = req.svc.quota.limits_of(id)
-    with req.svc.db.writer() as connection:
-        row = access.image(req, connection, id, "upload_image")
-        require_formats(row)
-        req.svc.quota.check(connection, row["owner"], limits, quota.SIZE, quota.UPLOADING)
-        images.move(connection, id, "upload")
-    receive(req, row, store=store)
-
-
-def receive(req, row: dict, *, checksum: str | None = None, store=None) -> dict:
-    """Make a request's body the data of an image in ``saving``; what is known of it then.
-
-    :param checksum: the MD5 that the data must have, if it is known
-    :param store: where it is put; by default where all is
-    """
-    id, incoming, store = row["id"], req.svc.incoming, store or req.svc.stores.default
-    with contextlib.ExitStack() as undo:
-        undo.callback(req.svc.reset, id, "reset", [store.name])
-        facts = incoming.add(id, req.environ["wsgi.input"], req.svc.conf.image.max_image_bytes)
-        if req.content_length is not None and facts["size"] != req.content_length:
-            raise errors.BadRequest("The upload ended before all of it had arrived.")
-        if checksum and checksum.lower() != facts["checksum"]:
-            raise errors.BadRequest(f"The checksum of the data is {facts['checksum']}, not {checksum}.")
-        try:
-            facts["virtual_size"] = inspector.check(incoming.part(id), row["disk_format"]).virtual_bytes
-            with incoming.source(id) as source:
-                store.put(id, source)
-        except FileNotFoundError as error:
-            raise errors.NotFound(f"Image {id} was deleted while its data arrived.") from error
-        req.svc.db.transact(images.move, id, "activate", locations=[locations.at(store, id)], **facts)
-        undo.pop_all()
-    incoming.drop(id)
-    req.svc.notifier.tell(req.ctx, "image.upload", {"id": id, "owner": row["owner"], "size": facts["size"]})
-    return facts
+    data.upload(req.call, id, sent(req), req.headers.get("X-Image-Meta-Store"))
 
 
 class _Stream:
@@ -78,13 +44,9 @@ class _Stream:
 
 
 def download(req, id):
-    with req.svc.db.reader() as connection:
-        row = access.image(req, connection, id, "download_image")
-    if row["status"] == "deactivated" and not req.svc.policy.is_admin(req.ctx):
-        raise errors.Forbidden("The requested image has been deactivated. Image data download is forbidden.")
-    if row["status"] not in ("active", "deactivated"):
+    row, handle = data.open_data(req.call, id)
+    if handle is None:
         return wsgi.empty(204)
-    handle = req.svc.open(row)
     start, end, status = 0, row["size"], 200
     if req.range is not None:
         chosen = req.range.range_for_length(row["size"])

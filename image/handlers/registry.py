@@ -5,10 +5,10 @@ checksum or a location that a client names is not taken, since only data that ca
 """
 
 from common import db, schema, wsgi
-from image import access
-from image.db import images
 from image.handlers import images as v2
 from image.handlers import v1
+from image.services import v1 as service
+from image.views import readable
 
 _IMAGE = schema.wrapped("image", {
     "id": schema.UUID, "name": {"type": ["string", "null"], "maxLength": 255}, "owner": {"type": ["string", "null"]},
@@ -28,19 +28,13 @@ def _said(body: dict) -> tuple[dict, dict]:
 
 
 def show(req, id):
-    with req.svc.db.reader() as connection:
-        return {"image": v1.view(v2.readable(req, access.image(req, connection, id, "get_image")))}
+    return {"image": v1.view(service.show(req.call, id))}
 
 
 @wsgi.body(_IMAGE)
 def create(req, body):
     columns, properties = _said(body)
-    row = v2.new_row(req, {"visibility": "shared", **properties, **columns})
-    limits = req.svc.quota.limits(row["owner"])
-    with req.svc.db.writer() as connection:
-        v2.insert(req, connection, row, limits)
-    req.svc.notifier.tell(req.ctx, "image.create", v2.view(row))
-    return {"image": v1.view(row)}
+    return {"image": v1.view(service.register(req.call, {**properties, **columns}))}
 
 
 @wsgi.body(_IMAGE)
@@ -48,15 +42,8 @@ def update(req, id, body):
     columns, properties = _said(body)
     columns.pop("id", None)
     purge = wsgi.bool_value(req.headers.get("x-glance-registry-purge-props", "false"))
-    with req.svc.db.writer() as connection:
-        row = access.image(req, connection, id)
-        v2.check_rights(req, row, columns)
-        changed = {**columns, "properties": {**v1.kept(req, row, purge), **properties}}
-        v2.check_change(req, row, changed)
-        images.update(connection, id, changed)
-    row = {**row, **changed, "updated_at": db.now()}
-    req.svc.notifier.tell(req.ctx, "image.update", v2.view(row))
-    return {"image": v1.view(v2.readable(req, row))}
+    row = service.update(req.call, id, columns, properties, purge=purge)
+    return {"image": v1.view(readable(req.call, {**row, "updated_at": db.now()}))}
 
 
 def delete(req, id):

@@ -2,58 +2,15 @@
 
 from common import errors
 from common.schema import UUID
+from image.schemas.images import PROPERTIES
+from image.schemas.metadefs import PROPERTY, STRINGS
 
-FORMATS = ["ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop"]
-CONTAINERS = ["ami", "ari", "aki", "bare", "ovf", "ova", "docker"]
-VISIBILITIES = ["community", "public", "private", "shared"]
-_TEXT = {"type": ["null", "string"], "maxLength": 255}
 _READ_ONLY = {"readOnly": True}
-
-PROPERTIES: dict[str, dict] = {
-    "id": {**UUID, "description": "An identifier for the image"},
-    "name": {**_TEXT, "description": "Descriptive name for the image"},
-    "status": {"type": "string", **_READ_ONLY, "enum": ["queued", "saving", "active", "killed", "deleted", "uploading",
-                                                        "importing", "pending_delete", "deactivated"]},
-    "visibility": {"type": "string", "enum": VISIBILITIES, "description": "Scope of image accessibility"},
-    "protected": {"type": "boolean", "description": "If true, image will not be deletable."},
-    "os_hidden": {"type": "boolean", "description": "If true, image will not appear in default image list response."},
-    "checksum": {"type": ["null", "string"], **_READ_ONLY, "maxLength": 32},
-    "os_hash_algo": {"type": ["null", "string"], **_READ_ONLY, "maxLength": 64},
-    "os_hash_value": {"type": ["null", "string"], **_READ_ONLY, "maxLength": 128},
-    "owner": {**_TEXT, "description": "Owner of the image"},
-    "size": {"type": ["null", "integer"], **_READ_ONLY}, "virtual_size": {"type": ["null", "integer"], **_READ_ONLY},
-    "container_format": {"type": ["null", "string"], "enum": [None, *CONTAINERS]},
-    "disk_format": {"type": ["null", "string"], "enum": [None, *FORMATS]},
-    "created_at": {"type": "string", **_READ_ONLY}, "updated_at": {"type": "string", **_READ_ONLY},
-    "tags": {"type": "array", "items": {"type": "string", "maxLength": 255}, "maxItems": 128},
-    "min_ram": {"type": "integer", "minimum": 0, "maximum": 2147483647},
-    "min_disk": {"type": "integer", "minimum": 0, "maximum": 2147483647},
-    "self": {"type": "string", **_READ_ONLY}, "file": {"type": "string", **_READ_ONLY},
-    "schema": {"type": "string", **_READ_ONLY}, "stores": {"type": "string", **_READ_ONLY},
-    "locations": {"type": "array", "description": "A set of URLs to access the image file kept in external store",
-                  "items": {"type": "object", "required": ["url", "metadata"], "properties": {
-                      "url": {"type": "string", "maxLength": 2048}, "metadata": {"type": "object"},
-                      "validation_data": {"type": "object", "writeOnly": True}}}},
-}
-# Locations are changed by rules of their own.
-WRITABLE = {k: v for k, v in PROPERTIES.items() if not v.get("readOnly") and k != "locations"}
-
-
 _MOMENT = {"type": "string", "format": "date-time", **_READ_ONLY}
-_STRINGS = {"type": "array", "items": {"type": "string"}}
-# A definition of a property, as the catalog of metadata has it: a part of JSON Schema.
-PROPERTY: dict = {"type": "object", "properties": {
-    "title": {"type": "string"}, "description": {"type": "string"}, "operators": _STRINGS,
-    "type": {"type": "string", "enum": ["array", "boolean", "integer", "number", "object", "string", None]},
-    "required": _STRINGS, "minimum": {"type": "number"}, "maximum": {"type": "number"}, "readonly": {"type": "boolean"},
-    "maxLength": {"type": "integer", "minimum": 0}, "minLength": {"type": "integer", "minimum": 0},
-    "maxItems": {"type": "integer", "minimum": 0}, "minItems": {"type": "integer", "minimum": 0},
-    "pattern": {"type": "string"}, "enum": {"type": "array"}, "default": {}, "uniqueItems": {"type": "boolean"},
-    "items": {"type": "object"}, "additionalItems": {"type": "boolean"}}, "required": ["title", "type"]}
 _ITEM = {"created_at": _MOMENT, "updated_at": _MOMENT, "self": {"type": "string"}, "schema": {"type": "string"}}
 _LINK = {"name": {"type": "string", "maxLength": 80}, "prefix": {"type": "string", "maxLength": 80},
          "properties_target": {"type": "string", "maxLength": 80}, "created_at": _MOMENT, "updated_at": _MOMENT}
-_OBJECT = {"name": {"type": "string", "maxLength": 255}, "description": {"type": "string"}, "required": _STRINGS,
+_OBJECT = {"name": {"type": "string", "maxLength": 255}, "description": {"type": "string"}, "required": STRINGS,
            "properties": {"type": "object", "additionalProperties": PROPERTY}, **_ITEM}
 _TAG = {"name": {"type": "string", "maxLength": 80}, "created_at": _MOMENT, "updated_at": _MOMENT}
 _SPACE = {"namespace": {"type": "string", "maxLength": 80}, "display_name": {"type": "string", "maxLength": 80},

@@ -1,14 +1,7 @@
 """Tags of an image."""
 
 from common import errors
-from image import access
-from image.db import images
-
-
-def _change(req, id, edit) -> None:
-    with req.svc.db.writer() as connection:
-        row = access.image(req, connection, id, "modify_image")
-        images.update(connection, id, {"tags": sorted(edit(set(row["tags"])))})
+from image.services import tags as service
 
 
 def add(req, id, tag):
@@ -19,7 +12,7 @@ def add(req, id, tag):
         if len(tags | {tag}) > 128:
             raise errors.TooLarge("An image may have at most 128 tags.")
         return tags | {tag}
-    _change(req, id, edit)
+    service.change(req.call, id, edit)
 
 
 def remove(req, id, tag):
@@ -27,4 +20,4 @@ def remove(req, id, tag):
         if tag not in tags:
             raise errors.NotFound(f"Image {id} has no tag {tag}.")
         return tags - {tag}
-    _change(req, id, edit)
+    service.change(req.call, id, edit)

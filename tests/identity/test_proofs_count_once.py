@@ -13,8 +13,8 @@ from oauthlib import oauth1
 from common import errors
 from identity import totp
 from identity.db import models, used_proofs
-from identity.services import credentials
 from identity.service import IdentityApi
+from identity.services import credentials
 from tests.identity import test_signatures
 from tests.identity.conftest import Caller
 from tests.identity.derivations import HOST, RULES, Lender, s3_v2

@@ -3,7 +3,7 @@
 import pytest
 
 from common import errors
-from image.handlers.images import VALID
+from image.schemas.images import VALID
 
 
 def test_names_have_a_length():

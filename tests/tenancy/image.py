@@ -45,11 +45,11 @@ _BODIES: dict = {
     ("PUT", "/v1/images/{id}/members/{member_id}"): {"member": {"can_share": False}}}
 BODIES = {k: lambda ids, body=body: body for k, body in _BODIES.items()}
 REFERENCES: dict[Key, list[Reference]] = {
-    ("image.handlers.images", "owner"): [
+    ("image.schemas.images", "owner"): [
         Reference("POST", "/v2/images", lambda own, theirs: {"name": "i", "owner": theirs["project"]}),
         Reference("PATCH", "/v2/images/{id}", lambda own, theirs: _patch(
             {"op": "replace", "path": "/owner", "value": theirs["project"]}), control=False)],
-    ("image.handlers.images", "id"): [Reference("POST", "/v2/images", lambda own, theirs: {"name": "i", "id": theirs["images"]},
+    ("image.schemas.images", "id"): [Reference("POST", "/v2/images", lambda own, theirs: {"name": "i", "id": theirs["images"]},
                                                 control=False)],
     ("image.handlers.metadefs", "owner"): [Reference("POST", "/v2/metadefs/namespaces", lambda own, theirs: {
         "namespace": "n", "owner": theirs["project"]}, control=False)]}
