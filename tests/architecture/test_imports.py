@@ -64,12 +64,6 @@ def test_handlers_touch_no_bus_topic():
             assert not {i for i in imports(path) if i.startswith("oslo_messaging")}, path
 
 
-def test_handlers_hold_no_sql():
-    found = {str(path.relative_to(ROOT)) for path in modules() if {"handlers", "v2"} & set(path.relative_to(ROOT).parts)
-             and any(i.split(".")[0] == "sqlalchemy" for i in imports(path))}
-    assert not found
-
-
 def test_eventlet_only_in_entry_modules():
     allowed = {"deploy/zygote.py", "deploy/local.py", "common/protocol.py"}
     for path in modules():

@@ -3,7 +3,7 @@
 import ast
 import pathlib
 
-from tests.architecture.test_imports import ROOT, SERVICES, modules
+from tests.architecture.test_imports import ROOT, SERVICES, imports, modules
 
 DOORS = {"handlers", "v2"}  # folders of handlers
 TRANSACTIONS = {"reader", "writer", "transact"}
@@ -42,4 +42,20 @@ def _takes_request(path: pathlib.Path) -> bool:
 def test_no_request_goes_beneath_the_handlers():
     found = {_name(path) for path in _of_services() if not _is_door(path) and path.name not in GIVEN_REQUESTS
              and _takes_request(path)}
+    assert not found
+
+
+# What joins handlers to routes, and routes to the server.
+_JOINERS = {"app.py", "router.py"}
+
+
+def test_nothing_beneath_handlers_calls_them():
+    found = {_name(path): calls for path in _of_services() if not _is_door(path) and path.name not in _JOINERS
+             and (calls := {i for i in imports(path) if DOORS & set(i.split(".")[1:])})}
+    assert not found
+
+
+def test_handlers_name_no_tables():
+    found = {_name(path): names for path in _of_services() if _is_door(path)
+             and (names := {i for i in imports(path) if i == "common.rows" or ".db.models" in i or i.startswith("sqlalchemy")})}
     assert not found
