@@ -88,7 +88,7 @@ def update(call: Call, id: str, volume_id: str, given: dict) -> None:
             rows.update_where(connection, DEVICES, values, id=device["id"])
 
 
-def delete(call: Call, id: str, volume_id: str):
+def delete(call: Call, id: str, volume_id: str) -> None:
     with call.svc.db.writer() as connection:
         row = access.server(call, connection, id, "os_compute_api:os-volumes-attachments:delete")
         access.check_lock(call, row)

@@ -23,7 +23,7 @@ def show(call: Call, id: str):
         return flavors.get(connection, id, access.scope(call))
 
 
-def create(call: Call, row: dict):
+def create(call: Call, row: dict) -> None:
     with call.svc.db.writer() as connection:
         rows.insert(connection, TABLE, row, conflict=f"Flavor with name {row['name']} or ID {row['id']} already exists.")
 
@@ -35,7 +35,7 @@ def update(call: Call, id: str, values: dict):
         return flavors.get(connection, id, access.scope(call))
 
 
-def delete(call: Call, id: str):
+def delete(call: Call, id: str) -> None:
     call.svc.policy.check(call.ctx, "os_compute_api:os-flavor-manage:delete", {})
     with call.svc.db.writer() as connection:
         flavors.get(connection, id, access.scope(call))

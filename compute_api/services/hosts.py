@@ -22,7 +22,7 @@ def show(call: Call, id: str):
     return used, node
 
 
-def update(call: Call, enabled, id: str):
+def update(call: Call, enabled, id: str) -> None:
     with call.svc.db.writer() as connection:
         values = {"disabled": not enabled, "disabled_reason": None}
         if not rows.update_where(connection, SERVICES, values, host=id, binary="nova-compute"):

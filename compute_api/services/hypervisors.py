@@ -19,6 +19,6 @@ def _add_servers(connection, nodes: list[dict]) -> None:
         node["servers"] = [{"uuid": uuid, "name": f"instance-{uuid}"} for uuid in servers.get(node["host"], ())]
 
 
-def servers(call: Call, found):
+def servers(call: Call, found) -> None:
     with call.svc.db.reader() as connection:
         _add_servers(connection, found)

@@ -24,7 +24,7 @@ def _marker(connection, user_id: str, name: str) -> str:
         raise errors.BadRequest(f"Marker {name} could not be found.") from None
 
 
-def create(call: Call, user_id: str, row: dict):
+def create(call: Call, user_id: str, row: dict) -> None:
     with call.svc.db.writer() as connection:
         project_quotas.hold(connection, user_id)
         limit = quotas.limits(connection, call.ctx.project_id, call.svc.quota_defaults)["key_pairs"]
@@ -46,7 +46,7 @@ def show(call: Call, user_id: str, name: str):
         return _get(connection, user_id, name)
 
 
-def delete(call: Call, user_id: str, name: str):
+def delete(call: Call, user_id: str, name: str) -> None:
     with call.svc.db.writer() as connection:
         _get(connection, user_id, name)
         rows.delete_where(connection, TABLE, user_id=user_id, name=name)

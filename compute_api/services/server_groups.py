@@ -30,7 +30,7 @@ def index(call: Call, all_projects: bool, limit: int, offset: int) -> tuple[list
         return found, instances.of_groups(connection, [r["id"] for r in found])
 
 
-def create(call: Call, row: dict):
+def create(call: Call, row: dict) -> None:
     with call.svc.db.writer() as connection:
         project_quotas.hold(connection, call.ctx.project_id)
         limit = quotas.limits(connection, call.ctx.project_id, call.svc.quota_defaults)["server_groups"]
@@ -47,7 +47,7 @@ def show(call: Call, id: str):
     return row, members
 
 
-def delete(call: Call, id: str):
+def delete(call: Call, id: str) -> None:
     with call.svc.db.writer() as connection:
         _get(call, connection, id, "os_compute_api:os-server-groups:delete")
         rows.delete(connection, TABLE, id, resource="Instance group")

@@ -12,7 +12,7 @@ def show(call: Call, id: str) -> dict:
         return access.server(call, connection, id, "os_compute_api:os-server-password:show")
 
 
-def clear(call: Call, id: str):
+def clear(call: Call, id: str) -> None:
     with call.svc.db.writer() as connection:
         access.check_lock(call, access.server(call, connection, id, "os_compute_api:os-server-password:clear"))
         instances.write(connection, id, posted_password=None)

@@ -26,13 +26,13 @@ def update(call: Call, id: str, values: dict):
     return row
 
 
-def legacy_update(call: Call, values: dict, body: dict):
+def legacy_update(call: Call, values: dict, body: dict) -> None:
     with call.svc.db.writer() as connection:
         if not rows.update_where(connection, TABLE, values, host=body["host"], binary=body["binary"]):
             raise errors.NotFound(f"Could not find binary {body['binary']} on host {body['host']}.")
 
 
-def delete(call: Call, id: str):
+def delete(call: Call, id: str) -> None:
     call.svc.policy.check(call.ctx, "os_compute_api:os-services:delete", {})
     with call.svc.db.writer() as connection:
         row = _find(connection, id)

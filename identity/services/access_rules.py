@@ -46,7 +46,7 @@ def show(call: Call, id: str, rule_id: str):
         return rows.get(connection, TABLE, rule_id, resource="access_rule", user_id=id)
 
 
-def delete(call: Call, id: str, rule_id: str):
+def delete(call: Call, id: str, rule_id: str) -> None:
     with call.svc.db.writer() as connection:
         users.known(call, connection, "delete_access_rule", id)
         rows.get(connection, TABLE, rule_id, resource="access_rule", user_id=id)

@@ -136,7 +136,7 @@ def update(call: Call, id: str, given: dict) -> dict:
     return row
 
 
-def delete(call: Call, id: str):
+def delete(call: Call, id: str) -> None:
     with call.svc.db.writer() as connection:
         end(call, connection, _find(call, connection, id, "delete"))
     call.svc.revocations.run_once()

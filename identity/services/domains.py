@@ -14,16 +14,16 @@ def _end_tokens(call: Call, connection, domain_id: str) -> None:
         call.svc.revoke(connection, trust_id=trust_id)
 
 
-def _disabled(call: Call, connection, old: dict, values: dict):
+def _disabled(call: Call, connection, old: dict, values: dict) -> None:
     if values.get("enabled") is False and old["enabled"]:
         _end_tokens(call, connection, old["id"])
 
 
-def _create(call: Call, connection, values: dict):
+def _create(call: Call, connection, values: dict) -> None:
     values["description"] = values["description"] or ""
 
 
-def _delete(call: Call, connection, row: dict):
+def _delete(call: Call, connection, row: dict) -> None:
     if row["enabled"]:
         raise errors.Forbidden("Cannot delete a domain that is enabled, please disable it first.")
     _end_tokens(call, connection, row["id"])

@@ -51,7 +51,7 @@ def show(call: Call, id: str, access: str):
         return _find(call, connection, id, access, "ec2_get_credential")
 
 
-def delete(call: Call, id: str, access: str):
+def delete(call: Call, id: str, access: str) -> None:
     with call.svc.db.writer() as connection:
         credentials.end(call, connection, _find(call, connection, id, access, "ec2_delete_credential"))
     call.svc.revocations.run_once()

@@ -16,13 +16,13 @@ def _check_url(url: str) -> None:
         raise errors.BadRequest(f"Cannot create an endpoint with an invalid URL: {url}.")
 
 
-def _create(call: Call, connection, values: dict):
+def _create(call: Call, connection, values: dict) -> None:
     _check_url(values["url"])
     rows.get(connection, models.services, values["service_id"], resource="service")
     ensure_region(connection, values)
 
 
-def ensure_region(connection, values: dict):
+def ensure_region(connection, values: dict) -> None:
     """A region that is named must exist; the field's old name makes the region that it names."""
     if values.get("region_id"):
         if rows.find(connection, models.regions, values["region_id"]) is None:
@@ -32,7 +32,7 @@ def ensure_region(connection, values: dict):
         regions.ensure(connection, values["region_id"])
 
 
-def _update(call: Call, connection, old: dict, values: dict):
+def _update(call: Call, connection, old: dict, values: dict) -> None:
     _check_url(values.get("url", ""))
     if "service_id" in values:
         rows.get(connection, models.services, values["service_id"], resource="service")

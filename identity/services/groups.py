@@ -12,7 +12,7 @@ from identity.services.users import known
 MEMBERS = models.memberships
 
 
-def _create(call: Call, connection, values: dict):
+def _create(call: Call, connection, values: dict) -> None:
     values["domain_id"] = values["domain_id"] or call.ctx.domain_id or "default"
     rows.get(connection, models.domains, values["domain_id"], resource="domain")
     call.svc.directories.refuse_writes(values["domain_id"])
@@ -20,12 +20,12 @@ def _create(call: Call, connection, values: dict):
     values["description"] = values["description"] or ""
 
 
-def _update(call: Call, connection, old: dict, values: dict):
+def _update(call: Call, connection, old: dict, values: dict) -> None:
     call.svc.directories.refuse_change(old, values)
     managers.protect(call, connection, group_id=old["id"])
 
 
-def _delete(call: Call, connection, row: dict):
+def _delete(call: Call, connection, row: dict) -> None:
     """Members lose what the group gave them, and the tokens that carry it."""
     managers.protect(call, connection, group_id=row["id"])
     for user_id in grants.members(connection, row["id"]):
@@ -57,21 +57,21 @@ def _pair(call: Call, connection, rule: str, id: str, user_id: str, *, changes: 
     return {"group_id": id, "user_id": user_id}
 
 
-def add(call: Call, id: str, user_id: str):
+def add(call: Call, id: str, user_id: str) -> None:
     with call.svc.db.writer() as connection:
         pair = _pair(call, connection, "add_user_to_group", id, user_id, changes=True)
         if not rows.exists(connection, MEMBERS, **pair):
             rows.insert(connection, MEMBERS, pair)
 
 
-def check(call: Call, id: str, user_id: str):
+def check(call: Call, id: str, user_id: str) -> None:
     with call.svc.db.reader() as connection:
         pair = _pair(call, connection, "check_user_in_group", id, user_id, changes=False)
         if not rows.exists(connection, MEMBERS, **pair):
             raise errors.NotFound(f"Could not find user {user_id} in group {id}.")
 
 
-def remove(call: Call, id: str, user_id: str):
+def remove(call: Call, id: str, user_id: str) -> None:
     with call.svc.db.writer() as connection:
         pair = _pair(call, connection, "remove_user_from_group", id, user_id, changes=True)
         if not rows.delete_where(connection, MEMBERS, **pair):

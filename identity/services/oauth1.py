@@ -63,7 +63,7 @@ def show(call: Call, id: str, token_id: str):
         return _own(call, connection, id, token_id, "get_access_token")
 
 
-def delete(call: Call, id: str, token_id: str):
+def delete(call: Call, id: str, token_id: str) -> None:
     with call.svc.db.writer() as connection:
         _own(call, connection, id, token_id, "delete_access_token")
         rows.delete(connection, TOKENS, token_id, resource="access token")

@@ -12,7 +12,7 @@ from identity.services.crud import Noun
 from identity.services.domains import NOUN as DOMAIN
 
 
-def _create(call: Call, connection, values: dict):
+def _create(call: Call, connection, values: dict) -> None:
     values["domain_id"] = values["domain_id"] or call.ctx.domain_id or "default"
     domain, above = rows.get(connection, models.domains, values["domain_id"], resource="domain"), {}
     if values["parent_id"] and values["parent_id"] != values["domain_id"]:
@@ -43,7 +43,7 @@ def _check_branch(connection, row: dict, enabled: bool) -> None:
         raise errors.Forbidden(f"Cannot disable project {row['id']} since its subtree contains enabled projects.")
 
 
-def _update(call: Call, connection, old: dict, values: dict):
+def _update(call: Call, connection, old: dict, values: dict) -> None:
     # Roles are inherited from above: moving a project would change who has access to it.
     if values.get("parent_id", old["parent_id"]) != old["parent_id"]:
         raise errors.Forbidden("Update of `parent_id` is not allowed.")
@@ -55,7 +55,7 @@ def _update(call: Call, connection, old: dict, values: dict):
         call.svc.revoke(connection, project_id=old["id"])
 
 
-def _delete(call: Call, connection, row: dict):
+def _delete(call: Call, connection, row: dict) -> None:
     if rows.exists(connection, models.projects, parent_id=row["id"]):
         raise errors.Forbidden("Cannot delete a project that has children.")
     call.svc.revoke(connection, project_id=row["id"])

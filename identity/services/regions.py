@@ -6,7 +6,7 @@ from identity.db import models, regions
 from identity.services.crud import Noun
 
 
-def _create(call: Call, connection, values: dict):
+def _create(call: Call, connection, values: dict) -> None:
     values["description"] = values["description"] or ""
     _check_parent(connection, values["id"], values.get("parent_region_id"))
 
@@ -20,11 +20,11 @@ def _check_parent(connection, id: str, parent_id: str | None) -> None:
         raise errors.BadRequest(f"The specified parent region {parent_id} would create a circular region hierarchy.")
 
 
-def _update(call: Call, connection, old: dict, values: dict):
+def _update(call: Call, connection, old: dict, values: dict) -> None:
     _check_parent(connection, old["id"], values.get("parent_region_id"))
 
 
-def _delete(call: Call, connection, row: dict):
+def _delete(call: Call, connection, row: dict) -> None:
     """The regions below go with it, unless an endpoint is in one of them."""
     below = regions.below(connection, row["id"])
     if rows.exists(connection, models.endpoints, region_id={row["id"], *below}):

@@ -8,12 +8,12 @@ from identity.db import roles as queries
 from identity.services.crud import Noun
 
 
-def _delete(call: Call, connection, row: dict):
+def _delete(call: Call, connection, row: dict) -> None:
     for user_id in grants.holders(connection, row["id"]):
         call.svc.revoke(connection, user_id=user_id)
 
 
-def _update(call: Call, connection, old: dict, values: dict):
+def _update(call: Call, connection, old: dict, values: dict) -> None:
     """Tokens name roles, and what a name allows is in the services' rules."""
     if values.get("name", old["name"]) != old["name"]:
         _delete(call, connection, old)
@@ -34,7 +34,7 @@ class _RoleNoun(Noun):
         return [models.roles.c.domain_id == query.get("domain_id", [""])[-1]]
 
 
-def _create(call: Call, connection, values: dict):
+def _create(call: Call, connection, values: dict) -> None:
     values["domain_id"] = values["domain_id"] or ""
     if values["domain_id"]:
         rows.get(connection, models.domains, values["domain_id"], resource="domain")
@@ -81,7 +81,7 @@ def implication(call: Call, id: str, implied_id: str):
     return implied, prior
 
 
-def implies_it(call: Call, id: str, implied_id: str):
+def implies_it(call: Call, id: str, implied_id: str) -> None:
     with call.svc.db.reader() as connection:
         _pair(call, connection, "check_implied_role", id, implied_id)
 
@@ -98,7 +98,7 @@ def imply(call: Call, id: str, implied_id: str):
     return implied, prior
 
 
-def unimply(call: Call, id: str, implied_id: str):
+def unimply(call: Call, id: str, implied_id: str) -> None:
     with call.svc.db.writer() as connection:
         _pair(call, connection, "delete_implied_role", id, implied_id)
         if not rows.delete_where(connection, models.implied_roles, prior_role_id=id, implied_role_id=implied_id):

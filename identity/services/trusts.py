@@ -78,7 +78,7 @@ def show(call: Call, id: str):
         return row, _roles(connection, row)
 
 
-def delete(call: Call, id: str):
+def delete(call: Call, id: str) -> None:
     with call.svc.db.writer() as connection:
         _find(call, connection, id, "delete_trust")
         rows.delete(connection, TABLE, id, resource="trust")

@@ -11,7 +11,7 @@ from identity.services.crud import Noun
 from identity.tokens import stamp
 
 
-def _create(call: Call, connection, values: dict):
+def _create(call: Call, connection, values: dict) -> None:
     values["domain_id"] = values["domain_id"] or call.ctx.domain_id or "default"
     rows.get(connection, models.domains, values["domain_id"], resource="domain")
     call.svc.directories.refuse_writes(values["domain_id"])
@@ -31,7 +31,7 @@ def _write_options(values: dict, old: dict) -> None:
         values["options"] = json.dumps({k: v for k, v in merged.items() if v is not None})
 
 
-def _update(call: Call, connection, old: dict, values: dict):
+def _update(call: Call, connection, old: dict, values: dict) -> None:
     call.svc.directories.refuse_change(old, values)
     managers.protect(call, connection, user_id=old["id"])
     _write_options(values, options_of(old))
@@ -46,7 +46,7 @@ def _update(call: Call, connection, old: dict, values: dict):
         call.svc.revoke(connection, user_id=old["id"])
 
 
-def _delete(call: Call, connection, row: dict):
+def _delete(call: Call, connection, row: dict) -> None:
     managers.protect(call, connection, user_id=row["id"])
     if row["enabled"]:
         call.svc.directories.refuse_change(row, ("name",))

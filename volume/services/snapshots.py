@@ -63,7 +63,7 @@ def change(call: Call, id: str, rules: tuple[str, ...], edit) -> dict:
         return rows.change(connection, TABLE, row, edit(row), resource="snapshot")
 
 
-def delete(call: Call, id: str, *, force: bool = False):
+def delete(call: Call, id: str, *, force: bool = False) -> None:
     forced = ("volume_extension:snapshot_admin_actions:force_delete",) if force else ()
     with call.svc.db.writer() as connection:
         row = access.snapshot(call, connection, id, "volume:get_snapshot", *forced, "volume:delete_snapshot")

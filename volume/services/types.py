@@ -83,7 +83,7 @@ def update(call: Call, id: str, values: dict) -> dict:
         return types.get(connection, id)
 
 
-def delete(call: Call, id: str):
+def delete(call: Call, id: str) -> None:
     call.svc.policy.check(call.ctx, "volume_extension:type_delete")
     with call.svc.db.writer() as connection:
         types.get(connection, id)
