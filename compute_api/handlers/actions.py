@@ -1,41 +1,16 @@
 """Actions on a server: one POST, the body's only key says which."""
 
 
-from common import errors, schema, server_states, wsgi
+from common import errors, schema, wsgi
 from common.unsupported import unknown_action
 from compute_api import deletion, microversions, unsupported
 from compute_api.handlers import fixed_ips, floating_ips, rebuild, rescue, security_groups, server_images
 from compute_api.handlers.power import simple
+from compute_api.schemas import actions as schemas
 from compute_api.services import locks, power, servers
 
-_NAME = {"type": "string", "minLength": 1, "maxLength": 255}
-_IP = {"anyOf": [{"type": "string", "format": "ipv4"}, {"type": "string", "format": "ipv6"}]}
-_NOTHING = {"type": ["object", "null", "string"], "maxProperties": 0, "maxLength": 0}
-_GROUP = schema.obj({"name": {"type": "string", "minLength": 1, "maxLength": 255}}, ["name"])
-_SCHEMAS = {
-    "os-start": _NOTHING, "os-stop": _NOTHING, "reboot": schema.obj({"type": {"enum": ["SOFT", "HARD", "Soft", "Hard",
-                                                                                     "soft", "hard"]}}, ["type"]),
-    "pause": _NOTHING, "unpause": _NOTHING, "suspend": _NOTHING, "resume": _NOTHING,
-    "os-getConsoleOutput": {"type": ["object", "null"], "properties": {
-        "length": schema.integer(-1, null=True)}, "additionalProperties": False},
-    "lock": {"type": ["object", "null"], "additionalProperties": False, "properties": {
-        "locked_reason": {"type": "string", "minLength": 1, "maxLength": 255}}},
-    "unlock": {"type": ["object", "null"], "maxProperties": 0},
-    "addSecurityGroup": _GROUP, "removeSecurityGroup": _GROUP,
-    "addFloatingIp": schema.obj({"address": _IP, "fixed_address": _IP}, ["address"]),
-    "removeFloatingIp": schema.obj({"address": _IP}, ["address"]),
-    "addFixedIp": schema.obj({"networkId": {"type": ["string", "integer"], "maxLength": 36}}, ["networkId"]),
-    "removeFixedIp": schema.obj({"address": _IP}, ["address"]),
-    "createBackup": schema.obj({
-        "name": _NAME, "metadata": schema.METADATA, "backup_type": _NAME, "rotation": schema.integer()},
-        ["name", "backup_type", "rotation"]),
-    "createImage": schema.obj({"name": _NAME, "metadata": schema.METADATA}, ["name"]),
-    "rescue": rescue.SCHEMA, "unrescue": _NOTHING, "rebuild": rebuild.SCHEMA,
-    "forceDelete": {"type": ["object", "null", "string"]}, "restore": {"type": ["object", "null", "string"]},
-    "os-resetState": schema.obj({"state": {"enum": [server_states.ACTIVE, server_states.ERROR]}}, ["state"]),
-}
-_CHECKS = {name: schema.compiled(s) for name, s in _SCHEMAS.items()}
-NAMES = tuple(_SCHEMAS)
+_CHECKS = {name: schema.compiled(s) for name, s in schemas.SCHEMAS.items()}
+NAMES = tuple(schemas.SCHEMAS)
 
 
 _LAST = {name: (2, 43) for name in ("addFixedIp", "removeFixedIp", "addFloatingIp", "removeFloatingIp")}

@@ -6,15 +6,11 @@ connects and plugs, and the row goes again if it cannot. What was asked for
 stays in the row until it is done: the conductor's sweep asks again.
 """
 
-from common import schema, wsgi
+from common import wsgi
 from compute_api import microversions
+from compute_api.schemas import attachments as schemas
 from compute_api.services import attachments, servers
-from conductor.db import instances
 
-_BODY = schema.obj({"volumeAttachment": schema.obj({
-    "volumeId": schema.UUID, "device": {"type": ["string", "null"], "pattern": instances.DEVICE_NAME, "maxLength": 255},
-    "tag": {"type": "string", "minLength": 1, "maxLength": 60, "pattern": "[^,/]*"},
-    "delete_on_termination": schema.BOOLEAN}, ["volumeId"])}, ["volumeAttachment"])
 _SINCE = {"tag": (2, 49), "delete_on_termination": (2, 79)}
 
 
@@ -30,7 +26,7 @@ def show(req, id, volume_id):
     return {"volumeAttachment": attachments.view(req.call, device)}
 
 
-@wsgi.body(_BODY)
+@wsgi.body(schemas.BODY)
 def create(req, id, body):
     given = body["volumeAttachment"]
     microversions.check_names(req.call, given, _SINCE)
@@ -38,9 +34,7 @@ def create(req, id, body):
     return {"volumeAttachment": attachments.view(req.call, device)}
 
 
-@wsgi.body(schema.obj({"volumeAttachment": schema.obj({
-    "volumeId": schema.UUID, "delete_on_termination": schema.BOOLEAN, "id": schema.TEXT, "serverId": schema.TEXT,
-    "device": schema.TEXT, "tag": schema.TEXT}, ["volumeId"])}, ["volumeAttachment"]))
+@wsgi.body(schemas.UPDATE)
 def update(req, id, volume_id, body):
     """Whether the volume goes with the server; the other members may be sent, but must say what is."""
     given = body["volumeAttachment"]

@@ -1,25 +1,12 @@
 """What other services report about servers."""
 
-from common import errors, schema, wsgi
+from common import errors, wsgi
+from compute_api.schemas import external_events as schemas
 from compute_api.services import external_events
 from compute_api.services.external_events import EXTENDED
 
-_IP = {"type": "string", "format": "ip-address"}
-_FIXED = schema.obj({"subnet_id": schema.UUID, "ip_address": _IP}, ["subnet_id", "ip_address"])
-_FLOATING = schema.obj({"floating": _IP, "fixed": _IP}, ["floating", "fixed"])
-_PORT = schema.obj({
-    "id": schema.UUID, "network_id": schema.UUID, "network_name": schema.TEXT, "mac_address": {"type": "string", "maxLength": 32},
-    "fixed_ips": {"type": "array", "items": _FIXED},
-    "floating_ips": {"type": "array", "items": _FLOATING}},
-    ["id", "network_id", "network_name", "mac_address", "fixed_ips", "floating_ips"])
-_BODY = schema.obj({"events": {"type": "array", "maxItems": 256, "items": schema.obj({
-    "name": {"enum": ["network-changed", "network-vif-plugged", "network-vif-unplugged", "network-vif-deleted", EXTENDED]},
-    # Not of OpenStack's API: the network service says at once what has changed.
-    "ports": {"type": "array", "maxItems": 256, "items": _PORT},
-    "server_uuid": schema.UUID, "status": schema.TEXT, "tag": schema.TEXT}, ["name", "server_uuid"])}}, ["events"])
 
-
-@wsgi.body(_BODY)
+@wsgi.body(schemas.BODY)
 def create(req, body):
     req.svc.policy.check(req.ctx, "os_compute_api:os-server-external-events:create", {})
     if req.version < (2, 51) and any(e["name"] == EXTENDED for e in body["events"]):

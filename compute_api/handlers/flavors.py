@@ -1,22 +1,12 @@
 """Flavors: sizes of servers; access to private ones; extra specs."""
 
-from common import context, errors, schema, wsgi
+from common import context, errors, wsgi
 from compute_api import access, microversions
 from compute_api.handlers import paging
+from compute_api.schemas import flavors as schemas
 from compute_api.services import flavors
 from compute_api.views import links
 
-_INT = schema.integer()
-_AT_LEAST_ONE = schema.integer(1)
-_TEXT = {"type": ["string", "null"], "maxLength": 65535}
-_CREATE = schema.obj({"flavor": schema.obj({
-    "name": schema.NAME, "ram": _AT_LEAST_ONE, "vcpus": _AT_LEAST_ONE, "disk": _INT,
-    "id": {"type": ["string", "integer", "null"], "maxLength": 255, "pattern": "(?! )[a-zA-Z0-9. _-]+(?<! )"},
-    "OS-FLV-EXT-DATA:ephemeral": _INT, "swap": {"anyOf": [_INT, {"enum": [""]}], "digits": True},
-    "rxtx_factor": {"type": ["number", "string"], "pattern": r"[0-9]{1,10}(\.[0-9]{1,10})?", "exclusiveMinimum": 0},
-    "os-flavor-access:is_public": schema.BOOLEAN, "description": _TEXT}, ["name", "ram", "vcpus", "disk"])}, ["flavor"])
-_SPECS = {"type": "object", "maxProperties": 128, "additionalProperties": False, "patternProperties": {
-    r"[a-zA-Z0-9-_:. ]{1,255}": {"type": ["string", "number", "boolean"], "maxLength": 255}}}
 _SORT = {"id": "id", "flavorid": "id", "name": "name", "memory_mb": "ram", "ram": "ram", "vcpus": "vcpus",
          "root_gb": "disk", "disk": "disk", "swap": "swap", "ephemeral_gb": "ephemeral", "is_public": "is_public",
          "rxtx_factor": "rxtx_factor"}
@@ -64,7 +54,7 @@ def show(req, id):
     return {"flavor": view(req, row)}
 
 
-@wsgi.body(_CREATE)
+@wsgi.body(schemas.CREATE)
 def create(req, body):
     req.svc.policy.check(req.ctx, "os_compute_api:os-flavor-manage:create", {})
     given = body["flavor"]
@@ -79,7 +69,7 @@ def create(req, body):
     return {"flavor": view(req, row)}
 
 
-@wsgi.body(schema.wrapped("flavor", {"description": _TEXT}, ("description",)))
+@wsgi.body(schemas.UPDATE)
 def update(req, id, body):
     """The description, and nothing else: what servers were built with does not change under them."""
     values = body["flavor"]
@@ -97,13 +87,11 @@ def projects(req, id):
     return flavors.projects(req.call, id)
 
 
-_TENANT = schema.obj({"tenant": schema.NAME}, ["tenant"])
 ACTIONS = {"addTenantAccess": "os_compute_api:os-flavor-access:add_tenant_access",
            "removeTenantAccess": "os_compute_api:os-flavor-access:remove_tenant_access"}  # to the rules that are asked
 
 
-@wsgi.body({"oneOf": [schema.obj({"addTenantAccess": _TENANT}, ["addTenantAccess"]),
-                      schema.obj({"removeTenantAccess": _TENANT}, ["removeTenantAccess"])]})
+@wsgi.body(schemas.ACCESS_CHANGE)
 def access_change(req, id, body):
     name, arguments = next(iter(body.items()))
     req.svc.policy.check(req.ctx, ACTIONS[name], {})
@@ -114,7 +102,7 @@ def specs(req, id):
     return {"extra_specs": flavors.specs(req.call, id, "os_compute_api:os-flavor-extra-specs:index")}
 
 
-@wsgi.body(schema.obj({"extra_specs": {**_SPECS, "minProperties": 1}}, ["extra_specs"]))
+@wsgi.body(schemas.SPECS_ADD)
 def specs_add(req, id, body):
     new = {k: str(v) for k, v in body["extra_specs"].items()}
     flavors.edit(req.call, id, "os_compute_api:os-flavor-extra-specs:create", lambda old: {**old, **new})
@@ -128,7 +116,7 @@ def spec(req, id, key):
     return {key: found[key]}
 
 
-@wsgi.body({**_SPECS, "minProperties": 1, "maxProperties": 1})
+@wsgi.body(schemas.SPEC_SET)
 def spec_set(req, id, key, body):
     if set(body) != {key}:
         raise errors.BadRequest("Request body and URI mismatch")

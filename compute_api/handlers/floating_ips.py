@@ -6,6 +6,7 @@ Source: the compute API reference, "Floating IPs (os-floating-ips) (DEPRECATED)"
 from common import errors, schema, wsgi
 from common.rest import Path, path
 from compute_api import access
+from compute_api.schemas import floating_ips as schemas
 from compute_api.services import floating_ips
 
 
@@ -51,8 +52,7 @@ def show(req, id):
     return {"floating_ip": _views(req, [_get(req, id)])[0]}
 
 
-_CREATE = schema.compiled({"type": ["object", "null"], "properties": {"pool": {"type": ["string", "null"], "maxLength": 255}},
-                           "additionalProperties": False})
+_CREATE = schema.compiled(schemas.CREATE)
 
 
 def create(req):

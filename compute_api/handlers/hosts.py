@@ -1,9 +1,8 @@
 """os-hosts, up to 2.42: hosts with what they have and what is used of it; newer clients read os-hypervisors and os-services."""
 
 from common import errors, wsgi
+from compute_api.schemas import hosts as schemas
 from compute_api.services import hosts
-
-_SWITCH = {"enum": [spelled(word) for word in ("enable", "disable") for spelled in (str.lower, str.capitalize, str.upper)]}
 
 
 def index(req):
@@ -28,8 +27,7 @@ def show(req, id):
                      _resource(id, "(used_max)", *most), *(_resource(id, *row) for row in used)]}
 
 
-@wsgi.body({"type": "object", "properties": {"status": _SWITCH, "maintenance_mode": _SWITCH}, "additionalProperties": False,
-            "minProperties": 1})
+@wsgi.body(schemas.UPDATE)
 def update(req, id, body):
     """Enable or disable the host for new servers."""
     req.svc.policy.check(req.ctx, "os_compute_api:os-hosts:update", {})

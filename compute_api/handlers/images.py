@@ -5,10 +5,11 @@ As in Nova, no rule of the compute service is checked: the image service checks 
 
 import urllib.parse
 
-from common import errors, schema, wsgi
+from common import errors, wsgi
 from common.rest import path
 from compute_api import images
 from compute_api.handlers import paging
+from compute_api.schemas import images as schemas
 from compute_api.views import links
 
 _STATUS = {"active": "ACTIVE", "queued": "SAVING", "saving": "SAVING", "deleted": "DELETED", "pending_delete": "DELETED",
@@ -114,12 +115,12 @@ def metadata(req, id):
     return {"metadata": images.properties(_ask(req, "GET", id))}
 
 
-@wsgi.body(schema.obj({"metadata": schema.METADATA}, ["metadata"]))
+@wsgi.body(schemas.METADATA_MERGE)
 def metadata_merge(req, id, body):
     return {"metadata": _edit(req, id, lambda old: {**old, **body["metadata"]})}
 
 
-@wsgi.body(schema.obj({"metadata": schema.METADATA}, ["metadata"]))
+@wsgi.body(schemas.METADATA_REPLACE)
 def metadata_replace(req, id, body):
     return {"metadata": _edit(req, id, lambda old: body["metadata"])}
 
@@ -131,7 +132,7 @@ def metadata_show(req, id, key):
     return {"meta": {key: found[key]}}
 
 
-@wsgi.body(schema.obj({"meta": {**schema.METADATA, "maxProperties": 1, "minProperties": 1}}, ["meta"]))
+@wsgi.body(schemas.METADATA_SET)
 def metadata_set(req, id, key, body):
     if set(body["meta"]) != {key}:
         raise errors.BadRequest("Request body and URI mismatch")

@@ -1,14 +1,9 @@
 """Network interfaces of a server."""
 
-from common import errors, schema, wsgi
+from common import errors, wsgi
 from compute_api import microversions, networks
+from compute_api.schemas import interfaces as schemas
 from compute_api.services import interfaces, servers
-
-_BODY = schema.obj({"interfaceAttachment": schema.obj({
-    "net_id": schema.UUID, "port_id": schema.UUID,
-    "tag": {"type": "string", "minLength": 1, "maxLength": 60, "pattern": "[^,/]*"},
-    "fixed_ips": {"type": "array", "minItems": 1, "maxItems": 1, "items": schema.obj(
-        {"ip_address": {"type": "string", "maxLength": 64}}, ["ip_address"])}})}, ["interfaceAttachment"])
 
 
 def _view(req, row: dict, port: dict, tag: str | None = None) -> dict:
@@ -30,7 +25,7 @@ def show(req, id, port_id):
     return {"interfaceAttachment": _view(req, row, interfaces.one(req.call, row, port_id))}
 
 
-@wsgi.body(_BODY)
+@wsgi.body(schemas.BODY)
 def create(req, id, body):
     given = body["interfaceAttachment"]
     microversions.check_names(req.call, given, {"tag": (2, 49)})

@@ -8,15 +8,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from common import db, errors, native, schema, wsgi
+from common import db, errors, native, wsgi
 from compute_api import microversions
 from compute_api.handlers import paging
+from compute_api.schemas import keypairs as schemas
 from compute_api.services import keypairs
-
-_NAME = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"(?=.*[^ ])[a-zA-Z0-9 _.@-]+"}
-_BODY = schema.obj({"keypair": schema.obj({
-    "name": _NAME, "public_key": {"type": ["string", "null"], "minLength": 1, "maxLength": 16384},
-    "type": {"enum": ["ssh", "x509"]}, "user_id": {"type": "string", "maxLength": 64}}, ["name"])}, ["keypair"])
 
 
 def _user(req, rule: str, given: str | None) -> str:
@@ -96,7 +92,7 @@ def index(req):
     return {"keypairs": [{"keypair": _view(req, r)} for r in found], **({"keypairs_links": links} if links else {})}
 
 
-@wsgi.body(_BODY)
+@wsgi.body(schemas.BODY)
 def create(req, body):
     given = body["keypair"]
     user_id = _user(req, "os_compute_api:os-keypairs:create", given.get("user_id"))

@@ -1,7 +1,8 @@
 """Quotas by class. The class "default" holds what projects have that have no quotas of their own; others are kept only."""
 
-from common import errors, schema, wsgi
-from compute_api.handlers.quotas import LIMITS, chosen
+from common import errors, wsgi
+from compute_api.handlers.quotas import chosen
+from compute_api.schemas import quota_classes as schemas
 from compute_api.services import quota_classes
 from compute_api.services.quotas import UNLIMITED
 
@@ -25,7 +26,7 @@ def show(req, id):
     return {"quota_class_set": {"id": id, **_view(req, limits)}}
 
 
-@wsgi.body(schema.wrapped("quota_class_set", LIMITS))
+@wsgi.body(schemas.UPDATE)
 def update(req, id, body):
     req.svc.policy.check(req.ctx, "os_compute_api:os-quota-class-sets:update", {})
     if len(id) > 255:

@@ -1,8 +1,9 @@
 """Quotas and limits of projects."""
 
 
-from common import errors, schema, unsupported, wsgi
+from common import errors, unsupported, wsgi
 from compute_api import access, microversions, projects
+from compute_api.schemas import quotas as schemas
 from compute_api.services import quotas
 from compute_api.services.quotas import UNLIMITED
 from conductor.db.quotas import DEFAULTS
@@ -39,9 +40,6 @@ def defaults(req, target):
     return {"quota_set": {"id": target, **quotas.with_unlimited(req.call, quotas.defaults(req.call))}}
 
 
-LIMITS = dict.fromkeys((*DEFAULTS, *UNLIMITED), schema.integer(-1))
-
-
 def chosen(req, given: dict, legacy: list[str]) -> dict:
     """The limits to store of those that a body sets.
 
@@ -56,7 +54,7 @@ def chosen(req, given: dict, legacy: list[str]) -> dict:
     return {k: int(v) for k, v in given.items() if k in DEFAULTS}
 
 
-@wsgi.body(schema.wrapped("quota_set", {**LIMITS, "force": schema.BOOLEAN, "tenant_id": {}}))
+@wsgi.body(schemas.UPDATE)
 def update(req, target, body):
     req.svc.policy.check(req.ctx, "os_compute_api:os-quota-sets:update", {"project_id": target})
     _of_project(req)

@@ -2,20 +2,10 @@
 
 import secrets
 
-from common import schema, wsgi
+from common import wsgi
 from compute_api import create as creation
 from compute_api import microversions, views
 from compute_api.services import rebuild as service
-
-SCHEMA = schema.obj({
-    "imageRef": {"type": "string", "minLength": 1, "maxLength": 255}, "name": schema.NAME, "metadata": schema.METADATA,
-    "adminPass": {"type": "string", "maxLength": 255}, "preserve_ephemeral": schema.BOOLEAN,
-    "key_name": creation.KEY_NAME, "user_data": {"type": ["string", "null"], "maxLength": 65535},
-    "trusted_image_certificates": creation.CERTIFICATES, "personality": {"type": "array", "maxItems": 0},
-    "OS-DCF:diskConfig": {"enum": ["AUTO", "MANUAL"]}, "description": schema.TEXT,
-    "accessIPv4": {"type": ["string", "null"], "maxLength": 39},
-    "accessIPv6": {"type": ["string", "null"], "maxLength": 39}}, ["imageRef"])
-
 
 _SINCE = {"description": (2, 19), "key_name": (2, 54), "user_data": (2, 57), "trusted_image_certificates": (2, 63)}
 

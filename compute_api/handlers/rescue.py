@@ -2,12 +2,8 @@
 
 import secrets
 
-from common import schema, wsgi
+from common import wsgi
 from compute_api.services import rescue as service
-
-SCHEMA = {"oneOf": [schema.obj({"adminPass": {"type": "string", "minLength": 1, "maxLength": 255},
-                                "rescue_image_ref": {"type": "string", "minLength": 1, "maxLength": 255}}),
-                    {"type": "null"}]}
 
 
 def rescue(req, id, arguments):

@@ -6,18 +6,11 @@ they are there. Source: the compute API reference, "Security groups
 """
 
 
-from common import errors, schema, wsgi
+from common import errors, wsgi
 from common.rest import Path, path
 from compute_api import access, networks
+from compute_api.schemas import security_groups as schemas
 from compute_api.services import security_groups, servers
-
-_TEXT = {"type": "string", "minLength": 1, "maxLength": 255}
-_GROUP = schema.wrapped("security_group", {"name": _TEXT, "description": {**_TEXT, "minLength": 0}}, ("name",))
-_PORT = schema.integer(-1, 65535, null=True)
-_RULE = schema.wrapped("security_group_rule", {
-    "parent_group_id": schema.UUID, "ip_protocol": {"type": ["string", "null"], "maxLength": 40}, "from_port": _PORT,
-    "to_port": _PORT, "cidr": {"type": ["string", "null"], "maxLength": 64},
-    "group_id": {"type": ["string", "null"], "maxLength": 36}}, ("parent_group_id",))
 
 
 def _ask(req, method: str, where: Path, body=None):
@@ -72,13 +65,13 @@ def show(req, id):
     return {"security_group": _named(req, _ask(req, "GET", path("/v2.0/security-groups/{id}", id))["security_group"])}
 
 
-@wsgi.body(_GROUP)
+@wsgi.body(schemas.GROUP)
 def create(req, body):
     _check(req, "os_compute_api:os-security-groups:create")
     return {"security_group": _named(req, _ask(req, "POST", path("/v2.0/security-groups"), body)["security_group"])}
 
 
-@wsgi.body(_GROUP)
+@wsgi.body(schemas.GROUP)
 def update(req, id, body):
     _check(req, "os_compute_api:os-security-groups:update")
     return {"security_group": _named(req, _ask(req, "PUT", path("/v2.0/security-groups/{id}", id), body)["security_group"])}
@@ -92,7 +85,7 @@ def delete(req, id):
         raise errors.BadRequest(str(error)) from None
 
 
-@wsgi.body(_RULE)
+@wsgi.body(schemas.RULE)
 def create_rule(req, body):
     _check(req, "os_compute_api:os-security-groups:rule:create")
     given = body["security_group_rule"]

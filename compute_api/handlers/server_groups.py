@@ -4,15 +4,11 @@
 from common import context, db, errors, schema, wsgi
 from compute_api import access, microversions
 from compute_api.handlers import paging
+from compute_api.schemas import server_groups as schemas
 from compute_api.services import server_groups
 
-_HARD, _SOFT = ["affinity", "anti-affinity"], ["soft-affinity", "soft-anti-affinity"]
-_OLD = schema.compiled(schema.wrapped("server_group", {"name": schema.NAME, "policies": {
-    "type": "array", "minItems": 1, "maxItems": 1, "items": {"enum": _HARD + _SOFT}}}, ("name", "policies")))
-_MOST = schema.integer(1)
-_NEW = schema.compiled(schema.wrapped("server_group", {
-    "name": schema.NAME, "policy": {"enum": _HARD + _SOFT}, "rules": schema.obj({"max_server_per_host": _MOST})},
-    ("name", "policy")))
+_OLD = schema.compiled(schemas.OLD)
+_NEW = schema.compiled(schemas.NEW)
 
 
 def _view(req, row: dict, members: list[str]) -> dict:
@@ -37,7 +33,7 @@ def index(req):
 def _policy(given: dict, version: tuple) -> tuple[str, int | None]:
     """What a new group's body asks for: the policy, and how many of it may be on one host (None: what the policy says)."""
     policy = given["policy"] if version >= (2, 64) else given["policies"][0]
-    if policy in _SOFT and version < (2, 15):
+    if policy in schemas.SOFT and version < (2, 15):
         raise errors.BadRequest("Invalid input for field/attribute policies.")
     most = given.get("rules", {}).get("max_server_per_host")
     if most is not None and policy != "anti-affinity":

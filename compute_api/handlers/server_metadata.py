@@ -1,24 +1,23 @@
 """Metadata and tags of a server."""
 
 from common import errors, schema, wsgi
+from compute_api.schemas import server_metadata as schemas
 from compute_api.services import server_metadata, servers
 
-_BODY = schema.obj({"metadata": schema.METADATA}, ["metadata"])
-_TAG = {"type": "string", "minLength": 1, "maxLength": 60, "pattern": "[^,/]+"}
-_CHECK_TAG = schema.compiled(_TAG)
+_CHECK_TAG = schema.compiled(schemas.TAG)
 
 
 def index(req, id):
     return {"metadata": servers.get(req.call, id, "os_compute_api:server-metadata:index")["metadata"]}
 
 
-@wsgi.body(_BODY)
+@wsgi.body(schemas.BODY)
 def merge(req, id, body):
     changed = server_metadata.edit(req.call, id, "os_compute_api:server-metadata:create", lambda old: {**old, **body["metadata"]})
     return {"metadata": changed}
 
 
-@wsgi.body(_BODY)
+@wsgi.body(schemas.BODY)
 def replace(req, id, body):
     changed = server_metadata.edit(req.call, id, "os_compute_api:server-metadata:update_all", lambda old: body["metadata"])
     return {"metadata": changed}
@@ -31,7 +30,7 @@ def show(req, id, key):
     return {"meta": {key: found[key]}}
 
 
-@wsgi.body(schema.obj({"meta": {**schema.METADATA, "maxProperties": 1, "minProperties": 1}}, ["meta"]))
+@wsgi.body(schemas.UPDATE)
 def update(req, id, key, body):
     if set(body["meta"]) != {key}:
         raise errors.BadRequest("Request body and URI mismatch")
@@ -51,7 +50,7 @@ def tags(req, id):
     return {"tags": servers.get(req.call, id, "os_compute_api:os-server-tags:index")["tags"]}
 
 
-@wsgi.body(schema.obj({"tags": {"type": "array", "maxItems": 50, "items": _TAG}}, ["tags"]))
+@wsgi.body(schemas.TAGS_REPLACE)
 def tags_replace(req, id, body):
     wanted = list(dict.fromkeys(body["tags"]))
     return {"tags": server_metadata.edit_tags(req.call, id, "os_compute_api:os-server-tags:update_all", lambda old: wanted)}

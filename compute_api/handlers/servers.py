@@ -1,9 +1,10 @@
 """Servers: list, show, create, update, delete."""
 
-from common import errors, schema, wsgi
+from common import errors, wsgi
 from compute_api import create as creation
 from compute_api import deletion, microversions, views
 from compute_api.handlers import paging
+from compute_api.schemas import servers as schemas
 from compute_api.services import server_lists, servers
 
 
@@ -49,14 +50,11 @@ def create(req):
     return response
 
 
-_UPDATE = {"name": schema.NAME, "OS-DCF:diskConfig": {"enum": ["AUTO", "MANUAL"]},
-           "accessIPv4": {"type": ["string", "null"], "maxLength": 39},
-           "accessIPv6": {"type": ["string", "null"], "maxLength": 39}, "description": schema.TEXT}
 _COLUMN = {"name": "display_name", "OS-DCF:diskConfig": "disk_config", "accessIPv4": "access_ip_v4",
            "accessIPv6": "access_ip_v6", "description": "description"}
 
 
-@wsgi.body(schema.wrapped("server", _UPDATE))
+@wsgi.body(schemas.UPDATE_BODY)
 def update(req, id, body):
     given = body["server"]
     microversions.check_names(req.call, given, {"description": (2, 19)})

@@ -1,6 +1,7 @@
 """Compute services: see, enable, disable, force down, forget."""
 
-from common import db, errors, schema, wsgi
+from common import db, errors, wsgi
+from compute_api.schemas import services as schemas
 from compute_api.services import services
 from conductor.db import hosts
 
@@ -22,11 +23,7 @@ def index(req):
     return {"services": [_view(req, r) for r in sorted(found, key=lambda r: r["binary"])]}
 
 
-_BODY = schema.obj({"status": {"enum": ["enabled", "disabled"]}, "disabled_reason": {
-    "type": "string", "minLength": 1, "maxLength": 255}, "forced_down": schema.BOOLEAN})
-
-
-@wsgi.body(_BODY)
+@wsgi.body(schemas.BODY)
 def update(req, id, body):
     req.svc.policy.check(req.ctx, "os_compute_api:os-services:update", {})
     if not body or ("disabled_reason" in body and body.get("status") != "disabled"):
@@ -40,11 +37,7 @@ def update(req, id, body):
     return {"service": _view(req, {**row, **values})}
 
 
-_LEGACY = schema.obj({"host": schema.NAME, "binary": schema.NAME, "disabled_reason": schema.TEXT,
-                      "forced_down": schema.BOOLEAN}, ["host", "binary"])
-
-
-@wsgi.body(_LEGACY)
+@wsgi.body(schemas.LEGACY)
 def legacy_update(req, id, body):
     action = id  # one path, two meanings: up to 2.52 a verb, after it a service
     req.svc.policy.check(req.ctx, "os_compute_api:os-services:update", {})

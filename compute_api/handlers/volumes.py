@@ -1,17 +1,11 @@
 """The volume proxy of the compute API: volumes and snapshots, until microversion 2.35."""
 
-from common import errors, schema, wsgi
+from common import errors, wsgi
 from common.rest import Path, path
 from compute_api import access
 from compute_api.handlers import paging
+from compute_api.schemas import volumes as schemas
 
-_TEXT = {"type": "string", "maxLength": 255}
-_VOLUME = schema.wrapped("volume", {
-    "size": schema.integer(1), "display_name": _TEXT, "display_description": _TEXT, "snapshot_id": {**_TEXT, "maxLength": 36},
-    "volume_type": _TEXT, "availability_zone": _TEXT, "metadata": schema.METADATA}, ("size",))
-_SNAPSHOT = schema.wrapped("snapshot", {
-    "volume_id": {**_TEXT, "maxLength": 36}, "force": schema.BOOLEAN, "display_name": _TEXT, "display_description": _TEXT},
-    ("volume_id",))
 _RENAMED = {"display_name": "name", "display_description": "description"}
 
 
@@ -69,7 +63,7 @@ def show(req, id):
     return {"volume": _view(_ask(req, "os_compute_api:os-volumes:show", "GET", path("/v3/volumes/{id}", id))["volume"])}
 
 
-@wsgi.body(_VOLUME)
+@wsgi.body(schemas.VOLUME)
 def create(req, body):
     wanted = {"volume": _renamed(body["volume"])}
     made = _ask(req, "os_compute_api:os-volumes:create", "POST", path("/v3/volumes"), wanted)["volume"]
@@ -97,7 +91,7 @@ def snapshots_show(req, id):
     return {"snapshot": _snapshot_view(found)}
 
 
-@wsgi.body(_SNAPSHOT)
+@wsgi.body(schemas.SNAPSHOT)
 def snapshots_create(req, body):
     given = _renamed(body["snapshot"])
     given["force"] = wsgi.bool_value(given.get("force", False))

@@ -1,16 +1,9 @@
 """Application credentials: a user's roles on one project for a program, without the user's password."""
 
-from common import schema, wsgi
-from identity.handlers.access_rules import SCHEMA
+from common import wsgi
+from identity.schemas import application_credentials as schemas
 from identity.services import access_rules, application_credentials
 from identity.tokens import stamp
-
-_BODY = schema.wrapped("application_credential", {
-    "name": schema.NAME, "description": schema.LONG_TEXT, "secret": {"type": ["string", "null"], "minLength": 1, "maxLength": 72},
-    "expires_at": {"type": ["string", "null"], "maxLength": 40}, "unrestricted": {"type": ["boolean", "null"]},
-    "roles": {"type": ["array", "null"], "maxItems": 64, "items": {"type": "object", "properties": {
-        "id": schema.NAME, "name": schema.NAME}, "additionalProperties": False, "minProperties": 1}},
-    "access_rules": {"type": ["array", "null"], "maxItems": 64, "items": SCHEMA}}, ("name",))
 
 
 def _view(req, row: dict, roles: list[dict], rules: list[dict] | None) -> dict:
@@ -23,7 +16,7 @@ def _view(req, row: dict, roles: list[dict], rules: list[dict] | None) -> dict:
     return shown
 
 
-@wsgi.body(_BODY)
+@wsgi.body(schemas.BODY)
 def create(req, id, body):
     """The secret is shown this once."""
     found, secret = application_credentials.create(req.call, id, body["application_credential"])

@@ -1,29 +1,11 @@
 """Tokens: issue, validate, revoke; and what a token's owner may scope to."""
 
-from common import errors, schema, wsgi
+from common import errors, wsgi
 from identity import oauth1, receipts, tokens
 from identity.handlers.domains import CRUD as DOMAIN
 from identity.handlers.projects import CRUD as PROJECT
+from identity.schemas import auth as schemas
 from identity.services import auth
-
-_NAMED = {"id": {"type": "string", "maxLength": 64}, "name": {"type": "string", "maxLength": 255},
-          "domain": {"type": "object", "properties": {"id": {"type": "string", "maxLength": 64},
-                                                      "name": {"type": "string", "maxLength": 255}}}}
-_REF = {"type": "object", "properties": _NAMED}
-_AUTH = schema.obj({"auth": schema.obj({
-    "identity": schema.obj({
-        "methods": {"type": "array", "items": {"type": "string", "maxLength": 64}, "minItems": 1, "maxItems": 8},
-        "password": schema.obj({"user": {"type": "object", "properties": {
-            **_NAMED, "password": {"type": "string", "maxLength": 4096}}}}, ["user"]),
-        "application_credential": schema.obj({
-            "id": schema.NAME, "name": schema.NAME, "secret": {"type": "string", "maxLength": 4096},
-            "user": {"type": "object", "properties": _NAMED}}, ["secret"]),
-        "totp": schema.obj({"user": {"type": "object", "properties": {
-            **_NAMED, "passcode": {"type": "string", "maxLength": 16}}}}, ["user"]),
-        "token": schema.obj({"id": {"type": "string", "maxLength": 8192}}, ["id"])}, ["methods"], extra=True),
-    "scope": {"oneOf": [{"type": "string", "enum": ["unscoped"]}, {"type": "object", "properties": {
-        "project": _REF, "domain": _REF, "system": {"type": "object"},
-        "OS-TRUST:trust": schema.obj({"id": schema.NAME}, ["id"])}}]}}, ["identity"])}, ["auth"])
 
 
 def _has_name(ref: dict, what: str) -> None:
@@ -64,7 +46,7 @@ _REFUSED = (f"{errors.Unauthorized.message} The user's name, domain or password 
             "project, domain or system that was asked for.")
 
 
-@wsgi.body(_AUTH)
+@wsgi.body(schemas.AUTH)
 def issue(req, body):
     identity = body["auth"]["identity"]
     _check_shape(body["auth"])

@@ -1,11 +1,9 @@
 """Credentials: secrets of a user for other ways to authenticate (ec2, totp). The blob is encrypted in the database."""
 
 
-from common import schema, wsgi
+from common import wsgi
+from identity.schemas import credentials as schemas
 from identity.services import credentials
-
-_PROPERTIES = {"type": schema.NAME, "blob": {"type": ["string", "object"], "maxLength": 65535},
-               "user_id": {"type": "string", "maxLength": 64}, "project_id": {"type": ["string", "null"], "maxLength": 64}}
 
 
 def _view(req, row: dict) -> dict:
@@ -24,12 +22,12 @@ def show(req, id):
     return {"credential": _view(req, credentials.show(req.call, id))}
 
 
-@wsgi.body(schema.wrapped("credential", _PROPERTIES, ("type", "blob")))
+@wsgi.body(schemas.CREATE)
 def create(req, body):
     return {"credential": _view(req, credentials.create(req.call, body["credential"]))}
 
 
-@wsgi.body(schema.wrapped("credential", _PROPERTIES))
+@wsgi.body(schemas.UPDATE)
 def update(req, id, body):
     return {"credential": _view(req, credentials.update(req.call, id, body["credential"]))}
 

@@ -1,9 +1,8 @@
 """Configurations of domains: whole, by group, by option; and the service's own values, which hold where none is set."""
 
-from common import schema, wsgi
+from common import wsgi
+from identity.schemas import domain_config as schemas
 from identity.services import domain_config
-
-_BODY = schema.obj({"config": {"type": "object", "minProperties": 1, "maxProperties": 64}}, ["config"])
 
 
 def show(req, id, group=None, option=None):
@@ -14,14 +13,14 @@ def show_default(req, group=None, option=None):
     return domain_config.default(req.call, group, option)
 
 
-@wsgi.body(_BODY)
+@wsgi.body(schemas.BODY)
 def replace(req, id, body):
     """The whole configuration; 201 where there was none."""
     was, shown = domain_config.replace(req.call, id, body["config"])
     return wsgi.json_response({"config": shown}, 200 if was else 201)
 
 
-@wsgi.body(_BODY)
+@wsgi.body(schemas.BODY)
 def update(req, id, body, group=None, option=None):
     return domain_config.update(req.call, id, group, option, body["config"])
 

@@ -2,14 +2,10 @@
 
 import json
 
-from common import schema, wsgi
+from common import wsgi
 from identity import signatures
+from identity.schemas import ec2 as schemas
 from identity.services import credentials, ec2
-
-_SIGNED = {"type": "object", "properties": {
-    "access": {"type": "string", "maxLength": 255}, "signature": {"type": "string", "maxLength": 255},
-    "params": {"type": "object"}, "headers": {"type": "object"}, "token": {"type": "string", "maxLength": 65535}},
-    "required": ["access", "signature"]}
 
 
 def _view(req, row: dict) -> dict:
@@ -25,7 +21,7 @@ def index(req, id):
     return {"credentials": [_view(req, r) for r in found], "links": {"self": req.path_url, "next": None, "previous": None}}
 
 
-@wsgi.body(schema.obj({"tenant_id": schema.NAME}, ["tenant_id"]))
+@wsgi.body(schemas.CREATE)
 def create(req, id, body):
     return {"credential": _view(req, ec2.create(req.call, id, body["tenant_id"]))}
 
@@ -43,12 +39,11 @@ def _token(body: dict, token: str) -> wsgi.Response:
     return wsgi.json_response(body, 200, {"X-Subject-Token": token, "Vary": "X-Auth-Token"})
 
 
-@wsgi.body({"type": "object", "properties": {"credentials": _SIGNED, "ec2Credentials": _SIGNED}, "minProperties": 1,
-            "maxProperties": 1, "additionalProperties": False})
+@wsgi.body(schemas.EC2_TOKENS)
 def ec2_tokens(req, body):
     return _token(*ec2.exchange(req.call, next(iter(body.values())), "ec2tokens_validate", signatures.check_ec2))
 
 
-@wsgi.body({"type": "object", "properties": {"credentials": _SIGNED}, "required": ["credentials"]})
+@wsgi.body(schemas.S3_TOKENS)
 def s3_tokens(req, body):
     return _token(*ec2.exchange(req.call, body["credentials"], "s3tokens_validate", signatures.check_s3))

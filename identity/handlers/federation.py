@@ -6,11 +6,9 @@ import secrets
 from common import errors, schema, wsgi
 from identity import federation
 from identity.handlers.auth import described
+from identity.schemas import federation as schemas
 from identity.services import federation as service
 
-_ENABLED = {"enabled": {"type": "boolean"}, "description": schema.LONG_TEXT}
-_ID = {"type": "string", "minLength": 1, "maxLength": 64}
-_URL = {"type": "string", "pattern": "https?://.*", "maxLength": 255}
 _BASE = "/v3/OS-FEDERATION"
 
 
@@ -68,16 +66,17 @@ class _Handlers:
 
 
 PROVIDER = _Handlers(service.PROVIDER, "/identity_providers/{id}", {
-    **_ENABLED, "domain_id": {"type": ["string", "null"], "maxLength": 64},
+    **schemas.ENABLED, "domain_id": {"type": ["string", "null"], "maxLength": 64},
     "authorization_ttl": schema.integer(null=True),
     "remote_ids": {"type": ["array", "null"], "maxItems": 64, "uniqueItems": True,
                    "items": {"type": "string", "maxLength": 255}}})
 PROTOCOL = _Handlers(service.PROTOCOL, "/identity_providers/{idp_id}/protocols/{id}", {
-    "mapping_id": _ID, "remote_id_attribute": {"type": ["string", "null"], "maxLength": 64}}, ("mapping_id",))
+    "mapping_id": schemas.ID, "remote_id_attribute": {"type": ["string", "null"], "maxLength": 64}}, ("mapping_id",))
 MAPPING = _Handlers(service.MAPPING, "/mappings/{id}", {
     "rules": federation.RULES, "schema_version": {"enum": ["1.0", "2.0"]}}, ("rules",), extra=True)  # the SDK sends the id
 SERVICE_PROVIDER = _Handlers(service.SERVICE_PROVIDER, "/service_providers/{id}", {
-    **_ENABLED, "auth_url": _URL, "sp_url": _URL, "relay_state_prefix": {"type": ["string", "null"], "maxLength": 255}},
+    **schemas.ENABLED, "auth_url": schemas.URL, "sp_url": schemas.URL,
+    "relay_state_prefix": {"type": ["string", "null"], "maxLength": 255}},
     ("auth_url", "sp_url"))
 
 

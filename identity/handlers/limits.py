@@ -8,12 +8,10 @@ import typing
 
 from common import schema, wsgi
 from common.wsgi import Route
+from identity.schemas import limits as schemas
 from identity.services import limits
 
-_COUNT = schema.integer(-1)
 _FILTERS = ("service_id", "region_id", "resource_name")
-_OF = {"service_id": schema.NAME, "region_id": {"type": ["string", "null"], "maxLength": 255}, "resource_name": schema.NAME,
-       "description": schema.LONG_TEXT}
 
 
 def _registered_view(req, row: dict) -> dict:
@@ -65,13 +63,13 @@ class Handlers:
 
 
 _KINDS = (
-    Handlers(limits.REGISTERED_LIMIT, _FILTERS, {**_OF, "default_limit": _COUNT},
-             ("service_id", "resource_name", "default_limit"), {**_OF, "default_limit": _COUNT}, _registered_view),
+    Handlers(limits.REGISTERED_LIMIT, _FILTERS, {**schemas.OF, "default_limit": schemas.COUNT},
+             ("service_id", "resource_name", "default_limit"), {**schemas.OF, "default_limit": schemas.COUNT}, _registered_view),
     Handlers(limits.LIMIT, (*_FILTERS, "project_id", "domain_id"),
-             {**_OF, "resource_limit": _COUNT, "project_id": {"type": ["string", "null"], "maxLength": 64},
+             {**schemas.OF, "resource_limit": schemas.COUNT, "project_id": {"type": ["string", "null"], "maxLength": 64},
               "domain_id": {"type": ["string", "null"], "maxLength": 64}},
-             ("service_id", "resource_name", "resource_limit"), {"resource_limit": _COUNT, "description": schema.LONG_TEXT},
-             _limit_view))
+             ("service_id", "resource_name", "resource_limit"),
+             {"resource_limit": schemas.COUNT, "description": schema.LONG_TEXT}, _limit_view))
 
 
 def routes() -> list[Route]:

@@ -2,15 +2,14 @@
 
 import oauthlib.oauth1
 
-from common import context, errors, schema, wsgi
+from common import context, errors, wsgi
 from identity.handlers.crud import Crud
 from identity.oauth1 import Keys, Signed
+from identity.schemas import oauth1 as schemas
 from identity.services import oauth1
 from identity.tokens import stamp
 
 CONSUMER = Crud(oauth1.CONSUMER, "/v3/OS-OAUTH1")
-_ROLE = {"type": "object", "properties": {"id": schema.NAME, "name": schema.NAME}, "minProperties": 1}
-_AUTHORIZATION = schema.obj({"roles": {"type": "array", "minItems": 1, "maxItems": 64, "items": _ROLE}}, ["roles"])
 
 
 def create_consumer(req):
@@ -45,7 +44,7 @@ def access_token(req):
     return _form(Keys(req.svc).respond(oauthlib.oauth1.AccessTokenEndpoint, _signed(req), "access"))
 
 
-@wsgi.body(_AUTHORIZATION)
+@wsgi.body(schemas.AUTHORIZATION)
 def authorize(req, id, body):
     """A user authorizes a consumer for some of the user's roles on the requested project, and passes the verifier on to it."""
     return {"token": {"oauth_verifier": oauth1.authorize(req.call, id, body["roles"])}}

@@ -2,6 +2,7 @@
 
 
 from common import errors, schema, wsgi
+from identity.schemas import project_tags as schemas
 from identity.services import project_tags
 
 _CHECK = schema.compiled(project_tags.TAG)
@@ -15,7 +16,7 @@ def index(req, id):
     return _answer(req, project_tags.read(req.call, id, "list_project_tags"))
 
 
-@wsgi.body(schema.obj({"tags": project_tags.LIST}, ["tags"]))
+@wsgi.body(schemas.REPLACE)
 def replace(req, id, body):
     return _answer(req, project_tags.change(req.call, id, "update_project_tags", lambda old: body["tags"]))
 

@@ -1,17 +1,10 @@
 """Trusts: a user lets another user act with some of the first user's roles on a project."""
 
-from common import errors, schema, wsgi
+from common import errors, wsgi
+from identity.schemas import trusts as schemas
 from identity.services import trusts
 from identity.tokens import stamp
 
-_BODY = schema.wrapped("trust", {
-    "trustor_user_id": schema.NAME, "trustee_user_id": schema.NAME, "impersonation": {"type": "boolean"},
-    "project_id": {"type": ["string", "null"], "maxLength": 64},
-    "expires_at": {"type": ["string", "null"], "maxLength": 40},
-    "remaining_uses": schema.integer(1, null=True), "allow_redelegation": {"type": "boolean"},
-    "redelegation_count": {"type": ["integer", "null"], "minimum": 0, "maximum": 10},
-    "roles": {"type": "array", "maxItems": 64, "items": {"type": "object", "properties": {
-        "id": schema.NAME, "name": schema.NAME}}}}, ("trustor_user_id", "trustee_user_id", "impersonation"), extra=True)
 _HIDDEN = ("roles", "expires_at")
 
 
@@ -29,7 +22,7 @@ def _role(req, role: dict) -> dict:
     return {"id": role["id"], "name": role["name"], "links": {"self": f"{req.base_url()}/v3/roles/{role['id']}"}}
 
 
-@wsgi.body(_BODY)
+@wsgi.body(schemas.BODY)
 def create(req, body):
     return {"trust": _view(req, *trusts.create(req.call, body["trust"]))}
 

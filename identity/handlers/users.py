@@ -1,8 +1,9 @@
 """Users and their passwords."""
 
-from common import schema, wsgi
+from common import wsgi
 from identity.handlers.crud import Crud, query
 from identity.handlers.projects import CRUD as PROJECT
+from identity.schemas import users as schemas
 from identity.services import auth, users
 
 CRUD = Crud(users.NOUN)
@@ -19,9 +20,7 @@ def index(req):
     return listed(req, CRUD)
 
 
-@wsgi.body(schema.wrapped("user", {"password": {"type": "string", "maxLength": 4096},
-                                   "original_password": {"type": "string", "maxLength": 4096}},
-                          ("password", "original_password")))
+@wsgi.body(schemas.PASSWORD)
 def password(req, id, body):
     """Change one's own password, proved by the old one: a user whose password has expired has no token."""
     users.change_password(req.call, id, body["user"])

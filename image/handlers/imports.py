@@ -2,19 +2,11 @@
 
 import urllib.parse
 
-from common import errors, schema, wsgi
+from common import errors, wsgi
 from image.handlers.data import require_octets, sent
 from image.imports import METHODS, view
+from image.schemas import imports as schemas
 from image.services import imports
-
-_IMPORT = schema.obj({
-    "method": schema.obj({"name": {"type": "string"}, "uri": {"type": "string", "maxLength": 2048}}, ["name"], extra=True),
-    "all_stores": {"type": "boolean"}, "all_stores_must_succeed": {"type": "boolean"},
-    "stores": {"type": "array", "maxItems": 64, "items": {"type": "string", "maxLength": 255}}}, ["method"], extra=True)
-_TASK = schema.obj({"type": {"enum": ["import"]}, "input": {"type": "object", "properties": {
-    "import_from": {"type": "string", "maxLength": 2048}, "import_from_format": {"type": "string"},
-    "image_properties": {"type": "object"}}, "required": ["import_from", "import_from_format", "image_properties"]}},
-    ["type", "input"], extra=True)
 
 
 def info(req):
@@ -27,7 +19,7 @@ def stage(req, id):
     imports.stage(req.call, id, sent(req))
 
 
-@wsgi.body(_IMPORT)
+@wsgi.body(schemas.IMPORT)
 def start(req, id, body):
     """Ask for an import: 202, and the image's tasks say how it goes."""
     imports.start(req.call, id, body, req.headers.get("X-Image-Meta-Store"))
@@ -60,7 +52,7 @@ def show(req, task_id):
     return view(imports.show(req.call, task_id))
 
 
-@wsgi.body(_TASK)
+@wsgi.body(schemas.TASK)
 def create(req, body):
     """An image by a URL, in one request: the image is made, and its import begun."""
     task = imports.create(req.call, body["input"])

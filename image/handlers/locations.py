@@ -1,18 +1,15 @@
 """Locations by requests of their own: a URL is named as an image's data, and read; services ask where an image is."""
 
-from common import schema, wsgi
-from image.locations import FACTS
+from common import wsgi
+from image.schemas import locations as schemas
 from image.services import locations
-
-_NEW = schema.obj({"url": {"type": "string", "minLength": 1, "maxLength": 2048},
-                   "validation_data": {"anyOf": [{"type": "object", "maxProperties": 0}, FACTS]}}, ["url"])
 
 
 def index(req, id):
     return wsgi.json_response(locations.index(req.call, id))
 
 
-@wsgi.body(_NEW)
+@wsgi.body(schemas.NEW)
 def add(req, id, body):
     """202; a task reads what the URL names. With ``validation_data`` the image is active when its hash is what was said."""
     locations.add(req.call, id, body["url"], body.get("validation_data") or {})

@@ -1,12 +1,9 @@
 """Members: the projects that an image is shared with. The owner adds and removes them; each says itself whether it wants it."""
 
-from common import schema, wsgi
-from image.db.members import STATUSES
+from common import wsgi
+from image.schemas import members as schemas
 from image.services import members
 from image.services.members import view
-
-_ADD = schema.obj({"member": {"type": "string", "minLength": 1, "maxLength": 64}}, ["member"])
-_ANSWER = schema.obj({"status": {"enum": list(STATUSES)}}, ["status"], extra=True)
 
 
 def index(req, id):
@@ -18,12 +15,12 @@ def show(req, id, member_id):
     return view(members.show(req.call, id, member_id))
 
 
-@wsgi.body(_ADD)
+@wsgi.body(schemas.ADD)
 def create(req, id, body):
     return view(members.create(req.call, id, body["member"]))
 
 
-@wsgi.body(_ANSWER)
+@wsgi.body(schemas.ANSWER)
 def update(req, id, member_id, body):
     """Only the member says whether it wants the image in its lists."""
     return view(members.update(req.call, id, member_id, body["status"]))

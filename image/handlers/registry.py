@@ -4,18 +4,12 @@ Once the image API kept its rows there; some tools still read it. Rules and rows
 checksum or a location that a client names is not taken, since only data that came says what these are.
 """
 
-from common import db, schema, wsgi
+from common import db, wsgi
 from image.handlers import images as v2
 from image.handlers import v1
+from image.schemas import registry as schemas
 from image.services import v1 as service
 from image.views import readable
-
-_IMAGE = schema.wrapped("image", {
-    "id": schema.UUID, "name": {"type": ["string", "null"], "maxLength": 255}, "owner": {"type": ["string", "null"]},
-    "disk_format": {"type": ["string", "null"]}, "container_format": {"type": ["string", "null"]},
-    "min_disk": schema.integer(), "min_ram": schema.integer(), "is_public": {"type": "boolean"},
-    "protected": {"type": "boolean"}, "properties": {"type": "object", "maxProperties": 128, "additionalProperties": {
-        "type": ["string", "null"], "maxLength": 65535}}}, extra=True)
 
 
 def _said(body: dict) -> tuple[dict, dict]:
@@ -31,13 +25,13 @@ def show(req, id):
     return {"image": v1.view(service.show(req.call, id))}
 
 
-@wsgi.body(_IMAGE)
+@wsgi.body(schemas.IMAGE)
 def create(req, body):
     columns, properties = _said(body)
     return {"image": v1.view(service.register(req.call, {**properties, **columns}))}
 
 
-@wsgi.body(_IMAGE)
+@wsgi.body(schemas.IMAGE)
 def update(req, id, body):
     columns, properties = _said(body)
     columns.pop("id", None)

@@ -13,6 +13,7 @@ from common.values import unprintable
 from image import locations, web
 from image.handlers import data
 from image.handlers import images as v2
+from image.schemas import v1 as schemas
 from image.schemas.images import PROPERTIES, VALID
 from image.services import v1
 from image.services.v1 import number
@@ -24,10 +25,6 @@ _SHORT = ("id", "name", "container_format", "disk_format", "checksum")
 # What the states of imports are called in an API that knows no imports.
 _STATES = {"importing": "saving", "uploading": "saving"}
 _TOKEN = re.compile(r"[\w!#$%&'*+.^`|~ -]+")
-_MEMBER = schema.obj({"member": schema.obj({"can_share": {"type": "boolean"}}, [], extra=True)}, [], extra=True)
-_MEMBERS = schema.obj({"memberships": {"type": "array", "maxItems": 1000, "items": schema.obj(
-    {"member_id": {"type": "string", "minLength": 1, "maxLength": 64}, "can_share": {"type": "boolean"}}, ["member_id"],
-    extra=True)}}, ["memberships"], extra=True)
 
 
 def view(row: dict) -> dict:
@@ -180,13 +177,13 @@ def members_of(req, id):
 
 def add_member(req, id, member_id):
     if req.content_length:
-        schema.compiled(_MEMBER)(req.json_object())
+        schema.compiled(schemas.MEMBER)(req.json_object())
     if not 0 < len(member_id) <= 64:
         raise errors.BadRequest("The name of a member has 1 to 64 characters.")
     v1.add_member(req.call, id, member_id)
 
 
-@wsgi.body(_MEMBERS)
+@wsgi.body(schemas.MEMBERS)
 def set_members(req, id, body):
     v1.set_members(req.call, id, [m["member_id"] for m in body["memberships"]])
 

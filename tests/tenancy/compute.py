@@ -4,7 +4,7 @@ import json
 
 from common.periodic import wait_for
 from compute_api import router
-from compute_api.handlers import actions
+from compute_api.schemas import actions
 from tests.tenancy import network, schemas
 from tests.tenancy.frame import REFUSED, Asker, Ids, Key, Raw, Reference, Service, key, writes
 
@@ -92,7 +92,7 @@ _ARGUMENTS: dict = {
     "createBackup": {"name": "b", "backup_type": "daily", "rotation": 1}, "createImage": {"name": "i"},
     "rebuild": {"imageRef": NOWHERE}, "os-resetState": {"state": "error"}, "os-getConsoleOutput": {}, "lock": {}, "unlock": None,
     "rescue": None, "forceDelete": None, "restore": None}
-ACTIONS = [{name: None if schema is actions._NOTHING else _ARGUMENTS[name]} for name, schema in actions._SCHEMAS.items()]
+ACTIONS = [{name: None if schema is actions.NOTHING else _ARGUMENTS[name]} for name, schema in actions.SCHEMAS.items()]
 _META = {"metadata": {"k": "taken"}}
 _BODIES: dict = {
     ("PUT", "/servers/{id}"): {"server": {"name": "taken"}}, ("POST", "/servers/{id}/action"): ACTIONS,

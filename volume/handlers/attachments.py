@@ -1,18 +1,10 @@
 """Attachments: reserve a volume, learn how to reach it, say when it is in use, give it back."""
 
-from common import db, errors, schema, wsgi
+from common import db, errors, wsgi
 from common.vault import open_chap
 from volume.handlers import lists
+from volume.schemas import attachments as schemas
 from volume.services import attachments
-
-_NAME = {"type": ["string", "null"], "maxLength": 255, "format": "line"}
-# What drivers and rows use of a connector; the rest is for storage of other kinds. Names of initiators: RFC 3720, 3.2.6.
-_CONNECTOR = {"type": ["object", "null"], "maxProperties": 32, "properties": {
-    "host": _NAME, "mountpoint": _NAME,
-    "initiator": {"type": ["string", "null"], "pattern": "([A-Za-z0-9][A-Za-z0-9.:_-]{0,222})?"}}}
-_CREATE = schema.obj({"attachment": schema.obj({
-    "volume_uuid": schema.UUID, "instance_uuid": {"oneOf": [schema.UUID, {"type": "null"}]},
-    "connector": _CONNECTOR, "mode": {"enum": ["rw", "ro", None]}}, ["volume_uuid"])}, ["attachment"])
 
 
 def _view(req, row: dict, *, secrets: bool) -> dict:
@@ -40,7 +32,7 @@ def show(req, id):
     return _shown(req, attachments.show(req.call, id))
 
 
-@wsgi.body(_CREATE)
+@wsgi.body(schemas.CREATE)
 def create(req, body):
     given = body["attachment"]
     if "mode" in given and req.version < (3, 54):
@@ -48,13 +40,12 @@ def create(req, body):
     return _shown(req, attachments.create(req.call, given))
 
 
-@wsgi.body(schema.obj({"attachment": schema.obj({"connector": {**_CONNECTOR, "type": "object"}}, ["connector"])},
-                      ["attachment"]))
+@wsgi.body(schemas.UPDATE)
 def update(req, id, body):
     return _shown(req, attachments.update(req.call, id, body["attachment"]["connector"]))
 
 
-@wsgi.body(schema.obj({"os-complete": {"type": ["object", "null", "string"]}}, ["os-complete"]))
+@wsgi.body(schemas.COMPLETE)
 def complete(req, id, body):
     attachments.complete(req.call, id)
 

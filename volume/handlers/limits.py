@@ -1,8 +1,9 @@
 """Limits and quotas of projects."""
 
-from common import schema, wsgi
+from common import wsgi
 from volume import access
 from volume.conf import QUOTA_RESOURCES
+from volume.schemas import limits as schemas
 from volume.services import quotas
 
 
@@ -35,8 +36,7 @@ def quota_defaults(req, target):
     return {"quota_set": {"id": target, **{r: getattr(req.svc.conf.quota, r) for r in QUOTA_RESOURCES}}}
 
 
-@wsgi.body(schema.wrapped("quota_set", {
-    "tenant_id": {}, "id": {}, **dict.fromkeys(QUOTA_RESOURCES, schema.integer(-1))}))
+@wsgi.body(schemas.QUOTA_UPDATE)
 def quota_update(req, target, body):
     given = {r: most for r, most in body["quota_set"].items() if r in QUOTA_RESOURCES}
     return {"quota_set": quotas.update(req.call, target, given)}

@@ -1,6 +1,7 @@
 """Volume services, zones, pools."""
 
-from common import db, errors, schema, wsgi
+from common import db, errors, wsgi
+from volume.schemas import services as schemas
 from volume.services import services
 
 
@@ -21,10 +22,7 @@ def index(req):
         if all(r[k] == v.split("@")[0] for k, v in wanted.items())]}
 
 
-_BODY = schema.obj({"host": schema.NAME, "binary": schema.NAME, "disabled_reason": schema.TEXT}, ["host"], extra=True)
-
-
-@wsgi.body(_BODY)
+@wsgi.body(schemas.BODY)
 def update(req, action, body):
     req.svc.policy.check(req.ctx, "volume_extension:services:update", {})
     if action not in ("enable", "disable", "disable-log-reason"):

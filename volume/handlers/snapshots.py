@@ -5,9 +5,8 @@ from common.unsupported import unknown_action
 from volume import unsupported, views
 from volume.handlers import lists
 from volume.handlers.metadata import Metadata
+from volume.schemas import snapshots as schemas
 from volume.services import snapshots
-
-_TEXTS = {"name": schema.TEXT, "description": schema.TEXT, "display_name": schema.TEXT, "display_description": schema.TEXT}
 
 
 def _list(req, show) -> dict:
@@ -28,14 +27,12 @@ def show(req, id):
     return {"snapshot": views.detailed_snapshot(req, row)}
 
 
-@wsgi.body(schema.wrapped("snapshot", {
-    **_TEXTS, "volume_id": {"oneOf": [schema.UUID, {"type": "null"}]}, "force": {"oneOf": [schema.BOOLEAN, {"type": "null"}]},
-    "metadata": {"oneOf": [schema.METADATA, {"type": "null"}]}}, ["volume_id"]))
+@wsgi.body(schemas.CREATE)
 def create(req, body):
     return {"snapshot": views.snapshot(snapshots.create(req.call, body["snapshot"]))}
 
 
-@wsgi.body(schema.wrapped("snapshot", _TEXTS))
+@wsgi.body(schemas.UPDATE)
 def update(req, id, body):
     given = body["snapshot"]
     values = {new: given[k] for k, new in (("display_name", "name"), ("display_description", "description"),

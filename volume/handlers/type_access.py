@@ -1,10 +1,11 @@
 """Which projects may use a private volume type. Projects are not looked up: a type can be given to one that is yet to come."""
 
 from common import errors, schema
+from volume.schemas import type_access as schemas
 from volume.services import type_access
 from volume.services.type_access import ACTIONS
 
-_PROJECT = schema.compiled(schema.obj({"project": {"type": "string", "minLength": 1, "maxLength": 255}}, ["project"]))
+_PROJECT = schema.compiled(schemas.PROJECT)
 
 
 def index(req, id):

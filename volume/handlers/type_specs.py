@@ -1,6 +1,7 @@
 """Extra specs of volume types: what the storage of a type's volumes has to have."""
 
-from common import errors, schema, wsgi
+from common import errors, wsgi
+from volume.schemas import type_specs as schemas
 from volume.services import type_specs
 
 
@@ -19,13 +20,13 @@ def show(req, id, key):
     return {key: found[key]}
 
 
-@wsgi.body(schema.obj({"extra_specs": schema.METADATA}, ["extra_specs"]))
+@wsgi.body(schemas.CREATE)
 def create(req, id, body):
     type_specs.edit(req.call, id, "volume_extension:types_extra_specs:create", lambda old: {**old, **body["extra_specs"]})
     return {"extra_specs": body["extra_specs"]}
 
 
-@wsgi.body({**schema.METADATA, "minProperties": 1, "maxProperties": 1})
+@wsgi.body(schemas.UPDATE)
 def update(req, id, key, body):
     def edit(old: dict) -> dict:
         if key not in body:

@@ -1,11 +1,10 @@
 """Volume types: names for kinds of backend."""
 
-from common import context, schema, wsgi
+from common import context, wsgi
 from volume.handlers import lists
+from volume.schemas import types as schemas
 from volume.services import types
 
-_PROPERTIES = {"name": schema.NAME, "description": schema.TEXT, "os-volume-type-access:is_public": schema.BOOLEAN,
-               "is_public": schema.BOOLEAN, "extra_specs": schema.METADATA}
 _COLUMNS = ("id", "name", "description", "is_public")
 
 
@@ -43,7 +42,7 @@ def _whole(row: dict) -> dict:
     return {name: row[name] for name in (*_COLUMNS, "extra_specs")}
 
 
-@wsgi.body(schema.wrapped("volume_type", _PROPERTIES, ("name",)))
+@wsgi.body(schemas.CREATE)
 def create(req, body):
     given = body["volume_type"]
     public = given.get("os-volume-type-access:is_public", given.get("is_public", True))
@@ -53,7 +52,7 @@ def create(req, body):
     return {"volume_type": {**_whole(row), **_access(req, row)}}
 
 
-@wsgi.body(schema.wrapped("volume_type", _PROPERTIES))
+@wsgi.body(schemas.UPDATE)
 def update(req, id, body):
     values = {k: v for k, v in body["volume_type"].items() if k in ("name", "description", "is_public")}
     if "is_public" in values:

@@ -1,21 +1,11 @@
 """Volumes: list, create, show, update, delete, metadata."""
 
-from common import errors, schema, wsgi
+from common import errors, wsgi
 from volume import views
 from volume.handlers import lists
 from volume.handlers import metadata as metadata_handlers
+from volume.schemas import volumes as schemas
 from volume.services import volumes
-
-_CREATE = schema.obj({"volume": schema.obj({
-    "size": schema.integer(1, 100000, null=True),
-    "name": schema.TEXT, "display_name": schema.TEXT, "description": schema.TEXT, "display_description": schema.TEXT,
-    "volume_type": schema.TEXT, "availability_zone": schema.TEXT, "metadata": {"oneOf": [schema.METADATA, {"type": "null"}]},
-    "multiattach": {"enum": [False, "false", "False", None]}, "imageRef": {"type": ["string", "null"], "maxLength": 255},
-    "snapshot_id": {"type": ["string", "null"], "maxLength": 36},
-    "source_volid": {"type": ["string", "null"], "maxLength": 36}, "backup_id": {"type": "null"},
-    "consistencygroup_id": {"type": "null"}, "source_replica": {"type": "null"}, "user_id": {}, "project_id": {},
-    "status": {}, "attach_status": {}}), "OS-SCH-HNT:scheduler_hints": {"type": ["object", "null"]}},
-    ["volume"])
 
 
 def _list(req, show) -> dict:
@@ -42,13 +32,12 @@ def show(req, id):
     return {"volume": views.Volumes(req).detailed(row)}
 
 
-@wsgi.body(_CREATE)
+@wsgi.body(schemas.CREATE)
 def create(req, body):
     return {"volume": views.Volumes(req).plain(volumes.create(req.call, body["volume"]))}
 
 
-@wsgi.body(schema.wrapped("volume", {"name": schema.TEXT, "description": schema.TEXT, "display_name": schema.TEXT,
-                                     "display_description": schema.TEXT, "metadata": schema.METADATA}))
+@wsgi.body(schemas.UPDATE)
 def update(req, id, body):
     given = body["volume"]
     if not given and req.version >= (3, 53):

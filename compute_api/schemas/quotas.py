@@ -1,0 +1,8 @@
+"""Bodies of requests: quotas."""
+
+from common import schema
+from compute_api.services.quotas import UNLIMITED
+from conductor.db.quotas import DEFAULTS
+
+LIMITS = dict.fromkeys((*DEFAULTS, *UNLIMITED), schema.integer(-1))
+UPDATE = schema.wrapped("quota_set", {**LIMITS, "force": schema.BOOLEAN, "tenant_id": {}})

@@ -1,0 +1,5 @@
+"""Bodies of requests: metadata."""
+
+from common import schema
+
+BODY = schema.obj({"metadata": schema.METADATA}, ["metadata"])
