@@ -73,7 +73,7 @@ def measure(cloud: first.Cloud, counters: Counters, fleet: Fleet, distributed, h
         return (sum(s["host"] in known and s["state"] == "up" for s in services) == hosts
                 and len({a["host"] for a in cloud.call("network", "GET", "/agents")["agents"] if a["alive"]} & known) == hosts)
     known = set(names(hosts))
-    wait_for(reported, 120, every_s=1, what="all simulated hosts")
+    wait_for(reported, 60 + hosts / 5, every_s=2, what="all simulated hosts")
     own = next(s for s in cloud.call("compute", "GET", "/os-services?binary=nova-compute")["services"] if s["host"] not in known)
     cloud.call("compute", "PUT", f"/os-services/{own['id']}", {"status": "disabled"})
     image = first.ensure_image(cloud, "bench", b"\0" * 4096, "raw")

@@ -27,7 +27,7 @@ from common.rest import RestClient
 from compute_agent.service import ComputeAgent
 from network.agent.service import NetworkAgent, Resync
 
-REPORT_S = 15  # how long what an agent says at its start is spread over
+STARTS = 20  # hosts that begin in a second
 
 
 class HostConf:
@@ -158,7 +158,7 @@ def run(state: str, count: int) -> None:
             for work in agent.periodics:
                 if hasattr(work, "steady_s"):
                     work.interval_s = work.steady_s
-                clock.add(work, random.uniform(0, REPORT_S if count > 1 else 0.1))
+                clock.add(work, random.uniform(0, max(0.1, count / STARTS)))
     threading.Thread(target=clock.run, args=(stop,), daemon=True).start()
     signal.signal(signal.SIGUSR1, lambda *_: setattr(clock, "paused", not clock.paused))
     print("ready", flush=True)
