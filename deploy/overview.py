@@ -116,14 +116,15 @@ class Overview:
                           connection, sa.select(compute_models.services))]
 
     def _volume_agents(self, services: list[dict]) -> list[Agent]:
-        return [Agent("volume", row["binary"], row["host"], self._alive(row["updated_at"]), not row["disabled"],
+        return [Agent("volume", row["binary"], row["host"], self._alive("volume", row["updated_at"]), not row["disabled"],
                       row["updated_at"], row["rpc_version"] or UNSAID) for row in services]
 
     def _network_agents(self, connection) -> list[Agent]:
         a = network_models.agents.c
-        return [Agent("network", roles.BINARIES[kind], host, self._alive(heard), enabled, heard, version or UNSAID)
+        return [Agent("network", roles.BINARIES[kind], host, self._alive("network", heard), enabled, heard, version or UNSAID)
                 for kind, host, enabled, heard, version in connection.execute(
                     sa.select(a.agent_type, a.host, a.admin_state_up, a.heartbeat_at, a.rpc_version))]
 
-    def _alive(self, heard: datetime.datetime) -> bool:
-        return (db.now() - heard).total_seconds() < self.down_time_s
+    def _alive(self, service: str, heard: datetime.datetime) -> bool:
+        """Whether an agent counts as alive to its own service: those of networks have less to say, and say it less often."""
+        return (db.now() - heard).total_seconds() < self.confs[service].service_down_time

@@ -1,5 +1,6 @@
 """What ``pileus status`` finds: what is stuck, on which host, and what of that which it waits for does not work."""
 
+import datetime
 import json
 import types
 
@@ -14,6 +15,7 @@ from deploy.audit import Auditor
 from deploy.overview import Overview
 from network import roles
 from network.db import heartbeats
+from network.db.models import agents
 from tests.deploy import small_cloud
 from tests.deploy.small_cloud import LONG_AGO, UUID
 from volume.db.models import volumes
@@ -121,6 +123,17 @@ def test_the_command_names_all_of_it(state, overview, capsys):
     told = json.loads(capsys.readouterr().out)
     assert told["stuck"] == [] and told["queues"] == [] and not told["ok"]
     assert {(a["binary"], a["host"]) for a in told["agents"] if not a["up"]} == {("nova-compute", "gone")}
+
+
+def test_an_agent_is_up_as_long_as_its_own_service_says_so(overview):
+    """A network agent that missed one heartbeat of thirty seconds is not down."""
+    def heard(at) -> list[bool]:
+        with overview.database("network").writer() as connection:
+            connection.execute(sa.update(agents).values(heartbeat_at=at))
+        return [agent.up for agent in overview.network()]
+    assert all(heard(db.now() - datetime.timedelta(seconds=overview.confs["compute"].service_down_time + 5)))
+    assert not any(heard(db.now() - datetime.timedelta(seconds=overview.confs["network"].service_down_time + 5)))
+    assert all(heard(db.now()))
 
 
 def test_the_command_names_the_versions_of_agents_while_some_are_of_another_release(capsys, state, overview):
