@@ -53,7 +53,7 @@ def write(connection, reports: dict[str, Report], zone: str) -> list[str]:
     if known:
         last = {host: reports[host].last for host in known}
         connection.execute(sa.update(SERVICES).where(SERVICES.c.binary == BINARY, SERVICES.c.host.in_(sorted(known))).values(
-            updated_at=db.now(), report_sequence=sa.case(last, value=SERVICES.c.host)))
+            updated_at=db.now(), report_sequence=sa.cast(sa.case(last, value=SERVICES.c.host), sa.BigInteger)))
     for host in sorted(set(reports) - set(known)):
         connection.execute(sa.insert(SERVICES).values(
             id=context.new_uuid(), binary=BINARY, host=host, disabled=False, forced_down=False, zone=zone, updated_at=db.now(),

@@ -116,3 +116,11 @@ def test_a_state_that_is_known_is_not_written_again(conductor):
     with statements(conductor.service.db) as found:
         beat(conductor, "h", 1, {"unknown": server_states.RUNNING})
     assert not any("UPDATE instances" in s for s in found)
+
+
+def test_hosts_that_do_not_count_are_written_too(conductor):
+    """PostgreSQL takes a CASE of which every value is NULL for a text, and does not write that into a number."""
+    beat(conductor, "h")
+    with statements(conductor.service.db) as found:
+        beat(conductor, "h")
+    assert any("report_sequence=CAST(CASE" in s for s in found)
