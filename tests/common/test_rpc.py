@@ -246,12 +246,11 @@ def test_a_manager_s_wrong_result_is_logged_and_not_sent(conf, serve, caplog):
 
 
 def test_a_network_agent_that_is_disabled_counts_while_it_is_heard(tmp_path):
-    from network.db import hosting, models
+    from network.db import heartbeats, hosting, models
     database = db.Database("network", f"sqlite:///{tmp_path}/n.sqlite")
     models.METADATA.create_all(database.engine)
     with database.writer() as connection:
-        for host, version in (("a", "1.0"), ("b", "1.1")):
-            hosting.heartbeat(connection, host, {}, rpc_version=version)
+        heartbeats.write(connection, {"a": {"rpc_version": "1.0"}, "b": {"rpc_version": "1.1"}})
         connection.execute(models.agents.update().where(models.agents.c.host == "a").values(admin_state_up=False))
     assert sorted(hosting.rpc_versions(database)) == ["1.0", "1.1"]
     with database.writer() as connection:
