@@ -1,4 +1,4 @@
-"""libvirt keeps the contract of drivers, with guests that boot, a tgtd of the test's own and a port of the cloud's."""
+"""libvirt keeps the contract of drivers, with guests that boot, a tgtd of the test's own and a tap."""
 
 import os
 import pathlib
@@ -59,18 +59,9 @@ def exported(tgtd, directory):
     driver.delete(VOLUME)
 
 
-@pytest.fixture
-def port(real):
-    """One that the network agent plugs: it takes away taps that it does not know."""
-    made = real.client.call("network", "POST", "/ports", {"port": {
-        "network_id": real.networks["private"], "binding:host_id": os.uname().nodename, "device_owner": "compute:nova"}})["port"]
-    yield {"id": made["id"], "mac_address": made["mac_address"]}
-    real.client.call("network", "DELETE", f"/ports/{made['id']}")
-
-
 class TestLibvirt(VirtContract):
     @pytest.fixture
-    def kit(self, exported, directory, port):
+    def kit(self, exported, directory):
         info, grow = exported
         # Users of guests that no guest of the cloud itself has.
         loaded = conf_module.load("compute-agent", conf.OPTS, str(directory), {
@@ -78,9 +69,13 @@ class TestLibvirt(VirtContract):
             "libvirt.initiator": "iqn.2012-01.cloud.pileus:contract", "libvirt.guest_uid_first": 1800000000})
         volume = {"volume_id": VOLUME, "device_name": "/dev/vdb"}
         made = Kit(lambda: virt.load(loaded), directory, volume, image={"disk_format": "qcow2", "properties": {}},
-                   files={"image": os.environ["PILEUS_GUEST_IMAGE"]}, grow=grow, port=port)
+                   files={"image": os.environ["PILEUS_GUEST_IMAGE"]}, grow=grow)
         volume["info"] = seal_chap(made.driver.vault, info["data"])
+        tap = f"tap{made.port['id'][:11]}"
+        # Only when it is needed: the network agent takes away taps that it does not know.
+        made.plug = lambda: host.run("ip", "tuntap", "add", tap, "mode", "tap")
         made.booted = lambda: wait_for(lambda: b"login:" in made.driver.console_output(UUID), 240, every_s=1, what="a boot")
         yield made
         made.driver.destroy(UUID)
         made.driver.remove_files(UUID)
+        host.run("ip", "link", "del", tap, check=False)
