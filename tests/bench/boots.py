@@ -2,18 +2,23 @@
 
     python -m tests.bench.boots [--count 100] [--clients 8]
 
-Starts a MariaDB, a broker and all daemons of its own, prints seconds, SQL
-statements and bus messages for a boot (idle traffic taken off), the time of a
-detailed list, and what the daemons weigh when idle. Nothing here is a test.
+Starts a MariaDB, a broker and all daemons of its own, prints seconds, CPU seconds
+of each daemon (which a busy machine changes little), SQL statements and bus
+messages for a boot (idle traffic taken off), the time of a detailed list, and
+what the daemons weigh when idle. Nothing here is a test.
 """
 
 import argparse
+import collections
+import contextlib
 import os
 import re
 import statistics
 import subprocess
 import threading
 import time
+
+import psutil
 
 from common.periodic import wait_for
 from deploy import first, processes, supervisor
@@ -41,6 +46,18 @@ class Counters:
         return sum(int(x) for x in re.findall(r"messages_received_total => (\d+)", text))
 
 
+def cpu_seconds(state: str) -> dict[str, float]:
+    """{daemon, or name of another process of this cloud: CPU seconds so far}, ended children included."""
+    found: collections.Counter[str] = collections.Counter()
+    for name, pid in processes.daemons_of(supervisor.running_pid(state) or 0).items():
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
+            found[name.rpartition(" ")[0]] += sum(psutil.Process(pid).cpu_times()[:4])
+    for process in psutil.process_iter(["name", "cmdline"]):
+        if process.info["name"] in ("mariadbd", "beam.smp") and any(state in word for word in process.info["cmdline"] or ()):
+            found[process.info["name"]] += sum(process.cpu_times()[:2])
+    return dict(found)
+
+
 def run(count: int, clients: int) -> None:
     cloud = DistributedCloud(OFFSET)
     try:
@@ -59,12 +76,14 @@ def measure(cloud: first.Cloud, counters: Counters, state: str, count: int, clie
     time.sleep(12)  # early heartbeats are over
     weights = {n: processes.pss_kib(p) / 1024 for n, p in processes.daemons_of(supervisor.running_pid(state) or 0).items()}
     print(f"idle: {sum(weights.values()):.0f} MB PSS in {len(weights)} processes")
-    began, sql, messages = time.monotonic(), counters.sql(), counters.messages()
+    began, sql, messages, cpu = time.monotonic(), counters.sql(), counters.messages(), cpu_seconds(state)
     time.sleep(15)
     idle = time.monotonic() - began
     idle_sql, idle_messages = (counters.sql() - sql) / idle, (counters.messages() - messages) / idle
-    print(f"idle: {idle_sql:.1f} SQL statements and {idle_messages:.1f} messages a second")
-    sql, messages, began = counters.sql(), counters.messages(), time.monotonic()
+    idle_cpu = {n: (seconds - cpu[n]) / idle for n, seconds in cpu_seconds(state).items()}
+    print(f"idle: {idle_sql:.1f} SQL statements and {idle_messages:.1f} messages a second, "
+          f"{sum(idle_cpu.values()) * 1000:.0f} ms of CPU a second")
+    sql, messages, cpu, began = counters.sql(), counters.messages(), cpu_seconds(state), time.monotonic()
     todo = iter(range(count))
     lock, answers = threading.Lock(), []
 
@@ -98,12 +117,16 @@ def measure(cloud: first.Cloud, counters: Counters, state: str, count: int, clie
     polls = int(took / 0.25) * 4
     print(f"a boot: {(counters.sql() - sql - idle_sql * idle - polls) / count:.1f} SQL statements, "
           f"{(counters.messages() - messages - idle_messages * idle) / count:.1f} messages")
-    lists = []
+    used = {n: (seconds - cpu[n] - idle_cpu[n] * idle) / count for n, seconds in cpu_seconds(state).items()}
+    print(f"a boot: {sum(used.values()) * 1000:.0f} ms of CPU: " + ", ".join(
+        f"{n} {seconds * 1000:.1f}" for n, seconds in sorted(used.items(), key=lambda x: -x[1]) if seconds > 0.0005))
+    lists, cpu = [], cpu_seconds(state)
     for _ in range(20):
         asked = time.monotonic()
         cloud.call("compute", "GET", f"/servers/detail?limit={count}")
         lists.append(time.monotonic() - asked)
-    print(f"detailed list of {count}: median {statistics.median(lists) * 1000:.0f} ms")
+    spent = sum(cpu_seconds(state).values()) - sum(cpu.values()) - sum(idle_cpu.values()) * sum(lists)
+    print(f"detailed list of {count}: median {statistics.median(lists) * 1000:.0f} ms, {spent / len(lists) * 1000:.0f} ms of CPU")
 
 
 if __name__ == "__main__":
