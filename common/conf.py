@@ -39,7 +39,7 @@ COMMON_OPTS = [
 ]
 DATABASE_OPTS = [
     cfg.StrOpt("connection", default="", secret=True, help="SQLAlchemy URL of this service's database."),
-    cfg.IntOpt("pool_size", default=10, min=1, max=200, help="Connections kept per process."),
+    cfg.IntOpt("pool_size", default=20, min=1, max=200, help="Connections kept per process."),
 ]
 SERVICE_AUTH_OPTS = [
     cfg.StrOpt("auth_url", default="http://127.0.0.1:5000/v3", help="Identity endpoint."),

@@ -12,6 +12,7 @@ database gave up is run again with its unit (``common.units``).
 
 import contextlib
 import datetime
+import importlib
 import logging
 import select
 import threading
@@ -49,6 +50,9 @@ def iso(moment: datetime.datetime | None, *, zulu: bool = True, micro: bool = Fa
 QUERIES = 150
 LOCK_WAIT_S = 10
 CONNECT_S = 3
+MORE = 30  # connections that a process makes under load beside those that it keeps, and gives up again
+# A connection that was used within this time is taken for alive; after more, the database is asked before it is used.
+TRUSTED_S = 0.5
 
 
 def wait_as_others_do(connection) -> None:
@@ -72,14 +76,15 @@ def wait_as_others_do(connection) -> None:
 class Database:
     """Transactions on one database. ``reader`` and ``writer`` nest: the inner joins the outer."""
 
-    def __init__(self, service: str, url: str, *, pool_size: int = 10):
+    def __init__(self, service: str, url: str, *, pool_size: int = 20):
         self.service, self.url = service, sa.make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        options: dict = {"pool_pre_ping": not self.is_sqlite}
+        # Transactions are ended here in every case, so the pool need not send a ROLLBACK after each.
+        options: dict = {"pool_reset_on_return": None}
         if self.is_sqlite:
             options["connect_args"] = {"timeout": 20, "check_same_thread": False}
         else:
-            options.update(pool_size=pool_size, max_overflow=pool_size * 4, pool_recycle=1800, pool_timeout=10)
+            options.update(pool_size=pool_size, max_overflow=MORE, pool_recycle=1800, pool_timeout=10, pool_use_lifo=True)
             options["connect_args"] = {"connect_timeout": CONNECT_S, **self._lock_timeout()}
             # What a writer reads after it got a lock is what the lock's last holder left. On MariaDB there are no gap
             # locks either, so inserts of unlike rows do not deadlock.
@@ -91,6 +96,11 @@ class Database:
         if self.is_sqlite:
             event.listen(self.engine, "connect", self._sqlite_connect)
             event.listen(self.engine, "begin", self._sqlite_begin)
+        else:
+            event.listen(self.engine, "checkout", self._ask_if_alive)
+            event.listen(self.engine, "checkin", lambda connection, record: record.info.update(used_at=time.monotonic()))
+        if self.url.get_backend_name() in ("mysql", "mariadb"):
+            event.listen(self.engine, "do_connect", importlib.import_module("common.mariadb").connect)
         counter = metrics.SQL.labels(service)
         event.listen(self.engine, "before_cursor_execute", lambda *a: counter.inc())
         self._errors = {kind: metrics.SQL_ERRORS.labels(service, kind) for kind in db_errors.KINDS}
@@ -126,14 +136,26 @@ class Database:
         mode = connection.get_execution_options().get("pileus_begin", "DEFERRED")
         connection.connection.driver_connection.execute(f"BEGIN {mode}")
 
+    def _ask_if_alive(self, connection, record, proxy) -> None:
+        """Before a connection is used. :raises InvalidatePoolError: it is broken; SQLAlchemy then makes others"""
+        used_at = record.info.get("used_at")  # none: it is new
+        if used_at is None or time.monotonic() - used_at < TRUSTED_S:
+            return
+        try:
+            self.engine.dialect.do_ping(connection)
+        except self.engine.dialect.loaded_dbapi.Error as error:
+            LOG.info("a connection to the database of %s is broken: %s", self.service, error)
+            raise sa.exc.InvalidatePoolError() from error
+
     @contextlib.contextmanager
     def reader(self):
-        """A connection in a read transaction, or the enclosing transaction."""
+        """A connection in a read transaction, or the enclosing transaction. What is written in a read transaction is lost."""
         open_one = getattr(self._local, "connection", None)
         if open_one is not None:
             yield open_one
             return
-        with self._connect() as connection, connection.begin():
+        with self._connect() as connection:
+            connection.begin()  # closing the connection rolls it back
             self._local.connection = connection
             try:
                 yield connection

@@ -6,7 +6,8 @@ import time
 import pytest
 import sqlalchemy as sa
 
-from common import db
+from common import db, mariadb
+from tests import databases
 
 
 def test_a_postgresql_host_that_does_not_answer_is_given_up(monkeypatch):
@@ -18,3 +19,52 @@ def test_a_postgresql_host_that_does_not_answer_is_given_up(monkeypatch):
         with pytest.raises(sa.exc.OperationalError, match="timeout expired"):
             engine.connect()
         assert time.monotonic() - began < 3
+
+
+@pytest.fixture(scope="module")
+def server():
+    made = databases.MariaDB()
+    made.make()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def database(server):
+    made = db.Database("test", f"{server.url}compute", pool_size=1)
+    yield made
+    made.engine.dispose()
+
+
+def connection_id(database) -> int:
+    with database.reader() as connection:
+        return connection.execute(sa.text("SELECT CONNECTION_ID()")).scalar()
+
+
+def test_a_connection_that_broke_while_it_was_not_used_is_replaced(server, database, monkeypatch):
+    monkeypatch.setattr(db, "TRUSTED_S", 0)
+    first = connection_id(database)
+    assert connection_id(database) == first
+    server.sql(f"KILL {first}")
+    assert connection_id(database) > first
+
+
+def test_transactions_end_whether_the_pool_resets_connections_or_not(server, database):
+    """One connection in turn: what was not committed is gone, and no lock is held on."""
+    server.sql("CREATE TABLE pileus_compute.marks (mark INT PRIMARY KEY) ENGINE=InnoDB")
+    with pytest.raises(ZeroDivisionError), database.writer() as connection:
+        connection.execute(sa.text("INSERT INTO marks VALUES (1)"))
+        raise ZeroDivisionError
+    with database.reader() as connection:
+        connection.execute(sa.text("INSERT INTO marks VALUES (2)"))  # no caller does; it is lost
+    with database.writer() as connection:
+        connection.execute(sa.text("INSERT INTO marks VALUES (3)"))
+    with database.reader() as connection:
+        assert connection.execute(sa.text("SELECT mark FROM marks")).scalars().all() == [3]
+    server.sql("SET SESSION lock_wait_timeout = 2; ALTER TABLE pileus_compute.marks ADD COLUMN x INT")
+
+
+def test_connections_share_a_tls_context_unless_certificates_are_asked_for():
+    plain, other, checked = (mariadb.Connection(defer_connect=True, **more) for more in ({}, {}, {"ssl_verify_cert": True}))
+    assert plain.ctx is other.ctx
+    assert checked.ctx is not plain.ctx and checked.ctx.verify_mode.name == "CERT_REQUIRED"
