@@ -153,8 +153,10 @@ class Ports:
         """
         if not ports:
             return []
-        networks = {n["id"]: n for n in self.rest.request("GET", "network", path("/v2.0/networks", query={
-            "id": sorted({p["network_id"] for p in ports})}))["networks"]}
+        networks = {i["uuid"]: i["network"] for i in wanted if i.get("network")}
+        if unknown := sorted({p["network_id"] for p in ports} - set(networks)):
+            where = path("/v2.0/networks", query={"id": unknown})
+            networks.update({n["id"]: n for n in self.rest.request("GET", "network", where)["networks"]})
         detail = {}
         if subnets:
             ids = sorted({ip["subnet_id"] for p in ports for ip in p["fixed_ips"]})

@@ -12,7 +12,6 @@ import secrets
 import sqlalchemy as sa
 
 from common import context, db, errors, rows, schema, server_states, values, wsgi
-from common import quotas as project_quotas
 from common.calls import Call
 from common.rest import last_segment, path
 from compute_api import access, devices, hints, images, microversions, networks
@@ -179,12 +178,16 @@ def create(call: Call, body: dict) -> tuple[list[dict], str, bool]:
         except errors.NotFound as error:
             raise errors.BadRequest(str(error)) from None
         key = key_of(connection, call, given.get("key_name"))
-        high = _bounded(connection, call, flavor, low, high)
+        if high > 1:
+            high = _bounded(connection, call, flavor, low, high)
     asked = given.get("block_device_mapping_v2", [])
     mapping = devices.parse(call, asked, bool(given.get("imageRef")), high)
     image = _image(call, given, flavor, mapping)
     if "block_device_mapping" in image.get("properties", {}):  # of a server that booted from a volume: so does this one
         mapping, image = devices.parse(call, [*devices.of_image(image), *asked], True, high), {}
+    if mapping:  # new volumes are made before the rows are, which the quota is checked with
+        with call.svc.db.reader() as connection:
+            quotas.check_room(connection, call.svc.quota_defaults, call.ctx.project_id, low, flavor)
     wanted = networks.chosen(call, given, _counts(given)[1])
     template = _template(call, body, flavor, key, image, wanted, _groups(call, given))
     names = [given["name"].strip() if high == 1 else f"{given['name'].strip()}-{i + 1}" for i in range(high)]
@@ -245,10 +248,7 @@ def _template(call: Call, body, flavor, key, image, wanted, groups) -> dict:
 
 def _insert(connection, call: Call, template: dict, names: list[str], low: int, flavor: dict, volumes: list[list[dict]]):
     """Quota and rows in one transaction. With min_count below max_count, as many as fit."""
-    project_quotas.hold(connection, call.ctx.project_id)
-    room = quotas.room(connection, call.svc.quota_defaults, call.ctx.project_id, flavor)
-    count = len(names) if room is None else max(low, min(len(names), room))
-    limit = quotas.check_servers(connection, call.svc.quota_defaults, call.ctx.project_id, count, flavor)
+    count, limit = quotas.check_servers(connection, call.svc.quota_defaults, call.ctx.project_id, low, len(names), flavor)
     if 0 <= limit["metadata_items"] < len(template["metadata"]):
         raise errors.QuotaExceeded(resource="metadata_items", requested=len(template["metadata"]), used=0,
                                    limit=limit["metadata_items"])

@@ -13,6 +13,8 @@ from compute_api import access
 def chosen(call: Call, given: dict, count: int) -> list[dict] | str:
     """The networks to create ports on, or "none". Ports and networks must exist, and the caller must be allowed to use them.
 
+    Each is {"uuid", "tag"} and either "port", or "fixed_ip" and "network" ({"name", "mtu" (bytes)}).
+
     :param count: the largest number of servers asked for; what only one of them could have is refused for several
     """
     wanted = given.get("networks")
@@ -37,13 +39,19 @@ def chosen(call: Call, given: dict, count: int) -> list[dict] | str:
             raise errors.BadRequest("Bad networks format: network uuid is not in proper format (None)")
     if len({n["port"] for n in found if "port" in n}) < len([n for n in found if "port" in n]):
         raise errors.BadRequest("A port is named twice.")
-    known = _usable(call, {n["uuid"] for n in found if "port" not in n})
-    for network_id in sorted({n["uuid"] for n in found if "port" not in n} - set(known)):
+    _look_up(call, [item for item in found if "port" not in item])
+    return found
+
+
+def _look_up(call: Call, found: list[dict]) -> None:
+    """Check networks to create ports on, and add what hosts must know of them. :raises BadRequest, Forbidden: as ``chosen``"""
+    known = _usable(call, {item["uuid"] for item in found})
+    for network_id in sorted({item["uuid"] for item in found} - set(known)):
         raise errors.BadRequest(f"Network {network_id} could not be found.")
     for item in found:
+        item["network"] = _facts(known[item["uuid"]])
         if item.get("fixed_ip"):
             check_address_choice(call, item["uuid"], item["fixed_ip"])
-    return found
 
 
 def _check_for_several(wanted: list[dict], count: int) -> None:
@@ -121,7 +129,12 @@ def _default(call: Call) -> list[dict]:
         raise errors.Conflict("Multiple possible networks found, use a Network ID to be more specific.")
     if not usable and call.version >= (2, 37):
         raise errors.BadRequest("This project has no network, and none can be created automatically.")
-    return [{"uuid": n["id"], "fixed_ip": None, "tag": None} for n in usable]
+    return [{"uuid": n["id"], "fixed_ip": None, "tag": None, "network": _facts(n)} for n in usable]
+
+
+def _facts(network: dict) -> dict:
+    """What a server's host must know of a network. It need not ask the network service then."""
+    return {"name": network["name"], "mtu": network["mtu"]}
 
 
 def group_named(known: list[dict], name: str) -> dict | None:

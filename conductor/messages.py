@@ -33,13 +33,22 @@ class Port(TypedDict):
     tag: NotRequired[str | None]
 
 
+class NetworkFacts(TypedDict):
+    """What hosts need to know of a network. ``mtu`` is in bytes."""
+
+    name: str
+    mtu: int
+
+
 class RequestedNetwork(TypedDict):
-    """What a server is to have: ``port``, which its owner made, or a new port on the network ``uuid``."""
+    """What a server is to have: ``port``, which its owner made, or a new port on the network ``uuid``. Hosts ask the network
+    service for the ``network`` that is not described."""
 
     uuid: NotRequired[Id | None]
     port: NotRequired[Id | None]
     fixed_ip: NotRequired[str | None]
     tag: NotRequired[str | None]
+    network: NotRequired[Annotated[NetworkFacts, Added("1.1")]]
 
 
 class SecurityGroup(TypedDict):

@@ -34,7 +34,7 @@ class ConductorAPI(Client):
                "and attached take attempt, attached and detach_failed take device. progress, finish and attached return "
                "whether the report counts; progress and finish are calls, no casts. interface_attached and "
                "interface_detached take the place of network_changed, and detach_failed that of kept; agents of 1.0 still "
-               "call these. heartbeat takes rpc_version and sequence."}
+               "call these. heartbeat takes rpc_version and sequence. Requested networks may have network."}
 
     @call(timeout_s=15)
     def begin_build(self, ctx, uuid: Id, host: HostName) -> InstanceToBuild | None:

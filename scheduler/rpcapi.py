@@ -1,7 +1,7 @@
 # mypy: disable-error-code="empty-body"
 """The scheduler on the bus, and the request that it is given."""
 
-from common.interface import call
+from common.interface import cast
 from common.rpc import Client
 from scheduler.messages import RequestSpec
 
@@ -20,9 +20,9 @@ class SchedulerAPI(Client):
     level = "scheduler"
     history = {
         "1.0": "The first version.",
-        "1.1": "Requests have attempt."}
+        "1.1": "Requests have attempt; build is a cast, no call."}
 
-    @call(timeout_s=15)
+    @cast()
     def build(self, ctx, specs: list[RequestSpec]) -> None:
-        """Place servers and send each to its host. Without an answer they stay BUILD/scheduling and the conductor asks again;
-        asked twice, the second finds them placed."""
+        """Place servers and send each to its host. Lost, they stay BUILD/scheduling and the conductor asks again; asked twice,
+        the second finds them placed."""

@@ -37,28 +37,40 @@ def store_class(connection, name: str, values: dict) -> None:
 
 def room(connection, defaults: dict, project_id: str, flavor: dict) -> int | None:
     """How many more servers of a flavor the project may have; None for any number."""
-    limit, used = limits(connection, project_id, defaults), instances.usage(connection, project_id)
-    each = {"instances": 1, "cores": flavor["vcpus"], "ram": flavor["ram"]}
-    left = [max(0, limit[r] - used[r]) // n for r, n in each.items() if limit[r] >= 0 and n]
+    return _room(limits(connection, project_id, defaults), instances.usage(connection, project_id), flavor)
+
+
+def _each(flavor: dict) -> dict:
+    """What a server of a flavor counts for."""
+    return {"instances": 1, "cores": flavor["vcpus"], "ram": flavor["ram"]}
+
+
+def _room(limit: dict, used: dict, flavor: dict) -> int | None:
+    left = [max(0, limit[r] - used[r]) // n for r, n in _each(flavor).items() if limit[r] >= 0 and n]
     return min(left) if left else None
 
 
-def check_room(connection, defaults: dict, project_id: str, count: int, flavor: dict) -> dict:
-    """As ``check_servers``, but others may take the room meanwhile: for what is asked before anything is made."""
-    limit, used = limits(connection, project_id, defaults), instances.usage(connection, project_id)
-    wanted = {"instances": count, "cores": count * flavor["vcpus"], "ram": count * flavor["ram"]}
-    for resource, requested in wanted.items():
+def _check(limit: dict, used: dict, count: int, flavor: dict) -> None:
+    for resource, each in _each(flavor).items():
+        requested = count * each
         if 0 <= limit[resource] < used[resource] + requested:
-            raise errors.QuotaExceeded(resource=resource, requested=requested, used=used[resource],
-                                       limit=limit[resource])
-    return limit
+            raise errors.QuotaExceeded(resource=resource, requested=requested, used=used[resource], limit=limit[resource])
 
 
-def check_servers(connection, defaults: dict, project_id: str, count: int, flavor: dict) -> dict:
-    """Room for ``count`` servers of a flavor, in the transaction that inserts them.
+def check_room(connection, defaults: dict, project_id: str, count: int, flavor: dict) -> None:
+    """As ``check_servers``, but others may take the room meanwhile: for what is asked before anything is made."""
+    _check(limits(connection, project_id, defaults), instances.usage(connection, project_id), count, flavor)
 
-    :returns: the project's limits
-    :raises QuotaExceeded: naming the first resource that is short
+
+def check_servers(connection, defaults: dict, project_id: str, low: int, high: int, flavor: dict) -> tuple[int, dict]:
+    """Room for ``low`` to ``high`` servers of a flavor, in the transaction that inserts them.
+
+    :returns: how many of them there is room for, and the project's limits
+    :raises QuotaExceeded: naming the first resource that is short for ``low``
     """
     quotas.hold(connection, project_id)
-    return check_room(connection, defaults, project_id, count, flavor)
+    limit, used = limits(connection, project_id, defaults), instances.usage(connection, project_id)
+    left = _room(limit, used, flavor)
+    count = high if left is None else max(low, min(high, left))
+    _check(limit, used, count, flavor)
+    return count, limit

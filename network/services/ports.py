@@ -61,7 +61,7 @@ class Ports(Resource):
         return {"project_id": row["project_id"], **NETWORKS.target_on(row["network"])}
 
     def target(self, work, owner, given, row):
-        network = row["network"] if row else NETWORKS.get(work, given["network_id"])
+        network = row["network"] if row else NETWORKS.row(work, given["network_id"])
         device_owner = given.get("device_owner", row["device_owner"] if row else "")
         return {"project_id": owner, **NETWORKS.target_on(network), "port:device_owner": device_owner}
 
@@ -69,7 +69,7 @@ class Ports(Resource):
         return networks.with_network(connection, state.with_parts(connection, found))
 
     def insert(self, work, values):
-        network = NETWORKS.get(work, values["network_id"])
+        network = NETWORKS.row(work, values["network_id"])
         wanted_ips, wanted_groups = values.pop("fixed_ips"), values.pop("security_groups")
         if values["port_security_enabled"] is None:
             values["port_security_enabled"] = network["port_security_enabled"]

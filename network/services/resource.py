@@ -128,10 +128,14 @@ class Resource:
 
     def get(self, work: Work, row_id: str) -> dict:
         """:raises NotFound: the caller sees no such resource"""
+        return self.complete(work.connection, [self.row(work, row_id)])[0]
+
+    def row(self, work: Work, row_id: str) -> dict:
+        """As ``get``, without what is in other tables."""
         row = rows.find(work.connection, self.table, row_id, self.visible(work))
         if row is None:
             raise self.absent(row_id)
-        return self.complete(work.connection, [row])[0]
+        return row
 
     def absent(self, row_id: str) -> errors.NotFound:
         return errors.NotFound(f"{self.kind} {row_id} could not be found.", kind=f"{self.kind}NotFound")

@@ -1,0 +1,45 @@
+"""What a boot costs: at most so many SQL statements and bus messages (doc/design/cost-of-a-boot.md)."""
+
+import json
+import pathlib
+
+import pytest
+
+from tests.conftest import FakeCloud
+from tests.functional.test_stories import server_body, wait_status
+
+STATEMENTS, MESSAGES = 40, 10
+
+
+@pytest.fixture(scope="module")
+def counting(tmp_path_factory):
+    made = FakeCloud(tmp_path_factory.mktemp("cloud"), module="tests.functional.counting_cloud").start()
+    yield made
+    made.stop()
+
+
+def costs(cloud: FakeCloud, request_id: str) -> dict[str, list[str]]:
+    """{"sql": its statements, "message": its messages} of a request."""
+    lines = map(json.loads, pathlib.Path(f"{cloud.state}.counted").read_text().splitlines())
+    found: dict[str, list[str]] = {"sql": [], "message": []}
+    for line in lines:
+        if line["request"] == request_id:
+            found[line["kind"]].append(line["what"])
+    return found
+
+
+def test_a_boot(counting):
+    client = counting.client
+    response = client.pool.request("POST", client.url("compute") + "/servers", json=server_body(client, "counted"),
+                                   headers={"X-Auth-Token": client.token})
+    assert response.status == 202, response.data
+    server_id = json.loads(response.data)["server"]["id"]
+    assert wait_status(client, server_id)["addresses"]
+    found = costs(counting, response.headers["X-Openstack-Request-Id"])
+    # Those of all daemons are there, so that the bars mean something.
+    for part in ("INSERT INTO instances", "UPDATE compute_nodes", "INSERT INTO ports", "SELECT images.id", "lock quota:"):
+        assert any(what.startswith(part) for what in found["sql"]), part
+    assert {what for what in found["message"]} >= {
+        "cast scheduler.build", "cast compute-agent.build", "call conductor.begin_build", "call conductor.finish"}
+    assert len(found["sql"]) <= STATEMENTS, "\n".join(found["sql"])
+    assert len(found["message"]) <= MESSAGES, found["message"]
