@@ -40,6 +40,11 @@ def now() -> datetime.datetime:
     return datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
 
 
+def epoch(moment: datetime.datetime) -> float:
+    """Seconds since 1970 of a stored time."""
+    return moment.replace(tzinfo=datetime.timezone.utc).timestamp()
+
+
 def iso(moment: datetime.datetime | None, *, zulu: bool = True, micro: bool = False) -> str | None:
     if moment is None:
         return None

@@ -88,7 +88,10 @@ def release_volumes(rest, server: dict) -> None:
     :raises ServiceUnavailable: as ``_delete_volume``; call it again later
     """
     for device in server["block_devices"]:
-        release_attachment(rest, server["uuid"], device["volume_id"], device["attachment_id"])
+        # Also that to another host, which a server has that moves.
+        found = set(attachments_of(rest, server["uuid"], volume_id=device["volume_id"]))
+        for each in sorted(found | {device["attachment_id"]} - {None}):
+            end_attachment(rest, each)
         if device["delete_on_termination"]:
             _delete_volume(rest, device["volume_id"])
 

@@ -8,7 +8,7 @@ one goes back. ``conductor.db.machine`` writes them, by this table.
 import dataclasses
 
 ACTIVE, BUILDING, STOPPED, ERROR, DELETED = "active", "building", "stopped", "error", "deleted"
-VM_PAUSED, SUSPENDED, RESCUED = "paused", "suspended", "rescued"
+VM_PAUSED, SUSPENDED, RESCUED, RESIZED = "paused", "suspended", "rescued", "resized"
 NOSTATE, RUNNING, PAUSED, SHUTDOWN, CRASHED = 0, 1, 3, 4, 6
 ANY = None
 
@@ -22,6 +22,7 @@ class Action:
     ``task_states``: in which it may begin; None among them: while nothing is under way
     ``failed``: the vm_state when it failed, because what the server was before may not be true any more; None: as before
     ``guest``: the host's agent does it to the guest by itself, and is asked again where that was lost
+    ``later``: further task states of it, in order; it is an operation of several hosts, which ``conductor.operations`` drives
     """
 
     ends: dict[str, str] | None
@@ -29,6 +30,11 @@ class Action:
     task_states: frozenset | None = frozenset((None,))
     failed: str | None = None
     guest: bool = True
+    later: tuple[str, ...] | None = None
+
+    @property
+    def all_task_states(self) -> tuple[str, ...]:
+        return (self.task_state, *(self.later or ()))
 
 
 def _to(end: str, *vm_states: str) -> dict[str, str]:
@@ -37,6 +43,10 @@ def _to(end: str, *vm_states: str) -> dict[str, str]:
 
 def _same(*vm_states: str) -> dict[str, str]:
     return {state: state for state in vm_states}
+
+
+def _operation(ends: dict[str, str], task_state: str, *later: str) -> Action:
+    return Action(ends, task_state, guest=False, later=later)
 
 
 def _building(end: str, task_state: str, *task_states: str) -> Action:
@@ -61,16 +71,25 @@ ACTIONS = {
     "rebuild": Action({**_to(ACTIVE, ACTIVE, ERROR), **_same(STOPPED)}, "rebuilding", failed=ERROR),
     "image_snapshot": Action(_same(ACTIVE, STOPPED, VM_PAUSED, SUSPENDED), "image_snapshot", guest=False),
     "image_backup": Action(_same(ACTIVE, STOPPED, VM_PAUSED, SUSPENDED), "image_backup", guest=False),
+    **dict.fromkeys(("migrate", "resize"), _operation(_to(RESIZED, ACTIVE, STOPPED), "resize_prep", "resize_migrating",
+                                                      "resize_migrated", "resize_finish")),
+    # The server ends as it was before: ACTIVE or STOPPED.
+    "confirmResize": _operation(_to(ACTIVE, RESIZED), "resize_confirming"),
+    "revertResize": _operation(_to(ACTIVE, RESIZED), "resize_reverting"),
     "delete": Action(ANY, "deleting", ANY, guest=False),
 }
 BUILD_TASKS = SCHEDULING, NETWORKING, SPAWNING = tuple(ACTIONS[name].task_state for name in ("schedule", "build", "spawn"))
 REBUILDING, DELETING = (ACTIONS[name].task_state for name in ("rebuild", "delete"))
 IMAGE_TASKS = tuple(ACTIONS[name].task_state for name in ("image_snapshot", "image_backup"))
+RESIZE_TASKS = RESIZE_PREP, RESIZE_MIGRATING, RESIZE_MIGRATED, RESIZE_FINISH = ACTIONS["migrate"].all_task_states
+REVERTING = ACTIONS["revertResize"].task_state
+# Task states that ``conductor.operations`` sees to.
+OPERATION_TASKS = tuple(sorted({t for a in ACTIONS.values() if a.later is not None for t in a.all_task_states}))
 # Actions that an agent does to a guest by itself, and the task_state that says that one is wanted.
 POWER = {name: action.task_state for name, action in ACTIONS.items() if action.guest}
 
 # vm_states of servers that have a guest on their host, those whose guest runs, and task_states that leave it running.
-WITH_GUEST = frozenset((ACTIVE, VM_PAUSED, SUSPENDED, RESCUED))
+WITH_GUEST = frozenset((ACTIVE, VM_PAUSED, SUSPENDED, RESCUED, RESIZED))
 GUEST_RUNS = frozenset((ACTIVE, RESCUED))
 HARMLESS_TASKS = (None, *IMAGE_TASKS)
 # power_state that a hypervisor sees: (vm_states of an idle server that it changes, the new one). A suspended guest is off, its
@@ -82,13 +101,14 @@ SEEN = {
 # (vm_state, task_state) -> the status that users see; (vm_state, None) is the default of its row. Source: compute API guide,
 # "Server status".
 _HARD = ACTIONS["reboot-hard"].task_state
-STATUS = {
+STATUS: dict[tuple[str, str | None], str] = {
     (ACTIVE, None): "ACTIVE", (ACTIVE, ACTIONS["reboot"].task_state): "REBOOT", (ACTIVE, _HARD): "HARD_REBOOT",
     (RESCUED, None): "RESCUE", (VM_PAUSED, None): "PAUSED", (VM_PAUSED, _HARD): "HARD_REBOOT",
     (SUSPENDED, None): "SUSPENDED", (SUSPENDED, _HARD): "HARD_REBOOT", (BUILDING, None): "BUILD",
     (ACTIVE, REBUILDING): "REBUILD", (STOPPED, REBUILDING): "REBUILD", (ERROR, REBUILDING): "REBUILD",
     (STOPPED, None): "SHUTOFF", (STOPPED, _HARD): "HARD_REBOOT", (ERROR, None): "ERROR", (ERROR, _HARD): "HARD_REBOOT",
-    (DELETED, None): "DELETED",
+    (DELETED, None): "DELETED", (RESIZED, None): "VERIFY_RESIZE", (RESIZED, REVERTING): "REVERT_RESIZE",
+    **{(vm_state, task): "RESIZE" for vm_state in (ACTIVE, STOPPED) for task in RESIZE_TASKS},
 }
 STATUSES = sorted(set(STATUS.values()))
 

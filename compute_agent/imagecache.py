@@ -59,6 +59,31 @@ class ImageCache:
             os.utime(_note_of(target))
             return str(target)
 
+    def adopt(self, name: str, fetch) -> str:
+        """The path of a file that has a name of this cache, fetched from elsewhere if need be.
+
+        :param fetch: (path) -> None; writes it
+        :raises StepFailed: it has other bytes than its name says, or its name is none
+        """
+        algorithm, _, rest = name.partition("-")
+        value, _, kind = rest.partition(".")
+        if name != _name({"id": name, "os_hash_algo": algorithm, "os_hash_value": value, "disk_format": kind}):
+            raise errors.StepFailed(reason="A file of another host's image cache has a name that is none.")
+        with self._lock(name):
+            target = self.path / name
+            if not self._right(target):
+                partial = self.path / f"{name}.part"
+                try:
+                    fetch(partial)
+                    if not self._matches(partial):
+                        raise errors.StepFailed(reason="A file of another host's image cache has other bytes than its name says.")
+                    os.replace(partial, target)
+                finally:
+                    partial.unlink(missing_ok=True)
+                self._note(target)
+            os.utime(_note_of(target))
+            return str(target)
+
     def _fetched_anew(self, image: dict, project_id: str | None) -> str:
         """One whose hash is not known before it has come: nothing says which file has its bytes."""
         with self._lock(image["id"]):

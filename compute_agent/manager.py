@@ -9,7 +9,7 @@ import functools
 import threading
 
 from common import errors
-from compute_agent import inventory
+from compute_agent import inventory, migration
 from compute_agent.operations import Operations
 
 LONG_CALLS = 8
@@ -51,6 +51,12 @@ class Manager:
 
     def detach_interface(self, ctx, uuid: str, port_id: str) -> None:
         self._later(ctx, uuid, "detach_interface", port_id)
+
+    def operation_step(self, ctx, uuid: str, operation_id: str, number: int) -> None:
+        self._later(ctx, uuid, "operation_step", operation_id, number)
+
+    def offer_disks(self, ctx, uuid: str, operation_id: str, number: int) -> dict:
+        return migration.offer_disks(self.agent, ctx, uuid, operation_id, number)
 
     @contextlib.contextmanager
     def _long_call(self):

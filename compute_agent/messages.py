@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, TypedDict
 
-from common.messages import Id
+from common.messages import Id, Text
 
 PowerAction = Literal["start", "stop", "reboot", "reboot-hard", "pause", "unpause", "suspend", "resume", "rebuild", "rescue",
                       "unrescue"]
@@ -31,3 +31,32 @@ class Inventory(TypedDict):
 
 # A port, as the network service's API shows it.
 ApiPort = dict[str, Any]
+
+
+class Disks(TypedDict):
+    """What a guest's root disk is made of: names of files that are offered; None where there is none.
+
+    ``disk`` is its own, ``base`` is what that is based on, or the root itself where it is a CD.
+    """
+
+    disk: str | None
+    format: str | None
+    cdrom: bool
+    base: str | None
+    kernel: str | None
+    ramdisk: str | None
+    cmdline: str | None
+
+
+class Offer(TypedDict):
+    """Where another host fetches files from: what it must show, and the certificate (PEM) that it must be shown."""
+
+    address: str
+    port: int
+    token: str
+    certificate: Text
+
+
+class OfferedDisks(TypedDict):
+    disks: Disks
+    offer: Offer

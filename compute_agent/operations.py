@@ -6,6 +6,7 @@ import logging
 from common import errors, holdings
 from common.rest import path
 from common.server_states import DELETING, IMAGE_TASKS, POWER, RUNNING, STOPPED
+from compute_agent.migration import HostSteps
 from compute_agent.tasks.attach import Attach
 from compute_agent.tasks.boot import Boot
 from compute_agent.tasks.delete import Delete
@@ -135,6 +136,28 @@ class Operations:
         self.agent.rebuild_guest(instance)
         if instance["vm_state"] == STOPPED:
             driver.power_off(uuid, timeout_s=0, hurry=hurry)
+
+    def operation_step(self, ctx, uuid: str, operation_id: str, number: int) -> None:
+        """A step of an operation that other hosts have a part in. Who is superseded reports nothing: nobody waits for it."""
+        agent = self.agent
+        report: dict = {"host": agent.conf.host}
+        with agent.settled(uuid):
+            work = agent.conductor.begin_operation_step(ctx, operation_id, number)
+            if work is None:
+                return
+            try:
+                report["result"] = getattr(HostSteps(agent, ctx, operation_id, number, work), work["step"])()
+            except errors.Superseded:
+                return
+            except errors.ServiceUnavailable as error:
+                report.update(error=str(error), again=True)
+            except Exception as error:  # boundary of the step: reported to who asked for it
+                LOG.warning("instance %s: step %s failed: %s", uuid, work["step"], error,
+                            exc_info=not isinstance(error, errors.Error))
+                report["error"] = reason(error)
+            agent.conductor.end_operation_step(ctx, operation_id, number, report)
+        if work["instance"] is None:
+            agent.forget_lock(uuid)
 
     def snapshot(self, ctx, uuid: str, image_id: str) -> None:
         agent = self.agent

@@ -40,6 +40,8 @@ class OrphanReconciler(periodic.Periodic):
             return False  # the task that was interrupted decides
         if instance is not None and (instance["host"] in (agent.conf.host, None) or instance["task_state"]):
             return False  # ours, or on its way: from here, or to here
+        if instance is not None and agent.conf.host in agent.conductor.hosts_of(agent.context(), uuid):
+            return False  # it came from here, and may come back until its move is confirmed
         if owner is None:
             return instance is None
         if owner != (agent.conf.cloud_id, agent.conf.host):

@@ -128,6 +128,37 @@ class Ports:
             port["security_groups"] = groups
         return self.rest.request("POST", "network", path("/v2.0/ports"), body={"port": port}, timeout_s=60)["port"]
 
+    def move(self, network_info: list[dict], *, check: Check) -> list[dict]:
+        """Bind a server's ports to this host, whichever had them; returns those that still exist.
+
+        :param check: as of ``build``
+        :raises StepFailed: the network service refuses, or could not plug a port
+        """
+        try:
+            return self._unhindered(self._move_once, network_info, check)
+        except (errors.BadRequest, errors.Conflict, errors.Forbidden) as error:
+            if isinstance(error, errors.Superseded):
+                raise
+            raise errors.StepFailed(reason=f"The network service refused a port: {error}") from error
+
+    def _move_once(self, network_info: list[dict], check: Check) -> list[dict]:
+        found, now = [], {}
+        for known in network_info:
+            try:
+                now[known["id"]] = self.rest.request("GET", "network", path("/v2.0/ports/{id}", known["id"]))["port"]
+            except errors.NotFound:
+                LOG.warning("port %s is gone; its guest moves without it", known["id"])
+                continue
+            found.append(known)
+        check()
+        for port in now.values():
+            if not self._is_here(port):
+                body = {"port": {"binding:host_id": self.host}}
+                port = self.rest.request("PUT", "network", path("/v2.0/ports/{id}", port["id"]), body=body,
+                                         headers=holdings.unchanged(port), timeout_s=60)["port"]
+            self._check_plugged(port)
+        return found
+
     def plug(self, network_info: list[dict]) -> list[dict]:
         """Have this host's network agent build ports that exist: taps, filters, DHCP; returns those that still do.
 

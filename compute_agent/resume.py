@@ -6,7 +6,7 @@ import pathlib
 import time
 
 from common import context, errors
-from common.server_states import GUEST_RUNS, HARMLESS_TASKS
+from common.server_states import GUEST_RUNS, HARMLESS_TASKS, RESIZED, RUNNING
 
 LOG = logging.getLogger(__name__)
 AT_ONCE = 4
@@ -64,7 +64,8 @@ class GuestResume:
 
     @staticmethod
     def _ran(row: dict) -> bool:
-        return row["vm_state"] in GUEST_RUNS and row["task_state"] in HARMLESS_TASKS
+        runs = row["vm_state"] in GUEST_RUNS or row["vm_state"] == RESIZED and row["power_state"] == RUNNING
+        return runs and row["task_state"] in HARMLESS_TASKS
 
     def _start(self, row: dict) -> None:
         agent, uuid, delay = self.agent, row["uuid"], 0.5

@@ -4,7 +4,7 @@
 from common.interface import call, cast
 from common.messages import Count, HostName, Id
 from common.rpc import Client
-from compute_agent.messages import ApiPort, Inventory, PowerAction
+from compute_agent.messages import ApiPort, Inventory, OfferedDisks, PowerAction
 from conductor.messages import RequestedNetwork
 
 
@@ -13,7 +13,8 @@ class AgentAPI(Client):
     level = "compute"
     history = {
         "1.0": "The first version.",
-        "1.1": "extend_volume, uptime and report_all are new."}
+        "1.1": "extend_volume, uptime and report_all are new.",
+        "1.2": "operation_step and offer_disks are new."}
 
     @cast(to="host")
     def build(self, ctx, host: HostName, uuid: Id) -> None:
@@ -55,6 +56,15 @@ class AgentAPI(Client):
     def report_all(self, ctx, host: HostName) -> None:
         """Name the power state of every guest in the next heartbeat. Lost: the agent looks at all guests now and then; doubled:
         harmless."""
+
+    @cast(to="host", since="1.2")
+    def operation_step(self, ctx, host: HostName, uuid: Id, operation_id: Id, number: Count) -> None:
+        """Do a step of an operation; the conductor says which (``begin_operation_step``). Lost: the conductor sends it again;
+        doubled: it is dropped, or done again and reported in vain."""
+
+    @call(timeout_s=30, to="host", since="1.2")
+    def offer_disks(self, ctx, host: HostName, uuid: Id, operation_id: Id, number: Count) -> OfferedDisks:
+        """Let another host fetch a guest's disks. Doubled: an offer that nobody takes ends by itself."""
 
     @call(timeout_s=10, to="host")
     def inventory(self, ctx, host: HostName) -> Inventory:

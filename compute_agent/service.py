@@ -43,7 +43,7 @@ class ComputeAgent(Service):
     def setup(self) -> None:
         state = self.conf.state_path
         self.driver = virt.load(self.conf)
-        self.conductor = ConductorAPI(self.conf)
+        self.conductor, self.peers = ConductorAPI(self.conf), AgentAPI(self.conf)
         self.images = ImageCache(f"{state}/image-cache", self.rest, self.driver.image_owner)
         self.ports = Ports(self.rest, self.conf.host)
         self.volumes = Volumes(self.rest, {

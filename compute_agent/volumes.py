@@ -60,6 +60,27 @@ class Volumes:
                     raise errors.StepFailed(reason=f"Volume {volume_id} could not be connected: {error}") from error
         return made["attachment"]["id"], seal_chap(self.vault, made["attachment"]["connection_info"])
 
+    def connect_beside(self, uuid: str, volume_id: str, device: str, *, check: Check) -> tuple[str, dict]:
+        """As ``connect``, beside the attachment that another host has: a server moves from there to here.
+
+        :raises StepFailed: the volume is not to be had
+        """
+        own = holdings.attachments_of(self.rest, uuid, volume_id=volume_id, attached_host=self.connector["host"])
+        check()
+        if own:
+            return own[0], self.info(own[0], device)
+        try:
+            made = self._request("POST", path("/v3/attachments"), {"attachment": {
+                "volume_uuid": volume_id, "instance_uuid": uuid, "connector": {**self.connector, "mountpoint": device}}})
+        except (errors.BadRequest, errors.NotFound, errors.Conflict) as error:
+            raise errors.StepFailed(reason=f"Volume {volume_id} could not be connected: {error}") from error
+        try:
+            check()  # a deletion may have looked for attachments before this one was made
+        except errors.Superseded:
+            holdings.end_attachment(self.rest, made["attachment"]["id"])
+            raise
+        return made["attachment"]["id"], seal_chap(self.vault, made["attachment"]["connection_info"])
+
     def give_back(self, instance: dict, *, check: Check | None) -> None:
         """End the attachments of a server's volumes: all of them, or without ``check`` those alone that are this host's.
 

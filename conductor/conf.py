@@ -11,6 +11,9 @@ OPTS = {"compute": [
     cfg.IntOpt("deleted_server_days", default=90, min=0,
                help="Days for which deleted servers and their actions are kept, for lists and usage reports. 0: until "
                     "`compute-manage db purge`; the database grows meanwhile."),
+    cfg.IntOpt("resize_confirm_window", default=0, min=0,
+               help="Seconds after which a resize or migration that nobody confirmed is confirmed. 0: never; the former host "
+                    "keeps the server's disk and its share of the host until then."),
     cfg.StrOpt("default_availability_zone", default="nova", help="Zone of hosts that name none."),
     cfg.StrOpt("metadata_secret", default="", secret=True,
                help="Shared with network agents; proves whom a metadata request comes from."),

@@ -20,9 +20,9 @@ class Manager:
         self.service = service
         self.heartbeats = batches.Batch(self._write_heartbeats, merge=heartbeats.Report.followed_by)
 
-    def _find(self, connection, uuid: str) -> dict | None:
-        row = rows.one(connection, sa.select(TABLE).where(TABLE.c.uuid == uuid))
-        return instances.complete(connection, [row])[0] if row else None
+    @staticmethod
+    def _find(connection, uuid: str) -> dict | None:
+        return instances.find(connection, uuid)
 
     def begin_build(self, ctx, uuid: str, host: str) -> dict | None:
         with self.service.db.writer() as connection:
@@ -50,6 +50,21 @@ class Manager:
     def get_instance(self, ctx, uuid: str) -> dict | None:
         with self.service.db.reader() as connection:
             return self._find(connection, uuid)
+
+    def hosts_of(self, ctx, uuid: str) -> list:
+        with self.service.db.reader() as connection:
+            return allocations.hosts_of(connection, uuid)
+
+    def begin_operation_step(self, ctx, operation_id: str, number: int) -> dict | None:
+        work = self.service.operations.begin_step(operation_id, number)
+        if work is None:
+            return None
+        instance = self.get_instance(ctx, work["uuid"])
+        columns = work.pop("columns")
+        return {**work, "instance": {**instance, **columns} if instance else None}
+
+    def end_operation_step(self, ctx, operation_id: str, number: int, report: dict) -> bool:
+        return self.service.operations.end_step(operation_id, number, report)
 
     def states_of(self, ctx, host: str) -> list:
         c = TABLE.c

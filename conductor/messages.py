@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-from common.messages import Added, HostName, Id
+from common.messages import Added, HostName, Id, Text
 
 
 class FixedIp(TypedDict):
@@ -174,3 +174,38 @@ class HostResources(TypedDict):
     memory_mb: int
     local_gb: int
     facts: dict[str, Any]
+
+
+class OperationData(TypedDict, total=False):
+    """What a host must know of an operation. ``vm_state``: of the server before it."""
+
+    source: HostName
+    target: HostName | None
+    vm_state: str
+
+
+class OperationStep(TypedDict):
+    """``step`` is a method of ``compute_agent.migration.HostSteps``; ``instance`` is the server as it is to be on the host, None
+    where it is gone."""
+
+    uuid: Id
+    step: str
+    attempt: int
+    data: OperationData
+    instance: Instance | None
+
+
+class StepResult(TypedDict, total=False):
+    """What a step has made: ``attachments`` is {volume id: attachment id}."""
+
+    attachments: dict[Id, Id]
+    power_state: int
+
+
+class StepReport(TypedDict):
+    """``again``: a part was away, so the step may be tried again."""
+
+    host: HostName
+    result: NotRequired[StepResult]
+    error: NotRequired[Text]
+    again: NotRequired[bool]

@@ -4,7 +4,7 @@
 from typing import Annotated
 
 from common.interface import call, cast
-from common.messages import Added, HostName, Id, Text
+from common.messages import Added, Count, HostName, Id, Text
 from common.rpc import Client
 from conductor.messages import (
     Event,
@@ -12,9 +12,11 @@ from conductor.messages import (
     Instance,
     InstanceState,
     InstanceToBuild,
+    OperationStep,
     Outcome,
     Port,
     RequestedNetwork,
+    StepReport,
 )
 
 # The number of the operation that is reported, as in the instance; None in reports of agents of the release before.
@@ -34,7 +36,8 @@ class ConductorAPI(Client):
                "and attached take attempt, attached and detach_failed take device. progress, finish and attached return "
                "whether the report counts; progress and finish are calls, no casts. interface_attached and "
                "interface_detached take the place of network_changed, and detach_failed that of kept; agents of 1.0 still "
-               "call these. heartbeat takes rpc_version and sequence. Requested networks may have network."}
+               "call these. heartbeat takes rpc_version and sequence. Requested networks may have network.",
+        "1.2": "hosts_of, begin_operation_step and end_operation_step are new."}
 
     @call(timeout_s=15)
     def begin_build(self, ctx, uuid: Id, host: HostName) -> InstanceToBuild | None:
@@ -46,6 +49,18 @@ class ConductorAPI(Client):
     @call(timeout_s=15)
     def get_instance(self, ctx, uuid: Id) -> Instance | None:
         """An instance with block devices, or None where it is gone."""
+
+    @call(timeout_s=15, since="1.2")
+    def hosts_of(self, ctx, uuid: Id) -> list[HostName]:
+        """The hosts that a server holds a part of: its own, and the other one while it moves."""
+
+    @call(timeout_s=15, since="1.2")
+    def begin_operation_step(self, ctx, operation_id: Id, number: Count) -> OperationStep | None:
+        """What a host is to do. None: that number is past, nothing is to be done."""
+
+    @call(timeout_s=15, since="1.2")
+    def end_operation_step(self, ctx, operation_id: Id, number: Count, report: StepReport) -> bool:
+        """How it went. False: that number is past. Repeatable."""
 
     @call(timeout_s=15)
     def states_of(self, ctx, host: HostName) -> list[InstanceState]:

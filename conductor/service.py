@@ -3,9 +3,12 @@
 from common import errors
 from common.service import Service
 from compute_agent.rpcapi import AgentAPI
-from conductor import conf, sweep
+from conductor import conf, operations, sweep
+from conductor.confirmation import AutomaticConfirmation
 from conductor.db import hosts
 from conductor.manager import Manager
+from conductor.operations.remove import Remove
+from conductor.operations.resize import Confirm, Migrate, Revert
 from conductor.retention import Retention
 from conductor.rpcapi import ConductorAPI
 from scheduler.rpcapi import SchedulerAPI, request_spec
@@ -17,7 +20,8 @@ class Conductor(Service):
 
     def setup(self) -> None:
         self.scheduler, self.agents = SchedulerAPI(self.conf), AgentAPI(self.conf, lambda: hosts.compute_versions(self.db))
-        self.periodics += [sweep.Sweep(self), Retention(self)]
+        self.operations = operations.Engine(self, (Migrate(), Confirm(), Revert(), Remove()))
+        self.periodics += [sweep.Sweep(self), Retention(self), operations.Drive(self.operations), AutomaticConfirmation(self)]
 
     def endpoint(self):
         return Manager(self)
@@ -28,6 +32,10 @@ class Conductor(Service):
             self.scheduler.build(ctx, [request_spec(row)])
         except errors.ServiceUnavailable:
             return
+
+    def tell(self, ctx, what: str, uuid: str, *, error: bool = False) -> None:
+        """Notify of a server as it is now."""
+        self.endpoint()._tell_now(ctx, what, uuid, error=error)
 
     def local_delete(self, ctx, uuid: str) -> None:
         sweep.local_delete(self, ctx, uuid)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from common import db, holdings, periodic, rows
 from common.rest import path
-from common.server_states import BUILDING, DELETING, IMAGE_TASKS, POWER
+from common.server_states import BUILDING, DELETING, IMAGE_TASKS, OPERATION_TASKS, POWER
 from conductor.db import deletion, hosts, instances, models
 
 LOG = logging.getLogger(__name__)
@@ -34,7 +34,8 @@ class Sweep(periodic.Periodic):
         before = db.now() - datetime.timedelta(seconds=self.service.conf.compute.build_resend_s)
         with self.service.db.reader() as connection:
             stuck = rows.many(connection, sa.select(TABLE).where(
-                TABLE.c.task_state.is_not(None), TABLE.c.updated_at < before).order_by(TABLE.c.updated_at).limit(100))
+                TABLE.c.task_state.is_not(None), TABLE.c.task_state.not_in(OPERATION_TASKS),
+                TABLE.c.updated_at < before).order_by(TABLE.c.updated_at).limit(100))
             wishes = rows.many(connection, sa.select(
                 DEVICES, TABLE.c.host, TABLE.c.project_id).join(TABLE, TABLE.c.uuid == DEVICES.c.instance_uuid).where(
                 DEVICES.c.wished_at < before, TABLE.c.host.is_not(None)).order_by(DEVICES.c.wished_at).limit(100))

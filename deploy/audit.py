@@ -72,7 +72,7 @@ class Auditor:
         found: list[Finding] = []
         self._found = {}
         try:
-            for check in (self.hosts, self.servers, self.claims, self.ports, self.volume_rows, self.snapshots,
+            for check in (self.hosts, self.servers, self.operations, self.claims, self.ports, self.volume_rows, self.snapshots,
                           self.attachments, self.images, self.journals, self.network_devices):
                 found += list(check())
         finally:
@@ -89,11 +89,13 @@ class Auditor:
 
     def servers(self):
         """Guests and files without a server, servers without a guest, servers stuck."""
-        from conductor.db import census, models
+        from conductor.db import census, models, server_migrations
+        with self.dbs["compute"].reader() as connection:
+            moving = set(server_migrations.held(connection))
         known = {i["uuid"]: i for i in self._all("compute", models.instances)}
         for host, found in self._answering("compute").items():
             own = {u: i for u, i in known.items() if i["host"] == host}
-            for uuid in (set(found["guests"]) | set(found["directories"])) - set(own):
+            for uuid in (set(found["guests"]) | set(found["directories"])) - set(own) - {u for u, h in moving if h == host}:
                 guest = found["guests"].get(uuid)
                 if guest and guest["owner"] != [self.inventory.cloud_id, host]:
                     yield Finding("guest", uuid, f"is on host {host}, but was not made by it")
@@ -111,6 +113,15 @@ class Auditor:
         for row in under_way:
             if self._old(row["since"]):
                 yield Finding("server", row["uuid"], f"is stuck in {row['vm_state']}/{row['task_state']}")
+
+    def operations(self):
+        """Operations of several hosts that do not come to their end."""
+        from conductor.db import models
+        for row in self._all("compute", models.operations):
+            if self._old(row["created_at"]):
+                hosts = sorted({row["data"].get(name) for name in ("host", "source", "target")} - {None})
+                yield Finding("operation", row["id"], f"{row['kind']} of server {row['instance_uuid']} on {', '.join(hosts)} is "
+                                                      f"stuck at {row['phase']} {row['step']}")
 
     def _remove_guest(self, uuid: str, host: str) -> None:
         if host != self.inventory.host:
@@ -187,14 +198,16 @@ class Auditor:
         """Attachments, exports, block devices and guests must agree."""
         from conductor.db import models as compute
         from volume.db import models
-        held = {a["volume_id"]: a for a in self._all("volume", models.attachments)}
+        attached = self._all("volume", models.attachments)
+        held = {a["volume_id"] for a in attached}
         devices = {d["volume_id"]: d for d in self._all("compute", compute.block_devices)}
         servers = {i["uuid"] for i in self._all("compute", compute.instances)}
         exported: dict[str, str] = {v: host for host, found in self._answering("volume").items() for v in found["exports"]}
-        for volume_id in set(exported) - set(held):
+        for volume_id in set(exported) - held:
             yield Finding("export", volume_id, "is exported, but attached to nothing",
                           self._local(exported[volume_id], lambda v=volume_id: self.inventory.volumes.disconnect(v, "")))
-        for volume_id, row in held.items():
+        for row in attached:
+            volume_id = row["volume_id"]
             if row["instance_uuid"] and row["instance_uuid"] not in servers:
                 yield Finding("attachment", row["id"], f"is of server {row['instance_uuid']}, which is gone")
             elif row["instance_uuid"] and volume_id not in devices:

@@ -4,7 +4,7 @@ import dataclasses
 import datetime
 
 from common import db, server_states
-from conductor.db import census
+from conductor.db import census, operations, resizes
 from deploy.bus import OF_HOSTS, Queue
 from deploy.overview import COMPUTE_AGENT, NETWORK_AGENT, STUCK_S, VOLUME_AGENT, Agent, Overview
 
@@ -81,6 +81,16 @@ class Reasons:
         return [*self.agent(COMPUTE_AGENT, row["host"]), *(self.agent(NETWORK_AGENT, row["host"]) if building else []),
                 *self.daemon("conductor")]
 
+    def of_operation(self, row: dict | None) -> list[str]:
+        """At which step it is, and what is wrong with the hosts that have a part in it beside the server's own."""
+        if row is None or self.stopped:
+            return []
+        back = "back from " if row["phase"] == operations.UNDO else ""
+        failed = f" after {row['error']}" if row["error"] else ""
+        hosts = sorted({row["data"].get("source"), row["data"].get("target")} - {None})
+        return [f"operation {row['kind']} is at {back}step {row['step'] or 'one'}{failed}",
+                *(text for host in hosts for text in self.agent(COMPUTE_AGENT, host))]
+
     def of_volume(self, row: dict) -> list[str]:
         if self.stopped:
             return self.stopped
@@ -89,14 +99,20 @@ class Reasons:
 
 
 def servers(overview: Overview, reasons: Reasons, after_s: float = STUCK_S) -> list[Stuck]:
-    """:raises UNREADABLE: the database does not answer"""
+    """Also what is left of servers on hosts that they have left. :raises UNREADABLE: the database does not answer"""
     def work(connection):
         late = [row for row in census.under_way(connection) if _late(row, after_s)]
-        return late, census.last_steps(connection, late)
-    late, steps = overview.read("compute", work)
+        return late, census.last_steps(connection, late), operations.all_of_them(connection)
+    late, steps, under_way = overview.read("compute", work)
+    of_server = {row["instance_uuid"]: row for row in under_way if row["kind"] != resizes.REMOVE}
+    left = [row for row in under_way if row["kind"] == resizes.REMOVE and _late({"since": row["created_at"]}, after_s)]
     return [Stuck("server", row["uuid"], row["display_name"], row["project_id"], f"{row['vm_state']}/{row['task_state'] or '-'}",
                   row["host"] or "", row["since"], row["request_id"] or "", _told(steps.get((row["uuid"], row["request_id"]))),
-                  reasons.of_server(row)) for row in late]
+                  list(dict.fromkeys([*reasons.of_server(row), *reasons.of_operation(of_server.get(row["uuid"]))])))
+            for row in late] + [
+        Stuck("operation", row["id"], "", row["project_id"] or "", f"{row['kind']} of server {row['instance_uuid']}",
+              row["data"]["host"], row["created_at"], row["request_id"], "", reasons.agent(COMPUTE_AGENT, row["data"]["host"]))
+        for row in left]
 
 
 def volumes(overview: Overview, reasons: Reasons, after_s: float = STUCK_S) -> list[Stuck]:

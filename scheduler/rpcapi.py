@@ -1,7 +1,8 @@
 # mypy: disable-error-code="empty-body"
 """The scheduler on the bus, and the request that it is given."""
 
-from common.interface import cast
+from common.interface import call, cast
+from common.messages import Count, HostName, Id
 from common.rpc import Client
 from scheduler.messages import RequestSpec
 
@@ -20,9 +21,15 @@ class SchedulerAPI(Client):
     level = "scheduler"
     history = {
         "1.0": "The first version.",
-        "1.1": "Requests have attempt; build is a cast, no call."}
+        "1.1": "Requests have attempt; build is a cast, no call.",
+        "1.2": "claim_target is new."}
 
     @cast()
     def build(self, ctx, specs: list[RequestSpec]) -> None:
         """Place servers and send each to its host. Lost, they stay BUILD/scheduling and the conductor asks again; asked twice,
         the second finds them placed."""
+
+    @call(timeout_s=15, since="1.2")
+    def claim_target(self, ctx, uuid: Id, attempt: int, migration_id: Count, requested_host: HostName | None) -> HostName | None:
+        """Claim a host that a server moves to, beside the one that it has. None: the server is in another attempt, or gone.
+        Repeatable: the same host is named again."""

@@ -4,6 +4,7 @@ import functools
 
 import sqlalchemy as sa
 
+from common import rows
 from volume import inventory
 from volume.db import models
 from volume.operations import Operations
@@ -46,4 +47,8 @@ class Manager:
         return sealed(vault, self.service.driver.connect(volume_id, attachment_id, connector, opened(vault, known)))
 
     def disconnect(self, ctx, volume_id: str, attachment_id: str) -> None:
-        self.service.driver.disconnect(volume_id, attachment_id)
+        with self.service.db.reader() as connection:
+            held = {a["id"]: a["connector"].get("initiator") for a in rows.select(
+                connection, models.attachments, volume_id=volume_id)}
+        initiator = held.pop(attachment_id, None)
+        self.service.driver.disconnect(volume_id, attachment_id, None if initiator in held.values() else initiator)

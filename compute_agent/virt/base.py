@@ -6,6 +6,7 @@ is its network_info; ``volumes`` is [{"device_name", "volume_id", "boot_index",
 "info": connection info of volume-api, sealed}].
 """
 
+import pathlib
 from collections.abc import Callable
 
 from common.vault import Vault
@@ -30,8 +31,32 @@ class VirtDriver:
         """
         raise AssertionError
 
-    def spawn(self, instance: dict, ports: list, volumes: list, config_drive: dict | None) -> None:
-        """Define and start the guest. :raises StepFailed: with a reason that a user may read"""
+    def export_disks(self, uuid: str) -> dict:
+        """What another host needs to make the disks of a guest that does not run.
+
+        :returns: {"disk": path of the root disk, or None, "format", "cdrom": whether ``base`` itself is the root, "base",
+            "kernel", "ramdisk": paths of the cached images that it is based on or booted with, or None, "cmdline"}
+        :raises StepFailed: the guest runs, or has no files here
+        """
+        raise AssertionError
+
+    def begin_import(self, instance: dict) -> pathlib.Path:
+        """Make the guest's directory; returns where its disk is to be put."""
+        raise AssertionError
+
+    def import_disks(self, instance: dict, disks: dict, cached: dict) -> None:
+        """Make the guest's disks of what came from another host, as large as its flavor says.
+
+        :param disks: what ``export_disks`` said there; a disk of its own is where ``begin_import`` says
+        :param cached: {"base", "kernel", "ramdisk"} -> path on this host, as far as there are any
+        """
+        raise AssertionError
+
+    def spawn(self, instance: dict, ports: list, volumes: list, config_drive: dict | None, *, running: bool = True) -> None:
+        """Define the guest, and start it if it is to be ``running``.
+
+        :raises StepFailed: with a reason that a user may read
+        """
         raise AssertionError
 
     def destroy(self, uuid: str) -> None:

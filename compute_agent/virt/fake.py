@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 import struct
 
 from common import errors, server_states
@@ -47,10 +48,32 @@ class FakeDriver(base.VirtDriver):
 
     def prepare_disk(self, instance, image_files):
         (self.path / instance["uuid"]).mkdir(exist_ok=True)
+        self._disk(instance["uuid"]).touch()
 
-    def spawn(self, instance, ports, volumes, config_drive):
+    def _disk(self, uuid: str) -> pathlib.Path:
+        return self.path / uuid / "disk"
+
+    def export_disks(self, uuid):
+        if self.power_states().get(uuid) not in (None, server_states.SHUTDOWN):
+            raise errors.StepFailed(reason="The guest runs.")
+        if not self._disk(uuid).exists():
+            raise errors.StepFailed(reason=f"The disk of instance {uuid} is missing on its host.")
+        return {"disk": str(self._disk(uuid)), "format": "raw", "cdrom": False, "base": None, "kernel": None, "ramdisk": None,
+                "cmdline": ""}
+
+    def begin_import(self, instance):
+        (self.path / instance["uuid"]).mkdir(exist_ok=True)
+        return self.path / instance["uuid"] / "disk.part"
+
+    def import_disks(self, instance, disks, cached):
+        arrived = self.path / instance["uuid"] / "disk.part"
+        if arrived.exists():
+            arrived.replace(self._disk(instance["uuid"]))
+
+    def spawn(self, instance, ports, volumes, config_drive, *, running=True):
         self.renew_secrets(volumes)
-        self._write(instance["uuid"], {"power": server_states.RUNNING, "owner": [self.conf.cloud_id, self.conf.host],
+        power = server_states.RUNNING if running else server_states.SHUTDOWN
+        self._write(instance["uuid"], {"power": power, "owner": [self.conf.cloud_id, self.conf.host],
                                        "ports": [p["id"] for p in ports],
                                        "volumes": [v["volume_id"] for v in volumes],
                                        "console": f"FAKE CONSOLE OUTPUT\n{instance['hostname']} login: "})
@@ -59,9 +82,7 @@ class FakeDriver(base.VirtDriver):
         self._file(uuid).unlink(missing_ok=True)
 
     def remove_files(self, uuid):
-        self._file(uuid).unlink(missing_ok=True)
-        if (self.path / uuid).exists():
-            (self.path / uuid).rmdir()
+        shutil.rmtree(self.path / uuid, ignore_errors=True)
 
     def power_on(self, uuid):
         self._set(uuid, power=server_states.RUNNING)

@@ -7,7 +7,7 @@ was taken, whatever the server's row says by then.
 import sqlalchemy as sa
 
 from common import db, rows
-from conductor.db import models
+from conductor.db import models, server_migrations
 
 TABLE, NODES, INSTANCES = models.allocations, models.compute_nodes, models.instances
 # column of an allocation: that of the host's sum
@@ -34,12 +34,19 @@ def claim(connection, node: dict, uuid: str, resources: dict, limits: dict | Non
     return True
 
 
-def release(connection, uuid: str) -> None:
-    """Give back what a server holds, in the transaction that takes its host away. Again: nothing is left to give back."""
-    for held in rows.many(connection, sa.select(TABLE).where(TABLE.c.instance_uuid == uuid)):
+def release(connection, uuid: str, host: str | None = None) -> None:
+    """Give back what a server holds, of one host or of all, in the transaction that takes that away. Again: nothing is left to
+    give back."""
+    of_host = [] if host is None else [TABLE.c.host == host]
+    for held in rows.many(connection, sa.select(TABLE).where(TABLE.c.instance_uuid == uuid, *of_host)):
         gone = connection.execute(sa.delete(TABLE).where(TABLE.c.instance_uuid == uuid, TABLE.c.host == held["host"]))
         if gone.rowcount:
             connection.execute(sa.update(NODES).where(NODES.c.host == held["host"]).values(_changed(held, -1)))
+
+
+def hosts_of(connection, uuid: str) -> list[str]:
+    """The hosts that a server holds a part of: its own, and the other one of a migration that is not ended."""
+    return sorted(connection.execute(sa.select(TABLE.c.host).where(TABLE.c.instance_uuid == uuid)).scalars())
 
 
 def _changed(resources: dict, times: int) -> dict:
@@ -88,5 +95,7 @@ def _held(connection) -> dict[tuple[str, str], dict]:
 
 def _wanted(connection) -> dict[tuple[str, str], dict]:
     columns = (INSTANCES.c.uuid, INSTANCES.c.host, *(INSTANCES.c[name] for name in SUMS))
-    return {(row["uuid"], row["host"]): {name: row[name] for name in SUMS}
-            for row in rows.many(connection, sa.select(*columns).where(INSTANCES.c.host.is_not(None)))}
+    own = {(row["uuid"], row["host"]): {name: row[name] for name in SUMS}
+           for row in rows.many(connection, sa.select(*columns).where(INSTANCES.c.host.is_not(None)))}
+    living = {uuid for uuid, _ in own}
+    return own | {of: part for of, part in server_migrations.held(connection).items() if of[0] in living}

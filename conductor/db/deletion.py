@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from common import db, rows
 from common.server_states import DELETED as VM_DELETED
 from common.server_states import DELETING, NOSTATE
-from conductor.db import actions, allocations, hosts, machine, models
+from conductor.db import actions, allocations, hosts, machine, models, resizes
 
 TABLE, DELETED, DEVICES = models.instances, models.deleted_instances, models.block_devices
 ACTIONS, EVENTS = models.instance_actions, models.instance_events
@@ -55,6 +55,7 @@ def _end(connection, ctx, row: dict, events: list[dict]) -> dict:
             "security_groups": [], "posted_password": None}
     actions.events(connection, ctx.request_id, uuid, events)
     allocations.release(connection, uuid)
+    resizes.leave(connection, ctx, uuid)
     connection.execute(sa.insert(DELETED).values(gone))
     connection.execute(sa.delete(DEVICES).where(DEVICES.c.instance_uuid == uuid))
     connection.execute(sa.delete(TABLE).where(TABLE.c.uuid == uuid))
@@ -95,5 +96,5 @@ def _purge_actions(connection, before: datetime.datetime, most: int) -> int:
 
 
 def _remove_actions(connection, uuids) -> None:
-    for table in (EVENTS, ACTIONS):
+    for table in (EVENTS, ACTIONS, models.server_migrations):
         connection.execute(sa.delete(table).where(table.c.instance_uuid.in_(uuids)))

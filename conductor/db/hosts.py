@@ -83,6 +83,11 @@ def service_up(connection, host: str, down_time_s: int) -> bool:
     return row is not None and is_up(row, down_time_s)
 
 
+def is_known(connection, host: str) -> bool:
+    """Whether there is a compute service of this host, up or not."""
+    return rows.exists(connection, SERVICES, host=host, binary="nova-compute")
+
+
 def get(connection, node_id: str) -> dict:
     found = [n for n in all_nodes(connection) if node_id in (n["id"], n["hypervisor_hostname"])]
     if not found:

@@ -24,6 +24,18 @@ def get(connection, uuid: str, scope: Scope) -> dict:
     return complete(connection, [row])[0]
 
 
+def find(connection, uuid: str) -> dict | None:
+    """One instance of anybody with its ``block_devices``, or None."""
+    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.uuid == uuid))
+    return complete(connection, [row])[0] if row else None
+
+
+def states_of(connection, uuid: str) -> dict | None:
+    """{"host", "attempt", "vm_state", "task_state", "power_state"} of a server; None: it is gone."""
+    c = TABLE.c
+    return rows.one(connection, sa.select(c.host, c.attempt, c.vm_state, c.task_state, c.power_state).where(c.uuid == uuid))
+
+
 def get_also_deleted(connection, uuid: str, scope: Scope) -> dict:
     """As ``get``, but the server may be deleted, and its block devices are not read."""
     for table in (TABLE, DELETED):
@@ -66,6 +78,11 @@ def write(connection, uuid: str, **values) -> None:
 def change(connection, row: dict, **values) -> dict:
     """Write the columns that differ from the row, and the time of the change; returns the row as it is now."""
     return rows.change(connection, TABLE, row, values, resource="instance", key="uuid")
+
+
+def set_attachment(connection, uuid: str, volume_id: str, attachment_id: str) -> None:
+    """The attachment by which the server's guest has a volume."""
+    rows.update_where(connection, DEVICES, {"attachment_id": attachment_id}, instance_uuid=uuid, volume_id=volume_id)
 
 
 def post_password(connection, uuid: str, text: str) -> bool:

@@ -73,18 +73,29 @@ def begin(connection, uuid: str, name: str, *, also=(), **values) -> None:
         raise errors.InvalidState(action=name, resource="instance", id=uuid, attr=attr, state=state)
 
 
-def finish(connection, uuid: str, name: str, *, attempt: int | None = None, **values) -> bool:
+def go_on(connection, uuid: str, name: str, task_state: str, attempt: int) -> bool:
+    """An operation came to a further of its task states. False: it counts no more, nothing was written."""
+    done = connection.execute(sa.update(TABLE).where(
+        TABLE.c.uuid == uuid, TABLE.c.task_state.in_(ACTIONS[name].all_task_states), *of_attempt(attempt)).values(
+        task_state=task_state, updated_at=db.now()))
+    return done.rowcount > 0
+
+
+def finish(connection, uuid: str, name: str, *, attempt: int | None = None, end: str | None = None, **values) -> bool:
     """The action succeeded: to the end that belongs to the state before. False: another action (a delete) has taken over,
     nothing was written.
 
     Reports of one build may overtake each other: the end counts from any state that the action could begin in.
 
     :param attempt: the one that is reported of; None: an agent of the release before does not say
+    :param end: the vm_state in which it ends, where that is not the one of the table
     """
     action = ACTIONS[name]
-    from_states = {action.task_state, *(t for t in action.task_states or () if t)}
+    from_states = {*action.all_task_states, *(t for t in action.task_states or () if t)}
     changed = {"task_state": None, "updated_at": db.now(), **values}
-    if action.ends is not ANY:
+    if end is not None:
+        changed["vm_state"] = end
+    elif action.ends is not ANY:
         changed["vm_state"] = sa.case(action.ends, value=TABLE.c.vm_state, else_=TABLE.c.vm_state)
     done = connection.execute(sa.update(TABLE).where(
         TABLE.c.uuid == uuid, TABLE.c.task_state.in_(sorted(from_states)), *of_attempt(attempt)).values(changed))
@@ -99,7 +110,7 @@ def of_attempt(attempt: int | None) -> list:
 def fail(connection, uuid: str, name: str, *, fault: dict | None = None, attempt: int | None = None, **values) -> bool:
     """The action failed: idle, in the state before or in the action's own, with a fault for the user. False: as ``finish``."""
     action = ACTIONS[name]
-    allowed = [TABLE.c.task_state == action.task_state]
+    allowed = [TABLE.c.task_state.in_(action.all_task_states)]
     if action.task_state in BUILD_TASKS:
         allowed = _being_built()
     changed = {"task_state": None, "updated_at": db.now(), **values}

@@ -104,6 +104,30 @@ allocations = sa.Table(
     sa.Column("host", sa.String(255), primary_key=True, index=True), sa.Column("vcpus", sa.Integer, nullable=False),
     sa.Column("memory_mb", sa.Integer, nullable=False), sa.Column("disk_gb", sa.Integer, nullable=False),
     sa.Column("created_at", MOMENT, nullable=False))
+# Work that several hosts have a part in, while it is under way: ``conductor/operations``.
+operations = sa.Table(
+    "operations", METADATA, sa.Column("id", ID, primary_key=True), sa.Column("kind", sa.String(32), nullable=False),
+    # The attempt of the server that this is; with another one begun, this one ends.
+    sa.Column("instance_uuid", ID, nullable=False, index=True), sa.Column("attempt", sa.Integer, nullable=False),
+    # ``number`` grows with each step, forward or undo: a host reports of a number, and only of the current one.
+    sa.Column("step", sa.String(32), nullable=False), sa.Column("phase", sa.String(8), nullable=False),
+    sa.Column("number", sa.Integer, nullable=False), sa.Column("data", sa.JSON, nullable=False),
+    sa.Column("report", sa.JSON(none_as_null=True)), sa.Column("error", sa.Text),
+    sa.Column("lease_holder", sa.String(64)), sa.Column("lease_until", MOMENT),
+    sa.Column("due_at", MOMENT, nullable=False, index=True), sa.Column("step_at", MOMENT, nullable=False),
+    sa.Column("request_id", sa.String(64), nullable=False), sa.Column("project_id", PROJECT),
+    sa.Column("created_at", MOMENT, nullable=False), sa.Column("updated_at", MOMENT, nullable=False))
+# Migrations and resizes of servers, also those that have ended. Flavors are those of ``instances``, with what they take of a
+# host as "vcpus", "ram" (MiB) and "disk_gb" (GiB, root and all else).
+server_migrations = sa.Table(
+    "server_migrations", METADATA, sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("uuid", ID, nullable=False, index=True), sa.Column("instance_uuid", ID, nullable=False, index=True),
+    sa.Column("project_id", PROJECT, nullable=False, index=True), sa.Column("user_id", PROJECT),
+    sa.Column("type", sa.String(16), nullable=False), sa.Column("status", sa.String(32), nullable=False, index=True),
+    sa.Column("source_host", sa.String(255), nullable=False), sa.Column("dest_host", sa.String(255)),
+    sa.Column("vm_state", sa.String(16), nullable=False),  # of the server before
+    sa.Column("old_flavor", sa.JSON, nullable=False), sa.Column("new_flavor", sa.JSON, nullable=False),
+    sa.Column("created_at", MOMENT, nullable=False), sa.Column("updated_at", MOMENT, nullable=False, index=True))
 server_groups = sa.Table(
     "server_groups", METADATA, sa.Column("id", ID, primary_key=True), sa.Column("name", sa.String(255), nullable=False),
     sa.Column("policy", sa.String(32), nullable=False), sa.Column("max_server_per_host", sa.Integer),

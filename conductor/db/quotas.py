@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from common import errors, quotas
-from conductor.db import instances, models
+from conductor.db import instances, models, server_migrations
 
 DEFAULTS = {"instances": 10, "cores": 20, "ram": 51200, "metadata_items": 128, "key_pairs": 100, "server_groups": 10,
             "server_group_members": 10}
@@ -60,6 +60,19 @@ def _check(limit: dict, used: dict, count: int, flavor: dict) -> None:
 def check_room(connection, defaults: dict, project_id: str, count: int, flavor: dict) -> None:
     """As ``check_servers``, but others may take the room meanwhile: for what is asked before anything is made."""
     _check(limits(connection, project_id, defaults), instances.usage(connection, project_id), count, flavor)
+
+
+def check_growth(connection, defaults: dict, project_id: str, old: dict, new: dict) -> None:
+    """Whether a server may have another flavor; what others grow by that are being resized counts.
+
+    :raises QuotaExceeded: naming the first resource that is short
+    """
+    limit, used = limits(connection, project_id, defaults), instances.usage(connection, project_id)
+    pending = server_migrations.growth(connection, project_id)
+    for resource, part in (("cores", "vcpus"), ("ram", "ram")):
+        requested, taken = new[part] - old[part], used[resource] + pending[part]
+        if requested > 0 and 0 <= limit[resource] < taken + requested:
+            raise errors.QuotaExceeded(resource=resource, requested=requested, used=taken, limit=limit[resource])
 
 
 def check_servers(connection, defaults: dict, project_id: str, low: int, high: int, flavor: dict) -> tuple[int, dict]:

@@ -96,6 +96,8 @@ class LinuxDataplane:
         make = functools.partial(self._make, parts, failures if partial else [], partial)
         for network in state["networks"]:
             make("the bridge", network, network, self._ensure_bridge, network, bridges)
+        if partial:
+            self._try(failures, self._remove_taps, state["ports"])
         self._try(failures, self._filter, merged, parser.refused, partial)
         self.metadata.know(merged["ports"])
         mtus = {n["id"]: n["mtu"] for n in merged["networks"]}
@@ -185,6 +187,12 @@ class LinuxDataplane:
             else:
                 self.links.delete(tunnel_name(network["id"]))
         bridges[network["id"]] = name
+
+    def _remove_taps(self, ports: list[dict]) -> None:
+        """Of ports that are another host's now."""
+        left = {tap_name(port["id"]) for port in ports if not port["here"]}
+        for name in left.intersection(self.links.names()) if left else ():
+            self.links.delete(name)
 
     def _ensure_tap(self, port: dict, bridge: str, mtu: int) -> None:
         self.links.ensure_tap(tap_name(port["id"]), bridge, mtu, up=port["admin_state_up"])

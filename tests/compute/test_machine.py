@@ -11,8 +11,8 @@ from common.db import Database
 from conductor.db import machine, models
 from conductor.manager import Manager
 
-VM = ["active", "building", "stopped", "error", "paused", "suspended", "rescued"]
-TASKS = [None, *sorted({a.task_state for a in server_states.ACTIONS.values()})]
+VM = ["active", "building", "stopped", "error", "paused", "suspended", "rescued", "resized"]
+TASKS = [None, *sorted({t for a in server_states.ACTIONS.values() for t in a.all_task_states})]
 # What OpenStack's users can do to a server that is idle, and what becomes of it: action: {state before: state after}.
 ENDS = {
     "start": {"stopped": "active"}, "stop": {"active": "stopped", "error": "stopped"}, "reboot": {"active": "active"},
@@ -21,7 +21,9 @@ ENDS = {
     "resume": {"suspended": "active"}, "rescue": dict.fromkeys(("active", "stopped", "error"), "rescued"),
     "unrescue": {"rescued": "active"}, "rebuild": {"active": "active", "error": "active", "stopped": "stopped"},
     "image_snapshot": {s: s for s in ("active", "stopped", "paused", "suspended")},
-    "image_backup": {s: s for s in ("active", "stopped", "paused", "suspended")}}
+    "image_backup": {s: s for s in ("active", "stopped", "paused", "suspended")},
+    "migrate": dict.fromkeys(("active", "stopped"), "resized"), "resize": dict.fromkeys(("active", "stopped"), "resized"),
+    "confirmResize": {"resized": "active"}, "revertResize": {"resized": "active"}}
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +151,38 @@ def test_reports_that_overtake_each_other_end_right(database):
     with pytest.raises(errors.InvalidState), database.writer() as connection:
         machine.begin(connection, "u", "spawn")
     assert states(database) == ("active", None)
+
+
+def test_an_operation_goes_through_its_task_states_and_ends_from_each(database):
+    states_on_the_way = ("resize_prep", "resize_migrating", "resize_migrated", "resize_finish")
+    for last in range(len(states_on_the_way)):
+        for end in (machine.finish, machine.fail):
+            put(database, "stopped", None)
+            with database.writer() as connection:
+                machine.begin(connection, "u", "migrate")
+                attempt = connection.execute(sa.select(models.instances.c.attempt)).scalar_one()
+                for task_state in states_on_the_way[:last + 1]:
+                    assert machine.go_on(connection, "u", "migrate", task_state, attempt)
+                assert not machine.go_on(connection, "u", "migrate", task_state, attempt - 1), "of an older attempt"
+            assert states(database) == ("stopped", states_on_the_way[last])
+            assert server_states.status({"vm_state": "stopped", "task_state": states_on_the_way[last]}) == "RESIZE"
+            with database.writer() as connection:
+                assert end(connection, "u", "migrate", attempt=attempt)
+            assert states(database) == ("resized" if end is machine.finish else "stopped", None)
+
+
+def test_a_confirmed_server_ends_as_it_was(database):
+    put(database, "resized", None)
+    with database.writer() as connection:
+        machine.begin(connection, "u", "confirmResize")
+        assert machine.finish(connection, "u", "confirmResize", end="stopped")
+    assert states(database) == ("stopped", None)
+
+
+def test_nothing_goes_on_once_a_delete_has_begun(database):
+    put(database, "active", None)
+    with database.writer() as connection:
+        machine.begin(connection, "u", "migrate")
+        attempt = connection.execute(sa.select(models.instances.c.attempt)).scalar_one()
+        machine.begin(connection, "u", "delete")
+        assert not machine.go_on(connection, "u", "migrate", "resize_migrating", attempt)

@@ -1,5 +1,6 @@
 """The fake hypervisor keeps the contract of drivers."""
 
+
 import pytest
 
 from common import conf as conf_module

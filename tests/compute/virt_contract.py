@@ -4,6 +4,7 @@
 import collections.abc
 import dataclasses
 import pathlib
+import shutil
 
 import pytest
 
@@ -19,8 +20,7 @@ class Kit:
 
     :param load: the driver as a restarted agent makes it
     :param booted: wait until a guest that was started answers to its hardware
-    :param grow: (size in GiB): make the volume larger at its target, while the guest neither reads nor writes
-    :param plug: make the host's end of the interface
+    :param grow: (size in GiB, whether the guest may read or write meanwhile): make the volume larger at its target
     """
 
     load: collections.abc.Callable[[], VirtDriver]
@@ -30,7 +30,6 @@ class Kit:
     files: dict = dataclasses.field(default_factory=dict)
     booted: collections.abc.Callable[[], object] = lambda: None
     grow: collections.abc.Callable[[int], object] = lambda size_gb: None
-    plug: collections.abc.Callable[[], object] = lambda: None
     port: dict = dataclasses.field(default_factory=lambda: {
         "id": "11111111-3333-4333-8444-555555555555", "mac_address": "fa:16:3e:00:00:01"})
 
@@ -91,7 +90,6 @@ class VirtContract:
         kit.spawn()
         kit.booted()
         twice(driver.attach_volume, UUID, volume)
-        kit.plug()
         twice(driver.attach_interface, UUID, kit.port)
         assert driver.attached_volumes(UUID) == [volume["volume_id"]]
         twice(driver.detach_volume, UUID, volume["volume_id"])
@@ -184,3 +182,29 @@ class VirtContract:
         kit.spawn()
         with pytest.raises(errors.StepFailed):
             kit.driver.extend_volume(UUID, kit.volume["volume_id"], 2)
+
+    @pytest.mark.parametrize("running", [True, False])
+    def test_a_guest_is_made_anew_of_what_was_exported(self, kit, running):
+        """As on the host that it moves to, where it runs only if it is to."""
+        driver, aside = kit.driver, kit.directory / "aside"
+        kit.spawn()
+        with pytest.raises(errors.StepFailed, match="runs"):
+            driver.export_disks(UUID)
+        driver.power_off(UUID, timeout_s=1)
+        disks = driver.export_disks(UUID)
+        if disks["disk"]:
+            shutil.copy(disks["disk"], aside)
+        driver.destroy(UUID)
+        driver.remove_files(UUID)
+        with pytest.raises(errors.StepFailed):
+            driver.export_disks(UUID)
+        for _ in range(2):
+            target = driver.begin_import(kit.instance)
+            if disks["disk"]:
+                shutil.copy(aside, target)
+            cached = {part: disks[part] for part in ("base", "kernel", "ramdisk") if disks[part]}
+            driver.import_disks(kit.instance, disks, cached)
+            driver.spawn(kit.instance, [], [], None, running=running)
+        assert kit.power() == (server_states.RUNNING if running else server_states.SHUTDOWN)
+        driver.power_on(UUID)
+        assert kit.power() == server_states.RUNNING

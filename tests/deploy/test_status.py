@@ -7,9 +7,9 @@ import types
 import pytest
 import sqlalchemy as sa
 
-from common import db
+from common import context, db
 from compute_agent.rpcapi import AgentAPI as ComputeAgents
-from conductor.db import actions, hosts, models
+from conductor.db import actions, hosts, models, operations
 from deploy import bus, daemons, prepare, status, stuck
 from deploy.audit import Auditor
 from deploy.overview import Overview
@@ -110,6 +110,32 @@ def test_the_audit_finds_what_is_sent_again_and_again(state, overview):
     assert ("server", UUID.format(2), "is stuck in building/networking") in [(f.kind, f.what, f.text) for f in auditor.servers()]
     for database in auditor.dbs.values():
         database.engine.dispose()
+
+
+def test_operations_say_at_which_step_they_wait_and_for_which_host(found, overview, state):
+    number, table = 6, models.operations
+    with overview.database("compute").writer() as connection:
+        small_cloud.server(connection, number, "active", "resize_migrating", host="here", ago=LONG_AGO)
+        ctx = context.Context(request_id="req-6", project_id="p")
+        moving = operations.begin(connection, ctx, "migrate", UUID.format(number), 1, {"source": "here", "target": "gone"})
+        left = operations.begin(connection, ctx, "remove", UUID.format(7), 0, {"host": "gone"})
+        connection.execute(sa.update(table).values(created_at=db.now() - LONG_AGO, step="copy"))
+    try:
+        one, two = found()[UUID.format(number)], found()[left]
+        assert one.state == "active/resize_migrating" and one.why[0] == "operation migrate is at step copy"
+        assert one.why[1].startswith("nova-compute on gone has not been heard of since ")
+        assert (two.kind, two.host, two.state) == ("operation", "gone", f"remove of server {UUID.format(7)}")
+        assert two.why[0].startswith("nova-compute on gone has not been heard of since ")
+        auditor = Auditor(state)
+        assert {f.what: f.text for f in auditor.operations()} == {
+            moving: f"migrate of server {UUID.format(number)} on gone, here is stuck at forward copy",
+            left: f"remove of server {UUID.format(7)} on gone is stuck at forward copy"}
+        for database in auditor.dbs.values():
+            database.engine.dispose()
+    finally:
+        with overview.database("compute").writer() as connection:
+            connection.execute(sa.delete(models.instances).where(models.instances.c.uuid == UUID.format(number)))
+            connection.execute(sa.delete(table))
 
 
 def test_the_command_names_all_of_it(state, overview, capsys):

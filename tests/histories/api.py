@@ -3,12 +3,13 @@
 import sqlalchemy as sa
 
 from common import context, db, errors, server_states
-from conductor.db import deletion, instances, machine, models
+from conductor.db import deletion, instances, machine, models, resizes
 from scheduler.rpcapi import request_spec
 from tests.compute.test_guests import ROW
 from tests.histories.world import World
 
 TABLE, DEVICES = models.instances, models.block_devices
+FLAVOR = {"name": "small", "id": 1, "disk": 1, "ephemeral": 0, "vcpus": ROW["vcpus"], "ram": ROW["memory_mb"]}
 NETWORK = "d0000001-0000-4000-8000-000000000000"
 
 
@@ -21,7 +22,7 @@ def create(world: World, *, own_port: bool = False, volume: bool = False) -> str
     at = db.now()
     with world.db.writer() as connection:
         connection.execute(sa.insert(TABLE).values({
-            **ROW, "uuid": uuid, "flavor": {"name": "small", "id": 1, "disk": 1, "ephemeral": 0}, "requested_networks": wanted,
+            **ROW, "uuid": uuid, "flavor": FLAVOR, "requested_networks": wanted,
             "vm_state": server_states.BUILDING, "task_state": server_states.SCHEDULING, "power_state": 0,
             "image_meta": {"id": "x", "properties": {}}, "created_at": at, "updated_at": at}))
         if volume:
@@ -103,3 +104,19 @@ def detach_interface(world: World, uuid: str) -> None:
     if not row["network_info"]:
         raise errors.NotFound("no interface")
     world.mail.append((row["host"], "detach_interface", (uuid, row["network_info"][-1]["id"])))
+
+
+def migrate(world: World, uuid: str) -> str:
+    with world.db.writer() as connection:
+        row = instances.find(connection, uuid)
+        return resizes.begin(connection, context.service_context(), row, action="migrate")
+
+
+def confirm(world: World, uuid: str) -> str:
+    with world.db.writer() as connection:
+        return resizes.confirm(connection, context.service_context(), uuid)
+
+
+def revert(world: World, uuid: str) -> str:
+    with world.db.writer() as connection:
+        return resizes.revert(connection, context.service_context(), uuid)

@@ -1,11 +1,12 @@
 """What must be true of a world: always, and when it has come to rest."""
 
 from common import server_states
-from conductor.db import allocations
+from conductor.db import allocations, operations, server_migrations
 from tests.histories.world import HOSTS, World
 
-WITH_GUEST = {server_states.ACTIVE: server_states.RUNNING, server_states.STOPPED: server_states.SHUTDOWN,
-              server_states.VM_PAUSED: server_states.PAUSED}
+WITH_GUEST = {server_states.ACTIVE: (server_states.RUNNING,), server_states.STOPPED: (server_states.SHUTDOWN,),
+              server_states.VM_PAUSED: (server_states.PAUSED,),
+              server_states.RESIZED: (server_states.RUNNING, server_states.SHUTDOWN)}
 
 
 def always(world: World) -> None:
@@ -27,7 +28,7 @@ def _worked_on(world: World, row: dict) -> bool:
 def whole(world: World, row: dict) -> None:
     uuid, host = row["uuid"], row["host"]
     power = world.guests(host).get(uuid)
-    assert power == WITH_GUEST[row["vm_state"]], f"server {uuid} is {row['vm_state']} on {host}, its guest there: {power}"
+    assert power in WITH_GUEST[row["vm_state"]], f"server {uuid} is {row['vm_state']} on {host}, its guest there: {power}"
     ports = {p["id"] for p in row["network_info"]}
     for port in ports:
         found = world.services.ports.get(port)
@@ -53,8 +54,11 @@ def at_rest(world: World) -> None:
         else:
             assert row["vm_state"] == server_states.ERROR and row["fault"] and world.troubled, \
                 f"server {row['uuid']} is {row['vm_state']}: {row['fault']}"
+    with world.db.reader() as connection:
+        moving, left = server_migrations.held(connection), operations.all_of_them(connection)
+    assert not left, f"operations are left: {left}"
     for host in HOSTS:
-        foreign = [u for u in world.guests(host) if u not in rows or rows[u]["host"] != host]
+        foreign = [u for u in world.guests(host) if u not in rows or rows[u]["host"] != host and (u, host) not in moving]
         assert not foreign, f"guests on {host} that have no server there: {foreign}"
         paths = [p.name for p in (world.path / host / "snapshots").iterdir()]
         assert not paths, f"files of snapshots on {host}: {paths}"
@@ -83,7 +87,9 @@ def _ports(world: World, rows: dict) -> None:
 def _volumes(world: World, rows: dict) -> None:
     held = {d["volume_id"]: (d, row) for row in rows.values() for d in row["block_devices"]}
     for attachment in world.services.attachments.values():
-        assert attachment["volume_id"] in held, f"attachment is left: {attachment}"
+        device, row = held.get(attachment["volume_id"], (None, None))
+        assert device is not None, f"attachment is left: {attachment}"
+        assert device["attachment_id"] in (None, attachment["id"]), f"attachment {attachment} beside {device['attachment_id']}"
     attached = {a["volume_id"] for a in world.services.attachments.values()}
     for volume in world.services.volumes.values():
         device, row = held.get(volume["id"], (None, None))

@@ -14,7 +14,7 @@ MOST_SERVERS = 2  # so that what happens meets
 TRUNCATED = ("build", "terminate", "attach_volume", "detach_volume", "image_snapshot")
 # What happens next, and how often, in histories of four kinds.
 _USUAL = {"create": 12, "delete": 5, "operate": 14, "step": 26, "deliver": 18, "late": 4, "lost": 3, "doubled": 4, "crash": 5,
-          "restart": 8, "fail_over": 3, "resend": 8, "recover": 3, "orphans": 2}
+          "restart": 8, "fail_over": 3, "resend": 8, "recover": 3, "orphans": 2, "operations": 8, "conductor": 2}
 KINDS = {
     "calm": _USUAL,  # whatever is asked for must be done in the end
     "mixed": {**_USUAL, "silence": 4, "speak": 4, "outage": 5, "give_up": 4, "truncate": 2},
@@ -61,7 +61,7 @@ class History:
     def _operate(self):
         uuid = self._server()
         chosen = self.random.choice(("power", "snapshot", "attach_volume", "detach_volume", "attach_interface",
-                                     "detach_interface"))
+                                     "detach_interface", "migrate", "migrate", "confirm", "revert"))
         more = {"power": {"action": self.random.choice(POWER)}, "attach_interface": {"own_port": self.random.random() < 0.5}}
         if uuid is None:
             return None
@@ -165,6 +165,16 @@ class History:
         if self.world.actors:
             self._go_on(self.world.actors[-1])
         return f"{row['uuid']} on {row['host']}"
+
+    def _operations(self):
+        self.world.pass_of_operations()
+        for actor in [a for a in self.world.actors if a.name.startswith("drive ")]:
+            if not actor.blocked:
+                self._go_on(actor)
+        return ""
+
+    def _conductor(self):
+        return self.world.crash_conductor() or None
 
     def _recover(self):
         host = self._any_of(sorted(self.world.agents))

@@ -100,7 +100,8 @@ class Services:
             raise errors.NotFound("no such attachment")
         if method == "DELETE":
             del self.attachments[names[0]]
-            self.volumes[found["volume_id"]]["status"] = "available"
+            if not any(a["volume_id"] == found["volume_id"] for a in self.attachments.values()):
+                self.volumes[found["volume_id"]]["status"] = "available"
             return None
         if names[1:] == ["action"]:
             found["status"], self.volumes[found["volume_id"]]["status"] = "attached", "in-use"
@@ -117,12 +118,14 @@ class Services:
         volume = self.volumes.get(given["volume_uuid"])
         if volume is None:
             raise errors.NotFound("no such volume")
-        if volume["status"] != "available":
+        others = [a["instance"] for a in self.attachments.values() if a["volume_id"] == volume["id"]]
+        beside = volume["status"] == "in-use" and set(others) == {given["instance_uuid"]}
+        if volume["status"] != "available" and not beside:
             raise errors.BadRequest(f"it is {volume['status']}")
         made = {"id": self.new_id("c"), "volume_id": volume["id"], "instance": given["instance_uuid"], "host": "",
                 "status": "reserved"}
         self.attachments[made["id"]] = made
-        volume["status"] = "attaching"
+        volume["status"] = "in-use" if beside else "attaching"
         return self._connect(made, given["connector"])
 
     @staticmethod

@@ -110,13 +110,15 @@ def test_a_build_whose_end_could_not_be_told_is_not_undone(world):
     ends_well(world, uuid, ONE)
 
 
-@pytest.mark.parametrize("task_state", ["migrating", None])
-def test_a_guest_on_its_way_to_another_host_is_no_orphan(world, task_state):
+@pytest.mark.parametrize(("task_state", "claim"), [("migrating", TWO), (None, TWO), (None, ONE)])
+def test_a_guest_on_its_way_to_another_host_is_no_orphan(world, task_state, claim):
+    """Nor one whose host it holds a part of still."""
     uuid = active(world)
     with world.db.writer() as connection:
         connection.execute(sa.update(models.instances).values(host=TWO, task_state=task_state))
+        connection.execute(sa.update(models.allocations).values(host=claim))
     world.finish(world.run(world.agents[ONE].orphans.run_once, host=ONE))
-    assert (uuid in world.guests(ONE)) == (task_state is not None)
+    assert (uuid in world.guests(ONE)) == (task_state is not None or claim == ONE)
 
 
 # A host that was silent for so long that another builds the server, and goes on.

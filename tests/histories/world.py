@@ -14,8 +14,10 @@ import sqlalchemy as sa
 from common import conf as conf_module
 from common import context, db, errors, images, units
 from common.db import Database
-from common.tasks import Engine, Journal
+from common.tasks import Engine as TaskEngine
+from common.tasks import Journal
 from compute_agent import conf as agent_conf
+from compute_agent import migration, transfer
 from compute_agent.operations import Operations
 from compute_agent.orphans import OrphanReconciler
 from compute_agent.ports import Ports
@@ -23,10 +25,14 @@ from compute_agent.service import ComputeAgent
 from compute_agent.virt.fake import FakeDriver
 from compute_agent.volumes import Volumes
 from conductor import conf as conductor_conf
-from conductor.db import instances, models
+from conductor.db import instances, models, operations
 from conductor.manager import Manager as ConductorManager
+from conductor.operations import Engine
+from conductor.operations.remove import Remove
+from conductor.operations.resize import Confirm, Migrate, Revert
 from conductor.rpcapi import ConductorAPI
 from conductor.sweep import Sweep, local_delete
+from scheduler import targets
 from scheduler.placement import Placement
 from scheduler.rpcapi import request_spec
 from scheduler.service import Manager as SchedulerManager
@@ -36,7 +42,8 @@ from tests.histories.services import Services
 
 HOSTS = ("node1", "node2")
 CHANGES = frozenset(("prepare_disk", "spawn", "destroy", "remove_files", "power_on", "power_off", "reboot", "pause", "unpause",
-                     "attach_volume", "detach_volume", "attach_interface", "detach_interface", "snapshot"))
+                     "attach_volume", "detach_volume", "attach_interface", "detach_interface", "snapshot",
+                     "begin_import", "import_disks"))
 
 
 class Stand:
@@ -74,9 +81,10 @@ class SimulatedAgent(ComputeAgent):
         self.conductor = Stand(world, "conductor", Direct(ConductorAPI, world.conductor))
         self.ports = Ports(self.rest, host)
         self.volumes = Volumes(self.rest, {"host": host, "initiator": host}, driver.vault)
+        self.peers = Peers(world)
         self.outgoing = pathlib.Path(conf.state_path) / "snapshots"
         self.outgoing.mkdir(exist_ok=True, parents=True)
-        self.tasks = Engine(Journal(f"{conf.state_path}/tasks/compute"))
+        self.tasks = TaskEngine(Journal(f"{conf.state_path}/tasks/compute"))
         self.resuming = set()
         self.orphans = OrphanReconciler(self)
         self._server_locks: dict[str, Lock] = {}
@@ -86,6 +94,41 @@ class SimulatedAgent(ComputeAgent):
 
     def cancelled(self, uuid):
         return any(a.host == self.conf.host and a.name == f"delete {uuid}" for a in self._world.actors)
+
+
+class Peers:
+    """In place of the other agents' ``rpcapi``: a call, which needs an agent that runs."""
+
+    def __init__(self, world):
+        self._world = world
+
+    def offer_disks(self, ctx, host: str, *args):
+        point("offer_disks")
+        if host not in self._world.agents:
+            raise errors.ServiceUnavailable(part=host)
+        return migration.offer_disks(self._world.agents[host], ctx, *args)
+
+
+class Targets:
+    """In place of the scheduler's ``rpcapi``."""
+
+    def __init__(self, placement: Placement):
+        self._placement = placement
+
+    def claim_target(self, ctx, *args):
+        return targets.claim(self._placement, *args)
+
+
+class CopiedOffer:
+    """In place of a disk's way over the network, which is tested by itself."""
+
+    def __init__(self, address: str, files: dict[str, str]):
+        self.described = {"files": files}
+
+
+def copy_offered(offer: dict, name: str, target) -> None:
+    point("fetch")
+    shutil.copy(offer["files"][name], target)
 
 
 class Mail:
@@ -115,11 +158,15 @@ class World:
             db=database, conf=types.SimpleNamespace(
                 # Whatever is not at rest is old enough to be sent again.
                 compute=types.SimpleNamespace(build_resend_s=-1, max_attempts=3, default_availability_zone="nova"),
-                service_down_time=60), rest=Stand(self, "services", self.services), agents=Mail(self),
+                service_down_time=60, host="controller"), rest=Stand(self, "services", self.services), agents=Mail(self),
             notifier=types.SimpleNamespace(on=False, tell=lambda *a, **k: None))
         service.schedule = lambda ctx, row: self.mail.append(("scheduler", "build", ([request_spec(row)],)))
         service.local_delete = lambda ctx, uuid: local_delete(service, ctx, uuid)
         service.endpoint = lambda: self.conductor
+        service.tell = lambda *a, **k: None
+        service.scheduler = Stand(self, "scheduler", Targets(Placement(confs["controller"], database)))
+        service.operations = self.operations = Engine(service, (Migrate(), Confirm(), Revert(), Remove()))
+        self.operations.wake = self.wake
         self.conductor, self.sweep = ConductorManager(service), Sweep(service)
         self.conductor.heartbeats.interval_s = 0
         self.scheduler = SchedulerManager(types.SimpleNamespace(placement=Placement(confs["controller"], database),
@@ -177,6 +224,31 @@ class World:
         elif not keep:
             self.mail.append((host, method, args))  # its queue keeps it
         return None
+
+    def wake(self, operation_id: str) -> None:
+        """Have a conductor drive an operation, unless one does."""
+        name = f"drive {operation_id}"
+        if not any(a.name == name for a in self.actors):
+            self.run(lambda: self.operations.drive(operation_id), name=name)
+
+    def pass_of_operations(self) -> None:
+        """Whatever nobody drives is due, and the lease of a conductor that was killed has run out."""
+        driven = [a.name.rpartition(" ")[2] for a in self.actors if a.name.startswith("drive ")]
+        past, table = db.now() - datetime.timedelta(hours=1), models.operations
+        with self.db.writer() as connection:
+            left = connection.execute(sa.select(table.c.id).where(table.c.id.not_in(driven))).scalars().all()
+            connection.execute(sa.update(table).where(table.c.id.in_(left)).values(
+                due_at=past, lease_holder=None, lease_until=None))
+        for operation_id in left:
+            self.wake(operation_id)
+
+    def crash_conductor(self) -> str:
+        """``kill -9`` of a conductor that drives an operation; another is there."""
+        for actor in [a for a in self.actors if a.name.startswith("drive ")][:1]:
+            actor.kill()
+            self._bury()
+            return actor.name
+        return ""
 
     def pass_of_sweep(self) -> Actor:
         return self.run(self.sweep.run_once, name="sweep")
@@ -246,6 +318,7 @@ class World:
                 self.recover(host)
             self.run_all()
             self.pass_of_sweep()
+            self.pass_of_operations()
             self.run_all()
         for host in HOSTS:
             self.run(self.agents[host].orphans.run_once, host=host, name="orphans")
@@ -253,7 +326,11 @@ class World:
 
     def is_settled(self) -> bool:
         return not self.mail and not any(self.agents[h].tasks.journal.keys() for h in self.agents) and not any(
-            r["task_state"] or any(d["wish"] for d in r["block_devices"]) for r in self.rows())
+            r["task_state"] or any(d["wish"] for d in r["block_devices"]) for r in self.rows()) and not self.operations_left()
+
+    def operations_left(self) -> list[dict]:
+        with self.db.reader() as connection:
+            return operations.all_of_them(connection)
 
     def rows(self) -> list[dict]:
         """All servers, with their devices, by their ids."""
@@ -303,7 +380,9 @@ class Place:
                 shutil.rmtree(self.path / host / name, ignore_errors=True)
         made = World(self.path, self.db, self.confs)
         with unittest.mock.patch.object(images, "send", lambda rest, image_id, source: rest.send_image(image_id)), \
-                unittest.mock.patch.object(images, "drop", lambda rest, image_id: rest.images.pop(image_id, None)):
+                unittest.mock.patch.object(images, "drop", lambda rest, image_id: rest.images.pop(image_id, None)), \
+                unittest.mock.patch.object(transfer, "Offer", CopiedOffer), \
+                unittest.mock.patch.object(transfer, "fetch", copy_offered):
             for host in HOSTS:
                 made.boot_host(host)
             try:

@@ -1,8 +1,48 @@
-"""Queries on attachments."""
+"""Queries on attachments, and what the status of a volume is with them.
 
-from volume.db import models, volumes
+A volume has several where its server moves to another host: that one is connected before the former lets go.
+"""
+
+from common import rows
+from volume.db import extensions, models, volumes
 
 TABLE = models.attachments
+ATTACHED = "attached"
+
+
+def reserve(connection, volume: dict, instance_uuid: str | None) -> None:
+    """A volume gets an attachment: it must be free, or in use by the same server.
+
+    :raises BadRequest: it is neither
+    """
+    if volume["status"] == "in-use" and instance_uuid:
+        held = rows.select(connection, TABLE, volume_id=volume["id"])
+        if held and {each["instance_uuid"] for each in held} == {instance_uuid}:
+            return
+    volumes.move(connection, volume["id"], "reserve")
+
+
+def connected(connection, row: dict) -> None:
+    """An attachment that was reserved has its export now."""
+    if not _others(connection, row):
+        volumes.move(connection, row["volume_id"], "attach")
+
+
+def ended(connection, row: dict) -> None:
+    """:raises NotFound: the attachment has ended before"""
+    rows.delete(connection, TABLE, row["id"], resource="attachment")
+    others = _others(connection, row)
+    if not others:
+        if not extensions.detached(connection, row["volume_id"]):
+            volumes.move(connection, row["volume_id"], "detach")
+    elif row["attach_status"] == ATTACHED and all(each["attach_status"] != ATTACHED for each in others):
+        volumes.move(connection, row["volume_id"], "rejoin")
+
+
+def _others(connection, row: dict) -> list[dict]:
+    """The volume's other attachments; its row is locked, so that they are not changed meanwhile."""
+    rows.find(connection, volumes.TABLE, row["volume_id"])
+    return rows.select(connection, TABLE, TABLE.c.id != row["id"], volume_id=row["volume_id"])
 
 
 def get(connection, project_id: str | None, attachment_id: str) -> dict:

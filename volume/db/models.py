@@ -40,7 +40,7 @@ snapshots = sa.Table(
 # One row an attachment: who has the volume, how it is reached. Secrets in connection_info go to agents only.
 attachments = sa.Table(
     "attachments", METADATA, sa.Column("id", ID, primary_key=True),
-    sa.Column("volume_id", ID, sa.ForeignKey("volumes.id"), nullable=False, unique=True),
+    sa.Column("volume_id", ID, sa.ForeignKey("volumes.id"), nullable=False, index=True),
     sa.Column("project_id", sa.String(64), nullable=False), sa.Column("instance_uuid", ID),
     sa.Column("attach_status", sa.String(16), nullable=False), sa.Column("mountpoint", sa.String(255)),
     sa.Column("attached_host", sa.String(255)), sa.Column("connector", sa.JSON, nullable=False),

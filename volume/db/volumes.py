@@ -21,6 +21,7 @@ ACTIONS = {
     "hold": ({"available"}, "attaching"), "unhold": ({"attaching", "reserved"}, "available"),
     "complete": ({"attaching", "in-use"}, "in-use"), "begin_detaching": ({"in-use"}, "detaching"),
     "roll_detaching": ({"detaching"}, "in-use"),
+    "rejoin": ({"in-use", "detaching"}, "attaching"),  # one that is not complete is left
     "detach": ({"reserved", "attaching", "in-use", "detaching", "error"}, "available"),
     "extend": ({"available"}, "extending"), "extended": ({"extending"}, "available"),
     "extend_failed": ({"extending"}, "error_extending"),

@@ -64,14 +64,17 @@ class VolumeDriver:
         raise AssertionError
 
     def connect(self, volume_id: str, attachment_id: str, connector: dict, known: dict) -> dict:
-        """Export for one attachment. ``known`` is the connection info of an earlier call, or {}.
+        """Export for one attachment, beside those that there are. ``known`` is the connection info of an earlier call, or {}.
 
         The export has the volume's size of now, unless an initiator uses it and is not known to hold still (IO_PAUSED).
         """
         raise AssertionError
 
-    def disconnect(self, volume_id: str, attachment_id: str) -> None:
-        """End the export; the volume cannot be reached afterwards."""
+    def disconnect(self, volume_id: str, attachment_id: str, initiator: str | None = None) -> None:
+        """End the export for one attachment: the volume cannot be reached by it afterwards. Those of others stay.
+
+        :param initiator: that of the attachment's connector, where no other attachment has the same
+        """
         raise AssertionError
 
     def exports(self) -> list[str]:

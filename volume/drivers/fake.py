@@ -65,16 +65,26 @@ class FakeDriver(VolumeDriver):
     def connect(self, volume_id, attachment_id, connector, known):
         if not self._file(volume_id).exists():
             raise errors.StepFailed(reason=f"Volume {volume_id} is missing from its backend.")
-        self._file(volume_id).with_suffix(".export").write_text(attachment_id)
+        self._write_exports(volume_id, {*self._exports(volume_id), attachment_id})
         secret = (known.get("data") or {}).get("auth_password") or CHAP + secrets.token_hex(8)
         return {"driver_volume_type": "fake", "data": {
             "volume_id": volume_id, "access_mode": "rw", "auth_method": "CHAP", "auth_username": attachment_id,
             "auth_password": secret}}
 
-    def disconnect(self, volume_id, attachment_id):
+    def _exports(self, volume_id: str) -> set[str]:
+        """The attachments that may reach the volume."""
         export = self._file(volume_id).with_suffix(".export")
-        if export.exists() and export.read_text() == attachment_id:
-            export.unlink()
+        return set(export.read_text().split()) if export.exists() else set()
+
+    def _write_exports(self, volume_id: str, attachments: set[str]) -> None:
+        export = self._file(volume_id).with_suffix(".export")
+        if attachments:
+            export.write_text(" ".join(sorted(attachments)))
+        else:
+            export.unlink(missing_ok=True)
+
+    def disconnect(self, volume_id, attachment_id, initiator=None):
+        self._write_exports(volume_id, self._exports(volume_id) - {attachment_id})
 
     def exports(self):
         return sorted(p.stem[7:] for p in self.path.glob("volume-*.export"))

@@ -44,8 +44,8 @@ class ExportedByTgt(VolumeDriver):
                         connector.get("initiator"), io_paused=bool(connector.get(IO_PAUSED)))
         return tgt.connection_info(self.tgt.portal, volume_id, account, secret)
 
-    def disconnect(self, volume_id, attachment_id):
-        self.tgt.unexport(volume_id, attachment_id.replace("-", ""))
+    def disconnect(self, volume_id, attachment_id, initiator=None):
+        self.tgt.unexport(volume_id, attachment_id.replace("-", ""), initiator)
 
     def exports(self):
         return sorted(self.tgt.targets())

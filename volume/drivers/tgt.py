@@ -62,16 +62,17 @@ class Tgt:
             raise errors.StepFailed(reason="The iSCSI target refused the export.", internal=f"new account: {answer.hex()}")
 
     def targets(self) -> dict[str, dict]:
-        """{volume id: {"tid", "path" (of LUN 1, or None), "accounts": [names], "sessions": count}} of our targets."""
+        """{volume id: {"tid", "path" (of LUN 1, or None), "accounts": [names], "initiators": [names that may log in],
+        "sessions": {number: (initiator, [numbers of its connections])}}} of our targets."""
         found: dict[str, dict] = {}
-        current, section = None, ""
+        current, section, session = None, "", ""
         for line in self._run("--mode", "target", "--op", "show").splitlines():
             head = re.match(r"Target (\d+): (\S+)", line)
             if head:
                 current, section = None, ""
                 if head[2].startswith(IQN_PREFIX):
                     current = found[head[2][len(IQN_PREFIX):]] = {"tid": head[1], "path": None, "accounts": [],
-                                                                           "sessions": 0}
+                                                                           "initiators": [], "sessions": {}}
                 continue
             if current is None:
                 continue
@@ -81,41 +82,73 @@ class Tgt:
             elif text.startswith("Backing store path:") and not text.endswith("None"):
                 current["path"] = text.split(": ", 1)[1]
             elif text.startswith("I_T nexus:"):
-                current["sessions"] += 1
-            elif section.startswith("Account") and text and not text.startswith("ACL"):
+                session = text.split(": ")[1]
+                current["sessions"][session] = ("", [])
+            elif text.startswith("Initiator:") and session in current["sessions"]:
+                current["sessions"][session] = (text.split(" ")[1], [])
+            elif text.startswith("Connection:") and session in current["sessions"]:
+                current["sessions"][session][1].append(text.split(" ")[1])
+            elif section.startswith("Account") and text:
                 current["accounts"].append(text.split(" ")[0])
+            elif section.startswith("ACL") and text:
+                current["initiators"].append(text)
         return found
 
     def export(self, volume_id: str, path: str, backing: str, account: str, secret: str, initiator: str | None, *,
                io_paused: bool = False) -> None:
-        """Make sure that exactly this account may log in to the volume's target, and that the target has the volume's size.
+        """Make sure that this account may log in to the volume's target, and that the target has the volume's size.
 
         :param io_paused: who is logged in reads and writes nothing now. If it may, the size is left as it is.
         """
         with self._lock:
             known = self.targets().get(volume_id)
-            if known and (known["path"] != path or known["accounts"] != [account]):
+            if known and known["path"] != path:
                 self._drop(known)
                 known = None
             if known:
                 if io_paused or not known["sessions"]:
                     self._reopen(known["tid"], path)
+                self._admit(known["tid"], known, account, secret, initiator)
                 return
             tids = [int(t) for t in re.findall(r"^Target (\d+):", self._run("--mode", "target", "--op", "show"), re.M)]
             tid = str(max(tids, default=0) + 1)
-            self._run("--mode", "account", "--op", "delete", "--user", account, absent_ok=True)
             self._run("--mode", "target", "--op", "new", "--tid", tid, "-T", IQN_PREFIX + volume_id)
             try:
                 self._run("--mode", "logicalunit", "--op", "new", "--tid", tid, "--lun", "1", "-b", path,
                           "--bstype", backing)
-                self._add_account(account, secret)
-                self._run("--mode", "account", "--op", "bind", "--tid", tid, "--user", account)
-                # An ACL by name alone would admit nobody: tgt wants an address rule beside it.
-                words = ["--initiator-name", initiator] if initiator else ["-I", "ALL"]
-                self._run("--mode", "target", "--op", "bind", "--tid", tid, *words)
+                self._admit(tid, {"accounts": [], "initiators": []}, account, secret, initiator)
             except errors.Error:
                 self._drop({"tid": tid, "accounts": [account]})
                 raise
+
+    def _admit(self, tid: str, known: dict, account: str, secret: str, initiator: str | None) -> None:
+        """Let an account log in to a target, beside those that may."""
+        if account not in known["accounts"]:
+            self._run("--mode", "account", "--op", "delete", "--user", account, absent_ok=True)
+            self._add_account(account, secret)
+            self._run("--mode", "account", "--op", "bind", "--tid", tid, "--user", account)
+        # An ACL by name alone would admit nobody: tgt wants an address rule beside it.
+        if (initiator or "ALL") not in known["initiators"]:
+            words = ["--initiator-name", initiator] if initiator else ["-I", "ALL"]
+            self._run("--mode", "target", "--op", "bind", "--tid", tid, *words)
+
+    def _expel(self, known: dict, account: str, initiator: str | None) -> None:
+        """Take an account from a target that others may log in to, and end its sessions.
+
+        All others are unbound and bound again, so that the list has no gap: tgtd 1.0.85 ends with a segmentation fault when
+        it is to show one that has.
+        """
+        tid = known["tid"]
+        others = [name for name in known["accounts"] if name != account]
+        for op, names in (("unbind", known["accounts"]), ("bind", others)):
+            for name in names:
+                self._run("--mode", "account", "--op", op, "--tid", tid, "--user", name)
+        if initiator in known["initiators"]:
+            self._run("--mode", "target", "--op", "unbind", "--tid", tid, "--initiator-name", str(initiator))
+        self._run("--mode", "account", "--op", "delete", "--user", account, absent_ok=True)
+        for sid, (name, connections) in known["sessions"].items():
+            for cid in connections if name == initiator else ():
+                self._run("--mode", "conn", "--op", "delete", "--tid", tid, "--sid", sid, "--cid", cid, absent_ok=True)
 
     def _reopen(self, tid: str, path: str) -> None:
         """Have tgtd open the backing store again: it reads its size only then, and does so only while the unit is offline.
@@ -129,12 +162,19 @@ class Tgt:
         for account in target["accounts"]:
             self._run("--mode", "account", "--op", "delete", "--user", account, absent_ok=True)
 
-    def unexport(self, volume_id: str, account: str | None = None) -> None:
-        """Drop the volume's target; where ``account`` is given, only if it is the one that may log in."""
+    def unexport(self, volume_id: str, account: str | None = None, initiator: str | None = None) -> None:
+        """Drop the volume's target; where ``account`` is given, only if nobody else may log in, and else that account alone.
+
+        :param initiator: the account's, where it is nobody else's
+        """
         with self._lock:
             known = self.targets().get(volume_id)
-            if known and (account is None or account in known["accounts"] or not known["accounts"]):
+            if not known:
+                return
+            if account is None or set(known["accounts"]) <= {account}:
                 self._drop(known)
+            elif account in known["accounts"]:
+                self._expel(known, account, initiator)
 
 
 def credentials(attachment_id: str, known: dict) -> tuple[str, str]:

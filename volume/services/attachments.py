@@ -8,8 +8,8 @@ completed is given back by deleting it.
 from common import context, db, errors, rows
 from common.calls import Call
 from volume import access
-from volume.db import extensions, volumes
-from volume.db.attachments import TABLE
+from volume.db import attachments, volumes
+from volume.db.attachments import ATTACHED, TABLE
 from volume.drivers import IO_PAUSED
 from volume.services import filters, lists
 
@@ -48,13 +48,13 @@ def create(call: Call, given: dict) -> dict:
         volume = access.volume(call, connection, given["volume_uuid"], "volume:attachment_create", shown=False)
         if volume["readonly"] and given.get("mode") == "rw":
             raise errors.BadRequest(f"Invalid volume: {volume['id']} is read-only and cannot be attached for writing.")
-        volumes.move(connection, volume["id"], "reserve")
+        attachments.reserve(connection, volume, given.get("instance_uuid"))
         row = {"id": context.new_uuid(), "volume_id": volume["id"], "project_id": volume["project_id"],
                "instance_uuid": given.get("instance_uuid"), "attach_status": "reserved", "mountpoint": None,
                "attached_host": None, "connector": {}, "connection_info": {},
                "attach_mode": "ro" if volume["readonly"] else given.get("mode") or "rw",
                "attached_at": None, "created_at": db.now()}
-        rows.insert(connection, TABLE, row, conflict="The volume has an attachment already.")
+        rows.insert(connection, TABLE, row)
     if given.get("connector"):
         row = _connect(call, row, volume, given["connector"])
     return row
@@ -65,7 +65,7 @@ def _connect(call: Call, row: dict, volume: dict, connector: dict) -> dict:
     info = {**info, "data": {**info["data"], "access_mode": row["attach_mode"]}}
     connector = {name: value for name, value in connector.items() if name != IO_PAUSED}  # true of this moment alone
     # One that is in use already is asked for anew when its guest is built anew; it stays in use.
-    status = "attached" if row["attach_status"] == "attached" else "attaching"
+    status = ATTACHED if row["attach_status"] == ATTACHED else "attaching"
     values = {"connector": connector, "connection_info": info, "attach_status": status,
               "attached_host": connector.get("host") or "", "mountpoint": connector.get("mountpoint")}
     call.svc.db.transact(_connected, row, values)
@@ -76,7 +76,7 @@ def _connected(connection, row: dict, values: dict) -> None:
     if not rows.update_where(connection, TABLE, values, id=row["id"]):
         raise errors.Conflict("The attachment was deleted while it was being connected.")
     if row["attach_status"] == "reserved":
-        volumes.move(connection, row["volume_id"], "attach")
+        attachments.connected(connection, row)
 
 
 def update(call: Call, id: str, connector: dict) -> dict:
@@ -84,7 +84,7 @@ def update(call: Call, id: str, connector: dict) -> dict:
     with call.svc.db.reader() as connection:
         row = access.attachment(call, connection, id, "volume:attachment_update")
         volume = volumes.get(connection, None, row["volume_id"])
-    if row["instance_uuid"] and row["attach_status"] == "attached" and not trusted(call):
+    if row["instance_uuid"] and row["attach_status"] == ATTACHED and not trusted(call):
         raise errors.Conflict(f"Volume {volume['id']} is in use by instance {row['instance_uuid']}: only the Compute API may "
                               "connect it anew.", kind="ConflictNovaUsingAttachment")
     return _connect(call, row, volume, connector)
@@ -94,7 +94,7 @@ def complete(call: Call, id: str) -> None:
     with call.svc.db.writer() as connection:
         row = access.attachment(call, connection, id, "volume:attachment_complete")
         volumes.move(connection, row["volume_id"], "complete")
-        rows.update(connection, TABLE, id, {"attach_status": "attached", "attached_at": db.now()},
+        rows.update(connection, TABLE, id, {"attach_status": ATTACHED, "attached_at": db.now()},
                     resource="attachment")
 
 
@@ -112,10 +112,4 @@ def delete(call: Call, id: str) -> None:
                               f"{row['instance_uuid']} using the Compute API", kind="ConflictNovaUsingAttachment")
     if row["connection_info"]:
         call.svc.agents.disconnect(call.ctx, volume["host"], volume["id"], id)
-    call.svc.db.transact(_ended, row)
-
-
-def _ended(connection, row: dict) -> None:
-    rows.delete(connection, TABLE, row["id"], resource="attachment")
-    if not extensions.detached(connection, row["volume_id"]):
-        volumes.move(connection, row["volume_id"], "detach")
+    call.svc.db.transact(attachments.ended, row)

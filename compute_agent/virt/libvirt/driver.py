@@ -24,6 +24,7 @@ _POWER = {libvirt.VIR_DOMAIN_RUNNING: server_states.RUNNING, libvirt.VIR_DOMAIN_
 _UNSEEN = (libvirt.VIR_DOMAIN_SHUTOFF_UNKNOWN, libvirt.VIR_DOMAIN_SHUTOFF_CRASHED, libvirt.VIR_DOMAIN_SHUTOFF_DAEMON,
            libvirt.VIR_DOMAIN_SHUTOFF_FAILED)
 CONSOLE_BYTES = 100 * 1024
+SHUTDOWN_AGAIN_S = 5.0  # a guest that is still booting takes no notice of the first requests
 
 
 class LibvirtDriver(base.VirtDriver):
@@ -54,7 +55,19 @@ class LibvirtDriver(base.VirtDriver):
                           console_address=self.conf.agent.console_address, initiator=self.initiator,
                           owner=(self.conf.cloud_id, self.conf.host), user=self.users.of(uuid))
 
-    def spawn(self, instance, ports, volumes, config_drive):
+    def export_disks(self, uuid):
+        domain = self.connection.domain(uuid)
+        if domain is not None and guarded(domain.isActive):
+            raise errors.StepFailed(reason="The guest runs.")
+        return self.files.exported(uuid)
+
+    def begin_import(self, instance):
+        return self.files.begin_import(instance["uuid"])
+
+    def import_disks(self, instance, disks, cached):
+        self.files.imported(instance, disks, cached)
+
+    def spawn(self, instance, ports, volumes, config_drive, *, running=True):
         uuid = instance["uuid"]
         drive = self.files.config_drive(uuid, config_drive) if config_drive else None
         self.renew_secrets(volumes)
@@ -62,7 +75,7 @@ class LibvirtDriver(base.VirtDriver):
         self.files.give(uuid, drive)
         try:
             domain = self.connection.call("defineXML", self._xml(instance, ports, volumes, drive))
-            if not guarded(domain.isActive):
+            if running and not guarded(domain.isActive):
                 guarded(domain.create)
         except libvirt.libvirtError as error:
             raise self._failure("The guest could not be started", error) from error
@@ -148,12 +161,14 @@ class LibvirtDriver(base.VirtDriver):
         try:
             if not guarded(domain.isActive):
                 return
-            guarded(domain.shutdown)
-            deadline = time.monotonic() + timeout_s
+            deadline, asked_at = time.monotonic() + timeout_s, 0.0
             while guarded(domain.isActive):
                 if hurry() or time.monotonic() > deadline:
                     guarded(domain.destroy)
                     return
+                if time.monotonic() - asked_at > SHUTDOWN_AGAIN_S:
+                    asked_at = time.monotonic()
+                    guarded(domain.shutdown)
                 time.sleep(0.25)
         except libvirt.libvirtError as error:
             if guarded(domain.isActive):

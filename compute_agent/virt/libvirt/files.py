@@ -92,6 +92,46 @@ class Files:
             pathlib.Path(f"{disk}.part").rename(disk)
         return {"path": str(disk), "format": "qcow2", "cdrom": False, "base": image}
 
+    def exported(self, uuid: str) -> dict:
+        """As ``VirtDriver.export_disks``."""
+        plan = self.plan(uuid)
+        root, kernel = plan["root"] or {}, plan["kernel"]
+        own = root.get("path") if root and not root["cdrom"] else None
+        return {"disk": own, "format": root.get("format"), "cdrom": bool(root.get("cdrom")), "cmdline": kernel.get("cmdline"),
+                "base": (root.get("base") or _backing(root.get("path"))) if root else None,
+                "kernel": kernel.get("kernel"), "ramdisk": kernel.get("ramdisk")}
+
+    def begin_import(self, uuid: str) -> pathlib.Path:
+        files.passable_directory(self.directory(uuid), self.state)
+        return self.directory(uuid) / "disk.part"
+
+    def imported(self, instance: dict, disks: dict, cached: dict) -> None:
+        """As ``VirtDriver.import_disks``. The disk's header is rewritten by the guest's own user, as it may name any file."""
+        uuid, home = instance["uuid"], self.directory(instance["uuid"])
+        plan: dict = {"root": None, "kernel": {}}
+        if disks["cdrom"]:
+            plan["root"] = {"path": cached["base"], "format": "raw", "cdrom": True, "base": cached["base"]}
+        elif disks["disk"]:
+            self._adopt(uuid, home, cached["base"], instance["flavor"]["disk"] * GIB)
+            plan["root"] = {"path": str(home / "disk"), "format": "qcow2", "cdrom": False, "base": cached["base"]}
+        if "kernel" in cached:
+            plan["kernel"] = {"kernel": cached["kernel"], "ramdisk": cached.get("ramdisk"), "cmdline": disks["cmdline"]}
+        (home / "disks.json").write_text(json.dumps(plan))
+
+    def _adopt(self, uuid: str, home: pathlib.Path, base: str, wanted_bytes: int) -> None:
+        """Make ``disk.part`` the guest's disk, based on this host's copy of its image, and let it grow to a size."""
+        part = home / "disk.part"
+        if not part.exists() and (home / "disk").exists():
+            return
+        user = self.users.of(uuid)
+        if user:
+            self.users.give(part, user, 0o600)
+        base_format = "qcow2" if base.endswith(".qcow2") else "raw"
+        qemu_img("rebase", "-q", "-u", "-f", "qcow2", "-F", base_format, "-b", base, str(part), user=user)
+        if wanted_bytes > _virtual_bytes(part):
+            qemu_img("resize", "-q", "-f", "qcow2", str(part), str(wanted_bytes), user=user)
+        part.rename(home / "disk")
+
     def give(self, uuid: str, drive: str | None) -> None:
         """Make the guest's disks its own user's, and no other's. Repeatable; disks of an older version are given so too."""
         user, plan = self.users.of(uuid), self.plan(uuid)
@@ -174,6 +214,12 @@ def _backing(path: str | None) -> str | None:
             return disk.read(min(size, 1023)).decode() if magic == b"QFI\xfb" and offset else path
     except (OSError, ValueError, struct.error):
         return path
+
+
+def _virtual_bytes(disk: pathlib.Path) -> int:
+    """By its qcow2 header (docs/interop/qcow2.txt of QEMU)."""
+    with open(disk, "rb") as data:
+        return struct.unpack(">24xQ", data.read(32))[0]
 
 
 def _iso_path(path: str) -> str:

@@ -1,0 +1,33 @@
+"""Moves of servers that nobody confirms or reverts are confirmed after a time that the operator chose."""
+
+import datetime
+import logging
+
+from common import context, db, errors, periodic
+from conductor.db import resizes, server_migrations
+
+LOG = logging.getLogger(__name__)
+
+
+class AutomaticConfirmation(periodic.Periodic):
+    """Several conductors may do it at the same time: one of them moves the server's state."""
+
+    interval_s, jitter_s = 10.0, 3.0
+
+    def __init__(self, service):
+        self.service = service
+
+    def run_once(self) -> None:
+        window_s = self.service.conf.compute.resize_confirm_window
+        if not window_s:
+            return
+        with self.service.db.reader() as connection:
+            found = server_migrations.unconfirmed(connection, db.now() - datetime.timedelta(seconds=window_s))
+        for migration in found:
+            ctx = context.service_context(project_id=migration["project_id"])
+            try:
+                operation_id = self.service.db.transact(resizes.confirm_by_itself, ctx, migration["instance_uuid"])
+            except errors.Error as error:
+                LOG.info("the move of instance %s is not confirmed now: %s", migration["instance_uuid"], error)
+                continue
+            self.service.operations.wake(operation_id)

@@ -1,0 +1,87 @@
+"""Migrations and resizes of servers: what a server holds of its hosts beside its row, until it is confirmed or reverted."""
+
+import sqlalchemy as sa
+
+from common import context, db, errors, rows
+from conductor.db import models
+
+TABLE = models.server_migrations
+PREPARING, MIGRATING, MOVED, FINISHED, CONFIRMING, REVERTING, CONFIRMED, REVERTED, ERROR = (
+    "pre-migrating", "migrating", "post-migrating", "finished", "confirming", "reverting", "confirmed", "reverted", "error")
+# In these a server holds a part of both of its hosts.
+OPEN = (PREPARING, MIGRATING, MOVED, FINISHED, CONFIRMING, REVERTING)
+
+
+def begin(connection, ctx, row: dict, kind: str, new_flavor: dict) -> int:
+    """Add one of a server; returns its id.
+
+    :param row: the server
+    :param kind: "migration" or "resize"
+    :param new_flavor: as of the server's row, with "disk_gb", all that it takes of a host's disk
+    """
+    at = db.now()
+    done = connection.execute(sa.insert(TABLE).values(
+        uuid=context.new_uuid(), instance_uuid=row["uuid"], project_id=row["project_id"], user_id=ctx.user_id, type=kind,
+        status=PREPARING, source_host=row["host"], dest_host=None, vm_state=row["vm_state"],
+        old_flavor={**row["flavor"], "disk_gb": row["disk_gb"]}, new_flavor=new_flavor, created_at=at, updated_at=at))
+    return done.inserted_primary_key[0]
+
+
+def write(connection, migration_id: int, **values) -> None:
+    rows.update_where(connection, TABLE, {"updated_at": db.now(), **values}, id=migration_id)
+
+
+def get(connection, migration_id: int) -> dict | None:
+    return rows.one(connection, sa.select(TABLE).where(TABLE.c.id == migration_id))
+
+
+def open_of(connection, uuid: str) -> dict | None:
+    """The one of a server that is not ended yet: under way, or waiting to be confirmed or reverted."""
+    return rows.first(connection, TABLE, instance_uuid=uuid, status=OPEN)
+
+
+def part(flavor: dict) -> dict:
+    """What a server of a flavor takes of a host, as ``allocations`` have it."""
+    return {"vcpus": flavor["vcpus"], "memory_mb": flavor["ram"], "disk_gb": flavor["disk_gb"]}
+
+
+def held(connection) -> dict[tuple[str, str], dict]:
+    """{(server, host): its part} of both hosts of all that are not ended."""
+    found = {}
+    for row in rows.select(connection, TABLE, status=OPEN):
+        found[row["instance_uuid"], row["source_host"]] = part(row["old_flavor"])
+        if row["dest_host"]:
+            found[row["instance_uuid"], row["dest_host"]] = part(row["new_flavor"])
+    return found
+
+
+def growth(connection, project_id: str) -> dict[str, int]:
+    """{"vcpus", "ram"}: what the servers of a project that have their old flavor still are to have more."""
+    found = {"vcpus": 0, "ram": 0}
+    for row in rows.select(connection, TABLE, project_id=project_id, type="resize", status=(PREPARING, MIGRATING, MOVED)):
+        for part in found:
+            found[part] += max(0, row["new_flavor"][part] - row["old_flavor"][part])
+    return found
+
+
+def page(connection, filters: dict[str, str], conditions: list, *, limit: int, marker: str | None) -> list[dict]:
+    """The newest first.
+
+    :param filters: of "host" (either of the two), "source_compute", "migration_type" and columns
+    :param marker: uuid of the last one of the page before
+    :raises BadRequest: there is no such marker
+    """
+    c = TABLE.c
+    named = {"source_compute": c.source_host, "migration_type": c.type}
+    where = [sa.or_(c.source_host == value, c.dest_host == value) if name == "host" else
+             named[name] == value if name in named else c[name] == value for name, value in filters.items()]
+    row = rows.first(connection, TABLE, uuid=marker) if marker else None
+    if marker and row is None:
+        raise errors.BadRequest(f"Marker {marker} could not be found.")
+    return rows.page(connection, TABLE, *where, *conditions, sort=[("created_at", "desc"), ("id", "desc")], limit=limit,
+                     marker_row=row) if limit else []
+
+
+def unconfirmed(connection, before) -> list[dict]:
+    """Those that have waited since before a time to be confirmed or reverted."""
+    return rows.many(connection, sa.select(TABLE).where(TABLE.c.status == FINISHED, TABLE.c.updated_at < before).limit(100))

@@ -1,0 +1,179 @@
+"""A server moves to another host, perhaps with another flavor; then that is confirmed or reverted.
+
+The source keeps its disk until the move is confirmed. The guest runs on one host at a time: it is stopped on one before it
+is started on the other, and its volumes are let go on the former host only when it runs on the new one.
+"""
+
+from common import db, errors, holdings
+from common.server_states import ACTIVE, RESIZE_FINISH, RESIZE_MIGRATED, RESIZE_MIGRATING, SHUTDOWN, STOPPED
+from conductor.db import actions, allocations, instances, machine, resizes, server_migrations
+from conductor.operations import Job, Operation, Wait
+
+
+def _end_attachments(job: Job, host: str) -> None:
+    """End the attachments of the server's volumes to a host where its guest is not (any more)."""
+    found = holdings.attachments_of(job.service.rest, job.uuid, attached_host=host)
+    if found:
+        job.check()
+    for each in found:
+        holdings.end_attachment(job.service.rest, each)
+
+
+class Resize(Operation):
+    """What all of these have in common."""
+
+    def _drop(self, job: Job, host: str) -> Wait | None:
+        """Remove what is of the server on a host. One that is down is not waited for: that is done when it is back."""
+        return job.ask(host) if job.is_up(host) else None
+
+    def _record_drop(self, connection, job: Job, host: str) -> None:
+        if job.row["report"] is None:
+            resizes.remove_from(connection, job.ctx, job.uuid, host)
+
+    def superseded(self, connection, job: Job) -> None:
+        """Where the server is being deleted, the end of that sees to the other host."""
+        if job.instance is not None and job.instance["task_state"] is None:
+            resizes.leave(connection, job.ctx, job.uuid)
+
+
+class Move(Resize):
+    """What a migration and its way back have in common: ``origin`` and ``destination`` name the hosts in the data."""
+
+    origin, destination = "source", "target"
+    undoable: tuple[str, ...] = ("stop", "connect", "start")
+
+    def stop(self, job: Job) -> Wait:
+        return job.ask(job.data[self.origin])
+
+    def undo_stop(self, job: Job) -> Wait:
+        """Its ports and volumes come back with the guest, if it ran."""
+        return job.ask(job.data[self.origin])
+
+    def connect(self, job: Job) -> None:
+        """Nothing yet: the destination attaches the volumes when it starts the guest. This is where that is undone."""
+
+    def undo_connect(self, job: Job) -> None:
+        _end_attachments(job, job.data[self.destination])
+
+    def start(self, job: Job) -> Wait:
+        return job.ask_living(job.data[self.destination])
+
+    def undo_start(self, job: Job) -> Wait | None:
+        """A host that is down is not waited for: what is on it is removed when it is back."""
+        host = job.data[self.destination]
+        return job.ask(host) if job.is_up(host) else None
+
+    def disconnect(self, job: Job) -> None:
+        _end_attachments(job, job.data[self.origin])
+
+    def _record_host(self, connection, job: Job, columns: dict) -> None:
+        """The server is where its guest runs."""
+        instances.write(connection, job.uuid, host=job.data[self.destination], **columns)
+        for volume_id, attachment_id in job.data["attachments"].items():
+            instances.set_attachment(connection, job.uuid, volume_id, attachment_id)
+
+
+class Migrate(Move):
+    kind = resizes.MIGRATE
+    steps = ("claim", "stop", "copy", "connect", "start", "disconnect")
+    undoable = ("claim", "stop", "copy", "connect", "start")
+    host_steps = {"stop": "stop", "undo_stop": "start", "copy": "receive", "undo_copy": "remove", "start": "start",
+                  "undo_start": "destroy"}
+    columns = {"copy": "new", "start": "new"}
+    told = ("finish_resize.end", "resize.error")
+
+    def claim(self, job: Job) -> dict:
+        data = job.data
+        target = job.service.scheduler.claim_target(job.ctx, job.uuid, job.row["attempt"], data["migration"],
+                                                    data["requested_host"])
+        if target is None:
+            raise errors.Superseded()
+        return {"target": target}
+
+    def record_claim(self, connection, job: Job) -> None:
+        server_migrations.write(connection, job.data["migration"], status=server_migrations.MIGRATING)
+        machine.go_on(connection, job.uuid, job.data["action"], RESIZE_MIGRATING, job.row["attempt"])
+
+    def record_undo_claim(self, connection, job: Job) -> None:
+        """By the migration's row: the scheduler's answer may have been lost."""
+        migration = server_migrations.get(connection, job.data["migration"])
+        if migration and migration["dest_host"]:
+            allocations.release(connection, job.uuid, migration["dest_host"])
+
+    def copy(self, job: Job) -> Wait:
+        return job.ask_living(job.data["target"])
+
+    def undo_copy(self, job: Job) -> Wait | None:
+        return self._drop(job, job.data["target"])
+
+    def record_undo_copy(self, connection, job: Job) -> None:
+        self._record_drop(connection, job, job.data["target"])
+
+    def record_copy(self, connection, job: Job) -> None:
+        server_migrations.write(connection, job.data["migration"], status=server_migrations.MOVED)
+        machine.go_on(connection, job.uuid, job.data["action"], RESIZE_MIGRATED, job.row["attempt"])
+
+    def record_connect(self, connection, job: Job) -> None:
+        machine.go_on(connection, job.uuid, job.data["action"], RESIZE_FINISH, job.row["attempt"])
+
+    def record_start(self, connection, job: Job) -> None:
+        self._record_host(connection, job, job.data["new"])
+
+    def finished(self, connection, job: Job) -> None:
+        server_migrations.write(connection, job.data["migration"], status=server_migrations.FINISHED)
+        machine.finish(connection, job.uuid, job.data["action"], attempt=job.row["attempt"], launched_at=db.now(),
+                       power_state=job.data["power_state"])
+
+    def failed(self, connection, job: Job, error: str) -> None:
+        server_migrations.write(connection, job.data["migration"], status=server_migrations.ERROR)
+        machine.fail(connection, job.uuid, job.data["action"], attempt=job.row["attempt"], fault=machine.fault(error))
+        actions.failed(connection, job.row["request_id"], job.uuid, error)
+
+
+class Confirm(Resize):
+    kind = resizes.CONFIRM
+    steps = ("remove",)
+    host_steps = {"remove": "remove"}
+    told = ("resize.confirm.end", "resize.confirm.error")
+
+    def remove(self, job: Job) -> Wait | None:
+        return self._drop(job, job.data["source"])
+
+    def record_remove(self, connection, job: Job) -> None:
+        self._record_drop(connection, job, job.data["source"])
+
+    def finished(self, connection, job: Job) -> None:
+        allocations.release(connection, job.uuid, job.data["source"])
+        server_migrations.write(connection, job.data["migration"], status=server_migrations.CONFIRMED)
+        end = STOPPED if job.instance and job.instance["power_state"] == SHUTDOWN else ACTIVE
+        machine.finish(connection, job.uuid, "confirmResize", attempt=job.row["attempt"], end=end)
+
+
+class Revert(Move):
+    kind = resizes.REVERT
+    steps = ("stop", "connect", "start", "disconnect", "remove")
+    origin, destination = "target", "source"
+    host_steps = {"stop": "stop", "undo_stop": "start", "start": "start", "undo_start": "destroy", "remove": "remove"}
+    columns = {"start": "old"}
+    told = ("resize.revert.end", "resize.revert.error")
+
+    def record_start(self, connection, job: Job) -> None:
+        self._record_host(connection, job, job.data["old"])
+
+    def remove(self, job: Job) -> Wait | None:
+        return self._drop(job, job.data["target"])
+
+    def record_remove(self, connection, job: Job) -> None:
+        self._record_drop(connection, job, job.data["target"])
+
+    def finished(self, connection, job: Job) -> None:
+        allocations.release(connection, job.uuid, job.data["target"])
+        server_migrations.write(connection, job.data["migration"], status=server_migrations.REVERTED)
+        machine.finish(connection, job.uuid, "revertResize", attempt=job.row["attempt"], end=job.data["vm_state"],
+                       power_state=job.data["power_state"])
+
+    def failed(self, connection, job: Job, error: str) -> None:
+        """It is on the new host as before, and may be confirmed or reverted again."""
+        server_migrations.write(connection, job.data["migration"], status=server_migrations.FINISHED)
+        machine.fail(connection, job.uuid, "revertResize", attempt=job.row["attempt"], fault=machine.fault(error))
+        actions.failed(connection, job.row["request_id"], job.uuid, error)

@@ -1,0 +1,72 @@
+"""Choose the host that a server moves to, and claim it beside the one that it has."""
+
+import random
+import time
+
+import sqlalchemy as sa
+
+from common import db, errors, rows
+from conductor.db import allocations, instances, models, server_migrations
+from scheduler.placement import Placement
+from scheduler.rpcapi import request_spec
+
+TABLE = models.instances
+TRIES = 25
+
+
+class _HostFull(Exception):
+    """Others took so much of the host since it was read that the server has no room there any more."""
+
+
+def claim(placement: Placement, uuid: str, attempt: int, migration_id: int, requested_host: str | None) -> str | None:
+    """Claim a host for a migration. Repeatable: who asks again is told the host that was claimed first.
+
+    :param attempt: of the server; with another one under way nothing is claimed
+    :param requested_host: where it must go; None: wherever it fits
+    :returns: the host; None: the server is in another attempt, or gone
+    :raises NoValidHost: and nothing was claimed
+    """
+    for number in range(TRIES):
+        with placement.db.reader() as connection:
+            row, migration = instances.find(connection, uuid), server_migrations.get(connection, migration_id)
+            if row is None or migration is None or row["attempt"] != attempt:
+                return None
+            spec = _spec(row, migration, requested_host)
+            resolved = placement.resolve(connection, spec)
+        if migration["dest_host"]:
+            return migration["dest_host"]
+        others = [h for h in placement.hosts(fresh=True) if h["host"] != migration["source_host"]]
+        if not others:
+            raise errors.NoValidHost(reason="There is no host besides the one that the server is on.")
+        host = placement.choose(others, resolved)
+        try:
+            chosen = placement.db.transact(_claim, placement, host, row, migration, spec)
+        except _HostFull:
+            time.sleep(random.uniform(0, 0.01) * number)
+            continue
+        if chosen == host["host"]:
+            placement.remember(host, spec)
+        return chosen
+    raise errors.ServiceUnavailable(part="the scheduler: too many requests compete for the same hosts")
+
+
+def _spec(row: dict, migration: dict, requested_host: str | None) -> dict:
+    """The host that it was booted on by name, and those that could not build it, say nothing of where it may go."""
+    return {**request_spec(row), **server_migrations.part(migration["new_flavor"]), "tried_hosts": [],
+            "requested_host": requested_host}
+
+
+def _claim(connection, placement: Placement, host: dict, row: dict, migration: dict, spec: dict) -> str | None:
+    """In one transaction with the migration's row, whose lock makes two that ask at once one after the other."""
+    now = rows.find(connection, server_migrations.TABLE, migration["id"])
+    if now is None:
+        return None
+    if now["dest_host"]:
+        return now["dest_host"]
+    if connection.execute(sa.update(TABLE).where(TABLE.c.uuid == row["uuid"], TABLE.c.attempt == row["attempt"]).values(
+            updated_at=db.now())).rowcount == 0:
+        return None
+    if not allocations.claim(connection, host, row["uuid"], spec, placement.limits(host)):
+        raise _HostFull
+    server_migrations.write(connection, migration["id"], dest_host=host["host"])
+    return host["host"]

@@ -1,0 +1,108 @@
+"""Disks of libvirt's guests, exported by one host and made anew by another, with the real qemu-img."""
+
+import json
+import shutil
+import subprocess
+
+import pytest
+
+from common import errors
+from compute_agent.virt.libvirt.files import GIB, Files
+from compute_agent.virt.libvirt.users import Users
+
+pytestmark = pytest.mark.skipif(not shutil.which("qemu-img"), reason="needs qemu-img")
+UUID = "11111111-2222-3333-4444-555555555555"
+
+
+def instance(disk_gb: int = 1) -> dict:
+    return {"uuid": UUID, "flavor": {"disk": disk_gb}, "image_meta": {"disk_format": "qcow2", "properties": {}}}
+
+
+def qemu_io(path, *commands: str) -> str:
+    words = [w for c in commands for w in ("-c", c)]
+    return subprocess.run(["qemu-io", "-f", "qcow2", *words, str(path)], capture_output=True, text=True, check=True).stdout
+
+
+def info(path) -> dict:
+    return json.loads(subprocess.run(["qemu-img", "info", "--output=json", str(path)], capture_output=True, check=True).stdout)
+
+
+@pytest.fixture
+def hosts(tmp_path):
+    """Two of them, each with the same image in its cache, at another place."""
+    made = []
+    for name in ("one", "two"):
+        cache = tmp_path / name / "image-cache"
+        cache.mkdir(parents=True)
+        made.append((Files(tmp_path / name / "instances", tmp_path / name, Users(tmp_path / name, 0, 0, "none")),
+                     cache / "sha512-ab.qcow2"))
+    base = made[0][1]
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(base), "64M"], check=True)
+    qemu_io(base, "write -P 1 0 64k")
+    shutil.copy(base, made[1][1])
+    return made
+
+
+def move(hosts, disk_gb: int = 1) -> tuple[dict, dict]:
+    (one, base), (two, copy) = hosts
+    disks = one.exported(UUID)
+    shutil.copy(disks["disk"], two.begin_import(UUID))
+    base.rename(base.with_suffix(".away"))  # what the other host makes of it must not need it
+    two.imported(instance(disk_gb), {**disks, "disk": "disk", "base": base.name}, {"base": str(copy)})
+    return disks, two.plan(UUID)
+
+
+def test_the_disk_is_based_on_the_other_hosts_copy_of_the_image(hosts):
+    (one, base), (two, copy) = hosts
+    one.prepare(instance(), {"image": str(base)})
+    qemu_io(one.plan(UUID)["root"]["path"], "write -P 2 64k 64k")
+    disks, plan = move(hosts)
+    assert (disks["base"], disks["cdrom"], disks["kernel"]) == (str(base), False, None)
+    path = plan["root"]["path"]
+    assert info(path)["full-backing-filename"] == str(copy) and two.base_images() == {str(copy)}
+    assert "pattern" not in qemu_io(path, "read -P 1 0 64k", "read -P 2 64k 64k").lower()
+
+
+def test_a_larger_flavor_lets_it_grow(hosts):
+    (one, base), _ = hosts
+    one.prepare(instance(), {"image": str(base)})
+    _, plan = move(hosts, disk_gb=3)
+    assert info(plan["root"]["path"])["virtual-size"] == 3 * GIB
+
+
+def test_it_may_be_done_again_after_it_was_interrupted_anywhere(hosts):
+    (one, base), (two, copy) = hosts
+    one.prepare(instance(), {"image": str(base)})
+    disks = one.exported(UUID)
+    for _ in range(2):
+        shutil.copy(disks["disk"], two.begin_import(UUID))
+        two.imported(instance(), {**disks, "disk": "disk"}, {"base": str(copy)})
+        two.imported(instance(), {**disks, "disk": "disk"}, {"base": str(copy)})
+    assert info(two.plan(UUID)["root"]["path"])["full-backing-filename"] == str(copy)
+    two.remove(UUID)
+    assert two.known() == []
+
+
+def test_a_server_without_a_disk_of_its_own(hosts):
+    (one, _), (two, _) = hosts
+    one.prepare(instance(), {})
+    disks = one.exported(UUID)
+    assert disks["disk"] is None and disks["base"] is None
+    two.begin_import(UUID)
+    two.imported(instance(), disks, {})
+    assert two.plan(UUID) == {"root": None, "kernel": {}}
+
+
+def test_how_it_boots_moves_with_it(hosts):
+    (one, base), (two, copy) = hosts
+    one.prepare(instance(), {"image": str(base), "kernel": "/one/sha512-k.aki", "ramdisk": "/one/sha512-r.ari"})
+    disks = one.exported(UUID)
+    shutil.copy(disks["disk"], two.begin_import(UUID))
+    two.imported(instance(), {**disks, "disk": "disk"}, {"base": str(copy), "kernel": "/two/k", "ramdisk": "/two/r"})
+    kernel = two.plan(UUID)["kernel"]
+    assert kernel == {"kernel": "/two/k", "ramdisk": "/two/r", "cmdline": one.plan(UUID)["kernel"]["cmdline"]}
+
+
+def test_a_guest_that_has_no_files_is_a_reason(hosts):
+    with pytest.raises(errors.StepFailed):
+        hosts[0][0].exported(UUID)

@@ -1,0 +1,147 @@
+"""What a server holds while it moves, where it may go, and what is left when the move ends otherwise."""
+
+import pytest
+import sqlalchemy as sa
+
+from common import conf as conf_module
+from common import context, errors
+from conductor import conf
+from conductor.db import (
+    allocations,
+    deletion,
+    instances,
+    machine,
+    models,
+    operations,
+    quotas,
+    resizes,
+    server_migrations,
+)
+from scheduler import targets
+from scheduler.placement import Placement
+from tests.compute.test_allocations import SMALL, database, node, server, used  # noqa: F401
+
+CTX = context.Context(request_id="req-1", project_id="p", user_id="u")
+FLAVOR = {"id": "1", "name": "small", "vcpus": 1, "ram": 100, "disk": 1, "ephemeral": 0}
+LARGE = {**FLAVOR, "id": "2", "name": "large", "vcpus": 4, "ram": 400, "disk": 4, "disk_gb": 4}
+
+
+@pytest.fixture
+def placement(database, tmp_path):  # noqa: F811
+    loaded = conf_module.load("compute", conf.OPTS, str(tmp_path), {"scheduler.host_cache_s": 0.0})
+    with database.writer() as connection:
+        server(connection, "s", "a", flavor=FLAVOR, scheduler_hints={}, tried_hosts=["b"], requested_host="a", attempt=0)
+        assert allocations.claim(connection, node(connection, "a"), "s", SMALL)
+    return Placement(loaded, database)
+
+
+def begin(database, **how) -> dict:  # noqa: F811
+    """The operation's row."""
+    with database.writer() as connection:
+        made = resizes.begin(connection, CTX, instances.find(connection, "s"), **{"action": "migrate", **how})
+        return operations.get(connection, made)
+
+
+def claim(placement, row: dict, host: str | None = None) -> str | None:
+    return targets.claim(placement, "s", row["attempt"], row["data"]["migration"], host)
+
+
+def faults(database) -> dict:  # noqa: F811
+    with database.reader() as connection:
+        return allocations.faults(connection)
+
+
+def test_the_target_is_another_host_whatever_was_asked_for_at_the_boot(placement, database):  # noqa: F811
+    row = begin(database)
+    for _ in range(2):
+        assert claim(placement, row) == "b"
+    assert used(database, "a") == used(database, "b") == (1, 100, 1, 1)
+    assert faults(database) == {}
+    with database.writer() as connection:
+        allocations.mend(connection, "b")
+    assert used(database, "b") == (1, 100, 1, 1), "the audit takes nothing from a server that moves"
+
+
+def test_a_resize_claims_what_the_new_flavor_takes(placement, database):  # noqa: F811
+    row = begin(database, action="resize", flavor=LARGE)
+    assert claim(placement, row) == "b"
+    assert (used(database, "a"), used(database, "b")) == ((1, 100, 1, 1), (4, 400, 4, 1))
+    assert faults(database) == {} and row["data"]["new"]["memory_mb"] == 400 and "disk_gb" not in row["data"]["new"]["flavor"]
+
+
+def test_the_host_that_was_asked_for_or_none(placement, database):  # noqa: F811
+    with pytest.raises(errors.NoValidHost):
+        claim(placement, begin(database), "c")
+    with database.writer() as connection:
+        connection.execute(sa.delete(models.services).where(models.services.c.host == "b"))
+        machine.fail(connection, "s", "migrate")
+    with pytest.raises(errors.NoValidHost, match="no host besides"):
+        claim(placement, begin(database))
+
+
+def test_nothing_is_claimed_for_an_attempt_that_is_past(placement, database):  # noqa: F811
+    row = begin(database)
+    with database.writer() as connection:
+        machine.begin(connection, "s", "delete")
+    assert claim(placement, row) is None and used(database, "b") == (0, 0, 0, 0)
+
+
+def moved(placement, database) -> None:  # noqa: F811
+    """The server is on b and waits to be confirmed."""
+    row = begin(database)
+    claim(placement, row)
+    with database.writer() as connection:
+        instances.write(connection, "s", host="b")
+        machine.finish(connection, "s", "migrate", attempt=row["attempt"])
+        server_migrations.write(connection, row["data"]["migration"], status=server_migrations.FINISHED)
+        connection.execute(sa.delete(models.operations))
+
+
+def left(database) -> list[tuple]:  # noqa: F811
+    with database.reader() as connection:
+        return [(o["kind"], o["data"]) for o in operations.all_of_them(connection)]
+
+
+def test_a_deleted_server_gives_back_both_hosts_and_the_other_is_cleared(placement, database):  # noqa: F811
+    moved(placement, database)
+    with database.writer() as connection:
+        machine.begin(connection, "s", "delete")
+        assert deletion.finish(connection, CTX, "s", "b", [])
+    assert used(database, "a") == used(database, "b") == (0, 0, 0, 0)
+    assert left(database) == [("remove", {"host": "a"})]
+    with database.reader() as connection:
+        assert server_migrations.open_of(connection, "s") is None
+
+
+def test_an_operator_who_resets_the_state_leaves_it_on_its_host(placement, database):  # noqa: F811
+    moved(placement, database)
+    for _ in range(2):
+        with database.writer() as connection:
+            machine.reset(connection, "s", "active")
+            resizes.leave(connection, CTX, "s")
+    assert (used(database, "a"), used(database, "b")) == ((0, 0, 0, 0), (1, 100, 1, 1))
+    assert left(database) == [("remove", {"host": "a"})] and faults(database) == {}
+
+
+def test_only_what_was_moved_is_confirmed_or_reverted(placement, database):  # noqa: F811
+    for work in (resizes.confirm, resizes.revert):
+        with pytest.raises(errors.InvalidState), database.writer() as connection:
+            work(connection, CTX, "s")
+    moved(placement, database)
+    with database.writer() as connection:
+        made = operations.get(connection, resizes.confirm_by_itself(connection, CTX, "s"))
+    assert (made["kind"], made["data"]["source"], made["data"]["target"]) == ("confirm_resize", "a", "b")
+    with pytest.raises(errors.InvalidState), database.writer() as connection:
+        resizes.revert(connection, CTX, "s")
+
+
+def test_growth_counts_what_others_are_growing_by(placement, database):  # noqa: F811
+    defaults = {**quotas.DEFAULTS, "cores": 6, "ram": -1}
+    with database.writer() as connection:
+        server(connection, "t", "a", flavor=FLAVOR)
+        quotas.check_growth(connection, defaults, "p", FLAVOR, LARGE)
+    begin(database, action="resize", flavor=LARGE)
+    with database.writer() as connection:
+        with pytest.raises(errors.QuotaExceeded, match="cores"):
+            quotas.check_growth(connection, defaults, "p", FLAVOR, LARGE)
+        quotas.check_growth(connection, defaults, "p", LARGE, FLAVOR)

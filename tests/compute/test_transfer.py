@@ -1,0 +1,124 @@
+"""Disks on their way between hosts: whole, sparse, and for nobody but who was told of the offer."""
+
+import json
+import os
+import socket
+import ssl
+
+import pytest
+
+from common import errors
+from compute_agent import transfer
+
+GIB = 1 << 30
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """10 GiB with data at its beginning and in its middle, and a hole at the end."""
+    path = tmp_path / "disk"
+    with open(path, "wb") as out:
+        out.write(b"begin" * 1000)
+        out.seek(5 * GIB)
+        out.write(os.urandom(3 << 20))
+        out.truncate(10 * GIB)
+    return path
+
+
+@pytest.fixture
+def offer(disk):
+    made = transfer.Offer("127.0.0.1", {"disk": str(disk)})
+    yield made
+    made.close()
+
+
+def test_a_disk_arrives_whole_and_sparse(disk, offer, tmp_path):
+    target = tmp_path / "arrived"
+    for _ in range(2):
+        transfer.fetch(offer.described, "disk", target)
+    assert target.stat().st_size == 10 * GIB and target.stat().st_blocks * 512 < 20 << 20
+    with open(disk, "rb") as one, open(target, "rb") as two:
+        for offset in (0, 5 * GIB - 4096, 5 * GIB, 5 * GIB + (3 << 20) - 10):
+            one.seek(offset)
+            two.seek(offset)
+            assert one.read(1 << 20) == two.read(1 << 20), offset
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("size", [0, 1, 4096])
+def test_small_files_and_empty_ones(tmp_path, size):
+    source, target = tmp_path / "small", tmp_path / "arrived"
+    source.write_bytes(b"x" * size)
+    made = transfer.Offer("127.0.0.1", {"disk": str(source)})
+    transfer.fetch(made.described, "disk", target)
+    made.close()
+    assert target.read_bytes() == b"x" * size
+
+
+def test_nothing_is_sent_to_who_does_not_have_the_token_or_asks_for_another_file(offer, tmp_path):
+    for changed in ({"token": "guessed"}, {"token": ""}):
+        with pytest.raises(errors.ServiceUnavailable):
+            transfer.fetch({**offer.described, **changed}, "disk", tmp_path / "arrived")
+    with pytest.raises(errors.ServiceUnavailable):
+        transfer.fetch(offer.described, "/etc/passwd", tmp_path / "arrived")
+    assert not (tmp_path / "arrived").exists() or not (tmp_path / "arrived").stat().st_size
+
+
+def test_who_takes_the_place_of_the_host_is_not_believed(offer, disk, tmp_path):
+    """It has a certificate of its own, and learns no token."""
+    impostor = transfer.Offer("127.0.0.1", {"disk": str(disk)})
+    with pytest.raises(errors.ServiceUnavailable):
+        transfer.fetch({**offer.described, "port": impostor.described["port"]}, "disk", tmp_path / "arrived")
+    impostor.close()
+
+
+def test_nothing_goes_over_the_wire_in_the_clear(offer):
+    with socket.create_connection(("127.0.0.1", offer.described["port"])) as plain:
+        plain.sendall(json.dumps({"token": offer.described["token"], "name": "disk"}).encode() + b"\n")
+        plain.settimeout(10)
+        try:
+            answered = plain.recv(1 << 16)
+        except OSError:
+            answered = b""
+    assert b"begin" not in answered
+
+
+def test_bytes_that_changed_on_the_way_are_refused(tmp_path):
+    source, sent = tmp_path / "small", []
+    source.write_bytes(b"right")
+    transfer.send(str(source), sent.append)
+    stream = b"".join(sent).replace(b"right", b"wrong")
+    at = iter(range(10))
+
+    def read(count: int, position=[0]) -> bytes:  # noqa: B006
+        next(at)
+        position[0] += count
+        return stream[position[0] - count:position[0]]
+    with pytest.raises(errors.StepFailed, match="other bytes"):
+        transfer.receive(tmp_path / "arrived", read)
+
+
+def test_a_connection_that_breaks_off_is_tried_again_later(offer, tmp_path, monkeypatch):
+    def half(path, write):
+        write(transfer._PART.pack(0, 1000))
+        write(b"x" * 10)
+    monkeypatch.setattr(transfer, "send", half)
+    with pytest.raises(errors.ServiceUnavailable):
+        transfer.fetch(offer.described, "disk", tmp_path / "arrived")
+
+
+def test_an_offer_ends_when_nobody_asks(disk, tmp_path, monkeypatch):
+    monkeypatch.setattr(transfer, "IDLE_S", 0.2)
+    made = transfer.Offer("127.0.0.1", {"disk": str(disk)})
+    import threading
+    for thread in [t for t in threading.enumerate() if t.name == "disk-offer"]:
+        thread.join(5)
+    with pytest.raises(errors.ServiceUnavailable):
+        transfer.fetch(made.described, "disk", tmp_path / "arrived")
+
+
+def test_only_the_newest_tls(offer):
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    tls.check_hostname, tls.verify_mode, tls.maximum_version = False, ssl.CERT_NONE, ssl.TLSVersion.TLSv1_2
+    with socket.create_connection(("127.0.0.1", offer.described["port"])) as plain, pytest.raises(OSError):
+        tls.wrap_socket(plain)

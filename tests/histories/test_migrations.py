@@ -1,0 +1,108 @@
+"""Migrations of a server with a volume and a port of its owner's, interrupted at every point in every way."""
+
+import os
+
+import pytest
+
+from common import server_states
+from tests.histories import api, checks
+from tests.histories.test_crashes import active
+from tests.histories.world import HOSTS
+
+ONE, TWO = HOSTS
+ACTIONS = ("migrate", "confirm", "revert")
+HARM = ("crash of one", "crash of two", "conductor killed", "all doubled", "all lost", "services away", "deleted")
+POINTS = 70  # more than any of the actions has
+STRIDE = int(os.environ.get("PILEUS_STRIDE", "5"))  # 1: every point
+
+
+def moving(world, action: str) -> str:
+    """A server that runs on ONE and has begun to move to TWO, or has moved and begun to be confirmed or reverted."""
+    uuid = active(world, own_port=True, volume=True)
+    if action == "migrate":
+        world.wake(api.migrate(world, uuid))
+        return uuid
+    world.wake(api.migrate(world, uuid))
+    world.settle()
+    assert (world.row(uuid)["vm_state"], world.row(uuid)["host"]) == (server_states.RESIZED, TWO)
+    world.wake(getattr(api, action)(world, uuid))
+    return uuid
+
+
+def go(world, points: int) -> bool:
+    """Let that many things happen, in turn; whether there was so much to do."""
+    for _ in range(points):
+        free = [a for a in world.actors if not a.blocked]
+        if free:
+            world.step(free[0])
+        elif world.mail and world.mail[0][0] in world.agents:
+            world.deliver()
+        elif world.operations_left():
+            world.pass_of_operations()
+        else:
+            return False
+    return True
+
+
+def harm(world, what: str, uuid: str) -> None:
+    if what.startswith("crash"):
+        world.crash(ONE if what.endswith("one") else TWO)
+    elif what == "conductor killed":
+        world.crash_conductor()
+    elif what == "all doubled":
+        world.mail.extend(world.mail)
+        for index in range(len(world.mail)):
+            world.deliver(index, keep=True)
+    elif what == "all lost":
+        world.mail.clear()
+    elif what == "services away":
+        world.outages += ["before", "after", "before"]
+    else:
+        api.delete(world, uuid)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("what", HARM)
+def test_it_ends_well_whatever_happens_at_any_point(place, action, what):
+    ends = set()
+    for points in range(0, POINTS, STRIDE):
+        with place.world() as world:
+            uuid = moving(world, action)
+            more = go(world, points)
+            harm(world, what, uuid)
+            checks.always(world)
+            world.settle()
+            checks.at_rest(world)
+            row = world.row(uuid)
+            ends.add(row and (row["vm_state"], row["host"]))
+        if not more:
+            break
+    else:
+        raise AssertionError(f"there are more than {POINTS} points")
+    right = {"migrate": (server_states.RESIZED, TWO), "confirm": (server_states.ACTIVE, TWO),
+             "revert": (server_states.ACTIVE, ONE)}[action]
+    assert ends == ({None} if what == "deleted" else {right})
+
+
+@pytest.mark.parametrize("action", ["migrate", "revert"])
+def test_a_host_that_is_gone_for_long_is_not_waited_for_on_the_way_out(place, action):
+    """Of a migration its target: the server goes back to where its disk is, and what is left there is removed later."""
+    ends = set()
+    gone = TWO if action == "migrate" else ONE
+    for points in range(0, POINTS, STRIDE):
+        with place.world() as world:
+            uuid = moving(world, action)
+            more = go(world, points)
+            world.crash(gone)
+            world.fall_silent(gone)
+            for _ in range(30):
+                if not go(world, 20):
+                    break
+            world.settle()
+            checks.at_rest(world)
+            ends.add((world.row(uuid)["vm_state"], world.row(uuid)["host"]))
+        if not more:
+            break
+    stays = (server_states.ACTIVE, ONE) if action == "migrate" else (server_states.RESIZED, TWO)
+    moved = (server_states.RESIZED, TWO) if action == "migrate" else (server_states.ACTIVE, ONE)
+    assert ends == {stays, moved}

@@ -1,0 +1,85 @@
+"""The status of a volume that a server has on two hosts at once, as while it moves."""
+
+import pytest
+import sqlalchemy as sa
+
+from common import db, errors
+from common.db import Database
+from volume.db import attachments, models, volumes
+
+SERVER, OTHER = "e0000001-0000-4000-8000-000000000000", "e0000002-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+def connection(tmp_path):
+    database = Database("test", f"sqlite:///{tmp_path}/volume.sqlite")
+    models.METADATA.create_all(database.engine)
+    row = {c.name: None for c in models.volumes.c}
+    row.update(id="v", project_id="p", user_id="u", name="", size=1, status="available", bootable=False, readonly=False,
+               metadata={}, image_metadata={}, availability_zone="nova", request_id="r", created_at=db.now(),
+               updated_at=db.now())
+    with database.writer() as connection:
+        connection.execute(sa.insert(models.volumes).values({c.name: row[c.name] for c in models.volumes.c}))
+        yield connection
+
+
+def volume(connection) -> dict:
+    return volumes.get(connection, None, "v")
+
+
+def reserve(connection, name: str, server: str = SERVER) -> dict:
+    attachments.reserve(connection, volume(connection), server)
+    row = {"id": name, "volume_id": "v", "project_id": "p", "instance_uuid": server, "attach_status": "reserved",
+           "connector": {}, "connection_info": {}, "attach_mode": "rw", "created_at": db.now()}
+    connection.execute(sa.insert(attachments.TABLE).values(row))
+    return row
+
+
+def attach(connection, name: str) -> dict:
+    row = reserve(connection, name)
+    attachments.connected(connection, row)
+    connection.execute(sa.update(attachments.TABLE).where(attachments.TABLE.c.id == name).values(
+        attach_status=attachments.ATTACHED))
+    volumes.move(connection, "v", "complete")
+    return {**row, "attach_status": attachments.ATTACHED}
+
+
+def test_it_stays_in_use_while_one_takes_the_place_of_the_other(connection):
+    first = attach(connection, "a")
+    second = attach(connection, "b")
+    assert volume(connection)["status"] == "in-use" and len(volume(connection)["attachments"]) == 2
+    attachments.ended(connection, first)
+    assert volume(connection)["status"] == "in-use"
+    attachments.ended(connection, second)
+    assert volume(connection)["status"] == "available"
+
+
+def test_the_new_one_may_end_before_it_was_used(connection):
+    attach(connection, "a")
+    second = reserve(connection, "b")
+    attachments.connected(connection, second)
+    attachments.ended(connection, second)
+    assert volume(connection)["status"] == "in-use"
+
+
+def test_the_former_one_may_end_before_the_new_one_is_complete(connection):
+    first = attach(connection, "a")
+    second = reserve(connection, "b")
+    attachments.ended(connection, first)
+    assert volume(connection)["status"] == "attaching"
+    volumes.move(connection, "v", "complete")
+    attachments.ended(connection, {**second, "attach_status": attachments.ATTACHED})
+    assert volume(connection)["status"] == "available"
+
+
+def test_another_server_cannot_have_it_meanwhile(connection):
+    attach(connection, "a")
+    for server in (OTHER, None):
+        with pytest.raises(errors.BadRequest, match="status must be available"):
+            reserve(connection, "b", server)
+
+
+def test_nor_can_the_same_server_while_it_is_not_in_use_yet(connection):
+    reserve(connection, "a")
+    with pytest.raises(errors.BadRequest):
+        reserve(connection, "b")
