@@ -2,12 +2,12 @@
 
 from common.unsupported import Part, Table
 
-_MIGRATIONS = "migrations of servers between hosts"
+_MIGRATIONS = "live migrations of servers"
 _NETWORKS = "nova-network's commands"
 TABLE = Table("/v2.1", [
     Part("/os-aggregates", "host aggregates", ("POST",)), Part("/os-aggregates/{id}", "host aggregates"),
     *(Part(f"/os-hosts/{{id}}/{verb}", "power actions of hosts") for verb in ("reboot", "shutdown", "startup")),
-    Part("/os-instance_usage_audit_log", "usage audit logs"), Part("/os-migrations", _MIGRATIONS),
+    Part("/os-instance_usage_audit_log", "usage audit logs"),
     Part("/servers/{id}/migrations", _MIGRATIONS), Part("/servers/{id}/remote-consoles", "remote consoles"),
     Part("/os-console-auth-tokens", "remote consoles"), Part("/servers/{id}/diagnostics", "diagnostics of servers"),
     Part("/servers/{id}/shares", "shared file systems of servers"), Part("/os-baremetal-nodes", "bare-metal nodes"),
@@ -28,8 +28,7 @@ TABLE = Table("/v2.1", [
 ], project=True)
 # Names of actions on servers -> what they are for.
 ACTIONS = {
-    **dict.fromkeys(("resize", "confirmResize", "revertResize"), "resizes of servers"),
-    **dict.fromkeys(("migrate", "os-migrateLive"), _MIGRATIONS), "evacuate": "evacuations of servers",
+    "os-migrateLive": _MIGRATIONS, "evacuate": "evacuations of servers",
     **dict.fromkeys(("shelve", "shelveOffload", "unshelve"), "shelved servers"),
     **dict.fromkeys(("os-getVNCConsole", "os-getSPICEConsole", "os-getRDPConsole", "os-getSerialConsole", "os-getMKSConsole"),
                     "remote consoles"),

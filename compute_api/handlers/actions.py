@@ -4,7 +4,7 @@
 from common import errors, schema, wsgi
 from common.unsupported import unknown_action
 from compute_api import deletion, microversions, unsupported
-from compute_api.handlers import fixed_ips, floating_ips, rebuild, rescue, security_groups, server_images
+from compute_api.handlers import fixed_ips, floating_ips, migrations, rebuild, rescue, security_groups, server_images
 from compute_api.handlers.power import simple
 from compute_api.schemas import actions as schemas
 from compute_api.services import locks, power, servers
@@ -71,7 +71,8 @@ _HANDLERS = {"os-start": simple("os_compute_api:servers:start", "start"),
              "suspend": simple("os_compute_api:os-suspend-server:suspend", "suspend"),
              "resume": simple("os_compute_api:os-suspend-server:resume", "resume"),
              "createImage": server_images.create, "createBackup": server_images.back_up,
-             "rebuild": rebuild.rebuild,
+             "rebuild": rebuild.rebuild, "migrate": migrations.migrate, "resize": migrations.resize,
+             "confirmResize": migrations.confirm, "revertResize": migrations.revert,
              "rescue": rescue.rescue, "unrescue": simple("os_compute_api:os-unrescue", "unrescue"),
              "reboot": _reboot, "os-getConsoleOutput": _console_output,
              "lock": _lock, "unlock": _unlock, "forceDelete": _force_delete, "restore": _restore,

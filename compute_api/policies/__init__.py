@@ -14,6 +14,7 @@ from compute_api.policies import (
     instance_actions,
     interfaces,
     keypairs,
+    migrations,
     networks,
     quotas,
     security_groups,
@@ -31,7 +32,7 @@ from compute_api.policies import (
 RULES: list[RuleDefault] = [
     *base.RULES, *servers.RULES, *actions.RULES, *attachments.RULES, *external_events.RULES, *flavors.RULES,
     *floating_ips.RULES, *hosts.RULES, *hypervisors.RULES, *instance_actions.RULES, *interfaces.RULES, *keypairs.RULES,
-    *networks.RULES, *quotas.RULES,
+    *migrations.RULES, *networks.RULES, *quotas.RULES,
     *security_groups.RULES, *server_groups.RULES, *server_metadata.RULES, *server_password.RULES, *services.RULES, *usage.RULES,
     *versions.RULES, *volumes.RULES, *zones.RULES]
 

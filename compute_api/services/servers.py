@@ -5,7 +5,7 @@ from common.calls import Call
 from compute_api import access
 from compute_api.viewer import Viewer
 from conductor.db import actions as history
-from conductor.db import instances, machine
+from conductor.db import instances, machine, resizes
 
 
 def get(call: Call, id: str, rule: str) -> dict:
@@ -35,6 +35,7 @@ def reset_state(call: Call, id: str, state: str) -> None:
         access.server(call, connection, id, "os_compute_api:os-admin-actions:reset_state")
         history.start(connection, call.ctx, id, "reset-state")
         machine.reset(connection, id, state)
+        resizes.leave(connection, call.ctx, id)
 
 
 def console_output(call: Call, id: str, lines: int | None) -> str:

@@ -30,6 +30,8 @@ _PARTS = {
     "network:attach_external_network", "os_compute_api:servers:create_image:allow_volume_backed",
     "os_compute_api:os-lock-server:unlock:unlock_override", "os_compute_api:os-volumes-attachments:swap",
     "os_compute_api:os-instance-actions:events", "os_compute_api:os-instance-actions:events:details",
+    "os_compute_api:os-migrate-server:migrate:host", "os_compute_api:os-migrations:index:all_projects",
+    "os_compute_api:os-migrations:index:host",
     "os_compute_api:limits:other_project", "os_compute_api:os-server-groups:index:all_projects"}
 _SPECS = "os_compute_api:os-flavor-extra-specs:index"  # of its own route, and part of what others show
 # Routes that ask no rule: flavors are shown to everybody.
@@ -152,6 +154,8 @@ def allowed(plain: str, action: str) -> frozenset:
         return frozenset((403, 404))
     if plain in _ABSENT or action in _ABSENT_IN_ACTIONS:
         return frozenset((404,))
+    if plain == "/os-migrations":  # of every project: who may ask for that, is asked below
+        return frozenset((403,))
     # Pools are networks: the network service decides who sees those.
     return frozenset((403,) if plain == "/os-floating-ip-pools" else ())
 
@@ -212,7 +216,11 @@ def of_parts(home, ids):
     yield boot(f"{create}:zero_disk_flavor", "Only volume-backed servers", flavorRef=ids["empty"])
     yield boot("network:attach_external_network", "not allowed to create an interface on external network",
                networks=[{"uuid": ids["external"]}])
+    listed = "os_compute_api:os-migrations:index"
+    yield Ask("GET", "/v2.1/os-migrations", (listed, f"{listed}:all_projects"), own, version=VERSION)
     one = f"/v2.1/servers/{ids['servers']}"
+    yield Ask("POST", f"{one}/action", ("os_compute_api:os-migrate-server:migrate:host",), of_home,
+              {"migrate": {"host": "nowhere"}}, VERSION, hidden=stranger(home))
     yield Ask("PUT", f"{one}/os-volume_attachments/{ids['volume_id']}", ("os_compute_api:os-volumes-attachments:swap",), of_home,
               {"volumeAttachment": {"volumeId": ids["spare"]}}, VERSION, hidden=stranger(home), allowed=frozenset((404,)))
     yield Ask("POST", f"{one}/os-interface", ("os_compute_api:os-attach-interfaces:create", "network:attach_external_network"),

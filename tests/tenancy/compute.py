@@ -91,7 +91,7 @@ _ARGUMENTS: dict = {
     "addFixedIp": {"networkId": NOWHERE}, "removeFixedIp": {"address": "10.81.0.9"},
     "createBackup": {"name": "b", "backup_type": "daily", "rotation": 1}, "createImage": {"name": "i"},
     "rebuild": {"imageRef": NOWHERE}, "os-resetState": {"state": "error"}, "os-getConsoleOutput": {}, "lock": {}, "unlock": None,
-    "rescue": None, "forceDelete": None, "restore": None}
+    "migrate": None, "resize": {"flavorRef": "3"}, "rescue": None, "forceDelete": None, "restore": None}
 ACTIONS = [{name: None if schema is actions.NOTHING else _ARGUMENTS[name]} for name, schema in actions.SCHEMAS.items()]
 _META = {"metadata": {"k": "taken"}}
 _BODIES: dict = {
@@ -203,6 +203,7 @@ NO_REFERENCE = {
     ("compute_api.create", "server/return_reservation_id"): "a choice",
     **{("compute_api.handlers.security_groups", f"security_group_rule/{name}"): "a number" for name in ("from_port", "to_port")},
     ("compute_api.create", "server/flavorRef"): "flavors are everybody's, or admins give access",
+    ("compute_api.handlers.actions", "flavorRef"): "flavors are everybody's, or admins give access",
     ("compute_api.create", "server/block_device_mapping_v2[]/volume_type"): "types are everybody's, or admins give access",
     ("compute_api.handlers.volumes", "volume/volume_type"): "types are everybody's, or admins give access",
     **{("compute_api.devices", name): "the same as in compute_api.create" for name in (

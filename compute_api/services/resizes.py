@@ -1,0 +1,114 @@
+"""Moves of servers to another host, with the same flavor or another: what is checked before one begins.
+
+The host is chosen later, by the scheduler; where none fits, the server stays as it was, and its history says why.
+"""
+
+from common import errors, quotas
+from common.calls import Call
+from compute_api import access, changes
+from conductor.db import actions, flavors, hosts, instances, resizes, server_migrations
+from conductor.db import quotas as limits
+
+
+def _begun(call: Call, connection, id: str, rule: str, recorded: str) -> dict:
+    row = access.server(call, connection, id, rule)
+    access.check_lock(call, row)
+    actions.start(connection, call.ctx, id, recorded)
+    return row
+
+
+def migrate(call: Call, id: str, host: str | None) -> None:
+    """Begin to move a server.
+
+    :param host: where it must go; None: the scheduler chooses
+    :raises BadRequest: there is no such host, or the server is on it
+    :raises Conflict: the server's state does not allow it
+    """
+    rule = "os_compute_api:os-migrate-server:migrate:host" if host else "os_compute_api:os-migrate-server:migrate"
+    with call.svc.db.writer() as connection:
+        row = _begun(call, connection, id, rule, "migrate")
+        if host and not hosts.is_known(connection, host):
+            raise errors.BadRequest(f"Compute host {host} could not be found.")
+        if host and host == row["host"]:
+            raise errors.BadRequest(f"Cannot migrate to the host where the server exists: {host}")
+        resizes.begin(connection, call.ctx, row, action="migrate", host=host)
+    _tell(call, "resize.prep.start", row)
+
+
+def resize(call: Call, id: str, flavor_id: str, disk_config: str | None) -> None:
+    """Begin to give a server another flavor.
+
+    :raises BadRequest: there is no such flavor, it is the server's own, or the server does not fit into it
+    :raises QuotaExceeded: the project may not have so much
+    """
+    with call.svc.db.writer() as connection:
+        row = _begun(call, connection, id, "os_compute_api:servers:resize", "resize")
+        try:
+            found = flavors.get(connection, flavor_id, access.scope(call))
+        except errors.NotFound:
+            raise errors.BadRequest(f"Flavor {flavor_id} could not be found.") from None
+        flavor = _fitting(row, found)
+        quotas.hold(connection, row["project_id"])
+        limits.check_growth(connection, call.svc.quota_defaults, row["project_id"], row["flavor"], flavor)
+        resizes.begin(connection, call.ctx, row, action="resize", flavor=flavor)
+        if disk_config:
+            instances.write(connection, id, disk_config=disk_config)
+    _tell(call, "resize.prep.start", row)
+
+
+def _fitting(row: dict, found: dict) -> dict:
+    """The flavor as a server's row has it, with all that it takes of a host's disk."""
+    old, image = row["flavor"], row["image_meta"]
+    new = {name: found[name] for name in old if name in found}
+    if new["id"] == old["id"]:
+        raise errors.BadRequest("When resizing, instances must change flavor!")
+    if image and not new["disk"] and old["disk"]:
+        raise errors.BadRequest("Resize to zero disk flavor is not allowed.")
+    if image and new["disk"] < old["disk"] or new["ephemeral"] < old["ephemeral"]:
+        raise errors.BadRequest("Resize to a flavor with a smaller disk is not allowed.")
+    if new["ram"] < int(image.get("min_ram") or 0):
+        raise errors.BadRequest("Flavor's memory is too small for requested image.")
+    if new["disk"] and new["disk"] < int(image.get("min_disk") or 0):
+        raise errors.BadRequest("Flavor's disk is too small for requested image.")
+    return {**new, "disk_gb": (new["disk"] if image else 0) + new["ephemeral"]}
+
+
+def confirm(call: Call, id: str) -> None:
+    """:raises Conflict: the server does not wait for that"""
+    with call.svc.db.writer() as connection:
+        row = _begun(call, connection, id, "os_compute_api:servers:confirm_resize", "confirmResize")
+        resizes.confirm(connection, call.ctx, id)
+    _tell(call, "resize.confirm.start", row)
+
+
+def revert(call: Call, id: str) -> None:
+    """:raises Conflict: the server does not wait for that"""
+    with call.svc.db.writer() as connection:
+        row = _begun(call, connection, id, "os_compute_api:servers:revert_resize", "revertResize")
+        resizes.revert(connection, call.ctx, id)
+    _tell(call, "resize.revert.start", row)
+
+
+def _tell(call: Call, what: str, row: dict) -> None:
+    """The conductors find the operation within two seconds."""
+    call.svc.notifier.tell(call.ctx, f"compute.instance.{what}", instances.told(row))
+
+
+def index(call: Call, filters: dict[str, str], times: dict, *, limit: int, marker: str | None) -> list[dict]:
+    """Migrations, the newest first, as ``server_migrations.page``.
+
+    :param filters: without ``project_id``, or with another than the caller's, they are those of every project
+    :raises Forbidden: the caller may not list these
+    """
+    own = access.own(call)
+    call.svc.policy.check(call.ctx, "os_compute_api:os-migrations:index", own)
+    if filters.get("project_id") != call.ctx.project_id:
+        call.svc.policy.check(call.ctx, "os_compute_api:os-migrations:index:all_projects", own)
+    with call.svc.db.reader() as connection:
+        return server_migrations.page(connection, filters, changes.conditions(times, server_migrations.TABLE.c.updated_at),
+                                      limit=limit, marker=marker)
+
+
+def shows_hosts(call: Call) -> bool:
+    """Whether the caller sees which hosts a migration is of."""
+    return call.svc.policy.allows(call.ctx, "os_compute_api:os-migrations:index:host", access.own(call))

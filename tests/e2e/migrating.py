@@ -1,0 +1,96 @@
+"""A guest on a lab of two hosts that has a volume and a floating IP, and is moved from one host to the other."""
+
+import contextlib
+import os
+import signal
+import time
+
+import sqlalchemy as sa
+
+from common.periodic import wait_for
+from deploy import lab, processes
+from deploy.audit import Auditor
+
+OTHER = "node2"
+MARK = "still here"
+
+
+class Mover:
+    """:param real: the cloud"""
+
+    def __init__(self, real):
+        self.real, self.client = real, real.client
+        self.db = Auditor(real.state).dbs["compute"]
+        self.first = next(h["hypervisor_hostname"] for h in self.call("GET", "/os-hypervisors")["hypervisors"]
+                          if h["hypervisor_hostname"] != OTHER)
+
+    def call(self, method: str, path: str, body=None, **more):
+        return self.client.call("compute", method, path, body, **more)
+
+    def boot(self) -> dict:
+        """A server on the first host; what it is to keep is written to its disk and to its volume."""
+        made = self.real.boot("moving", availability_zone=f"nova:{self.first}")
+        volume = self.client.call("volume", "POST", "/volumes", {"volume": {"name": "moving", "size": 1}})["volume"]["id"]
+        wait_for(lambda: self.real.volume_status(volume) == "available", 30, what="the volume")
+        self.call("POST", f"/servers/{made['id']}/os-volume_attachments", {"volumeAttachment": {"volumeId": volume}})
+        wait_for(lambda: self.real.volume_status(volume) == "in-use", 60, what="the attached volume")
+        server = {"id": made["id"], "volume": volume, "address": self.real.floating_ip(made["id"])}
+        self.real.ssh(server["address"], f"mke2fs -q /dev/vdb && mount -t ext2 /dev/vdb /mnt && echo {MARK} > /mnt/x"
+                      f" && umount /mnt && echo {MARK} > /mark && sync")
+        return server
+
+    def state(self, server: dict) -> tuple:
+        """(status, host, task state)"""
+        shown = self.call("GET", f"/servers/{server['id']}")["server"]
+        return shown["status"], shown["OS-EXT-SRV-ATTR:host"], shown["OS-EXT-STS:task_state"]
+
+    def act(self, server: dict, action: str, *ends: tuple, timeout_s: float = 120) -> tuple:
+        """Do it, and wait until it has ended in one of these ways."""
+        self.call("POST", f"/servers/{server['id']}/action", {action: None})
+        return self.wait(server, *ends, timeout_s=timeout_s)
+
+    def wait(self, server: dict, *ends: tuple, timeout_s: float = 120) -> tuple:
+        return wait_for(lambda: (s if (s := self.state(server))[2] is None and s[:2] in ends else None), timeout_s, every_s=0.2,
+                        what=f"one of {ends}, not {self.state(server)}")
+
+    def check(self, server: dict) -> None:
+        """It is reached at its floating IP, and has what was on its disk and on its volume."""
+        text = self.real.ssh(server["address"],
+                             "mount -t ext2 /dev/vdb /mnt && cat /mnt/x /mark && echo again >> /mnt/y && umount /mnt")
+        assert text.splitlines() == [MARK, MARK], text
+        assert self.real.volume_status(server["volume"]) == "in-use"
+
+    def delete(self, server: dict) -> None:
+        self.real.delete(server["id"])
+        wait_for(lambda: self.real.volume_status(server["volume"]) == "available", 60, what="the volume to be free")
+        self.client.call("volume", "DELETE", f"/volumes/{server['volume']}")
+
+    def step(self) -> tuple | None:
+        """(kind, phase, step) of the operation that is under way, of the conductor's own record."""
+        from conductor.db import models
+        with self.db.reader() as connection:
+            c = models.operations.c
+            found = connection.execute(sa.select(c.kind, c.phase, c.step).where(c.kind != "remove")).first()
+        return tuple(found) if found else None
+
+    def kill(self, daemon: str, host: str) -> None:
+        """``kill -9``, from which its supervisor starts it again."""
+        pid = self._pids(host)[daemon]
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+    def _pids(self, host: str) -> dict[str, int]:
+        if host != OTHER:
+            return {name: pid for name, pid in processes.of_cloud(self.real.state).items() if pid}
+        return processes.daemons(lab.pid_of(self.real.state, OTHER))
+
+    def kill_at(self, step: str, daemon: str, host: str, timeout_s: float = 60, phase: str = "forward") -> bool:
+        """Whether the operation came to that step, at which the daemon was killed."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            now = self.step()
+            if now and now[1:] == (phase, step):
+                self.kill(daemon, host)
+                return True
+            time.sleep(0.005)
+        return False
