@@ -31,8 +31,8 @@ OLD = {"identity-v2": r"^tempest\.api\.identity(\.admin)?\.v2", "image-v1": r"^t
 FEATURES = {
     "service_available": {"cinder": True, "nova": True, "glance": True, "neutron": True, "swift": False, "horizon": True},
     "compute-feature-enabled": {
-        "resize": False, "pause": True, "suspend": True, "shelve": False, "rescue": True, "snapshot": True,
-        "live_migration": False, "cold_migration": False, "change_password": False, "vnc_console": False,
+        "pause": True, "suspend": True, "shelve": False, "rescue": True, "snapshot": True,
+        "live_migration": False, "change_password": False, "vnc_console": False,
         "config_drive": True, "console_output": True, "interface_attach": True, "metadata_service": True,
         "personality": False, "attach_encrypted_volume": False, "swap_volume": False},
     "identity-feature-enabled": {"trust": True, "api_v3": True, "api_v2": True, "api_v2_admin": True,
@@ -77,12 +77,14 @@ def configure(cloud: first.Cloud, workspace: pathlib.Path, http_image: str | Non
         "compute": {"image_ref": images[0]["id"], "image_ref_alt": images[-1]["id"], "flavor_ref": flavors[0]["id"],
                     "flavor_ref_alt": flavors[1]["id"], "min_compute_nodes": str(len(hosts)),
                     "max_microversion": maximum(cloud, "compute"), "fixed_network_name": "private"},
+        "compute-feature-enabled": {name: str(len(hosts) > 1) for name in ("resize", "cold_migration")},
         "dashboard": {"dashboard_url": f"http://{cloud.host}:{prepare.PORTS['dashboard']}/"},
         "volume": {"max_microversion": maximum(cloud, "volume"), "storage_protocol": "iSCSI"},
         "network": {"public_network_id": cloud.find("network", "networks", "public")["id"]},
         "validation": {"run_validation": "true", "connect_method": "floating", "image_ssh_user": "cirros"}})
     if http_image:
-        parser.read_dict({"image": {"http_image": http_image}, "image-feature-enabled": {"manage_locations": "true"}})
+        parser.read_dict({"image": {"http_image": http_image, "http_qcow2_image": http_image},
+                          "image-feature-enabled": {"manage_locations": "true"}})
     with open(workspace / "etc" / "tempest.conf", "w") as out:
         parser.write(out)
 
@@ -101,6 +103,7 @@ def main() -> int:
     parser.add_argument("--state", default="/var/lib/pileus")
     parser.add_argument("--workdir", type=pathlib.Path, default=HERE.parents[1] / ".cache" / "conformance")
     args = parser.parse_args()
+    args.workdir = args.workdir.absolute()  # Tempest runs in the workspace
     if args.install_only:
         ensure(args.workdir, "tempest")
         return 0
