@@ -22,7 +22,7 @@ class Volumes:
             if self.status != "available":
                 raise errors.BadRequest(f"Volume status must be available, but is {self.status}.")
             self.deleted = True
-        return {"volume": {"status": self.status}}
+        return {"volume": {"status": self.status}, "attachments": []}
 
 
 @pytest.mark.parametrize("status", ["creating", "downloading", "extending"])

@@ -20,7 +20,8 @@ class Kit:
 
     :param load: the driver as a restarted agent makes it
     :param booted: wait until a guest that was started answers to its hardware
-    :param grow: (size in GiB, whether the guest may read or write meanwhile): make the volume larger at its target
+    :param grow: (size in GiB): make the volume larger at its target, while the guest neither reads nor writes
+    :param plug: make the host's end of the interface
     """
 
     load: collections.abc.Callable[[], VirtDriver]
@@ -30,6 +31,7 @@ class Kit:
     files: dict = dataclasses.field(default_factory=dict)
     booted: collections.abc.Callable[[], object] = lambda: None
     grow: collections.abc.Callable[[int], object] = lambda size_gb: None
+    plug: collections.abc.Callable[[], object] = lambda: None
     port: dict = dataclasses.field(default_factory=lambda: {
         "id": "11111111-3333-4333-8444-555555555555", "mac_address": "fa:16:3e:00:00:01"})
 
@@ -90,6 +92,7 @@ class VirtContract:
         kit.spawn()
         kit.booted()
         twice(driver.attach_volume, UUID, volume)
+        kit.plug()
         twice(driver.attach_interface, UUID, kit.port)
         assert driver.attached_volumes(UUID) == [volume["volume_id"]]
         twice(driver.detach_volume, UUID, volume["volume_id"])

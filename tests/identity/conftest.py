@@ -22,8 +22,9 @@ class Caller:
             file.parent.mkdir()
             file.write_text(rules)
         migrate.sync("identity.db", default_url(str(state), "identity"))
-        # The cheapest hash: what these tests ask does not depend on it.
-        self.service = IdentityApi.load(str(state), {"identity.password_hash_rounds": 4, **(overrides or {})})
+        # The cheapest hash: what these tests ask does not depend on it. Nothing here reads revocations again and again.
+        self.service = IdentityApi.load(str(state), {"identity.password_hash_rounds": 4,
+                                                          "service_auth.max_silence": 3600, **(overrides or {})})
         if not empty:
             bootstrap(self.service, "secret", {"nova": "service-secret"}, "127.0.0.1", "RegionOne")
         self.service.started()
