@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import ssl
+import threading
 
 import pytest
 
@@ -109,10 +110,11 @@ def test_a_connection_that_breaks_off_is_tried_again_later(offer, tmp_path, monk
 
 def test_an_offer_ends_when_nobody_asks(disk, tmp_path, monkeypatch):
     monkeypatch.setattr(transfer, "IDLE_S", 0.2)
+    others = set(threading.enumerate())
     made = transfer.Offer("127.0.0.1", {"disk": str(disk)})
-    import threading
-    for thread in [t for t in threading.enumerate() if t.name == "disk-offer"]:
+    for thread in set(threading.enumerate()) - others:
         thread.join(5)
+        assert not thread.is_alive()
     with pytest.raises(errors.ServiceUnavailable):
         transfer.fetch(made.described, "disk", tmp_path / "arrived")
 

@@ -13,7 +13,7 @@ ONE, TWO = HOSTS
 ACTIONS = ("migrate", "confirm", "revert")
 HARM = ("crash of one", "crash of two", "conductor killed", "all doubled", "all lost", "services away", "deleted")
 POINTS = 70  # more than any of the actions has
-STRIDE = int(os.environ.get("PILEUS_STRIDE", "5"))  # 1: every point
+STRIDE = int(os.environ.get("PILEUS_STRIDE", "10"))  # 1: every point
 
 
 def moving(world, action: str) -> str:
