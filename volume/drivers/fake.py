@@ -3,6 +3,7 @@
 import contextlib
 import pathlib
 import secrets
+import threading
 
 from common import errors
 from volume.drivers import MISSING, VolumeDriver
@@ -18,6 +19,7 @@ class FakeDriver(VolumeDriver):
     def __init__(self, conf):
         self.path = pathlib.Path(conf.volume.path or f"{conf.state_path}/volumes")
         self.path.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()  # of the records of exports
 
     def _file(self, volume_id):
         return self.path / f"volume-{volume_id}"
@@ -65,7 +67,8 @@ class FakeDriver(VolumeDriver):
     def connect(self, volume_id, attachment_id, connector, known):
         if not self._file(volume_id).exists():
             raise errors.StepFailed(reason=f"Volume {volume_id} is missing from its backend.")
-        self._write_exports(volume_id, {*self._exports(volume_id), attachment_id})
+        with self._lock:
+            self._write_exports(volume_id, {*self._exports(volume_id), attachment_id})
         secret = (known.get("data") or {}).get("auth_password") or CHAP + secrets.token_hex(8)
         return {"driver_volume_type": "fake", "data": {
             "volume_id": volume_id, "access_mode": "rw", "auth_method": "CHAP", "auth_username": attachment_id,
@@ -84,7 +87,8 @@ class FakeDriver(VolumeDriver):
             export.unlink(missing_ok=True)
 
     def disconnect(self, volume_id, attachment_id, initiator=None):
-        self._write_exports(volume_id, self._exports(volume_id) - {attachment_id})
+        with self._lock:
+            self._write_exports(volume_id, self._exports(volume_id) - {attachment_id})
 
     def exports(self):
         return sorted(p.stem[7:] for p in self.path.glob("volume-*.export"))

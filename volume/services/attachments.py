@@ -68,7 +68,11 @@ def _connect(call: Call, row: dict, volume: dict, connector: dict) -> dict:
     status = ATTACHED if row["attach_status"] == ATTACHED else "attaching"
     values = {"connector": connector, "connection_info": info, "attach_status": status,
               "attached_host": connector.get("host") or "", "mountpoint": connector.get("mountpoint")}
-    call.svc.db.transact(_connected, row, values)
+    try:
+        call.svc.db.transact(_connected, row, values)
+    except errors.Conflict:  # who deleted it ended the export before this one was made
+        call.svc.agents.disconnect(call.ctx, volume["host"], volume["id"], row["id"])
+        raise
     return {**row, **values}
 
 
