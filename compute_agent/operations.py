@@ -156,8 +156,6 @@ class Operations:
                             exc_info=not isinstance(error, errors.Error))
                 report["error"] = reason(error)
             agent.conductor.end_operation_step(ctx, operation_id, number, report)
-        if work["instance"] is None:
-            agent.forget_lock(uuid)
 
     def snapshot(self, ctx, uuid: str, image_id: str) -> None:
         agent = self.agent

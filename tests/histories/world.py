@@ -271,7 +271,7 @@ class World:
         for actor in [a for a in self.actors if a.ended]:
             self.actors.remove(actor)
             forget(actor)
-            if isinstance(actor.error, AssertionError):
+            if isinstance(actor.error, (AssertionError, AttributeError, NameError)):  # a mistake in the code, not an accident
                 raise actor.error
 
     def go_to(self, actor: Actor, name: str) -> Actor:
