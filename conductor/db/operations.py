@@ -18,7 +18,7 @@ FORWARD, UNDO = "forward", "undo"
 def begin(connection, ctx, kind: str, uuid: str, attempt: int, data: dict) -> str:
     """Add an operation, at its first step, in the transaction that moves its server; returns its id.
 
-    :param kind: one of ``conductor.operations.kinds``
+    :param kind: that of a subclass of ``conductor.operations.Operation``
     :param data: plain JSON values
     """
     at, operation_id = db.now(), context.new_uuid()

@@ -68,6 +68,11 @@ class Job:
     def data(self) -> dict:
         return self.row["data"]
 
+    @property
+    def method(self) -> str:
+        """Of the operation's kind, that does the step or its undo."""
+        return self.row["step"] if self.row["phase"] == FORWARD else f"undo_{self.row['step']}"
+
     def is_up(self, host: str) -> bool:
         with self.service.db.reader() as connection:
             return hosts.service_up(connection, host, self.service.conf.service_down_time)
@@ -88,6 +93,10 @@ class Job:
             raise errors.StepFailed(reason=f"Host {host} does not answer.")
         return self.ask(host)
 
+    def ask_if_up(self, host: str) -> Wait | None:
+        """As ``ask``, but the step is done where the host is down."""
+        return self.ask(host) if self.is_up(host) else None
+
     def check(self) -> None:
         """Before something is changed that was read: whether the operation is still at this step.
 
@@ -105,7 +114,7 @@ class Operation:
 
     ``host_steps``: {step or "undo_" + step: what the agent does for it}, a method of ``compute_agent.migration.HostSteps``
     ``columns``: {the same: the member of the operation's data whose columns the server has there, instead of its row's}
-    ``told``: the notifications of its success and failure
+    ``notifications``: the event types of its success and failure, without "compute.instance."
     """
 
     kind = ""
@@ -113,7 +122,7 @@ class Operation:
     undoable: tuple[str, ...] = ()
     host_steps: dict[str, str] = {}
     columns: dict[str, str] = {}
-    told: tuple[str, str] | None = None
+    notifications: tuple[str, str] | None = None
 
     def finished(self, connection, job: Job) -> None:
         """In the transaction in which the operation ends after its last step."""
@@ -159,9 +168,9 @@ class Engine:
     def _advance(self, ctx, row: dict) -> bool:
         """Do a step, or record one that was done; whether there is more to do at once."""
         kind = self.kinds[row["kind"]]
-        row = {**row, "step": row["step"] or kind.steps[0]}
         with self.service.db.reader() as connection:
-            job = Job(self.service, ctx, row, instances.states_of(connection, row["instance_uuid"]))
+            job = self._job(connection, ctx, row)
+        row = job.row
         if not kind.is_current(job):
             LOG.info("operation %s of instance %s ends: its server is in another attempt or gone", row["kind"], job.uuid)
             self.service.db.transact(self._end, job, lambda connection: kind.superseded(connection, job))
@@ -182,10 +191,15 @@ class Engine:
         self._inject(row, "end")
         more = self.service.db.transact(self._done, kind, job, found or {})
         self._inject(row, "recorded")
-        if more is None and kind.told:
+        if more is None and kind.notifications:
             forward = row["phase"] == FORWARD
-            self.service.tell(ctx, kind.told[0 if forward else 1], job.uuid, error=not forward)
+            self.service.tell(ctx, kind.notifications[0 if forward else 1], job.uuid, error=not forward)
         return bool(more)
+
+    def _job(self, connection, ctx, row: dict) -> Job:
+        """The step that an operation is at. Until it has left its first one, its row names none."""
+        row = {**row, "step": row["step"] or self.kinds[row["kind"]].steps[0]}
+        return Job(self.service, ctx, row, instances.states_of(connection, row["instance_uuid"]))
 
     @staticmethod
     def _inject(row: dict, moment: str) -> None:
@@ -203,8 +217,7 @@ class Engine:
 
     def _do(self, kind: Operation, job: Job) -> dict | Wait | None:
         self._inject(job.row, "begin")
-        step = job.row["step"] if job.row["phase"] == FORWARD else f"undo_{job.row['step']}"
-        work = getattr(kind, step, None)
+        work = getattr(kind, job.method, None)
         return work(job) if work else None
 
     def _later(self, kind: Operation, job: Job, error: errors.ServiceUnavailable) -> bool:
@@ -239,7 +252,7 @@ class Engine:
         forward = row["phase"] == FORWARD
         index = kind.steps.index(row["step"]) + (1 if forward else -1)
         job = dataclasses.replace(job, row={**row, "data": data})
-        record = getattr(kind, f"record_{'' if forward else 'undo_'}{row['step']}", None)
+        record = getattr(kind, f"record_{job.method}", None)
         if 0 <= index < len(kind.steps):
             if operations.move(connection, row, step=kind.steps[index], phase=row["phase"], data=data, error=row["error"]):
                 self._event(connection, job, None)
@@ -272,9 +285,8 @@ class Engine:
     def _event(connection, job: Job, error: str | None) -> None:
         """The step as an event of the server's action."""
         row = job.row
-        name = f"{row['kind']}_{'' if row['phase'] == FORWARD else 'undo_'}{row['step']}"
         actions.events(connection, row["request_id"], job.uuid, [{
-            "event": name, "host": (row["report"] or {}).get("host"), "start": db.epoch(row["step_at"]),
+            "event": f"{row['kind']}_{job.method}", "host": (row["report"] or {}).get("host"), "start": db.epoch(row["step_at"]),
             "finish": db.epoch(db.now()), "result": "Error" if error else "Success", "details": error}])
 
     # what agents ask and report
@@ -286,14 +298,12 @@ class Engine:
             row = operations.get(connection, operation_id)
             if row is None or row["number"] != number or row["report"] is not None:
                 return None
-            job = Job(self.service, context.service_context(), row, instances.states_of(connection, row["instance_uuid"]))
+            job = self._job(connection, context.service_context(), row)
         kind = self.kinds[row["kind"]]
         if not kind.is_current(job):
             return None
-        step = row["step"] or kind.steps[0]
-        name = step if row["phase"] == FORWARD else f"undo_{step}"
-        return {"uuid": row["instance_uuid"], "step": kind.host_steps[name], "attempt": row["attempt"], "data": row["data"],
-                "columns": row["data"].get(kind.columns.get(name, ""), {})}
+        return {"uuid": job.uuid, "step": kind.host_steps[job.method], "attempt": row["attempt"], "data": job.data,
+                "columns": job.data.get(kind.columns.get(job.method, ""), {})}
 
     def end_step(self, operation_id: str, number: int, report: dict) -> bool:
         done = self.service.db.transact(operations.report, operation_id, number, report)

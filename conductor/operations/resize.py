@@ -22,11 +22,8 @@ def _end_attachments(job: Job, host: str) -> None:
 class Resize(Operation):
     """What all of these have in common."""
 
-    def _drop(self, job: Job, host: str) -> Wait | None:
-        """Remove what is of the server on a host. One that is down is not waited for: that is done when it is back."""
-        return job.ask(host) if job.is_up(host) else None
-
-    def _record_drop(self, connection, job: Job, host: str) -> None:
+    def _record_remove(self, connection, job: Job, host: str) -> None:
+        """Where the host was down, what is left of the server there is removed when the host is back."""
         if job.row["report"] is None:
             resizes.remove_from(connection, job.ctx, job.uuid, host)
 
@@ -59,9 +56,8 @@ class Move(Resize):
         return job.ask_living(job.data[self.destination])
 
     def undo_start(self, job: Job) -> Wait | None:
-        """A host that is down is not waited for: what is on it is removed when it is back."""
-        host = job.data[self.destination]
-        return job.ask(host) if job.is_up(host) else None
+        """A host that is down is not waited for."""
+        return job.ask_if_up(job.data[self.destination])
 
     def disconnect(self, job: Job) -> None:
         _end_attachments(job, job.data[self.origin])
@@ -80,7 +76,7 @@ class Migrate(Move):
     host_steps = {"stop": "stop", "undo_stop": "start", "copy": "receive", "undo_copy": "remove", "start": "start",
                   "undo_start": "destroy"}
     columns = {"copy": "new", "start": "new"}
-    told = ("finish_resize.end", "resize.error")
+    notifications = ("finish_resize.end", "resize.error")
 
     def claim(self, job: Job) -> dict:
         data = job.data
@@ -104,10 +100,10 @@ class Migrate(Move):
         return job.ask_living(job.data["target"])
 
     def undo_copy(self, job: Job) -> Wait | None:
-        return self._drop(job, job.data["target"])
+        return job.ask_if_up(job.data["target"])
 
     def record_undo_copy(self, connection, job: Job) -> None:
-        self._record_drop(connection, job, job.data["target"])
+        self._record_remove(connection, job, job.data["target"])
 
     def record_copy(self, connection, job: Job) -> None:
         server_migrations.write(connection, job.data["migration"], status=server_migrations.MOVED)
@@ -134,13 +130,13 @@ class Confirm(Resize):
     kind = resizes.CONFIRM
     steps = ("remove",)
     host_steps = {"remove": "remove"}
-    told = ("resize.confirm.end", "resize.confirm.error")
+    notifications = ("resize.confirm.end", "resize.confirm.error")
 
     def remove(self, job: Job) -> Wait | None:
-        return self._drop(job, job.data["source"])
+        return job.ask_if_up(job.data["source"])
 
     def record_remove(self, connection, job: Job) -> None:
-        self._record_drop(connection, job, job.data["source"])
+        self._record_remove(connection, job, job.data["source"])
 
     def finished(self, connection, job: Job) -> None:
         allocations.release(connection, job.uuid, job.data["source"])
@@ -155,16 +151,16 @@ class Revert(Move):
     origin, destination = "target", "source"
     host_steps = {"stop": "stop", "undo_stop": "start", "start": "start", "undo_start": "destroy", "remove": "remove"}
     columns = {"start": "old"}
-    told = ("resize.revert.end", "resize.revert.error")
+    notifications = ("resize.revert.end", "resize.revert.error")
 
     def record_start(self, connection, job: Job) -> None:
         self._record_host(connection, job, job.data["old"])
 
     def remove(self, job: Job) -> Wait | None:
-        return self._drop(job, job.data["target"])
+        return job.ask_if_up(job.data["target"])
 
     def record_remove(self, connection, job: Job) -> None:
-        self._record_drop(connection, job, job.data["target"])
+        self._record_remove(connection, job, job.data["target"])
 
     def finished(self, connection, job: Job) -> None:
         allocations.release(connection, job.uuid, job.data["target"])
