@@ -35,7 +35,7 @@ def plugins(names: list[str], module, conf) -> list:
     return found
 
 
-class _HostFull(Exception):
+class HostFull(Exception):
     """Others took so much of the host since it was read that the server has no room there any more."""
 
 
@@ -193,7 +193,7 @@ class Placement:
             for host in few:
                 try:
                     placed = self.db.transact(self._claim, ctx, host, spec, started)
-                except _HostFull:
+                except HostFull:
                     self._read_one(host["id"])
                     continue
                 if not placed:
@@ -204,14 +204,14 @@ class Placement:
         raise errors.ServiceUnavailable(part="the scheduler: too many requests compete for the same hosts")
 
     def _claim(self, connection, ctx, host: dict, spec: dict, started: float) -> bool:
-        """False: the server is not waiting for a host. :raises _HostFull: the host has changed; nothing was written"""
+        """False: the server is not waiting for a host. :raises HostFull: the host has changed; nothing was written"""
         try:
             machine.begin(connection, spec["uuid"], "schedule", also=[
                 TABLE.c.host.is_(None), *machine.of_attempt(spec.get("attempt"))], host=host["host"])
         except (errors.InvalidState, errors.NotFound):
             return False
         if not allocations.claim(connection, host, spec["uuid"], spec, self.limits(host)):
-            raise _HostFull
+            raise HostFull
         actions.events(connection, ctx.request_id, spec["uuid"], [
             {"event": "schedule", "host": host["host"], "start": started, "finish": time.time(), "result": "Success"}])
         return True

@@ -7,15 +7,10 @@ import sqlalchemy as sa
 
 from common import db, errors, rows
 from conductor.db import allocations, instances, models, server_migrations
-from scheduler.placement import Placement
+from scheduler.placement import HostFull, Placement
 from scheduler.rpcapi import request_spec
 
 TABLE = models.instances
-TRIES = 25
-
-
-class _HostFull(Exception):
-    """Others took so much of the host since it was read that the server has no room there any more."""
 
 
 def claim(placement: Placement, uuid: str, attempt: int, migration_id: int, requested_host: str | None) -> str | None:
@@ -26,7 +21,7 @@ def claim(placement: Placement, uuid: str, attempt: int, migration_id: int, requ
     :returns: the host; None: the server is in another attempt, or gone
     :raises NoValidHost: and nothing was claimed
     """
-    for number in range(TRIES):
+    for number in range(placement.CLAIM_TRIES):
         with placement.db.reader() as connection:
             row, migration = instances.find(connection, uuid), server_migrations.get(connection, migration_id)
             if row is None or migration is None or row["attempt"] != attempt:
@@ -41,7 +36,7 @@ def claim(placement: Placement, uuid: str, attempt: int, migration_id: int, requ
         host = placement.choose(others, resolved)
         try:
             chosen = placement.db.transact(_claim, placement, host, row, migration, spec)
-        except _HostFull:
+        except HostFull:
             time.sleep(random.uniform(0, 0.01) * number)
             continue
         if chosen == host["host"]:
@@ -67,6 +62,6 @@ def _claim(connection, placement: Placement, host: dict, row: dict, migration: d
             updated_at=db.now())).rowcount == 0:
         return None
     if not allocations.claim(connection, host, row["uuid"], spec, placement.limits(host)):
-        raise _HostFull
+        raise HostFull
     server_migrations.write(connection, migration["id"], dest_host=host["host"])
     return host["host"]

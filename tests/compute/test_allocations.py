@@ -75,7 +75,7 @@ def test_a_host_that_has_changed_or_is_full_is_not_taken(database):
         assert [a.instance_uuid for a in connection.execute(sa.select(models.allocations))] == ["s"]
         server(connection, "t", None, vm_state="building", task_state="scheduling")
     scheduler = types.SimpleNamespace(limits=lambda host: {"memory_mb_used": SMALL["memory_mb"]})
-    with pytest.raises(placement._HostFull):
+    with pytest.raises(placement.HostFull):
         database.transact(lambda c: placement.Placement._claim(scheduler, c, None, seen, {"uuid": "t", **SMALL}, 0.0))
     with database.reader() as connection:
         assert connection.execute(sa.select(models.instances.c.host).where(models.instances.c.uuid == "t")).scalar() is None
