@@ -6,6 +6,7 @@ So nothing is ever served for an image that has other bytes, whatever becomes of
 use. A file that differs from its note is hashed again before it is used, each once after the agent starts.
 """
 
+import collections.abc
 import contextlib
 import hashlib
 import json
@@ -49,15 +50,11 @@ class ImageCache:
         """
         if not image.get("os_hash_value"):
             return self._fetched_anew(image, project_id)
-        name = _name(image)
-        with self._lock(name):
-            target = self.path / name
-            if not self._right(target):
-                LOG.info("fetching image %s", image["id"])
-                images.fetch(self.rest, image, target, project_id)
-                self._note(target)
-            os.utime(_note_of(target))
-            return str(target)
+
+        def fetch(target: pathlib.Path) -> None:
+            LOG.info("fetching image %s", image["id"])
+            images.fetch(self.rest, image, target, project_id)
+        return self._kept(_name(image), fetch)
 
     def adopt(self, name: str, fetch) -> str:
         """The path of a file that has a name of this cache, fetched from elsewhere if need be.
@@ -69,17 +66,24 @@ class ImageCache:
         value, _, kind = rest.partition(".")
         if name != _name({"id": name, "os_hash_algo": algorithm, "os_hash_value": value, "disk_format": kind}):
             raise errors.StepFailed(reason="A file of another host's image cache has a name that is none.")
+
+        def fetch_and_check(target: pathlib.Path) -> None:
+            partial = self.path / f"{name}.part"
+            try:
+                fetch(partial)
+                if not self._matches(partial):
+                    raise errors.StepFailed(reason="A file of another host's image cache has other bytes than its name says.")
+                os.replace(partial, target)
+            finally:
+                partial.unlink(missing_ok=True)
+        return self._kept(name, fetch_and_check)
+
+    def _kept(self, name: str, fetch: collections.abc.Callable[[pathlib.Path], None]) -> str:
+        """The path of a file that has its name by its bytes. ``fetch`` writes it where it is missing or damaged."""
         with self._lock(name):
             target = self.path / name
             if not self._right(target):
-                partial = self.path / f"{name}.part"
-                try:
-                    fetch(partial)
-                    if not self._matches(partial):
-                        raise errors.StepFailed(reason="A file of another host's image cache has other bytes than its name says.")
-                    os.replace(partial, target)
-                finally:
-                    partial.unlink(missing_ok=True)
+                fetch(target)
                 self._note(target)
             os.utime(_note_of(target))
             return str(target)

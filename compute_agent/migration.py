@@ -4,17 +4,19 @@ A step begins only if the conductor says that it is wanted still, and asks again
 change too: a host that was cut off for a while does no harm when it is back.
 """
 
+import functools
 import logging
 import re
 
 from common import errors
-from common.server_states import ACTIVE
+from common.server_states import ACTIVE, NOSTATE
 from compute_agent import transfer
 
 LOG = logging.getLogger(__name__)
 SHUTDOWN_S = 60.0
 DISK = "disk"
-_CACHED = re.compile(r"[a-z0-9]+-[0-9a-f]+\.[a-z0-9]+")
+CACHED = ("base", "kernel", "ramdisk")  # what a disk needs of its host's image cache
+_NAME = re.compile(r"[a-z0-9]+-[0-9a-f]+\.[a-z0-9]+")
 
 
 class HostSteps:
@@ -46,11 +48,10 @@ class HostSteps:
         disks, offer = offered["disks"], offered["offer"]
         target = self.agent.driver.begin_import(self.instance)
         cached = {}
-        for part in ("base", "kernel", "ramdisk"):
+        for part in CACHED:
             name = disks.get(part)
             if name:
-                cached[part] = self.agent.images.adopt(
-                    name, lambda path, name=name: self._fetch(offer, name, path))
+                cached[part] = self.agent.images.adopt(name, functools.partial(self._fetch, offer, name))
         if disks["disk"]:
             self._fetch(offer, DISK, target)
         self.agent.driver.import_disks(self.instance, disks, cached)
@@ -77,7 +78,7 @@ class HostSteps:
         agent.driver.spawn(instance, ports, volumes, drive, running=self.data["vm_state"] == ACTIVE)
         for attachment_id in attachments.values():
             agent.volumes.complete(attachment_id)
-        return {"attachments": attachments, "power_state": agent.driver.power_states().get(self.uuid, 0)}
+        return {"attachments": attachments, "power_state": agent.driver.power_states().get(self.uuid, NOSTATE)}
 
     def destroy(self) -> dict:
         self.agent.driver.destroy(self.uuid)
@@ -100,10 +101,10 @@ def offer_disks(agent, ctx, uuid: str, operation_id: str, number: int) -> dict:
     if work is None or work["uuid"] != uuid or work["step"] != "receive" or work["data"]["source"] != agent.conf.host:
         raise errors.StepFailed(reason=f"No host is to fetch the disk of instance {uuid} now.")
     disks, files = agent.driver.export_disks(uuid), {}
-    for part in ("base", "kernel", "ramdisk"):
+    for part in CACHED:
         if disks.get(part):
             name = disks[part].rpartition("/")[2]
-            if not _CACHED.fullmatch(name):
+            if not _NAME.fullmatch(name):
                 raise errors.StepFailed(reason="The server's disk is based on a file of an older release; rebuild it first.")
             files[name], disks[part] = disks[part], name
     if disks["disk"]:
