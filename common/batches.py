@@ -62,8 +62,6 @@ class Batch:
             self._write(reports)
         finally:
             with self._guard:
-                self._busy, left = False, bool(self._waiting)
-                if left:
-                    self._busy = True
+                self._busy = left = bool(self._waiting)
             if left:
                 threading.Thread(target=self._later, args=(self.interval_s,), daemon=True, name="batch").start()

@@ -140,9 +140,7 @@ class Offer:
             while True:
                 try:
                     connection, peer = self._socket.accept()
-                except TimeoutError:
-                    return
-                except OSError:  # it was closed
+                except OSError:  # nobody has asked for long, or it was closed
                     return
                 threading.Thread(target=self._answer, args=(connection, peer), daemon=True, name="disk-sender").start()
 
