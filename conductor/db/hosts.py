@@ -1,4 +1,4 @@
-"""Compute hosts: heartbeats and capacity."""
+"""Compute hosts: which are up, and what they have. ``heartbeats`` writes what they report."""
 
 import datetime
 
@@ -9,19 +9,8 @@ from conductor.db import models
 
 NODES, SERVICES = models.compute_nodes, models.services
 REPORTED = ("hypervisor_hostname", "vcpus", "memory_mb", "local_gb", "facts")
-
-
 # A host that has been silent for longer no longer keeps the others from newer messages.
 VERSION_COUNTS_S = 86400
-
-
-def heartbeat(connection, binary: str, host: str, zone: str = "internal", rpc_version: str | None = None) -> None:
-    done = connection.execute(sa.update(SERVICES).where(SERVICES.c.binary == binary, SERVICES.c.host == host)
-                              .values(updated_at=db.now(), rpc_version=rpc_version))
-    if done.rowcount == 0:
-        connection.execute(sa.insert(SERVICES).values(
-            id=context.new_uuid(), binary=binary, host=host, disabled=False, forced_down=False, zone=zone,
-            updated_at=db.now(), rpc_version=rpc_version))
 
 
 def rpc_versions(connection, binary: str) -> list[str | None]:

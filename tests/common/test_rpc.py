@@ -16,6 +16,7 @@ from common import context, db, errors, rpc, upgrade
 from common.interface import call, cast
 from common.messages import Added, Id
 from common.periodic import wait_for
+from tests.compute.services import add_service
 
 
 class Answer(TypedDict):
@@ -265,8 +266,8 @@ def test_versions_that_services_said_are_read_from_their_rows(tmp_path):
     models.METADATA.create_all(database.engine)
     with database.writer() as connection:
         for host, version in (("a", None), ("b", "1.0"), ("c", "1.1"), ("d", "1.1")):
-            hosts.heartbeat(connection, "nova-compute", host, "nova", version)
-        hosts.heartbeat(connection, "nova-other", "e", "nova", "0.1")
+            add_service(connection, "nova-compute", host, "nova", version)
+        add_service(connection, "nova-other", "e", "nova", "0.1")
     assert sorted(hosts.compute_versions(database), key=str) == ["1.0", "1.1", None]
     with database.writer() as connection:
         table = models.services

@@ -9,6 +9,7 @@ from common import db
 from common.db import Database
 from conductor.db import allocations, hosts, models
 from scheduler import placement
+from tests.compute.services import add_service
 from tests.compute.test_guests import ROW
 
 SMALL, LARGE = {"vcpus": 1, "memory_mb": 100, "disk_gb": 1}, {"vcpus": 4, "memory_mb": 400, "disk_gb": 4}
@@ -20,7 +21,7 @@ def database(tmp_path):
     models.METADATA.create_all(made.engine)
     with made.writer() as connection:
         for host in ("a", "b"):
-            hosts.heartbeat(connection, "nova-compute", host, "nova")
+            add_service(connection, "nova-compute", host, "nova")
             hosts.report(connection, host, {
                 "hypervisor_hostname": host, "vcpus": 8, "memory_mb": 8000, "local_gb": 100, "facts": {}})
     yield made

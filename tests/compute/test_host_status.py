@@ -11,6 +11,7 @@ from common.context import Context
 from common.db import Database
 from compute_api.viewer import ALL_STATES, UNKNOWN_STATE, Viewer
 from conductor.db import hosts, models
+from tests.compute.services import add_service
 
 ROW = {"project_id": "p", "user_id": "u", "host": "a"}
 
@@ -43,10 +44,10 @@ def test_states_of_hosts(tmp_path):
     with database.writer() as connection:
         for name, values in {"up": {}, "silent": {"updated_at": long_ago}, "off": {"disabled": True, "updated_at": long_ago},
                              "forced": {"forced_down": True, "disabled": True}}.items():
-            hosts.heartbeat(connection, "nova-compute", name, "nova")
+            add_service(connection, "nova-compute", name, "nova")
             if values:
                 connection.execute(sa.update(models.services).where(c.host == name).values(values))
-        hosts.heartbeat(connection, "nova-conductor", "other", "internal")
+        add_service(connection, "nova-conductor", "other", "internal")
         assert hosts.statuses(connection, {"up", "silent", "off", "forced", "other", "gone"}, 60) == {
             "up": "UP", "silent": "UNKNOWN", "off": "MAINTENANCE", "forced": "DOWN", "other": "",
             "gone": ""}

@@ -12,6 +12,7 @@ from common.db import Database
 from conductor import conf
 from conductor.db import hosts, models
 from scheduler.placement import Placement
+from tests.compute.services import add_service
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def world(tmp_path):
     models.METADATA.create_all(database.engine)
     with database.writer() as connection:
         for name in ("a", "b", "c"):
-            hosts.heartbeat(connection, "nova-compute", name, "nova")
+            add_service(connection, "nova-compute", name, "nova")
             hosts.report(connection, name, {"hypervisor_hostname": name, "vcpus": 4, "memory_mb": 1000, "local_gb": 100,
                                             "facts": {"arch": "x86_64"}})
     return loaded, database

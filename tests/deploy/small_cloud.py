@@ -9,6 +9,7 @@ from common.rows import insert
 from conductor.db import allocations, hosts, models
 from network import roles
 from network.db import heartbeats
+from tests.compute.services import add_service
 from tests.compute.test_guests import ROW
 from volume.db import models as volume_models
 from volume.db import volumes
@@ -27,7 +28,7 @@ def fill(overview) -> None:
         return overview.database(name).writer()
     with writer("compute") as connection:
         for name in ("here", "gone", "resting"):
-            hosts.heartbeat(connection, "nova-compute", name, "nova")
+            add_service(connection, "nova-compute", name, "nova")
             hosts.report(connection, name, RESOURCES)
         services = models.services
         connection.execute(sa.update(services).where(services.c.host == "gone").values(updated_at=db.now() - LONG_AGO))

@@ -9,13 +9,14 @@ import sqlalchemy as sa
 
 from common import context, db
 from compute_agent.rpcapi import AgentAPI as ComputeAgents
-from conductor.db import actions, hosts, models, operations
+from conductor.db import actions, models, operations
 from deploy import bus, daemons, prepare, status, stuck
 from deploy.audit import Auditor
 from deploy.overview import Overview
 from network import roles
 from network.db import heartbeats
 from network.db.models import agents
+from tests.compute.services import add_service
 from tests.deploy import small_cloud
 from tests.deploy.small_cloud import LONG_AGO, UUID
 from volume.db.models import volumes
@@ -166,8 +167,8 @@ def test_the_command_names_the_versions_of_agents_while_some_are_of_another_rele
     newest = ComputeAgents.version
     with overview.database("compute").writer() as connection:
         for number in range(8):
-            hosts.heartbeat(connection, "nova-compute", f"new{number}", "nova", newest)
-        hosts.heartbeat(connection, "nova-compute", "old", "nova", None)
+            add_service(connection, "nova-compute", f"new{number}", "nova", newest)
+        add_service(connection, "nova-compute", "old", "nova", None)
     status.main(state)
     line = next(x for x in capsys.readouterr().out.splitlines() if "RPC" in x and x.startswith("nova-compute"))
     assert "1.0 on " in line and "old" in line.partition(newest)[0]
