@@ -329,6 +329,3 @@ class Drive(periodic.Periodic):
             found = operations.due(connection, 50)
         for operation_id in found:
             self.engine.wake(operation_id)
-
-
-__all__ = ["WAIT", "Drive", "Engine", "Job", "Operation", "Wait"]
