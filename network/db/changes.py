@@ -4,6 +4,7 @@ Each host that is told gets the next number of its own sequence in the same tran
 the process that would tell it too: the host's agent sees the gap at the next change, or by its heartbeat, and pulls.
 """
 
+import collections
 import dataclasses
 
 import sqlalchemy as sa
@@ -66,16 +67,22 @@ class Changes:
         found = self._spread(connection, {p["network_id"] for p in on_hosts}, groups)
         for host in found[""]:
             self.at(host).groups |= groups
+        came = collections.Counter((p["network_id"], p["binding_host_id"]) for p in on_hosts
+                                   if not _is_on(old.get(p["id"]), p["binding_host_id"]))
         for port in on_hosts:
-            i, host = port["id"], port["binding_host_id"]
-            was, is_now = (_is_on(ports.get(i), host) for ports in (old, new))
-            self._port(connection, port, found[port["network_id"]], came=is_now and not was, went=was and not is_now)
+            network_id, host = port["network_id"], port["binding_host_id"]
+            went = not _is_on(new.get(port["id"]), host)
+            self._port(connection, port, found[network_id], came=came[network_id, host], went=went)
 
-    def _port(self, connection, port: dict, parts: dict[str, hosting.Part], *, came: bool, went: bool) -> None:
-        """A port is another on its host; ``came``, ``went``: there is a guest more, or less."""
+    def _port(self, connection, port: dict, parts: dict[str, hosting.Part], *, came: int, went: bool) -> None:
+        """A port is another on its host.
+
+        :param came: how many guests of its network came to the host with the change
+        :param went: whether the port left the host
+        """
         host, network_id = port["binding_host_id"], port["network_id"]
         own = parts.get(host, hosting.Part())
-        first_or_last = came and own.guests == 1 or went and own.guests == 0
+        first_or_last = came and own.guests == came or went and own.guests == 0
         self.at(host).ports.add(port["id"])
         if first_or_last:
             self.at(host).networks.add(network_id)

@@ -82,6 +82,18 @@ def test_a_second_host_of_a_network_tells_the_first_and_a_second_guest_does_not(
     cloud.fleet.check("boots")
 
 
+def test_a_second_host_that_gets_two_guests_at_once_tells_the_first(api, user):
+    cloud = Cloud(api, user, HOSTS)
+    cloud.boot("host3", group=2)
+    cloud.fleet.told()
+    answer = cloud.compute("POST", "/ports", {"ports": [
+        {"network_id": cloud.networks[0], "device_id": SERVER.format(80 + i), "device_owner": "compute:nova",
+         "security_groups": [cloud.groups[2]], "binding:host_id": "host4"} for i in range(2)]})
+    assert answer.status == 201
+    assert ("changed", "host3") in cloud.fleet.told()
+    cloud.fleet.check("two at once")
+
+
 def test_a_member_reaches_the_hosts_that_let_the_group_in(api, user):
     cloud = Cloud(api, user, HOSTS)
     for host, network, group in (("host2", 0, 0), ("host3", 1, 1), ("host4", 1, 2)):
