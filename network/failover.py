@@ -3,9 +3,7 @@
 import logging
 import time
 
-import sqlalchemy as sa
-
-from common import context, errors, periodic
+from common import context, errors, periodic, rows
 from common.context import Context
 from network import roles
 from network.db import hosting, models
@@ -63,11 +61,8 @@ class Failover(periodic.Periodic):
         changes, to = Changes(), hosting.pick(connection, self.service.conf, role)
         if to == host or not hosting.give(connection, role, row_id, host, to):
             return changes, None
-        if role == roles.DHCP:
-            changes.moved_network(connection, row_id, host, to)
-        else:
-            row = dict(connection.execute(sa.select(models.routers).where(models.routers.c.id == row_id)).mappings().one())
-            for where in (host, to):
-                changes.router(connection, {**row, "host": where})
+        table, kind = (models.networks, "Network") if role == roles.DHCP else (models.routers, "Router")
+        row = rows.get(connection, table, row_id, resource=kind)
+        changes.moved(connection, role, row, host, to)
         changes.number(connection)
         return changes, to

@@ -122,12 +122,16 @@ class Changes:
             if part.kinds & {hosting.ROUTER_KIND, hosting.LOCAL_KIND}:
                 self.at(host).routers |= routers_on(connection, [network_id])
 
-    def moved_network(self, connection, network_id: str, *hosts: str) -> None:
-        """Other hosts answer DHCP for a network, or none does: ``hosts`` are those that did and do."""
-        self.network(connection, network_id)
+    def moved(self, connection, role: str, row: dict, *hosts: str) -> None:
+        """Another host serves a network or a router (``row``), or none does: ``hosts`` are those that did and do."""
+        if role == roles.L3:
+            for host in set(hosts):
+                self.router(connection, {**row, "host": host})
+            return
+        self.network(connection, row["id"])
         for host in filter(None, hosts):
-            self.at(host).whole.add(network_id)
-            self.at(host).networks.add(network_id)
+            self.at(host).whole.add(row["id"])
+            self.at(host).networks.add(row["id"])
 
     def router(self, connection, router: dict, *, legs: bool = True, network_ids=()) -> None:
         """A router is another now, and with ``legs`` also which networks it has a part of.

@@ -126,8 +126,4 @@ def _write_host(work: Work, agent_id: str, role: str, resource_id: str, host_of)
     row = resource.get(work, resource_id)
     host = host_of(agent, row)
     rows.update(work.connection, resource.table, resource_id, {column: host}, resource=resource.kind)
-    if role == roles.DHCP:
-        work.changes.moved_network(work.connection, resource_id, row[column], host)
-    else:
-        for where in {row[column], host}:
-            work.changes.router(work.connection, {**row, column: where})
+    work.changes.moved(work.connection, role, row, row[column], host)
