@@ -348,7 +348,9 @@ def test_dhcp_and_routers_of_a_host_that_is_gone_go_to_a_living_one(api, user, m
     cloud.fleet.check("failover")
     served = cloud.fleet.hosts["host1"].replica.state()
     assert [n["id"] for n in served["networks"] if n["serves"] and n["id"] == cloud.networks[0]] and served["routers"]
+    cloud.fleet.told()
     failover.run_once()
+    assert cloud.fleet.told() == [], "what is moved stays where it is"
 
 
 def test_a_boot_does_not_wait_for_a_dhcp_host_that_is_away(api, user):
