@@ -204,11 +204,9 @@ class Ports(Resource):
     def concern(self, work, before, after):
         changes, connection = work.changes, work.connection
         changes.ports(connection, before, after)
-        for row in [*before, *after]:
-            if row["relation"] in roles.ROUTER_PORTS:
-                changes.routers(connection, {row["device_id"]})
-            elif row["relation"] == roles.DHCP_PORT:
-                changes.network(connection, row["network_id"])
+        changes.routers(connection, {row["device_id"] for row in [*before, *after] if row["relation"] in roles.ROUTER_PORTS})
+        for network_id in {row["network_id"] for row in [*before, *after] if row["relation"] == roles.DHCP_PORT}:
+            changes.network(connection, network_id)
         for port in _plugged(after):
             changes.at(port["binding_host_id"]).networks.add(port["network_id"])
             work.plugged.add(port["binding_host_id"])
