@@ -19,7 +19,8 @@ _GATEWAY = {"type": ["object", "null"], "properties": {
     "network_id": schema.UUID, "enable_snat": schema.BOOLEAN,
     "external_fixed_ips": {"type": "array", "maxItems": 4, "items": schema.obj(
         {"subnet_id": _ID, "ip_address": _IP})}}, "additionalProperties": False}
-ROUTES = {"type": ["array", "null"], "maxItems": 30, "items": schema.obj(
+MOST_ROUTES = 30
+ROUTES = {"type": ["array", "null"], "maxItems": MOST_ROUTES, "items": schema.obj(
     {"destination": _IP, "nexthop": _IP}, ["destination", "nexthop"])}
 
 
@@ -198,9 +199,6 @@ class Routers(Resource):
 def _external(router: dict) -> set[str]:
     """The id of the network of a router's gateway."""
     return {router["gateway"]["network_id"]} if router["gateway"] else set()
-
-
-MOST_ROUTES = 30
 
 
 def with_routes(new: list[dict]) -> typing.Callable[[list[dict]], list[dict]]:
