@@ -122,4 +122,3 @@ def check_known(method: Method, version: Version, part: str) -> None:
     """:raises ServiceTooOld: a server of ``version`` does not have the method"""
     if method.since > version:
         raise errors.ServiceTooOld(part=part, internal=f"{method.name} came with version {method.since}, pinned is {version}")
-

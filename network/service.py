@@ -95,4 +95,3 @@ class NetworkApi(Service):
                                   body={"events": events[first:first + MOST_EVENTS]}, timeout_s=5)
             except errors.Error as error:
                 self.log.warning("the compute service could not be told of changed addresses: %s", error)
-

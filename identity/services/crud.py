@@ -17,8 +17,6 @@ _RESERVED = ("links", "options", "is_domain", "password", "password_expires_at",
 
 
 @dataclasses.dataclass(frozen=True)
-
-
 class Noun:
     """A resource of the identity API.
 

@@ -27,8 +27,6 @@ GROUP = Noun("endpoint_group", "endpoint_groups", models.endpoint_groups,
 
 
 @dataclasses.dataclass(frozen=True)
-
-
 class Associations:
     """What projects are given: endpoints, or groups of endpoints.
 

@@ -9,8 +9,6 @@ from identity.db import models
 
 
 @dataclasses.dataclass(frozen=True)
-
-
 class Kind:
     """Things that a client names himself.
 

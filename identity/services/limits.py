@@ -80,8 +80,6 @@ def _limit_target(connection, row: dict) -> dict:
 
 
 @dataclasses.dataclass(frozen=True)
-
-
 class Kind:
     """Registered limits, or the limits of single projects and domains. One request creates several.
 

@@ -88,4 +88,3 @@ def images(req):
                                              "schema": {"type": "string"}},
             "links": [{"rel": "first", "href": "{first}"}, {"rel": "next", "href": "{next}"},
                       {"rel": "describedby", "href": "{schema}"}]}
-

@@ -136,4 +136,3 @@ def parts(connection, network_ids: list[str], group_ids=()) -> dict[str, dict[st
         else:
             part.kinds.add(why)
     return found
-

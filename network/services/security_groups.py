@@ -186,4 +186,3 @@ def _meaning(rule: dict) -> tuple:
 
 SECURITY_GROUPS = SecurityGroups()
 RULES = SecurityGroupRules()
-
