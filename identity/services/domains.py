@@ -37,4 +37,3 @@ NOUN = Noun("domain", "domains", models.domains,
             {"name": {**schema.NAME, "maxLength": 64}, "description": schema.LONG_TEXT, "enabled": {"type": "boolean"}},
             ("name",), ("name", "enabled", "id"), on_create=_create, on_update=_disabled, on_delete=_delete,
             domain_target="target.domain.id", unknown_first=("update", "delete"))
-index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete

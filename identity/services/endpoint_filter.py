@@ -22,8 +22,8 @@ def _changed(call: Call, connection, old: dict, values: dict) -> None:
 
 
 GROUP = Noun("endpoint_group", "endpoint_groups", models.endpoint_groups,
-                   {"name": schema.NAME, "description": schema.LONG_TEXT, "filters": _FILTERS}, ("name", "filters"), ("name",),
-                   on_create=_given, on_update=_changed)
+             {"name": schema.NAME, "description": schema.LONG_TEXT, "filters": _FILTERS}, ("name", "filters"), ("name",),
+             on_create=_given, on_update=_changed)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -50,4 +50,3 @@ NOUN = _EndpointNoun("endpoint", "endpoints", models.endpoints,
                       "url": {"type": "string", "minLength": 1, "maxLength": 2048, "pattern": "[A-Za-z]+://.*"}},
                      ("service_id", "interface", "url"), ("service_id", "interface", "region_id"), on_create=_create,
                      on_update=_update)
-index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete

@@ -30,10 +30,9 @@ def _delete(call: Call, connection, row: dict) -> None:
     if rows.exists(connection, models.endpoints, region_id={row["id"], *below}):
         raise errors.Forbidden(f"Unable to delete region {row['id']} because it or its child regions have associated endpoints.")
     rows.delete_where(connection, models.regions, id=below)
+
+
 _PROPERTIES = {"id": {"type": "string", "maxLength": 255}, "description": schema.LONG_TEXT,
                "parent_region_id": schema.TEXT}
-
-
 NOUN = Noun("region", "regions", models.regions, _PROPERTIES, (), ("parent_region_id",), on_create=_create, on_update=_update,
             on_delete=_delete)
-index, show, create, update, delete = NOUN.index, NOUN.show, NOUN.create, NOUN.update, NOUN.delete
