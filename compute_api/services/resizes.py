@@ -82,9 +82,16 @@ def confirm(call: Call, id: str) -> None:
 
 
 def revert(call: Call, id: str) -> None:
-    """:raises Conflict: the server does not wait for that"""
+    """
+    :raises Conflict: the server does not wait for that
+    :raises QuotaExceeded: the project has used what the server had before it became smaller
+    """
     with call.svc.db.writer() as connection:
         row = _begun(call, connection, id, "os_compute_api:servers:revert_resize", "revertResize")
+        migration = server_migrations.open_of(connection, id)
+        if migration and migration["status"] == server_migrations.FINISHED:
+            quotas.hold(connection, row["project_id"])
+            limits.check_growth(connection, call.svc.quota_defaults, row["project_id"], row["flavor"], migration["old_flavor"])
         resizes.revert(connection, call.ctx, id)
     _tell(call, "resize.revert.start", row)
 

@@ -35,9 +35,15 @@ def store_class(connection, name: str, values: dict) -> None:
         connection.execute(sa.insert(_CLASSES).values(name=name, resource=resource, limit=most))
 
 
+def _taken(connection, project_id: str) -> dict:
+    """What a project's servers count for: also what those grow by that are being resized."""
+    used, pending = instances.usage(connection, project_id), server_migrations.growth(connection, project_id)
+    return {**used, "cores": used["cores"] + pending["vcpus"], "ram": used["ram"] + pending["ram"]}
+
+
 def room(connection, defaults: dict, project_id: str, flavor: dict) -> int | None:
     """How many more servers of a flavor the project may have; None for any number."""
-    return _room(limits(connection, project_id, defaults), instances.usage(connection, project_id), flavor)
+    return _room(limits(connection, project_id, defaults), _taken(connection, project_id), flavor)
 
 
 def _each(flavor: dict) -> dict:
@@ -59,7 +65,7 @@ def _check(limit: dict, used: dict, count: int, flavor: dict) -> None:
 
 def check_room(connection, defaults: dict, project_id: str, count: int, flavor: dict) -> None:
     """As ``check_servers``, but others may take the room meanwhile: for what is asked before anything is made."""
-    _check(limits(connection, project_id, defaults), instances.usage(connection, project_id), count, flavor)
+    _check(limits(connection, project_id, defaults), _taken(connection, project_id), count, flavor)
 
 
 def check_growth(connection, defaults: dict, project_id: str, old: dict, new: dict) -> None:
@@ -67,10 +73,9 @@ def check_growth(connection, defaults: dict, project_id: str, old: dict, new: di
 
     :raises QuotaExceeded: naming the first resource that is short
     """
-    limit, used = limits(connection, project_id, defaults), instances.usage(connection, project_id)
-    pending = server_migrations.growth(connection, project_id)
+    limit, used = limits(connection, project_id, defaults), _taken(connection, project_id)
     for resource, part in (("cores", "vcpus"), ("ram", "ram")):
-        requested, taken = new[part] - old[part], used[resource] + pending[part]
+        requested, taken = new[part] - old[part], used[resource]
         if requested > 0 and 0 <= limit[resource] < taken + requested:
             raise errors.QuotaExceeded(resource=resource, requested=requested, used=taken, limit=limit[resource])
 
@@ -82,7 +87,7 @@ def check_servers(connection, defaults: dict, project_id: str, low: int, high: i
     :raises QuotaExceeded: naming the first resource that is short for ``low``
     """
     quotas.hold(connection, project_id)
-    limit, used = limits(connection, project_id, defaults), instances.usage(connection, project_id)
+    limit, used = limits(connection, project_id, defaults), _taken(connection, project_id)
     left = _room(limit, used, flavor)
     count = high if left is None else max(low, min(high, left))
     _check(limit, used, count, flavor)

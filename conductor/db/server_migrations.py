@@ -56,11 +56,15 @@ def held(connection) -> dict[tuple[str, str], dict]:
 
 
 def growth(connection, project_id: str) -> dict[str, int]:
-    """{"vcpus", "ram"}: what the servers of a project that have their old flavor still are to have more."""
+    """{"vcpus", "ram"}: what servers of a project are to have more, which do not have the flavor yet that they are to have."""
+    c, server = TABLE.c, models.instances.c
     found = {"vcpus": 0, "ram": 0}
-    for row in rows.select(connection, TABLE, project_id=project_id, type="resize", status=(PREPARING, MIGRATING, MOVED)):
-        for part in found:
-            found[part] += max(0, row["new_flavor"][part] - row["old_flavor"][part])
+    for row in rows.many(connection, sa.select(c.status, c.old_flavor, c.new_flavor, server.vcpus, server.memory_mb).join_from(
+            TABLE, models.instances, server.uuid == c.instance_uuid).where(
+            c.project_id == project_id, c.type == "resize", c.status.in_((PREPARING, MIGRATING, MOVED, REVERTING)))):
+        end = row["old_flavor"] if row["status"] == REVERTING else row["new_flavor"]
+        for part, has in (("vcpus", row["vcpus"]), ("ram", row["memory_mb"])):
+            found[part] += max(0, end[part] - has)
     return found
 
 

@@ -1,10 +1,13 @@
 """What a server holds while it moves, where it may go, and what is left when the move ends otherwise."""
 
+import types
+
 import pytest
 import sqlalchemy as sa
 
 from common import conf as conf_module
 from common import context, errors
+from compute_api.services import resizes as requests
 from conductor import conf
 from conductor.db import (
     allocations,
@@ -145,3 +148,39 @@ def test_growth_counts_what_others_are_growing_by(placement, database):  # noqa:
         with pytest.raises(errors.QuotaExceeded, match="cores"):
             quotas.check_growth(connection, defaults, "p", FLAVOR, LARGE)
         quotas.check_growth(connection, defaults, "p", LARGE, FLAVOR)
+
+
+def test_a_server_that_is_booted_may_not_take_what_another_grows_by(placement, database):  # noqa: F811
+    defaults = {**quotas.DEFAULTS, "cores": 4, "ram": -1}
+    row = begin(database, action="resize", flavor=LARGE)
+    with database.writer() as connection:
+        assert quotas.room(connection, defaults, "p", FLAVOR) == 0
+        for check in (lambda: quotas.check_room(connection, defaults, "p", 1, FLAVOR),
+                      lambda: quotas.check_servers(connection, defaults, "p", 1, 1, FLAVOR)):
+            with pytest.raises(errors.QuotaExceeded, match="cores"):
+                check()
+        # It has its new flavor before its move has ended, and is counted once.
+        instances.write(connection, "s", host="b", **row["data"]["new"])
+        server_migrations.write(connection, row["data"]["migration"], status=server_migrations.MOVED)
+        assert quotas.room(connection, {**defaults, "cores": 5}, "p", FLAVOR) == 1
+
+
+def test_what_a_revert_grows_by_is_counted(placement, database):  # noqa: F811
+    defaults = {**quotas.DEFAULTS, "cores": 4, "ram": -1}
+    with database.writer() as connection:
+        instances.write(connection, "s", flavor=LARGE, vcpus=4, memory_mb=400)
+    row = begin(database, action="resize", flavor={**FLAVOR, "disk_gb": 1})
+    with database.writer() as connection:
+        instances.write(connection, "s", host="b", **row["data"]["new"])
+        machine.finish(connection, "s", "resize", attempt=row["attempt"])
+        server_migrations.write(connection, row["data"]["migration"], status=server_migrations.FINISHED)
+        assert quotas.room(connection, defaults, "p", FLAVOR) == 3
+    svc = types.SimpleNamespace(
+        db=database, quota_defaults={**defaults, "cores": 3}, notifier=types.SimpleNamespace(tell=lambda *about: None),
+        policy=types.SimpleNamespace(check=lambda *about: None, is_admin=lambda ctx: False))
+    with pytest.raises(errors.QuotaExceeded, match="cores"):
+        requests.revert(types.SimpleNamespace(ctx=CTX, svc=svc), "s")
+    svc.quota_defaults = defaults
+    requests.revert(types.SimpleNamespace(ctx=CTX, svc=svc), "s")
+    with database.writer() as connection:
+        assert quotas.room(connection, defaults, "p", FLAVOR) == 0
