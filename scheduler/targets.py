@@ -18,13 +18,13 @@ def claim(placement: Placement, uuid: str, attempt: int, migration_id: int, requ
 
     :param attempt: of the server; with another one under way nothing is claimed
     :param requested_host: where it must go; None: wherever it fits
-    :returns: the host; None: the server is in another attempt, or gone
+    :returns: the host; None: the server is in another attempt, or gone, or the migration has ended
     :raises NoValidHost: and nothing was claimed
     """
     for number in range(placement.CLAIM_TRIES):
         with placement.db.reader() as connection:
             row, migration = instances.find(connection, uuid), server_migrations.get(connection, migration_id)
-            if row is None or migration is None or row["attempt"] != attempt:
+            if row is None or migration is None or row["attempt"] != attempt or migration["status"] not in server_migrations.OPEN:
                 return None
             spec = _spec(row, migration, requested_host)
             resolved = placement.resolve(connection, spec)
@@ -54,7 +54,7 @@ def _spec(row: dict, migration: dict, requested_host: str | None) -> dict:
 def _claim(connection, placement: Placement, host: dict, row: dict, migration: dict, spec: dict) -> str | None:
     """In one transaction with the migration's row, whose lock makes two that ask at once one after the other."""
     now = rows.find(connection, server_migrations.TABLE, migration["id"])
-    if now is None:
+    if now is None or now["status"] not in server_migrations.OPEN:  # it has failed while the scheduler was slow
         return None
     if now["dest_host"]:
         return now["dest_host"]

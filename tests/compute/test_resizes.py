@@ -184,3 +184,19 @@ def test_what_a_revert_grows_by_is_counted(placement, database):  # noqa: F811
     requests.revert(types.SimpleNamespace(ctx=CTX, svc=svc), "s")
     with database.writer() as connection:
         assert quotas.room(connection, defaults, "p", FLAVOR) == 0
+
+
+def test_nothing_is_claimed_for_a_migration_that_has_failed(placement, database, monkeypatch):  # noqa: F811
+    """The conductor gave up waiting for a scheduler that was slow."""
+    row = begin(database)
+
+    def ended_meanwhile(*args):
+        with database.writer() as connection:
+            server_migrations.write(connection, row["data"]["migration"], status=server_migrations.ERROR)
+            machine.fail(connection, "s", "migrate", attempt=row["attempt"])
+        return choose(*args)
+    choose = placement.choose
+    monkeypatch.setattr(placement, "choose", ended_meanwhile)
+    for _ in range(2):
+        assert claim(placement, row) is None
+    assert used(database, "b") == (0, 0, 0, 0) and faults(database) == {}
