@@ -9,6 +9,7 @@ from common import conf as conf_module
 from common import context, errors
 from compute_api.services import resizes as requests
 from conductor import conf
+from conductor import operations as engine
 from conductor.db import (
     allocations,
     deletion,
@@ -20,6 +21,7 @@ from conductor.db import (
     resizes,
     server_migrations,
 )
+from conductor.operations import remove
 from scheduler import targets
 from scheduler.placement import Placement
 from tests.compute.test_allocations import SMALL, database, node, server, used  # noqa: F401
@@ -200,3 +202,36 @@ def test_nothing_is_claimed_for_a_migration_that_has_failed(placement, database,
     for _ in range(2):
         assert claim(placement, row) is None
     assert used(database, "b") == (0, 0, 0, 0) and faults(database) == {}
+
+
+def removal(database, asked: list) -> engine.Engine:  # noqa: F811
+    made = engine.Engine(types.SimpleNamespace(
+        db=database, conf=types.SimpleNamespace(host="one", service_down_time=60),
+        agents=types.SimpleNamespace(operation_step=lambda ctx, host, *about: asked.append((host, *about)))), [remove.Remove()])
+    made.wake = lambda operation_id: None  # type: ignore[method-assign]
+    return made
+
+
+def test_what_is_left_on_a_target_is_removed_while_its_claim_is_not_given_back_yet(placement, database):  # noqa: F811
+    row, asked = begin(database), []
+    claim(placement, row)
+    with database.writer() as connection:
+        resizes.remove_from(connection, CTX, "s", "b")
+        made = next(o["id"] for o in operations.all_of_them(connection) if o["kind"] == "remove")
+        connection.execute(sa.update(models.operations).where(models.operations.c.id == row["id"]).values(
+            phase=operations.UNDO, data={**row["data"], "target": "b"}))
+    removal(database, asked).drive(made)
+    assert [host for host, *_ in asked] == ["b"]
+
+
+def test_a_host_that_the_server_comes_to_again_does_not_begin_to_remove_it(placement, database):  # noqa: F811
+    asked: list = []
+    with database.writer() as connection:
+        resizes.remove_from(connection, CTX, "s", "b")
+        made = operations.all_of_them(connection)[0]["id"]
+    engine_of_removal = removal(database, asked)
+    engine_of_removal.drive(made)
+    (host, _, operation_id, number), = asked
+    assert host == "b" and engine_of_removal.begin_step(operation_id, number)["step"] == "remove"
+    claim(placement, begin(database))
+    assert engine_of_removal.begin_step(operation_id, number) is None, "the disk that came there since would be lost"
