@@ -9,6 +9,7 @@ A file is sent as its parts that hold data, each after its offset and length, so
 0 and the file's size as its offset; a SHA-256 of all of it follows.
 """
 
+import contextlib
 import datetime
 import hashlib
 import hmac
@@ -22,6 +23,7 @@ import ssl
 import struct
 import tempfile
 import threading
+import time
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -33,7 +35,7 @@ LOG = logging.getLogger(__name__)
 _PART = struct.Struct(">QQ")
 _BLOCK = 1 << 20
 _MOST_OF_REQUEST = 1024
-IDLE_S = 120.0  # an offer ends when nobody has asked for so long
+IDLE_S = 120.0  # an offer ends when for so long nothing has been sent
 SILENCE_S = 60.0  # of a connection
 
 
@@ -115,7 +117,7 @@ def _certificate() -> tuple[bytes, bytes]:
 
 
 class Offer:
-    """Files that another host may fetch, until nobody has asked for IDLE_S.
+    """Files that another host may fetch, until none has been sent for IDLE_S; who lacks the token does not prolong that.
 
     :param files: {name: path}
     """
@@ -130,19 +132,38 @@ class Offer:
             chain.flush()
             self._tls.load_cert_chain(chain.name)
         self._socket = socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
-        self._socket.settimeout(IDLE_S)
+        self._guard, self._sending, self._until = threading.Lock(), 0, time.monotonic() + IDLE_S
         self.described = {"address": address, "port": self._socket.getsockname()[1], "token": self._token,
                           "certificate": certificate.decode()}
         threading.Thread(target=self._serve, daemon=True, name="disk-offer").start()
 
     def _serve(self) -> None:
         with self._socket:
-            while True:
+            while (left_s := self._left_s()) > 0:
                 try:
+                    self._socket.settimeout(left_s)
                     connection, peer = self._socket.accept()
-                except OSError:  # nobody has asked for long, or it was closed
+                except TimeoutError:
+                    continue
+                except OSError:  # it was closed
                     return
                 threading.Thread(target=self._answer, args=(connection, peer), daemon=True, name="disk-sender").start()
+
+    def _left_s(self) -> float:
+        """How long the offer lasts at least."""
+        with self._guard:
+            return IDLE_S if self._sending else self._until - time.monotonic()
+
+    @contextlib.contextmanager
+    def _lasting(self):
+        """The offer does not end meanwhile: the next file is asked for when this one is there."""
+        with self._guard:
+            self._sending += 1
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._sending, self._until = self._sending - 1, time.monotonic() + IDLE_S
 
     def _answer(self, connection: socket.socket, peer) -> None:
         try:
@@ -151,7 +172,8 @@ class Offer:
                 asked = json.loads(lines.readline(_MOST_OF_REQUEST))
                 if not hmac.compare_digest(str(asked["token"]).encode(), self._token.encode()):
                     raise ValueError("a wrong token")
-                send(self.files[asked["name"]], secure.sendall)
+                with self._lasting():
+                    send(self.files[asked["name"]], secure.sendall)
         except (OSError, ValueError, KeyError, TypeError) as error:  # ssl.SSLError is an OSError
             LOG.warning("a disk could not be sent to %s: %s", peer[0], error)
         finally:

@@ -5,6 +5,7 @@ import os
 import socket
 import ssl
 import threading
+import time
 
 import pytest
 
@@ -117,6 +118,32 @@ def test_an_offer_ends_when_nobody_asks(disk, tmp_path, monkeypatch):
         assert not thread.is_alive()
     with pytest.raises(errors.ServiceUnavailable):
         transfer.fetch(made.described, "disk", tmp_path / "arrived")
+
+
+def test_an_offer_goes_on_while_a_file_of_it_is_sent(disk, tmp_path, monkeypatch):
+    """The image that a disk is based on may take longer than an offer waits."""
+    send = transfer.send
+
+    def slow(path, write):
+        time.sleep(1)
+        send(path, write)
+    monkeypatch.setattr(transfer, "IDLE_S", 0.4)
+    monkeypatch.setattr(transfer, "send", slow)
+    made = transfer.Offer("127.0.0.1", {"disk": str(disk)})
+    for _ in range(2):
+        transfer.fetch(made.described, "disk", tmp_path / "arrived")
+    made.close()
+
+
+def test_who_does_not_show_the_token_keeps_no_offer_from_ending(disk, monkeypatch):
+    monkeypatch.setattr(transfer, "IDLE_S", 0.5)
+    made = transfer.Offer("127.0.0.1", {"disk": str(disk)})
+    where, began = (made.described["address"], made.described["port"]), time.monotonic()
+    with pytest.raises(ConnectionRefusedError):
+        while time.monotonic() - began < 3:
+            socket.create_connection(where).close()
+            time.sleep(0.1)
+    made.close()
 
 
 def test_only_the_newest_tls(offer):
