@@ -111,6 +111,8 @@ def index(call: Call, filters: dict[str, str], times: dict, *, limit: int, marke
     call.svc.policy.check(call.ctx, "os_compute_api:os-migrations:index", own)
     if filters.get("project_id") != call.ctx.project_id:
         call.svc.policy.check(call.ctx, "os_compute_api:os-migrations:index:all_projects", own)
+    if filters.keys() & {"host", "source_compute"}:  # else the names of hosts could be tried
+        call.svc.policy.check(call.ctx, "os_compute_api:os-migrations:index:host", own)
     with call.svc.db.reader() as connection:
         return server_migrations.page(connection, filters, changes.conditions(times, server_migrations.TABLE.c.updated_at),
                                       limit=limit, marker=marker)

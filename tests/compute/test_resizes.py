@@ -235,3 +235,16 @@ def test_a_host_that_the_server_comes_to_again_does_not_begin_to_remove_it(place
     assert host == "b" and engine_of_removal.begin_step(operation_id, number)["step"] == "remove"
     claim(placement, begin(database))
     assert engine_of_removal.begin_step(operation_id, number) is None, "the disk that came there since would be lost"
+
+
+@pytest.mark.parametrize("name", ["host", "source_compute"])
+def test_who_may_not_see_hosts_cannot_try_their_names(placement, database, name):  # noqa: F811
+    begin(database)
+
+    def check(ctx, rule, target):
+        if rule.endswith(":host"):
+            raise errors.Forbidden()
+    call = types.SimpleNamespace(ctx=CTX, svc=types.SimpleNamespace(db=database, policy=types.SimpleNamespace(check=check)))
+    assert len(requests.index(call, {"project_id": "p"}, {}, limit=10, marker=None)) == 1
+    with pytest.raises(errors.Forbidden):
+        requests.index(call, {"project_id": "p", name: "a"}, {}, limit=10, marker=None)
