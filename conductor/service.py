@@ -7,7 +7,7 @@ from conductor import conf, operations, sweep
 from conductor.confirmation import AutomaticConfirmation
 from conductor.db import hosts
 from conductor.manager import Manager
-from conductor.operations.remove import Remove
+from conductor.operations.remove import Destroy, Remove
 from conductor.operations.resize import Confirm, Migrate, Revert
 from conductor.retention import Retention
 from conductor.rpcapi import ConductorAPI
@@ -20,7 +20,7 @@ class Conductor(Service):
 
     def setup(self) -> None:
         self.scheduler, self.agents = SchedulerAPI(self.conf), AgentAPI(self.conf, lambda: hosts.compute_versions(self.db))
-        self.operations = operations.Engine(self, (Migrate(), Confirm(), Revert(), Remove()))
+        self.operations = operations.Engine(self, (Migrate(), Confirm(), Revert(), Remove(), Destroy()))
         self.periodics += [sweep.Sweep(self), Retention(self), operations.Drive(self.operations), AutomaticConfirmation(self)]
 
     def endpoint(self):

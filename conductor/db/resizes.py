@@ -9,7 +9,7 @@ from common import errors
 from conductor.db import actions, allocations, instances, machine, models, operations, server_migrations
 
 TABLE = models.instances
-MIGRATE, CONFIRM, REVERT, REMOVE = "migrate", "confirm_resize", "revert_resize", "remove"
+MIGRATE, CONFIRM, REVERT, REMOVE, DESTROY = "migrate", "confirm_resize", "revert_resize", "remove", "destroy"
 
 
 def columns_of(flavor: dict) -> dict:
@@ -69,7 +69,14 @@ def confirm_by_itself(connection, ctx, uuid: str) -> str:
 
 
 def revert(connection, ctx, uuid: str) -> str:
-    """Begin to bring the server back to its former host. As ``confirm``."""
+    """Begin to bring the server back to its former host. As ``confirm``.
+
+    :raises Conflict: that host has still to destroy the guest that an earlier revert may have started there
+    """
+    for operation in operations.of_server(connection, uuid):
+        if operation["kind"] == DESTROY:
+            raise errors.Conflict(f"Host {operation['data']['host']} has still to destroy what an earlier revert may have "
+                                  "started there. Try again when the host is back.")
     return _begin_second(connection, ctx, uuid, "revertResize", REVERT, server_migrations.REVERTING, {})
 
 
@@ -89,3 +96,8 @@ def leave(connection, ctx, uuid: str) -> None:
 def remove_from(connection, ctx, uuid: str, host: str) -> None:
     """Have what is left of a server on a host removed when that is possible."""
     operations.begin(connection, ctx, REMOVE, uuid, 0, {"host": host})
+
+
+def destroy_on(connection, ctx, uuid: str, migration_id: int, host: str) -> None:
+    """Have the guest of a server that may run on its former host destroyed when that is possible; its disk stays."""
+    operations.begin(connection, ctx, DESTROY, uuid, 0, {"host": host, "migration": migration_id})

@@ -156,6 +156,11 @@ class Revert(Move):
     def record_start(self, connection, job: Job) -> None:
         self._record_host(connection, job, job.data["old"])
 
+    def record_undo_start(self, connection, job: Job) -> None:
+        """It may have started the guest before it went down."""
+        if job.row["report"] is None:
+            resizes.destroy_on(connection, job.ctx, job.uuid, job.data["migration"], job.data["source"])
+
     def remove(self, job: Job) -> Wait | None:
         return job.ask_if_up(job.data["target"])
 

@@ -60,6 +60,9 @@ def at_rest(world: World) -> None:
     for host in HOSTS:
         foreign = [u for u in world.guests(host) if u not in rows or rows[u]["host"] != host and (u, host) not in moving]
         assert not foreign, f"guests on {host} that have no server there: {foreign}"
+        twice = [u for u, power in world.guests(host).items() if power == server_states.RUNNING and u in rows
+                 and rows[u]["host"] != host]
+        assert not twice, f"guests run on {host} whose servers are on another host: {twice}"
         paths = [p.name for p in (world.path / host / "snapshots").iterdir()]
         assert not paths, f"files of snapshots on {host}: {paths}"
     _images(world, rows)

@@ -28,7 +28,7 @@ from conductor import conf as conductor_conf
 from conductor.db import instances, models, operations
 from conductor.manager import Manager as ConductorManager
 from conductor.operations import Engine
-from conductor.operations.remove import Remove
+from conductor.operations.remove import Destroy, Remove
 from conductor.operations.resize import Confirm, Migrate, Revert
 from conductor.rpcapi import ConductorAPI
 from conductor.sweep import Sweep, local_delete
@@ -165,7 +165,7 @@ class World:
         service.endpoint = lambda: self.conductor
         service.tell = lambda *a, **k: None
         service.scheduler = Stand(self, "scheduler", Targets(Placement(confs["controller"], database)))
-        service.operations = self.operations = Engine(service, (Migrate(), Confirm(), Revert(), Remove()))
+        service.operations = self.operations = Engine(service, (Migrate(), Confirm(), Revert(), Remove(), Destroy()))
         self.operations.wake = self.wake
         self.conductor, self.sweep = ConductorManager(service), Sweep(service)
         self.conductor.heartbeats.interval_s = 0
