@@ -1,40 +1,26 @@
 """Files of a guest on their way from one host to another.
 
-The host that has them offers them: it listens on a port of its management address, with a key and a certificate made for
-this offer. Address, certificate and a token go to the other host over the bus, which is where hosts know each other from; the
-other connects by TLS, accepts that certificate only, and shows the token. So there is nothing to distribute or to renew, and
-who is in between reads and changes nothing. An offer names its files and ends by itself.
+The host that has them offers them (``common.offers``); an offer names its files and ends by itself.
 
 A file is sent as its parts that hold data, each after its offset and length, so holes stay holes. The last part has length
 0 and the file's size as its offset; a SHA-256 of all of it follows.
 """
 
 import contextlib
-import datetime
 import hashlib
-import hmac
-import json
 import logging
 import os
 import pathlib
-import secrets
 import socket
-import ssl
 import struct
-import tempfile
 import threading
 import time
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-
-from common import errors
+from common import errors, offers
 
 LOG = logging.getLogger(__name__)
 _PART = struct.Struct(">QQ")
 _BLOCK = 1 << 20
-_MOST_OF_REQUEST = 1024
 IDLE_S = 120.0  # an offer ends when for so long nothing has been sent
 SILENCE_S = 60.0  # of a connection
 
@@ -105,17 +91,6 @@ def receive(path: pathlib.Path, read) -> None:
         raise errors.StepFailed(reason="A disk arrived with other bytes than were sent.")
 
 
-def _certificate() -> tuple[bytes, bytes]:
-    """(PEM of a new certificate, PEM of its key). It is compared, not judged: its dates say nothing."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "pileus disk transfer")])
-    made = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-            .serial_number(x509.random_serial_number()).not_valid_before(datetime.datetime(2020, 1, 1))
-            .not_valid_after(datetime.datetime(2120, 1, 1)).sign(key, hashes.SHA256()))
-    return made.public_bytes(serialization.Encoding.PEM), key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-
-
 class Offer:
     """Files that another host may fetch, until none has been sent for IDLE_S; who lacks the token does not prolong that.
 
@@ -123,26 +98,18 @@ class Offer:
     """
 
     def __init__(self, address: str, files: dict[str, str]):
-        self.files, self._token = files, secrets.token_urlsafe(32)
-        certificate, key = _certificate()
-        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._tls.minimum_version = ssl.TLSVersion.TLSv1_3
-        with tempfile.NamedTemporaryFile() as chain:  # 0600, and gone at once: ssl takes keys from files only
-            chain.write(certificate + key)
-            chain.flush()
-            self._tls.load_cert_chain(chain.name)
-        self._socket = socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
+        self.files, self._port = files, offers.Offer(address)
+        self.described = self._port.described
         self._guard, self._sending, self._until = threading.Lock(), 0, time.monotonic() + IDLE_S
-        self.described = {"address": address, "port": self._socket.getsockname()[1], "token": self._token,
-                          "certificate": certificate.decode()}
         threading.Thread(target=self._serve, daemon=True, name="disk-offer").start()
 
     def _serve(self) -> None:
-        with self._socket:
+        listening = self._port.socket
+        with listening:
             while (left_s := self._left_s()) > 0:
                 try:
-                    self._socket.settimeout(left_s)
-                    connection, peer = self._socket.accept()
+                    listening.settimeout(left_s)
+                    connection, peer = listening.accept()
                 except TimeoutError:
                     continue
                 except OSError:  # it was closed
@@ -167,20 +134,14 @@ class Offer:
 
     def _answer(self, connection: socket.socket, peer) -> None:
         try:
-            connection.settimeout(SILENCE_S)
-            with self._tls.wrap_socket(connection, server_side=True) as secure, secure.makefile("rb") as lines:
-                asked = json.loads(lines.readline(_MOST_OF_REQUEST))
-                if not hmac.compare_digest(str(asked["token"]).encode(), self._token.encode()):
-                    raise ValueError("a wrong token")
-                with self._lasting():
-                    send(self.files[asked["name"]], secure.sendall)
+            secure, asked = self._port.admit(connection, SILENCE_S)
+            with secure, self._lasting():
+                send(self.files[asked["name"]], secure.sendall)
         except (OSError, ValueError, KeyError, TypeError) as error:  # ssl.SSLError is an OSError
             LOG.warning("a disk could not be sent to %s: %s", peer[0], error)
-        finally:
-            connection.close()
 
     def close(self) -> None:
-        self._socket.close()
+        self._port.close()
 
 
 def fetch(offer: dict, name: str, target: pathlib.Path) -> None:
@@ -191,15 +152,8 @@ def fetch(offer: dict, name: str, target: pathlib.Path) -> None:
     :raises StepFailed: as ``receive``
     """
     away = errors.ServiceUnavailable(part=f"the host at {offer['address']}, which has the disk")
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    tls.minimum_version, tls.check_hostname = ssl.TLSVersion.TLSv1_3, False  # the certificate itself is known
-    tls.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    tls.load_verify_locations(cadata=offer["certificate"])
     try:
-        with socket.create_connection((offer["address"], offer["port"]), timeout=SILENCE_S) as plain, \
-                tls.wrap_socket(plain) as secure, secure.makefile("rb") as stream:
-            secure.sendall(json.dumps({"token": offer["token"], "name": name}).encode() + b"\n")
-
+        with offers.take(offer, SILENCE_S, name=name) as secure, secure.makefile("rb") as stream:
             def read(count: int) -> bytes:
                 try:
                     data = stream.read(count)

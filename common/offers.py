@@ -1,0 +1,119 @@
+"""Ports that a host opens for one other for a while.
+
+The host listens on a port of its management address, with a key and a certificate made for this offer. Address, certificate and
+a token go to the other host over the bus, which is where hosts know each other from; the other connects by TLS, accepts that
+certificate only, and shows the token. So there is nothing to distribute or to renew, and who is in between reads and changes
+nothing.
+"""
+
+import datetime
+import hmac
+import json
+import secrets
+import socket
+import ssl
+import tempfile
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+_MOST_OF_REQUEST = 1024
+# How soon a connection counts as broken whose other end is gone without a word.
+_KEEPALIVE = {socket.TCP_KEEPIDLE: 60, socket.TCP_KEEPINTVL: 20, socket.TCP_KEEPCNT: 3}
+
+
+def keep_alive(connection: socket.socket) -> None:
+    """Notice when the other end of a connection is gone, though nothing is sent."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in _KEEPALIVE.items():
+        connection.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def _certificate() -> tuple[bytes, bytes]:
+    """(PEM of a new certificate, PEM of its key). It is compared, not judged: its dates say nothing."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "pileus offer")])
+    made = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+            .serial_number(x509.random_serial_number()).not_valid_before(datetime.datetime(2020, 1, 1))
+            .not_valid_after(datetime.datetime(2120, 1, 1)).sign(key, hashes.SHA256()))
+    return made.public_bytes(serialization.Encoding.PEM), key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+
+class Offer:
+    """A listening port, and what ``take`` needs to be let in there.
+
+    ``described``: {"address", "port", "token", "certificate": PEM}, for whom the offer is made
+    ``socket``: the listening one; whoever it accepts is to be given to ``admit``
+    """
+
+    def __init__(self, address: str):
+        self._token = secrets.token_urlsafe(32)
+        certificate, key = _certificate()
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._tls.minimum_version = ssl.TLSVersion.TLSv1_3
+        with tempfile.NamedTemporaryFile() as chain:  # 0600, and gone at once: ssl takes keys from files only
+            chain.write(certificate + key)
+            chain.flush()
+            self._tls.load_cert_chain(chain.name)
+        self.socket = socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
+        self.described = {"address": address, "port": self.socket.getsockname()[1], "token": self._token,
+                          "certificate": certificate.decode()}
+
+    def admit(self, connection: socket.socket, silence_s: float) -> tuple[ssl.SSLSocket, dict]:
+        """Let somebody in who connected: the encrypted connection, and what he asks for. Else it is closed.
+
+        :param silence_s: how long to wait for him here, and each time he is read from or written to later
+        :raises OSError, ValueError: he does not have the token, or speaks otherwise
+        """
+        with connection:  # the encrypted one takes its place, so this closes what was not let in
+            connection.settimeout(silence_s)
+            keep_alive(connection)
+            secure = self._tls.wrap_socket(connection, server_side=True)
+        try:
+            asked = json.loads(_line(secure))
+            if not isinstance(asked, dict) or not hmac.compare_digest(str(asked.get("token")).encode(), self._token.encode()):
+                raise ValueError("a wrong token")
+        except BaseException:
+            secure.close()
+            raise
+        return secure, asked
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+def _line(secure: ssl.SSLSocket) -> bytes:
+    """The first line, and nothing of what comes after it."""
+    line = b""
+    while not line.endswith(b"\n") and len(line) < _MOST_OF_REQUEST:
+        byte = secure.recv(1)
+        if not byte:
+            break
+        line += byte
+    return line
+
+
+def take(offer: dict, silence_s: float, **asked) -> ssl.SSLSocket:
+    """Connect to what another host offers.
+
+    :param offer: ``Offer.described``
+    :param silence_s: how long to wait for the other, here and later
+    :param asked: what ``admit`` is to return there
+    :raises OSError: it does not answer, or is not the one that made the offer
+    """
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    tls.minimum_version, tls.check_hostname = ssl.TLSVersion.TLSv1_3, False  # the certificate itself is known
+    tls.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    tls.load_verify_locations(cadata=offer["certificate"])
+    plain = socket.create_connection((offer["address"], offer["port"]), timeout=silence_s)
+    with plain:  # as in ``admit``
+        keep_alive(plain)
+        secure = tls.wrap_socket(plain)
+    try:
+        secure.sendall(json.dumps({"token": offer["token"], **asked}).encode() + b"\n")
+    except BaseException:
+        secure.close()
+        raise
+    return secure
