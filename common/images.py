@@ -9,6 +9,7 @@ import urllib3
 
 from common import errors, inspector
 from common.rest import path
+from common.shared_work import SharedWork
 
 CHUNK = 1 << 20
 STALL_S = 180  # for which a store may deliver nothing
@@ -27,12 +28,13 @@ def _usable(rest, image_id: str, project_id: str | None) -> dict:
     return image
 
 
-def fetch(rest, image: dict, target: pathlib.Path, project_id: str | None) -> dict:
+def fetch(rest, image: dict, target: pathlib.Path, project_id: str | None, work: SharedWork) -> dict:
     """Download an image's bytes; ``target`` exists only when all of them came and are what they should be.
 
     :param rest: the service's REST client
     :param image: {"id", "disk_format", "os_hash_algo", "os_hash_value"} as of when it was asked for; its id alone will do
     :param project_id: for whom; None only where an older version did not note that
+    :param work: ends when nobody waits for it any more
     :returns: the image, complete; its "os_hash_value" is that of the bytes
     :raises StepFailed: the image is gone, not for this project, damaged or hostile, or the disk is full
     :raises ServiceUnavailable: the service went away before all had come
@@ -40,18 +42,21 @@ def fetch(rest, image: dict, target: pathlib.Path, project_id: str | None) -> di
     part = target.with_name(target.name + ".part")
     try:
         image = {**_usable(rest, image["id"], project_id), **{k: v for k, v in image.items() if v is not None}}
+        work.check()
         algorithm = image.get("os_hash_algo") or "sha512"
         digest = hashlib.new(algorithm)
         response = rest.request("GET", "image", path("/v2/images/{id}/file", image["id"]), stream=True,
                                 timeout_s=STALL_S)
         with contextlib.closing(response), open(part, "wb") as out:
-            for chunk in response.stream(CHUNK):
-                digest.update(chunk)
-                out.write(chunk)
+            with work.reading(response.shutdown):
+                for chunk in response.stream(CHUNK):
+                    digest.update(chunk)
+                    out.write(chunk)
             response.release_conn()
         if image.get("os_hash_value") and digest.hexdigest() != image["os_hash_value"]:
             raise errors.StepFailed(reason=f"Image {image['id']} arrived damaged: its checksum is wrong.")
         inspector.check(part, image["disk_format"])
+        work.check()  # its end may look like a download's
         os.replace(part, target)
         return {**image, "os_hash_algo": algorithm, "os_hash_value": digest.hexdigest()}
     except errors.NotFound as error:
@@ -66,22 +71,35 @@ def fetch(rest, image: dict, target: pathlib.Path, project_id: str | None) -> di
         part.unlink(missing_ok=True)
 
 
-def send(rest, image_id: str, source: pathlib.Path) -> None:
+def send(rest, image_id: str, source: pathlib.Path, work: SharedWork) -> None:
     """Upload a file as the data of an image. Repeatable.
 
+    :param work: ends when nobody waits for it any more; it lets the file go at once, and the connection when that times out
     :raises StepFailed: the image is gone, or its store is full
     """
     try:
         if rest.request("GET", "image", path("/v2/images/{id}", image_id))["status"] == "active":
             return
-        with open(source, "rb") as data:
+        with open(source, "rb") as data, work.reading(data.close):
             rest.request("PUT", "image", path("/v2/images/{id}/file", image_id), body=data, timeout_s=600, headers={
                 "Content-Type": "application/octet-stream", "Content-Length": str(source.stat().st_size)})
     except (errors.NotFound, errors.TooLarge, errors.Conflict) as error:
         raise errors.StepFailed(reason=f"Image {image_id} could not be filled: {error}") from error
 
 
-def drop(rest, image_id: str) -> None:
+def drop(rest, image_id: str, timeout_s: float = 30) -> None:
     """Delete an image that is not to be. Repeatable."""
     with contextlib.suppress(errors.NotFound):
-        rest.request("DELETE", "image", path("/v2/images/{id}", image_id))
+        rest.request("DELETE", "image", path("/v2/images/{id}", image_id), timeout_s=timeout_s)
+
+
+def drop_unfilled(rest, image_id: str, timeout_s: float = 30) -> bool:
+    """Delete an image that has not got its bytes, and that nobody gives it any more; whether it had not. Repeatable."""
+    try:
+        status = rest.request("GET", "image", path("/v2/images/{id}", image_id), timeout_s=timeout_s)["status"]
+    except errors.NotFound:
+        return True
+    if status not in ("queued", "saving"):
+        return False
+    drop(rest, image_id, timeout_s)
+    return True

@@ -17,6 +17,7 @@ import threading
 import time
 
 from common import errors, images, native, periodic
+from common.shared_work import Hurry, SharedWork, never
 
 LOG = logging.getLogger(__name__)
 FORMATS = ("raw", "qcow2", "ami", "aki", "ari", "iso", "vhd", "vhdx", "vmdk", "vdi", "ploop")
@@ -26,7 +27,7 @@ _LEAST_AGE_S = 300.0
 
 
 class ImageCache:
-    """A directory of files. Several builds that need the same bytes wait for one download.
+    """A directory of files. Several builds that need the same bytes wait for one download, which ends when none of them does.
 
     :param owner: (user, group) ids of the files; the group may read them
     """
@@ -36,25 +37,45 @@ class ImageCache:
         self.path.mkdir(parents=True, exist_ok=True, mode=0o711)
         self.path.chmod(0o711)  # guests open files in it by their names
         self._locks: dict[str, threading.Lock] = {}
+        self._works: dict[tuple, SharedWork] = {}
         self._guard = threading.Lock()
         for left in [*self.path.glob("*.part"), *self.path.glob("*.new")]:
             left.unlink(missing_ok=True)  # of an agent that died while it fetched
 
-    def ensure(self, image: dict, project_id: str | None) -> str:
+    def ensure(self, image: dict, project_id: str | None, hurry: Hurry = never) -> str:
         """The path of an image's bytes, downloaded if need be.
 
         :param image: {"id", "disk_format", "os_hash_algo", "os_hash_value"} as the API found it with its user's rights; of an
             older server's kernel or ramdisk the id alone
         :param project_id: for whom; asked of the image service where only the id is known, and before each download
+        :param hurry: whether nobody needs it any more
         :raises StepFailed: it is not there for this project, the bytes are not what they should be, or the disk is full
+        :raises Superseded: ``hurry`` said so
         """
-        if not image.get("os_hash_value"):
-            return self._fetched_anew(image, project_id)
+        def work(shared: SharedWork) -> str:
+            if not image.get("os_hash_value"):
+                return self._fetched_anew(image, project_id, shared)
 
-        def fetch(target: pathlib.Path) -> None:
-            LOG.info("fetching image %s", image["id"])
-            images.fetch(self.rest, image, target, project_id)
-        return self._kept(_name(image), fetch)
+            def fetch(target: pathlib.Path) -> None:
+                shared.check()  # another download of the same bytes may have been waited for
+                LOG.info("fetching image %s", image["id"])
+                images.fetch(self.rest, image, target, project_id, shared)
+            return self._kept(_name(image), fetch)
+        # Only who asks for the same with the same rights may share what comes of it: it may be a refusal.
+        return self._shared((image["id"], image.get("os_hash_value"), image.get("disk_format"), project_id), work, hurry)
+
+    def _shared(self, key: tuple, work: collections.abc.Callable[[SharedWork], str], hurry: Hurry) -> str:
+        with self._guard:
+            shared = self._works.get(key)
+            if shared is None or not shared.join():
+                shared = self._works[key] = SharedWork(work)
+                shared.join()
+        try:
+            return shared.wait(hurry)
+        finally:
+            with self._guard:
+                if self._works.get(key) is shared and shared.over():
+                    del self._works[key]
 
     def adopt(self, name: str, fetch) -> str:
         """The path of a file that has a name of this cache, fetched from elsewhere if need be.
@@ -88,12 +109,12 @@ class ImageCache:
             os.utime(_note_of(target))
             return str(target)
 
-    def _fetched_anew(self, image: dict, project_id: str | None) -> str:
+    def _fetched_anew(self, image: dict, project_id: str | None, shared: SharedWork) -> str:
         """One whose hash is not known before it has come: nothing says which file has its bytes."""
         with self._lock(image["id"]):
             arrived = self.path / f"{image['id']}.new"
             try:
-                found = images.fetch(self.rest, image, arrived, project_id)
+                found = images.fetch(self.rest, image, arrived, project_id, shared)
                 target = self.path / _name(found)
                 with self._lock(target.name):
                     if not self._right(target):

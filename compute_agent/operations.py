@@ -3,7 +3,7 @@
 import contextlib
 import logging
 
-from common import errors, holdings
+from common import errors, holdings, images
 from common.rest import path
 from common.server_states import DELETING, IMAGE_TASKS, POWER, RUNNING, STOPPED
 from compute_agent.migration import HostSteps
@@ -161,7 +161,10 @@ class Operations:
         agent = self.agent
         with agent.settled(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
-            if instance is None or instance["task_state"] not in IMAGE_TASKS or not self._waits(image_id):
+            if instance is None or instance["task_state"] not in IMAGE_TASKS:
+                images.drop_unfilled(agent.rest, image_id)  # the server was deleted, or its state reset, since it was asked for
+                return
+            if not self._waits(image_id):
                 return
             task, state = Snapshot(agent), {
                 "uuid": uuid, "image_id": image_id, "vm_state": instance["vm_state"], "action": instance["task_state"],

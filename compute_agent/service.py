@@ -120,15 +120,20 @@ class ComputeAgent(Service):
             self.driver.unpause(instance["uuid"])
 
     def image_files(self, instance: dict) -> dict:
-        """{"image", "kernel", "ramdisk"} -> path in the cache, as far as the server has them."""
+        """{"image", "kernel", "ramdisk"} -> path in the cache, as far as the server has them.
+
+        :raises Superseded: the server is to be deleted
+        """
+        def hurry() -> bool:
+            return self.cancelled(instance["uuid"])
         image, files = instance["image_meta"], {}
         if image and self.driver.needs_image:
-            files["image"] = self.images.ensure(image, instance["project_id"])
+            files["image"] = self.images.ensure(image, instance["project_id"], hurry)
             for part in ("kernel", "ramdisk"):
                 part_id = image["properties"].get(f"{part}_id")
                 if part_id:
                     # What the API found with its user's rights; of an older server only the id is known.
-                    files[part] = self.images.ensure(image.get(part) or {"id": part_id}, instance["project_id"])
+                    files[part] = self.images.ensure(image.get(part) or {"id": part_id}, instance["project_id"], hurry)
         return files
 
     def rebuild_guest(self, instance: dict) -> None:

@@ -120,7 +120,7 @@ class Volumes:
             if time.monotonic() > deadline:
                 raise errors.StepFailed(reason=f"Volume {volume_id} did not finish being created in {timeout_s:.0f} s.")
             time.sleep(delay)
-            delay = min(delay * 1.5, 2)
+            delay = min(delay * 1.5, 1)
         if status == "error":
             raise errors.StepFailed(reason=f"Volume {volume_id} did not finish being created: its status is error.")
 
@@ -150,11 +150,14 @@ class Volumes:
         found = self._request("GET", path("/v3/snapshots/detail", query={"all_tenants": 1, "volume_id": volume_id}))["snapshots"]
         return [s for s in found if s["metadata"].get("image_id") == image_id]
 
-    def snapshot(self, image_id: str, volume_ids: list[str], timeout_s: float = 600) -> dict[str, dict]:
+    def snapshot(self, image_id: str, volume_ids: list[str], *, hurry: collections.abc.Callable[[], bool],
+                 timeout_s: float = 600) -> dict[str, dict]:
         """Snapshots of volumes for an image, in the volumes' project. Repeatable.
 
+        :param hurry: whether the server is to be deleted, so that nobody needs them any more
         :returns: {volume id: {"id", "size" (GiB)}}
         :raises StepFailed: one could not be made
+        :raises Superseded: ``hurry`` said so
         """
         try:
             for volume_id in volume_ids:
@@ -174,6 +177,8 @@ class Volumes:
                 return {v: {"id": each[0]["id"], "size": each[0]["size"]} for v, each in made.items()}
             if "error" in states or time.monotonic() > deadline:
                 raise errors.StepFailed(reason="A snapshot of a volume of the server could not be made.")
+            if hurry():
+                raise errors.Superseded()
             time.sleep(0.2)
 
     def drop_snapshots(self, image_id: str, volume_ids: list[str], timeout_s: float = 60) -> None:

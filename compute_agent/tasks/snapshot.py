@@ -2,18 +2,19 @@
 
 import logging
 
-from common import errors, images
+from common import errors, images, shared_work
 from common.rest import path
 from common.server_states import ACTIVE
 from compute_agent.tasks.reporting import ReportingTask, reason
 
 LOG = logging.getLogger(__name__)
+ABANDON_TIMEOUT_S = 1.0  # a delete may wait for this; what does not answer in time is asked again later
 
 
 class Snapshot(ReportingTask):
     """State: {"uuid", "image_id", "vm_state", "action", "attempt"}; "action" is image_snapshot or image_backup.
 
-    A crash undoes it: the guest runs on, and the image goes.
+    A crash undoes it: the guest runs on, and the image goes. So does a delete of the server, as in Nova.
 
     The guest stands still while its disk is copied: what is in the image is what the disk held at one moment.
     """
@@ -29,8 +30,16 @@ class Snapshot(ReportingTask):
         return row is not None and row["task_state"] == state["action"]
 
     def abandon(self, state):
+        """The server is to be deleted, or in another attempt: it runs on if it is to, and its image goes unless it is whole."""
         self._file(state).unlink(missing_ok=True)
         self.agent.let_run(self.agent.conductor.get_instance(self.agent.context(), state["uuid"]))
+        self.drop_unfilled(state)
+
+    def drop_unfilled(self, state) -> bool:
+        return images.drop_unfilled(self.agent.rest, state["image_id"], ABANDON_TIMEOUT_S)
+
+    def hurry(self, state) -> bool:
+        return self.agent.cancelled(state["uuid"])
 
     def lost(self, uuid):
         """As long as the server waits for its image, that is asked for again, or fails. Then its guest must not stand still."""
@@ -71,7 +80,8 @@ class Snapshot(ReportingTask):
             self.agent.driver.unpause(state["uuid"])
 
     def upload(self, state):
-        images.send(self.agent.rest, state["image_id"], self._file(state))
+        shared_work.attended(lambda work: images.send(self.agent.rest, state["image_id"], self._file(state), work),
+                             lambda: self.hurry(state))
 
     def rotate(self, state):
         """Of the server's backups of this kind, the oldest go that are too many. What cannot be deleted stays."""

@@ -4,7 +4,7 @@ import json
 
 from common import images
 from common.rest import path
-from compute_agent.tasks.snapshot import Snapshot
+from compute_agent.tasks.snapshot import ABANDON_TIMEOUT_S, Snapshot
 from conductor.messages import BlockDevice
 
 
@@ -25,8 +25,15 @@ class SnapshotVolumes(Snapshot):
         super().lost(uuid)
         return False
 
+    def drop_unfilled(self, state):
+        unfilled = super().drop_unfilled(state)
+        if unfilled:
+            self.agent.volumes.drop_snapshots(state["image_id"], [d["volume_id"] for d in state["devices"]], ABANDON_TIMEOUT_S)
+        return unfilled
+
     def copy(self, state):
-        return {"snapshots": self.agent.volumes.snapshot(state["image_id"], [d["volume_id"] for d in state["devices"]])}
+        return {"snapshots": self.agent.volumes.snapshot(state["image_id"], [d["volume_id"] for d in state["devices"]],
+                                                          hurry=lambda: self.hurry(state))}
 
     def undo_copy(self, state):
         self.agent.volumes.drop_snapshots(state["image_id"], [d["volume_id"] for d in state["devices"]])

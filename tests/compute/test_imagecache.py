@@ -44,7 +44,7 @@ class Images:
         time.sleep(self.pause_s)
         response = io.BytesIO(data)
         response.stream = lambda size: iter([data])  # type: ignore[attr-defined]
-        response.release_conn = lambda: None  # type: ignore[attr-defined]
+        response.release_conn = response.shutdown = lambda: None  # type: ignore[attr-defined]
         return response
 
 

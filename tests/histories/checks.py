@@ -72,7 +72,7 @@ def at_rest(world: World) -> None:
 
 
 def _images(world: World, rows: dict) -> None:
-    """Nobody waits for one any more; of a server that is gone, the image service's janitor takes them away."""
+    """Nobody waits for one any more. Of a server that is gone, one stays whose request was lost, as in OpenStack."""
     for image in world.services.images.values():
         assert image["status"] == "active" or image["instance_uuid"] not in rows, f"an image is left: {image}"
 

@@ -12,7 +12,7 @@ import unittest.mock
 import sqlalchemy as sa
 
 from common import conf as conf_module
-from common import context, db, errors, images, units
+from common import context, db, errors, images, shared_work, units
 from common.db import Database
 from common.tasks import Engine as TaskEngine
 from common.tasks import Journal
@@ -379,8 +379,9 @@ class Place:
             for name in ("instances", "tasks", "snapshots"):
                 shutil.rmtree(self.path / host / name, ignore_errors=True)
         made = World(self.path, self.db, self.confs)
-        with unittest.mock.patch.object(images, "send", lambda rest, image_id, source: rest.send_image(image_id)), \
-                unittest.mock.patch.object(images, "drop", lambda rest, image_id: rest.images.pop(image_id, None)), \
+        with unittest.mock.patch.object(images, "send", lambda rest, image_id, source, work: rest.send_image(image_id)), \
+                unittest.mock.patch.object(shared_work, "attended", lambda work, hurry: work(shared_work.SharedWork(work))), \
+                unittest.mock.patch.object(images, "drop", lambda rest, image_id, timeout_s=0: rest.images.pop(image_id, None)), \
                 unittest.mock.patch.object(transfer, "Offer", CopiedOffer), \
                 unittest.mock.patch.object(transfer, "fetch", copy_offered):
             for host in HOSTS:

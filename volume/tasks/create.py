@@ -1,6 +1,6 @@
 """Create a volume: allocate its space, fill it from an image where one was asked for, make it available."""
 
-from common import errors, images, units
+from common import errors, images, shared_work, units
 from volume.db import volumes
 from volume.tasks import VolumeTask
 
@@ -38,7 +38,9 @@ class CreateVolume(VolumeTask):
             return
         target = self.service.incoming / state["volume_id"]
         try:
-            image = images.fetch(self.service.rest, {"id": state["image_id"]}, target, state.get("project_id"))
+            image = shared_work.attended(
+                lambda work: images.fetch(self.service.rest, {"id": state["image_id"]}, target, state.get("project_id"), work),
+                lambda: self.service.workers.has(state["volume_id"], ("delete_volume",)))
             self.service.driver.fill(state["volume_id"], str(target), image["disk_format"])
         finally:
             target.unlink(missing_ok=True)
