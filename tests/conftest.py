@@ -24,7 +24,7 @@ hypothesis.settings.load_profile("pileus")
 # Each worker of pytest-xdist has port offsets of its own, whose ports are below those that the kernel gives to connections;
 # tests/distributed.py's cloud stands above them.
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-OFFSETS = itertools.cycle(range(2000 + _WORKER * 6000, 2000 + (_WORKER + 1) * 6000, 50))
+OFFSETS = itertools.cycle(range(2000 + _WORKER * 4000, 2000 + (_WORKER + 1) * 4000, 50))
 
 # Files whose tests take long: begun first, so that no worker waits for another at the end (--no-loadscope-reorder).
 LONG = ("secondruns/test_ansible", "network/test_attacks", "functional/test_tasks", "functional/test_parts_away", "races/",
