@@ -184,7 +184,7 @@ class Database:
                         yield connection
                     finally:
                         self._local.connection = None
-        units.now_visible()
+        units.mark_visible()
         for tell in self.after_write:
             tell()
 

@@ -74,7 +74,7 @@ def kind(error: sa.exc.SQLAlchemyError) -> str:
     """One of KINDS, as errors are counted."""
     if isinstance(error, sa.exc.TimeoutError):
         return "away"
-    if units.is_given_up(error):
+    if units.is_rolled_back(error):
         return "retried"
     if isinstance(error, sa.exc.IntegrityError):
         return "constraint"
@@ -87,7 +87,7 @@ def translate(error: Exception) -> errors.Error | None:
     ServiceUnavailable where it is away, BadRequest where it cannot keep or compare what the client sent, and Conflict where
     a constraint refuses it that no handler expected.
     """
-    if isinstance(error, units.TryAgain):
+    if isinstance(error, units.RetryUnit):
         return errors.Conflict("The request conflicts with another that came at the same time.", internal=str(error))
     if isinstance(error, sa.exc.TimeoutError):
         return errors.ServiceUnavailable(part="the database", internal=str(error))

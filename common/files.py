@@ -18,25 +18,25 @@ def private_directory(path: str | os.PathLike) -> pathlib.Path:
     return made
 
 
-def close_to_others(state: str | os.PathLike, *, passable: tuple[str, ...], skip: tuple[str, ...] = ()) -> None:
+def restrict_access(state: str | os.PathLike, *, traversable: tuple[str, ...], skip: tuple[str, ...] = ()) -> None:
     """Take from files that are there already what the umask keeps from new ones.
 
-    :param passable: names of directories at the top through which others may go to what is theirs
+    :param traversable: names of directories at the top through which others may go to what is theirs
     :param skip: paths, relative to the state, that are left alone; a part of one may be ``*``
     """
     for home, directories, names in os.walk(str(state)):
         below = pathlib.Path(home).relative_to(state).parts
         directories[:] = [d for d in directories if not any(pathlib.PurePath("/", *below, d).match(f"/{s}") for s in skip)]
-        os.chmod(home, 0o711 if not below or below[0] in passable else 0o700)
+        os.chmod(home, 0o711 if not below or below[0] in traversable else 0o700)
         for each in (pathlib.Path(home, n) for n in names):
             if each.is_file() and not each.is_symlink():
                 each.chmod(each.stat().st_mode & 0o700)
 
 
-def passable_directory(path: str | os.PathLike, state: str | os.PathLike) -> pathlib.Path:
+def traversable_directory(path: str | os.PathLike, state: str | os.PathLike) -> pathlib.Path:
     """Make a directory that others may go through, and not list: QEMU and dnsmasq run as users of their own.
 
-    :param state: the directories between this one and it become passable too
+    :param state: the directories between this one and it become traversable too
     """
     made = pathlib.Path(path)
     made.mkdir(parents=True, exist_ok=True)

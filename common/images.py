@@ -61,7 +61,7 @@ def fetch(rest, image: dict, target: pathlib.Path, project_id: str | None, work:
         return {**image, "os_hash_algo": algorithm, "os_hash_value": digest.hexdigest()}
     except errors.NotFound as error:
         raise errors.StepFailed(reason=f"Image {image['id']} could not be found.") from error
-    except inspector.Hostile as error:
+    except inspector.UnsafeImage as error:
         raise errors.StepFailed(reason=f"Image {image['id']} was refused: {error}") from error
     except urllib3.exceptions.HTTPError as error:  # the service, or its store, was away before all had come
         raise errors.ServiceUnavailable(part="the image service", internal=str(error)) from error

@@ -16,7 +16,7 @@ OPAQUE = frozenset(("raw", "aki", "ari", "ami"))
 MAX_VIRTUAL_BYTES = 1 << 50
 
 
-class Hostile(errors.BadRequest):
+class UnsafeImage(errors.BadRequest):
     kind = "ImageRejected"
 
 
@@ -54,31 +54,31 @@ def _signatures(head: bytes, tail: bytes, iso: bytes) -> list[str]:
 
 def _qcow2(head: bytes, size: int) -> int:
     if len(head) < 72:
-        raise Hostile("The qcow2 header is cut short.")
+        raise UnsafeImage("The qcow2 header is cut short.")
     version, backing_offset, backing_size, cluster_bits, virtual, crypt, l1_size = struct.unpack(">IQIIQII", head[4:40])
     l1_offset, refcounts, refcount_clusters, _, snapshots = struct.unpack(">QQIIQ", head[40:72])
     if version not in (2, 3):
-        raise Hostile(f"qcow2 version {version} is not known.")
+        raise UnsafeImage(f"qcow2 version {version} is not known.")
     if backing_offset or backing_size:
-        raise Hostile("The qcow2 image refers to a backing file.")
+        raise UnsafeImage("The qcow2 image refers to a backing file.")
     if crypt:
-        raise Hostile("Encrypted qcow2 images are not accepted.")
+        raise UnsafeImage("Encrypted qcow2 images are not accepted.")
     if not 9 <= cluster_bits <= 21:
-        raise Hostile("The qcow2 cluster size is out of range.")
+        raise UnsafeImage("The qcow2 cluster size is out of range.")
     end, incompatible = 72, 0
     if version == 3:
         if len(head) < 104:
-            raise Hostile("The qcow2 header is cut short.")
+            raise UnsafeImage("The qcow2 header is cut short.")
         incompatible, end = struct.unpack(">Q", head[72:80])[0], struct.unpack(">I", head[100:104])[0]
         if incompatible & 0x4:
-            raise Hostile("The qcow2 image refers to an external data file.")
+            raise UnsafeImage("The qcow2 image refers to an external data file.")
         if incompatible & ~0x1B or end < 104:
-            raise Hostile("The qcow2 image needs features that are not known.")
+            raise UnsafeImage("The qcow2 image needs features that are not known.")
     # One L1 entry maps a table of one cluster; its entries have 8 bytes, or 16 with subclusters.
     reach = 2 * cluster_bits - (4 if incompatible & 0x10 else 3)
     if l1_size > (32 << 20) // 8 or virtual > l1_size << reach or max(
             l1_offset + 8 * l1_size, refcounts + (refcount_clusters << cluster_bits), snapshots) > size:
-        raise Hostile("The qcow2 size does not agree with its tables.")
+        raise UnsafeImage("The qcow2 size does not agree with its tables.")
     _qcow2_extensions(head, end)
     return virtual
 
@@ -90,7 +90,7 @@ def _qcow2_extensions(head: bytes, end: int) -> None:
         if kind == 0:
             return
         if kind in (0xE2792ACA, 0x44415441):  # backing format name, external data file name
-            raise Hostile("The qcow2 image names another file in its header.")
+            raise UnsafeImage("The qcow2 image names another file in its header.")
         end += 8 + (length + 7) // 8 * 8
 
 
@@ -98,30 +98,30 @@ def _vmdk(head: bytes, handle, size: int) -> int:
     """One sparse extent. Readers look for the descriptor in more than one way: at the offset that the header names, or at the
     second sector whatever that says, and for words anywhere in it; so it must be there, and no word may be."""
     if head[:4] != b"KDMV":
-        raise Hostile("Only VMDK files of one sparse extent are accepted.")
+        raise UnsafeImage("Only VMDK files of one sparse extent are accepted.")
     version, _, capacity, _, offset, length = struct.unpack("<IIQQQQ", head[4:44])
     tables = struct.unpack("<Q", head[56:64])[0]
     if not 1 <= version <= 3 or not capacity:
-        raise Hostile("The VMDK header is none of a sparse extent.")
+        raise UnsafeImage("The VMDK header is none of a sparse extent.")
     if offset != 1 or not 0 < length <= 127 or (offset + length) * 512 > size:
-        raise Hostile("The VMDK descriptor is missing or out of place.")
+        raise UnsafeImage("The VMDK descriptor is missing or out of place.")
     if tables == (1 << 64) - 1:  # the tables are at the end, and with them a second header that counts
         handle.seek(max(0, size - 1024))
         last = handle.read(44)
         if len(last) < 44 or last[:8] + last[12:] != head[:8] + head[12:44]:  # all but its flags
-            raise Hostile("The VMDK file's two headers differ.")
+            raise UnsafeImage("The VMDK file's two headers differ.")
     region = head[512:512 + max(length, 20) * 512]
     if b"parentfilenamehint" in region.lower():
-        raise Hostile("The VMDK image refers to a parent.")
+        raise UnsafeImage("The VMDK image refers to a parent.")
     lines = [ln.strip() for ln in region[:length * 512].split(b"\0")[0].decode("latin-1").splitlines()]
     kinds = [ln.split("=", 1)[1].strip().strip('"') for ln in lines if ln.lower().startswith("createtype") and "=" in ln]
     if kinds not in (["monolithicSparse"], ["streamOptimized"]):
-        raise Hostile("Only monolithicSparse and streamOptimized VMDK files are accepted.")
+        raise UnsafeImage("Only monolithicSparse and streamOptimized VMDK files are accepted.")
     extents = [ln for ln in lines if ln.split(" ")[0] in ("RW", "RDONLY", "NOACCESS")]
     if len(extents) != 1 or " SPARSE " not in extents[0] or "/" in extents[0] or ".." in extents[0]:
-        raise Hostile("The VMDK image refers to other files.")
+        raise UnsafeImage("The VMDK image refers to other files.")
     if any(ln.lower().replace(" ", "").startswith("parentcid=") and not ln.lower().endswith("ffffffff") for ln in lines):
-        raise Hostile("The VMDK image refers to a parent.")
+        raise UnsafeImage("The VMDK image refers to a parent.")
     return capacity * 512
 
 
@@ -138,46 +138,46 @@ def _vhdx(handle) -> int:
         handle.seek(at)
         header = handle.read(64)
         if header[:4] == b"head" and any(header[48:64]):
-            raise Hostile("The VHDX image was not closed: it has a log.")
+            raise UnsafeImage("The VHDX image was not closed: it has a log.")
     handle.seek(192 << 10)
     table = handle.read(64 << 10)
     regions = dict((guid, offset) for guid, offset, _, _ in _entries(table, b"regi", 8, 16, "<16sQII"))
     if _VHDX_METADATA not in regions or regions[_VHDX_METADATA] >= 1 << 62:
-        raise Hostile("The VHDX image has no metadata.")
+        raise UnsafeImage("The VHDX image has no metadata.")
     start = regions[_VHDX_METADATA]
     handle.seek(start)
     items = {guid: offset for guid, offset, _, _, _ in _entries(handle.read(64 << 10), b"metadata", 10, 32, "<16sIIII")}
     if _VHDX_PARENT in items:
-        raise Hostile("Differencing VHDX images are not accepted.")
+        raise UnsafeImage("Differencing VHDX images are not accepted.")
     if not {_VHDX_SIZE, _VHDX_FILE} <= set(items):
-        raise Hostile("The VHDX image's metadata is incomplete.")
+        raise UnsafeImage("The VHDX image's metadata is incomplete.")
     handle.seek(start + items[_VHDX_FILE])
     _, flags = struct.unpack("<II", handle.read(8))
     if flags & 2:
-        raise Hostile("Differencing VHDX images are not accepted.")
+        raise UnsafeImage("Differencing VHDX images are not accepted.")
     handle.seek(start + items[_VHDX_SIZE])
     return struct.unpack("<Q", handle.read(8))[0]
 
 
 def _entries(table: bytes, magic: bytes, count_at: int, first: int, form: str):
-    """The entries of one of VHDX's tables. :raises Hostile: it is none, or twice the same"""
+    """The entries of one of VHDX's tables. :raises UnsafeImage: it is none, or twice the same"""
     count = struct.unpack("<I" if first == 16 else "<H", table[count_at:count_at + (4 if first == 16 else 2)])[0]
     if not table.startswith(magic) or count > 2047:
-        raise Hostile("A table of the VHDX image is damaged.")
+        raise UnsafeImage("A table of the VHDX image is damaged.")
     found = [struct.unpack(form, table[first + 32 * n:first + 32 * n + 32]) for n in range(count)]
     if len({each[0] for each in found}) != count:
-        raise Hostile("A table of the VHDX image is damaged.")
+        raise UnsafeImage("A table of the VHDX image is damaged.")
     return found
 
 
 def _vdi(head: bytes) -> int:
     if len(head) < 512:
-        raise Hostile("The VDI header is cut short.")
+        raise UnsafeImage("The VDI header is cut short.")
     version, _, kind = struct.unpack("<III", head[68:80])
     if version != 0x10001 or kind not in (1, 2):
-        raise Hostile("Only dynamic and fixed VDI images are accepted.")
+        raise UnsafeImage("Only dynamic and fixed VDI images are accepted.")
     if any(head[424:456]):  # of what it is a difference to
-        raise Hostile("Differencing VDI images are not accepted.")
+        raise UnsafeImage("Differencing VDI images are not accepted.")
     return struct.unpack("<Q", head[368:376])[0]
 
 
@@ -187,31 +187,31 @@ def _vhd(head: bytes, tail: bytes, handle, size: int) -> int:
     kinds = {struct.unpack(">I", each[60:64])[0] for each in found}
     sizes = {struct.unpack(">Q", each[48:56])[0] for each in found}
     if len(kinds) != 1 or len(sizes) != 1 or not kinds <= {2, 3}:
-        raise Hostile("Only fixed and dynamic VHD images are accepted, whose footers agree.")
+        raise UnsafeImage("Only fixed and dynamic VHD images are accepted, whose footers agree.")
     virtual = sizes.pop()
     if kinds == {2}:
         if head[:8] == b"conectix" or virtual > size:
-            raise Hostile("The VHD image is not of the size that it claims.")
+            raise UnsafeImage("The VHD image is not of the size that it claims.")
         return virtual
     if len(found) != 2:
-        raise Hostile("The dynamic VHD image has lost its footer, or the copy of it.")
+        raise UnsafeImage("The dynamic VHD image has lost its footer, or the copy of it.")
     for each in found:
         handle.seek(min(struct.unpack(">Q", each[16:24])[0], size))
         dynamic = handle.read(1024)
         if len(dynamic) < 1024 or dynamic[:8] != b"cxsparse" or any(dynamic[40:56]) or any(dynamic[576:768]):
-            raise Hostile("The VHD image's dynamic header is damaged, or names a parent.")
+            raise UnsafeImage("The VHD image's dynamic header is damaged, or names a parent.")
     return virtual
 
 
 def inspect(path) -> Header:
     """What the file at ``path`` is.
 
-    :raises Hostile: it reaches outside itself, lies about itself, or is two things at once
+    :raises UnsafeImage: it reaches outside itself, lies about itself, or is two things at once
     """
     try:
         return _inspect(path)
     except struct.error:
-        raise Hostile("The image's header is cut short.") from None
+        raise UnsafeImage("The image's header is cut short.") from None
 
 
 def _inspect(path) -> Header:
@@ -224,9 +224,9 @@ def _inspect(path) -> Header:
         iso = handle.read(8)
         found = _signatures(head, tail, iso)
         if "unknown" in found:
-            raise Hostile("The image is of a format that is not accepted.")
+            raise UnsafeImage("The image is of a format that is not accepted.")
         if len(found) > 1:
-            raise Hostile(f"The image is {' and '.join(found)} at once.")
+            raise UnsafeImage(f"The image is {' and '.join(found)} at once.")
         fmt = found[0] if found else "raw"
         virtual = size
         if fmt == "qcow2":
@@ -240,7 +240,7 @@ def _inspect(path) -> Header:
         elif fmt == "vhd":
             virtual = _vhd(head, tail, handle, size)
         if virtual > MAX_VIRTUAL_BYTES:
-            raise Hostile("The image claims a size that no disk has.")
+            raise UnsafeImage("The image claims a size that no disk has.")
         return Header(fmt, virtual)
 
 
@@ -248,13 +248,13 @@ def check(path, declared: str) -> Header:
     """Inspect, and insist that the file is what its owner declared.
 
     :param declared: a disk_format of the image API
-    :raises Hostile: it is something else, or hostile
+    :raises UnsafeImage: it is something else, or hostile
     """
     header = inspect(path)
     if declared in OPAQUE:
         # An ISO is raw to QEMU: it is read byte by byte and refers to nothing.
         if header.format not in ("raw", "iso"):
-            raise Hostile(f"The image is declared {declared}, but its content is {header.format}.")
+            raise UnsafeImage(f"The image is declared {declared}, but its content is {header.format}.")
     elif header.format != declared:
-        raise Hostile(f"The image is declared {declared}, but its content is {header.format}.")
+        raise UnsafeImage(f"The image is declared {declared}, but its content is {header.format}.")
     return header

@@ -28,7 +28,7 @@ class Notifier:
         self.on = any(d not in ("", "noop") for d in conf.oslo_messaging_notifications.driver)
         self._notifier = messaging.Notifier(carrier, f"{publisher}.{conf.host}", serializer=Serializer(), retry=1)
 
-    def tell(self, ctx, event_type: str, payload: dict, *, error: bool = False) -> None:
+    def notify(self, ctx, event_type: str, payload: dict, *, error: bool = False) -> None:
         """:param payload: plain values; moments become ISO 8601 text"""
         if not self.on:
             return

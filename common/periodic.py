@@ -54,7 +54,7 @@ class Heartbeat(Periodic):
         raise AssertionError("a heartbeat must say what it tells")
 
 
-def take_up(row: dict, what: str, work) -> None:
+def handle_row(row: dict, what: str, work) -> None:
     """Do ``work(ctx, row)`` for one of the rows of a pass; whatever is wrong with it, the others get their turn.
 
     :param row: with the ``request_id`` and ``project_id`` of the request that it is about

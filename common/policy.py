@@ -14,7 +14,7 @@ from common.conf import etc_dir
 
 LOG = logging.getLogger(__name__)
 RELOAD_S = 1.0  # a change of the file takes effect within this time
-MOST_DECISIONS = 4096
+MAX_CACHED_DECISIONS = 4096
 
 
 def rule(name: str, check: str, description: str, *operations: str, scopes: tuple[str, ...] = ("project",)
@@ -58,11 +58,11 @@ class Policy:
         self._decided: dict[tuple, bool] = {}
         self._until = 0.0
         self._seen: tuple | None = None  # times, size and inode of the file when it was last read; None: there was none
-        self._take_up()
+        self._load_if_changed()
 
     def allows(self, ctx, rule: str, target: dict | None = None) -> bool:
         target = target if target is not None else {"project_id": ctx.project_id}
-        if time.monotonic() > self._until or len(self._decided) > MOST_DECISIONS:
+        if time.monotonic() > self._until or len(self._decided) > MAX_CACHED_DECISIONS:
             self._reload()
         decided = self._decided
         key = (rule, ctx.roles, ctx.project_id, ctx.user_id, ctx.domain_id, ctx.project_domain_id, ctx.user_domain_id, ctx.system,
@@ -79,11 +79,11 @@ class Policy:
         """Read the file again if it has changed. While it cannot be read, the previous rules stay in force."""
         self._decided, self._until = {}, time.monotonic() + RELOAD_S
         try:
-            self._take_up()
+            self._load_if_changed()
         except (ValueError, OSError) as error:
             LOG.error("%s cannot be read, the previous rules stay in force: %s", self._path, error)
 
-    def _take_up(self) -> None:
+    def _load_if_changed(self) -> None:
         """Read the file if it has changed; also if an older copy was put back, which has an older time.
 
         :raises ValueError, OSError: it cannot be read

@@ -10,7 +10,7 @@ _METHOD = re.compile("[A-Z]{1,20}")
 # One whole line, so that neither a folded line, nor a name that no colon follows, nor a lone CR hides another header.
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\x00\r\n]*)?\r?\n")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\x00\r\n]*)?\r\n")
-MOST_OF_LINE, MOST_TRAILERS = 1024, 64
+MAX_LINE_BYTES, MAX_TRAILERS = 1024, 64
 
 
 class _HeaderLines:
@@ -68,7 +68,7 @@ class ChunkedInput(eventlet.wsgi.Input):
             self._discard_trailers(rfile)
 
     def _discard_trailers(self, rfile) -> None:
-        for _ in range(MOST_TRAILERS):
+        for _ in range(MAX_TRAILERS):
             line = self._line(rfile)
             if line == b"\r\n":
                 return
@@ -79,7 +79,7 @@ class ChunkedInput(eventlet.wsgi.Input):
     def _line(self, rfile) -> bytes:
         if self._is_broken:
             raise self._broken("it was broken before")
-        return rfile.readline(MOST_OF_LINE)
+        return rfile.readline(MAX_LINE_BYTES)
 
     def _broken(self, why: str) -> eventlet.wsgi.ChunkReadError:
         self._is_broken, self.chunk_length = True, -1

@@ -1,6 +1,6 @@
 """What a project may have of each resource: the limits in a service's table, and the lock for those who count.
 
-Use is counted from the resources themselves, in the transaction that adds one, after ``hold``: whoever else adds to the
+Use is counted from the resources themselves, in the transaction that adds one, after ``lock_owner``: whoever else adds to the
 same project waits until then, whatever the database.
 """
 
@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from common import db
 
 
-def hold(connection, holder: str) -> None:
-    """:param holder: a project's id, or a user's where his are counted"""
-    db.lock(connection, f"quota:{holder}")
+def lock_owner(connection, owner_id: str) -> None:
+    """:param owner_id: a project, or a user where the quota is per user"""
+    db.lock(connection, f"quota:{owner_id}")
 
 
 def limits(connection, table: sa.Table, project_id: str, defaults: dict) -> dict:
@@ -23,7 +23,7 @@ def limits(connection, table: sa.Table, project_id: str, defaults: dict) -> dict
 
 def store(connection, table: sa.Table, project_id: str, values: dict) -> None:
     """Set limits of a project; the others stay."""
-    hold(connection, project_id)
+    lock_owner(connection, project_id)
     for resource, most in values.items():
         connection.execute(sa.delete(table).where(table.c.project_id == project_id, table.c.resource == resource))
         connection.execute(sa.insert(table).values(project_id=project_id, resource=resource, limit=most))
@@ -31,5 +31,5 @@ def store(connection, table: sa.Table, project_id: str, values: dict) -> None:
 
 def reset(connection, table: sa.Table, project_id: str) -> None:
     """Give a project the defaults again."""
-    hold(connection, project_id)
+    lock_owner(connection, project_id)
     connection.execute(sa.delete(table).where(table.c.project_id == project_id))

@@ -125,7 +125,7 @@ class RestClient:
     def anonymous(self, method: str, service: str, where: Path, *, body=None, timeout_s: float = 30):
         """Call without a token, as a login does; returns the whole response. Errors as with ``request``."""
         if method not in ("GET", "HEAD"):
-            units.now_visible()
+            units.mark_visible()
         active = context.active()
         headers = {"X-Openstack-Request-Id": active.trace_id} if active else {}
         response = self._send(method, self._url(service, where), headers, body, timeout_s, service)
@@ -145,7 +145,7 @@ class RestClient:
         :raises errors.Error: the declared error for the status answered
         """
         if method not in ("GET", "HEAD"):
-            units.now_visible()
+            units.mark_visible()
         url = self._url(service, where)
         as_user = ctx is not None and ctx.token
         active = ctx or context.active()

@@ -153,7 +153,7 @@ class Client:
         to = arguments[method.to] if method.to else None
         interface.check_known(method, version, self._part(to))
         metrics.RPC.labels(self.topic, method.name, method.kind).inc()
-        units.now_visible()
+        units.mark_visible()
         message = method.message(arguments, version)
         prepared = self._client.prepare(
             server=to, fanout=method.fanout and to is None or None, retry=1, version=format_version(version),
@@ -210,10 +210,10 @@ class Dispatcher(messaging.RPCDispatcher):
     ``translate`` makes a declared error of one that the service's database raised, or returns None.
     """
 
-    def __init__(self, endpoint, answers: type[Client], translate):
-        super().__init__([endpoint], Serializer(), _only(answers.methods))
-        self.methods, self.translate = answers.methods, translate
-        self._failed = metrics.RPC_ERRORS.labels(answers.topic, "failed")
+    def __init__(self, endpoint, interface: type[Client], translate):
+        super().__init__([endpoint], Serializer(), _only(interface.methods))
+        self.methods, self.translate = interface.methods, translate
+        self._failed = metrics.RPC_ERRORS.labels(interface.topic, "failed")
 
     def _do_dispatch(self, endpoint, method, ctxt, args):
         try:
@@ -263,10 +263,10 @@ class _Server(RPCServer):
         super()._process_incoming(incoming)
 
 
-def server(conf, answers: type[Client], host: str, endpoint, *, threads: int = 16, translate=None):
-    """An RPC server, not started. ``endpoint`` has the methods that the interface ``answers`` declares."""
-    endpoint.target = messaging.Target(version=answers.version)
-    dispatcher = Dispatcher(endpoint, answers, translate)
-    made = _Server(transport(conf), messaging.Target(topic=answers.topic, server=host), dispatcher)
+def server(conf, interface: type[Client], host: str, endpoint, *, threads: int = 16, translate=None):
+    """An RPC server, not started. ``endpoint`` has the methods that the interface declares."""
+    endpoint.target = messaging.Target(version=interface.version)
+    dispatcher = Dispatcher(endpoint, interface, translate)
+    made = _Server(transport(conf), messaging.Target(topic=interface.topic, server=host), dispatcher)
     conf.set_override("executor_thread_pool_size", threads)
     return made

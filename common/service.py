@@ -37,14 +37,14 @@ class Service:
     """Base of every daemon.
 
     ``name`` is the daemon's name ("compute-api"), ``package`` its database's owner, ``api`` the section of
-    ``etc/<conf_name>-paste.ini`` that it serves, or None, ``answers`` the RPC interface that it answers, or None.
+    ``etc/<conf_name>-paste.ini`` that it serves, or None, ``interface`` the RPC interface that it answers, or None.
     """
 
     name = ""
     conf_name = ""
     db_name: str | None = None
     api: str | None = None
-    answers: type[rpc.Client] | None = None
+    interface: type[rpc.Client] | None = None
     default_port = 0
     opts: dict = {}
     rpc_threads = 16
@@ -114,8 +114,8 @@ class Service:
         for work in self.periodics:
             if not isinstance(work, periodic.Heartbeat):
                 work.start(self.stop_event)
-        if self.answers:
-            self.rpc_server = rpc.server(self.conf, self.answers, self.conf.host, self.endpoint(),
+        if self.interface:
+            self.rpc_server = rpc.server(self.conf, self.interface, self.conf.host, self.endpoint(),
                                          threads=self.rpc_threads, translate=db_errors.translate if self.db else None)
         # Starting to listen retries until the broker is there; the API must not wait for it.
         threading.Thread(target=self._listen, daemon=True, name="rpc-start").start()

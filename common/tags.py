@@ -8,7 +8,7 @@ from sqlalchemy.sql import functions
 
 from common import errors
 
-MOST = 128
+MAX_FILTER_TAGS = 128
 FILTERS = ("tags", "tags-any", "not-tags", "not-tags-any")
 
 
@@ -45,8 +45,8 @@ def has(column, tag: str):
 def condition(column, name: str, values: list[str]):
     """The WHERE of one of FILTERS; the values are lists separated by commas."""
     wanted_tags = [tag for value in values for tag in value.split(",")]
-    if len(wanted_tags) > MOST:
-        raise errors.BadRequest(f"At most {MOST} tags can be filtered by, not {len(wanted_tags)}.")
+    if len(wanted_tags) > MAX_FILTER_TAGS:
+        raise errors.BadRequest(f"At most {MAX_FILTER_TAGS} tags can be filtered by, not {len(wanted_tags)}.")
     wanted = [has(column, tag) for tag in wanted_tags]
     found = sa.or_(*wanted) if name.endswith("any") else sa.and_(*wanted)
     return sa.not_(found) if name.startswith("not-") else found

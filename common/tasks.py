@@ -17,7 +17,7 @@ undo may meet a step that never ran: steps and undos are idempotent.
 
 A record that a crash left may be out of date: its server may have been built
 elsewhere, or deleted. So each record is read anew when its turn comes, and the
-task asks its service (``take_up``) whether the work is still its own before
+task asks its service (``still_current``) whether the work is still its own before
 anything is finished or undone. New work with the same id waits for that too.
 """
 
@@ -55,7 +55,7 @@ class Task:
     def started(self, step: str, state: dict) -> None:
         """Called before each step; report progress here."""
 
-    def waiting(self, step: str, state: dict) -> None:
+    def before_retry(self, step: str, state: dict) -> None:
         """Called before a step is tried again for a part that is away. It may raise, as where nobody needs the work any more."""
 
     def failed(self, step: str, error: Exception, state: dict) -> None:
@@ -68,15 +68,15 @@ class Task:
         """What to hold while a leftover is worked on; who calls ``Engine.run`` holds it already."""
         return contextlib.nullcontext()
 
-    def take_up(self, state: dict) -> bool:
+    def still_current(self, state: dict) -> bool:
         """Called before a leftover is finished or undone: whether it is still this task's work, by what the service's
         database says now. It may bring the state up to date."""
         return True
 
-    def abandon(self, state: dict) -> None:
-        """Called in place of the undos where ``take_up`` said no: remove what is certainly nobody else's."""
+    def discard(self, state: dict) -> None:
+        """Called in place of the undos where ``still_current`` said no: remove what is certainly nobody else's."""
 
-    def lost(self, task_id: str) -> bool:
+    def record_unreadable(self, task_id: str) -> bool:
         """Called where a task's record cannot be read: settle what it may have begun, by what the service's database says now.
 
         It holds by itself what is exclusive. May be called again.
@@ -121,7 +121,7 @@ class Journal:
         return sorted(p.stem for p in self.directory.glob("*.json"))
 
     def read(self, key: str) -> dict | None:
-        """A record as it is now, or None. One that cannot be read is set aside as ``<key>.broken``: see ``Task.lost``."""
+        """The current record, or None. An unreadable one is renamed to ``<key>.broken``: see ``Task.record_unreadable``."""
         path = self._path(key)
         try:
             record = json.loads(path.read_bytes())
@@ -138,7 +138,7 @@ class Journal:
             return None
 
     def set_aside(self, key: str, reason: str) -> None:
-        """Let a record be no more in the way of others: see ``Task.lost``."""
+        """Rename an unreadable record so that it does not block others: see ``Task.record_unreadable``."""
         LOG.error("the journal of task %s cannot be read and is renamed to .broken: %s", key, reason)
         os.replace(self._path(key), self._path(key).with_suffix(".broken"))
 
@@ -268,7 +268,7 @@ class Engine:
                 LOG.info("task %s: step %s waits for a service: %s", task.name, step, error)
                 time.sleep(delay)
                 delay = min(delay * 2, 3)
-                task.waiting(step, state)
+                task.before_retry(step, state)
 
     def _undo(self, task: Task, record: dict, error: Exception) -> None:
         """Undo all that was begun and then report ``error``, or abandon what is another's by now.
@@ -277,9 +277,9 @@ class Engine:
 
         :raises errors.Error: the service cannot be asked; the record stays and is taken up again later
         """
-        if not task.take_up(record["state"]):
+        if not task.still_current(record["state"]):
             LOG.warning("task %s, unfinished at step %s, no longer belongs to this service", key_of(record), record["step"])
-            task.abandon(record["state"])
+            task.discard(record["state"])
         elif self._backward(task, record):
             task.failed(record["step"], error, record["state"])
         else:
@@ -391,7 +391,7 @@ class Engine:
     def _lost(self, key: str, make_task) -> bool:
         """Settle what a record was about that could not be read; False: there is no such one, or it cannot be settled."""
         found = _KEY.fullmatch(key) if key in self.journal.broken() else None
-        if found is None or not make_task(found["name"]).lost(found["id"]):
+        if found is None or not make_task(found["name"]).record_unreadable(found["id"]):
             return False
         LOG.warning("task %s, whose journal could not be read, is settled", key)
         self.journal.remove_broken(key)
@@ -406,7 +406,7 @@ class Engine:
             context.activate(context.Context.from_dict(record["context"]))
         resume = record["phase"] == "finished" or record["phase"] == "execute" and task.on_crash == "resume"
         LOG.info("recovering task %s at step %s: %s", key_of(record), record["step"], "resume" if resume else "undo")
-        if resume and task.take_up(record["state"]):
+        if resume and task.still_current(record["state"]):
             self._forward(task, record)
             return
         if record["phase"] != "undo":

@@ -24,7 +24,7 @@ _POSTGRESQL_AGAIN, _POSTGRESQL_CONFLICT = {"40001", "40P01", "55P03"}, {"23505",
 _SQLITE_CONFLICT = ("UNIQUE constraint failed", "FOREIGN KEY constraint failed")
 
 
-class TryAgain(Exception):
+class RetryUnit(Exception):
     """What the transaction chose is taken meanwhile: roll it back and choose anew."""
 
 
@@ -34,12 +34,12 @@ class _Unit:
 
 def _tries(error: Exception) -> int:
     """How often a unit that ended so is run."""
-    if isinstance(error, TryAgain) or is_given_up(error):
+    if isinstance(error, RetryUnit) or is_rolled_back(error):
         return TRIES
     return TRIES_OF_CONFLICTS if is_conflict(error) else 1
 
 
-def is_given_up(error: Exception) -> bool:
+def is_rolled_back(error: Exception) -> bool:
     """Whether the database ended the transaction for the sake of another."""
     state, code = _codes(error)
     return state in _POSTGRESQL_AGAIN or code in _MYSQL_AGAIN
@@ -93,7 +93,7 @@ def unit(function):
     return inner
 
 
-def now_visible() -> None:
+def mark_visible() -> None:
     """Said by whatever cannot be taken back: from here on the unit is not run again."""
     current = getattr(_LOCAL, "unit", None)
     if current is not None:

@@ -23,7 +23,7 @@ LOG = logging.getLogger(__name__)
 FORMATS = ("raw", "qcow2", "ami", "aki", "ari", "iso", "vhd", "vhdx", "vmdk", "vdi", "ploop")
 _ALGORITHMS = ("sha512", "sha384", "sha256")
 # A build may be about to use what another fetched: it is not taken away sooner, whatever the option says.
-_LEAST_AGE_S = 300.0
+_MIN_AGE_S = 300.0
 
 
 class ImageCache:
@@ -189,7 +189,7 @@ class ImageCache:
                 with contextlib.suppress(FileNotFoundError):
                     note = _note_of(target)
                     age = time.time() - (note if note.exists() else target).stat().st_mtime
-                    if age > max(minimum_age_s, _LEAST_AGE_S):
+                    if age > max(minimum_age_s, _MIN_AGE_S):
                         target.unlink()
                         note.unlink(missing_ok=True)
                         gone.append(name)

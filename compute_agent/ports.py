@@ -3,7 +3,7 @@
 import collections.abc
 import logging
 
-from common import errors, holdings
+from common import errors, server_resources
 from common.rest import path
 
 LOG = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Ports:
         return made
 
     def _build_once(self, instance: dict, wanted: list[dict], again: bool, check: Check) -> list[dict]:
-        left = [p for p in holdings.ports_of(self.rest, instance["uuid"]) if p["project_id"] == instance["project_id"]
+        left = [p for p in server_resources.ports_of(self.rest, instance["uuid"]) if p["project_id"] == instance["project_id"]
                 ] if again else []
         own = {i["port"]: self.rest.request("GET", "network", path("/v2.0/ports/{id}", i["port"]))["port"]
                for i in wanted if i.get("port")}
@@ -64,14 +64,14 @@ class Ports:
         self._unhindered(self._give_back_once, instance, check)
 
     def _give_back_once(self, instance: dict, check: Check | None) -> None:
-        ports = holdings.ports_of(self.rest, instance["uuid"])
+        ports = server_resources.ports_of(self.rest, instance["uuid"])
         if check is None:
             ports = [p for p in ports if p["binding:host_id"] == self.host]
         elif ports:
             check()
-        own = holdings.owners_ports(instance)
+        own = server_resources.preexisting_ports(instance)
         for port in ports:
-            holdings.release_port(self.rest, port["id"], keep=port["id"] in own, as_read=port)
+            server_resources.release_port(self.rest, port["id"], keep=port["id"] in own, as_read=port)
 
     @staticmethod
     def _unhindered(work, *args):
@@ -111,7 +111,7 @@ class Ports:
         """Bind a port that is known, as it was read, or make a new one."""
         owner = {"device_id": instance["uuid"], "device_owner": OWNER, "binding:host_id": self.host}
         if known:
-            headers = holdings.unchanged(known) if "revision_number" in known else None
+            headers = server_resources.if_match(known) if "revision_number" in known else None
             try:
                 return self.rest.request("PUT", "network", path("/v2.0/ports/{id}", known["id"]), body={"port": owner},
                                          headers=headers, timeout_s=60)["port"]
@@ -155,7 +155,7 @@ class Ports:
             if not self._is_here(port):
                 body = {"port": {"binding:host_id": self.host}}
                 port = self.rest.request("PUT", "network", path("/v2.0/ports/{id}", port["id"]), body=body,
-                                         headers=holdings.unchanged(port), timeout_s=60)["port"]
+                                         headers=server_resources.if_match(port), timeout_s=60)["port"]
             self._check_plugged(port)
         return found
 

@@ -18,27 +18,27 @@ class AgentAPI(Client):
 
     @cast(to="host")
     def build(self, ctx, host: HostName, uuid: Id) -> None:
-        """Lost: the conductor's sweep sends it again; doubled: the task runs once."""
+        """Lost: the conductor's reconciler sends it again; doubled: the task runs once."""
 
     @cast(to="host")
     def delete(self, ctx, host: HostName, uuid: Id) -> None:
-        """Lost: sent again by the sweep; doubled: the second finds nothing left."""
+        """Lost: sent again by the reconciler; doubled: the second finds nothing left."""
 
     @cast(to="host")
     def power(self, ctx, host: HostName, uuid: Id, action: PowerAction) -> None:
-        """Lost: sent again by the sweep; doubled: the state is checked."""
+        """Lost: sent again by the reconciler; doubled: the state is checked."""
 
     @cast(to="host")
     def snapshot(self, ctx, host: HostName, uuid: Id, image_id: Id) -> None:
-        """Fill an image with a server's disk. Lost: sent again by the sweep; doubled: the state is checked."""
+        """Fill an image with a server's disk. Lost: sent again by the reconciler; doubled: the state is checked."""
 
     @cast(to="host")
     def attach_volume(self, ctx, host: HostName, uuid: Id, volume_id: Id) -> None:
-        """Lost: sent again by the sweep; doubled: the task runs once."""
+        """Lost: sent again by the reconciler; doubled: the task runs once."""
 
     @cast(to="host")
     def detach_volume(self, ctx, host: HostName, uuid: Id, volume_id: Id) -> None:
-        """Lost: sent again by the sweep; doubled: the task runs once."""
+        """Lost: sent again by the reconciler; doubled: the task runs once."""
 
     @cast(to="host", since="1.1")
     def extend_volume(self, ctx, host: HostName, uuid: Id, volume_id: Id) -> None:

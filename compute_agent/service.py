@@ -37,7 +37,7 @@ TASKS = (Boot, Delete, Attach, Detach, AttachInterface, DetachInterface, ExtendV
 
 class ComputeAgent(Service):
     name, conf_name = "compute-agent", "compute-agent"
-    opts, answers, rpc_threads = conf.OPTS, AgentAPI, 32
+    opts, interface, rpc_threads = conf.OPTS, AgentAPI, 32
     log = logging.getLogger("compute_agent")
 
     def setup(self) -> None:

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 
-from common import errors, holdings
+from common import errors, server_resources
 from common.rest import Path, path
 from common.vault import Vault, seal_chap
 
@@ -21,18 +21,19 @@ class Volumes:
         self.rest, self.connector, self.vault = rest, connector, vault
 
     def _request(self, method: str, where: Path, body=None):
-        return self.rest.request(method, "volume", where, body=body, headers=holdings.VOLUME_VERSION)
+        return self.rest.request(method, "volume", where, body=body, headers=server_resources.VOLUME_VERSION)
 
     def _left(self, uuid: str, volume_id: str, check: Check) -> str | None:
         """The attachment that this host has already. One of another host was for its initiator only, and one that nobody
         reaches the volume by is of a try that was interrupted: these are ended."""
-        found = holdings.attachments_of(self.rest, uuid, volume_id=volume_id)
-        own = holdings.attachments_of(self.rest, uuid, volume_id=volume_id, attached_host=self.connector["host"]) if found else []
+        found = server_resources.attachments_of(self.rest, uuid, volume_id=volume_id)
+        own = server_resources.attachments_of(
+            self.rest, uuid, volume_id=volume_id, attached_host=self.connector["host"]) if found else []
         others = [a for a in found if a not in own]
         if others:
             check()
             for each in others:
-                holdings.end_attachment(self.rest, each)
+                server_resources.end_attachment(self.rest, each)
         return own[0] if own else None
 
     def connect(self, uuid: str, volume_id: str, device: str, *, again: bool, check: Check) -> tuple[str, dict]:
@@ -65,7 +66,7 @@ class Volumes:
 
         :raises StepFailed: the volume is not to be had
         """
-        own = holdings.attachments_of(self.rest, uuid, volume_id=volume_id, attached_host=self.connector["host"])
+        own = server_resources.attachments_of(self.rest, uuid, volume_id=volume_id, attached_host=self.connector["host"])
         check()
         if own:
             return own[0], self.info(own[0], device)
@@ -77,7 +78,7 @@ class Volumes:
         try:
             check()  # a deletion may have looked for attachments before this one was made
         except errors.Superseded:
-            holdings.end_attachment(self.rest, made["attachment"]["id"])
+            server_resources.end_attachment(self.rest, made["attachment"]["id"])
             raise
         return made["attachment"]["id"], seal_chap(self.vault, made["attachment"]["connection_info"])
 
@@ -89,11 +90,11 @@ class Volumes:
         if check and not instance["block_devices"]:
             return
         only = {} if check else {"attached_host": self.connector["host"]}
-        found = holdings.attachments_of(self.rest, instance["uuid"], **only)
+        found = server_resources.attachments_of(self.rest, instance["uuid"], **only)
         if found and check:
             check()
         for each in found:
-            holdings.end_attachment(self.rest, each)
+            server_resources.end_attachment(self.rest, each)
 
     def of_this_host(self, volume_id: str) -> list[dict]:
         """[{"id", "instance" (the server's id)}]: a volume's attachments to this host."""

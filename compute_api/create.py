@@ -26,7 +26,7 @@ HOST = {"type": "string", "minLength": 1, "maxLength": 255}
 # Signatures of images are not checked here: who asks for that must hear it, so only "none" is taken.
 CERTIFICATES = {"type": "null"}
 _COUNT = schema.integer(1)
-MOST_AT_ONCE = 1000
+MAX_PER_REQUEST = 1000
 KEY_NAME = {"type": ["string", "null"], "minLength": 1, "maxLength": 255}
 _SERVER = {
     "name": schema.NAME, "imageRef": {"type": ["string"], "maxLength": 255},
@@ -156,8 +156,8 @@ def _bounded(connection, call: Call, flavor: dict, low: int, high: int) -> int:
     if room is not None and room < low:
         quotas.check_room(connection, call.svc.quota_defaults, call.ctx.project_id, low, flavor)
     high = high if room is None else min(high, max(room, low))
-    if high > MOST_AT_ONCE:
-        raise errors.BadRequest(f"At most {MOST_AT_ONCE} servers can be created at once.")
+    if high > MAX_PER_REQUEST:
+        raise errors.BadRequest(f"At most {MAX_PER_REQUEST} servers can be created at once.")
     return high
 
 

@@ -16,8 +16,8 @@ def delete(call: Call, id: str, rule: str) -> None:
         row = access.server(call, connection, id, rule)
         access.check_lock(call, row)
         by, now = deletion.begin(connection, call.ctx, row, call.svc.conf.service_down_time)
-    call.svc.notifier.tell(call.ctx, "compute.instance.delete.start", instances.told(row))
+    call.svc.notifier.notify(call.ctx, "compute.instance.delete.start", instances.notification_payload(row))
     if by == deletion.HOST:
         call.svc.send(call.svc.agents.delete, call.ctx, row["host"], id)
     elif by == deletion.NOBODY:
-        call.svc.notifier.tell(call.ctx, "compute.instance.delete.end", instances.told(now))
+        call.svc.notifier.notify(call.ctx, "compute.instance.delete.end", instances.notification_payload(now))

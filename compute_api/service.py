@@ -32,8 +32,8 @@ class ComputeApi(Service):
         return {name: getattr(self.conf.quota, name) for name in DEFAULTS}
 
     def send(self, work, *args) -> None:
-        """Cast; when the bus is down the row keeps the wish and the conductor's sweep sends it later."""
+        """Cast; when the bus is down the row keeps the wish and the conductor's reconciler sends it later."""
         try:
             work(*args)
         except errors.ServiceUnavailable as error:
-            LOG.warning("a message could not be sent; the sweep will send it: %s", error)
+            LOG.warning("a message could not be sent; the reconciler will send it: %s", error)

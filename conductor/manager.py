@@ -10,7 +10,7 @@ from conductor.db import actions, allocations, deletion, heartbeats, hosts, inst
 
 LOG = logging.getLogger(__name__)
 # Actions whose event has a name of its own.
-_TOLD = {"spawn": "create.end", "start": "power_on.end", "stop": "power_off.end", "reboot-hard": "reboot.end"}
+_NOTIFICATION_OF = {"spawn": "create.end", "start": "power_on.end", "stop": "power_off.end", "reboot-hard": "reboot.end"}
 _RENAMED = {"rebuild-stopped": "rebuild"}  # actions that agents of the release before report
 TABLE, DEVICES = models.instances, models.block_devices
 
@@ -34,18 +34,18 @@ class Manager:
                 mine = row is not None and row["host"] == host and row["task_state"] in (NETWORKING, SPAWNING)
                 return {**row, "begun_before": True} if row is not None and mine else None
             row = self._find(connection, uuid)
-        self._tell(ctx, "create.start", row)
+        self._notify(ctx, "create.start", row)
         return {**row, "begun_before": False} if row is not None else None
 
-    def _tell(self, ctx, what: str, row: dict | None, *, error: bool = False) -> None:
+    def _notify(self, ctx, what: str, row: dict | None, *, error: bool = False) -> None:
         if row is not None:
-            self.service.notifier.tell(ctx, f"compute.instance.{what}", instances.told(row), error=error)
+            self.service.notifier.notify(ctx, f"compute.instance.{what}", instances.notification_payload(row), error=error)
 
-    def _tell_now(self, ctx, what: str, uuid: str, *, error: bool = False) -> None:
+    def _notify_current(self, ctx, what: str, uuid: str, *, error: bool = False) -> None:
         """Tell of a server as it is now; the row is read only where somebody listens."""
         if self.service.notifier.on:
             with self.service.db.reader() as connection:
-                self._tell(ctx, what, self._find(connection, uuid), error=error)
+                self._notify(ctx, what, self._find(connection, uuid), error=error)
 
     def get_instance(self, ctx, uuid: str) -> dict | None:
         with self.service.db.reader() as connection:
@@ -99,7 +99,7 @@ class Manager:
                 LOG.info("instance %s: %s ended after another action had begun", uuid, action)
             actions.events(connection, ctx.request_id, uuid, events)
         if done:
-            self._tell_now(ctx, _TOLD.get(action, f"{action}.end"), uuid)
+            self._notify_current(ctx, _NOTIFICATION_OF.get(action, f"{action}.end"), uuid)
         return done
 
     def fail(self, ctx, uuid: str, host: str, action: str, message: str, events: list, reschedule: bool,
@@ -117,7 +117,7 @@ class Manager:
                 again = None
                 machine.fail(connection, uuid, action, fault=machine.fault(message))
                 actions.failed(connection, ctx.request_id, uuid, message)
-        self._tell_now(ctx, "create.error" if building else f"{action}.error", uuid, error=True)
+        self._notify_current(ctx, "create.error" if building else f"{action}.error", uuid, error=True)
         if again:
             self.service.schedule(ctx, again)
 
@@ -137,7 +137,7 @@ class Manager:
     def deleted(self, ctx, uuid: str, host: str, events: list) -> None:
         with self.service.db.writer() as connection:
             row = deletion.finish(connection, ctx, uuid, host, events)
-        self._tell(ctx, "delete.end", row)
+        self._notify(ctx, "delete.end", row)
 
     def heartbeat(self, ctx, host: str, resources: dict, powers: dict, rpc_version: str | None = None,
                   sequence: int | None = None) -> None:

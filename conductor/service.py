@@ -3,7 +3,7 @@
 from common import errors
 from common.service import Service
 from compute_agent.rpcapi import AgentAPI
-from conductor import conf, operations, sweep
+from conductor import conf, operations, pending_work
 from conductor.confirmation import AutomaticConfirmation
 from conductor.db import hosts
 from conductor.manager import Manager
@@ -16,26 +16,27 @@ from scheduler.rpcapi import SchedulerAPI, request_spec
 
 class Conductor(Service):
     name, conf_name, db_name = "conductor", "compute", "compute"
-    opts, answers = conf.OPTS, ConductorAPI
+    opts, interface = conf.OPTS, ConductorAPI
 
     def setup(self) -> None:
         self.scheduler, self.agents = SchedulerAPI(self.conf), AgentAPI(self.conf, lambda: hosts.compute_versions(self.db))
         self.operations = operations.Engine(self, (Migrate(), Confirm(), Revert(), Remove(), Destroy()))
-        self.periodics += [sweep.Sweep(self), Retention(self), operations.Drive(self.operations), AutomaticConfirmation(self)]
+        self.periodics += [pending_work.PendingWorkReconciler(self), Retention(self), operations.Drive(self.operations),
+                           AutomaticConfirmation(self)]
 
     def endpoint(self):
         return Manager(self)
 
     def schedule(self, ctx, row: dict) -> None:
-        """Ask for a host. An answer that never comes is asked for again by the sweep."""
+        """Ask for a host. An answer that never comes is asked for again by the reconciler."""
         try:
             self.scheduler.build(ctx, [request_spec(row)])
         except errors.ServiceUnavailable:
             return
 
-    def tell(self, ctx, what: str, uuid: str, *, error: bool = False) -> None:
+    def notify(self, ctx, what: str, uuid: str, *, error: bool = False) -> None:
         """Notify of a server as it is now."""
-        self.endpoint()._tell_now(ctx, what, uuid, error=error)
+        self.endpoint()._notify_current(ctx, what, uuid, error=error)
 
     def local_delete(self, ctx, uuid: str) -> None:
-        sweep.local_delete(self, ctx, uuid)
+        pending_work.local_delete(self, ctx, uuid)

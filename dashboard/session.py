@@ -32,7 +32,7 @@ from common.rest import path
 LOG = logging.getLogger(__name__)
 COOKIE, CSRF, NOTICE = "sessionid", "csrftoken", "messages"
 NOTICE_S = 60
-MOST_FORM_BYTES, MOST_FIELDS = 65536, 100
+MAX_FORM_BYTES, MAX_FIELDS = 65536, 100
 _WORD = re.compile(r"[A-Za-z0-9_-]{32,64}")
 
 
@@ -162,11 +162,11 @@ def _fields(req) -> dict[str, str]:
     if req.content_type != "application/x-www-form-urlencoded":
         raise errors.BadRequest("This is no form of the dashboard.")
     length = req.content_length
-    if length is None or length > MOST_FORM_BYTES:
-        raise errors.TooLarge(f"A form may have {MOST_FORM_BYTES} bytes.")
+    if length is None or length > MAX_FORM_BYTES:
+        raise errors.TooLarge(f"A form may have {MAX_FORM_BYTES} bytes.")
     try:
         text = req.environ["wsgi.input"].read(length).decode()
-        return dict(urllib.parse.parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS))
+        return dict(urllib.parse.parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS))
     except ValueError:
         raise errors.BadRequest("The form cannot be read.") from None
 

@@ -9,7 +9,7 @@ import hashlib
 import threading
 import time
 
-_MOST_KEYS = 10000
+_MAX_KEYS = 10000
 
 
 def _short(keys: dict) -> dict:
@@ -43,7 +43,7 @@ class Throttle:
                 times.append(now)
                 self._tried[key] = times
                 self._tried.move_to_end(key)
-            while len(self._tried) > _MOST_KEYS:
+            while len(self._tried) > _MAX_KEYS:
                 self._tried.popitem(last=False)
         return 0
 

@@ -19,7 +19,7 @@ from common.service import default_url
 from deploy.daemons import DATABASES
 from deploy.inventory import Inventory
 from deploy.overview import STUCK_S
-from volume.db.census import TRANSIENT, TRANSIENT_SNAPSHOT
+from volume.db.state_counts import TRANSIENT, TRANSIENT_SNAPSHOT
 
 
 @dataclasses.dataclass
@@ -89,7 +89,7 @@ class Auditor:
 
     def servers(self):
         """Guests and files without a server, servers without a guest, servers stuck."""
-        from conductor.db import census, models, server_migrations
+        from conductor.db import models, server_migrations, state_counts
         with self.dbs["compute"].reader() as connection:
             moving = set(server_migrations.held(connection))
         known = {i["uuid"]: i for i in self._all("compute", models.instances)}
@@ -109,7 +109,7 @@ class Auditor:
                     elif found["guests"][uuid]["power"] != row["power_state"]:
                         yield Finding("server", uuid, f"is active, but its guest on host {host} is not")
         with self.dbs["compute"].reader() as connection:
-            under_way = census.under_way(connection)
+            under_way = state_counts.in_progress(connection)
         for row in under_way:
             if self._old(row["since"]):
                 yield Finding("server", row["uuid"], f"is stuck in {row['vm_state']}/{row['task_state']}")

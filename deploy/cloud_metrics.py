@@ -11,7 +11,7 @@ from common import db, periodic
 from conductor.db import hosts
 from deploy import bus
 from deploy.overview import STUCK_S, UNREADABLE, Agent, Compute, Overview, Volume
-from volume.db import census
+from volume.db import state_counts
 
 LOG = logging.getLogger(__name__)
 MIB, GIB = 2 ** 20, 2 ** 30
@@ -75,8 +75,8 @@ class CloudMetrics:
         agents += found.agents
         for row in found.under_way:
             ages[row["kind"]].append(row["since"])
-        gb = census.by_status(found.volumes, "gb")
-        return [counts("volumes", "Volumes by status.", "status", census.by_status(found.volumes, "volumes")),
+        gb = state_counts.by_status(found.volumes, "gb")
+        return [counts("volumes", "Volumes by status.", "status", state_counts.by_status(found.volumes, "volumes")),
                 counts("volumes_bytes", "Size of the volumes in a status, as users see it.", "status",
                        {status: number * GIB for status, number in gb.items()}),
                 counts("snapshots", "Snapshots of volumes by status.", "status", found.snapshots), *_backends(found)]

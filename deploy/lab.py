@@ -84,7 +84,7 @@ def start(state: str, name: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,10}", name):
         raise host.HostError(f"{name!r} cannot name a host: up to eleven small letters, digits and hyphens.")
     home = _home(state, name)
-    files.passable_directory(home, state)
+    files.traversable_directory(home, state)
     files.private_directory(home / "log")
     address = _address_for(state, name)
     _configure(state, home, name, address.split("/")[0])

@@ -13,14 +13,14 @@ from common import conf, db, rows
 from common.db import Database
 from common.service import default_url
 from conductor import conf as compute_conf
-from conductor.db import census as compute_census
 from conductor.db import hosts
 from conductor.db import models as compute_models
+from conductor.db import state_counts as compute_state_counts
 from network import roles
 from network.db import models as network_models
 from volume import conf as volume_conf
-from volume.db import census as volume_census
 from volume.db import models as volume_models
+from volume.db import state_counts as volume_state_counts
 
 COMPUTE_AGENT, VOLUME_AGENT, NETWORK_AGENT = "nova-compute", "cinder-volume", roles.BINARIES[roles.BRIDGE]
 # What reading raises where a database does not answer, or is not as it should be.
@@ -45,7 +45,7 @@ class Agent:
 
 @dataclasses.dataclass(frozen=True)
 class Compute:
-    """``nodes``: rows of ``hosts.all_nodes``. ``servers``: {status: how many}. ``under_way``: of the census."""
+    """``nodes``: rows of ``hosts.all_nodes``. ``servers``: {status: count}. ``under_way``: as ``state_counts.in_progress``."""
     agents: list[Agent]
     nodes: list[dict]
     servers: dict[str, int]
@@ -54,7 +54,7 @@ class Compute:
 
 @dataclasses.dataclass(frozen=True)
 class Volume:
-    """``backends``: {host: capabilities}. ``volumes``: of the census, by host and status. ``snapshots``: {status: how many}."""
+    """``backends``: {host: capabilities}; ``volumes``, ``under_way``: as in ``state_counts``; ``snapshots``: {status: count}."""
     agents: list[Agent]
     backends: dict[str, dict]
     volumes: list[dict]
@@ -91,15 +91,15 @@ class Overview:
 
     def compute(self) -> Compute:
         return self.read("compute", lambda c: Compute(
-            self._compute_agents(c), hosts.all_nodes(c), compute_census.servers(c), compute_census.under_way(c)))
+            self._compute_agents(c), hosts.all_nodes(c), compute_state_counts.servers(c), compute_state_counts.in_progress(c)))
 
     def volume(self) -> Volume:
         def work(connection):
             services = rows.many(connection, sa.select(volume_models.services))
             return Volume(self._volume_agents(services), {row["host"]: row["capabilities"] for row in services
                                                           if row["binary"] == VOLUME_AGENT},
-                          volume_census.volumes(connection), volume_census.snapshots(connection),
-                          volume_census.under_way(connection))
+                          volume_state_counts.volumes(connection), volume_state_counts.snapshots(connection),
+                          volume_state_counts.in_progress(connection))
         return self.read("volume", work)
 
     def network(self) -> list[Agent]:

@@ -4,7 +4,7 @@ import dataclasses
 import datetime
 
 from common import db, server_states
-from conductor.db import census, operations, resizes
+from conductor.db import operations, resizes, state_counts
 from deploy.bus import OF_HOSTS, Queue
 from deploy.overview import COMPUTE_AGENT, NETWORK_AGENT, STUCK_S, VOLUME_AGENT, Agent, Overview
 
@@ -101,8 +101,8 @@ class Reasons:
 def servers(overview: Overview, reasons: Reasons, after_s: float = STUCK_S) -> list[Stuck]:
     """Also what is left of servers on hosts that they have left. :raises UNREADABLE: the database does not answer"""
     def work(connection):
-        late = [row for row in census.under_way(connection) if _late(row, after_s)]
-        return late, census.last_steps(connection, late), operations.all_of_them(connection)
+        late = [row for row in state_counts.in_progress(connection) if _late(row, after_s)]
+        return late, state_counts.last_steps(connection, late), operations.all_of_them(connection)
     late, steps, under_way = overview.read("compute", work)
     of_server = {row["instance_uuid"]: row for row in under_way if row["kind"] != resizes.REMOVE}
     left = [row for row in under_way if row["kind"] == resizes.REMOVE and _late({"since": row["created_at"]}, after_s)]
@@ -117,10 +117,10 @@ def servers(overview: Overview, reasons: Reasons, after_s: float = STUCK_S) -> l
 
 def volumes(overview: Overview, reasons: Reasons, after_s: float = STUCK_S) -> list[Stuck]:
     """Volumes and snapshots. :raises UNREADABLE: the database does not answer"""
-    from volume.db import census
+    from volume.db import state_counts
     return [Stuck(row["kind"], row["id"], row["name"] or "", row["project_id"], row["status"], row["host"] or "", row["since"],
                   row["request_id"], "", reasons.of_volume(row))
-            for row in overview.read("volume", census.under_way) if _late(row, after_s)]
+            for row in overview.read("volume", state_counts.in_progress) if _late(row, after_s)]
 
 
 def _late(row: dict, after_s: float) -> bool:

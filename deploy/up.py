@@ -193,7 +193,7 @@ def _upgrade(state: str) -> None:
     """Stop daemons whose configuration is out of date, and close what they wrote to other users."""
     stop_daemons(state)
     # Base images and what dnsmasq reads are other users' to read; a broker's and Python's files have modes of their own.
-    files.close_to_others(state, passable=("instances", "lab"), skip=(
+    files.restrict_access(state, traversable=("instances", "lab"), skip=(
         "venv", "rabbitmq", "image-cache", "network", "lab/*/image-cache"))
 
 
@@ -213,7 +213,7 @@ def up(args) -> int:
     chosen = choose(state, args)
     my_ip = chosen.ip
     host.check_claim(state)
-    files.passable_directory(state, state)  # to the disks of guests, which are QEMU's
+    files.traversable_directory(state, state)  # to the disks of guests, which are QEMU's
     if my_ip == lab.ADDRESS:
         lab.ensure_bridge()
     if statedir.load(state).layout < statedir.LAYOUT:

@@ -98,12 +98,12 @@ class Zygote:
 
     def _stop(self, signum, frame) -> None:
         self.stopping = True
-        self._tell(signal.SIGTERM)
+        self._signal(signal.SIGTERM)
         # One that does not end must not keep the others from being started again.
-        signal.signal(signal.SIGALRM, lambda signum, frame: self._tell(signal.SIGKILL))
+        signal.signal(signal.SIGALRM, lambda signum, frame: self._signal(signal.SIGKILL))
         signal.alarm(END_S)
 
-    def _tell(self, what: signal.Signals) -> None:
+    def _signal(self, what: signal.Signals) -> None:
         for pid in list(self.pids):
             try:
                 os.kill(pid, what)

@@ -1,6 +1,6 @@
 """Signatures of EC2 and S3 requests, as a service that received one has it checked.
 
-Every request must say when it was signed, and that must be within ``MOST_AGE_S`` of now; who asks here remembers the
+Every request must say when it was signed, and that must be within ``MAX_AGE_S`` of now; who asks here remembers the
 signature that long (identity/db/used_proofs.py), so that a recorded request is worth nothing, now or later.
 
 Sources: AWS General Reference, "Signature Version 2 signing process" and
@@ -20,7 +20,7 @@ import urllib.parse
 from common import errors
 
 # A request that is older (or younger) than this was recorded, and is played again.
-MOST_AGE_S = 15 * 60
+MAX_AGE_S = 15 * 60
 _V4 = "AWS4-HMAC-SHA256"
 _AUTHORIZATION = re.compile(r"AWS4-HMAC-SHA256 +Credential=([^/, ]+)/([^, ]+), *SignedHeaders=([^, ]+), *Signature=([0-9a-f]+)")
 
@@ -46,7 +46,7 @@ def _query(params: dict) -> str:
 
 def _near(at: float) -> None:
     """:raises Unauthorized: ``at`` (epoch seconds) is too long ago, or to come"""
-    if not abs(time.time() - at) <= MOST_AGE_S:
+    if not abs(time.time() - at) <= MAX_AGE_S:
         raise errors.Unauthorized()
 
 
@@ -120,7 +120,7 @@ def _fresh_until(text: str) -> None:
         left = until.timestamp() - time.time() if until.tzinfo else -1
     except (ValueError, OverflowError):
         raise errors.Unauthorized() from None
-    if not 0 <= left <= MOST_AGE_S:
+    if not 0 <= left <= MAX_AGE_S:
         raise errors.Unauthorized()
 
 
@@ -184,7 +184,7 @@ def _fresh_s3_v2(lines: list[str]) -> None:
     own = [line.partition(":")[2] for line in lines[4:-1] if line.startswith("x-amz-date:")]
     text = (own[0] if own else lines[3]).strip()
     if not own and re.fullmatch("[0-9]{1,12}", text):
-        if not 0 <= int(text) - time.time() <= MOST_AGE_S:
+        if not 0 <= int(text) - time.time() <= MAX_AGE_S:
             raise errors.Unauthorized()
         return
     try:

@@ -1,7 +1,7 @@
 """Imports: data that was staged, that a URL names, of another cloud or of the image itself goes into one store or several.
 
 Each is a task that can be looked at; its row is written before anything is done, and says how it ended. While somebody
-works on it, he renews the row. If his process dies, nobody does: the janitor then ends the task as failed, takes away what
+works on it, he renews the row. If his process dies, nobody does: the cleanup then ends the task as failed, takes away what
 it put into stores that the image's locations do not name, and puts the image back to what it was. An import that was asked
 for twice finds the image in another state the second time, or a task that is not ended, and is refused.
 """

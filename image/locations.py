@@ -19,7 +19,7 @@ FACTS = schema.obj({"checksum": {"type": "string", "pattern": "[0-9a-fA-F]{32}"}
 _LOCATION = schema.compiled(schema.obj({
     "url": {"type": "string", "minLength": 1, "maxLength": 2048},
     "metadata": {"type": "object", "maxProperties": 32}, "validation_data": FACTS}, ["url", "metadata"]))
-_MOST = 10
+_MAX_LOCATIONS = 10
 
 
 def of(row: dict) -> list[dict]:
@@ -121,8 +121,8 @@ def patched(row: dict, changes, sizes: dict[str, int]) -> dict:
     urls = [each["url"] for each in known]
     if len(set(urls)) != len(urls):
         raise errors.BadRequest("The same location is named twice.")
-    if len(urls) > _MOST:
-        raise errors.TooLarge(f"An image may have at most {_MOST} locations.")
+    if len(urls) > _MAX_LOCATIONS:
+        raise errors.TooLarge(f"An image may have at most {_MAX_LOCATIONS} locations.")
     if row["status"] == "queued" and known:
         values.update(status="active", size=sizes[urls[0]])
     return {**values, "locations": known or None}

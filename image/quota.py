@@ -78,7 +78,7 @@ class Quota:
         bounded = [name for name in names if limits[name] >= 0]
         if not bounded:
             return
-        quotas.hold(connection, project_id)
+        quotas.lock_owner(connection, project_id)
         used = self.usage(connection, project_id)
         for name in bounded:
             if used[name] + (name in (COUNT, UPLOADING)) > limits[name] or name in (SIZE, STAGED) and used[name] >= limits[name]:

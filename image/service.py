@@ -4,10 +4,10 @@ from common import errors
 from common.service import Service
 from image import conf, locations, policies
 from image.cache import Cache, Prefetcher
+from image.cleanup import Cleanup
 from image.db import images
 from image.imports import Imports
 from image.incoming import Incoming
-from image.janitor import Janitor
 from image.protections import Protections
 from image.quota import Quota
 from image.stores import Stores
@@ -27,7 +27,7 @@ class ImageApi(Service):
         self.protections = Protections(self.conf.image.property_protection_file)
         self.quota = Quota(self)
         self.imports = Imports(self)
-        self.periodics.append(Janitor(self))
+        self.periodics.append(Cleanup(self))
         if self.cache.path is not None:
             self.periodics.append(Prefetcher(self))
 
@@ -53,7 +53,7 @@ class ImageApi(Service):
     def reset(self, image_id: str, action: str, stores: list[str], **values) -> None:
         """Put an image back to where it has no data, as ``action`` says, and take away what came of it. Repeatable.
 
-        The row keeps in mind which stores did not answer: the janitor asks them again.
+        The row keeps in mind which stores did not answer: the cleanup asks them again.
         """
         self.incoming.drop(image_id)
         left = self.stores.forget(image_id, stores)
@@ -65,7 +65,7 @@ class ImageApi(Service):
     def erase(self, row: dict) -> None:
         """Take away all that there is of an image in state ``deleted``, and then its row. Repeatable.
 
-        Where a store does not answer, the row stays for the janitor.
+        Where a store does not answer, the row stays for the cleanup.
         """
         self.incoming.drop(row["id"])
         self.incoming.unstage(row["id"])
@@ -75,4 +75,4 @@ class ImageApi(Service):
         try:
             self.db.transact(images.erased, row["id"])
         except errors.NotFound:
-            pass  # the janitor was faster
+            pass  # the cleanup was faster

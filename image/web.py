@@ -15,7 +15,7 @@ import urllib3
 
 from common import errors, values
 
-MOST_REDIRECTS = 5
+MAX_REDIRECTS = 5
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 # All that IANA has given to the world's hosts. Python calls the rest global where no registry says otherwise: site-local
 # addresses, those that contain an IPv4 one (::127.0.0.1, ::ffff:0:127.0.0.1), a network's own NAT64 (64:ff9b:1::/48).
@@ -103,7 +103,7 @@ def fetch(url: str, conf, *, method: str = "GET"):
     :raises BadRequest: the URL, or one that it redirects to, is not allowed
     :raises StepFailed: the server does not give it
     """
-    for _ in range(MOST_REDIRECTS + 1):
+    for _ in range(MAX_REDIRECTS + 1):
         to = target(url, conf)
         default = {"http": 80, "https": 443}[to.scheme] == to.port
         host = f"[{to.host}]" if ":" in to.host else to.host
@@ -122,4 +122,4 @@ def fetch(url: str, conf, *, method: str = "GET"):
             raise errors.StepFailed(reason="The data could not be fetched.", internal=str(error)) from error
         finally:
             pool.close()
-    raise errors.StepFailed(reason=f"The server redirects more than {MOST_REDIRECTS} times.")
+    raise errors.StepFailed(reason=f"The server redirects more than {MAX_REDIRECTS} times.")

@@ -23,7 +23,7 @@ class Failover(periodic.Periodic):
     """
 
     interval_s, jitter_s = 10.0, 2.0
-    GRACE_S, MOST = 60.0, 100  # rows moved in a pass, of each role
+    GRACE_S, MAX_MOVES = 60.0, 100  # rows moved in a pass, of each role
 
     def __init__(self, service):
         self.service = service
@@ -40,7 +40,7 @@ class Failover(periodic.Periodic):
 
     def _empty(self, role: str, host: str) -> None:
         with self.service.db.reader() as connection:
-            ids = hosting.served_by(connection, role, host, self.MOST)
+            ids = hosting.served_by(connection, role, host, self.MAX_MOVES)
         for row_id in ids:
             context.activate(ctx := context.service_context())
             self._move(ctx, role, host, row_id)
@@ -54,7 +54,7 @@ class Failover(periodic.Periodic):
         if to:
             LOG.warning("host %s is gone: %s has %s %s now", host, to, "DHCP of network" if role == roles.DHCP else "router",
                         row_id)
-            self.service.fanout.tell(changes)
+            self.service.fanout.notify(changes)
 
     def _move_once(self, connection, role: str, host: str, row_id: str) -> tuple[Changes, str | None]:
         """What changes, and the new host; None: there is none, or the row was moved by somebody else."""

@@ -17,28 +17,28 @@ APART_S = 0.2  # between what is told to the same hosts
 class Fanout:
     def __init__(self, service):
         self.service = service
-        self._batch = batches.Batch(self._tell, merge=Change.followed_by, interval_s=APART_S, at_once=False)
+        self._batch = batches.Batch(self._notify_hosts, merge=Change.followed_by, interval_s=APART_S, at_once=False)
 
-    def tell(self, changes: Changes, *, without=()) -> None:
+    def notify(self, changes: Changes, *, without=()) -> None:
         """Tell all hosts that a transaction concerns, soon.
 
         :param without: hosts that are told otherwise
         """
         self._batch.put_all({host: change for host, change in changes.by_host.items() if host not in without})
 
-    def _tell_one(self, ctx, host: str, delta: dict) -> None:
+    def _notify_host(self, ctx, host: str, delta: dict) -> None:
         try:
             self.service.agents.changed(ctx, host, delta)
         except errors.ServiceTooOld:  # while agents of the release before are there, all pull
             self.service.agents.refresh(ctx, host)
 
-    def _tell(self, by_host: dict[str, Change]) -> None:
+    def _notify_hosts(self, by_host: dict[str, Change]) -> None:
         with self.service.db.reader() as connection:
             found = deltas.of(connection, by_host)
         ctx, away = context.service_context(), 0
         for host, delta in found.items():
             try:
-                self._tell_one(ctx, host, delta)
+                self._notify_host(ctx, host, delta)
             except errors.ServiceUnavailable as error:
                 away += 1
                 LOG.info("host %s could not be told of a change, it will miss it: %s", host, error)

@@ -13,7 +13,7 @@ from network.failover import Failover
 from network.fanout import Fanout
 from network.rpcapi import NetworkAgentAPI, NetworkAPI
 
-MOST_EVENTS = 100  # in one request
+MAX_EVENTS_PER_REQUEST = 100  # in one request
 
 
 class Policy(policy.Policy):
@@ -70,7 +70,7 @@ class Manager:
 
 class NetworkApi(Service):
     name, conf_name, db_name = "network-api", "network", "network"
-    api, default_port, opts, answers = "network", 9696, conf.OPTS, NetworkAPI
+    api, default_port, opts, interface = "network", 9696, conf.OPTS, NetworkAPI
     log = logging.getLogger("network")
 
     def setup(self) -> None:
@@ -89,9 +89,9 @@ class NetworkApi(Service):
         with self.db.reader() as connection:
             servers = ports.of_servers(connection, port_ids)
         events = [{"name": "network-changed", "server_uuid": s, "ports": own} for s, own in servers.items()]
-        for first in range(0, len(events), MOST_EVENTS):
+        for first in range(0, len(events), MAX_EVENTS_PER_REQUEST):
             try:
                 self.rest.request("POST", "compute", path("/v2.1/os-server-external-events"),
-                                  body={"events": events[first:first + MOST_EVENTS]}, timeout_s=5)
+                                  body={"events": events[first:first + MAX_EVENTS_PER_REQUEST]}, timeout_s=5)
             except errors.Error as error:
                 self.log.warning("the compute service could not be told of changed addresses: %s", error)

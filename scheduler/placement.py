@@ -106,7 +106,7 @@ class Placement:
         """The best few hosts, in random order: one of twenty, at least one, at most ``host_subset_size``.
 
         :raises NoValidHost: naming how many hosts each filter removed
-        :raises ServiceUnavailable: none is heard of, and it is not long since one was: the sweep will ask again
+        :raises ServiceUnavailable: none is heard of, and it is not long since one was: the reconciler will ask again
         """
         self._silence(candidates)
         left, removed = candidates, []

@@ -17,7 +17,7 @@ LOG = logging.getLogger(__name__)
 
 class Scheduler(Service):
     name, conf_name, db_name = "scheduler", "compute", "compute"
-    opts, answers = conf.OPTS, SchedulerAPI
+    opts, interface = conf.OPTS, SchedulerAPI
 
     def setup(self) -> None:
         self.placement, self.agents = Placement(self.conf, self.db), AgentAPI(self.conf, lambda: hosts.compute_versions(self.db))
@@ -35,7 +35,7 @@ class Manager:
 
     def build(self, ctx, specs: list[RequestSpec]) -> None:
         """Place each server. One without a host becomes ERROR; one whose host could not be told is sent again by the
-        conductor's sweep."""
+        conductor's reconciler."""
         for spec in specs:
             try:
                 host = self.service.placement.place(ctx, spec)

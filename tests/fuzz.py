@@ -120,7 +120,7 @@ def work(number: int, seconds: float, seed: int, command: list[str], kept: str, 
                 fmt = inspector.inspect(path).format
                 counts[1] += 1
                 wrong = names_others(path, fmt, command)
-            except inspector.Hostile:
+            except inspector.UnsafeImage:
                 pass
             except Exception as error:  # what this looks for
                 wrong = repr(error)

@@ -15,7 +15,7 @@ class SchedulerAPI(Client):
 
     @cast()
     def create_volume(self, ctx, volume_id: Id) -> None:
-        """Choose a host. Lost: the scheduler's own sweep finds the row; doubled: the choice is a CAS."""
+        """Choose a host. Lost: the scheduler's own reconciler finds the row; doubled: the choice is a CAS."""
 
 
 class AgentAPI(Client):
@@ -26,23 +26,23 @@ class AgentAPI(Client):
 
     @cast(to="host")
     def create_volume(self, ctx, host: HostName, volume_id: Id) -> None:
-        """Lost: sent again by the sweep; doubled: the task runs once."""
+        """Lost: sent again by the reconciler; doubled: the task runs once."""
 
     @cast(to="host")
     def delete_volume(self, ctx, host: HostName, volume_id: Id) -> None:
-        """Lost: sent again by the sweep; doubled: the task runs once."""
+        """Lost: sent again by the reconciler; doubled: the task runs once."""
 
     @cast(to="host")
     def create_snapshot(self, ctx, host: HostName, snapshot_id: Id) -> None:
-        """Lost: sent again by the sweep; doubled: the task runs once."""
+        """Lost: sent again by the reconciler; doubled: the task runs once."""
 
     @cast(to="host")
     def delete_snapshot(self, ctx, host: HostName, snapshot_id: Id) -> None:
-        """Lost: sent again by the sweep; doubled: the task runs once."""
+        """Lost: sent again by the reconciler; doubled: the task runs once."""
 
     @cast(to="host")
     def extend_volume(self, ctx, host: HostName, volume_id: Id, size_gb: Count) -> None:
-        """Lost: sent again by the sweep; doubled: the task runs once, and growing to a size twice is growing once."""
+        """Lost: sent again by the reconciler; doubled: the task runs once, and growing to a size twice is growing once."""
 
     @call(timeout_s=10, to="host")
     def inventory(self, ctx, host: HostName) -> Inventory:

@@ -34,14 +34,14 @@ class VolumeApi(Service):
         self.scheduler, self.agents = SchedulerAPI(self.conf), AgentAPI(self.conf, lambda: volumes.rpc_versions(self.db))
 
     def send(self, work, *args) -> None:
-        """Cast; when the bus is down the row keeps the wish and the scheduler's sweep sends it later."""
+        """Cast; when the bus is down the row keeps the wish and the scheduler's reconciler sends it later."""
         try:
             work(*args)
         except errors.ServiceUnavailable as error:
-            LOG.warning("a message could not be sent; the sweep will send it: %s", error)
+            LOG.warning("a message could not be sent; the reconciler will send it: %s", error)
 
 
-class Sweep(periodic.Periodic):
+class PendingWorkReconciler(periodic.Periodic):
     """Send again what nobody works on: what is to be made, deleted or grown, and its message was lost.
 
     Each scheduler has one. Whatever is stuck is taken up by the first that comes to it, which notes the moment in its row; the
@@ -56,9 +56,9 @@ class Sweep(periodic.Periodic):
     def run_once(self) -> None:
         v, s = volumes.TABLE, snapshots.TABLE
         for row in self._stuck(v, sa.select(v), ("creating", "deleting", "extending")):
-            periodic.take_up(row, f"volume {row['id']}", self._push)
+            periodic.handle_row(row, f"volume {row['id']}", self._resend)
         for row in self._stuck(s, sa.select(s, v.c.host).join(v, v.c.id == s.c.volume_id), ("creating", "deleting")):
-            periodic.take_up(row, f"snapshot {row['id']}", self._push_snapshot)
+            periodic.handle_row(row, f"snapshot {row['id']}", self._resend_snapshot)
 
     def _stuck(self, table, query, statuses: tuple[str, ...]) -> list[dict]:
         """Rows in these statuses for long, those first that have waited longest for their turn."""
@@ -79,7 +79,7 @@ class Sweep(periodic.Periodic):
         return connection.execute(sa.update(table).where(
             table.c.id == row["id"], table.c.status == row["status"], as_read).values(resent_at=db.now())).rowcount > 0
 
-    def _push(self, ctx, row: dict) -> None:
+    def _resend(self, ctx, row: dict) -> None:
         agents, host = self.service.agents, row["host"]
         if not self._take(volumes.TABLE, row):
             return
@@ -90,7 +90,7 @@ class Sweep(periodic.Periodic):
         else:
             (agents.create_volume if row["status"] == "creating" else agents.delete_volume)(ctx, host, row["id"])
 
-    def _push_snapshot(self, ctx, row: dict) -> None:
+    def _resend_snapshot(self, ctx, row: dict) -> None:
         agents = self.service.agents
         if self._take(snapshots.TABLE, row):
             (agents.create_snapshot if row["status"] == "creating" else agents.delete_snapshot)(ctx, row["host"], row["id"])
@@ -98,11 +98,11 @@ class Sweep(periodic.Periodic):
 
 class VolumeScheduler(Service):
     name, conf_name, db_name = "volume-scheduler", "volume", "volume"
-    opts, answers = conf.OPTS, SchedulerAPI
+    opts, interface = conf.OPTS, SchedulerAPI
 
     def setup(self) -> None:
         self.agents = AgentAPI(self.conf, lambda: volumes.rpc_versions(self.db))
-        self.periodics.append(Sweep(self))
+        self.periodics.append(PendingWorkReconciler(self))
 
     def endpoint(self):
         return SchedulerManager(self)
@@ -238,7 +238,7 @@ class OldSecrets(periodic.Periodic):
 
 class VolumeAgent(Service):
     name, conf_name, db_name = "volume-agent", "volume", "volume"
-    opts, answers = conf.OPTS, AgentAPI
+    opts, interface = conf.OPTS, AgentAPI
 
     def setup(self) -> None:
         self.driver, self.vault = drivers.load(self.conf), vault_of(self.conf)
@@ -256,8 +256,8 @@ class VolumeAgent(Service):
     def busy(self) -> bool:
         return self.tasks.running() > 0
 
-    def tell(self, event_type: str, row: dict) -> None:
-        self.notifier.tell(context.active() or context.service_context(), event_type, volumes.told(row))
+    def notify(self, event_type: str, row: dict) -> None:
+        self.notifier.notify(context.active() or context.service_context(), event_type, volumes.notification_payload(row))
 
     def make_task(self, name: str):
         return {t.name: t for t in (CreateVolume, DeleteVolume, ExtendVolume, CreateSnapshot, DeleteSnapshot)}[name](self)

@@ -1,6 +1,6 @@
 """Attach a volume to a server."""
 
-from common import errors, holdings
+from common import errors, server_resources
 from compute_agent.tasks.reporting import ReportingTask, reason
 
 
@@ -10,7 +10,7 @@ class Attach(ReportingTask):
     name, on_crash = "attach_volume", "resume"
     steps = ("connect", "plug", "record")
 
-    def take_up(self, state):
+    def still_current(self, state):
         state["tried"] = True
         return self._is_current(state)
 
@@ -23,14 +23,14 @@ class Attach(ReportingTask):
         if not self._is_current(state):
             raise errors.Superseded()
 
-    def abandon(self, state):
+    def discard(self, state):
         """The device is no longer the server's: what this attachment began ends, by its own id."""
         if state.get("attachment_id"):
             if state["uuid"] in self.agent.driver.power_states():
                 self.agent.driver.detach_volume(state["uuid"], state["volume_id"])
-            holdings.release_attachment(self.agent.rest, state["uuid"], state["volume_id"], state["attachment_id"])
+            server_resources.release_attachment(self.agent.rest, state["uuid"], state["volume_id"], state["attachment_id"])
 
-    def lost(self, volume_id):
+    def record_unreadable(self, volume_id):
         """An attachment that the server's device has is completed, one that nobody has is ended; what is still wanted is asked
         for again."""
         return all([self._lost_one(volume_id, a["id"], a["instance"]) for a in self.agent.volumes.of_this_host(volume_id)])
@@ -44,7 +44,7 @@ class Attach(ReportingTask):
             elif row is not None and row["task_state"] or any(d["volume_id"] == volume_id for d in devices):
                 return False
             else:
-                self.abandon({"uuid": uuid, "volume_id": volume_id, "attachment_id": attachment_id})
+                self.discard({"uuid": uuid, "volume_id": volume_id, "attachment_id": attachment_id})
             return True
 
     def connect(self, state):
@@ -55,7 +55,7 @@ class Attach(ReportingTask):
         return {"attachment_id": attachment_id, "info": info}
 
     def undo_connect(self, state):
-        holdings.release_attachment(self.agent.rest, state["uuid"], state["volume_id"], state.get("attachment_id"))
+        server_resources.release_attachment(self.agent.rest, state["uuid"], state["volume_id"], state.get("attachment_id"))
 
     def plug(self, state):
         self.agent.driver.attach_volume(state["uuid"], {k: state[k] for k in ("volume_id", "device_name", "info")})

@@ -1,6 +1,6 @@
 """Boot a server: ports, volumes, image, guest."""
 
-from common import errors, holdings
+from common import errors, server_resources
 from common.server_states import BUILDING, NETWORKING, RUNNING, SPAWNING
 from compute_agent.tasks.reporting import ReportingTask, reason
 from conductor.messages import Instance, Port
@@ -21,18 +21,18 @@ class Boot(ReportingTask):
         super().__init__(agent)
         self.retry_s = float(agent.conf.agent.build_retry_s)
 
-    def waiting(self, step, state):
+    def before_retry(self, step, state):
         if self.agent.cancelled(state["instance"]["uuid"]):
             raise errors.Superseded()
 
     def started(self, step, state):
-        self.waiting(step, state)
+        self.before_retry(step, state)
         super().started(step, state)
 
     def attempt_of(self, state):
         return state["instance"].get("attempt")  # journals of the release before have none
 
-    def take_up(self, state):
+    def still_current(self, state):
         row = self.current(state)
         if row is None or row["vm_state"] != BUILDING or row["task_state"] not in (NETWORKING, SPAWNING):
             return False
@@ -45,7 +45,7 @@ class Boot(ReportingTask):
         if row is None or row["vm_state"] != BUILDING or row["task_state"] not in (NETWORKING, SPAWNING):
             raise errors.Superseded()
 
-    def abandon(self, state):
+    def discard(self, state):
         """Of a server that is gone, or was given to another host, the guest and its files here are nobody's, nor is what this
         host bound. What the host that builds it now has taken over is that one's."""
         instance = self.agent.conductor.get_instance(self.agent.context(), state["instance"]["uuid"])
@@ -55,18 +55,18 @@ class Boot(ReportingTask):
             self.agent.ports.give_back(state["instance"], check=None)
             self.agent.volumes.give_back(state["instance"], check=None)
 
-    def lost(self, uuid):
+    def record_unreadable(self, uuid):
         """A server that waits to be built here is built when it is asked for again."""
         with self.agent.lock(uuid):
             row = self.agent.conductor.get_instance(self.agent.context(), uuid)
             if row is not None and row["task_state"]:
                 return False
             # Of a deleted server nobody can say which ports its owner had made: what is left is unbound, not deleted.
-            self.abandon({"instance": row or {"uuid": uuid, "requested_networks": self._all_ports(uuid), "block_devices": []}})
+            self.discard({"instance": row or {"uuid": uuid, "requested_networks": self._all_ports(uuid), "block_devices": []}})
             return True
 
     def _all_ports(self, uuid: str) -> list[dict]:
-        return [{"port": p["id"]} for p in holdings.ports_of(self.agent.rest, uuid)]
+        return [{"port": p["id"]} for p in server_resources.ports_of(self.agent.rest, uuid)]
 
     def _again(self, state, what: str) -> bool:
         """Whether an earlier try, or a host that failed before, may have left something."""

@@ -1,6 +1,6 @@
 """Delete a server: guest, ports, volumes, files, then the row."""
 
-from common import holdings
+from common import server_resources
 from common.server_states import DELETING
 from compute_agent.tasks.reporting import ReportingTask, reason
 from conductor.messages import Instance
@@ -13,19 +13,19 @@ class Delete(ReportingTask):
     shapes = {"instance": Instance}
     steps = ("guest", "network", "volumes", "files", "report")
 
-    def take_up(self, state):
+    def still_current(self, state):
         row = self.current(state)
         if row is None or row["task_state"] != DELETING:
             return False
         state["instance"] = row
         return True
 
-    def abandon(self, state):
+    def discard(self, state):
         if self.agent.conductor.get_instance(self.agent.context(), self.server_of(state)) is None:
             self.guest(state)
             self.files(state)
 
-    def lost(self, uuid):
+    def record_unreadable(self, uuid):
         """As long as the server is there its deletion is asked for again; a guest that nobody knows is an orphan."""
         return True
 
@@ -33,10 +33,10 @@ class Delete(ReportingTask):
         self.agent.driver.destroy(state["instance"]["uuid"])
 
     def network(self, state):
-        holdings.release_ports(self.agent.rest, state["instance"])
+        server_resources.release_ports(self.agent.rest, state["instance"])
 
     def volumes(self, state):
-        holdings.release_volumes(self.agent.rest, state["instance"])
+        server_resources.release_volumes(self.agent.rest, state["instance"])
 
     def files(self, state):
         self.agent.driver.remove_files(state["instance"]["uuid"])
@@ -46,6 +46,6 @@ class Delete(ReportingTask):
                                      self.take_events())
 
     def failed(self, step, error, state):
-        # The row stays in its deletion: the conductor's sweep sends the delete again until it can be done.
+        # The row stays in its deletion: the conductor's reconciler sends the delete again until it can be done.
         self.agent.log.error("instance %s could not be deleted yet, step %s: %s", state["instance"]["uuid"], step,
                              reason(error))

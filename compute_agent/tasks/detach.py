@@ -1,6 +1,6 @@
 """Detach a volume from a server: the guest lets go first, the export ends next, the rows go last."""
 
-from common import holdings
+from common import server_resources
 from compute_agent.tasks.reporting import ReportingTask, reason
 
 
@@ -10,11 +10,11 @@ class Detach(ReportingTask):
     name, on_crash = "detach_volume", "resume"
     steps = ("unplug", "disconnect", "record")
 
-    def take_up(self, state):
+    def still_current(self, state):
         row = self.current(state)
         return row is not None and any(d["id"] == state["device"] for d in row["block_devices"])
 
-    def lost(self, volume_id):
+    def record_unreadable(self, volume_id):
         """As long as the server has the device, its detachment is asked for again."""
         return True
 
@@ -22,7 +22,7 @@ class Detach(ReportingTask):
         self.agent.driver.detach_volume(state["uuid"], state["volume_id"])
 
     def disconnect(self, state):
-        holdings.release_attachment(self.agent.rest, state["uuid"], state["volume_id"], state["attachment_id"])
+        server_resources.release_attachment(self.agent.rest, state["uuid"], state["volume_id"], state["attachment_id"])
 
     def record(self, state):
         self.agent.conductor.detached(self.agent.context(), state["uuid"], state["device"], None, self.take_events())

@@ -20,7 +20,7 @@ class ExtendVolume(ReportingTask):
         super().__init__(agent)
         self.retry_s = 0.0  # no guest stands still while a part is away: the volume service asks again
 
-    def take_up(self, state):
+    def still_current(self, state):
         row = self.current(state)
         if row is None:
             return False
@@ -28,13 +28,13 @@ class ExtendVolume(ReportingTask):
             state["running"] = False  # it was paused, or stopped, by its owner since
         return any(d["attachment_id"] == state["attachment_id"] for d in row["block_devices"])
 
-    def abandon(self, state):
+    def discard(self, state):
         """A server that is gone has no guest here; one that let the volume go may still stand still."""
         row = self.current(state)
         if row is not None and row["vm_state"] == ACTIVE:
             self.thaw(state)
 
-    def lost(self, volume_id):
+    def record_unreadable(self, volume_id):
         """The volume service asks again; meanwhile the guest must not stand still."""
         for attachment in self.agent.volumes.of_this_host(volume_id):
             with self.agent.lock(attachment["instance"]):

@@ -1,6 +1,6 @@
 """Give a guest that runs another network interface, or take one away."""
 
-from common import errors, holdings
+from common import errors, server_resources
 from compute_agent.tasks.reporting import ReportingTask
 from conductor.messages import Port, RequestedNetwork
 
@@ -11,7 +11,7 @@ class _InterfaceTask(ReportingTask):
         if not self.events:
             self.begin(self.name)
 
-    def take_up(self, state):
+    def still_current(self, state):
         return self.current(state) is not None
 
     def failed(self, step, error, state):
@@ -46,11 +46,11 @@ class AttachInterface(_InterfaceTask):
         row, request = self.current(state), state["request"]
         if row is None:
             return  # its ports go with it
-        known = {p["id"] for p in row["network_info"]} | holdings.owners_ports(row)
-        for port in holdings.ports_of(self.agent.rest, row["uuid"]):
+        known = {p["id"] for p in row["network_info"]} | server_resources.preexisting_ports(row)
+        for port in server_resources.ports_of(self.agent.rest, row["uuid"]):
             wanted = port["id"] == request["port"] if self._own(state) else port["network_id"] == request["uuid"]
             if wanted and port["id"] not in known:
-                holdings.release_port(self.agent.rest, port["id"], keep=self._own(state) is not None, as_read=port)
+                server_resources.release_port(self.agent.rest, port["id"], keep=self._own(state) is not None, as_read=port)
 
     def plug(self, state):
         self.agent.driver.attach_interface(state["uuid"], state["info"])
@@ -80,8 +80,8 @@ class DetachInterface(_InterfaceTask):
 
     def release(self, state):
         """Only while the server has it: meanwhile its owner may have given it to another."""
-        if any(p["id"] == state["port"]["id"] for p in holdings.ports_of(self.agent.rest, state["uuid"])):
-            holdings.release_port(self.agent.rest, state["port"]["id"], keep=state["keep"])
+        if any(p["id"] == state["port"]["id"] for p in server_resources.ports_of(self.agent.rest, state["uuid"])):
+            server_resources.release_port(self.agent.rest, state["port"]["id"], keep=state["keep"])
 
     def record(self, state):
         self.agent.conductor.interface_detached(self.agent.context(), state["uuid"], state["port"]["id"], self.take_events())

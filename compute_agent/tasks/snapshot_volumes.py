@@ -20,9 +20,9 @@ class SnapshotVolumes(Snapshot):
     shapes = {"devices": list[BlockDevice]}
     steps = ("freeze", "copy", "thaw", "describe")
 
-    def lost(self, uuid):
+    def record_unreadable(self, uuid):
         """Snapshots may be left that only the audit shows."""
-        super().lost(uuid)
+        super().record_unreadable(uuid)
         return False
 
     def drop_unfilled(self, state):

@@ -3,7 +3,7 @@
 The row in ``block_devices`` is made first, so that two requests for one
 volume or one device meet at a unique constraint; the agent then reserves,
 connects and plugs, and the row goes again if it cannot. What was asked for
-stays in the row until it is done: the conductor's sweep asks again.
+stays in the row until it is done: the conductor's reconciler asks again.
 """
 
 from common import wsgi

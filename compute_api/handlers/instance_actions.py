@@ -34,7 +34,7 @@ def _event(req, row: dict, *, operator: bool, details: bool) -> dict:
 def index(req, id):
     microversions.check_query(req.call, req.GET, ("limit", "marker", "changes-since", "changes-before"))
     paged = req.version >= (2, 58)
-    limit, query = (paging.limit(req), paging.query(req)) if paged else (paging.MOST, {})
+    limit, query = (paging.limit(req), paging.query(req)) if paged else (paging.MAX_PAGE, {})
     found = instance_actions.index(req.call, id, query, limit)
     body: dict = {"instanceActions": [_view(req, r) for r in found]}
     if paged and (links := paging.next_links(req, found, "request_id")):

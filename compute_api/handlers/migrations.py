@@ -70,7 +70,7 @@ def index(req):
     filters = {name: req.GET[name] for name in _known_names(req) & (_FILTERS | {"user_id", "project_id"}) if name in req.GET}
     paged = req.version >= (2, 59)
     times = changes.given(req.version, paging.query(req)) if paged else {}
-    limit = paging.limit(req) if paged else paging.MOST
+    limit = paging.limit(req) if paged else paging.MAX_PAGE
     found = resizes.index(req.call, filters, times, limit=limit, marker=req.GET.get("marker") if paged else None)
     hosts = resizes.shows_hosts(req.call)
     body: dict = {"migrations": [_view(req, row, hosts=hosts) for row in found]}

@@ -4,11 +4,11 @@ import urllib.parse
 
 from common import wsgi
 
-MOST = 1000  # items on a page, also without a limit in the request
+MAX_PAGE = 1000  # items on a page, also without a limit in the request
 
 
 def limit(req) -> int:
-    return min(wsgi.int_param(req, "limit", MOST), MOST)
+    return min(wsgi.int_param(req, "limit", MAX_PAGE), MAX_PAGE)
 
 
 def query(req) -> dict[str, list[str]]:

@@ -77,7 +77,7 @@ def _projects(found: list[dict], period: Period, *, detailed: bool) -> list[dict
 def _found(req, scope: Scope, period: Period) -> tuple[list[dict], list[dict]]:
     """A page of the servers that were there in a period, and the link to the next (2.40); before, the first of them."""
     paged = req.version >= (2, 40)
-    limit, marker = paging.limit(req) if paged else paging.MOST, req.GET.get("marker") if paged else None
+    limit, marker = paging.limit(req) if paged else paging.MAX_PAGE, req.GET.get("marker") if paged else None
     found = usage.found(req.call, marker, scope, period, limit)
     return found, paging.next_links(req, found, "uuid") if paged else []
 

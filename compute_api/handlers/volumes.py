@@ -20,7 +20,7 @@ def _ask(req, rule: str, method: str, where: Path, body=None):
 
 def _page(req, kind: str) -> Path:
     """Here, unlike elsewhere, a limit of 0 is none."""
-    limit, offset = paging.limit(req) or paging.MOST, wsgi.int_param(req, "offset", 0)
+    limit, offset = paging.limit(req) or paging.MAX_PAGE, wsgi.int_param(req, "offset", 0)
     return path("/v3/{}/detail", kind, query={"limit": limit, "offset": offset})
 
 

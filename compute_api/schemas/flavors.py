@@ -3,10 +3,10 @@
 from common import schema
 
 INT = schema.integer()
-AT_LEAST_ONE = schema.integer(1)
+POSITIVE_INT = schema.integer(1)
 TEXT = {"type": ["string", "null"], "maxLength": 65535}
 CREATE = schema.obj({"flavor": schema.obj({
-    "name": schema.NAME, "ram": AT_LEAST_ONE, "vcpus": AT_LEAST_ONE, "disk": INT,
+    "name": schema.NAME, "ram": POSITIVE_INT, "vcpus": POSITIVE_INT, "disk": INT,
     "id": {"type": ["string", "integer", "null"], "maxLength": 255, "pattern": "(?! )[a-zA-Z0-9. _-]+(?<! )"},
     "OS-FLV-EXT-DATA:ephemeral": INT, "swap": {"anyOf": [INT, {"enum": [""]}], "digits": True},
     "rxtx_factor": {"type": ["number", "string"], "pattern": r"[0-9]{1,10}(\.[0-9]{1,10})?", "exclusiveMinimum": 0},

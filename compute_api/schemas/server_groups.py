@@ -5,7 +5,7 @@ from common import schema
 HARD, SOFT = ["affinity", "anti-affinity"], ["soft-affinity", "soft-anti-affinity"]
 OLD = schema.wrapped("server_group", {"name": schema.NAME, "policies": {
     "type": "array", "minItems": 1, "maxItems": 1, "items": {"enum": HARD + SOFT}}}, ("name", "policies"))
-MOST = schema.integer(1)
+POSITIVE_INT = schema.integer(1)
 NEW = schema.wrapped("server_group", {
-    "name": schema.NAME, "policy": {"enum": HARD + SOFT}, "rules": schema.obj({"max_server_per_host": MOST})},
+    "name": schema.NAME, "policy": {"enum": HARD + SOFT}, "rules": schema.obj({"max_server_per_host": POSITIVE_INT})},
     ("name", "policy"))

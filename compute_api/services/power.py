@@ -1,4 +1,4 @@
-"""What changes how a guest runs: begun in one transaction, done by its host, repeated by the sweep where lost."""
+"""What changes how a guest runs: begun in one transaction, done by its host, repeated by the reconciler where lost."""
 
 from common import errors
 from common.calls import Call

@@ -32,7 +32,7 @@ def migrate(call: Call, id: str, host: str | None) -> None:
         if host and host == row["host"]:
             raise errors.BadRequest(f"Cannot migrate to the host where the server exists: {host}")
         resizes.begin(connection, call.ctx, row, action="migrate", host=host)
-    _tell(call, "resize.prep.start", row)
+    _notify(call, "resize.prep.start", row)
 
 
 def resize(call: Call, id: str, flavor_id: str, disk_config: str | None) -> None:
@@ -48,12 +48,12 @@ def resize(call: Call, id: str, flavor_id: str, disk_config: str | None) -> None
         except errors.NotFound:
             raise errors.BadRequest(f"Flavor {flavor_id} could not be found.") from None
         flavor = _fitting(row, found)
-        quotas.hold(connection, row["project_id"])
+        quotas.lock_owner(connection, row["project_id"])
         limits.check_growth(connection, call.svc.quota_defaults, row["project_id"], row["flavor"], flavor)
         resizes.begin(connection, call.ctx, row, action="resize", flavor=flavor)
         if disk_config:
             instances.write(connection, id, disk_config=disk_config)
-    _tell(call, "resize.prep.start", row)
+    _notify(call, "resize.prep.start", row)
 
 
 def _fitting(row: dict, found: dict) -> dict:
@@ -78,7 +78,7 @@ def confirm(call: Call, id: str) -> None:
     with call.svc.db.writer() as connection:
         row = _begun(call, connection, id, "os_compute_api:servers:confirm_resize", "confirmResize")
         resizes.confirm(connection, call.ctx, id)
-    _tell(call, "resize.confirm.start", row)
+    _notify(call, "resize.confirm.start", row)
 
 
 def revert(call: Call, id: str) -> None:
@@ -90,15 +90,15 @@ def revert(call: Call, id: str) -> None:
         row = _begun(call, connection, id, "os_compute_api:servers:revert_resize", "revertResize")
         migration = server_migrations.open_of(connection, id)
         if migration and migration["status"] == server_migrations.FINISHED:
-            quotas.hold(connection, row["project_id"])
+            quotas.lock_owner(connection, row["project_id"])
             limits.check_growth(connection, call.svc.quota_defaults, row["project_id"], row["flavor"], migration["old_flavor"])
         resizes.revert(connection, call.ctx, id)
-    _tell(call, "resize.revert.start", row)
+    _notify(call, "resize.revert.start", row)
 
 
-def _tell(call: Call, what: str, row: dict) -> None:
+def _notify(call: Call, what: str, row: dict) -> None:
     """The conductors find the operation within two seconds."""
-    call.svc.notifier.tell(call.ctx, f"compute.instance.{what}", instances.told(row))
+    call.svc.notifier.notify(call.ctx, f"compute.instance.{what}", instances.notification_payload(row))
 
 
 def index(call: Call, filters: dict[str, str], times: dict, *, limit: int, marker: str | None) -> list[dict]:

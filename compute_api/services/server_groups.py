@@ -32,7 +32,7 @@ def index(call: Call, all_projects: bool, limit: int, offset: int) -> tuple[list
 
 def create(call: Call, row: dict) -> None:
     with call.svc.db.writer() as connection:
-        project_quotas.hold(connection, call.ctx.project_id)
+        project_quotas.lock_owner(connection, call.ctx.project_id)
         limit = quotas.limits(connection, call.ctx.project_id, call.svc.quota_defaults)["server_groups"]
         used = rows.count(connection, TABLE, TABLE.c.project_id == call.ctx.project_id)
         if 0 <= limit <= used:

@@ -1,7 +1,7 @@
 """How a server is deleted: begun here once it was asked for, ended here once nothing of it is left.
 
 Every way leads through ``begin`` and ``finish``. Between them the server's host gives back what it holds (the agent's task
-``terminate``), or the conductor does where the host cannot (``conductor.sweep.local_delete``).
+``terminate``), or the conductor does where the host cannot (``conductor.pending_work.local_delete``).
 """
 
 import datetime

@@ -122,7 +122,7 @@ def complete(connection, found: list[dict]) -> list[dict]:
     return [{**r, "block_devices": by.get(r["uuid"], [])} for r in found]
 
 
-def told(row: dict) -> dict:
+def notification_payload(row: dict) -> dict:
     """What notifications say of a server."""
     flavor = row["flavor"]
     return {"instance_id": row["uuid"], "tenant_id": row["project_id"], "user_id": row["user_id"], "host": row["host"],

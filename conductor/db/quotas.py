@@ -29,7 +29,7 @@ def of_class(connection, name: str, defaults: dict) -> dict:
 
 def store_class(connection, name: str, values: dict) -> None:
     """Set limits of a quota class; the others stay."""
-    quotas.hold(connection, f"class:{name}")
+    quotas.lock_owner(connection, f"class:{name}")
     for resource, most in values.items():
         connection.execute(sa.delete(_CLASSES).where(_CLASSES.c.name == name, _CLASSES.c.resource == resource))
         connection.execute(sa.insert(_CLASSES).values(name=name, resource=resource, limit=most))
@@ -86,7 +86,7 @@ def check_servers(connection, defaults: dict, project_id: str, low: int, high: i
     :returns: how many of them there is room for, and the project's limits
     :raises QuotaExceeded: naming the first resource that is short for ``low``
     """
-    quotas.hold(connection, project_id)
+    quotas.lock_owner(connection, project_id)
     limit, used = limits(connection, project_id, defaults), _taken(connection, project_id)
     left = _room(limit, used, flavor)
     count = high if left is None else max(low, min(high, left))

@@ -193,7 +193,7 @@ class Engine:
         self._inject(row, "recorded")
         if more is None and kind.notifications:
             forward = row["phase"] == FORWARD
-            self.service.tell(ctx, kind.notifications[0 if forward else 1], job.uuid, error=not forward)
+            self.service.notify(ctx, kind.notifications[0 if forward else 1], job.uuid, error=not forward)
         return bool(more)
 
     def _job(self, connection, ctx, row: dict) -> Job:

@@ -4,7 +4,7 @@ The source keeps its disk until the move is confirmed. The guest runs on one hos
 is started on the other, and its volumes are let go on the former host only when it runs on the new one.
 """
 
-from common import db, errors, holdings
+from common import db, errors, server_resources
 from common.server_states import ACTIVE, RESIZE_FINISH, RESIZE_MIGRATED, RESIZE_MIGRATING, SHUTDOWN, STOPPED
 from conductor.db import actions, allocations, instances, machine, resizes, server_migrations
 from conductor.operations import Job, Operation, Wait
@@ -12,11 +12,11 @@ from conductor.operations import Job, Operation, Wait
 
 def _end_attachments(job: Job, host: str) -> None:
     """End the attachments of the server's volumes to a host where its guest is not (any more)."""
-    found = holdings.attachments_of(job.service.rest, job.uuid, attached_host=host)
+    found = server_resources.attachments_of(job.service.rest, job.uuid, attached_host=host)
     if found:
         job.check()
     for each in found:
-        holdings.end_attachment(job.service.rest, each)
+        server_resources.end_attachment(job.service.rest, each)
 
 
 class Resize(Operation):

@@ -64,7 +64,7 @@ def create(call: Call, id: str, given: dict) -> tuple[Found, str]:
         for rule_id in dict.fromkeys(access_rules.settle(connection, id, r) for r in given.get("access_rules") or ()):
             rows.insert(connection, LINKS, {"application_credential_id": row["id"], "access_rule_id": rule_id})
         found = _found(connection, [row])[0]
-    call.svc.notifier.tell(call.ctx, "identity.application_credential.created", {"resource_info": row["id"]})
+    call.svc.notifier.notify(call.ctx, "identity.application_credential.created", {"resource_info": row["id"]})
     return found, secret
 
 
@@ -131,5 +131,5 @@ def delete(call: Call, id: str, credential_id: str) -> None:
         rows.delete_where(connection, LINKS, application_credential_id=row["id"])
         rows.delete(connection, TABLE, row["id"], resource="application_credential")
         call.svc.revoke(connection, app_credential_id=row["id"])
-    call.svc.notifier.tell(call.ctx, "identity.application_credential.deleted", {"resource_info": credential_id})
+    call.svc.notifier.notify(call.ctx, "identity.application_credential.deleted", {"resource_info": credential_id})
     call.svc.revocations.run_once()

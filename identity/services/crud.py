@@ -59,8 +59,8 @@ class Noun:
         return (f"Conflict occurred attempting to store {self.singular} - "
                 f"Duplicate entry found with name {values.get('name', values.get('id'))}.")
 
-    def _tell(self, call: Call, what: str, id: str) -> None:
-        call.svc.notifier.tell(call.ctx, f"identity.{self.singular}.{what}", {"resource_info": id})
+    def _notify(self, call: Call, what: str, id: str) -> None:
+        call.svc.notifier.notify(call.ctx, f"identity.{self.singular}.{what}", {"resource_info": id})
 
     def _check(self, call: Call, verb: str, row: dict | None, id: str = "") -> None:
         """:raises Forbidden: the rule refuses, also for a resource that does not exist; :raises NotFound: it does not exist"""
@@ -134,7 +134,7 @@ class Noun:
             values = {k: v for k, v in values.items() if k in self.table.c}
             rows.insert(connection, self.table, values, conflict=self._conflict(values))
             then(connection, values)
-        self._tell(call, "created", values["id"])
+        self._notify(call, "created", values["id"])
         return values
 
     def update(self, call: Call, id: str, body: dict, then: typing.Callable = lambda connection, values: None) -> dict:
@@ -149,7 +149,7 @@ class Noun:
             values = {k: v for k, v in values.items() if k in self.table.c}
             rows.update(connection, self.table, id, values, resource=self.singular, conflict=self._conflict(values))
             then(connection, {**old, **values})
-        self._tell(call, "updated", id)
+        self._notify(call, "updated", id)
         call.svc.revocations.run_once()  # what the change revoked is refused here at once
         return {**old, **values}
 
@@ -158,7 +158,7 @@ class Noun:
             row = self._known(call, connection, "delete", id)
             self.on_delete(call, connection, row)
             rows.delete(connection, self.table, id, resource=self.singular)
-        self._tell(call, "deleted", id)
+        self._notify(call, "deleted", id)
         call.svc.revocations.run_once()
 
     @property

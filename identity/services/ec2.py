@@ -73,6 +73,6 @@ def exchange(call: Call, signed: dict, rule: str, check: typing.Callable[[dict, 
     blob = json.loads(text)
     signature = check(signed, blob["secret"])
     with call.svc.db.writer() as connection:
-        used_proofs.use(connection, "signature", f"{row['id']}\n{signature}", time.time() + 2 * signatures.MOST_AGE_S)
+        used_proofs.use(connection, "signature", f"{row['id']}\n{signature}", time.time() + 2 * signatures.MAX_AGE_S)
     ctx, token = call.svc.authenticator.for_signer(row, credentials.chain_of(row), call.ctx)
     return tokens.body(call.svc, ctx), token

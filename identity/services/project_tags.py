@@ -8,9 +8,9 @@ from identity import targets
 from identity.db import models
 
 TABLE = models.projects
-MOST = 80
+MAX_TAGS = 80
 TAG = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "[^,/]*"}
-LIST = {"type": "array", "items": TAG, "maxItems": MOST, "uniqueItems": True}
+LIST = {"type": "array", "items": TAG, "maxItems": MAX_TAGS, "uniqueItems": True}
 
 
 def of(row: dict) -> list[str]:
@@ -39,7 +39,7 @@ def read(call: Call, id: str, rule: str) -> list[str]:
 def change(call: Call, id: str, rule: str, edit) -> list[str]:
     with call.svc.db.writer() as connection:
         tags = edit(_known(call, connection, id, rule))
-        if len(tags) > MOST:
-            raise errors.BadRequest(f"A project can have {MOST} tags at most.")
+        if len(tags) > MAX_TAGS:
+            raise errors.BadRequest(f"A project can have {MAX_TAGS} tags at most.")
         rows.update(connection, TABLE, id, {"tags": text(tags)}, resource="project")
         return sorted(tags)

@@ -52,7 +52,7 @@ def receive(call: Call, row: dict, data: Upload, *, checksum: str | None = None,
         call.svc.db.transact(images.move, id, "activate", locations=[locations.at(store, id)], **facts)
         undo.pop_all()
     incoming.drop(id)
-    call.svc.notifier.tell(call.ctx, "image.upload", {"id": id, "owner": row["owner"], "size": facts["size"]})
+    call.svc.notifier.notify(call.ctx, "image.upload", {"id": id, "owner": row["owner"], "size": facts["size"]})
     return facts
 
 

@@ -143,7 +143,7 @@ def create(call: Call, body: dict) -> dict:
     limits = call.svc.quota.limits(row["owner"])
     with call.svc.db.writer() as connection:
         insert(call, connection, row, limits)
-    call.svc.notifier.tell(call.ctx, "image.create", view(row))
+    call.svc.notifier.notify(call.ctx, "image.create", view(row))
     return row
 
 
@@ -244,7 +244,7 @@ def update(call: Call, id: str, changes: list[Operation]) -> dict:
             values.update(_located({**row, **values}, of_locations, sizes))
         check_change(call, row, values)
         images.update(connection, id, values)
-    call.svc.notifier.tell(call.ctx, "image.update", view({**row, **values}))
+    call.svc.notifier.notify(call.ctx, "image.update", view({**row, **values}))
     return {**row, **values}
 
 
@@ -301,7 +301,7 @@ def delete(call: Call, id: str) -> None:
         images.move(connection, id, "delete" if later else "erase")
     if not later:
         call.svc.erase(row)
-    call.svc.notifier.tell(call.ctx, "image.delete", view(row))
+    call.svc.notifier.notify(call.ctx, "image.delete", view(row))
 
 
 def activate(call: Call, id: str, action: str) -> None:

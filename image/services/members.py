@@ -67,7 +67,7 @@ def create(call: Call, id: str, member_id: str) -> dict:
             raise errors.TooLarge(f"The limit has been exceeded on the number of allowed image members for this image. "
                                   f"Attempted: {used + 1}, Maximum: {limit}")
         made = members.add(connection, id, member_id)
-    call.svc.notifier.tell(call.ctx, "image.member.create", view(made))
+    call.svc.notifier.notify(call.ctx, "image.member.create", view(made))
     return made
 
 
@@ -78,7 +78,7 @@ def update(call: Call, id: str, member_id: str, status: str) -> dict:
         _member(call, connection, row, member_id)
         access.check(call, row, "modify_member")
         changed = members.answer(connection, id, member_id, status)
-    call.svc.notifier.tell(call.ctx, "image.member.update", view(changed))
+    call.svc.notifier.notify(call.ctx, "image.member.update", view(changed))
     return changed
 
 
@@ -88,4 +88,4 @@ def delete(call: Call, id: str, member_id: str) -> None:
         _member(call, connection, row, member_id)
         access.check(call, row, "delete_member")
         members.remove(connection, id, member_id)
-    call.svc.notifier.tell(call.ctx, "image.member.delete", {"image_id": id, "member_id": member_id})
+    call.svc.notifier.notify(call.ctx, "image.member.delete", {"image_id": id, "member_id": member_id})

@@ -72,7 +72,7 @@ def create(call: Call, values: dict, source: Source, checksum: str | None = None
         v2.insert(call, connection, row, limits)
         begin = _give(call, connection, row, source, checksum, limits)
     begin()
-    call.svc.notifier.tell(call.ctx, "image.create", view(row))
+    call.svc.notifier.notify(call.ctx, "image.create", view(row))
     return now(call, row["id"])
 
 
@@ -82,7 +82,7 @@ def register(call: Call, values: dict) -> dict:
     limits = call.svc.quota.limits(row["owner"])
     with call.svc.db.writer() as connection:
         v2.insert(call, connection, row, limits)
-    call.svc.notifier.tell(call.ctx, "image.create", view(row))
+    call.svc.notifier.notify(call.ctx, "image.create", view(row))
     return row
 
 
@@ -110,7 +110,7 @@ def update(call: Call, id: str, said: dict, properties: dict, *, purge: bool, so
         images.update(connection, id, changed)
         begin = _give(call, connection, {**row, **changed}, source, checksum, limits)
     begin()
-    call.svc.notifier.tell(call.ctx, "image.update", view({**row, **changed}))
+    call.svc.notifier.notify(call.ctx, "image.update", view({**row, **changed}))
     return {**row, **changed}
 
 

@@ -9,7 +9,7 @@ import typing
 from common import errors
 
 LOG = logging.getLogger(__name__)
-FIRST_S, MOST_S = 1.0, 60.0
+FIRST_S, MAX_S = 1.0, 60.0
 
 
 def jittered(seconds: float) -> float:
@@ -52,7 +52,7 @@ class Backoff:
 
     def _failed(self, key: tuple[str, str], wanted: str, error: Exception, before: _Failure | None) -> None:
         again = before is not None and before.wanted == wanted
-        delay_s = min(before.delay_s * 2, MOST_S) if before is not None and again else FIRST_S
+        delay_s = min(before.delay_s * 2, MAX_S) if before is not None and again else FIRST_S
         self._failures[key] = _Failure(wanted, error, delay_s, time.monotonic() + jittered(delay_s))
         if before is None or str(before.error) != str(error):
             LOG.error("%s of %s failed: %s %s", *key, error, getattr(error, "internal", None) or "",

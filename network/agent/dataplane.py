@@ -110,7 +110,7 @@ class LinuxDataplane:
                 own = [p for p in merged["ports"] if p["network_id"] == network["id"]]
                 make("DHCP", network, (network, own, bridges[network["id"]]), self._ensure_dhcp, network, own, bridges)
         if partial:
-            self._tell_routers(failures, merged, touched)
+            self._update_router_neighbours(failures, merged, touched)
         else:
             for router in state["routers"]:
                 known = routers.neighbours(router, merged) if router["part"] == "local" else None
@@ -134,7 +134,7 @@ class LinuxDataplane:
         if error is not None:
             failures.append(error)
 
-    def _tell_routers(self, failures: list, merged: dict, touched: set[str]) -> None:
+    def _update_router_neighbours(self, failures: list, merged: dict, touched: set[str]) -> None:
         """Who else is on the networks of distributed routers."""
         for router in merged["routers"]:
             if router["part"] == "local" and touched & {leg["network_id"] for leg in router["interfaces"]}:

@@ -60,7 +60,7 @@ class Dhcp:
     def __init__(self, conf, links: Links):
         self.conf, self.links = conf, links
         # dnsmasq reads its files again as a user of its own.
-        self.path = files.passable_directory(pathlib.Path(conf.state_path) / "network" / "dhcp", conf.state_path)
+        self.path = files.traversable_directory(pathlib.Path(conf.state_path) / "network" / "dhcp", conf.state_path)
         self._guarded: set[str] = set()  # namespaces that this process has loaded an input filter into
 
     @staticmethod
@@ -95,7 +95,7 @@ class Dhcp:
 
     def _serve(self, network: dict, ports: list[dict], device: str) -> None:
         home = self.path / network["id"]
-        files.passable_directory(home, self.conf.state_path)
+        files.traversable_directory(home, self.conf.state_path)
         server_ips = {ip["subnet_id"]: ip["ip_address"] for ip in network["dhcp_port"]["fixed_ips"]}
         subnets = [s for s in network["subnets"] if by_dhcp(s) and s["id"] in server_ips]
         leased = {s["id"] for s in subnets if s["ip_version"] == 4 or s["ipv6_address_mode"] == "dhcpv6-stateful"}

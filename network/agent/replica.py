@@ -14,7 +14,7 @@ import time
 import typing
 
 WAIT_S = 2.0
-MOST_WAITING = 1000
+MAX_WAITING = 1000
 _BY_ID = ("networks", "ports", "routers")
 
 
@@ -70,7 +70,7 @@ class Replica:
                     for number in numbers:
                         known.setdefault(number, {})
                     known[own] = {**change, "urgent": urgent}
-                    if len(known) > MOST_WAITING:  # the pull that must come has them all
+                    if len(known) > MAX_WAITING:  # the pull that must come has them all
                         known.clear()
             self._expected = max(self._expected, own)
             return self._advance() or urgent

@@ -93,12 +93,12 @@ class Metering(periodic.Periodic):
         with self.agent.lock:
             found = self.agent.dataplane.metered()
         for payload in found:
-            self.agent.notifier.tell(context.service_context(), "l3.meter", payload)
+            self.agent.notifier.notify(context.service_context(), "l3.meter", payload)
 
 
 class NetworkAgent(Service):
     name, conf_name = "network-agent", "network"
-    opts, answers = conf.OPTS, NetworkAgentAPI
+    opts, interface = conf.OPTS, NetworkAgentAPI
     rpc_threads = 16
 
     def setup(self) -> None:

@@ -18,7 +18,7 @@ WINDOW = 64
 BY_HOST = ("slaac", "dhcpv6-stateless")  # modes in which a host derives its address from prefix and MAC
 
 
-class Taken(units.TryAgain):
+class Taken(units.RetryUnit):
     """Another transaction took the address first."""
 
 

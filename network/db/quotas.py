@@ -30,7 +30,7 @@ def check(connection, conf, resource: str, project_id: str, count: int = 1) -> N
     limit = limits(connection, conf, project_id)[resource]
     if limit < 0:
         return
-    quotas.hold(connection, project_id)
+    quotas.lock_owner(connection, project_id)
     already = used(connection, resource, project_id)
     if already + count > limit:
         raise errors.Conflict(f"Quota exceeded for resources: ['{resource}']. Requested {count}, but already used {already} "

@@ -4,7 +4,7 @@ from common import errors
 from network.handlers import listing, preconditions
 from network.services.resource import Resource
 
-MOST_AT_ONCE = 200
+MAX_PER_REQUEST = 200
 
 
 class Handlers:
@@ -38,8 +38,8 @@ class Handlers:
         given = body.get(self.resource.plural) if many else [body.get(self.resource.singular)]
         if not isinstance(given, list) or not given or not all(isinstance(g, dict) for g in given):
             raise self._absent()
-        if len(given) > MOST_AT_ONCE:
-            raise errors.BadRequest(f"At most {MOST_AT_ONCE} resources can be created at once.")
+        if len(given) > MAX_PER_REQUEST:
+            raise errors.BadRequest(f"At most {MAX_PER_REQUEST} resources can be created at once.")
         shown = [listing.fields(req, r) for r in self.resource.create(req.call, given)]
         return {self.resource.plural: shown} if many else {self.resource.singular: shown[0]}
 

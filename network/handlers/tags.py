@@ -6,7 +6,7 @@ from network.services import tags
 
 _TAG = {"type": "string", "minLength": 1, "maxLength": 255, "format": "line"}
 _CHECK = schema.compiled(_TAG)
-_BODY = schema.obj({"tags": {"type": "array", "items": _TAG, "maxItems": tags.MOST, "uniqueItems": True}}, ["tags"])
+_BODY = schema.obj({"tags": {"type": "array", "items": _TAG, "maxItems": tags.MAX_TAGS, "uniqueItems": True}}, ["tags"])
 
 
 def routes(resource, path: str) -> list[wsgi.Route]:

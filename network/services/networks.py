@@ -6,8 +6,8 @@ from network.db import models
 from network.db import networks as queries
 from network.services.resource import Attribute, Resource, flag
 
-LEAST_IPV6_MTU = 1280
-MOST_MTU = 9216  # of Ethernet's jumbo frames; a tunnel refuses 65535
+MIN_IPV6_MTU = 1280
+MAX_MTU = 9216  # of Ethernet's jumbo frames; a tunnel refuses 65535
 
 
 class Networks(Resource):
@@ -71,9 +71,9 @@ class Networks(Resource):
     @staticmethod
     def _check_mtu(mtu: int, has_ipv6: bool) -> None:
         """:raises BadRequest: IP does not work over links with less, or no link has as much"""
-        least = LEAST_IPV6_MTU if has_ipv6 else 68
-        if mtu > MOST_MTU:
-            raise errors.BadRequest(f"Invalid input for operation: Requested MTU is too big, maximum is {MOST_MTU}.")
+        least = MIN_IPV6_MTU if has_ipv6 else 68
+        if mtu > MAX_MTU:
+            raise errors.BadRequest(f"Invalid input for operation: Requested MTU is too big, maximum is {MAX_MTU}.")
         if mtu < least:
             raise errors.BadRequest(f"Invalid input for operation: Requested MTU is too small, minimum is {least} for "
                                     f"IPv{6 if has_ipv6 else 4} subnets.")

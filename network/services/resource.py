@@ -258,7 +258,7 @@ class Resource:
         work, made = commit(call, self._insert_all, values)
         shown = [self.shown(call, r) for r in self.after(work, "create", made)]
         for one in shown:
-            call.svc.notifier.tell(call.ctx, f"{self.singular}.create.end", {self.singular: one})
+            call.svc.notifier.notify(call.ctx, f"{self.singular}.create.end", {self.singular: one})
         return shown
 
     def _insert_all(self, work: Work, wanted: list[dict]) -> list[dict]:
@@ -277,7 +277,7 @@ class Resource:
         self._update(given)
         work, row = commit(call, self._update_one, row_id, self._parsed(given), revision)
         shown = self.shown(call, self.after(work, "update", [row])[0])
-        call.svc.notifier.tell(call.ctx, f"{self.singular}.update.end", {self.singular: shown})
+        call.svc.notifier.notify(call.ctx, f"{self.singular}.update.end", {self.singular: shown})
         return shown
 
     def _update_one(self, work: Work, row_id: str, given: dict, revision: int | None) -> dict:
@@ -299,7 +299,7 @@ class Resource:
         """:param revision: as for ``update``"""
         work, row = commit(call, self._delete_one, row_id, revision)
         self.after(work, "delete", [row])
-        call.svc.notifier.tell(call.ctx, f"{self.singular}.delete.end", {f"{self.singular}_id": row_id})
+        call.svc.notifier.notify(call.ctx, f"{self.singular}.delete.end", {f"{self.singular}_id": row_id})
 
     def _delete_one(self, work: Work, row_id: str, revision: int | None) -> dict:
         row = self.get(work, row_id)

@@ -19,8 +19,8 @@ _GATEWAY = {"type": ["object", "null"], "properties": {
     "network_id": schema.UUID, "enable_snat": schema.BOOLEAN,
     "external_fixed_ips": {"type": "array", "maxItems": 4, "items": schema.obj(
         {"subnet_id": _ID, "ip_address": _IP})}}, "additionalProperties": False}
-MOST_ROUTES = 30
-ROUTES = {"type": ["array", "null"], "maxItems": MOST_ROUTES, "items": schema.obj(
+MAX_ROUTES = 30
+ROUTES = {"type": ["array", "null"], "maxItems": MAX_ROUTES, "items": schema.obj(
     {"destination": _IP, "nexthop": _IP}, ["destination", "nexthop"])}
 
 
@@ -205,8 +205,8 @@ def with_routes(new: list[dict]) -> typing.Callable[[list[dict]], list[dict]]:
     """An ``edit`` that adds routes."""
     def edit(old: list[dict]) -> list[dict]:
         found = old + [r for r in new if r not in old]
-        if len(found) > MOST_ROUTES:
-            raise errors.BadRequest(f"Unable to complete operation: The number of routes exceeds the maximum {MOST_ROUTES}.",
+        if len(found) > MAX_ROUTES:
+            raise errors.BadRequest(f"Unable to complete operation: The number of routes exceeds the maximum {MAX_ROUTES}.",
                                     kind="RoutesExhausted")
         return found
     return edit

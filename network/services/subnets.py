@@ -9,7 +9,7 @@ from network.db import ports as port_rows
 from network.db import subnets as queries
 from network.db.port_addresses import UNSET
 from network.services.listing import column
-from network.services.networks import LEAST_IPV6_MTU, NETWORKS
+from network.services.networks import MIN_IPV6_MTU, NETWORKS
 from network.services.resource import REQUIRED, Attribute, Resource, flag
 from network.services.subnetpools import SUBNETPOOLS
 
@@ -73,8 +73,8 @@ class Subnets(Resource):
         if net.version != values["ip_version"]:
             raise errors.BadRequest(f"Invalid input for operation: ip_version {values['ip_version']} does not match cidr {net}.")
         self._check_possible(net, values["enable_dhcp"])
-        if net.version == 6 and network["mtu"] < LEAST_IPV6_MTU:
-            raise errors.Conflict(f"MTU of {network['id']} is not valid, subnet requires a minimum of {LEAST_IPV6_MTU}",
+        if net.version == 6 and network["mtu"] < MIN_IPV6_MTU:
+            raise errors.Conflict(f"MTU of {network['id']} is not valid, subnet requires a minimum of {MIN_IPV6_MTU}",
                                   kind="NetworkMTUSubnetConflict")
         values["cidr"] = str(net)
         for name in ("dns_nameservers", "host_routes"):

@@ -8,7 +8,7 @@ from common.calls import Call
 from network.db import revisions
 from network.services.work import Work, commit
 
-MOST = 50
+MAX_TAGS = 50
 
 
 def of(row: dict) -> list[str]:
@@ -39,8 +39,8 @@ def _change(work: Work, resource, row_id: str, verb: str, edit, revision: int | 
     revisions.check(row, revision)
     before = of(row)
     changed = sorted(edit(set(before)))
-    if len(changed) > MOST:
-        raise errors.BadRequest(f"Invalid input for operation: a resource has at most {MOST} tags.")
+    if len(changed) > MAX_TAGS:
+        raise errors.BadRequest(f"Invalid input for operation: a resource has at most {MAX_TAGS} tags.")
     if changed != before:
         rows.update(work.connection, resource.table, row_id, {
             "tags": json.dumps(changed), "updated_at": db.now(), "revision_number": row["revision_number"] + 1},

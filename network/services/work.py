@@ -40,5 +40,5 @@ def commit(call: Call, function: typing.Callable, *args) -> tuple[Work, typing.A
         work.changes.number(connection)
         return work, found
     work, found = call.svc.db.transact(attempt)
-    call.svc.fanout.tell(work.changes, without=work.plugged)
+    call.svc.fanout.notify(work.changes, without=work.plugged)
     return work, found

@@ -67,13 +67,13 @@ def parts(kind):
 
 
 def test_every_interface_is_answered():
-    assert {c for c, _ in METHODS} == {service.answers for service, _ in SERVERS}
+    assert {c for c, _ in METHODS} == {service.interface for service, _ in SERVERS}
 
 
 @pytest.mark.parametrize(("service", "manager"), SERVERS, ids=lambda c: c.__module__)
 def test_managers_have_the_declared_methods_and_no_other_public_ones(service, manager):
-    assert public(manager) == set(service.answers.methods)
-    for name, method in service.answers.methods.items():
+    assert public(manager) == set(service.interface.methods)
+    for name, method in service.interface.methods.items():
         taken = list(inspect.signature(getattr(manager, name)).parameters)
         assert taken == ["self", "ctx", *method.message_names], name
 

@@ -150,7 +150,7 @@ def run(state: str, count: int) -> None:
     agents = {cls: {host: cls(HostConf(base, **own[host])) for host in own} for cls, base in bases.items()}
     work_pool = concurrent.futures.ThreadPoolExecutor(16)
     clock = Clock(concurrent.futures.ThreadPoolExecutor(8))
-    buses = [Bus(bases[cls], cls.answers, agents[cls], work_pool) for cls in agents]
+    buses = [Bus(bases[cls], cls.interface, agents[cls], work_pool) for cls in agents]
     for bus in buses:
         threading.Thread(target=bus.run, args=(stop,), daemon=True).start()
     for by_host in agents.values():

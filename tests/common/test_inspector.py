@@ -55,7 +55,7 @@ HINT = 'parentFileNameHint="/etc/passwd"\n'
 def test_vmdk_that_names_a_parent_anywhere_is_refused(tmp_path, text):
     """qemu looks for the word, wherever in the descriptor it is."""
     descriptor = (vmdk_text(tmp_path) + text).encode()
-    with pytest.raises(inspector.Hostile):
+    with pytest.raises(inspector.UnsafeImage):
         inspector.check(altered(tmp_path, "vmdk", (512, descriptor)), "vmdk")
 
 
@@ -70,7 +70,7 @@ def test_vmdk_whose_descriptor_is_elsewhere_is_refused(tmp_path):
     path.write_bytes(moved + honest.encode().ljust(20 * 512, b"\0"))
     seen = subprocess.run(["qemu-img", "info", "-f", "vmdk", str(path)], capture_output=True, text=True).stdout
     assert "backing file: /etc/passwd" in seen, "this is how it would be read"
-    with pytest.raises(inspector.Hostile):
+    with pytest.raises(inspector.UnsafeImage):
         inspector.check(path, "vmdk")
 
 
@@ -92,7 +92,7 @@ def test_vmdk_whose_descriptor_is_elsewhere_is_refused(tmp_path):
 ])
 def test_what_lies_or_leads_elsewhere_is_refused(tmp_path, fmt, name, changes):
     inspector.check(altered(tmp_path, fmt), name)
-    with pytest.raises(inspector.Hostile):
+    with pytest.raises(inspector.UnsafeImage):
         inspector.check(altered(tmp_path, fmt, *changes), name)
 
 
@@ -107,7 +107,7 @@ def test_vhdx_with_a_parent_is_refused(tmp_path, at):
     else:
         data[start + struct.unpack_from("<I", data, entry + 16)[0] + 4] |= 2
     path.write_bytes(data)
-    with pytest.raises(inspector.Hostile, match="Differencing|incomplete"):
+    with pytest.raises(inspector.UnsafeImage, match="Differencing|incomplete"):
         inspector.check(path, "vhdx")
 
 
@@ -121,25 +121,25 @@ def test_a_short_fuzz_finds_nothing(tmp_path):
 def test_backing_file_is_refused(tmp_path):
     qemu_img("create", "-f", "raw", tmp_path / "base", "1M")
     qemu_img("create", "-f", "qcow2", "-F", "raw", "-b", tmp_path / "base", tmp_path / "disk")
-    with pytest.raises(inspector.Hostile):
+    with pytest.raises(inspector.UnsafeImage):
         inspector.check(tmp_path / "disk", "qcow2")
 
 
 def test_external_data_file_is_refused(tmp_path):
     qemu_img("create", "-f", "qcow2", "-o", f"data_file={tmp_path}/data,data_file_raw=on", tmp_path / "disk", "1M")
-    with pytest.raises(inspector.Hostile):
+    with pytest.raises(inspector.UnsafeImage):
         inspector.check(tmp_path / "disk", "qcow2")
 
 
 def test_vmdk_with_a_flat_extent_is_refused(tmp_path):
     qemu_img("create", "-f", "vmdk", "-o", "subformat=monolithicFlat", tmp_path / "disk.vmdk", "1M")
-    with pytest.raises(inspector.Hostile):
+    with pytest.raises(inspector.UnsafeImage):
         inspector.check(tmp_path / "disk.vmdk", "vmdk")
 
 
 def test_raw_that_is_qcow2_is_refused(tmp_path):
     qemu_img("create", "-f", "qcow2", tmp_path / "disk", "1M")
-    with pytest.raises(inspector.Hostile):
+    with pytest.raises(inspector.UnsafeImage):
         inspector.check(tmp_path / "disk", "raw")
 
 
@@ -148,14 +148,14 @@ def test_two_things_at_once_are_refused(tmp_path):
     with open(tmp_path / "disk", "r+b") as out:
         out.seek(0x8000)
         out.write(b"\x01CD001\x01")
-    with pytest.raises(inspector.Hostile):
+    with pytest.raises(inspector.UnsafeImage):
         inspector.inspect(tmp_path / "disk")
 
 
 def test_impossible_size_is_refused(tmp_path):
     head = struct.pack(">4sIQIIQIIQ", b"QFI\xfb", 3, 0, 0, 16, 1 << 63, 0, 1, 0x30000).ljust(104, b"\0")
     (tmp_path / "disk").write_bytes(head.ljust(1 << 17, b"\0"))
-    with pytest.raises(inspector.Hostile):
+    with pytest.raises(inspector.UnsafeImage):
         inspector.inspect(tmp_path / "disk")
 
 
@@ -165,5 +165,5 @@ def test_garbage_never_crashes(tmp_path, magic, rest):
     (tmp_path / "disk").write_bytes(magic + rest)
     try:
         inspector.inspect(tmp_path / "disk")
-    except inspector.Hostile:
+    except inspector.UnsafeImage:
         pass

@@ -138,7 +138,7 @@ def test_a_record_that_is_out_of_date_by_its_turn_is_not_undone(engine):
     log = []
 
     class Slow(Trip):
-        def take_up(self, state):
+        def still_current(self, state):
             if not log:
                 log.append("second ends")
                 journal.remove({"task": "trip", "id": "2"})
@@ -166,10 +166,10 @@ def test_what_is_another_hosts_by_now_is_abandoned(engine, phase):
     log = []
 
     class Elsewhere(Trip):
-        def take_up(self, state):
+        def still_current(self, state):
             return False
 
-        def abandon(self, state):
+        def discard(self, state):
             log.append("abandoned")
     engine.recover(lambda name: Elsewhere(log, on_crash="resume"))
     assert log == ["abandoned"] and engine.journal.records() == []
@@ -229,7 +229,7 @@ def test_a_step_that_waits_for_a_part_ends_as_soon_as_nobody_needs_it(engine, mo
             log.append("drive")
             raise errors.ServiceUnavailable(part="the network service")
 
-        def waiting(self, step, state):
+        def before_retry(self, step, state):
             if log.count("drive") == 3:
                 raise errors.Superseded()
     with pytest.raises(errors.Superseded):
@@ -289,7 +289,7 @@ def test_a_broken_journal_is_settled_by_its_name(engine, name):
     asked = []
 
     class Lost(Trip):
-        def lost(self, task_id):
+        def record_unreadable(self, task_id):
             asked.append(task_id)
             answer = answers[len(asked) - 1]
             if isinstance(answer, Exception):

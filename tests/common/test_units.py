@@ -33,7 +33,7 @@ def failing(times: int, error: Exception):
     return work, calls
 
 
-@pytest.mark.parametrize("error", [DEADLOCK, units.TryAgain()])
+@pytest.mark.parametrize("error", [DEADLOCK, units.RetryUnit()])
 def test_a_victim_runs_again_and_leaves_nothing_of_the_first_time(database, error):
     work, calls = failing(3, error)
     assert database.transact(work) == "done"
@@ -44,7 +44,7 @@ def test_a_victim_runs_again_and_leaves_nothing_of_the_first_time(database, erro
 
 def test_what_loses_each_time_is_a_conflict(monkeypatch):
     monkeypatch.setattr(units.time, "sleep", lambda seconds: None)
-    work, calls = failing(1000, units.TryAgain())
+    work, calls = failing(1000, units.RetryUnit())
     with pytest.raises(errors.Conflict):
         units.run(work)
     assert len(calls) == units.TRIES
@@ -80,7 +80,7 @@ def test_a_unit_within_a_unit_repeats_itself_alone(database):
     @units.unit
     def work():
         outer.append(1)
-        units.now_visible()
+        units.mark_visible()
         return database.transact(inner)
     assert (work(), len(outer), len(calls)) == ("done", 1, 3)
 

@@ -60,7 +60,7 @@ def agent(tmp_path):
 def test_quick_calls_and_deletes_do_not_wait_for_a_burst_of_boots(agent):
     api, ctx = AgentAPI(agent.conf), context.service_context()
     servers = [context.new_uuid() for _ in range(BOOTS)]
-    for _ in range(3):  # and everything comes again, as from a sweep
+    for _ in range(3):  # and everything comes again, as from a reconciler
         for uuid in servers:
             api.build(ctx, "node1", uuid)
     wait_for(lambda: agent.conductor.building == 10, 10, what="the builds")

@@ -87,7 +87,7 @@ class Cloud:
             self.asked.append((host, operation_id, number))
         service = types.SimpleNamespace(
             db=self.db, agents=types.SimpleNamespace(operation_step=ask), conf=types.SimpleNamespace(
-                host=name, service_down_time=60), tell=lambda *a, **k: None)
+                host=name, service_down_time=60), notify=lambda *a, **k: None)
         made = Engine(service, [self.kind])
         made.wake = lambda operation_id: None
         return made

@@ -15,7 +15,7 @@ def _links(query: str, count: int) -> list[dict]:
 
 
 @pytest.mark.parametrize("query, count, more", [
-    ("", paging.MOST, True), ("", paging.MOST - 1, False), ("limit=5000", paging.MOST, True), ("limit=2", 2, True),
+    ("", paging.MAX_PAGE, True), ("", paging.MAX_PAGE - 1, False), ("limit=5000", paging.MAX_PAGE, True), ("limit=2", 2, True),
     ("limit=2", 1, False), ("limit=0", 0, False), ("", 0, False)])
 def test_a_full_page_has_a_link(query, count, more):
     assert bool(_links(query, count)) == more

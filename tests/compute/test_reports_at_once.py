@@ -28,7 +28,7 @@ def manager(request):
             hosts.report(connection, HOST, RESOURCES)
         compute = types.SimpleNamespace(max_attempts=3)
         yield Manager(types.SimpleNamespace(db=database, conf=types.SimpleNamespace(compute=compute), schedule=lambda *a: None,
-                                            notifier=types.SimpleNamespace(on=False, tell=lambda *a, **k: None)))
+                                            notifier=types.SimpleNamespace(on=False, notify=lambda *a, **k: None)))
         database.engine.dispose()
     finally:
         server.stop()

@@ -178,7 +178,7 @@ def test_what_a_revert_grows_by_is_counted(placement, database):  # noqa: F811
         server_migrations.write(connection, row["data"]["migration"], status=server_migrations.FINISHED)
         assert quotas.room(connection, defaults, "p", FLAVOR) == 3
     svc = types.SimpleNamespace(
-        db=database, quota_defaults={**defaults, "cores": 3}, notifier=types.SimpleNamespace(tell=lambda *about: None),
+        db=database, quota_defaults={**defaults, "cores": 3}, notifier=types.SimpleNamespace(notify=lambda *about: None),
         policy=types.SimpleNamespace(check=lambda *about: None, is_admin=lambda ctx: False))
     with pytest.raises(errors.QuotaExceeded, match="cores"):
         requests.revert(types.SimpleNamespace(ctx=CTX, svc=svc), "s")

@@ -146,9 +146,9 @@ def test_what_the_throttle_counts(monkeypatch):
     assert begin("a") == 0 and begin("a") == 0
     made.forgive({"account": ("s", "a"), "source": "s"})
     assert begin("a") == 0 and begin("a") > 0
-    for i in range(throttle._MOST_KEYS):
+    for i in range(throttle._MAX_KEYS):
         begin(str(i), str(i))
-    assert len(made._tried) <= throttle._MOST_KEYS
+    assert len(made._tried) <= throttle._MAX_KEYS
 
 
 PATHS = ("/%2e%2e", "/..", "/project/%2e%2e", "/project/../..", "/project/instances/%2e%2e", "/project/instances/%2e%2e/",

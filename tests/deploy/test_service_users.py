@@ -104,7 +104,7 @@ def test_files_of_an_older_state_are_closed(tmp_path):
         path.parent.chmod(0o755)
         path.write_text("")
         path.chmod(mode)
-    files.close_to_others(tmp_path, passable=("instances", "lab"), skip=("venv", "lab/*/cache"))
+    files.restrict_access(tmp_path, traversable=("instances", "lab"), skip=("venv", "lab/*/cache"))
     modes = {str(p.relative_to(tmp_path)): stat.S_IMODE(p.stat().st_mode) for p in [tmp_path, *tmp_path.rglob("*")]}
     assert modes == {".": 0o711, "db": 0o700, "db/identity.sqlite": 0o600, "log": 0o700, "log/x.log": 0o600, "instances": 0o711,
                      "instances/u": 0o711, "instances/u/disk": 0o600, "images": 0o700, "images/sub": 0o700, "images/sub/x": 0o600,

@@ -9,7 +9,7 @@ from tests.histories.world import HOSTS, World
 
 EVENTS = 30
 POWER = ("stop", "start", "reboot-hard", "pause", "unpause")
-MOST_SERVERS = 2  # so that what happens meets
+MAX_SERVERS = 2  # so that what happens meets
 # Of others nobody asks again: their users see what is left, and ask.
 TRUNCATED = ("build", "terminate", "attach_volume", "detach_volume", "image_snapshot")
 # What happens next, and how often, in histories of four kinds.
@@ -45,7 +45,7 @@ class History:
         return self.random.choice(found) if found else None
 
     def _create(self):
-        if len(self.world.rows()) >= MOST_SERVERS:
+        if len(self.world.rows()) >= MAX_SERVERS:
             return None
         return api.create(self.world, own_port=self.random.random() < 0.3, volume=self.random.random() < 0.4)
 

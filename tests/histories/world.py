@@ -30,8 +30,8 @@ from conductor.manager import Manager as ConductorManager
 from conductor.operations import Engine
 from conductor.operations.remove import Destroy, Remove
 from conductor.operations.resize import Confirm, Migrate, Revert
+from conductor.pending_work import PendingWorkReconciler, local_delete
 from conductor.rpcapi import ConductorAPI
-from conductor.sweep import Sweep, local_delete
 from scheduler import targets
 from scheduler.placement import Placement
 from scheduler.rpcapi import request_spec
@@ -159,15 +159,15 @@ class World:
                 # Whatever is not at rest is old enough to be sent again.
                 compute=types.SimpleNamespace(build_resend_s=-1, max_attempts=3, default_availability_zone="nova"),
                 service_down_time=60, host="controller"), rest=Stand(self, "services", self.services), agents=Mail(self),
-            notifier=types.SimpleNamespace(on=False, tell=lambda *a, **k: None))
+            notifier=types.SimpleNamespace(on=False, notify=lambda *a, **k: None))
         service.schedule = lambda ctx, row: self.mail.append(("scheduler", "build", ([request_spec(row)],)))
         service.local_delete = lambda ctx, uuid: local_delete(service, ctx, uuid)
         service.endpoint = lambda: self.conductor
-        service.tell = lambda *a, **k: None
+        service.notify = lambda *a, **k: None
         service.scheduler = Stand(self, "scheduler", Targets(Placement(confs["controller"], database)))
         service.operations = self.operations = Engine(service, (Migrate(), Confirm(), Revert(), Remove(), Destroy()))
         self.operations.wake = self.wake
-        self.conductor, self.sweep = ConductorManager(service), Sweep(service)
+        self.conductor, self.reconciler = ConductorManager(service), PendingWorkReconciler(service)
         self.conductor.heartbeats.interval_s = 0
         self.scheduler = SchedulerManager(types.SimpleNamespace(placement=Placement(confs["controller"], database),
                                                                 agents=Mail(self)))
@@ -251,7 +251,7 @@ class World:
         return ""
 
     def pass_of_sweep(self) -> Actor:
-        return self.run(self.sweep.run_once, name="sweep")
+        return self.run(self.reconciler.run_once, name="reconciler")
 
     # how it goes on
 

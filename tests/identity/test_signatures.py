@@ -78,7 +78,7 @@ def test_what_amazons_library_signs_is_right_and_nothing_else(make):
 @pytest.mark.parametrize("make", [signed_v4, signed_v4_query, signed_v2], ids=lambda f: f.__name__)
 def test_a_recorded_request_is_worth_nothing_later(make, monkeypatch):
     made, now = make(), signatures.time.time()
-    monkeypatch.setattr(signatures.time, "time", lambda: now + signatures.MOST_AGE_S + 60)
+    monkeypatch.setattr(signatures.time, "time", lambda: now + signatures.MAX_AGE_S + 60)
     with pytest.raises(errors.Unauthorized):
         signatures.check_ec2(made, SECRET)
 

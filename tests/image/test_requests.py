@@ -22,7 +22,7 @@ def service(tmp_path_factory):
     made = ImageApi.load(str(tmp_path_factory.mktemp("image")), {})
     assert made.db is not None
     models.METADATA.create_all(made.db.engine)
-    made.notifier = types.SimpleNamespace(tell=lambda *args, **more: None, on=False)
+    made.notifier = types.SimpleNamespace(notify=lambda *args, **more: None, on=False)
     made.quota.limits = lambda project_id: dict.fromkeys(  # as identity says them
         ("image_size_total", "image_stage_total", "image_count_total", "image_count_uploading"), -1)
     made.imports.start = lambda *args: None  # imports stay where they begin

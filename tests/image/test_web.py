@@ -97,7 +97,7 @@ def test_each_redirect_is_looked_at(server):
             pass
     with pytest.raises(errors.StepFailed, match="redirects"), web.fetch(server.url("/loop"), allowed):
         pass
-    assert server.seen.count("/loop") == web.MOST_REDIRECTS + 1
+    assert server.seen.count("/loop") == web.MAX_REDIRECTS + 1
 
 
 def test_a_name_is_resolved_once(server, monkeypatch):

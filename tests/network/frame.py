@@ -42,7 +42,7 @@ def service(state: str, url: str = "") -> NetworkApi:
     assert made.db is not None
     models.METADATA.create_all(made.db.engine)
     made.agents, made.rest = Agents(), Compute()
-    made.notifier = types.SimpleNamespace(tell=lambda *args, **more: None, on=False)
+    made.notifier = types.SimpleNamespace(notify=lambda *args, **more: None, on=False)
     return made
 
 

@@ -277,7 +277,7 @@ def test_whatever_the_bus_does_all_hosts_end_right(api, user, seed):
 def test_a_change_that_was_lost_last_of_all_is_found_by_the_heartbeat(api, user):
     cloud = Cloud(api, user, HOSTS)
     cloud.boot("host4", group=1)
-    api.fanout.tell = lambda changes, without=(): None  # network-api ends between the commit and the message
+    api.fanout.notify = lambda changes, without=(): None  # network-api ends between the commit and the message
     user.made("security-group-rules", security_group_id=cloud.groups[1], direction="ingress", protocol="udp")
     host = cloud.fleet.hosts["host4"]
     host.settle()

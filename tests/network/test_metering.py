@@ -16,7 +16,7 @@ def test_what_was_counted_is_told():
     agent.conf.network.metering_interval_s = 60
     agent.dataplane.metered.return_value = [{"label_id": "a", "bytes": 1}, {"label_id": "b", "bytes": 2}]
     Metering(agent).run_once()
-    assert [c.args[1:] for c in agent.notifier.tell.mock_calls] == [("l3.meter", {"label_id": "a", "bytes": 1}),
+    assert [c.args[1:] for c in agent.notifier.notify.mock_calls] == [("l3.meter", {"label_id": "a", "bytes": 1}),
                                                                     ("l3.meter", {"label_id": "b", "bytes": 2})]
 
 

@@ -23,7 +23,7 @@ def service(tmp_path):
     models.METADATA.create_all(database.engine)
     conf = types.SimpleNamespace(volume=types.SimpleNamespace(extend_timeout_s=120), quota=LIMITS)
     made = types.SimpleNamespace(db=database, conf=conf, driver=unittest.mock.Mock(), rest=unittest.mock.Mock(),
-                                 tell=unittest.mock.Mock(), tasks=Engine(Journal(tmp_path / "journal")))
+                                 notify=unittest.mock.Mock(), tasks=Engine(Journal(tmp_path / "journal")))
     made.rest.request.return_value = {"events": [{"code": 200}]}
     with database.writer() as connection:
         at = db.now()
@@ -60,7 +60,7 @@ def detach(service) -> None:
 
 
 def extend(service) -> None:
-    """A message of the API, or of the sweep."""
+    """A message of the API, or of the reconciler."""
     Operations(service).extend_volume(VOLUME)
 
 
@@ -87,7 +87,7 @@ def test_a_volume_that_nobody_uses_is_available_at_once(service):
     begin(service, attached=False)
     extend(service)
     assert facts(service) == ("available", 3, 3) and not service.rest.request.called
-    assert service.tell.call_args.args[0] == "volume.resize.end"
+    assert service.notify.call_args.args[0] == "volume.resize.end"
 
 
 def test_what_the_backend_cannot_gives_its_quota_back(service):

@@ -72,7 +72,7 @@ def complete(connection, found: list[dict]) -> list[dict]:
              "attachments": [a for a in held if a["volume_id"] == r["id"]]} for r in found]
 
 
-def told(row: dict) -> dict:
+def notification_payload(row: dict) -> dict:
     """What notifications say of a volume."""
     names = {"volume_id": "id", "display_name": "name", "tenant_id": "project_id", "user_id": "user_id", "size": "size",
              "status": "status", "volume_type": "volume_type_id", "availability_zone": "availability_zone",
@@ -112,7 +112,7 @@ def check_quota(connection, conf, project_id: str, size: int, count: int = 1, *,
     :param whole_gb: size of the volume that they are part of; by default they are all of it
     :raises TooLarge: in the words of the volume API's overLimit fault
     """
-    quotas.hold(connection, project_id)
+    quotas.lock_owner(connection, project_id)
     limit, used = limits(connection, conf, project_id), usage(connection, project_id)
     whole_gb = size if whole_gb is None else whole_gb
     if limit["per_volume_gigabytes"] >= 0 and whole_gb > limit["per_volume_gigabytes"]:

@@ -25,7 +25,7 @@ def update(call: Call, target: str, given: dict) -> dict:
     """Set limits of a project; all its limits."""
     call.svc.policy.check(call.ctx, "volume_extension:quotas:update", {"project_id": target})
     with call.svc.db.writer() as connection:
-        quotas.hold(connection, target)
+        quotas.lock_owner(connection, target)
         used = volumes.usage(connection, target)
         for resource, most in given.items():
             if 0 <= most < used.get(resource, 0):

@@ -91,7 +91,7 @@ def create(call: Call, given: dict) -> dict:
             _type_id(connection, call, given.get("volume_type"))
         rows.insert(connection, TABLE, row)
         row = volumes.complete(connection, [row])[0]
-    call.svc.notifier.tell(call.ctx, "volume.create.start", volumes.told(row))
+    call.svc.notifier.notify(call.ctx, "volume.create.start", volumes.notification_payload(row))
     call.svc.send(call.svc.scheduler.create_volume, call.ctx, row["id"])
     return row
 
@@ -175,7 +175,7 @@ def delete(call: Call, id: str, *, force: bool, cascade: bool) -> None:
     with call.svc.db.writer() as connection:
         row = access.volume(call, connection, id, *(("volume:force_delete",) if force else ()), "volume:delete")
         begin_delete(connection, row, cascade=cascade, force=force)
-    call.svc.notifier.tell(call.ctx, "volume.delete.start", volumes.told(row))
+    call.svc.notifier.notify(call.ctx, "volume.delete.start", volumes.notification_payload(row))
     if row["host"]:
         call.svc.send(call.svc.agents.delete_volume, call.ctx, row["host"], id)
 

@@ -15,10 +15,10 @@ class CreateVolume(VolumeTask):
     kept, key, failure = volumes, "volume_id", "create_failed"
     steps = ("allocate", "fill", "publish")
 
-    def take_up(self, state):
+    def still_current(self, state):
         return self.status(state) == "creating"
 
-    def abandon(self, state):
+    def discard(self, state):
         if self.status(state) is None:
             self.service.driver.delete(state["volume_id"])
 
@@ -55,4 +55,4 @@ class CreateVolume(VolumeTask):
                 raise errors.Superseded()
             volumes.move(connection, state["volume_id"], "created")
             row = {**row._mapping, "status": "available"}
-        self.service.tell("volume.create.end", row)
+        self.service.notify("volume.create.end", row)

@@ -12,7 +12,7 @@ class DeleteVolume(VolumeTask):
     kept, key, failure = volumes, "volume_id", "delete_failed"
     steps = ("free", "forget")
 
-    def take_up(self, state):
+    def still_current(self, state):
         return self.status(state) in ("deleting", None)
 
     def free(self, state):
@@ -33,4 +33,4 @@ class DeleteVolume(VolumeTask):
             connection.execute(volumes.TABLE.delete().where(volumes.TABLE.c.id == state["volume_id"],
                                                             volumes.TABLE.c.status == "deleting"))
         if row is not None:
-            self.service.tell("volume.delete.end", dict(row._mapping))
+            self.service.notify("volume.delete.end", dict(row._mapping))

@@ -18,7 +18,7 @@ class ExtendVolume(VolumeTask):
     """State: {"volume_id", "size_gb"}. After a crash it runs on: growing to the same size twice is growing once.
 
     A volume that a server uses stays ``extending`` when this ends: the compute service says when the guest sees the new size
-    (os-extend_volume_completion). Until it does, the scheduler's sweep has this run again, and each time the compute service
+    (os-extend_volume_completion). Until it does, the scheduler's reconciler has this run again, and each time the compute service
     is told again, for ``extend_timeout_s`` at most.
     """
 
@@ -26,7 +26,7 @@ class ExtendVolume(VolumeTask):
     kept, key = volumes, "volume_id"
     steps = ("grow", "announce")
 
-    def take_up(self, state):
+    def still_current(self, state):
         return self.status(state) == "extending"
 
     def grow(self, state):
@@ -47,7 +47,7 @@ class ExtendVolume(VolumeTask):
                 LOG.warning("volume %s: %s", state["volume_id"], fault)
         if self.service.db.transact(extensions.settle, state["volume_id"], fault=fault):
             LOG.info("volume %s now has %d GiB", state["volume_id"], state["size_gb"])
-            self.service.tell("volume.resize.end", {**row, "status": "in-use" if server else "available"})
+            self.service.notify("volume.resize.end", {**row, "status": "in-use" if server else "available"})
 
     def _row_and_server(self, volume_id: str) -> tuple[dict | None, str | None]:
         """The volume, and the server that uses it through an export of ours."""
@@ -69,7 +69,7 @@ class ExtendVolume(VolumeTask):
 
     @units.unit
     def failed(self, step, error, state):
-        """Once the backend has grown it, nothing is given up: the sweep goes on."""
+        """Once the backend has grown it, nothing is given up: the reconciler goes on."""
         if not isinstance(error, errors.Superseded) and self.service.db.transact(
                 extensions.give_up, state["volume_id"], str(error)):
             LOG.error("volume %s could not be extended to %d GiB: %s", state["volume_id"], state["size_gb"], error)

@@ -16,10 +16,10 @@ class CreateSnapshot(VolumeTask):
     kept, key, failure = snapshots, "snapshot_id", "create_failed"
     steps = ("copy", "publish")
 
-    def take_up(self, state):
+    def still_current(self, state):
         return self.status(state) in ("creating", "available")
 
-    def abandon(self, state):
+    def discard(self, state):
         if self.status(state) is None:
             self.service.driver.delete_snapshot(state["snapshot_id"])
 
@@ -47,7 +47,7 @@ class DeleteSnapshot(VolumeTask):
     kept, key, failure = snapshots, "snapshot_id", "delete_failed"
     steps = ("free", "forget")
 
-    def take_up(self, state):
+    def still_current(self, state):
         return self.status(state) in ("deleting", None)
 
     def free(self, state):

@@ -42,7 +42,7 @@ class Files:
 
     def __init__(self, path, state, users: Users):
         self.state, self.users = state, users
-        self.path = files.passable_directory(path, state)
+        self.path = files.traversable_directory(path, state)
 
     def directory(self, uuid: str) -> pathlib.Path:
         return self.path / uuid
@@ -50,7 +50,7 @@ class Files:
     def prepare(self, instance: dict, images: dict) -> None:
         """Directory, root disk and ``disks.json``, which says how the guest boots."""
         home = self.directory(instance["uuid"])
-        files.passable_directory(home, self.state)
+        files.traversable_directory(home, self.state)
         (home / "disks.json").write_text(json.dumps(self._made(home / "disk", instance, instance["image_meta"], images)))
 
     def _made(self, disk: pathlib.Path, instance: dict, image_meta: dict, images: dict) -> dict:
@@ -102,7 +102,7 @@ class Files:
                 "kernel": kernel.get("kernel"), "ramdisk": kernel.get("ramdisk")}
 
     def begin_import(self, uuid: str) -> pathlib.Path:
-        files.passable_directory(self.directory(uuid), self.state)
+        files.traversable_directory(self.directory(uuid), self.state)
         return self.directory(uuid) / "disk.part"
 
     def imported(self, instance: dict, disks: dict, cached: dict) -> None:

@@ -1,4 +1,4 @@
-"""The sweep of the volume scheduler: what it sends again, whatever is wrong with some of it."""
+"""The reconciler of the volume scheduler: what it sends again, whatever is wrong with some of it."""
 
 import datetime
 import types
@@ -9,7 +9,7 @@ import pytest
 from common import db
 from common.db import Database
 from volume.db import models
-from volume.service import Sweep
+from volume.service import PendingWorkReconciler
 
 HOUR_AGO = db.now() - datetime.timedelta(hours=1)
 
@@ -42,7 +42,7 @@ def test_a_row_that_cannot_be_handled_keeps_no_other_waiting(service):
         "created_at": HOUR_AGO, "updated_at": HOUR_AGO} for n in range(2)))
     service.place.side_effect = RuntimeError("a poisoned row")
     service.agents.delete_snapshot.side_effect = [RuntimeError("another"), None]
-    Sweep(service).run_once()
+    PendingWorkReconciler(service).run_once()
     assert service.place.call_count == 1 and service.agents.delete_snapshot.call_count == 2
     assert [c.args[1:] for c in service.agents.delete_volume.mock_calls] == [("node1", volume(1)["id"])]
     assert [c.args[1:] for c in service.agents.extend_volume.mock_calls] == [("node1", volume(2)["id"], 3)]
@@ -51,14 +51,14 @@ def test_a_row_that_cannot_be_handled_keeps_no_other_waiting(service):
 def test_everything_gets_its_turn_however_much_is_stuck(service):
     """Nor does it look younger by that: the audit goes by the time since when it is stuck."""
     insert(service, models.volumes, *(volume(n) for n in (3, 0, 4, 1, 2)))
-    sweep = Sweep(service)
-    sweep.most = 2
+    reconciler = PendingWorkReconciler(service)
+    reconciler.most = 2
     sent = []
     for n in range(5):
         if n == 4:
             with service.db.writer() as connection:  # a while later
                 connection.execute(models.volumes.update().values(resent_at=HOUR_AGO))
-        sweep.run_once()
+        reconciler.run_once()
         sent.append([int(c.args[2][:8]) for c in service.agents.delete_volume.mock_calls])
         service.agents.delete_volume.reset_mock()
     assert sent == [[0, 1], [2, 3], [4], [], [0, 1]]
@@ -69,12 +69,12 @@ def test_everything_gets_its_turn_however_much_is_stuck(service):
 def test_schedulers_share_what_is_stuck(service):
     """While one is at its first row, the other makes a whole pass: each row is sent once."""
     insert(service, models.volumes, *(volume(n) for n in range(4)))
-    sent, other = [], Sweep(service)
+    sent, other = [], PendingWorkReconciler(service)
 
     def delete_volume(ctx, host, volume_id):
         sent.append(int(volume_id[:8]))
         if len(sent) == 1:
             other.run_once()
     service.agents.delete_volume = delete_volume
-    Sweep(service).run_once()
+    PendingWorkReconciler(service).run_once()
     assert sent == [0, 1, 2, 3]

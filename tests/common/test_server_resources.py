@@ -2,7 +2,7 @@
 
 import pytest
 
-from common import errors, holdings
+from common import errors, server_resources
 
 VOLUME = "11111111-1111-4111-8111-111111111111"
 SERVER = {"uuid": "22222222-2222-4222-8222-222222222222", "block_devices": [
@@ -30,9 +30,9 @@ def test_a_volume_that_is_being_made_goes_once_it_is_there(status):
     """It was left to its owner, who knows of none."""
     service = Volumes(status)
     with pytest.raises(errors.ServiceUnavailable, match=f"{VOLUME}, which is {status}"):
-        holdings.release_volumes(service, SERVER)
+        server_resources.release_volumes(service, SERVER)
     service.status = "available"
-    holdings.release_volumes(service, SERVER)
+    server_resources.release_volumes(service, SERVER)
     assert service.deleted
 
 
@@ -40,5 +40,5 @@ def test_a_volume_that_is_being_made_goes_once_it_is_there(status):
 def test_a_volume_that_cannot_go_keeps_no_server(status):
     """One with snapshots, or that another server has."""
     service = Volumes(status)
-    holdings.release_volumes(service, SERVER)
+    server_resources.release_volumes(service, SERVER)
     assert not service.deleted

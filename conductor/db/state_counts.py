@@ -18,7 +18,7 @@ def servers(connection) -> dict[str, int]:
     return found
 
 
-def under_way(connection) -> list[dict]:
+def in_progress(connection) -> list[dict]:
     """The servers that something is done with, those first that it takes longest. One statement.
 
     :returns: [{"uuid", "display_name", "project_id", "host", "vm_state", "task_state", "action", "request_id", "since"}]
@@ -42,7 +42,7 @@ def under_way(connection) -> list[dict]:
 def last_steps(connection, found: list[dict]) -> dict[tuple[str, str], dict]:
     """The last step that is known of each of these: {(uuid, request id): event}. One statement.
 
-    :param found: of ``under_way``
+    :param found: of ``in_progress``
     """
     ids = {row["request_id"] for row in found if row["request_id"]}
     if not ids:

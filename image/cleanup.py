@@ -11,7 +11,7 @@ from image.db.models import images as TABLE
 from image.db.models import tasks as TASKS
 
 
-class Janitor(periodic.Periodic):
+class Cleanup(periodic.Periodic):
     interval_s = 30.0
     STALE_S = 60.0
 

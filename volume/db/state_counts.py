@@ -33,7 +33,7 @@ def snapshots(connection) -> dict[str, int]:
     return dict.fromkeys(_SHOWN_SNAPSHOT, 0) | {status: count for status, count in connection.execute(query)}
 
 
-def under_way(connection) -> list[dict]:
+def in_progress(connection) -> list[dict]:
     """The volumes and snapshots that something is done with, those first that it takes longest. Two statements.
 
     :returns: [{"kind", "id", "name", "project_id", "host", "status", "fault", "request_id", "since"}]

@@ -12,7 +12,7 @@ from common.rest import path
 LOG = logging.getLogger(__name__)
 VOLUME_VERSION = {"OpenStack-API-Version": "volume 3.44"}
 # In which a volume cannot be deleted, and which it leaves without anybody's help.
-_PASSING = ("creating", "downloading", "extending")
+_TRANSIENT = ("creating", "downloading", "extending")
 _UNBOUND = {"device_id": "", "device_owner": "", "binding:host_id": ""}
 
 
@@ -22,7 +22,7 @@ def ports_of(rest, uuid: str) -> list[dict]:
     return rest.request("GET", "network", path("/v2.0/ports", query={"device_id": uuid, "relation": "compute"}))["ports"]
 
 
-def unchanged(port: dict) -> dict:
+def if_match(port: dict) -> dict:
     """Headers of a request that is to be carried out only if nobody changed the port since it was read."""
     return {"If-Match": f"revision_number={port['revision_number']}"}
 
@@ -33,7 +33,7 @@ def release_port(rest, port_id: str, *, keep: bool, as_read: dict | None = None)
     :param as_read: the port; it is left alone where it has changed since, as when another host has taken it
     :raises PreconditionFailed: it has
     """
-    where, headers = path("/v2.0/ports/{id}", port_id), unchanged(as_read) if as_read else None
+    where, headers = path("/v2.0/ports/{id}", port_id), if_match(as_read) if as_read else None
     try:
         if keep:
             rest.request("PUT", "network", where, body={"port": _UNBOUND}, headers=headers)
@@ -48,12 +48,12 @@ def release_ports(rest, server: dict) -> None:
 
     :param server: its row; ``requested_networks`` says which are its owner's
     """
-    own = owners_ports(server)
+    own = preexisting_ports(server)
     for port in ports_of(rest, server["uuid"]):
         release_port(rest, port["id"], keep=port["id"] in own)
 
 
-def owners_ports(server: dict) -> set[str]:
+def preexisting_ports(server: dict) -> set[str]:
     """The ids of the ports that a server's owner had made for it."""
     return {n["port"] for n in server["requested_networks"] if n.get("port")}
 
@@ -109,7 +109,7 @@ def _delete_volume(rest, volume_id: str) -> None:
         LOG.debug("volume %s is gone already", volume_id)
     except errors.BadRequest as error:
         status = rest.request("GET", "volume", where, headers=VOLUME_VERSION)["volume"]["status"]
-        if status in _PASSING:
+        if status in _TRANSIENT:
             raise errors.ServiceUnavailable(part=f"volume {volume_id}, which is {status}") from error
         if status != "deleting":
             LOG.warning("volume %s, which is %s, could not be deleted with its server: %s", volume_id, status, error)

@@ -6,7 +6,7 @@ import time
 
 import sqlalchemy as sa
 
-from common import db, holdings, periodic, rows
+from common import db, periodic, rows, server_resources
 from common.rest import path
 from common.server_states import BUILDING, DELETING, IMAGE_TASKS, OPERATION_TASKS, POWER
 from conductor.db import deletion, hosts, instances, models
@@ -14,10 +14,10 @@ from conductor.db import deletion, hosts, instances, models
 LOG = logging.getLogger(__name__)
 TABLE, DEVICES = models.instances, models.block_devices
 # task_state: the action that the agent is asked for again
-_AGAIN = {task_state: name for name, task_state in POWER.items()}
+_POWER_ACTIONS = {task_state: name for name, task_state in POWER.items()}
 
 
-class Sweep(periodic.Periodic):
+class PendingWorkReconciler(periodic.Periodic):
     """Two SELECTs a pass while nothing is stuck.
 
     Each conductor has one. Whatever is stuck is taken up by the first that comes to it: the moment that it stands in its row
@@ -36,15 +36,15 @@ class Sweep(periodic.Periodic):
             stuck = rows.many(connection, sa.select(TABLE).where(
                 TABLE.c.task_state.is_not(None), TABLE.c.task_state.not_in(OPERATION_TASKS),
                 TABLE.c.updated_at < before).order_by(TABLE.c.updated_at).limit(100))
-            wishes = rows.many(connection, sa.select(
+            devices = rows.many(connection, sa.select(
                 DEVICES, TABLE.c.host, TABLE.c.project_id).join(TABLE, TABLE.c.uuid == DEVICES.c.instance_uuid).where(
                 DEVICES.c.wished_at < before, TABLE.c.host.is_not(None)).order_by(DEVICES.c.wished_at).limit(100))
-        for device in wishes:
-            periodic.take_up(device, f"volume {device['volume_id']}", self._remind)
+        for device in devices:
+            periodic.handle_row(device, f"volume {device['volume_id']}", self._resend_device)
         for row in stuck:
-            periodic.take_up(row, f"instance {row['uuid']}", self._push)
+            periodic.handle_row(row, f"instance {row['uuid']}", self._resend)
 
-    def _remind(self, ctx, device: dict) -> None:
+    def _resend_device(self, ctx, device: dict) -> None:
         """Ask the agent again for an attach or detach. It answers nothing while it still works on the first."""
         with self.service.db.writer() as connection:
             if not connection.execute(sa.update(DEVICES).where(
@@ -54,7 +54,7 @@ class Sweep(periodic.Periodic):
         ask = {"attach": self.service.agents.attach_volume, "detach": self.service.agents.detach_volume}[device["wish"]]
         ask(ctx, device["host"], device["instance_uuid"], device["volume_id"])
 
-    def _push(self, ctx, row: dict) -> None:
+    def _resend(self, ctx, row: dict) -> None:
         uuid, host, task = row["uuid"], row["host"], row["task_state"]
         with self.service.db.writer() as connection:
             if not connection.execute(sa.update(TABLE).where(
@@ -77,12 +77,12 @@ class Sweep(periodic.Periodic):
                                          [], True)
         elif task in IMAGE_TASKS:
             self._snapshot(ctx, row, up)
-        elif task not in _AGAIN:
-            self._complain(task)
+        elif task not in _POWER_ACTIONS:
+            self._warn_unknown(task)
         elif up:
-            self.service.agents.power(ctx, host, uuid, _AGAIN[task])
+            self.service.agents.power(ctx, host, uuid, _POWER_ACTIONS[task])
 
-    def _complain(self, task: str) -> None:
+    def _warn_unknown(self, task: str) -> None:
         """Once for each: it may be of a newer release, and a server that is in it is met at each pass."""
         if task not in self._unknown:
             self._unknown.add(task)
@@ -111,10 +111,10 @@ def local_delete(service, ctx, uuid: str) -> None:
             return
         row = instances.complete(connection, [row])[0]
     events = []
-    for name, release in holdings.STEPS.items():
+    for name, release in server_resources.STEPS.items():
         began = time.time()
         release(service.rest, row)
         events.append({"event": f"terminate_{name}", "start": began, "finish": time.time(), "result": "Success"})
     gone = service.db.transact(deletion.finish, ctx, uuid, row["host"], events)
     if gone is not None:
-        service.notifier.tell(ctx, "compute.instance.delete.end", instances.told(gone))
+        service.notifier.notify(ctx, "compute.instance.delete.end", instances.notification_payload(gone))

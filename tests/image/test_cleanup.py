@@ -11,10 +11,10 @@ from common import db, errors, migrate
 from common.context import Context
 from common.service import default_url
 from image import cli
+from image.cleanup import Cleanup
 from image.db import images
 from image.db.models import images as TABLE
 from image.db.models import tasks as TASKS
-from image.janitor import Janitor
 from image.service import ImageApi
 
 
@@ -53,7 +53,7 @@ def test_half_staged_data_goes_and_whole_stays(service):
     add(service, "b1", "uploading", age_s=5)
     add(service, "c1", "uploading", size=4, age_s=5000)
     add(service, "d1", "queued", age_s=500)
-    Janitor(service).run_once()
+    Cleanup(service).run_once()
     assert [state(service, i) for i in ("a1", "a2", "b1", "c1", "d1")] == [
         ("queued", None, False), ("queued", None, False), ("uploading", None, True), ("uploading", 4, True),
         ("queued", None, False)]
@@ -65,12 +65,12 @@ def test_an_import_that_nobody_works_on_has_failed(service):
         task = service.imports.begin(connection, Context(user_id="u"), row, {"name": "glance-direct"},
                                      stores=["file"])
     (service.incoming.path / "e1.part").write_bytes(b"some")
-    Janitor(service).run_once()
+    Cleanup(service).run_once()
     assert state(service, "e1") == ("importing", 4, True), "it may be at work"
     with service.db.writer() as connection:
         connection.execute(sa.update(TASKS).values(updated_at=db.now() - datetime.timedelta(seconds=1000)))
     for _ in range(2):
-        Janitor(service).run_once()
+        Cleanup(service).run_once()
     with service.db.reader() as connection:
         ended = connection.execute(sa.select(TASKS.c.status).where(TASKS.c.id == task["id"])).scalar()
     assert ended == "failure" and state(service, "e1") == ("queued", None, False)
@@ -82,7 +82,7 @@ def test_what_was_deleted_is_kept_as_long_as_it_is_said(service):
         add(service, image, "pending_delete", size=4, age_s=age_s, staged=None)
         (service.incoming.path / image).write_bytes(b"data")
     service.conf.set_override("scrub_time", 60, group="image")
-    Janitor(service).run_once()
+    Cleanup(service).run_once()
     with service.db.reader() as connection:
         assert connection.execute(sa.select(TABLE.c.id)).scalars().all() == ["b1"] == sorted(
             service.stores.default.stored())
@@ -114,11 +114,11 @@ def test_an_image_is_kept_in_mind_until_its_store_gave_it_away(service):
         connection.execute(sa.update(TABLE).values(locations=[{"url": "s3://x/y/a1", "metadata": {"store": "far"}}]))
         with pytest.raises(errors.NotFound):
             images.get(connection, row["id"])
-    Janitor(service).run_once()
+    Cleanup(service).run_once()
     with service.db.reader() as connection:
         assert images.any_row(connection, "a1")["status"] == "deleted"
     store.answers = True
-    Janitor(service).run_once()
+    Cleanup(service).run_once()
     with service.db.reader() as connection, pytest.raises(errors.NotFound):
         images.any_row(connection, "a1")
     assert store.deleted == ["a1"]
@@ -128,12 +128,12 @@ def test_an_upload_into_a_store_that_is_away_is_put_back_later(service):
     service.stores.all["far"] = store = Away()
     add(service, "a1", "saving", age_s=500, staged=None)
     for _ in range(2):
-        Janitor(service).run_once()
+        Cleanup(service).run_once()
         with service.db.reader() as connection:
             row = images.any_row(connection, "a1")
         assert (row["status"], images.left(row)) == ("queued", ["far"]), "the store may have something of it"
     store.answers = True
-    Janitor(service).run_once()
+    Cleanup(service).run_once()
     with service.db.reader() as connection:
         assert images.any_row(connection, "a1")["progress"] is None and store.deleted == ["a1"]
 
@@ -141,7 +141,7 @@ def test_an_upload_into_a_store_that_is_away_is_put_back_later(service):
 def test_who_works_on_an_upload_is_left_alone(service):
     add(service, "a1", "saving", age_s=500, staged=None)
     (service.incoming.path / "a1.part").write_bytes(b"arriving")
-    Janitor(service).run_once()
+    Cleanup(service).run_once()
     assert state(service, "a1")[0] == "saving" and service.incoming.part("a1").exists()
 
 
@@ -150,5 +150,5 @@ def test_files_that_no_location_names_go(service):
         add(service, image, status, size=4 if status == "active" else None, staged=None)
         (service.incoming.path / image).write_bytes(b"data")
     (service.incoming.path / "c1").write_bytes(b"data")
-    Janitor(service).run_once()
+    Cleanup(service).run_once()
     assert service.stores.default.stored() == {"a1"}

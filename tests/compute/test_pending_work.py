@@ -1,4 +1,4 @@
-"""The sweep: what it sends again, and to whom not."""
+"""The reconciler: what it sends again, and to whom not."""
 
 import datetime
 import types
@@ -7,7 +7,7 @@ import unittest.mock
 from common import context, db
 from common.db import Database
 from conductor.db import models
-from conductor.sweep import Sweep, local_delete
+from conductor.pending_work import PendingWorkReconciler, local_delete
 from tests.compute.test_guests import ROW as SERVER
 
 ROW = {"uuid": "11111111-1111-4111-8111-111111111111", "project_id": "owner", "host": "node1", "vm_state": "active",
@@ -15,10 +15,10 @@ ROW = {"uuid": "11111111-1111-4111-8111-111111111111", "project_id": "owner", "h
 
 
 def pushed(images: list[dict]):
-    """What the sweep asked of agent and conductor for a server that waits for its image, with these images there."""
+    """What the reconciler asked of agent and conductor for a server that waits for its image, with these images there."""
     service = types.SimpleNamespace(rest=unittest.mock.Mock(), agents=unittest.mock.Mock(), endpoint=unittest.mock.Mock())
     service.rest.request.return_value = {"images": images}
-    Sweep(service)._snapshot(None, ROW, True)
+    PendingWorkReconciler(service)._snapshot(None, ROW, True)
     return [c.args[-1] for c in service.agents.snapshot.mock_calls], [c[0] for c in service.endpoint().mock_calls]
 
 
@@ -50,8 +50,8 @@ def test_a_delete_without_the_host_keeps_what_is_the_owners_and_leaves_nothing_e
         asked.append((method, str(path).partition("?")[0], more.get("body")))
         volume = next((v for v in (goes, stays) if f"volume_id={v}" in str(path)), None)
         return {"ports": [{"id": own}, {"id": made}], "attachments": [{"id": volume}]}
-    told = unittest.mock.Mock()
-    service = types.SimpleNamespace(db=database, rest=types.SimpleNamespace(request=request), notifier=told)
+    notifier = unittest.mock.Mock()
+    service = types.SimpleNamespace(db=database, rest=types.SimpleNamespace(request=request), notifier=notifier)
     ctx = context.service_context(request_id="req-1", project_id="p")
     local_delete(service, ctx, uuid)
     assert [a for a in asked if a[0] != "GET"] == [
@@ -66,10 +66,10 @@ def test_a_delete_without_the_host_keeps_what_is_the_owners_and_leaves_nothing_e
     assert (kept["uuid"], kept["host"], kept["vm_state"]) == (uuid, "down", "deleted")
     assert [(e["request_id"], e["event"], e["result"]) for e in events] == [
         ("req-1", "terminate_network", "Success"), ("req-1", "terminate_volumes", "Success")]
-    assert [c.args[1] for c in told.tell.mock_calls] == ["compute.instance.delete.end"]
+    assert [c.args[1] for c in notifier.notify.mock_calls] == ["compute.instance.delete.end"]
     asked.clear()
     local_delete(service, ctx, uuid)
-    assert not asked and len(told.tell.mock_calls) == 1, "a server that is deleted is not deleted again"
+    assert not asked and len(notifier.notify.mock_calls) == 1, "a server that is deleted is not deleted again"
 
 
 def test_a_task_state_that_it_does_not_know_is_complained_of_once(tmp_path, caplog):
@@ -86,9 +86,9 @@ def test_a_task_state_that_it_does_not_know_is_complained_of_once(tmp_path, capl
             connection.execute(models.instances.insert().values(**{
                 **SERVER, "uuid": f"1111111{n}-1111-4111-8111-111111111111", "vm_state": "active", "task_state": task,
                 "power_state": 1, "host": "node1", "created_at": at, "updated_at": at}))
-    sweep = Sweep(service)
+    reconciler = PendingWorkReconciler(service)
     for _ in range(2):
-        sweep.run_once()
+        reconciler.run_once()
     assert [c.args[-1] for c in service.agents.power.mock_calls] == ["pause", "pause"]
     assert [r.message for r in caplog.records if "growing-wings" in r.message and r.levelname != "INFO"] == [
         "servers have been growing-wings for too long, a task state that this release does not know"]
@@ -113,12 +113,12 @@ def test_conductors_share_what_is_stuck(tmp_path):
             connection.execute(models.block_devices.insert().values(
                 id=uuid, instance_uuid=uuid, device_name="/dev/vdb", volume_id=uuid, delete_on_termination=False,
                 wish="attach", wished_at=at, request_id="r"))
-    asked, other = [], Sweep(service)
+    asked, other = [], PendingWorkReconciler(service)
 
     def ask(ctx, host, uuid, what):
         asked.append(uuid[:8])
         if len(asked) == 1:
             other.run_once()
     service.agents.power = service.agents.attach_volume = ask
-    Sweep(service).run_once()
+    PendingWorkReconciler(service).run_once()
     assert sorted(asked) == sorted(2 * [f"1111111{n}" for n in range(4)])
