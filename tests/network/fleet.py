@@ -71,7 +71,7 @@ class Fleet:
         self.late: list[tuple[str, dict]] = []
         service.agents, self.manager = self, Api(service)
         self.manager.heartbeats.interval_s = 0
-        service.fanout._batch = batches.Batch(service.fanout._tell, merge=Change.followed_by, interval_s=0)
+        service.fanout._batch = batches.Batch(service.fanout._notify_hosts, merge=Change.followed_by, interval_s=0)
         self.roles = {f"host{i}": [roles.BRIDGE, *([roles.DHCP, roles.L3] if i < 2 else [])] for i in range(count)}
         with service.db.writer() as connection:
             heartbeats.write(connection, {name: {"roles": own, "tunneling_ip": f"192.0.2.{i + 1}"}
