@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-_MOST_OF_REQUEST = 1024
+_MAX_REQUEST_BYTES = 1024
 # How soon a connection counts as broken whose other end is gone without a word.
 _KEEPALIVE = {socket.TCP_KEEPIDLE: 60, socket.TCP_KEEPINTVL: 20, socket.TCP_KEEPCNT: 3}
 
@@ -87,7 +87,7 @@ class Offer:
 def _line(secure: ssl.SSLSocket) -> bytes:
     """The first line, and nothing of what comes after it."""
     line = b""
-    while not line.endswith(b"\n") and len(line) < _MOST_OF_REQUEST:
+    while not line.endswith(b"\n") and len(line) < _MAX_REQUEST_BYTES:
         byte = secure.recv(1)
         if not byte:
             break
