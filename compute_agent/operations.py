@@ -3,7 +3,7 @@
 import contextlib
 import logging
 
-from common import errors, holdings, images
+from common import errors, images, server_resources
 from common.rest import path
 from common.server_states import DELETING, IMAGE_TASKS, POWER, RUNNING, STOPPED
 from compute_agent.migration import HostSteps
@@ -71,7 +71,7 @@ class Operations:
                 instance = agent.conductor.get_instance(ctx, uuid)
                 if instance and instance["task_state"] == DELETING and instance["host"] == agent.conf.host:
                     agent.tasks.run(Delete(agent), uuid, {"instance": instance})
-            except Exception as error:  # the sweep sends it again
+            except Exception as error:  # the reconciler sends it again
                 LOG.warning("instance %s could not be deleted yet: %s", uuid, error)
 
     def power(self, ctx, uuid: str, action: str) -> None:
@@ -234,5 +234,5 @@ class Operations:
                 LOG.info("port %s is not one of instance %s", port_id, uuid)
                 return
             self._run(DetachInterface(agent), port_id, {
-                "uuid": uuid, "port": port, "keep": port_id in holdings.owners_ports(instance)},
+                "uuid": uuid, "port": port, "keep": port_id in server_resources.preexisting_ports(instance)},
                 "port %s was not detached from %s", port_id, uuid)

@@ -25,11 +25,11 @@ class Snapshot(ReportingTask):
     def attempt_of(self, state):
         return state.get("attempt")
 
-    def take_up(self, state):
+    def still_current(self, state):
         row = self.current(state)
         return row is not None and row["task_state"] == state["action"]
 
-    def abandon(self, state):
+    def discard(self, state):
         """The server is to be deleted, or in another attempt: it runs on if it is to, and its image goes unless it is whole."""
         self._file(state).unlink(missing_ok=True)
         self.agent.let_run(self.agent.conductor.get_instance(self.agent.context(), state["uuid"]))
@@ -41,7 +41,7 @@ class Snapshot(ReportingTask):
     def hurry(self, state) -> bool:
         return self.agent.cancelled(state["uuid"])
 
-    def lost(self, uuid):
+    def record_unreadable(self, uuid):
         """As long as the server waits for its image, that is asked for again, or fails. Then its guest must not stand still."""
         with self.agent.lock(uuid):
             row = self.agent.conductor.get_instance(self.agent.context(), uuid)

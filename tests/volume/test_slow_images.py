@@ -33,7 +33,7 @@ def service(tmp_path):
         raise errors.ServiceUnavailable(part="the test, which is over")
     made = types.SimpleNamespace(
         db=database, asked=asked, incoming=tmp_path, rest=types.SimpleNamespace(request=request),
-        driver=unittest.mock.Mock(keeps_bytes=True), tell=lambda *a: None, tasks=Engine(Journal(tmp_path / "tasks")),
+        driver=unittest.mock.Mock(keeps_bytes=True), notify=lambda *a: None, tasks=Engine(Journal(tmp_path / "tasks")),
         workers=Workers("volume-agent", {CREATE: 1, OTHER: 1}))
     yield made
     go_on.set()
