@@ -11,7 +11,7 @@ from common.db import Database
 from common.periodic import wait_for
 from common.tasks import Engine, Journal
 from common.workers import Workers
-from tests.volume.test_sweep import volume
+from tests.volume.test_pending_work import volume
 from volume.db import models
 from volume.manager import CREATE, OTHER, Manager
 
