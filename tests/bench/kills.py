@@ -18,7 +18,6 @@ import os
 import pathlib
 import random
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -32,11 +31,10 @@ import urllib3
 from common.periodic import wait_for
 from deploy import lab, processes, supervisor
 from deploy.daemons import DAEMONS
-from tests.bench.power_cut import ROOT, deploy_up
-from tests.e2e.conftest import RealCloud
+from tests.bench.clouds import API_S, Patient, forget_host, real_cloud
 
 NODE = "node2"
-RETURN_S, API_S = 20, 60  # a daemon is back, an API answers
+RETURN_S = 20  # a daemon is back
 PING_S = 0.2
 
 
@@ -51,23 +49,7 @@ class Boot:
     fault: str = ""
 
 
-class Client:
-    """What a patient user of the cloud does: where an API does not answer, it is asked again."""
-
-    def __init__(self, real):
-        self.real = real
-
-    def call(self, service: str, method: str, path: str, body=None):
-        """:raises RuntimeError: the API refuses, or does not answer for a minute"""
-        deadline = time.monotonic() + API_S
-        while True:
-            try:
-                return self.real.client.call(service, method, path, body)
-            except (RuntimeError, urllib3.exceptions.HTTPError) as error:
-                if re.search(r": 4\d\d ", str(error)) or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.2)
-
+class Client(Patient):
     def find(self, name: str) -> str | None:
         found = self.call("compute", "GET", f"/servers?name=^{name}$")["servers"]
         return found[0]["id"] if found else None
@@ -182,13 +164,6 @@ class Killer:
         return name
 
 
-def forget_host(client: Client) -> None:
-    """What an operator does with a host that will not come back."""
-    for kind, path in (("compute", f"/os-services?host={NODE}"), ("network", f"/agents?host={NODE}")):
-        for found in next(iter(client.call(kind, "GET", path).values())):
-            client.call(kind, "DELETE", f"{path.partition('?')[0]}/{found['id']}")
-
-
 def images(real, image: str, count: int) -> list[str]:
     """Copies that differ in what nobody reads, so that a host fetches each of them."""
     found = []
@@ -227,13 +202,13 @@ def campaign(real, args) -> list[str]:
         load.stopping.set()
     for load in loads:
         load.join(args.timeout_s + API_S)
-    wrong = _judge(real, client, args, killer, loads, [p.stop() for p in pings], list(standing.values()))
+    wrong = _judge(real, client, args, killer, loads, [p.stop() for p in pings])
     for image in fresh:
         client.call("image", "DELETE", f"/images/{image}")
     return wrong
 
 
-def _judge(real, client: Client, args, killer: Killer, loads, pings, standing: list[str]) -> list[str]:
+def _judge(real, client: Client, args, killer: Killer, loads, pings) -> list[str]:
     boots = [b for load in loads for b in load.boots]
     wrong = [f"{load.name} broke off: {load.error}" for load in loads if load.error]
     wrong += [f"{load.name} did not end" for load in loads if load.is_alive()]
@@ -250,15 +225,14 @@ def _judge(real, client: Client, args, killer: Killer, loads, pings, standing: l
         # An emulated guest that is starved answers late; what matters is that it is not cut off.
         if missing:
             wrong.append(f"pings were lost: {missing[:20]}")
-    for server_id in [*standing, *(b.id for b in boots if b.id)]:
-        client.delete(server_id)
+    for server in client.call("compute", "GET", "/servers")["servers"]:  # with the one that deploy/up made
+        client.delete(server["id"])
     try:
-        wait_for(lambda: not client.call("compute", "GET", "/servers?name=kills-")["servers"], 120, every_s=0.5,
-                 what="servers to be deleted")
+        wait_for(lambda: not client.call("compute", "GET", "/servers")["servers"], 120, every_s=0.5, what="servers to be deleted")
         for found in client.call("network", "GET", "/floatingips")["floatingips"]:
             client.call("network", "DELETE", f"/floatingips/{found['id']}")
         if args.lab:
-            forget_host(client)
+            forget_host(client, NODE)
         real.audit()
         print("audit: clean")
     except (AssertionError, TimeoutError, RuntimeError) as error:
@@ -280,15 +254,9 @@ def main() -> int:
     parser.add_argument("--lab", action="store_true", help="two hosts, of which one is lost")
     parser.add_argument("--logs", type=pathlib.Path, help="where to keep the daemons' logs")
     args = parser.parse_args()
-    began = time.monotonic()
-    state = os.environ["PILEUS_STATE"]
-    real = RealCloud(state, deploy_up("--hosts", "2" if args.lab else "1", "--image", args.image))
-    print(f"deploy/up: {time.monotonic() - began:.1f} s", flush=True)
-    wrong = campaign(real, args)
-    print("\n".join(wrong or ["every server ended ACTIVE"]), flush=True)
-    if args.logs:
-        shutil.copytree(pathlib.Path(state, "log"), args.logs, dirs_exist_ok=True)
-    subprocess.run([str(ROOT / "deploy" / "down"), "--yes"], check=True, timeout=120)
+    with real_cloud(args.image, 2 if args.lab else 1, args.logs) as real:
+        wrong = campaign(real, args)
+        print("\n".join(wrong or ["every server ended ACTIVE"]), flush=True)
     return 1 if wrong else 0
 
 
