@@ -43,6 +43,18 @@ def release_port(rest, port_id: str, *, keep: bool, as_read: dict | None = None)
         LOG.debug("port %s is gone already", port_id)
 
 
+def bind_port(rest, as_read: dict, host: str) -> None:
+    """Have another host plug a port, if nobody changed it since it was read.
+
+    :raises PreconditionFailed: somebody did
+    """
+    try:
+        rest.request("PUT", "network", path("/v2.0/ports/{id}", as_read["id"]), body={"port": {"binding:host_id": host}},
+                     headers=if_match(as_read), timeout_s=60)
+    except errors.NotFound:
+        LOG.debug("port %s is gone already", as_read["id"])
+
+
 def release_ports(rest, server: dict) -> None:
     """Delete the ports that were made for a server, unbind those that its owner had made.
 

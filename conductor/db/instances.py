@@ -36,6 +36,13 @@ def states_of(connection, uuid: str) -> dict | None:
     return rows.one(connection, sa.select(c.host, c.attempt, c.vm_state, c.task_state, c.power_state).where(c.uuid == uuid))
 
 
+def lock_attempt(connection, uuid: str, attempt: int) -> bool:
+    """Whether a server is in this attempt; if so, it is until the transaction ends."""
+    c = TABLE.c
+    found = sa.select(c.uuid).where(c.uuid == uuid, c.attempt == attempt).with_for_update()
+    return connection.execute(found).first() is not None
+
+
 def get_also_deleted(connection, uuid: str, scope: Scope) -> dict:
     """As ``get``, but the server may be deleted, and its block devices are not read."""
     for table in (TABLE, DELETED):

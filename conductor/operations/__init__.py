@@ -115,6 +115,7 @@ class Operation:
     ``host_steps``: {step or "undo_" + step: what the agent does for it}, a method of ``compute_agent.migration.HostSteps``
     ``columns``: {the same: the member of the operation's data whose columns the server has there, instead of its row's}
     ``notifications``: the event types of its success and failure, without "compute.instance."
+    ``of_attempt``: whether it ends when its server begins another attempt
     """
 
     kind = ""
@@ -123,6 +124,7 @@ class Operation:
     host_steps: dict[str, str] = {}
     columns: dict[str, str] = {}
     notifications: tuple[str, str] | None = None
+    of_attempt = True
 
     def finished(self, connection, job: Job) -> None:
         """In the transaction in which the operation ends after its last step."""
@@ -251,6 +253,8 @@ class Engine:
         row, data = job.row, {**job.data, **found}
         forward = row["phase"] == FORWARD
         index = kind.steps.index(row["step"]) + (1 if forward else -1)
+        if kind.of_attempt and not instances.lock_attempt(connection, job.uuid, row["attempt"]):
+            return True  # it began another while the step was done: nothing of this one is written
         job = dataclasses.replace(job, row={**row, "data": data})
         record = getattr(kind, f"record_{job.method}", None)
         if 0 <= index < len(kind.steps):

@@ -316,6 +316,21 @@ def test_another_attempt_at_the_server_ends_it_and_undoes_nothing(cloud, after):
     assert states(cloud) == (server_states.ACTIVE, server_states.DELETING)
 
 
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_that_is_done_while_the_server_begins_another_attempt_records_nothing(cloud, step):
+    """As where an operator resets its state: what the step found says nothing of the server any more."""
+    operation = cloud.begin()
+
+    def reset(kind, phase, at, moment):
+        if (at, moment) == (step, "end"):
+            with cloud.db.writer() as connection:
+                machine.reset(connection, UUID, "active")
+    engine_module.INJECT = reset
+    cloud.run(operation)
+    done = STEPS[:STEPS.index(step)]
+    assert [r.split()[0] for r in cloud.kind.recorded] == [*done, "superseded"]
+
+
 def test_who_lost_the_lease_records_nothing(cloud):
     """Both do the step, because the first is slow; what the first one then writes is refused."""
     operation = cloud.begin()

@@ -207,6 +207,7 @@ def test_nothing_is_claimed_for_a_migration_that_has_failed(placement, database,
 def removal(database, asked: list) -> engine.Engine:  # noqa: F811
     made = engine.Engine(types.SimpleNamespace(
         db=database, conf=types.SimpleNamespace(host="one", service_down_time=60),
+        rest=types.SimpleNamespace(request=lambda *a, **k: {"ports": [], "attachments": []}),
         agents=types.SimpleNamespace(operation_step=lambda ctx, host, *about: asked.append((host, *about)))), [remove.Remove()])
     made.wake = lambda operation_id: None  # type: ignore[method-assign]
     return made

@@ -120,3 +120,9 @@ def confirm(world: World, uuid: str) -> str:
 def revert(world: World, uuid: str) -> str:
     with world.db.writer() as connection:
         return resizes.revert(connection, context.service_context(), uuid)
+
+
+def reset_state(world: World, uuid: str) -> None:
+    with world.db.writer() as connection:
+        machine.reset(connection, uuid, server_states.ACTIVE)
+        resizes.leave(connection, context.service_context(), uuid)

@@ -4,14 +4,14 @@ import os
 
 import pytest
 
-from common import server_states
+from common import context, server_states
 from tests.histories import api, checks
 from tests.histories.test_crashes import active
 from tests.histories.world import HOSTS
 
 ONE, TWO = HOSTS
 ACTIONS = ("migrate", "confirm", "revert")
-HARM = ("crash of one", "crash of two", "conductor killed", "all doubled", "all lost", "services away", "deleted")
+HARM = ("crash of one", "crash of two", "conductor killed", "all doubled", "all lost", "services away", "deleted", "reset")
 POINTS = 100  # more than any of the actions has
 STRIDE = int(os.environ.get("PILEUS_STRIDE", "10"))  # 1: every point
 
@@ -57,8 +57,19 @@ def harm(world, what: str, uuid: str) -> None:
         world.mail.clear()
     elif what == "services away":
         world.outages += ["before", "after", "before"]
+    elif what == "reset":
+        api.reset_state(world, uuid)
     else:
         api.delete(world, uuid)
+
+
+def start(world, uuid: str) -> None:
+    """What a user does who finds his server stopped, once its host has told that it is."""
+    row = world.row(uuid)
+    world.conductor.report_power(context.service_context(), row["host"], world.guests(row["host"]))
+    if world.row(uuid)["vm_state"] == server_states.STOPPED:
+        api.power(world, uuid, "start")
+        world.settle()
 
 
 @pytest.mark.parametrize("action", ACTIONS)
@@ -70,8 +81,11 @@ def test_it_ends_well_whatever_happens_at_any_point(place, action, what):
             uuid = moving(world, action)
             more = go(world, points)
             harm(world, what, uuid)
-            checks.always(world)
+            if what != "reset":  # what the operator says of the guest need not be so
+                checks.always(world)
             world.settle()
+            if what == "reset":
+                start(world, uuid)
             checks.at_rest(world)
             row = world.row(uuid)
             ends.add(row and (row["vm_state"], row["host"]))
@@ -79,6 +93,9 @@ def test_it_ends_well_whatever_happens_at_any_point(place, action, what):
             break
     else:
         raise AssertionError(f"there are more than {POINTS} points")
+    if what == "reset":  # it stays where it is by then
+        assert ends <= {(server_states.ACTIVE, ONE), (server_states.ACTIVE, TWO)}
+        return
     right = {"migrate": (server_states.RESIZED, TWO), "confirm": (server_states.ACTIVE, TWO),
              "revert": (server_states.ACTIVE, ONE)}[action]
     assert ends == ({None} if what == "deleted" else {right})
