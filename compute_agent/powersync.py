@@ -8,7 +8,7 @@ import threading
 import time
 
 from common import context, periodic
-from common.server_states import CRASHED, NOSTATE, SHUTDOWN, WITH_GUEST
+from common.server_states import CRASHED, NOSTATE, SEEN, SHUTDOWN, WITH_GUEST
 from compute_agent.rpcapi import AgentAPI
 
 LOG = logging.getLogger(__name__)
@@ -75,6 +75,12 @@ class Heartbeat(periodic.Heartbeat):
         self.told = {u: p for u, p in {**self.told, **changed}.items() if u in self._seen}
 
 
+def _contradicts(power: int, row: dict) -> bool:
+    """Whether a guest is in another power state than its row says, or in one that cannot be in the row's state: an operator may
+    have reset that."""
+    return power != row["power_state"] or power in SEEN and row["vm_state"] in SEEN[power][0]
+
+
 class PowerSync(periodic.Periodic):
     """Compare all guests with the database: when one is missing from the hypervisor, and every ten minutes."""
 
@@ -100,7 +106,7 @@ class PowerSync(periodic.Periodic):
         seen = agent.driver.power_states()
         suspects = [r["uuid"] for r in rows if not r["task_state"] and r["uuid"] not in agent.resuming and (
             r["vm_state"] in WITH_GUEST if r["uuid"] not in seen else
-            seen[r["uuid"]] != r["power_state"] and self.heartbeat.told.get(r["uuid"]) == seen[r["uuid"]])]
+            _contradicts(seen[r["uuid"]], r) and self.heartbeat.told.get(r["uuid"]) == seen[r["uuid"]])]
         with idle(agent, suspects) as still:
             seen = agent.driver.power_states() if still else {}
             found = {uuid: seen.get(uuid, NOSTATE) for uuid in still if self._is_wrong(ctx, uuid, seen)}
@@ -113,7 +119,7 @@ class PowerSync(periodic.Periodic):
         if row is None or row["host"] != self.agent.conf.host or row["task_state"]:
             return False
         if uuid in seen:
-            return seen[uuid] != row["power_state"]
+            return _contradicts(seen[uuid], row)
         if row["vm_state"] in WITH_GUEST:
             LOG.warning("instance %s is %s, but its guest is missing", uuid, row["vm_state"])
             return True

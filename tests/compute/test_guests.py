@@ -15,7 +15,7 @@ from compute_agent.orphans import OrphanReconciler
 from compute_agent.powersync import Heartbeat, PowerSync
 from compute_agent.resume import GuestResume
 from compute_agent.service import ComputeAgent
-from conductor.db import models
+from conductor.db import machine, models
 from conductor.manager import Manager
 
 HOST, CLOUD = "node1", "cloud-one"
@@ -151,6 +151,19 @@ def test_an_end_is_told_at_second_sight_and_a_lost_report_again(manager, agent, 
         {uuid: server_states.RUNNING}, {}, {uuid: server_states.SHUTDOWN}]
     with manager.service.db.writer() as connection:
         connection.exec_driver_sql("UPDATE instances SET vm_state = 'active', power_state = 1")
+    PowerSync(agent, heartbeat).run_once()
+    assert state(manager, uuid) == ("stopped", server_states.SHUTDOWN)
+
+
+def test_a_state_that_an_operator_reset_is_put_right_where_the_guest_is_off(manager, agent, server):
+    """The guest's power state is known already, so no heartbeat tells of it."""
+    uuid, heartbeat = server("active", power=server_states.SHUTDOWN), Heartbeat(agent)
+    agent.spawn(uuid)
+    agent.driver.power_off(uuid, timeout_s=0)
+    for _ in range(2):
+        heartbeat.beat()
+    with manager.service.db.writer() as connection:
+        machine.reset(connection, uuid, "active")
     PowerSync(agent, heartbeat).run_once()
     assert state(manager, uuid) == ("stopped", server_states.SHUTDOWN)
 
