@@ -106,3 +106,12 @@ def test_how_it_boots_moves_with_it(hosts):
 def test_a_guest_that_has_no_files_is_a_reason(hosts):
     with pytest.raises(errors.StepFailed):
         hosts[0][0].exported(UUID)
+
+
+def test_files_that_stay_are_no_success(tmp_path):
+    """A file in the place of the directory stands for what root cannot remove either, as a mount."""
+    files = Files(tmp_path / "instances", tmp_path, Users(tmp_path, 0, 0, "none"))
+    files.remove(UUID)
+    files.directory(UUID).write_text("")
+    with pytest.raises(errors.StepFailed):
+        files.remove(UUID)

@@ -186,8 +186,16 @@ class Files:
         return str(target)
 
     def remove(self, uuid: str) -> None:
+        """:raises StepFailed: some of them are left"""
+        left: list[BaseException] = []
+
+        def note(_, path, info) -> None:
+            if not isinstance(info[1], FileNotFoundError):
+                left.append(info[1])
         if len(uuid) == 36:
-            shutil.rmtree(self.directory(uuid), ignore_errors=True)
+            shutil.rmtree(self.directory(uuid), onerror=note)
+        if left:
+            raise errors.StepFailed(reason="The files of the server could not be removed from its host.", internal=str(left[0]))
 
     def base_images(self) -> set[str]:
         """Paths of the cached images that disks of guests are based on, are, or are booted with."""
