@@ -1,6 +1,6 @@
-"""What every Pileus service shares. Imports no service."""
+"""Code shared by all services. Imports none of them."""
 
 import warnings
 
-# DESIGN keeps eventlet behind the entry modules, so that it can be replaced; its notice is no news to users.
+# Only entry modules import eventlet, so that it can be replaced; its deprecation notice is not for users.
 warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")

@@ -1,7 +1,6 @@
-"""Access rules of application credentials: what a token made of one may ask for, and of which service.
+"""Access rules of application credentials: the requests, per service, that their tokens may make.
 
-A path of a rule may have ``*`` for one segment, ``**`` for any number of them, and ``{name}`` for one segment, as
-keystonemiddleware reads them.
+In a rule's path, ``*`` and ``{name}`` match one segment and ``**`` any number, as in keystonemiddleware.
 """
 
 import functools
@@ -12,19 +11,19 @@ import re2
 from common import errors
 from common.context import Context
 
-# The types of the catalog, and what the same service was called before or may be called instead.
+# Service types of the catalog, with their former names and aliases.
 _TYPES = {"block-storage": "volume", "volumev2": "volume", "volumev3": "volume", "compute_legacy": "compute"}
 
 
 @functools.lru_cache(maxsize=1024)
 def _pattern(path: str):
-    """Users write rules as they like, also such that Python's own engine would not come to an end with."""
+    """Matched by ``common.regex``, because users write rules, and Python's engine could backtrack forever."""
     parts = re.split(r"(\*\*|\*|\{[^/{}]+\})", path)
     return re2.compile("".join({"**": ".*"}.get(p, "[^/]+" if i % 2 else re2.escape(p)) for i, p in enumerate(parts)))
 
 
 def check(ctx: Context, service: str, method: str, path: str) -> None:
-    """:raises Unauthorized: the token is restricted, and no rule of it names this request"""
+    """:raises Unauthorized: the token is restricted, and no rule allows this request"""
     if ctx.access_rules is None:
         return
     for wanted, verb, where in ctx.access_rules:

@@ -1,10 +1,8 @@
-"""Token check of every service but identity: in process, with revocations pulled from identity.
+"""Token validation for every service except identity: in process, with revocations polled from identity.
 
-``RevocationPull`` asks identity twice a second for new events and keys. One
-small request over a kept connection costs less than a bus subscription in
-every API process, reaches every service within a second, and does not care
-whether the bus is up. When identity has been silent for
-``service_auth.max_silence`` seconds, tokens are refused with 503.
+``RevocationPull`` polls identity twice a second for new events and keys. A small request over a persistent connection costs less
+than a bus subscription in every API process, reaches every service within a second, and works while the bus is down. If identity
+has not responded for ``service_auth.max_silence`` seconds, tokens are refused with 503.
 """
 
 import dataclasses
@@ -23,7 +21,7 @@ FIRST_S = 5.0
 
 
 class RevocationPull(periodic.Periodic):
-    """Keep a Verifier up to date. One pass is one conditional GET."""
+    """Keeps a Verifier up to date. One pass is one conditional GET."""
 
     interval_s, jitter_s, every_worker = 0.5, 0.0, True
 
@@ -45,17 +43,18 @@ class RevocationPull(periodic.Periodic):
         self._heard.set()
 
     def silent(self, limit_s: float) -> bool:
-        """Whether identity has not been heard of for so long. In a process that has just been started it is waited for: who
-        asks a service that was restarted hears its answer late, and not that it has none."""
+        """Whether identity has not responded for ``limit_s``. A process that has just started waits for the first response
+        instead of
+        failing requests.
+        """
         self._heard.wait(FIRST_S)
         return time.monotonic() - self.heard_at > limit_s
 
 
 class Auth:
-    """Put the verified caller into the environ; answer 401 without one.
+    """Puts the verified caller into the environ; answers 401 if there is none.
 
-    Identity headers that a client may have forged are never read by any of
-    our handlers; the caller is an immutable Context and nothing else.
+    Handlers never read identity headers, which a client could forge; the caller is an immutable Context.
     """
 
     OPEN_PATHS = frozenset(("", "/", "/v2", "/v2.0", "/v2.1", "/v3", "/versions"))
@@ -82,7 +81,7 @@ class Auth:
         return self.app(environ, start_response)
 
     def _for_a_service(self, caller, environ) -> bool:
-        """Another service asks on behalf of a restricted caller: what he asked of that one was checked there."""
+        """Another service acts for a restricted caller: that service has checked the access rules of his request."""
         own = environ.get("HTTP_X_SERVICE_TOKEN")
         return caller.access_rules is not None and bool(own) and self.service.verifier.check(own).is_service
 

@@ -1,4 +1,4 @@
-"""Reports of many senders, written together."""
+"""Batches reports of many senders into one write."""
 
 import logging
 import threading
@@ -9,14 +9,15 @@ LOG = logging.getLogger(__name__)
 
 
 class Batch:
-    """Collects reports by sender, and has all that came within ``interval_s`` written at once.
+    """Collects reports by sender, and writes all that arrive within ``interval_s`` together.
 
-    After a pause the first report is written at once, by the thread that brings it or, unless ``at_once``, by another.
-    What comes within ``interval_s`` after a write waits for the next, in memory: a process that ends loses it, as the bus may
-    lose any report, and the sender's next one comes.
+    After a pause, the first report is written immediately, by the calling thread, or by another one unless ``at_once``. Reports
+    that arrive within ``interval_s`` of a write wait in memory for the next one. A process that ends loses them, as the bus may
+    lose
+    any report; the sender's next report replaces them.
 
     :param write: called with {sender: report}, never by two threads at a time
-    :param merge: (earlier, later) -> the report that stands for both; without it the later one does
+    :param merge: (earlier, later) -> the combined report; by default the later one
     """
 
     def __init__(self, write: typing.Callable[[dict], None], *, merge: typing.Callable | None = None, interval_s: float = 1.0,
@@ -24,7 +25,7 @@ class Batch:
         self._write, self._merge, self.interval_s, self._at_once = write, merge, interval_s, at_once
         self._guard = threading.Lock()
         self._waiting: dict[str, typing.Any] = {}
-        self._busy = False  # a thread writes, or is about to
+        self._busy = False  # a thread is writing, or about to
         self._last = float("-inf")
 
     def put(self, sender: str, report) -> None:
@@ -52,7 +53,7 @@ class Batch:
         try:
             self._all()
         except Exception as error:  # thread boundary: the senders report again
-            LOG.warning("reports were lost, the next ones will come: %s: %s", type(error).__name__, error)
+            LOG.warning("reports were lost; the senders will report again: %s: %s", type(error).__name__, error)
 
     def _all(self) -> None:
         with self._guard:

@@ -1,4 +1,4 @@
-"""What functions beneath handlers are given in place of a request: who asks which service."""
+"""What functions below the handlers receive instead of a request: the caller and the service."""
 
 import dataclasses
 import typing
@@ -6,9 +6,9 @@ import typing
 
 @dataclasses.dataclass(frozen=True)
 class Call:
-    """One caller of one service: ``svc`` has the database, the policy and the configuration.
+    """A call of a service; ``svc`` has the database, the policy and the configuration.
 
-    ``version`` is the microversion, as (major, minor), of what the caller wants to be done; classic APIs have none.
+    ``version`` is the negotiated microversion, as (major, minor), or None for APIs without microversions.
     """
 
     svc: typing.Any

@@ -1,9 +1,8 @@
 """Configuration: one ConfigOpts object per daemon, passed as an argument.
 
-Files are read in order, later ones win:
-``etc/pileus.conf``, ``etc/<service>.conf`` (both shipped), then the same two
-names in ``<state>/etc`` (written by the installer, holds secrets), then an
-operator's own, ``<state>/etc/<service>.conf.d/*.conf``, which no installer touches.
+Files are read in this order, later ones take precedence: ``etc/pileus.conf`` and ``etc/<service>.conf`` (both shipped), the same
+two names in ``<state>/etc`` (written by the installer, with the secrets), then the operator's
+``<state>/etc/<service>.conf.d/*.conf``, which no installer changes.
 """
 
 import os
@@ -14,36 +13,36 @@ import sys
 from oslo_config import cfg
 
 COMMON_OPTS = [
-    cfg.StrOpt("state_path", default="/var/lib/pileus", help="Directory of everything this host keeps."),
-    cfg.StrOpt("host", default=socket.gethostname(), help="Name of this host on the bus; unique per host."),
-    cfg.StrOpt("cloud_id", default="", help="Tells this cloud's guests from those of others; made at installation."),
+    cfg.StrOpt("state_path", default="/var/lib/pileus", help="State directory of this host."),
+    cfg.StrOpt("host", default=socket.gethostname(), help="Name of this host; unique in the cloud."),
+    cfg.StrOpt("cloud_id", default="", help="Id of this cloud, by which agents recognise its guests; generated at installation."),
     cfg.StrOpt("region", default="RegionOne", help="Region of this cloud's endpoints."),
-    cfg.StrOpt("my_ip", default="127.0.0.1", help="Address other hosts reach this one at."),
-    cfg.StrOpt("bind_host", default="127.0.0.1", help="Address the API listens on; installers set the management address."),
-    cfg.PortOpt("bind_port", default=0, help="Port the API listens on."),
-    cfg.IntOpt("workers", default=1, min=1, max=64, help="Processes per API; each adds about 20 MB."),
+    cfg.StrOpt("my_ip", default="127.0.0.1", help="Address at which other hosts reach this one."),
+    cfg.StrOpt("bind_host", default="127.0.0.1", help="Address on which the API listens; installers set the management address."),
+    cfg.PortOpt("bind_port", default=0, help="Port on which the API listens."),
+    cfg.IntOpt("workers", default=1, min=1, max=64, help="Number of processes per API; each uses about 20 MB."),
     cfg.IntOpt("report_interval", default=20, min=1, max=3600, help="Seconds between heartbeats of an agent."),
     cfg.IntOpt("service_down_time", default=60, min=3, max=36000,
-               help="Seconds without heartbeat after which a service counts as down; "
-                    "must exceed report_interval or live hosts flap."),
+               help="Seconds without a heartbeat after which a service counts as down; "
+                    "must exceed report_interval, or hosts flap."),
     cfg.BoolOpt("debug", default=False, mutable=True, help="Log at DEBUG."),
     cfg.ListOpt("default_log_levels", mutable=True, default=[
         *(f"{name}=WARNING" for name in ("amqp", "oslo.messaging", "oslo_messaging", "urllib3", "alembic", "sqlalchemy",
                                          "stevedore", "oslo_policy", "pyroute2", "futurist", "routes")),
-        # One line for each lost connection is enough; the tracebacks of retries are not news.
+        # The connection errors are logged; the tracebacks of retries add nothing.
         "oslo.messaging._drivers.impl_rabbit=ERROR"],
-        help="Levels of loggers, as logger=LEVEL; read again when a file of the configuration changes. "
-             "The logger of requests is access."),
+        help="Log levels, as logger=LEVEL; reloaded when a configuration file changes. "
+             "Requests are logged by the logger access."),
     cfg.StrOpt("log_file", default="", help="File to log to; empty: standard error."),
     cfg.IntOpt("max_body_bytes", default=1 << 20, min=1024, help="Largest JSON request body, bytes."),
 ]
 DATABASE_OPTS = [
     cfg.StrOpt("connection", default="", secret=True, help="SQLAlchemy URL of this service's database."),
-    cfg.IntOpt("pool_size", default=20, min=1, max=200, help="Connections kept per process."),
+    cfg.IntOpt("pool_size", default=20, min=1, max=200, help="Pooled connections per process."),
 ]
 SERVICE_AUTH_OPTS = [
     cfg.StrOpt("auth_url", default="http://127.0.0.1:5000/v3", help="Identity endpoint."),
-    cfg.StrOpt("username", default="", help="User of this service; it needs the role service on its project, and no other."),
+    cfg.StrOpt("username", default="", help="User name of this service; it needs only the role service on its project."),
     cfg.StrOpt("password", default="", secret=True, help="Password of the service user."),
     cfg.StrOpt("project", default="service", help="Project of the service user."),
     cfg.IntOpt("max_silence", default=10, min=2, max=3600,
@@ -76,7 +75,7 @@ def etc_dir() -> pathlib.Path:
 
 
 def files(service: str, state: str) -> list[pathlib.Path]:
-    """The files that a service reads, the strongest last."""
+    """The configuration files of a service, in order of increasing precedence."""
     own = pathlib.Path(state) / "etc"
     found = [directory / name for directory in (etc_dir(), own) for name in ("pileus.conf", f"{service}.conf")]
     return [f for f in found if f.exists()] + sorted((own / f"{service}.conf.d").glob("*.conf"))
@@ -85,10 +84,10 @@ def files(service: str, state: str) -> list[pathlib.Path]:
 def load(service: str, opts: dict, state: str | None = None, overrides: dict | None = None):
     """Read the configuration of one service.
 
-    :param opts: {group name: [oslo.config options]}, the service's own
+    :param opts: {group name: [oslo.config options]} of the service
     :param state: state directory; default $PILEUS_STATE or /var/lib/pileus
-    :param overrides: {"group.option" or "option": value}, strongest of all
-    :returns: a ConfigOpts of its own, never the global one
+    :param overrides: {"group.option" or "option": value}, which take precedence over files
+    :returns: a new ConfigOpts, never the global one
     """
     state = state or os.environ.get("PILEUS_STATE", "/var/lib/pileus")
     conf = cfg.ConfigOpts()
@@ -108,10 +107,10 @@ def load(service: str, opts: dict, state: str | None = None, overrides: dict | N
 
 
 def add_group(conf, group: str, opts: list) -> None:
-    """Register a group whose name only the configuration itself tells.
+    """Register an option group whose name comes from the configuration.
 
-    :raises ValueError: there is an option or a group of this name already
+    :raises ValueError: an option or group of this name exists already
     """
     if group in conf:
-        raise ValueError(f"{group!r} is the name of something else in the configuration")
+        raise ValueError(f"{group!r} is already the name of another option or group")
     conf.register_opts(opts, group=group)

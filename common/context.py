@@ -1,4 +1,4 @@
-"""Who asks, and under which request id: an immutable value that goes through REST, bus and logs."""
+"""The request context: the caller and the request id, an immutable value passed through REST, bus and logs."""
 
 import dataclasses
 import threading
@@ -21,7 +21,7 @@ def _frozen(value):
 
 @dataclasses.dataclass(frozen=True)
 class Context:
-    """One caller. All ids are strings, or None where the token has no such scope."""
+    """A caller. All ids are strings, or None if the token does not have such a scope."""
 
     request_id: str = dataclasses.field(default_factory=new_request_id)
     global_request_id: str | None = None
@@ -37,15 +37,15 @@ class Context:
     domain_name: str | None = None
     system: bool = False
     roles: tuple = ()
-    trust: tuple = ()  # (trust id, trustor's user id, trustee's user id) of a token made of a trust
-    app_credential: tuple = ()  # (id, whether it may not make others like it) of an application credential's token
-    access_rules: tuple | None = None  # all that such a token may ask for: (service, method, path) each; None: anything
-    oauth: tuple = ()  # (access token's id, consumer's id) of a token that a consumer got by OAuth
-    federation: tuple = ()  # (identity provider's id, protocol's id) of a token that began with a federated login
+    trust: tuple = ()  # (trust id, trustor's user id, trustee's user id) of a trust-scoped token
+    app_credential: tuple = ()  # (id, unrestricted: may it create application credentials) of an application credential's token
+    access_rules: tuple | None = None  # access rules: (service, method, path) each; None: unrestricted
+    oauth: tuple = ()  # (access token id, consumer id) of an OAuth1 token
+    federation: tuple = ()  # (identity provider id, protocol id) of a token from a federated login
     audit_ids: tuple = ()
     methods: tuple = ()
     issued_at: float = 0
-    logged_in_at: float = 0  # when the first token was issued of those that this one was made of, one of another
+    logged_in_at: float = 0  # when the first token of the chain was issued
     expires_at: float = 0
     token: str | None = dataclasses.field(default=None, repr=False)
 
@@ -55,7 +55,7 @@ class Context:
 
     @property
     def delegated(self) -> str | None:
-        """What lets the caller act for a user, in words; None: it is the user."""
+        """The kind of delegation by which the caller acts for a user, in words; None: no delegation."""
         kinds = (("a trust", self.trust), ("an application credential", self.app_credential), ("a consumer", self.oauth),
                  ("an EC2 key", "ec2credential" in self.methods))
         return next((text for text, of in kinds if of), None)
@@ -66,21 +66,21 @@ class Context:
 
     @property
     def trace_id(self) -> str:
-        """The id under which the whole request can be followed through all services."""
+        """The id that identifies the whole request in all services."""
         return self.global_request_id or self.request_id
 
     def redacted_copy(self) -> "Context":
-        """As oslo.messaging asks of a context that goes into a notification: without the token."""
+        """The context without its token, as oslo.messaging requires for notifications."""
         return dataclasses.replace(self, token=None)
 
     def as_dict(self) -> dict:
-        """Plain JSON for the bus; the token stays behind."""
+        """The context as JSON for the bus, without the token."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items() if k != "token"}
 
     @classmethod
     def from_dict(cls, values: dict) -> "Context":
-        """:raises InvalidMessage: a value has another type than it should"""
+        """:raises InvalidMessage: a value has the wrong type"""
         try:
             return msgspec.convert({k: _frozen(v) for k, v in values.items()}, cls)
         except (msgspec.ValidationError, AttributeError) as error:
@@ -88,12 +88,12 @@ class Context:
 
 
 def service_context(**values) -> Context:
-    """The context of work that no user asked for (periodic tasks, agents)."""
+    """A context for work without a user request (periodic tasks, agents)."""
     return Context(user_id="pileus", user_name="pileus", roles=("service",), **values)
 
 
 def activate(context: Context | None) -> None:
-    """Make the context the one that log lines of this thread carry."""
+    """Make the context the active one of this thread, whose request id the log shows."""
     _current.value = context
 
 
@@ -106,5 +106,5 @@ def new_uuid() -> str:
 
 
 def new_hex() -> str:
-    """An id in identity's style: 32 hex digits."""
+    """An id in identity's format: 32 hex digits."""
     return uuid.uuid4().hex

@@ -1,13 +1,11 @@
 """Databases: one engine per service, one transaction per unit of work.
 
-SQLite runs in WAL mode with ``BEGIN IMMEDIATE`` for writers, so that two
-processes queue instead of failing; inside a process a lock queues writers
-first, because a busy wait inside SQLite would stop every green thread.
+SQLite runs in WAL mode with ``BEGIN IMMEDIATE`` for writers, so that processes wait for each other instead of failing. Within a
+process, a lock serialises writers, because a busy wait inside SQLite would block all green threads.
 
-On servers transactions are READ COMMITTED, and what must not change under a
-writer is locked: ``one`` locks the row that it reads for a writer, ``lock``
-makes those wait who count or choose among rows. A transaction that the
-database gave up is run again with its unit (``common.units``).
+On MariaDB and PostgreSQL, transactions are READ COMMITTED and lock what must not change: ``one`` locks the row that a writer
+reads, and ``lock`` serialises writers that count or choose rows. A transaction that the database aborts is retried with its unit
+of work (``common.units``).
 """
 
 import contextlib
@@ -31,17 +29,17 @@ LOG = logging.getLogger(__name__)
 NAMING = {"ix": "ix_%(column_0_N_label)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s",
           "fk": "fk_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"}
 
-# A point in time, with microseconds everywhere; MySQL keeps seconds unless told.
+# Microseconds everywhere; MySQL's default precision is a second.
 MOMENT = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
 
 def now() -> datetime.datetime:
-    """UTC without zone, as every column stores it."""
+    """UTC without a time zone, as all columns store it."""
     return datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
 
 
 def epoch(moment: datetime.datetime) -> float:
-    """Seconds since 1970 of a stored time."""
+    """A stored time as seconds since 1970."""
     return moment.replace(tzinfo=datetime.timezone.utc).timestamp()
 
 
@@ -51,20 +49,21 @@ def iso(moment: datetime.datetime | None, *, zulu: bool = True, micro: bool = Fa
     return moment.isoformat(timespec="microseconds" if micro else "seconds") + ("Z" if zulu else "")
 
 
-# Compiled statements that each engine keeps; the least used go first. SQLAlchemy's own 500 are much for small daemons.
+# Size of each engine's cache of compiled statements. SQLAlchemy's default, 500, is too large for small daemons.
 QUERIES = 150
 LOCK_WAIT_S = 10
 CONNECT_S = 3
-MORE = 30  # connections that a process makes under load beside those that it keeps, and gives up again
-# A connection that was used within this time is taken for alive; after more, the database is asked before it is used.
+MORE = 30  # connections above the pool size under load
+# Seconds after which an idle connection is checked before it is used.
 TRUSTED_S = 0.5
 
 
 def wait_as_others_do(connection) -> None:
-    """Wait for PostgreSQL by ``select``, which eventlet makes green: psycopg2's own wait would stop every green thread,
-    also the one that holds the lock that is waited for.
+    """Wait for PostgreSQL by ``select``, which eventlet makes green. psycopg2's own wait would block all green threads, including
+    the
+    one that holds the lock that is waited for.
 
-    :raises psycopg2.OperationalError: no connection in CONNECT_S; libpq ignores ``connect_timeout`` when it is waited for so
+    :raises psycopg2.OperationalError: no connection within CONNECT_S; libpq ignores ``connect_timeout`` in asynchronous mode
     """
     deadline = time.monotonic() + CONNECT_S if connection.status == extensions.STATUS_SETUP else None
     while True:
@@ -79,20 +78,20 @@ def wait_as_others_do(connection) -> None:
 
 
 class Database:
-    """Transactions on one database. ``reader`` and ``writer`` nest: the inner joins the outer."""
+    """Transactions on one database. ``reader`` and ``writer`` nest: the inner one joins the outer transaction."""
 
     def __init__(self, service: str, url: str, *, pool_size: int = 20):
         self.service, self.url = service, sa.make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        # Transactions are ended here in every case, so the pool need not send a ROLLBACK after each.
+        # Every transaction is ended here, so the pool need not send a ROLLBACK when a connection is returned.
         options: dict = {"pool_reset_on_return": None}
         if self.is_sqlite:
             options["connect_args"] = {"timeout": 20, "check_same_thread": False}
         else:
             options.update(pool_size=pool_size, max_overflow=MORE, pool_recycle=1800, pool_timeout=10, pool_use_lifo=True)
             options["connect_args"] = {"connect_timeout": CONNECT_S, **self._lock_timeout()}
-            # What a writer reads after it got a lock is what the lock's last holder left. On MariaDB there are no gap
-            # locks either, so inserts of unlike rows do not deadlock.
+            # READ COMMITTED: a writer that waited for a lock sees what its previous holder committed. MariaDB then takes no gap
+            # locks, so that inserts of different rows do not deadlock.
             options["isolation_level"] = "READ COMMITTED"
         self.engine = sa.create_engine(self.url, query_cache_size=QUERIES, **options)
         self._local = threading.local()
@@ -118,12 +117,12 @@ class Database:
     def _connect(self) -> sa.Connection:
         try:
             return self.engine.connect()
-        except sa.exc.TimeoutError as error:  # of the pool, which tells no listener
+        except sa.exc.TimeoutError as error:  # for connections of the pool, which do not notify listeners
             self._count(error)
             raise
 
     def _lock_timeout(self) -> dict:
-        """Connect arguments: who waits longer for a row than LOCK_WAIT_S gives up and is run again."""
+        """Connect arguments: a statement that waits longer than LOCK_WAIT_S for a lock fails, and its unit is retried."""
         if self.url.get_backend_name() == "postgresql":
             extensions.set_wait_callback(wait_as_others_do)
             return {"options": f"-c lock_timeout={LOCK_WAIT_S}s"}
@@ -142,8 +141,8 @@ class Database:
         connection.connection.driver_connection.execute(f"BEGIN {mode}")
 
     def _ask_if_alive(self, connection, record, proxy) -> None:
-        """Before a connection is used. :raises InvalidatePoolError: it is broken; SQLAlchemy then makes others"""
-        used_at = record.info.get("used_at")  # none: it is new
+        """Check a connection before it is used. :raises InvalidatePoolError: it is broken; SQLAlchemy then opens new ones"""
+        used_at = record.info.get("used_at")  # none: a new connection
         if used_at is None or time.monotonic() - used_at < TRUSTED_S:
             return
         try:
@@ -154,7 +153,7 @@ class Database:
 
     @contextlib.contextmanager
     def reader(self):
-        """A connection in a read transaction, or the enclosing transaction. What is written in a read transaction is lost."""
+        """A connection in a read transaction, or the enclosing transaction. Writes in a read transaction are rolled back."""
         open_one = getattr(self._local, "connection", None)
         if open_one is not None:
             yield open_one
@@ -169,10 +168,10 @@ class Database:
 
     @contextlib.contextmanager
     def writer(self):
-        """A connection in a write transaction: committed at the end, rolled back by an exception."""
+        """A connection in a write transaction: committed at the end, rolled back on an exception."""
         open_one = getattr(self._local, "connection", None)
         if open_one is not None:
-            assert writes(open_one), "a transaction that began as a reader's is no writer's"
+            assert writes(open_one), "a read transaction cannot become a write transaction"
             yield open_one
             return
         with self._write_lock if self.is_sqlite else contextlib.nullcontext():
@@ -189,7 +188,7 @@ class Database:
             tell()
 
     def transact(self, work, *args, **kwargs):
-        """Run ``work(connection, …)`` in a write transaction that is a unit, or in the enclosing transaction."""
+        """Run ``work(connection, …)`` in a write transaction that is a unit of work, or in the enclosing transaction."""
         if getattr(self._local, "connection", None) is not None:
             return self._once(work, *args, **kwargs)
         return units.run(self._once, work, *args, **kwargs)
@@ -209,12 +208,12 @@ def writes(connection) -> bool:
 
 
 def one(connection, query) -> dict | None:
-    """The first row, or None. In a write transaction it is locked until that ends, where it is a table's own row: who
-    reads it to check or change it writes what he has seen, and no other's change is lost."""
+    """The first row, or None. In a write transaction a row of a table is locked until it ends, so that no concurrent change is
+    lost."""
     if writes(connection) and isinstance(query, sa.Select) and not query._group_by_clauses:
         sources = query.get_final_froms()
         if len(sources) == 1 and isinstance(sources[0], sa.Table):
-            query = query.with_for_update(key_share=True)  # others may still refer to the row
+            query = query.with_for_update(key_share=True)  # other rows may still refer to the row
     row = connection.execute(query).mappings().first()
     return dict(row) if row is not None else None
 
@@ -229,10 +228,10 @@ _LOCKS = locks_table(sa.MetaData())
 
 
 def lock(connection, *names: str) -> None:
-    """Wait until nobody else holds one of these names, and hold them to the transaction's end.
+    """Acquire named locks until the end of the transaction.
 
-    For what no row's lock can guard: to count rows and add one, to choose what no row has yet. The name's row is written
-    rather than only locked, so that of two transactions on two Galera nodes one is refused. SQLite has one writer at a time.
+    For what row locks cannot protect: counting rows and adding one, or choosing a free value. The lock's row is updated, not only
+    locked, so that Galera aborts one of two transactions on different nodes. SQLite has a single writer and needs no locks.
     """
     if connection.dialect.name == "sqlite":
         return
@@ -249,10 +248,10 @@ def many(connection, query) -> list[dict]:
 
 
 def page(query, table, *, sort: list[tuple[str, str]], limit: int, marker_row: dict | None, unique: str = "id"):
-    """Add keyset paging to a query.
+    """Add keyset pagination to a query.
 
-    :param sort: [(column, "asc" or "desc")], of which each column counts once; ``unique`` is appended where absent
-    :param marker_row: the last row of the page before, or None
+    :param sort: [(column, "asc" or "desc")]; duplicates are ignored, and ``unique`` is appended if missing
+    :param marker_row: the last row of the previous page, or None
     """
     chosen: dict[str, str] = {}
     for name, direction in sort:

@@ -1,6 +1,6 @@
-"""What a database's refusal means: it is away, the client sent what cannot be kept, or the service is wrong.
+"""Classifies database errors: the database is unavailable, the client sent an invalid value, or our statement is wrong.
 
-Drivers raise the same class (OperationalError) for all three, so the code that the server gave decides.
+Drivers raise the same class (OperationalError) for all three, so the server's error code decides.
 """
 
 import sqlalchemy as sa
@@ -10,13 +10,13 @@ from common import errors, units
 # SQLite's primary result codes: PERM, BUSY, LOCKED, NOMEM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB.
 _SQLITE_AWAY = {3, 5, 6, 7, 8, 10, 11, 13, 14, 15, 26}
 _SQLITE_TOO_BIG, _SQLITE_MISMATCH, _SQLITE_RANGE = 18, 20, 25
-# SQLite has one code (ERROR) for a statement of ours that is wrong and for a value that makes one wrong.
+# SQLite has one code (ERROR) for wrong statements and for values that make a statement fail.
 _SQLITE_CLIENT = ("json path", "malformed json", "too many sql variables", "expression tree is too large", "pattern too complex",
                   "user-defined function raised", "parser stack overflow", "integer overflow", "too many terms", "too long")
-# MySQL and MariaDB: regular expressions, lengths and ranges, characters that are none, JSON and its paths, CHECK.
+# MySQL and MariaDB: regular expressions, lengths and ranges, invalid characters, JSON and its paths, CHECK.
 _MYSQL_CLIENT = {1139, 1153, 1259, 1260, 1264, 1265, 1267, 1270, 1271, 1292, 1300, 1366, 1367, 1390, 1406, 1411, 1436, 1441, 1525,
                  1690, 3140, 3141, 3143, 3152, 3156, 3157, 3819, 3854, 4025, *range(3685, 3700), *range(4036, 4045)}
-# Statements of ours that are wrong: unknown tables and columns, syntax.
+# Wrong statements: unknown tables and columns, syntax.
 _MYSQL_OURS = {1054, 1060, 1064, 1109, 1146, 1149, 1305, 1364, 1048}
 # PostgreSQL's SQLSTATE classes: data exception, program limit exceeded.
 _POSTGRESQL_CLIENT = ("22", "54")
@@ -26,7 +26,7 @@ _POSTGRESQL_AWAY = ("08", "40", "53", "57", "58", "55P03", "25006", "F0", "XX")
 
 def _sqlite(error) -> str:
     code = getattr(error, "sqlite_errorcode", None)
-    if code is None:  # raised by the Python module itself, as for a closed connection
+    if code is None:  # raised by the Python module itself, for example for a closed connection
         return "client" if isinstance(error, (OverflowError, UnicodeError)) or "binding parameter" in str(error) else "away"
     if code & 0xFF in _SQLITE_AWAY:
         return "away"
@@ -50,7 +50,7 @@ def _postgresql(error) -> str:
 _DRIVERS = {"sqlite3": _sqlite, "pymysql": _mysql, "psycopg2": _postgresql}
 
 
-# What ``kind`` tells apart.
+# The results of ``kind``.
 KINDS = ("away", "retried", "constraint", "client", "ours")
 
 
@@ -59,7 +59,7 @@ def cause(error: sa.exc.StatementError) -> str:
     original = error.orig
     if getattr(error, "connection_invalidated", False):
         return "away"
-    # Not the server but the driver cannot write it: a number too large, NUL, a lone surrogate.
+    # The driver cannot encode the value: a number too large, NUL, a lone surrogate.
     if isinstance(original, (OverflowError, UnicodeError)) or isinstance(original, ValueError) and "NUL" in str(original):
         return "client"
     if isinstance(error, sa.exc.DataError):
@@ -71,7 +71,7 @@ def cause(error: sa.exc.StatementError) -> str:
 
 
 def kind(error: sa.exc.SQLAlchemyError) -> str:
-    """One of KINDS, as errors are counted."""
+    """One of KINDS, for metrics."""
     if isinstance(error, sa.exc.TimeoutError):
         return "away"
     if units.is_rolled_back(error):
@@ -82,20 +82,20 @@ def kind(error: sa.exc.SQLAlchemyError) -> str:
 
 
 def translate(error: Exception) -> errors.Error | None:
-    """The declared error for one of the database; None for a fault of ours, and for what is no error of a database.
+    """The declared error for a database error; None for errors in our statements and for other exceptions.
 
-    ServiceUnavailable where it is away, BadRequest where it cannot keep or compare what the client sent, and Conflict where
-    a constraint refuses it that no handler expected.
+    ServiceUnavailable if the database is unavailable, BadRequest if it cannot store or compare a value that the client sent, and
+    Conflict if a constraint failed that no handler expected.
     """
     if isinstance(error, units.RetryUnit):
         return errors.Conflict("The request conflicts with another that came at the same time.", internal=str(error))
     if isinstance(error, sa.exc.TimeoutError):
         return errors.ServiceUnavailable(part="the database", internal=str(error))
-    # Of SQLite's module itself: a number above 64 bits, a lone surrogate.
+    # Raised by the sqlite3 module: a number above 64 bits, a lone surrogate.
     if isinstance(error, (OverflowError, UnicodeEncodeError)) and ("SQLite" in str(error) or "surrogates" in str(error)):
-        return errors.BadRequest("A value of the request is out of range.", internal=str(error))
+        return errors.BadRequest("A value in the request is out of range.", internal=str(error))
     if isinstance(error, sa.exc.IntegrityError):
-        return errors.Conflict("The request conflicts with what is there: it exists already, or something it names does not.",
+        return errors.Conflict("The request conflicts with existing resources: something exists already, or does not exist.",
                                internal=str(error))
     if not isinstance(error, sa.exc.StatementError):
         return None
@@ -103,5 +103,5 @@ def translate(error: Exception) -> errors.Error | None:
     if why == "away":
         return errors.ServiceUnavailable(part="the database", internal=str(error))
     if why == "client":
-        return errors.BadRequest("A value of the request cannot be stored, or compared with what is.", internal=str(error))
+        return errors.BadRequest("A value in the request cannot be stored or compared.", internal=str(error))
     return None

@@ -1,4 +1,4 @@
-"""JSON from outside: parsed once, and refused where any database, log or file would stumble over it later."""
+"""JSON from clients: parsed once, and rejected if a database, log or file could not handle it later."""
 
 import json
 import math
@@ -13,9 +13,9 @@ def _no_constant(name: str):
 
 
 def parse(raw: bytes):
-    """A JSON document of limited depth, whose texts can be encoded and stored and whose numbers every database can hold.
+    """Parse a JSON document of limited depth, whose strings can be encoded and whose numbers fit every database.
 
-    :raises BadRequest: it is not JSON (NaN and Infinity are none), or not such a document
+    :raises BadRequest: it is not valid JSON (NaN and Infinity are not), or violates these limits
     """
     try:
         found = json.loads(raw.decode("utf-8-sig"), parse_constant=_no_constant)
@@ -26,13 +26,13 @@ def parse(raw: bytes):
 
 
 def check(document) -> None:
-    """:raises BadRequest: something in a parsed document is too deep, too large, or text that cannot be kept"""
+    """:raises BadRequest: the document is too deep, or has a number or string that cannot be stored"""
     left = [(document, 1)]
     while left:
         found, depth = left.pop()
         if isinstance(found, str):
             if values.unprintable(found):
-                raise errors.BadRequest("The request body has text with control characters or lone surrogates: "
+                raise errors.BadRequest("The request body has a string with control characters or lone surrogates: "
                                         f"{ascii(found[:60])}.")
         elif isinstance(found, float):
             if not math.isfinite(found):
@@ -42,5 +42,5 @@ def check(document) -> None:
                 raise errors.BadRequest("The request body has a number that is too large.")
         elif isinstance(found, (dict, list)):
             if depth > MAX_DEPTH:
-                raise errors.BadRequest(f"The request body is nested deeper than {MAX_DEPTH} levels.")
+                raise errors.BadRequest(f"The request body is nested more deeply than {MAX_DEPTH} levels.")
             left += [(x, depth + 1) for x in (found if isinstance(found, list) else (*found, *found.values()))]

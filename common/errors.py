@@ -1,24 +1,22 @@
-"""Every error a caller or client can meet, declared once.
+"""Every error that a client or another service can receive, declared once.
 
-``status`` is the HTTP status, ``message`` the public text (a %-template over
-the keyword arguments), ``kind`` the name Neutron-style envelopes show, and
-``internal`` what only the log may see. A class exists where someone reacts
-differently; otherwise ``BadRequest("text")`` and friends do.
+``status`` is the HTTP status, ``message`` the public text (a %-template for the keyword arguments), ``kind`` the type shown by
+Neutron, and ``internal`` a text for the log only. A class exists only if a caller reacts to it differently.
 """
 
 
 class Error(Exception):
     status = 500
     kind = "InternalError"
-    message = "The server met an unexpected condition."
+    message = "The server encountered an unexpected condition."
 
     def __init__(self, text: str | None = None, *, internal: str | None = None, **arguments) -> None:
-        if "kind" in arguments:  # Neutron's clients tell errors apart by this name
+        if "kind" in arguments:  # the name by which Neutron's clients distinguish errors
             self.kind = arguments.pop("kind")
         self.arguments = arguments
         self.internal = internal
         self.public = text if text is not None else (self.message % arguments if arguments else self.message)
-        # oslo.messaging rebuilds exceptions from (str, kwargs): positional text must be enough.
+        # oslo.messaging rebuilds exceptions from (str, kwargs), so a positional text must suffice.
         super().__init__(self.public)
 
     def __str__(self):
@@ -92,20 +90,20 @@ class RangeNotSatisfiable(Error):
 
 class ServiceUnavailable(Error):
     status, kind = 503, "ServiceUnavailable"
-    message = "A part that this request needs does not answer: %(part)s. Try again in a moment."
+    message = "A service that this request needs does not respond: %(part)s. Try again in a moment."
 
 
 class ServiceTooOld(ServiceUnavailable):
-    """A daemon of an older release would have to be asked for what it does not know."""
+    """The request would need an RPC method that an older daemon does not have."""
 
     kind = "ServiceTooOld"
-    message = "%(part)s still runs an older release, which cannot do this. Try again once it has been upgraded."
+    message = "%(part)s runs an older release that does not support this. Try again after it has been upgraded."
 
 
 class InvalidMessage(Error):
-    """What came over the bus, or was read from a journal, does not have its declared shape."""
+    """An RPC message or a journal record does not have its declared shape."""
 
-    kind, message = "InvalidMessage", "A part of the cloud sent a message that could not be understood."
+    kind, message = "InvalidMessage", "A service sent an invalid message."
 
 
 class StorageFull(Error):
@@ -121,13 +119,14 @@ class NoValidHost(Error):
 
 
 class StepFailed(Error):
-    """A step of a task failed for a reason the user may read."""
+    """A step of a task failed for a reason that the user may read."""
 
     kind, message = "StepFailed", "%(reason)s"
 
 
 class Superseded(Error):
-    """A task was overtaken (its server is being deleted): stop quietly, undo nothing that the other needs."""
+    """A task was superseded, for example by a delete of its server: it stops without an error, and undoes nothing that the other
+    needs."""
 
     status, kind, message = 409, "Superseded", "Another operation has taken over."
 
@@ -139,5 +138,5 @@ BY_STATUS[403] = Forbidden
 
 
 def from_status(status: int, text: str) -> Error:
-    """The error that an answer of another service stands for."""
+    """The declared error for the status of another service's response."""
     return BY_STATUS.get(status, ServiceUnavailable if status >= 500 else BadRequest)(text)

@@ -1,7 +1,6 @@
-"""Directories of a state: closed to everybody else, or open only for going through to a file that is another user's.
+"""Directories below the state directory: private, or traversable if another user must reach a file in them.
 
-Daemons run with umask 077, so that what they write is theirs alone unless
-something here, or a chmod with a reason beside it, says otherwise.
+Daemons run with umask 077, so their files are private unless something here, or a chmod with a comment, says otherwise.
 """
 
 import os
@@ -11,7 +10,7 @@ UMASK = 0o077
 
 
 def private_directory(path: str | os.PathLike) -> pathlib.Path:
-    """Make a directory that only its owner may enter; one that is there becomes so."""
+    """Create a directory that only its owner may enter, or make an existing one private."""
     made = pathlib.Path(path)
     made.mkdir(parents=True, exist_ok=True)
     made.chmod(0o700)

@@ -1,1 +1,1 @@
-"""Conductor: keeper of the compute database. Agents have none; they report and ask here."""
+"""The conductor owns the compute database. Agents have no database; they read and report through the conductor."""

@@ -9,9 +9,9 @@ from common import manage
 
 def build_parser() -> argparse.ArgumentParser:
     parser, commands = manage.parser("compute", purged="deleted servers and their actions")
-    service = manage.command(commands, "service", "Show the services of the compute hosts, and which of them are up.")
-    service.add_argument("verb", choices=("list",), help="list: a line for each")
-    manage.command(commands, "flavors", "Make the standard flavors; safe to repeat.")
+    service = manage.command(commands, "service", "Show the compute services and whether they are up.")
+    service.add_argument("verb", choices=("list",), help="list: one line per service")
+    manage.command(commands, "flavors", "Create the standard flavors; may be repeated.")
     return parser
 
 

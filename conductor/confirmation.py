@@ -1,4 +1,4 @@
-"""Moves of servers that nobody confirms or reverts are confirmed after a time that the operator chose."""
+"""Confirms resizes and migrations automatically after ``resize_confirm_window``."""
 
 import datetime
 import logging
@@ -10,7 +10,7 @@ LOG = logging.getLogger(__name__)
 
 
 class AutomaticConfirmation(periodic.Periodic):
-    """Several conductors may do it at the same time: one of them moves the server's state."""
+    """Safe to run in several conductors: the state change is a compare-and-swap, so only one of them confirms."""
 
     interval_s, jitter_s = 10.0, 3.0
 
@@ -28,6 +28,6 @@ class AutomaticConfirmation(periodic.Periodic):
             try:
                 operation_id = self.service.db.transact(resizes.confirm_by_itself, ctx, migration["instance_uuid"])
             except errors.Error as error:
-                LOG.info("the move of instance %s is not confirmed now: %s", migration["instance_uuid"], error)
+                LOG.info("the resize of instance %s was not confirmed automatically: %s", migration["instance_uuid"], error)
                 continue
             self.service.operations.wake(operation_id)

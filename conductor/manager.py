@@ -1,4 +1,4 @@
-"""What the conductor answers. Each method is one transaction and may be called twice."""
+"""The conductor's RPC methods. Each is one transaction and may be repeated."""
 
 import logging
 
@@ -30,7 +30,7 @@ class Manager:
                 machine.begin(connection, uuid, "build", also=[TABLE.c.host == host, TABLE.c.task_state == SCHEDULING])
             except (errors.InvalidState, errors.NotFound):
                 row = self._find(connection, uuid)
-                # A host that was interrupted asks again: it may go on.
+                # A host that was interrupted asks again and may continue.
                 mine = row is not None and row["host"] == host and row["task_state"] in (NETWORKING, SPAWNING)
                 return {**row, "begun_before": True} if row is not None and mine else None
             row = self._find(connection, uuid)
@@ -122,9 +122,10 @@ class Manager:
             self.service.schedule(ctx, again)
 
     def _give_up_host(self, connection, row: dict, host: str, message: str, reschedule: bool) -> dict | None:
-        """Give back its part of the host; returns the instance to schedule again, or None after writing ERROR."""
+        """Release the allocation on a host that could not build the server; returns the row to schedule again, or None after
+        setting ERROR."""
         if row["task_state"] not in BUILD_TASKS:
-            return None  # being deleted; the deletion gives it back
+            return None  # it is being deleted, and the deletion releases the allocation
         allocations.release(connection, row["uuid"])
         tried = [*row["tried_hosts"], host]
         if reschedule and len(tried) < self.service.conf.compute.max_attempts:
@@ -141,7 +142,7 @@ class Manager:
 
     def heartbeat(self, ctx, host: str, resources: dict, powers: dict, rpc_version: str | None = None,
                   sequence: int | None = None) -> None:
-        if powers:  # not with others and later: they must not be older than what an operation reports
+        if powers:  # not batched: a delayed power state could be older than an operation's report
             with self.service.db.writer() as connection:
                 heartbeats.see_powers(connection, host, powers)
         reported = {name: resources[name] for name in hosts.REPORTED}
@@ -150,22 +151,22 @@ class Manager:
     def _write_heartbeats(self, reports: dict[str, heartbeats.Report]) -> None:
         try:
             missed = self._write_together(reports)
-        except Exception as error:  # what is wrong with one host's report must not make the others look down
+        except Exception as error:  # one invalid report must not make the other hosts look down
             if len(reports) == 1 or isinstance(error, sa.exc.SQLAlchemyError) and db_errors.kind(error) == "away":
                 raise
-            LOG.warning("%d heartbeats are written one by one: %s", len(reports), error)
+            LOG.warning("writing %d heartbeats one by one: %s", len(reports), error)
             missed = []
             for host, report in reports.items():
                 try:
                     missed += self._write_together({host: report})
-                except Exception:  # boundary of one host
+                except Exception:  # boundary of one host's report
                     LOG.exception("the heartbeat of host %s could not be written", host)
         for host in missed:
-            LOG.info("a heartbeat of host %s was lost: it is asked to report all its guests", host)
+            LOG.info("a heartbeat of host %s was lost: requesting a report of all its guests", host)
             try:
                 self.service.agents.report_all(context.service_context(), host)
             except errors.ServiceUnavailable as error:
-                LOG.info("host %s could not be asked, its next look at all guests will tell: %s", host, error)
+                LOG.info("host %s could not be reached, its next full comparison will report them: %s", host, error)
 
     def _write_together(self, reports: dict[str, heartbeats.Report]) -> list[str]:
         return self.service.db.transact(heartbeats.write, reports, self.service.conf.compute.default_availability_zone)
@@ -225,7 +226,7 @@ class Manager:
 
     @staticmethod
     def _locked_networks(connection, uuid: str):
-        """Locked, because the network service's news of other ports are merged into the same list."""
+        """Locks the row, because updates of the network service are merged into the same list."""
         return connection.execute(sa.select(TABLE.c.network_info, TABLE.c.requested_networks).where(
             TABLE.c.uuid == uuid).with_for_update()).first()
 

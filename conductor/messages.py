@@ -1,4 +1,4 @@
-"""Shapes of what agents ask of the conductor and report to it."""
+"""Shapes of the conductor's RPC messages."""
 
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
@@ -6,7 +6,7 @@ from common.messages import Added, HostName, Id, Text
 
 
 class FixedIp(TypedDict):
-    """The last three only where the server has a config drive."""
+    """The last three fields are present only if the server has a config drive."""
 
     ip_address: str
     subnet_id: NotRequired[str]
@@ -34,15 +34,17 @@ class Port(TypedDict):
 
 
 class NetworkFacts(TypedDict):
-    """What hosts need to know of a network. ``mtu`` is in bytes."""
+    """What hosts need of a network. ``mtu`` is in bytes."""
 
     name: str
     mtu: int
 
 
 class RequestedNetwork(TypedDict):
-    """What a server is to have: ``port``, which its owner made, or a new port on the network ``uuid``. Hosts ask the network
-    service for the ``network`` that is not described."""
+    """A requested network: a preexisting ``port``, or a new port on the network ``uuid``. If ``network`` is missing, hosts ask
+    the
+    network service for it.
+    """
 
     uuid: NotRequired[Id | None]
     port: NotRequired[Id | None]
@@ -52,7 +54,7 @@ class RequestedNetwork(TypedDict):
 
 
 class SecurityGroup(TypedDict):
-    """``id`` is empty for the project's default."""
+    """``id`` is empty for the project's default group."""
 
     id: str
     name: str
@@ -71,7 +73,7 @@ class BlockDevice(TypedDict):
 
 
 class ImageFile(TypedDict, total=False):
-    """What a host must know of an image to fetch it; of one that an older release recorded, the id alone."""
+    """What hosts need to fetch an image; for images recorded by an older release, only the id."""
 
     id: Id
     disk_format: str | None
@@ -81,7 +83,7 @@ class ImageFile(TypedDict, total=False):
 
 
 class Image(ImageFile, total=False):
-    """Empty where a server boots from a volume."""
+    """Empty if the server boots from a volume."""
 
     properties: dict[str, Any]
     kernel: ImageFile
@@ -89,7 +91,7 @@ class Image(ImageFile, total=False):
 
 
 class Flavor(TypedDict):
-    """The flavor as it was when the server was created."""
+    """The flavor when the server was created or last resized."""
 
     name: str
     disk: int  # GiB
@@ -102,7 +104,7 @@ class Flavor(TypedDict):
 
 
 class Instance(TypedDict):
-    """What a host must know of a server. ``user_data`` is base64."""
+    """What hosts need of a server. ``user_data`` is base64."""
 
     uuid: Id
     project_id: str
@@ -136,7 +138,7 @@ class Instance(TypedDict):
 
 
 class InstanceToBuild(Instance):
-    """``begun_before``: a host was told to build this attempt already, and may have left something."""
+    """``begun_before``: a host was asked to build this attempt before, and may have left something."""
 
     begun_before: Annotated[bool, Added("1.1", default=True)]
 
@@ -160,14 +162,14 @@ class Event(TypedDict):
 
 
 class Outcome(TypedDict, total=False):
-    """What an action that succeeded has changed of its server."""
+    """What a successful action has changed of its server."""
 
     power_state: int
     network_info: list[Port]
 
 
 class HostResources(TypedDict):
-    """``memory_mb`` in MiB, ``local_gb`` in GiB; ``facts``: what the hypervisor is, as the hypervisors API shows it."""
+    """``memory_mb`` in MiB, ``local_gb`` in GiB; ``facts``: the hypervisor's capabilities, as the hypervisors API shows them."""
 
     hypervisor_hostname: str
     vcpus: int
@@ -177,7 +179,7 @@ class HostResources(TypedDict):
 
 
 class OperationData(TypedDict, total=False):
-    """What a host must know of an operation. ``vm_state``: of the server before it."""
+    """What hosts need of an operation. ``vm_state``: of the server before the operation."""
 
     source: HostName
     target: HostName | None
@@ -185,8 +187,10 @@ class OperationData(TypedDict, total=False):
 
 
 class OperationStep(TypedDict):
-    """``step`` is a method of ``compute_agent.migration.HostSteps``; ``instance`` is the server as it is to be on the host, None
-    where it is gone."""
+    """``step`` is a method of ``compute_agent.migration.HostSteps``; ``instance`` is the server as it should be on the host, or
+    None if
+    it no longer exists.
+    """
 
     uuid: Id
     step: str
@@ -196,14 +200,14 @@ class OperationStep(TypedDict):
 
 
 class StepResult(TypedDict, total=False):
-    """What a step has made: ``attachments`` is {volume id: attachment id}."""
+    """Results of a step: ``attachments`` is {volume id: attachment id}."""
 
     attachments: dict[Id, Id]
     power_state: int
 
 
 class StepReport(TypedDict):
-    """``again``: a part was away, so the step may be tried again."""
+    """``again``: a service did not respond, so the step may be retried."""
 
     host: HostName
     result: NotRequired[StepResult]

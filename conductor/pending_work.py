@@ -1,4 +1,4 @@
-"""Nothing is lost: rows whose message was, are sent again, and hosts that are gone are not waited for."""
+"""Resends work whose message was lost, and completes the deletion of servers on hosts that are down."""
 
 import datetime
 import logging
@@ -20,15 +20,14 @@ _POWER_ACTIONS = {task_state: name for name, task_state in POWER.items()}
 class PendingWorkReconciler(periodic.Periodic):
     """Two SELECTs a pass while nothing is stuck.
 
-    Each conductor has one. Whatever is stuck is taken up by the first that comes to it: the moment that it stands in its row
-    is moved by compare-and-swap, so the others find it taken, and go on with the next.
+    Every conductor runs one. A stuck row is claimed by a compare-and-swap on its timestamp, so only one conductor handles it.
     """
 
     interval_s, jitter_s = 3.0, 1.0
 
     def __init__(self, service):
         self.service = service
-        self._unknown: set[str] = set()  # task states that were complained of
+        self._unknown: set[str] = set()  # task states that were logged already
 
     def run_once(self) -> None:
         before = db.now() - datetime.timedelta(seconds=self.service.conf.compute.build_resend_s)
@@ -62,8 +61,8 @@ class PendingWorkReconciler(periodic.Periodic):
                     updated_at=db.now())).rowcount:
                 return
             up = host is not None and hosts.service_up(connection, host, self.service.conf.service_down_time)
-        LOG.info("instance %s has been %s/%s for too long (host %s, %s): sending it again", uuid, row["vm_state"], task, host,
-                 "up" if up else "not up")
+        LOG.info("instance %s has been %s/%s for too long (host %s is %s): resending", uuid, row["vm_state"], task, host,
+                 "up" if up else "down")
         if task == DELETING and not up:
             self.service.local_delete(ctx, uuid)
         elif task == DELETING:
@@ -86,24 +85,25 @@ class PendingWorkReconciler(periodic.Periodic):
         """Once for each: it may be of a newer release, and a server that is in it is met at each pass."""
         if task not in self._unknown:
             self._unknown.add(task)
-            LOG.warning("servers have been %s for too long, a task state that this release does not know", task)
+            LOG.warning("servers have been in the unknown task state %s for too long", task)
 
     def _snapshot(self, ctx, row: dict, up: bool) -> None:
-        """The image that waits for the server's disk says what was asked for; with it gone, nobody waits any more."""
-        # Of the server's own project: anybody may write a server's id into an image of his, and would get its disk.
+        """Send the snapshot again if its image is still queued, or fail it if the image is gone."""
+        # Filtered by the server's project: anybody can put any server's id into the properties of an image, and would get its
+        # disk.
         query = path("/v2/images", query={"instance_uuid": row["uuid"], "owner": row["project_id"], "status": "in:queued,saving"})
         found = [i for i in self.service.rest.request("GET", "image", query)["images"] if i["owner"] == row["project_id"]]
         waiting = [i for i in found if i["status"] == "queued"]
         if waiting and up:
             self.service.agents.snapshot(ctx, row["host"], row["uuid"], waiting[0]["id"])
         elif not found:
-            self.service.endpoint().fail(ctx, row["uuid"], row["host"], row["task_state"], "The image is gone.", [], False)
+            self.service.endpoint().fail(ctx, row["uuid"], row["host"], row["task_state"], "The image was deleted.", [], False)
 
 
 def local_delete(service, ctx, uuid: str) -> None:
-    """Delete a server whose host cannot: give back its ports and volumes, then its claim and its row.
+    """Delete a server whose host is down: release its ports, volumes and allocations, then its row.
 
-    When the host returns, its agent finds a guest that nobody knows and destroys it.
+    When the host returns, its agent destroys the orphaned guest.
     """
     with service.db.reader() as connection:
         row = rows.one(connection, sa.select(TABLE).where(TABLE.c.uuid == uuid, TABLE.c.task_state == DELETING))

@@ -1,4 +1,4 @@
-"""Deleted servers are kept for a time that the operator chose, and then removed."""
+"""Removes deleted servers after ``deleted_server_days``."""
 
 import datetime
 import logging
@@ -10,7 +10,7 @@ LOG = logging.getLogger(__name__)
 
 
 class Retention(periodic.Periodic):
-    """Several conductors may do it at the same time: each removes what is still there."""
+    """Safe to run in several conductors."""
 
     interval_s, jitter_s = 3600.0, 600.0
 
@@ -22,4 +22,4 @@ class Retention(periodic.Periodic):
         if days:
             removed = deletion.purge(self.service.db, db.now() - datetime.timedelta(days=days))
             if removed:
-                LOG.info("%d servers that were deleted more than %d days ago are purged", removed, days)
+                LOG.info("purged %d servers that were deleted more than %d days ago", removed, days)

@@ -1,5 +1,5 @@
 # mypy: disable-error-code="empty-body"
-"""The conductor on the bus: what agents report and ask."""
+"""The conductor's RPC interface, called by agents."""
 
 from typing import Annotated
 
@@ -19,9 +19,9 @@ from conductor.messages import (
     StepReport,
 )
 
-# The number of the operation that is reported, as in the instance; None in reports of agents of the release before.
+# The instance's attempt that is reported; None from agents of the previous release.
 Attempt = Annotated[int | None, Added("1.1")]
-# The number of the heartbeat; None in those of agents of the release before.
+# The sequence number of the heartbeat; None from agents of the previous release.
 Sequence = Annotated[int | None, Added("1.1")]
 # The block device's id.
 Device = Annotated[Id | None, Added("1.1")]
@@ -41,49 +41,51 @@ class ConductorAPI(Client):
 
     @call(timeout_s=15)
     def begin_build(self, ctx, uuid: Id, host: HostName) -> InstanceToBuild | None:
-        """The instance to build, with block devices; None: not (or no longer) this host's to build.
+        """The instance to build, with block devices; None: this host is not, or no longer, to build it.
 
-        Its ``attempt`` goes into all reports.
+        All reports carry its ``attempt``.
         """
 
     @call(timeout_s=15)
     def get_instance(self, ctx, uuid: Id) -> Instance | None:
-        """An instance with block devices, or None where it is gone."""
+        """An instance with block devices, or None if it does not exist."""
 
     @call(timeout_s=15, since="1.2")
     def hosts_of(self, ctx, uuid: Id) -> list[HostName]:
-        """The hosts that a server holds a part of: its own, and the other one while it moves."""
+        """The hosts on which a server has an allocation: its own, and the other one during a migration."""
 
     @call(timeout_s=15, since="1.2")
     def begin_operation_step(self, ctx, operation_id: Id, number: Count) -> OperationStep | None:
-        """What a host is to do. None: that number is past, nothing is to be done."""
+        """The step that a host is to execute. None: the number is outdated."""
 
     @call(timeout_s=15, since="1.2")
     def end_operation_step(self, ctx, operation_id: Id, number: Count, report: StepReport) -> bool:
-        """How it went. False: that number is past. Repeatable."""
+        """Report the result of a step. False: the number is outdated. Repeatable."""
 
     @call(timeout_s=15)
     def states_of(self, ctx, host: HostName) -> list[InstanceState]:
-        """The states of the servers of a host."""
+        """The states of the servers on a host."""
 
     @call(timeout_s=15)
     def report_power(self, ctx, host: HostName, powers: dict[Id, int]) -> None:
-        """{uuid: power_state} of guests of a host; NOSTATE (0): the guest is gone. Repeatable."""
+        """{uuid: power_state} of guests of a host; NOSTATE (0): the guest is missing. Repeatable."""
 
     @call(timeout_s=15)
     def progress(self, ctx, uuid: Id, action: str, events: list[Event], attempt: Attempt = None) -> bool | None:
-        """An action went a step on. False: another attempt, or a delete, has taken over; None: the conductor does not say.
-        Doubled: its events show twice."""
+        """Report finished steps of an action. False: superseded by another attempt or a delete; None: an older conductor does not
+        say.
+        Repeated: the events appear twice.
+        """
 
     @call(timeout_s=15)
     def finish(self, ctx, uuid: Id, action: str, events: list[Event], values: Outcome, attempt: Attempt = None) -> bool | None:
-        """An action succeeded. False: it counts no more, another attempt or a delete has taken over; None: the conductor does not
-        say. Repeatable: a second report writes nothing."""
+        """An action succeeded. False: superseded by another attempt or a delete; None: an older conductor does not say.
+        Repeatable."""
 
     @call(timeout_s=30)
     def fail(self, ctx, uuid: Id, host: HostName, action: str, message: Text, events: list[Event], reschedule: bool,
              attempt: Attempt = None) -> None:
-        """An action failed and was undone. A build may go to another host. Repeatable."""
+        """An action failed and was undone. A build may be rescheduled to another host. Repeatable."""
 
     @call(timeout_s=15)
     def deleted(self, ctx, uuid: Id, host: HostName, events: list[Event]) -> None:
@@ -92,46 +94,50 @@ class ConductorAPI(Client):
     @cast()
     def heartbeat(self, ctx, host: HostName, resources: HostResources, powers: dict[Id, int],
                   rpc_version: Annotated[str | None, Added("1.1")] = None, sequence: Sequence = None) -> None:
-        """A host is alive, with what it has and {uuid: power_state} of guests whose state changed.
+        """A host is up. Reports its resources, and {uuid: power_state} of the guests whose state changed.
 
-        ``rpc_version`` is that of the compute interface which its agent answers. ``sequence`` counts the heartbeats since the
-        agent started, from 1. Lost: the next one shows it, and the agent is asked to report all its guests; doubled: it is
-        asked in vain.
+        ``rpc_version`` is the version of the compute RPC interface that the agent implements. ``sequence`` counts the heartbeats
+        since
+        the agent started, from 1. Lost: the next heartbeat reveals the gap, and the agent is asked to report all guests.
+        Repeated:
+        the agent is asked needlessly.
         """
 
     @call(timeout_s=15)
     def attached(self, ctx, uuid: Id, volume_id: Id, attachment_id: Id, events: list[Event], device: Device = None,
                  attempt: Attempt = None) -> bool | None:
-        """A volume is in use by the guest. False: that device, or attempt to build, is not the server's any more; None: the
-        conductor does not say. Repeatable."""
+        """A volume is attached to the guest. False: the device, or the attempt to build, is no longer current; None: an older
+        conductor
+        does not say. Repeatable.
+        """
 
     @call(timeout_s=15)
     def detached(self, ctx, uuid: Id, device: Id, message: Text | None, events: list[Event]) -> None:
-        """A volume is not the guest's any more, or (message) never came to be. Repeatable."""
+        """A volume was detached, or could not be attached (``message``). Repeatable."""
 
     @call(timeout_s=15, since="1.1", older="kept")
     def detach_failed(self, ctx, uuid: Id, volume_id: Id, message: Text, events: list[Event], device: Device = None) -> None:
-        """A volume could not be detached, the guest keeps it. Repeatable."""
+        """A volume could not be detached and stays attached. Repeatable."""
 
     @call(timeout_s=15)
     def kept(self, ctx, uuid: Id, volume_id: Id, message: Text, events: list[Event], device: Device = None) -> None:
-        """``detach_failed``, as agents of 1.0 call it."""
+        """``detach_failed``, as called by agents of 1.0."""
 
     @call(timeout_s=15, since="1.1")
     def interface_attached(self, ctx, uuid: Id, port: Port, own: RequestedNetwork | None, events: list[Event]) -> bool:
-        """The guest has an interface more. False: there is no such server. Repeatable.
+        """An interface was attached. False: there is no such server. Repeatable.
 
-        ``own`` is the network requested where it is a port that its owner made.
+        ``own`` is the requested network if the port is preexisting.
         """
 
     @call(timeout_s=15, since="1.1")
     def interface_detached(self, ctx, uuid: Id, port_id: Id, events: list[Event]) -> None:
-        """The guest has an interface less. Repeatable."""
+        """An interface was detached. Repeatable."""
 
     @call(timeout_s=15)
     def network_changed(self, ctx, uuid: Id, network_info: list[Port], requested: list[RequestedNetwork],
                         events: list[Event]) -> None:
-        """An interface came or went, as agents of 1.0 say it. Repeatable.
+        """An interface was attached or detached, as reported by agents of 1.0. Repeatable.
 
-        ``requested`` are the networks and ports that the server is to have: its owner's ports are among them by id.
+        ``requested`` are the networks and ports that the server is to have; preexisting ports are named by id.
         """

@@ -28,14 +28,14 @@ class Conductor(Service):
         return Manager(self)
 
     def schedule(self, ctx, row: dict) -> None:
-        """Ask for a host. An answer that never comes is asked for again by the reconciler."""
+        """Request a host. If no answer comes, the reconciler requests it again."""
         try:
             self.scheduler.build(ctx, [request_spec(row)])
         except errors.ServiceUnavailable:
             return
 
     def notify(self, ctx, what: str, uuid: str, *, error: bool = False) -> None:
-        """Notify of a server as it is now."""
+        """Send a notification about a server's current state."""
         self.endpoint()._notify_current(ctx, what, uuid, error=error)
 
     def local_delete(self, ctx, uuid: str) -> None:

@@ -134,9 +134,9 @@ class Auditor:
         """A host's claims must be those of its servers, and their sum."""
         from conductor.db import allocations
         with self.dbs["compute"].reader() as connection:
-            found = allocations.faults(connection)
+            found = allocations.inconsistencies(connection)
         for host, texts in found.items():
-            yield Finding("claim", host, ", ".join(texts), lambda h=host: self.dbs["compute"].transact(allocations.mend, h))
+            yield Finding("claim", host, ", ".join(texts), lambda h=host: self.dbs["compute"].transact(allocations.repair, h))
 
     def ports(self):
         """Ports of servers that are gone; addresses of ports that are gone."""

@@ -204,7 +204,7 @@ class Placement:
         raise errors.ServiceUnavailable(part="the scheduler: too many requests compete for the same hosts")
 
     def _claim(self, connection, ctx, host: dict, spec: dict, started: float) -> bool:
-        """False: the server is not waiting for a host. :raises HostFull: the host has changed; nothing was written"""
+        """False: the server is not waiting for a host. :raises HostFull: the host has no room left; nothing was written"""
         try:
             machine.begin(connection, spec["uuid"], "schedule", also=[
                 TABLE.c.host.is_(None), *machine.of_attempt(spec.get("attempt"))], host=host["host"])
@@ -220,7 +220,7 @@ class Placement:
         with self._lock:
             known = self._hosts.get(host["id"])
             if known:  # what others took meanwhile is added when all are read again
-                known.update(generation=known["generation"] + 1, vcpus_used=known["vcpus_used"] + spec["vcpus"],
+                known.update(vcpus_used=known["vcpus_used"] + spec["vcpus"],
                              memory_mb_used=known["memory_mb_used"] + spec["memory_mb"],
                              local_gb_used=known["local_gb_used"] + spec["disk_gb"],
                              running_vms=known["running_vms"] + 1)

@@ -1,4 +1,4 @@
-"""Instance actions: one a request, with an event a step."""
+"""Instance actions: one per request, with one event per step."""
 
 import datetime
 
@@ -11,7 +11,7 @@ ACTIONS, EVENTS = models.instance_actions, models.instance_events
 
 
 def start(connection, ctx, uuid: str, action: str) -> None:
-    """Record that a request acts on a server; the same request again changes nothing."""
+    """Record that a request acts on a server. Repeating it for the same request changes nothing."""
     at = db.now()
     known = sa.select(ACTIONS.c.action).where(ACTIONS.c.instance_uuid == uuid, ACTIONS.c.request_id == ctx.request_id)
     if connection.execute(known).first():
@@ -22,7 +22,7 @@ def start(connection, ctx, uuid: str, action: str) -> None:
 
 
 def start_new(connection, ctx, uuids: list[str], action: str) -> None:
-    """As ``start``, for servers that were made in this transaction."""
+    """As ``start``, for servers that were created in this transaction."""
     at = db.now()
     connection.execute(sa.insert(ACTIONS), [
         {"instance_uuid": u, "request_id": ctx.request_id, "action": action, "project_id": ctx.project_id,
@@ -39,7 +39,7 @@ def find(connection, uuid: str, request_id: str) -> dict | None:
 
 
 def events_of(connection, uuid: str, request_id: str) -> list[dict]:
-    """The events of an action, the latest first."""
+    """The events of an action, latest first."""
     return rows.select(connection, EVENTS, instance_uuid=uuid, request_id=request_id)[::-1]
 
 

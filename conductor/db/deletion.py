@@ -1,4 +1,4 @@
-"""How a server is deleted: begun here once it was asked for, ended here once nothing of it is left.
+"""Deletion of servers: ``begin`` when it is requested, ``finish`` when nothing of the server is left.
 
 Every way leads through ``begin`` and ``finish``. Between them the server's host gives back what it holds (the agent's task
 ``terminate``), or the conductor does where the host cannot (``conductor.pending_work.local_delete``).
@@ -15,15 +15,15 @@ from conductor.db import actions, allocations, hosts, machine, models, resizes
 
 TABLE, DELETED, DEVICES = models.instances, models.deleted_instances, models.block_devices
 ACTIONS, EVENTS = models.instance_actions, models.instance_events
-# Who is to carry it out; nobody: the server had neither a host nor volumes, and is deleted already.
+# Who carries out the deletion. NOBODY: the server had neither a host nor volumes and has been deleted already.
 HOST, CONDUCTOR, NOBODY = "host", "conductor", "nobody"
 
 
 def begin(connection, ctx, row: dict, down_time_s: int) -> tuple[str, dict]:
-    """Move a server into its deletion.
+    """Begin the deletion of a server.
 
     :param row: the server with its block devices, as this transaction reads it
-    :returns: (HOST, CONDUCTOR or NOBODY, the server as it is now)
+    :returns: (HOST, CONDUCTOR or NOBODY, the updated row)
     """
     uuid, host = row["uuid"], row["host"]
     machine.begin(connection, uuid, "delete", request_id=ctx.request_id)
@@ -35,11 +35,11 @@ def begin(connection, ctx, row: dict, down_time_s: int) -> tuple[str, dict]:
 
 
 def finish(connection, ctx, uuid: str, host: str | None, events: list[dict]) -> dict | None:
-    """Nothing of the server is left: give back its part of the host and move its row to the deleted ones.
+    """Finish the deletion: release the server's allocations and move its row to the deleted servers.
 
-    :param host: where the server was; a report of another host changes nothing
+    :param host: the host of the server; a report from another host changes nothing
     :param events: the steps of the deletion, as ``actions.events`` takes them
-    :returns: the row of the deleted server; None: it is deleted already, or is not being deleted, and nothing was written
+    :returns: the row of the deleted server; None if it was deleted already or is not being deleted
     """
     row = rows.one(connection, sa.select(TABLE).where(
         TABLE.c.uuid == uuid, TABLE.c.task_state == DELETING,
@@ -49,7 +49,7 @@ def finish(connection, ctx, uuid: str, host: str | None, events: list[dict]) -> 
 
 def _end(connection, ctx, row: dict, events: list[dict]) -> dict:
     uuid, at = row["uuid"], db.now()
-    # What it held is given back, and nobody can ask for its password any more. The rest is as its owner left it.
+    # Nobody can read the password of a deleted server. Everything else stays as it was.
     gone = {**{c.name: row[c.name] for c in TABLE.c}, "vm_state": VM_DELETED, "task_state": None,
             "power_state": NOSTATE, "updated_at": at, "deleted_at": at, "network_info": [],
             "security_groups": [], "posted_password": None}
@@ -63,9 +63,9 @@ def _end(connection, ctx, row: dict, events: list[dict]) -> dict:
 
 
 def purge(database, before: datetime.datetime, batch: int = 1000) -> int:
-    """Remove the servers that were deleted before a time, with their actions, some in each transaction.
+    """Remove servers that were deleted before a time, with their actions, in several transactions.
 
-    :returns: how many servers
+    :returns: the number of servers removed
     """
     removed = 0
     while found := database.transact(_purge_some, before, batch):
@@ -85,7 +85,7 @@ def _purge_some(connection, before: datetime.datetime, most: int) -> int:
 
 
 def _purge_actions(connection, before: datetime.datetime, most: int) -> int:
-    """Actions of servers of which no row is left: releases up to 0008 of the schema kept no deleted servers."""
+    """Remove actions of servers that have no row: up to schema revision 0008, deleted servers were not kept."""
     of = ACTIONS.c.instance_uuid
     lost = sa.select(of).distinct().where(
         ACTIONS.c.updated_at < before, *(~sa.exists().where(table.c.uuid == of) for table in (TABLE, DELETED))).limit(most)

@@ -1,4 +1,4 @@
-"""Flavors and who may use private ones."""
+"""Flavors, and the projects that may use private ones."""
 
 import sqlalchemy as sa
 
@@ -12,13 +12,13 @@ STANDARD = [("42", "m1.nano", 128, 1, 1), ("1", "m1.tiny", 512, 1, 1), ("2", "m1
 
 
 def usable(scope: Scope):
-    """The condition on flavors that a project may use: public ones, and those that it was given access to."""
+    """The condition for flavors that a project may use: public ones, and private ones that it has access to."""
     return sa.or_(TABLE.c.is_public, TABLE.c.id.in_(sa.select(ACCESS.c.flavor_id).where(scope.of(ACCESS.c.project_id))),
                   sa.true() if scope.everyone else sa.false())
 
 
 def get(connection, flavor_id: str, scope: Scope) -> dict:
-    """:raises NotFound: there is none that may be used in this scope"""
+    """:raises NotFound: no flavor with this id is usable in this scope"""
     row = rows.find(connection, TABLE, flavor_id, usable(scope))
     if row is None:
         raise errors.NotFound(f"Flavor {flavor_id} could not be found.")
@@ -36,7 +36,7 @@ def index(connection, scope: Scope, *, public: bool | None, min_ram: int, min_di
 
 
 def ensure_standard(connection) -> None:
-    """The five classic flavors and a nano one. Repeatable."""
+    """Create the five classic flavors and m1.nano. Repeatable."""
     known = set(connection.execute(sa.select(TABLE.c.id)).scalars())
     for flavor_id, name, ram, disk, vcpus in STANDARD:
         if flavor_id not in known:

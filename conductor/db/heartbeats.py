@@ -1,4 +1,4 @@
-"""What compute hosts report: written for many of them at once, in a number of statements that does not grow with theirs."""
+"""Heartbeats of compute hosts: written for many hosts at once, with a constant number of statements."""
 
 import dataclasses
 import hashlib
@@ -16,17 +16,17 @@ BINARY = "nova-compute"
 
 @dataclasses.dataclass
 class Report:
-    """One heartbeat of a host, or several that came shortly after each other.
+    """One heartbeat of a host, or several that arrived shortly after each other.
 
-    ``first`` and ``last`` are the numbers that the host's agent gave them, from 1 on since it started; None: an agent of the
-    release before, which does not count.
+    ``first`` and ``last`` are the sequence numbers given by the agent, starting at 1; None: an agent of the previous release,
+    which does not number them.
     """
 
     resources: dict
     first: int | None = None
     last: int | None = None
-    rpc_version: str | None = None  # of the interface that the agent answers
-    broken: bool = False  # one that is between these is missing
+    rpc_version: str | None = None  # version of the RPC interface that the agent implements
+    broken: bool = False  # a heartbeat between these is missing
 
     def followed_by(self, later: "Report") -> "Report":
         missing = None not in (self.last, later.first) and later.first not in (1, (self.last or 0) + 1)
@@ -34,17 +34,17 @@ class Report:
                       later.rpc_version, self.broken or later.broken or missing)
 
     def follows(self, last: int | None) -> bool:
-        """Whether nothing was lost since the heartbeat of this number. The first of a new agent names all guests."""
+        """Whether no heartbeat was lost after number ``last``. The first heartbeat of a new agent names all guests."""
         return not self.broken and (self.first in (None, 1) or last is not None and self.first == last + 1)
 
 
 def write(connection, reports: dict[str, Report], zone: str) -> list[str]:
     """Record the heartbeats of many hosts.
 
-    Two statements for all hosts, and one or two for each whose resources changed.
+    Two statements for all hosts, and one or two for each host whose resources changed.
 
-    :param zone: the availability zone of hosts that are new
-    :returns: the hosts of which a heartbeat was lost, and with it perhaps the power state of a guest
+    :param zone: the availability zone of new hosts
+    :returns: the hosts that lost a heartbeat, and perhaps a change of power state with it
     """
     known = {row["host"]: row for row in rows.many(connection, sa.select(
         SERVICES.c.host, SERVICES.c.report_sequence, SERVICES.c.rpc_version, NODES.c.report_digest).select_from(
@@ -74,7 +74,7 @@ def _digest(resources: dict) -> str:
 
 
 def see_powers(connection, host: str, powers: dict[str, int]) -> None:
-    """Write those power states of a host's guests that differ from what is known: one statement where none does."""
+    """Write the power states that differ from the stored ones. One statement if none does."""
     c = INSTANCES.c
     for row in rows.many(connection, sa.select(c.uuid, c.power_state, c.vm_state, c.task_state).where(
             c.uuid.in_(sorted(powers)), c.host == host)):

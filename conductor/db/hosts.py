@@ -1,4 +1,4 @@
-"""Compute hosts: which are up, and what they have. ``heartbeats`` writes what they report."""
+"""Compute hosts: their state and resources. ``heartbeats`` writes what they report."""
 
 import datetime
 
@@ -9,25 +9,25 @@ from conductor.db import models
 
 NODES, SERVICES = models.compute_nodes, models.services
 REPORTED = ("hypervisor_hostname", "vcpus", "memory_mb", "local_gb", "facts")
-# A host that has been silent for longer no longer keeps the others from newer messages.
+# A host that has been silent for longer does not hold back the RPC version that is sent to the others.
 VERSION_COUNTS_S = 86400
 
 
 def rpc_versions(connection, binary: str) -> list[str | None]:
-    """The versions that services of a kind, those that may still be there, said they answer."""
+    """The RPC versions reported by the services of a kind that may still be running."""
     since = db.now() - datetime.timedelta(seconds=VERSION_COUNTS_S)
     return list(connection.execute(sa.select(SERVICES.c.rpc_version).distinct().where(
         SERVICES.c.binary == binary, SERVICES.c.updated_at > since, sa.not_(SERVICES.c.forced_down))).scalars())
 
 
 def compute_versions(database: db.Database) -> list[str | None]:
-    """As ``rpc_versions``, of the compute agents, in a transaction of its own."""
+    """``rpc_versions`` of the compute agents, in a transaction of its own."""
     with database.reader() as connection:
         return rpc_versions(connection, "nova-compute")
 
 
 def report(connection, host: str, resources: dict) -> None:
-    """What a host has: the members REPORTED of ``resources``. What is used of it is not touched."""
+    """Store the resources of a host: the keys REPORTED of ``resources``. Its usage is not changed."""
     values = {k: resources[k] for k in REPORTED}
     done = connection.execute(sa.update(NODES).where(NODES.c.host == host).values(updated_at=db.now(), **values))
     if done.rowcount == 0:
@@ -37,7 +37,8 @@ def report(connection, host: str, resources: dict) -> None:
 
 
 def all_nodes(connection, *, facts: bool = True, node_id: str | None = None) -> list[dict]:
-    """Every node, or one, with the state of its service, one statement. ``facts``: with what it can do, which takes longest."""
+    """All nodes, or one, with the state of their service, in one statement. ``facts``: include the capabilities, which are large.
+    """
     join = sa.and_(SERVICES.c.host == NODES.c.host, SERVICES.c.binary == "nova-compute")
     columns = [c for c in NODES.c if facts or c.name != "facts"]
     return rows.many(connection, sa.select(
@@ -47,7 +48,7 @@ def all_nodes(connection, *, facts: bool = True, node_id: str | None = None) -> 
 
 
 def facts_of(connection, node_ids: list[str]) -> dict[str, dict]:
-    """{node: what it can do}"""
+    """{node id: capabilities}"""
     return dict(connection.execute(sa.select(NODES.c.id, NODES.c.facts).where(NODES.c.id.in_(node_ids))).all())
 
 
@@ -57,8 +58,10 @@ def is_up(row: dict, down_time_s: int, now: datetime.datetime | None = None) -> 
 
 
 def statuses(connection, names: set[str], down_time_s: int) -> dict[str, str]:
-    """{host: what operators are told of it}: UP, UNKNOWN (it does not answer), MAINTENANCE (disabled), DOWN (forced), or ""
-    for one that there is no service of."""
+    """{host: status shown to operators}: UP, UNKNOWN (does not respond), MAINTENANCE (disabled), DOWN (forced down), or "" if
+    there
+    is no such service.
+    """
     if not names:
         return {}
     found = rows.many(connection, sa.select(SERVICES).where(SERVICES.c.binary == "nova-compute", SERVICES.c.host.in_(names)))
@@ -73,7 +76,7 @@ def service_up(connection, host: str, down_time_s: int) -> bool:
 
 
 def is_known(connection, host: str) -> bool:
-    """Whether there is a compute service of this host, up or not."""
+    """Whether this host has a compute service, up or not."""
     return rows.exists(connection, SERVICES, host=host, binary="nova-compute")
 
 

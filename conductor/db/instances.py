@@ -14,7 +14,7 @@ DEVICE_NAME = "(/dev/)?(x?[a-z]?d)?[a-z][0-9]*"  # as clients write it
 
 
 def get(connection, uuid: str, scope: Scope) -> dict:
-    """One instance with its ``block_devices``.
+    """An instance with its ``block_devices``.
 
     :raises NotFound: there is none in this scope
     """
@@ -25,13 +25,13 @@ def get(connection, uuid: str, scope: Scope) -> dict:
 
 
 def find(connection, uuid: str) -> dict | None:
-    """One instance of anybody with its ``block_devices``, or None."""
+    """An instance of any project with its ``block_devices``, or None."""
     row = rows.one(connection, sa.select(TABLE).where(TABLE.c.uuid == uuid))
     return complete(connection, [row])[0] if row else None
 
 
 def states_of(connection, uuid: str) -> dict | None:
-    """{"host", "attempt", "vm_state", "task_state", "power_state"} of a server; None: it is gone."""
+    """{"host", "attempt", "vm_state", "task_state", "power_state"} of a server, or None if it does not exist."""
     c = TABLE.c
     return rows.one(connection, sa.select(c.host, c.attempt, c.vm_state, c.task_state, c.power_state).where(c.uuid == uuid))
 
@@ -44,7 +44,7 @@ def lock_attempt(connection, uuid: str, attempt: int) -> bool:
 
 
 def get_also_deleted(connection, uuid: str, scope: Scope) -> dict:
-    """As ``get``, but the server may be deleted, and its block devices are not read."""
+    """As ``get``, but also finds deleted servers, and does not read block devices."""
     for table in (TABLE, DELETED):
         row = rows.find(connection, table, uuid, scope.of(table.c.project_id), key="uuid")
         if row is not None:
@@ -53,10 +53,10 @@ def get_also_deleted(connection, uuid: str, scope: Scope) -> dict:
 
 
 def page(where: dict, *, sort: list[tuple[str, str]], limit: int, marker_row: dict | None) -> sa.Select:
-    """The select of a page of servers, which have ``deleted_at`` besides the columns of ``instances``.
+    """The SELECT of a page of servers, with ``deleted_at`` besides the columns of ``instances``.
 
-    :param where: {TABLE for living servers, or DELETED: conditions}. Of both it is one statement, so a server that is deleted
-        meanwhile is seen once
+    :param where: {TABLE for existing servers, or DELETED: conditions}. Both are read in one statement, so that a server which is
+        deleted meanwhile appears once
     """
     parts = []
     for table, conditions in where.items():
@@ -71,36 +71,36 @@ def page(where: dict, *, sort: list[tuple[str, str]], limit: int, marker_row: di
 
 def there_between(scope: Scope, start: datetime.datetime, stop: datetime.datetime, *, limit: int,
                   marker_row: dict | None) -> sa.Select:
-    """As ``page``, of the servers that had been launched before ``stop`` and were not deleted before ``start``."""
+    """As ``page``, for servers that were launched before ``stop`` and not deleted before ``start``."""
     where = {table: [scope.of(table.c.project_id), table.c.launched_at < stop] for table in (TABLE, DELETED)}
     where[DELETED].append(DELETED.c.deleted_at > start)
     return page(where, sort=[("project_id", "asc")], limit=limit, marker_row=marker_row)
 
 
 def write(connection, uuid: str, **values) -> None:
-    """Write columns of an instance, and the time of the change."""
+    """Write columns of an instance and ``updated_at``."""
     rows.update_where(connection, TABLE, {"updated_at": db.now(), **values}, uuid=uuid)
 
 
 def change(connection, row: dict, **values) -> dict:
-    """Write the columns that differ from the row, and the time of the change; returns the row as it is now."""
+    """Write the columns that differ from the row, and ``updated_at``; returns the updated row."""
     return rows.change(connection, TABLE, row, values, resource="instance", key="uuid")
 
 
 def set_attachment(connection, uuid: str, volume_id: str, attachment_id: str) -> None:
-    """The attachment by which the server's guest has a volume."""
+    """Record the attachment through which the guest uses a volume."""
     rows.update_where(connection, DEVICES, {"attachment_id": attachment_id}, instance_uuid=uuid, volume_id=volume_id)
 
 
 def post_password(connection, uuid: str, text: str) -> bool:
-    """Store the password that a guest posts, unless there is one already; returns whether it was stored."""
+    """Store the password that a guest posts, unless one is stored already; returns whether it was stored."""
     return connection.execute(sa.update(TABLE).where(
         TABLE.c.uuid == uuid, sa.or_(TABLE.c.posted_password.is_(None), TABLE.c.posted_password == "")).values(
         posted_password=text)).rowcount > 0
 
 
 def by_host(connection) -> dict[str, list[str]]:
-    """{host: the uuids of its servers, the oldest first}"""
+    """{host: uuids of its servers, oldest first}"""
     found: dict[str, list[str]] = {}
     for host, uuid in connection.execute(sa.select(TABLE.c.host, TABLE.c.uuid).where(TABLE.c.host.is_not(None)).order_by(
             TABLE.c.created_at)):
@@ -109,7 +109,7 @@ def by_host(connection) -> dict[str, list[str]]:
 
 
 def of_groups(connection, group_ids: list[str]) -> dict[str, list[str]]:
-    """{server group id: the uuids of its members}"""
+    """{server group id: uuids of its members}"""
     found: dict[str, list[str]] = {i: [] for i in group_ids}
     query = sa.select(TABLE.c.server_group_id, TABLE.c.uuid).where(TABLE.c.server_group_id.in_(group_ids))
     for group_id, uuid in connection.execute(query) if group_ids else ():
@@ -118,7 +118,7 @@ def of_groups(connection, group_ids: list[str]) -> dict[str, list[str]]:
 
 
 def complete(connection, found: list[dict]) -> list[dict]:
-    """Add block devices: one statement, whatever the number of rows."""
+    """Add the block devices to rows, in one statement."""
     if not found:
         return found
     devices = rows.many(connection, sa.select(DEVICES).where(DEVICES.c.instance_uuid.in_([r["uuid"] for r in found]))
@@ -143,7 +143,7 @@ def notification_payload(row: dict) -> dict:
 
 
 def usage(connection, project_id: str) -> dict:
-    """{"instances", "cores", "ram"} counted from rows."""
+    """{"instances", "cores", "ram"} in use, counted from rows."""
     c = TABLE.c
     count, cores, ram = connection.execute(sa.select(
         sa.func.count(), sa.func.coalesce(sa.func.sum(c.vcpus), 0), sa.func.coalesce(sa.func.sum(c.memory_mb), 0))
@@ -152,7 +152,7 @@ def usage(connection, project_id: str) -> dict:
 
 
 def usage_on_host(connection, host: str) -> list[tuple[str, int, int, int]]:
-    """(project id, vCPUs, memory in MiB, disk in GiB) of the servers on a host, by project."""
+    """(project id, vCPUs, memory in MiB, disk in GiB) of the servers on a host, per project."""
     sums = [sa.func.coalesce(sa.func.sum(TABLE.c[name]), 0) for name in ("vcpus", "memory_mb", "disk_gb")]
     query = sa.select(TABLE.c.project_id, *sums).where(TABLE.c.host == host).group_by(TABLE.c.project_id)
     return [(project_id, int(vcpus), int(memory_mb), int(disk_gb)) for project_id, vcpus, memory_mb, disk_gb
@@ -160,10 +160,10 @@ def usage_on_host(connection, host: str) -> list[tuple[str, int, int, int]]:
 
 
 def next_device(connection, uuid: str, asked: str | None = None) -> str:
-    """The first free /dev/vdX after the root disk. Two at once meet at a unique constraint.
+    """The first free /dev/vdX after the root disk. A unique constraint protects against concurrent requests.
 
-    :param asked: a ``DEVICE_NAME``, whatever its bus: ``sdc`` and ``/dev/xvdc`` are /dev/vdc here
-    :raises Conflict: it is another volume's, or the root disk's
+    :param asked: a ``DEVICE_NAME`` of any bus: ``sdc`` and ``/dev/xvdc`` mean /dev/vdc
+    :raises Conflict: it is in use by another volume or the root disk
     """
     taken = set(connection.execute(sa.select(DEVICES.c.device_name).where(DEVICES.c.instance_uuid == uuid)).scalars())
     if asked:

@@ -1,10 +1,10 @@
-"""Writes the states of servers, by the table ``common.server_states``, each by compare-and-swap.
+"""Writes the states of servers by compare-and-swap, following the table ``common.server_states``.
 
-Besides these functions only ``deletion.finish``, which takes the row away, changes ``vm_state``, ``task_state`` and
-``power_state``; new rows are inserted in the first of them.
+Only this module and ``deletion.finish``, which removes the row, change ``vm_state``, ``task_state`` and ``power_state``. New
+rows are inserted in their initial state.
 
-Each operation that begins has a number, the row's ``attempt``. Whoever carries it out says it in its reports, and the
-report of an attempt that is not the row's newest writes nothing.
+Each operation that begins increments the row's ``attempt``. Reports carry that number, and a report of an older attempt writes
+nothing.
 """
 
 import sqlalchemy as sa
@@ -22,12 +22,12 @@ from common.server_states import (
 )
 from conductor.db.models import instances as TABLE
 
-# Actions that are parts of an attempt which began with the choice of a host.
+# Actions that continue the attempt that began with the choice of a host.
 _CONTINUING = ("build", "spawn")
 
 
 def conditions_of(wanted: str, table=TABLE):
-    """The WHERE of a status filter, or None for a status that does not exist."""
+    """The WHERE of a status filter, or None for an unknown status."""
     pairs = [pair for pair, name in STATUS.items() if name == wanted]
     if not pairs:
         return None
@@ -54,10 +54,10 @@ def _allowed(action: Action) -> list:
 
 
 def begin(connection, uuid: str, name: str, *, also=(), **values) -> None:
-    """Compare-and-swap a server into an action.
+    """Begin an action, by compare-and-swap.
 
-    :raises InvalidState: it is in a state that does not allow the action; nothing was written
-    :raises NotFound: it is gone
+    :raises InvalidState: the server's state does not allow the action; nothing was written
+    :raises NotFound: there is no such server
     """
     action = ACTIONS[name]
     changed = {"task_state": action.task_state, "updated_at": db.now(), **values}
@@ -74,7 +74,7 @@ def begin(connection, uuid: str, name: str, *, also=(), **values) -> None:
 
 
 def go_on(connection, uuid: str, name: str, task_state: str, attempt: int) -> bool:
-    """An operation came to a further of its task states. False: it counts no more, nothing was written."""
+    """Move an operation to its next task state. False: it has been superseded; nothing was written."""
     done = connection.execute(sa.update(TABLE).where(
         TABLE.c.uuid == uuid, TABLE.c.task_state.in_(ACTIONS[name].all_task_states), *of_attempt(attempt)).values(
         task_state=task_state, updated_at=db.now()))
@@ -82,13 +82,14 @@ def go_on(connection, uuid: str, name: str, task_state: str, attempt: int) -> bo
 
 
 def finish(connection, uuid: str, name: str, *, attempt: int | None = None, end: str | None = None, **values) -> bool:
-    """The action succeeded: to the end that belongs to the state before. False: another action (a delete) has taken over,
-    nothing was written.
+    """Finish an action: move the server to the end state that belongs to its state before. False: another action, such as a
+    delete,
+    has superseded it; nothing was written.
 
-    Reports of one build may overtake each other: the end counts from any state that the action could begin in.
+    Reports of a build may arrive out of order, so the end is accepted in every state in which the action can begin.
 
-    :param attempt: the one that is reported of; None: an agent of the release before does not say
-    :param end: the vm_state in which it ends, where that is not the one of the table
+    :param attempt: the attempt that is reported; None: an agent of the previous release does not say
+    :param end: the end vm_state, if it is not that of the table
     """
     action = ACTIONS[name]
     from_states = {*action.all_task_states, *(t for t in action.task_states or () if t)}
@@ -103,12 +104,15 @@ def finish(connection, uuid: str, name: str, *, attempt: int | None = None, end:
 
 
 def of_attempt(attempt: int | None) -> list:
-    """Conditions of a report's writes."""
+    """Conditions that restrict a report's writes to its attempt."""
     return [] if attempt is None else [TABLE.c.attempt == attempt]
 
 
 def fail(connection, uuid: str, name: str, *, fault: dict | None = None, attempt: int | None = None, **values) -> bool:
-    """The action failed: idle, in the state before or in the action's own, with a fault for the user. False: as ``finish``."""
+    """The action failed: clear ``task_state`` and set the former vm_state or the action's failure state, with a fault for the
+    user.
+    False: as ``finish``.
+    """
     action = ACTIONS[name]
     allowed = [TABLE.c.task_state.in_(action.all_task_states)]
     if action.task_state in BUILD_TASKS:
@@ -127,9 +131,9 @@ def _being_built() -> list:
 
 
 def build_elsewhere(connection, row: dict, tried_hosts: list[str], fault: dict) -> dict | None:
-    """A host could not build the server: let it wait for another.
+    """Put a server that a host could not build back in the queue for another host.
 
-    :returns: its row now; None: it is not being built any more
+    :returns: the updated row; None if it is no longer being built
     """
     changed = {"task_state": SCHEDULING, "host": None, "tried_hosts": tried_hosts, "fault": fault, "updated_at": db.now(),
                "attempt": row["attempt"] + 1}
@@ -138,17 +142,17 @@ def build_elsewhere(connection, row: dict, tried_hosts: list[str], fault: dict) 
 
 
 def reset(connection, uuid: str, vm_state: str) -> None:
-    """The operator's way out: a stable state and nothing under way, whatever was going on."""
+    """Reset a server to a stable state, whatever was in progress (os-resetState)."""
     connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid).values(
         vm_state=vm_state, task_state=None, updated_at=db.now(), attempt=TABLE.c.attempt + 1))
 
 
 def see_power(connection, host: str, uuid: str, power_state: int) -> None:
-    """Write what the hypervisor of the server's own host sees; NOSTATE: it has no such guest.
+    """Write the power state that the hypervisor of the server's host reports. NOSTATE: there is no such guest.
 
-    A guest that stopped by itself, or is gone, makes an idle server stopped, so that it can be started again. One that
-    runs although it should be stopped (its agent came back, the operator started it by hand) is shown as running: what
-    users see must be true.
+    A guest that stopped by itself or is missing makes an idle server stopped, so that it can be started again. A guest that runs
+    although the server is stopped (it was started by hand, or its agent was down) makes the server active: users see the actual
+    state.
     """
     own = (TABLE.c.uuid == uuid, TABLE.c.host == host)
     connection.execute(sa.update(TABLE).where(*own, TABLE.c.power_state != power_state).values(

@@ -27,16 +27,15 @@ instances = sa.Table(
     sa.Column("locked", sa.Boolean, nullable=False), sa.Column("root_device_name", sa.String(16), nullable=False),
     sa.Column("access_ip_v4", sa.String(39)), sa.Column("access_ip_v6", sa.String(39)),
     sa.Column("disk_config", sa.String(8), nullable=False), sa.Column("posted_password", sa.Text),
-    sa.Column("rescue_image", sa.JSON), sa.Column("locked_by", sa.String(8)),  # "owner" or "admin", while it is locked
+    sa.Column("rescue_image", sa.JSON), sa.Column("locked_by", sa.String(8)),  # "owner" or "admin" while the server is locked
     sa.Column("locked_reason", sa.String(255)),
     sa.Column("requested_host", sa.String(255)),
-    # How many operations were begun on the server; a build that goes to another host begins another.
+    # Number of operations begun on the server; a build that moves to another host counts as a new one.
     sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
     sa.Column("reservation_id", sa.String(32), nullable=False), sa.Column("launch_index", sa.Integer, nullable=False),
     sa.Column("request_id", sa.String(64), nullable=False), sa.Column("launched_at", MOMENT),
     sa.Column("created_at", MOMENT, nullable=False, index=True), sa.Column("updated_at", MOMENT, nullable=False))
-# Servers that were deleted, as they were at the end: a row moves here from ``instances``, so what reads that finds living
-# servers only.
+# Deleted servers as they were at the end. Their rows move here from ``instances``, which holds existing servers only.
 deleted_instances = sa.Table(
     "deleted_instances", METADATA,
     *(sa.Column(c.name, c.type, primary_key=c.primary_key, nullable=c.nullable, server_default=c.server_default)
@@ -49,7 +48,7 @@ block_devices = sa.Table(
     sa.Column("device_name", sa.String(16), nullable=False), sa.Column("volume_id", ID, unique=True, nullable=False),
     sa.Column("attachment_id", ID), sa.Column("boot_index", sa.Integer),
     sa.Column("delete_on_termination", sa.Boolean, nullable=False), sa.Column("tag", sa.String(60)),
-    # "attach" or "detach" while that was asked for and is not done, since when, and by which request.
+    # "attach" or "detach" while it is pending, the time it was requested, and the request.
     sa.Column("wish", sa.String(8)), sa.Column("wished_at", MOMENT, index=True), sa.Column("request_id", sa.String(64)),
     sa.UniqueConstraint("instance_uuid", "device_name"))
 instance_actions = sa.Table(
@@ -84,10 +83,10 @@ services = sa.Table(
     sa.Column("host", sa.String(255), nullable=False), sa.Column("disabled", sa.Boolean, nullable=False),
     sa.Column("disabled_reason", sa.String(255)), sa.Column("forced_down", sa.Boolean, nullable=False),
     sa.Column("zone", sa.String(255), nullable=False), sa.Column("updated_at", MOMENT, nullable=False),
-    sa.Column("rpc_version", sa.String(8)),  # of the interface that it answers; NULL: of a release that does not say
-    sa.Column("report_sequence", sa.BigInteger),  # number of the last heartbeat
+    sa.Column("rpc_version", sa.String(8)),  # of the interface that the service implements; NULL: an older release
+    sa.Column("report_sequence", sa.BigInteger),  # sequence number of the last heartbeat
     sa.UniqueConstraint("binary", "host"))
-# ``generation`` guards the claims: it changes with each, so two schedulers never add to the same old value.
+# ``generation`` changes with each claim and release: schedulers of the previous release claim by it. To be dropped in the next.
 compute_nodes = sa.Table(
     "compute_nodes", METADATA, sa.Column("id", ID, primary_key=True),
     sa.Column("host", sa.String(255), nullable=False, unique=True),
@@ -97,19 +96,19 @@ compute_nodes = sa.Table(
     sa.Column("memory_mb_used", sa.Integer, nullable=False), sa.Column("local_gb_used", sa.Integer, nullable=False),
     sa.Column("running_vms", sa.Integer, nullable=False), sa.Column("facts", sa.JSON, nullable=False),
     sa.Column("generation", sa.Integer, nullable=False), sa.Column("updated_at", MOMENT, nullable=False),
-    sa.Column("report_digest", sa.String(40)))  # of what the host reported last: most reports repeat it
-# What servers hold of hosts; the sums in ``compute_nodes`` are those of these rows.
+    sa.Column("report_digest", sa.String(40)))  # of the last report: most reports repeat it
+# Servers' shares of hosts; the totals in ``compute_nodes`` are the sums of these rows.
 allocations = sa.Table(
     "allocations", METADATA, sa.Column("instance_uuid", ID, primary_key=True),
     sa.Column("host", sa.String(255), primary_key=True, index=True), sa.Column("vcpus", sa.Integer, nullable=False),
     sa.Column("memory_mb", sa.Integer, nullable=False), sa.Column("disk_gb", sa.Integer, nullable=False),
     sa.Column("created_at", MOMENT, nullable=False))
-# Work that several hosts have a part in, while it is under way: ``conductor/operations``.
+# Operations that involve several hosts, while they are in progress: ``conductor/operations``.
 operations = sa.Table(
     "operations", METADATA, sa.Column("id", ID, primary_key=True), sa.Column("kind", sa.String(32), nullable=False),
-    # The attempt of the server that this is; with another one begun, this one ends.
+    # The server's attempt that this operation is; a newer attempt supersedes it.
     sa.Column("instance_uuid", ID, nullable=False, index=True), sa.Column("attempt", sa.Integer, nullable=False),
-    # ``number`` grows with each step, forward or undo: a host reports of a number, and only of the current one.
+    # ``number`` increases with each step, forward or undo. Reports carry it, and only those with the current number are accepted.
     sa.Column("step", sa.String(32), nullable=False), sa.Column("phase", sa.String(8), nullable=False),
     sa.Column("number", sa.Integer, nullable=False), sa.Column("data", sa.JSON, nullable=False),
     sa.Column("report", sa.JSON(none_as_null=True)), sa.Column("error", sa.Text),
@@ -117,8 +116,8 @@ operations = sa.Table(
     sa.Column("due_at", MOMENT, nullable=False, index=True), sa.Column("step_at", MOMENT, nullable=False),
     sa.Column("request_id", sa.String(64), nullable=False), sa.Column("project_id", PROJECT),
     sa.Column("created_at", MOMENT, nullable=False), sa.Column("updated_at", MOMENT, nullable=False))
-# Migrations and resizes of servers, also those that have ended. Flavors are those of ``instances``, with what they take of a
-# host as "vcpus", "ram" (MiB) and "disk_gb" (GiB, root and all else).
+# Migrations and resizes, including finished ones. Flavors are those of ``instances``, with "vcpus", "ram" (MiB) and "disk_gb"
+# (GiB, root, ephemeral and swap).
 server_migrations = sa.Table(
     "server_migrations", METADATA, sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("uuid", ID, nullable=False, index=True), sa.Column("instance_uuid", ID, nullable=False, index=True),

@@ -1,4 +1,4 @@
-"""Compute quotas: limits from rows, use counted from the resources themselves."""
+"""Compute quotas: limits from rows, usage counted from the servers."""
 
 import sqlalchemy as sa
 
@@ -7,12 +7,12 @@ from conductor.db import instances, models, server_migrations
 
 DEFAULTS = {"instances": 10, "cores": 20, "ram": 51200, "metadata_items": 128, "key_pairs": 100, "server_groups": 10,
             "server_group_members": 10}
-DEFAULT_CLASS = "default"  # whose limits go before those of the configuration
+DEFAULT_CLASS = "default"  # its limits take precedence over the configuration
 _OWN, _CLASSES = models.quotas, models.quota_classes
 
 
 def limits(connection, project_id: str, defaults: dict | None = None) -> dict:
-    """{resource: most}, -1 for no limit: the project's own, else the default class's, else the defaults."""
+    """{resource: limit}, -1 for unlimited: those of the project, else of the default class, else the defaults."""
     shared = sa.select(_CLASSES.c.resource, _CLASSES.c["limit"], sa.literal_column("0").label("rank")).where(
         _CLASSES.c.name == DEFAULT_CLASS)
     own = sa.select(_OWN.c.resource, _OWN.c["limit"], sa.literal_column("1")).where(_OWN.c.project_id == project_id)
@@ -22,7 +22,7 @@ def limits(connection, project_id: str, defaults: dict | None = None) -> dict:
 
 
 def of_class(connection, name: str, defaults: dict) -> dict:
-    """{resource: most} of a quota class, -1 for no limit. Of one that nobody has set they are the defaults."""
+    """{resource: limit} of a quota class, -1 for unlimited. For a class without rows: the defaults."""
     found = dict(connection.execute(sa.select(_CLASSES.c.resource, _CLASSES.c["limit"]).where(_CLASSES.c.name == name)).all())
     return {resource: found.get(resource, most) for resource, most in defaults.items()}
 
@@ -36,18 +36,18 @@ def store_class(connection, name: str, values: dict) -> None:
 
 
 def _taken(connection, project_id: str) -> dict:
-    """What a project's servers count for: also what those grow by that are being resized."""
+    """The project's usage, including the growth of servers that are being resized."""
     used, pending = instances.usage(connection, project_id), server_migrations.growth(connection, project_id)
     return {**used, "cores": used["cores"] + pending["vcpus"], "ram": used["ram"] + pending["ram"]}
 
 
 def room(connection, defaults: dict, project_id: str, flavor: dict) -> int | None:
-    """How many more servers of a flavor the project may have; None for any number."""
+    """How many more servers of a flavor the project may create; None: unlimited."""
     return _room(limits(connection, project_id, defaults), _taken(connection, project_id), flavor)
 
 
 def _each(flavor: dict) -> dict:
-    """What a server of a flavor counts for."""
+    """What one server of a flavor counts towards each quota."""
     return {"instances": 1, "cores": flavor["vcpus"], "ram": flavor["ram"]}
 
 
@@ -64,14 +64,14 @@ def _check(limit: dict, used: dict, count: int, flavor: dict) -> None:
 
 
 def check_room(connection, defaults: dict, project_id: str, count: int, flavor: dict) -> None:
-    """As ``check_servers``, but others may take the room meanwhile: for what is asked before anything is made."""
+    """As ``check_servers``, but without a reservation: for a check before anything is created."""
     _check(limits(connection, project_id, defaults), _taken(connection, project_id), count, flavor)
 
 
 def check_growth(connection, defaults: dict, project_id: str, old: dict, new: dict) -> None:
-    """Whether a server may have another flavor; what others grow by that are being resized counts.
+    """Check whether a server may get another flavor. Other pending resizes count.
 
-    :raises QuotaExceeded: naming the first resource that is short
+    :raises QuotaExceeded: for the first resource that is exceeded
     """
     limit, used = limits(connection, project_id, defaults), _taken(connection, project_id)
     for resource, part in (("cores", "vcpus"), ("ram", "ram")):
@@ -81,10 +81,10 @@ def check_growth(connection, defaults: dict, project_id: str, old: dict, new: di
 
 
 def check_servers(connection, defaults: dict, project_id: str, low: int, high: int, flavor: dict) -> tuple[int, dict]:
-    """Room for ``low`` to ``high`` servers of a flavor, in the transaction that inserts them.
+    """Check the quota for ``low`` to ``high`` servers of a flavor, in the transaction that inserts them.
 
-    :returns: how many of them there is room for, and the project's limits
-    :raises QuotaExceeded: naming the first resource that is short for ``low``
+    :returns: the number of servers that the quota allows, and the project's limits
+    :raises QuotaExceeded: for the first resource that does not suffice for ``low``
     """
     quotas.lock_owner(connection, project_id)
     limit, used = limits(connection, project_id, defaults), _taken(connection, project_id)

@@ -1,6 +1,6 @@
-"""How a server begins to move to another host, perhaps with another flavor, and how that is confirmed, reverted or left.
+"""Migrations and resizes: how they begin, and how they are confirmed, reverted or abandoned.
 
-Each moves the server's state and adds the operation that ``conductor.operations`` carries out, in one transaction.
+Each function changes the server's state and adds the operation that ``conductor.operations`` runs, in one transaction.
 """
 
 import sqlalchemy as sa
@@ -13,7 +13,7 @@ MIGRATE, CONFIRM, REVERT, REMOVE, DESTROY = "migrate", "confirm_resize", "revert
 
 
 def columns_of(flavor: dict) -> dict:
-    """What a flavor of a migration is in a server's row."""
+    """A migration's flavor as columns of a server's row."""
     part = server_migrations.part(flavor)
     return {"flavor": {name: value for name, value in flavor.items() if name != "disk_gb"}, **part}
 
@@ -23,12 +23,12 @@ def _attempt(connection, uuid: str) -> int:
 
 
 def begin(connection, ctx, row: dict, *, action: str, flavor: dict | None = None, host: str | None = None) -> str:
-    """Begin a migration or a resize; returns the operation's id.
+    """Begin a migration or resize; returns the id of the operation.
 
     :param row: the server, which has a host
     :param action: "migrate" or "resize"
-    :param flavor: the new one, as of a server's row, with "disk_gb"; None: it keeps its own
-    :param host: where it must go; None: the scheduler chooses
+    :param flavor: the new flavor, as in a server's row, with "disk_gb"; None: unchanged
+    :param host: the requested host; None: the scheduler chooses
     :raises InvalidState: the server's state does not allow it
     """
     machine.begin(connection, row["uuid"], action, request_id=ctx.request_id)
@@ -54,35 +54,37 @@ def _begin_second(connection, ctx, uuid: str, action: str, kind: str, status: st
 
 
 def confirm(connection, ctx, uuid: str) -> str:
-    """Begin to give up what the server has on its former host; returns the operation's id.
+    """Begin to remove the server from its source host; returns the id of the operation.
 
-    :raises InvalidState: it does not wait for that
-    :raises BadRequest: it was not moved
+    :raises InvalidState: the server is not waiting for confirmation
+    :raises BadRequest: it was not resized or migrated
     """
     return _begin_second(connection, ctx, uuid, "confirmResize", CONFIRM, server_migrations.CONFIRMING, {})
 
 
 def confirm_by_itself(connection, ctx, uuid: str) -> str:
-    """As ``confirm``, asked for by nobody: with an action of its own in the server's history."""
+    """As ``confirm``, without a request: recorded as an action of its own."""
     actions.start(connection, ctx, uuid, "confirmResize")
     return confirm(connection, ctx, uuid)
 
 
 def revert(connection, ctx, uuid: str) -> str:
-    """Begin to bring the server back to its former host. As ``confirm``.
+    """Begin to move the server back to its source host. As ``confirm``.
 
-    :raises Conflict: that host has still to destroy the guest that an earlier revert may have started there
+    :raises Conflict: the source host has not yet destroyed the guest that an earlier revert may have started there
     """
     for operation in operations.of_server(connection, uuid):
         if operation["kind"] == DESTROY:
-            raise errors.Conflict(f"Host {operation['data']['host']} has still to destroy what an earlier revert may have "
-                                  "started there. Try again when the host is back.")
+            raise errors.Conflict(f"Host {operation['data']['host']} has not yet destroyed the guest that an earlier revert "
+                                  "may have started there. Try again when the host is back.")
     return _begin_second(connection, ctx, uuid, "revertResize", REVERT, server_migrations.REVERTING, {})
 
 
 def leave(connection, ctx, uuid: str) -> None:
-    """A server that is deleted, or whose state was reset by an operator, has nothing to do with another host any more: what
-    it holds there is given back, and what is there of it is removed as soon as the host can. Repeatable."""
+    """Release a server's allocation on the other host of an unfinished migration, and have its files there removed as soon as
+    possible.
+    For servers that are deleted, or whose state an operator resets. Repeatable.
+    """
     migration = server_migrations.open_of(connection, uuid)
     if migration is None:
         return
@@ -94,10 +96,10 @@ def leave(connection, ctx, uuid: str) -> None:
 
 
 def remove_from(connection, ctx, uuid: str, host: str) -> None:
-    """Have what is left of a server on a host removed when that is possible."""
+    """Queue the removal of a server's files and guest from a host."""
     operations.begin(connection, ctx, REMOVE, uuid, 0, {"host": host})
 
 
 def destroy_on(connection, ctx, uuid: str, migration_id: int, host: str) -> None:
-    """Have the guest of a server that may run on its former host destroyed when that is possible; its disk stays."""
+    """Queue the destruction of a server's guest on its former host, without its disk."""
     operations.begin(connection, ctx, DESTROY, uuid, 0, {"host": host, "migration": migration_id})

@@ -1,4 +1,4 @@
-"""Migrations and resizes of servers: what a server holds of its hosts beside its row, until it is confirmed or reverted."""
+"""Migrations and resizes of servers, and the allocations that they hold until they are confirmed or reverted."""
 
 import sqlalchemy as sa
 
@@ -8,16 +8,16 @@ from conductor.db import models
 TABLE = models.server_migrations
 PREPARING, MIGRATING, MOVED, FINISHED, CONFIRMING, REVERTING, CONFIRMED, REVERTED, ERROR = (
     "pre-migrating", "migrating", "post-migrating", "finished", "confirming", "reverting", "confirmed", "reverted", "error")
-# In these a server holds a part of both of its hosts.
+# In these states a server has allocations on both hosts.
 OPEN = (PREPARING, MIGRATING, MOVED, FINISHED, CONFIRMING, REVERTING)
 
 
 def begin(connection, ctx, row: dict, kind: str, new_flavor: dict) -> int:
-    """Add one of a server; returns its id.
+    """Add a migration; returns its id.
 
     :param row: the server
     :param kind: "migration" or "resize"
-    :param new_flavor: as of the server's row, with "disk_gb", all that it takes of a host's disk
+    :param new_flavor: as in a server's row, with "disk_gb" (root, ephemeral and swap)
     """
     at = db.now()
     done = connection.execute(sa.insert(TABLE).values(
@@ -36,17 +36,17 @@ def get(connection, migration_id: int) -> dict | None:
 
 
 def open_of(connection, uuid: str) -> dict | None:
-    """The one of a server that is not ended yet: under way, or waiting to be confirmed or reverted."""
+    """The unfinished migration of a server: in progress, or waiting to be confirmed or reverted."""
     return rows.first(connection, TABLE, instance_uuid=uuid, status=OPEN)
 
 
 def part(flavor: dict) -> dict:
-    """What a server of a flavor takes of a host, as ``allocations`` have it."""
+    """The resources of a flavor, as in ``allocations``."""
     return {"vcpus": flavor["vcpus"], "memory_mb": flavor["ram"], "disk_gb": flavor["disk_gb"]}
 
 
 def held(connection) -> dict[tuple[str, str], dict]:
-    """{(server, host): its part} of both hosts of all that are not ended."""
+    """{(server, host): resources} on both hosts of all unfinished migrations."""
     found = {}
     for row in rows.select(connection, TABLE, status=OPEN):
         found[row["instance_uuid"], row["source_host"]] = part(row["old_flavor"])
@@ -56,7 +56,7 @@ def held(connection) -> dict[tuple[str, str], dict]:
 
 
 def growth(connection, project_id: str) -> dict[str, int]:
-    """{"vcpus", "ram"}: what servers of a project are to have more, which do not have the flavor yet that they are to have."""
+    """{"vcpus", "ram"}: what pending resizes of a project's servers will add."""
     c, server = TABLE.c, models.instances.c
     found = {"vcpus": 0, "ram": 0}
     for row in rows.many(connection, sa.select(c.status, c.old_flavor, c.new_flavor, server.vcpus, server.memory_mb).join_from(
@@ -69,10 +69,10 @@ def growth(connection, project_id: str) -> dict[str, int]:
 
 
 def page(connection, filters: dict[str, str], conditions: list, *, limit: int, marker: str | None) -> list[dict]:
-    """The newest first.
+    """A page of migrations, newest first.
 
-    :param filters: of "host" (either of the two), "source_compute", "migration_type" and columns
-    :param marker: uuid of the last one of the page before
+    :param filters: "host" (source or destination), "source_compute", "migration_type", or columns
+    :param marker: uuid of the last migration of the previous page
     :raises BadRequest: there is no such marker
     """
     c = TABLE.c
@@ -87,5 +87,5 @@ def page(connection, filters: dict[str, str], conditions: list, *, limit: int, m
 
 
 def unconfirmed(connection, before) -> list[dict]:
-    """Those that have waited since before a time to be confirmed or reverted."""
+    """Migrations that have been waiting for confirmation since before a time."""
     return rows.many(connection, sa.select(TABLE).where(TABLE.c.status == FINISHED, TABLE.c.updated_at < before).limit(100))

@@ -1,4 +1,4 @@
-"""How many servers there are in which state, and which are on their way: what operators are shown of a whole cloud."""
+"""Counts of servers by status, and the servers that have an operation in progress: for status, metrics and audit."""
 
 import sqlalchemy as sa
 
@@ -9,7 +9,7 @@ TABLE, ACTIONS = models.instances, models.instance_actions
 
 
 def servers(connection) -> dict[str, int]:
-    """{status, as users see it: how many}; 0 of those that there are none of. One statement."""
+    """{status as users see it: count}, with 0 for statuses that no server has. One statement."""
     found = dict.fromkeys(server_states.STATUSES, 0)
     query = sa.select(TABLE.c.vm_state, TABLE.c.task_state, sa.func.count().label("servers"))
     for row in rows.many(connection, query.group_by(TABLE.c.vm_state, TABLE.c.task_state)):
@@ -23,7 +23,7 @@ def in_progress(connection) -> list[dict]:
 
     :returns: [{"uuid", "display_name", "project_id", "host", "vm_state", "task_state", "action", "request_id", "since"}]
 
-    ``since`` is when that was asked for: what is sent again moves ``updated_at``.
+    ``since`` is when the operation was requested; ``updated_at`` changes with every resend.
     """
     names = ("uuid", "display_name", "project_id", "host", "vm_state", "task_state", "updated_at")
     of_same = ACTIONS.alias()
@@ -40,7 +40,7 @@ def in_progress(connection) -> list[dict]:
 
 
 def last_steps(connection, found: list[dict]) -> dict[tuple[str, str], dict]:
-    """The last step that is known of each of these: {(uuid, request id): event}. One statement.
+    """The last recorded step of each server: {(uuid, request id): event}. One statement.
 
     :param found: of ``in_progress``
     """

@@ -49,7 +49,7 @@ def test_what_is_given_back_twice_is_subtracted_once_and_by_what_was_taken(datab
         server(connection, "s", "a")
         server(connection, "t", "a")
         for uuid in ("s", "t"):
-            assert allocations.claim(connection, node(connection, "a"), uuid, SMALL)
+            assert allocations.claim(connection, node(connection, "a"), uuid, SMALL, {})
         connection.execute(sa.update(models.instances).where(models.instances.c.uuid == "s").values(LARGE))
     assert used(database, "a") == (2, 200, 2, 2)
     for _ in range(2):
@@ -60,22 +60,23 @@ def test_what_is_given_back_twice_is_subtracted_once_and_by_what_was_taken(datab
 
 def test_a_server_may_hold_parts_of_two_hosts(database):
     with database.writer() as connection:
-        assert allocations.claim(connection, node(connection, "a"), "s", SMALL)
-        assert allocations.claim(connection, node(connection, "b"), "s", LARGE)
+        assert allocations.claim(connection, node(connection, "a"), "s", SMALL, {})
+        assert allocations.claim(connection, node(connection, "b"), "s", LARGE, {})
     assert (used(database, "a"), used(database, "b")) == ((1, 100, 1, 1), (4, 400, 4, 1))
     with database.writer() as connection:
         allocations.release(connection, "s")
     assert used(database, "a") == used(database, "b") == (0, 0, 0, 0)
 
 
-def test_a_host_that_has_changed_or_is_full_is_not_taken(database):
+def test_a_full_host_is_not_claimed(database):
     with database.writer() as connection:
         seen = node(connection, "a")
-        assert allocations.claim(connection, seen, "s", SMALL)
-        assert not allocations.claim(connection, seen, "t", SMALL)
+        limits = {"memory_mb_used": SMALL["memory_mb"]}
+        assert allocations.claim(connection, seen, "s", SMALL, limits)
+        assert not allocations.claim(connection, seen, "t", SMALL, limits)
         assert [a.instance_uuid for a in connection.execute(sa.select(models.allocations))] == ["s"]
         server(connection, "t", None, vm_state="building", task_state="scheduling")
-    scheduler = types.SimpleNamespace(limits=lambda host: {"memory_mb_used": SMALL["memory_mb"]})
+    scheduler = types.SimpleNamespace(limits=lambda host: limits)
     with pytest.raises(placement.HostFull):
         database.transact(lambda c: placement.Placement._claim(scheduler, c, None, seen, {"uuid": "t", **SMALL}, 0.0))
     with database.reader() as connection:
@@ -88,14 +89,15 @@ def test_what_differs_is_found_and_mended(database):
         server(connection, "lost", "a")
         server(connection, "moved", "b")
         for uuid in ("there", "gone", "moved"):
-            assert allocations.claim(connection, node(connection, "a"), uuid, SMALL)
+            assert allocations.claim(connection, node(connection, "a"), uuid, SMALL, {})
         connection.execute(sa.update(models.compute_nodes).where(models.compute_nodes.c.host == "a").values(memory_mb_used=7))
-        found = allocations.faults(connection)
+        found = allocations.inconsistencies(connection)
         assert found == {
-            "a": ["holds a part for server gone, which is not there", "holds a part for server moved, which is not there",
-                  "holds nothing for server lost", "memory_mb_used is 7, should be 300"],
-            "b": ["holds nothing for server moved"]}
+            "a": ["has an allocation for server gone, which does not exist",
+                  "has an allocation for server moved, which does not exist",
+                  "has no allocation for server lost", "memory_mb_used is 7, should be 300"],
+            "b": ["has no allocation for server moved"]}
         for host in found:
-            allocations.mend(connection, host)
-        assert allocations.faults(connection) == {}
+            allocations.repair(connection, host)
+        assert allocations.inconsistencies(connection) == {}
     assert (used(database, "a"), used(database, "b")) == ((2, 200, 2, 2), (1, 100, 1, 1))

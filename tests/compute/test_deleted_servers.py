@@ -70,7 +70,7 @@ def make(database, uuid=None, **values) -> str:
         connection.execute(sa.insert(TABLE).values({**ROW, "uuid": uuid, "created_at": at, "updated_at": at, **values}))
         if values.get("host", HOST):
             node = dict(connection.execute(sa.select(models.compute_nodes)).mappings().one())
-            assert allocations.claim(connection, node, uuid, ROW)
+            assert allocations.claim(connection, node, uuid, ROW, {})
     return uuid
 
 
@@ -103,7 +103,7 @@ def test_a_server_from_before_the_revision_is_deleted_and_kept(database, ctx):
     before = row(database, "old")
     assert begin(database, ctx, "old")[0] == deletion.CONDUCTOR, "its host has never been heard of"
     with database.reader() as connection:
-        assert allocations.faults(connection) == {}, "the revision gives each server what it had claimed"
+        assert allocations.inconsistencies(connection) == {}, "the revision gives each server what it had claimed"
     before_used = used(database)
     assert finish(database, ctx, "old") is not None
     assert used(database) == before_used - ROW["memory_mb"]

@@ -91,7 +91,7 @@ def test_a_task_state_that_it_does_not_know_is_complained_of_once(tmp_path, capl
         reconciler.run_once()
     assert [c.args[-1] for c in service.agents.power.mock_calls] == ["pause", "pause"]
     assert [r.message for r in caplog.records if "growing-wings" in r.message and r.levelname != "INFO"] == [
-        "servers have been growing-wings for too long, a task state that this release does not know"]
+        "servers have been in the unknown task state growing-wings for too long"]
     assert "Traceback" not in caplog.text
 
 

@@ -41,7 +41,7 @@ def server(manager, vm_state: str, task_state: str) -> str:
         connection.execute(models.instances.insert().values(
             uuid=uuid, vm_state=vm_state, task_state=task_state, host=HOST, power_state=0, created_at=db.now(),
             updated_at=db.now(), **ROW))
-        assert allocations.claim(connection, node(connection), uuid, ROW)
+        assert allocations.claim(connection, node(connection), uuid, ROW, {})
     return uuid
 
 

@@ -36,7 +36,7 @@ def placement(database, tmp_path):  # noqa: F811
     loaded = conf_module.load("compute", conf.OPTS, str(tmp_path), {"scheduler.host_cache_s": 0.0})
     with database.writer() as connection:
         server(connection, "s", "a", flavor=FLAVOR, scheduler_hints={}, tried_hosts=["b"], requested_host="a", attempt=0)
-        assert allocations.claim(connection, node(connection, "a"), "s", SMALL)
+        assert allocations.claim(connection, node(connection, "a"), "s", SMALL, {})
     return Placement(loaded, database)
 
 
@@ -53,7 +53,7 @@ def claim(placement, row: dict, host: str | None = None) -> str | None:
 
 def faults(database) -> dict:  # noqa: F811
     with database.reader() as connection:
-        return allocations.faults(connection)
+        return allocations.inconsistencies(connection)
 
 
 def test_the_target_is_another_host_whatever_was_asked_for_at_the_boot(placement, database):  # noqa: F811
@@ -63,7 +63,7 @@ def test_the_target_is_another_host_whatever_was_asked_for_at_the_boot(placement
     assert used(database, "a") == used(database, "b") == (1, 100, 1, 1)
     assert faults(database) == {}
     with database.writer() as connection:
-        allocations.mend(connection, "b")
+        allocations.repair(connection, "b")
     assert used(database, "b") == (1, 100, 1, 1), "the audit takes nothing from a server that moves"
 
 

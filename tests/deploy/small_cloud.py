@@ -34,7 +34,7 @@ def fill(overview) -> None:
         connection.execute(sa.update(services).where(services.c.host == "gone").values(updated_at=db.now() - LONG_AGO))
         connection.execute(sa.update(services).where(services.c.host == "resting").values(disabled=True))
         node = next(n for n in hosts.all_nodes(connection) if n["host"] == "here")
-        allocations.claim(connection, node, UUID.format(1), {"vcpus": 3, "memory_mb": 512, "disk_gb": 2})
+        allocations.claim(connection, node, UUID.format(1), {"vcpus": 3, "memory_mb": 512, "disk_gb": 2}, {})
         server(connection, 1, "active", None)
         server(connection, 2, "building", "networking", host="gone", ago=LONG_AGO)
         server(connection, 3, "building", "scheduling", host=None)

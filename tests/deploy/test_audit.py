@@ -30,7 +30,7 @@ def state(tmp_path_factory):
             insert(connection, models.instances, {
                 **ROW, "uuid": UUID.format(number), "vm_state": "active", "task_state": None, "power_state": 1, "host": host,
                 "created_at": db.now(), "updated_at": db.now()}, conflict="")
-            allocations.claim(connection, next(n for n in _nodes(connection) if n["host"] == host), UUID.format(number), ROW)
+            allocations.claim(connection, next(n for n in _nodes(connection) if n["host"] == host), UUID.format(number), ROW, {})
     with auditor.dbs["network"].writer() as connection:
         heartbeats.write(connection, {"node2": {"roles": [roles.BRIDGE]}})
     with auditor.dbs["volume"].writer() as connection:

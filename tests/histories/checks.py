@@ -104,5 +104,5 @@ def _volumes(world: World, rows: dict) -> None:
 
 def _claims(world: World) -> None:
     with world.db.reader() as connection:
-        faults = allocations.faults(connection)
+        faults = allocations.inconsistencies(connection)
     assert not faults, f"claims of hosts: {faults}"
