@@ -142,13 +142,16 @@ def notification_payload(row: dict) -> dict:
             "launched_at": row["launched_at"], "terminated_at": row.get("deleted_at"), "deleted_at": row.get("deleted_at")}
 
 
-def usage(connection, project_id: str) -> dict:
-    """{"instances", "cores", "ram"} in use, counted from rows."""
+def usage(connection, project_id: str, **also: sa.ScalarSelect) -> dict:
+    """{"instances", "cores", "ram"} in use, counted from rows.
+
+    :param also: numbers to read with the same statement, by the key that they get
+    """
     c = TABLE.c
-    count, cores, ram = connection.execute(sa.select(
-        sa.func.count(), sa.func.coalesce(sa.func.sum(c.vcpus), 0), sa.func.coalesce(sa.func.sum(c.memory_mb), 0))
-        .where(c.project_id == project_id)).one()
-    return {"instances": int(count), "cores": int(cores), "ram": int(ram)}
+    wanted = {"instances": sa.func.count(), "cores": sa.func.coalesce(sa.func.sum(c.vcpus), 0),
+              "ram": sa.func.coalesce(sa.func.sum(c.memory_mb), 0), **also}
+    found = connection.execute(sa.select(*wanted.values()).where(c.project_id == project_id)).one()
+    return dict(zip(wanted, map(int, found)))
 
 
 def usage_on_host(connection, host: str) -> list[tuple[str, int, int, int]]:

@@ -37,7 +37,10 @@ def store_class(connection, name: str, values: dict) -> None:
 
 def _taken(connection, project_id: str) -> dict:
     """The project's usage, including the growth of servers that are being resized."""
-    used, pending = instances.usage(connection, project_id), server_migrations.growth(connection, project_id)
+    used = instances.usage(connection, project_id, growing=server_migrations.count_growing(project_id))
+    if not used.pop("growing"):
+        return used
+    pending = server_migrations.growth(connection, project_id)
     return {**used, "cores": used["cores"] + pending["vcpus"], "ram": used["ram"] + pending["ram"]}
 
 

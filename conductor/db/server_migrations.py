@@ -55,13 +55,23 @@ def held(connection) -> dict[tuple[str, str], dict]:
     return found
 
 
+def _growing(project_id: str):
+    """The WHERE of the resizes of a project whose servers may not have the flavor yet that they are to have."""
+    c = TABLE.c
+    return sa.and_(c.project_id == project_id, c.type == "resize", c.status.in_((PREPARING, MIGRATING, MOVED, REVERTING)))
+
+
+def count_growing(project_id: str) -> sa.ScalarSelect:
+    """How many rows ``growth`` reads, to be read with another statement."""
+    return sa.select(sa.func.count()).select_from(TABLE).where(_growing(project_id)).scalar_subquery()
+
+
 def growth(connection, project_id: str) -> dict[str, int]:
     """{"vcpus", "ram"}: what pending resizes of a project's servers will add."""
     c, server = TABLE.c, models.instances.c
     found = {"vcpus": 0, "ram": 0}
     for row in rows.many(connection, sa.select(c.status, c.old_flavor, c.new_flavor, server.vcpus, server.memory_mb).join_from(
-            TABLE, models.instances, server.uuid == c.instance_uuid).where(
-            c.project_id == project_id, c.type == "resize", c.status.in_((PREPARING, MIGRATING, MOVED, REVERTING)))):
+            TABLE, models.instances, server.uuid == c.instance_uuid).where(_growing(project_id))):
         end = row["old_flavor"] if row["status"] == REVERTING else row["new_flavor"]
         for part, has in (("vcpus", row["vcpus"]), ("ram", row["memory_mb"])):
             found[part] += max(0, end[part] - has)
