@@ -21,7 +21,7 @@ import psycopg2
 import sqlalchemy as sa
 from psycopg2 import extensions
 from sqlalchemy import event
-from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from common import db_errors, metrics, regex, units
 
@@ -225,6 +225,7 @@ def locks_table(metadata: sa.MetaData) -> sa.Table:
 
 
 _LOCKS = locks_table(sa.MetaData())
+_UPSERT: dict[str, typing.Callable] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
 def lock(connection, *names: str) -> None:
@@ -236,11 +237,22 @@ def lock(connection, *names: str) -> None:
     if connection.dialect.name == "sqlite":
         return
     for name in sorted(set(names)):
-        if connection.dialect.name == "postgresql":
-            row = postgresql.insert(_LOCKS).values(name=name, turn=0)
-            connection.execute(row.on_conflict_do_update(index_elements=["name"], set_={"turn": _LOCKS.c.turn + 1}))
-        else:
-            connection.execute(mysql.insert(_LOCKS).values(name=name, turn=0).on_duplicate_key_update(turn=_LOCKS.c.turn + 1))
+        upsert(connection, _LOCKS, [{"name": name, "turn": 0}], {"turn": _LOCKS.c.turn + 1})
+
+
+def upsert(connection, table: sa.Table, new: list[dict], changed: dict, *returning: sa.Column) -> list[dict]:
+    """Insert rows, or change those that are there already, by their primary keys. One statement.
+
+    :param new: in the same order of keys for all who do this, so that they do not wait for each other
+    :param changed: {column: value or expression} for a row that is there
+    :returns: these columns of all the rows, as they are now
+    """
+    if connection.dialect.name in _UPSERT:
+        query = _UPSERT[connection.dialect.name](table).on_conflict_do_update(index_elements=table.primary_key, set_=changed)
+    else:
+        query = mysql.insert(table).on_duplicate_key_update(changed)
+    done = connection.execute(query.returning(*returning) if returning else query, new)
+    return [dict(row) for row in done.mappings()] if returning else []
 
 
 def many(connection, query) -> list[dict]:

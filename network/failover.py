@@ -48,6 +48,7 @@ class Failover(periodic.Periodic):
     def _move(self, ctx: Context, role: str, host: str, row_id: str) -> None:
         try:
             changes, to = self.service.db.transact(self._move_once, role, host, row_id)
+            changes.recheck(self.service.db)
         except errors.Error as error:  # boundary of one row: it is tried at the next pass
             LOG.warning("%s of host %s could not be given to another: %s", row_id, host, error)
             return

@@ -2,14 +2,19 @@
 
 Each host that is told gets the next number of its own sequence in the same transaction. What is told may be lost then, with
 the process that would tell it too: the host's agent sees the gap at the next change, or by its heartbeat, and pulls.
+
+Two transactions that run at the same moment do not see each other, so neither finds hosts that only both together concern.
+Therefore the same is asked again after the commit: whichever is committed later finds what the earlier one left.
 """
 
 import collections
 import dataclasses
+import functools
+import typing
 
 import sqlalchemy as sa
 
-from common import rows
+from common import db, rows
 from network import roles
 from network.db import hosting, models, state
 
@@ -33,12 +38,28 @@ class Change:
                       self.routers | later.routers, self.whole | later.whole, self.sequences + later.sequences)
 
 
+def _rechecked(find: typing.Callable) -> typing.Callable:
+    """Decorate a method of ``Changes`` that finds hosts: its calls from outside are noted, and ``recheck`` repeats them."""
+    @functools.wraps(find)
+    def inner(self, connection, *args, **more) -> None:
+        outermost, self._within = not self._within, True
+        if outermost:
+            self._queries.append((find, args, more))
+        try:
+            find(self, connection, *args, **more)
+        finally:
+            self._within = not outermost
+    return inner
+
+
 class Changes:
     """What one transaction changes, by host."""
 
     def __init__(self) -> None:
         self.by_host: dict[str, Change] = {}
         self.parts: dict[str, dict[str, hosting.Part]] = {}  # of the networks of ports that changed
+        self._queries: list[tuple[typing.Callable, tuple, dict]] = []
+        self._within = False
 
     def at(self, host: str) -> Change:
         return self.by_host.setdefault(host, Change())
@@ -50,6 +71,7 @@ class Changes:
         self.parts.update(found)
         return found
 
+    @_rechecked
     def ports(self, connection, before: list[dict], after: list[dict]) -> None:
         """Ports come, go, or are others now; one statement.
 
@@ -109,12 +131,14 @@ class Changes:
             for other in found[network_id]:
                 self.at(other).networks.add(network_id)
 
+    @_rechecked
     def readdressed(self, connection, port_ids: set[str]) -> None:
         """Ports have other addresses now."""
         if port_ids:
             found = state.with_parts(connection, rows.many(connection, sa.select(PORTS).where(PORTS.c.id.in_(sorted(port_ids)))))
             self.ports(connection, [{**p, "fixed_ips": []} for p in found], found)
 
+    @_rechecked
     def network(self, connection, network_id: str) -> None:
         """A network or its subnets are others now."""
         for host, part in self._spread(connection, {network_id})[network_id].items():
@@ -122,6 +146,7 @@ class Changes:
             if part.kinds & {hosting.ROUTER_KIND, hosting.LOCAL_KIND}:
                 self.at(host).routers |= routers_on(connection, [network_id])
 
+    @_rechecked
     def moved(self, connection, role: str, row: dict, *hosts: str) -> None:
         """Another host serves a network or a router (``row``), or none does: ``hosts`` are those that did and do."""
         if role == roles.L3:
@@ -133,6 +158,7 @@ class Changes:
             self.at(host).whole.add(row["id"])
             self.at(host).networks.add(row["id"])
 
+    @_rechecked
     def router(self, connection, router: dict, *, legs: bool = True, network_ids=()) -> None:
         """A router is another now, and with ``legs`` also which networks it has a part of.
 
@@ -155,6 +181,7 @@ class Changes:
                 self.at(host).networks |= joined
                 self.at(host).whole |= joined
 
+    @_rechecked
     def routers(self, connection, router_ids: sa.Select | set[str]) -> None:
         """Routers translate other addresses, or count otherwise."""
         r = models.routers
@@ -164,6 +191,7 @@ class Changes:
         for row in rows.many(connection, sa.select(r.c.id, r.c.host, r.c.distributed).where(r.c.id.in_(ids))):
             self.router(connection, row, legs=False)
 
+    @_rechecked
     def groups(self, connection, group_ids: list[str]) -> None:
         """Rules of security groups are others now: their members' hosts are concerned, and no others."""
         m = models.port_security_groups
@@ -174,18 +202,27 @@ class Changes:
 
     def number(self, connection) -> None:
         """Give each host that is concerned its next number. Done last, since others that change the host wait from here on to
-        the end of the transaction: two statements, none where no host is concerned."""
-        if not self.by_host:
-            return
-        query = sa.select(TABLE.c.host, TABLE.c.sequence).where(TABLE.c.host.in_(sorted(self.by_host))).order_by(TABLE.c.host)
-        known = dict(connection.execute(query.with_for_update()).all())
-        if known:
-            connection.execute(sa.update(TABLE).where(TABLE.c.host.in_(sorted(known))).values(sequence=TABLE.c.sequence + 1))
-        new = sorted(set(self.by_host) - set(known))
-        if new:
-            connection.execute(sa.insert(TABLE), [{"host": host, "sequence": 1} for host in new])
-        for host, change in self.by_host.items():
-            change.sequences = [known.get(host, 0) + 1]
+        the end of the transaction: one statement, none where no host is concerned."""
+        if self.by_host:
+            first = [{"host": host, "sequence": 1} for host in sorted(self.by_host)]
+            for row in db.upsert(connection, TABLE, first, {"sequence": TABLE.c.sequence + 1}, TABLE.c.host, TABLE.c.sequence):
+                self.by_host[row["host"]].sequences = [row["sequence"]]
+
+    def recheck(self, database: db.Database) -> None:
+        """After the commit: find hosts that another transaction brought meanwhile, and number them too.
+
+        Those that were numbered already are told the more with the numbers that they have: nobody has told them yet.
+        """
+        later = Changes()
+        with database.reader() as connection:
+            for find, args, more in self._queries:
+                find(later, connection, *args, **more)
+        self.parts.update(later.parts)
+        for host in later.by_host.keys() & self.by_host.keys():
+            self.by_host[host] = self.by_host[host].followed_by(later.by_host.pop(host))
+        if later.by_host:
+            database.transact(later.number)
+            self.by_host.update(later.by_host)
 
 
 def routers_on(connection, network_ids: list[str], relations=roles.ROUTER_PORTS) -> set[str]:

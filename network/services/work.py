@@ -40,5 +40,8 @@ def commit(call: Call, function: typing.Callable, *args) -> tuple[Work, typing.A
         work.changes.number(connection)
         return work, found
     work, found = call.svc.db.transact(attempt)
-    call.svc.fanout.notify(work.changes, without=work.plugged)
+    try:
+        work.changes.recheck(call.svc.db)
+    finally:
+        call.svc.fanout.notify(work.changes, without=work.plugged)
     return work, found

@@ -6,6 +6,7 @@ import threading
 import types
 
 from common import batches
+from common.periodic import wait_for
 from network import roles
 from network.agent.replica import Replica
 from network.agent.service import Manager
@@ -119,7 +120,8 @@ class Fleet:
             host.settle()
 
     def check(self, what) -> None:
-        """Every host's replica is what a pull would bring."""
+        """Every host's replica is what a pull would bring, once all is sent that two requests at once left to another thread."""
+        wait_for(lambda: not self.service.fanout._batch._busy, 10, what="what is to be sent")
         for name, host in self.hosts.items():
             with self.service.db.reader() as connection:
                 wanted = asked(state.of_host(connection, name))
