@@ -125,7 +125,10 @@ class HostHints(Filter):
 
 
 class ServerGroup(Filter):
+    """It is asked once more in the transaction of a claim, with the members that were placed meanwhile."""
+
     why = "against the server group's policy"
+    STRICT = ("affinity", "anti-affinity")  # the policies that remove hosts; soft ones only weigh
 
     def passes(self, host, spec):
         group = spec.get("group")

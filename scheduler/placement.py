@@ -16,7 +16,7 @@ import typing
 
 import sqlalchemy as sa
 
-from common import db, errors, units
+from common import db, errors, rows, units
 from conductor.db import actions, allocations, hosts, machine, models
 from scheduler import filters, weighers
 
@@ -39,6 +39,10 @@ class HostFull(Exception):
     """Others took so much of the host since it was read that the server has no room there any more."""
 
 
+class AgainstGroup(Exception):
+    """Members of the server's group were placed since they were read, so that its policy no longer allows the host."""
+
+
 class Placement:
     CLAIM_TRIES = 25
     SILENCE_S = 120
@@ -47,6 +51,7 @@ class Placement:
         self.conf, self.db = conf, database
         self.filters = plugins(conf.scheduler.filters, filters, conf)
         self.weighers = plugins(conf.scheduler.weighers, weighers, conf)
+        self.group_filters = [one for one in self.filters if isinstance(one, filters.ServerGroup)]
         self._hosts: dict[str, dict] = {}
         self._read_at = 0.0
         self._lock, self._refreshing = threading.Lock(), threading.Lock()
@@ -156,16 +161,30 @@ class Placement:
         if "different_host" in wanted:
             resolved["far_hosts"] = [known.get(u) for u in wanted["different_host"]]
         if spec["server_group_id"]:
-            groups = models.server_groups
-            group = connection.execute(sa.select(groups.c.policy, groups.c.max_server_per_host).where(
-                groups.c.id == spec["server_group_id"])).first()
-            members = connection.execute(sa.select(TABLE.c.host).where(
-                TABLE.c.server_group_id == spec["server_group_id"], TABLE.c.host.is_not(None),
-                TABLE.c.uuid != spec["uuid"])).scalars().all()
-            if group is not None:
-                resolved["group"] = {"policy": group.policy, "most": group.max_server_per_host or 1,
-                                     "hosts": list(members)}
+            resolved["group"] = self._group(connection, spec)
         return resolved
+
+    @staticmethod
+    def _group(connection, spec: dict) -> dict | None:
+        """A server's group, as filters and weighers read it; in a write transaction it is locked. Hosts that members are being
+        moved to count too."""
+        group, held = rows.find(connection, models.server_groups, spec["server_group_id"]), allocations.TABLE
+        if group is None:
+            return None
+        members = connection.execute(sa.select(held.c.host).join(TABLE, TABLE.c.uuid == held.c.instance_uuid).where(
+            TABLE.c.server_group_id == group["id"], TABLE.c.uuid != spec["uuid"])).scalars()
+        return {"policy": group["policy"], "most": group["max_server_per_host"] or 1, "hosts": list(members)}
+
+    def check_group(self, connection, host: dict, spec: dict) -> None:
+        """Part of a claim. Other members wait to be placed until its transaction ends, and see where this one is then.
+
+        :param spec: as ``resolve`` has made it; nothing is read where its group has no policy that must hold
+        :raises AgainstGroup: the policy does not allow the host any more
+        """
+        if spec["group"] and spec["group"]["policy"] in filters.ServerGroup.STRICT and self.group_filters:
+            now = {**spec, "group": self._group(connection, spec)}
+            if not all(one.passes(host, now) for one in self.group_filters):
+                raise AgainstGroup
 
     def place(self, ctx, spec: dict) -> str | None:
         """Claim a host for one server.
@@ -174,7 +193,7 @@ class Placement:
         :raises NoValidHost: and nothing was claimed
         """
         started, fresh = time.time(), False
-        resolved, most = spec, typing.cast(int | None, SAMPLE)
+        resolved, most = {**spec, "group": None}, typing.cast(int | None, SAMPLE)
         if spec["hints"] or spec["server_group_id"] or spec["requested_host"]:
             most = None  # what is asked for may be one host of all
         for attempt in range(self.CLAIM_TRIES):
@@ -192,9 +211,11 @@ class Placement:
                 continue
             for host in few:
                 try:
-                    placed = self.db.transact(self._claim, ctx, host, spec, started)
+                    placed = self.db.transact(self._claim, ctx, host, resolved, started)
                 except HostFull:
                     self._read_one(host["id"])
+                    continue
+                except AgainstGroup:
                     continue
                 if not placed:
                     return None
@@ -204,7 +225,11 @@ class Placement:
         raise errors.ServiceUnavailable(part="the scheduler: too many requests compete for the same hosts")
 
     def _claim(self, connection, ctx, host: dict, spec: dict, started: float) -> bool:
-        """False: the server is not waiting for a host. :raises HostFull: the host has no room left; nothing was written"""
+        """False: the server is not waiting for a host.
+
+        :raises HostFull, AgainstGroup: the host has no room left, or the group's policy no longer allows it; nothing was written
+        """
+        self.check_group(connection, host, spec)
         try:
             machine.begin(connection, spec["uuid"], "schedule", also=[
                 TABLE.c.host.is_(None), *machine.of_attempt(spec.get("attempt"))], host=host["host"])

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from common import db, errors, rows
 from conductor.db import allocations, instances, models, server_migrations
-from scheduler.placement import HostFull, Placement
+from scheduler.placement import AgainstGroup, HostFull, Placement
 from scheduler.rpcapi import request_spec
 
 TABLE = models.instances
@@ -35,8 +35,8 @@ def claim(placement: Placement, uuid: str, attempt: int, migration_id: int, requ
             raise errors.NoValidHost(reason="There is no host besides the one that the server is on.")
         host = placement.choose(others, resolved)
         try:
-            chosen = placement.db.transact(_claim, placement, host, row, migration, spec)
-        except HostFull:
+            chosen = placement.db.transact(_claim, placement, host, row, migration, resolved)
+        except (AgainstGroup, HostFull):
             time.sleep(random.uniform(0, 0.01) * number)
             continue
         if chosen == host["host"]:
@@ -58,6 +58,7 @@ def _claim(connection, placement: Placement, host: dict, row: dict, migration: d
         return None
     if now["dest_host"]:
         return now["dest_host"]
+    placement.check_group(connection, host, spec)
     if connection.execute(sa.update(TABLE).where(TABLE.c.uuid == row["uuid"], TABLE.c.attempt == row["attempt"]).values(
             updated_at=db.now())).rowcount == 0:
         return None

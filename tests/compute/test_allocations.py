@@ -76,7 +76,7 @@ def test_a_full_host_is_not_claimed(database):
         assert not allocations.claim(connection, seen, "t", SMALL, limits)
         assert [a.instance_uuid for a in connection.execute(sa.select(models.allocations))] == ["s"]
         server(connection, "t", None, vm_state="building", task_state="scheduling")
-    scheduler = types.SimpleNamespace(limits=lambda host: limits)
+    scheduler = types.SimpleNamespace(limits=lambda host: limits, check_group=lambda *args: None)
     with pytest.raises(placement.HostFull):
         database.transact(lambda c: placement.Placement._claim(scheduler, c, None, seen, {"uuid": "t", **SMALL}, 0.0))
     with database.reader() as connection:
