@@ -38,11 +38,15 @@ class Counters:
                               "('Com_select','Com_insert','Com_update','Com_delete')")
         return sum(int(x) for x in re.findall(r"\t(\d+)", text))
 
-    def messages(self) -> int:
+    def broker(self, *command: str) -> str:
+        """What rabbitmqctl says."""
         environment = {**os.environ, "HOME": f"{self.cloud.state}/rabbitmq",
                        "RABBITMQ_NODENAME": f"pileus{self.cloud.bus_port}@localhost"}
-        text = subprocess.run(["/usr/lib/rabbitmq/bin/rabbitmqctl", "-q", "eval", "rabbit_global_counters:overview()."],
-                              env=environment, capture_output=True, text=True).stdout
+        return subprocess.run(["/usr/lib/rabbitmq/bin/rabbitmqctl", "-q", *command], env=environment, capture_output=True,
+                              text=True).stdout
+
+    def messages(self) -> int:
+        text = self.broker("eval", "rabbit_global_counters:overview().")
         return sum(int(x) for x in re.findall(r"messages_received_total => (\d+)", text))
 
 

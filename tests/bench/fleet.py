@@ -1,14 +1,16 @@
 """What a cloud of 1, 100 and 1,000 hosts costs: MariaDB, RabbitMQ, one controller, simulated hosts.
 
-    python -m tests.bench.fleet [--hosts 1 100 1000] [--count 30]
+    python -m tests.bench.fleet [--hosts 1 100 1000] [--count 24] [--connections 0]
 
-For each size it prints SQL statements and bus messages of an idle minute and of a boot, how long a boot and a scheduling
-decision take, and whom a security group's change reaches. Each server of the first row has a network and a security group of
-its own; four share them in the second. Nothing here is a test.
+For each size it prints how long all hosts take to report, SQL statements, bus messages and CPU time of idle seconds and of a
+boot, how long a boot and a scheduling decision take, whom a security group's change reaches, and what the broker and the
+database hold. Each server of the first row has a network and a security group of its own; four share them in the second.
+``--connections`` holds so many more connections to the broker for each host, as a real host's agents do. Nothing here is a test.
 """
 
 import argparse
 import ast
+import collections
 import pathlib
 import signal
 import statistics
@@ -18,7 +20,7 @@ import time
 
 from common.periodic import wait_for
 from deploy import first
-from tests.bench.boots import Counters
+from tests.bench.boots import Counters, cpu_seconds
 from tests.bench.simulated import names
 from tests.distributed import ROOT, DistributedCloud
 
@@ -27,53 +29,72 @@ IDLE_S = 20
 
 
 class Fleet:
-    """The process that simulates hosts."""
+    """The processes that simulate hosts, so many in each."""
 
-    def __init__(self, state: str, hosts: int):
-        self.path = pathlib.Path(state) / "fleet.out"
-        with open(self.path, "w") as out, open(f"{state}/log/fleet.err", "w") as err:
-            self.process = subprocess.Popen([sys.executable, "-m", "tests.bench.simulated", "--state", state, "--hosts",
-                                             str(hosts)], cwd=ROOT, stdout=out, stderr=err)
-        wait_for(lambda: "ready" in self.path.read_text(), 180, what="the simulated hosts")
+    IN_PROCESS = 250
 
-    def counts(self) -> dict:
+    def __init__(self, state: str, hosts: int, connections: int):
+        self.paths, self.processes = [], []
+        for number in range(0, hosts, self.IN_PROCESS):
+            self.paths.append(path := pathlib.Path(state) / f"fleet{number}.out")
+            with open(path, "w") as out, open(f"{state}/log/fleet{number}.err", "w") as err:
+                self.processes.append(subprocess.Popen(
+                    [sys.executable, "-m", "tests.bench.simulated", "--state", state, "--first", str(number), "--hosts",
+                     str(min(self.IN_PROCESS, hosts - number)), "--connections", str(connections)],
+                    cwd=ROOT, stdout=out, stderr=err))
+        for path in self.paths:
+            wait_for(lambda path=path: "ready" in path.read_text(), 180, what="the simulated hosts")
+
+    def counts(self) -> dict[str, collections.Counter]:
         """{"received", "sent"}: messages of all simulated hosts so far, by topic.method"""
         time.sleep(1.5)
-        return ast.literal_eval([line for line in self.path.read_text().splitlines() if line.startswith("{")][-1])
+        found: dict[str, collections.Counter] = {"received": collections.Counter(), "sent": collections.Counter()}
+        for path in self.paths:
+            last = ast.literal_eval([line for line in path.read_text().splitlines() if line.startswith("{")][-1])
+            for kind, counter in found.items():
+                counter.update(last[kind])
+        return found
 
     def pause(self) -> None:
         """Let hosts say nothing by themselves, or go on: what a boot costs is not hidden then by what many idle hosts say."""
-        self.process.send_signal(signal.SIGUSR1)
+        for process in self.processes:
+            process.send_signal(signal.SIGUSR1)
 
     def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(20)
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            process.wait(20)
 
 
 def gone_by(before: dict, after: dict) -> dict:
     return {k: after[k] - before.get(k, 0) for k in sorted(after) if after[k] != before.get(k, 0)}
 
 
-def run(hosts: int, count: int) -> None:
+def run(hosts: int, count: int, connections: int) -> None:
     distributed = DistributedCloud(OFFSET)
     fleet = None
     try:
-        cloud = distributed.start()
-        fleet = Fleet(distributed.state, hosts)
-        measure(cloud, Counters(distributed), fleet, distributed, hosts, count)
+        # Hosts that are paused stay up.
+        cloud = distributed.start({"pileus": {"DEFAULT": {"service_down_time": "3600"}}})
+        began = time.monotonic()
+        fleet = Fleet(distributed.state, hosts, connections)
+        measure(cloud, Counters(distributed), fleet, distributed, hosts, count, began)
     finally:
         if fleet:
             fleet.stop()
         distributed.stop()
 
 
-def measure(cloud: first.Cloud, counters: Counters, fleet: Fleet, distributed, hosts: int, count: int) -> None:
+def measure(cloud: first.Cloud, counters: Counters, fleet: Fleet, distributed, hosts: int, count: int,
+            began: float) -> None:
     def reported() -> bool:
         services = cloud.call("compute", "GET", "/os-services?binary=nova-compute")["services"]
         return (sum(s["host"] in known and s["state"] == "up" for s in services) == hosts
                 and len({a["host"] for a in cloud.call("network", "GET", "/agents")["agents"] if a["alive"]} & known) == hosts)
     known = set(names(hosts))
     wait_for(reported, 60 + hosts / 5, every_s=2, what="all simulated hosts")
+    print(f"{hosts} hosts: all reported after {time.monotonic() - began:.0f} s", flush=True)
     own = next(s for s in cloud.call("compute", "GET", "/os-services?binary=nova-compute")["services"] if s["host"] not in known)
     cloud.call("compute", "PUT", f"/os-services/{own['id']}", {"status": "disabled"})
     image = first.ensure_image(cloud, "bench", b"\0" * 4096, "raw")
@@ -81,24 +102,42 @@ def measure(cloud: first.Cloud, counters: Counters, fleet: Fleet, distributed, h
     cloud.call("network", "PUT", f"/quotas/{cloud.project_id}", {"quota": {
         "network": -1, "subnet": -1, "port": -1, "security_group": -1, "security_group_rule": -1}})
     time.sleep(6)
-    idle_traffic(counters, fleet, hosts)
+    idle_traffic(counters, fleet, distributed, hosts)
+    print(f"  {held(counters)}", flush=True)
     fleet.pause()
     time.sleep(2)
-    idle = idle_traffic(counters, fleet, hosts, 8)
+    idle = idle_traffic(counters, fleet, distributed, hosts, 8)
     for shared_by in (1, 4):
         boots(cloud, counters, fleet, distributed, image, count, shared_by, idle)
 
 
-def idle_traffic(counters: Counters, fleet: Fleet, hosts: int, seconds: float = IDLE_S) -> tuple[float, float]:
+def held(counters: Counters) -> str:
+    """What the broker and the database hold."""
+    lines = {kind: len(counters.broker(f"list_{kind}", "pid").splitlines()) for kind in ("connections", "channels", "queues")}
+    memory, handles = (counters.broker("eval", code).strip() for code in (
+        "proplists:get_value(total, rabbit_vm:memory()) div 1048576.", "length(erlang:ports())."))
+    sql = counters.cloud.sql("SHOW GLOBAL STATUS WHERE Variable_name IN ('Threads_connected', 'Max_used_connections')").split()
+    return (f"RabbitMQ: {lines['connections']} connections, {lines['channels']} channels, {lines['queues']} queues, "
+            f"{memory} MiB, {handles} ports; MariaDB: {sql[3]} connections, {sql[1]} at most")
+
+
+def cpu_text(before: dict[str, float], distributed, seconds: float) -> str:
+    """CPU time a second since ``before`` of those processes that used some."""
+    used = {n: (s - before.get(n, 0)) / seconds * 1000 for n, s in cpu_seconds(distributed.state).items()}
+    return f"CPU, ms a second: {sum(used.values()):.0f}: " + ", ".join(
+        f"{n} {ms:.0f}" for n, ms in sorted(used.items(), key=lambda x: -x[1])[:7])
+
+
+def idle_traffic(counters: Counters, fleet: Fleet, distributed, hosts: int, seconds: float = IDLE_S) -> tuple[float, float]:
     """Statements and messages a second while nothing happens."""
-    sent = fleet.counts()["sent"]
+    sent, cpu = fleet.counts()["sent"], cpu_seconds(distributed.state)
     began, sql, messages = time.monotonic(), counters.sql(), counters.messages()
     time.sleep(seconds)
     took = time.monotonic() - began
     found = (counters.sql() - sql) / took, (counters.messages() - messages) / took
     print(f"{hosts} hosts, idle: {found[0]:.1f} statements and {found[1]:.1f} messages a second; per host and 10 s "
           f"{found[0] * 10 / hosts:.2f} and {found[1] * 10 / hosts:.2f}", flush=True)
-    print(f"  sent by hosts in {took:.0f} s: {gone_by(sent, fleet.counts()['sent'])}")
+    print(f"  sent by hosts in {took:.0f} s: {gone_by(sent, fleet.counts()['sent'])}; {cpu_text(cpu, distributed, took)}")
     return found
 
 
@@ -164,6 +203,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hosts", type=int, nargs="+", default=[1, 100, 1000])
     parser.add_argument("--count", type=int, default=24)
+    parser.add_argument("--connections", type=int, default=0)
     arguments = parser.parse_args()
     for size in arguments.hosts:
-        run(size, arguments.count)
+        run(size, arguments.count, arguments.connections)

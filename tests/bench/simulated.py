@@ -1,9 +1,10 @@
-"""Many simulated hosts in one process: the real agents with fake drivers, without a thread or a connection for each.
+"""Many simulated hosts in one process: the real agents with fake drivers, without a thread for each.
 
-    python -m tests.bench.simulated --state DIRECTORY --hosts 1000
+    python -m tests.bench.simulated --state DIRECTORY --first 250 --hosts 250 [--connections 8]
 
-All hosts share one connection per topic to listen on, one pool of threads for what they are asked, and one for their periodic
-work. What each sends and asks is what an agent of a real host would.
+All hosts of a process share one connection per topic to listen on, one pool of threads for what they are asked, and one for
+their periodic work. What each sends and asks is what an agent of a real host would. ``--connections``: so many more to the
+broker for each host, without use, as the agents of a real host have them.
 """
 
 import argparse
@@ -16,7 +17,9 @@ import random
 import signal
 import threading
 import time
+import urllib.parse
 
+import amqp
 import oslo_messaging as messaging
 from oslo_messaging._drivers import amqpdriver
 from oslo_messaging._drivers.common import PURPOSE_LISTEN
@@ -132,19 +135,30 @@ class Clock:
         self.add(work, 0.2 if isinstance(work, Resync) else work.interval_s + random.uniform(0, work.jitter_s))
 
 
-def names(count: int) -> list[str]:
-    return [f"sim{i:04}" for i in range(count)]
+def names(count: int, first: int = 0) -> list[str]:
+    return [f"sim{i:04}" for i in range(first, first + count)]
 
 
-def run(state: str, count: int) -> None:
+def idle_connections(conf, count: int) -> list[amqp.Connection]:
+    url = urllib.parse.urlsplit(conf.transport_url)
+    found = []
+    for _ in range(count):
+        found.append(amqp.Connection(f"{url.hostname}:{url.port}", userid=url.username, password=url.password, heartbeat=0))
+        found[-1].connect()
+        found[-1].channel()
+    return found
+
+
+def run(state: str, first: int, count: int, connections: int) -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     bases = {cls: conf_module.load(cls.conf_name, cls.opts, state, overrides) for cls, overrides in (
         (_Compute, {"agent.virt_driver": "fake"}), (_Network, {"network.driver": "fake", "network.serves": False}))}
     log.setup("fleet", bases[_Compute])
+    held = idle_connections(bases[_Compute], count * connections)
     rest = RestClient(bases[_Compute])
     own = {host: {"host": host, "state_path": f"{state}/fleet/{host}", "shared_rest": rest,
-                  "my_ip": f"10.200.{i // 250}.{i % 250 + 1}"} for i, host in enumerate(names(count))}
+                  "my_ip": f"10.200.{i // 250}.{i % 250 + 1}"} for i, host in enumerate(names(count, first), first)}
     for base in bases.values():
         rpc.transport(base)
     agents = {cls: {host: cls(HostConf(base, **own[host])) for host in own} for cls, base in bases.items()}
@@ -165,6 +179,8 @@ def run(state: str, count: int) -> None:
     while not stop.wait(1):
         report(buses)
     report(buses)
+    for connection in held:
+        connection.collect()
 
 
 def report(buses: list[Bus]) -> None:
@@ -177,6 +193,8 @@ def report(buses: list[Bus]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--state", required=True)
+    parser.add_argument("--first", type=int, default=0, help="the number of the first host")
     parser.add_argument("--hosts", type=int, default=100)
+    parser.add_argument("--connections", type=int, default=0)
     arguments = parser.parse_args()
-    run(arguments.state, arguments.hosts)
+    run(arguments.state, arguments.first, arguments.hosts, arguments.connections)
