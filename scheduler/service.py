@@ -9,7 +9,7 @@ from conductor import conf
 from conductor.db import hosts
 from scheduler import targets
 from scheduler.messages import RequestSpec
-from scheduler.placement import Placement
+from scheduler.placement import Placement, Refresher
 from scheduler.rpcapi import SchedulerAPI
 
 LOG = logging.getLogger(__name__)
@@ -21,6 +21,7 @@ class Scheduler(Service):
 
     def setup(self) -> None:
         self.placement, self.agents = Placement(self.conf, self.db), AgentAPI(self.conf, lambda: hosts.compute_versions(self.db))
+        self.periodics.append(Refresher(self.placement))
 
     def endpoint(self):
         return Manager(self)

@@ -37,13 +37,17 @@ class Fleet:
         self.paths, self.processes = [], []
         for number in range(0, hosts, self.IN_PROCESS):
             self.paths.append(path := pathlib.Path(state) / f"fleet{number}.out")
-            with open(path, "w") as out, open(f"{state}/log/fleet{number}.err", "w") as err:
+            with open(path, "w") as out:
                 self.processes.append(subprocess.Popen(
                     [sys.executable, "-m", "tests.bench.simulated", "--state", state, "--first", str(number), "--hosts",
                      str(min(self.IN_PROCESS, hosts - number)), "--connections", str(connections)],
-                    cwd=ROOT, stdout=out, stderr=err))
-        for path in self.paths:
-            wait_for(lambda path=path: "ready" in path.read_text(), 180, what="the simulated hosts")
+                    cwd=ROOT, stdout=out))
+        wait_for(self._ready, 180, what="the simulated hosts")
+
+    def _ready(self) -> bool:
+        if ended := [p.returncode for p in self.processes if p.poll() is not None]:
+            raise RuntimeError(f"simulated hosts ended with {ended}")
+        return all("ready" in path.read_text() for path in self.paths)
 
     def counts(self) -> dict[str, collections.Counter]:
         """{"received", "sent"}: messages of all simulated hosts so far, by topic.method"""

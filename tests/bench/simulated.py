@@ -155,12 +155,12 @@ def run(state: str, first: int, count: int, connections: int) -> None:
     bases = {cls: conf_module.load(cls.conf_name, cls.opts, state, overrides) for cls, overrides in (
         (_Compute, {"agent.virt_driver": "fake"}), (_Network, {"network.driver": "fake", "network.serves": False}))}
     log.setup("fleet", bases[_Compute])
-    held = idle_connections(bases[_Compute], count * connections)
     rest = RestClient(bases[_Compute])
     own = {host: {"host": host, "state_path": f"{state}/fleet/{host}", "shared_rest": rest,
                   "my_ip": f"10.200.{i // 250}.{i % 250 + 1}"} for i, host in enumerate(names(count, first), first)}
     for base in bases.values():
         rpc.transport(base)
+    held = idle_connections(bases[_Compute], count * connections)
     agents = {cls: {host: cls(HostConf(base, **own[host])) for host in own} for cls, base in bases.items()}
     work_pool = concurrent.futures.ThreadPoolExecutor(16)
     clock = Clock(concurrent.futures.ThreadPoolExecutor(8))

@@ -13,7 +13,8 @@ from common import context, errors
 from common.db import Database
 from conductor import conf
 from conductor.db import heartbeats, hosts, models
-from scheduler.placement import Placement
+from scheduler import placement as placements
+from scheduler.placement import Placement, Refresher
 from tests.compute.test_placement import spec
 
 FACTS = {"arch": "x86_64", "hypervisor_type": "QEMU", "cpu_info": {"model": "host", "features": ["f"] * 100}}
@@ -71,6 +72,23 @@ def test_what_a_host_can_do_is_read_again_when_it_reports_something_else(cloud):
         hosts.report(connection, "h0002", resources("h0002", facts={**FACTS, "arch": "ppc64le"}))
         connection.execute(sa.update(models.compute_nodes).values(report_digest=None))  # as the release before leaves it
     assert {h["facts"]["arch"] for h in placement.hosts()} == {"x86_64", "aarch64", "ppc64le"}
+
+
+def test_hosts_are_read_again_between_decisions(cloud, monkeypatch):
+    """A decision waits for it only where nobody has read for long, and where none is made it is done rarely."""
+    loaded, database = cloud(3, host_cache_s=2.0)
+    placement, now = Placement(loaded, database), [1000.0]
+    monkeypatch.setattr(placements.time, "monotonic", lambda: now[0])
+    reads = []
+    read = placement._read
+    monkeypatch.setattr(placement, "_read", lambda connection: reads.append(now[0]) or read(connection))
+    refresher = Refresher(placement)
+    for second in range(1000, 1030):
+        now[0] = float(second)
+        if second in (1000, 1001, 1009):
+            placement.hosts()
+        refresher.run_once()
+    assert reads == [1000.0, 1003.0, 1009.0, 1015.0, 1021.0, 1027.0]
 
 
 def test_schedulers_with_the_same_picture_rarely_meet(cloud):
