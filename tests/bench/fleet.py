@@ -11,7 +11,11 @@ database hold. Each server of the first row has a network and a security group o
 import argparse
 import ast
 import collections
+import contextlib
+import dataclasses
+import functools
 import pathlib
+import re
 import signal
 import statistics
 import subprocess
@@ -26,6 +30,7 @@ from tests.distributed import ROOT, DistributedCloud
 
 OFFSET = 29500
 IDLE_S = 20
+OWN = "pileus_compute."  # what only this program's statements have
 
 
 class Fleet:
@@ -110,42 +115,96 @@ def measure(cloud: first.Cloud, counters: Counters, fleet: Fleet, distributed, h
     print(f"  {held(counters)}", flush=True)
     fleet.pause()
     time.sleep(2)
-    idle = idle_traffic(counters, fleet, distributed, hosts, 8)
+    with statements(distributed) as asked:
+        began, messages = time.monotonic(), Rate(counters.messages)
+        time.sleep(IDLE_S)
+        messages_each_s, took = messages.each_s(), time.monotonic() - began
     for shared_by in (1, 4):
-        boots(cloud, counters, fleet, distributed, image, count, shared_by, idle)
+        boots(cloud, counters, fleet, distributed, image, count, shared_by, Idle(asked, took, messages_each_s))
+
+
+@dataclasses.dataclass
+class Idle:
+    """What daemons do while nothing happens and hosts are paused."""
+
+    statements: collections.Counter[str]
+    seconds: float
+    messages_each_s: float
 
 
 def held(counters: Counters) -> str:
     """What the broker and the database hold."""
     lines = {kind: len(counters.broker(f"list_{kind}", "pid").splitlines()) for kind in ("connections", "channels", "queues")}
     memory, handles = (counters.broker("eval", code).strip() for code in (
-        "proplists:get_value(total, rabbit_vm:memory()) div 1048576.", "length(erlang:ports())."))
+        "erlang:memory(total) div 1048576.", "length(erlang:ports())."))
     sql = counters.cloud.sql("SHOW GLOBAL STATUS WHERE Variable_name IN ('Threads_connected', 'Max_used_connections')").split()
     return (f"RabbitMQ: {lines['connections']} connections, {lines['channels']} channels, {lines['queues']} queues, "
             f"{memory} MiB, {handles} ports; MariaDB: {sql[3]} connections, {sql[1]} at most")
 
 
-def cpu_text(before: dict[str, float], distributed, seconds: float) -> str:
-    """CPU time a second since ``before`` of those processes that used some."""
-    used = {n: (s - before.get(n, 0)) / seconds * 1000 for n, s in cpu_seconds(distributed.state).items()}
-    return f"CPU, ms a second: {sum(used.values()):.0f}: " + ", ".join(
+def cpu_text(before: dict[str, float], distributed, by: float) -> str:
+    """CPU time since ``before``, of the processes that used most; divided by seconds, or by a number of boots."""
+    used = {n: (s - before.get(n, 0)) / by * 1000 for n, s in cpu_seconds(distributed.state).items()}
+    return f"CPU, ms: {sum(used.values()):.0f}: " + ", ".join(
         f"{n} {ms:.0f}" for n, ms in sorted(used.items(), key=lambda x: -x[1])[:7])
 
 
-def idle_traffic(counters: Counters, fleet: Fleet, distributed, hosts: int, seconds: float = IDLE_S) -> tuple[float, float]:
+def idle_traffic(counters: Counters, fleet: Fleet, distributed, hosts: int) -> None:
     """Statements and messages a second while nothing happens."""
-    sent, cpu = fleet.counts()["sent"], cpu_seconds(distributed.state)
-    began, sql, messages = time.monotonic(), counters.sql(), counters.messages()
-    time.sleep(seconds)
+    sent, cpu, began = fleet.counts()["sent"], cpu_seconds(distributed.state), time.monotonic()
+    rates = [Rate(counters.sql), Rate(counters.messages)]
+    time.sleep(IDLE_S)
+    sql, messages = (rate.each_s() for rate in rates)
+    print(f"{hosts} hosts, idle: {sql:.1f} statements and {messages:.1f} messages a second; per host and 10 s "
+          f"{sql * 10 / hosts:.2f} and {messages * 10 / hosts:.2f}", flush=True)
     took = time.monotonic() - began
-    found = (counters.sql() - sql) / took, (counters.messages() - messages) / took
-    print(f"{hosts} hosts, idle: {found[0]:.1f} statements and {found[1]:.1f} messages a second; per host and 10 s "
-          f"{found[0] * 10 / hosts:.2f} and {found[1] * 10 / hosts:.2f}", flush=True)
     print(f"  sent by hosts in {took:.0f} s: {gone_by(sent, fleet.counts()['sent'])}; {cpu_text(cpu, distributed, took)}")
-    return found
 
 
-def boots(cloud, counters: Counters, fleet: Fleet, distributed, image: str, count: int, shared_by: int, idle) -> None:
+class Rate:
+    """How much a number grows from now on. To ask for it may take seconds on a busy machine."""
+
+    def __init__(self, read):
+        self.read, self.at, self.was = read, time.monotonic(), read()
+
+    def since(self) -> tuple[float, float]:
+        """By how much it grew, and in how many seconds."""
+        at = time.monotonic()
+        return self.read() - self.was, at - self.at
+
+    def each_s(self) -> float:
+        grown, seconds = self.since()
+        return grown / seconds
+
+
+@contextlib.contextmanager
+def statements(distributed):
+    """What MariaDB is asked meanwhile: a Counter of texts without their values."""
+    log, found = pathlib.Path(distributed.state) / "general.log", collections.Counter()
+    log.unlink(missing_ok=True)
+    distributed.sql(f"SET GLOBAL general_log_file = '{log}'; SET GLOBAL general_log = ON")
+    yield found
+    distributed.sql("SET GLOBAL general_log = OFF")
+    entries = re.split(r"^(?:\d{6} [ \d]\d:\d\d:\d\d)?\t *\d+ (?=\w+(?: \w+)?\t)", log.read_text(errors="replace"), flags=re.M)
+    for entry in filter(None, entries):
+        kind, _, text = entry.partition("\t")
+        if kind == "Query" and text.startswith(("SELECT", "INSERT", "UPDATE", "DELETE")) and OWN not in text:
+            text = re.sub(r"'(?:[^'\\]|\\.|'')*'|\b\d+(?:\.\d+)?\b", "?", text)
+            found[re.sub(r"\(\?(?:, \?)*\)", "(?)", " ".join(text.split()))] += 1
+
+
+def spent(during: collections.Counter, took_s: float, idle: Idle, count: int) -> float:
+    """Statements that ``count`` boots took: those that are also made while nothing happens count as far as there are clearly
+    more of them."""
+    found = 0.0
+    for text, number in during.items():
+        expected = idle.statements[text] / idle.seconds * took_s
+        if not expected or number > 2 * expected + count / 2:
+            found += number - expected
+    return found / count
+
+
+def boots(cloud, counters: Counters, fleet: Fleet, distributed, image: str, count: int, shared_by: int, idle: Idle) -> None:
     shared = []
     for i in range(count // shared_by):
         name = f"of{shared_by}-{i}"
@@ -156,24 +215,26 @@ def boots(cloud, counters: Counters, fleet: Fleet, distributed, image: str, coun
             "security_group_id": group, "direction": "ingress", "remote_group_id": group}})
         shared.append((network, group))
     time.sleep(5)
-    before = fleet.counts()
-    sql, messages, began = counters.sql(), counters.messages(), time.monotonic()
-    took = []
-    for i in range(count):
-        network, group = shared[i % len(shared)]
-        at = time.monotonic()
-        asked = cloud.call("compute", "POST", "/servers", {"server": {
-            "name": f"of{shared_by}-{i}", "imageRef": image, "flavorRef": "42", "networks": [{"uuid": network}],
-            "security_groups": [{"name": group}]}})["server"]["id"]
-        settled(cloud, asked)
-        took.append(time.monotonic() - at)
-    time.sleep(3)
-    elapsed = time.monotonic() - began
-    polls = int(sum(took) / 0.1) * 4
-    spent = counters.sql() - sql - idle[0] * elapsed - polls, counters.messages() - messages - idle[1] * elapsed
+    before, messages, cpu, took = fleet.counts(), Rate(counters.messages), cpu_seconds(distributed.state), []
+    with statements(distributed) as during:
+        began = time.monotonic()
+        for i in range(count):
+            network, group = shared[i % len(shared)]
+            at = time.monotonic()
+            made = cloud.call("compute", "POST", "/servers", {"server": {
+                "name": f"of{shared_by}-{i}", "imageRef": image, "flavorRef": "42", "networks": [{"uuid": network}],
+                "security_groups": [{"name": group}]}})["server"]["id"]
+            wait_for(functools.partial(is_active, distributed, made), 120, every_s=0.2, what="a server")
+            took.append(time.monotonic() - at)
+        time.sleep(3)
+        elapsed = time.monotonic() - began
+    sql = spent(during, elapsed, idle, count)
+    grown, seconds = messages.since()
+    cost = (grown - idle.messages_each_s * seconds) / count
     after = fleet.counts()
-    print(f"  a boot, {shared_by} in a network and group: {spent[0] / count:.1f} statements, {spent[1] / count:.1f} messages, "
-          f"{statistics.median(took):.2f} s; hosts received {gone_by(before['received'], after['received'])}", flush=True)
+    print(f"  a boot, {shared_by} in a network and group: {sql:.1f} statements, {cost:.1f} messages, "
+          f"{statistics.median(took):.2f} s; hosts received {gone_by(before['received'], after['received'])}; "
+          f"{cpu_text(cpu, distributed, count)} each", flush=True)
     print(f"  scheduling, ms: {decisions(distributed)}")
     group = shared[0][1]
     members = {s["OS-EXT-SRV-ATTR:host"] for s in cloud.call("compute", "GET", "/servers/detail?limit=1000")["servers"]
@@ -186,12 +247,11 @@ def boots(cloud, counters: Counters, fleet: Fleet, distributed, image: str, coun
           f"{gone_by(before, fleet.counts()['received'])}", flush=True)
 
 
-def settled(cloud, server_id: str) -> None:
-    def built():
-        server = cloud.call("compute", "GET", f"/servers/{server_id}")["server"]
-        return server["status"] != "BUILD" and server
-    server = wait_for(built, 60, every_s=0.1, what="a server")
-    assert server["status"] == "ACTIVE", server
+def is_active(distributed, uuid: str) -> bool:
+    """Asked of the database: to ask the API would be statements of its own."""
+    state = distributed.sql(f"SELECT vm_state FROM {OWN}instances WHERE uuid = '{uuid}'").strip()
+    assert state in ("building", "active"), state
+    return state == "active"
 
 
 def decisions(distributed) -> str:
