@@ -96,7 +96,7 @@ def at_once(loaded, database, members: list[dict], likes: list[str]) -> list[str
     with concurrent.futures.ThreadPoolExecutor(len(members)) as pool:
         found = list(pool.map(place, members, likes))
     with database.reader() as connection:
-        assert allocations.faults(connection) == {}
+        assert allocations.inconsistencies(connection) == {}
     return sorted(found)
 
 
