@@ -44,8 +44,7 @@ class RevocationPull(periodic.Periodic):
 
     def silent(self, limit_s: float) -> bool:
         """Whether identity has not responded for ``limit_s``. A process that has just started waits for the first response
-        instead of
-        failing requests.
+        instead of failing requests.
         """
         self._heard.wait(FIRST_S)
         return time.monotonic() - self.heard_at > limit_s

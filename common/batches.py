@@ -13,8 +13,7 @@ class Batch:
 
     After a pause, the first report is written immediately, by the calling thread, or by another one unless ``at_once``. Reports
     that arrive within ``interval_s`` of a write wait in memory for the next one. A process that ends loses them, as the bus may
-    lose
-    any report; the sender's next report replaces them.
+    lose any report; the sender's next report replaces them.
 
     :param write: called with {sender: report}, never by two threads at a time
     :param merge: (earlier, later) -> the combined report; by default the later one

@@ -60,8 +60,7 @@ TRUSTED_S = 0.5
 
 def wait_as_others_do(connection) -> None:
     """Wait for PostgreSQL by ``select``, which eventlet makes green. psycopg2's own wait would block all green threads, including
-    the
-    one that holds the lock that is waited for.
+    the one that holds the lock that is waited for.
 
     :raises psycopg2.OperationalError: no connection within CONNECT_S; libpq ignores ``connect_timeout`` in asynchronous mode
     """

@@ -1,7 +1,7 @@
-"""What a guest may know of itself: one tree of files, served over HTTP and burnt on config drives.
+"""Metadata of a guest: one tree of files, served over HTTP and written to config drives.
 
-Layouts: OpenStack metadata (https://docs.openstack.org/nova/latest/user/metadata.html)
-and Amazon EC2 instance metadata, 2009-04-04.
+Layouts: OpenStack metadata (https://docs.openstack.org/nova/latest/user/metadata.html) and Amazon EC2 instance metadata,
+2009-04-04.
 """
 
 import base64
@@ -20,7 +20,7 @@ def meta_data(row: dict) -> dict:
     found = {"uuid": row["uuid"], "name": row["display_name"], "hostname": row["hostname"], "launch_index":
              row["launch_index"], "availability_zone": row["availability_zone"] or "nova", "meta": row["metadata"],
              "project_id": row["project_id"], "dedicated_cpus": [],
-             # Random to the guest, the same at each read, so that a guest may boot from it twice.
+             # Random, but the same at each read, because a guest may boot from it twice.
              "random_seed": base64.b64encode(hashlib.sha512(f"{row['uuid']}{row['reservation_id']}".encode()).digest()
                                              ).decode(),
              "devices": _tagged(row)}
@@ -32,7 +32,7 @@ def meta_data(row: dict) -> dict:
 
 
 def _tagged(row: dict) -> list[dict]:
-    """The devices that their owner gave a tag, so that the guest knows which is which."""
+    """Devices with a tag, by which the guest recognises them."""
     disks = [{"type": "disk", "bus": "virtio", "serial": d["volume_id"], "path": d["device_name"], "tags": [d["tag"]]}
              for d in row["block_devices"] if d["tag"]]
     return disks + [{"type": "nic", "bus": "virtio", "mac": p["mac_address"], "tags": [p["tag"]]}
@@ -40,7 +40,7 @@ def _tagged(row: dict) -> list[dict]:
 
 
 def network_data(row: dict) -> dict:
-    """``network_data.json``: a link a port; addresses by DHCP where the subnet has it."""
+    """``network_data.json``: one link per port; addresses by DHCP if the subnet uses it."""
     links, networks = [], []
     for i, port in enumerate(row["network_info"]):
         link = f"tap{port['id'][:11]}"
@@ -92,7 +92,7 @@ def ec2_files(row: dict) -> dict:
 
 
 def config_drive(row: dict) -> dict:
-    """{path: text or bytes} of a config drive, as cloud-init's ConfigDrive source reads it."""
+    """{path: text or bytes} of a config drive, in the layout that cloud-init's ConfigDrive source reads."""
     found = {}
     for version in (OPENSTACK_VERSIONS[-1], "latest"):
         found.update({f"openstack/{version}/{name}": content for name, content in openstack_files(row).items()})
@@ -108,7 +108,7 @@ def config_drive(row: dict) -> dict:
 
 
 def _walk(tree: dict, parts: list[str]):
-    """A leaf, a listing, or None. EC2 lists directories with a slash, but ``0=name`` without."""
+    """A leaf, a listing, or None. EC2 lists directories with a slash, except ``0=name``."""
     node: object = tree
     for part in parts:
         if not isinstance(node, dict):

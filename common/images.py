@@ -1,4 +1,4 @@
-"""Images of the image service: fetched to where they are used, checked on the way, refused when hostile; and sent there."""
+"""Transfer of images: downloads with checks of checksum and format, and uploads."""
 
 import contextlib
 import hashlib
@@ -12,18 +12,18 @@ from common.rest import path
 from common.shared_work import SharedWork
 
 CHUNK = 1 << 20
-STALL_S = 180  # for which a store may deliver nothing
+STALL_S = 180  # without data from the store
 
 
 def _usable(rest, image_id: str, project_id: str | None) -> dict:
-    """An image as its service has it now, if a project's servers and volumes may be made of it.
+    """The image as the image service has it now, if servers and volumes of the project may use it.
 
-    A service sees every image; the project for which it asks may not.
+    Services see all images, projects do not.
     """
     image = rest.request("GET", "image", path("/v2/images/{id}", image_id))
     if project_id is not None and image["owner"] != project_id and image["visibility"] not in ("public", "community"):
         if image["visibility"] != "shared":
-            raise errors.NotFound("It is another project's.")
+            raise errors.NotFound("It belongs to another project.")
         rest.request("GET", "image", path("/v2/images/{id}/members/{name}", image_id, project_id))
     return image
 

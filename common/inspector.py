@@ -1,9 +1,8 @@
-"""Look at a disk image's header before anything else does, and refuse what reaches outside itself.
+"""Inspects the header of a disk image before any other program reads it, and refuses images that refer to other files.
 
-Written from the published formats: QEMU's docs/interop/qcow2.txt, VMware's
-"Virtual Disk Format 5.0", Microsoft's VHD and VHDX specifications, ECMA-119,
-VirtualBox's VDI header. Guests write disks too, so this runs at upload and
-again at each use. It reads at most a few pages, whatever the headers claim.
+Written from the published formats: QEMU's docs/interop/qcow2.txt, VMware's "Virtual Disk Format 5.0", Microsoft's VHD and VHDX
+specifications, ECMA-119, VirtualBox's VDI header. Guests write disks too, so this runs at upload and again before each use. It
+reads at most a few pages, whatever the headers claim.
 """
 
 import os
@@ -11,7 +10,7 @@ import struct
 
 from common import errors
 
-# Formats whose content is opaque: anything that carries another format's signature is refused under these names.
+# Formats with opaque content: images with the signature of another format are refused.
 OPAQUE = frozenset(("raw", "aki", "ari", "ami"))
 MAX_VIRTUAL_BYTES = 1 << 50
 
@@ -21,14 +20,14 @@ class UnsafeImage(errors.BadRequest):
 
 
 class Header:
-    """What a file is: ``format`` and ``virtual_bytes`` (the size a guest sees)."""
+    """A file's ``format`` and ``virtual_bytes``, the size that a guest sees."""
 
     def __init__(self, fmt: str, virtual_bytes: int):
         self.format, self.virtual_bytes = fmt, virtual_bytes
 
 
 def _signatures(head: bytes, tail: bytes, iso: bytes) -> list[str]:
-    """Every format whose magic number is present."""
+    """All formats whose magic number is present."""
     found = []
     if head[:4] == b"QFI\xfb":
         found.append("qcow2")
@@ -95,8 +94,9 @@ def _qcow2_extensions(head: bytes, end: int) -> None:
 
 
 def _vmdk(head: bytes, handle, size: int) -> int:
-    """One sparse extent. Readers look for the descriptor in more than one way: at the offset that the header names, or at the
-    second sector whatever that says, and for words anywhere in it; so it must be there, and no word may be."""
+    """One sparse extent. Readers look for the descriptor in different ways: at the offset in the header, at the second sector, or
+    by keywords anywhere in it. So all of them must find the same one.
+    """
     if head[:4] != b"KDMV":
         raise UnsafeImage("Only VMDK files of one sparse extent are accepted.")
     version, _, capacity, _, offset, length = struct.unpack("<IIQQQQ", head[4:44])
@@ -133,7 +133,7 @@ _VHDX_PARENT = bytes.fromhex("2d5fd3a80bb34d45abf7d3d84834ab0c")
 
 
 def _vhdx(handle) -> int:
-    """Bytes of the disk; neither a parent nor a log that would change the file when it is opened."""
+    """The disk's size in bytes. Refuses a parent, and a log, which would be replayed when the file is opened."""
     for at in (64 << 10, 128 << 10):
         handle.seek(at)
         header = handle.read(64)
@@ -182,7 +182,7 @@ def _vdi(head: bytes) -> int:
 
 
 def _vhd(head: bytes, tail: bytes, handle, size: int) -> int:
-    """A VHD file's footer stands at its end; a dynamic one has a copy at its start. Readers differ in which they take."""
+    """A VHD file has a footer at its end; a dynamic one has a copy at its start. Readers differ in which of them they use."""
     found = [each for each in (head[:512], tail) if each[:8] == b"conectix"]
     kinds = {struct.unpack(">I", each[60:64])[0] for each in found}
     sizes = {struct.unpack(">Q", each[48:56])[0] for each in found}
@@ -204,7 +204,7 @@ def _vhd(head: bytes, tail: bytes, handle, size: int) -> int:
 
 
 def inspect(path) -> Header:
-    """What the file at ``path`` is.
+    """The format and size of the file at ``path``.
 
     :raises UnsafeImage: it reaches outside itself, lies about itself, or is two things at once
     """
@@ -245,14 +245,14 @@ def _inspect(path) -> Header:
 
 
 def check(path, declared: str) -> Header:
-    """Inspect, and insist that the file is what its owner declared.
+    """Inspect a file, and check that it has the declared format.
 
     :param declared: a disk_format of the image API
     :raises UnsafeImage: it is something else, or hostile
     """
     header = inspect(path)
     if declared in OPAQUE:
-        # An ISO is raw to QEMU: it is read byte by byte and refers to nothing.
+        # QEMU reads an ISO as raw: byte by byte, without references.
         if header.format not in ("raw", "iso"):
             raise UnsafeImage(f"The image is declared {declared}, but its content is {header.format}.")
     elif header.format != declared:

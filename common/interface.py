@@ -1,4 +1,4 @@
-"""RPC interfaces: each method declared once, for its client and its server.
+"""RPC interfaces: each method is declared once, for the client and the server.
 
 An interface is a class of ``rpcapi.py``; its methods are signatures::
 
@@ -26,12 +26,12 @@ F = typing.TypeVar("F", bound=typing.Callable)
 
 
 class Method:
-    """One method of an interface.
+    """A method of an interface.
 
-    ``kind`` is "call" or "cast"; ``timeout_s`` a call's seconds, or the name of the argument that says them; ``to`` the name of
-    the argument that says which host is meant, None where any may answer; ``fanout`` whether without that argument all are meant;
-    ``since`` the version that brought the method, ``older`` the name of the one that servers before it have in its place, with
-    the same arguments; ``version`` is the one that brought the newest part of its message.
+    ``kind`` is "call" or "cast"; ``timeout_s`` the timeout of a call, or the name of the argument that sets it; ``to`` the name
+    of the argument with the target host, None if any server may answer; ``fanout``: without that argument, the cast goes to all
+    servers; ``since`` the version that introduced the method, ``older`` the name of the method with the same arguments that older
+    servers have instead; ``version`` the version that introduced the newest part of its message.
     """
 
     def __init__(self, function, kind: str, *, timeout_s: float | str | None = None, to: str | None = None,
@@ -51,37 +51,37 @@ class Method:
         self.version = max(self.since, self._arguments.version)
 
     def bind(self, *args, **kwargs) -> dict:
-        """{name: value} of what a client's method was called with."""
+        """{argument: value} of a call to the client's method."""
         bound = self.signature.bind(*args, **kwargs)
         bound.apply_defaults()
         return bound.arguments
 
     def timeout(self, arguments: dict) -> float | None:
-        """Seconds that a call waits; None: a cast."""
+        """The timeout of a call in seconds; None: a cast."""
         return arguments[self.timeout_s] if isinstance(self.timeout_s, str) else self.timeout_s
 
     def message(self, arguments: dict, version: Version) -> dict:
-        """The arguments as a server of ``version`` takes them.
+        """The arguments in the form that a server of ``version`` understands.
 
-        :raises InvalidMessage: they are not as declared
+        :raises InvalidMessage: they do not match the declaration
         """
         return self._arguments.write(arguments, version)
 
     def read(self, arguments) -> dict:
-        """The arguments of a message that came. :raises InvalidMessage: they are not as declared"""
+        """The arguments of a received message. :raises InvalidMessage: they do not match the declaration"""
         return self._arguments.read(arguments)
 
     def answer(self, value):
-        """A result as it is sent. :raises InvalidMessage: it is not as declared"""
+        """A result to be sent. :raises InvalidMessage: it does not match the declaration"""
         return self._result.write(value, self._result.version)
 
     def result(self, value):
-        """A result that came. :raises InvalidMessage: it is not as declared"""
+        """A received result. :raises InvalidMessage: it does not match the declaration"""
         return self._result.read(value)
 
 
 def _field(hint, parameter: inspect.Parameter):
-    """The type of an argument with what it is where it is missing."""
+    """The type of an argument, with its default."""
     if parameter.default is inspect.Parameter.empty:
         return hint
     notes = getattr(hint, "__metadata__", ())
@@ -93,13 +93,13 @@ def _field(hint, parameter: inspect.Parameter):
 
 def call(*, timeout_s: float | str, to: str | None = None, since: str = "1.0",
          older: str | None = None) -> typing.Callable[[F], F]:
-    """Declare a method whose answer is waited for. See ``Method``."""
+    """Declare a method that returns a result. See ``Method``."""
     return functools.partial(_declare, kind="call", timeout_s=timeout_s, to=to, since=since, older=older)
 
 
 def cast(*, to: str | None = None, fanout: bool = False, since: str = "1.0",
          older: str | None = None) -> typing.Callable[[F], F]:
-    """Declare a method without an answer. See ``Method``."""
+    """Declare a method without a result. See ``Method``."""
     return functools.partial(_declare, kind="cast", to=to, fanout=fanout, since=since, older=older)
 
 

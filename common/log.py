@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, with the request id of the thread that wrote it."""
+"""Structured logs: one JSON object per line, with the request id of the thread that wrote it."""
 
 import datetime
 import json
@@ -11,13 +11,13 @@ from common import conf as conf_module
 from common import context, periodic
 
 LOG = logging.getLogger(__name__)
-# A header, a JSON field or a key=value pair that holds a secret; the value is replaced.
+# A header, JSON field or key=value pair with a secret; the value is replaced.
 _SECRET = re.compile(r"(?i)((?:x-auth-token|x-subject-token|password|secret|adminPass|auth_key)"
                      r"[\"']?\s*[:=]\s*[\"']?)([^\"'\s,}]+)")
 
 
 def mask(text: str) -> str:
-    """Replace the values of well-known secrets in a log text."""
+    """Replace the values of known secrets in a log text."""
     return _SECRET.sub(r"\1***", text)
 
 
@@ -42,9 +42,9 @@ class JsonFormatter(logging.Formatter):
 
 
 def setup(service: str, conf) -> None:
-    """Point the root logger at the service's log file, or standard error.
+    """Send the log to the service's file, or to standard error.
 
-    A file that was moved away, as logrotate does, is made anew with the next line.
+    If the file is moved away, as logrotate does, the next line creates a new one.
     """
     handler: logging.Handler = (logging.handlers.WatchedFileHandler(conf.log_file) if conf.log_file
                                 else logging.StreamHandler(sys.stderr))
@@ -54,7 +54,7 @@ def setup(service: str, conf) -> None:
 
 
 def set_levels(debug: bool, levels: list[str]) -> None:
-    """:param levels: logger=LEVEL, as in default_log_levels; what is none of these is complained of and left out"""
+    """:param levels: logger=LEVEL, as in default_log_levels; invalid entries are logged and ignored"""
     logging.getLogger().setLevel(logging.DEBUG if debug else logging.INFO)
     for item in levels:
         name, _, level = item.partition("=")
@@ -65,7 +65,7 @@ def set_levels(debug: bool, levels: list[str]) -> None:
 
 
 class Levels(periodic.Periodic):
-    """Read ``debug`` and ``default_log_levels`` again when a file of the configuration changes: no restart, as in oslo.log."""
+    """Reloads ``debug`` and ``default_log_levels`` when a configuration file changes."""
 
     interval_s, jitter_s = 2.0, 0.5
 
@@ -82,10 +82,10 @@ class Levels(periodic.Periodic):
         stamps = self._stamps()
         if stamps == self.seen:
             return
-        self.seen = stamps  # before it is read: a file that cannot be read is complained of once
+        self.seen = stamps  # before the file is read, so that an unreadable one is logged once
         conf = conf_module.load(self.service, self.opts, self.state)
         named = _named(conf.default_log_levels)
-        # A logger that is no longer named follows the root again.
+        # A logger that is no longer listed inherits the root's level again.
         set_levels(conf.debug, [*(f"{name}=NOTSET" for name in sorted(self.named - named)), *conf.default_log_levels])
         self.named = named
 

@@ -1,4 +1,4 @@
-"""``<service>-manage``: db sync, db version, service list. Exit status: 0 done, 1 failed, 2 wrong words."""
+"""Common parts of ``<service>-manage``. Exit status: 0 success, 1 failure, 2 usage error."""
 
 import argparse
 import datetime
@@ -8,32 +8,32 @@ from common.version import Version
 
 
 def moment(text: str) -> datetime.datetime:
-    """A date or time of the command line (ISO 8601; without a zone it is UTC), as databases have it: UTC, without a zone."""
+    """A date or time from the command line (ISO 8601, UTC unless it has a zone), as stored: UTC without a zone."""
     found = datetime.datetime.fromisoformat(text)
     return found.astimezone(datetime.timezone.utc).replace(tzinfo=None) if found.tzinfo else found
 
 
 def parser(name: str, *, purged: str = "") -> tuple:
-    """(parser, its sub-commands), with ``db`` among them.
+    """(parser, its sub-commands), including ``db``.
 
-    :param purged: what ``db purge`` removes, of a service that keeps deleted rows; ``args`` then has ``before`` and ``batch``
+    :param purged: what ``db purge`` removes, for a service that keeps deleted rows; ``args`` then has ``before`` and ``batch``
     """
     made = argparse.ArgumentParser(prog=f"{name}-manage", description=f"Administer the {name} service of a Pileus cloud.")
     made.add_argument("--version", action=Version)
     made.add_argument("--state", default=None, help="state directory of the cloud (default: $PILEUS_STATE, else /var/lib/pileus)")
     commands = made.add_subparsers(dest="command", required=True, title="commands", metavar="COMMAND")
-    db = command(commands, "db", "Bring the database's schema up to date, or say which it has"
+    db = command(commands, "db", "Upgrade the database schema, or show its version"
                  + (f"; remove {purged} for good." if purged else "."))
     db.add_argument("verb", choices=("sync", "version", *(("purge",) if purged else ())),
-                    help="sync: make or upgrade it; version: only look" + (f"; purge: remove {purged}" if purged else ""))
+                    help="sync: create or upgrade the schema; version: show it" + (f"; purge: remove {purged}" if purged else ""))
     if purged:
         db.add_argument("--before", type=moment, metavar="DATE", help=f"purge: remove {purged} from before it (2026-08-31)")
-        db.add_argument("--batch", type=int, default=1000, help="purge: how many in one transaction (default: %(default)s)")
+        db.add_argument("--batch", type=int, default=1000, help="purge: rows per transaction (default: %(default)s)")
     return made, commands
 
 
 def command(commands, name: str, text: str) -> argparse.ArgumentParser:
-    """A sub-command. ``text``: one sentence that says what it does."""
+    """Add a sub-command. ``text``: one sentence that describes it."""
     return commands.add_parser(name, help=text, description=text)
 
 

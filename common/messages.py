@@ -1,4 +1,4 @@
-"""Declared shapes of what goes over the bus, read strictly and written for a peer of an older release.
+"""Declared shapes of RPC messages: validated when read, and written so that peers of an older release understand them.
 
 A shape is a ``TypedDict``, so that type checkers know the fields of what was read. A field that was added after version 1.0
 of its interface says when, and what it is where an older peer does not send it::
@@ -26,7 +26,7 @@ Version = tuple[int, int]
 FIRST: Version = (1, 0)
 _NONE = object()  # no default
 
-# Ids enter URLs, paths and file names; whatever has slashes or begins with a dot is none.
+# Ids become part of URLs, paths and file names, so they have no slashes and do not begin with a dot.
 Id = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}\Z")]
 HostName = Annotated[str, msgspec.Meta(pattern=r"\A[^/\x00-\x20\x7f]{1,255}\Z")]
 Text = Annotated[str, msgspec.Meta(max_length=65535)]
@@ -35,14 +35,14 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 
 @dataclasses.dataclass(frozen=True)
 class Added:
-    """Since which version of its interface a field or an argument is sent, and its value in messages that lack it."""
+    """The version that introduced a field or argument, and its value in messages without it."""
 
     version: str
     default: Any = _NONE
 
 
 def parse_version(text: str) -> Version:
-    """:raises ValueError: it is none"""
+    """:raises ValueError: not a version"""
     major, minor = text.split(".")
     return int(major), int(minor)
 
@@ -52,7 +52,7 @@ def format_version(version: Version) -> str:
 
 
 class Shape:
-    """Reads and writes values of one declared type: a TypedDict, or a list, dictionary or union of such and of plain JSON."""
+    """Reads and writes values of a declared type: a TypedDict, or a list, dictionary or union of TypedDicts and plain JSON."""
 
     def __init__(self, kind):
         self.kind = kind
@@ -60,16 +60,16 @@ class Shape:
         self._types: dict[Version, Any] = {}
 
     def read(self, value):
-        """What a peer sent, with declared fields only, as plain dictionaries and lists.
+        """A received value with its declared fields only, as plain dictionaries and lists.
 
         :raises InvalidMessage: it does not have this shape
         """
         return self._convert(value, self.version)
 
     def write(self, value, version: Version):
-        """What a peer understands that speaks ``version``: fields that it does not know of are left out.
+        """The value without the fields that a peer of ``version`` does not know.
 
-        :raises InvalidMessage: the value does not have this shape
+        :raises InvalidMessage: it does not have this shape
         """
         return self._convert(_plain(value), min(version, self.version))
 
@@ -84,12 +84,12 @@ class Shape:
 
 @functools.cache
 def shape(kind) -> Shape:
-    """The one ``Shape`` of a type."""
+    """The ``Shape`` of a type (cached)."""
     return Shape(kind)
 
 
 def _plain(value):
-    """With keys of plain text: those of rows are of a kind of SQLAlchemy's own, which msgspec does not take."""
+    """Replaces SQLAlchemy's string class in the keys of rows, which msgspec does not accept."""
     if type(value) is dict:
         return {str(k) if type(k) is not str and isinstance(k, str) else k: _plain(v) if type(v) in (dict, list) else v
                 for k, v in value.items()}
@@ -97,7 +97,7 @@ def _plain(value):
 
 
 def _additions(kind):
-    """Every ``Added`` within a type."""
+    """All ``Added`` notes in a type."""
     if typing.is_typeddict(kind):
         for field in typing.get_type_hints(kind, include_extras=True).values():
             yield from _additions(field)
@@ -111,7 +111,7 @@ def _additions(kind):
 
 
 def _compiled(kind, version: Version):
-    """The type as msgspec takes it, with the fields that ``version`` knows."""
+    """The type for msgspec, with the fields that ``version`` has."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if typing.is_typeddict(kind):
         return _struct(kind, version)
@@ -137,7 +137,7 @@ def _struct(kind, version: Version):
         if added and parse_version(added.version) > version:
             continue
         inner = _compiled(hint, version)
-        if optional:  # read or not read, but never made up
+        if optional:  # a missing field stays missing, without a default
             fields.append((name, inner | msgspec.UnsetType, msgspec.UNSET))
         elif added and added.default is not _NONE:
             fields.append((name, inner, added.default))

@@ -1,4 +1,4 @@
-"""Microversion negotiation: header in, version out, errors as the API guide says.
+"""Microversion negotiation.
 
 Source: https://specs.openstack.org/openstack/api-sig/guidelines/microversion_specification.html
 """
@@ -9,10 +9,10 @@ from common import errors
 
 
 class Negotiator:
-    """Read the version that a request asks for.
+    """Negotiates the version of a request.
 
-    :param service_type: the word before the version in ``OpenStack-API-Version``
-    :param legacy: an older header that carries the bare version, or None
+    :param service_type: the service type in ``OpenStack-API-Version``
+    :param legacy: an older header with only the version, or None
     """
 
     def __init__(self, service_type: str, minimum: tuple, maximum: tuple, legacy: str | None = None):
@@ -26,7 +26,7 @@ class Negotiator:
         return req.headers.get(self.legacy) if self.legacy else None
 
     def __call__(self, req) -> dict:
-        """Set ``req.version`` and return the headers of the answer."""
+        """Set ``req.version`` and return the response headers."""
         asked = self._asked(req) or "%d.%d" % self.minimum
         if asked == "latest":
             version = self.maximum

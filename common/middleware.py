@@ -1,4 +1,4 @@
-"""The filters of every pipeline; etc/*-paste.ini says in which order and why."""
+"""The filters of the API pipelines; etc/*-paste.ini gives their order and the reasons for it."""
 
 import html
 import json
@@ -13,7 +13,7 @@ from common.wsgi import SERVICES
 
 LOG = logging.getLogger(__name__)
 ACCESS = logging.getLogger("access")
-# Every service polls this each second: a line for each answer would drown the others.
+# Every service polls this twice a second; logging it would drown other requests.
 POLLED = "/v3/OS-REVOKE/events"
 REQUEST_ID = "X-Openstack-Request-Id"
 
@@ -26,7 +26,7 @@ def filter_factory(cls):
 
 
 class RequestId:
-    """Give every request an id, keep the caller's global one, and return the id in the response."""
+    """Gives every request an id, keeps the caller's global id, and returns the id in the response."""
 
     def __init__(self, app, service):
         self.app = app
@@ -49,15 +49,15 @@ class RequestId:
 
 
 def shown_path(environ) -> str:
-    """The path for the log. Paths of identity's v2.0 that contain a token are replaced by their route."""
+    """The path as logged. Paths of identity v2.0 that contain a token are replaced by their route."""
     path = environ.get("PATH_INFO", "")
     return environ.get("pileus.route", "/tokens/") if "/tokens/" in path else path
 
 
 class Access:
-    """One log line for each request: the caller, the request, the status of the response and the time it took.
+    """Logs one line per request: caller, request, status and duration to the first byte.
 
-    The time is that to the first byte of the response. Query strings are left out: clients put secrets into them.
+    Query strings are omitted, because clients put secrets into them.
     """
 
     def __init__(self, app, service):
@@ -81,7 +81,7 @@ class Access:
 
 
 class Syntax:
-    """Refuse requests that are not well-formed, before anything else reads them; Faults, around it, renders the error."""
+    """Refuses malformed requests before anything else reads them. The enclosing Faults renders the error."""
 
     def __init__(self, app, service):
         self.app = app
@@ -90,14 +90,14 @@ class Syntax:
         try:
             request_syntax.check(environ)
         except errors.BadRequest:
-            environ.update(PATH_INFO="/", QUERY_STRING="")  # rendering the error must not read them again
+            environ.update(PATH_INFO="/", QUERY_STRING="")  # so that rendering the error does not read them again
             raise
         environ["wsgi.input"] = request_syntax.Body(environ["wsgi.input"])
         return self.app(environ, start_response)
 
 
 class Health:
-    """Answer /healthcheck before anything that costs time: load balancers ask often, and have no token."""
+    """Answers /healthcheck first: load balancers poll it often, without a token."""
 
     def __init__(self, app, service):
         self.app, self.service = app, service
@@ -144,7 +144,7 @@ ENVELOPES = {"compute": _compute, "volume": _compute, "identity": _identity, "ne
 
 
 def translate(error: Exception) -> errors.Error:
-    """The declared error for any exception; an undeclared one becomes a plain 500."""
+    """The declared error for an exception; undeclared ones become a plain 500."""
     if isinstance(error, errors.Error):
         return error
     away = db_errors.translate(error)
@@ -153,7 +153,7 @@ def translate(error: Exception) -> errors.Error:
     if isinstance(error, (bus_errors.MessagingTimeout, bus_errors.MessageDeliveryFailure)):
         return errors.ServiceUnavailable(part="the message bus", internal=str(error))
     if isinstance(error, webob.request.DisconnectionError):
-        return errors.BadRequest("The request body could not be read to its end.", internal=str(error))
+        return errors.BadRequest("The request body could not be read completely.", internal=str(error))
     if isinstance(error, UnicodeDecodeError):
         return errors.BadRequest("The request is not valid UTF-8.")
     return errors.Error("An unexpected error prevented the server from fulfilling your request. "
@@ -162,7 +162,7 @@ def translate(error: Exception) -> errors.Error:
 
 
 class Faults:
-    """Render errors in the format of the API family; log what clients may not see."""
+    """Renders errors in the API's format, and logs the parts that clients may not see."""
 
     def __init__(self, app, service, family):
         self.app, self.service, self.envelope = app, service, ENVELOPES[family]

@@ -1,4 +1,4 @@
-"""Alembic for each service: ``<service>/db/migrations`` holds its revisions."""
+"""Alembic per service: ``<service>/db/migrations`` holds its revisions."""
 
 import importlib
 import logging
@@ -26,23 +26,22 @@ def config(package: str, url) -> Config:
 
 
 def sync(package: str, url: str) -> None:
-    """Bring a database to the newest revision. Running it again changes nothing."""
+    """Upgrade a database to the newest revision. Repeatable."""
     command.upgrade(config(package, url), "head")
 
 
 def version(package: str, url: str) -> tuple[str | None, str | None]:
-    """(revision of the database, newest revision of the code)."""
+    """(revision of the database, newest revision)."""
     head = ScriptDirectory.from_config(config(package, url)).get_current_head()
     with sa.create_engine(url).connect() as connection:
         return MigrationContext.configure(connection).get_current_revision(), head
 
 
 def compare_exactly(op) -> None:
-    """For a revision: have MariaDB compare texts to the letter, as the other databases do, and take every character.
+    """For a revision: make MariaDB compare strings exactly, as the other databases do, and store all characters.
 
-    Its defaults take no notice of case, accents and spaces at the end, so that a name would find another one and collide with
-    it; where a database was made with an old default, texts with characters beyond Latin 1 could not be stored. This holds for
-    all tables that there are, and for those that are yet to come.
+    Its default collation ignores case, accents and trailing spaces, so that different names would collide; with an old default
+    character set, characters outside Latin 1 could not be stored. Applies to all existing and future tables.
 
     :param op: Alembic's operations
     """
@@ -54,7 +53,7 @@ def compare_exactly(op) -> None:
     tables = found.get_table_names()
     keys = [(table, key) for table in tables for key in found.get_foreign_keys(table)]
     op.execute(f"ALTER DATABASE {quote(connection.engine.url.database)} {to}")
-    # Columns that a foreign key joins cannot be changed one after the other.
+    # Columns of a foreign key cannot be changed one after the other.
     for table, key in keys:
         op.drop_constraint(key["name"], table, type_="foreignkey")
     for table in tables:
@@ -65,7 +64,7 @@ def compare_exactly(op) -> None:
 
 
 def run_env(alembic_context) -> None:
-    """What every service's ``migrations/env.py`` does: upgrade online, in one transaction per revision."""
+    """The body of all ``migrations/env.py``: upgrade online, one transaction per revision."""
     engine = sa.create_engine(alembic_context.config.attributes["url"])
     with engine.connect() as connection:
         alembic_context.configure(connection=connection, transaction_per_migration=True, render_as_batch=True)

@@ -1,4 +1,4 @@
-"""Where calls that would stop every green thread are run: set by the entry module, plain calls otherwise."""
+"""Runs calls that would block all green threads in native threads, if the entry module has set ``EXECUTOR``."""
 
 import typing
 
@@ -12,5 +12,5 @@ EXECUTOR: typing.Callable = _direct
 
 
 def execute(work: typing.Callable, *args, **kwargs):
-    """Run CPU- or C-bound work (a password hash, libvirt) in a native thread where threads are green."""
+    """Run blocking or CPU-bound C code (a password hash, libvirt) in a native thread if threads are green."""
     return EXECUTOR(work, *args, **kwargs)

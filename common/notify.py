@@ -1,12 +1,10 @@
-"""Notifications: what happened, told to whoever listens on the bus (metering, billing, audit).
+"""Notifications about resources, sent over the bus to subscribers such as metering, billing and audit.
 
-Off unless ``[oslo_messaging_notifications] driver`` says otherwise; with
-``messagingv2`` each becomes a message on the queue ``notifications.info``, in
-OpenStack's envelope: event_type, publisher_id, payload, priority, timestamp,
-message_id. They are told after the commit that they are about, and only told:
-one that the bus does not take is logged and lost, and nothing waits for it.
-Event types are OpenStack's: ``compute.instance.create.end``, ``volume.delete.end``,
-``identity.user.created``, ``port.update.end``, ``image.upload``.
+Off unless ``[oslo_messaging_notifications] driver`` is set. With ``messagingv2``, each is a message on the queue
+``notifications.info`` in OpenStack's envelope: event_type, publisher_id, payload, priority, timestamp, message_id. Notifications
+are sent after the commit; one that the bus does not take is logged and lost, and nothing waits for it. Event types are
+OpenStack's: ``compute.instance.create.end``, ``volume.delete.end``, ``identity.user.created``, ``port.update.end``,
+``image.upload``.
 """
 
 import datetime
@@ -20,10 +18,10 @@ LOG = logging.getLogger(__name__)
 
 
 class Notifier:
-    """The teller of one daemon. ``on`` is False where nobody wants to hear: then payloads need not be made."""
+    """The notifier of one daemon. ``on`` is False if notifications are disabled; then payloads need not be built."""
 
     def __init__(self, conf, publisher: str):
-        transport(conf)  # registers what the next line needs
+        transport(conf)  # registers the options that the next line reads
         carrier = messaging.get_notification_transport(conf)
         self.on = any(d not in ("", "noop") for d in conf.oslo_messaging_notifications.driver)
         self._notifier = messaging.Notifier(carrier, f"{publisher}.{conf.host}", serializer=Serializer(), retry=1)
@@ -35,5 +33,5 @@ class Notifier:
         plain = {k: v.isoformat() if isinstance(v, datetime.datetime) else v for k, v in payload.items()}
         try:
             (self._notifier.error if error else self._notifier.info)(ctx, event_type, plain)
-        except Exception as problem:  # boundary: what is told never breaks what is done
+        except Exception as problem:  # boundary: a failed notification must not affect the operation
             LOG.warning("notification %s was not sent: %s", event_type, problem)

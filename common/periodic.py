@@ -1,4 +1,4 @@
-"""Work that runs again and again: ``run_once`` does it, ``run_forever`` only loops."""
+"""Periodic tasks: ``run_once`` does the work, ``run_forever`` loops."""
 
 import logging
 import random
@@ -11,15 +11,15 @@ LOG = logging.getLogger(__name__)
 
 
 class Periodic:
-    """Subclass and write ``run_once``. Tests call that alone."""
+    """Base of periodic tasks: subclasses implement ``run_once``, which tests call directly."""
 
     interval_s = 10.0
     jitter_s = 1.0
-    every_worker = False  # whether each process of an API does it, and not only the first
+    every_worker = False  # run in each process of an API, not only in the first
     _failing = False
 
     def run_once(self) -> None:
-        raise AssertionError("a Periodic must say what it does")
+        raise AssertionError("a Periodic must implement run_once")
 
     def run_forever(self, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -28,7 +28,7 @@ class Periodic:
                 self._failing = False
             except Exception as error:  # loop boundary: the next pass is the retry
                 level = logging.DEBUG if self._failing else logging.WARNING
-                LOG.log(level, "%s failed, will run again: %s: %s", type(self).__name__, type(error).__name__, error)
+                LOG.log(level, "%s failed and will be retried: %s: %s", type(self).__name__, type(error).__name__, error)
                 self._failing = True
             stop.wait(self.interval_s + random.uniform(0, self.jitter_s))
 
@@ -39,7 +39,7 @@ class Periodic:
 
 
 class Heartbeat(Periodic):
-    """Says that a service lives, often at first: whoever listens may start later than this does."""
+    """Sends heartbeats, more frequently at first, because receivers may start later than this service."""
 
     jitter_s = 0.2
 
@@ -51,22 +51,22 @@ class Heartbeat(Periodic):
         self.beat()
 
     def beat(self) -> None:
-        raise AssertionError("a heartbeat must say what it tells")
+        raise AssertionError("a Heartbeat must implement beat")
 
 
 def handle_row(row: dict, what: str, work) -> None:
     """Do ``work(ctx, row)`` for one of the rows of a pass; whatever is wrong with it, the others get their turn.
 
-    :param row: with the ``request_id`` and ``project_id`` of the request that it is about
+    :param row: with the ``request_id`` and ``project_id`` of the original request
     """
     ctx = context.service_context(request_id=row["request_id"], project_id=row["project_id"])
     context.activate(ctx)
     try:
         work(ctx, row)
     except errors.ServiceUnavailable as error:
-        LOG.info("%s waits: %s", what, error)
-    except Exception:  # a row that cannot be handled is recorded at each pass
-        LOG.exception("%s could not be moved on", what)
+        LOG.info("%s cannot be handled yet: %s", what, error)
+    except Exception:  # logged at each pass
+        LOG.exception("%s could not be handled", what)
 
 
 def wait_for(condition, timeout_s: float, *, every_s: float = 0.1, what: str = "condition"):

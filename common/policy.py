@@ -39,7 +39,7 @@ class Policy:
     :raises ValueError, OSError: the file cannot be read. The defaults do not replace it: they may allow more than it does
     """
 
-    refusal = errors.Forbidden.message  # the text of a refusal; a service may have its own
+    refusal = errors.Forbidden.message  # text of a refusal; services may override it
 
     def __init__(self, service: str, rules: Sequence[oslo_policy.RuleDefault], conf):
         override = pathlib.Path(conf.state_path) / "etc" / f"{service}-policy.yaml"
@@ -51,10 +51,10 @@ class Policy:
         self.enforcer.register_defaults(list(rules))
         self._scopes = {r.name: r.scope_types for r in rules if r.scope_types}
         self._defaults = oslo_policy.Rules({r.name: r.check for r in rules})
-        # The rules in force, and a cache of those that were checked, as functions of (target, credentials). They are replaced
-        # together, so that no function of the old rules is used with the new ones.
+        # The rules in force, and a cache of compiled checks, functions of (target, credentials). Both are replaced together, so
+        # that no function of old rules is used with the new ones.
         self._in_force: tuple[oslo_policy.Rules, dict[str, Callable[[dict, dict], bool]]] = (self._defaults, {})
-        # The decisions since the file was last checked: the same caller makes the same requests again and again.
+        # Decisions since the file was last checked: the same caller often repeats the same requests.
         self._decided: dict[tuple, bool] = {}
         self._until = 0.0
         self._seen: tuple | None = None  # times, size and inode of the file when it was last read; None: there was none
@@ -69,14 +69,14 @@ class Policy:
                *target.items())
         try:
             found = decided.get(key)
-        except TypeError:  # the target has a client's value that cannot be a key, such as a list
+        except TypeError:  # a client's value in the target is unhashable, such as a list
             return self._decide(ctx, rule, target)
         if found is None:
             found = decided[key] = self._decide(ctx, rule, target)
         return found
 
     def _reload(self) -> None:
-        """Read the file again if it has changed. While it cannot be read, the previous rules stay in force."""
+        """Reload the file if it has changed. While it cannot be read, the previous rules stay in force."""
         self._decided, self._until = {}, time.monotonic() + RELOAD_S
         try:
             self._load_if_changed()
@@ -106,7 +106,7 @@ class Policy:
         if not isinstance(given, dict):
             raise ValueError("it is not a mapping of rule names to rules")
         for name, check in given.items():
-            # oslo.policy would take null or false for a rule that allows everything.
+            # oslo.policy would treat null or false as a rule that allows everything.
             if not isinstance(name, str) or not isinstance(check, (str, list)):
                 raise ValueError(f"the rule {name} is not text")
         try:
@@ -119,9 +119,9 @@ class Policy:
     def _decide(self, ctx, rule: str, target: dict) -> bool:
         scope = "system" if ctx.system else "domain" if ctx.domain_id else "project"
         credentials = {k: v for k, v in _credentials(ctx).items() if v is not None}
-        # Rules check with "not domain_id:None" whether the token is for a domain.
+        # Rules check "not domain_id:None" for a domain-scoped token.
         credentials["domain_id"] = ctx.domain_id
-        # An attribute that the target lacks must not match one that the token lacks.
+        # An attribute missing in the target must not match one missing in the token.
         target = {k: v for k, v in target.items() if v is not None}
         found = scope in self._scopes.get(rule, (scope,)) and self._ask(rule, target, credentials)
         LOG.debug("%s %s: roles %s, scope %s, target %s", "allowed" if found else "refused", rule, ctx.roles, scope, target)
@@ -139,8 +139,9 @@ class Policy:
         return function(target, credentials)
 
     def _compile(self, check) -> Callable[[dict, dict], bool]:
-        """A check as a function. oslo.policy inspects the signature of each part of a check at every decision, which takes most
-        of its time (0.5 ms a decision); here that is done once."""
+        """Compile a check to a function. oslo.policy inspects the signature of each part of a check at every decision, which
+        takes most of its time (0.5 ms per decision); here that is done once.
+        """
         if isinstance(check, oslo_policy.RuleCheck):
             return functools.partial(self._ask, check.match)
         if isinstance(check, oslo_policy.NotCheck):
@@ -156,12 +157,12 @@ class Policy:
         return lambda target, credentials: bool(check(target, credentials, *more))
 
     def is_admin(self, ctx) -> bool:
-        """Whether the caller is an administrator of the whole cloud."""
+        """Whether the caller is a cloud administrator."""
         return self.allows(ctx, "context_is_admin", {})
 
     def sees_all_projects(self, ctx) -> bool:
-        """Whether the caller sees the resources of every project: an administrator, or another service of the cloud. What it
-        may do with them, other rules decide."""
+        """Whether the caller sees the resources of all projects: an administrator or a service. Other rules decide what it may
+        do."""
         return self.is_admin(ctx) or self.allows(ctx, "service_api", {})
 
     def check(self, ctx, rule: str, target: dict | None = None) -> None:
@@ -195,7 +196,7 @@ def _check_cycles(rules: oslo_policy.Rules) -> None:
 
 
 def _credentials(ctx) -> dict:
-    """The attributes of a caller that rules can check; ``token`` is nested as in Keystone's rules: token.project.domain.id."""
+    """The caller's attributes for checks; ``token`` is nested as in Keystone's rules: token.project.domain.id."""
     token: dict = {"user": {"id": ctx.user_id, "domain": {"id": ctx.user_domain_id}}}
     if ctx.project_id:
         token["project"] = {"id": ctx.project_id, "domain": {"id": ctx.project_domain_id}}

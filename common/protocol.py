@@ -1,4 +1,4 @@
-"""HTTP/1 on a connection, stricter than eventlet's: where a request ends must not be a matter of opinion."""
+"""HTTP/1 parsing stricter than eventlet's, so that request boundaries are unambiguous (request smuggling)."""
 
 import re
 import socket
@@ -7,14 +7,14 @@ import typing
 import eventlet.wsgi
 
 _METHOD = re.compile("[A-Z]{1,20}")
-# One whole line, so that neither a folded line, nor a name that no colon follows, nor a lone CR hides another header.
+# A complete line. Folded lines, names without a colon and lone CRs could hide another header.
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\x00\r\n]*)?\r?\n")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\x00\r\n]*)?\r\n")
 MAX_LINE_BYTES, MAX_TRAILERS = 1024, 64
 
 
 class _HeaderLines:
-    """The lines of a request's head as they are read, and whether each was a header."""
+    """Reads the lines of a request's head, and records whether all were valid headers."""
 
     def __init__(self, rfile):
         self._rfile, self.valid = rfile, True
@@ -26,9 +26,9 @@ class _HeaderLines:
 
 
 class ChunkedInput(eventlet.wsgi.Input):
-    """A chunked body in exactly the form of RFC 9112, section 7.1, with lines of bounded length.
+    """A chunked body in the exact form of RFC 9112, section 7.1, with bounded line lengths.
 
-    After anything else nobody knows where the next request begins: ``broken`` is called, and reading raises ever after.
+    After a syntax error the start of the next request is unknown: ``broken`` is called, and every later read raises.
     """
 
     def __init__(self, *args, broken, **kwargs):
@@ -88,7 +88,7 @@ class ChunkedInput(eventlet.wsgi.Input):
 
 
 class Protocol(eventlet.wsgi.HttpProtocol):
-    """Refuses framing that a proxy could read otherwise, and never blames the server for what a client wrote."""
+    """Refuses framing that a proxy could interpret differently, and reports errors of the client as such."""
 
     rfile: typing.Any
 
@@ -121,15 +121,15 @@ class Protocol(eventlet.wsgi.HttpProtocol):
         self.close_connection = True
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer what could not be parsed; the standard library calls an unknown version of HTTP the server's fault."""
+        """Answer a request that could not be parsed; the standard library treats an unknown HTTP version as a server error."""
         self.close_connection = True
         super().send_error(400 if code >= 500 else code, message, explain)
 
     def log_message(self, *args) -> None:
-        """Nothing: anybody can send what is no HTTP, as often as he likes."""
+        """Log nothing: anybody can send invalid HTTP at any rate."""
 
 
 def serve(sock: socket.socket, app, log) -> None:
-    """Answer requests until the socket is closed, each in a green thread."""
+    """Serve requests until the socket is closed, each in a green thread."""
     eventlet.wsgi.server(sock, app, log=log, log_output=False, max_size=512, keepalive=True, socket_timeout=75, debug=False,
                          protocol=Protocol)

@@ -1,4 +1,4 @@
-"""What a project may have of each resource: the limits in a service's table, and the lock for those who count.
+"""Quotas of projects: the limits in a service's table, and a lock for counting.
 
 Use is counted from the resources themselves, in the transaction that adds one, after ``lock_owner``: whoever else adds to the
 same project waits until then, whatever the database.
@@ -15,7 +15,7 @@ def lock_owner(connection, owner_id: str) -> None:
 
 
 def limits(connection, table: sa.Table, project_id: str, defaults: dict) -> dict:
-    """{resource: most}, -1 for no limit."""
+    """{resource: limit}, -1 for unlimited."""
     own = dict(connection.execute(sa.select(table.c.resource, table.c["limit"])
                                   .where(table.c.project_id == project_id)).all())
     return {resource: own.get(resource, most) for resource, most in defaults.items()}

@@ -1,4 +1,4 @@
-"""Regular expressions that clients write: matched in time linear in the text, whatever they are."""
+"""Regular expressions written by clients: matched in linear time."""
 
 import functools
 
@@ -19,25 +19,25 @@ def _compiled(pattern: str):
 
 
 def check(pattern: str, what: str) -> None:
-    """:raises BadRequest: it is no regular expression, or one that needs more than matching goes through the text once"""
+    """:raises BadRequest: not a valid regular expression, or one that cannot be matched in linear time"""
     try:
         if len(pattern) > MAX_LENGTH:
-            raise re2.error("it is too long")
+            raise re2.error("the pattern is too long")
         _compiled(pattern)
     except (re2.error, UnicodeEncodeError) as error:
         raise errors.BadRequest(f"Invalid filter {what}: this regular expression cannot be used: {error.args[0]}.") from None
 
 
 def found(pattern: str, text: str | None) -> bool:
-    """Whether the pattern is somewhere in the text."""
+    """Whether the pattern matches anywhere in the text."""
     return text is not None and _compiled(pattern).search(text) is not None
 
 
 def condition(connection, column, pattern: str, scope: list, what: str):
-    """The WHERE of rows whose column has the pattern in it.
+    """The WHERE of rows whose column matches the pattern.
 
-    SQLite calls ``found`` (``common.db`` gives it that function). The engines of the others backtrack, or read patterns
-    otherwise: there the values within ``scope`` are read and matched here.
+    SQLite calls ``found`` (registered by ``common.db``). The regex engines of the other databases backtrack or differ in syntax,
+    so the values within ``scope`` are read and matched here.
 
     :raises BadRequest: as ``check``
     """

@@ -8,7 +8,7 @@ from common import errors, values
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,255}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _CONTENT_TYPE = re.compile(r"[\w!#$&^.+*-]+(/[\w!#$&^.+*-]+)?\s*(;[\x20-\x7e\t]*)?", re.ASCII)
-# More than any client sends. Each parameter may become a condition of an SQL query.
+# Above what any client sends. Each parameter may become a condition of an SQL query.
 MAX_PARAMETERS = 256
 
 
@@ -24,7 +24,8 @@ def _text(raw: bytes, part: str) -> str:
 
 def check(environ: dict) -> None:
     """:raises BadRequest: the path or query is not UTF-8, a part has control characters, or Host or Content-Type is invalid; the
-    text names the part
+        text
+    names the part
     """
     path = _text(environ.get("PATH_INFO", "").encode("latin-1"), "path")
     if "\n" in path or "\r" in path:
@@ -47,7 +48,7 @@ def check(environ: dict) -> None:
 
 
 class Body:
-    """``wsgi.input`` that reports faults of the client, such as an invalid chunk or an early end, as BadRequest."""
+    """``wsgi.input`` that raises BadRequest for errors of the client, such as an invalid chunk or an early end."""
 
     def __init__(self, source):
         self._source = source

@@ -1,6 +1,6 @@
-"""REST between services: kept connections, service tokens, errors mapped back to the declared ones.
+"""REST between services: persistent connections, service tokens, and errors mapped back to the declared ones.
 
-What a client wrote never becomes part of a URL by itself: paths are made by ``path``, and ``RestClient`` takes no others.
+Values from clients enter URLs only through ``path``, and ``RestClient`` accepts no other paths.
 """
 
 import json
@@ -25,16 +25,16 @@ _ID = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F
 
 
 class Path(str):
-    """A path and query of another service, as ``path`` makes it."""
+    """A path and query of another service, built by ``path``."""
 
 
 def path(template: str, *segments: str, query: typing.Mapping[str, typing.Any] | None = None) -> Path:
-    """A path in which every part that is not ours was checked and quoted.
+    """A path whose variable parts are validated and quoted.
 
-    :param template: with ``{id}`` for a UUID, ``{name}`` or ``{}`` for any other segment: ``/v2.0/ports/{id}``
-    :param segments: one for each of these
-    :param query: parameters; a list is repeated
-    :raises NotFound: a segment that cannot be one, and so names nothing
+    :param template: with ``{id}`` for a UUID, ``{name}`` or ``{}`` for another segment: ``/v2.0/ports/{id}``
+    :param segments: one for each of them
+    :param query: parameters; lists are repeated
+    :raises NotFound: an invalid segment, which cannot name anything
     """
     waiting = iter(segments)
     kinds = _PLACE.findall(template)
@@ -51,7 +51,7 @@ def _segment(kind: str, text: str) -> str:
     if kind == "id":
         valid = isinstance(text, str) and _ID.fullmatch(text) is not None
     else:
-        # A slash would be one again behind WSGI's unquoting, and dots are resolved on the way.
+        # WSGI would unquote a slash, and dots would be resolved.
         valid = isinstance(text, str) and 0 < len(text) < 256 and text.isprintable() and "/" not in text and (
             text not in (".", ".."))
     if not valid:
@@ -60,12 +60,12 @@ def _segment(kind: str, text: str) -> str:
 
 
 def last_segment(reference: str) -> str:
-    """The id at the end of what may be a whole URL, as OpenStack takes references to images and flavors."""
+    """The id at the end of a possible URL: OpenStack accepts both as references to images and flavors."""
     return reference.rstrip("/").rsplit("/", 1)[-1]
 
 
 def error_text(payload: bytes) -> str:
-    """The message inside any OpenStack error envelope, else the start of the text."""
+    """The message in an OpenStack error envelope, else the start of the text."""
     try:
         found = json.loads(payload)
         while isinstance(found, dict) and found:
@@ -89,7 +89,7 @@ class RestClient:
             total=1, connect=1, read=0, status=0, redirect=0, backoff_factor=0.1))
 
     def service_token(self, *, fresh: bool = False) -> str:
-        """A token of the service user, shared by the process and renewed before it ends."""
+        """A token of the service user, shared by the process and renewed before it expires."""
         auth = self.conf.service_auth
         key = (auth.auth_url, auth.username)
         with _LOCK:
@@ -123,7 +123,7 @@ class RestClient:
         return getattr(self.conf.endpoints, service) + where
 
     def anonymous(self, method: str, service: str, where: Path, *, body=None, timeout_s: float = 30):
-        """Call without a token, as a login does; returns the whole response. Errors as with ``request``."""
+        """Call without a token, as for a login; returns the whole response. Raises errors as ``request``."""
         if method not in ("GET", "HEAD"):
             units.mark_visible()
         active = context.active()

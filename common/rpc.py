@@ -1,10 +1,8 @@
-"""The bus: oslo.messaging with our context, our errors and our names.
+"""RPC over oslo.messaging, with our context and declared errors.
 
-A service's ``rpcapi.py`` subclasses ``Client`` and declares its methods (see
-``common.interface``); its ``manager.py`` holds the endpoint, of which these
-methods alone can be called. Messages are of declared shapes. A cast may be lost
-(broker gone) or come twice (redelivery): every endpoint method is safe to run
-again, and every cast has somebody who notices that its effect is missing.
+A service's ``rpcapi.py`` subclasses ``Client`` and declares its methods (see ``common.interface``); its ``manager.py`` implements
+them, and only declared methods can be called. Messages have declared shapes. A cast may be lost (broker down) or delivered twice
+(redelivery): every endpoint method is repeatable, and every cast has a reconciler that notices if its effect is missing.
 """
 
 import logging
@@ -21,12 +19,12 @@ from common import context, errors, interface, metrics, units, upgrade
 from common.messages import Version, format_version, parse_version
 
 LOG = logging.getLogger(__name__)
-# What publishing raises without a broker: the last two when a new connection is made for it.
+# Exceptions of publishing without a broker; the last two occur when it opens a new connection.
 _AWAY = (messaging.MessageDeliveryFailure, kombu.exceptions.KombuError, OSError)
-# What counts as an error of the bus: see metrics.RPC_ERRORS.
+# Exceptions counted as errors of the bus: see metrics.RPC_ERRORS.
 ERRORS = ("away", "undeliverable", "timeout", "failed")
-# The broker returns a message that no queue takes, because its receiver has not listened since the broker started. Otherwise a
-# call would wait until its timeout, and a lost cast would be noticed late.
+# The broker returns a message that no queue takes, because its receiver has not connected since the broker started. Otherwise a
+# call would wait for its timeout, and a lost cast would be noticed late.
 _DELIVERED = messaging.TransportOptions(at_least_once=True)
 
 
@@ -39,11 +37,11 @@ class Serializer(messaging.NoOpSerializer):
 
 
 def transport(conf):
-    """The bus of this process, made once per configuration object."""
+    """The transport of this process, created once per configuration object."""
     existing = getattr(conf, "pileus_transport", None)
     if existing is not None:
         return existing
-    # oslo.messaging reads two groups from the global object although it is given another.
+    # oslo.messaging reads two option groups from the global object.
     for group in ("oslo_messaging_metrics", "oslo_messaging_tracing"):
         for name, opt in cfg.CONF._groups[group]._opts.items():
             try:
@@ -60,10 +58,10 @@ def transport(conf):
 def _bound(bus) -> None:
     """Limit how often pooled connections for sending try to reconnect to the broker.
 
-    Those that oslo.messaging opens to send a reply would try forever: their heartbeat, once it misses the broker, reconnects
-    while it holds the connection's lock, and whoever takes that connection from the pool waits for the lock.
+    Those that oslo.messaging opens for replies would retry forever: their heartbeat reconnects while it holds the connection's
+    lock, and whoever takes the connection from the pool waits for that lock.
     """
-    pool = getattr(bus._driver, "_connection_pool", None)  # the driver in memory has none
+    pool = getattr(bus._driver, "_connection_pool", None)  # the in-memory driver has none
     if pool is None:
         return
     connect = pool.connection_cls
@@ -79,8 +77,8 @@ def _bound(bus) -> None:
 class _Answers:
     """The reply queue of this process.
 
-    oslo.messaging creates it within the first call, and waits forever while the broker is away. So a thread creates it, and a
-    call waits only a moment for that; once created, the queue reconnects to the broker by itself.
+    oslo.messaging creates it in the first call, and waits forever while the broker is down. So a thread creates it, and calls
+    wait for that only briefly; once created, the queue reconnects by itself.
     """
 
     WAIT_S = 3
@@ -90,7 +88,7 @@ class _Answers:
         self._ready: threading.Event | None = None
 
     def wait(self, timeout_s: float) -> bool:
-        """Whether the queue is there, at the latest after ``timeout_s`` or WAIT_S."""
+        """Whether the queue exists, after waiting at most ``timeout_s`` or WAIT_S."""
         with self._lock:
             if self._ready is None:
                 self._ready = threading.Event()
@@ -98,21 +96,21 @@ class _Answers:
         return self._ready.is_set() or self._ready.wait(min(timeout_s, self.WAIT_S))
 
     def _make(self, ready: threading.Event) -> None:
-        make = getattr(self._bus._driver, "_get_reply_q", None)  # the driver in memory has none, and never waits
+        make = getattr(self._bus._driver, "_get_reply_q", None)  # the in-memory driver has none and never blocks
         if make:
             make()
         ready.set()
 
 
 class Client:
-    """Base of every interface: sends what its methods declare.
+    """Base of all interfaces: sends what their methods declare.
 
-    ``history`` says what each version of the interface brought; the last one is the version of this release. A major version
-    never changes: whoever knows a newer minor version also understands the older ones.
+    ``history`` describes each version of the interface; the last one is that of this release. The major version never changes: a
+    peer with a newer minor version also understands older ones.
     """
 
     topic = ""
-    level = ""  # its name in [upgrade_levels]
+    level = ""  # the option in [upgrade_levels]
     history: dict[str, str] = {"1.0": "The first version."}
     methods: dict[str, interface.Method] = {}
 
@@ -124,19 +122,19 @@ class Client:
     version = "1.0"
 
     def __init__(self, conf, running: upgrade.Running | None = None):
-        """:param running: reads the versions of the services that answer, where they are known: see ``common.upgrade``"""
+        """:param running: reads the versions of the running servers, if known: see ``common.upgrade``"""
         self._client = messaging.get_rpc_client(transport(conf), messaging.Target(topic=self.topic), serializer=Serializer())
         self._answers = conf.pileus_answers
         self._errors = {kind: metrics.RPC_ERRORS.labels(self.topic, kind) for kind in ERRORS}
         self._level = upgrade.Level(conf, self.level, parse_version(self.version), running)
 
     def send(self, method: interface.Method, ctx, arguments: dict):
-        """Call or cast, as the method declares, in a version that the servers know; returns a call's result.
+        """Call or cast in a version that the servers understand; returns the result of a call.
 
-        :raises ServiceUnavailable: no answer in time, or the broker is away
-        :raises ServiceTooOld: the peer is of a release that does not have the method
-        :raises InvalidMessage: the arguments, or the result, are not as declared
-        :raises errors.Error: what the method declares
+        :raises ServiceUnavailable: no answer in time, or the broker is down
+        :raises ServiceTooOld: the server's release does not have the method
+        :raises InvalidMessage: the arguments or the result do not match the declaration
+        :raises errors.Error: an error that the method declares
         """
         while True:
             level = self._level.version()
@@ -197,7 +195,7 @@ def _kind(error: Exception) -> str:
 
 
 def _only(methods) -> type[messaging.RPCAccessPolicyBase]:
-    """A policy for oslo.messaging by which these methods alone can be called."""
+    """An oslo.messaging access policy that allows only these methods."""
     class Declared(messaging.RPCAccessPolicyBase):
         def is_allowed(self, endpoint, method):
             return method in methods
@@ -205,9 +203,10 @@ def _only(methods) -> type[messaging.RPCAccessPolicyBase]:
 
 
 class Dispatcher(messaging.RPCDispatcher):
-    """Run a declared method under the caller's request id, with declared arguments; let only declared results and errors travel.
+    """Runs a declared method under the caller's request id, with validated arguments; only declared results and errors are sent
+    back.
 
-    ``translate`` makes a declared error of one that the service's database raised, or returns None.
+    ``translate`` converts an exception of the service's database to a declared error, or returns None.
     """
 
     def __init__(self, endpoint, interface: type[Client], translate):
@@ -239,7 +238,7 @@ class Dispatcher(messaging.RPCDispatcher):
 
 
 def _expected(error: errors.Error) -> NoReturn:
-    """Send an error to the caller; oslo.messaging reads it from the exception that is being handled."""
+    """Send an error to the caller; oslo.messaging reads it from the exception being handled."""
     try:
         raise error
     except errors.Error:
@@ -247,12 +246,12 @@ def _expected(error: errors.Error) -> NoReturn:
 
 
 class _Server(RPCServer):
-    """Counts messages that wait for a thread of this process; the broker no longer counts those."""
+    """Counts messages waiting for a thread of this process, which the broker no longer counts."""
 
     def __init__(self, transport, target, dispatcher):
         super().__init__(transport, target, dispatcher, executor="threading")
         self._waiting = metrics.RPC_WAITING.labels(target.topic)
-        self._waiting.set(0)  # not what was left of a process before
+        self._waiting.set(0)  # reset the gauge of a former process
 
     def _on_incoming(self, incoming):
         self._waiting.inc()

@@ -1,8 +1,8 @@
-"""JSON Schema checks of request bodies, and the pieces that schemas share.
+"""JSON Schema validation of request bodies, and shared schema parts.
 
-Three things differ from plain JSON Schema, so that a schema says what a value is and nothing slips past it:
-``pattern`` (and the names of ``patternProperties``) match the whole text; an ``integer`` is no ``1.0``; and what
-``integer()`` made also takes a string of digits, which the handler then sees as a number, checked by the same bounds.
+Differs from plain JSON Schema in three ways: ``pattern`` (and the names of ``patternProperties``) must match the whole text;
+``1.0`` is not an ``integer``; and ``integer()`` also accepts a string of digits, which the handler receives as a number within
+the same bounds.
 """
 
 import copy
@@ -20,25 +20,25 @@ for _format, _parse in {
         "line": lambda raw, what: values.text(raw, what, longest=1 << 20), "name": values.name,
         "ipv4": lambda raw, what: values.ip_address(raw, what, version=4),
         "ipv6": lambda raw, what: values.ip_address(raw, what, version=6),
-        # A prefix whose host bits may be set, as security group rules have them.
+        # A prefix that may have host bits, as in security group rules.
         "ip-prefix": lambda raw, what: values.ip_network(raw, what, host_bits=True)}.items():
     FORMATS.checks(_format, raises=errors.BadRequest)(
         lambda value, parse=_parse: not isinstance(value, str) or parse(value, "format") is not None)
 
 UUID = {"type": "string", "format": "uuid"}
-# Printable, not only blanks: what OpenStack accepts as the name of a thing.
+# Printable and not blank: what OpenStack accepts as a name.
 NAME = {"type": "string", "minLength": 1, "maxLength": 255, "format": "name"}
 TEXT = {"type": ["string", "null"], "maxLength": 255}
 LONG_TEXT = {"type": ["string", "null"], "maxLength": 65535}
 BOOLEAN = {"enum": [True, False, "True", "False", "true", "false", "1", "0", "on", "off", "yes", "no", "TRUE", "FALSE"]}
-# How many is a matter of quota; this only bounds the work.
+# Quotas limit the number of items; this bounds the work of validation.
 METADATA = {"type": "object", "maxProperties": 1000,
             "patternProperties": {r"[a-zA-Z0-9\-_:. /]{1,255}": {"type": "string", "maxLength": 255}},
             "additionalProperties": False}
 
 
 def integer(low: int = 0, high: int = values.INT32, *, null: bool = False) -> dict:
-    """A whole number within bounds, also as a string of digits; the handler sees an int."""
+    """An integer within bounds, or a string of digits; the handler receives an int."""
     return {"type": ["integer", "null"] if null else "integer", "minimum": low, "maximum": high, "digits": True}
 
 
@@ -58,7 +58,7 @@ def _pattern(validator, pattern, instance, schema):
 
 
 def _properties(validator, properties, instance, schema):
-    """As usual, after strings of digits have become the numbers that they are."""
+    """As usual, after strings of digits have been converted to numbers."""
     if isinstance(instance, dict):
         for name, subschema in properties.items():
             given = instance.get(name)
@@ -69,7 +69,7 @@ def _properties(validator, properties, instance, schema):
 
 
 def _any_of(validator, choices, instance, schema):
-    """As usual, but each choice is left at its first fault: not all of a large list are looked for."""
+    """As usual, but each alternative stops at its first error, so that a large list is not validated completely."""
     if not any(validator.evolve(schema=choice).is_valid(instance) for choice in choices):
         yield jsonschema.ValidationError(f"{instance!r} is not valid under any of the given schemas")
 
@@ -88,12 +88,12 @@ _Validator = jsonschema.validators.extend(
         "integer", lambda checker, found: isinstance(found, int) and not isinstance(found, bool)))
 
 
-# What bounds the work comes first: validation ends at the first fault.
+# Bounds are checked first: validation stops at the first error.
 _BOUNDS = ("type", "maxItems", "maxProperties", "maxLength")
 
 
 def _prepared(part):
-    """A copy of a schema in which bounds come first, and the names of patternProperties match wholly."""
+    """A copy of a schema with the bounds first, and anchored names of patternProperties."""
     if isinstance(part, list):
         return [_prepared(p) for p in part]
     if not isinstance(part, dict):
@@ -106,7 +106,8 @@ def _prepared(part):
 
 
 def compiled(json_schema: dict) -> typing.Callable[[typing.Any], None]:
-    """A function that raises BadRequest with the path and reason of the first fault, and makes numbers of digits."""
+    """A function that validates a document, raising BadRequest with the path and reason of the first error, and converts digits.
+    """
     checker = _Validator(_prepared(json_schema), format_checker=FORMATS)
 
     def validate(document) -> None:
@@ -116,5 +117,5 @@ def compiled(json_schema: dict) -> typing.Callable[[typing.Any], None]:
         where = "/".join(str(p) for p in fault.absolute_path) or "body"
         text = fault.message if len(fault.message) < 300 else fault.message[:300] + "…"
         raise errors.BadRequest(f"Invalid input for field/attribute {where}. {text}")
-    validate.schema = json_schema  # type: ignore[attr-defined]  # what generates requests reads it
+    validate.schema = json_schema  # type: ignore[attr-defined]  # for the generator of requests in tests
     return validate

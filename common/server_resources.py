@@ -1,7 +1,6 @@
-"""What a server holds at the other services, ports, attachments and volumes, and how it is given back.
+"""What a server uses in other services (ports, attachments and volumes), and how it is released.
 
-For whoever deletes a server: its host's agent, or the conductor where the host cannot. Each function may be called again:
-what is given back already is left alone.
+Called by whoever deletes a server: the agent of its host, or the conductor if the host is down. All functions are repeatable.
 """
 
 import logging
@@ -17,8 +16,9 @@ _UNBOUND = {"device_id": "", "device_owner": "", "binding:host_id": ""}
 
 
 def ports_of(rest, uuid: str) -> list[dict]:
-    """The ports of a server, on whatever host, by the network service's own record of what compute agents bound: anybody may
-    write a server's id into ``device_id`` of a port."""
+    """The ports of a server, on any host, by the network service's record of the ports that compute agents bound: anybody may
+    write a server's id into the ``device_id`` of a port.
+    """
     return rest.request("GET", "network", path("/v2.0/ports", query={"device_id": uuid, "relation": "compute"}))["ports"]
 
 
@@ -28,10 +28,10 @@ def if_match(port: dict) -> dict:
 
 
 def release_port(rest, port_id: str, *, keep: bool, as_read: dict | None = None) -> None:
-    """Delete a port, or unbind one that its owner had made (``keep``).
+    """Delete a port, or unbind a preexisting one (``keep``).
 
-    :param as_read: the port; it is left alone where it has changed since, as when another host has taken it
-    :raises PreconditionFailed: it has
+    :param as_read: the port as it was read; if it has changed since, for example because another host bound it, it is left alone
+    :raises PreconditionFailed: it has changed
     """
     where, headers = path("/v2.0/ports/{id}", port_id), if_match(as_read) if as_read else None
     try:
@@ -40,7 +40,7 @@ def release_port(rest, port_id: str, *, keep: bool, as_read: dict | None = None)
         else:
             rest.request("DELETE", "network", where, headers=headers)
     except errors.NotFound:
-        LOG.debug("port %s is gone already", port_id)
+        LOG.debug("port %s does not exist any more", port_id)
 
 
 def bind_port(rest, as_read: dict, host: str) -> None:
@@ -56,9 +56,9 @@ def bind_port(rest, as_read: dict, host: str) -> None:
 
 
 def release_ports(rest, server: dict) -> None:
-    """Delete the ports that were made for a server, unbind those that its owner had made.
+    """Delete the ports that were created for a server, and unbind preexisting ones.
 
-    :param server: its row; ``requested_networks`` says which are its owner's
+    :param server: its row; ``requested_networks`` names the preexisting ports
     """
     own = preexisting_ports(server)
     for port in ports_of(rest, server["uuid"]):
@@ -71,36 +71,36 @@ def preexisting_ports(server: dict) -> set[str]:
 
 
 def attachments_of(rest, uuid: str, **only: str) -> list[str]:
-    """The ids of the attachments to a server. ``only``: filters of the volume service, as ``volume_id`` or ``attached_host``."""
+    """The ids of a server's attachments. ``only``: filters of the volume service, such as ``volume_id`` or ``attached_host``."""
     where = path("/v3/attachments", query={"all_tenants": 1, "instance_id": uuid, **only})
     return [a["id"] for a in rest.request("GET", "volume", where, headers=VOLUME_VERSION)["attachments"]]
 
 
 def end_attachment(rest, attachment_id: str) -> None:
-    """End an export and free its volume."""
+    """Delete an attachment, which ends the export and frees the volume."""
     try:
         rest.request("DELETE", "volume", path("/v3/attachments/{id}", attachment_id), headers=VOLUME_VERSION)
     except errors.NotFound:
-        LOG.debug("attachment %s is gone already", attachment_id)
+        LOG.debug("attachment %s does not exist any more", attachment_id)
 
 
 def release_attachment(rest, uuid: str, volume_id: str, attachment_id: str | None) -> None:
-    """End the export and free the volume.
+    """Delete an attachment of a server.
 
-    :param attachment_id: None where it is not known: it may have been made, and its report lost
+    :param attachment_id: None if unknown: it may have been created, and the report lost
     """
     for each in [attachment_id] if attachment_id else attachments_of(rest, uuid, volume_id=volume_id):
         end_attachment(rest, each)
 
 
 def release_volumes(rest, server: dict) -> None:
-    """Free the volumes of a server, and delete those that are to go with it.
+    """Detach the volumes of a server, and delete those with ``delete_on_termination``.
 
     :param server: its row with ``block_devices``
-    :raises ServiceUnavailable: as ``_delete_volume``; call it again later
+    :raises ServiceUnavailable: a volume cannot be deleted yet; to be called again later
     """
     for device in server["block_devices"]:
-        # Also that to another host, which a server has that moves.
+        # Including the attachments to the other host during a migration.
         found = set(attachments_of(rest, server["uuid"], volume_id=device["volume_id"]))
         for each in sorted(found | {device["attachment_id"]} - {None}):
             end_attachment(rest, each)
@@ -109,16 +109,15 @@ def release_volumes(rest, server: dict) -> None:
 
 
 def _delete_volume(rest, volume_id: str) -> None:
-    """Delete it, where its own state allows that.
+    """Delete a volume if its status allows that.
 
-    :raises ServiceUnavailable: something is done to it that ends by itself, as a server that is deleted early meets a volume that
-        is still being made
+    :raises ServiceUnavailable: its status will change by itself, for example while it is being created
     """
     where = path("/v3/volumes/{id}", volume_id)
     try:
         rest.request("DELETE", "volume", where, headers=VOLUME_VERSION)
     except errors.NotFound:
-        LOG.debug("volume %s is gone already", volume_id)
+        LOG.debug("volume %s does not exist any more", volume_id)
     except errors.BadRequest as error:
         status = rest.request("GET", "volume", where, headers=VOLUME_VERSION)["volume"]["status"]
         if status in _TRANSIENT:
@@ -127,5 +126,5 @@ def _delete_volume(rest, volume_id: str) -> None:
             LOG.warning("volume %s, which is %s, could not be deleted with its server: %s", volume_id, status, error)
 
 
-# The steps of a deletion that any host can take, in order, by the names that they have in the server's events.
+# The steps of a deletion that any host can do, in order, by their names in the server's events.
 STEPS = {"network": release_ports, "volumes": release_volumes}

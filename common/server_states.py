@@ -1,8 +1,8 @@
-"""The states of servers: one table of what can be done to one, for the API, the conductor and the agents.
+"""The states of servers: one table of actions, used by the API, the conductor and the agents.
 
-``vm_state`` is stable, ``task_state`` is what is under way or None, ``power_state`` is what the hypervisor sees. While a task
-is under way ``vm_state`` stays what it was before, so it says which of an action's ends is this server's, and to what a failed
-one goes back. ``conductor.db.machine`` writes them, by this table.
+``vm_state`` is stable, ``task_state`` is the task in progress or None, ``power_state`` is what the hypervisor reports. During a
+task ``vm_state`` keeps its former value, which selects the action's end state, and to which a failed action returns.
+``conductor.db.machine`` writes the states by this table.
 """
 
 import dataclasses
@@ -15,14 +15,14 @@ ANY = None
 
 @dataclasses.dataclass(frozen=True)
 class Action:
-    """What can be done to a server.
+    """An action on a server.
 
-    ``ends``: {vm_state in which it may begin: vm_state when it succeeded}; ANY: from every state, and nothing comes after
-    ``task_state``: while it is under way
-    ``task_states``: in which it may begin; None among them: while nothing is under way
-    ``failed``: the vm_state when it failed, because what the server was before may not be true any more; None: as before
-    ``guest``: the host's agent does it to the guest by itself, and is asked again where that was lost
-    ``later``: further task states of it, in order; it is an operation of several hosts, which ``conductor.operations`` drives
+    ``ends``: {initial vm_state: vm_state after success}; ANY: from every state, and the server is gone afterwards
+    ``task_state``: while the action is in progress
+    ``task_states``: in which it may begin; None stands for an idle server
+    ``failed``: the vm_state after a failure, if the former one may no longer be true; None: the former one
+    ``guest``: the host's agent does it to the guest, and is asked again if the message was lost
+    ``later``: its further task states, in order; it is an operation of several hosts, run by ``conductor.operations``
     """
 
     ends: dict[str, str] | None
@@ -73,7 +73,7 @@ ACTIONS = {
     "image_backup": Action(_same(ACTIVE, STOPPED, VM_PAUSED, SUSPENDED), "image_backup", guest=False),
     **dict.fromkeys(("migrate", "resize"), _operation(_to(RESIZED, ACTIVE, STOPPED), "resize_prep", "resize_migrating",
                                                       "resize_migrated", "resize_finish")),
-    # The server ends as it was before: ACTIVE or STOPPED.
+    # The end state is the former one: ACTIVE or STOPPED.
     "confirmResize": _operation(_to(ACTIVE, RESIZED), "resize_confirming"),
     "revertResize": _operation(_to(ACTIVE, RESIZED), "resize_reverting"),
     "delete": Action(ANY, "deleting", ANY, guest=False),
@@ -83,23 +83,21 @@ REBUILDING, DELETING = (ACTIONS[name].task_state for name in ("rebuild", "delete
 IMAGE_TASKS = tuple(ACTIONS[name].task_state for name in ("image_snapshot", "image_backup"))
 RESIZE_TASKS = RESIZE_PREP, RESIZE_MIGRATING, RESIZE_MIGRATED, RESIZE_FINISH = ACTIONS["migrate"].all_task_states
 REVERTING = ACTIONS["revertResize"].task_state
-# Task states that ``conductor.operations`` sees to.
+# Task states of operations that ``conductor.operations`` runs.
 OPERATION_TASKS = tuple(sorted({t for a in ACTIONS.values() if a.later is not None for t in a.all_task_states}))
-# Actions that an agent does to a guest by itself, and the task_state that says that one is wanted.
+# {action of the agent on a guest: task_state while it is requested}
 POWER = {name: action.task_state for name, action in ACTIONS.items() if action.guest}
 
-# vm_states of servers that have a guest on their host, those whose guest runs, and task_states that leave it running.
+# vm_states of servers with a guest, vm_states with a running guest, and task_states during which it keeps running.
 WITH_GUEST = frozenset((ACTIVE, VM_PAUSED, SUSPENDED, RESCUED, RESIZED))
 GUEST_RUNS = frozenset((ACTIVE, RESCUED))
 HARMLESS_TASKS = (None, *IMAGE_TASKS)
-# power_state that a hypervisor sees: (vm_states of an idle server that it changes, the new one). A suspended guest is off, its
-# memory is kept.
+# {power_state: (vm_states of idle servers that it changes, the new vm_state)}. A suspended guest is off, with its memory saved.
 SEEN = {
     SHUTDOWN: ((ACTIVE, VM_PAUSED), STOPPED), CRASHED: ((ACTIVE, VM_PAUSED), STOPPED),
     NOSTATE: ((ACTIVE, VM_PAUSED, SUSPENDED), STOPPED), RUNNING: ((STOPPED,), ACTIVE)}
 
-# (vm_state, task_state) -> the status that users see; (vm_state, None) is the default of its row. Source: compute API guide,
-# "Server status".
+# (vm_state, task_state) -> status for users; (vm_state, None) is the default. Source: compute API guide, "Server status".
 _HARD = ACTIONS["reboot-hard"].task_state
 STATUS: dict[tuple[str, str | None], str] = {
     (ACTIVE, None): "ACTIVE", (ACTIVE, ACTIONS["reboot"].task_state): "REBOOT", (ACTIVE, _HARD): "HARD_REBOOT",
@@ -114,5 +112,5 @@ STATUSES = sorted(set(STATUS.values()))
 
 
 def status(row: dict) -> str:
-    """What users see of a server."""
+    """The status that users see."""
     return STATUS.get((row["vm_state"], row["task_state"])) or STATUS.get((row["vm_state"], None), "UNKNOWN")

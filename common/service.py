@@ -1,8 +1,7 @@
-"""A daemon: its parts, its start, its graceful stop.
+"""A daemon: its parts, start and graceful stop.
 
-``Service`` is the object that a daemon consists of: configuration, database,
-bus clients, token verifier and periodic work. Which it has, each service's
-``service.py`` says. ``run`` is what a process does with one.
+``Service`` holds the parts of a daemon: configuration, database, RPC clients, token verifier and periodic tasks. Each service's
+``service.py`` subclasses it. ``run`` runs one in a process.
 """
 
 import ctypes
@@ -25,7 +24,7 @@ LOG = logging.getLogger(__name__)
 
 
 class Trim(periodic.Periodic):
-    """Give memory that was freed back to the system: what a busy minute took should not be kept for good."""
+    """Returns freed memory to the operating system, so that a peak does not last."""
 
     interval_s = 20.0
 
@@ -34,7 +33,7 @@ class Trim(periodic.Periodic):
 
 
 class Service:
-    """Base of every daemon.
+    """Base of all daemons.
 
     ``name`` is the daemon's name ("compute-api"), ``package`` its database's owner, ``api`` the section of
     ``etc/<conf_name>-paste.ini`` that it serves, or None, ``interface`` the RPC interface that it answers, or None.
@@ -49,7 +48,7 @@ class Service:
     opts: dict = {}
     rpc_threads = 16
     verifies_tokens = True
-    optional_ports: tuple[str, ...] = ()  # side pipelines that are left out where their port is taken
+    optional_ports: tuple[str, ...] = ()  # additional pipelines that are omitted if their port is in use
 
     def __init__(self, conf):
         self.conf = conf
@@ -74,33 +73,33 @@ class Service:
         return db.Database(self.db_name, url, pool_size=self.conf.database.pool_size)
 
     def setup(self) -> None:
-        """Make the parts that are the service's own."""
+        """Create the service's own parts."""
 
     @functools.cached_property
     def notifier(self) -> notify.Notifier:
-        """What this daemon tells others of; made when first used."""
+        """The notifier of this daemon, created on first use."""
         return notify.Notifier(self.conf, self.name)
 
     def endpoint(self):
-        """The object whose methods answer the interface."""
+        """The object that implements the RPC interface."""
         return None
 
     def started(self) -> None:
-        """Called once everything answers."""
+        """Called when the daemon is ready."""
 
     def health(self) -> list[str]:
-        """Reasons why this daemon cannot do its work now; empty when it can."""
+        """Reasons why this daemon cannot work now; empty if it can."""
         if self.db is not None:
             try:
                 self.db.ping()
-            except Exception as error:  # whatever the driver raises, the answer is the same
+            except Exception as error:  # any exception of the driver has the same meaning
                 LOG.debug("database: %s", error)
-                return ["the database does not answer"]
+                return ["the database does not respond"]
         return []
 
     @classmethod
     def side_ports_of(cls, conf) -> dict[str, int]:
-        """{pipeline: port} that the daemon serves beside its API."""
+        """{pipeline: port} that the daemon serves in addition to its API."""
         return {}
 
     def wsgi_app(self, pipeline: str):
@@ -110,19 +109,19 @@ class Service:
         return loadapp(f"config:{ini}", name=pipeline, global_conf={"pileus_service": token})
 
     def start_background(self) -> None:
-        """Start periodic work and the bus endpoint."""
+        """Start the periodic tasks and the RPC server."""
         for work in self.periodics:
             if not isinstance(work, periodic.Heartbeat):
                 work.start(self.stop_event)
         if self.interface:
             self.rpc_server = rpc.server(self.conf, self.interface, self.conf.host, self.endpoint(),
                                          threads=self.rpc_threads, translate=db_errors.translate if self.db else None)
-        # Starting to listen retries until the broker is there; the API must not wait for it.
+        # The RPC server retries until the broker is up; the API must not wait for it.
         threading.Thread(target=self._listen, daemon=True, name="rpc-start").start()
         self.started()
 
     def _listen(self) -> None:
-        """Listen, and only then say that the service lives: who hears it may call at once."""
+        """Start the RPC server, then the heartbeat: whoever receives a heartbeat may call immediately."""
         if self.rpc_server is not None:
             self.rpc_server.start()
         for work in self.periodics:
@@ -130,7 +129,7 @@ class Service:
                 work.start(self.stop_event)
 
     def busy(self) -> bool:
-        """Whether a task is under way."""
+        """Whether a task is in progress."""
         return False
 
     def stop(self) -> None:
@@ -146,7 +145,7 @@ def default_url(state_path: str, name: str) -> str:
 
 
 def listen_all(service_class: type[Service], conf) -> dict[str, socket.socket]:
-    """{pipeline: listening socket} of an API daemon; made before fork, so that workers share them."""
+    """{pipeline: listening socket} of an API daemon; created before fork, so that workers share them."""
     if not service_class.api:
         return {}
     ports = {service_class.api: conf.bind_port or service_class.default_port, **service_class.side_ports_of(conf)}
@@ -157,7 +156,7 @@ def listen_all(service_class: type[Service], conf) -> dict[str, socket.socket]:
         except OSError as error:
             if pipeline not in service_class.optional_ports:
                 raise
-            LOG.warning("port %d is in use (%s): %s does not listen there", port, error, pipeline)
+            LOG.warning("port %d is in use (%s): %s is not served", port, error, pipeline)
     return made
 
 
@@ -165,8 +164,8 @@ def listen(conf, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in conf.bind_host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # Accepted sockets inherit it. Without it the last part of an answer of several segments waits for the client's
-    # delayed acknowledgement: 40 ms on every kept connection.
+    # Inherited by accepted sockets. Without it, the last segment of a long response waits for the client's delayed
+    # acknowledgement: 40 ms per request.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.bind((conf.bind_host, port))
     sock.listen(1024)
@@ -174,32 +173,32 @@ def listen(conf, port: int) -> socket.socket:
 
 
 def serve_wsgi(service: Service, sockets: dict) -> None:
-    """Serve every pipeline of an API until stopped, each in a thread; the entry module has made threads green."""
+    """Serve all pipelines of an API until it is stopped, each in a thread, which the entry module has made green."""
     for pipeline, sock in sockets.items():
         threading.Thread(target=_serve, args=(service.wsgi_app(pipeline), sock), daemon=True, name=pipeline).start()
 
 
 def _serve(app, sock) -> None:
-    from common import protocol  # it imports eventlet, which only serving processes need
+    from common import protocol  # imports eventlet, which only serving processes need
     protocol.serve(sock, app, logging.getLogger("wsgi"))
 
 
 def work_of(service: Service, worker: int) -> list[periodic.Periodic]:
-    """The periodic work of one of an API's processes: all of it for the first, and for others what each must do for itself."""
+    """The periodic tasks of one process of an API: all for the first worker, for others those with ``every_worker``."""
     return [p for p in service.periodics if p.every_worker or not worker]
 
 
 def run(service_class: type[Service], *, state: str | None, sockets: dict, worker: int = 0,
         overrides: dict | None = None) -> None:
-    """Be a daemon until SIGTERM.
+    """Run a daemon until SIGTERM.
 
-    :param worker: 0 does all the periodic work; further ones answer requests, and do what ``work_of`` says
+    :param worker: 0 runs all periodic tasks; other workers serve requests and the tasks that ``work_of`` returns
     """
     service = service_class.load(state, overrides)
     log.setup(service.name, service.conf)
     LOG.info("starting %s, pid %d", service.name, os.getpid())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # A handler may run within the hub, where no lock can be waited for: it only notes that the end was asked for.
+    # A signal handler may run inside eventlet's hub, where locks must not be waited for, so it only sets a flag.
     asked: list[int] = []
     signal.signal(signal.SIGTERM, lambda signum, frame: asked.append(signum))
     stacks.install(service.conf.log_file)
@@ -208,14 +207,14 @@ def run(service_class: type[Service], *, state: str | None, sockets: dict, worke
     log.Levels(service.conf_name, service.opts, service.conf).start(service.stop_event)
     service.start_background()
     serve_wsgi(service, sockets)
-    # Not for long at once: eventlet sees what a signal's handler did only when its next timer wakes it.
+    # Short sleeps: eventlet notices what a signal handler did only at its next timer.
     while not asked and not service.stop_event.wait(0.5):
         continue
     service.stop_event.set()
     for sock in sockets.values():
         sock.close()
     service.stop()
-    # Requests and steps under way get a moment to end. What takes longer is in the journal, or asked again.
+    # Requests and steps in progress get some time to finish. Anything longer is in the journal, or is requested again.
     time.sleep(0.5)
     deadline = time.monotonic() + 3
     while service.busy() and time.monotonic() < deadline:

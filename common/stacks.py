@@ -1,8 +1,7 @@
-"""SIGUSR2: where every thread and green thread of a daemon stands, as text at the end of its log.
+"""SIGUSR2: writes the stacks of all threads and green threads to the end of the log.
 
-For a daemon that does not answer: ``kill -USR2 PID``, then read its log. The
-handler takes no lock, neither of logging nor of anything else, since what it
-interrupts may hold it: it writes to the file by itself.
+For a daemon that does not respond: ``kill -USR2 PID``, then read its log. The handler takes no lock, not even that of logging,
+since the interrupted code may hold it: it writes to the file directly.
 """
 
 import gc
@@ -15,7 +14,7 @@ import types
 
 
 def dump() -> str:
-    """The stacks, newest call last, one block for each thread and each green thread."""
+    """The stacks, innermost call last, one block per thread and green thread."""
     names = {t.ident: t.name for t in threading.enumerate()}
     blocks = [(f"thread {names.get(ident, ident)}", frame) for ident, frame in sys._current_frames().items()]
     if "greenlet" in sys.modules:
@@ -26,7 +25,7 @@ def dump() -> str:
 
 
 def install(log_file: str | None) -> None:
-    """Dump to ``log_file``, or to standard error, at each SIGUSR2 of this process."""
+    """Write the stacks to ``log_file``, or to standard error, at each SIGUSR2."""
     def handler(signum: int, frame: types.FrameType | None) -> None:
         fd = os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640) if log_file else os.dup(2)
         try:

@@ -1,7 +1,7 @@
-"""State changes by compare-and-swap: the only way a status column is written.
+"""State changes by compare-and-swap: the only way in which status columns are written.
 
-A resource declares ``{action: (allowed states, transient state, end state)}``;
-``begin`` moves a row into the transient state if it is in an allowed one.
+A resource declares ``{action: (allowed states, transient state, end state)}``; ``begin`` moves a row to the transient state if
+its state is allowed.
 """
 
 import sqlalchemy as sa

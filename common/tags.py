@@ -1,4 +1,4 @@
-"""Filters by tags, the same in every API: the column is a JSON list as text, so that every database can look into it."""
+"""Filters by tags, the same in every API. The column is a JSON list stored as text, which every database can search."""
 
 import json
 
@@ -13,7 +13,7 @@ FILTERS = ("tags", "tags-any", "not-tags", "not-tags-any")
 
 
 class holds(functions.FunctionElement):
-    """Whether a text contains another exactly: LIKE ignores case on SQLite and MariaDB."""
+    """Exact substring search: LIKE ignores case on SQLite and MariaDB."""
 
     type, inherit_cache = sa.Boolean(), True
 
@@ -36,14 +36,14 @@ def _binary(element, compiler, **more):
 
 
 def has(column, tag: str):
-    """The WHERE of rows with one tag."""
-    # Each tag, also the first, is preceded by ", " and a quote; a quote within a tag is preceded by a backslash.
+    """The WHERE of rows with a tag."""
+    # Each tag is preceded by ", " and a quote; quotes within tags are escaped.
     text = sa.literal(", ") + sa.func.substr(sa.func.coalesce(sa.cast(column, sa.Text), "[]"), 2)
     return holds(text, sa.literal(f", {json.dumps(tag)}"))
 
 
 def condition(column, name: str, values: list[str]):
-    """The WHERE of one of FILTERS; the values are lists separated by commas."""
+    """The WHERE of one of FILTERS; values are comma-separated lists."""
     wanted_tags = [tag for value in values for tag in value.split(",")]
     if len(wanted_tags) > MAX_FILTER_TAGS:
         raise errors.BadRequest(f"At most {MAX_FILTER_TAGS} tags can be filtered by, not {len(wanted_tags)}.")

@@ -8,17 +8,14 @@ A task class reads as a table of contents::
         def connect(self, state): ...      # returns JSON to merge into the state, or None
         def undo_connect(self, state): ...
 
-The journal is one JSON file a task under ``<state_path>/tasks``; it is
-written, by rename and to the disk, before a step runs, so that it survives
-``kill -9`` and a power cut. After a crash the engine finds it and, as
-``on_crash`` says, undoes what was begun ("undo") or runs on from the step that
-was interrupted ("resume"). Both mean that a step may run twice, and that an
-undo may meet a step that never ran: steps and undos are idempotent.
+The journal is one JSON file a task under ``<state_path>/tasks``; it is written, by rename and to the disk, before a step runs, so
+that it survives ``kill -9`` and a power cut. After a crash the engine finds it and, as ``on_crash`` says, undoes what was begun
+("undo") or runs on from the step that was interrupted ("resume"). Both mean that a step may run twice, and that an undo may meet
+a step that never ran: steps and undos are idempotent.
 
-A record that a crash left may be out of date: its server may have been built
-elsewhere, or deleted. So each record is read anew when its turn comes, and the
-task asks its service (``still_current``) whether the work is still its own before
-anything is finished or undone. New work with the same id waits for that too.
+A record that a crash left may be out of date: its server may have been built elsewhere, or deleted. So each record is read anew
+when its turn comes, and the task asks its service (``still_current``) whether the work is still its own before anything is
+finished or undone. New work with the same id waits for that too.
 """
 
 import concurrent.futures
@@ -193,8 +190,8 @@ class Engine:
     def run(self, task: Task, task_id: str, state: dict) -> dict:
         """Run all steps, or undo those that ran.
 
-        Where a crash left a record of this id, that one is finished or undone and nothing else is done: who asked
-        asks again as long as there is something to do.
+        Where a crash left a record of this id, that one is finished or undone and nothing else is done: who asked asks again as
+        long as there is something to do.
 
         :param task_id: the same id is never run twice at once: a doubled message finds it and returns
         :returns: the final state

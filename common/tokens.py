@@ -1,9 +1,8 @@
 """Signed tokens: JWS (ES256), checked in process with identity's public keys.
 
-The claims follow keystone's JWS provider (``sub``, ``iat``, ``exp``,
-``openstack_methods``, ``openstack_audit_ids``, ``openstack_project_id``) and
-add, under ``pileus``, the names and roles that a service needs so that no
-call to identity is made on the request path.
+The claims follow keystone's JWS provider (``sub``, ``iat``, ``exp``, ``openstack_methods``, ``openstack_audit_ids``,
+``openstack_project_id``) and add, under ``pileus``, the names and roles that a service needs so that no call to identity is made
+on the request path.
 """
 
 import hashlib
@@ -83,10 +82,10 @@ def verify(token: str, keys: dict) -> Context:
 class Revocations:
     """What has been revoked: constant time to ask, whatever the number of events.
 
-    An event is ``{"id": int, "issued_before": epoch seconds, "expires_at": epoch seconds}`` and one of
-    ``audit_id``, ``audit_chain_id``, ``user_id``, ``project_id``, ``domain_id``, ``trust_id``, ``app_credential_id``,
-    ``oauth_token_id``, ``identity_provider_id``, or
-    ``user_id`` with ``project_id``. A token is revoked when an event names it and it was issued before the event.
+    An event is ``{"id": int, "issued_before": epoch seconds, "expires_at": epoch seconds}`` and one of ``audit_id``,
+    ``audit_chain_id``, ``user_id``, ``project_id``, ``domain_id``, ``trust_id``, ``app_credential_id``, ``oauth_token_id``,
+    ``identity_provider_id``, or ``user_id`` with ``project_id``. A token is revoked when an event names it and it was issued
+    before the event.
     """
 
     def __init__(self):

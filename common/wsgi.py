@@ -1,8 +1,7 @@
 """Requests, route tables and the application that joins them.
 
-A service is a table of ``Route`` rows. 404 and 405 are produced from the
-table; a handler is a function ``(req, **path parameters)`` that returns a
-JSON-able body, a ``Response``, or None for an empty answer.
+A service is a table of ``Route`` rows. 404 and 405 are produced from the table; a handler is a function ``(req, **path
+parameters)`` that returns a JSON-able body, a ``Response``, or None for an empty answer.
 """
 
 import dataclasses

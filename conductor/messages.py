@@ -42,8 +42,7 @@ class NetworkFacts(TypedDict):
 
 class RequestedNetwork(TypedDict):
     """A requested network: a preexisting ``port``, or a new port on the network ``uuid``. If ``network`` is missing, hosts ask
-    the
-    network service for it.
+    the network service for it.
     """
 
     uuid: NotRequired[Id | None]
@@ -188,8 +187,7 @@ class OperationData(TypedDict, total=False):
 
 class OperationStep(TypedDict):
     """``step`` is a method of ``compute_agent.migration.HostSteps``; ``instance`` is the server as it should be on the host, or
-    None if
-    it no longer exists.
+    None if it no longer exists.
     """
 
     uuid: Id

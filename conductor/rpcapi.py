@@ -73,8 +73,7 @@ class ConductorAPI(Client):
     @call(timeout_s=15)
     def progress(self, ctx, uuid: Id, action: str, events: list[Event], attempt: Attempt = None) -> bool | None:
         """Report finished steps of an action. False: superseded by another attempt or a delete; None: an older conductor does not
-        say.
-        Repeated: the events appear twice.
+        say. Repeated: the events appear twice.
         """
 
     @call(timeout_s=15)
@@ -97,18 +96,15 @@ class ConductorAPI(Client):
         """A host is up. Reports its resources, and {uuid: power_state} of the guests whose state changed.
 
         ``rpc_version`` is the version of the compute RPC interface that the agent implements. ``sequence`` counts the heartbeats
-        since
-        the agent started, from 1. Lost: the next heartbeat reveals the gap, and the agent is asked to report all guests.
-        Repeated:
-        the agent is asked needlessly.
+        since the agent started, from 1. Lost: the next heartbeat reveals the gap, and the agent is asked to report all guests.
+        Repeated: the agent is asked needlessly.
         """
 
     @call(timeout_s=15)
     def attached(self, ctx, uuid: Id, volume_id: Id, attachment_id: Id, events: list[Event], device: Device = None,
                  attempt: Attempt = None) -> bool | None:
         """A volume is attached to the guest. False: the device, or the attempt to build, is no longer current; None: an older
-        conductor
-        does not say. Repeatable.
+        conductor does not say. Repeatable.
         """
 
     @call(timeout_s=15)

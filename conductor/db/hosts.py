@@ -59,8 +59,7 @@ def is_up(row: dict, down_time_s: int, now: datetime.datetime | None = None) -> 
 
 def statuses(connection, names: set[str], down_time_s: int) -> dict[str, str]:
     """{host: status shown to operators}: UP, UNKNOWN (does not respond), MAINTENANCE (disabled), DOWN (forced down), or "" if
-    there
-    is no such service.
+    there is no such service.
     """
     if not names:
         return {}

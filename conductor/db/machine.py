@@ -83,8 +83,7 @@ def go_on(connection, uuid: str, name: str, task_state: str, attempt: int) -> bo
 
 def finish(connection, uuid: str, name: str, *, attempt: int | None = None, end: str | None = None, **values) -> bool:
     """Finish an action: move the server to the end state that belongs to its state before. False: another action, such as a
-    delete,
-    has superseded it; nothing was written.
+    delete, has superseded it; nothing was written.
 
     Reports of a build may arrive out of order, so the end is accepted in every state in which the action can begin.
 
@@ -110,8 +109,7 @@ def of_attempt(attempt: int | None) -> list:
 
 def fail(connection, uuid: str, name: str, *, fault: dict | None = None, attempt: int | None = None, **values) -> bool:
     """The action failed: clear ``task_state`` and set the former vm_state or the action's failure state, with a fault for the
-    user.
-    False: as ``finish``.
+    user. False: as ``finish``.
     """
     action = ACTIONS[name]
     allowed = [TABLE.c.task_state.in_(action.all_task_states)]

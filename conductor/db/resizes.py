@@ -82,8 +82,7 @@ def revert(connection, ctx, uuid: str) -> str:
 
 def leave(connection, ctx, uuid: str) -> None:
     """Release a server's allocation on the other host of an unfinished migration, and have its files there removed as soon as
-    possible.
-    For servers that are deleted, or whose state an operator resets. Repeatable.
+    possible. For servers that are deleted, or whose state an operator resets. Repeatable.
     """
     migration = server_migrations.open_of(connection, uuid)
     if migration is None:
