@@ -17,6 +17,7 @@ import threading
 import time
 import typing
 
+import msgspec
 import psycopg2
 import sqlalchemy as sa
 from psycopg2 import extensions
@@ -92,7 +93,7 @@ class Database:
             # READ COMMITTED: a writer that waited for a lock sees what its previous holder committed. MariaDB then takes no gap
             # locks, so that inserts of different rows do not deadlock.
             options["isolation_level"] = "READ COMMITTED"
-        self.engine = sa.create_engine(self.url, query_cache_size=QUERIES, **options)
+        self.engine = sa.create_engine(self.url, query_cache_size=QUERIES, json_deserializer=msgspec.json.decode, **options)
         self._local = threading.local()
         self._write_lock = threading.Lock()
         self.after_write: list[typing.Callable[[], None]] = []  # called after each commit of this process
@@ -213,8 +214,9 @@ def one(connection, query) -> dict | None:
         sources = query.get_final_froms()
         if len(sources) == 1 and isinstance(sources[0], sa.Table):
             query = query.with_for_update(key_share=True)  # other rows may still refer to the row
-    row = connection.execute(query).mappings().first()
-    return dict(row) if row is not None else None
+    found = connection.execute(query)
+    row = found.first()
+    return dict(zip(_names(found), row)) if row is not None else None
 
 
 def locks_table(metadata: sa.MetaData) -> sa.Table:
@@ -255,7 +257,14 @@ def upsert(connection, table: sa.Table, new: list[dict], changed: dict, *returni
 
 
 def many(connection, query) -> list[dict]:
-    return [dict(r) for r in connection.execute(query).mappings()]
+    found = connection.execute(query)
+    names = _names(found)
+    return [dict(zip(names, row)) for row in found.all()]
+
+
+def _names(found: sa.CursorResult) -> list[str]:
+    """The columns of a result. SQLAlchemy has names of a class of its own, with which dictionaries are slow to read."""
+    return [str(name) for name in found.keys()]
 
 
 def page(query, table, *, sort: list[tuple[str, str]], limit: int, marker_row: dict | None, unique: str = "id"):
