@@ -8,22 +8,20 @@ from compute_api.schemas import servers as schemas
 from compute_api.services import server_lists, servers
 
 
-def _list(req, rule: str, everyone_rule: str):
-    """The servers of a page, the link to the next, and what the caller sees of them."""
-    found, viewer = server_lists.page(req.call, paging.query(req), paging.limit(req), rule, everyone_rule)
-    return found, paging.next_links(req, found, "uuid"), viewer
+def _listed(req, rows: list[dict], shown: list[dict]) -> dict:
+    """The answer of a page: the servers, and the link to the next page."""
+    links = paging.next_links(req, rows, "uuid")
+    return {"servers": shown, **({"servers_links": links} if links else {})}
 
 
 def index(req):
-    found, links, _ = _list(req, "os_compute_api:servers:index", "os_compute_api:servers:index:get_all_tenants")
-    body = {"servers": [views.brief(req, r) for r in found]}
-    return {**body, "servers_links": links} if links else body
+    found = server_lists.brief(req.call, paging.query(req), paging.limit(req))
+    return _listed(req, found, [views.brief(req, r) for r in found])
 
 
 def detail(req):
-    found, links, viewer = _list(req, "os_compute_api:servers:detail", "os_compute_api:servers:detail:get_all_tenants")
-    body = {"servers": [views.server(req, r, viewer) for r in found]}
-    return {**body, "servers_links": links} if links else body
+    found, viewer = server_lists.detailed(req.call, paging.query(req), paging.limit(req))
+    return _listed(req, found, [views.server(req, r, viewer) for r in found])
 
 
 def show(req, id):

@@ -2,6 +2,7 @@
 
 import itertools
 import typing
+from collections.abc import Iterable
 
 import sqlalchemy as sa
 from oslo_utils import strutils
@@ -35,6 +36,9 @@ _COLUMNS = {"image": "image_ref", "user_id": "user_id", "project_id": "project_i
             "key_name": "key_name", "vm_state": "vm_state", "task_state": "task_state", "availability_zone": "availability_zone",
             "reservation_id": "reservation_id", "power_state": "power_state", "description": "description",
             "launch_index": "launch_index", "host": "host", "node": "host", "hostname": "hostname"}
+# Columns that can be long: those that no list shows, and those that are shown from a microversion on.
+_UNSHOWN = {"key_data", "posted_password", "requested_networks", "scheduler_hints", "tried_hosts", "rescue_image"}
+_SHOWN_SINCE = {"image_meta": (2, 3), "user_data": (2, 3)}
 
 
 def _status_filter(call: Call, table, values: list[str]):
@@ -75,13 +79,17 @@ def _has_address(row: dict, wanted: dict[int, str]) -> bool:
     return False
 
 
-def _page_by_address(connection, query, wanted: dict[int, str], limit: int) -> list[dict]:
-    """The first servers of a query that have such an address. Addresses are no column: they are read until a page is full."""
-    slim = query.with_only_columns(TABLE.c.uuid, TABLE.c.network_info).execution_options(yield_per=1000)
+def _page_by_address(connection, wanted: dict[int, str], where: dict, columns: Iterable[str], *, limit: int,
+                     **order) -> list[dict]:
+    """The first servers that have such an address. Addresses are no column: they are read until a page is full.
+
+    :param where, columns, order: as of ``instances.page``
+    """
+    slim = instances.page(where, ("uuid", "network_info"), limit=0, **order).execution_options(yield_per=1000)
     with connection.execute(slim) as found:
         chosen = list(itertools.islice((r["uuid"] for r in found.mappings() if _has_address(r, wanted)), limit))
-    whole = rows.many(connection, sa.select(TABLE).where(TABLE.c.uuid.in_(chosen))) if chosen else []
-    return sorted(whole, key=lambda r: chosen.index(r["uuid"]))
+    whole = instances.page({TABLE: [TABLE.c.uuid.in_(chosen)]}, columns, limit=0, **{**order, "marker_row": None})
+    return rows.many(connection, whole) if chosen else []
 
 
 def _filters(call: Call, query: Query) -> list[str]:
@@ -138,8 +146,8 @@ def _sort(call: Call, query: Query) -> list[tuple[str, str]]:
     return list(zip(names, directions + ["desc"] * len(names))) or [("created_at", "desc")]
 
 
-def page(call: Call, query: Query, limit: int, rule: str, everyone_rule: str) -> tuple[list[dict], Viewer]:
-    """The servers of a page, and what the caller sees of them.
+def _page(call: Call, connection, query: Query, limit: int, rule: str, columns: Iterable[str]) -> list[dict]:
+    """The servers of a page.
 
     :param query: filters, ``sort_key``, ``sort_dir``, ``marker`` and ``all_tenants`` of the request
     :raises BadRequest, Forbidden: something in the query is not to be used, or not by this caller
@@ -148,21 +156,34 @@ def page(call: Call, query: Query, limit: int, rule: str, everyone_rule: str) ->
     names = _filters(call, query)
     everyone = wsgi.bool_value(query["all_tenants"][-1]) if "all_tenants" in query else False
     if everyone:
-        call.svc.policy.check(call.ctx, everyone_rule, access.own(call))
+        call.svc.policy.check(call.ctx, f"{rule}:get_all_tenants", access.own(call))
+    marker = query.get("marker", [""])[-1]
+    try:
+        marker_row = instances.get_also_deleted(connection, marker, access.scope(call)) if marker else None
+    except errors.NotFound:
+        raise errors.BadRequest(f"marker [{marker}] not found") from None
+    where = {t: _conditions(call, connection, query, t, names, everyone=everyone) for t in _tables(call, query, names)}
+    wanted, sort = _address_filters(query, names), _sort(call, query)
+    if not limit:
+        return []
+    if not wanted:
+        return rows.many(connection, instances.page(where, columns, sort=sort, limit=limit, marker_row=marker_row))
+    if TABLE not in where:  # deleted servers have no addresses
+        return []
+    return _page_by_address(connection, wanted, {TABLE: where[TABLE]}, columns, sort=sort, limit=limit, marker_row=marker_row)
+
+
+def brief(call: Call, query: Query, limit: int) -> list[dict]:
+    """{"uuid", "display_name"} of the servers of a page; the parameters are those of ``_page``."""
     with call.svc.db.reader() as connection:
-        marker = query.get("marker", [""])[-1]
-        try:
-            marker_row = instances.get_also_deleted(connection, marker, access.scope(call)) if marker else None
-        except errors.NotFound:
-            raise errors.BadRequest(f"marker [{marker}] not found") from None
-        where = {t: _conditions(call, connection, query, t, names, everyone=everyone) for t in _tables(call, query, names)}
-        wanted, sort = _address_filters(query, names), _sort(call, query)
-        found = []
-        if limit and wanted:  # deleted servers have no addresses
-            if TABLE in where:
-                statement = instances.page({TABLE: where[TABLE]}, sort=sort, limit=0, marker_row=marker_row)
-                found = _page_by_address(connection, statement, wanted, limit)
-        elif limit:
-            found = rows.many(connection, instances.page(where, sort=sort, limit=limit, marker_row=marker_row))
+        return _page(call, connection, query, limit, "os_compute_api:servers:index", ("uuid", "display_name"))
+
+
+def detailed(call: Call, query: Query, limit: int) -> tuple[list[dict], Viewer]:
+    """The servers of a page, and what the caller sees of them; the parameters are those of ``_page``."""
+    columns = [name for name in (*TABLE.c.keys(), "deleted_at") if name not in _UNSHOWN
+               and (name not in _SHOWN_SINCE or call.version >= _SHOWN_SINCE[name])]
+    with call.svc.db.reader() as connection:
+        found = _page(call, connection, query, limit, "os_compute_api:servers:detail", columns)
         found = instances.complete(connection, found)
         return found, Viewer(call, connection, found)

@@ -1,6 +1,7 @@
 """Queries on instances and their block devices."""
 
 import datetime
+from collections.abc import Iterable
 
 import sqlalchemy as sa
 
@@ -10,6 +11,8 @@ from conductor.db import models
 from conductor.db.scope import Scope
 
 TABLE, DELETED, DEVICES = models.instances, models.deleted_instances, models.block_devices
+_NOT_DELETED = sa.cast(sa.null(), MOMENT).label("deleted_at")
+_USED = ("display_name", "flavor", "vm_state", "launched_at", "deleted_at")
 DEVICE_NAME = "(/dev/)?(x?[a-z]?d)?[a-z][0-9]*"  # as clients write it
 
 
@@ -52,16 +55,17 @@ def get_also_deleted(connection, uuid: str, scope: Scope) -> dict:
     raise errors.NotFound(f"Instance {uuid} could not be found.")
 
 
-def page(where: dict, *, sort: list[tuple[str, str]], limit: int, marker_row: dict | None) -> sa.Select:
-    """The SELECT of a page of servers, with ``deleted_at`` besides the columns of ``instances``.
+def page(where: dict, columns: Iterable[str], *, sort: list[tuple[str, str]], limit: int, marker_row: dict | None) -> sa.Select:
+    """The SELECT of a page of servers, which may have ``deleted_at`` besides the columns of ``instances``.
 
     :param where: {TABLE for existing servers, or DELETED: conditions}. Both are read in one statement, so that a server which is
         deleted meanwhile appears once
+    :param columns: the names of the columns to read; those that the page is sorted by are read too
     """
+    names = dict.fromkeys((*columns, *(name for name, _ in sort), "uuid"))
     parts = []
     for table, conditions in where.items():
-        deleted_at = table.c.deleted_at if table is DELETED else sa.cast(sa.null(), MOMENT).label("deleted_at")
-        query = sa.select(*(table.c[c.name] for c in TABLE.c), deleted_at).where(*conditions)
+        query = sa.select(*(table.c[n] if n in table.c else _NOT_DELETED for n in names)).where(*conditions)
         parts.append(db.page(query, table, sort=sort, limit=limit, marker_row=marker_row, unique="uuid"))
     if len(parts) == 1:
         return parts[0]
@@ -71,10 +75,11 @@ def page(where: dict, *, sort: list[tuple[str, str]], limit: int, marker_row: di
 
 def there_between(scope: Scope, start: datetime.datetime, stop: datetime.datetime, *, limit: int,
                   marker_row: dict | None) -> sa.Select:
-    """As ``page``, for servers that were launched before ``stop`` and not deleted before ``start``."""
+    """As ``page``, for servers that were launched before ``stop`` and not deleted before ``start``, with the columns of usage
+    reports."""
     where = {table: [scope.of(table.c.project_id), table.c.launched_at < stop] for table in (TABLE, DELETED)}
     where[DELETED].append(DELETED.c.deleted_at > start)
-    return page(where, sort=[("project_id", "asc")], limit=limit, marker_row=marker_row)
+    return page(where, _USED, sort=[("project_id", "asc")], limit=limit, marker_row=marker_row)
 
 
 def write(connection, uuid: str, **values) -> None:

@@ -59,7 +59,7 @@ def page(*tables, since: datetime.timedelta | None = None):
         changed = [] if since is None else [db.now() - since]
         where = {t: [Scope("p").of(t.c.project_id), *((t.c.deleted_at if t is DELETED else t.c.updated_at) >= moment
                                                       for moment in changed)] for t in tables}
-        connection.execute(instances.page(where, sort=[("created_at", "desc")], limit=100, marker_row=None)).all()
+        connection.execute(instances.page(where, TABLE.c.keys(), sort=[("created_at", "desc")], limit=100, marker_row=None)).all()
     return ask
 
 

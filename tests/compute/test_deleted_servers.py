@@ -144,7 +144,9 @@ def test_a_server_that_was_never_anywhere_is_deleted_at_once(database, ctx):
 def _listed(database, tables, limit=0, marker=None, sort=(("created_at", "desc"),), **where) -> list[str]:
     conditions = {t: [t.c.project_id == "lists", *(t.c[k] == v for k, v in where.items())] for t in tables}
     with database.reader() as connection:
-        found = connection.execute(instances.page(conditions, sort=list(sort), limit=limit, marker_row=marker)).mappings().all()
+        query = instances.page(conditions, ("display_name", "vm_state", "flavor", "locked", "deleted_at"), sort=list(sort),
+                               limit=limit, marker_row=marker)
+        found = connection.execute(query).mappings().all()
     for each in found:
         assert (each["deleted_at"] is not None) == (each["vm_state"] == "deleted")
         assert each["flavor"]["name"] == "small" and each["locked"] is False
