@@ -94,9 +94,9 @@ def of_ports(connection, port_ids: list[str]) -> dict[str, list[dict]]:
     """{port id: [{"subnet_id", "ip_address"}]} in one statement."""
     found: dict[str, list[dict]] = {p: [] for p in port_ids}
     if port_ids:
-        query = sa.select(TABLE).where(TABLE.c.port_id.in_(port_ids)).order_by(TABLE.c.subnet_id, TABLE.c.ip_address)
-        for row in connection.execute(query).mappings():
-            found[row["port_id"]].append({"subnet_id": row["subnet_id"], "ip_address": row["ip_address"]})
+        query = sa.select(TABLE.c.port_id, TABLE.c.subnet_id, TABLE.c.ip_address).where(TABLE.c.port_id.in_(port_ids))
+        for port_id, subnet_id, address in connection.execute(query.order_by(TABLE.c.subnet_id, TABLE.c.ip_address)):
+            found[port_id].append({"subnet_id": subnet_id, "ip_address": address})
     return found
 
 

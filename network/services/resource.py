@@ -145,8 +145,10 @@ class Resource:
 
     def shown(self, call: Call, row: dict) -> dict:
         """A row as this caller sees it."""
-        hidden = self._hidden(call, row)
-        return {k: v for k, v in self.fields(row).items() if k not in hidden}
+        found = self.fields(row)
+        for name in self._hidden(call, row):
+            found.pop(name, None)
+        return found
 
     def fields(self, row: dict) -> dict:
         found = {**self.view(row), "id": row["id"], "name": row["name"], "description": row["description"],

@@ -12,7 +12,7 @@ MAX_TAGS = 50
 
 
 def of(row: dict) -> list[str]:
-    return json.loads(row.get("tags") or "[]")
+    return json.loads(row["tags"]) if row.get("tags") else []
 
 
 def show(call: Call, resource, row_id: str) -> list[str]:
