@@ -185,7 +185,7 @@ def statements(distributed):
     distributed.sql(f"SET GLOBAL general_log_file = '{log}'; SET GLOBAL general_log = ON")
     yield found
     distributed.sql("SET GLOBAL general_log = OFF")
-    entries = re.split(r"^(?:\d{6} [ \d]\d:\d\d:\d\d)?\t *\d+ (?=\w+(?: \w+)?\t)", log.read_text(errors="replace"), flags=re.M)
+    entries = re.split(r"^(?:\d{6} [ \d]\d:\d\d:\d\d|\t)\t *\d+ (?=\w+(?: \w+)?\t)", log.read_text(errors="replace"), flags=re.M)
     for entry in filter(None, entries):
         kind, _, text = entry.partition("\t")
         if kind == "Query" and text.startswith(("SELECT", "INSERT", "UPDATE", "DELETE")) and OWN not in text:
