@@ -162,15 +162,14 @@ def idle_traffic(counters: Counters, fleet: Fleet, distributed, hosts: int) -> N
 
 
 class Rate:
-    """How much a number grows from now on. To ask for it may take seconds on a busy machine."""
+    """How much a number grows from now on. To ask for it takes seconds on a busy machine, most of them before it is read."""
 
     def __init__(self, read):
-        self.read, self.at, self.was = read, time.monotonic(), read()
+        self.read, self.was, self.at = read, read(), time.monotonic()
 
     def since(self) -> tuple[float, float]:
         """By how much it grew, and in how many seconds."""
-        at = time.monotonic()
-        return self.read() - self.was, at - self.at
+        return self.read() - self.was, time.monotonic() - self.at
 
     def each_s(self) -> float:
         grown, seconds = self.since()
