@@ -10,14 +10,16 @@ Therefore the same is asked again after the commit: whichever is committed later
 import collections
 import dataclasses
 import functools
+import logging
 import typing
 
 import sqlalchemy as sa
 
-from common import db, rows
+from common import db, errors, rows
 from network import roles
 from network.db import hosting, models, state
 
+LOG = logging.getLogger(__name__)
 TABLE, PORTS = models.host_sequences, models.ports
 
 
@@ -211,8 +213,20 @@ class Changes:
     def recheck(self, database: db.Database) -> None:
         """After the commit: find hosts that another transaction brought meanwhile, and number them too.
 
-        Those that were numbered already are told the more with the numbers that they have: nobody has told them yet.
+        Those that were numbered already are told the more with the numbers that they have: nobody has told them yet. Where the
+        database fails, those that would be found hear of it with their next pull: what is committed has succeeded.
         """
+        try:
+            later = self._found_again(database)
+            if later.by_host:
+                database.transact(later.number)
+        except (sa.exc.SQLAlchemyError, errors.Error) as error:
+            LOG.warning("whom a change concerns could not be checked again: %s", error)
+        else:
+            self.by_host.update(later.by_host)
+
+    def _found_again(self, database: db.Database) -> "Changes":
+        """The hosts that were not found before; what else those need that were is added to what they are told."""
         later = Changes()
         with database.reader() as connection:
             for find, args, more in self._queries:
@@ -220,9 +234,7 @@ class Changes:
         self.parts.update(later.parts)
         for host in later.by_host.keys() & self.by_host.keys():
             self.by_host[host] = self.by_host[host].followed_by(later.by_host.pop(host))
-        if later.by_host:
-            database.transact(later.number)
-            self.by_host.update(later.by_host)
+        return later
 
 
 def routers_on(connection, network_ids: list[str], relations=roles.ROUTER_PORTS) -> set[str]:

@@ -40,8 +40,6 @@ def commit(call: Call, function: typing.Callable, *args) -> tuple[Work, typing.A
         work.changes.number(connection)
         return work, found
     work, found = call.svc.db.transact(attempt)
-    try:
-        work.changes.recheck(call.svc.db)
-    finally:
-        call.svc.fanout.notify(work.changes, without=work.plugged)
+    work.changes.recheck(call.svc.db)
+    call.svc.fanout.notify(work.changes, without=work.plugged)
     return work, found

@@ -147,3 +147,15 @@ def test_a_rule_is_added_while_the_groups_first_member_comes_to_a_host(cloud, du
                                    protocol="tcp"),
            lambda: bind(cloud, port, 93, "host4"))
     cloud.fleet.check("the host has the rule")
+
+
+def test_a_change_that_is_committed_has_succeeded(api, cloud, monkeypatch):
+    """Although the database goes away before it is asked again whom the change concerns."""
+    cloud.boot("host4", 0, 0)
+    cloud.fleet.told()
+
+    def away(*args):
+        raise sa.exc.OperationalError("SELECT", {}, Exception("the server is gone"))
+    monkeypatch.setattr(Changes, "_found_again", away)
+    cloud.user.made("security-group-rules", security_group_id=cloud.groups[0], direction="ingress", protocol="udp")
+    cloud.fleet.check("those that were found hear of it")
