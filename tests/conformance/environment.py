@@ -27,14 +27,19 @@ def _commands(venv: pathlib.Path, requirements: list) -> list[list]:
             [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *requirements]]
 
 
+def _moved(venv: pathlib.Path) -> bool:
+    """Whether the scripts of an environment name an interpreter in another place: a virtual environment cannot be moved."""
+    return str(venv) not in (venv / "bin" / "activate").read_text()
+
+
 def ensure(workdir: pathlib.Path, requirements: str) -> pathlib.Path:
-    """The environment's ``bin`` directory, made when it is not there or of another version.
+    """The environment's ``bin`` directory, made when it is not there, of another version, or was made in another place.
 
     :param requirements: the name of a file of this directory, without its ending
     """
-    path = HERE / f"{requirements}.txt"
+    path, workdir = HERE / f"{requirements}.txt", workdir.resolve()
     wanted, stamp = path.read_text(), workdir / "venv" / "installed"
-    if not stamp.exists() or stamp.read_text() != wanted:
+    if not stamp.exists() or stamp.read_text() != wanted or _moved(workdir / "venv"):
         print(f"installing what {path.name} names", flush=True)
         workdir.mkdir(parents=True, exist_ok=True)
         for command in _commands(workdir / "venv", ["setuptools<81", "-r", path]):  # they import what newer ones have dropped
