@@ -20,8 +20,10 @@ def _view(req, row: dict) -> dict:
 
 
 _FLAG = functools.partial(values.boolean, what="filter")
-_FILTERS = {**dict.fromkeys(("id", "host", "agent_type", "binary", "description", "topic", "availability_zone"), str),
-            "alive": _FLAG, "admin_state_up": _FLAG}
+_TYPES = {role.casefold(): role for role in roles.BINARIES}
+# Neutron's database compares types without regard to case, so clients ask for a "DHCP Agent" and find the "DHCP agent".
+_FILTERS = {**dict.fromkeys(("id", "host", "binary", "description", "topic", "availability_zone"), str),
+            "agent_type": lambda value: _TYPES.get(value.casefold(), value), "alive": _FLAG, "admin_state_up": _FLAG}
 _SORTS = (*_FILTERS, "created_at", "started_at", "heartbeat_timestamp")
 
 

@@ -20,6 +20,7 @@ def test_dhcp_and_routers_are_given_to_agents(cloud):
     assert all(a["alive"] and a["host"] == "fake-host" for a in agents.values())
     dhcp, l3 = agents["DHCP agent"]["id"], agents["L3 agent"]["id"]
     assert [a["id"] for a in call("GET", "/agents?agent_type=DHCP%20agent")["agents"]] == [dhcp]
+    assert [a["id"] for a in call("GET", "/agents?agent_type=dhcp%20Agent")["agents"]] == [dhcp]
     network = call("POST", "/networks", {"network": {"name": "given"}})["network"]["id"]
     assert call("GET", f"/networks/{network}/dhcp-agents") == {"agents": []}
     subnet = call("POST", "/subnets", {"subnet": {"network_id": network, "cidr": "10.77.0.0/24", "ip_version": 4}})["subnet"]
