@@ -1,0 +1,50 @@
+"""The fake cloud with a second image API, which the catalog names as the service ``image_remote``."""
+
+from deploy import local  # isort: skip  (patches eventlet first)
+
+import sys
+
+from common import service
+from deploy import first
+from deploy.daemons import PORTS
+from image.service import ImageApi
+
+ABOVE = 30  # ports above the first one's
+
+
+def second_image_api(state: str, port: int) -> ImageApi:
+    """It shares database and stores with the first, and has a cache of its own."""
+    made = ImageApi.load(state, {"bind_port": port, "image.image_cache_dir": f"{state}/cache-of-second"})
+    service.serve_wsgi(made, service.listen_all(ImageApi, made.conf))
+    made.start_background()
+    return made
+
+
+def add_to_catalog(cloud: first.Cloud, port: int) -> None:
+    if cloud.call("identity", "GET", "/services?type=image_remote")["services"]:
+        return
+    made = cloud.call("identity", "POST", "/services", {"service": {"type": "image_remote", "name": "second"}})["service"]
+    cloud.call("identity", "POST", "/endpoints", {"endpoint": {
+        "service_id": made["id"], "interface": "public", "region_id": "RegionOne", "url": f"http://{local.ADDRESS}:{port}"}})
+
+
+def main() -> int:
+    start, fill = local.start, first.fake_cloud
+
+    def start_all(state: str) -> list:
+        running = start(state)
+        port = next(daemon for daemon in running if isinstance(daemon, ImageApi)).conf.bind_port + ABOVE
+        return [*running, second_image_api(state, port)]
+
+    def fill_all(found: dict, offset: int) -> None:
+        cloud = first.Cloud(found["admin_password"], offset=offset)
+        cloud.wait_ready(30)
+        add_to_catalog(cloud, PORTS["image"] + offset + ABOVE)
+        fill(found, offset)
+
+    local.start, first.fake_cloud = start_all, fill_all
+    return local.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
