@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 from common.version import Version
-from deploy import options
+from deploy import options, statedir
 
 CLONE = pathlib.Path(__file__).resolve().parent.parent
 # What is installed, and where the parser of each is.
@@ -37,7 +37,11 @@ def _up(args) -> int:
     if fake:
         from deploy import local
         return local.main(["--state", args.state or options.fake_state(), *words])
-    return subprocess.call([str(CLONE / "deploy" / "up"), *words],
+    script = CLONE / "deploy" / "up"
+    if not script.exists():
+        raise statedir.StateError("A cloud on this host is installed from a clone of the repository, by 'sudo deploy/up' there. "
+                                  "A package installed by pip can start one with '--driver fake'.")
+    return subprocess.call([str(script), *words],
                            env={**os.environ, "PILEUS_STATE": os.path.abspath(args.state or _default())})
 
 
@@ -100,20 +104,21 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=Version)
     commands = parser.add_subparsers(dest="command", required=True, title="commands", metavar="COMMAND")
 
-    def verb(name: str, handler, text: str, state: str | None = None):
+    def verb(name: str, handler, text: str, state: str | None = None, *, of_a_cloud: bool = True):
         made = commands.add_parser(name, help=text, description=text)
         made.add_argument("--state", default=_default() if state is None else state,
                           help=f"state directory of the cloud (default: $PILEUS_STATE, else {options.STATE}"
                           + (", with --driver fake ~/.local/state/pileus-fake)" if name == "up" else ")"))
-        made.set_defaults(handler=handler, parser=made)
+        made.set_defaults(handler=handler, parser=made, of_a_cloud=of_a_cloud)
         return made
-    up = verb("up", _up, "Start a cloud: on this host (root), or with --driver fake in one process.", "")
+    up = verb("up", _up, "Start a cloud: on this host (root), or with --driver fake in one process.", "",
+              of_a_cloud=False)
     up.add_argument("--driver", choices=("libvirt", "fake"), default="libvirt",
                     help="libvirt: real guests on this host; fake: a cloud in one process that only remembers its guests "
                     "(default: %(default)s)")
     options.host_options(up)
     options.fake_options(up)
-    verb("down", _down, "Take a cloud away, with all its data. Asks before it does.").add_argument(
+    verb("down", _down, "Take a cloud away, with all its data. Asks before it does.", of_a_cloud=False).add_argument(
         "--yes", action="store_true", help="do not ask")
     lab = verb("lab", _lab, "Have further compute hosts on this machine, in namespaces of their own.")
     lab.add_argument("verb", nargs="?", choices=("list", "add", "remove"), default="list",
@@ -124,7 +129,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--daemons-only", action="store_true", help="what they need beside them runs already")
     for_programs = {"action": "store_true", "help": "print JSON"}
     status = verb("status", _status, "Show a cloud's daemons, hosts and queues, and what is stuck: where, since when and why. "
-                  "The exit status is 1 if anything is wrong.")
+                  "The exit status is 1 if anything is wrong.", of_a_cloud=False)
     status.add_argument("--after", type=float, default=600, metavar="SECONDS",
                         help="what is under way for longer is stuck (default: %(default)s)")
     status.add_argument("--json", **for_programs)
@@ -138,21 +143,26 @@ def build_parser() -> argparse.ArgumentParser:
     completion = commands.add_parser("completion", help=about, description=about)
     completion.add_argument("shell", choices=("bash", "zsh"), help="the shell that reads it")
     completion.add_argument("--of", choices=COMMANDS, default="pileus", help="the command (default: %(default)s)")
-    completion.set_defaults(handler=_completion, parser=completion)
+    completion.set_defaults(handler=_completion, parser=completion, of_a_cloud=False)
     about = "Show the manual page of a command, or write all of them to where man looks."
     man = commands.add_parser("man", help=about, description=about)
     man.add_argument("page", nargs="?", default="pileus", help="such as pileus-up or image-manage (default: %(default)s)")
     man.add_argument("--install", nargs="?", const="", metavar="DIRECTORY",
                      help="write all pages below this directory (default: share/man beside this command's bin; man looks there "
                      "if that bin is in $PATH)")
-    man.set_defaults(handler=_man, parser=man)
+    man.set_defaults(handler=_man, parser=man, of_a_cloud=False)
     return parser
 
 
 def main(argv=None) -> int:
     args = build_parser().parse_args(argv)
     try:
+        if args.of_a_cloud:  # the others look for themselves, or need none
+            statedir.require_cloud(args.state)
         return args.handler(args)
+    except statedir.StateError as error:
+        print(f"pileus {args.command}: {error}", file=sys.stderr)
+        return 1
     except PermissionError as error:  # what a cloud keeps is its owner's alone
         print(f"pileus {args.command}: no permission for {error.filename}; run this as who runs the cloud", file=sys.stderr)
         return 1

@@ -71,6 +71,21 @@ def test_version(name, capsys):
     assert version.text() == PROJECT["version"]
 
 
+@pytest.mark.parametrize("words", ["audit", "trace req-1", "lab", "lab add node2", "lab remove node2", "supervise", "down --yes"])
+def test_a_command_for_a_cloud_that_is_not_there_says_so_and_makes_nothing(words, tmp_path, capsys):
+    assert cli.main([*words.split(), "--state", f"{tmp_path}/none"]) == 1
+    assert capsys.readouterr().err == f"pileus {words.split()[0]}: There is no cloud in {tmp_path}/none.\n"
+    assert not (tmp_path / "none").exists()
+
+
+def test_without_a_clone_only_the_fake_cloud_can_be_started(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "CLONE", tmp_path)
+    assert cli.main(["up", "--state", f"{tmp_path}/none"]) == 1
+    told = capsys.readouterr().err
+    assert "from a clone" in told and "--driver fake" in told
+    assert not (tmp_path / "none").exists()
+
+
 def test_a_clone_knows_its_version_too(monkeypatch):
     def not_installed(name):
         raise version.metadata.PackageNotFoundError(name)
@@ -95,6 +110,7 @@ def test_scripts_answer_before_anything_is_installed(tmp_path, script, words):
 def test_lab_hands_its_words_on(monkeypatch):
     asked = []
     monkeypatch.setattr(lab, "main", lambda words: asked.append(words) or 0)
+    monkeypatch.setattr(statedir, "require_cloud", lambda state: None)
     assert cli.main(["lab", "--state", "/s"]) == 0 == cli.main(["lab", "add", "node3", "--state", "/s"])
     assert asked == [["--state", "/s", "list"], ["--state", "/s", "add", "node3"]]
 
