@@ -40,17 +40,17 @@ class Manager:
     def snapshot(self, ctx, uuid: str, image_id: str) -> None:
         self._later(ctx, uuid, "snapshot", image_id, lane=IMAGE)
 
-    def attach_volume(self, ctx, uuid: str, volume_id: str) -> None:
-        self._later(ctx, uuid, "attach_volume", volume_id)
+    def attach_volume(self, ctx, uuid: str, volume_id: str, device: str | None = None) -> None:
+        self._later(ctx, uuid, "attach_volume", volume_id, device)
 
-    def detach_volume(self, ctx, uuid: str, volume_id: str) -> None:
-        self._later(ctx, uuid, "detach_volume", volume_id)
+    def detach_volume(self, ctx, uuid: str, volume_id: str, device: str | None = None) -> None:
+        self._later(ctx, uuid, "detach_volume", volume_id, device)
 
     def extend_volume(self, ctx, uuid: str, volume_id: str) -> None:
         self._later(ctx, uuid, "extend_volume", volume_id)
 
-    def detach_interface(self, ctx, uuid: str, port_id: str) -> None:
-        self._later(ctx, uuid, "detach_interface", port_id)
+    def detach_interface(self, ctx, uuid: str, port_id: str, attach_id: str | None = None) -> None:
+        self._later(ctx, uuid, "detach_interface", port_id, attach_id)
 
     def operation_step(self, ctx, uuid: str, operation_id: str, number: int) -> None:
         self._later(ctx, uuid, "operation_step", operation_id, number)

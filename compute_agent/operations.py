@@ -21,8 +21,10 @@ LOG = logging.getLogger(__name__)
 SHUTDOWN_S, REBOOT_S = 60.0, 60.0
 
 
-def _device(instance: dict | None, volume_id: str) -> dict | None:
-    return next((d for d in (instance or {}).get("block_devices", []) if d["volume_id"] == volume_id), None)
+def _device(instance: dict | None, volume_id: str, device_id: str | None = None) -> dict | None:
+    """A server's device for a volume; where ``device_id`` says which was meant, no other that the volume has by now."""
+    return next((d for d in (instance or {}).get("block_devices", []) if d["volume_id"] == volume_id and
+                 device_id in (None, d["id"])), None)
 
 
 class Operations:
@@ -181,11 +183,11 @@ class Operations:
         except errors.NotFound:
             return False
 
-    def attach_volume(self, ctx, uuid: str, volume_id: str) -> None:
+    def attach_volume(self, ctx, uuid: str, volume_id: str, device_id: str | None = None) -> None:
         agent = self.agent
         with agent.settled(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
-            device = _device(instance, volume_id)
+            device = _device(instance, volume_id, device_id)
             if device is None or device["attachment_id"]:
                 return
             self._run(Attach(agent), volume_id, {
@@ -193,11 +195,11 @@ class Operations:
                 "tried": True},  # by a run, perhaps, of which the journal was lost
                 "volume %s was not attached to %s", volume_id, uuid)
 
-    def detach_volume(self, ctx, uuid: str, volume_id: str) -> None:
+    def detach_volume(self, ctx, uuid: str, volume_id: str, device_id: str | None = None) -> None:
         agent = self.agent
         with agent.settled(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
-            device = _device(instance, volume_id)
+            device = _device(instance, volume_id, device_id)
             if device is None:
                 return
             self._run(Detach(agent), volume_id, {
@@ -225,13 +227,13 @@ class Operations:
                 raise errors.ServiceUnavailable(part=f"the network of host {agent.conf.host}")
             return agent.tasks.run(AttachInterface(agent), uuid, {"uuid": uuid, "request": request})["port"]
 
-    def detach_interface(self, ctx, uuid: str, port_id: str) -> None:
+    def detach_interface(self, ctx, uuid: str, port_id: str, attach_id: str | None = None) -> None:
         agent = self.agent
         with agent.settled(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
             port = next((p for p in instance["network_info"] if p["id"] == port_id), None) if instance else None
-            if port is None:
-                LOG.info("port %s is not one of instance %s", port_id, uuid)
+            if port is None or attach_id not in (None, port.get("attach_id", "")):
+                LOG.info("port %s is not one of instance %s, or was attached since it was to be detached", port_id, uuid)
                 return
             self._run(DetachInterface(agent), port_id, {
                 "uuid": uuid, "port": port, "keep": port_id in server_resources.preexisting_ports(instance)},

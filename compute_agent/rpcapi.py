@@ -1,11 +1,18 @@
 # mypy: disable-error-code="empty-body"
 """The compute agent on the bus."""
 
+from typing import Annotated
+
 from common.interface import call, cast
-from common.messages import Count, HostName, Id
+from common.messages import Added, Count, HostName, Id
 from common.rpc import Client
 from compute_agent.messages import ApiPort, Inventory, OfferedDisks, PowerAction
 from conductor.messages import RequestedNetwork
+
+# The id of the server's block device; None in messages of the release before.
+Device = Annotated[Id | None, Added("1.3")]
+# As in ``conductor.rpcapi``; None in messages of the release before.
+AttachId = Annotated[str | None, Added("1.3")]
 
 
 class AgentAPI(Client):
@@ -14,7 +21,8 @@ class AgentAPI(Client):
     history = {
         "1.0": "The first version.",
         "1.1": "extend_volume, uptime and report_all are new.",
-        "1.2": "operation_step and offer_disks are new."}
+        "1.2": "operation_step and offer_disks are new.",
+        "1.3": "attach_volume and detach_volume take device, detach_interface takes attach_id."}
 
     @cast(to="host")
     def build(self, ctx, host: HostName, uuid: Id) -> None:
@@ -33,12 +41,12 @@ class AgentAPI(Client):
         """Fill an image with a server's disk. Lost: sent again by the reconciler; doubled: the state is checked."""
 
     @cast(to="host")
-    def attach_volume(self, ctx, host: HostName, uuid: Id, volume_id: Id) -> None:
-        """Lost: sent again by the reconciler; doubled: the task runs once."""
+    def attach_volume(self, ctx, host: HostName, uuid: Id, volume_id: Id, device: Device = None) -> None:
+        """Lost: sent again by the reconciler; doubled: it runs once; late: what was attached since is another device."""
 
     @cast(to="host")
-    def detach_volume(self, ctx, host: HostName, uuid: Id, volume_id: Id) -> None:
-        """Lost: sent again by the reconciler; doubled: the task runs once."""
+    def detach_volume(self, ctx, host: HostName, uuid: Id, volume_id: Id, device: Device = None) -> None:
+        """Lost: sent again by the reconciler; doubled: it runs once; late: what was attached since is another device."""
 
     @cast(to="host", since="1.1")
     def extend_volume(self, ctx, host: HostName, uuid: Id, volume_id: Id) -> None:
@@ -49,8 +57,8 @@ class AgentAPI(Client):
         """Add a port to a guest; returns the port as network-api shows it."""
 
     @cast(to="host")
-    def detach_interface(self, ctx, host: HostName, uuid: Id, port_id: Id) -> None:
-        """Lost: the port is still there and may be detached again."""
+    def detach_interface(self, ctx, host: HostName, uuid: Id, port_id: Id, attach_id: AttachId = None) -> None:
+        """Lost: the port is still there and may be detached again; late: one that was attached since stays."""
 
     @cast(to="host", since="1.1")
     def report_all(self, ctx, host: HostName) -> None:

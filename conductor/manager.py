@@ -15,6 +15,11 @@ _RENAMED = {"rebuild-stopped": "rebuild"}  # actions that agents of the release 
 TABLE, DEVICES = models.instances, models.block_devices
 
 
+def _is_attachment(port: dict, port_id: str, attach_id: str | None) -> bool:
+    """Whether a port in network_info is the one that is meant, attached when it is meant; see ``rpcapi.AttachId``."""
+    return port["id"] == port_id and attach_id in (None, port.get("attach_id", ""))
+
+
 class Manager:
     def __init__(self, service):
         self.service = service
@@ -207,21 +212,24 @@ class Manager:
         with self.service.db.writer() as connection:
             row = self._locked_networks(connection, uuid)
             if row is not None:
-                known = any(p["id"] == port["id"] for p in row.network_info)
+                known = any(_is_attachment(p, port["id"], port.get("attach_id", "")) for p in row.network_info)
+                others = [p for p in row.network_info if p["id"] != port["id"]]
                 owned = own is None or any(n.get("port") == own["port"] for n in row.requested_networks)
                 connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid).values(
-                    network_info=row.network_info if known else [*row.network_info, port],
+                    network_info=row.network_info if known else [*others, port],
                     requested_networks=row.requested_networks if owned else [*row.requested_networks, own]))
             actions.events(connection, ctx.request_id, uuid, events)
         return row is not None
 
-    def interface_detached(self, ctx, uuid: str, port_id: str, events: list) -> None:
+    def interface_detached(self, ctx, uuid: str, port_id: str, events: list, attach_id: str | None = None) -> None:
         with self.service.db.writer() as connection:
             row = self._locked_networks(connection, uuid)
             if row is not None:
+                left = [p for p in row.network_info if not _is_attachment(p, port_id, attach_id)]
+                wanted = {p["id"] for p in left}
                 connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid).values(
-                    network_info=[p for p in row.network_info if p["id"] != port_id],
-                    requested_networks=[n for n in row.requested_networks if n.get("port") != port_id]))
+                    network_info=left, requested_networks=[
+                        n for n in row.requested_networks if n.get("port") != port_id or port_id in wanted]))
             actions.events(connection, ctx.request_id, uuid, events)
 
     @staticmethod

@@ -21,7 +21,8 @@ class FloatingIp(TypedDict):
 
 
 class Port(TypedDict):
-    """A port in a server's network_info."""
+    """A port in a server's network_info. ``attach_id`` is of the request that attached it; those that came with the server have
+    none."""
 
     id: Id
     network_id: Id
@@ -31,6 +32,7 @@ class Port(TypedDict):
     floating_ips: NotRequired[list[FloatingIp]]
     mtu: NotRequired[int | None]
     tag: NotRequired[str | None]
+    attach_id: NotRequired[Annotated[Id, Added("1.3")]]
 
 
 class NetworkFacts(TypedDict):

@@ -51,7 +51,7 @@ class PendingWorkReconciler(periodic.Periodic):
                     DEVICES.c.wished_at == device["wished_at"]).values(wished_at=db.now())).rowcount:
                 return
         ask = {"attach": self.service.agents.attach_volume, "detach": self.service.agents.detach_volume}[device["wish"]]
-        ask(ctx, device["host"], device["instance_uuid"], device["volume_id"])
+        ask(ctx, device["host"], device["instance_uuid"], device["volume_id"], device["id"])
 
     def _resend(self, ctx, row: dict) -> None:
         uuid, host, task = row["uuid"], row["host"], row["task_state"]

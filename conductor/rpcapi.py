@@ -25,6 +25,8 @@ Attempt = Annotated[int | None, Added("1.1")]
 Sequence = Annotated[int | None, Added("1.1")]
 # The block device's id.
 Device = Annotated[Id | None, Added("1.1")]
+# Which of the times that a port was attached is meant, as in network_info; empty: it came with the server, None: whichever.
+AttachId = Annotated[str | None, Added("1.3")]
 
 
 class ConductorAPI(Client):
@@ -37,7 +39,8 @@ class ConductorAPI(Client):
                "whether the report counts; progress and finish are calls, no casts. interface_attached and "
                "interface_detached take the place of network_changed, and detach_failed that of kept; agents of 1.0 still "
                "call these. heartbeat takes rpc_version and sequence. Requested networks may have network.",
-        "1.2": "hosts_of, begin_operation_step and end_operation_step are new."}
+        "1.2": "hosts_of, begin_operation_step and end_operation_step are new.",
+        "1.3": "Ports have attach_id, and interface_detached takes it."}
 
     @call(timeout_s=15)
     def begin_build(self, ctx, uuid: Id, host: HostName) -> InstanceToBuild | None:
@@ -127,8 +130,8 @@ class ConductorAPI(Client):
         """
 
     @call(timeout_s=15, since="1.1")
-    def interface_detached(self, ctx, uuid: Id, port_id: Id, events: list[Event]) -> None:
-        """An interface was detached. Repeatable."""
+    def interface_detached(self, ctx, uuid: Id, port_id: Id, events: list[Event], attach_id: AttachId = None) -> None:
+        """An interface was detached. Repeatable. Late: one that was attached since stays."""
 
     @call(timeout_s=15)
     def network_changed(self, ctx, uuid: Id, network_info: list[Port], requested: list[RequestedNetwork],

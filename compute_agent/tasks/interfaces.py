@@ -1,6 +1,6 @@
 """Give a guest that runs another network interface, or take one away."""
 
-from common import errors, server_resources
+from common import context, errors, server_resources
 from compute_agent.tasks.reporting import ReportingTask
 from conductor.messages import Port, RequestedNetwork
 
@@ -39,7 +39,7 @@ class AttachInterface(_InterfaceTask):
             self.undo_allocate(state)
         state["tried"] = True
         port = self.agent.ports.attach({**row, "security_groups": []}, request)
-        return {"port": port, "info": self.agent.ports.picture([port], [request])[0]}
+        return {"port": port, "info": {**self.agent.ports.picture([port], [request])[0], "attach_id": context.new_uuid()}}
 
     def undo_allocate(self, state):
         """Which port it was may not have been recorded: it is the one that is bound to the server, but not the server's."""
@@ -65,7 +65,8 @@ class AttachInterface(_InterfaceTask):
             raise errors.Superseded()
 
     def undo_record(self, state):
-        self.agent.conductor.interface_detached(self.agent.context(), state["uuid"], state["info"]["id"], [])
+        self.agent.conductor.interface_detached(self.agent.context(), state["uuid"], state["info"]["id"], [],
+                                                state["info"].get("attach_id", ""))
 
 
 class DetachInterface(_InterfaceTask):
@@ -74,6 +75,12 @@ class DetachInterface(_InterfaceTask):
     name, on_crash = "detach_interface", "resume"
     shapes = {"port": Port}
     steps = ("unplug", "release", "record")
+
+    def still_current(self, state):
+        """Not where the port was attached again, since this was interrupted."""
+        row, port = self.current(state), state["port"]
+        return row is not None and not any(
+            p["id"] == port["id"] and p.get("attach_id") != port.get("attach_id") for p in row["network_info"])
 
     def unplug(self, state):
         self.agent.driver.detach_interface(state["uuid"], state["port"])
@@ -84,4 +91,5 @@ class DetachInterface(_InterfaceTask):
             server_resources.release_port(self.agent.rest, state["port"]["id"], keep=state["keep"])
 
     def record(self, state):
-        self.agent.conductor.interface_detached(self.agent.context(), state["uuid"], state["port"]["id"], self.take_events())
+        self.agent.conductor.interface_detached(self.agent.context(), state["uuid"], state["port"]["id"], self.take_events(),
+                                                state["port"].get("attach_id", ""))

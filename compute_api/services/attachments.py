@@ -54,7 +54,7 @@ def create(call: Call, id: str, volume_id: str, given: dict) -> dict:
         raise errors.BadRequest(f"Invalid volume: volume '{volume_id}' status must be 'available'. Currently in "
                                 f"'{volume['status']}'")
     device = call.svc.db.transact(_insert, call, row, given)
-    call.svc.send(call.svc.agents.attach_volume, call.ctx, row["host"], id, volume_id)
+    call.svc.send(call.svc.agents.attach_volume, call.ctx, row["host"], id, volume_id, device["id"])
     return device
 
 
@@ -101,4 +101,4 @@ def delete(call: Call, id: str, volume_id: str) -> None:
         actions.start(connection, call.ctx, id, "detach_volume")
         values = {"wish": "detach", "wished_at": db.now(), "request_id": call.ctx.request_id}
         rows.update_where(connection, DEVICES, values, id=device["id"])
-    call.svc.send(call.svc.agents.detach_volume, call.ctx, row["host"], id, volume_id)
+    call.svc.send(call.svc.agents.detach_volume, call.ctx, row["host"], id, volume_id, device["id"])

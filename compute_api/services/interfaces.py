@@ -58,4 +58,5 @@ def delete(call: Call, id: str, port_id: str) -> None:
         access.check_lock(call, row)
         steady(row, "detach_interface")
         actions.start(connection, call.ctx, id, "detach_interface")
-    call.svc.agents.detach_interface(call.ctx, row["host"], id, port_id)
+        attach_id = next((p.get("attach_id", "") for p in row["network_info"] if p["id"] == port_id), "")
+    call.svc.agents.detach_interface(call.ctx, row["host"], id, port_id, attach_id)

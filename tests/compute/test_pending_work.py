@@ -115,7 +115,7 @@ def test_conductors_share_what_is_stuck(tmp_path):
                 wish="attach", wished_at=at, request_id="r"))
     asked, other = [], PendingWorkReconciler(service)
 
-    def ask(ctx, host, uuid, what):
+    def ask(ctx, host, uuid, *what):
         asked.append(uuid[:8])
         if len(asked) == 1:
             other.run_once()

@@ -33,8 +33,8 @@ def create(world: World, *, own_port: bool = False, volume: bool = False) -> str
 
 def _device(world, uuid: str, name: str, *, goes: bool, **values) -> dict:
     return {"id": world.services.new_id("f"), "instance_uuid": uuid, "device_name": name,
-            "volume_id": world.services.add_volume(), "attachment_id": None, "boot_index": None,
-            "delete_on_termination": goes, "request_id": "r", **values}
+            "volume_id": values.get("volume_id") or world.services.add_volume(), "attachment_id": None, "boot_index": None,
+            "delete_on_termination": goes, "request_id": "r", "wish": values.get("wish"), "wished_at": values.get("wished_at")}
 
 
 def delete(world: World, uuid: str) -> None:
@@ -68,13 +68,15 @@ def _steady(row: dict) -> None:
         raise errors.Conflict("busy")
 
 
-def attach_volume(world: World, uuid: str) -> None:
+def attach_volume(world: World, uuid: str, volume_id: str | None = None) -> None:
+    """A new volume, or one that is available."""
     row = world.row(uuid)
     _steady(row)
     with world.db.writer() as connection:
-        device = _device(world, uuid, instances.next_device(connection, uuid), goes=False, wish="attach", wished_at=db.now())
+        device = _device(world, uuid, instances.next_device(connection, uuid), goes=False, wish="attach", wished_at=db.now(),
+                         volume_id=volume_id)
         connection.execute(sa.insert(DEVICES).values(device))
-    world.mail.append((row["host"], "attach_volume", (uuid, device["volume_id"])))
+    world.mail.append((row["host"], "attach_volume", (uuid, device["volume_id"], device["id"])))
 
 
 def detach_volume(world: World, uuid: str) -> None:
@@ -85,25 +87,27 @@ def detach_volume(world: World, uuid: str) -> None:
         raise errors.NotFound("no volume")
     with world.db.writer() as connection:
         connection.execute(sa.update(DEVICES).where(DEVICES.c.id == device["id"]).values(wish="detach", wished_at=db.now()))
-    world.mail.append((row["host"], "detach_volume", (uuid, device["volume_id"])))
+    world.mail.append((row["host"], "detach_volume", (uuid, device["volume_id"], device["id"])))
 
 
-def attach_interface(world: World, uuid: str, *, own_port: bool) -> None:
-    """Its caller waits for the answer: nobody sends it again."""
+def attach_interface(world: World, uuid: str, *, own_port: bool, port_id: str | None = None) -> None:
+    """A port of the network, or one of the owner's, new or free. Its caller waits for the answer: nobody sends it again."""
     row = world.row(uuid)
     _steady(row)
     request = {"uuid": NETWORK, "fixed_ip": None, "tag": None}
     if own_port:
-        request["port"] = world.services.add_port(network_id=NETWORK, name="own")["id"]
+        request["port"] = port_id or world.services.add_port(network_id=NETWORK, name="own")["id"]
     world.mail.append((row["host"], "attach_interface", (uuid, request)))
 
 
-def detach_interface(world: World, uuid: str) -> None:
+def detach_interface(world: World, uuid: str, port_id: str | None = None) -> None:
+    """The last one, or a certain one."""
     row = world.row(uuid)
     _steady(row)
-    if not row["network_info"]:
+    port = next((p for p in reversed(row["network_info"]) if port_id in (None, p["id"])), None)
+    if port is None:
         raise errors.NotFound("no interface")
-    world.mail.append((row["host"], "detach_interface", (uuid, row["network_info"][-1]["id"])))
+    world.mail.append((row["host"], "detach_interface", (uuid, port["id"], port.get("attach_id") or "")))
 
 
 def migrate(world: World, uuid: str) -> str:

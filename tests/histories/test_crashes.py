@@ -370,3 +370,74 @@ def test_what_was_left_of_a_server_is_settled_before_its_next_operation(world):
     world.settle()
     checks.at_rest(world)
     assert world.row(uuid)["vm_state"] == server_states.STOPPED
+
+
+@pytest.mark.parametrize("first", ["with the server", "attached"])
+def test_a_late_request_to_detach_an_interface_leaves_what_was_attached_since(world, first):
+    """The same port of its owner's, to the same server: nothing but the message says which attachment was meant."""
+    uuid = active(world, own_port=first == "with the server")
+    if first == "attached":
+        api.attach_interface(world, uuid, own_port=True)
+        world.finish(world.deliver())
+    port = own_port_of(world)
+    api.detach_interface(world, uuid, port)
+    world.finish(world.deliver(keep=True))
+    assert not interfaces(world, uuid, port)
+    api.attach_interface(world, uuid, own_port=True, port_id=port)
+    world.finish(world.deliver(1))
+    world.run_all()  # what was doubled comes
+    ends_well(world, uuid, ONE)
+    assert interfaces(world, uuid, port)
+
+
+def own_port_of(world: World) -> str:
+    return next(p["id"] for p in world.services.ports.values() if p.get("name") == "own")
+
+
+def interfaces(world: World, uuid: str, port: str) -> list[dict]:
+    return [p for p in world.row(uuid)["network_info"] if p["id"] == port]
+
+
+def test_a_late_request_to_detach_a_volume_leaves_what_was_attached_since(world):
+    uuid = active(world)
+    api.attach_volume(world, uuid)
+    world.finish(world.deliver())
+    volume = world.row(uuid)["block_devices"][0]["volume_id"]
+    api.detach_volume(world, uuid)
+    world.finish(world.deliver(keep=True))
+    assert not world.row(uuid)["block_devices"]
+    api.attach_volume(world, uuid, volume)
+    world.finish(world.deliver(1))
+    world.run_all()  # what was doubled comes
+    ends_well(world, uuid, ONE)
+    assert [d["volume_id"] for d in world.row(uuid)["block_devices"]] == [volume]
+
+
+def test_a_detachment_that_is_settled_late_leaves_what_was_attached_since(world):
+    """The conductor is away when its host would settle it, and back when the port is attached again."""
+    uuid = active(world, own_port=True)
+    port = own_port_of(world)
+    api.detach_interface(world, uuid, port)
+    world.go_to(world.deliver(), "PUT ports done")
+    world.crash(ONE)
+    world.boot_host(ONE)
+    late = world.actors[0]
+    api.attach_interface(world, uuid, own_port=True, port_id=port)
+    world.outages.append("before")
+    world.finish(world.deliver())
+    world.finish(late)
+    ends_well(world, uuid, ONE)
+    assert interfaces(world, uuid, port)
+
+
+def test_a_late_report_of_a_detachment_leaves_what_was_attached_since(world):
+    """The conductor takes a report from its queue after its agent has given up waiting and reported again."""
+    uuid = active(world, own_port=True)
+    port = own_port_of(world)
+    api.detach_interface(world, uuid, port)
+    world.run_all()
+    api.attach_interface(world, uuid, own_port=True, port_id=port)
+    world.run_all()
+    world.agents[ONE].conductor.interface_detached(context.service_context(), uuid, port, [], "")
+    ends_well(world, uuid, ONE)
+    assert interfaces(world, uuid, port)
