@@ -2,13 +2,8 @@
 
 import functools
 
-import sqlalchemy as sa
-
-from common import rows
 from volume import inventory
-from volume.db import models
 from volume.operations import Operations
-from volume.secrets import opened, sealed
 
 CREATE, OTHER = "create", "other"
 
@@ -40,15 +35,7 @@ class Manager:
         return inventory.of(self.service.driver, self.service.tasks.journal)
 
     def connect(self, ctx, volume_id: str, attachment_id: str, connector: dict) -> dict:
-        with self.service.db.reader() as connection:
-            known = connection.execute(sa.select(models.attachments.c.connection_info).where(
-                models.attachments.c.id == attachment_id)).scalar() or {}
-        vault = self.service.vault
-        return sealed(vault, self.service.driver.connect(volume_id, attachment_id, connector, opened(vault, known)))
+        return self.service.exports.connect(volume_id, attachment_id, connector)
 
     def disconnect(self, ctx, volume_id: str, attachment_id: str) -> None:
-        with self.service.db.reader() as connection:
-            held = {a["id"]: a["connector"].get("initiator") for a in rows.select(
-                connection, models.attachments, volume_id=volume_id)}
-        initiator = held.pop(attachment_id, None)
-        self.service.driver.disconnect(volume_id, attachment_id, None if initiator in held.values() else initiator)
+        self.service.exports.disconnect(volume_id, attachment_id)

@@ -12,9 +12,10 @@ from common.tasks import Engine, Journal, Recovery
 from common.workers import Workers
 from volume import conf, drivers, policies
 from volume.db import models, snapshots, volumes
+from volume.exports import Exports
 from volume.manager import CREATE, OTHER, Manager
 from volume.rpcapi import AgentAPI, SchedulerAPI
-from volume.secrets import opened, sealed, vault_of
+from volume.secrets import sealed, vault_of
 from volume.tasks.create import CreateVolume
 from volume.tasks.delete import DeleteVolume
 from volume.tasks.extend import ExtendVolume
@@ -188,40 +189,6 @@ class Heartbeat(periodic.Heartbeat):
         self.service.db.transact(volumes.heartbeat, "cinder-volume", self.service.conf.host, capabilities, AgentAPI.version)
 
 
-class Exports(periodic.Periodic):
-    """tgtd forgets its targets when it restarts: make those of every attachment again."""
-
-    interval_s = 5.0
-
-    def __init__(self, service):
-        self.service = service
-
-    def run_once(self) -> None:
-        a, v = models.attachments, volumes.TABLE
-        with self.service.db.reader() as connection:
-            wanted = rows.many(connection, sa.select(a).join(v, v.c.id == a.c.volume_id).where(
-                v.c.host == self.service.conf.host))
-        exported = set(self.service.driver.exports())
-        for row in wanted:
-            if row["connection_info"] and row["volume_id"] not in exported:
-                try:
-                    self._restore(row)
-                except Exception as error:  # loop boundary: the others must not wait for one whose bytes are gone
-                    LOG.error("volume %s has lost its export, which could not be restored: %s", row["volume_id"], error)
-
-    def _restore(self, attachment: dict) -> None:
-        driver, volume_id = self.service.driver, attachment["volume_id"]
-        driver.connect(volume_id, attachment["id"], attachment["connector"],
-                       opened(self.service.vault, attachment["connection_info"]))
-        a = models.attachments
-        with self.service.db.reader() as connection:
-            there = connection.execute(sa.select(a.c.id).where(a.c.id == attachment["id"])).first()
-        if there is None:  # it was missing because the attachment was being ended
-            driver.disconnect(volume_id, attachment["id"])
-        else:
-            LOG.warning("volume %s had lost its export, which was restored", volume_id)
-
-
 class OldSecrets(periodic.Periodic):
     """Encrypt, once after the start, the secrets that an older version stored in the clear."""
 
@@ -242,13 +209,14 @@ class VolumeAgent(Service):
 
     def setup(self) -> None:
         self.driver, self.vault = drivers.load(self.conf), vault_of(self.conf)
+        self.exports = Exports(self)
         # Images on their way into volumes; one that a crash left is fetched anew.
         self.incoming = pathlib.Path(self.conf.state_path) / "volume-images"
         self.incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.tasks = Engine(Journal(f"{self.conf.state_path}/tasks/volume"))
         # Those that are made of images take longest; nothing else waits for them.
         self.workers = Workers(self.name, {CREATE: CREATES_AT_ONCE, OTHER: OTHERS_AT_ONCE})
-        self.periodics += [Heartbeat(self), Exports(self), Recovery(self.tasks, self.make_task), OldSecrets(self)]
+        self.periodics += [Heartbeat(self), self.exports, Recovery(self.tasks, self.make_task), OldSecrets(self)]
 
     def endpoint(self):
         return Manager(self)

@@ -11,7 +11,7 @@ from common.db import Database
 from common.vault import Vault
 from volume import conf, drivers
 from volume.db import models
-from volume.service import Exports
+from volume.exports import Exports
 
 HOST, INFO = "node1", {"auth_username": "u", "auth_password": "p"}
 ONE, TWO = (f"{n}1111111-1111-4111-8111-111111111111" for n in (1, 2))

@@ -1,5 +1,6 @@
 """Volume drivers: where bytes are kept. One contract (``tests/volume/test_driver_contract.py``) for all."""
 
+import collections.abc
 import importlib
 
 _DRIVERS = {"file": "volume.drivers.file:FileDriver", "lvm": "volume.drivers.lvm:LvmDriver",
@@ -70,16 +71,22 @@ class VolumeDriver:
         """
         raise AssertionError
 
-    def disconnect(self, volume_id: str, attachment_id: str, initiator: str | None = None) -> None:
+    def disconnect(self, volume_id: str, attachment_id: str, initiator: str | None = None,
+                   others: collections.abc.Collection[str] = ()) -> None:
         """End the export for one attachment: the volume cannot be reached by it afterwards. Those of others stay.
 
         :param initiator: that of the attachment's connector, where no other attachment has the same
+        :param others: the ids of the volume's other attachments that have an export
         """
+        raise AssertionError
+
+    def admitted(self) -> dict[str, set[str]]:
+        """{id of each volume that is exported: ids of the attachments that may reach it}"""
         raise AssertionError
 
     def exports(self) -> list[str]:
         """Ids of the volumes that are exported."""
-        raise AssertionError
+        return sorted(self.admitted())
 
     def capacity(self) -> dict:
         """{"total_capacity_gb", "free_capacity_gb"} as floats."""

@@ -86,12 +86,12 @@ class FakeDriver(VolumeDriver):
         else:
             export.unlink(missing_ok=True)
 
-    def disconnect(self, volume_id, attachment_id, initiator=None):
+    def disconnect(self, volume_id, attachment_id, initiator=None, others=()):
         with self._lock:
             self._write_exports(volume_id, self._exports(volume_id) - {attachment_id})
 
-    def exports(self):
-        return sorted(p.stem[7:] for p in self.path.glob("volume-*.export"))
+    def admitted(self):
+        return {p.stem[7:]: self._exports(p.stem[7:]) for p in self.path.glob("volume-*.export")}
 
     def capacity(self):
         return {"total_capacity_gb": 10000.0, "free_capacity_gb": 10000.0}

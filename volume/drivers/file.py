@@ -44,11 +44,11 @@ class ExportedByTgt(VolumeDriver):
                         connector.get("initiator"), io_paused=bool(connector.get(IO_PAUSED)))
         return tgt.connection_info(self.tgt.portal, volume_id, account, secret)
 
-    def disconnect(self, volume_id, attachment_id, initiator=None):
-        self.tgt.unexport(volume_id, attachment_id.replace("-", ""), initiator)
+    def disconnect(self, volume_id, attachment_id, initiator=None, others=()):
+        self.tgt.unexport(volume_id, tgt.account_of(attachment_id), initiator, [tgt.account_of(a) for a in others])
 
-    def exports(self):
-        return sorted(self.tgt.targets())
+    def admitted(self):
+        return {v: {tgt.attachment_of(a) for a in target["accounts"]} for v, target in self.tgt.targets().items()}
 
 
 class FileDriver(ExportedByTgt):

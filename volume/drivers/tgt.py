@@ -1,11 +1,12 @@
 """Export by tgtd, the user-space iSCSI target: one target a volume, one CHAP account an attachment.
 
 tgtd keeps nothing across its restart, so exports are made again from the
-attachments table (``volume/exports.py``).
+attachments table (``volume.exports``), and so are the accounts of one that are missing.
 
 An account's password goes to tgtd through its socket: every user of the host may read a command line of tgtadm.
 """
 
+import collections.abc
 import os
 import re
 import secrets
@@ -13,6 +14,7 @@ import socket
 import struct
 import subprocess
 import threading
+import uuid
 
 from common import errors
 
@@ -132,17 +134,19 @@ class Tgt:
             words = ["--initiator-name", initiator] if initiator else ["-I", "ALL"]
             self._run("--mode", "target", "--op", "bind", "--tid", tid, *words)
 
-    def _expel(self, known: dict, account: str, initiator: str | None) -> None:
+    def _expel(self, known: dict, account: str, initiator: str | None, others: list[str]) -> None:
         """Take an account from a target that others may log in to, and end its sessions.
 
         All others are unbound and bound again, so that the list has no gap: tgtd 1.0.85 ends with a segmentation fault when
-        it is to show one that has.
+        it is to show one that has. Who is killed in between leaves some unbound: their sessions go on, and they are bound when
+        this is done again, or by ``Exports``.
         """
-        tid = known["tid"]
-        others = [name for name in known["accounts"] if name != account]
-        for op, names in (("unbind", known["accounts"]), ("bind", others)):
-            for name in names:
-                self._run("--mode", "account", "--op", op, "--tid", tid, "--user", name)
+        tid, bound = known["tid"], known["accounts"]
+        if set(bound) != set(others):
+            for name in reversed(bound):  # the last one first: who is killed leaves no gap either
+                self._run("--mode", "account", "--op", "unbind", "--tid", tid, "--user", name)
+            for name in others:
+                self._run("--mode", "account", "--op", "bind", "--tid", tid, "--user", name, absent_ok=True)
         if initiator in known["initiators"]:
             self._run("--mode", "target", "--op", "unbind", "--tid", tid, "--initiator-name", str(initiator))
         self._run("--mode", "account", "--op", "delete", "--user", account, absent_ok=True)
@@ -162,25 +166,40 @@ class Tgt:
         for account in target["accounts"]:
             self._run("--mode", "account", "--op", "delete", "--user", account, absent_ok=True)
 
-    def unexport(self, volume_id: str, account: str | None = None, initiator: str | None = None) -> None:
+    def unexport(self, volume_id: str, account: str | None = None, initiator: str | None = None,
+                 others: collections.abc.Collection[str] = ()) -> None:
         """Drop the volume's target; where ``account`` is given, only if nobody else may log in, and else that account alone.
 
         :param initiator: the account's, where it is nobody else's
+        :param others: the accounts that are to stay, whether or not they are bound now
         """
         with self._lock:
             known = self.targets().get(volume_id)
             if not known:
                 return
-            if account is None or set(known["accounts"]) <= {account}:
+            stay = [*others, *(a for a in known["accounts"] if a != account and a not in others)]
+            if account is None or not stay:
                 self._drop(known)
-            elif account in known["accounts"]:
-                self._expel(known, account, initiator)
+            else:
+                self._expel(known, account, initiator, stay)
+
+
+def account_of(attachment_id: str) -> str:
+    """The name of an attachment's CHAP account."""
+    return attachment_id.replace("-", "")
+
+
+def attachment_of(account: str) -> str:
+    try:
+        return str(uuid.UUID(hex=account))
+    except ValueError:  # none of ours
+        return account
 
 
 def credentials(attachment_id: str, known: dict) -> tuple[str, str]:
     """The CHAP account of an attachment: the same again for the same attachment, from what was stored."""
     data = known.get("data") or {}
-    return attachment_id.replace("-", ""), data.get("auth_password") or secrets.token_hex(16)
+    return account_of(attachment_id), data.get("auth_password") or secrets.token_hex(16)
 
 
 def connection_info(portal: str, volume_id: str, account: str, secret: str) -> dict:
