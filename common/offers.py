@@ -6,6 +6,8 @@ certificate only, and shows the token. So there is nothing to distribute or to r
 nothing.
 """
 
+import collections
+import contextlib
 import datetime
 import hmac
 import json
@@ -13,12 +15,16 @@ import secrets
 import socket
 import ssl
 import tempfile
+import threading
+import time
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 _MAX_REQUEST_BYTES = 1024
+# Who connects shows the token within so many seconds. So many may be about to; for another one, the first of them is sent away.
+ENTER_S, MAX_ENTERING = 10.0, 16
 # How soon a connection counts as broken whose other end is gone without a word.
 _KEEPALIVE = {socket.TCP_KEEPIDLE: 60, socket.TCP_KEEPINTVL: 20, socket.TCP_KEEPCNT: 3}
 
@@ -50,6 +56,7 @@ class Offer:
 
     def __init__(self, address: str):
         self._token = secrets.token_urlsafe(32)
+        self._guard, self._entering = threading.Lock(), collections.deque[ssl.SSLSocket]()
         certificate, key = _certificate()
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -64,15 +71,19 @@ class Offer:
     def admit(self, connection: socket.socket, silence_s: float) -> tuple[ssl.SSLSocket, dict]:
         """Let somebody in who connected: the encrypted connection, and what he asks for. Else it is closed.
 
-        :param silence_s: how long to wait for him here, and each time he is read from or written to later
-        :raises OSError, ValueError: he does not have the token, or speaks otherwise
+        :param silence_s: how long to wait for him each time he is read from or written to later
+        :raises OSError, ValueError: he does not have the token, takes too long to show it, or speaks otherwise
         """
+        deadline = time.monotonic() + ENTER_S
         with connection:  # the encrypted one takes its place, so this closes what was not let in
-            connection.settimeout(silence_s)
             keep_alive(connection)
-            secure = self._tls.wrap_socket(connection, server_side=True)
+            secure = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         try:
-            asked = json.loads(_line(secure))
+            with self._entrance(secure):
+                secure.settimeout(ENTER_S)
+                secure.do_handshake()
+                asked = json.loads(_line(secure, deadline))
+            secure.settimeout(silence_s)
             if not isinstance(asked, dict) or not hmac.compare_digest(str(asked.get("token")).encode(), self._token.encode()):
                 raise ValueError("a wrong token")
         except BaseException:
@@ -80,14 +91,31 @@ class Offer:
             raise
         return secure, asked
 
+    @contextlib.contextmanager
+    def _entrance(self, secure: ssl.SSLSocket):
+        with self._guard:
+            self._entering.append(secure)
+            if len(self._entering) > MAX_ENTERING:
+                with contextlib.suppress(OSError):  # he has left
+                    socket.socket.shutdown(self._entering.popleft(), socket.SHUT_RDWR)
+        try:
+            yield
+        finally:
+            with self._guard, contextlib.suppress(ValueError):  # he was sent away
+                self._entering.remove(secure)
+
     def close(self) -> None:
         self.socket.close()
 
 
-def _line(secure: ssl.SSLSocket) -> bytes:
-    """The first line, and nothing of what comes after it."""
+def _line(secure: ssl.SSLSocket, deadline: float) -> bytes:
+    """The first line, and nothing of what comes after it.
+
+    :raises OSError: it is not complete by ``deadline``
+    """
     line = b""
     while not line.endswith(b"\n") and len(line) < _MAX_REQUEST_BYTES:
+        secure.settimeout(max(0.001, deadline - time.monotonic()))
         byte = secure.recv(1)
         if not byte:
             break

@@ -1,8 +1,8 @@
 """Shapes of what compute agents are asked and answer."""
 
-from typing import Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-from common.messages import Id, Text
+from common.messages import Added, Count, Id, Text
 
 PowerAction = Literal["start", "stop", "reboot", "reboot-hard", "pause", "unpause", "suspend", "resume", "rebuild", "rescue",
                       "unrescue"]
@@ -58,5 +58,8 @@ class Offer(TypedDict):
 
 
 class OfferedDisks(TypedDict):
+    """``sizes``: {name of a file that is offered: bytes}; without it from a host of the release before."""
+
     disks: Disks
     offer: Offer
+    sizes: NotRequired[Annotated[dict[str, Count], Added("1.3")]]

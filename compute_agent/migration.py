@@ -4,16 +4,22 @@ A step begins only if the conductor says that it is wanted still, and asks again
 change too: a host that was cut off for a while does no harm when it is back.
 """
 
+import contextlib
 import functools
 import logging
+import os
 import re
+import time
 
-from common import errors
+from common import errors, shared_work
 from common.server_states import ACTIVE, NOSTATE
 from compute_agent import transfer
 
 LOG = logging.getLogger(__name__)
 SHUTDOWN_S = 60.0
+ASK_S = 5.0  # how often the conductor is asked, while a disk comes, whether it is wanted still
+GIB, QCOW2_BYTES = 1 << 30, 64 << 20  # the latter: what a disk's own tables may have beside its content, and a 64th of that
+UNDECLARED_BYTES = 1 << 44  # that a file may have of which its host, of the release before, does not say how large it is
 DISK = "disk"
 CACHED = ("base", "kernel", "ramdisk")  # what a disk needs of its host's image cache
 _NAME = re.compile(r"[a-z0-9]+-[0-9a-f]+\.[a-z0-9]+")
@@ -27,6 +33,7 @@ class HostSteps:
 
     def __init__(self, agent, ctx, operation_id: str, number: int, work: dict):
         self.agent, self.ctx, self.operation_id, self.number = agent, ctx, operation_id, number
+        self._asked_at = time.monotonic()
         self.uuid, self.attempt, self.data, self.instance = (work[n] for n in ("uuid", "attempt", "data", "instance"))
 
     def check(self) -> None:
@@ -44,23 +51,42 @@ class HostSteps:
 
     def receive(self) -> dict:
         """Fetch the guest's disk, and what it is based on, from the host that has it."""
-        offered = self.agent.peers.offer_disks(self.ctx, self.data["source"], self.uuid, self.operation_id, self.number)
-        disks, offer = offered["disks"], offered["offer"]
+        offered = self._attended(lambda work: self.agent.peers.offer_disks(
+            self.ctx, self.data["source"], self.uuid, self.operation_id, self.number))
+        disks, fetch = offered["disks"], functools.partial(self._fetch, offered)
         target = self.agent.driver.begin_import(self.instance)
         cached = {}
         for part in CACHED:
             name = disks.get(part)
             if name:
-                cached[part] = self.agent.images.adopt(name, functools.partial(self._fetch, offer, name))
+                cached[part] = self._attended(lambda work, name=name: self.agent.images.adopt(
+                    name, lambda path: fetch(name, path, work)))
         if disks["disk"]:
-            self._fetch(offer, DISK, target)
+            self._attended(lambda work: fetch(DISK, target, work))
         self.agent.driver.import_disks(self.instance, disks, cached)
         return {}
 
-    def _fetch(self, offer: dict, name: str, path) -> None:
-        transfer.fetch(offer, name, path)
+    def _fetch(self, offered: dict, name: str, path, work: shared_work.SharedWork) -> None:
+        work.check()  # another transfer of the same file may have been waited for
+        max_bytes = offered.get("sizes", {}).get(name, UNDECLARED_BYTES)
+        if name == DISK and self.instance["flavor"]["disk"]:
+            max_bytes = min(max_bytes, self.instance["flavor"]["disk"] * GIB * 65 // 64 + QCOW2_BYTES)
+        transfer.fetch(offered["offer"], name, path, max_bytes, work)
+
+    def _attended(self, work):
+        """Do what waits for another host, and leave it when the step is not wanted any more."""
+        return shared_work.attended(work, self._unwanted)
+
+    def _unwanted(self) -> bool:
+        """Whether the server is to be deleted here, or the conductor says so, who is asked now and then."""
         if self._stopping():
-            raise errors.Superseded()
+            return True
+        if time.monotonic() < self._asked_at + ASK_S:
+            return False
+        self._asked_at = time.monotonic()
+        with contextlib.suppress(errors.ServiceUnavailable):
+            return self.agent.conductor.begin_operation_step(self.ctx, self.operation_id, self.number) is None
+        return False
 
     def start(self) -> dict:
         """The guest with its ports and volumes, running if it ran before."""
@@ -91,7 +117,7 @@ class HostSteps:
 
 
 def offer_disks(agent, ctx, uuid: str, operation_id: str, number: int) -> dict:
-    """What another host needs to fetch a guest's disks from this one: {"disks", "offer"}.
+    """What another host needs to fetch a guest's disks from this one, as ``OfferedDisks``.
 
     ``disks`` is what ``driver.export_disks`` says, with the names of files in place of their paths.
 
@@ -109,4 +135,5 @@ def offer_disks(agent, ctx, uuid: str, operation_id: str, number: int) -> dict:
             files[name], disks[part] = disks[part], name
     if disks["disk"]:
         files[DISK], disks["disk"] = disks["disk"], DISK
-    return {"disks": disks, "offer": transfer.Offer(agent.conf.my_ip, files).described}
+    sizes = {name: os.path.getsize(path) for name, path in files.items()}
+    return {"disks": disks, "sizes": sizes, "offer": transfer.Offer(agent.conf.my_ip, files).described}

@@ -22,7 +22,7 @@ class AgentAPI(Client):
         "1.0": "The first version.",
         "1.1": "extend_volume, uptime and report_all are new.",
         "1.2": "operation_step and offer_disks are new.",
-        "1.3": "attach_volume and detach_volume take device, detach_interface takes attach_id."}
+        "1.3": "attach_volume and detach_volume take device, detach_interface takes attach_id, offered disks have sizes."}
 
     @cast(to="host")
     def build(self, ctx, host: HostName, uuid: Id) -> None:

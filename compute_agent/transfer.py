@@ -16,7 +16,7 @@ import struct
 import threading
 import time
 
-from common import errors, offers
+from common import errors, offers, shared_work
 
 LOG = logging.getLogger(__name__)
 _PART = struct.Struct(">QQ")
@@ -59,13 +59,14 @@ def send(path: str, write) -> None:
     write(digest.digest())
 
 
-def receive(path: pathlib.Path, read) -> None:
+def receive(path: pathlib.Path, read, max_bytes: int) -> None:
     """Write what ``send`` sends into a new file; ``read(n)`` returns n bytes.
 
+    :param max_bytes: how large the file may be
     :raises ServiceUnavailable: it broke off
-    :raises StepFailed: other bytes came than were sent, or there is no space
+    :raises StepFailed: other bytes came than were sent, or more, or there is no space
     """
-    digest = hashlib.sha256()
+    digest, end = hashlib.sha256(), 0
 
     def hashed(count: int) -> bytes:
         data = read(count)
@@ -75,6 +76,8 @@ def receive(path: pathlib.Path, read) -> None:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as target:
             while True:
                 offset, length = _PART.unpack(hashed(_PART.size))
+                if offset < end or (end := offset + length) > max_bytes:
+                    raise errors.StepFailed(reason="The disk that another host sends is larger than it may be.")
                 if not length:
                     break
                 target.seek(offset)
@@ -144,16 +147,19 @@ class Offer:
         self._port.close()
 
 
-def fetch(offer: dict, name: str, target: pathlib.Path) -> None:
+def fetch(offer: dict, name: str, target: pathlib.Path, max_bytes: int, work: shared_work.SharedWork) -> None:
     """Fetch a file that another host offers.
 
     :param offer: ``Offer.described``
+    :param max_bytes: as of ``receive``
+    :param work: ends when nobody waits for it any more
     :raises ServiceUnavailable: the other host does not answer, or broke off
     :raises StepFailed: as ``receive``
     """
     away = errors.ServiceUnavailable(part=f"the host at {offer['address']}, which has the disk")
     try:
-        with offers.take(offer, SILENCE_S, name=name) as secure, secure.makefile("rb") as stream:
+        with offers.take(offer, SILENCE_S, name=name) as secure, secure.makefile("rb") as stream, work.reading(
+                lambda: socket.socket.shutdown(secure, socket.SHUT_RDWR)):
             def read(count: int) -> bytes:
                 try:
                     data = stream.read(count)
@@ -162,6 +168,6 @@ def fetch(offer: dict, name: str, target: pathlib.Path) -> None:
                 if len(data) < count:
                     raise away
                 return data
-            receive(target, read)
+            receive(target, read, max_bytes)
     except OSError as error:
         raise errors.ServiceUnavailable(str(away), internal=str(error)) from error

@@ -4,6 +4,7 @@ memory. The bus and the other services stand in; whatever goes over them can fai
 
 import contextlib
 import datetime
+import os
 import pathlib
 import shutil
 import types
@@ -119,6 +120,17 @@ class Targets:
         return targets.claim(self._placement, *args)
 
 
+class OwnThread:
+    """In place of work that somebody waits for: an actor does it himself."""
+
+    def check(self) -> None:
+        """He waits."""
+
+    @staticmethod
+    def reading(shut):
+        return contextlib.nullcontext()
+
+
 class CopiedOffer:
     """In place of a disk's way over the network, which is tested by itself."""
 
@@ -126,8 +138,9 @@ class CopiedOffer:
         self.described = {"files": files}
 
 
-def copy_offered(offer: dict, name: str, target) -> None:
+def copy_offered(offer: dict, name: str, target, max_bytes: int, work) -> None:
     point("fetch")
+    assert os.path.getsize(offer["files"][name]) <= max_bytes
     shutil.copy(offer["files"][name], target)
 
 
@@ -380,7 +393,7 @@ class Place:
                 shutil.rmtree(self.path / host / name, ignore_errors=True)
         made = World(self.path, self.db, self.confs)
         with unittest.mock.patch.object(images, "send", lambda rest, image_id, source, work: rest.send_image(image_id)), \
-                unittest.mock.patch.object(shared_work, "attended", lambda work, hurry: work(shared_work.SharedWork(work))), \
+                unittest.mock.patch.object(shared_work, "attended", lambda work, hurry: work(OwnThread())), \
                 unittest.mock.patch.object(images, "drop", lambda rest, image_id, timeout_s=0: rest.images.pop(image_id, None)), \
                 unittest.mock.patch.object(transfer, "Offer", CopiedOffer), \
                 unittest.mock.patch.object(transfer, "fetch", copy_offered):

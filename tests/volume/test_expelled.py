@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from common import conf as conf_module
-from common import db, errors
+from common import db
 from common.db import Database
 from common.vault import Vault
 from volume import conf, drivers
@@ -46,25 +46,24 @@ class Daemon:
             self.targets[given["--tid"]] = {"name": given["-T"], "path": "None", "accounts": [], "acl": [], "sessions": {}}
         elif what == "target delete":
             self.dropped += self.targets.pop(given["--tid"], None) is not None
+        elif given["--mode"] == "account":
+            self._account(given["--op"], target, user)
         elif what == "logicalunit new":
             target["path"] = given["-b"]
-        elif what == "account bind":
-            if user not in self.accounts and not absent_ok:
-                raise errors.StepFailed(reason="can't find the account")
-            if user in self.accounts:
-                target["accounts"].append(user)
-        elif what == "account unbind":
-            assert target["accounts"][-1] == user, "tgtd ends with a fault when it is to show a list with a gap"
-            target["accounts"].remove(user)
-        elif what == "account delete":
-            self.accounts.discard(user)
-        elif what == "target bind":
-            target["acl"].append(given["--initiator-name"])
-        elif what == "target unbind":
-            target["acl"].remove(given["--initiator-name"])
         elif what == "conn delete":
             target["sessions"].pop(given["--sid"], None)
+        else:
+            {"target bind": target["acl"].append, "target unbind": target["acl"].remove}[what](given["--initiator-name"])
         return ""
+
+    def _account(self, what: str, target: dict | None, user: str) -> None:
+        if what == "delete":
+            self.accounts.discard(user)
+        elif what == "unbind":
+            assert target["accounts"].pop() == user, "tgtd ends with a fault when it is to show a list with a gap"
+        else:
+            assert what == "bind" and user in self.accounts
+            target["accounts"].append(user)
 
     def _shown(self, tid: str, target: dict) -> str:
         sessions = [f"I_T nexus: {sid}\nInitiator: {name} alias: none\nConnection: 0" for sid, name in target["sessions"].items()]
