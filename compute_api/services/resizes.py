@@ -113,9 +113,12 @@ def index(call: Call, filters: dict[str, str], times: dict, *, limit: int, marke
         call.svc.policy.check(call.ctx, "os_compute_api:os-migrations:index:all_projects", own)
     if filters.keys() & {"host", "source_compute"}:  # else the names of hosts could be tried
         call.svc.policy.check(call.ctx, "os_compute_api:os-migrations:index:host", own)
+    # Where others' are not shown, nor is it told by a marker that they exist.
+    scope = {} if call.svc.policy.allows(call.ctx, "os_compute_api:os-migrations:index:all_projects", own) else {
+        "project_id": call.ctx.project_id}
     with call.svc.db.reader() as connection:
         return server_migrations.page(connection, filters, changes.conditions(times, server_migrations.TABLE.c.updated_at),
-                                      limit=limit, marker=marker)
+                                      limit=limit, marker=marker, scope=scope)
 
 
 def shows_hosts(call: Call) -> bool:

@@ -78,18 +78,20 @@ def growth(connection, project_id: str) -> dict[str, int]:
     return found
 
 
-def page(connection, filters: dict[str, str], conditions: list, *, limit: int, marker: str | None) -> list[dict]:
+def page(connection, filters: dict[str, str], conditions: list, *, limit: int, marker: str | None,
+         scope: dict[str, str]) -> list[dict]:
     """A page of migrations, newest first.
 
     :param filters: "host" (source or destination), "source_compute", "migration_type", or columns
     :param marker: uuid of the last migration of the previous page
+    :param scope: conditions, {column: value}, on what the marker may be
     :raises BadRequest: there is no such marker
     """
     c = TABLE.c
     named = {"source_compute": c.source_host, "migration_type": c.type}
     where = [sa.or_(c.source_host == value, c.dest_host == value) if name == "host" else
              named[name] == value if name in named else c[name] == value for name, value in filters.items()]
-    row = rows.first(connection, TABLE, uuid=marker) if marker else None
+    row = rows.first(connection, TABLE, uuid=marker, **scope) if marker else None
     if marker and row is None:
         raise errors.BadRequest(f"Marker {marker} could not be found.")
     return rows.page(connection, TABLE, *where, *conditions, sort=[("created_at", "desc"), ("id", "desc")], limit=limit,

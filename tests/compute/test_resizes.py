@@ -245,7 +245,29 @@ def test_who_may_not_see_hosts_cannot_try_their_names(placement, database, name)
     def check(ctx, rule, target):
         if rule.endswith(":host"):
             raise errors.Forbidden()
-    call = types.SimpleNamespace(ctx=CTX, svc=types.SimpleNamespace(db=database, policy=types.SimpleNamespace(check=check)))
+    call = types.SimpleNamespace(ctx=CTX, svc=types.SimpleNamespace(db=database, policy=types.SimpleNamespace(
+        check=check, allows=lambda *a: False)))
     assert len(requests.index(call, {"project_id": "p"}, {}, limit=10, marker=None)) == 1
     with pytest.raises(errors.Forbidden):
         requests.index(call, {"project_id": "p", name: "a"}, {}, limit=10, marker=None)
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_a_marker_says_nothing_of_migrations_that_one_may_not_see(placement, database, everywhere):  # noqa: F811
+    """It is refused as one that does not exist; who sees those of every project goes on from any."""
+    begin(database)
+    with database.reader() as connection:
+        marker = connection.execute(sa.select(server_migrations.TABLE.c.uuid)).scalar()
+
+    def check(ctx, rule, target):
+        if rule.endswith(":all_projects") and not everywhere:
+            raise errors.Forbidden()
+    ctx = context.service_context(project_id="another")
+    call = types.SimpleNamespace(ctx=ctx, svc=types.SimpleNamespace(db=database, policy=types.SimpleNamespace(check=check)))
+    call.svc.policy.allows = lambda ctx, rule, target: everywhere
+    for wanted in (marker, context.new_uuid()):
+        if everywhere and wanted == marker:
+            assert requests.index(call, {"project_id": "another"}, {}, limit=10, marker=wanted) == []
+        else:
+            with pytest.raises(errors.BadRequest, match="could not be found"):
+                requests.index(call, {"project_id": "another"}, {}, limit=10, marker=wanted)
