@@ -9,6 +9,7 @@ from compute_api import policies
 from conductor import conf
 from conductor.db import hosts
 from conductor.db.quotas import DEFAULTS
+from conductor.rpcapi import ConductorAPI
 from scheduler.rpcapi import SchedulerAPI
 
 LOG = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ class ComputeApi(Service):
     def setup(self) -> None:
         self.policy = policy.Policy("compute", policies.RULES, self.conf)
         self.scheduler, self.agents = SchedulerAPI(self.conf), AgentAPI(self.conf, lambda: hosts.compute_versions(self.db))
+        self.conductor = ConductorAPI(self.conf)
 
     @property
     def quota_defaults(self) -> dict:

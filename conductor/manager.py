@@ -60,6 +60,9 @@ class Manager:
         with self.service.db.reader() as connection:
             return allocations.hosts_of(connection, uuid)
 
+    def drive_operation(self, ctx, operation_id: str) -> None:
+        self.service.operations.wake(operation_id)
+
     def begin_operation_step(self, ctx, operation_id: str, number: int) -> dict | None:
         work = self.service.operations.begin_step(operation_id, number)
         if work is None:

@@ -40,7 +40,7 @@ class ConductorAPI(Client):
                "interface_detached take the place of network_changed, and detach_failed that of kept; agents of 1.0 still "
                "call these. heartbeat takes rpc_version and sequence. Requested networks may have network.",
         "1.2": "hosts_of, begin_operation_step and end_operation_step are new.",
-        "1.3": "Ports have attach_id, and interface_detached takes it."}
+        "1.3": "Ports have attach_id, and interface_detached takes it. drive_operation is new."}
 
     @call(timeout_s=15)
     def begin_build(self, ctx, uuid: Id, host: HostName) -> InstanceToBuild | None:
@@ -56,6 +56,10 @@ class ConductorAPI(Client):
     @call(timeout_s=15, since="1.2")
     def hosts_of(self, ctx, uuid: Id) -> list[HostName]:
         """The hosts on which a server has an allocation: its own, and the other one during a migration."""
+
+    @cast(since="1.3")
+    def drive_operation(self, ctx, operation_id: Id) -> None:
+        """An operation was begun. Lost: the conductors find it within some seconds; doubled: one of them drives it."""
 
     @call(timeout_s=15, since="1.2")
     def begin_operation_step(self, ctx, operation_id: Id, number: Count) -> OperationStep | None:

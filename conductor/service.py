@@ -20,12 +20,13 @@ class Conductor(Service):
 
     def setup(self) -> None:
         self.scheduler, self.agents = SchedulerAPI(self.conf), AgentAPI(self.conf, lambda: hosts.compute_versions(self.db))
+        self.manager = Manager(self)
         self.operations = operations.Engine(self, (Migrate(), Confirm(), Revert(), Remove(), Destroy()))
         self.periodics += [pending_work.PendingWorkReconciler(self), Retention(self), operations.Drive(self.operations),
                            AutomaticConfirmation(self)]
 
     def endpoint(self):
-        return Manager(self)
+        return self.manager
 
     def schedule(self, ctx, row: dict) -> None:
         """Request a host. If no answer comes, the reconciler requests it again."""
@@ -36,7 +37,7 @@ class Conductor(Service):
 
     def notify(self, ctx, what: str, uuid: str, *, error: bool = False) -> None:
         """Send a notification about a server's current state."""
-        self.endpoint()._notify_current(ctx, what, uuid, error=error)
+        self.manager._notify_current(ctx, what, uuid, error=error)
 
     def local_delete(self, ctx, uuid: str) -> None:
         pending_work.local_delete(self, ctx, uuid)

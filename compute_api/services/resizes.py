@@ -31,8 +31,8 @@ def migrate(call: Call, id: str, host: str | None) -> None:
             raise errors.BadRequest(f"Compute host {host} could not be found.")
         if host and host == row["host"]:
             raise errors.BadRequest(f"Cannot migrate to the host where the server exists: {host}")
-        resizes.begin(connection, call.ctx, row, action="migrate", host=host)
-    _notify(call, "resize.prep.start", row)
+        operation_id = resizes.begin(connection, call.ctx, row, action="migrate", host=host)
+    _drive(call, operation_id, "resize.prep.start", row)
 
 
 def resize(call: Call, id: str, flavor_id: str, disk_config: str | None) -> None:
@@ -50,10 +50,10 @@ def resize(call: Call, id: str, flavor_id: str, disk_config: str | None) -> None
         flavor = _fitting(row, found)
         quotas.lock_owner(connection, row["project_id"])
         limits.check_growth(connection, call.svc.quota_defaults, row["project_id"], row["flavor"], flavor)
-        resizes.begin(connection, call.ctx, row, action="resize", flavor=flavor)
+        operation_id = resizes.begin(connection, call.ctx, row, action="resize", flavor=flavor)
         if disk_config:
             instances.write(connection, id, disk_config=disk_config)
-    _notify(call, "resize.prep.start", row)
+    _drive(call, operation_id, "resize.prep.start", row)
 
 
 def _fitting(row: dict, found: dict) -> dict:
@@ -77,8 +77,8 @@ def confirm(call: Call, id: str) -> None:
     """:raises Conflict: the server does not wait for that"""
     with call.svc.db.writer() as connection:
         row = _begun(call, connection, id, "os_compute_api:servers:confirm_resize", "confirmResize")
-        resizes.confirm(connection, call.ctx, id)
-    _notify(call, "resize.confirm.start", row)
+        operation_id = resizes.confirm(connection, call.ctx, id)
+    _drive(call, operation_id, "resize.confirm.start", row)
 
 
 def revert(call: Call, id: str) -> None:
@@ -92,12 +92,13 @@ def revert(call: Call, id: str) -> None:
         if migration and migration["status"] == server_migrations.FINISHED:
             quotas.lock_owner(connection, row["project_id"])
             limits.check_growth(connection, call.svc.quota_defaults, row["project_id"], row["flavor"], migration["old_flavor"])
-        resizes.revert(connection, call.ctx, id)
-    _notify(call, "resize.revert.start", row)
+        operation_id = resizes.revert(connection, call.ctx, id)
+    _drive(call, operation_id, "resize.revert.start", row)
 
 
-def _notify(call: Call, what: str, row: dict) -> None:
-    """The conductors find the operation within two seconds."""
+def _drive(call: Call, operation_id: str, what: str, row: dict) -> None:
+    """Have a conductor drive the operation. If the message is lost, they find it within some seconds."""
+    call.svc.send(call.svc.conductor.drive_operation, call.ctx, operation_id)
     call.svc.notifier.notify(call.ctx, f"compute.instance.{what}", instances.notification_payload(row))
 
 

@@ -32,6 +32,10 @@ def get(connection, operation_id: str) -> dict | None:
     return rows.one(connection, sa.select(TABLE).where(TABLE.c.id == operation_id))
 
 
+def exist(connection) -> bool:
+    return connection.execute(sa.select(TABLE.c.id).limit(1)).first() is not None
+
+
 def due(connection, limit: int) -> list[str]:
     """The ids of those that somebody must see to, those first that wait longest."""
     at = db.now()

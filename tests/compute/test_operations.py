@@ -10,6 +10,7 @@ from common import context, db, errors, server_states
 from common.db import Database
 from conductor import operations as engine_module
 from conductor.db import machine, models, operations
+from conductor.manager import Manager
 from conductor.operations import Engine, Operation
 
 UUID = "e0000001-0000-4000-8000-000000000000"
@@ -357,3 +358,20 @@ def test_an_agent_is_waited_for_by_nobody(cloud):
     operation = cloud.begin()
     cloud.conductors[0].drive(operation)
     assert cloud.row()["lease_holder"] is None
+
+
+def test_conductors_look_often_only_where_there_is_something_to_do(cloud):
+    """An idle one reads a row in five seconds or more; it is told of what begins."""
+    statements: list[str] = []
+    sa.event.listen(cloud.db.engine, "before_cursor_execute", lambda *about: statements.append(about[2]))
+    drive = engine_module.Drive(cloud.conductors[0])
+    drive.run_once()
+    assert len(statements) == 1 and drive.interval_s >= 5
+    operation = cloud.begin()
+    woken = []
+    cloud.conductors[0].wake = woken.append
+    drive.run_once()
+    assert woken == [operation] and drive.interval_s <= 1
+    manager = Manager(types.SimpleNamespace(operations=cloud.conductors[0]))
+    manager.drive_operation(None, operation)
+    assert woken == [operation] * 2

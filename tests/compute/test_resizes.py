@@ -177,14 +177,19 @@ def test_what_a_revert_grows_by_is_counted(placement, database):  # noqa: F811
         machine.finish(connection, "s", "resize", attempt=row["attempt"])
         server_migrations.write(connection, row["data"]["migration"], status=server_migrations.FINISHED)
         assert quotas.room(connection, defaults, "p", FLAVOR) == 3
+    driven = []
     svc = types.SimpleNamespace(
-        db=database, quota_defaults={**defaults, "cores": 3}, notifier=types.SimpleNamespace(notify=lambda *about: None),
+        db=database, send=lambda work, *about: work(*about), quota_defaults={**defaults, "cores": 3},
+        conductor=types.SimpleNamespace(drive_operation=lambda ctx, operation_id: driven.append(operation_id)),
+        notifier=types.SimpleNamespace(notify=lambda *about: None),
         policy=types.SimpleNamespace(check=lambda *about: None, is_admin=lambda ctx: False))
     with pytest.raises(errors.QuotaExceeded, match="cores"):
         requests.revert(types.SimpleNamespace(ctx=CTX, svc=svc), "s")
+    assert not driven
     svc.quota_defaults = defaults
     requests.revert(types.SimpleNamespace(ctx=CTX, svc=svc), "s")
     with database.writer() as connection:
+        assert [o["id"] for o in operations.of_server(connection, "s") if o["kind"] == resizes.REVERT] == driven
         assert quotas.room(connection, defaults, "p", FLAVOR) == 0
 
 
