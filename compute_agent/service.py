@@ -116,8 +116,12 @@ class ComputeAgent(Service):
         """Have the guest of a server that is active here go on, in case that it stands still for work that was interrupted."""
         if instance is None or instance["host"] != self.conf.host or instance["vm_state"] != ACTIVE:
             return
-        if self.driver.power_states().get(instance["uuid"]) is not None:
-            self.driver.unpause(instance["uuid"])
+        self.thaw(instance["uuid"])
+
+    def thaw(self, uuid: str) -> None:
+        """Have a guest go on that stands still for work on it. One that is gone, as after a power cut, does not."""
+        if self.driver.power_states().get(uuid) is not None:
+            self.driver.unpause(uuid)
 
     def image_files(self, instance: dict) -> dict:
         """{"image", "kernel", "ramdisk"} -> path in the cache, as far as the server has them.

@@ -68,7 +68,7 @@ class ExtendVolume(ReportingTask):
 
     def thaw(self, state):
         if state.get("running"):
-            self.agent.driver.unpause(state["uuid"])
+            self.agent.thaw(state["uuid"])
 
     def done(self, state):
         self.agent.volumes.extended(state["volume_id"], error=False)

@@ -59,8 +59,7 @@ class Snapshot(ReportingTask):
             self.agent.driver.pause(state["uuid"])
 
     def undo_freeze(self, state):
-        if state["vm_state"] == ACTIVE:
-            self.agent.driver.unpause(state["uuid"])
+        self.undo_thaw(state)
         images.drop(self.agent.rest, state["image_id"])
 
     def _file(self, state):
@@ -77,7 +76,7 @@ class Snapshot(ReportingTask):
 
     def undo_thaw(self, state):
         if state["vm_state"] == ACTIVE:
-            self.agent.driver.unpause(state["uuid"])
+            self.agent.thaw(state["uuid"])
 
     def upload(self, state):
         shared_work.attended(lambda work: images.send(self.agent.rest, state["image_id"], self._file(state), work),

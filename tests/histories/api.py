@@ -10,11 +10,12 @@ from tests.histories.world import World
 
 TABLE, DEVICES = models.instances, models.block_devices
 FLAVOR = {"name": "small", "id": 1, "disk": 1, "ephemeral": 0, "vcpus": ROW["vcpus"], "ram": ROW["memory_mb"]}
+OTHER_FLAVOR = {**FLAVOR, "name": "large", "id": 2, "vcpus": ROW["vcpus"] + 1, "ram": ROW["memory_mb"] + 50}
 NETWORK = "d0000001-0000-4000-8000-000000000000"
 
 
-def create(world: World, *, own_port: bool = False, volume: bool = False) -> str:
-    """A server with a network, perhaps a port that its owner made, perhaps a volume that goes with it."""
+def create(world: World, *, own_port: bool = False, volume: bool = False, from_volume: bool = False) -> str:
+    """A server with a network, perhaps a port that its owner made, perhaps a volume that goes with it, or that it boots from."""
     uuid = world.services.new_id("e")
     wanted = [{"uuid": NETWORK}]
     if own_port:
@@ -24,7 +25,9 @@ def create(world: World, *, own_port: bool = False, volume: bool = False) -> str
         connection.execute(sa.insert(TABLE).values({
             **ROW, "uuid": uuid, "flavor": FLAVOR, "requested_networks": wanted,
             "vm_state": server_states.BUILDING, "task_state": server_states.SCHEDULING, "power_state": 0,
-            "image_meta": {"id": "x", "properties": {}}, "created_at": at, "updated_at": at}))
+            "image_meta": {} if from_volume else {"id": "x", "properties": {}}, "created_at": at, "updated_at": at}))
+        if from_volume:
+            connection.execute(sa.insert(DEVICES).values({**_device(world, uuid, "/dev/vda", goes=True), "boot_index": 0}))
         if volume:
             connection.execute(sa.insert(DEVICES).values(_device(world, uuid, "/dev/vdb", goes=True)))
     world.mail.append(("scheduler", "build", ([request_spec(world.row(uuid))],)))
@@ -82,12 +85,42 @@ def attach_volume(world: World, uuid: str, volume_id: str | None = None) -> None
 def detach_volume(world: World, uuid: str) -> None:
     row = world.row(uuid)
     _steady(row)
-    device = next((d for d in row["block_devices"] if d["attachment_id"]), None)
+    device = next((d for d in row["block_devices"] if d["attachment_id"] and d["boot_index"] != 0), None)
     if device is None:
         raise errors.NotFound("no volume")
     with world.db.writer() as connection:
         connection.execute(sa.update(DEVICES).where(DEVICES.c.id == device["id"]).values(wish="detach", wished_at=db.now()))
     world.mail.append((row["host"], "detach_volume", (uuid, device["volume_id"], device["id"])))
+
+
+def attach_free_volume(world: World, uuid: str) -> None:
+    """One that was a server's before, perhaps this one's."""
+    held = {d["volume_id"] for row in world.rows() for d in row["block_devices"] if d["wish"] != "detach"}
+    free = [v for v, volume in world.services.volumes.items() if volume["status"] == "available" and v not in held]
+    if not free:
+        raise errors.NotFound("no volume is free")
+    with world.db.writer() as connection:  # as the API does
+        connection.execute(sa.delete(DEVICES).where(DEVICES.c.volume_id == free[-1], DEVICES.c.wish == "detach"))
+    attach_volume(world, uuid, free[-1])
+
+
+def extend_volume(world: World, uuid: str) -> None:
+    """The volume service asks again until the host has said that the guest sees the new size."""
+    row = world.row(uuid)
+    device = next((d for d in row["block_devices"] if d["attachment_id"]), None)
+    volume = world.services.volumes.get(device["volume_id"]) if device else None
+    if volume is None or volume["status"] != "in-use":
+        raise errors.NotFound("no volume in use")
+    volume.update(status="extending", size=volume["size"] + 1)
+    world.mail.append((row["host"], "extend_volume", (uuid, volume["id"])))
+
+
+def attach_free_port(world: World, uuid: str) -> None:
+    """One of the owner's that was a server's before, perhaps this one's."""
+    free = [p["id"] for p in world.services.ports.values() if p.get("name") == "own" and not p["device_id"]]
+    if not free:
+        raise errors.NotFound("no port is free")
+    attach_interface(world, uuid, own_port=True, port_id=free[-1])
 
 
 def attach_interface(world: World, uuid: str, *, own_port: bool, port_id: str | None = None) -> None:
@@ -114,6 +147,15 @@ def migrate(world: World, uuid: str) -> str:
     with world.db.writer() as connection:
         row = instances.find(connection, uuid)
         return resizes.begin(connection, context.service_context(), row, action="migrate")
+
+
+def resize(world: World, uuid: str) -> str:
+    """To the other one of two flavors."""
+    with world.db.writer() as connection:
+        row = instances.find(connection, uuid)
+        new = OTHER_FLAVOR if row["flavor"]["id"] == FLAVOR["id"] else FLAVOR
+        return resizes.begin(connection, context.service_context(), row, action="resize",
+                             flavor={**new, "disk_gb": row["disk_gb"]})
 
 
 def confirm(world: World, uuid: str) -> str:

@@ -17,7 +17,9 @@ def always(world: World) -> None:
 
 
 def _worked_on(world: World, row: dict) -> bool:
-    """Whether its own host does something to it, or was interrupted in that."""
+    """Whether its own host does something to it, was interrupted in that, or has not come to it after a power cut."""
+    if row["uuid"] in world.lost and row["uuid"] not in world.guests(row["host"]):
+        return True
     if any(d["wish"] for d in row["block_devices"]) or any(
             a.host == row["host"] and row["uuid"] in (a.subject, a.name.rpartition(" ")[2]) for a in world.actors):
         return True
@@ -28,6 +30,8 @@ def _worked_on(world: World, row: dict) -> bool:
 def whole(world: World, row: dict) -> None:
     uuid, host = row["uuid"], row["host"]
     power = world.guests(host).get(uuid)
+    if power is None and uuid in world.lost and row["vm_state"] == server_states.STOPPED:
+        return  # a power cut took it away, and it is made anew when it is to start
     assert power in WITH_GUEST[row["vm_state"]], f"server {uuid} is {row['vm_state']} on {host}, its guest there: {power}"
     ports = {p["id"] for p in row["network_info"]}
     for port in ports:
@@ -35,6 +39,9 @@ def whole(world: World, row: dict) -> None:
         assert found is not None, f"server {uuid} lost port {port}"
         assert (found["device_id"], found["binding:host_id"]) == (uuid, host), f"port {port} of server {uuid} is {found}"
     guest = world.guest(host, uuid)
+    for volume, size_gb in guest.get("sizes", {}).items():
+        now = world.services.volumes[volume]
+        assert now["size"] == size_gb or now["status"] == "extending", f"guest {uuid} sees {size_gb} GiB of {now}"
     assert set(guest["ports"]) == ports, f"guest {uuid} has ports {guest['ports']}, its server {ports}"
     held = {d["volume_id"]: d["attachment_id"] for d in row["block_devices"]}
     assert set(guest["volumes"]) == set(held), f"guest {uuid} has volumes {guest['volumes']}, its server {held}"
@@ -73,6 +80,9 @@ def at_rest(world: World) -> None:
 
 def _images(world: World, rows: dict) -> None:
     """Nobody waits for one any more. Of a server that is gone, one stays whose request was lost, as in OpenStack."""
+    for snapshot in world.services.snapshots.values():
+        image = world.services.images.get(snapshot["metadata"]["image_id"])
+        assert image and image["status"] == "active", f"a snapshot is left of an image that never came to be: {snapshot}"
     for image in world.services.images.values():
         assert image["status"] == "active" or image["instance_uuid"] not in rows, f"an image is left: {image}"
 

@@ -14,12 +14,13 @@ MAX_SERVERS = 2  # so that what happens meets
 TRUNCATED = ("build", "terminate", "attach_volume", "detach_volume", "image_snapshot")
 # What happens next, and how often, in histories of four kinds.
 _USUAL = {"create": 12, "delete": 5, "operate": 14, "step": 26, "deliver": 18, "late": 4, "lost": 3, "doubled": 4, "crash": 5,
-          "restart": 8, "fail_over": 3, "resend": 8, "recover": 3, "orphans": 2, "operations": 8, "conductor": 2}
+          "restart": 8, "fail_over": 3, "resend": 8, "recover": 3, "orphans": 2, "operations": 8, "conductor": 2,
+          "extensions": 2}
 KINDS = {
     "calm": _USUAL,  # whatever is asked for must be done in the end
-    "mixed": {**_USUAL, "silence": 4, "speak": 4, "outage": 5, "give_up": 4, "truncate": 2},
-    "given up": {**_USUAL, "operate": 3, "give_up": 14, "speak": 4, "recover": 6},
-    "broken": {**_USUAL, "delete": 8, "outage": 14, "crash": 10, "restart": 14, "truncate": 6},
+    "mixed": {**_USUAL, "silence": 4, "speak": 4, "outage": 5, "give_up": 4, "truncate": 2, "power_cut": 2},
+    "given up": {**_USUAL, "operate": 3, "give_up": 14, "speak": 4, "recover": 6, "power_cut": 3},
+    "broken": {**_USUAL, "delete": 8, "outage": 14, "crash": 10, "restart": 14, "truncate": 6, "power_cut": 4},
 }
 
 
@@ -29,9 +30,15 @@ class History:
     def __init__(self, world: World, seed: int):
         self.world, self.random, self.told = world, random.Random(seed), []
         self.weights = list(KINDS.values())[seed % len(KINDS)]
+        # Half of them begin with servers that are there: what is done to these would come too late after a boot.
+        self.standing = seed // len(KINDS) % 2 == 1
+        if self.standing:
+            self.weights = {**self.weights, "operate": 2 * self.weights["operate"] + 10, "create": 4}
 
     def play(self, events: int = EVENTS) -> None:
         """:raises AssertionError: something was lost, doubled or left"""
+        if self.standing:
+            self._begin_with_servers()
         while len(self.told) < events:
             what = self.random.choices(list(self.weights), list(self.weights.values()))[0]
             happened = getattr(self, f"_{what}")()
@@ -41,13 +48,19 @@ class History:
         self.world.settle()
         checks.at_rest(self.world)
 
+    def _begin_with_servers(self) -> None:
+        for _ in range(MAX_SERVERS):
+            self._create()
+        self.world.run_all()
+
     def _any_of(self, found: collections.abc.Sequence):
         return self.random.choice(found) if found else None
 
     def _create(self):
         if len(self.world.rows()) >= MAX_SERVERS:
             return None
-        return api.create(self.world, own_port=self.random.random() < 0.3, volume=self.random.random() < 0.4)
+        return api.create(self.world, own_port=self.random.random() < 0.3, volume=self.random.random() < 0.4,
+                          from_volume=self.random.random() < 0.2)
 
     def _server(self) -> str | None:
         return self._any_of(sorted(r["uuid"] for r in self.world.rows()))
@@ -60,8 +73,9 @@ class History:
 
     def _operate(self):
         uuid = self._server()
-        chosen = self.random.choice(("power", "snapshot", "attach_volume", "detach_volume", "attach_interface",
-                                     "detach_interface", "migrate", "migrate", "confirm", "revert"))
+        chosen = self.random.choice(("power", "snapshot", "attach_volume", "attach_free_volume", "detach_volume", "extend_volume",
+                                     "attach_interface", "attach_free_port", "detach_interface", "migrate", "resize", "confirm",
+                                     "revert"))
         more = {"power": {"action": self.random.choice(POWER)}, "attach_interface": {"own_port": self.random.random() < 0.5}}
         if uuid is None:
             return None
@@ -109,6 +123,15 @@ class History:
         if host:
             self.world.crash(host)
         return host
+
+    def _power_cut(self):
+        host = self.random.choice(HOSTS)
+        self.world.cut_power(host)
+        return host
+
+    def _extensions(self):
+        self.world.pass_of_extensions()
+        return ""
 
     def _fail_over(self):
         """A conductor is killed in its pass; another goes on."""

@@ -17,6 +17,7 @@ class Services:
         self.volumes: dict[str, dict] = {}
         self.attachments: dict[str, dict] = {}
         self.images: dict[str, dict] = {}
+        self.snapshots: dict[str, dict] = {}
         self._made = 0
         self.plugs_that_fail = 0  # the next so many, as their network agent is killed meanwhile
 
@@ -79,13 +80,17 @@ class Services:
 
     def add_volume(self) -> str:
         made = self.new_id("b")
-        self.volumes[made] = {"id": made, "status": "available"}
+        self.volumes[made] = {"id": made, "status": "available", "size": 1}
         return made
 
     def _volumes(self, method, names, query, body, headers):
         volume = self.volumes.get(names[0])
         if volume is None:
             raise errors.NotFound("no such volume")
+        if names[1:] == ["action"]:
+            if volume["status"] != "extending":
+                raise errors.BadRequest("it is not being extended")
+            volume["status"] = "in-use" if any(a["volume_id"] == names[0] for a in self.attachments.values()) else "available"
         if method == "DELETE":
             if volume["status"] != "available":
                 raise errors.BadRequest(f"it is {volume['status']}")
@@ -101,10 +106,11 @@ class Services:
         if method == "DELETE":
             del self.attachments[names[0]]
             if not any(a["volume_id"] == found["volume_id"] for a in self.attachments.values()):
-                self.volumes[found["volume_id"]]["status"] = "available"
+                self._move(found["volume_id"], "available")
             return None
         if names[1:] == ["action"]:
-            found["status"], self.volumes[found["volume_id"]]["status"] = "attached", "in-use"
+            found["status"] = "attached"
+            self._move(found["volume_id"], "in-use")
             return None
         return self._connect(found, body["attachment"]["connector"])
 
@@ -127,6 +133,23 @@ class Services:
         self.attachments[made["id"]] = made
         volume["status"] = "in-use" if beside else "attaching"
         return self._connect(made, given["connector"])
+
+    def _move(self, volume_id: str, status: str) -> None:
+        """One that is being extended stays so until that has ended."""
+        if self.volumes[volume_id]["status"] != "extending":
+            self.volumes[volume_id]["status"] = status
+
+    def _snapshots(self, method, names, query, body, headers):
+        if method == "POST":
+            given = body["snapshot"]
+            made = {"id": self.new_id("8"), "status": "available", "size": self.volumes[given["volume_id"]]["size"], **given}
+            self.snapshots[made["id"]] = made
+            return {"snapshot": dict(made)}
+        if method == "DELETE":
+            if self.snapshots.pop(names[0], None) is None:
+                raise errors.NotFound("no such snapshot")
+            return None
+        return {"snapshots": [dict(s) for s in self.snapshots.values() if s["volume_id"] == query["volume_id"]]}
 
     @staticmethod
     def _connect(attachment: dict, connector: dict) -> dict:

@@ -441,3 +441,17 @@ def test_a_late_report_of_a_detachment_leaves_what_was_attached_since(world):
     world.agents[ONE].conductor.interface_detached(context.service_context(), uuid, port, [], "")
     ends_well(world, uuid, ONE)
     assert interfaces(world, uuid, port)
+
+
+@pytest.mark.parametrize("what", ["snapshot", "extend_volume"])
+@pytest.mark.parametrize("at", ["pause", "pause done"])
+def test_work_on_a_guest_that_a_power_cut_took_away_ends(world, what, at):
+    """Its guest cannot be told to go on, as it stood still for that, and it is not started again here."""
+    uuid = api.create(world, volume=True)
+    world.finish(build(world, uuid, TWO))
+    getattr(api, what)(world, uuid)
+    world.go_to(world.deliver(), at)
+    world.cut_power(TWO)
+    world.settle()
+    checks.at_rest(world)
+    assert world.row(uuid)["vm_state"] == server_states.STOPPED and not world.guests(TWO)

@@ -7,21 +7,26 @@ import datetime
 import os
 import pathlib
 import shutil
+import threading
+import time
 import types
 import unittest.mock
 
 import sqlalchemy as sa
 
 from common import conf as conf_module
-from common import context, db, errors, images, shared_work, units
+from common import context, db, errors, images, server_states, shared_work, units
 from common.db import Database
 from common.tasks import Engine as TaskEngine
 from common.tasks import Journal
 from compute_agent import conf as agent_conf
-from compute_agent import migration, transfer
+from compute_agent import migration, resume, transfer
+from compute_agent import volumes as agent_volumes
 from compute_agent.operations import Operations
 from compute_agent.orphans import OrphanReconciler
 from compute_agent.ports import Ports
+from compute_agent.powersync import PowerSync
+from compute_agent.resume import GuestResume
 from compute_agent.service import ComputeAgent
 from compute_agent.virt.fake import FakeDriver
 from compute_agent.volumes import Volumes
@@ -86,7 +91,8 @@ class SimulatedAgent(ComputeAgent):
         self.outgoing = pathlib.Path(conf.state_path) / "snapshots"
         self.outgoing.mkdir(exist_ok=True, parents=True)
         self.tasks = TaskEngine(Journal(f"{conf.state_path}/tasks/compute"))
-        self.resuming = set()
+        self.resuming, self.guests_known, self.stop_event = set(), threading.Event(), Stop()
+        self.heartbeat = types.SimpleNamespace(told={})
         self.orphans = OrphanReconciler(self)
         self._server_locks: dict[str, Lock] = {}
 
@@ -95,6 +101,31 @@ class SimulatedAgent(ComputeAgent):
 
     def cancelled(self, uuid):
         return any(a.host == self.conf.host and a.name == f"delete {uuid}" for a in self._world.actors)
+
+
+class Stop:
+    """In place of the event that ends an agent: who waits for it is told to go on."""
+
+    def is_set(self) -> bool:
+        return False
+
+    def wait(self, timeout_s: float) -> None:
+        point("wait")
+
+
+class OneByOne:
+    """In place of a pool of threads."""
+
+    def __init__(self, *args, **kwargs):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    map = staticmethod(map)
 
 
 class Peers:
@@ -166,6 +197,7 @@ class World:
         self.actors: list[Actor] = []
         self.agents: dict[str, SimulatedAgent] = {}
         self.outages: list[str] = []  # one "before" or "after" for each call that is to fail
+        self.lost: set[str] = set()  # servers whose guests a power cut took away
         self.troubled = False  # whether anything happened for which a build may fail in the end
         service = types.SimpleNamespace(
             db=database, conf=types.SimpleNamespace(
@@ -195,8 +227,11 @@ class World:
         """Start its agent, which takes up what its predecessor left."""
         if host in self.agents:
             return
-        self.agents[host] = SimulatedAgent(self, host, self.confs[host])
+        agent = self.agents[host] = SimulatedAgent(self, host, self.confs[host])
         self.speak(host)
+        resume = self.run(GuestResume(agent).run, host=host, name="resume guests")
+        if not self.lost:
+            self.finish(resume)
         self.recover(host)
 
     def recover(self, host: str) -> None:
@@ -211,6 +246,16 @@ class World:
         for actor in [a for a in self.actors if a.host == host]:
             actor.kill()
         self._bury()
+
+    def cut_power(self, host: str) -> None:
+        """The host goes down with its agent and its guests, and is not up again yet."""
+        self.crash(host)
+        for uuid, power in self.guests(host).items():
+            if power != server_states.SHUTDOWN:
+                FakeDriver(self.confs[host]).destroy(uuid)
+                self.lost.add(uuid)
+        marker = self.path / host / "instances" / "generation"
+        marker.write_text(context.new_uuid())
 
     def speak(self, host: str) -> None:
         resources = FakeDriver(self.confs[host]).host_resources()
@@ -332,13 +377,28 @@ class World:
             self.run_all()
             self.pass_of_sweep()
             self.pass_of_operations()
+            self.pass_of_extensions()
             self.run_all()
         for host in HOSTS:
             self.run(self.agents[host].orphans.run_once, host=host, name="orphans")
+            if self.lost:
+                self.run(PowerSync(self.agents[host], self.agents[host].heartbeat).compare, host=host, name="power sync")
         self.run_all()
 
+    def pass_of_extensions(self) -> None:
+        """The volume service asks again for what its volumes' servers have not confirmed."""
+        for volume in [v for v in self.services.volumes.values() if v["status"] == "extending"]:
+            server = next((a["instance"] for a in self.services.attachments.values() if a["volume_id"] == volume["id"]), None)
+            row = self.row(server) if server else None
+            if row is not None and row["host"]:
+                self.mail.append((row["host"], "extend_volume", (server, volume["id"])))
+            else:
+                volume["status"] = "in-use" if server else "available"
+
     def is_settled(self) -> bool:
-        return not self.mail and not any(self.agents[h].tasks.journal.keys() for h in self.agents) and not any(
+        if self.mail or any(v["status"] == "extending" for v in self.services.volumes.values()):
+            return False
+        return not any(self.agents[h].tasks.journal.keys() for h in self.agents) and not any(
             r["task_state"] or any(d["wish"] for d in r["block_devices"]) for r in self.rows()) and not self.operations_left()
 
     def operations_left(self) -> list[dict]:
@@ -380,7 +440,8 @@ class Place:
         self.confs = {"controller": conf_module.load("compute", conductor_conf.OPTS, str(path), {"scheduler.host_cache_s": 0.0})}
         for host in HOSTS:
             self.confs[host] = conf_module.load("compute-agent", agent_conf.OPTS, str(path / host), {
-                "agent.virt_driver": "fake", "host": host, "cloud_id": "cloud", "agent.build_retry_s": 0})
+                "agent.virt_driver": "fake", "host": host, "cloud_id": "cloud", "agent.build_retry_s": 0,
+                "resume_guests_state_on_host_boot": host == HOSTS[0]})
 
     @contextlib.contextmanager
     def world(self):
@@ -391,10 +452,14 @@ class Place:
         for host in HOSTS:
             for name in ("instances", "tasks", "snapshots"):
                 shutil.rmtree(self.path / host / name, ignore_errors=True)
+            (self.path / host / "compute-hypervisor").unlink(missing_ok=True)
         made = World(self.path, self.db, self.confs)
         with unittest.mock.patch.object(images, "send", lambda rest, image_id, source, work: rest.send_image(image_id)), \
                 unittest.mock.patch.object(shared_work, "attended", lambda work, hurry: work(OwnThread())), \
                 unittest.mock.patch.object(images, "drop", lambda rest, image_id, timeout_s=0: rest.images.pop(image_id, None)), \
+                unittest.mock.patch.object(resume.concurrent.futures, "ThreadPoolExecutor", OneByOne), \
+                unittest.mock.patch.object(agent_volumes, "time", types.SimpleNamespace(
+                    monotonic=time.monotonic, sleep=lambda s: None)), \
                 unittest.mock.patch.object(transfer, "Offer", CopiedOffer), \
                 unittest.mock.patch.object(transfer, "fetch", copy_offered):
             for host in HOSTS:
