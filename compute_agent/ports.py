@@ -181,6 +181,7 @@ class Ports:
         """Network info of ports, as the compute database keeps it. ``subnets`` adds what config drives need.
 
         :param wanted: what each port was built for (as ``build`` was given); shorter where that is not known
+        :raises StepFailed: a port's network is gone, and so is the port
         """
         if not ports:
             return []
@@ -188,6 +189,8 @@ class Ports:
         if unknown := sorted({p["network_id"] for p in ports} - set(networks)):
             where = path("/v2.0/networks", query={"id": unknown})
             networks.update({n["id"]: n for n in self.rest.request("GET", "network", where)["networks"]})
+            if gone := [network_id for network_id in unknown if network_id not in networks]:
+                raise errors.StepFailed(reason=f"Network {gone[0]} could not be found.")
         detail = {}
         if subnets:
             ids = sorted({ip["subnet_id"] for p in ports for ip in p["fixed_ips"]})

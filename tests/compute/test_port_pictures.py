@@ -2,6 +2,7 @@
 
 import pytest
 
+from common import errors
 from compute_agent.ports import Ports
 
 PORTS = [{"id": f"p{n}", "network_id": n, "mac_address": "fa:16:3e:00:00:01", "fixed_ips": []} for n in ("a", "b")]
@@ -27,3 +28,10 @@ def test_only_networks_that_the_request_does_not_describe_are_asked_for(known, n
     found = Ports(rest, "host").picture(PORTS, wanted)
     assert [p["network_name"] for p in found] == names and rest.asked == asked
     assert [p["mtu"] for p in found] == [1500 if n in known else 1400 for n in ("a", "b")]
+
+
+def test_a_network_that_went_with_its_ports_meanwhile_is_told():
+    """The server is being deleted elsewhere, or was; an unexpected error would hide that."""
+    gone = [{**PORTS[0], "network_id": "c"}]
+    with pytest.raises(errors.StepFailed, match="Network c could not be found"):
+        Ports(Rest(), "host").picture(gone, [])
