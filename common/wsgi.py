@@ -8,6 +8,7 @@ import dataclasses
 import datetime
 import functools
 import io
+import json
 import time
 import typing
 
@@ -91,13 +92,19 @@ class Route:
 
 
 def _plain(value):
-    """Of texts of another class than Python's own, msgspec asks what they are."""
+    """The text of a str of another class than Python's own, which msgspec leaves to the caller."""
     if isinstance(value, str):
         return str(value)
-    raise TypeError(f"{type(value).__name__} is no JSON")
+    raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-_JSON = msgspec.json.Encoder(enc_hook=_plain)
+_ENCODER = msgspec.json.Encoder(enc_hook=_plain)
+
+
+def _encoded(body) -> bytes:
+    """JSON in ASCII, since some clients guess the encoding of a response. Most responses are ASCII without any escaping."""
+    found = _ENCODER.encode(body)
+    return found if found.isascii() else json.dumps(body, separators=(",", ":")).encode()
 
 
 def empty(status: int) -> Response:
@@ -108,7 +115,7 @@ def empty(status: int) -> Response:
 
 
 def json_response(body, status: int = 200, headers: dict | None = None) -> Response:
-    response = Response(_JSON.encode(body), status=status, content_type="application/json", charset="UTF-8")
+    response = Response(_encoded(body), status=status, content_type="application/json", charset="UTF-8")
     response.headers.update(headers or {})
     return response
 

@@ -31,9 +31,14 @@ def test_rows_have_plain_keys_and_values(connection):
         assert {type(key) for key in row} == {str}
 
 
-def test_responses_have_texts_of_every_kind(connection):
-    response = wsgi.json_response({"facts": FACTS, "column": TABLE.c.id.name}, 202)
+@pytest.mark.parametrize("name", ["plain", FACTS["name"]])
+def test_responses_are_ascii(name):
+    body = {"facts": {**FACTS, "name": name}, "column": TABLE.c.id.name}
+    response = wsgi.json_response(body, 202)
     assert response.status_int == 202 and response.headers["Content-Type"] == "application/json"
-    assert json.loads(response.body) == {"facts": FACTS, "column": "id"}
+    assert response.body.isascii() and json.loads(response.body) == body
+
+
+def test_what_is_not_json_is_refused():
     with pytest.raises(TypeError):
         wsgi.json_response({"of no kind": object()})
