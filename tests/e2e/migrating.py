@@ -20,7 +20,7 @@ class Mover:
 
     def __init__(self, real):
         self.real, self.client = real, real.client
-        self.db = Auditor(real.state).dbs["compute"]
+        self.dbs = Auditor(real.state).dbs
         self.first = next(h["hypervisor_hostname"] for h in self.call("GET", "/os-hypervisors")["hypervisors"]
                           if h["hypervisor_hostname"] != OTHER)
 
@@ -65,32 +65,43 @@ class Mover:
         wait_for(lambda: self.real.volume_status(server["volume"]) == "available", 60, what="the volume to be free")
         self.client.call("volume", "DELETE", f"/volumes/{server['volume']}")
 
+    def attached_to(self, server: dict) -> list[str]:
+        """The hosts that its volume is attached to."""
+        from volume.db import models
+        c = models.attachments.c
+        with self.dbs["volume"].reader() as connection:
+            return list(connection.execute(sa.select(c.attached_host).where(c.volume_id == server["volume"])).scalars())
+
     def step(self) -> tuple | None:
         """(kind, phase, step) of the operation that is under way, of the conductor's own record."""
         from conductor.db import models
-        with self.db.reader() as connection:
+        with self.dbs["compute"].reader() as connection:
             c = models.operations.c
-            found = connection.execute(sa.select(c.kind, c.phase, c.step).where(c.kind != "remove")).first()
+            found = connection.execute(sa.select(c.kind, c.phase, c.step).where(c.kind.not_in(("remove", "destroy")))).first()
         return tuple(found) if found else None
 
     def kill(self, daemon: str, host: str) -> None:
         """``kill -9``, from which its supervisor starts it again."""
-        pid = self._pids(host)[daemon]
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+        kill(self.pids(host)[daemon])
 
-    def _pids(self, host: str) -> dict[str, int]:
+    def pids(self, host: str) -> dict[str, int]:
+        """Of the daemons that run on a host."""
         if host != OTHER:
             return {name: pid for name, pid in processes.of_cloud(self.real.state).items() if pid}
         return processes.daemons(lab.pid_of(self.real.state, OTHER))
 
     def kill_at(self, step: str, daemon: str, host: str, timeout_s: float = 60, phase: str = "forward") -> bool:
         """Whether the operation came to that step, at which the daemon was killed."""
-        deadline = time.monotonic() + timeout_s
+        deadline, pid = time.monotonic() + timeout_s, self.pids(host)[daemon]
         while time.monotonic() < deadline:
             now = self.step()
             if now and now[1:] == (phase, step):
-                self.kill(daemon, host)
+                kill(pid)
                 return True
             time.sleep(0.005)
         return False
+
+
+def kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
