@@ -13,6 +13,7 @@ from common.messages import FIRST, Version, format_version, parse_version
 
 LOG = logging.getLogger(__name__)
 AUTO = "auto"
+VERSION_EXPIRES_S = 86400  # after which the version of a silent host no longer holds back newer messages
 REFRESH_S = 30.0
 # Running: the versions of the services that answer, as their heartbeats told them; None: of a release that does not say.
 Running = collections.abc.Callable[[], collections.abc.Iterable[str | None]]

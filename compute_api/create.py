@@ -15,37 +15,13 @@ from common import context, db, errors, rows, schema, server_states, values, wsg
 from common.calls import Call
 from common.rest import last_segment, path
 from compute_api import access, devices, hints, images, microversions, networks
+from compute_api.schemas import servers as schemas
 from conductor.db import actions, flavors, models, quotas
 from scheduler.rpcapi import request_spec
 
 TABLE = models.instances
-_ID = {"oneOf": [schema.UUID, {"type": "null"}]}
-_NETWORK = schema.obj({"uuid": _ID, "tag": {"type": "string", "maxLength": 60}, "port": _ID,
-                       "fixed_ip": {"type": ["string", "null"], "format": "ip-address"}})
-HOST = {"type": "string", "minLength": 1, "maxLength": 255}
-# Signatures of images are not checked here: who asks for that must hear it, so only "none" is taken.
-CERTIFICATES = {"type": "null"}
-_COUNT = schema.integer(1)
 MAX_PER_REQUEST = 1000
-KEY_NAME = {"type": ["string", "null"], "minLength": 1, "maxLength": 255}
-_SERVER = {
-    "name": schema.NAME, "imageRef": {"type": ["string"], "maxLength": 255},
-    "flavorRef": {"type": ["string", "integer"], "minLength": 1, "maxLength": 255},
-    "adminPass": {"type": "string", "maxLength": 255}, "metadata": schema.METADATA,
-    "networks": {"oneOf": [{"type": "array", "maxItems": 16, "items": _NETWORK}, {"enum": ["auto", "none"]}]},
-    "OS-DCF:diskConfig": {"enum": ["AUTO", "MANUAL"]}, "accessIPv4": {"type": ["string", "null"]},
-    "accessIPv6": {"type": ["string", "null"]}, "host": HOST, "hypervisor_hostname": HOST,
-    "trusted_image_certificates": CERTIFICATES, "personality": {"type": "array", "maxItems": 0},
-    "key_name": KEY_NAME, "config_drive": schema.BOOLEAN,
-    "user_data": {"type": ["string", "null"], "maxLength": 65535}, "min_count": _COUNT, "max_count": _COUNT,
-    "return_reservation_id": schema.BOOLEAN, "availability_zone": schema.TEXT,
-    "security_groups": {"type": "array", "maxItems": 50, "items": {"type": "object", "properties": {
-        "name": {"type": "string", "minLength": 1, "maxLength": 255}}, "additionalProperties": False}},
-    "block_device_mapping_v2": devices.SCHEMA, **dict.fromkeys(hints.NAMES, hints.SCHEMA), "description": schema.TEXT,
-    "tags": {"type": "array", "maxItems": 50, "uniqueItems": True, "items": {
-        "type": "string", "minLength": 1, "maxLength": 60, "pattern": "[^,/]+"}}}
-_BODY = schema.compiled(schema.obj({
-    "server": schema.obj(_SERVER, ["name", "flavorRef"]), **dict.fromkeys(hints.NAMES, hints.SCHEMA)}, ["server"]))
+_BODY = schema.compiled(schemas.CREATE)
 SINCE = {"description": (2, 19), "tags": (2, 52), "trusted_image_certificates": (2, 63), "host": (2, 74),
          "hypervisor_hostname": (2, 74)}
 UNTIL = {"personality": (2, 56)}

@@ -14,19 +14,12 @@ from common import context, document, errors, schema, wsgi
 from common.calls import Call
 from common.rest import path
 from compute_api import microversions
+from compute_api.schemas import servers as schemas
 from conductor.db import models
 
 LOG = logging.getLogger(__name__)
 DEVICES = models.block_devices
-SCHEMA = {"type": "array", "maxItems": 26, "items": {"type": "object", "additionalProperties": False, "properties": {
-    "source_type": {"enum": ["volume", "image", "snapshot", "blank"]}, "uuid": {"type": ["string", "null"], "maxLength": 36},
-    "destination_type": {"enum": ["volume", "local", None]}, "boot_index": schema.integer(-999, 999, null=True),
-    "delete_on_termination": schema.BOOLEAN,
-    "device_name": {"type": ["string", "null"], "minLength": 1, "maxLength": 255, "pattern": "[^ ]*"},
-    "volume_size": schema.integer(0, 100000, null=True), "guest_format": schema.TEXT, "disk_bus": schema.TEXT,
-    "device_type": schema.TEXT, "volume_type": schema.TEXT,
-    "no_device": {}, "tag": {"type": "string", "maxLength": 60}, "volume_id": schema.TEXT}}}
-_CHECK = schema.compiled(SCHEMA)
+_CHECK = schema.compiled(schemas.DEVICES)
 
 
 def of_image(image: dict) -> list[dict]:

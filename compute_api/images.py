@@ -39,7 +39,7 @@ def _too_small(flavor: dict, image: dict, what: str, has: str, needs: str) -> er
 
 
 def is_attribute(name: str) -> bool:
-    """Whether it is something that every image is, and no property of one. os_glance_*: how the image's own import went."""
+    """Whether the name is an attribute of images, not a property. os_glance_*: the state of an import."""
     return name in _BASE or name.startswith("os_glance_")
 
 
@@ -58,7 +58,7 @@ def _active(call: Call, image_id: str) -> dict:
     return image
 
 
-def most_metadata(call: Call) -> int:
-    """How many properties the caller's project may give an image; -1: any number."""
+def metadata_limit(call: Call) -> int:
+    """The number of properties that an image of the caller's project may have; -1: unlimited."""
     with call.svc.db.reader() as connection:
         return quotas.limits(connection, call.ctx.project_id, call.svc.quota_defaults)["metadata_items"]

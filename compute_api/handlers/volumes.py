@@ -1,27 +1,16 @@
 """The volume proxy of the compute API: volumes and snapshots, until microversion 2.35."""
 
-from common import errors, wsgi
-from common.rest import Path, path
-from compute_api import access
+from common import wsgi
 from compute_api.handlers import paging
 from compute_api.schemas import volumes as schemas
+from compute_api.services import volumes
 
 _RENAMED = {"display_name": "name", "display_description": "description"}
 
 
-def _ask(req, rule: str, method: str, where: Path, body=None):
-    """:raises Forbidden: the rule, the volume service or a quota refuses"""
-    req.svc.policy.check(req.ctx, rule, access.own(req.call))
-    try:
-        return req.svc.rest.request(method, "volume", where, body=body, ctx=req.ctx)
-    except errors.TooLarge as error:
-        raise errors.Forbidden(str(error)) from None
-
-
-def _page(req, kind: str) -> Path:
-    """Here, unlike elsewhere, a limit of 0 is none."""
-    limit, offset = paging.limit(req) or paging.MAX_PAGE, wsgi.int_param(req, "offset", 0)
-    return path("/v3/{}/detail", kind, query={"limit": limit, "offset": offset})
+def _page(req, rule: str, kind: str) -> list[dict]:
+    """Here, unlike elsewhere, a limit of 0 means no limit."""
+    return volumes.page(req.call, rule, kind, paging.limit(req) or paging.MAX_PAGE, wsgi.int_param(req, "offset", 0))
 
 
 def _renamed(given: dict) -> dict:
@@ -29,7 +18,7 @@ def _renamed(given: dict) -> dict:
 
 
 def _attachment(volume: dict) -> dict:
-    """Of a volume that no server has it is empty."""
+    """{} for a volume that is not attached."""
     if not volume["attachments"]:
         return {}
     first = volume["attachments"][0]
@@ -50,44 +39,43 @@ def _snapshot_view(snapshot: dict) -> dict:
 
 
 def index(req):
-    found = _ask(req, "os_compute_api:os-volumes:list", "GET", _page(req, "volumes"))["volumes"]
+    found = _page(req, "os_compute_api:os-volumes:list", "volumes")
     return {"volumes": [_view(v) for v in found]}
 
 
 def detail(req):
-    found = _ask(req, "os_compute_api:os-volumes:detail", "GET", _page(req, "volumes"))["volumes"]
+    found = _page(req, "os_compute_api:os-volumes:detail", "volumes")
     return {"volumes": [_view(v) for v in found]}
 
 
 def show(req, id):
-    return {"volume": _view(_ask(req, "os_compute_api:os-volumes:show", "GET", path("/v3/volumes/{id}", id))["volume"])}
+    return {"volume": _view(volumes.show(req.call, "os_compute_api:os-volumes:show", "volume", id))}
 
 
 @wsgi.body(schemas.VOLUME)
 def create(req, body):
-    wanted = {"volume": _renamed(body["volume"])}
-    made = _ask(req, "os_compute_api:os-volumes:create", "POST", path("/v3/volumes"), wanted)["volume"]
+    made = volumes.create(req.call, "os_compute_api:os-volumes:create", "volume", _renamed(body["volume"]))
     response = wsgi.json_response({"volume": _view(made)})
     response.location = f"{req.path_url}/{made['id']}"
     return response
 
 
 def delete(req, id):
-    _ask(req, "os_compute_api:os-volumes:delete", "DELETE", path("/v3/volumes/{id}", id))
+    volumes.delete(req.call, "os_compute_api:os-volumes:delete", "volume", id)
 
 
 def snapshots_index(req):
-    found = _ask(req, "os_compute_api:os-volumes:snapshots:list", "GET", _page(req, "snapshots"))["snapshots"]
+    found = _page(req, "os_compute_api:os-volumes:snapshots:list", "snapshots")
     return {"snapshots": [_snapshot_view(s) for s in found]}
 
 
 def snapshots_detail(req):
-    found = _ask(req, "os_compute_api:os-volumes:snapshots:detail", "GET", _page(req, "snapshots"))["snapshots"]
+    found = _page(req, "os_compute_api:os-volumes:snapshots:detail", "snapshots")
     return {"snapshots": [_snapshot_view(s) for s in found]}
 
 
 def snapshots_show(req, id):
-    found = _ask(req, "os_compute_api:os-volumes:snapshots:show", "GET", path("/v3/snapshots/{id}", id))["snapshot"]
+    found = volumes.show(req.call, "os_compute_api:os-volumes:snapshots:show", "snapshot", id)
     return {"snapshot": _snapshot_view(found)}
 
 
@@ -95,9 +83,9 @@ def snapshots_show(req, id):
 def snapshots_create(req, body):
     given = _renamed(body["snapshot"])
     given["force"] = wsgi.bool_value(given.get("force", False))
-    made = _ask(req, "os_compute_api:os-volumes:snapshots:create", "POST", path("/v3/snapshots"), {"snapshot": given})["snapshot"]
+    made = volumes.create(req.call, "os_compute_api:os-volumes:snapshots:create", "snapshot", given)
     return {"snapshot": _snapshot_view(made)}
 
 
 def snapshots_delete(req, id):
-    _ask(req, "os_compute_api:os-volumes:snapshots:delete", "DELETE", path("/v3/snapshots/{id}", id))
+    volumes.delete(req.call, "os_compute_api:os-volumes:snapshots:delete", "snapshot", id)

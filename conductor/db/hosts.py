@@ -4,18 +4,16 @@ import datetime
 
 import sqlalchemy as sa
 
-from common import context, db, errors, rows
+from common import context, db, errors, rows, upgrade
 from conductor.db import models
 
 NODES, SERVICES = models.compute_nodes, models.services
 REPORTED = ("hypervisor_hostname", "vcpus", "memory_mb", "local_gb", "facts")
-# A host that has been silent for longer does not hold back the RPC version that is sent to the others.
-VERSION_COUNTS_S = 86400
 
 
 def rpc_versions(connection, binary: str) -> list[str | None]:
     """The RPC versions reported by the services of a kind that may still be running."""
-    since = db.now() - datetime.timedelta(seconds=VERSION_COUNTS_S)
+    since = db.now() - datetime.timedelta(seconds=upgrade.VERSION_EXPIRES_S)
     return list(connection.execute(sa.select(SERVICES.c.rpc_version).distinct().where(
         SERVICES.c.binary == binary, SERVICES.c.updated_at > since, sa.not_(SERVICES.c.forced_down))).scalars())
 

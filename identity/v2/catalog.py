@@ -1,11 +1,11 @@
 """OS-KSADM's services, and endpoints: three URLs for a service in a region, which v3 keeps as three endpoints."""
 
-from common import schema, wsgi
+from common import wsgi
 from identity.handlers.crud import query
+from identity.schemas import v2 as schemas
 from identity.services import v2
 from identity.services.services import NOUN
 
-_URL = {"type": ["string", "null"], "maxLength": 2048, "pattern": "[A-Za-z]+://.*"}
 SERVICE = "OS-KSADM:service"
 
 
@@ -22,8 +22,7 @@ def show_service(req, id):
     return {SERVICE: _service(NOUN.fields(NOUN.show(req.call, id)))}
 
 
-@wsgi.body(schema.wrapped(SERVICE, {"name": schema.TEXT, "type": schema.NAME, "description": schema.LONG_TEXT}, ("type",),
-                          extra=True))
+@wsgi.body(schemas.SERVICE)
 def create_service(req, body):
     given = {k: v for k, v in body[SERVICE].items() if k != "id"}
     return {SERVICE: _service(NOUN.fields(NOUN.create(req.call, {"service": given})))}
@@ -42,8 +41,7 @@ def index(req):
     return {"endpoints": [{**_endpoint(id, held), "enabled": held[0]["enabled"]} for id, held in v2.endpoints(req.call).items()]}
 
 
-@wsgi.body(schema.wrapped("endpoint", {"service_id": schema.NAME, "region": schema.TEXT,
-                                       **{f"{i}url": _URL for i in v2.INTERFACES}}, ("service_id", "publicurl"), extra=True))
+@wsgi.body(schemas.ENDPOINT)
 def create(req, body):
     return {"endpoint": _endpoint(*v2.create_endpoint(req.call, body["endpoint"]))}
 

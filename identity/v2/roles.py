@@ -1,7 +1,8 @@
 """OS-KSADM: roles, and which of them a user has on a tenant."""
 
-from common import schema, wsgi
+from common import wsgi
 from identity.handlers.crud import query
+from identity.schemas import v2 as schemas
 from identity.services import v2
 from identity.services.roles import NOUN
 
@@ -18,7 +19,7 @@ def show(req, id):
     return {"role": view(NOUN.show(req.call, id))}
 
 
-@wsgi.body(schema.wrapped("role", {"name": schema.NAME}, ("name",), extra=True))
+@wsgi.body(schemas.ROLE)
 def create(req, body):
     return {"role": view(NOUN.create(req.call, {"role": {k: v for k, v in body["role"].items() if k != "id"}}))}
 

@@ -1,12 +1,10 @@
 """Tenants: the projects of the default domain."""
 
-from common import errors, schema, wsgi
+from common import errors, wsgi
+from identity.schemas import v2 as schemas
 from identity.services import auth, v2
 from identity.services.projects import NOUN
 from identity.services.v2 import DOMAIN
-
-_PROPERTIES = {"id": {"type": "string", "maxLength": 64}, "name": {**schema.NAME, "maxLength": 64},
-               "description": schema.LONG_TEXT, "enabled": {"type": "boolean"}}
 
 
 def view(project: dict) -> dict:
@@ -43,13 +41,13 @@ def show(req, id):
     return {"tenant": view(NOUN.show(req.call, id))}
 
 
-@wsgi.body(schema.wrapped("tenant", _PROPERTIES, ("name",), extra=True))
+@wsgi.body(schemas.TENANT)
 def create(req, body):
     given = {k: v for k, v in body["tenant"].items() if k != "id"}
     return {"tenant": view(NOUN.create(req.call, {"project": {**given, "domain_id": DOMAIN}}))}
 
 
-@wsgi.body(schema.wrapped("tenant", _PROPERTIES, extra=True))
+@wsgi.body(schemas.TENANT_UPDATE)
 def update(req, id, body):
     given = {k: v for k, v in body["tenant"].items() if k != "id"}
     return {"tenant": view(NOUN.update(req.call, id, {"project": given}))}

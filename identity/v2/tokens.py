@@ -2,19 +2,12 @@
 
 import typing
 
-from common import errors, schema, wsgi
+from common import errors, wsgi
 from identity import tokens
+from identity.schemas import v2 as schemas
 from identity.services import auth, v2
 from identity.services.v2 import DOMAIN
 from identity.v2 import tenants
-
-_TEXT = {"type": "string", "maxLength": 255}
-_AUTH = schema.obj({"auth": schema.obj({
-    "passwordCredentials": schema.obj({"username": _TEXT, "userId": _TEXT, "password": {"type": "string", "maxLength": 4096}},
-                                      ["password"]),
-    "token": schema.obj({"id": {"type": "string", "maxLength": 8192}}, ["id"], extra=True),
-    "tenantName": {"type": ["string", "null"], "maxLength": 255}, "tenantId": {"type": ["string", "null"], "maxLength": 64},
-    "trust_id": {"type": "string", "maxLength": 64}})}, ["auth"])
 
 
 def _as_v3(auth: dict) -> dict:
@@ -39,7 +32,7 @@ def _as_v3(auth: dict) -> dict:
     return asked
 
 
-@wsgi.body(_AUTH)
+@wsgi.body(schemas.AUTH)
 def issue(req, body):
     try:
         ctx, token = req.svc.authenticator.authenticate(_as_v3(body["auth"]), req.ctx)

@@ -1,16 +1,12 @@
 """Users of the default domain. A user's tenant is the project for logins that name none; the user is a member of it."""
 
-from common import errors, schema, wsgi
+from common import errors, wsgi
+from identity.schemas import v2 as schemas
 from identity.services import users as v3
 from identity.services import v2
 from identity.services.users import NOUN
 from identity.services.v2 import DOMAIN
 from identity.v2 import tokens
-
-_TENANT = {"type": ["string", "null"], "maxLength": 64}
-_PROPERTIES = {"id": {"type": "string", "maxLength": 64}, "name": schema.NAME, "username": schema.NAME,
-               "password": {"type": ["string", "null"], "maxLength": 4096}, "email": schema.TEXT,
-               "enabled": {"type": "boolean"}, "tenantId": _TENANT, "tenant_id": _TENANT}
 
 
 def view(user: dict) -> dict:
@@ -47,7 +43,7 @@ def show(req, id):
     return {"user": view(NOUN.fields(NOUN.show(req.call, id)))}
 
 
-@wsgi.body(schema.wrapped("user", _PROPERTIES, extra=True))
+@wsgi.body(schemas.USER)
 def create(req, body):
     if not {"name", "username"} & set(body["user"]):
         raise errors.BadRequest("Expecting to find name in user.")
@@ -56,7 +52,7 @@ def create(req, body):
     return {"user": view(NOUN.fields(NOUN.create(req.call, given, v2.joining(req.call))))}
 
 
-@wsgi.body(schema.wrapped("user", _PROPERTIES, extra=True))
+@wsgi.body(schemas.USER)
 def update(req, id, body):
     given = _as_v3(body["user"])
     then = v2.joining(req.call) if "default_project_id" in given["user"] else lambda connection, user: None
@@ -67,9 +63,7 @@ def delete(req, id):
     NOUN.delete(req.call, id)
 
 
-@wsgi.body(schema.wrapped("user", {"password": {"type": "string", "maxLength": 4096},
-                                   "original_password": {"type": "string", "maxLength": 4096}},
-                          ("password", "original_password")))
+@wsgi.body(schemas.OWN_PASSWORD)
 def own_password(req, id, body):
     """Change one's own password. The response is a new token, since the change revokes the old ones."""
     if req.ctx.user_id != id:

@@ -7,7 +7,7 @@ import typing
 import urllib.parse
 
 from common import db, errors, schema, wsgi
-from image.schemas.metadefs import COLUMNS, KINDS, LINK, NAME, NAMESPACE
+from image.schemas.metadefs import COLUMNS, KINDS, LINK, NAME, NAMESPACE, TAGS
 from image.services import metadefs
 from image.services.metadefs import PLURAL
 
@@ -134,7 +134,7 @@ def create_tag(req, namespace, name):
     return _item_view(namespace, metadefs.add_item(req.call, namespace, "tag", {"name": name}))
 
 
-@wsgi.body(schema.obj({"tags": {"type": "array", "items": KINDS["tag"], "maxItems": 1000}}, ["tags"], extra=True))
+@wsgi.body(TAGS)
 def replace_tags(req, namespace, body):
     """These tags in place of those that were there; beside them with ``X-Openstack-Append: True``."""
     append = wsgi.bool_value(req.headers.get("X-Openstack-Append", "False"))
@@ -152,7 +152,7 @@ def links(req, namespace):
     return {"resource_type_associations": [_link_view(x) for x in metadefs.links(req.call, namespace)]}
 
 
-@wsgi.body(schema.obj(LINK, ["name"], extra=True))
+@wsgi.body(LINK)
 def add_link(req, namespace, body):
     return _link_view(metadefs.add_link(req.call, namespace, body))
 

@@ -5,21 +5,18 @@ import datetime
 
 import sqlalchemy as sa
 
-from common import db, errors, rows
+from common import db, errors, rows, upgrade
 from network.db import models
 from network.roles import BRIDGE, DHCP, DISTRIBUTED, L3, ROUTER_PORTS, SERVER
 
 _LOAD = {DHCP: models.networks.c.dhcp_host, L3: models.routers.c.host}
-
-
-# A host that has been silent for longer no longer keeps the others from newer messages.
-VERSION_COUNTS_S, DISABLED_COUNTS_S = 86400, 300
+DISABLED_COUNTS_S = 300  # for which a disabled agent that is silent holds back newer messages
 
 
 def rpc_versions(database: db.Database) -> list[str | None]:
-    """The versions that agents, those that may still be there, said they answer; a disabled one counts while it is heard."""
+    """The RPC versions of the agents that may still be running; a disabled one counts only while it sends heartbeats."""
     a, now = models.agents, db.now()
-    since, heard = (now - datetime.timedelta(seconds=s) for s in (VERSION_COUNTS_S, DISABLED_COUNTS_S))
+    since, heard = (now - datetime.timedelta(seconds=s) for s in (upgrade.VERSION_EXPIRES_S, DISABLED_COUNTS_S))
     with database.reader() as connection:
         return list(connection.execute(sa.select(a.c.rpc_version).distinct().where(
             a.c.heartbeat_at > since, sa.or_(a.c.admin_state_up, a.c.heartbeat_at > heard))).scalars())

@@ -2,9 +2,10 @@
 
 import functools
 
-from common import db, schema, values, wsgi
+from common import db, values, wsgi
 from network import roles
 from network.handlers import listing
+from network.schemas import agents as schemas
 from network.services import agents
 from network.services.listing import in_memory
 
@@ -36,7 +37,7 @@ def show(req, id):
     return {"agent": _view(req, agents.show(req.call, id))}
 
 
-@wsgi.body(schema.wrapped("agent", {"admin_state_up": {"type": "boolean"}, "description": schema.TEXT}))
+@wsgi.body(schemas.UPDATE)
 def update(req, id, body):
     return {"agent": _view(req, agents.update(req.call, id, body["agent"]))}
 
@@ -70,12 +71,12 @@ def agents_of_router(req, id):
     return {"agents": [_view(req, r) for r in agents.hosting_agents(req.call, id, roles.L3, "get_l3-agents")]}
 
 
-@wsgi.body(schema.obj({"network_id": schema.UUID}, ["network_id"]))
+@wsgi.body(schemas.ADD_NETWORK)
 def add_network(req, id, body):
     agents.add_network(req.call, id, body["network_id"])
 
 
-@wsgi.body(schema.obj({"router_id": schema.UUID}, ["router_id"]))
+@wsgi.body(schemas.ADD_ROUTER)
 def add_router(req, id, body):
     agents.add_router(req.call, id, body["router_id"])
 

@@ -1,7 +1,7 @@
 """Quotas of projects."""
 
-from common import errors, schema, wsgi
-from network.conf import QUOTA_RESOURCES
+from common import errors, wsgi
+from network.schemas import quotas as schemas
 from network.services import quotas
 
 
@@ -25,9 +25,7 @@ def default(req, target):
     return {"quota": quotas.default(req.call, target)}
 
 
-@wsgi.body(schema.obj({"quota": schema.obj({
-    "force": schema.BOOLEAN, "check_limit": schema.BOOLEAN, **{r: schema.integer(-1) for r in QUOTA_RESOURCES}},
-    extra=True)}, ["quota"]))
+@wsgi.body(schemas.UPDATE)
 def update(req, target, body):
     given = dict(body["quota"])
     force = wsgi.bool_value(given.pop("force", False))

@@ -3,10 +3,10 @@
 from common import schema, wsgi
 from network import parsing
 from network.handlers import listing, preconditions
+from network.schemas.routers import INTERFACE
 from network.services import router_interfaces
 from network.services.routers import ROUTERS, ROUTES, with_routes
 
-_INTERFACE = schema.obj({"subnet_id": schema.UUID, "port_id": schema.UUID})
 _CHECK_ROUTES = schema.compiled(schema.obj({"routes": ROUTES}, ["routes"]))
 
 
@@ -16,12 +16,12 @@ def _interface(router: dict, port: dict, subnet_id: str) -> dict:
             "tags": []}
 
 
-@wsgi.body(_INTERFACE)
+@wsgi.body(INTERFACE)
 def add_interface(req, id, body):
     return _interface(*router_interfaces.add(req.call, id, body, preconditions.revision(req)))
 
 
-@wsgi.body(_INTERFACE)
+@wsgi.body(INTERFACE)
 def remove_interface(req, id, body):
     return _interface(*router_interfaces.remove(req.call, id, body, preconditions.revision(req)))
 

@@ -2,11 +2,10 @@
 
 from common import schema, wsgi
 from network.handlers import preconditions
+from network.schemas import tags as schemas
 from network.services import tags
 
-_TAG = {"type": "string", "minLength": 1, "maxLength": 255, "format": "line"}
-_CHECK = schema.compiled(_TAG)
-_BODY = schema.obj({"tags": {"type": "array", "items": _TAG, "maxItems": tags.MAX_TAGS, "uniqueItems": True}}, ["tags"])
+_CHECK = schema.compiled(schemas.TAG)
 
 
 def routes(resource, path: str) -> list[wsgi.Route]:
@@ -17,11 +16,11 @@ def routes(resource, path: str) -> list[wsgi.Route]:
     def index(req, id):
         return {"tags": tags.show(req.call, resource, id)}
 
-    @wsgi.body(_BODY)
+    @wsgi.body(schemas.TAGS)
     def replace(req, id, body):
         return {"tags": change(req, id, "update", lambda old: set(body["tags"]))}
 
-    @wsgi.body(_BODY)
+    @wsgi.body(schemas.TAGS)
     def add_all(req, id, body):
         change(req, id, "create", lambda old: old | set(body["tags"]))
         return body

@@ -6,9 +6,8 @@ import typing
 from common import db, errors, rows
 from common.calls import Call
 from network.db import revisions
+from network.schemas.tags import MAX_TAGS
 from network.services.work import Work, commit
-
-MAX_TAGS = 50
 
 
 def of(row: dict) -> list[str]:

@@ -7,7 +7,8 @@ import types
 import pytest
 
 from common import context, db, errors, schema
-from compute_api import create, devices, hints
+from compute_api import create, devices
+from compute_api.schemas import servers
 from conductor.db import models, quotas
 
 FLAVOR = {"vcpus": 1, "ram": 512}
@@ -19,12 +20,12 @@ FLAVOR = {"vcpus": 1, "ram": 512}
     {"build_near_host_ip": "fe80::1%1"}, {"hosts": 5}, {"hosts": [1]}], ids=str)
 def test_hints_that_no_scheduler_can_read_are_refused(given):
     with pytest.raises(errors.BadRequest):
-        schema.compiled(hints.SCHEMA)(given)
+        schema.compiled(servers.HINTS)(given)
 
 
 def test_hints_that_can_be_read():
     server = context.new_uuid()
-    schema.compiled(hints.SCHEMA)({"same_host": server, "different_host": [server], "group": server, "query": "[\"=\", 1]",
+    schema.compiled(servers.HINTS)({"same_host": server, "different_host": [server], "group": server, "query": "[\"=\", 1]",
     "own": ["a"]})
 
 

@@ -5,7 +5,7 @@ import typing
 
 import sqlalchemy as sa
 
-from common import db, errors, quotas, rows, states
+from common import db, errors, quotas, rows, states, upgrade
 from volume.conf import QUOTA_RESOURCES
 from volume.db import models
 
@@ -130,10 +130,6 @@ def check_quota(connection, conf, project_id: str, size: int, count: int = 1, *,
                               f"been consumed.")
 
 
-# A host that has been silent for longer no longer keeps the others from newer messages.
-VERSION_COUNTS_S = 86400
-
-
 def heartbeat(connection, binary: str, host: str, capabilities: dict, rpc_version: str | None = None) -> None:
     table, at = models.services, db.now()
     done = connection.execute(sa.update(table).where(table.c.binary == binary, table.c.host == host).values(
@@ -144,8 +140,8 @@ def heartbeat(connection, binary: str, host: str, capabilities: dict, rpc_versio
 
 
 def rpc_versions(database: db.Database) -> list[str | None]:
-    """The versions that volume agents, those that may still be there, said they answer."""
-    s, since = models.services, db.now() - datetime.timedelta(seconds=VERSION_COUNTS_S)
+    """The RPC versions of the volume agents that may still be running."""
+    s, since = models.services, db.now() - datetime.timedelta(seconds=upgrade.VERSION_EXPIRES_S)
     with database.reader() as connection:
         return list(connection.execute(sa.select(s.c.rpc_version).distinct().where(
             s.c.binary == "cinder-volume", s.c.updated_at > since)).scalars())

@@ -66,6 +66,6 @@ def _item(metadata: dict, key: str) -> str:
 def routes(path: str, route: typing.Callable, of: Metadata) -> list:
     """The routes below ``path``, each made by ``route(method, path, handler)``."""
     item = path + "/{key}"
-    whole, one = wsgi.body(schemas.BODY), wsgi.body(schema.obj({"meta": schema.METADATA}, ["meta"]))
+    whole, one = wsgi.body(schemas.BODY), wsgi.body(schemas.ITEM)
     return [route("GET", path, of.index), route("POST", path, whole(of.merge)), route("PUT", path, whole(of.replace)),
             route("GET", item, of.show_item), route("PUT", item, one(of.update_item)), route("DELETE", item, of.delete_item)]

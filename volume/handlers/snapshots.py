@@ -49,11 +49,7 @@ def delete(req, id):
 
 # Actions ------------------------------------------------------------------------
 
-_STATUSES = ["available", "creating", "deleting", "error", "error_deleting"]
-_CHECKS = {"os-reset_status": schema.compiled(schema.obj({"status": {"enum": _STATUSES}}, ["status"])),
-           "os-force_delete": schema.compiled({"type": ["object", "null"]}),
-           "os-update_snapshot_status": schema.compiled(schema.obj(
-               {"status": {"enum": _STATUSES}, "progress": schema.TEXT}, ["status"]))}
+_CHECKS = {name: schema.compiled(body) for name, body in schemas.ACTIONS.items()}
 # How the creation or deletion of a snapshot may be said to have gone.
 _REPORTS = {"creating": ("creating", "available", "error"), "deleting": ("deleting", "error_deleting")}
 ACTIONS = tuple(_CHECKS)

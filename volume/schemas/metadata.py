@@ -3,3 +3,4 @@
 from common import schema
 
 BODY = schema.obj({"metadata": schema.METADATA}, ["metadata"])
+ITEM = schema.obj({"meta": schema.METADATA}, ["meta"])

@@ -1,0 +1,21 @@
+"""The caller's networks, as the network service shows them to him: for the network proxies, until microversion 2.35."""
+
+from common import errors
+from common.calls import Call
+from common.rest import path
+from compute_api import access
+
+
+def index(call: Call, rule: str) -> list[dict]:
+    """[{"id", "name"}]"""
+    call.svc.policy.check(call.ctx, rule, access.own(call))
+    where = path("/v2.0/networks", query={"fields": ["id", "name"]})
+    return call.svc.rest.request("GET", "network", where, ctx=call.ctx)["networks"]
+
+
+def show(call: Call, id: str, rule: str) -> dict:
+    call.svc.policy.check(call.ctx, rule, access.own(call))
+    try:
+        return call.svc.rest.request("GET", "network", path("/v2.0/networks/{id}", id), ctx=call.ctx)["network"]
+    except errors.NotFound:
+        raise errors.NotFound("Network not found") from None

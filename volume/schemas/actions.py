@@ -1,0 +1,25 @@
+"""Bodies of requests: actions on volumes."""
+
+from common import schema
+
+_STATES = ["creating", "available", "deleting", "error", "error_deleting", "attaching", "detaching", "in-use",
+           "reserved", "error_extending"]
+SCHEMAS = {
+    "os-reset_status": schema.obj({"status": {"enum": _STATES}, "attach_status": schema.TEXT,
+                                   "migration_status": schema.TEXT}),
+    "os-force_delete": {"type": ["object", "null"]},
+    "os-extend": schema.obj({"new_size": schema.integer(1, 100000)}, ["new_size"]),
+    "os-extend_volume_completion": schema.obj({"error": {"oneOf": [schema.BOOLEAN, {"type": "null"}]}}),
+    "os-update_readonly_flag": schema.obj({"readonly": schema.BOOLEAN}, ["readonly"]),
+    "os-set_image_metadata": schema.obj({"metadata": schema.METADATA}, ["metadata"]),
+    "os-unset_image_metadata": schema.obj({"key": {"type": "string", "minLength": 1, "maxLength": 255}}, ["key"]),
+    "os-set_bootable": schema.obj({"bootable": schema.BOOLEAN}, ["bootable"]),
+}
+_NOTHING = {"type": ["object", "null", "string"], "maxProperties": 0, "maxLength": 0}
+SCHEMAS.update({n: _NOTHING for n in (
+    "os-show_image_metadata", "os-reserve", "os-unreserve", "os-begin_detaching", "os-roll_detaching")})
+SCHEMAS["os-attach"] = schema.obj({
+    "instance_uuid": {"oneOf": [schema.UUID, {"type": "null"}]}, "host_name": schema.TEXT, "mountpoint": schema.TEXT,
+    "mode": {"enum": ["rw", "ro", None]}}, ["mountpoint"])
+SCHEMAS["os-detach"] = {"type": ["object", "null"], "properties": {"attachment_id": {"type": ["string", "null"]}},
+                        "additionalProperties": False}
