@@ -13,7 +13,7 @@ import typing
 from common import context, errors
 
 POLL_S = 0.1
-Hurry = collections.abc.Callable[[], bool]  # whether who waits had better leave
+IsCancelled = collections.abc.Callable[[], bool]  # whether who waits had better leave
 
 
 def never() -> bool:
@@ -47,14 +47,14 @@ class SharedWork:
             self._waiting += 1
         return True
 
-    def wait(self, hurry: Hurry):
+    def wait(self, is_cancelled: IsCancelled):
         """After ``join``: what the work returns, or raises.
 
-        :raises Superseded: ``hurry`` said so
+        :raises Superseded: ``is_cancelled`` said so
         """
         try:
             while not self._finished.wait(POLL_S):
-                if hurry():
+                if is_cancelled():
                     raise errors.Superseded()
         finally:
             self._leave()
@@ -110,8 +110,8 @@ class SharedWork:
                 self._shut.remove(shut)
 
 
-def attended(work: collections.abc.Callable[[SharedWork], typing.Any], hurry: Hurry):
+def attended(work: collections.abc.Callable[[SharedWork], typing.Any], is_cancelled: IsCancelled):
     """Do work that nobody else waits for. Returns and raises as ``SharedWork.wait``."""
     alone = SharedWork(work)
     alone.join()
-    return alone.wait(hurry)
+    return alone.wait(is_cancelled)

@@ -179,7 +179,7 @@ class Application:
             return handler(req, **parameters)
         return units.run(answer)
 
-    def _unserved(self, method: str, path: str, mistyped: errors.Error) -> errors.Error:
+    def _not_served(self, method: str, path: str, mistyped: errors.Error) -> errors.Error:
         part = self.missing.find(method, path)
         return mistyped if part is None else part.error()
 
@@ -187,18 +187,18 @@ class Application:
         path = req.path_info.rstrip("/") or "/"
         match = self.mapper.match(path)
         if match is None:
-            raise self._unserved(req.method, path, errors.NotFound("The resource could not be found."))
+            raise self._not_served(req.method, path, errors.NotFound("The resource could not be found."))
         req.environ["pileus.route"] = template = match.pop("template")
         rows = self.paths[template]
         headers = self.negotiate(req) if self.negotiate else {}
         method = "GET" if req.method == "HEAD" and not any(r.method == "HEAD" for r in rows) else req.method
         candidates = [r for r in rows if r.method == method]
         if not candidates:
-            raise self._unserved(req.method, path, errors.MethodNotAllowed())
+            raise self._not_served(req.method, path, errors.MethodNotAllowed())
         served = [r for r in candidates
                   if r.versions is None or r.versions[0] <= req.version <= (r.versions[1] or req.version)]
         if not served:
-            raise _other_versions(req.version, candidates)
+            raise _wrong_version(req.version, candidates)
         result = self._unit(req, served[0].handler, match)
         if isinstance(result, webob.Response):
             response = result
@@ -210,7 +210,7 @@ class Application:
         return template, response
 
 
-def _other_versions(asked: tuple[int, int], routes: list[Route]) -> errors.NotFound:
+def _wrong_version(asked: tuple[int, int], routes: list[Route]) -> errors.NotFound:
     """The refusal of a microversion that has no such request; says which have it."""
     ranges = [" to ".join("%d.%d" % end for end in route.versions if end) + ("" if route.versions[1] else " on")
               for route in routes if route.versions]

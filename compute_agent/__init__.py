@@ -1,1 +1,1 @@
-"""Compute agent: builds servers on one host. It has no database; it asks and reports through the conductor."""
+"""The compute agent runs the servers of one host. It has no database; it reads and reports through the conductor."""

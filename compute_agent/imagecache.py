@@ -1,9 +1,9 @@
-"""Images on this host: fetched once, checked, shared by all servers that start from the same bytes.
+"""Image cache of a host: images are downloaded once, verified, and shared by all servers with the same image.
 
-A file is known by what is in it: its name is the hash that the image service states, and the format in which it is read.
-So nothing is ever served for an image that has other bytes, whatever becomes of ids. Beside each file stands a note,
-``<name>.json``: the size, time and inode that it had when its hash was last right; the note's own time is that of its last
-use. A file that differs from its note is hashed again before it is used, each once after the agent starts.
+Files are content-addressed: the name is the hash stated by the image service, and the format. So a wrong file is never used,
+whatever happens to image ids. The sidecar ``<name>.json`` holds the size, time and inode of the file when its hash was last
+verified; its own mtime is the time of the last use. A file that differs from its sidecar is hashed again before it is used, and
+all are once after the agent starts.
 """
 
 import collections.abc
@@ -17,12 +17,12 @@ import threading
 import time
 
 from common import errors, images, native, periodic
-from common.shared_work import Hurry, SharedWork, never
+from common.shared_work import IsCancelled, SharedWork, never
 
 LOG = logging.getLogger(__name__)
 FORMATS = ("raw", "qcow2", "ami", "aki", "ari", "iso", "vhd", "vhdx", "vmdk", "vdi", "ploop")
 _ALGORITHMS = ("sha512", "sha384", "sha256")
-# A build may be about to use what another fetched: it is not taken away sooner, whatever the option says.
+# A build may be about to use a file that another one downloaded, so younger files are kept, whatever the option says.
 _MIN_AGE_S = 300.0
 
 
@@ -40,48 +40,48 @@ class ImageCache:
         self._works: dict[tuple, SharedWork] = {}
         self._guard = threading.Lock()
         for left in [*self.path.glob("*.part"), *self.path.glob("*.new")]:
-            left.unlink(missing_ok=True)  # of an agent that died while it fetched
+            left.unlink(missing_ok=True)  # partial downloads of a former agent process
 
-    def ensure(self, image: dict, project_id: str | None, hurry: Hurry = never) -> str:
+    def ensure(self, image: dict, project_id: str | None, is_cancelled: IsCancelled = never) -> str:
         """The path of an image's bytes, downloaded if need be.
 
         :param image: {"id", "disk_format", "os_hash_algo", "os_hash_value"} as the API found it with its user's rights; of an
             older server's kernel or ramdisk the id alone
         :param project_id: for whom; asked of the image service where only the id is known, and before each download
-        :param hurry: whether nobody needs it any more
+        :param is_cancelled: whether nobody needs it any more
         :raises StepFailed: it is not there for this project, the bytes are not what they should be, or the disk is full
-        :raises Superseded: ``hurry`` said so
+        :raises Superseded: ``is_cancelled`` said so
         """
         def work(shared: SharedWork) -> str:
             if not image.get("os_hash_value"):
-                return self._fetched_anew(image, project_id, shared)
+                return self._fetch_unhashed(image, project_id, shared)
 
             def fetch(target: pathlib.Path) -> None:
                 shared.check()  # another download of the same bytes may have been waited for
                 LOG.info("fetching image %s", image["id"])
                 images.fetch(self.rest, image, target, project_id, shared)
-            return self._kept(_name(image), fetch)
+            return self._stored(_name(image), fetch)
         # Only who asks for the same with the same rights may share what comes of it: it may be a refusal.
-        return self._shared((image["id"], image.get("os_hash_value"), image.get("disk_format"), project_id), work, hurry)
+        return self._shared((image["id"], image.get("os_hash_value"), image.get("disk_format"), project_id), work, is_cancelled)
 
-    def _shared(self, key: tuple, work: collections.abc.Callable[[SharedWork], str], hurry: Hurry) -> str:
+    def _shared(self, key: tuple, work: collections.abc.Callable[[SharedWork], str], is_cancelled: IsCancelled) -> str:
         with self._guard:
             shared = self._works.get(key)
             if shared is None or not shared.join():
                 shared = self._works[key] = SharedWork(work)
                 shared.join()
         try:
-            return shared.wait(hurry)
+            return shared.wait(is_cancelled)
         finally:
             with self._guard:
                 if self._works.get(key) is shared and shared.over():
                     del self._works[key]
 
     def adopt(self, name: str, fetch) -> str:
-        """The path of a file that has a name of this cache, fetched from elsewhere if need be.
+        """The path of a file with a name of this cache, fetched from elsewhere if it is missing.
 
         :param fetch: (path) -> None; writes it
-        :raises StepFailed: it has other bytes than its name says, or its name is none
+        :raises StepFailed: the name is invalid, or the file does not match it
         """
         algorithm, _, rest = name.partition("-")
         value, _, kind = rest.partition(".")
@@ -97,19 +97,19 @@ class ImageCache:
                 os.replace(partial, target)
             finally:
                 partial.unlink(missing_ok=True)
-        return self._kept(name, fetch_and_check)
+        return self._stored(name, fetch_and_check)
 
-    def _kept(self, name: str, fetch: collections.abc.Callable[[pathlib.Path], None]) -> str:
+    def _stored(self, name: str, fetch: collections.abc.Callable[[pathlib.Path], None]) -> str:
         """The path of a file that has its name by its bytes. ``fetch`` writes it where it is missing or damaged."""
         with self._lock(name):
             target = self.path / name
-            if not self._right(target):
+            if not self._is_valid(target):
                 fetch(target)
-                self._note(target)
-            os.utime(_note_of(target))
+                self._write_sidecar(target)
+            os.utime(_sidecar(target))
             return str(target)
 
-    def _fetched_anew(self, image: dict, project_id: str | None, shared: SharedWork) -> str:
+    def _fetch_unhashed(self, image: dict, project_id: str | None, shared: SharedWork) -> str:
         """One whose hash is not known before it has come: nothing says which file has its bytes."""
         with self._lock(image["id"]):
             arrived = self.path / f"{image['id']}.new"
@@ -117,10 +117,10 @@ class ImageCache:
                 found = images.fetch(self.rest, image, arrived, project_id, shared)
                 target = self.path / _name(found)
                 with self._lock(target.name):
-                    if not self._right(target):
+                    if not self._is_valid(target):
                         os.replace(arrived, target)
-                        self._note(target)
-                    os.utime(_note_of(target))
+                        self._write_sidecar(target)
+                    os.utime(_sidecar(target))
             finally:
                 arrived.unlink(missing_ok=True)
             return str(target)
@@ -132,29 +132,29 @@ class ImageCache:
         with lock:
             yield
 
-    def _right(self, target: pathlib.Path) -> bool:
+    def _is_valid(self, target: pathlib.Path) -> bool:
         """Whether the file is there and has the bytes that its name says; the caller holds its lock."""
         try:
             facts = _facts(target)
         except FileNotFoundError:
             return False
-        if _read_note(target) == facts:
+        if _read_sidecar(target) == facts:
             return True
         if not self._matches(target):
-            LOG.error("%s is corrupt and is fetched again", target)
+            LOG.error("%s is corrupt, fetching it again", target)
             return False
-        self._note(target)
+        self._write_sidecar(target)
         return True
 
     def _matches(self, target: pathlib.Path) -> bool:
         algorithm, _, rest = target.name.partition("-")
         return native.execute(_hash_of, target, algorithm) == rest.partition(".")[0]
 
-    def _note(self, target: pathlib.Path) -> None:
+    def _write_sidecar(self, target: pathlib.Path) -> None:
         target.chmod(0o640 if self.owner else 0o644)
         if self.owner:
             os.chown(target, *self.owner)
-        note = _note_of(target)
+        note = _sidecar(target)
         partial = note.with_suffix(".new")
         partial.write_text(json.dumps(_facts(target)))
         os.replace(partial, note)
@@ -163,7 +163,7 @@ class ImageCache:
         return sorted(p.name for p in self.path.iterdir() if p.is_file() and p.suffix not in (".json", ".part", ".new"))
 
     def verify(self, stop: threading.Event) -> None:
-        """Hash every file. One that has other bytes loses its note, and is fetched anew by whoever needs it next."""
+        """Hash all files. A corrupt one loses its sidecar and is downloaded again when it is needed."""
         for name in [n for n in self.names() if n.partition("-")[0] in _ALGORITHMS]:
             if stop.is_set():
                 return
@@ -173,10 +173,10 @@ class ImageCache:
             with self._lock(name):  # it may have been replaced while it was read
                 if target.exists() and not self._matches(target):
                     LOG.error("%s is corrupt", target)
-                    _note_of(target).unlink(missing_ok=True)
+                    _sidecar(target).unlink(missing_ok=True)
 
     def prune(self, in_use: set[str], minimum_age_s: float) -> list[str]:
-        """Remove files that no guest is based on and that nobody asked for in ``minimum_age_s``; their names.
+        """Remove files that no guest is based on and that were not used for ``minimum_age_s``; returns their names.
 
         :param in_use: paths, read before this is called
         """
@@ -187,7 +187,7 @@ class ImageCache:
             with self._lock(name):
                 target = self.path / name
                 with contextlib.suppress(FileNotFoundError):
-                    note = _note_of(target)
+                    note = _sidecar(target)
                     age = time.time() - (note if note.exists() else target).stat().st_mtime
                     if age > max(minimum_age_s, _MIN_AGE_S):
                         target.unlink()
@@ -199,11 +199,11 @@ class ImageCache:
 def _name(image: dict) -> str:
     algorithm, value, kind = image.get("os_hash_algo") or "sha512", image["os_hash_value"], image["disk_format"]
     if algorithm not in _ALGORITHMS or kind not in FORMATS or not (value.isascii() and value.isalnum()):
-        raise errors.StepFailed(reason=f"Image {image['id']} cannot be kept on the host: its hash or format is not known.")
+        raise errors.StepFailed(reason=f"Image {image['id']} cannot be cached: its hash or format is unknown.")
     return f"{algorithm}-{value.lower()}.{kind}"
 
 
-def _note_of(target: pathlib.Path) -> pathlib.Path:
+def _sidecar(target: pathlib.Path) -> pathlib.Path:
     return target.with_name(target.name + ".json")
 
 
@@ -212,9 +212,9 @@ def _facts(target: pathlib.Path) -> dict:
     return {"size": found.st_size, "mtime_ns": found.st_mtime_ns, "inode": found.st_ino}
 
 
-def _read_note(target: pathlib.Path) -> dict | None:
+def _read_sidecar(target: pathlib.Path) -> dict | None:
     try:
-        return json.loads(_note_of(target).read_text())
+        return json.loads(_sidecar(target).read_text())
     except (FileNotFoundError, ValueError):
         return None
 
@@ -224,7 +224,7 @@ def _hash_of(target: pathlib.Path, algorithm: str) -> str:
         return hashlib.file_digest(data, algorithm).hexdigest()
 
 
-class Keeper(periodic.Periodic):
+class CacheCleanup(periodic.Periodic):
     """Check the files once, and then take away now and then what nobody needs."""
 
     interval_s = 600.0
@@ -240,4 +240,4 @@ class Keeper(periodic.Periodic):
         if conf.remove_unused_base_images:
             gone = agent.images.prune(agent.driver.base_images(), conf.remove_unused_original_minimum_age_seconds)
             if gone:
-                LOG.info("removed from the image cache: %s", ", ".join(gone))
+                LOG.info("removed unused images from the cache: %s", ", ".join(gone))

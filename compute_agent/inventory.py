@@ -1,4 +1,4 @@
-"""What of our making is on a compute host, for ``pileus audit``."""
+"""The guests, directories and journal of a compute host, for ``pileus audit``."""
 
 import datetime
 import os
@@ -10,7 +10,8 @@ from common.tasks import Journal
 
 
 def of(driver, journal: Journal) -> dict:
-    """{"guests": {uuid: {"power", "volumes": [ids], "owner": [cloud id, host]}}, "directories": [uuids], "journal": see there}"""
+    """{"guests": {uuid: {"power", "volumes": [ids], "owner": [cloud id, host]}}, "directories": [uuids], "journal": as
+    ``Journal.inventory``}"""
     owners, guests = driver.owners(), {}
     for uuid, power in driver.power_states().items():
         guests[uuid] = {"power": power, "volumes": driver.attached_volumes(uuid), "owner": list(owners.get(uuid, ("", "")))}
@@ -18,7 +19,7 @@ def of(driver, journal: Journal) -> dict:
 
 
 def uptime() -> str:
-    """The host's time, how long it has been up, who is logged in, and its load, in the words of the command ``uptime``."""
+    """The host's time, uptime, number of users and load, in the format of ``uptime``."""
     days, seconds = divmod(int(time.time() - psutil.boot_time()), 86400)
     up = f"{f'{days} days, ' if days else ''}{seconds // 3600:2}:{seconds % 3600 // 60:02}"
     load = ", ".join(f"{each:.2f}" for each in os.getloadavg())

@@ -1,7 +1,7 @@
-"""What the compute agent is asked. Nothing here waits for a guest but a few calls at a time.
+"""The compute agent's RPC methods. Only a few long calls keep a thread; all other work is queued.
 
-Work on servers goes to the agent's workers, and the thread that took the message answers the next one. What is asked for by
-a call and takes long keeps such a thread: no more of these are taken at once than leave enough for the others.
+Work on servers goes to the agent's workers, and the RPC thread takes the next message. Calls that take long keep an RPC thread;
+their number is limited, so that enough threads are left.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from compute_agent import inventory, migration
 from compute_agent.operations import Operations
 
 LONG_CALLS = 8
-# What waits for images, and what may take as long as a guest does to shut down, keeps no delete waiting.
+# Separate lanes, so that deletes do not wait for image transfers or for guests that shut down slowly.
 BUILD, IMAGE, DELETE, OTHER = "build", "image", "delete", "other"
 WITH_IMAGES = ("rebuild", "rescue")
 
@@ -31,7 +31,7 @@ class Manager:
         self._later(ctx, uuid, "build", lane=BUILD)
 
     def delete(self, ctx, uuid: str) -> None:
-        """Whatever is done to the server sees at its next step that it is to be deleted, and ends."""
+        """Other work on the server stops at its next step."""
         self._later(ctx, uuid, "delete", lane=DELETE, first=True)
 
     def power(self, ctx, uuid: str, action: str) -> None:
@@ -60,7 +60,7 @@ class Manager:
 
     @contextlib.contextmanager
     def _long_call(self):
-        """:raises ServiceUnavailable: as many are under way as may be"""
+        """:raises ServiceUnavailable: the limit of concurrent long calls is reached"""
         if not self._long_calls.acquire(blocking=False):
             raise errors.ServiceUnavailable(part=f"the compute agent on {self.agent.conf.host}, which is busy")
         try:

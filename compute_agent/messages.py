@@ -1,4 +1,4 @@
-"""Shapes of what compute agents are asked and answer."""
+"""Shapes of the compute agent's RPC messages."""
 
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
@@ -9,7 +9,7 @@ PowerAction = Literal["start", "stop", "reboot", "reboot-hard", "pause", "unpaus
 
 
 class Guest(TypedDict):
-    """``owner`` is [cloud id, host], both empty where the guest does not say."""
+    """``owner`` is [cloud id, host], both empty if the guest's metadata does not name one."""
 
     power: int
     volumes: list[Id]
@@ -29,14 +29,14 @@ class Inventory(TypedDict):
     journal: JournalInventory
 
 
-# A port, as the network service's API shows it.
+# A port as the network API shows it.
 ApiPort = dict[str, Any]
 
 
 class Disks(TypedDict):
-    """What a guest's root disk is made of: names of files that are offered; None where there is none.
+    """The files that make up a guest's root disk, by the names under which they are offered; None if there is none.
 
-    ``disk`` is its own, ``base`` is what that is based on, or the root itself where it is a CD.
+    ``disk`` is the guest's own disk, ``base`` its backing image, or the root itself if that is a CD.
     """
 
     disk: str | None
@@ -49,7 +49,7 @@ class Disks(TypedDict):
 
 
 class Offer(TypedDict):
-    """Where another host fetches files from: what it must show, and the certificate (PEM) that it must be shown."""
+    """Where another host can fetch files: address, token, and the certificate (PEM) that it will see."""
 
     address: str
     port: int

@@ -1,4 +1,4 @@
-"""What the compute agent does to servers. Each method locks the server, dispatches and reports; it may take long."""
+"""Operations on servers. Each method locks the server, runs a task and reports; it may take long."""
 
 import contextlib
 import logging
@@ -32,35 +32,35 @@ class Operations:
         self.agent = agent
 
     def _run(self, task, key: str, state: dict, failed: str, *about: str) -> None:
-        """:param failed: what the log says where the task fails, with ``about`` in its places"""
+        """:param failed: the log message if the task fails, with ``about`` as its arguments"""
         try:
             self.agent.tasks.run(task, key, state)
-        except Exception as error:  # the task has recorded, undone and reported it
+        except Exception as error:  # the task has journalled, undone and reported the failure
             LOG.warning(failed + ": %s", *about, error)
 
     def build(self, ctx, uuid: str) -> None:
         agent = self.agent
-        with agent.settled(uuid):
+        with agent.recovered_lock(uuid):
             instance = agent.conductor.begin_build(ctx, uuid, agent.conf.host)
             if instance is None:
                 return
             if not agent.tasks.leftover(Boot.name, uuid) and agent.driver.power_states().get(uuid) is not None:
                 self._built(ctx, instance)
                 return
-            # Of a build that was begun and that no journal knows of any more, all may be left.
+            # A build that began without leaving a journal may have left anything.
             begun = instance["begun_before"]
             self._run(Boot(agent), uuid, {"instance": instance, "network_tried": begun, "volumes_tried": begun},
                       "instance %s was not built", uuid)
 
     def _built(self, ctx, instance: dict) -> None:
-        """The guest is there, and the journal was lost before that was reported."""
+        """The guest exists, but the journal was lost before that was reported."""
         agent, wanted = self.agent, instance["requested_networks"]
 
         def check():
             row = agent.conductor.get_instance(ctx, instance["uuid"])
             if row is None or row["attempt"] != instance["attempt"]:
                 raise errors.Superseded()
-        ports = agent.ports.picture(agent.ports.build(instance, wanted, again=True, check=check), wanted)
+        ports = agent.ports.network_info(agent.ports.build(instance, wanted, again=True, check=check), wanted)
         for device in instance["block_devices"]:
             agent.volumes.complete(device["attachment_id"])
         agent.conductor.finish(ctx, instance["uuid"], "spawn", [], {"power_state": RUNNING, "network_info": ports},
@@ -77,18 +77,18 @@ class Operations:
                 LOG.warning("instance %s could not be deleted yet: %s", uuid, error)
 
     def power(self, ctx, uuid: str, action: str) -> None:
-        """Start, stop, pause and the like. The row's task_state is checked first: a doubled message finds it idle."""
+        """Start, stop, pause and so on. Checks the row's task_state first, so that a repeated message does nothing."""
         agent = self.agent
         report = ReportingTask(agent)
         report.name = action.replace("-", "_")
-        with agent.settled(uuid):
+        with agent.recovered_lock(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
             if instance is None or instance["task_state"] != POWER[action]:
                 return
             report.started("guest", {})
             try:
                 self._power(instance, action)
-            except Exception as error:  # boundary of the operation: reported to its owner
+            except Exception as error:  # boundary of the operation: the failure is reported
                 LOG.warning("instance %s: %s failed", uuid, action, exc_info=not isinstance(error, errors.Error))
                 agent.conductor.fail(ctx, uuid, agent.conf.host, action, reason(error), report.take_events(error), False,
                                      attempt=instance["attempt"])
@@ -100,7 +100,7 @@ class Operations:
     def _power(self, instance: dict, action: str) -> None:
         driver, uuid = self.agent.driver, instance["uuid"]
 
-        def hurry() -> bool:
+        def is_cancelled() -> bool:
             return self.agent.cancelled(uuid)
         if action == "start" and uuid not in driver.power_states():
             self.agent.restore_guest(instance)
@@ -108,7 +108,7 @@ class Operations:
             self.agent.refresh_volumes(instance)
             driver.power_on(uuid)
         elif action == "rebuild":
-            self._rebuild(instance, hurry)
+            self._rebuild(instance, is_cancelled)
         elif action == "rescue":
             files = self.agent.image_files({**instance, "image_meta": instance["rescue_image"]})
             driver.destroy(uuid)
@@ -117,18 +117,18 @@ class Operations:
         elif action in ("pause", "unpause", "suspend"):
             getattr(driver, action)(uuid)
         elif action == "stop":
-            driver.power_off(uuid, timeout_s=SHUTDOWN_S, hurry=hurry)
+            driver.power_off(uuid, timeout_s=SHUTDOWN_S, is_cancelled=is_cancelled)
         elif action == "reboot":
-            # A guest that does not restart itself is stopped and started, and most do: it is not refused for that.
+            # A guest without ACPI would not be soft-rebooted; stopping and starting it works for most.
             with contextlib.suppress(errors.ServiceUnavailable):
                 self.agent.refresh_volumes(instance)
-            driver.reboot(uuid, timeout_s=REBOOT_S, hurry=hurry)
+            driver.reboot(uuid, timeout_s=REBOOT_S, is_cancelled=is_cancelled)
         else:  # a hard reboot, and the end of a rescue
             driver.destroy(uuid)
             driver.end_rescue(uuid)
             self.agent.rebuild_guest(instance)
 
-    def _rebuild(self, instance: dict, hurry) -> None:
+    def _rebuild(self, instance: dict, is_cancelled) -> None:
         """A new disk of the image that the row names now. Repeatable; the old disk goes when the image is here."""
         uuid, driver = instance["uuid"], self.agent.driver
         files = self.agent.image_files(instance)
@@ -137,13 +137,13 @@ class Operations:
         driver.prepare_disk(instance, files)
         self.agent.rebuild_guest(instance)
         if instance["vm_state"] == STOPPED:
-            driver.power_off(uuid, timeout_s=0, hurry=hurry)
+            driver.power_off(uuid, timeout_s=0, is_cancelled=is_cancelled)
 
     def operation_step(self, ctx, uuid: str, operation_id: str, number: int) -> None:
-        """A step of an operation that other hosts have a part in. Who is superseded reports nothing: nobody waits for it."""
+        """A step of an operation that involves several hosts. A superseded step reports nothing."""
         agent = self.agent
         report: dict = {"host": agent.conf.host}
-        with agent.settled(uuid):
+        with agent.recovered_lock(uuid):
             work = agent.conductor.begin_operation_step(ctx, operation_id, number)
             if work is None:
                 return
@@ -153,7 +153,7 @@ class Operations:
                 return
             except errors.ServiceUnavailable as error:
                 report.update(error=str(error), again=True)
-            except Exception as error:  # boundary of the step: reported to who asked for it
+            except Exception as error:  # boundary of the step: the failure is reported
                 LOG.warning("instance %s: step %s failed: %s", uuid, work["step"], error,
                             exc_info=not isinstance(error, errors.Error))
                 report["error"] = reason(error)
@@ -161,10 +161,10 @@ class Operations:
 
     def snapshot(self, ctx, uuid: str, image_id: str) -> None:
         agent = self.agent
-        with agent.settled(uuid):
+        with agent.recovered_lock(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
             if instance is None or instance["task_state"] not in IMAGE_TASKS:
-                images.drop_unfilled(agent.rest, image_id)  # the server was deleted, or its state reset, since it was asked for
+                images.drop_unfilled(agent.rest, image_id)  # the server was deleted or its state reset since the request
                 return
             if not self._waits(image_id):
                 return
@@ -177,7 +177,8 @@ class Operations:
             self._run(task, uuid, state, "image %s of instance %s could not be created", image_id, uuid)
 
     def _waits(self, image_id: str) -> bool:
-        """Whether an image still waits for its bytes. If not, who asks for it is late, and the server may wait for another."""
+        """Whether an image is still waiting for its data. If not, the request is outdated, and the server may be waiting for
+        another image."""
         try:
             return self.agent.rest.request("GET", "image", path("/v2/images/{id}", image_id))["status"] == "queued"
         except errors.NotFound:
@@ -185,19 +186,19 @@ class Operations:
 
     def attach_volume(self, ctx, uuid: str, volume_id: str, device_id: str | None = None) -> None:
         agent = self.agent
-        with agent.settled(uuid):
+        with agent.recovered_lock(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
             device = _device(instance, volume_id, device_id)
             if device is None or device["attachment_id"]:
                 return
             self._run(Attach(agent), volume_id, {
                 "uuid": uuid, "volume_id": volume_id, "device": device["id"], "device_name": device["device_name"],
-                "tried": True},  # by a run, perhaps, of which the journal was lost
+                "tried": True},  # perhaps by a run whose journal was lost
                 "volume %s was not attached to %s", volume_id, uuid)
 
     def detach_volume(self, ctx, uuid: str, volume_id: str, device_id: str | None = None) -> None:
         agent = self.agent
-        with agent.settled(uuid):
+        with agent.recovered_lock(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
             device = _device(instance, volume_id, device_id)
             if device is None:
@@ -208,7 +209,7 @@ class Operations:
 
     def extend_volume(self, ctx, uuid: str, volume_id: str) -> None:
         agent = self.agent
-        with agent.settled(uuid):
+        with agent.recovered_lock(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
             device = _device(instance, volume_id)
             if device is None or not device["attachment_id"] or instance["host"] != agent.conf.host:
@@ -220,7 +221,7 @@ class Operations:
 
     def attach_interface(self, ctx, uuid: str, request: dict) -> dict:
         agent = self.agent
-        with agent.settled(uuid):
+        with agent.recovered_lock(uuid):
             if agent.conductor.get_instance(ctx, uuid) is None:
                 raise errors.NotFound(f"Instance {uuid} could not be found.")
             if agent.tasks.leftover(AttachInterface.name, uuid):
@@ -229,7 +230,7 @@ class Operations:
 
     def detach_interface(self, ctx, uuid: str, port_id: str, attach_id: str | None = None) -> None:
         agent = self.agent
-        with agent.settled(uuid):
+        with agent.recovered_lock(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
             port = next((p for p in instance["network_info"] if p["id"] == port_id), None) if instance else None
             if port is None or attach_id not in (None, port.get("attach_id", "")):

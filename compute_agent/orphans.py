@@ -1,4 +1,4 @@
-"""Guests and files on this host that belong to no server of it."""
+"""Guests and files on this host without a server on this host."""
 
 import logging
 
@@ -10,8 +10,9 @@ LOG = logging.getLogger(__name__)
 
 
 class OrphanReconciler(periodic.Periodic):
-    """Destroy a guest only if it says itself that this host of this cloud made it, and its server is gone or idle on
-    another host. A guest without that mark is somebody else's, or cannot be judged: it is left, and the audit shows it."""
+    """Destroys a guest only if its metadata says that this host of this cloud created it, and its server is gone or idle on
+    another host. Guests without that metadata are left alone; the audit shows them.
+    """
 
     interval_s, jitter_s = 600.0, 60.0
 
@@ -26,22 +27,22 @@ class OrphanReconciler(periodic.Periodic):
         known = {row["uuid"] for row in agent.conductor.states_of(ctx, agent.conf.host)}
         for uuid in here - known:
             with agent.lock(uuid):
-                # Asked one by one: it may have come to this host since the list was made.
+                # Queried one by one: the server may have moved here since the list was read.
                 instance = agent.conductor.get_instance(ctx, uuid)
                 if self.is_orphan(uuid, instance, agent.driver.owners().get(uuid)):
-                    LOG.warning("guest %s belonged to no server of this host and was destroyed", uuid)
+                    LOG.warning("destroyed guest %s, which belonged to no server of this host", uuid)
                     agent.driver.destroy(uuid)
                     agent.driver.remove_files(uuid)
 
     def is_orphan(self, uuid: str, instance: dict | None, owner: tuple[str, str] | None) -> bool:
-        """:param owner: what ``driver.owners`` says of the guest; None where there are only files"""
+        """:param owner: the guest's ``driver.owners``; None if only files exist"""
         agent = self.agent
         if any(agent.tasks.leftover(task.name, uuid) for task in (Boot, Delete)):
-            return False  # the task that was interrupted decides
+            return False  # an interrupted task decides
         if instance is not None and (instance["host"] in (agent.conf.host, None) or instance["task_state"]):
-            return False  # ours, or on its way: from here, or to here
+            return False  # this host's, or migrating to or from it
         if instance is not None and agent.conf.host in agent.conductor.hosts_of(agent.context(), uuid):
-            return False  # it came from here, and may come back until its move is confirmed
+            return False  # it left this host, and may return until the migration is confirmed
         if owner is None:
             return instance is None
         if owner != (agent.conf.cloud_id, agent.conf.host):

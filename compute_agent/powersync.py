@@ -1,4 +1,4 @@
-"""Guests against the database: which state they are in, and which are gone."""
+"""Synchronises power states with the database, and finds guests that are missing."""
 
 import collections.abc
 import contextlib
@@ -17,8 +17,9 @@ ENDED = (SHUTDOWN, CRASHED)
 
 @contextlib.contextmanager
 def idle(agent, uuids: collections.abc.Iterable[str]):
-    """Yields those servers that nothing is done to. Nothing begins with them until the block ends, so that what it tells of
-    them cannot be older than what an operation reports."""
+    """Yields the servers without an operation in progress. None begins until the block ends, so that reported power states are
+    not older than an operation's report.
+    """
     with contextlib.ExitStack() as stack:
         free = []
         for uuid in sorted(uuids):
@@ -30,12 +31,11 @@ def idle(agent, uuids: collections.abc.Iterable[str]):
 
 
 class Heartbeat(periodic.Heartbeat):
-    """Tell the conductor that the host lives, what it has, and which guests changed their power state.
+    """Reports to the conductor that the host is up, its resources, and the guests whose power state changed.
 
-    It looks at the guests every LOOK_S seconds, and tells at once what changed; without news, every ``report_interval``. A new
-    guest is no news: who built it has reported it.
-    That a guest ended is told when it was seen twice: when a host goes down, its guests may end a moment before its
-    agent, and these are to run again when it is back.
+    Checks the guests every LOOK_S seconds and reports changes at once; without changes, every ``report_interval``. A new guest is
+    no change: its build was reported. A guest's end is reported after it was seen twice: when a host shuts down, its guests may
+    end just before the agent, and these are to be resumed.
     """
 
     LOOK_S = 10.0
@@ -44,35 +44,35 @@ class Heartbeat(periodic.Heartbeat):
         self.report_s = float(agent.conf.report_interval)
         super().__init__(min(self.LOOK_S, self.report_s))
         self.agent = agent
-        self.told: dict[str, int] = {}
+        self.reported: dict[str, int] = {}
         self.missing = threading.Event()  # a guest that was there at the last look is there no more
         self._seen: dict[str, int] = {}
         self._sequence, self._sent_at = 0, float("-inf")
 
     def report_all(self) -> None:
         """Tell every guest's power state with the next look, as if none had been told."""
-        self.told = {}
+        self.reported = {}
 
     def beat(self) -> None:
         changed: dict[str, int] = {}
         if self.agent.guests_known.is_set():
             seen = {u: p for u, p in self.agent.driver.power_states().items() if u not in self.agent.resuming}
-            changed = {u: p for u, p in seen.items() if self.told.get(u) != p and (p not in ENDED or self._seen.get(u) == p)}
+            changed = {u: p for u, p in seen.items() if self.reported.get(u) != p and (p not in ENDED or self._seen.get(u) == p)}
             if set(self._seen) - set(seen):
                 self.missing.set()
             self._seen = seen
         early = self.interval_s < self.steady_s  # whoever listens may have started after this agent
-        if not early and not set(changed) & set(self.told) and time.monotonic() - self._sent_at < self.report_s - 1:
+        if not early and not set(changed) & set(self.reported) and time.monotonic() - self._sent_at < self.report_s - 1:
             return
         with idle(self.agent, changed) as still:
             now = self.agent.driver.power_states() if still else {}
             changed = {u: changed[u] for u in still if now.get(u) == changed[u]}
-            self._sequence += 1  # of those that are sent, and of those that the broker did not take
+            self._sequence += 1  # includes those that the broker did not take
             self.agent.conductor.heartbeat(
                 context.service_context(), self.agent.conf.host, self.agent.driver.host_resources(), changed,
                 rpc_version=AgentAPI.version, sequence=self._sequence)
         self._sent_at = time.monotonic()
-        self.told = {u: p for u, p in {**self.told, **changed}.items() if u in self._seen}
+        self.reported = {u: p for u, p in {**self.reported, **changed}.items() if u in self._seen}
 
 
 def _contradicts(power: int, row: dict) -> bool:
@@ -82,7 +82,7 @@ def _contradicts(power: int, row: dict) -> bool:
 
 
 class PowerSync(periodic.Periodic):
-    """Compare all guests with the database: when one is missing from the hypervisor, and every ten minutes."""
+    """Compares all guests with the database: when one is missing, and every ten minutes."""
 
     interval_s, jitter_s = 5.0, 1.0
     EVERY_S = 600.0
@@ -96,7 +96,7 @@ class PowerSync(periodic.Periodic):
                 self.heartbeat.missing.is_set() or time.monotonic() >= self._due):
             return
         self.heartbeat.missing.clear()
-        self._due = float("-inf")  # again at the next pass if this one fails
+        self._due = float("-inf")  # retried at the next pass
         self.compare()
         self._due = time.monotonic() + self.EVERY_S * random.uniform(0.9, 1.1)
 
@@ -106,7 +106,7 @@ class PowerSync(periodic.Periodic):
         seen = agent.driver.power_states()
         suspects = [r["uuid"] for r in rows if not r["task_state"] and r["uuid"] not in agent.resuming and (
             r["vm_state"] in WITH_GUEST if r["uuid"] not in seen else
-            _contradicts(seen[r["uuid"]], r) and self.heartbeat.told.get(r["uuid"]) == seen[r["uuid"]])]
+            _contradicts(seen[r["uuid"]], r) and self.heartbeat.reported.get(r["uuid"]) == seen[r["uuid"]])]
         with idle(agent, suspects) as still:
             seen = agent.driver.power_states() if still else {}
             found = {uuid: seen.get(uuid, NOSTATE) for uuid in still if self._is_wrong(ctx, uuid, seen)}
@@ -114,7 +114,7 @@ class PowerSync(periodic.Periodic):
                 agent.conductor.report_power(ctx, agent.conf.host, found)
 
     def _is_wrong(self, ctx, uuid: str, seen: dict[str, int]) -> bool:
-        """Look again now that nothing is done to the server: it may have been built, or deleted, since the list was made."""
+        """Check again while no operation is in progress: the server may have been built or deleted since the list was read."""
         row = self.agent.conductor.get_instance(ctx, uuid)
         if row is None or row["host"] != self.agent.conf.host or row["task_state"]:
             return False

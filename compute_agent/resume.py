@@ -1,4 +1,4 @@
-"""After the host was down: start again the guests that ran."""
+"""Restarts the guests that were running before the host went down."""
 
 import concurrent.futures
 import logging
@@ -15,10 +15,10 @@ AT_ONCE = 4
 class GuestResume:
     """Runs once, in a thread, when the agent starts.
 
-    Where the hypervisor is the one that this agent knew before, only the agent was restarted: a guest that does not run
-    has ended by itself. Where it is another, the host was down, or its hypervisor was with all guests: those that ran and
-    are gone are started, ports first, if ``resume_guests_state_on_host_boot`` says so. Until it is known which these are,
-    no power state is reported, since a server that is reported as ended becomes SHUTOFF.
+    If the hypervisor's generation is unchanged, only the agent was restarted: a stopped guest has ended by itself. If it has
+    changed, the host was down, or the hypervisor was restarted with all guests: those that were running are started, ports first,
+    if ``resume_guests_state_on_host_boot`` is set. Until these guests are known, no power state is reported, because a server
+    whose guest ended becomes SHUTOFF.
     """
 
     def __init__(self, agent):
@@ -54,7 +54,7 @@ class GuestResume:
             return None
 
     def _lost(self) -> list[dict]:
-        """Rows of the servers that ran, and whose guests are gone without having ended by themselves."""
+        """Rows of the servers that were running, and whose guests are gone without having ended by themselves."""
         agent = self.agent
         rows = agent.conductor.states_of(context.service_context(), agent.conf.host)
         if not agent.conf.resume_guests_state_on_host_boot:
@@ -75,13 +75,13 @@ class GuestResume:
             while not agent.stop_event.is_set():
                 try:
                     self._start_once(uuid)
-                    LOG.info("instance %s runs again, %.1f s after the agent's start", uuid, time.monotonic() - began)
+                    LOG.info("instance %s is running again, %.1f s after the start of the agent", uuid, time.monotonic() - began)
                     return
                 except errors.ServiceUnavailable as error:
                     LOG.info("instance %s could not be started yet: %s", uuid, error)
                     agent.stop_event.wait(delay)
                     delay = min(delay * 1.5, 5)
-        except Exception as error:  # boundary of one server: it is shown as stopped, the others are started
+        except Exception as error:  # boundary of one server: it becomes SHUTOFF, the others are started
             LOG.error("instance %s, which ran before the host went down, cannot be started: %s %s", uuid, error,
                       getattr(error, "internal", None) or "", exc_info=not isinstance(error, errors.Error))
         finally:

@@ -12,7 +12,7 @@ from common.service import Service
 from common.tasks import Engine, Journal, Recovery
 from common.workers import Workers
 from compute_agent import conf, virt
-from compute_agent.imagecache import ImageCache, Keeper
+from compute_agent.imagecache import CacheCleanup, ImageCache
 from compute_agent.manager import BUILD, DELETE, IMAGE, OTHER, Manager
 from compute_agent.orphans import OrphanReconciler
 from compute_agent.ports import Ports
@@ -30,7 +30,7 @@ from compute_agent.tasks.snapshot_volumes import SnapshotVolumes
 from compute_agent.volumes import Volumes
 from conductor.rpcapi import ConductorAPI
 
-IMAGES_AT_ONCE, DELETES_AT_ONCE, OTHERS_AT_ONCE = 8, 8, 16  # what is done to servers beside builds
+IMAGES_AT_ONCE, DELETES_AT_ONCE, OTHERS_AT_ONCE = 8, 8, 16  # concurrent work on servers, besides builds
 TASKS = (Boot, Delete, Attach, Detach, AttachInterface, DetachInterface, ExtendVolume, Snapshot,
          SnapshotVolumes)
 
@@ -49,22 +49,22 @@ class ComputeAgent(Service):
         self.volumes = Volumes(self.rest, {
             "host": self.conf.host, "ip": self.conf.my_ip, "platform": "x86_64", "os_type": "linux",
             "initiator": self.conf.libvirt.initiator or f"iqn.2012-01.cloud.pileus:{self.conf.host}"}, self.driver.vault)
-        # Disks on their way into images; one that a crash left is removed with its task.
+        # Temporary disks of images; after a crash they are removed with their task.
         self.outgoing = pathlib.Path(state) / "snapshots"
         self.outgoing.mkdir(parents=True, exist_ok=True, mode=0o711)
-        self.outgoing.chmod(0o711)  # a disk is copied as its guest's user, into a file that is there for it
+        self.outgoing.chmod(0o711)  # a disk is copied as the guest's user, into an existing file
         self.tasks = Engine(Journal(f"{state}/tasks/compute"))
         self.workers = Workers(self.name, {BUILD: self.conf.agent.max_parallel_builds, IMAGE: IMAGES_AT_ONCE,
                                           DELETE: DELETES_AT_ONCE, OTHER: OTHERS_AT_ONCE})
-        # Each is there as long as somebody has it, or waits for it.
+        # Each lock exists while it is held or waited for.
         self._locks: weakref.WeakValueDictionary[str, threading.Lock] = weakref.WeakValueDictionary()
         self._guard = threading.Lock()
-        # Set once it is known which guests the host lost while it was down; those are in ``resuming`` until they run.
+        # Set once the guests that were lost while the host was down are known; ``resuming`` has them until they run.
         self.guests_known = threading.Event()
         self.resuming: set[str] = set()
         self.heartbeat, self.orphans = Heartbeat(self), OrphanReconciler(self)
         self.periodics += [self.heartbeat, PowerSync(self, self.heartbeat), Recovery(self.tasks, self.make_task), self.orphans,
-                            Keeper(self)]
+                            CacheCleanup(self)]
 
     def endpoint(self):
         return Manager(self)
@@ -73,21 +73,21 @@ class ComputeAgent(Service):
         return context.active() or context.service_context()
 
     def lock(self, uuid: str) -> threading.Lock:
-        """One operation at a time on a server."""
+        """The lock of a server: one operation at a time."""
         with self._guard:
             made = threading.Lock()
             return self._locks.setdefault(uuid, made)
 
     def cancelled(self, uuid: str) -> bool:
-        """Whether the server is to be deleted, so that other work on it had better end."""
+        """Whether a delete of the server is waiting, so that other work on it should stop."""
         return self.workers.has(uuid, ("delete",))
 
     @contextlib.contextmanager
-    def settled(self, uuid: str):
+    def recovered_lock(self, uuid: str):
         """One operation on a server, after what a crash, or an undo that failed, has left of an earlier one.
 
-        What cannot be settled yet does not keep the server from the next operation: the task asks whether its work is still
-        its own whenever its turn comes.
+        A task that cannot be recovered yet does not block the next operation: it checks again whether it is current before it
+        continues.
         """
         with self.lock(uuid):
             self.tasks.settle(self.make_task, lambda task, state: task.server_of(state) == uuid)
@@ -103,16 +103,16 @@ class ComputeAgent(Service):
         return guest.config_drive(instance)
 
     def _connected(self, instance: dict) -> list[dict]:
-        """The server's volumes with fresh connection info; lost exports are made again."""
+        """The server's volumes with fresh connection info; lost exports are recreated."""
         return [{**{k: d[k] for k in ("volume_id", "device_name", "boot_index")},
                  "info": self.volumes.info(d["attachment_id"], d["device_name"])}
                 for d in instance["block_devices"] if d["attachment_id"]]
 
     def refresh_volumes(self, instance: dict) -> None:
-        """What a guest needs of its volumes before it starts again."""
+        """Prepare a guest's volumes before it is started again."""
         self.driver.renew_secrets(self._connected(instance))
 
-    def let_run(self, instance: dict | None) -> None:
+    def ensure_unpaused(self, instance: dict | None) -> None:
         """Have the guest of a server that is active here go on, in case that it stands still for work that was interrupted."""
         if instance is None or instance["host"] != self.conf.host or instance["vm_state"] != ACTIVE:
             return
@@ -124,33 +124,33 @@ class ComputeAgent(Service):
             self.driver.unpause(uuid)
 
     def image_files(self, instance: dict) -> dict:
-        """{"image", "kernel", "ramdisk"} -> path in the cache, as far as the server has them.
+        """{"image", "kernel", "ramdisk"} -> path in the cache, for those that the server has.
 
-        :raises Superseded: the server is to be deleted
+        :raises Superseded: the server is being deleted
         """
-        def hurry() -> bool:
+        def is_cancelled() -> bool:
             return self.cancelled(instance["uuid"])
         image, files = instance["image_meta"], {}
         if image and self.driver.needs_image:
-            files["image"] = self.images.ensure(image, instance["project_id"], hurry)
+            files["image"] = self.images.ensure(image, instance["project_id"], is_cancelled)
             for part in ("kernel", "ramdisk"):
                 part_id = image["properties"].get(f"{part}_id")
                 if part_id:
                     # What the API found with its user's rights; of an older server only the id is known.
-                    files[part] = self.images.ensure(image.get(part) or {"id": part_id}, instance["project_id"], hurry)
+                    files[part] = self.images.ensure(image.get(part) or {"id": part_id}, instance["project_id"], is_cancelled)
         return files
 
     def rebuild_guest(self, instance: dict) -> None:
-        """A hard reboot: the guest is defined anew from what the database says, and started."""
+        """Hard reboot: define the guest again from the database, and start it."""
         volumes = self._connected(instance)
         drive = self.config_drive(instance) if instance["config_drive"] else None
         self.driver.destroy(instance["uuid"])
         self.driver.spawn(instance, instance["network_info"], volumes, drive)
 
     def restore_guest(self, instance: dict) -> None:
-        """Build a guest that is gone from its host anew, where its disk is still there: ports, volumes, then the guest.
+        """Recreate a guest that is missing, if its disk still exists: ports, volumes, then the guest.
 
-        :raises ServiceUnavailable: a part does not answer, or a port cannot be plugged yet
+        :raises ServiceUnavailable: a service does not respond, or a port cannot be plugged yet
         """
         ports = self.ports.plug(instance["network_info"])
         devices = [] if instance["vm_state"] == RESCUED else instance["block_devices"]

@@ -1,4 +1,4 @@
-"""A server's volumes, through the volume service's REST API."""
+"""The volumes of servers, through the volume API."""
 
 import collections.abc
 import contextlib
@@ -15,7 +15,7 @@ Check = collections.abc.Callable[[], object]
 
 
 class Volumes:
-    """Connection info is handed on with its CHAP secret encrypted: it goes into journals. The driver opens it."""
+    """Connection info contains the CHAP secret in encrypted form, because it is journalled. The driver decrypts it."""
 
     def __init__(self, rest, connector: dict, vault: Vault):
         self.rest, self.connector, self.vault = rest, connector, vault
@@ -24,8 +24,8 @@ class Volumes:
         return self.rest.request(method, "volume", where, body=body, headers=server_resources.VOLUME_VERSION)
 
     def _left(self, uuid: str, volume_id: str, check: Check) -> str | None:
-        """The attachment that this host has already. One of another host was for its initiator only, and one that nobody
-        reaches the volume by is of a try that was interrupted: these are ended."""
+        """The attachment that this host already has. Attachments of other hosts, and unconnected ones of interrupted attempts,
+        are deleted."""
         found = server_resources.attachments_of(self.rest, uuid, volume_id=volume_id)
         own = server_resources.attachments_of(
             self.rest, uuid, volume_id=volume_id, attached_host=self.connector["host"]) if found else []
@@ -39,10 +39,10 @@ class Volumes:
     def connect(self, uuid: str, volume_id: str, device: str, *, again: bool, check: Check) -> tuple[str, dict]:
         """Reserve a volume for a server and have it exported to this host.
 
-        :param again: an earlier try, or another host, may have left an attachment
-        :param check: raises Superseded where the server is another host's by now; what that one has is not touched then
+        :param again: an earlier attempt, or another host, may have left an attachment
+        :param check: raises Superseded if the server belongs to another host by now, whose attachment is then left alone
         :returns: (attachment id, connection info {"driver_volume_type", …})
-        :raises StepFailed: the volume is not to be had
+        :raises StepFailed: the volume cannot be attached
         """
         connector = {**self.connector, "mountpoint": device}
         for left in reversed(range(TRIES if again else 1)):
@@ -57,14 +57,14 @@ class Volumes:
             except errors.Superseded:
                 raise
             except (errors.BadRequest, errors.NotFound, errors.Conflict) as error:
-                if not left:  # else a host that is late may have come between
+                if not left:  # otherwise another host may have attached it since the check
                     raise errors.StepFailed(reason=f"Volume {volume_id} could not be connected: {error}") from error
         return made["attachment"]["id"], seal_chap(self.vault, made["attachment"]["connection_info"])
 
     def connect_beside(self, uuid: str, volume_id: str, device: str, *, check: Check) -> tuple[str, dict]:
-        """As ``connect``, beside the attachment that another host has: a server moves from there to here.
+        """As ``connect``, besides the attachment of the source host of a migration.
 
-        :raises StepFailed: the volume is not to be had
+        :raises StepFailed: the volume cannot be attached
         """
         own = server_resources.attachments_of(self.rest, uuid, volume_id=volume_id, attached_host=self.connector["host"])
         check()
@@ -76,16 +76,16 @@ class Volumes:
         except (errors.BadRequest, errors.NotFound, errors.Conflict) as error:
             raise errors.StepFailed(reason=f"Volume {volume_id} could not be connected: {error}") from error
         try:
-            check()  # a deletion may have looked for attachments before this one was made
+            check()  # a deletion may have listed the attachments before this one was created
         except errors.Superseded:
             server_resources.end_attachment(self.rest, made["attachment"]["id"])
             raise
         return made["attachment"]["id"], seal_chap(self.vault, made["attachment"]["connection_info"])
 
-    def give_back(self, instance: dict, *, check: Check | None) -> None:
+    def release(self, instance: dict, *, check: Check | None) -> None:
         """End the attachments of a server's volumes: all of them, or without ``check`` those alone that are this host's.
 
-        :param check: raises Superseded where the server is another host's by now
+        :param check: raises Superseded if the server belongs to another host by now
         """
         if check and not instance["block_devices"]:
             return
@@ -96,17 +96,17 @@ class Volumes:
         for each in found:
             server_resources.end_attachment(self.rest, each)
 
-    def of_this_host(self, volume_id: str) -> list[dict]:
+    def attachments_on_host(self, volume_id: str) -> list[dict]:
         """[{"id", "instance" (the server's id)}]: a volume's attachments to this host."""
         query = {"all_tenants": 1, "volume_id": volume_id, "attached_host": self.connector["host"]}
         return self._request("GET", path("/v3/attachments", query=query))["attachments"]
 
-    def wait_made(self, volume_id: str, *, hurry: collections.abc.Callable[[], bool], timeout_s: float = 600) -> None:
+    def wait_created(self, volume_id: str, *, is_cancelled: collections.abc.Callable[[], bool], timeout_s: float = 600) -> None:
         """Until a volume that is being made is there.
 
-        :param hurry: whether the server is to be deleted, so that nobody needs the volume any more
+        :param is_cancelled: whether the server is to be deleted, so that nobody needs the volume any more
         :raises StepFailed: it could not be made, or not in time
-        :raises Superseded: ``hurry`` said so
+        :raises Superseded: ``is_cancelled`` said so
         """
         deadline, delay = time.monotonic() + timeout_s, 0.1
         while True:
@@ -116,7 +116,7 @@ class Volumes:
                 raise errors.StepFailed(reason=f"Volume {volume_id} could not be found.") from error
             if status not in ("creating", "downloading"):
                 break
-            if hurry():
+            if is_cancelled():
                 raise errors.Superseded()
             if time.monotonic() > deadline:
                 raise errors.StepFailed(reason=f"Volume {volume_id} did not finish being created in {timeout_s:.0f} s.")
@@ -126,9 +126,9 @@ class Volumes:
             raise errors.StepFailed(reason=f"Volume {volume_id} did not finish being created: its status is error.")
 
     def info(self, attachment_id: str, device: str, *, io_paused: bool = False) -> dict:
-        """Connection info of an attachment that exists; its export is made again if it was lost.
+        """Connection info of an existing attachment; a lost export is recreated.
 
-        :param io_paused: the guest reads and writes nothing now: the export is given the volume's size of now
+        :param io_paused: the guest does no I/O now, so that the export may be reopened with the volume's current size
         """
         connector = {**self.connector, "mountpoint": device, **({"io_paused": True} if io_paused else {})}
         made = self._request("PUT", path("/v3/attachments/{id}", attachment_id), {"attachment": {"connector": connector}})
@@ -138,7 +138,7 @@ class Volumes:
         return self._request("GET", path("/v3/volumes/{id}", volume_id))["volume"]["size"]
 
     def extended(self, volume_id: str, *, error: bool) -> None:
-        """Say that the guest sees a volume's new size, or that it cannot be made to. Repeatable."""
+        """Report that the guest sees a volume's new size, or that it cannot. Repeatable."""
         try:
             self._request("POST", path("/v3/volumes/{id}/action", volume_id), {"os-extend_volume_completion": {"error": error}})
         except (errors.NotFound, errors.BadRequest) as refused:
@@ -151,14 +151,14 @@ class Volumes:
         found = self._request("GET", path("/v3/snapshots/detail", query={"all_tenants": 1, "volume_id": volume_id}))["snapshots"]
         return [s for s in found if s["metadata"].get("image_id") == image_id]
 
-    def snapshot(self, image_id: str, volume_ids: list[str], *, hurry: collections.abc.Callable[[], bool],
+    def snapshot(self, image_id: str, volume_ids: list[str], *, is_cancelled: collections.abc.Callable[[], bool],
                  timeout_s: float = 600) -> dict[str, dict]:
-        """Snapshots of volumes for an image, in the volumes' project. Repeatable.
+        """Create snapshots of volumes for an image, in the volumes' project. Repeatable.
 
-        :param hurry: whether the server is to be deleted, so that nobody needs them any more
+        :param is_cancelled: whether the server is to be deleted, so that nobody needs them any more
         :returns: {volume id: {"id", "size" (GiB)}}
         :raises StepFailed: one could not be made
-        :raises Superseded: ``hurry`` said so
+        :raises Superseded: ``is_cancelled`` said so
         """
         try:
             for volume_id in volume_ids:
@@ -169,7 +169,7 @@ class Volumes:
         except errors.Error as error:
             if error.status >= 500:
                 raise
-            raise errors.StepFailed(reason=f"No snapshot could be made of a volume: {error}") from error
+            raise errors.StepFailed(reason=f"A volume could not be snapshotted: {error}") from error
         deadline = time.monotonic() + timeout_s
         while True:
             made = {v: self._snapshots_for(image_id, v) for v in volume_ids}
@@ -178,12 +178,13 @@ class Volumes:
                 return {v: {"id": each[0]["id"], "size": each[0]["size"]} for v, each in made.items()}
             if "error" in states or time.monotonic() > deadline:
                 raise errors.StepFailed(reason="A snapshot of a volume of the server could not be made.")
-            if hurry():
+            if is_cancelled():
                 raise errors.Superseded()
             time.sleep(0.2)
 
     def drop_snapshots(self, image_id: str, volume_ids: list[str], timeout_s: float = 60) -> None:
-        """Take them away again, also those that are still being made. Repeatable. :raises StepFailed: they stay"""
+        """Delete them again, including those that are still being created. Repeatable. :raises StepFailed: they could not be
+        deleted"""
         deadline = time.monotonic() + timeout_s
         while left := [s for v in volume_ids for s in self._snapshots_for(image_id, v)]:
             for each in left:
@@ -191,5 +192,5 @@ class Volumes:
                     with contextlib.suppress(errors.NotFound, errors.BadRequest):
                         self._request("DELETE", path("/v3/snapshots/{id}", each["id"]))
             if time.monotonic() > deadline:
-                raise errors.StepFailed(reason="Snapshots that were made for an image could not be deleted.")
+                raise errors.StepFailed(reason="Snapshots that were created for an image could not be deleted.")
             time.sleep(0.2)

@@ -5,7 +5,7 @@ from compute_agent.tasks.reporting import ReportingTask, reason
 
 
 class Attach(ReportingTask):
-    """State: {"uuid", "volume_id", "device", "device_name"}; "device" is the row's id. After a crash it goes on."""
+    """State: {"uuid", "volume_id", "device", "device_name"}; "device" is the id of the row. Resumed after a crash."""
 
     name, on_crash = "attach_volume", "resume"
     steps = ("connect", "plug", "record")
@@ -19,12 +19,12 @@ class Attach(ReportingTask):
         return row is not None and any(d["id"] == state["device"] for d in row["block_devices"])
 
     def check(self, state) -> None:
-        """:raises Superseded: the device is not the server's any more"""
+        """:raises Superseded: the device was removed from the server"""
         if not self._is_current(state):
             raise errors.Superseded()
 
     def discard(self, state):
-        """The device is no longer the server's: what this attachment began ends, by its own id."""
+        """The device was removed from the server: delete the attachment that this task created."""
         if state.get("attachment_id"):
             if state["uuid"] in self.agent.driver.power_states():
                 self.agent.driver.detach_volume(state["uuid"], state["volume_id"])
@@ -33,9 +33,10 @@ class Attach(ReportingTask):
     def record_unreadable(self, volume_id):
         """An attachment that the server's device has is completed, one that nobody has is ended; what is still wanted is asked
         for again."""
-        return all([self._lost_one(volume_id, a["id"], a["instance"]) for a in self.agent.volumes.of_this_host(volume_id)])
+        return all([self._settle_attachment(volume_id, a["id"], a["instance"])
+                    for a in self.agent.volumes.attachments_on_host(volume_id)])
 
-    def _lost_one(self, volume_id: str, attachment_id: str, uuid: str) -> bool:
+    def _settle_attachment(self, volume_id: str, attachment_id: str, uuid: str) -> bool:
         with self.agent.lock(uuid):
             row = self.agent.conductor.get_instance(self.agent.context(), uuid)
             devices = [] if row is None or row["host"] != self.agent.conf.host else row["block_devices"]
@@ -64,7 +65,7 @@ class Attach(ReportingTask):
         self.agent.driver.detach_volume(state["uuid"], state["volume_id"])
 
     def record(self, state):
-        """The row first: who sees the volume in use may detach it in that moment."""
+        """The row first: whoever sees the volume in use may detach it immediately."""
         if self.agent.conductor.attached(self.agent.context(), state["uuid"], state["volume_id"], state["attachment_id"],
                                          self.take_events(), device=state["device"]) is False:
             raise errors.Superseded()

@@ -7,10 +7,10 @@ from conductor.messages import Instance, Port
 
 
 class Boot(ReportingTask):
-    """State: {"instance"} and what the steps add.
+    """State: {"instance"}, and what the steps add.
 
-    A crash of the agent is no failure of the host: the build goes on where it was. A host that was silent for so long that
-    another builds the server now learns it before it changes or takes back what both know of, and at the end.
+    Resumed after a crash of the agent. If the host was silent for so long that another host builds the server by now, the task
+    learns it before it changes or removes anything shared, and at the end.
     """
 
     name, on_crash = "build", "resume"
@@ -30,7 +30,7 @@ class Boot(ReportingTask):
         super().started(step, state)
 
     def attempt_of(self, state):
-        return state["instance"].get("attempt")  # journals of the release before have none
+        return state["instance"].get("attempt")  # journals of the previous release have none
 
     def still_current(self, state):
         row = self.current(state)
@@ -40,28 +40,29 @@ class Boot(ReportingTask):
         return True
 
     def check(self, state) -> None:
-        """:raises Superseded: the server is not this attempt's any more"""
+        """:raises Superseded: the server is in another attempt, or on another host"""
         row = self.current(state)
         if row is None or row["vm_state"] != BUILDING or row["task_state"] not in (NETWORKING, SPAWNING):
             raise errors.Superseded()
 
     def discard(self, state):
-        """Of a server that is gone, or was given to another host, the guest and its files here are nobody's, nor is what this
-        host bound. What the host that builds it now has taken over is that one's."""
+        """The server was deleted or given to another host: remove the guest, its files, and what is bound to this host. What the
+        other host has taken over is left alone.
+        """
         instance = self.agent.conductor.get_instance(self.agent.context(), state["instance"]["uuid"])
         if instance is None or instance["host"] != self.agent.conf.host:
             self.undo_spawn(state)
             self.undo_image(state)
-            self.agent.ports.give_back(state["instance"], check=None)
-            self.agent.volumes.give_back(state["instance"], check=None)
+            self.agent.ports.release(state["instance"], check=None)
+            self.agent.volumes.release(state["instance"], check=None)
 
     def record_unreadable(self, uuid):
-        """A server that waits to be built here is built when it is asked for again."""
+        """A server that is still to be built here is built when the request is repeated."""
         with self.agent.lock(uuid):
             row = self.agent.conductor.get_instance(self.agent.context(), uuid)
             if row is not None and row["task_state"]:
                 return False
-            # Of a deleted server nobody can say which ports its owner had made: what is left is unbound, not deleted.
+            # The preexisting ports of a deleted server are unknown, so all are unbound and none deleted.
             self.discard({"instance": row or {"uuid": uuid, "requested_networks": self._all_ports(uuid), "block_devices": []}})
             return True
 
@@ -69,7 +70,7 @@ class Boot(ReportingTask):
         return [{"port": p["id"]} for p in server_resources.ports_of(self.agent.rest, uuid)]
 
     def _again(self, state, what: str) -> bool:
-        """Whether an earlier try, or a host that failed before, may have left something."""
+        """Whether an earlier attempt, or a host that failed before, may have left something."""
         again = state.get(f"{what}_tried", False) or bool(state["instance"]["tried_hosts"])
         state[f"{what}_tried"] = True
         return again
@@ -77,16 +78,16 @@ class Boot(ReportingTask):
     def network(self, state):
         again, instance = self._again(state, "network"), state["instance"]
         ports = self.agent.ports.build(instance, instance["requested_networks"], again=again, check=lambda: self.check(state))
-        return {"network_info": self.agent.ports.picture(ports, instance["requested_networks"],
+        return {"network_info": self.agent.ports.network_info(ports, instance["requested_networks"],
                                                            subnets=instance["config_drive"])}
 
     def undo_network(self, state):
-        self.agent.ports.give_back(state["instance"], check=lambda: self.check(state))
+        self.agent.ports.release(state["instance"], check=lambda: self.check(state))
 
     def volumes(self, state):
         again, uuid, found = self._again(state, "volumes"), state["instance"]["uuid"], []
         for device in state["instance"]["block_devices"]:
-            self.agent.volumes.wait_made(device["volume_id"], hurry=lambda: self.agent.cancelled(uuid))
+            self.agent.volumes.wait_created(device["volume_id"], is_cancelled=lambda: self.agent.cancelled(uuid))
             attachment_id, info = self.agent.volumes.connect(uuid, device["volume_id"], device["device_name"], again=again,
                                                              check=lambda: self.check(state))
             if self.agent.conductor.attached(self.agent.context(), uuid, device["volume_id"], attachment_id, [],
@@ -97,7 +98,7 @@ class Boot(ReportingTask):
         return {"volumes": found}
 
     def undo_volumes(self, state):
-        self.agent.volumes.give_back(state["instance"], check=lambda: self.check(state))
+        self.agent.volumes.release(state["instance"], check=lambda: self.check(state))
 
     def image(self, state):
         ended = [e for e in self.events if "finish" in e]
@@ -130,6 +131,6 @@ class Boot(ReportingTask):
 
     def failed(self, step, error, state):
         if isinstance(error, errors.Superseded):
-            return  # a delete waits for this to end, and will report
+            return  # a delete waits for this task, and will report
         self.agent.conductor.fail(self.agent.context(), state["instance"]["uuid"], self.agent.conf.host, "build",
                                   reason(error), self.take_events(error), True, attempt=self.attempt_of(state))

@@ -7,7 +7,7 @@ from conductor.messages import Instance
 
 
 class Delete(ReportingTask):
-    """State: {"instance"}. There is no way back; a crash resumes it."""
+    """State: {"instance"}. Cannot be undone; resumed after a crash."""
 
     name, on_crash = "terminate", "resume"
     shapes = {"instance": Instance}
@@ -26,7 +26,7 @@ class Delete(ReportingTask):
             self.files(state)
 
     def record_unreadable(self, uuid):
-        """As long as the server is there its deletion is asked for again; a guest that nobody knows is an orphan."""
+        """While the server exists, the reconciler repeats the delete; a guest without a server is an orphan."""
         return True
 
     def guest(self, state):
@@ -46,6 +46,6 @@ class Delete(ReportingTask):
                                      self.take_events())
 
     def failed(self, step, error, state):
-        # The row stays in its deletion: the conductor's reconciler sends the delete again until it can be done.
+        # The server stays in its deletion, and the reconciler repeats the delete.
         self.agent.log.error("instance %s could not be deleted yet, step %s: %s", state["instance"]["uuid"], step,
                              reason(error))

@@ -1,11 +1,11 @@
-"""Detach a volume from a server: the guest lets go first, the export ends next, the rows go last."""
+"""Detach a volume from a server: first from the guest, then the export, finally the rows."""
 
 from common import server_resources
 from compute_agent.tasks.reporting import ReportingTask, reason
 
 
 class Detach(ReportingTask):
-    """State: {"uuid", "volume_id", "device", "attachment_id"}; "device" is the row's id. A crash resumes it."""
+    """State: {"uuid", "volume_id", "device", "attachment_id"}; "device" is the id of the row. Resumed after a crash."""
 
     name, on_crash = "detach_volume", "resume"
     steps = ("unplug", "disconnect", "record")
@@ -15,7 +15,7 @@ class Detach(ReportingTask):
         return row is not None and any(d["id"] == state["device"] for d in row["block_devices"])
 
     def record_unreadable(self, volume_id):
-        """As long as the server has the device, its detachment is asked for again."""
+        """While the server has the device, the reconciler repeats the detach."""
         return True
 
     def unplug(self, state):
@@ -28,7 +28,7 @@ class Detach(ReportingTask):
         self.agent.conductor.detached(self.agent.context(), state["uuid"], state["device"], None, self.take_events())
 
     def failed(self, step, error, state):
-        """A guest that does not let go keeps its volume. Nothing is half done for good: detaching again starts over,
-        and every step finds what is done already."""
+        """If the guest does not release it, the volume stays attached. A repeated detach starts again, and skips finished steps.
+        """
         self.agent.conductor.detach_failed(self.agent.context(), state["uuid"], state["volume_id"], reason(error),
                                            self.take_events(error), device=state["device"])

@@ -1,4 +1,4 @@
-"""Show a guest that one of its volumes has grown."""
+"""Make a guest see that one of its volumes was extended."""
 
 from common import errors
 from common.server_states import ACTIVE, RUNNING
@@ -6,11 +6,11 @@ from compute_agent.tasks.reporting import ReportingTask, reason
 
 
 class ExtendVolume(ReportingTask):
-    """State: {"uuid", "volume_id", "attachment_id", "device_name"}. A crash resumes it.
+    """State: {"uuid", "volume_id", "attachment_id", "device_name"}. Resumed after a crash.
 
-    The iSCSI target reads a volume's size only when it opens it, and what the guest reads or writes in that moment would
-    fail. So the guest stands still meanwhile, for some tenths of a second; its hypervisor then asks the target for the
-    size, and the guest is interrupted to learn it. A guest that is off learns it when it starts.
+    The iSCSI target reads the size of a volume only when it opens it, and I/O in that moment would fail. So the guest is paused
+    for some tenths of a second; the hypervisor then reads the new size from the target, and notifies the guest. A guest that is
+    off sees it when it starts.
     """
 
     name, on_crash = "extend_volume", "resume"
@@ -18,27 +18,27 @@ class ExtendVolume(ReportingTask):
 
     def __init__(self, agent):
         super().__init__(agent)
-        self.retry_s = 0.0  # no guest stands still while a part is away: the volume service asks again
+        self.retry_s = 0.0  # no retries while a guest is paused: the volume service repeats the request
 
     def still_current(self, state):
         row = self.current(state)
         if row is None:
             return False
         if row["vm_state"] != ACTIVE:
-            state["running"] = False  # it was paused, or stopped, by its owner since
+            state["running"] = False  # its owner has paused or stopped it since
         return any(d["attachment_id"] == state["attachment_id"] for d in row["block_devices"])
 
     def discard(self, state):
-        """A server that is gone has no guest here; one that let the volume go may still stand still."""
+        """A deleted server has no guest; one that detached the volume may still be paused."""
         row = self.current(state)
         if row is not None and row["vm_state"] == ACTIVE:
             self.thaw(state)
 
     def record_unreadable(self, volume_id):
         """The volume service asks again; meanwhile the guest must not stand still."""
-        for attachment in self.agent.volumes.of_this_host(volume_id):
+        for attachment in self.agent.volumes.attachments_on_host(volume_id):
             with self.agent.lock(attachment["instance"]):
-                self.agent.let_run(self.agent.conductor.get_instance(self.agent.context(), attachment["instance"]))
+                self.agent.ensure_unpaused(self.agent.conductor.get_instance(self.agent.context(), attachment["instance"]))
         return True
 
     def measure(self, state):
@@ -46,7 +46,7 @@ class ExtendVolume(ReportingTask):
         seen = self.agent.driver.volume_size_gb(uuid, state["volume_id"])
         if seen is not None and seen >= size_gb:
             return {"size_gb": size_gb, "needed": False, "running": False}
-        # The way to the target is tried while nothing waits for it.
+        # Test the connection to the target before the guest is paused.
         self.agent.volumes.info(state["attachment_id"], state["device_name"])
         running = self.agent.driver.power_states().get(uuid) == RUNNING
         return {"size_gb": size_gb, "needed": True, "running": running}
@@ -76,7 +76,8 @@ class ExtendVolume(ReportingTask):
         self.agent.log.info("instance %s sees %d GiB of volume %s", state["uuid"], state["size_gb"], state["volume_id"])
 
     def failed(self, step, error, state):
-        """Where a part was away the volume service asks again; else it is told that the guest will see it later."""
+        """If a service did not respond, the volume service repeats the request; otherwise it is told that the guest needs a
+        restart."""
         self.agent.conductor.progress(self.agent.context(), state["uuid"], self.name, self.take_events(error))
         if not isinstance(error, errors.ServiceUnavailable):
             self.agent.log.error("instance %s will see the new size of volume %s only after a restart: %s",

@@ -1,11 +1,11 @@
-"""Steps of tasks as events of the server's action, sent in as few messages as can be."""
+"""Reports the steps of tasks as events of the server's action, in as few messages as possible."""
 
 import time
 
 from common import errors
 from common.tasks import Task
 
-LONGEST = 10_000  # characters of an error that are reported: more would fit into no message
+LONGEST = 10_000  # maximum length of a reported error
 
 
 class ReportingTask(Task):
@@ -24,11 +24,11 @@ class ReportingTask(Task):
         return self.agent.lock(self.server_of(state))
 
     def attempt_of(self, state: dict) -> int | None:
-        """The number of the attempt that this task is, where the server's row has one of it."""
+        """The attempt that this task belongs to, if the state records one."""
         return None
 
     def current(self, state: dict) -> dict | None:
-        """The server as the database has it now; None where it is gone, another host's, or in another attempt."""
+        """The current row of the server; None if it is gone, on another host, or in another attempt."""
         instance = self.agent.conductor.get_instance(self.agent.context(), self.server_of(state))
         if instance is None or instance["host"] != self.agent.conf.host:
             return None
@@ -46,14 +46,14 @@ class ReportingTask(Task):
             self.events[-1].update(finish=time.time(), result=result, details=details)
 
     def take_events(self, error: Exception | None = None) -> list[dict]:
-        """The events not yet reported; the last one is closed with the outcome."""
+        """Returns the unreported events, and closes the last one with the result."""
         self._close("Error" if error else "Success", str(error)[:LONGEST] if error else None)
         taken, self.events = self.events, []
         return taken
 
 
 def reason(error: Exception) -> str:
-    """What a user may read of a failure: declared errors as they are, others by their kind alone."""
+    """The public text of a failure: declared errors as they are, others without details."""
     if isinstance(error, errors.Error):
         return str(error)[:LONGEST]
-    return "An unexpected error happened on the host; its operator finds the cause under the request id."
+    return "An unexpected error occurred on the host. Its cause is in the log, under the id of this request."

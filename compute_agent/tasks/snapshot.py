@@ -1,4 +1,4 @@
-"""Fill an image with a server's disk."""
+"""Upload a server's disk as an image."""
 
 import logging
 
@@ -8,15 +8,15 @@ from common.server_states import ACTIVE
 from compute_agent.tasks.reporting import ReportingTask, reason
 
 LOG = logging.getLogger(__name__)
-ABANDON_TIMEOUT_S = 1.0  # a delete may wait for this; what does not answer in time is asked again later
+ABANDON_TIMEOUT_S = 1.0  # a delete may wait for this; other requests are repeated later
 
 
 class Snapshot(ReportingTask):
     """State: {"uuid", "image_id", "vm_state", "action", "attempt"}; "action" is image_snapshot or image_backup.
 
-    A crash undoes it: the guest runs on, and the image goes. So does a delete of the server, as in Nova.
+    Undone after a crash: the guest continues, and the image is deleted. As in Nova, so does a delete of the server.
 
-    The guest stands still while its disk is copied: what is in the image is what the disk held at one moment.
+    The guest is paused while its disk is copied, so that the image is consistent.
     """
 
     name, on_crash = "image_snapshot", "undo"
@@ -30,24 +30,25 @@ class Snapshot(ReportingTask):
         return row is not None and row["task_state"] == state["action"]
 
     def discard(self, state):
-        """The server is to be deleted, or in another attempt: it runs on if it is to, and its image goes unless it is whole."""
+        """The server is being deleted or in another attempt: unpause it if it is active, and delete the image unless it is
+        complete."""
         self._file(state).unlink(missing_ok=True)
-        self.agent.let_run(self.agent.conductor.get_instance(self.agent.context(), state["uuid"]))
+        self.agent.ensure_unpaused(self.agent.conductor.get_instance(self.agent.context(), state["uuid"]))
         self.drop_unfilled(state)
 
     def drop_unfilled(self, state) -> bool:
         return images.drop_unfilled(self.agent.rest, state["image_id"], ABANDON_TIMEOUT_S)
 
-    def hurry(self, state) -> bool:
+    def is_cancelled(self, state) -> bool:
         return self.agent.cancelled(state["uuid"])
 
     def record_unreadable(self, uuid):
-        """As long as the server waits for its image, that is asked for again, or fails. Then its guest must not stand still."""
+        """While the server waits for its image, the reconciler repeats or fails the request. The guest must not stay paused."""
         with self.agent.lock(uuid):
             row = self.agent.conductor.get_instance(self.agent.context(), uuid)
             if row is not None and row["task_state"]:
                 return False
-            self.agent.let_run(row)
+            self.agent.ensure_unpaused(row)
         wanted = {record["state"].get("image_id") for record in self.agent.tasks.journal.records()}
         for file in self.agent.outgoing.iterdir():
             if file.name not in wanted:
@@ -80,10 +81,10 @@ class Snapshot(ReportingTask):
 
     def upload(self, state):
         shared_work.attended(lambda work: images.send(self.agent.rest, state["image_id"], self._file(state), work),
-                             lambda: self.hurry(state))
+                             lambda: self.is_cancelled(state))
 
     def rotate(self, state):
-        """Of the server's backups of this kind, the oldest go that are too many. What cannot be deleted stays."""
+        """Delete the oldest backups of this type that exceed the rotation. Those that cannot be deleted are left."""
         image = self.agent.rest.request("GET", "image", path("/v2/images/{id}", state["image_id"]))
         if image.get("image_type") != "backup":
             return

@@ -1,4 +1,4 @@
-"""An image of a server that boots from a volume: it has no bytes, but names snapshots of the server's volumes."""
+"""An image of a volume-backed server: it has no data, but refers to snapshots of the server's volumes."""
 
 import json
 
@@ -9,11 +9,10 @@ from conductor.messages import BlockDevice
 
 
 class SnapshotVolumes(Snapshot):
-    """State: as of ``Snapshot``, and {"devices": the server's attached block devices}.
+    """State: as for ``Snapshot``, and {"devices": the server's attached block devices}.
 
-    The snapshots are all of one moment: the guest stands still while they are made. They bear the image's id in their
-    metadata, by which a step that is repeated finds them again, and the undo finds all. Who deletes the image later keeps
-    the snapshots, as in OpenStack.
+    The guest is paused while the snapshots are created, so that they are consistent. They carry the image's id in their metadata,
+    by which a repeated step and the undo find them. As in OpenStack, they outlive the image.
     """
 
     name = "volumes_snapshot"
@@ -21,7 +20,7 @@ class SnapshotVolumes(Snapshot):
     steps = ("freeze", "copy", "thaw", "describe")
 
     def record_unreadable(self, uuid):
-        """Snapshots may be left that only the audit shows."""
+        """Snapshots may be left, which only the audit shows."""
         super().record_unreadable(uuid)
         return False
 
@@ -33,7 +32,7 @@ class SnapshotVolumes(Snapshot):
 
     def copy(self, state):
         return {"snapshots": self.agent.volumes.snapshot(state["image_id"], [d["volume_id"] for d in state["devices"]],
-                                                          hurry=lambda: self.hurry(state))}
+                                                          is_cancelled=lambda: self.is_cancelled(state))}
 
     def undo_copy(self, state):
         self.agent.volumes.drop_snapshots(state["image_id"], [d["volume_id"] for d in state["devices"]])
@@ -55,6 +54,6 @@ class SnapshotVolumes(Snapshot):
         self.upload(state)
 
     def undo_describe(self, state):
-        """The image first: it must not name snapshots that are gone."""
+        """The image first, because it must not refer to deleted snapshots."""
         images.drop(self.agent.rest, state["image_id"])
         self.undo_extract(state)

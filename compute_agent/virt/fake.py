@@ -1,4 +1,4 @@
-"""A hypervisor without guests: it remembers them in files, so that they survive its restart as real ones do."""
+"""A simulated hypervisor: it stores its guests in files, so that they survive a restart of the agent as real ones do."""
 
 import json
 import pathlib
@@ -28,7 +28,7 @@ class FakeDriver(base.VirtDriver):
             raise errors.StepFailed(reason=f"The guest of instance {uuid} is missing on its host.") from None
 
     def _write(self, uuid: str, guest: dict) -> None:
-        # By rename: who lists the guests meanwhile must not read half a file.
+        # By rename, so that concurrent readers never see a partial file.
         partial = self._file(uuid).with_suffix(".part")
         partial.write_text(json.dumps(guest))
         partial.replace(self._file(uuid))
@@ -96,17 +96,17 @@ class FakeDriver(base.VirtDriver):
     def suspend(self, uuid):
         self._set(uuid, power=server_states.SHUTDOWN)
 
-    def power_off(self, uuid, *, timeout_s, hurry=lambda: False):
+    def power_off(self, uuid, *, timeout_s, is_cancelled=lambda: False):
         self._set(uuid, power=server_states.SHUTDOWN)
 
-    def reboot(self, uuid, *, timeout_s, hurry=lambda: False):
+    def reboot(self, uuid, *, timeout_s, is_cancelled=lambda: False):
         self._set(uuid, power=server_states.RUNNING)
 
     def begin_rescue(self, instance, image_files):
         self.prepare_disk(instance, image_files)
 
     def end_rescue(self, uuid):
-        pass  # it has no disks to change
+        pass  # it has no disks to switch
 
     def snapshot(self, uuid, target):
         self._read(uuid)
@@ -115,7 +115,7 @@ class FakeDriver(base.VirtDriver):
                                                      65536, 1, 0, 0).ljust(4 * 65536, b"\0"))
 
     def renew_secrets(self, volumes):
-        """It needs none, but who could not read one here could not on a real hypervisor."""
+        """Needs no secrets, but fails if one cannot be decrypted, as a real hypervisor would."""
         for volume in volumes:
             if not open_chap(self.vault, volume["info"]).get("auth_password"):
                 raise errors.StepFailed(reason=f"The secret of volume {volume['volume_id']} is missing.")
@@ -150,7 +150,7 @@ class FakeDriver(base.VirtDriver):
         return {p.parent.name: json.loads(p.read_text())["power"] for p in self.path.glob("*/guest.json")}
 
     def generation(self):
-        """Its guests survive everything but a test that writes this file: then they are gone, and this has changed."""
+        """Changes only if a test writes this file, which makes all guests disappear."""
         marker = self.path / "generation"
         return marker.read_text() if marker.exists() else "first"
 

@@ -177,7 +177,7 @@ def test_what_was_seen_before_an_operation_is_not_told_after_it(manager, agent, 
     agent.driver.power_off(uuid, timeout_s=0)
     heartbeat.beat()
     if by == "sync":
-        heartbeat.told[uuid] = server_states.SHUTDOWN
+        heartbeat.reported[uuid] = server_states.SHUTDOWN
     with manager.service.db.writer() as connection:
         connection.exec_driver_sql("UPDATE instances SET vm_state = 'stopped', power_state = 4")
     if by == "sync":

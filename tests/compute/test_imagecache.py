@@ -12,7 +12,7 @@ import pytest
 import urllib3
 
 from common import errors
-from compute_agent.imagecache import ImageCache, Keeper
+from compute_agent.imagecache import CacheCleanup, ImageCache
 
 OWN, OTHER = "a" * 32, "b" * 32
 
@@ -124,8 +124,9 @@ def test_what_nobody_needs_is_taken_away_by_itself(cache, service, on):
     for path in (based, idle):
         os.utime(path + ".json", (time.time() - 9999, time.time() - 9999))
     options = types.SimpleNamespace(remove_unused_base_images=on, remove_unused_original_minimum_age_seconds=3600)
-    Keeper(types.SimpleNamespace(images=cache, conf=types.SimpleNamespace(image_cache=options), stop_event=threading.Event(),
-                                 driver=types.SimpleNamespace(base_images=lambda: {based}))).run_once()
+    CacheCleanup(types.SimpleNamespace(
+        images=cache, conf=types.SimpleNamespace(image_cache=options), stop_event=threading.Event(),
+        driver=types.SimpleNamespace(base_images=lambda: {based}))).run_once()
     assert os.path.exists(based) and os.path.exists(idle) != on
 
 

@@ -10,7 +10,7 @@ from compute_agent.operations import Operations
 def test_what_is_left_of_a_deleted_server_is_removed_and_reported():
     done, work = [], {"uuid": "s", "step": "remove", "attempt": 0, "data": {"host": "a"}, "instance": None}
     agent = types.SimpleNamespace(
-        conf=types.SimpleNamespace(host="a"), settled=lambda uuid: contextlib.nullcontext(),
+        conf=types.SimpleNamespace(host="a"), recovered_lock=lambda uuid: contextlib.nullcontext(),
         driver=types.SimpleNamespace(destroy=lambda uuid: done.append("destroy"), remove_files=lambda uuid: done.append("files")),
         conductor=types.SimpleNamespace(begin_operation_step=lambda ctx, operation_id, number: work,
                                         end_operation_step=lambda ctx, *report: done.append(report)))

@@ -116,10 +116,10 @@ class VirtContract:
         kit.spawn()
         asked = []
 
-        def hurry() -> bool:
+        def is_cancelled() -> bool:
             asked.append(kit.power())
             return True
-        kit.driver.power_off(UUID, timeout_s=600, hurry=hurry)
+        kit.driver.power_off(UUID, timeout_s=600, is_cancelled=is_cancelled)
         assert kit.power() == server_states.SHUTDOWN
 
     def test_rescued_from_another_disk_and_back(self, kit):

@@ -68,9 +68,9 @@ def test_the_next_host_takes_over_what_the_first_has_made(hosts, instance):
     assert len(made) == 2 and build(one, instance, again=True) == made
     assert build(two, instance, again=True) == made
     assert bound(one) == dict.fromkeys(made, "two")
-    one.give_back(instance, check=None)
+    one.release(instance, check=None)
     assert bound(one) == dict.fromkeys(made, "two")
-    two.give_back(instance, check=nothing)
+    two.release(instance, check=nothing)
     assert bound(two) == {}
 
 
@@ -80,15 +80,15 @@ def test_a_host_that_is_late_takes_no_port_and_leaves_none(hosts, instance):
     with pytest.raises(errors.Superseded):
         build(one, instance, again=False, check=superseded)
     with pytest.raises(errors.Superseded):
-        one.give_back(instance, check=superseded)
+        one.release(instance, check=superseded)
     # It has learned that the server is still its own, and the other is quicker then.
     one.rest.between = lambda: build(two, instance, again=True)
     two.rest.request("PUT", "network", f"/v2.0/ports/{sorted(made)[0]}", body={"port": {"binding:host_id": "one"}})
     checks = iter((nothing, superseded))
     with pytest.raises(errors.Superseded):
-        one.give_back(instance, check=lambda: next(checks)())
+        one.release(instance, check=lambda: next(checks)())
     assert bound(two) == dict.fromkeys(made, "two")
-    two.give_back(instance, check=nothing)
+    two.release(instance, check=nothing)
 
 
 def test_what_a_late_host_has_made_is_its_own_to_remove(hosts, instance):
@@ -96,8 +96,8 @@ def test_what_a_late_host_has_made_is_its_own_to_remove(hosts, instance):
     made = build(two, instance, again=True)
     late = one.build(instance, instance["requested_networks"][:1], again=False, check=superseded)
     assert set(bound(one)) == made | {late[0]["id"]}
-    one.give_back(instance, check=None)
+    one.release(instance, check=None)
     assert bound(one) == dict.fromkeys(made, "two")
-    two.give_back(instance, check=nothing)
+    two.release(instance, check=nothing)
     own = instance["requested_networks"][1]["port"]
     assert one.rest.request("GET", "network", f"/v2.0/ports/{own}")["port"]["device_id"] == ""

@@ -20,11 +20,11 @@ LOG = logging.getLogger(__name__)
 _POWER = {libvirt.VIR_DOMAIN_RUNNING: server_states.RUNNING, libvirt.VIR_DOMAIN_BLOCKED: server_states.RUNNING,
           libvirt.VIR_DOMAIN_PAUSED: server_states.PAUSED, libvirt.VIR_DOMAIN_SHUTDOWN: server_states.SHUTDOWN,
           libvirt.VIR_DOMAIN_SHUTOFF: server_states.SHUTDOWN, libvirt.VIR_DOMAIN_CRASHED: server_states.CRASHED}
-# Reasons of a shut off domain whose end its libvirtd did not see.
+# Reasons of a shut off domain that libvirtd did not see ending.
 _UNSEEN = (libvirt.VIR_DOMAIN_SHUTOFF_UNKNOWN, libvirt.VIR_DOMAIN_SHUTOFF_CRASHED, libvirt.VIR_DOMAIN_SHUTOFF_DAEMON,
            libvirt.VIR_DOMAIN_SHUTOFF_FAILED)
 CONSOLE_BYTES = 100 * 1024
-SHUTDOWN_AGAIN_S = 5.0  # a guest that is still booting takes no notice of the first requests
+SHUTDOWN_AGAIN_S = 5.0  # a booting guest ignores the first requests
 
 
 class LibvirtDriver(base.VirtDriver):
@@ -82,7 +82,7 @@ class LibvirtDriver(base.VirtDriver):
 
     @staticmethod
     def _failure(text: str, error: libvirt.libvirtError) -> errors.StepFailed:
-        """The reason for the user, the hypervisor's words for the log: they may name paths of the host."""
+        """The reason for the user, and libvirt's message for the log, because it may contain paths of the host."""
         LOG.warning("%s: %s", text, error)
         return errors.StepFailed(reason=f"{text} by the hypervisor.", internal=str(error))
 
@@ -99,7 +99,7 @@ class LibvirtDriver(base.VirtDriver):
             if error.get_error_code() not in (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID):
                 raise self._failure("The guest could not be removed", error) from error
             if self.connection.domain(uuid) is not None:
-                return self.destroy(uuid)  # it stopped by itself between two calls
+                return self.destroy(uuid)  # it stopped between the two calls
         for volume_id in volumes:
             self._drop_secret(volume_id)
 
@@ -156,14 +156,14 @@ class LibvirtDriver(base.VirtDriver):
     def snapshot(self, uuid, target):
         self.files.flatten(uuid, target)
 
-    def power_off(self, uuid, *, timeout_s, hurry=lambda: False):
+    def power_off(self, uuid, *, timeout_s, is_cancelled=lambda: False):
         domain = self._domain(uuid)
         try:
             if not guarded(domain.isActive):
                 return
             deadline, asked_at = time.monotonic() + timeout_s, 0.0
             while guarded(domain.isActive):
-                if hurry() or time.monotonic() > deadline:
+                if is_cancelled() or time.monotonic() > deadline:
                     guarded(domain.destroy)
                     return
                 if time.monotonic() - asked_at > SHUTDOWN_AGAIN_S:
@@ -174,8 +174,8 @@ class LibvirtDriver(base.VirtDriver):
             if guarded(domain.isActive):
                 raise self._failure("The guest could not be stopped", error) from error
 
-    def reboot(self, uuid, *, timeout_s, hurry=lambda: False):
-        self.power_off(uuid, timeout_s=timeout_s, hurry=hurry)
+    def reboot(self, uuid, *, timeout_s, is_cancelled=lambda: False):
+        self.power_off(uuid, timeout_s=timeout_s, is_cancelled=is_cancelled)
         self.power_on(uuid)
 
     # Volumes ----------------------------------------------------------------
@@ -185,7 +185,7 @@ class LibvirtDriver(base.VirtDriver):
             self._define_secret(volume)
 
     def _define_secret(self, volume: dict) -> None:
-        """libvirt keeps the CHAP secret, in memory, so that it is in no file, XML, command line or log."""
+        """Pass the CHAP secret to libvirt, which keeps it in memory, so that it is in no file, XML, command line or log."""
         try:
             made = self.connection.call("secretDefineXML", xml.text_of(xml.secret(volume["volume_id"])))
         except libvirt.libvirtError:
@@ -239,7 +239,8 @@ class LibvirtDriver(base.VirtDriver):
         self._drop_secret(volume_id)
 
     def _target_of(self, domain, volume_id: str) -> str | None:
-        """The name under which the running guest has a volume; None where it is off. :raises StepFailed: it has it not"""
+        """The target device name of a volume in the running guest; None if it is off. :raises StepFailed: it has no such volume
+        """
         if not guarded(domain.isActive):
             return None
         disk = self._disk_of(guarded(domain.XMLDesc, 0), volume_id)
@@ -265,7 +266,7 @@ class LibvirtDriver(base.VirtDriver):
             raise self._failure("The size of the volume could not be read", error) from error
 
     def _detach(self, domain, find, what: str) -> None:
-        """Ask until the guest lets go: a guest that is still booting ignores the first requests."""
+        """Request a detach until the guest releases the device: a booting guest ignores the first requests."""
         inactive = find(guarded(domain.XMLDesc, libvirt.VIR_DOMAIN_XML_INACTIVE))
         if inactive:
             guarded(domain.detachDeviceFlags, inactive, libvirt.VIR_DOMAIN_AFFECT_CONFIG)
@@ -325,7 +326,7 @@ class LibvirtDriver(base.VirtDriver):
         return self.connection.generation()
 
     def lost_guests(self, uuids):
-        """A reason why the domain is off is known where this libvirtd saw it end; else it went with the one before."""
+        """libvirtd knows why a domain is off if it saw it end; otherwise the domain ended with a former libvirtd or the host."""
         found = set()
         for uuid in uuids:
             domain = self.connection.domain(uuid)

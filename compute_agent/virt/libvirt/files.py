@@ -16,9 +16,9 @@ GIB = 1 << 30
 
 
 def qemu_img(*words: str, cpu_s: int = 30, user: tuple[int, int] | None = None) -> None:
-    """Within limits: an image must not be able to eat the host (CVE-2015-5162).
+    """Run qemu-img with limits, so that an image cannot exhaust the host (CVE-2015-5162).
 
-    :param user: (user, group) ids to run with
+    :param user: (user, group) ids to run as
     """
     def limits() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
@@ -48,13 +48,13 @@ class Files:
         return self.path / uuid
 
     def prepare(self, instance: dict, images: dict) -> None:
-        """Directory, root disk and ``disks.json``, which says how the guest boots."""
+        """Create the directory, the root disk and ``disks.json``, which describes how the guest boots."""
         home = self.directory(instance["uuid"])
         files.traversable_directory(home, self.state)
         (home / "disks.json").write_text(json.dumps(self._made(home / "disk", instance, instance["image_meta"], images)))
 
     def _made(self, disk: pathlib.Path, instance: dict, image_meta: dict, images: dict) -> dict:
-        """A root disk, and how to boot from it: {"root", "kernel"}."""
+        """Create a root disk; returns how to boot from it: {"root", "kernel"}."""
         plan: dict = {"root": None, "kernel": {}}
         if images:
             plan["root"] = self._root(disk, instance, image_meta["disk_format"], images["image"])
@@ -64,7 +64,7 @@ class Files:
         return plan
 
     def begin_rescue(self, instance: dict, images: dict) -> None:
-        """A disk of the rescue image becomes the root; what was the root becomes the second, and comes back at the end."""
+        """A disk of the rescue image becomes the root, and the former root the second disk until the end of the rescue."""
         home, own = self.directory(instance["uuid"]), self.plan(instance["uuid"])
         own = own.get("own", own)
         plan = self._made(home / "disk.rescue", instance, instance["rescue_image"], images)
@@ -77,7 +77,7 @@ class Files:
         (home / "disk.rescue").unlink(missing_ok=True)
 
     def _root(self, disk: pathlib.Path, instance: dict, declared: str, image: str) -> dict:
-        """An overlay on the cached image, as large as the flavor says; an ISO is shown as a CD."""
+        """An overlay on the cached image, of the flavor's size; an ISO is attached as a CD."""
         header = inspector.check(image, declared)
         wanted = instance["flavor"]["disk"] * GIB
         if wanted and header.virtual_bytes > wanted:
@@ -106,7 +106,7 @@ class Files:
         return self.directory(uuid) / "disk.part"
 
     def imported(self, instance: dict, disks: dict, cached: dict) -> None:
-        """As ``VirtDriver.import_disks``. The disk's header is rewritten by the guest's own user, as it may name any file."""
+        """As ``VirtDriver.import_disks``. The guest's own user rewrites the disk's header, which may name any file."""
         uuid, home = instance["uuid"], self.directory(instance["uuid"])
         plan: dict = {"root": None, "kernel": {}}
         if disks["cdrom"]:
@@ -119,7 +119,7 @@ class Files:
         (home / "disks.json").write_text(json.dumps(plan))
 
     def _adopt(self, uuid: str, home: pathlib.Path, base: str, wanted_bytes: int) -> None:
-        """Make ``disk.part`` the guest's disk, based on this host's copy of its image, and let it grow to a size."""
+        """Turn ``disk.part`` into the guest's disk, with this host's copy of its base image, and resize it."""
         part = home / "disk.part"
         if not part.exists() and (home / "disk").exists():
             return
@@ -133,7 +133,7 @@ class Files:
         part.rename(home / "disk")
 
     def give(self, uuid: str, drive: str | None) -> None:
-        """Make the guest's disks its own user's, and no other's. Repeatable; disks of an older version are given so too."""
+        """Make the guest's user the owner of its disks. Repeatable; also converts disks of older releases."""
         user, plan = self.users.of(uuid), self.plan(uuid)
         if user is None:
             return
@@ -150,21 +150,21 @@ class Files:
             raise errors.StepFailed(reason=f"The disk of instance {uuid} is missing on its host.") from None
 
     def flatten(self, uuid: str, target: str) -> None:
-        """The root disk with all that it is based on, as one file."""
+        """The root disk with its backing files, as one file."""
         root = self.plan(uuid)["root"]
         if root is None or root["cdrom"]:
             raise errors.StepFailed(reason="The server has no disk on its host that an image could be made of.")
         user = self.users.of(uuid)
         if user:
-            # As the guest's user: the disk is the guest's work, whose header may name any file.
+            # As the guest's user: the guest wrote the disk, and its header may name any file.
             self.give(uuid, None)
             pathlib.Path(target).touch()
             self.users.give(target, user, 0o600)
-        # -U: the guest has the disk open; it is paused, and QEMU has flushed all of it.
+        # -U: the guest has the disk open; it is paused, and QEMU has flushed its data.
         qemu_img("convert", "-q", "-U", "-f", "qcow2", "-O", "qcow2", root["path"], target, cpu_s=600, user=user)
 
     def config_drive(self, uuid: str, files: dict) -> str:
-        """An ISO 9660 image with volume id ``config-2``."""
+        """An ISO 9660 image with the volume id ``config-2``."""
         import pycdlib
         iso = pycdlib.PyCdlib()
         iso.new(interchange_level=3, joliet=3, rock_ridge="1.09", vol_ident="config-2")
@@ -198,7 +198,7 @@ class Files:
             raise errors.StepFailed(reason="The files of the server could not be removed from its host.", internal=str(left[0]))
 
     def base_images(self) -> set[str]:
-        """Paths of the cached images that disks of guests are based on, are, or are booted with."""
+        """Paths of the cached images that guests' disks are based on or booted with."""
         found: set[str] = set()
         for uuid in self.known():
             with contextlib.suppress(errors.StepFailed):
@@ -214,7 +214,7 @@ class Files:
 
 
 def _backing(path: str | None) -> str | None:
-    """What a disk of an older version is based on, by its qcow2 header (docs/interop/qcow2.txt of QEMU)."""
+    """The backing file of a disk of an older release, from its qcow2 header (docs/interop/qcow2.txt of QEMU)."""
     try:
         with open(path or "", "rb") as disk:
             magic, _, offset, size = struct.unpack(">4sIQI", disk.read(20))
@@ -225,11 +225,11 @@ def _backing(path: str | None) -> str | None:
 
 
 def _virtual_bytes(disk: pathlib.Path) -> int:
-    """By its qcow2 header (docs/interop/qcow2.txt of QEMU)."""
+    """From the qcow2 header (docs/interop/qcow2.txt of QEMU)."""
     with open(disk, "rb") as data:
         return struct.unpack(">24xQ", data.read(32))[0]
 
 
 def _iso_path(path: str) -> str:
-    """ISO 9660 names: capitals, digits, underscore; Joliet and Rock Ridge carry the real ones."""
+    """ISO 9660 names: capitals, digits, underscores; Joliet and Rock Ridge have the real names."""
     return "/".join("".join(c if c.isalnum() else "_" for c in part.upper()) for part in path.split("/"))

@@ -14,14 +14,14 @@ PID_FILES = ("/run/libvirtd.pid", "/run/virtqemud.pid")
 
 
 def _quiet(context, error) -> None:
-    """libvirt prints errors to standard error by itself; they come as exceptions anyway."""
+    """Keep libvirt from printing errors to standard error; they are raised anyway."""
 
 
 libvirt.registerErrorHandler(_quiet, None)
 
 
 class Connection:
-    """A connection to libvirt that comes back when libvirtd does."""
+    """A libvirt connection that is reopened after libvirtd restarts."""
 
     def __init__(self, uri: str):
         self.uri = uri
@@ -41,7 +41,7 @@ class Connection:
                 raise errors.ServiceUnavailable(part="the hypervisor (libvirtd)", internal=str(error)) from error
 
     def generation(self) -> str:
-        """The kernel's boot and the libvirtd that answers: another text after a reboot, and after libvirtd's restart."""
+        """Identifies the kernel's boot and the libvirtd process; changes after a reboot or a restart of libvirtd."""
         self.get()
         found = [pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()]
         for pid_file in PID_FILES:
@@ -57,7 +57,7 @@ class Connection:
         return guarded(getattr(conn, method), *args)
 
     def domain(self, uuid: str):
-        """The domain, or None where there is none."""
+        """The domain, or None."""
         try:
             return self.call("lookupByUUIDString", uuid)
         except libvirt.libvirtError as error:
@@ -81,7 +81,7 @@ def guarded(work, *args):
 
 
 def resources(connection: Connection, conf, virt_type: str, instances_path) -> dict:
-    """What the host has, as schedulers and users of the hypervisor API see it."""
+    """The host's resources, for schedulers and the hypervisors API."""
     memory_kib = int(re.search(r"MemTotal:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text())[1])  # type: ignore[index]
     disk = os.statvfs(instances_path)
     model, vendor = "", ""

@@ -1,8 +1,7 @@
-"""Whether this host's KVM really runs guests. Run as a program it tries, and its exit status is the answer.
+"""Tests whether KVM really runs guests on this host. As a program, its exit status is the result.
 
-A ``/dev/kvm`` proves nothing: on some virtual machines it opens and makes a
-VM and a vCPU, and no guest gets beyond its firmware. So the CPU must show
-virtualisation, and a vCPU must run three instructions and come back.
+The existence of ``/dev/kvm`` proves nothing: on some virtual machines a VM and a vCPU can be created, but no guest gets beyond
+its firmware. So the CPU must support virtualisation, and a vCPU must execute three instructions.
 """
 
 import ctypes
@@ -28,7 +27,7 @@ CODE_AT = 0x1000
 
 
 def kvm_works() -> bool:
-    """Whether a guest can be run by KVM here."""
+    """Whether KVM can run a guest on this host."""
     return _cpu_has_virtualisation() and os.path.exists(DEVICE) and _trial()
 
 
@@ -37,7 +36,7 @@ def _cpu_has_virtualisation() -> bool:
 
 
 def _trial() -> bool:
-    """Try it in a process of its own: a broken KVM may never come back."""
+    """In a separate process: a broken KVM may hang."""
     try:
         return subprocess.run([sys.executable, "-S", __file__], stdin=subprocess.DEVNULL, capture_output=True,
                               timeout=TRIAL_S).returncode == 0

@@ -1,8 +1,7 @@
-"""A user of the host for each guest: one guest's QEMU, were it broken out of, could not open another's disk.
+"""A host user per guest, so that a compromised QEMU cannot open another guest's disk.
 
-The users have no names; their numbers come from a range that nothing else uses. All have one group, which may use
-``/dev/kvm`` and read the cached images. A guest's number is noted in its directory, which is root's, as long as that is
-there.
+The users have no names; their ids come from a range reserved for this. All have one group, which may use ``/dev/kvm`` and read
+the cached images. A guest's id is stored in its directory, which belongs to root.
 """
 
 import grp
@@ -13,7 +12,7 @@ import re
 import threading
 
 LOG = logging.getLogger(__name__)
-# Where QEMU finds the key by which libvirt sends it secrets; Debian lets only libvirt's own user in.
+# Where QEMU finds the key with which libvirt encrypts secrets; on Debian only libvirt's user may enter.
 _LIBVIRT_DIRECTORY = pathlib.Path("/var/lib/libvirt/qemu")
 
 
@@ -27,7 +26,7 @@ class Users:
         self.path, self.first, self.count = path, first, count
         self.gid = _group(group) if count and os.geteuid() == 0 and _mapped(first + count - 1) else None
         self._lock = threading.Lock()
-        self._last = -1  # the number chosen last by this process
+        self._last = -1  # the id that this process chose last
         if self.gid is None and count:
             LOG.warning("all guests run as one user: this process may not choose other users, or there is no group %s", group)
 
@@ -36,14 +35,14 @@ class Users:
         return self.gid is not None
 
     def of(self, uuid: str) -> tuple[int, int] | None:
-        """(user, group) of a guest whose directory exists, chosen when first asked for; None: libvirt chooses."""
+        """(user, group) of a guest whose directory exists, chosen on first use; None: libvirt chooses."""
         if self.gid is None:
             return None
         with self._lock:
             known = self._noted()
             if uuid not in known:
                 taken = set(known.values())
-                # In turn: a number that was just given back may still own a file somewhere.
+                # Ascending: a recently freed id may still own files somewhere.
                 last = self._last if self._last >= 0 else max(taken, default=self.first - 1)
                 start = last + 1 - self.first
                 known[uuid] = next(n for i in range(self.count) if (n := self.first + (start + i) % self.count) not in taken)
@@ -62,7 +61,7 @@ class Users:
         return found
 
     def give(self, path: str | pathlib.Path, owner: tuple[int, int], mode: int) -> None:
-        """Let a guest have a file, and nobody else."""
+        """Make the guest's user the only one that may access a file."""
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             os.fchown(handle, *owner)
@@ -71,7 +70,7 @@ class Users:
             os.close(handle)
 
     def admit(self) -> None:
-        """Let guests through libvirt's own directory, to that which it makes for each of them. Repeatable."""
+        """Allow guests to traverse libvirt's own directory, to the directories that it creates for them. Repeatable."""
         if self.on and _LIBVIRT_DIRECTORY.is_dir():
             mode = _LIBVIRT_DIRECTORY.stat().st_mode & 0o7777
             if not mode & 0o001:
@@ -86,7 +85,7 @@ def _group(name: str) -> int | None:
 
 
 def _mapped(number: int) -> bool:
-    """Whether there is such a user in this user namespace."""
+    """Whether this user exists in this user namespace."""
     try:
         ranges = [line.split() for line in pathlib.Path("/proc/self/uid_map").read_text().splitlines()]
     except FileNotFoundError:

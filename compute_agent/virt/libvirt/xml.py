@@ -1,4 +1,4 @@
-"""Domain XML, made with ElementTree: no text of a user can become markup."""
+"""Domain XML, built with ElementTree, which escapes all text from users."""
 
 import xml.etree.ElementTree as ET
 
@@ -6,7 +6,7 @@ METADATA_URI = "https://pileus.cloud/xmlns/instance/1.0"
 
 
 def element(parent, name: str, text: str | None = None, /, **attributes):
-    """A child element; a trailing underscore in an attribute's name is dropped (``type_``)."""
+    """A child element; trailing underscores of attribute names are dropped (``type_``)."""
     attributes = {k.rstrip("_"): str(v) for k, v in attributes.items() if v is not None}
     made = ET.Element(name, attributes) if parent is None else ET.SubElement(parent, name, attributes)
     made.text = text
@@ -18,7 +18,7 @@ def text_of(made) -> str:
 
 
 def file_disk(parent, path: str, fmt: str, target: str, *, cdrom: bool = False):
-    """A disk in a file. The format is always stated: QEMU must never guess it from what a guest wrote."""
+    """A file-backed disk. The format is always stated, so that QEMU never probes what a guest wrote."""
     disk = element(parent, "disk", type_="file", device="cdrom" if cdrom else "disk")
     element(disk, "driver", name="qemu", type_=fmt, cache=None if cdrom else "none" if fmt == "raw" else "writeback",
             discard=None if cdrom else "unmap")
@@ -30,7 +30,7 @@ def file_disk(parent, path: str, fmt: str, target: str, *, cdrom: bool = False):
 
 
 def volume_disk(parent, volume: dict, initiator: str):
-    """A volume over iSCSI, by QEMU's own initiator; its CHAP secret is libvirt's, by the volume's id."""
+    """An iSCSI volume, attached by QEMU's own initiator; its CHAP secret is a libvirt secret with the volume's id."""
     data = volume["info"]
     disk = element(parent, "disk", type_="network", device="disk")
     element(disk, "driver", name="qemu", type_="raw", cache="none")
@@ -48,7 +48,7 @@ def volume_disk(parent, volume: dict, initiator: str):
 
 
 def owner_of(description: str) -> tuple[str, str]:
-    """What ``domain`` wrote into the metadata element, ("", "") where it is another's or an older one."""
+    """(cloud id, host) from the metadata that ``domain`` wrote; ("", "") if there is none."""
     made = ET.fromstring(description)
     return made.get("cloud", ""), made.get("host", "")
 
@@ -65,7 +65,7 @@ def secret(volume_id: str):
 
 
 def interface(parent, port: dict):
-    """A guest's end of a tap that the network agent has made, bridged and filtered."""
+    """The guest's end of a tap that the network agent created, bridged and filtered."""
     made = element(parent, "interface", type_="ethernet")
     element(made, "mac", address=port["mac_address"])
     element(made, "target", dev=f"tap{port['id'][:11]}", managed="no")
@@ -77,13 +77,13 @@ def interface(parent, port: dict):
 def domain(instance: dict, *, virt_type: str, directory: str, ports: list, volumes: list, config_drive: str | None,
            root: dict | None, second: dict | None, kernel: dict, console_address: str, initiator: str,
            owner: tuple[str, str], user: tuple[int, int] | None = None) -> str:
-    """A whole guest.
+    """The XML of a guest.
 
     :param root: {"path", "format", "cdrom"} of the root disk; None to boot from a volume
-    :param second: the same of the guest's own disk while it is rescued
-    :param owner: (cloud id, host), by which a host knows its own guests again
+    :param second: the same for the guest's own disk during a rescue
+    :param owner: (cloud id, host), by which a host recognises its guests
     :param kernel: {} or {"kernel", "ramdisk", "cmdline"} for a direct boot
-    :param user: (user, group) ids that QEMU runs with, whose the guest's files are already; None: libvirt chooses
+    :param user: (user, group) ids for QEMU, which own the guest's files; None: libvirt chooses
     """
     top = element(None, "domain", type_=virt_type)
     element(top, "name", f"instance-{instance['uuid']}")
@@ -115,7 +115,7 @@ def domain(instance: dict, *, virt_type: str, directory: str, ports: list, volum
         interface(devices, port)
     _consoles(devices, directory, console_address)
     if user:
-        # No relabelling: libvirt would give the guest the image, too, that its disk is based on.
+        # No relabelling: libvirt would also give the guest access to its base image.
         element(element(top, "seclabel", type_="static", model="dac", relabel="no"), "label", f"+{user[0]}:+{user[1]}")
     return text_of(top)
 

@@ -25,7 +25,7 @@ class Rest:
 def test_only_networks_that_the_request_does_not_describe_are_asked_for(known, names, asked):
     wanted = [{"uuid": n, **({"network": {"name": f"known-{n}", "mtu": 1500}} if n in known else {})} for n in ("a", "b")]
     rest = Rest()
-    found = Ports(rest, "host").picture(PORTS, wanted)
+    found = Ports(rest, "host").network_info(PORTS, wanted)
     assert [p["network_name"] for p in found] == names and rest.asked == asked
     assert [p["mtu"] for p in found] == [1500 if n in known else 1400 for n in ("a", "b")]
 
