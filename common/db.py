@@ -56,10 +56,10 @@ LOCK_WAIT_S = 10
 CONNECT_S = 3
 MORE = 30  # connections above the pool size under load
 # Seconds after which an idle connection is checked before it is used.
-TRUSTED_S = 0.5
+CHECK_AFTER_IDLE_S = 0.5
 
 
-def wait_as_others_do(connection) -> None:
+def green_wait(connection) -> None:
     """Wait for PostgreSQL by ``select``, which eventlet makes green. psycopg2's own wait would block all green threads, including
     the one that holds the lock that is waited for.
 
@@ -101,7 +101,7 @@ class Database:
             event.listen(self.engine, "connect", self._sqlite_connect)
             event.listen(self.engine, "begin", self._sqlite_begin)
         else:
-            event.listen(self.engine, "checkout", self._ask_if_alive)
+            event.listen(self.engine, "checkout", self._check_idle_connection)
             event.listen(self.engine, "checkin", lambda connection, record: record.info.update(used_at=time.monotonic()))
         if self.url.get_backend_name() in ("mysql", "mariadb"):
             event.listen(self.engine, "do_connect", importlib.import_module("common.mariadb").connect)
@@ -124,7 +124,7 @@ class Database:
     def _lock_timeout(self) -> dict:
         """Connect arguments: a statement that waits longer than LOCK_WAIT_S for a lock fails, and its unit is retried."""
         if self.url.get_backend_name() == "postgresql":
-            extensions.set_wait_callback(wait_as_others_do)
+            extensions.set_wait_callback(green_wait)
             return {"options": f"-c lock_timeout={LOCK_WAIT_S}s"}
         return {"init_command": f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_S}"}
 
@@ -140,10 +140,10 @@ class Database:
         mode = connection.get_execution_options().get("pileus_begin", "DEFERRED")
         connection.connection.driver_connection.execute(f"BEGIN {mode}")
 
-    def _ask_if_alive(self, connection, record, proxy) -> None:
+    def _check_idle_connection(self, connection, record, proxy) -> None:
         """Check a connection before it is used. :raises InvalidatePoolError: it is broken; SQLAlchemy then opens new ones"""
         used_at = record.info.get("used_at")  # none: a new connection
-        if used_at is None or time.monotonic() - used_at < TRUSTED_S:
+        if used_at is None or time.monotonic() - used_at < CHECK_AFTER_IDLE_S:
             return
         try:
             self.engine.dialect.do_ping(connection)
@@ -190,10 +190,10 @@ class Database:
     def transact(self, work, *args, **kwargs):
         """Run ``work(connection, …)`` in a write transaction that is a unit of work, or in the enclosing transaction."""
         if getattr(self._local, "connection", None) is not None:
-            return self._once(work, *args, **kwargs)
-        return units.run(self._once, work, *args, **kwargs)
+            return self._transact_once(work, *args, **kwargs)
+        return units.run(self._transact_once, work, *args, **kwargs)
 
-    def _once(self, work, *args, **kwargs):
+    def _transact_once(self, work, *args, **kwargs):
         with self.writer() as connection:
             return work(connection, *args, **kwargs)
 

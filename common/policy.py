@@ -171,13 +171,13 @@ class Policy:
             raise errors.Forbidden(self.refusal % {"rule": rule})
 
 
-def _referred(check) -> Iterator[str]:
+def _referenced(check) -> Iterator[str]:
     """The names of the rules that a check refers to."""
     if isinstance(check, oslo_policy.RuleCheck):
         yield check.match
     parts = [check.rule] if isinstance(check, oslo_policy.NotCheck) else getattr(check, "rules", ())
     for part in parts:
-        yield from _referred(part)
+        yield from _referenced(part)
 
 
 def _check_cycles(rules: oslo_policy.Rules) -> None:
@@ -188,7 +188,7 @@ def _check_cycles(rules: oslo_policy.Rules) -> None:
         if name in above:
             raise ValueError(f"the rule {name} refers to itself: {' -> '.join((*above[above.index(name):], name))}")
         if name not in known and name in rules:
-            for other in _referred(rules[name]):
+            for other in _referenced(rules[name]):
                 walk(other, (*above, name))
             known.add(name)
     for name in rules:

@@ -51,7 +51,7 @@ def transport(conf):
     made = messaging.get_rpc_transport(conf, allowed_remote_exmods=errors.REMOTE_MODULES)
     _bound(made)
     object.__setattr__(conf, "pileus_transport", made)
-    object.__setattr__(conf, "pileus_answers", _Answers(made))
+    object.__setattr__(conf, "pileus_answers", _ReplyQueue(made))
     return made
 
 
@@ -74,7 +74,7 @@ def _bound(bus) -> None:
     pool.connection_cls = bounded
 
 
-class _Answers:
+class _ReplyQueue:
     """The reply queue of this process.
 
     oslo.messaging creates it in the first call, and waits forever while the broker is down. So a thread creates it, and calls

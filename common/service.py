@@ -23,7 +23,7 @@ from common.rest import RestClient
 LOG = logging.getLogger(__name__)
 
 
-class Trim(periodic.Periodic):
+class MemoryTrim(periodic.Periodic):
     """Returns freed memory to the operating system, so that a peak does not last."""
 
     interval_s = 20.0
@@ -98,7 +98,7 @@ class Service:
         return []
 
     @classmethod
-    def side_ports_of(cls, conf) -> dict[str, int]:
+    def extra_ports(cls, conf) -> dict[str, int]:
         """{pipeline: port} that the daemon serves in addition to its API."""
         return {}
 
@@ -148,7 +148,7 @@ def listen_all(service_class: type[Service], conf) -> dict[str, socket.socket]:
     """{pipeline: listening socket} of an API daemon; created before fork, so that workers share them."""
     if not service_class.api:
         return {}
-    ports = {service_class.api: conf.bind_port or service_class.default_port, **service_class.side_ports_of(conf)}
+    ports = {service_class.api: conf.bind_port or service_class.default_port, **service_class.extra_ports(conf)}
     made = {}
     for pipeline, port in ports.items():
         try:
@@ -183,7 +183,7 @@ def _serve(app, sock) -> None:
     protocol.serve(sock, app, logging.getLogger("wsgi"))
 
 
-def work_of(service: Service, worker: int) -> list[periodic.Periodic]:
+def periodics_for(service: Service, worker: int) -> list[periodic.Periodic]:
     """The periodic tasks of one process of an API: all for the first worker, for others those with ``every_worker``."""
     return [p for p in service.periodics if p.every_worker or not worker]
 
@@ -192,7 +192,7 @@ def run(service_class: type[Service], *, state: str | None, sockets: dict, worke
         overrides: dict | None = None) -> None:
     """Run a daemon until SIGTERM.
 
-    :param worker: 0 runs all periodic tasks; other workers serve requests and the tasks that ``work_of`` returns
+    :param worker: 0 runs all periodic tasks; other workers serve requests and the tasks that ``periodics_for`` returns
     """
     service = service_class.load(state, overrides)
     log.setup(service.name, service.conf)
@@ -202,8 +202,8 @@ def run(service_class: type[Service], *, state: str | None, sockets: dict, worke
     asked: list[int] = []
     signal.signal(signal.SIGTERM, lambda signum, frame: asked.append(signum))
     stacks.install(service.conf.log_file)
-    service.periodics = work_of(service, worker)
-    Trim().start(service.stop_event)
+    service.periodics = periodics_for(service, worker)
+    MemoryTrim().start(service.stop_event)
     log.Levels(service.conf_name, service.opts, service.conf).start(service.stop_event)
     service.start_background()
     serve_wsgi(service, sockets)

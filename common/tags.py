@@ -12,24 +12,24 @@ MAX_FILTER_TAGS = 128
 FILTERS = ("tags", "tags-any", "not-tags", "not-tags-any")
 
 
-class holds(functions.FunctionElement):
+class contains(functions.FunctionElement):
     """Exact substring search: LIKE ignores case on SQLite and MariaDB."""
 
     type, inherit_cache = sa.Boolean(), True
 
 
-@compiler.compiles(holds)
+@compiler.compiles(contains)
 def _strpos(element, compiler, **more):
     return f"(strpos({compiler.process(element.clauses, **more)}) > 0)"
 
 
-@compiler.compiles(holds, "sqlite")
+@compiler.compiles(contains, "sqlite")
 def _instr(element, compiler, **more):
     return f"(instr({compiler.process(element.clauses, **more)}) > 0)"
 
 
-@compiler.compiles(holds, "mysql")
-@compiler.compiles(holds, "mariadb")
+@compiler.compiles(contains, "mysql")
+@compiler.compiles(contains, "mariadb")
 def _binary(element, compiler, **more):
     text, part = (compiler.process(clause, **more) for clause in element.clauses)
     return f"(instr(CAST({text} AS BINARY), CAST({part} AS BINARY)) > 0)"
@@ -39,7 +39,7 @@ def has(column, tag: str):
     """The WHERE of rows with a tag."""
     # Each tag is preceded by ", " and a quote; quotes within tags are escaped.
     text = sa.literal(", ") + sa.func.substr(sa.func.coalesce(sa.cast(column, sa.Text), "[]"), 2)
-    return holds(text, sa.literal(f", {json.dumps(tag)}"))
+    return contains(text, sa.literal(f", {json.dumps(tag)}"))
 
 
 def condition(column, name: str, values: list[str]):

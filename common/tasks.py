@@ -46,7 +46,7 @@ class Task:
     name = ""
     steps: tuple[str, ...] = ()
     on_crash = "undo"
-    shapes: dict[str, typing.Any] = {}  # {name in the state: declared type} of what came over the bus: see ``Engine._understood``
+    shapes: dict[str, typing.Any] = {}  # {key of the state: declared type} of RPC messages: see ``Engine._upgrade_state``
     retry_s = 20.0  # seconds for which a step that fails for a part being away is tried again
 
     def started(self, step: str, state: dict) -> None:
@@ -206,7 +206,7 @@ class Engine:
                 LOG.info("task %s is already running; the repeated request is ignored", key)
                 return state
             left = self.journal.read(key)
-            if left is not None and self._understood(task, left):
+            if left is not None and self._upgrade_state(task, left):
                 self._settle(task, left)
                 return left["state"]
             return self._forward(task, record)
@@ -227,14 +227,14 @@ class Engine:
                 record["phase"] = "undo"
                 record["error"] = str(error) if isinstance(error, errors.Error) else "An unexpected error happened on the host."
                 record["done"].append(step)  # it may have done half of its work
-                self._note(record)
+                self._journal_progress(record)
                 self._undo(task, record, error)
                 metrics.TASKS.labels(task.name, "failed").inc()
                 raise
             record["done"].append(step)
         if task.on_crash == "undo":  # whatever happens from here on, it has succeeded and is not undone
             record["phase"] = "finished"
-            self._note(record)
+            self._journal_progress(record)
         try:
             task.done(record["state"])
         except errors.Superseded as error:
@@ -296,10 +296,10 @@ class Engine:
                 except Exception as error:  # step boundary: kept in the journal, run again by recover()
                     LOG.error("task %s %s: undo of step %s failed and will be tried again: %s",
                               task.name, record["id"], step, error)
-                    self._note(record)
+                    self._journal_progress(record)
                     return False
             record["done"].pop()
-            self._note(record)
+            self._journal_progress(record)
         return True
 
     def _begin(self, record: dict) -> None:
@@ -309,7 +309,7 @@ class Engine:
         except OSError as error:
             raise errors.StepFailed(reason="The host has no space to work.", internal=str(error)) from error
 
-    def _note(self, record: dict) -> None:
+    def _journal_progress(self, record: dict) -> None:
         """Note what has been done, where that can be: the record before, which a crash would leave, has it done again."""
         try:
             self.journal.write(record)
@@ -353,7 +353,7 @@ class Engine:
     def _concerns(self, make_task, concerned, record: dict) -> bool:
         try:
             task = make_task(record["task"])
-            return self._understood(task, record) and concerned(task, record["state"])
+            return self._upgrade_state(task, record) and concerned(task, record["state"])
         except Exception as error:  # loop boundary: a record that nobody understands must not stop all other work
             LOG.error("task %s is none that this release knows: %s %s", key_of(record), type(error).__name__, error)
             return False
@@ -366,7 +366,7 @@ class Engine:
             record = self.journal.read(key)
             try:
                 task = make_task(record["task"]) if record is not None else None
-                if record is None or task is None or not self._understood(task, record):
+                if record is None or task is None or not self._upgrade_state(task, record):
                     return self._lost(key, make_task)
                 with hold(task, record["state"]):
                     self._settle(task, record)
@@ -374,7 +374,7 @@ class Engine:
                 LOG.error("task %s could not be recovered yet: %s", key, error)
             return True
 
-    def _understood(self, task: Task, record: dict) -> bool:
+    def _upgrade_state(self, task: Task, record: dict) -> bool:
         """Give a record, which an older release may have written, the fields that its messages have now; False: it has others,
         and is set aside."""
         state = record["state"]

@@ -31,10 +31,10 @@ class Part:
     def error(self) -> errors.Error:
         if self.removed:
             return errors.Gone(f"This resource is no longer available: {self.feature} were removed from the API.")
-        return errors.NotFound(f"The resource could not be found. {sentence(self.feature)}")
+        return errors.NotFound(f"The resource could not be found. {message_for(self.feature)}")
 
 
-def sentence(feature: str) -> str:
+def message_for(feature: str) -> str:
     return f"This cloud does not support {feature}."
 
 
@@ -62,7 +62,7 @@ def _pattern(part: Part) -> str:
     return path if part.methods else path + "(?:/.*)?"
 
 
-NOTHING = Table("", ())
+EMPTY = Table("", ())
 
 
 def unknown_action(names: typing.Iterable[str], features: dict[str, str]) -> errors.BadRequest:
@@ -71,5 +71,5 @@ def unknown_action(names: typing.Iterable[str], features: dict[str, str]) -> err
     :param features: action that OpenStack has and this cloud does not -> what it would be for
     """
     names = sorted(names)
-    missing = [sentence(features[name]) for name in names if name in features]
+    missing = [message_for(features[name]) for name in names if name in features]
     return errors.BadRequest(". ".join([f"There is no such action: {', '.join(names)[:100]}", *missing[:1]]))

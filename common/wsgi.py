@@ -139,7 +139,7 @@ class Application:
     """WSGI callable over a route table."""
 
     def __init__(self, name: str, service, routes: list[Route], *, negotiate=None,
-                 missing: unsupported.Table = unsupported.NOTHING):
+                 missing: unsupported.Table = unsupported.EMPTY):
         """:param missing: what OpenStack's API has and this one does not: its requests are told apart from mistyped ones"""
         self.name, self.service, self.negotiate, self.missing = name, service, negotiate, missing
         self.mapper = Mapper(register=False, explicit=True)  # explicit: {action} is a parameter like any other

@@ -20,7 +20,7 @@ class ComputeApi(Service):
     api, default_port, opts = "compute", 8774, conf.OPTS
 
     @classmethod
-    def side_ports_of(cls, conf) -> dict[str, int]:
+    def extra_ports(cls, conf) -> dict[str, int]:
         """Metadata: only network agents come there, with a signature for each request."""
         return {"metadata": conf.compute.metadata_port}
 

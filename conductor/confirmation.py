@@ -26,7 +26,7 @@ class AutomaticConfirmation(periodic.Periodic):
         for migration in found:
             ctx = context.service_context(project_id=migration["project_id"])
             try:
-                operation_id = self.service.db.transact(resizes.confirm_by_itself, ctx, migration["instance_uuid"])
+                operation_id = self.service.db.transact(resizes.confirm_automatically, ctx, migration["instance_uuid"])
             except errors.Error as error:
                 LOG.info("the resize of instance %s was not confirmed automatically: %s", migration["instance_uuid"], error)
                 continue

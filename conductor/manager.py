@@ -82,7 +82,7 @@ class Manager:
     def report_power(self, ctx, host: str, powers: dict) -> None:
         with self.service.db.writer() as connection:
             for uuid, power in powers.items():
-                machine.see_power(connection, host, uuid, power)
+                machine.sync_power_state(connection, host, uuid, power)
 
     def progress(self, ctx, uuid: str, action: str, events: list, attempt: int | None = None) -> bool:
         current = True
@@ -120,7 +120,7 @@ class Manager:
                     building and (row["host"] != host or row["vm_state"] != BUILDING)):
                 return
             if building:
-                again = self._give_up_host(connection, row, host, message, reschedule)
+                again = self._release_host(connection, row, host, message, reschedule)
             else:
                 again = None
                 machine.fail(connection, uuid, action, fault=machine.fault(message))
@@ -129,7 +129,7 @@ class Manager:
         if again:
             self.service.schedule(ctx, again)
 
-    def _give_up_host(self, connection, row: dict, host: str, message: str, reschedule: bool) -> dict | None:
+    def _release_host(self, connection, row: dict, host: str, message: str, reschedule: bool) -> dict | None:
         """Release the allocation on a host that could not build the server; returns the row to schedule again, or None after
         setting ERROR."""
         if row["task_state"] not in BUILD_TASKS:
@@ -152,7 +152,7 @@ class Manager:
                   sequence: int | None = None) -> None:
         if powers:  # not batched: a delayed power state could be older than an operation's report
             with self.service.db.writer() as connection:
-                heartbeats.see_powers(connection, host, powers)
+                heartbeats.sync_power_states(connection, host, powers)
         reported = {name: resources[name] for name in hosts.REPORTED}
         self.heartbeats.put(host, heartbeats.Report(reported, sequence, sequence, rpc_version))
 

@@ -109,7 +109,7 @@ def local_delete(service, ctx, uuid: str) -> None:
         row = rows.one(connection, sa.select(TABLE).where(TABLE.c.uuid == uuid, TABLE.c.task_state == DELETING))
         if row is None:
             return
-        row = instances.complete(connection, [row])[0]
+        row = instances.add_block_devices(connection, [row])[0]
     events = []
     for name, release in server_resources.STEPS.items():
         began = time.time()

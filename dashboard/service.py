@@ -18,7 +18,7 @@ class Dashboard(Service):
     log = logging.getLogger("dashboard")
 
     @classmethod
-    def side_ports_of(cls, conf) -> dict[str, int]:
+    def extra_ports(cls, conf) -> dict[str, int]:
         return {"dashboard-http": conf.dashboard.http_port} if conf.dashboard.http_port else {}
 
     def setup(self) -> None:

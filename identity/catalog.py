@@ -1,6 +1,6 @@
 """The catalog and the roles as tokens show them: asked for by nearly every answer, and hardly ever changed.
 
-Kept in memory. What this process writes is seen by the next request; what another worker writes after ``KEPT_S``.
+Cached in memory. What this process writes is seen by the next request; what another worker writes after ``CACHE_S``.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ from common import errors
 from common.db import many
 from identity.db import endpoint_filter, models
 
-KEPT_S = 0.5
+CACHE_S = 0.5
 SERVICES, ENDPOINTS, ROLES = models.services, models.endpoints, models.roles
 
 
@@ -53,7 +53,7 @@ def templated(path: str) -> list[dict]:
 
 
 @dataclasses.dataclass
-class Kept:
+class Cached:
     at: float  # time.monotonic()
     rows: list[dict]  # endpoints with their services
     roles: dict[str, str]  # {name: id}
@@ -70,28 +70,28 @@ class Catalog:
         self.db, self.template = db, template
         self._lock = threading.Lock()
         self._writes = 0
-        self._kept: Kept | None = None
-        db.after_write.append(self.forget)
+        self._cached: Cached | None = None
+        db.after_write.append(self.invalidate)
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         with self._lock:
             self._writes += 1
-            self._kept = None
+            self._cached = None
 
-    def _current(self) -> Kept:
+    def _current(self) -> Cached:
         with self._lock:
-            kept, writes = self._kept, self._writes
-        if kept is not None and time.monotonic() - kept.at < KEPT_S:
-            return kept
+            cached, writes = self._cached, self._writes
+        if cached is not None and time.monotonic() - cached.at < CACHE_S:
+            return cached
         with self.db.reader() as connection:
             selecting = sa.union(sa.select(endpoint_filter.DIRECT.c.project_id), sa.select(endpoint_filter.BY_GROUP.c.project_id))
             roles = connection.execute(sa.select(ROLES.c.name, ROLES.c.id).where(ROLES.c.domain_id == "")).all()
-            kept = Kept(time.monotonic(), templated(self.template) if self.template else self._rows(connection, sa.true()),
+            cached = Cached(time.monotonic(), templated(self.template) if self.template else self._rows(connection, sa.true()),
                         dict(roles), set() if self.template else set(connection.execute(selecting).scalars()))
         with self._lock:
             if self._writes == writes:  # else it may be from before that write
-                self._kept = kept
-        return kept
+                self._cached = cached
+        return cached
 
     @staticmethod
     def _rows(connection, seen) -> list[dict]:
@@ -111,14 +111,14 @@ class Catalog:
 
     def encoded(self, project_id: str | None) -> bytes:
         """``of`` as JSON, made once for a project while it stands."""
-        kept = self._current()
-        if project_id not in kept.encoded:
-            kept.encoded[project_id] = json.dumps(self._of(project_id, kept), separators=(",", ":")).encode()
-        return kept.encoded[project_id]
+        cached = self._current()
+        if project_id not in cached.encoded:
+            cached.encoded[project_id] = json.dumps(self._of(project_id, cached), separators=(",", ":")).encode()
+        return cached.encoded[project_id]
 
-    def _of(self, project_id: str | None, kept: Kept) -> list[dict]:
-        rows = kept.rows
-        if project_id in kept.selecting:
+    def _of(self, project_id: str | None, cached: Cached) -> list[dict]:
+        rows = cached.rows
+        if project_id in cached.selecting:
             with self.db.reader() as connection:
                 rows = self._rows(connection, endpoint_filter.seen(connection, project_id))
         found: dict[str, dict] = {}

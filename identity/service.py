@@ -50,7 +50,7 @@ class IdentityApi(Service):
     verifies_tokens = False  # it has a verifier of its own, fed from its database
 
     @classmethod
-    def side_ports_of(cls, conf) -> dict[str, int]:
+    def extra_ports(cls, conf) -> dict[str, int]:
         """The port at which clients of old look for what administrators do."""
         return {"admin": conf.identity.admin_port}
 

@@ -99,9 +99,9 @@ class Cache:
             path.unlink(missing_ok=True)
         return bool(there)
 
-    def clear(self, *, copies: bool, wishes: bool) -> None:
+    def clear(self, *, copies: bool, queue: bool) -> None:
         assert self.path is not None
-        for image_id in self.queued() if wishes else ():
+        for image_id in self.queued() if queue else ():
             (self.path / "queue" / image_id).unlink(missing_ok=True)
         for each in self.cached() if copies else ():
             for name in (each["image_id"], each["image_id"] + ".hits"):

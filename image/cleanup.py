@@ -81,7 +81,7 @@ class Cleanup(periodic.Periodic):
         for image_id, row in known.items():
             if not images.left(row) or image_id in busy or row["status"] not in ("queued", "active", "deactivated"):
                 continue
-            left = self.service.stores.forget(image_id, set(images.left(row)) - set(locations.held(row)))
+            left = self.service.stores.delete_data(image_id, set(images.left(row)) - set(locations.held(row)))
             rest = {k: v for k, v in row["progress"].items() if k != "left"}
             with self.service.db.writer() as connection:
                 connection.execute(sa.update(TABLE).where(TABLE.c.id == image_id, TABLE.c.updated_at == row["updated_at"]).values(

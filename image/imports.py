@@ -266,7 +266,7 @@ class Imports:
         held = set(locations.held(row)) if row is not None and row["status"] != "importing" else set()
         if task["input"]["import_req"]["method"]["name"] == "glance-direct" and not held:
             self.service.incoming.unstage(id)
-        return self.service.stores.forget(id, [name for name in task["input"]["backend"] if name not in held])
+        return self.service.stores.delete_data(id, [name for name in task["input"]["backend"] if name not in held])
 
     @staticmethod
     def _unhashed(connection, row: dict) -> None:

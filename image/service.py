@@ -32,7 +32,7 @@ class ImageApi(Service):
             self.periodics.append(Prefetcher(self))
 
     @classmethod
-    def side_ports_of(cls, conf) -> dict[str, int]:
+    def extra_ports(cls, conf) -> dict[str, int]:
         return {"registry": 9191 + (conf.bind_port - cls.default_port if conf.bind_port else 0)}
 
     def open(self, row: dict):
@@ -56,7 +56,7 @@ class ImageApi(Service):
         The row keeps in mind which stores did not answer: the cleanup asks them again.
         """
         self.incoming.drop(image_id)
-        left = self.stores.forget(image_id, stores)
+        left = self.stores.delete_data(image_id, stores)
         try:
             self.db.transact(images.move, image_id, action, progress={"left": left} if left else None, **values)
         except (errors.NotFound, errors.InvalidState):
@@ -70,7 +70,7 @@ class ImageApi(Service):
         self.incoming.drop(row["id"])
         self.incoming.unstage(row["id"])
         self.cache.drop(row["id"])
-        if self.stores.forget(row["id"], {*locations.held(row), *images.left(row)}):
+        if self.stores.delete_data(row["id"], {*locations.held(row), *images.left(row)}):
             return
         try:
             self.db.transact(images.erased, row["id"])

@@ -59,8 +59,8 @@ class Failover(periodic.Periodic):
 
     def _move_once(self, connection, role: str, host: str, row_id: str) -> tuple[Changes, str | None]:
         """What changes, and the new host; None: there is none, or the row was moved by somebody else."""
-        changes, to = Changes(), hosting.pick(connection, self.service.conf, role)
-        if to == host or not hosting.give(connection, role, row_id, host, to):
+        changes, to = Changes(), hosting.choose_host(connection, self.service.conf, role)
+        if to == host or not hosting.reassign(connection, role, row_id, host, to):
             return changes, None
         table, kind = (models.networks, "Network") if role == roles.DHCP else (models.routers, "Router")
         row = rows.get(connection, table, row_id, resource=kind)

@@ -13,7 +13,7 @@ def _of_project(req) -> None:
     """:raises BadRequest: what is to be changed is one user's part of a project's quota; without this it would be the whole"""
     microversions.check_query(req.call, req.GET, ("user_id",))
     if "user_id" in req.GET:
-        raise errors.BadRequest(unsupported.sentence("quotas of single users; leave user_id out to set the project's"))
+        raise errors.BadRequest(unsupported.message_for("quotas of single users; leave user_id out to set the project's"))
 
 
 def show(req, target):

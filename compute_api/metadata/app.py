@@ -40,7 +40,7 @@ class MetadataApp:
             raise errors.MethodNotAllowed()
         with self.service.db.reader() as connection:
             row = rows.one(connection, sa.select(models.instances).where(models.instances.c.uuid == uuid))
-            row = instances.complete(connection, [row])[0] if row else None
+            row = instances.add_block_devices(connection, [row])[0] if row else None
         tenant = req.headers.get("X-Tenant-ID")
         if row is None or tenant != row["project_id"]:
             raise errors.NotFound("The resource could not be found.")

@@ -14,7 +14,7 @@ def nodes(call: Call, with_servers):
 
 
 def _add_servers(connection, nodes: list[dict]) -> None:
-    servers = instances.by_host(connection)
+    servers = instances.uuids_by_host(connection)
     for node in nodes:
         node["servers"] = [{"uuid": uuid, "name": f"instance-{uuid}"} for uuid in servers.get(node["host"], ())]
 

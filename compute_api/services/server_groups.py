@@ -27,7 +27,7 @@ def index(call: Call, all_projects: bool, limit: int, offset: int) -> tuple[list
     with call.svc.db.reader() as connection:
         found = rows.page(connection, TABLE, *where, sort=[("created_at", "asc")], limit=limit, marker_row=None,
                           offset=offset) if limit else []
-        return found, instances.of_groups(connection, [r["id"] for r in found])
+        return found, instances.uuids_by_group(connection, [r["id"] for r in found])
 
 
 def create(call: Call, row: dict) -> None:
@@ -43,7 +43,7 @@ def create(call: Call, row: dict) -> None:
 def show(call: Call, id: str):
     with call.svc.db.reader() as connection:
         row = _get(call, connection, id, "os_compute_api:os-server-groups:show")
-        members = instances.of_groups(connection, [id])[id]
+        members = instances.uuids_by_group(connection, [id])[id]
     return row, members
 
 

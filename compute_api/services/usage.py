@@ -9,8 +9,8 @@ from conductor.db import instances
 def found(call: Call, marker, scope, period, limit):
     with call.svc.db.reader() as connection:
         try:
-            marker_row = instances.get_also_deleted(connection, marker, scope) if marker else None
+            marker_row = instances.get_including_deleted(connection, marker, scope) if marker else None
         except errors.NotFound:
             raise errors.BadRequest(f"marker [{marker}] not found") from None
-        query = instances.there_between(scope, period.start, period.stop, limit=limit, marker_row=marker_row)
+        query = instances.existing_between(scope, period.start, period.stop, limit=limit, marker_row=marker_row)
         return rows.many(connection, query) if limit else []

@@ -73,11 +73,11 @@ def _digest(resources: dict) -> str:
     return hashlib.sha256(json.dumps(resources, sort_keys=True).encode()).hexdigest()[:40]
 
 
-def see_powers(connection, host: str, powers: dict[str, int]) -> None:
+def sync_power_states(connection, host: str, powers: dict[str, int]) -> None:
     """Write the power states that differ from the stored ones. One statement if none does."""
     c = INSTANCES.c
     for row in rows.many(connection, sa.select(c.uuid, c.power_state, c.vm_state, c.task_state).where(
             c.uuid.in_(sorted(powers)), c.host == host)):
         power = powers[row["uuid"]]
         if power != row["power_state"] or row["task_state"] is None and row["vm_state"] in SEEN.get(power, ((), ""))[0]:
-            machine.see_power(connection, host, row["uuid"], power)
+            machine.sync_power_state(connection, host, row["uuid"], power)

@@ -24,13 +24,13 @@ def get(connection, uuid: str, scope: Scope) -> dict:
     row = rows.find(connection, TABLE, uuid, scope.of(TABLE.c.project_id), key="uuid")
     if row is None:
         raise errors.NotFound(f"Instance {uuid} could not be found.")
-    return complete(connection, [row])[0]
+    return add_block_devices(connection, [row])[0]
 
 
 def find(connection, uuid: str) -> dict | None:
     """An instance of any project with its ``block_devices``, or None."""
     row = rows.one(connection, sa.select(TABLE).where(TABLE.c.uuid == uuid))
-    return complete(connection, [row])[0] if row else None
+    return add_block_devices(connection, [row])[0] if row else None
 
 
 def states_of(connection, uuid: str) -> dict | None:
@@ -46,7 +46,7 @@ def lock_attempt(connection, uuid: str, attempt: int) -> bool:
     return connection.execute(found).first() is not None
 
 
-def get_also_deleted(connection, uuid: str, scope: Scope) -> dict:
+def get_including_deleted(connection, uuid: str, scope: Scope) -> dict:
     """As ``get``, but also finds deleted servers, and does not read block devices."""
     for table in (TABLE, DELETED):
         row = rows.find(connection, table, uuid, scope.of(table.c.project_id), key="uuid")
@@ -73,7 +73,7 @@ def page(where: dict, columns: Iterable[str], *, sort: list[tuple[str, str]], li
     return db.page(sa.select(together), together, sort=sort, limit=limit, marker_row=None, unique="uuid")
 
 
-def there_between(scope: Scope, start: datetime.datetime, stop: datetime.datetime, *, limit: int,
+def existing_between(scope: Scope, start: datetime.datetime, stop: datetime.datetime, *, limit: int,
                   marker_row: dict | None) -> sa.Select:
     """As ``page``, for servers that were launched before ``stop`` and not deleted before ``start``, with the columns of usage
     reports."""
@@ -104,7 +104,7 @@ def post_password(connection, uuid: str, text: str) -> bool:
         posted_password=text)).rowcount > 0
 
 
-def by_host(connection) -> dict[str, list[str]]:
+def uuids_by_host(connection) -> dict[str, list[str]]:
     """{host: uuids of its servers, oldest first}"""
     found: dict[str, list[str]] = {}
     for host, uuid in connection.execute(sa.select(TABLE.c.host, TABLE.c.uuid).where(TABLE.c.host.is_not(None)).order_by(
@@ -113,7 +113,7 @@ def by_host(connection) -> dict[str, list[str]]:
     return found
 
 
-def of_groups(connection, group_ids: list[str]) -> dict[str, list[str]]:
+def uuids_by_group(connection, group_ids: list[str]) -> dict[str, list[str]]:
     """{server group id: uuids of its members}"""
     found: dict[str, list[str]] = {i: [] for i in group_ids}
     query = sa.select(TABLE.c.server_group_id, TABLE.c.uuid).where(TABLE.c.server_group_id.in_(group_ids))
@@ -122,7 +122,7 @@ def of_groups(connection, group_ids: list[str]) -> dict[str, list[str]]:
     return found
 
 
-def complete(connection, found: list[dict]) -> list[dict]:
+def add_block_devices(connection, found: list[dict]) -> list[dict]:
     """Add the block devices to rows, in one statement."""
     if not found:
         return found

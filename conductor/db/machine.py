@@ -73,7 +73,7 @@ def begin(connection, uuid: str, name: str, *, also=(), **values) -> None:
         raise errors.InvalidState(action=name, resource="instance", id=uuid, attr=attr, state=state)
 
 
-def go_on(connection, uuid: str, name: str, task_state: str, attempt: int) -> bool:
+def advance(connection, uuid: str, name: str, task_state: str, attempt: int) -> bool:
     """Move an operation to its next task state. False: it has been superseded; nothing was written."""
     done = connection.execute(sa.update(TABLE).where(
         TABLE.c.uuid == uuid, TABLE.c.task_state.in_(ACTIONS[name].all_task_states), *of_attempt(attempt)).values(
@@ -145,7 +145,7 @@ def reset(connection, uuid: str, vm_state: str) -> None:
         vm_state=vm_state, task_state=None, updated_at=db.now(), attempt=TABLE.c.attempt + 1))
 
 
-def see_power(connection, host: str, uuid: str, power_state: int) -> None:
+def sync_power_state(connection, host: str, uuid: str, power_state: int) -> None:
     """Write the power state that the hypervisor of the server's host reports. NOSTATE: there is no such guest.
 
     A guest that stopped by itself or is missing makes an idle server stopped, so that it can be started again. A guest that runs

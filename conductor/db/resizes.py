@@ -62,7 +62,7 @@ def confirm(connection, ctx, uuid: str) -> str:
     return _begin_second(connection, ctx, uuid, "confirmResize", CONFIRM, server_migrations.CONFIRMING, {})
 
 
-def confirm_by_itself(connection, ctx, uuid: str) -> str:
+def confirm_automatically(connection, ctx, uuid: str) -> str:
     """As ``confirm``, without a request: recorded as an action of its own."""
     actions.start(connection, ctx, uuid, "confirmResize")
     return confirm(connection, ctx, uuid)

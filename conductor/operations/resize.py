@@ -88,7 +88,7 @@ class Migrate(Move):
 
     def record_claim(self, connection, job: Job) -> None:
         server_migrations.write(connection, job.data["migration"], status=server_migrations.MIGRATING)
-        machine.go_on(connection, job.uuid, job.data["action"], RESIZE_MIGRATING, job.row["attempt"])
+        machine.advance(connection, job.uuid, job.data["action"], RESIZE_MIGRATING, job.row["attempt"])
 
     def record_undo_claim(self, connection, job: Job) -> None:
         """By the migration's row: the scheduler's answer may have been lost."""
@@ -107,10 +107,10 @@ class Migrate(Move):
 
     def record_copy(self, connection, job: Job) -> None:
         server_migrations.write(connection, job.data["migration"], status=server_migrations.MOVED)
-        machine.go_on(connection, job.uuid, job.data["action"], RESIZE_MIGRATED, job.row["attempt"])
+        machine.advance(connection, job.uuid, job.data["action"], RESIZE_MIGRATED, job.row["attempt"])
 
     def record_connect(self, connection, job: Job) -> None:
-        machine.go_on(connection, job.uuid, job.data["action"], RESIZE_FINISH, job.row["attempt"])
+        machine.advance(connection, job.uuid, job.data["action"], RESIZE_FINISH, job.row["attempt"])
 
     def record_start(self, connection, job: Job) -> None:
         self._record_host(connection, job, job.data["new"])

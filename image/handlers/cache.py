@@ -52,7 +52,7 @@ def clear(req):
     held, target = _cache(req, "cache_delete", {}), req.headers.get("x-image-cache-clear-target", "")
     if target not in ("", "cache", "queue"):
         raise errors.BadRequest("If provided 'x-image-cache-clear-target' must be 'cache', 'queue' or empty string.")
-    held.clear(copies=target != "queue", wishes=target != "cache")
+    held.clear(copies=target != "queue", queue=target != "cache")
 
 
 def routes() -> list[wsgi.Route]:

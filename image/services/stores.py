@@ -29,6 +29,6 @@ def delete(call: Call, store: str, id: str) -> None:
         if row["protected"]:
             raise errors.Forbidden(f"Image {id} is protected and cannot be deleted.")
         images.move(connection, id, "relocate", locations=left)
-    if call.svc.stores.forget(id, [store]):  # it does not answer: the cleanup asks again
+    if call.svc.stores.delete_data(id, [store]):  # it does not answer: the cleanup asks again
         call.svc.db.transact(images.update, id, {"progress": {**(row["progress"] or {}), "left": [*images.left(row), store]}})
     call.svc.notifier.notify(call.ctx, "image.delete_from_store", {"id": id, "store": store})

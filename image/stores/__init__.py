@@ -70,7 +70,7 @@ class Stores:
             raise errors.BadRequest(f"Store for image ({name}) not found, or not one to write to.")
         return self.all[name]
 
-    def forget(self, image_id: str, names) -> list[str]:
+    def delete_data(self, image_id: str, names) -> list[str]:
         """Take an image's data from some stores; those that do not answer, and may have it still. Repeatable."""
         left = []
         for name in names:

@@ -99,7 +99,7 @@ class LinuxDataplane:
         if partial:
             self._try(failures, self._remove_taps, state["ports"])
         self._try(failures, self._filter, merged, parser.refused, partial)
-        self.metadata.know(merged["ports"])
+        self.metadata.set_ports(merged["ports"])
         mtus = {n["id"]: n["mtu"] for n in merged["networks"]}
         for port in _here(state["ports"]):
             if port["network_id"] in bridges and port["id"] in self._held:
@@ -138,7 +138,7 @@ class LinuxDataplane:
         """Who else is on the networks of distributed routers."""
         for router in merged["routers"]:
             if router["part"] == "local" and touched & {leg["network_id"] for leg in router["interfaces"]}:
-                self._try(failures, self.routers.know, router, routers.neighbours(router, merged))
+                self._try(failures, self.routers.set_neighbours, router, routers.neighbours(router, merged))
 
     def _filter(self, merged: dict, refused: dict[str, str], partial: bool) -> None:
         """Load the filters of all ports here. Where that fails, no tap of a port that is new comes up."""

@@ -182,7 +182,7 @@ class MetadataProxy:
             if not self._connections[caller]:
                 del self._connections[caller]
 
-    def know(self, ports: list[dict]) -> None:
+    def set_ports(self, ports: list[dict]) -> None:
         self._ports = {(p["network_id"], ip["ip_address"]): p for p in ports for ip in p["fixed_ips"] if p["device_id"]}
 
     def port_of(self, network_ids: list[str], address: str) -> dict | None:

@@ -77,7 +77,7 @@ class Meters:
         self._labels[namespace] = labels
         self._owners.update({x["id"]: x["project_id"] for x in labels})
 
-    def forget(self, namespace: str) -> None:
+    def remove(self, namespace: str) -> None:
         """A router is about to go: what it counted until now is kept, as far as it can be read; it goes in any case."""
         self._try(namespace)
         self._labels.pop(namespace, None)

@@ -142,7 +142,7 @@ class Routers:
             self.links.pin(tap_name(leg["id"]), leg["mac_address"])
             inner.set_neighbours(_device("qr", leg), known.get(leg["network_id"], {}))
 
-    def know(self, router: dict, known: dict[str, dict[str, str]]) -> None:
+    def set_neighbours(self, router: dict, known: dict[str, dict[str, str]]) -> None:
         """Only the neighbours of a local part that is built already."""
         if namespace(router) in namespaces("qrouter-") and router["up"]:
             inner = Links(namespace(router))
@@ -162,7 +162,7 @@ class Routers:
 
     def remove(self, space: str) -> None:
         """:param space: the namespace's name"""
-        self.meters.forget(space)
+        self.meters.remove(space)
         self.advertiser.remove(space)
         delete_namespace(space)
         self._nat.pop(space, None)

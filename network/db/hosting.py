@@ -35,7 +35,7 @@ def other_tunnels(connection, host: str) -> list[str]:
     return sorted({facts["tunneling_ip"] for facts in found if facts.get("tunneling_ip")})
 
 
-def pick(connection, conf, role: str) -> str:
+def choose_host(connection, conf, role: str) -> str:
     """The host for a new network or router: of those that are up, the one that serves fewest; this host if none is up yet."""
     a, column = models.agents, _LOAD[role]
     load = sa.select(sa.func.count()).where(column == a.c.host).scalar_subquery()
@@ -62,7 +62,7 @@ def served_by(connection, role: str, host: str, most: int) -> list[str]:
         column.table.c.id).limit(most)).scalars())
 
 
-def give(connection, role: str, row_id: str, host: str, to: str) -> bool:
+def reassign(connection, role: str, row_id: str, host: str, to: str) -> bool:
     """Have another host serve a network or router; False: it is not ``host`` that serves it."""
     column = _LOAD[role]
     return connection.execute(sa.update(column.table).where(column.table.c.id == row_id, column == host).values(

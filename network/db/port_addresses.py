@@ -146,7 +146,7 @@ def follow_mac(connection, port: dict, mac: str) -> list[dict]:
     return [ip for ip in port["fixed_ips"] if ip["subnet_id"] not in again] + changed
 
 
-def subnet_came(connection, subnet: dict, *, external: bool) -> set[str]:
+def allocate_for_subnet(connection, subnet: dict, *, external: bool) -> set[str]:
     """Allocate addresses of a new subnet to the existing ports of its network: its automatic addresses to all of them; on an
     external network, an address to each gateway of a router that has none of this IP version.
 
@@ -182,7 +182,7 @@ def _to_gateways(connection, subnet: dict) -> set[str]:
     return {p["id"] for p in without}
 
 
-def subnet_goes(connection, subnet: dict) -> set[str]:
+def release_for_subnet(connection, subnet: dict) -> set[str]:
     """Release the addresses of a subnet, except that of DHCP.
 
     :returns: the ids of the ports that had automatic ones

@@ -54,7 +54,7 @@ class Routers(Resource):
         info = values.pop("external_gateway_info")
         values.pop("ha")
         values.update(status="ACTIVE", gw_port_id=None, enable_snat=True, routes=[],
-                      host=hosting.pick(work.connection, work.svc.conf, roles.L3))
+                      host=hosting.choose_host(work.connection, work.svc.conf, roles.L3))
         rows.insert(work.connection, self.table, values)
         if info:
             self._set_gateway(work, values, info)
@@ -80,7 +80,7 @@ class Routers(Resource):
     def ensure_host(self, work, router) -> None:
         """A router that was taken from its agent is given to one again when it gets something to do."""
         if not router["host"]:
-            router["host"] = hosting.pick(work.connection, work.svc.conf, roles.L3)
+            router["host"] = hosting.choose_host(work.connection, work.svc.conf, roles.L3)
             rows.update(work.connection, self.table, router["id"], {"host": router["host"]}, resource="Router")
 
     def _clear_gateway(self, connection, router):

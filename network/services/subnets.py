@@ -88,7 +88,7 @@ class Subnets(Resource):
         rows.insert(work.connection, self.table, values)
         if values["enable_dhcp"]:
             self._ensure_dhcp(work, network, values)
-        work.readdress(*port_addresses.subnet_came(work.connection, values, external=network["router_external"]))
+        work.readdress(*port_addresses.allocate_for_subnet(work.connection, values, external=network["router_external"]))
         revisions.grow(work.connection, models.networks, network["id"])
         return {**values, "network": network}
 
@@ -204,7 +204,7 @@ class Subnets(Resource):
     def _ensure_dhcp(self, work, network, subnet):
         """One DHCP port a network, with an address in each subnet that has DHCP, and one host that serves it."""
         if not network["dhcp_host"]:
-            host = hosting.pick(work.connection, work.svc.conf, roles.DHCP)
+            host = hosting.choose_host(work.connection, work.svc.conf, roles.DHCP)
             rows.update(work.connection, models.networks, network["id"], {"dhcp_host": host}, resource="Network")
         port = rows.first(work.connection, models.ports, network_id=network["id"], relation=roles.DHCP_PORT)
         if port is None:
@@ -254,7 +254,7 @@ class Subnets(Resource):
             raise errors.Conflict(f"IP address {gateway} is in use by a port of the subnet.", kind="IpAddressInUse")
 
     def remove(self, work, row):
-        work.readdress(*port_addresses.subnet_goes(work.connection, row))
+        work.readdress(*port_addresses.release_for_subnet(work.connection, row))
         queries.remove_dhcp(work.connection, row["id"])
         revisions.grow(work.connection, models.networks, row["network_id"])
 

@@ -42,7 +42,7 @@ def connection_id(database) -> int:
 
 
 def test_a_connection_that_broke_while_it_was_not_used_is_replaced(server, database, monkeypatch):
-    monkeypatch.setattr(db, "TRUSTED_S", 0)
+    monkeypatch.setattr(db, "CHECK_AFTER_IDLE_S", 0)
     first = connection_id(database)
     assert connection_id(database) == first
     server.sql(f"KILL {first}")

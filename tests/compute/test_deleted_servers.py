@@ -166,7 +166,7 @@ def test_pages_go_over_living_and_deleted_servers_alike(database, ctx):
     assert _listed(database, both, limit=3) == list("654")
     for marker, rest in ((4, "3210"), (3, "210")):
         with database.reader() as connection:
-            last = instances.get_also_deleted(connection, uuids[marker], instances.Scope("lists"))
+            last = instances.get_including_deleted(connection, uuids[marker], instances.Scope("lists"))
         assert "".join(_listed(database, both, marker=last)) == rest
         assert "".join(_listed(database, both, marker=last, limit=2)) == rest[:2]
     by_launch = _listed(database, both, sort=(("launched_at", "asc"), ("display_name", "asc")))

@@ -162,8 +162,8 @@ def test_an_operation_goes_through_its_task_states_and_ends_from_each(database):
                 machine.begin(connection, "u", "migrate")
                 attempt = connection.execute(sa.select(models.instances.c.attempt)).scalar_one()
                 for task_state in states_on_the_way[:last + 1]:
-                    assert machine.go_on(connection, "u", "migrate", task_state, attempt)
-                assert not machine.go_on(connection, "u", "migrate", task_state, attempt - 1), "of an older attempt"
+                    assert machine.advance(connection, "u", "migrate", task_state, attempt)
+                assert not machine.advance(connection, "u", "migrate", task_state, attempt - 1), "of an older attempt"
             assert states(database) == ("stopped", states_on_the_way[last])
             assert server_states.status({"vm_state": "stopped", "task_state": states_on_the_way[last]}) == "RESIZE"
             with database.writer() as connection:
@@ -185,4 +185,4 @@ def test_nothing_goes_on_once_a_delete_has_begun(database):
         machine.begin(connection, "u", "migrate")
         attempt = connection.execute(sa.select(models.instances.c.attempt)).scalar_one()
         machine.begin(connection, "u", "delete")
-        assert not machine.go_on(connection, "u", "migrate", "resize_migrating", attempt)
+        assert not machine.advance(connection, "u", "migrate", "resize_migrating", attempt)

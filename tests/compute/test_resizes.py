@@ -134,7 +134,7 @@ def test_only_what_was_moved_is_confirmed_or_reverted(placement, database):  # n
             work(connection, CTX, "s")
     moved(placement, database)
     with database.writer() as connection:
-        made = operations.get(connection, resizes.confirm_by_itself(connection, CTX, "s"))
+        made = operations.get(connection, resizes.confirm_automatically(connection, CTX, "s"))
     assert (made["kind"], made["data"]["source"], made["data"]["target"]) == ("confirm_resize", "a", "b")
     with pytest.raises(errors.InvalidState), database.writer() as connection:
         resizes.revert(connection, CTX, "s")

@@ -90,10 +90,10 @@ def test_a_new_router_goes_to_a_living_agent_with_few(two_hosts):
     class Conf:
         service_down_time, host = 45, "own"
     with two_hosts.writer() as connection:
-        assert hosting.pick(connection, Conf, hosting.DHCP) == "own"  # nobody has the role
+        assert hosting.choose_host(connection, Conf, hosting.DHCP) == "own"  # nobody has the role
         for number in (1, 2):
             heartbeats.write(connection, {f"host{number}": {"roles": [hosting.BRIDGE, hosting.DHCP]}})
-        assert hosting.pick(connection, Conf, hosting.DHCP) == "host2"  # host1 has one network
+        assert hosting.choose_host(connection, Conf, hosting.DHCP) == "host2"  # host1 has one network
 
 
 def test_a_port_is_down_while_its_host_has_it_closed(two_hosts):

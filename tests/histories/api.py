@@ -42,7 +42,7 @@ def _device(world, uuid: str, name: str, *, goes: bool, **values) -> dict:
 
 def delete(world: World, uuid: str) -> None:
     with world.db.writer() as connection:
-        row = instances.complete(connection, [dict(connection.execute(
+        row = instances.add_block_devices(connection, [dict(connection.execute(
             sa.select(TABLE).where(TABLE.c.uuid == uuid)).mappings().one())])[0]
         by, _ = deletion.begin(connection, context.service_context(), row, 60)
     if by == deletion.HOST:

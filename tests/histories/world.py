@@ -417,7 +417,7 @@ class World:
     def _read(self) -> list[dict]:
         with self.db.reader() as connection:
             found = connection.execute(sa.select(models.instances).order_by(models.instances.c.uuid)).mappings().all()
-            return instances.complete(connection, [dict(r) for r in found])
+            return instances.add_block_devices(connection, [dict(r) for r in found])
 
     def row(self, uuid: str) -> dict | None:
         return self.conductor.get_instance(None, uuid)

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from common.periodic import wait_for
-from common.service import work_of
+from common.service import periodics_for
 from tests.identity.conftest import Caller
 
 
@@ -45,7 +45,7 @@ def test_each_worker_learns_what_others_revoked_and_passes_it_on(workers, user):
     first, second = workers
     token, admin = first.login("ann", "pw").headers["X-Subject-Token"], user[3]
     assert works(second, token)
-    for work in work_of(second.service, 1):
+    for work in periodics_for(second.service, 1):
         work.start(second.service.stop_event)
     ask(first, "DELETE", f"/users/{user[0]}/tokens", token=admin)
     wait_for(lambda: not works(second, token), 3, every_s=0.05, what="the other worker to know")

@@ -59,7 +59,7 @@ def cloud(monkeypatch):
     monkeypatch.setattr(metadata, "REQUEST_S", 1)
     proxy = metadata.MetadataProxy(conf)
     monkeypatch.setattr(proxy, "is_its_own", lambda namespace, address, port: True)
-    proxy.know([PORT])
+    proxy.set_ports([PORT])
     proxy.listen("space", "127.0.0.1", 0, [NET])
     yield types.SimpleNamespace(service=service, other=other, proxy=proxy,
                                 port=proxy._servers["space"].socket.getsockname()[1])

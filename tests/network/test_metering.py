@@ -75,7 +75,7 @@ def test_packets_count_once_and_excluded_ones_never(router):
     meters.ensure(SPACE, "qg-x", [])
     last = meters.take("h")[0]
     assert (last["pkts"], last["tenant_id"]) == (0, "p") and meters.take("h") == []
-    meters.forget(SPACE)
+    meters.remove(SPACE)
 
 
 def test_packets_of_both_ip_versions_count(router):
@@ -95,7 +95,7 @@ def test_packets_of_both_ip_versions_count(router):
     send("fd09::5", 4)
     send("10.9.2.5", 1)
     assert [m["pkts"] for m in meters.take("h")] == [3]
-    meters.forget(SPACE)
+    meters.remove(SPACE)
 
 
 def test_a_router_that_cannot_be_read_can_still_go(router):
@@ -103,6 +103,6 @@ def test_a_router_that_cannot_be_read_can_still_go(router):
     meters.ensure(SPACE, "qg-x", [LABEL])
     ip("netns", "del", SPACE)
     assert meters.take("h") == []
-    meters.forget(SPACE)
+    meters.remove(SPACE)
     meters.ensure(SPACE, None, [])
     ip("netns", "add", SPACE)  # for the fixture's end

@@ -10,9 +10,9 @@ from common.tasks import Task
 
 
 class VolumeTask(Task):
-    """A task on one row. ``kept`` is its module of states (``move``), ``key`` names its id in the task's state."""
+    """A task on one row. ``queries`` is its module of states (``move``), ``key`` names its id in the task's state."""
 
-    kept: typing.Any
+    queries: typing.Any
     key = ""
     failure = ""
 
@@ -21,7 +21,7 @@ class VolumeTask(Task):
 
     def status(self, state: dict) -> str | None:
         """The row's status now; None where the row is gone."""
-        table = self.kept.TABLE
+        table = self.queries.TABLE
         with self.service.db.reader() as connection:
             return connection.execute(sa.select(table.c.status).where(table.c.id == state[self.key])).scalar()
 
@@ -31,4 +31,4 @@ class VolumeTask(Task):
         if isinstance(error, errors.Superseded):
             return
         with self.service.db.writer() as connection, contextlib.suppress(errors.Error):
-            self.kept.move(connection, state[self.key], self.failure, fault=str(error))
+            self.queries.move(connection, state[self.key], self.failure, fault=str(error))

@@ -12,7 +12,7 @@ class CreateVolume(VolumeTask):
     """
 
     name, on_crash = "create-volume", "resume"
-    kept, key, failure = volumes, "volume_id", "create_failed"
+    queries, key, failure = volumes, "volume_id", "create_failed"
     steps = ("allocate", "fill", "publish")
 
     def still_current(self, state):

@@ -9,7 +9,7 @@ class DeleteVolume(VolumeTask):
     """State: {"volume_id"}. There is no way back; after a crash it runs on to the end."""
 
     name, on_crash = "delete-volume", "resume"
-    kept, key, failure = volumes, "volume_id", "delete_failed"
+    queries, key, failure = volumes, "volume_id", "delete_failed"
     steps = ("free", "forget")
 
     def still_current(self, state):

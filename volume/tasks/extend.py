@@ -23,7 +23,7 @@ class ExtendVolume(VolumeTask):
     """
 
     name, on_crash, retry_s = "extend-volume", "resume", 5.0
-    kept, key = volumes, "volume_id"
+    queries, key = volumes, "volume_id"
     steps = ("grow", "announce")
 
     def still_current(self, state):

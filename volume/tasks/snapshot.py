@@ -13,7 +13,7 @@ class CreateSnapshot(VolumeTask):
     """
 
     name, on_crash = "create-snapshot", "resume"
-    kept, key, failure = snapshots, "snapshot_id", "create_failed"
+    queries, key, failure = snapshots, "snapshot_id", "create_failed"
     steps = ("copy", "publish")
 
     def still_current(self, state):
@@ -44,7 +44,7 @@ class DeleteSnapshot(VolumeTask):
     """State: {"snapshot_id"}. There is no way back; after a crash it runs on to the end."""
 
     name, on_crash = "delete-snapshot", "resume"
-    kept, key, failure = snapshots, "snapshot_id", "delete_failed"
+    queries, key, failure = snapshots, "snapshot_id", "delete_failed"
     steps = ("free", "forget")
 
     def still_current(self, state):
