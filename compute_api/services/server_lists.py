@@ -159,7 +159,7 @@ def _page(call: Call, connection, query: Query, limit: int, rule: str, columns: 
         call.svc.policy.check(call.ctx, f"{rule}:get_all_tenants", access.own(call))
     marker = query.get("marker", [""])[-1]
     try:
-        marker_row = instances.get_also_deleted(connection, marker, access.scope(call)) if marker else None
+        marker_row = instances.get_including_deleted(connection, marker, access.scope(call)) if marker else None
     except errors.NotFound:
         raise errors.BadRequest(f"marker [{marker}] not found") from None
     where = {t: _conditions(call, connection, query, t, names, everyone=everyone) for t in _tables(call, query, names)}
@@ -185,5 +185,5 @@ def detailed(call: Call, query: Query, limit: int) -> tuple[list[dict], Viewer]:
                and (name not in _SHOWN_SINCE or call.version >= _SHOWN_SINCE[name])]
     with call.svc.db.reader() as connection:
         found = _page(call, connection, query, limit, "os_compute_api:servers:detail", columns)
-        found = instances.complete(connection, found)
+        found = instances.add_block_devices(connection, found)
         return found, Viewer(call, connection, found)
