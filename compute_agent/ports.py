@@ -26,7 +26,7 @@ class Ports:
         """
         for left in reversed(range(PLUG_TRIES)):
             try:
-                made = self._unhindered(self._build_once, instance, wanted, again, check)
+                made = self._retry_on_conflict(self._build_once, instance, wanted, again, check)
             except (errors.BadRequest, errors.NotFound, errors.Conflict, errors.Forbidden) as error:
                 if isinstance(error, errors.Superseded):
                     raise
@@ -50,20 +50,20 @@ class Ports:
         for item in wanted:
             known = own[item["port"]] if item.get("port") else next(
                 (p for p in left if p["network_id"] == item["uuid"] and p["id"] not in {*own, *(m["id"] for m in made)}), None)
-            if known and self._is_here(known) and known["device_id"] == instance["uuid"]:
+            if known and self._is_bound_here(known) and known["device_id"] == instance["uuid"]:
                 made.append(known)
             else:
                 made.append(self._make(instance, item, known))
         return made
 
-    def give_back(self, instance: dict, *, check: Check | None) -> None:
+    def release(self, instance: dict, *, check: Check | None) -> None:
         """Delete or unbind the ports of a server: all of them, or without ``check`` those alone that this host bound.
 
         :param check: raises Superseded where the server is another host's by now
         """
-        self._unhindered(self._give_back_once, instance, check)
+        self._retry_on_conflict(self._release_once, instance, check)
 
-    def _give_back_once(self, instance: dict, check: Check | None) -> None:
+    def _release_once(self, instance: dict, check: Check | None) -> None:
         ports = server_resources.ports_of(self.rest, instance["uuid"])
         if check is None:
             ports = [p for p in ports if p["binding:host_id"] == self.host]
@@ -74,7 +74,7 @@ class Ports:
             server_resources.release_port(self.rest, port["id"], keep=port["id"] in own, as_read=port)
 
     @staticmethod
-    def _unhindered(work, *args):
+    def _retry_on_conflict(work, *args):
         """Read and write again where somebody else wrote between."""
         for left in reversed(range(TRIES)):
             try:
@@ -104,7 +104,7 @@ class Ports:
         if not self._is_plugged(port):
             raise errors.StepFailed(reason=f"Port {port['id']} could not be plugged on host {self.host}.")
 
-    def _is_here(self, port: dict) -> bool:
+    def _is_bound_here(self, port: dict) -> bool:
         return port["status"] == "ACTIVE" and port["binding:host_id"] == self.host
 
     def _make(self, instance: dict, item: dict, known: dict | None) -> dict:
@@ -135,7 +135,7 @@ class Ports:
         :raises StepFailed: the network service refuses, or could not plug a port
         """
         try:
-            return self._unhindered(self._move_once, network_info, check)
+            return self._retry_on_conflict(self._move_once, network_info, check)
         except (errors.BadRequest, errors.Conflict, errors.Forbidden) as error:
             if isinstance(error, errors.Superseded):
                 raise
@@ -152,7 +152,7 @@ class Ports:
             found.append(known)
         check()
         for port in now.values():
-            if not self._is_here(port):
+            if not self._is_bound_here(port):
                 body = {"port": {"binding:host_id": self.host}}
                 port = self.rest.request("PUT", "network", path("/v2.0/ports/{id}", port["id"]), body=body,
                                          headers=server_resources.if_match(port), timeout_s=60)["port"]
@@ -177,7 +177,7 @@ class Ports:
             found.append(known)
         return found
 
-    def picture(self, ports: list[dict], wanted: list[dict], *, subnets: bool = False) -> list[dict]:
+    def network_info(self, ports: list[dict], wanted: list[dict], *, subnets: bool = False) -> list[dict]:
         """Network info of ports, as the compute database keeps it. ``subnets`` adds what config drives need.
 
         :param wanted: what each port was built for (as ``build`` was given); shorter where that is not known

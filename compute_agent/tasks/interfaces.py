@@ -39,7 +39,7 @@ class AttachInterface(_InterfaceTask):
             self.undo_allocate(state)
         state["tried"] = True
         port = self.agent.ports.attach({**row, "security_groups": []}, request)
-        return {"port": port, "info": {**self.agent.ports.picture([port], [request])[0], "attach_id": context.new_uuid()}}
+        return {"port": port, "info": {**self.agent.ports.network_info([port], [request])[0], "attach_id": context.new_uuid()}}
 
     def undo_allocate(self, state):
         """Which port it was may not have been recorded: it is the one that is bound to the server, but not the server's."""

@@ -34,4 +34,4 @@ def test_a_network_that_went_with_its_ports_meanwhile_is_told():
     """The server is being deleted elsewhere, or was; an unexpected error would hide that."""
     gone = [{**PORTS[0], "network_id": "c"}]
     with pytest.raises(errors.StepFailed, match="Network c could not be found"):
-        Ports(Rest(), "host").picture(gone, [])
+        Ports(Rest(), "host").network_info(gone, [])
