@@ -6,7 +6,8 @@ from common.periodic import wait_for
 from tests.tenancy import compute, schemas
 from tests.tenancy.frame import REFUSED, Asker, Ids, Key, Reference, Service, key, writes
 from volume import router
-from volume.handlers import actions, type_access
+from volume.handlers import type_access
+from volume.schemas import actions
 
 NOWHERE = compute.NOWHERE
 VERSION = "volume 3.67"
@@ -38,7 +39,7 @@ _ARGUMENTS: dict = {
     "os-unset_image_metadata": {"key": "a"}, "os-set_bootable": {"bootable": True}, "os-attach": {
         "mountpoint": "/dev/vdb", "instance_uuid": NOWHERE},
     "os-detach": {}}
-ACTIONS = [{name: {} if schema is actions._NOTHING else _ARGUMENTS[name]} for name, schema in actions._SCHEMAS.items()]
+ACTIONS = [{name: {} if schema is actions.NOTHING else _ARGUMENTS[name]} for name, schema in actions.SCHEMAS.items()]
 _META = {"metadata": {"k": "taken"}}
 _BODIES: dict = {
     ("PUT", "/volumes/{id}"): {"volume": {"name": "taken"}}, ("POST", "/volumes/{id}/action"): ACTIONS,

@@ -8,7 +8,8 @@ from common import db, errors
 from common.db import Database
 from common.tasks import Engine, Journal
 from volume.db import models
-from volume.handlers.snapshots import _STATUSES, _reported
+from volume.handlers.snapshots import _reported
+from volume.schemas.snapshots import STATUSES
 from volume.tasks.snapshot import CreateSnapshot
 
 
@@ -60,8 +61,8 @@ def test_a_snapshot_that_was_said_to_be_available_is_copied_all_the_same(service
 def test_what_may_be_said_of_a_snapshot():
     """As Cinder has it: of one that is being made or deleted, how that went; of another nothing."""
     allowed = {"creating": {"creating", "available", "error"}, "deleting": {"deleting", "error_deleting"}}
-    for now in _STATUSES:
-        for said in _STATUSES:
+    for now in STATUSES:
+        for said in STATUSES:
             if said in allowed.get(now, ()):
                 assert _reported({"status": now}, said) == {"status": said}
             else:

@@ -15,8 +15,8 @@ SCHEMAS = {
     "os-unset_image_metadata": schema.obj({"key": {"type": "string", "minLength": 1, "maxLength": 255}}, ["key"]),
     "os-set_bootable": schema.obj({"bootable": schema.BOOLEAN}, ["bootable"]),
 }
-_NOTHING = {"type": ["object", "null", "string"], "maxProperties": 0, "maxLength": 0}
-SCHEMAS.update({n: _NOTHING for n in (
+NOTHING = {"type": ["object", "null", "string"], "maxProperties": 0, "maxLength": 0}
+SCHEMAS.update({n: NOTHING for n in (
     "os-show_image_metadata", "os-reserve", "os-unreserve", "os-begin_detaching", "os-roll_detaching")})
 SCHEMAS["os-attach"] = schema.obj({
     "instance_uuid": {"oneOf": [schema.UUID, {"type": "null"}]}, "host_name": schema.TEXT, "mountpoint": schema.TEXT,

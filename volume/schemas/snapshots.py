@@ -7,8 +7,8 @@ CREATE = schema.wrapped("snapshot", {
     **TEXTS, "volume_id": {"oneOf": [schema.UUID, {"type": "null"}]}, "force": {"oneOf": [schema.BOOLEAN, {"type": "null"}]},
     "metadata": {"oneOf": [schema.METADATA, {"type": "null"}]}}, ["volume_id"])
 UPDATE = schema.wrapped("snapshot", TEXTS)
-_STATUSES = ["available", "creating", "deleting", "error", "error_deleting"]
+STATUSES = ["available", "creating", "deleting", "error", "error_deleting"]
 ACTIONS = {
-    "os-reset_status": schema.obj({"status": {"enum": _STATUSES}}, ["status"]),
+    "os-reset_status": schema.obj({"status": {"enum": STATUSES}}, ["status"]),
     "os-force_delete": {"type": ["object", "null"]},
-    "os-update_snapshot_status": schema.obj({"status": {"enum": _STATUSES}, "progress": schema.TEXT}, ["status"])}
+    "os-update_snapshot_status": schema.obj({"status": {"enum": STATUSES}, "progress": schema.TEXT}, ["status"])}
