@@ -22,7 +22,7 @@ class Conductor(Service):
         self.scheduler, self.agents = SchedulerAPI(self.conf), AgentAPI(self.conf, lambda: hosts.compute_versions(self.db))
         self.manager = Manager(self)
         self.operations = operations.Engine(self, (Migrate(), Confirm(), Revert(), Remove(), Destroy()))
-        self.periodics += [pending_work.PendingWorkReconciler(self), Retention(self), operations.Drive(self.operations),
+        self.periodics += [pending_work.PendingWorkReconciler(self), Retention(self), operations.OperationRunner(self.operations),
                            AutomaticConfirmation(self)]
 
     def endpoint(self):

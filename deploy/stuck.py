@@ -102,7 +102,7 @@ def servers(overview: Overview, reasons: Reasons, after_s: float = STUCK_S) -> l
     """Also what is left of servers on hosts that they have left. :raises UNREADABLE: the database does not answer"""
     def work(connection):
         late = [row for row in state_counts.in_progress(connection) if _late(row, after_s)]
-        return late, state_counts.last_steps(connection, late), operations.all_of_them(connection)
+        return late, state_counts.last_steps(connection, late), operations.list_all(connection)
     late, steps, under_way = overview.read("compute", work)
     of_server = {row["instance_uuid"]: row for row in under_way if row["kind"] != resizes.REMOVE}
     left = [row for row in under_way if row["kind"] == resizes.REMOVE and _late({"since": row["created_at"]}, after_s)]

@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(items):
 class FakeCloud:
     """``pileus up --driver fake`` as a child process. ``start`` after ``kill`` is a restart with the same state.
 
-    PILEUS_CLOUD: another module to run, as ``tests.functional.victims_cloud``.
+    PILEUS_CLOUD: another module to run, as ``tests.functional.aborting_cloud``.
     """
 
     START_S = 150  # of a busy machine

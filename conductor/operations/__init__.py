@@ -1,6 +1,6 @@
-"""Operations that several hosts have a part in, each a journalled sequence of steps in the database.
+"""Operations that involve several hosts: sequences of steps, journalled in the database.
 
-A kind of operation reads as a table of contents::
+A subclass reads like a table of contents::
 
     class Migrate(Operation):
         kind = "migrate"
@@ -9,18 +9,17 @@ A kind of operation reads as a table of contents::
         def undo_claim(self, job): ...
         def record_claim(self, connection, job): ...
 
-A step is done here, in the conductor, or by a host's agent: then its method asks the agent (``job.ask``) and returns WAIT,
-and the agent's report moves the operation on. ``record_<step>`` and ``record_undo_<step>`` write in the transaction in which
-the step's end is recorded. A step may be done twice, also at the same time by two conductors, so each is idempotent; only
-one of them records it.
+The conductor executes a step itself, or requests it from an agent: then the method asks the agent (``job.ask``) and returns WAIT,
+and the agent's report continues the operation. ``record_<step>`` and ``record_undo_<step>`` write in the transaction that records
+the step's end. Two conductors may execute a step at the same time, so steps are idempotent; only one of them records it.
 
-Any conductor drives an operation that nobody holds the lease of. Who is killed holds it no longer than LEASE_S; who loses it
-without knowing does his step once more than needed and can record nothing. A report carries the number of the step that it
-is of, and an agent asks whether that is still the operation's number before it begins, so what is late changes nothing.
+Any conductor may run an operation without a valid lease. The lease of a conductor that died expires after LEASE_S; one that lost
+its lease may repeat a step, but cannot record anything. Reports carry the number of their step, and agents check it before they
+begin, so late messages change nothing.
 
-A step that fails is repeated as long as a part is away and patience lasts; then what was done is undone in reverse order.
-Steps that are not ``undoable`` are repeated until they are done, as all undos are. Where the server's
-attempt is not the operation's any more (it is deleted, or an operator has reset its state), the operation ends at once.
+A failing step is retried while a service is unavailable, for a limited time; then the executed steps are undone in reverse order.
+Steps that are not ``undoable``, and undos, are retried until they succeed. If the server is in another attempt (it is being
+deleted, or an operator has reset its state), the operation ends immediately.
 """
 
 import dataclasses
@@ -35,17 +34,17 @@ from conductor.db.operations import FORWARD, UNDO
 
 LOG = logging.getLogger(__name__)
 LEASE_S = 30.0
-RESEND_S = 8.0  # after which an agent that has not reported is asked again; one that is still at it drops the repeat
-RETRY_S, RETRY_MOST_S = 1.0, 15.0
-PATIENCE_S = 300.0  # for which a step that can still be undone waits for a part that is away
+RESEND_S = 8.0  # after which a silent agent is asked again; one that is still working ignores the repeat
+RETRY_S, MAX_RETRY_S = 1.0, 15.0
+UNDO_AFTER_S = 300.0  # for which an undoable step waits for an unavailable service before the operation is undone
 AT_ONCE = 8
-# Tests set this to a callable (kind, phase, step, moment); moment is "begin", "end" (the step's effect is there) or "recorded".
-# A BaseException that it raises ends the work as the death of the conductor would.
+# Tests set this to a callable (kind, phase, step, moment); moment is "begin", "end" (the step has been executed) or "recorded". A
+# BaseException from it simulates the death of the conductor.
 INJECT: typing.Callable[[str, str, str, str], object] | None = None
 
 
 class Wait:
-    """What a step returns that an agent has been asked for."""
+    """Returned by a step that has been requested from an agent."""
 
 
 WAIT = Wait()
@@ -53,7 +52,7 @@ WAIT = Wait()
 
 @dataclasses.dataclass
 class Job:
-    """A step of an operation that is being done. ``row`` is the operation's, ``instance`` the server's or None."""
+    """A step of an operation in progress. ``row`` is the operation's, ``instance`` the server's or None."""
 
     service: typing.Any
     ctx: context.Context
@@ -70,7 +69,7 @@ class Job:
 
     @property
     def method(self) -> str:
-        """Of the operation's kind, that does the step or its undo."""
+        """The method of the operation that executes or undoes the step."""
         return self.row["step"] if self.row["phase"] == FORWARD else f"undo_{self.row['step']}"
 
     def is_up(self, host: str) -> bool:
@@ -78,27 +77,27 @@ class Job:
             return hosts.service_up(connection, host, self.service.conf.service_down_time)
 
     def ask(self, host: str) -> Wait:
-        """Have a host's agent do this step. Repeatable: the agent drops what it does already.
+        """Request this step from a host's agent. Repeatable: the agent ignores a step that it is already executing.
 
-        :raises ServiceUnavailable: the host is down; it is asked when it is back
+        :raises ServiceUnavailable: the host is down; it is asked again later
         """
         if not self.is_up(host):
             raise errors.ServiceUnavailable(part=f"host {host}")
         self.service.agents.operation_step(self.ctx, host, self.uuid, self.row["id"], self.row["number"])
         return WAIT
 
-    def ask_living(self, host: str) -> Wait:
-        """:raises StepFailed: the host is down"""
+    def ask_or_fail(self, host: str) -> Wait:
+        """As ``ask``. :raises StepFailed: the host is down"""
         if not self.is_up(host):
             raise errors.StepFailed(reason=f"Host {host} does not answer.")
         return self.ask(host)
 
     def ask_if_up(self, host: str) -> Wait | None:
-        """As ``ask``, but the step is done where the host is down."""
+        """As ``ask``, but None, which ends the step, if the host is down."""
         return self.ask(host) if self.is_up(host) else None
 
     def check(self) -> None:
-        """Before something is changed that was read: whether the operation is still at this step.
+        """Check that the operation is still at this step, after reading something and before changing it.
 
         :raises Superseded: it is not
         """
@@ -110,12 +109,12 @@ class Job:
 
 
 class Operation:
-    """One kind of operation. Subclasses state ``kind``, ``steps``, and the methods of the steps.
+    """A kind of operation. Subclasses define ``kind``, ``steps``, and the methods of the steps.
 
-    ``host_steps``: {step or "undo_" + step: what the agent does for it}, a method of ``compute_agent.migration.HostSteps``
-    ``columns``: {the same: the member of the operation's data whose columns the server has there, instead of its row's}
-    ``notifications``: the event types of its success and failure, without "compute.instance."
-    ``of_attempt``: whether it ends when its server begins another attempt
+    ``host_steps``: {step or "undo_" + step: method of ``compute_agent.migration.HostSteps`` that the agent executes}
+    ``columns``: {step or "undo_" + step: key of the operation's data with columns that replace those of the server's row}
+    ``notifications``: event types for success and failure, without "compute.instance."
+    ``of_attempt``: whether a new attempt of its server ends it
     """
 
     kind = ""
@@ -127,23 +126,23 @@ class Operation:
     of_attempt = True
 
     def finished(self, connection, job: Job) -> None:
-        """In the transaction in which the operation ends after its last step."""
+        """Called in the transaction that ends the operation after its last step."""
 
     def failed(self, connection, job: Job, error: str) -> None:
-        """In the transaction in which it ends after all undos."""
+        """Called in the transaction that ends the operation after all undos."""
 
     def superseded(self, connection, job: Job) -> None:
-        """In the transaction in which it ends because the server is in another attempt, or gone."""
+        """Called in the transaction that ends the operation because the server is in another attempt, or deleted."""
 
     def is_current(self, job: Job) -> bool:
         return job.instance is not None and job.instance["attempt"] == job.row["attempt"]
 
 
 class Engine:
-    """Drives operations.
+    """Runs operations.
 
     :param service: the conductor: ``db``, ``agents``, ``rest``, ``scheduler``, ``conf``
-    :param kinds: all of them
+    :param kinds: all kinds of operations
     """
 
     def __init__(self, service, kinds: typing.Iterable[Operation]):
@@ -152,13 +151,13 @@ class Engine:
         self.workers = Workers("operations", {"operations": AT_ONCE})
 
     def wake(self, operation_id: str) -> None:
-        """Drive it soon, in a thread of its own."""
-        self.workers.put(None, operation_id, ("drive",), lambda: self.drive(operation_id), lane="operations")
+        """Run it soon, in another thread."""
+        self.workers.put(None, operation_id, ("run",), lambda: self.run(operation_id), lane="operations")
 
-    def drive(self, operation_id: str) -> None:
-        """Take it up, if nobody else does, and do what can be done without waiting."""
+    def run(self, operation_id: str) -> None:
+        """Acquire the lease, unless another thread or conductor has it, and run steps until one has to wait."""
         holder = f"{self.service.conf.host}-{threading.get_ident():x}-{context.new_uuid()[:8]}"[:64]
-        while row := self.service.db.transact(operations.take, operation_id, holder, LEASE_S):
+        while row := self.service.db.transact(operations.acquire, operation_id, holder, LEASE_S):
             ctx = context.service_context(request_id=row["request_id"], project_id=row["project_id"])
             context.activate(ctx)
             try:
@@ -168,7 +167,7 @@ class Engine:
                 context.activate(None)
 
     def _advance(self, ctx, row: dict) -> bool:
-        """Do a step, or record one that was done; whether there is more to do at once."""
+        """Execute a step, or record one that was reported; returns whether to continue immediately."""
         kind = self.kinds[row["kind"]]
         with self.service.db.reader() as connection:
             job = self._job(connection, ctx, row)
@@ -179,12 +178,12 @@ class Engine:
             return False
         try:
             found = self._reported(row["report"]) if row["report"] is not None else self._do(kind, job)
-        except errors.Superseded:  # look again at what there is
-            self.service.db.transact(operations.put_aside, row, RETRY_S)
+        except errors.Superseded:  # read the current state again
+            self.service.db.transact(operations.retry_later, row, RETRY_S)
             return False
         except errors.ServiceUnavailable as error:
             return self._later(kind, job, error)
-        except Exception as error:  # boundary of a step: recorded, and undone
+        except Exception as error:  # boundary of a step: the failure is recorded, and undone
             LOG.warning("operation %s of instance %s: %s %s failed: %s", row["kind"], job.uuid, row["phase"], row["step"], error,
                         exc_info=not isinstance(error, errors.Error))
             return self._failed(kind, job, error)
@@ -199,7 +198,7 @@ class Engine:
         return bool(more)
 
     def _job(self, connection, ctx, row: dict) -> Job:
-        """The step that an operation is at. Until it has left its first one, its row names none."""
+        """The current step. The row of a new operation names none."""
         row = {**row, "step": row["step"] or self.kinds[row["kind"]].steps[0]}
         return Job(self.service, ctx, row, instances.states_of(connection, row["instance_uuid"]))
 
@@ -210,7 +209,7 @@ class Engine:
 
     @staticmethod
     def _reported(report: dict) -> dict:
-        """What an agent's report says. :raises Error: it could not do the step"""
+        """The result in an agent's report. :raises Error: the agent could not execute the step"""
         if report.get("again"):
             raise errors.ServiceUnavailable(report["error"])
         if report.get("error"):
@@ -223,12 +222,12 @@ class Engine:
         return work(job) if work else None
 
     def _later(self, kind: Operation, job: Job, error: errors.ServiceUnavailable) -> bool:
-        """A part is away: again after a while, or give up."""
+        """A service or host is unavailable: retry later, or give up."""
         row, waited_s = job.row, (db.now() - job.row["step_at"]).total_seconds()
-        if row["phase"] == FORWARD and row["step"] in kind.undoable and waited_s > PATIENCE_S:
+        if row["phase"] == FORWARD and row["step"] in kind.undoable and waited_s > UNDO_AFTER_S:
             return self._failed(kind, job, errors.StepFailed(reason=str(error)))
         LOG.info("operation %s of instance %s waits at %s %s: %s", row["kind"], job.uuid, row["phase"], row["step"], error)
-        self.service.db.transact(operations.put_aside, row, min(RETRY_MOST_S, RETRY_S + waited_s / 4))
+        self.service.db.transact(operations.retry_later, row, min(MAX_RETRY_S, RETRY_S + waited_s / 4))
         return False
 
     def _failed(self, kind: Operation, job: Job, error: Exception) -> bool:
@@ -236,29 +235,30 @@ class Engine:
         if row["phase"] == UNDO or row["step"] not in kind.undoable:
             LOG.error("operation %s of instance %s cannot do %s %s and tries again: %s", row["kind"], job.uuid, row["phase"],
                       row["step"], error)
-            self.service.db.transact(operations.put_aside, row, RETRY_MOST_S)
+            self.service.db.transact(operations.retry_later, row, MAX_RETRY_S)
             return False
         metrics.TASKS.labels(row["kind"], "failed").inc()
-        return self.service.db.transact(self._turn_back, job, _reason(error))
+        return self.service.db.transact(self._begin_undo, job, _reason(error))
 
-    def _turn_back(self, connection, job: Job, reason: str) -> bool:
-        """The step may have done half of its work: its undo comes first."""
+    def _begin_undo(self, connection, job: Job, reason: str) -> bool:
+        """Undo from the current step, which may have been executed in part."""
         row = job.row
-        if operations.move(connection, row, step=row["step"], phase=UNDO, data=row["data"], error=reason):
+        if operations.advance(connection, row, step=row["step"], phase=UNDO, data=row["data"], error=reason):
             self._event(connection, job, reason)
         return True
 
     def _done(self, connection, kind: Operation, job: Job, found: dict) -> bool | None:
-        """Record the end of a step, and go to the next, or to the one before; None: it was the last, and the operation ended."""
+        """Record the end of a step and go to the next, or to the previous one in an undo. None: it was the last; the operation
+        has ended."""
         row, data = job.row, {**job.data, **found}
         forward = row["phase"] == FORWARD
         index = kind.steps.index(row["step"]) + (1 if forward else -1)
         if kind.of_attempt and not instances.lock_attempt(connection, job.uuid, row["attempt"]):
-            return True  # it began another while the step was done: nothing of this one is written
+            return True  # superseded by another attempt: nothing is written
         job = dataclasses.replace(job, row={**row, "data": data})
         record = getattr(kind, f"record_{job.method}", None)
         if 0 <= index < len(kind.steps):
-            if operations.move(connection, row, step=kind.steps[index], phase=row["phase"], data=data, error=row["error"]):
+            if operations.advance(connection, row, step=kind.steps[index], phase=row["phase"], data=data, error=row["error"]):
                 self._event(connection, job, None)
                 if record:
                     record(connection, job)
@@ -278,7 +278,7 @@ class Engine:
         return None
 
     def _end(self, connection, job: Job, work) -> bool:
-        """False: another drives it by now, nothing was written."""
+        """False: another conductor has the lease by now; nothing was written."""
         ended = operations.end(connection, job.row)
         if ended:
             self._event(connection, job, None)
@@ -287,17 +287,17 @@ class Engine:
 
     @staticmethod
     def _event(connection, job: Job, error: str | None) -> None:
-        """The step as an event of the server's action."""
+        """Record the step as an event of the server's action."""
         row = job.row
         actions.events(connection, row["request_id"], job.uuid, [{
             "event": f"{row['kind']}_{job.method}", "host": (row["report"] or {}).get("host"), "start": db.epoch(row["step_at"]),
             "finish": db.epoch(db.now()), "result": "Error" if error else "Success", "details": error}])
 
-    # what agents ask and report
+    # RPC
 
     def begin_step(self, operation_id: str, number: int) -> dict | None:
-        """What a host is to do: {"uuid", "step": a method of ``HostSteps``, "attempt", "data", "columns": of the server's row,
-        those that it has there}; None: that number is past."""
+        """What a host is to do: {"uuid", "step": a method of ``HostSteps``, "attempt", "data", "columns": replacing those of the
+        server's row}; None: the number is outdated."""
         with self.service.db.reader() as connection:
             row = operations.get(connection, operation_id)
             if row is None or row["number"] != number or row["report"] is not None:
@@ -320,10 +320,10 @@ def _reason(error: Exception) -> str:
     return str(error) if isinstance(error, errors.Error) else "An unexpected error happened in the conductor."
 
 
-class Drive(periodic.Periodic):
-    """Take up operations that nobody drives: begun while no conductor listened, waiting, or of a conductor that died.
+class OperationRunner(periodic.Periodic):
+    """Runs operations that no conductor is running: those that are new, waiting, or abandoned by a conductor that died.
 
-    Where there are none it looks less often: a conductor is told of each that begins.
+    With none in progress it polls less often, because a new operation wakes its conductor.
     """
 
     BUSY_S, IDLE_S = 1.0, 5.0

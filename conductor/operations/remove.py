@@ -1,4 +1,4 @@
-"""What is left of a server on a host that it is not on any more, removed or destroyed when that host can."""
+"""Removal of what a former host still has of a server, once that host is up."""
 
 from common import errors, server_resources
 from conductor.db import allocations, hosts, operations, resizes, server_migrations
@@ -6,7 +6,8 @@ from conductor.operations import Job, Operation, Wait
 
 
 class Remove(Operation):
-    """Where an operator reset the server's state in the middle of a move, the host has ports and attachments of it, too."""
+    """Also deletes the ports and attachments on that host, which exist if an operator reset the server's state during a
+    migration."""
 
     kind = resizes.REMOVE
     of_attempt = False
@@ -14,26 +15,28 @@ class Remove(Operation):
     host_steps = {"remove": "remove"}
 
     def is_current(self, job: Job) -> bool:
-        """Not where the server came to that host again. The host asks too, before it begins: a message that waited for long
-        would remove what came there since."""
+        """False if the server has returned to that host. The host checks too before it begins, because a delayed message would
+        remove what was created since.
+        """
         host = job.data["host"]
         with job.service.db.reader() as connection:
-            return host not in allocations.hosts_of(connection, job.uuid) or self._is_being_left(connection, job.uuid, host)
+            return host not in allocations.hosts_of(connection, job.uuid) or self._is_migration_undone(connection, job.uuid, host)
 
     @staticmethod
-    def _is_being_left(connection, uuid: str, host: str) -> bool:
-        """A migration to there is being undone: the host's part is given back last."""
+    def _is_migration_undone(connection, uuid: str, host: str) -> bool:
+        """A migration to that host is being undone; the allocation there is released last."""
         return any(o["kind"] == resizes.MIGRATE and o["phase"] == operations.UNDO and o["data"].get("target") == host
                    for o in operations.of_server(connection, uuid))
 
     def _check(self, job: Job) -> None:
-        """After something was read, before it is changed. :raises Superseded: the server has come to the host since"""
+        """To be called after reading something and before changing it. :raises Superseded: the server has returned to the host"""
         if not self.is_current(job):
             raise errors.Superseded()
 
     def rebind(self, job: Job) -> None:
-        """Ports that the host has bound go back to the server's own, first: the host may never answer again. One that is late
-        to bind a port finds it changed."""
+        """Bind the host's ports to the server's own host again, first: the other host may never respond. If it binds a port late,
+        it finds that the port has changed.
+        """
         if job.instance is None or job.instance["host"] in (None, job.data["host"]):
             return
         found = [p for p in server_resources.ports_of(job.service.rest, job.uuid) if p["binding:host_id"] == job.data["host"]]
@@ -46,13 +49,13 @@ class Remove(Operation):
                 raise errors.Superseded() from error
 
     def remove(self, job: Job) -> Wait | None:
-        """A host that is no more has nothing."""
+        """Nothing to do if the host was deleted."""
         with job.service.db.reader() as connection:
             known = hosts.is_known(connection, job.data["host"])
         return job.ask(job.data["host"]) if known else None
 
     def disconnect(self, job: Job) -> None:
-        """Last: by now the host does nothing that it was asked for before, so it makes no attachment any more."""
+        """Last, because the host then has no earlier request left to execute, and creates no more attachments."""
         found = server_resources.attachments_of(job.service.rest, job.uuid, attached_host=job.data["host"])
         if found:
             self._check(job)
@@ -61,8 +64,7 @@ class Remove(Operation):
 
 
 class Destroy(Operation):
-    """A guest that a revert may have started before its host went down, while the server stays where it was. The disk is kept:
-    the server may still be reverted."""
+    """Destroys a guest that a failed revert may have started before its host went down. The disk is kept for another revert."""
 
     kind = resizes.DESTROY
     of_attempt = False
@@ -70,8 +72,9 @@ class Destroy(Operation):
     host_steps = {"destroy": "destroy"}
 
     def is_current(self, job: Job) -> bool:
-        """While the revert is being undone and the server waits on the other host: no other revert begins meanwhile, and what
-        ends the wait removes all."""
+        """While the revert is being undone and the server waits on the other host: no other revert can begin, and whatever ends
+        the wait removes everything.
+        """
         with job.service.db.reader() as connection:
             migration = server_migrations.get(connection, job.data["migration"])
             return (migration is not None and migration["status"] in (

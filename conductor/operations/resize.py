@@ -1,4 +1,4 @@
-"""A server moves to another host, perhaps with another flavor; then that is confirmed or reverted.
+"""Migrations and resizes of servers, their confirmation and their revert.
 
 The source keeps its disk until the move is confirmed. The guest runs on one host at a time: it is stopped on one before it
 is started on the other, and its volumes are let go on the former host only when it runs on the new one.
@@ -11,7 +11,7 @@ from conductor.operations import Job, Operation, Wait
 
 
 def _end_attachments(job: Job, host: str) -> None:
-    """End the attachments of the server's volumes to a host where its guest is not (any more)."""
+    """Delete the attachments of the server's volumes to a host without its guest."""
     found = server_resources.attachments_of(job.service.rest, job.uuid, attached_host=host)
     if found:
         job.check()
@@ -20,21 +20,21 @@ def _end_attachments(job: Job, host: str) -> None:
 
 
 class Resize(Operation):
-    """What all of these have in common."""
+    """Base of the operations below."""
 
     def _record_remove(self, connection, job: Job, host: str) -> None:
-        """Where the host was down, what is left of the server there is removed when the host is back."""
+        """If the host was down, the server's files there are removed when it is back."""
         if job.row["report"] is None:
             resizes.remove_from(connection, job.ctx, job.uuid, host)
 
     def superseded(self, connection, job: Job) -> None:
-        """Where the server is being deleted, the end of that sees to the other host."""
+        """If the server is being deleted, the deletion takes care of the other host."""
         if job.instance is not None and job.instance["task_state"] is None:
             resizes.leave(connection, job.ctx, job.uuid)
 
 
 class Move(Resize):
-    """What a migration and its way back have in common: ``origin`` and ``destination`` name the hosts in the data."""
+    """Base of migrations and reverts: ``origin`` and ``destination`` name the hosts in the data."""
 
     origin, destination = "source", "target"
     undoable: tuple[str, ...] = ("stop", "connect", "start")
@@ -43,27 +43,27 @@ class Move(Resize):
         return job.ask(job.data[self.origin])
 
     def undo_stop(self, job: Job) -> Wait:
-        """Its ports and volumes come back with the guest, if it ran."""
+        """Restores ports and volumes with the guest, if it was running."""
         return job.ask(job.data[self.origin])
 
     def connect(self, job: Job) -> None:
-        """Nothing yet: the destination attaches the volumes when it starts the guest. This is where that is undone."""
+        """Does nothing: the destination attaches the volumes when it starts the guest. Its undo detaches them."""
 
     def undo_connect(self, job: Job) -> None:
         _end_attachments(job, job.data[self.destination])
 
     def start(self, job: Job) -> Wait:
-        return job.ask_living(job.data[self.destination])
+        return job.ask_or_fail(job.data[self.destination])
 
     def undo_start(self, job: Job) -> Wait | None:
-        """A host that is down is not waited for."""
+        """Do not wait for a host that is down."""
         return job.ask_if_up(job.data[self.destination])
 
     def disconnect(self, job: Job) -> None:
         _end_attachments(job, job.data[self.origin])
 
     def _record_host(self, connection, job: Job, columns: dict) -> None:
-        """The server is where its guest runs."""
+        """Record the host on which the guest runs."""
         instances.write(connection, job.uuid, host=job.data[self.destination], **columns)
         for volume_id, attachment_id in job.data["attachments"].items():
             instances.set_attachment(connection, job.uuid, volume_id, attachment_id)
@@ -91,13 +91,13 @@ class Migrate(Move):
         machine.advance(connection, job.uuid, job.data["action"], RESIZE_MIGRATING, job.row["attempt"])
 
     def record_undo_claim(self, connection, job: Job) -> None:
-        """By the migration's row: the scheduler's answer may have been lost."""
+        """Read from the migration's row, because the scheduler's answer may have been lost."""
         migration = server_migrations.get(connection, job.data["migration"])
         if migration and migration["dest_host"]:
             allocations.release(connection, job.uuid, migration["dest_host"])
 
     def copy(self, job: Job) -> Wait:
-        return job.ask_living(job.data["target"])
+        return job.ask_or_fail(job.data["target"])
 
     def undo_copy(self, job: Job) -> Wait | None:
         return job.ask_if_up(job.data["target"])
@@ -157,7 +157,7 @@ class Revert(Move):
         self._record_host(connection, job, job.data["old"])
 
     def record_undo_start(self, connection, job: Job) -> None:
-        """It may have started the guest before it went down."""
+        """The host may have started the guest before it went down."""
         if job.row["report"] is None:
             resizes.destroy_on(connection, job.ctx, job.uuid, job.data["migration"], job.data["source"])
 
@@ -174,7 +174,7 @@ class Revert(Move):
                        power_state=job.data["power_state"])
 
     def failed(self, connection, job: Job, error: str) -> None:
-        """It is on the new host as before, and may be confirmed or reverted again."""
+        """The server stays on the new host, and may be confirmed or reverted again."""
         server_migrations.write(connection, job.data["migration"], status=server_migrations.FINISHED)
         machine.fail(connection, job.uuid, "revertResize", attempt=job.row["attempt"], fault=machine.fault(error))
         actions.failed(connection, job.row["request_id"], job.uuid, error)

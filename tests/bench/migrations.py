@@ -195,8 +195,8 @@ class Campaign:
         ctx = context.service_context(request_id=row["request_id"], project_id=row["project_id"])
         if host is None:
             with self.mover.dbs["compute"].writer() as connection:
-                operations.put_aside(connection, row, -1)
-            self.second.operations.drive(row["id"])
+                operations.retry_later(connection, row, -1)
+            self.second.operations.run(row["id"])
             return
         for _ in range(2):
             self.agents.operation_step(ctx, host, self.uuid, row["id"], row["number"])
@@ -269,7 +269,7 @@ class Campaign:
         left = self.breakages.left_on(other, self.uuid)
         assert not left, f"left on {other}: {left}"
         with self.mover.dbs["compute"].reader() as connection:
-            held, under_way = allocations.hosts_of(connection, self.uuid), operations.all_of_them(connection)
+            held, under_way = allocations.hosts_of(connection, self.uuid), operations.list_all(connection)
         assert held == [host], f"it holds a part of {held}"
         assert not under_way, f"operations are left: {under_way}"
         volumes = self.mover.attached_to(self.server)

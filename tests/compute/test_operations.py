@@ -51,7 +51,7 @@ class Example(Operation):
 
     def work(self, job):
         self._do("work")
-        return job.ask_living("h1")
+        return job.ask_or_fail("h1")
 
     def undo_work(self, job):
         self._do("undo_work")
@@ -104,7 +104,7 @@ class Cloud:
 
     def row(self) -> dict | None:
         with self.db.reader() as connection:
-            found = operations.all_of_them(connection)
+            found = operations.list_all(connection)
         return found[0] if found else None
 
     def later(self) -> None:
@@ -127,7 +127,7 @@ class Cloud:
     def run(self, operation_id: str, *, passes: int = 20) -> None:
         """Let both conductors go on in turn, and the host do what it is asked, until the operation has ended."""
         for number in range(passes):
-            self.conductors[number % 2].drive(operation_id)
+            self.conductors[number % 2].run(operation_id)
             row = self.row()
             if row is None:
                 return
@@ -184,7 +184,7 @@ def test_a_conductor_killed_at_any_moment_is_followed_by_another(cloud, step, mo
     engine_module.INJECT = kill
     for _ in range(6):
         try:
-            cloud.conductors[0].drive(operation)
+            cloud.conductors[0].run(operation)
         except Killed:
             break
         cloud.report()
@@ -192,7 +192,7 @@ def test_a_conductor_killed_at_any_moment_is_followed_by_another(cloud, step, mo
     assert killed
     if cloud.row() is not None:
         before = cloud.row()["number"]
-        cloud.conductors[1].drive(operation)
+        cloud.conductors[1].run(operation)
         assert cloud.row()["number"] == before, "the other holds the lease still"
         cloud.later()
         cloud.run(operation)
@@ -213,7 +213,7 @@ def test_a_step_that_fails_is_undone_and_what_was_done_before_it(cloud, step):
 
 def test_what_a_host_could_not_do_is_undone(cloud):
     operation = cloud.begin()
-    cloud.conductors[0].drive(operation)
+    cloud.conductors[0].run(operation)
     assert cloud.report(error="no space", result=None)
     cloud.later()
     cloud.run(operation)
@@ -235,8 +235,8 @@ def test_a_step_that_cannot_be_undone_is_repeated_until_it_is_done(cloud):
 def test_a_part_that_is_away_is_waited_for_a_while_and_then_the_step_has_failed(cloud):
     operation = cloud.begin()
     cloud.kind.failing["reserve"] = errors.ServiceUnavailable(part="the scheduler")
-    cloud.conductors[0].drive(operation)
-    cloud.conductors[0].drive(operation)
+    cloud.conductors[0].run(operation)
+    cloud.conductors[0].run(operation)
     assert cloud.row()["phase"] == "forward" and cloud.row()["due_at"] > db.now()
     with cloud.db.writer() as connection:
         connection.execute(sa.update(models.operations).values(step_at=db.now() - datetime.timedelta(seconds=400)))
@@ -260,20 +260,20 @@ def test_a_host_that_is_down_fails_its_step_and_its_undo_waits_for_it(cloud):
 
 def test_a_message_that_was_lost_is_sent_again_with_the_same_number(cloud):
     operation = cloud.begin()
-    cloud.conductors[0].drive(operation)
-    cloud.conductors[1].drive(operation)
+    cloud.conductors[0].run(operation)
+    cloud.conductors[1].run(operation)
     assert len(cloud.asked) == 1, "not before its time"
     cloud.later()
-    cloud.conductors[1].drive(operation)
+    cloud.conductors[1].run(operation)
     assert len(cloud.asked) == 2 and cloud.asked[0] == cloud.asked[1]
 
 
 def test_reports_count_once_and_only_of_the_present_number(cloud):
     operation = cloud.begin()
-    cloud.conductors[0].drive(operation)
+    cloud.conductors[0].run(operation)
     assert cloud.report()
     assert not cloud.report(error="a second one", result=None)
-    cloud.conductors[0].drive(operation)
+    cloud.conductors[0].run(operation)
     assert cloud.row() is None
     assert not cloud.report(), "of an operation that has ended"
 
@@ -286,20 +286,20 @@ def test_a_report_that_comes_while_its_step_is_being_sent_is_not_slept_over(clou
         send(*args)
         cloud.report()
     cloud.conductors[0].service.agents.operation_step = answered_at_once
-    cloud.conductors[0].drive(operation)
+    cloud.conductors[0].run(operation)
     assert cloud.row() is None and cloud.kind.recorded[-1] == "finished"
 
 
 def test_a_host_begins_a_step_only_while_it_is_wanted(cloud):
     operation = cloud.begin()
-    cloud.conductors[0].drive(operation)
+    cloud.conductors[0].run(operation)
     _, _, number = cloud.asked[0]
     for conductor in cloud.conductors:
         assert conductor.begin_step(operation, number)["step"] == "work"
         assert conductor.begin_step(operation, number - 1) is None
     cloud.report(error="no", result=None)
     assert cloud.conductors[1].begin_step(operation, number) is None, "it is done"
-    cloud.conductors[0].drive(operation)
+    cloud.conductors[0].run(operation)
     assert cloud.conductors[0].begin_step(operation, number + 1)["step"] == "undo_work"
 
 
@@ -307,11 +307,11 @@ def test_a_host_begins_a_step_only_while_it_is_wanted(cloud):
 def test_another_attempt_at_the_server_ends_it_and_undoes_nothing(cloud, after):
     operation = cloud.begin()
     for _ in range(after):
-        cloud.conductors[0].drive(operation)
+        cloud.conductors[0].run(operation)
     with cloud.db.writer() as connection:
         machine.begin(connection, UUID, "delete")
     cloud.later()
-    cloud.conductors[1].drive(operation)
+    cloud.conductors[1].run(operation)
     assert cloud.row() is None and cloud.kind.recorded[-1] == "superseded"
     assert not [name for name in cloud.kind.effects if name.startswith("undo")]
     assert states(cloud) == (server_states.ACTIVE, server_states.DELETING)
@@ -341,11 +341,11 @@ def test_who_lost_the_lease_records_nothing(cloud):
         found = slow(self, job)
         Example.reserve = slow
         cloud.later()
-        cloud.conductors[1].drive(operation)
+        cloud.conductors[1].run(operation)
         return found
     Example.reserve = overtaken
     try:
-        cloud.conductors[0].drive(operation)
+        cloud.conductors[0].run(operation)
     finally:
         Example.reserve = slow
     assert cloud.kind.effects["reserve"] == 2 and cloud.kind.recorded == ["reserve"]
@@ -356,7 +356,7 @@ def test_who_lost_the_lease_records_nothing(cloud):
 
 def test_an_agent_is_waited_for_by_nobody(cloud):
     operation = cloud.begin()
-    cloud.conductors[0].drive(operation)
+    cloud.conductors[0].run(operation)
     assert cloud.row()["lease_holder"] is None
 
 
@@ -364,7 +364,7 @@ def test_conductors_look_often_only_where_there_is_something_to_do(cloud):
     """An idle one reads a row in five seconds or more; it is told of what begins."""
     statements: list[str] = []
     sa.event.listen(cloud.db.engine, "before_cursor_execute", lambda *about: statements.append(about[2]))
-    drive = engine_module.Drive(cloud.conductors[0])
+    drive = engine_module.OperationRunner(cloud.conductors[0])
     drive.run_once()
     assert len(statements) == 1 and drive.interval_s >= 5
     operation = cloud.begin()

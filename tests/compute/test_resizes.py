@@ -104,7 +104,7 @@ def moved(placement, database) -> None:  # noqa: F811
 
 def left(database) -> list[tuple]:  # noqa: F811
     with database.reader() as connection:
-        return [(o["kind"], o["data"]) for o in operations.all_of_them(connection)]
+        return [(o["kind"], o["data"]) for o in operations.list_all(connection)]
 
 
 def test_a_deleted_server_gives_back_both_hosts_and_the_other_is_cleared(placement, database):  # noqa: F811
@@ -223,10 +223,10 @@ def test_what_is_left_on_a_target_is_removed_while_its_claim_is_not_given_back_y
     claim(placement, row)
     with database.writer() as connection:
         resizes.remove_from(connection, CTX, "s", "b")
-        made = next(o["id"] for o in operations.all_of_them(connection) if o["kind"] == "remove")
+        made = next(o["id"] for o in operations.list_all(connection) if o["kind"] == "remove")
         connection.execute(sa.update(models.operations).where(models.operations.c.id == row["id"]).values(
             phase=operations.UNDO, data={**row["data"], "target": "b"}))
-    removal(database, asked).drive(made)
+    removal(database, asked).run(made)
     assert [host for host, *_ in asked] == ["b"]
 
 
@@ -234,9 +234,9 @@ def test_a_host_that_the_server_comes_to_again_does_not_begin_to_remove_it(place
     asked: list = []
     with database.writer() as connection:
         resizes.remove_from(connection, CTX, "s", "b")
-        made = operations.all_of_them(connection)[0]["id"]
+        made = operations.list_all(connection)[0]["id"]
     engine_of_removal = removal(database, asked)
-    engine_of_removal.drive(made)
+    engine_of_removal.run(made)
     (host, _, operation_id, number), = asked
     assert host == "b" and engine_of_removal.begin_step(operation_id, number)["step"] == "remove"
     claim(placement, begin(database))

@@ -128,7 +128,7 @@ def test_each_step_of_an_operation_is_done_once(server):
 
     def drive(engine: Engine) -> None:
         for operation_id in due:
-            engine.drive(operation_id)
+            engine.run(operation_id)
     at_once(*(lambda engine=engine: drive(engine) for engine in engines))
     assert len(due) == ROWS == len(asked) and set(asked.values()) == {1}
     assert kind.effects == {"reserve": ROWS, "work": ROWS} and kind.recorded == ["reserve"] * ROWS

@@ -62,7 +62,7 @@ def at_rest(world: World) -> None:
             assert row["vm_state"] == server_states.ERROR and row["fault"] and world.troubled, \
                 f"server {row['uuid']} is {row['vm_state']}: {row['fault']}"
     with world.db.reader() as connection:
-        moving, left = server_migrations.held(connection), operations.all_of_them(connection)
+        moving, left = server_migrations.held(connection), operations.list_all(connection)
     assert not left, f"operations are left: {left}"
     for host in HOSTS:
         foreign = [u for u in world.guests(host) if u not in rows or rows[u]["host"] != host and (u, host) not in moving]

@@ -287,7 +287,7 @@ class World:
         """Have a conductor drive an operation, unless one does."""
         name = f"drive {operation_id}"
         if not any(a.name == name for a in self.actors):
-            self.run(lambda: self.operations.drive(operation_id), name=name)
+            self.run(lambda: self.operations.run(operation_id), name=name)
 
     def pass_of_operations(self) -> None:
         """Whatever nobody drives is due, and the lease of a conductor that was killed has run out."""
@@ -403,7 +403,7 @@ class World:
 
     def operations_left(self) -> list[dict]:
         with self.db.reader() as connection:
-            return operations.all_of_them(connection)
+            return operations.list_all(connection)
 
     def rows(self) -> list[dict]:
         """All servers, with their devices, by their ids."""

@@ -10,8 +10,8 @@ import tempfile
 import time
 
 from tests.conftest import FakeCloud
-from tests.hostile.drive import run
 from tests.hostile.generator import PACKAGES
+from tests.hostile.runner import run
 from tests.hostile.things import Things
 
 

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from tests.hostile.drive import run
 from tests.hostile.generator import PACKAGES, Generator, routes_of
+from tests.hostile.runner import run
 from tests.hostile.things import Things
 
 REQUESTS, SEED = int(os.environ.get("PILEUS_HOSTILE_REQUESTS", "300")), int(os.environ.get("PILEUS_HOSTILE_SEED", "10"))

@@ -11,7 +11,7 @@ from common import conf, errors
 from image.conf import OPTS
 from image.stores import Stores
 from image.stores.base import Source, unwritten
-from tests.image import rbd_standin, s3_server, swift_server
+from tests.image import rbd_stub, s3_server, swift_server
 
 A, B = "aaaaaaaa-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-000000000002"
 MIB = 1 << 20
@@ -42,7 +42,7 @@ def store(request, tmp_path, monkeypatch):
         if os.environ.get("PILEUS_CEPH_CONF"):
             lines += [f"rbd_store_ceph_conf = {os.environ['PILEUS_CEPH_CONF']}"]
         else:
-            for name, module in rbd_standin.modules().items():
+            for name, module in rbd_stub.modules().items():
                 monkeypatch.setitem(sys.modules, name, module)
     elif request.param == "s3":
         lines = s3_server.settings(request.getfixturevalue("s3"))
@@ -133,7 +133,7 @@ def test_it_says_where_an_image_is_without_secrets(store):
                "swift_store_user = a:b"]),
     ("rbd", ["rbd_store_ceph_conf = /nowhere"])])
 def test_a_store_that_is_away(tmp_path, monkeypatch, kind, lines):
-    for name, module in rbd_standin.modules().items():
+    for name, module in rbd_stub.modules().items():
         monkeypatch.setitem(sys.modules, name, module)
     store = load(tmp_path, kind, lines).default
     for call in (store.open, store.delete):

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from tests.policies import reference
-from tests.policies.drive import make_home
+from tests.policies.runner import make_home
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,7 +13,7 @@ from common.periodic import wait_for
 from common.policy import RELOAD_S
 from compute_api import router
 from compute_api.handlers import actions, services, versions
-from tests.policies.drive import Ask, Judge, operation, rules_by_operation, surprises
+from tests.policies.runner import Ask, Judge, operation, rules_by_operation, surprises
 from tests.tenancy import compute
 from tests.tenancy.compute import FLAVOR, VERSION, new_server, public_image
 from tests.tenancy.frame import Asker, fill, key, parameters, snapshot, version

@@ -19,8 +19,8 @@ from identity.handlers import federation
 from tests.identity.conftest import Caller
 from tests.identity.test_routes_and_roles import content
 from tests.policies.compare import declared
-from tests.policies.drive import PASSWORD, Ask, Home, Judge, make_home, operation, rules_by_operation, surprises
 from tests.policies.reference import rules as reference
+from tests.policies.runner import PASSWORD, Ask, Home, Judge, make_home, operation, rules_by_operation, surprises
 from tests.tenancy.frame import Asker, fill
 
 # Discovery, logins, and tokens, which are named by a header: of these see the last test.

@@ -9,7 +9,7 @@ import pytest
 
 from common.context import Context, new_uuid
 from image import router
-from tests.policies.drive import Ask, Home, Judge, operation, rules_by_operation, surprises
+from tests.policies.runner import Ask, Home, Judge, operation, rules_by_operation, surprises
 from tests.tenancy import compute, image
 from tests.tenancy.frame import Asker, Raw, fill
 

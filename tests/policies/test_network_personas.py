@@ -8,7 +8,7 @@ import pytest
 from network import router
 from network.conf import QUOTA_RESOURCES
 from network.handlers import versions
-from tests.policies.drive import Ask, Judge, operation, rules_by_operation, surprises
+from tests.policies.runner import Ask, Judge, operation, rules_by_operation, surprises
 from tests.tenancy import network
 from tests.tenancy.frame import Asker, fill, key, parameters, snapshot, writes
 

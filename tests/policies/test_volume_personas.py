@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests.policies.drive import Ask, Home, operation, rules_by_operation, surprises
+from tests.policies.runner import Ask, Home, operation, rules_by_operation, surprises
 from tests.tenancy import compute, volume
 from tests.tenancy.frame import Asker, fill, parameters
 from volume import router

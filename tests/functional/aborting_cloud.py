@@ -25,7 +25,7 @@ def give_up(connection) -> None:
         return
     if getattr(units._LOCAL, "unit", None) is None:
         caller = next(f for f in reversed(traceback.extract_stack()) if "/site-packages/" not in f.filename
-                      and not f.filename.endswith(("contextlib.py", "victims_cloud.py", "common/db.py")))
+                      and not f.filename.endswith(("contextlib.py", "aborting_cloud.py", "common/db.py")))
         LOG.warning("no unit: %s:%s", caller.filename, caller.lineno)
     elif CHOICE.random() < 0.5:
         raise sa.exc.OperationalError("COMMIT", {}, pymysql.err.OperationalError(1213, "Deadlock: a test's victim"))
