@@ -205,7 +205,7 @@ class Auditor:
         exported: dict[str, str] = {v: host for host, found in self._answering("volume").items() for v in found["exports"]}
         for volume_id in set(exported) - held:
             yield Finding("export", volume_id, "is exported, but attached to nothing",
-                          self._local(exported[volume_id], lambda v=volume_id: self.inventory.volumes.disconnect(v, "")))
+                          self._local(exported[volume_id], lambda v=volume_id: self.inventory.volumes.unexport(v)))
         for row in attached:
             volume_id = row["volume_id"]
             if row["instance_uuid"] and row["instance_uuid"] not in servers:

@@ -262,3 +262,13 @@ def test_who_is_disconnected_loses_its_session_and_others_keep_theirs(driver):
             user.kill()
             user.wait()
         driver.disconnect("v1", "a2", "iqn.test:a2")
+
+
+def test_a_volume_that_is_attached_to_nothing_is_exported_no_more(driver):
+    """As the audit ends what was left over."""
+    driver.create("v1", 1)
+    for name in ("a1", "a2"):
+        driver.connect("v1", name, {"initiator": f"iqn.test:{name}"}, {})
+    for _ in range(2):
+        driver.unexport("v1")
+    assert driver.exports() == []

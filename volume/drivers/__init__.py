@@ -80,6 +80,10 @@ class VolumeDriver:
         """
         raise AssertionError
 
+    def unexport(self, volume_id: str) -> None:
+        """End all exports of a volume, as of one that is attached to nothing."""
+        raise AssertionError
+
     def admitted(self) -> dict[str, set[str]]:
         """{id of each volume that is exported: ids of the attachments that may reach it}"""
         raise AssertionError

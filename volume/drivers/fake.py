@@ -90,6 +90,10 @@ class FakeDriver(VolumeDriver):
         with self._lock:
             self._write_exports(volume_id, self._exports(volume_id) - {attachment_id})
 
+    def unexport(self, volume_id):
+        with self._lock:
+            self._write_exports(volume_id, set())
+
     def admitted(self):
         return {p.stem[7:]: self._exports(p.stem[7:]) for p in self.path.glob("volume-*.export")}
 

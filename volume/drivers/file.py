@@ -47,6 +47,9 @@ class ExportedByTgt(VolumeDriver):
     def disconnect(self, volume_id, attachment_id, initiator=None, others=()):
         self.tgt.unexport(volume_id, tgt.account_of(attachment_id), initiator, [tgt.account_of(a) for a in others])
 
+    def unexport(self, volume_id):
+        self.tgt.unexport(volume_id)
+
     def admitted(self):
         return {v: {tgt.attachment_of(a) for a in target["accounts"]} for v, target in self.tgt.targets().items()}
 
