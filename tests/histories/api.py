@@ -117,7 +117,9 @@ def extend_volume(world: World, uuid: str) -> None:
 
 def attach_free_port(world: World, uuid: str) -> None:
     """One of the owner's that was a server's before, perhaps this one's."""
-    free = [p["id"] for p in world.services.ports.values() if p.get("name") == "own" and not p["device_id"]]
+    wanted = {n.get("port") for row in world.rows() for n in row["requested_networks"]}  # by servers that are not built yet, too
+    free = [p["id"] for p in world.services.ports.values() if p.get("name") == "own" and not p["device_id"]
+            and p["id"] not in wanted]
     if not free:
         raise errors.NotFound("no port is free")
     attach_interface(world, uuid, own_port=True, port_id=free[-1])

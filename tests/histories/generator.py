@@ -9,13 +9,14 @@ from tests.histories.world import HOSTS, World
 
 EVENTS = 30
 POWER = ("stop", "start", "reboot-hard", "pause", "unpause")
+TRIES = 4  # until something that is asked of a server is not refused
 MAX_SERVERS = 2  # so that what happens meets
 # Of others nobody asks again: their users see what is left, and ask.
 TRUNCATED = ("build", "terminate", "attach_volume", "detach_volume", "image_snapshot")
 # What happens next, and how often, in histories of four kinds.
 _USUAL = {"create": 12, "delete": 5, "operate": 14, "step": 26, "deliver": 18, "late": 4, "lost": 3, "doubled": 4, "crash": 5,
           "restart": 8, "fail_over": 3, "resend": 8, "recover": 3, "orphans": 2, "operations": 8, "conductor": 2,
-          "extensions": 2}
+          "extensions": 2, "again": 4}
 KINDS = {
     "calm": _USUAL,  # whatever is asked for must be done in the end
     "mixed": {**_USUAL, "silence": 4, "speak": 4, "outage": 5, "give_up": 4, "truncate": 2, "power_cut": 2},
@@ -33,7 +34,7 @@ class History:
         # Half of them begin with servers that are there: what is done to these would come too late after a boot.
         self.standing = seed // len(KINDS) % 2 == 1
         if self.standing:
-            self.weights = {**self.weights, "operate": 2 * self.weights["operate"] + 10, "create": 4}
+            self.weights = {**self.weights, "operate": 3 * self.weights["operate"] + 20, "create": 4, "all": 12, "again": 8}
 
     def play(self, events: int = EVENTS) -> None:
         """:raises AssertionError: something was lost, doubled or left"""
@@ -49,8 +50,8 @@ class History:
         checks.at_rest(self.world)
 
     def _begin_with_servers(self) -> None:
-        for _ in range(MAX_SERVERS):
-            self._create()
+        api.create(self.world, own_port=True, volume=True)
+        self._create()
         self.world.run_all()
 
     def _any_of(self, found: collections.abc.Sequence):
@@ -73,16 +74,18 @@ class History:
 
     def _operate(self):
         uuid = self._server()
+        return next(filter(None, (self._ask(uuid) for _ in range(TRIES))), None) if uuid else None
+
+    def _ask(self, uuid: str) -> str | None:
+        """Ask for something, whatever it is; None: it was refused, as its user would hear."""
         chosen = self.random.choice(("power", "snapshot", "attach_volume", "attach_free_volume", "detach_volume", "extend_volume",
                                      "attach_interface", "attach_free_port", "detach_interface", "migrate", "resize", "confirm",
                                      "revert"))
         more = {"power": {"action": self.random.choice(POWER)}, "attach_interface": {"own_port": self.random.random() < 0.5}}
-        if uuid is None:
-            return None
         try:
             getattr(api, chosen)(self.world, uuid, **more.get(chosen, {}))
         except errors.Error:
-            return None  # as its user would hear
+            return None
         return f"{chosen} {more.get(chosen, '')} {uuid}"
 
     def _step(self):
@@ -114,6 +117,19 @@ class History:
 
     def _doubled(self):
         return self._deliver(self.random.randrange(len(self.world.mail) or 1), keep=True)
+
+    def _again(self):
+        """What an agent took a while ago comes once more: others were sent and done since."""
+        message = self._any_of(self.world.delivered)
+        if message is None or message[0] not in self.world.agents:
+            return None
+        self.world.mail.append(message)
+        return self._deliver(len(self.world.mail) - 1)
+
+    def _all(self):
+        """All that was begun or sent is done."""
+        self.world.run_all()
+        return ""
 
     def _lost(self):
         return self.world.mail.pop(self.random.randrange(len(self.world.mail)))[:2] if self.world.mail else None

@@ -194,6 +194,7 @@ class World:
         database.after_write[:] = [self._written]
         self.services = Services()
         self.mail: list[tuple] = []
+        self.delivered: list[tuple] = []  # the last of them that agents took
         self.actors: list[Actor] = []
         self.agents: dict[str, SimulatedAgent] = {}
         self.outages: list[str] = []  # one "before" or "after" for each call that is to fail
@@ -271,7 +272,9 @@ class World:
 
     def deliver(self, index: int = 0, *, keep: bool = False) -> Actor | None:
         """Give one of the waiting messages to who it is for; ``keep``: it will come again. The work that begins with it."""
-        host, method, args = self.mail[index] if keep else self.mail.pop(index)
+        host, method, args = message = self.mail[index] if keep else self.mail.pop(index)
+        if host in self.agents:
+            self.delivered = [*self.delivered[-9:], message]
         if host == "scheduler":
             with contextlib.suppress(errors.ServiceUnavailable):
                 self.scheduler.build(context.service_context(), *args)
