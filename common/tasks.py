@@ -33,15 +33,15 @@ from common import context, errors, metrics, periodic
 from common.messages import shape
 
 LOG = logging.getLogger(__name__)
-# Tests set this to a callable (task, step, phase); phase is "execute", "executed" or "undo". It may raise or exit;
-# a BaseException ends the task as ``kill -9`` would, without an undo.
+# Tests set this to a callable (task, step, phase); phase is "execute", "executed" or "undo". It may raise or exit; a
+# BaseException ends the task like ``kill -9``, without an undo.
 INJECT = None
 RECOVER_AT_ONCE = 4
-_KEY = re.compile("(?P<name>.+)-(?P<id>[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})")  # names may have hyphens too
+_KEY = re.compile("(?P<name>.+)-(?P<id>[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})")  # names may contain hyphens
 
 
 class Task:
-    """One kind of long work. Subclasses state ``name``, ``steps``, ``on_crash`` and one method a step."""
+    """A kind of long work. Subclasses define ``name``, ``steps``, ``on_crash`` and a method per step."""
 
     name = ""
     steps: tuple[str, ...] = ()
@@ -56,13 +56,13 @@ class Task:
         """Called before a step is tried again for a part that is away. It may raise, as where nobody needs the work any more."""
 
     def failed(self, step: str, error: Exception, state: dict) -> None:
-        """Called after all undos, with the error of the step that failed."""
+        """Called after all undos, with the error of the failed step."""
 
     def done(self, state: dict) -> None:
-        """Called after the last step. Where it raises, the record stays and ``done`` is called again later."""
+        """Called after the last step. If it raises, the record is kept and ``done`` is called again later."""
 
     def exclusive(self, state: dict) -> typing.ContextManager:
-        """What to hold while a leftover is worked on; who calls ``Engine.run`` holds it already."""
+        """The lock to hold while a leftover is recovered; the caller of ``Engine.run`` holds it already."""
         return contextlib.nullcontext()
 
     def still_current(self, state: dict) -> bool:
@@ -76,21 +76,21 @@ class Task:
     def record_unreadable(self, task_id: str) -> bool:
         """Called where a task's record cannot be read: settle what it may have begun, by what the service's database says now.
 
-        It holds by itself what is exclusive. May be called again.
+        It acquires the task's lock itself.
 
-        :returns: False: not yet, or nobody can tell; the audit shows the record until it is settled or removed by hand
+        :returns: False: not possible yet; the audit shows the record until it is settled or removed by an operator
         """
         return False
 
 
 class Journal:
-    """Task records as files. A record is {"task", "id", "state", "done": [steps], "phase", "step", "context"}."""
+    """Journal records as files: {"task", "id", "state", "done": [steps], "phase", "step", "context"}."""
 
     SHAPE = {"task": str, "id": str, "state": dict, "done": list, "phase": str, "step": str}
 
     def __init__(self, directory):
         self.directory = pathlib.Path(directory)
-        # 0700: a record may hold the secret of an iSCSI session.
+        # 0700: a record may contain the secret of an iSCSI session.
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def _path(self, key: str) -> pathlib.Path:
@@ -104,7 +104,7 @@ class Journal:
             out.flush()
             os.fdatasync(out.fileno())
         os.replace(partial, path)
-        if new:  # an older step's record may come back after a power cut, none at all may not
+        if new:  # after a power cut, an older version of a record may reappear, but a record must not be lost
             handle = os.open(self.directory, os.O_RDONLY)
             try:
                 os.fsync(handle)
@@ -123,7 +123,7 @@ class Journal:
         try:
             record = json.loads(path.read_bytes())
             if not isinstance(record, dict):
-                raise ValueError("it is no object")
+                raise ValueError("it is not an object")
             wrong = [name for name, kind in self.SHAPE.items() if not isinstance(record.get(name), kind)]
             if wrong or key_of(record) != key:
                 raise ValueError(f"wrong or missing: {', '.join(wrong) or 'task, id'}")
@@ -143,12 +143,12 @@ class Journal:
         """{"unfinished": {key: seconds since its last step began}, "broken": [keys]}"""
         unfinished = {}
         for path in self.directory.glob("*.json"):
-            with contextlib.suppress(FileNotFoundError):  # it ended meanwhile
+            with contextlib.suppress(FileNotFoundError):  # it ended in the meantime
                 unfinished[path.stem] = time.time() - path.stat().st_mtime
         return {"unfinished": unfinished, "broken": self.broken()}
 
     def broken(self) -> list[str]:
-        """The keys of records that could not be read."""
+        """The keys of unreadable records."""
         return sorted(p.stem for p in self.directory.glob("*.broken"))
 
     def remove_broken(self, key: str) -> None:
@@ -163,7 +163,7 @@ def key_of(record: dict) -> str:
 
 
 class Engine:
-    """Run tasks and finish what a dead predecessor left."""
+    """Runs tasks, and recovers those of a former process."""
 
     def __init__(self, journal: Journal):
         self.journal = journal
@@ -176,7 +176,7 @@ class Engine:
 
     @contextlib.contextmanager
     def _claim(self, key: str):
-        """Yields whether the key is now the caller's, until the block ends."""
+        """Yields whether the caller has claimed the key, until the block ends."""
         with self._lock:
             free = key not in self._running
             self._running.add(key)
@@ -193,9 +193,9 @@ class Engine:
         Where a crash left a record of this id, that one is finished or undone and nothing else is done: who asked asks again as
         long as there is something to do.
 
-        :param task_id: the same id is never run twice at once: a doubled message finds it and returns
+        :param task_id: an id never runs twice at the same time; a repeated message returns immediately
         :returns: the final state
-        :raises errors.Error: of the step that failed, after its undos
+        :raises errors.Error: of the failed step, after the undos
         """
         ctx = context.active()
         record: dict = {"task": task.name, "id": task_id, "state": state, "done": [], "phase": "execute",
@@ -212,7 +212,7 @@ class Engine:
             return self._forward(task, record)
 
     def leftover(self, name: str, task_id: str) -> bool:
-        """Whether a record of this task is in the journal."""
+        """Whether the journal has a record of this task."""
         return self.journal.read(f"{name}-{task_id}") is not None
 
     def _forward(self, task: Task, record: dict) -> dict:
@@ -221,7 +221,7 @@ class Engine:
             try:
                 self._begin(record)
                 self._execute(task, step, record["state"])
-            except Exception as error:  # step boundary: recorded, undone, reported
+            except Exception as error:  # step boundary: the failure is recorded, undone and reported
                 LOG.warning("task %s %s: step %s failed: %s", task.name, record["id"], step, error,
                             exc_info=not isinstance(error, errors.Error))
                 record["phase"] = "undo"
@@ -232,7 +232,7 @@ class Engine:
                 metrics.TASKS.labels(task.name, "failed").inc()
                 raise
             record["done"].append(step)
-        if task.on_crash == "undo":  # whatever happens from here on, it has succeeded and is not undone
+        if task.on_crash == "undo":  # the task has succeeded and will not be undone
             record["phase"] = "finished"
             self._journal_progress(record)
         try:
@@ -258,21 +258,21 @@ class Engine:
                     INJECT(task, step, "executed")
                 return
             except errors.ServiceUnavailable as error:
-                # Once more also where the first try took all the time: who was asked may have been restarted meanwhile.
+                # Retried at least once, even if the first attempt used all the time: the service may have been restarted.
                 if time.monotonic() + delay > deadline and (tried or not task.retry_s):
                     raise
                 tried = True
-                LOG.info("task %s: step %s waits for a service: %s", task.name, step, error)
+                LOG.info("task %s: step %s is waiting for a service: %s", task.name, step, error)
                 time.sleep(delay)
                 delay = min(delay * 2, 3)
                 task.before_retry(step, state)
 
     def _undo(self, task: Task, record: dict, error: Exception) -> None:
-        """Undo all that was begun and then report ``error``, or abandon what is another's by now.
+        """Undo the executed steps and then report ``error``; discard the task if it is no longer current.
 
-        Reported last: who hears of the failure may give the work to another host, and a later undo would meet that.
+        The report comes last, because it may cause the work to be given to another host, which a later undo would disturb.
 
-        :raises errors.Error: the service cannot be asked; the record stays and is taken up again later
+        :raises errors.Error: the service cannot be asked; the record is kept and recovered later
         """
         if not task.still_current(record["state"]):
             LOG.warning("task %s, unfinished at step %s, no longer belongs to this service", key_of(record), record["step"])
@@ -284,7 +284,7 @@ class Engine:
         self.journal.remove(record)
 
     def _backward(self, task: Task, record: dict) -> bool:
-        """Undo in reverse; True when all went well. What failed stays in the journal for ``recover``."""
+        """Undo in reverse order; True if all undos succeeded. Failed ones stay in the journal for ``recover``."""
         while record["done"]:
             step = record["done"][-1]
             undo = getattr(task, f"undo_{step}", None)
@@ -293,8 +293,8 @@ class Engine:
                     if INJECT:
                         INJECT(task, step, "undo")
                     undo(record["state"])
-                except Exception as error:  # step boundary: kept in the journal, run again by recover()
-                    LOG.error("task %s %s: undo of step %s failed and will be tried again: %s",
+                except Exception as error:  # step boundary: kept in the journal and retried by recover()
+                    LOG.error("task %s %s: undo of step %s failed and will be retried: %s",
                               task.name, record["id"], step, error)
                     self._journal_progress(record)
                     return False
@@ -303,11 +303,11 @@ class Engine:
         return True
 
     def _begin(self, record: dict) -> None:
-        """:raises StepFailed: what is about to be done cannot be noted, so it is not done"""
+        """:raises StepFailed: the journal cannot be written, so the step is not executed"""
         try:
             self.journal.write(record)
         except OSError as error:
-            raise errors.StepFailed(reason="The host has no space to work.", internal=str(error)) from error
+            raise errors.StepFailed(reason="The host has no space left.", internal=str(error)) from error
 
     def _journal_progress(self, record: dict) -> None:
         """Note what has been done, where that can be: the record before, which a crash would leave, has it done again."""
@@ -317,10 +317,10 @@ class Engine:
             LOG.error("the journal of task %s cannot be written: %s", key_of(record), error)
 
     def recover(self, make_task) -> int:
-        """Finish or undo every journalled task that nobody runs, some at a time.
+        """Recover all journalled tasks that are not running, several at a time.
 
         :param make_task: name -> Task
-        :returns: how many records were worked on
+        :returns: the number of records
         """
         keys = self.pending()
         if not keys:
@@ -329,19 +329,18 @@ class Engine:
             return sum(pool.map(lambda key: self.recover_one(key, make_task), keys))
 
     def pending(self) -> list[str]:
-        """The keys of all records, also of those that cannot be read."""
+        """The keys of all records, including unreadable ones."""
         return sorted({*self.journal.keys(), *self.journal.broken()})
 
     def recover_one(self, key: str, make_task) -> bool:
-        """Finish or undo one of them; whether there was something to do."""
+        """Recover one task; returns whether there was something to do."""
         try:
             return self._leftover(key, make_task, lambda task, state: task.exclusive(state))
         finally:
             context.activate(None)
 
     def settle(self, make_task, concerned: typing.Callable[[typing.Any, dict], bool]) -> None:
-        """As ``recover``, for those leftovers alone for which ``concerned(task, state)``; the caller holds what is exclusive
-        to these."""
+        """As ``recover``, for the leftovers for which ``concerned(task, state)``; the caller holds their lock."""
         active = context.active()
         for record in self.journal.records():
             if self._concerns(make_task, concerned, record):
@@ -359,10 +358,10 @@ class Engine:
             return False
 
     def _leftover(self, key: str, make_task, hold) -> bool:
-        """Work on a record, as it is now, that nobody runs. ``hold``: (task, state) -> what to hold meanwhile."""
+        """Recover a record that is not running. ``hold``: (task, state) -> the lock to hold."""
         with self._claim(key) as free:
             if not free:
-                return False  # somebody took it up since the list was made
+                return False  # recovered since the list was made
             record = self.journal.read(key)
             try:
                 task = make_task(record["task"]) if record is not None else None
@@ -386,7 +385,7 @@ class Engine:
         return True
 
     def _lost(self, key: str, make_task) -> bool:
-        """Settle what a record was about that could not be read; False: there is no such one, or it cannot be settled."""
+        """Settle a task whose record is unreadable; False: there is no such record, or it cannot be settled."""
         found = _KEY.fullmatch(key) if key in self.journal.broken() else None
         if found is None or not make_task(found["name"]).record_unreadable(found["id"]):
             return False
@@ -395,9 +394,9 @@ class Engine:
         return True
 
     def _settle(self, task: Task, record: dict) -> None:
-        """Finish or undo what a crash, or an undo that failed, left.
+        """Finish or undo a leftover of a crash or a failed undo.
 
-        :raises errors.Error: it cannot be done now; the record stays
+        :raises errors.Error: not possible now; the record is kept
         """
         if record.get("context"):
             context.activate(context.Context.from_dict(record["context"]))
@@ -413,7 +412,7 @@ class Engine:
 
 
 class Recovery(periodic.Periodic):
-    """At start, and again every minute for what could not be settled then."""
+    """Recovers leftovers at start, and every minute those that could not be recovered."""
 
     interval_s = 60.0
 

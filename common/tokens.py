@@ -19,7 +19,7 @@ ALGORITHM = "ES256"
 
 
 def claims(ctx: Context) -> dict:
-    """The payload that states what ``ctx`` says."""
+    """The payload that represents ``ctx``."""
     return {"sub": ctx.user_id, "iat": ctx.issued_at, "exp": ctx.expires_at,
             "openstack_methods": list(ctx.methods), "openstack_audit_ids": list(ctx.audit_ids),
             "openstack_project_id": ctx.project_id, "openstack_domain_id": ctx.domain_id,
@@ -37,12 +37,12 @@ def sign(ctx: Context, key, key_id: str) -> str:
 
 
 _KEY_IDS: dict[str, str] = {}
-# Said to who shows a token that was good once: he had it, and learns nothing.
+# Shown to whoever presents an expired token: its former owner, who learns nothing new.
 EXPIRED = f"{errors.Unauthorized.message} The token has expired: ask for a new one."
 
 
 def _key_id(token: str, keys: dict) -> str:
-    """The id of the key that a token says it was signed with. Tokens of one key begin alike: each beginning is read once."""
+    """The id of the key that signed a token. Tokens of one key begin alike, so the decoded header is cached."""
     head = token.partition(".")[0]
     known = _KEY_IDS.get(head)
     if known is None:
@@ -53,7 +53,7 @@ def _key_id(token: str, keys: dict) -> str:
 
 
 def verify(token: str, keys: dict) -> Context:
-    """The context a token stands for.
+    """The context that a token represents.
 
     :param keys: {key id: public key}
     :raises Unauthorized: unknown key, bad signature, expired or malformed token
@@ -107,8 +107,9 @@ class Revocations:
                 self.last_id = max(self.last_id, event["id"])
 
     def revoked(self, ctx: Context) -> bool:
-        """A token that was made of another is revoked with that, although it was made later: by a worker that did not know of
-        the event yet. What it is for was read when it was made itself."""
+        """A token derived from a revoked one is revoked too, even if it was issued later, by a worker that did not know the event
+        yet. Its roles were read when it was issued.
+        """
         user, project, home = ("user_id", ctx.user_id), ("project_id", ctx.project_id), ("domain_id", ctx.user_domain_id)
         login: list[tuple] = [(("audit_chain_id", ctx.audit_ids[-1]),)]
         made: list[tuple] = [(("audit_id", ctx.audit_ids[0]),), (project,), (user, project), (("domain_id", ctx.domain_id),),
@@ -120,7 +121,7 @@ class Revocations:
         if ctx.oauth:
             made.append((("oauth_token_id", ctx.oauth[0]),))
         if ctx.trust:
-            # It falls with the trust, and with either of the two who are bound by it, of whom the trustee has logged in.
+            # Revoked with the trust, the trustor, and the trustee, who has authenticated.
             login.append((("user_id", ctx.trust[2]),))
             made += [(("trust_id", ctx.trust[0]),), (home,)]
             for party in ctx.trust[1:]:
@@ -138,7 +139,7 @@ class Revocations:
 
 
 class Verifier:
-    """Check tokens: signature once, then a bounded cache; expiry and revocation every time."""
+    """Verifies tokens: the signature once, then from a bounded cache; expiry and revocation every time."""
 
     CACHE = 8192
 
@@ -148,7 +149,7 @@ class Verifier:
         self._cache: OrderedDict[bytes, Context] = OrderedDict()
 
     def check(self, token: str) -> Context:
-        """:raises Unauthorized: for every reason but the token's age alike, so that nothing can be learnt from trying."""
+        """:raises Unauthorized: with the same text for every reason except expiry, so that nothing can be learnt from attempts"""
         if len(token) > 8192:
             raise errors.Unauthorized()
         digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()

@@ -1,11 +1,11 @@
-"""Units of work: what runs again from its start when the database gave its transaction up.
+"""Units of work, which are retried from the start if the database aborts their transaction.
 
-A request, a call of the bus, and whatever is decorated with ``unit`` are units. A database may end any transaction: two
-of them waited for each other, another node had changed the row first, or two inserted the same thing and only one can
-have. Nothing of a transaction is left then, so its unit is run again, as long as it has done nothing else that others
-can see: committed, changed something at another service, sent a message. After that the error goes to the caller. So:
-what takes or checks and then writes does it in one transaction, and tells others only afterwards. A transaction that
-must follow something visible is a unit of its own.
+A request, an RPC call, and functions decorated with ``unit`` are units. A database may abort any transaction: on a deadlock, if
+another node has changed the row first, or if two transactions insert the same value. Nothing of the transaction remains then, so
+the unit is retried, unless it has already had an effect that others can see: committed a transaction, changed something in
+another service, or sent a message. In that case, and after several attempts, the error goes to the caller. So: what is checked
+and then written belongs in one transaction, messages are sent after it, and a transaction that must follow a visible effect is a
+unit of its own.
 """
 
 import functools
@@ -17,7 +17,7 @@ from common import errors
 
 TRIES, TRIES_OF_CONFLICTS = 12, 6
 _LOCAL = threading.local()
-# Deadlock, lock wait timeout, row changed since it was read, Galera's certification and a node that is not ready for it.
+# Deadlock, lock wait timeout, row changed since it was read, Galera's certification, and a node that is not ready for it.
 _MYSQL_AGAIN, _MYSQL_CONFLICT = {1213, 1205, 1020, 1047}, {1062, 1451, 1452}
 # Serialization failure, deadlock, lock timeout; unique and foreign key violation.
 _POSTGRESQL_AGAIN, _POSTGRESQL_CONFLICT = {"40001", "40P01", "55P03"}, {"23505", "23503"}
@@ -29,7 +29,7 @@ class RetryUnit(Exception):
 
 
 class _Unit:
-    visible = False  # whether others can see something that was done
+    visible = False  # whether there has been an effect that others can see
 
 
 def _tries(error: Exception) -> int:
@@ -46,7 +46,7 @@ def is_rolled_back(error: Exception) -> bool:
 
 
 def is_conflict(error: Exception) -> bool:
-    """Whether a constraint refused a row because of other rows: those may be new, or gone."""
+    """Whether a constraint failed because of other rows, which may be new or deleted."""
     state, code = _codes(error)
     return state in _POSTGRESQL_CONFLICT or code in _MYSQL_CONFLICT or \
         isinstance(code, str) and code.startswith(_SQLITE_CONFLICT)
@@ -63,9 +63,9 @@ def _codes(error: Exception) -> tuple:
 
 
 def run(work, *args, **kwargs):
-    """Run ``work`` as a unit and return what it returns.
+    """Run ``work`` as a unit and return its result.
 
-    :raises Conflict: it lost against others each time
+    :raises Conflict: it lost against others in all attempts
     """
     outer, attempt = getattr(_LOCAL, "unit", None), 0
     while True:
@@ -73,11 +73,11 @@ def run(work, *args, **kwargs):
         attempt += 1
         try:
             return work(*args, **kwargs)
-        except Exception as error:  # any but those that are known to leave nothing are raised on
+        except Exception as error:  # all other errors are raised
             if unit.visible or _tries(error) == 1:
                 raise
             if attempt >= _tries(error):
-                raise errors.Conflict("Too many requests compete for the same thing.", internal=str(error)) from error
+                raise errors.Conflict("Too many concurrent requests compete for a resource.", internal=str(error)) from error
         finally:
             _LOCAL.unit = outer
             if outer is not None:
@@ -86,7 +86,7 @@ def run(work, *args, **kwargs):
 
 
 def unit(function):
-    """Decorate a function that is a unit."""
+    """Decorator for functions that are units."""
     @functools.wraps(function)
     def inner(*args, **kwargs):
         return run(function, *args, **kwargs)

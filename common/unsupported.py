@@ -1,7 +1,7 @@
 """Parts of OpenStack's APIs that this cloud does not have.
 
-A service lists them, so that who asks for one is told so, and not the same as who mistyped a path. The status is what
-OpenStack answers where a part is not installed (404) or was removed from its API (410).
+A service lists them, so that requests for them get a different answer than mistyped paths. The status is that of OpenStack for a
+part that is not installed (404) or was removed from its API (410).
 """
 
 import dataclasses
@@ -15,12 +15,12 @@ _PROJECT = r"(?:/(?:[0-9a-f]{32}|[0-9a-f-]{36}))?"
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A path with everything below it.
+    """A path, including everything below it.
 
-    :param path: without the prefix of its table; ``{name}`` stands for one segment
-    :param feature: in the plural, as "This cloud does not support ..." goes on
-    :param methods: those of the path itself that are missing, where it is served otherwise; empty: all
-    :param removed: OpenStack has removed it, too
+    :param path: without the prefix of its table; ``{name}`` is one segment
+    :param feature: in the plural, as in "This cloud does not support ..."
+    :param methods: the missing methods of the path itself, if it has others; empty: all
+    :param removed: whether OpenStack has removed it too
     """
 
     path: str
@@ -41,8 +41,8 @@ def message_for(feature: str) -> str:
 class Table:
     """The missing parts of one API.
 
-    :param prefix: what all its paths begin with
-    :param project: whether the id of a project may follow it
+    :param prefix: of all its paths
+    :param project: whether a project id may follow the prefix
     """
 
     def __init__(self, prefix: str, parts: typing.Iterable[Part], *, project: bool = False):
@@ -66,9 +66,9 @@ EMPTY = Table("", ())
 
 
 def unknown_action(names: typing.Iterable[str], features: dict[str, str]) -> errors.BadRequest:
-    """What to answer to a body that names no action that there is.
+    """The error for a body without a known action.
 
-    :param features: action that OpenStack has and this cloud does not -> what it would be for
+    :param features: {action that OpenStack has and this cloud does not: its feature}
     """
     names = sorted(names)
     missing = [message_for(features[name]) for name in names if name in features]

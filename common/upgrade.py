@@ -1,8 +1,8 @@
-"""Which version of an interface a client may send while hosts are upgraded one after the other.
+"""The RPC version that a client may send while hosts are upgraded one after the other.
 
-A client sends no newer version than all its servers know. ``[upgrade_levels]`` of the configuration may name that version for an
-interface. Otherwise ("auto") it is the lowest version of the running services, by what their heartbeats said; where no table of
-the client's database has these, it is what a server that refused a message made known.
+A client sends no newer version than all its servers understand. ``[upgrade_levels]`` may set the version of an interface.
+Otherwise ("auto") it is the lowest version of the running services, as reported in their heartbeats; for clients whose database
+does not have these, it is learnt when a server refuses a message.
 """
 
 import collections.abc
@@ -15,17 +15,17 @@ LOG = logging.getLogger(__name__)
 AUTO = "auto"
 VERSION_EXPIRES_S = 86400  # after which the version of a silent host no longer holds back newer messages
 REFRESH_S = 30.0
-# Running: the versions of the services that answer, as their heartbeats told them; None: of a release that does not say.
+# Reads the versions of the running services from their heartbeats; None: a release that does not report it.
 Running = collections.abc.Callable[[], collections.abc.Iterable[str | None]]
 
 
 class Level:
-    """The version that one client sends.
+    """The version that a client sends.
 
-    :param name: of the interface in ``[upgrade_levels]``; "": it has none there
+    :param name: of the interface in ``[upgrade_levels]``; "": none
     :param own: the version of this release
-    :param running: reads the versions of the services; None where the client has no database
-    :raises ValueError: the configuration names a version that there is not
+    :param running: reads the versions of the services; None if the client has no database
+    :raises ValueError: the configured version does not exist
     """
 
     def __init__(self, conf, name: str, own: Version, running: Running | None = None):
@@ -50,7 +50,7 @@ class Level:
         self._read_at = time.monotonic()
         try:
             found = [parse_version(v) if v else FIRST for v in self._running()] if self._running else []
-        except Exception as error:  # whatever the database raises: a message is sent all the same
+        except Exception as error:  # whatever the database raises, the message is sent
             LOG.warning("the versions of the running services of %s cannot be read: %s", self._name, error)
             self._level = FIRST if first else before
             return
@@ -60,7 +60,8 @@ class Level:
                      format_version(self._own))
 
     def refused(self, version: Version) -> bool:
-        """A server does not know ``version``; whether an older one is to be tried, which is kept until the next look."""
+        """A server does not support ``version``; returns whether to retry with an older one, which is then used until the next
+        refresh."""
         if self._fixed is not None or version <= FIRST:
             return False
         self._level, self._read_at = (version[0], version[1] - 1), time.monotonic()

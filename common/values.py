@@ -1,8 +1,8 @@
-"""Values from outside, parsed once: each function takes what a client sent and gives back the canonical form.
+"""Parsers for values from clients: each returns the canonical form.
 
-Every one takes ``(raw, what)``, where ``what`` names the field to the client, and raises BadRequest for a value that is
-not of its type or out of bounds. Store and use what is returned, never what was given. The JSON Schema formats of the
-same names are in ``common.schema``; ids that enter a URL go through ``common.rest.path``.
+All take ``(raw, what)``, where ``what`` names the field to the client, and raise BadRequest for a value of the wrong type or out
+of bounds. Use and store the result, never the raw value. The JSON Schema formats with the same names are in ``common.schema``;
+ids in URLs go through ``common.rest.path``.
 """
 
 import datetime
@@ -16,11 +16,11 @@ from common import errors
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# The largest number that every database takes as an INTEGER, and as a BIGINT.
+# The maximum of INTEGER, and of BIGINT, in every database.
 INT32, INT64 = (1 << 31) - 1, (1 << 63) - 1
-# Lone surrogates cannot be encoded, NUL and U+FFFE cannot be stored or written as XML, the other controls are for terminals.
+# Lone surrogates cannot be encoded, NUL and U+FFFE cannot be stored or written as XML, other control characters affect terminals.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
-# What would also end a line somewhere.
+# Characters that end a line in some program.
 _LINE_ENDS = re.compile("[\t\n\r\x80-\x9f\u2028\u2029]")
 _INTEGER = re.compile(r"-?[0-9]{1,20}")
 _MAC = re.compile(r"[0-9a-f]{2}(?:([:-])[0-9a-f]{2})(?:\1[0-9a-f]{2}){4}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}|[0-9a-f]{12}")
@@ -31,7 +31,7 @@ _TRUE, _FALSE = ("1", "t", "true", "on", "y", "yes", ""), ("0", "f", "false", "o
 
 
 def _shown(raw) -> str:
-    """The value as an error message may show it: short, and encodable."""
+    """The value for an error message: shortened, and encodable."""
     found = ascii(raw) if isinstance(raw, str) and _UNPRINTABLE.search(raw) else repr(raw)
     found = found.encode("utf-8", "replace").decode()
     return found if len(found) <= 100 else found[:100] + "…"
@@ -42,12 +42,12 @@ def invalid(what: str, raw, reason: str) -> errors.BadRequest:
 
 
 def unprintable(raw: str) -> bool:
-    """Whether the text holds a character that no field may hold; newlines and tabs are none."""
+    """Whether the text has a character that no field may contain. Newlines and tabs are allowed."""
     return _UNPRINTABLE.search(raw) is not None
 
 
 def same_secret(given: str, known: str) -> bool:
-    """Whether two secrets are the same, in a time that does not tell how much of them is."""
+    """Compare secrets in constant time."""
     return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), known.encode("utf-8", "surrogatepass"))
 
 
@@ -63,7 +63,7 @@ def text(raw, what: str, *, shortest: int = 0, longest: int = 255, lines: bool =
 
 
 def name(raw, what: str, *, longest: int = 255) -> str:
-    """One line of text that is not only blanks."""
+    """One line of text, not blank."""
     found = text(raw, what, shortest=1, longest=longest)
     if not found.strip():
         raise invalid(what, raw, "is blank")
@@ -71,7 +71,7 @@ def name(raw, what: str, *, longest: int = 255) -> str:
 
 
 def integer(raw, what: str, low: int = 0, high: int = INT32) -> int:
-    """A whole number, also as a string of ASCII digits."""
+    """An integer, or a string of ASCII digits."""
     if isinstance(raw, str) and _INTEGER.fullmatch(raw):
         raw = int(raw)
     if not isinstance(raw, int) or isinstance(raw, bool):
@@ -82,7 +82,7 @@ def integer(raw, what: str, low: int = 0, high: int = INT32) -> int:
 
 
 def boolean(raw, what: str) -> bool:
-    """A truth value, as OpenStack spells it in bodies and queries."""
+    """A boolean, as spelled in OpenStack's bodies and queries."""
     if isinstance(raw, bool):
         return raw
     word = str(raw).strip().lower() if isinstance(raw, (str, int)) else None
@@ -103,14 +103,14 @@ def is_uuid(raw) -> bool:
 
 
 def identifier(raw, what: str) -> str:
-    """An id of any service (of users and projects too, which have no dashes): letters, digits, ``_``, ``.`` and ``-``."""
+    """An id of any service (those of users and projects have no dashes): letters, digits, ``_``, ``.`` and ``-``."""
     if not isinstance(raw, str) or not _IDENTIFIER.fullmatch(raw) or raw in (".", ".."):
         raise invalid(what, raw, "is not a valid id")
     return raw
 
 
 def moment(raw, what: str) -> datetime.datetime:
-    """A time in ISO 8601 (without a zone it is UTC), as databases have it: UTC, without a zone."""
+    """A time in ISO 8601 (UTC unless it has a zone), as stored: UTC without a zone."""
     try:
         found = datetime.datetime.fromisoformat(text(raw, what, longest=64))
         return found.astimezone(datetime.timezone.utc).replace(tzinfo=None) if found.tzinfo else found
@@ -154,9 +154,9 @@ def ip_network(raw, what: str, *, version: int | None = None, host_bits: bool = 
 
 
 def mac_address(raw, what: str, *, unicast: bool = True) -> str:
-    """A MAC in any usual spelling, as ``fa:16:3e:00:00:01``.
+    """A MAC address in any usual notation, as ``fa:16:3e:00:00:01``.
 
-    :param unicast: refuse what can be no sender: multicast addresses, and the one of zeros
+    :param unicast: refuse multicast addresses and 00:00:00:00:00:00, which cannot be a sender
     """
     if not isinstance(raw, str) or not _MAC.fullmatch(raw.lower()):
         raise invalid(what, raw, "is not a valid MAC address")

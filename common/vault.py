@@ -1,4 +1,4 @@
-"""Secrets at rest: what users entrust to identity, and CHAP secrets of volumes, encrypted with keys that are in no database."""
+"""Encryption of stored secrets (credentials in identity, CHAP secrets of volumes) with keys outside the database."""
 
 import os
 import pathlib
@@ -9,7 +9,7 @@ from common import errors
 
 
 class Vault:
-    """Fernet keys, one a line, newest first, in a file that only its owner reads; made when first needed."""
+    """Fernet keys, one per line, newest first, in a file readable only by its owner; created on first use."""
 
     def __init__(self, path):
         self.path = pathlib.Path(path)
@@ -34,7 +34,7 @@ class Vault:
         return self._keys().encrypt(text.encode()).decode()
 
     def open(self, sealed: str) -> str:
-        """:raises Error: the key that sealed it is gone"""
+        """:raises Error: the key is missing"""
         try:
             return self._keys().decrypt(sealed.encode()).decode()
         except InvalidToken:
@@ -45,9 +45,9 @@ _CHAP = "auth_password"
 
 
 def seal_chap(vault: Vault, data: dict) -> dict:
-    """How a volume is reached, without its CHAP secret in the clear. Repeatable.
+    """Connection info with the CHAP secret encrypted. Repeatable.
 
-    :param data: the "data" of connection info, as Cinder's iSCSI drivers answer
+    :param data: the "data" of connection info, as in Cinder's iSCSI drivers
     """
     if _CHAP not in data:
         return data
@@ -55,6 +55,6 @@ def seal_chap(vault: Vault, data: dict) -> dict:
 
 
 def open_chap(vault: Vault, data: dict) -> dict:
-    """The same with the secret in the clear: for the moment in which it is used. :raises Error: as ``Vault.open``"""
+    """Connection info with the CHAP secret decrypted, to be used immediately. :raises Error: as ``Vault.open``"""
     sealed = f"sealed_{_CHAP}"
     return {**{k: v for k, v in data.items() if k != sealed}, _CHAP: vault.open(data[sealed])} if sealed in data else data

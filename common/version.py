@@ -1,4 +1,4 @@
-"""The release that runs."""
+"""The version of this release."""
 
 import argparse
 import functools
@@ -9,7 +9,7 @@ from importlib import metadata
 
 @functools.cache
 def text() -> str:
-    """As it was installed; of a clone that was not, as its pyproject.toml has it."""
+    """The installed version, or that in pyproject.toml of a clone."""
     try:
         return metadata.version("pileus")
     except metadata.PackageNotFoundError:
@@ -18,9 +18,9 @@ def text() -> str:
 
 
 class Version(argparse.Action):
-    """``--version``; read only when asked for, as that takes a while."""
+    """``--version``; determined only when requested, because that is slow."""
 
-    def __init__(self, option_strings, dest, help="show the version, and end"):
+    def __init__(self, option_strings, dest, help="show the version and exit"):
         super().__init__(option_strings, dest=argparse.SUPPRESS, default=argparse.SUPPRESS, nargs=0, help=help)
 
     def __call__(self, parser, namespace, values, option_string=None):

@@ -1,4 +1,4 @@
-"""Threads for work that takes long, so that those that answer the bus never wait for it."""
+"""Thread pools for long work, so that RPC threads never wait for it."""
 
 import collections
 import collections.abc
@@ -22,41 +22,41 @@ class _Job:
 
 
 class Workers:
-    """A bounded pool. Work about the same thing is done one at a time, in the order in which it came.
+    """A bounded pool. Jobs about the same object run one at a time, in order of arrival.
 
-    A message that comes again while the first one waits is dropped; so is one that finds too many waiting: whoever sent it sends
-    it again. One that comes again while the first is worked on is worked on once more afterwards: it may not be a repeat, but
-    have been sent after the first had been reported and before it ended.
+    A job that is repeated while the first one waits is dropped, and so is any job while too many are waiting: the sender sends it
+    again. A job that is repeated while the first one runs is run again afterwards, because it may be a new request, sent after
+    the end of the first was reported.
 
     :param agent: the name under which the lanes are counted
-    :param lanes: {name: how many threads}. Work of one lane never waits for a thread of another.
+    :param lanes: {name: number of threads}. Jobs of one lane never wait for threads of another.
     """
 
     def __init__(self, agent: str, lanes: dict[str, int], most_waiting: int = 1000):
         self._agent, self._lanes, self._most = agent, lanes, most_waiting
         self._guard = threading.Lock()
-        self._known: set[tuple] = set()  # (about, name) of all that waits
-        self._at_work: set[tuple] = set()  # and of all that runs
+        self._known: set[tuple] = set()  # (about, name) of waiting jobs
+        self._at_work: set[tuple] = set()  # and of running jobs
         self._waiting: list[_Job] = []
-        self._busy: set[str] = set()  # what is being worked on
-        self._running: collections.Counter[str] = collections.Counter()  # by lane
-        self._count()  # not what was left of a process before
+        self._busy: set[str] = set()  # objects being worked on
+        self._running: collections.Counter[str] = collections.Counter()  # per lane
+        self._count()  # reset the gauge of a former process
 
     def put(self, ctx, about: str, name: tuple, work: collections.abc.Callable[[], None], *, lane: str,
             first: bool = False) -> bool:
-        """Have ``work`` done later, with ``ctx`` as the active context.
+        """Queue ``work``, to be run with ``ctx`` as the active context.
 
-        :param about: the id of what it changes
-        :param name: what is to be done, by which a repeat is known
-        :param first: before all that waits, and also where too many do
-        :returns: whether it was taken
+        :param about: the id of the object that it changes
+        :param name: identifies repeats
+        :param first: ahead of all waiting jobs, and even if too many are waiting
+        :returns: whether it was queued
         """
         with self._guard:
             if (about, name) in self._known:
-                LOG.info("%s of %s waits already; this message is a repeat", name[0], about)
+                LOG.info("%s of %s is waiting already; ignoring the repeated message", name[0], about)
                 return False
             if len(self._waiting) >= self._most and not first:
-                LOG.warning("%s of %s is dropped, it will be asked for again: %d others wait", name[0], about,
+                LOG.warning("%s of %s is dropped and will be requested again: %d others are waiting", name[0], about,
                             len(self._waiting))
                 return False
             self._known.add((about, name))
@@ -66,23 +66,23 @@ class Workers:
         return True
 
     def has(self, about: str, name: tuple) -> bool:
-        """Whether this waits or runs."""
+        """Whether this job is waiting or running."""
         return (about, name) in self._known or (about, name) in self._at_work
 
     def waiting(self) -> int:
         return len(self._waiting)
 
     def _start(self) -> None:
-        """A thread for each job that may run now; the guard is held."""
+        """Start a thread for each job that may run now; the caller holds the lock."""
         taken = set(self._busy)
         for job in list(self._waiting):
             if job.about in taken:
                 continue
-            taken.add(job.about)  # also where no thread is free: what came later about it stays behind it
+            taken.add(job.about)  # even without a free thread: later jobs for the object stay behind it
             if self._running[job.lane] < self._lanes[job.lane]:
                 try:
                     threading.Thread(target=self._run, args=(job,), daemon=True, name=f"work-{job.name[0]}").start()
-                except RuntimeError as error:  # the host has no more threads: when work ends, it is tried again
+                except RuntimeError as error:  # the host has no more threads: retried when a job ends
                     LOG.error("%s of %s waits: %s", job.name[0], job.about, error)
                     break
                 self._waiting.remove(job)
@@ -102,8 +102,8 @@ class Workers:
         context.activate(job.ctx)
         try:
             job.work()
-        except Exception:  # thread boundary: whoever sent it sends it again, or sees what is missing
-            LOG.exception("%s of %s ended with an error that nothing had expected", job.name[0], job.about)
+        except Exception:  # thread boundary: the sender repeats the request, or sees that nothing has changed
+            LOG.exception("%s of %s failed with an unexpected error", job.name[0], job.about)
         finally:
             context.activate(None)
             with self._guard:

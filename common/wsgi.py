@@ -1,4 +1,4 @@
-"""Requests, route tables and the application that joins them.
+"""Requests, route tables, and the WSGI application.
 
 A service is a table of ``Route`` rows. 404 and 405 are produced from the table; a handler is a function ``(req, **path
 parameters)`` that returns a JSON-able body, a ``Response``, or None for an empty answer.
@@ -20,15 +20,15 @@ from routes import Mapper
 from common import document, errors, metrics, schema, units, unsupported, values
 from common.calls import Call
 
-# Live service objects by token: PasteDeploy carries strings only, so factories look their service up here.
+# Services by token: PasteDeploy passes only strings, so factories look up their service here.
 SERVICES: dict[str, typing.Any] = {}
-# A project in a path must look like an id, or "/v3/volumes/detail" would be project "volumes". The key of an item of metadata,
-# which ends its path, may have slashes: WSGI has unquoted them.
+# A project in a path must look like an id, otherwise "/v3/volumes/detail" would be the project "volumes". A metadata key at the
+# end of a path may contain slashes, because WSGI unquotes them.
 REQUIREMENTS = {"project_id": r"[0-9a-f]{32}|[0-9a-f-]{36}", "key": ".+"}
 
 
 class Request(webob.Request):
-    """A WebOb request that knows its caller (``ctx``) and its service (``svc``)."""
+    """A WebOb request with its caller (``ctx``) and service (``svc``)."""
 
     @property
     def ctx(self):
@@ -45,31 +45,31 @@ class Request(webob.Request):
 
     @property
     def call(self) -> Call:
-        """The caller and the service, for functions beneath handlers."""
+        """The caller and the service, for functions below the handlers."""
         return Call(self.svc, self.ctx, self.version)
 
     def base_url(self) -> str:
-        """``scheme://host:port`` as the client sees it (proxy headers are applied by the pipeline)."""
+        """``scheme://host:port`` as seen by the client (the pipeline applies proxy headers)."""
         return self.host_url
 
     def json_document(self):
         """The body as JSON.
 
-        :raises BadRequest: it is none, or not one that can be kept
-        :raises TooLarge: it has more bytes than a body may have
+        :raises BadRequest: not valid JSON, or not storable
+        :raises TooLarge: the body exceeds the maximum size
         """
         limit = self.svc.conf.max_body_bytes
         if self.content_length and self.content_length > limit:
             raise errors.TooLarge(f"The request body is larger than {limit} bytes.")
-        # No more than was sent: some servers would wait for the rest for ever. Without a length it is chunked.
+        # Read no more than was sent, or some servers would wait forever. Without a length, the body is chunked.
         raw = self.environ["wsgi.input"].read(limit + 1 if self.content_length is None else self.content_length)
         if len(raw) > limit:
             raise errors.TooLarge(f"The request body is larger than {limit} bytes.")
-        self.environ["wsgi.input"] = io.BytesIO(raw)  # whoever runs the request again reads it again
+        self.environ["wsgi.input"] = io.BytesIO(raw)  # so that a retried request can read it again
         return document.parse(raw)
 
     def json_object(self) -> dict:
-        """The body as a JSON object; raises BadRequest for anything else."""
+        """The body as a JSON object. :raises BadRequest: it is something else"""
         body = self.json_document()
         if not isinstance(body, dict):
             raise errors.BadRequest("The request body must be a JSON object.")
@@ -82,7 +82,7 @@ class Response(webob.Response):
 
 @dataclasses.dataclass(frozen=True)
 class Route:
-    """One row of a route table. ``versions`` is the inclusive range of microversions that have it."""
+    """A row of a route table. ``versions`` is the inclusive range of microversions that have it."""
 
     method: str
     path: str
@@ -108,7 +108,7 @@ def _encoded(body) -> bytes:
 
 
 def empty(status: int) -> Response:
-    """An answer without a body, and without a type of one: some clients read whatever is said to be JSON."""
+    """A response without a body or content type: some clients parse anything that is declared as JSON."""
     response = Response(status=status)
     del response.content_type
     return response
@@ -121,7 +121,7 @@ def json_response(body, status: int = 200, headers: dict | None = None) -> Respo
 
 
 def body(json_schema: dict, *, pass_as: str = "body"):
-    """Decorate a handler: validate the JSON body and pass it as a keyword."""
+    """Decorator of handlers: validate the JSON body and pass it as a keyword argument."""
     validate = schema.compiled(json_schema)
 
     def wrap(handler):
@@ -130,13 +130,13 @@ def body(json_schema: dict, *, pass_as: str = "body"):
             document = req.json_object()
             validate(document)
             return handler(req, **{pass_as: document}, **params)
-        inner.body_schema = json_schema  # type: ignore[attr-defined]  # what generates requests reads it
+        inner.body_schema = json_schema  # type: ignore[attr-defined]  # for the generator of requests in tests
         return inner
     return wrap
 
 
 class Application:
-    """WSGI callable over a route table."""
+    """The WSGI application of a route table."""
 
     def __init__(self, name: str, service, routes: list[Route], *, negotiate=None,
                  missing: unsupported.Table = unsupported.EMPTY):
@@ -169,7 +169,7 @@ class Application:
 
     @staticmethod
     def _unit(req, handler, parameters):
-        """Have a handler answer; what it noted in the environment is dropped before it is run again."""
+        """Call the handler as a unit; before a retry, its additions to the environ are removed."""
         given = _own(req.environ)
 
         def answer():
@@ -215,7 +215,7 @@ def _wrong_version(asked: tuple[int, int], routes: list[Route]) -> errors.NotFou
     ranges = [" to ".join("%d.%d" % end for end in route.versions if end) + ("" if route.versions[1] else " on")
               for route in routes if route.versions]
     return errors.NotFound("API version %d.%d is not supported on this method: " % asked
-                           + f"it is there from {', and from '.join(ranges)}.")
+                           + f"it exists from {', and from '.join(ranges)}.")
 
 
 def _own(environ: dict) -> dict:
@@ -223,7 +223,7 @@ def _own(environ: dict) -> dict:
 
 
 def int_param(req, name: str, default: int, *, low: int = 0, high: int = values.INT32) -> int:
-    """A whole-number query parameter, or BadRequest."""
+    """An integer query parameter, or BadRequest."""
     raw = req.GET.get(name)
     if raw is None or raw == "":
         return default
@@ -231,7 +231,7 @@ def int_param(req, name: str, default: int, *, low: int = 0, high: int = values.
 
 
 def moment(name: str, text: str) -> datetime.datetime:
-    """A time that a client wrote (ISO 8601; without a zone it is UTC), as databases have it: UTC, without a zone.
+    """A time from a client (ISO 8601, UTC unless it has a zone), as stored: UTC without a zone.
 
     :raises BadRequest: naming the parameter
     """
@@ -239,10 +239,10 @@ def moment(name: str, text: str) -> datetime.datetime:
 
 
 def flag(req, name: str) -> bool:
-    """Whether a query parameter is there and not false: ``?effective``, ``?effective=1``."""
+    """Whether a query parameter is present and not false: ``?effective``, ``?effective=1``."""
     return name in req.GET and bool_value(req.GET[name])
 
 
 def bool_value(raw) -> bool:
-    """The truth of a query parameter or option, as OpenStack spells it; BadRequest otherwise."""
+    """The boolean value of a query parameter or option in OpenStack's spelling, or BadRequest."""
     return raw is not None and values.boolean(raw, "boolean")

@@ -50,8 +50,8 @@ def test_what_openstack_removed_is_gone(app):
 def test_another_microversion_is_told_which_have_it(app):
     error = refused(app, "GET", "/v2.1/old", (2, 36))
     assert error.status == 404
-    assert error.public == "API version 2.36 is not supported on this method: it is there from 2.1 to 2.35."
-    assert refused(app, "GET", "/v2.1/new", (2, 39)).public.endswith("it is there from 2.40 on.")
+    assert error.public == "API version 2.36 is not supported on this method: it exists from 2.1 to 2.35."
+    assert refused(app, "GET", "/v2.1/new", (2, 39)).public.endswith("it exists from 2.40 on.")
 
 
 def test_actions():
