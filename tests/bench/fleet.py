@@ -22,6 +22,8 @@ import subprocess
 import sys
 import time
 
+import psutil
+
 from common.periodic import wait_for
 from deploy import first
 from tests.bench.boots import Counters, cpu_seconds
@@ -135,11 +137,12 @@ class Idle:
 def held(counters: Counters) -> str:
     """What the broker and the database hold."""
     lines = {kind: len(counters.broker(f"list_{kind}", "pid").splitlines()) for kind in ("connections", "channels", "queues")}
-    memory, handles = (counters.broker("eval", code).strip() for code in (
-        "erlang:memory(total) div 1048576.", "length(erlang:ports())."))
+    beam = [p for p in psutil.process_iter(["name", "cmdline"]) if p.info["name"] == "beam.smp" and any(
+        counters.cloud.state in word for word in p.info["cmdline"] or ())]
+    memory = sum(p.memory_info().rss for p in beam) // 2 ** 20
     sql = counters.cloud.sql("SHOW GLOBAL STATUS WHERE Variable_name IN ('Threads_connected', 'Max_used_connections')").split()
     return (f"RabbitMQ: {lines['connections']} connections, {lines['channels']} channels, {lines['queues']} queues, "
-            f"{memory} MiB, {handles} ports; MariaDB: {sql[3]} connections, {sql[1]} at most")
+            f"{memory} MiB; MariaDB: {sql[3]} connections, {sql[1]} at most")
 
 
 def cpu_text(before: dict[str, float], distributed, by: float) -> str:
