@@ -1,1 +1,1 @@
-"""Volume: block devices that outlive servers, and their export by iSCSI."""
+"""The volume service: block devices that persist independently of servers, exported by iSCSI."""

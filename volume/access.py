@@ -10,10 +10,10 @@ from volume.db import attachments, snapshots, volumes
 
 
 def owner(call: Call, *rules: str) -> str | None:
-    """The project whose rows the caller sees; None: the rows of every project.
+    """The project whose rows the caller sees; None: the rows of all projects.
 
-    :param rules: what is checked about the rows; a caller without a project is told the first one
-    :raises Forbidden: the token is not for a project
+    :param rules: to be checked for the rows; a caller without a project is refused with the first one
+    :raises Forbidden: the token has no project scope
     """
     if call.svc.policy.sees_all_projects(call.ctx):
         return None
@@ -24,7 +24,7 @@ def owner(call: Call, *rules: str) -> str | None:
 
 
 def check(call: Call, row: dict, *rules: str) -> None:
-    """:raises Forbidden: one of the rules refuses the caller for this row"""
+    """:raises Forbidden: a rule refuses the caller for this row"""
     for rule in rules:
         call.svc.policy.check(call.ctx, rule, {"project_id": row["project_id"], "user_id": row.get("user_id")})
 
@@ -44,7 +44,7 @@ def volume(call: Call, connection, volume_id: str, *rules: str, shown: bool = Tr
 
 
 def snapshot(call: Call, connection, snapshot_id: str, *rules: str) -> dict:
-    """A snapshot, as ``volume``; but a caller that the rule for showing it refuses gets 403, not 404."""
+    """A snapshot, as ``volume``; but a caller that may not show it gets 403, not 404."""
     row = snapshots.get(connection, owner(call, *rules), snapshot_id)
     check(call, row, *rules)
     return row

@@ -10,8 +10,8 @@ from common import context, db, manage
 def build_parser() -> argparse.ArgumentParser:
     parser, commands = manage.parser("volume")
     service = manage.command(commands, "service", "Show the services of the volume hosts, and which of them are up.")
-    service.add_argument("verb", choices=("list",), help="list: a line for each")
-    manage.command(commands, "default-type", "Make the default volume type; safe to repeat.")
+    service.add_argument("verb", choices=("list",), help="list: one line per service")
+    manage.command(commands, "default-type", "Create the default volume type; may be repeated.")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""The exports of a host's volumes: which are wanted, which are being ended, and which a restarted tgtd has lost."""
+"""The exports of a host's volumes: recreates those that were lost when tgtd was restarted."""
 
 import logging
 import time
@@ -11,25 +11,26 @@ from volume.secrets import opened, sealed
 
 LOG = logging.getLogger(__name__)
 TABLE = models.attachments
-# For which it is kept in mind that an attachment was ended: its row goes a moment after its export.
+# Time for which a deleted attachment is remembered: its row is deleted shortly after its export.
 ENDED_S = 600.0
 
 
 class Exports(periodic.Periodic):
-    """tgtd forgets its targets when it restarts, and who is killed while he ends one attachment may leave others of the volume
-    without access: give every attachment what it lacks.
+    """Recreates missing exports and accounts: tgtd forgets its targets when it is restarted, and an interrupted removal of one
+    attachment may leave others of the volume without access.
 
-    An attachment's row goes after its export. Which ones are being ended is known here, so that none is exported again.
+    An attachment's row is deleted after its export. Attachments being deleted are remembered, so that they are not exported
+    again.
     """
 
     interval_s = 5.0
 
     def __init__(self, service):
         self.service = service
-        self._ended: dict[str, float] = {}  # ids of attachments -> when
+        self._ended: dict[str, float] = {}  # {attachment id: time}
 
     def connect(self, volume_id: str, attachment_id: str, connector: dict) -> dict:
-        """Export for one attachment; the connection info, its secret encrypted. Repeatable."""
+        """Export a volume for an attachment; returns the connection info with its secret encrypted. Repeatable."""
         self._ended.pop(attachment_id, None)
         with self.service.db.reader() as connection:
             known = connection.execute(sa.select(TABLE.c.connection_info).where(TABLE.c.id == attachment_id)).scalar() or {}
@@ -56,8 +57,8 @@ class Exports(periodic.Periodic):
             if row["connection_info"] and row["id"] not in admitted.get(row["volume_id"], ()) and row["id"] not in self._ended:
                 try:
                     self._restore(row)
-                except Exception as error:  # loop boundary: the others must not wait for one whose bytes are gone
-                    LOG.error("volume %s has lost its export, which could not be restored: %s", row["volume_id"], error)
+                except Exception as error:  # loop boundary: one missing volume must not affect the others
+                    LOG.error("the lost export of volume %s could not be restored: %s", row["volume_id"], error)
         for attachment_id in [i for i, at in list(self._ended.items()) if time.monotonic() - at > ENDED_S]:
             self._ended.pop(attachment_id, None)
 
@@ -67,7 +68,7 @@ class Exports(periodic.Periodic):
                        opened(self.service.vault, attachment["connection_info"]))
         with self.service.db.reader() as connection:
             there = connection.execute(sa.select(TABLE.c.id).where(TABLE.c.id == attachment["id"])).first()
-        if there is None or attachment["id"] in self._ended:  # it was missing because the attachment was being ended
+        if there is None or attachment["id"] in self._ended:  # it was being deleted
             self.disconnect(volume_id, attachment["id"])
         else:
-            LOG.warning("volume %s had lost its export, or an attachment its access; it was restored", volume_id)
+            LOG.warning("restored a lost export of volume %s", volume_id)

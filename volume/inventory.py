@@ -1,4 +1,4 @@
-"""What of our making is on a volume host, for ``pileus audit``."""
+"""The volumes, exports and journal of a volume host, for ``pileus audit``."""
 
 from common.tasks import Journal
 

@@ -1,4 +1,4 @@
-"""What the volume agent is asked. Work that takes long goes to the agent's workers."""
+"""The volume agent's RPC methods. Long work is queued."""
 
 import functools
 
@@ -28,7 +28,7 @@ class Manager:
         self._later(ctx, snapshot_id, "delete_snapshot")
 
     def extend_volume(self, ctx, volume_id: str, size_gb: int) -> None:
-        """To the size that the row says by now: this may be a message of long ago."""
+        """To the size in the row: the message may be outdated."""
         self._later(ctx, volume_id, "extend_volume")
 
     def inventory(self, ctx) -> dict:

@@ -1,4 +1,4 @@
-"""Shapes of what volume agents are asked and answer."""
+"""Shapes of the volume agent's RPC messages."""
 
 from typing import Any, TypedDict
 
@@ -22,6 +22,6 @@ class Inventory(TypedDict):
     journal: JournalInventory
 
 
-# What a host says of itself to reach a volume, and what it needs to reach it, as os-brick has them: a driver's matter.
+# What a host reports to attach a volume, and what it needs for that, as in os-brick. The content depends on the driver.
 Connector = dict[str, Any]
 ConnectionInfo = dict[str, Any]

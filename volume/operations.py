@@ -1,4 +1,4 @@
-"""What the volume agent does to volumes and snapshots. Each method may be called again, and may take long."""
+"""Operations on volumes and snapshots. Each method is repeatable, and may take long."""
 
 import logging
 
@@ -19,14 +19,14 @@ class Operations:
         self.service = service
 
     def _row(self, table, row_id: str, status: str) -> dict | None:
-        """The row, if it is in this status: else somebody did this already, or wants something else by now."""
+        """The row, if it has this status; otherwise the request is done or superseded."""
         with self.service.db.reader() as connection:
             return rows.one(connection, sa.select(table).where(table.c.id == row_id, table.c.status == status))
 
     def _run(self, task, row_id: str, state: dict) -> None:
         try:
             self.service.tasks.run(task, row_id, state)
-        except Exception as error:  # the task has recorded, undone and reported it
+        except Exception as error:  # the task has journalled, undone and reported the failure
             LOG.warning("%s of %s failed: %s", task.name, row_id, error)
 
     def create_volume(self, volume_id: str) -> None:

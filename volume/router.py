@@ -1,4 +1,4 @@
-"""Every route of the volume API. The project in the path must be the token's."""
+"""The routes of the volume API. A project in the path must be that of the token."""
 
 import functools
 
@@ -30,7 +30,7 @@ def _own(handler):
 
 
 def _route(method, path, handler, status=200, versions=None) -> list[Route]:
-    """With the project in the path, and without it as clients since 3.67 may send."""
+    """With the project in the path, and without it, which clients may omit since 3.67."""
     return [Route(method, "/v3/{project_id}" + path, _own(handler), status, versions),
             Route(method, "/v3" + path, handler, status, versions)]
 
@@ -73,5 +73,5 @@ ROUTES = [Route("GET", "/", versions.index, 300), Route("GET", "/v3", versions.s
     _route("GET", "/scheduler-stats/get_pools", services.pools),
     _route("GET", "/resource_filters", resource_filters.index, versions=(resource_filters.SINCE, None)),
 ) for r in rows]
-# The actions that may be named in the body of a POST to .../action.
+# The actions in the body of POST .../action.
 ACTIONS = {*actions.ACTIONS, *snapshots.ACTIONS, *type_access.ACTIONS, "os-complete"}

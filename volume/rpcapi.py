@@ -1,5 +1,5 @@
 # mypy: disable-error-code="empty-body"
-"""The volume service on the bus."""
+"""The RPC interfaces of the volume service."""
 
 from common.interface import call, cast
 from common.messages import Count, HostName, Id
@@ -8,18 +8,18 @@ from volume.messages import ConnectionInfo, Connector, Inventory
 
 
 class SchedulerAPI(Client):
-    """Answered by volume-scheduler."""
+    """Implemented by volume-scheduler."""
 
     topic = "volume-scheduler"
     level = "volume_scheduler"
 
     @cast()
     def create_volume(self, ctx, volume_id: Id) -> None:
-        """Choose a host. Lost: the scheduler's own reconciler finds the row; doubled: the choice is a CAS."""
+        """Choose a host. Lost: the scheduler's reconciler finds the row; repeated: the choice is a compare-and-swap."""
 
 
 class AgentAPI(Client):
-    """Answered by the volume-agent of one host."""
+    """Implemented by the volume-agent of a host."""
 
     topic = "volume-agent"
     level = "volume"
@@ -46,12 +46,12 @@ class AgentAPI(Client):
 
     @call(timeout_s=10, to="host")
     def inventory(self, ctx, host: HostName) -> Inventory:
-        """What of our making is on a host."""
+        """What this cloud has on a host, for the audit."""
 
     @call(timeout_s=20, to="host")
     def connect(self, ctx, host: HostName, volume_id: Id, attachment_id: Id, connector: Connector) -> ConnectionInfo:
-        """Export for one attachment; repeatable, the same answer."""
+        """Export a volume for an attachment. Repeatable, with the same result."""
 
     @call(timeout_s=20, to="host")
     def disconnect(self, ctx, host: HostName, volume_id: Id, attachment_id: Id) -> None:
-        """End an export; repeatable."""
+        """End an export. Repeatable."""

@@ -1,4 +1,4 @@
-"""The CHAP secrets in connection info, as they are stored and sent over the bus."""
+"""Encryption of the CHAP secrets in connection info, for storage and RPC messages."""
 
 from common.vault import Vault, open_chap, seal_chap
 
@@ -8,7 +8,7 @@ def vault_of(conf) -> Vault:
 
 
 def sealed(vault: Vault, info: dict) -> dict:
-    """Connection info as it is stored and sent over the bus: {"driver_volume_type", "data"}, or {}."""
+    """Connection info for storage and RPC messages: {"driver_volume_type", "data"}, or {}."""
     return {**info, "data": seal_chap(vault, info["data"])} if info.get("data") else info
 
 

@@ -35,7 +35,7 @@ class VolumeApi(Service):
         self.scheduler, self.agents = SchedulerAPI(self.conf), AgentAPI(self.conf, lambda: volumes.rpc_versions(self.db))
 
     def send(self, work, *args) -> None:
-        """Cast; when the bus is down the row keeps the wish and the scheduler's reconciler sends it later."""
+        """Cast. If the bus is down, the row records the request, and the scheduler's reconciler sends it later."""
         try:
             work(*args)
         except errors.ServiceUnavailable as error:
@@ -43,10 +43,10 @@ class VolumeApi(Service):
 
 
 class PendingWorkReconciler(periodic.Periodic):
-    """Send again what nobody works on: what is to be made, deleted or grown, and its message was lost.
+    """Resends requests whose message was lost: creations, deletions and extensions without progress.
 
-    Each scheduler has one. Whatever is stuck is taken up by the first that comes to it, which notes the moment in its row; the
-    others find it taken, and go on with the next. Since when it is stuck is left as it is, for the audit to see.
+    Every scheduler runs one. A stuck row is claimed by a compare-and-swap on ``resent_at``, so that only one scheduler resends
+    it. The time since when it is stuck is unchanged, for the audit.
     """
 
     interval_s, most = 5.0, 200
@@ -62,7 +62,7 @@ class PendingWorkReconciler(periodic.Periodic):
             periodic.handle_row(row, f"snapshot {row['id']}", self._resend_snapshot)
 
     def _stuck(self, table, query, statuses: tuple[str, ...]) -> list[dict]:
-        """Rows in these statuses for long, those first that have waited longest for their turn."""
+        """Rows that have been in these statuses for too long, longest first."""
         before = db.now() - datetime.timedelta(seconds=self.service.conf.volume.resend_after_s)
         turn = sa.func.coalesce(table.c.resent_at, table.c.updated_at)
         with self.service.db.reader() as connection:
@@ -71,7 +71,7 @@ class PendingWorkReconciler(periodic.Periodic):
                 .limit(self.most))
 
     def _take(self, table, row: dict) -> bool:
-        """Whether it is this scheduler's to send: False: another has just done it, or it has gone on."""
+        """Claim the row. False: another scheduler has just claimed it, or it has made progress."""
         return self.service.db.transact(self._note, table, row)
 
     @staticmethod
@@ -109,7 +109,7 @@ class VolumeScheduler(Service):
         return SchedulerManager(self)
 
     def place(self, ctx, row: dict) -> None:
-        """Give the volume to the live backend with the most free space that its type admits."""
+        """Choose the backend with the most free space that the volume's type allows."""
         reason = self._choose_and_claim(row)
         if reason:
             self.db.transact(volumes.move, row["id"], "create_failed", fault=reason)
@@ -120,7 +120,7 @@ class VolumeScheduler(Service):
 
     @units.unit
     def _choose_and_claim(self, row: dict) -> str | None:
-        """Write the host, or say why there is none."""
+        """Write the host, or return the reason why there is none."""
         alive = db.now() - datetime.timedelta(seconds=self.conf.service_down_time)
         table, s = volumes.TABLE, models.services
         with self.db.writer() as connection:
@@ -156,7 +156,7 @@ class VolumeScheduler(Service):
 
     @staticmethod
     def _source_host(connection, row: dict) -> str | None:
-        """The host that has what the volume is copied from, or None where it is copied from nothing."""
+        """The host of the volume's source, or None if it has no source."""
         v, s = volumes.TABLE, snapshots.TABLE
         if row["snapshot_id"]:
             return connection.execute(sa.select(v.c.host).join(s, s.c.volume_id == v.c.id).where(

@@ -1,6 +1,6 @@
-"""Queries on attachments, and what the status of a volume is with them.
+"""Queries on attachments, and the resulting status of volumes.
 
-A volume has several where its server moves to another host: that one is connected before the former lets go.
+During a migration of its server, a volume has two attachments: the new host is connected before the former one is disconnected.
 """
 
 from common import rows
@@ -11,7 +11,7 @@ ATTACHED = "attached"
 
 
 def reserve(connection, volume: dict, instance_uuid: str | None) -> None:
-    """A volume gets an attachment: it must be free, or in use by the same server.
+    """Reserve an attachment: the volume must be available, or in use by the same server.
 
     :raises BadRequest: it is neither
     """
@@ -23,13 +23,13 @@ def reserve(connection, volume: dict, instance_uuid: str | None) -> None:
 
 
 def connected(connection, row: dict) -> None:
-    """An attachment that was reserved has its export now."""
+    """The export of a reserved attachment has been created."""
     if not _others(connection, row):
         volumes.move(connection, row["volume_id"], "attach")
 
 
 def ended(connection, row: dict) -> None:
-    """:raises NotFound: the attachment has ended before"""
+    """:raises NotFound: the attachment has been deleted already"""
     rows.delete(connection, TABLE, row["id"], resource="attachment")
     others = _others(connection, row)
     if not others:
@@ -40,12 +40,12 @@ def ended(connection, row: dict) -> None:
 
 
 def _others(connection, row: dict) -> list[dict]:
-    """The volume's other attachments; its row is locked, so that they are not changed meanwhile."""
+    """The volume's other attachments; its row is locked, so that they cannot change."""
     rows.find(connection, volumes.TABLE, row["volume_id"])
     return rows.select(connection, TABLE, TABLE.c.id != row["id"], volume_id=row["volume_id"])
 
 
 def get(connection, project_id: str | None, attachment_id: str) -> dict:
-    """An attachment of a project's volume, or of any (None). :raises NotFound: there is none"""
+    """An attachment of a project's volume, or of any project's (None). :raises NotFound: there is none"""
     return volumes.of_project(connection, project_id, TABLE, attachment_id,
                               f"Volume attachment could not be found with filter: attachment_id = {attachment_id}.")

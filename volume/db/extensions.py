@@ -1,7 +1,7 @@
-"""How a volume grows, in its row.
+"""The row of a volume while it is extended.
 
-While its status is ``extending``, ``extending_to`` is the size that was asked for, until the backend has it; then it is the
-volume's size, whatever happens after. From there on the status only says that its server has not confirmed it yet.
+In status ``extending``, ``extending_to`` is the requested size until the backend has extended the volume; from then on the new
+size is final, and the status only means that the server has not confirmed it yet.
 """
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ TABLE, ATTACHMENTS = models.volumes, models.attachments
 
 
 def begin(connection, conf, row: dict, size_gb: int, *, attached: bool, request_id: str) -> None:
-    """:param row: the volume as it was read in this transaction
+    """:param row: the volume, as read in this transaction
     :raises TooLarge: over the project's quota
     :raises BadRequest: the volume is in another state
     """
@@ -22,25 +22,25 @@ def begin(connection, conf, row: dict, size_gb: int, *, attached: bool, request_
 
 
 def _hold(connection, volume_id: str):
-    """The row, locked: whether it is attached and what its status becomes must be one decision."""
+    """The row, locked, because its attachments and next status must be read consistently."""
     return connection.execute(sa.select(TABLE).where(TABLE.c.id == volume_id).with_for_update()).first()
 
 
 def _attached(connection, volume_id: str) -> bool:
-    # Locked, so that it is read as it is now on databases whose transactions go on seeing what was there at first.
+    # Locked, to read the current state on databases with snapshot isolation.
     return connection.execute(sa.select(ATTACHMENTS.c.id).where(
         ATTACHMENTS.c.volume_id == volume_id).with_for_update()).first() is not None
 
 
 def grown(connection, volume_id: str, size_gb: int) -> None:
-    """The backend has it. Its status stays, and so does the time since when it is in it."""
+    """The backend has extended the volume. The status and its time are unchanged."""
     connection.execute(sa.update(TABLE).where(TABLE.c.id == volume_id, TABLE.c.size < size_gb).values(size=size_gb))
     connection.execute(sa.update(TABLE).where(TABLE.c.id == volume_id, TABLE.c.extending_to <= size_gb).values(
         extending_to=None))
 
 
 def settle(connection, volume_id: str, *, fault: str | None = None) -> bool:
-    """The end of it: in use again, or available where it is attached to nothing (any more). Repeatable.
+    """End the extension: the volume becomes in-use, or available if it is not attached any more. Repeatable.
 
     :param fault: why its server does not see the new size yet
     :returns: whether it was extending
@@ -53,11 +53,11 @@ def settle(connection, volume_id: str, *, fault: str | None = None) -> bool:
 
 
 def give_up(connection, volume_id: str, fault: str) -> bool:
-    """The backend cannot: the volume is as large as before, and its quota is given back.
+    """The backend failed: the volume keeps its size, and the quota is released.
 
-    One that is in use stays so, unlike Cinder's, which could not even be detached any more.
+    Unlike in Cinder, an attached volume becomes in-use again, so that it can be detached.
 
-    :returns: whether that is so; False where the backend had grown it, or it is in another state
+    :returns: False if the backend had extended it, or it is in another state
     """
     row = _hold(connection, volume_id)
     if row is None or row.status != "extending" or row.extending_to is None:
@@ -68,7 +68,8 @@ def give_up(connection, volume_id: str, fault: str) -> bool:
 
 
 def detached(connection, volume_id: str) -> bool:
-    """Whether the volume that has lost its attachment is growing. Where only its server was waited for, that is the end of it."""
+    """Whether a volume that lost its attachment is being extended. If only its server was still to confirm, the extension is
+    finished."""
     row = _hold(connection, volume_id)
     if row is None or row.status != "extending":
         return False

@@ -37,7 +37,7 @@ snapshots = sa.Table(
     sa.Column("fault", sa.Text), sa.Column("metadata", sa.JSON, nullable=False),
     sa.Column("request_id", sa.String(64), nullable=False), sa.Column("created_at", MOMENT, nullable=False),
     sa.Column("updated_at", MOMENT, nullable=False), sa.Column("resent_at", MOMENT))
-# One row an attachment: who has the volume, how it is reached. Secrets in connection_info go to agents only.
+# One row per attachment: the server, and the connection info, whose secrets only agents get.
 attachments = sa.Table(
     "attachments", METADATA, sa.Column("id", ID, primary_key=True),
     sa.Column("volume_id", ID, sa.ForeignKey("volumes.id"), nullable=False, index=True),
@@ -51,7 +51,7 @@ services = sa.Table(
     sa.Column("host", sa.String(255), primary_key=True), sa.Column("disabled", sa.Boolean, nullable=False),
     sa.Column("disabled_reason", sa.String(255)), sa.Column("zone", sa.String(255), nullable=False),
     sa.Column("capabilities", sa.JSON, nullable=False), sa.Column("updated_at", MOMENT, nullable=False),
-    sa.Column("rpc_version", sa.String(8)))  # of the interface that it answers; NULL: of a release that does not say
+    sa.Column("rpc_version", sa.String(8)))  # of the interface that the service implements; NULL: an older release
 quotas = sa.Table(
     "quotas", METADATA, sa.Column("project_id", sa.String(64), primary_key=True),
     sa.Column("resource", sa.String(64), primary_key=True), sa.Column("limit", sa.Integer, nullable=False))

@@ -6,7 +6,7 @@ from common import rows
 from volume.db import models, volumes
 
 TABLE = models.snapshots
-# action: (allowed states, state after it). That it is made may have been said before (os-update_snapshot_status), wrongly.
+# {action: (allowed states, state after it)}. os-update_snapshot_status may have set "available" too early.
 ACTIONS = {
     "created": ({"creating"}, "available"), "create_failed": ({"creating", "available"}, "error"),
     "delete": ({"available", "error", "error_deleting"}, "deleting"), "delete_failed": ({"deleting"}, "error_deleting"),
@@ -14,12 +14,12 @@ ACTIONS = {
 
 
 def move(connection, snapshot_id: str, action: str, **values) -> None:
-    """:raises BadRequest: with the text that clients know"""
+    """:raises BadRequest: with Cinder's text"""
     volumes.move_status(connection, TABLE, ACTIONS, "snapshot", snapshot_id, action, values)
 
 
 def get(connection, project_id: str | None, snapshot_id: str) -> dict:
-    """A snapshot of a project, or of any (None). :raises NotFound: there is none"""
+    """A snapshot of a project, or of any project (None). :raises NotFound: there is none"""
     return volumes.of_project(connection, project_id, TABLE, snapshot_id, f"Snapshot {snapshot_id} could not be found.")
 
 
@@ -28,13 +28,13 @@ def of_volume(connection, volume_id: str) -> list[dict]:
 
 
 def of_volumes(**where):
-    """The WHERE of the snapshots of the volumes that have these values."""
+    """The WHERE of the snapshots of volumes with these values."""
     v = models.volumes
     return TABLE.c.volume_id.in_(sa.select(v.c.id).where(*[v.c[name] == value for name, value in where.items()]))
 
 
 def being_copied(connection, **source) -> bool:
-    """Whether a volume is being made right now of a snapshot (``snapshot_id``) or a volume (``source_volid``)."""
+    """Whether a volume is being created from a snapshot (``snapshot_id``) or a volume (``source_volid``)."""
     v = models.volumes
     return connection.execute(sa.select(v.c.id).where(
         v.c.status == "creating", *[v.c[name] == value for name, value in source.items()])).first() is not None

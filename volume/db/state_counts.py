@@ -1,4 +1,4 @@
-"""How much there is in which state, and what is on its way: what operators are shown of a whole cloud."""
+"""Counts of volumes and snapshots by status, and those with an operation in progress: for status, metrics and audit."""
 
 import sqlalchemy as sa
 
@@ -6,7 +6,7 @@ from common import rows
 from volume.db import models
 
 VOLUMES, SNAPSHOTS = models.volumes, models.snapshots
-# States that end by themselves.
+# Statuses that end by themselves.
 TRANSIENT = ("creating", "deleting", "attaching", "detaching", "reserved", "extending")
 TRANSIENT_SNAPSHOT = ("creating", "deleting")
 _SHOWN = ("available", "in-use", "error", *TRANSIENT)
@@ -14,13 +14,13 @@ _SHOWN_SNAPSHOT = ("available", "error", *TRANSIENT_SNAPSHOT)
 
 
 def volumes(connection) -> list[dict]:
-    """[{"host", "status", "volumes", "gb"}], one statement."""
+    """[{"host", "status", "volumes", "gb"}]. One statement."""
     return rows.many(connection, sa.select(VOLUMES.c.host, VOLUMES.c.status, sa.func.count().label("volumes"),
                                            sa.func.sum(VOLUMES.c.size).label("gb")).group_by(VOLUMES.c.host, VOLUMES.c.status))
 
 
 def by_status(found: list[dict], key: str) -> dict[str, int]:
-    """{status: the sum of one of the numbers of ``volumes``}; 0 for the usual ones that there are none of."""
+    """{status: sum of ``key``}, with 0 for usual statuses without volumes."""
     sums = dict.fromkeys(_SHOWN, 0)
     for row in found:
         sums[row["status"]] = sums.get(row["status"], 0) + int(row[key])
@@ -28,13 +28,13 @@ def by_status(found: list[dict], key: str) -> dict[str, int]:
 
 
 def snapshots(connection) -> dict[str, int]:
-    """{status: how many}; 0 for the usual ones that there are none of. One statement."""
+    """{status: count}, with 0 for usual statuses without snapshots. One statement."""
     query = sa.select(SNAPSHOTS.c.status, sa.func.count()).group_by(SNAPSHOTS.c.status)
     return dict.fromkeys(_SHOWN_SNAPSHOT, 0) | {status: count for status, count in connection.execute(query)}
 
 
 def in_progress(connection) -> list[dict]:
-    """The volumes and snapshots that something is done with, those first that it takes longest. Two statements.
+    """Volumes and snapshots with an operation in progress, longest first. Two statements.
 
     :returns: [{"kind", "id", "name", "project_id", "host", "status", "fault", "request_id", "since"}]
     """

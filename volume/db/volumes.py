@@ -11,9 +11,9 @@ from volume.db import models
 
 TABLE, ATTACHMENTS, TYPES = models.volumes, models.attachments, models.volume_types
 
-# What a volume takes of quotas and of its backend: also what it is still to grow by.
+# Size for quotas and the backend: includes a pending extension.
 PROMISED_GB = sa.func.coalesce(TABLE.c.extending_to, TABLE.c.size)
-# action: (allowed states, state after it)
+# {action: (allowed states, state after it)}
 ACTIONS = {
     "created": ({"creating"}, "available"), "create_failed": ({"creating"}, "error"),
     "delete": ({"available", "error", "error_deleting"}, "deleting"), "delete_failed": ({"deleting"}, "error_deleting"),
@@ -21,7 +21,7 @@ ACTIONS = {
     "hold": ({"available"}, "attaching"), "unhold": ({"attaching", "reserved"}, "available"),
     "complete": ({"attaching", "in-use"}, "in-use"), "begin_detaching": ({"in-use"}, "detaching"),
     "roll_detaching": ({"detaching"}, "in-use"),
-    "rejoin": ({"in-use", "detaching"}, "attaching"),  # one that is not complete is left
+    "rejoin": ({"in-use", "detaching"}, "attaching"),  # an incomplete one is kept
     "detach": ({"reserved", "attaching", "in-use", "detaching", "error"}, "available"),
     "extend": ({"available"}, "extending"), "extended": ({"extending"}, "available"),
     "extend_failed": ({"extending"}, "error_extending"),
@@ -30,7 +30,7 @@ ACTIONS = {
 
 
 def move(connection, volume_id: str, action: str, **values) -> None:
-    """:raises InvalidState: with the text that clients know"""
+    """:raises InvalidState: with Cinder's text"""
     move_status(connection, TABLE, ACTIONS, "volume", volume_id, action, values)
 
 
@@ -46,7 +46,7 @@ def move_status(connection, table, actions: dict, resource: str, row_id: str, ac
 
 
 def get(connection, project_id: str | None, volume_id: str) -> dict:
-    """A volume of a project, or of any (None). :raises NotFound: there is none"""
+    """A volume of a project, or of any project (None). :raises NotFound: there is none"""
     return complete(connection, [of_project(connection, project_id, TABLE, volume_id, absent(volume_id))])[0]
 
 
@@ -55,7 +55,7 @@ def absent(volume_id: str) -> str:
 
 
 def of_project(connection, project_id: str | None, table, row_id: str, missing: str) -> dict:
-    """``get`` for any table with owners. :raises NotFound: with the text ``missing``"""
+    """``get`` for any table with projects. :raises NotFound: with the text ``missing``"""
     row = rows.find(connection, table, row_id, **({} if project_id is None else {"project_id": project_id}))
     if row is None:
         raise errors.NotFound(missing)
@@ -63,7 +63,7 @@ def of_project(connection, project_id: str | None, table, row_id: str, missing: 
 
 
 def complete(connection, found: list[dict]) -> list[dict]:
-    """Add attachments and type names: two statements, whatever the number of rows."""
+    """Add attachments and type names to rows, in two statements."""
     if not found:
         return found
     held = rows.many(connection, sa.select(ATTACHMENTS).where(ATTACHMENTS.c.volume_id.in_([r["id"] for r in found])))
@@ -73,7 +73,7 @@ def complete(connection, found: list[dict]) -> list[dict]:
 
 
 def notification_payload(row: dict) -> dict:
-    """What notifications say of a volume."""
+    """The payload of notifications about a volume."""
     names = {"volume_id": "id", "display_name": "name", "tenant_id": "project_id", "user_id": "user_id", "size": "size",
              "status": "status", "volume_type": "volume_type_id", "availability_zone": "availability_zone",
              "host": "host", "created_at": "created_at"}
@@ -85,7 +85,7 @@ ATTACHED = sa.exists().where(ATTACHMENTS.c.volume_id == TABLE.c.id, ATTACHMENTS.
 
 
 def totals(connection, *conditions) -> tuple[int, int]:
-    """(how many volumes there are, their size in GiB)"""
+    """(number of volumes, their size in GiB)"""
     count, size_gb = connection.execute(sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(TABLE.c.size), 0)).where(
         *conditions)).one()
     return count, int(size_gb)
@@ -107,10 +107,11 @@ def limits(connection, conf, project_id: str) -> dict:
 
 def check_quota(connection, conf, project_id: str, size: int, count: int = 1, *, snapshots: int = 0,
                 whole_gb: int | None = None) -> None:
-    """
-    :param size: GiB that come to what the project has
-    :param whole_gb: size of the volume that they are part of; by default they are all of it
-    :raises TooLarge: in the words of the volume API's overLimit fault
+    """Check the quota for additional volumes or snapshots.
+
+    :param size: additional GiB
+    :param whole_gb: size of the whole volume; by default ``size``
+    :raises TooLarge: with the text of the volume API's overLimit fault
     """
     quotas.lock_owner(connection, project_id)
     limit, used = limits(connection, conf, project_id), usage(connection, project_id)
@@ -148,7 +149,7 @@ def rpc_versions(database: db.Database) -> list[str | None]:
 
 
 def seal_stored(connection, seal: typing.Callable[[dict], dict]) -> None:
-    """Encrypt the secrets that an older version stored in the clear."""
+    """Encrypt secrets that an older release stored in plain text."""
     for row_id, info in connection.execute(sa.select(ATTACHMENTS.c.id, ATTACHMENTS.c.connection_info)).all():
         changed = seal(info)
         if changed != info:

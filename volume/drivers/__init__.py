@@ -1,95 +1,96 @@
-"""Volume drivers: where bytes are kept. One contract (``tests/volume/test_driver_contract.py``) for all."""
+"""Volume drivers. All pass the same contract tests (``tests/volume/test_driver_contract.py``)."""
 
 import collections.abc
 import importlib
 
 _DRIVERS = {"file": "volume.drivers.file:FileDriver", "lvm": "volume.drivers.lvm:LvmDriver",
             "fake": "volume.drivers.fake:FakeDriver"}
-# In a connector: the initiator reads and writes nothing now, so that the export may be made anew under it.
+# Key of a connector: the initiator does no I/O now, so that the export may be reopened.
 IO_PAUSED = "io_paused"
-MISSING = "What is to be copied is missing from the backend."
+MISSING = "The source of the copy is missing from the backend."
 
 
 class VolumeDriver:
-    """What a driver does. Every method may be called again with the same arguments and then changes nothing."""
+    """The interface of drivers. Every method is repeatable: calling it again with the same arguments changes nothing."""
 
     keeps_bytes = True  # whether images must be fetched to fill volumes
 
     def create(self, volume_id: str, size_gb: int) -> None:
-        """Make an empty volume, all zeros. :raises StepFailed: no space"""
+        """Create an empty volume, filled with zeros. :raises StepFailed: no space"""
         raise AssertionError
 
     def fill(self, volume_id: str, path: str, disk_format: str) -> None:
-        """Write an image's content into a volume that is new. ``path`` is a file that the inspector let through.
+        """Write an image to a new volume. ``path`` is a file that the inspector accepted.
 
         :raises StepFailed: the image does not fit, or cannot be read
         """
         raise AssertionError
 
     def delete(self, volume_id: str) -> None:
-        """Remove a volume, so that its bytes can never be read again through another."""
+        """Delete a volume, so that its data can never be read through another one."""
         raise AssertionError
 
     def extend(self, volume_id: str, size_gb: int) -> None:
-        """Grow to ``size_gb``; never shrinks. Who has it exported sees that after the next ``connect``.
+        """Extend to ``size_gb``; never shrinks. Initiators see it after the next ``connect``.
 
         :raises StepFailed: no space, or there is no such volume
         """
         raise AssertionError
 
     def volumes(self) -> list[str]:
-        """Ids of the volumes that exist."""
+        """Ids of the existing volumes."""
         raise AssertionError
 
     def sizes(self) -> dict[str, int]:
-        """{id: GiB} of the volumes that exist."""
+        """{id: GiB} of the existing volumes."""
         raise AssertionError
 
     def snapshot(self, snapshot_id: str, volume_id: str) -> None:
-        """Keep what a volume holds now. :raises StepFailed: no space, or it never holds still"""
+        """Create a snapshot of a volume. :raises StepFailed: no space, or the volume is written to all the time"""
         raise AssertionError
 
     def delete_snapshot(self, snapshot_id: str) -> None:
-        """Remove a snapshot; volumes that were made of it stay whole."""
+        """Delete a snapshot; volumes created from it are unaffected."""
         raise AssertionError
 
     def clone(self, volume_id: str, size_gb: int, *, snapshot_id: str = "", source_id: str = "") -> None:
-        """Make a volume of ``size_gb`` that begins with what a snapshot, or another volume, holds.
+        """Create a volume of ``size_gb`` with the data of a snapshot or another volume.
 
         :raises StepFailed: no space, or there is no such snapshot or volume (yet)
         """
         raise AssertionError
 
     def snapshots(self) -> list[str]:
-        """Ids of the snapshots that exist."""
+        """Ids of the existing snapshots."""
         raise AssertionError
 
     def connect(self, volume_id: str, attachment_id: str, connector: dict, known: dict) -> dict:
-        """Export for one attachment, beside those that there are. ``known`` is the connection info of an earlier call, or {}.
+        """Export the volume for an attachment, in addition to existing ones. ``known`` is the connection info of an earlier call,
+        or {}.
 
-        The export has the volume's size of now, unless an initiator uses it and is not known to hold still (IO_PAUSED).
+        The export has the volume's current size, unless an initiator is using it and may be doing I/O (no IO_PAUSED).
         """
         raise AssertionError
 
     def disconnect(self, volume_id: str, attachment_id: str, initiator: str | None = None,
                    others: collections.abc.Collection[str] = ()) -> None:
-        """End the export for one attachment: the volume cannot be reached by it afterwards. Those of others stay.
+        """End the export for an attachment, which can no longer reach the volume. Others are kept.
 
-        :param initiator: that of the attachment's connector, where no other attachment has the same
-        :param others: the ids of the volume's other attachments that have an export
+        :param initiator: that of the attachment's connector, unless another attachment has the same
+        :param others: the ids of the volume's other exported attachments
         """
         raise AssertionError
 
     def unexport(self, volume_id: str) -> None:
-        """End all exports of a volume, as of one that is attached to nothing."""
+        """End all exports of a volume."""
         raise AssertionError
 
     def admitted(self) -> dict[str, set[str]]:
-        """{id of each volume that is exported: ids of the attachments that may reach it}"""
+        """{id of an exported volume: ids of the attachments that may reach it}"""
         raise AssertionError
 
     def exports(self) -> list[str]:
-        """Ids of the volumes that are exported."""
+        """Ids of the exported volumes."""
         return sorted(self.admitted())
 
     def capacity(self) -> dict:

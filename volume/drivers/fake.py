@@ -1,4 +1,4 @@
-"""A backend without bytes, for clouds that run without root: it remembers what exists."""
+"""A backend without data, for clouds that run without root: it only stores which volumes exist."""
 
 import contextlib
 import pathlib
@@ -8,18 +8,18 @@ import threading
 from common import errors
 from volume.drivers import MISSING, VolumeDriver
 
-CHAP = "fake-chap-"  # what secrets begin with, so that they are found where they should not be
+CHAP = "fake-chap-"  # prefix of all secrets, so that tests find them where they should not be
 
 
 class FakeDriver(VolumeDriver):
-    """Volumes are empty files that hold their size; exports are files beside them."""
+    """Volumes are empty files that contain their size; exports are files next to them."""
 
     keeps_bytes = False
 
     def __init__(self, conf):
         self.path = pathlib.Path(conf.volume.path or f"{conf.state_path}/volumes")
         self.path.mkdir(parents=True, exist_ok=True)
-        self._lock = threading.Lock()  # of the records of exports
+        self._lock = threading.Lock()  # for the records of exports
 
     def _file(self, volume_id):
         return self.path / f"volume-{volume_id}"
@@ -29,7 +29,7 @@ class FakeDriver(VolumeDriver):
             self._file(volume_id).write_text(str(size_gb))
 
     def fill(self, volume_id, path, disk_format):
-        pass  # it has no bytes to fill
+        pass  # there is no data to write
 
     def delete(self, volume_id):
         self._file(volume_id).unlink(missing_ok=True)
@@ -60,7 +60,7 @@ class FakeDriver(VolumeDriver):
     def sizes(self):
         found = {}
         for volume_id in self.volumes():
-            with contextlib.suppress(FileNotFoundError):  # deleted since
+            with contextlib.suppress(FileNotFoundError):  # deleted in the meantime
                 found[volume_id] = int(self._file(volume_id).read_text())
         return found
 

@@ -14,7 +14,7 @@ COPY_TRIES, TICK_S = 5, 0.02
 
 
 class ExportedByTgt(VolumeDriver):
-    """The export half that block and file backends share. ``backing`` is tgt's store type."""
+    """The exporting half of block and file backends. ``backing`` is tgt's store type."""
 
     backing = "rdwr"
     starts_as_zeros = False
@@ -27,7 +27,7 @@ class ExportedByTgt(VolumeDriver):
         raise AssertionError
 
     def fill(self, volume_id, path, disk_format):
-        # Within limits, since the image is a stranger's: 2 GiB of memory, ten minutes of CPU; the format is always told.
+        # With limits, because the image is untrusted: 2 GiB of memory, ten minutes of CPU; the format is always given.
         words = ["prlimit", "--as=2147483648", "--cpu=600", "--", "qemu-img", "convert", "-n",
                  *(["--target-is-zero"] if self.starts_as_zeros else []),
                  "-f", "qcow2" if disk_format == "qcow2" else "raw", "-O", "raw", path, str(self.path(volume_id))]
@@ -79,10 +79,10 @@ class FileDriver(ExportedByTgt):
                 if os.fstat(handle.fileno()).st_size < size_gb * GIB:
                     handle.truncate(size_gb * GIB)
         except OSError as error:
-            raise errors.StepFailed(reason="The volume backend has no space for it.", internal=str(error)) from error
+            raise errors.StepFailed(reason="The volume backend has no space left.", internal=str(error)) from error
 
     def delete(self, volume_id):
-        # Unlinked blocks are the file system's; it hands them out zeroed.
+        # Unlinked blocks belong to the file system, which zeroes them.
         self.tgt.unexport(volume_id)
         self.path(volume_id).unlink(missing_ok=True)
 
@@ -92,7 +92,7 @@ class FileDriver(ExportedByTgt):
     def sizes(self):
         found = {}
         for volume_id in self.volumes():
-            with contextlib.suppress(FileNotFoundError):  # deleted since
+            with contextlib.suppress(FileNotFoundError):  # deleted in the meantime
                 found[volume_id] = self.path(volume_id).stat().st_size // GIB
         return found
 
@@ -100,10 +100,10 @@ class FileDriver(ExportedByTgt):
         return self.directory / f"snapshot-{snapshot_id}"
 
     def _copy(self, source: pathlib.Path, target: pathlib.Path) -> None:
-        """The bytes of one moment: at once where the file system shares blocks, else a copy during which nobody wrote.
+        """A consistent copy: atomic if the file system shares blocks, otherwise a copy without concurrent writes.
 
-        The file's time of change says whether somebody did. It moves in ticks of some milliseconds, so it is read one
-        tick before the copy begins: a write in between shows.
+        Concurrent writes are detected by the file's mtime. Its granularity is some milliseconds, so it is read one tick before
+        the copy begins.
         """
         if not source.exists():
             raise errors.StepFailed(reason=MISSING)

@@ -1,9 +1,7 @@
 """Volumes as logical volumes of one volume group, exported by tgtd.
 
-Whatever a volume gets is overwritten with zeros, when it is made and when it
-grows, since extents of deleted snapshots go back with what was in them. A
-deleted volume is overwritten before its extents go back. Each wipe runs to its
-end even if the service is restarted.
+New volumes and extensions are overwritten with zeros, because extents of deleted snapshots still contain data. Deleted volumes
+are overwritten before their extents are freed. Each wipe is completed even if the service is restarted.
 """
 
 import json
@@ -27,7 +25,7 @@ class LvmDriver(ExportedByTgt):
     def _lvm(self, *words: str, timeout_s: float | None = 600) -> str:
         done = subprocess.run(list(words), capture_output=True, text=True, timeout=timeout_s)
         if done.returncode:
-            raise errors.StepFailed(reason="The volume backend could not do it.",
+            raise errors.StepFailed(reason="The volume backend failed.",
                                     internal=f"{' '.join(words)}: {done.stderr.strip()}")
         return done.stdout
 
@@ -41,11 +39,11 @@ class LvmDriver(ExportedByTgt):
             self._wipe(volume_id)
 
     def _wipe(self, volume_id, first_byte: int = 0):
-        # As long as it takes: some disks write 100 GiB in ten minutes, and a volume may have more.
+        # Without a timeout: some disks write 100 GiB in ten minutes, and volumes may be larger.
         self._lvm("blkdiscard", "--zeroout", "--force", "--offset", str(first_byte), str(self.path(volume_id)), timeout_s=None)
 
     def extend(self, volume_id, size_gb):
-        """From where it is not wiped yet a tag says, from before it grows until that is done: a crash may come between."""
+        """A tag, set before the extension, records from where the volume still has to be wiped, in case of a crash."""
         path, facts = str(self.path(volume_id)), self._facts(volume_id)
         unwiped = next((int(t.removeprefix(_UNWIPED)) for t in facts["lv_tags"].split(",") if t.startswith(_UNWIPED)), None)
         is_origin = facts["lv_attr"].startswith(("o", "O"))
@@ -53,7 +51,7 @@ class LvmDriver(ExportedByTgt):
             if unwiped is None:
                 unwiped = int(facts["lv_size"])
                 self._lvm("lvchange", "--addtag", f"{_UNWIPED}{unwiped}", path)
-            if is_origin:  # LVM resizes what has snapshots only while nobody can use it
+            if is_origin:  # LVM resizes volumes with snapshots only while they are inactive
                 self._lvm("lvchange", "--yes", "--activate", "n", path)
             try:
                 self._lvm("lvextend", "--size", f"{size_gb}g", path)

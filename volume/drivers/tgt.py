@@ -1,9 +1,9 @@
-"""Export by tgtd, the user-space iSCSI target: one target a volume, one CHAP account an attachment.
+"""Exports by tgtd, the user-space iSCSI target: one target per volume, one CHAP account per attachment.
 
-tgtd keeps nothing across its restart, so exports are made again from the
-attachments table (``volume.exports``), and so are the accounts of one that are missing.
+tgtd forgets everything when it is restarted, so exports and missing accounts are recreated from the attachments table
+(``volume.exports``).
 
-An account's password goes to tgtd through its socket: every user of the host may read a command line of tgtadm.
+An account's password is sent to tgtd through its socket, because all users of the host can read the command line of tgtadm.
 """
 
 import collections.abc
@@ -26,7 +26,7 @@ _MODE_ACCOUNT, _OP_NEW = 7, 0
 
 
 class Tgt:
-    """Calls of tgtadm, serialised: a free target number is looked up and taken under one lock."""
+    """Calls of tgtadm, serialised by a lock, under which free target numbers are chosen."""
 
     def __init__(self, ip: str, port: int, control_port: int):
         self.portal = f"{ip}:{port}"
@@ -47,7 +47,7 @@ class Tgt:
                                 internal=f"{' '.join(words[:4])}: {done.stderr.strip()}")
 
     def _add_account(self, account: str, secret: str) -> None:
-        """What ``tgtadm --mode account --op new`` does."""
+        """Equivalent to ``tgtadm --mode account --op new``."""
         text = f"user={account},password={secret}".encode() + b"\0"
         header = _REQUEST.pack(_MODE_ACCOUNT, _OP_NEW, b"iscsi", _REQUEST.size + len(text), -1, 0, 0, 0, 0, 0, 0, 0, 0)
         try:
@@ -65,7 +65,8 @@ class Tgt:
 
     def targets(self) -> dict[str, dict]:
         """{volume id: {"tid", "path" (of LUN 1, or None), "accounts": [names], "initiators": [names that may log in],
-        "sessions": {number: (initiator, [numbers of its connections])}}} of our targets."""
+        "sessions": {number: (initiator, [numbers of its connections])}}} of this cloud's targets.
+        """
         found: dict[str, dict] = {}
         current, section, session = None, "", ""
         for line in self._run("--mode", "target", "--op", "show").splitlines():
@@ -98,9 +99,9 @@ class Tgt:
 
     def export(self, volume_id: str, path: str, backing: str, account: str, secret: str, initiator: str | None, *,
                io_paused: bool = False) -> None:
-        """Make sure that this account may log in to the volume's target, and that the target has the volume's size.
+        """Ensure that the account may log in to the volume's target, and that the target has the volume's size.
 
-        :param io_paused: who is logged in reads and writes nothing now. If it may, the size is left as it is.
+        :param io_paused: logged-in initiators do no I/O now. Otherwise the size of a target in use is not updated.
         """
         with self._lock:
             known = self.targets().get(volume_id)
@@ -124,26 +125,26 @@ class Tgt:
                 raise
 
     def _admit(self, tid: str, known: dict, account: str, secret: str, initiator: str | None) -> None:
-        """Let an account log in to a target, beside those that may."""
+        """Allow an account to log in to a target, in addition to others."""
         if account not in known["accounts"]:
             self._run("--mode", "account", "--op", "delete", "--user", account, absent_ok=True)
             self._add_account(account, secret)
             self._run("--mode", "account", "--op", "bind", "--tid", tid, "--user", account)
-        # An ACL by name alone would admit nobody: tgt wants an address rule beside it.
+        # tgt's ACL needs an address rule besides the name.
         if (initiator or "ALL") not in known["initiators"]:
             words = ["--initiator-name", initiator] if initiator else ["-I", "ALL"]
             self._run("--mode", "target", "--op", "bind", "--tid", tid, *words)
 
     def _expel(self, known: dict, account: str, initiator: str | None, others: list[str]) -> None:
-        """Take an account from a target that others may log in to, and end its sessions.
+        """Remove an account from a target with other accounts, and end its sessions.
 
-        All others are unbound and bound again, so that the list has no gap: tgtd 1.0.85 ends with a segmentation fault when
-        it is to show one that has. Who is killed in between leaves some unbound: their sessions go on, and they are bound when
-        this is done again, or by ``Exports``.
+        All other accounts are unbound and bound again, so that the list has no gap: tgtd 1.0.85 crashes when it lists one. If
+        interrupted, some may stay unbound: their sessions continue, and they are bound again when this is repeated, or by
+        ``Exports``.
         """
         tid, bound = known["tid"], known["accounts"]
         if set(bound) != set(others):
-            for name in reversed(bound):  # the last one first: who is killed leaves no gap either
+            for name in reversed(bound):  # the last one first, so that an interruption leaves no gap either
                 self._run("--mode", "account", "--op", "unbind", "--tid", tid, "--user", name)
             for name in others:
                 self._run("--mode", "account", "--op", "bind", "--tid", tid, "--user", name, absent_ok=True)
@@ -155,9 +156,9 @@ class Tgt:
                 self._run("--mode", "conn", "--op", "delete", "--tid", tid, "--sid", sid, "--cid", cid, absent_ok=True)
 
     def _reopen(self, tid: str, path: str) -> None:
-        """Have tgtd open the backing store again: it reads its size only then, and does so only while the unit is offline.
+        """Have tgtd reopen the backing store, since it reads the size only then, and only while the unit is offline.
 
-        As one request, between two commands of the initiator. One that tgtd's threads work on meanwhile may fail.
+        Sent as one request, between two commands of the initiator. Concurrent I/O may fail.
         """
         self._run("--mode", "logicalunit", "--op", "update", "--tid", tid, "--lun", "1", "--params", f"online=0,path={path}")
 
@@ -168,10 +169,10 @@ class Tgt:
 
     def unexport(self, volume_id: str, account: str | None = None, initiator: str | None = None,
                  others: collections.abc.Collection[str] = ()) -> None:
-        """Drop the volume's target; where ``account`` is given, only if nobody else may log in, and else that account alone.
+        """Delete the volume's target; with ``account``, only if no other account may log in, else only that account.
 
-        :param initiator: the account's, where it is nobody else's
-        :param others: the accounts that are to stay, whether or not they are bound now
+        :param initiator: the account's, unless others use it too
+        :param others: the accounts to keep, whether or not they are bound now
         """
         with self._lock:
             known = self.targets().get(volume_id)
@@ -192,18 +193,18 @@ def account_of(attachment_id: str) -> str:
 def attachment_of(account: str) -> str:
     try:
         return str(uuid.UUID(hex=account))
-    except ValueError:  # none of ours
+    except ValueError:  # not one of this cloud
         return account
 
 
 def credentials(attachment_id: str, known: dict) -> tuple[str, str]:
-    """The CHAP account of an attachment: the same again for the same attachment, from what was stored."""
+    """The CHAP account of an attachment; the stored one, if there is one."""
     data = known.get("data") or {}
     return account_of(attachment_id), data.get("auth_password") or secrets.token_hex(16)
 
 
 def connection_info(portal: str, volume_id: str, account: str, secret: str) -> dict:
-    """As Cinder's iSCSI drivers answer."""
+    """As Cinder's iSCSI drivers return it."""
     return {"driver_volume_type": "iscsi", "data": {
         "target_portal": portal, "target_iqn": IQN_PREFIX + volume_id, "target_lun": 1, "volume_id": volume_id,
         "target_discovered": False, "auth_method": "CHAP", "auth_username": account, "auth_password": secret,

@@ -1,8 +1,7 @@
 """Attachments: reserve a volume, learn how to reach it, say when it is in use, give it back.
 
-Connecting and disconnecting are calls to the volume's host, outside any
-transaction; each may be repeated. An attachment that was reserved and never
-completed is given back by deleting it.
+Connecting and disconnecting are calls to the volume's host, outside any transaction; each may be repeated. An attachment that was
+reserved and never completed is given back by deleting it.
 """
 
 from common import context, db, errors, rows
@@ -105,8 +104,8 @@ def complete(call: Call, id: str) -> None:
 def delete(call: Call, id: str) -> None:
     """End the export first, then forget: a volume never looks free while somebody can reach it.
 
-    An attachment to a server that exists is ended by detaching it there; only services may do it here,
-    since a volume taken from under a guest could be given to another (CVE-2023-2088).
+    An attachment to a server that exists is ended by detaching it there; only services may do it here, since a volume taken from
+    under a guest could be given to another (CVE-2023-2088).
     """
     with call.svc.db.reader() as connection:
         row = access.attachment(call, connection, id, "volume:attachment_delete")

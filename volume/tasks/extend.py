@@ -40,7 +40,7 @@ class ExtendVolume(VolumeTask):
         fault = None
         if server is not None:
             waited = (db.now() - row["updated_at"]).total_seconds()
-            if waited <= self.service.conf.volume.extend_timeout_s and self._told(server, state["volume_id"]):
+            if waited <= self.service.conf.volume.extend_timeout_s and self._notify_compute(server, state["volume_id"]):
                 return  # its host confirms it
             if waited > self.service.conf.volume.extend_timeout_s:
                 fault = f"Server {server} has not confirmed the new size; it sees it when it is started anew."
@@ -57,7 +57,7 @@ class ExtendVolume(VolumeTask):
             held = rows.one(connection, sa.select(a).where(a.c.volume_id == volume_id))
         return row, held["instance_uuid"] if held and held["connection_info"] else None
 
-    def _told(self, server: str, volume_id: str) -> bool:
+    def _notify_compute(self, server: str, volume_id: str) -> bool:
         """Whether the compute service took it; not where it knows no such server, or one on no host.
 
         :raises ServiceUnavailable: it does not answer
