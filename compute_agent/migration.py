@@ -46,7 +46,7 @@ class HostSteps:
 
     def stop(self) -> dict:
         if self.uuid in self.agent.driver.power_states():
-            self.agent.driver.power_off(self.uuid, timeout_s=SHUTDOWN_S, hurry=self._stopping)
+            self.agent.driver.power_off(self.uuid, timeout_s=SHUTDOWN_S, is_cancelled=self._stopping)
         return {}
 
     def receive(self) -> dict:

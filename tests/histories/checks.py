@@ -11,6 +11,8 @@ WITH_GUEST = {server_states.ACTIVE: (server_states.RUNNING,), server_states.STOP
 
 def always(world: World) -> None:
     """No server that is well is harmed: its guest, ports and volumes are there, whatever else goes on."""
+    if world.mistakes.found:
+        raise AssertionError("an error that nobody expected") from world.mistakes.found[0]
     for row in world.rows():
         if row["vm_state"] in WITH_GUEST and not row["task_state"] and not _worked_on(world, row):
             whole(world, row)
@@ -52,6 +54,7 @@ def whole(world: World, row: dict) -> None:
 
 def at_rest(world: World) -> None:
     """Everything is where its server is, and nothing is left of any other."""
+    always(world)
     rows = {row["uuid"]: row for row in world.rows()}
     assert world.is_settled(), f"it does not come to rest: {[(r['uuid'], r['task_state'], r['host']) for r in rows.values()]}," \
         f" {world.mail}, {[world.agents[h].tasks.journal.records() for h in HOSTS]}"

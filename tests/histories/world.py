@@ -4,6 +4,7 @@ memory. The bus and the other services stand in; whatever goes over them can fai
 
 import contextlib
 import datetime
+import logging
 import os
 import pathlib
 import shutil
@@ -103,6 +104,19 @@ class SimulatedAgent(ComputeAgent):
         return any(a.host == self.conf.host and a.name == f"delete {uuid}" for a in self._world.actors)
 
 
+class Mistakes(logging.Handler):
+    """Exceptions that nobody expected: whoever meets one logs it and goes on, as if a part had failed."""
+
+    def __init__(self):
+        super().__init__(logging.WARNING)
+        self.found: list[BaseException] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and not isinstance(error, errors.Error):
+            self.found.append(error)
+
+
 class Stop:
     """In place of the event that ends an agent: who waits for it is told to go on."""
 
@@ -198,6 +212,7 @@ class World:
         self.actors: list[Actor] = []
         self.agents: dict[str, SimulatedAgent] = {}
         self.outages: list[str] = []  # one "before" or "after" for each call that is to fail
+        self.mistakes = Mistakes()
         self.lost: set[str] = set()  # servers whose guests a power cut took away
         self.troubled = False  # whether anything happened for which a build may fail in the end
         service = types.SimpleNamespace(
@@ -457,6 +472,7 @@ class Place:
                 shutil.rmtree(self.path / host / name, ignore_errors=True)
             (self.path / host / "compute-hypervisor").unlink(missing_ok=True)
         made = World(self.path, self.db, self.confs)
+        logging.getLogger().addHandler(made.mistakes)
         with unittest.mock.patch.object(images, "send", lambda rest, image_id, source, work: rest.send_image(image_id)), \
                 unittest.mock.patch.object(shared_work, "attended", lambda work, hurry: work(OwnThread())), \
                 unittest.mock.patch.object(images, "drop", lambda rest, image_id, timeout_s=0: rest.images.pop(image_id, None)), \
@@ -470,6 +486,7 @@ class Place:
             try:
                 yield made
             finally:
+                logging.getLogger().removeHandler(made.mistakes)
                 for actor in made.actors:
                     actor.kill()
                 made._bury()
