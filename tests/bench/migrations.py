@@ -55,7 +55,7 @@ FAILS = {("migrate", FORWARD, "claim"): "no_host", ("migrate", FORWARD, "copy"):
 # These are there before the step begins and make its operation go back; the others pass after a while.
 LASTING = {("migrate", FORWARD, "claim"), *((k, FORWARD, s) for k in DOES for s in ("copy", "start"))}
 PASSES_S = 4.0
-END_S = 300.0
+END_S, REMOVED_S = 300.0, 90.0
 TRIES = 3  # for a step that is over before it was seen
 
 
@@ -124,28 +124,32 @@ class Campaign:
         self.counts: collections.Counter[str] = collections.Counter()
         self.missed: list[Fault] = []
         self.errors: list[Exception] = []
+        self.begun = False  # whether the operation of now was seen
 
     @property
     def uuid(self) -> str:
         return self.server["id"]
 
-    def _row(self) -> dict | None:
+    def _operations(self) -> list[dict]:
         with self.mover.dbs["compute"].reader() as connection:
-            return next((o for o in operations.of_server(connection, self.uuid) if o["kind"] in KINDS), None)
+            return operations.of_server(connection, self.uuid)
+
+    def _row(self) -> dict | None:
+        return next((o for o in self._operations() if o["kind"] in KINDS), None)
 
     def _wait_step(self, at: tuple[str, str, str], timeout_s: float = END_S) -> dict:
         """The operation, as soon as it is there. :raises Missed: it was not seen there"""
-        kind, deadline, begun = at[0], time.monotonic() + timeout_s, False
+        kind, deadline = at[0], time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             row = self._row()
             if row and row["kind"] == kind:
-                begun, step = True, row["step"] or KINDS[kind].steps[0]
+                self.begun, step = True, row["step"] or KINDS[kind].steps[0]
                 now, wanted = _position(kind, row["phase"], step), _position(*at)
                 if now == wanted:
                     return {**row, "step": step}
                 if now > wanted:
                     break
-            elif begun:
+            elif self.begun:
                 break
             time.sleep(0.001)
         raise Missed()
@@ -219,6 +223,7 @@ class Campaign:
 
     def _run(self, faults: list[Fault], kind: str, *ends: tuple) -> None:
         """Do an action, perhaps with faults, and wait until it has ended in one of these ways."""
+        self.begun = False
         _, here, _ = self.mover.state(self.server)
         there = OTHER if here == self.mover.first else self.mover.first
         source, target = (here, there) if kind == "migrate" else (there, here)
@@ -265,13 +270,14 @@ class Campaign:
     def check(self, host: str, other: str) -> None:
         """The server is on ``host``, whole, and nothing of it on ``other``."""
         self.mover.check(self.server)
+        # A host that looked down meanwhile, as one without QEMU does, has what is left there removed when it is back.
+        wait_for(lambda: not self._operations(), REMOVED_S, what="operations to end")
         self.real.audit()
         left = self.breakages.left_on(other, self.uuid)
         assert not left, f"left on {other}: {left}"
         with self.mover.dbs["compute"].reader() as connection:
-            held, under_way = allocations.hosts_of(connection, self.uuid), operations.list_all(connection)
+            held = allocations.hosts_of(connection, self.uuid)
         assert held == [host], f"it holds a part of {held}"
-        assert not under_way, f"operations are left: {under_way}"
         volumes = self.mover.attached_to(self.server)
         assert volumes == [host], f"its volume is attached to {volumes}"
         sessions = breakages.sessions(self.server["volume"])
