@@ -1,1 +1,2 @@
-"""Network: networks, subnets, ports, security groups, routers and floating IPs, and the agent that builds them."""
+"""The network service: networks, subnets, ports, security groups, routers and floating IPs, and the agent that implements them.
+"""

@@ -1,4 +1,4 @@
-"""DHCP and routers of a host that is gone are given to living ones."""
+"""Moves DHCP and routers from hosts that are down to others."""
 
 import logging
 import time
@@ -13,13 +13,13 @@ LOG = logging.getLogger(__name__)
 
 
 class Failover(periodic.Periodic):
-    """One statement a pass while all agents live.
+    """One statement per pass while all agents are up.
 
-    A host is gone when it was silent for ``service_down_time`` and then for GRACE_S more while others of its role were heard:
-    after the bus was away they are not all heard at the same moment. A host that lives all the same, and is only cut off from
-    the bus, serves until it is heard again; its sequence then shows that it missed something, and it pulls.
+    A host is down if it was silent for ``service_down_time`` and then for GRACE_S more while other hosts of its role were heard;
+    after an outage of the bus, they do not all return at the same moment. A host that is only disconnected continues to serve
+    until it is heard again; its sequence number then reveals the missed changes, and it pulls.
 
-    Each row is moved by compare-and-swap, so of several network-apis one moves it.
+    Each row is moved by compare-and-swap, so that only one network-api moves it.
     """
 
     interval_s, jitter_s = 10.0, 2.0
@@ -49,16 +49,16 @@ class Failover(periodic.Periodic):
         try:
             changes, to = self.service.db.transact(self._move_once, role, host, row_id)
             changes.recheck(self.service.db)
-        except errors.Error as error:  # boundary of one row: it is tried at the next pass
-            LOG.warning("%s of host %s could not be given to another: %s", row_id, host, error)
+        except errors.Error as error:  # boundary of one row: retried at the next pass
+            LOG.warning("%s of host %s could not be moved: %s", row_id, host, error)
             return
         if to:
-            LOG.warning("host %s is gone: %s has %s %s now", host, to, "DHCP of network" if role == roles.DHCP else "router",
+            LOG.warning("host %s is down: moved to %s: %s %s", host, to, "DHCP of network" if role == roles.DHCP else "router",
                         row_id)
             self.service.fanout.notify(changes)
 
     def _move_once(self, connection, role: str, host: str, row_id: str) -> tuple[Changes, str | None]:
-        """What changes, and the new host; None: there is none, or the row was moved by somebody else."""
+        """The changes, and the new host; None: there is none, or the row was moved already."""
         changes, to = Changes(), hosting.choose_host(connection, self.service.conf, role)
         if to == host or not hosting.reassign(connection, role, row_id, host, to):
             return changes, None

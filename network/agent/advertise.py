@@ -1,6 +1,6 @@
-"""Router advertisements: one radvd a router namespace, for the IPv6 subnets whose hosts learn from it how to get an address.
+"""Router advertisements: one radvd per router namespace, for the IPv6 subnets whose hosts configure themselves by them.
 
-It runs on when the agent restarts; a change rewrites its file and sends SIGHUP.
+radvd keeps running when the agent restarts; a change rewrites its file and sends SIGHUP.
 """
 
 import ipaddress
@@ -17,7 +17,7 @@ LOG = logging.getLogger(__name__)
 
 
 def text(interfaces: list[dict]) -> str:
-    """radvd.conf (its manual page is the format's source), or nothing where nothing is advertised.
+    """radvd.conf (format: its manual page), or "" if nothing is advertised.
 
     :param interfaces: [{"device", "mtu", "prefixes": [{"cidr", "mode", "dns"}]}]; ``mode`` as ``ipv6_ra_mode``
     """
@@ -28,7 +28,7 @@ def text(interfaces: list[dict]) -> str:
         modes = {p["mode"] for p in interface["prefixes"]}
         lines += [f"interface {interface['device']} {{", "  AdvSendAdvert on;", "  MinRtrAdvInterval 30;",
                   "  MaxRtrAdvInterval 100;", f"  AdvLinkMTU {interface['mtu']};"]
-        # RFC 4861: "managed" says that addresses come by DHCPv6, "other" that only what goes with them does.
+        # RFC 4861: "managed" means addresses by DHCPv6, "other" only other configuration.
         lines += ["  AdvManagedFlag on;"] if "dhcpv6-stateful" in modes else []
         lines += ["  AdvOtherConfigFlag on;"] if modes & {"dhcpv6-stateful", "dhcpv6-stateless"} else []
         servers = sorted({d for p in interface["prefixes"] for d in p["dns"] if ipaddress.ip_address(d).version == 6})
@@ -41,14 +41,14 @@ def text(interfaces: list[dict]) -> str:
 
 
 class Advertiser:
-    """:param directory: where the files of each router are"""
+    """:param directory: for the files of each router"""
 
     def __init__(self, directory: pathlib.Path):
         self.path = directory
         self.path.mkdir(parents=True, exist_ok=True, mode=0o755)
 
     def ensure(self, namespace: str, interfaces: list[dict]) -> None:
-        """A radvd with these interfaces, or none where nothing is to be said.
+        """Run a radvd with these interfaces, or none if nothing is advertised.
 
         :raises StepFailed: it did not start
         """
@@ -63,7 +63,7 @@ class Advertiser:
             done = subprocess.run(["radvd", "-c", "-C", str(partial), "-m", "stderr"], capture_output=True, text=True,
                                   timeout=10)
             if done.returncode:
-                raise errors.StepFailed(reason="Router advertisements are refused on the host.",
+                raise errors.StepFailed(reason="The host's router advertisement daemon refused its configuration.",
                                         internal=(done.stderr or done.stdout).strip()[:500])
             partial.replace(config)
         if pid and changed:

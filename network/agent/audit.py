@@ -1,4 +1,4 @@
-"""What of our making is in a host's kernel, against what should be."""
+"""Compares the devices and filters in a host's kernel with the desired state."""
 
 import subprocess
 
@@ -24,8 +24,8 @@ def inventory() -> dict:
 def compare(state: dict, found: dict):
     """Yield (name, text) for each difference.
 
-    :param state: what ``network.db.state.of_host`` says of a host
-    :param found: its ``inventory``
+    :param state: the result of ``network.db.state.of_host``
+    :param found: the host's ``inventory``
     """
     here = [p for p in state["ports"] if p["here"]]
     served = [n for n in state["networks"] if dhcp.wanted(n)]
@@ -35,11 +35,11 @@ def compare(state: dict, found: dict):
               "namespace": {dhcp.namespace(n["id"]) for n in served} | {routers.namespace(r) for r in state["routers"]}}
     for kind, names in wanted.items():
         for name in sorted(set(found[kind]) - names):
-            yield name, f"is a {kind} that no network explains"
+            yield name, f"is a {kind} without a network"
         for name in sorted(names - set(found[kind])):
-            yield name, f"is a {kind} that should be there"
+            yield name, f"is a {kind} that is missing"
     filtered = {p["id"][:11] for p in here if p["port_security_enabled"]}
     for short in sorted(set(found["filter"]) - filtered):
-        yield short, "has filter rules, but is no port"
+        yield short, "has filter rules, but is not a port"
     for short in sorted(filtered - set(found["filter"])):
         yield short, "is a port without filter rules"

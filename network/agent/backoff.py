@@ -1,5 +1,6 @@
-"""When parts of a host that could not be made are tried again: each by itself, less and less often, as long as it is to be
-what it was. A part that is to look otherwise is tried at once."""
+"""Retries of parts of a host that could not be built: each with its own exponential delay, as long as its desired state is
+unchanged. A part with a new desired state is tried immediately.
+"""
 
 import logging
 import random
@@ -13,7 +14,7 @@ FIRST_S, MAX_S = 1.0, 60.0
 
 
 def jittered(seconds: float) -> float:
-    """About as long, so that hosts which failed together do not try together again."""
+    """Jitter, so that hosts that failed together do not retry together."""
     return seconds * random.uniform(0.75, 1.25)
 
 
@@ -25,25 +26,25 @@ class _Failure(typing.NamedTuple):
 
 
 class Backoff:
-    """Of one host. A key is what a part is known by: (what is made, id)."""
+    """The retries of a host. The key of a part is (kind, id)."""
 
     def __init__(self):
         self._failures: dict[tuple[str, str], _Failure] = {}
 
     def attempt(self, key: tuple[str, str], wanted, work, *args, at_once: bool) -> Exception | None:
-        """``work(*args)``, if it is time for it.
+        """Call ``work(*args)``, unless its delay has not passed.
 
-        :param wanted: all that the part is made from
-        :param at_once: somebody waits for it: do not wait for its time
-        :returns: why the part is not there; None: it is
+        :param wanted: the desired state of the part
+        :param at_once: ignore the delay, because somebody is waiting
+        :returns: why the part could not be built; None: it is built
         """
         text, before = repr(wanted), self._failures.get(key)
-        # Halfway is soon enough where others are tried now: many that fail are tried together.
+        # Retried at half the delay if others are retried now, so that many failures are retried together.
         if before and before.wanted == text and before.due - before.delay_s / 2 > time.monotonic() and not at_once:
             return before.error
         try:
             work(*args)
-        except Exception as error:  # one part's boundary: recorded here, the others are made
+        except Exception as error:  # boundary of one part: the others are built
             self._failed(key, text, error, before)
             return error
         if self._failures.pop(key, None):
@@ -59,15 +60,15 @@ class Backoff:
                       exc_info=None if isinstance(error, errors.Error) else error)
 
     def keep(self, keys: set[tuple[str, str]]) -> None:
-        """Forget all other parts: they are not to be there any more."""
+        """Drop all other parts: they are not in the desired state any more."""
         self._failures = {k: f for k, f in self._failures.items() if k in keys}
 
     def reasons(self) -> dict[str, str]:
-        """{id: why it, or a part of it, could not be made}"""
+        """{id: why it, or a part of it, could not be built}"""
         return {key[1]: f"{key[0]}: {failure.error}" for key, failure in self._failures.items()}
 
     def next_s(self) -> float | None:
-        """Seconds until the next part is to be tried again; None: all are there."""
+        """Seconds until the next retry; None: everything is built."""
         if not self._failures:
             return None
         return max(0.0, min(f.due for f in self._failures.values()) - time.monotonic())

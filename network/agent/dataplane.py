@@ -1,4 +1,4 @@
-"""The Linux data plane of one host: puts bridges, taps, DHCP, routers, filters and metadata into the state wanted."""
+"""The Linux data plane of a host: brings bridges, taps, DHCP, routers, filters and metadata to the desired state."""
 
 import functools
 import logging
@@ -28,9 +28,9 @@ class LinuxDataplane:
         self.filters = Filters()
         self.metadata = MetadataProxy(conf)
         self.state: dict = {"networks": [], "ports": [], "groups": {}, "routers": []}
-        self._held: set[str] = set()  # ports whose tap may come up: filters were loaded with them
-        # {id: reason} of what could not be made as the API has it, and the ports here that therefore pass nothing; None: filters
-        # were not loaded yet.
+        self._held: set[str] = set()  # ports whose tap may be brought up, because their filters are loaded
+        # {id: reason} of what could not be rendered, including local ports that are therefore closed; None: filters were not
+        # loaded yet.
         self.refused: dict[str, str] = {}
         self.backoff = Backoff()
         self.closed: set[str] | None = None
@@ -43,7 +43,7 @@ class LinuxDataplane:
                 **({} if self.closed is None else {"closed_ports": sorted(self.closed)[:100]})}
 
     def metered(self) -> list[dict]:
-        """What routers' gateways counted since the last call (see ``metering.Meters.take``)."""
+        """The traffic of routers' gateways since the last call (see ``metering.Meters.take``)."""
         return self.routers.meters.take(self.conf.host)
 
     @staticmethod
@@ -51,13 +51,13 @@ class LinuxDataplane:
         return audit.inventory()
 
     def networks(self) -> set[str]:
-        """The ids of the networks that have a part here."""
+        """The ids of the networks that are present on this host."""
         return {n["id"] for n in self.state["networks"]}
 
     def bridge(self, network: dict) -> str:
         """The bridge of a network on this host.
 
-        :raises StepFailed: its physical network is not connected here
+        :raises StepFailed: its physical network is not connected to the host
         """
         if not network["physical"]:
             return bridge_name(network["id"])
@@ -67,13 +67,13 @@ class LinuxDataplane:
         return mapped
 
     def apply(self, raw: dict, *, partial: bool = False) -> None:
-        """Make the host look like a state; ``partial``: add these networks, ports and groups to what there is.
+        """Apply a desired state; ``partial``: only add or update these networks, ports and groups.
 
-        Filters are loaded before a tap comes up, and taken away after it is gone. A part that fails does not keep the others
-        from being built, and is tried again by itself (``retry_s``).
+        Filters are loaded before a tap is brought up, and removed after it. A part that fails does not affect the others, and is
+        retried by itself (``retry_s``).
 
-        :raises StepFailed: filters could not be loaded, what is not wanted any more could not be removed, or, where it is
-            ``partial``, some part could not be made
+        :raises StepFailed: filters could not be loaded, something could not be removed, or, if ``partial``, a part could not be
+            built
         """
         self.links.open()
         try:
@@ -82,7 +82,7 @@ class LinuxDataplane:
             self.links.close()
 
     def retry_s(self) -> float | None:
-        """Seconds until a part that could not be made is to be tried again; None: all are there."""
+        """Seconds until a failed part is to be retried; None: everything is built."""
         return self.backoff.next_s()
 
     def _apply(self, raw: dict, partial: bool) -> None:
@@ -124,24 +124,24 @@ class LinuxDataplane:
         lost = [p["id"] for p in raw["ports"] if p["here"] and (
             p["id"] in (self.closed or ()) or p["id"] not in self._held or p["network_id"] not in bridges)]
         if partial and lost:
-            raise errors.StepFailed(reason="The host's network refuses a port.",
+            raise errors.StepFailed(reason="The host's network refused a port.",
                                     internal=f"{lost[0]}: {self.refused.get(str(lost[0]))}")
 
     def _make(self, parts: set, failures: list, at_once: bool, what: str, thing: dict, wanted, work, *args) -> None:
-        """One part, unless it failed a short time ago and is to be what it was then. ``parts`` are those that are wanted."""
+        """Build one part, unless it failed recently with the same desired state. ``parts``: the keys of all desired parts."""
         parts.add((what, thing["id"]))
         error = self.backoff.attempt((what, thing["id"]), wanted, work, *args, at_once=at_once)
         if error is not None:
             failures.append(error)
 
     def _update_router_neighbours(self, failures: list, merged: dict, touched: set[str]) -> None:
-        """Who else is on the networks of distributed routers."""
+        """Update the neighbours of distributed routers."""
         for router in merged["routers"]:
             if router["part"] == "local" and touched & {leg["network_id"] for leg in router["interfaces"]}:
                 self._try(failures, self.routers.set_neighbours, router, routers.neighbours(router, merged))
 
     def _filter(self, merged: dict, refused: dict[str, str], partial: bool) -> None:
-        """Load the filters of all ports here. Where that fails, no tap of a port that is new comes up."""
+        """Load the filters of all local ports. If that fails, no tap of a new port is brought up."""
         for path in ("bridge/bridge-nf-call-iptables", "bridge/bridge-nf-call-ip6tables", "ipv4/ip_forward"):
             set_sysctl(path, "1")
         ports = _here(merged["ports"])
@@ -152,7 +152,7 @@ class LinuxDataplane:
         self._held = {p["id"] for p in ports}
 
     def _report(self, refused: dict[str, str], partial: bool) -> None:
-        """Say once what is left out, and keep it for the heartbeat."""
+        """Log once what is left out, and report it in heartbeats."""
         for what, reason in refused.items():
             if self.refused.get(what) != reason:
                 LOG.error("%s is not configured, or only in part: %s", what, reason)
@@ -162,7 +162,7 @@ class LinuxDataplane:
     def _try(failures: list, work, *args) -> None:
         try:
             work(*args)
-        except Exception as error:  # one part's boundary: recorded here, raised after the others
+        except Exception as error:  # boundary of one part: raised after the others are built
             LOG.error("%s failed: %s %s", work.__name__, error, getattr(error, "internal", None) or "",
                       exc_info=not isinstance(error, errors.Error))
             failures.append(error)
@@ -189,7 +189,7 @@ class LinuxDataplane:
         bridges[network["id"]] = name
 
     def _remove_taps(self, ports: list[dict]) -> None:
-        """Of ports that are another host's now."""
+        """Remove taps of ports that are on other hosts now."""
         left = {tap_name(port["id"]) for port in ports if not port["here"]}
         for name in left.intersection(self.links.names()) if left else ():
             self.links.delete(name)
@@ -207,8 +207,7 @@ class LinuxDataplane:
                              [leg["network_id"] for leg in router["interfaces"]])
 
     def _clean(self, state: dict, refused: dict[str, str]) -> None:
-        """Remove what the state does not name. What no agent of ours could have made is not touched, and what was refused
-        whole stays as it was."""
+        """Remove what is not in the desired state, except devices of others, and parts that were refused as a whole."""
         served = {n["id"] for n in state["networks"] if dhcp.wanted(n)} | set(refused)
         routing = {routers.namespace(r) for r in state["routers"]} | {p + i for p in routers.PREFIXES for i in refused}
         self.metadata.keep({dhcp.namespace(n) for n in served} | routing)

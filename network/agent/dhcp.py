@@ -1,8 +1,7 @@
-"""DHCP: one dnsmasq a network, in a namespace, with static leases only.
+"""DHCP: one dnsmasq per network, in a namespace, with static leases only.
 
-dnsmasq runs on when the agent restarts; a change of ports rewrites its files
-and sends SIGHUP. Its files and its command are made from parsed values only
-(``parsing.py``), and it is asked whether it would take them before it is started.
+dnsmasq keeps running when the agent restarts; a change of ports rewrites its files and sends SIGHUP. Its files and command line
+are rendered from parsed values only (``parsing.py``), and tested before it is started.
 """
 
 import ipaddress
@@ -31,7 +30,7 @@ def wanted(network: dict) -> bool:
 
 
 def by_dhcp(subnet: dict) -> bool:
-    """Whether DHCP tells its guests something: always in IPv4, in IPv6 where the address mode says so."""
+    """Whether DHCP serves the subnet: always for IPv4, for IPv6 depending on the address mode."""
     return subnet["enable_dhcp"] and (subnet["ip_version"] == 4 or (subnet["ipv6_address_mode"] or "slaac") != "slaac")
 
 
@@ -47,9 +46,9 @@ def _text(path: pathlib.Path) -> str:
 
 
 def stale_leases(leases: str, hosts: str) -> set[str]:
-    """Lines of dnsmasq's lease file for addresses that belong to another port now.
+    """Lines of dnsmasq's lease file for addresses that now belong to another port.
 
-    A guest that is deleted releases nothing, and dnsmasq refuses an address to its new owner while the old lease runs.
+    A deleted guest does not release its lease, and dnsmasq refuses the address to its new owner until the lease expires.
     """
     owners = {line.split(",")[-1]: line.split(",")[0] for line in hosts.split() if "," in line}
     return {line for line in leases.splitlines() if len(words := line.split()) >= 3
@@ -59,9 +58,9 @@ def stale_leases(leases: str, hosts: str) -> set[str]:
 class Dhcp:
     def __init__(self, conf, links: Links):
         self.conf, self.links = conf, links
-        # dnsmasq reads its files again as a user of its own.
+        # dnsmasq reads its files as an unprivileged user.
         self.path = files.traversable_directory(pathlib.Path(conf.state_path) / "network" / "dhcp", conf.state_path)
-        self._guarded: set[str] = set()  # namespaces that this process has loaded an input filter into
+        self._guarded: set[str] = set()  # namespaces for which this process has loaded an input filter
 
     @staticmethod
     def _no_router(device: str) -> None:
@@ -69,9 +68,9 @@ class Dhcp:
         set_sysctl("ipv4/ip_forward", "0")
 
     def ensure(self, network: dict, ports: list[dict], bridge: str) -> None:
-        """Namespace, addresses, files, and a dnsmasq that has read them.
+        """Set up the namespace, addresses and files, and a dnsmasq that has read them.
 
-        :param ports: every port of the network on this host
+        :param ports: all ports of the network
         """
         port, name = network["dhcp_port"], namespace(network["id"])
         inner = Links(name)
@@ -119,14 +118,14 @@ class Dhcp:
 
     @staticmethod
     def _test(command: list[str]) -> None:
-        """:raises StepFailed: dnsmasq would not start with it"""
+        """:raises StepFailed: dnsmasq rejects the configuration"""
         done = subprocess.run([*command, "--test"], capture_output=True, text=True, timeout=10)
         if done.returncode:
-            raise errors.StepFailed(reason="DHCP refuses what it is to serve.", internal=done.stderr.strip()[:500])
+            raise errors.StepFailed(reason="The DHCP server refused its configuration.", internal=done.stderr.strip()[:500])
 
     @staticmethod
     def _start(words: list[str]) -> None:
-        """:raises StepFailed: it does not start, also not a moment later where one before it held the addresses"""
+        """:raises StepFailed: it does not start, even after waiting for a former process to release the addresses"""
         deadline = time.monotonic() + 5
         while True:
             done = subprocess.run(words, capture_output=True, text=True, timeout=10)
@@ -150,7 +149,7 @@ class Dhcp:
     def _hosts(self, ports: list[dict], served: set[str]) -> str:
         lines = []
         for port in ports:
-            # One name for all its addresses: dnsmasq knows a guest by its MAC.
+            # One name for all addresses, because dnsmasq identifies a guest by its MAC.
             first = min((ip["ip_address"] for ip in port["fixed_ips"]), key=lambda a: (":" in a, a), default="")
             name = port["dns_name"] or "host-" + first.replace(".", "-").replace(":", "-").rstrip("-")
             for ip in port["fixed_ips"]:
@@ -171,7 +170,7 @@ class Dhcp:
             routes = [f"{METADATA_IP}/32,{server}"]
             routes += [f"{r['destination']},{r['nexthop']}" for r in subnet["host_routes"]]
             if subnet["gateway_ip"]:
-                # RFC 3442: a client that gets option 121 ignores option 3, so the default stands in both.
+                # RFC 3442: a client that gets option 121 ignores option 3, so the default route is in both.
                 routes.append(f"0.0.0.0/0,{subnet['gateway_ip']}")
                 lines.append(f"{tag},option:router,{subnet['gateway_ip']}")
             else:
@@ -216,7 +215,7 @@ class Dhcp:
             home.rmdir()
 
     def served(self) -> list[str]:
-        """Ids of the networks that have files here."""
+        """Ids of the networks with files on this host."""
         return [p.name for p in self.path.iterdir()]
 
 

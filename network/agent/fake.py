@@ -1,4 +1,4 @@
-"""A data plane that only remembers, for clouds without root."""
+"""A data plane without effect, which stores the desired state, for clouds without root."""
 
 from network import roles
 from network.agent import parsing

@@ -1,10 +1,9 @@
 """Packet filters of guests: anti-spoofing and security groups.
 
-Two tools, as the kernel divides the work. Ethernet frames are checked by nftables in the bridge family
-(``ethernet.py``), which needs no connection tracking. Stateful rules run in iptables on bridged packets
-(br_netfilter): per port a chain for what it sends (``o``) and one for what it gets (``i``); members of groups are
-ipset sets, so a rule costs the same with 5 and with 500 of them. The whole text is made from the parsed state, tested,
-and loaded in one transaction per table. A port whose part is refused is closed, and does not keep the others from theirs.
+Ethernet frames are checked by nftables in the bridge family (``ethernet.py``), which needs no connection tracking. Stateful rules
+are iptables rules on bridged packets (br_netfilter): per port, a chain for what it sends (``o``) and one for what it receives
+(``i``). Members of groups are ipset sets, so that a rule costs the same for 5 and 500 members. All is rendered from the parsed
+state, tested, and loaded in one transaction per table. A port whose rules are refused is closed, without affecting others.
 """
 
 import collections
@@ -34,7 +33,7 @@ def run(*words: str, stdin: str | None = None, check: bool = True) -> str:
 
 
 def zone(network_id: str) -> int:
-    """A connection-tracking zone per network: projects may use the same addresses."""
+    """A connection-tracking zone per network, because projects may use the same addresses."""
     return int(hashlib.sha1(network_id.encode(), usedforsecurity=False).hexdigest()[:4], 16) % 65534 + 1
 
 
@@ -43,7 +42,7 @@ def set_name(group_id: str, version: int) -> str:
 
 
 def rule_match(rule: dict, version: int) -> list[str] | None:
-    """The matches of one parsed rule, or None where it does not apply to this IP version."""
+    """The matches of a parsed rule, or None if it does not apply to this IP version."""
     if rule["version"] != version:
         return None
     words = []
@@ -68,10 +67,10 @@ def rule_match(rule: dict, version: int) -> list[str] | None:
 
 
 def set_lines(name: str, kind: str, members: list[str], known: list[str] | None) -> list[str]:
-    """ipset-restore input that makes ``members`` a set's content.
+    """ipset-restore input that sets the content of a set to ``members``.
 
-    What changed is added and taken out, so that one more member costs the same in a group of 5 and of 500. A set whose
-    content is not known (None) is filled under a second name and swapped: no set is ever half full.
+    Only differences are added and deleted, so that the cost of one more member does not depend on the group's size. If the
+    current content is unknown (None), a second set is filled and swapped, so that no set is ever incomplete.
     """
     if known is not None:
         return [f"add {name} {m} -exist" for m in sorted(set(members) - set(known))] + \
@@ -104,7 +103,7 @@ def port_rules(port: dict, state: dict, version: int) -> list[str]:
 
 
 def _egress(port: dict, state: dict, version: int) -> list[str]:
-    """What a guest sends. RETURN passes on to the receiver's chain."""
+    """The chain for what a guest sends. RETURN continues with the receiver's chain."""
     chain = f"-A pileus-o{port['id'][:11]}"
     lines = []
     if version == 4:
@@ -120,7 +119,7 @@ def _egress(port: dict, state: dict, version: int) -> list[str]:
     lines += [f"{chain} -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN",
               f"{chain} -m conntrack --ctstate INVALID -j DROP"]
     if version == 6:
-        # What a host must say to have an address: multicast listening, solicitations, neighbours, DHCPv6.
+        # What a host must send to get an address: multicast listening, solicitations, neighbour discovery, DHCPv6.
         lines += [f"{chain} -p ipv6-icmp -m icmp6 --icmpv6-type {t} -j RETURN" for t in (131, 132, 133, 135, 136, 143)]
         lines.append(f"{chain} -p udp --sport 546 --dport 547 -j RETURN")
     lines += _group_rules(port, state, version, "egress", chain, "RETURN")
@@ -157,7 +156,7 @@ def _group_rules(port, state, version, direction, chain, target) -> list[str]:
 
 
 def _rules_of(key: str, text: str) -> collections.Counter:
-    """{chain of ours: how many rules it has in a text} of iptables or, where the key is "bridge", of nft."""
+    """{chain of ours: number of rules} in an iptables text, or for the key "bridge" an nft text."""
     if key != "bridge":
         return collections.Counter(line.split()[1] for line in text.splitlines() if line.startswith("-A pileus-"))
     found: collections.Counter = collections.Counter()
@@ -171,7 +170,7 @@ def _rules_of(key: str, text: str) -> collections.Counter:
 
 
 def culprits(ports: list[dict], accepted) -> list[dict]:
-    """Those of some ports, refused together, that are refused alone: few among many cost few tests."""
+    """Find the ports whose rules are refused by bisection: few among many need few tests."""
     if not ports or accepted(ports):
         return []
     if len(ports) == 1:
@@ -190,7 +189,7 @@ class Filters:
         self._chains: dict[int, set[str]] = {}
         self._sets: set[str] | None = None
         self._filled: dict[str, list[str]] = {}  # what this process has put into each set
-        self._refused: dict[str, str] = {}  # port id: the text of it that a program of the host refused
+        self._refused: dict[str, str] = {}  # {port id: its text that a program refused}
 
     # Text -------------------------------------------------------------------
 
@@ -221,19 +220,19 @@ class Filters:
     # Loading ----------------------------------------------------------------
 
     def apply(self, state: dict, *, check: bool = False) -> dict[str, str]:
-        """Load what differs from what was loaded last, and what somebody else took away or changed.
+        """Load what has changed since the last call, or was changed by another program.
 
         :param state: parsed; its ports are those of this host
-        :param check: ask the kernel whether it still has what was loaded, unless it was asked lately
-        :returns: {port id: reason} of those that the host's programs refuse: they are closed
-        :raises StepFailed: the kernel's filters are what they were before
+        :param check: ask the kernel whether the rules are still loaded, unless it was asked recently
+        :returns: {port id: reason} of ports whose rules are refused: they are closed
+        :raises StepFailed: the kernel's filters are unchanged
         """
         self._wanted_sets = wanted_sets(state)
         if not self._chains:
             self._chains = {v: self._existing_chains(v) for v in (4, 6)}
         if check and time.monotonic() - self._checked > self.CHECK_EVERY_S:
             self._forget_changed()
-            self._refused = {}  # each is tried again: a lock or memory may have been short
+            self._refused = {}  # each is retried: locks or memory may have been short
         self._load_sets()
         self._refused = {i: text for i, text in self._refused.items() if i in {p["id"] for p in state["ports"]}}
         refused = {p["id"] for p in state["ports"] if p["id"] in self._refused and not p["closed"]
@@ -244,7 +243,7 @@ class Filters:
             refused |= self._find_refused(state)
             state = self._without(state, refused)
             texts = self.texts(state)
-        # Frames first: a closed port is closed there.
+        # Frames first: closed ports are closed there.
         for key in ("bridge", "ip4", "ip6"):
             self._load(key, texts[key])
         for version in (4, 6):
@@ -261,7 +260,7 @@ class Filters:
         return "\n".join([*(line for v in (4, 6) for line in port_rules(port, state, v)), ethernet.table([port])])
 
     def _find_refused(self, state: dict) -> set[str]:
-        """:raises StepFailed: what is refused is not the text of any port"""
+        """:raises StepFailed: what is refused is not a port's text"""
         def accepted(ports: list[dict]) -> bool:
             return all(self._accepted(key, text) for key, text in self.texts({**state, "ports": ports}).items())
         if not accepted([]):
@@ -273,7 +272,7 @@ class Filters:
         return {p["id"] for p in found}
 
     def _accepted(self, key: str, text: str) -> bool:
-        """Whether a program would load it. Nothing is changed."""
+        """Whether a program would load it. Changes nothing."""
         if self._loaded.get(key) == text:
             return True
         words = ["nft", "-c", "-f", "-"] if key == "bridge" else [_RUN[int(key[2])][1], "--test", "--noflush", "-w", "10"]
@@ -291,7 +290,7 @@ class Filters:
 
     @staticmethod
     def _rules_in_kernel(key: str) -> collections.Counter:
-        """{chain of ours: how many rules the kernel has in it}."""
+        """{chain of ours: number of rules in the kernel}."""
         if key == "bridge":
             listed = run("nft", "-j", "list", "table", "bridge", "pileus", check=False)
             return collections.Counter(x["rule"]["chain"] for x in json.loads(listed or '{"nftables": []}')["nftables"]
@@ -299,7 +298,7 @@ class Filters:
         return _rules_of(key, run(_RUN[int(key[2])][2], check=False))
 
     def _forget_changed(self) -> None:
-        """Load again what is not in the kernel as it was loaded: another program flushed it."""
+        """Reload rules that another program has flushed or changed."""
         for key, text in list(self._loaded.items()):
             if self._rules_in_kernel(key) != _rules_of(key, text):
                 LOG.warning("another program changed the packet filter %s; loading it again", key)
@@ -344,7 +343,7 @@ class Filters:
         self._sets = set(self._wanted_sets)
 
     def remove(self) -> None:
-        """Take everything out of the kernel that this module put there."""
+        """Remove all rules of this module from the kernel."""
         for version in (4, 6):
             for table, chain in _HOOKS:
                 run(_RUN[version][0], "-w", "10", "-t", table, "-D", chain, "-j", f"pileus-{chain}", check=False)

@@ -1,19 +1,19 @@
-"""What of the host, of its routers and of its DHCP servers guests can reach.
+"""What guests can reach of the host, its routers and its DHCP servers.
 
-On the host: nothing but answers to what the host itself began. That holds for its own addresses, whichever bridge they are
-on, and for those of the cloud's other hosts, to which it would route. Tunnels are taken from known hosts only. In the
-namespaces of routers and DHCP servers, which guests do reach, only what each is there for.
+On the host, only answers to connections that the host opened. That applies to its addresses on all bridges, and to the cloud's
+other hosts, to which it would route. VXLAN is accepted from known hosts only. The namespaces of routers and DHCP servers accept
+only what they serve.
 """
 
 GUESTS = "pileus-host"
 HOSTS = {4: "pileus4-hosts", 6: "pileus6-hosts"}
 VXLAN_PORT = 4789
-# Bridge ports of guests and of routers' legs are all named so.
+# Bridge ports of guests and of routers have such names.
 _FROM_TAP = "-m physdev --physdev-in tap+"
 
 
 def host_rules(version: int, tunnels: bool) -> tuple[list[str], list[str]]:
-    """iptables rules of the host's own chains: (those that come first in pileus-FORWARD, all others).
+    """iptables rules of the host's own chains: (those at the start of pileus-FORWARD, all others).
 
     :param tunnels: other hosts are known, and have tunnels to this one
     """
@@ -24,7 +24,7 @@ def host_rules(version: int, tunnels: bool) -> tuple[list[str], list[str]]:
     if tunnels:
         rules.append(f"-A pileus-INPUT -p udp -m udp --dport {VXLAN_PORT} -m set ! --match-set {HOSTS[version]} src -j DROP")
     rules.append(f"-A {GUESTS} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT")
-    # An external gateway answers echo requests: that is how a guest (and Tempest) finds that it is connected.
+    # External gateways answer echo requests, by which guests (and Tempest) test connectivity.
     echo = "icmp -m icmp --icmp-type 8" if version == 4 else "ipv6-icmp -m icmp6 --icmpv6-type 128"
     rules.append(f"-A {GUESTS} -p {echo} -j ACCEPT")
     if version == 6:
@@ -45,10 +45,10 @@ def _table(forward: str, accepted: list[str]) -> str:
 
 
 def router(metadata_port: int) -> str:
-    """nft input for a router's namespace: it forwards, answers pings, and hands on what guests ask of the metadata address."""
+    """nft input for a router's namespace: forwards, answers pings, and redirects requests to the metadata address."""
     return _table("accept", [f"iifname \"qr-*\" tcp dport {metadata_port} ct status dnat"])
 
 
 def dhcp(metadata_ip: str) -> str:
-    """nft input for the namespace of a DHCP server, which also answers for names and metadata, and forwards nothing."""
+    """nft input for a DHCP server's namespace: DHCP, DNS and metadata, no forwarding."""
     return _table("drop", ["udp dport { 53, 67, 547 }", "tcp dport 53", f"ip daddr {metadata_ip} tcp dport 80"])

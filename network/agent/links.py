@@ -1,9 +1,7 @@
 """Bridges, taps, veth pairs and network namespaces, by netlink.
 
-Every ``ensure`` may be called again and then changes nothing. Names follow
-the field: ``brq`` + 11 characters of the network's id, ``vxl`` + 11 for its
-tunnel, ``tap`` + 11 of the port's, ``qdhcp-<network>``, ``qrouter-<router>`` and
-``snat-<router>``.
+Every ``ensure`` is repeatable. Names follow Neutron: ``brq`` + 11 characters of the network's id, ``vxl`` + 11 for its tunnel,
+``tap`` + 11 of the port's, ``qdhcp-<network>``, ``qrouter-<router>`` and ``snat-<router>``.
 """
 
 import contextlib
@@ -23,7 +21,7 @@ LOG = logging.getLogger(__name__)
 CLONE_NEWNET = 0x40000000
 # Of linux/neighbour.h.
 NUD_NOARP, NUD_PERMANENT, NTF_MASTER, NTF_STICKY = 0x40, 0x80, 0x04, 0x40
-FLOOD = "00:00:00:00:00:00"  # the entry for frames whose receiver is unknown
+FLOOD = "00:00:00:00:00:00"  # the entry for frames with an unknown destination
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -49,7 +47,7 @@ def in_namespace(name: str, work):
                 if _LIBC.setns(handle.fileno(), CLONE_NEWNET):
                     raise OSError(ctypes.get_errno(), f"cannot enter namespace {name}")
             result.extend((True, work()))
-        except Exception as error:  # thread boundary: handed to the caller
+        except Exception as error:  # thread boundary: re-raised in the caller
             result.extend((False, error))
     thread = threading.Thread(target=inside)
     thread.start()
@@ -60,7 +58,7 @@ def in_namespace(name: str, work):
 
 
 def set_sysctl(path: str, value: str) -> None:
-    """Write below /proc/sys/net of the thread's namespace; what a kernel has not is left."""
+    """Write below /proc/sys/net of the thread's namespace; settings that the kernel lacks are skipped."""
     try:
         with open(f"/proc/sys/net/{path}", "w") as out:
             out.write(value)
@@ -69,10 +67,10 @@ def set_sysctl(path: str, value: str) -> None:
 
 
 class Links:
-    """Links of one namespace (None: the host's own).
+    """Links of one namespace (None: the host's).
 
-    For a short time and one thread: pyroute2 gives each thread that uses one a socket and an event loop, and keeps them
-    until it is closed. A process that kept one open grew with every thread that came by.
+    To be used briefly by one thread: pyroute2 keeps a socket and an event loop for each thread that uses an instance until it is
+    closed.
     """
 
     def __init__(self, namespace: str | None = None):
@@ -108,7 +106,7 @@ class Links:
         if self.index(name) is None:
             self._add(ifname=name, kind="bridge", br_forward_delay=0, br_stp_state=0)
             set_sysctl(f"ipv6/conf/{name}/disable_ipv6", "1")
-            # The host has no address there, and tells nobody there of those that it has elsewhere.
+            # The host has no address there, and answers no ARP requests there for its other addresses.
             set_sysctl(f"ipv4/conf/{name}/arp_ignore", "8")
             self.up(name, mtu=mtu)
 
@@ -120,7 +118,8 @@ class Links:
         self.ip.link("set", index=self.index(name), master=self.index(bridge), mtu=mtu, state="up" if up else "down")
 
     def ensure_vxlan(self, name: str, segment: int, local: str, bridge: str, mtu: int, peers: list[str]) -> None:
-        """A tunnel end on a bridge. What has no known place goes to every peer; places are learned (RFC 7348)."""
+        """A VXLAN device on a bridge. Frames to unknown addresses go to all peers, from which addresses are learned (RFC 7348).
+        """
         if self.index(name) is None:
             self._add(ifname=name, kind="vxlan", vxlan_id=segment, vxlan_local=local, vxlan_port=4789, vxlan_learning=1)
             set_sysctl(f"ipv6/conf/{name}/disable_ipv6", "1")
@@ -157,7 +156,7 @@ class Links:
         return sorted(set(wanted) - have)
 
     def pin(self, port: str, mac: str) -> None:
-        """On a bridge, a MAC is behind this port, whatever frames come from elsewhere (a static, sticky entry)."""
+        """A static, sticky FDB entry: the MAC is behind this port, whatever other frames say."""
         self.ip.fdb("replace", ifindex=self.index(port), lladdr=mac, state=NUD_NOARP, flags=NTF_MASTER | NTF_STICKY)
 
     def set_neighbours(self, name: str, wanted: dict[str, str]) -> None:
@@ -211,7 +210,7 @@ def namespaces(prefix: str) -> list[str]:
 
 
 def taps_of(namespace: str) -> set[str]:
-    """The host's ends of the links that a namespace has."""
+    """The host's ends of a namespace's links."""
     inner = Links(namespace)
     try:
         return {f"tap{name[3:]}" for name in inner.names() if name[:3] in ("qr-", "qg-", "ns-")}
@@ -220,7 +219,7 @@ def taps_of(namespace: str) -> set[str]:
 
 
 def announce(namespace: str, interface: str, ip: str, mac: str) -> None:
-    """Gratuitous ARP (RFC 5227): neighbours learn at once where a floating IP is now."""
+    """Gratuitous ARP (RFC 5227): announces the new location of a floating IP."""
     def send():
         raw_mac, raw_ip = bytes.fromhex(mac.replace(":", "")), socket.inet_aton(ip)
         arp = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + raw_mac + raw_ip + b"\0" * 6 + raw_ip

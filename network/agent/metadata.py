@@ -1,9 +1,9 @@
-"""The metadata address inside each network: who asks is known by the port, never by what is said.
+"""The metadata service in each network. The caller is identified by its port, not by anything that it sends.
 
-A socket made inside a namespace stays there, so this process listens in all of them at once and needs no proxy process
-for each. Of what a guest sends, only the method, the path and a small body go on: the path is parsed and quoted again, and
-asked of the one host and port that are configured. No header of the guest's goes on. Who it is, is told by the address and
-the MAC that the namespace knows for it, and signed.
+A socket created in a namespace stays there, so this process listens in all namespaces without a proxy process for each. Only
+method, path and a small body of a request are forwarded: the path is parsed and quoted again, and sent to the configured host and
+port. No header is forwarded. The caller's identity follows from its address, and the MAC that the namespace knows for it, and is
+signed.
 """
 
 import collections
@@ -25,14 +25,14 @@ from network.agent.links import in_namespace
 
 HEAD_LIMIT, POST_LIMIT, ANSWER_LIMIT = 8192, 4096, 1 << 20
 REQUEST_S, FETCH_S = 15, 10  # seconds for a request to arrive, and for the service to answer
-CONNECTIONS, CONNECTIONS_EACH = 128, 8  # at once: in all, and of one guest
+CONNECTIONS, CONNECTIONS_EACH = 128, 8  # limits of concurrent connections: total, and per guest
 LOG = logging.getLogger(__name__)
 
 
 def path_of(target: str) -> str:
-    """The path to ask for, from a request's target (RFC 9112: origin-form only), quoted anew; any query is left out.
+    """The path of a request target (RFC 9112: origin-form only), quoted again, without a query.
 
-    :raises ValueError: it is not a path of this service
+    :raises ValueError: not a path of this service
     """
     if not target.startswith("/") or target.startswith("//"):
         raise ValueError("not a path")
@@ -48,7 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: "_Server"
 
     def setup(self):
-        """Read the head of the one request of a connection: all of it within its time and size, or nothing."""
+        """Read the head of the connection's only request, within its time and size limits."""
         super().setup()
         self._deadline = time.monotonic() + REQUEST_S
         self._rest = b""
@@ -63,7 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile = io.BytesIO(head)
 
     def _more(self) -> bytes:
-        """:raises OSError: nothing more came in time"""
+        """:raises OSError: timeout"""
         self.connection.settimeout(max(0.01, self._deadline - time.monotonic()))
         found = self.connection.recv(4096)
         if not found:
@@ -85,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def do_POST(self):
-        """A guest's password, or whatever else small it is that guests may post."""
+        """For small values that guests may post, such as a password."""
         given = self.headers.get("Content-Length", "")
         if not re.fullmatch("[0-9]+", given) or self.headers.get("Transfer-Encoding"):
             self._answer(411, b"a length is required")
@@ -107,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _pass_on(self, body: bytes | None) -> None:
         proxy = self.server.proxy
         try:
-            # As it was sent: the library that parsed the request has changed two slashes at its start into one.
+            # As it was sent: the parsing library merges two slashes at its start.
             path = path_of(self.requestline.split()[1])
         except (ValueError, IndexError):
             self._answer(400, b"not a path of this service")
@@ -134,7 +134,7 @@ class _Server(ThreadingHTTPServer):
         self.socket, self.proxy, self.namespace, self.network_ids = sock, proxy, namespace, network_ids
 
     def verify_request(self, request, client_address) -> bool:
-        """Guests share this process: none may hold all of its threads."""
+        """Guests share this process, so none may use all of its threads."""
         return self.proxy.enter((self.namespace, client_address[0]))
 
     def process_request(self, request, client_address):
@@ -155,7 +155,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class MetadataProxy:
-    """Listeners by namespace, and whom their callers are."""
+    """Listeners by namespace, and the servers behind their addresses."""
 
     def __init__(self, conf):
         self.conf = conf
@@ -169,7 +169,7 @@ class MetadataProxy:
         self._connections: collections.Counter = collections.Counter()
 
     def enter(self, caller: tuple[str, str]) -> bool:
-        """Whether one more connection of a caller is taken."""
+        """Whether another connection of a caller is accepted."""
         with self._lock:
             if self._connections.total() >= CONNECTIONS or self._connections[caller] >= CONNECTIONS_EACH:
                 return False
@@ -190,8 +190,9 @@ class MetadataProxy:
 
     @staticmethod
     def is_its_own(namespace: str, address: str, port: dict) -> bool:
-        """Whether the frames of an address come from the port that has it: without port security, or with an address
-        pair, a guest may send from the address of another."""
+        """Whether an address can only be used by the port that has it: without port security, or with address pairs, another
+        guest may send from it.
+        """
         def neighbours() -> str:
             return pathlib.Path("/proc/thread-self/net/arp").read_text()
         try:
@@ -204,7 +205,7 @@ class MetadataProxy:
     def fetch(self, port: dict, path: str, body: bytes | None = None) -> tuple[int, bytes, str]:
         """(status, body, content type) of a server's metadata.
 
-        :raises urllib3.exceptions.HTTPError: the service does not answer, or not as it should
+        :raises urllib3.exceptions.HTTPError: the service does not respond, or its response is invalid
         """
         secret = self.conf.network.metadata_secret.encode()
         signature = hmac.new(secret, port["device_id"].encode(), hashlib.sha256).hexdigest()
@@ -221,7 +222,7 @@ class MetadataProxy:
             response.release_conn()
 
     def listen(self, namespace: str, address: str, tcp_port: int, network_ids: list[str]) -> None:
-        """Answer in a namespace for the servers of these networks. Repeatable."""
+        """Listen in a namespace for the servers of these networks. Repeatable."""
         known = self._servers.get(namespace)
         if known:
             known.network_ids = network_ids

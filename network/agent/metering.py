@@ -1,8 +1,8 @@
-"""Counters of what passes routers' gateways, by label.
+"""Traffic counters of routers' gateways, by label.
 
-A label has two chains in the filter table of a router's namespace: one with its rules, and an empty one whose only
-rule, without a target, counts. A rule goes there for good (``-g``), so that no packet counts twice; an excluding rule
-returns before. Counters that a change of rules resets are read before it.
+A label has two chains in the filter table of a router's namespace: one with its rules, and an empty one whose only rule, without
+a target, counts. Rules jump there by ``-g``, so that no packet counts twice; an excluding rule returns before. Counters are read
+before a change of rules resets them.
 """
 
 import logging
@@ -25,7 +25,7 @@ def _version(rule: dict) -> int:
 
 
 def table(gateway: str, labels: list[dict], version: int = 4) -> str:
-    """iptables-restore or ip6tables-restore input that counts for these labels. ``gateway``: the device that leads outside."""
+    """iptables-restore or ip6tables-restore input for these labels. ``gateway``: the external device."""
     lines = ["*filter", ":INPUT ACCEPT [0:0]", ":FORWARD ACCEPT [0:0]", ":OUTPUT ACCEPT [0:0]"]
     lines += [f":{_chain(x['id'], kind)} - [0:0]" for x in labels for kind in ("r", "c")]
     for label in labels:
@@ -41,21 +41,21 @@ def table(gateway: str, labels: list[dict], version: int = 4) -> str:
 
 
 def _tables(gateway: str | None, labels: list[dict]) -> dict[int, str]:
-    """{IP version: what to load}; "" where there is nothing to count. Without a rule for IPv6 that is left alone."""
+    """{IP version: input to load}; "" if there is nothing to count. Without IPv6 rules, that version is skipped."""
     there = {4: bool(labels), 6: any(_version(rule) == 6 for label in labels for rule in label["rules"])}
     return {version: table(gateway, labels, version) if gateway and there[version] else "" for version in _RUN}
 
 
 def counted(saved: str) -> dict[str, tuple[int, int]]:
-    """{first eleven characters of a label's id: (packets, bytes)} from what ``iptables-save -c`` prints."""
+    """{first eleven characters of a label's id: (packets, bytes)} from ``iptables-save -c``."""
     return {m[3]: (int(m[1]), int(m[2])) for m in re.finditer(r"^\[(\d+):(\d+)\] -A meter-c-(\S+)$", saved, re.M)}
 
 
 class Meters:
-    """The meters of every router of this host. Not for several threads at once."""
+    """The meters of all routers of this host. Not thread-safe."""
 
     def __init__(self):
-        # By namespace and IP version: what was loaded, and what was last read of it.
+        # By namespace and IP version: the loaded input, and the last counters.
         self._tables: dict[tuple[str, int], str] = {}
         self._seen: dict[tuple[str, int], dict[str, tuple[int, int]]] = {}
         self._labels: dict[str, list[dict]] = {}
@@ -64,7 +64,7 @@ class Meters:
         self._since = time.time()
 
     def ensure(self, namespace: str, gateway: str | None, labels: list[dict]) -> None:
-        """Count for these labels in a router's namespace. Repeatable; without gateway or labels nothing is counted."""
+        """Count for these labels in a router's namespace. Repeatable; without a gateway or labels nothing is counted."""
         changed = {version: text for version, text in _tables(gateway, labels).items()
                    if self._tables.get((namespace, version), "") != text}
         if not changed:
@@ -78,7 +78,7 @@ class Meters:
         self._owners.update({x["id"]: x["project_id"] for x in labels})
 
     def remove(self, namespace: str) -> None:
-        """A router is about to go: what it counted until now is kept, as far as it can be read; it goes in any case."""
+        """Read the final counters of a router that is about to be removed. Errors are logged."""
         self._try(namespace)
         self._labels.pop(namespace, None)
         for version in _RUN:
@@ -92,7 +92,7 @@ class Meters:
             LOG.warning("the meters of %s could not be read: %s %s", namespace, error, error.internal)
 
     def _read(self, namespace: str) -> None:
-        """Add what was counted since the last time, where anything is."""
+        """Add what was counted since the last time, if anything."""
         for version, (_, save) in _RUN.items():
             if not self._tables.get((namespace, version)):
                 continue
@@ -106,7 +106,7 @@ class Meters:
             self._seen[namespace, version] = now
 
     def take(self, host: str) -> list[dict]:
-        """What was counted since the last call: payloads of ``l3.meter``, one a label. Times are seconds since 1970."""
+        """What was counted since the last call: payloads of ``l3.meter``, one per label. Times are seconds since 1970."""
         for namespace in sorted({name for (name, _), text in self._tables.items() if text}):
             self._try(namespace)
         until, owners = time.time(), self._owners

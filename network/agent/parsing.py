@@ -1,9 +1,9 @@
-"""A host's state, as it came over the bus, parsed again into canonical values.
+"""Parses the state received from network-api into canonical values.
 
-What rules and files are rendered from is made here and only here: addresses, networks, MACs, numbers within bounds, words
-of fixed tables and names without white space. So no text that a client once wrote, and no row that an older release
-stored, reaches a program of the host as it was written. What does not parse is left out alone, with its reason: a rule, a
-route, a subnet. A port whose own addresses do not parse is closed (``closed``): its tap is built, and passes nothing.
+Rules and files are rendered only from the values made here: addresses, networks, MACs, bounded numbers, words of fixed tables,
+and names without white space. So no text of a client, and no row of an older release, reaches a program unchecked. What cannot be
+parsed is left out, with the reason: a rule, a route, a subnet. A port whose own addresses cannot be parsed is closed
+(``closed``): its tap is built, and blocked.
 """
 
 import ipaddress
@@ -30,48 +30,48 @@ def _text(raw) -> str:
 
 
 def identifier(raw) -> str:
-    """A UUID in its usual form: devices, chains and namespaces are named after it."""
+    """A UUID in its usual form, because devices, chains and namespaces are named after it."""
     if values.uuid(raw, "id") != raw:
         raise ValueError(f"{raw!r} is not an id in its usual form")
     return raw
 
 
 def address(raw, version: int | None = None) -> str:
-    """An IP address. One with a scope ("%") belongs to a link of some host and is none."""
+    """An IP address. Scoped addresses ("%") are refused."""
     return str(values.ip_address(raw, "address", version=version))
 
 
 def network(raw, version: int | None = None) -> str:
-    """A network, with its host bits off."""
+    """A network, without host bits."""
     return str(values.ip_network(raw, "network", version=version, host_bits=True))
 
 
 def interface(raw) -> str:
-    """An address with the length of its network's prefix."""
+    """An address with its prefix length."""
     found = values.text(raw, "interface").partition("/")
     ip = values.ip_address(found[0], "interface")
     return f"{ip}/{number(found[2], 0, ip.max_prefixlen)}"
 
 
 def mac(raw) -> str:
-    """A MAC of one device: no group address."""
+    """A unicast MAC."""
     return values.mac_address(raw, "MAC")
 
 
 def number(raw, low: int, high: int) -> int:
-    """A number of decimal digits; text, as older rows have it, is taken too."""
+    """A decimal number, also as text, as in older rows."""
     return values.integer(raw, "number", low, high)
 
 
 def choice(raw, *allowed):
     if raw not in allowed:
-        raise ValueError(f"{raw!r} is none of {allowed}")
+        raise ValueError(f"{raw!r} is not one of {allowed}")
     return raw
 
 
 def matched(raw, pattern: re.Pattern) -> str:
     if not pattern.fullmatch(_text(raw)):
-        raise ValueError(f"{raw!r} has characters that it may not have")
+        raise ValueError(f"{raw!r} has invalid characters")
     return raw
 
 
@@ -92,18 +92,18 @@ def _route(raw, version: int | None = None) -> dict:
 
 
 def rule(raw) -> dict:
-    """A security group's rule: protocol and ports become numbers."""
+    """A security group rule: protocol and ports become numbers."""
     version = 6 if choice(raw["ethertype"], "IPv4", "IPv6") == "IPv6" else 4
     name = raw["protocol"]
     protocol = None if name is None else PROTOCOLS[name] if name in PROTOCOLS else number(name, 0, 255)
-    # ICMP's fields hold a type and a code, 8 bits each.
+    # ICMP's type and code have 8 bits each.
     most = 255 if protocol in ICMP else 65535
     low, high = (optional(raw[f"port_range_{end}"], number, 0, most) for end in ("min", "max"))
     if protocol in PORTED and low is not None and high is None:
         high = low
     if low is None and high is not None or low is not None and (
             protocol not in PORTED | ICMP or protocol in PORTED and high is not None and low > high):
-        # Without its ports the rule would let in more than was asked for.
+        # Without its ports, the rule would allow more than was requested.
         raise ValueError(f"ports {low} to {high} do not fit protocol {name}")
     return {"direction": choice(raw["direction"], "ingress", "egress"), "ethertype": raw["ethertype"], "version": version,
             "protocol": protocol, "port_range_min": low, "port_range_max": high,
@@ -128,14 +128,14 @@ def _meter(raw) -> dict:
 
 
 class Parser:
-    """Parses one state. ``refused``: {id of a port, network, ...: why something of it was left out}."""
+    """Parses one state. ``refused``: {id of a port, network, ...: why a part of it was left out}."""
 
     def __init__(self):
         self.refused: dict[str, str] = {}
 
     def state(self, raw: dict) -> dict:
-        """What agents are given (``network/db/state.py`` says its shape), in canonical values only. Keys that are absent
-        stay so: the state of a plug has no routers."""
+        """The state from ``network/db/state.py``, in canonical values only. Missing keys stay missing: the state of a plug has no
+        routers."""
         found = {"networks": self._each(raw["networks"], self._network), "ports": self._each(raw["ports"], self._port),
                  "groups": self._groups(raw["groups"])}
         if "routers" in raw:
@@ -145,7 +145,7 @@ class Parser:
         return found
 
     def _each(self, items, parse, owner: str | None = None, *args) -> list:
-        """Those that parse. The others are noted, at their owner or by their own id."""
+        """The items that can be parsed. Others are recorded under their owner's id or their own."""
         found = []
         for item in items or []:
             try:
@@ -186,7 +186,7 @@ class Parser:
                     "allowed_address_pairs": [_pair(x) for x in raw["allowed_address_pairs"] or []],
                     "port_security_enabled": bool(raw["port_security_enabled"]),
                     "security_groups": [identifier(x) for x in raw["security_groups"]],
-                    # Of users: no id, no metadata.
+                    # Ports of users: no id, no metadata.
                     "device_id": next(iter(self._each([raw["device_id"]] if raw["device_id"] else [], identifier, base["id"])),
                                       ""),
                     "project_id": matched(raw["project_id"], _WORD) if raw["project_id"] else "",
@@ -242,7 +242,7 @@ def _floating(raw) -> dict:
 
 
 def closed(port: dict) -> dict:
-    """A port that passes nothing."""
+    """A port that is blocked."""
     return {**{k: port[k] for k in ("id", "network_id", "here", "admin_state_up")}, "closed": True, "mac_address": "",
             "fixed_ips": [], "allowed_address_pairs": [], "port_security_enabled": True, "security_groups": [],
             "device_id": "", "project_id": "", "device_owner": "", "extra_dhcp_opts": [], "dns_name": ""}

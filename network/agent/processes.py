@@ -1,4 +1,4 @@
-"""Programs that run on beside the agent: found by their pid file again, ended for sure."""
+"""Daemons that keep running beside the agent: found by their pid file, and ended reliably."""
 
 import os
 import pathlib
@@ -7,7 +7,7 @@ import signal
 
 
 def pid_of(pid_file: pathlib.Path, word: str) -> int | None:
-    """The process that a file names, if it is still the one: ``word`` stands in its command."""
+    """The process named by a pid file, if its command line still contains ``word``."""
     try:
         pid = int(pid_file.read_text())
     except (OSError, ValueError):
@@ -16,7 +16,7 @@ def pid_of(pid_file: pathlib.Path, word: str) -> int | None:
 
 
 def _command(pid: int) -> str:
-    """One that is ending has none any more, though it may still have its sockets."""
+    """An ending process has no command line any more, although it may still have its sockets."""
     try:
         return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().decode()
     except (OSError, ValueError):
@@ -24,7 +24,7 @@ def _command(pid: int) -> str:
 
 
 def end(pid: int, word: str) -> None:
-    """End it, and wait until it is gone: its file goes first, then its command, and its sockets last.
+    """End a process, and wait until it is gone, with its sockets.
 
     :raises TimeoutError: it does not end within 5 seconds
     """
@@ -37,8 +37,8 @@ def end(pid: int, word: str) -> None:
         if word in command:
             signal.pidfd_send_signal(handle, signal.SIGTERM)
         elif command:
-            return  # another process has the number by now
-        # Readable when it has given back all that it had, also while its parent has not noticed.
+            return  # the pid has been reused
+        # Readable once the process has released everything, even before its parent has reaped it.
         if not select.select([handle], [], [], 5)[0] and word in _command(pid):
             raise TimeoutError(f"process {pid} does not end")
     except ProcessLookupError:

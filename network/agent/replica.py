@@ -1,12 +1,11 @@
-"""What network-api has said of this host: its whole state, kept up to date by numbered changes.
+"""A replica of the host's desired state, kept up to date by numbered changes from network-api.
 
-network-api numbers what it tells a host. A change that comes in order is put into the state. One that comes before others
-waits for them, and one that came before is dropped. Where some do not come within WAIT_S, because a message was lost or the
-process that would have sent it ended, the whole state is to be pulled once. Heartbeats say how far the host is, and their
-answer how far it should be, so that a change that was lost last of all is missed too.
+Changes are applied in order. One that arrives early waits for the missing ones, and a repeated one is dropped. If changes are
+missing for WAIT_S, because a message was lost or its sender ended, the whole state is pulled. Heartbeats report the sequence
+number of the host, and the response reveals missing changes, so that the loss of the last change is noticed too.
 
-A plug is urgent: a guest waits for it. It is put into the state at once, and again when its turn comes, since a change
-before it that comes after it may be older.
+A plug is urgent, because a guest waits for it. It is applied immediately, and again in its turn, because an earlier change that
+arrives after it may be older.
 """
 
 import threading
@@ -19,15 +18,15 @@ _BY_ID = ("networks", "ports", "routers")
 
 
 class Replica:
-    """Thread-safe. ``sequence`` is the number up to which all changes are in the state; None: nothing was pulled yet."""
+    """Thread-safe. ``sequence``: the number up to which all changes are applied; None: nothing was pulled yet."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.sequence: int | None = None
         self._state: dict[str, dict] = {kind: {} for kind in (*_BY_ID, "groups")}
         self._hosts: set[str] = set()
-        self._changes: dict[int, dict] = {}  # those that wait for earlier ones, by their number
-        self._recent: dict[int, dict] = {}  # those that came since a pull began: what it brings may be older
+        self._changes: dict[int, dict] = {}  # {number: change} waiting for earlier ones
+        self._recent: dict[int, dict] = {}  # changes received since a pull began, whose result may be older
         self._expected = 0
         self._behind_since: float | None = None
 
@@ -36,7 +35,7 @@ class Replica:
             self._recent = {}
 
     def pulled(self, state: typing.Mapping[str, typing.Any]) -> None:
-        """Take a whole state, and put changes into it that are newer. What it lacks was taken away."""
+        """Replace the state by a pulled one, and apply newer changes to it."""
         with self._lock:
             before, self.sequence = self.sequence, state.get("sequence")
             self._state = {kind: {x["id"]: x for x in state[kind]} for kind in ("networks", "ports")}
@@ -54,15 +53,15 @@ class Replica:
                 self._put(change)
 
     def offer(self, change: dict, *, urgent: bool = False) -> bool:
-        """Take a change. Returns whether the state is another now.
+        """Accept a change; returns whether the state has changed.
 
-        :param change: as ``network.db.deltas`` makes it, with ``sequences``: those that it is for, its own the highest
+        :param change: as ``network.db.deltas`` makes it, with ``sequences``: those that it covers, its own the highest
         """
         with self._lock:
             numbers = change["sequences"]
             own = max(numbers, default=0)
             if self.sequence is not None and own and own <= self.sequence:
-                return False  # it came before, or with a pull
+                return False  # it was received before, or is part of a pull
             if urgent:
                 self._put(change)
             if own:
@@ -70,13 +69,14 @@ class Replica:
                     for number in numbers:
                         known.setdefault(number, {})
                     known[own] = {**change, "urgent": urgent}
-                    if len(known) > MAX_WAITING:  # the pull that must come has them all
+                    if len(known) > MAX_WAITING:  # the pending pull has them all
                         known.clear()
             self._expected = max(self._expected, own)
             return self._advance() or urgent
 
     def expect(self, sequence: int) -> None:
-        """network-api is as far as this. Further back than the state is: it lost something itself, so all is pulled."""
+        """network-api's sequence number. If it is lower than that of the replica, network-api has lost data, so everything is
+        pulled."""
         with self._lock:
             self._expected = max(self._expected, sequence)
             if self.sequence is not None and sequence < self.sequence:
@@ -90,14 +90,14 @@ class Replica:
             return self._hosts != known
 
     def pull_in_s(self) -> float | None:
-        """Seconds until the whole state must be pulled, since something is missing; None: nothing is."""
+        """Seconds until the whole state must be pulled because changes are missing; None: none are."""
         with self._lock:
             if self._behind_since is None:
                 return None
             return max(0.0, self._behind_since + WAIT_S - time.monotonic())
 
     def _advance(self) -> bool:
-        """Put in what has its turn; the lock is held."""
+        """Apply changes that are in order; the lock is held."""
         moved = False
         while self.sequence is not None and self.sequence + 1 in self._changes:
             self.sequence += 1
@@ -110,7 +110,7 @@ class Replica:
         return moved
 
     def _urgent(self) -> list[dict]:
-        """Those of the waiting changes that are in the state before their turn."""
+        """The waiting changes that were applied before their turn."""
         return [change for _, change in sorted(self._changes.items()) if change.get("urgent")]
 
     def _note_gap(self) -> None:
@@ -135,7 +135,7 @@ class Replica:
             self._state["groups"][group_id] = {**known, **news}
 
     def state(self) -> dict:
-        """The whole state as a data plane takes it, without what no port or router of this host needs any more."""
+        """The whole state for the data plane, without what no port or router of this host needs any more."""
         with self._lock:
             networks = self._state["networks"]
             routers = [part for parts in self._state["routers"].values() for part in parts]
@@ -154,7 +154,7 @@ class Replica:
         return {g: known[g] for g in sorted(own | remote)}
 
     def part(self, change: dict) -> dict:
-        """Of the present state, what a change named: networks, ports and groups, as a data plane takes a part."""
+        """The current state of what a change named: networks, ports and groups, as a partial state for the data plane."""
         whole = self.state()
         found: dict[str, typing.Any] = {
             kind: [x for x in whole[kind] if x["id"] in change.get(kind, {})] for kind in ("networks", "ports")}

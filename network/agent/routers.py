@@ -1,4 +1,4 @@
-"""Routers: a namespace each, with a leg in every network, NAT and routes."""
+"""Routers: a namespace each, with an interface in every network, NAT and routes."""
 
 import logging
 import pathlib
@@ -17,14 +17,14 @@ PREFIXES = ("qrouter-", "snat-")
 
 
 def namespace(router: dict) -> str:
-    """Of a router, or of the part of it that a host builds."""
+    """The namespace of a router, or of the part of it on this host."""
     return f"{'snat' if router['part'] == 'snat' else 'qrouter'}-{router['id']}"
 
 
 def neighbours(router: dict, state: dict) -> dict[str, dict[str, str]]:
-    """{network id: {address: MAC}} of who a router's copy sends to.
+    """{network id: {address: MAC}} of the neighbours of a distributed router's copy.
 
-    It cannot ask: an answer would go to the copy on the host of who answers. So it is told.
+    It cannot use ARP: the response would go to the copy on the neighbour's host.
     """
     found: dict[str, dict[str, str]] = {leg["network_id"]: {} for leg in router["interfaces"]}
     own = [(n["id"], n["dhcp_port"]) for n in state["networks"] if n["dhcp_port"]]
@@ -41,7 +41,7 @@ def _device(prefix: str, leg: dict) -> str:
 
 
 def nat(router: dict) -> str:
-    """iptables-restore input of a router's NAT: floating IPs first, then the shared address."""
+    """iptables-restore input of a router's NAT: floating IPs first, then SNAT."""
     lines = ["*nat", ":PREROUTING ACCEPT [0:0]", ":INPUT ACCEPT [0:0]", ":OUTPUT ACCEPT [0:0]",
              ":POSTROUTING ACCEPT [0:0]"]
     for leg in router["interfaces"]:
@@ -53,7 +53,7 @@ def nat(router: dict) -> str:
         for pair in router["floating"]:
             lines.append(f"-A PREROUTING -d {pair['floating']}/32 -j DNAT --to-destination {pair['fixed']}")
             lines.append(f"-A OUTPUT -d {pair['floating']}/32 -j DNAT --to-destination {pair['fixed']}")
-        # A guest that calls a floating IP of its own network: the answer must come back through here.
+        # Hairpin: replies to a guest that uses a floating IP of its own network must return through the router.
         lines.append(f"-A POSTROUTING ! -o {out} -m conntrack --ctstate DNAT --ctdir ORIGINAL -s "
                      f"{','.join(c for leg in router['interfaces'] for c in leg['cidrs'] if ':' not in c) or '0.0.0.0/32'}"
                      f" -j MASQUERADE")
@@ -71,17 +71,17 @@ class Routers:
         self.advertiser = Advertiser(pathlib.Path(conf.state_path) / "network" / "ra")
         self.meters = Meters()
         self._nat: dict[str, str] = {}
-        self._guarded: set[str] = set()  # namespaces that this process has loaded an input filter into
+        self._guarded: set[str] = set()  # namespaces for which this process has loaded an input filter
 
     def ensure(self, router: dict, bridges: dict[str, str], mtus: dict[str, int],
                known: dict[str, dict[str, str]] | None = None) -> None:
-        """Build one router, or one part of it. ``bridges`` and ``mtus`` are by network id.
+        """Build a router, or one part of it. ``bridges`` and ``mtus`` are by network id.
 
         :param known: for a local part: its ``neighbours``
         """
         name = namespace(router)
         local = router["part"] == "local"
-        # A network that has no bridge here does not keep the others of the router from working.
+        # A network without a bridge here does not affect the router's other networks.
         router = {**router, "interfaces": [leg for leg in router["interfaces"] if leg["network_id"] in bridges]}
         if router["gateway"] and router["gateway"]["network_id"] not in bridges:
             router["gateway"] = None
@@ -131,19 +131,19 @@ class Routers:
 
     @staticmethod
     def _one_of_many() -> None:
-        """The other hosts' copies have the same addresses: none may be given up for that (RFC 4862, 5.4)."""
+        """The copies on other hosts have the same addresses: disable duplicate address detection (RFC 4862, 5.4)."""
         for name in ("all", "default"):
             set_sysctl(f"ipv6/conf/{name}/accept_dad", "0")
             set_sysctl(f"ipv6/conf/{name}/dad_transmits", "0")
 
     def _as_copy(self, router: dict, inner: Links, known: dict[str, dict[str, str]]) -> None:
         for leg in router["interfaces"]:
-            # Frames of the copies on other hosts carry the same MAC; they must not lead this host's guests there.
+            # Frames of copies on other hosts have the same MAC; they must not divert this host's guests.
             self.links.pin(tap_name(leg["id"]), leg["mac_address"])
             inner.set_neighbours(_device("qr", leg), known.get(leg["network_id"], {}))
 
     def set_neighbours(self, router: dict, known: dict[str, dict[str, str]]) -> None:
-        """Only the neighbours of a local part that is built already."""
+        """Update only the neighbours of a local part that is already built."""
         if namespace(router) in namespaces("qrouter-") and router["up"]:
             inner = Links(namespace(router))
             try:
@@ -161,7 +161,7 @@ class Routers:
         return device
 
     def remove(self, space: str) -> None:
-        """:param space: the namespace's name"""
+        """:param space: the name of the namespace"""
         self.meters.remove(space)
         self.advertiser.remove(space)
         delete_namespace(space)

@@ -1,8 +1,8 @@
-"""The network agent: makes one host's bridges, DHCP, filters and routers look as the API says.
+"""The network agent: brings the bridges, DHCP, filters and routers of a host to the desired state.
 
-It keeps a replica of what concerns its host: the whole state, pulled at start, and the numbered changes that network-api sends
-(``replica.py`` says what happens to those that are lost, late or doubled). ``plug`` is a change that somebody waits for.
-Applying a state twice changes nothing. While the API cannot be asked, what is built stays as it is.
+It keeps a replica of the state of its host: pulled at start, and updated by numbered changes (``replica.py`` handles lost, late
+and repeated ones). ``plug`` is a change that somebody waits for. Applying a state is repeatable. While the API does not respond,
+everything stays as it is.
 """
 
 import importlib
@@ -33,11 +33,11 @@ class Heartbeat(periodic.Heartbeat):
 
 
 class Resync(periodic.Periodic):
-    """Build what the replica says: after each change, every minute, and sooner where a part of the host that could not be made
-    is to be tried again. Another program may have taken away some of it.
+    """Applies the replica: after each change, every minute, and earlier for retries of failed parts. Other programs may have
+    changed the kernel's state.
 
-    The whole state is pulled at start, where changes are missing, and every ten minutes. While that fails, it is tried again
-    after 1 s, 2 s, 4 s and so on, up to a minute; each change is tried at once.
+    The whole state is pulled at start, when changes are missing, and every ten minutes. Failed pulls are retried after 1 s, 2 s,
+    4 s and so on, up to a minute; changes are applied immediately.
     """
 
     interval_s, jitter_s = 0.05, 0.0
@@ -78,12 +78,12 @@ class Resync(periodic.Periodic):
                 self.pull.set()
             self._due = time.monotonic() + jittered(next_s)
             retry_s = self.agent.dataplane.retry_s()
-            if retry_s is not None:  # jittered already
+            if retry_s is not None:  # has jitter already
                 self._due = min(self._due, time.monotonic() + retry_s)
 
 
 class Metering(periodic.Periodic):
-    """Tell what was counted. A report that is lost is lost, as in OpenStack: there is nobody to ask again."""
+    """Reports the counted traffic. As in OpenStack, lost reports are not repeated."""
 
     def __init__(self, agent):
         self.agent = agent

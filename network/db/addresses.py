@@ -1,8 +1,7 @@
 """Addresses: allocation pools, and the choice and reservation of free addresses.
 
-Two transactions that choose the same address meet at the primary key of
-``ip_allocations``; the loser's unit starts again (``Taken``). Choosing at
-random among the first free ones makes that rare.
+Two transactions that choose the same address meet at the primary key of ``ip_allocations``; the loser's unit starts again
+(``Taken``). Choosing at random among the first free ones makes that rare.
 """
 
 import ipaddress

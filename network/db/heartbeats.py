@@ -1,4 +1,4 @@
-"""Heartbeats of network agents: written for many of them at once, in a number of statements that does not grow with theirs."""
+"""Heartbeats of network agents: written for many agents at once, with a constant number of statements."""
 
 import dataclasses
 
@@ -13,19 +13,20 @@ TABLE, SEQUENCES = models.agents, models.host_sequences
 
 @dataclasses.dataclass
 class Found:
-    """What heartbeats show: {host: how far it should be} of those that lack changes, and addresses of tunnels that are new."""
+    """Findings in heartbeats: {host: current sequence number} of hosts that lack changes, and addresses of new tunnels."""
 
     behind: dict[str, int]
     new_tunnels: list[str]
 
 
 def write(connection, reports: dict[str, dict]) -> Found:
-    """Record the heartbeats of many hosts. Each host's agent has a row for each of its roles.
+    """Record the heartbeats of many hosts. Each agent has a row for each of its roles.
 
-    Two statements for all hosts, and some for each that is new or whose facts have changed.
+    Two statements for all hosts, and some for each new or changed one.
 
-    :param reports: {host: what its agent is and has}; ``sequence`` is the number of the last change that it knows, and absent
-        where it does not count; ``rpc_version`` is that of the interface that it answers
+    :param reports: {host: the agent's configurations}; ``sequence`` is the number of the last change that it has, missing if it
+        does not
+        count them; ``rpc_version`` is that of the interface that it implements
     """
     at = db.now()
     known: dict[tuple[str, str], tuple] = {}
@@ -46,9 +47,9 @@ def write(connection, reports: dict[str, dict]) -> Found:
 
 
 def _write_facts(connection, host: str, report: dict, known: dict, at, found: Found) -> None:
-    """Write what an agent says of itself, where it is not what is known."""
+    """Write the agent's configurations, if they have changed."""
     roles, before = report.get("roles", [BRIDGE]), known.get((host, BRIDGE), ({}, None))[0]
-    # An agent that has just started does not know yet which ports it cannot build.
+    # A new agent does not know yet which ports it cannot build.
     facts = {"closed_ports": sorted(before.get("closed_ports", ())),
              **{k: v for k, v in report.items() if k not in ("roles", "sequence", "rpc_version")}}
     said = facts, report.get("rpc_version")
@@ -63,6 +64,6 @@ def _write_facts(connection, host: str, report: dict, known: dict, at, found: Fo
     if facts.get("tunneling_ip") not in (None, before.get("tunneling_ip")):
         found.new_tunnels.append(facts["tunneling_ip"])
     was, closed = set(before.get("closed_ports", ())), set(facts["closed_ports"])
-    # The agent could not render the filters of a closed port, so it passes nothing. Its owner sees that, and may mend it.
+    # The filters of a closed port could not be rendered, so it is blocked. Its owner sees that, and may correct the port.
     ports.change_status_on_host(connection, host, closed, old="ACTIVE", new="DOWN")
     ports.change_status_on_host(connection, host, was - closed, old="DOWN", new="ACTIVE")

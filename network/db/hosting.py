@@ -1,4 +1,4 @@
-"""Which host does what: agents by role, DHCP of networks, routers, and where a network has guests."""
+"""Which host does what: agents by role, DHCP of networks, routers, and hosts with guests of a network."""
 
 import dataclasses
 import datetime
@@ -23,20 +23,20 @@ def rpc_versions(database: db.Database) -> list[str | None]:
 
 
 def sequence_of(connection, host: str) -> int:
-    """The number of the last change that a host was told of."""
+    """The number of the last change that was sent to a host."""
     table = models.host_sequences
     return connection.execute(sa.select(table.c.sequence).where(table.c.host == host)).scalar() or 0
 
 
 def other_tunnels(connection, host: str) -> list[str]:
-    """The tunnel addresses of all other hosts, whether they are up or not."""
+    """The tunnel addresses of all other hosts, whether up or not."""
     a = models.agents
     found = connection.execute(sa.select(a.c.configurations).where(a.c.agent_type == BRIDGE, a.c.host != host)).scalars()
     return sorted({facts["tunneling_ip"] for facts in found if facts.get("tunneling_ip")})
 
 
 def choose_host(connection, conf, role: str) -> str:
-    """The host for a new network or router: of those that are up, the one that serves fewest; this host if none is up yet."""
+    """The host for a new network or router: the least loaded that is up; this host if none is up yet."""
     a, column = models.agents, _LOAD[role]
     load = sa.select(sa.func.count()).where(column == a.c.host).scalar_subquery()
     alive = db.now() - datetime.timedelta(seconds=conf.service_down_time)
@@ -45,7 +45,7 @@ def choose_host(connection, conf, role: str) -> str:
 
 
 def silent(connection, down_time_s: int) -> list[tuple[str, str]]:
-    """(role, host) of the agents that serve something and were not heard of for so long, while others of their role were."""
+    """(role, host) of the silent agents that serve something, while others of their role are heard."""
     a = models.agents
     alive = db.now() - datetime.timedelta(seconds=down_time_s)
     other = a.alias()
@@ -56,14 +56,14 @@ def silent(connection, down_time_s: int) -> list[tuple[str, str]]:
 
 
 def served_by(connection, role: str, host: str, most: int) -> list[str]:
-    """The ids of networks or routers that a host serves, so many at most."""
+    """The ids of networks or routers that a host serves, up to ``most``."""
     column = _LOAD[role]
     return list(connection.execute(sa.select(column.table.c.id).where(column == host).order_by(
         column.table.c.id).limit(most)).scalars())
 
 
 def reassign(connection, role: str, row_id: str, host: str, to: str) -> bool:
-    """Have another host serve a network or router; False: it is not ``host`` that serves it."""
+    """Move a network or router to another host; False: ``host`` does not serve it any more."""
     column = _LOAD[role]
     return connection.execute(sa.update(column.table).where(column.table.c.id == row_id, column == host).values(
         {column.name: to})).rowcount > 0
@@ -80,15 +80,16 @@ def agent(connection, agent_id: str, role: str | None = None) -> dict:
 
 @dataclasses.dataclass
 class Part:
-    """What a host has of a network: guests, and why else it has a part (``DHCP_KIND``, ``ROUTER_KIND``, ``LOCAL_KIND``)."""
+    """What a host has of a network: guests, or other reasons to be part of it (``DHCP_KIND``, ``ROUTER_KIND``, ``LOCAL_KIND``).
+    """
 
-    tunnel: str | None = None  # the address of the host's end of tunnels
+    tunnel: str | None = None  # the tunnel address of the host
     guests: int = 0
     kinds: set[str] = dataclasses.field(default_factory=set)
-    heard_at: datetime.datetime | None = None  # None: no agent is known there
+    heard_at: datetime.datetime | None = None  # None: there is no known agent
 
     def is_silent(self, down_time_s: int) -> bool:
-        """Whether the host's agent was not heard of for so long."""
+        """Whether the host's agent has been silent for so long."""
         return self.heard_at is not None and (db.now() - self.heard_at).total_seconds() >= down_time_s
 
 
@@ -96,9 +97,9 @@ DHCP_KIND, ROUTER_KIND, LOCAL_KIND, _GUESTS = "dhcp", "router", "local", "guests
 
 
 def parts(connection, network_ids: list[str], group_ids=()) -> dict[str, dict[str, Part]]:
-    """{network id: {host: Part}} of the hosts that have a part of a network. One statement.
+    """{network id: {host: Part}} of the hosts that are part of a network. One statement.
 
-    Under the key "": the hosts whose filters let in members of these security groups.
+    Under the key "": the hosts whose filters refer to these security groups.
     """
     n, p, r, a = models.networks, models.ports, models.routers, models.agents
     kind, none = sa.literal, sa.literal(0)
@@ -108,7 +109,7 @@ def parts(connection, network_ids: list[str], group_ids=()) -> dict[str, dict[st
         p.c.network_id, p.c.binding_host_id)
     legs = sa.select(p.c.network_id, r.c.host, kind(ROUTER_KIND), none).join(r, r.c.id == p.c.device_id).where(
         p.c.relation.in_(ROUTER_PORTS), p.c.network_id.in_(network_ids), r.c.host != "")
-    # A distributed router is on the hosts with guests of any of its networks, and with it so are all of these.
+    # A distributed router, with all its networks, is on the hosts with guests of any of them.
     other, guest = p.alias(), p.alias()
     everywhere = sa.select(p.c.network_id, guest.c.binding_host_id, kind(LOCAL_KIND), none).join(
         other, sa.and_(other.c.device_id == p.c.device_id, other.c.relation == DISTRIBUTED)).join(

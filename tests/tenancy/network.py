@@ -4,8 +4,8 @@ import functools
 import typing
 
 from network import router
-from network.handlers import routers
 from network.handlers.resource import Handlers
+from network.schemas import routers
 from network.services.resource import COMMON, Resource
 from tests.tenancy.frame import Asker, Ids, Reference, Service, properties
 
@@ -156,7 +156,7 @@ REFERENCES = {
 def declared() -> dict[str, set[str]]:
     found = {singular: set().union(*(properties({"properties": {n: a.schema}}) for n, a in {
         **COMMON, **resource.attributes}.items())) for singular, resource in RESOURCES.items()}
-    return {**found, "router_interface": properties(routers._INTERFACE), "agent": {"network_id", "router_id"}}
+    return {**found, "router_interface": properties(routers.INTERFACE), "agent": {"network_id", "router_id"}}
 
 
 SERVICE = Service(
