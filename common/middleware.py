@@ -49,9 +49,10 @@ class RequestId:
 
 
 def shown_path(environ) -> str:
-    """The path as logged. Paths of identity v2.0 that contain a token are replaced by their route."""
+    """The path as logged. Paths that contain a token, of identity v2.0 or of a console, are replaced by their route."""
     path = environ.get("PATH_INFO", "")
-    return environ.get("pileus.route", "/tokens/") if "/tokens/" in path else path
+    secret = next((part for part in ("/tokens/", "/os-console-auth-tokens/") if part in path), None)
+    return environ.get("pileus.route", secret) if secret else path
 
 
 class Access:

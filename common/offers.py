@@ -1,9 +1,8 @@
-"""Ports that a host opens for one other for a while.
+"""TLS connections from one host to another, without certificates to distribute or to renew.
 
-The host listens on a port of its management address, with a key and a certificate made for this offer. Address, certificate and
-a token go to the other host over the bus, which is where hosts know each other from; the other connects by TLS, accepts that
-certificate only, and shows the token. So there is nothing to distribute or to renew, and who is in between reads and changes
-nothing.
+A host that offers a connection listens on a port of its management address, with a key and a certificate made for this offer.
+It sends address, certificate and a token to the other host over the message bus, which authenticates hosts. The other host
+connects, accepts only that certificate, and presents the token. Nobody else can read or change what is sent.
 """
 
 import collections
@@ -23,21 +22,21 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 _MAX_REQUEST_BYTES = 1024
-# Who connects shows the token within so many seconds. So many may be about to; for another one, the first of them is sent away.
+# A peer must present the token within so many seconds. At most so many may be about to; one more closes the oldest of them.
 ENTER_S, MAX_ENTERING = 10.0, 16
-# How soon a connection counts as broken whose other end is gone without a word.
+# When a connection whose peer has disappeared counts as broken.
 _KEEPALIVE = {socket.TCP_KEEPIDLE: 60, socket.TCP_KEEPINTVL: 20, socket.TCP_KEEPCNT: 3}
 
 
 def keep_alive(connection: socket.socket) -> None:
-    """Notice when the other end of a connection is gone, though nothing is sent."""
+    """Detect a peer that has disappeared, even if nothing is sent."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in _KEEPALIVE.items():
         connection.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _certificate() -> tuple[bytes, bytes]:
-    """(PEM of a new certificate, PEM of its key). It is compared, not judged: its dates say nothing."""
+    """(PEM of a new certificate, PEM of its key). The peer compares the certificate, so its dates do not matter."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "pileus offer")])
     made = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
@@ -48,10 +47,10 @@ def _certificate() -> tuple[bytes, bytes]:
 
 
 class Offer:
-    """A listening port, and what ``take`` needs to be let in there.
+    """A listening port, and what ``take`` needs to connect to it.
 
-    ``described``: {"address", "port", "token", "certificate": PEM}, for whom the offer is made
-    ``socket``: the listening one; whoever it accepts is to be given to ``admit``
+    ``described``: {"address", "port", "token", "certificate": PEM}, to be sent to the other host
+    ``socket``: the listening socket; pass connections that it accepts to ``admit``
     """
 
     def __init__(self, address: str):
@@ -60,7 +59,7 @@ class Offer:
         certificate, key = _certificate()
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.minimum_version = ssl.TLSVersion.TLSv1_3
-        with tempfile.NamedTemporaryFile() as chain:  # 0600, and gone at once: ssl takes keys from files only
+        with tempfile.NamedTemporaryFile() as chain:  # 0600, and removed at once: ssl reads keys only from files
             chain.write(certificate + key)
             chain.flush()
             self._tls.load_cert_chain(chain.name)
@@ -69,13 +68,15 @@ class Offer:
                           "certificate": certificate.decode()}
 
     def admit(self, connection: socket.socket, silence_s: float) -> tuple[ssl.SSLSocket, dict]:
-        """Let somebody in who connected: the encrypted connection, and what he asks for. Else it is closed.
+        """Authenticate a peer that has connected.
 
-        :param silence_s: how long to wait for him each time he is read from or written to later
-        :raises OSError, ValueError: he does not have the token, takes too long to show it, or speaks otherwise
+        :param silence_s: timeout of later reads and writes
+        :returns: the TLS connection, and the arguments that the peer passed to ``take``
+        :raises OSError, ValueError: the peer does not have the token, does not present it in time, or breaks the protocol; the
+            connection is closed
         """
         deadline = time.monotonic() + ENTER_S
-        with connection:  # the encrypted one takes its place, so this closes what was not let in
+        with connection:  # wrap_socket detaches it, so this closes it only if that fails
             keep_alive(connection)
             secure = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         try:
@@ -109,7 +110,7 @@ class Offer:
 
 
 def _line(secure: ssl.SSLSocket, deadline: float) -> bytes:
-    """The first line, and nothing of what comes after it.
+    """Read the first line, and no byte of what follows it.
 
     :raises OSError: it is not complete by ``deadline``
     """
@@ -124,15 +125,15 @@ def _line(secure: ssl.SSLSocket, deadline: float) -> bytes:
 
 
 def take(offer: dict, silence_s: float, **asked) -> ssl.SSLSocket:
-    """Connect to what another host offers.
+    """Connect to a host that made an offer.
 
     :param offer: ``Offer.described``
-    :param silence_s: how long to wait for the other, here and later
-    :param asked: what ``admit`` is to return there
-    :raises OSError: it does not answer, or is not the one that made the offer
+    :param silence_s: timeout of the connection, and of later reads and writes
+    :param asked: arguments, which ``admit`` returns to the other host
+    :raises OSError: the host does not answer, or has another certificate
     """
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    tls.minimum_version, tls.check_hostname = ssl.TLSVersion.TLSv1_3, False  # the certificate itself is known
+    tls.minimum_version, tls.check_hostname = ssl.TLSVersion.TLSv1_3, False  # only this certificate is trusted
     tls.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     tls.load_verify_locations(cadata=offer["certificate"])
     plain = socket.create_connection((offer["address"], offer["port"]), timeout=silence_s)

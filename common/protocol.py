@@ -5,6 +5,7 @@ import socket
 import typing
 
 import eventlet.wsgi
+import webob
 
 _METHOD = re.compile("[A-Z]{1,20}")
 # A complete line. Folded lines, names without a colon and lone CRs could hide another header.
@@ -127,6 +128,22 @@ class Protocol(eventlet.wsgi.HttpProtocol):
 
     def log_message(self, *args) -> None:
         """Log nothing: anybody can send invalid HTTP at any rate."""
+
+
+class Takeover(webob.Response):
+    """A response that hands the connection over to ``handler``, which writes the response; when it returns, the connection is
+    closed."""
+
+    def __init__(self, handler: typing.Callable[[socket.socket], None]):
+        super().__init__(status=101)
+        self._handler = handler
+
+    def __call__(self, environ, start_response):
+        connection = environ["eventlet.input"].get_socket()
+        connection.settimeout(None)  # instead of the timeout between requests
+        self._handler(connection)
+        eventlet.wsgi.WSGI_LOCAL.already_handled = True
+        return []
 
 
 def serve(sock: socket.socket, app, log) -> None:

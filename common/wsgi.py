@@ -22,9 +22,9 @@ from common.calls import Call
 
 # Services by token: PasteDeploy passes only strings, so factories look up their service here.
 SERVICES: dict[str, typing.Any] = {}
-# A project in a path must look like an id, otherwise "/v3/volumes/detail" would be the project "volumes". A metadata key at the
-# end of a path may contain slashes, because WSGI unquotes them.
-REQUIREMENTS = {"project_id": r"[0-9a-f]{32}|[0-9a-f-]{36}", "key": ".+"}
+# A project in a path must look like an id, otherwise "/v3/volumes/detail" would be the project "volumes". A metadata key or the
+# name of a file at the end of a path may contain slashes, because WSGI unquotes them.
+REQUIREMENTS = {"project_id": r"[0-9a-f]{32}|[0-9a-f-]{36}", "key": ".+", "file": ".+"}
 
 
 class Request(webob.Request):

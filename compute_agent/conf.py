@@ -8,7 +8,6 @@ OPTS = {"DEFAULT": [
 ], "agent": [
     cfg.StrOpt("virt_driver", default="libvirt", choices=["libvirt", "fake"], help="What runs the guests."),
     cfg.StrOpt("instances_path", default="", help="Directory of guests' disks; default <state_path>/instances."),
-    cfg.StrOpt("console_address", default="127.0.0.1", help="Address that VNC servers of guests listen on."),
     cfg.IntOpt("max_parallel_builds", default=10, min=1, max=200,
                help="Builds at once; more wait. Too many make all of them slow."),
     cfg.IntOpt("build_retry_s", default=60, min=0,

@@ -90,3 +90,6 @@ class Manager:
         if lines is None:
             return text
         return "\n".join(text.split("\n")[-lines:]) if lines else ""
+
+    def open_console(self, ctx, uuid: str, kind: str) -> dict:
+        return self.agent.consoles.open(uuid, kind)

@@ -48,8 +48,12 @@ class Disks(TypedDict):
     cmdline: str | None
 
 
+ConsoleKind = Literal["vnc", "serial"]
+
+
 class Offer(TypedDict):
-    """Where another host can fetch files: address, token, and the certificate (PEM) that it will see."""
+    """A TLS port for one other host, which fetches files or uses a console there: the token that it must present, and the
+    certificate (PEM) that it must accept."""
 
     address: str
     port: int

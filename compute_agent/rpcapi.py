@@ -6,7 +6,7 @@ from typing import Annotated
 from common.interface import call, cast
 from common.messages import Added, Count, HostName, Id
 from common.rpc import Client
-from compute_agent.messages import ApiPort, Inventory, OfferedDisks, PowerAction
+from compute_agent.messages import ApiPort, ConsoleKind, Inventory, Offer, OfferedDisks, PowerAction
 from conductor.messages import RequestedNetwork
 
 # The id of the server's block device; None in messages of the release before.
@@ -22,7 +22,8 @@ class AgentAPI(Client):
         "1.0": "The first version.",
         "1.1": "extend_volume, uptime and report_all are new.",
         "1.2": "operation_step and offer_disks are new.",
-        "1.3": "attach_volume and detach_volume take device, detach_interface takes attach_id, offered disks have sizes."}
+        "1.3": "attach_volume and detach_volume take device, detach_interface takes attach_id, offered disks have sizes.",
+        "1.4": "open_console is new."}
 
     @cast(to="host")
     def build(self, ctx, host: HostName, uuid: Id) -> None:
@@ -89,3 +90,7 @@ class AgentAPI(Client):
     @call(timeout_s=15, to="host")
     def console_output(self, ctx, host: HostName, uuid: Id, lines: Count | None) -> str:
         """The end of the guest's console log."""
+
+    @call(timeout_s=15, to="host", since="1.4")
+    def open_console(self, ctx, host: HostName, uuid: Id, kind: ConsoleKind) -> Offer:
+        """Offer a connection to a console of a running guest. Doubled: an unused offer expires."""

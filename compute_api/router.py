@@ -7,6 +7,7 @@ from common.wsgi import Route
 from compute_api.handlers import (
     actions,
     attachments,
+    consoles,
     external_events,
     flavors,
     floating_ips,
@@ -85,6 +86,8 @@ ROUTES = [Route("GET", "/", versions.index), Route("GET", "/v2.1", versions.show
     _route("GET", _S + "/topology", servers.topology, versions=((2, 78), None)),
     _route("GET", _S + "/os-server-password", server_password.show),
     _route("DELETE", _S + "/os-server-password", server_password.clear, 204),
+    _route("POST", _S + "/remote-consoles", consoles.create, versions=((2, 6), None)),
+    _route("GET", "/os-console-auth-tokens/{token}", consoles.show_token),
     _route("GET", _S + "/os-instance-actions", instance_actions.index),
     _route("GET", _S + "/os-instance-actions/{request_id}", instance_actions.show),
     _route("GET", "/os-migrations", migrations.index),

@@ -8,8 +8,7 @@ TABLE = Table("/v2.1", [
     Part("/os-aggregates", "host aggregates", ("POST",)), Part("/os-aggregates/{id}", "host aggregates"),
     *(Part(f"/os-hosts/{{id}}/{verb}", "power actions of hosts") for verb in ("reboot", "shutdown", "startup")),
     Part("/os-instance_usage_audit_log", "usage audit logs"),
-    Part("/servers/{id}/migrations", _MIGRATIONS), Part("/servers/{id}/remote-consoles", "remote consoles"),
-    Part("/os-console-auth-tokens", "remote consoles"), Part("/servers/{id}/diagnostics", "diagnostics of servers"),
+    Part("/servers/{id}/migrations", _MIGRATIONS), Part("/servers/{id}/diagnostics", "diagnostics of servers"),
     Part("/servers/{id}/shares", "shared file systems of servers"), Part("/os-baremetal-nodes", "bare-metal nodes"),
     Part("/os-assisted-volume-snapshots", "snapshots of volumes by the hypervisor"),
     Part("/os-volumes_boot", "os-volumes_boot (name the volume in block_device_mapping_v2 of /servers)"),
@@ -30,8 +29,7 @@ TABLE = Table("/v2.1", [
 ACTIONS = {
     "os-migrateLive": _MIGRATIONS, "evacuate": "evacuations of servers",
     **dict.fromkeys(("shelve", "shelveOffload", "unshelve"), "shelved servers"),
-    **dict.fromkeys(("os-getVNCConsole", "os-getSPICEConsole", "os-getRDPConsole", "os-getSerialConsole", "os-getMKSConsole"),
-                    "remote consoles"),
+    "os-getRDPConsole": "RDP consoles", "os-getMKSConsole": "MKS consoles",
     "changePassword": "new passwords in running servers", "trigger_crash_dump": "crash dumps of servers",
     **dict.fromkeys(("resetNetwork", "injectNetworkInfo"), "networks that are set up inside servers"),
 }

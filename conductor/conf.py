@@ -18,6 +18,11 @@ OPTS = {"compute": [
     cfg.StrOpt("metadata_secret", default="", secret=True,
                help="Secret shared with network agents, with which they sign the instance id of metadata requests."),
     cfg.PortOpt("metadata_port", default=8775, help="Port of the metadata service."),
+], "consoleauth": [
+    cfg.IntOpt("token_ttl", default=600, min=1, help="Seconds for which the URL of a console can be opened."),
+], "console": [
+    cfg.StrOpt("base_url", default="http://127.0.0.1:6080",
+               help="URL of the console proxy for browsers; https://… if a TLS proxy is in front of it."),
 ], "scheduler": [
     cfg.ListOpt("filters", default=["AvailabilityZone", "Compute", "TriedHosts", "Ram", "Core", "Disk",
                                     "ImageProperties", "HostHints", "ServerGroup"],

@@ -12,6 +12,7 @@ ROUTES = [
     Route("GET", "/project/instances", instances.index), Route("GET", "/project/instances/launch", instances.ask),
     Route("POST", "/project/instances/launch", instances.launch), Route("GET", "/project/instances/{id}", instances.show),
     Route("POST", "/project/instances/{id}/{verb}", instances.act),
+    Route("GET", "/project/instances/{id}/{verb}", instances.console),
     Route("GET", "/project/volumes", volumes.index), Route("POST", "/project/volumes", volumes.create),
     Route("POST", "/project/volumes/{id}/{verb}", volumes.act),
     Route("GET", "/project/images", images.index), Route("GET", "/project/networks", networks.index),

@@ -21,6 +21,7 @@ DAEMONS = {d.name: d for d in (
     Daemon("network-api", "network.service:NetworkApi", True),
     Daemon("volume-api", "volume.service:VolumeApi", True),
     Daemon("compute-api", "compute_api.service:ComputeApi", True),
+    Daemon("console-proxy", "compute_api.console.service:ConsoleProxy", True),
     Daemon("dashboard", "dashboard.service:Dashboard", True),
     Daemon("conductor", "conductor.service:Conductor", False),
     Daemon("scheduler", "scheduler.service:Scheduler", False),
@@ -32,7 +33,7 @@ DAEMONS = {d.name: d for d in (
 )}
 # Those of a host that only has guests.
 HOST_DAEMONS = ("compute-agent", "network-agent", "exporter")
-PORTS = {"identity": 5000, "image": 9292, "network": 9696, "volume": 8776, "compute": 8774, "metadata": 8775,
+PORTS = {"identity": 5000, "image": 9292, "network": 9696, "volume": 8776, "compute": 8774, "metadata": 8775, "console": 6080,
          "dashboard": 8080, "identity-admin": 35357}
 METRICS_PORT = 9180  # at an address of its own
 # Alembic home of each database.

@@ -10,9 +10,10 @@ from common import conf, db, migrate
 from common.service import default_url
 from deploy.daemons import DATABASES, METRICS_PORT, PORTS
 
-CONFIGS = ("identity", "image", "network", "volume", "compute", "compute-agent", "dashboard", "exporter")
+CONFIGS = ("identity", "image", "network", "volume", "compute", "compute-agent", "console", "dashboard", "exporter")
 # One user per service, and the files that its daemons read.
 SERVICE_USERS = {"nova": ("compute", "compute-agent"), "neutron": ("network",), "cinder": ("volume",), "glance": ("image",)}
+DATABASE_OF = {"console": "compute"}  # configuration file: the database that its daemon shares
 SECRETS = ("cloud_id", "admin_password", "bus_password", *(f"{name}_password" for name in SERVICE_USERS), "metadata_secret",
            "dashboard_secret")
 
@@ -53,18 +54,19 @@ def write_config(state: str, *, transport_url: str, host: str, my_ip: str, offse
                     "transport_url": transport_url},
         "service_auth": {"auth_url": f"http://{my_ip}:{ports['identity']}/v3"},
         "endpoints": {name: f"http://{my_ip}:{port}" for name, port in ports.items()
-                      if name not in ("dashboard", "identity-admin")}}}
+                      if name not in ("console", "dashboard", "identity-admin")}}}
     for name in CONFIGS:
         section = files.setdefault(name, {})
         if name in ports:
             section["DEFAULT"] = {"bind_port": str(ports[name])}
-        if database and name in DATABASES:
-            section["database"] = {"connection": f"{database}/pileus_{name}"}
+        if database and DATABASE_OF.get(name, name) in DATABASES:
+            section["database"] = {"connection": f"{database}/pileus_{DATABASE_OF.get(name, name)}"}
     for user, names in SERVICE_USERS.items():
         for name in names:
             files[name]["service_auth"] = {"username": user, "password": found[f"{user}_password"]}
     files["compute"]["compute"] = {"metadata_secret": found["metadata_secret"],
                                    "metadata_port": str(ports["metadata"])}
+    files["compute"]["console"] = {"base_url": f"http://{my_ip}:{ports['console']}"}
     files["identity"]["identity"] = {"admin_port": str(ports["identity-admin"])}
     files["dashboard"]["dashboard"] = {"secret": found["dashboard_secret"]}
     files["exporter"]["metrics"] = {"bind_host": metrics_ip, "port": str(METRICS_PORT + offset)}

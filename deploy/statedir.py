@@ -8,7 +8,7 @@ import pathlib
 
 CHOICES = "deploy.ini"
 # Of the files that an installer writes; a running cloud with older ones is stopped and gets new ones.
-LAYOUT = 2
+LAYOUT = 3
 FAKE, LIBVIRT = "fake", "libvirt"
 
 

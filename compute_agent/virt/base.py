@@ -161,3 +161,11 @@ class VirtDriver:
     def console_output(self, uuid: str) -> bytes:
         """The last 100 KiB of the guest's serial console."""
         raise AssertionError
+
+    def open_console(self, uuid: str, kind: str) -> int:
+        """A file descriptor to read from and write to a console of a running guest. It is closed when the guest stops.
+
+        :param kind: "vnc": the guest's screen by the RFB protocol, without a password; "serial": its first serial port
+        :raises StepFailed: the guest does not run, or has no such console
+        """
+        raise AssertionError

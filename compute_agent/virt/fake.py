@@ -7,7 +7,7 @@ import struct
 
 from common import errors, server_states
 from common.vault import open_chap
-from compute_agent.virt import base
+from compute_agent.virt import base, fake_console
 
 
 class FakeDriver(base.VirtDriver):
@@ -76,6 +76,7 @@ class FakeDriver(base.VirtDriver):
         self._write(instance["uuid"], {"power": power, "owner": [self.conf.cloud_id, self.conf.host],
                                        "ports": [p["id"] for p in ports],
                                        "volumes": [v["volume_id"] for v in volumes],
+                                       "hostname": instance["hostname"],
                                        "console": f"FAKE CONSOLE OUTPUT\n{instance['hostname']} login: "})
 
     def destroy(self, uuid):
@@ -172,3 +173,11 @@ class FakeDriver(base.VirtDriver):
 
     def console_output(self, uuid):
         return self._read(uuid)["console"].encode()
+
+    def _runs(self, uuid: str) -> bool:
+        return self.power_states().get(uuid) in (server_states.RUNNING, server_states.PAUSED)
+
+    def open_console(self, uuid, kind):
+        if not self._runs(uuid):
+            raise errors.StepFailed(reason="The guest is not running.")
+        return fake_console.open_console(kind, self._read(uuid)["hostname"], lambda: self._runs(uuid))

@@ -4,16 +4,18 @@
 from common import errors, schema, wsgi
 from common.unsupported import unknown_action
 from compute_api import deletion, microversions, unsupported
-from compute_api.handlers import fixed_ips, floating_ips, migrations, rebuild, rescue, security_groups, server_images
+from compute_api.handlers import consoles, fixed_ips, floating_ips, migrations, rebuild, rescue, security_groups, server_images
 from compute_api.handlers.power import simple
 from compute_api.schemas import actions as schemas
+from compute_api.schemas import consoles as console_schemas
 from compute_api.services import locks, power, servers
 
 _CHECKS = {name: schema.compiled(s) for name, s in schemas.SCHEMAS.items()}
 NAMES = tuple(schemas.SCHEMAS)
 
 
-_LAST = {name: (2, 43) for name in ("addFixedIp", "removeFixedIp", "addFloatingIp", "removeFloatingIp")}
+_LAST = {**dict.fromkeys(("addFixedIp", "removeFixedIp", "addFloatingIp", "removeFloatingIp"), (2, 43)),
+         **dict.fromkeys(console_schemas.ACTIONS, (2, 5))}
 
 
 def act(req, id):
@@ -75,6 +77,8 @@ _HANDLERS = {"os-start": simple("os_compute_api:servers:start", "start"),
              "confirmResize": migrations.confirm, "revertResize": migrations.revert,
              "rescue": rescue.rescue, "unrescue": simple("os_compute_api:os-unrescue", "unrescue"),
              "reboot": _reboot, "os-getConsoleOutput": _console_output,
+             "os-getVNCConsole": consoles.action("vnc"), "os-getSPICEConsole": consoles.action("spice"),
+             "os-getSerialConsole": consoles.action("serial"),
              "lock": _lock, "unlock": _unlock, "forceDelete": _force_delete, "restore": _restore,
              "os-resetState": _reset_state, "addSecurityGroup": security_groups.add,
              "removeSecurityGroup": security_groups.remove,

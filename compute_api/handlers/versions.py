@@ -1,19 +1,21 @@
 """Discovery of the compute API, and its range of microversions.
 
 ``HISTORY`` lists the steps that change a route that Pileus has; steps about
-routes that it has not (evacuate, migrations, consoles, aggregates, shelving,
+routes that it has not (evacuate, migrations, aggregates, shelving,
 accelerators, cells that are down) change nothing here. Source: the REST API version history of the compute API.
 """
 
 MINIMUM, MAXIMUM = (2, 1), (2, 85)
 HISTORY = {
     (2, 2): "key pairs have a type", (2, 3): "admins see more attributes of servers, and delete_on_termination",
+    (2, 6): "consoles have a resource of their own", (2, 8): "MKS consoles, which are refused here",
     (2, 9): "servers show whether they are locked", (2, 10): "admins use key pairs of others by user_id",
     (2, 11): "services can be forced down", (2, 13): "server groups show project and user",
     (2, 15): "soft policies of server groups", (2, 16): "servers show their host's status to admins",
     (2, 18): "no project in paths", (2, 19): "servers have a description", (2, 21): "actions of deleted servers",
     (2, 26): "servers have tags", (2, 28): "hypervisors show cpu_info as an object",
-    (2, 35): "key pairs are paged", (2, 37): "networks of a new server must be named, or auto or none",
+    (2, 31): "tokens of consoles are shown", (2, 35): "key pairs are paged",
+    (2, 37): "networks of a new server must be named, or auto or none",
     (2, 38): "an unknown status filter is refused", (2, 47): "servers embed their flavor",
     (2, 51): "events of actions for everybody", (2, 52): "tags when a server is made",
     (2, 53): "services and hypervisors are known by UUID", (2, 54): "rebuild with another key",

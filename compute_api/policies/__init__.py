@@ -6,6 +6,7 @@ from compute_api.policies import (
     actions,
     attachments,
     base,
+    consoles,
     external_events,
     flavors,
     floating_ips,
@@ -30,7 +31,7 @@ from compute_api.policies import (
 )
 
 RULES: list[RuleDefault] = [
-    *base.RULES, *servers.RULES, *actions.RULES, *attachments.RULES, *external_events.RULES, *flavors.RULES,
+    *base.RULES, *servers.RULES, *actions.RULES, *attachments.RULES, *consoles.RULES, *external_events.RULES, *flavors.RULES,
     *floating_ips.RULES, *hosts.RULES, *hypervisors.RULES, *instance_actions.RULES, *interfaces.RULES, *keypairs.RULES,
     *migrations.RULES, *networks.RULES, *quotas.RULES,
     *security_groups.RULES, *server_groups.RULES, *server_metadata.RULES, *server_password.RULES, *services.RULES, *usage.RULES,

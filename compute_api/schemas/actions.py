@@ -1,6 +1,7 @@
 """Bodies of requests: actions."""
 
 from common import schema, server_states
+from compute_api.schemas import consoles
 from compute_api.schemas.migrations import MIGRATE, RESIZE
 from compute_api.schemas.rebuild import SCHEMA as REBUILD
 from compute_api.schemas.rescue import SCHEMA as RESCUE
@@ -15,6 +16,7 @@ SCHEMAS = {
     "pause": NOTHING, "unpause": NOTHING, "suspend": NOTHING, "resume": NOTHING,
     "os-getConsoleOutput": {"type": ["object", "null"], "properties": {
         "length": schema.integer(-1, null=True)}, "additionalProperties": False},
+    **consoles.ACTIONS,
     "lock": {"type": ["object", "null"], "additionalProperties": False, "properties": {
         "locked_reason": {"type": "string", "minLength": 1, "maxLength": 255}}},
     "unlock": {"type": ["object", "null"], "maxProperties": 0},

@@ -20,6 +20,7 @@ from common.server_states import (
     STATUS,
     Action,
 )
+from conductor.db import console_tokens
 from conductor.db.models import instances as TABLE
 
 # Actions that continue the attempt that began with the choice of a host.
@@ -71,6 +72,8 @@ def begin(connection, uuid: str, name: str, *, also=(), **values) -> None:
         wrong_vm = action.ends is not ANY and row.vm_state not in action.ends
         attr, state = ("vm_state", row.vm_state) if wrong_vm else ("task_state", row.task_state)
         raise errors.InvalidState(action=name, resource="instance", id=uuid, attr=attr, state=state)
+    if name not in console_tokens.KEEPING:
+        console_tokens.revoke(connection, uuid)
 
 
 def advance(connection, uuid: str, name: str, task_state: str, attempt: int) -> bool:

@@ -51,6 +51,12 @@ block_devices = sa.Table(
     # "attach" or "detach" while it is pending, the time it was requested, and the request.
     sa.Column("wish", sa.String(8)), sa.Column("wished_at", MOMENT, index=True), sa.Column("request_id", sa.String(64)),
     sa.UniqueConstraint("instance_uuid", "device_name"))
+console_auth_tokens = sa.Table(
+    "console_auth_tokens", METADATA, sa.Column("token_hash", sa.String(64), primary_key=True),  # SHA-256, hexadecimal
+    sa.Column("instance_uuid", ID, sa.ForeignKey("instances.uuid", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("console_type", sa.String(16), nullable=False),
+    sa.Column("request_id", sa.String(64), nullable=False), sa.Column("user_id", PROJECT),  # of the request that created it
+    sa.Column("expires_at", MOMENT, nullable=False, index=True))
 instance_actions = sa.Table(
     "instance_actions", METADATA, sa.Column("instance_uuid", ID, primary_key=True),
     sa.Column("request_id", sa.String(64), primary_key=True), sa.Column("action", sa.String(64), nullable=False),

@@ -1,5 +1,9 @@
 """Instances: the list, one of them with its console and history, launching, and actions."""
 
+import urllib.parse
+
+import webob
+
 from common import errors
 from common.rest import path
 from dashboard import session
@@ -7,6 +11,7 @@ from dashboard.pages import call, redirect, render
 
 ACTIONS = {"start": {"os-start": None}, "stop": {"os-stop": None}, "reboot": {"reboot": {"type": "SOFT"}},
            "hard-reboot": {"reboot": {"type": "HARD"}}}
+CONSOLES = {"vnc": {"protocol": "vnc", "type": "novnc"}, "serial": {"protocol": "serial", "type": "serial"}}
 
 
 def _rows(req) -> list[dict]:
@@ -65,6 +70,17 @@ def launch(req):
     except (errors.BadRequest, errors.Forbidden, errors.Conflict, errors.TooLarge) as error:
         return ask(req, str(error), given)
     return redirect(req, "/project/instances/", f"{body['name']} is being built.")
+
+
+def console(req, id, verb):
+    """Redirect to a page of the console proxy. GET, because the Content-Security-Policy forbids forms that redirect elsewhere."""
+    if verb not in CONSOLES:
+        raise errors.NotFound("There is no such console.")
+    made = call(req, "POST", "compute", path("/v2.1/servers/{id}/remote-consoles", id), {"remote_console": CONSOLES[verb]})
+    url = urllib.parse.urlsplit(made["remote_console"]["url"])
+    if verb == "serial":  # the URL of the WebSocket; the page takes the same query
+        url = url._replace(scheme=url.scheme.replace("ws", "http"), path="/serial.html")
+    return webob.Response(status=303, location=url.geturl())
 
 
 def act(req, id, verb):

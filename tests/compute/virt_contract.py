@@ -3,8 +3,11 @@
 
 import collections.abc
 import dataclasses
+import os
 import pathlib
+import select
 import shutil
+import time
 
 import pytest
 
@@ -51,6 +54,37 @@ class Kit:
 def twice(work, *args, **named) -> None:
     work(*args, **named)
     work(*args, **named)
+
+
+class Opened:
+    """A console that a driver opened."""
+
+    def __init__(self, driver: VirtDriver, kind: str):
+        self.handle = driver.open_console(UUID, kind)
+        os.set_blocking(self.handle, False)
+
+    def read(self, seconds: float) -> bytes | None:
+        """None: it has ended."""
+        if not select.select([self.handle], [], [], seconds)[0]:
+            return b""
+        try:
+            return os.read(self.handle, 4096) or None
+        except OSError:
+            return None
+
+    def wait_for(self, wanted: bytes, typed: bytes = b"", seconds: float = 30) -> None:
+        found, until = b"", time.monotonic() + seconds
+        while wanted not in found:
+            assert time.monotonic() < until, found
+            if typed:
+                os.write(self.handle, typed)
+            found += self.read(1) or b""
+
+    def wait_end(self) -> None:
+        until = time.monotonic() + 10
+        while self.read(1) is not None:
+            assert time.monotonic() < until
+        os.close(self.handle)
 
 
 class VirtContract:
@@ -152,12 +186,30 @@ class VirtContract:
         kit.driver.power_off(UUID, timeout_s=0)
         assert not kit.driver.lost_guests({UUID})
 
+    def test_consoles_of_a_guest_are_open_while_it_runs(self, kit):
+        driver = kit.driver
+        kit.spawn()
+        kit.booted()
+        screen, again, serial = Opened(driver, "vnc"), Opened(driver, "vnc"), Opened(driver, "serial")
+        for each in (screen, again):
+            each.wait_for(b"RFB 003.008\n")
+        serial.wait_for(b"typed", b"typed")
+        driver.power_off(UUID, timeout_s=0)
+        for each in (screen, again, serial):
+            each.wait_end()
+        for kind in ("vnc", "serial"):
+            with pytest.raises(errors.StepFailed, match="not running"):
+                driver.open_console(UUID, kind)
+
     def test_a_missing_guest_is_a_reason_not_a_crash(self, kit):
         for work in (kit.driver.power_on, kit.driver.pause, kit.driver.unpause, kit.driver.suspend):
             with pytest.raises(errors.StepFailed):
                 work(UUID)
         with pytest.raises(errors.StepFailed):
             kit.driver.attach_volume(UUID, kit.volume)
+        for kind in ("vnc", "serial"):
+            with pytest.raises(errors.StepFailed):
+                kit.driver.open_console(UUID, kind)
         twice(kit.driver.detach_volume, UUID, kit.volume["volume_id"])  # nothing to let go of
         twice(kit.driver.destroy, UUID)
 

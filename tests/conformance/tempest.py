@@ -41,7 +41,7 @@ FEATURES = {
     "service_available": {"cinder": True, "nova": True, "glance": True, "neutron": True, "swift": False, "horizon": True},
     "compute-feature-enabled": {
         "pause": True, "suspend": True, "shelve": False, "rescue": True, "snapshot": True,
-        "live_migration": False, "change_password": False, "vnc_console": False,
+        "live_migration": False, "change_password": False, "vnc_console": True,
         "config_drive": True, "console_output": True, "interface_attach": True, "metadata_service": True,
         "personality": False, "attach_encrypted_volume": False, "swap_volume": False},
     "identity-feature-enabled": {"trust": True, "api_v3": True, "api_v2": True, "api_v2_admin": True,

@@ -110,7 +110,7 @@ def test_where_a_login_leads_is_ours(cloud):
     assert browser.path == "/project/"
 
 
-def test_an_instance_from_launch_to_delete(browser):
+def test_an_instance_from_launch_to_delete(cloud, browser):
     name = "<b>bold & \"quoted\"</b>"
     browser.open("/project/instances/launch/").post("/project/instances/launch/", name=name)
     assert "is being built" in browser.words() and "<b>" not in browser.text
@@ -120,6 +120,13 @@ def test_an_instance_from_launch_to_delete(browser):
     own = f"/project/instances/{identity}"
     browser.open(own + "/")
     assert "Console Log" in browser.words() and "create" in browser.words() and "req-" in browser.text
+    for verb, page in (("vnc", "/vnc_auto.html?path=%3Ftoken%3D"), ("serial", "/serial.html?token=")):
+        assert f'href="{own}/{verb}/" target="_blank" rel="noopener"' in browser.open(own + "/").text
+        answer = browser.pool.request("GET", browser.base + f"{own}/{verb}/", redirect=False, headers={
+            "Cookie": "; ".join(f"{k}={v}" for k, v in browser.cookies.items())})
+        assert answer.status == 303
+        assert answer.headers["Location"].startswith(f"http://127.0.0.1:{6080 + cloud.offset}{page}")
+    assert browser.open(own + "/spice/").status == 404
     browser.open("/project/instances/").post(own + "/stop/")
     wait_for(lambda: "SHUTOFF" in _row(browser.open("/project/instances/"), name), 20, what="it to stop")
     browser.post(own + "/start/")

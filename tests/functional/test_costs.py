@@ -4,6 +4,7 @@ import json
 import pathlib
 
 import pytest
+from websockets.sync.client import connect
 
 from tests.conftest import FakeCloud
 from tests.functional.test_stories import server_body, wait_status
@@ -43,3 +44,21 @@ def test_a_boot(counting):
         "cast scheduler.build", "cast compute-agent.build", "call conductor.begin_build", "call conductor.finish"}
     assert len(found["sql"]) <= STATEMENTS, "\n".join(found["sql"])
     assert len(found["message"]) <= MESSAGES, found["message"]
+
+
+def test_a_console(counting):
+    client = counting.client
+    server = client.call("compute", "POST", "/servers", server_body(client, "shown"))["server"]["id"]
+    wait_status(client, server)
+    response = client.pool.request("POST", f"{client.url('compute')}/servers/{server}/remote-consoles", json={
+        "remote_console": {"protocol": "serial", "type": "serial"}}, headers={
+            "X-Auth-Token": client.token, "OpenStack-API-Version": "compute 2.6"})
+    assert response.status == 200, response.data
+    asked = costs(counting, response.headers["X-Openstack-Request-Id"])
+    assert len(asked["sql"]) == 4 and not asked["message"], asked
+    before = pathlib.Path(f"{counting.state}.counted").read_text()
+    with connect(json.loads(response.data)["remote_console"]["url"]) as console:
+        assert b"login" in console.recv(timeout=10)
+    lines = pathlib.Path(f"{counting.state}.counted").read_text().removeprefix(before).splitlines()
+    opened = [found["what"] for found in map(json.loads, lines) if "console" in found["what"]]
+    assert [what.split()[0] for what in opened] == ["SELECT", "DELETE", "call", "call"], opened

@@ -43,7 +43,8 @@ _OF_PROJECT = ("/servers/{id}", "/os-server-groups/{id}")
 # What one who may ask is told there is none of: it is nobody's, or the network service knows it as another project's.
 _ABSENT = {"/os-security-groups/{id}", "/os-security-group-rules", "/os-security-group-rules/{id}", "/os-floating-ips/{id}",
            "/os-services/{id}", "/os-hypervisors/{id}", "/os-hypervisors/{id}/uptime", "/os-hypervisors/{id}/search",
-           "/os-hypervisors/{id}/servers", "/os-hosts/{id}", "/flavors/{id}/os-flavor-access", "/flavors/{id}/action"}
+           "/os-hypervisors/{id}/servers", "/os-hosts/{id}", "/flavors/{id}/os-flavor-access", "/flavors/{id}/action",
+           "/os-console-auth-tokens/{token}"}
 _ABSENT_IN_ACTIONS = {"addFloatingIp", "removeFloatingIp", "addFixedIp", "removeSecurityGroup"}
 _BODIES = {
     ("POST", "/servers"): lambda ids: {"server": {
@@ -81,7 +82,8 @@ def ids(owner, admin, home):
     admin("compute", "POST", f"/v2.1/flavors/{FLAVOR}/os-extra_specs", {"extra_specs": {"k": "v"}})
     empty = admin.made("compute", "/v2.1/flavors", {"flavor": {"name": MARK + "empty", "ram": 64, "vcpus": 1, "disk": 0}})
     external = json.loads(owner("network", "GET", "/v2.0/networks?router:external=True")[1])["networks"][0]["id"]
-    return {**compute.make(owner, MARK), "public image": public_image(owner), "empty": empty["id"], "external": external}
+    return {**compute.make(owner, MARK), "token": "used-up", "public image": public_image(owner), "empty": empty["id"],
+            "external": external}
 
 
 def routes():

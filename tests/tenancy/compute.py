@@ -45,6 +45,9 @@ def new_server(who: Asker, name: str, **more) -> str:
     return made
 
 
+_CONSOLE = {"remote_console": {"protocol": "serial", "type": "serial"}}
+
+
 def make(who: Asker, mark: str) -> Ids:
     net = who.made("network", "/v2.0/networks", {"network": {"name": mark + "lan"}})["id"]
     subnet = who.made("network", "/v2.0/subnets", {"subnet": {"network_id": net, "cidr": "10.81.0.0/24", "name": mark + "lan"}})
@@ -70,7 +73,10 @@ def make(who: Asker, mark: str) -> Ids:
     taken = who.made("volume", "/v3/snapshots", {"snapshot": {"volume_id": kept, "name": mark + "snapshot"}})["id"]
     wait_for(lambda: _get(who, "volume", f"/v3/snapshots/{taken}")["snapshot"]["status"] == "available", 20, what="a snapshot")
     image = private_image(who, mark)
+    status, text = who("compute", "POST", f"/v2.1/servers/{server}/remote-consoles", _CONSOLE, version=VERSION)
+    assert status == 200, text
     return {
+        "token": json.loads(text)["remote_console"]["url"].rpartition("token=")[2],
         "os-volumes": kept, "os-snapshots": taken, "images": image, "os-networks": net, "os-tenant-networks": net,
         "project_id": who.project_id, "servers": server, "label": mark + "lan", "servers/key": "k", "metadata/key": "k",
         "tag": "t", "volume_id": volume, "port_id": nic["port_id"], "request_id": history[0]["request_id"], "flavors": FLAVOR,
@@ -91,11 +97,14 @@ _ARGUMENTS: dict = {
     "addFixedIp": {"networkId": NOWHERE}, "removeFixedIp": {"address": "10.81.0.9"},
     "createBackup": {"name": "b", "backup_type": "daily", "rotation": 1}, "createImage": {"name": "i"},
     "rebuild": {"imageRef": NOWHERE}, "os-resetState": {"state": "error"}, "os-getConsoleOutput": {}, "lock": {}, "unlock": None,
+    "os-getVNCConsole": {"type": "novnc"}, "os-getSPICEConsole": {"type": "spice-html5"},
+    "os-getSerialConsole": {"type": "serial"},
     "migrate": None, "resize": {"flavorRef": "3"}, "rescue": None, "forceDelete": None, "restore": None}
 ACTIONS = [{name: None if schema is actions.NOTHING else _ARGUMENTS[name]} for name, schema in actions.SCHEMAS.items()]
 _META = {"metadata": {"k": "taken"}}
 _BODIES: dict = {
     ("PUT", "/servers/{id}"): {"server": {"name": "taken"}}, ("POST", "/servers/{id}/action"): ACTIONS,
+    ("POST", "/servers/{id}/remote-consoles"): _CONSOLE,
     ("POST", "/servers/{id}/metadata"): _META, ("PUT", "/servers/{id}/metadata"): _META,
     ("PUT", "/servers/{id}/metadata/{key}"): {"meta": {"k": "taken"}}, ("PUT", "/servers/{id}/tags"): {"tags": ["x"]},
     ("PUT", "/servers/{id}/tags/{tag}"): {}, ("POST", "/servers/{id}/os-interface"): {"interfaceAttachment": {}},

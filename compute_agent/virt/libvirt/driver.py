@@ -10,7 +10,7 @@ import libvirt
 from common import errors, server_states
 from common.vault import open_chap
 from compute_agent.virt import base
-from compute_agent.virt.libvirt import xml
+from compute_agent.virt.libvirt import consoles, xml
 from compute_agent.virt.libvirt.files import Files
 from compute_agent.virt.libvirt.host import Connection, guarded, resources
 from compute_agent.virt.libvirt.kvm import kvm_works
@@ -52,8 +52,7 @@ class LibvirtDriver(base.VirtDriver):
         return xml.domain(instance, virt_type=self.virt_type, directory=str(self.files.directory(uuid)), ports=ports,
                           volumes=volumes, config_drive=drive, root=plan["root"], second=plan.get("second"),
                           kernel=plan["kernel"],
-                          console_address=self.conf.agent.console_address, initiator=self.initiator,
-                          owner=(self.conf.cloud_id, self.conf.host), user=self.users.of(uuid))
+                          initiator=self.initiator, owner=(self.conf.cloud_id, self.conf.host), user=self.users.of(uuid))
 
     def export_disks(self, uuid):
         domain = self.connection.domain(uuid)
@@ -81,7 +80,7 @@ class LibvirtDriver(base.VirtDriver):
             raise self._failure("The guest could not be started", error) from error
 
     @staticmethod
-    def _failure(text: str, error: libvirt.libvirtError) -> errors.StepFailed:
+    def _failure(text: str, error: Exception) -> errors.StepFailed:
         """The reason for the user, and libvirt's message for the log, because it may contain paths of the host."""
         LOG.warning("%s: %s", text, error)
         return errors.StepFailed(reason=f"{text} by the hypervisor.", internal=str(error))
@@ -364,3 +363,12 @@ class LibvirtDriver(base.VirtDriver):
                 return handle.read()
         except FileNotFoundError:
             return b""
+
+    def open_console(self, uuid, kind):
+        domain = self._domain(uuid)
+        try:
+            if not guarded(domain.isActive):
+                raise errors.StepFailed(reason="The guest is not running.")
+            return consoles.open_vnc(domain) if kind == "vnc" else consoles.open_serial(domain, self.users.of(uuid))
+        except (libvirt.libvirtError, OSError) as error:
+            raise self._failure("The console could not be opened", error) from error

@@ -75,7 +75,7 @@ def interface(parent, port: dict):
 
 
 def domain(instance: dict, *, virt_type: str, directory: str, ports: list, volumes: list, config_drive: str | None,
-           root: dict | None, second: dict | None, kernel: dict, console_address: str, initiator: str,
+           root: dict | None, second: dict | None, kernel: dict, initiator: str,
            owner: tuple[str, str], user: tuple[int, int] | None = None) -> str:
     """The XML of a guest.
 
@@ -113,7 +113,7 @@ def domain(instance: dict, *, virt_type: str, directory: str, ports: list, volum
         file_disk(devices, config_drive, "raw", "hdd", cdrom=True)
     for port in ports:
         interface(devices, port)
-    _consoles(devices, directory, console_address)
+    _consoles(devices, directory)
     if user:
         # No relabelling: libvirt would also give the guest access to its base image.
         element(element(top, "seclabel", type_="static", model="dac", relabel="no"), "label", f"+{user[0]}:+{user[1]}")
@@ -138,13 +138,13 @@ def _os(top, instance, kernel: dict) -> None:
         element(system, "entry", value, name=name)
 
 
-def _consoles(devices, directory: str, console_address: str) -> None:
+def _consoles(devices, directory: str) -> None:
     serial = element(devices, "serial", type_="pty")
     element(serial, "log", file=f"{directory}/console.log", append="off")
     element(serial, "target", port="0")
     element(devices, "input", type_="tablet", bus="usb")
-    graphics = element(devices, "graphics", type_="vnc", autoport="yes", listen=console_address)
-    element(graphics, "listen", type_="address", address=console_address)
+    # No port: everybody who reached it would see the screen. The agent passes sockets to QEMU instead.
+    element(element(devices, "graphics", type_="vnc"), "listen", type_="none")
     element(element(devices, "video"), "model", type_="vga")
     rng = element(devices, "rng", model="virtio")
     element(rng, "backend", "/dev/urandom", model="random")

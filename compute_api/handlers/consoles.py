@@ -1,0 +1,32 @@
+"""Consoles of servers."""
+
+from common import errors, schema, wsgi
+from compute_api.schemas import consoles as schemas
+from compute_api.services import consoles as service
+
+_CREATE, _CREATE_2_8 = schema.compiled(schemas.CREATE), schema.compiled(schemas.CREATE_2_8)
+
+
+def create(req, id):
+    body = req.json_object()
+    (_CREATE if req.version < (2, 8) else _CREATE_2_8)(body)
+    asked = body["remote_console"]
+    return {"remote_console": {**asked, "url": service.create(req.call, id, asked["protocol"], asked["type"])}}
+
+
+def action(protocol: str):
+    """The handler of an action that ``remote-consoles`` replaced."""
+    def act(req, id, arguments):
+        kind = arguments["type"]
+        return wsgi.json_response({"console": {"type": kind, "url": service.create(req.call, id, protocol, kind)}})
+    return act
+
+
+def show_token(req, token):
+    """The port is always 0, because consoles do not listen on any port."""
+    if req.version < (2, 31):  # it was for consoles of Hyper-V only
+        raise errors.BadRequest("The server could not comply with the request since it is either malformed or otherwise "
+                                "incorrect.")
+    found = service.show(req.call, token)
+    return {"console": {"instance_uuid": found["instance_uuid"], "host": found["host"], "port": 0,
+                        "internal_access_path": None}}
