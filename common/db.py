@@ -253,17 +253,21 @@ def upsert(connection, table: sa.Table, new: list[dict], changed: dict, *returni
     else:
         query = mysql.insert(table).on_duplicate_key_update(changed)
     done = connection.execute(query.returning(*returning) if returning else query, new)
-    return [dict(row) for row in done.mappings()] if returning else []
+    return _dicts(done) if returning else []
 
 
 def many(connection, query) -> list[dict]:
-    found = connection.execute(query)
+    return _dicts(connection.execute(query))
+
+
+def _dicts(found: sa.CursorResult) -> list[dict]:
     names = _names(found)
     return [dict(zip(names, row)) for row in found.all()]
 
 
 def _names(found: sa.CursorResult) -> list[str]:
-    """The columns of a result. SQLAlchemy has names of a class of its own, with which dictionaries are slow to read."""
+    """The columns of a result as plain text. SQLAlchemy's names are of a class of its own, with which dictionaries are slow, and
+    which msgspec refuses as keys."""
     return [str(name) for name in found.keys()]
 
 

@@ -71,7 +71,7 @@ class Shape:
 
         :raises InvalidMessage: it does not have this shape
         """
-        return self._convert(_plain(value), min(version, self.version))
+        return self._convert(value, min(version, self.version))
 
     def _convert(self, value, version: Version):
         if version not in self._types:
@@ -86,14 +86,6 @@ class Shape:
 def shape(kind) -> Shape:
     """The ``Shape`` of a type (cached)."""
     return Shape(kind)
-
-
-def _plain(value):
-    """Replaces SQLAlchemy's string class in the keys of rows, which msgspec does not accept."""
-    if type(value) is dict:
-        return {str(k) if type(k) is not str and isinstance(k, str) else k: _plain(v) if type(v) in (dict, list) else v
-                for k, v in value.items()}
-    return [_plain(v) for v in value] if type(value) is list else value
 
 
 def _additions(kind):

@@ -73,9 +73,9 @@ def of_ports(connection, port_ids: list[str]) -> dict[str, list[str]]:
 def rules_of(connection, group_ids: list[str]) -> dict[str, list[dict]]:
     found: dict[str, list[dict]] = {g: [] for g in group_ids}
     if group_ids:
-        for row in connection.execute(sa.select(RULES).where(RULES.c.security_group_id.in_(group_ids))
-                                      .order_by(RULES.c.created_at, RULES.c.id)).mappings():
-            found[row["security_group_id"]].append(dict(row))
+        for row in db.many(connection, sa.select(RULES).where(RULES.c.security_group_id.in_(group_ids)).order_by(
+                RULES.c.created_at, RULES.c.id)):
+            found[row["security_group_id"]].append(row)
     return found
 
 
