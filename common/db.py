@@ -210,13 +210,20 @@ def writes(connection) -> bool:
 def one(connection, query) -> dict | None:
     """The first row, or None. In a write transaction a row of a table is locked until it ends, so that no concurrent change is
     lost."""
-    if writes(connection) and isinstance(query, sa.Select) and not query._group_by_clauses:
-        sources = query.get_final_froms()
-        if len(sources) == 1 and isinstance(sources[0], sa.Table):
-            query = query.with_for_update(key_share=True)  # other rows may still refer to the row
+    if writes(connection) and _is_of_one_table(query):
+        query = query.with_for_update(key_share=True)  # other rows may still refer to the row
     found = connection.execute(query)
     row = found.first()
     return dict(zip(_names(found), row)) if row is not None else None
+
+
+def _is_of_one_table(query) -> bool:
+    """Whether a query selects rows of one table. SQLAlchemy's ``get_final_froms`` says it too, but compiles the query for it."""
+    if not isinstance(query, sa.Select) or query._group_by_clauses or query._setup_joins:
+        return False
+    within = (source for condition in query._where_criteria for source in condition._from_objects)
+    sources = {*query.columns_clause_froms, *query._from_obj, *within}
+    return len(sources) == 1 and isinstance(sources.pop(), sa.Table)
 
 
 def locks_table(metadata: sa.MetaData) -> sa.Table:

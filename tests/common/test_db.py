@@ -2,9 +2,11 @@
 
 import socket
 import time
+import types
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 
 from common import db, mariadb
 from tests import databases
@@ -68,3 +70,33 @@ def test_connections_share_a_tls_context_unless_certificates_are_asked_for():
     plain, other, checked = (mariadb.Connection(defer_connect=True, **more) for more in ({}, {}, {"ssl_verify_cert": True}))
     assert plain.ctx is other.ctx
     assert checked.ctx is not plain.ctx and checked.ctx.verify_mode.name == "CERT_REQUIRED"
+
+
+_THINGS, _OTHERS = (sa.Table(name, sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True), sa.Column("of", sa.Integer))
+                    for name in ("things", "others"))
+
+
+@pytest.mark.parametrize("query, locked", [
+    (sa.select(_THINGS), True), (sa.select(_THINGS.c.id).where(_THINGS.c.of == 1).limit(1), True),
+    (sa.select(sa.literal(1)).select_from(_THINGS), True), (sa.select(_THINGS).where(sa.exists().where(_OTHERS.c.of == 1)), True),
+    (sa.select(_THINGS).where(_THINGS.c.of.in_(sa.select(_OTHERS.c.id))), True),
+    (sa.select(_THINGS).where(_THINGS.c.of == _OTHERS.c.id), False), (sa.select(_THINGS, _OTHERS), False),
+    (sa.select(_THINGS).join(_OTHERS, _OTHERS.c.id == _THINGS.c.of), False), (sa.select(_THINGS.alias()), False),
+    (sa.select(_THINGS).select_from(_THINGS.join(_OTHERS, _OTHERS.c.id == _THINGS.c.of)), False),
+    (sa.select(sa.select(_THINGS).subquery()), False), (sa.select(_THINGS.c.of).group_by(_THINGS.c.of), False),
+    (sa.union_all(sa.select(_THINGS), sa.select(_OTHERS)), False), (sa.text("SELECT 1"), False)])
+def test_a_writer_locks_what_it_reads_of_one_table(query, locked):
+    """By the statement that is sent: SQLite, which has no such locks, would not show it."""
+    sent = []
+
+    class Connection:
+        @staticmethod
+        def get_execution_options():
+            return {"pileus_begin": "IMMEDIATE"}
+
+        @staticmethod
+        def execute(statement):
+            sent.append(str(statement.compile(dialect=mysql.dialect())))
+            return types.SimpleNamespace(first=lambda: None)
+    assert db.one(Connection, query) is None
+    assert ("FOR UPDATE" in sent[0]) == locked
