@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import functools
 
 import sqlalchemy as sa
 
@@ -96,13 +97,13 @@ class Part:
 DHCP_KIND, ROUTER_KIND, LOCAL_KIND, _GUESTS = "dhcp", "router", "local", "guests"
 
 
-def parts(connection, network_ids: list[str], group_ids=()) -> dict[str, dict[str, Part]]:
-    """{network id: {host: Part}} of the hosts that are part of a network. One statement.
-
-    Under the key "": the hosts whose filters refer to these security groups.
-    """
+@functools.cache
+def _parts_query(*, with_groups: bool) -> sa.Select:
+    """The statement of ``parts``, with the parameters "networks" and, with groups, "groups". It is built once, which takes longer
+    than to run it."""
     n, p, r, a = models.networks, models.ports, models.routers, models.agents
     kind, none = sa.literal, sa.literal(0)
+    network_ids: sa.BindParameter = sa.bindparam("networks", expanding=True)
     guests = sa.select(p.c.network_id, p.c.binding_host_id.label("host"), kind(_GUESTS).label("kind"),
                        sa.func.count().label("guests")).where(
         p.c.network_id.in_(network_ids), p.c.relation == SERVER, p.c.binding_host_id != "").group_by(
@@ -118,16 +119,25 @@ def parts(connection, network_ids: list[str], group_ids=()) -> dict[str, dict[st
         guest.c.binding_host_id != "")
     servers = sa.select(n.c.id, n.c.dhcp_host, kind(DHCP_KIND), none).where(n.c.id.in_(network_ids), n.c.dhcp_host != "")
     selects = [guests, legs, everywhere, servers]
-    if group_ids:
+    if with_groups:
         m, rule = models.port_security_groups, models.security_group_rules
         selects.append(sa.select(kind(""), p.c.binding_host_id, kind("group"), none).join(m, m.c.port_id == p.c.id).join(
             rule, rule.c.security_group_id == m.c.security_group_id).where(
-            rule.c.remote_group_id.in_(group_ids), p.c.relation == SERVER, p.c.binding_host_id != ""))
+            rule.c.remote_group_id.in_(sa.bindparam("groups", expanding=True)), p.c.relation == SERVER,
+            p.c.binding_host_id != ""))
     every = sa.union(*selects).subquery()
+    return sa.select(*every.c, a.c.configurations, a.c.heartbeat_at).join(
+        a, sa.and_(a.c.host == every.c.host, a.c.agent_type == BRIDGE), isouter=True)
+
+
+def parts(connection, network_ids: list[str], group_ids=()) -> dict[str, dict[str, Part]]:
+    """{network id: {host: Part}} of the hosts that are part of a network. One statement.
+
+    Under the key "": the hosts whose filters refer to these security groups.
+    """
     found: dict[str, dict[str, Part]] = {i: {} for i in [*network_ids, ""]}
-    for network_id, host, why, count, facts, heard_at in connection.execute(sa.select(
-            *every.c, a.c.configurations, a.c.heartbeat_at).join(
-            a, sa.and_(a.c.host == every.c.host, a.c.agent_type == BRIDGE), isouter=True)):
+    values = {"networks": list(network_ids), **({"groups": list(group_ids)} if group_ids else {})}
+    for network_id, host, why, count, facts, heard_at in connection.execute(_parts_query(with_groups=bool(group_ids)), values):
         part = found[network_id].setdefault(host, Part((facts or {}).get("tunneling_ip"), heard_at=heard_at))
         if why == _GUESTS:
             part.guests = count
