@@ -85,7 +85,7 @@ class Auditor:
         for kind in ("compute", "volume", "network"):
             for host, found in self._hosts(kind).items():
                 if found is None:
-                    yield Finding("host", host, f"does not answer: what its {kind} agent has is not looked at")
+                    yield Finding("host", host, f"does not answer: its {kind} agent was not checked")
 
     def servers(self):
         """Guests and files without a server, servers without a guest, servers stuck."""
@@ -98,7 +98,7 @@ class Auditor:
             for uuid in (set(found["guests"]) | set(found["directories"])) - set(own) - {u for u, h in moving if h == host}:
                 guest = found["guests"].get(uuid)
                 if guest and guest["owner"] != [self.inventory.cloud_id, host]:
-                    yield Finding("guest", uuid, f"is on host {host}, but was not made by it")
+                    yield Finding("guest", uuid, f"is on host {host}, but was not created by it")
                 else:
                     yield Finding("guest", uuid, f"is on host {host}, but no server of it",
                                   lambda u=uuid, h=host: self._remove_guest(u, h))
@@ -264,8 +264,8 @@ class Auditor:
                     if age_s > self.stuck_s:
                         yield Finding("task", key, f"is unfinished in the journal of host {host}")
                 for key in found["journal"]["broken"]:
-                    yield Finding("task", key, f"could not be read from the journal of host {host} and was set aside; what it "
-                                               "began may be left")
+                    yield Finding("task", key, f"is an unreadable record in the journal of host {host}, and was set aside; "
+                                               "what the task began may be left")
 
     def network_devices(self):
         """Bridges, taps, namespaces and filters that no network explains, and ports without a tap."""
@@ -281,7 +281,7 @@ class Auditor:
 
 
 def main(state: str, *, repair: bool = False, as_json: bool = False) -> int:
-    """0: nothing found, or all of it repaired; 1: something is left."""
+    """0: no findings, or all were repaired; 1: there are findings."""
     shown = []
     for finding in Auditor(state).run():
         repaired = False
@@ -295,6 +295,6 @@ def main(state: str, *, repair: bool = False, as_json: bool = False) -> int:
     if as_json:
         print(json.dumps(shown, indent=2))
     else:
-        print("audit: nothing left over" if not left else f"audit: {left} finding(s)"
-              + ("" if repair else "; --repair mends what can be mended"))
+        print("audit: no findings" if not left else f"audit: {left} finding(s)"
+              + ("" if repair else "; --repair fixes what can be fixed"))
     return 1 if left else 0

@@ -24,7 +24,7 @@ def _up(args) -> int:
     fake = args.driver == "fake"
     foreign = [n for n in (HOST_ONLY if fake else FAKE_ONLY) if getattr(args, n) not in (None, False, [], "", 0)]
     if foreign:
-        args.parser.error(f"--{foreign[0].replace('_', '-')} is nothing for --driver {args.driver}")
+        args.parser.error(f"--{foreign[0].replace('_', '-')} cannot be used with --driver {args.driver}")
     words = []
     for name in FAKE_ONLY if fake else HOST_ONLY:
         value, option = getattr(args, name), f"--{name.replace('_', '-')}"
@@ -118,26 +118,26 @@ def build_parser() -> argparse.ArgumentParser:
                     "(default: %(default)s)")
     options.host_options(up)
     options.fake_options(up)
-    verb("down", _down, "Take a cloud away, with all its data. Asks before it does.", of_a_cloud=False).add_argument(
-        "--yes", action="store_true", help="do not ask")
+    verb("down", _down, "Remove a cloud with all its data, after asking for confirmation.", of_a_cloud=False).add_argument(
+        "--yes", action="store_true", help="do not ask for confirmation")
     lab = verb("lab", _lab, "Have further compute hosts on this machine, in namespaces of their own.")
     lab.add_argument("verb", nargs="?", choices=("list", "add", "remove"), default="list",
                      help="list: name them; add: start one, now and after each reboot; remove: stop one for good "
                      "(default: %(default)s)")
     lab.add_argument("name", nargs="?", help="of the host to add or remove: up to eleven small letters, digits and hyphens")
     verb("supervise", _supervise, "Run the daemons and keep them running (systemd's command).").add_argument(
-        "--daemons-only", action="store_true", help="what they need beside them runs already")
+        "--daemons-only", action="store_true", help="the broker, libvirt and tgtd are running already")
     for_programs = {"action": "store_true", "help": "print JSON"}
     status = verb("status", _status, "Show a cloud's daemons, hosts and queues, and what is stuck: where, since when and why. "
                   "The exit status is 1 if anything is wrong.", of_a_cloud=False)
     status.add_argument("--after", type=float, default=600, metavar="SECONDS",
-                        help="what is under way for longer is stuck (default: %(default)s)")
+                        help="seconds after which an operation counts as stuck (default: %(default)s)")
     status.add_argument("--json", **for_programs)
     trace = verb("trace", _trace, "Show every step of a request, through all services.")
     trace.add_argument("request_id", help="as in the header X-Openstack-Request-Id, and in 'openstack server event list'")
     trace.add_argument("--json", **for_programs)
     audit = verb("audit", _audit, "Compare the databases with what is on every host.")
-    audit.add_argument("--repair", action="store_true", help="mend what differs")
+    audit.add_argument("--repair", action="store_true", help="repair what can be repaired")
     audit.add_argument("--json", **for_programs)
     about = "Print a script that completes a command's words in a shell: source <(pileus completion bash)."
     completion = commands.add_parser("completion", help=about, description=about)
@@ -146,7 +146,7 @@ def build_parser() -> argparse.ArgumentParser:
     completion.set_defaults(handler=_completion, parser=completion, of_a_cloud=False)
     about = "Show the manual page of a command, or write all of them to where man looks."
     man = commands.add_parser("man", help=about, description=about)
-    man.add_argument("page", nargs="?", default="pileus", help="such as pileus-up or image-manage (default: %(default)s)")
+    man.add_argument("page", nargs="?", default="pileus", help="for example pileus-up or image-manage (default: %(default)s)")
     man.add_argument("--install", nargs="?", const="", metavar="DIRECTORY",
                      help="write all pages below this directory (default: share/man beside this command's bin; man looks there "
                      "if that bin is in $PATH)")
@@ -164,7 +164,7 @@ def main(argv=None) -> int:
         print(f"pileus {args.command}: {error}", file=sys.stderr)
         return 1
     except PermissionError as error:  # what a cloud keeps is its owner's alone
-        print(f"pileus {args.command}: no permission for {error.filename}; run this as who runs the cloud", file=sys.stderr)
+        print(f"pileus {args.command}: no permission for {error.filename}; run this as the user of the cloud", file=sys.stderr)
         return 1
 
 

@@ -67,7 +67,7 @@ class CloudMetrics:
 
     def _ratios(self) -> GaugeMetricFamily:
         of = self.overview.confs["compute"].scheduler
-        return counts("allocation_ratio", "How much the scheduler promises of what there is.", "resource", {
+        return counts("allocation_ratio", "Allocation ratios of the scheduler.", "resource", {
             "vcpus": of.cpu_allocation_ratio, "memory": of.ram_allocation_ratio, "disk": of.disk_allocation_ratio})
 
     def _volume(self, agents: list[Agent], ages: dict) -> list[GaugeMetricFamily]:
@@ -86,9 +86,9 @@ class CloudMetrics:
         return []
 
     def _bus(self) -> typing.Iterator[GaugeMetricFamily]:
-        yield GaugeMetricFamily("pileus_bus_up", "Whether the broker answered when its queues were looked at last.",
+        yield GaugeMetricFamily("pileus_bus_up", "Whether the broker responded when its queues were last read.",
                                 value=int(self.bus_up))
-        yield GaugeMetricFamily("pileus_bus_look_timestamp_seconds", "When the queues were looked at last, Unix time.",
+        yield GaugeMetricFamily("pileus_bus_look_timestamp_seconds", "When the queues were last read, Unix time.",
                                 value=self.looked_at)
         messages = gauge("bus_queue_messages", "Messages that wait in a queue; one without a host is shared.", "topic", "host")
         consumers = gauge("bus_queue_consumers", "Daemons that take from a queue.", "topic", "host")

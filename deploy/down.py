@@ -49,7 +49,7 @@ def _agreed(state: str, yes: bool) -> bool:
     if yes:
         return True
     if not sys.stdin.isatty():
-        print("pileus down: this destroys servers, volumes and images; say --yes, as there is no terminal to ask at.",
+        print("pileus down: this destroys servers, volumes and images; without a terminal, use --yes.",
               file=sys.stderr)
         return False
     return input(f"Destroy the cloud in {state}, with all its servers, volumes and images? [y/N] ").strip().lower() in (
@@ -59,14 +59,14 @@ def _agreed(state: str, yes: bool) -> bool:
 def main(argv=None) -> int:
     parser = argparse.ArgumentParser(prog="pileus down", description=__doc__)
     parser.add_argument("--state", default=os.environ.get("PILEUS_STATE", options.STATE), help="state directory of the cloud")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     args = parser.parse_args(argv)
     state = os.path.abspath(args.state)
     try:
         statedir.require_cloud(state)
         fake = statedir.load(state).driver == statedir.FAKE
         if not fake and os.getuid():
-            raise statedir.StateError("A cloud on this host is taken away by root.")
+            raise statedir.StateError("Only root can remove a cloud on this host.")
         if not _agreed(state, args.yes):
             return 2
         if fake:

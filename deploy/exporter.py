@@ -27,11 +27,11 @@ from deploy.daemons import HOST_DAEMONS, METRICS_PORT
 LOG = logging.getLogger(__name__)
 OPTS = {"metrics": [
     cfg.IPOpt("bind_host", default="127.0.0.1",
-              help="Address that /metrics is served at. Neither guests nor users of the cloud may reach it: it is not that "
+              help="Address at which /metrics is served. Neither guests nor users of the cloud may reach it: it is not that "
                    "of the APIs, unless that is for this host only."),
-    cfg.PortOpt("port", default=METRICS_PORT, help="Port that /metrics is served at."),
-    cfg.BoolOpt("whole_cloud", default=True, help="Whether to tell of the whole cloud; only where its databases are."),
-    cfg.IntOpt("bus_interval_s", default=15, min=1, max=3600, help="Seconds between two looks at the queues of the bus."),
+    cfg.PortOpt("port", default=METRICS_PORT, help="Port at which /metrics is served."),
+    cfg.BoolOpt("whole_cloud", default=True, help="Whether to export metrics of the whole cloud; requires its databases."),
+    cfg.IntOpt("bus_interval_s", default=15, min=1, max=3600, help="Seconds between reads of the broker's queues."),
 ]}
 
 

@@ -74,7 +74,7 @@ class Cloud:
                 missing = str(error)
                 return False
         try:
-            wait_for(ready, timeout_s, every_s=0.1, what="the APIs and the agents to come up")
+            wait_for(ready, timeout_s, every_s=0.1, what="the APIs and agents to start")
         except TimeoutError as error:
             raise TimeoutError(f"{error}: {missing}") from None
 

@@ -49,7 +49,8 @@ def claimed_by() -> str:
 def check_claim(state: str) -> None:
     """:raises HostError: a cloud of another state directory runs on this host"""
     if not has_host(state):
-        raise HostError(f"Another cloud runs on this host, in {claimed_by()}. A host has room for one: stop that first.")
+        raise HostError(f"Another cloud runs on this host, in {claimed_by()}. "
+                        "Only one cloud can run on a host: stop the other one first.")
 
 
 def has_host(state: str) -> bool:

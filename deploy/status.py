@@ -115,7 +115,7 @@ def collect(state: str, after_s: float = stuck.STUCK_S) -> dict:
     found["versions"] = versions(agents)
     found["hosts"] = [f"{a.binary} on {a.host}: down since {a.heard:%F %T}" for a in agents if not a.up]
     found["queues"] = [{"topic": q.topic, "host": q.host, "messages": q.messages, "consumers": q.consumers} for q in seen]
-    found["abandoned"] = [f"queue {q.name}: {q.messages} wait, and nobody takes them" for q in seen if q.abandoned]
+    found["abandoned"] = [f"queue {q.name}: {q.messages} messages waiting without a consumer" for q in seen if q.abandoned]
     found["stuck"] = [one.as_dict() | {"text": str(one)} for one in late]
     found["problems"] = parts.problems
     found["ok"] = all(found["daemons"].values()) and not any(
@@ -168,5 +168,5 @@ def main(state: str, *, after_s: float = stuck.STUCK_S, as_json: bool = False) -
     for line in [*_depths(found["queues"]), *found["versions"]]:
         print(line)
     wrong = [*found["problems"], *found["hosts"], *found["abandoned"], *(one["text"] for one in found["stuck"])]
-    print("\n".join(wrong or ["every host reports, nothing is stuck"]))
+    print("\n".join(wrong or ["all hosts are up, nothing is stuck"]))
     return 0 if found["ok"] else 1

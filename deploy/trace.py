@@ -53,7 +53,7 @@ def main(state: str, request_id: str, *, as_json: bool = False) -> int:
                           for at, where, text, took in found], indent=2))
         return 0 if found else 1
     if not found:
-        print(f"Nothing is known of {request_id}. Ids are in the X-Openstack-Request-Id header and in "
+        print(f"There is no trace of {request_id}. Ids are in the X-Openstack-Request-Id header and in "
               f"'openstack server event list'.")
         return 1
     first = found[0][0]

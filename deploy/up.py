@@ -217,7 +217,7 @@ def up(args) -> int:
     if my_ip == lab.ADDRESS:
         lab.ensure_bridge()
     if statedir.load(state).layout < statedir.LAYOUT:
-        steps.say("bringing a cloud of an earlier version up to date")
+        steps.say("upgrading the cloud")
         _upgrade(state)
     if not supervisor.running_pid(state):
         check_ports(my_ip, chosen.metrics_ip)
@@ -233,7 +233,7 @@ def up(args) -> int:
         kvm = hypervisor.kvm_state()
         steps.say(f"guests will run on {kvm}")
         if not supervisor.running_pid(state):
-            steps.say("making databases and first users")
+            steps.say("creating databases and users")
             _configure(state, chosen, found, broker.transport_url(found["bus_password"], my_ip))
         started.result()
     statedir.save(state, chosen)
@@ -243,7 +243,7 @@ def up(args) -> int:
     name, image_path = guest_image(state, chosen.image)
     cloud = first.Cloud(found["admin_password"], my_ip)
     cloud.wait_ready(180)
-    steps.say("making networks and uploading an image")
+    steps.say("creating networks and uploading an image")
     for host_name in chosen.lab_hosts:
         steps.say(f"adding the host {host_name}")
         lab.add(state, host_name)

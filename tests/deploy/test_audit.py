@@ -90,13 +90,14 @@ def test_what_is_wrong_on_another_host(audit):
         ("server", UUID.format(1), "has no guest on its host node2"),
         ("server", UUID.format(2), "is active, but its guest on host node2 is not"),
         ("server", UUID.format(3), "has no guest on its host node3"),
-        ("guest", UUID.format(3), "is on host node2, but was not made by it"),
+        ("guest", UUID.format(3), "is on host node2, but was not created by it"),
         ("guest", UUID.format(7), "is on host node2, but no server of it"),
         ("guest", UUID.format(8), "is on host node2, but no server of it"),
         ("guest", UUID.format(8), "has volume v, which is not its server's"),
         ("guest", UUID.format(9), "is on host node2, but no server of it"),
         ("task", "build-x", "is unfinished in the journal of host node2"),
-        ("task", "attach-z", "could not be read from the journal of host node2 and was set aside; what it began may be left"),
+        ("task", "attach-z", "is an unreadable record in the journal of host node2, and was set aside; "
+         "what the task began may be left"),
         ("volume", "v1", "has bytes on host node2, but no row"),
         ("export", "v2", "is exported, but attached to nothing")}
     assert set(audit.repaired) == {("compute", "node2")}, "another host's agent mends what is certain, nobody else"

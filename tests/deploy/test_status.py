@@ -199,7 +199,7 @@ def test_depths_are_told_by_topic(state, overview, monkeypatch, capsys):
     text = capsys.readouterr().out
     assert "scheduler              2 waiting in 1 queue, 1 taking\n" in text
     assert "compute-agent          5 waiting in 2 queues, 1 taking\n" in text
-    assert "queue compute-agent.a: 4 wait, and nobody takes them\n" in text and "queue compute-agent.b" not in text
+    assert "queue compute-agent.a: 4 messages waiting without a consumer\n" in text and "queue compute-agent.b" not in text
 
 
 def test_queues_of_one_process_are_told_by_its_metrics(monkeypatch):

@@ -53,7 +53,7 @@ def test_options_of_the_other_driver_are_refused(capsys):
     for words in (["up", "--port-offset", "5"], ["up", "--driver", "fake", "--hosts", "2"]):
         with pytest.raises(SystemExit):
             cli.main(words)
-        assert "is nothing for --driver" in capsys.readouterr().err
+        assert "cannot be used with --driver" in capsys.readouterr().err
 
 
 def test_help_and_version():
@@ -90,7 +90,7 @@ def test_a_taken_port_is_named_before_anything_is_written(running, tmp_path):
 def test_status_is_of_the_cloud_that_was_named(running, tmp_path):
     done = pileus("status", "--state", running.state)
     assert done.returncode == 0, done.stdout
-    assert f"pid {running.process.pid} " in done.stdout and "every host reports, nothing is stuck" in done.stdout
+    assert f"pid {running.process.pid} " in done.stdout and "all hosts are up, nothing is stuck" in done.stdout
     assert pileus("status", "--state", str(tmp_path / "none")).stdout == f"pileus status: There is no cloud in {tmp_path}/none.\n"
 
 
