@@ -226,6 +226,7 @@ class Engine:
                             exc_info=not isinstance(error, errors.Error))
                 record["phase"] = "undo"
                 record["error"] = str(error) if isinstance(error, errors.Error) else "An unexpected error happened on the host."
+                record["unavailable"] = isinstance(error, errors.ServiceUnavailable)
                 record["done"].append(step)  # it may have done half of its work
                 self._journal_progress(record)
                 self._undo(task, record, error)
@@ -408,7 +409,10 @@ class Engine:
         if record["phase"] != "undo":
             record["done"].append(record["step"])
             record.update(phase="undo", error="The service was restarted while this was under way.")
-        self._undo(task, record, errors.StepFailed(reason=record["error"]))
+        # Also when it is reported late, a task may treat a part that was away unlike other failures.
+        unavailable = record.get("unavailable", False)  # journals of the release before do not say
+        self._undo(task, record, errors.ServiceUnavailable(record["error"]) if unavailable else
+                   errors.StepFailed(reason=record["error"]))
 
 
 class Recovery(periodic.Periodic):

@@ -455,3 +455,17 @@ def test_work_on_a_guest_that_a_power_cut_took_away_ends(world, what, at):
     world.settle()
     checks.at_rest(world)
     assert world.row(uuid)["vm_state"] == server_states.STOPPED and not world.guests(TWO)
+
+
+def test_a_new_size_that_a_part_kept_from_the_guest_is_asked_for_again(world):
+    """The volume service was away, and then the conductor, so that the failure is reported from the journal."""
+    uuid = active(world, volume=True)
+    api.extend_volume(world, uuid)
+    work = world.go_to(world.deliver(), "pause done")
+    world.outages += ["before", "before"]
+    world.finish(work)
+    world.recover(ONE)
+    world.run_all()
+    world.settle()
+    ends_well(world, uuid, ONE)
+    assert list(world.guest(ONE, uuid)["sizes"].values()) == [2]
