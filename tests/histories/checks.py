@@ -32,8 +32,9 @@ def _worked_on(world: World, row: dict) -> bool:
 def whole(world: World, row: dict) -> None:
     uuid, host = row["uuid"], row["host"]
     power = world.guests(host).get(uuid)
-    if power is None and uuid in world.lost and row["vm_state"] == server_states.STOPPED:
-        return  # a power cut took it away, and it is made anew when it is to start
+    if power is None and uuid in world.lost and (
+            row["vm_state"] == server_states.STOPPED or row["power_state"] == server_states.NOSTATE):
+        return  # a power cut took it away, which is known, and it is made anew when it is to start
     assert power in WITH_GUEST[row["vm_state"]], f"server {uuid} is {row['vm_state']} on {host}, its guest there: {power}"
     ports = {p["id"] for p in row["network_info"]}
     for port in ports:
