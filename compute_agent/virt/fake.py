@@ -98,7 +98,7 @@ class FakeDriver(base.VirtDriver):
         self._set(uuid, power=server_states.SHUTDOWN)
 
     def power_off(self, uuid, *, timeout_s, is_cancelled=lambda: False):
-        self._set(uuid, power=server_states.SHUTDOWN)
+        self._set(uuid, power=server_states.SHUTDOWN, sizes={})  # it learns its volumes' sizes when it starts
 
     def reboot(self, uuid, *, timeout_s, is_cancelled=lambda: False):
         self._set(uuid, power=server_states.RUNNING)
