@@ -69,6 +69,8 @@ def test_eventlet_only_in_entry_modules():
     for path in modules():
         if any(i.split(".")[0] == "eventlet" for i in imports(path)):
             assert str(path.relative_to(ROOT)) in allowed, path
+        # A process that has it has eventlet's http.server too, whose servers block its other threads.
+        assert not any(i.startswith("common.protocol") for i in imports(path, top_level_only=True)), path
 
 
 def test_no_import_cycles():

@@ -5,7 +5,6 @@ import logging
 import re
 
 from common import errors, websocket, wsgi
-from common.protocol import Takeover
 from compute_api.console import relay
 
 LOG = logging.getLogger(__name__)
@@ -23,7 +22,8 @@ def connect(req):
     if console is None:
         LOG.info("a console was refused: its token is unknown, used, or expired")
         return wsgi.empty(403)
-    return Takeover(functools.partial(relay.serve, req.svc, req.ctx, console, answer.serialize()))
+    from common import protocol  # imports eventlet, which only serving processes need
+    return protocol.Takeover(functools.partial(relay.serve, req.svc, req.ctx, console, answer.serialize()))
 
 
 def _check_origin(req) -> None:
