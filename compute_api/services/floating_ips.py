@@ -11,8 +11,8 @@ def _request(call: Call, method: str, where: Path, body=None):
     return call.svc.rest.request(method, "network", where, body=body, ctx=call.ctx)
 
 
-def _check(call: Call, verb: str) -> None:
-    call.svc.policy.check(call.ctx, f"os_compute_api:os-floating-ips:{verb}", access.own(call))
+def _check(call: Call, rule: str) -> None:
+    call.svc.policy.check(call.ctx, rule, access.own(call))
 
 
 def _pools(call: Call) -> list[dict]:
@@ -37,7 +37,7 @@ def _completed(call: Call, found: list[dict]) -> list[dict]:
 
 
 def index(call: Call) -> list[dict]:
-    _check(call, "list")
+    _check(call, "os_compute_api:os-floating-ips:list")
     found = _request(call, "GET", path("/v2.0/floatingips", query={"project_id": call.ctx.project_id}))["floatingips"]
     return _completed(call, found)
 
@@ -50,13 +50,13 @@ def _get(call: Call, id: str) -> dict:
 
 
 def show(call: Call, id: str) -> dict:
-    _check(call, "show")
+    _check(call, "os_compute_api:os-floating-ips:show")
     return _completed(call, [_get(call, id)])[0]
 
 
 def create(call: Call, pool: str | None) -> dict:
     """:param pool: name or id; None: the first one"""
-    _check(call, "create")
+    _check(call, "os_compute_api:os-floating-ips:create")
     network = next((n["id"] for n in _pools(call) if pool in (None, n["id"], n["name"])), None)
     if network is None:
         raise errors.NotFound("Floating IP pool not found.")
@@ -68,7 +68,7 @@ def create(call: Call, pool: str | None) -> dict:
 
 
 def delete(call: Call, id: str) -> None:
-    _check(call, "delete")
+    _check(call, "os_compute_api:os-floating-ips:delete")
     _get(call, id)
     _request(call, "DELETE", path("/v2.0/floatingips/{id}", id))
 

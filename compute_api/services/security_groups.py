@@ -14,8 +14,8 @@ def _request(call: Call, method: str, where: Path, body=None):
     return call.svc.rest.request(method, "network", where, body=body, ctx=call.ctx)
 
 
-def _check(call: Call, verb: str) -> None:
-    call.svc.policy.check(call.ctx, f"os_compute_api:os-security-groups:{verb}", access.own(call))
+def _check(call: Call, rule: str) -> None:
+    call.svc.policy.check(call.ctx, rule, access.own(call))
 
 
 def _many(call: Call, **query) -> list[dict]:
@@ -28,27 +28,27 @@ def by_ids(call: Call, ids: set[str]) -> list[dict]:
 
 def index(call: Call, *, everyone: bool) -> list[dict]:
     """:param everyone: the groups of all projects, if the caller may see them"""
-    _check(call, "get")
+    _check(call, "os_compute_api:os-security-groups:get")
     return _many(call) if everyone and access.knows_all(call) else _many(call, project_id=call.ctx.project_id)
 
 
 def show(call: Call, id: str) -> dict:
-    _check(call, "show")
+    _check(call, "os_compute_api:os-security-groups:show")
     return _request(call, "GET", path("/v2.0/security-groups/{id}", id))["security_group"]
 
 
 def create(call: Call, body: dict) -> dict:
-    _check(call, "create")
+    _check(call, "os_compute_api:os-security-groups:create")
     return _request(call, "POST", path("/v2.0/security-groups"), body)["security_group"]
 
 
 def update(call: Call, id: str, body: dict) -> dict:
-    _check(call, "update")
+    _check(call, "os_compute_api:os-security-groups:update")
     return _request(call, "PUT", path("/v2.0/security-groups/{id}", id), body)["security_group"]
 
 
 def delete(call: Call, id: str) -> None:
-    _check(call, "delete")
+    _check(call, "os_compute_api:os-security-groups:delete")
     try:
         _request(call, "DELETE", path("/v2.0/security-groups/{id}", id))
     except errors.Conflict as error:
@@ -60,7 +60,7 @@ def create_rule(call: Call, given: dict) -> dict:
 
     :param given: as in the compute API
     """
-    _check(call, "rule:create")
+    _check(call, "os_compute_api:os-security-groups:rule:create")
     low, high = [None if given.get(n) in (None, -1, "-1") else int(given[n]) for n in ("from_port", "to_port")]
     if given.get("group_id") and given.get("cidr"):
         raise errors.BadRequest("A rule names a cidr or a group, not both.")
@@ -74,7 +74,7 @@ def create_rule(call: Call, given: dict) -> dict:
 
 
 def delete_rule(call: Call, id: str) -> None:
-    _check(call, "rule:delete")
+    _check(call, "os_compute_api:os-security-groups:rule:delete")
     _request(call, "DELETE", path("/v2.0/security-group-rules/{id}", id))
 
 

@@ -146,6 +146,11 @@ def _sort(call: Call, query: Query) -> list[tuple[str, str]]:
     return list(zip(names, directions + ["desc"] * len(names))) or [("created_at", "desc")]
 
 
+# By the rule of the list.
+_ALL_TENANTS = {"os_compute_api:servers:index": "os_compute_api:servers:index:get_all_tenants",
+                "os_compute_api:servers:detail": "os_compute_api:servers:detail:get_all_tenants"}
+
+
 def _page(call: Call, connection, query: Query, limit: int, rule: str, columns: Iterable[str]) -> list[dict]:
     """The servers of a page.
 
@@ -156,7 +161,7 @@ def _page(call: Call, connection, query: Query, limit: int, rule: str, columns: 
     names = _filters(call, query)
     everyone = wsgi.bool_value(query["all_tenants"][-1]) if "all_tenants" in query else False
     if everyone:
-        call.svc.policy.check(call.ctx, f"{rule}:get_all_tenants", access.own(call))
+        call.svc.policy.check(call.ctx, _ALL_TENANTS[rule], access.own(call))
     marker = query.get("marker", [""])[-1]
     try:
         marker_row = instances.get_including_deleted(connection, marker, access.scope(call)) if marker else None
