@@ -103,7 +103,7 @@ def test_undo_that_fails_is_kept_and_tried_again(engine):
 
 def test_a_part_that_is_away_is_waited_for(engine):
     class Patient(Trip):
-        tries = 0
+        tries, retry_s = 0, 30
 
         def drive(self, state):
             self.tries += 1
