@@ -126,8 +126,8 @@ def test_who_may_not_read_a_cloud_is_told_so(tmp_path, monkeypatch, capsys):
         raise PermissionError(errno.EACCES, "Permission denied", f"{state}/etc/pileus.conf")
     monkeypatch.setattr(statedir, "require_cloud", refused)
     assert cli.main(["status", "--state", str(tmp_path)]) == 1
-    assert capsys.readouterr().err == (f"pileus status: no permission for {tmp_path}/etc/pileus.conf; run this as the user of the "
-                                       "cloud\n")
+    assert capsys.readouterr().err == (f"pileus status: no permission for {tmp_path}/etc/pileus.conf; "
+                                       "run this as the user of the cloud\n")
 
 
 def test_each_command_and_verb_has_a_page():

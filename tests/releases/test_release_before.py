@@ -104,7 +104,7 @@ def test_its_journals_are_read(record, tmp_path):
     (read,) = journal.records()
     if task is not None:
         assert record["step"] in task.steps
-        assert Engine(journal)._understood(types.SimpleNamespace(shapes=task.shapes), read)
+        assert Engine(journal)._upgrade_state(types.SimpleNamespace(shapes=task.shapes), read)
         if "instance" in task.shapes:
             assert read["state"]["instance"]["attempt"] is None
             assert not set(read["state"]["instance"]) & UNREAD
