@@ -11,6 +11,11 @@ def own(call: Call) -> dict:
     return {"project_id": call.ctx.project_id, "user_id": call.ctx.user_id}
 
 
+def check(call: Call, rule: str) -> None:
+    """:raises Forbidden: the rule refuses the caller something that has no object"""
+    call.svc.policy.check(call.ctx, rule, own(call))
+
+
 def target(row: dict) -> dict:
     """What a rule about a server, a server group or an action is checked against."""
     return {"project_id": row["project_id"], "user_id": row["user_id"]}

@@ -74,9 +74,9 @@ def _place(call: Call, given: dict) -> tuple[str | None, str | None]:
     zone, _, host = (given.get("availability_zone") or "").partition(":")
     named = {h for h in (given.get("host"), given.get("hypervisor_hostname")) if h}
     if host:
-        call.svc.policy.check(call.ctx, "os_compute_api:servers:create:forced_host", access.own(call))
+        access.check(call, "os_compute_api:servers:create:forced_host")
     if named:
-        call.svc.policy.check(call.ctx, "compute:servers:create:requested_destination", access.own(call))
+        access.check(call, "compute:servers:create:requested_destination")
     if host and named:
         raise errors.BadRequest("One mechanism with host and/or hypervisor_hostname and another mechanism with zone:host:node "
                                 "are mutually exclusive.")

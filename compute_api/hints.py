@@ -13,5 +13,5 @@ def of(call: Call, body: dict) -> dict:
     holders = (body, body["server"])
     found: dict = next((holder[name] for holder in holders for name in HINT_NAMES if name in holder), {})
     if "hosts" in found:
-        call.svc.policy.check(call.ctx, "os_compute_api:servers:create:forced_host", access.own(call))
+        access.check(call, "os_compute_api:servers:create:forced_host")
     return found

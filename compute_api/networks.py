@@ -6,8 +6,13 @@ server's ports are those in its row: the owner of a port can write anything into
 
 from common import errors, values
 from common.calls import Call
-from common.rest import path
+from common.rest import Path, path
 from compute_api import access
+
+
+def request(call: Call, method: str, where: Path, body=None):
+    """Ask the network service with the caller's rights."""
+    return call.svc.rest.request(method, "network", where, body=body, ctx=call.ctx)
 
 
 def chosen(call: Call, given: dict, count: int) -> list[dict] | str:
@@ -68,7 +73,7 @@ def check_address_choice(call: Call, network_id: str, address: str) -> None:
     :raises Forbidden: the caller may not
     """
     wanted = {"network_id": network_id, "fixed_ips": [{"ip_address": address}]}
-    call.svc.rest.request("POST", "network", path("/v2.0/ports/check"), body={"port": wanted}, ctx=call.ctx)
+    request(call, "POST", path("/v2.0/ports/check"), body={"port": wanted})
 
 
 def _port_to_build_with(call: Call, port_id: str) -> dict:
@@ -89,7 +94,7 @@ def port_of(call: Call, port_id: str, project_id: str) -> dict:
     :raises NotFound: the caller sees no such port
     :raises BadRequest: it belongs to another project
     """
-    port = call.svc.rest.request("GET", "network", path("/v2.0/ports/{id}", port_id), ctx=call.ctx)["port"]
+    port = request(call, "GET", path("/v2.0/ports/{id}", port_id))["port"]
     if port["project_id"] != project_id:
         raise errors.BadRequest(f"Port {port['id']} not usable for a server of project {project_id}.")
     return port
@@ -108,7 +113,7 @@ def _usable(call: Call, ids: set[str]) -> dict[str, dict]:
     """{id: network} of those that the caller sees. :raises Forbidden: one is external and not shared: it is for routers only"""
     if not ids:
         return {}
-    found = call.svc.rest.request("GET", "network", path("/v2.0/networks", query={"id": sorted(ids)}), ctx=call.ctx)["networks"]
+    found = request(call, "GET", path("/v2.0/networks", query={"id": sorted(ids)}))["networks"]
     outside = [n["id"] for n in found if n["router:external"] and not n["shared"]]
     if outside and not call.svc.policy.allows(call.ctx, "network:attach_external_network", access.own(call)):
         raise errors.Forbidden(f"It is not allowed to create an interface on external network {outside[0]}")
@@ -117,8 +122,8 @@ def _usable(call: Call, ids: set[str]) -> dict[str, dict]:
 
 def _inner(call: Call) -> list[dict]:
     """The networks for a server whose request names none: those of the project, or the shared ones if it has none."""
-    found = call.svc.rest.request("GET", "network", path("/v2.0/networks", query={
-        "router:external": False, "admin_state_up": True}), ctx=call.ctx)["networks"]
+    found = request(call, "GET", path("/v2.0/networks", query={
+        "router:external": False, "admin_state_up": True}))["networks"]
     return [n for n in found if n["project_id"] == call.ctx.project_id] or [n for n in found if n["shared"]]
 
 
@@ -161,5 +166,5 @@ def ports_of(call: Call, row: dict, **query) -> list[dict]:
     if not ids:
         return []
     where = path("/v2.0/ports", query={"id": ids, "relation": "compute", **query})
-    found = call.svc.rest.request("GET", "network", where, ctx=call.ctx)["ports"]
+    found = request(call, "GET", where)["ports"]
     return [port for port in found if port["device_id"] == row["uuid"]]

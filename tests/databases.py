@@ -118,3 +118,15 @@ class PostgreSQL:
 def settings(url: str) -> list[str]:
     """What ``FakeCloud`` is told to use the databases of a server."""
     return [f"{name}.database.connection={url}{name}" for name in NAMES]
+
+
+@contextlib.contextmanager
+def running(server):
+    """The database server while it runs. :param server: None for SQLite, which needs none"""
+    try:
+        if server is not None:
+            server.make()
+        yield server
+    finally:
+        if server is not None:
+            server.stop()

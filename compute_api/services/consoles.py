@@ -64,7 +64,7 @@ def _url(base: str, console_type: str, token: str) -> str:
 
 def show(call: Call, token: str) -> dict:
     """The console of a token. :raises NotFound: the token is not valid"""
-    call.svc.policy.check(call.ctx, "os_compute_api:os-console-auth-tokens", access.own(call))
+    access.check(call, "os_compute_api:os-console-auth-tokens")
     with call.svc.db.reader() as connection:
         found = console_tokens.find(connection, token)
     if found is None:

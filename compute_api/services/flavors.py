@@ -49,7 +49,7 @@ def _access(connection, id: str) -> dict:
 
 
 def projects(call: Call, id: str):
-    call.svc.policy.check(call.ctx, "os_compute_api:os-flavor-access", access.own(call))
+    access.check(call, "os_compute_api:os-flavor-access")
     with call.svc.db.reader() as connection:
         if flavors.get(connection, id, access.scope(call))["is_public"]:
             raise errors.NotFound("Access list not available for public flavors.")
@@ -79,6 +79,6 @@ def edit(call: Call, id: str, rule: str, edit) -> dict:
 
 
 def specs(call: Call, id: str, rule: str) -> dict:
-    call.svc.policy.check(call.ctx, rule, access.own(call))
+    access.check(call, rule)
     with call.svc.db.reader() as connection:
         return flavors.get(connection, id, access.scope(call))["extra_specs"]

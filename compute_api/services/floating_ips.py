@@ -2,22 +2,14 @@
 
 from common import errors
 from common.calls import Call
-from common.rest import Path, path
+from common.rest import path
 from compute_api import access, networks
 from conductor.db import actions
 
 
-def _request(call: Call, method: str, where: Path, body=None):
-    return call.svc.rest.request(method, "network", where, body=body, ctx=call.ctx)
-
-
-def _check(call: Call, rule: str) -> None:
-    call.svc.policy.check(call.ctx, rule, access.own(call))
-
-
 def _pools(call: Call) -> list[dict]:
     query = {"router:external": True, "fields": ["id", "name"]}
-    return _request(call, "GET", path("/v2.0/networks", query=query))["networks"]
+    return networks.request(call, "GET", path("/v2.0/networks", query=query))["networks"]
 
 
 def pools(call: Call) -> list[dict]:
@@ -30,51 +22,51 @@ def _completed(call: Call, found: list[dict]) -> list[dict]:
     """Floating IPs with "pool", the network's name, and "instance_id". Two requests, for any number of floating IPs."""
     names = {n["id"]: n["name"] for n in _pools(call)} if found else {}
     ids = [f["port_id"] for f in found if f["port_id"]]
-    ports = _request(call, "GET", path("/v2.0/ports", query={"id": ids}))["ports"] if ids else []
+    ports = networks.request(call, "GET", path("/v2.0/ports", query={"id": ids}))["ports"] if ids else []
     servers = {p["id"]: p["device_id"] for p in ports}
     return [{**f, "pool": names.get(f["floating_network_id"], f["floating_network_id"]),
              "instance_id": servers.get(f["port_id"]) or None} for f in found]
 
 
 def index(call: Call) -> list[dict]:
-    _check(call, "os_compute_api:os-floating-ips:list")
-    found = _request(call, "GET", path("/v2.0/floatingips", query={"project_id": call.ctx.project_id}))["floatingips"]
+    access.check(call, "os_compute_api:os-floating-ips:list")
+    found = networks.request(call, "GET", path("/v2.0/floatingips", query={"project_id": call.ctx.project_id}))["floatingips"]
     return _completed(call, found)
 
 
 def _get(call: Call, id: str) -> dict:
     try:
-        return _request(call, "GET", path("/v2.0/floatingips/{id}", id))["floatingip"]
+        return networks.request(call, "GET", path("/v2.0/floatingips/{id}", id))["floatingip"]
     except errors.NotFound:
         raise errors.NotFound(f"Floating IP not found for ID {id}") from None
 
 
 def show(call: Call, id: str) -> dict:
-    _check(call, "os_compute_api:os-floating-ips:show")
+    access.check(call, "os_compute_api:os-floating-ips:show")
     return _completed(call, [_get(call, id)])[0]
 
 
 def create(call: Call, pool: str | None) -> dict:
     """:param pool: name or id; None: the first one"""
-    _check(call, "os_compute_api:os-floating-ips:create")
+    access.check(call, "os_compute_api:os-floating-ips:create")
     network = next((n["id"] for n in _pools(call) if pool in (None, n["id"], n["name"])), None)
     if network is None:
         raise errors.NotFound("Floating IP pool not found.")
     try:
-        made = _request(call, "POST", path("/v2.0/floatingips"), {"floatingip": {"floating_network_id": network}})
+        made = networks.request(call, "POST", path("/v2.0/floatingips"), {"floatingip": {"floating_network_id": network}})
     except errors.Conflict as error:
         raise errors.NotFound(f"No more floating IPs in pool {pool or network}: {error}") from None
     return _completed(call, [made["floatingip"]])[0]
 
 
 def delete(call: Call, id: str) -> None:
-    _check(call, "os_compute_api:os-floating-ips:delete")
+    access.check(call, "os_compute_api:os-floating-ips:delete")
     _get(call, id)
-    _request(call, "DELETE", path("/v2.0/floatingips/{id}", id))
+    networks.request(call, "DELETE", path("/v2.0/floatingips/{id}", id))
 
 
 def _by_address(call: Call, address: str) -> dict:
-    found = _request(call, "GET", path("/v2.0/floatingips", query={"floating_ip_address": address}))["floatingips"]
+    found = networks.request(call, "GET", path("/v2.0/floatingips", query={"floating_ip_address": address}))["floatingips"]
     if not found:
         raise errors.NotFound(f"Floating IP {address} could not be found.")
     return found[0]
@@ -95,7 +87,7 @@ def add(call: Call, id: str, address: str, fixed: str | None) -> None:
     for port in ports:
         for ip in port["fixed_ips"]:
             if ip["ip_address"] == fixed or (fixed is None and ":" not in ip["ip_address"]):
-                _request(call, "PUT", path("/v2.0/floatingips/{id}", floating["id"]), {"floatingip": {
+                networks.request(call, "PUT", path("/v2.0/floatingips/{id}", floating["id"]), {"floatingip": {
                     "port_id": port["id"], "fixed_ip_address": ip["ip_address"]}})
                 return
     raise errors.BadRequest(f"Specified fixed address not assigned to instance {id}" if fixed else
@@ -107,4 +99,4 @@ def remove(call: Call, id: str, address: str) -> None:
     floating = _by_address(call, address)
     if floating["port_id"] not in {p["id"] for p in ports}:
         raise errors.Conflict(f"Floating IP {address} is not associated with instance {id}.")
-    _request(call, "PUT", path("/v2.0/floatingips/{id}", floating["id"]), {"floatingip": {"port_id": None}})
+    networks.request(call, "PUT", path("/v2.0/floatingips/{id}", floating["id"]), {"floatingip": {"port_id": None}})

@@ -8,13 +8,13 @@ from compute_api import access
 
 def index(call: Call, rule: str) -> list[dict]:
     """[{"id", "name"}]"""
-    call.svc.policy.check(call.ctx, rule, access.own(call))
+    access.check(call, rule)
     where = path("/v2.0/networks", query={"fields": ["id", "name"]})
     return call.svc.rest.request("GET", "network", where, ctx=call.ctx)["networks"]
 
 
 def show(call: Call, id: str, rule: str) -> dict:
-    call.svc.policy.check(call.ctx, rule, access.own(call))
+    access.check(call, rule)
     try:
         return call.svc.rest.request("GET", "network", path("/v2.0/networks/{id}", id), ctx=call.ctx)["network"]
     except errors.NotFound:

@@ -4,22 +4,14 @@ add and remove groups of servers. Source: the compute API reference, "Security g
 
 from common import errors, rows
 from common.calls import Call
-from common.rest import Path, path
+from common.rest import path
 from compute_api import access, networks
 from compute_api.services import servers
 from conductor.db import actions, models
 
 
-def _request(call: Call, method: str, where: Path, body=None):
-    return call.svc.rest.request(method, "network", where, body=body, ctx=call.ctx)
-
-
-def _check(call: Call, rule: str) -> None:
-    call.svc.policy.check(call.ctx, rule, access.own(call))
-
-
 def _many(call: Call, **query) -> list[dict]:
-    return _request(call, "GET", path("/v2.0/security-groups", query=query))["security_groups"]
+    return networks.request(call, "GET", path("/v2.0/security-groups", query=query))["security_groups"]
 
 
 def by_ids(call: Call, ids: set[str]) -> list[dict]:
@@ -28,29 +20,29 @@ def by_ids(call: Call, ids: set[str]) -> list[dict]:
 
 def index(call: Call, *, everyone: bool) -> list[dict]:
     """:param everyone: the groups of all projects, if the caller may see them"""
-    _check(call, "os_compute_api:os-security-groups:get")
+    access.check(call, "os_compute_api:os-security-groups:get")
     return _many(call) if everyone and access.knows_all(call) else _many(call, project_id=call.ctx.project_id)
 
 
 def show(call: Call, id: str) -> dict:
-    _check(call, "os_compute_api:os-security-groups:show")
-    return _request(call, "GET", path("/v2.0/security-groups/{id}", id))["security_group"]
+    access.check(call, "os_compute_api:os-security-groups:show")
+    return networks.request(call, "GET", path("/v2.0/security-groups/{id}", id))["security_group"]
 
 
 def create(call: Call, body: dict) -> dict:
-    _check(call, "os_compute_api:os-security-groups:create")
-    return _request(call, "POST", path("/v2.0/security-groups"), body)["security_group"]
+    access.check(call, "os_compute_api:os-security-groups:create")
+    return networks.request(call, "POST", path("/v2.0/security-groups"), body)["security_group"]
 
 
 def update(call: Call, id: str, body: dict) -> dict:
-    _check(call, "os_compute_api:os-security-groups:update")
-    return _request(call, "PUT", path("/v2.0/security-groups/{id}", id), body)["security_group"]
+    access.check(call, "os_compute_api:os-security-groups:update")
+    return networks.request(call, "PUT", path("/v2.0/security-groups/{id}", id), body)["security_group"]
 
 
 def delete(call: Call, id: str) -> None:
-    _check(call, "os_compute_api:os-security-groups:delete")
+    access.check(call, "os_compute_api:os-security-groups:delete")
     try:
-        _request(call, "DELETE", path("/v2.0/security-groups/{id}", id))
+        networks.request(call, "DELETE", path("/v2.0/security-groups/{id}", id))
     except errors.Conflict as error:
         raise errors.BadRequest(str(error)) from None
 
@@ -60,22 +52,22 @@ def create_rule(call: Call, given: dict) -> dict:
 
     :param given: as in the compute API
     """
-    _check(call, "os_compute_api:os-security-groups:rule:create")
+    access.check(call, "os_compute_api:os-security-groups:rule:create")
     low, high = [None if given.get(n) in (None, -1, "-1") else int(given[n]) for n in ("from_port", "to_port")]
     if given.get("group_id") and given.get("cidr"):
         raise errors.BadRequest("A rule names a cidr or a group, not both.")
     if not given.get("ip_protocol") and not given.get("group_id"):
         raise errors.BadRequest("Protocol, from and to ports are required where no group is named.")
     cidr = None if given.get("group_id") else given.get("cidr") or "0.0.0.0/0"
-    return _request(call, "POST", path("/v2.0/security-group-rules"), {"security_group_rule": {
+    return networks.request(call, "POST", path("/v2.0/security-group-rules"), {"security_group_rule": {
         "security_group_id": given["parent_group_id"], "direction": "ingress", "protocol": given.get("ip_protocol"),
         "port_range_min": low, "port_range_max": high, "remote_ip_prefix": cidr, "remote_group_id": given.get("group_id"),
         "ethertype": "IPv6" if cidr and ":" in cidr else "IPv4"}})["security_group_rule"]
 
 
 def delete_rule(call: Call, id: str) -> None:
-    _check(call, "os_compute_api:os-security-groups:rule:delete")
-    _request(call, "DELETE", path("/v2.0/security-group-rules/{id}", id))
+    access.check(call, "os_compute_api:os-security-groups:rule:delete")
+    networks.request(call, "DELETE", path("/v2.0/security-group-rules/{id}", id))
 
 
 def of_server(call: Call, id: str) -> list[dict]:
@@ -104,7 +96,7 @@ def change(call: Call, id: str, name: str, *, adding: bool) -> None:
         raise errors.NotFound(f"Security group {name} not associated with the instance {id}")
     for port in ports:
         left = [g for g in port["security_groups"] if g != group] + ([group] if adding else [])
-        _request(call, "PUT", path("/v2.0/ports/{id}", port["id"]), {"port": {"security_groups": left}})
+        networks.request(call, "PUT", path("/v2.0/ports/{id}", port["id"]), {"port": {"security_groups": left}})
         has |= set(left)
     shown = [{"id": g["id"], "name": g["name"]} for g in known if g["id"] in has]
     with call.svc.db.writer() as connection:

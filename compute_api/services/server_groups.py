@@ -19,10 +19,10 @@ def _get(call: Call, connection, id: str, rule: str) -> dict:
 
 def index(call: Call, all_projects: bool, limit: int, offset: int) -> tuple[list[dict], dict[str, list[str]]]:
     """The groups of the caller's project, or of all, and their members."""
-    call.svc.policy.check(call.ctx, "os_compute_api:os-server-groups:index", access.own(call))
+    access.check(call, "os_compute_api:os-server-groups:index")
     where = [TABLE.c.project_id == call.ctx.project_id]
     if all_projects and access.knows_all(call):  # from others it is no error
-        call.svc.policy.check(call.ctx, "os_compute_api:os-server-groups:index:all_projects", access.own(call))
+        access.check(call, "os_compute_api:os-server-groups:index:all_projects")
         where = []
     with call.svc.db.reader() as connection:
         found = rows.page(connection, TABLE, *where, sort=[("created_at", "asc")], limit=limit, marker_row=None,

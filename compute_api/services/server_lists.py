@@ -157,11 +157,11 @@ def _page(call: Call, connection, query: Query, limit: int, rule: str, columns: 
     :param query: filters, ``sort_key``, ``sort_dir``, ``marker`` and ``all_tenants`` of the request
     :raises BadRequest, Forbidden: something in the query is not to be used, or not by this caller
     """
-    call.svc.policy.check(call.ctx, rule, access.own(call))
+    access.check(call, rule)
     names = _filters(call, query)
     everyone = wsgi.bool_value(query["all_tenants"][-1]) if "all_tenants" in query else False
     if everyone:
-        call.svc.policy.check(call.ctx, _ALL_TENANTS[rule], access.own(call))
+        access.check(call, _ALL_TENANTS[rule])
     marker = query.get("marker", [""])[-1]
     try:
         marker_row = instances.get_including_deleted(connection, marker, access.scope(call)) if marker else None

@@ -11,7 +11,7 @@ from compute_api import access
 
 def _request(call: Call, rule: str, method: str, where: Path, body=None):
     """:raises Forbidden: the rule, the volume service or a quota refuses"""
-    call.svc.policy.check(call.ctx, rule, access.own(call))
+    access.check(call, rule)
     try:
         return call.svc.rest.request(method, "volume", where, body=body, ctx=call.ctx)
     except errors.TooLarge as error:

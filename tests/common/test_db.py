@@ -25,10 +25,8 @@ def test_a_postgresql_host_that_does_not_answer_is_given_up(monkeypatch):
 
 @pytest.fixture(scope="module")
 def server():
-    made = databases.MariaDB()
-    made.make()
-    yield made
-    made.stop()
+    with databases.running(databases.MariaDB()) as made:
+        yield made
 
 
 @pytest.fixture

@@ -25,12 +25,8 @@ LONG_AGO = datetime.timedelta(minutes=5)
 
 @pytest.fixture(scope="module", params=["MariaDB", "PostgreSQL"])
 def server(request):
-    made = getattr(databases, request.param)()
-    try:
-        made.make()
+    with databases.running(getattr(databases, request.param)()) as made:
         yield made
-    finally:
-        made.stop()
 
 
 def pair(server, name: str, metadata) -> list[Database]:

@@ -15,12 +15,8 @@ from volume.db.models import volumes
 
 @pytest.fixture(scope="module", params=[databases.MariaDB, databases.PostgreSQL])
 def server(request):
-    made = request.param()
-    try:
-        made.make()
+    with databases.running(request.param()) as made:
         yield made
-    finally:
-        made.stop()
 
 
 def check_ids_are_exact(client: first.Cloud, server_id: str, volume_id: str) -> None:

@@ -37,11 +37,8 @@ class SQLite:
 @pytest.fixture(scope="module", params=["SQLite", "MariaDB", "PostgreSQL"])
 def server(request, tmp_path_factory):
     made = SQLite(tmp_path_factory.mktemp("sqlite")) if request.param == "SQLite" else getattr(databases, request.param)()
-    try:
-        made.make()
+    with databases.running(made):
         yield made
-    finally:
-        made.stop()
 
 
 def value(column: sa.Column, number: int, values: dict):

@@ -16,14 +16,8 @@ from tests.network import frame
 def server():
     """A database server, or None for SQLite."""
     name = os.environ.get("PILEUS_TEST_DATABASE")
-    made = getattr(databases, name)() if name else None
-    try:
-        if made:
-            made.make()
+    with databases.running(getattr(databases, name)() if name else None) as made:
         yield made
-    finally:
-        if made:
-            made.stop()
 
 
 @pytest.fixture(scope="module")

@@ -21,14 +21,8 @@ from tests.network.test_fanout import LONG_AGO, Cloud, connect, outside
 @pytest.fixture(scope="module", params=[None, databases.MariaDB, databases.PostgreSQL])
 def database(request):
     """A server, or None for SQLite, where one transaction follows the other."""
-    made = request.param() if request.param else None
-    try:
-        if made:
-            made.make()
+    with databases.running(request.param() if request.param else None) as made:
         yield made
-    finally:
-        if made:
-            made.stop()
 
 
 @pytest.fixture
