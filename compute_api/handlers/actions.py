@@ -1,4 +1,4 @@
-"""Actions on a server: one POST, the body's only key says which."""
+"""Actions on a server: one POST whose body has a single key, the name of the action."""
 
 
 from common import errors, schema, wsgi
@@ -57,7 +57,7 @@ def _force_delete(req, id, arguments):
 
 
 def _restore(req, id, arguments):
-    """Deleted servers are gone at once here, as in any cloud without ``reclaim_instance_interval``: none can come back."""
+    """Deleted servers cannot be restored: they are deleted at once, as in any cloud without ``reclaim_instance_interval``."""
     row = servers.get(req.call, id, "os_compute_api:os-deferred-delete:restore")
     raise errors.InvalidState(action="restore", resource="instance", id=id, attr="vm_state", state=row["vm_state"])
 

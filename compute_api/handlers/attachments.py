@@ -1,9 +1,8 @@
 """Volumes of a server.
 
-The row in ``block_devices`` is made first, so that two requests for one
-volume or one device meet at a unique constraint; the agent then reserves,
-connects and plugs, and the row goes again if it cannot. What was asked for
-stays in the row until it is done: the conductor's reconciler asks again.
+The row in ``block_devices`` is inserted first, so that a unique constraint catches two requests for the same volume
+or device. The agent then reserves, connects and attaches the volume; if it cannot, the row is deleted. The requested
+change stays in the row until it is done, so that the conductor's reconciler can send it again.
 """
 
 from common import wsgi
@@ -36,7 +35,7 @@ def create(req, id, body):
 
 @wsgi.body(schemas.UPDATE)
 def update(req, id, volume_id, body):
-    """Whether the volume goes with the server; the other members may be sent, but must say what is."""
+    """Change delete_on_termination. Other members may be sent, but must equal the current values."""
     given = body["volumeAttachment"]
     attachments.update(req.call, id, volume_id, given)
     return wsgi.Response(status=202)

@@ -15,7 +15,7 @@ def create(req, id):
 
 
 def action(protocol: str):
-    """The handler of an action that ``remote-consoles`` replaced."""
+    """The handler of an action that the remote-consoles resource replaced."""
     def act(req, id, arguments):
         kind = arguments["type"]
         return wsgi.json_response({"console": {"type": kind, "url": service.create(req.call, id, protocol, kind)}})
@@ -24,7 +24,7 @@ def action(protocol: str):
 
 def show_token(req, token):
     """The port is always 0, because consoles do not listen on any port."""
-    if req.version < (2, 31):  # it was for consoles of Hyper-V only
+    if req.version < (2, 31):  # only for consoles of Hyper-V
         raise errors.BadRequest("The server could not comply with the request since it is either malformed or otherwise "
                                 "incorrect.")
     found = service.show(req.call, token)

@@ -1,4 +1,4 @@
-"""What other services report about servers."""
+"""Events that other services report about servers."""
 
 from common import errors, wsgi
 from compute_api.schemas import external_events as schemas

@@ -1,4 +1,4 @@
-"""Addresses of a server, added and taken away as the compute API did until microversion 2.43."""
+"""Add and remove fixed addresses of a server, as in the compute API until microversion 2.43."""
 
 from compute_api.services import fixed_ips
 

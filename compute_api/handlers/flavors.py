@@ -1,4 +1,4 @@
-"""Flavors: sizes of servers; access to private ones; extra specs."""
+"""Flavors: sizes of servers; access to private flavors; extra specs."""
 
 from common import context, errors, wsgi
 from compute_api import access, microversions
@@ -71,7 +71,7 @@ def create(req, body):
 
 @wsgi.body(schemas.UPDATE)
 def update(req, id, body):
-    """The description, and nothing else: what servers were built with does not change under them."""
+    """Change the description. Nothing else can be changed, because existing servers use the flavor."""
     values = body["flavor"]
     req.svc.policy.check(req.ctx, "os_compute_api:os-flavor-manage:update", {})
     row = flavors.update(req.call, id, values)
@@ -79,7 +79,7 @@ def update(req, id, body):
 
 
 def delete(req, id):
-    """Servers keep the flavor that they were made with."""
+    """Existing servers keep the flavor that they were created with."""
     flavors.delete(req.call, id)
 
 

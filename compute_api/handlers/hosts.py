@@ -1,4 +1,4 @@
-"""os-hosts, up to 2.42: hosts with what they have and what is used of it; newer clients read os-hypervisors and os-services."""
+"""os-hosts, until 2.42: hosts with their capacity and usage. Newer clients use os-hypervisors and os-services."""
 
 from common import errors, wsgi
 from compute_api.schemas import hosts as schemas
@@ -6,7 +6,7 @@ from compute_api.services import hosts
 
 
 def index(req):
-    """The daemons that are not disabled, of one zone or of all."""
+    """The enabled daemons, of one zone or of all zones."""
     req.svc.policy.check(req.ctx, "os_compute_api:os-hosts:list", {})
     zone = {"zone": req.GET["zone"]} if req.GET.get("zone") else {}
     found = hosts.index(req.call, zone)
@@ -19,7 +19,7 @@ def _resource(host: str, project: str, cpu: int, memory_mb: int, disk_gb: int) -
 
 
 def show(req, id):
-    """What the host has, what is taken of it, what its servers may use, and that by project."""
+    """The capacity of the host, its usage, the sum of its servers' flavors, and that sum by project."""
     used, node = hosts.show(req.call, id)
     most = [sum(row[i] for row in used) for i in (1, 2, 3)]
     return {"host": [_resource(id, "(total)", node["vcpus"], node["memory_mb"], node["local_gb"]),

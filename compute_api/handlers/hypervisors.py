@@ -1,4 +1,4 @@
-"""Hypervisors: the hosts as operators see them."""
+"""Hypervisors: the compute hosts, for operators."""
 
 import json
 
@@ -36,7 +36,7 @@ def _view(req, row: dict) -> dict:
 
 
 def _nodes(req, rule: str) -> list[dict]:
-    """The hosts that a request asks for; with their servers where it wants them (2.53)."""
+    """The hosts that a request selects, with their servers if requested (2.53)."""
     req.svc.policy.check(req.ctx, rule, {})
     with_servers = req.version >= (2, 53) and wsgi.bool_value(req.GET.get("with_servers", False))
     found = hypervisors.nodes(req.call, with_servers)
@@ -45,7 +45,7 @@ def _nodes(req, rule: str) -> list[dict]:
 
 
 def _list(req, found: list[dict], view) -> dict:
-    """A page of the hosts, with the link to the next; before 2.33 all of them."""
+    """A page of the hosts, with the link to the next page; before 2.33 all hosts."""
     if req.version < (2, 33):
         return {"hypervisors": [view(req, n) for n in found]}
     marker = req.GET.get("marker")
@@ -101,7 +101,7 @@ def servers(req, id):
 
 
 def aggregates(req):
-    """There are none here; clients ask before they show a hypervisor."""
+    """Always empty. Clients ask for this before they show a hypervisor."""
     req.svc.policy.check(req.ctx, "os_compute_api:os-aggregates:index", {})
     return {"aggregates": []}
 

@@ -1,4 +1,4 @@
-"""What happened to a server: actions and their events. They outlive the server (2.21)."""
+"""The history of a server: actions and their events. It remains after the server is deleted (2.21)."""
 
 from common import db
 from compute_api import microversions

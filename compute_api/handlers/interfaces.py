@@ -7,7 +7,7 @@ from compute_api.services import interfaces, servers
 
 
 def _view(req, row: dict, port: dict, tag: str | None = None) -> dict:
-    """``row``: the server; the tag of an interface that its picture does not show yet is given."""
+    """:param row: the server :param tag: of an interface that is not in the server's network_info yet"""
     shown = {"port_id": port["id"], "net_id": port["network_id"], "mac_addr": port["mac_address"],
              "port_state": port["status"], "fixed_ips": port["fixed_ips"]}
     if req.version >= (2, 70):

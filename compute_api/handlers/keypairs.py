@@ -1,4 +1,4 @@
-"""Key pairs: made here, or a public key brought along."""
+"""Key pairs: generated here, or an imported public key."""
 
 import base64
 import datetime
@@ -16,7 +16,7 @@ from compute_api.services import keypairs
 
 
 def _user(req, rule: str, given: str | None) -> str:
-    """Whose key pairs: one's own, or from 2.10 on those of another user, where the rule allows it."""
+    """The user whose key pairs are meant: the caller, or from 2.10 on another user if the rule allows it."""
     user_id = given if given and req.version >= (2, 10) else req.ctx.user_id
     req.svc.policy.check(req.ctx, rule, {"user_id": user_id})
     return user_id
@@ -30,7 +30,7 @@ def _view(req, row: dict) -> dict:
 
 
 def fingerprint(public_key: str) -> str:
-    """MD5 of the key's bytes in hex pairs, as OpenSSH showed it of old.
+    """MD5 of the key's bytes in hex pairs, the format of older OpenSSH releases.
 
     :raises BadRequest: not an OpenSSH public key
     """
@@ -39,14 +39,14 @@ def fingerprint(public_key: str) -> str:
         raw = key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).split()[1]
     except (ValueError, IndexError, UnicodeEncodeError):
         raise errors.BadRequest("Keypair data is invalid: failed to generate fingerprint") from None
-    except Exception as error:  # cryptography refuses some key types with an error of its own
+    except Exception as error:  # cryptography raises another exception for some key types
         raise errors.BadRequest("Keypair data is invalid: failed to generate fingerprint", internal=str(error)) from error
     digest = hashlib.md5(base64.b64decode(raw), usedforsecurity=False).hexdigest()
     return ":".join(digest[i:i + 2] for i in range(0, 32, 2))
 
 
 def certificate_fingerprint(pem: str) -> str:
-    """SHA-1 of the certificate's DER form in hex pairs, as Windows shows it.
+    """SHA-1 of the certificate's DER form in hex pairs, the format of Windows.
 
     :raises BadRequest: not an X.509 certificate in PEM
     """
@@ -58,11 +58,11 @@ def certificate_fingerprint(pem: str) -> str:
 
 
 def _generate_certificate(user_id: str) -> tuple[str, str]:
-    """A key, and a certificate by which Windows' WinRM lets its holder in: client authentication, the user as UPN."""
+    """Generate a key and a certificate for client authentication with WinRM on Windows; the user is in its UPN."""
     key = native.execute(rsa.generate_private_key, 65537, 2048)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, user_id)])
     raw = user_id.encode()
-    if len(raw) > 127:  # a DER string's length is one byte up to here
+    if len(raw) > 127:  # the length of a DER string takes one byte up to here
         raise errors.BadRequest("This user's id is too long for a certificate.")
     upn = x509.OtherName(x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3"), b"\x0c" + bytes([len(raw)]) + raw)
     at = db.now()

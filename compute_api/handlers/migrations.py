@@ -1,4 +1,4 @@
-"""Migrations and resizes of servers: the actions that begin, confirm and revert one, and the list of all."""
+"""Migrations and resizes of servers: the actions that begin, confirm and revert them, and the list of migrations."""
 
 import re
 
@@ -12,7 +12,7 @@ _LATER = {"limit", "marker", "changes-since"}
 
 
 def migrate(req, id, arguments):
-    """Before 2.56 the scheduler chooses, whatever the body says."""
+    """Before 2.56 the scheduler always chooses the host."""
     given = arguments if isinstance(arguments, dict) and req.version >= (2, 56) else {}
     resizes.migrate(req.call, id, given.get("host"))
 
@@ -31,7 +31,7 @@ def revert(req, id, arguments):
 
 
 def _number(flavor: dict) -> int | None:
-    """Nova shows its database's number of a flavor; where the flavor's id is a number, it is that here."""
+    """Nova shows the flavor's primary key in its database. Here it is the flavor's id, if that is a number."""
     text = str(flavor["id"])
     return int(text) if re.fullmatch("[0-9]{1,9}", text) else None
 
@@ -53,7 +53,7 @@ def _view(req, row: dict, *, hosts: bool) -> dict:
 
 
 def _known_names(req) -> set[str]:
-    """The query parameters that a microversion knows; before 2.59 others are let through and do nothing."""
+    """The query parameters of a microversion. Before 2.59 unknown ones are ignored."""
     later = {"changes-before"} if req.version >= (2, 66) else set()
     owners = {"user_id", "project_id"} if req.version >= (2, 80) else set()
     return _FILTERS | {"hidden"} | _LATER | later | owners

@@ -1,4 +1,4 @@
-"""The handlers of actions that need nothing but the server's id."""
+"""Handlers of actions that need only the server's id."""
 
 from compute_api.services import power
 

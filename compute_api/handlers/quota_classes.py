@@ -1,4 +1,5 @@
-"""Quotas by class. The class "default" holds what projects have that have no quotas of their own; others are kept only."""
+"""Quota classes. The class "default" applies to projects without quotas of their own; other classes are stored
+without effect."""
 
 from common import errors, wsgi
 from compute_api.handlers.quotas import chosen
@@ -10,7 +11,7 @@ _SINCE_2_50 = ("server_groups", "server_group_members")
 
 
 def _legacy(req) -> list[str]:
-    """The unlimited resources that this microversion still speaks of: of classes, unlike of projects, to 2.49."""
+    """The unlimited resources in this microversion. Classes, unlike projects, have them until 2.49."""
     if req.version >= (2, 57):
         return []
     return [r for r in UNLIMITED if r.startswith("injected") or req.version < (2, 50)]

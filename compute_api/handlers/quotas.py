@@ -10,14 +10,14 @@ from conductor.db.quotas import DEFAULTS
 
 
 def _of_project(req) -> None:
-    """:raises BadRequest: what is to be changed is one user's part of a project's quota; without this it would be the whole"""
+    """:raises BadRequest: the request is for the quota of a single user; without this check it would change the project's"""
     microversions.check_query(req.call, req.GET, ("user_id",))
     if "user_id" in req.GET:
         raise errors.BadRequest(unsupported.message_for("quotas of single users; leave user_id out to set the project's"))
 
 
 def show(req, target):
-    """Of a user, too: nobody has less than his project."""
+    """The quota of a user is that of the project."""
     req.svc.policy.check(req.ctx, "os_compute_api:os-quota-sets:show", {"project_id": target})
     microversions.check_query(req.call, req.GET, ("user_id",))
     projects.check(req.call, target)
@@ -41,10 +41,10 @@ def defaults(req, target):
 
 
 def chosen(req, given: dict, legacy: list[str]) -> dict:
-    """The limits to store of those that a body sets.
+    """The limits in a body that are to be stored.
 
-    :param legacy: the unlimited resources that this microversion still speaks of
-    :raises BadRequest: a resource that it does not, or a limit of one that has none
+    :param legacy: the unlimited resources in this microversion
+    :raises BadRequest: an unknown resource, or a limit for a resource that has none
     """
     unknown = [k for k in given if k in UNLIMITED and k not in legacy]
     microversions.check_names(req.call, unknown, {}, dict.fromkeys(UNLIMITED, (2, 0)))

@@ -1,4 +1,4 @@
-"""Rebuild: the server keeps its name, addresses and volumes, and gets a new disk of an image."""
+"""Rebuild: the server keeps its name, addresses and volumes, and gets a new disk from an image."""
 
 import secrets
 

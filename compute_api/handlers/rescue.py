@@ -1,4 +1,4 @@
-"""Rescue: the guest runs from another image, with its own disk beside it, so that its owner can mend that."""
+"""Rescue: the guest boots from another image with its own disk attached, so that its owner can repair the disk."""
 
 import secrets
 

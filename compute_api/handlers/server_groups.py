@@ -1,4 +1,4 @@
-"""Server groups: servers that should be together, or apart."""
+"""Server groups: servers to be placed together or apart."""
 
 
 from common import context, db, errors, schema, wsgi
@@ -31,7 +31,7 @@ def index(req):
 
 
 def _policy(given: dict, version: tuple) -> tuple[str, int | None]:
-    """What a new group's body asks for: the policy, and how many of it may be on one host (None: what the policy says)."""
+    """The policy in the body of a new group, and its max_server_per_host; None if not set."""
     policy = given["policy"] if version >= (2, 64) else given["policies"][0]
     if policy in schemas.SOFT and version < (2, 15):
         raise errors.BadRequest("Invalid input for field/attribute policies.")

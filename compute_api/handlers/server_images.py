@@ -1,4 +1,4 @@
-"""An image of a server's disk: made as the user, filled by the server's host."""
+"""Images of a server's disk: created as the user, uploaded by the server's host."""
 
 from common import wsgi
 from compute_api.services import server_images
@@ -11,7 +11,7 @@ def create(req, id, arguments):
 
 
 def back_up(req, id, arguments):
-    """An image that takes its turn: of each ``backup_type`` the last ``rotation`` are kept."""
+    """Create a backup image. For each ``backup_type`` only the last ``rotation`` images are kept."""
     return _made(req, server_images.create(
         req.call, id, arguments, "os_compute_api:os-create-backup", "image_backup", "createBackup",
         {"image_type": "backup", "backup_type": arguments["backup_type"], "backup_rotation": str(arguments["rotation"])}))

@@ -1,4 +1,4 @@
-"""The password that a guest made and posted to its metadata service; encrypted there, with its owner's key."""
+"""The password that a guest generated and posted to the metadata service, encrypted with its owner's key."""
 
 
 from common import errors
@@ -13,15 +13,15 @@ def show(req, id):
 
 
 def clear(req, id):
-    """Forget the password, here; the guest's own is not changed."""
+    """Delete the stored password; that of the guest is not changed."""
     server_password.clear(req.call, id)
 
 
 def post(service, uuid: str, body: bytes) -> None:
-    """Keep what a guest posts: once, until its owner clears it.
+    """Store the password that a guest posts. It can be set once, until its owner clears it.
 
-    :raises BadRequest: too long, or no text
-    :raises Conflict: there is one already
+    :raises BadRequest: too long, or not text
+    :raises Conflict: a password has been set already
     """
     if len(body) > LIMIT:
         raise errors.BadRequest("Request is too large.")

@@ -9,7 +9,7 @@ from compute_api.services import server_lists, servers
 
 
 def _listed(req, rows: list[dict], shown: list[dict]) -> dict:
-    """The answer of a page: the servers, and the link to the next page."""
+    """The response of a page: the servers, and the link to the next page."""
     links = paging.next_links(req, rows, "uuid")
     return {"servers": shown, **({"servers_links": links} if links else {})}
 
@@ -30,7 +30,7 @@ def show(req, id):
 
 
 def topology(req, id):
-    """Of NUMA: no guest here is given cells, pinned CPUs or huge pages."""
+    """The NUMA topology: always empty, because guests have no NUMA cells, pinned CPUs or huge pages."""
     servers.get(req.call, id, "compute:server:topology:index")
     return {"nodes": [], "pagesize_kb": None}
 

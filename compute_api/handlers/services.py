@@ -1,4 +1,4 @@
-"""Compute services: see, enable, disable, force down, forget."""
+"""Compute services: list, enable, disable, force down, delete."""
 
 from common import db, errors, wsgi
 from compute_api.schemas import services as schemas
@@ -39,7 +39,7 @@ def update(req, id, body):
 
 @wsgi.body(schemas.LEGACY)
 def legacy_update(req, id, body):
-    action = id  # one path, two meanings: up to 2.52 a verb, after it a service
+    action = id  # until 2.52 the last part of this path is a verb, afterwards the id of a service
     req.svc.policy.check(req.ctx, "os_compute_api:os-services:update", {})
     values = {"enable": {"disabled": False, "disabled_reason": None}, "disable": {"disabled": True},
               "disable-log-reason": {"disabled": True, "disabled_reason": body.get("disabled_reason")},
@@ -56,5 +56,5 @@ def legacy_update(req, id, body):
 
 
 def delete(req, id):
-    """Forget a service that is gone; a host with servers is not forgotten."""
+    """Delete a service whose daemon is gone; refused while its host has servers."""
     services.delete(req.call, id)

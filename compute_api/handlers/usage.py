@@ -1,4 +1,7 @@
-"""What projects' servers used in a period, deleted ones included. Source: the compute API reference, "Usage reports"."""
+"""Usage of projects' servers in a period, including deleted servers.
+
+Source: the compute API reference, "Usage reports".
+"""
 
 import dataclasses
 import datetime
@@ -19,13 +22,13 @@ class Period:
     stop: datetime.datetime
 
     def hours_of(self, row: dict) -> float:
-        """For how long a server was there in this period."""
+        """The hours that a server existed in this period."""
         ended = min(row["deleted_at"] or self.stop, self.stop)
         return max(0.0, (ended - max(row["launched_at"], self.start)).total_seconds() / 3600)
 
 
 def _moment(req, name: str) -> datetime.datetime:
-    """A time of the query, UTC; without one it is now."""
+    """A time in the query, in UTC; by default now."""
     text = req.GET.get(name)
     if not text:
         return db.now()
@@ -58,7 +61,7 @@ def _server(row: dict, period: Period) -> dict:
 
 
 def _projects(found: list[dict], period: Period, *, detailed: bool) -> list[dict]:
-    """The sums of each project that has one of these servers."""
+    """The sums of each project that has any of these servers."""
     sums: dict[str, dict] = {}
     for row in found:
         server = _server(row, period)
@@ -75,7 +78,7 @@ def _projects(found: list[dict], period: Period, *, detailed: bool) -> list[dict
 
 
 def _found(req, scope: Scope, period: Period) -> tuple[list[dict], list[dict]]:
-    """A page of the servers that were there in a period, and the link to the next (2.40); before, the first of them."""
+    """A page of the servers that existed in a period, and the link to the next (2.40); before, only the first page."""
     paged = req.version >= (2, 40)
     limit, marker = paging.limit(req) if paged else paging.MAX_PAGE, req.GET.get("marker") if paged else None
     found = usage.found(req.call, marker, scope, period, limit)

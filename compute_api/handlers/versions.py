@@ -1,8 +1,9 @@
 """Discovery of the compute API, and its range of microversions.
 
-``HISTORY`` lists the steps that change a route that Pileus has; steps about
-routes that it has not (evacuate, migrations, aggregates, shelving,
-accelerators, cells that are down) change nothing here. Source: the REST API version history of the compute API.
+``HISTORY`` lists the microversions that change a route of Pileus. Microversions of routes that it does not have
+(evacuate, shelving, accelerators, cells that are down) change nothing here.
+
+Source: the REST API version history of the compute API.
 """
 
 MINIMUM, MAXIMUM = (2, 1), (2, 85)
@@ -58,6 +59,6 @@ def show_legacy(req):
 
 
 def extensions(req):
-    """Since 2.1 there are no extensions to choose: what there is, is in the version."""
+    """Always empty: since 2.1 the API has no optional extensions."""
     req.svc.policy.check(req.ctx, "os_compute_api:extensions", {})
     return {"extensions": []}

@@ -9,7 +9,7 @@ _RENAMED = {"display_name": "name", "display_description": "description"}
 
 
 def _page(req, rule: str, kind: str) -> list[dict]:
-    """Here, unlike elsewhere, a limit of 0 means no limit."""
+    """Here, unlike in other lists, a limit of 0 means no limit."""
     return volumes.page(req.call, rule, kind, paging.limit(req) or paging.MAX_PAGE, wsgi.int_param(req, "offset", 0))
 
 

@@ -1,9 +1,8 @@
 """Volumes of a server.
 
-The row in ``block_devices`` is made first, so that two requests for one
-volume or one device meet at a unique constraint; the agent then reserves,
-connects and plugs, and the row goes again if it cannot. What was asked for
-stays in the row until it is done: the conductor's reconciler asks again.
+The row in ``block_devices`` is inserted first, so that a unique constraint catches two requests for the same volume
+or device. The agent then reserves, connects and attaches the volume; if it cannot, the row is deleted. The requested
+change stays in the row until it is done, so that the conductor's reconciler can send it again.
 """
 
 from common import context, db, errors, rows, server_states, wsgi
@@ -37,7 +36,7 @@ def show(call: Call, id: str, volume_id: str):
 
 
 def steady(row: dict, action: str) -> None:
-    """Attaching and detaching need a guest that is built and idle."""
+    """Volumes can be attached and detached only if the guest has been built and no task is in progress."""
     if row["vm_state"] not in (server_states.ACTIVE, server_states.STOPPED) or row["task_state"] is not None:
         attr = "task_state" if row["task_state"] else "vm_state"
         raise errors.InvalidState(action=action, resource="instance", id=row["uuid"], attr=attr, state=row[attr])
@@ -60,12 +59,12 @@ def create(call: Call, id: str, volume_id: str, given: dict) -> dict:
 
 def _insert(connection, call: Call, row: dict, given: dict) -> dict:
     volume_id = given["volumeId"]
-    steady(instances.get(connection, row["uuid"], access.scope(call)), "attach_volume")  # as it is by now
+    steady(instances.get(connection, row["uuid"], access.scope(call)), "attach_volume")  # as it is now
     device = {"id": context.new_uuid(), "instance_uuid": row["uuid"], "volume_id": volume_id, "attachment_id": None,
               "device_name": instances.next_device(connection, row["uuid"], given.get("device")), "boot_index": None,
               "delete_on_termination": wsgi.bool_value(given.get("delete_on_termination", False)), "tag": given.get("tag"),
               "wish": "attach", "wished_at": db.now(), "request_id": call.ctx.request_id}
-    # The volume is available: a row that still waits to be told of its detachment is done with.
+    # The volume is available, so a row that only waits for the volume service to confirm a detachment is obsolete.
     rows.delete_where(connection, DEVICES, volume_id=volume_id, wish="detach")
     rows.insert(connection, DEVICES, device, conflict=f"Volume {volume_id} is being attached to a server already.")
     actions.start(connection, call.ctx, row["uuid"], "attach_volume")
@@ -73,13 +72,13 @@ def _insert(connection, call: Call, row: dict, given: dict) -> dict:
 
 
 def update(call: Call, id: str, volume_id: str, given: dict) -> None:
-    """Whether the volume goes with the server; the other members of the body must say what is."""
+    """Change delete_on_termination. The other members of the body must equal the current values."""
     other = given["volumeId"] != volume_id
     with call.svc.db.writer() as connection:
         row = access.server(call, connection, id, _SWAP if other else _UPDATE)
         device = _find(row, volume_id)
         if other:
-            raise errors.BadRequest("A server's volume cannot be exchanged for another: detach it, then attach the other.")
+            raise errors.BadRequest("The volume of an attachment cannot be replaced: detach it, then attach the other volume.")
         if any(given[name] != value for name, value in view(call, device).items()
                if name in given and name != "delete_on_termination"):
             raise errors.BadRequest("Only delete_on_termination can be changed.")

@@ -1,4 +1,4 @@
-"""What other services report about servers: the network service changed addresses, the volume service grown volumes."""
+"""Events that other services report about servers: changed addresses, extended volumes."""
 
 import logging
 
@@ -13,10 +13,10 @@ EXTENDED = "volume-extended"
 
 
 def receive(call: Call, event: dict) -> int:
-    """Do what an event asks for; the code of its answer, as Nova's.
+    """Handle an event; returns its status code, as in Nova.
 
-    :param event: {"name", "server_uuid"}, with the volume's id as "tag" of a volume-extended; the network service adds
-        "ports" (see ``network_info.apply``), so that it need not be asked
+    :param event: {"name", "server_uuid"}, with the volume's id as "tag" of a volume-extended; the network service
+        adds "ports" (see ``network_info.apply``), so that no request to it is necessary
     """
     if event["name"] == EXTENDED:
         return _extended(call, event)

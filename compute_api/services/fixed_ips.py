@@ -1,4 +1,4 @@
-"""Addresses of a server, added and taken away as the compute API did until microversion 2.43."""
+"""Add and remove fixed addresses of a server, as in the compute API until microversion 2.43."""
 
 from common import errors
 from common.calls import Call
@@ -17,14 +17,15 @@ def _begin(call: Call, id: str, rule: str, name: str) -> dict:
 
 
 def _set(call: Call, id: str, port: dict, fixed_ips: list[dict]) -> None:
-    """The network service will tell us too; who asked sees it in the next answer."""
+    """Update the network_info at once, so that the caller's next request shows the change; the network service
+    reports it later."""
     call.svc.rest.request("PUT", "network", path("/v2.0/ports/{id}", port["id"]), body={"port": {"fixed_ips": fixed_ips}},
                          ctx=call.ctx)
     network_info.store(call.svc, id)
 
 
 def add(call: Call, id: str, network: str) -> None:
-    """One more address, on the port that the server has in that network."""
+    """Add an address to the port that the server has in that network."""
     row = _begin(call, id, "os_compute_api:os-multinic:add", "addFixedIp")
     ports = [port for port in networks.ports_of(call, row) if port["network_id"] == network]
     if not ports:

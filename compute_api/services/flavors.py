@@ -1,4 +1,4 @@
-"""Flavors: sizes of servers; access to private ones; extra specs."""
+"""Flavors: sizes of servers; access to private flavors; extra specs."""
 
 from common import errors, rows
 from common.calls import Call

@@ -1,4 +1,4 @@
-"""os-hosts, up to 2.42: hosts with what they have and what is used of it; newer clients read os-hypervisors and os-services."""
+"""os-hosts, until 2.42: hosts with their capacity and usage. Newer clients use os-hypervisors and os-services."""
 
 from common import errors, rows
 from common.calls import Call

@@ -1,4 +1,4 @@
-"""Hypervisors: the hosts as operators see them."""
+"""Hypervisors: the compute hosts, for operators."""
 
 
 from common.calls import Call

@@ -41,8 +41,8 @@ def properties(call: Call, id: str) -> dict:
 def edit_properties(call: Call, id: str, edit) -> dict:
     """Change an image's properties to what ``edit`` returns for them; returns the properties after the change.
 
-    :raises BadRequest: one has the name of an image's own attribute
-    :raises Forbidden: there would be more than the quota allows
+    :raises BadRequest: a property has the name of an image attribute
+    :raises Forbidden: over the quota
     """
     before = properties(call, id)
     after = edit(dict(before))

@@ -1,4 +1,4 @@
-"""What happened to a server: actions and their events. They outlive the server (2.21)."""
+"""The history of a server: actions and their events. It remains after the server is deleted (2.21)."""
 
 from common import errors, rows
 from common.calls import Call
@@ -9,9 +9,9 @@ ACTIONS, INSTANCES = models.instance_actions, models.instances
 
 
 def _check(call: Call, connection, id: str, rule: str) -> dict:
-    """What rules about the server's actions are asked about, once the caller knows of it and may do what ``rule`` says. Of a
-    server that is gone (2.21) the first of its actions tells whose it was: later ones may be those of an administrator, and
-    have his project."""
+    """The target for policy checks of a server's actions, after the checks that the caller may see the server and
+    that ``rule`` allows the request. For a deleted server (2.21) it is taken from its first action; later ones may be
+    an administrator's, with another project."""
     scope = access.scope(call)
     if call.version < (2, 21) or rows.exists(connection, INSTANCES, uuid=id):
         found = access.target(instances.get(connection, id, scope))

@@ -15,7 +15,7 @@ def one(call: Call, row: dict, port_id: str) -> dict:
 
 
 def create(call: Call, id: str, given: dict) -> tuple[dict, dict]:
-    """Attach a port, or a new one of a network; the server, and the port.
+    """Attach a port, or a new port in a network; returns the server and the port.
 
     :param given: the body, as the client sent it
     """
@@ -36,7 +36,7 @@ def _attachable(call: Call, connection, id: str) -> dict:
 
 
 def _request(call: Call, row: dict, given: dict) -> dict:
-    """What the agent must attach; checked as the user, since the agent asks as a service."""
+    """The request to the agent. It is checked here with the user's token, because the agent uses its own."""
     if given.get("port_id"):
         port = networks.port_of(call, given["port_id"], row["project_id"])
         if port["device_id"]:

@@ -1,4 +1,4 @@
-"""Key pairs: made here, or a public key brought along."""
+"""Key pairs: generated here, or an imported public key."""
 
 
 

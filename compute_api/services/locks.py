@@ -1,4 +1,4 @@
-"""Locks of servers: of their owner, or of an administrator, which the owner does not take off."""
+"""Locks of servers: by the owner, or by an administrator, which the owner cannot remove."""
 
 from common.calls import Call
 from compute_api import access
@@ -7,7 +7,7 @@ from conductor.db import instances
 
 
 def _locker(call: Call, row: dict) -> str:
-    """As whom the caller locks a server and takes the lock off."""
+    """The role in which the caller locks or unlocks a server: owner or admin."""
     return "owner" if row["project_id"] == call.ctx.project_id else "admin"
 
 
@@ -17,7 +17,7 @@ def _write(call: Call, connection, id: str, action: str, **values) -> None:
 
 
 def lock(call: Call, id: str, reason: str | None) -> None:
-    """Locked once, a server's lock does not become its owner's by locking it again: it may be an administrator's."""
+    """Lock a server. A lock that exists keeps its owner: it may be an administrator's."""
     with call.svc.db.writer() as connection:
         row = access.server(call, connection, id, "os_compute_api:os-lock-server:lock")
         by = _locker(call, row)

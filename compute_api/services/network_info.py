@@ -1,4 +1,4 @@
-"""The network_info of servers: their ports, with addresses and floating IPs, as compute shows them."""
+"""The network_info of servers: the cached state of their ports, with addresses and floating IPs."""
 
 from common import rows
 from common.rest import path
@@ -8,10 +8,10 @@ TABLE = models.instances
 
 
 def _refreshed(service, uuid: str, known: list[dict]) -> list[dict]:
-    """The network_info of a server's ports, from the network service: three requests, whatever their number.
+    """The network_info of a server's ports, from the network service: three requests, for any number of ports.
 
-    :param known: what it was so far. Only its ports are the server's, whatever others claim to be; what its host noted of
-        a port (MTU, tag, static addresses) stays
+    :param known: the stored network_info. Only its ports are included, even if others claim to be the server's.
+        Values that the host stored for a port (MTU, tag, static addresses) are kept.
     """
     if not known:
         return []
@@ -32,14 +32,14 @@ def _refreshed(service, uuid: str, known: list[dict]) -> list[dict]:
 
 
 def _same(port: dict, ip: dict) -> dict:
-    """What is known of an address already."""
+    """The stored entry of an address."""
     return next((k for k in port["fixed_ips"] if k["ip_address"] == ip["ip_address"]), {})
 
 
 def store(service, uuid: str) -> bool:
-    """Bring the network_info of a server up to date; False when there is no such server.
+    """Update the network_info of a server; False if there is no such server.
 
-    What came while the network service was asked is left as it is: a port that was attached then is not lost.
+    Concurrent changes are kept: a port that was attached during the requests is not lost.
     """
     with service.db.reader() as connection:
         row = rows.find(connection, TABLE, uuid, key="uuid")
@@ -51,10 +51,10 @@ def store(service, uuid: str) -> bool:
 
 
 def apply(service, uuid: str, ports: list[dict]) -> bool:
-    """Write what the network service says of a server's ports; False when there is no such server.
+    """Apply changes reported by the network service to a server's ports; False if there is no such server.
 
-    :param ports: [{"id", "network_id", "network_name", "mac_address", "fixed_ips", "floating_ips"}], as network_info has them.
-        Those that are not in the server's network_info are left out: its host has not plugged them, whatever others claim
+    :param ports: [{"id", "network_id", "network_name", "mac_address", "fixed_ips", "floating_ips"}], as in
+        network_info. Ports that are not in the server's network_info are ignored: its host has not attached them.
     """
     return service.db.transact(_apply, uuid, {p["id"]: p for p in ports})
 
@@ -71,7 +71,7 @@ def _apply(connection, uuid: str, ports: dict[str, dict]) -> bool:
 
 
 def _joined(known: dict, now: dict) -> dict:
-    """A port as the network service has it; what its host noted of it (MTU, tag, static addresses) stays."""
+    """A port as reported by the network service, with the values that the host stored for it (MTU, tag, static addresses)."""
     return {**known, **now, "fixed_ips": [{**_same(known, ip), **ip} for ip in now["fixed_ips"]]}
 
 

@@ -1,4 +1,4 @@
-"""The caller's networks, as the network service shows them to him: for the network proxies, until microversion 2.35."""
+"""The networks that the network service shows to the caller, for the network proxies until microversion 2.35."""
 
 from common import errors
 from common.calls import Call

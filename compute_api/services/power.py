@@ -1,4 +1,5 @@
-"""What changes how a guest runs: begun in one transaction, done by its host, repeated by the reconciler where lost."""
+"""Power actions: begun in one transaction, carried out by the server's host, and sent again by the reconciler if the
+message is lost."""
 
 from common import errors
 from common.calls import Call
@@ -8,7 +9,7 @@ from conductor.db import machine
 
 
 def begin(call: Call, connection, id: str, rule: str, action: str, recorded: str) -> dict:
-    """Move a server into an action of the state machine, recorded under its name in the server's history; its row as it was.
+    """Begin an action of the state machine, and record it in the server's history; returns the row before the change.
 
     :raises Forbidden: the rule does not allow it
     :raises Conflict: the server is locked, busy, in a state that does not allow it, or was never built
@@ -23,12 +24,15 @@ def begin(call: Call, connection, id: str, rule: str, action: str, recorded: str
 
 
 def send(call: Call, row: dict, action: str) -> None:
-    """Tell the host, after the transaction."""
+    """Send the request to the host, after the transaction."""
     call.svc.send(call.svc.agents.power, call.ctx, row["host"], row["uuid"], action)
 
 
 def act(call: Call, id: str, rule: str, action: str, recorded: str = "") -> None:
-    """Begin an action that needs nothing else, and tell the host. :raises Forbidden, Conflict: as ``begin``"""
+    """Begin an action that needs nothing else, and send it to the host.
+
+    :raises Forbidden, Conflict: as ``begin``
+    """
     with call.svc.db.writer() as connection:
         row = begin(call, connection, id, rule, action, recorded or action)
     send(call, row, action)

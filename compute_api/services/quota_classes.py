@@ -1,4 +1,5 @@
-"""Quotas by class. The class "default" holds what projects have that have no quotas of their own; others are kept only."""
+"""Quota classes. The class "default" applies to projects without quotas of their own; other classes are stored
+without effect."""
 
 from common.calls import Call
 from conductor.db import quotas

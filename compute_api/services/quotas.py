@@ -11,7 +11,7 @@ UNLIMITED = ("fixed_ips", "floating_ips", "security_groups", "security_group_rul
 
 
 def legacy(call: Call) -> list[str]:
-    """Those of them that this microversion still speaks of."""
+    """The resources of these that this microversion has."""
     if call.version >= (2, 57):
         return []
     return [r for r in UNLIMITED if r.startswith("injected") or call.version < (2, 36)]
@@ -32,13 +32,16 @@ def show(call: Call, target: str) -> dict[str, int]:
 
 
 def defaults(call: Call) -> dict[str, int]:
-    """What projects have that have no quotas of their own."""
+    """The limits of projects without quotas of their own."""
     with call.svc.db.reader() as connection:
         return quotas.of_class(connection, quotas.DEFAULT_CLASS, call.svc.quota_defaults)
 
 
 def update(call: Call, target: str, given: dict[str, int], *, force: bool) -> dict[str, int]:
-    """Set limits of a project; all its limits. :raises BadRequest: more is in use, and it is not forced"""
+    """Set limits of a project; returns all its limits.
+
+    :raises BadRequest: more is in use, and the request is not forced
+    """
     with call.svc.db.writer() as connection:
         used = _used(connection, target)
         for resource, limit in given.items():
@@ -55,7 +58,7 @@ def delete(call: Call, target: str) -> None:
 
 
 def limits(call: Call, project: str) -> tuple[dict[str, int], dict[str, int]]:
-    """(the limits of a project, what it uses)"""
+    """(the limits of a project, its usage)"""
     with call.svc.db.reader() as connection:
         limit = quotas.limits(connection, project, call.svc.quota_defaults)
         used = _used(connection, project)

@@ -1,4 +1,4 @@
-"""Rebuild: the server keeps its name, addresses and volumes, and gets a new disk of an image."""
+"""Rebuild: the server keeps its name, addresses and volumes, and gets a new disk from an image."""
 
 from common import errors
 from common.calls import Call
@@ -12,7 +12,7 @@ _RULE = "os_compute_api:servers:rebuild"
 
 
 def _values(call: Call, row: dict, given: dict) -> dict:
-    """The columns that change with it."""
+    """The columns that a rebuild changes."""
     image = images.of(call, given["imageRef"], row["flavor"])
     values: dict = {"image_meta": image, "image_ref": image["id"], "fault": None}
     if "name" in given:
@@ -30,7 +30,7 @@ def _values(call: Call, row: dict, given: dict) -> dict:
 
 
 def rebuild(call: Call, id: str, given: dict) -> tuple[dict, Viewer]:
-    """The server as it is by now, and what the caller sees of it.
+    """Begin to rebuild a server; returns its row and the details that the caller may see.
 
     :param given: the arguments of the action, as the client sent them
     """

@@ -1,4 +1,4 @@
-"""Rescue: the guest runs from another image, with its own disk beside it, so that its owner can mend that."""
+"""Rescue: the guest boots from another image with its own disk attached, so that its owner can repair the disk."""
 
 from common import errors, rows
 from common.calls import Call
@@ -10,7 +10,7 @@ _RULE = "os_compute_api:os-rescue"
 
 
 def rescue(call: Call, id: str, image_ref: str | None) -> None:
-    """:param image_ref: the image to run from; None: the one that the server was made of"""
+    """:param image_ref: the image to run from; None: the image that the server was created from"""
     with call.svc.db.reader() as connection:
         row = access.server(call, connection, id, _RULE)
     if not row["image_meta"]:

@@ -1,6 +1,6 @@
-"""Moves of servers to another host, with the same flavor or another: what is checked before one begins.
+"""Migrations and resizes of servers: the checks before one begins.
 
-The host is chosen later, by the scheduler; where none fits, the server stays as it was, and its history says why.
+The scheduler chooses the host later. If no host fits, the server is unchanged, and its history has the reason.
 """
 
 from common import errors, quotas
@@ -18,9 +18,9 @@ def _begun(call: Call, connection, id: str, rule: str, recorded: str) -> dict:
 
 
 def migrate(call: Call, id: str, host: str | None) -> None:
-    """Begin to move a server.
+    """Begin to migrate a server.
 
-    :param host: where it must go; None: the scheduler chooses
+    :param host: the destination; None: the scheduler chooses
     :raises BadRequest: there is no such host, or the server is on it
     :raises Conflict: the server's state does not allow it
     """
@@ -36,10 +36,10 @@ def migrate(call: Call, id: str, host: str | None) -> None:
 
 
 def resize(call: Call, id: str, flavor_id: str, disk_config: str | None) -> None:
-    """Begin to give a server another flavor.
+    """Begin to resize a server to another flavor.
 
-    :raises BadRequest: there is no such flavor, it is the server's own, or the server does not fit into it
-    :raises QuotaExceeded: the project may not have so much
+    :raises BadRequest: there is no such flavor, it is the current one, or the server does not fit into it
+    :raises QuotaExceeded: over the project's quota
     """
     with call.svc.db.writer() as connection:
         row = _begun(call, connection, id, "os_compute_api:servers:resize", "resize")
@@ -57,7 +57,7 @@ def resize(call: Call, id: str, flavor_id: str, disk_config: str | None) -> None
 
 
 def _fitting(row: dict, found: dict) -> dict:
-    """The flavor as a server's row has it, with all that it takes of a host's disk."""
+    """The flavor in the format of a server's row, with all its disk space on the host."""
     old, image = row["flavor"], row["image_meta"]
     new = {name: found[name] for name in old if name in found}
     if new["id"] == old["id"]:
@@ -74,7 +74,7 @@ def _fitting(row: dict, found: dict) -> dict:
 
 
 def confirm(call: Call, id: str) -> None:
-    """:raises Conflict: the server does not wait for that"""
+    """:raises Conflict: the server is not waiting to be confirmed"""
     with call.svc.db.writer() as connection:
         row = _begun(call, connection, id, "os_compute_api:servers:confirm_resize", "confirmResize")
         operation_id = resizes.confirm(connection, call.ctx, id)
@@ -82,9 +82,8 @@ def confirm(call: Call, id: str) -> None:
 
 
 def revert(call: Call, id: str) -> None:
-    """
-    :raises Conflict: the server does not wait for that
-    :raises QuotaExceeded: the project has used what the server had before it became smaller
+    """:raises Conflict: the server is not waiting to be confirmed
+    :raises QuotaExceeded: the project meanwhile uses the quota that the smaller flavor released
     """
     with call.svc.db.writer() as connection:
         row = _begun(call, connection, id, "os_compute_api:servers:revert_resize", "revertResize")
@@ -103,18 +102,18 @@ def _drive(call: Call, operation_id: str, what: str, row: dict) -> None:
 
 
 def index(call: Call, filters: dict[str, str], times: dict, *, limit: int, marker: str | None) -> list[dict]:
-    """Migrations, the newest first, as ``server_migrations.page``.
+    """Migrations, newest first, as ``server_migrations.page``.
 
-    :param filters: without ``project_id``, or with another than the caller's, they are those of every project
+    :param filters: without ``project_id``, or with another project's, they select from all projects
     :raises Forbidden: the caller may not list these
     """
     own = access.own(call)
     call.svc.policy.check(call.ctx, "os_compute_api:os-migrations:index", own)
     if filters.get("project_id") != call.ctx.project_id:
         call.svc.policy.check(call.ctx, "os_compute_api:os-migrations:index:all_projects", own)
-    if filters.keys() & {"host", "source_compute"}:  # else the names of hosts could be tried
+    if filters.keys() & {"host", "source_compute"}:  # otherwise names of hosts could be guessed
         call.svc.policy.check(call.ctx, "os_compute_api:os-migrations:index:host", own)
-    # Where others' are not shown, nor is it told by a marker that they exist.
+    # A marker must not reveal migrations that the caller cannot list.
     scope = {} if call.svc.policy.allows(call.ctx, "os_compute_api:os-migrations:index:all_projects", own) else {
         "project_id": call.ctx.project_id}
     with call.svc.db.reader() as connection:
@@ -123,5 +122,5 @@ def index(call: Call, filters: dict[str, str], times: dict, *, limit: int, marke
 
 
 def shows_hosts(call: Call) -> bool:
-    """Whether the caller sees which hosts a migration is of."""
+    """Whether the caller may see the hosts of migrations."""
     return call.svc.policy.allows(call.ctx, "os_compute_api:os-migrations:index:host", access.own(call))

@@ -55,9 +55,9 @@ def create_rule(call: Call, given: dict) -> dict:
     access.check(call, "os_compute_api:os-security-groups:rule:create")
     low, high = [None if given.get(n) in (None, -1, "-1") else int(given[n]) for n in ("from_port", "to_port")]
     if given.get("group_id") and given.get("cidr"):
-        raise errors.BadRequest("A rule names a cidr or a group, not both.")
+        raise errors.BadRequest("A rule has either cidr or group_id, not both.")
     if not given.get("ip_protocol") and not given.get("group_id"):
-        raise errors.BadRequest("Protocol, from and to ports are required where no group is named.")
+        raise errors.BadRequest("ip_protocol, from_port and to_port are required without group_id.")
     cidr = None if given.get("group_id") else given.get("cidr") or "0.0.0.0/0"
     return networks.request(call, "POST", path("/v2.0/security-group-rules"), {"security_group_rule": {
         "security_group_id": given["parent_group_id"], "direction": "ingress", "protocol": given.get("ip_protocol"),

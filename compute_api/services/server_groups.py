@@ -1,4 +1,4 @@
-"""Server groups: servers that should be together, or apart."""
+"""Server groups: servers to be placed together or apart."""
 
 from common import errors, rows
 from common import quotas as project_quotas
@@ -18,10 +18,10 @@ def _get(call: Call, connection, id: str, rule: str) -> dict:
 
 
 def index(call: Call, all_projects: bool, limit: int, offset: int) -> tuple[list[dict], dict[str, list[str]]]:
-    """The groups of the caller's project, or of all, and their members."""
+    """The groups of the caller's project, or of all projects, with their members."""
     access.check(call, "os_compute_api:os-server-groups:index")
     where = [TABLE.c.project_id == call.ctx.project_id]
-    if all_projects and access.knows_all(call):  # from others it is no error
+    if all_projects and access.knows_all(call):  # for other callers all_projects is ignored
         access.check(call, "os_compute_api:os-server-groups:index:all_projects")
         where = []
     with call.svc.db.reader() as connection:

@@ -1,4 +1,4 @@
-"""An image of a server's disk: made as the user, filled by the server's host."""
+"""Images of a server's disk: created as the user, uploaded by the server's host."""
 
 import logging
 
@@ -10,7 +10,7 @@ from conductor.db import actions as history
 from conductor.db import machine
 
 LOG = logging.getLogger(__name__)
-# What describes the old image's bytes, or the old image's standing, is not the new one's.
+# These describe the data or the state of the old image.
 _NOT_INHERITED = {"id", "name", "owner", "checksum", "os_hash_algo", "os_hash_value", "size", "virtual_size", "status",
                   "visibility", "created_at", "updated_at", "self", "file", "schema", "tags", "protected", "os_hidden",
                   "disk_format", "container_format", "min_disk", "min_ram", "backup_type", "backup_rotation",
@@ -18,12 +18,12 @@ _NOT_INHERITED = {"id", "name", "owner", "checksum", "os_hash_algo", "os_hash_va
 
 
 def create(call: Call, id: str, arguments: dict, rule: str, action: str, recorded: str, properties: dict) -> str:
-    """Begin to make an image of a server's disk; the id of the image.
+    """Begin to create an image of a server's disk; returns the id of the image.
 
-    Of a locked server too: a lock keeps a server as it is, and a copy of it does no harm to that.
+    Allowed for locked servers too, because it does not change the server.
 
     :param arguments: of the action: "name", "metadata"
-    :param properties: what the image has beside what it has from the one that the server was made of
+    :param properties: additional properties; the others are those of the image that the server was created from
     """
     with call.svc.db.reader() as connection:
         row = access.server(call, connection, id, rule)
@@ -39,7 +39,7 @@ def create(call: Call, id: str, arguments: dict, rule: str, action: str, recorde
     if image:
         body.update(disk_format="qcow2", min_ram=image.get("min_ram") or 0, base_image_ref=image["id"],
                     min_disk=max(row["flavor"]["disk"], image.get("min_disk") or 0))
-    else:  # it will name snapshots of the volumes, and have no bytes
+    else:  # it will refer to snapshots of the volumes, and have no data
         body.update(disk_format="raw")
     image_id = call.svc.rest.request("POST", "image", path("/v2/images"), body=body, ctx=call.ctx)["id"]
     try:

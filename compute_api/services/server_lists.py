@@ -26,7 +26,8 @@ _FILTERS = ("access_ip_v4", "access_ip_v6", "all_tenants", "auto_disk_config", "
             "power_state", "progress", "project_id", "ramdisk_id", "reservation_id", "root_device_name", "services",
             "soft_deleted", "sort_dir", "sort_key", "status", "system_metadata", "tags", "tags-any", "task_state",
             "tenant_id", "terminated_at", "user_id", "uuid", "vm_state")
-# Those that everybody may filter by, since when. The others are left out for those who may not use all.
+# The filters that everybody may use, and since which microversion. Callers who may not use all have the others
+# ignored.
 _SINCE = {**dict.fromkeys(("reservation_id", "name", "display_name", "status", "image", "flavor", "ip", "changes-since",
                            "all_tenants"), (2, 1)), "ip6": (2, 5), **dict.fromkeys(tags.FILTERS, (2, 26)),
           "changes-before": (2, 66), "locked": (2, 73),
@@ -36,13 +37,13 @@ _COLUMNS = {"image": "image_ref", "user_id": "user_id", "project_id": "project_i
             "key_name": "key_name", "vm_state": "vm_state", "task_state": "task_state", "availability_zone": "availability_zone",
             "reservation_id": "reservation_id", "power_state": "power_state", "description": "description",
             "launch_index": "launch_index", "host": "host", "node": "host", "hostname": "hostname"}
-# Columns that can be long: those that no list shows, and those that are shown from a microversion on.
+# Long columns: those that no list shows, and those that are shown from a microversion on.
 _UNSHOWN = {"key_data", "posted_password", "requested_networks", "scheduler_hints", "tried_hosts", "rescue_image"}
 _SHOWN_SINCE = {"image_meta": (2, 3), "user_data": (2, 3)}
 
 
 def _status_filter(call: Call, table, values: list[str]):
-    """Statuses that do not exist are left out, unless there are no others."""
+    """Unknown statuses are ignored, unless there are no others."""
     found = [c for c in (machine.conditions_of(value.upper(), table) for value in values) if c is not None]
     if not found and call.version >= (2, 38):
         raise errors.BadRequest(f"Invalid status value: {values[-1]}")
@@ -50,19 +51,19 @@ def _status_filter(call: Call, table, values: list[str]):
 
 
 def _is_expression(raw: str) -> bool:
-    """Whether a filter has signs of a regular expression other than dots."""
+    """Whether a filter contains metacharacters of regular expressions other than dots."""
     return not set(raw).isdisjoint("\\^$[](){}|*+?")
 
 
 def _named(connection, column, raw: str, scope: list):
-    """A name filter is a regular expression; without signs of one it is a part of the name."""
+    """A name filter is a regular expression; without metacharacters it matches any part of the name."""
     if not _is_expression(raw) and "." not in raw:
         return column.contains(raw, autoescape=True)
     return regex.condition(connection, column, raw, scope, "name")
 
 
 def _address_filters(query: Query, names: list[str]) -> dict[int, str]:
-    """{version: what an address of it is to have}. :raises BadRequest: a regular expression that cannot be used"""
+    """{version: regular expression for an address of it}. :raises BadRequest: an invalid regular expression"""
     found = {version: query[name][-1] for name, version in (("ip", 4), ("ip6", 6)) if name in names}
     for version, raw in found.items():
         if _is_expression(raw):
@@ -71,7 +72,7 @@ def _address_filters(query: Query, names: list[str]) -> dict[int, str]:
 
 
 def _has_address(row: dict, wanted: dict[int, str]) -> bool:
-    """A filter without signs of an expression but dots is a part of the address, as the network service takes it."""
+    """A filter without metacharacters other than dots matches any part of the address, as in the network service."""
     for address in (ip["ip_address"] for port in row["network_info"] for ip in port["fixed_ips"]):
         raw = wanted.get(6 if ":" in address else 4)
         if raw is not None and (regex.found(raw, address) if _is_expression(raw) else raw in address):
@@ -81,7 +82,8 @@ def _has_address(row: dict, wanted: dict[int, str]) -> bool:
 
 def _page_by_address(connection, wanted: dict[int, str], where: dict, columns: Iterable[str], *, limit: int,
                      **order) -> list[dict]:
-    """The first servers that have such an address. Addresses are no column: they are read until a page is full.
+    """The first servers that have such an address. Addresses have no column of their own, so rows are read until a
+    page is full.
 
     :param where, columns, order: as of ``instances.page``
     """
@@ -101,10 +103,11 @@ def _filters(call: Call, query: Query) -> list[str]:
 
 
 def _tables(call: Call, query: Query, names: list[str]) -> list[sa.Table]:
-    """Living servers, deleted ones, or both: who asks what has changed hears of those that are gone too.
+    """Existing servers, deleted ones, or both: a list of changes since a time includes servers that have been
+    deleted.
 
     :param names: the filters that the caller may use
-    :raises Forbidden: only administrators list deleted servers as such
+    :raises Forbidden: only administrators can list deleted servers
     """
     if {value.upper() for value in query.get("status", [])} & set(server_states.STATUSES) == {"DELETED"}:
         if not access.knows_all(call):
@@ -155,7 +158,7 @@ def _page(call: Call, connection, query: Query, limit: int, rule: str, columns: 
     """The servers of a page.
 
     :param query: filters, ``sort_key``, ``sort_dir``, ``marker`` and ``all_tenants`` of the request
-    :raises BadRequest, Forbidden: something in the query is not to be used, or not by this caller
+    :raises BadRequest, Forbidden: a parameter is invalid, or not allowed for this caller
     """
     access.check(call, rule)
     names = _filters(call, query)
@@ -185,7 +188,7 @@ def brief(call: Call, query: Query, limit: int) -> list[dict]:
 
 
 def detailed(call: Call, query: Query, limit: int) -> tuple[list[dict], Viewer]:
-    """The servers of a page, and what the caller sees of them; the parameters are those of ``_page``."""
+    """The servers of a page, and the details that the caller may see; the parameters are those of ``_page``."""
     columns = [name for name in (*TABLE.c.keys(), "deleted_at") if name not in _UNSHOWN
                and (name not in _SHOWN_SINCE or call.version >= _SHOWN_SINCE[name])]
     with call.svc.db.reader() as connection:

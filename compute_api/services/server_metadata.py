@@ -9,7 +9,10 @@ from conductor.db import instances, quotas
 
 
 def edit(call: Call, id: str, rule: str, edit: typing.Callable[[dict], dict]) -> dict:
-    """Change the metadata of a server to what ``edit`` makes of it. :raises QuotaExceeded: that is too much"""
+    """Replace the metadata of a server by what ``edit`` returns for it.
+
+    :raises QuotaExceeded: over the quota
+    """
     with call.svc.db.writer() as connection:
         row = access.server(call, connection, id, rule)
         access.check_lock(call, row)

@@ -1,4 +1,4 @@
-"""The password that a guest made and posted to its metadata service; encrypted there, with its owner's key."""
+"""The password that a guest generated and posted to the metadata service, encrypted with its owner's key."""
 
 from common import errors
 from common.calls import Call
@@ -7,7 +7,7 @@ from conductor.db import instances
 
 
 def show(call: Call, id: str) -> dict:
-    """The server, which has it."""
+    """The server's row, which contains the password."""
     with call.svc.db.reader() as connection:
         return access.server(call, connection, id, "os_compute_api:os-server-password:show")
 
@@ -19,7 +19,10 @@ def clear(call: Call, id: str) -> None:
 
 
 def post(service, uuid: str, text: str) -> None:
-    """Keep what a guest posts. :raises Conflict: there is one already"""
+    """Store the password that a guest posts.
+
+    :raises Conflict: a password has been set already
+    """
     with service.db.writer() as connection:
         if not instances.post_password(connection, uuid, text):
             raise errors.Conflict("The password has been set already.")

@@ -1,4 +1,4 @@
-"""One server: read and updated."""
+"""Show and update a server."""
 
 from common import errors, server_states
 from common.calls import Call
@@ -9,20 +9,20 @@ from conductor.db import instances, machine, resizes
 
 
 def get(call: Call, id: str, rule: str) -> dict:
-    """:raises NotFound, Forbidden: the caller does not know of it, or the rule refuses"""
+    """:raises NotFound, Forbidden: the caller may not see the server, or the rule refuses"""
     with call.svc.db.reader() as connection:
         return access.server(call, connection, id, rule)
 
 
 def show(call: Call, id: str) -> tuple[dict, Viewer]:
-    """The server, and what the caller sees of it."""
+    """The server's row, and the details that the caller may see."""
     with call.svc.db.reader() as connection:
         row = access.server(call, connection, id, "os_compute_api:servers:show")
         return row, Viewer(call, connection, [row])
 
 
 def update(call: Call, id: str, values: dict) -> tuple[dict, Viewer]:
-    """Change columns of a server; the server as it is then, and what the caller sees of it."""
+    """Change columns of a server; returns the new row, and the details that the caller may see."""
     with call.svc.db.writer() as connection:
         row = access.server(call, connection, id, "os_compute_api:servers:update")
         changed = instances.change(connection, row, **values)
@@ -30,7 +30,7 @@ def update(call: Call, id: str, values: dict) -> tuple[dict, Viewer]:
 
 
 def reset_state(call: Call, id: str, state: str) -> None:
-    """:param state: "active" or "error", whatever the server does now"""
+    """:param state: "active" or "error", regardless of the current state"""
     with call.svc.db.writer() as connection:
         access.server(call, connection, id, "os_compute_api:os-admin-actions:reset_state")
         history.start(connection, call.ctx, id, "reset-state")
@@ -39,11 +39,14 @@ def reset_state(call: Call, id: str, state: str) -> None:
 
 
 def console_output(call: Call, id: str, lines: int | None) -> str:
-    """The last lines of what the guest wrote to its console; None: all. :raises Conflict: there is no guest at this moment"""
+    """The last lines of the guest's console log; None: all.
+
+    :raises Conflict: there is no guest at the moment
+    """
     row = get(call, id, "os_compute_api:os-console-output")
     if row["host"] is None or row["vm_state"] == server_states.BUILDING:
         raise errors.Conflict(f"Instance {id} is not ready")
     try:
         return call.svc.agents.console_output(call.ctx, row["host"], id, lines)
-    except errors.StepFailed as error:  # as during a hard reboot
+    except errors.StepFailed as error:  # for example during a hard reboot
         raise errors.Conflict(f"Instance {id} is not ready: {error}") from None

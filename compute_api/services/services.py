@@ -1,4 +1,4 @@
-"""Compute services: see, enable, disable, force down, forget."""
+"""Compute services: list, enable, disable, force down, delete."""
 
 from common import errors, rows
 from common.calls import Call

@@ -1,4 +1,7 @@
-"""What projects' servers used in a period, deleted ones included. Source: the compute API reference, "Usage reports"."""
+"""Usage of projects' servers in a period, including deleted servers.
+
+Source: the compute API reference, "Usage reports".
+"""
 
 
 from common import errors, rows
