@@ -10,8 +10,9 @@ A task class reads as a table of contents::
 
 The journal is one JSON file a task under ``<state_path>/tasks``; it is written, by rename and to the disk, before a step runs, so
 that it survives ``kill -9`` and a power cut. After a crash the engine finds it and, as ``on_crash`` says, undoes what was begun
-("undo") or runs on from the step that was interrupted ("resume"). Both mean that a step may run twice, and that an undo may meet
-a step that never ran: steps and undos are idempotent.
+("undo"), runs on from the step that was interrupted ("resume"), or runs all steps again ("restart": for steps whose effect a
+restart of the host may have reversed). So a step may run twice, and an undo may meet a step that never ran: steps and undos are
+idempotent.
 
 A record that a crash left may be out of date: its server may have been built elsewhere, or deleted. So each record is read anew
 when its turn comes, and the task asks its service (``still_current``) whether the work is still its own before anything is
@@ -401,9 +402,11 @@ class Engine:
         """
         if record.get("context"):
             context.activate(context.Context.from_dict(record["context"]))
-        resume = record["phase"] == "finished" or record["phase"] == "execute" and task.on_crash == "resume"
+        resume = record["phase"] == "finished" or record["phase"] == "execute" and task.on_crash in ("resume", "restart")
         LOG.info("recovering task %s at step %s: %s", key_of(record), record["step"], "resume" if resume else "undo")
         if resume and task.still_current(record["state"]):
+            if task.on_crash == "restart":
+                record["done"] = []
             self._forward(task, record)
             return
         if record["phase"] != "undo":

@@ -5,9 +5,12 @@ from compute_agent.tasks.reporting import ReportingTask, reason
 
 
 class Detach(ReportingTask):
-    """State: {"uuid", "volume_id", "device", "attachment_id"}; "device" is the id of the row. Resumed after a crash."""
+    """State: {"uuid", "volume_id", "device", "attachment_id"}; "device" is the id of the row.
 
-    name, on_crash = "detach_volume", "resume"
+    A crash restarts it: after a power cut the guest is recreated with the volume, which its server still has.
+    """
+
+    name, on_crash = "detach_volume", "restart"
     steps = ("unplug", "disconnect", "record")
 
     def still_current(self, state):

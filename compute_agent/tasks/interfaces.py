@@ -70,9 +70,12 @@ class AttachInterface(_InterfaceTask):
 
 
 class DetachInterface(_InterfaceTask):
-    """State: {"uuid", "port", "keep"}: the port as in network_info, and whether its owner made it. A crash resumes it."""
+    """State: {"uuid", "port", "keep"}: the port as in network_info, and whether its owner made it.
 
-    name, on_crash = "detach_interface", "resume"
+    A crash restarts it: after a power cut the guest is recreated with the port, which its server still has.
+    """
+
+    name, on_crash = "detach_interface", "restart"
     shapes = {"port": Port}
     steps = ("unplug", "release", "record")
 

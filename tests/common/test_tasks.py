@@ -68,7 +68,8 @@ def test_failed_step_is_undone_too_in_reverse(engine):
 
 
 @pytest.mark.parametrize(("on_crash", "expected"), [
-    ("undo", ["drive back", "unpack", "failed drive"]), ("resume", ["drive", "arrive"])])
+    ("undo", ["drive back", "unpack", "failed drive"]), ("resume", ["drive", "arrive"]),
+    ("restart", ["pack", "drive", "arrive"])])
 def test_recovery_after_a_kill(engine, on_crash, expected):
     def kill(task, step, phase):
         if step == "drive" and phase == "executed":

@@ -326,6 +326,22 @@ def test_an_interface_goes_on_being_detached(world, at):
     assert world.row(uuid)["network_info"] == [] and not world.services.ports
 
 
+@pytest.mark.parametrize("at", ["detach_interface done", "PUT ports done"])
+def test_a_guest_that_is_recreated_during_a_detachment_loses_the_port_again(world, at):
+    uuid = active(world, own_port=True)
+    port = own_port_of(world)
+    api.detach_interface(world, uuid, port)
+    world.go_to(world.deliver(), at)
+    world.cut_power(ONE)
+    world.boot_host(ONE)
+    world.outages.append("before")  # so the guest is recreated before the task is recovered
+    world.finish(next(a for a in world.actors if a.name.startswith("recover")))
+    world.finish(next(a for a in world.actors if a.name == "resume guests"))
+    world.settle()
+    ends_well(world, uuid, ONE)
+    assert world.guest(ONE, uuid)["ports"] == [p["id"] for p in world.row(uuid)["network_info"]]
+
+
 def test_an_image_whose_end_could_not_be_told_is_kept(world):
     uuid = active(world)
     api.snapshot(world, uuid)

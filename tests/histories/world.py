@@ -416,7 +416,7 @@ class World:
     def is_settled(self) -> bool:
         if self.mail or any(v["status"] == "extending" for v in self.services.volumes.values()):
             return False
-        return not any(self.agents[h].tasks.journal.keys() for h in self.agents) and not any(
+        return not any(self.agents[h].tasks.pending() for h in self.agents) and not any(
             r["task_state"] or any(d["wish"] for d in r["block_devices"]) for r in self.rows()) and not self.operations_left()
 
     def operations_left(self) -> list[dict]:
