@@ -21,7 +21,7 @@ OPTS = {"volume": [
     cfg.IntOpt("resend_after_s", default=10, min=2,
                help="Seconds without progress after which a request to an agent is sent again."),
     cfg.IntOpt("extend_timeout_s", default=120, min=10,
-               help="Seconds that a volume in use which has grown waits for its server to see the new size. After them it is in "
-                    "use again, and the server sees the size when it is started anew."),
+               help="Seconds that an extended volume in use waits for its server to see the new size. Afterwards it is "
+                    "in use again, and the server sees the new size when it is next started."),
 ], "quota": [cfg.IntOpt(n, default=v, min=-1, help=f"Most {n} per project; -1: unlimited.")
              for n, v in _QUOTAS.items()]}

@@ -58,7 +58,7 @@ class Exports(periodic.Periodic):
                 try:
                     self._restore(row)
                 except Exception as error:  # loop boundary: one missing volume must not affect the others
-                    LOG.error("the lost export of volume %s could not be restored: %s", row["volume_id"], error)
+                    LOG.error("the lost export of volume %s could not be recreated: %s", row["volume_id"], error)
         for attachment_id in [i for i, at in list(self._ended.items()) if time.monotonic() - at > ENDED_S]:
             self._ended.pop(attachment_id, None)
 
@@ -68,7 +68,7 @@ class Exports(periodic.Periodic):
                        opened(self.service.vault, attachment["connection_info"]))
         with self.service.db.reader() as connection:
             there = connection.execute(sa.select(TABLE.c.id).where(TABLE.c.id == attachment["id"])).first()
-        if there is None or attachment["id"] in self._ended:  # it was being deleted
+        if there is None or attachment["id"] in self._ended:  # it is being deleted
             self.disconnect(volume_id, attachment["id"])
         else:
-            LOG.warning("restored a lost export of volume %s", volume_id)
+            LOG.warning("recreated the lost export of volume %s", volume_id)

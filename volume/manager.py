@@ -28,7 +28,7 @@ class Manager:
         self._later(ctx, snapshot_id, "delete_snapshot")
 
     def extend_volume(self, ctx, volume_id: str, size_gb: int) -> None:
-        """To the size in the row: the message may be outdated."""
+        """Extends to the size in the row, because the message may be outdated."""
         self._later(ctx, volume_id, "extend_volume")
 
     def inventory(self, ctx) -> dict:

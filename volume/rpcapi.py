@@ -42,7 +42,8 @@ class AgentAPI(Client):
 
     @cast(to="host")
     def extend_volume(self, ctx, host: HostName, volume_id: Id, size_gb: Count) -> None:
-        """Lost: sent again by the reconciler; doubled: the task runs once, and growing to a size twice is growing once."""
+        """Lost: sent again by the reconciler; doubled: the task runs once, and extending to the same size again
+        changes nothing."""
 
     @call(timeout_s=10, to="host")
     def inventory(self, ctx, host: HostName) -> Inventory:

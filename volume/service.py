@@ -120,7 +120,7 @@ class VolumeScheduler(Service):
 
     @units.unit
     def _choose_and_claim(self, row: dict) -> str | None:
-        """Write the host, or return the reason why there is none."""
+        """Write the host into the row, or return the reason why there is none."""
         alive = db.now() - datetime.timedelta(seconds=self.conf.service_down_time)
         table, s = volumes.TABLE, models.services
         with self.db.writer() as connection:
@@ -167,7 +167,7 @@ class VolumeScheduler(Service):
 
 
 class SchedulerManager:
-    """What the volume scheduler is asked."""
+    """The RPC methods of the volume scheduler."""
 
     def __init__(self, scheduler: VolumeScheduler):
         self.scheduler = scheduler
@@ -190,7 +190,7 @@ class Heartbeat(periodic.Heartbeat):
 
 
 class OldSecrets(periodic.Periodic):
-    """Encrypt, once after the start, the secrets that an older version stored in the clear."""
+    """Encrypt, once after the start, the secrets that an older version stored in plain text."""
 
     interval_s = 60.0
 
@@ -210,11 +210,11 @@ class VolumeAgent(Service):
     def setup(self) -> None:
         self.driver, self.vault = drivers.load(self.conf), vault_of(self.conf)
         self.exports = Exports(self)
-        # Images on their way into volumes; one that a crash left is fetched anew.
+        # Images that are being copied to volumes; after a crash they are downloaded again.
         self.incoming = pathlib.Path(self.conf.state_path) / "volume-images"
         self.incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.tasks = Engine(Journal(f"{self.conf.state_path}/tasks/volume"))
-        # Those that are made of images take longest; nothing else waits for them.
+        # Volumes from images take longest; a worker pool of their own, so that nothing else waits for them.
         self.workers = Workers(self.name, {CREATE: CREATES_AT_ONCE, OTHER: OTHERS_AT_ONCE})
         self.periodics += [Heartbeat(self), self.exports, Recovery(self.tasks, self.make_task), OldSecrets(self)]
 

@@ -1,11 +1,11 @@
-"""What Cinder's API has and this one does not."""
+"""Features of Cinder's API that are not supported."""
 
 from common.unsupported import Part, Table
 
-_GROUPS, _MANAGE, _TRANSFERS = "groups of volumes", "volumes that were made outside of it", "transfers of volumes"
-_ENCRYPTION, _MIGRATIONS = "encrypted volumes", "migrations of volumes between back ends"
+_GROUPS, _MANAGE, _TRANSFERS = "groups of volumes", "existing volumes of a backend", "transfers of volumes"
+_ENCRYPTION, _MIGRATIONS = "encrypted volumes", "migrations of volumes between backends"
 TABLE = Table("/v3", [
-    Part("/backups", "backups of volumes"), Part("/capabilities", "capabilities of back ends"),
+    Part("/backups", "backups of volumes"), Part("/capabilities", "capabilities of backends"),
     Part("/clusters", "clusters of volume services"), Part("/workers", "clusters of volume services"),
     Part("/default-types", "default volume types of projects"),
     *(Part(f"/{noun}", _GROUPS) for noun in ("groups", "group_snapshots", "group_types", "consistencygroups", "cgsnapshots")),
@@ -16,11 +16,11 @@ TABLE = Table("/v3", [
     Part("/os-volume-transfer", _TRANSFERS), Part("/volume-transfers", _TRANSFERS), Part("/qos-specs", "QoS of volumes"),
     Part("/types/{id}/encryption", _ENCRYPTION), Part("/volumes/{id}/encryption", _ENCRYPTION),
 ], project=True)
-# Names of actions on volumes and snapshots -> what they are for.
+# Names of actions on volumes and snapshots, and what they do.
 ACTIONS = {
     **dict.fromkeys(("os-migrate_volume", "os-migrate_volume_completion"), _MIGRATIONS),
-    "os-retype": "changes of a volume's type", "os-volume_upload_image": "images made of volumes",
-    "os-reimage": "new images on volumes", "revert": "volumes that go back to a snapshot", "os-unmanage": _MANAGE,
+    "os-retype": "changes of a volume's type", "os-volume_upload_image": "uploads of volumes to the image service",
+    "os-reimage": "new images on volumes", "revert": "reverting volumes to a snapshot", "os-unmanage": _MANAGE,
     **dict.fromkeys(("os-initialize_connection", "os-terminate_connection"),
                     "connections without attachments (see /attachments)"),
     "os-force_detach": "forced detachments",

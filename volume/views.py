@@ -1,4 +1,4 @@
-"""Rows of volumes and snapshots as the API shows them; what the rules keep from a caller is left out."""
+"""Rows of volumes and snapshots as the API shows them; attributes that the policies hide from a caller are omitted."""
 
 from common import db
 
@@ -17,7 +17,7 @@ def _image_metadata(row: dict) -> dict:
     return {"volume_image_metadata": row["image_metadata"]} if row["image_metadata"] else {}
 
 
-# What lists with details and show have beyond the rest: each by a rule of its own, which is asked about the caller's project.
+# Attributes of lists with details and of show, each with a rule, which is checked against the caller's project.
 _EXTENSIONS = {
     "volume_extension:volume_tenant_attribute": lambda row: {"os-vol-tenant-attr:tenant_id": row["project_id"]},
     "volume_extension:volume_host_attribute": lambda row: {
@@ -29,7 +29,7 @@ _EXTENSIONS = {
 
 
 class Volumes:
-    """Volumes as one request's caller sees them: the rules are asked once, however many there are."""
+    """Volumes as the caller of a request sees them: the rules are checked once, for any number of volumes."""
 
     def __init__(self, req):
         self.req, self.is_admin, self.sees_all = req, req.svc.policy.is_admin(req.ctx), req.svc.policy.sees_all_projects(req.ctx)
@@ -41,7 +41,7 @@ class Volumes:
                 "device": row["mountpoint"], "attached_at": _time(row["attached_at"])}
 
     def plain(self, row: dict) -> dict:
-        """What create and update answer."""
+        """The body of the responses to create and update."""
         version = self.req.version
         attached = [self._attachment(a) for a in row["attachments"] if a["attach_status"] == "attached"]
         shown = {"id": row["id"], "name": row["name"], "description": row["description"], "size": row["size"],

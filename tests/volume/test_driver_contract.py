@@ -13,7 +13,9 @@ from common import errors
 from common.periodic import wait_for
 from volume import conf, drivers
 
-CONTROL, PORT = 77, 43260
+# Each worker of pytest-xdist starts a tgtd of its own.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+CONTROL, PORT = 77 + _WORKER, 43260 + _WORKER
 
 
 @pytest.fixture(scope="module")

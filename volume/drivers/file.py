@@ -124,8 +124,8 @@ class FileDriver(ExportedByTgt):
                 break
         else:
             partial.unlink(missing_ok=True)
-            raise errors.StepFailed(reason="The volume was written to all the time; this backend can copy it only while its "
-                                           "server leaves it alone for a moment.")
+            raise errors.StepFailed(reason="The volume was written to all the time; this backend needs a moment without "
+                                           "writes to copy it.")
         partial.chmod(0o600)
         partial.replace(target)
 

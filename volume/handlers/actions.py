@@ -1,4 +1,4 @@
-"""Actions on a volume: one POST, the body's only key says which."""
+"""Actions on a volume: one POST whose body has a single key, the name of the action."""
 
 from common import errors, schema, wsgi
 from common.unsupported import unknown_action

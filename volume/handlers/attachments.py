@@ -1,4 +1,4 @@
-"""Attachments: reserve a volume, learn how to reach it, say when it is in use, give it back."""
+"""Attachments: reserve a volume, connect it to a host, mark it as in use, disconnect it."""
 
 from common import db, errors, wsgi
 from common.vault import open_chap

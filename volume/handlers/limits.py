@@ -8,7 +8,7 @@ from volume.services import quotas
 
 
 def show(req):
-    """An administrator may ask for another project's (3.39); from others that is not read."""
+    """An administrator may ask for another project's limits (3.39); for others the parameter is ignored."""
     project = req.ctx.project_id
     if access.owner(req.call) is None and req.version >= (3, 39):
         project = req.GET.get("project_id", req.GET.get("tenant_id", project))

@@ -4,7 +4,7 @@ import urllib.parse
 
 
 def query(req) -> dict[str, str]:
-    """The parameters of a request; of one that is there twice, the last."""
+    """The parameters of a request; of a repeated parameter the last value."""
     return {**req.GET}
 
 

@@ -1,4 +1,4 @@
-"""Metadata of volumes and of snapshots: the same requests for both."""
+"""Metadata of volumes and of snapshots: both have the same requests."""
 
 import dataclasses
 import typing
@@ -13,9 +13,10 @@ _CHECK = schema.compiled(schema.METADATA)
 class Metadata:
     """The requests for the metadata of one kind of row.
 
-    ``read``: (call, id, rule) -> the metadata that there is.
-    ``change``: (call, id, rules, edit) -> the metadata after ``edit(old)`` was written.
-    The rest are the rules that the requests ask: to see it, to add to it, to replace all or one of it, to delete of it.
+    :param read: (call, id, rule) -> the current metadata
+    :param change: (call, id, rules, edit) -> the metadata after ``edit(old)`` was written
+
+    The others are the rules of the requests: show, add, replace all items or one, delete an item.
     """
 
     read: typing.Callable
@@ -64,7 +65,7 @@ def _item(metadata: dict, key: str) -> str:
 
 
 def routes(path: str, route: typing.Callable, of: Metadata) -> list:
-    """The routes below ``path``, each made by ``route(method, path, handler)``."""
+    """The routes below ``path``; ``route(method, path, handler)`` creates each."""
     item = path + "/{key}"
     whole, one = wsgi.body(schemas.BODY), wsgi.body(schemas.ITEM)
     return [route("GET", path, of.index), route("POST", path, whole(of.merge)), route("PUT", path, whole(of.replace)),

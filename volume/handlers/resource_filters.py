@@ -1,4 +1,4 @@
-"""What the lists of this API can be filtered by, as the lists themselves have it."""
+"""The filters of the lists of this API, from the definitions that the lists use."""
 
 from volume.services import attachments, filters, snapshots, types, volumes
 
@@ -8,7 +8,7 @@ _BY_RESOURCE = {"volume": volumes.FILTERS, "snapshot": snapshots.FILTERS, "attac
 
 
 def index(req):
-    """One entry for each resource, or for that of the query; none for a resource that has no filters."""
+    """One entry per resource, or only that in the query; none for a resource without filters."""
     wanted = req.GET.get("resource")
     return {"resource_filters": [{"resource": resource, "filters": filters.names(req.call, known)}
                                  for resource, known in _BY_RESOURCE.items() if wanted in (None, "", resource)]}

@@ -40,7 +40,7 @@ def zones(req):
 
 
 def extensions(req):
-    """The volume API has no optional extensions: what there is, is in its versions."""
+    """Always empty: the volume API has no optional extensions."""
     return {"extensions": []}
 
 

@@ -1,4 +1,4 @@
-"""Snapshots of volumes: list, create, show, update, delete, metadata, and the operator's actions on them."""
+"""Snapshots of volumes: list, create, show, update, delete, metadata, and administrative actions."""
 
 from common import errors, schema, wsgi
 from common.unsupported import unknown_action
@@ -50,7 +50,7 @@ def delete(req, id):
 # Actions ------------------------------------------------------------------------
 
 _CHECKS = {name: schema.compiled(body) for name, body in schemas.ACTIONS.items()}
-# How the creation or deletion of a snapshot may be said to have gone.
+# The statuses that os-update_snapshot_status may set, by current status.
 _REPORTS = {"creating": ("creating", "available", "error"), "deleting": ("deleting", "error_deleting")}
 ACTIONS = tuple(_CHECKS)
 

@@ -1,4 +1,4 @@
-"""Which projects may use a private volume type. Projects are not looked up: a type can be given to one that is yet to come."""
+"""Projects that may use a private volume type. They are not looked up, so access can be given before a project exists."""
 
 from common import errors, schema
 from volume.schemas import type_access as schemas

@@ -1,4 +1,4 @@
-"""Extra specs of volume types: what the storage of a type's volumes has to have."""
+"""Extra specs of volume types: the required properties of the backend."""
 
 from common import errors, wsgi
 from volume.schemas import type_specs as schemas

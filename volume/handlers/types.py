@@ -1,4 +1,4 @@
-"""Volume types: names for kinds of backend."""
+"""Volume types, which select backends."""
 
 from common import context, wsgi
 from volume.handlers import lists
@@ -38,7 +38,7 @@ def default(req):
 
 
 def _whole(row: dict) -> dict:
-    """What those see who may make types and change them."""
+    """The view for callers who may create and change types."""
     return {name: row[name] for name in (*_COLUMNS, "extra_specs")}
 
 

@@ -1,12 +1,13 @@
 """Discovery of the volume API, and the range of its microversions.
 
-What each step that concerns our routes brought: 3.12 volume summary; 3.22 snapshots by metadata; 3.27 attachments as a resource;
-3.31 that unknown filters are refused; 3.33 what lists can be filtered by; 3.34 filters by a part of a text; 3.42 growing a volume
-in use; 3.44 the completion of attachments as an action; 3.45 counts of lists; 3.48 whether targets are shared; 3.49 the state of
-backends; 3.52 types by extra specs; 3.54 the mode of an attachment; 3.60 lists by time (as in Cinder they work from 3.31 on);
-3.61 clusters' names; 3.63 the type's id; 3.65 what counts against quotas; 3.66 snapshots of volumes in use without force; 3.67
-paths without a project. Steps about resources that Pileus has not (groups, backups, clusters, transfers, encryption, default
-types of projects) change nothing here.
+The microversions that change a route of Pileus: 3.12 volume summary; 3.22 snapshots by metadata; 3.27 attachments as
+a resource; 3.31 that unknown filters are refused; 3.33 what lists can be filtered by; 3.34 filters by a part of a
+value; 3.42 extending volumes in use; 3.44 the completion of attachments as an action; 3.45 counts of lists; 3.48
+whether targets are shared; 3.49 the state of backends; 3.52 types by extra specs; 3.54 the mode of an attachment;
+3.60 lists by time (as in Cinder they work from 3.31 on); 3.61 clusters' names; 3.63 the type's id; 3.65 what counts
+against quotas; 3.66 snapshots of volumes in use without force; 3.67 paths without a project. Microversions of
+resources that Pileus does not have (groups, backups, clusters, transfers, encryption, default types of projects)
+change nothing here.
 """
 
 from common import wsgi

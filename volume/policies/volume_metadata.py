@@ -1,4 +1,4 @@
-"""Rules of the metadata of volumes, and of what a volume keeps of its image's."""
+"""Rules of the metadata of volumes, and of the image metadata that they are created with."""
 
 from volume.policies.base import MEMBER, READER, rule
 

@@ -1,4 +1,4 @@
-"""Actions on a volume. Each takes the arguments that the client sent."""
+"""Actions on a volume. Each function takes the arguments that the client sent."""
 
 import logging
 
@@ -41,16 +41,16 @@ def extend(call: Call, id: str, arguments: dict) -> None:
 
 
 def extend_completion(call: Call, id: str, arguments: dict) -> None:
-    """What the compute service says when the guest sees the new size, or cannot be made to (``error``)."""
+    """The result from the compute service: the guest sees the new size, or cannot (``error``)."""
     with call.svc.db.writer() as connection:
         row = access.volume(call, connection, id, "volume_extension:volume_admin_actions:extend_volume_completion")
         if row["status"] != "extending":
             raise errors.BadRequest("Invalid volume: Volume is not being extended.")
         if row["extending_to"] is not None:
-            raise errors.BadRequest("Invalid volume: its backend has not grown it yet.")
+            raise errors.BadRequest("Invalid volume: The backend has not extended the volume yet.")
         failed = wsgi.bool_value(arguments.get("error") or False)
-        extensions.settle(connection, id, fault="Its server does not see the new size yet." if failed else None)
-    LOG.info("volume %s now has %d GiB%s", id, row["size"], "; its server does not see that yet" if failed else "")
+        extensions.settle(connection, id, fault="The server does not see the new size yet." if failed else None)
+    LOG.info("volume %s now has %d GiB%s", id, row["size"], "; the server does not see the new size yet" if failed else "")
 
 
 def set_bootable(call: Call, id: str, arguments: dict) -> None:
@@ -61,7 +61,7 @@ def set_bootable(call: Call, id: str, arguments: dict) -> None:
 
 
 def readonly(call: Call, id: str, arguments: dict) -> None:
-    """From its next attachment on nobody can write to the volume, or everybody again."""
+    """Make the volume read-only, or writable again, for attachments created afterwards."""
     with call.svc.db.writer() as connection:
         row = access.volume(call, connection, id, "volume:update_readonly_flag")
         if row["status"] != "available":
@@ -71,7 +71,7 @@ def readonly(call: Call, id: str, arguments: dict) -> None:
 
 
 def image_metadata(edit, *rules: str, shown: bool = False):
-    """``edit``: (what there is, the action's arguments) -> what there is to be."""
+    """:param edit: (current image metadata, the action's arguments) -> new image metadata"""
     def edit_metadata(call: Call, id: str, arguments: dict) -> dict:
         with call.svc.db.writer() as connection:
             row = access.volume(call, connection, id, *rules, shown=shown)
@@ -83,24 +83,24 @@ def image_metadata(edit, *rules: str, shown: bool = False):
 
 
 def move(action: str, rule: str):
-    """The steps by which clients once announced what they were about to do: states alone."""
+    """The actions with which clients used to announce an attachment or detachment: they only change the status."""
     def act(call: Call, id: str, arguments: dict) -> None:
         with call.svc.db.writer() as connection:
             row = access.volume(call, connection, id, f"volume_extension:volume_actions:{rule}")
             if action == "unhold" and row["attachments"]:
-                raise errors.BadRequest("Invalid volume: somebody has reserved it for an attachment.")
+                raise errors.BadRequest("Invalid volume: The volume is reserved for an attachment.")
             volumes.move(connection, id, action)
     return act
 
 
 def attach(call: Call, id: str, arguments: dict) -> None:
-    """Say that a volume is attached, without our exporting it: for clients that reach it in ways of their own."""
+    """Mark a volume as attached without an export, for clients that access the storage by themselves."""
     if bool(arguments.get("instance_uuid")) == bool(arguments.get("host_name")):
         raise errors.BadRequest("Invalid request to attach volume to an instance and/or a host: one of them is needed.")
     with call.svc.db.writer() as connection:
         row = access.volume(call, connection, id, "volume_extension:volume_actions:attach")
         if row["attachments"]:
-            raise errors.BadRequest("Invalid volume: it is attached already.")
+            raise errors.BadRequest("Invalid volume: The volume is already attached.")
         if row["status"] == "available":
             volumes.move(connection, id, "hold")
         volumes.move(connection, id, "complete")
@@ -113,13 +113,13 @@ def attach(call: Call, id: str, arguments: dict) -> None:
 
 
 def detach(call: Call, id: str, arguments: dict) -> None:
-    """End what os-attach said. An attachment that we export is ended by whoever has it, the compute service."""
+    """Undo os-attach. An attachment with an export belongs to the compute service, and can only be ended there."""
     wanted = (arguments or {}).get("attachment_id")
     with call.svc.db.writer() as connection:
         row = access.volume(call, connection, id, "volume_extension:volume_actions:detach")
         held = [a for a in row["attachments"] if wanted in (None, a["id"])]
         if not held:
-            raise errors.BadRequest("Invalid volume: it has no such attachment.")
+            raise errors.BadRequest("Invalid volume: The volume has no such attachment.")
         if held[0]["connection_info"]:
             raise errors.Conflict(f"Detach volume from instance {held[0]['instance_uuid']} using the Compute API",
                                   kind="ConflictNovaUsingAttachment")

@@ -1,7 +1,7 @@
-"""Attachments: reserve a volume, learn how to reach it, say when it is in use, give it back.
+"""Attachments: reserve a volume, connect it to a host, mark it as in use, disconnect it.
 
-Connecting and disconnecting are calls to the volume's host, outside any transaction; each may be repeated. An attachment that was
-reserved and never completed is given back by deleting it.
+Connecting and disconnecting are calls to the volume's host, made outside of transactions; each may be repeated. To
+cancel a reservation, delete the attachment.
 """
 
 from common import context, db, errors, rows
@@ -21,7 +21,7 @@ FILTERS = {
 
 
 def trusted(call: Call) -> bool:
-    """Whether the caller is one whom servers' volumes are left to, and who is told how they are reached."""
+    """Whether the caller may see connection info, and delete attachments that servers use: a service of this cloud."""
     return call.svc.policy.allows(call.ctx, "volume:attachment_connection_info", {})
 
 
@@ -39,10 +39,7 @@ def show(call: Call, id: str) -> dict:
 
 
 def create(call: Call, given: dict) -> dict:
-    """Reserve a volume, and connect it where the body has a connector.
-
-    :param given: the body, as the client sent it
-    """
+    """Reserve a volume, and connect it if the body has a connector."""
     with call.svc.db.writer() as connection:
         volume = access.volume(call, connection, given["volume_uuid"], "volume:attachment_create", shown=False)
         if volume["readonly"] and given.get("mode") == "rw":
@@ -62,14 +59,14 @@ def create(call: Call, given: dict) -> dict:
 def _connect(call: Call, row: dict, volume: dict, connector: dict) -> dict:
     info = call.svc.agents.connect(call.ctx, volume["host"], volume["id"], row["id"], connector)
     info = {**info, "data": {**info["data"], "access_mode": row["attach_mode"]}}
-    connector = {name: value for name, value in connector.items() if name != IO_PAUSED}  # true of this moment alone
-    # One that is in use already is asked for anew when its guest is built anew; it stays in use.
+    connector = {name: value for name, value in connector.items() if name != IO_PAUSED}  # IO_PAUSED is only true for this request
+    # An attachment in use is connected again when its guest is recreated; its status stays the same.
     status = ATTACHED if row["attach_status"] == ATTACHED else "attaching"
     values = {"connector": connector, "connection_info": info, "attach_status": status,
               "attached_host": connector.get("host") or "", "mountpoint": connector.get("mountpoint")}
     try:
         call.svc.db.transact(_connected, row, values)
-    except errors.Conflict:  # who deleted it ended the export before this one was made
+    except errors.Conflict:  # whoever deleted it ended the export before this one existed
         call.svc.agents.disconnect(call.ctx, volume["host"], volume["id"], row["id"])
         raise
     return {**row, **values}
@@ -83,7 +80,8 @@ def _connected(connection, row: dict, values: dict) -> None:
 
 
 def update(call: Call, id: str, connector: dict) -> dict:
-    """Give a connector (again): the export is made or found, and described."""
+    """Connect with a connector (again): the export is created, or found if it exists; returns the row with its
+    connection info."""
     with call.svc.db.reader() as connection:
         row = access.attachment(call, connection, id, "volume:attachment_update")
         volume = volumes.get(connection, None, row["volume_id"])
@@ -102,10 +100,11 @@ def complete(call: Call, id: str) -> None:
 
 
 def delete(call: Call, id: str) -> None:
-    """End the export first, then forget: a volume never looks free while somebody can reach it.
+    """End the export, then delete the row, so that a volume that appears available cannot be accessed by a former
+    user.
 
-    An attachment to a server that exists is ended by detaching it there; only services may do it here, since a volume taken from
-    under a guest could be given to another (CVE-2023-2088).
+    An attachment to a server that exists is ended by detaching it there. Only services may delete it here: a volume
+    that is removed while a guest uses it could become accessible to another project (CVE-2023-2088).
     """
     with call.svc.db.reader() as connection:
         row = access.attachment(call, connection, id, "volume:attachment_delete")

@@ -14,7 +14,7 @@ from common.calls import Call
 # Query parameters that are not filters.
 _CONTROLS = {"limit", "marker", "offset", "sort", "sort_key", "sort_dir", "with_count", "all_tenants", "all_projects"}
 _COMPARE = {"gt": "__gt__", "gte": "__ge__", "eq": "__eq__", "neq": "__ne__", "lt": "__lt__", "lte": "__le__"}
-# The versions from which unknown filters are refused, and texts are found by a part of them (``name~``).
+# The versions from which unknown filters are refused, and values match in part (``name~``).
 STRICT, LIKE = (3, 31), (3, 34)
 
 
@@ -46,11 +46,11 @@ def truth(column) -> Filter:
 
 
 def always(known: bool) -> Filter:
-    """A filter by something that is the same for all rows."""
+    """A filter by a value that is the same for all rows."""
     return Filter(lambda value, call: rows.ALL if wsgi.bool_value(value) is known else rows.NONE)
 
 
-NEVER = Filter(lambda value, call: rows.NONE)  # by something that no row has
+NEVER = Filter(lambda value, call: rows.NONE)  # by a value that no row has
 ALL_CONSUME_QUOTA = dataclasses.replace(always(True), since=STRICT)
 
 
@@ -85,7 +85,7 @@ def literal(name: str, text: str) -> dict[str, str]:
 
 
 def names(call: Call, known: dict[str, Filter]) -> list[str]:
-    """What a caller who may see the rows of his own project can filter by in the request's version."""
+    """The filters that a caller may use in the request's version."""
     usable = {name: entry for name, entry in known.items() if not entry.trusted and call.version >= entry.since}
     return sorted([*usable, *(f"{name}~" for name, entry in usable.items() if entry.like is not None and call.version >= LIKE)])
 

@@ -1,4 +1,4 @@
-"""What the lists of this API have in common: owners, pages, sorting and counts."""
+"""Common parts of the lists of this API: owners, pages, sorting and counts."""
 
 import typing
 

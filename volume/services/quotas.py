@@ -6,7 +6,7 @@ from volume.db import models, volumes
 
 
 def of_project(call: Call, project: str) -> tuple[dict, dict]:
-    """(the limits of a project, what it uses)"""
+    """(the limits of a project, its usage)"""
     with call.svc.db.reader() as connection:
         limit = volumes.limits(connection, call.svc.conf, project)
         used = volumes.usage(connection, project)
@@ -14,7 +14,7 @@ def of_project(call: Call, project: str) -> tuple[dict, dict]:
 
 
 def show(call: Call, target: str) -> tuple[dict, dict]:
-    """As ``of_project``, of any project that the caller may know of."""
+    """As ``of_project``, for any project that the caller may see."""
     call.svc.policy.check(call.ctx, "volume_extension:quotas:show", {"project_id": target})
     with call.svc.db.reader() as connection:
         limit, used = volumes.limits(connection, call.svc.conf, target), volumes.usage(connection, target)
@@ -22,7 +22,7 @@ def show(call: Call, target: str) -> tuple[dict, dict]:
 
 
 def update(call: Call, target: str, given: dict) -> dict:
-    """Set limits of a project; all its limits."""
+    """Set limits of a project; returns all its limits."""
     call.svc.policy.check(call.ctx, "volume_extension:quotas:update", {"project_id": target})
     with call.svc.db.writer() as connection:
         quotas.lock_owner(connection, target)

@@ -14,7 +14,7 @@ def index(call: Call):
 
 
 def update(call: Call, name: str, binary: str, *, disabled: bool, reason: str | None) -> None:
-    """:param name: the service's host as the API shows it, which may say its backend too"""
+    """:param name: the service's host as the API shows it, which may include its backend"""
     host = name.split("@")[0]
     with call.svc.db.writer() as connection:
         values = {"disabled": disabled, "disabled_reason": reason}

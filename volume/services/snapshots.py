@@ -1,4 +1,4 @@
-"""Snapshots of volumes: list, create, show, update, delete, metadata, and the operator's actions on them."""
+"""Snapshots of volumes: list, create, show, update, delete, metadata, and administrative actions."""
 
 from common import context, db, errors, rows, wsgi
 from common.calls import Call
@@ -21,7 +21,7 @@ FILTERS = {
 
 
 def page(call: Call, query: dict[str, str]) -> tuple[list[dict], int, dict]:
-    """(the snapshots of a page, its limit, {"count": all} where the query asks for it)"""
+    """(the snapshots of a page, its limit, {"count": all} where requested)"""
     conditions = lists.whose(call, query, TABLE, "volume:get_all_snapshots") + filters.conditions(call, query, FILTERS)
     with call.svc.db.reader() as connection:
         count = lists.count(call, connection, query, TABLE, conditions)
@@ -68,7 +68,7 @@ def delete(call: Call, id: str, *, force: bool = False) -> None:
     with call.svc.db.writer() as connection:
         row = access.snapshot(call, connection, id, "volume:get_snapshot", *forced, "volume:delete_snapshot")
         if snapshots.being_copied(connection, snapshot_id=id):
-            raise errors.BadRequest("Invalid snapshot: a volume is being made of it.")
+            raise errors.BadRequest("Invalid snapshot: A volume is being created from the snapshot.")
         if force:
             rows.update(connection, TABLE, id, {"status": "error"}, resource="snapshot")
         snapshots.move(connection, id, "delete")

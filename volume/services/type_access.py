@@ -1,4 +1,4 @@
-"""Which projects may use a private volume type. Projects are not looked up: a type can be given to one that is yet to come."""
+"""Projects that may use a private volume type. They are not looked up, so access can be given before a project exists."""
 
 from common import errors
 from common.calls import Call
@@ -6,7 +6,7 @@ from volume.db import types
 
 
 def index(call: Call, id: str) -> list[str]:
-    """The projects that a private type was given to."""
+    """The projects with access to a private type."""
     call.svc.policy.check(call.ctx, "volume_extension:volume_type_access:get_all_for_type")
     with call.svc.db.reader() as connection:
         row, found = types.get(connection, id), types.projects(connection, id)
@@ -15,7 +15,7 @@ def index(call: Call, id: str) -> list[str]:
     return found
 
 
-# action: what it does to the list of projects; the rule is named like the action
+# action: its change to the list of projects; the rule is named like the action
 _CHANGES = {"addProjectAccess": types.give, "removeProjectAccess": types.take}
 ACTIONS = tuple(_CHANGES)
 

@@ -1,4 +1,4 @@
-"""Extra specs of volume types: what the storage of a type's volumes has to have."""
+"""Extra specs of volume types: the required properties of the backend."""
 
 import typing
 
@@ -9,14 +9,14 @@ from volume.services.types import shown_specs, usable
 
 
 def show(call: Call, id: str, rule: str) -> dict:
-    """The extra specs of a type that the caller may see."""
+    """The extra specs of a type, those that the caller may see."""
     call.svc.policy.check(call.ctx, rule)
     with call.svc.db.reader() as connection:
         return shown_specs(call, types.get(connection, id, usable(call)))
 
 
 def edit(call: Call, id: str, rule: str, edit: typing.Callable[[dict], dict]) -> None:
-    """Change the extra specs of a type to what ``edit`` makes of them."""
+    """Replace the extra specs of a type by what ``edit`` returns for them."""
     call.svc.policy.check(call.ctx, rule)
     with call.svc.db.writer() as connection:
         changed = edit(types.get(connection, id)["extra_specs"])

@@ -1,4 +1,4 @@
-"""Volume types: names for kinds of backend."""
+"""Volume types, which select backends."""
 
 from common import errors, rows, wsgi
 from common.calls import Call
@@ -6,7 +6,7 @@ from volume.db import models, types
 from volume.services import filters, lists
 
 TABLE = types.TABLE
-# The extra specs that do not describe the storage behind a type.
+# The extra specs that do not describe the backend.
 _HARMLESS = ("RESKEY:availability_zones", "multiattach", "replication_enabled")
 
 
@@ -26,7 +26,7 @@ def usable(call: Call):
 
 
 def _listed(call: Call, wanted: str):
-    """The WHERE of the types in a list: those that the project may use, or for administrators those asked for."""
+    """The WHERE of the types in a list: those that the project may use; administrators may filter by is_public."""
     if not call.svc.policy.is_admin(call.ctx):
         return types.usable(call.ctx.project_id)
     if wanted.lower() == "none":

@@ -28,7 +28,7 @@ FILTERS = {
 
 
 def page(call: Call, query: dict[str, str]) -> tuple[list[dict], int, dict]:
-    """(the volumes of a page, its limit, {"count": all} where the query asks for it)"""
+    """(the volumes of a page, its limit, {"count": all} if requested)"""
     conditions = lists.whose(call, query, TABLE, "volume:get_all") + filters.conditions(call, query, FILTERS)
     with call.svc.db.reader() as connection:
         count = lists.count(call, connection, query, TABLE, conditions)
@@ -37,7 +37,7 @@ def page(call: Call, query: dict[str, str]) -> tuple[list[dict], int, dict]:
 
 
 def totals(call: Call, query: dict[str, str]) -> tuple[int, int]:
-    """(how many volumes there are, their GiB)"""
+    """(number of volumes, their size in GiB)"""
     conditions = lists.whose(call, query, TABLE, "volume:get_all")
     with call.svc.db.reader() as connection:
         return volumes.totals(connection, *conditions)
@@ -63,7 +63,7 @@ def create(call: Call, given: dict) -> dict:
     at = db.now()
     call.svc.policy.check(call.ctx, "volume:create_from_image" if given.get("imageRef") else "volume:create")
     if call.ctx.project_id is None:
-        raise errors.BadRequest("Invalid input received: a volume needs a project, and the token has none.")
+        raise errors.BadRequest("Invalid input received: The token has no project scope.")
     with call.svc.db.reader() as connection:
         source = _source(call, connection, given)
     size = int(given.get("size") or source.get("size", 0))
@@ -86,7 +86,7 @@ def create(call: Call, given: dict) -> dict:
            "created_at": at, "updated_at": at}
     with call.svc.db.writer() as connection:
         volumes.check_quota(connection, call.svc.conf, call.ctx.project_id, size)
-        _source(call, connection, given)  # it may have gone since it was looked at
+        _source(call, connection, given)  # it may have changed since it was read
         row["volume_type_id"] = source.get("type") if source and not given.get("volume_type") else \
             _type_id(connection, call, given.get("volume_type"))
         rows.insert(connection, TABLE, row)
@@ -103,7 +103,7 @@ def _source(call: Call, connection, given: dict) -> dict:
     """
     named = [k for k in ("imageRef", "snapshot_id", "source_volid") if given.get(k)]
     if len(named) > 1:
-        raise errors.BadRequest(f"Invalid input received: a volume is made of one source, not of {' and '.join(named)}.")
+        raise errors.BadRequest(f"Invalid input received: A volume can have only one source, not {' and '.join(named)}.")
     if given.get("snapshot_id"):
         snapshot = access.snapshot(call, connection, given["snapshot_id"], "volume:get_snapshot")
         if snapshot["status"] != "available":
@@ -123,7 +123,7 @@ def _source(call: Call, connection, given: dict) -> dict:
 
 
 def _image(call: Call, ref: str | None, size_gb: int) -> dict:
-    """What a volume keeps of the image that it is made of, checked to fit; {} without one."""
+    """The image metadata that a volume stores, after checks that the image fits; {} without an image."""
     if not ref:
         return {}
     try:
@@ -133,7 +133,8 @@ def _image(call: Call, ref: str | None, size_gb: int) -> dict:
     if image["status"] != "active":
         raise errors.BadRequest(f"Invalid input received: Image {image['id']} is not active.")
     if image["disk_format"] not in ("raw", "qcow2", "ami", "iso"):
-        raise errors.BadRequest(f"Invalid input received: volumes cannot be made of disk format {image['disk_format']}.")
+        raise errors.BadRequest("Invalid input received: Volumes cannot be created from images with disk_format "
+                                f"{image['disk_format']}.")
     needed = max(image["min_disk"], -(-(image.get("virtual_size") or image["size"] or 0) // (1 << 30)))
     if needed > size_gb:
         raise errors.BadRequest(f"Invalid input received: Size of specified image {needed}GB is larger than volume size "
@@ -151,9 +152,9 @@ def update(call: Call, id: str, values: dict):
 
 
 def begin_delete(connection, row: dict, *, cascade: bool = False, force: bool = False) -> dict:
-    """Mark a volume for deletion; its host does it. A volume that never got a host has nothing to delete but its row.
+    """Mark a volume for deletion by its host. A volume without a host has only its row, which is deleted at once.
 
-    :param force: whatever its status is, unless a server has it
+    :param force: in any status, unless it is attached
     """
     id = row["id"]
     taken = snapshots.of_volume(connection, id)

@@ -1,4 +1,4 @@
-"""Long work of the volume agent, one operation a module."""
+"""Long operations of the volume agent, one per module."""
 
 import contextlib
 import typing
@@ -10,7 +10,8 @@ from common.tasks import Task
 
 
 class VolumeTask(Task):
-    """A task on one row. ``queries`` is its module of states (``move``), ``key`` names its id in the task's state."""
+    """A task on one row. ``queries`` is the module with its ``move`` function, ``key`` the name of its id in the
+    task's state."""
 
     queries: typing.Any
     key = ""
@@ -20,14 +21,14 @@ class VolumeTask(Task):
         self.service = service
 
     def status(self, state: dict) -> str | None:
-        """The row's status now; None where the row is gone."""
+        """The current status of the row; None if it has been deleted."""
         table = self.queries.TABLE
         with self.service.db.reader() as connection:
             return connection.execute(sa.select(table.c.status).where(table.c.id == state[self.key])).scalar()
 
     @units.unit
     def failed(self, step, error, state):
-        """Write the failure into the row, unless the row is gone or in other hands."""
+        """Record the failure in the row, unless it has been deleted or its status has changed."""
         if isinstance(error, errors.Superseded):
             return
         with self.service.db.writer() as connection, contextlib.suppress(errors.Error):

@@ -1,4 +1,4 @@
-"""Create a volume: allocate its space, fill it from an image where one was asked for, make it available."""
+"""Create a volume: allocate its space, copy its image or source, make it available."""
 
 from common import errors, images, shared_work, units
 from volume.db import volumes
@@ -6,9 +6,10 @@ from volume.tasks import VolumeTask
 
 
 class CreateVolume(VolumeTask):
-    """State: {"volume_id", "project_id", "size_gb", "image_id", "snapshot_id", "source_volid"}; the last three or None.
+    """State: {"volume_id", "project_id", "size_gb", "image_id", "snapshot_id", "source_volid"}; the last three or
+    None.
 
-    After a crash it runs on: allocating and filling may be repeated.
+    After a crash it continues: its steps may be repeated.
     """
 
     name, on_crash = "create-volume", "resume"
@@ -51,7 +52,7 @@ class CreateVolume(VolumeTask):
             row = connection.execute(volumes.TABLE.select().where(volumes.TABLE.c.id == state["volume_id"])).first()
             if row is None or row.status != "creating":
                 if row is not None and row.status == "available":
-                    return  # published by the run before the crash
+                    return  # published before the crash
                 raise errors.Superseded()
             volumes.move(connection, state["volume_id"], "created")
             row = {**row._mapping, "status": "available"}

@@ -1,4 +1,4 @@
-"""Delete a volume: end its export, wipe and free its space, forget it."""
+"""Delete a volume: end its exports, wipe and free its space, delete its row."""
 
 from common import units
 from volume.db import models, snapshots, volumes
@@ -6,7 +6,7 @@ from volume.tasks import VolumeTask
 
 
 class DeleteVolume(VolumeTask):
-    """State: {"volume_id"}. There is no way back; after a crash it runs on to the end."""
+    """State: {"volume_id"}. It cannot be undone; after a crash it continues."""
 
     name, on_crash = "delete-volume", "resume"
     queries, key, failure = volumes, "volume_id", "delete_failed"
@@ -16,7 +16,7 @@ class DeleteVolume(VolumeTask):
         return self.status(state) in ("deleting", None)
 
     def free(self, state):
-        """Snapshots that were to go with the volume are still there as rows; their bytes go first."""
+        """The rows of snapshots that are deleted with the volume still exist; their data is deleted first."""
         with self.service.db.reader() as connection:
             taken = snapshots.of_volume(connection, state["volume_id"])
         for snapshot in taken:

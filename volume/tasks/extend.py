@@ -1,4 +1,4 @@
-"""Grow a volume: its backend first, then whoever uses it."""
+"""Extend a volume: first in its backend, then in the server that uses it."""
 
 import logging
 
@@ -11,15 +11,15 @@ from volume.tasks import VolumeTask
 
 LOG = logging.getLogger(__name__)
 _VERSION = {"OpenStack-API-Version": "compute 2.51"}
-TELL_TIMEOUT_S = 10
+NOTIFY_TIMEOUT_S = 10
 
 
 class ExtendVolume(VolumeTask):
-    """State: {"volume_id", "size_gb"}. After a crash it runs on: growing to the same size twice is growing once.
+    """State: {"volume_id", "size_gb"}. After a crash it continues: extending to the same size again changes nothing.
 
-    A volume that a server uses stays ``extending`` when this ends: the compute service says when the guest sees the new size
-    (os-extend_volume_completion). Until it does, the scheduler's reconciler has this run again, and each time the compute service
-    is told again, for ``extend_timeout_s`` at most.
+    A volume in use stays ``extending`` after this task, until the compute service reports that the guest sees the new
+    size (os-extend_volume_completion). Until then the scheduler's reconciler repeats the task, which notifies the
+    compute service again, for ``extend_timeout_s`` at most.
     """
 
     name, on_crash, retry_s = "extend-volume", "resume", 5.0
@@ -41,16 +41,16 @@ class ExtendVolume(VolumeTask):
         if server is not None:
             waited = (db.now() - row["updated_at"]).total_seconds()
             if waited <= self.service.conf.volume.extend_timeout_s and self._notify_compute(server, state["volume_id"]):
-                return  # its host confirms it
+                return  # its host will confirm the new size
             if waited > self.service.conf.volume.extend_timeout_s:
-                fault = f"Server {server} has not confirmed the new size; it sees it when it is started anew."
+                fault = f"Server {server} has not confirmed the new size; it sees the new size when it is next started."
                 LOG.warning("volume %s: %s", state["volume_id"], fault)
         if self.service.db.transact(extensions.settle, state["volume_id"], fault=fault):
             LOG.info("volume %s now has %d GiB", state["volume_id"], state["size_gb"])
             self.service.notify("volume.resize.end", {**row, "status": "in-use" if server else "available"})
 
     def _row_and_server(self, volume_id: str) -> tuple[dict | None, str | None]:
-        """The volume, and the server that uses it through an export of ours."""
+        """The volume, and the server that uses it through an export."""
         v, a = models.volumes, models.attachments
         with self.service.db.reader() as connection:
             row = rows.one(connection, sa.select(v).where(v.c.id == volume_id))
@@ -58,18 +58,18 @@ class ExtendVolume(VolumeTask):
         return row, held["instance_uuid"] if held and held["connection_info"] else None
 
     def _notify_compute(self, server: str, volume_id: str) -> bool:
-        """Whether the compute service took it; not where it knows no such server, or one on no host.
+        """Whether the compute service accepted the event; False if there is no such server, or it has no host.
 
-        :raises ServiceUnavailable: it does not answer
+        :raises ServiceUnavailable: the compute service does not respond
         """
         event = {"name": "volume-extended", "server_uuid": server, "tag": volume_id}
         answer = self.service.rest.request("POST", "compute", path("/v2.1/os-server-external-events"),
-                                           body={"events": [event]}, headers=_VERSION, timeout_s=TELL_TIMEOUT_S)
+                                           body={"events": [event]}, headers=_VERSION, timeout_s=NOTIFY_TIMEOUT_S)
         return answer["events"][0]["code"] == 200
 
     @units.unit
     def failed(self, step, error, state):
-        """Once the backend has grown it, nothing is given up: the reconciler goes on."""
+        """After the backend has extended the volume, the extension is not abandoned: the reconciler continues it."""
         if not isinstance(error, errors.Superseded) and self.service.db.transact(
                 extensions.give_up, state["volume_id"], str(error)):
             LOG.error("volume %s could not be extended to %d GiB: %s", state["volume_id"], state["size_gb"], error)

@@ -1,4 +1,4 @@
-"""Make and delete snapshots of volumes."""
+"""Create and delete snapshots of volumes."""
 
 from common import errors, units
 from volume.db import snapshots
@@ -6,10 +6,10 @@ from volume.tasks import VolumeTask
 
 
 class CreateSnapshot(VolumeTask):
-    """State: {"snapshot_id", "volume_id"}. After a crash it runs on: what was copied in part is copied anew.
+    """State: {"snapshot_id", "volume_id"}. After a crash it continues: a partial copy is made again.
 
-    Its owner may say that it is available before it is (os-update_snapshot_status). It is copied all the same, and what
-    cannot be copied is in error in the end, whatever was said.
+    The status may have been set to available before the copy is complete (os-update_snapshot_status). The copy is
+    made nevertheless; if it fails, the snapshot becomes ``error`` regardless of that.
     """
 
     name, on_crash = "create-snapshot", "resume"
@@ -34,14 +34,14 @@ class CreateSnapshot(VolumeTask):
         with self.service.db.writer() as connection:
             row = connection.execute(snapshots.TABLE.select().where(snapshots.TABLE.c.id == state["snapshot_id"])).first()
             if row is not None and row.status == "available":
-                return  # by the run before the crash, or by its owner
+                return  # before a crash, or by the action os-update_snapshot_status
             if row is None or row.status != "creating":
                 raise errors.Superseded()
             snapshots.move(connection, state["snapshot_id"], "created")
 
 
 class DeleteSnapshot(VolumeTask):
-    """State: {"snapshot_id"}. There is no way back; after a crash it runs on to the end."""
+    """State: {"snapshot_id"}. It cannot be undone; after a crash it continues."""
 
     name, on_crash = "delete-snapshot", "resume"
     queries, key, failure = snapshots, "snapshot_id", "delete_failed"
