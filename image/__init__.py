@@ -1,1 +1,1 @@
-"""Image: disks, kernels and ramdisks that servers start from."""
+"""The image service: disks, kernels and ramdisks that servers boot from."""

@@ -9,5 +9,5 @@ def app_factory(global_conf, **local):
 
 
 def registry_factory(global_conf, **local):
-    """The registry of version 1, on a port of its own."""
+    """The registry of version 1, which listens on a port of its own."""
     return Application("image-registry", SERVICES[global_conf["pileus_service"]], router.REGISTRY)

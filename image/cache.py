@@ -1,8 +1,9 @@
-"""Copies of images whose store is far away, in a directory that several processes may share without locks.
+"""Local copies of images from remote stores, in a directory that several processes can share without locks.
 
-``<id>`` is a whole copy, ``<id>.hits`` grows by a byte at each use and so tells when the last one was, ``incomplete/`` has
-what is being written, each writer's under a name of its own, and ``queue/<id>`` asks for one. A copy appears by a rename,
-when all of its bytes came and are as many as they should be; of two writers the last wins, with the same bytes.
+``<id>`` is a complete copy. ``<id>.hits`` grows by a byte per use, so that its mtime is the time of the last use.
+``incomplete/`` contains files being written, with a name of its own for each writer. ``queue/<id>`` requests a copy.
+A copy is renamed into place after its size and hash have been verified; of two writers the last wins, with the same
+data.
 """
 
 import contextlib
@@ -23,7 +24,7 @@ STALE_S = 3600.0
 
 
 class Cache:
-    """:param path: its directory; empty: there is none, and nothing is kept"""
+    """:param path: its directory; empty: the cache is disabled"""
 
     def __init__(self, path: str, max_bytes: int):
         self.path, self.max_bytes = (pathlib.Path(path) if path else None), max_bytes
@@ -46,8 +47,8 @@ class Cache:
             hits.write(b".")
         return found
 
-    def keep(self, row: dict, source):
-        """The same stream, of which a copy is made while it is read from its start to its end."""
+    def copying(self, row: dict, source):
+        """The same stream; it is copied to the cache while it is read from start to end."""
         if self.path is None or not row["size"] or row["size"] > self.max_bytes:
             return source
         return _Copying(self, row, source)
@@ -56,32 +57,32 @@ class Cache:
         assert self.path is not None
         return self.path / "incomplete" / f"{image_id}.{context.new_hex()}"
 
-    def take(self, row: dict, part: pathlib.Path) -> None:
-        """A whole copy comes into the cache, and as many others go as there is no room for."""
+    def add(self, row: dict, part: pathlib.Path) -> None:
+        """Move a complete copy into the cache, and remove the least recently used copies if it is too large."""
         assert self.path is not None
         os.replace(part, self.path / row["id"])
         (self.path / "queue" / row["id"]).unlink(missing_ok=True)
         self.prune()
 
     def cached(self) -> list[dict]:
-        """What is there, that which was used longest ago first."""
+        """The cached images, least recently used first."""
         if self.path is None:
             return []
         found = []
         for path in self.path.iterdir():
             try:
                 if not values.is_uuid(path.name):
-                    continue  # a directory of ours, or somebody else's file: it is not ours to forget
+                    continue  # a directory, or another program's file, which must not be deleted
                 there, hits = path.stat(), path.with_suffix(".hits")
                 used = hits.stat() if hits.exists() else None
             except FileNotFoundError:
-                continue  # it was just dropped
+                continue  # it has just been removed
             found.append({"image_id": path.name, "size": there.st_size, "last_modified": there.st_mtime,
                           "hits": used.st_size if used else 0, "last_accessed": used.st_mtime if used else 0})
         return sorted(found, key=lambda each: max(each["last_accessed"], each["last_modified"]))
 
     def queued(self) -> list[str]:
-        """Ids of images that were asked for, in that order."""
+        """Ids of requested images, oldest request first."""
         if self.path is None:
             return []
         return [path.name for path, _ in sorted(_ages(self.path / "queue"), key=lambda each: -each[1])]
@@ -91,7 +92,7 @@ class Cache:
         (self.path / "queue" / image_id).touch()
 
     def drop(self, image_id: str) -> bool:
-        """Whether it was there, as a copy or a wish. Who reads the copy reads it to its end."""
+        """Whether the image was cached or queued. Open copies can still be read to the end."""
         if self.path is None:
             return False
         there = [p for p in (self.path / image_id, self.path / "queue" / image_id) if p.exists()]
@@ -117,7 +118,7 @@ class Cache:
             size -= each["size"]
 
     def clean(self, known: set[str]) -> None:
-        """Forget images that are not there any more, and copies that nobody writes any more."""
+        """Remove copies of images that no longer exist, and incomplete files that are no longer written to."""
         if self.path is None:
             return
         for image_id in {each["image_id"] for each in self.cached()} | set(self.queued()):
@@ -129,7 +130,7 @@ class Cache:
 
 
 def _ages(directory: pathlib.Path) -> list[tuple[pathlib.Path, float]]:
-    """Files, and the seconds since they were last written to. Others may take some away meanwhile."""
+    """Files, and the seconds since they were last written to. Other processes may delete some meanwhile."""
     found = []
     for path in directory.iterdir():
         with contextlib.suppress(FileNotFoundError):
@@ -138,7 +139,7 @@ def _ages(directory: pathlib.Path) -> list[tuple[pathlib.Path, float]]:
 
 
 class _Copying:
-    """A stream that is written to the cache as it is read. That it cannot be, its reader is not told."""
+    """A stream that is copied to the cache as it is read. Errors of the cache do not affect the reader."""
 
     def __init__(self, cache: Cache, row: dict, source):
         self.cache, self.row, self.source, self.size = cache, row, source, 0
@@ -168,7 +169,7 @@ class _Copying:
         assert self.out is not None
         self.out.close()
         self.out = None
-        self.cache.take(self.row, self.part)
+        self.cache.add(self.row, self.part)
 
     def seek(self, offset: int) -> None:
         if offset:
@@ -188,7 +189,7 @@ class _Copying:
 
 
 class Prefetcher(periodic.Periodic):
-    """Fetch what was asked for. Several processes may fetch the same at once, and all come to the same."""
+    """Download requested images into the cache. Several processes may download the same image, with the same result."""
 
     interval_s = 5.0
 
@@ -200,15 +201,15 @@ class Prefetcher(periodic.Periodic):
             try:
                 self._fetch(image_id)
             except (errors.Error, OSError) as error:
-                LOG.warning("image %s could not be fetched into the cache: %s", image_id, error)
+                LOG.warning("image %s could not be copied to the cache: %s", image_id, error)
                 self.service.cache.drop(image_id)
 
     def _fetch(self, image_id: str) -> None:
         svc = self.service
         with svc.db.reader() as connection:
             row = images.any_row(connection, image_id)
-        with contextlib.closing(svc.cache.keep(row, locations.open_first(row, svc.stores, svc.conf.image))) as stream:
+        with contextlib.closing(svc.cache.copying(row, locations.open_first(row, svc.stores, svc.conf.image))) as stream:
             while stream.read(CHUNK):
                 continue
-        if image_id in svc.cache.queued():  # whole copies take the wish with them
-            raise errors.StepFailed(reason="what came is not the image, or too large to be kept")
+        if image_id in svc.cache.queued():  # a complete copy removes its request
+            raise errors.StepFailed(reason="its data is wrong, or larger than the cache")

@@ -1,4 +1,4 @@
-"""The standard catalog of metadata definitions, and an operator's own: files of one namespace each, as the API has it."""
+"""The catalog of metadata definitions, standard or an operator's: files with one namespace each, in the API's format."""
 
 import json
 import pathlib
@@ -14,11 +14,11 @@ _CHECK = schema.compiled(NAMESPACE)
 
 
 def load(connection, directory: pathlib.Path, owner: str) -> tuple[list[str], list[str]]:
-    """Add the namespaces of a directory's files; one that is there stays as it is.
+    """Add the namespaces in a directory's files; existing ones are unchanged.
 
-    :param owner: id of the project that they belong to, where they do not say
-    :returns: (names that were added, names that were there)
-    :raises BadRequest: a file is no namespace; none of them was added
+    :param owner: id of the project that owns namespaces without an owner
+    :returns: (names of added namespaces, names of existing ones)
+    :raises BadRequest: a file is not a namespace; none was added
     """
     there = set(connection.execute(sa.select(metadefs.NAMESPACES.c.namespace)).scalars())
     added, kept = [], []
@@ -37,7 +37,7 @@ def load(connection, directory: pathlib.Path, owner: str) -> tuple[list[str], li
 
 
 def load_standard(database) -> None:
-    """The catalog of a new cloud. Who took a namespace away later does not get it back."""
+    """Load the catalog into a new cloud, once: namespaces that are deleted later are not added again."""
     with database.writer() as connection:
         if connection.execute(sa.select(metadefs.NAMESPACES.c.id).limit(1)).first() is None:
             load(connection, STANDARD, "admin")

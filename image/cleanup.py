@@ -1,4 +1,5 @@
-"""Put back what a broken upload or a crash left: rows in ``saving`` or half staged, parts, data without a row."""
+"""Clean up after failed uploads and crashes: images stuck in ``saving`` or partly staged, partial files, data without
+a row."""
 
 import datetime
 
@@ -20,7 +21,7 @@ class Cleanup(periodic.Periodic):
 
     def run_once(self) -> None:
         svc = self.service
-        # What there is is listed before what is known: an image that comes in between is known, and not listed.
+        # List the data before the rows: an image that is created in between has a row, and is not listed.
         stored = {name: store.stored() for name, store in svc.stores.all.items() if store.kind == "file"}
         parts, staged = svc.incoming.parts(), svc.incoming.staged()
         with svc.db.reader() as connection:
@@ -33,7 +34,7 @@ class Cleanup(periodic.Periodic):
         svc.imports.clean()
         self._staged(known, staged)
         self._erase()
-        self._left(known, working)
+        self._remaining(known, working)
         saving = {i for i, row in known.items() if row["status"] == "saving"}
         for image_id in {i for i, age_s in parts.items() if age_s > self.STALE_S} - saving - working:
             svc.incoming.drop(image_id)
@@ -43,7 +44,7 @@ class Cleanup(periodic.Periodic):
         return (db.now() - row["updated_at"]).total_seconds() > self.STALE_S
 
     def _uploads(self, known: dict, parts: dict[str, float]) -> None:
-        """Uploads that nobody sends any more: who works on one touches its part."""
+        """Reset uploads that have stopped: those in progress update the mtime of their partial file."""
         for image_id, row in known.items():
             if row["status"] == "saving" and self._old(row) and parts.get(image_id, self.STALE_S + 1) > self.STALE_S:
                 self.service.reset(image_id, "reset", self.service.stores.writable())
@@ -59,15 +60,16 @@ class Cleanup(periodic.Periodic):
             svc.incoming.unstage(image_id)
 
     def _unknown(self, known: dict, stored: dict[str, set[str]], busy: set[str]) -> None:
-        """Files of images that are not there, or not in that store. What far stores have else, the audit tells."""
+        """Delete files of images that do not exist, or are not in that store. Unknown objects in remote stores are
+        reported by the audit."""
         for name, ids in stored.items():
             for image_id in ids - busy:
-                if image_id not in known or name not in locations.held(known[image_id]):
+                if image_id not in known or name not in locations.store_names(known[image_id]):
                     self.service.stores.get(name).delete(image_id)
         self.service.cache.clean({i for i, row in known.items() if row["status"] in ("active", "deactivated")})
 
     def _erase(self) -> None:
-        """Take away what was deleted long enough ago, and what a store did not give away at once."""
+        """Erase images whose scrub_time has passed, and those whose earlier deletion from a store failed."""
         limit = db.now() - datetime.timedelta(seconds=self.service.conf.image.scrub_time)
         with self.service.db.writer() as connection:
             connection.execute(sa.update(TABLE).where(TABLE.c.status == "pending_delete", TABLE.c.updated_at <= limit).values(
@@ -76,12 +78,12 @@ class Cleanup(periodic.Periodic):
         for row in gone:
             self.service.erase(row)
 
-    def _left(self, known: dict, busy: set[str]) -> None:
-        """Ask again the stores that did not answer when something was to be taken from them."""
+    def _remaining(self, known: dict, busy: set[str]) -> None:
+        """Retry deletions in stores that did not respond."""
         for image_id, row in known.items():
-            if not images.left(row) or image_id in busy or row["status"] not in ("queued", "active", "deactivated"):
+            if not images.undeleted_stores(row) or image_id in busy or row["status"] not in ("queued", "active", "deactivated"):
                 continue
-            left = self.service.stores.delete_data(image_id, set(images.left(row)) - set(locations.held(row)))
+            left = self.service.stores.delete_data(image_id, set(images.undeleted_stores(row)) - set(locations.store_names(row)))
             rest = {k: v for k, v in row["progress"].items() if k != "left"}
             with self.service.db.writer() as connection:
                 connection.execute(sa.update(TABLE).where(TABLE.c.id == image_id, TABLE.c.updated_at == row["updated_at"]).values(

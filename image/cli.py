@@ -1,4 +1,4 @@
-"""image-manage: schema, the catalog of metadata definitions, and images that were deleted but not yet scrubbed."""
+"""image-manage: schema, the catalog of metadata definitions, and deleted images that have not been scrubbed yet."""
 
 import argparse
 import pathlib
@@ -8,14 +8,15 @@ from common import errors, manage
 
 def build_parser() -> argparse.ArgumentParser:
     parser, commands = manage.parser("image")
-    undo = manage.command(commands, "restore", "Bring back a deleted image, while delayed_delete keeps its data.")
+    undo = manage.command(commands, "restore", "Restore a deleted image, while delayed_delete keeps its data.")
     undo.add_argument("image", help="its id")
     metadefs = manage.command(commands, "metadefs", "Administer metadata definitions.").add_subparsers(
         dest="verb", required=True, title="commands", metavar="COMMAND")
-    add = manage.command(metadefs, "load", "Add namespaces from files; what is there stays.")
-    add.add_argument("directory", nargs="?", type=pathlib.Path, help="of JSON files, a namespace each; default the standard ones")
+    add = manage.command(metadefs, "load", "Add namespaces from files; existing ones are unchanged.")
+    add.add_argument("directory", nargs="?", type=pathlib.Path,
+                     help="directory of JSON files with one namespace each; default: the standard catalog")
     add.add_argument("--owner", default="admin",
-                     help="id of the project whose they are, where they do not say (default: %(default)s)")
+                     help="id of the project that owns namespaces without an owner (default: %(default)s)")
     return parser
 
 
@@ -43,5 +44,5 @@ def _load(service, args) -> int:
             added, kept = catalog.load(connection, args.directory or catalog.STANDARD, args.owner)
     except errors.Error as error:
         return manage.fail(str(error))
-    print(f"added: {', '.join(added) or 'none'}; there already: {len(kept)}")
+    print(f"added: {', '.join(added) or 'none'}; existing: {len(kept)}")
     return 0

@@ -1,8 +1,8 @@
-"""Images of one format made another when they are imported, by a qemu-img that can do little else.
+"""Conversion of imported images to another format, by a sandboxed qemu-img.
 
-It has been looked at before that the image names no other file (``common.inspector``); the format is told, not guessed; the
-child has no network, no privileges, and limits for memory, CPU time and the size of what it writes. Where the service is
-not root, only the limits are left: it has nothing else to give away then.
+``common.inspector`` has verified before that the image refers to no other file, and the format is passed explicitly.
+The child process has no network, no privileges, and limits on memory, CPU time and file size. If the service does not
+run as root, only the limits apply: it has no other privileges to drop.
 """
 
 import contextlib
@@ -13,21 +13,21 @@ import time
 
 from common import errors, inspector
 
-# The API's names of formats, and qemu's.
+# The names of formats in the API, and qemu's.
 _QEMU = {"raw": "raw", "qcow2": "qcow2", "vmdk": "vmdk", "vdi": "vdi", "vhd": "vpc", "vhdx": "vhdx", "ploop": "parallels"}
 _MEMORY, _CPU_S, _TICK_S = 2 << 30, 3600, 0.2
 
 
 def applies(disk_format: str, wanted: str) -> bool:
-    """Whether images of a format become another. An ISO is no disk: who boots of it needs it as it is."""
+    """Whether images of a format are converted. An ISO image is a boot medium, and is needed in its own format."""
     return bool(wanted) and disk_format != wanted and disk_format in _QEMU
 
 
 def convert(source: pathlib.Path, disk_format: str, target: pathlib.Path, wanted: str, *, limit: int, beat) -> None:
-    """Write ``source`` as ``target``; the target is not there when it fails.
+    """Write ``source`` as ``target``; on failure there is no target.
 
-    :param limit: bytes that it may have, and that a guest may see of it
-    :param beat: called several times a second while it works
+    :param limit: maximum bytes of the file, and of the guest's disk
+    :param beat: called several times a second meanwhile
     :raises StepFailed: it cannot be converted, or is too large
     """
     header = inspector.check(source, disk_format)
@@ -42,7 +42,7 @@ def convert(source: pathlib.Path, disk_format: str, target: pathlib.Path, wanted
         undo.callback(target.unlink, missing_ok=True)
         with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                               text=True) as child, contextlib.ExitStack() as running:
-            running.callback(child.kill)  # nothing to one that has ended
+            running.callback(child.kill)  # no effect if it has ended
             _wait(child, beat)
             if child.returncode:
                 raise errors.StepFailed(reason=f"The image could not be converted to {wanted}.",
@@ -54,6 +54,6 @@ def _wait(child: subprocess.Popen, beat) -> None:
     deadline = time.monotonic() + 2 * _CPU_S
     while child.poll() is None:
         if time.monotonic() > deadline:
-            raise errors.StepFailed(reason="The image takes too long to convert.")
+            raise errors.StepFailed(reason="The conversion of the image took too long.")
         beat()
         time.sleep(_TICK_S)

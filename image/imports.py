@@ -1,9 +1,10 @@
-"""Imports: data that was staged, that a URL names, of another cloud or of the image itself goes into one store or several.
+"""Imports: staged data, or the data of a URL, of another cloud's image or of the image itself is put into one or more
+stores.
 
-Each is a task that can be looked at; its row is written before anything is done, and says how it ended. While somebody
-works on it, he renews the row. If his process dies, nobody does: the cleanup then ends the task as failed, takes away what
-it put into stores that the image's locations do not name, and puts the image back to what it was. An import that was asked
-for twice finds the image in another state the second time, or a task that is not ended, and is refused.
+Each import is a task, whose row is written before it starts, and contains its result. A running import updates the
+time in the row. If its process dies, the cleanup ends the task as failed, deletes its data from stores that are not
+among the image's locations, and restores the state of the image. A repeated request is refused: the image is in
+another state then, or has an unfinished task.
 """
 
 import contextlib
@@ -23,7 +24,7 @@ from image.incoming import Hashes
 LOG = logging.getLogger(__name__)
 METHODS = ("glance-direct", "web-download", "glance-download", "copy-image")
 KEPT = datetime.timedelta(hours=48)
-STALE_S = 150.0  # more than a server may take until it answers
+STALE_S = 150.0  # longer than a server may take to respond
 BEAT_S = 5.0
 UNDONE = TABLE.c.status.in_(("pending", "processing"))
 
@@ -36,7 +37,7 @@ def view(row: dict) -> dict:
 
 
 class _Beating:
-    """A stream that says that it is being read."""
+    """A stream that updates the time of its task as it is read."""
 
     def __init__(self, source, beat):
         self.source, self.beat = source, beat
@@ -54,15 +55,16 @@ class Imports:
 
     def begin(self, connection, ctx, image: dict, method: dict, *, stores: list[str], must_succeed: bool = True,
               kind: str = "api_image_import", given: dict | None = None) -> dict:
-        """The task's row, in the transaction that gives the image its state. ``start`` it after the commit.
+        """Insert the task's row, in the transaction that changes the state of the image. Call ``start`` after the
+        commit.
 
-        :param method: {"name", and what it needs}, as the API has it
-        :param stores: where the data goes
-        :param must_succeed: whether it has to come into all of these
-        :raises Conflict: the image has a task that is not ended
+        :param method: {"name", and its parameters}, as in the API
+        :param stores: the destinations
+        :param must_succeed: whether the import fails if one of the stores fails
+        :raises Conflict: the image has an unfinished task
         """
         if connection.execute(sa.select(TABLE.c.id).where(TABLE.c.image_id == image["id"], UNDONE)).first():
-            raise errors.Conflict(f"Image {image['id']} has an import under way.")
+            raise errors.Conflict(f"Image {image['id']} has an import in progress.")
         if kind != "location_import":
             images.update(connection, image["id"], {"progress": {"to": stores, "failed": []}})
         at = db.now()
@@ -74,7 +76,7 @@ class Imports:
             "created_at": at, "updated_at": at, "expires_at": None})
 
     def start(self, task: dict, image: dict, ctx=None) -> None:
-        """:param ctx: who asked, where his token is needed: it is nowhere written down"""
+        """:param ctx: the request's, if its token is needed: tokens are not stored"""
         threading.Thread(target=self._run, args=(task, image, ctx), daemon=True, name=f"import-{image['id']}").start()
 
     @units.unit
@@ -83,7 +85,7 @@ class Imports:
             connection.execute(sa.update(TABLE).where(TABLE.c.id == task_id).values(updated_at=db.now(), **values))
 
     def _beat(self, task: dict):
-        """A function that renews a task's row, not too often."""
+        """A function that updates the time in a task's row, at limited intervals."""
         at = [time.monotonic()]
 
         def beat() -> None:
@@ -99,14 +101,14 @@ class Imports:
                 self._hash(task, image)
             else:
                 self._import(task, image, ctx)
-        except Exception as error:  # the task's boundary: whatever it was, the task says that it failed
+        except Exception as error:  # boundary of the task: whatever happens, it must be marked as failed
             public = str(error) if isinstance(error, errors.Error) and error.status < 500 or isinstance(
                 error, errors.StepFailed) else "The import failed."
             LOG.warning("import %s of image %s: %s %s", task["id"], image["id"], error, getattr(error, "internal", None) or "",
                         exc_info=not isinstance(error, errors.Error))
             self.fail(task, public)
 
-    # What comes -----------------------------------------------------------------
+    # Sources --------------------------------------------------------------------
 
     def _import(self, task: dict, image: dict, ctx) -> None:
         id, beat, changed = image["id"], self._beat(task), dict[str, object]()
@@ -115,7 +117,7 @@ class Imports:
             facts = incoming.add(id, _Beating(source, beat), self.service.conf.image.max_image_bytes)
         if method["name"] == "copy-image":
             if (facts["size"], facts[_hash_of(image)]) != (image["size"], image[_hash_of(image)] or facts[_hash_of(image)]):
-                raise errors.StepFailed(reason="What its store has is not the image any more.")
+                raise errors.StepFailed(reason="The data in the store does not match the image.")
             facts = {}
         else:
             facts.update(changed, **self._prepared({**image, **changed}, beat))
@@ -127,7 +129,7 @@ class Imports:
 
     @contextlib.contextmanager
     def _source(self, method: dict, image: dict, ctx, changed: dict):
-        """The stream that a method names. ``changed`` gets the columns that come with it."""
+        """The stream of a method. Columns that come with it are added to ``changed``."""
         conf = self.service.conf.image
         with contextlib.ExitStack() as stack:
             if method["name"] == "glance-direct":
@@ -142,7 +144,7 @@ class Imports:
                 yield stack.enter_context(contextlib.closing(locations.open_first(image, self.service.stores, conf)))
 
     def _prepared(self, image: dict, beat) -> dict:
-        """Look at what came, and make it what this cloud wants images to be; what is other than was known of it."""
+        """Inspect the data, and convert it if configured; returns the columns that change."""
         conf, part = self.service.conf.image, self.service.incoming.part(image["id"])
         header = inspector.check(part, image["disk_format"])
         if not conversion.applies(image["disk_format"], conf.conversion_format):
@@ -156,10 +158,10 @@ class Imports:
         return {**hashes.facts(), "disk_format": conf.conversion_format,
                 "virtual_size": inspector.check(part, conf.conversion_format).virtual_bytes}
 
-    # Where it goes --------------------------------------------------------------
+    # Destinations ---------------------------------------------------------------
 
     def _place(self, task: dict, image: dict, facts: dict, beat) -> None:
-        """Put it into each store. Where all must have it, the image knows of none before the last."""
+        """Put the data into each store. With must_succeed, locations are recorded after the last store only."""
         id, wanted, failed, done = image["id"], list(task["input"]["backend"]), list[str](), list[str]()
         must = task["input"]["import_req"]["all_stores_must_succeed"]
         for number, name in enumerate(wanted):
@@ -182,13 +184,13 @@ class Imports:
 
     @units.unit
     def _arrived(self, id: str, done: list[str], facts: dict, progress: dict) -> None:
-        """:raises InvalidState, NotFound: the image was deleted meanwhile"""
+        """:raises InvalidState, NotFound: the image has been deleted meanwhile"""
         with self.service.db.writer() as connection:
             row = images.any_row(connection, id)
             values = {**facts, "progress": progress}
             if done:
-                values["locations"] = [*(locations.of(row) if row["status"] != "importing" else []),
-                                       *(locations.at(self.service.stores.get(name), id) for name in done)]
+                values["locations"] = [*(locations.entries(row) if row["status"] != "importing" else []),
+                                       *(locations.in_store(self.service.stores.get(name), id) for name in done)]
             if row["status"] == "importing" and done:
                 images.move(connection, id, "imported", **values)
             elif row["status"] == "importing":
@@ -199,24 +201,24 @@ class Imports:
     # Hashes of a location -------------------------------------------------------
 
     def _hash(self, task: dict, image: dict) -> None:
-        """Read what a location names. Where its hash is known, the image is active when it agrees; else at once."""
+        """Download a location. With a known hash, the image becomes active if it matches; otherwise it is active already."""
         id, known, url = image["id"], task["input"]["validation_data"], task["input"]["loc_url"]
         conf, beat = self.service.conf.image, self._beat(task)
         size = locations.size(url, conf)
         hashes = Hashes(known.get("os_hash_algo", "sha512"))
         if not known or not conf.do_secure_hash:
-            said = known or {"os_hash_algo": hashes.algorithm if conf.do_secure_hash else None}
-            self.service.db.transact(images.move, id, "imported", size=size, **said)
+            hash_columns = known or {"os_hash_algo": hashes.algorithm if conf.do_secure_hash else None}
+            self.service.db.transact(images.move, id, "imported", size=size, **hash_columns)
         if conf.do_secure_hash:
             with web.fetch(url, conf) as source:
                 hashes.read(_Beating(source, beat), conf.max_image_bytes, self._there(id))
             if known and hashes.facts()["os_hash_value"] != known["os_hash_value"].lower():
-                raise errors.StepFailed(reason="The location's data does not have the hash that was said.")
+                raise errors.StepFailed(reason="The hash of the location's data does not match validation_data.")
             self.service.db.transact(images.move, id, "imported" if known else "copied", **hashes.facts())
         self._set(task["id"], status="success", expires_at=db.now() + KEPT, result={"image_id": id})
 
     def _there(self, id: str):
-        """A function that says, not too often, whether an image is still wanted."""
+        """A function that tells whether the image still exists, checked at limited intervals."""
         at = [time.monotonic()]
 
         def there() -> bool:
@@ -228,10 +230,10 @@ class Imports:
                     images.TABLE.c.id == id, images.THERE)).first() is not None
         return there
 
-    # How it ends ----------------------------------------------------------------
+    # End ------------------------------------------------------------------------
 
     def fail(self, task: dict, message: str) -> None:
-        """End a task; its image is as before it. Repeatable. The row keeps in mind which stores did not answer."""
+        """End a task as failed, and restore its image. Repeatable. Stores that did not respond are recorded in the row."""
         id = task["image_id"]
         left = self._undo(task, id) if id is not None else []
         self.service.db.transact(self._failed, task, message, left)
@@ -239,7 +241,7 @@ class Imports:
     def _failed(self, connection, task: dict, message: str, left) -> None:
         connection.execute(sa.update(TABLE).where(TABLE.c.id == task["id"], UNDONE).values(
             status="failure", updated_at=db.now(), expires_at=db.now() + KEPT, message=message))
-        with contextlib.suppress(errors.NotFound, errors.InvalidState):  # deleted meanwhile: its owner wanted it gone
+        with contextlib.suppress(errors.NotFound, errors.InvalidState):  # deleted meanwhile, on request
             if task["image_id"] is not None:
                 self._put_back(connection, task, images.any_row(connection, task["image_id"]), left)
 
@@ -255,7 +257,7 @@ class Imports:
             images.update(connection, row["id"], {"progress": {"to": [], "failed": failed, "left": left}})
 
     def _undo(self, task: dict, id: str) -> list[str]:
-        """Take away what it made; the stores that did not answer."""
+        """Delete the data that the import stored; returns the stores that did not respond."""
         self.service.incoming.drop(id)
         self.service.incoming.part(id).with_suffix(".new").unlink(missing_ok=True)
         with self.service.db.reader() as connection:
@@ -263,30 +265,30 @@ class Imports:
                 row = images.any_row(connection, id)
             except errors.NotFound:
                 row = None
-        held = set(locations.held(row)) if row is not None and row["status"] != "importing" else set()
+        held = set(locations.store_names(row)) if row is not None and row["status"] != "importing" else set()
         if task["input"]["import_req"]["method"]["name"] == "glance-direct" and not held:
             self.service.incoming.unstage(id)
         return self.service.stores.delete_data(id, [name for name in task["input"]["backend"] if name not in held])
 
     @staticmethod
     def _unhashed(connection, row: dict) -> None:
-        """An image whose location could not be read, or is not what it should be. The location stays, as in OpenStack."""
+        """Reset an image whose location could not be read, or does not match. The location is kept, as in OpenStack."""
         if row["status"] == "importing":
             images.move(connection, row["id"], "import_failed", size=None)
         elif row["os_hash_value"] is None:
             images.update(connection, row["id"], {"os_hash_algo": None})
 
     def clean(self) -> None:
-        """End the tasks that nobody works on any more, and forget those that ended two days ago."""
+        """End tasks whose process has died, and delete the rows of those that ended two days ago."""
         limit = db.now() - datetime.timedelta(seconds=STALE_S)
         with self.service.db.reader() as connection:
             stale = rows.many(connection, sa.select(TABLE).where(UNDONE, TABLE.c.updated_at < limit))
         for task in stale:
-            self.fail(task, "The service was stopped while it worked on this.")
+            self.fail(task, "The service was stopped during the import.")
         with self.service.db.writer() as connection:
             connection.execute(sa.delete(TABLE).where(TABLE.c.expires_at < db.now()))
 
 
 def _hash_of(image: dict) -> str:
-    """The fact by which two reads of an image are compared."""
+    """The hash by which two reads of an image are compared."""
     return "os_hash_value" if image["os_hash_algo"] == "sha512" else "checksum"

@@ -1,4 +1,4 @@
-"""Data that arrives: on this host's disk first, where it is hashed and looked at before any store has it."""
+"""Incoming data: written to this host's disk first, where it is hashed and inspected before it is put into a store."""
 
 import contextlib
 import hashlib
@@ -9,12 +9,13 @@ import time
 from common import errors, native
 from image.stores.base import CHUNK, Source, unwritten
 
-# Bytes that a native thread hashes and writes at once: a hand-over costs, and each upload has so much in memory.
+# Bytes that a native thread hashes and writes at once: switching threads has a cost, and each upload uses this much
+# memory.
 _TURN = 4 * CHUNK
 
 
 class Hashes:
-    """What an image's row says of its bytes, found in one pass. :param algorithm: of ``os_hash_value``"""
+    """The hashes and the size of an image, calculated in one pass. :param algorithm: of ``os_hash_value``"""
 
     def __init__(self, algorithm: str = "sha512"):
         self.md5, self.algorithm, self.long, self.size = hashlib.md5(usedforsecurity=False), algorithm, hashlib.new(algorithm), 0
@@ -25,7 +26,8 @@ class Hashes:
         self.long.update(chunk)
 
     def read(self, source, limit: int = 1 << 62, wanted=lambda: True) -> None:
-        """A whole stream. :raises StorageFull: it is larger than ``limit``; :raises Superseded: it is not ``wanted`` any more"""
+        """Read a whole stream. :raises StorageFull: it is larger than ``limit``; :raises Superseded: ``wanted``
+        returned False"""
         while chunks := _turn(source):
             native.execute(_take, None, self, chunks)
             if self.size > limit:
@@ -40,7 +42,7 @@ class Hashes:
 
 
 class Incoming:
-    """A directory: ``<id>.part`` is what arrives or is being prepared, ``staging/<id>`` what waits for its import."""
+    """A directory: ``<id>.part`` is arriving or being prepared, ``staging/<id>`` waits for its import."""
 
     def __init__(self, path):
         self.path = pathlib.Path(path)
@@ -54,9 +56,9 @@ class Incoming:
     def add(self, image_id: str, source, limit: int) -> dict:
         """Write a stream to ``.part`` and hash it in the same pass, in constant memory.
 
-        :param source: has ``read(n)``; b"" ends it
+        :param source: has ``read(n)``; b"" is its end
         :returns: as ``Hashes.facts``
-        :raises StorageFull: the disk or ``limit`` is exceeded; nothing is left behind
+        :raises StorageFull: the disk or ``limit`` is exceeded; nothing remains
         """
         hashes = Hashes()
         self._write(self.part(image_id), source, limit, hashes)
@@ -64,7 +66,7 @@ class Incoming:
 
     @staticmethod
     def _write(path: pathlib.Path, source, limit: int, hashes: Hashes | None = None) -> int:
-        """Write a stream to a file, and into ``hashes``; bytes. Nothing is left of one that breaks off."""
+        """Write a stream to a file, and into ``hashes``; returns its size. Nothing remains of an incomplete one."""
         size = 0
         with contextlib.ExitStack() as undo:
             undo.callback(path.unlink, missing_ok=True)
@@ -81,7 +83,7 @@ class Incoming:
         return size
 
     def source(self, image_id: str, beat=None) -> Source:
-        """What arrived, as stores take it. :param beat: called as it is read; by default the file shows that it is in use"""
+        """The ``.part`` as a source for stores. :param beat: called as it is read; by default it updates the file's mtime"""
         path = self.part(image_id)
         return Source(path, beat or (lambda: os.utime(path)))
 
@@ -92,7 +94,7 @@ class Incoming:
         return self.path / "staging" / self.part(image_id).stem
 
     def stage(self, image_id: str, source, limit: int) -> int:
-        """Keep a stream until it is imported; bytes. :raises StorageFull: as ``add``"""
+        """Store a stream until it is imported; returns its size. :raises StorageFull: as ``add``"""
         path = self._staged(image_id)
         path.parent.mkdir(exist_ok=True)
         return self._write(path, source, limit)
@@ -101,28 +103,28 @@ class Incoming:
         try:
             return open(self._staged(image_id), "rb")
         except FileNotFoundError:
-            raise errors.StepFailed(reason="The staged data is gone.") from None
+            raise errors.StepFailed(reason="The staged data no longer exists.") from None
 
     def unstage(self, image_id: str) -> None:
         self._staged(image_id).unlink(missing_ok=True)
 
     def staged(self) -> dict[str, float]:
-        """{id: seconds since it was last written to} of what is staged, whole or not."""
+        """{id: seconds since the last write} of staged data, complete or not."""
         return {p.name: time.time() - p.stat().st_mtime for p in (self.path / "staging").glob("*")}
 
     def parts(self) -> dict[str, float]:
-        """{id: seconds since it was last written to} of what is arriving."""
+        """{id: seconds since the last write} of arriving data."""
         found = {}
         for path in self.path.glob("*.part"):
             try:
                 found[path.stem] = time.time() - path.stat().st_mtime
             except FileNotFoundError:
-                continue  # it was just dropped
+                continue  # it has just been deleted
         return found
 
 
 def _turn(source) -> list[bytes]:
-    """The next few chunks of a stream; none at its end."""
+    """The next few chunks of a stream; none at the end."""
     chunks, size = [], 0
     while size < _TURN and (chunk := source.read(CHUNK)):
         chunks.append(chunk)

@@ -1,9 +1,9 @@
-"""Locations: where the bytes of an image are: in stores, each by its name; and where URLs of the web say.
+"""Locations: the URLs of an image's data, in stores, each with its name, or on web servers.
 
-What is named by a URL is read from there at each download, by the rules of ``web``; whoever uses it looks at what came as
-at any other image. URLs are never followed to a file or into a store, and what an upload put into its store cannot be
-taken from its image: it would be another image by the same id (CVE-2016-0757).
-The operations are those of OpenStack's JSON patch: ``add /locations/N``, ``remove /locations/N``, ``replace /locations``.
+Web locations are read at each download, with the checks in ``web``; consumers inspect the data as that of any other
+image. URLs never lead to a file or into a store. The location of uploaded data cannot be removed from its image,
+since the id would then refer to other data (CVE-2016-0757). The operations are those of OpenStack's JSON patch: ``add
+/locations/N``, ``remove /locations/N``, ``replace /locations``.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from common import errors, schema
 from common.values import integer
 from image import web
 
-# What a client says that the bytes are, where the service has not read them itself.
+# The client's statement about the data, if the service has not read it.
 FACTS = schema.obj({"checksum": {"type": "string", "pattern": "[0-9a-fA-F]{32}"},
                      "os_hash_algo": {"enum": ["sha256", "sha384", "sha512"]},
                      "os_hash_value": {"type": "string", "pattern": "[0-9a-fA-F]{64,128}"}}, ["os_hash_algo", "os_hash_value"])
@@ -22,8 +22,8 @@ _LOCATION = schema.compiled(schema.obj({
 _MAX_LOCATIONS = 10
 
 
-def of(row: dict) -> list[dict]:
-    """[{"url", "metadata"}] of an image, in the order in which they came."""
+def entries(row: dict) -> list[dict]:
+    """[{"url", "metadata"}] of an image, in the order in which they were added."""
     if row["locations"] is not None:
         return row["locations"]
     return [{"url": f"file:///{row['id']}", "metadata": {"store": "file"}}] if row["status"] in (
@@ -34,21 +34,21 @@ def of_web(location: dict) -> bool:
     return location["url"].startswith(("http://", "https://"))
 
 
-def held(row: dict) -> list[str]:
-    """The stores that have an image."""
-    return [each["metadata"]["store"] for each in of(row) if not of_web(each)]
+def store_names(row: dict) -> list[str]:
+    """The stores that contain an image."""
+    return [each["metadata"]["store"] for each in entries(row) if not of_web(each)]
 
 
 def stores(row: dict, known) -> list[str]:
-    """The same, the heaviest first, and with them the store that stands for the web.
+    """The same, greatest weight first, including the store that represents the web.
 
     :param known: the service's ``Stores``
     """
-    names = dict.fromkeys(known.web if of_web(each) else each["metadata"]["store"] for each in of(row))
+    names = dict.fromkeys(known.web if of_web(each) else each["metadata"]["store"] for each in entries(row))
     return sorted(names, key=lambda name: (-known.weight(name), name))
 
 
-def at(store, image_id: str) -> dict:
+def in_store(store, image_id: str) -> dict:
     """The location of an image in a store."""
     return {"url": store.url(image_id), "metadata": {"store": store.name}}
 
@@ -57,15 +57,16 @@ _DIGITS = {"sha256": 64, "sha384": 96, "sha512": 128}
 
 
 def check_facts(given: dict) -> None:
-    """:raises BadRequest: a hash that is not as long as its algorithm's are"""
+    """:raises BadRequest: the length of a hash does not match its algorithm"""
     if len(given["os_hash_value"]) != _DIGITS[given["os_hash_algo"]]:
         raise errors.BadRequest(f"Invalid os_hash_value: {given['os_hash_algo']} has {_DIGITS[given['os_hash_algo']]} digits.")
 
 
 def measure(row: dict, changes, conf) -> dict[str, int]:
-    """{URL: bytes} of every URL that a patch names and the image has not yet; asked of their servers, so before any transaction.
+    """{URL: bytes} of the new URLs in a patch. It sends requests to their servers, so it is called before any
+    transaction.
 
-    :raises BadRequest: one is not allowed, or does not answer
+    :raises BadRequest: a URL is not allowed, or its server does not respond
     """
     found, known = {}, {each["url"] for each in _kept(row)}
     for op, _, value in changes:
@@ -77,15 +78,15 @@ def measure(row: dict, changes, conf) -> dict[str, int]:
 
 
 def _kept(row: dict) -> list[dict]:
-    """The locations that a patch begins with: one that did not give what it should have, of a queued image, counts for none."""
-    return [] if row["status"] == "queued" else of(row)
+    """The current locations before a patch. A location that failed verification, of a queued image, is left out."""
+    return [] if row["status"] == "queued" else entries(row)
 
 
 def size(url: str, conf) -> int:
-    """Bytes of what a URL names.
+    """The size of a URL's data in bytes.
 
-    :raises BadRequest: it is not allowed, or does not answer
-    :raises StorageFull: it is larger than images may be
+    :raises BadRequest: it is not allowed, or its server does not respond
+    :raises StorageFull: it is larger than the limit for images
     """
     try:
         found = web.size(url, conf)
@@ -100,7 +101,7 @@ def patched(row: dict, changes, sizes: dict[str, int]) -> dict:
     """The columns that a patch of locations changes.
 
     :param changes: [(op, path parts, value)]
-    :raises BadRequest, Conflict, Forbidden: what it would do is not allowed
+    :raises BadRequest, Conflict, Forbidden: the change is not allowed
     """
     if row["status"] not in ("queued", "active"):
         raise errors.Conflict(f"Locations of an image in status {row['status']} cannot be changed.")
@@ -117,10 +118,10 @@ def patched(row: dict, changes, sizes: dict[str, int]) -> dict:
         elif op == "remove":
             _remove(known, parts[1])
         else:
-            raise errors.BadRequest("A location is not replaced: add the new one, then remove the old one.")
+            raise errors.BadRequest("Locations cannot be replaced: add the new one, then remove the old one.")
     urls = [each["url"] for each in known]
     if len(set(urls)) != len(urls):
-        raise errors.BadRequest("The same location is named twice.")
+        raise errors.BadRequest("The same location is given twice.")
     if len(urls) > _MAX_LOCATIONS:
         raise errors.TooLarge(f"An image may have at most {_MAX_LOCATIONS} locations.")
     if row["status"] == "queued" and known:
@@ -137,12 +138,12 @@ def _index(text: str, count: int) -> int:
 def _remove(known: list[dict], text: str) -> None:
     at = integer(text, "position in the list of locations", high=len(known) - 1)
     if len(known) == 1 or not of_web(known[at]):
-        raise errors.Forbidden("What a store has of an image, and its last location, stay until the image is deleted.")
+        raise errors.Forbidden("Locations in stores, and the last location, can only be removed by deleting the image.")
     del known[at]
 
 
 def _replaced(known: list[dict], wanted, sizes: dict[str, int]) -> list[dict]:
-    """A whole list in place of another: where there is one, it may only change what is said of each, but for its store."""
+    """Replace the whole list. If the image has locations, only their metadata may change, except for the store."""
     if not isinstance(wanted, list):
         raise errors.BadRequest("Invalid locations: not a list.")
     if known and {each["url"] for each in known} != {each["url"] for each in wanted}:
@@ -154,13 +155,13 @@ def _replaced(known: list[dict], wanted, sizes: dict[str, int]) -> list[dict]:
 
 
 def _require_measured(wanted: list[dict], sizes: dict[str, int]) -> None:
-    """:raises BadRequest: a location that was not looked at, as one that another request took away meanwhile"""
+    """:raises BadRequest: a location that was not measured, because a concurrent request has removed it"""
     if any(each["url"] not in sizes or not of_web(each) for each in wanted):
-        raise errors.BadRequest("Invalid location: only URLs of the web can be named.")
+        raise errors.BadRequest("Invalid location: only http and https URLs are allowed.")
 
 
 def _facts(row: dict, given: dict | None) -> dict:
-    """What a client says of the bytes: taken for an image that has none yet, compared for one that has."""
+    """The client's statement about the data: stored for an image without data, compared for others."""
     if not given:
         return {}
     if row["status"] == "queued" and row["os_hash_value"] is None:
@@ -172,7 +173,7 @@ def _facts(row: dict, given: dict | None) -> dict:
 
 
 class _Remote:
-    """A stream of a URL; ``close`` ends the connection."""
+    """A stream from a URL; ``close`` ends the connection."""
 
     def __init__(self, url: str, conf):
         self._stack = contextlib.ExitStack()
@@ -182,7 +183,7 @@ class _Remote:
         return self._source.read(size)
 
     def seek(self, offset: int) -> None:
-        """Forward only: what comes before is read and thrown away."""
+        """Forward only: the bytes before the offset are read and discarded."""
         while offset > 0 and (skipped := self.read(min(offset, 1 << 20))):
             offset -= len(skipped)
 
@@ -191,13 +192,13 @@ class _Remote:
 
 
 def open_first(row: dict, known, conf):
-    """A stream of an image's bytes (``read``, ``seek``, ``close``), of the first location that gives them.
+    """A stream of an image's data (``read``, ``seek``, ``close``) from the first location that responds.
 
-    :param known: the service's ``Stores``; the heaviest is asked first
-    :raises ServiceUnavailable: none does
+    :param known: the service's ``Stores``; those with the greatest weight first
+    :raises ServiceUnavailable: none responds
     """
     reasons = []
-    for each in sorted(of(row), key=lambda one: -known.weight(known.web if of_web(one) else one["metadata"]["store"])):
+    for each in sorted(entries(row), key=lambda one: -known.weight(known.web if of_web(one) else one["metadata"]["store"])):
         try:
             return _Remote(each["url"], conf) if of_web(each) else known.get(each["metadata"]["store"]).open(row["id"])
         except (errors.NotFound, errors.BadRequest, errors.StepFailed, errors.ServiceUnavailable) as error:

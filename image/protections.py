@@ -1,8 +1,9 @@
-"""Properties that only some roles may make, see, change or take away.
+"""Properties that only some roles may create, read, update or delete.
 
-The file is OpenStack's (``property_protection_file``): each section is a regular expression, matched with the start of a
-property's name; the first that matches says, for create, read, update and delete, which roles may: a list, ``@`` for all,
-``!`` for nobody. A property that no section matches is nobody's. Without a file, every property is its image's owner's.
+The file has OpenStack's format (``property_protection_file``): each section is a regular expression, matched at the
+start of a property's name. The first that matches lists the roles for create, read, update and delete, or ``@`` for
+everybody, ``!`` for nobody. Properties that match no section are not accessible to anybody. Without a file, all
+properties are the image owner's.
 
     [^x_billing_.*]
     create = admin
@@ -23,7 +24,7 @@ OPERATIONS = ("create", "read", "update", "delete")
 
 
 class Protections:
-    """:raises ValueError: the file is not there, or says something else than it should"""
+    """:raises ValueError: the file does not exist, or is invalid"""
 
     def __init__(self, path: str):
         self.rules: list[tuple[re.Pattern, dict[str, frozenset[str]]]] | None = None
@@ -37,12 +38,12 @@ class Protections:
             raise ValueError(f"property_protection_file {path} cannot be read")
         found = []
         for section in parser.sections():
-            said = dict(parser[section])
-            if set(said) != set(OPERATIONS):
-                raise ValueError(f"{path}: [{section}] must say who may {', '.join(OPERATIONS)}, and nothing else")
-            roles = {name: frozenset(r.strip().lower() for r in text.split(",") if r.strip()) for name, text in said.items()}
+            options = dict(parser[section])
+            if set(options) != set(OPERATIONS):
+                raise ValueError(f"{path}: [{section}] must have the options {', '.join(OPERATIONS)}, and no others")
+            roles = {name: frozenset(r.strip().lower() for r in text.split(",") if r.strip()) for name, text in options.items()}
             if any({"@", "!"} & each and len(each) > 1 or not each for each in roles.values()):
-                raise ValueError(f"{path}: [{section}] must name roles, or @, or !")
+                raise ValueError(f"{path}: [{section}] must be a list of roles, or @, or !")
             try:
                 found.append((re.compile(section), roles))
             except re.error as error:
@@ -50,7 +51,7 @@ class Protections:
         return found
 
     def allows(self, ctx, operation: str, name: str) -> bool:
-        """Whether a caller may create, read, update or delete a property by this name."""
+        """Whether a caller may create, read, update or delete a property with this name."""
         if self.rules is None:
             return True
         for pattern, roles in self.rules:
@@ -67,7 +68,7 @@ class Protections:
         return properties if self.rules is None else {k: v for k, v in properties.items() if self.allows(ctx, "read", k)}
 
     def check_change(self, ctx, before: dict, after: dict) -> None:
-        """:raises Forbidden: the caller may not make one set of properties of the other"""
+        """:raises Forbidden: the caller may not change the properties from one set to the other"""
         for name in set(before) | set(after):
             if name not in after:
                 self.check(ctx, "delete", name)

@@ -1,8 +1,8 @@
-"""What a project may have, by identity's registered limits (``use_keystone_limits``) and its own limits.
+"""Quotas of projects, from the identity service's registered limits (``use_keystone_limits``) and project limits.
 
-The names are OpenStack's: ``image_count_total``, ``image_count_uploading``, ``image_size_total`` and ``image_stage_total``,
-the sizes in MiB. As there, a size is looked at before data comes: who is below his limit may go beyond it once, since
-nobody knows how much will come.
+The names are OpenStack's: ``image_count_total``, ``image_count_uploading``, ``image_size_total`` and
+``image_stage_total``; sizes are in MiB. As there, sizes are checked before data arrives: a project below its limit
+may exceed it once, since the size is not known in advance.
 """
 
 import time
@@ -28,9 +28,9 @@ class Quota:
         self._known: dict[str, tuple[float, dict[str, int]]] = {}
 
     def limits(self, project_id: str) -> dict[str, int]:
-        """{name: most}; -1: no limit. Kept for some seconds.
+        """{name: maximum}; -1: no limit. Cached for some seconds.
 
-        :raises ServiceUnavailable: identity does not answer
+        :raises ServiceUnavailable: the identity service does not respond
         """
         conf = self.service.conf.image
         own = {COUNT: conf.quota_images} if conf.quota_images >= 0 else {}
@@ -44,7 +44,7 @@ class Quota:
         return found
 
     def limits_of(self, image_id: str) -> dict[str, int]:
-        """The same, of the project that owns an image. :raises NotFound: there is no such image"""
+        """The same, for the project that owns an image. :raises NotFound: there is no such image"""
         if not self.service.conf.image.use_keystone_limits:
             return self.limits("")
         with self.service.db.reader() as connection:
@@ -52,7 +52,7 @@ class Quota:
         return self.limits(owner or "")
 
     def _ask(self, project_id: str) -> dict[str, int]:
-        """What is not registered nobody may have, as oslo.limit says."""
+        """A limit that is not registered is 0, as in oslo.limit."""
         rest = self.service.rest
         registered = rest.request("GET", "identity", path("/v3/registered_limits"))["registered_limits"]
         own = rest.request("GET", "identity", path("/v3/limits", query={"project_id": project_id}))["limits"]
@@ -61,7 +61,7 @@ class Quota:
         return {name: found.get(name, 0) for name in NAMES}
 
     def usage(self, connection, project_id: str) -> dict[str, int]:
-        """{name: what the project has}, by one statement."""
+        """{name: usage of a project}. One statement."""
         def mib(where):
             return sa.func.coalesce(sa.func.sum(sa.case((where, TABLE.c.size), else_=0)), 0)
         staged = TABLE.c.status == "uploading"
@@ -72,8 +72,8 @@ class Quota:
         return {SIZE: int(row[0]) >> 20, STAGED: int(row[1]) >> 20, COUNT: row[2], UPLOADING: int(row[3])}
 
     def check(self, connection, project_id: str, limits: dict[str, int], *names: str) -> None:
-        """:param limits: as ``limits`` says, asked before the transaction
-        :raises TooLarge: the project has as much of one of these as it may
+        """:param limits: as returned by ``limits``, requested before the transaction
+        :raises TooLarge: the project has reached one of these limits
         """
         bounded = [name for name in names if limits[name] >= 0]
         if not bounded:

@@ -1,4 +1,4 @@
-"""Images of the image service of another region, read with the token of who asks for them (import method glance-download)."""
+"""Images in another region's image service, read with the token of the user who imports them (method glance-download)."""
 
 import contextlib
 import json
@@ -12,21 +12,24 @@ _TIMEOUT = urllib3.Timeout(connect=10, read=60)
 
 
 def check(method: dict) -> None:
-    """:raises BadRequest: it is not said which image, or of which region"""
+    """:raises BadRequest: the image or the region is missing"""
     if not values.is_uuid(method.get("glance_image_id")):
-        raise errors.BadRequest("Only a UUID names an image there: image id does not look like a UUID.")
+        raise errors.BadRequest("The image id in glance_image_id is not a UUID.")
     if not isinstance(method.get("glance_region"), str):
-        raise errors.BadRequest("The region of the image, glance_region, is missing.")
+        raise errors.BadRequest("glance_region is missing.")
 
 
 class Remote:
-    """An image there: what its service says of it, and its bytes as a stream."""
+    """An image in another region: its metadata, and its data as a stream."""
 
     def __init__(self, image: dict, response):
         self.image, self.read = image, response.read
 
     def columns(self, row: dict, names: list[str]) -> dict:
-        """The columns that come with the bytes. :param names: of properties, or starts of them"""
+        """The columns that are copied with the data.
+
+        :param names: of properties, or prefixes of them
+        """
         taken = {k: v for k, v in self.image.items() if isinstance(v, str) and any(
             k.startswith(n) if n.endswith(("_", ":")) else k == n for n in names)}
         return {"disk_format": self.image["disk_format"], "container_format": self.image["container_format"],
@@ -34,7 +37,7 @@ class Remote:
 
 
 def _endpoint(rest, ctx, region: str, interface: str) -> str:
-    """The other service's address, by the catalog, which is its operator's: that it leads elsewhere is as he wants it."""
+    """The other service's URL from the catalog. Operators define the catalog, so any address is allowed."""
     catalog = rest.request("GET", "identity", path("/v3/auth/catalog"), ctx=ctx)["catalog"]
     for service in catalog:
         for each in service["endpoints"] if service["type"] == "image" else []:
@@ -47,25 +50,25 @@ def _endpoint(rest, ctx, region: str, interface: str) -> str:
 def download(rest, ctx, method: dict):
     """A ``Remote``.
 
-    :raises StepFailed: there is no such service or image, or it is not for who asks
+    :raises StepFailed: there is no such service or image, or the user may not see it
     """
     if ctx is None or not ctx.token:
-        raise errors.StepFailed(reason="Only who asked for it could have gone on with this import.")
+        raise errors.StepFailed(reason="The import was interrupted; its token is not stored, so it cannot be continued.")
     base = _endpoint(rest, ctx, method["glance_region"], method.get("glance_service_interface") or "public")
     url = f"{base}/v2/images/{method['glance_image_id']}"
     pool, headers = urllib3.PoolManager(timeout=_TIMEOUT, retries=False), {"X-Auth-Token": ctx.token}
     try:
         found = pool.request("GET", url, headers=headers)
         if found.status != 200:
-            raise errors.StepFailed(reason=f"The image service of that region answered {found.status}.")
+            raise errors.StepFailed(reason=f"The image service of that region responded with {found.status}.")
         image = json.loads(found.data)
         if image["status"] != "active":
-            raise errors.StepFailed(reason="The image there is not active.")
+            raise errors.StepFailed(reason="The image in that region is not active.")
         response = pool.request("GET", url + "/file", headers=headers, preload_content=False)
         if response.status != 200:
-            raise errors.StepFailed(reason=f"The image service of that region answered {response.status}.")
+            raise errors.StepFailed(reason=f"The image service of that region responded with {response.status}.")
         yield Remote(image, response)
     except (urllib3.exceptions.HTTPError, ValueError, KeyError) as error:
-        raise errors.StepFailed(reason="The image service of that region does not answer.", internal=str(error)) from error
+        raise errors.StepFailed(reason="The image service of that region does not respond.", internal=str(error)) from error
     finally:
         pool.clear()

@@ -36,41 +36,41 @@ class ImageApi(Service):
         return {"registry": 9191 + (conf.bind_port - cls.default_port if conf.bind_port else 0)}
 
     def open(self, row: dict):
-        """A stream of an image's bytes: its copy in the cache, or what its locations give, which the cache keeps then.
+        """A stream of an image's data: its copy in the cache, or a location, which is then copied to the cache.
 
-        :raises ServiceUnavailable: no location gives them
+        :raises ServiceUnavailable: no location responds
         """
         kept = self.cache.open(row)
         if kept is not None:
             return kept
         source = locations.open_first(row, self.stores, self.conf.image)
-        return self.cache.keep(row, source) if self._far(row) else source
+        return self.cache.copying(row, source) if self._far(row) else source
 
     def _far(self, row: dict) -> bool:
-        """Whether an image's data is nowhere among this host's files."""
-        return not any(name in self.stores.all and self.stores.all[name].kind == "file" for name in locations.held(row))
+        """Whether no copy of an image is in this host's files."""
+        return not any(name in self.stores.all and self.stores.all[name].kind == "file" for name in locations.store_names(row))
 
     def reset(self, image_id: str, action: str, stores: list[str], **values) -> None:
-        """Put an image back to where it has no data, as ``action`` says, and take away what came of it. Repeatable.
+        """Restore the state without data with ``action``, and delete partial data. Repeatable.
 
-        The row keeps in mind which stores did not answer: the cleanup asks them again.
+        Stores that did not respond are recorded in the row: the cleanup retries.
         """
         self.incoming.drop(image_id)
         left = self.stores.delete_data(image_id, stores)
         try:
             self.db.transact(images.move, image_id, action, progress={"left": left} if left else None, **values)
         except (errors.NotFound, errors.InvalidState):
-            pass  # deleted meanwhile: its owner wanted it gone
+            pass  # deleted meanwhile, on request
 
     def erase(self, row: dict) -> None:
-        """Take away all that there is of an image in state ``deleted``, and then its row. Repeatable.
+        """Erase all data of an image in state ``deleted``, then its row. Repeatable.
 
-        Where a store does not answer, the row stays for the cleanup.
+        If a store does not respond, the row stays for the cleanup.
         """
         self.incoming.drop(row["id"])
         self.incoming.unstage(row["id"])
         self.cache.drop(row["id"])
-        if self.stores.delete_data(row["id"], {*locations.held(row), *images.left(row)}):
+        if self.stores.delete_data(row["id"], {*locations.store_names(row), *images.undeleted_stores(row)}):
             return
         try:
             self.db.transact(images.erased, row["id"])

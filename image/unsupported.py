@@ -1,9 +1,9 @@
-"""What Glance's API has and this one does not."""
+"""Features of Glance's API that are not supported."""
 
 from common.unsupported import Part, Table
 
 TABLE = Table("/v2", [
-    Part("/cache/clean", "cleaning its image cache by request (it cleans it itself)"),
-    Part("/cache/prune", "pruning its image cache by request (it prunes it itself)"),
-    Part("/cache/nodes", "lists of one node's cached images"),
+    Part("/cache/clean", "cleaning the image cache by request (it is cleaned automatically)"),
+    Part("/cache/prune", "pruning the image cache by request (it is pruned automatically)"),
+    Part("/cache/nodes", "lists of a node's cached images"),
 ])

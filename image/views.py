@@ -20,16 +20,16 @@ def view(row: dict) -> dict:
 
 
 def readable(call: Call, row: dict) -> dict:
-    """A row with those of its properties that this caller may see."""
+    """A row with the properties that this caller may read."""
     return {**row, "properties": call.svc.protections.readable(call.ctx, row["properties"])}
 
 
 def answer(call: Call, row: dict) -> dict:
-    """What this caller sees of an image."""
+    """The view of an image for this caller."""
     shown = view(readable(call, row))
     found = locations.stores(row, call.svc.stores)
     if found:
         shown["stores"] = ",".join(found)
     if call.svc.conf.image.show_multiple_locations and access.allows(call, "get_image_location", row):
-        shown["locations"] = locations.of(row)
+        shown["locations"] = locations.entries(row)
     return shown

@@ -1,8 +1,7 @@
-"""Fetch what a user's URL names, and nothing that only this host could reach (as CVE-2022-47951 and others did).
+"""Downloads from URLs of users, limited to addresses on the Internet (see CVE-2022-47951).
 
-A name is resolved once, every address that it has must be one of the world's, and the connection goes to the address
-that was looked at: a name that answers otherwise the second time (DNS rebinding) gains nothing. Each redirect is a new
-URL, and looked at like the first.
+A name is resolved once, all its addresses are checked, and the connection uses a checked address, so that another
+answer to a second query (DNS rebinding) has no effect. Each redirect is checked like the first URL.
 """
 
 import contextlib
@@ -17,8 +16,9 @@ from common import errors, values
 
 MAX_REDIRECTS = 5
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-# All that IANA has given to the world's hosts. Python calls the rest global where no registry says otherwise: site-local
-# addresses, those that contain an IPv4 one (::127.0.0.1, ::ffff:0:127.0.0.1), a network's own NAT64 (64:ff9b:1::/48).
+# The address blocks of the Internet by IANA's registries. Python considers all others global that no registry
+# contains: site-local addresses, those that contain an IPv4 address (::127.0.0.1, ::ffff:0:127.0.0.1), local NAT64
+# (64:ff9b:1::/48).
 _UNICAST = ipaddress.ip_network("2000::/3")
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
 
@@ -32,10 +32,10 @@ class Target(typing.NamedTuple):
 
 
 def target(url: str, conf) -> Target:
-    """Where a URL leads to.
+    """The target of a URL.
 
     :param conf: the group ``image`` of the configuration
-    :raises BadRequest: not http or https, a port or an address that is not allowed, a password in it
+    :raises BadRequest: not http or https, a port or address that is not allowed, or a password in the URL
     """
     try:
         parts = urllib.parse.urlsplit(url)
@@ -50,7 +50,7 @@ def target(url: str, conf) -> Target:
     try:
         found = {str(info[4][0]) for info in socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)}
     except (OSError, UnicodeError):
-        raise errors.BadRequest("URI for web-download does not pass filtering: its host is not known.") from None
+        raise errors.BadRequest("URI for web-download does not pass filtering: unknown host.") from None
     for address in found:
         if not _allowed(address, conf.import_allowed_networks):
             raise errors.BadRequest("URI for web-download does not pass filtering: its host is not on the Internet.")
@@ -68,7 +68,7 @@ def _allowed(address: str, networks: list[str]) -> bool:
 
 
 def _embedded(given) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that a packet to an IPv6 address may reach in the end (RFC 4291, 3056, 4380, 6052)."""
+    """The IPv4 address that packets to an IPv6 address may be forwarded to (RFC 4291, 3056, 4380, 6052)."""
     if given.version == 4:
         return None
     if given in _NAT64:
@@ -84,7 +84,7 @@ def _connect(to: Target) -> urllib3.HTTPConnectionPool:
 
 
 def size(url: str, conf) -> int:
-    """Bytes of what a URL names, as its server says.
+    """The size of a URL's data in bytes, as reported by its server.
 
     :raises BadRequest, StepFailed: as ``fetch``
     """
@@ -93,15 +93,15 @@ def size(url: str, conf) -> int:
     try:
         return values.integer(text, "Content-Length", high=values.INT64)
     except errors.BadRequest as error:
-        raise errors.StepFailed(reason="The server does not say how large it is.") from error
+        raise errors.StepFailed(reason="The server does not report the size of the data.") from error
 
 
 @contextlib.contextmanager
 def fetch(url: str, conf, *, method: str = "GET"):
-    """A stream (``read(n)``) of what a URL names.
+    """A stream (``read(n)``) of a URL's data.
 
     :raises BadRequest: the URL, or one that it redirects to, is not allowed
-    :raises StepFailed: the server does not give it
+    :raises StepFailed: the server does not return it
     """
     for _ in range(MAX_REDIRECTS + 1):
         to = target(url, conf)
@@ -119,7 +119,7 @@ def fetch(url: str, conf, *, method: str = "GET"):
             yield response
             return
         except urllib3.exceptions.HTTPError as error:
-            raise errors.StepFailed(reason="The data could not be fetched.", internal=str(error)) from error
+            raise errors.StepFailed(reason="The data could not be downloaded.", internal=str(error)) from error
         finally:
             pool.close()
     raise errors.StepFailed(reason=f"The server redirects more than {MAX_REDIRECTS} times.")

@@ -13,7 +13,7 @@ ACTIONS = {
     "stage": ({"queued"}, "uploading"), "unstage": ({"uploading"}, "queued"),
     "import": ({"queued"}, "importing"), "import_staged": ({"uploading"}, "importing"),
     "imported": ({"importing"}, "active"), "import_failed": ({"importing"}, "queued"),
-    # While an import goes on: of an image that has no data yet, and of one that gets into more stores or whose hashes are read.
+    # During an import: into an image without data, and into an active one (more stores, or hashes of a location).
     "importing": ({"importing"}, "importing"), "copied": ({"active"}, "active"),
     "relocate": ({"active"}, "active"),
     "delete": ({"active", "deactivated"}, "pending_delete"), "restore": ({"pending_delete"}, "active"),
@@ -23,26 +23,26 @@ ACTIONS = {
 COLUMNS = frozenset(c.name for c in TABLE.c) - {"properties", "tags", "locations", "progress"}
 
 
-# An image whose data is kept for a while after its deletion, or is not yet away from every store, is gone for everybody.
+# A deleted image whose data still exists (delayed_delete, or a store did not respond) does not exist for clients.
 THERE = TABLE.c.status.not_in(("pending_delete", "deleted"))
 SIZE = sa.func.coalesce(TABLE.c.size, 0)  # 0 before there is data
 
 
 def visible(project_id: str | None):
-    """The WHERE of what a project may see, when it is asked for by its id."""
+    """The WHERE of the images that a project may see by their id."""
     return sa.and_(THERE, sa.or_(TABLE.c.visibility.in_(("public", "community")), TABLE.c.owner == project_id,
                                  shared_with(project_id, None)))
 
 
 def shared_with(project_id: str | None, status: str | None):
-    """The WHERE of images that others share with a project, whatever it said to that, or by what it said."""
+    """The WHERE of images that other projects share with a project, optionally only of those with this member status."""
     if project_id is None:
         return sa.false()
     return sa.and_(TABLE.c.visibility == "shared", TABLE.c.id.in_(members.shared_with(project_id, status)))
 
 
 def listed(project_id: str | None, member_status: str):
-    """The WHERE of what a project's lists show: of what is shared with it, what it answered so.
+    """The WHERE of the images in a project's lists; shared ones are selected by their member status.
 
     :param member_status: "accepted", "pending", "rejected" or "all"
     """
@@ -56,8 +56,8 @@ def absent(image_id: str) -> str:
 
 
 def get(connection, image_id: str, *where) -> dict:
-    """:param where: which images count; all that are there by default
-    :raises NotFound: it is not among them
+    """:param where: selects among all images; by default those that are not deleted
+    :raises NotFound: no such image
     """
     row = rows.find(connection, TABLE, image_id, *(where or (THERE,)))
     if row is None:
@@ -81,21 +81,22 @@ def move(connection, image_id: str, action: str, **values) -> None:
 
 
 def claim(connection, row: dict) -> None:
-    """Be the one who goes on with an image whose state stays what it is. :raises Conflict: somebody else has changed it"""
+    """Compare-and-swap for operations that do not change the status. :raises Conflict: another request has changed
+    the image"""
     done = connection.execute(sa.update(TABLE).where(
         TABLE.c.id == row["id"], TABLE.c.status == row["status"], TABLE.c.updated_at == row["updated_at"]).values(
             updated_at=db.now()))
     if not done.rowcount:
-        raise errors.Conflict(f"Image {row['id']} is being changed by somebody else.")
+        raise errors.Conflict(f"Image {row['id']} is being changed by another request.")
 
 
-def left(row: dict) -> list[str]:
-    """Stores that may have something of an image's data although its locations do not name them: they did not answer."""
+def undeleted_stores(row: dict) -> list[str]:
+    """Stores that may contain data of an image although its locations do not: they did not respond."""
     return (row["progress"] or {}).get("left", [])
 
 
 def any_row(connection, image_id: str) -> dict:
-    """An image for the service itself, also one that is being deleted. :raises NotFound: it is gone"""
+    """An image for the service itself, even if it is being deleted. :raises NotFound: it does not exist"""
     return rows.get(connection, TABLE, image_id, resource="image")
 
 
@@ -104,18 +105,18 @@ def update(connection, image_id: str, values: dict) -> None:
 
 
 def _canonical(image_id: str) -> str:
-    """Of the ways to write a UUID one: with and without hyphens, small and large letters are the same id."""
+    """The canonical form of a UUID, without hyphens and case, because all forms are the same id."""
     return image_id.replace("-", "").lower()
 
 
 def retire(connection, image_id: str) -> None:
-    """Note, with the deletion of its row, that the id was an image's."""
+    """Record, with the deletion of its row, that the id was used by an image."""
     if not retired(connection, image_id):
         connection.execute(sa.insert(RETIRED).values(id=_canonical(image_id), deleted_at=db.now()))
 
 
 def erased(connection, image_id: str) -> None:
-    """The end of an image whose data is gone everywhere. :raises NotFound: somebody else was faster"""
+    """Delete the row of an image whose data has been erased everywhere. :raises NotFound: another process has done so"""
     rows.delete(connection, TABLE, image_id, resource="image")
     retire(connection, image_id)
 

@@ -13,7 +13,8 @@ def of(connection, image_id: str) -> list[dict]:
 
 
 def shared_with(project_id: str | None, status: str | None = None):
-    """A subquery (image_id) of the images that were shared with a project, whatever it said to that, or by what it said."""
+    """A subquery (image_id) of the images that are shared with a project, optionally only of those with this member
+    status."""
     query = sa.select(TABLE.c.image_id).where(TABLE.c.member_id == project_id)
     return query.where(TABLE.c.status == status) if status else query
 

@@ -9,7 +9,7 @@ from image.db import models
 
 NAMESPACES, ITEMS, TYPES, LINKS = (models.metadef_namespaces, models.metadef_items, models.metadef_resource_types,
                                    models.metadef_associations)
-SENT_BACK = ("created_at", "updated_at", "self", "schema")  # clients send back what they were shown
+SENT_BACK = ("created_at", "updated_at", "self", "schema")  # read-only attributes that clients send back
 
 
 def visible(project_id: str | None):
@@ -22,7 +22,7 @@ def absent(namespace: str) -> str:
 
 
 def get(connection, namespace: str, where) -> dict:
-    """:raises NotFound: there is no namespace of this name to which ``where`` applies"""
+    """:raises NotFound: no namespace of this name satisfies ``where``"""
     row = rows.one(connection, sa.select(NAMESPACES).where(NAMESPACES.c.namespace == namespace, where))
     if row is None:
         raise errors.NotFound(absent(namespace))
@@ -53,7 +53,7 @@ def links(connection, *namespace_ids: str) -> list[dict]:
 
 
 def add(connection, given: dict, owner: str) -> dict:
-    """A namespace, with what it holds, as the API has it; its row. :raises Conflict: there is one of this name"""
+    """Insert a namespace and its content, in the API's format; returns its row. :raises Conflict: the name exists"""
     at = db.now()
     row = {"id": context.new_uuid(), "namespace": given["namespace"], "display_name": given.get("display_name"),
            "description": given.get("description"), "visibility": given.get("visibility", "private"),
@@ -85,12 +85,12 @@ def _exists(row: dict, kind: str, name: str) -> str:
 
 
 def put(connection, row: dict, kind: str, name: str, body: dict) -> dict:
-    """An object, property or tag of a namespace. :raises Conflict: there is one of this name"""
+    """Insert an object, property or tag of a namespace. :raises Conflict: the name exists"""
     return rows.insert(connection, ITEMS, _item(row, kind, name, body), conflict=_exists(row, kind, name))
 
 
 def link(connection, row: dict, given: dict) -> dict:
-    """What kind of resources a namespace is for. :raises Conflict: that is known"""
+    """Associate a namespace with a resource type. :raises Conflict: it is associated already"""
     at = db.now()
     if rows.one(connection, TYPES.select().where(TYPES.c.name == given["name"])) is None:
         rows.insert(connection, TYPES, {"name": given["name"], "created_at": at, "updated_at": at})

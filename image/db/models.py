@@ -19,13 +19,14 @@ images = sa.Table(
     sa.Column("properties", sa.JSON, nullable=False), sa.Column("tags", sa.JSON, nullable=False),
     sa.Column("created_at", MOMENT, nullable=False, index=True),
     sa.Column("updated_at", MOMENT, nullable=False),
-    # [{"url", "metadata"}], in the order in which they came; of an old image with data none: it is in the store "file".
+    # [{"url", "metadata"}], in the order in which they were added. Old images with data have none: they are in the
+    # store "file".
     sa.Column("locations", sa.JSON(none_as_null=True)),
-    # {"to": [store], "failed": [store]} of the last import: where its data is still to go, and where it could not; and
-    # {"left": [store]}: those that may have data of an upload or import that failed, since they did not answer.
+    # {"to": [store], "failed": [store]} of the last import: the stores still to be written, and those that failed;
+    # and {"left": [store]}: those that did not respond, and may contain data of a failed upload or import.
     sa.Column("progress", sa.JSON(none_as_null=True)))
 
-# Ids of images that are gone: one that others may still refer to is never another image's.
+# Ids of deleted images. They are never reused, because others may still refer to them.
 retired_ids = sa.Table(
     "retired_ids", METADATA, sa.Column("id", sa.String(36), primary_key=True), sa.Column("deleted_at", MOMENT, nullable=False))
 
@@ -38,7 +39,7 @@ def _namespace() -> sa.Column:
     return sa.Column("namespace_id", sa.String(36), sa.ForeignKey("metadef_namespaces.id", ondelete="CASCADE"), primary_key=True)
 
 
-# type: api_image_import (asked for an image), location_import (a location's hashes) or import (asked for as a task);
+# type: api_image_import (import of an image), location_import (hashes of a location) or import (created as a task);
 # status: pending, processing, success, failure.
 tasks = sa.Table(
     "tasks", METADATA, sa.Column("id", sa.String(36), primary_key=True), sa.Column("type", sa.String(30), nullable=False),
@@ -46,7 +47,7 @@ tasks = sa.Table(
     sa.Column("image_id", sa.String(36), index=True), sa.Column("user_id", sa.String(64)), sa.Column("request_id", sa.String(64)),
     sa.Column("input", sa.JSON, nullable=False), sa.Column("result", sa.JSON), sa.Column("message", sa.Text, nullable=False),
     *_times(), sa.Column("expires_at", MOMENT))
-# status is what the member said to the offer: pending, accepted or rejected.
+# status is the member's decision: pending, accepted or rejected.
 image_members = sa.Table(
     "image_members", METADATA,
     sa.Column("image_id", sa.String(36), sa.ForeignKey("images.id", ondelete="CASCADE"), primary_key=True),
@@ -57,7 +58,7 @@ metadef_namespaces = sa.Table(
     sa.Column("namespace", sa.String(80), nullable=False, unique=True), sa.Column("display_name", sa.String(80)),
     sa.Column("description", sa.Text), sa.Column("visibility", sa.String(12), nullable=False),
     sa.Column("protected", sa.Boolean, nullable=False), sa.Column("owner", sa.String(255), nullable=False), *_times())
-# kind is object, property or tag; body is what a client gave, without the name.
+# kind is object, property or tag; body is the definition that the client sent, without the name.
 metadef_items = sa.Table(
     "metadef_items", METADATA, _namespace(), sa.Column("kind", sa.String(12), primary_key=True),
     sa.Column("name", sa.String(80), primary_key=True), sa.Column("body", sa.JSON, nullable=False), *_times())

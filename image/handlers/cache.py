@@ -1,4 +1,4 @@
-"""The cache of this host, for administrators: what it has, what it is to fetch, what it is to forget. Without one, 404."""
+"""The cache of this host, for administrators: list, queue and remove images. Without a cache, 404."""
 
 from common import errors, wsgi
 from image import access
@@ -6,7 +6,7 @@ from image.services import cache
 
 
 def _cache(req, rule: str, target: dict):
-    """:raises Forbidden: it is not for this caller; :raises NotFound: there is no cache here"""
+    """:raises Forbidden: the caller may not; :raises NotFound: this host has no cache"""
     req.svc.policy.check(req.ctx, rule, target)
     if req.svc.cache.path is None:
         raise errors.NotFound("Caching via API is not supported at this site.")
@@ -32,7 +32,7 @@ def queue(req, id):
 
 
 def delete(req, id):
-    """Also of an image that is gone, as long as the cache has it."""
+    """Also for images that have been deleted, as long as they are cached."""
     known = req.svc.cache.path is not None and id in {
         *(each["image_id"] for each in req.svc.cache.cached()), *req.svc.cache.queued()}
     try:
@@ -48,7 +48,7 @@ def delete(req, id):
 
 
 def clear(req):
-    """All of it, or with ``x-image-cache-clear-target`` what is there, or what was asked for."""
+    """Remove everything, or with ``x-image-cache-clear-target`` only cached or only queued images."""
     held, target = _cache(req, "cache_delete", {}), req.headers.get("x-image-cache-clear-target", "")
     if target not in ("", "cache", "queue"):
         raise errors.BadRequest("If provided 'x-image-cache-clear-target' must be 'cache', 'queue' or empty string.")

@@ -11,7 +11,7 @@ def require_octets(req) -> None:
 
 
 def sent(req) -> data.Upload:
-    """A request's body."""
+    """The body of a request, as a stream."""
     return data.Upload(req.environ["wsgi.input"], req.content_length)
 
 
@@ -33,7 +33,7 @@ class _Stream:
         chunk = self.handle.read(min(CHUNK, self.left))
         if not chunk:
             self.close()
-            if self.left:  # the answer's length was promised: who reads it must see that it broke off
+            if self.left:  # after the Content-Length: closes the connection, so that the client notices
                 raise OSError(f"the data ended {self.left} bytes early")
             raise StopIteration
         self.left -= len(chunk)

@@ -14,7 +14,7 @@ def query(req) -> dict[str, list[str]]:
 
 
 def _named(req) -> None:
-    """:raises NotFound: the path ends with a slash: it is of one image, whose id is nothing"""
+    """:raises NotFound: the path ends with a slash, so the id of the image is empty"""
     if req.path_info.endswith("/"):
         raise errors.NotFound("No image found with ID ")
 

@@ -1,4 +1,5 @@
-"""Interoperable import: data is staged, or named by a URL, and a task makes it the image's. And the list of tasks."""
+"""Interoperable import: data is staged, or referred to by a URL, and a task imports it into the image. Also the list
+of tasks."""
 
 import urllib.parse
 
@@ -14,14 +15,14 @@ def info(req):
 
 
 def stage(req, id):
-    """Keep data until it is imported: queued → uploading."""
+    """Store data until it is imported: queued → uploading."""
     require_octets(req)
     imports.stage(req.call, id, sent(req))
 
 
 @wsgi.body(schemas.IMPORT)
 def start(req, id, body):
-    """Ask for an import: 202, and the image's tasks say how it goes."""
+    """Begin an import: returns 202; the image's tasks show its progress."""
     imports.start(req.call, id, body, req.headers.get("X-Image-Meta-Store"))
     return wsgi.empty(202)
 
@@ -54,7 +55,7 @@ def show(req, task_id):
 
 @wsgi.body(schemas.TASK)
 def create(req, body):
-    """An image by a URL, in one request: the image is made, and its import begun."""
+    """Create an image from a URL in one request: the image is created, and its import begun."""
     task = imports.create(req.call, body["input"])
     response = wsgi.json_response(view(task), 201)
     response.location = f"{req.base_url()}/v2/tasks/{task['id']}"

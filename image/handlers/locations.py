@@ -1,4 +1,4 @@
-"""Locations by requests of their own: a URL is named as an image's data, and read; services ask where an image is."""
+"""The location resource: set the URL of a new image's data, and list locations, for services."""
 
 from common import wsgi
 from image.schemas import locations as schemas
@@ -11,7 +11,7 @@ def index(req, id):
 
 @wsgi.body(schemas.NEW)
 def add(req, id, body):
-    """202; a task reads what the URL names. With ``validation_data`` the image is active when its hash is what was said."""
+    """Returns 202; a task downloads the URL. With ``validation_data`` the image becomes active if its hash matches."""
     locations.add(req.call, id, body["url"], body.get("validation_data") or {})
     return wsgi.empty(202)
 

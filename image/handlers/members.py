@@ -1,4 +1,4 @@
-"""Members: the projects that an image is shared with. The owner adds and removes them; each says itself whether it wants it."""
+"""Members: the projects that an image is shared with. The owner adds and removes them; each accepts or rejects the image."""
 
 from common import wsgi
 from image.schemas import members as schemas
@@ -7,7 +7,7 @@ from image.services.members import view
 
 
 def index(req, id):
-    """All members for the owner; a member sees itself."""
+    """The owner sees all members; a member sees only itself."""
     return {"members": [view(m) for m in members.index(req.call, id)], "schema": "/v2/schemas/members"}
 
 
@@ -22,7 +22,7 @@ def create(req, id, body):
 
 @wsgi.body(schemas.ANSWER)
 def update(req, id, member_id, body):
-    """Only the member says whether it wants the image in its lists."""
+    """Only the member can accept or reject the image."""
     return view(members.update(req.call, id, member_id, body["status"]))
 
 

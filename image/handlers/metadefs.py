@@ -1,6 +1,6 @@
-"""Metadata definitions: namespaces of properties, objects and tags that images, flavors and volumes may have, as data.
+"""Metadata definitions: namespaces of properties, objects and tags for images, flavors and volumes.
 
-Nothing here is enforced: dashboards read it to offer what an operator wants to be chosen from.
+They are not enforced: dashboards read them to offer choices.
 """
 
 import typing
@@ -94,7 +94,7 @@ def delete(req, namespace):
 # Objects, properties, tags ------------------------------------------------------
 
 def _handlers(kind: str) -> dict[str, typing.Callable]:
-    """The requests for items of one kind."""
+    """Handlers of the requests for one kind of item."""
     plural, check = PLURAL[kind], schema.compiled(KINDS[kind])
 
     def given(req) -> dict:
@@ -129,14 +129,14 @@ _TAG_NAME = schema.compiled(NAME)
 
 
 def create_tag(req, namespace, name):
-    """A tag is a name: it needs no body."""
+    """A tag has only a name, so there is no body."""
     _TAG_NAME(name)
     return _item_view(namespace, metadefs.add_item(req.call, namespace, "tag", {"name": name}))
 
 
 @wsgi.body(TAGS)
 def replace_tags(req, namespace, body):
-    """These tags in place of those that were there; beside them with ``X-Openstack-Append: True``."""
+    """Replace the tags, or add to them with ``X-Openstack-Append: True``."""
     append = wsgi.bool_value(req.headers.get("X-Openstack-Append", "False"))
     found = metadefs.set_tags(req.call, namespace, [item["name"] for item in body["tags"]], append=append)
     return {"tags": [_item_view(namespace, i) for i in found], "schema": "/v2/schemas/metadefs/tags"}

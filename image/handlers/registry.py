@@ -1,7 +1,7 @@
-"""The registry of version 1: what an image is, as JSON, on a port of its own. Its data is never here.
+"""The registry of version 1: image metadata as JSON, on a port of its own.
 
-Once the image API kept its rows there; some tools still read it. Rules and rows are those of the API: a status, a size, a
-checksum or a location that a client names is not taken, since only data that came says what these are.
+The image API used to store its rows there; some tools still read it. Policies and rows are those of the API. A
+status, size, checksum or location from the client is ignored, because these follow from uploaded data.
 """
 
 from common import db, wsgi
@@ -12,8 +12,8 @@ from image.services import v1 as service
 from image.views import readable
 
 
-def _said(body: dict) -> tuple[dict, dict]:
-    """({column: value}, {property: text}), by version 2's names. :raises Forbidden: a property that is none"""
+def _parsed(body: dict) -> tuple[dict, dict]:
+    """({column: value}, {property: text}) of a body, with version 2's names. :raises Forbidden: a reserved name"""
     given = body["image"]
     properties = given.get("properties", {})
     columns = v1.columns({k: v for k, v in given.items() if k != "properties"})
@@ -27,13 +27,13 @@ def show(req, id):
 
 @wsgi.body(schemas.IMAGE)
 def create(req, body):
-    columns, properties = _said(body)
+    columns, properties = _parsed(body)
     return {"image": v1.view(service.register(req.call, {**properties, **columns}))}
 
 
 @wsgi.body(schemas.IMAGE)
 def update(req, id, body):
-    columns, properties = _said(body)
+    columns, properties = _parsed(body)
     columns.pop("id", None)
     purge = wsgi.bool_value(req.headers.get("x-glance-registry-purge-props", "false"))
     row = service.update(req.call, id, columns, properties, purge=purge)

@@ -1,4 +1,4 @@
-"""The JSON Schemas that clients read to tell base properties from custom ones."""
+"""The JSON Schemas with which clients distinguish base properties from custom ones."""
 
 from common import errors
 from common.schema import UUID
@@ -30,7 +30,7 @@ def _one(name: str, properties: dict, links: list | None = None) -> dict:
 
 
 def _many(name: str, one: dict) -> dict:
-    """The schema of a page of things."""
+    """The schema of a page of items."""
     return {"name": name, "properties": {name: {"type": "array", "items": one}, "first": {"type": "string"},
                                          "next": {"type": "string"}, "schema": {"type": "string"}},
             "links": [{"rel": "first", "href": "{first}"}, {"rel": "next", "href": "{next}"},

@@ -1,8 +1,8 @@
-"""The image API's version 1: what is said of an image stands in headers, its data is the body.
+"""The image API's version 1: metadata is in headers, the data is the body.
 
-``x-image-meta-NAME`` and ``x-image-meta-property-NAME`` say what an image is; ``x-image-meta-location`` names a URL whose
-bytes are its data, ``x-glance-api-copy-from`` one that its data is fetched from. A list is JSON. What an image is, who may
-do what with it and how its data comes are version 2's; this is another way to say it.
+``x-image-meta-NAME`` and ``x-image-meta-property-NAME`` are attributes and properties; ``x-image-meta-location`` is a
+URL of the data, ``x-glance-api-copy-from`` a URL that the data is copied from. Lists are JSON. Images, policies and
+imports are those of version 2; only the format of requests and responses differs.
 """
 
 import re
@@ -22,7 +22,7 @@ _META, _PROPERTY = "x_image_meta_", "x_image_meta_property_"
 _NUMBERS, _TRUTHS = ("min_disk", "min_ram", "size"), ("is_public", "protected")
 _TEXTS = ("id", "name", "disk_format", "container_format", "owner", "checksum", "location")
 _SHORT = ("id", "name", "container_format", "disk_format", "checksum")
-# What the states of imports are called in an API that knows no imports.
+# The names of import states in version 1, which has no imports.
 _STATES = {"importing": "saving", "uploading": "saving"}
 _TOKEN = re.compile(r"[\w!#$%&'*+.^`|~ -]+")
 
@@ -35,7 +35,7 @@ def view(row: dict) -> dict:
 
 
 def _headers(row: dict) -> list[tuple[str, str]]:
-    """``view`` as headers. What cannot stand in one (a property may have any name and text) is left out or loses its lines."""
+    """``view`` as headers. Properties whose name or text is invalid in a header are omitted, or lose their line breaks."""
     shown = view(row)
     pairs = [(f"property-{name}", value) for name, value in shown.pop("properties").items() if _TOKEN.fullmatch(name)]
     return [(f"x-image-meta-{name}", _plain(value)) for name, value in [*shown.items(), *pairs]]
@@ -47,7 +47,7 @@ def _plain(value) -> str:
 
 
 def _text(raw: str) -> str:
-    """A header's text: UTF-8, which clients of the time also percent-encode."""
+    """The text of a header: UTF-8, which clients of version 1 also percent-encode."""
     try:
         found = urllib.parse.unquote(raw.encode("latin-1").decode(), errors="strict")
     except UnicodeError:
@@ -58,13 +58,16 @@ def _text(raw: str) -> str:
 
 
 def _sent(req) -> dict[str, str]:
-    """{name: text} of the headers, ``-`` and ``_`` alike as ``_``. WSGI's environ has none whose name was sent with ``_``, since
-    such can pass for another; here it is part of the names, and nothing but this handler reads them."""
+    """{name: text} of the headers; ``-`` and ``_`` both become ``_``.
+
+    WSGI's environ omits headers that were sent with ``_``, since they could be confused with others. Here they are
+    part of the names, and only this handler reads them.
+    """
     return {name.lower().replace("-", "_"): raw for name, raw in req.environ.get("headers_raw", req.headers.items())}
 
 
-def _said(req) -> tuple[dict, dict]:
-    """({name: value}, {property: text}) that a request's headers say of its image. Unknown and read-only names are not read."""
+def _parsed(req) -> tuple[dict, dict]:
+    """({name: value}, {property: text}) of the image in a request's headers. Unknown and read-only names are ignored."""
     values: dict = {}
     sent = _sent(req)
     for name in (*_TEXTS, *_NUMBERS, *_TRUTHS):
@@ -79,7 +82,7 @@ def _said(req) -> tuple[dict, dict]:
 
 
 def check(properties: dict, given: dict) -> None:
-    """:raises Forbidden: a property has an attribute's name; :raises BadRequest: a value that version 2 would not take"""
+    """:raises Forbidden: a property has an attribute's name; :raises BadRequest: a value that is invalid in version 2"""
     taken = sorted(set(properties) & set(PROPERTIES))
     if taken:
         raise errors.Forbidden(f"Property '{taken[0]}' has the name of an attribute of images.")
@@ -87,7 +90,7 @@ def check(properties: dict, given: dict) -> None:
 
 
 def columns(values: dict) -> dict:
-    """Of what was said, what an image's row keeps, by version 2's names and rules."""
+    """The columns to write, with version 2's names and rules."""
     kept = {name: values[name] for name in ("id", "name", "disk_format", "container_format", "owner", "min_disk", "min_ram",
                                             "protected") if name in values}
     if "is_public" in values:
@@ -103,12 +106,12 @@ def _has_body(req) -> bool:
 
 
 def _source(req, values: dict) -> v1.Source:
-    """Where the data of the image is."""
+    """The source of the image's data."""
     location, copy_from = values.get("location"), req.headers.get("x-glance-api-copy-from") or None
     if copy_from:
         copy_from = _text(copy_from)
     if sum((bool(location), bool(copy_from), _has_body(req))) > 1:
-        raise errors.BadRequest("An image's data is its body, or at a location, or copied from a URL: only one of them.")
+        raise errors.BadRequest("Only one of body, location and copy_from can be the source of the image's data.")
     if copy_from:
         web.target(copy_from, req.svc.conf.image)
     size = locations.size(location, req.svc.conf.image) if location else None
@@ -116,7 +119,7 @@ def _source(req, values: dict) -> v1.Source:
 
 
 def create(req):
-    values, properties = _said(req)
+    values, properties = _parsed(req)
     row = v1.create(req.call, {**properties, **columns(values)}, _source(req, values), values.get("checksum"))
     response = wsgi.json_response({"image": view(row)}, 201)
     response.location = f"{req.base_url()}/v1/images/{row['id']}"
@@ -124,12 +127,12 @@ def create(req):
 
 
 def update(req, id):
-    values, properties = _said(req)
+    values, properties = _parsed(req)
     source = _source(req, values)
-    said = {k: v for k, v in columns(values).items() if k != "id"}
-    # A client that registers an image and then uploads its data does not mean to lose what it said at first.
+    changes = {k: v for k, v in columns(values).items() if k != "id"}
+    # A client that first registers an image and then uploads its data expects the earlier properties to be kept.
     purge = wsgi.bool_value(req.headers.get("x-glance-registry-purge-props", "true")) and source.upload is None
-    v1.update(req.call, id, said, properties, purge=purge, source=source, checksum=values.get("checksum"))
+    v1.update(req.call, id, changes, properties, purge=purge, source=source, checksum=values.get("checksum"))
     return {"image": view(v1.now(req.call, id))}
 
 
@@ -179,7 +182,7 @@ def add_member(req, id, member_id):
     if req.content_length:
         schema.compiled(schemas.MEMBER)(req.json_object())
     if not 0 < len(member_id) <= 64:
-        raise errors.BadRequest("The name of a member has 1 to 64 characters.")
+        raise errors.BadRequest("The id of a member must have 1 to 64 characters.")
     v1.add_member(req.call, id, member_id)
 
 
@@ -193,12 +196,16 @@ def remove_member(req, id, member_id):
 
 
 def shared_images(req, member_id):
-    """What is shared with a project: all of it for itself, for others what they share with it."""
+    """The images that are shared with a project: all for the project itself, for others only those that they share
+    with it."""
     return {"shared_images": [{"image_id": id, "can_share": False} for id in v1.shared_images(req.call, member_id)]}
 
 
 def member_routes(base: str) -> list[wsgi.Route]:
-    """The same for the API and for the registry. :param base: what their paths begin with"""
+    """The same routes for the API and for the registry.
+
+    :param base: prefix of the paths
+    """
     of = f"{base}/images/{{id}}/members"
     return [wsgi.Route("GET", of, members_of), wsgi.Route("PUT", of, set_members, 204),
             wsgi.Route("PUT", f"{of}/{{member_id}}", add_member, 204),

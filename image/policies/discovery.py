@@ -1,4 +1,4 @@
-"""The rule of what the service says of itself."""
+"""The rule of discovery."""
 
 from image.policies.base import ADMIN, SERVICE, rule
 

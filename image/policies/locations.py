@@ -1,4 +1,4 @@
-"""Rules of where images' data is."""
+"""Rules of the locations of images' data."""
 
 from image.policies.base import ADMIN, OWNERS_MEMBER, OWNERS_READER, SERVICE, rule
 

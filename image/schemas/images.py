@@ -1,4 +1,4 @@
-"""What an image has, and what clients may send of it."""
+"""Attributes of images, and those that clients may send."""
 
 from common import schema
 from common.schema import UUID
@@ -35,7 +35,7 @@ PROPERTIES: dict[str, dict] = {
                       "url": {"type": "string", "maxLength": 2048}, "metadata": {"type": "object"},
                       "validation_data": {"type": "object", "writeOnly": True}}}},
 }
-# Locations are changed by rules of their own.
+# Changes of locations have rules of their own.
 WRITABLE = {k: v for k, v in PROPERTIES.items() if not v.get("readOnly") and k != "locations"}
 VALID = schema.compiled({"type": "object", "properties": WRITABLE, "maxProperties": 128, "propertyNames": {
     "minLength": 1, "maxLength": 255}, "additionalProperties": {"type": ["string", "null"], "maxLength": 65535}})

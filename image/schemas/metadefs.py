@@ -3,7 +3,7 @@
 from common import schema
 
 STRINGS = {"type": "array", "items": {"type": "string"}}
-# A definition of a property, as the catalog of metadata has it: a part of JSON Schema.
+# The definition of a property: a subset of JSON Schema.
 PROPERTY: dict = {"type": "object", "properties": {
     "title": {"type": "string"}, "description": {"type": "string"}, "operators": STRINGS,
     "type": {"type": "string", "enum": ["array", "boolean", "integer", "number", "object", "string", None]},

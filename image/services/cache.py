@@ -1,10 +1,10 @@
-"""What is cached on this host."""
+"""Images that are cached on this host."""
 
 from common.calls import Call
 from image import access
 
 
 def image(call: Call, id: str) -> dict:
-    """The image that is to be cached or not, whose rules are the cache's."""
+    """The image to be cached or removed; the rules are those of the cache."""
     with call.svc.db.reader() as connection:
         return access.image(call, connection, id)

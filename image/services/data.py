@@ -1,4 +1,4 @@
-"""Image data: uploads become it."""
+"""Image data: uploads and downloads."""
 
 import contextlib
 import typing
@@ -11,14 +11,14 @@ from image.services.images import require_formats
 
 
 class Upload(typing.NamedTuple):
-    """Data that comes: a file to read it from, and its length where that was said."""
+    """Incoming data: a file to read it from, and its length if known."""
 
     source: typing.Any
     length: int | None
 
 
 def upload(call: Call, id: str, data: Upload, store_name: str | None) -> None:
-    """queued → saving → active; any failure puts the image back to queued and leaves no bytes."""
+    """queued → saving → active; after a failure the image is queued again, without data."""
     store = call.svc.stores.choose(store_name)
     limits = call.svc.quota.limits_of(id)
     with call.svc.db.writer() as connection:
@@ -30,10 +30,10 @@ def upload(call: Call, id: str, data: Upload, store_name: str | None) -> None:
 
 
 def receive(call: Call, row: dict, data: Upload, *, checksum: str | None = None, store=None) -> dict:
-    """Make what comes the data of an image in ``saving``; what is known of it then.
+    """Store incoming data as that of an image in ``saving``; returns the columns that follow from it.
 
-    :param checksum: the MD5 that the data must have, if it is known
-    :param store: where it is put; by default where all is
+    :param checksum: the MD5 that the data must have, if known
+    :param store: the destination; by default the default store
     """
     id, incoming, store = row["id"], call.svc.incoming, store or call.svc.stores.default
     with contextlib.ExitStack() as undo:
@@ -48,8 +48,8 @@ def receive(call: Call, row: dict, data: Upload, *, checksum: str | None = None,
             with incoming.source(id) as source:
                 store.put(id, source)
         except FileNotFoundError as error:
-            raise errors.NotFound(f"Image {id} was deleted while its data arrived.") from error
-        call.svc.db.transact(images.move, id, "activate", locations=[locations.at(store, id)], **facts)
+            raise errors.NotFound(f"Image {id} was deleted during the upload.") from error
+        call.svc.db.transact(images.move, id, "activate", locations=[locations.in_store(store, id)], **facts)
         undo.pop_all()
     incoming.drop(id)
     call.svc.notifier.notify(call.ctx, "image.upload", {"id": id, "owner": row["owner"], "size": facts["size"]})

@@ -51,7 +51,7 @@ def _condition(name: str, raw: str):
 
 
 def has_property(call: Call, name: str, value: str):
-    """The WHERE of images with a property. What a caller may not see he may not search for either."""
+    """The WHERE of images with a property. Callers cannot search for properties that they may not read."""
     if not call.svc.protections.allows(call.ctx, "read", name):
         return rows.NONE
     return TABLE.c.properties[name].as_string() == value
@@ -116,7 +116,7 @@ def page_where(call: Call, *, where: list, sort: list, limit: int, marker: str |
 
 
 def page(call: Call, query: Query, limit: int) -> tuple[list[dict], dict | None]:
-    """A page of a list; what is returned is as of ``page_where``."""
+    """A page of a list; the return value is that of ``page_where``."""
     call.svc.policy.check(call.ctx, "get_images")
     return page_where(call, where=_filters(call, query), sort=_sort(query), limit=limit,
                       marker=query.get("marker", [None])[-1], member_status=_member_status(query))
@@ -148,14 +148,14 @@ def create(call: Call, body: dict) -> dict:
 
 
 def _check_reserved(names) -> None:
-    """:raises Forbidden: names that the service keeps for itself"""
+    """:raises Forbidden: reserved names"""
     reserved = sorted(n for n in names if n.startswith("os_glance"))
     if reserved:
         raise errors.Forbidden(f"Attribute '{reserved[0]}' is reserved.")
 
 
 def _check_new(call: Call, owner: str | None, visibility: str) -> None:
-    """:raises Forbidden: the caller may not make images, or not such, or not for this project"""
+    """:raises Forbidden: the caller may not create images, or not with this visibility or owner"""
     of = {"project_id": owner, "owner": owner, "visibility": visibility}
     if owner != call.ctx.project_id and not call.svc.policy.allows(call.ctx, "add_image", of):
         raise errors.Forbidden(f"You are not permitted to create images owned by '{owner}'")
@@ -164,7 +164,7 @@ def _check_new(call: Call, owner: str | None, visibility: str) -> None:
 
 
 def new_row(call: Call, body: dict) -> dict:
-    """The row of a new image, after all that can be refused of it without the database."""
+    """The row of a new image, after all checks that do not need the database."""
     refused = _FIXED & set(body) - {"id"}
     if refused:
         raise errors.Forbidden(f"Attribute '{sorted(refused)[0]}' is read-only.")
@@ -187,13 +187,13 @@ def new_row(call: Call, body: dict) -> dict:
 
 
 def insert(call: Call, connection, row: dict, limits: dict[str, int]) -> None:
-    """:raises TooLarge: the project has as many images as it may. :raises Conflict: the id is, or was, another image's
-
-    :param limits: as ``Quota.limits`` says
+    """:param limits: as returned by ``Quota.limits``
+    :raises TooLarge: the project has reached its limit
+    :raises Conflict: the id is in use, or was
     """
     call.svc.quota.check(connection, row["owner"], limits, quota.COUNT)
     rows.insert(connection, TABLE, row, conflict=f"Image ID {row['id']} already exists!")
-    if images.retired(connection, row["id"]):  # asked after the insert: that waits for a deletion which goes on meanwhile
+    if images.retired(connection, row["id"]):  # checked after the insert, which waits for a concurrent deletion
         raise errors.Conflict(f"Image ID {row['id']} already exists!")
 
 
@@ -229,7 +229,7 @@ def _patched(row: dict, changes) -> dict:
 
 
 def update(call: Call, id: str, changes: list[Operation]) -> dict:
-    """The image as it is then."""
+    """Returns the image after the change."""
     of_locations = [c for c in changes if c[1][0] == "locations"]
     others = [c for c in changes if c not in of_locations]
     sizes = _measured(call, id, of_locations) if of_locations else {}
@@ -248,20 +248,19 @@ def update(call: Call, id: str, changes: list[Operation]) -> dict:
     return {**row, **values}
 
 
-def check_rights(call: Call, row: dict, said: dict) -> None:
-    """:raises Forbidden, NotFound: the caller may not give an image these attributes
-
-    :param said: attribute -> what it is to be
+def check_rights(call: Call, row: dict, changes: dict) -> None:
+    """:param changes: {attribute: new value}
+    :raises Forbidden, NotFound: the caller may not set these attributes
     """
-    if said.get("owner", row["owner"]) != row["owner"] and not call.svc.policy.is_admin(call.ctx):
+    if changes.get("owner", row["owner"]) != row["owner"] and not call.svc.policy.is_admin(call.ctx):
         raise errors.Forbidden("Owner can't be updated by non admin.")
-    if isinstance(said.get("visibility"), str):
-        _check_visibility(call, said["visibility"], row)
+    if isinstance(changes.get("visibility"), str):
+        _check_visibility(call, changes["visibility"], row)
     access.check(call, row, "modify_image")
 
 
 def check_change(call: Call, row: dict, values: dict) -> None:
-    """:raises BadRequest, Forbidden: new values of columns that would not be right"""
+    """:raises BadRequest, Forbidden: invalid new values of columns"""
     for name in _BOOTABLE:
         if row["status"] != "queued" and values.get(name, row[name]) != row[name]:
             raise errors.Forbidden(f"Attribute {name} can be only replaced for a queued image.")
@@ -271,9 +270,9 @@ def check_change(call: Call, row: dict, values: dict) -> None:
 
 
 def _measured(call: Call, id: str, changes) -> dict[str, int]:
-    """The sizes of what a patch's locations name, for whom policy lets change them."""
+    """The sizes of new locations in a patch, if the caller may change locations."""
     if not call.svc.conf.image.show_multiple_locations:
-        raise errors.Forbidden("It's not allowed to change locations of images here.")
+        raise errors.Forbidden("Locations of images cannot be changed in this cloud.")
     rules = {"delete_image_location" if op == "remove" else "set_image_location" for op, _, _ in changes}
     with call.svc.db.reader() as connection:
         row = access.image(call, connection, id, *sorted(rules))
@@ -287,7 +286,7 @@ def _located(row: dict, changes, sizes: dict[str, int]) -> dict:
 
 
 def require_formats(row: dict) -> None:
-    """:raises BadRequest: it is not said what the data is"""
+    """:raises BadRequest: disk_format or container_format is not set"""
     if not row["disk_format"] or not row["container_format"]:
         raise errors.BadRequest("Properties disk_format, container_format must be set prior to saving data.")
 
@@ -305,7 +304,7 @@ def delete(call: Call, id: str) -> None:
 
 
 def activate(call: Call, id: str, action: str) -> None:
-    """:param action: "deactivate" or "reactivate", which is also the rule"""
+    """:param action: "deactivate" or "reactivate", also the name of the rule"""
     with call.svc.db.writer() as connection:
         access.image(call, connection, id, action)
         images.move(connection, id, action)

@@ -1,4 +1,5 @@
-"""Interoperable import: data is staged, or named by a URL, and a task makes it the image's. And the list of tasks."""
+"""Interoperable import: data is staged, or referred to by a URL, and a task imports it into the image. Also the list
+of tasks."""
 
 import contextlib
 
@@ -12,7 +13,7 @@ from image.services.data import Upload
 
 
 def stage(call: Call, id: str, data: Upload) -> None:
-    """Keep data until it is imported: queued → uploading."""
+    """Store data until it is imported: queued → uploading."""
     limits = call.svc.quota.limits_of(id)
     with call.svc.db.writer() as connection:
         row = access.image(call, connection, id, "modify_image")
@@ -25,19 +26,19 @@ def stage(call: Call, id: str, data: Upload) -> None:
         call.svc.db.transact(images.update, id, {"size": size})
     except BaseException:
         call.svc.incoming.unstage(id)
-        with contextlib.suppress(errors.NotFound, errors.InvalidState):  # deleted meanwhile: its owner wanted it gone
+        with contextlib.suppress(errors.NotFound, errors.InvalidState):  # deleted meanwhile, on request
             call.svc.db.transact(images.move, id, "unstage", size=None)
         raise
 
 
 def _method(call: Call, body: dict) -> dict:
-    """{"name", …} of a request, after all that can be refused of it without the image."""
+    """{"name", …} of a request, after all checks that do not need the image."""
     method = body["method"]
     name, uri = method["name"], method.get("uri")
     if name not in imports.METHODS:
         raise errors.BadRequest(f"Unknown import method name '{name}'.")
     if (name == "web-download") != (uri is not None):
-        raise errors.BadRequest("Invalid import: web-download needs a uri, and nothing else does.")
+        raise errors.BadRequest("Invalid import: uri is required for web-download, and invalid for other methods.")
     if uri is not None:
         web.target(uri, call.svc.conf.image)
         return {"name": name, "uri": uri}
@@ -49,11 +50,11 @@ def _method(call: Call, body: dict) -> dict:
 
 
 def _targets(call: Call, body: dict, store_name: str | None) -> list[str]:
-    """The stores that are asked for. :raises BadRequest: one of them takes no images, or nothing says which"""
+    """The requested stores. :raises BadRequest: one of them is read-only or unknown, or the request is ambiguous"""
     known = call.svc.stores
     if body.get("all_stores"):
         if "stores" in body:
-            raise errors.BadRequest("All stores are asked for, or some by their names: not both.")
+            raise errors.BadRequest("all_stores and stores cannot be used together.")
         return known.writable()
     if body.get("stores"):
         return [known.choose(name).name for name in dict.fromkeys(body["stores"])]
@@ -61,16 +62,16 @@ def _targets(call: Call, body: dict, store_name: str | None) -> list[str]:
 
 
 def _begin(call: Call, connection, id: str, method: dict, wanted: list[str]) -> tuple[dict, list[str]]:
-    """Give an image the state of its import; its row as it was, and the stores that it goes to."""
+    """Change the image's state for its import; returns its row before the change, and the stores."""
     row, name = images.get(connection, id), method["name"]
     if name == "copy-image":
         if row["status"] != "active":
             raise errors.Conflict(f"Only an active image can be copied, not one in status {row['status']}.")
         images.claim(connection, row)
-        return row, [store for store in wanted if store not in locations.held(row)]
+        return row, [store for store in wanted if store not in locations.store_names(row)]
     if not row["disk_format"] or not row["container_format"]:
         raise errors.Conflict("'disk_format' and 'container_format' need to be set before import")
-    # The size is written when all of it has arrived: what is still being staged is not imported.
+    # The size is set when all data has arrived; without it, the data is still being staged.
     if name == "glance-direct" and row["status"] == "uploading" and row["size"] is None:
         raise errors.Conflict("The image's data is still being staged.")
     images.move(connection, id, "import_staged" if name == "glance-direct" else "import")
@@ -78,10 +79,10 @@ def _begin(call: Call, connection, id: str, method: dict, wanted: list[str]) -> 
 
 
 def start(call: Call, id: str, body: dict, store_name: str | None) -> None:
-    """Ask for an import; the image's tasks say how it goes.
+    """Begin an import; the image's tasks show its progress.
 
     :param body: as the client sent it
-    :param store_name: the store that it goes to where the body names none; None: the default one
+    :param store_name: the store if the body has none; None: the default store
     """
     method = _method(call, body)
     wanted = _targets(call, body, store_name)
@@ -89,7 +90,7 @@ def start(call: Call, id: str, body: dict, store_name: str | None) -> None:
         owner = access.image(call, connection, id, "copy_image" if method["name"] == "copy-image" else "modify_image")["owner"]
     limits = call.svc.quota.limits(owner)
     with call.svc.db.writer() as connection:
-        # What was staged counts as uploading already.
+        # Staged data counts as uploading already.
         call.svc.quota.check(connection, owner, limits, quota.SIZE, *(
             () if method["name"] in ("glance-direct", "copy-image") else (quota.UPLOADING,)))
         row, wanted = _begin(call, connection, id, method, wanted)
@@ -99,7 +100,7 @@ def start(call: Call, id: str, body: dict, store_name: str | None) -> None:
 
 
 def of_image(call: Call, id: str) -> list[dict]:
-    """Where its data came from, only its project is told: such a URL may carry what lets one in."""
+    """Only the project that owns the image sees its source, because the URL may contain credentials."""
     with call.svc.db.reader() as connection:
         row = access.image(call, connection, id, "get_image")
         found = rows.select(connection, TASKS, order_by="created_at", image_id=id)
@@ -125,7 +126,7 @@ def show(call: Call, task_id: str) -> dict:
 
 
 def create(call: Call, given: dict) -> dict:
-    """An image by a URL, in one request: the image is made, and its import begun. The task."""
+    """Create an image from a URL in one request: the image is created, and its import begun. Returns the task."""
     call.svc.policy.check(call.ctx, "tasks_api_access", {})
     web.target(given["import_from"], call.svc.conf.image)
     properties = {"container_format": "bare", **given["image_properties"], "disk_format": given["import_from_format"]}

@@ -1,4 +1,4 @@
-"""Locations by requests of their own: a URL is named as an image's data, and read; services ask where an image is."""
+"""The location resource: set the URL of a new image's data, and list locations, for services."""
 
 from common import errors
 from common.calls import Call
@@ -9,11 +9,11 @@ from image.services.images import require_formats
 
 def index(call: Call, id: str) -> list[dict]:
     with call.svc.db.reader() as connection:
-        return locations.of(access.image(call, connection, id, "fetch_image_location"))
+        return locations.entries(access.image(call, connection, id, "fetch_image_location"))
 
 
 def add(call: Call, id: str, url: str, known: dict) -> None:
-    """Have a task read what a URL names.
+    """Have a task download a URL.
 
     :param known: {"os_hash_algo", "os_hash_value"} that its data must have, or nothing
     """

@@ -1,4 +1,4 @@
-"""Members: the projects that an image is shared with. The owner adds and removes them; each says itself whether it wants it."""
+"""Members: the projects that an image is shared with. The owner adds and removes them; each accepts or rejects the image."""
 
 from common import db, errors
 from common.calls import Call
@@ -12,10 +12,10 @@ def view(row: dict) -> dict:
 
 
 def _shared(connection, call: Call, id: str, *rules: str) -> dict:
-    """An image that has members, of whom the caller may do what the rules are about.
+    """A shared image, if the rules allow the request.
 
-    :raises Forbidden: it has none, or a rule says no
-    :raises NotFound: it is not for this caller to know of
+    :raises Forbidden: it is not shared, or a rule refuses
+    :raises NotFound: the caller may not see it
     """
     row = access.image(call, connection, id)
     if row["visibility"] != "shared":
@@ -29,19 +29,19 @@ def _absent(id: str, member_id: str) -> errors.NotFound:
 
 
 def _hides_others(call: Call, row: dict) -> bool:
-    """Whether the caller is a member himself, who is not to know with whom else the image is shared."""
+    """Whether the caller is a member, who may not see the other members."""
     return row["owner"] != call.ctx.project_id and not call.svc.policy.sees_all_projects(call.ctx)
 
 
 def _member(call: Call, connection, row: dict, member_id: str) -> dict:
-    """:raises NotFound: it is no member, or another one than the caller, whose it is not to know of it"""
+    """:raises NotFound: not a member, or another than the caller if the caller may not see others"""
     if _hides_others(call, row) and member_id != call.ctx.project_id:
         raise _absent(row["id"], member_id)
     return members.get(connection, row["id"], member_id)
 
 
 def index(call: Call, id: str) -> list[dict]:
-    """All members for the owner; a member sees itself."""
+    """The owner sees all members; a member sees only itself."""
     with call.svc.db.reader() as connection:
         row = _shared(connection, call, id, "get_members")
         found = members.of(connection, id)
@@ -72,7 +72,7 @@ def create(call: Call, id: str, member_id: str) -> dict:
 
 
 def update(call: Call, id: str, member_id: str, status: str) -> dict:
-    """Only the member says whether it wants the image in its lists."""
+    """Only the member can accept or reject the image."""
     with call.svc.db.writer() as connection:
         row = _shared(connection, call, id, "get_member")
         _member(call, connection, row, member_id)

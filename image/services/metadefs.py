@@ -1,6 +1,6 @@
-"""Metadata definitions: namespaces of properties, objects and tags that images, flavors and volumes may have, as data.
+"""Metadata definitions: namespaces of properties, objects and tags for images, flavors and volumes.
 
-Nothing here is enforced: dashboards read it to offer what an operator wants to be chosen from.
+They are not enforced: dashboards read them to offer choices.
 """
 
 import typing
@@ -13,13 +13,13 @@ from image.db.metadefs import ITEMS, LINKS, NAMESPACES, TYPES
 from image.schemas.metadefs import COLUMNS
 
 PLURAL = {"object": "objects", "property": "properties", "tag": "tags"}
-# What a new namespace may hold from the start, and the rule that lets it.
+# What a new namespace may contain, and the rule for it.
 _ADDED = {"resource_type_associations": "add_metadef_resource_type_association", "objects": "add_metadef_object",
           "properties": "add_metadef_property", "tags": "add_metadef_tag"}
 
 
 class Whole(typing.NamedTuple):
-    """A namespace with what is in it: {kind: items}, and its links to resource types."""
+    """A namespace with its content: {kind: items}, and its associations with resource types."""
 
     row: dict
     items: dict[str, list[dict]]
@@ -44,7 +44,7 @@ def check_list(call: Call) -> None:
 def index(call: Call, query: typing.Mapping[str, str], sort: tuple[str, str], limit: int) -> tuple[list[Whole], dict | None]:
     """(the namespaces of a page that the caller may see, without their items; the last row of the page).
 
-    :param query: of "visibility", "resource_types" and "marker" what the request has
+    :param query: "visibility", "resource_types" and "marker", each optional
     """
     check_list(call)
     with call.svc.db.reader() as connection:
@@ -65,7 +65,7 @@ def _whole(connection, row: dict) -> Whole:
 
 
 def create(call: Call, body: dict) -> Whole:
-    """A namespace, with what it is to hold from the start."""
+    """Create a namespace and its content."""
     access.check_namespace(call, None, "add_metadef_namespace", *(rule for name, rule in _ADDED.items() if body.get(name)))
     with call.svc.db.writer() as connection:
         return _whole(connection, metadefs.add(connection, body, call.ctx.project_id or ""))
@@ -99,7 +99,7 @@ def delete(call: Call, namespace: str) -> None:
 # Objects, properties, tags ------------------------------------------------------
 
 def _rule(verb: str, kind: str) -> str:
-    """How Glance names the rule for items of a kind."""
+    """Glance's name of the rule for items of a kind."""
     return f"{'remove' if (verb, kind) == ('delete', 'property') else verb}_metadef_{kind}"
 
 
@@ -140,7 +140,7 @@ def remove_item(call: Call, namespace: str, kind: str, name: str) -> None:
 
 
 def remove_items(call: Call, namespace: str, kind: str) -> None:
-    """All of a kind."""
+    """Delete all items of a kind."""
     rules = ("delete_metadef_namespace", *(("delete_metadef_tags",) if kind == "tag" else ()))
     with call.svc.db.writer() as connection:
         row = access.namespace(call, connection, namespace, *rules)
@@ -148,7 +148,7 @@ def remove_items(call: Call, namespace: str, kind: str) -> None:
 
 
 def set_tags(call: Call, namespace: str, names: list[str], *, append: bool) -> list[dict]:
-    """These tags in place of those that were there, or beside them; all that there are then."""
+    """Replace the tags, or add to them; returns all tags."""
     with call.svc.db.writer() as connection:
         row = access.namespace(call, connection, namespace, "add_metadef_tags")
         if not append:

@@ -1,4 +1,4 @@
-"""How much of the stores a project uses; and an image's copy in one of them taken away."""
+"""Stores: a project's usage, and deletion of an image's copy from one of them."""
 
 from common import errors
 from common.calls import Call
@@ -16,19 +16,21 @@ def usage(call: Call) -> dict[str, dict]:
 
 
 def delete(call: Call, store: str, id: str) -> None:
-    """Take an image from one store. The row first: data that nobody names is less of a harm than a name without data."""
+    """Delete an image from one store: first from the row, because data without a row is less harmful than a row
+    without data."""
     with call.svc.db.writer() as connection:
         row = access.image(call, connection, id, "get_image_location", "delete_image_location")
         if store not in call.svc.stores.all:
             raise errors.NotFound(f"Store {store} is not known.")
-        if store not in locations.held(row):
+        if store not in locations.store_names(row):
             raise errors.NotFound(f"Image {id} is not in store {store}.")
-        left = [each for each in locations.of(row) if each["metadata"].get("store") != store or locations.of_web(each)]
+        left = [each for each in locations.entries(row) if each["metadata"].get("store") != store or locations.of_web(each)]
         if not left:
             raise errors.Forbidden(f"Store {store} has the only copy of image {id}: delete the image.")
         if row["protected"]:
             raise errors.Forbidden(f"Image {id} is protected and cannot be deleted.")
         images.move(connection, id, "relocate", locations=left)
-    if call.svc.stores.delete_data(id, [store]):  # it does not answer: the cleanup asks again
-        call.svc.db.transact(images.update, id, {"progress": {**(row["progress"] or {}), "left": [*images.left(row), store]}})
+    if call.svc.stores.delete_data(id, [store]):  # it does not respond: the cleanup retries
+        undeleted = [*images.undeleted_stores(row), store]
+        call.svc.db.transact(images.update, id, {"progress": {**(row["progress"] or {}), "left": undeleted}})
     call.svc.notifier.notify(call.ctx, "image.delete_from_store", {"id": id, "store": store})

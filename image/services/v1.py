@@ -1,4 +1,4 @@
-"""What version 1 of the API, and its registry, do in one request for which version 2 has several."""
+"""Requests of version 1, and of its registry, that correspond to several requests of version 2."""
 
 import typing
 
@@ -18,7 +18,7 @@ def number(name: str, text: str) -> int:
 
 
 class Source(typing.NamedTuple):
-    """Where the data of an image is: at a location, of this size; at a URL to copy from; or in what comes. Or nowhere."""
+    """The source of an image's data: a location with its size, a URL to copy from, the request's body, or none."""
 
     location: str | None = None
     size: int | None = None
@@ -31,7 +31,7 @@ class Source(typing.NamedTuple):
 
 def _give(call: Call, connection, row: dict, source: Source, checksum: str | None, limits: dict[str, int]
           ) -> typing.Callable[[], typing.Any]:
-    """Begin to give a queued image its data, within the transaction; returns what is to be done after it."""
+    """Begin to set the data of a queued image, within the transaction; returns a function to call after the commit."""
     if not source:
         return lambda: None
     v2.require_formats(row)
@@ -55,16 +55,16 @@ def _give(call: Call, connection, row: dict, source: Source, checksum: str | Non
 
 
 def now(call: Call, id: str) -> dict:
-    """An image, with what the caller may see of it."""
+    """The image, and the attributes that the caller may see."""
     with call.svc.db.reader() as connection:
         return readable(call, images.get(connection, id))
 
 
 def create(call: Call, values: dict, source: Source, checksum: str | None = None) -> dict:
-    """Make an image and give it its data; the image as it is then, with what the caller may see of it.
+    """Create an image and set its data; returns the image, and the attributes that the caller may see.
 
-    :param values: attributes and properties, by version 2's names
-    :param checksum: the MD5 that the data must have, if it is known
+    :param values: attributes and properties, with version 2's names
+    :param checksum: the MD5 that the data must have, if known
     """
     row = v2.new_row(call, {"visibility": "shared", **values})
     limits = call.svc.quota.limits(row["owner"])
@@ -77,7 +77,7 @@ def create(call: Call, values: dict, source: Source, checksum: str | None = None
 
 
 def register(call: Call, values: dict) -> dict:
-    """Make an image, as the registry does; the row."""
+    """Create an image in the registry; returns the row."""
     row = v2.new_row(call, {"visibility": "shared", **values})
     limits = call.svc.quota.limits(row["owner"])
     with call.svc.db.writer() as connection:
@@ -86,26 +86,26 @@ def register(call: Call, values: dict) -> dict:
     return row
 
 
-def kept(call: Call, row: dict, purge: bool) -> dict:
-    """The properties that stay when a caller says what they are: with ``purge``, what he may not take away."""
+def kept_properties(call: Call, row: dict, purge: bool) -> dict:
+    """The properties that remain when a request contains properties: with ``purge``, those that the caller may not delete."""
     return {k: v for k, v in row["properties"].items() if not purge or not call.svc.protections.allows(call.ctx, "delete", k)}
 
 
-def update(call: Call, id: str, said: dict, properties: dict, *, purge: bool, source: Source | None = None,
+def update(call: Call, id: str, changes: dict, properties: dict, *, purge: bool, source: Source | None = None,
            checksum: str | None = None) -> dict:
-    """Change an image, and give it its data; the row as it was written.
+    """Change an image, and set its data; returns the new row.
 
-    :param said: attributes, by version 2's names
-    :param purge: properties that are not named go
+    :param changes: attributes, with version 2's names
+    :param purge: delete properties that are not in the request
     """
     source = source or Source()
     limits = call.svc.quota.limits_of(id) if source else {}
     with call.svc.db.writer() as connection:
         row = access.image(call, connection, id)
-        v2.check_rights(call, row, said)
+        v2.check_rights(call, row, changes)
         if source and row["status"] != "queued":
-            raise errors.Conflict(f"Cannot upload to an image in status {row['status']}: it has its data.")
-        changed = {**said, "properties": {**kept(call, row, purge), **properties}}
+            raise errors.Conflict(f"Cannot upload to an image in status {row['status']}: it has data already.")
+        changed = {**changes, "properties": {**kept_properties(call, row, purge), **properties}}
         v2.check_change(call, row, changed)
         images.update(connection, id, changed)
         begin = _give(call, connection, {**row, **changed}, source, checksum, limits)
@@ -150,7 +150,7 @@ def _filters(call: Call, query: typing.Mapping[str, list[str]]) -> list:
 # Members -------------------------------------------------------------------------
 
 def _shared(connection, call: Call, id: str, *rules: str) -> dict:
-    """:raises Forbidden: not one of those whom the caller may share with others"""
+    """:raises Forbidden: the caller may not share this image"""
     row = access.image(call, connection, id, "get_image", *rules)
     if row["visibility"] == "public":
         raise errors.Forbidden("A public image has no members.")
@@ -169,7 +169,7 @@ def members_of(call: Call, id: str) -> list[str]:
 
 
 def _add(call: Call, connection, id: str, wanted: list[str]) -> None:
-    """A member that was there stays, with what it answered."""
+    """An existing member keeps its status."""
     known = {m["member_id"] for m in members.of(connection, id)}
     limit = call.svc.conf.image.image_member_quota
     if 0 <= limit < len(known | set(wanted)):
@@ -202,7 +202,8 @@ def remove_member(call: Call, id: str, member_id: str) -> None:
 
 
 def shared_images(call: Call, member_id: str) -> list[str]:
-    """What is shared with a project: all of it for itself, for others what they share with it."""
+    """The images that are shared with a project: all for the project itself, for others only those that they share
+    with it."""
     call.svc.policy.check(call.ctx, "get_images")
     where = [TABLE.c.id.in_(members.shared_with(member_id)), images.THERE]
     if not call.svc.policy.is_admin(call.ctx):

@@ -1,4 +1,4 @@
-"""Where the bytes of images are: several stores, of which each image's locations name those that have it."""
+"""Stores: backends that contain the data of images. The locations of an image name the stores that have it."""
 
 import importlib
 import logging
@@ -10,16 +10,16 @@ from image.stores.base import Store
 
 LOG = logging.getLogger(__name__)
 _CLASSES = {"file": "FileStore", "http": "HttpStore", "s3": "S3Store", "swift": "SwiftStore", "rbd": "RbdStore"}
-# The store's id in what is said of a location of the web, where no store of that kind is configured.
+# The store's id in web locations, if no http store is configured.
 WEB = "web"
 
 
 class Stores:
-    """All configured stores, the heaviest first.
+    """All configured stores, greatest weight first.
 
-    :param conf: the service's configuration; each store's own group is registered here
-    :param default_path: directory of a file store that names none
-    :raises ValueError: the configuration names what is not there
+    :param conf: the service's configuration; the options of each store are registered here
+    :param default_path: directory of file stores without one
+    :raises ValueError: invalid configuration
     """
 
     def __init__(self, conf, default_path: str):
@@ -28,7 +28,7 @@ class Stores:
         places: dict[str, str] = {}
         for name, store in known.items():
             if places.setdefault(store.place(), name) != name:
-                raise ValueError(f"stores {places[store.place()]!r} and {name!r} are the same place: {store.place()}")
+                raise ValueError(f"stores {places[store.place()]!r} and {name!r} use the same storage: {store.place()}")
         self.all = dict(sorted(known.items(), key=lambda item: -item[1].weight))
         writable = [name for name in wanted if not known[name].read_only]
         chosen = conf.image.default_backend or (writable[0] if writable else "")
@@ -40,7 +40,7 @@ class Stores:
     @staticmethod
     def _load(conf, name: str, kind: str, default_path: str) -> Store:
         if kind not in KIND_OPTS:
-            raise ValueError(f"[image] enabled_backends: there is no kind of stores {kind!r}")
+            raise ValueError(f"[image] enabled_backends: unknown type of store {kind!r}")
         conf_module.add_group(conf, name, [*STORE_OPTS, *KIND_OPTS[kind]])
         made = getattr(importlib.import_module(f"image.stores.{kind}"), _CLASSES[kind])
         try:
@@ -50,28 +50,28 @@ class Stores:
                              f"(doc/image-stores.md says how)") from error
 
     def get(self, name: str) -> Store:
-        """:raises ServiceUnavailable: the store was taken out of the configuration"""
+        """:raises ServiceUnavailable: the store has been removed from the configuration"""
         if name not in self.all:
             raise errors.ServiceUnavailable(part=f"the store {name}", internal="it is not configured")
         return self.all[name]
 
     def weight(self, name: str) -> int:
-        """Of a store, also of one that is not configured any more."""
+        """The weight of a store, even if it is no longer configured."""
         return self.all[name].weight if name in self.all else -1
 
     def writable(self) -> list[str]:
         return [name for name, store in self.all.items() if not store.read_only]
 
     def choose(self, name: str | None) -> Store:
-        """The store that a client asks for. :raises BadRequest: it may not be written to, or is not there"""
+        """The store that a client requests. :raises BadRequest: it is read-only or does not exist"""
         if not name:
             return self.default
         if name not in self.writable():
-            raise errors.BadRequest(f"Store for image ({name}) not found, or not one to write to.")
+            raise errors.BadRequest(f"Store for image ({name}) not found, or read-only.")
         return self.all[name]
 
     def delete_data(self, image_id: str, names) -> list[str]:
-        """Take an image's data from some stores; those that do not answer, and may have it still. Repeatable."""
+        """Delete an image's data from some stores; returns those that did not respond. Repeatable."""
         left = []
         for name in names:
             try:

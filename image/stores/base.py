@@ -1,4 +1,4 @@
-"""What every store can do. A store keeps the bytes of images, each by its image's id; who may have them is not its concern."""
+"""The interface of stores. A store contains data by image id; it checks no permissions."""
 
 import errno
 import os
@@ -12,17 +12,17 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def unwritten(error: OSError) -> Exception:
-    """What to say of data that could not be written to a disk of the image service."""
+    """The message for data that could not be written to a disk of the image service."""
     if error.errno in _FULL:
-        return errors.StorageFull("There is not enough space in the image store. Delete images that are not needed any more, "
-                                  "or ask the operator for space.", internal=str(error))
+        return errors.StorageFull("There is not enough space in the image store. Delete unused images, or ask the operator "
+                                  "for more space.", internal=str(error))
     return error if error.errno is None else errors.ServiceUnavailable(part="the image store", internal=str(error))
 
 
 class Source:
-    """A file that is put into a store: its path, its size, and its bytes as a stream that says that it is being read.
+    """A file that is put into a store: its path, its size, and its data as a stream.
 
-    :param beat: called at each read, so that nobody takes who reads for dead
+    :param beat: called at each read, so that the operation is not considered dead
     """
 
     def __init__(self, path: pathlib.Path, beat: typing.Callable[[], None] = lambda: None):
@@ -42,9 +42,9 @@ class Source:
 
 
 class Store:
-    """A driver. ``put`` and ``delete`` may be repeated; ``put`` may be killed, and then ``delete`` takes away what there is.
+    """A driver. ``put`` and ``delete`` are repeatable; after ``put`` was killed, ``delete`` deletes its partial data.
 
-    :param name: the store's id, by which clients name it
+    :param name: the store's id in the API
     :param conf: the group of its options
     """
 
@@ -56,37 +56,40 @@ class Store:
         self.weight, self.description = conf.weight, conf.store_description or self.describe()
 
     def describe(self) -> str:
-        raise AssertionError("a store must say what it is")
+        raise AssertionError("a store must implement description")
 
     def properties(self) -> dict:
-        """What administrators are told of it: no secrets."""
+        """Properties for administrators; no secrets."""
         return {}
 
     def url(self, image_id: str) -> str:
-        """Where the store has an image, as locations name it."""
-        raise AssertionError("a store must say where an image is")
+        """The URL of the image in the store, for its locations."""
+        raise AssertionError("a store must implement url")
 
     def place(self) -> str:
-        """What no two stores may share: each would take from the other what it deletes."""
+        """An identifier of the storage. No two stores may have the same: each would delete the other's data."""
         return self.url("")
 
     def put(self, image_id: str, source: Source) -> None:
-        """:raises StorageFull: there is no room; :raises ServiceUnavailable: the store does not answer. Nothing is left then."""
-        raise AssertionError("a store must take images")
+        """:raises StorageFull: there is no space
+        :raises ServiceUnavailable: the store does not respond. No data remains.
+        """
+        raise AssertionError("a store must implement put")
 
     def open(self, image_id: str):
         """A stream: ``read(n)``, ``seek(offset)``, ``close()``.
 
-        :raises NotFound: the store has no such image; :raises ServiceUnavailable: it does not answer
+        :raises NotFound: the store has no such image
+        :raises ServiceUnavailable: it does not respond
         """
-        raise AssertionError("a store must give what it took")
+        raise AssertionError("a store must implement open")
 
     def delete(self, image_id: str) -> None:
-        """Repeatable. :raises ServiceUnavailable: the store does not answer"""
-        raise AssertionError("a store must forget what it took")
+        """Repeatable. :raises ServiceUnavailable: the store does not respond"""
+        raise AssertionError("a store must implement delete")
 
     def stored(self) -> set[str]:
-        """Ids of the images that it has, where that can be told."""
+        """Ids of the images in the store, if it can list them."""
         return set()
 
     def missing(self, image_id: str) -> errors.NotFound:
@@ -97,9 +100,9 @@ class Store:
 
 
 class Ranged:
-    """A stream of an object that is read over the network, opened when first read: at the offset that was sought.
+    """A stream of a remote object, opened at the first read, at the offset set by ``seek``.
 
-    :param start: ``start(offset)`` gives something with ``read(n)`` and ``close()``
+    :param start: ``start(offset)`` returns an object with ``read(n)`` and ``close()``
     """
 
     def __init__(self, start):
@@ -120,7 +123,7 @@ class Ranged:
 
 
 def copy(source: Source, path: pathlib.Path) -> None:
-    """A file's bytes into another, whole or not at all."""
+    """Copy a file; on failure there is no target."""
     part = path.with_suffix(".put")
     try:
         with open(part, "wb") as out:

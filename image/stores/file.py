@@ -1,4 +1,4 @@
-"""Images as files, one an image, in one directory."""
+"""Images as files in one directory, one file per image."""
 
 import os
 import pathlib
@@ -8,7 +8,7 @@ from image.stores import base
 
 
 class FileStore(base.Store):
-    """Bytes of an image as ``<path>/<id>``."""
+    """The data of an image is ``<path>/<id>``."""
 
     kind = "file"
 
@@ -29,7 +29,7 @@ class FileStore(base.Store):
         return self.path / image_id
 
     def url(self, image_id: str) -> str:
-        """By the store's name: where that is, is for administrators."""
+        """With the store's name instead of the path, which only administrators may know."""
         return f"file:///{self.name}/{image_id}"
 
     def place(self) -> str:
@@ -39,7 +39,7 @@ class FileStore(base.Store):
         target = self._file(image_id)
         try:
             if source.path.parent == self.path:
-                # Data arrives in this very directory: a second name for it, and its first one goes when all is done.
+                # Incoming data is in this directory: hard-link it; the first name is removed afterwards.
                 target.unlink(missing_ok=True)
                 os.link(source.path, target)
             else:

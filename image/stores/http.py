@@ -1,4 +1,4 @@
-"""Images that lie on the web: only read, by the rules of ``image.web``. What names them are locations, not this store."""
+"""Images on web servers: read-only, with the checks in ``image.web``. Their URLs are in locations, not in this store."""
 
 from common import errors
 from image.stores import base
@@ -8,16 +8,16 @@ class HttpStore(base.Store):
     kind, read_only = "http", True
 
     def describe(self) -> str:
-        return "Servers of the web, which are only read"
+        return "Web servers, read-only"
 
     def url(self, image_id: str) -> str:
         return "http://"
 
     def put(self, image_id: str, source: base.Source) -> None:
-        raise errors.BadRequest(f"Store {self.name} is only read.")
+        raise errors.BadRequest(f"Store {self.name} is read-only.")
 
     def open(self, image_id: str):
         raise self.missing(image_id)
 
     def delete(self, image_id: str) -> None:
-        """What lies there is not ours."""
+        """The data on a web server is not deleted."""

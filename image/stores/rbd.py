@@ -1,6 +1,6 @@
-"""Images as block devices of a Ceph pool, with a protected snapshot ``snap`` each, as others clone them.
+"""Images as block devices of a Ceph pool, each with a protected snapshot ``snap``, from which other services clone.
 
-The libraries are Ceph's own (Debian: python3-rados, python3-rbd): this Python must see them.
+The libraries are Ceph's own (Debian: python3-rados, python3-rbd), and must be importable.
 """
 
 import contextlib
@@ -29,12 +29,12 @@ class RbdStore(base.Store):
                 "rbd_store_chunk_size": self.conf.rbd_store_chunk_size}
 
     def url(self, image_id: str) -> str:
-        """Without the cluster's id, which only a connection tells."""
+        """Without the cluster's id, which would need a connection."""
         return f"rbd://{self.pool}/{image_id}/{_SNAPSHOT}"
 
     @contextlib.contextmanager
     def _pool(self):
-        """The pool, while it is open. :raises ServiceUnavailable: the cluster does not answer"""
+        """The pool, while it is open. :raises ServiceUnavailable: the cluster does not respond"""
         try:
             cluster = self.rados.Rados(conffile=self.conf.rbd_store_ceph_conf, rados_id=self.conf.rbd_store_user or "admin")
             native.execute(cluster.connect, 10)
@@ -56,7 +56,7 @@ class RbdStore(base.Store):
                 with self.rbd.Image(pool, image_id) as image:
                     at = 0
                     while chunk := source.read(self.conf.rbd_store_chunk_size << 20):
-                        if chunk.strip(b"\0"):  # what is not written reads as zeros, and takes no room
+                        if chunk.strip(b"\0"):  # unwritten parts read as zeros and use no space
                             native.execute(image.write, chunk, at)
                         at += len(chunk)
                     image.create_snap(_SNAPSHOT)

@@ -1,4 +1,4 @@
-"""Images as objects of a bucket, on Amazon's S3 or a server that speaks it (boto3)."""
+"""Images as objects of a bucket, on Amazon S3 or a compatible server (boto3)."""
 
 import contextlib
 
@@ -10,7 +10,7 @@ class S3Store(base.Store):
 
     def __init__(self, name: str, conf):
         super().__init__(name, conf)
-        import boto3  # costs a second and 30 MB: only who has such a store pays
+        import boto3  # imported late: it takes a second and 30 MB, needed only with such a store
         import botocore.client
         import botocore.exceptions
         self.failures = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, OSError)
@@ -29,7 +29,7 @@ class S3Store(base.Store):
                 "s3_store_large_object_chunk_size": self.conf.s3_store_large_object_chunk_size}
 
     def url(self, image_id: str) -> str:
-        """Without the keys that OpenStack's form has in it."""
+        """Without the keys that OpenStack includes in it."""
         host = self.conf.s3_store_host.partition("://")[2] or "s3.amazonaws.com"
         return f"s3://{host}/{self.bucket}/{image_id}"
 
@@ -40,7 +40,7 @@ class S3Store(base.Store):
             self.client.create_bucket(Bucket=self.bucket)
 
     def put(self, image_id: str, source: base.Source) -> None:
-        """In parts; a broken one is given up at the server, which else keeps the parts."""
+        """In parts; a failed upload is aborted, since the server would otherwise keep its parts."""
         try:
             if self.conf.s3_store_create_bucket_on_put:
                 self._make_bucket()
@@ -57,7 +57,7 @@ class S3Store(base.Store):
             raise self.away(error) from error
 
     def _give_up(self, image_id: str, upload: str) -> None:
-        with contextlib.suppress(*self.failures):  # ``delete`` finds it again
+        with contextlib.suppress(*self.failures):  # ``delete`` finds and aborts it again
             self.client.abort_multipart_upload(Bucket=self.bucket, Key=image_id, UploadId=upload)
 
     def _parts(self, image_id: str, source: base.Source, size: int, upload: str) -> None:
@@ -86,7 +86,7 @@ class S3Store(base.Store):
             raise self.away(error) from error
 
     def delete(self, image_id: str) -> None:
-        """The object, and parts that a killed upload left."""
+        """Delete the object, and parts of killed uploads."""
         try:
             for upload in self.client.list_multipart_uploads(Bucket=self.bucket, Prefix=image_id).get("Uploads", []):
                 self.client.abort_multipart_upload(Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"])

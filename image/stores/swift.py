@@ -1,4 +1,4 @@
-"""Images as objects of a Swift container (python-swiftclient); those that are larger than one may be in segments."""
+"""Images as objects of a Swift container (python-swiftclient); large images are stored in segments."""
 
 from image.stores import base
 
@@ -22,7 +22,7 @@ class SwiftStore(base.Store):
 
     def __init__(self, name: str, conf):
         super().__init__(name, conf)
-        import swiftclient  # late: only who has such a store pays for it
+        import swiftclient  # imported late: needed only with such a store
         self.swift = swiftclient
         self.failures = (swiftclient.ClientException, OSError)
         self.container = conf.swift_store_container
@@ -96,7 +96,7 @@ class SwiftStore(base.Store):
             for name in [image_id, *self._segments(connection, image_id)]:
                 self._delete(connection, name)
         except self.swift.ClientException as error:
-            if error.http_status != 404:  # the container is not there
+            if error.http_status != 404:  # the container does not exist
                 raise self.away(error) from error
         except self.failures as error:
             raise self.away(error) from error
@@ -111,7 +111,7 @@ class SwiftStore(base.Store):
                 raise
 
     def stored(self) -> set[str]:
-        """Of segments, the image that they are of."""
+        """The ids of images; those of segments are taken from their names."""
         connection = self._connect()
         try:
             _, found = connection.get_container(self.container, full_listing=True)
@@ -127,7 +127,7 @@ class SwiftStore(base.Store):
 
 
 class _Body:
-    """An object's bytes, read to the size that is asked for."""
+    """The data of an object, read up to the requested size."""
 
     def __init__(self, connection, body):
         self.connection, self.body = connection, body

@@ -24,7 +24,7 @@ def row(id: str, data: bytes, *, sound: bool = True) -> dict:
 
 def read(cache: Cache, image: dict, data: bytes) -> bytes:
     """As a download does: from the cache, else from afar, beside a copy."""
-    stream = cache.open(image) or cache.keep(image, io.BytesIO(data))
+    stream = cache.open(image) or cache.copying(image, io.BytesIO(data))
     stream.seek(0)
     found = b""
     while chunk := stream.read(100):
@@ -47,7 +47,7 @@ def test_what_breaks_off_or_is_not_the_image_is_not_kept(cache):
     data = os.urandom(1000)
     assert read(cache, row(IDS[0], data), data[:500]) == data[:500]
     assert read(cache, row(IDS[1], data, sound=False), data) == data
-    stream = cache.keep(row(IDS[2], data), io.BytesIO(data))
+    stream = cache.copying(row(IDS[2], data), io.BytesIO(data))
     stream.seek(10)
     assert stream.read(10) == data[10:20]
     stream.close()

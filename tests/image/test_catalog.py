@@ -40,7 +40,7 @@ def test_an_operator_adds_his_own(database, tmp_path, capsys):
     (own / "one.json").write_text(json.dumps({"namespace": "Own", "properties": {"x": {"title": "X", "type": "string"}}}))
     words = ["--state", str(tmp_path), "metadefs", "load", str(own)]
     assert cli.main(words) == 0 and names(database) == {"Own"}
-    assert cli.main(words) == 0 and "there already: 1" in capsys.readouterr().out
+    assert cli.main(words) == 0 and "existing: 1" in capsys.readouterr().out
     (own / "two.json").write_text(json.dumps({"namespace": "Two", "properties": {"x": {"title": "X"}}}))
     (own / "aaa.json").write_text(json.dumps({"namespace": "First"}))
     assert cli.main(words) != 0 and names(database) == {"Own"}, "all of them or none"

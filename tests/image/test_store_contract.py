@@ -146,7 +146,7 @@ def test_a_store_that_is_away(tmp_path, monkeypatch, kind, lines):
 @pytest.mark.parametrize(("lines", "text"), [
     (["enabled_backends = one:tape"], "tape"), (["enabled_backends = one:http"], "writable"),
     (["enabled_backends = one:file", "default_backend = two"], "two"),
-    (["enabled_backends = one:file,two:file"], "same place"), (["enabled_backends = image:file"], "another option or group")])
+    (["enabled_backends = one:file,two:file"], "same storage"), (["enabled_backends = image:file"], "another option or group")])
 def test_a_configuration_that_cannot_be(tmp_path, lines, text):
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc" / "image.conf").write_text("\n".join(["[image]", *lines]))
