@@ -127,7 +127,9 @@ class FakeDriver(base.VirtDriver):
 
     def detach_volume(self, uuid, volume_id):
         if uuid in self.power_states():
-            self._set(uuid, volumes=[v for v in self._read(uuid)["volumes"] if v != volume_id])
+            guest = self._read(uuid)
+            self._set(uuid, volumes=[v for v in guest["volumes"] if v != volume_id],
+                      sizes={v: size_gb for v, size_gb in guest.get("sizes", {}).items() if v != volume_id})
 
     def extend_volume(self, uuid, volume_id, size_gb):
         guest = self._read(uuid)
