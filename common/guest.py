@@ -85,9 +85,18 @@ def ec2_files(row: dict) -> dict:
         "public-hostname": row["hostname"], "local-ipv4": fixed[0] if fixed else "",
         "public-ipv4": floating[0] if floating else "", "reservation-id": row["reservation_id"],
         "placement": {"availability-zone": row["availability_zone"] or "nova"},
-        "block-device-mapping": {"ami": "vda", "root": row["root_device_name"]}}
+        "block-device-mapping": {"ami": "vda", "root": row["root_device_name"], **_local_disks(row)}}
     if row["key_data"]:
         found["public-keys"] = {f"0={row['key_name']}": {"openssh-key": row["key_data"].strip() + "\n"}}
+    return found
+
+
+def _local_disks(row: dict) -> dict[str, str]:
+    """{"ephemeral0", "ephemeral1", ..., "swap": device name}"""
+    disks = row["flavor"].get("local_disks", [])
+    ephemerals = [d["device_name"] for d in disks if d["kind"] == "ephemeral"]
+    found = {f"ephemeral{i}": name for i, name in enumerate(ephemerals)}
+    found.update(("swap", d["device_name"]) for d in disks if d["kind"] == "swap")
     return found
 
 

@@ -5,6 +5,9 @@ from oslo_config import cfg
 OPTS = {"DEFAULT": [
     cfg.BoolOpt("resume_guests_state_on_host_boot", default=False,
                 help="Start the guests that ran before the host went down, when it is back. deploy/up sets it."),
+    cfg.StrOpt("default_ephemeral_format", default="", choices=["", "ext2", "ext3", "ext4", "vfat", "xfs", "ntfs"],
+               help="File system of ephemeral disks for which none was asked; default ext4, and ntfs for images whose os_type is "
+               "windows. One that a host has no program for: servers with ephemeral disks cannot be built there."),
 ], "agent": [
     cfg.StrOpt("virt_driver", default="libvirt", choices=["libvirt", "fake"], help="What runs the guests."),
     cfg.StrOpt("instances_path", default="", help="Directory of guests' disks; default <state_path>/instances."),

@@ -34,9 +34,10 @@ ApiPort = dict[str, Any]
 
 
 class Disks(TypedDict):
-    """The files that make up a guest's root disk, by the names under which they are offered; None if there is none.
+    """The files that make up a guest's disks, by the names under which they are offered; None if there is none.
 
-    ``disk`` is the guest's own disk, ``base`` its backing image, or the root itself if that is a CD.
+    ``disk`` is the guest's own root disk, ``base`` its backing image, or the root itself if that is a CD; ``local`` are its
+    ephemeral disks.
     """
 
     disk: str | None
@@ -46,6 +47,7 @@ class Disks(TypedDict):
     kernel: str | None
     ramdisk: str | None
     cmdline: str | None
+    local: NotRequired[Annotated[list[str], Added("1.5")]]
 
 
 ConsoleKind = Literal["vnc", "serial"]

@@ -63,12 +63,15 @@ class HostSteps:
                     name, lambda path: fetch(name, path, work)))
         if disks["disk"]:
             self._attended(lambda work: fetch(DISK, target, work))
+        for name, (path, max_bytes) in self.agent.driver.local_paths(self.instance).items():
+            if name in disks.get("local", []):
+                self._attended(lambda work, name=name, path=path, most=max_bytes: self._fetch(offered, name, path, work, most))
         self.agent.driver.import_disks(self.instance, disks, cached)
         return {}
 
-    def _fetch(self, offered: dict, name: str, path, work: shared_work.SharedWork) -> None:
+    def _fetch(self, offered: dict, name: str, path, work: shared_work.SharedWork, most: int = UNDECLARED_BYTES) -> None:
         work.check()  # another transfer of the same file may have been waited for
-        max_bytes = offered.get("sizes", {}).get(name, UNDECLARED_BYTES)
+        max_bytes = min(most, offered.get("sizes", {}).get(name, UNDECLARED_BYTES))
         if name == DISK and self.instance["flavor"]["disk"]:
             max_bytes = min(max_bytes, self.instance["flavor"]["disk"] * GIB * 65 // 64 + QCOW2_BYTES)
         transfer.fetch(offered["offer"], name, path, max_bytes, work)
@@ -135,5 +138,8 @@ def offer_disks(agent, ctx, uuid: str, operation_id: str, number: int) -> dict:
             files[name], disks[part] = disks[part], name
     if disks["disk"]:
         files[DISK], disks["disk"] = disks["disk"], DISK
+    for number, path in enumerate(disks["local"]):
+        name = path.rpartition("/")[2]
+        files[name], disks["local"][number] = path, name
     sizes = {name: os.path.getsize(path) for name, path in files.items()}
     return {"disks": disks, "sizes": sizes, "offer": transfer.Offer(agent.conf.my_ip, files).described}

@@ -23,7 +23,8 @@ class AgentAPI(Client):
         "1.1": "extend_volume, uptime and report_all are new.",
         "1.2": "operation_step and offer_disks are new.",
         "1.3": "attach_volume and detach_volume take device, detach_interface takes attach_id, offered disks have sizes.",
-        "1.4": "open_console is new."}
+        "1.4": "open_console is new.",
+        "1.5": "Offered disks have local."}
 
     @cast(to="host")
     def build(self, ctx, host: HostName, uuid: Id) -> None:

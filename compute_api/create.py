@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from common import context, db, errors, rows, schema, server_states, values, wsgi
 from common.calls import Call
 from common.rest import last_segment, path
-from compute_api import access, devices, hints, images, microversions, networks
+from compute_api import access, devices, hints, images, local_disks, microversions, networks
 from compute_api.schemas import servers as schemas
 from conductor.db import actions, flavors, models, quotas
 from scheduler.rpcapi import request_spec
@@ -205,10 +205,12 @@ def _template(call: Call, body, flavor, key, image, wanted, groups) -> dict:
     zone, host = _place(call, given)
     asked = hints.of(call, body)
     kept = {k: flavor[k] for k in ("id", "name", "ram", "disk", "vcpus", "ephemeral", "swap", "extra_specs")}
+    kept["local_disks"] = local_disks.of(flavor, given.get("block_device_mapping_v2", []), root=bool(image),
+                                         most=call.svc.conf.compute.max_local_block_devices)
     return {
         "project_id": call.ctx.project_id, "user_id": call.ctx.user_id, "description": given.get("description"),
         "image_ref": image.get("id"), "flavor": kept, "vcpus": flavor["vcpus"], "memory_mb": flavor["ram"],
-        "disk_gb": (flavor["disk"] if image else 0) + flavor["ephemeral"], "vm_state": server_states.BUILDING,
+        "disk_gb": local_disks.host_disk_gb(flavor, root=bool(image)), "vm_state": server_states.BUILDING,
         "rescue_image": None, "locked_reason": None, "requested_host": host,
         "task_state": server_states.SCHEDULING, "power_state": server_states.NOSTATE, "host": None, "availability_zone": zone,
         "key_name": key["name"], "key_data": key["public_key"], "user_data": user_data_of(given),
@@ -235,7 +237,7 @@ def _insert(connection, call: Call, template: dict, names: list[str], low: int, 
     connection.execute(sa.insert(TABLE), made)
     actions.start_new(connection, call.ctx, [r["uuid"] for r in made], "create")
     for row, mapping in zip(made, volumes):
-        row["block_devices"] = devices.insert(connection, row["uuid"], mapping)
+        row["block_devices"] = devices.insert(connection, row, mapping)
     return made
 
 

@@ -1,4 +1,4 @@
-"""Block device mapping of new servers: which volumes come with them.
+"""Block device mapping of new servers: which volumes come with them (for other disks, see ``local_disks``).
 
 Supported: the image on the local disk; existing volumes; new volumes, empty or
 made of an image or a snapshot. A server may boot from a volume. Other forms are refused with
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from common import context, document, errors, schema, wsgi
 from common.calls import Call
 from common.rest import path
-from compute_api import microversions
+from compute_api import local_disks, microversions
 from compute_api.schemas import servers as schemas
 from conductor.db import models
 
@@ -50,6 +50,8 @@ def parse(call: Call, given: list[dict], has_image: bool, count: int) -> list[di
     found: list[dict] = []
     for item in given:
         microversions.check_names(call, item, {"volume_type": (2, 67)})
+        if local_disks.is_local(item):
+            continue
         kind, target = item.get("source_type", "volume"), item.get("destination_type")
         index = item.get("boot_index")
         boot_index = None if index in (None, "") else int(index)
@@ -153,11 +155,12 @@ def _check_volume(call: Call, device: dict) -> None:
         raise errors.BadRequest(f"Block Device {volume['id']} is not bootable.")
 
 
-def insert(connection, uuid: str, mapping: list[dict]) -> list[dict]:
-    """Write a new server's devices; names are given in order, the boot volume is /dev/vda."""
-    letters = iter("bcdefghijklmnopqrstuvwxyz")
-    made = [{"id": context.new_uuid(), "instance_uuid": uuid, "volume_id": d["volume_id"], "attachment_id": None,
-             "device_name": "/dev/vda" if d["boot_index"] == 0 else f"/dev/vd{next(letters)}",
+def insert(connection, row: dict, mapping: list[dict]) -> list[dict]:
+    """Write a new server's devices. The boot volume is /dev/vda; the others follow its ephemeral and swap disks."""
+    taken = local_disks.names(row["flavor"])
+    names = (name for letter in "bcdefghijklmnopqrstuvwxyz" if (name := f"/dev/vd{letter}") not in taken)
+    made = [{"id": context.new_uuid(), "instance_uuid": row["uuid"], "volume_id": d["volume_id"], "attachment_id": None,
+             "device_name": "/dev/vda" if d["boot_index"] == 0 else next(names),
              "boot_index": d["boot_index"], "delete_on_termination": d["delete_on_termination"], "tag": d["tag"],
              "wish": None, "wished_at": None, "request_id": None} for d in mapping]
     if made:

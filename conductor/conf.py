@@ -14,6 +14,9 @@ OPTS = {"compute": [
     cfg.IntOpt("resize_confirm_window", default=0, min=0,
                help="Seconds after which an unconfirmed resize or migration is confirmed automatically. 0: never; the source "
                     "host keeps the server's disk and its allocation until then."),
+    cfg.IntOpt("max_local_block_devices", default=3, min=-1,
+               help="Most disks of a server on its host: root, ephemeral and swap disks. 0: servers must boot from volumes; -1: "
+                    "unlimited. Too many: a server can use many files of its host."),
     cfg.StrOpt("default_availability_zone", default="nova", help="Availability zone of hosts that do not set one."),
     cfg.StrOpt("metadata_secret", default="", secret=True,
                help="Secret shared with network agents, with which they sign the instance id of metadata requests."),

@@ -91,8 +91,17 @@ class Image(ImageFile, total=False):
     ramdisk: ImageFile
 
 
+class LocalDisk(TypedDict):
+    """An ephemeral or swap disk. ``format``: the file system that was asked for."""
+
+    device_name: str
+    kind: Literal["ephemeral", "swap"]
+    size_mb: int
+    format: str | None
+
+
 class Flavor(TypedDict):
-    """The flavor when the server was created or last resized."""
+    """The flavor when the server was created or last resized, and the disks that the server has of it."""
 
     name: str
     disk: int  # GiB
@@ -102,6 +111,7 @@ class Flavor(TypedDict):
     ephemeral: NotRequired[int]  # GiB
     swap: NotRequired[int]  # MiB
     extra_specs: NotRequired[dict[str, Any]]
+    local_disks: NotRequired[Annotated[list[LocalDisk], Added("1.4")]]
 
 
 class Instance(TypedDict):

@@ -24,7 +24,7 @@ class VirtDriver:
         raise AssertionError
 
     def prepare_disk(self, instance: dict, image_files: dict) -> None:
-        """Create the instance's directory and root disk.
+        """Create the instance's directory, root disk, and ephemeral and swap disks (``local_disks`` of its flavor).
 
         :param image_files: {"image", "kernel", "ramdisk"} -> path in the cache; {} if it boots from a volume
         """
@@ -33,20 +33,26 @@ class VirtDriver:
     def export_disks(self, uuid: str) -> dict:
         """What another host needs to recreate the disks of a stopped guest.
 
-        :returns: {"disk": path of the root disk, or None, "format", "cdrom": whether ``base`` itself is the root, "base",
-            "kernel", "ramdisk": paths of the cached images that it is based on or booted with, or None, "cmdline"}
+        :returns: {"disk": path of the root disk, or None, "local": [paths of its ephemeral disks], "format", "cdrom": whether
+            ``base`` itself is the root, "base", "kernel", "ramdisk": paths of the cached images that it is based on or booted
+            with, or None, "cmdline"}
         :raises StepFailed: the guest runs, or has no files here
         """
         raise AssertionError
 
     def begin_import(self, instance: dict) -> pathlib.Path:
-        """Create the guest's directory; returns the path for its disk."""
+        """Create the guest's directory; returns the path for its disk. Ephemeral disks belong at ``local_paths``."""
+        raise AssertionError
+
+    def local_paths(self, instance: dict) -> dict[str, tuple[pathlib.Path, int]]:
+        """{name of an ephemeral disk's file on its host: (path for it here when it comes from another host, most bytes)}"""
         raise AssertionError
 
     def import_disks(self, instance: dict, disks: dict, cached: dict) -> None:
         """Create the guest's disks from the files of another host, resized to the flavor.
 
-        :param disks: the result of ``export_disks`` on that host; a disk of its own is at the path that ``begin_import`` returned
+        :param disks: the result of ``export_disks`` on that host; a disk of its own is at the path that ``begin_import``
+            returned, and ephemeral disks are at ``local_paths``; those that are not there are made anew
         :param cached: {"base", "kernel", "ramdisk"} -> path on this host, for those that exist
         """
         raise AssertionError

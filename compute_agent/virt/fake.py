@@ -49,6 +49,13 @@ class FakeDriver(base.VirtDriver):
     def prepare_disk(self, instance, image_files):
         (self.path / instance["uuid"]).mkdir(exist_ok=True)
         self._disk(instance["uuid"]).touch()
+        for path in self._local(instance).values():
+            path.touch()
+
+    def _local(self, instance: dict) -> dict[str, pathlib.Path]:
+        """{file name of an ephemeral disk: its path}"""
+        count = sum(d["kind"] == "ephemeral" for d in instance["flavor"].get("local_disks", []))
+        return {name: self.path / instance["uuid"] / name for name in (f"disk.eph{i}" for i in range(count))}
 
     def _disk(self, uuid: str) -> pathlib.Path:
         return self.path / uuid / "disk"
@@ -58,17 +65,23 @@ class FakeDriver(base.VirtDriver):
             raise errors.StepFailed(reason="The guest runs.")
         if not self._disk(uuid).exists():
             raise errors.StepFailed(reason=f"The disk of instance {uuid} is missing on its host.")
-        return {"disk": str(self._disk(uuid)), "format": "raw", "cdrom": False, "base": None, "kernel": None, "ramdisk": None,
-                "cmdline": ""}
+        local = [str(p) for p in sorted((self.path / uuid).glob("disk.eph*"))]
+        return {"disk": str(self._disk(uuid)), "local": local, "format": "raw", "cdrom": False, "base": None, "kernel": None,
+                "ramdisk": None, "cmdline": ""}
 
     def begin_import(self, instance):
         (self.path / instance["uuid"]).mkdir(exist_ok=True)
         return self.path / instance["uuid"] / "disk.part"
 
+    def local_paths(self, instance):
+        return {name: (path.with_name(f"{name}.part"), 1 << 40) for name, path in self._local(instance).items()}
+
     def import_disks(self, instance, disks, cached):
-        arrived = self.path / instance["uuid"] / "disk.part"
-        if arrived.exists():
-            arrived.replace(self._disk(instance["uuid"]))
+        for path in (self._disk(instance["uuid"]), *self._local(instance).values()):
+            arrived = path.with_name(f"{path.name}.part")
+            if arrived.exists():
+                arrived.replace(path)
+            path.touch()
 
     def spawn(self, instance, ports, volumes, config_drive, *, running=True):
         self.renew_secrets(volumes)

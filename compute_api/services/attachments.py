@@ -59,9 +59,10 @@ def create(call: Call, id: str, volume_id: str, given: dict) -> dict:
 
 def _insert(connection, call: Call, row: dict, given: dict) -> dict:
     volume_id = given["volumeId"]
-    steady(instances.get(connection, row["uuid"], access.scope(call)), "attach_volume")  # as it is now
+    row = instances.get(connection, row["uuid"], access.scope(call))  # as it is now
+    steady(row, "attach_volume")
     device = {"id": context.new_uuid(), "instance_uuid": row["uuid"], "volume_id": volume_id, "attachment_id": None,
-              "device_name": instances.next_device(connection, row["uuid"], given.get("device")), "boot_index": None,
+              "device_name": instances.next_device(connection, row, given.get("device")), "boot_index": None,
               "delete_on_termination": wsgi.bool_value(given.get("delete_on_termination", False)), "tag": given.get("tag"),
               "wish": "attach", "wished_at": db.now(), "request_id": call.ctx.request_id}
     # The volume is available, so a row that only waits for the volume service to confirm a detachment is obsolete.

@@ -5,7 +5,7 @@ The scheduler chooses the host later. If no host fits, the server is unchanged, 
 
 from common import errors, quotas
 from common.calls import Call
-from compute_api import access, changes
+from compute_api import access, changes, local_disks
 from conductor.db import actions, flavors, hosts, instances, resizes, server_migrations
 from conductor.db import quotas as limits
 
@@ -70,7 +70,9 @@ def _fitting(row: dict, found: dict) -> dict:
         raise errors.BadRequest("Flavor's memory is too small for requested image.")
     if new["disk"] and new["disk"] < int(image.get("min_disk") or 0):
         raise errors.BadRequest("Flavor's disk is too small for requested image.")
-    return {**new, "disk_gb": (new["disk"] if image else 0) + new["ephemeral"]}
+    taken = {d["device_name"] for d in row["block_devices"]}
+    return {**new, "local_disks": local_disks.resized(old, new, taken),
+            "disk_gb": local_disks.host_disk_gb(new, root=bool(image))}
 
 
 def confirm(call: Call, id: str) -> None:

@@ -167,16 +167,18 @@ def usage_on_host(connection, host: str) -> list[tuple[str, int, int, int]]:
             in connection.execute(query.order_by(TABLE.c.project_id))]
 
 
-def next_device(connection, uuid: str, asked: str | None = None) -> str:
-    """The first free /dev/vdX after the root disk. A unique constraint protects against concurrent requests.
+def next_device(connection, row: dict, asked: str | None = None) -> str:
+    """The first free /dev/vdX after the root, ephemeral and swap disks. A unique constraint protects against concurrent requests.
 
+    :param row: the server
     :param asked: a ``DEVICE_NAME`` of any bus: ``sdc`` and ``/dev/xvdc`` mean /dev/vdc
-    :raises Conflict: it is in use by another volume or the root disk
+    :raises Conflict: another volume or disk has it
     """
-    taken = set(connection.execute(sa.select(DEVICES.c.device_name).where(DEVICES.c.instance_uuid == uuid)).scalars())
+    taken = set(connection.execute(sa.select(DEVICES.c.device_name).where(DEVICES.c.instance_uuid == row["uuid"])).scalars())
+    taken |= {"/dev/vda", *(d["device_name"] for d in row["flavor"].get("local_disks", []))}
     if asked:
         name = f"/dev/vd{asked.rstrip('0123456789')[-1]}"
-        if name in {*taken, "/dev/vda"}:
+        if name in taken:
             raise errors.Conflict(f"The supplied device path ({asked}) is in use.")
         return name
     for letter in "bcdefghijklmnopqrstuvwxyz":

@@ -90,7 +90,7 @@ def test_a_server_without_a_disk_of_its_own(hosts):
     assert disks["disk"] is None and disks["base"] is None
     two.begin_import(UUID)
     two.imported(instance(), disks, {})
-    assert two.plan(UUID) == {"root": None, "kernel": {}}
+    assert two.plan(UUID) == {"root": None, "kernel": {}, "local": []}
 
 
 def test_how_it_boots_moves_with_it(hosts):

@@ -13,7 +13,7 @@ class TestFake(VirtContract):
     def kit(self, tmp_path):
         loaded = conf_module.load("compute-agent", conf.OPTS, str(tmp_path), {"agent.virt_driver": "fake", "cloud_id": "c"})
         return Kit(lambda: virt.load(loaded), tmp_path, {
-            "volume_id": "v1", "device_name": "/dev/vdb", "info": {"driver_volume_type": "fake", "auth_password": "s"}})
+            "volume_id": "v1", "device_name": "/dev/vdd", "info": {"driver_volume_type": "fake", "auth_password": "s"}})
 
     def test_the_size_of_a_detached_volume_is_unknown(self, kit):
         kit.spawn()

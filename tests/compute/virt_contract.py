@@ -40,7 +40,10 @@ class Kit:
 
     def __post_init__(self):
         self.driver = self.load()
-        self.instance = {"uuid": UUID, "project_id": "p", "hostname": "h", "memory_mb": 128, "vcpus": 1, "flavor": {"disk": 1},
+        self.instance = {"uuid": UUID, "project_id": "p", "hostname": "h", "memory_mb": 128, "vcpus": 1,
+                         "flavor": {"disk": 1, "local_disks": [
+                             {"device_name": "/dev/vdb", "kind": "ephemeral", "size_mb": 16, "format": None},
+                             {"device_name": "/dev/vdc", "kind": "swap", "size_mb": 8, "format": None}]},
                          "image_meta": self.image, "rescue_image": self.image}
 
     def spawn(self) -> None:
@@ -247,6 +250,11 @@ class VirtContract:
             driver.export_disks(UUID)
         driver.power_off(UUID, timeout_s=1)
         disks = driver.export_disks(UUID)
+        (ephemeral,) = disks["local"]
+        with open(ephemeral, "r+b") as written:  # not all of a disk is read: a real one is large
+            written.write(b"written by the guest")
+        name = pathlib.Path(ephemeral).name
+        kept = shutil.copy(ephemeral, kit.directory / "kept")
         if disks["disk"]:
             shutil.copy(disks["disk"], aside)
         driver.destroy(UUID)
@@ -257,9 +265,14 @@ class VirtContract:
             target = driver.begin_import(kit.instance)
             if disks["disk"]:
                 shutil.copy(aside, target)
+            path, max_bytes = driver.local_paths(kit.instance)[name]
+            assert os.path.getsize(kept) <= max_bytes
+            shutil.copy(kept, path)
             cached = {part: disks[part] for part in ("base", "kernel", "ramdisk") if disks[part]}
             driver.import_disks(kit.instance, disks, cached)
             driver.spawn(kit.instance, [], [], None, running=running)
         assert kit.power() == (server_states.RUNNING if running else server_states.SHUTDOWN)
+        with open(ephemeral, "rb") as copied:
+            assert copied.read(20) == b"written by the guest"
         driver.power_on(UUID)
         assert kit.power() == server_states.RUNNING

@@ -67,7 +67,7 @@ class TestLibvirt(VirtContract):
         loaded = conf_module.load("compute-agent", conf.OPTS, str(directory), {
             "agent.virt_driver": "libvirt", "cloud_id": "contract", "host": "contract",
             "libvirt.initiator": "iqn.2012-01.cloud.pileus:contract", "libvirt.guest_uid_first": 1800000000})
-        volume = {"volume_id": VOLUME, "device_name": "/dev/vdb"}
+        volume = {"volume_id": VOLUME, "device_name": "/dev/vdd"}
         made = Kit(lambda: virt.load(loaded), directory, volume, image={"disk_format": "qcow2", "properties": {}},
                    files={"image": os.environ["PILEUS_GUEST_IMAGE"]}, grow=grow)
         volume["info"] = seal_chap(made.driver.vault, info["data"])

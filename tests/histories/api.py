@@ -76,7 +76,7 @@ def attach_volume(world: World, uuid: str, volume_id: str | None = None) -> None
     row = world.row(uuid)
     _steady(row)
     with world.db.writer() as connection:
-        device = _device(world, uuid, instances.next_device(connection, uuid), goes=False, wish="attach", wished_at=db.now(),
+        device = _device(world, uuid, instances.next_device(connection, row), goes=False, wish="attach", wished_at=db.now(),
                          volume_id=volume_id)
         connection.execute(sa.insert(DEVICES).values(device))
     world.mail.append((row["host"], "attach_volume", (uuid, device["volume_id"], device["id"])))

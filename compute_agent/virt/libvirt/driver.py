@@ -32,7 +32,7 @@ class LibvirtDriver(base.VirtDriver):
         super().__init__(conf)
         instances = pathlib.Path(conf.agent.instances_path or f"{conf.state_path}/instances")
         self.users = Users(instances, conf.libvirt.guest_uid_first, conf.libvirt.guest_uid_count, conf.libvirt.guest_group)
-        self.files = Files(instances, conf.state_path, self.users)
+        self.files = Files(instances, conf.state_path, self.users, conf.default_ephemeral_format)
         self.image_owner = (0, self.users.gid) if self.users.gid is not None else None
         self.connection = Connection(conf.libvirt.uri)
         self.virt_type = ("kvm" if kvm_works() else "qemu") if conf.libvirt.virt_type == "auto" \
@@ -51,8 +51,8 @@ class LibvirtDriver(base.VirtDriver):
         plan = self.files.plan(uuid)
         return xml.domain(instance, virt_type=self.virt_type, directory=str(self.files.directory(uuid)), ports=ports,
                           volumes=volumes, config_drive=drive, root=plan["root"], second=plan.get("second"),
-                          kernel=plan["kernel"],
-                          initiator=self.initiator, owner=(self.conf.cloud_id, self.conf.host), user=self.users.of(uuid))
+                          local=plan.get("local", []), kernel=plan["kernel"], initiator=self.initiator,
+                          owner=(self.conf.cloud_id, self.conf.host), user=self.users.of(uuid))
 
     def export_disks(self, uuid):
         domain = self.connection.domain(uuid)
@@ -62,6 +62,9 @@ class LibvirtDriver(base.VirtDriver):
 
     def begin_import(self, instance):
         return self.files.begin_import(instance["uuid"])
+
+    def local_paths(self, instance):
+        return self.files.local_paths(instance)
 
     def import_disks(self, instance, disks, cached):
         self.files.imported(instance, disks, cached)

@@ -10,6 +10,7 @@ import struct
 import subprocess
 
 from common import errors, files, inspector
+from compute_agent.virt.libvirt import local_disks
 from compute_agent.virt.libvirt.users import Users
 
 GIB = 1 << 30
@@ -36,22 +37,25 @@ class Files:
     """
     :param state: the state directory; QEMU's user goes through the directories below it to a guest's files
     :param users: who that is, for each guest
+    :param ephemeral_format: the file system of ephemeral disks for which none was asked; "": by the image's ``os_type``
 
     A guest's directory stays root's: what is in it besides the disks says what root does with them.
     """
 
-    def __init__(self, path, state, users: Users):
-        self.state, self.users = state, users
+    def __init__(self, path, state, users: Users, ephemeral_format: str = ""):
+        self.state, self.users, self.ephemeral_format = state, users, ephemeral_format
         self.path = files.traversable_directory(path, state)
 
     def directory(self, uuid: str) -> pathlib.Path:
         return self.path / uuid
 
     def prepare(self, instance: dict, images: dict) -> None:
-        """Create the directory, the root disk and ``disks.json``, which describes how the guest boots."""
+        """Create the directory, the disks and ``disks.json``, which describes how the guest boots."""
         home = self.directory(instance["uuid"])
         files.traversable_directory(home, self.state)
-        (home / "disks.json").write_text(json.dumps(self._made(home / "disk", instance, instance["image_meta"], images)))
+        plan = self._made(home / "disk", instance, instance["image_meta"], images)
+        plan["local"] = local_disks.prepare(home, instance, self.ephemeral_format)
+        (home / "disks.json").write_text(json.dumps(plan))
 
     def _made(self, disk: pathlib.Path, instance: dict, image_meta: dict, images: dict) -> dict:
         """Create a root disk; returns how to boot from it: {"root", "kernel"}."""
@@ -97,13 +101,19 @@ class Files:
         plan = self.plan(uuid)
         root, kernel = plan["root"] or {}, plan["kernel"]
         own = root.get("path") if root and not root["cdrom"] else None
-        return {"disk": own, "format": root.get("format"), "cdrom": bool(root.get("cdrom")), "cmdline": kernel.get("cmdline"),
-                "base": (root.get("base") or _backing(root.get("path"))) if root else None,
+        # The content of a swap disk is of no use to a guest that is off.
+        local = [d["path"] for d in plan.get("local", []) if d["kind"] != "swap"]
+        return {"disk": own, "local": local, "format": root.get("format"), "cdrom": bool(root.get("cdrom")),
+                "cmdline": kernel.get("cmdline"), "base": (root.get("base") or _backing(root.get("path"))) if root else None,
                 "kernel": kernel.get("kernel"), "ramdisk": kernel.get("ramdisk")}
 
     def begin_import(self, uuid: str) -> pathlib.Path:
         files.traversable_directory(self.directory(uuid), self.state)
         return self.directory(uuid) / "disk.part"
+
+    def local_paths(self, instance: dict) -> dict[str, tuple[pathlib.Path, int]]:
+        """As ``VirtDriver.local_paths``."""
+        return local_disks.arriving(self.directory(instance["uuid"]), instance)
 
     def imported(self, instance: dict, disks: dict, cached: dict) -> None:
         """As ``VirtDriver.import_disks``. The guest's own user rewrites the disk's header, which may name any file."""
@@ -116,6 +126,7 @@ class Files:
             plan["root"] = {"path": str(home / "disk"), "format": "qcow2", "cdrom": False, "base": cached["base"]}
         if "kernel" in cached:
             plan["kernel"] = {"kernel": cached["kernel"], "ramdisk": cached.get("ramdisk"), "cmdline": disks["cmdline"]}
+        plan["local"] = local_disks.prepare(home, instance, self.ephemeral_format)
         (home / "disks.json").write_text(json.dumps(plan))
 
     def _adopt(self, uuid: str, home: pathlib.Path, base: str, wanted_bytes: int) -> None:
@@ -137,8 +148,8 @@ class Files:
         user, plan = self.users.of(uuid), self.plan(uuid)
         if user is None:
             return
-        for disk in (plan["root"], plan.get("second")):
-            if disk and not disk["cdrom"]:
+        for disk in (plan["root"], plan.get("second"), *plan.get("local", [])):
+            if disk and not disk.get("cdrom"):
                 self.users.give(disk["path"], user, 0o600)
         if drive:
             self.users.give(drive, user, 0o400)

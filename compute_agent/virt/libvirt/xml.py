@@ -75,12 +75,13 @@ def interface(parent, port: dict):
 
 
 def domain(instance: dict, *, virt_type: str, directory: str, ports: list, volumes: list, config_drive: str | None,
-           root: dict | None, second: dict | None, kernel: dict, initiator: str,
+           root: dict | None, second: dict | None, local: list[dict], kernel: dict, initiator: str,
            owner: tuple[str, str], user: tuple[int, int] | None = None) -> str:
     """The XML of a guest.
 
     :param root: {"path", "format", "cdrom"} of the root disk; None to boot from a volume
     :param second: the same for the guest's own disk during a rescue
+    :param local: [{"path", "format", "target"}] of its ephemeral and swap disks
     :param owner: (cloud id, host), by which a host recognises its guests
     :param kernel: {} or {"kernel", "ramdisk", "cmdline"} for a direct boot
     :param user: (user, group) ids for QEMU, which own the guest's files; None: libvirt chooses
@@ -107,6 +108,8 @@ def domain(instance: dict, *, virt_type: str, directory: str, ports: list, volum
         file_disk(devices, root["path"], root["format"], "hda" if root["cdrom"] else "vda", cdrom=root["cdrom"])
     if second:
         file_disk(devices, second["path"], second["format"], "hdb" if second["cdrom"] else "vdb", cdrom=second["cdrom"])
+    for disk in local:
+        file_disk(devices, disk["path"], disk["format"], disk["target"])
     for volume in sorted(volumes, key=lambda v: v["device_name"]):
         volume_disk(devices, volume, initiator)
     if config_drive:

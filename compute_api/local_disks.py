@@ -1,0 +1,107 @@
+"""Ephemeral and swap disks, which the flavor gives to a server besides its root disk.
+
+A server's flavor (the ``flavor`` column) has them as ``local_disks``: [{"device_name", "kind": "ephemeral" or "swap", "size_mb",
+"format": the file system that was asked for, or None}], so that a resize changes them and a revert restores them. Servers of
+releases that did not make such disks have no ``local_disks``.
+"""
+
+import math
+
+from common import errors, values
+
+FORMATS = ("ext2", "ext3", "ext4", "vfat", "xfs", "ntfs")
+SWAP = "swap"
+_LETTERS = "bcdefghijklmnopqrstuvwxyz"
+_INVALID = "Block Device Mapping is Invalid: "
+
+
+def is_local(device: dict) -> bool:
+    """Whether an item of ``block_device_mapping_v2`` is an ephemeral or a swap disk."""
+    return device.get("source_type", "volume") == "blank" and device.get("destination_type") == "local"
+
+
+def of(flavor: dict, mapping: list[dict], *, root: bool, most: int) -> list[dict]:
+    """A new server's disks: those that the request asks for, else what the flavor has.
+
+    :param mapping: ``block_device_mapping_v2`` of the request; a swap disk of size 0 means none
+    :param root: whether the server has a root disk on its host too
+    :param most: number of disks that it may have there, -1 for any
+    :raises BadRequest: it asks for more than the flavor has, or for a file system that no host makes
+    """
+    asked = [_parsed(each, flavor) for each in mapping if is_local(each) and not each.get("no_device")]
+    ephemerals = [d for d in asked if d["kind"] != SWAP]
+    swaps = [d for d in asked if d["kind"] == SWAP]
+    if sum(d["size_mb"] for d in ephemerals) > flavor["ephemeral"] * 1024:
+        raise errors.BadRequest("Ephemeral disks requested are larger than the instance type allows.")
+    if len(swaps) > 1:
+        raise errors.BadRequest(f"{_INVALID}More than one swap drive requested.")
+    if swaps and swaps[0]["size_mb"] > flavor["swap"]:
+        raise errors.BadRequest("Swap drive requested is larger than instance type allows.")
+    disks = [d for d in (*(ephemerals or _ephemeral(flavor)), *(swaps or _swap(flavor))) if d["size_mb"]]
+    if 0 <= most < root + len(disks):
+        raise errors.BadRequest(f"{_INVALID}You specified more local devices than the limit allows")
+    return _named(disks, set())
+
+
+def _parsed(device: dict, flavor: dict) -> dict:
+    wanted, kind = device.get("guest_format") or None, "ephemeral"
+    if wanted == SWAP:
+        kind, wanted = SWAP, None
+    if wanted not in (None, *FORMATS):
+        raise errors.BadRequest(f"{_INVALID}the file system {wanted} is not one of {', '.join(FORMATS)}.")
+    if device.get("uuid"):
+        raise errors.BadRequest(f"{_INVALID}Invalid device UUID.")
+    if device.get("volume_type"):
+        raise errors.BadRequest(f"{_INVALID}Specifying a volume_type with destination_type=local is not supported.")
+    if device.get("boot_index") not in (None, "") and int(device["boot_index"]) >= 0:
+        raise errors.BadRequest(f"{_INVALID}Boot sequence for the instance and image/block device mapping combination is not "
+                                "valid.")
+    size = device.get("volume_size")
+    whole = flavor["swap"] if kind == SWAP else flavor["ephemeral"]
+    size = values.integer(size, "volume_size") if size not in (None, "") else whole
+    if kind != SWAP:
+        size = (size or whole) * 1024
+    return {"kind": kind, "size_mb": size, "format": wanted}
+
+
+def _ephemeral(flavor: dict) -> list[dict]:
+    return [{"kind": "ephemeral", "size_mb": flavor["ephemeral"] * 1024, "format": None}] if flavor["ephemeral"] else []
+
+
+def _swap(flavor: dict) -> list[dict]:
+    return [{"kind": SWAP, "size_mb": flavor["swap"], "format": None}] if flavor["swap"] else []
+
+
+def _named(disks: list[dict], taken: set[str]) -> list[dict]:
+    """The disks with device names; those that have one keep it."""
+    taken = taken | {d["device_name"] for d in disks if "device_name" in d}
+    free = (name for letter in _LETTERS if (name := f"/dev/vd{letter}") not in taken)
+    return [d if "device_name" in d else {"device_name": next(free), **d} for d in disks]
+
+
+def resized(old: dict, new: dict, taken: set[str]) -> list[dict]:
+    """The disks of a server whose flavor changes. What the larger flavor has more goes to the last ephemeral disk; the content
+    of a swap disk is not kept.
+
+    :param old: the server's flavor, as in its row
+    :param taken: the device names of its volumes
+    """
+    kept = [dict(d) for d in old.get("local_disks", []) if d["kind"] != SWAP]
+    more = (new["ephemeral"] - old["ephemeral"]) * 1024
+    if kept:
+        kept[-1]["size_mb"] += more
+    swap = _swap(new)
+    had = next((d for d in old.get("local_disks", []) if d["kind"] == SWAP), None)
+    if swap and had:
+        swap[0]["device_name"] = had["device_name"]
+    return _named([*(kept or _ephemeral({"ephemeral": more // 1024})), *swap], taken)
+
+
+def host_disk_gb(flavor: dict, *, root: bool) -> int:
+    """GiB of a host's disk that a server of a flavor is counted with: root disk, ephemeral disks and swap, rounded up."""
+    return (flavor["disk"] if root else 0) + flavor["ephemeral"] + math.ceil(flavor["swap"] / 1024)
+
+
+def names(flavor: dict) -> set[str]:
+    """Device names of a server's ephemeral and swap disks. :param flavor: as in the server's row"""
+    return {d["device_name"] for d in flavor.get("local_disks", [])}
