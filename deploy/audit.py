@@ -246,7 +246,7 @@ class Auditor:
             except errors.ServiceUnavailable as error:
                 yield Finding("image", name, f"cannot be looked at: {error}")
                 continue
-            held = {i for i, row in known.items() if name in locations.held(row)}
+            held = {i for i, row in known.items() if name in locations.store_names(row)}
             for image_id in sorted(there - held):
                 row = known.get(image_id)
                 if row is None and store.kind != "file" or row is not None and row["status"] == "active" and not (
