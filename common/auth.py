@@ -58,8 +58,9 @@ class Auth:
 
     OPEN_PATHS = frozenset(("", "/", "/v2", "/v2.0", "/v2.1", "/v3", "/versions"))
 
-    def __init__(self, app, service):
-        self.app, self.service = app, service
+    def __init__(self, app, service, api: str = ""):
+        """:param api: the type of the pipeline's API, if it is not the daemon's first; access rules name it"""
+        self.app, self.service, self.api = app, service, api or service.api
 
     def __call__(self, environ, start_response):
         path = environ.get("PATH_INFO", "").rstrip("/")
@@ -72,7 +73,7 @@ class Auth:
             raise errors.ServiceUnavailable(part="the identity service")
         caller = self.service.verifier.check(token)
         if not self._for_a_service(caller, environ):
-            access.check(caller, self.service.api, environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""))
+            access.check(caller, self.api, environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""))
         plain = environ["pileus.context"]
         ctx = dataclasses.replace(caller, request_id=plain.request_id, global_request_id=plain.global_request_id)
         environ["pileus.context"] = ctx

@@ -38,7 +38,8 @@ class Negotiator:
             version = (int(match[1]), int(match[2]))
         if not self.minimum <= version <= self.maximum:
             raise errors.NotAcceptable("Version %s is not supported by the API. Minimum is %d.%d and maximum is %d.%d."
-                                       % (asked, *self.minimum, *self.maximum))
+                                       % (asked, *self.minimum, *self.maximum),
+                                       min_version="%d.%d" % self.minimum, max_version="%d.%d" % self.maximum)
         req.environ["pileus.microversion"] = version
         text = "%d.%d" % version
         names = ["OpenStack-API-Version"] + ([self.legacy] if self.legacy else [])

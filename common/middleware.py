@@ -123,25 +123,36 @@ _FAULTS = {400: "badRequest", 401: "unauthorized", 403: "forbidden", 404: "itemN
            501: "notImplemented", 503: "serviceUnavailable"}
 
 
-def _compute(error, text):
+def _compute(error, text, environ):
     return {_FAULTS.get(error.status, "computeFault"): {"code": error.status, "message": text}}
 
 
-def _identity(error, text):
+def _identity(error, text, environ):
     return {"error": {"code": error.status, "message": text, "title": _TITLES.get(error.status, "Error")}}
 
 
-def _network(error, text):
+def _network(error, text, environ):
     return {"NeutronError": {"type": error.kind, "message": text, "detail": ""}}
 
 
-def _image(error, text):
+def _image(error, text, environ):
     title = f"{error.status} {_TITLES.get(error.status, 'Error')}"
     return (f"<html>\n <head>\n  <title>{title}</title>\n </head>\n <body>\n  <h1>{title}</h1>\n"
             f"  {html.escape(text)}<br /><br />\n\n\n </body>\n</html>")
 
 
-ENVELOPES = {"compute": _compute, "volume": _compute, "identity": _identity, "network": _network, "image": _image}
+def _placement(error, text, environ):
+    """https://specs.openstack.org/openstack/api-sig/guidelines/errors.html; there are codes since 1.23."""
+    version = environ.get("pileus.microversion")
+    shown = {"status": error.status, "title": _TITLES.get(error.status, "Error"), "detail": f"{text}\n\n   ",
+             "request_id": environ["pileus.context"].request_id}
+    if version and version >= (1, 23):
+        shown["code"] = error.kind if error.kind.startswith("placement.") else "placement.undefined_code"
+    return {"errors": [{**shown, **(error.arguments if error.status == 406 else {})}]}
+
+
+ENVELOPES = {"compute": _compute, "volume": _compute, "placement": _placement, "identity": _identity, "network": _network,
+             "image": _image}
 
 
 def translate(error: Exception) -> errors.Error:
@@ -178,7 +189,7 @@ class Faults:
                           error.internal or error, exc_info=error is not caught and error.status == 500)
         ctx = environ.get("pileus.context")
         text = error.public + (f" ({ctx.request_id})" if error.status == 500 and ctx else "")
-        content = self.envelope(error, text)
+        content = self.envelope(error, text, environ)
         if isinstance(content, str):
             response = webob.Response(content, status=error.status, content_type="text/html", charset="UTF-8")
         else:

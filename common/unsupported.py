@@ -1,7 +1,7 @@
 """Parts of OpenStack's APIs that this cloud does not have.
 
 A service lists them, so that requests for them get a different answer than mistyped paths. The status is that of OpenStack for a
-part that is not installed (404) or was removed from its API (410).
+part that is not installed (404), was removed from its API (410), or can only be read here (405).
 """
 
 import dataclasses
@@ -21,16 +21,20 @@ class Part:
     :param feature: in the plural, as in "This cloud does not support ..."
     :param methods: the missing methods of the path itself, if it has others; empty: all
     :param removed: whether OpenStack has removed it too
+    :param read_only: whether these methods change what can only be read here: 405
     """
 
     path: str
     feature: str
     methods: tuple[str, ...] = ()
     removed: bool = False
+    read_only: bool = False
 
     def error(self) -> errors.Error:
         if self.removed:
             return errors.Gone(f"This resource is no longer available: {self.feature} were removed from the API.")
+        if self.read_only:
+            return errors.MethodNotAllowed(f"The method is not allowed for this resource. {message_for(self.feature)}")
         return errors.NotFound(f"The resource could not be found. {message_for(self.feature)}")
 
 

@@ -1,4 +1,4 @@
-"""The compute API daemon; it serves the metadata too, on a port of its own."""
+"""The compute API daemon; it serves metadata and the placement API too, on ports of their own."""
 
 import logging
 
@@ -6,6 +6,7 @@ from common import errors, policy
 from common.service import Service
 from compute_agent.rpcapi import AgentAPI
 from compute_api import policies
+from compute_api.placement import policies as placement_policies
 from conductor import conf
 from conductor.db import hosts
 from conductor.db.quotas import DEFAULTS
@@ -22,10 +23,11 @@ class ComputeApi(Service):
     @classmethod
     def extra_ports(cls, conf) -> dict[str, int]:
         """Metadata: only network agents come there, with a signature for each request."""
-        return {"metadata": conf.compute.metadata_port}
+        return {"metadata": conf.compute.metadata_port, "placement": conf.compute.placement_port}
 
     def setup(self) -> None:
         self.policy = policy.Policy("compute", policies.RULES, self.conf)
+        self.placement_policy = policy.Policy("placement", placement_policies.RULES, self.conf)
         self.scheduler, self.agents = SchedulerAPI(self.conf), AgentAPI(self.conf, lambda: hosts.compute_versions(self.db))
         self.conductor = ConductorAPI(self.conf)
 

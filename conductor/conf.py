@@ -21,6 +21,7 @@ OPTS = {"compute": [
     cfg.StrOpt("metadata_secret", default="", secret=True,
                help="Secret shared with network agents, with which they sign the instance id of metadata requests."),
     cfg.PortOpt("metadata_port", default=8775, help="Port of the metadata service."),
+    cfg.PortOpt("placement_port", default=8778, help="Port of the placement API."),
 ], "consoleauth": [
     cfg.IntOpt("token_ttl", default=600, min=1, help="Seconds for which the URL of a console can be opened."),
 ], "console": [

@@ -33,8 +33,8 @@ DAEMONS = {d.name: d for d in (
 )}
 # Those of a host that only has guests.
 HOST_DAEMONS = ("compute-agent", "network-agent", "exporter")
-PORTS = {"identity": 5000, "image": 9292, "network": 9696, "volume": 8776, "compute": 8774, "metadata": 8775, "console": 6080,
-         "dashboard": 8080, "identity-admin": 35357}
+PORTS = {"identity": 5000, "image": 9292, "network": 9696, "volume": 8776, "compute": 8774, "metadata": 8775, "placement": 8778,
+         "console": 6080, "dashboard": 8080, "identity-admin": 35357}
 METRICS_PORT = 9180  # at an address of its own
 # Alembic home of each database.
 DATABASES = {"identity": "identity.db", "image": "image.db", "network": "network.db", "volume": "volume.db",

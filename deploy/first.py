@@ -16,7 +16,7 @@ USUAL_BOOT_S, SLOW_BOOT_S = 2, 10
 class Cloud:
     """A small client for the installer: ``call("compute", "GET", "/servers")`` with the admin's token."""
 
-    PREFIX = {"compute": "/v2.1", "network": "/v2.0", "image": "/v2", "volume": "/v3", "identity": "/v3"}
+    PREFIX = {"compute": "/v2.1", "network": "/v2.0", "image": "/v2", "volume": "/v3", "identity": "/v3", "placement": ""}
 
     def __init__(self, password: str, host: str = "127.0.0.1", offset: int = 0):
         self.password, self.host, self.offset = password, host, offset
@@ -42,8 +42,8 @@ class Cloud:
              content_type: str = "application/json"):
         """JSON in, JSON out; RuntimeError with the API's own words for anything but success."""
         headers = {"X-Auth-Token": self.token, "Content-Type": content_type}
-        if service == "compute":
-            headers["OpenStack-API-Version"] = f"compute {version}"
+        if service in ("compute", "placement"):
+            headers["OpenStack-API-Version"] = f"{service} {version}"
         if service == "volume":
             headers["OpenStack-API-Version"] = "volume 3.44"
         response = self.pool.request(method, self.url(service) + path, headers=headers, timeout=120,

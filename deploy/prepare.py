@@ -54,7 +54,7 @@ def write_config(state: str, *, transport_url: str, host: str, my_ip: str, offse
                     "transport_url": transport_url},
         "service_auth": {"auth_url": f"http://{my_ip}:{ports['identity']}/v3"},
         "endpoints": {name: f"http://{my_ip}:{port}" for name, port in ports.items()
-                      if name not in ("console", "dashboard", "identity-admin")}}}
+                      if name not in ("console", "dashboard", "identity-admin", "placement")}}}
     for name in CONFIGS:
         section = files.setdefault(name, {})
         if name in ports:
@@ -65,7 +65,7 @@ def write_config(state: str, *, transport_url: str, host: str, my_ip: str, offse
         for name in names:
             files[name]["service_auth"] = {"username": user, "password": found[f"{user}_password"]}
     files["compute"]["compute"] = {"metadata_secret": found["metadata_secret"],
-                                   "metadata_port": str(ports["metadata"])}
+                                   "metadata_port": str(ports["metadata"]), "placement_port": str(ports["placement"])}
     files["compute"]["console"] = {"base_url": f"http://{my_ip}:{ports['console']}"}
     files["identity"]["identity"] = {"admin_port": str(ports["identity-admin"])}
     files["dashboard"]["dashboard"] = {"secret": found["dashboard_secret"]}

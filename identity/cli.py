@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from common import context, manage
 
 CATALOG = [("identity", "keystone", 5000, "/v3"), ("image", "glance", 9292, ""),
-           ("compute", "nova", 8774, "/v2.1"), ("network", "neutron", 9696, ""),
+           ("compute", "nova", 8774, "/v2.1"), ("placement", "placement", 8778, ""), ("network", "neutron", 9696, ""),
            ("block-storage", "cinder", 8776, "/v3/$(project_id)s"), ("volumev3", "cinderv3", 8776, "/v3/$(project_id)s")]
 OLD_SERVICE_USER = "pileus"
 ADMIN_PORT = 35357  # where administrators' clients of old look for identity

@@ -25,9 +25,10 @@ def compute_versions(database: db.Database) -> list[str | None]:
 
 
 def report(connection, host: str, resources: dict) -> None:
-    """Store the resources of a host: the keys REPORTED of ``resources``. Its usage is not changed."""
+    """Store the changed resources of a host: the keys REPORTED of ``resources``. Its usage is not changed."""
     values = {k: resources[k] for k in REPORTED}
-    done = connection.execute(sa.update(NODES).where(NODES.c.host == host).values(updated_at=db.now(), **values))
+    done = connection.execute(sa.update(NODES).where(NODES.c.host == host).values(
+        updated_at=db.now(), generation=NODES.c.generation + 1, **values))
     if done.rowcount == 0:
         connection.execute(sa.insert(NODES).values(
             id=context.new_uuid(), host=host, vcpus_used=0, memory_mb_used=0, local_gb_used=0, running_vms=0,

@@ -92,7 +92,7 @@ services = sa.Table(
     sa.Column("rpc_version", sa.String(8)),  # of the interface that the service implements; NULL: an older release
     sa.Column("report_sequence", sa.BigInteger),  # sequence number of the last heartbeat
     sa.UniqueConstraint("binary", "host"))
-# ``generation`` changes with each claim and release: schedulers of the previous release claim by it. To be dropped in the next.
+# ``generation`` increases with each claim, release and changed report: it is that of the resource provider.
 compute_nodes = sa.Table(
     "compute_nodes", METADATA, sa.Column("id", ID, primary_key=True),
     sa.Column("host", sa.String(255), nullable=False, unique=True),

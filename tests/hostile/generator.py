@@ -13,8 +13,9 @@ from tests.hostile import bodies, words
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PACKAGES = {"identity": "identity", "image": "image", "network": "network", "volume": "volume", "compute": "compute_api",
-            "dashboard": "dashboard"}
-VERSIONS = {"compute": ("2.1", "2.26", "2.53", "2.73", "2.79", "latest"), "volume": ("3.0", "3.27", "3.44", "3.59", "latest")}
+            "placement": "compute_api.placement", "dashboard": "dashboard"}
+VERSIONS = {"compute": ("2.1", "2.26", "2.53", "2.73", "2.79", "latest"), "volume": ("3.0", "3.27", "3.44", "3.59", "latest"),
+            "placement": ("1.0", "1.14", "1.24", "1.33", "latest")}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FOO")
 _PARAMETER = re.compile(r"\{(\w+)[^}]*\}")
 
@@ -48,7 +49,7 @@ class Request:
 @functools.cache
 def _query_names(package: str) -> tuple[str, ...]:
     """Parameters that a service's sources read."""
-    text = "".join(p.read_text() for p in (ROOT / package).rglob("*.py"))
+    text = "".join(p.read_text() for p in (ROOT / package.replace(".", "/")).rglob("*.py"))
     return tuple(sorted({*re.findall(r'GET(?:\.get(?:all)?)?[\[(]"([\w:.-]+)"', text),
                          *re.findall(r'int_param\(req, "([\w-]+)"', text), "limit", "marker", "offset", "sort_key", "sort_dir",
                          "sort", "fields",

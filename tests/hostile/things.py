@@ -111,7 +111,7 @@ class Things:
 
     def _get(self, service: str, path: str):
         base = self.admin.url(service).removesuffix(self.admin.PREFIX.get(service, ""))
-        version = {"compute": "compute 2.53", "volume": "volume 3.44"}.get(service)
+        version = {"compute": "compute 2.53", "volume": "volume 3.44", "placement": "placement 1.39"}.get(service)
         headers = {"X-Auth-Token": self.admin.token, **({"OpenStack-API-Version": version} if version else {})}
         return self.admin.pool.request("GET", base + path, headers=headers, timeout=20, redirect=False)
 

@@ -19,7 +19,8 @@ from common.policy import Policy
 from network.policies import checks
 from tests.policies.reference import PACKAGES, rules
 
-OURS = {"identity": "identity", "compute": "compute_api", "image": "image", "volume": "volume", "network": "network"}
+OURS = {"identity": "identity", "compute": "compute_api", "image": "image", "volume": "volume", "network": "network",
+        "placement": "compute_api.placement"}
 # What each role implies, as Keystone's bootstrap sets it up.
 ROLES = {"admin": ("admin", "manager", "member", "reader"), "manager": ("manager", "member", "reader"),
          "member": ("member", "reader"), "reader": ("reader",), "service": ("service",), "meaningless": ("meaningless",),

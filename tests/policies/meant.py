@@ -22,6 +22,8 @@ MEANT: dict[str, dict[str, str]] = {
         "volume:attachment_connection_info": "Cinder shows a volume's owner the secrets for connecting to it without a server; "
                                              "here only services and administrators see them",
     },
+    "placement": {
+    },
     "network": {
         "get_floatingip": "The compute service, whose user has only the role service, shows the floating IPs of servers in "
                           "their metadata",
@@ -47,6 +49,8 @@ NOT_ASKED: dict[str, dict[str, str]] = {
         "volume:multiattach": "Volumes cannot be attached to several servers",
         "volume:multiattach_bootable_volume": "Volumes cannot be attached to several servers",
         "volume:update_volume_admin_metadata": "Cinder checks it with an administrator's context, so it never refuses a request",
+    },
+    "placement": {
     },
     # Attributes of extensions that Pileus does not have.
     "network": {name: reason for reason, names in {

@@ -2,12 +2,14 @@
 
     python -m tests.policies.reference
 
-installs them into ``.cache/reference`` without what they depend on, and writes their rules to ``rules.json`` beside them.
+installs them into ``.cache/reference`` without what they depend on, and writes their rules to a file beside them.
 """
 
 import functools
+import hashlib
 import importlib
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -15,20 +17,23 @@ import types
 
 PACKAGES = {"identity": ("keystone", "keystone.common.policies"), "compute": ("nova", "nova.policies"),
             "image": ("glance", "glance.policies"), "volume": ("cinder", "cinder.policies"),
-            "network": ("neutron", "neutron.conf.policies")}
-VERSIONS = ("keystone==30.0.0", "nova==34.0.0", "glance==33.0.0", "cinder==29.0.0", "neutron==29.0.0", "neutron-lib==5.0.1")
+            "network": ("neutron", "neutron.conf.policies"), "placement": ("placement", "placement.policies")}
+VERSIONS = ("keystone==30.0.0", "nova==34.0.0", "glance==33.0.0", "cinder==29.0.0", "neutron==29.0.0", "neutron-lib==5.0.1",
+            "openstack-placement==16.0.0")
 PLACE = pathlib.Path(__file__).resolve().parents[2] / ".cache" / "reference"
 
 
 def ensure() -> pathlib.Path:
     """The file of rules, made when it is not there or of other versions."""
-    wanted, stamp, rules = "\n".join(VERSIONS), PLACE / "installed", PLACE / "rules.json"
-    if not stamp.exists() or stamp.read_text() != wanted:
+    # Named by the versions: checkouts of several releases may share the cache.
+    rules = PLACE / f"rules-{hashlib.sha256(' '.join(VERSIONS).encode()).hexdigest()[:12]}.json"
+    if not rules.exists():
         subprocess.run([sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-deps", "--upgrade",
                         "--target", PLACE / "packages", *VERSIONS], check=True)
         # In a process of its own: importing these packages changes much of the one that does it.
-        subprocess.run([sys.executable, "-W", "ignore", "-m", "tests.policies.reference", "--write", rules], check=True)
-        stamp.write_text(wanted)
+        partial = rules.with_suffix(f".{os.getpid()}")
+        subprocess.run([sys.executable, "-W", "ignore", "-m", "tests.policies.reference", "--write", partial], check=True)
+        partial.replace(rules)
     return rules
 
 

@@ -11,14 +11,14 @@ from tests.policies.compare import OURS
 from tests.policies.reference import rules
 
 ID = "0123456789abcdef0123456789abcdef"
-PREFIXES = {"identity": "", "compute": "/v2.1", "image": "", "volume": "/v3", "network": "/v2.0"}
+PREFIXES = {"identity": "", "compute": "/v2.1", "image": "", "volume": "/v3", "network": "/v2.0", "placement": ""}
 # What OpenStack's policies say by mistake: it has no such request.
 MISTAKES = {
     "identity": set(), "compute": set(), "image": {
         ("DELETE", f"/v2/tasks/{ID}")},  # it answers 405
     "volume": {("PUT", "/v3/types"), ("DELETE", "/v3/types"), ("PUT", "/v3/volumes"), ("POST", "/v3/volume_transfers"),
                ("GET", "/v3/volume_transfers"), ("GET", f"/v3/os-quota-sets/{ID}/default")},
-    "network": {("POST", "/v2.0/agents"), ("PUT", f"/v2.0/agents/{ID}/l3-routers/{ID}")}}
+    "placement": set(), "network": {("POST", "/v2.0/agents"), ("PUT", f"/v2.0/agents/{ID}/l3-routers/{ID}")}}
 everyone = pytest.mark.parametrize("service", OURS)
 
 

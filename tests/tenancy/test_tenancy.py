@@ -6,10 +6,10 @@
 import pytest
 
 from tests.conftest import login_as
-from tests.tenancy import compute, identity, image, network, volume
+from tests.tenancy import compute, identity, image, network, placement, volume
 from tests.tenancy.frame import MARK, REFUSED, Asker, fill, key, looks_like_reference, parameters, snapshot, version, writes
 
-SERVICES = [identity.SERVICE, network.SERVICE, compute.SERVICE, volume.SERVICE, image.SERVICE]
+SERVICES = [identity.SERVICE, network.SERVICE, compute.SERVICE, volume.SERVICE, image.SERVICE, placement.SERVICE]
 everyone = pytest.mark.parametrize("service", SERVICES, ids=lambda s: s.name)
 
 
