@@ -281,11 +281,11 @@ def test_everything_listens_at_the_management_address(real):
     sockets = [c for c in psutil.net_connections("inet")
                if c.status == psutil.CONN_LISTEN or c.type == socket.SOCK_DGRAM and c.laddr and not c.raddr]
     ports = {c.laddr.port for c in sockets}
-    assert {5000, 35357, 8774, 8775, 8776, 9292, 9696, 8080, 5672, 3260, 4369} <= ports
+    assert {5000, 35357, 8774, 8775, 8776, 8778, 9292, 9696, 8080, 5672, 3260, 4369} <= ports
     local = {real.address, "127.0.0.1", "::1"}
     assert not [f"{c.laddr.ip}:{c.laddr.port} of pid {c.pid}" for c in sockets if c.laddr.ip not in local]
     elsewhere = {c.laddr.port for c in sockets if c.laddr.ip != real.address}
-    assert not elsewhere & {5000, 35357, 8774, 8775, 8776, 9292, 9696, 8080, 5672, 3260}
+    assert not elsewhere & {5000, 35357, 8774, 8775, 8776, 8778, 9292, 9696, 8080, 5672, 3260}
 
 
 # What others may read of a state, and why: QEMU's user reads the images that disks are based on, dnsmasq reads its files
