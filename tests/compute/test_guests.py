@@ -74,7 +74,7 @@ class Agent:
         self.spawn(row["uuid"])
 
     def spawn(self, uuid, owner=None):
-        made = {"uuid": uuid, "hostname": "h"}
+        made = {"uuid": uuid, "hostname": "h", "flavor": {}}
         self.driver.prepare_disk(made, {})
         self.driver.spawn(made, [], [], None)
         if owner:
@@ -362,7 +362,7 @@ def test_only_what_is_certainly_nobodys_is_destroyed(agent, server, case):
 def test_files_without_a_guest_go_with_their_server_only(agent, server):
     gone, elsewhere = context.new_uuid(), server("active", host="node2")
     for uuid in (gone, elsewhere):
-        agent.driver.prepare_disk({"uuid": uuid}, {})
+        agent.driver.prepare_disk({"uuid": uuid, "flavor": {}}, {})
     OrphanReconciler(agent).run_once()
     assert agent.driver.directories() == [elsewhere]
 
