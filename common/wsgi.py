@@ -139,9 +139,13 @@ class Application:
     """The WSGI application of a route table."""
 
     def __init__(self, name: str, service, routes: list[Route], *, negotiate=None,
-                 missing: unsupported.Table = unsupported.EMPTY):
-        """:param missing: what OpenStack's API has and this one does not: its requests are told apart from mistyped ones"""
+                 missing: unsupported.Table = unsupported.EMPTY, exact_paths: bool = False):
+        """
+        :param missing: what OpenStack's API has and this one does not: its requests are told apart from mistyped ones
+        :param exact_paths: a slash at the end of a path, except that of a version, is an empty id, which does not exist
+        """
         self.name, self.service, self.negotiate, self.missing = name, service, negotiate, missing
+        self.exact_paths = exact_paths
         self.mapper = Mapper(register=False, explicit=True)  # explicit: {action} is a parameter like any other
         self.mapper.redirect = False
         self.paths: dict[str, list[Route]] = {}
@@ -186,6 +190,8 @@ class Application:
     def _dispatch(self, req):
         path = req.path_info.rstrip("/") or "/"
         match = self.mapper.match(path)
+        if match is not None and self.exact_paths and req.path_info.endswith("/") and match["template"].count("/") > 1:
+            match = None
         if match is None:
             raise self._not_served(req.method, path, errors.NotFound("The resource could not be found."))
         req.environ["pileus.route"] = template = match.pop("template")

@@ -24,4 +24,4 @@ class Legacy:
 def app_factory(global_conf, **local):
     negotiate = Negotiator("compute", MINIMUM, MAXIMUM, legacy="X-OpenStack-Nova-API-Version")
     return Legacy(Application("compute", SERVICES[global_conf["pileus_service"]], router.ROUTES, negotiate=negotiate,
-                              missing=unsupported.TABLE))
+                              missing=unsupported.TABLE, exact_paths=True))

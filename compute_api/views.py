@@ -101,6 +101,7 @@ def updated(req, row: dict, viewer: Viewer, *, rebuilt: bool = False) -> dict:
     shown = whole(req, row, viewer)
     if rebuilt and req.version >= (2, 57):
         shown["user_data"] = row["user_data"]
+        shown.pop("OS-EXT-SRV-ATTR:user_data", None)
     if req.version >= (2, 75):
         return shown
     kept = {"key_name": row["key_name"]} if rebuilt and req.version >= (2, 54) else {}

@@ -9,4 +9,4 @@ from volume.handlers.versions import MAXIMUM, MINIMUM
 def app_factory(global_conf, **local):
     negotiate = Negotiator("volume", MINIMUM, MAXIMUM)
     return Application("volume", SERVICES[global_conf["pileus_service"]], router.ROUTES, negotiate=negotiate,
-                       missing=unsupported.TABLE)
+                       missing=unsupported.TABLE, exact_paths=True)

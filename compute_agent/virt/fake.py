@@ -9,6 +9,8 @@ from common import errors, server_states
 from common.vault import open_chap
 from compute_agent.virt import base, fake_console
 
+BOOT_MESSAGES = "".join(f"FAKE CONSOLE OUTPUT {line}\n" for line in range(1, 11))  # clients expect several lines
+
 
 class FakeDriver(base.VirtDriver):
     needs_image = False
@@ -90,7 +92,7 @@ class FakeDriver(base.VirtDriver):
                                        "ports": [p["id"] for p in ports],
                                        "volumes": [v["volume_id"] for v in volumes],
                                        "hostname": instance["hostname"],
-                                       "console": f"FAKE CONSOLE OUTPUT\n{instance['hostname']} login: "})
+                                       "console": f"{BOOT_MESSAGES}{instance['hostname']} login: "})
 
     def destroy(self, uuid):
         self._file(uuid).unlink(missing_ok=True)

@@ -18,12 +18,11 @@ def _legacy(req) -> list[str]:
 
 
 def _view(req, limits: dict) -> dict:
-    shown = {r: most for r, most in limits.items() if r not in _SINCE_2_50 or req.version >= (2, 50)}
-    return {**shown, **dict.fromkeys(_legacy(req), -1)}
+    return {r: most for r, most in limits.items() if r not in _SINCE_2_50 or req.version >= (2, 50)}
 
 
 def show(req, id):
-    limits = quota_classes.show(req.call, id)
+    limits = quota_classes.show(req.call, id, _legacy(req))
     return {"quota_class_set": {"id": id, **_view(req, limits)}}
 
 
@@ -32,6 +31,6 @@ def update(req, id, body):
     req.svc.policy.check(req.ctx, "os_compute_api:os-quota-class-sets:update", {})
     if len(id) > 255:
         raise errors.BadRequest(f"quota_class_name has {len(id)} characters, more than 255.")
-    given = chosen(req, body["quota_class_set"], _legacy(req))
-    limits = quota_classes.update(req.call, id, given)
+    legacy = _legacy(req)
+    limits = quota_classes.update(req.call, id, chosen(req, body["quota_class_set"], legacy), legacy)
     return {"quota_class_set": _view(req, limits)}

@@ -5,7 +5,7 @@ from common import errors, unsupported, wsgi
 from compute_api import access, microversions, projects
 from compute_api.schemas import quotas as schemas
 from compute_api.services import quotas
-from compute_api.services.quotas import UNLIMITED
+from compute_api.services.quotas import INJECTED, NETWORK, UNLIMITED
 from conductor.db.quotas import DEFAULTS
 
 
@@ -22,7 +22,7 @@ def show(req, target):
     microversions.check_query(req.call, req.GET, ("user_id",))
     projects.check(req.call, target)
     limit = quotas.show(req.call, target)
-    return {"quota_set": {"id": target, **quotas.with_unlimited(req.call, limit)}}
+    return {"quota_set": {"id": target, **limit}}
 
 
 def detail(req, target):
@@ -31,13 +31,13 @@ def detail(req, target):
     projects.check(req.call, target)
     limit, used = quotas.limits(req.call, target)
     return {"quota_set": {"id": target, **{r: {"limit": v, "in_use": used.get(r, 0), "reserved": 0}
-                                           for r, v in quotas.with_unlimited(req.call, limit).items()}}}
+                                           for r, v in limit.items()}}}
 
 
 def defaults(req, target):
     req.svc.policy.check(req.ctx, "os_compute_api:os-quota-sets:defaults", {"project_id": target})
     projects.check(req.call, target)
-    return {"quota_set": {"id": target, **quotas.with_unlimited(req.call, quotas.defaults(req.call))}}
+    return {"quota_set": {"id": target, **quotas.defaults(req.call)}}
 
 
 def chosen(req, given: dict, legacy: list[str]) -> dict:
@@ -48,10 +48,10 @@ def chosen(req, given: dict, legacy: list[str]) -> dict:
     """
     unknown = [k for k in given if k in UNLIMITED and k not in legacy]
     microversions.check_names(req.call, unknown, {}, dict.fromkeys(UNLIMITED, (2, 0)))
-    refused = [k for k in given if k in UNLIMITED and given[k] != -1]
+    refused = [k for k in given if k in INJECTED and given[k] != -1]
     if refused:
         raise errors.BadRequest(f"{refused[0]} is not limited by the compute service.")
-    return {k: int(v) for k, v in given.items() if k in DEFAULTS}
+    return {k: int(v) for k, v in given.items() if k in DEFAULTS or k in NETWORK}
 
 
 @wsgi.body(schemas.UPDATE)
@@ -61,7 +61,7 @@ def update(req, target, body):
     projects.check(req.call, target)
     given = chosen(req, body["quota_set"], quotas.legacy(req.call))
     limits_now = quotas.update(req.call, target, given, force=wsgi.bool_value(body["quota_set"].get("force", False)))
-    return {"quota_set": quotas.with_unlimited(req.call, limits_now)}
+    return {"quota_set": limits_now}
 
 
 def delete(req, target):

@@ -6,8 +6,7 @@ from compute_api.services import server_images
 
 def create(req, id, arguments):
     return _made(req, server_images.create(
-        req.call, id, arguments, "os_compute_api:servers:create_image", "image_snapshot", "createImage",
-        {"image_type": "snapshot"}))
+        req.call, id, arguments, "os_compute_api:servers:create_image", "image_snapshot", "createImage", {}))
 
 
 def back_up(req, id, arguments):

@@ -87,8 +87,11 @@ def add(call: Call, id: str, address: str, fixed: str | None) -> None:
     for port in ports:
         for ip in port["fixed_ips"]:
             if ip["ip_address"] == fixed or (fixed is None and ":" not in ip["ip_address"]):
-                networks.request(call, "PUT", path("/v2.0/floatingips/{id}", floating["id"]), {"floatingip": {
-                    "port_id": port["id"], "fixed_ip_address": ip["ip_address"]}})
+                try:
+                    networks.request(call, "PUT", path("/v2.0/floatingips/{id}", floating["id"]), {"floatingip": {
+                        "port_id": port["id"], "fixed_ip_address": ip["ip_address"]}})
+                except errors.Conflict as error:  # the fixed address has another one
+                    raise errors.BadRequest(f"Unable to associate floating IP {address} to instance {id}: {error}") from None
                 return
     raise errors.BadRequest(f"Specified fixed address not assigned to instance {id}" if fixed else
                             f"No fixed IPs associated to instance {id}")

@@ -5,13 +5,14 @@ from common.calls import Call
 from conductor.db import quotas
 
 
-def show(call: Call, id: str):
+def show(call: Call, id: str, legacy: list[str]) -> dict[str, int]:
+    """:param legacy: resources without a limit by default that this microversion has"""
     call.svc.policy.check(call.ctx, "os_compute_api:os-quota-class-sets:show", {})
     with call.svc.db.reader() as connection:
-        return quotas.of_class(connection, id, call.svc.quota_defaults)
+        return quotas.of_class(connection, id, {**call.svc.quota_defaults, **dict.fromkeys(legacy, -1)})
 
 
-def update(call: Call, id: str, given: dict):
+def update(call: Call, id: str, given: dict, legacy: list[str]) -> dict[str, int]:
     with call.svc.db.writer() as connection:
         quotas.store_class(connection, id, given)
-        return quotas.of_class(connection, id, call.svc.quota_defaults)
+        return quotas.of_class(connection, id, {**call.svc.quota_defaults, **dict.fromkeys(legacy, -1)})

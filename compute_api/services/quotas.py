@@ -5,9 +5,11 @@ from common import quotas as project_quotas
 from common.calls import Call
 from conductor.db import instances, models, quotas
 
-# Resources of the old network and injection APIs: not limited here, but clients expect them before 2.57.
-UNLIMITED = ("fixed_ips", "floating_ips", "security_groups", "security_group_rules", "injected_files",
-              "injected_file_content_bytes", "injected_file_path_bytes")
+# Limits of network resources are stored and shown until 2.35, without effect: the network service has its own, as in OpenStack.
+NETWORK = ("fixed_ips", "floating_ips", "security_groups", "security_group_rules")
+# Not limited here, but clients expect them before 2.57.
+INJECTED = ("injected_files", "injected_file_content_bytes", "injected_file_path_bytes")
+UNLIMITED = (*NETWORK, *INJECTED)
 
 
 def legacy(call: Call) -> list[str]:
@@ -17,8 +19,8 @@ def legacy(call: Call) -> list[str]:
     return [r for r in UNLIMITED if r.startswith("injected") or call.version < (2, 36)]
 
 
-def with_unlimited(call: Call, limit: dict) -> dict:
-    return {**limit, **{r: -1 for r in legacy(call)}}
+def _defaults(call: Call) -> dict[str, int]:
+    return {**call.svc.quota_defaults, **dict.fromkeys(legacy(call), -1)}
 
 
 def _used(connection, project_id: str) -> dict:
@@ -28,13 +30,13 @@ def _used(connection, project_id: str) -> dict:
 
 def show(call: Call, target: str) -> dict[str, int]:
     with call.svc.db.reader() as connection:
-        return quotas.limits(connection, target, call.svc.quota_defaults)
+        return quotas.limits(connection, target, _defaults(call))
 
 
 def defaults(call: Call) -> dict[str, int]:
     """The limits of projects without quotas of their own."""
     with call.svc.db.reader() as connection:
-        return quotas.of_class(connection, quotas.DEFAULT_CLASS, call.svc.quota_defaults)
+        return quotas.of_class(connection, quotas.DEFAULT_CLASS, _defaults(call))
 
 
 def update(call: Call, target: str, given: dict[str, int], *, force: bool) -> dict[str, int]:
@@ -49,7 +51,7 @@ def update(call: Call, target: str, given: dict[str, int], *, force: bool) -> di
                 raise errors.BadRequest(f"Quota limit {limit} for {resource} must be greater than or equal to already "
                                         f"used and reserved {used[resource]}.")
         project_quotas.store(connection, models.quotas, target, given)
-        return quotas.limits(connection, target, call.svc.quota_defaults)
+        return quotas.limits(connection, target, _defaults(call))
 
 
 def delete(call: Call, target: str) -> None:
@@ -60,6 +62,6 @@ def delete(call: Call, target: str) -> None:
 def limits(call: Call, project: str) -> tuple[dict[str, int], dict[str, int]]:
     """(the limits of a project, its usage)"""
     with call.svc.db.reader() as connection:
-        limit = quotas.limits(connection, project, call.svc.quota_defaults)
+        limit = quotas.limits(connection, project, _defaults(call))
         used = _used(connection, project)
     return limit, used

@@ -59,10 +59,13 @@ def create_rule(call: Call, given: dict) -> dict:
     if not given.get("ip_protocol") and not given.get("group_id"):
         raise errors.BadRequest("ip_protocol, from_port and to_port are required without group_id.")
     cidr = None if given.get("group_id") else given.get("cidr") or "0.0.0.0/0"
-    return networks.request(call, "POST", path("/v2.0/security-group-rules"), {"security_group_rule": {
-        "security_group_id": given["parent_group_id"], "direction": "ingress", "protocol": given.get("ip_protocol"),
-        "port_range_min": low, "port_range_max": high, "remote_ip_prefix": cidr, "remote_group_id": given.get("group_id"),
-        "ethertype": "IPv6" if cidr and ":" in cidr else "IPv4"}})["security_group_rule"]
+    try:
+        return networks.request(call, "POST", path("/v2.0/security-group-rules"), {"security_group_rule": {
+            "security_group_id": given["parent_group_id"], "direction": "ingress", "protocol": given.get("ip_protocol"),
+            "port_range_min": low, "port_range_max": high, "remote_ip_prefix": cidr, "remote_group_id": given.get("group_id"),
+            "ethertype": "IPv6" if cidr and ":" in cidr else "IPv4"}})["security_group_rule"]
+    except errors.Conflict as error:  # the network service's status, both for a full quota and for a rule that exists
+        raise (errors.Forbidden if "quota" in str(error).lower() else errors.BadRequest)(str(error)) from None
 
 
 def delete_rule(call: Call, id: str) -> None:

@@ -23,7 +23,7 @@ def create(call: Call, id: str, arguments: dict, rule: str, action: str, recorde
     Allowed for locked servers too, because it does not change the server.
 
     :param arguments: of the action: "name", "metadata"
-    :param properties: additional properties; the others are those of the image that the server was created from
+    :param properties: take precedence over the metadata and over those of the image that the server was created from
     """
     with call.svc.db.reader() as connection:
         row = access.server(call, connection, id, rule)
@@ -34,8 +34,8 @@ def create(call: Call, id: str, arguments: dict, rule: str, action: str, recorde
         raise errors.BadRequest("It is not supported to back up a server that boots from a volume.")
     inherited = {k: v for k, v in image.get("properties", {}).items()
                  if k not in _NOT_INHERITED and not k.startswith("os_glance_") and isinstance(v, str)}
-    body = {**inherited, **arguments.get("metadata", {}), "name": arguments["name"], "container_format": "bare",
-            "visibility": "private", **properties, "instance_uuid": id, "user_id": call.ctx.user_id}
+    body = {**inherited, "image_type": "snapshot", **arguments.get("metadata", {}), "name": arguments["name"],
+            "container_format": "bare", "visibility": "private", **properties, "instance_uuid": id, "user_id": call.ctx.user_id}
     if image:
         body.update(disk_format="qcow2", min_ram=image.get("min_ram") or 0, base_image_ref=image["id"],
                     min_disk=max(row["flavor"]["disk"], image.get("min_disk") or 0))

@@ -48,6 +48,7 @@ def test_rebuild_with_key_and_user_data(cloud, server):
     wait_status(cloud.client, server)
     whole = at(cloud, "2.75", "POST", f"/servers/{server}/action", {"rebuild": {"imageRef": image, "key_name": None}})["server"]
     assert whole["key_name"] is None and "OS-EXT-AZ:availability_zone" in whole
+    assert whole["user_data"] == "aGVsbG8=" and "OS-EXT-SRV-ATTR:user_data" not in whole
     wait_status(cloud.client, server)
     refused(400, cloud.client, "compute", "POST", f"/servers/{server}/action", {"rebuild": {
         "imageRef": image, "trusted_image_certificates": ["a"]}}, version="2.63")
@@ -132,6 +133,20 @@ def test_quotas_without_what_is_gone(cloud):
     gone = {"quota_set": {"injected_files": -1}}
     refused(400, cloud.client, "compute", "PUT", f"/os-quota-sets/{project}", gone, version="2.57")
     assert "maxPersonality" not in at(cloud, "2.57", "GET", "/limits")["limits"]["absolute"]
+
+
+def test_limits_of_network_resources_are_kept_for_old_clients(cloud):
+    target = f"/os-quota-sets/{cloud.client.project_id}"
+    assert at(cloud, "2.35", "PUT", target, {"quota_set": {"fixed_ips": 7}})["quota_set"]["fixed_ips"] == 7
+    assert at(cloud, "2.35", "GET", target)["quota_set"]["fixed_ips"] == 7
+    assert at(cloud, "2.35", "GET", f"{target}/detail")["quota_set"]["fixed_ips"] == {"limit": 7, "in_use": 0, "reserved": 0}
+    assert "fixed_ips" not in at(cloud, "2.36", "GET", target)["quota_set"]
+    at(cloud, "2.35", "DELETE", target)
+    assert at(cloud, "2.35", "GET", target)["quota_set"]["fixed_ips"] == -1
+    own = "/os-quota-class-sets/own"
+    assert at(cloud, "2.49", "PUT", own, {"quota_class_set": {"floating_ips": 3}})["quota_class_set"]["floating_ips"] == 3
+    assert at(cloud, "2.49", "GET", own)["quota_class_set"]["floating_ips"] == 3
+    assert "floating_ips" not in at(cloud, "2.50", "GET", own)["quota_class_set"]
 
 
 def test_hosts_as_old_clients_see_them(cloud, server):

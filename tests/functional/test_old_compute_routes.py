@@ -34,6 +34,21 @@ def test_the_routes_end_with_2_35(cloud, ask, image):
     refused(404, cloud.client, "compute", "GET", f"/images/{image}/metadata", version="2.39")
 
 
+@pytest.mark.parametrize(("method", "path"), [
+    ("GET", "/os-simple-tenant-usage/"), ("DELETE", "/os-security-groups/"), ("DELETE", "/images/"), ("GET", "/os-volumes/"),
+    ("DELETE", "/os-volumes/"), ("GET", "/servers/")])
+def test_an_empty_id_does_not_exist(cloud, method, path):
+    refused(404, cloud.client, "compute", method, path, version=OLD)
+
+
+def test_a_rule_that_exists_is_refused_as_before_the_network_service(cloud, ask):
+    group = ask("POST", "/os-security-groups", {"security_group": {"name": "twice", "description": ""}})["security_group"]["id"]
+    rule = {"security_group_rule": {"parent_group_id": group, "ip_protocol": "tcp", "from_port": 22, "to_port": 22}}
+    ask("POST", "/os-security-group-rules", rule)
+    refused(400, cloud.client, "compute", "POST", "/os-security-group-rules", rule, version=OLD)
+    ask("DELETE", f"/os-security-groups/{group}")
+
+
 def test_images(cloud, member, ask, image):
     shown = ask("GET", f"/images/{image}")["image"]
     assert (shown["name"], shown["minRam"], shown["status"], shown["progress"], shown["OS-EXT-IMG-SIZE:size"]) == (

@@ -67,6 +67,9 @@ def test_floating_ips_by_the_old_routes(cloud, member):
     shown = call("GET", f"/os-floating-ips/{made['id']}")["floating_ip"]
     assert shown["instance_id"] == server and shown["fixed_ip"].startswith("10.")
     assert shown in call("GET", "/os-floating-ips")["floating_ips"]
+    second = call("POST", "/os-floating-ips", {"pool": "public"})["floating_ip"]
+    refused(400, cloud.client, "compute", "POST", action, {"addFloatingIp": {"address": second["ip"]}}, version="2.1")
+    call("DELETE", f"/os-floating-ips/{second['id']}")
     call("POST", action, {"removeFloatingIp": {"address": made["ip"]}})
     assert call("GET", f"/os-floating-ips/{made['id']}")["floating_ip"]["instance_id"] is None
     call("DELETE", f"/os-floating-ips/{made['id']}")
