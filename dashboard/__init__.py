@@ -1,1 +1,1 @@
-"""Dashboard: the web pages, made of what the APIs answer to the user who is logged in."""
+"""The dashboard: web pages for users of the cloud, based on its APIs."""

@@ -1,4 +1,4 @@
-"""Pages: templates filled, errors as pages, redirects after forms, and the headers that keep a browser safe."""
+"""Pages: rendering of templates, error pages, redirects after forms, and security headers."""
 
 import logging
 import pathlib
@@ -20,7 +20,7 @@ _TEMPLATES = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE / "templates
                                 undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 _STATIC = {p.name: p.read_bytes() for p in (HERE / "static").iterdir()}
 _KINDS = {".css": "text/css", ".svg": "image/svg+xml"}
-# Nothing but our own files, and no script at all: a name that a user chose can never run.
+# Only the dashboard's own files and no scripts, so that names chosen by users can never be executed.
 _HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
                                        "frame-ancestors 'none'; base-uri 'none'",
             "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-store"}
@@ -30,7 +30,7 @@ ADMIN_MENU = (("/admin/hosts/", "Hosts"),)
 
 
 def render(req, template: str, *, status: int = 200, **values) -> webob.Response:
-    """A page. Templates know ``session`` (or None), ``path``, ``csrf`` and ``notice`` beside ``values``."""
+    """Render a page. Besides ``values``, templates have ``session`` (or None), ``path``, ``csrf`` and ``notice``."""
     active = session.current(req)
     notice = session.notice(req)
     text = _TEMPLATES.get_template(template).render(
@@ -44,7 +44,7 @@ def render(req, template: str, *, status: int = 200, **values) -> webob.Response
 
 
 def redirect(req, path: str, notice: str = "") -> webob.Response:
-    """See Other, so that reloading the next page does not send the form again; ``notice`` is shown there."""
+    """Respond with See Other, so that reloading the next page does not send the form again; it shows ``notice``."""
     response = webob.Response(status=303, location=path)
     if notice:
         session.set_cookie(req, response, session.NOTICE, req.svc.seal.close(notice, session.NOTICE), session.NOTICE_S)
@@ -52,7 +52,10 @@ def redirect(req, path: str, notice: str = "") -> webob.Response:
 
 
 def call(req, method: str, service: str, where: Path, body=None):
-    """An API's answer to the user who is logged in. ``where``: made by ``common.rest.path``."""
+    """Call an API as the user who is logged in.
+
+    :param where: path made by ``common.rest.path``
+    """
     versions = {"compute": "compute 2.53", "volume": "volume 3.44"}
     headers = {"OpenStack-API-Version": versions[service]} if service in versions else None
     return req.svc.rest.request(method, service, where, body=body, ctx=session.required(req).context(), headers=headers)
@@ -65,7 +68,7 @@ def static(req, name: str) -> webob.Response:
 
 
 def _is_text(raw: str) -> bool:
-    """Whether one of WSGI's strings, which are bytes as latin-1, is UTF-8, in one line."""
+    """Whether a string of WSGI (bytes as latin-1) is UTF-8 and has a single line."""
     try:
         return raw.encode("latin-1").decode().isprintable()
     except UnicodeError:
@@ -73,7 +76,7 @@ def _is_text(raw: str) -> bool:
 
 
 class Pages:
-    """Turn errors into pages, and a missing login into the way to it."""
+    """Convert errors to pages, and redirect requests without a session to the login."""
 
     def __init__(self, app, service):
         self.app, self.service = app, service
@@ -86,7 +89,7 @@ class Pages:
             names = {n.lower() for n, _ in headers}
             return start_response(status, headers + [h for h in _HEADERS.items() if h[0].lower() not in names], exc_info)
         if not _is_text(environ.get("HTTP_COOKIE", "")):
-            del environ["HTTP_COOKIE"]  # another program's on this host; ours are text
+            del environ["HTTP_COOKIE"]  # a cookie of another program on this host; the dashboard's are text
         try:
             return self.app(environ, start)
         except Exception as caught:  # the outermost boundary of a request

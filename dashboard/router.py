@@ -1,4 +1,4 @@
-"""Every page of the dashboard, at the paths where Horizon's users look."""
+"""Every page of the dashboard, at the paths of Horizon."""
 
 from common.wsgi import Route
 from dashboard import pages

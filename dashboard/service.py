@@ -1,4 +1,4 @@
-"""The dashboard daemon. It knows what the APIs tell it; a session lives in its browser, and ends in identity."""
+"""The dashboard daemon. It has no database: all data comes from the APIs, and a session is stored in its browser."""
 
 import logging
 
@@ -30,5 +30,5 @@ class Dashboard(Service):
         try:
             self.rest.anonymous("GET", "identity", path("/v3"))
         except errors.Error:
-            return ["the identity service does not answer"]
+            return ["the identity service does not respond"]
         return []

@@ -1,14 +1,14 @@
-"""Sessions: a sealed cookie with the user's token, and what ends it.
+"""Sessions: an encrypted cookie with the user's token, and how they end.
 
-A cookie is Fernet's format (AES-128-CBC and HMAC-SHA256, with the time): a browser can neither read nor change it. Each
-kind of cookie has a key of its own, so that none is taken for another.
+A cookie has Fernet's format (AES-128-CBC and HMAC-SHA256, with the time): a browser can neither read nor change it.
+Each kind of cookie has its own key, so that they cannot be confused.
 
-All tokens of one login are one chain in identity; the chain's id is the session's. Who switches to another project gets
-another token of the chain, and the one before is revoked; who logs out has the whole chain revoked, so that no copy of a
-cookie of this session opens anything any more.
+All tokens of one login are one chain in identity; the chain's id is the session's. Switching to another project gets
+another token of the chain and revokes the previous one. Logging out revokes the whole chain, so that copies of the
+session's cookies are useless.
 
-Forms carry a word that another site cannot know: before the login it is in the cookie ``csrftoken``, after it in the
-session, made anew by the login. Cookies are SameSite=Lax.
+Forms contain a secret that other sites cannot know (CSRF protection): before the login it is in the cookie
+``csrftoken``, after it in the session, created at the login. Cookies are SameSite=Lax.
 """
 
 import base64
@@ -37,12 +37,12 @@ _WORD = re.compile(r"[A-Za-z0-9_-]{32,64}")
 
 
 class NoProject(errors.Unauthorized):
-    message = "You are not a member of any project. Ask the operator of this cloud for one."
+    message = "You are not a member of any project. Ask the operator of this cloud to add you to one."
 
 
 @dataclasses.dataclass(frozen=True)
 class Session:
-    """Who is logged in, and for which project. ``expires_at``: seconds since 1970, the token's."""
+    """The user who is logged in, and the project. ``expires_at``: of the token, seconds since 1970."""
 
     token: str
     expires_at: float
@@ -50,17 +50,19 @@ class Session:
     project_id: str
     project: str
     admin: bool
-    id: str  # of the chain of tokens that began with the login
+    id: str  # of the chain of tokens that begins with the login
     csrf: str
 
     def context(self) -> Context:
-        """The user's, under the id of the page that is being made: ``pileus trace`` finds its calls by that."""
+        """The user's context, with the request id of the page, so that ``pileus trace`` finds its calls."""
         page = active_context()
         return Context(token=self.token, project_id=self.project_id, global_request_id=page.trace_id if page else None)
 
 
 class Seal:
-    """:param secret: 64 hexadecimal digits; a wrong one raises ValueError at start. Empty: sessions end with the process."""
+    """:param secret: 64 hexadecimal digits; an invalid one raises ValueError at the start. Empty: sessions end with
+        the process.
+    """
 
     def __init__(self, secret: str, session_s: int):
         raw = bytes.fromhex(secret or secrets.token_hex(32))
@@ -72,7 +74,7 @@ class Seal:
         return self.keys[kind].encrypt(json.dumps(value).encode()).decode()
 
     def open(self, text: str, ttl_s: int, kind: str = COOKIE):
-        """What was sealed as that kind, or None where it is too old, or not ours."""
+        """The content of a cookie of that kind, or None if it has expired or is not authentic."""
         try:
             return json.loads(self.keys[kind].decrypt(text.encode("utf-8", "replace"), ttl=ttl_s))
         except (InvalidToken, ValueError):
@@ -80,7 +82,7 @@ class Seal:
 
 
 class Ended:
-    """Sessions that ended here: refused at once, and not only when the services have heard of it."""
+    """Sessions that ended here. They are refused at once, before other services have received the revocation."""
 
     def __init__(self):
         self._until: dict[str, float] = {}
@@ -103,7 +105,7 @@ def current(req) -> Session | None:
 
 
 def required(req) -> Session:
-    """:raises Unauthorized: nobody is logged in; the pages' filter then shows the way to the login"""
+    """:raises Unauthorized: nobody is logged in; the pages' filter then redirects to the login"""
     session = current(req)
     if session is None:
         raise errors.Unauthorized()
@@ -111,7 +113,7 @@ def required(req) -> Session:
 
 
 def notice(req) -> str:
-    """What the last page left to be said, or nothing."""
+    """The notice that the previous page left, if any."""
     found = req.svc.seal.open(req.cookies.get(NOTICE, ""), NOTICE_S, NOTICE)
     return found if isinstance(found, str) else ""
 
@@ -125,7 +127,7 @@ def new_word() -> str:
 
 
 def csrf(req) -> str:
-    """The word that this browser's forms must carry: the session's, else the browser's own, made at its first page."""
+    """The CSRF token that this browser's forms must contain: the session's, or before the login the browser's own."""
     active = current(req)
     if active:
         return active.csrf
@@ -136,8 +138,9 @@ def csrf(req) -> str:
 def form(req) -> dict[str, str]:
     """The fields of a posted form.
 
-    :raises Forbidden: it was not posted from a page of ours
-    :raises BadRequest: it is no form; :raises TooLarge: no form of ours is that large
+    :raises Forbidden: it was not posted from a page of the dashboard
+    :raises BadRequest: not a form
+    :raises TooLarge: larger than any form of the dashboard
     """
     fields = _fields(req)
     given, active = fields.get("csrfmiddlewaretoken", ""), current(req)
@@ -160,7 +163,7 @@ def _host(origin: str) -> str | None:
 
 def _fields(req) -> dict[str, str]:
     if req.content_type != "application/x-www-form-urlencoded":
-        raise errors.BadRequest("This is no form of the dashboard.")
+        raise errors.BadRequest("This is not a form of the dashboard.")
     length = req.content_length
     if length is None or length > MAX_FORM_BYTES:
         raise errors.TooLarge(f"A form may have {MAX_FORM_BYTES} bytes.")
@@ -174,8 +177,8 @@ def _fields(req) -> dict[str, str]:
 def log_in(req, user: str, password: str, domain: str) -> Session:
     """A session for the user's first project.
 
-    :raises Unauthorized: with identity's own words
-    :raises NoProject: the password is right
+    :raises Unauthorized: with identity's message
+    :raises NoProject: the password is correct, but the user has no project
     """
     identity = {"methods": ["password"], "password": {"user": {"name": user, "password": password,
                                                                "domain": {"name": domain}}}}
@@ -192,11 +195,12 @@ def projects_of(req, token: str) -> list[dict]:
 
 
 def scoped(req, token: str, project_id: str, csrf: str) -> Session:
-    """A session for a project, from a token of the same user. :raises Unauthorized: it has ended, or he has no role there"""
+    """A session for a project, from a token of the same user. :raises Unauthorized: it has expired, or the user has
+    no role there"""
     try:
         text, body = _token(req, {"identity": {"methods": ["token"], "token": {"id": token}},
                                   "scope": {"project": {"id": project_id}}})
-    except errors.NotFound:  # the token, as identity says it
+    except errors.NotFound:  # the token, as described by identity
         raise errors.Unauthorized() from None
     expires = datetime.datetime.fromisoformat(body["expires_at"].replace("Z", "+00:00"))
     return Session(token=text, expires_at=expires.timestamp(), user=body["user"]["name"],
@@ -205,7 +209,7 @@ def scoped(req, token: str, project_id: str, csrf: str) -> Session:
 
 
 def switched(req, old: Session, project_id: str) -> Session:
-    """The session for another project; the token of before ends, and with it every copy of its cookie."""
+    """The session for another project. The previous token is revoked, and with it every copy of its cookie."""
     made = scoped(req, old.token, project_id, old.csrf)
     _revoke(req, old.token, path("/v3/auth/tokens"), made.context())
     return made
@@ -217,12 +221,13 @@ def _token(req, auth: dict) -> tuple[str, dict]:
 
 
 def log_out(req, session: Session) -> bool:
-    """End the session everywhere: every token of its login is revoked. Whether identity could be told; here it ended anyhow."""
+    """End the session: every token of its login is revoked. Returns False if identity could not be reached; in the
+    dashboard the session has ended anyway."""
     req.svc.ended.add(session)
     try:
         _revoke(req, session.token, path("/v3/auth/tokens", query={"chain": "true"}), session.context())
     except errors.ServiceUnavailable as error:
-        LOG.error("a logout could not be told to identity, its tokens live until they expire: %s", error.internal or error)
+        LOG.error("the tokens of a logout could not be revoked, and are valid until they expire: %s", error.internal or error)
         return False
     return True
 
@@ -231,4 +236,4 @@ def _revoke(req, token: str, where, ctx: Context) -> None:
     try:
         req.svc.rest.request("DELETE", "identity", where, ctx=ctx, headers={"X-Subject-Token": token})
     except (errors.Unauthorized, errors.NotFound):
-        pass  # it is no more
+        pass  # it is invalid already

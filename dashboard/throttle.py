@@ -1,7 +1,7 @@
-"""Wrong logins are slowed down: by where they come from, and by the account that is tried from there.
+"""Limits failed logins by source address, and by account and source address.
 
-Identity locks an account where it is told to (``[security_compliance]``), from wherever it is tried. This is for the one
-place from which many passwords or many accounts are tried. It is in memory: each worker counts for itself.
+Identity can lock accounts (``[security_compliance]``) regardless of the source. This limits a single source that
+tries many passwords or many accounts. It is in memory: each worker counts separately.
 """
 
 import collections
@@ -13,12 +13,12 @@ _MAX_KEYS = 10000
 
 
 def _short(keys: dict) -> dict:
-    """The keys as digests: who tries sends names as long as he likes."""
+    """The keys as digests, because names sent by clients can be of any length."""
     return {kind: hashlib.sha256(repr(key).encode("utf-8", "replace")).digest() for kind, key in keys.items()}
 
 
 class Throttle:
-    """:param limits: {kind of key: wrong logins that are let through in ``window_s`` seconds}"""
+    """:param limits: {kind of key: number of failed logins that are allowed in ``window_s`` seconds}"""
 
     def __init__(self, limits: dict[str, int], window_s: int):
         self.limits, self.window_s = limits, window_s
@@ -26,9 +26,9 @@ class Throttle:
         self._lock = threading.Lock()
 
     def begin(self, keys: dict) -> int:
-        """Count a login that is about to be tried, so that many at once are counted too.
+        """Count a login before it is tried, so that concurrent ones are counted too.
 
-        :param keys: {kind: what is counted}
+        :param keys: {kind: key}
         :returns: 0, or the seconds until it may be tried; then it is not counted
         """
         now, longest, keys = time.monotonic(), 0.0, _short(keys)
@@ -48,7 +48,7 @@ class Throttle:
         return 0
 
     def forgive(self, keys: dict) -> None:
-        """It was no wrong login after all."""
+        """Do not count a login, because it has succeeded."""
         with self._lock:
             for key in _short(keys).items():
                 if self._tried.get(key):

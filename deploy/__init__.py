@@ -1,1 +1,1 @@
-"""How a cloud is brought up, watched, audited and taken down."""
+"""Installation, monitoring, audit and removal of a cloud."""

@@ -1,8 +1,9 @@
-"""``pileus audit``: compare what the databases say with what is on the hosts. A host that does not answer is a finding.
+"""``pileus audit``: compares the databases with the resources on the hosts. A host that does not respond is a
+finding.
 
-Each check yields findings (kind, id, text, repair or None). Nothing is changed
-without ``--repair``. Resources on their way (a task runs, a row is in a
-transient state for a short while) are not findings; stuck ones are.
+Each check yields findings (kind, id, text, repair or None). Nothing is changed without ``--repair``. Resources in
+transition (a task is running, or a row has been in a transient state for a short time) are not findings; stuck ones
+are.
 """
 
 import dataclasses
@@ -31,7 +32,7 @@ class Finding:
 
 
 class Auditor:
-    """Reads all databases of a cloud, looks at this host and asks the agents of the others.
+    """Reads all databases of a cloud, inspects this host, and queries the agents of the others.
 
     :param stuck_s: seconds after which a transient state is a finding
     """
@@ -46,7 +47,7 @@ class Auditor:
         self._found: dict[str, dict[str, dict | None]] = {}
 
     def _hosts(self, kind: str) -> dict[str, dict | None]:
-        """{host: inventory, or None} of the hosts that do some work; asked once a run."""
+        """{host: inventory, or None} of the hosts that run an agent; queried once per run."""
         if kind not in self._found:
             from conductor.db import models as compute
             from network import roles
@@ -77,18 +78,18 @@ class Auditor:
                 found += list(check())
         finally:
             for database in self.dbs.values():
-                database.engine.dispose()  # a process that audits often must not keep a connection from each time
+                database.engine.dispose()  # a long-running process that audits often must not keep a connection from each run
         return found
 
     def hosts(self):
-        """Hosts that do not answer."""
+        """Hosts that do not respond."""
         for kind in ("compute", "volume", "network"):
             for host, found in self._hosts(kind).items():
                 if found is None:
-                    yield Finding("host", host, f"does not answer: its {kind} agent was not checked")
+                    yield Finding("host", host, f"does not respond: its {kind} agent was not checked")
 
     def servers(self):
-        """Guests and files without a server, servers without a guest, servers stuck."""
+        """Guests and files without a server, servers without a guest, stuck servers."""
         from conductor.db import models, server_migrations, state_counts
         with self.dbs["compute"].reader() as connection:
             moving = set(server_migrations.held(connection))
@@ -115,7 +116,7 @@ class Auditor:
                 yield Finding("server", row["uuid"], f"is stuck in {row['vm_state']}/{row['task_state']}")
 
     def operations(self):
-        """Operations of several hosts that do not come to their end."""
+        """Operations across hosts that are stuck."""
         from conductor.db import models
         for row in self._all("compute", models.operations):
             if self._old(row["created_at"]):
@@ -131,7 +132,7 @@ class Auditor:
         self.inventory.virt.remove_files(uuid)
 
     def claims(self):
-        """A host's claims must be those of its servers, and their sum."""
+        """The claims of a host must equal those of its servers."""
         from conductor.db import allocations
         with self.dbs["compute"].reader() as connection:
             found = allocations.inconsistencies(connection)
@@ -139,7 +140,7 @@ class Auditor:
             yield Finding("claim", host, ", ".join(texts), lambda h=host: self.dbs["compute"].transact(allocations.repair, h))
 
     def ports(self):
-        """Ports of servers that are gone; addresses of ports that are gone."""
+        """Ports of deleted servers; addresses of deleted ports."""
         from conductor.db import models as compute
         from network import cleanup
         from network.db import models
@@ -147,29 +148,29 @@ class Auditor:
         ports = self._all("network", models.ports)
         for port in ports:
             if port["relation"] == "compute" and port["device_id"] not in servers:
-                yield Finding("port", port["id"], f"belongs to server {port['device_id']}, which is gone",
+                yield Finding("port", port["id"], f"belongs to server {port['device_id']}, which does not exist",
                               lambda p=port["id"]: cleanup.release_port(self.dbs["network"], p))
         ids = {p["id"] for p in ports}
         for row in self._all("network", models.ip_allocations):
             if row["port_id"] not in ids:
-                yield Finding("address", row["ip_address"], f"belongs to port {row['port_id']}, which is gone")
+                yield Finding("address", row["ip_address"], f"belongs to port {row['port_id']}, which does not exist")
 
     def _local(self, host: str, repair: typing.Callable) -> typing.Callable | None:
-        """Bytes are deleted on this host only."""
+        """Data is deleted on this host only."""
         return repair if host == self.inventory.host else None
 
     def volume_rows(self):
-        """Volumes without bytes, bytes without a volume, volumes of another size than their rows say, volumes stuck."""
+        """Volumes without data, data without a volume, volumes whose size differs from their rows, stuck volumes."""
         from volume.db import models
         known = {v["id"]: v for v in self._all("volume", models.volumes)}
         for host, found in self._answering("volume").items():
             here = {i for i, v in known.items() if v["host"] == host}
             for volume_id in set(found["volumes"]) - set(known):
-                yield Finding("volume", volume_id, f"has bytes on host {host}, but no row",
+                yield Finding("volume", volume_id, f"has data on host {host}, but no row",
                               self._local(host, lambda v=volume_id: self.inventory.volumes.delete(v)))
             for volume_id in here - set(found["volumes"]):
                 if known[volume_id]["status"] in ("available", "in-use"):
-                    yield Finding("volume", volume_id, "has a row, but no bytes")
+                    yield Finding("volume", volume_id, "has a row, but no data")
             for volume_id, size_gb in found.get("sizes", {}).items():
                 row = known.get(volume_id)
                 if row and row["status"] in ("available", "in-use") and row["size"] != size_gb:
@@ -179,17 +180,17 @@ class Auditor:
                 yield Finding("volume", row["id"], f"is stuck in {row['status']}")
 
     def snapshots(self):
-        """Snapshots without bytes, bytes without a snapshot, snapshots stuck."""
+        """Snapshots without data, data without a snapshot, stuck snapshots."""
         from volume.db import models
         known = {s["id"]: s for s in self._all("volume", models.snapshots)}
         host_of = {v["id"]: v["host"] for v in self._all("volume", models.volumes)}
         for host, found in self._answering("volume").items():
             for snapshot_id in set(found["snapshots"]) - set(known):
-                yield Finding("snapshot", snapshot_id, f"has bytes on host {host}, but no row",
+                yield Finding("snapshot", snapshot_id, f"has data on host {host}, but no row",
                               self._local(host, lambda s=snapshot_id: self.inventory.volumes.delete_snapshot(s)))
             for row in known.values():
                 if host_of[row["volume_id"]] == host and row["status"] == "available" and row["id"] not in found["snapshots"]:
-                    yield Finding("snapshot", row["id"], "has a row, but no bytes")
+                    yield Finding("snapshot", row["id"], "has a row, but no data")
         for row in known.values():
             if row["status"] in TRANSIENT_SNAPSHOT and self._old(row["updated_at"]):
                 yield Finding("snapshot", row["id"], f"is stuck in {row['status']}")
@@ -204,12 +205,12 @@ class Auditor:
         servers = {i["uuid"] for i in self._all("compute", compute.instances)}
         exported: dict[str, str] = {v: host for host, found in self._answering("volume").items() for v in found["exports"]}
         for volume_id in set(exported) - held:
-            yield Finding("export", volume_id, "is exported, but attached to nothing",
+            yield Finding("export", volume_id, "is exported, but not attached",
                           self._local(exported[volume_id], lambda v=volume_id: self.inventory.volumes.unexport(v)))
         for row in attached:
             volume_id = row["volume_id"]
             if row["instance_uuid"] and row["instance_uuid"] not in servers:
-                yield Finding("attachment", row["id"], f"is of server {row['instance_uuid']}, which is gone")
+                yield Finding("attachment", row["id"], f"is of server {row['instance_uuid']}, which does not exist")
             elif row["instance_uuid"] and volume_id not in devices:
                 yield Finding("attachment", row["id"], "is of a server that has no such device")
         for volume_id, device in devices.items():
@@ -222,7 +223,8 @@ class Auditor:
                         yield Finding("guest", uuid, f"has volume {volume_id}, which is not its server's")
 
     def images(self):
-        """Data without an image, images whose store has none. What is in a far store may be somebody else's: no repair."""
+        """Data without an image, active images without data. Unknown data in a remote store may be another program's:
+        not repaired."""
         from image import conf as image_conf
         from image import locations
         from image.db import models
@@ -230,13 +232,13 @@ class Auditor:
         loaded = conf.load("image", image_conf.OPTS, self.state)
         directory = pathlib.Path(loaded.image.store_path or f"{self.state}/images")
         known = {i["id"]: i for i in self._all("image", models.images)}
-        for path in directory.rglob("*"):  # also what arrives, and what is staged for an import
+        for path in directory.rglob("*"):  # includes incoming and staged data
             if path.is_file() and path.stem not in known:
-                yield Finding("image", str(path.relative_to(directory)), "has bytes, but no row", path.unlink)
+                yield Finding("image", str(path.relative_to(directory)), "has data, but no row", path.unlink)
         try:
             stores = Stores(loaded, str(directory)).all
         except ValueError as error:
-            yield Finding("image", "stores", f"cannot be looked at: {error}")
+            yield Finding("image", "stores", f"cannot be listed: {error}")
             return
         for name, store in stores.items():
             if store.read_only:
@@ -244,20 +246,20 @@ class Auditor:
             try:
                 there = store.stored()
             except errors.ServiceUnavailable as error:
-                yield Finding("image", name, f"cannot be looked at: {error}")
+                yield Finding("image", name, f"cannot be listed: {error}")
                 continue
             held = {i for i, row in known.items() if name in locations.store_names(row)}
             for image_id in sorted(there - held):
                 row = known.get(image_id)
                 if row is None and store.kind != "file" or row is not None and row["status"] == "active" and not (
                         row["progress"] or {}).get("to"):
-                    yield Finding("image", image_id, f"has bytes in store {name}, which its locations do not name")
+                    yield Finding("image", image_id, f"has data in store {name}, which is not in its locations")
             for image_id in sorted(held - there):
                 if known[image_id]["status"] == "active":
-                    yield Finding("image", image_id, f"is active, but store {name} has no bytes of it")
+                    yield Finding("image", image_id, f"is active, but store {name} does not have its data")
 
     def journals(self):
-        """Tasks that nobody finishes, and records that could not be read."""
+        """Abandoned tasks, and unreadable records."""
         for kind in ("compute", "volume"):
             for host, found in self._answering(kind).items():
                 for key, age_s in found["journal"]["unfinished"].items():
@@ -265,10 +267,10 @@ class Auditor:
                         yield Finding("task", key, f"is unfinished in the journal of host {host}")
                 for key in found["journal"]["broken"]:
                     yield Finding("task", key, f"is an unreadable record in the journal of host {host}, and was set aside; "
-                                               "what the task began may be left")
+                                               "resources of its task may remain")
 
     def network_devices(self):
-        """Bridges, taps, namespaces and filters that no network explains, and ports without a tap."""
+        """Bridges, taps, namespaces and filters that belong to no network, and ports without a tap."""
         if self.inventory.network_conf.network.driver != "linux":
             return
         from network.agent import audit
@@ -296,5 +298,5 @@ def main(state: str, *, repair: bool = False, as_json: bool = False) -> int:
         print(json.dumps(shown, indent=2))
     else:
         print("audit: no findings" if not left else f"audit: {left} finding(s)"
-              + ("" if repair else "; --repair fixes what can be fixed"))
+              + ("" if repair else "; --repair repairs those that can be repaired"))
     return 1 if left else 0

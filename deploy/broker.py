@@ -1,9 +1,8 @@
-"""RabbitMQ for a cloud: an account of its own, and nothing of it reachable but AMQP at the management address.
+"""RabbitMQ for a cloud: an account of its own, and only AMQP reachable, at the management address.
 
-Erlang's name service (epmd) and the port between Erlang nodes listen on the
-loopback address. Where systemd runs, the broker is Debian's service; else it
-is started here with a home of its own that only its user may read. The
-password stands on no command line, and in the broker's files only as a hash.
+Erlang's name service (epmd) and the port between Erlang nodes listen on the loopback address. With systemd, the
+broker is Debian's service; otherwise it is started here, with a home directory that only its user can read. The
+password is on no command line, and in the broker's files only as a hash.
 """
 
 import base64
@@ -24,10 +23,10 @@ USER = "pileus-bus"
 PORT = 5672
 LOOPBACK = "127.0.0.1"
 ERLANG = {"ERL_EPMD_ADDRESS": LOOPBACK,
-          # Small: two schedulers, and no busy waiting for work that comes a few times a second.
+          # Small: two schedulers, and no busy waiting, because messages are few.
           "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none "
                                                  "-kernel inet_dist_use_interface {127,0,0,1}"}
-UNITS = {  # what systemd's own services get in addition
+UNITS = {  # additional files for systemd's services
     "epmd.socket.d": "[Socket]\nListenStream=\nListenStream=127.0.0.1:4369\n",
     "rabbitmq-server.service.d": "[Service]\n" + "".join(f'Environment="{k}={v}"\n' for k, v in ERLANG.items())}
 
@@ -37,7 +36,7 @@ def transport_url(password: str, ip: str = LOOPBACK, port: int = PORT) -> str:
 
 
 def ensure_broker(state: str, password: str, port: int = PORT, ip: str = LOOPBACK) -> str:
-    """A RabbitMQ that answers at ``ip`` with our account; returns its transport URL.
+    """Ensure that RabbitMQ listens at ``ip`` with the cloud's account; returns its transport URL.
 
     :raises HostError: another broker has the port
     """
@@ -47,14 +46,14 @@ def ensure_broker(state: str, password: str, port: int = PORT, ip: str = LOOPBAC
         return url
     home = pathlib.Path(state) / "rabbitmq"
     if home.exists() and not (home / "definitions.json").exists():
-        stop_broker(state)  # made before the broker had an account of its own; what it holds is of no later use
+        stop_broker(state)  # created before the cloud had an account of its own; its messages are no longer needed
         shutil.rmtree(home)
     if answers(port, ip):
         if not (home / "pileus.pid").exists():
-            raise HostError(f"Port {port} is taken by a broker that is not this cloud's; stop it, then run this again.")
+            raise HostError(f"Port {port} is used by another broker; stop it, then run this again.")
         return url
-    stop_broker(state)  # one that runs, but answers elsewhere
-    run("epmd", "-kill", check=False)  # it may listen everywhere; refused while another node is registered
+    stop_broker(state)  # it runs, but listens elsewhere
+    run("epmd", "-kill", check=False)  # epmd may listen at all addresses; it cannot be stopped while another node is registered
     _write_home(home, password, port, ip)
     log = os.open(home / "start.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     subprocess.Popen(["setpriv", "--reuid=rabbitmq", "--regid=rabbitmq", "--clear-groups",
@@ -89,7 +88,7 @@ def listeners(ip: str, port: int) -> str:
 
 
 def definitions(password: str) -> dict:
-    """What RabbitMQ loads at each start: our account alone, its password as a salted hash."""
+    """The definitions that RabbitMQ loads at each start: only the cloud's account, with a salted hash of its password."""
     salt = secrets.token_bytes(4)
     hashed = base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
     return {"vhosts": [{"name": "/"}],
@@ -99,7 +98,7 @@ def definitions(password: str) -> dict:
 
 
 def _system_files(port: int, ip: str) -> dict[pathlib.Path, str]:
-    """{path: text} of what Debian's service gets in addition."""
+    """{path: text} of additional files for Debian's service."""
     return {**{pathlib.Path("/etc/systemd/system") / unit / "pileus.conf": text for unit, text in UNITS.items()},
             pathlib.Path("/etc/rabbitmq/conf.d/90-pileus.conf"): listeners(ip, port)}
 
@@ -111,7 +110,7 @@ def _by_systemd(password: str, port: int, ip: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.parent.chmod(0o755)
         path.write_text(wanted[path])
-        path.chmod(0o644)  # no secret is in it, and the broker's user reads it
+        path.chmod(0o644)  # it contains no secret, and the broker's user must read it
     if changed:
         run("systemctl", "daemon-reload")
         run("systemctl", "stop", "rabbitmq-server", check=False)
@@ -120,17 +119,17 @@ def _by_systemd(password: str, port: int, ip: str) -> None:
     if not answers(port, ip):
         run("systemctl", "start", "rabbitmq-server")
         wait_for(lambda: answers(port, ip), 60, what="RabbitMQ")
-    # The password goes through standard input: a command line is everybody's to read.
+    # The password is passed through standard input, because everybody can read command lines.
     known = [line.split()[0] for line in run("rabbitmqctl", "-q", "list_users").stdout.splitlines() if line.strip()]
     run("rabbitmqctl", "-q", "change_password" if USER in known else "add_user", USER, input=f"{password}\n")
     run("rabbitmqctl", "-q", "set_permissions", USER, ".*", ".*", ".*")
-    if "pileus" in known:  # the account of before
+    if "pileus" in known:  # the account of earlier releases
         run("rabbitmqctl", "-q", "delete_user", "pileus")
 
 
 def stop_broker(state: str) -> None:
-    """Stop the broker that ensure_broker started, and wait until it is gone; where systemd has it, take our account and files
-    away."""
+    """Stop the broker that ensure_broker started, and wait until it has ended; with systemd, remove the cloud's
+    account and files."""
     if systemd():
         run("rabbitmqctl", "-q", "delete_user", USER, check=False)
         for path in _system_files(PORT, LOOPBACK):
@@ -142,6 +141,6 @@ def stop_broker(state: str) -> None:
             return
         for _ in range(100):
             if not kill_by_text(f"{state}/rabbitmq", 0):
-                run("epmd", "-kill", check=False)  # refused while another Erlang node of this host is registered
+                run("epmd", "-kill", check=False)  # fails while another Erlang node of this host is registered
                 return
             time.sleep(0.1)

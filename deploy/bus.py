@@ -1,7 +1,7 @@
-"""How many messages wait in the queues of the bus, and whether anybody takes them.
+"""Depth of the message queues, and number of their consumers.
 
-RabbitMQ tells both in answer to one small AMQP request for each queue, to an account without any right to administrate.
-What a daemon took and has not begun is no more in a queue: ``metrics.RPC_WAITING`` counts that.
+RabbitMQ reports both in response to one small AMQP request per queue, which needs no administrator rights. Messages
+that a daemon has received but not begun are no longer in a queue: they are counted by ``metrics.RPC_WAITING``.
 """
 
 import contextlib
@@ -22,18 +22,18 @@ from volume.rpcapi import AgentAPI as VolumeAgents
 from volume.rpcapi import SchedulerAPI as VolumeSchedulerAPI
 
 ANSWER_S = 3
-# The queues that the services of a cloud share, and those that each host has.
+# The shared queues of a cloud's services, and the queues of each host.
 SHARED = (ConductorAPI.topic, SchedulerAPI.topic, NetworkAPI.topic, VolumeSchedulerAPI.topic)
 INTERFACES: dict[str, type[rpc.Client]] = {
     COMPUTE_AGENT: ComputeAgents, NETWORK_AGENT: NetworkAgentAPI, VOLUME_AGENT: VolumeAgents}
 OF_HOSTS = {binary: interface.topic for binary, interface in INTERFACES.items()}
-# There only where notifications are on.
+# Exists only if notifications are enabled.
 OPTIONAL = ("notifications.info", "notifications.error")
 _FAULTS = (amqp.exceptions.AMQPError, OSError)
 
 
 class Away(Exception):
-    """The broker does not answer; the text says how."""
+    """The broker does not respond; the text says why."""
 
 
 @dataclasses.dataclass(frozen=True)

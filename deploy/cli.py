@@ -114,19 +114,19 @@ def build_parser() -> argparse.ArgumentParser:
     up = verb("up", _up, "Start a cloud: on this host (root), or with --driver fake in one process.", "",
               of_a_cloud=False)
     up.add_argument("--driver", choices=("libvirt", "fake"), default="libvirt",
-                    help="libvirt: real guests on this host; fake: a cloud in one process that only remembers its guests "
+                    help="libvirt: real guests on this host; fake: a cloud in one process with simulated guests "
                     "(default: %(default)s)")
     options.host_options(up)
     options.fake_options(up)
     verb("down", _down, "Remove a cloud with all its data, after asking for confirmation.", of_a_cloud=False).add_argument(
         "--yes", action="store_true", help="do not ask for confirmation")
-    lab = verb("lab", _lab, "Have further compute hosts on this machine, in namespaces of their own.")
+    lab = verb("lab", _lab, "Manage additional compute hosts on this machine, in namespaces of their own.")
     lab.add_argument("verb", nargs="?", choices=("list", "add", "remove"), default="list",
-                     help="list: name them; add: start one, now and after each reboot; remove: stop one for good "
+                     help="list: show them; add: start one, now and after each reboot; remove: stop and delete one "
                      "(default: %(default)s)")
     lab.add_argument("name", nargs="?", help="of the host to add or remove: up to eleven small letters, digits and hyphens")
-    verb("supervise", _supervise, "Run the daemons and keep them running (systemd's command).").add_argument(
-        "--daemons-only", action="store_true", help="the broker, libvirt and tgtd are running already")
+    verb("supervise", _supervise, "Run the daemons and restart those that end (for systemd).").add_argument(
+        "--daemons-only", action="store_true", help="do not start the broker, libvirt and tgtd")
     for_programs = {"action": "store_true", "help": "print JSON"}
     status = verb("status", _status, "Show a cloud's daemons, hosts and queues, and what is stuck: where, since when and why. "
                   "The exit status is 1 if anything is wrong.", of_a_cloud=False)
@@ -136,7 +136,7 @@ def build_parser() -> argparse.ArgumentParser:
     trace = verb("trace", _trace, "Show every step of a request, through all services.")
     trace.add_argument("request_id", help="as in the header X-Openstack-Request-Id, and in 'openstack server event list'")
     trace.add_argument("--json", **for_programs)
-    audit = verb("audit", _audit, "Compare the databases with what is on every host.")
+    audit = verb("audit", _audit, "Compare the databases with the resources on every host.")
     audit.add_argument("--repair", action="store_true", help="repair what can be repaired")
     audit.add_argument("--json", **for_programs)
     about = "Print a script that completes a command's words in a shell: source <(pileus completion bash)."
@@ -144,12 +144,12 @@ def build_parser() -> argparse.ArgumentParser:
     completion.add_argument("shell", choices=("bash", "zsh"), help="the shell that reads it")
     completion.add_argument("--of", choices=COMMANDS, default="pileus", help="the command (default: %(default)s)")
     completion.set_defaults(handler=_completion, parser=completion, of_a_cloud=False)
-    about = "Show the manual page of a command, or write all of them to where man looks."
+    about = "Show the manual page of a command, or install all pages."
     man = commands.add_parser("man", help=about, description=about)
     man.add_argument("page", nargs="?", default="pileus", help="for example pileus-up or image-manage (default: %(default)s)")
     man.add_argument("--install", nargs="?", const="", metavar="DIRECTORY",
-                     help="write all pages below this directory (default: share/man beside this command's bin; man looks there "
-                     "if that bin is in $PATH)")
+                     help="install all pages in this directory (default: share/man beside this command's bin, which man "
+                     "searches if that bin is in $PATH)")
     man.set_defaults(handler=_man, parser=man, of_a_cloud=False)
     return parser
 
@@ -157,13 +157,13 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv=None) -> int:
     args = build_parser().parse_args(argv)
     try:
-        if args.of_a_cloud:  # the others look for themselves, or need none
+        if args.of_a_cloud:  # the others check by themselves, or need no cloud
             statedir.require_cloud(args.state)
         return args.handler(args)
     except statedir.StateError as error:
         print(f"pileus {args.command}: {error}", file=sys.stderr)
         return 1
-    except PermissionError as error:  # what a cloud keeps is its owner's alone
+    except PermissionError as error:  # a cloud's files are accessible to its owner only
         print(f"pileus {args.command}: no permission for {error.filename}; run this as the user of the cloud", file=sys.stderr)
         return 1
 

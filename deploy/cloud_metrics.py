@@ -1,4 +1,4 @@
-"""What is known of the whole cloud: what the databases say at this moment, and what the bus said last."""
+"""Metrics of the whole cloud, from the databases and the last read of the queues."""
 
 import datetime
 import logging
@@ -32,7 +32,7 @@ def counts(name: str, text: str, label: str, found: dict[str, int]) -> GaugeMetr
 
 
 class CloudMetrics:
-    """A collector. ``queues``, ``bus_up`` and ``looked_at`` are written by ``LookAtBus``."""
+    """A collector. ``queues``, ``bus_up`` and ``looked_at`` are written by ``QueueReader``."""
 
     def __init__(self, overview: Overview):
         self.overview = overview
@@ -90,16 +90,16 @@ class CloudMetrics:
                                 value=int(self.bus_up))
         yield GaugeMetricFamily("pileus_bus_look_timestamp_seconds", "When the queues were last read, Unix time.",
                                 value=self.looked_at)
-        messages = gauge("bus_queue_messages", "Messages that wait in a queue; one without a host is shared.", "topic", "host")
-        consumers = gauge("bus_queue_consumers", "Daemons that take from a queue.", "topic", "host")
+        messages = gauge("bus_queue_messages", "Messages waiting in a queue; shared queues have no host.", "topic", "host")
+        consumers = gauge("bus_queue_consumers", "Consumers of a queue.", "topic", "host")
         for queue in self.queues:
             messages.add_metric([queue.topic, queue.host], queue.messages)
             consumers.add_metric([queue.topic, queue.host], queue.consumers)
         yield from (messages, consumers)
 
 
-class LookAtBus(periodic.Periodic):
-    """Asks the broker for the depth of the queues, beside the scrapes."""
+class QueueReader(periodic.Periodic):
+    """Reads the depth of the queues periodically, independently of scrapes."""
 
     jitter_s = 0.0
 
@@ -112,13 +112,13 @@ class LookAtBus(periodic.Periodic):
         try:
             agents = cloud.overview.agents()
         except UNREADABLE as error:
-            LOG.debug("the hosts are not known: %s", error)
-            agents = []  # the queues that all share can be looked at
+            LOG.debug("the hosts could not be read: %s", error)
+            agents = []  # the shared queues can be read nevertheless
         try:
             cloud.queues, cloud.bus_up, cloud.looked_at = self.bus.look(bus.expected(agents)), True, time.time()
         except bus.Away:
             cloud.queues, cloud.bus_up, cloud.looked_at = [], False, time.time()
-            raise  # told once by the loop
+            raise  # logged once by the loop
 
 
 def _hosts(found: Compute, down_time_s: int) -> list[GaugeMetricFamily]:
@@ -130,15 +130,15 @@ def _hosts(found: Compute, down_time_s: int) -> list[GaugeMetricFamily]:
         up.add_metric([node["host"]], int(alive))
         disabled.add_metric([node["host"]], int(node["disabled"]))
         states["disabled" if node["disabled"] else "up" if alive else "down"] += 1
-    return [counts("hosts", "Compute hosts by state; one that is disabled is only that.", "state", states), up, disabled]
+    return [counts("hosts", "Compute hosts by state; disabled ones count only as disabled.", "state", states), up, disabled]
 
 
 def _capacity(nodes: list[dict]) -> list[GaugeMetricFamily]:
     made = []
     for name, text, column, unit in _CAPACITY:
-        total = gauge(f"host_{name}", f"What a compute host has: {text}.", "host")
+        total = gauge(f"host_{name}", f"Capacity of a compute host: {text}.", "host")
         base, _, suffix = name.partition("_")
-        used = gauge("_".join(filter(None, ("host", base, "used", suffix))), f"What is given to servers: {text}.", "host")
+        used = gauge("_".join(filter(None, ("host", base, "used", suffix))), f"Allocated to servers: {text}.", "host")
         for node in nodes:
             total.add_metric([node["host"]], node[column] * unit)
             used.add_metric([node["host"]], node[f"{column}_used"] * unit)
@@ -151,7 +151,7 @@ def _capacity(nodes: list[dict]) -> list[GaugeMetricFamily]:
 
 def _backends(found: Volume) -> list[GaugeMetricFamily]:
     total = gauge("volume_backend_bytes", "Size of a volume backend.", "host")
-    free = gauge("volume_backend_free_bytes", "What is free of a volume backend.", "host")
+    free = gauge("volume_backend_free_bytes", "Free space of a volume backend.", "host")
     promised = gauge("volume_backend_promised_bytes", "Size of the volumes of a backend, as users see it.", "host")
     for host, facts in found.backends.items():
         total.add_metric([host], facts.get("total_capacity_gb", 0) * GIB)
@@ -174,8 +174,8 @@ def _agents(agents: list[Agent]) -> list[GaugeMetricFamily]:
 
 
 def _ages(ages: dict[str, list[datetime.datetime]]) -> list[GaugeMetricFamily]:
-    oldest = gauge("under_way_oldest_seconds", "How long the oldest thing under way takes already; 0: there is none.", "kind")
-    stuck = gauge("stuck", f"What is under way for more than {STUCK_S} seconds. `pileus status` names it.", "kind")
+    oldest = gauge("under_way_oldest_seconds", "Age of the oldest operation in progress; 0: there is none.", "kind")
+    stuck = gauge("stuck", f"Operations in progress for more than {STUCK_S} seconds. `pileus status` lists them.", "kind")
     now = db.now()
     for kind, since in ages.items():
         taken = [(now - moment).total_seconds() for moment in since]

@@ -1,4 +1,4 @@
-"""Every daemon: where its class is, and whether it is an API on eventlet or a worker on plain threads."""
+"""Every daemon: its class, and whether it is an API on eventlet or a worker on plain threads."""
 
 import dataclasses
 import importlib
@@ -31,11 +31,11 @@ DAEMONS = {d.name: d for d in (
     Daemon("compute-agent", "compute_agent.service:ComputeAgent", False),
     Daemon("exporter", "deploy.exporter:Exporter", False),
 )}
-# Those of a host that only has guests.
+# The daemons of a compute-only host.
 HOST_DAEMONS = ("compute-agent", "network-agent", "exporter")
 PORTS = {"identity": 5000, "image": 9292, "network": 9696, "volume": 8776, "compute": 8774, "metadata": 8775, "placement": 8778,
          "console": 6080, "dashboard": 8080, "identity-admin": 35357}
-METRICS_PORT = 9180  # at an address of its own
+METRICS_PORT = 9180  # has an address of its own
 # Alembic home of each database.
 DATABASES = {"identity": "identity.db", "image": "image.db", "network": "network.db", "volume": "volume.db",
              "compute": "conductor.db"}

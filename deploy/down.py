@@ -1,7 +1,7 @@
-"""Take a cloud away: guests, daemons, networks, targets, what was started for it, and its state directory.
+"""Remove a cloud: guests, daemons, networks, iSCSI targets, services started for it, and its state directory.
 
-What stands on the host without a cloud's name on it (bridges, rules, namespaces) is
-taken away only when no other cloud has this host now.
+Resources of the host that do not contain a cloud's name (bridges, rules, namespaces) are removed only if no other
+cloud uses this host.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from deploy import broker, host, hypervisor, lab, options, ports, statedir, supe
 
 
 def host_cloud(state: str) -> None:
-    """Everything of a cloud on this host but its files."""
+    """Everything of a cloud on this host except its files."""
     unit = "/etc/systemd/system/pileus.service"
     if host.systemd() and os.path.exists(unit) and f"--state {state}\n" in open(unit).read():
         host.run("systemctl", "disable", "--now", "pileus.service", check=False)
@@ -28,7 +28,7 @@ def host_cloud(state: str) -> None:
         host.remove_networks(state)
         host.remove_external_bridge(up.EXTERNAL)
         lab.remove_bridge()
-    if host.has_host(state) or not host.systemd():  # systemd's broker is the one of the cloud that has this host
+    if host.has_host(state) or not host.systemd():  # systemd's broker belongs to the cloud that uses this host
         broker.stop_broker(state)
     if host.has_host(state):
         host.stop_target()
@@ -38,7 +38,7 @@ def host_cloud(state: str) -> None:
 
 
 def fake_cloud(state: str) -> None:
-    """End the process that is the cloud."""
+    """End the process of a fake cloud."""
     pid = statedir.holder_pid(state)
     if pid:
         os.kill(pid, signal.SIGTERM)

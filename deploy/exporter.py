@@ -1,9 +1,9 @@
-"""The exporter: serves /metrics of a host, at an address that neither guests nor users of the cloud reach.
+"""The exporter: serves /metrics of a host, at an address that neither guests nor users of the cloud can reach.
 
-Each host has one. It tells what the daemons of its host count (``common/metrics.py``) and whether they run; that of a host
-with the databases also tells of the whole cloud: hosts, capacity, servers, volumes, agents, queues. What the databases know is
-read while Prometheus waits, with a number of statements that does not depend on the cloud's size; the bus is looked at
-meanwhile, by itself, so that a broker that hangs makes no scrape wait.
+Each host has one. It exports the counters of the host's daemons (``common/metrics.py``) and whether they run. On a
+host with the databases it also exports the whole cloud: hosts, capacity, servers, volumes, agents, queues. Databases
+are read during a scrape, with a number of statements that does not depend on the cloud's size. Queues are read
+separately, so that a broker that hangs does not delay scrapes.
 """
 
 import logging
@@ -27,8 +27,8 @@ from deploy.daemons import HOST_DAEMONS, METRICS_PORT
 LOG = logging.getLogger(__name__)
 OPTS = {"metrics": [
     cfg.IPOpt("bind_host", default="127.0.0.1",
-              help="Address at which /metrics is served. Neither guests nor users of the cloud may reach it: it is not that "
-                   "of the APIs, unless that is for this host only."),
+              help="Address at which /metrics is served. Neither guests nor users of the cloud may reach it, so it must "
+                   "differ from that of the APIs, unless that is a loopback address."),
     cfg.PortOpt("port", default=METRICS_PORT, help="Port at which /metrics is served."),
     cfg.BoolOpt("whole_cloud", default=True, help="Whether to export metrics of the whole cloud; requires its databases."),
     cfg.IntOpt("bus_interval_s", default=15, min=1, max=3600, help="Seconds between reads of the broker's queues."),
@@ -36,7 +36,7 @@ OPTS = {"metrics": [
 
 
 class Serve(periodic.Periodic):
-    """Listens; where that fails, because the address is not there yet or the port is taken, tries again."""
+    """Listens; retries if that fails, because the address does not exist yet or the port is in use."""
 
     def __init__(self, exporter: "Exporter"):
         self.exporter = exporter
@@ -47,7 +47,7 @@ class Serve(periodic.Periodic):
 
 
 class Processes:
-    """A collector of what the daemons of this host take."""
+    """A collector of the daemons' resource usage on this host."""
 
     def __init__(self, conf):
         self.state, self.whole_cloud = conf.state_path, conf.metrics.whole_cloud
@@ -61,7 +61,7 @@ class Processes:
 
     def collect(self):
         up = GaugeMetricFamily("pileus_daemon_up", "Whether a daemon of this host runs.", labels=["daemon"])
-        memory = GaugeMetricFamily("pileus_daemon_memory_bytes", "Memory of a daemon; what daemons share is counted in shares.",
+        memory = GaugeMetricFamily("pileus_daemon_memory_bytes", "Memory of a daemon; shared memory is divided among its users.",
                                    labels=["daemon"])
         cpu = CounterMetricFamily("pileus_daemon_cpu_seconds", "CPU time of a daemon.", labels=["daemon"])
         started = GaugeMetricFamily("pileus_daemon_start_time_seconds", "When a daemon was started, Unix time.",
@@ -77,7 +77,7 @@ class Processes:
                     memory.add_metric([name], process.memory_full_info().pss)
                     cpu.add_metric([name], times.user + times.system)
                     started.add_metric([name], process.create_time())
-            except psutil.Error:  # it ended meanwhile
+            except psutil.Error:  # it has just ended
                 continue
         yield from (up, memory, cpu, started)
         about = GaugeMetricFamily("pileus_build_info", "1; the release is in its label.", labels=["version"])
@@ -86,7 +86,7 @@ class Processes:
 
 
 class Counted:
-    """A collector of what all processes of this host count; one damaged file must not hide everything else."""
+    """A collector of the counters of all processes on this host; a damaged file must not hide the others."""
 
     def __init__(self, directory: str):
         self._files = multiprocess.MultiProcessCollector(None, directory)
@@ -94,8 +94,8 @@ class Counted:
     def collect(self):
         try:
             yield from self._files.collect()
-        except Exception as error:  # boundary: the files are the library's, and it may meet anything in them
-            LOG.warning("the counters of processes cannot be read: %s: %s", type(error).__name__, error)
+        except Exception as error:  # boundary: the library's files may contain anything
+            LOG.warning("the counters of a process cannot be read: %s: %s", type(error).__name__, error)
 
 
 class Exporter(Service):
@@ -109,14 +109,14 @@ class Exporter(Service):
         self.registry.register(Processes(self.conf))  # type: ignore[arg-type]
         self.periodics.append(Serve(self))
         if self.conf.metrics.whole_cloud:
-            from deploy import cloud_metrics  # a host that only has guests has no use for what reads databases
+            from deploy import cloud_metrics  # compute-only hosts do not need the modules that read databases
             self.overview = cloud_metrics.Overview(self.conf.state_path, "exporter")
             self.cloud = cloud_metrics.CloudMetrics(self.overview)
             self.registry.register(self.cloud)  # type: ignore[arg-type]
-            self.periodics.append(cloud_metrics.LookAtBus(self.conf, self.cloud))
+            self.periodics.append(cloud_metrics.QueueReader(self.conf, self.cloud))
 
     def listen(self) -> None:
-        """:raises OSError: the address cannot be had"""
+        """:raises OSError: the address is not available"""
         of = self.conf.metrics
         if self.conf.metrics.whole_cloud and (reason := ports.why_no_metrics(of.bind_host, self.conf.bind_host)):
             raise OSError(f"/metrics is not served: {reason}")
@@ -142,7 +142,7 @@ class Exporter(Service):
 
 
 class _Quiet(wsgiref.simple_server.WSGIRequestHandler):
-    timeout = 30  # of a client that says nothing
+    timeout = 30  # against clients that send nothing
 
     def log_message(self, format, *args):
         LOG.debug(format, *args)
@@ -157,7 +157,7 @@ class Server(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServer):
         self.set_app(app)
 
     def server_bind(self) -> None:
-        """As the base does, without asking the resolver for the host's name, which may take long."""
+        """As the base class, without resolving the host's name, which may take long."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
         self.setup_environ()

@@ -1,4 +1,4 @@
-"""What a fresh cloud gets, through its own APIs as any client would: networks, an image, a first server."""
+"""The initial resources of a new cloud, created through its APIs: networks, an image, a first server."""
 
 import datetime
 import json
@@ -40,7 +40,7 @@ class Cloud:
 
     def call(self, service: str, method: str, path: str, body=None, *, raw=None, version: str = "2.53",
              content_type: str = "application/json"):
-        """JSON in, JSON out; RuntimeError with the API's own words for anything but success."""
+        """JSON in, JSON out. :raises RuntimeError: the request failed, with the message of the API"""
         headers = {"X-Auth-Token": self.token, "Content-Type": content_type}
         if service in ("compute", "placement"):
             headers["OpenStack-API-Version"] = f"{service} {version}"
@@ -53,9 +53,9 @@ class Cloud:
         return json.loads(response.data) if response.data else None
 
     def wait_ready(self, timeout_s: float = 60) -> None:
-        """Until every API answers and a compute host has reported.
+        """Wait until every API responds and a compute host has reported.
 
-        :raises TimeoutError: with what was missing in the end
+        :raises TimeoutError: with what was still missing
         """
         missing = ""
 
@@ -119,7 +119,7 @@ def ensure_image(cloud: Cloud, name: str, data, disk_format: str, properties: di
 
 
 def boot(cloud: Cloud, name: str, timeout_s: float = 120, **values) -> dict:
-    """A server by this name, ACTIVE. One that exists is used; one in ERROR is deleted and made again."""
+    """A server with this name, ACTIVE. An existing one is used; one in ERROR is deleted and created again."""
     known = cloud.find("compute", "servers", name, "/servers/detail")
     if known and known["status"] == "ERROR":
         cloud.call("compute", "DELETE", f"/servers/{known['id']}")
@@ -138,7 +138,7 @@ def boot(cloud: Cloud, name: str, timeout_s: float = 120, **values) -> dict:
 
 
 def slow_boot(cloud: Cloud, server_id: str) -> str:
-    """What took long when a server was created: a sentence, or nothing where it took no longer than usual."""
+    """Which step of a server's creation took long: a sentence, or "" if the duration was normal."""
     actions = cloud.call("compute", "GET", f"/servers/{server_id}/os-instance-actions")["instanceActions"]
     made = next((a for a in actions if a["action"] == "create"), None)
     if made is None:
@@ -160,7 +160,7 @@ def slow_boot(cloud: Cloud, server_id: str) -> str:
 
 
 def fake_cloud(found: dict, offset: int) -> None:
-    """What a cloud without a hypervisor starts with: networks, an image, and the server ``first``."""
+    """The initial resources of a fake cloud: networks, an image, and the server ``first``."""
     cloud = Cloud(found["admin_password"], offset=offset)
     cloud.wait_ready(30)
     networks = ensure_networks(cloud, external_cidr="172.24.4.0/24", pool=("172.24.4.10", "172.24.4.250"),

@@ -1,7 +1,7 @@
-"""What a host must run beside Pileus: broker, libvirt, iSCSI target, the external bridge.
+"""Services of a host that Pileus needs: broker, libvirt, iSCSI target, the external bridge.
 
-Where systemd runs, these are its services; where it does not, they are started
-here, and stopped by ``deploy/down``. Each function may be called again.
+With systemd they are systemd's services; otherwise they are started here, and stopped by ``deploy/down``. Each
+function is repeatable.
 """
 
 import os
@@ -24,7 +24,7 @@ TGT_DROP_IN = pathlib.Path("/etc/systemd/system/tgt.service.d/pileus.conf")
 
 
 class HostError(Exception):
-    """Something that the operator must mend; the text says what and how."""
+    """A problem that the operator must solve; the text says what and how."""
 
 
 def run(*words: str, check: bool = True, **more) -> subprocess.CompletedProcess:
@@ -39,7 +39,7 @@ def systemd() -> bool:
 
 
 def claimed_by() -> str:
-    """The state directory of the cloud that has this host's bridges, rules, targets and guests now; empty: none."""
+    """The state directory of the cloud that uses this host's bridges, rules, targets and guests; empty: none."""
     try:
         return OWNER.read_text()
     except FileNotFoundError:
@@ -54,13 +54,13 @@ def check_claim(state: str) -> None:
 
 
 def has_host(state: str) -> bool:
-    """Whether what stands on this host without a name on it is this cloud's."""
+    """Whether this cloud uses the resources of the host that do not contain a cloud's name."""
     other = claimed_by()
     return not other or os.path.realpath(other) == os.path.realpath(state) or not supervisor.running_pid(other)
 
 
 def claim(state: str) -> None:
-    """Note whose this host is now. Gone after a reboot, as is what it stands for."""
+    """Record which cloud uses this host. The record is lost at a reboot, as are the resources."""
     check_claim(state)
     OWNER.parent.mkdir(exist_ok=True)
     OWNER.write_text(os.path.realpath(state))
@@ -73,7 +73,7 @@ def answers(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def kill_by_text(text: str, sig: int = signal.SIGTERM) -> int:
-    """End every process whose command line or environment's start names ``text``."""
+    """End every process whose command line, or the beginning of its environment, contains ``text``."""
     count = 0
     for entry in pathlib.Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
@@ -88,7 +88,7 @@ def kill_by_text(text: str, sig: int = signal.SIGTERM) -> int:
 
 
 def ensure_tgtd(ip: str = "127.0.0.1", port: int = 3260) -> None:
-    """A tgtd that listens at the management address; Debian's unit would have it listen at all addresses."""
+    """A tgtd that listens at the management address; with Debian's unit it would listen at all addresses."""
     if systemd():
         text = f"[Service]\nExecStart=\nExecStart=/usr/sbin/tgtd -f --iscsi portal={ip}:{port}\n"
         if not TGT_DROP_IN.exists() or TGT_DROP_IN.read_text() != text:
@@ -107,16 +107,16 @@ def ensure_tgtd(ip: str = "127.0.0.1", port: int = 3260) -> None:
 
 
 def rotate_logs(state: str, names: Iterable[str]) -> None:
-    """Have logrotate keep the daemons' logs, which they open anew by themselves, eight weeks long."""
+    """Have logrotate keep eight weeks of the daemons' logs, which the daemons reopen by themselves."""
     paths = "\n".join([f'"{state}/log/{name}.log"' for name in names] +
                       [f'"{state}/lab/*/log/{name}.log"' for name in HOST_DAEMONS])
     ROTATION.write_text(f"{paths}\n{{\n    weekly\n    maxsize 100M\n    rotate 8\n    compress\n    delaycompress\n"
                         f"    missingok\n    notifempty\n}}\n")
-    ROTATION.chmod(0o644)  # logrotate reads no file that others may write
+    ROTATION.chmod(0o644)  # logrotate ignores files that others can write
 
 
 def ensure_external_bridge(gateway: str, cidr: str) -> None:
-    """``br-ex`` with the gateway's address; guests reach the world by masquerading behind this host."""
+    """``br-ex`` with the gateway's address; guests access other networks through NAT on this host."""
     if run("ip", "link", "show", EXTERNAL_BRIDGE, check=False).returncode:
         run("ip", "link", "add", EXTERNAL_BRIDGE, "type", "bridge", "forward_delay", "0")
     prefix = cidr.split("/")[1]
@@ -129,7 +129,7 @@ def ensure_external_bridge(gateway: str, cidr: str) -> None:
 
 
 def _masquerade(cidr: str) -> list[str]:
-    # Bridged packets pass here too (br_netfilter); they are the routers' to translate, not the host's.
+    # Bridged packets pass these rules too (br_netfilter); the routers translate them, not the host.
     return ["POSTROUTING", "-s", cidr, "!", "-o", EXTERNAL_BRIDGE, "-m", "physdev", "!", "--physdev-is-bridged", "-m",
             "comment", "--comment", "pileus", "-j", "MASQUERADE"]
 
@@ -140,7 +140,7 @@ def remove_external_bridge(cidr: str) -> None:
 
 
 def remove_networks(state: str) -> None:
-    """Every namespace, tap, bridge, rule and dnsmasq of the agent."""
+    """Remove every namespace, tap, bridge, rule and dnsmasq of the agent."""
     kill_by_text(f"{state}/network/dhcp")
     kill_by_text(f"{state}/network/ra")
     time.sleep(0.2)
@@ -154,7 +154,7 @@ def remove_networks(state: str) -> None:
 
 
 def remove_guests(state: str) -> None:
-    """Every domain whose files are in a state directory, and the secrets of its volumes."""
+    """Remove every domain whose files are in a state directory, and the secrets of its volumes."""
     if run("virsh", "list", check=False).returncode:
         return
     usages: set[str] = set()
@@ -171,7 +171,7 @@ def remove_guests(state: str) -> None:
 
 
 def targets(state: str = "") -> list[str]:
-    """The target ids of our exports, or of those whose bytes are in a state directory."""
+    """The target ids of this cloud's exports, or of those whose data is in a state directory."""
     shown = run("tgtadm", "--lld", "iscsi", "--mode", "target", "--op", "show", check=False).stdout
     return [found[1] for block in re.split(r"^(?=Target )", shown, flags=re.M)
             if (found := re.match(r"Target (\d+): iqn\.2010-10\.org\.openstack:", block)) and (
@@ -184,7 +184,7 @@ def remove_targets(state: str) -> None:
 
 
 def stop_target() -> None:
-    """Stop tgtd where no systemd keeps it; where it does, take our drop-in away."""
+    """Stop tgtd if it was started without systemd; with systemd, remove the drop-in file."""
     if systemd():
         TGT_DROP_IN.unlink(missing_ok=True)
         run("systemctl", "daemon-reload")

@@ -1,13 +1,11 @@
-"""libvirt on this host, started such that it never sees a ``/dev/kvm`` that cannot run a guest.
+"""libvirt on this host, started so that it does not see a ``/dev/kvm`` that cannot run a guest.
 
-Where the device opens but no guest runs, libvirt finds KVM usable by its
-permissions and missing by QEMU's answer, distrusts what it remembers of QEMU,
-and probes it again at each start of a guest: 5 to 100 seconds instead of half
-a one. Permissions of the device do not help, as that probe may ignore them.
-So libvirtd gets a mount namespace of its own, where a node without any
-permission and without a driver lies over the device. QEMU inherits that.
-Everything else that is mounted on the host, libvirtd sees as before, and it
-may be restarted at any time: guests go on.
+If the device can be opened but runs no guest, libvirt considers KVM usable by its permissions, but QEMU reports that
+it is not. libvirt then discards its cached capabilities of QEMU, and probes it at each start of a guest, which takes
+5 to 100 seconds instead of half a second. Changing the permissions of the device does not help, because the probe may
+ignore them. Therefore libvirtd gets a mount namespace in which a node without permissions or driver covers the
+device. QEMU inherits that. libvirtd sees all other mounts of the host, and it can be restarted at any time without an
+effect on guests.
 """
 
 import os
@@ -19,7 +17,7 @@ from common.periodic import wait_for
 from deploy.host import HostError, run, systemd
 
 DEVICE = "/dev/kvm"
-DEVICE_NUMBER = os.makedev(10, 232)  # /dev/kvm's on every Linux
+DEVICE_NUMBER = os.makedev(10, 232)  # the device number of /dev/kvm on Linux
 MASK = pathlib.Path("/run/pileus/no-kvm")
 UNITS = ("libvirtd", "virtqemud")
 DROP_IN = """# Written by Pileus: this host's {device} cannot run guests, and libvirt is slow where it sees it.
@@ -34,10 +32,10 @@ def kvm_works() -> bool:
 
 
 def kvm_state() -> str:
-    """"kvm", or why guests are emulated."""
+    """"kvm", or the reason why guests are emulated."""
     if kvm_works():
         return "kvm"
-    return "no KVM on this host (its CPU shows no virtualisation), so guests are emulated by QEMU: slower, the same otherwise"
+    return "no KVM on this host (its CPU shows no virtualisation), so guests are emulated by QEMU, which is slower"
 
 
 def answers() -> bool:
@@ -45,20 +43,20 @@ def answers() -> bool:
 
 
 def pids(name: str) -> list[int]:
-    """Processes of this name in our own process namespace's network; a host of the lab has its own."""
+    """Processes with this name in this network namespace; each host of the lab has its own."""
     own = os.readlink("/proc/self/ns/net")
     found = []
     for pid in map(int, run("pgrep", "-x", name, check=False).stdout.split()):
         try:
             if os.readlink(f"/proc/{pid}/ns/net") == own:
                 found.append(pid)
-        except OSError:  # it ended meanwhile
+        except OSError:  # it has just ended
             continue
     return found
 
 
 def sees_kvm(pid: int) -> bool:
-    """Whether a process has the real device before it."""
+    """Whether a process sees the real device."""
     try:
         found = os.stat(f"/proc/{pid}/root{DEVICE}")
     except OSError:
@@ -67,9 +65,9 @@ def sees_kvm(pid: int) -> bool:
 
 
 def ensure_libvirt() -> None:
-    """A libvirtd that answers and does not see a useless ``/dev/kvm``; one that sees it is started again.
+    """Ensure a running libvirtd that does not see a useless ``/dev/kvm``; otherwise it is restarted.
 
-    :raises HostError: it could not be kept from seeing it
+    :raises HostError: it still sees it
     """
     mask = os.path.exists(DEVICE) and not kvm_works()
     if systemd():
@@ -111,7 +109,7 @@ def _drop_in(unit: str) -> pathlib.Path:
 def _by_hand(mask: bool) -> None:
     if mask and any(sees_kvm(pid) for pid in pids("libvirtd")):
         stop("libvirtd")
-    # Not with a daemon's umask of ours: QEMU's user goes through libvirt's directories.
+    # Without this daemon's umask: QEMU's user must be able to enter libvirt's directories.
     os.makedirs("/run/libvirt", exist_ok=True)
     os.chmod("/run/libvirt", 0o755)
     if not pids("virtlogd"):
@@ -121,9 +119,9 @@ def _by_hand(mask: bool) -> None:
 
 
 def _masked(*words: str) -> tuple[str, ...]:
-    """The command in a mount namespace that differs from the host's in the device alone.
+    """The command in a mount namespace that differs from the host's only in the device.
 
-    What the host mounts later appears there too ("slave"); what is mounted there does not appear on the host.
+    Later mounts of the host appear in it ("slave"); its own mounts do not appear on the host.
     """
     if not MASK.exists():
         MASK.parent.mkdir(exist_ok=True)
@@ -133,7 +131,7 @@ def _masked(*words: str) -> tuple[str, ...]:
 
 
 def stop(name: str, timeout_s: float = 10) -> None:
-    """End a daemon of libvirt; guests go on."""
+    """End a daemon of libvirt; guests continue to run."""
     for sig in (signal.SIGTERM, signal.SIGKILL):
         for pid in pids(name):
             os.kill(pid, sig)
@@ -145,7 +143,7 @@ def stop(name: str, timeout_s: float = 10) -> None:
 
 
 def stop_started() -> None:
-    """Stop libvirtd and virtlogd where no systemd keeps them; where it does, take our drop-in away."""
+    """Stop libvirtd and virtlogd if they were started without systemd; with systemd, remove the drop-in file."""
     if systemd():
         if any(_drop_in(unit).exists() for unit in UNITS):
             for unit in UNITS:

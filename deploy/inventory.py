@@ -1,4 +1,4 @@
-"""What is on each host of a cloud: of this one by looking, of others by asking their agents."""
+"""The resources on each host of a cloud: of this host directly, of others by requests to their agents."""
 
 import concurrent.futures
 import functools
@@ -14,7 +14,7 @@ AT_ONCE = 16
 
 @functools.cache
 def _agents(state: str) -> dict[str, typing.Any]:
-    """Clients of the agents, made once a process: each has a connection to the bus."""
+    """Clients of the agents, created once per process: each has a connection to the bus."""
     from compute_agent import conf as compute_conf
     from compute_agent.rpcapi import AgentAPI as ComputeAgentAPI
     from network.rpcapi import NetworkAgentAPI
@@ -24,7 +24,7 @@ def _agents(state: str) -> dict[str, typing.Any]:
 
 
 class Inventory:
-    """``compute``, ``network`` and ``volume`` of hosts, in the shapes of the services' ``inventory`` modules."""
+    """``compute``, ``network`` and ``volume`` resources of hosts, in the format of the services' ``inventory`` modules."""
 
     def __init__(self, state: str):
         from compute_agent import conf as compute_conf
@@ -41,7 +41,7 @@ class Inventory:
         self.volumes = drivers.load(self.volume_conf)
 
     def of(self, kind: str, hosts: typing.Iterable[str]) -> dict[str, dict | None]:
-        """{host: what is there}; None of one that does not answer.
+        """{host: inventory}; None for a host that does not respond.
 
         :param kind: "compute", "network" or "volume"
         """
@@ -69,6 +69,6 @@ class Inventory:
         return network.inventory()
 
     def reconcile(self, kind: str, host: str) -> None:
-        """Have the agent of a host remove what is certainly nobody's. :raises ServiceUnavailable: it does not answer"""
+        """Have the agent of a host remove orphaned resources. :raises ServiceUnavailable: it does not respond"""
         agents, ctx = _agents(self.state), context.service_context()
         agents["compute"].reconcile(ctx, host) if kind == "compute" else agents["network"].refresh(ctx, host)

@@ -1,13 +1,11 @@
-"""Further compute hosts on this machine, each in namespaces of its own: to learn, and to test what takes two hosts.
+"""Further compute hosts on this machine, each in namespaces of its own, for learning and for tests that need two
+hosts.
 
-    deploy/up --hosts 2          this host and ``node2``
-    pileus lab add node3         one more
-    pileus lab remove node3
+deploy/up --hosts 2 this host and ``node2`` pileus lab add node3 one more pileus lab remove node3
 
-A host of the lab runs a libvirtd, a compute agent and a network agent of its
-own; it reaches this one over the bridge ``br-lab``. Its guests get DHCP,
-metadata and routers from this host, through VXLAN. What was added,
-``deploy/up`` brings back after a reboot.
+A host of the lab runs a libvirtd, a compute agent and a network agent of its own; it reaches this one over the bridge
+``br-lab``. Its guests get DHCP, metadata and routers from this host, through VXLAN. ``deploy/up`` restarts these
+hosts after a reboot.
 """
 
 import argparse
@@ -27,7 +25,7 @@ from deploy import first, host, hypervisor, prepare, statedir, supervisor
 from deploy.daemons import HOST_DAEMONS
 
 BRIDGE, ADDRESS, NETWORK = "br-lab", "172.31.250.1", "172.31.250.{}/24"
-# Room for the 50 bytes that VXLAN adds to a guest's 1500.
+# Space for the 50 bytes that VXLAN adds to a guest's 1500.
 MTU = "1600"
 CLONE = pathlib.Path(__file__).resolve().parent.parent
 
@@ -44,7 +42,7 @@ def _home(state: str, name: str) -> pathlib.Path:
 
 
 def pid_of(state: str, name: str) -> int | None:
-    """The process in whose namespaces the host lives, or None."""
+    """The process that holds the namespaces of the host, or None."""
     home = _home(state, name)
     try:
         pid = int((home / "pid").read_text())
@@ -55,14 +53,14 @@ def pid_of(state: str, name: str) -> int | None:
 
 
 def run_in(state: str, name: str, *words: str) -> subprocess.CompletedProcess:
-    """A command on a host of the lab."""
+    """Run a command on a host of the lab."""
     return host.run("nsenter", "-t", str(pid_of(state, name)), "-n", "-m", *words, check=False)
 
 
 def add(state: str, name: str, timeout_s: float = 60) -> None:
-    """Start a host and wait until its agents have reported; from now on ``up`` brings it back. Repeatable.
+    """Start a host and wait until its agents have reported. ``up`` restarts it after a reboot. Repeatable.
 
-    :raises HostError: the cloud listens for this host only, or the name is none
+    :raises HostError: the cloud listens for this host only, or the name is invalid
     """
     start(state, name)
     chosen = statedir.load(state)
@@ -75,9 +73,9 @@ def add(state: str, name: str, timeout_s: float = 60) -> None:
 
 
 def start(state: str, name: str) -> None:
-    """Start a host that does not run, at the address that it had before.
+    """Start a host that does not run, with its previous address.
 
-    :raises HostError: the cloud listens for this host only, or the name is none
+    :raises HostError: the cloud listens for this host only, or the name is invalid
     """
     if pid_of(state, name):
         return
@@ -109,7 +107,7 @@ def _known_address(state: str, name: str) -> str:
 
 
 def _address_for(state: str, name: str) -> str:
-    """The one it had, else the first that no other known host has."""
+    """The previous address of the host, or the first that no other host has."""
     others = {_known_address(state, p.name) for p in pathlib.Path(state, "lab").glob("*") if p.name != name}
     own = _known_address(state, name)
     return next(a for a in [f"{own}/24", *map(NETWORK.format, range(2, 255))]
@@ -126,14 +124,14 @@ def _configure(state: str, home: pathlib.Path, name: str, ip: str) -> None:
     known = configparser.ConfigParser(interpolation=None)
     known.read(pathlib.Path(state) / "etc" / "pileus.conf")
     if known["DEFAULT"]["my_ip"] != ADDRESS:
-        raise host.HostError(f"This cloud listens at {known['DEFAULT']['my_ip']}; only one made by 'deploy/up --hosts 1' or "
-                             "more can have further hosts.")
+        raise host.HostError(f"This cloud listens at {known['DEFAULT']['my_ip']}; only a cloud created "
+                             "with 'deploy/up --hosts' can have additional hosts.")
     known["DEFAULT"].update(host=name, my_ip=ip, bind_host=ip)
     agent = configparser.ConfigParser(interpolation=None)
     agent.read(pathlib.Path(state) / "etc" / "compute-agent.conf")
     files: dict = {"pileus": known, "compute-agent": agent,
                    "network": {"network": {"serves": "false", "bridge_mappings": ""}},
-                   # Only the hosts of the lab are in this network, and no API is at this address.
+                   # This network contains only the lab's hosts, and no API listens at this address.
                    "exporter": {"metrics": {"bind_host": ip, "whole_cloud": "false"}}}
     (home / "etc").mkdir(exist_ok=True, mode=0o700)
     for file, values in files.items():
@@ -143,18 +141,18 @@ def _configure(state: str, home: pathlib.Path, name: str, ip: str) -> None:
 
 
 def inside(state: str, address: str) -> typing.NoReturn:
-    """What runs in the namespaces: wait for the wire, then libvirt and the agents."""
+    """Runs in the namespaces: wait for the network device, then start libvirt and the agents."""
     wait_for(lambda: host.run("ip", "link", "show", "eth0", check=False).returncode == 0, 30, every_s=0.05, what="eth0")
     host.run("ip", "addr", "add", address, "dev", "eth0")
     host.run("ip", "link", "set", "eth0", "up")
     hypervisor.ensure_libvirt()
-    # Anew, so that what was imported for all this does not stay in memory as long as the host lives.
+    # Execute a new process, to free the memory of the imported modules.
     os.execve(sys.executable, [sys.executable, "-m", "deploy.zygote", "--state", state, *HOST_DAEMONS],
               supervisor.environment(state))
 
 
 def remove(state: str, name: str) -> None:
-    """Stop a host with all that runs on it, for good. Repeatable."""
+    """Stop and delete a host with all that runs on it. Repeatable."""
     chosen = statedir.load(state)
     if name in chosen.lab_hosts:
         chosen.lab_hosts.remove(name)
@@ -163,11 +161,11 @@ def remove(state: str, name: str) -> None:
 
 
 def stop(state: str, name: str) -> None:
-    """Stop a host with all that runs on it; ``up`` would start it again."""
+    """Stop a host with all that runs on it; ``up`` restarts it."""
     pid = pid_of(state, name)
     if pid is None:
         return
-    os.kill(pid, signal.SIGKILL)  # unshare's --kill-child takes everything inside along
+    os.kill(pid, signal.SIGKILL)  # unshare's --kill-child ends all processes inside
     deadline = time.monotonic() + 10
     while pid_of(state, name) and time.monotonic() < deadline:
         time.sleep(0.05)

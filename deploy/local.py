@@ -24,7 +24,7 @@ ADDRESS = "127.0.0.1"
 
 
 def start(state: str) -> list:
-    """Start every daemon in this process; returns their service objects."""
+    """Start every daemon in this process; returns the service objects."""
     native.EXECUTOR = eventlet.tpool.execute
     running: list = []
     for daemon in DAEMONS.values():
@@ -40,13 +40,13 @@ def start(state: str) -> list:
 
 
 def run(args, state: str) -> int:
-    """Prepare the state, start everything, and serve until told to end. The state is locked by the caller."""
+    """Prepare the state, start everything, and serve until a signal ends it. The caller has locked the state."""
     began = time.monotonic()
     statedir.check_driver(state, statedir.FAKE)
     before = statedir.load(state)
     offset = before.port_offset if args.port_offset is None else args.port_offset
     if taken := ports.conflicts(ADDRESS, offset):
-        raise statedir.StateError("\n".join([*taken, "--port-offset N moves this cloud's ports."]))
+        raise statedir.StateError("\n".join([*taken, "Stop these programs, or use other ports with --port-offset N."]))
     extra: dict = {"identity": {"identity": {"password_hash_rounds": "4"}}}
     for item in args.set:
         name, _, value = item.partition("=")

@@ -1,4 +1,4 @@
-"""Manual pages, made from the parsers of the commands: one for each command, and one for each verb of ``pileus``."""
+"""Manual pages, generated from the commands' parsers: one for each command, and one for each verb of ``pileus``."""
 
 import argparse
 import importlib
@@ -12,7 +12,7 @@ from argparse_manpage.manpage import Manpage
 from common import version
 from deploy.cli import COMMANDS
 
-SECTION = 8  # commands of administrators
+SECTION = 8  # commands for administrators
 
 
 def verbs(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
@@ -32,14 +32,14 @@ def parsers() -> dict[str, argparse.ArgumentParser]:
 
 
 def page(name: str, parser: argparse.ArgumentParser, others: list[str]) -> str:
-    """The page's source, for man or groff."""
+    """The source of a page, for man or groff."""
     made = Manpage(parser, {
         "project_name": "Pileus", "version": version.text(), "manual_title": "Pileus", "manual_section": SECTION,
         "description": (parser.description or "").partition(". ")[0].rstrip(".")})
     made.prog = name
     made.add_section("see also", "=", ", ".join(f"\\fB{other}\\fR({SECTION})" for other in others).replace("-", "\\-"))
     header, _, rest = str(made).partition("\n")
-    return header.replace("\\-", "-") + "\n" + rest  # a date is a date only with plain hyphens
+    return header.replace("\\-", "-") + "\n" + rest  # dates need plain hyphens
 
 
 def pages() -> dict[str, str]:
@@ -50,7 +50,7 @@ def pages() -> dict[str, str]:
 
 
 def install(directory: str = "") -> pathlib.Path:
-    """Write all pages to where man looks when the commands are in $PATH; returns that directory.
+    """Write all pages to the directory that man searches for the commands in $PATH; returns it.
 
     :raises OSError: they cannot be written there
     """
@@ -62,7 +62,7 @@ def install(directory: str = "") -> pathlib.Path:
 
 
 def main(name: str, directory: str | None) -> int:
-    """Show a page, or install all (``directory`` is not None)."""
+    """Show a page, or install all pages (``directory`` is not None)."""
     if directory is not None:
         try:
             print(f"The manual pages are in {install(directory)}.")

@@ -1,4 +1,4 @@
-"""The options of ``pileus up``, in one place for the command, for deploy/up and for the cloud in one process."""
+"""The options of ``pileus up``, shared by the command, deploy/up and the fake cloud."""
 
 import os
 import pathlib
@@ -7,27 +7,27 @@ STATE = "/var/lib/pileus"
 
 
 def fake_state() -> str:
-    """Where a cloud without a hypervisor is kept when nothing else was said: with its user."""
+    """The default state directory of a fake cloud, in the user's home directory."""
     home = os.environ.get("XDG_STATE_HOME") or str(pathlib.Path.home() / ".local" / "state")
     return os.environ.get("PILEUS_STATE") or f"{home}/pileus-fake"
 
 
 def host_options(parser) -> None:
-    """Of a cloud on this host. What is not given stays as it was chosen before."""
+    """Options of a cloud on this host. Options that are not given keep their previous values."""
     parser.add_argument("--database", default="", help="SQLAlchemy URL without a name, e.g. mysql+pymysql://u:p@host "
                         "(default: SQLite)")
     parser.add_argument("--image", default="", help="a disk image (file or URL) in place of the test guest")
     parser.add_argument("--image-format", default="", help="its format (default: qcow2)")
-    parser.add_argument("--hosts", type=int, default=0, help="a lab of so many hosts on this machine: this host, then node2, "
+    parser.add_argument("--hosts", type=int, default=0, help="number of hosts of a lab on this machine: this host, then node2, "
                         "node3 and so on")
-    parser.add_argument("--ip", default="", help="management address: where every daemon of this host listens, and what the "
-                        "catalog names (default: 127.0.0.1, for this host only)")
+    parser.add_argument("--ip", default="", help="management address, at which all daemons of this host listen, and which "
+                        "is in the catalog (default: 127.0.0.1, for this host only)")
     parser.add_argument("--metrics-ip", default="", help="address where /metrics is served, which neither guests nor "
-                        "users of the cloud reach (default: 127.0.0.1)")
+                        "users of the cloud must be able to reach (default: 127.0.0.1)")
 
 
 def fake_options(parser) -> None:
-    """Of a cloud without a hypervisor."""
+    """Options of a fake cloud."""
     parser.add_argument("--port-offset", type=int, default=None, metavar="N",
                         help="with --driver fake: add N to every port (default: as before, else 0)")
     parser.add_argument("--set", action="append", default=[], metavar="FILE.SECTION.OPTION=VALUE",

@@ -1,6 +1,7 @@
-"""What the databases know of a cloud: its hosts and agents, how many servers and volumes are how, and what is under way.
+"""The state of a cloud according to its databases: hosts and agents, servers and volumes by status, operations in
+progress.
 
-Each of the three costs the same number of statements, however large the cloud is.
+Each query has the same number of statements for any size of the cloud.
 """
 
 import dataclasses
@@ -23,17 +24,17 @@ from volume.db import models as volume_models
 from volume.db import state_counts as volume_state_counts
 
 COMPUTE_AGENT, VOLUME_AGENT, NETWORK_AGENT = "nova-compute", "cinder-volume", roles.BINARIES[roles.BRIDGE]
-# What reading raises where a database does not answer, or is not as it should be.
+# Exceptions of a database that does not respond, or has an unexpected schema.
 UNREADABLE = (sa.exc.DBAPIError, sa.exc.TimeoutError)
-UNSAID = "1.0"  # the RPC version of releases that do not say theirs
-STUCK_S = 600  # what is under way for longer is stuck
+UNSAID = "1.0"  # the RPC version of releases that do not report it
+STUCK_S = 600  # operations in progress for longer are stuck
 _OPTS = {"compute": compute_conf.OPTS, "volume": volume_conf.OPTS, "network": {}}
 
 
 @dataclasses.dataclass(frozen=True)
 class Agent:
-    """A service of a host, under its OpenStack name. ``heard`` is when it last reported, UTC, and ``rpc_version`` which version
-    of its interface it answers."""
+    """A service of a host, with its OpenStack name. ``heard``: its last report, UTC; ``rpc_version``: of its
+    interface."""
     service: str
     binary: str
     host: str
@@ -65,7 +66,7 @@ class Volume:
 class Overview:
     """Opens the databases of the cloud in a state directory.
 
-    :param name: tells whose statements they are, in the metrics
+    :param name: the program's name in metrics of statements
     """
 
     def __init__(self, state: str, name: str):
@@ -82,9 +83,9 @@ class Overview:
         return self._databases[name]
 
     def read(self, name: str, work: typing.Callable):
-        """``work(connection)`` on one of the databases.
+        """Run ``work(connection)`` on one of the databases.
 
-        :raises UNREADABLE: it does not answer
+        :raises UNREADABLE: it does not respond
         """
         with self._databases[name].reader() as connection:
             return work(connection)
@@ -106,7 +107,7 @@ class Overview:
         return self.read("network", self._network_agents)
 
     def agents(self) -> list[Agent]:
-        """Of all three services."""
+        """The agents of all three services."""
         return [*self.read("compute", self._compute_agents), *self.network(), *self.read("volume", lambda c: self._volume_agents(
             rows.many(c, sa.select(volume_models.services))))]
 
@@ -126,5 +127,5 @@ class Overview:
                     sa.select(a.agent_type, a.host, a.admin_state_up, a.heartbeat_at, a.rpc_version))]
 
     def _alive(self, service: str, heard: datetime.datetime) -> bool:
-        """Whether an agent counts as alive to its own service: those of networks have less to say, and say it less often."""
+        """Whether an agent is up according to its own service: network agents report less often."""
         return (db.now() - heard).total_seconds() < self.confs[service].service_down_time

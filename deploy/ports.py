@@ -1,4 +1,4 @@
-"""Which ports a cloud needs, whether they are free, and who has those that are not."""
+"""The ports that a cloud needs, whether they are free, and which processes use those that are not."""
 
 import errno
 import ipaddress
@@ -17,7 +17,7 @@ def needed(offset: int = 0) -> dict[int, str]:
 def taken(address: str, port: int) -> bool:
     """Whether a daemon could not listen there.
 
-    :raises OSError: the address is not this host's, or the port may not be used by us
+    :raises OSError: the address is not on this host, or the port is not permitted
     """
     with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -31,7 +31,7 @@ def taken(address: str, port: int) -> bool:
 
 
 def describe(pid: int) -> str:
-    """"pid 7 (python -m something)" of a process, as far as we may see it."""
+    """"pid 7 (python -m something)" of a process, as far as it is visible to this user."""
     try:
         return f"pid {pid} ({' '.join(psutil.Process(pid).cmdline())[:120]})"
     except psutil.Error:
@@ -39,7 +39,7 @@ def describe(pid: int) -> str:
 
 
 def owner(port: int) -> str:
-    """Who listens at a port, in words."""
+    """The process that listens at a port, described in words."""
     try:
         listening = [c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN
                      and c.laddr and c.laddr.port == port]
@@ -50,33 +50,37 @@ def owner(port: int) -> str:
 
 
 def conflicts(address: str, offset: int = 0, metrics_address: str = "127.0.0.1") -> list[str]:
-    """A sentence for each port that a cloud needs and cannot have.
+    """A sentence for each program that uses required ports.
 
-    :raises OSError: an address is not this host's
+    :raises OSError: an address is not on this host
     """
     wanted = [(address, port, name) for port, name in needed(offset).items()]
-    return [f"Port {port} ({name}) is taken by {owner(port)}."
-            for where, port, name in [*wanted, (metrics_address, METRICS_PORT + offset, "metrics")] if taken(where, port)]
+    used: dict[str, list[str]] = {}
+    for where, port, name in [*wanted, (metrics_address, METRICS_PORT + offset, "metrics")]:
+        if taken(where, port):
+            used.setdefault(owner(port), []).append(f"{port} ({name})")
+    return [f"Port{'s' if len(found) > 1 else ''} {', '.join(found)} {'are' if len(found) > 1 else 'is'} used by {program}."
+            for program, found in used.items()]
 
 
 def why_no_metrics(address: str, api_address: str) -> str:
-    """Why /metrics must not be served at an address, in words; empty: it may be.
+    """Why /metrics must not be served at an address; empty: it may be.
 
-    :param api_address: where the APIs answer: who uses the cloud comes there
+    :param api_address: address of the APIs, which users of the cloud can reach
     """
     wanted = ipaddress.ip_address(address)
     if wanted.is_unspecified:
-        return f"{address} means every address of this host; name the one that Prometheus comes to."
+        return f"{address} means all addresses of this host; use the one that Prometheus connects to."
     if wanted == ipaddress.ip_address(api_address) and not wanted.is_loopback:
-        return (f"{address} is where the APIs answer, and who uses them must not reach the metrics; name an address of the "
+        return (f"{address} is the address of the APIs, whose users must not reach the metrics; use an address of the "
                 "operators' network.")
     return ""
 
 
 def explain(error: OSError) -> str:
-    """What really happened at a start, in words that say what to do."""
+    """An OSError at the start in words that say what to do."""
     path = f" {error.filename}" if error.filename else ""
-    known = {errno.EADDRINUSE: "a port is taken by another program",
+    known = {errno.EADDRINUSE: "a port is used by another program",
              errno.EADDRNOTAVAIL: "the address is on no interface of this host",
              errno.EACCES: f"no permission for{path or ' what it needs'}", errno.EPERM: f"not permitted:{path}",
              errno.ENOSPC: f"no space is left on the device of{path or ' the state directory'}",

@@ -1,4 +1,4 @@
-"""What a cloud needs before its first daemon starts: configuration, databases, first rows. Safe to repeat."""
+"""The preparation of a cloud before its first daemon starts: configuration, databases, first rows. Repeatable."""
 
 import configparser
 import fcntl
@@ -11,15 +11,15 @@ from common.service import default_url
 from deploy.daemons import DATABASES, METRICS_PORT, PORTS
 
 CONFIGS = ("identity", "image", "network", "volume", "compute", "compute-agent", "console", "dashboard", "exporter")
-# One user per service, and the files that its daemons read.
+# One user per service, and the configuration files of its daemons.
 SERVICE_USERS = {"nova": ("compute", "compute-agent"), "neutron": ("network",), "cinder": ("volume",), "glance": ("image",)}
-DATABASE_OF = {"console": "compute"}  # configuration file: the database that its daemon shares
+DATABASE_OF = {"console": "compute"}  # configuration file: the database of its daemon
 SECRETS = ("cloud_id", "admin_password", "bus_password", *(f"{name}_password" for name in SERVICE_USERS), "metadata_secret",
            "dashboard_secret")
 
 
 def ensure_secrets(state: str) -> dict:
-    """{name: value} of SECRETS, made once and kept, whoever asks at the same time."""
+    """{name: value} of SECRETS, created once, even by concurrent callers."""
     etc = pathlib.Path(state) / "etc"
     etc.mkdir(parents=True, exist_ok=True, mode=0o700)
     known = configparser.ConfigParser(interpolation=None)
@@ -86,11 +86,11 @@ def write_config(state: str, *, transport_url: str, host: str, my_ip: str, offse
 
 
 def save(parser: configparser.ConfigParser, path: pathlib.Path) -> None:
-    """Write a file that only its owner reads; whoever reads it meanwhile gets the old one."""
+    """Write a file that only its owner can read; concurrent readers get the old content."""
     partial = path.with_suffix(f".{os.getpid()}")
     with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
         parser.write(out)
-    os.replace(partial, path)  # a daemon or a second `up` that reads now must never see half a file
+    os.replace(partial, path)  # a daemon or a second `up` must never read an incomplete file
 
 
 def sync_databases(state: str) -> None:
@@ -99,7 +99,7 @@ def sync_databases(state: str) -> None:
         url = loaded.database.connection or default_url(state, name)
         migrate.sync(package, url)
         if name == "image":
-            from image import catalog  # no other command needs it
+            from image import catalog  # imported late: no other command needs it
             database = db.Database("image-catalog", url)
             catalog.load_standard(database)
             database.engine.dispose()
@@ -108,7 +108,7 @@ def sync_databases(state: str) -> None:
 def first_rows(state: str, found: dict, public_host: str, offset: int = 0, before: tuple[str, int] = ("", 0)) -> None:
     """The admin, the catalog, flavors, the default volume type.
 
-    :param before: the address and the offset that the catalog was written with last; its endpoints move with them
+    :param before: the address and the offset of the previous catalog; unchanged endpoints are updated
     """
     from conductor.db import flavors
     from conductor.service import Conductor

@@ -1,4 +1,4 @@
-"""A state directory: whether it is a cloud's, what was chosen for that cloud, and who works on it now."""
+"""State directories: whether one belongs to a cloud, the options chosen for that cloud, and the lock for changes."""
 
 import contextlib
 import dataclasses
@@ -7,20 +7,20 @@ import os
 import pathlib
 
 CHOICES = "deploy.ini"
-# Of the files that an installer writes; a running cloud with older ones is stopped and gets new ones.
+# Version of the files that an installer writes; a running cloud with an older one is stopped and upgraded.
 LAYOUT = 3
 FAKE, LIBVIRT = "fake", "libvirt"
 
 
 class StateError(Exception):
-    """A state directory cannot be used as asked; the text says why and what to do."""
+    """A state directory cannot be used as requested; the text says why and what to do."""
 
 
 @dataclasses.dataclass
 class Choices:
-    """What an operator chose; kept in ``<state>/etc/deploy.ini``, so that ``up`` needs no option twice.
+    """Options chosen by the operator, stored in ``<state>/etc/deploy.ini``, so that they need not be repeated.
 
-    ``database`` may hold a password. ``lab_hosts`` are the names of further hosts on this machine.
+    ``database`` may contain a password. ``lab_hosts`` are the names of additional hosts on this machine.
     """
     driver: str = LIBVIRT
     ip: str = ""
@@ -34,12 +34,12 @@ class Choices:
 
 
 def is_cloud(state: str) -> bool:
-    """Whether an ``up`` has begun here, however far it came."""
+    """Whether an ``up`` has begun here, even if it did not complete."""
     return any(pathlib.Path(state, "etc", name).is_file() for name in ("secrets.ini", CHOICES, "pileus.conf"))
 
 
 def driver_of(state: str) -> str | None:
-    """Of which kind the cloud is; None as long as that is open."""
+    """The driver of the cloud; None if it has not been chosen yet."""
     known = any(pathlib.Path(state, "etc", name).is_file() for name in (CHOICES, "pileus.conf"))
     return load(state).driver if known else None
 
@@ -51,7 +51,7 @@ def require_cloud(state: str) -> None:
 
 
 def load(state: str) -> Choices:
-    """What is known; the defaults where nothing is, or for a cloud of before there was a memory what its files tell."""
+    """The stored options; otherwise the defaults, or for a cloud of an older release, values derived from its files."""
     from configparser import ConfigParser
     etc = pathlib.Path(state, "etc")
     known, found = ConfigParser(interpolation=None), Choices()
@@ -93,26 +93,26 @@ def save(state: str, choices: Choices) -> None:
 
 
 def check_driver(state: str, driver: str) -> None:
-    """:raises StateError: the directory holds a cloud of the other kind, or something else than a cloud"""
+    """:raises StateError: the directory contains a cloud with the other driver, or other files"""
     if is_cloud(state):
         known = driver_of(state)
         if known not in (None, driver):
-            raise StateError(f"{state} holds a cloud with the driver {known}; give another --state.")
+            raise StateError(f"{state} contains a cloud with the driver {known}; give another --state.")
     elif _foreign(pathlib.Path(state)):
         raise StateError(f"{state} is not empty, and no cloud is in it; give another --state.")
 
 
 def _foreign(path: pathlib.Path) -> list[str]:
-    """What is in a directory that no ``up`` puts there before it has made secrets."""
+    """The entries of a directory that no ``up`` creates before it has created secrets."""
     return [p.name for p in path.iterdir() if p.name not in ("venv", "log", "etc", "lock", "lost+found")] \
         if path.is_dir() else []
 
 
 @contextlib.contextmanager
 def locked(state: str):
-    """Work on a state directory alone; the lock ends with the process, however that ends.
+    """Lock a state directory. The lock ends with the process.
 
-    :raises StateError: somebody else does, with his pid
+    :raises StateError: another process has it, with its pid
     """
     path = pathlib.Path(state, "lock")
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
@@ -130,7 +130,7 @@ def locked(state: str):
 
 
 def holder_pid(state: str) -> int | None:
-    """The process that holds the lock now."""
+    """The process that holds the lock."""
     try:
         handle = os.open(pathlib.Path(state, "lock"), os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:

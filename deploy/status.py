@@ -1,4 +1,5 @@
-"""``pileus status``: what of one cloud runs, what answers, what is stuck. The exit status is 1 where something is wrong."""
+"""``pileus status``: which daemons of a cloud run and respond, and what is stuck. The exit status is 1 if anything is
+wrong."""
 
 import collections
 import json
@@ -18,13 +19,13 @@ ANSWER_S = 3
 
 
 def running(state: str) -> dict[str, dict | None]:
-    """{daemon: {"pid", "pss_mb"}, or None where it does not run}"""
+    """{daemon: {"pid", "pss_mb"}, or None if it is not running}"""
     return {name: {"pid": pid, "pss_mb": round(processes.pss_kib(pid) / 1024, 1)} if pid else None
             for name, pid in processes.of_cloud(state).items()}
 
 
 def unhealthy(url: str) -> str:
-    """Why an API is not well, in words; empty when it is."""
+    """Why an API is unhealthy; empty if it is healthy."""
     try:
         with urllib.request.urlopen(f"{url}/healthcheck", timeout=ANSWER_S):
             return ""
@@ -34,11 +35,11 @@ def unhealthy(url: str) -> str:
         except (ValueError, KeyError):
             return f"answered {error.code}"
     except OSError as error:
-        return f"does not answer ({error})"
+        return f"does not respond ({error})"
 
 
 def health(address: str, offset: int, metrics: tuple[str, int]) -> dict[str, str]:
-    """{API: why it is not well}, of those that are not. ``metrics``: address and port of the exporter."""
+    """{API: why it is unhealthy}, of unhealthy APIs. ``metrics``: address and port of the exporter."""
     where = {name: (address, port + offset) for name, port in PORTS.items()} | {"metrics": metrics}
     found = {name: unhealthy(f"http://{_in_url(at)}:{port}") for name, (at, port) in where.items()}
     return {name: f"port {where[name][1]}: {reason}" for name, reason in found.items() if reason}
@@ -49,9 +50,9 @@ def _in_url(address: str) -> str:
 
 
 def queues(loaded: cfg.ConfigOpts, agents: list[Agent], fake: bool) -> list[bus.Queue]:
-    """The depth of every queue. That of a cloud in one process only it knows, so its exporter is asked.
+    """The depth of every queue. For a cloud in one process, they are read from its exporter.
 
-    :raises Away: nobody can tell
+    :raises Away: they cannot be read
     """
     if not fake:
         broker = bus.Broker(loaded)
@@ -66,14 +67,14 @@ def queues(loaded: cfg.ConfigOpts, agents: list[Agent], fake: bool) -> list[bus.
             told = {family.name: {(s.labels["topic"], s.labels["host"]): int(s.value) for s in family.samples}
                     for family in families if family.name.startswith("pileus_bus_queue_")}
     except OSError as error:
-        raise bus.Away(f"metrics do not answer ({error})") from error
+        raise bus.Away(f"metrics do not respond ({error})") from error
     consumers = told.get("pileus_bus_queue_consumers", {})
     return [bus.Queue(topic, host, number, consumers[topic, host])
             for (topic, host), number in told.get("pileus_bus_queue_messages", {}).items()]
 
 
 class Parts:
-    """Asks for one thing after the other; what cannot be had is noted in ``problems``, and the rest is told all the same."""
+    """Collects one part after the other. Failures are recorded in ``problems``, and the other parts are still shown."""
 
     def __init__(self):
         self.problems: list[str] = []
@@ -82,16 +83,16 @@ class Parts:
         try:
             return work(*args)
         except UNREADABLE as error:
-            self.problems.append(f"{what}: the database does not answer ({str(getattr(error, 'orig', error)).splitlines()[0]})")
+            self.problems.append(f"{what}: the database does not respond ({str(getattr(error, 'orig', error)).splitlines()[0]})")
         except bus.Away as error:
             self.problems.append(f"{what}: {error}")
         return []
 
 
 def collect(state: str, after_s: float = stuck.STUCK_S) -> dict:
-    """All of it, of one cloud; ``ok`` is whether nothing is wrong.
+    """The whole status of a cloud; ``ok``: nothing is wrong.
 
-    :param after_s: what is under way for longer is stuck
+    :param after_s: operations in progress for longer are stuck
     :raises StateError: there is no cloud in the directory
     """
     statedir.require_cloud(state)
@@ -124,7 +125,7 @@ def collect(state: str, after_s: float = stuck.STUCK_S) -> dict:
 
 
 def versions(agents: list[Agent]) -> list[str]:
-    """What an operator must know while hosts are upgraded: a line for each kind of agent of which some run another release."""
+    """For upgrades: a line for each kind of agent of which some run another release."""
     lines = []
     for binary, interface in bus.INTERFACES.items():
         hosts: dict[str, list[str]] = collections.defaultdict(list)

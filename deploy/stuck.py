@@ -1,4 +1,4 @@
-"""What is stuck in a cloud: where, since when, and what of that which it waits for does not work."""
+"""Stuck operations of a cloud: where, since when, and which of the daemons that they wait for does not work."""
 
 import dataclasses
 import datetime
@@ -8,13 +8,13 @@ from conductor.db import operations, resizes, state_counts
 from deploy.bus import OF_HOSTS, Queue
 from deploy.overview import COMPUTE_AGENT, NETWORK_AGENT, STUCK_S, VOLUME_AGENT, Agent, Overview
 
-# What must work for a thing of this kind to get a host: the daemon, and the queue that it takes from.
+# The daemon, and its queue, that places a resource of this kind on a host.
 _PLACED_BY = {"server": "scheduler", "volume": "volume-scheduler", "snapshot": "volume-scheduler"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Stuck:
-    """``host`` is empty for what has none yet. ``why``: sentences; empty where all that it waits for works."""
+    """``host`` is empty before a host has been chosen. ``why``: sentences; empty if everything that it waits for works."""
     kind: str
     id: str
     name: str
@@ -32,45 +32,45 @@ class Stuck:
     def __str__(self) -> str:
         named = f' "{self.name}"' if self.name else ""
         where = f"on {self.host}" if self.host else "without a host"
-        why = "; ".join(self.why) or "all that it waits for is up"
+        why = "; ".join(self.why) or "everything that it waits for works"
         step = f"; last step: {self.last_step}" if self.last_step else ""
         trace = f"; see pileus trace {self.request_id}" if self.request_id else ""
         return f"{self.kind} {self.id}{named}: {self.state} {where} since {self.since:%F %T}: {why}{step}{trace}"
 
 
 class Reasons:
-    """Finds why something waits.
+    """Finds the reasons why something waits.
 
-    :param running: {daemon: pid, or None where it does not run} of this host; one that is not named is another host's,
-        and ``pileus`` is all of them
-    :param queues: of the bus; none where it does not answer
+    :param running: {daemon: pid, or None if it is not running} of this host; others are on other hosts, and
+        ``pileus`` is all of them
+    :param queues: of the bus; none if it does not respond
     """
 
     def __init__(self, agents: list[Agent], running: dict[str, int | None], queues: list[Queue]):
         self.agents = {(a.binary, a.host): a for a in agents}
         self.running = running
-        self.stopped = [] if running.get("pileus", 1) else ["the cloud does not run"]
+        self.stopped = [] if running.get("pileus", 1) else ["the cloud is not running"]
         self.queues = {(q.topic, q.host): q for q in queues}
 
     def agent(self, binary: str, host: str) -> list[str]:
-        """What is wrong with an agent and its queue."""
+        """Problems of an agent and its queue."""
         agent = self.agents.get((binary, host))
         if agent is None:
             return [f"there is no {binary} on {host}", *self.queue(OF_HOSTS[binary], host)]
-        silent = [] if agent.up else [f"{binary} on {host} has not been heard of since {agent.heard:%F %T}"]
+        silent = [] if agent.up else [f"{binary} on {host} has not reported since {agent.heard:%F %T}"]
         return [*silent, *self.queue(OF_HOSTS[binary], host)]
 
     def daemon(self, name: str) -> list[str]:
-        """What is wrong with a daemon that is not of one host, and with its queue, which has the same name."""
-        stopped = [f"{name} does not run"] if name in self.running and self.running[name] is None else []
+        """Problems of a daemon that does not belong to one host, and of its queue, which has the same name."""
+        stopped = [f"{name} is not running"] if name in self.running and self.running[name] is None else []
         return [*stopped, *self.queue(name)]
 
     def queue(self, topic: str, host: str = "") -> list[str]:
         queue = self.queues.get((topic, host))
         if queue is None or queue.consumers and not queue.messages:
             return []
-        waiting = f"{queue.messages} message{'' if queue.messages == 1 else 's'} wait in the queue {queue.name}"
-        return [waiting] if queue.consumers else [f"nobody takes from the queue {queue.name} ({queue.messages} in it)"]
+        waiting = f"{queue.messages} message{'' if queue.messages == 1 else 's'} waiting"
+        return [f"the queue {queue.name} has " + (waiting if queue.consumers else f"no consumer ({waiting})")]
 
     def of_server(self, row: dict) -> list[str]:
         if self.stopped:
@@ -82,7 +82,7 @@ class Reasons:
                 *self.daemon("conductor")]
 
     def of_operation(self, row: dict | None) -> list[str]:
-        """At which step it is, and what is wrong with the hosts that have a part in it beside the server's own."""
+        """The step of an operation, and problems of the hosts involved other than the server's own."""
         if row is None or self.stopped:
             return []
         back = "back from " if row["phase"] == operations.UNDO else ""
@@ -99,7 +99,7 @@ class Reasons:
 
 
 def servers(overview: Overview, reasons: Reasons, after_s: float = STUCK_S) -> list[Stuck]:
-    """Also what is left of servers on hosts that they have left. :raises UNREADABLE: the database does not answer"""
+    """Including migrations whose former host has remains of the server. :raises UNREADABLE: the database does not respond"""
     def work(connection):
         late = [row for row in state_counts.in_progress(connection) if _late(row, after_s)]
         return late, state_counts.last_steps(connection, late), operations.list_all(connection)
@@ -116,7 +116,7 @@ def servers(overview: Overview, reasons: Reasons, after_s: float = STUCK_S) -> l
 
 
 def volumes(overview: Overview, reasons: Reasons, after_s: float = STUCK_S) -> list[Stuck]:
-    """Volumes and snapshots. :raises UNREADABLE: the database does not answer"""
+    """Volumes and snapshots. :raises UNREADABLE: the database does not respond"""
     from volume.db import state_counts
     return [Stuck(row["kind"], row["id"], row["name"] or "", row["project_id"], row["status"], row["host"] or "", row["since"],
                   row["request_id"], "", reasons.of_volume(row))

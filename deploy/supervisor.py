@@ -1,4 +1,4 @@
-"""``pileus supervise``: runs the two zygotes and starts one again that dies. systemd, where it is, runs this."""
+"""``pileus supervise``: runs the two zygotes and restarts one that ends. It is run by systemd, if there is one."""
 
 import os
 import pathlib
@@ -10,13 +10,13 @@ import time
 from common import files
 from deploy.daemons import DAEMONS
 
-COUNTERS = "PROMETHEUS_MULTIPROC_DIR"  # as common.metrics.DIRECTORY, which would import what a supervisor does not need
+COUNTERS = "PROMETHEUS_MULTIPROC_DIR"  # as common.metrics.DIRECTORY, whose module imports what a supervisor does not need
 
 
 def environment(state: str) -> dict[str, str]:
-    """Of the daemons of a state directory, which count in an empty directory of theirs from here on.
+    """The environment of the daemons of a state directory; the directory of their counters is emptied.
 
-    Fewer malloc arenas: daemons are small, and arenas of idle threads are most of their memory.
+    Fewer malloc arenas, because the arenas of idle threads are most of a daemon's memory.
     """
     counters = files.private_directory(pathlib.Path(state, "metrics"))
     for old in counters.glob("*.db"):
@@ -85,7 +85,7 @@ def running_pid(state: str) -> int | None:
 
 
 def stop(state: str, timeout_s: float = 20) -> bool:
-    """Stop the supervisor of a state directory and all its daemons; False when none ran."""
+    """Stop the supervisor of a state directory and all its daemons; False if it was not running."""
     pid = running_pid(state)
     if pid is None:
         return False

@@ -1,4 +1,4 @@
-"""``pileus trace REQUEST_ID``: what a request did, step by step, from the servers' events and all logs."""
+"""``pileus trace REQUEST_ID``: the steps of a request, from the events of servers and all logs."""
 
 import datetime
 import json
@@ -31,7 +31,7 @@ def events(state: str, request_id: str) -> list[tuple]:
 
 
 def log_lines(state: str, request_id: str) -> list[tuple]:
-    """The same of every log line that carries the id."""
+    """The same for every log line with the id."""
     found = []
     for path in sorted(pathlib.Path(state, "log").glob("*.log")):
         with open(path, errors="replace") as lines:

@@ -1,4 +1,4 @@
-"""What deploy/up does once packages are there; ``pileus up`` runs the same."""
+"""Implements deploy/up, after its packages are installed, and ``pileus up``."""
 
 import argparse
 import concurrent.futures
@@ -36,7 +36,7 @@ WantedBy=multi-user.target
 
 
 class Steps:
-    """Says what happens, with the time since the very start."""
+    """Prints steps, with the time since the start."""
 
     def __init__(self):
         self.began = float(os.environ.get("PILEUS_STARTED", time.time()))
@@ -49,18 +49,18 @@ class Steps:
 
 
 def check_ports(my_ip: str, metrics_ip: str) -> None:
-    """:raises HostError: naming each port that is taken, and by whom"""
+    """:raises HostError: with each port that is in use, and the process that uses it"""
     try:
         found = ports.conflicts(my_ip, metrics_address=metrics_ip)
     except OSError as error:
         raise host.HostError(f"The daemons cannot listen at {my_ip}, and at {metrics_ip} for metrics: "
                              f"{ports.explain(error)}.") from None
     if found:
-        raise host.HostError("\n".join(found) + "\nStop what has them, then run this again.")
+        raise host.HostError("\n".join(found) + "\nStop these programs, then run this again.")
 
 
 def runtime(state: str) -> None:
-    """What must be there whenever the daemons run, also after a reboot of the host."""
+    """The services of the host that daemons need, also after a reboot."""
     secrets, my_ip = prepare.ensure_secrets(state), conf.load("pileus", {}, state).my_ip
     host.claim(state)
     if my_ip == lab.ADDRESS:
@@ -91,7 +91,7 @@ def start_daemons(state: str) -> None:
 
 
 def guest_image(state: str, given: str | None) -> tuple[str, pathlib.Path]:
-    """(name, path) of the image to upload: the one given, else the test guest, built here."""
+    """(name, path) of the image to upload: the given one, or the test guest, built here."""
     if given:
         path = pathlib.Path(given)
         if "://" in given:
@@ -154,9 +154,9 @@ def _attach(cloud: first.Cloud, server_id: str, volume_id: str) -> None:
 
 
 def choose(state: str, args) -> statedir.Choices:
-    """What was chosen before, with what is asked for now.
+    """The previous choices, with the options that are given now.
 
-    :raises HostError: it cannot be had while the cloud runs
+    :raises HostError: they cannot be changed while the cloud runs
     """
     known = statedir.load(state)
     chosen = dataclasses.replace(known)
@@ -169,7 +169,8 @@ def choose(state: str, args) -> statedir.Choices:
     chosen.metrics_ip = args.metrics_ip or known.metrics_ip or "127.0.0.1"
     for address in (chosen.ip, chosen.metrics_ip):
         if ipaddress.ip_address(address) in ipaddress.ip_network(EXTERNAL):
-            raise host.HostError(f"{address} is of the external network, which guests reach; the daemons must not listen there.")
+            raise host.HostError(f"{address} belongs to the external network, which guests can reach; daemons must "
+                                 "not listen there.")
     if reason := ports.why_no_metrics(chosen.metrics_ip, chosen.ip):
         raise host.HostError(f"--metrics-ip: {reason}")
     if supervisor.running_pid(state) and (known.ip, known.database) != (chosen.ip, chosen.database):
@@ -181,7 +182,7 @@ def choose(state: str, args) -> statedir.Choices:
 
 
 def stop_daemons(state: str) -> None:
-    """Of this host and of those of its lab."""
+    """Stop the daemons of this host and of its lab."""
     if host.systemd():
         host.run("systemctl", "stop", "pileus.service", check=False)
     supervisor.stop(state)
@@ -190,9 +191,10 @@ def stop_daemons(state: str) -> None:
 
 
 def _upgrade(state: str) -> None:
-    """Stop daemons whose configuration is out of date, and close what they wrote to other users."""
+    """Stop daemons whose configuration is out of date, and remove other users' access to their files."""
     stop_daemons(state)
-    # Base images and what dnsmasq reads are other users' to read; a broker's and Python's files have modes of their own.
+    # Other users read base images and the files of dnsmasq; files of the broker and of Python have modes of their
+    # own.
     files.restrict_access(state, traversable=("instances", "lab"), skip=(
         "venv", "rabbitmq", "image-cache", "network", "lab/*/image-cache"))
 
@@ -213,7 +215,7 @@ def up(args) -> int:
     chosen = choose(state, args)
     my_ip = chosen.ip
     host.check_claim(state)
-    files.traversable_directory(state, state)  # to the disks of guests, which are QEMU's
+    files.traversable_directory(state, state)  # for QEMU's user, to reach the disks of guests
     if my_ip == lab.ADDRESS:
         lab.ensure_bridge()
     if statedir.load(state).layout < statedir.LAYOUT:
@@ -224,7 +226,7 @@ def up(args) -> int:
     steps.say("starting broker, libvirt, iSCSI target")
     found = prepare.ensure_secrets(state)
     host.claim(state)
-    # The broker takes some seconds to start; what does not need it is done meanwhile.
+    # The broker takes some seconds to start; meanwhile, steps that do not need it are done.
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         started = pool.submit(broker.ensure_broker, state, found["bus_password"], ip=my_ip)
         hypervisor.ensure_libvirt()
@@ -281,7 +283,7 @@ def main(argv=None) -> int:
             return up(args)
     except (host.HostError, statedir.StateError, RuntimeError, TimeoutError, OSError) as error:
         text = ports.explain(error) if isinstance(error, OSError) and not isinstance(error, TimeoutError) else error
-        print(f"\ndeploy/up stopped: {text}\nWhat is done stays done; mend it and run deploy/up again. "
+        print(f"\ndeploy/up stopped: {text}\nCompleted steps are not repeated: correct the problem and run deploy/up again. "
               f"Logs: {args.state}/log", file=sys.stderr)
         return 1
 

@@ -29,8 +29,8 @@ from deploy.daemons import DAEMONS  # noqa: E402
 PR_SET_PDEATHSIG = 1
 
 
-# What daemons import by themselves a moment later, as their configuration asks for it: here it is shared. Some names are
-# their libraries' own; one that is not there any more is only not shared.
+# Modules that daemons import shortly afterwards, depending on their configuration; here they are shared. Some are
+# internal to their libraries; a missing one is just not shared.
 LATE = ("oslo_messaging._drivers.impl_rabbit", "kombu.transport.pyamqp", "sqlalchemy.dialects.sqlite.pysqlite",
         "sqlalchemy.dialects.mysql.pymysql", "pymysql", "encodings.idna")
 
@@ -93,13 +93,13 @@ class Zygote:
             job = self.pids.pop(pid, None)
             if job and not self.stopping:
                 if self.time.monotonic() - self.born[job] < 2:
-                    self.time.sleep(1)  # a daemon that dies at once must not spin
+                    self.time.sleep(1)  # a daemon that ends at once must not be restarted in a busy loop
                 self._fork(*job)
 
     def _stop(self, signum, frame) -> None:
         self.stopping = True
         self._signal(signal.SIGTERM)
-        # One that does not end must not keep the others from being started again.
+        # A daemon that does not end must not prevent the restart of others.
         signal.signal(signal.SIGALRM, lambda signum, frame: self._signal(signal.SIGKILL))
         signal.alarm(END_S)
 
@@ -134,7 +134,7 @@ class Zygote:
         for other, sockets in self.sockets.items():
             for sock in sockets.values() if other != name else ():
                 sock.close()
-        metrics.identify(f"{name}-{worker}-{os.getppid()}")  # one of an earlier zygote may still be about to end
+        metrics.identify(f"{name}-{worker}-{os.getppid()}")  # one of an earlier zygote may be about to end
         log_file = f"{self.state}/log/{name}.log"
         service.run(self.classes[name], state=self.state, sockets=self.sockets[name], worker=worker,
                     overrides={"log_file": log_file})
@@ -142,9 +142,9 @@ class Zygote:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="deploy.zygote", description=__doc__)
-    parser.add_argument("--green", action="store_true", help="be the one that is patched by eventlet")
+    parser.add_argument("--green", action="store_true", help="patch with eventlet")
     parser.add_argument("--state", required=True, help="state directory of the cloud")
-    parser.add_argument("names", nargs="+", help="of the daemons to fork")
+    parser.add_argument("names", nargs="+", help="names of the daemons to fork")
     args = parser.parse_args()
     die_with_parent()
     os.umask(files.UMASK)

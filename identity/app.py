@@ -24,7 +24,7 @@ _PASSWORD = re.compile(r"/v3/users/[^/]+/password")
 
 
 class Auth:
-    """Verify the caller's token; requests without one pass only to what is open: discovery and login."""
+    """Verify the caller's token. Requests without a token are allowed only for discovery and login."""
 
     def __init__(self, app, service):
         self.app, self.service = app, service
@@ -34,7 +34,7 @@ class Auth:
         path = environ.get("PATH_INFO", "").rstrip("/")
         token = environ.get("HTTP_X_AUTH_TOKEN")
         login = path in _LOGINS and environ["REQUEST_METHOD"] == "POST"
-        # Whoever changes a password proves himself by the old one; with an expired one he has no token.
+        # The old password authenticates a password change: with an expired one, users cannot get a token.
         change = _PASSWORD.fullmatch(path) and environ["REQUEST_METHOD"] == "POST"
         if not (path in _OPEN or login or change or _FEDERATED.fullmatch(path)):
             if not token:
@@ -51,7 +51,7 @@ class Auth:
 
 
     def _bootstrap(self, token: str) -> context.Context | None:
-        """Who shows the configured ``admin_token``, if there is one."""
+        """The context of requests with the configured ``admin_token``."""
         if not self.admin_token or not same_secret(token, self.admin_token):
             return None
         return context.Context(user_id="admin_token", user_name="admin_token", user_domain_id="default", roles=("admin",),
@@ -59,7 +59,7 @@ class Auth:
 
 
 class AdminPort:
-    """Mark what came in at the port for administrators."""
+    """Mark requests that arrive at the admin port."""
 
     def __init__(self, app, service):
         self.app = app

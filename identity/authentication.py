@@ -1,7 +1,7 @@
-"""Authentication: methods and scope in, signed token out.
+"""Authentication: validates methods and scope, and issues signed tokens.
 
-A secret takes a quarter of a second to check. What a token says is read after that, whatever was known before it, and the
-token is issued as of the moment before that reading: who takes something away later revokes what was issued until then.
+Checking a secret takes a quarter of a second. The content of a token is read after that, regardless of what was read
+before, and the token's issue time is before that reading: a revocation covers all tokens issued until then.
 """
 
 import secrets
@@ -34,7 +34,7 @@ def _find(connection, table, where) -> dict | None:
 
 
 def _active(user: dict | None) -> dict:
-    """:raises Unauthorized: there is no such user, or he or his domain is disabled"""
+    """:raises Unauthorized: there is no such user, or the user or the domain is disabled"""
     if not user or not user["enabled"] or not user["domain_enabled"]:
         raise errors.Unauthorized()
     return user
@@ -45,13 +45,16 @@ def _active_user(connection, user_id: str) -> dict:
 
 
 def _check_there(connection, table, row: dict) -> None:
-    """:raises Unauthorized: what proved a login is gone by now, or another"""
+    """:raises Unauthorized: the credential that was checked has been deleted or changed since"""
     if one(connection, sa.select(table).where(table.c.id == row["id"])) != row:
         raise errors.Unauthorized()
 
 
 def _still(has: list[dict], role_ids: list[str]) -> list[dict]:
-    """The roles that were delegated. :raises Unauthorized: who delegated them has lost one since"""
+    """The delegated roles.
+
+    :raises Unauthorized: the delegating user has lost one of them
+    """
     given = [r for r in has if r["id"] in role_ids]
     if len(given) != len(role_ids):
         raise errors.Unauthorized()
@@ -67,13 +70,13 @@ def _names_trust(scope) -> bool:
 
 
 def _check_rescope(parent: Context | None, scope) -> None:
-    """:raises Forbidden: a token for the system is to become one for something else; also the default project is that"""
+    """:raises Forbidden: a system-scoped token requests another scope; the default project counts as one"""
     if parent is not None and parent.system and not (_is_unscoped(scope) or isinstance(scope, dict) and "system" in scope):
-        raise errors.Forbidden("A token for the system cannot be made into one for a project or a domain.")
+        raise errors.Forbidden("A system-scoped token cannot be rescoped to a project or a domain.")
 
 
 class Authenticator:
-    """Check credentials and make contexts.
+    """Validates credentials and creates contexts.
 
     :param service: the identity service (db, passwords, keys, verifier, conf)
     """
@@ -82,13 +85,13 @@ class Authenticator:
         self.service = service
 
     def authenticate(self, auth: dict, request: Context, receipt: str | None = None) -> tuple[Context, str]:
-        """Every method that is named must succeed, and all for the same user.
+        """Every method in the request must succeed, for the same user.
 
         :param auth: the ``auth`` object of the request, schema-checked
-        :param receipt: of a login before, which proved a part of what the user's rules ask for
+        :param receipt: of an earlier login with some of the methods that the user's rules require
         :returns: (context of the new token, signed token)
-        :raises Unauthorized: for every wrong credential or scope alike
-        :raises receipts.Incomplete: it is all right, and the user's rules ask for more methods
+        :raises Unauthorized: the same for every wrong credential or scope
+        :raises receipts.Incomplete: everything is correct, but the user's rules require more methods
         """
         identity = auth["identity"]
         methods = set(identity["methods"])
@@ -110,11 +113,11 @@ class Authenticator:
 
     @units.unit
     def _scoped(self, user: dict, had, wanted) -> tuple:
-        """(user, scope, roles, end) of the token that is asked for.
+        """(user, scope, roles, end) of the requested token.
 
-        One transaction: a scope that is refused leaves the receipt and the trust's use as they were.
+        One transaction: if the scope is refused, the receipt and the trust's remaining uses are unchanged.
 
-        :raises Unauthorized: also where the user was disabled, or got another password, since he was proved
+        :raises Unauthorized: also if the user was disabled, or got another password, after authentication
         """
         with self.service.db.writer() if had or _names_trust(wanted) else self.service.db.reader() as connection:
             user = self.still_proved(connection, user)
@@ -125,7 +128,7 @@ class Authenticator:
             return (user, *self._scope(connection, user, wanted), None)
 
     def _proved(self, identity: dict, methods: set[str]) -> tuple[dict, Context | None]:
-        """(the one user whom every method names and proves, the context of the token that was shown)"""
+        """(the user that all methods authenticate, the context of the token in the request)"""
         users, parent = [], None
         with self.service.db.reader() as connection:
             if "token" in methods:
@@ -148,14 +151,14 @@ class Authenticator:
 
     @staticmethod
     def still_proved(connection, user: dict) -> dict:
-        """A user whose password was found right, as he is by now. :raises Unauthorized: that is not his password any more"""
+        """The current row of a user whose password was correct. :raises Unauthorized: the password has changed since"""
         now = _active_user(connection, user["id"])
         if now["password_hash"] != user["password_hash"]:
             raise errors.Unauthorized()
         return now
 
     def _by_password(self, ref: dict) -> dict:
-        """The user whose password it is, in the database or in his domain's directory."""
+        """The user with this name and password, in the database or in the domain's directory."""
         with self.service.db.reader() as connection:
             user = self._user(connection, {"user": ref})
             domain_id = user["domain_id"] if user else self._domain_of(connection, ref)
@@ -181,16 +184,16 @@ class Authenticator:
             raise receipts.issue(self.service, user, methods, rules)
 
     def _check_passcode(self, user: dict | None, given: str) -> None:
-        """:raises Unauthorized: wrong, used before, or the account is locked: six digits could be guessed"""
+        """:raises Unauthorized: wrong, used before, or the account is locked (six digits could be guessed otherwise)"""
         if not self.service.db.transact(self._use_passcode, user["id"] if user else "", given):
             raise errors.Unauthorized()
 
     def _use_passcode(self, connection, user_id: str, given: str) -> bool:
-        """The user's row is locked, so that guesses are counted one after the other, however many come at once."""
+        """The user's row is locked, so that concurrent guesses are counted one by one."""
         rules = self.service.compliance
         user = _find(connection, models.users, models.users.c.id == user_id)
         locked = user is None or rules.locked(user)
-        # As long as it takes with a user that is there.
+        # take the same time as for an existing user
         right = totp.use(connection, self.service.vault, "" if locked else user_id, given,
                          self.service.conf.totp.included_previous_windows)
         if user is not None and not locked and not right:
@@ -198,7 +201,8 @@ class Authenticator:
         return right
 
     def for_consumer(self, access: dict, request: Context) -> tuple[Context, str]:
-        """A token of OAuth: its user's, with the roles that he gave, as far as he still has them all.
+        """An OAuth token for the user who authorized the consumer, with those of the authorized roles that the user
+        still has.
 
         :param access: the access token's row
         """
@@ -215,7 +219,7 @@ class Authenticator:
     def federated(self, idp_id: str, protocol_id: str, said: dict[str, str], request: Context) -> tuple[Context, str]:
         """An unscoped token for a user of an identity provider.
 
-        :param said: what the front proxy says, see identity.federation
+        :param said: the assertion from the front proxy, see identity.federation
         """
         since = time.time()
         user_id = self.service.federation.login(idp_id, protocol_id, said)
@@ -224,10 +228,10 @@ class Authenticator:
         return self._issue(user, {"federation": (idp_id, protocol_id)}, [], [protocol_id], None, request, since=since)
 
     def for_signer(self, credential: dict, chain: str, request: Context) -> tuple[Context, str]:
-        """A token for the credential's project, for its user, who proved himself by an EC2 key.
+        """A token for an EC2 credential's user and project, after its signature was verified.
 
-        :param chain: what all tokens of the credential are revoked by
-        :raises Unauthorized: he may not have it
+        :param chain: revoking it revokes all tokens of the credential
+        :raises Unauthorized: the user may not have it
         """
         since = time.time()
         with self.service.db.reader() as connection:
@@ -239,17 +243,17 @@ class Authenticator:
         return self._issue(user, scope, given, ["ec2credential"], None, request, since=since, chain=chain)
 
     def check_password(self, user: dict | None, password: str) -> dict:
-        """The user, if the password is his.
+        """The user, if the password is correct.
 
-        :raises Unauthorized: it is wrong, or the account is locked; in the time that a right one takes
+        :raises Unauthorized: it is wrong, or the account is locked; takes as long as with a correct one
         """
         rules = self.service.compliance
-        # Outside a transaction: the hash takes a quarter of a second. Also where there is no such user.
+        # Outside a transaction, because the hash takes a quarter of a second. Calculated for unknown users too.
         right = self.service.passwords.matches(password, user and user["password_hash"])
         if user is None:
             raise errors.Unauthorized()
         with self.service.db.reader() as connection:
-            # By now others may have guessed as often as they may.
+            # Meanwhile, concurrent guesses may have locked the account.
             user = self.still_proved(connection, user)
         if rules.locked(user):
             raise errors.Unauthorized()
@@ -259,18 +263,18 @@ class Authenticator:
         return user
 
     def _admit(self, user: dict) -> None:
-        """:raises Unauthorized: his password has expired, or he was away for too long"""
+        """:raises Unauthorized: the password has expired, or the account has been inactive for too long"""
         changed = self.service.compliance.admit(user)
         if changed:
             self.service.db.transact(sa.Connection.execute,
                                      sa.update(models.users).where(models.users.c.id == user["id"]).values(changed))
 
     def _by_application_credential(self, auth: dict, request: Context) -> tuple[Context, str]:
-        """A token for the credential's project, with its roles as far as its user still has them all."""
+        """A token for the credential's project, with those of its roles that the user still has."""
         ref = auth["identity"].get("application_credential") or {}
         table = models.application_credentials
         if auth.get("scope"):
-            raise errors.Unauthorized()  # its scope is its own
+            raise errors.Unauthorized()  # the scope is that of the credential
         with self.service.db.reader() as connection:
             where = table.c.id == ref["id"] if "id" in ref else None
             if where is None:
@@ -296,13 +300,13 @@ class Authenticator:
         return self._issue(user, scope, given, ["application_credential"], None, request, since=since, until=row["expires_at"])
 
     def _by_token(self, connection, ref: dict):
-        self.service.revocations.run_once()  # it may have been ended at another worker a moment ago
+        self.service.revocations.run_once()  # another worker may just have revoked it
         try:
             parent = self.service.verifier.check(ref.get("id", ""))
         except errors.Unauthorized:
-            raise errors.NotFound("Could not find token.") from None  # as Keystone says it here
+            raise errors.NotFound("Could not find token.") from None  # the same text as in Keystone
         if parent.delegated:
-            raise errors.Forbidden(f"A token of {parent.delegated} cannot be made into another.")
+            raise errors.Forbidden(f"A token of {parent.delegated} cannot be used to get another token.")
         return _find(connection, models.users, models.users.c.id == parent.user_id), parent
 
     def _user(self, connection, ref: dict):
@@ -324,7 +328,7 @@ class Authenticator:
         elif "system" in scope:
             fields, given = {"system": True}, grants.roles_on(connection, user["id"], "system", "all")
         else:
-            raise errors.BadRequest("The scope must name a project, a domain or the system.")
+            raise errors.BadRequest("The scope must be a project, a domain or the system.")
         if not given:
             if explicit:
                 raise errors.Unauthorized()
@@ -340,8 +344,8 @@ class Authenticator:
         return fields, grants.roles_on(connection, user["id"], "project", project["id"])
 
     def _trust_scope(self, connection, trustee: dict, trust_id: str) -> tuple[dict, dict, list[dict], float | None]:
-        """(the user that the token names, context fields, roles, when the trust ends). Everything must hold now, not when
-        trust was given."""
+        """(the token's user, context fields, roles, end of the trust). All conditions are checked now, not only when
+        the trust was created."""
         trust = trusts.find(connection, trust_id)
         if trust is None or trust["trustee_user_id"] != trustee["id"] or not trusts.use(connection, trust):
             raise errors.Unauthorized()
@@ -365,9 +369,9 @@ class Authenticator:
 
     def _issue(self, user, scope, given, methods, parent, request, *, since: float, until: float | None = None,
                chain: str | None = None):
-        """:param since: when what the token says began to be read
-        :param until: when what the token is made of ends
-        :param chain: the chain that it belongs to, if not to a token's
+        """:param since: the time before the token's content was read
+        :param until: the earliest end of what the token is derived from
+        :param chain: the chain of the token, if not that of the token in the request
         """
         ends = [] if until is None else [until]
         if given and user["external"]:
@@ -376,7 +380,7 @@ class Authenticator:
         expires = min([since + self.service.conf.identity.token_expiration, *ends])
         audit = [secrets.token_urlsafe(16), *([chain] if chain else [])]
         if parent is not None:
-            expires = min(expires, parent.expires_at)  # rescoping never lengthens life
+            expires = min(expires, parent.expires_at)  # rescoping does not extend the lifetime
             audit.append(parent.audit_ids[-1])
             methods = sorted(set(methods) | set(parent.methods))
             scope = {**scope, "federation": parent.federation}

@@ -1,6 +1,6 @@
-"""The catalog and the roles as tokens show them: asked for by nearly every answer, and hardly ever changed.
+"""The catalog and the roles in tokens, which nearly every response needs, and which rarely change.
 
-Cached in memory. What this process writes is seen by the next request; what another worker writes after ``CACHE_S``.
+Cached in memory. Changes by this process are visible in the next request, those by other workers after ``CACHE_S``.
 """
 
 import dataclasses
@@ -26,10 +26,10 @@ _LINE = re.compile(r"catalog\.([^.\s]+)\.([^.\s]+)\.(name|publicURL|internalURL|
 
 
 def templated(path: str) -> list[dict]:
-    """Endpoints with their services, as the tables would give them, from lines ``catalog.REGION.TYPE.publicURL = URL`` (and
-    internalURL, adminURL, name), the file that Keystone's templated catalog reads.
+    """Endpoints with their services, in the format of the tables, from lines ``catalog.REGION.TYPE.publicURL = URL``
+    (and internalURL, adminURL, name), the file that Keystone's templated catalog reads.
 
-    :raises Error: the file cannot be read, or a line is none of these
+    :raises Error: the file cannot be read, or a line is invalid
     """
     found: dict[tuple[str, str], dict[str, str]] = {}
     try:
@@ -57,13 +57,14 @@ class Cached:
     at: float  # time.monotonic()
     rows: list[dict]  # endpoints with their services
     roles: dict[str, str]  # {name: id}
-    selecting: set[str]  # projects that have a selection of their own
+    selecting: set[str]  # projects with their own selection of endpoints
     encoded: dict[str | None, bytes] = dataclasses.field(default_factory=dict)  # by project
 
 
 class Catalog:
-    """:param db: the identity database; its writes are noticed
-    :param template: a file that the catalog is in instead, see ``templated``; it is read again as often as the tables
+    """:param db: the identity database; its writes invalidate the cache
+    :param template: a file to use instead of the tables' catalog, see ``templated``; it is re-read as often as the
+        tables
     """
 
     def __init__(self, db, template: str | None = None):
@@ -89,7 +90,7 @@ class Catalog:
             cached = Cached(time.monotonic(), templated(self.template) if self.template else self._rows(connection, sa.true()),
                         dict(roles), set() if self.template else set(connection.execute(selecting).scalars()))
         with self._lock:
-            if self._writes == writes:  # else it may be from before that write
+            if self._writes == writes:  # otherwise it may be older than that write
                 self._cached = cached
         return cached
 
@@ -110,7 +111,7 @@ class Catalog:
         return self._of(project_id, self._current())
 
     def encoded(self, project_id: str | None) -> bytes:
-        """``of`` as JSON, made once for a project while it stands."""
+        """``of`` as JSON, cached per project."""
         cached = self._current()
         if project_id not in cached.encoded:
             cached.encoded[project_id] = json.dumps(self._of(project_id, cached), separators=(",", ":")).encode()

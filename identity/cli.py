@@ -10,20 +10,20 @@ CATALOG = [("identity", "keystone", 5000, "/v3"), ("image", "glance", 9292, ""),
            ("compute", "nova", 8774, "/v2.1"), ("placement", "placement", 8778, ""), ("network", "neutron", 9696, ""),
            ("block-storage", "cinder", 8776, "/v3/$(project_id)s"), ("volumev3", "cinderv3", 8776, "/v3/$(project_id)s")]
 OLD_SERVICE_USER = "pileus"
-ADMIN_PORT = 35357  # where administrators' clients of old look for identity
+ADMIN_PORT = 35357  # where old administrators' clients connect
 IMPLIES = (("admin", "manager"), ("manager", "member"), ("member", "reader"))
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser, commands = manage.parser("identity")
     boot = manage.command(commands, "bootstrap", "Make the admin user, roles and the catalog; safe to repeat.")
-    boot.add_argument("--password", required=True, help="of the user admin, where there is none yet")
+    boot.add_argument("--password", required=True, help="password of the user admin, if it does not exist yet")
     boot.add_argument("--service-password", required=True, action="append", metavar="NAME=PASSWORD",
-                      help="a service user, once for each: nova, neutron, cinder, glance")
+                      help="a service user; repeat for nova, neutron, cinder and glance")
     boot.add_argument("--host", default="127.0.0.1", help="address in the catalog's URLs (default: %(default)s)")
     boot.add_argument("--region", default="RegionOne", help="region of the catalog's endpoints (default: %(default)s)")
-    manage.command(commands, "rotate-keys", "Add a signing key; the old ones go on verifying.")
-    manage.command(commands, "doctor", "Say what is insecure or broken; the exit status is 1 if something is broken.")
+    manage.command(commands, "rotate-keys", "Add a signing key; the old keys still verify tokens.")
+    manage.command(commands, "doctor", "Report insecure or broken settings; the exit status is 1 if something is broken.")
     return parser
 
 
@@ -60,12 +60,12 @@ def _ensure(connection, table, values: dict, **key) -> dict:
 
 def bootstrap(service, password: str, service_users: dict[str, str], host: str, region: str, offset: int = 0,
               before: tuple[str, int] = ("", 0)) -> None:
-    """Domain Default, projects admin and service, the user admin, a user for each service, roles, the catalog. Repeatable;
-    users that exist keep their passwords, and are given no role that they were not given when they were made: who manages the
-    domain may have made one of that name. A service's user has the role service and no other.
+    """Create domain Default, the projects admin and service, the user admin, a user for each service, roles and the
+    catalog. Repeatable. Existing users keep their passwords, and get no additional roles: a user with one of these
+    names may have been created by a domain manager. The user of a service has only the role service.
 
     :param service_users: {name: password}
-    :param before: (host, offset) of the last time: endpoints that are still as they were made then get the new address
+    :param before: (host, offset) of the previous bootstrap: unchanged endpoints of that time get the new address
     """
     from identity.db import grants, models
     if not service.keys.private():
@@ -88,7 +88,7 @@ def bootstrap(service, password: str, service_users: dict[str, str], host: str, 
                 "default_project_id": projects[project]}, name=name)["id"]
             key = {"user_id": user_id, "target_type": "project", "target_id": projects[project], "role_id": roles[role]}
             if known and not connection.execute(sa.select(models.assignments.c.role_id).filter_by(**key)).first():
-                continue  # somebody else by that name, or one whom an administrator has taken the role from
+                continue  # created by somebody else, or an administrator has removed the role
             grants.add(connection, **key)
             if name == "admin":
                 grants.add(connection, user_id=user_id, target_type="system", target_id="all", role_id=roles[role])
@@ -100,7 +100,7 @@ def bootstrap(service, password: str, service_users: dict[str, str], host: str, 
 
 
 def _remove_old_service_user(service, connection, models, project_id: str) -> None:
-    """All services once shared a user ``pileus``, who was an administrator."""
+    """Delete the user ``pileus``, an administrator that all services used in earlier releases."""
     user_id = connection.execute(sa.select(models.users.c.id).where(
         models.users.c.name == OLD_SERVICE_USER, models.users.c.domain_id == "default",
         models.users.c.default_project_id == project_id)).scalar()

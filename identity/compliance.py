@@ -1,6 +1,6 @@
-"""Rules about passwords and logins: the group ``security_compliance``, with OpenStack's names and meanings.
+"""Rules for passwords and logins: the group ``security_compliance``, with OpenStack's names and meanings.
 
-None is in force unless its option is set. A user's ``options`` may excuse him from some.
+Each is in force only if its option is set. A user's ``options`` may exempt the user from some of them.
 """
 
 import json
@@ -37,23 +37,23 @@ class Compliance:
     # Logins -----------------------------------------------------------------
 
     def locked(self, user: dict) -> bool:
-        """Too many wrong passwords lately."""
+        """Whether the account is locked after too many wrong passwords."""
         most = self.conf.lockout_failure_attempts
         if not most or options_of(user).get("ignore_lockout_failure_attempts") or user["failed_logins"] < most:
             return False
         return time.time() - (user["failed_at"] or 0) < self.conf.lockout_duration
 
     def failed(self, connection, user: dict) -> None:
-        """Count a wrong password. The count begins anew when a lock has ended."""
+        """Count a wrong password. The count starts again after a lock has ended."""
         if self.conf.lockout_failure_attempts:
             over = user["failed_at"] is not None and time.time() - user["failed_at"] >= self.conf.lockout_duration
             connection.execute(sa.update(USERS).where(USERS.c.id == user["id"]).values(
                 failed_logins=1 if over else USERS.c.failed_logins + 1, failed_at=time.time()))
 
     def admit(self, user: dict) -> dict:
-        """The last word on a login whose password is right: the columns that it changes.
+        """The final checks of a login with a correct password; returns the columns that it changes.
 
-        :raises Unauthorized: the password has expired, or the account has slept for too long
+        :raises Unauthorized: the password has expired, or the account has been inactive for too long
         """
         expires, options, now = user["password_expires_at"], options_of(user), time.time()
         if expires is not None and expires <= now and not options.get("ignore_password_expiry"):
@@ -62,7 +62,7 @@ class Compliance:
         if most and user["last_active_at"] and now - user["last_active_at"] > most * DAY_S and \
                 not options.get("ignore_user_inactivity"):
             raise errors.Unauthorized()
-        # The day is enough for what is asked of it, and spares most logins a write.
+        # A day's precision is sufficient, and most logins then need no write.
         slept = most and now - (user["last_active_at"] or 0) > DAY_S
         return {**({"failed_logins": 0, "failed_at": None} if user["failed_logins"] else {}),
                 **({"last_active_at": now} if slept else {})}
@@ -70,7 +70,7 @@ class Compliance:
     # Passwords --------------------------------------------------------------
 
     def check(self, password: str) -> None:
-        """:raises BadRequest: it does not match the operator's expression"""
+        """:raises BadRequest: it does not match password_regex"""
         expression = self.conf.password_regex
         if expression and not re.match(expression, password):
             raise errors.BadRequest(f"The password does not match the requirements: {self.conf.password_regex_description}.")
@@ -83,10 +83,11 @@ class Compliance:
         return [user["password_hash"], *(r["password_hash"] for r in old)] if count else []
 
     def check_own_change(self, user: dict, password: str, used: list[str]) -> None:
-        """What holds where users change passwords themselves, and not for administrators. Takes a hash for each of ``used``.
+        """Checks for users who change their own password; administrators are exempt. Takes a hash for each of
+        ``used``.
 
         :raises BadRequest: too early, or a password that was used lately
-        :raises Forbidden: this user's password is not to be changed by him
+        :raises Forbidden: the user may not change the password
         """
         if options_of(user).get("lock_password"):
             raise errors.Forbidden("The password of this user is locked.")
@@ -108,7 +109,7 @@ class Compliance:
                 "failed_at": None}
 
     def remember(self, connection, user: dict) -> None:
-        """Keep the hash of a password that is about to be replaced, as long as new ones are compared with it."""
+        """Store the hash of a password that is being replaced, as long as new passwords are compared with it."""
         count = self.conf.unique_last_password_count
         if count > 1 and user["password_hash"]:
             connection.execute(sa.insert(OLD).values(user_id=user["id"], password_hash=user["password_hash"]))

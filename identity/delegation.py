@@ -1,13 +1,13 @@
-"""What a token that acts for a user may not do in this service, whatever its roles are.
+"""Restrictions in this service on tokens that act for a user, regardless of their roles.
 
-Such a token was made from less than the user's own login: a trust, an application credential, a consumer's access token
-(OAuth 1) or a signature by an EC2 key. It must not reach what would give it more, last longer, or end what the user gave
-to others: his credentials, application credentials, trusts, access tokens and his own account. ``handlers/delegated.py`` puts
-the rules below around every route, those of v2.0 too, before the handler and before anything is looked up, so that the answer
-does not tell what exists.
+Such a token was not created by the user's own login, but by a trust, an application credential, a consumer's access
+token (OAuth 1) or an EC2 signature. It must not reach anything that would give it more rights, that lasts longer, or
+that the user gave to others: the user's credentials, application credentials, trusts, access tokens and account.
+``handlers/delegated.py`` applies these rules to every route, including v2.0, before the handler and any lookup, so
+that the response does not reveal what exists.
 
-Source: Keystone's rules after OSSA-2026-005 and CVE-2026-42998 to 43000, and stricter where these let such a token read
-another secret of its user's.
+Source: Keystone's rules after OSSA-2026-005 and CVE-2026-42998 to 43000; stricter where these would let such a token
+read another secret of its user.
 """
 
 import re
@@ -25,12 +25,12 @@ def _refuse(ctx: Context) -> typing.NoReturn:
 
 
 def own_login(ctx: Context, method: str, params: dict) -> None:
-    """For the user's own login only."""
+    """Only for the user's own login."""
     _refuse(ctx)
 
 
 def application_credentials(ctx: Context, method: str, params: dict) -> None:
-    """Application credentials may be looked at with one; only an unrestricted one makes or ends others."""
+    """Application credentials can be read with one; only an unrestricted one can create or delete others."""
     if not ctx.app_credential:
         _refuse(ctx)
     if ctx.app_credential[1] and method not in ("GET", "HEAD"):
@@ -38,7 +38,7 @@ def application_credentials(ctx: Context, method: str, params: dict) -> None:
 
 
 def trusts(ctx: Context, method: str, params: dict) -> None:
-    """A trust's token may list, see and end the trust that it was made of, and no other. It cannot be passed on."""
+    """A trust's token may list, show and delete the trust that it was created from, and no other. It cannot be delegated."""
     if not ctx.trust or method == "POST" or params.get("id", ctx.trust_id) != ctx.trust_id:
         _refuse(ctx)
 
@@ -50,7 +50,7 @@ def account(ctx: Context, method: str, params: dict) -> None:
 
 
 Rule = typing.Callable[[Context, str, dict], None]
-# The first pattern that matches a route's path decides; a path that none matches is open to such tokens.
+# The first pattern that matches a route's path decides; other paths are not restricted.
 RULES: list[tuple[re.Pattern, Rule]] = [(re.compile(path), rule) for path, rule in (
     (r"/v3/credentials(/.*)?", own_login),
     (r"/v(3|2\.0)/users/\{id\}/credentials/.*", own_login),
@@ -68,9 +68,9 @@ def rule_of(path: str) -> Rule | None:
 
 
 def refuse_signature(ctx: Context) -> None:
-    """A token from an EC2 signature is for the other services: here it opens nothing, as in Keystone (change 910ebab06).
+    """A token from an EC2 signature is only valid in other services, as in Keystone (change 910ebab06).
 
-    :raises Forbidden: the caller shows one
+    :raises Forbidden: the caller has such a token
     """
     if "ec2credential" in ctx.methods:
         raise errors.Forbidden("EC2 credential tokens cannot be used for authorization.")

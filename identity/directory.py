@@ -1,11 +1,11 @@
-"""Users and groups of a domain that are in LDAP. They are read there, and nothing is written to it.
+"""Users and groups of a domain in LDAP, which is only read.
 
-What was read is mirrored in the tables of users, groups and memberships, so that roles, tokens, trusts and the rest work
-as for anybody. The mirror of a user is brought up to date at each of his logins, that of a domain when its users or
-groups are listed. Who is no more in the directory is disabled, and his tokens end: his roles are kept, in case the
-directory was wrong. A user's id is a digest of his domain and of what the directory says never changes of him.
+They are mirrored in the tables of users, groups and memberships, so that roles, tokens and trusts work as for other
+users. A user is updated at each login, a domain when its users or groups are listed. Users who have been deleted from
+the directory are disabled and their tokens revoked; they keep their roles, in case the directory was incorrect. A
+user's id is a digest of the domain and of the user's permanent id in the directory.
 
-Users and groups that were made in the database stay there: the directory does not touch them, nor take their names.
+Users and groups that were created in the database are independent of the directory, and keep their names.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ def public_id(domain_id: str, kind: str, local_id: str) -> str:
 
 
 class Entry(typing.NamedTuple):
-    """A user or a group of the directory. ``members``: DNs, or ids where the directory's groups have these."""
+    """A user or a group of the directory. ``members``: DNs, or ids if the directory's groups contain ids."""
 
     dn: str
     local_id: str
@@ -45,9 +45,9 @@ class Entry(typing.NamedTuple):
 
 
 class Directory:
-    """One domain's directory.
+    """The directory of a domain.
 
-    :param options: the group ``ldap`` of its configuration, with the service's values for what it does not say
+    :param options: the group ``ldap`` of its configuration, completed by the service's values
     """
 
     def __init__(self, domain_id: str, options: dict):
@@ -56,7 +56,7 @@ class Directory:
     @contextlib.contextmanager
     def _connection(self, user: str | None, password: str | None):
         """A bound connection. :raises ServiceUnavailable: no server answers; :raises Unauthorized: the password is wrong"""
-        import ldap3  # for the few who use it: it costs memory
+        import ldap3  # imported late, because it uses memory and few clouds need it
         from ldap3.core import exceptions
         of = self.options
         tls = ldap3.Tls(validate=ssl.CERT_REQUIRED if of["tls_req_cert"] == "demand" else ssl.CERT_NONE,
@@ -95,7 +95,7 @@ class Directory:
                     paged_size=of["page_size"], generator=False)
             except LDAPNoSuchObjectResult:
                 if kind == "user":
-                    raise  # a directory without its users is a broken one, and not one that nobody is in any more
+                    raise  # a missing tree is an error of the directory, not an empty list
                 return []
         return [e for e in found if e["type"] == "searchResEntry"]
 
@@ -141,14 +141,14 @@ class Directory:
         return found
 
     def member_name(self, user: Entry) -> str:
-        """What groups call a user."""
+        """The value by which groups refer to a user."""
         return user.local_id if self.options["group_members_are_ids"] else user.dn
 
     def prove(self, user: Entry | None, password: str) -> None:
-        """:raises Unauthorized: there is no such user, or the password is not his"""
+        """:raises Unauthorized: there is no such user, or the password is wrong"""
         if not password:
-            raise errors.Unauthorized()  # a bind without one succeeds: it is anonymous (RFC 4513, 5.1.2)
-        # Also where there is no such user, so that the time tells nobody who there is.
+            raise errors.Unauthorized()  # a bind without a password succeeds: it is anonymous (RFC 4513, 5.1.2)
+        # Also for unknown users, so that the response time does not reveal which exist.
         with self._connection(user.dn if user else f"cn=nobody,{self.options['suffix']}", password):
             if user is None:
                 raise errors.Unauthorized()
@@ -166,7 +166,7 @@ class Directories:
         self.service = service
 
     def of(self, domain_id: str) -> Directory | None:
-        """The directory that a domain's users are in; None: they are in the database."""
+        """The directory of a domain's users; None: they are in the database."""
         with self.service.db.reader() as connection:
             config = domain_config.read(connection, self.service.vault, domain_id, secrets=True)
         if config.get("identity", {}).get("driver") != "ldap":
@@ -176,18 +176,20 @@ class Directories:
                                      for n, o in known.items()})
 
     def refuse_writes(self, domain_id: str) -> None:
-        """:raises Forbidden: the users and groups of the domain are in a directory, which is not written to"""
+        """:raises Forbidden: the domain's users and groups are in a directory, which is read-only"""
         if self.of(domain_id) is not None:
             raise errors.Forbidden("Users and groups of this domain are managed in a directory and must be changed there.")
 
     def refuse_change(self, row: dict, names=()) -> None:
-        """:raises Forbidden: a row of the mirror, and more of it than the ``names`` that are ours alone"""
+        """:raises Forbidden: the change of a mirrored row includes columns that come from the directory
+        :param names: columns that do not
+        """
         ours = {"options", "default_project_id", "id"}
         if row["external"] and not set(names) <= ours and self.of(row["domain_id"]) is not None:
             raise errors.Forbidden("Users and groups of this domain are managed in a directory and must be changed there.")
 
     def listed(self, call: Call, noun, query: typing.Mapping[str, list[str]]) -> tuple[list[dict], bool]:
-        """(the list of a noun, up to date, as long as the domain's ``list_limit`` lets it be; whether that cut it)
+        """(the updated list of a resource, limited by the domain's ``list_limit``; whether it was truncated)
 
         :param query: {name: values} of the request
         """
@@ -208,9 +210,9 @@ class Directories:
 
     @units.unit
     def login(self, directory: Directory, name: str, password: str) -> str:
-        """The id of the user whose name and password these are; his groups are those of this moment.
+        """The id of the user with this name and password; the user's groups are updated.
 
-        :raises Unauthorized: they are nobody's
+        :raises Unauthorized: wrong name or password
         """
         entry = directory.user(name)
         directory.prove(entry, password)
@@ -225,7 +227,7 @@ class Directories:
 
     @units.unit
     def refresh(self, domain_id: str | None) -> None:
-        """Bring the mirror of a domain up to date; nothing where its users are in the database."""
+        """Update the mirror of a domain; does nothing if its users are in the database."""
         directory = self.of(domain_id) if domain_id else None
         if directory is None:
             return
@@ -247,7 +249,7 @@ class Directories:
     # The mirror -------------------------------------------------------------
 
     def _mirror_user(self, connection, directory: Directory, entry: Entry) -> str | None:
-        """His id; None: his name is another's, who is in the database."""
+        """The user's id; None: a user in the database has the same name."""
         id = public_id(directory.domain_id, "user", entry.local_id)
         values = {"name": entry.name, "email": entry.email, "description": entry.description, "enabled": entry.enabled}
         known = one(connection, sa.select(USERS).where(USERS.c.id == id))
@@ -276,8 +278,7 @@ class Directories:
 
     @staticmethod
     def _free_name(connection, table, domain_id: str, name: str, id: str) -> bool:
-        """Whether a name may be used. Whom the directory called so before, and otherwise or not at all by now, is called
-        by his id from now on."""
+        """Whether a name is available. A mirrored user whose name in the directory has changed is renamed to the id."""
         other = one(connection, sa.select(table.c.id, table.c.external).where(
             table.c.domain_id == domain_id, table.c.name == name, table.c.id != id))
         if other is None:

@@ -1,4 +1,4 @@
-"""``identity-manage doctor``: what would make this identity service insecure or unable to answer, found before users do."""
+"""``identity-manage doctor``: reports settings that make the identity service insecure or prevent it from working."""
 
 import pathlib
 import time
@@ -14,7 +14,7 @@ DAY_S = 86400
 
 
 class Finding(typing.NamedTuple):
-    """``level`` is "ok", "warning" (it works, and should be mended) or "error" (somebody will notice)."""
+    """``level`` is "ok", "warning" (it works, but should be corrected) or "error" (something does not work)."""
 
     level: str
     text: str
@@ -37,7 +37,7 @@ def keys(service) -> list[Finding]:
 def database(service) -> list[Finding]:
     at, head = migrate.version("identity.db", service.db.url.render_as_string(hide_password=False))
     if at != head:
-        return [Finding("error", f"the database is at revision {at}, this code wants {head}: identity-manage db sync")]
+        return [Finding("error", f"the database is at revision {at}, this release needs {head}: identity-manage db sync")]
     return [Finding("ok", f"the database is at revision {at}")]
 
 
@@ -55,12 +55,13 @@ def administrators(service) -> list[Finding]:
 def options(service) -> list[Finding]:
     conf, found = service.conf, []
     if conf.identity.admin_token:
-        found.append(Finding("error", "[identity] admin_token is set: who knows it is an administrator; unset it"))
+        found.append(Finding("error", "[identity] admin_token is set: anybody who knows it is an administrator; unset it"))
     if conf.identity.password_hash_rounds < 10:
-        found.append(Finding("warning", "[identity] password_hash_rounds is below 10: stolen hashes are soon guessed"))
+        found.append(Finding("warning", "[identity] password_hash_rounds is below 10: passwords can be guessed quickly from "
+                                        "stolen hashes"))
     if not conf.security_compliance.lockout_failure_attempts:
-        found.append(Finding("warning", "[security_compliance] lockout_failure_attempts is not set: passwords can be tried "
-                                        "for ever"))
+        found.append(Finding("warning", "[security_compliance] lockout_failure_attempts is not set: passwords can be guessed "
+                                        "without limit"))
     return found or [Finding("ok", "no option weakens the service")]
 
 
@@ -94,5 +95,5 @@ def directories(service) -> list[Finding]:
 def examine(service) -> list[Finding]:
     found = database(service)
     if any(f.level == "error" for f in found):
-        return found  # the rest would read tables that are not there
+        return found  # the other checks would read tables that do not exist
     return [*found, *(f for check in (keys, administrators, options, catalog, directories) for f in check(service))]

@@ -1,7 +1,7 @@
-"""The configuration of a domain: which backend its users are in, and that backend's options.
+"""The configuration of a domain: the backend of its users, and the options of that backend.
 
-Kept in the database, one row an option, and read where it is used: a change holds from the next request on, in
-every worker. Only options that mean something for one domain may be set (``OPTIONS``); a password is sealed.
+Stored in the database, one row per option, and read at each use, so that a change applies to the next request in
+every worker. Only options that make sense for a single domain can be set (``OPTIONS``). Passwords are encrypted.
 """
 
 import json
@@ -14,17 +14,18 @@ from identity import conf
 from identity.db import models
 
 TABLE = models.domain_options
-# {group: {option: oslo.config option}} of what a domain may have a value of its own for.
+# {group: {option: oslo.config option}} of the options that a domain may set.
 OPTIONS: dict[str, dict] = {"identity": {o.name: o for o in conf.OPTS["identity"] if o.name in ("driver", "list_limit")},
            "ldap": {o.name: o for o in conf.OPTS["ldap"]}}
 
 
-# What users must know to choose a password. It is the service's own, and asked of the default domain.
+# The password requirements, for users who choose one. They are those of the service, and shown for the default
+# domain.
 COMPLIANCE, COMPLIANCE_OPTIONS = "security_compliance", ("password_regex", "password_regex_description")
 
 
 def compliance(service, domain_id: str, option: str | None) -> dict:
-    """{option: value} of what passwords must look like. :raises Forbidden: another domain, or another option"""
+    """{option: value} of the password requirements. :raises Forbidden: another domain, or another option"""
     if domain_id != "default" or option not in (None, *COMPLIANCE_OPTIONS):
         raise errors.Forbidden("Invalid domain specific configuration: Reading security compliance values other than "
                                f"{' and '.join(COMPLIANCE_OPTIONS)} of the default domain is not allowed.")
@@ -32,7 +33,7 @@ def compliance(service, domain_id: str, option: str | None) -> dict:
 
 
 def check_name(group: str | None, option: str | None = None) -> None:
-    """:raises Forbidden: that is nothing a domain can have a value for"""
+    """:raises Forbidden: not an option that a domain may set"""
     if group is not None and group not in OPTIONS:
         raise errors.Forbidden(f"Invalid domain specific configuration: Group {group} is not supported for domain specific "
                                "configurations.")
@@ -46,7 +47,7 @@ def check(config: dict) -> None:
     for group, options in config.items():
         check_name(group)
         if not isinstance(options, dict):
-            raise errors.BadRequest(f"Invalid domain specific configuration: group {group} must hold options.")
+            raise errors.BadRequest(f"Invalid domain specific configuration: group {group} must contain options.")
         for name, value in options.items():
             check_name(group, name)
             try:
@@ -56,7 +57,7 @@ def check(config: dict) -> None:
 
 
 def read(connection, vault, domain_id: str, *, secrets: bool = False) -> dict:
-    """{group: {option: value}} of what is set for a domain; empty where nothing is. Secrets only for who uses them."""
+    """{group: {option: value}} of a domain; empty if nothing is set. Secrets only on request."""
     found: dict[str, dict] = {}
     for row in many(connection, sa.select(TABLE).where(TABLE.c.domain_id == domain_id)):
         group, name = row["group_name"], row["option_name"]
@@ -68,7 +69,7 @@ def read(connection, vault, domain_id: str, *, secrets: bool = False) -> dict:
 
 
 def write(connection, vault, domain_id: str, config: dict) -> None:
-    """Set these options; others stay."""
+    """Set these options; others are unchanged."""
     for group, options in config.items():
         for name, value in options.items():
             text = json.dumps(value)
@@ -79,7 +80,7 @@ def write(connection, vault, domain_id: str, config: dict) -> None:
 
 
 def clear(connection, domain_id: str, group: str | None = None, option: str | None = None) -> bool:
-    """Whether there was anything to take away."""
+    """Delete options; returns whether there were any."""
     where = [TABLE.c.domain_id == domain_id]
     where += [TABLE.c.group_name == group] if group else []
     where += [TABLE.c.option_name == option] if option else []
@@ -87,6 +88,6 @@ def clear(connection, domain_id: str, group: str | None = None, option: str | No
 
 
 def default(service) -> dict:
-    """The service's own values of the same options, without secrets."""
+    """The service's values of the same options, without secrets."""
     return {group: {n: getattr(service.conf[group], n) for n, o in options.items() if not o.secret}
             for group, options in OPTIONS.items()}

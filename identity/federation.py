@@ -1,10 +1,11 @@
-"""Federation: what a front proxy has learnt of a user from an identity provider, mapped to a user and groups here.
+"""Federation: maps the assertion of an identity provider about a user to a user and groups of this cloud.
 
-The proxy (Apache with mod_auth_openidc, say) does the provider's protocol, and passes its claims on as headers. Anybody
-could send such headers: they count only with the secret that the proxy and this service share (``proxy_secret``), and
-federation is off while there is none. The proxy must take away what a client sends under these names.
+A front proxy (for example Apache with mod_auth_openidc) implements the provider's protocol, and passes the claims on
+as headers. Since anybody could send such headers, they are accepted only with the secret that the proxy and this
+service share (``proxy_secret``); without a secret, federation is disabled. The proxy must remove headers with these
+names from clients' requests.
 
-Mappings are Keystone's: rules, of which each whose ``remote`` part holds adds its ``local`` part.
+Mappings are Keystone's: a list of rules; each rule whose ``remote`` part matches adds its ``local`` part.
 """
 
 import hashlib
@@ -43,17 +44,17 @@ RULES = {"type": "array", "minItems": 1, "maxItems": 1000, "items": {
 
 
 class Mapped(typing.NamedTuple):
-    user: dict  # {"id", "name", "email", "domain", "type"} as far as a rule said
-    groups: list[dict]  # {"id"} or {"name", "domain"} each
-    projects: list[dict]  # {"name", "roles": [{"name"}]} each
+    user: dict  # {"id", "name", "email", "domain", "type"}, those that a rule contains
+    groups: list[dict]  # each {"id"} or {"name", "domain"}
+    projects: list[dict]  # each {"name", "roles": [{"name"}]}
 
 
 def assertion(environ: dict, secret: str | None) -> dict[str, str]:
-    """What the proxy says: {variable: value}. :raises Unauthorized: it is not the proxy who asks"""
+    """The proxy's assertion: {variable: value}. :raises Unauthorized: the request does not come from the proxy"""
     shown = environ.get("HTTP_X_FEDERATION_SECRET", "")
     if not secret or not same_secret(shown, secret):
         raise errors.Unauthorized()
-    # WSGI's strings are latin-1; the proxies write UTF-8.
+    # WSGI's strings are latin-1; the proxies send UTF-8
     return {k: v.encode("latin-1", "replace").decode("utf-8", "replace") for k, v in environ.items()
             if isinstance(v, str) and (k.startswith("HTTP_") or k == "REMOTE_USER") and k != "HTTP_X_FEDERATION_SECRET"}
 
@@ -67,7 +68,7 @@ def _matches(values: list[str], words: list[str], regex: bool) -> list[str]:
 
 
 def _direct(remote: list[dict], said: dict[str, str]) -> list[list[str]] | None:
-    """The values that {0}, {1}, … stand for; None where the rule does not hold."""
+    """The values for {0}, {1}, …; None if the rule does not match."""
     found: list[list[str]] = []
     for item in remote:
         if item["type"] not in said:
@@ -90,7 +91,8 @@ def _direct(remote: list[dict], said: dict[str, str]) -> list[list[str]] | None:
 
 
 def _filled(template, direct: list[list[str]]):
-    """A local part with its {0}, {1}, … replaced, all through. :raises Forbidden: it names what the rule does not give"""
+    """A local part with {0}, {1}, … replaced recursively. :raises Forbidden: it refers to a value that the rule does
+    not have"""
     if isinstance(template, dict):
         return {k: _filled(v, direct) for k, v in template.items()}
     if isinstance(template, list):
@@ -99,15 +101,15 @@ def _filled(template, direct: list[list[str]]):
     def value(match) -> str:
         index = int(match[1])
         if index >= len(direct):
-            raise errors.Forbidden(f"The mapping names {match[0]}, which its rule does not give.")
+            raise errors.Forbidden(f"The mapping refers to {match[0]}, which its rule does not have.")
         return ";".join(direct[index])
     return _INDEX.sub(value, template) if isinstance(template, str) else template
 
 
 def mapped(rules: list[dict], said: dict[str, str]) -> Mapped:
-    """What the rules make of an assertion.
+    """Apply the rules to an assertion.
 
-    :raises Unauthorized: no rule names a user
+    :raises Unauthorized: no rule results in a user
     """
     user: dict = {}
     groups: list[dict] = []
@@ -134,37 +136,38 @@ class Federation:
         self.service = service
         secret = service.conf.federation.proxy_secret
         if secret is not None and len(secret) < 16:
-            raise ValueError("[federation] proxy_secret must have 16 characters at least: who guesses it is anybody")
+            raise ValueError("[federation] proxy_secret must have at least 16 characters: anybody who guesses it can log in as "
+                             "any user")
 
     def provider_of(self, connection, protocol_id: str, said: dict[str, str]) -> str:
-        """The id of the provider that an assertion names by itself. :raises Forbidden: none that is known"""
+        """The id of the provider for an assertion. :raises Forbidden: unknown issuer"""
         for protocol in rows.many(connection, sa.select(PROTOCOLS).where(PROTOCOLS.c.id == protocol_id)):
             issuer = said.get(self._issuer_in(protocol))
             known = rows.get(connection, PROVIDERS, protocol["idp_id"], resource="identity provider")["remote_ids"]
             if issuer and issuer in known:
                 return protocol["idp_id"]
-        raise errors.Forbidden("No identity provider is known by the issuer that the assertion names.")
+        raise errors.Forbidden("No identity provider has the issuer of the assertion.")
 
     def _issuer_in(self, protocol: dict) -> str:
         return protocol["remote_id_attribute"] or self.service.conf.federation.remote_id_attribute
 
     def _trusted(self, connection, idp_id: str, protocol_id: str, said: dict[str, str]) -> tuple[dict, dict]:
-        """(provider, mapping). :raises Forbidden: it is disabled, or another provider has issued the assertion"""
+        """(provider, mapping). :raises Forbidden: the provider is disabled, or another provider has issued the assertion"""
         provider = rows.get(connection, PROVIDERS, idp_id, resource="identity provider")
         protocol = rows.get(connection, PROTOCOLS, protocol_id, resource="federation protocol", idp_id=idp_id)
         if not provider["enabled"]:
             raise errors.Forbidden("The identity provider is disabled.")
-        # Else a user of one provider could say that he is another's.
+        # Otherwise a provider could assert the identity of another provider's user.
         if provider["remote_ids"] and said.get(self._issuer_in(protocol)) not in provider["remote_ids"]:
             raise errors.Forbidden("The assertion was issued by another identity provider.")
         return provider, rows.get(connection, MAPPINGS, protocol["mapping_id"], resource="mapping")
 
     @units.unit
     def login(self, idp_id: str, protocol_id: str, said: dict[str, str]) -> str:
-        """The id of the user whom an assertion is of.
+        """The id of the user in an assertion.
 
-        What the provider says of his groups holds for as long as the provider's ``authorization_ttl`` says, else for a
-        token's life: at his next login it may say something else.
+        The group memberships in it are valid for the provider's ``authorization_ttl``, by default a token's lifetime:
+        they may differ at the next login.
         """
         with self.service.db.writer() as connection:
             provider, mapping = self._trusted(connection, idp_id, protocol_id, said)
@@ -196,7 +199,7 @@ class Federation:
 
     @staticmethod
     def _shadow(connection, provider: dict, protocol_id: str, user: dict) -> str:
-        """The row of a user of the provider's: the same one at each login, in the provider's domain."""
+        """The row of a provider's user, in the provider's domain; the same at each login."""
         unique = user.get("id") or user["name"]
         id = hashlib.sha256(f"{provider['domain_id']}user{provider['id']}:{protocol_id}:{unique}".encode()).hexdigest()
         name = (user.get("name") or unique)[:240]
@@ -213,7 +216,7 @@ class Federation:
         return id
 
     def _group(self, connection, group: dict, provider: dict) -> str | None:
-        """The id of a group; None for one that is not here: providers name many that mean nothing here."""
+        """The id of a group; None if it does not exist, because providers send groups that have no meaning here."""
         table = models.groups
         where = [table.c.id == group["id"]] if "id" in group else [
             table.c.name == group.get("name", ""),
@@ -231,7 +234,7 @@ class Federation:
 
     @staticmethod
     def _provide(connection, provider: dict, user_id: str, project: dict) -> None:
-        """A project by that name in the provider's domain, made where it is not there, and the roles on it."""
+        """The project with this name in the provider's domain, created if missing, and the roles on it."""
         key = {"name": project["name"][:64], "domain_id": provider["domain_id"]}
         id = connection.execute(sa.select(models.projects.c.id).filter_by(**key)).scalar()
         if id is None:
@@ -241,5 +244,5 @@ class Federation:
             role_id = connection.execute(sa.select(models.roles.c.id).where(
                 models.roles.c.name == role["name"], models.roles.c.domain_id == "")).scalar()
             if role_id is None:
-                raise errors.Forbidden(f"The mapping names the role {role['name']}, which is not here.")
+                raise errors.Forbidden(f"The mapping refers to the role {role['name']}, which does not exist.")
             grants.add(connection, user_id=user_id, target_type="project", target_id=id, role_id=role_id)

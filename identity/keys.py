@@ -11,7 +11,7 @@ from jwt.algorithms import ECAlgorithm
 
 
 class KeyRing:
-    """The keys of one identity service. Re-read when the directory changes, so rotation needs no restart."""
+    """The keys of one identity service. It is re-read when the directory changes, so that rotation needs no restart."""
 
     def __init__(self, directory):
         self.directory = pathlib.Path(directory)
@@ -19,7 +19,7 @@ class KeyRing:
         self._private: dict = {}
 
     def rotate(self, *, keep: int = 3) -> str:
-        """Add a signing key, drop all but the newest ``keep``; returns the new key's id."""
+        """Add a signing key, and delete all but the newest ``keep``; returns the new key's id."""
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         key_id = f"{time.time_ns():020d}"
         pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
@@ -42,7 +42,8 @@ class KeyRing:
         return self._private
 
     def signing(self) -> tuple:
-        """(key id, private key). The newest key of two or more signs only once others have had time to fetch it."""
+        """(key id, private key). If there are several, the newest is used only after other services have had time to
+        fetch it."""
         ring = self.private()
         usable = [k for k in ring if time.time_ns() - int(k) > 5_000_000_000] or list(ring)[:1]
         return usable[-1], ring[usable[-1]]

@@ -1,8 +1,8 @@
-"""What a domain's manager may touch: users and groups that hold no role beyond those that managers give.
+"""The users and groups that a domain manager may change: those without roles beyond the ones that managers can grant.
 
-Whoever sets a user's password, or joins a group, has what that user or group has. So a manager of a domain, who may
-otherwise change all that is in it, leaves those alone that hold the role admin or service, or any other that the rule
-``domain_managed_target_role`` does not name, on whatever target.
+Setting a user's password, or joining a group, gives access to the rights of the user or group. Therefore a manager,
+who may otherwise change everything in the domain, cannot change those that have the role admin or service, or another
+role that the rule ``domain_managed_target_role`` does not include, on any target.
 """
 
 from common import errors
@@ -11,7 +11,7 @@ from identity.db import grants
 
 
 def gives(call: Call, connection, role: dict) -> bool:
-    """Whether a role is one that managers of domains give. One of a domain is what it implies.
+    """Whether domain managers can grant a role. For a domain-specific role, the roles that it implies are checked.
 
     :param role: {"id", "name", "domain_id"}
     """
@@ -20,7 +20,7 @@ def gives(call: Call, connection, role: dict) -> bool:
 
 
 def protect(call: Call, connection, *, user_id: str | None = None, group_id: str | None = None) -> None:
-    """:raises Forbidden: the caller is not an administrator, and the user or group holds a role that managers may not grant"""
+    """:raises Forbidden: the caller is not an administrator, and the user or group has a role that managers cannot grant"""
     if call.svc.policy.allows(call.ctx, "admin_required", {}):
         return
     if not all(gives(call, connection, role) for role in grants.assigned(connection, user_id=user_id, group_id=group_id)):

@@ -1,7 +1,8 @@
-"""OAuth 1.0a as OS-OAUTH1 uses it: a consumer gets a user's leave, and from then on acts with roles of his on one project.
+"""OAuth 1.0a as used by OS-OAUTH1: a consumer acts for a user, with some of the user's roles on one project.
 
-oauthlib checks requests; here is what it asks about consumers and tokens. A consumer asks for a request token, the user
-authorizes that, and the consumer changes it for an access token by which it logs in. Source: RFC 5849.
+oauthlib checks requests; this module implements its queries about consumers and tokens. A consumer requests a request
+token, the user authorizes it, and the consumer exchanges it for an access token, with which it authenticates. Source:
+RFC 5849.
 """
 
 import secrets
@@ -27,8 +28,8 @@ def alive(row: dict) -> bool:
 
 
 def _unreadable(error: ValueError) -> errors.BadRequest:
-    """What a ValueError of oauthlib's means: a header or a body that it cannot read."""
-    return errors.BadRequest("Invalid OAuth request: it cannot be read.", internal=str(error))
+    """Convert a ValueError of oauthlib: a header or body that it cannot parse."""
+    return errors.BadRequest("Invalid OAuth request: it cannot be parsed.", internal=str(error))
 
 
 class Signed(typing.NamedTuple):
@@ -46,13 +47,13 @@ class Keys(oauth1.RequestValidator):
     allowed_signature_methods = (oauth1.SIGNATURE_HMAC_SHA1, oauth1.SIGNATURE_HMAC_SHA256, oauth1.SIGNATURE_HMAC_SHA512)
     client_key_length = request_token_length = access_token_length = (32, 32)
     nonce_length, verifier_length, timestamp_lifetime = (8, 64), (8, 8), _LIFETIME_S
-    enforce_ssl = False  # a proxy before us has ended TLS
+    enforce_ssl = False  # a proxy in front of the service may terminate TLS
     dummy_client = dummy_request_token = dummy_access_token = "0" * 32
 
     def __init__(self, service):
         self.service = service
 
-    # What oauthlib asks ---------------------------------------------------
+    # Queries of oauthlib --------------------------------------------------
 
     def _row(self, table, id: str) -> dict | None:
         with self.service.db.reader() as connection:
@@ -88,10 +89,10 @@ class Keys(oauth1.RequestValidator):
         return bool(row and row["verifier"] and same_secret(row["verifier"], verifier))
 
     def validate_timestamp_and_nonce(self, *args, **kwargs):
-        return True  # oauthlib has looked at the time; see _once for the nonce
+        return True  # oauthlib has checked the timestamp; see _once for the nonce
 
     def validate_redirect_uri(self, client_key, redirect_uri, request):
-        return True  # nobody is redirected
+        return True  # redirects are not used
 
     def validate_requested_realms(self, client_key, realms, request):
         return True
@@ -113,7 +114,7 @@ class Keys(oauth1.RequestValidator):
                          project_id=request.headers["Requested-Project-Id"])
 
     def save_access_token(self, token, request):
-        """The request token goes in the same transaction: of two who change it, one gets nothing."""
+        """The request token is deleted in the same transaction: of two concurrent exchanges, one fails."""
         with self.service.db.writer() as connection:
             self._once(connection, request)
             was = rows.one(connection, sa.select(TOKENS).where(TOKENS.c.id == request.resource_owner_key))
@@ -123,13 +124,16 @@ class Keys(oauth1.RequestValidator):
             self._insert(connection, "access", token, **{k: was[k] for k in ("consumer_id", "project_id", "user_id", "roles")})
 
     def invalidate_request_token(self, client_key, request_token, request):
-        pass  # save_access_token has done it
+        pass  # done by save_access_token
 
-    # What the handlers ask ------------------------------------------------
+    # Called by handlers ---------------------------------------------------
 
     def _once(self, connection, request) -> None:
-        """Whoever sees a signed request must not send it again. Asked when the signature was right, so that only
-        consumers can fill the table. :raises Unauthorized: it was here before"""
+        """Refuse replayed requests. Called after the signature was verified, so that only consumers can fill the
+        table.
+
+        :raises Unauthorized: it was used before
+        """
         now = time.time()
         connection.execute(sa.delete(NONCES).where(NONCES.c.expires_at < now))
         try:
@@ -148,7 +152,7 @@ class Keys(oauth1.RequestValidator):
             "user_id": None, "verifier": None, "expires_at": self._ends_at(kind), **columns})
 
     def respond(self, endpoint, signed: Signed, kind: str) -> str:
-        """What answers a consumer who asks for a token, form-encoded.
+        """The response to a consumer that requests a token, form-encoded.
 
         :param endpoint: oauthlib's class for this kind of request
         :raises BadRequest: something is missing
@@ -169,7 +173,7 @@ class Keys(oauth1.RequestValidator):
         return text
 
     def access_token(self, signed: Signed) -> dict:
-        """The access token that signed a login. :raises Unauthorized: none that is good"""
+        """The access token that signed a login. :raises Unauthorized: none is valid"""
         try:
             valid, request = oauth1.ResourceEndpoint(self).validate_protected_resource_request(
                 signed.url, signed.method, "", signed.headers)

@@ -1,4 +1,4 @@
-"""Password hashes: bcrypt, off the event loop, and the same time for users that do not exist."""
+"""Password hashes: bcrypt, off the event loop, with constant time for unknown users."""
 
 import bcrypt
 
@@ -11,7 +11,7 @@ class Passwords:
         self._nobody: bytes | None = None
 
     def hash(self, password: str) -> str:
-        """:raises BadRequest: too long for bcrypt, which would silently cut it"""
+        """:raises BadRequest: too long for bcrypt, which would silently truncate it"""
         try:
             raw = password.encode()
         except UnicodeEncodeError:
@@ -21,7 +21,7 @@ class Passwords:
         return native.execute(bcrypt.hashpw, raw, bcrypt.gensalt(self.rounds)).decode()
 
     def matches(self, password: str, hashed: str | None) -> bool:
-        """Whether the password is right; costs one hash even where there is nothing to compare with."""
+        """Whether the password is correct; calculates one hash even if there is no stored hash."""
         if self._nobody is None:
             self._nobody = native.execute(bcrypt.hashpw, b"nobody", bcrypt.gensalt(self.rounds))
         raw = password.encode("utf-8", "replace")[: self.max_length + 1]

@@ -1,7 +1,7 @@
-"""Receipts: what a user has proved so far, when his rules ask for more than one method.
+"""Receipts: the methods that a user has completed, if the user's rules require more than one method.
 
-A login that proves some of them is refused with a receipt, which the next login brings along (``Openstack-Auth-Receipt``).
-It is signed as tokens are, and says that it is none: nothing that takes tokens takes it. It is good for one login.
+A login with some of them is refused with a receipt, which the next login includes (``Openstack-Auth-Receipt``). It is
+signed like a token, but marked as a receipt, so that it is not accepted as a token. It can be used for one login.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ class Receipt:
 
 
 class Incomplete(errors.Unauthorized):
-    """More methods are asked for. The answer carries the receipt and the rules."""
+    """More methods are required. The response contains the receipt and the rules."""
 
     def __init__(self, receipt: str, described: dict):
         super().__init__("Additional authentications steps required.")
@@ -35,9 +35,9 @@ class Incomplete(errors.Unauthorized):
 
 
 def missing(options: dict, methods: set[str]) -> list[list[str]]:
-    """The rules of a user that these methods do not satisfy; empty where one of them is, or there are none.
+    """The rules of a user that these methods do not satisfy; empty if one is satisfied, or there are none.
 
-    A rule that names no method that exists is none: nobody could ever satisfy it.
+    Rules without any existing method are ignored, because they could never be satisfied.
     """
     if not options.get("multi_factor_auth_enabled"):
         return []
@@ -59,7 +59,7 @@ def issue(service, user: dict, methods: set[str], rules: list[list[str]]) -> Inc
 
 
 def check(service, text: str) -> Receipt:
-    """:raises Unauthorized: it is none of ours, too old, or its user's logins were revoked since"""
+    """:raises Unauthorized: invalid, expired, or its user's tokens have been revoked since"""
     try:
         key = service.verifier.keys[jwt.get_unverified_header(text)["kid"]]
         said = jwt.decode(text, key, algorithms=[tokens.ALGORITHM], audience=KIND, options={

@@ -24,14 +24,14 @@ class Policy(policy.Policy):
 
 
 class OwnRevocations(periodic.Periodic):
-    """Each identity worker reads the events that the others wrote."""
+    """Each identity worker reads the events written by the other workers."""
 
     interval_s, jitter_s, every_worker = 0.5, 0.0, True
 
     def __init__(self, service):
         self.service = service
         self.events: dict[int, dict] = {}
-        self.read_at = float("-inf")  # time.monotonic() when this process last read what the others wrote
+        self.read_at = float("-inf")  # time.monotonic() of this process's last read of the others' events
 
     def run_once(self) -> None:
         with self.service.db.reader() as connection:
@@ -47,11 +47,11 @@ class OwnRevocations(periodic.Periodic):
 class IdentityApi(Service):
     name, conf_name, db_name = "identity-api", "identity", "identity"
     api, default_port, opts = "identity", 5000, conf.OPTS
-    verifies_tokens = False  # it has a verifier of its own, fed from its database
+    verifies_tokens = False  # the identity service has its own verifier, fed from its database
 
     @classmethod
     def extra_ports(cls, conf) -> dict[str, int]:
-        """The port at which clients of old look for what administrators do."""
+        """The admin port of v2.0, for old clients."""
         return {"admin": conf.identity.admin_port}
 
     def setup(self) -> None:
@@ -72,7 +72,7 @@ class IdentityApi(Service):
         if not self.keys.private():
             self.keys.rotate()
         if self.conf.identity.admin_token:
-            LOG.warning("[identity] admin_token is set: whoever knows it is an administrator without a login")
+            LOG.warning("[identity] admin_token is set: anybody who knows it is an administrator")
 
     def revoke(self, connection, **names) -> None:
         """Write a revocation event in the caller's transaction."""

@@ -1,11 +1,11 @@
-"""Signatures of EC2 and S3 requests, as a service that received one has it checked.
+"""Signatures of EC2 and S3 requests, for the services that receive such requests.
 
-Every request must say when it was signed, and that must be within ``MAX_AGE_S`` of now; who asks here remembers the
-signature that long (identity/db/used_proofs.py), so that a recorded request is worth nothing, now or later.
+Every request must contain the time of its signature, within ``MAX_AGE_S`` of now. The caller records the signature
+for that long (identity/db/used_proofs.py), so that a request cannot be replayed.
 
-Sources: AWS General Reference, "Signature Version 2 signing process" and
-"Authenticating requests (AWS Signature Version 4)"; "Signing and Authenticating REST Requests" (S3, version 2); the
-names of the members are those of OpenStack's ``ec2tokens`` and ``s3tokens``.
+Sources: AWS General Reference, "Signature Version 2 signing process" and "Authenticating requests (AWS Signature
+Version 4)"; "Signing and Authenticating REST Requests" (S3, version 2); the names of the members are those of
+OpenStack's ``ec2tokens`` and ``s3tokens``.
 """
 
 import base64
@@ -19,13 +19,13 @@ import urllib.parse
 
 from common import errors
 
-# A request that is older (or younger) than this was recorded, and is played again.
+# An older request, or one from the future, may be a replay.
 MAX_AGE_S = 15 * 60
 _V4 = "AWS4-HMAC-SHA256"
 _AUTHORIZATION = re.compile(r"AWS4-HMAC-SHA256 +Credential=([^/, ]+)/([^, ]+), *SignedHeaders=([^, ]+), *Signature=([0-9a-f]+)")
 
 
-_S3_SERVICES = ("s3", "iam", "sts")  # as in Keystone: an S3 signature is for no other service
+_S3_SERVICES = ("s3", "iam", "sts")  # as in Keystone: an S3 signature is not valid for other services
 
 
 def _bytes(text) -> bytes:
@@ -45,7 +45,7 @@ def _query(params: dict) -> str:
 
 
 def _near(at: float) -> None:
-    """:raises Unauthorized: ``at`` (epoch seconds) is too long ago, or to come"""
+    """:raises Unauthorized: ``at`` (epoch seconds) is too far in the past or future"""
     if not abs(time.time() - at) <= MAX_AGE_S:
         raise errors.Unauthorized()
 
@@ -59,8 +59,8 @@ def _fresh(text: str, form: str) -> None:
 
 
 def _same(wanted: list[str], given) -> str:
-    """The signature, if it is one of those. :raises Unauthorized: it is not"""
-    # As bytes: compare_digest takes no text that is not ASCII.
+    """The signature, if it equals one of these. :raises Unauthorized: it does not"""
+    # As bytes, because compare_digest does not accept non-ASCII text.
     if not any([hmac.compare_digest(_bytes(w), _bytes(given)) for w in wanted]):
         raise errors.Unauthorized()
     return str(given)
@@ -75,18 +75,18 @@ def key_v4(secret: str, scope: str) -> bytes:
 
 
 def _check_scope(scope: str, date: str, services: tuple[str, ...] = ()) -> None:
-    """:raises Unauthorized: no scope of a signature of version 4, of another day, or for another service"""
+    """:raises Unauthorized: no scope of a version 4 signature, another day, or another service"""
     parts = scope.split("/")
     if len(parts) != 4 or parts[3] != "aws4_request" or parts[0] != date[:8] or services and parts[2] not in services:
         raise errors.Unauthorized()
 
 
 def check_ec2(credentials: dict, secret: str) -> str:
-    """The signature of a request that is its signer's and fresh.
+    """The signature of a request, after verification.
 
-    :param credentials: {"signature", "host", "verb", "path", "params", "headers", "body_hash"}, the latter two for version 4
-
-    :raises Unauthorized: the signature is not the secret's, or the request is too old
+    :param credentials: {"signature", "host", "verb", "path", "params", "headers", "body_hash"}, the latter two for
+        version 4
+    :raises Unauthorized: a wrong signature, or the request is too old
     """
     params = {str(k): v for k, v in (credentials.get("params") or {}).items()}
     headers = {k.lower(): v for k, v in (credentials.get("headers") or {}).items()}
@@ -99,7 +99,7 @@ def check_ec2(credentials: dict, secret: str) -> str:
 
 
 def _version_2(credentials: dict, params: dict, secret: str) -> list[str]:
-    """Both with and without the port: some clients sign the one, some the other."""
+    """Both with and without the port, since clients differ."""
     digest = {"HmacSHA256": hashlib.sha256, "HmacSHA1": hashlib.sha1}.get(str(params.get("SignatureMethod", "")))
     if params.get("SignatureVersion") != "2" or digest is None:
         raise errors.Unauthorized()
@@ -152,10 +152,10 @@ def check_s3(credentials: dict, secret: str) -> str:
     """As ``check_ec2``.
 
     :param credentials: {"token": what was signed, in base64; "signature"}
-    :raises Unauthorized: the signature is not the secret's, or the request is too old, or does not say how old it is
+    :raises Unauthorized: the signature is not the secret's, or the request is too old, or has no time
     """
     try:
-        # In either alphabet: Keystone takes base64's for URLs.
+        # In either alphabet: Keystone accepts base64url.
         text = base64.b64decode(_bytes(credentials.get("token", "")), altchars=b"-_" if set("-_") & set(
             str(credentials.get("token", ""))) else None, validate=False).decode()
     except ValueError:
@@ -174,10 +174,10 @@ def check_s3(credentials: dict, secret: str) -> str:
 
 
 def _fresh_s3_v2(lines: list[str]) -> None:
-    """When a request of version 2 was signed: the header x-amz-date where it has one, else the line for Date, in which
-    a signed URL has the second at which it ends.
+    """The time of a version 2 signature: the header x-amz-date if there is one, otherwise the Date line, which
+    contains the expiry time in signed URLs.
 
-    :param lines: of what was signed: verb, MD5, type, date, headers x-amz-…, resource
+    :param lines: the signed text: verb, MD5, type, date, headers x-amz-…, resource
     """
     if len(lines) < 5:
         raise errors.Unauthorized()

@@ -1,4 +1,4 @@
-"""The contents of a token as the API shows them: its body, its catalog and its times."""
+"""The contents of a token in the API: its body, catalog and times."""
 
 import datetime
 import json
@@ -16,15 +16,15 @@ def stamp(seconds: float) -> str:
 
 
 def moment(text: str | None) -> float | None:
-    """Epoch seconds of the ISO 8601 time, in UTC, at which something is to end.
+    """Epoch seconds of an expiry time in ISO 8601, UTC.
 
-    :raises BadRequest: it is none, or past
+    :raises BadRequest: invalid, or in the past
     """
     if text is None:
         return None
     found = values.moment(text, "expires_at").replace(tzinfo=datetime.timezone.utc)
     if found.year == datetime.MAXYEAR:
-        found = found.replace(microsecond=0)  # seconds since 1970 as a float would round up to the year after it
+        found = found.replace(microsecond=0)  # as a float, seconds since 1970 would be rounded up to the next year
     if found <= datetime.datetime.now(datetime.timezone.utc):
         raise errors.BadRequest("The expires_at must be in the future.")
     return found.timestamp()
@@ -62,7 +62,7 @@ def body(service, ctx: Context, *, with_catalog: bool = True) -> dict:
 
 
 def rendered(service, ctx: Context, *, with_catalog: bool = True) -> bytes:
-    """``body`` as JSON. The catalog is the most of it, and was encoded before."""
+    """``body`` as JSON. The catalog, its largest part, is cached in encoded form."""
     head = json.dumps(body(service, ctx, with_catalog=False)["token"], separators=(",", ":")).encode()
     if not (ctx.roles and with_catalog):
         return b'{"token":%b}' % head
@@ -70,7 +70,7 @@ def rendered(service, ctx: Context, *, with_catalog: bool = True) -> bytes:
 
 
 def _password_end(service, ctx: Context) -> str | None:
-    """When the password of a token's user expires; asked only of clouds where passwords do."""
+    """The time at which the password of a token's user expires, if passwords expire in this cloud."""
     if not service.compliance.expires_passwords:
         return None
     with service.db.reader() as connection:

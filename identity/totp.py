@@ -1,4 +1,4 @@
-"""One-time passwords by time: a user's credentials of type ``totp`` hold the secrets, in base 32. Source: RFC 6238."""
+"""Time-based one-time passwords: a user's credentials of type ``totp`` contain the secrets, in base32. Source: RFC 6238."""
 
 import base64
 import binascii
@@ -17,21 +17,21 @@ STEP_S = 30
 
 
 def passcode(secret: str, step: int) -> str:
-    """The six digits of one step of thirty seconds since 1970. :raises ValueError: the secret is not base 32"""
+    """The six digits of one step of thirty seconds since 1970. :raises ValueError: the secret is not base32"""
     padded = secret.strip().upper() + "=" * (-len(secret.strip()) % 8)
     try:
         key = base64.b32decode(padded)
     except binascii.Error:
-        raise ValueError("a TOTP secret must be base 32") from None
-    # Google's authenticator, and OpenStack with it, takes shorter keys than the RFC asks for.
+        raise ValueError("a TOTP secret must be base32") from None
+    # Google Authenticator, and OpenStack, accept shorter keys than the RFC requires.
     return TOTP(key, 6, hashes.SHA1(), STEP_S, enforce_key_length=False).generate(step * STEP_S).decode()  # noqa: S303
 
 
 def use(connection, vault, user_id: str, given: str, windows: int) -> bool:
-    """Whether a passcode is right now, or was in the ``windows`` steps before; each one counts once.
+    """Whether a passcode is valid now, or was in the ``windows`` steps before; each can be used once.
 
-    Two requests with the same passcode: the step is written where it is higher than the last one, so one of them finds
-    that it was used.
+    Of two requests with the same passcode, one fails, because the step is only updated if it is higher than the last
+    one.
     """
     now = int(time.time()) // STEP_S
     for row in many(connection, sa.select(TABLE).where(TABLE.c.user_id == user_id, TABLE.c.type == "totp").order_by(TABLE.c.id)):

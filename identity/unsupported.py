@@ -1,4 +1,4 @@
-"""What Keystone's API has, or had, and this one does not."""
+"""Features of Keystone's API, current or former, that are not supported."""
 
 from common.unsupported import Part, Table
 

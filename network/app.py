@@ -6,7 +6,8 @@ from common.wsgi import SERVICES, Application
 from network import router, unsupported
 from network.handlers import preconditions
 
-# Clients of old ask for ``/v2.0/networks.json`` and ``/v2.0/networks/ID.json``. Names of tags may end so themselves.
+# Old clients request ``/v2.0/networks.json`` and ``/v2.0/networks/ID.json``. Names of tags may have such an ending
+# too.
 _OLD_SPELLING = re.compile(r"(/v2\.0/(?:(?!.*/tags/).+))\.json")
 
 

@@ -1,7 +1,7 @@
-"""Tells the agents of hosts what is another for them, after the commit and beside the request that changed it.
+"""Notifies hosts' agents of changes, after the commit and asynchronously to the request.
 
-What several requests change for one host within a moment is told together. What is lost here, since the broker is away or
-this process ends, the host's agent notices by its sequence, and pulls.
+Changes of several requests to one host within a moment are sent in one message. If a message is lost, because the
+broker is down or this process ends, the agent notices the gap in its sequence, and pulls.
 """
 
 import logging
@@ -11,7 +11,7 @@ from network.db import deltas
 from network.db.changes import Change, Changes
 
 LOG = logging.getLogger(__name__)
-APART_S = 0.2  # between what is told to the same hosts
+APART_S = 0.2  # between messages to the same hosts
 
 
 class Fanout:
@@ -20,16 +20,16 @@ class Fanout:
         self._batch = batches.Batch(self._notify_hosts, merge=Change.followed_by, interval_s=APART_S, at_once=False)
 
     def notify(self, changes: Changes, *, without=()) -> None:
-        """Tell all hosts that a transaction concerns, soon.
+        """Notify all hosts that a transaction affects, soon.
 
-        :param without: hosts that are told otherwise
+        :param without: hosts that are notified in another way
         """
         self._batch.put_all({host: change for host, change in changes.by_host.items() if host not in without})
 
     def _notify_host(self, ctx, host: str, delta: dict) -> None:
         try:
             self.service.agents.changed(ctx, host, delta)
-        except errors.ServiceTooOld:  # while agents of the release before are there, all pull
+        except errors.ServiceTooOld:  # while agents of the previous release are running, all pull
             self.service.agents.refresh(ctx, host)
 
     def _notify_hosts(self, by_host: dict[str, Change]) -> None:
@@ -41,6 +41,6 @@ class Fanout:
                 self._notify_host(ctx, host, delta)
             except errors.ServiceUnavailable as error:
                 away += 1
-                LOG.info("host %s could not be told of a change, it will miss it: %s", host, error)
+                LOG.info("host %s could not be notified of a change, and will pull it later: %s", host, error)
         if away:
-            LOG.warning("%d of %d hosts could not be told of a change and will ask for it later", away, len(found))
+            LOG.warning("%d of %d hosts could not be notified of a change, and will pull it later", away, len(found))

@@ -1,7 +1,7 @@
-"""Shapes of what network agents build.
+"""Shapes of the state that network agents build.
 
-Which fields there are is declared here. What is in them, the agent parses piece by piece (``network.agent.parsing``), so that
-one port that cannot be rendered closes that port alone; therefore their values are ``Any`` here.
+Only the names of fields are declared. The agent parses the values one by one (``network.agent.parsing``), so that a
+port that cannot be rendered closes only that port; therefore they are ``Any`` here.
 """
 
 from typing import Annotated, Any, NotRequired, TypedDict
@@ -33,7 +33,8 @@ class DhcpPort(TypedDict):
 
 
 class Network(TypedDict):
-    """``serves``: this host answers its DHCP; ``peers``: tunnel addresses of the other hosts that have a part of it."""
+    """A network. ``serves``: this host serves its DHCP; ``peers``: tunnel addresses of the other hosts that are part
+    of it."""
 
     id: str
     mtu: Any
@@ -48,7 +49,7 @@ class Network(TypedDict):
 
 
 class Port(TypedDict):
-    """``here``: this host plugs it."""
+    """A port. ``here``: it is plugged on this host."""
 
     here: bool
     id: str
@@ -77,7 +78,8 @@ class Rule(TypedDict):
 
 
 class Group(TypedDict):
-    """``members``: addresses, of a group that rules of others refer to; ``only_members``: nothing is said of its rules."""
+    """A security group. ``members``: addresses, if rules of others refer to it; ``only_members``: it does not include
+    the rules."""
 
     rules: list[Rule]
     members: NotRequired[Any]
@@ -121,7 +123,7 @@ class MeteringLabel(TypedDict):
 
 
 class Router(TypedDict):
-    """What this host builds of a router: ``part`` is whole, local or snat."""
+    """The part of a router on this host. ``part`` is whole, local or snat."""
 
     id: str
     part: str
@@ -136,7 +138,7 @@ class Router(TypedDict):
 
 
 class PortState(TypedDict):
-    """Some ports with what they need."""
+    """Some ports, with the resources that they depend on."""
 
     networks: list[Network]
     ports: list[Port]
@@ -144,7 +146,8 @@ class PortState(TypedDict):
 
 
 class PluggedState(PortState):
-    """What must work before a guest starts; ``sequences``, ``routers`` and ``whole`` are those of a ``Change``."""
+    """The state that must be applied before a guest starts; ``sequences``, ``routers`` and ``whole`` are those of a
+    ``Change``."""
 
     sequences: Annotated[list[int], Added("1.1", default=[])]
     routers: Annotated[dict[str, list[Router]], Added("1.1", default={})]
@@ -152,7 +155,8 @@ class PluggedState(PortState):
 
 
 class HostState(PortState):
-    """All that a host builds; ``hosts`` are the tunnel addresses of the others. ``sequence``: the last change that is in it."""
+    """The whole state of a host; ``hosts`` are the tunnel addresses of the others, ``sequence`` is the last change
+    that it includes."""
 
     routers: list[Router]
     hosts: list[str]
@@ -160,9 +164,10 @@ class HostState(PortState):
 
 
 class Change(TypedDict):
-    """What is another for a host, by id; None, and a router without parts, is gone.
+    """The changed resources of a host, by id; None, or a router without parts, has been deleted.
 
-    ``sequences`` are the numbers of the changes that it stands for; ``whole`` are networks all of whose ports are in it.
+    ``sequences`` are the numbers of the changes that it contains; ``whole`` are networks whose ports are all
+    included.
     """
 
     sequences: list[int]
@@ -174,7 +179,7 @@ class Change(TypedDict):
 
 
 class Inventory(TypedDict, total=False):
-    """Names of devices, bridges and namespaces, and of chains of filter rules; empty where the data plane is a fake."""
+    """Names of devices, bridges and namespaces, and of chains of filter rules; empty with the fake data plane."""
 
     tap: list[str]
     bridge: list[str]
@@ -182,5 +187,5 @@ class Inventory(TypedDict, total=False):
     filter: list[str]
 
 
-# What an agent says of itself; users see it as the agent's ``configurations``.
+# Reported by an agent; the API shows it as the agent's ``configurations``.
 Configurations = dict[str, Any]

@@ -1,7 +1,8 @@
-"""What clients send to the network API, parsed once into the form in which it is stored.
+"""Parsing of values from clients of the network API into the form in which they are stored.
 
-Each function takes (raw value, name of the attribute) as those of ``common.values`` do, which it is made of, and raises
-BadRequest. Nothing that has not been here reaches the database, and so nothing else reaches a filter, DHCP or router file.
+Each function takes (raw value, name of the attribute), like those of ``common.values``, which it uses, and raises
+BadRequest. All values in the database have been parsed here, and so have all that reach a filter, DHCP or router
+file.
 """
 
 import ipaddress
@@ -14,7 +15,7 @@ _PREFIX_LENGTH = re.compile(r"[^/]+/[0-9]{1,3}")
 
 
 def cidr(raw, what: str, *, host_bits: bool = False, version: int | None = None) -> values.IPNetwork:
-    """A prefix with its length as a number: a netmask (``/255.0.0.0``) is no CIDR to OpenStack."""
+    """A prefix with its length as a number. A netmask (``/255.0.0.0``) is not a valid CIDR in OpenStack."""
     if not isinstance(raw, str) or not _PREFIX_LENGTH.fullmatch(raw):
         raise errors.BadRequest(f"Invalid input for {what}. Reason: '{str(raw)[:64]}' is not a valid IP subnet.")
     return values.ip_network(raw, what, host_bits=host_bits, version=version)
@@ -25,8 +26,8 @@ def address(raw, what: str) -> str:
 
 
 def stored(parse):
-    """A parser of what a filter compares an attribute with, which ``parse`` parses when it is sent: an address or a MAC is
-    looked for in the form in which it is stored. What is none may be asked for, and is found nowhere."""
+    """A parser of filter values: addresses and MACs are converted to the stored form, as ``parse`` does for new
+    values. An invalid value is not an error; it matches nothing."""
     def inner(raw: str, what: str) -> str:
         try:
             return parse(raw, what)
@@ -71,11 +72,11 @@ def address_pairs(raw: list[dict], what: str) -> list[dict]:
     return found
 
 
-MAY_BE_BLANK = ("router", "classless-static-route")  # options that say something also without a value
+MAY_BE_BLANK = ("router", "classless-static-route")  # options that are meaningful without a value
 
 
 def dhcp_options(raw: list[dict], what: str) -> list[dict]:
-    """[{"opt_name", "opt_value", "ip_version"}]: one of a name and version each."""
+    """[{"opt_name", "opt_value", "ip_version"}]: at most one per name and version."""
     found = [{"opt_name": item["opt_name"], "opt_value": item["opt_value"],
               "ip_version": values.integer(item.get("ip_version", 4), what, 4, 6)} for item in raw]
     if len({(item["opt_name"], item["ip_version"]) for item in found}) < len(found):
@@ -95,7 +96,7 @@ def name_servers(raw: list, what: str) -> list[str]:
 
 
 def routes(raw: list[dict], what: str) -> list[dict]:
-    """[{"destination", "nexthop"}] of one IP version each; none twice."""
+    """[{"destination", "nexthop"}], each with one IP version; no duplicates."""
     found: list[dict] = []
     for item in raw:
         net, hop = cidr(item["destination"], what), values.ip_address(item["nexthop"], what)
@@ -109,13 +110,13 @@ def routes(raw: list[dict], what: str) -> list[dict]:
 
 
 def prefixes(raw: str | list, what: str) -> list[str]:
-    """One prefix may be sent as bare text: old clients do."""
+    """Old clients send a single prefix as plain text."""
     return [str(cidr(p, what, host_bits=True)) for p in ([raw] if isinstance(raw, str) else raw)]
 
 
 def remote_prefix(raw, what: str) -> str | None:
-    """An address with the length of its prefix. Host bits are kept, because clients compare with what they sent. Nothing
-    between the quotes is no prefix, as templates write it."""
+    """An address with a prefix length. Host bits are kept, because clients compare it with what they sent. An empty
+    text, as templates write it, is no prefix."""
     if raw == "":
         return None
     net = values.ip_network(raw, what) if "/" not in raw else cidr(raw, what, host_bits=True)
@@ -128,7 +129,7 @@ def external_gateway(raw: dict, what: str) -> dict:
 
 
 def protocol(raw, what: str) -> str | None:
-    """A name, or a number as text; None for any. ``protocol_number`` tells whether two are the same."""
+    """A name, or a number as text; None: any. ``protocol_number`` tells whether two are the same."""
     text = str(raw).lower()
     if text == "any":
         return None
@@ -151,7 +152,7 @@ def domain(raw: str, what: str) -> str:
 
 
 def label(raw: str, what: str) -> str:
-    """A host's own name, or empty."""
+    """A host name without dots, or empty."""
     return raw if raw == "" else values.host_name(raw, what, longest=63, dots=False)
 
 

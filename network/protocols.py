@@ -1,8 +1,8 @@
-"""Numbers and addresses that API and agents must agree on."""
+"""Protocol numbers and addresses used by the API and the agents."""
 
 import ipaddress
 
-# Protocols by the names that the API takes, and the numbers netfilter is told. Source: IANA protocol numbers.
+# Protocol names of the API, and their numbers. Source: IANA protocol numbers.
 PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "ipv6-icmp": 58, "sctp": 132, "dccp": 33, "udplite": 136,
              "ah": 51, "esp": 50, "gre": 47, "igmp": 2, "ospf": 89, "pgm": 113, "rsvp": 46, "vrrp": 112, "egp": 8,
              "ipip": 4, "ipv6-encap": 41, "ipv6-frag": 44, "ipv6-nonxt": 59, "ipv6-opts": 60, "ipv6-route": 43}

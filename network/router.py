@@ -22,13 +22,13 @@ def _crud(resource: Resource, path: str) -> list[Route]:
 
 
 def _fixed(resource: Resource, path: str) -> list[Route]:
-    """Of what is made and deleted, but never changed."""
+    """Routes of a resource that can be created and deleted, but not changed."""
     path, handlers = f"/v2.0/{path}", Handlers(resource)
     return [Route("GET", path, handlers.index), Route("POST", path, handlers.create, 201),
             Route("GET", path + "/{id}", handlers.show), Route("DELETE", path + "/{id}", handlers.delete, 204)]
 
 
-# Collections whose rows have revision numbers, as paths name them.
+# Collections whose rows have revision numbers, by their names in paths.
 WITH_REVISIONS = frozenset(("networks", "subnets", "subnetpools", "ports", "routers", "floatingips", "security-groups",
                             "security-group-rules"))
 ROUTES = [
@@ -36,7 +36,7 @@ ROUTES = [
     Route("GET", "/v2.0/extensions", versions.extensions),
     Route("GET", "/v2.0/extensions/{alias}", versions.extension),
     *_crud(NETWORKS, "networks"), *_crud(SUBNETS, "subnets"), *_crud(PORTS, "ports"),
-    Route("POST", "/v2.0/ports/check", Handlers(PORTS).check_create, 204),  # asked by the compute service
+    Route("POST", "/v2.0/ports/check", Handlers(PORTS).check_create, 204),  # used by the compute service
     *_crud(SUBNETPOOLS, "subnetpools"), *_crud(ROUTERS, "routers"),
     Route("PUT", "/v2.0/routers/{id}/add_router_interface", routers.add_interface),
     Route("PUT", "/v2.0/routers/{id}/remove_router_interface", routers.remove_interface),

@@ -1,5 +1,5 @@
 # mypy: disable-error-code="empty-body"
-"""The network service on the bus: its agents call ``network``, it calls ``network-agent``."""
+"""The RPC interfaces of the network service: agents call ``network``, the service calls ``network-agent``."""
 
 from typing import Annotated
 
@@ -8,12 +8,12 @@ from common.messages import Added, HostName
 from common.rpc import Client
 from network.messages import Change, Configurations, HostState, Inventory, PluggedState
 
-# The number of a change that a host was told of; None from network-apis of the release before.
+# The number of a change; None from network-apis of the previous release.
 Sequence = Annotated[int | None, Added("1.1")]
 
 
 class NetworkAPI(Client):
-    """For agents. Answered by network-api."""
+    """Called by agents, implemented by network-api."""
 
     topic = "network"
     level = "network"
@@ -28,12 +28,17 @@ class NetworkAPI(Client):
     @cast()
     def heartbeat(self, ctx, host_name: HostName, configurations: Configurations,
                   rpc_version: Annotated[str | None, Added("1.1")] = None) -> None:
-        """A host is alive; ``rpc_version`` is that of the interface which its agent answers. ``configurations`` has, as
-        ``sequence``, the number of the last change that the host knows. Lost: the next one comes; doubled: harmless."""
+        """A host is alive.
+
+        :param rpc_version: of the interface that its agent implements
+        :param configurations: ``sequence`` in it is the number of the last change that the host has
+
+        Lost: the next one follows; doubled: harmless.
+        """
 
 
 class NetworkAgentAPI(Client):
-    """For network-api. Answered by the agent of one host."""
+    """Called by network-api, implemented by the agent of a host."""
 
     topic = "network-agent"
     level = "network_agent"
@@ -49,19 +54,19 @@ class NetworkAgentAPI(Client):
 
     @call(timeout_s=10, to="host")
     def inventory(self, ctx, host: HostName) -> Inventory:
-        """What of our making is in a host's kernel."""
+        """The resources of this cloud in a host's kernel."""
 
     @cast(to="host", since="1.1")
     def changed(self, ctx, host: HostName, change: Change) -> None:
-        """Something that concerns a host is another now. Lost: the next change, or the host's heartbeat, shows a gap, and the
-        host pulls; doubled: dropped; late: the others wait for it a moment."""
+        """Resources of a host have changed. Lost: the next change, or the host's heartbeat, shows a gap, and the host
+        pulls; doubled: dropped; late: the following ones wait for it a moment."""
 
     @cast(fanout=True, since="1.1")
     def hosts_added(self, ctx, addresses: list[str]) -> None:
-        """The cloud has hosts more. Lost: the next whole state has them, and so have changes of networks that they have a part
-        of; doubled: harmless."""
+        """Hosts were added to the cloud. Lost: the next whole state includes them, and so do changes of networks that
+        they are part of; doubled: harmless."""
 
     @cast(to="host", fanout=True)
     def refresh(self, ctx, host: HostName | None = None, sequence: Sequence = None) -> None:
-        """Pull the whole state if the host does not get as far as ``sequence`` by itself; without one, in any case, and without a
-        host, every agent. Lost: the host's next heartbeat has it said again."""
+        """Pull the whole state if the host does not reach ``sequence`` by itself; without ``sequence``, in any case;
+        without a host, on all hosts. Lost: sent again after the host's next heartbeat."""

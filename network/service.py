@@ -17,19 +17,19 @@ MAX_EVENTS_PER_REQUEST = 100  # in one request
 
 
 class Policy(policy.Policy):
-    """Refuses in the words of this API, which name the rules: clients and their users look for these."""
+    """Errors with the texts of this API, which contain the names of the rules: clients and users look for these."""
 
     refusal = "rule:%(rule)s is disallowed by policy"
 
     @staticmethod
     def refused(*rules: str) -> errors.Forbidden:
-        """The error that names the rules that were asked."""
+        """The error with the names of the checked rules."""
         asked = " and ".join(f"rule:{r}" for r in rules)
         return errors.Forbidden(f"{asked if len(rules) == 1 else f'({asked})'} is disallowed by policy")
 
 
 class Manager:
-    """What agents ask of network-api."""
+    """The RPC methods of network-api."""
 
     def __init__(self, service):
         self.service = service
@@ -45,10 +45,10 @@ class Manager:
     def _write_heartbeats(self, reports: dict[str, dict]) -> None:
         try:
             self._written(reports)
-        except Exception as error:  # what is wrong with one host's report must not make the others look down
+        except Exception as error:  # an error in one host's report must not make the other hosts appear down
             if len(reports) == 1 or isinstance(error, sa.exc.SQLAlchemyError) and db_errors.kind(error) == "away":
                 raise
-            self.service.log.warning("%d heartbeats are written one by one: %s", len(reports), error)
+            self.service.log.warning("%d heartbeats are written separately: %s", len(reports), error)
             for host, report in reports.items():
                 try:
                     self._written({host: report})
@@ -56,7 +56,7 @@ class Manager:
                     self.service.log.exception("the heartbeat of host %s could not be written", host)
 
     def _written(self, reports: dict[str, dict]) -> None:
-        """Write heartbeats, and tell the hosts what they show to be missing."""
+        """Write heartbeats, and send the hosts the changes that they lack."""
         found = self.service.db.transact(heartbeats.write, reports)
         ctx = context.service_context()
         try:
@@ -65,7 +65,8 @@ class Manager:
             if found.new_tunnels:
                 self.service.agents.hosts_added(ctx, found.new_tunnels)
         except errors.ServiceUnavailable as error:
-            self.service.log.info("hosts could not be told what they lack, their next heartbeat shows it again: %s", error)
+            self.service.log.info("hosts could not be sent the changes that they lack; their next heartbeat will trigger it "
+                                  "again: %s", error)
 
 
 class NetworkApi(Service):
@@ -84,8 +85,8 @@ class NetworkApi(Service):
         return Manager(self)
 
     def addresses_changed(self, port_ids: set[str]) -> None:
-        """Tell compute which addresses the servers of these ports have now, so that it shows them. Lost: it shows them at the
-        next change; the network itself is right at once."""
+        """Notify the compute service of the addresses of these ports' servers, which it shows. If this is lost, it
+        shows them after the next change; the network itself is not affected."""
         with self.db.reader() as connection:
             servers = ports.of_servers(connection, port_ids)
         events = [{"name": "network-changed", "server_uuid": s, "ports": own} for s, own in servers.items()]
@@ -94,4 +95,4 @@ class NetworkApi(Service):
                 self.rest.request("POST", "compute", path("/v2.1/os-server-external-events"),
                                   body={"events": events[first:first + MAX_EVENTS_PER_REQUEST]}, timeout_s=5)
             except errors.Error as error:
-                self.log.warning("the compute service could not be told of changed addresses: %s", error)
+                self.log.warning("the compute service could not be notified of changed addresses: %s", error)

@@ -1,4 +1,4 @@
-"""What Neutron and its companions have and this API does not."""
+"""Features of Neutron and its companion projects that are not supported."""
 
 from common.unsupported import Part, Table
 
@@ -19,7 +19,7 @@ TABLE = Table("", [*(Part(f"/v2.0/{path}", feature) for path, feature in {
     "routers/{id}/remove_external_gateways": "several external gateways of a router",
     "subnetpools/{id}/add_prefixes": "changes of a pool's prefixes by action (update its prefixes)",
     "subnetpools/{id}/remove_prefixes": "smaller subnet pools",
-    "subnetpools/{id}/onboard_network_subnets": "subnets that join a pool",
+    "subnetpools/{id}/onboard_network_subnets": "adding existing subnets to a pool",
     "vpn": "VPNs", "fwaas": "firewalls", "fw": "firewalls", "lb": "load balancers", "lbaas": "load balancers",
     "bgp-speakers": _BGP, "bgp-peers": _BGP, "bgpvpn": "BGP VPNs", "sfc": "service function chains", "taas": "taps of ports",
     "gw": "layer-2 gateways", "l2-gateways": "layer-2 gateways", "l2-gateway-connections": "layer-2 gateways",

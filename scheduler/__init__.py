@@ -1,1 +1,1 @@
-"""Scheduler: which host a server goes to."""
+"""The scheduler: chooses hosts for servers."""

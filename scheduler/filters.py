@@ -18,7 +18,7 @@ class Filter:
         self.conf = conf
 
     def passes(self, host: dict, spec: dict) -> bool:
-        raise AssertionError("a filter must decide")
+        raise AssertionError("a filter must implement passes")
 
     def limits(self, host: dict) -> dict:
         """{column of what is used of the host: most that may be}. A claim keeps to it, whatever others claim meanwhile."""
@@ -26,7 +26,7 @@ class Filter:
 
 
 class AvailabilityZone(Filter):
-    """The zone, or the very host, that was asked for."""
+    """The requested zone or host."""
 
     why = "not in the availability zone, or not the host asked for"
 
@@ -35,7 +35,7 @@ class AvailabilityZone(Filter):
 
 
 class Compute(Filter):
-    """The host answers and takes new servers."""
+    """The host is up and enabled."""
 
     why = "down or disabled"
 

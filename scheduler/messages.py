@@ -1,4 +1,4 @@
-"""The request that the scheduler is given."""
+"""The messages of the scheduler's RPC interface."""
 
 from typing import Annotated, Any, TypedDict
 

@@ -8,7 +8,7 @@ class Weigher:
         self.conf = conf
 
     def weigh(self, host: dict, spec: dict) -> float:
-        raise AssertionError("a weigher must weigh")
+        raise AssertionError("a weigher must implement weigh")
 
 
 class Ram(Weigher):
@@ -28,7 +28,7 @@ class Core(Weigher):
 
 
 class ServerGroup(Weigher):
-    """What soft policies wish for, stronger than any spread."""
+    """The preference of soft policies, with more weight than other weighers."""
 
     multiplier = 10.0
 

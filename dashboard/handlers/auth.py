@@ -1,4 +1,4 @@
-"""Logging in and out, and the choice of a project."""
+"""Login, logout and the choice of a project."""
 
 import re
 
@@ -31,12 +31,12 @@ def _page(req, *, text: str = "", later: str = "", status: int = 200, user: str 
 
 
 def _path(text: str) -> str:
-    """Where to go after the login: a path of ours, whatever was asked for."""
+    """The path to redirect to after the login: always a path of the dashboard."""
     return text if _OWN_PATH.fullmatch(text) else "/project/"
 
 
 def _slow_down(req, fields: dict, wait_s: int, **shown):
-    text = f"Too many wrong logins from here. Try again in {wait_s} seconds."
+    text = f"Too many failed logins from your address. Try again in {wait_s} seconds."
     response = _page(req, text=text, later=fields.get("next", ""), status=429, **shown)
     response.headers["Retry-After"] = str(wait_s)
     return response
@@ -52,7 +52,7 @@ def log_in(req):
     try:
         made = session.log_in(req, user, fields.get("password", ""), domain)
     except (errors.Unauthorized, errors.BadRequest) as error:
-        text = str(error) if isinstance(error, session.NoProject) else "The user name or the password is not right."
+        text = str(error) if isinstance(error, session.NoProject) else "The user name or password is incorrect."
         return _page(req, text=text, later=fields.get("next", ""), user=user, domain=domain, status=401)
     req.svc.throttle.forgive(counted)
     before = session.current(req)
@@ -64,8 +64,10 @@ def log_in(req):
 def log_out(req):
     session.form(req)
     active = session.current(req)
-    told = session.log_out(req, active) if active else True
-    text = "You have logged out." if told else "You have logged out here, but the identity service did not answer."
+    revoked = session.log_out(req, active) if active else True
+    text = "You have logged out." if revoked else (
+        "You have logged out of the dashboard. The identity service did not respond, so the session's tokens are valid until "
+        "they expire.")
     response = redirect(req, "/auth/login/", text)
     response.delete_cookie(session.COOKIE)
     session.set_cookie(req, response, session.CSRF, session.new_word())

@@ -1,4 +1,4 @@
-"""Instances: the list, one of them with its console and history, launching, and actions."""
+"""Instances: list, details with console and history, launch, actions."""
 
 import urllib.parse
 

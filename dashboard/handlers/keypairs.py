@@ -1,4 +1,4 @@
-"""Key pairs of the user: public keys that new instances let in."""
+"""Key pairs of the user: public keys that can log in to new instances."""
 
 from common.rest import path
 from dashboard import session

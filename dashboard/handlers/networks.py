@@ -19,7 +19,7 @@ def index(req):
 def allocate(req):
     fields = session.form(req)
     if not fields.get("network_id"):
-        raise errors.BadRequest("There is no external network to take an address from.")
+        raise errors.BadRequest("There is no external network to allocate an address from.")
     made = call(req, "POST", "network", path("/v2.0/floatingips"), {"floatingip": {"floating_network_id": fields["network_id"]}})
     return redirect(req, "/project/networks/", f"{made['floatingip']['floating_ip_address']} is yours.")
 

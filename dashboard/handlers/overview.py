@@ -1,4 +1,4 @@
-"""Overview: what the project uses, of what it may."""
+"""Overview: the project's usage and quotas."""
 
 from common.rest import path
 from dashboard import session

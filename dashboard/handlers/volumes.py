@@ -1,4 +1,4 @@
-"""Volumes: the list, making, attaching, detaching and deleting them."""
+"""Volumes: list, create, attach, detach and delete."""
 
 from common import errors
 from common.rest import path
@@ -18,10 +18,10 @@ def create(req):
     try:
         size = int(fields.get("size", ""))
     except ValueError:
-        raise errors.BadRequest("The size of a volume is a whole number of GiB.") from None
+        raise errors.BadRequest("The size of a volume must be a whole number of GiB.") from None
     body = {"volume": {"name": fields.get("name", ""), "size": size}}
     call(req, "POST", "volume", path("/v3/{name}/volumes", active.project_id), body)
-    return redirect(req, "/project/volumes/", "The volume is being made.")
+    return redirect(req, "/project/volumes/", "The volume is being created.")
 
 
 def act(req, id, verb):

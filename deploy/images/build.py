@@ -24,7 +24,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 MIB = 1 << 20
 FAT_START, FAT_MIB, ROOT_MIB = 1, 24, 24
-# In the order in which they are loaded; what each depends on is found in the module itself.
+# In loading order; dependencies are read from the modules.
 MODULES = ["virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_blk",
            "virtio_net", "virtio-rng", "acpiphp", "af_packet", "button", "evdev"]
 LATE_MODULES = ["ata_piix", "sr_mod", "isofs", "nls_utf8"]
@@ -48,13 +48,13 @@ def fetch_kernel(work: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
     text = run("apt-cache", "depends", "linux-image-cloud-amd64")
     package = re.search(r"Depends: (linux-image-\S+)", text)
     if not package:
-        raise SystemExit("The package lists name no cloud kernel; run 'apt-get update' first.")
+        raise SystemExit("The package lists contain no cloud kernel; run 'apt-get update' first.")
     unpack(package[1], work, work / "kernel")
     return next((work / "kernel/boot").glob("vmlinuz-*")), next((work / "kernel/lib/modules").iterdir())
 
 
 def with_dependencies(names: list[str], modules: pathlib.Path) -> list[pathlib.Path]:
-    """Module files in loading order; names that are built in are left out."""
+    """Module files in loading order; built-in modules are omitted."""
     files = {p.stem.replace("-", "_"): p for p in modules.rglob("*.ko")}
     found: list[pathlib.Path] = []
 
@@ -72,7 +72,7 @@ def with_dependencies(names: list[str], modules: pathlib.Path) -> list[pathlib.P
 
 
 def copy_program(program: str, root: pathlib.Path) -> None:
-    """A program and the libraries that it is linked with."""
+    """A program and its shared libraries."""
     source = pathlib.Path(shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin") or program)
     for path in [source.resolve(), *map(pathlib.Path, re.findall(r"(/\S+) \(0x", run("ldd", source)))]:
         target = root / ("lib64" if "ld-linux" in path.name else "lib" if ".so" in path.name else "usr/sbin") / path.name
@@ -104,7 +104,7 @@ def make_initramfs(work: pathlib.Path, modules: pathlib.Path) -> pathlib.Path:
 
 
 def make_root(work: pathlib.Path, modules: pathlib.Path) -> pathlib.Path:
-    """The ext4 partition, made from a directory."""
+    """The ext4 partition, created from a directory."""
     root = work / "root"
     shutil.copytree(HERE / "rootfs", root)
     (root / "init").unlink()
@@ -137,7 +137,7 @@ def make_root(work: pathlib.Path, modules: pathlib.Path) -> pathlib.Path:
 
 
 def make_disk(work: pathlib.Path, kernel: pathlib.Path, initrd: pathlib.Path, root: pathlib.Path) -> pathlib.Path:
-    """MBR, a FAT partition that syslinux boots from, and the root partition."""
+    """MBR, a FAT partition with syslinux, and the root partition."""
     fat, disk = work / "boot.fat", work / "disk.raw"
     with open(fat, "wb") as out:
         out.truncate(FAT_MIB * MIB)
@@ -168,7 +168,7 @@ def _entry(flag: int, kind: int, start: int, sectors: int) -> bytes:
 def build(target: pathlib.Path) -> None:
     with tempfile.TemporaryDirectory(prefix="pileus-image-") as name:
         work = pathlib.Path(name)
-        work.chmod(0o755)  # apt downloads as a user of its own
+        work.chmod(0o755)  # apt downloads as an unprivileged user
         kernel, modules = fetch_kernel(work)
         initrd = make_initramfs(work, modules)
         disk = make_disk(work, kernel, initrd, make_root(work, modules))
@@ -179,7 +179,7 @@ def build(target: pathlib.Path) -> None:
 
 def main(argv=None) -> int:
     parser = argparse.ArgumentParser(description="Build the test guest's disk image.")
-    parser.add_argument("target", type=pathlib.Path, help="qcow2 file to make")
+    parser.add_argument("target", type=pathlib.Path, help="qcow2 file to create")
     build(parser.parse_args(argv).target.absolute())
     return 0
 

@@ -1,4 +1,4 @@
-"""Lists of role assignments: as they were made, and as they take effect."""
+"""Lists of role assignments: direct or effective."""
 
 import sqlalchemy as sa
 
@@ -7,7 +7,7 @@ from identity.db import grants, models
 
 
 def assigned(connection, holder: str, wanted: dict) -> list[dict]:
-    """Assignments as they were made, of users or of groups, with every name that they may be shown with; one statement.
+    """Direct assignments of users or groups, with all names that may be shown; one statement.
 
     :param holder: "user" or "group"
     :param wanted: {column of the assignments: value}
@@ -30,8 +30,8 @@ def assigned(connection, holder: str, wanted: dict) -> list[dict]:
 
 
 def effective(connection, found: list[dict]) -> list[dict]:
-    """What assignments mean for single users and targets: groups become their members, inherited assignments those of the
-    projects that inherit them, and each role brings those that it implies."""
+    """Effective assignments of users: groups are replaced by their members, inherited assignments by those of the
+    projects that inherit them, and implied roles are added."""
     found = _of_members(connection, _of_heirs(connection, found))
     brings = {role_id: grants.implied(connection, [{"id": role_id, "name": name, "domain_id": domain_id}])
               for role_id, name, domain_id in {(r["role_id"], r["role_name"], r["role_domain_id"]) for r in found}}

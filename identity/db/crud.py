@@ -1,4 +1,4 @@
-"""Lists of the resources that are plain rows, and the filters by a part of a text such as ``name__icontains``."""
+"""Lists of simple resources, and filters by a part of a text such as ``name__icontains``."""
 
 import typing
 
@@ -10,8 +10,8 @@ _TESTS = {"contains": str.__contains__, "startswith": str.startswith, "endswith"
 
 
 class Partial(typing.NamedTuple):
-    """A filter by a part of a column's text. Databases differ in how they compare upper and lower case: ``condition`` finds
-    every row that may match in any of them, and ``matches`` decides."""
+    """A filter by a part of a column's text. Databases compare case differently: ``condition`` selects all rows that
+    may match in any of them, and ``matches`` decides."""
 
     column: str
     operator: str
@@ -29,7 +29,7 @@ class Partial(typing.NamedTuple):
 
 
 def partials(table: rows.Table, columns: tuple[str, ...], query: typing.Mapping[str, list[str]]) -> list[Partial]:
-    """The filters by a part in a query string; parameters that are none are left out."""
+    """The partial filters in a query string; other parameters are ignored."""
     found = []
     for name, text in ((n, v) for n, values in query.items() for v in values):
         column, _, operator = name.partition("__")
@@ -46,5 +46,5 @@ def listed(connection, table: rows.Table, wanted: dict, partial: list[Partial], 
 
 
 def in_domain(table: rows.Table, domain_id: str):
-    """The WHERE of what is in a domain; of the table of domains, the domain itself."""
+    """The WHERE of the rows in a domain; for the table of domains, the domain itself."""
     return (table.c.domain_id if "domain_id" in table.c else table.c.id) == domain_id

@@ -1,4 +1,4 @@
-"""Domains and what is in them."""
+"""Domains and their content."""
 
 import sqlalchemy as sa
 

@@ -1,4 +1,4 @@
-"""Which endpoints a project sees: those given to it and those of its groups; without any of both, all."""
+"""The endpoints in a project's catalog: those associated with it or with its endpoint groups; without associations, all."""
 
 import sqlalchemy as sa
 
@@ -41,7 +41,7 @@ def groups_of_project(connection, project_id: str) -> list[dict]:
 
 
 def projects(connection, table: rows.Table, **of) -> list[dict]:
-    """The projects that have an endpoint or a group of endpoints.
+    """The projects that are associated with an endpoint or a group of endpoints.
 
     :param table: DIRECT or BY_GROUP
     :param of: ``endpoint_id`` or ``endpoint_group_id``

@@ -8,7 +8,7 @@ TABLE = models.policy_associations
 
 
 def associations(connection) -> dict[tuple[str, str, str], str]:
-    """{(endpoint id, service id, region id): policy id}; the ids that an association does not name are ""."""
+    """{(endpoint id, service id, region id): policy id}; unused ids of an association are ""."""
     return {(endpoint, service, region): policy for endpoint, service, region, policy in connection.execute(
         sa.select(TABLE.c.endpoint_id, TABLE.c.service_id, TABLE.c.region_id, TABLE.c.policy_id))}
 

@@ -1,4 +1,4 @@
-"""Endpoints of the catalog, as the API v2.0 groups them."""
+"""Endpoints of the catalog, grouped as in the API v2.0."""
 
 import json
 
@@ -9,9 +9,9 @@ TABLE = models.endpoints
 
 
 def by_legacy_id(connection) -> dict[str, list[dict]]:
-    """{id in v2.0: the endpoints that are one there}.
+    """{id in v2.0: the endpoints that it combines}.
 
-    Those that v2.0 made share ``legacy_endpoint_id``; others belong together by their service and region.
+    Endpoints created by v2.0 share ``legacy_endpoint_id``; others are grouped by service and region.
     """
     found: dict[str | tuple, list[dict]] = {}
     for row in rows.select(connection, TABLE):

@@ -26,9 +26,9 @@ def above(project_id: str):
 
 
 def _covers(table, target_type: str, target_id: str, chain):
-    """The WHERE of assignments that hold on a target: its own, and for a project those that it inherits.
+    """The WHERE of assignments that apply to a target: its own, and for a project those that it inherits.
 
-    :param chain: ``above(target_id)``; one for the whole statement, since it has a name there
+    :param chain: ``above(target_id)``; the same object in the whole statement, because it has a name there
     """
     own = sa.and_(table.c.target_type == target_type, table.c.target_id == target_id)
     if target_type != "project":
@@ -57,7 +57,7 @@ def holds_until(connection, user_id: str) -> list[float]:
 
 
 def roles_on(connection, user_id: str, target_type: str, target_id: str) -> list[dict]:
-    """[{"id", "name"}] that a user has on a target, through groups, inheritance and implication too, by name."""
+    """[{"id", "name"}] of a user's roles on a target, including those from groups, inheritance and implication, by name."""
     chain = above(target_id)
     own = sa.select(USERS.c.role_id).where(USERS.c.user_id == user_id, _covers(USERS, target_type, target_id, chain))
     through = sa.select(GROUPS.c.role_id).where(GROUPS.c.group_id.in_(groups_of(user_id)),
@@ -82,12 +82,15 @@ def implied(connection, direct: list[dict]) -> list[dict]:
 
 
 def roles_given(connection, **key) -> list[dict]:
-    """The roles that a user or a group was given on a target itself; a key as for ``holder_table``, without "role_id"."""
+    """The roles that were granted to a user or a group on the target itself.
+
+    :param key: as for ``holder_table``, without "role_id"
+    """
     return rows.select(connection, ROLES, ROLES.c.id.in_(sa.select(holder_table(key).c.role_id).filter_by(**key)))
 
 
 def users_on_project(connection, project_id: str, *conditions) -> list[dict]:
-    """The users who were given a role on a project themselves."""
+    """The users with a role granted on the project itself."""
     users = models.users
     ids = sa.select(USERS.c.user_id).where(USERS.c.target_type == "project", USERS.c.target_id == project_id)
     return rows.select(connection, users, users.c.id.in_(ids), *conditions)

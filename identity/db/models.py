@@ -13,7 +13,7 @@ def _named(name: str, *columns):
 
 
 def _open(name: str, *columns):
-    """A table of things to which clients may add attributes of their own (``extra``, JSON), as Keystone lets them."""
+    """A table of resources to which clients may add attributes (``extra``, JSON), as in Keystone."""
     return _named(name, sa.Column("extra", sa.Text), *columns)
 
 
@@ -28,17 +28,17 @@ users = _open("users", sa.Column("name", sa.String(255), nullable=False),
                sa.Column("domain_id", ID, sa.ForeignKey("domains.id"), nullable=False),
                sa.Column("password_hash", sa.String(255)), sa.Column("enabled", sa.Boolean, nullable=False),
                sa.Column("default_project_id", ID), sa.Column("description", sa.Text), sa.Column("email", sa.String(255)),
-               # Times are epoch seconds. options: JSON of what the compliance rules do not hold for.
+               # Times are epoch seconds. options: JSON of the compliance rules from which the user is exempt.
                sa.Column("password_created_at", sa.Float(53)), sa.Column("password_expires_at", sa.Float(53)),
                sa.Column("failed_logins", sa.Integer, nullable=False, server_default="0"),
                sa.Column("failed_at", sa.Float(53)), sa.Column("last_active_at", sa.Float(53)), sa.Column("options", sa.Text),
-               # The mirror of one who is in a domain's directory (identity/directory.py).
+               # Mirrors users of a domain's directory (identity/directory.py).
                sa.Column("external", sa.Boolean, nullable=False, server_default=sa.false()),
                sa.UniqueConstraint("domain_id", "name"))
 old_passwords = sa.Table("old_passwords", METADATA, sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
                          sa.Column("user_id", ID, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
                          sa.Column("password_hash", sa.String(255), nullable=False))
-# domain_id is "" for a role of everybody; one of a domain never is in a token, only what it implies is.
+# domain_id is "" for global roles. Tokens never contain a domain's role, only the roles that it implies.
 roles = _open("roles", sa.Column("name", sa.String(255), nullable=False), sa.Column("description", sa.Text),
                sa.Column("domain_id", ID, nullable=False, server_default=""), sa.UniqueConstraint("domain_id", "name"))
 implied_roles = sa.Table("implied_roles", METADATA,
@@ -65,8 +65,8 @@ memberships = sa.Table("memberships", METADATA, _key("user_id", "users.id"), _ke
 group_assignments = sa.Table("group_assignments", METADATA, _key("group_id", "groups.id"),
                              sa.Column("target_type", sa.String(16), primary_key=True),
                              sa.Column("target_id", ID, primary_key=True), _key("role_id", "roles.id"))
-# last_step is the time step of the last TOTP passcode that was used.
-# access_digest finds an EC2 key: a credential keeps its id when its key is changed.
+# last_step is the time step of the last used TOTP passcode. access_digest finds an EC2 key: a credential keeps its id
+# when its key is changed.
 credentials = _named("credentials",
                      sa.Column("user_id", ID, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
                      sa.Column("project_id", ID), sa.Column("type", sa.String(255), nullable=False),
@@ -82,7 +82,7 @@ trusts = _named("trusts",
                 sa.Column("impersonation", sa.Boolean, nullable=False), sa.Column("expires_at", sa.Float(53)),
                 sa.Column("remaining_uses", sa.Integer), sa.Column("redelegation_count", sa.Integer, nullable=False),
                 sa.Column("redelegated_trust_id", ID), sa.Column("roles", sa.JSON, nullable=False))
-# roles is [role id]; without access rules (access_restricted false) its tokens may ask for anything.
+# roles is [role id]; with access_restricted false there are no access rules, and its tokens allow all requests.
 application_credentials = _named(
     "application_credentials",
     sa.Column("user_id", ID, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False), sa.Column("name", sa.String(255)),
@@ -102,7 +102,8 @@ application_credential_rules = sa.Table(
 domain_options = sa.Table("domain_options", METADATA, _key("domain_id", "domains.id"),
                           sa.Column("group_name", sa.String(64), primary_key=True),
                           sa.Column("option_name", sa.String(128), primary_key=True), sa.Column("value", sa.Text, nullable=False))
-# Secrets are sealed: OAuth signs with them. The roles of a token are [role id]; times are epoch seconds.
+# Secrets are encrypted, not hashed, because OAuth signs with them. The roles of a token are [role id]; times are
+# epoch seconds.
 consumers = _open("consumers", sa.Column("description", sa.Text), sa.Column("sealed_secret", sa.Text, nullable=False))
 oauth_tokens = _named(
     "oauth_tokens", sa.Column("kind", sa.String(8), nullable=False),
@@ -114,10 +115,10 @@ oauth_tokens = _named(
 oauth_nonces = sa.Table("oauth_nonces", METADATA, _key("consumer_id", "consumers.id"),
                         sa.Column("at", sa.String(16), primary_key=True), sa.Column("nonce", sa.String(64), primary_key=True),
                         sa.Column("expires_at", sa.Float(53), nullable=False, index=True))
-# Digests of signed requests and receipts, which count once; kept until they would be too old.
+# Digests of signed requests and receipts, which can be used once; kept until they would have expired.
 used_proofs = sa.Table("used_proofs", METADATA, sa.Column("digest", sa.String(64), primary_key=True),
                        sa.Column("expires_at", sa.Float(53), nullable=False, index=True))
-# rules, remote_ids: JSON; authorization_ttl: minutes for which a provider's word about groups holds.
+# rules, remote_ids: JSON; authorization_ttl: minutes for which group memberships reported by the provider are valid.
 identity_providers = _named(
     "identity_providers", sa.Column("domain_id", ID, sa.ForeignKey("domains.id"), nullable=False),
     sa.Column("enabled", sa.Boolean, nullable=False), sa.Column("description", sa.Text),
@@ -133,7 +134,7 @@ service_providers = _named(
 expiring_memberships = sa.Table(
     "expiring_memberships", METADATA, _key("user_id", "users.id"), _key("group_id", "groups.id"),
     _key("idp_id", "identity_providers.id"), sa.Column("expires_at", sa.Float(53), nullable=False))
-# "" for what a policy's association does not name.
+# "" for unused ids of an association
 policy_associations = sa.Table("policy_associations", METADATA, sa.Column("endpoint_id", ID, primary_key=True),
                                sa.Column("service_id", ID, primary_key=True),
                                sa.Column("region_id", sa.String(255), primary_key=True),
@@ -156,7 +157,7 @@ endpoints = _open("endpoints", sa.Column("service_id", ID, sa.ForeignKey("servic
                    sa.Column("url", sa.Text, nullable=False), sa.Column("enabled", sa.Boolean, nullable=False))
 endpoint_groups = _named("endpoint_groups", sa.Column("name", sa.String(255), nullable=False),
                          sa.Column("description", sa.Text), sa.Column("filters", sa.JSON, nullable=False))
-# A project that has endpoints or groups of them sees these in its catalog, and no others.
+# A project with associated endpoints or endpoint groups has only these in its catalog.
 project_endpoints = sa.Table("project_endpoints", METADATA, _key("project_id", "projects.id"),
                              _key("endpoint_id", "endpoints.id"))
 project_endpoint_groups = sa.Table("project_endpoint_groups", METADATA, _key("project_id", "projects.id"),

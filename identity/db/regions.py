@@ -1,4 +1,4 @@
-"""Regions, which may lie in one another."""
+"""Regions and their hierarchy."""
 
 import sqlalchemy as sa
 
@@ -9,7 +9,7 @@ TABLE = models.regions
 
 
 def parents(connection) -> dict[str, str | None]:
-    """{region: the region around it}, of all regions."""
+    """{region: its parent}, of all regions."""
     return dict(connection.execute(sa.select(TABLE.c.id, TABLE.c.parent_region_id)).all())
 
 

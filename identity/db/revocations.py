@@ -1,4 +1,4 @@
-"""Revocation events: few, small, and gone when the tokens they name would have expired."""
+"""Revocation events. They are few and small, and deleted when the revoked tokens would have expired."""
 
 import time
 
@@ -12,10 +12,10 @@ OVERLAP = 20
 
 
 def add(connection, lifetime_s: int, **names) -> None:
-    """Revoke what ``names`` (audit_id, user_id, project_id, …) describes and was issued until now.
+    """Revoke tokens with these attributes (audit_id, user_id, project_id, …) that were issued until now.
 
-    Transactions that revoke wait for each other. Who pulls events asks for those after the last id that he has: one whose
-    transaction began earlier and ends later than another's would never reach him.
+    Transactions that revoke are serialised: readers poll for events after the last id that they have, and would never
+    see an event whose transaction began earlier and committed later than another's.
     """
     db.lock(connection, "revocations")
     at = time.time()
@@ -24,6 +24,6 @@ def add(connection, lifetime_s: int, **names) -> None:
 
 
 def after(connection, event_id: int) -> list[dict]:
-    """Events newer than ``event_id``, with the last few before it."""
+    """Events newer than ``event_id``, and the last few before it."""
     return db.many(connection, sa.select(TABLE).where(TABLE.c.id > event_id - OVERLAP, TABLE.c.expires_at > time.time())
                    .order_by(TABLE.c.id).limit(20000))

@@ -1,4 +1,4 @@
-"""Trusts that still hold."""
+"""Valid trusts."""
 
 import time
 
@@ -21,7 +21,7 @@ def find(connection, trust_id: str) -> dict | None:
 
 
 def use(connection, row: dict) -> bool:
-    """Take one use off a trust that counts them, by compare-and-swap; False when none was left."""
+    """Decrement the remaining uses of a trust, if it is limited, by compare-and-swap; False if none was left."""
     if row["remaining_uses"] is None:
         return True
     c = TABLE.c
@@ -30,7 +30,7 @@ def use(connection, row: dict) -> bool:
 
 
 def of_domain(connection, domain_id: str) -> list[str]:
-    """The ids of the trusts of which the trustor or the trustee is a user of a domain."""
+    """The ids of the trusts whose trustor or trustee is in a domain."""
     users = models.users
     return list(connection.execute(sa.select(TABLE.c.id).distinct().join(
         users, users.c.id.in_([TABLE.c.trustor_user_id, TABLE.c.trustee_user_id])).where(

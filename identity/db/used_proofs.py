@@ -1,4 +1,4 @@
-"""Proofs that count once: signed requests and receipts. Whoever has seen one must not use it again, at any worker."""
+"""Signed requests and receipts that can be used once, so that nobody who has seen one can replay it, at any worker."""
 
 import hashlib
 import time
@@ -12,10 +12,11 @@ TABLE = models.used_proofs
 
 
 def use(connection, kind: str, proof: str, until: float) -> None:
-    """Record the use of a proof, in the caller's transaction. Only for valid proofs, so that nobody can fill the table.
+    """Record the use of a proof, in the caller's transaction. Call it only for valid proofs, so that attackers cannot
+    fill the table.
 
-    :param kind: what it is, so that unlike proofs never meet
-    :param until: epoch seconds after which it would be refused as too old anyhow
+    :param kind: type of the proof, so that different types cannot collide
+    :param until: epoch seconds after which it would have expired
     :raises Unauthorized: it was used before
     """
     now = time.time()

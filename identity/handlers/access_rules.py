@@ -1,4 +1,4 @@
-"""Access rules: single requests that application credentials may be limited to. They belong to a user, for use again."""
+"""Access rules: the requests that application credentials may be limited to. They belong to a user, and can be reused."""
 
 from identity.services import access_rules
 

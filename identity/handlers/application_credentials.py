@@ -18,7 +18,7 @@ def _view(req, row: dict, roles: list[dict], rules: list[dict] | None) -> dict:
 
 @wsgi.body(schemas.BODY)
 def create(req, id, body):
-    """The secret is shown this once."""
+    """The only response that contains the secret."""
     found, secret = application_credentials.create(req.call, id, body["application_credential"])
     return {"application_credential": {**_view(req, *found), "secret": secret}}
 

@@ -1,4 +1,4 @@
-"""Tokens: issue, validate, revoke; and what a token's owner may scope to."""
+"""Tokens: issue, validate, revoke; and the scopes that are available to a token's owner."""
 
 from common import errors, wsgi
 from identity import oauth1, receipts, tokens
@@ -14,7 +14,7 @@ def _has_name(ref: dict, what: str) -> None:
 
 
 def _check_named(ref: dict, what: str) -> None:
-    """:raises BadRequest: something is named neither by its id nor by its name and domain"""
+    """:raises BadRequest: an object has neither an id nor a name with a domain"""
     _has_name(ref, what)
     if "id" not in ref:
         if "domain" not in ref:
@@ -23,7 +23,7 @@ def _check_named(ref: dict, what: str) -> None:
 
 
 def _check_shape(auth: dict) -> None:
-    """What the schema does not say. :raises BadRequest: a user or a scope is not named, or more than one scope is"""
+    """Checks beyond the schema. :raises BadRequest: a user or scope is incomplete, or there is more than one scope"""
     identity, scope = auth["identity"], auth.get("scope")
     for method in ("password", "totp"):
         if method in identity["methods"] and method in identity:
@@ -42,8 +42,8 @@ def _check_shape(auth: dict) -> None:
 
 
 # The same text for every refusal, so that it does not tell an attacker the reason.
-_REFUSED = (f"{errors.Unauthorized.message} The user's name, domain or password is wrong, or the user may not work in the "
-            "project, domain or system that was asked for.")
+_REFUSED = (f"{errors.Unauthorized.message} The user name, domain or password is incorrect, or the user has no role on the "
+            "requested project, domain or system.")
 
 
 @wsgi.body(schemas.AUTH)

@@ -1,4 +1,4 @@
-"""The guard around every route against tokens that act for a user. What these may do: identity/delegation.py."""
+"""Applies the restrictions on tokens that act for a user (identity/delegation.py) to every route."""
 
 import dataclasses
 import functools
@@ -8,7 +8,7 @@ from identity.delegation import rule_of
 
 
 def guarded(route: Route) -> Route:
-    """The route with its rule around the handler. :raises Forbidden: (the handler) the caller may not, with his token"""
+    """The route with its restriction around the handler, which raises Forbidden if the token may not be used for it."""
     rule = rule_of(route.path)
     if rule is None:
         return route

@@ -1,4 +1,4 @@
-"""Configurations of domains: whole, by group, by option; and the service's own values, which hold where none is set."""
+"""Configurations of domains: the whole, a group or an option; and the service's values, which are the defaults."""
 
 from common import wsgi
 from identity.schemas import domain_config as schemas
@@ -15,7 +15,7 @@ def show_default(req, group=None, option=None):
 
 @wsgi.body(schemas.BODY)
 def replace(req, id, body):
-    """The whole configuration; 201 where there was none."""
+    """Replace the whole configuration; 201 if there was none."""
     was, shown = domain_config.replace(req.call, id, body["config"])
     return wsgi.json_response({"config": shown}, 200 if was else 201)
 

@@ -1,4 +1,4 @@
-"""EC2 credentials of users: an access key and a secret for one project. Kept among the credentials, encrypted."""
+"""EC2 credentials of users: an access key and a secret for one project. They are stored as credentials, encrypted."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""OS-EP-FILTER: groups of endpoints, and which endpoints and groups a project is given."""
+"""OS-EP-FILTER: endpoint groups, and their and endpoints' associations with projects."""
 
 from common.wsgi import Route
 from identity.handlers.crud import Crud

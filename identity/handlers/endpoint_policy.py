@@ -7,7 +7,7 @@ from identity.services import endpoint_policy
 
 
 def add(req, id, **path):
-    """One policy for one thing: what was associated before is replaced."""
+    """Associate a policy; an existing association is replaced."""
     endpoint_policy.add(req.call, id, path)
 
 

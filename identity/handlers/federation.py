@@ -1,4 +1,4 @@
-"""OS-FEDERATION: identity providers, their protocols, mappings, service providers; and logins by them."""
+"""OS-FEDERATION: identity providers, their protocols, mappings, service providers; and logins through them."""
 
 import html
 import secrets
@@ -13,9 +13,9 @@ _BASE = "/v3/OS-FEDERATION"
 
 
 class _Handlers:
-    """The requests for one kind of thing; PUT makes them.
+    """The handlers of one resource, which PUT creates.
 
-    :param path: template; ``{id}`` is the thing's, ``{idp_id}`` that of the provider that it belongs to
+    :param path: template; ``{id}`` is the resource's id, ``{idp_id}`` that of the provider to which it belongs
     :param extra: unknown properties are ignored instead of refused
     """
 
@@ -91,7 +91,7 @@ def login(req, idp_id, protocol_id):
 
 
 def websso(req, protocol_id, idp_id=None):
-    """The same for a browser: a page that hands the token to the dashboard that had sent it here."""
+    """The same for a browser: a page that posts the token to the dashboard that redirected the browser here."""
     origin = req.GET.get("origin", "")
     if origin not in req.svc.conf.federation.trusted_dashboard:
         raise errors.Unauthorized(f"{origin} is not a trusted dashboard host.")

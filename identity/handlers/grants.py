@@ -42,9 +42,9 @@ def _filters(req) -> dict:
 
 
 def assignments(req):
-    """List assignments. ``effective`` shows what users have: through groups, and implied roles too.
+    """List assignments. ``effective`` shows the roles of users, including those from groups and implied roles.
 
-    With a token for a domain it shows those on that domain and its projects.
+    With a domain-scoped token it shows those on that domain and its projects.
     """
     tree, effective = wsgi.flag(req, "include_subtree"), wsgi.flag(req, "effective")
     grants.check_list(req.call, req.GET.get("scope.project.id"), tree=tree)
@@ -58,14 +58,14 @@ def assignments(req):
             "links": {"self": req.path_url, "next": None, "previous": None}}
 
 
-# Of what an assignment has one only: the filter by it.
+# Each assignment has only one of these: the filter for it.
 _BY = {"domain": "scope.domain.id", "project": "scope.project.id", "system": "scope.system", "user": "user.id",
        "group": "group.id"}
 _EITHER = (("domain", "project"), ("system", "domain"), ("system", "project"), ("user", "group"))
 
 
 def _check_filters(req, effective: bool) -> None:
-    """:raises BadRequest: filters that nothing can pass"""
+    """:raises BadRequest: combinations of filters that match nothing"""
     for one, other in _EITHER:
         if req.GET.get(_BY[one]) and req.GET.get(_BY[other]):
             raise errors.BadRequest(f"Specify {'' if one == 'system' else 'a '}{one} or {other}, not both")

@@ -1,6 +1,6 @@
-"""Limits: a service registers what it counts and how many everybody may have; projects and domains get their own.
+"""Limits: services register defaults for their resources; projects and domains get limits of their own.
 
-The model is flat: a project's limit has nothing to do with its parent's.
+The model is flat: a project's limit is independent of its parent's.
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ def _limit_view(req, row: dict) -> dict:
 
 @dataclasses.dataclass(frozen=True)
 class Handlers:
-    """The requests for one kind of limit."""
+    """The handlers of one kind of limit."""
 
     kind: limits.Kind
     filters: tuple

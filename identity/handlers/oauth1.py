@@ -1,4 +1,4 @@
-"""OS-OAUTH1: consumers, the tokens that they ask for, and what users gave them."""
+"""OS-OAUTH1: consumers, their request tokens, and access tokens with the roles that users authorized."""
 
 import oauthlib.oauth1
 
@@ -69,7 +69,7 @@ def show(req, id, token_id):
 
 
 def delete(req, id, token_id):
-    """Revoke an access token, and the tokens that the consumer got with it."""
+    """Revoke an access token, and the tokens that the consumer obtained with it."""
     oauth1.delete(req.call, id, token_id)
 
 

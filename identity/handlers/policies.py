@@ -1,4 +1,4 @@
-"""Policy documents that services once stored here. They are stored and shown, but not enforced."""
+"""Policy documents, which services used to store here. They are stored and shown, but not enforced."""
 
 from identity.handlers.crud import Crud
 from identity.services import policies

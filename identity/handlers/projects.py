@@ -1,4 +1,4 @@
-"""Projects: the owners of everything."""
+"""Projects, which own resources."""
 
 from common import errors, wsgi
 from identity.handlers.crud import Crud, query
@@ -14,7 +14,7 @@ def _as_project(req, row: dict) -> dict:
 
 
 def _or_domain(req, id: str, for_project, for_domain):
-    """Run an operation on a project, or, if the id is a domain's, on the domain as a project."""
+    """Apply an operation to a project, or, if the id is a domain's, to the domain as a project."""
     try:
         return for_project()
     except errors.NotFound:
@@ -24,7 +24,7 @@ def _or_domain(req, id: str, for_project, for_domain):
 
 
 def index(req):
-    """Projects; with ``is_domain`` the domains, as projects, none of which is in the domain of a token."""
+    """Projects; with ``is_domain`` the domains as projects, which are not in the domain of a token."""
     if not wsgi.flag(req, "is_domain"):
         return CRUD.index(req)
     projects.NOUN.check_list(req.call, query(req))
@@ -34,9 +34,9 @@ def index(req):
 
 
 def _of_domain(given) -> dict:
-    """The body that the domain of such a project is made or changed by.
+    """The domain's body for a project that acts as a domain.
 
-    :raises BadRequest: what was given is no project
+    :raises BadRequest: invalid for a project
     """
     if not isinstance(given, dict):
         raise errors.BadRequest("'project' is a required property")
@@ -49,7 +49,7 @@ def create(req):
     if not (isinstance(given, dict) and given.get("is_domain")):
         return CRUD.create(req)
     if given["is_domain"] is not True:
-        raise errors.BadRequest("Invalid input for field/attribute is_domain: it is true or false.")
+        raise errors.BadRequest("Invalid input for field/attribute is_domain: a boolean is expected.")
     if given.get("domain_id") or given.get("parent_id"):
         raise errors.BadRequest("A project that acts as a domain has neither a domain nor a parent.")
     return {"project": _as_project(req, projects.ACTS_AS_DOMAIN.create(req.call, _of_domain(given)))}
@@ -84,7 +84,7 @@ def _show(req, id):
     for name in wanted:
         kind, _, form = name.partition("_as_")
         shown["project"][kind] = _TREE[kind, form](req, every, id)
-        if form == "list":  # where the caller has no role he sees that there is a project, and nothing of it
+        if form == "list":  # without a role on them, the caller sees only that the projects exist
             shown["project"][kind] = [each for each in shown["project"][kind] if each["project"]["id"] in own]
     return shown
 

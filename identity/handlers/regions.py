@@ -9,7 +9,7 @@ index, show, create, update, delete = CRUD.index, CRUD.show, CRUD.create, CRUD.u
 
 
 def put(req, id):
-    """Create a region under an id that the caller chose."""
+    """Create a region under an id chosen by the client."""
     body = req.json_object()
     given = body.get("region", {}).get("id", id) if isinstance(body.get("region"), dict) else None
     if given != id:

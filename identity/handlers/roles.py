@@ -47,5 +47,5 @@ def imply(req, id, implied_id):
 
 
 def unimply(req, id, implied_id):
-    """Tokens that carry the implied role are revoked with it."""
+    """Tokens with the implied role are revoked."""
     roles.unimply(req.call, id, implied_id)

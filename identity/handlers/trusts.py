@@ -28,7 +28,7 @@ def create(req, body):
 
 
 def index(req):
-    """The trusts of a trustor or of a trustee, or all."""
+    """The trusts of a trustor or of a trustee, or all trusts."""
     wanted = {k: req.GET[k] for k in ("trustor_user_id", "trustee_user_id") if k in req.GET}
     found = trusts.index(req.call, wanted)
     return {"trusts": [_view(req, r) for r in found], "links": {"self": req.path_url, "next": None, "previous": None}}
@@ -39,7 +39,7 @@ def show(req, id):
 
 
 def delete(req, id):
-    """The trust ends, and with it every token that was made of it."""
+    """Delete the trust and revoke every token created from it."""
     trusts.delete(req.call, id)
 
 

@@ -11,7 +11,7 @@ show, create, update, delete = CRUD.show, CRUD.create, CRUD.update, CRUD.delete
 
 
 def listed(req, crud: Crud) -> dict:
-    """A list of what may be in a directory."""
+    """A list of resources that may be in a directory."""
     found, truncated = req.svc.directories.listed(req.call, crud.noun, query(req))
     return {**crud.many(req, found), **({"truncated": True} if truncated else {})}
 
@@ -22,7 +22,7 @@ def index(req):
 
 @wsgi.body(schemas.PASSWORD)
 def password(req, id, body):
-    """Change one's own password, proved by the old one: a user whose password has expired has no token."""
+    """Change one's own password, authenticated by the old one, because with an expired password users have no token."""
     users.change_password(req.call, id, body["user"])
 
 
@@ -32,5 +32,5 @@ def projects(req, id):
 
 
 def revoke_tokens(req, id):
-    """Revoke all tokens of a user, for example one whose password is kept by a directory or an identity provider."""
+    """Revoke all tokens of a user, for example one whose password is stored in a directory or by an identity provider."""
     users.revoke_tokens(req.call, id)

@@ -17,7 +17,7 @@ def _v2(req) -> dict:
             "media-types": [{"base": "application/json", "type": "application/vnd.openstack.identity-v2.0+json"}]}
 
 
-# The nouns whose resources JSON Home names: a client finds the path of "rel/user" there, and fills in "user_id".
+# The resources in JSON Home: clients find the path of "rel/user" there, and replace "user_id".
 _NOUNS = {"domain": "domains", "project": "projects", "user": "users", "group": "groups", "role": "roles", "region": "regions",
           "service": "services", "endpoint": "endpoints", "policy": "policies", "credential": "credentials", "limit": "limits",
           "registered_limit": "registered_limits"}

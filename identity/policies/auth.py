@@ -1,4 +1,4 @@
-"""Tokens, and what their owners may see about themselves."""
+"""Rules of tokens, and of requests about the caller's own token."""
 
 from common.policy import rule
 from identity.policies.base import ADMIN, ANYONE, CLOUD, EVERY, READER

@@ -1,4 +1,4 @@
-"""Which policy document applies to an endpoint, a service, or a service in a region."""
+"""Rules of the associations of policy documents with an endpoint, a service, or a service in a region."""
 
 from common.policy import rule
 from identity.policies.base import ADMIN, CLOUD, READER

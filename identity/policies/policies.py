@@ -1,4 +1,4 @@
-"""Policy documents that services once kept here."""
+"""Policy documents, which services used to store here."""
 
 from common.policy import rule
 from identity.policies.base import ADMIN, CLOUD, READER

@@ -1,4 +1,4 @@
-"""Access rules: single requests that application credentials may be limited to. They belong to a user, for use again."""
+"""Access rules: the requests that application credentials may be limited to. They belong to a user, and can be reused."""
 
 import typing
 
@@ -16,9 +16,10 @@ def plain(row: dict) -> dict:
 
 
 def settle(connection, user_id: str, wanted: dict) -> str:
-    """The id of an access rule of the user: the one that is named, an existing one with the same content, or a new one.
+    """The id of an access rule of the user: the one with the given id, an existing one with the same content, or a
+    new one.
 
-    :raises NotFound: he has none of that id
+    :raises NotFound: the user has no rule with this id
     """
     if set(wanted) == {"id"}:
         known = rows.find(connection, TABLE, wanted["id"], user_id=user_id)

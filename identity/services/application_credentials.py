@@ -13,12 +13,12 @@ from identity.services import access_rules
 from identity.tokens import moment
 
 TABLE, LINKS = models.application_credentials, models.application_credential_rules
-# Rules travel in the token, which travels in a header.
+# Limited, because rules are part of the token, which is sent in a header.
 _RULES_SIZE = 3000
 
 
 class Found(typing.NamedTuple):
-    """A credential with its roles and access rules; None: it has no rules, and so may ask for anything."""
+    """A credential with its roles and access rules; None: no rules, all requests are allowed."""
 
     row: dict
     roles: list[dict]
@@ -26,7 +26,7 @@ class Found(typing.NamedTuple):
 
 
 def _found(connection, found: list[dict]) -> list[Found]:
-    """With their roles and rules: two statements, however many there are."""
+    """Credentials with their roles and rules; two statements, for any number of credentials."""
     roles = role_queries.named(connection, {r for row in found for r in row["roles"]})
     rules = queries.rules_of(connection, [row["id"] for row in found])
     return [Found(row, [{"id": r["id"], "name": r["name"]} for r in roles if r["id"] in row["roles"]],
@@ -35,10 +35,11 @@ def _found(connection, found: list[dict]) -> list[Found]:
 
 
 def create(call: Call, id: str, given: dict) -> tuple[Found, str]:
-    """Only for oneself, on the project of one's token, and of the roles in it. The secret is shown this once.
+    """Create one for the caller, on the project of the token, with roles of the token. The secret is returned only
+    here.
 
-    What is made with an application credential's token has no more roles than that has, allows no request that it does not,
-    and ends no later.
+    With a token of an application credential, the new one can have no more roles, no other requests, and no later
+    end.
 
     :param given: the body, as the client sent it
     :returns: the credential, and its secret
@@ -55,7 +56,7 @@ def create(call: Call, id: str, given: dict) -> tuple[Found, str]:
            "unrestricted": bool(given.get("unrestricted")), "access_restricted": given.get("access_rules") is not None}
     if len(json.dumps(given.get("access_rules"))) > _RULES_SIZE:
         raise errors.BadRequest("The access rules of an application credential are too long to fit into its tokens.")
-    call.svc.verifier.check(call.ctx.token)  # hashing took a quarter of a second, in which the token may have been revoked
+    call.svc.verifier.check(call.ctx.token)  # the token may have been revoked while the hash was calculated
     with call.svc.db.writer() as connection:
         row["roles"] = _roles(connection, call.ctx, given.get("roles"))
         row["expires_at"] = _ends(connection, call.ctx, row["expires_at"])
@@ -69,7 +70,7 @@ def create(call: Call, id: str, given: dict) -> tuple[Found, str]:
 
 
 def _rules_of(ctx, wanted: list[dict] | None) -> list[dict] | None:
-    """The access rules of a new credential. :raises Forbidden: one allows what the caller's own do not"""
+    """The access rules of a new credential. :raises Forbidden: one allows a request that the caller's own rules do not"""
     if ctx.access_rules is None:
         return wanted
     own = [dict(zip(("service", "method", "path"), rule, strict=True)) for rule in ctx.access_rules]
@@ -79,7 +80,7 @@ def _rules_of(ctx, wanted: list[dict] | None) -> list[dict] | None:
 
 
 def _ends(connection, ctx, wanted: float | None) -> float | None:
-    """When a new credential ends. :raises Forbidden: after the one that makes it"""
+    """The end of a new credential. :raises Forbidden: later than the end of the one that creates it"""
     if not ctx.app_credential:
         return wanted
     own = rows.get(connection, TABLE, ctx.app_credential[0], resource="application_credential")["expires_at"]
@@ -106,7 +107,7 @@ def _roles(connection, ctx, wanted: list[dict] | None) -> list[str]:
 
 
 def index(call: Call, id: str, wanted: dict[str, typing.Any]) -> list[Found]:
-    """:param wanted: {"name": what it must be}, or nothing"""
+    """:param wanted: {"name": exact value}, or empty"""
     call.svc.policy.check(call.ctx, "identity:list_application_credentials", {"user_id": id})
     with call.svc.db.reader() as connection:
         rows.get(connection, models.users, id, resource="user")
@@ -124,7 +125,7 @@ def show(call: Call, id: str, credential_id: str) -> Found:
 
 
 def delete(call: Call, id: str, credential_id: str) -> None:
-    """The credential ends, and every token that was made of it."""
+    """Delete the credential and revoke every token created from it."""
     call.svc.policy.check(call.ctx, "identity:delete_application_credential", {"user_id": id})
     with call.svc.db.writer() as connection:
         row = _one(connection, id, credential_id)

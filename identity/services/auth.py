@@ -1,4 +1,4 @@
-"""Tokens that requests are about, and what a token's owner may scope to."""
+"""Tokens in requests, and the scopes that are available to a token's owner."""
 
 from common import errors, rows
 from common.calls import Call
@@ -17,7 +17,7 @@ def find_subject(call: Call, token: str, rule: str):
 
 
 def revoke(call: Call, token: str, *, chain: bool = False) -> None:
-    """End a token; with ``chain`` every token of the same login, as when somebody logs out."""
+    """Revoke a token; with ``chain`` every token of the same login, as at logout."""
     subject = find_subject(call, token, "identity:revoke_token")
     named = {"audit_chain_id": subject.audit_ids[-1]} if chain else {"audit_id": subject.audit_ids[0]}
     with call.svc.db.writer() as connection:

@@ -13,12 +13,13 @@ TABLE = models.credentials
 
 
 def _target(row: dict | None) -> dict:
-    # Without what it is called by: one decision holds for all that a user has of a type on a project.
+    # The target without ids: one decision applies to all credentials of a user with the same type and project.
     return targets.of(credential={k: row[k] for k in ("user_id", "project_id", "type")} if row else None)
 
 
 def shows_secret(call: Call, row: dict) -> bool:
-    """Whether the caller sees the secret: only those who may change the credential do, since it is as good as a login."""
+    """Whether the caller sees the secret: only callers who may change the credential do, since the secret
+    authenticates its user."""
     return call.svc.policy.allows(call.ctx, "identity:update_credential", _target(row))
 
 
@@ -32,8 +33,8 @@ def _find(call: Call, connection, id: str, verb: str) -> dict:
 
 def _text(blob) -> str:
     return blob if isinstance(blob, str) else json.dumps(blob)
-# By these Keystone notes in a key what made it. Here what acts for a user makes none; one that was written elsewhere with
-# such a word stays what it is, and is not taken for the user's own (identity/services/ec2.py).
+# Keystone records the origin of a key with these attributes. Here, tokens that act for a user cannot create keys. An
+# imported key with such an attribute keeps it, and is not accepted as the user's own (identity/services/ec2.py).
 ORIGINS = ("trust_id", "app_cred_id", "access_token_id", "access_id")
 
 
@@ -43,12 +44,13 @@ def origins(blob: str) -> dict:
 
 
 def digest(access: str) -> str:
-    """What an EC2 access key is found by: EC2 clients name a credential by it alone. Its first is the id, as in OpenStack."""
+    """The key by which an EC2 access key is found: EC2 clients refer to a credential by it alone. The digest of the
+    first key is the credential's id, as in OpenStack."""
     return hashlib.sha256(access.encode("utf-8", "replace")).hexdigest()
 
 
 def chain_of(row: dict) -> str:
-    """The chain (of audit ids) of every token that signatures by an EC2 credential gave, by which they end with it."""
+    """The chain (of audit ids) of all tokens that an EC2 credential's signatures resulted in, for their revocation."""
     return hashlib.sha256(f"ec2credential\n{row['id']}".encode()).hexdigest()[:32]
 
 
@@ -73,7 +75,10 @@ def _check_secret(kind: str, blob: str) -> None:
 
 
 def index(call: Call, wanted: dict[str, typing.Any]) -> list[dict]:
-    """Those that the caller may have shown one by one. :param wanted: {"user_id", "type": what they must be}"""
+    """The credentials that the caller may see.
+
+    :param wanted: {"user_id", "type": exact values}
+    """
     own = {} if call.ctx.system else {"target.credential.user_id": call.ctx.user_id}
     call.svc.policy.check(call.ctx, "identity:list_credentials", own)
     with call.svc.db.reader() as connection:
@@ -111,8 +116,7 @@ def check_project(call: Call, connection, row: dict) -> None:
 
 
 def update(call: Call, id: str, given: dict) -> dict:
-    """The blob and the project may change: a credential of another type or owner is another credential. What was made of
-    the old one ends."""
+    """Only the blob and the project can be changed. Tokens created with the old values are revoked."""
     with call.svc.db.writer() as connection:
         row = _find(call, connection, id, "update")
         for name in ("type", "user_id"):
@@ -143,6 +147,6 @@ def delete(call: Call, id: str) -> None:
 
 
 def end(call: Call, connection, row: dict) -> None:
-    """Delete a credential; the tokens that its signatures gave end with it."""
+    """Delete a credential and revoke the tokens created by its signatures."""
     rows.delete(connection, TABLE, row["id"], resource="credential")
     call.svc.revoke(connection, audit_chain_id=chain_of(row))

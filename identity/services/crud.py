@@ -1,6 +1,7 @@
-"""The five operations that identity's plain resources share. Each resource's module adds what differs.
+"""The five operations of identity's simple resources. Each resource's module adds its differences.
 
-Queries are {name: values} of a request."""
+Queries are {name: values} of a request.
+"""
 
 import dataclasses
 import json
@@ -12,7 +13,7 @@ from identity import targets
 from identity.db import crud
 
 Query = typing.Mapping[str, list[str]]
-# What a view adds by itself, or what would be read as something else where it was shown.
+# Attributes that views add, or that would have another meaning if they were shown.
 _RESERVED = ("links", "options", "is_domain", "password", "password_expires_at", "region", "domain")
 
 
@@ -21,11 +22,11 @@ class Noun:
     """A resource of the identity API.
 
     ``on_create(call, connection, values)`` may complete or refuse values; ``on_update(call, connection, old,
-    values)`` and ``on_delete(call, connection, row)`` carry out what the change entails.
+    values)`` and ``on_delete(call, connection, row)`` perform dependent changes.
 
-    ``domain_target`` is the attribute by which the rule of the list is asked for the domain of the caller's token; with such
-    a token the list shows what is in that domain. ``unknown_first``: what is done (get, update, delete) where Keystone looks
-    for the thing before it asks the rule, so that anybody is told that there is none.
+    ``domain_target`` is the attribute with which the list's rule is checked for a domain-scoped token; the list then
+    shows the content of that domain. ``unknown_first``: operations (get, update, delete) for which Keystone looks up
+    the resource before it checks the rule, so that everybody gets 404 for unknown ids.
     """
 
     singular: str
@@ -42,15 +43,15 @@ class Noun:
     unknown_first: tuple = ()
 
     def fields(self, row: dict) -> dict:
-        """What is shown of a row."""
+        """The attributes of a row in responses."""
         return {**json.loads(row.get("extra") or "{}"), **{k: v for k, v in row.items() if k not in (*self.hidden, "extra")}}
 
     def where(self, query: Query) -> list:
-        """Conditions of a list beside its plain filters."""
+        """Conditions of a list besides its simple filters."""
         return []
 
     def _extra(self, given: dict, old: str | None) -> dict:
-        """The column of the attributes that are a client's own: what was there, and what a body adds or changes."""
+        """The column of the client's own attributes: the existing ones, with those that a body adds or changes."""
         own = {k: v for k, v in given.items()
                if k not in self.table.c and k not in self.properties and k not in (*self.hidden, *_RESERVED)}
         return {"extra": json.dumps({**json.loads(old or "{}"), **own})} if own and "extra" in self.table.c else {}
@@ -74,7 +75,7 @@ class Noun:
         return f"identity:{verb}_{self.singular}"
 
     def target(self, row: dict) -> dict:
-        """What rules may ask of a row."""
+        """The target of policy checks for a row."""
         return targets.of(**{self.singular: row})
 
     def check_list(self, call: Call, query: Query) -> None:
@@ -85,7 +86,7 @@ class Noun:
         return f"identity:list_{self.plural}"
 
     def in_own_domain(self, call: Call) -> list:
-        """Conditions of a list: a domain-scoped token lists what is in its domain."""
+        """Conditions of a list: with a domain-scoped token, only resources in that domain."""
         return [crud.in_domain(self.table, call.ctx.domain_id)] if self.domain_target and call.ctx.domain_id else []
 
     def _known(self, call: Call, connection, verb: str, id: str) -> dict:
@@ -118,7 +119,7 @@ class Noun:
         """Create a row from a request's body; returns the row.
 
         :param then: (connection, values): further changes in the same transaction
-        :param columns: values that are not the client's
+        :param columns: values that do not come from the client
         """
         given = body.get(self.singular)
         self._check(call, "create", {**(given if isinstance(given, dict) else {}), "id": None})
@@ -150,7 +151,7 @@ class Noun:
             rows.update(connection, self.table, id, values, resource=self.singular, conflict=self._conflict(values))
             then(connection, {**old, **values})
         self._notify(call, "updated", id)
-        call.svc.revocations.run_once()  # what the change revoked is refused here at once
+        call.svc.revocations.run_once()  # so that this process refuses revoked tokens at once
         return {**old, **values}
 
     def delete(self, call: Call, id: str) -> None:

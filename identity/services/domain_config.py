@@ -1,4 +1,4 @@
-"""Configurations of domains: whole, by group, by option; and the service's own values, which hold where none is set."""
+"""Configurations of domains: the whole, a group or an option; and the service's values, which are the defaults."""
 
 from common import errors, rows
 from common.calls import Call
@@ -7,7 +7,8 @@ from identity.db import models
 
 
 def _part(config: dict, group: str | None, option: str | None, where: str) -> dict:
-    """What a path names of {group: {option: value}}, wrapped as it is answered. :raises NotFound: nothing there"""
+    """The part of {group: {option: value}} that a path refers to, in the format of the response. :raises NotFound: it
+    is empty"""
     if group is None:
         found: dict = config
     elif option is None:
@@ -32,14 +33,14 @@ def show(call: Call, id: str, group: str | None, option: str | None) -> dict:
 
 
 def default(call: Call, group: str | None, option: str | None) -> dict:
-    """The service's own values, which hold where a domain has none."""
+    """The service's values, which are the defaults of domains."""
     call.svc.policy.check(call.ctx, "identity:get_domain_config_default", {})
     domain_config.check_name(group, option)
     return _part(domain_config.default(call.svc), group, option, "among the service's options")
 
 
 def replace(call: Call, id: str, config: dict) -> tuple[bool, dict]:
-    """Write the whole configuration; whether there was one, and what it is now."""
+    """Write the whole configuration; returns whether there was one, and the new one."""
     call.svc.policy.check(call.ctx, "identity:create_domain_config", {})
     domain_config.check(config)
     with call.svc.db.writer() as connection:
@@ -51,13 +52,14 @@ def replace(call: Call, id: str, config: dict) -> tuple[bool, dict]:
 
 
 def update(call: Call, id: str, group: str | None, option: str | None, given: dict) -> dict:
-    """Change existing values; the body must contain exactly what the path names, which must have a value already."""
+    """Change existing values. The body must contain exactly the part in the path, which must exist already."""
     call.svc.policy.check(call.ctx, "identity:update_domain_config", {})
     domain_config.check_name(group, option)
     if option is not None and list(given) == [option]:
         given = {group: given}
     if group is not None and (list(given) != [group] or option is not None and list(given[group]) != [option]):
-        raise errors.BadRequest("Invalid domain specific configuration: the body must contain exactly what the path names.")
+        raise errors.BadRequest("Invalid domain specific configuration: the body must contain exactly the group or option in "
+                                "the path.")
     domain_config.check(given)
     with call.svc.db.writer() as connection:
         rows.get(connection, models.domains, id, resource="domain")

@@ -7,8 +7,8 @@ from identity.services.crud import Noun
 
 
 def _end_tokens(call: Call, connection, domain_id: str) -> None:
-    """End every token that a domain has a part in: it is for the domain or a project of it, of a user of it, or of a trust that
-    such a user gave or was given, which may name neither."""
+    """Revoke every token related to a domain: scoped to the domain or its projects, of its users, or of a trust whose
+    trustor or trustee is in it. Tokens of trusts may contain neither."""
     call.svc.revoke(connection, domain_id=domain_id)
     for trust_id in trusts.of_domain(connection, domain_id):
         call.svc.revoke(connection, trust_id=trust_id)
@@ -28,7 +28,7 @@ def _delete(call: Call, connection, row: dict) -> None:
         raise errors.Forbidden("Cannot delete a domain that is enabled, please disable it first.")
     _end_tokens(call, connection, row["id"])
     for group in rows.select(connection, models.groups, domain_id=row["id"]):
-        for user_id in grants.members(connection, group["id"]):  # also users of other domains: they lose what the group gave
+        for user_id in grants.members(connection, group["id"]):  # also of users in other domains, who lose the roles of the group
             call.svc.revoke(connection, user_id=user_id)
     domains.delete_contents(connection, row["id"])
 

@@ -1,4 +1,4 @@
-"""EC2 credentials of users: an access key and a secret for one project. Kept among the credentials, encrypted."""
+"""EC2 credentials of users: an access key and a secret for one project. They are stored as credentials, encrypted."""
 
 import json
 import secrets
@@ -15,7 +15,7 @@ TABLE = models.credentials
 
 
 def _find(call: Call, connection, id: str, access: str, rule: str) -> dict:
-    """An EC2 credential of a user. :raises NotFound: there is none, whatever the rule says; :raises Forbidden: by the rule"""
+    """An EC2 credential of a user. :raises NotFound: there is none, for every caller; :raises Forbidden: by the rule"""
     row = rows.find(connection, TABLE, credentials.digest(access), key="access_digest", user_id=id)
     if row is None:
         raise errors.NotFound(f"Could not find credential: {access}.")
@@ -31,7 +31,7 @@ def index(call: Call, id: str):
 
 
 def create(call: Call, id: str, project_id: str) -> dict:
-    """Make a key for a project on which the user has a role."""
+    """Create a key for a project on which the user has a role."""
     call.svc.policy.check(call.ctx, "identity:ec2_create_credential", {"user_id": id, "target.credential.user_id": id})
     blob = {"access": secrets.token_hex(16), "secret": secrets.token_hex(16)}
     key = credentials.digest(blob["access"])
@@ -58,9 +58,11 @@ def delete(call: Call, id: str, access: str) -> None:
 
 
 def exchange(call: Call, signed: dict, rule: str, check: typing.Callable[[dict, str], str]) -> tuple[dict, str]:
-    """(the contents of a token, the token) for the signer of a request, given once to the service that received the request.
+    """(content of a token, token) for the signer of a request; each signature can be exchanged once, by the service
+    that received it.
 
-    Only services may ask: who can see a signed request would else have its signer's token (CVE-2025-65073).
+    Only services may call this: otherwise anybody who sees a signed request could get its signer's token
+    (CVE-2025-65073).
     """
     call.svc.policy.check(call.ctx, f"identity:{rule}", {})
     with call.svc.db.reader() as connection:

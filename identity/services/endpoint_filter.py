@@ -1,4 +1,4 @@
-"""OS-EP-FILTER: groups of endpoints, and which endpoints and groups a project is given."""
+"""OS-EP-FILTER: endpoint groups, and their and endpoints' associations with projects."""
 
 import dataclasses
 
@@ -28,11 +28,12 @@ GROUP = Noun("endpoint_group", "endpoint_groups", models.endpoint_groups,
 
 @dataclasses.dataclass(frozen=True)
 class Associations:
-    """What projects are given: endpoints, or groups of endpoints.
+    """Associations of projects with endpoints, or with endpoint groups.
 
     :param kind: "endpoint" or "endpoint_group"
-    :param own: the table of what is given, ``table``: of who has it
-    :param adds, checks, removes, lists: the rules that are asked
+    :param own: the table of the endpoints or groups
+    :param table: the table of associations
+    :param adds, checks, removes, lists: the rules
     """
 
     kind: str
@@ -44,7 +45,7 @@ class Associations:
     lists: str
 
     def _pair(self, connection, id: str, project_id: str) -> dict:
-        """The key of an association; each id must name something."""
+        """The key of an association; both must exist."""
         rows.get(connection, self.own, id, resource=self.kind)
         rows.get(connection, models.projects, project_id, resource="project")
         return {"project_id": project_id, f"{self.kind}_id": id}
@@ -73,7 +74,7 @@ class Associations:
             rows.delete_where(connection, self.table, **self._known(connection, id, project_id))
 
     def projects(self, call: Call, id: str) -> list[dict]:
-        """The projects that were given it."""
+        """The projects that are associated with it."""
         _check(call, self.lists)
         with call.svc.db.reader() as connection:
             rows.get(connection, self.own, id, resource=self.kind)

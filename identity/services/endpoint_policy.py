@@ -8,14 +8,14 @@ TABLE = models.policy_associations
 
 
 def _allowed(call: Call, verb: str, path: dict) -> dict:
-    """The key of an association that a path names. :raises Forbidden: the caller may not do that with it"""
+    """The key of the association in a path. :raises Forbidden: by the rule"""
     thing = "endpoint" if "endpoint_id" in path else "region_and_service" if "region_id" in path else "service"
     call.svc.policy.check(call.ctx, f"identity:{verb}_policy_association_for_{thing}", path)
     return {"endpoint_id": "", "service_id": "", "region_id": "", **path}
 
 
 def _named(connection, id: str, key: dict) -> None:
-    """:raises NotFound: the policy, or what the path names beside it"""
+    """:raises NotFound: the policy, or another resource in the path, does not exist"""
     rows.get(connection, models.policies, id, resource="policy")
     for kind, table in (("endpoint", models.endpoints), ("service", models.services), ("region", models.regions)):
         if key[f"{kind}_id"]:
@@ -23,7 +23,7 @@ def _named(connection, id: str, key: dict) -> None:
 
 
 def add(call: Call, id: str, path: dict) -> None:
-    """Associate a policy with what a path names; what was associated before is replaced."""
+    """Associate a policy with the resource in a path; an existing association is replaced."""
     key = _allowed(call, "create", path)
     with call.svc.db.writer() as connection:
         _named(connection, id, key)

@@ -11,7 +11,7 @@ _PLACES = re.compile(r"[$%]\((project_id|tenant_id|user_id)\)s")
 
 
 def _check_url(url: str) -> None:
-    """:raises BadRequest: it has a place for something that the catalog cannot fill in"""
+    """:raises BadRequest: it contains a substitution that the catalog does not know"""
     if re.search(r"[$%]\(", _PLACES.sub("", url)):
         raise errors.BadRequest(f"Cannot create an endpoint with an invalid URL: {url}.")
 
@@ -23,7 +23,7 @@ def _create(call: Call, connection, values: dict) -> None:
 
 
 def ensure_region(connection, values: dict) -> None:
-    """A region that is named must exist; the field's old name makes the region that it names."""
+    """``region_id`` must exist; the former attribute ``region`` creates the region."""
     if values.get("region_id"):
         if rows.find(connection, models.regions, values["region_id"]) is None:
             raise errors.BadRequest(f"Could not find region: {values['region_id']}.")

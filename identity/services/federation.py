@@ -10,10 +10,10 @@ from identity.db import models
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """Things that a client names himself.
+    """A resource whose id the client chooses.
 
-    :param noun: as rules and errors name it
-    :param checks: (connection, row, old row or None): complete a row that is to be written, or refuse it
+    :param noun: its name in rules and errors
+    :param checks: (connection, row, old row or None): complete or refuse a row before it is written
     """
 
     noun: str
@@ -25,7 +25,7 @@ class Kind:
         call.svc.policy.check(call.ctx, f"identity:{verb}_{self.plural if verb == 'list' else self.noun}", {})
 
     def index(self, call: Call, wanted: dict[str, typing.Any], **of: typing.Any) -> list[dict]:
-        """:param of: {"idp_id": the provider that they belong to}"""
+        """:param of: {"idp_id": the provider to which they belong}"""
         self._rule(call, "list")
         with call.svc.db.reader() as connection:
             if of:
@@ -38,7 +38,7 @@ class Kind:
             return rows.get(connection, self.table, id, resource=self.noun, **of)
 
     def create(self, call: Call, id: str, given: typing.Callable[[], dict], **of: str) -> dict:
-        """:param given: reads what the client sent, after the rule was asked"""
+        """:param given: function that returns the body, called after the policy check"""
         self._rule(call, "create")
         row = {**{c.name: None for c in self.table.c}, "enabled": True, **given(), "id": id, **of}
         row = {k: v for k, v in row.items() if k in self.table.c}
@@ -81,7 +81,7 @@ class Kind:
 
 
 def _provider(connection, row: dict, old: dict | None = None) -> None:
-    """A provider without a domain gets one of its own; each issuer is one provider's."""
+    """A provider without a domain gets a domain of its own; each issuer belongs to one provider."""
     if old is not None and row["domain_id"] != old["domain_id"]:
         raise errors.BadRequest("The domain of an identity provider cannot be changed.")
     row["remote_ids"] = row["remote_ids"] or []
@@ -112,6 +112,6 @@ SERVICE_PROVIDER = Kind("service_provider", "service_providers", models.service_
 
 
 def provider_of(call: Call, protocol_id: str, said: dict[str, str]) -> str:
-    """The id of the identity provider that an assertion is of."""
+    """The id of the identity provider for an assertion."""
     with call.svc.db.reader() as connection:
         return call.svc.federation.provider_of(connection, protocol_id, said)

@@ -13,7 +13,7 @@ _TABLES = {"projects": models.projects, "domains": models.domains}
 
 
 def _named(connection, target: str, names: dict) -> dict[str, tuple[dict | None, str]]:
-    """{"user", "group", "project", "domain", "role": (its row, its id)} of what a path names."""
+    """{"user", "group", "project", "domain", "role": (its row, its id)} of a path."""
     of = {"user": (models.users, "user_id"), "group": (models.groups, "group_id"), "role": (models.roles, "role_id"),
           target[:-1]: (_TABLES.get(target), "target_id")}
     return {kind: (rows.find(connection, table, names[name]), names[name])
@@ -28,12 +28,13 @@ def _rule(verb: str, target: str, holder: str) -> str:
 def key(call: Call, connection, verb: str, target: str, names: dict, inherited: bool = False) -> dict:
     """The key of an assignment from the ids in a path. As in Keystone, an unknown id is 404 for every caller.
 
-    Who rules a domain gives and takes within it, and no more than he may have himself: what the rule is asked is the
-    domain of the target, that of the holder, and the role's name.
+    Domain managers grant and revoke roles within their domain, and only roles that they may grant. The rule's target
+    has the domain of the assignment's target, the domain of the user or group, and the role's name.
 
     :param verb: "list", "check", "create" or "revoke"
     :param names: {"user_id" or "group_id", "target_id", "role_id"}; the system has no target_id
-    :raises Forbidden: by the rule; the role is another domain's; or the holder has more than the caller gives
+    :raises Forbidden: by the rule; the role belongs to another domain; or the user or group has roles that the caller
+        cannot grant
     """
     holder, kind = "group" if "group_id" in names else "user", target if target == "system" else target[:-1]
     named = _named(connection, target, names)
@@ -72,7 +73,7 @@ def check(call: Call, target: str, names: dict, *, inherited: bool = False) -> N
 
 
 def remove(call: Call, target: str, names: dict, *, inherited: bool = False) -> None:
-    """Taking a role away revokes the tokens for that target of the user, or of every member of the group."""
+    """Revoking a role revokes the tokens for that target of the user, or of all members of the group."""
     with call.svc.db.writer() as connection:
         of = key(call, connection, "revoke", target, names, inherited)
         if not queries.remove(connection, **of):
@@ -100,12 +101,12 @@ def check_list(call: Call, tree_of: str | None, *, tree: bool) -> None:
 def assignments(call: Call, wanted: dict[str, typing.Any], *, effective: bool, tree: bool) -> list[dict]:
     """Assignments, after ``check_list``. With a token for a domain those on that domain and its projects.
 
-    :param wanted: {"user_id", "group_id", "role_id", "target_type", "target_id": what it must be}
-    :param effective: show what users have: through groups, and implied roles too
-    :param tree: of the project in ``wanted`` and of those below it
+    :param wanted: {"user_id", "group_id", "role_id", "target_type", "target_id": exact values}
+    :param effective: include roles from groups and implied roles
+    :param tree: include the projects below that in ``wanted``
     """
     wanted = dict(wanted)
-    # What only shows when groups, implication and inheritance are resolved is filtered after that.
+    # Attributes that are only known after groups, implication and inheritance are resolved are filtered afterwards.
     late = {k: wanted.pop(k) for k in ("role_id", "user_id", "target_type", "target_id") if effective and k in wanted}
     with call.svc.db.reader() as connection:
         below = _subtree(connection, wanted if not effective else late) if tree else None
@@ -122,7 +123,7 @@ def assignments(call: Call, wanted: dict[str, typing.Any], *, effective: bool, t
 
 
 def _subtree(connection, wanted: dict) -> set[str]:
-    """The project asked for and those below it, in place of the filter by it alone."""
+    """Replace the filter by a project with one by the project and those below it."""
     if wanted.get("target_type") != "project":
         raise errors.BadRequest("scope.project.id must be specified if include_subtree is also specified")
     wanted.pop("target_type")

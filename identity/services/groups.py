@@ -26,7 +26,7 @@ def _update(call: Call, connection, old: dict, values: dict) -> None:
 
 
 def _delete(call: Call, connection, row: dict) -> None:
-    """Members lose what the group gave them, and the tokens that carry it."""
+    """Members lose the roles of the group, and their tokens with these roles are revoked."""
     managers.protect(call, connection, group_id=row["id"])
     for user_id in grants.members(connection, row["id"]):
         call.svc.revoke(connection, user_id=user_id)
@@ -40,9 +40,9 @@ NOUN = Noun("group", "groups", models.groups,
 
 
 def _pair(call: Call, connection, rule: str, id: str, user_id: str, *, changes: bool) -> dict:
-    """The key of the membership that a path names. For a domain manager, both must be in the manager's domain.
+    """The key of the membership in a path. For a domain manager, both must be in the manager's domain.
 
-    :raises Forbidden: also where it is the mirror of a directory's group that would change
+    :raises Forbidden: also if a directory's group would change
     """
     group, user = rows.find(connection, models.groups, id), rows.find(connection, models.users, user_id)
     call.svc.policy.check(call.ctx, f"identity:{rule}", {

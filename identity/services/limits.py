@@ -1,6 +1,6 @@
-"""Limits: a service registers what it counts and how many everybody may have; projects and domains get their own.
+"""Limits: services register defaults for their resources; projects and domains get limits of their own.
 
-The model is flat: a project's limit has nothing to do with its parent's.
+The model is flat: a project's limit is independent of its parent's.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ MODEL = {"name": "flat", "description": "Limit enforcement and validation does n
 
 
 def _register(call: Call, connection, given: dict) -> dict:
-    """A new registered limit, written."""
+    """Insert a registered limit; returns it."""
     rows.get(connection, models.services, given["service_id"], resource="service")
     if given.get("region_id"):
         rows.get(connection, models.regions, given["region_id"], resource="region")
@@ -45,7 +45,7 @@ def _unregister(call: Call, connection, row: dict) -> None:
 
 
 def _set_limit(call: Call, connection, given: dict) -> dict:
-    """A new limit of one project or domain, written."""
+    """Insert a limit of a project or domain; returns it."""
     if bool(given.get("project_id")) == bool(given.get("domain_id")):
         raise errors.BadRequest("A limit needs either a project or a domain.")
     for kind, table in (("project", models.projects), ("domain", models.domains)):
@@ -64,15 +64,15 @@ def _set_limit(call: Call, connection, given: dict) -> dict:
 
 
 def _visible_limits(call: Call) -> list:
-    """The WHERE of the limits that a list shows: all of them to services, administrators and a token for the system; else those
-    of the project, or of the domain and its projects, that the token is for."""
+    """The WHERE of the limits in a list: all for services, administrators and system-scoped tokens; otherwise those
+    of the token's project, or of its domain and the domain's projects."""
     if call.ctx.system or call.svc.policy.allows(call.ctx, "service_or_admin", {}):
         return []
     return [queries.in_domain(call.ctx.domain_id) if call.ctx.domain_id else queries.of_project(call.ctx.project_id or "")]
 
 
 def _limit_target(connection, row: dict) -> dict:
-    """What the rule of a limit asks: its project, with the domain of that, or its domain."""
+    """The target of policy checks for a limit: its project, with the project's domain, or its domain."""
     if row["domain_id"]:
         return {**targets.of(limit=row), "target.limit.domain.id": row["domain_id"]}
     project = rows.find(connection, models.projects, row["project_id"])
@@ -81,9 +81,10 @@ def _limit_target(connection, row: dict) -> dict:
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """Registered limits, or the limits of single projects and domains. One request creates several.
+    """Registered limits, or the limits of projects and domains. One request creates several.
 
-    ``select(connection, *conditions, **wanted)`` reads the rows. ``target`` gives what the rule for showing one is asked about.
+    ``select(connection, *conditions, **wanted)`` reads the rows. ``target`` returns the target of the rule for
+    showing one.
     """
 
     singular: str
@@ -114,17 +115,17 @@ class Kind:
             return self._one(connection, id)
 
     def create(self, call: Call, given: list[dict]) -> list[dict]:
-        """:param given: of each, as the client sent it"""
+        """:param given: a list of bodies, as the client sent them"""
         call.svc.policy.check(call.ctx, f"identity:create_{self.singular}s", {})
         with call.svc.db.writer() as connection:
             return [self.insert(call, connection, dict(g)) for g in given]
 
     def _known(self, call: Call, connection, verb: str, id: str) -> dict:
-        """A row that is to change.
+        """The row that a request changes.
 
-        :raises NotFound: there is none; of a limit, as in Keystone, a caller is told so before the rule is asked
+        :raises NotFound: there is none; for limits, as in Keystone, before the rule is checked
         """
-        rows.find(connection, self.table, id)  # nobody else changes it before this transaction ends
+        rows.find(connection, self.table, id)  # locked until the end of this transaction
         if self.target:
             self._one(connection, id)
         call.svc.policy.check(call.ctx, f"identity:{verb}_{self.singular}", {})

@@ -1,4 +1,4 @@
-"""OS-OAUTH1: consumers, the tokens that they ask for, and what users gave them."""
+"""OS-OAUTH1: consumers, their request tokens, and access tokens with the roles that users authorized."""
 
 import secrets
 
@@ -11,7 +11,7 @@ from identity.services.crud import Noun
 
 
 def _ended(call: Call, connection, row: dict) -> None:
-    """Revoke the tokens of a deleted consumer, and those that it got with them."""
+    """Revoke the tokens of a deleted consumer, and those that it obtained with them."""
     for token in rows.select(connection, TOKENS, consumer_id=row["id"]):
         call.svc.revoke(connection, oauth_token_id=token["id"])
 
@@ -21,7 +21,8 @@ CONSUMER = Noun("consumer", "consumers", CONSUMERS, {"description": schema.LONG_
 
 
 def authorize(call: Call, id: str, wanted: list[dict]) -> str:
-    """Authorize a consumer, whose request token this is, for roles of the caller; the verifier that the consumer needs.
+    """Authorize the consumer of a request token for roles of the caller; returns the verifier that the consumer
+    needs.
 
     :param wanted: [{"id" or "name": of a role}]
     """

@@ -18,7 +18,7 @@ def of(row: dict) -> list[str]:
 
 
 def text(tags: list[str]) -> str | None:
-    """As the column has them: JSON, so that every database can look into it; None where there are none."""
+    """The value of the column: JSON, so that every database can search it; None if there are no tags."""
     return json.dumps(sorted(tags)) if tags else None
 
 

@@ -1,4 +1,4 @@
-"""Projects: the owners of everything."""
+"""Projects, which own resources."""
 
 import dataclasses
 
@@ -33,7 +33,7 @@ def _create(call: Call, connection, values: dict) -> None:
 def _check_branch(connection, row: dict, enabled: bool) -> None:
     """All projects above an enabled one must be enabled, and all below a disabled one disabled.
 
-    :raises Forbidden: it would not be so
+    :raises Forbidden: otherwise
     """
     domain = rows.get(connection, models.domains, row["domain_id"], resource="domain")
     above = {**queries.enabled_above(connection, row["id"]), row["id"]: domain["enabled"]}
@@ -79,7 +79,7 @@ NOUN = _ProjectNoun("project", "projects", models.projects,
 
 
 class _ActsAsDomain(Noun):
-    """A domain as a project that acts as a domain, by the rules of projects. Such a project is in no domain."""
+    """A domain as a project that acts as a domain, with the rules of projects. Such a project is in no domain."""
 
     def rule(self, verb: str, row: dict | None):
         return f"identity:{verb}_project"
@@ -92,13 +92,13 @@ ACTS_AS_DOMAIN = _ActsAsDomain(**{f.name: getattr(DOMAIN, f.name) for f in datac
 
 
 def is_domain(call: Call, id: str) -> bool:
-    """Whether an id is a domain's: operations on projects are then for the domain as a project."""
+    """Whether an id is a domain's: operations on projects then apply to the domain as a project."""
     with call.svc.db.reader() as connection:
         return rows.find(connection, models.domains, id) is not None
 
 
 def tree_of(call: Call, row: dict) -> tuple[dict[str, dict], set[str]]:
-    """({id: project} of all in the domain of a project, the ids of those that the caller has a role on)"""
+    """({id: project} of all projects in the domain of a project, the ids of those on which the caller has a role)"""
     with call.svc.db.reader() as connection:
         every = {r["id"]: r for r in rows.select(connection, models.projects, domain_id=row["domain_id"])}
         return every, set(grants.targets_of(connection, call.ctx.user_id, "project"))

@@ -25,7 +25,7 @@ def _update(call: Call, connection, old: dict, values: dict) -> None:
 
 
 def _delete(call: Call, connection, row: dict) -> None:
-    """The regions below go with it, unless an endpoint is in one of them."""
+    """Regions below are deleted too, unless one of them has an endpoint."""
     below = regions.below(connection, row["id"])
     if rows.exists(connection, models.endpoints, region_id={row["id"], *below}):
         raise errors.Forbidden(f"Unable to delete region {row['id']} because it or its child regions have associated endpoints.")

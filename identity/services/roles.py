@@ -14,7 +14,7 @@ def _delete(call: Call, connection, row: dict) -> None:
 
 
 def _update(call: Call, connection, old: dict, values: dict) -> None:
-    """Tokens name roles, and what a name allows is in the services' rules."""
+    """Tokens with the role are revoked, because they contain its name, and services' policies refer to names."""
     if values.get("name", old["name"]) != old["name"]:
         _delete(call, connection, old)
 
@@ -30,7 +30,7 @@ class _RoleNoun(Noun):
         return "identity:list_domain_roles" if query.get("domain_id", [""])[-1] else "identity:list_roles"
 
     def where(self, query):
-        """Everybody's, or those of the one domain that is asked for."""
+        """The global roles, or those of the requested domain."""
         return [models.roles.c.domain_id == query.get("domain_id", [""])[-1]]
 
 
@@ -45,14 +45,14 @@ NOUN = _RoleNoun("role", "roles", models.roles,
                   "domain_id": {"type": ["string", "null"], "maxLength": 64}},
                  ("name",), ("name",), on_create=_create, on_update=_update, on_delete=_delete,
                  unknown_first=("get", "update", "delete"))
-# A role that implied this one would make its holders administrators, which the list of assignments would not show.
+# A role that implied this one would make its users administrators, invisibly in the list of assignments.
 _NEVER_IMPLIED = ("admin",)
 
 
 def _pair(call: Call, connection, rule: str, prior_id: str, *implied_id: str) -> tuple[dict, dict]:
-    """The roles that a path names, the second being the first where it names one.
+    """The two roles in a path, or the first twice if it has only one.
 
-    :raises NotFound: there is no such role, which anybody is told; :raises Forbidden: by the rule
+    :raises NotFound: there is no such role, for every caller; :raises Forbidden: by the rule
     """
     found = [rows.get(connection, models.roles, id, resource="role") for id in (prior_id, *implied_id)]
     call.svc.policy.check(call.ctx, f"identity:{rule}", targets.of(prior_role=found[0], implied_role=found[-1]))

@@ -13,7 +13,7 @@ TABLE = models.trusts
 
 
 def create(call: Call, given: dict) -> tuple[dict, list[dict]]:
-    """Only the trustor may delegate roles, and only roles that the trustor has. The trust, and its roles.
+    """Only the trustor can delegate roles, and only roles that the trustor has. Returns the trust and its roles.
 
     :param given: the body, as the client sent it
     """
@@ -49,9 +49,9 @@ def _chosen(connection, ctx, given: dict) -> list[dict]:
 
 
 def index(call: Call, wanted: dict[str, typing.Any]) -> list[dict]:
-    """The trusts of a trustor or of a trustee, or all.
+    """The trusts of a trustor or of a trustee, or all trusts.
 
-    :param wanted: {"trustor_user_id" or "trustee_user_id": whose}
+    :param wanted: {"trustor_user_id" or "trustee_user_id": exact value}
     """
     whose = next((f"_for_{k.partition('_')[0]}" for k in wanted), "")
     call.svc.policy.check(call.ctx, f"identity:list_trusts{whose}", targets.of(trust=wanted))
@@ -60,7 +60,7 @@ def index(call: Call, wanted: dict[str, typing.Any]) -> list[dict]:
 
 
 def _find(call: Call, connection, id: str, rule: str) -> dict:
-    """A valid trust. :raises NotFound: there is none, whatever the rule says; :raises Forbidden: by the rule"""
+    """A valid trust. :raises NotFound: there is none, for every caller; :raises Forbidden: by the rule"""
     row = trusts.find(connection, id)
     if row is None:
         raise errors.NotFound(f"Could not find trust: {id}.")

@@ -25,7 +25,7 @@ def _create(call: Call, connection, values: dict) -> None:
 
 
 def _write_options(values: dict, old: dict) -> None:
-    """Options change one by one; null takes one away."""
+    """Options are changed one by one; null deletes one."""
     if values.get("options") is not None:
         merged = {**old, **values["options"]}
         values["options"] = json.dumps({k: v for k, v in merged.items() if v is not None})
@@ -93,9 +93,10 @@ def change_password(call: Call, id: str, given: dict) -> None:
 
 
 def known(call: Call, connection, rule: str, id: str) -> dict:
-    """The user in a path, against whom the rule is checked.
+    """The user in a path, after the rule was checked.
 
-    :raises Forbidden: also where there is no such user, for who might not see him; :raises NotFound: for the others
+    :raises Forbidden: also for an unknown user, if the caller may not see unknown users
+    :raises NotFound: otherwise
     """
     row = rows.find(connection, models.users, id)
     call.svc.policy.check(call.ctx, f"identity:{rule}", {"user_id": id, **targets.of(user=row)})

@@ -1,4 +1,4 @@
-"""What v2.0 of the API has that v3 has not: projects of the default domain as tenants, and endpoints of three URLs."""
+"""Parts of the API v2.0 that differ from v3: projects of the default domain as tenants, and endpoints with three URLs."""
 
 import json
 import typing
@@ -18,7 +18,7 @@ INTERFACES = ("public", "internal", "admin")
 
 
 def _tenant(connection, id: str) -> dict:
-    """:raises NotFound: no tenant of the default domain has that id"""
+    """:raises NotFound: the default domain has no tenant with that id"""
     return rows.get(connection, models.projects, id, resource="project", domain_id=DOMAIN)
 
 
@@ -52,7 +52,7 @@ def users_of_tenant(call: Call, id: str) -> list[dict]:
 
 
 def joining(call: Call):
-    """A function that makes a user a member of the user's tenant, in the same transaction."""
+    """A function that adds a user to the user's tenant, in the same transaction."""
     def then(connection, user: dict) -> None:
         if not user["default_project_id"]:
             return
@@ -66,7 +66,7 @@ def joining(call: Call):
 
 
 def _key(call: Call, connection, verb: str, id: str, user_id: str, role_id: str) -> tuple[dict, dict]:
-    """(the key of an assignment, the role); by v3's rules."""
+    """(key of an assignment, role), with the rules of v3."""
     _tenant(connection, id)
     role = rows.get(connection, models.roles, role_id, resource="role", domain_id="")
     names = {"target_id": id, "user_id": user_id, "role_id": role_id}
@@ -82,7 +82,7 @@ def roles_of(call: Call, id: str, user_id: str) -> list[dict]:
 
 
 def give_role(call: Call, id: str, user_id: str, role_id: str) -> dict:
-    """The role that the user has then."""
+    """Grant a role to a user; returns the role."""
     with call.svc.db.writer() as connection:
         of, role = _key(call, connection, "create", id, user_id, role_id)
         if rows.exists(connection, models.assignments, **of):
@@ -101,10 +101,10 @@ def take_role(call: Call, id: str, user_id: str, role_id: str) -> None:
     call.svc.revocations.run_once()
 
 
-# Endpoints: three URLs for a service in a region, which v3 keeps as three endpoints ------
+# Endpoints: three URLs for a service in a region, which are three endpoints in v3 ---------
 
 def endpoints(call: Call) -> dict[str, list[dict]]:
-    """{id in v2.0: the endpoints of v3 that it stands for}"""
+    """{id in v2.0: the endpoints of v3 that it combines}"""
     call.svc.policy.check(call.ctx, "identity:list_endpoints", {})
     with call.svc.db.reader() as connection:
         return endpoint_rows.by_legacy_id(connection)

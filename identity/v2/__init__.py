@@ -1,4 +1,5 @@
-"""The identity API v2.0, for clients of old: the default domain as they know it, over the same rows and rules as v3.
+"""The identity API v2.0, for old clients: the default domain, with the same rows and policies as v3.
 
-Projects are tenants here. ``/v2.0`` is on both ports; who asks at the admin port sees all tenants, at the other his own.
+Projects are called tenants. ``/v2.0`` is on both ports: at the admin port it lists all tenants, at the other those of
+the caller.
 """

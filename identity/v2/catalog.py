@@ -1,4 +1,4 @@
-"""OS-KSADM's services, and endpoints: three URLs for a service in a region, which v3 keeps as three endpoints."""
+"""OS-KSADM's services, and endpoints: three URLs for a service in a region, which are three endpoints in v3."""
 
 from common import wsgi
 from identity.handlers.crud import query

@@ -1,4 +1,4 @@
-"""The extensions of v2.0 that are here."""
+"""The supported extensions of v2.0."""
 
 from common import errors
 

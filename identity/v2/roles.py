@@ -1,4 +1,4 @@
-"""OS-KSADM: roles, and which of them a user has on a tenant."""
+"""OS-KSADM: roles, and the roles of users on tenants."""
 
 from common import wsgi
 from identity.handlers.crud import query

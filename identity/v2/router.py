@@ -1,4 +1,4 @@
-"""Every route of v2.0. What it makes it answers with 200."""
+"""Every route of v2.0. Creating requests return 200."""
 
 from common.wsgi import Route
 from identity.handlers import ec2, versions

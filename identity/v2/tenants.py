@@ -23,7 +23,7 @@ def _paged(req, found: list[dict]) -> list[dict]:
 
 
 def index(req):
-    """All tenants at the admin port, one's own at the other; or the one of a name."""
+    """All tenants at the admin port, the caller's at the other; or the one with a name."""
     if req.environ.get("pileus.admin_port"):
         found = v2.tenants(req.call)
     else:

@@ -1,4 +1,4 @@
-"""Tokens of v2.0: the same tokens as v3's, described in the older way."""
+"""Tokens in v2.0: the same tokens as in v3, in the older format."""
 
 import typing
 
@@ -11,7 +11,7 @@ from identity.v2 import tenants
 
 
 def _as_v3(auth: dict) -> dict:
-    """The ``auth`` of a v3 request that asks for the same."""
+    """The equivalent ``auth`` of a v3 request."""
     here = {"domain": {"id": DOMAIN}}
     given = auth.get("passwordCredentials")
     if given is not None:
@@ -42,7 +42,7 @@ def issue(req, body):
 
 
 def describe(req, ctx, token: str) -> dict:
-    """The ``access`` of a token. :raises Unauthorized: it is of another domain, which v2.0 knows nothing of"""
+    """The ``access`` of a token. :raises Unauthorized: it belongs to another domain, which v2.0 does not support"""
     if ctx.user_domain_id != DOMAIN or ctx.project_domain_id not in (None, DOMAIN):
         raise errors.Unauthorized()
     said = tokens.body(req.svc, ctx)["token"]
@@ -80,7 +80,7 @@ def _service(service: dict) -> dict:
 
 
 def validate(req, token_id):
-    """The contents of a token; with ``belongsTo`` only if it is scoped to that tenant."""
+    """The content of a token; with ``belongsTo`` only if it is scoped to that tenant."""
     subject = auth.find_subject(req.call, token_id, "identity:validate_token")
     if "belongsTo" in req.GET and req.GET["belongsTo"] != subject.project_id:
         raise errors.Unauthorized()

@@ -1,4 +1,4 @@
-"""Users of the default domain. A user's tenant is the project for logins that name none; the user is a member of it."""
+"""Users of the default domain. Logins without a tenant are scoped to the user's tenant, of which the user is a member."""
 
 from common import errors, wsgi
 from identity.schemas import v2 as schemas
@@ -15,7 +15,7 @@ def view(user: dict) -> dict:
 
 
 def _as_v3(given: dict) -> dict:
-    """The body of v3's request."""
+    """The equivalent body for v3."""
     user = {k: v for k, v in given.items() if k not in ("id", "username", "tenantId", "tenant_id")}
     if "username" in given:
         user.setdefault("name", given["username"])
@@ -35,7 +35,7 @@ def index(req):
 
 
 def of_tenant(req, id):
-    """The users who have a role on a tenant."""
+    """The users with a role on a tenant."""
     return {"users": [view(r) for r in v2.users_of_tenant(req.call, id)], "users_links": []}
 
 
@@ -65,9 +65,9 @@ def delete(req, id):
 
 @wsgi.body(schemas.OWN_PASSWORD)
 def own_password(req, id, body):
-    """Change one's own password. The response is a new token, since the change revokes the old ones."""
+    """Change one's own password. The response is a new token, because the change revokes the old ones."""
     if req.ctx.user_id != id:
-        raise errors.Forbidden("Only the user may change a password by giving the old one.")
+        raise errors.Forbidden("Only the user can change a password with the old password.")
     tenant = req.ctx.project_id
     v3.change_password(req.call, id, body["user"])
     again = {"identity": {"methods": ["password"], "password": {"user": {"id": id, "password": body["user"]["password"]}}},

@@ -60,7 +60,7 @@ def _free(subnet: dict, used: set[int]) -> list[int]:
 def reserve(connection, port_id: str, subnet: dict, ip: str) -> dict:
     """Take one address.
 
-    :raises Taken: somebody has it
+    :raises Taken: it is in use
     """
     values = {"subnet_id": subnet["id"], "ip_address": ip, "port_id": port_id}
     try:
@@ -82,7 +82,8 @@ def allocate(connection, port: dict, subnets: list[dict]) -> dict:
         held = connection.execute(sa.select(TABLE.c.ip_address).where(TABLE.c.subnet_id == subnet["id"])).scalars()
         free = _free(subnet, {int(ipaddress.ip_address(a)) for a in held})
         if free:
-            # A server's first ports look tidy (…3, …4) while nobody competes; reserve() decides races.
+            # While nobody competes, a server's first ports get consecutive addresses (…3, …4); reserve() decides
+            # races.
             chosen = free[0] if len(free) < 8 else random.choice(free[:8])
             kind = ipaddress.IPv4Address if subnet["ip_version"] == 4 else ipaddress.IPv6Address
             return reserve(connection, port["id"], subnet, str(kind(chosen)))

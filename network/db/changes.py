@@ -1,10 +1,12 @@
-"""Which hosts a transaction concerns, and what of: the part of a host that must be told after the commit.
+"""The hosts that a transaction affects, and the resources that change for them. The hosts are notified after the
+commit.
 
-Each host that is told gets the next number of its own sequence in the same transaction. What is told may be lost then, with
-the process that would tell it too: the host's agent sees the gap at the next change, or by its heartbeat, and pulls.
+In the same transaction, each affected host gets the next number of its own sequence. The notification may be lost,
+for example if the process dies: the host's agent notices the gap at the next change or heartbeat, and pulls.
 
-Two transactions that run at the same moment do not see each other, so neither finds hosts that only both together concern.
-Therefore the same is asked again after the commit: whichever is committed later finds what the earlier one left.
+Two concurrent transactions do not see each other, so neither finds the hosts that only both together affect.
+Therefore the hosts are determined again after the commit: the transaction that commits later finds those that the
+earlier one missed.
 """
 
 import collections
@@ -25,7 +27,7 @@ TABLE, PORTS = models.host_sequences, models.ports
 
 @dataclasses.dataclass
 class Change:
-    """The ids of what is another for one host now. ``whole``: networks of which it needs every port that concerns it."""
+    """Ids of the resources that changed for one host. ``whole``: networks of which it needs all its ports."""
 
     networks: set[str] = dataclasses.field(default_factory=set)
     ports: set[str] = dataclasses.field(default_factory=set)
@@ -35,13 +37,13 @@ class Change:
     sequences: list[int] = dataclasses.field(default_factory=list)
 
     def followed_by(self, later: "Change") -> "Change":
-        """One change for both, told with the numbers of both."""
+        """One change for both, with the numbers of both."""
         return Change(self.networks | later.networks, self.ports | later.ports, self.groups | later.groups,
                       self.routers | later.routers, self.whole | later.whole, self.sequences + later.sequences)
 
 
 def _rechecked(find: typing.Callable) -> typing.Callable:
-    """Decorate a method of ``Changes`` that finds hosts: its calls from outside are noted, and ``recheck`` repeats them."""
+    """Decorate a method of ``Changes`` that finds hosts: calls from outside are recorded, and ``recheck`` repeats them."""
     @functools.wraps(find)
     def inner(self, connection, *args, **more) -> None:
         outermost, self._within = not self._within, True
@@ -55,7 +57,7 @@ def _rechecked(find: typing.Callable) -> typing.Callable:
 
 
 class Changes:
-    """What one transaction changes, by host."""
+    """The changes of one transaction, by host."""
 
     def __init__(self) -> None:
         self.by_host: dict[str, Change] = {}
@@ -75,11 +77,11 @@ class Changes:
 
     @_rechecked
     def ports(self, connection, before: list[dict], after: list[dict]) -> None:
-        """Ports come, go, or are others now; one statement.
+        """Ports are created, deleted or changed; one statement.
 
-        Concerned are their hosts, those that answer DHCP or route for their networks, those whose filters let in members of
-        their groups where members or addresses changed, and, where a host has its first guest of a network or lost its
-        last, the others with a part of it.
+        Affected are their hosts; the hosts that serve DHCP or routers of their networks; if members or addresses of
+        groups changed, the hosts whose filters refer to these groups; and if a host got its first guest of a network
+        or lost its last, the other hosts that are part of the network.
         """
         old, new = ({p["id"]: p for p in ports} for ports in (before, after))
         groups: set[str] = set()
@@ -99,10 +101,10 @@ class Changes:
             self._port(connection, port, found[network_id], came=came[network_id, host], went=went)
 
     def _port(self, connection, port: dict, parts: dict[str, hosting.Part], *, came: int, went: bool) -> None:
-        """A port is another on its host.
+        """A port changes on its host.
 
-        :param came: how many guests of its network came to the host with the change
-        :param went: whether the port left the host
+        :param came: number of guests of its network that the change added to the host
+        :param went: whether the port has left the host
         """
         host, network_id = port["binding_host_id"], port["network_id"]
         own = parts.get(host, hosting.Part())
@@ -117,13 +119,13 @@ class Changes:
             if other != host and first_or_last and not own.kinds:
                 self.at(other).networks.add(network_id)
         if first_or_last and (went or hosting.LOCAL_KIND in own.kinds):
-            # The part of a distributed router that is for this host's guests comes and goes with them.
+            # The host's part of a distributed router exists only while it has guests of the router's networks.
             distributed = routers_on(connection, [network_id], (roles.DISTRIBUTED,))
             if distributed:
                 self._distributed(connection, host, distributed)
 
     def _distributed(self, connection, host: str, router_ids: set[str]) -> None:
-        """A host got, or lost, its part of distributed routers, and so of all networks that they join."""
+        """A host got or lost its part of distributed routers, and so its part of all networks that they connect."""
         joined = set(connection.execute(sa.select(PORTS.c.network_id).where(
             PORTS.c.device_id.in_(sorted(router_ids)), PORTS.c.relation == roles.DISTRIBUTED)).scalars())
         self.at(host).routers |= router_ids
@@ -135,14 +137,14 @@ class Changes:
 
     @_rechecked
     def readdressed(self, connection, port_ids: set[str]) -> None:
-        """Ports have other addresses now."""
+        """The addresses of ports have changed."""
         if port_ids:
             found = state.with_parts(connection, rows.many(connection, sa.select(PORTS).where(PORTS.c.id.in_(sorted(port_ids)))))
             self.ports(connection, [{**p, "fixed_ips": []} for p in found], found)
 
     @_rechecked
     def network(self, connection, network_id: str) -> None:
-        """A network or its subnets are others now."""
+        """A network or its subnets have changed."""
         for host, part in self._spread(connection, {network_id})[network_id].items():
             self.at(host).networks.add(network_id)
             if part.kinds & {hosting.ROUTER_KIND, hosting.LOCAL_KIND}:
@@ -150,7 +152,10 @@ class Changes:
 
     @_rechecked
     def moved(self, connection, role: str, row: dict, *hosts: str) -> None:
-        """Another host serves a network or a router (``row``), or none does: ``hosts`` are those that did and do."""
+        """A network or a router (``row``) is served by another host, or by none.
+
+        :param hosts: the former and the new one
+        """
         if role == roles.L3:
             for host in set(hosts):
                 self.router(connection, {**row, "host": host})
@@ -162,9 +167,9 @@ class Changes:
 
     @_rechecked
     def router(self, connection, router: dict, *, legs: bool = True, network_ids=()) -> None:
-        """A router is another now, and with ``legs`` also which networks it has a part of.
+        """A router has changed; with ``legs`` also the set of its networks.
 
-        :param network_ids: networks that it had a part of before
+        :param network_ids: networks that it was connected to before
         """
         hosts = {router["host"]} - {""}
         if legs or router["distributed"]:
@@ -185,7 +190,7 @@ class Changes:
 
     @_rechecked
     def routers(self, connection, router_ids: sa.Select | set[str]) -> None:
-        """Routers translate other addresses, or count otherwise."""
+        """Address translation or metering of routers has changed."""
         r = models.routers
         if router_ids == set():
             return
@@ -195,7 +200,7 @@ class Changes:
 
     @_rechecked
     def groups(self, connection, group_ids: list[str]) -> None:
-        """Rules of security groups are others now: their members' hosts are concerned, and no others."""
+        """Rules of security groups have changed: only hosts of their members are affected."""
         m = models.port_security_groups
         for host, group_id in connection.execute(sa.select(PORTS.c.binding_host_id, m.c.security_group_id).distinct().join(
                 m, m.c.port_id == PORTS.c.id).where(m.c.security_group_id.in_(group_ids), PORTS.c.relation == roles.SERVER,
@@ -203,30 +208,31 @@ class Changes:
             self.at(host).groups.add(group_id)
 
     def number(self, connection) -> None:
-        """Give each host that is concerned its next number. Done last, since others that change the host wait from here on to
-        the end of the transaction: one statement, none where no host is concerned."""
+        """Give each affected host its next number. This comes last, because concurrent changes of the host wait from
+        here to the end of the transaction. One statement, or none if no host is affected."""
         if self.by_host:
             first = [{"host": host, "sequence": 1} for host in sorted(self.by_host)]
             for row in db.upsert(connection, TABLE, first, {"sequence": TABLE.c.sequence + 1}, TABLE.c.host, TABLE.c.sequence):
                 self.by_host[row["host"]].sequences = [row["sequence"]]
 
     def recheck(self, database: db.Database) -> None:
-        """After the commit: find hosts that another transaction brought meanwhile, and number them too.
+        """After the commit: find hosts that concurrent transactions made affected, and number the change for them
+        too.
 
-        Those that were numbered already are told the more with the numbers that they have: nobody has told them yet. Where the
-        database fails, those that would be found hear of it with their next pull: what is committed has succeeded.
+        Hosts that have a number already keep it, since nothing has been sent yet. If the database fails, the hosts
+        that would be found learn of the change at their next pull: the committed request has succeeded.
         """
         try:
             later = self._found_again(database)
             if later.by_host:
                 database.transact(later.number)
         except (sa.exc.SQLAlchemyError, errors.Error) as error:
-            LOG.warning("whom a change concerns could not be checked again: %s", error)
+            LOG.warning("the hosts affected by a change could not be checked again: %s", error)
         else:
             self.by_host.update(later.by_host)
 
     def _found_again(self, database: db.Database) -> "Changes":
-        """The hosts that were not found before; what else those need that were is added to what they are told."""
+        """The hosts that were not found before. Additional resources for the others are added to their changes."""
         later = Changes()
         with database.reader() as connection:
             for find, args, more in self._queries:
@@ -248,5 +254,5 @@ def _is_on(port: dict | None, host: str) -> bool:
 
 
 def _member(port: dict | None) -> tuple | None:
-    """What a port is to the filters that let in members of its groups."""
+    """The attributes of a port that matter to filters with its groups as remote groups."""
     return None if port is None else (sorted(port["security_groups"]), sorted(i["ip_address"] for i in port["fixed_ips"]))

@@ -1,7 +1,7 @@
-"""What hosts are told of a change: the present state of what is another for them now, read after the commit.
+"""The content of notifications to hosts: the current state of changed resources, read after the commit.
 
-It may be newer than the change: then the newer change's own delta follows, and says the same or more. So a host that puts
-deltas into its state in their order ends with the newest.
+It may be newer than the change. Then the delta of the newer change follows, with the same or a newer state, so a host
+that applies deltas in order ends with the newest state.
 """
 
 import sqlalchemy as sa
@@ -13,12 +13,14 @@ from network.db.changes import Change
 
 
 def of(connection, by_host: dict[str, Change], known: list[dict] | None = None, parts: dict | None = None) -> dict[str, dict]:
-    """{host: delta}. The number of statements does not grow with the hosts, except for those with routers.
+    """{host: delta}. The number of statements does not depend on the number of hosts, except for those with routers.
 
-    :param known: the ports that changed, where the caller has just read them; ``parts``: so too what hosts have of the networks
+    :param known: the changed ports, if the caller has just read them
+    :param parts: likewise, the hosts' parts of the networks
 
-    A delta is {"sequences": [number], "networks", "ports", "routers": {id: as the agent gets it, or None or [] where the host
-    has it no more}, "groups": {id: {"rules", "members"}}, "whole": ids of networks all of whose ports are named}.
+    A delta is {"sequences": [number], "networks", "ports", "routers": {id: in the agent's format; None or [] if the
+    host no longer has it}, "groups": {id: {"rules", "members"}}, "whole": ids of networks whose ports are all
+    included}.
     """
     ports = _ports(connection, by_host, known)
     networks = _networks(connection, by_host, parts)
@@ -39,7 +41,7 @@ def of(connection, by_host: dict[str, Change], known: list[dict] | None = None, 
 
 
 def as_plug(delta: dict) -> dict:
-    """A delta as the state of a plug, as agents of the release before take it too."""
+    """A delta in the format of a plug's state, which agents of the previous release accept too."""
     found = {kind: [thing for thing in delta[kind].values() if thing] for kind in ("networks", "ports")}
     return {**found, **{kind: delta[kind] for kind in ("groups", "routers", "whole", "sequences")}}
 
@@ -59,7 +61,7 @@ def _ports(connection, by_host: dict[str, Change], known: list[dict] | None) -> 
 
 
 def _networks(connection, by_host: dict[str, Change], parts: dict | None):
-    """A function of a network's id and a host: the network as the host's agent gets it, or None where it is gone."""
+    """A function (network id, host) that returns the network in the agent's format, or None if it has been deleted."""
     ids = sorted({i for change in by_host.values() for i in change.networks | change.whole})
     rows = {row["id"]: row for row in state.whole_networks(connection, ids)} if ids else {}
     if ids and (parts is None or not set(ids) <= set(parts)):

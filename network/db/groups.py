@@ -31,8 +31,8 @@ def new_rules(group: dict, *, ingress_from_group: bool) -> list[dict]:
 
 
 def ensure_default(connection, project_id: str) -> str:
-    """The id of a project's default group, made on first need. Its id is derived from the project's, so two
-    transactions that make it at once meet at the primary key and one of them starts again."""
+    """The id of a project's default group, created when first needed. Its id is derived from the project's, so that
+    of two transactions that create it concurrently, one violates the primary key and is repeated."""
     group_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"pileus default security group {project_id}"))
     if connection.execute(sa.select(GROUPS.c.id).where(GROUPS.c.id == group_id)).first():
         return group_id

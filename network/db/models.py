@@ -59,7 +59,7 @@ ports = _resource(
     _flag("port_security_enabled"), sa.Column("allowed_address_pairs", sa.JSON, nullable=False),
     sa.Column("extra_dhcp_opts", sa.JSON, nullable=False), sa.Column("dns_name", sa.String(255), nullable=False),
     sa.UniqueConstraint("network_id", "mac_address"))
-# The primary key is what makes it impossible to hand out an address twice.
+# The primary key prevents an address from being allocated twice.
 ip_allocations = sa.Table(
     "ip_allocations", METADATA,
     sa.Column("subnet_id", ID, sa.ForeignKey("subnets.id"), primary_key=True),
@@ -99,9 +99,9 @@ agents = sa.Table(
     sa.Column("admin_state_up", sa.Boolean, nullable=False), sa.Column("started_at", MOMENT, nullable=False),
     sa.Column("heartbeat_at", MOMENT, nullable=False), sa.Column("configurations", sa.JSON, nullable=False),
     sa.Column("description", sa.String(255), nullable=False),
-    sa.Column("rpc_version", sa.String(8)),  # of the interface that it answers; NULL: of a release that does not say
+    sa.Column("rpc_version", sa.String(8)),  # of the interface that the agent implements; NULL: a release that does not report it
     sa.UniqueConstraint("host", "agent_type"))
-# How many changes each host was told of; its agent counts along, and so notices one that was lost.
+# Number of the last change for each host. Its agent counts too, and so notices lost changes.
 host_sequences = sa.Table(
     "host_sequences", METADATA, sa.Column("host", sa.String(255), primary_key=True),
     sa.Column("sequence", sa.BigInteger, nullable=False))

@@ -1,4 +1,4 @@
-"""Agents, and which DHCP and routers each has been given."""
+"""Agents, and the DHCP networks and routers that are assigned to each."""
 
 import functools
 
@@ -22,7 +22,8 @@ def _view(req, row: dict) -> dict:
 
 _FLAG = functools.partial(values.boolean, what="filter")
 _TYPES = {role.casefold(): role for role in roles.BINARIES}
-# Neutron's database compares types without regard to case, so clients ask for a "DHCP Agent" and find the "DHCP agent".
+# Neutron's database compares types case-insensitively, so clients may ask for a "DHCP Agent" and get the "DHCP
+# agent".
 _FILTERS = {**dict.fromkeys(("id", "host", "binary", "description", "topic", "availability_zone"), str),
             "agent_type": lambda value: _TYPES.get(value.casefold(), value), "alive": _FLAG, "admin_state_up": _FLAG}
 _SORTS = (*_FILTERS, "created_at", "started_at", "heartbeat_timestamp")

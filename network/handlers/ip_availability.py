@@ -1,4 +1,4 @@
-"""How many addresses of each network are in use."""
+"""Address usage of networks."""
 
 from network import parsing
 from network.handlers import listing
@@ -11,7 +11,7 @@ _FILTERS = {"network_id": str, "network_name": str, "project_id": str, "tenant_i
 
 def index(req):
     found = ip_availability.index(req.call)
-    if "ip_version" in req.GET:  # of a list, not of one value, in each row
+    if "ip_version" in req.GET:  # a property of the whole list, repeated in each row
         version = _FILTERS["ip_version"](req.GET["ip_version"])
         found = [{**row, "subnet_ip_availability": [s for s in row["subnet_ip_availability"] if s["ip_version"] == version]}
                  for row in found]

@@ -9,9 +9,9 @@ _NOT_FILTERS = frozenset(("fields", "limit", "marker", "page_reverse", "sort_key
 
 
 def query(req) -> Query:
-    """What a request asks of a list.
+    """The parameters of a list.
 
-    :raises BadRequest: its limit or direction is invalid
+    :raises BadRequest: an invalid limit or direction
     """
     sort_keys, sort_dirs = (tuple(v for v in req.GET.getall(n) if v) for n in ("sort_key", "sort_dir"))
     return Query(filters={n: req.GET.getall(n) for n in req.GET if n not in _NOT_FILTERS}, sort_keys=sort_keys,
@@ -20,7 +20,7 @@ def query(req) -> Query:
 
 
 def fields(req, shown: dict) -> dict:
-    """Those attributes that the client wants to see: all unless it names some."""
+    """The attributes that the client wants to see; by default all."""
     wanted = req.GET.getall("fields")
     return {k: v for k, v in shown.items() if k in wanted} if wanted else shown
 

@@ -1,4 +1,4 @@
-"""``If-Match: revision_number=5``: make a change only if the resource still has that revision."""
+"""``If-Match: revision_number=5``: change the resource only if it still has that revision."""
 
 import re
 
@@ -10,7 +10,7 @@ _PREFIX = "revision_number="
 def revision(req) -> int | None:
     """The revision that a request requires. Other entity tags are ignored, as in OpenStack.
 
-    :raises BadRequest: it names several revisions, or one that is not a number
+    :raises BadRequest: it contains several revisions, or one that is not a number
     """
     tags = [tag for tag in getattr(req.if_match, "etags", ()) if tag.startswith(_PREFIX)]
     if len(tags) > 1:
@@ -27,7 +27,7 @@ def _bad(text: str) -> errors.BadRequest:
 def of_request(req, resources: frozenset[str]) -> dict:
     """Refuse a required revision on a resource that has none, before any handler runs.
 
-    :param resources: the collections whose rows have revisions, as paths name them
+    :param resources: the collections whose rows have revisions, by the names in paths
     :returns: no headers
     :raises BadRequest: the resource has no revisions
     """

@@ -10,7 +10,7 @@ def index(req):
 
 
 def show(req, target):
-    if target in ("tenant", "project"):  # asked by clients to learn which project they work in
+    if target in ("tenant", "project"):  # clients use this to learn the project of their token
         if not req.ctx.project_id:
             raise errors.BadRequest("Tenant-id was missing from quota request.", kind="QuotaMissingTenant")
         return {target: {f"{target}_id": req.ctx.project_id}}
@@ -29,7 +29,7 @@ def default(req, target):
 def update(req, target, body):
     given = dict(body["quota"])
     force = wsgi.bool_value(given.pop("force", False))
-    given.pop("check_limit", None)  # what is asked for by it is what is done unless it is forced
+    given.pop("check_limit", None)  # checking is the default, unless forced
     return {"quota": quotas.update(req.call, target, given, force=force)}
 
 

@@ -44,7 +44,7 @@ class Handlers:
         return {self.resource.plural: shown} if many else {self.resource.singular: shown[0]}
 
     def check_create(self, req):
-        """Whether the caller may create this. Other services create it later with their own rights."""
+        """Check whether the caller may create this, for services that create it later with their own rights."""
         self.resource.checked(req.call, self._given(req))
 
     def update(self, req, id):

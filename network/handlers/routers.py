@@ -1,4 +1,4 @@
-"""Routers: what is asked of them beside what every resource has."""
+"""Routers: requests other than those that every resource has."""
 
 from common import schema, wsgi
 from network import parsing

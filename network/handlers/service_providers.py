@@ -1,10 +1,10 @@
-"""How routers are carried: what clients may ask for by ``distributed``. There is nothing else to choose a provider of."""
+"""Service providers: the ways to host routers, selected by ``distributed``. No other resource has providers."""
 
 from common import wsgi
 from network.handlers import listing
 from network.services.listing import in_memory
 
-# By the names of Neutron's own providers: on one host, or on every host that has servers behind it.
+# With the names of Neutron's providers: on one host, or on every host that has servers behind the router.
 _PROVIDERS = ({"service_type": "L3_ROUTER_NAT", "name": "single_node", "default": True},
               {"service_type": "L3_ROUTER_NAT", "name": "dvr", "default": False})
 _FILTERS = {"service_type": str, "name": str, "default": wsgi.bool_value}

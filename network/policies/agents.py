@@ -1,4 +1,4 @@
-"""Rules of agents, of what each serves, of availability zones and of service providers."""
+"""Rules of agents, their assignments, availability zones and service providers."""
 
 from common.policy import rule
 from network.policies import base

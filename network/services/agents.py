@@ -1,7 +1,7 @@
-"""Agents: who builds networks on which host, and which DHCP and routers each has been given.
+"""Agents: their state, and the DHCP networks and routers that are assigned to each.
 
-A network's DHCP and a router are on one host each. Taking one from its agent stops it there until it is given to
-another agent, or, for a router, until it gets its next interface or gateway.
+A network's DHCP and a router are on one host each. Unassigned, they stop until they are assigned again; a router is
+assigned automatically when it gets its next interface or gateway.
 """
 
 from common import errors, rows
@@ -20,7 +20,9 @@ def _visible(call: Call) -> bool:
 
 
 def _check(call: Call, rule: str, agent_id: str) -> None:
-    """:raises NotFound: the caller may not know of agents; :raises Forbidden: he may"""
+    """:raises NotFound: the caller may not see agents
+    :raises Forbidden: otherwise
+    """
     if not _visible(call):
         raise errors.NotFound(f"Agent {agent_id} could not be found.", kind="AgentNotFound")
     call.svc.policy.check(call.ctx, rule, {})
@@ -31,7 +33,7 @@ def _select(connection, **where) -> list[dict]:
 
 
 def index(call: Call) -> list[dict]:
-    """All agents; who may not see them sees a list without any."""
+    """All agents; the list is empty for callers who may not see them."""
     if not _visible(call):
         return []
     with call.svc.db.reader() as connection:
@@ -45,7 +47,7 @@ def show(call: Call, agent_id: str) -> dict:
 
 
 def update(call: Call, agent_id: str, values: dict) -> dict:
-    """:param values: of ``admin_state_up`` and ``description`` those that change"""
+    """:param values: ``admin_state_up`` and ``description``, each only if it changes"""
     _check(call, "update_agent", agent_id)
     with call.svc.db.writer() as connection:
         rows.update(connection, models.agents, agent_id, values, resource="Agent")
@@ -59,7 +61,7 @@ def delete(call: Call, agent_id: str) -> None:
 
 
 def hosted_by(call: Call, agent_id: str, role: str, rule: str) -> list[dict]:
-    """The networks or the routers that an agent has been given, as the caller sees them."""
+    """The networks or routers that are assigned to an agent, as the caller may see them."""
     call.svc.policy.check(call.ctx, rule, {})
     resource, column = _HOSTED[role]
     with call.svc.db.reader() as connection:
@@ -70,7 +72,7 @@ def hosted_by(call: Call, agent_id: str, role: str, rule: str) -> list[dict]:
 
 
 def hosting_agents(call: Call, resource_id: str, role: str, rule: str) -> list[dict]:
-    """The agents, of which there is one or none, that a network or a router has been given to."""
+    """The agent that a network or router is assigned to, in a list, which may be empty."""
     call.svc.policy.check(call.ctx, rule, {})
     resource, column = _HOSTED[role]
     with call.svc.db.reader() as connection:

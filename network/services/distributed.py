@@ -1,8 +1,8 @@
-"""Distributed routers: what is different for one that is on every host with guests of its networks.
+"""Distributed routers, which are on every host with guests of their networks.
 
-Between its networks, packets go from host to host directly. What leaves through the gateway goes through the one host
-that carries it: there the router has a second port in each subnet (``network:router_centralized_snat``), which is the
-next hop of all other hosts. See doc/design/distributed-routers.md.
+Packets between their networks go directly from host to host. Packets to the gateway go through the one host that has
+it: there the router has a second port in each subnet (``network:router_centralized_snat``), which is the next hop of
+all other hosts. See doc/design/distributed-routers.md.
 """
 
 from common import errors, rows
@@ -19,9 +19,9 @@ def owner_of(router: dict) -> str:
 
 
 def change(connection, router: dict, distributed: bool, up: bool) -> None:
-    """Spread a router over the hosts, or draw it together on one.
+    """Make a router distributed, or centralized on one host.
 
-    :raises BadRequest: it is up; guests would lose packets without a warning
+    :raises BadRequest: it is up: guests would lose packets
     """
     if distributed == router["distributed"]:
         return
@@ -34,7 +34,7 @@ def change(connection, router: dict, distributed: bool, up: bool) -> None:
 
 
 def settle(connection, router_id: str) -> None:
-    """Give a router the central ports that it must have: one a subnet while it is distributed and has a gateway."""
+    """Create or delete the central ports of a router: one per subnet if it is distributed and has a gateway."""
     router = rows.get(connection, models.routers, router_id, resource="Router")
     found = routers.subnets_of(connection, router_id, roles.ROUTER_PORTS)
     central = router["distributed"] and router["gw_port_id"]

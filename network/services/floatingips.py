@@ -53,7 +53,7 @@ class FloatingIps(Resource):
         return values
 
     def _association(self, work, row, port_id, fixed) -> dict:
-        """The columns that join a floating IP to a port: the router must reach both sides."""
+        """The columns that associate a floating IP with a port: the router must reach both sides."""
         port = PORTS.get(work, port_id)
         if port["project_id"] != row["project_id"] and not work.svc.policy.is_admin(work.ctx):
             raise self._bad(f"Port {port_id} is associated with a different project than Floating IP {row['id']} and therefore "

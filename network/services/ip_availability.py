@@ -1,4 +1,4 @@
-"""How many addresses of each network are in use."""
+"""Address usage of networks."""
 
 import ipaddress
 
@@ -8,7 +8,7 @@ from network.db import models, subnets
 
 
 def index(call: Call, **where) -> list[dict]:
-    """The availability in those of these networks of which the caller may see it."""
+    """The usage of those of these networks whose usage the caller may see."""
     with call.svc.db.reader() as connection:
         networks = rows.select(connection, models.networks, **where)
         networks = [n for n in networks if call.svc.policy.allows(call.ctx, "get_network_ip_availability",

@@ -1,7 +1,7 @@
 """Filters, sorting and paging of lists.
 
-An unknown filter or sort key is refused, not ignored: the caller would take the whole list for the answer. An attribute that the
-caller may not see matches no row.
+An unknown filter or sort key is an error, because the caller would not notice that it was ignored. An attribute that
+the caller may not see matches no row.
 """
 
 import dataclasses
@@ -20,11 +20,11 @@ CHANGED_SINCE = "changed_since"
 
 @dataclasses.dataclass(frozen=True)
 class Query:
-    """What is asked of a list. Texts are as the client wrote them.
+    """The parameters of a list, with texts as the client sent them.
 
     :param filters: {attribute: the values of which one must match}
     :param sort_keys: attributes, and ``sort_dirs``: "asc" or "desc" for each
-    :param limit: the most rows; 0: all
+    :param limit: maximum number of rows; 0: all
     :param marker: the id of the row before the page
     :param reverse: the page ends before the marker
     """

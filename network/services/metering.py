@@ -49,7 +49,7 @@ class MeteringRules(_Metering):
                      for side in ("remote", "source", "destination")}, "excluded": flag(False)}
 
     def fields(self, row):
-        """The remote end is the source of what comes in, and the destination of what goes out."""
+        """The remote end is the source of incoming packets, and the destination of outgoing ones."""
         remote, other = ("source", "destination") if row["direction"] == "ingress" else ("destination", "source")
         alone = row[f"{other}_ip_prefix"] is None
         return super().fields({**row, "remote_ip_prefix": row[f"{remote}_ip_prefix"] if alone else None})
@@ -59,18 +59,18 @@ class MeteringRules(_Metering):
         remote = values.pop("remote_ip_prefix")
         names = ("source_ip_prefix", "destination_ip_prefix")
         if remote is not None and any(values[n] is not None for n in names):
-            raise errors.BadRequest("remote_ip_prefix cannot be given beside source_ip_prefix or destination_ip_prefix.")
+            raise errors.BadRequest("remote_ip_prefix cannot be combined with source_ip_prefix or destination_ip_prefix.")
         if remote is not None:
             values[names[0] if values["direction"] == "ingress" else names[1]] = remote
         if all(values[n] is None for n in names):
             raise errors.BadRequest("A metering label rule needs an IP prefix.")
         if len({":" in values[n] for n in names if values[n] is not None}) > 1:
-            raise errors.BadRequest("source_ip_prefix and destination_ip_prefix must be of one IP version.")
+            raise errors.BadRequest("source_ip_prefix and destination_ip_prefix must have the same IP version.")
         values.update(project_id=label["project_id"])
         same = {name: values[name] for name in (*names, "metering_label_id", "direction")}
         taken = rows.first(work.connection, self.table, **same)
         if taken is not None:
-            raise errors.Conflict(f"Metering label rule {taken['id']} counts the same already.",
+            raise errors.Conflict(f"Metering label rule {taken['id']} counts the same traffic already.",
                                   kind="MeteringLabelRuleOverlaps")
         rows.insert(work.connection, self.table, values)
         return values

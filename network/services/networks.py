@@ -7,7 +7,7 @@ from network.db import networks as queries
 from network.services.resource import Attribute, Resource, flag
 
 MIN_IPV6_MTU = 1280
-MAX_MTU = 9216  # of Ethernet's jumbo frames; a tunnel refuses 65535
+MAX_MTU = 9216  # the largest jumbo frames; with 65535, tunnels cannot be created
 
 
 class Networks(Resource):
@@ -42,7 +42,7 @@ class Networks(Resource):
 
     @staticmethod
     def target_on(network: dict) -> dict:
-        """What rules are asked about the network that something is on."""
+        """The target of policy checks about the network of a resource."""
         return {"network:project_id": network["project_id"], "network:shared": network["shared"]}
 
     def complete(self, connection, found):
@@ -70,7 +70,7 @@ class Networks(Resource):
 
     @staticmethod
     def _check_mtu(mtu: int, has_ipv6: bool) -> None:
-        """:raises BadRequest: IP does not work over links with less, or no link has as much"""
+        """:raises BadRequest: below the minimum of IP, or more than any link supports"""
         least = MIN_IPV6_MTU if has_ipv6 else 68
         if mtu > MAX_MTU:
             raise errors.BadRequest(f"Invalid input for operation: Requested MTU is too big, maximum is {MAX_MTU}.")
@@ -94,14 +94,14 @@ class Networks(Resource):
 
     @staticmethod
     def _check_no_gateways(connection, network_id: str) -> None:
-        """:raises Conflict: routers or floating IPs have addresses of it"""
+        """:raises Conflict: routers or floating IPs have addresses in it"""
         if rows.exists(connection, models.ports, network_id=network_id, relation=[roles.GATEWAY, roles.FLOATING]):
             raise errors.Conflict(f"External network {network_id} cannot be updated to be made non-external, since it has "
                                   f"existing gateway ports.", kind="ExternalNetworkInUse")
 
     @staticmethod
     def _check_unused_by_others(connection, network) -> None:
-        """:raises Conflict: a project that would no longer see the network has something on it"""
+        """:raises Conflict: a project that would no longer see the network has resources on it"""
         if queries.used_by_others(connection, network):
             raise errors.Conflict(f"Unable to reconfigure sharing settings for network {network['id']}. Multiple projects are "
                                   f"using it.", kind="InvalidSharedSetting")
@@ -114,7 +114,7 @@ class Networks(Resource):
         queries.delete_contents(work.connection, row["id"])
 
     def concern(self, work, before, after):
-        """One that is deleted has no guests and no router, so no host has anything of it."""
+        """A deleted network has no guests and no router, so no host is part of it."""
         for old, new in zip(before, after):
             if any(old[k] != new[k] for k in ("mtu", "router_external", "dhcp_host")):
                 work.changes.network(work.connection, new["id"])

@@ -1,4 +1,4 @@
-"""Ports: a MAC, addresses and filters on a network; bound to a host, they are plugged there."""
+"""Ports: a MAC, addresses and filters on a network. A port that is bound to a host is plugged there."""
 
 import sqlalchemy as sa
 
@@ -20,13 +20,14 @@ _PAIRS = {"type": ["array", "null"], "maxItems": 10, "items": schema.obj({"ip_ad
 _OPTS = {"type": ["array", "null"], "maxItems": 20, "items": schema.obj(
     {"opt_name": {"type": "string", "pattern": "[a-z0-9-]{1,64}"}, "ip_version": {"enum": [4, 6, "4", "6"]},
      "opt_value": {"type": ["string", "null"], "pattern": "[A-Za-z0-9 ._:/@+=-]{0,255}"}}, ["opt_name", "opt_value"])}
-# What is changed of the port of a router or of DHCP, by anybody: the rest follows from the device.
+# The attributes that can be changed on ports of routers and of DHCP; the others follow from the device.
 _OF_DEVICES = ("name", "description", "admin_state_up", "dns_name", "fixed_ips")
 
 
 class Ports(Resource):
     singular, plural, kind, table, quota = "port", "ports", "Port", models.ports, "port"
-    # What a port is to this service is our own: compute finds a server's interfaces by it, whatever users write in texts.
+    # Only this service sets the relation of a port: compute finds a server's interfaces by it, not by texts that
+    # users can write.
     more_filters = ("status", "relation", "binding:vif_type")
     attributes = {
         "network_id": Attribute(schema.UUID, REQUIRED, update=False, parse=values.uuid), "admin_state_up": flag(True),
@@ -54,7 +55,7 @@ class Ports(Resource):
                 "binding:profile": row["binding_profile"], "qos_policy_id": None, "dns_assignment": []}
 
     def visible(self, call):
-        """The owner of a network sees all that is on it."""
+        """The owner of a network sees all ports on it."""
         return rows.any_of(super().visible(call), networks.on_network_of(self.table, call.ctx.project_id))
 
     def target_of(self, row):
@@ -87,9 +88,10 @@ class Ports(Resource):
         return {**port, "security_groups": members, "network": network}
 
     def _relation(self, work, old: dict, values: dict) -> str:
-        """What the port becomes to us by a request that may set its device. Only the compute service makes it a server's.
+        """The relation of a port after a request that may set its device. Only the compute service makes it a
+        server's.
 
-        :raises Conflict: it is another device's, or the device is a router of another project
+        :raises Conflict: it belongs to another device, or the device is a router of another project
         """
         device, owner = (values.get(n, old[n]) for n in ("device_id", "device_owner"))
         if not port_rows.is_users(old["relation"]):
@@ -113,7 +115,7 @@ class Ports(Resource):
 
     @staticmethod
     def _check_router(connection, device: str, owner: str, project_id: str) -> None:
-        """:raises Conflict: the text names a router of another project"""
+        """:raises Conflict: device_id is a router of another project"""
         router = rows.find(connection, models.routers, device) if device else None
         if router["project_id"] != project_id if router else device and owner in roles.INTERFACES:
             raise errors.Conflict(f"The following device_id {device} is not owned by your project or matches another "
@@ -168,7 +170,7 @@ class Ports(Resource):
 
     @staticmethod
     def _check_change(old, values) -> None:
-        """:raises Conflict: the device that has the port needs it as it is"""
+        """:raises Conflict: the device of the port requires the current values"""
         if values.get("mac_address", old["mac_address"]) != old["mac_address"] and (
                 old["relation"] or old["binding_host_id"]):
             raise errors.Conflict(f"Unable to complete operation on port {old['id']}, port is already bound, port type: "
@@ -210,7 +212,8 @@ class Ports(Resource):
         for port in _plugged(after):
             changes.at(port["binding_host_id"]).networks.add(port["network_id"])
             work.plugged.add(port["binding_host_id"])
-            # A DHCP server that is away is not waited for: the guest asks again until another host has its networks.
+            # Do not wait for a DHCP server that is down: the guest repeats its request until another host serves its
+            # networks.
             work.plugged.update(host for host, part in changes.parts[port["network_id"]].items() if (
                 hosting.DHCP_KIND in part.kinds and not part.is_silent(work.svc.conf.service_down_time)))
 
@@ -218,7 +221,7 @@ class Ports(Resource):
         return found if verb == "delete" or not work.plugged else self._plug(work, found)
 
     def _plug(self, work, found: list[dict]) -> list[dict]:
-        """Have the hosts' agents build the ports now, and the networks' DHCP know them; the caller starts a guest next."""
+        """Have the agents build the ports, and update DHCP of their networks, before the caller starts the guest."""
         bound = _plugged(found)
         by_host = {host: work.changes.by_host[host] for host in sorted(work.plugged)}
         with work.svc.db.reader() as connection:
@@ -248,12 +251,12 @@ class Ports(Resource):
 
 
 def _plugged(found: list[dict]) -> list[dict]:
-    """Those of some ports that a host's agent builds."""
+    """Those of the ports that an agent builds on a host."""
     return [p for p in found if p["binding_host_id"] and p["relation"] == roles.SERVER]
 
 
 def _wanted_addresses(values: list[str]) -> dict[str, list[str]]:
-    """{"ip_address", "subnet_id" or "ip_address_substr": values} of a filter by addresses, ``ip_address=10.1.0.5``."""
+    """{"ip_address", "subnet_id" or "ip_address_substr": values} of a filter ``fixed_ips=ip_address=10.1.0.5``."""
     form = {"ip_address": parsing.stored(parsing.address), "subnet_id": parsing.description,
             "ip_address_substr": parsing.description}
     given: dict[str, list[str]] = {}
@@ -267,7 +270,8 @@ def _wanted_addresses(values: list[str]) -> dict[str, list[str]]:
 
 
 def _merged(old: list[dict], given: list[dict]) -> list[dict]:
-    """A port's DHCP options after an update: those that it names are set, or go if their value is null; the others stay."""
+    """A port's DHCP options after an update. Options in the update are set, or deleted if the value is null; the
+    others are kept."""
     found = {(o["opt_name"], o.get("ip_version", 4)): o for o in old}
     for option in given:
         key = (option["opt_name"], option["ip_version"])

@@ -1,4 +1,4 @@
-"""Quotas of projects. Whoever works in a project may see its quotas; of others, rules decide."""
+"""Quotas of projects. Users may see those of their own project; for others, policies decide."""
 
 from common import errors, rows
 from common.calls import Call
@@ -11,7 +11,7 @@ def _check_reader(call: Call, target: str) -> None:
 
 
 def index(call: Call) -> dict[str, dict]:
-    """{project: its limits} of the projects that have quotas of their own."""
+    """{project: its limits} of the projects with quotas of their own."""
     call.svc.policy.check(call.ctx, "get_quota", {})
     with call.svc.db.reader() as connection:
         own = rows.select(connection, models.quotas, order_by="project_id")
@@ -42,7 +42,7 @@ def default(call: Call, target: str) -> dict:
 
 def update(call: Call, target: str, given: dict, *, force: bool) -> dict:
     """:param given: {resource: limit}, as the client sent it
-    :raises BadRequest: there is no such resource; or more is in use than a new limit allows, and it is not forced
+    :raises BadRequest: no such resource; or usage exceeds a new limit, and the request is not forced
     """
     call.svc.policy.check(call.ctx, "update_quota", {"project_id": target})
     if unknown := set(given) - set(quotas.QUOTA_RESOURCES):

@@ -1,11 +1,11 @@
-"""List, show, create (one or many), update and delete, as every network resource has them.
+"""The common requests of network resources: list, show, create (one or many), update and delete.
 
-An ``Attribute`` describes what clients may send; the module of the resource carries out changes. Attribute ``a:b`` is column
-``a_b``.
+An ``Attribute`` describes what clients may send; the module of the resource carries out changes. Attribute ``a:b`` is
+column ``a_b``.
 
 Access is checked by the rules of ``network/policies``: ``update_port``, and for each attribute in a request
-``update_port:fixed_ips`` and ``update_port:fixed_ips:ip_address``, if there are such rules. A caller that may not show a
-resource gets 404 for every change of it.
+``update_port:fixed_ips`` and ``update_port:fixed_ips:ip_address``, if there are such rules. A caller that may not
+show a resource gets 404 for every change of it.
 """
 
 import dataclasses
@@ -23,10 +23,11 @@ from network.services.work import Work, commit
 
 @dataclasses.dataclass(frozen=True)
 class Attribute:
-    """``default`` REQUIRED: must be sent. ``update``: may be changed later. ``parse``: (raw, name) -> stored value, not for null.
+    """``default`` REQUIRED: must be sent. ``update``: can be changed. ``parse``: (raw, name) -> stored value; not
+    called for null.
 
-    The policy rule with its name, if there is one, is checked if a request contains it; for a new resource only if the value
-    differs from the default, or if ``asked``.
+    The policy rule with its name, if there is one, is checked if a request contains it; for a new resource only if
+    the value differs from the default, or if ``asked``.
     """
 
     schema: dict
@@ -55,11 +56,11 @@ class Resource:
     singular = ""
     plural = ""
     table: rows.Table
-    kind = ""  # as error types name it: "Network", "Port"
+    kind = ""  # as in error types: "Network", "Port"
     attributes: dict[str, Attribute] = {}
-    more_filters: tuple[str, ...] = ()  # columns that lists are filtered by, beside those of attributes
+    more_filters: tuple[str, ...] = ()  # columns for filters of lists, besides those of attributes
     quota: str | None = None
-    shared_filter: typing.Any = None  # WHERE of rows that everybody sees
+    shared_filter: typing.Any = None  # WHERE of rows that are visible to everybody
     named = True
 
     def __init__(self):
@@ -74,7 +75,7 @@ class Resource:
     # Hooks ------------------------------------------------------------------
 
     def view(self, row: dict) -> dict:
-        raise AssertionError("a resource shows itself")
+        raise AssertionError("a resource must implement view")
 
     def complete(self, connection, found: list[dict]) -> list[dict]:
         """Add what is in other tables, with a constant number of statements."""
@@ -93,19 +94,19 @@ class Resource:
         """Refuse, or remove what belongs to the row."""
 
     def concern(self, work: Work, before: list[dict], after: list[dict]) -> None:
-        """Note in ``work.changes`` which hosts must hear of rows that were changed, made (no ``before``) or deleted, within the
-        transaction that does it."""
+        """Record in ``work.changes`` the hosts that are affected by changed, new (no ``before``) or deleted rows,
+        within the transaction."""
 
     def after(self, work: Work, verb: str, found: list[dict]) -> list[dict]:
-        """After the commit of ``work``: tell agents. Returns the rows to show."""
+        """After the commit of ``work``: notify agents. Returns the rows to show."""
         return found
 
     def target_of(self, row: dict) -> dict:
-        """What rules about an existing row are checked against: its project, and other attributes that they refer to."""
+        """The target of policy checks for an existing row: its project, and other attributes that rules refer to."""
         return {"project_id": row["project_id"]}
 
     def target(self, work: Work, owner: str | None, given: dict, row: dict | None) -> dict:
-        """What rules are checked against for a row with the attributes of a request.
+        """The target of policy checks for a row with the attributes of a request.
 
         :param owner: the project that it has or will have
         :param row: the resource that is to be changed or deleted; None for a new one
@@ -288,7 +289,7 @@ class Resource:
         revisions.check(old, revision)
         new = self.change(work, old, {column(n): v for n, v in given.items()})
         new = {k: v for k, v in new.items() if k in self.table.c}
-        # With what the change has written itself: columns, and rows of other tables.
+        # with the columns, and rows of other tables, that the change has written by itself
         now = rows.get(connection, self.table, row_id, resource=self.kind)
         whole = self.complete(connection, [{**old, **now, **new}])[0]
         if any(whole[k] != v for k, v in old.items() if k not in ("revision_number", "updated_at")):

@@ -26,7 +26,7 @@ def _begin(work: Work, router_id: str, body: dict, rule: str, revision: int | No
 
 
 def _free_port(work: Work, port_id: str) -> dict:
-    """:raises NotFound, Conflict: the caller's project has no such port, or something has it"""
+    """:raises NotFound, Conflict: the caller's project has no such port, or the port has a device"""
     port = PORTS.get(work, port_id)
     if port["project_id"] != work.ctx.project_id and not work.svc.policy.is_admin(work.ctx):
         raise PORTS.absent(port_id)
@@ -39,9 +39,9 @@ def _free_port(work: Work, port_id: str) -> dict:
 
 
 def _own_subnet(work: Work, subnet_id: str) -> dict:
-    """A subnet whose gateway the caller's router may become.
+    """A subnet to which the caller's router may be connected.
 
-    :raises BadRequest: it has no gateway's address, or is another project's
+    :raises BadRequest: it has no gateway address, or belongs to another project
     """
     subnet = SUBNETS.get(work, subnet_id)
     if not subnet["gateway_ip"]:
@@ -54,7 +54,7 @@ def _own_subnet(work: Work, subnet_id: str) -> dict:
 
 
 def _ipv6_port(connection, router_id: str, subnet: dict) -> dict | None:
-    """The port that the router has already for IPv6 subnets of a network: one has them all."""
+    """The port that the router has already for IPv6 subnets of a network: one port has all of them."""
     if subnet["ip_version"] != 6:
         return None
     known = next((s["port_id"] for s in queries.subnets_of(connection, router_id, roles.INTERFACES)
@@ -109,7 +109,7 @@ def add(call: Call, router_id: str, given: dict, revision: int | None) -> tuple[
 def _interface(connection, router_id: str, given: dict) -> tuple[dict, str]:
     """(the port of a router's interface, the id of the subnet that is meant)
 
-    :raises NotFound, Conflict: there is none, or the port has nothing in the subnet
+    :raises NotFound, Conflict: there is no such interface, or the port has no address in the subnet
     """
     own = queries.subnets_of(connection, router_id, roles.INTERFACES)
     found = [s for s in own if s["port_id"] == given.get("port_id", s["port_id"])]
@@ -124,7 +124,7 @@ def _interface(connection, router_id: str, given: dict) -> tuple[dict, str]:
 
 
 def _check_unneeded(connection, router: dict, subnets: list[dict]) -> None:
-    """:raises Conflict: floating IPs or routes go over one of the subnets"""
+    """:raises Conflict: floating IPs or routes need one of the subnets"""
     for subnet in subnets:
         if queries.serves_floating_ip(connection, router["id"], subnet["id"]):
             raise errors.Conflict(f"Router interface for subnet {subnet['id']} on router {router['id']} cannot be deleted, "
@@ -153,5 +153,5 @@ def _remove(work: Work, router_id: str, body: dict, revision: int | None) -> tup
 
 
 def remove(call: Call, router_id: str, given: dict, revision: int | None) -> tuple[dict, dict, str]:
-    """Disconnect a router; parameters and what is returned are those of ``add``, and ``given`` may name both."""
+    """Disconnect a router. Parameters and return value are those of ``add``; ``given`` may contain both ids."""
     return commit(call, _remove, router_id, given, revision)[1]

@@ -78,7 +78,7 @@ class Routers(Resource):
             "gw_port_id": port["id"], "enable_snat": info.get("enable_snat", True)}, resource="Router")
 
     def ensure_host(self, work, router) -> None:
-        """A router that was taken from its agent is given to one again when it gets something to do."""
+        """Assign a router that was removed from its agent to an agent again, when it gets an interface or gateway."""
         if not router["host"]:
             router["host"] = hosting.choose_host(work.connection, work.svc.conf, roles.L3)
             rows.update(work.connection, self.table, router["id"], {"host": router["host"]}, resource="Router")
@@ -122,7 +122,7 @@ class Routers(Resource):
 
     @staticmethod
     def _change_addresses(connection, port_id: str, wanted: list[dict]) -> None:
-        """Give the gateway other addresses; the port, and floating IPs that go over it, stay."""
+        """Change the addresses of the gateway; its port, and the floating IPs that use it, are kept."""
         row = rows.get(connection, models.ports, port_id, resource="Port")
         before = state.with_parts(connection, [row])[0]
         port_addresses.change(connection, before, wanted)
@@ -130,7 +130,7 @@ class Routers(Resource):
             revisions.grow(connection, models.ports, port_id)
 
     def checked_routes(self, connection, router_id, routes: list[dict]) -> list[dict]:
-        """The routes, if the router can reach their next hops as it is now.
+        """The routes, if the router can reach their next hops.
 
         :raises BadRequest: it cannot
         """
@@ -147,7 +147,7 @@ class Routers(Resource):
         return routes
 
     def check_overlap(self, connection, router_id, nets: list, subnet_id: str = "") -> None:
-        """:raises BadRequest: the router could not tell its networks apart"""
+        """:raises BadRequest: the prefixes of two of the router's networks overlap"""
         for other in queries.subnets_of(connection, router_id):
             theirs = ipaddress.ip_network(other["cidr"])
             if subnet_id and other["id"] == subnet_id:
@@ -177,7 +177,7 @@ class Routers(Resource):
     def change_routes(self, call: Call, router_id: str, rule: str, edit: typing.Callable, revision: int | None) -> dict:
         """Change the static routes of a router.
 
-        :param edit: from the routes that it has to those that it gets
+        :param edit: function from the current routes to the new ones
         :param revision: only if the router has this revision
         :returns: the router as the caller sees it
         """

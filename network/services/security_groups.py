@@ -33,7 +33,7 @@ class SecurityGroups(Resource):
         return None if name != "shared" else rows.ALL if False in [wsgi.bool_value(v) for v in values] else rows.NONE
 
     def index(self, call, query):
-        """The default group exists for whoever looks."""
+        """The default group is created when the groups are first listed."""
         if call.ctx.project_id:
             with call.svc.db.writer() as connection:
                 groups.ensure_default(connection, call.ctx.project_id)
@@ -59,7 +59,7 @@ class SecurityGroups(Resource):
         return values
 
     def remove(self, work, row):
-        # Rules of other groups that refer to this one go with it.
+        # Rules of other groups that refer to this one are deleted with it.
         work.changes.groups(work.connection, groups.referring(work.connection, row["id"]))
         if row["is_default"] and not work.svc.policy.is_admin(work.ctx):
             raise errors.Conflict("Removing default security group not allowed.",
@@ -129,7 +129,7 @@ class SecurityGroupRules(Resource):
         revisions.grow(work.connection, models.security_groups, row["security_group_id"])
 
     def _check(self, rule):
-        """:raises BadRequest: the parts of a rule do not go together"""
+        """:raises BadRequest: an invalid combination of attributes"""
         number, low, high = parsing.protocol_number(rule["protocol"]), rule["port_range_min"], rule["port_range_max"]
         if rule["ethertype"] == "IPv4" and (rule["protocol"] in _ONLY_IPV6 or number == _ICMPV6):
             raise errors.BadRequest(f"Invalid ethertype IPv4 for protocol {rule['protocol']}.",
@@ -170,7 +170,8 @@ class SecurityGroupRules(Resource):
 
 
 def _canonical(rule: dict) -> dict:
-    """The rule as Neutron stores it, which clients rely on: the range of all ports is null, and ICMP for IPv6 is "ipv6-icmp"."""
+    """The rule as Neutron stores it, because clients rely on it: the range of all ports is null, and ICMP for IPv6 is
+    "ipv6-icmp"."""
     if (rule["port_range_min"], rule["port_range_max"]) == _ALL_PORTS:
         rule["port_range_min"] = rule["port_range_max"] = None
     if rule["ethertype"] == "IPv6":
@@ -179,7 +180,7 @@ def _canonical(rule: dict) -> dict:
 
 
 def _meaning(rule: dict) -> tuple:
-    """What tells two rules apart, however they are written."""
+    """A key that is equal for rules with the same effect."""
     same = ("direction", "ethertype", "port_range_min", "port_range_max", "remote_group_id")
     return (parsing.protocol_number(rule["protocol"]), _normalized(rule["remote_ip_prefix"]), *[rule[k] for k in same])
 

@@ -1,4 +1,4 @@
-"""Subnet pools: ranges from which subnets are cut without their users choosing addresses."""
+"""Subnet pools: ranges from which subnets are allocated without a choice of addresses by users."""
 
 import ipaddress
 import typing
@@ -29,7 +29,7 @@ class SubnetPools(Resource):
     more_filters = ("ip_version",)
     shared_filter = models.subnetpools.c.shared
     attributes = {
-        # One prefix may be sent as bare text: old clients do.
+        # Old clients send a single prefix as plain text.
         "prefixes": Attribute({"anyOf": [_PREFIX, {"type": "array", "minItems": 1, "maxItems": 100, "items": _PREFIX}]},
                               REQUIRED, parse=parsing.prefixes),
         **{name: Attribute(_LENGTH, None, parse=parsing.between(0, 128)) for name in _LENGTHS},
@@ -38,14 +38,14 @@ class SubnetPools(Resource):
 
     def view(self, row):
         names = ("prefixes", "ip_version", "shared", "is_default", "default_quota")
-        # Lengths are text in this API, and have been since it began.
+        # In this API, prefix lengths are strings.
         return {**{k: row[k] for k in names}, **{k: str(row[k]) for k in _LENGTHS}, "address_scope_id": None}
 
     def target_of(self, row):
         return {"project_id": row["project_id"], "subnetpool:shared": row["shared"]}
 
     def _settle(self, values: dict) -> dict:
-        """Parse prefixes and lengths; what is not given follows from the IP version."""
+        """Parse prefixes and lengths; defaults depend on the IP version."""
         nets = networks_of(values["prefixes"])
         widest = nets[0].max_prefixlen
         usual = {"min_prefixlen": 8 if widest == 32 else 64, "max_prefixlen": widest}
@@ -93,9 +93,9 @@ class SubnetPools(Resource):
         return row
 
     def cut(self, connection, pool: dict, project_id: str, cidr: str | None, length: int | None) -> str:
-        """The CIDR of a new subnet: the one that is asked for, or the first free one of a length.
+        """The CIDR of a new subnet: the requested one, or the first free one with a length.
 
-        :raises Conflict: it is taken, or nothing is left; BadRequest: the pool does not allow it
+        :raises Conflict: it is in use, or the pool is exhausted; BadRequest: the pool does not allow it
         """
         subnets = rows.select(connection, models.subnets, subnetpool_id=pool["id"])
         taken = sorted(ipaddress.ip_network(s["cidr"]) for s in subnets)
@@ -120,7 +120,7 @@ class SubnetPools(Resource):
                               kind="SubnetAllocationError")
 
     def _check_quota(self, pool: dict, own: list, length: int) -> None:
-        """``default_quota`` counts /32 of IPv4 and /64 of IPv6, a project's share of the pool."""
+        """``default_quota``, a project's share of the pool, counts /32 for IPv4 and /64 for IPv6."""
         if pool["default_quota"] is None:
             return
         unit = 32 if pool["ip_version"] == 4 else 64
@@ -130,7 +130,7 @@ class SubnetPools(Resource):
 
 
 def _first_free(whole, taken: list, length: int) -> str | None:
-    """The first network of a length in ``whole`` that overlaps nothing in ``taken``, by jumping over what is taken."""
+    """The first network with a length in ``whole`` that overlaps no network in ``taken``."""
     if length < whole.prefixlen:
         return None
     size, at, end = 1 << (whole.max_prefixlen - length), int(whole[0]), int(whole[-1])

@@ -1,4 +1,4 @@
-"""Subnets: ranges of addresses, their gateway, pools, DNS and routes."""
+"""Subnets: address ranges with a gateway, allocation pools, DNS servers and routes."""
 
 import ipaddress
 
@@ -37,7 +37,7 @@ class Subnets(Resource):
         "ipv6_ra_mode": Attribute({"enum": ["slaac", "dhcpv6-stateful", "dhcpv6-stateless", None]}, None, update=False),
         "ipv6_address_mode": Attribute({"enum": ["slaac", "dhcpv6-stateful", "dhcpv6-stateless", None]}, None,
                                        update=False),
-        # What is not built may be sent as what it is.
+        # Unsupported attributes: clients may send the value that stands for "not used".
         "segment_id": Attribute({"enum": [None]}, None), "service_types": Attribute({"enum": [[], None]}, None, asked=True)}
 
     @property
@@ -52,7 +52,7 @@ class Subnets(Resource):
                 "router:external": row["network"]["router_external"]}
 
     def visible(self, call):
-        """The owner of a network sees all that is on it."""
+        """The owner of a network sees all subnets on it."""
         return rows.any_of(super().visible(call), networks.on_network_of(self.table, call.ctx.project_id))
 
     def complete(self, connection, found):
@@ -94,14 +94,15 @@ class Subnets(Resource):
 
     @staticmethod
     def _check_possible(net, dhcp: bool) -> None:
-        """:raises BadRequest: no host can have an address of it"""
-        # ::ffff:0:0/96 stands for IPv4 addresses: no host has one of it, and programs write them in several ways.
+        """:raises BadRequest: no host can have an address in it"""
+        # ::ffff:0:0/96 represents IPv4 addresses: no host has such an address, and programs write them in several
+        # ways.
         mapped = net.version == 6 and net.overlaps(_MAPPED)
         if net.prefixlen == 0 or net.is_multicast or net.is_loopback or not int(net.network_address) or mapped:
             raise errors.BadRequest(f"Invalid input for operation: {net} cannot be a subnet.")
         if dhcp and net.prefixlen > net.max_prefixlen - 2:
             raise errors.BadRequest(f"Invalid input for operation: Invalid CIDR {net}: a subnet with DHCP needs at least two "
-                                    f"addresses that hosts can have.")
+                                    "usable addresses.")
 
     def _check_modes(self, values, net):
         given = [values[n] for n in ("ipv6_ra_mode", "ipv6_address_mode") if values[n]]
@@ -120,7 +121,7 @@ class Subnets(Resource):
                                     f"EUI-64 address format, which requires the prefix to be /64.")
 
     def _take_from_pool(self, work, values):
-        """Fill in ``cidr`` from the pool that was named; without a pool, it must have been given."""
+        """Fill in ``cidr`` from the requested pool; without a pool, the request must contain one."""
         length = values["prefixlen"]
         if values["use_default_subnetpool"]:
             if values["subnetpool_id"]:
@@ -131,12 +132,12 @@ class Subnets(Resource):
         elif values["cidr"] and length is None:
             return
         else:
-            raise errors.BadRequest("Invalid input for operation: a subnetpool or a cidr is required, and a prefixlen goes "
-                                    "with a subnetpool.")
+            raise errors.BadRequest("Invalid input for operation: either subnetpool_id or cidr is required, and prefixlen "
+                                    "requires a subnet pool.")
         if values["cidr"] and length is not None:
             raise errors.BadRequest("cidr and prefixlen must not be supplied together.")
         if pool["ip_version"] != values["ip_version"]:
-            raise errors.BadRequest("The subnet pool has another IP version.")
+            raise errors.BadRequest("The subnet pool has a different IP version.")
         wanted = str(values["cidr"]) if values["cidr"] else None
         values["cidr"] = ipaddress.ip_network(SUBNETPOOLS.cut(work.connection, pool, values["project_id"], wanted, length))
         values["subnetpool_id"] = pool["id"]
@@ -149,7 +150,7 @@ class Subnets(Resource):
                                         f"{network_id} overlaps with another subnet.")
 
     def _normalise(self, values, net, *, fill):
-        """Check addresses against each other and the subnet; ``fill`` in the pools of a new one."""
+        """Check the addresses against each other and the subnet; with ``fill``, set the default pools of a new one."""
         if values.get("gateway_ip"):
             self._check_gateway(ipaddress.ip_address(values["gateway_ip"]), net)
         if values.get("allocation_pools"):
@@ -163,10 +164,10 @@ class Subnets(Resource):
 
     @staticmethod
     def _check_gateway(gateway, net) -> None:
-        """:raises BadRequest: no host of the subnet could reach it"""
+        """:raises BadRequest: no host in the subnet could reach it"""
         if gateway.version != net.version:
             raise errors.BadRequest(f"Invalid input for operation: gateway_ip '{gateway}' is not an IPv{net.version} address.")
-        # A gateway may lie outside of the subnet, as in OpenStack: some hosts are told of such by a route of their own.
+        # As in OpenStack, a gateway may be outside of the subnet; hosts then need a route to it.
         ends = {net.network_address, net.broadcast_address} if net.version == 4 and net.num_addresses > 2 else set()
         if gateway in ends or gateway.is_multicast or gateway.is_loopback or gateway.is_unspecified:
             raise errors.BadRequest(f"Invalid input for operation: Gateway {gateway} is not valid on subnet {net}.")
@@ -202,7 +203,7 @@ class Subnets(Resource):
         return None
 
     def _ensure_dhcp(self, work, network, subnet):
-        """One DHCP port a network, with an address in each subnet that has DHCP, and one host that serves it."""
+        """Ensure one DHCP port per network, with an address in each subnet that has DHCP, and one host that serves it."""
         if not network["dhcp_host"]:
             host = hosting.choose_host(work.connection, work.svc.conf, roles.DHCP)
             rows.update(work.connection, models.networks, network["id"], {"dhcp_host": host}, resource="Network")
@@ -213,7 +214,7 @@ class Subnets(Resource):
         addresses.allocate(work.connection, port, [subnet])
 
     def restore_dhcp(self, work, network_id: str) -> None:
-        """A DHCP port was deleted: make another, with addresses in all subnets that have DHCP."""
+        """A DHCP port was deleted: create another, with addresses in all subnets that have DHCP."""
         network = rows.get(work.connection, models.networks, network_id, resource="Network")
         for subnet in rows.select(work.connection, self.table, order_by="created_at", network_id=network_id, enable_dhcp=True):
             self._ensure_dhcp(work, network, subnet)
@@ -245,7 +246,7 @@ class Subnets(Resource):
         return values
 
     def _check_gateway_unused(self, connection, old, gateway) -> None:
-        """:raises Conflict: a router has the gateway's address, or a port has the new one"""
+        """:raises Conflict: a router uses the gateway address, or a port has the new one"""
         held = queries.relations(connection, old["id"], [old["gateway_ip"] or "", gateway or ""])
         if gateway != old["gateway_ip"] and held.get(old["gateway_ip"]) in roles.INTERFACES:
             raise errors.Conflict(f"Current gateway ip {old['gateway_ip']} already in use by a router. Unable to update.",

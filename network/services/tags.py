@@ -26,7 +26,7 @@ def change(call: Call, resource, row_id: str, verb: str, edit: typing.Callable[[
     """Change the tags of a resource.
 
     :param verb: of the rule: "create", "update" or "delete"
-    :param edit: from the tags that it has to those that it gets
+    :param edit: function from the current tags to the new ones
     :param revision: change them only if the resource has this revision
     """
     return commit(call, _change, resource, row_id, verb, edit, revision)[1]
@@ -52,7 +52,7 @@ def absent(tag: str) -> errors.NotFound:
 
 
 def without(tag: str) -> typing.Callable[[set[str]], set[str]]:
-    """An ``edit`` that removes a tag, and raises NotFound if it is not there."""
+    """An ``edit`` that removes a tag. It raises NotFound if the tag does not exist."""
     def edit(old: set[str]) -> set[str]:
         if tag not in old:
             raise absent(tag)

@@ -1,4 +1,4 @@
-"""One transaction for a caller, and what must follow its commit."""
+"""A transaction for a request, and the actions that follow its commit."""
 
 import dataclasses
 import typing
@@ -9,30 +9,30 @@ from network.db.changes import Changes
 
 @dataclasses.dataclass(frozen=True)
 class Work(Call):
-    """What functions are given that read or change rows for a caller: its call, and the open transaction.
+    """The argument of functions that read or change rows for a caller: its call, and the open transaction.
 
-    They note here what must be done after the commit. A transaction that is run again has a new ``Work``, so nothing is done
-    for an attempt that was rolled back.
+    They record here what must be done after the commit. If the transaction is repeated, it has a new ``Work``, so
+    that nothing is done for an attempt that was rolled back.
     """
 
     connection: typing.Any = None
-    changes: Changes = dataclasses.field(default_factory=Changes)  # what agents of hosts must hear of
-    plugged: set[str] = dataclasses.field(default_factory=set)  # those of them that are called after the commit
-    readdressed: set[str] = dataclasses.field(default_factory=set)  # ids of ports whose servers have other addresses
+    changes: Changes = dataclasses.field(default_factory=Changes)  # changes that agents must be notified of
+    plugged: set[str] = dataclasses.field(default_factory=set)  # functions that are called after the commit
+    readdressed: set[str] = dataclasses.field(default_factory=set)  # ids of ports whose servers have new addresses
 
     @classmethod
     def of(cls, call: Call, connection) -> "Work":
         return cls(call.svc, call.ctx, call.version, connection=connection)
 
     def readdress(self, *port_ids: str | None) -> None:
-        """Note ports whose servers get other addresses; None stands for no port."""
+        """Record ports whose servers get new addresses; None is ignored."""
         self.readdressed.update(p for p in port_ids if p)
 
 
 def commit(call: Call, function: typing.Callable, *args) -> tuple[Work, typing.Any]:
-    """Run ``function(work, *args)`` in a write transaction, again where the database gives it up.
+    """Run ``function(work, *args)`` in a write transaction, repeatedly if the database aborts it.
 
-    :returns: the work that was committed, and what the function returned
+    :returns: the work that was committed, and the function's return value
     """
     def attempt(connection):
         work = Work.of(call, connection)

@@ -77,7 +77,7 @@ def test_every_host_is_looked_at(audit):
 
 def test_a_host_that_does_not_answer_is_a_finding(audit):
     found = audit({"node3": {**EMPTY, "guests": {UUID.format(3): guest(audit.cloud_id, "node3")}}}, None)
-    assert [(k, w, t.partition(":")[0]) for k, w, t in found] == [("host", "node2", "does not answer")] * 2
+    assert [(k, w, t.partition(":")[0]) for k, w, t in found] == [("host", "node2", "does not respond")] * 2
 
 
 def test_what_is_wrong_on_another_host(audit):
@@ -97,9 +97,9 @@ def test_what_is_wrong_on_another_host(audit):
         ("guest", UUID.format(9), "is on host node2, but no server of it"),
         ("task", "build-x", "is unfinished in the journal of host node2"),
         ("task", "attach-z", "is an unreadable record in the journal of host node2, and was set aside; "
-         "what the task began may be left"),
-        ("volume", "v1", "has bytes on host node2, but no row"),
-        ("export", "v2", "is exported, but attached to nothing")}
+         "resources of its task may remain"),
+        ("volume", "v1", "has data on host node2, but no row"),
+        ("export", "v2", "is exported, but not attached")}
     assert set(audit.repaired) == {("compute", "node2")}, "another host's agent mends what is certain, nobody else"
 
 
@@ -107,7 +107,7 @@ def test_the_command_says_what_is_left(state, capsys):
     """On the bus of one process no other host can be asked: each is named."""
     assert main(state) == 1
     text = capsys.readouterr().out
-    assert "host node2 does not answer" in text and "host node3 does not answer" in text and "finding(s)" in text
+    assert "host node2 does not respond" in text and "host node3 does not respond" in text and "finding(s)" in text
 
 
 def test_a_volume_that_is_smaller_than_its_row_says(audit, state):

@@ -18,7 +18,7 @@ from common.db import Database
 from compute_agent.rpcapi import AgentAPI
 from conductor.db import models
 from deploy import bus, ports, prepare
-from deploy.cloud_metrics import LookAtBus
+from deploy.cloud_metrics import QueueReader
 from deploy.exporter import Counted, Exporter
 from tests.deploy import small_cloud
 from tests.deploy.small_cloud import LONG_AGO, UUID
@@ -112,7 +112,7 @@ def test_depth_of_queues(exporter, state):
     """Nobody answers on the host that is gone, so what it is sent stays in its queue."""
     client = AgentAPI(exporter.conf)
     client.delete(context.service_context(), "gone", UUID.format(1))
-    look = LookAtBus(exporter.conf, exporter.cloud)
+    look = QueueReader(exporter.conf, exporter.cloud)
     look.run_once()
     found = scrape(exporter)
     assert found["pileus_bus_queue_messages", "gone", "compute-agent"] == 1
@@ -123,7 +123,7 @@ def test_depth_of_queues(exporter, state):
 
 
 def test_a_broker_that_hangs_keeps_no_scrape_waiting(exporter):
-    look, hangs = LookAtBus(exporter.conf, exporter.cloud), threading.Event()
+    look, hangs = QueueReader(exporter.conf, exporter.cloud), threading.Event()
     look.run_once()
 
     class Hanging:

@@ -61,14 +61,15 @@ def test_a_server_on_a_host_whose_agent_is_dead(found):
     one = found()[UUID.format(2)]
     assert (one.kind, one.host, one.state, one.request_id, one.name) == ("server", "gone", "building/networking", "req-2", "n")
     (why,) = one.why
-    assert why.startswith("nova-compute on gone has not been heard of since ")
+    assert why.startswith("nova-compute on gone has not reported since ")
     assert f"server {one.id} \"n\": building/networking on gone since " in str(one) and "pileus trace req-2" in str(one)
     assert 7100 < one.as_dict()["for_s"] < 7400
 
 
 def test_a_queue_that_nobody_takes_from(found):
     one = found(queues=[bus.Queue("compute-agent", "gone", 3, 0), bus.Queue("conductor", "", 7, 1)])[UUID.format(2)]
-    assert one.why[1:] == ["nobody takes from the queue compute-agent.gone (3 in it)", "7 messages wait in the queue conductor"]
+    assert one.why[1:] == ["the queue compute-agent.gone has no consumer (3 messages waiting)",
+                           "the queue conductor has 7 messages waiting"]
 
 
 def test_a_server_without_a_host(found, overview):
@@ -78,8 +79,9 @@ def test_a_server_without_a_host(found, overview):
     try:
         one = found(running={**RUNNING, "scheduler": None}, queues=[bus.Queue("scheduler", "", 1, 0)])[UUID.format(number)]
         assert one.host == "" and "without a host" in str(one)
-        assert one.why == ["scheduler does not run", "nobody takes from the queue scheduler (1 in it)"]
-        assert found()[UUID.format(number)].why == [] and "all that it waits for is up" in str(found()[UUID.format(number)])
+        assert one.why == ["scheduler is not running", "the queue scheduler has no consumer (1 message waiting)"]
+        other = found()[UUID.format(number)]
+        assert other.why == [] and "everything that it waits for works" in str(other)
     finally:
         with overview.database("compute").writer() as connection:
             connection.execute(sa.delete(models.instances).where(models.instances.c.uuid == UUID.format(number)))
@@ -124,9 +126,9 @@ def test_operations_say_at_which_step_they_wait_and_for_which_host(found, overvi
     try:
         one, two = found()[UUID.format(number)], found()[left]
         assert one.state == "active/resize_migrating" and one.why[0] == "operation migrate is at step copy"
-        assert one.why[1].startswith("nova-compute on gone has not been heard of since ")
+        assert one.why[1].startswith("nova-compute on gone has not reported since ")
         assert (two.kind, two.host, two.state) == ("operation", "gone", f"remove of server {UUID.format(7)}")
-        assert two.why[0].startswith("nova-compute on gone has not been heard of since ")
+        assert two.why[0].startswith("nova-compute on gone has not reported since ")
         auditor = Auditor(state)
         assert {f.what: f.text for f in auditor.operations()} == {
             moving: f"migrate of server {UUID.format(number)} on gone, here is stuck at forward copy",
@@ -142,7 +144,7 @@ def test_operations_say_at_which_step_they_wait_and_for_which_host(found, overvi
 def test_the_command_names_all_of_it(state, overview, capsys):
     assert status.main(state) == 1
     text = capsys.readouterr().out
-    for part in ("pileus             DOWN", "identity           port 25000: does not answer", "queues: metrics do not answer",
+    for part in ("pileus             DOWN", "identity           port 25000: does not respond", "queues: metrics do not respond",
                  "nova-compute on gone: down since", f"server {UUID.format(2)} ",
                  f"volume {UUID.format(3)}: creating on here since "):
         assert part in text, text
@@ -188,7 +190,7 @@ def test_a_database_that_is_away_hides_nothing_else(state, overview, monkeypatch
     monkeypatch.setattr(Overview, "compute", away)
     assert status.main(state) == 1
     text = capsys.readouterr().out
-    assert "compute hosts: the database does not answer (no route to host)" in text
+    assert "compute hosts: the database does not respond (no route to host)" in text
     assert f"volume {UUID.format(3)}: creating on here since " in text
 
 

@@ -82,8 +82,9 @@ def test_a_taken_port_is_named_before_anything_is_written(running, tmp_path):
     state = tmp_path / "second"
     done = pileus("up", "--driver", "fake", "--state", str(state), "--port-offset", str(running.offset))
     assert done.returncode == 1
-    assert f"Port {5000 + running.offset} (identity) is taken by pid {running.process.pid} (" in done.stderr
-    assert f"Port {8080 + running.offset} (dashboard)" in done.stderr
+    assert done.stderr.count(f"used by pid {running.process.pid} (") == 1, "one line for all ports of a program"
+    assert f"Ports {5000 + running.offset} (identity), " in done.stderr
+    assert f"{8080 + running.offset} (dashboard)" in done.stderr
     assert [p.name for p in state.iterdir()] == ["lock"]
 
 
@@ -148,8 +149,8 @@ def _status_of_one_that_does_not_run(state: str) -> None:
     with sqlite3.connect(f"{state}/db/compute.sqlite") as database:
         database.execute("UPDATE instances SET task_state = 'rebooting', updated_at = '2020-01-01 00:00:00.000000'")
     done = pileus("status", "--state", state)
-    assert done.returncode == 1 and "DOWN" in done.stdout and "does not answer" in done.stdout
-    assert '"first": active/rebooting on fake-host since 2020-01-01 00:00:00: the cloud does not run' in done.stdout
+    assert done.returncode == 1 and "DOWN" in done.stdout and "does not respond" in done.stdout
+    assert '"first": active/rebooting on fake-host since 2020-01-01 00:00:00: the cloud is not running' in done.stdout
 
 
 def test_down_asks_and_takes_one_cloud_away(running, other):
@@ -175,7 +176,7 @@ def test_a_cloud_of_the_other_kind_is_not_overwritten(tmp_path):
     (tmp_path / "etc" / "secrets.ini").write_text("[secrets]\n")
     statedir.save(str(tmp_path), statedir.Choices(driver=statedir.LIBVIRT))
     done = pileus("up", "--driver", "fake", "--state", str(tmp_path))
-    assert done.returncode == 1 and "holds a cloud with the driver libvirt" in done.stderr
+    assert done.returncode == 1 and "contains a cloud with the driver libvirt" in done.stderr
     assert not (tmp_path / "etc" / "pileus.conf").exists()
 
 
@@ -206,13 +207,13 @@ def test_the_address_of_metrics_is_chosen_apart(tmp_path):
         options.host_options(parser)
         return up.choose(str(tmp_path), parser.parse_args(words))
     assert asked("--ip", "192.0.2.1").metrics_ip == "127.0.0.1"
-    for address, reason in (("192.0.2.1", "where the APIs answer"), ("0.0.0.0", "every address"),
+    for address, reason in (("192.0.2.1", "the address of the APIs"), ("0.0.0.0", "all addresses"),
                             ("172.24.4.9", "external network")):
         with pytest.raises(up.host.HostError, match=reason):
             asked("--ip", "192.0.2.1", "--metrics-ip", address)
     statedir.save(str(tmp_path), asked("--ip", "192.0.2.1", "--metrics-ip", "198.51.100.1"))
     assert asked().metrics_ip == "198.51.100.1"
-    with pytest.raises(up.host.HostError, match="where the APIs answer"):  # also when the other of the two moves
+    with pytest.raises(up.host.HostError, match="the address of the APIs"):  # also when the other of the two moves
         asked("--ip", "198.51.100.1")
 
 
@@ -254,7 +255,7 @@ def test_ports_are_needed_once(monkeypatch):
         sock.listen()
         port = sock.getsockname()[1]
         monkeypatch.setattr(ports, "PORTS", {"x": port})
-        assert ports.conflicts("127.0.0.1") == [f"Port {port} (x) is taken by {ports.describe(os.getpid())}."]
+        assert ports.conflicts("127.0.0.1") == [f"Port {port} (x) is used by {ports.describe(os.getpid())}."]
     assert ports.conflicts("127.0.0.1") == []
     assert options.STATE == "/var/lib/pileus"
 

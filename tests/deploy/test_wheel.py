@@ -56,3 +56,10 @@ def test_commands_of_a_wheel_are_in_it(wheel):
     for command, target in PROJECT["project"]["scripts"].items():
         assert f"{command} = {target}" in told
         assert target.split(":")[0].replace(".", "/") + ".py" in wheel.namelist()
+
+
+def test_a_wheel_states_its_licence(wheel):
+    (metadata,) = (name for name in wheel.namelist() if name.endswith("/METADATA"))
+    assert "License-Expression: Apache-2.0" in wheel.read(metadata).decode().splitlines()
+    (licence,) = (name for name in wheel.namelist() if ".dist-info/" in name and name.endswith("/LICENSE"))
+    assert "Version 2.0, January 2004" in wheel.read(licence).decode()

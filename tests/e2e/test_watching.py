@@ -128,7 +128,7 @@ def test_status_says_why_a_volume_does_not_get_on(real):
         found = wait_for(stuck, 120, every_s=3, what="the agent to be missed")
         (one,) = found["stuck"]
         assert (one["kind"], one["id"], one["host"], one["name"]) == ("volume", volume, socket.gethostname(), "waiting")
-        assert one["for_s"] >= 20 and one["why"][0].startswith("cinder-volume on ") and "not been heard of" in one["why"][0]
+        assert one["for_s"] >= 20 and one["why"][0].startswith("cinder-volume on ") and "not reported" in one["why"][0]
         assert one["request_id"].startswith("req-") and not found["ok"]
     finally:
         os.kill(pid, signal.SIGCONT)

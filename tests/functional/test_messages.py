@@ -98,7 +98,7 @@ def test_who_cannot_log_in_learns_what_to_look_at_and_not_which(cloud):
     right = cloud.client.password
     texts = {login("admin", "wrong", "admin"), login("nobody", right, "admin"), login("admin", right, "nothing")}
     assert len(texts) == 1
-    assert "The user's name, domain or password is wrong, or the user may not work in the project" in texts.pop()
+    assert "The user name, domain or password is incorrect, or the user has no role on the requested project" in texts.pop()
 
 
 @pytest.mark.parametrize("service, method, path, status, says", [

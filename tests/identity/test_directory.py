@@ -147,7 +147,7 @@ def test_a_user_of_the_directory_logs_in(ask, login, domain):
     assert [g["name"] for g in ask("GET", f"/users/{user['id']}/groups")["groups"]] == ["crew"]
     wrong = [login(*w).text for w in (("ann", "x"), ("ann", ""), ("nobody", "x"), ("nobody", ""), ("*", "ann-pw"),
                                       ("ben", "ben-pw"), ("ann)(uid=*", "ann-pw"))]
-    assert len(set(wrong)) == 1 and "name, domain or password is wrong" in wrong[0], "nothing is to be learnt from a refusal"
+    assert len(set(wrong)) == 1 and "name, domain or password is incorrect" in wrong[0], "nothing is to be learnt from a refusal"
     assert login("ann", "ann-pw", domain="Default").status_int == 401
 
 
