@@ -78,11 +78,16 @@ ACTIONS = {
     "revertResize": _operation(_to(ACTIVE, RESIZED), "resize_reverting"),
     "delete": Action(ANY, "deleting", ANY, guest=False),
 }
+# The host is down, so whatever was in progress there may be replaced, except a deletion.
+ACTIONS["evacuate"] = Action({**_to(ACTIVE, ACTIVE, ERROR), **_same(STOPPED)}, "rebuild_block_device_mapping", frozenset((
+    None, *(t for a in ACTIONS.values() if a.ends is not ANY and BUILDING not in a.ends for t in a.all_task_states))),
+    guest=False, later=("rebuild_spawning",))
 BUILD_TASKS = SCHEDULING, NETWORKING, SPAWNING = tuple(ACTIONS[name].task_state for name in ("schedule", "build", "spawn"))
 REBUILDING, DELETING = (ACTIONS[name].task_state for name in ("rebuild", "delete"))
 IMAGE_TASKS = tuple(ACTIONS[name].task_state for name in ("image_snapshot", "image_backup"))
 RESIZE_TASKS = RESIZE_PREP, RESIZE_MIGRATING, RESIZE_MIGRATED, RESIZE_FINISH = ACTIONS["migrate"].all_task_states
 REVERTING = ACTIONS["revertResize"].task_state
+EVACUATION_TASKS = EVACUATING, EVACUATION_SPAWNING = ACTIONS["evacuate"].all_task_states
 # Task states of operations that ``conductor.operations`` runs.
 OPERATION_TASKS = tuple(sorted({t for a in ACTIONS.values() if a.later is not None for t in a.all_task_states}))
 # {action of the agent on a guest: task_state while it is requested}
@@ -107,6 +112,7 @@ STATUS: dict[tuple[str, str | None], str] = {
     (STOPPED, None): "SHUTOFF", (STOPPED, _HARD): "HARD_REBOOT", (ERROR, None): "ERROR", (ERROR, _HARD): "HARD_REBOOT",
     (DELETED, None): "DELETED", (RESIZED, None): "VERIFY_RESIZE", (RESIZED, REVERTING): "REVERT_RESIZE",
     **{(vm_state, task): "RESIZE" for vm_state in (ACTIVE, STOPPED) for task in RESIZE_TASKS},
+    **{(vm_state, task): "REBUILD" for vm_state in (ACTIVE, STOPPED, ERROR) for task in EVACUATION_TASKS},
 }
 STATUSES = sorted(set(STATUS.values()))
 

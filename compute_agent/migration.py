@@ -91,8 +91,17 @@ class HostSteps:
             return self.agent.conductor.begin_operation_step(self.ctx, self.operation_id, self.number) is None
         return False
 
-    def start(self) -> dict:
-        """The guest with its ports and volumes, running if it ran before."""
+    def rebuild(self) -> dict:
+        """A new disk of the server's image, its ports, and its volumes beside those of its former host. The guest is not started.
+        """
+        files = self.agent.image_files(self.instance)
+        self.check()
+        self.remove()  # of the time before the server left this host
+        self.agent.driver.prepare_disk(self.instance, files)
+        return {"attachments": self._connected()[2]}
+
+    def _connected(self) -> tuple[list, list, dict]:
+        """(ports, volumes as for the driver, {volume id: attachment id}) of the server, all of them on this host."""
         agent, instance = self.agent, self.instance
         ports = agent.ports.move(instance["network_info"], check=self.check)
         volumes, attachments = [], {}
@@ -102,6 +111,12 @@ class HostSteps:
                                                                    check=self.check)
                 attachments[device["volume_id"]] = attachment_id
                 volumes.append({**{k: device[k] for k in ("volume_id", "device_name", "boot_index")}, "info": info})
+        return ports, volumes, attachments
+
+    def start(self) -> dict:
+        """The guest with its ports and volumes, running if it ran before."""
+        agent, instance = self.agent, self.instance
+        ports, volumes, attachments = self._connected()
         drive = agent.config_drive(instance) if instance["config_drive"] else None
         self.check()
         agent.driver.spawn(instance, ports, volumes, drive, running=self.data["vm_state"] == ACTIVE)

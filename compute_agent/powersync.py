@@ -54,6 +54,10 @@ class Heartbeat(periodic.Heartbeat):
         self.reported = {}
 
     def beat(self) -> None:
+        if not self.agent.fence.passed.is_set():
+            return
+        if self._sent_at + self.agent.conf.service_down_time / 2 < time.monotonic() and self._sequence:
+            self.agent.fence.pass_through()
         changed: dict[str, int] = {}
         if self.agent.guests_known.is_set():
             seen = {u: p for u, p in self.agent.driver.power_states().items() if u not in self.agent.resuming}

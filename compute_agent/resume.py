@@ -18,8 +18,10 @@ class GuestResume:
     If the hypervisor's generation is unchanged, only the agent was restarted: a stopped guest has ended by itself. If it has
     changed, the host was down, or the hypervisor was restarted with all guests: those that were running are started, ports first,
     if ``resume_guests_state_on_host_boot`` is set. Until these guests are known, no power state is reported, because a server
-    whose guest ended becomes SHUTOFF.
+    whose guest ended becomes SHUTOFF. Servers that were evacuated meanwhile are removed first.
     """
+
+    FORCED_DOWN_S = 5.0  # how often the conductor is asked whether an operator has ended that
 
     def __init__(self, agent):
         self.agent = agent
@@ -27,9 +29,10 @@ class GuestResume:
 
     def run(self) -> None:
         agent = self.agent
-        generation, lost = "", []
+        generation, lost, may_start = "", [], False
         while not agent.stop_event.is_set():
             try:
+                may_start = agent.fence.pass_through()
                 generation = agent.driver.generation()
                 lost = self._lost() if generation != self._known() else []
                 break
@@ -38,6 +41,8 @@ class GuestResume:
                 agent.stop_event.wait(1)
         agent.resuming.update(i["uuid"] for i in lost)
         agent.guests_known.set()
+        if lost and not may_start:
+            self._wait_until_not_forced_down()
         if lost:
             LOG.warning("starting %d guests that ran before the host went down", len(lost))
             with concurrent.futures.ThreadPoolExecutor(AT_ONCE, thread_name_prefix="resume") as pool:
@@ -46,6 +51,16 @@ class GuestResume:
             partial = self.marker.with_suffix(".new")
             partial.write_text(generation)
             partial.replace(self.marker)
+
+    def _wait_until_not_forced_down(self) -> None:
+        agent, may_start = self.agent, False
+        LOG.warning("this host is forced down: no guest is started until an operator ends that")
+        while not may_start and not agent.stop_event.is_set():
+            agent.stop_event.wait(self.FORCED_DOWN_S)
+            try:
+                may_start = agent.fence.pass_through()
+            except errors.ServiceUnavailable as error:
+                LOG.info("it is not known yet whether this host is still forced down: %s", error)
 
     def _known(self) -> str | None:
         try:

@@ -13,6 +13,7 @@ from common.tasks import Engine, Journal, Recovery
 from common.workers import Workers
 from compute_agent import conf, virt
 from compute_agent.consoles import Consoles
+from compute_agent.fence import Fence
 from compute_agent.imagecache import CacheCleanup, ImageCache
 from compute_agent.manager import BUILD, DELETE, IMAGE, OTHER, Manager
 from compute_agent.orphans import OrphanReconciler
@@ -63,6 +64,7 @@ class ComputeAgent(Service):
         # Set once the guests that were lost while the host was down are known; ``resuming`` has them until they run.
         self.guests_known = threading.Event()
         self.resuming: set[str] = set()
+        self.fence = Fence(self)
         self.consoles = Consoles(self.driver, self.conf.my_ip)
         self.heartbeat, self.orphans = Heartbeat(self), OrphanReconciler(self)
         self.periodics += [self.heartbeat, PowerSync(self, self.heartbeat), Recovery(self.tasks, self.make_task), self.orphans,

@@ -27,7 +27,7 @@ TABLE = Table("/v2.1", [
 ], project=True)
 # Names of actions on servers -> what they are for.
 ACTIONS = {
-    "os-migrateLive": _MIGRATIONS, "evacuate": "evacuations of servers",
+    "os-migrateLive": _MIGRATIONS,
     **dict.fromkeys(("shelve", "shelveOffload", "unshelve"), "shelved servers"),
     "os-getRDPConsole": "RDP consoles", "os-getMKSConsole": "MKS consoles",
     "changePassword": "new passwords in running servers", "trigger_crash_dump": "crash dumps of servers",

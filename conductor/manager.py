@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from common import batches, context, db, db_errors, errors, rows
 from common.server_states import ACTIONS, BUILD_TASKS, BUILDING, NETWORKING, SCHEDULING, SPAWNING
-from conductor.db import actions, allocations, deletion, heartbeats, hosts, instances, machine, models
+from conductor.db import actions, allocations, deletion, evacuations, heartbeats, hosts, instances, machine, models
 
 LOG = logging.getLogger(__name__)
 # Actions whose event has a name of its own.
@@ -59,6 +59,9 @@ class Manager:
     def hosts_of(self, ctx, uuid: str) -> list:
         with self.service.db.reader() as connection:
             return allocations.hosts_of(connection, uuid)
+
+    def host_returns(self, ctx, host: str, removed: list) -> dict:
+        return self.service.db.transact(evacuations.host_returns, host, removed)
 
     def drive_operation(self, ctx, operation_id: str) -> None:
         self.service.operations.wake(operation_id)

@@ -189,8 +189,17 @@ class HostResources(TypedDict):
     facts: dict[str, Any]
 
 
+class ReturnedHost(TypedDict):
+    """What a host that returns must know: the servers that have ``left`` it, of which it must remove everything before it does
+    anything else, and whether it ``may_start`` guests of others.
+    """
+
+    left: list[Id]
+    may_start: bool
+
+
 class OperationData(TypedDict, total=False):
-    """What hosts need of an operation. ``vm_state``: of the server before the operation."""
+    """What hosts need of an operation. ``vm_state``: of the server before the operation; of an evacuation: after it."""
 
     source: HostName
     target: HostName | None

@@ -16,6 +16,7 @@ from conductor.messages import (
     Outcome,
     Port,
     RequestedNetwork,
+    ReturnedHost,
     StepReport,
 )
 
@@ -41,7 +42,7 @@ class ConductorAPI(Client):
                "call these. heartbeat takes rpc_version and sequence. Requested networks may have network.",
         "1.2": "hosts_of, begin_operation_step and end_operation_step are new.",
         "1.3": "Ports have attach_id, and interface_detached takes it. drive_operation is new.",
-        "1.4": "Flavors have local_disks."}
+        "1.4": "Flavors have local_disks. host_returns is new."}
 
     @call(timeout_s=15)
     def begin_build(self, ctx, uuid: Id, host: HostName) -> InstanceToBuild | None:
@@ -57,6 +58,11 @@ class ConductorAPI(Client):
     @call(timeout_s=15, since="1.2")
     def hosts_of(self, ctx, uuid: Id) -> list[HostName]:
         """The hosts on which a server has an allocation: its own, and the other one during a migration."""
+
+    @call(timeout_s=15, since="1.4")
+    def host_returns(self, ctx, host: HostName, removed: list[Id]) -> ReturnedHost:
+        """A host was not heard of for a while, or its agent has been restarted. Called before it reports anything or starts a
+        guest, and again with the servers of which it has removed what the answer told it to. Repeatable."""
 
     @cast(since="1.3")
     def drive_operation(self, ctx, operation_id: Id) -> None:

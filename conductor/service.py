@@ -7,6 +7,7 @@ from conductor import conf, operations, pending_work
 from conductor.confirmation import AutomaticConfirmation
 from conductor.db import hosts
 from conductor.manager import Manager
+from conductor.operations.evacuate import Evacuate
 from conductor.operations.remove import Destroy, Remove
 from conductor.operations.resize import Confirm, Migrate, Revert
 from conductor.retention import Retention
@@ -21,7 +22,7 @@ class Conductor(Service):
     def setup(self) -> None:
         self.scheduler, self.agents = SchedulerAPI(self.conf), AgentAPI(self.conf, lambda: hosts.compute_versions(self.db))
         self.manager = Manager(self)
-        self.operations = operations.Engine(self, (Migrate(), Confirm(), Revert(), Remove(), Destroy()))
+        self.operations = operations.Engine(self, (Migrate(), Confirm(), Revert(), Evacuate(), Remove(), Destroy()))
         self.periodics += [pending_work.PendingWorkReconciler(self), Retention(self), operations.OperationRunner(self.operations),
                            AutomaticConfirmation(self)]
 

@@ -1,8 +1,10 @@
 # mypy: disable-error-code="empty-body"
 """The scheduler on the bus, and the request that it is given."""
 
+from typing import Annotated
+
 from common.interface import call, cast
-from common.messages import Count, HostName, Id
+from common.messages import Added, Count, HostName, Id
 from common.rpc import Client
 from scheduler.messages import RequestSpec
 
@@ -22,7 +24,8 @@ class SchedulerAPI(Client):
     history = {
         "1.0": "The first version.",
         "1.1": "Requests have attempt; build is a cast, no call.",
-        "1.2": "claim_target is new."}
+        "1.2": "claim_target is new.",
+        "1.3": "claim_target takes force."}
 
     @cast()
     def build(self, ctx, specs: list[RequestSpec]) -> None:
@@ -30,6 +33,7 @@ class SchedulerAPI(Client):
         the second finds them placed."""
 
     @call(timeout_s=15, since="1.2")
-    def claim_target(self, ctx, uuid: Id, attempt: int, migration_id: Count, requested_host: HostName | None) -> HostName | None:
+    def claim_target(self, ctx, uuid: Id, attempt: int, migration_id: Count, requested_host: HostName | None,
+                     force: Annotated[bool, Added("1.3")] = False) -> HostName | None:
         """Claim a host that a server moves to, beside the one that it has. None: the server is in another attempt, or gone.
-        Repeatable: the same host is named again."""
+        ``force``: the requested host, if it has room, whatever the filters say. Repeatable: the same host is named again."""

@@ -31,8 +31,9 @@ class Manager:
     def __init__(self, service):
         self.service = service
 
-    def claim_target(self, ctx, uuid: str, attempt: int, migration_id: int, requested_host: str | None) -> str | None:
-        return targets.claim(self.service.placement, uuid, attempt, migration_id, requested_host)
+    def claim_target(self, ctx, uuid: str, attempt: int, migration_id: int, requested_host: str | None,
+                     force: bool = False) -> str | None:
+        return targets.claim(self.service.placement, uuid, attempt, migration_id, requested_host, force=force)
 
     def build(self, ctx, specs: list[RequestSpec]) -> None:
         """Place each server. One without a host becomes ERROR; one whose host could not be told is sent again by the

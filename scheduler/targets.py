@@ -13,11 +13,13 @@ from scheduler.rpcapi import request_spec
 TABLE = models.instances
 
 
-def claim(placement: Placement, uuid: str, attempt: int, migration_id: int, requested_host: str | None) -> str | None:
+def claim(placement: Placement, uuid: str, attempt: int, migration_id: int, requested_host: str | None, *,
+          force: bool = False) -> str | None:
     """Claim a host for a migration. Repeatable: who asks again is told the host that was claimed first.
 
     :param attempt: of the server; with another one under way nothing is claimed
     :param requested_host: where it must go; None: wherever it fits
+    :param force: take the requested host if it has room, whatever the filters and the server's group say
     :returns: the host; None: the server is in another attempt, or gone, or the migration has ended
     :raises NoValidHost: and nothing was claimed
     """
@@ -33,9 +35,9 @@ def claim(placement: Placement, uuid: str, attempt: int, migration_id: int, requ
         others = [h for h in placement.hosts(fresh=True) if h["host"] != migration["source_host"]]
         if not others:
             raise errors.NoValidHost(reason="There is no host besides the one that the server is on.")
-        host = placement.choose(others, resolved)
+        host = _forced(others, requested_host) if force else placement.choose(others, resolved)
         try:
-            chosen = placement.db.transact(_claim, placement, host, row, migration, resolved)
+            chosen = placement.db.transact(_claim, placement, host, row, migration, resolved, force)
         except (AgainstGroup, HostFull):
             time.sleep(random.uniform(0, 0.01) * number)
             continue
@@ -45,20 +47,29 @@ def claim(placement: Placement, uuid: str, attempt: int, migration_id: int, requ
     raise errors.ServiceUnavailable(part="the scheduler: too many requests compete for the same hosts")
 
 
+def _forced(others: list[dict], requested_host: str | None) -> dict:
+    found = next((h for h in others if h["host"] == requested_host), None)
+    if found is None:
+        raise errors.NoValidHost(reason=f"There is no host {requested_host} besides the one that the server is on.")
+    return found
+
+
 def _spec(row: dict, migration: dict, requested_host: str | None) -> dict:
     """The host that it was booted on by name, and those that could not build it, say nothing of where it may go."""
     return {**request_spec(row), **server_migrations.part(migration["new_flavor"]), "tried_hosts": [],
             "requested_host": requested_host}
 
 
-def _claim(connection, placement: Placement, host: dict, row: dict, migration: dict, spec: dict) -> str | None:
+def _claim(connection, placement: Placement, host: dict, row: dict, migration: dict, spec: dict,
+           force: bool) -> str | None:
     """In one transaction with the migration's row, whose lock makes two that ask at once one after the other."""
     now = rows.find(connection, server_migrations.TABLE, migration["id"])
     if now is None or now["status"] not in server_migrations.OPEN:  # it has failed while the scheduler was slow
         return None
     if now["dest_host"]:
         return now["dest_host"]
-    placement.check_group(connection, host, spec)
+    if not force:
+        placement.check_group(connection, host, spec)
     if connection.execute(sa.update(TABLE).where(TABLE.c.uuid == row["uuid"], TABLE.c.attempt == row["attempt"]).values(
             updated_at=db.now())).rowcount == 0:
         return None

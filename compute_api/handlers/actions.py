@@ -4,7 +4,17 @@
 from common import errors, schema, wsgi
 from common.unsupported import unknown_action
 from compute_api import deletion, microversions, unsupported
-from compute_api.handlers import consoles, fixed_ips, floating_ips, migrations, rebuild, rescue, security_groups, server_images
+from compute_api.handlers import (
+    consoles,
+    evacuate,
+    fixed_ips,
+    floating_ips,
+    migrations,
+    rebuild,
+    rescue,
+    security_groups,
+    server_images,
+)
 from compute_api.handlers.power import simple
 from compute_api.schemas import actions as schemas
 from compute_api.schemas import consoles as console_schemas
@@ -74,7 +84,7 @@ _HANDLERS = {"os-start": simple("os_compute_api:servers:start", "start"),
              "resume": simple("os_compute_api:os-suspend-server:resume", "resume"),
              "createImage": server_images.create, "createBackup": server_images.back_up,
              "rebuild": rebuild.rebuild, "migrate": migrations.migrate, "resize": migrations.resize,
-             "confirmResize": migrations.confirm, "revertResize": migrations.revert,
+             "confirmResize": migrations.confirm, "revertResize": migrations.revert, "evacuate": evacuate.evacuate,
              "rescue": rescue.rescue, "unrescue": simple("os_compute_api:os-unrescue", "unrescue"),
              "reboot": _reboot, "os-getConsoleOutput": _console_output,
              "os-getVNCConsole": consoles.action("vnc"), "os-getSPICEConsole": consoles.action("spice"),

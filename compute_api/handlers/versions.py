@@ -1,7 +1,7 @@
 """Discovery of the compute API, and its range of microversions.
 
 ``HISTORY`` lists the microversions that change a route of Pileus. Microversions of routes that it does not have
-(evacuate, shelving, accelerators, cells that are down) change nothing here.
+(shelving, accelerators, cells that are down) change nothing here.
 
 Source: the REST API version history of the compute API.
 """
@@ -12,9 +12,11 @@ HISTORY = {
     (2, 6): "consoles have a resource of their own", (2, 8): "MKS consoles, which are refused here",
     (2, 9): "servers show whether they are locked", (2, 10): "admins use key pairs of others by user_id",
     (2, 11): "services can be forced down", (2, 13): "server groups show project and user",
+    (2, 14): "evacuations do not say whether disks are shared",
     (2, 15): "soft policies of server groups", (2, 16): "servers show their host's status to admins",
     (2, 18): "no project in paths", (2, 19): "servers have a description", (2, 21): "actions of deleted servers",
     (2, 26): "servers have tags", (2, 28): "hypervisors show cpu_info as an object",
+    (2, 29): "evacuations can be forced to a host",
     (2, 31): "tokens of consoles are shown", (2, 35): "key pairs are paged",
     (2, 37): "networks of a new server must be named, or auto or none",
     (2, 38): "an unknown status filter is refused", (2, 47): "servers embed their flavor",
@@ -24,7 +26,8 @@ HISTORY = {
     (2, 58): "actions are paged and tell their update time", (2, 61): "flavors embed their extra specs",
     (2, 62): "events of actions tell the host", (2, 63): "trusted image certificates are shown, and refused when given",
     (2, 64): "server groups have one policy, with rules", (2, 66): "lists are filtered by changes-before",
-    (2, 67): "new volumes of a server have a type", (2, 70): "attachments show their tag",
+    (2, 67): "new volumes of a server have a type",
+    (2, 68): "evacuations are not forced any more", (2, 70): "attachments show their tag",
     (2, 71): "a server shows its groups", (2, 73): "a lock has a reason", (2, 74): "admins choose a new server's host",
     (2, 75): "unknown query parameters are refused; updates answer with the whole server; swap is a number",
     (2, 78): "a server's NUMA topology, which is none here", (2, 79): "attached volumes may go with their server",

@@ -2,6 +2,7 @@
 
 from common import schema, server_states
 from compute_api.schemas import consoles
+from compute_api.schemas.evacuate import SCHEMA as EVACUATE
 from compute_api.schemas.migrations import MIGRATE, RESIZE
 from compute_api.schemas.rebuild import SCHEMA as REBUILD
 from compute_api.schemas.rescue import SCHEMA as RESCUE
@@ -30,6 +31,7 @@ SCHEMAS = {
         ["name", "backup_type", "rotation"]),
     "createImage": schema.obj({"name": NAME, "metadata": schema.METADATA}, ["name"]),
     "rescue": RESCUE, "unrescue": NOTHING, "rebuild": REBUILD,
+    "evacuate": EVACUATE,
     "migrate": MIGRATE, "resize": RESIZE, "confirmResize": NOTHING, "revertResize": NOTHING,
     "forceDelete": {"type": ["object", "null", "string"]}, "restore": {"type": ["object", "null", "string"]},
     "os-resetState": schema.obj({"state": {"enum": [server_states.ACTIVE, server_states.ERROR]}}, ["state"]),

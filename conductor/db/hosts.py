@@ -73,6 +73,12 @@ def service_up(connection, host: str, down_time_s: int) -> bool:
     return row is not None and is_up(row, down_time_s)
 
 
+def lock_service(connection, host: str) -> dict | None:
+    """The row of a host's compute service, which no host that returns can change until the transaction ends."""
+    return rows.one(connection, sa.select(SERVICES).where(SERVICES.c.host == host, SERVICES.c.binary == "nova-compute")
+                    .with_for_update())
+
+
 def is_known(connection, host: str) -> bool:
     """Whether this host has a compute service, up or not."""
     return rows.exists(connection, SERVICES, host=host, binary="nova-compute")

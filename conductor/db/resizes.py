@@ -94,9 +94,19 @@ def leave(connection, ctx, uuid: str) -> None:
         remove_from(connection, ctx, uuid, host)
 
 
-def remove_from(connection, ctx, uuid: str, host: str) -> None:
-    """Queue the removal of a server's files and guest from a host."""
-    operations.begin(connection, ctx, REMOVE, uuid, 0, {"host": host})
+def remove_from(connection, ctx, uuid: str, host: str, *, evacuation: int | None = None) -> None:
+    """Queue the removal of a server's files and guest from a host.
+
+    :param evacuation: the id of the evacuation that becomes completed with it
+    """
+    data: dict = {"host": host}
+    operations.begin(connection, ctx, REMOVE, uuid, 0, data if evacuation is None else {**data, "migration": evacuation})
+
+
+def removals_from(connection, host: str) -> set[str]:
+    """The servers that have left a host, which has not yet removed what it had of them."""
+    left = {o["instance_uuid"] for o in operations.list_all(connection) if o["kind"] == REMOVE and o["data"]["host"] == host}
+    return {uuid for uuid in left if host not in allocations.hosts_of(connection, uuid)}
 
 
 def destroy_on(connection, ctx, uuid: str, migration_id: int, host: str) -> None:

@@ -1,4 +1,5 @@
-"""Migrations and resizes of servers, and the allocations that they hold until they are confirmed or reverted."""
+"""Migrations, resizes and evacuations of servers, and the allocations that they hold until the server has moved: a migration or
+resize until it is confirmed or reverted."""
 
 import sqlalchemy as sa
 
@@ -8,27 +9,34 @@ from conductor.db import models
 TABLE = models.server_migrations
 PREPARING, MIGRATING, MOVED, FINISHED, CONFIRMING, REVERTING, CONFIRMED, REVERTED, ERROR = (
     "pre-migrating", "migrating", "post-migrating", "finished", "confirming", "reverting", "confirmed", "reverted", "error")
+# Of an evacuation. DONE: the server has left its former host; COMPLETED: that host has removed what it had of the server.
+ACCEPTED, DONE, FAILED, COMPLETED = "accepted", "done", "failed", "completed"
 # In these states a server has allocations on both hosts.
-OPEN = (PREPARING, MIGRATING, MOVED, FINISHED, CONFIRMING, REVERTING)
+OPEN = (PREPARING, MIGRATING, MOVED, FINISHED, CONFIRMING, REVERTING, ACCEPTED)
 
 
-def begin(connection, ctx, row: dict, kind: str, new_flavor: dict) -> int:
+def begin(connection, ctx, row: dict, kind: str, new_flavor: dict, status: str = PREPARING) -> int:
     """Add a migration; returns its id.
 
     :param row: the server
-    :param kind: "migration" or "resize"
+    :param kind: "migration", "resize" or "evacuation"
     :param new_flavor: as in a server's row, with "disk_gb" (root, ephemeral and swap)
     """
     at = db.now()
     done = connection.execute(sa.insert(TABLE).values(
         uuid=context.new_uuid(), instance_uuid=row["uuid"], project_id=row["project_id"], user_id=ctx.user_id, type=kind,
-        status=PREPARING, source_host=row["host"], dest_host=None, vm_state=row["vm_state"],
+        status=status, source_host=row["host"], dest_host=None, vm_state=row["vm_state"],
         old_flavor={**row["flavor"], "disk_gb": row["disk_gb"]}, new_flavor=new_flavor, created_at=at, updated_at=at))
     return done.inserted_primary_key[0]
 
 
 def write(connection, migration_id: int, **values) -> None:
     rows.update_where(connection, TABLE, {"updated_at": db.now(), **values}, id=migration_id)
+
+
+def complete(connection, migration_id: int) -> None:
+    """The former host of an evacuated server has removed what it had of it."""
+    rows.update_where(connection, TABLE, {"updated_at": db.now(), "status": COMPLETED}, id=migration_id, status=DONE)
 
 
 def get(connection, migration_id: int) -> dict | None:

@@ -1,13 +1,14 @@
 """Removal of what a former host still has of a server, once that host is up."""
 
 from common import errors, server_resources
-from conductor.db import allocations, hosts, operations, resizes, server_migrations
+from conductor.db import allocations, evacuations, hosts, operations, resizes, server_migrations
 from conductor.operations import Job, Operation, Wait
 
 
 class Remove(Operation):
     """Also deletes the ports and attachments on that host, which exist if an operator reset the server's state during a
-    migration."""
+    migration. After an evacuation it also completes the migration.
+    """
 
     kind = resizes.REMOVE
     of_attempt = False
@@ -24,9 +25,9 @@ class Remove(Operation):
 
     @staticmethod
     def _is_migration_undone(connection, uuid: str, host: str) -> bool:
-        """A migration to that host is being undone; the allocation there is released last."""
-        return any(o["kind"] == resizes.MIGRATE and o["phase"] == operations.UNDO and o["data"].get("target") == host
-                   for o in operations.of_server(connection, uuid))
+        """A migration or evacuation to that host is being undone; the allocation there is released last."""
+        return any(o["kind"] in (resizes.MIGRATE, evacuations.EVACUATE) and o["phase"] == operations.UNDO
+                   and o["data"].get("target") == host for o in operations.of_server(connection, uuid))
 
     def _check(self, job: Job) -> None:
         """To be called after reading something and before changing it. :raises Superseded: the server has returned to the host"""
@@ -61,6 +62,15 @@ class Remove(Operation):
             self._check(job)
         for each in found:
             server_resources.end_attachment(job.service.rest, each)
+
+
+    def finished(self, connection, job: Job) -> None:
+        if "migration" in job.data:
+            server_migrations.complete(connection, job.data["migration"])
+
+    def superseded(self, connection, job: Job) -> None:
+        """The server has returned to the host, which begins with what it finds there."""
+        self.finished(connection, job)
 
 
 class Destroy(Operation):

@@ -10,7 +10,7 @@ from conductor.db import actions, allocations, instances, machine, resizes, serv
 from conductor.operations import Job, Operation, Wait
 
 
-def _end_attachments(job: Job, host: str) -> None:
+def end_attachments(job: Job, host: str) -> None:
     """Delete the attachments of the server's volumes to a host without its guest."""
     found = server_resources.attachments_of(job.service.rest, job.uuid, attached_host=host)
     if found:
@@ -50,7 +50,7 @@ class Move(Resize):
         """Does nothing: the destination attaches the volumes when it starts the guest. Its undo detaches them."""
 
     def undo_connect(self, job: Job) -> None:
-        _end_attachments(job, job.data[self.destination])
+        end_attachments(job, job.data[self.destination])
 
     def start(self, job: Job) -> Wait:
         return job.ask_or_fail(job.data[self.destination])
@@ -60,7 +60,7 @@ class Move(Resize):
         return job.ask_if_up(job.data[self.destination])
 
     def disconnect(self, job: Job) -> None:
-        _end_attachments(job, job.data[self.origin])
+        end_attachments(job, job.data[self.origin])
 
     def _record_host(self, connection, job: Job, columns: dict) -> None:
         """Record the host on which the guest runs."""

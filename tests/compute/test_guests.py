@@ -11,6 +11,7 @@ from common import context, db, errors, server_states
 from common.db import Database
 from common.tasks import Engine, Journal
 from compute_agent import conf, virt
+from compute_agent.fence import Fence
 from compute_agent.orphans import OrphanReconciler
 from compute_agent.powersync import Heartbeat, PowerSync
 from compute_agent.resume import GuestResume
@@ -59,6 +60,8 @@ class Agent:
         self.tasks = Engine(Journal(path / "tasks"))
         self.guests_known, self.resuming, self.stop_event = threading.Event(), set(), threading.Event()
         self.guests_known.set()
+        self.fence = Fence(self)
+        self.fence.passed.set()
         self.restored: list[str] = []
         self._locks: dict = {}
 

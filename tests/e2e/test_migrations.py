@@ -1,9 +1,14 @@
-"""A real guest moves between two hosts with its disk, its volume and its addresses, whatever is killed meanwhile."""
+"""A real guest moves between two hosts with its disk, its volume and its addresses, whatever is killed meanwhile. It is evacuated
+from a host that is cut off.
+"""
+
+import time
 
 import pytest
 
-from deploy import lab
-from tests.e2e.migrating import OTHER, Mover
+from common.periodic import wait_for
+from deploy import host, lab
+from tests.e2e.migrating import MARK, OTHER, Mover
 
 pytestmark = pytest.mark.e2e
 
@@ -46,4 +51,40 @@ def test_a_migration_is_reverted_with_agents_and_conductor_killed_meanwhile(real
     assert mover.kill_at("start", "conductor", mover.first)
     mover.wait(server, ("ACTIVE", OTHER))
     mover.check(server)
+    real.audit()
+
+
+def _processes(server_id: str) -> list[str]:
+    """The guests of a server, on any host of the lab."""
+    return host.run("pgrep", "-f", f"qemu.*guest=instance-{server_id}", check=False).stdout.split()
+
+
+def test_a_server_runs_elsewhere_when_its_host_is_cut_off_which_removes_it_when_it_returns_and_nothing_else(real, mover, server):
+    """The host's guests run on meanwhile. An operator has forced it down, and need not wait until it counts as down."""
+    if mover.state(server)[1] != OTHER:
+        mover.act(server, "migrate", ("VERIFY_RESIZE", OTHER))
+        mover.act(server, "confirmResize", ("ACTIVE", OTHER))
+    stays = real.boot("stays", availability_zone=f"nova:{OTHER}", networks="none")["id"]
+    former, other = _processes(server["id"]), _processes(stays)
+    (service,) = mover.call("GET", f"/os-services?host={OTHER}&binary=nova-compute", version="2.53")["services"]
+    host.run("ip", "link", "set", f"lab-{OTHER}", "down")
+    mover.call("PUT", f"/os-services/{service['id']}", {"forced_down": True}, version="2.53")
+    began = time.monotonic()
+    mover.call("POST", f"/servers/{server['id']}/action", {"evacuate": {}}, version="2.68")
+    mover.wait(server, ("ACTIVE", mover.first))
+    took_s = time.monotonic() - began
+    assert real.ssh(server["address"], "mount -t ext2 /dev/vdb /mnt && cat /mnt/x; umount /mnt; ls /mark || true").strip() == MARK
+    print(f"evacuated in {took_s:.1f} s, logged in after {time.monotonic() - began:.1f} s")
+    assert took_s < 60 and mover.attached_to(server) == [mover.first]
+    assert set(former) < set(_processes(server["id"])), "its former host could not be told"
+    host.run("ip", "link", "set", f"lab-{OTHER}", "up")
+    mover.call("PUT", f"/os-services/{service['id']}", {"forced_down": False}, version="2.53")
+
+    def migration() -> dict:
+        return mover.call("GET", f"/os-migrations?instance_uuid={server['id']}&migration_type=evacuation", version="2.59")[
+            "migrations"][0]
+    wait_for(lambda: migration()["status"] == "completed", 60, what=f"the host to remove what it had, not {migration()}")
+    assert not set(former) & set(_processes(server["id"])) and _processes(stays) == other
+    assert real.ssh(server["address"], "echo reached").strip() == "reached"
+    real.delete(stays)
     real.audit()

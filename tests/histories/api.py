@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from common import context, db, errors, server_states
-from conductor.db import deletion, instances, machine, models, resizes
+from conductor.db import deletion, evacuations, instances, machine, models, resizes
 from scheduler.rpcapi import request_spec
 from tests.compute.test_guests import ROW
 from tests.histories.world import World
@@ -176,3 +176,9 @@ def reset_state(world: World, uuid: str) -> None:
     with world.db.writer() as connection:
         machine.reset(connection, uuid, server_states.ACTIVE)
         resizes.leave(connection, context.service_context(), uuid)
+
+
+def evacuate(world: World, uuid: str) -> str:
+    with world.db.writer() as connection:
+        return evacuations.begin(connection, context.service_context(), uuid, host=None, force=False, stopped=False,
+                                 down_time_s=60)

@@ -23,6 +23,7 @@ from common.tasks import Journal
 from compute_agent import conf as agent_conf
 from compute_agent import migration, resume, transfer
 from compute_agent import volumes as agent_volumes
+from compute_agent.fence import Fence
 from compute_agent.operations import Operations
 from compute_agent.orphans import OrphanReconciler
 from compute_agent.ports import Ports
@@ -35,6 +36,7 @@ from conductor import conf as conductor_conf
 from conductor.db import instances, models, operations
 from conductor.manager import Manager as ConductorManager
 from conductor.operations import Engine
+from conductor.operations.evacuate import Evacuate
 from conductor.operations.remove import Destroy, Remove
 from conductor.operations.resize import Confirm, Migrate, Revert
 from conductor.pending_work import PendingWorkReconciler, local_delete
@@ -93,6 +95,7 @@ class SimulatedAgent(ComputeAgent):
         self.outgoing.mkdir(exist_ok=True, parents=True)
         self.tasks = TaskEngine(Journal(f"{conf.state_path}/tasks/compute"))
         self.resuming, self.guests_known, self.stop_event = set(), threading.Event(), Stop()
+        self.fence = Fence(self)
         self.heartbeat = types.SimpleNamespace(told={})
         self.orphans = OrphanReconciler(self)
         self._server_locks: dict[str, Lock] = {}
@@ -162,7 +165,8 @@ class Targets:
         self._placement = placement
 
     def claim_target(self, ctx, *args):
-        return targets.claim(self._placement, *args)
+        *others, force = [*args, False] if len(args) == 4 else args
+        return targets.claim(self._placement, *others, force=force)
 
 
 class OwnThread:
@@ -226,7 +230,7 @@ class World:
         service.endpoint = lambda: self.conductor
         service.notify = lambda *a, **k: None
         service.scheduler = Stand(self, "scheduler", Targets(Placement(confs["controller"], database)))
-        service.operations = self.operations = Engine(service, (Migrate(), Confirm(), Revert(), Remove(), Destroy()))
+        service.operations = self.operations = Engine(service, (Migrate(), Confirm(), Revert(), Evacuate(), Remove(), Destroy()))
         self.operations.wake = self.wake
         self.conductor, self.reconciler = ConductorManager(service), PendingWorkReconciler(service)
         self.conductor.heartbeats.interval_s = 0

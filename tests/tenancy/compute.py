@@ -92,6 +92,7 @@ KEY = ("ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQDbl0eYFOt3CN8Tkd1dRgn4pnmwdmqmRhpX
        "EGwOTCcHWWjVbPiFAY1ALG1NTi3yKdBQwIJ5jE4Xb5c8DUpm9ARHkvDXVMtHEYaBnWrTnGc0YVMD3zKrqDXYU7qB8SbtFYxGw== a@b")
 # What each action is sent with; nothing where its schema asks for nothing.
 _ARGUMENTS: dict = {
+    "evacuate": {},
     "reboot": {"type": "HARD"}, "addSecurityGroup": {"name": "default"}, "removeSecurityGroup": {"name": "default"},
     "addFloatingIp": {"address": "172.24.4.9"}, "removeFloatingIp": {"address": "172.24.4.9"},
     "addFixedIp": {"networkId": NOWHERE}, "removeFixedIp": {"address": "10.81.0.9"},

@@ -1,0 +1,250 @@
+"""Evacuations of a server with a volume and a port of its owner's from a host that is cut off, or dead, and returns at any point;
+and everything else that can happen meanwhile.
+"""
+
+import pytest
+import sqlalchemy as sa
+
+from common import context, errors, server_states
+from conductor.db import evacuations, models, server_migrations
+from tests.histories import api, checks
+from tests.histories.test_crashes import active
+from tests.histories.test_migrations import POINTS, STRIDE, go, harm, start
+from tests.histories.world import HOSTS, World
+
+ONE, TWO = HOSTS
+HARM = ("crash of one", "crash of two", "conductor killed", "all doubled", "all lost", "services away", "deleted", "reset",
+        "one returns")
+
+
+def lose(world: World, how: str) -> None:
+    """The first host is not heard of any more. Cut off, its guests run on; dead, it has neither guests nor an agent."""
+    if how == "dead":
+        world.cut_power(ONE)
+    elif how == "agent killed":
+        world.crash(ONE)
+    world.fall_silent(ONE)
+
+
+def evacuating(world: World, how: str) -> tuple[str, str]:
+    """A server that is being evacuated, and one that stays on the host."""
+    uuid, other = active(world, own_port=True, volume=True), active(world)
+    lose(world, how)
+    world.wake(api.evacuate(world, uuid))
+    return uuid, other
+
+
+def under_way(world: World) -> bool:
+    return any(o["kind"] == evacuations.EVACUATE for o in world.operations_left())
+
+
+def end(world: World) -> None:
+    """Let the evacuation end. The operation that waits for the former host does not."""
+    for _ in range(30):
+        if not under_way(world):
+            return
+        go(world, 20)
+    raise AssertionError(f"it does not end: {world.operations_left()}")
+
+
+def status(world: World, uuid: str) -> str:
+    with world.db.reader() as connection:
+        (found,) = server_migrations.page(connection, {"instance_uuid": uuid}, [], limit=9, marker=None, scope={})
+    assert found["type"] == "evacuation" and found["source_host"] == ONE
+    return found["status"]
+
+
+@pytest.mark.parametrize("how", ["cut off", "agent killed", "dead"])
+def test_a_server_runs_elsewhere_and_its_host_removes_it_when_it_returns_and_nothing_else(place, how):
+    with place.world() as world:
+        uuid, other = evacuating(world, how)
+        end(world)
+        row = world.row(uuid)
+        assert (row["vm_state"], row["task_state"], row["host"]) == (server_states.ACTIVE, None, TWO)
+        checks.whole(world, row)
+        assert not [a for a in world.services.attachments.values() if a["host"] == ONE], "its guest still writes to the volume"
+        assert status(world, uuid) == server_migrations.DONE
+        assert (uuid in world.guests(ONE)) == (how != "dead"), "nobody could tell the host"
+        world.settle()
+        checks.at_rest(world)
+        assert uuid not in world.guests(ONE) and uuid not in world.agents[ONE].driver.directories()
+        assert other in world.guests(ONE) and world.row(other)["host"] == ONE
+        assert status(world, uuid) == server_migrations.COMPLETED
+
+
+@pytest.mark.parametrize(("what", "how"), [*((what, "cut off") for what in HARM), ("conductor killed", "dead"),
+                                           ("one returns", "dead")])
+def test_it_ends_well_whatever_happens_at_any_point(place, what, how):
+    ends = set()
+    for points in range(0, POINTS, STRIDE):
+        with place.world() as world:
+            uuid, other = evacuating(world, how)
+            go(world, points)
+            more = under_way(world)
+            if what == "one returns":
+                world.boot_host(ONE)
+                world.speak(ONE)
+            else:
+                harm(world, what, uuid)
+            if what != "reset":
+                checks.always(world)
+            world.settle()
+            for each in (uuid, other):
+                if row := world.row(each):
+                    if each not in world.guests(row["host"]):  # as its host finds when it compares
+                        world.conductor.report_power(context.service_context(), row["host"], {each: server_states.NOSTATE})
+                    start(world, each)
+            checks.at_rest(world)
+            row = world.row(uuid)
+            ends.add(row and (row["vm_state"], row["host"]))
+            assert world.row(other)["host"] == ONE
+            if what not in ("deleted", "reset"):
+                assert status(world, uuid) == server_migrations.COMPLETED
+        if not more:
+            break
+    else:
+        raise AssertionError(f"there are more than {POINTS} points")
+    if what == "reset":
+        assert ends <= {(server_states.ACTIVE, ONE), (server_states.ACTIVE, TWO)}
+    else:
+        assert ends == ({None} if what == "deleted" else {(server_states.ACTIVE, TWO)})
+
+
+def test_a_target_that_is_gone_for_long_is_not_waited_for(place):
+    """Before the server has moved it stays where it was; afterwards it is in ERROR on the target, and can be evacuated again."""
+    ends = set()
+    for points in range(0, POINTS, STRIDE):
+        with place.world() as world:
+            world.troubled = True
+            uuid, _ = evacuating(world, "cut off")
+            go(world, points)
+            more = under_way(world)
+            world.crash(TWO)
+            world.fall_silent(TWO)
+            end(world)
+            row = world.row(uuid)
+            if row["host"] == TWO and row["task_state"] is None and row["vm_state"] == server_states.ERROR:
+                world.boot_host(ONE)
+                world.speak(ONE)
+                world.wake(api.evacuate(world, uuid))
+            world.settle()
+            checks.at_rest(world)
+            ends.add((world.row(uuid)["vm_state"], world.row(uuid)["host"]))
+        if not more:
+            break
+    assert ends == {(server_states.ACTIVE, ONE), (server_states.ACTIVE, TWO)}
+
+
+def test_a_guest_that_cannot_be_started_leaves_its_server_in_error_on_the_target(world, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise errors.StepFailed(reason="no room in the inn")
+    monkeypatch.setattr(world.agents[TWO].driver._target, "spawn", refuse)
+    uuid, _ = evacuating(world, "cut off")
+    world.settle()
+    row = world.row(uuid)
+    assert (row["vm_state"], row["host"], row["fault"]["message"]) == (server_states.ERROR, TWO, "no room in the inn")
+    assert status(world, uuid) == server_migrations.FAILED and uuid not in world.guests(ONE)
+    monkeypatch.undo()
+    world.fall_silent(TWO)
+    world.wake(api.evacuate(world, uuid))
+    world.settle()
+    checks.at_rest(world)
+    assert (world.row(uuid)["vm_state"], world.row(uuid)["host"]) == (server_states.ACTIVE, ONE)
+
+
+def test_a_disk_that_cannot_be_made_leaves_the_server_where_it_was(world, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise errors.StepFailed(reason="no space")
+    monkeypatch.setattr(world.agents[TWO].driver._target, "prepare_disk", refuse)
+    uuid, _ = evacuating(world, "cut off")
+    world.settle()
+    checks.at_rest(world)
+    assert (world.row(uuid)["vm_state"], world.row(uuid)["host"]) == (server_states.ACTIVE, ONE)
+    assert status(world, uuid) == server_migrations.FAILED
+
+
+def test_only_servers_of_hosts_that_are_down_are_evacuated(world):
+    uuid = active(world)
+    with pytest.raises(errors.BadRequest, match=f"Compute service of {ONE} is still in use."):
+        api.evacuate(world, uuid)
+    world.fall_silent(ONE)
+    world.agents[ONE].fence.pass_through()
+    with pytest.raises(errors.BadRequest):
+        api.evacuate(world, uuid)
+
+
+def test_what_was_in_progress_on_a_dead_host_does_not_keep_its_server_there(world):
+    uuid = active(world)
+    api.power(world, uuid, "stop")
+    lose(world, "agent killed")
+    world.wake(api.evacuate(world, uuid))
+    with pytest.raises(errors.InvalidState):
+        api.evacuate(world, uuid)
+    world.settle()
+    checks.at_rest(world)
+    assert (world.row(uuid)["vm_state"], world.row(uuid)["host"]) == (server_states.ACTIVE, TWO)
+
+
+def test_a_migration_in_progress_ends_where_the_server_is_evacuated(world):
+    uuid = active(world, volume=True)
+    world.wake(api.migrate(world, uuid))
+    go(world, 6)
+    lose(world, "agent killed")
+    world.wake(api.evacuate(world, uuid))
+    world.settle()
+    checks.at_rest(world)
+    assert (world.row(uuid)["vm_state"], world.row(uuid)["host"]) == (server_states.ACTIVE, TWO)
+
+
+def test_a_host_removes_what_left_it_before_it_starts_or_reports_anything(world):
+    """Its agent starts after a power cut: it learns of the evacuation first, and only then resumes its own guests."""
+    uuid, other = evacuating(world, "agent killed")
+    end(world)
+    world.cut_power(ONE)  # and its disks are there still
+    assert uuid in {p.name for p in (world.path / ONE / "instances").iterdir()}
+    told: list[str] = []
+    conductor = world.conductor.host_returns
+
+    def host_returns(ctx, host, removed):
+        told.append(f"returns {len(removed)}")
+        return conductor(ctx, host, removed)
+    world.conductor.host_returns = host_returns
+    world.conductor.states_of = lambda ctx, host: told.append("guests") or type(world.conductor).states_of(
+        world.conductor, ctx, host)
+    world.boot_host(ONE)
+    world.run_all()
+    assert told[:3] == ["returns 0", "returns 1", "guests"]
+    assert uuid not in {p.name for p in (world.path / ONE / "instances").iterdir()}
+    world.settle()
+    assert other in world.guests(ONE)
+
+
+def test_a_host_that_is_forced_down_starts_no_guests(world):
+    uuid = active(world)
+    world.cut_power(ONE)
+
+    def force(value: bool):
+        with world.db.writer() as connection:
+            connection.execute(sa.update(models.services).where(models.services.c.host == ONE).values(forced_down=value))
+    force(True)
+    world.boot_host(ONE)
+    resume = next(a for a in world.actors if a.name == "resume guests")
+    for _ in range(20):
+        world.step(resume)
+    assert not world.guests(ONE) and uuid in world.agents[ONE].resuming
+    force(False)
+    world.finish(resume)
+    assert world.guests(ONE) == {uuid: server_states.RUNNING}
+
+
+def test_a_server_comes_back_to_a_host_that_still_has_its_former_guest(world):
+    """Evacuated to the second host, and from there to the first, before the first was told to remove anything."""
+    uuid, _ = evacuating(world, "agent killed")
+    end(world)
+    assert world.row(uuid)["host"] == TWO
+    world.fall_silent(TWO)
+    world.speak(ONE)  # it is up, but its agent has not come to it
+    world.wake(api.evacuate(world, uuid))
+    world.settle()
+    checks.at_rest(world)
+    assert (world.row(uuid)["vm_state"], world.row(uuid)["host"]) == (server_states.ACTIVE, ONE)
