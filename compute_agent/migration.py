@@ -12,7 +12,7 @@ import re
 import time
 
 from common import errors, shared_work
-from common.server_states import ACTIVE, NOSTATE
+from common.server_states import ACTIVE, NOSTATE, SHUTDOWN
 from compute_agent import transfer
 
 LOG = logging.getLogger(__name__)
@@ -37,7 +37,12 @@ class HostSteps:
         self.uuid, self.attempt, self.data, self.instance = (work[n] for n in ("uuid", "attempt", "data", "instance"))
 
     def check(self) -> None:
-        """:raises Superseded: the step is not wanted any more"""
+        """Does nothing for a server that stays on its host: no other host changes anything of it.
+
+        :raises Superseded: the step is not wanted any more
+        """
+        if "migration" in self.data and self.data["source"] == self.data["target"]:
+            return
         if self.agent.conductor.begin_operation_step(self.ctx, self.operation_id, self.number) is None:
             raise errors.Superseded()
 
@@ -123,6 +128,48 @@ class HostSteps:
         for attachment_id in attachments.values():
             agent.volumes.complete(attachment_id)
         return {"attachments": attachments, "power_state": agent.driver.power_states().get(self.uuid, NOSTATE)}
+
+    def keep(self) -> dict:
+        """Instead of ``stop`` and ``receive``, of a server that is resized on its own host."""
+        self.stop()
+        self.agent.driver.keep_disks(self.uuid, self.data["migration"], self._unwanted)
+        return {}
+
+    def unkeep(self) -> dict:
+        """Undo ``keep``, and whatever was done to the disks since."""
+        self._restore()
+        self.drop()
+        return self.start()
+
+    def start_resized(self) -> dict:
+        """``start`` on the same host, with disks of the new flavor."""
+        self.agent.driver.resize_disks(self.instance)
+        return self.start()
+
+    def _restore(self) -> None:
+        self.agent.driver.destroy(self.uuid)
+        self.agent.driver.restore_disks(self.uuid, self.data["migration"])
+
+    def restart(self) -> dict:
+        """Instead of ``start``, for the revert of a resize on the same host: with the disks that were kept."""
+        self._restore()
+        return self.start()
+
+    def unrestore(self) -> dict:
+        """Undo ``restart``."""
+        self.agent.driver.destroy(self.uuid)
+        self.agent.driver.unrestore_disks(self.uuid, self.data["migration"])
+        return {}
+
+    def drop(self) -> dict:
+        self.agent.driver.drop_kept_disks(self.uuid)
+        return {}
+
+    def forget(self) -> dict:
+        """As ``drop``, after an operator's reset of the state, which may have ended a revert anywhere."""
+        if self.agent.driver.power_states().get(self.uuid) in (None, SHUTDOWN):
+            self.agent.driver.unrestore_disks(self.uuid, self.data["migration"])
+        return self.drop()
 
     def destroy(self) -> dict:
         self.agent.driver.destroy(self.uuid)

@@ -17,6 +17,9 @@ OPTS = {"compute": [
     cfg.IntOpt("max_local_block_devices", default=3, min=-1,
                help="Most disks of a server on its host: root, ephemeral and swap disks. 0: servers must boot from volumes; -1: "
                     "unlimited. Too many: a server can use many files of its host."),
+    cfg.BoolOpt("allow_resize_to_same_host", default=True,
+                help="Whether a resize may leave a server on its host, where the scheduler prefers it or there is no other. "
+                     "Until the resize is confirmed, the host then keeps the former disk beside the new one."),
     cfg.StrOpt("default_availability_zone", default="nova", help="Availability zone of hosts that do not set one."),
     cfg.StrOpt("metadata_secret", default="", secret=True,
                help="Secret shared with network agents, with which they sign the instance id of metadata requests."),

@@ -67,12 +67,7 @@ class Manager:
         self.service.operations.wake(operation_id)
 
     def begin_operation_step(self, ctx, operation_id: str, number: int) -> dict | None:
-        work = self.service.operations.begin_step(operation_id, number)
-        if work is None:
-            return None
-        instance = self.get_instance(ctx, work["uuid"])
-        columns = work.pop("columns")
-        return {**work, "instance": {**instance, **columns} if instance else None}
+        return self.service.operations.begin_step(operation_id, number)
 
     def end_operation_step(self, ctx, operation_id: str, number: int, report: dict) -> bool:
         return self.service.operations.end_step(operation_id, number, report)

@@ -199,11 +199,14 @@ class ReturnedHost(TypedDict):
 
 
 class OperationData(TypedDict, total=False):
-    """What hosts need of an operation. ``vm_state``: of the server before the operation; of an evacuation: after it."""
+    """What hosts need of an operation. ``vm_state``: of the server before the operation; of an evacuation: after it. ``migration``:
+    the id of its row.
+    """
 
     source: HostName
     target: HostName | None
     vm_state: str
+    migration: Annotated[int, Added("1.4")]
 
 
 class OperationStep(TypedDict):

@@ -1,4 +1,7 @@
-"""Choose the host that a server moves to, and claim it beside the one that it has."""
+"""Choose the host that a server moves to, and claim it beside the one that it has.
+
+A resize may leave the server on its host, which then needs room only for what the server takes more.
+"""
 
 import random
 import time
@@ -6,7 +9,7 @@ import time
 import sqlalchemy as sa
 
 from common import db, errors, rows
-from conductor.db import allocations, instances, models, server_migrations
+from conductor.db import allocations, models, server_migrations
 from scheduler.placement import AgainstGroup, HostFull, Placement
 from scheduler.rpcapi import request_spec
 
@@ -25,23 +28,21 @@ def claim(placement: Placement, uuid: str, attempt: int, migration_id: int, requ
     """
     for number in range(placement.CLAIM_TRIES):
         with placement.db.reader() as connection:
-            row, migration = instances.find(connection, uuid), server_migrations.get(connection, migration_id)
+            row, migration = rows.find(connection, TABLE, uuid, key="uuid"), server_migrations.get(connection, migration_id)
             if row is None or migration is None or row["attempt"] != attempt or migration["status"] not in server_migrations.OPEN:
                 return None
             spec = _spec(row, migration, requested_host)
             resolved = placement.resolve(connection, spec)
         if migration["dest_host"]:
             return migration["dest_host"]
-        others = [h for h in placement.hosts(fresh=True) if h["host"] != migration["source_host"]]
-        if not others:
-            raise errors.NoValidHost(reason="There is no host besides the one that the server is on.")
-        host = _forced(others, requested_host) if force else placement.choose(others, resolved)
+        candidates = _candidates(placement, migration)
+        host = _forced(candidates, requested_host) if force else placement.choose(candidates, resolved)
         try:
             chosen = placement.db.transact(_claim, placement, host, row, migration, resolved, force)
         except (AgainstGroup, HostFull):
             time.sleep(random.uniform(0, 0.01) * number)
             continue
-        if chosen == host["host"]:
+        if chosen == host["host"] != migration["source_host"]:
             placement.remember(host, spec)
         return chosen
     raise errors.ServiceUnavailable(part="the scheduler: too many requests compete for the same hosts")
@@ -52,6 +53,26 @@ def _forced(others: list[dict], requested_host: str | None) -> dict:
     if found is None:
         raise errors.NoValidHost(reason=f"There is no host {requested_host} besides the one that the server is on.")
     return found
+
+
+def _candidates(placement: Placement, migration: dict) -> list[dict]:
+    """Hosts that filters may choose from. The server's own is shown without the part of it that the server has already.
+
+    :raises NoValidHost: there is no other host, and the server cannot stay
+    """
+    found, own = placement.hosts(fresh=True), migration["source_host"]
+    if migration["type"] == "resize" and placement.conf.compute.allow_resize_to_same_host:
+        return [{**h, **_without_own_part(h, migration)} if h["host"] == own else h for h in found]
+    others = [h for h in found if h["host"] != own]
+    if not others:
+        raise errors.NoValidHost(reason="There is no host besides the one that the server is on.")
+    return others
+
+
+def _without_own_part(host: dict, migration: dict) -> dict:
+    old, new = (server_migrations.part(migration[name]) for name in ("old_flavor", "new_flavor"))
+    both = server_migrations.both(old, new)
+    return {total: host[total] + both[name] - old[name] - new[name] for name, total in allocations.TOTALS.items()}
 
 
 def _spec(row: dict, migration: dict, requested_host: str | None) -> dict:
@@ -73,7 +94,14 @@ def _claim(connection, placement: Placement, host: dict, row: dict, migration: d
     if connection.execute(sa.update(TABLE).where(TABLE.c.uuid == row["uuid"], TABLE.c.attempt == row["attempt"]).values(
             updated_at=db.now())).rowcount == 0:
         return None
-    if not allocations.claim(connection, host, row["uuid"], spec, placement.limits(host)):
+    if not _claim_host(connection, host, row["uuid"], migration, spec, placement.limits(host)):
         raise HostFull
-    server_migrations.write(connection, migration["id"], dest_host=host["host"])
+    server_migrations.write(connection, migration["id"], dest_host=host["host"], status=server_migrations.MIGRATING)
     return host["host"]
+
+
+def _claim_host(connection, host: dict, uuid: str, migration: dict, spec: dict, limits: dict) -> bool:
+    if host["host"] != migration["source_host"]:
+        return allocations.claim(connection, host, uuid, spec, limits)
+    parts = (server_migrations.part(migration[name]) for name in ("old_flavor", "new_flavor"))
+    return allocations.change(connection, uuid, host["host"], server_migrations.both(*parts), limits)

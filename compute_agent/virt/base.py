@@ -57,6 +57,31 @@ class VirtDriver:
         """
         raise AssertionError
 
+    def keep_disks(self, uuid: str, migration: int, is_unwanted: Callable[[], bool] = lambda: False) -> None:
+        """Keep a copy of a stopped guest's disks as they are, until ``drop_kept_disks``.
+
+        :raises StepFailed: the guest runs or has no files here, or the host's disk is full
+        :raises Superseded: ``is_unwanted`` said so
+        """
+        raise AssertionError
+
+    def resize_disks(self, instance: dict) -> None:
+        """Resize a stopped guest's disks to its flavor."""
+        raise AssertionError
+
+    def restore_disks(self, uuid: str, migration: int) -> None:
+        """Use a stopped guest's disks again that were kept for a migration; those in use are put aside. Without kept ones, those
+        in use stay."""
+        raise AssertionError
+
+    def unrestore_disks(self, uuid: str, migration: int) -> None:
+        """Undo ``restore_disks``: use the disks that it put aside, and keep the others again."""
+        raise AssertionError
+
+    def drop_kept_disks(self, uuid: str) -> None:
+        """Remove what ``keep_disks`` has kept, and what ``restore_disks`` has put aside."""
+        raise AssertionError
+
     def spawn(self, instance: dict, ports: list, volumes: list, config_drive: dict | None, *, running: bool = True) -> None:
         """Define the guest, and start it if ``running``.
 

@@ -7,7 +7,7 @@ import struct
 
 from common import errors, server_states
 from common.vault import open_chap
-from compute_agent.virt import base, fake_console
+from compute_agent.virt import base, fake_console, kept_disks
 
 BOOT_MESSAGES = "".join(f"FAKE CONSOLE OUTPUT {line}\n" for line in range(1, 11))  # clients expect several lines
 
@@ -50,9 +50,7 @@ class FakeDriver(base.VirtDriver):
 
     def prepare_disk(self, instance, image_files):
         (self.path / instance["uuid"]).mkdir(exist_ok=True)
-        self._disk(instance["uuid"]).touch()
-        for path in self._local(instance).values():
-            path.touch()
+        self.resize_disks(instance)
 
     def _local(self, instance: dict) -> dict[str, pathlib.Path]:
         """{file name of an ephemeral disk: its path}"""
@@ -83,7 +81,25 @@ class FakeDriver(base.VirtDriver):
             arrived = path.with_name(f"{path.name}.part")
             if arrived.exists():
                 arrived.replace(path)
+        self.resize_disks(instance)
+
+    def keep_disks(self, uuid, migration, is_unwanted=lambda: False):
+        self.export_disks(uuid)
+        kept_disks.keep(self.path / uuid, migration, is_unwanted)
+
+    def resize_disks(self, instance):
+        self._disk(instance["uuid"]).write_text(f"{instance['flavor']['disk']} GiB")
+        for path in self._local(instance).values():
             path.touch()
+
+    def restore_disks(self, uuid, migration):
+        kept_disks.restore(self.path / uuid, migration)
+
+    def unrestore_disks(self, uuid, migration):
+        kept_disks.return_to(self.path / uuid, migration)
+
+    def drop_kept_disks(self, uuid):
+        kept_disks.drop(self.path / uuid)
 
     def spawn(self, instance, ports, volumes, config_drive, *, running=True):
         self.renew_secrets(volumes)

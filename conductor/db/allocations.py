@@ -30,6 +30,27 @@ def claim(connection, node: dict, uuid: str, resources: dict, limits: dict) -> b
     return True
 
 
+def change(connection, uuid: str, host: str, resources: dict, limits: dict) -> bool:
+    """Give a server another share of a host that it has a share of already. Repeatable.
+
+    :param limits: as of ``claim``
+    :returns: False: a limit would be exceeded, or the server has no share of it, or another one by now; to be rolled back
+    """
+    held = rows.first(connection, TABLE, instance_uuid=uuid, host=host)
+    wanted = {name: resources[name] for name in TOTALS}
+    if held is None:
+        return False
+    was = {name: held[name] for name in TOTALS}
+    if was == wanted:
+        return True
+    if not rows.update_where(connection, TABLE, wanted, instance_uuid=uuid, host=host, **was):
+        return False
+    more = {name: wanted[name] - was[name] for name in TOTALS}
+    room = [NODES.c[total] + more[name] <= limits[total] for name, total in TOTALS.items() if more[name] > 0 and total in limits]
+    return connection.execute(sa.update(NODES).where(NODES.c.host == host, *room).values(
+        _change(more, 1, servers=0))).rowcount > 0
+
+
 def release(connection, uuid: str, host: str | None = None) -> None:
     """Release a server's allocation on one host, or on all. Repeatable."""
     of_host = [] if host is None else [TABLE.c.host == host]
@@ -44,8 +65,8 @@ def hosts_of(connection, uuid: str) -> list[str]:
     return sorted(connection.execute(sa.select(TABLE.c.host).where(TABLE.c.instance_uuid == uuid)).scalars())
 
 
-def _change(resources: dict, times: int) -> dict:
-    return {"running_vms": NODES.c.running_vms + times, "generation": NODES.c.generation + 1,
+def _change(resources: dict, times: int, servers: int | None = None) -> dict:
+    return {"running_vms": NODES.c.running_vms + (times if servers is None else servers), "generation": NODES.c.generation + 1,
             **{total: NODES.c[total] + times * resources[name] for name, total in TOTALS.items()}}
 
 

@@ -62,12 +62,13 @@ def _mine(row: dict) -> list:
     return [TABLE.c.id == row["id"], TABLE.c.number == row["number"], TABLE.c.lease_holder == row["lease_holder"]]
 
 
-def advance(connection, row: dict, *, step: str, phase: str, data: dict, error: str | None = None) -> bool:
-    """Go to another step. False: the lease was lost; nothing was written."""
+def advance(connection, row: dict, *, step: str, phase: str, data: dict, error: str | None = None, lease_s: float) -> dict | None:
+    """Go to another step, and renew the lease; returns the new row. None: the lease was lost; nothing was written."""
     at = db.now()
-    return connection.execute(sa.update(TABLE).where(*_mine(row)).values(
-        step=step, phase=phase, number=row["number"] + 1, data=data, error=error, report=None, due_at=at, step_at=at,
-        updated_at=at)).rowcount > 0
+    changed = dict(step=step, phase=phase, number=row["number"] + 1, data=data, error=error, report=None, due_at=at, step_at=at,
+                   updated_at=at, lease_until=at + datetime.timedelta(seconds=lease_s))
+    done = connection.execute(sa.update(TABLE).where(*_mine(row)).values(changed))
+    return {**row, **changed} if done.rowcount else None
 
 
 def wait(connection, row: dict, delay_s: float) -> bool:

@@ -5,11 +5,13 @@ Each function changes the server's state and adds the operation that ``conductor
 
 import sqlalchemy as sa
 
-from common import errors
+from common import errors, rows
 from conductor.db import actions, allocations, instances, machine, models, operations, server_migrations
 
 TABLE = models.instances
-MIGRATE, CONFIRM, REVERT, REMOVE, DESTROY = "migrate", "confirm_resize", "revert_resize", "remove", "destroy"
+MIGRATE, CONFIRM, REVERT, REMOVE, DESTROY, FORGET = (
+    "migrate", "confirm_resize", "revert_resize", "remove", "destroy", "forget_resize")
+OLD, NEW = "old_flavor", "new_flavor"
 
 
 def columns_of(flavor: dict) -> dict:
@@ -25,7 +27,7 @@ def _attempt(connection, uuid: str) -> int:
 def begin(connection, ctx, row: dict, *, action: str, flavor: dict | None = None, host: str | None = None) -> str:
     """Begin a migration or resize; returns the id of the operation.
 
-    :param row: the server, which has a host
+    :param row: the server, which has a host, as this transaction has read it, with its block devices
     :param action: "migrate" or "resize"
     :param flavor: the new flavor, as in a server's row, with "disk_gb"; None: unchanged
     :param host: the requested host; None: the scheduler chooses
@@ -37,9 +39,9 @@ def begin(connection, ctx, row: dict, *, action: str, flavor: dict | None = None
     new = flavor or {**row["flavor"], "disk_gb": row["disk_gb"]}
     kind = "migration" if action == "migrate" else "resize"
     migration = server_migrations.begin(connection, ctx, row, kind, new)
-    return operations.begin(connection, ctx, MIGRATE, row["uuid"], _attempt(connection, row["uuid"]), {
+    return operations.begin(connection, ctx, MIGRATE, row["uuid"], row["attempt"] + 1, {
         "action": action, "migration": migration, "source": row["host"], "target": None, "requested_host": host,
-        "vm_state": row["vm_state"], "new": columns_of(new)})
+        "vm_state": row["vm_state"], "volumes": bool(row["block_devices"]), "new": columns_of(new)})
 
 
 def _begin_second(connection, ctx, uuid: str, action: str, kind: str, status: str, also: dict) -> str:
@@ -88,10 +90,36 @@ def leave(connection, ctx, uuid: str) -> None:
     if migration is None:
         return
     server_migrations.write(connection, migration["id"], status=server_migrations.ERROR)
+    if server_migrations.stays(migration):
+        row = rows.find(connection, TABLE, uuid, key="uuid")
+        if row is not None:
+            allocations.change(connection, uuid, migration["source_host"], row, {})
+        forget_on(connection, ctx, uuid, migration)
+        return
     server = instances.states_of(connection, uuid)
     for host in {migration["source_host"], migration["dest_host"]} - {None, server and server["host"]}:
         allocations.release(connection, uuid, host)
         remove_from(connection, ctx, uuid, host)
+
+
+def give_back(connection, migration_id: int, keep: str) -> None:
+    """Release what a server holds for a migration that has ended, except for one of its flavors.
+
+    :param keep: NEW after a confirmation, OLD after a revert or an undo
+    """
+    migration = server_migrations.get(connection, migration_id)
+    if migration is None:
+        return
+    left = migration["source_host" if keep == NEW else "dest_host"]
+    if server_migrations.stays(migration):
+        allocations.change(connection, migration["instance_uuid"], left, server_migrations.part(migration[keep]), {})
+    elif left:
+        allocations.release(connection, migration["instance_uuid"], left)
+
+
+def forget_on(connection, ctx, uuid: str, migration: dict) -> None:
+    """Queue the removal of what a server's host has kept for a revert of a resize there."""
+    operations.begin(connection, ctx, FORGET, uuid, 0, {"host": migration["source_host"], "migration": migration["id"]})
 
 
 def remove_from(connection, ctx, uuid: str, host: str, *, evacuation: int | None = None) -> None:

@@ -53,13 +53,31 @@ def part(flavor: dict) -> dict:
     return {"vcpus": flavor["vcpus"], "memory_mb": flavor["ram"], "disk_gb": flavor["disk_gb"]}
 
 
+def stays(migration: dict) -> bool:
+    """Whether it is a resize on the server's own host."""
+    return migration["source_host"] == migration["dest_host"]
+
+
+def both(old: dict, new: dict) -> dict:
+    """What a server holds of its host while it is resized there: disks for both flavors, CPUs and memory for the larger one, as
+    its guest runs with one of them at a time.
+
+    :param old: resources, as ``part`` returns them
+    """
+    return {name: old[name] + new[name] if name == "disk_gb" else max(old[name], new[name]) for name in old}
+
+
 def held(connection) -> dict[tuple[str, str], dict]:
     """{(server, host): resources} on both hosts of all unfinished migrations."""
     found = {}
     for row in rows.select(connection, TABLE, status=OPEN):
-        found[row["instance_uuid"], row["source_host"]] = part(row["old_flavor"])
+        old, new, uuid = part(row["old_flavor"]), part(row["new_flavor"]), row["instance_uuid"]
+        if stays(row):
+            found[uuid, row["source_host"]] = both(old, new)
+            continue
+        found[uuid, row["source_host"]] = old
         if row["dest_host"]:
-            found[row["instance_uuid"], row["dest_host"]] = part(row["new_flavor"])
+            found[uuid, row["dest_host"]] = new
     return found
 
 

@@ -43,6 +43,9 @@ AT_ONCE = 8
 INJECT: typing.Callable[[str, str, str, str], object] | None = None
 
 
+REPORTED: dict = {}  # the server of a step that an agent has executed, until it is read
+
+
 class Wait:
     """Returned by a step that has been requested from an agent."""
 
@@ -83,6 +86,9 @@ class Job:
         """
         if not self.is_up(host):
             raise errors.ServiceUnavailable(part=f"host {host}")
+        return self._send(host)
+
+    def _send(self, host: str) -> Wait:
         self.service.agents.operation_step(self.ctx, host, self.uuid, self.row["id"], self.row["number"])
         return WAIT
 
@@ -90,11 +96,11 @@ class Job:
         """As ``ask``. :raises StepFailed: the host is down"""
         if not self.is_up(host):
             raise errors.StepFailed(reason=f"Host {host} does not answer.")
-        return self.ask(host)
+        return self._send(host)
 
     def ask_if_up(self, host: str) -> Wait | None:
         """As ``ask``, but None, which ends the step, if the host is down."""
-        return self.ask(host) if self.is_up(host) else None
+        return self._send(host) if self.is_up(host) else None
 
     def check(self) -> None:
         """Check that the operation is still at this step, after reading something and before changing it.
@@ -137,6 +143,14 @@ class Operation:
     def is_current(self, job: Job) -> bool:
         return job.instance is not None and job.instance["attempt"] == job.row["attempt"]
 
+    def skips(self, job: Job, step: str) -> bool:
+        """Whether a step has nothing to do, or to undo, and is neither executed nor recorded."""
+        return False
+
+    def host_step(self, job: Job) -> str:
+        """The method of ``HostSteps`` that the agent executes for this step."""
+        return self.host_steps[job.method]
+
 
 class Engine:
     """Runs operations.
@@ -161,18 +175,22 @@ class Engine:
             ctx = context.service_context(request_id=row["request_id"], project_id=row["project_id"])
             context.activate(ctx)
             try:
-                if not self._advance(ctx, row):
+                more: Job | bool = self._read(ctx, row)
+                while isinstance(more, Job):
+                    more = self._advance(more)
+                if not more:
                     return
             finally:
                 context.activate(None)
 
-    def _advance(self, ctx, row: dict) -> bool:
-        """Execute a step, or record one that was reported; returns whether to continue immediately."""
+    def _advance(self, job: Job) -> "Job | bool":
+        """Execute a step, or record one that was reported.
+
+        :returns: the next step, to be executed immediately; True: read the operation again; False: it waits, or has ended
+        """
+        row, ctx = job.row, job.ctx
         kind = self.kinds[row["kind"]]
-        with self.service.db.reader() as connection:
-            job = self._job(connection, ctx, row)
-        row = job.row
-        if not kind.is_current(job):
+        if job.instance is not REPORTED and not kind.is_current(job):
             LOG.info("operation %s of instance %s ends: its server is in another attempt or gone", row["kind"], job.uuid)
             self.service.db.transact(self._end, job, lambda connection: kind.superseded(connection, job))
             return False
@@ -195,12 +213,16 @@ class Engine:
         if more is None and kind.notifications:
             forward = row["phase"] == FORWARD
             self.service.notify(ctx, kind.notifications[0 if forward else 1], job.uuid, error=not forward)
-        return bool(more)
+        return more or False
 
-    def _job(self, connection, ctx, row: dict) -> Job:
-        """The current step. The row of a new operation names none."""
+    def _read(self, ctx, row: dict) -> Job:
+        """The current step. The row of a new operation names none. If the step was executed, its server is read when that is
+        recorded."""
         row = {**row, "step": row["step"] or self.kinds[row["kind"]].steps[0]}
-        return Job(self.service, ctx, row, instances.states_of(connection, row["instance_uuid"]))
+        if row["report"] is not None and self.kinds[row["kind"]].of_attempt:
+            return Job(self.service, ctx, row, REPORTED)
+        with self.service.db.reader() as connection:
+            return Job(self.service, ctx, row, instances.states_of(connection, row["instance_uuid"]))
 
     @staticmethod
     def _inject(row: dict, moment: str) -> None:
@@ -243,26 +265,32 @@ class Engine:
     def _begin_undo(self, connection, job: Job, reason: str) -> bool:
         """Undo from the current step, which may have been executed in part."""
         row = job.row
-        if operations.advance(connection, row, step=row["step"], phase=UNDO, data=row["data"], error=reason):
+        if operations.advance(connection, row, step=row["step"], phase=UNDO, data=row["data"], error=reason, lease_s=LEASE_S):
             self._event(connection, job, reason)
         return True
 
-    def _done(self, connection, kind: Operation, job: Job, found: dict) -> bool | None:
+    def _done(self, connection, kind: Operation, job: Job, found: dict) -> "Job | bool | None":
         """Record the end of a step and go to the next, or to the previous one in an undo. None: it was the last; the operation
-        has ended."""
+        has ended. Otherwise as ``_advance``."""
         row, data = job.row, {**job.data, **found}
         forward = row["phase"] == FORWARD
-        index = kind.steps.index(row["step"]) + (1 if forward else -1)
-        if kind.of_attempt and not instances.lock_attempt(connection, job.uuid, row["attempt"]):
-            return True  # superseded by another attempt: nothing is written
+        if kind.of_attempt:
+            server = instances.lock_attempt(connection, job.uuid, row["attempt"])
+            if server is None:
+                return self._superseded(connection, kind, job)
+            job = dataclasses.replace(job, instance=server)
         job = dataclasses.replace(job, row={**row, "data": data})
+        index = self._next(kind, job)
         record = getattr(kind, f"record_{job.method}", None)
         if 0 <= index < len(kind.steps):
-            if operations.advance(connection, row, step=kind.steps[index], phase=row["phase"], data=data, error=row["error"]):
-                self._event(connection, job, None)
-                if record:
-                    record(connection, job)
-            return True
+            now = operations.advance(connection, row, step=kind.steps[index], phase=row["phase"], data=data, error=row["error"],
+                                     lease_s=LEASE_S)
+            if now is None:
+                return True
+            self._event(connection, job, None)
+            if record:
+                record(connection, job)
+            return dataclasses.replace(job, row=now)
 
         def end(connection):
             if record:
@@ -276,6 +304,21 @@ class Engine:
         if forward:
             metrics.TASKS.labels(row["kind"], "done").inc()
         return None
+
+    @staticmethod
+    def _next(kind: Operation, job: Job) -> int:
+        """The index of the next step that has something to do."""
+        way = 1 if job.row["phase"] == FORWARD else -1
+        index = kind.steps.index(job.row["step"]) + way
+        while 0 <= index < len(kind.steps) and kind.skips(job, kind.steps[index]):
+            index += way
+        return index
+
+    def _superseded(self, connection, kind: Operation, job: Job) -> bool:
+        """End the operation: the server began another attempt while the step was executed, of which nothing is recorded."""
+        job = dataclasses.replace(job, instance=instances.states_of(connection, job.uuid))
+        self._end(connection, job, lambda connection: kind.superseded(connection, job))
+        return False
 
     def _end(self, connection, job: Job, work) -> bool:
         """False: another conductor has the lease by now; nothing was written."""
@@ -296,18 +339,18 @@ class Engine:
     # RPC
 
     def begin_step(self, operation_id: str, number: int) -> dict | None:
-        """What a host is to do: {"uuid", "step": a method of ``HostSteps``, "attempt", "data", "columns": replacing those of the
-        server's row}; None: the number is outdated."""
+        """What a host is to do, as ``OperationStep``; None: the number is outdated."""
         with self.service.db.reader() as connection:
             row = operations.get(connection, operation_id)
             if row is None or row["number"] != number or row["report"] is not None:
                 return None
-            job = self._job(connection, context.service_context(), row)
-        kind = self.kinds[row["kind"]]
+            instance = instances.find(connection, row["instance_uuid"])
+        kind, job = self.kinds[row["kind"]], Job(self.service, context.service_context(), row, instance)
         if not kind.is_current(job):
             return None
-        return {"uuid": job.uuid, "step": kind.host_steps[job.method], "attempt": row["attempt"], "data": job.data,
-                "columns": job.data.get(kind.columns.get(job.method, ""), {})}
+        columns = job.data.get(kind.columns.get(job.method, ""), {})
+        return {"uuid": job.uuid, "step": kind.host_step(job), "attempt": row["attempt"], "data": job.data,
+                "instance": {**instance, **columns} if instance else None}
 
     def end_step(self, operation_id: str, number: int, report: dict) -> bool:
         done = self.service.db.transact(operations.report, operation_id, number, report)

@@ -1,4 +1,4 @@
-"""Removal of what a former host still has of a server, once that host is up."""
+"""Removal of what a host still has of a server's past, once that host is up."""
 
 from common import errors, server_resources
 from conductor.db import allocations, evacuations, hosts, operations, resizes, server_migrations
@@ -92,4 +92,23 @@ class Destroy(Operation):
                     and hosts.is_known(connection, job.data["host"]))
 
     def destroy(self, job: Job) -> Wait:
+        return job.ask(job.data["host"])
+
+
+class Forget(Operation):
+    """Removes what a host has kept of a server's disks for the revert of a resize there that has ended meanwhile."""
+
+    kind = resizes.FORGET
+    of_attempt = False
+    steps = ("forget",)
+    host_steps = {"forget": "forget"}
+
+    def is_current(self, job: Job) -> bool:
+        """False if another resize may have kept disks there since: it removes the former ones itself."""
+        if job.instance is None or job.instance["host"] != job.data["host"]:
+            return False
+        with job.service.db.reader() as connection:
+            return server_migrations.open_of(connection, job.uuid) is None and hosts.is_known(connection, job.data["host"])
+
+    def forget(self, job: Job) -> Wait:
         return job.ask(job.data["host"])

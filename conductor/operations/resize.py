@@ -2,11 +2,14 @@
 
 The source keeps its disk until the move is confirmed. The guest runs on one host at a time: it is stopped on one before it
 is started on the other, and its volumes are let go on the former host only when it runs on the new one.
+
+A server may be resized on its own host. That is the same operation with the same host as source and target: the host keeps a
+copy of the disks as they were, and ports and volumes stay as they are.
 """
 
 from common import db, errors, server_resources
 from common.server_states import ACTIVE, RESIZE_FINISH, RESIZE_MIGRATED, RESIZE_MIGRATING, SHUTDOWN, STOPPED
-from conductor.db import actions, allocations, instances, machine, resizes, server_migrations
+from conductor.db import actions, instances, machine, resizes, server_migrations
 from conductor.operations import Job, Operation, Wait
 
 
@@ -19,12 +22,26 @@ def end_attachments(job: Job, host: str) -> None:
         server_resources.end_attachment(job.service.rest, each)
 
 
+def _stays(job: Job) -> bool:
+    """Whether the server is resized on its own host."""
+    return job.data["source"] == job.data["target"]
+
+
 class Resize(Operation):
-    """Base of the operations below."""
+    """Base of the operations below. ``here``: as ``host_steps``, for servers that are resized on their own host."""
+
+    here: dict[str, str] = {}
+
+    def host_step(self, job: Job) -> str:
+        return self.here.get(job.method, self.host_steps[job.method]) if _stays(job) else super().host_step(job)
 
     def _record_remove(self, connection, job: Job, host: str) -> None:
-        """If the host was down, the server's files there are removed when it is back."""
-        if job.row["report"] is None:
+        """If the host was down, what it has of the server, or has kept, is removed when it is back."""
+        if job.row["report"] is not None:
+            return
+        if _stays(job):
+            resizes.forget_on(connection, job.ctx, job.uuid, {"source_host": host, "id": job.data["migration"]})
+        else:
             resizes.remove_from(connection, job.ctx, job.uuid, host)
 
     def superseded(self, connection, job: Job) -> None:
@@ -38,6 +55,10 @@ class Move(Resize):
 
     origin, destination = "source", "target"
     undoable: tuple[str, ...] = ("stop", "connect", "start")
+
+    def skips(self, job: Job, step: str) -> bool:
+        """Attachments change only with the host, and of servers that have any."""
+        return step in ("connect", "disconnect") and (_stays(job) or not job.data.get("volumes", True))
 
     def stop(self, job: Job) -> Wait:
         return job.ask(job.data[self.origin])
@@ -56,8 +77,8 @@ class Move(Resize):
         return job.ask_or_fail(job.data[self.destination])
 
     def undo_start(self, job: Job) -> Wait | None:
-        """Do not wait for a host that is down."""
-        return job.ask_if_up(job.data[self.destination])
+        """Do not wait for a host that is down, unless the guest is to be restored there."""
+        return job.ask(job.data[self.destination]) if _stays(job) else job.ask_if_up(job.data[self.destination])
 
     def disconnect(self, job: Job) -> None:
         end_attachments(job, job.data[self.origin])
@@ -75,8 +96,13 @@ class Migrate(Move):
     undoable = ("claim", "stop", "copy", "connect", "start")
     host_steps = {"stop": "stop", "undo_stop": "start", "copy": "receive", "undo_copy": "remove", "start": "start",
                   "undo_start": "destroy"}
+    here = {"stop": "keep", "undo_stop": "unkeep", "start": "start_resized"}
     columns = {"copy": "new", "start": "new"}
     notifications = ("finish_resize.end", "resize.error")
+
+    def skips(self, job: Job, step: str) -> bool:
+        """A host that keeps the server keeps its disks in the step that stops it."""
+        return step == "copy" and _stays(job) or super().skips(job, step)
 
     def claim(self, job: Job) -> dict:
         data = job.data
@@ -87,14 +113,11 @@ class Migrate(Move):
         return {"target": target}
 
     def record_claim(self, connection, job: Job) -> None:
-        server_migrations.write(connection, job.data["migration"], status=server_migrations.MIGRATING)
         machine.advance(connection, job.uuid, job.data["action"], RESIZE_MIGRATING, job.row["attempt"])
 
     def record_undo_claim(self, connection, job: Job) -> None:
-        """Read from the migration's row, because the scheduler's answer may have been lost."""
-        migration = server_migrations.get(connection, job.data["migration"])
-        if migration and migration["dest_host"]:
-            allocations.release(connection, job.uuid, migration["dest_host"])
+        """Reads the migration's row, because the scheduler's answer may have been lost."""
+        resizes.give_back(connection, job.data["migration"], resizes.OLD)
 
     def copy(self, job: Job) -> Wait:
         return job.ask_or_fail(job.data["target"])
@@ -105,9 +128,14 @@ class Migrate(Move):
     def record_undo_copy(self, connection, job: Job) -> None:
         self._record_remove(connection, job, job.data["target"])
 
+    def record_stop(self, connection, job: Job) -> None:
+        if _stays(job):
+            self.record_copy(connection, job)
+
     def record_copy(self, connection, job: Job) -> None:
         server_migrations.write(connection, job.data["migration"], status=server_migrations.MOVED)
-        machine.advance(connection, job.uuid, job.data["action"], RESIZE_MIGRATED, job.row["attempt"])
+        state = RESIZE_FINISH if self.skips(job, "connect") else RESIZE_MIGRATED
+        machine.advance(connection, job.uuid, job.data["action"], state, job.row["attempt"])
 
     def record_connect(self, connection, job: Job) -> None:
         machine.advance(connection, job.uuid, job.data["action"], RESIZE_FINISH, job.row["attempt"])
@@ -130,6 +158,7 @@ class Confirm(Resize):
     kind = resizes.CONFIRM
     steps = ("remove",)
     host_steps = {"remove": "remove"}
+    here = {"remove": "drop"}
     notifications = ("resize.confirm.end", "resize.confirm.error")
 
     def remove(self, job: Job) -> Wait | None:
@@ -139,7 +168,7 @@ class Confirm(Resize):
         self._record_remove(connection, job, job.data["source"])
 
     def finished(self, connection, job: Job) -> None:
-        allocations.release(connection, job.uuid, job.data["source"])
+        resizes.give_back(connection, job.data["migration"], resizes.NEW)
         server_migrations.write(connection, job.data["migration"], status=server_migrations.CONFIRMED)
         end = STOPPED if job.instance and job.instance["power_state"] == SHUTDOWN else ACTIVE
         machine.finish(connection, job.uuid, "confirmResize", attempt=job.row["attempt"], end=end)
@@ -150,6 +179,7 @@ class Revert(Move):
     steps = ("stop", "connect", "start", "disconnect", "remove")
     origin, destination = "target", "source"
     host_steps = {"stop": "stop", "undo_stop": "start", "start": "start", "undo_start": "destroy", "remove": "remove"}
+    here = {"start": "restart", "undo_start": "unrestore", "remove": "drop"}
     columns = {"start": "old"}
     notifications = ("resize.revert.end", "resize.revert.error")
 
@@ -168,7 +198,7 @@ class Revert(Move):
         self._record_remove(connection, job, job.data["target"])
 
     def finished(self, connection, job: Job) -> None:
-        allocations.release(connection, job.uuid, job.data["target"])
+        resizes.give_back(connection, job.data["migration"], resizes.OLD)
         server_migrations.write(connection, job.data["migration"], status=server_migrations.REVERTED)
         machine.finish(connection, job.uuid, "revertResize", attempt=job.row["attempt"], end=job.data["vm_state"],
                        power_state=job.data["power_state"])

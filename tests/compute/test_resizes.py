@@ -68,10 +68,79 @@ def test_the_target_is_another_host_whatever_was_asked_for_at_the_boot(placement
 
 
 def test_a_resize_claims_what_the_new_flavor_takes(placement, database):  # noqa: F811
+    disable(database, "a")
     row = begin(database, action="resize", flavor=LARGE)
     assert claim(placement, row) == "b"
     assert (used(database, "a"), used(database, "b")) == ((1, 100, 1, 1), (4, 400, 4, 1))
     assert faults(database) == {} and row["data"]["new"]["memory_mb"] == 400 and "disk_gb" not in row["data"]["new"]["flavor"]
+
+
+def disable(database, host: str, disabled: bool = True) -> None:  # noqa: F811
+    with database.writer() as connection:
+        connection.execute(sa.update(models.services).where(models.services.c.host == host).values(disabled=disabled))
+
+
+def test_a_resize_on_the_same_host_claims_disks_for_both_flavors_and_the_larger_guest(placement, database):  # noqa: F811
+    disable(database, "b")
+    row = begin(database, action="resize", flavor={**LARGE, "ram": 50})
+    for _ in range(2):
+        assert claim(placement, row) == "a"
+        assert used(database, "a") == (4, 100, 5, 1) and faults(database) == {}
+    with database.writer() as connection:
+        allocations.repair(connection, "a")
+    assert used(database, "a") == (4, 100, 5, 1), "the audit takes nothing from a server that is resized"
+
+
+@pytest.mark.parametrize("keep,left", [(resizes.OLD, (1, 100, 1, 1)), (resizes.NEW, (4, 400, 4, 1))])
+def test_what_is_left_when_a_resize_on_the_same_host_ends(placement, database, keep, left):  # noqa: F811
+    disable(database, "b")
+    row = begin(database, action="resize", flavor=LARGE)
+    claim(placement, row)
+    for _ in range(2):
+        with database.writer() as connection:
+            resizes.give_back(connection, row["data"]["migration"], keep)
+    assert used(database, "a") == left and used(database, "b") == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_an_operator_s_reset_of_a_resize_on_the_same_host_leaves_what_the_server_has(placement, database, started):  # noqa: F811
+    disable(database, "b")
+    row = begin(database, action="resize", flavor=LARGE)
+    claim(placement, row)
+    with database.writer() as connection:
+        if started:
+            instances.write(connection, "s", **row["data"]["new"])
+        machine.reset(connection, "s", "active")
+        resizes.leave(connection, CTX, "s")
+    assert used(database, "a") == ((4, 400, 4, 1) if started else (1, 100, 1, 1)) and faults(database) == {}
+    assert left(database)[-1] == ("forget_resize", {"host": "a", "migration": row["data"]["migration"]})
+
+
+def test_room_for_what_it_takes_more_is_enough_to_stay(placement, database):  # noqa: F811
+    """Of 8 physical CPUs 5 are free for the others, and the server has one of the rest."""
+    placement.conf.set_override("cpu_allocation_ratio", 1.0, "scheduler")
+    placement = Placement(placement.conf, database)
+    disable(database, "b")
+    with database.writer() as connection:
+        server(connection, "t", "a", vcpus=3)
+        assert allocations.claim(connection, node(connection, "a"), "t", {**SMALL, "vcpus": 3}, {})
+    with pytest.raises(errors.NoValidHost, match="1 not enough CPUs"):
+        claim(placement, begin(database, action="resize", flavor={**LARGE, "vcpus": 6}))
+    with database.writer() as connection:
+        machine.fail(connection, "s", "resize")
+    assert claim(placement, begin(database, action="resize", flavor={**LARGE, "vcpus": 5})) == "a"
+    assert used(database, "a")[0] == 8
+
+
+def test_without_the_option_a_resize_goes_to_another_host(placement, database):  # noqa: F811
+    placement.conf.set_override("allow_resize_to_same_host", False, "compute")
+    disable(database, "b")
+    with pytest.raises(errors.NoValidHost, match="1 down or disabled"):
+        claim(placement, begin(database, action="resize", flavor=LARGE))
+    with database.writer() as connection:
+        machine.fail(connection, "s", "resize")
+    disable(database, "b", False)
+    assert claim(placement, begin(database, action="resize", flavor=LARGE)) == "b"
 
 
 def test_the_host_that_was_asked_for_or_none(placement, database):  # noqa: F811

@@ -104,7 +104,7 @@ def configure(cloud: first.Cloud, workspace: pathlib.Path, http_image: str | Non
         "compute": {"image_ref": images[0]["id"], "image_ref_alt": images[-1]["id"], "flavor_ref": flavors[0]["id"],
                     "flavor_ref_alt": flavors[1]["id"], "min_compute_nodes": str(len(hosts)),
                     "max_microversion": maximum(cloud, "compute"), "fixed_network_name": "private"},
-        "compute-feature-enabled": {name: str(len(hosts) > 1) for name in ("resize", "cold_migration")},
+        "compute-feature-enabled": {"resize": "true", "cold_migration": str(len(hosts) > 1)},
         "dashboard": {"dashboard_url": f"http://{cloud.host}:{prepare.PORTS['dashboard'] + cloud.offset}/"},
         "volume": {"max_microversion": maximum(cloud, "volume"), "storage_protocol": "iSCSI"},
         "network": {"public_network_id": cloud.find("network", "networks", "public")["id"]},

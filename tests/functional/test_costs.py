@@ -10,6 +10,7 @@ from tests.conftest import FakeCloud
 from tests.functional.test_stories import server_body, wait_status
 
 STATEMENTS, MESSAGES = 40, 10
+RESIZE_STATEMENTS, RESIZE_MESSAGES = 60, 20
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,29 @@ def test_a_boot(counting):
         "cast scheduler.build", "cast compute-agent.build", "call conductor.begin_build", "call conductor.finish"}
     assert len(found["sql"]) <= STATEMENTS, "\n".join(found["sql"])
     assert len(found["message"]) <= MESSAGES, found["message"]
+
+
+def act(cloud: FakeCloud, server: str, action: str, arguments, status: str) -> dict[str, list[str]]:
+    """What an action costs, until the server has that status."""
+    client = cloud.client
+    response = client.pool.request("POST", f"{client.url('compute')}/servers/{server}/action", json={action: arguments},
+                                   headers={"X-Auth-Token": client.token})
+    assert response.status in (202, 204), response.data
+    wait_status(client, server, status)
+    return costs(cloud, response.headers["X-Openstack-Request-Id"])
+
+
+def test_a_resize(counting):
+    """And what ends it."""
+    client = counting.client
+    server = client.call("compute", "POST", "/servers", server_body(client, "resized"))["server"]["id"]
+    wait_status(client, server)
+    for action, arguments, status in (("resize", {"flavorRef": "2"}, "VERIFY_RESIZE"), ("revertResize", None, "ACTIVE"),
+                                      ("resize", {"flavorRef": "2"}, "VERIFY_RESIZE"), ("confirmResize", None, "ACTIVE")):
+        found = act(counting, server, action, arguments, status)
+        assert "UPDATE operations" in "".join(found["sql"]) and "cast conductor.drive_operation" in found["message"]
+        assert len(found["sql"]) <= RESIZE_STATEMENTS, "\n".join(found["sql"])
+        assert len(found["message"]) <= RESIZE_MESSAGES, found["message"]
 
 
 def test_a_console(counting):

@@ -1,4 +1,4 @@
-"""Migrations and resizes as the API takes and lists them, in a cloud of one host: there is nowhere to go to."""
+"""Migrations and resizes as the API takes and lists them, in a cloud of one host: resized servers stay on it."""
 
 import pytest
 
@@ -33,15 +33,69 @@ def test_without_another_host_the_server_stays_as_it_was_and_its_history_says_wh
     for client in (member,):
         refused(404, client, "compute", "POST", f"/servers/{server}/action", {"migrate": None})
         refused(403, client, "compute", "GET", "/os-migrations")
-    for name, arguments in (("migrate", None), ("resize", {"flavorRef": "2"})):
-        act(cloud, server, name, arguments)
-        wait_for(lambda: idle(cloud, server), 30, what="the server to be idle again")
-        assert wait_status(cloud.client, server)["OS-EXT-STS:vm_state"] == "active"
-        assert "There is no host besides the one that the server is on." in message(cloud, server, name)
-    newest, older = listed(cloud.client, f"?instance_uuid={server}")
-    assert (newest["migration_type"], older["migration_type"], newest["status"]) == ("resize", "migration", "error")
-    assert newest["dest_compute"] is None and newest["source_compute"] and newest["new_instance_type_id"] == 2
+    act(cloud, server, "migrate", None)
+    wait_for(lambda: idle(cloud, server), 30, what="the server to be idle again")
+    assert wait_status(cloud.client, server)["OS-EXT-STS:vm_state"] == "active"
+    assert "There is no host besides the one that the server is on." in message(cloud, server, "migrate")
+    newest, = listed(cloud.client, f"?instance_uuid={server}")
+    assert (newest["migration_type"], newest["status"]) == ("migration", "error")
+    assert newest["dest_compute"] is None and newest["source_compute"]
     assert set(newest) - set(listed(cloud.client, version="2.1")[0]) == {"migration_type", "uuid", "user_id", "project_id"}
+
+
+def flavor_of(cloud, server) -> str:
+    return cloud.client.call("compute", "GET", f"/servers/{server}", version="2.1")["server"]["flavor"]["id"]
+
+
+def resized(cloud, server, flavor: str) -> dict:
+    """The server, which waits to be confirmed."""
+    act(cloud, server, "resize", {"flavorRef": flavor})
+    return wait_status(cloud.client, server, "VERIFY_RESIZE")
+
+
+def attachment(cloud, volume: str) -> list[str]:
+    return [a["attachment_id"] for a in cloud.client.call("volume", "GET", f"/volumes/{volume}")["volume"]["attachments"]]
+
+
+@pytest.fixture
+def volume(cloud):
+    made = cloud.client.call("volume", "POST", "/volumes", {"volume": {"name": "resized", "size": 1}})["volume"]["id"]
+    wait_for(lambda: status_of(cloud, made) == "available", 30, what="the volume")
+    yield made
+    wait_for(lambda: status_of(cloud, made) == "available", 30, what="the volume to be free")
+    cloud.client.call("volume", "DELETE", f"/volumes/{made}")
+
+
+def status_of(cloud, volume: str) -> str:
+    return cloud.client.call("volume", "GET", f"/volumes/{volume}")["volume"]["status"]
+
+
+def test_a_server_is_resized_on_its_host_and_confirmed_or_reverted(cloud, volume, server):
+    """With a volume, which stays attached as it was."""
+    own, client = flavor_of(cloud, server), cloud.client
+    client.call("compute", "POST", f"/servers/{server}/os-volume_attachments", {"volumeAttachment": {"volumeId": volume}})
+    wait_for(lambda: status_of(cloud, volume) == "in-use", 30, what="the attached volume")
+    attached = attachment(cloud, volume)
+    for action, flavor, status in (("revertResize", own, "reverted"), ("confirmResize", "2", "confirmed")):
+        shown = resized(cloud, server, "2")
+        assert flavor_of(cloud, server) == "2" and shown["OS-EXT-STS:power_state"] == 1
+        act(cloud, server, action)
+        assert wait_status(client, server)["OS-EXT-STS:power_state"] == 1
+        assert flavor_of(cloud, server) == flavor and attachment(cloud, volume) == attached
+        newest = listed(client, f"?instance_uuid={server}")[0]
+        assert (newest["status"], newest["migration_type"], newest["new_instance_type_id"]) == (status, "resize", 2)
+        assert newest["source_compute"] == newest["dest_compute"] == newest["source_node"] == newest["dest_node"]
+    client.call("compute", "DELETE", f"/servers/{server}/os-volume_attachments/{volume}")
+    wait_for(lambda: status_of(cloud, volume) == "available", 30, what="the detached volume")
+
+
+@pytest.mark.parametrize("action", ["confirmResize", "revertResize"])
+def test_a_stopped_server_is_resized_and_stays_stopped(cloud, server, action):
+    act(cloud, server, "os-stop")
+    wait_status(cloud.client, server, "SHUTOFF")
+    assert resized(cloud, server, "2")["OS-EXT-STS:power_state"] == 4
+    act(cloud, server, action)
+    wait_status(cloud.client, server, "SHUTOFF")
 
 
 def test_what_cannot_begin_is_refused(cloud, server):
@@ -54,8 +108,7 @@ def test_what_cannot_begin_is_refused(cloud, server):
     for name in ("confirmResize", "revertResize"):
         text = refused(409, cloud.client, "compute", "POST", path, {name: None})
         assert f"Cannot '{name}' instance {server} while it is in vm_state active" in text
-    own = cloud.client.call("compute", "GET", f"/servers/{server}", version="2.1")["server"]["flavor"]["id"]
-    for flavor, text in ((own, "must change flavor"), ("no-such", "could not be found")):
+    for flavor, text in ((flavor_of(cloud, server), "must change flavor"), ("no-such", "could not be found")):
         assert text in refused(400, cloud.client, "compute", "POST", path, {"resize": {"flavorRef": flavor}})
     assert listed(cloud.client, f"?instance_uuid={server}") == []
 

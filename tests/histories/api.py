@@ -10,7 +10,7 @@ from tests.histories.world import World
 
 TABLE, DEVICES = models.instances, models.block_devices
 FLAVOR = {"name": "small", "id": 1, "disk": 1, "ephemeral": 0, "vcpus": ROW["vcpus"], "ram": ROW["memory_mb"]}
-OTHER_FLAVOR = {**FLAVOR, "name": "large", "id": 2, "vcpus": ROW["vcpus"] + 1, "ram": ROW["memory_mb"] + 50}
+OTHER_FLAVOR = {**FLAVOR, "name": "large", "id": 2, "disk": 2, "vcpus": ROW["vcpus"] + 1, "ram": ROW["memory_mb"] + 50}
 NETWORK = "d0000001-0000-4000-8000-000000000000"
 
 
@@ -151,6 +151,12 @@ def migrate(world: World, uuid: str) -> str:
     with world.db.writer() as connection:
         row = instances.find(connection, uuid)
         return resizes.begin(connection, context.service_context(), row, action="migrate")
+
+
+def disable(world: World, host: str) -> None:
+    """No server is placed there any more."""
+    with world.db.writer() as connection:
+        connection.execute(sa.update(models.services).where(models.services.c.host == host).values(disabled=True))
 
 
 def resize(world: World, uuid: str) -> str:

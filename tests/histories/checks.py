@@ -74,6 +74,8 @@ def at_rest(world: World) -> None:
         twice = [u for u, power in world.guests(host).items() if power == server_states.RUNNING and u in rows
                  and rows[u]["host"] != host]
         assert not twice, f"guests run on {host} whose servers are on another host: {twice}"
+        kept = {p.parent.name for p in (world.path / host / "instances").glob("*/*") if p.is_dir()}
+        assert not [u for u in kept if (u, host) not in moving], f"disks are kept on {host}: {kept}"
         paths = [p.name for p in (world.path / host / "snapshots").iterdir()]
         assert not paths, f"files of snapshots on {host}: {paths}"
     _images(world, rows)

@@ -10,15 +10,28 @@ from tests.histories.test_crashes import active
 from tests.histories.world import HOSTS
 
 ONE, TWO = HOSTS
-ACTIONS = ("migrate", "confirm", "revert")
+ACTIONS = ("migrate", "confirm", "revert", "resize here", "confirm here", "revert here")
 HARM = ("crash of one", "crash of two", "conductor killed", "all doubled", "all lost", "services away", "deleted", "reset")
 POINTS = 100  # more than any of the actions has
 STRIDE = int(os.environ.get("PILEUS_STRIDE", "10"))  # 1: every point
 
 
 def moving(world, action: str) -> str:
-    """A server that runs on ONE and has begun to move to TWO, or has moved and begun to be confirmed or reverted."""
+    """A server that runs on ONE and has begun to move to TWO, or has moved and begun to be confirmed or reverted.
+
+    "here": it is resized, and stays on ONE.
+    """
     uuid = active(world, own_port=True, volume=True)
+    action, _, here = action.partition(" ")
+    if here:
+        api.disable(world, TWO)
+        world.wake(api.resize(world, uuid))
+        if action == "resize":
+            return uuid
+        world.settle()
+        assert (world.row(uuid)["vm_state"], world.row(uuid)["host"]) == (server_states.RESIZED, ONE)
+        world.wake(getattr(api, action)(world, uuid))
+        return uuid
     if action == "migrate":
         world.wake(api.migrate(world, uuid))
         return uuid
@@ -88,16 +101,19 @@ def test_it_ends_well_whatever_happens_at_any_point(place, action, what):
                 start(world, uuid)
             checks.at_rest(world)
             row = world.row(uuid)
-            ends.add(row and (row["vm_state"], row["host"]))
+            ends.add(row and (row["vm_state"], row["host"], row["flavor"]["name"]))
+            if row and what != "reset":
+                assert world.disk(row["host"], uuid) == f"{row['flavor']['disk']} GiB"
         if not more:
             break
     else:
         raise AssertionError(f"there are more than {POINTS} points")
     if what == "reset":  # it stays where it is by then
-        assert ends <= {(server_states.ACTIVE, ONE), (server_states.ACTIVE, TWO)}
+        assert {end[:2] for end in ends} <= {(server_states.ACTIVE, ONE), (server_states.ACTIVE, TWO)}
         return
-    right = {"migrate": (server_states.RESIZED, TWO), "confirm": (server_states.ACTIVE, TWO),
-             "revert": (server_states.ACTIVE, ONE)}[action]
+    right = {"migrate": (server_states.RESIZED, TWO, "small"), "confirm": (server_states.ACTIVE, TWO, "small"),
+             "revert": (server_states.ACTIVE, ONE, "small"), "resize here": (server_states.RESIZED, ONE, "large"),
+             "confirm here": (server_states.ACTIVE, ONE, "large"), "revert here": (server_states.ACTIVE, ONE, "small")}[action]
     assert ends == ({None} if what == "deleted" else {right})
 
 

@@ -37,7 +37,7 @@ from conductor.db import instances, models, operations
 from conductor.manager import Manager as ConductorManager
 from conductor.operations import Engine
 from conductor.operations.evacuate import Evacuate
-from conductor.operations.remove import Destroy, Remove
+from conductor.operations.remove import Destroy, Forget, Remove
 from conductor.operations.resize import Confirm, Migrate, Revert
 from conductor.pending_work import PendingWorkReconciler, local_delete
 from conductor.rpcapi import ConductorAPI
@@ -52,7 +52,8 @@ from tests.histories.services import Services
 HOSTS = ("node1", "node2")
 CHANGES = frozenset(("prepare_disk", "spawn", "destroy", "remove_files", "power_on", "power_off", "reboot", "pause", "unpause",
                      "attach_volume", "detach_volume", "attach_interface", "detach_interface", "snapshot",
-                     "begin_import", "import_disks"))
+                     "begin_import", "import_disks", "keep_disks", "resize_disks", "restore_disks", "unrestore_disks",
+                     "drop_kept_disks"))
 
 
 class Stand:
@@ -230,7 +231,7 @@ class World:
         service.endpoint = lambda: self.conductor
         service.notify = lambda *a, **k: None
         service.scheduler = Stand(self, "scheduler", Targets(Placement(confs["controller"], database)))
-        service.operations = self.operations = Engine(service, (Migrate(), Confirm(), Revert(), Evacuate(), Remove(), Destroy()))
+        service.operations = self.operations = Engine(service, (Migrate(), Confirm(), Revert(), Evacuate(), Remove(), Destroy(), Forget()))
         self.operations.wake = self.wake
         self.conductor, self.reconciler = ConductorManager(service), PendingWorkReconciler(service)
         self.conductor.heartbeats.interval_s = 0
@@ -449,6 +450,9 @@ class World:
 
     def guest(self, host: str, uuid: str) -> dict:
         return FakeDriver(self.confs[host])._read(uuid)
+
+    def disk(self, host: str, uuid: str) -> str:
+        return FakeDriver(self.confs[host])._disk(uuid).read_text()
 
 
 class Place:

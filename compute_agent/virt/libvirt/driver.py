@@ -9,7 +9,7 @@ import libvirt
 
 from common import errors, server_states
 from common.vault import open_chap
-from compute_agent.virt import base
+from compute_agent.virt import base, kept_disks
 from compute_agent.virt.libvirt import consoles, xml
 from compute_agent.virt.libvirt.files import Files
 from compute_agent.virt.libvirt.host import Connection, guarded, resources
@@ -68,6 +68,22 @@ class LibvirtDriver(base.VirtDriver):
 
     def import_disks(self, instance, disks, cached):
         self.files.imported(instance, disks, cached)
+
+    def keep_disks(self, uuid, migration, is_unwanted=lambda: False):
+        self.export_disks(uuid)
+        kept_disks.keep(self.files.directory(uuid), migration, is_unwanted)
+
+    def resize_disks(self, instance):
+        self.files.resize(instance)
+
+    def restore_disks(self, uuid, migration):
+        kept_disks.restore(self.files.directory(uuid), migration)
+
+    def unrestore_disks(self, uuid, migration):
+        kept_disks.return_to(self.files.directory(uuid), migration)
+
+    def drop_kept_disks(self, uuid):
+        kept_disks.drop(self.files.directory(uuid))
 
     def spawn(self, instance, ports, volumes, config_drive, *, running=True):
         uuid = instance["uuid"]

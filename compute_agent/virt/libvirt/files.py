@@ -139,9 +139,23 @@ class Files:
             self.users.give(part, user, 0o600)
         base_format = "qcow2" if base.endswith(".qcow2") else "raw"
         qemu_img("rebase", "-q", "-u", "-f", "qcow2", "-F", base_format, "-b", base, str(part), user=user)
-        if wanted_bytes > _virtual_bytes(part):
-            qemu_img("resize", "-q", "-f", "qcow2", str(part), str(wanted_bytes), user=user)
+        self._grow(part, wanted_bytes, user)
         part.rename(home / "disk")
+
+    @staticmethod
+    def _grow(disk: pathlib.Path, wanted_bytes: int, user: tuple[int, int] | None) -> None:
+        if wanted_bytes > _virtual_bytes(disk):
+            qemu_img("resize", "-q", "-f", "qcow2", str(disk), str(wanted_bytes), user=user)
+
+    def resize(self, instance: dict) -> None:
+        """As ``VirtDriver.resize_disks``."""
+        uuid, plan = instance["uuid"], self.plan(instance["uuid"])
+        root, home = plan["root"], self.directory(uuid)
+        if root and not root["cdrom"]:
+            self.give(uuid, None)
+            self._grow(pathlib.Path(root["path"]), instance["flavor"]["disk"] * GIB, self.users.of(uuid))
+        plan["local"] = local_disks.prepare(home, instance, self.ephemeral_format)
+        (home / "disks.json").write_text(json.dumps(plan))
 
     def give(self, uuid: str, drive: str | None) -> None:
         """Make the guest's user the owner of its disks. Repeatable; also converts disks of older releases."""
