@@ -96,7 +96,8 @@ def _claim(connection, placement: Placement, host: dict, row: dict, migration: d
         return None
     if not _claim_host(connection, host, row["uuid"], migration, spec, placement.limits(host)):
         raise HostFull
-    server_migrations.write(connection, migration["id"], dest_host=host["host"], status=server_migrations.MIGRATING)
+    begun = {} if migration["type"] == "evacuation" else {"status": server_migrations.MIGRATING}
+    server_migrations.write(connection, migration["id"], dest_host=host["host"], **begun)
     return host["host"]
 
 

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from common import errors
+from compute_agent.virt import kept_disks
 from compute_agent.virt.libvirt.files import GIB, Files
 from compute_agent.virt.libvirt.users import Users
 
@@ -68,6 +69,21 @@ def test_a_larger_flavor_lets_it_grow(hosts):
     one.prepare(instance(), {"image": str(base)})
     _, plan = move(hosts, disk_gb=3)
     assert info(plan["root"]["path"])["virtual-size"] == 3 * GIB
+
+
+def test_on_the_same_host_the_disk_grows_and_the_former_one_is_restored(hosts):
+    (one, base), _ = hosts
+    one.prepare(instance(), {"image": str(base)})
+    path = one.plan(UUID)["root"]["path"]
+    qemu_io(path, "write -P 2 64k 64k")
+    kept_disks.keep(one.directory(UUID), 7)
+    for _ in range(2):
+        one.resize(instance(3))
+    qemu_io(path, "write -P 3 64k 64k")
+    assert info(path)["virtual-size"] == 3 * GIB
+    kept_disks.restore(one.directory(UUID), 7)
+    assert info(path)["virtual-size"] == GIB and "pattern" not in qemu_io(path, "read -P 1 0 64k", "read -P 2 64k 64k").lower()
+    assert one.base_images() == {str(base)}
 
 
 def test_it_may_be_done_again_after_it_was_interrupted_anywhere(hosts):

@@ -276,3 +276,25 @@ class VirtContract:
             assert copied.read(20) == b"written by the guest"
         driver.power_on(UUID)
         assert kit.power() == server_states.RUNNING
+
+    def test_disks_are_kept_while_the_guest_is_resized_and_restored(self, kit):
+        driver, flavor = kit.driver, kit.instance["flavor"]
+        large = {**kit.instance, "flavor": {**flavor, "disk": flavor["disk"] + 1}}
+        kit.spawn()
+        with pytest.raises(errors.StepFailed, match="runs"):
+            driver.keep_disks(UUID, 7)
+        driver.power_off(UUID, timeout_s=1)
+        before = driver.export_disks(UUID)
+        twice(driver.keep_disks, UUID, 7)
+        twice(driver.resize_disks, large)
+        driver.spawn(large, [], [], None)
+        assert kit.power() == server_states.RUNNING
+        driver.destroy(UUID)
+        for back in (True, False, True):
+            twice(driver.restore_disks if back else driver.unrestore_disks, UUID, 7)
+            assert driver.export_disks(UUID) == before
+            driver.spawn(kit.instance, [], [], None)
+            driver.destroy(UUID)
+        twice(driver.drop_kept_disks, UUID)
+        driver.spawn(kit.instance, [], [], None)
+        assert kit.power() == server_states.RUNNING
