@@ -215,10 +215,13 @@ class Engine:
             self.service.notify(ctx, kind.notifications[0 if forward else 1], job.uuid, error=not forward)
         return more or False
 
+    def _at_step(self, row: dict) -> dict:
+        """The row of a new operation names no step."""
+        return {**row, "step": row["step"] or self.kinds[row["kind"]].steps[0]}
+
     def _read(self, ctx, row: dict) -> Job:
-        """The current step. The row of a new operation names none. If the step was executed, its server is read when that is
-        recorded."""
-        row = {**row, "step": row["step"] or self.kinds[row["kind"]].steps[0]}
+        """The current step. If it was executed, its server is read when that is recorded."""
+        row = self._at_step(row)
         if row["report"] is not None and self.kinds[row["kind"]].of_attempt:
             return Job(self.service, ctx, row, REPORTED)
         with self.service.db.reader() as connection:
@@ -345,7 +348,7 @@ class Engine:
             if row is None or row["number"] != number or row["report"] is not None:
                 return None
             instance = instances.find(connection, row["instance_uuid"])
-        kind, job = self.kinds[row["kind"]], Job(self.service, context.service_context(), row, instance)
+        kind, job = self.kinds[row["kind"]], Job(self.service, context.service_context(), self._at_step(row), instance)
         if not kind.is_current(job):
             return None
         columns = job.data.get(kind.columns.get(job.method, ""), {})
