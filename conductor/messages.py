@@ -199,8 +199,8 @@ class ReturnedHost(TypedDict):
 
 
 class OperationData(TypedDict, total=False):
-    """What hosts need of an operation. ``vm_state``: of the server before the operation; of an evacuation: after it. ``migration``:
-    the id of its row.
+    """What hosts need of an operation. ``vm_state``: of the server before the operation; of an evacuation: after it.
+    ``migration``: the id of its row.
     """
 
     source: HostName

@@ -7,9 +7,7 @@ from conductor import conf, operations, pending_work
 from conductor.confirmation import AutomaticConfirmation
 from conductor.db import hosts
 from conductor.manager import Manager
-from conductor.operations.evacuate import Evacuate
-from conductor.operations.remove import Destroy, Forget, Remove
-from conductor.operations.resize import Confirm, Migrate, Revert
+from conductor.operations.kinds import KINDS
 from conductor.retention import Retention
 from conductor.rpcapi import ConductorAPI
 from scheduler.rpcapi import SchedulerAPI, request_spec
@@ -22,7 +20,7 @@ class Conductor(Service):
     def setup(self) -> None:
         self.scheduler, self.agents = SchedulerAPI(self.conf), AgentAPI(self.conf, lambda: hosts.compute_versions(self.db))
         self.manager = Manager(self)
-        self.operations = operations.Engine(self, (Migrate(), Confirm(), Revert(), Evacuate(), Remove(), Destroy(), Forget()))
+        self.operations = operations.Engine(self, [kind() for kind in KINDS])
         self.periodics += [pending_work.PendingWorkReconciler(self), Retention(self), operations.OperationRunner(self.operations),
                            AutomaticConfirmation(self)]
 

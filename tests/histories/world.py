@@ -36,9 +36,7 @@ from conductor import conf as conductor_conf
 from conductor.db import instances, models, operations
 from conductor.manager import Manager as ConductorManager
 from conductor.operations import Engine
-from conductor.operations.evacuate import Evacuate
-from conductor.operations.remove import Destroy, Forget, Remove
-from conductor.operations.resize import Confirm, Migrate, Revert
+from conductor.operations.kinds import KINDS
 from conductor.pending_work import PendingWorkReconciler, local_delete
 from conductor.rpcapi import ConductorAPI
 from scheduler import targets
@@ -231,7 +229,7 @@ class World:
         service.endpoint = lambda: self.conductor
         service.notify = lambda *a, **k: None
         service.scheduler = Stand(self, "scheduler", Targets(Placement(confs["controller"], database)))
-        service.operations = self.operations = Engine(service, (Migrate(), Confirm(), Revert(), Evacuate(), Remove(), Destroy(), Forget()))
+        service.operations = self.operations = Engine(service, [kind() for kind in KINDS])
         self.operations.wake = self.wake
         self.conductor, self.reconciler = ConductorManager(service), PendingWorkReconciler(service)
         self.conductor.heartbeats.interval_s = 0
