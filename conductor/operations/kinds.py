@@ -1,0 +1,7 @@
+"""All kinds of operations."""
+
+from conductor.operations.evacuate import Evacuate
+from conductor.operations.remove import Destroy, Forget, Remove
+from conductor.operations.resize import Confirm, Migrate, Revert
+
+KINDS = (Migrate, Confirm, Revert, Evacuate, Remove, Destroy, Forget)
