@@ -2,10 +2,11 @@
 
     python -m deploy.images.build TARGET.qcow2
 
-Needs Debian's busybox-static, dropbear-bin, e2fsprogs, syslinux, mtools,
-dosfstools, cpio and qemu-utils; fetches the kernel package by apt; mounts
-nothing. The disk has two partitions: FAT with kernel and initramfs, and ext4,
-last, which grows to the size of the disk at first boot. The guest takes DHCP
+Needs Debian's busybox-static, dropbear-bin, e2fsprogs, syslinux, syslinux-efi,
+mtools, dosfstools, cpio and qemu-utils; fetches the kernel package by apt;
+mounts nothing. The disk has two partitions: FAT with kernel and initramfs,
+from which a BIOS and UEFI can start, and ext4, last, which grows to the size
+of the disk at first boot. The guest takes DHCP
 and metadata (else a config drive), lets ``cirros`` and ``root`` in with the
 server's key, runs user data that starts with ``#!``, and shows ``login:`` on
 ttyS0.
@@ -26,7 +27,7 @@ MIB = 1 << 20
 FAT_START, FAT_MIB, ROOT_MIB = 1, 24, 24
 # In loading order; dependencies are read from the modules.
 MODULES = ["virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_blk",
-           "virtio_net", "virtio-rng", "acpiphp", "af_packet", "button", "evdev"]
+           "virtio_net", "virtio-rng", "virtio_scsi", "sd_mod", "acpiphp", "af_packet", "button", "evdev"]
 LATE_MODULES = ["ata_piix", "sr_mod", "isofs", "nls_utf8"]
 
 
@@ -125,11 +126,12 @@ def make_root(work: pathlib.Path, modules: pathlib.Path) -> pathlib.Path:
     for path in order:
         shutil.copy(path, root / "modules" / path.name)
     (root / "modules/order").write_text("".join(f"{p.name}\n" for p in order))
-    for name in ("etc/init.d/rcS", "etc/init.d/metadata", "etc/udhcpc.script", "etc/acpi/PWRF/00000080", "usr/bin/sudo",
-                 "usr/bin/curl"):
+    for name in ("etc/init.d/rcS", "etc/init.d/services", "etc/init.d/console", "etc/init.d/metadata", "etc/udhcpc.script",
+                 "etc/acpi/PWRF/00000080", "usr/bin/sudo", "usr/bin/curl"):
         (root / name).chmod(0o755)
     for path in (root / "root", root / "root/.ssh", root / "home/cirros/.ssh"):
         path.chmod(0o700)
+    (root / "tmp").chmod(0o1777)
     image = work / "root.ext4"
     run("mke2fs", "-q", "-t", "ext4", "-O", "^has_journal,^metadata_csum", "-E", "root_owner=0:0", "-L", "root", "-d",
         root, image, f"{ROOT_MIB}M")
@@ -142,11 +144,17 @@ def make_disk(work: pathlib.Path, kernel: pathlib.Path, initrd: pathlib.Path, ro
     with open(fat, "wb") as out:
         out.truncate(FAT_MIB * MIB)
     run("mkfs.vfat", "-F", "16", "-n", "BOOT", fat)
-    (work / "syslinux.cfg").write_text("DEFAULT linux\nPROMPT 0\nTIMEOUT 0\nLABEL linux\n KERNEL vmlinuz\n"
-                                       " APPEND initrd=initrd console=tty0 console=ttyS0 quiet mitigations=off no_timer_check\n")
+    for name, directory in (("syslinux.cfg", ""), ("syslinux.efi.cfg", "/")):
+        (work / name).write_text(f"DEFAULT linux\nPROMPT 0\nTIMEOUT 0\nLABEL linux\n KERNEL {directory}vmlinuz\n APPEND "
+                                 f"initrd={directory}initrd console=tty0 console=ttyS0 quiet mitigations=off no_timer_check\n")
     run("syslinux", "--install", fat)
     for source, name in ((kernel, "vmlinuz"), (initrd, "initrd"), (work / "syslinux.cfg", "syslinux.cfg")):
         run("mcopy", "-i", fat, source, f"::{name}")
+    modules = pathlib.Path("/usr/lib/syslinux/modules/efi64")
+    run("mmd", "-i", fat, "::EFI", "::EFI/BOOT")
+    for source, name in ((pathlib.Path("/usr/lib/SYSLINUX.EFI/efi64/syslinux.efi"), "BOOTX64.EFI"),
+                         (modules / "ldlinux.e64", "ldlinux.e64"), (work / "syslinux.efi.cfg", "syslinux.cfg")):
+        run("mcopy", "-i", fat, source, f"::EFI/BOOT/{name}")
     mbr = next(p for p in (pathlib.Path("/usr/lib/SYSLINUX/mbr.bin"), pathlib.Path("/usr/lib/syslinux/mbr/mbr.bin"))
                if p.exists()).read_bytes()
     root_start = (FAT_START + FAT_MIB) * MIB // 512
