@@ -31,9 +31,13 @@ def meta_data(row: dict) -> dict:
     return found
 
 
+_BUSES = {"vd": "virtio", "hd": "ide"}  # by the names of disks
+
+
 def _tagged(row: dict) -> list[dict]:
     """Devices with a tag, by which the guest recognises them."""
-    disks = [{"type": "disk", "bus": "virtio", "serial": d["volume_id"], "path": d["device_name"], "tags": [d["tag"]]}
+    disks = [{"type": "disk", "bus": _BUSES.get(d["device_name"][5:7], "scsi"), "serial": d["volume_id"],
+              "path": d["device_name"], "tags": [d["tag"]]}
              for d in row["block_devices"] if d["tag"]]
     return disks + [{"type": "nic", "bus": "virtio", "mac": p["mac_address"], "tags": [p["tag"]]}
                     for p in row["network_info"] if p.get("tag")]
@@ -85,7 +89,8 @@ def ec2_files(row: dict) -> dict:
         "public-hostname": row["hostname"], "local-ipv4": fixed[0] if fixed else "",
         "public-ipv4": floating[0] if floating else "", "reservation-id": row["reservation_id"],
         "placement": {"availability-zone": row["availability_zone"] or "nova"},
-        "block-device-mapping": {"ami": "vda", "root": row["root_device_name"], **_local_disks(row)}}
+        "block-device-mapping": {"ami": row["root_device_name"].rpartition("/")[2], "root": row["root_device_name"],
+                                 **_local_disks(row)}}
     if row["key_data"]:
         found["public-keys"] = {f"0={row['key_name']}": {"openssh-key": row["key_data"].strip() + "\n"}}
     return found

@@ -25,6 +25,14 @@ OPTS = {"DEFAULT": [
     cfg.StrOpt("virt_type", default="auto", choices=["auto", "kvm", "qemu"],
                help="auto: KVM where the CPU and the kernel really have it, else emulation."),
     cfg.StrOpt("initiator", default="", help="iSCSI name of this host; default made from its name."),
+    cfg.StrOpt("cpu_mode", default="", choices=["", "host-model", "host-passthrough", "maximum", "custom", "none"],
+               help="CPU of guests; default host-model with KVM, and with emulation all that it can. host-passthrough: guests "
+               "can move live only between equal CPUs."),
+    cfg.ListOpt("cpu_models", default=[], help="Name of the CPU model for cpu_mode=custom."),
+    cfg.ListOpt("cpu_model_extra_flags", default=[], help="CPU features that guests get besides; with - in front: do not get."),
+    cfg.StrOpt("cpu_dedicated_set", default="",
+               help="CPUs that servers with the CPU policy dedicated have for themselves, as in 2-7,^4; none by default. Keep "
+               "the host's own work and other guests off them (isolcpus, or cpusets)."),
     cfg.IntOpt("guest_uid_first", default=1900000000, min=1, max=(1 << 31) - 1,
                help="Lowest number of the users that guests run as, each as one of its own; nothing else may use the range."),
     cfg.IntOpt("guest_uid_count", default=65536, min=0, max=1 << 24,

@@ -126,6 +126,7 @@ class ComputeAgent(Service):
         """Have a guest go on that stands still for work on it. One that is gone, as after a power cut, does not."""
         if self.driver.power_states().get(uuid) is not None:
             self.driver.unpause(uuid)
+            self.driver.unquiesce(uuid)
 
     def image_files(self, instance: dict) -> dict:
         """{"image", "kernel", "ramdisk"} -> path in the cache, for those that the server has.

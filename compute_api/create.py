@@ -11,7 +11,7 @@ import secrets
 
 import sqlalchemy as sa
 
-from common import context, db, errors, rows, schema, server_states, values, wsgi
+from common import context, db, errors, guest_hardware, rows, schema, server_states, values, wsgi
 from common.calls import Call
 from common.rest import last_segment, path
 from compute_api import access, devices, hints, images, local_disks, microversions, networks
@@ -205,8 +205,9 @@ def _template(call: Call, body, flavor, key, image, wanted, groups) -> dict:
     zone, host = _place(call, given)
     asked = hints.of(call, body)
     kept = {k: flavor[k] for k in ("id", "name", "ram", "disk", "vcpus", "ephemeral", "swap", "extra_specs")}
+    hardware = guest_hardware.of(flavor["vcpus"], flavor["ram"], flavor["extra_specs"], image.get("properties", {}))
     kept["local_disks"] = local_disks.of(flavor, given.get("block_device_mapping_v2", []), root=bool(image),
-                                         most=call.svc.conf.compute.max_local_block_devices)
+                                         most=call.svc.conf.compute.max_local_block_devices, prefix=hardware.disk_prefix)
     return {
         "project_id": call.ctx.project_id, "user_id": call.ctx.user_id, "description": given.get("description"),
         "image_ref": image.get("id"), "flavor": kept, "vcpus": flavor["vcpus"], "memory_mb": flavor["ram"],
@@ -218,7 +219,7 @@ def _template(call: Call, body, flavor, key, image, wanted, groups) -> dict:
         "image_meta": image, "security_groups": groups, "network_info": [], "tags": given.get("tags", []),
         "requested_networks": [] if wanted == "none" else wanted, "scheduler_hints": asked, "attempt": 0,
         "server_group_id": asked.get("group"), "tried_hosts": [], "fault": None, "locked": False,
-        "root_device_name": "/dev/vda", "access_ip_v4": address(given.get("accessIPv4"), 4),
+        "root_device_name": f"{hardware.disk_prefix}a", "access_ip_v4": address(given.get("accessIPv4"), 4),
         "access_ip_v6": address(given.get("accessIPv6"), 6), "disk_config": given.get("OS-DCF:diskConfig", "MANUAL"),
         "reservation_id": f"r-{secrets.token_hex(4)}", "request_id": call.ctx.request_id, "launched_at": None,
         "created_at": at, "updated_at": at}

@@ -20,12 +20,13 @@ def is_local(device: dict) -> bool:
     return device.get("source_type", "volume") == "blank" and device.get("destination_type") == "local"
 
 
-def of(flavor: dict, mapping: list[dict], *, root: bool, most: int) -> list[dict]:
+def of(flavor: dict, mapping: list[dict], *, root: bool, most: int, prefix: str = "/dev/vd") -> list[dict]:
     """A new server's disks: those that the request asks for, else what the flavor has.
 
     :param mapping: ``block_device_mapping_v2`` of the request; a swap disk of size 0 means none
     :param root: whether the server has a root disk on its host too
     :param most: number of disks that it may have there, -1 for any
+    :param prefix: how the names of its disks begin
     :raises BadRequest: it asks for more than the flavor has, or for a file system that no host makes
     """
     asked = [_parsed(each, flavor) for each in mapping if is_local(each) and not each.get("no_device")]
@@ -40,7 +41,7 @@ def of(flavor: dict, mapping: list[dict], *, root: bool, most: int) -> list[dict
     disks = [d for d in (*(ephemerals or _ephemeral(flavor)), *(swaps or _swap(flavor))) if d["size_mb"]]
     if 0 <= most < root + len(disks):
         raise errors.BadRequest(f"{_INVALID}You specified more local devices than the limit allows")
-    return _named(disks, set())
+    return _named(disks, set(), prefix)
 
 
 def _parsed(device: dict, flavor: dict) -> dict:
@@ -72,14 +73,14 @@ def _swap(flavor: dict) -> list[dict]:
     return [{"kind": SWAP, "size_mb": flavor["swap"], "format": None}] if flavor["swap"] else []
 
 
-def _named(disks: list[dict], taken: set[str]) -> list[dict]:
+def _named(disks: list[dict], taken: set[str], prefix: str) -> list[dict]:
     """The disks with device names; those that have one keep it."""
     taken = taken | {d["device_name"] for d in disks if "device_name" in d}
-    free = (name for letter in _LETTERS if (name := f"/dev/vd{letter}") not in taken)
+    free = (name for letter in _LETTERS if (name := f"{prefix}{letter}") not in taken)
     return [d if "device_name" in d else {"device_name": next(free), **d} for d in disks]
 
 
-def resized(old: dict, new: dict, taken: set[str]) -> list[dict]:
+def resized(old: dict, new: dict, taken: set[str], prefix: str = "/dev/vd") -> list[dict]:
     """The disks of a server whose flavor changes. What the larger flavor has more goes to the last ephemeral disk; the content
     of a swap disk is not kept.
 
@@ -94,7 +95,7 @@ def resized(old: dict, new: dict, taken: set[str]) -> list[dict]:
     had = next((d for d in old.get("local_disks", []) if d["kind"] == SWAP), None)
     if swap and had:
         swap[0]["device_name"] = had["device_name"]
-    return _named([*(kept or _ephemeral({"ephemeral": more // 1024})), *swap], taken)
+    return _named([*(kept or _ephemeral({"ephemeral": more // 1024})), *swap], taken, prefix)
 
 
 def host_disk_gb(flavor: dict, *, root: bool) -> int:

@@ -32,7 +32,7 @@ OPTS = {"compute": [
                help="URL of the console proxy for browsers; https://… if a TLS proxy is in front of it."),
 ], "scheduler": [
     cfg.ListOpt("filters", default=["AvailabilityZone", "Compute", "TriedHosts", "Ram", "Core", "Disk",
-                                    "ImageProperties", "HostHints", "ServerGroup"],
+                                    "ImageProperties", "Hardware", "HostHints", "ServerGroup"],
                 help="Filters, in order: names of built-in ones, or module:Class."),
     cfg.ListOpt("weighers", default=["Ram", "Core", "ServerGroup"], help="Weighers: names of built-in ones, or module:Class."),
     cfg.FloatOpt("cpu_allocation_ratio", default=16.0, min=0.1, help="Virtual CPUs allocated per physical CPU."),

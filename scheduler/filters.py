@@ -8,6 +8,8 @@ A host is a row of ``conductor.db.hosts.all_nodes`` with ``up`` (bool) added;
 
 import fnmatch
 
+from common import guest_needs
+
 
 class Filter:
     """``why`` is how the fault names the hosts that this filter removed."""
@@ -19,6 +21,10 @@ class Filter:
 
     def passes(self, host: dict, spec: dict) -> bool:
         raise AssertionError("a filter must implement passes")
+
+    def reason(self, spec: dict) -> str:
+        """``why``, for this server."""
+        return self.why
 
     def limits(self, host: dict) -> dict:
         """{column of what is used of the host: most that may be}. A claim keeps to it, whatever others claim meanwhile."""
@@ -108,6 +114,18 @@ class ImageProperties(Filter):
         kind = wanted.get("img_hv_type") or wanted.get("hypervisor_type")
         same_kind = kind in (None, facts.get("hypervisor_type", "").lower(), "kvm", "qemu")
         return arch in (None, facts.get("arch")) and same_kind
+
+
+class Hardware(Filter):
+    """Hardware that the flavor's extra specs or the image's properties ask for: firmware, buses, dedicated CPUs and so on."""
+
+    why = "without hardware that the flavor or the image asks for"
+
+    def passes(self, host, spec):
+        return not spec.get("needs") or not guest_needs.missing(host["facts"], spec["needs"])
+
+    def reason(self, spec):
+        return f"{self.why} ({', '.join(guest_needs.missing({}, spec['needs']))})"
 
 
 class HostHints(Filter):

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, TypedDict
 
+from common.guest_needs import Needs
 from common.messages import Added, Count, Id
 
 
@@ -21,3 +22,4 @@ class RequestSpec(TypedDict):
     tried_hosts: list[str]
     last_failure: str | None
     attempt: Annotated[int | None, Added("1.1", default=None)]
+    needs: Annotated[Needs | None, Added("1.3", default=None)]

@@ -127,7 +127,7 @@ class Placement:
         for one in self.filters:
             fitting = [h for h in left if one.passes(h, spec)]
             if len(fitting) < len(left):
-                removed.append(f"{len(left) - len(fitting)} {one.why}")
+                removed.append(f"{len(left) - len(fitting)} {one.reason(spec)}")
             left = fitting
         if not left:
             reason = ", ".join(removed) or "no compute host is registered"

@@ -3,6 +3,7 @@
 
 from typing import Annotated
 
+from common import guest_needs
 from common.interface import call, cast
 from common.messages import Added, Count, HostName, Id
 from common.rpc import Client
@@ -15,7 +16,8 @@ def request_spec(row: dict) -> RequestSpec:
             "disk_gb": row["disk_gb"], "availability_zone": row["availability_zone"],
             "requested_host": row["requested_host"], "hints": row["scheduler_hints"], "server_group_id": row["server_group_id"],
             "image_properties": row["image_meta"].get("properties", {}), "tried_hosts": row["tried_hosts"],
-            "attempt": row["attempt"], "last_failure": row["fault"]["message"] if row["fault"] else None}
+            "attempt": row["attempt"], "needs": guest_needs.of(row),
+            "last_failure": row["fault"]["message"] if row["fault"] else None}
 
 
 class SchedulerAPI(Client):
@@ -25,7 +27,7 @@ class SchedulerAPI(Client):
         "1.0": "The first version.",
         "1.1": "Requests have attempt; build is a cast, no call.",
         "1.2": "claim_target is new.",
-        "1.3": "claim_target takes force."}
+        "1.3": "claim_target takes force, requests have needs."}
 
     @cast()
     def build(self, ctx, specs: list[RequestSpec]) -> None:

@@ -9,7 +9,7 @@ import time
 import sqlalchemy as sa
 
 from common import db, errors, rows
-from conductor.db import allocations, models, server_migrations
+from conductor.db import allocations, models, resizes, server_migrations
 from scheduler.placement import AgainstGroup, HostFull, Placement
 from scheduler.rpcapi import request_spec
 
@@ -77,7 +77,8 @@ def _without_own_part(host: dict, migration: dict) -> dict:
 
 def _spec(row: dict, migration: dict, requested_host: str | None) -> dict:
     """The host that it was booted on by name, and those that could not build it, say nothing of where it may go."""
-    return {**request_spec(row), **server_migrations.part(migration["new_flavor"]), "tried_hosts": [],
+    new = {**row, **resizes.columns_of(migration["new_flavor"])}
+    return {**request_spec(new), "tried_hosts": [],
             "requested_host": requested_host}
 
 

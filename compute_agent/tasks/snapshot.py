@@ -16,7 +16,8 @@ class Snapshot(ReportingTask):
 
     Undone after a crash: the guest continues, and the image is deleted. As in Nova, so does a delete of the server.
 
-    The guest is paused while its disk is copied, so that the image is consistent.
+    The guest is paused while its disk is copied, so that the image is consistent; an agent in it may have frozen its file systems
+    before.
     """
 
     name, on_crash = "image_snapshot", "undo"
@@ -57,6 +58,7 @@ class Snapshot(ReportingTask):
 
     def freeze(self, state):
         if state["vm_state"] == ACTIVE:
+            self.agent.driver.quiesce(state["uuid"])
             self.agent.driver.pause(state["uuid"])
 
     def undo_freeze(self, state):

@@ -126,6 +126,17 @@ class VirtDriver:
         """The next ``spawn`` boots from the guest's own disk again."""
         raise AssertionError
 
+    def quiesce(self, uuid: str) -> None:
+        """Have the agent in a running guest freeze its file systems, if the image says that there is one.
+
+        :raises StepFailed: the image requires it (``os_require_quiesce``), and the agent does not do it
+        """
+        raise AssertionError
+
+    def unquiesce(self, uuid: str) -> None:
+        """The reverse; also for a guest whose file systems are not frozen."""
+        raise AssertionError
+
     def snapshot(self, uuid: str, target: str) -> None:
         """Copy the guest's root disk to a new, standalone qcow2 file. The guest is paused or stopped meanwhile.
 

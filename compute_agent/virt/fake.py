@@ -5,7 +5,7 @@ import pathlib
 import shutil
 import struct
 
-from common import errors, server_states
+from common import errors, guest_needs, server_states
 from common.vault import open_chap
 from compute_agent.virt import base, fake_console, kept_disks
 
@@ -44,6 +44,11 @@ class FakeDriver(base.VirtDriver):
                 "local_gb": fake.local_gb, "facts": {"hypervisor_type": "fake", "hypervisor_version": 1000,
                                                      "host_ip": self.conf.my_ip, "arch": "x86_64",
                                                      "disk_free_gb": fake.local_gb,
+                                                     "features": guest_needs.every(),
+                                                     "amounts": {guest_needs.DEDICATED_CPUS: fake.vcpus,
+                                                                 guest_needs.NUMA_NODES: 2,
+                                                                 guest_needs.pages(2048): fake.memory_mb,
+                                                                 guest_needs.LARGE_PAGES: fake.memory_mb},
                                                      "cpu_info": {"arch": "x86_64", "model": "fake", "vendor": "fake",
                                                                   "topology": {"sockets": 1, "cores": fake.vcpus,
                                                                                "threads": 1}, "features": []}}}
@@ -139,6 +144,12 @@ class FakeDriver(base.VirtDriver):
 
     def end_rescue(self, uuid):
         pass  # it has no disks to switch
+
+    def quiesce(self, uuid):
+        self._read(uuid)
+
+    def unquiesce(self, uuid):
+        pass  # it has no file systems
 
     def snapshot(self, uuid, target):
         self._read(uuid)

@@ -1,6 +1,6 @@
 """Rebuild: the server keeps its name, addresses and volumes, and gets a new disk from an image."""
 
-from common import errors
+from common import errors, guest_hardware
 from common.calls import Call
 from compute_api import access, images
 from compute_api import create as creation
@@ -14,7 +14,9 @@ _RULE = "os_compute_api:servers:rebuild"
 def _values(call: Call, row: dict, given: dict) -> dict:
     """The columns that a rebuild changes."""
     image = images.of(call, given["imageRef"], row["flavor"])
-    values: dict = {"image_meta": image, "image_ref": image["id"], "fault": None}
+    hardware = guest_hardware.of(row["vcpus"], row["memory_mb"], row["flavor"].get("extra_specs") or {}, image["properties"])
+    values: dict = {"image_meta": image, "image_ref": image["id"], "fault": None,
+                    "root_device_name": f"{hardware.disk_prefix}a"}
     if "name" in given:
         values["display_name"] = given["name"].strip()
         values["hostname"] = creation.hostname_of(values["display_name"])

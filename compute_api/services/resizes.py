@@ -3,7 +3,7 @@
 The scheduler chooses the host later. If no host fits, the server is unchanged, and its history has the reason.
 """
 
-from common import errors, quotas
+from common import errors, guest_hardware, quotas
 from common.calls import Call
 from compute_api import access, changes, local_disks
 from conductor.db import actions, flavors, hosts, instances, resizes, server_migrations
@@ -70,8 +70,9 @@ def _fitting(row: dict, found: dict) -> dict:
         raise errors.BadRequest("Flavor's memory is too small for requested image.")
     if new["disk"] and new["disk"] < int(image.get("min_disk") or 0):
         raise errors.BadRequest("Flavor's disk is too small for requested image.")
+    guest_hardware.of(new["vcpus"], new["ram"], new["extra_specs"], image.get("properties", {}))
     taken = {d["device_name"] for d in row["block_devices"]}
-    return {**new, "local_disks": local_disks.resized(old, new, taken),
+    return {**new, "local_disks": local_disks.resized(old, new, taken, row["root_device_name"][:-1]),
             "disk_gb": local_disks.host_disk_gb(new, root=bool(image))}
 
 

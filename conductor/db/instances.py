@@ -169,20 +169,22 @@ def usage_on_host(connection, host: str) -> list[tuple[str, int, int, int]]:
 
 
 def next_device(connection, row: dict, asked: str | None = None) -> str:
-    """The first free /dev/vdX after the root, ephemeral and swap disks. A unique constraint protects against concurrent requests.
+    """The first free name, as /dev/vdX, after the root, ephemeral and swap disks. A unique constraint protects against
+    concurrent requests.
 
     :param row: the server
     :param asked: a ``DEVICE_NAME`` of any bus: ``sdc`` and ``/dev/xvdc`` mean /dev/vdc
     :raises Conflict: another volume or disk has it
     """
     taken = set(connection.execute(sa.select(DEVICES.c.device_name).where(DEVICES.c.instance_uuid == row["uuid"])).scalars())
-    taken |= {"/dev/vda", *(d["device_name"] for d in row["flavor"].get("local_disks", []))}
+    root = row["root_device_name"]
+    taken |= {root, *(d["device_name"] for d in row["flavor"].get("local_disks", []))}
     if asked:
-        name = f"/dev/vd{asked.rstrip('0123456789')[-1]}"
+        name = f"{root[:-1]}{asked.rstrip('0123456789')[-1]}"
         if name in taken:
             raise errors.Conflict(f"The supplied device path ({asked}) is in use.")
         return name
     for letter in "bcdefghijklmnopqrstuvwxyz":
-        if f"/dev/vd{letter}" not in taken:
-            return f"/dev/vd{letter}"
+        if f"{root[:-1]}{letter}" not in taken:
+            return f"{root[:-1]}{letter}"
     raise errors.Forbidden("The server has as many volumes as it can have.")

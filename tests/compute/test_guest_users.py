@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from common.guest_hardware import Hardware
 from compute_agent.virt.libvirt import xml
 from compute_agent.virt.libvirt.users import Users
 
@@ -83,6 +84,7 @@ def test_none_is_chosen_where_that_is_off(tmp_path):
 
 def test_libvirt_is_told_the_user_and_to_relabel_nothing():
     instance = {"uuid": uuid(0), "project_id": "p", "memory_mb": 1, "vcpus": 1}
-    made = xml.domain(instance, virt_type="qemu", directory="/d", ports=[], volumes=[], config_drive=None, root=None,
-                      second=None, local=[], kernel={}, initiator="iqn", owner=("c", "h"), user=(FIRST, 108))
+    host = xml.Host("qemu", "iqn", ("c", "h"), user=(FIRST, 108))
+    made = xml.domain(instance, Hardware(1, 1), host, directory="/d", ports=[], volumes=[], config_drive=None, root=None,
+                      second=None, local=[], kernel={})
     assert f'<seclabel type="static" model="dac" relabel="no"><label>+{FIRST}:+108</label></seclabel>' in made

@@ -1,5 +1,6 @@
 """The libvirt driver."""
 
+import dataclasses
 import logging
 import pathlib
 import time
@@ -7,13 +8,15 @@ import xml.etree.ElementTree as ET
 
 import libvirt
 
-from common import errors, server_states
+from common import errors, guest_hardware, server_states
+from common.guest_cpus import cpu_set
 from common.vault import open_chap
 from compute_agent.virt import base, kept_disks
-from compute_agent.virt.libvirt import consoles, xml
+from compute_agent.virt.libvirt import capabilities, consoles, firmware, xml
 from compute_agent.virt.libvirt.files import Files
 from compute_agent.virt.libvirt.host import Connection, guarded, resources
 from compute_agent.virt.libvirt.kvm import kvm_works
+from compute_agent.virt.libvirt.pinning import Pinning
 from compute_agent.virt.libvirt.users import Users
 
 LOG = logging.getLogger(__name__)
@@ -23,6 +26,8 @@ _POWER = {libvirt.VIR_DOMAIN_RUNNING: server_states.RUNNING, libvirt.VIR_DOMAIN_
 # Reasons of a shut off domain that libvirtd did not see ending.
 _UNSEEN = (libvirt.VIR_DOMAIN_SHUTOFF_UNKNOWN, libvirt.VIR_DOMAIN_SHUTOFF_CRASHED, libvirt.VIR_DOMAIN_SHUTOFF_DAEMON,
            libvirt.VIR_DOMAIN_SHUTOFF_FAILED)
+# What the firmware remembers is the guest's, and goes with its files.
+_UNDEFINE = libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM
 CONSOLE_BYTES = 100 * 1024
 SHUTDOWN_AGAIN_S = 5.0  # a booting guest ignores the first requests
 
@@ -38,21 +43,64 @@ class LibvirtDriver(base.VirtDriver):
         self.virt_type = ("kvm" if kvm_works() else "qemu") if conf.libvirt.virt_type == "auto" \
             else conf.libvirt.virt_type
         self.initiator = conf.libvirt.initiator or f"iqn.2012-01.cloud.pileus:{conf.host}"
+        dedicated, mode = conf.libvirt.cpu_dedicated_set, conf.libvirt.cpu_mode
+        self.dedicated = cpu_set(dedicated, "cpu_dedicated_set")[0] if dedicated else frozenset()
+        if mode == "custom" and not conf.libvirt.cpu_models:
+            raise errors.BadRequest("cpu_mode=custom needs cpu_models.")
+        self.pinning, self._capabilities = Pinning(), ("", None)
         LOG.info("guests run on %s", self.virt_type)
 
     def host_resources(self):
-        return resources(self.connection, self.conf, self.virt_type, self.files.path)
+        found, known = resources(self.connection, self.conf, self.virt_type, self.files.path), self._known()
+        found["facts"].update(features=list(known.features),
+                              amounts=known.amounts(len(self.pinning.free(known.dedicated))))
+        return found
+
+    def _known(self) -> capabilities.Capabilities:
+        """What the host can do, read again when libvirtd or the host was restarted."""
+        generation, known = self._capabilities
+        if known is None or generation != self.generation():
+            generation = self.generation()
+            known = capabilities.read(self.connection, self.virt_type, self.dedicated)
+            for domain in self.connection.call("listAllDomains", 0):
+                try:
+                    self.pinning.learn(guarded(domain.UUIDString), guarded(domain.metadata,
+                                       libvirt.VIR_DOMAIN_METADATA_ELEMENT, xml.METADATA_URI))
+                except libvirt.libvirtError as error:
+                    LOG.debug("a domain without our metadata: %s", error)
+            self._capabilities = generation, known
+        return known
 
     def prepare_disk(self, instance, image_files):
         self.files.prepare(instance, image_files)
 
     def _xml(self, instance, ports, volumes, drive) -> str:
-        uuid = instance["uuid"]
-        plan = self.files.plan(uuid)
-        return xml.domain(instance, virt_type=self.virt_type, directory=str(self.files.directory(uuid)), ports=ports,
-                          volumes=volumes, config_drive=drive, root=plan["root"], second=plan.get("second"),
-                          local=plan.get("local", []), kernel=plan["kernel"], initiator=self.initiator,
-                          owner=(self.conf.cloud_id, self.conf.host), user=self.users.of(uuid))
+        uuid, hardware, known = instance["uuid"], self._hardware(instance), self._known()
+        plan, options = self.files.plan(uuid), self.conf.libvirt
+        placement = self.pinning.assign(uuid, hardware, known)
+        host = xml.Host(self.virt_type, self.initiator, (self.conf.cloud_id, self.conf.host), self.users.of(uuid), placement,
+                        self.pinning.of(uuid), cpu=(options.cpu_mode, tuple(options.cpu_models),
+                                                    tuple(options.cpu_model_extra_flags)))
+        if hardware.uefi:
+            chosen = firmware.choose(list(known.firmware), hardware.machine_type, secure=hardware.secure_boot)
+            if chosen is None:
+                raise errors.StepFailed(reason="The host has no UEFI firmware for the server's machine type.")
+            host = dataclasses.replace(host, firmware=chosen, variables=self.files.variables(uuid, chosen.variables))
+        self.files.note_hardware(instance)
+        return xml.domain(instance, hardware, host, directory=str(self.files.directory(uuid)), ports=ports, volumes=volumes,
+                          config_drive=drive, root=plan["root"], second=plan.get("second"), local=plan.get("local", []),
+                          kernel=plan["kernel"])
+
+    @staticmethod
+    def _hardware(instance: dict) -> guest_hardware.Hardware:
+        try:
+            return guest_hardware.of_server(instance)
+        except errors.BadRequest as error:
+            raise errors.StepFailed(reason=str(error)) from error
+
+    def _hardware_of(self, uuid: str) -> guest_hardware.Hardware:
+        """The hardware with which a guest was defined, for devices that are attached to it."""
+        return self._hardware(self.files.noted_hardware(uuid))
 
     def export_disks(self, uuid):
         domain = self.connection.domain(uuid)
@@ -107,17 +155,19 @@ class LibvirtDriver(base.VirtDriver):
     def destroy(self, uuid):
         domain = self.connection.domain(uuid)
         if domain is None:
+            self.pinning.release(uuid)
             return
         volumes = self._volumes_of(domain)
         try:
             if guarded(domain.isActive):
                 guarded(domain.destroy)
-            guarded(domain.undefineFlags, libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM)
+            guarded(domain.undefineFlags, _UNDEFINE)
         except libvirt.libvirtError as error:
             if error.get_error_code() not in (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID):
                 raise self._failure("The guest could not be removed", error) from error
             if self.connection.domain(uuid) is not None:
                 return self.destroy(uuid)  # it stopped between the two calls
+        self.pinning.release(uuid)
         for volume_id in volumes:
             self._drop_secret(volume_id)
 
@@ -170,6 +220,26 @@ class LibvirtDriver(base.VirtDriver):
 
     def end_rescue(self, uuid):
         self.files.end_rescue(uuid)
+
+    def quiesce(self, uuid):
+        hardware, domain = self._hardware_of(uuid), self._domain(uuid)
+        if not (hardware.guest_agent or hardware.require_quiesce):
+            return
+        self.unquiesce(uuid)  # frozen ones cannot be frozen again
+        try:
+            guarded(domain.fsFreeze)
+        except libvirt.libvirtError as error:
+            if hardware.require_quiesce:
+                raise self._failure("The guest's file systems could not be frozen", error) from error
+            LOG.info("instance %s: its file systems are not frozen: %s", uuid, error)
+
+    def unquiesce(self, uuid):
+        if not self._hardware_of(uuid).guest_agent:
+            return
+        try:
+            guarded(self._domain(uuid).fsThaw)
+        except libvirt.libvirtError as error:
+            LOG.debug("instance %s: its file systems are not thawed: %s", uuid, error)
 
     def snapshot(self, uuid, target):
         self.files.flatten(uuid, target)
@@ -243,7 +313,7 @@ class LibvirtDriver(base.VirtDriver):
         if volume["volume_id"] in self._volumes_of(domain):
             return
         self._define_secret(volume)
-        disk = xml.text_of(xml.volume_disk(None, volume, self.initiator))
+        disk = xml.text_of(xml.volume_disk(None, volume, self.initiator, self._hardware_of(uuid)))
         try:
             guarded(domain.attachDeviceFlags, disk, self._flags(domain))
         except libvirt.libvirtError as error:
@@ -318,7 +388,8 @@ class LibvirtDriver(base.VirtDriver):
         if self._interface_of(guarded(domain.XMLDesc, libvirt.VIR_DOMAIN_XML_INACTIVE), port["mac_address"]):
             return
         try:
-            guarded(domain.attachDeviceFlags, xml.text_of(xml.interface(None, port)), self._flags(domain))
+            made = xml.text_of(xml.interface(None, port, self._hardware_of(uuid)))
+            guarded(domain.attachDeviceFlags, made, self._flags(domain))
         except libvirt.libvirtError as error:
             raise self._failure("The interface could not be attached", error) from error
 

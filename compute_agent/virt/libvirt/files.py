@@ -174,6 +174,33 @@ class Files:
         except FileNotFoundError:
             raise errors.StepFailed(reason=f"The disk of instance {uuid} is missing on its host.") from None
 
+    def variables(self, uuid: str, template: str) -> str:
+        """The path of the variables of a guest's UEFI firmware, made of the template where there are none yet."""
+        path = self.directory(uuid) / "nvram.fd"
+        if not path.exists():
+            made = path.with_suffix(".new")
+            shutil.copyfile(template, made)
+            made.chmod(0o600)
+            made.replace(path)
+        user = self.users.of(uuid)
+        if user:
+            self.users.give(path, user, 0o600)
+        return str(path)
+
+    def note_hardware(self, instance: dict) -> None:
+        """Keep what devices that are attached later are made of."""
+        kept = {"vcpus": instance["vcpus"], "memory_mb": instance["memory_mb"],
+                "flavor": {"extra_specs": instance["flavor"].get("extra_specs") or {}},
+                "image_meta": {"properties": instance["image_meta"].get("properties") or {}}}
+        (self.directory(instance["uuid"]) / "hardware.json").write_text(json.dumps(kept))
+
+    def noted_hardware(self, uuid: str) -> dict:
+        """As ``guest_hardware.of_server`` reads it; that of a usual guest if its host noted none."""
+        try:
+            return json.loads((self.directory(uuid) / "hardware.json").read_text())
+        except FileNotFoundError:
+            return {"vcpus": 1, "memory_mb": 0, "flavor": {}, "image_meta": {}}
+
     def flatten(self, uuid: str, target: str) -> None:
         """The root disk with its backing files, as one file."""
         root = self.plan(uuid)["root"]

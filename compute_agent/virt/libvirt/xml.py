@@ -1,37 +1,72 @@
 """Domain XML, built with ElementTree, which escapes all text from users."""
 
+import dataclasses
 import xml.etree.ElementTree as ET
 
+from common.guest_hardware import Hardware
+from compute_agent.virt.libvirt import hardware_xml
+from compute_agent.virt.libvirt.elements import element, text_of
+from compute_agent.virt.libvirt.firmware import Firmware
+
 METADATA_URI = "https://pileus.cloud/xmlns/instance/1.0"
+_DEFAULT = Hardware(1, 0)
 
 
-def element(parent, name: str, text: str | None = None, /, **attributes):
-    """A child element; trailing underscores of attribute names are dropped (``type_``)."""
-    attributes = {k.rstrip("_"): str(v) for k, v in attributes.items() if v is not None}
-    made = ET.Element(name, attributes) if parent is None else ET.SubElement(parent, name, attributes)
-    made.text = text
-    return made
+@dataclasses.dataclass(frozen=True)
+class Host:
+    """What a guest's definition takes from its host.
+
+    :param owner: (cloud id, host), by which a host recognises its guests
+    :param user: (user, group) ids for QEMU, which own the guest's files; None: libvirt chooses
+    :param placement: the result of ``Pinning.assign``
+    :param reserved: the host's CPUs that the guest has for itself
+    :param firmware: for guests with UEFI; ``variables`` is the path of the guest's copy of its variables
+    :param cpu: (mode, models, features): the options ``cpu_mode``, ``cpu_models`` and ``cpu_model_extra_flags``
+    """
+
+    virt_type: str
+    initiator: str
+    owner: tuple[str, str]
+    user: tuple[int, int] | None = None
+    placement: dict = dataclasses.field(default_factory=lambda: {"cpus": {}, "emulator": None, "cells": []})
+    reserved: frozenset[int] = frozenset()
+    firmware: Firmware | None = None
+    variables: str = ""
+    cpu: tuple[str, tuple[str, ...], tuple[str, ...]] = ("", (), ())
 
 
-def text_of(made) -> str:
-    return ET.tostring(made, encoding="unicode")
+def bus_of(target: str, hardware: Hardware) -> str:
+    """The bus of a disk, by its name: names tell what the server was created with."""
+    if target.startswith("vd"):
+        return "virtio"
+    if target.startswith("hd"):
+        return "ide"
+    return hardware.disk_bus if hardware.disk_bus in ("scsi", "sata", "usb") else "scsi"
 
 
-def file_disk(parent, path: str, fmt: str, target: str, *, cdrom: bool = False):
+def _bare(device_name: str) -> str:
+    return device_name.rsplit("/", 1)[-1]
+
+
+def file_disk(parent, path: str, fmt: str, target: str, *, cdrom: bool = False, hardware: Hardware = _DEFAULT):
     """A file-backed disk. The format is always stated, so that QEMU never probes what a guest wrote."""
     disk = element(parent, "disk", type_="file", device="cdrom" if cdrom else "disk")
     element(disk, "driver", name="qemu", type_=fmt, cache=None if cdrom else "none" if fmt == "raw" else "writeback",
             discard=None if cdrom else "unmap")
     element(disk, "source", file=path)
-    element(disk, "target", dev=target, bus="ide" if cdrom else "virtio")
+    element(disk, "target", dev=target, bus=hardware.cdrom_bus if cdrom else bus_of(target, hardware))
     if cdrom:
         element(disk, "readonly")
+    elif hardware.disk_limits:
+        tune = element(disk, "iotune")
+        for name, limit in sorted(hardware.disk_limits.items()):
+            element(tune, name, str(limit))
     return disk
 
 
-def volume_disk(parent, volume: dict, initiator: str):
+def volume_disk(parent, volume: dict, initiator: str, hardware: Hardware = _DEFAULT):
     """An iSCSI volume, attached by QEMU's own initiator; its CHAP secret is a libvirt secret with the volume's id."""
-    data = volume["info"]
+    data, target = volume["info"], _bare(volume["device_name"])
     disk = element(parent, "disk", type_="network", device="disk")
     element(disk, "driver", name="qemu", type_="raw", cache="none")
     source = element(disk, "source", protocol="iscsi", name=f"{data['target_iqn']}/{data['target_lun']}")
@@ -40,7 +75,7 @@ def volume_disk(parent, volume: dict, initiator: str):
     auth = element(source, "auth", username=data["auth_username"])
     element(auth, "secret", type_="iscsi", usage=secret_usage(volume["volume_id"]))
     element(element(source, "initiator"), "iqn", name=initiator)
-    element(disk, "target", dev=volume["device_name"].rsplit("/", 1)[-1], bus="virtio")
+    element(disk, "target", dev=target, bus=bus_of(target, hardware))
     element(disk, "serial", volume["volume_id"])
     if data.get("access_mode") == "ro":
         element(disk, "readonly")
@@ -64,68 +99,84 @@ def secret(volume_id: str):
     return made
 
 
-def interface(parent, port: dict):
+def interface(parent, port: dict, hardware: Hardware = _DEFAULT):
     """The guest's end of a tap that the network agent created, bridged and filtered."""
     made = element(parent, "interface", type_="ethernet")
     element(made, "mac", address=port["mac_address"])
     element(made, "target", dev=f"tap{port['id'][:11]}", managed="no")
-    element(made, "model", type_="virtio")
+    element(made, "model", type_=hardware.vif_model)
+    if hardware.vif_limits:
+        bandwidth = element(made, "bandwidth")
+        for way, limits in hardware.vif_limits.items():
+            element(bandwidth, way, **limits)
     element(made, "mtu", size=port.get("mtu"))
     return made
 
 
-def domain(instance: dict, *, virt_type: str, directory: str, ports: list, volumes: list, config_drive: str | None,
-           root: dict | None, second: dict | None, local: list[dict], kernel: dict, initiator: str,
-           owner: tuple[str, str], user: tuple[int, int] | None = None) -> str:
+def domain(instance: dict, hardware: Hardware, host: Host, *, directory: str, ports: list, volumes: list,
+           config_drive: str | None, root: dict | None, second: dict | None, local: list[dict], kernel: dict) -> str:
     """The XML of a guest.
 
     :param root: {"path", "format", "cdrom"} of the root disk; None to boot from a volume
     :param second: the same for the guest's own disk during a rescue
     :param local: [{"path", "format", "target"}] of its ephemeral and swap disks
-    :param owner: (cloud id, host), by which a host recognises its guests
     :param kernel: {} or {"kernel", "ramdisk", "cmdline"} for a direct boot
-    :param user: (user, group) ids for QEMU, which own the guest's files; None: libvirt chooses
     """
-    top = element(None, "domain", type_=virt_type)
+    top = element(None, "domain", type_=host.virt_type)
     element(top, "name", f"instance-{instance['uuid']}")
     element(top, "uuid", instance["uuid"])
-    element(element(top, "metadata"), "pileus:instance", **{"xmlns:pileus": METADATA_URI,
-                                                            "project": instance["project_id"],
-                                                            "cloud": owner[0], "host": owner[1]})
+    element(element(top, "metadata"), "pileus:instance", **{
+        "xmlns:pileus": METADATA_URI, "project": instance["project_id"], "cloud": host.owner[0], "host": host.owner[1],
+        "reserved": ",".join(map(str, sorted(host.reserved))) or None})
     element(top, "memory", str(instance["memory_mb"]), unit="MiB")
     element(top, "vcpu", str(instance["vcpus"]))
-    _os(top, instance, kernel)
-    features = element(top, "features")
-    element(features, "acpi")
-    element(features, "apic")
-    element(top, "cpu", mode="host-model" if virt_type == "kvm" else "maximum")
-    clock = element(top, "clock", offset="utc")
-    element(clock, "timer", name="hpet", present="no")
+    _os(top, instance, hardware, host, kernel)
+    hardware_xml.processors(top, hardware, host)
     for event, action in (("poweroff", "destroy"), ("reboot", "restart"), ("crash", "destroy")):
         element(top, f"on_{event}", action)
     devices = element(top, "devices")
-    if root:
-        file_disk(devices, root["path"], root["format"], "hda" if root["cdrom"] else "vda", cdrom=root["cdrom"])
-    if second:
-        file_disk(devices, second["path"], second["format"], "hdb" if second["cdrom"] else "vdb", cdrom=second["cdrom"])
-    for disk in local:
-        file_disk(devices, disk["path"], disk["format"], disk["target"])
+    hardware_xml.controllers(devices, hardware)
+    _disks(devices, instance, hardware, root, second, local)
     for volume in sorted(volumes, key=lambda v: v["device_name"]):
-        volume_disk(devices, volume, initiator)
+        volume_disk(devices, volume, host.initiator, hardware)
     if config_drive:
-        file_disk(devices, config_drive, "raw", "hdd", cdrom=True)
+        file_disk(devices, config_drive, "raw", _config_drive_target(hardware), cdrom=True, hardware=hardware)
     for port in ports:
-        interface(devices, port)
-    _consoles(devices, directory)
-    if user:
+        interface(devices, port, hardware)
+    hardware_xml.devices(devices, hardware, directory)
+    if host.user:
         # No relabelling: libvirt would also give the guest access to its base image.
-        element(element(top, "seclabel", type_="static", model="dac", relabel="no"), "label", f"+{user[0]}:+{user[1]}")
+        label = element(top, "seclabel", type_="static", model="dac", relabel="no")
+        element(label, "label", f"+{host.user[0]}:+{host.user[1]}")
     return text_of(top)
 
 
-def _os(top, instance, kernel: dict) -> None:
+def _disks(devices, instance: dict, hardware: Hardware, root: dict | None, second: dict | None, local: list[dict]) -> None:
+    prefix = _bare(instance.get("root_device_name") or "/dev/vda")[:-1]
+    for disk, letter in ((root, "a"), (second, "b")):
+        if disk:
+            target = f"{_cdrom_prefix(hardware)}{letter}" if disk["cdrom"] else f"{prefix}{letter}"
+            file_disk(devices, disk["path"], disk["format"], target, cdrom=disk["cdrom"], hardware=hardware)
+    for disk in local:
+        file_disk(devices, disk["path"], disk["format"], disk["target"], hardware=hardware)
+
+
+def _cdrom_prefix(hardware: Hardware) -> str:
+    return {"ide": "hd", "virtio": "vd"}.get(hardware.cdrom_bus, "sd")
+
+
+def _config_drive_target(hardware: Hardware) -> str:
+    """Beyond the names of disks on the same bus; an IDE bus has four."""
+    prefix = _cdrom_prefix(hardware)
+    return f"{prefix}z" if _bare(hardware.disk_prefix) == prefix != "hd" else f"{prefix}d"
+
+
+def _os(top, instance: dict, hardware: Hardware, host: Host, kernel: dict) -> None:
     os = element(top, "os")
-    element(os, "type", "hvm", arch="x86_64", machine="pc")
+    element(os, "type", "hvm", arch="x86_64", machine=hardware.machine_type)
+    if host.firmware:
+        element(os, "loader", host.firmware.code, readonly="yes", type_="pflash", secure="yes" if hardware.secure_boot else "no")
+        element(os, "nvram", host.variables)
     if kernel:
         element(os, "kernel", kernel["kernel"])
         if kernel.get("ramdisk"):
@@ -134,21 +185,10 @@ def _os(top, instance, kernel: dict) -> None:
     else:
         element(os, "boot", dev="hd")
         element(os, "boot", dev="cdrom")
+    if hardware.boot_menu:
+        element(os, "bootmenu", enable="yes")
     element(os, "smbios", mode="sysinfo")
     system = element(element(top, "sysinfo", type_="smbios"), "system")
     for name, value in (("manufacturer", "Pileus"), ("product", "OpenStack Nova"), ("serial", instance["uuid"]),
                         ("uuid", instance["uuid"]), ("family", "Virtual Machine")):
         element(system, "entry", value, name=name)
-
-
-def _consoles(devices, directory: str) -> None:
-    serial = element(devices, "serial", type_="pty")
-    element(serial, "log", file=f"{directory}/console.log", append="off")
-    element(serial, "target", port="0")
-    element(devices, "input", type_="tablet", bus="usb")
-    # No port: everybody who reached it would see the screen. The agent passes sockets to QEMU instead.
-    element(element(devices, "graphics", type_="vnc"), "listen", type_="none")
-    element(element(devices, "video"), "model", type_="vga")
-    rng = element(devices, "rng", model="virtio")
-    element(rng, "backend", "/dev/urandom", model="random")
-    element(element(devices, "memballoon", model="virtio"), "stats", period="10")

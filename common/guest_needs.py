@@ -1,0 +1,99 @@
+"""What a host must have for a server's hardware, and names for it: hosts report what they have in their ``facts``.
+
+``facts["features"]`` is a list of names; ``facts["amounts"]`` is {name: number}, of which a server may need at most so many.
+"""
+
+from typing import TypedDict
+
+from common import guest_hardware
+from common.messages import Count
+
+CPU_TUNING, UEFI, SECURE_BOOT, BANDWIDTH = "cpu-tuning", "uefi", "secure-boot", "interface bandwidth limits"
+DEDICATED_CPUS, NUMA_NODES = "dedicated CPUs", "NUMA nodes"
+_USUAL_VIDEO = ("vga", "none")
+
+
+class Needs(TypedDict):
+    """What a host must have."""
+
+    features: list[str]
+    amounts: dict[str, Count]
+
+
+def machine(name: str) -> str:
+    return f"machine type {name}"
+
+
+def bus(name: str) -> str:
+    return f"disk bus {name}"
+
+
+def video(name: str) -> str:
+    return f"video model {name}"
+
+
+def tpm(version: str) -> str:
+    return f"TPM {version}"
+
+
+def file_system(name: str) -> str:
+    return f"file system {name}"
+
+
+def pages(size_kb: int) -> str:
+    """The amount of memory in pages of that size, MiB."""
+    return f"MiB of memory in pages of {size_kb} KiB"
+
+
+LARGE_PAGES = "MiB of memory in large pages"
+
+
+def every() -> list[str]:
+    """All features, of which a simulated host lacks none."""
+    return [CPU_TUNING, UEFI, SECURE_BOOT, BANDWIDTH, machine("q35"), *map(bus, guest_hardware.BUSES), *map(tpm, ("1.2", "2.0")),
+            *map(video, guest_hardware.VIDEO_MODELS), *map(file_system, ("ext2", "ext3", "ext4", "vfat", "xfs", "ntfs"))]
+
+
+def of(row: dict) -> Needs:
+    """What a server needs: nothing, usually.
+
+    :raises BadRequest: as ``guest_hardware.of``
+    """
+    hardware = guest_hardware.of_server(row)
+    features = {file_system(d["format"]) for d in row["flavor"].get("local_disks", []) if d["format"]}
+    if hardware.tuning:
+        features.add(CPU_TUNING)
+    if hardware.vif_limits:
+        features.add(BANDWIDTH)
+    if hardware.uefi:
+        features.add(UEFI)
+    if hardware.secure_boot:
+        features.add(SECURE_BOOT)
+    if hardware.machine_type != "pc":
+        features.add(machine(hardware.machine_type))
+    features |= {bus(name) for name in (hardware.disk_bus, hardware.cdrom_bus) if name not in ("virtio", "ide")}
+    if hardware.video_model not in _USUAL_VIDEO:
+        features.add(video(hardware.video_model))
+    if hardware.tpm:
+        features.add(tpm(hardware.tpm[0]))
+    return {"features": sorted(features), "amounts": _amounts(hardware)}
+
+
+def _amounts(hardware: guest_hardware.Hardware) -> dict[str, int]:
+    found = {}
+    if hardware.dedicated:
+        found[DEDICATED_CPUS] = hardware.vcpus + (hardware.emulator_threads == "isolate")
+    if hardware.numa:
+        found[NUMA_NODES] = len(hardware.numa)
+    if isinstance(hardware.page_size, int) and hardware.page_size != 4:
+        found[pages(hardware.page_size)] = hardware.memory_mb
+    elif hardware.page_size == "large":
+        found[LARGE_PAGES] = hardware.memory_mb
+    return found
+
+
+def missing(facts: dict, needs: Needs) -> list[str]:
+    """What a host lacks of a server's needs. :param facts: the host's"""
+    features, amounts = facts.get("features", []), facts.get("amounts", {})
+    return [n for n in needs["features"] if n not in features] + [
+        f"{number} {name}" for name, number in needs["amounts"].items() if amounts.get(name, 0) < number]

@@ -1,0 +1,108 @@
+"""Which CPUs of the host single guests have for themselves."""
+
+import threading
+import xml.etree.ElementTree as ET
+
+from common import errors
+from common.guest_cpus import NumaNode, cpu_set
+from common.guest_hardware import Hardware
+from compute_agent.virt.libvirt.capabilities import Capabilities, Cell
+
+
+class Pinning:
+    """In memory; a restarted agent learns it from the definitions of guests."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken: dict[str, frozenset[int]] = {}
+
+    def learn(self, uuid: str, metadata: str) -> None:
+        """:param metadata: of the guest's definition, as ``xml.domain`` wrote it"""
+        reserved = ET.fromstring(metadata).get("reserved")
+        with self._lock:
+            if reserved and uuid not in self._taken:
+                self._taken[uuid] = cpu_set(reserved, "reserved")[0]
+
+    def of(self, uuid: str) -> frozenset[int]:
+        """The CPUs that a guest has for itself, with those that are left idle beside them."""
+        with self._lock:
+            return self._taken.get(uuid, frozenset())
+
+    def release(self, uuid: str) -> None:
+        with self._lock:
+            self._taken.pop(uuid, None)
+
+    def free(self, dedicated: frozenset[int]) -> frozenset[int]:
+        with self._lock:
+            return dedicated.difference(*self._taken.values())
+
+    def assign(self, uuid: str, hardware: Hardware, host: Capabilities) -> dict:
+        """CPUs and NUMA nodes of the host for a guest; those that it had before are forgotten.
+
+        :returns: {"cpus": {vCPU: CPU}, "emulator": CPU or None, "cells": [id of the host's node of each node of the guest]}
+        :raises StepFailed: there are not enough
+        """
+        if not (hardware.dedicated or hardware.numa):
+            return {"cpus": {}, "emulator": None, "cells": []}
+        with self._lock:
+            self._taken.pop(uuid, None)
+            free = host.dedicated.difference(*self._taken.values())
+            nodes = hardware.numa or (NumaNode(frozenset(range(hardware.vcpus)), hardware.memory_mb),)
+            cells, cpus = _place(hardware, nodes, host.cells, free)
+            emulator = None
+            if hardware.emulator_threads == "isolate":
+                left = sorted(free - set(cpus.values()))
+                if not left:
+                    raise errors.StepFailed(reason="The host has no free CPU for the emulator's threads.")
+                emulator = left[0]
+            if cpus:
+                taken = {*cpus.values(), *([] if emulator is None else [emulator])}
+                if hardware.thread_policy == "isolate":
+                    taken |= {s for cell in host.cells for cpu, all_of_core in cell.siblings.items() if cpu in taken
+                              for s in all_of_core}
+                self._taken[uuid] = frozenset(taken)
+        return {"cpus": cpus, "emulator": emulator, "cells": cells if hardware.numa else []}
+
+
+def _place(hardware: Hardware, nodes: tuple[NumaNode, ...], cells: tuple[Cell, ...],
+           free: frozenset[int]) -> tuple[list[int], dict[int, int]]:
+    """Each of the guest's nodes on a node of the host of its own; without nodes, on the first that has room, else on any CPUs."""
+    chosen: list[int] = []
+    cpus: dict[int, int] = {}
+    for node in nodes:
+        for cell in cells:
+            if cell.id in chosen:
+                continue
+            own = _cpus(hardware, len(node.cpus), cell.siblings, free - set(cpus.values())) if hardware.dedicated else []
+            if own is not None:
+                chosen.append(cell.id)
+                cpus.update(zip(sorted(node.cpus), own))
+                break
+        else:
+            if hardware.numa:
+                raise errors.StepFailed(reason="The host's NUMA nodes have no room for the server's.")
+            every = {cpu: siblings for cell in cells for cpu, siblings in cell.siblings.items()}
+            own = _cpus(hardware, len(node.cpus), every, free)
+            if own is None:
+                raise errors.StepFailed(reason="The host has not enough free dedicated CPUs.")
+            cpus.update(zip(sorted(node.cpus), own))
+    return chosen, cpus
+
+
+def _cpus(hardware: Hardware, count: int, siblings: dict[int, frozenset[int]], free: frozenset[int]) -> list[int] | None:
+    """``count`` free CPUs of a node, by the policy for siblings; None if there are not so many.
+
+    isolate: the siblings of each are left alone; require: only cores of which all threads are taken, on hosts that have
+    siblings; prefer: whole cores first.
+    """
+    usable = sorted(cpu for cpu in siblings if cpu in free)
+    cores: dict[frozenset[int], list[int]] = {}
+    for cpu in usable:
+        cores.setdefault(siblings[cpu], []).append(cpu)
+    if hardware.thread_policy == "isolate":
+        found = [free_ones[0] for core, free_ones in cores.items() if len(free_ones) == len(core)]
+    elif hardware.thread_policy == "require":
+        found = [cpu for core, free_ones in cores.items() if len(core) > 1 for cpu in free_ones]
+    else:
+        found = [cpu for _, free_ones in sorted(cores.items(), key=lambda c: -len(c[1])) for cpu in free_ones]
+    return found[:count] if len(found) >= count else None

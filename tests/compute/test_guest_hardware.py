@@ -1,0 +1,137 @@
+"""What extra specs of flavors and properties of images mean together."""
+
+import pytest
+
+from common import errors, guest_hardware, guest_needs
+from common.guest_cpus import NumaNode
+
+
+def made(specs: dict | None = None, properties: dict | None = None, vcpus: int = 4, memory_mb: int = 1024):
+    return guest_hardware.of(vcpus, memory_mb, specs or {}, properties or {})
+
+
+def refused(says: str, specs: dict | None = None, properties: dict | None = None, **more) -> None:
+    with pytest.raises(errors.BadRequest, match=says):
+        made(specs, properties, **more)
+
+
+def test_without_any_it_is_the_usual_guest():
+    usual = made({"aggregate:ssd": "true", "resources:X": "1"}, {"hw_something_new": "1", "kernel_id": "k"})
+    assert usual == guest_hardware.Hardware(4, 1024) and usual.disk_prefix == "/dev/vd"
+
+
+@pytest.mark.parametrize("specs, properties, expected", [
+    ({"hw:cpu_sockets": "2"}, {}, (2, 2, 1)), ({"hw:cpu_cores": "2"}, {}, (2, 2, 1)), ({"hw:cpu_threads": "2"}, {}, (2, 1, 2)),
+    ({"hw:cpu_max_sockets": "1"}, {}, (1, 4, 1)), ({"hw:cpu_max_sockets": "1", "hw:cpu_max_cores": "2"}, {}, (1, 2, 2)),
+    ({"hw:cpu_sockets": "4"}, {"hw_cpu_sockets": "1"}, (1, 4, 1)),
+    ({}, {"hw_cpu_max_sockets": "2", "hw_cpu_threads": 2}, (2, 1, 2)),
+    ({"hw:cpu_cores": "3"}, {}, (4, 1, 1))], ids=str)
+def test_topology(specs, properties, expected):
+    assert made(specs, properties).topology == expected
+
+
+@pytest.mark.parametrize("says, specs, properties", [
+    ("exceeds the limits of the flavor", {"hw:cpu_max_sockets": "1"}, {"hw_cpu_max_sockets": "2"}),
+    ("exceeds the limits of the flavor or image", {"hw:cpu_max_cores": "2"}, {"hw_cpu_cores": "4"}),
+    ("impossible to satisfy", {"hw:cpu_max_cores": "1", "hw:cpu_max_sockets": "1", "hw:cpu_max_threads": "2"}, {}),
+    ("hw:cpu_cores", {"hw:cpu_cores": "0"}, {}), ("hw_cpu_threads", {}, {"hw_cpu_threads": "many"}),
+    ("not permitted to override CPU pinning", {"hw:cpu_policy": "shared"}, {"hw_cpu_policy": "dedicated"}),
+    ("thread pinning policy in a non dedicated", {"hw:cpu_thread_policy": "isolate"}, {}),
+    ("override CPU thread pinning", {"hw:cpu_policy": "dedicated", "hw:cpu_thread_policy": "isolate"},
+     {"hw_cpu_thread_policy": "prefer"}),
+    ("requires a dedicated CPU policy", {"hw:emulator_threads_policy": "isolate"}, {}),
+    ("non dedicated", {"hw:cpu_realtime": "yes"}, {}),
+    ("non-realtime CPU", {"hw:cpu_realtime": "yes", "hw:cpu_policy": "dedicated"}, {}),
+    ("non-realtime CPU", {"hw:cpu_realtime": "yes", "hw:cpu_policy": "dedicated", "hw:cpu_realtime_mask": "^0-3"}, {}),
+    ("forbidden against 'None'", {}, {"hw_mem_page_size": "2MB"}),
+    ("forbidden against '2048'", {"hw:mem_page_size": "2MB"}, {"hw_mem_page_size": "1GB"}),
+    ("page size", {"hw:mem_page_size": "2 elephants"}, {}), ("mem_page_size is not set", {"hw:locked_memory": "true"}, {}),
+    ("evenly", {"hw:numa_nodes": "3"}, {}), ("all NUMA nodes", {"hw:numa_nodes": "2", "hw:numa_cpus.0": "0"}, {}),
+    ("larger than max 3", {"hw:numa_nodes": "1", "hw:numa_cpus.0": "0-4", "hw:numa_mem.0": "1024"}, {}),
+    ("assigned to two", {"hw:numa_nodes": "2", "hw:numa_cpus.0": "0-3", "hw:numa_mem.0": "1", "hw:numa_cpus.1": "3",
+                         "hw:numa_mem.1": "1"}, {}),
+    ("not assigned", {"hw:numa_nodes": "1", "hw:numa_cpus.0": "0,2", "hw:numa_mem.0": "1024"}, {}),
+    ("1000 MB of memory assigned", {"hw:numa_nodes": "1", "hw:numa_cpus.0": "0-3", "hw:numa_mem.0": "1000"}, {}),
+    ("override NUMA", {"hw:numa_nodes": "1"}, {"hw_numa_nodes": "2"}),
+    ("exceed flavor value", {"hw:serial_port_count": "1"}, {"hw_serial_port_count": "2"}),
+    ("Conflicting values for hw:tpm_version", {"hw:tpm_version": "2.0"}, {"hw_tpm_version": "1.2"}),
+    ("needs a TPM version", {"hw:tpm_model": "tpm-crb"}, {}), ("needs the TPM version 2.0", {"hw:tpm_model": "tpm-crb",
+                                                                                         "hw:tpm_version": "1.2"}, {}),
+    ("Conflicting values for os:secure_boot", {"os:secure_boot": "required"}, {"os_secure_boot": "disabled",
+                                                                              "hw_firmware_type": "uefi"}),
+    ("hw_firmware_type=uefi", {"os:secure_boot": "required"}, {}),
+    ("machine type q35", {"os:secure_boot": "required"}, {"hw_firmware_type": "uefi", "hw_machine_type": "pc"}),
+    ("no IDE bus", {}, {"hw_machine_type": "q35", "hw_disk_bus": "ide"}),
+    ("video memory 64 is higher", {"hw_video:ram_max_mb": "32"}, {"hw_video_ram": "64"}),
+    ("hw:mem_encryption is not supported", {"hw:mem_encryption": "true"}, {}),
+    ("hw_disk_bus", {}, {"hw_disk_bus": "xen"}), ("hw_vif_model", {}, {"hw_vif_model": "<evil/>"}),
+    ("hw_machine_type", {}, {"hw_machine_type": "pc' or 1"}), ("quota:cpu_quota", {"quota:cpu_quota": "much"}, {})], ids=str)
+def test_what_contradicts_itself_is_refused(says, specs, properties):
+    refused(says, specs, properties)
+
+
+def test_dedicated_real_time_cpus():
+    found = made({"hw:cpu_policy": "dedicated", "hw:cpu_realtime": "true", "hw:cpu_realtime_mask": "^0",
+                  "hw:cpu_thread_policy": "require", "hw:emulator_threads_policy": "isolate"})
+    assert (found.dedicated, found.thread_policy, found.emulator_threads) == (True, "require", "isolate")
+    assert found.real_time == {1, 2, 3} and found.locked_memory
+    assert made({}, {"hw_cpu_policy": "dedicated"}).dedicated
+
+
+def test_numa_nodes_even_and_uneven():
+    assert made({"hw:numa_nodes": "2"}).numa == (NumaNode(frozenset({0, 1}), 512), NumaNode(frozenset({2, 3}), 512))
+    uneven = {"hw_numa_nodes": "2", "hw_numa_cpus.0": "0-2", "hw_numa_mem.0": "1000", "hw_numa_cpus.1": "3",
+              "hw_numa_mem.1": "24"}
+    assert made({}, uneven).numa == (NumaNode(frozenset({0, 1, 2}), 1000), NumaNode(frozenset({3}), 24))
+
+
+@pytest.mark.parametrize("flavor, image, size", [("2MB", None, 2048), ("large", None, "large"), ("any", "1GB", 1 << 20),
+                                                 ("large", "2048", 2048), ("small", None, "small")])
+def test_sizes_of_pages(flavor, image, size):
+    assert made({"hw:mem_page_size": flavor}, {"hw_mem_page_size": image} if image else {}).page_size == size
+
+
+def test_quotas():
+    found = made({"quota:disk_read_iops_sec": "100", "quota:disk_total_bytes_sec": "0", "quota:cpu_quota": "5000",
+                  "quota:cpu_shares": 10, "quota:vif_inbound_average": "1000", "quota:vif_inbound_burst": "10",
+                  "quota:vif_outbound_peak": "9"})
+    assert (found.disk_limits, found.tuning) == ({"read_iops_sec": 100}, {"quota": 5000, "shares": 10})
+    assert found.vif_limits == {"inbound": {"average": 1000, "burst": 10}}  # without an average there is no limit
+
+
+def test_devices():
+    found = made({"hw:watchdog_action": "pause", "hw_rng:rate_bytes": "64", "hw:boot_menu": "no", "hw:serial_port_count": "3",
+                  "hw:vif_multiqueue_enabled": "true", "hw_video:ram_max_mb": "64"},
+                 {"hw_watchdog_action": "reset", "hw_disk_bus": "scsi", "hw_scsi_model": "virtio-scsi", "hw_boot_menu": "yes",
+                  "hw_serial_port_count": 2, "hw_video_model": "qxl", "hw_video_ram": "64", "img_hide_hypervisor_id": "true"})
+    assert (found.watchdog, found.rng_rate, found.boot_menu, found.serial_ports) == ("reset", (64, 1000), True, 2)
+    assert found.disk_prefix == "/dev/sd" and found.video_ram_mb == 64 and found.hide_hypervisor
+    assert not made({"hw_rng:allowed": "false"}).rng and made({"hw:watchdog_action": "disabled"}).watchdog is None
+    refused("Conflicting values", {"hw:vif_multiqueue_enabled": "true"}, {"hw_vif_multiqueue_enabled": "no"})
+
+
+def test_firmware_and_machine():
+    secure = made({"os:secure_boot": "required"}, {"hw_firmware_type": "uefi"})
+    assert (secure.machine_type, secure.uefi, secure.secure_boot, secure.cdrom_bus) == ("q35", True, True, "sata")
+    assert made({"hw:tpm_version": "2.0"}, {"hw_tpm_model": "tpm-crb"}).tpm == ("2.0", "tpm-crb")
+    assert not made({"os:secure_boot": "optional"}).secure_boot
+
+
+def server(specs: dict, properties: dict, disks: tuple = ()) -> dict:
+    return {"vcpus": 4, "memory_mb": 1024, "flavor": {"extra_specs": specs, "local_disks": list(disks)},
+            "image_meta": {"properties": properties}}
+
+
+def test_what_a_host_must_have():
+    assert guest_needs.of(server({}, {"hw_disk_bus": "virtio", "hw_video_model": "vga"})) == {"features": [], "amounts": {}}
+    needs = guest_needs.of(server(
+        {"quota:cpu_shares": "5", "quota:vif_inbound_average": "1", "hw:cpu_policy": "dedicated",
+         "hw:emulator_threads_policy": "isolate", "hw:numa_nodes": "2",
+         "hw:mem_page_size": "2MB"}, {"hw_firmware_type": "uefi", "hw_machine_type": "q35", "hw_disk_bus": "scsi"},
+        ({"format": "xfs"}, {"format": None})))
+    assert needs["features"] == ["cpu-tuning", "disk bus sata", "disk bus scsi", "file system xfs", "interface bandwidth limits",
+                                 "machine type q35", "uefi"]
+    assert needs["amounts"] == {"dedicated CPUs": 5, "NUMA nodes": 2, "MiB of memory in pages of 2048 KiB": 1024}
+    facts = {"features": [n for n in needs["features"] if n != "uefi"], "amounts": {**needs["amounts"], "dedicated CPUs": 4}}
+    assert guest_needs.missing(facts, needs) == ["uefi", "5 dedicated CPUs"]
+    assert guest_needs.missing({}, {"features": [], "amounts": {}}) == []

@@ -1,0 +1,81 @@
+"""Extra specs and image properties that contradict each other are refused; what no host has, too, with its name."""
+
+import pytest
+
+from common.periodic import wait_for
+from tests.functional.test_stories import refused, server_body, wait_gone, wait_status
+
+
+@pytest.fixture
+def flavor(cloud):
+    """Makes a flavor with extra specs."""
+    made = []
+
+    def make(specs: dict, **more) -> str:
+        body = {"name": f"hardware-{len(made)}", "ram": 64, "vcpus": 2, "disk": 1, **more}
+        made.append(cloud.client.call("compute", "POST", "/flavors", {"flavor": body})["flavor"]["id"])
+        cloud.client.call("compute", "POST", f"/flavors/{made[-1]}/os-extra_specs", {"extra_specs": specs})
+        return made[-1]
+    yield make
+    for each in made:
+        cloud.client.call("compute", "DELETE", f"/flavors/{each}")
+
+
+@pytest.fixture
+def image(cloud):
+    """Makes an image with properties."""
+    made = []
+
+    def make(**properties) -> str:
+        body = {"name": "hardware", "disk_format": "raw", "container_format": "bare", **properties}
+        made.append(cloud.client.call("image", "POST", "/images", body)["id"])
+        cloud.client.call("image", "PUT", f"/images/{made[-1]}/file", raw=b"\1" * 512, content_type="application/octet-stream")
+        return made[-1]
+    yield make
+    for each in made:
+        cloud.client.call("image", "DELETE", f"/images/{each}")
+
+
+def test_contradictions_are_refused(cloud, flavor, image):
+    client = cloud.client
+    shared, serial = flavor({"hw:cpu_policy": "shared"}), flavor({"hw:serial_port_count": "1"})
+    for chosen, properties, says in ((shared, {"hw_cpu_policy": "dedicated"}, "not permitted to override CPU pinning policy"),
+                                     (serial, {"hw_serial_port_count": "2"}, "Forbidden to exceed flavor value"),
+                                     ("42", {"hw_disk_bus": "fdc"}, "hw_disk_bus"),
+                                     ("42", {"os_secure_boot": "required"}, "hw_firmware_type=uefi")):
+        body = server_body(client, "no", flavorRef=chosen, imageRef=image(**properties))
+        assert says in refused(400, client, "compute", "POST", "/servers", body)
+    assert "not supported" in refused(400, client, "compute", "POST", "/servers", server_body(
+        client, "no", flavorRef=flavor({"hw:mem_encryption": "true"})))
+
+
+def test_a_rebuild_and_a_resize_are_checked_too(cloud, flavor, image):
+    client = cloud.client
+    chosen = flavor({"hw:serial_port_count": "1"})
+    server = client.call("compute", "POST", "/servers", server_body(client, "checked", flavorRef=chosen, imageRef=image(
+        hw_disk_bus="scsi", hw_scsi_model="virtio-scsi")))["server"]["id"]
+    wait_status(client, server)
+    shown = client.call("compute", "GET", f"/servers/{server}", version="2.3")["server"]
+    assert shown["OS-EXT-SRV-ATTR:root_device_name"] == "/dev/sda"
+    where = f"/servers/{server}/action"
+    assert "Forbidden to exceed" in refused(400, client, "compute", "POST", where, {"rebuild": {
+        "imageRef": image(hw_serial_port_count="2")}})
+    wrong = flavor({"hw:numa_nodes": "3"}, vcpus=2)
+    assert "evenly" in refused(400, client, "compute", "POST", where, {"resize": {"flavorRef": wrong}})
+    client.call("compute", "DELETE", f"/servers/{server}")
+    wait_gone(client, server)
+
+
+def test_what_no_host_has_is_named(cloud, flavor, image):
+    client = cloud.client
+    chosen = flavor({"hw:numa_nodes": "4", "hw:cpu_policy": "dedicated"}, vcpus=4)
+    server = client.call("compute", "POST", "/servers", server_body(
+        client, "nowhere", flavorRef=chosen, imageRef=image(hw_machine_type="isapc")))["server"]["id"]
+
+    def fault():
+        found = client.call("compute", "GET", f"/servers/{server}")["server"]
+        return found.get("fault") if found["status"] == "ERROR" else None
+    text = wait_for(fault, 30, what="the refusal")["message"]
+    assert "without hardware that the flavor or the image asks for (machine type isapc, 4 dedicated CPUs, 4 NUMA nodes)" in text
+    client.call("compute", "DELETE", f"/servers/{server}")
+    wait_gone(client, server)
