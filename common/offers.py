@@ -83,7 +83,10 @@ class Offer:
             with self._entrance(secure):
                 secure.settimeout(ENTER_S)
                 secure.do_handshake()
-                asked = json.loads(_line(secure, deadline))
+                try:
+                    asked = json.loads(_line(secure, deadline))
+                except RecursionError as error:  # of deeply nested lists
+                    raise ValueError("not a request") from error
             secure.settimeout(silence_s)
             if not isinstance(asked, dict) or not hmac.compare_digest(str(asked.get("token")).encode(), self._token.encode()):
                 raise ValueError("a wrong token")
@@ -97,12 +100,12 @@ class Offer:
         with self._guard:
             self._entering.append(secure)
             if len(self._entering) > MAX_ENTERING:
-                with contextlib.suppress(OSError):  # he has left
+                with contextlib.suppress(OSError):  # it has disconnected
                     socket.socket.shutdown(self._entering.popleft(), socket.SHUT_RDWR)
         try:
             yield
         finally:
-            with self._guard, contextlib.suppress(ValueError):  # he was sent away
+            with self._guard, contextlib.suppress(ValueError):  # it was disconnected
                 self._entering.remove(secure)
 
     def close(self) -> None:

@@ -18,7 +18,10 @@ _ENDED, _FAILED = 1000, 1011  # status codes of close frames (RFC 6455, section 
 
 
 def redeem(service, token: str) -> dict | None:
-    """As ``console_tokens.redeem``."""
+    """As ``console_tokens.redeem``. Unknown tokens, which anybody can send, are refused without a write transaction."""
+    with service.db.reader() as connection:
+        if console_tokens.find(connection, token) is None:
+            return None
     return service.db.transact(console_tokens.redeem, token)
 
 
@@ -34,7 +37,7 @@ def serve(service, ctx, console: dict, answer: bytes, connection: socket.socket)
     browser = WebSocket(connection)
     try:
         connection.sendall(answer)
-        with _place(service), _stream(service, ctx, console) as guest:
+        with service.places.taken(console["user_id"]), _stream(service, ctx, console) as guest:
             LOG.info("console opened", extra={"fields": about})
             _relay(browser, guest)
         browser.close(_ENDED, "The console has ended.")
@@ -47,17 +50,6 @@ def serve(service, ctx, console: dict, answer: bytes, connection: socket.socket)
         LOG.info("the connection of a console broke: %s", error, extra={"fields": about})
         browser.close(_FAILED, "The connection to the guest broke.")
     LOG.info("console closed", extra={"fields": {**about, "duration_s": round(time.monotonic() - began, 1)}})
-
-
-@contextlib.contextmanager
-def _place(service):
-    """Count a console against the limit of this process. :raises ServiceUnavailable: the limit is reached"""
-    if not service.places.acquire(blocking=False):
-        raise errors.ServiceUnavailable(part="the console proxy, where too many consoles are open")
-    try:
-        yield
-    finally:
-        service.places.release()
 
 
 def _stream(service, ctx, console: dict) -> socket.socket:
@@ -74,9 +66,10 @@ def _stream(service, ctx, console: dict) -> socket.socket:
 def _relay(browser: WebSocket, guest: socket.socket) -> None:
     """Relay bytes in both directions until one side closes."""
     def to_browser() -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # ValueError: the TLS socket has been shut down
             while data := guest.recv(_BLOCK):
                 browser.send(data)
+                time.sleep(0)  # as in WebSocket.receive
         browser.close(_ENDED, "The console has ended.")
     output = threading.Thread(target=to_browser, daemon=True, name="console")
     output.start()

@@ -1,8 +1,12 @@
 """The server's side of a WebSocket, against the client of the same library and against bytes that no client should send."""
 
+import contextlib
 import socket
 import struct
+import subprocess
+import sys
 import threading
+import time
 
 import pytest
 from websockets.frames import Frame, Opcode
@@ -113,3 +117,42 @@ def test_a_connection_that_is_cut_ends_it(ends):
     ours, theirs = ends
     theirs.close()
     assert ours.receive() is None
+
+
+# A process with green threads, like the proxy: one receives, the other ends the process after 20 turns.
+_GREEN = """
+import eventlet; eventlet.monkey_patch()
+import socket, threading, time
+from common import websocket
+listening = socket.create_server(("127.0.0.1", 0))
+print(listening.getsockname()[1], flush=True)
+connection, _ = listening.accept()
+threading.Thread(target=websocket.WebSocket(connection).receive, daemon=True).start()
+for _ in range(20):
+    time.sleep(0.05)
+"""
+
+
+@pytest.mark.parametrize("opcode", [Opcode.PING, Opcode.BINARY])
+def test_a_flood_of_empty_frames_does_not_stop_other_green_threads(opcode):
+    flood, began = frame(opcode, b"") * 10_000, time.monotonic()
+    with subprocess.Popen([sys.executable, "-c", _GREEN], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        client = socket.create_connection(("127.0.0.1", int(process.stdout.readline())))
+
+        def discard() -> None:  # responses to pings
+            with contextlib.suppress(OSError):
+                while client.recv(1 << 16):
+                    continue
+
+        def send() -> None:
+            with contextlib.suppress(OSError):
+                while time.monotonic() - began < 60:
+                    client.sendall(flood)
+        for work in (discard, send):
+            threading.Thread(target=work, daemon=True).start()
+        try:
+            assert process.wait(40) == 0
+        finally:
+            process.kill()
+            client.close()

@@ -1,11 +1,13 @@
 """Tokens of consoles in the database: single-use, short-lived, and revoked by every action that ends or moves the guest."""
 
 import concurrent.futures
+import types
 
 import pytest
 import sqlalchemy as sa
 
 from common import context, server_states
+from compute_api.console import relay
 from conductor.db import console_tokens, machine, models
 from tests.compute.test_machine import database, put  # noqa: F401  # a fixture
 
@@ -49,6 +51,12 @@ def test_of_many_at_once_one_gets_it(server):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda n: server.transact(console_tokens.redeem, token), range(8)))
     assert sum(each is not None for each in found) == 1
+
+
+def test_who_guesses_a_token_takes_no_write_lock(server):
+    """SQLite has one: anybody who reaches the proxy could delay all writers."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool, server.writer():
+        assert pool.submit(relay.redeem, types.SimpleNamespace(db=server), "0" * 43).result(10) is None
 
 
 def test_an_expired_token_opens_nothing_and_goes_with_the_next(server):

@@ -1,7 +1,10 @@
 """Consoles as an agent offers them: to one proxy, that has the token, and for as long as somebody is there."""
 
+import fcntl
 import os
+import resource
 import socket
+import ssl
 import threading
 import types
 
@@ -56,6 +59,26 @@ def test_bytes_go_both_ways_and_nothing_is_lost(made):
             assert found == data
 
 
+def test_a_host_with_many_open_files(made, monkeypatch):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+    try:
+        plain = made.guests.open_console
+
+        def high(uuid: str, kind: str) -> int:
+            low = plain(uuid, kind)
+            try:
+                return fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, 1500)
+            finally:
+                os.close(low)
+        monkeypatch.setattr(made.guests, "open_console", high)
+        with offers.take(made.consoles.open("u", "vnc"), 10) as proxy:
+            proxy.sendall(b"typed")
+            assert made.guests.ends[0].recv(10) == b"typed"
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def test_each_side_ends_it_for_the_other(made):
     with offers.take(made.consoles.open("u", "vnc"), 10) as proxy:
         made.guests.ends[0].close()
@@ -73,6 +96,30 @@ def test_who_lacks_the_token_gets_nothing_and_keeps_nobody_from_it(made):
     with offers.take(offer, 10) as proxy:
         made.guests.ends[0].sendall(b"seen")
         assert proxy.recv(10) == b"seen"
+
+
+@pytest.mark.parametrize("line", [b"[" * 1023 + b"\n", b'{"token": "\\ud800"}\n', b'{"token": {}}\n', b"[]\n", b"\xff\n",
+                                  b"x" * 5000])
+def test_a_stranger_does_not_end_the_offer_with_any_words(made, line):
+    offer = made.consoles.open("u", "vnc")
+    anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+    with anybody.wrap_socket(socket.create_connection((offer["address"], offer["port"]), 10)) as stranger:
+        stranger.sendall(line)
+        assert ended(stranger)
+    with offers.take(offer, 10) as proxy:
+        made.guests.ends[0].sendall(b"seen")
+        assert proxy.recv(10) == b"seen"
+
+
+def test_silent_strangers_do_not_delay_the_proxy(made):
+    offer = made.consoles.open("u", "vnc")
+    strangers = [socket.create_connection((offer["address"], offer["port"])) for _ in range(3)]
+    with offers.take(offer, 5) as proxy:  # less than ENTER_S
+        made.guests.ends[0].sendall(b"seen")
+        assert proxy.recv(10) == b"seen"
+    for stranger in strangers:
+        stranger.close()
 
 
 def test_an_offer_is_for_one(made):
@@ -115,3 +162,29 @@ def test_only_so_many_at_once_and_a_failure_takes_no_place(made, monkeypatch):
         except errors.ServiceUnavailable:
             return None
     wait_for(again, 5, what="a place")
+
+
+def test_one_guest_does_not_take_all_consoles_of_its_host(made, monkeypatch):
+    monkeypatch.setattr(consoles, "MAX_CONSOLES_OF_GUEST", 2)
+    mine = [offers.take(made.consoles.open("mine", "vnc"), 10) for _ in range(2)]
+    with pytest.raises(errors.StepFailed, match="Too many consoles of this guest"):
+        made.consoles.open("mine", "vnc")
+    offers.take(made.consoles.open("other", "vnc"), 10).close()
+    for each in mine:
+        each.close()
+
+    def again():
+        try:
+            return made.consoles.open("mine", "vnc")
+        except errors.StepFailed:
+            return None
+    wait_for(again, 5, what="a place")
+
+
+def test_a_new_reader_of_a_serial_port_is_never_one_too_many(made, monkeypatch):
+    monkeypatch.setattr(consoles, "MAX_CONSOLES_OF_GUEST", 2)
+    for _ in range(5):
+        with offers.take(made.consoles.open("u", "serial"), 10) as proxy:
+            made.guests.ends[-1].sendall(b"seen")
+            assert proxy.recv(10) == b"seen"
+            wait_for(lambda: made.consoles.count("u") == 1, 5, what="the former reader to end")

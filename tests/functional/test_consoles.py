@@ -127,6 +127,16 @@ def test_no_other_word_opens_anything(proxy, server, token):
     assert caught.value.response.status_code in (403, 400) and not caught.value.response.headers.get("Sec-WebSocket-Accept")
 
 
+def test_only_a_handshake_uses_up_a_token(cloud, server, proxy):
+    token, key = token_of(url_of(cloud, server)), {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version": "13"}
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade"}
+    for method, headers in (("GET", {}), ("GET", upgrade), ("GET", key), ("HEAD", {**upgrade, **key})):
+        answer = urllib3.request(method, f"http://{proxy}/?token={token}", headers=headers, timeout=30, retries=False)
+        assert answer.status == 400, (method, headers)
+    with opened(proxy, token) as console:
+        read(console, b"login: ")
+
+
 def _expire(cloud, token: str) -> None:
     with contextlib.closing(sqlite3.connect(f"{cloud.state}/db/compute.sqlite", timeout=20)) as database:
         changed = database.execute("UPDATE console_auth_tokens SET expires_at = '2020-01-01 00:00:00.000000' "

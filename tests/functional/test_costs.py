@@ -85,4 +85,4 @@ def test_a_console(counting):
         assert b"login" in console.recv(timeout=10)
     lines = pathlib.Path(f"{counting.state}.counted").read_text().removeprefix(before).splitlines()
     opened = [found["what"] for found in map(json.loads, lines) if "console" in found["what"]]
-    assert [what.split()[0] for what in opened] == ["SELECT", "DELETE", "call", "call"], opened
+    assert [what.split()[0] for what in opened] == ["SELECT", "SELECT", "DELETE", "call", "call"], opened

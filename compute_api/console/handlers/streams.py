@@ -16,7 +16,7 @@ def connect(req):
     """Open the console of a token. This uses up the token, even if the console cannot be opened."""
     _check_origin(req)
     answer = websocket.handshake(req.headers, _PROTOCOLS)
-    if answer.status_code != 101:
+    if answer.status_code != 101 or req.method != "GET":  # the route is for HEAD too
         raise errors.BadRequest("This URL is for WebSocket connections.")
     console = relay.redeem(req.svc, req.GET.get("token", ""))
     if console is None:
