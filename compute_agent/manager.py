@@ -14,7 +14,7 @@ from compute_agent.operations import Operations
 
 LONG_CALLS = 8
 # Separate lanes, so that deletes do not wait for image transfers or for guests that shut down slowly.
-BUILD, IMAGE, DELETE, OTHER = "build", "image", "delete", "other"
+BUILD, IMAGE, CACHE, DELETE, OTHER = "build", "image", "cache", "delete", "other"
 WITH_IMAGES = ("rebuild", "rescue")
 
 
@@ -57,6 +57,11 @@ class Manager:
 
     def offer_disks(self, ctx, uuid: str, operation_id: str, number: int) -> dict:
         return migration.offer_disks(self.agent, ctx, uuid, operation_id, number)
+
+    def cache_images(self, ctx, images: list[dict]) -> None:
+        for image in images:
+            work = functools.partial(self.operations.cache_image, ctx, image)
+            self.agent.workers.put(ctx, image["id"], ("cache_image",), work, lane=CACHE)
 
     @contextlib.contextmanager
     def _long_call(self):

@@ -66,6 +66,15 @@ class Operations:
         agent.conductor.finish(ctx, instance["uuid"], "spawn", [], {"power_state": RUNNING, "network_info": ports},
                                attempt=instance["attempt"])
 
+    def cache_image(self, ctx, image: dict) -> None:
+        """Fetch an image that servers may need, as the user who asks for it."""
+        if not self.agent.driver.needs_image:
+            return
+        try:
+            self.agent.images.ensure(image, ctx.project_id)
+        except (errors.StepFailed, errors.ServiceUnavailable) as error:  # a build that needs it tries again
+            LOG.warning("image %s was not cached: %s", image["id"], error)
+
     def delete(self, ctx, uuid: str) -> None:
         agent = self.agent
         with agent.lock(uuid):

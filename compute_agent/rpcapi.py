@@ -7,7 +7,7 @@ from common.interface import call, cast
 from common.messages import Added, Count, HostName, Id
 from common.rpc import Client
 from compute_agent.messages import ApiPort, ConsoleKind, Inventory, Offer, OfferedDisks, PowerAction
-from conductor.messages import RequestedNetwork
+from conductor.messages import ImageFile, RequestedNetwork
 
 # The id of the server's block device; None in messages of the release before.
 Device = Annotated[Id | None, Added("1.3")]
@@ -24,7 +24,8 @@ class AgentAPI(Client):
         "1.2": "operation_step and offer_disks are new.",
         "1.3": "attach_volume and detach_volume take device, detach_interface takes attach_id, offered disks have sizes.",
         "1.4": "open_console is new.",
-        "1.5": "Offered disks have local."}
+        "1.5": "Offered disks have local.",
+        "1.6": "cache_images is new."}
 
     @cast(to="host")
     def build(self, ctx, host: HostName, uuid: Id) -> None:
@@ -53,6 +54,10 @@ class AgentAPI(Client):
     @cast(to="host", since="1.1")
     def extend_volume(self, ctx, host: HostName, uuid: Id, volume_id: Id) -> None:
         """A volume of the server has grown. Lost: the volume service says so again; doubled: the size is compared."""
+
+    @cast(to="host", since="1.6")
+    def cache_images(self, ctx, host: HostName, images: list[ImageFile]) -> None:
+        """Fetch images for servers to come. Lost: a server's build fetches the image; doubled: it is there already."""
 
     @call(timeout_s=60, to="host")
     def attach_interface(self, ctx, host: HostName, uuid: Id, request: RequestedNetwork) -> ApiPort:

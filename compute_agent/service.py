@@ -15,7 +15,7 @@ from compute_agent import conf, virt
 from compute_agent.consoles import Consoles
 from compute_agent.fence import Fence
 from compute_agent.imagecache import CacheCleanup, ImageCache
-from compute_agent.manager import BUILD, DELETE, IMAGE, OTHER, Manager
+from compute_agent.manager import BUILD, CACHE, DELETE, IMAGE, OTHER, Manager
 from compute_agent.orphans import OrphanReconciler
 from compute_agent.ports import Ports
 from compute_agent.powersync import Heartbeat, PowerSync
@@ -56,7 +56,7 @@ class ComputeAgent(Service):
         self.outgoing.mkdir(parents=True, exist_ok=True, mode=0o711)
         self.outgoing.chmod(0o711)  # a disk is copied as the guest's user, into an existing file
         self.tasks = Engine(Journal(f"{state}/tasks/compute"))
-        self.workers = Workers(self.name, {BUILD: self.conf.agent.max_parallel_builds, IMAGE: IMAGES_AT_ONCE,
+        self.workers = Workers(self.name, {BUILD: self.conf.agent.max_parallel_builds, IMAGE: IMAGES_AT_ONCE, CACHE: 1,
                                           DELETE: DELETES_AT_ONCE, OTHER: OTHERS_AT_ONCE})
         # Each lock exists while it is held or waited for.
         self._locks: weakref.WeakValueDictionary[str, threading.Lock] = weakref.WeakValueDictionary()

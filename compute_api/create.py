@@ -16,7 +16,8 @@ from common.calls import Call
 from common.rest import last_segment, path
 from compute_api import access, devices, hints, images, local_disks, microversions, networks
 from compute_api.schemas import servers as schemas
-from conductor.db import actions, flavors, models, quotas
+from compute_api.services import zones
+from conductor.db import actions, aggregates, flavors, models, quotas
 from scheduler.rpcapi import request_spec
 
 TABLE = models.instances
@@ -71,7 +72,7 @@ def _place(call: Call, given: dict) -> tuple[str | None, str | None]:
 
     :raises BadRequest: there is no such zone, or no such host in it
     """
-    zone, _, host = (given.get("availability_zone") or "").partition(":")
+    zone, _, host = (given.get("availability_zone") or call.svc.conf.compute.default_schedule_zone or "").partition(":")
     named = {h for h in (given.get("host"), given.get("hypervisor_hostname")) if h}
     if host:
         access.check(call, "os_compute_api:servers:create:forced_host")
@@ -83,13 +84,11 @@ def _place(call: Call, given: dict) -> tuple[str | None, str | None]:
     hosts = named | ({host} if host else set())
     if not (zone or hosts):
         return None, None
-    s = models.services
-    with call.svc.db.reader() as connection:
-        known = connection.execute(sa.select(s.c.zone, s.c.host).where(s.c.binary == "nova-compute")).all()
-    if zone and zone not in [z for z, _ in known]:
+    known = [row for row in zones.services(call) if row["binary"] == aggregates.COMPUTE]
+    if zone and zone not in zones.usable(known):
         raise errors.BadRequest(f"The requested availability zone is not available: {zone}")
     for name in sorted(hosts):
-        if name not in [h for z, h in known if zone in ("", z)]:
+        if name not in [row["host"] for row in known if zone in ("", row["zone"])]:
             raise errors.BadRequest(f"Compute host {name} could not be found.")
     if len(hosts) > 1:
         raise errors.BadRequest("No valid host was found: a server cannot be on two hosts.")
@@ -214,6 +213,7 @@ def _template(call: Call, body, flavor, key, image, wanted, groups) -> dict:
         "disk_gb": local_disks.host_disk_gb(flavor, root=bool(image)), "vm_state": server_states.BUILDING,
         "rescue_image": None, "locked_reason": None, "requested_host": host,
         "task_state": server_states.SCHEDULING, "power_state": server_states.NOSTATE, "host": None, "availability_zone": zone,
+        "pinned_availability_zone": zone,
         "key_name": key["name"], "key_data": key["public_key"], "user_data": user_data_of(given),
         "config_drive": wsgi.bool_value(given.get("config_drive", False)), "metadata": given.get("metadata", {}),
         "image_meta": image, "security_groups": groups, "network_info": [], "tags": given.get("tags", []),

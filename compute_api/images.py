@@ -33,6 +33,12 @@ def of(call: Call, reference: str, flavor: dict) -> dict:
     return {**{k: image.get(k) for k in _KEPT}, **parts, "properties": properties(image)}
 
 
+def file_of(call: Call, image_id: str) -> dict:
+    """What a host must know to fetch an image. :raises BadRequest: it is not there for this caller, or not active"""
+    image = _active(call, image_id)
+    return {name: image.get(name) for name in _FETCHED}
+
+
 def _too_small(flavor: dict, image: dict, what: str, has: str, needs: str) -> errors.BadRequest:
     return errors.BadRequest(f"Flavor's {what} is too small for requested image. Flavor {flavor['name']} has {has}, image "
                              f"{image['name'] or image['id']} needs {needs}. Choose a larger flavor.")

@@ -6,6 +6,7 @@ from common import errors
 from common.wsgi import Route
 from compute_api.handlers import (
     actions,
+    aggregates,
     attachments,
     consoles,
     external_events,
@@ -50,7 +51,7 @@ def _route(method, path, handler, status=200, versions=None) -> list[Route]:
 
 
 # What bodies of POST .../action may name: each is a request of its own to policies.
-ACTIONS = frozenset((*actions.NAMES, *flavors.ACTIONS))
+ACTIONS = frozenset((*actions.NAMES, *aggregates.ACTIONS, *flavors.ACTIONS))
 _S = "/servers/{id}"
 _IMAGE = "/images/{id}"
 _PROXY = ((2, 1), (2, 35))  # since 2.36 these are asked of the service that has them
@@ -118,7 +119,11 @@ ROUTES = [Route("GET", "/", versions.index), Route("GET", "/v2.1", versions.show
     _route("GET", "/os-hypervisors/{id}/servers", hypervisors.servers, versions=_BEFORE_UUIDS),
     _route("GET", "/os-hosts", hosts.index, versions=_HOSTS), _route("GET", "/os-hosts/{id}", hosts.show, versions=_HOSTS),
     _route("PUT", "/os-hosts/{id}", hosts.update, versions=_HOSTS),
-    _route("GET", "/os-aggregates", hypervisors.aggregates),
+    _route("GET", "/os-aggregates", aggregates.index), _route("POST", "/os-aggregates", aggregates.create),
+    _route("GET", "/os-aggregates/{id}", aggregates.show), _route("PUT", "/os-aggregates/{id}", aggregates.update),
+    _route("DELETE", "/os-aggregates/{id}", aggregates.delete),
+    _route("POST", "/os-aggregates/{id}/action", aggregates.act),
+    _route("POST", "/os-aggregates/{id}/images", aggregates.cache_images, 202, ((2, 81), None)),
     _route("GET", "/limits", quotas.limits), _route("GET", "/os-quota-sets/{target}", quotas.show),
     _route("GET", "/os-quota-sets/{target}/detail", quotas.detail),
     _route("GET", "/os-quota-sets/{target}/defaults", quotas.defaults),

@@ -5,7 +5,6 @@ from common.unsupported import Part, Table
 _MIGRATIONS = "live migrations of servers"
 _NETWORKS = "nova-network's commands"
 TABLE = Table("/v2.1", [
-    Part("/os-aggregates", "host aggregates", ("POST",)), Part("/os-aggregates/{id}", "host aggregates"),
     *(Part(f"/os-hosts/{{id}}/{verb}", "power actions of hosts") for verb in ("reboot", "shutdown", "startup")),
     Part("/os-instance_usage_audit_log", "usage audit logs"),
     Part("/servers/{id}/migrations", _MIGRATIONS), Part("/servers/{id}/diagnostics", "diagnostics of servers"),

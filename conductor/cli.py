@@ -2,8 +2,6 @@
 
 import argparse
 
-import sqlalchemy as sa
-
 from common import manage
 
 
@@ -16,7 +14,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv=None) -> int:
-    from conductor.db import deletion, flavors, hosts, models
+    from conductor.db import aggregates, deletion, flavors, hosts
     from conductor.service import Conductor
     parser = build_parser()
     args = parser.parse_args(argv)
@@ -33,7 +31,7 @@ def main(argv=None) -> int:
             flavors.ensure_standard(connection)
         return 0
     with daemon.db.reader() as connection:
-        for row in connection.execute(sa.select(models.services)).mappings():
-            up = hosts.is_up(dict(row), daemon.conf.service_down_time)
+        for row in aggregates.services(connection, daemon.conf.compute.default_availability_zone):
+            up = hosts.is_up(row, daemon.conf.service_down_time)
             print(f"{row['binary']:18} {row['host']:24} {row['zone']:10} {'up' if up else 'down'}")
     return 0

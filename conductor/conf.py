@@ -20,7 +20,11 @@ OPTS = {"compute": [
     cfg.BoolOpt("allow_resize_to_same_host", default=True,
                 help="Whether a resize may leave a server on its host, where the scheduler prefers it or there is no other. "
                      "Until the resize is confirmed, the host then keeps the former disk beside the new one."),
-    cfg.StrOpt("default_availability_zone", default="nova", help="Availability zone of hosts that do not set one."),
+    cfg.StrOpt("default_availability_zone", default="nova",
+               help="Availability zone of hosts in no aggregate that sets one. Do not change it while servers are on such hosts: "
+                    "they keep the old name."),
+    cfg.StrOpt("default_schedule_zone",
+               help="Availability zone of new servers for which none is requested; they never leave it. Unset: any zone."),
     cfg.StrOpt("metadata_secret", default="", secret=True,
                help="Secret shared with network agents, with which they sign the instance id of metadata requests."),
     cfg.PortOpt("metadata_port", default=8775, help="Port of the metadata service."),

@@ -137,7 +137,8 @@ class Manager:
         if reschedule and len(tried) < self.service.conf.compute.max_attempts:
             return machine.build_elsewhere(connection, row, tried, machine.fault(message))
         text = f"The server could not be built after {len(tried)} attempt(s). Last reason ({host}): {message}"
-        machine.fail(connection, row["uuid"], "build", fault=machine.fault(text, details=message), host=None, tried_hosts=tried)
+        machine.fail(connection, row["uuid"], "build", fault=machine.fault(text, details=message), host=None, tried_hosts=tried,
+                     availability_zone=row["pinned_availability_zone"])
         actions.failed(connection, row["request_id"], row["uuid"], text)
         return None
 

@@ -1,6 +1,7 @@
 """Filters: which hosts a server can go to. A filter of your own is a class with ``passes(host, spec)``.
 
-A host is a row of ``conductor.db.hosts.all_nodes`` with ``up`` (bool) added;
+A host is a row of ``conductor.db.hosts.all_nodes`` with ``up`` (bool), ``zone`` and ``aggregates`` (its aggregates, as
+``conductor.db.aggregates.of_hosts`` says) added;
 ``spec`` is ``scheduler.rpcapi.request_spec`` with ``group`` added: None or
 {"policy", "most": how many members of an anti-affine group may share a host,
 "hosts": [host of each member]}.

@@ -16,7 +16,7 @@ import typing
 import sqlalchemy as sa
 
 from common import db, errors, periodic, rows, units
-from conductor.db import actions, allocations, hosts, machine, models
+from conductor.db import actions, aggregates, allocations, hosts, machine, models
 from scheduler import filters, weighers
 
 TABLE = models.instances
@@ -34,7 +34,7 @@ def plugins(names: list[str], module, conf) -> list:
 
 
 class HostFull(Exception):
-    """Others took so much of the host since it was read that the server has no room there any more."""
+    """Since the host was read, others took so much of it that the server has no room there, or its aggregates have changed."""
 
 
 class AgainstGroup(Exception):
@@ -99,18 +99,28 @@ class Placement:
     def _read(self, connection) -> dict[str, dict]:
         with self._lock:
             known = {i: (h["report_digest"], h["facts"]) for i, h in self._hosts.items()}
+            grouped = {h["host"]: (h["aggregates_generation"], h["aggregates"]) for h in self._hosts.values()}
         found = {h["id"]: h for h in hosts.all_nodes(connection, facts=False)}
         changed = [i for i, h in found.items() if h["report_digest"] is None or known.get(i, ("",))[0] != h["report_digest"]]
         facts = {i: of for i, (_, of) in known.items()} | (hosts.facts_of(connection, changed) if changed else {})
-        return {i: {**h, "facts": facts[i]} for i, h in found.items() if i in facts}
+        # After the hosts: what has changed since then is known too early, and a claim that relies on it fails.
+        moved = [h["host"] for h in found.values() if grouped.get(h["host"], (0, []))[0] != h["aggregates_generation"]]
+        of = {name: those for name, (_, those) in grouped.items()} | dict.fromkeys(moved, []) | (
+            aggregates.of_hosts(connection, moved) if moved else {})
+        return {i: self._with_aggregates({**h, "facts": facts[i]}, of.get(h["host"], [])) for i, h in found.items() if i in facts}
+
+    def _with_aggregates(self, host: dict, own: list[dict]) -> dict:
+        return {**host, "aggregates": own, "zone": aggregates.zone_of(own, self.conf.compute.default_availability_zone)}
 
     def _read_one(self, node_id: str) -> None:
         """Read a host again that was not as it is kept."""
         with self.db.reader() as connection:
             found = hosts.all_nodes(connection, node_id=node_id)
+            of = aggregates.of_hosts(connection, [h["host"] for h in found]) if any(
+                h["aggregates_generation"] for h in found) else {}
         with self._lock:
             self._hosts.pop(node_id, None)
-            self._hosts.update({h["id"]: h for h in found})
+            self._hosts.update({h["id"]: self._with_aggregates(h, of.get(h["host"], [])) for h in found})
 
     def choose(self, candidates: list[dict], spec: dict) -> dict:
         """One of the best hosts; what is raised is what ``best`` raises."""
@@ -241,7 +251,8 @@ class Placement:
         self.check_group(connection, host, spec)
         try:
             machine.begin(connection, spec["uuid"], "schedule", also=[
-                TABLE.c.host.is_(None), *machine.of_attempt(spec.get("attempt"))], host=host["host"])
+                TABLE.c.host.is_(None), *machine.of_attempt(spec.get("attempt"))], host=host["host"],
+                availability_zone=host["zone"])
         except (errors.InvalidState, errors.NotFound):
             return False
         if not allocations.claim(connection, host, spec["uuid"], spec, self.limits(host)):

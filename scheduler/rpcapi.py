@@ -13,7 +13,7 @@ from scheduler.messages import RequestSpec
 def request_spec(row: dict) -> RequestSpec:
     """What the scheduler must know of an instance row."""
     return {"uuid": row["uuid"], "project_id": row["project_id"], "vcpus": row["vcpus"], "memory_mb": row["memory_mb"],
-            "disk_gb": row["disk_gb"], "availability_zone": row["availability_zone"],
+            "disk_gb": row["disk_gb"], "availability_zone": row["pinned_availability_zone"],
             "requested_host": row["requested_host"], "hints": row["scheduler_hints"], "server_group_id": row["server_group_id"],
             "image_properties": row["image_meta"].get("properties", {}), "tried_hosts": row["tried_hosts"],
             "attempt": row["attempt"], "needs": guest_needs.of(row),

@@ -8,9 +8,7 @@ from compute_api.services import hosts
 def index(req):
     """The enabled daemons, of one zone or of all zones."""
     req.svc.policy.check(req.ctx, "os_compute_api:os-hosts:list", {})
-    zone = {"zone": req.GET["zone"]} if req.GET.get("zone") else {}
-    found = hosts.index(req.call, zone)
-    found.sort(key=lambda r: r["host"])
+    found = hosts.index(req.call, req.GET.get("zone") or None)
     return {"hosts": [{"host_name": r["host"], "service": r["binary"].removeprefix("nova-"), "zone": r["zone"]} for r in found]}
 
 

@@ -100,12 +100,6 @@ def servers(req, id):
     return {"hypervisors": [_brief(req, n) for n in found]}
 
 
-def aggregates(req):
-    """Always empty. Clients ask for this before they show a hypervisor."""
-    req.svc.policy.check(req.ctx, "os_compute_api:os-aggregates:index", {})
-    return {"aggregates": []}
-
-
 def statistics(req):
     found = _nodes(req, "os_compute_api:os-hypervisors:statistics")
     sums = {k: sum(n[k] for n in found) for k in ("vcpus", "vcpus_used", "memory_mb", "memory_mb_used", "local_gb",

@@ -34,7 +34,7 @@ def update(req, id, body):
     if "forced_down" in body:
         values["forced_down"] = wsgi.bool_value(body["forced_down"])
     row = services.update(req.call, id, values)
-    return {"service": _view(req, {**row, **values})}
+    return {"service": _view(req, row)}
 
 
 @wsgi.body(schemas.LEGACY)

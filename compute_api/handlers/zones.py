@@ -1,26 +1,35 @@
-"""Availability zones, from the zones of the compute services."""
+"""Availability zones: the metadata of aggregates says which hosts are in which."""
 
 from common import db
-from compute_api.services import zones as services
+from compute_api.services import zones
 from conductor.db import hosts
+from conductor.db.aggregates import INTERNAL_ZONE
+
+
+def _unusable(found: list[dict], usable: set[str]) -> list[dict]:
+    names = {row["zone"] for row in found} - usable
+    return [{"zoneName": name, "zoneState": {"available": False}, "hosts": None} for name in sorted(names - {INTERNAL_ZONE})]
 
 
 def index(req):
     req.svc.policy.check(req.ctx, "os_compute_api:os-availability-zone:list", {})
-    zones: dict[str, bool] = {}
-    for row in services.found(req.call):
-        if row["binary"] == "nova-compute":
-            zones[row["zone"]] = zones.get(row["zone"], False) or not row["disabled"]
-    return {"availabilityZoneInfo": [{"zoneName": z, "zoneState": {"available": up}, "hosts": None}
-                                     for z, up in sorted(zones.items())]}
+    found = zones.services(req.call)
+    usable = zones.usable(found)
+    return {"availabilityZoneInfo": [
+        *({"zoneName": name, "zoneState": {"available": True}, "hosts": None} for name in sorted(usable - {INTERNAL_ZONE})),
+        *_unusable(found, usable)]}
 
 
 def detail(req):
+    """Of the zones that are available with the services in them; those that are disabled are not shown."""
     req.svc.policy.check(req.ctx, "os_compute_api:os-availability-zone:detail", {})
-    zones: dict[str, dict] = {}
-    for row in services.found(req.call):
-        up = hosts.is_up(row, req.svc.conf.service_down_time)
-        zones.setdefault(row["zone"], {}).setdefault(row["host"], {})[row["binary"]] = {
-            "available": up, "active": not row["disabled"], "updated_at": db.iso(row["updated_at"], zulu=False, micro=True)}
-    return {"availabilityZoneInfo": [{"zoneName": z, "zoneState": {"available": True}, "hosts": found}
-                                     for z, found in sorted(zones.items())]}
+    found = zones.services(req.call)
+    usable: dict[str, dict] = {name: {} for name in sorted(zones.usable(found))}
+    for row in found:
+        if not row["disabled"]:
+            usable[row["zone"]].setdefault(row["host"], {})[row["binary"]] = {
+                "available": hosts.is_up(row, req.svc.conf.service_down_time), "active": True,
+                "updated_at": db.iso(row["updated_at"], zulu=False, micro=True)}
+    return {"availabilityZoneInfo": [
+        *({"zoneName": name, "zoneState": {"available": True}, "hosts": by_host} for name, by_host in usable.items()),
+        *_unusable(found, set(usable))]}

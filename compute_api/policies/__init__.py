@@ -4,6 +4,7 @@ from oslo_policy.policy import RuleDefault
 
 from compute_api.policies import (
     actions,
+    aggregates,
     attachments,
     base,
     consoles,
@@ -31,7 +32,8 @@ from compute_api.policies import (
 )
 
 RULES: list[RuleDefault] = [
-    *base.RULES, *servers.RULES, *actions.RULES, *attachments.RULES, *consoles.RULES, *external_events.RULES, *flavors.RULES,
+    *base.RULES, *servers.RULES, *actions.RULES, *aggregates.RULES,
+    *attachments.RULES, *consoles.RULES, *external_events.RULES, *flavors.RULES,
     *floating_ips.RULES, *hosts.RULES, *hypervisors.RULES, *instance_actions.RULES, *interfaces.RULES, *keypairs.RULES,
     *migrations.RULES, *networks.RULES, *quotas.RULES,
     *security_groups.RULES, *server_groups.RULES, *server_metadata.RULES, *server_password.RULES, *services.RULES, *usage.RULES,

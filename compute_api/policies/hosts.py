@@ -1,4 +1,4 @@
-"""Hosts, as os-hosts shows them, and host aggregates, of which there are none."""
+"""Hosts, as os-hosts shows them."""
 
 from common.policy import rule
 from compute_api.policies.base import ADMIN
@@ -7,5 +7,4 @@ RULES = [
     rule("os_compute_api:os-hosts:list", ADMIN, "List hosts by their daemons", "GET /os-hosts"),
     rule("os_compute_api:os-hosts:show", ADMIN, "Show what a host has and what is used of it", "GET /os-hosts/{host_name}"),
     rule("os_compute_api:os-hosts:update", ADMIN, "Enable or disable a host", "PUT /os-hosts/{host_name}"),
-    rule("os_compute_api:os-aggregates:index", ADMIN, "List host aggregates", "GET /os-aggregates"),
 ]

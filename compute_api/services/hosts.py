@@ -2,14 +2,16 @@
 
 from common import errors, rows
 from common.calls import Call
-from conductor.db import hosts, instances, models
+from conductor.db import aggregates, hosts, instances, models
 
 SERVICES = models.services
 
 
-def index(call: Call, zone):
+def index(call: Call, zone: str | None) -> list[dict]:
+    """The services that are not disabled, of one zone or of all, by host."""
     with call.svc.db.reader() as connection:
-        return rows.select(connection, SERVICES, order_by="binary", disabled=False, **zone)
+        found = aggregates.services(connection, call.svc.conf.compute.default_availability_zone, disabled=False)
+    return [row for row in found if zone in (None, row["zone"])]
 
 
 def show(call: Call, id: str):

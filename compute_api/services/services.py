@@ -2,14 +2,14 @@
 
 from common import errors, rows
 from common.calls import Call
-from conductor.db import models
+from conductor.db import aggregates, models
 
 TABLE = models.services
 
 
 def index(call: Call, wanted):
     with call.svc.db.reader() as connection:
-        return rows.select(connection, TABLE, order_by="host", **wanted)
+        return aggregates.services(connection, call.svc.conf.compute.default_availability_zone, **wanted)
 
 
 def _find(connection, id: str) -> dict:
@@ -19,11 +19,13 @@ def _find(connection, id: str) -> dict:
     raise errors.NotFound(f"Service {id} could not be found.")
 
 
-def update(call: Call, id: str, values: dict):
+def update(call: Call, id: str, values: dict) -> dict:
+    """The service as it is then, with its ``zone``."""
     with call.svc.db.writer() as connection:
         row = _find(connection, id)
         rows.update(connection, TABLE, row["id"], values, resource="Service")
-    return row
+        (changed,) = aggregates.services(connection, call.svc.conf.compute.default_availability_zone, id=row["id"])
+    return changed
 
 
 def legacy_update(call: Call, values: dict, body: dict) -> None:
@@ -40,5 +42,6 @@ def delete(call: Call, id: str) -> None:
             if rows.exists(connection, models.instances, host=row["host"]):
                 raise errors.Conflict("Unable to delete compute service that is hosting instances. Migrate or delete "
                                       "the instances first.")
+            aggregates.remove_host(connection, row["host"])
             rows.delete_where(connection, models.compute_nodes, host=row["host"])
         rows.delete(connection, TABLE, row["id"], resource="Service")

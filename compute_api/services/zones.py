@@ -1,12 +1,15 @@
-"""Availability zones, from the zones of the compute services."""
+"""Availability zones, with the services in them."""
 
-from common import rows
 from common.calls import Call
-from conductor.db import models
-
-TABLE = models.services
+from conductor.db import aggregates
 
 
-def found(call: Call) -> list[dict]:
+def services(call: Call) -> list[dict]:
+    """The services by host, each with its ``zone``."""
     with call.svc.db.reader() as connection:
-        return rows.select(connection, TABLE, order_by="host")
+        return aggregates.services(connection, call.svc.conf.compute.default_availability_zone)
+
+
+def usable(found: list[dict]) -> set[str]:
+    """The zones that have a service which is not disabled."""
+    return {row["zone"] for row in found if not row["disabled"]}

@@ -17,11 +17,13 @@ TOTALS = {"vcpus": "vcpus_used", "memory_mb": "memory_mb_used", "disk_gb": "loca
 def claim(connection, node: dict, uuid: str, resources: dict, limits: dict) -> bool:
     """Allocate a host's resources to a server, if the host has room.
 
+    :param node: as ``hosts.all_nodes`` returns it; its aggregates must not have changed since
     :param resources: {"vcpus", "memory_mb" (MiB), "disk_gb" (GiB)}; other keys are ignored
     :param limits: {column of a total: its maximum after the claim}; {}: unlimited
-    :returns: False: a limit would be exceeded; nothing was written
+    :returns: False: a limit would be exceeded, or the host's aggregates have changed; nothing was written
     """
-    room = [NODES.c[total] + resources[name] <= limits[total] for name, total in TOTALS.items() if total in limits]
+    room = [NODES.c.aggregates_generation == node["aggregates_generation"]]
+    room += [NODES.c[total] + resources[name] <= limits[total] for name, total in TOTALS.items() if total in limits]
     done = connection.execute(sa.update(NODES).where(NODES.c.id == node["id"], *room).values(_change(resources, 1)))
     if done.rowcount == 0:
         return False

@@ -42,7 +42,7 @@ def all_nodes(connection, *, facts: bool = True, node_id: str | None = None) -> 
     columns = [c for c in NODES.c if facts or c.name != "facts"]
     return rows.many(connection, sa.select(
         *columns, SERVICES.c.id.label("service_id"), SERVICES.c.disabled, SERVICES.c.disabled_reason,
-        SERVICES.c.forced_down, SERVICES.c.zone, SERVICES.c.updated_at.label("heartbeat_at"))
+        SERVICES.c.forced_down, SERVICES.c.updated_at.label("heartbeat_at"))
         .join(SERVICES, join).where(sa.true() if node_id is None else NODES.c.id == node_id).order_by(NODES.c.host))
 
 

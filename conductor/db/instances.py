@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from common import db, errors, rows
 from common.db import MOMENT
-from conductor.db import models
+from conductor.db import aggregates, models
 from conductor.db.scope import Scope
 
 TABLE, DELETED, DEVICES = models.instances, models.deleted_instances, models.block_devices
@@ -86,6 +86,11 @@ def existing_between(scope: Scope, start: datetime.datetime, stop: datetime.date
 def write(connection, uuid: str, **values) -> None:
     """Write columns of an instance and ``updated_at``."""
     rows.update_where(connection, TABLE, {"updated_at": db.now(), **values}, uuid=uuid)
+
+
+def move(connection, uuid: str, host: str, default_zone: str, **values) -> None:
+    """Record the host that a server is on now, and with it the availability zone; and other columns."""
+    write(connection, uuid, host=host, availability_zone=aggregates.host_zone(connection, host, default_zone), **values)
 
 
 def change(connection, row: dict, **values) -> dict:

@@ -136,8 +136,8 @@ def build_elsewhere(connection, row: dict, tried_hosts: list[str], fault: dict) 
 
     :returns: the updated row; None if it is no longer being built
     """
-    changed = {"task_state": SCHEDULING, "host": None, "tried_hosts": tried_hosts, "fault": fault, "updated_at": db.now(),
-               "attempt": row["attempt"] + 1}
+    changed = {"task_state": SCHEDULING, "host": None, "availability_zone": row["pinned_availability_zone"],
+               "tried_hosts": tried_hosts, "fault": fault, "updated_at": db.now(), "attempt": row["attempt"] + 1}
     done = connection.execute(sa.update(TABLE).where(TABLE.c.uuid == row["uuid"], *_being_built()).values(changed))
     return {**row, **changed} if done.rowcount else None
 

@@ -30,6 +30,8 @@ instances = sa.Table(
     sa.Column("rescue_image", sa.JSON), sa.Column("locked_by", sa.String(8)),  # "owner" or "admin" while the server is locked
     sa.Column("locked_reason", sa.String(255)),
     sa.Column("requested_host", sa.String(255)),
+    # The zone that was asked for, which the server never leaves. ``availability_zone`` is its host's; without a host the same.
+    sa.Column("pinned_availability_zone", sa.String(255)),
     # Number of operations begun on the server; a build that moves to another host counts as a new one.
     sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
     sa.Column("reservation_id", sa.String(32), nullable=False), sa.Column("launch_index", sa.Integer, nullable=False),
@@ -84,6 +86,7 @@ key_pairs = sa.Table(
     sa.Column("name", sa.String(255), primary_key=True), sa.Column("type", sa.String(8), nullable=False),
     sa.Column("public_key", sa.Text, nullable=False), sa.Column("fingerprint", sa.String(64), nullable=False),
     sa.Column("created_at", MOMENT, nullable=False))
+# ``zone`` is read by schedulers of the previous release only. To be dropped in the next.
 services = sa.Table(
     "services", METADATA, sa.Column("id", ID, primary_key=True), sa.Column("binary", sa.String(64), nullable=False),
     sa.Column("host", sa.String(255), nullable=False), sa.Column("disabled", sa.Boolean, nullable=False),
@@ -102,7 +105,19 @@ compute_nodes = sa.Table(
     sa.Column("memory_mb_used", sa.Integer, nullable=False), sa.Column("local_gb_used", sa.Integer, nullable=False),
     sa.Column("running_vms", sa.Integer, nullable=False), sa.Column("facts", sa.JSON, nullable=False),
     sa.Column("generation", sa.Integer, nullable=False), sa.Column("updated_at", MOMENT, nullable=False),
-    sa.Column("report_digest", sa.String(40)))  # of the last report: most reports repeat it
+    sa.Column("report_digest", sa.String(40)),  # of the last report: most reports repeat it
+    # Changes with the host's aggregates; a claim fails if they are not those that the scheduler knows.
+    sa.Column("aggregates_generation", sa.Integer, nullable=False, server_default="0"))
+# ``metadata``: {name: text}; "availability_zone" is the zone of the aggregate's hosts.
+aggregates = sa.Table(
+    "aggregates", METADATA, sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("uuid", ID, nullable=False), sa.Column("name", sa.String(255), nullable=False, unique=True),
+    sa.Column("metadata", sa.JSON, nullable=False), sa.Column("created_at", MOMENT, nullable=False),
+    sa.Column("updated_at", MOMENT))
+aggregate_hosts = sa.Table(
+    "aggregate_hosts", METADATA,
+    sa.Column("aggregate_id", sa.Integer, sa.ForeignKey("aggregates.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("host", sa.String(255), primary_key=True, index=True))
 # Servers' shares of hosts; the totals in ``compute_nodes`` are the sums of these rows.
 allocations = sa.Table(
     "allocations", METADATA, sa.Column("instance_uuid", ID, primary_key=True),

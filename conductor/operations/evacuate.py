@@ -44,7 +44,7 @@ class Evacuate(Resize):
 
     def record_connect(self, connection, job: Job) -> None:
         data = job.data
-        instances.write(connection, job.uuid, host=data["target"])
+        instances.move(connection, job.uuid, data["target"], job.service.conf.compute.default_availability_zone)
         for volume_id, attachment_id in data["attachments"].items():
             instances.set_attachment(connection, job.uuid, volume_id, attachment_id)
         allocations.release(connection, job.uuid, data["source"])

@@ -85,7 +85,8 @@ class Move(Resize):
 
     def _record_host(self, connection, job: Job, columns: dict) -> None:
         """Record the host on which the guest runs."""
-        instances.write(connection, job.uuid, host=job.data[self.destination], **columns)
+        instances.move(connection, job.uuid, job.data[self.destination],
+                       job.service.conf.compute.default_availability_zone, **columns)
         for volume_id, attachment_id in job.data["attachments"].items():
             instances.set_attachment(connection, job.uuid, volume_id, attachment_id)
 

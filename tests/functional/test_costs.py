@@ -7,7 +7,7 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.conftest import FakeCloud
-from tests.functional.test_stories import server_body, wait_status
+from tests.functional.test_stories import server_body, wait_gone, wait_status
 
 STATEMENTS, MESSAGES = 40, 10
 RESIZE_STATEMENTS, RESIZE_MESSAGES = 60, 20
@@ -16,6 +16,14 @@ RESIZE_STATEMENTS, RESIZE_MESSAGES = 60, 20
 @pytest.fixture(scope="module")
 def counting(tmp_path_factory):
     made = FakeCloud(tmp_path_factory.mktemp("cloud"), module="tests.functional.counting_cloud").start()
+    call = made.client.call
+    for first in call("compute", "GET", "/servers")["servers"]:  # else the host's zone could not be changed
+        call("compute", "DELETE", f"/servers/{first['id']}")
+        wait_gone(made.client, first["id"])
+    east = call("compute", "POST", "/os-aggregates", {"aggregate": {"name": "e", "availability_zone": "east"}})["aggregate"]
+    call("compute", "POST", f"/os-aggregates/{east['id']}/action", {"add_host": {"host": "fake-host"}})
+    warm = call("compute", "POST", "/servers", server_body(made.client, "warm"))["server"]["id"]
+    wait_status(made.client, warm)  # the scheduler knows of the zone by now
     yield made
     made.stop()
 
@@ -36,7 +44,8 @@ def test_a_boot(counting):
                                    headers={"X-Auth-Token": client.token})
     assert response.status == 202, response.data
     server_id = json.loads(response.data)["server"]["id"]
-    assert wait_status(client, server_id)["addresses"]
+    booted = wait_status(client, server_id)
+    assert booted["addresses"] and booted["OS-EXT-AZ:availability_zone"] == "east"
     found = costs(counting, response.headers["X-Openstack-Request-Id"])
     # Those of all daemons are there, so that the bars mean something.
     for part in ("INSERT INTO instances", "UPDATE compute_nodes", "INSERT INTO ports", "SELECT images.id", "lock quota:"):

@@ -44,7 +44,7 @@ _OF_PROJECT = ("/servers/{id}", "/os-server-groups/{id}")
 _ABSENT = {"/os-security-groups/{id}", "/os-security-group-rules", "/os-security-group-rules/{id}", "/os-floating-ips/{id}",
            "/os-services/{id}", "/os-hypervisors/{id}", "/os-hypervisors/{id}/uptime", "/os-hypervisors/{id}/search",
            "/os-hypervisors/{id}/servers", "/os-hosts/{id}", "/flavors/{id}/os-flavor-access", "/flavors/{id}/action",
-           "/os-console-auth-tokens/{token}"}
+           "/os-console-auth-tokens/{token}", "/os-aggregates/{id}", "/os-aggregates/{id}/action", "/os-aggregates/{id}/images"}
 _ABSENT_IN_ACTIONS = {"addFloatingIp", "removeFloatingIp", "addFixedIp", "removeSecurityGroup"}
 _BODIES = {
     ("POST", "/servers"): lambda ids: {"server": {
@@ -54,6 +54,7 @@ _BODIES = {
     ("POST", "/os-keypairs"): lambda ids: {"keypair": {
         "name": "p", "type": "ssh", "public_key": compute.KEY, "user_id": ids["user"]}},
     ("POST", "/flavors"): lambda ids: {"flavor": {"name": "p", "ram": 1, "vcpus": 1, "disk": 1}},
+    ("POST", "/os-aggregates"): lambda ids: {"aggregate": {"name": f"p-{next(_NUMBERS)}"}},
     ("POST", "/os-server-groups"): lambda ids: {"server_group": {"name": "p", "policy": "affinity"}},
     ("POST", "/os-floating-ips"): lambda ids: {"pool": "public"},
     ("POST", "/os-security-groups"): lambda ids: {"security_group": {"name": "p", "description": "p"}},

@@ -81,6 +81,7 @@ def make(who: Asker, mark: str) -> Ids:
         "project_id": who.project_id, "servers": server, "label": mark + "lan", "servers/key": "k", "metadata/key": "k",
         "tag": "t", "volume_id": volume, "port_id": nic["port_id"], "request_id": history[0]["request_id"], "flavors": FLAVOR,
         "os-extra_specs/key": "k", "name": mark + "key", "os-services": NOWHERE, "os-hypervisors": NOWHERE, "os-hosts": "nowhere",
+        "os-aggregates": "0",
         "target": who.project_id, "os-quota-class-sets": mark + "class", "os-server-groups": together,
         "os-floating-ips": floating["id"], "os-security-groups": group,
         "os-security-group-rules": rule, "network": net, "subnet": subnet["id"], "port": port["id"],
@@ -116,6 +117,10 @@ _BODIES: dict = {
     ("POST", "/flavors/{id}/os-extra_specs"): {"extra_specs": {"k": "v"}},
     ("PUT", "/flavors/{id}/os-extra_specs/{key}"): {"k": "v"}, ("PUT", "/os-services/{id}"): {"status": "disabled"},
     ("PUT", "/os-hosts/{id}"): {"status": "disable"},
+    ("PUT", "/os-aggregates/{id}"): {"aggregate": {"name": "taken"}},
+    ("POST", "/os-aggregates/{id}/action"): [
+        {"add_host": {"host": "nowhere"}}, {"remove_host": {"host": "nowhere"}}, {"set_metadata": {"metadata": {"k": "taken"}}}],
+    ("POST", "/os-aggregates/{id}/images"): {"cache": [{"id": NOWHERE}]},
     ("PUT", "/os-quota-sets/{target}"): {"quota_set": {"cores": 1}},
     ("PUT", "/os-quota-class-sets/{id}"): {"quota_class_set": {"cores": 1}},
     ("PUT", "/os-security-groups/{id}"): {"security_group": {"name": "taken", "description": ""}}}
@@ -219,6 +224,7 @@ NO_REFERENCE = {
     **{("compute_api.devices", name): "the same as in compute_api.create" for name in (
         "[]/uuid", "[]/volume_id", "[]/volume_type")},
     ("compute_api.handlers.actions", "networkId"): "only before 2.44; asked of the network service as the user",
+    ("compute_api.handlers.aggregates", "cache[]/id"): "only admins, who see every image",
     ("compute_api.handlers.attachments", "volumeAttachment/id"): "must say what is",
     ("compute_api.handlers.attachments", "volumeAttachment/serverId"): "must say what is",
     **{("compute_api.handlers.external_events", f"events[]/ports[]/{name}"): "only of ports that the server's host plugged"
