@@ -35,10 +35,6 @@ OPTS = {"compute": [
     cfg.StrOpt("base_url", default="http://127.0.0.1:6080",
                help="URL of the console proxy for browsers; https://… if a TLS proxy is in front of it."),
 ], "scheduler": [
-    cfg.ListOpt("filters", default=["AvailabilityZone", "Compute", "TriedHosts", "Ram", "Core", "Disk",
-                                    "ImageProperties", "Hardware", "HostHints", "ServerGroup"],
-                help="Filters, in order: names of built-in ones, or module:Class."),
-    cfg.ListOpt("weighers", default=["Ram", "Core", "ServerGroup"], help="Weighers: names of built-in ones, or module:Class."),
     cfg.FloatOpt("cpu_allocation_ratio", default=16.0, min=0.1, help="Virtual CPUs allocated per physical CPU."),
     cfg.FloatOpt("ram_allocation_ratio", default=1.5, min=0.1,
                  help="Memory allocated per MiB of physical memory; above 1 the host may swap."),
@@ -49,5 +45,29 @@ OPTS = {"compute": [
     cfg.IntOpt("host_subset_size", default=10, min=1,
                help="A host is chosen at random among at most this many of the best ones (one in twenty of those that fit). 1: "
                     "always the best, so that concurrent schedulers compete for it."),
+], "filter_scheduler": [
+    cfg.ListOpt("enabled_filters", default=[
+        "ComputeFilter", "ComputeCapabilitiesFilter", "ImagePropertiesFilter", "ServerGroupAntiAffinityFilter",
+        "ServerGroupAffinityFilter", "SameHostFilter", "DifferentHostFilter"],
+        help="Filters, in order: names of OpenStack's, or module:Class. Zones, requested hosts, memory, CPUs and disk are always "
+             "respected."),
+    cfg.ListOpt("weight_classes", default=[
+        "RAMWeigher", "CPUWeigher", "ServerGroupSoftAffinityWeigher", "ServerGroupSoftAntiAffinityWeigher"],
+        help="Weighers: names of OpenStack's, or module:Class."),
+    cfg.IntOpt("max_io_ops_per_host", default=8, min=1,
+               help="Number of servers of a host that may be built, moved, rebuilt or stored as images at once "
+                    "(IoOpsFilter, AggregateIoOpsFilter)."),
+    cfg.IntOpt("max_instances_per_host", default=50, min=1,
+               help="Servers per host (NumInstancesFilter, AggregateNumInstancesFilter)."),
+    cfg.ListOpt("isolated_images", default=[], help="Ids of images that run on isolated hosts only (IsolatedHostsFilter)."),
+    cfg.ListOpt("isolated_hosts", default=[], help="Hosts for isolated images (IsolatedHostsFilter)."),
+    cfg.BoolOpt("restrict_isolated_hosts_to_isolated_images", default=True,
+                help="Isolated hosts run isolated images only (IsolatedHostsFilter)."),
+    *(cfg.FloatOpt(f"{name}_weight_multiplier", default=default,
+                   help=f"Weight of {what}, relative to the other weighers. Negative: the opposite is preferred.")
+      for name, default, what in (
+          ("ram", 1.0, "free memory"), ("cpu", 1.0, "free virtual CPUs"), ("disk", 1.0, "free disk"),
+          ("num_instances", 0.0, "the number of servers"), ("io_ops", -1.0, "the number of operations on disks"),
+          ("soft_affinity", 10.0, "the policy soft-affinity"), ("soft_anti_affinity", 10.0, "the policy soft-anti-affinity"))),
 ], "quota": [cfg.IntOpt(n, default=v, min=-1, help=f"Maximum {n} per project; -1: unlimited.")
              for n, v in DEFAULTS.items()]}

@@ -16,8 +16,9 @@ import typing
 import sqlalchemy as sa
 
 from common import db, errors, periodic, rows, units
-from conductor.db import actions, aggregates, allocations, hosts, machine, models
+from conductor.db import actions, aggregates, allocations, hosts, instances, machine, models
 from scheduler import filters, weighers
+from scheduler.filters import groups
 
 TABLE = models.instances
 SAMPLE = 200  # hosts that are looked at for a server that asks for none: the best of these are nearly the best of all
@@ -25,11 +26,14 @@ OLD = 5  # times host_cache_s after which a decision does not go on with what is
 HOSTS_FOR_ONE = 20  # so many fitting hosts, and one more is among the best few
 
 
-def plugins(names: list[str], module, conf) -> list:
+def plugins(names: list[str], named: dict[str, type], conf) -> list:
+    """:raises ValueError: there is none with that name"""
     found = []
     for name in names:
         home, _, cls = name.rpartition(":")
-        found.append(getattr(importlib.import_module(home) if home else module, cls)(conf))
+        if not home and name not in named:
+            raise ValueError(f"{name} is none of {', '.join(sorted(named))}, nor module:Class")
+        found.append((getattr(importlib.import_module(home), cls) if home else named[name])(conf))
     return found
 
 
@@ -59,9 +63,11 @@ class Placement:
 
     def __init__(self, conf, database):
         self.conf, self.db = conf, database
-        self.filters = plugins(conf.scheduler.filters, filters, conf)
-        self.weighers = plugins(conf.scheduler.weighers, weighers, conf)
-        self.group_filters = [one for one in self.filters if isinstance(one, filters.ServerGroup)]
+        options = conf.filter_scheduler
+        self.filters = [cls(conf) for cls in filters.ALWAYS] + plugins(options.enabled_filters, filters.NAMED, conf)
+        self.weighers = plugins(options.weight_classes, weighers.NAMED, conf)
+        self.group_filters = [one for one in self.filters if isinstance(one, groups.ServerGroupFilter)]
+        self._wants_io_ops = any(one.wants_io_ops for one in (*self.filters, *self.weighers))
         self._hosts: dict[str, dict] = {}
         self._read_at = 0.0
         self._used, self._took_s = False, 0.0  # whether a decision was made since; how long reading took
@@ -107,10 +113,17 @@ class Placement:
         moved = [h["host"] for h in found.values() if grouped.get(h["host"], (0, []))[0] != h["aggregates_generation"]]
         of = {name: those for name, (_, those) in grouped.items()} | dict.fromkeys(moved, []) | (
             aggregates.of_hosts(connection, moved) if moved else {})
-        return {i: self._with_aggregates({**h, "facts": facts[i]}, of.get(h["host"], [])) for i, h in found.items() if i in facts}
+        io_ops = self._io_ops(connection)
+        return {i: self._whole({**h, "facts": facts[i]}, of, io_ops) for i, h in found.items() if i in facts}
 
-    def _with_aggregates(self, host: dict, own: list[dict]) -> dict:
-        return {**host, "aggregates": own, "zone": aggregates.zone_of(own, self.conf.compute.default_availability_zone)}
+    def _io_ops(self, connection) -> dict[str, int] | None:
+        """{host: number of its servers that strain its disks}; None: nobody wants to know."""
+        return instances.io_ops(connection) if self._wants_io_ops else None
+
+    def _whole(self, host: dict, of: dict[str, list[dict]], io_ops: dict[str, int] | None) -> dict:
+        own = of.get(host["host"], [])
+        return {**host, "aggregates": own, "zone": aggregates.zone_of(own, self.conf.compute.default_availability_zone),
+                "io_ops": None if io_ops is None else io_ops.get(host["host"], 0)}
 
     def _read_one(self, node_id: str) -> None:
         """Read a host again that was not as it is kept."""
@@ -118,9 +131,10 @@ class Placement:
             found = hosts.all_nodes(connection, node_id=node_id)
             of = aggregates.of_hosts(connection, [h["host"] for h in found]) if any(
                 h["aggregates_generation"] for h in found) else {}
+            io_ops = self._io_ops(connection)
         with self._lock:
             self._hosts.pop(node_id, None)
-            self._hosts.update({h["id"]: self._with_aggregates(h, of.get(h["host"], [])) for h in found})
+            self._hosts.update({h["id"]: self._whole(h, of, io_ops) for h in found})
 
     def choose(self, candidates: list[dict], spec: dict) -> dict:
         """One of the best hosts; what is raised is what ``best`` raises."""
@@ -144,7 +158,7 @@ class Placement:
             raise errors.NoValidHost(reason=f"There are not enough hosts available. Of {len(candidates)} hosts: {reason}.")
 
         def weight(host):
-            return sum(w.multiplier * w.weigh(host, spec) for w in self.weighers) + random.uniform(0, 1e-6)
+            return sum(w.multiplier(host) * w.weigh(host, spec) for w in self.weighers) + random.uniform(0, 1e-6)
         few = heapq.nlargest(min(self.conf.scheduler.host_subset_size, 1 + len(left) // HOSTS_FOR_ONE), left, key=weight)
         random.shuffle(few)
         return few
@@ -200,7 +214,7 @@ class Placement:
         :param spec: as ``resolve`` has made it; nothing is read where its group has no policy that must hold
         :raises AgainstGroup: the policy does not allow the host any more
         """
-        if spec["group"] and spec["group"]["policy"] in filters.ServerGroup.STRICT and self.group_filters:
+        if spec["group"] and spec["group"]["policy"] in groups.STRICT and self.group_filters:
             now = {**spec, "group": self._group(connection, spec)}
             if not all(one.passes(host, now) for one in self.group_filters):
                 raise AgainstGroup
@@ -269,6 +283,8 @@ class Placement:
                              memory_mb_used=known["memory_mb_used"] + spec["memory_mb"],
                              local_gb_used=known["local_gb_used"] + spec["disk_gb"],
                              running_vms=known["running_vms"] + 1)
+                if known["io_ops"] is not None:
+                    known["io_ops"] += 1
 
     @units.unit
     def refuse(self, ctx, spec: dict, error: errors.NoValidHost) -> None:

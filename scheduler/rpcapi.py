@@ -16,7 +16,8 @@ def request_spec(row: dict) -> RequestSpec:
             "disk_gb": row["disk_gb"], "availability_zone": row["pinned_availability_zone"],
             "requested_host": row["requested_host"], "hints": row["scheduler_hints"], "server_group_id": row["server_group_id"],
             "image_properties": row["image_meta"].get("properties", {}), "tried_hosts": row["tried_hosts"],
-            "attempt": row["attempt"], "needs": guest_needs.of(row),
+            "flavor_name": row["flavor"].get("name"), "extra_specs": row["flavor"].get("extra_specs"),
+            "image_id": row["image_ref"], "needs": guest_needs.of(row), "attempt": row["attempt"],
             "last_failure": row["fault"]["message"] if row["fault"] else None}
 
 
@@ -27,7 +28,8 @@ class SchedulerAPI(Client):
         "1.0": "The first version.",
         "1.1": "Requests have attempt; build is a cast, no call.",
         "1.2": "claim_target is new.",
-        "1.3": "claim_target takes force, requests have needs."}
+        "1.3": "claim_target takes force, requests have needs.",
+        "1.4": "Requests have flavor_name, extra_specs and image_id."}
 
     @cast()
     def build(self, ctx, specs: list[RequestSpec]) -> None:

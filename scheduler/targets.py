@@ -78,8 +78,7 @@ def _without_own_part(host: dict, migration: dict) -> dict:
 def _spec(row: dict, migration: dict, requested_host: str | None) -> dict:
     """The host that it was booted on by name, and those that could not build it, say nothing of where it may go."""
     new = {**row, **resizes.columns_of(migration["new_flavor"])}
-    return {**request_spec(new), "tried_hosts": [],
-            "requested_host": requested_host}
+    return {**request_spec(new), "tried_hosts": [], "requested_host": requested_host}
 
 
 def _claim(connection, placement: Placement, host: dict, row: dict, migration: dict, spec: dict,

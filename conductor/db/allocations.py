@@ -24,6 +24,8 @@ def claim(connection, node: dict, uuid: str, resources: dict, limits: dict) -> b
     """
     room = [NODES.c.aggregates_generation == node["aggregates_generation"]]
     room += [NODES.c[total] + resources[name] <= limits[total] for name, total in TOTALS.items() if total in limits]
+    if "running_vms" in limits:
+        room.append(NODES.c.running_vms + 1 <= limits["running_vms"])
     done = connection.execute(sa.update(NODES).where(NODES.c.id == node["id"], *room).values(_change(resources, 1)))
     if done.rowcount == 0:
         return False

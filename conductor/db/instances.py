@@ -7,12 +7,15 @@ import sqlalchemy as sa
 
 from common import db, errors, rows
 from common.db import MOMENT
+from common.server_states import BUILDING, IMAGE_TASKS, REBUILDING, RESIZE_TASKS
 from conductor.db import aggregates, models
 from conductor.db.scope import Scope
 
 TABLE, DELETED, DEVICES = models.instances, models.deleted_instances, models.block_devices
 _NOT_DELETED = sa.cast(sa.null(), MOMENT).label("deleted_at")
 _USED = ("display_name", "flavor", "vm_state", "launched_at", "deleted_at")
+# Task states in which much is read from the host's disks, or written to them.
+STRAINING_TASKS = (*IMAGE_TASKS, *RESIZE_TASKS, REBUILDING)
 DEVICE_NAME = "(/dev/)?(x?[a-z]?d)?[a-z][0-9]*"  # as clients write it
 
 
@@ -117,6 +120,14 @@ def uuids_by_host(connection) -> dict[str, list[str]]:
             TABLE.c.created_at)):
         found.setdefault(host, []).append(uuid)
     return found
+
+
+def io_ops(connection) -> dict[str, int]:
+    """{host: number of its servers that are being built, moved, rebuilt or stored as images}"""
+    c = TABLE.c
+    query = sa.select(c.host, sa.func.count()).where(c.host.is_not(None), sa.or_(
+        c.vm_state == BUILDING, c.task_state.in_(STRAINING_TASKS))).group_by(c.host)
+    return dict(connection.execute(query).all())
 
 
 def uuids_by_group(connection, group_ids: list[str]) -> dict[str, list[str]]:
