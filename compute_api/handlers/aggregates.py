@@ -18,7 +18,7 @@ def _view(req, row: dict) -> dict:
 def _number(id: str) -> int:
     """:raises BadRequest: it is none"""
     try:
-        return values.integer(id, "id")
+        return values.integer(id, "id", -values.INT32)  # a negative one is not found
     except errors.BadRequest as error:
         raise errors.BadRequest("Invalid input received: id must be an integer", internal=str(error)) from error
 

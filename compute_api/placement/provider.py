@@ -7,10 +7,12 @@ import dataclasses
 
 from compute_api.placement import names
 from compute_api.placement.groups import Group
+from conductor.db import aggregates
 
 # {resource class: (total of a host, what is used of it, amount of an allocation)}, columns of the compute database.
 COLUMNS = {names.CPUS: ("vcpus", "vcpus_used", "vcpus"), names.MEMORY: ("memory_mb", "memory_mb_used", "memory_mb"),
            names.DISK: ("local_gb", "local_gb_used", "disk_gb")}
+_RATIOS = {names.CPUS: "cpu_allocation_ratio", names.MEMORY: "ram_allocation_ratio", names.DISK: "disk_allocation_ratio"}
 # What every compute host here can do.
 _ALWAYS = frozenset(("COMPUTE_NODE", "COMPUTE_NET_ATTACH_INTERFACE", "COMPUTE_VOLUME_EXTEND"))
 
@@ -60,15 +62,18 @@ class Provider:
                 and (not group.traits.names() or group.traits.accept(self.traits)))
 
 
-def of_node(node: dict, conf, aggregates: frozenset[str] = frozenset()) -> Provider:
-    """:param conf: the group "scheduler" of the options"""
-    ratios = {names.CPUS: conf.cpu_allocation_ratio, names.MEMORY: conf.ram_allocation_ratio,
-              names.DISK: conf.disk_allocation_ratio}
+def of_node(node: dict, conf, of_host: list[dict]) -> Provider:
+    """
+    :param conf: the group "scheduler" of the options
+    :param of_host: the host's aggregates, which may set ratios
+    """
+    ratios = {resource: aggregates.number(of_host, option, conf[option]) for resource, option in _RATIOS.items()}
     kept = {names.MEMORY: conf.reserved_memory_mb}
     inventories = {name: {
         "total": node[total], "reserved": min(kept.get(name, 0), node[total]), "min_unit": 1, "max_unit": node[total],
         "step_size": 1, "allocation_ratio": ratios[name]} for name, (total, _, _) in COLUMNS.items() if node[total] > 0}
-    return Provider(node, inventories, {name: node[COLUMNS[name][1]] for name in inventories}, aggregates)
+    return Provider(node, inventories, {name: node[COLUMNS[name][1]] for name in inventories},
+                    frozenset(one["uuid"] for one in of_host))
 
 
 def amounts(allocation: dict) -> dict[str, int]:

@@ -5,11 +5,15 @@ holds a lock, and increments ``aggregates_generation`` of the hosts concerned, s
 of its aggregates before, and servers that are claimed meanwhile are seen.
 """
 
+import logging
+import math
+
 import sqlalchemy as sa
 
 from common import context, db, errors, rows
 from conductor.db import models
 
+LOG = logging.getLogger(__name__)
 TABLE, HOSTS, NODES, SERVICES = models.aggregates, models.aggregate_hosts, models.compute_nodes, models.services
 COMPUTE = "nova-compute"
 ZONE = "availability_zone"  # key of the metadata
@@ -82,6 +86,23 @@ def of_hosts(connection, names: list[str] | None = None) -> dict[str, list[dict]
 def zone_of(aggregates: list[dict], default: str) -> str:
     """The availability zone of a host in these aggregates."""
     return next((a["metadata"][ZONE] for a in aggregates if ZONE in a["metadata"]), default)
+
+
+def number(of_host: list[dict], name: str, default: float) -> float:
+    """The least number that these aggregates have under a name, or the default. What is no number is left out."""
+    found = []
+    for aggregate in of_host:
+        text = aggregate["metadata"].get(name)
+        if text is not None:
+            try:
+                value = float(text)
+            except ValueError:
+                value = math.nan
+            if math.isfinite(value):
+                found.append(value)
+            else:
+                LOG.warning("%s of aggregate %s is no number", name, aggregate["name"])
+    return min(found, default=default)
 
 
 def host_zone(connection, host: str, default: str) -> str:

@@ -8,10 +8,7 @@ None or {"policy", "most": how many members of an anti-affine group may share a 
 Filters see every host for each server: options, whose look-up takes long, are read once.
 """
 
-import logging
-import math
-
-LOG = logging.getLogger(__name__)
+from conductor.db import aggregates
 
 
 class Filter:
@@ -45,22 +42,8 @@ def metadata(host: dict) -> dict[str, set[str]]:
 
 
 def number(host: dict, name: str, default: float) -> float:
-    """The least number that the host's aggregates have under this name, or the default. What is no number is left out."""
-    if not host["aggregates"]:
-        return default
-    found = []
-    for aggregate in host["aggregates"]:
-        text = aggregate["metadata"].get(name)
-        if text is not None:
-            try:
-                value = float(text)
-            except ValueError:
-                value = math.nan
-            if math.isfinite(value):
-                found.append(value)
-            else:
-                LOG.warning("%s of aggregate %s is no number", name, aggregate["name"])
-    return min(found, default=default)
+    """The least number that the host's aggregates have under this name, or the default."""
+    return aggregates.number(host["aggregates"], name, default)
 
 
 def extra_specs(spec: dict) -> dict[str, str]:

@@ -82,6 +82,7 @@ def test_an_aggregate_from_its_creation_to_its_deletion(call, act, no, made, mem
     for body in ({}, {"name": ""}, {"name": "x", "hosts": []}, {"name": "n" * 256}, {"name": "x", "availability_zone": "a:b"}):
         no(400, "POST", "", {"aggregate": body})
     assert "id must be an integer" in no(400, "GET", "/first")
+    no(404, "GET", "/-1")
     for method, path, body in (("GET", "", None), ("POST", "", {"aggregate": {"name": "x"}}), ("DELETE", "/1", None)):
         refused(403, member, "compute", method, f"/os-aggregates{path}", body)
 
@@ -122,6 +123,19 @@ def test_a_host_is_in_one_zone_and_keeps_it_while_servers_are_there(cloud, call,
     assert "would change from 'None' to" not in no(409, "POST", f"/{west['id']}/action", {"add_host": {"host": HOST}})
     cloud.client.call("compute", "DELETE", f"/servers/{free}")
     wait_gone(cloud.client, free)
+
+
+def test_the_placement_api_shows_aggregates_and_the_ratios_that_they_set(cloud, act, made):
+    def get(path):
+        return cloud.client.call("placement", "GET", f"/resource_providers{path}", version="1.39")
+    (host,) = get("")["resource_providers"]
+    group, other = made("ratios"), made("empty")
+    act(group, "add_host", host=HOST)
+    act(group, "set_metadata", metadata={"cpu_allocation_ratio": "2.5"})
+    assert get(f"/{host['uuid']}/aggregates")["aggregates"] == [group["uuid"]]
+    assert get(f"/{host['uuid']}/inventories")["inventories"]["VCPU"]["allocation_ratio"] == 2.5
+    assert get(f"?member_of={group['uuid']}")["resource_providers"] == [host]
+    assert get(f"?member_of={other['uuid']}")["resource_providers"] == []
 
 
 def test_images_are_cached_on_request(cloud, call, no, made, act):

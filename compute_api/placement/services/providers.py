@@ -7,18 +7,19 @@ from common.calls import Call
 from compute_api.placement import names, provider
 from compute_api.placement.groups import Candidates, Group
 from compute_api.placement.provider import Provider
-from conductor.db import hosts
+from conductor.db import aggregates, hosts
 
 _ISOLATED = 2  # groups with a suffix that must be met by different providers: a host is one provider
 
 
-def _of(call: Call, node: dict) -> Provider:
-    return provider.of_node(node, call.svc.conf.scheduler)
+def _of(call: Call, node: dict, by_host: dict[str, list[dict]]) -> Provider:
+    return provider.of_node(node, call.svc.conf.scheduler, by_host.get(node["host"], []))
 
 
 def _all(call: Call, *, facts: bool) -> list[Provider]:
     with call.svc.db.reader() as connection:
-        return [_of(call, node) for node in hosts.all_nodes(connection, facts=facts)]
+        by_host = aggregates.of_hosts(connection)
+        return [_of(call, node, by_host) for node in hosts.all_nodes(connection, facts=facts)]
 
 
 def find(call: Call, group: Group, *, name: str | None = None, uuid: str | None = None) -> list[Provider]:
@@ -36,9 +37,10 @@ def get(call: Call, rule: str, uuid: str, *, facts: bool = False) -> Provider:
     call.svc.placement_policy.check(call.ctx, rule, {})
     with call.svc.db.reader() as connection:
         found = hosts.all_nodes(connection, facts=facts, node_id=uuid)
+        by_host = aggregates.of_hosts(connection, [node["host"] for node in found])
     if not found:
         raise errors.NotFound(f"No resource provider with uuid {uuid} found.")
-    return _of(call, found[0])
+    return _of(call, found[0], by_host)
 
 
 def candidates(call: Call, wanted: Candidates) -> list[Provider]:
