@@ -1,7 +1,9 @@
 """Deletion of servers, for every request that asks for one."""
 
 from common.calls import Call
+from common.server_states import IMAGE_TASKS
 from compute_api import access
+from compute_api.services import server_images
 from conductor.db import deletion, instances
 
 
@@ -21,3 +23,5 @@ def delete(call: Call, id: str, rule: str) -> None:
         call.svc.send(call.svc.agents.delete, call.ctx, row["host"], id)
     elif by == deletion.NOBODY:
         call.svc.notifier.notify(call.ctx, "compute.instance.delete.end", instances.notification_payload(now))
+    if row["task_state"] in IMAGE_TASKS:
+        server_images.drop_queued(call, row)

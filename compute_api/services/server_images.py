@@ -51,6 +51,18 @@ def create(call: Call, id: str, arguments: dict, rule: str, action: str, recorde
     return image_id
 
 
+def drop_queued(call: Call, row: dict) -> None:
+    """Delete the queued images of a deleted server. If the request to its host was lost, nobody would upload or delete them."""
+    query = path("/v2/images", query={"instance_uuid": row["uuid"], "owner": row["project_id"], "status": "queued"})
+    try:
+        found = call.svc.rest.request("GET", "image", query, ctx=call.ctx)["images"]
+    except errors.Error as error:
+        LOG.warning("images of the deleted instance %s could not be listed: %s", row["uuid"], error)
+        return
+    for image in found:
+        _drop(call, image["id"])
+
+
 def _begin(connection, ctx, id: str, action: str, recorded: str) -> None:
     machine.begin(connection, id, action, request_id=ctx.request_id)
     history.start(connection, ctx, id, recorded)
