@@ -128,9 +128,9 @@ def delete(connection, table, row_id, *, resource: str, key: str = "id") -> None
         raise errors.NotFound(resource=resource, id=row_id)
 
 
-def delete_where(connection, table, **where) -> int:
-    """Delete the rows with these values; returns their number."""
-    return connection.execute(sa.delete(table).where(*_equal(table, where))).rowcount
+def delete_where(connection, table, *conditions, **where) -> int:
+    """Delete the rows that satisfy the conditions; returns their number."""
+    return connection.execute(sa.delete(table).where(*conditions, *_equal(table, where))).rowcount
 
 
 def update_where(connection, table, values: dict, **where) -> int:

@@ -38,7 +38,8 @@ LOG = logging.getLogger(__name__)
 # BaseException ends the task like ``kill -9``, without an undo.
 INJECT = None
 RECOVER_AT_ONCE = 4
-_KEY = re.compile("(?P<name>.+)-(?P<id>[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})")  # names may contain hyphens
+_UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_KEY = re.compile(f"(?P<name>.+?)-(?P<id>{_UUID}(-{_UUID})?)")  # names may contain hyphens
 
 
 class Task:

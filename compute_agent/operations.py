@@ -16,6 +16,7 @@ from compute_agent.tasks.interfaces import AttachInterface, DetachInterface
 from compute_agent.tasks.reporting import ReportingTask, reason
 from compute_agent.tasks.snapshot import Snapshot
 from compute_agent.tasks.snapshot_volumes import SnapshotVolumes
+from compute_agent.tasks.volume_keys import key_of_volume
 
 LOG = logging.getLogger(__name__)
 SHUTDOWN_S, REBOOT_S = 60.0, 60.0
@@ -200,7 +201,7 @@ class Operations:
             device = _device(instance, volume_id, device_id)
             if device is None or device["attachment_id"]:
                 return
-            self._run(Attach(agent), volume_id, {
+            self._run(Attach(agent), key_of_volume(volume_id, uuid), {
                 "uuid": uuid, "volume_id": volume_id, "device": device["id"], "device_name": device["device_name"],
                 "tried": True},  # perhaps by a run whose journal was lost
                 "volume %s was not attached to %s", volume_id, uuid)
@@ -212,7 +213,7 @@ class Operations:
             device = _device(instance, volume_id, device_id)
             if device is None:
                 return
-            self._run(Detach(agent), volume_id, {
+            self._run(Detach(agent), key_of_volume(volume_id, uuid), {
                 "uuid": uuid, "volume_id": volume_id, "device": device["id"], "attachment_id": device["attachment_id"]},
                 "volume %s was not detached from %s", volume_id, uuid)
 
@@ -224,7 +225,7 @@ class Operations:
             if device is None or not device["attachment_id"] or instance["host"] != agent.conf.host:
                 LOG.info("volume %s, which was extended, is not attached to instance %s on this host", volume_id, uuid)
                 return
-            self._run(ExtendVolume(agent), volume_id, {
+            self._run(ExtendVolume(agent), key_of_volume(volume_id, uuid), {
                 "uuid": uuid, "volume_id": volume_id, "attachment_id": device["attachment_id"],
                 "device_name": device["device_name"]}, "instance %s does not see the new size of volume %s", uuid, volume_id)
 

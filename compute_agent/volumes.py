@@ -23,12 +23,14 @@ class Volumes:
     def _request(self, method: str, where: Path, body=None):
         return self.rest.request(method, "volume", where, body=body, headers=server_resources.VOLUME_VERSION)
 
-    def _left(self, uuid: str, volume_id: str, check: Check) -> str | None:
-        """The attachment that this host already has. Attachments of other hosts, and unconnected ones of interrupted attempts,
-        are deleted."""
+    def _left(self, uuid: str, volume_id: str, check: Check, reserved: bool) -> str | None:
+        """The attachment that this host already has, or with ``reserved`` the one that was reserved for it. Attachments of other
+        hosts, and unconnected ones of interrupted attempts, are deleted."""
         found = server_resources.attachments_of(self.rest, uuid, volume_id=volume_id)
         own = server_resources.attachments_of(
             self.rest, uuid, volume_id=volume_id, attached_host=self.connector["host"]) if found else []
+        if reserved and found and not own:
+            own = server_resources.attachments_of(self.rest, uuid, volume_id=volume_id, attach_status="reserved")[:1]
         others = [a for a in found if a not in own]
         if others:
             check()
@@ -36,10 +38,12 @@ class Volumes:
                 server_resources.end_attachment(self.rest, each)
         return own[0] if own else None
 
-    def connect(self, uuid: str, volume_id: str, device: str, *, again: bool, check: Check) -> tuple[str, dict]:
+    def connect(self, uuid: str, volume_id: str, device: str, *, again: bool, check: Check,
+                reserved: bool = False) -> tuple[str, dict]:
         """Reserve a volume for a server and have it exported to this host.
 
         :param again: an earlier attempt, or another host, may have left an attachment
+        :param reserved: the attachment may be reserved already. Only if no other host can have reserved it
         :param check: raises Superseded if the server belongs to another host by now, whose attachment is then left alone
         :returns: (attachment id, connection info {"driver_volume_type", …})
         :raises StepFailed: the volume cannot be attached
@@ -47,7 +51,7 @@ class Volumes:
         connector = {**self.connector, "mountpoint": device}
         for left in reversed(range(TRIES if again else 1)):
             try:
-                known = self._left(uuid, volume_id, check) if again else None
+                known = self._left(uuid, volume_id, check, reserved) if again else None
                 if known:
                     made = self._request("PUT", path("/v3/attachments/{id}", known), {"attachment": {"connector": connector}})
                 else:
@@ -143,6 +147,13 @@ class Volumes:
             self._request("POST", path("/v3/volumes/{id}/action", volume_id), {"os-extend_volume_completion": {"error": error}})
         except (errors.NotFound, errors.BadRequest) as refused:
             LOG.info("the volume service does not expect an answer for volume %s: %s", volume_id, refused)
+
+    def roll_detaching(self, volume_id: str) -> None:
+        """The volume stays attached. Only multiattach volumes have been said to be detached."""
+        try:
+            self._request("POST", path("/v3/volumes/{id}/action", volume_id), {"os-roll_detaching": {}})
+        except (errors.NotFound, errors.BadRequest) as refused:
+            LOG.debug("volume %s is not being detached: %s", volume_id, refused)
 
     def complete(self, attachment_id: str) -> None:
         self._request("POST", path("/v3/attachments/{id}/action", attachment_id), {"os-complete": {}})

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from common import context, document, errors, schema, wsgi
 from common.calls import Call
 from common.rest import path
-from compute_api import local_disks, microversions
+from compute_api import local_disks, microversions, multiattach
 from compute_api.schemas import servers as schemas
 from conductor.db import models
 
@@ -41,7 +41,7 @@ def of_image(image: dict) -> list[dict]:
 
 
 def parse(call: Call, given: list[dict], has_image: bool, count: int) -> list[dict]:
-    """The volumes asked for: [{"volume_id", "boot_index", "delete_on_termination", "device_name", "tag", "new"}].
+    """The volumes asked for: [{"volume_id", "boot_index", "delete_on_termination", "device_name", "tag", "new", "multiattach"}].
 
     ``new`` is the body of a volume that is to be made, and ``volume_id`` then None.
 
@@ -116,17 +116,18 @@ def make_volumes(call: Call, mapping: list[dict], count: int) -> list[list[dict]
         for _ in range(count):
             made.append([])
             for device in mapping:
-                volume_id = device["volume_id"]
-                if device["new"]:
-                    volume_id = call.svc.rest.request("POST", "volume", path("/v3/volumes"), body={"volume": device["new"]},
-                                                     ctx=call.ctx)["volume"]["id"]
-                made[-1].append({**device, "volume_id": volume_id})
+                made[-1].append({**device, **(_make_volume(call, device["new"]) if device["new"] else {})})
     except errors.Error as error:
         drop_volumes(call, made)
         if isinstance(error, errors.NotFound):  # an image or a type that the mapping names, not what the request is about
             raise errors.BadRequest(f"Block Device Mapping is Invalid: {error}") from None
         raise
     return made
+
+
+def _make_volume(call: Call, new: dict) -> dict:
+    volume = call.svc.rest.request("POST", "volume", path("/v3/volumes"), body={"volume": new}, ctx=call.ctx)["volume"]
+    return {"volume_id": volume["id"], "multiattach": volume["multiattach"]}
 
 
 def drop_volumes(call: Call, made: list[list[dict]]) -> None:
@@ -149,7 +150,9 @@ def _get(call: Call, kind: str, id: str) -> dict:
 
 def _check_volume(call: Call, device: dict) -> None:
     volume = _get(call, "volume", device["volume_id"])
-    if volume["status"] != "available":
+    multiattach.check(call, volume)
+    device["multiattach"] = volume["multiattach"]
+    if volume["status"] not in multiattach.usable_statuses(volume):
         raise errors.BadRequest(f"Block Device Mapping is Invalid: volume {volume['id']} is {volume['status']}.")
     if device["boot_index"] == 0 and volume["bootable"] != "true":
         raise errors.BadRequest(f"Block Device {volume['id']} is not bootable.")
@@ -160,6 +163,7 @@ def insert(connection, row: dict, mapping: list[dict]) -> list[dict]:
     root, taken = row["root_device_name"], local_disks.names(row["flavor"])
     names = (name for letter in "bcdefghijklmnopqrstuvwxyz" if (name := f"{root[:-1]}{letter}") not in taken)
     made = [{"id": context.new_uuid(), "instance_uuid": row["uuid"], "volume_id": d["volume_id"], "attachment_id": None,
+             "exclusive_volume_id": None if d["multiattach"] else d["volume_id"],
              "device_name": root if d["boot_index"] == 0 else next(names),
              "boot_index": d["boot_index"], "delete_on_termination": d["delete_on_termination"], "tag": d["tag"],
              "wish": None, "wished_at": None, "request_id": None} for d in mapping]

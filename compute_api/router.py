@@ -79,7 +79,7 @@ ROUTES = [Route("GET", "/", versions.index), Route("GET", "/v2.1", versions.show
     _route("GET", _S + "/os-volume_attachments", attachments.index),
     _route("POST", _S + "/os-volume_attachments", attachments.create),
     _route("GET", _S + "/os-volume_attachments/{volume_id}", attachments.show),
-    _route("PUT", _S + "/os-volume_attachments/{volume_id}", attachments.update, 202, ((2, 85), None)),
+    _route("PUT", _S + "/os-volume_attachments/{volume_id}", attachments.update, 202),
     _route("DELETE", _S + "/os-volume_attachments/{volume_id}", attachments.delete, 202),
     _route("GET", _S + "/os-interface", interfaces.index), _route("POST", _S + "/os-interface", interfaces.create),
     _route("GET", _S + "/os-interface/{port_id}", interfaces.show),

@@ -201,25 +201,25 @@ class Auditor:
         from volume.db import models
         attached = self._all("volume", models.attachments)
         held = {a["volume_id"] for a in attached}
-        devices = {d["volume_id"]: d for d in self._all("compute", compute.block_devices)}
+        of_servers = {(a["instance_uuid"], a["volume_id"]) for a in attached}
+        devices = {(d["instance_uuid"], d["volume_id"]): d for d in self._all("compute", compute.block_devices)}
         servers = {i["uuid"] for i in self._all("compute", compute.instances)}
         exported: dict[str, str] = {v: host for host, found in self._answering("volume").items() for v in found["exports"]}
         for volume_id in set(exported) - held:
             yield Finding("export", volume_id, "is exported, but not attached",
                           self._local(exported[volume_id], lambda v=volume_id: self.inventory.volumes.unexport(v)))
         for row in attached:
-            volume_id = row["volume_id"]
             if row["instance_uuid"] and row["instance_uuid"] not in servers:
                 yield Finding("attachment", row["id"], f"is of server {row['instance_uuid']}, which does not exist")
-            elif row["instance_uuid"] and volume_id not in devices:
+            elif row["instance_uuid"] and (row["instance_uuid"], row["volume_id"]) not in devices:
                 yield Finding("attachment", row["id"], "is of a server that has no such device")
-        for volume_id, device in devices.items():
-            if device["attachment_id"] and volume_id not in held:
-                yield Finding("device", volume_id, f"of server {device['instance_uuid']} has no attachment")
+        for (uuid, volume_id), device in devices.items():
+            if device["attachment_id"] and (uuid, volume_id) not in of_servers:
+                yield Finding("device", volume_id, f"of server {uuid} has no attachment")
         for found in self._answering("compute").values():
             for uuid, guest in found["guests"].items():
                 for volume_id in guest["volumes"]:
-                    if volume_id not in devices:
+                    if (uuid, volume_id) not in devices:
                         yield Finding("guest", uuid, f"has volume {volume_id}, which is not its server's")
 
     def images(self):

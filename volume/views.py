@@ -46,7 +46,7 @@ class Volumes:
         attached = [self._attachment(a) for a in row["attachments"] if a["attach_status"] == "attached"]
         shown = {"id": row["id"], "name": row["name"], "description": row["description"], "size": row["size"],
                  "status": row["status"], "user_id": row["user_id"], "availability_zone": row["availability_zone"],
-                 "bootable": "true" if row["bootable"] else "false", "encrypted": False, "multiattach": False,
+                 "bootable": "true" if row["bootable"] else "false", "encrypted": False, "multiattach": row["multiattach"],
                  "volume_type": row["volume_type"], "metadata": row["metadata"], "attachments": attached,
                  "snapshot_id": row["snapshot_id"], "source_volid": row["source_volid"],
                  "consistencygroup_id": None, "replication_status": None,

@@ -2,6 +2,7 @@
 
 from common import errors, server_resources
 from compute_agent.tasks.reporting import ReportingTask, reason
+from compute_agent.tasks.volume_keys import volume_of
 
 
 class Attach(ReportingTask):
@@ -30,9 +31,10 @@ class Attach(ReportingTask):
                 self.agent.driver.detach_volume(state["uuid"], state["volume_id"])
             server_resources.release_attachment(self.agent.rest, state["uuid"], state["volume_id"], state["attachment_id"])
 
-    def record_unreadable(self, volume_id):
+    def record_unreadable(self, task_id):
         """An attachment that the server's device has is completed, one that nobody has is ended; what is still wanted is asked
         for again."""
+        volume_id = volume_of(task_id)
         return all([self._settle_attachment(volume_id, a["id"], a["instance"])
                     for a in self.agent.volumes.attachments_on_host(volume_id)])
 
@@ -52,7 +54,7 @@ class Attach(ReportingTask):
         again = state.get("tried", False)
         state["tried"] = True
         attachment_id, info = self.agent.volumes.connect(state["uuid"], state["volume_id"], state["device_name"],
-                                                         again=again, check=lambda: self.check(state))
+                                                         again=again, check=lambda: self.check(state), reserved=True)
         return {"attachment_id": attachment_id, "info": info}
 
     def undo_connect(self, state):

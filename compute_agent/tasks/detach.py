@@ -17,7 +17,7 @@ class Detach(ReportingTask):
         row = self.current(state)
         return row is not None and any(d["id"] == state["device"] for d in row["block_devices"])
 
-    def record_unreadable(self, volume_id):
+    def record_unreadable(self, task_id):
         """While the server has the device, the reconciler repeats the detach."""
         return True
 
@@ -33,5 +33,6 @@ class Detach(ReportingTask):
     def failed(self, step, error, state):
         """If the guest does not release it, the volume stays attached. A repeated detach starts again, and skips finished steps.
         """
+        self.agent.volumes.roll_detaching(state["volume_id"])
         self.agent.conductor.detach_failed(self.agent.context(), state["uuid"], state["volume_id"], reason(error),
                                            self.take_events(error), device=state["device"])

@@ -3,6 +3,7 @@
 from common import errors
 from common.server_states import ACTIVE, RUNNING
 from compute_agent.tasks.reporting import ReportingTask, reason
+from compute_agent.tasks.volume_keys import volume_of
 
 
 class ExtendVolume(ReportingTask):
@@ -34,9 +35,9 @@ class ExtendVolume(ReportingTask):
         if row is not None and row["vm_state"] == ACTIVE:
             self.thaw(state)
 
-    def record_unreadable(self, volume_id):
+    def record_unreadable(self, task_id):
         """The volume service asks again; meanwhile the guest must not stand still."""
-        for attachment in self.agent.volumes.attachments_on_host(volume_id):
+        for attachment in self.agent.volumes.attachments_on_host(volume_of(task_id)):
             with self.agent.lock(attachment["instance"]):
                 self.agent.ensure_unpaused(self.agent.conductor.get_instance(self.agent.context(), attachment["instance"]))
         return True

@@ -11,6 +11,7 @@ from compute_api.schemas import attachments as schemas
 from compute_api.services import attachments, servers
 
 _SINCE = {"tag": (2, 49), "delete_on_termination": (2, 79)}
+_UPDATES = dict.fromkeys(("id", "serverId", "device", "tag", "delete_on_termination"), (2, 85))
 
 
 def index(req, id):
@@ -37,6 +38,7 @@ def create(req, id, body):
 def update(req, id, volume_id, body):
     """Change delete_on_termination. Other members may be sent, but must equal the current values."""
     given = body["volumeAttachment"]
+    microversions.check_names(req.call, given, _UPDATES)
     attachments.update(req.call, id, volume_id, given)
     return wsgi.Response(status=202)
 

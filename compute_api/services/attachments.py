@@ -5,13 +5,18 @@ or device. The agent then reserves, connects and attaches the volume; if it cann
 change stays in the row until it is done, so that the conductor's reconciler can send it again.
 """
 
+import logging
+import typing
+
 from common import context, db, errors, rows, server_states, wsgi
 from common.calls import Call
 from common.rest import path
-from compute_api import access
+from compute_api import access, multiattach
 from conductor.db import actions, instances, models
 
+LOG = logging.getLogger(__name__)
 DEVICES = models.block_devices
+_UPDATES = (2, 85)  # since when a PUT may change something else than the volume
 _UPDATE, _SWAP = "os_compute_api:os-volumes-attachments:update", "os_compute_api:os-volumes-attachments:swap"
 
 
@@ -49,43 +54,82 @@ def create(call: Call, id: str, volume_id: str, given: dict) -> dict:
     access.check_lock(call, row)
     steady(row, "attach_volume")
     volume = call.svc.rest.request("GET", "volume", path("/v3/volumes/{id}", volume_id), ctx=call.ctx)["volume"]
-    if volume["status"] != "available":
+    multiattach.check(call, volume)
+    if volume["status"] not in multiattach.usable_statuses(volume):
         raise errors.BadRequest(f"Invalid volume: volume '{volume_id}' status must be 'available'. Currently in "
                                 f"'{volume['status']}'")
-    device = call.svc.db.transact(_insert, call, row, given)
+    device = call.svc.db.transact(_insert, call, row, volume, given)
+    if volume["multiattach"]:
+        _announce(call, device, lambda: multiattach.reserve(call, id, volume_id), _forget)
     call.svc.send(call.svc.agents.attach_volume, call.ctx, row["host"], id, volume_id, device["id"])
     return device
 
 
-def _insert(connection, call: Call, row: dict, given: dict) -> dict:
-    volume_id = given["volumeId"]
+def _announce(call: Call, device: dict, request: typing.Callable[[], None], undo: typing.Callable) -> None:
+    """Tell the volume service what begins; if it does not respond, the server's host does it later.
+
+    :param undo: (connection, device): called if the volume service refuses
+    :raises errors.Error: the refusal
+    """
+    try:
+        request()
+    except errors.ServiceUnavailable as error:
+        LOG.warning("volume %s: %s", device["volume_id"], error)
+    except errors.Error as error:
+        with call.svc.db.writer() as connection:
+            undo(connection, device)
+            actions.failed(connection, call.ctx.request_id, device["instance_uuid"], str(error))
+        raise
+
+
+def _forget(connection, device: dict) -> None:
+    rows.delete_where(connection, DEVICES, id=device["id"])
+
+
+def _keep(connection, device: dict) -> None:
+    rows.update_where(connection, DEVICES, {"wish": None, "wished_at": None}, id=device["id"])
+
+
+def _insert(connection, call: Call, row: dict, volume: dict, given: dict) -> dict:
+    volume_id = volume["id"]
     row = instances.get(connection, row["uuid"], access.scope(call))  # as it is now
     steady(row, "attach_volume")
     device = {"id": context.new_uuid(), "instance_uuid": row["uuid"], "volume_id": volume_id, "attachment_id": None,
+              "exclusive_volume_id": None if volume["multiattach"] else volume_id,
               "device_name": instances.next_device(connection, row, given.get("device")), "boot_index": None,
               "delete_on_termination": wsgi.bool_value(given.get("delete_on_termination", False)), "tag": given.get("tag"),
               "wish": "attach", "wished_at": db.now(), "request_id": call.ctx.request_id}
-    # The volume is available, so a row that only waits for the volume service to confirm a detachment is obsolete.
-    rows.delete_where(connection, DEVICES, volume_id=volume_id, wish="detach")
+    # A row that only waits for the volume service to confirm a detachment is obsolete once the attachment has ended.
+    rows.delete_where(connection, DEVICES, DEVICES.c.attachment_id.not_in([a["attachment_id"] for a in volume["attachments"]]),
+                      volume_id=volume_id, wish="detach")
+    if volume["multiattach"] and rows.exists(connection, DEVICES, volume_id=volume_id, instance_uuid=row["uuid"]):
+        raise errors.BadRequest(f"Invalid volume: volume {volume_id} already attached")
     rows.insert(connection, DEVICES, device, conflict=f"Volume {volume_id} is being attached to a server already.")
     actions.start(connection, call.ctx, row["uuid"], "attach_volume")
     return device
 
 
 def update(call: Call, id: str, volume_id: str, given: dict) -> None:
-    """Change delete_on_termination. The other members of the body must equal the current values."""
-    other = given["volumeId"] != volume_id
+    """Change delete_on_termination, or swap the volume for another, which volume migrations do: there are none here.
+
+    :raises BadRequest: another member of the body differs from the current value
+    :raises Conflict: the volume does not migrate
+    """
+    only_swap = call.version < _UPDATES
+    swap = only_swap or given["volumeId"] != volume_id
     with call.svc.db.writer() as connection:
-        row = access.server(call, connection, id, _SWAP if other else _UPDATE)
+        row = access.server(call, connection, id, _SWAP if swap else _UPDATE)
         device = _find(row, volume_id)
-        if other:
-            raise errors.BadRequest("The volume of an attachment cannot be replaced: detach it, then attach the other volume.")
-        if any(given[name] != value for name, value in view(call, device).items()
-               if name in given and name != "delete_on_termination"):
-            raise errors.BadRequest("Only delete_on_termination can be changed.")
-        if "delete_on_termination" in given:
-            values = {"delete_on_termination": wsgi.bool_value(given["delete_on_termination"])}
-            rows.update_where(connection, DEVICES, values, id=device["id"])
+        if not only_swap:
+            shown = view(call, device)
+            for name in ("id", "serverId", "device", "tag"):
+                if name in given and given[name] != shown[name]:
+                    raise errors.BadRequest(f"The {name} property is not mutable")
+            if "delete_on_termination" in given:
+                values = {"delete_on_termination": wsgi.bool_value(given["delete_on_termination"])}
+                rows.update_where(connection, DEVICES, values, id=device["id"])
+    if swap:
+        raise errors.Conflict(f"volume {volume_id} is not migrating; this API should only be called by Cinder")
 
 
 def delete(call: Call, id: str, volume_id: str) -> None:
@@ -101,4 +145,6 @@ def delete(call: Call, id: str, volume_id: str) -> None:
         actions.start(connection, call.ctx, id, "detach_volume")
         values = {"wish": "detach", "wished_at": db.now(), "request_id": call.ctx.request_id}
         rows.update_where(connection, DEVICES, values, id=device["id"])
+    if device["exclusive_volume_id"] is None and device["wish"] != "detach":
+        _announce(call, device, lambda: multiattach.begin_detaching(call, volume_id), _keep)
     call.svc.send(call.svc.agents.detach_volume, call.ctx, row["host"], id, volume_id, device["id"])

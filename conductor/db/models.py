@@ -47,12 +47,14 @@ deleted_instances = sa.Table(
 block_devices = sa.Table(
     "block_devices", METADATA, sa.Column("id", ID, primary_key=True),
     sa.Column("instance_uuid", ID, sa.ForeignKey("instances.uuid", ondelete="CASCADE"), nullable=False),
-    sa.Column("device_name", sa.String(16), nullable=False), sa.Column("volume_id", ID, unique=True, nullable=False),
+    sa.Column("device_name", sa.String(16), nullable=False), sa.Column("volume_id", ID, index=True, nullable=False),
+    # ``volume_id``, so that no other server gets the volume; NULL for a multiattach volume.
+    sa.Column("exclusive_volume_id", ID, unique=True),
     sa.Column("attachment_id", ID), sa.Column("boot_index", sa.Integer),
     sa.Column("delete_on_termination", sa.Boolean, nullable=False), sa.Column("tag", sa.String(60)),
     # "attach" or "detach" while it is pending, the time it was requested, and the request.
     sa.Column("wish", sa.String(8)), sa.Column("wished_at", MOMENT, index=True), sa.Column("request_id", sa.String(64)),
-    sa.UniqueConstraint("instance_uuid", "device_name"))
+    sa.UniqueConstraint("instance_uuid", "device_name"), sa.UniqueConstraint("instance_uuid", "volume_id"))
 console_auth_tokens = sa.Table(
     "console_auth_tokens", METADATA, sa.Column("token_hash", sa.String(64), primary_key=True),  # SHA-256, hexadecimal
     sa.Column("instance_uuid", ID, sa.ForeignKey("instances.uuid", ondelete="CASCADE"), nullable=False, index=True),

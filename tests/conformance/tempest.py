@@ -43,7 +43,8 @@ FEATURES = {
         "pause": True, "suspend": True, "shelve": False, "rescue": True, "snapshot": True,
         "live_migration": False, "change_password": False, "vnc_console": True,
         "config_drive": True, "console_output": True, "interface_attach": True, "metadata_service": True,
-        "personality": False, "attach_encrypted_volume": False, "swap_volume": False},
+        "personality": False, "attach_encrypted_volume": False, "swap_volume": True,
+        "volume_multiattach": True},
     "identity-feature-enabled": {"trust": True, "api_v3": True, "api_v2": True, "api_v2_admin": True,
                                  "domain_specific_drivers": True, "application_credentials": True, "access_rules": True,
                                  "project_tags": True, "security_compliance": False},
@@ -77,6 +78,15 @@ def image_features(cloud: first.Cloud) -> dict[str, dict[str, str]]:
     return found
 
 
+def multiattach_type(cloud: first.Cloud) -> str:
+    """The name of a volume type whose volumes several servers may use; made where there is none yet."""
+    name = "multiattach"
+    if all(kind["name"] != name for kind in cloud.call("volume", "GET", "/types")["volume_types"]):
+        kind = {"name": name, "extra_specs": {"multiattach": "<is> True"}}
+        cloud.call("volume", "POST", "/types", {"volume_type": kind})
+    return name
+
+
 def configure(cloud: first.Cloud, workspace: pathlib.Path, http_image: str | None, settings: dict) -> None:
     """Write ``etc/tempest.conf``: who the admin is, which image and flavors to use, what there is.
 
@@ -106,7 +116,8 @@ def configure(cloud: first.Cloud, workspace: pathlib.Path, http_image: str | Non
                     "max_microversion": maximum(cloud, "compute"), "fixed_network_name": "private"},
         "compute-feature-enabled": {"resize": "true", "cold_migration": str(len(hosts) > 1)},
         "dashboard": {"dashboard_url": f"http://{cloud.host}:{prepare.PORTS['dashboard'] + cloud.offset}/"},
-        "volume": {"max_microversion": maximum(cloud, "volume"), "storage_protocol": "iSCSI"},
+        "volume": {"max_microversion": maximum(cloud, "volume"), "storage_protocol": "iSCSI",
+                   "volume_type_multiattach": multiattach_type(cloud)},
         "network": {"public_network_id": cloud.find("network", "networks", "public")["id"]},
         "validation": {"run_validation": "true", "connect_method": "floating", "image_ssh_user": "cirros"}})
     if http_image:

@@ -57,6 +57,36 @@ def test_data_moves_with_the_volume(real, address, first_server):
     real.audit()
 
 
+def test_two_guests_share_a_volume(real, address, first_server):
+    """``first`` and ``second`` of the test before: what one writes the other reads, and it stays with the one that is left."""
+    second = real.client.find("compute", "servers", "second", "/servers/detail")
+    (outside,) = (a["addr"] for a in second["addresses"]["private"] if a["OS-EXT-IPS:type"] == "floating")
+    real.client.call("volume", "POST", "/types", {"volume_type": {
+        "name": "shared", "extra_specs": {"multiattach": "<is> True"}}})
+    volume = real.client.call("volume", "POST", "/volumes", {"volume": {
+        "name": "shared", "size": 1, "volume_type": "shared"}})["volume"]["id"]
+    wait_for(lambda: real.volume_status(volume) == "available", 20, what="the volume")
+    devices = {}
+    for server in (first_server, second):
+        made = real.client.call("compute", "POST", f"/servers/{server['id']}/os-volume_attachments",
+                                {"volumeAttachment": {"volumeId": volume}}, version="2.60")["volumeAttachment"]
+        devices[server["id"]] = made["device"]
+        wait_for(lambda: real.volume_status(volume) == "in-use", 60, what="the attached volume")
+    here, there = devices[first_server["id"]], devices[second["id"]]
+    # Sectors that neither guest has read, so that neither answers from its cache.
+    real.ssh(address, f"echo from-first | dd of={here} bs=4096 seek=1000 conv=fsync")
+    assert "from-first" in real.ssh(outside, f"dd if={there} bs=4096 skip=1000 count=1")
+    real.audit()
+    real.client.call("compute", "DELETE", f"/servers/{first_server['id']}/os-volume_attachments/{volume}")
+    wait_for(lambda: here.rsplit("/")[-1] not in real.ssh(address, "cat /proc/partitions"), 30, what="one guest to see it gone")
+    wait_for(lambda: real.volume_status(volume) == "in-use", 30, what="the other one to keep it")
+    real.ssh(outside, f"echo from-second | dd of={there} bs=4096 seek=2000 conv=fsync && dd if={there} bs=4096 skip=3000 count=1")
+    real.audit()
+    real.client.call("compute", "DELETE", f"/servers/{second['id']}/os-volume_attachments/{volume}")
+    wait_for(lambda: real.volume_status(volume) == "available", 60, what="the detached volume")
+    real.client.call("volume", "DELETE", f"/volumes/{volume}")
+
+
 def test_second_server_moves_no_image_bytes(real):
     def downloads() -> int:
         text = real.client.pool.request("GET", f"http://127.0.0.1:{METRICS_PORT}/metrics").data.decode()

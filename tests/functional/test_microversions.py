@@ -197,7 +197,7 @@ def test_attachments(cloud, server):
     assert set(at(cloud, "2.70", "GET", f"{path}/{volume}")["volumeAttachment"]) - set(
         at(cloud, "2.69", "GET", f"{path}/{volume}")["volumeAttachment"]) == {"tag"}
     change = {"volumeAttachment": {"volumeId": volume, "delete_on_termination": False}}
-    refused(404, cloud.client, "compute", "PUT", f"{path}/{volume}", change, version="2.84")
+    refused(400, cloud.client, "compute", "PUT", f"{path}/{volume}", change, version="2.84")
     at(cloud, "2.85", "PUT", f"{path}/{volume}", change)
     assert at(cloud, "2.85", "GET", f"{path}/{volume}")["volumeAttachment"]["delete_on_termination"] is False
     refused(400, cloud.client, "compute", "PUT", f"{path}/{volume}", {"volumeAttachment": {

@@ -116,7 +116,7 @@ class Services:
 
     def _all_attachments(self, method, query, body):
         if method == "GET":
-            names = {"instance_id": "instance", "volume_id": "volume_id", "attached_host": "host"}
+            names = {"instance_id": "instance", "volume_id": "volume_id", "attached_host": "host", "attach_status": "status"}
             wanted = {names[k]: v for k, v in query.items() if k in names}
             found = {i: a for i, a in self.attachments.items() if all(a[k] == v for k, v in wanted.items())}
             return {"attachments": [{"id": i, "instance": a["instance"]} for i, a in found.items()]}
@@ -154,6 +154,7 @@ class Services:
     @staticmethod
     def _connect(attachment: dict, connector: dict) -> dict:
         attachment["host"] = connector["host"]
+        attachment["status"] = "attached" if attachment["status"] == "attached" else "attaching"
         return {"attachment": {**attachment, "connection_info": {"auth_password": "x"}}}
 
     # image

@@ -16,6 +16,7 @@ MEANT: dict[str, dict[str, str]] = {
         **dict.fromkeys((
             "volume:get", "volume:delete", "volume:create_snapshot", "volume:get_snapshot", "volume:get_all_snapshots",
             "volume:delete_snapshot", "volume:attachment_create", "volume:attachment_update", "volume:attachment_delete",
+            "volume:multiattach_bootable_volume", "volume_extension:volume_actions:roll_detaching",
             "volume:attachment_complete", "volume_extension:volume_admin_actions:force_delete",
             "volume_extension:volume_admin_actions:extend_volume_completion"), _OF_A_SERVICE),
         "service_api": "Cinder treats other services as administrators; here they may only do with volumes what servers need",
@@ -46,8 +47,6 @@ NOT_ASKED: dict[str, dict[str, str]] = {
         **dict.fromkeys(("get_task", "get_tasks", "add_task"), "Glance itself checks only tasks_api_access"),
     },
     "volume": {
-        "volume:multiattach": "Volumes cannot be attached to several servers",
-        "volume:multiattach_bootable_volume": "Volumes cannot be attached to several servers",
         "volume:update_volume_admin_metadata": "Cinder checks it with an administrator's context, so it never refuses a request",
     },
     "placement": {

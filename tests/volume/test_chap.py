@@ -87,7 +87,7 @@ def test_what_an_agent_keeps_of_a_connection_is_sealed(tmp_path):
 
 
 def test_libvirt_keeps_the_secret_in_memory_alone(tmp_path):
-    made = xml.secret("v1")
+    made = xml.secret({"volume_id": "v1", "info": {}})
     assert (made.get("ephemeral"), made.get("private")) == ("yes", "yes")
     disk = xml.text_of(xml.volume_disk(None, {"volume_id": "v1", "device_name": "/dev/vdb", "info": {
         "target_iqn": "iqn", "target_lun": 1, "target_portal": "127.0.0.1:3260", "auth_username": "a",
@@ -111,3 +111,18 @@ def test_secrets_that_an_older_version_stored_are_sealed_at_the_start(tmp_path):
     with database.reader() as connection:
         stored = connection.execute(sa.select(table.c.connection_info).order_by(table.c.id)).scalars().all()
     assert "of-the-volume" not in str(stored) and stored[1] == {} and opened(vault, stored[0]) == clear
+
+
+def test_guests_of_one_host_have_secrets_of_their_own_for_a_volume_that_they_share():
+    def disk(account: str, **more):
+        info = {"target_iqn": "iqn.x:volume-v", "target_lun": 1, "target_portal": "127.0.0.1:3260", "auth_username": account,
+                **more}
+        made = {"volume_id": "v", "device_name": "/dev/vdb", "info": info}
+        return xml.volume_disk(None, made, "iqn.y:host"), xml.secret(made)
+    plain = [disk(account) for account in ("a1", "a2")]
+    shared = [disk(account, multiattach=True) for account in ("a1", "a2")]
+    assert len({xml.secret_of(found) for found, _ in plain}) == 1 and len({xml.secret_of(found) for found, _ in shared}) == 2
+    for found, secret in (*plain, *shared):
+        assert xml.secret_of(found) == secret.findtext("./usage/target")
+        assert found.find("driver").get("cache") == "none"
+    assert [found.find("shareable") is not None for found, _ in (*plain, *shared)] == [False, False, True, True]

@@ -16,7 +16,7 @@ def connection(tmp_path):
     models.METADATA.create_all(database.engine)
     row = {c.name: None for c in models.volumes.c}
     row.update(id="v", project_id="p", user_id="u", name="", size=1, status="available", bootable=False, readonly=False,
-               metadata={}, image_metadata={}, availability_zone="nova", request_id="r", created_at=db.now(),
+               multiattach=False, metadata={}, image_metadata={}, availability_zone="nova", request_id="r", created_at=db.now(),
                updated_at=db.now())
     with database.writer() as connection:
         connection.execute(sa.insert(models.volumes).values({c.name: row[c.name] for c in models.volumes.c}))
@@ -83,3 +83,74 @@ def test_nor_can_the_same_server_while_it_is_not_in_use_yet(connection):
     reserve(connection, "a")
     with pytest.raises(errors.BadRequest):
         reserve(connection, "b")
+
+
+@pytest.fixture
+def shared(connection):
+    connection.execute(sa.update(models.volumes).values(multiattach=True))
+    return connection
+
+
+def status(connection) -> str:
+    return volume(connection)["status"]
+
+
+def finish(connection, row: dict) -> dict:
+    attachments.connected(connection, row)
+    attachments.completed(connection, row, {})
+    return {**row, "attach_status": attachments.ATTACHED}
+
+
+def test_servers_get_a_multiattach_volume_one_after_the_other(shared):
+    first = finish(shared, reserve(shared, "a"))
+    second = reserve(shared, "b", OTHER)
+    assert status(shared) == "reserved"
+    with pytest.raises(errors.BadRequest):
+        reserve(shared, "c", "e0000003-0000-4000-8000-000000000000")
+    attachments.connected(shared, second)
+    assert status(shared) == "attaching"
+    second = finish(shared, second)
+    assert status(shared) == "in-use"
+    for row, left in ((first, "in-use"), (second, "available")):
+        attachments.ended(shared, row)
+        assert status(shared) == left
+
+
+def test_one_that_is_given_up_leaves_the_volume_in_use(shared):
+    finish(shared, reserve(shared, "a"))
+    for connect in (False, True):
+        second = reserve(shared, "b", OTHER)
+        if connect:
+            attachments.connected(shared, second)
+        attachments.ended(shared, second)
+        assert status(shared) == "in-use"
+
+
+def test_a_server_migrates_while_another_one_gets_the_volume(shared):
+    former = finish(shared, reserve(shared, "a"))
+    other = reserve(shared, "b", OTHER)
+    newer = reserve(shared, "c")
+    assert status(shared) == "reserved"
+    newer = finish(shared, newer)
+    assert status(shared) == "reserved"
+    attachments.ended(shared, former)
+    assert status(shared) == "reserved"
+    finish(shared, other)
+    assert status(shared) == "in-use" and len(volume(shared)["attachments"]) == 2
+
+
+def test_the_last_complete_one_may_end_first(shared):
+    first = finish(shared, reserve(shared, "a"))
+    second = reserve(shared, "b", OTHER)
+    attachments.ended(shared, first)
+    assert status(shared) == "reserved"
+    finish(shared, second)
+    assert status(shared) == "in-use"
+
+
+def test_a_detachment_ends_as_in_use_while_others_are_left(shared):
+    first = finish(shared, reserve(shared, "a"))
+    finish(shared, reserve(shared, "b", OTHER))
+    volumes.move(shared, "v", "begin_detaching")
+    attachments.ended(shared, first)
+    assert status(shared) == "in-use"

@@ -1,6 +1,8 @@
 """Queries on attachments, and the resulting status of volumes.
 
 During a migration of its server, a volume has two attachments: the new host is connected before the former one is disconnected.
+A multiattach volume has attachments of several servers. Only one that brings a new server can be in progress, as in Cinder: it
+has the status of the volume, which is in-use before and after it.
 """
 
 from common import rows
@@ -11,21 +13,41 @@ ATTACHED = "attached"
 
 
 def reserve(connection, volume: dict, instance_uuid: str | None) -> None:
-    """Reserve an attachment: the volume must be available, or in use by the same server.
+    """Reserve an attachment: the volume must be available, in use by the same server, or in use and multiattach.
 
-    :raises BadRequest: it is neither
+    :raises BadRequest: it is none of these
     """
-    if volume["status"] == "in-use" and instance_uuid:
-        held = rows.select(connection, TABLE, volume_id=volume["id"])
-        if held and {each["instance_uuid"] for each in held} == {instance_uuid}:
-            return
-    volumes.move(connection, volume["id"], "reserve")
+    held = rows.select(connection, TABLE, volume_id=volume["id"])
+    if instance_uuid and _is_migration(volume, held, instance_uuid):
+        return
+    volumes.move(connection, volume["id"], "reserve_multiattach" if volume["multiattach"] else "reserve")
+
+
+def _is_migration(volume: dict, held: list[dict], instance_uuid: str) -> bool:
+    """Whether a new attachment would be one more of a server that uses the volume."""
+    if volume["multiattach"]:
+        return volume["status"] in ("in-use", "reserved", "attaching", "detaching") and instance_uuid in _servers(held)
+    return volume["status"] == "in-use" and bool(held) and {each["instance_uuid"] for each in held} == {instance_uuid}
+
+
+def _servers(held: list[dict]) -> set[str]:
+    """The servers with a complete attachment."""
+    return {each["instance_uuid"] for each in held if each["attach_status"] == ATTACHED and each["instance_uuid"]}
 
 
 def connected(connection, row: dict) -> None:
     """The export of a reserved attachment has been created."""
-    if not _others(connection, row):
+    others = _others(connection, row)
+    if not any(row["instance_uuid"] and each["instance_uuid"] == row["instance_uuid"] for each in others):
         volumes.move(connection, row["volume_id"], "attach")
+
+
+def completed(connection, row: dict, values: dict) -> None:
+    """A server uses the volume now. :param values: columns of the attachment to write"""
+    others, volume = _others(connection, row), volumes.get(connection, None, row["volume_id"])
+    if not _unfinished(others, {row["instance_uuid"]}) and not (volume["multiattach"] and volume["status"] == "detaching"):
+        volumes.move(connection, row["volume_id"], "complete")
+    rows.update(connection, TABLE, row["id"], {**values, "attach_status": ATTACHED}, resource="attachment")
 
 
 def ended(connection, row: dict) -> None:
@@ -35,8 +57,18 @@ def ended(connection, row: dict) -> None:
     if not others:
         if not extensions.detached(connection, row["volume_id"]):
             volumes.move(connection, row["volume_id"], "detach")
-    elif row["attach_status"] == ATTACHED and all(each["attach_status"] != ATTACHED for each in others):
+        return
+    status, servers = volumes.get(connection, None, row["volume_id"])["status"], _servers(others)
+    complete = [each for each in others if each["attach_status"] == ATTACHED]
+    if complete and not _unfinished(others, servers) and status in ("reserved", "attaching", "detaching"):
+        volumes.move(connection, row["volume_id"], "settle")
+    elif not complete and status in ("in-use", "detaching"):
         volumes.move(connection, row["volume_id"], "rejoin")
+
+
+def _unfinished(held: list[dict], servers: set) -> list[dict]:
+    """The attachments in progress that bring another server than these."""
+    return [each for each in held if each["attach_status"] != ATTACHED and each["instance_uuid"] not in servers]
 
 
 def _others(connection, row: dict) -> list[dict]:

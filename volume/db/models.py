@@ -22,7 +22,7 @@ volumes = sa.Table(
     sa.Column("extending_to", sa.Integer), sa.Column("status", sa.String(32), nullable=False, index=True),
     sa.Column("fault", sa.Text), sa.Column("availability_zone", sa.String(255), nullable=False),
     sa.Column("bootable", sa.Boolean, nullable=False),
-    sa.Column("readonly", sa.Boolean),
+    sa.Column("readonly", sa.Boolean), sa.Column("multiattach", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("volume_type_id", ID, sa.ForeignKey("volume_types.id")), sa.Column("host", sa.String(255)),
     sa.Column("metadata", sa.JSON, nullable=False), sa.Column("image_metadata", sa.JSON, nullable=False),
     sa.Column("image_id", ID), sa.Column("snapshot_id", ID), sa.Column("source_volid", ID),

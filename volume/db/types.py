@@ -28,6 +28,12 @@ def named(connection, name_or_id: str, *where) -> str | None:
         sa.or_(TABLE.c.name == name_or_id, TABLE.c.id == name_or_id), *where)).scalar()
 
 
+def is_multiattach(connection, type_id: str | None) -> bool:
+    """Whether several servers may use a volume of this type at once."""
+    row = rows.find(connection, TABLE, type_id) if type_id else None
+    return row is not None and row["extra_specs"].get("multiattach") == "<is> True"
+
+
 def projects(connection, type_id: str) -> list[str]:
     """The projects that may use a private type."""
     return list(connection.execute(sa.select(PROJECTS.c.project_id).where(PROJECTS.c.volume_type_id == type_id).order_by(

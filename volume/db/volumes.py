@@ -17,10 +17,12 @@ PROMISED_GB = sa.func.coalesce(TABLE.c.extending_to, TABLE.c.size)
 ACTIONS = {
     "created": ({"creating"}, "available"), "create_failed": ({"creating"}, "error"),
     "delete": ({"available", "error", "error_deleting"}, "deleting"), "delete_failed": ({"deleting"}, "error_deleting"),
-    "reserve": ({"available"}, "reserved"), "attach": ({"reserved", "attaching"}, "attaching"),
+    "reserve": ({"available"}, "reserved"), "reserve_multiattach": ({"available", "in-use"}, "reserved"),
+    "attach": ({"reserved", "attaching"}, "attaching"),
     "hold": ({"available"}, "attaching"), "unhold": ({"attaching", "reserved"}, "available"),
     "complete": ({"attaching", "in-use"}, "in-use"), "begin_detaching": ({"in-use"}, "detaching"),
     "roll_detaching": ({"detaching"}, "in-use"),
+    "settle": ({"reserved", "attaching", "detaching"}, "in-use"),  # other attachments are left, all of them complete
     "rejoin": ({"in-use", "detaching"}, "attaching"),  # an incomplete one is kept
     "detach": ({"reserved", "attaching", "in-use", "detaching", "error"}, "available"),
     "extend": ({"available"}, "extending"), "extended": ({"extending"}, "available"),

@@ -5,6 +5,8 @@ from volume.policies.base import ADMIN, MEMBER, OR_SERVICE, rule
 RULES = [
     rule("volume:attachment_create", MEMBER + OR_SERVICE, "Create an attachment: reserve a volume for a server, and connect it",
          "POST /attachments"),
+    rule("volume:multiattach_bootable_volume", MEMBER + OR_SERVICE,
+         "Attach a volume that can be booted from, and that a server uses, to one more server", "POST /attachments"),
     rule("volume:attachment_update", MEMBER + OR_SERVICE, "Update an attachment: connect a reserved volume to a host",
          "PUT /attachments/{id}"),
     rule("volume:attachment_delete", MEMBER + OR_SERVICE, "Delete an attachment: disconnect a volume",

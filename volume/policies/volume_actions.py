@@ -24,6 +24,6 @@ RULES = [
     rule("volume_extension:volume_actions:unreserve", MEMBER, "Undo the reservation of a volume", _action("os-unreserve")),
     rule("volume_extension:volume_actions:begin_detaching", MEMBER, "Mark a volume as being detached",
          _action("os-begin_detaching")),
-    rule("volume_extension:volume_actions:roll_detaching", MEMBER, "Undo marking a volume as being detached",
+    rule("volume_extension:volume_actions:roll_detaching", MEMBER + OR_SERVICE, "Undo marking a volume as being detached",
          _action("os-roll_detaching")),
 ]

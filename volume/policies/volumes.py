@@ -7,6 +7,7 @@ _SHOWN = ("GET /volumes/{id}", "GET /volumes/detail")
 RULES = [
     rule("volume:create", MEMBER, "Create a volume", "POST /volumes"),
     rule("volume:create_from_image", MEMBER, "Create a volume from an image", "POST /volumes"),
+    rule("volume:multiattach", MEMBER, "Create a volume that several servers may use at once", "POST /volumes"),
     rule("volume:get", READER + OR_SERVICE, "Show a volume; to others it does not exist (404)", "GET /volumes/{id}"),
     rule("volume:get_all", READER, "List volumes, and count them", "GET /volumes", "GET /volumes/detail", "GET /volumes/summary"),
     rule("volume:update", MEMBER, "Change a volume's name and description, and whether it can be booted from",

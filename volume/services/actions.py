@@ -5,7 +5,7 @@ import logging
 from common import context, db, errors, rows, wsgi
 from common.calls import Call
 from volume import access
-from volume.db import extensions, volumes
+from volume.db import attachments, extensions, volumes
 from volume.services.volumes import begin_delete
 
 LOG = logging.getLogger(__name__)
@@ -36,6 +36,9 @@ def extend(call: Call, id: str, arguments: dict) -> None:
         if size <= row["size"]:
             raise errors.BadRequest(f"Invalid input received: New size for extend must be greater than current size. "
                                     f"(current: {row['size']}, extended: {size}).")
+        if attached and len({each["instance_uuid"] for each in row["attachments"]}) > 1:
+            # Its target is reopened while its server does no I/O, and the others would go on.
+            raise errors.BadRequest("Invalid volume: A volume that several servers use cannot be extended.")
         extensions.begin(connection, call.svc.conf, row, size, attached=attached, request_id=call.ctx.trace_id)
     call.svc.send(call.svc.agents.extend_volume, call.ctx, row["host"], id, size)
 
@@ -120,8 +123,10 @@ def detach(call: Call, id: str, arguments: dict) -> None:
         held = [a for a in row["attachments"] if wanted in (None, a["id"])]
         if not held:
             raise errors.BadRequest("Invalid volume: The volume has no such attachment.")
+        if len(held) > 1:
+            raise errors.BadRequest("Invalid volume: Detach volume failed: More than one attachment, but no attachment_id "
+                                    "provided.")
         if held[0]["connection_info"]:
             raise errors.Conflict(f"Detach volume from instance {held[0]['instance_uuid']} using the Compute API",
                                   kind="ConflictNovaUsingAttachment")
-        rows.delete(connection, volumes.ATTACHMENTS, held[0]["id"], resource="attachment")
-        volumes.move(connection, id, "detach")
+        attachments.ended(connection, held[0])

@@ -44,6 +44,8 @@ def create(call: Call, given: dict) -> dict:
         volume = access.volume(call, connection, given["volume_uuid"], "volume:attachment_create", shown=False)
         if volume["readonly"] and given.get("mode") == "rw":
             raise errors.BadRequest(f"Invalid volume: {volume['id']} is read-only and cannot be attached for writing.")
+        if volume["multiattach"] and volume["status"] == "in-use" and volume["bootable"]:
+            access.check(call, volume, "volume:multiattach_bootable_volume")
         attachments.reserve(connection, volume, given.get("instance_uuid"))
         row = {"id": context.new_uuid(), "volume_id": volume["id"], "project_id": volume["project_id"],
                "instance_uuid": given.get("instance_uuid"), "attach_status": "reserved", "mountpoint": None,
@@ -58,7 +60,8 @@ def create(call: Call, given: dict) -> dict:
 
 def _connect(call: Call, row: dict, volume: dict, connector: dict) -> dict:
     info = call.svc.agents.connect(call.ctx, volume["host"], volume["id"], row["id"], connector)
-    info = {**info, "data": {**info["data"], "access_mode": row["attach_mode"]}}
+    shared = {"multiattach": True} if volume["multiattach"] else {}
+    info = {**info, "data": {**info["data"], "access_mode": row["attach_mode"], **shared}}
     connector = {name: value for name, value in connector.items() if name != IO_PAUSED}  # IO_PAUSED is only true for this request
     # An attachment in use is connected again when its guest is recreated; its status stays the same.
     status = ATTACHED if row["attach_status"] == ATTACHED else "attaching"
@@ -94,9 +97,7 @@ def update(call: Call, id: str, connector: dict) -> dict:
 def complete(call: Call, id: str) -> None:
     with call.svc.db.writer() as connection:
         row = access.attachment(call, connection, id, "volume:attachment_complete")
-        volumes.move(connection, row["volume_id"], "complete")
-        rows.update(connection, TABLE, id, {"attach_status": ATTACHED, "attached_at": db.now()},
-                    resource="attachment")
+        attachments.completed(connection, row, {"attached_at": db.now()})
 
 
 def delete(call: Call, id: str) -> None:

@@ -1,6 +1,6 @@
 """Volumes: list, create, show, update, delete, metadata."""
 
-from common import context, db, errors, rows
+from common import context, db, errors, rows, wsgi
 from common.calls import Call
 from common.rest import last_segment, path
 from volume import access
@@ -21,7 +21,7 @@ FILTERS = {
     "glance_metadata": filters.entries(TABLE.c.image_metadata, since=(3, 4), trusted=True),
     "attach_status": filters.Filter(lambda value, call: {"attached": volumes.ATTACHED, "detached": ~volumes.ATTACHED}.get(
         value, rows.NONE)),
-    "multiattach": filters.always(False), "consumes_quota": filters.ALL_CONSUME_QUOTA,
+    "multiattach": filters.truth(TABLE.c.multiattach), "consumes_quota": filters.ALL_CONSUME_QUOTA,
     **dict.fromkeys(("group_id", "consistencygroup_id", "migration_status", "replication_status", "encryption_key_id",
                      "cluster_name"), filters.NEVER),
 }
@@ -62,6 +62,10 @@ def create(call: Call, given: dict) -> dict:
     """
     at = db.now()
     call.svc.policy.check(call.ctx, "volume:create_from_image" if given.get("imageRef") else "volume:create")
+    if wsgi.bool_value(given.get("multiattach") or False):
+        raise errors.BadRequest(
+            "multiattach parameter has been removed. The default behavior is to use multiattach enabled volume types. Contact "
+            "your administrator to create a multiattach enabled volume type and use it to create multiattach volumes.")
     if call.ctx.project_id is None:
         raise errors.BadRequest("Invalid input received: The token has no project scope.")
     with call.svc.db.reader() as connection:
@@ -89,6 +93,9 @@ def create(call: Call, given: dict) -> dict:
         _source(call, connection, given)  # it may have changed since it was read
         row["volume_type_id"] = source.get("type") if source and not given.get("volume_type") else \
             _type_id(connection, call, given.get("volume_type"))
+        row["multiattach"] = type_rows.is_multiattach(connection, row["volume_type_id"])
+        if row["multiattach"]:
+            access.check(call, row, "volume:multiattach")
         rows.insert(connection, TABLE, row)
         row = volumes.complete(connection, [row])[0]
     call.svc.notifier.notify(call.ctx, "volume.create.start", volumes.notification_payload(row))

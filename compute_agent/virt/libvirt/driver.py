@@ -157,7 +157,7 @@ class LibvirtDriver(base.VirtDriver):
         if domain is None:
             self.pinning.release(uuid)
             return
-        volumes = self._volumes_of(domain)
+        secrets = [xml.secret_of(disk) for disk in self._volume_disks(domain)]
         try:
             if guarded(domain.isActive):
                 guarded(domain.destroy)
@@ -168,8 +168,8 @@ class LibvirtDriver(base.VirtDriver):
             if self.connection.domain(uuid) is not None:
                 return self.destroy(uuid)  # it stopped between the two calls
         self.pinning.release(uuid)
-        for volume_id in volumes:
-            self._drop_secret(volume_id)
+        for usage in secrets:
+            self._drop_secret(usage)
 
     def remove_files(self, uuid):
         self.files.remove(uuid)
@@ -275,19 +275,16 @@ class LibvirtDriver(base.VirtDriver):
     def _define_secret(self, volume: dict) -> None:
         """Pass the CHAP secret to libvirt, which keeps it in memory, so that it is in no file, XML, command line or log."""
         try:
-            made = self.connection.call("secretDefineXML", xml.text_of(xml.secret(volume["volume_id"])))
+            made = self.connection.call("secretDefineXML", xml.text_of(xml.secret(volume)))
         except libvirt.libvirtError:
-            usage = xml.secret_usage(volume["volume_id"])
-            made = self.connection.call("secretLookupByUsage", libvirt.VIR_SECRET_USAGE_TYPE_ISCSI, usage)
+            made = self.connection.call("secretLookupByUsage", libvirt.VIR_SECRET_USAGE_TYPE_ISCSI, xml.secret_usage(volume))
         guarded(made.setValue, open_chap(self.vault, volume["info"])["auth_password"].encode())
 
-    def _drop_secret(self, volume_id: str) -> None:
+    def _drop_secret(self, usage: str) -> None:
         try:
-            found = self.connection.call("secretLookupByUsage", libvirt.VIR_SECRET_USAGE_TYPE_ISCSI,
-                                         xml.secret_usage(volume_id))
-            guarded(found.undefine)
+            guarded(self.connection.call("secretLookupByUsage", libvirt.VIR_SECRET_USAGE_TYPE_ISCSI, usage).undefine)
         except libvirt.libvirtError as error:
-            LOG.debug("secret of volume %s: %s", volume_id, error)
+            LOG.debug("secret %s: %s", usage, error)
 
     @staticmethod
     def _disk_of(description: str, volume_id: str) -> str | None:
@@ -296,9 +293,13 @@ class LibvirtDriver(base.VirtDriver):
                 return ET.tostring(disk, encoding="unicode")
         return None
 
-    def _volumes_of(self, domain) -> list[str]:
+    @staticmethod
+    def _volume_disks(domain) -> list:
         found = ET.fromstring(guarded(domain.XMLDesc, libvirt.VIR_DOMAIN_XML_INACTIVE))
-        return [d.findtext("serial") or "" for d in found.iterfind("./devices/disk") if d.get("type") == "network"]
+        return [disk for disk in found.iterfind("./devices/disk") if disk.get("type") == "network"]
+
+    def _volumes_of(self, domain) -> list[str]:
+        return [disk.findtext("serial") or "" for disk in self._volume_disks(domain)]
 
     def attached_volumes(self, uuid):
         return self._volumes_of(self._domain(uuid))
@@ -317,14 +318,17 @@ class LibvirtDriver(base.VirtDriver):
         try:
             guarded(domain.attachDeviceFlags, disk, self._flags(domain))
         except libvirt.libvirtError as error:
-            self._drop_secret(volume["volume_id"])
+            self._drop_secret(xml.secret_usage(volume))
             raise self._failure("The volume could not be attached", error) from error
 
     def detach_volume(self, uuid, volume_id):
         domain = self.connection.domain(uuid)
-        if domain is not None:
-            self._detach(domain, lambda text: self._disk_of(text, volume_id), "volume")
-        self._drop_secret(volume_id)
+        if domain is None:
+            return
+        secrets = [xml.secret_of(disk) for disk in self._volume_disks(domain) if disk.findtext("serial") == volume_id]
+        self._detach(domain, lambda text: self._disk_of(text, volume_id), "volume")
+        for usage in secrets:
+            self._drop_secret(usage)
 
     def _target_of(self, domain, volume_id: str) -> str | None:
         """The target device name of a volume in the running guest; None if it is off. :raises StepFailed: it has no such volume

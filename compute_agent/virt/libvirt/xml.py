@@ -73,12 +73,14 @@ def volume_disk(parent, volume: dict, initiator: str, hardware: Hardware = _DEFA
     host, _, port = data["target_portal"].rpartition(":")
     element(source, "host", name=host, port=port)
     auth = element(source, "auth", username=data["auth_username"])
-    element(auth, "secret", type_="iscsi", usage=secret_usage(volume["volume_id"]))
+    element(auth, "secret", type_="iscsi", usage=secret_usage(volume))
     element(element(source, "initiator"), "iqn", name=initiator)
     element(disk, "target", dev=target, bus=bus_of(target, hardware))
     element(disk, "serial", volume["volume_id"])
     if data.get("access_mode") == "ro":
         element(disk, "readonly")
+    if data.get("multiattach"):
+        element(disk, "shareable")
     return disk
 
 
@@ -88,15 +90,23 @@ def owner_of(description: str) -> tuple[str, str]:
     return made.get("cloud", ""), made.get("host", "")
 
 
-def secret_usage(volume_id: str) -> str:
-    return f"pileus-volume-{volume_id}"
+def secret_usage(volume: dict) -> str:
+    """The name of a volume's CHAP secret. Each guest has an account of its own on a volume that several use."""
+    data = volume["info"]
+    return f"pileus-volume-{volume['volume_id']}" + (f"-{data['auth_username']}" if data.get("multiattach") else "")
 
 
-def secret(volume_id: str):
+def secret(volume: dict):
     made = element(None, "secret", ephemeral="yes", private="yes")
-    element(made, "description", f"CHAP secret of volume {volume_id}")
-    element(element(made, "usage", type_="iscsi"), "target", secret_usage(volume_id))
+    element(made, "description", f"CHAP secret of volume {volume['volume_id']}")
+    element(element(made, "usage", type_="iscsi"), "target", secret_usage(volume))
     return made
+
+
+def secret_of(disk) -> str:
+    """The name of the CHAP secret of a volume's <disk>, "" if it has none."""
+    found = disk.find("./source/auth/secret")
+    return "" if found is None else found.get("usage", "")
 
 
 def interface(parent, port: dict, hardware: Hardware = _DEFAULT):
