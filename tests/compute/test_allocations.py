@@ -70,7 +70,7 @@ def test_a_server_may_hold_parts_of_two_hosts(database):
 
 def test_a_full_host_is_not_claimed(database):
     with database.writer() as connection:
-        seen = node(connection, "a")
+        seen = {**node(connection, "a"), "zone": "nova"}
         limits = {"memory_mb_used": SMALL["memory_mb"]}
         assert allocations.claim(connection, seen, "s", SMALL, limits)
         assert not allocations.claim(connection, seen, "t", SMALL, limits)
