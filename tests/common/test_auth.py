@@ -44,7 +44,7 @@ def ask(service) -> str:
     return auth.Auth(lambda environ, start_response: "answered", service)(environ, None)
 
 
-def test_who_asks_a_service_that_has_just_started_is_answered(service, monkeypatch):
+def test_a_service_that_has_just_started_responds(service, monkeypatch):
     """It was refused, although identity was well: a build that met two restarts failed."""
     monkeypatch.setattr(auth, "FIRST_S", 30.0)
 

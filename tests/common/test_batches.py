@@ -29,7 +29,7 @@ def test_reports_of_one_sender_can_be_merged():
     assert written == [{"a": [1]}, {"a": [2, 3]}]
 
 
-def test_what_comes_while_a_slow_write_runs_is_not_forgotten():
+def test_items_that_arrive_during_a_slow_write_are_not_lost():
     written: list[dict] = []
     begun, go_on = threading.Event(), threading.Event()
 

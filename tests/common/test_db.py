@@ -12,7 +12,7 @@ from common import db, mariadb
 from tests import databases
 
 
-def test_a_postgresql_host_that_does_not_answer_is_given_up(monkeypatch):
+def test_connecting_to_an_unresponsive_postgresql_host_times_out(monkeypatch):
     monkeypatch.setattr(db, "CONNECT_S", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
@@ -64,7 +64,7 @@ def test_transactions_end_whether_the_pool_resets_connections_or_not(server, dat
     server.sql("SET SESSION lock_wait_timeout = 2; ALTER TABLE pileus_compute.marks ADD COLUMN x INT")
 
 
-def test_connections_share_a_tls_context_unless_certificates_are_asked_for():
+def test_connections_share_a_tls_context_unless_certificates_are_configured():
     plain, other, checked = (mariadb.Connection(defer_connect=True, **more) for more in ({}, {}, {"ssl_verify_cert": True}))
     assert plain.ctx is other.ctx
     assert checked.ctx is not plain.ctx and checked.ctx.verify_mode.name == "CERT_REQUIRED"

@@ -58,7 +58,7 @@ def test_tokens_in_paths_and_polling_are_left_out(logger):
         ("/v2.0/tokens/{token}", 200), ("/tokens/", 401), ("/v3/OS-REVOKE/events", 403)]
 
 
-def test_a_file_that_was_rotated_is_made_anew(logger):
+def test_a_rotated_log_file_is_created_again(logger):
     path, lines = logger
     logging.getLogger("x").info("before")
     os.rename(path, f"{path}.1")

@@ -25,7 +25,7 @@ def test_revisions_lead_to_the_models(tmp_path, name, package):
         assert compare_metadata(MigrationContext.configure(connection), models.METADATA) == []
 
 
-def test_networks_on_one_segment_are_named_before_the_constraint_comes(tmp_path):
+def test_networks_on_one_segment_are_reported_before_the_constraint_is_added(tmp_path):
     url = f"sqlite:///{tmp_path}/network.sqlite"
     command.upgrade(migrate.config("network.db", url), "0009")
     engine = sa.create_engine(url)

@@ -50,7 +50,7 @@ def test_a_token_of_another_scope_is_refused_whatever_its_roles_are():
     assert allowed("role:manager", {}) == "pds" and allowed("role:manager", {}, ("domain", "system")) == "ds"
 
 
-def test_a_service_refuses_in_its_own_words():
+def test_a_refusal_has_the_text_of_its_service():
     class Own(Policy):
         refusal = "No %(rule)s for you."
     for kind, text in ((Policy, "Policy doesn't allow x to be performed."), (Own, "No x for you.")):
@@ -129,7 +129,7 @@ def test_while_a_file_cannot_be_read_its_last_rules_hold(tmp_path, at_once, text
     assert asked.allows(PROJECT, "x")
 
 
-def test_a_decision_that_began_by_the_old_rules_is_not_kept_with_the_new_ones(tmp_path, monkeypatch):
+def test_a_decision_by_the_old_rules_is_not_cached_with_the_new_ones(tmp_path, monkeypatch):
     file = tmp_path / "etc" / "identity-policy.yaml"
     file.parent.mkdir()
     asked = policy(("x", "role:manager"), state=tmp_path)

@@ -18,7 +18,7 @@ from common import access, context, db, db_errors, document, errors, request_syn
     b'"\\u001b"',
     b'{"a": 99999999999999999999}', b"-9223372036854775809", b"[" * 65 + b"]" * 65, b'{"a":' * 950 + b"1" + b"}" * 950,
     b"[" * 100000, b"9" * 5000, '"é"'.encode("utf-16"), b'"\xed\xa0\x80"'], ids=lambda b: repr(b[:20]))
-def test_json_that_cannot_be_kept_is_refused(body):
+def test_json_that_cannot_be_stored_is_refused(body):
     with pytest.raises(errors.BadRequest):
         document.parse(body)
 

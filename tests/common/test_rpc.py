@@ -263,7 +263,7 @@ def test_a_network_agent_that_is_disabled_counts_while_it_is_heard(tmp_path):
     assert hosting.rpc_versions(database) == ["1.1"]
 
 
-def test_versions_that_services_said_are_read_from_their_rows(tmp_path):
+def test_versions_of_services_are_read_from_their_rows(tmp_path):
     """One that was silent for a day, and one that its operator took out of service, keep nobody from newer messages."""
     from conductor.db import hosts, models
     database = db.Database("compute", f"sqlite:///{tmp_path}/c.sqlite")

@@ -26,7 +26,7 @@ class Volumes:
 
 
 @pytest.mark.parametrize("status", ["creating", "downloading", "extending"])
-def test_a_volume_that_is_being_made_goes_once_it_is_there(status):
+def test_a_volume_that_is_being_created_is_deleted_afterwards(status):
     """It was left to its owner, who knows of none."""
     service = Volumes(status)
     with pytest.raises(errors.ServiceUnavailable, match=f"{VOLUME}, which is {status}"):

@@ -13,7 +13,7 @@ def always() -> bool:
     return True
 
 
-def test_what_it_returns_and_raises_reaches_everybody_who_waits():
+def test_result_and_exception_reach_all_waiting_callers():
     go_on, made = threading.Event(), []
 
     def work(shared):

@@ -85,7 +85,7 @@ def test_recovery_after_a_kill(engine, on_crash, expected):
     assert engine.journal.records() == []
 
 
-def test_undo_that_fails_is_kept_and_tried_again(engine):
+def test_a_failed_undo_is_kept_and_retried(engine):
     log, lucky = [], []
 
     class Stubborn(Trip):
@@ -102,7 +102,7 @@ def test_undo_that_fails_is_kept_and_tried_again(engine):
     assert engine.journal.records() == []
 
 
-def test_a_part_that_is_away_is_waited_for(engine):
+def test_a_step_waits_for_an_unavailable_service(engine):
     class Patient(Trip):
         tries, retry_s = 0, 30
 
@@ -176,7 +176,7 @@ def test_what_is_another_hosts_by_now_is_abandoned(engine, phase):
     assert log == ["abandoned"] and engine.journal.records() == []
 
 
-def test_a_failure_is_not_told_before_its_undo_is_done(engine):
+def test_a_failure_is_reported_after_its_undo(engine):
     """Who hears of it gives the work to another host, and the undo would then take what that one made."""
     log = []
 
@@ -188,7 +188,7 @@ def test_a_failure_is_not_told_before_its_undo_is_done(engine):
     assert "failed drive" not in log
 
 
-def test_an_end_that_cannot_be_told_is_told_later_and_not_undone(engine):
+def test_a_completion_that_cannot_be_reported_is_reported_later_and_not_undone(engine):
     log, away = [], [True]
 
     class Silent(Trip):
@@ -204,7 +204,7 @@ def test_an_end_that_cannot_be_told_is_told_later_and_not_undone(engine):
 
 
 @pytest.mark.parametrize(("retry_s", "tries"), [(20.0, 2), (0.0, 1)])
-def test_a_step_whose_first_try_took_all_the_time_is_tried_once_more(engine, monkeypatch, retry_s, tries):
+def test_a_step_whose_first_attempt_took_all_the_time_is_retried_once(engine, monkeypatch, retry_s, tries):
     """As a call that waits for who was killed. But where nothing may wait, nothing does."""
     clock = iter(range(0, 10000, 30))
     monkeypatch.setattr(tasks, "time", types.SimpleNamespace(monotonic=lambda: next(clock), sleep=lambda seconds: None))
@@ -221,7 +221,7 @@ def test_a_step_whose_first_try_took_all_the_time_is_tried_once_more(engine, mon
     assert log.count("drive") == tries
 
 
-def test_a_step_that_waits_for_a_part_ends_as_soon_as_nobody_needs_it(engine, monkeypatch):
+def test_a_waiting_step_ends_as_soon_as_it_is_not_needed(engine, monkeypatch):
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     log = []
 
@@ -271,7 +271,7 @@ def test_a_disk_that_is_full_fails_the_task_and_all_is_undone(engine, monkeypatc
 
 
 @pytest.mark.parametrize("record", [{"task": "flight"}, {"task": "trip", "state": {"of": "nobody"}}])
-def test_a_record_that_nobody_understands_stops_no_other_work(engine, record):
+def test_an_unreadable_record_stops_no_other_work(engine, record):
     """As after a return to the release before."""
     for number, values in enumerate((record, {})):
         engine.journal.write({"task": "trip", "id": f"{number}", "state": {"server": "s"}, "done": ["pack"], "phase": "execute",

@@ -42,7 +42,7 @@ def test_bad_tokens_are_refused_alike(spoil):
     assert refused.value.public == errors.Unauthorized.message
 
 
-def test_who_shows_an_expired_token_is_told_so():
+def test_an_expired_token_is_reported_as_expired():
     with pytest.raises(errors.Unauthorized, match="The token has expired"):
         verifier().check(tokens.sign(context(issued_at=1, expires_at=2), KEY, "k"))
 

@@ -100,7 +100,7 @@ def test_a_unit_within_a_transaction_leaves_the_repetition_to_it(database):
     assert calls == ["outer", "inner"] * 2
 
 
-def test_a_refused_row_is_looked_for_anew(database):
+def test_a_refused_row_is_selected_again(database):
     """Check, then insert: who lost the race finds the row the second time."""
     found = []
 
@@ -119,7 +119,7 @@ def test_a_reader_does_not_become_a_writer(database):
             pass
 
 
-def test_a_request_whose_transaction_was_given_up_is_answered_all_the_same(database):
+def test_a_request_whose_transaction_was_aborted_succeeds(database):
     """With its body, and without what the first time had noted."""
     seen = []
 
@@ -140,7 +140,7 @@ def test_a_request_whose_transaction_was_given_up_is_answered_all_the_same(datab
         assert connection.execute(sa.text("SELECT count(*) FROM t")).scalar() == 1
 
 
-def test_a_call_of_the_bus_whose_transaction_was_given_up_is_run_again(database):
+def test_an_rpc_call_whose_transaction_was_aborted_is_repeated(database):
     calls = []
 
     class Worker(rpc.Client):

@@ -47,7 +47,7 @@ def test_what_openstack_removed_is_gone(app):
     assert refused(app, "PUT", "/v2.1/images").status == 405  # one method of a path, and nothing else of it
 
 
-def test_another_microversion_is_told_which_have_it(app):
+def test_a_refusal_contains_the_microversions_that_support_a_request(app):
     error = refused(app, "GET", "/v2.1/old", (2, 36))
     assert error.status == 404
     assert error.public == "API version 2.36 is not supported on this method: it exists from 2.1 to 2.35."

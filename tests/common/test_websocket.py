@@ -89,13 +89,13 @@ def test_a_message_that_is_too_large_ends_it_in_one_frame_or_many(ends, sent):
 
 
 @pytest.mark.parametrize("sent", [b"\x82\x01x", b"\x83\x80\0\0\0\0", b"\xc2\x80\0\0\0\0", b"GET / HTTP/1.1\r\n\r\n"])
-def test_what_is_no_frame_of_a_client_ends_it(ends, sent):
+def test_invalid_frames_end_it(ends, sent):
     ours, theirs = ends
     theirs.sendall(sent)
     assert ours.receive() is None and closed_with(theirs) == 1002
 
 
-def test_it_ends_when_either_side_ends_it(ends):
+def test_either_side_can_end_it(ends):
     ours, theirs = ends
     theirs.sendall(frame(Opcode.CLOSE, struct.pack(">H", 1000)))
     assert ours.receive() is None and closed_with(theirs) == 1000
@@ -104,7 +104,7 @@ def test_it_ends_when_either_side_ends_it(ends):
     ours.close(1000, "again")
 
 
-def test_who_closes_says_why_in_as_much_as_fits(ends):
+def test_the_reason_of_a_close_frame_is_truncated(ends):
     ours, theirs = ends
     ours.close(1011, "ä" * 100)
     head = theirs.recv(2)
@@ -113,7 +113,7 @@ def test_who_closes_says_why_in_as_much_as_fits(ends):
     ours.close(1011, "again")
 
 
-def test_a_connection_that_is_cut_ends_it(ends):
+def test_a_broken_connection_ends_it(ends):
     ours, theirs = ends
     theirs.close()
     assert ours.receive() is None

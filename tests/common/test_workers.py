@@ -113,7 +113,7 @@ def test_too_many_are_refused_but_what_is_first_is_taken_and_overtakes(gate):
     assert [name for about, name in gate.finish(7) if about == "c"] == ["delete", "build"]
 
 
-def test_an_error_takes_no_thread_away(gate):
+def test_an_error_does_not_end_a_worker_thread(gate):
     def fails():
         raise RuntimeError("unexpected")
     for n in range(3):
@@ -123,7 +123,7 @@ def test_an_error_takes_no_thread_away(gate):
     assert gate.finish(1) == [("z", "power")]
 
 
-def test_work_has_the_context_of_who_asked(gate):
+def test_work_has_the_context_of_its_request(gate):
     seen = []
     ctx = context.service_context(request_id="req-11111111-2222-4333-8444-555555555555")
     gate.workers.put(ctx, "a", ("x",), lambda: seen.append(context.active()), lane="slow")

@@ -90,7 +90,7 @@ def seal_of(cloud) -> Seal:
     return Seal(re.search(r"dashboard_secret = (\w+)", open(f"{cloud.state}/etc/secrets.ini").read())[1], 3600)
 
 
-def test_the_word_of_forms_is_made_anew_by_a_login(base, log_in):
+def test_a_login_creates_a_new_csrf_token(base, log_in):
     browser = Browser(base).open("/")
     before = browser.cookies[CSRF]
     after = log_in()

@@ -103,7 +103,7 @@ def test_what_is_wrong_on_another_host(audit):
     assert set(audit.repaired) == {("compute", "node2")}, "another host's agent mends what is certain, nobody else"
 
 
-def test_the_command_says_what_is_left(state, capsys):
+def test_the_command_reports_what_remains(state, capsys):
     """On the bus of one process no other host can be asked: each is named."""
     assert main(state) == 1
     text = capsys.readouterr().out

@@ -15,7 +15,7 @@ from deploy import broker
 PORT = 20672
 
 
-def test_a_password_is_kept_as_a_salted_hash():
+def test_a_password_is_stored_as_a_salted_hash():
     made = broker.definitions("secret")
     assert "secret" not in str(made)
     raw = base64.b64decode(made["users"][0]["password_hash"])

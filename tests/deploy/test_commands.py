@@ -72,7 +72,7 @@ def test_version(name, capsys):
 
 
 @pytest.mark.parametrize("words", ["audit", "trace req-1", "lab", "lab add node2", "lab remove node2", "supervise", "down --yes"])
-def test_a_command_for_a_cloud_that_is_not_there_says_so_and_makes_nothing(words, tmp_path, capsys):
+def test_a_command_without_a_cloud_reports_it_and_creates_nothing(words, tmp_path, capsys):
     assert cli.main([*words.split(), "--state", f"{tmp_path}/none"]) == 1
     assert capsys.readouterr().err == f"pileus {words.split()[0]}: There is no cloud in {tmp_path}/none.\n"
     assert not (tmp_path / "none").exists()
@@ -107,7 +107,7 @@ def test_scripts_answer_before_anything_is_installed(tmp_path, script, words):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_lab_hands_its_words_on(monkeypatch):
+def test_lab_passes_its_arguments_on(monkeypatch):
     asked = []
     monkeypatch.setattr(lab, "main", lambda words: asked.append(words) or 0)
     monkeypatch.setattr(statedir, "require_cloud", lambda state: None)
@@ -121,7 +121,7 @@ def test_deploy_test_says_what_it_does():
         "Install what the tests need and run them all, the cheap ones first. Words after it go to pytest.\n")
 
 
-def test_who_may_not_read_a_cloud_is_told_so(tmp_path, monkeypatch, capsys):
+def test_a_user_without_permission_to_read_a_cloud_gets_a_message(tmp_path, monkeypatch, capsys):
     def refused(state):
         raise PermissionError(errno.EACCES, "Permission denied", f"{state}/etc/pileus.conf")
     monkeypatch.setattr(statedir, "require_cloud", refused)

@@ -143,7 +143,7 @@ def test_a_broker_that_hangs_keeps_no_scrape_waiting(exporter):
     assert found["pileus_bus_up",] == 0 and not [k for k in found if k[0] == "pileus_bus_queue_messages"]
 
 
-def test_a_database_that_is_away_hides_no_other(exporter, monkeypatch):
+def test_a_database_that_is_down_hides_no_other(exporter, monkeypatch):
     def away():
         raise sa.exc.OperationalError("SELECT", {}, Exception("gone"))
     monkeypatch.setattr(exporter.overview, "compute", away)

@@ -75,7 +75,7 @@ def test_systemd_shows_a_kvm_again_that_works(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("works", [True, False])
-def test_without_systemd_a_libvirtd_that_sees_a_useless_kvm_is_started_anew_without_it(monkeypatch, tmp_path, works):
+def test_without_systemd_a_libvirtd_that_sees_a_useless_kvm_is_restarted_without_it(monkeypatch, tmp_path, works):
     ran: list[tuple] = []
     running = {"libvirtd": [7], "virtlogd": [8]}
 

@@ -66,7 +66,7 @@ def test_metrics_have_a_port_of_their_own_at_one_address(cloud):
     assert listening == {"127.0.0.1"}
 
 
-def test_a_running_cloud_tells_of_itself(cloud):
+def test_a_running_cloud_exports_its_metrics(cloud):
     def told():
         found = {(s.name, *s.labels.values()): s.value for f in parser.text_string_to_metric_families(cloud.metrics())
                  for s in f.samples}
@@ -85,7 +85,7 @@ def _exported(cloud) -> set[str]:
 
 
 @pytest.mark.parametrize("text", [pytest.param("\n".join(QUERIES), id="dashboard"), pytest.param(RULES, id="alerts")])
-def test_what_is_asked_for_is_exported(cloud, text):
+def test_metrics_used_by_alerts_are_exported(cloud, text):
     asked = set(re.findall(r"\bpileus_\w+", text))
     assert len(asked) > 10 and asked <= _exported(cloud)
 
@@ -139,7 +139,7 @@ def _holds(found, wanted) -> bool:
     return found == wanted
 
 
-def test_the_dashboard_is_as_grafana_takes_it():
+def test_the_dashboard_is_valid_for_grafana():
     assert {"title", "uid", "schemaVersion", "panels", "templating", "time"} <= set(DASHBOARD)
     assert [v["name"] for v in DASHBOARD["templating"]["list"] if v["type"] == "datasource"] == ["datasource"]
     ids = [panel["id"] for panel in DASHBOARD["panels"]]

@@ -66,7 +66,7 @@ def test_a_server_on_a_host_whose_agent_is_dead(found):
     assert 7100 < one.as_dict()["for_s"] < 7400
 
 
-def test_a_queue_that_nobody_takes_from(found):
+def test_a_queue_without_a_consumer(found):
     one = found(queues=[bus.Queue("compute-agent", "gone", 3, 0), bus.Queue("conductor", "", 7, 1)])[UUID.format(2)]
     assert one.why[1:] == ["the queue compute-agent.gone has no consumer (3 messages waiting)",
                            "the queue conductor has 7 messages waiting"]
@@ -96,7 +96,7 @@ def test_how_far_it_came(found, overview):
     assert found()[UUID.format(2)].last_step.startswith("plug (begun at ")
 
 
-def test_a_volume_says_its_own_fault(found, overview):
+def test_the_fault_of_a_stuck_volume_is_shown(found, overview):
     with overview.database("volume").writer() as connection:
         small_cloud.volume(connection, 9, "deleting", host="nowhere", ago=LONG_AGO, fault="the target is in use")
     why = found()[UUID.format(9)].why
@@ -154,7 +154,7 @@ def test_the_command_names_all_of_it(state, overview, capsys):
     assert {(a["binary"], a["host"]) for a in told["agents"] if not a["up"]} == {("nova-compute", "gone")}
 
 
-def test_an_agent_is_up_as_long_as_its_own_service_says_so(overview):
+def test_an_agent_is_up_according_to_its_own_service(overview):
     """A network agent that missed one heartbeat of thirty seconds is not down."""
     def heard(at) -> list[bool]:
         with overview.database("network").writer() as connection:
@@ -184,7 +184,7 @@ def test_the_command_names_the_versions_of_agents_while_some_are_of_another_rele
     assert not status.versions(overview.compute().agents)
 
 
-def test_a_database_that_is_away_hides_nothing_else(state, overview, monkeypatch, capsys):
+def test_a_database_that_is_down_hides_nothing_else(state, overview, monkeypatch, capsys):
     def away(self):
         raise sa.exc.OperationalError("SELECT", {}, Exception("no route to host\nmore"))
     monkeypatch.setattr(Overview, "compute", away)
@@ -194,7 +194,7 @@ def test_a_database_that_is_away_hides_nothing_else(state, overview, monkeypatch
     assert f"volume {UUID.format(3)}: creating on here since " in text
 
 
-def test_depths_are_told_by_topic(state, overview, monkeypatch, capsys):
+def test_depths_are_printed_by_topic(state, overview, monkeypatch, capsys):
     queues = [bus.Queue("scheduler", "", 2, 1), bus.Queue("compute-agent", "a", 4, 0), bus.Queue("compute-agent", "b", 1, 1)]
     monkeypatch.setattr(status, "queues", lambda *words: queues)
     assert status.main(state) == 1
@@ -204,7 +204,7 @@ def test_depths_are_told_by_topic(state, overview, monkeypatch, capsys):
     assert "queue compute-agent.a: 4 messages waiting without a consumer\n" in text and "queue compute-agent.b" not in text
 
 
-def test_queues_of_one_process_are_told_by_its_metrics(monkeypatch):
+def test_queues_of_a_single_process_are_read_from_its_metrics(monkeypatch):
     text = """# TYPE pileus_bus_queue_messages gauge
 pileus_bus_queue_messages{host="h",topic="compute-agent"} 3.0
 # TYPE pileus_bus_queue_consumers gauge

@@ -37,7 +37,7 @@ def running(cloud):
     return cloud
 
 
-def test_a_cloud_without_a_hypervisor_is_kept_with_its_user(monkeypatch):
+def test_the_state_of_a_fake_cloud_is_in_the_home_directory_of_its_user(monkeypatch):
     asked = []
     monkeypatch.delenv("PILEUS_STATE", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", "/home/ann/state")
@@ -153,7 +153,7 @@ def _status_of_one_that_does_not_run(state: str) -> None:
     assert '"first": active/rebooting on fake-host since 2020-01-01 00:00:00: the cloud is not running' in done.stdout
 
 
-def test_down_asks_and_takes_one_cloud_away(running, other):
+def test_down_asks_and_removes_one_cloud(running, other):
     refused = pileus("down", "--state", other.state)
     assert refused.returncode == 2 and "--yes" in refused.stderr and pathlib.Path(other.state, "etc").exists()
     assert pileus("down", "--state", other.state, "--yes").returncode == 0
@@ -161,7 +161,7 @@ def test_down_asks_and_takes_one_cloud_away(running, other):
     running.client.call("compute", "GET", "/servers")
 
 
-def test_down_takes_nothing_that_is_no_cloud(tmp_path):
+def test_down_removes_only_clouds(tmp_path):
     (tmp_path / "precious").write_text("x")
     done = pileus("down", "--state", str(tmp_path), "--yes")
     assert done.returncode == 1 and f"There is no cloud in {tmp_path}" in done.stderr

@@ -63,13 +63,13 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_login_by_password_ends_with_what_ends_meanwhile(world, change):
+def test_a_login_by_password_respects_concurrent_revocations(world, change):
     world.during(lambda: CHANGES[change](world))
     assert world.works(world.log_in()) == (change == "nothing")
 
 
 @pytest.mark.parametrize("change", [*CHANGES, "the credential is deleted"])
-def test_a_login_by_an_application_credential_ends_with_what_ends_meanwhile(world, change):
+def test_a_login_by_application_credential_respects_concurrent_revocations(world, change):
     path = f"/users/{world.user}/application_credentials/{world.credential}"
     made = CHANGES.get(change, lambda w: w.ask("DELETE", path, token=world.own))
     world.during(lambda: made(world))
@@ -77,7 +77,7 @@ def test_a_login_by_an_application_credential_ends_with_what_ends_meanwhile(worl
     assert world.works(world.log_in_as_program()) == (change in ("nothing", "the password is changed"))
 
 
-def test_guesses_at_once_are_no_more_than_one_after_the_other(tmp_path):
+def test_concurrent_guesses_are_limited_like_successive_ones(tmp_path):
     """The right password is of no use either to who guessed it after the account was locked, however early he had asked."""
     identity = Caller(tmp_path, {"security_compliance.lockout_failure_attempts": 2,
                                  "security_compliance.lockout_duration": 60})

@@ -79,7 +79,7 @@ def test_a_restricted_credential_leaves_the_others_alone(lender, lent):
             assert lender.identity.send(method, own, token=lent[how]).status_int in (403, 405), (how, method)
 
 
-def test_administrators_who_are_acted_for_keep_their_secrets(identity):
+def test_delegated_tokens_of_administrators_cannot_read_their_secrets(identity):
     """No role opens what is the user's own: every route of these kinds refuses each such token of an administrator's."""
     of = Lender(identity)
     for on in (f"projects/{of.red}", f"projects/{of.blue}"):

@@ -173,7 +173,7 @@ def test_roles_through_the_directorys_groups(identity, ask, login, domain, slapd
         root.delete(cut)
 
 
-def test_who_leaves_the_directory_is_locked_out(identity, ask, login, domain, slapd):
+def test_users_deleted_from_the_directory_cannot_log_in(identity, ask, login, domain, slapd):
     dn = slapd.add_user("cal")
     token = login("cal", "cal-pw").headers["X-Subject-Token"]
     assert {u["name"]: u["enabled"] for u in ask("GET", f"/users?domain_id={domain}")["users"]} == {
@@ -216,7 +216,7 @@ def test_users_of_the_database_stay_in_it(ask, login, domain, slapd):
     assert ask("GET", f"/users/{own}")["user"]["enabled"] and login("ann", "mine").status_int == 201
 
 
-def test_tls_and_servers_that_are_away(ask, login, domain, slapd, tmp_path):
+def test_tls_and_unavailable_servers(ask, login, domain, slapd, tmp_path):
     path = f"/domains/{domain}/config/ldap"
 
     def change(**options):

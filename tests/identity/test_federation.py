@@ -99,7 +99,7 @@ def test_a_federated_login(identity, ask, provider):
     assert identity.send("GET", "/v3/auth/projects", token=scoped.headers["X-Subject-Token"]).status_int == 401
 
 
-def test_what_a_provider_said_of_groups_expires(identity, ask, provider, monkeypatch):
+def test_group_memberships_reported_by_a_provider_expire(identity, ask, provider, monkeypatch):
     project = ask("POST", "/projects", {"project": {"name": "p"}}, 201)["project"]["id"]
     role = ask("GET", "/roles?name=member")["roles"][0]["id"]
     ask("PUT", f"/projects/{project}/groups/{provider['group']}/roles/{role}", expect=204)
@@ -123,14 +123,14 @@ def test_what_a_provider_said_of_groups_expires(identity, ask, provider, monkeyp
     assert identity.send("POST", "/v3/auth/tokens", asked).status_int == 401
 
 
-def test_remote_ids_that_are_taken_away_are_none(ask, provider):
+def test_removed_remote_ids_are_not_accepted(ask, provider):
     path = "/OS-FEDERATION/identity_providers"
     shown = ask("PATCH", f"{path}/idp", {"identity_provider": {"remote_ids": None}})["identity_provider"]
     assert shown["remote_ids"] == [] == ask("GET", f"{path}/idp")["identity_provider"]["remote_ids"]
     ask("PUT", f"{path}/another", {"identity_provider": {}}, 201)
 
 
-def test_who_is_not_the_proxy_is_refused(identity, ask, provider):
+def test_requests_that_do_not_come_from_the_proxy_are_refused(identity, ask, provider):
     for wrong in ("", "guess", SECRET + "x"):
         assert login(identity, secret=wrong).status_int == 401
     assert login(identity, OIDC_iss="https://evil.example.org").status_int == 403, "another provider's user"
@@ -149,7 +149,7 @@ def test_without_a_secret_it_is_off(tmp_path):
         off.close()
 
 
-def test_a_provider_that_is_switched_off_takes_its_users_along(identity, ask, provider):
+def test_disabling_a_provider_revokes_the_tokens_of_its_users(identity, ask, provider):
     token = login(identity).headers["X-Subject-Token"]
     assert identity.send("GET", "/v3/auth/projects", token=token).status_int == 200
     ask("PATCH", "/OS-FEDERATION/identity_providers/idp", {"identity_provider": {"enabled": False}})

@@ -71,7 +71,7 @@ def test_a_filter_of_another_noun_is_none(identity):
         assert identity.send("GET", f"/v3/OS-FEDERATION/{path}?enabled=true&name=x&id=y", token=identity.admin).status_int == 200
 
 
-def test_no_login_tells_why_it_failed(tmp_path):
+def test_no_failed_login_reveals_the_reason(tmp_path):
     """Nobody, a wrong password, and the right one of who is locked, disabled, or in a disabled domain: one answer."""
     caller = Caller(tmp_path, {"security_compliance.lockout_failure_attempts": 2})
     token = caller.admin

@@ -69,7 +69,7 @@ def test_tokens_are_taken_and_refused(guarded):
     assert ask(token)[0] == 401
 
 
-def test_the_token_of_an_application_credential_goes_as_far_as_its_rules(guarded):
+def test_the_token_of_an_application_credential_is_limited_to_its_rules(guarded):
     caller, ask = guarded
     token = caller.admin
     me = caller.send("GET", "/v3/users?name=admin", token=token).json["users"][0]["id"]

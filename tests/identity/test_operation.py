@@ -35,7 +35,7 @@ def test_the_doctor_finds_nothing_broken(identity):
     assert any("password_hash_rounds" in t for t in found["warning"])  # these tests hash cheaply
 
 
-def test_the_doctor_says_what_is_wrong(identity, tmp_path):
+def test_the_doctor_reports_problems(identity, tmp_path):
     service = identity.service
     key = next(service.keys.directory.glob("*.pem"))
     key.chmod(0o644)
@@ -161,7 +161,7 @@ def test_no_secret_is_in_a_world_readable_file(identity):
     assert not [p for p in state.rglob("*") if p.is_file() and p.stat().st_mode & 0o077]
 
 
-def test_bootstrap_gives_nothing_to_a_later_user_of_the_administrators_name(identity):
+def test_bootstrap_grants_nothing_to_a_later_user_with_the_name_admin(identity):
     """``deploy/up`` repeats it; where the first administrator was renamed, a domain's manager may have made another "admin"."""
     token = identity.admin
 

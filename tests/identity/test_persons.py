@@ -105,7 +105,7 @@ def test_a_manager_does_not_become_an_administrator(world, manager):
     ask(manager, "PATCH", f"/users/{another}", {"user": {"password": "mine"}}, 403)
 
 
-def test_a_tenant_of_v2_is_no_back_door(identity, world, manager):
+def test_v2_applies_the_rules_of_v3_to_tenants(identity, world, manager):
     """In v2.0 a user's tenant makes him a member there: not of a project of another domain."""
     own, far = world.own, world.far
 
@@ -186,7 +186,7 @@ def test_a_token_for_a_domain_lists_what_is_in_it(world, manager):
     world.ask(manager, "GET", tree + "nothing", expect=404)
 
 
-def test_a_manager_leaves_those_alone_who_hold_more_than_he_gives(identity, world, manager):
+def test_a_manager_cannot_change_users_with_roles_beyond_those_that_he_may_grant(identity, world, manager):
     """Wherever they hold it: their password, name, groups, roles and end are not his; nor is a group that gives such a role."""
     own, far, admin, ask = world.own, world.far, world.admin, world.ask
     roles, user, member = dict(world.roles), own["user"], world.roles["member"]
@@ -220,7 +220,7 @@ def test_a_manager_leaves_those_alone_who_hold_more_than_he_gives(identity, worl
             ask(manager, "PATCH", f"/groups/{own['group']}", {"group": {"description": "x"}})
 
 
-def test_a_manager_gives_no_role_that_brings_more(world, manager):
+def test_a_manager_cannot_grant_a_role_that_implies_more(world, manager):
     """A role of his domain is what it implies, whatever its name is."""
     own, admin = world.own, world.admin
     made = admin("POST", "/roles", {"role": {"name": "manager", "domain_id": own["domain"]}}, 201)["role"]["id"]

@@ -146,7 +146,7 @@ def ends(lender, key: dict, id: str) -> dict:
             "user disabled": (patch(user, "user", enabled=False), patch(user, "user", enabled=True))}
 
 
-def test_what_a_key_gave_ends_with_it(lender):
+def test_deleting_a_key_revokes_its_tokens(lender):
     check = lender.identity.service.verifier.check
     for what in ends(lender, lender.keys[0], ""):
         lender.own = lender.login("ann", lender.red)
@@ -165,7 +165,7 @@ def test_what_a_key_gave_ends_with_it(lender):
             mend()
 
 
-def test_what_a_trust_gave_ends_with_it(lender):
+def test_deleting_a_trust_revokes_its_tokens(lender):
     """With the trust, with either of the two who are bound by it, with the project, and with a role of the trustor's."""
     ask, check = lender.ask, lender.identity.service.verifier.check
     project, grant = f"/projects/{lender.red}", f"/projects/{lender.red}/users/{lender.ann}/roles/"
@@ -201,7 +201,7 @@ def test_a_key_may_be_moved_to_another_project_of_its_users(lender):
     assert check(lender.by_key(key)).project_id == lender.blue
 
 
-def test_whose_and_for_what_a_credential_is_stays(lender):
+def test_owner_and_type_of_a_credential_cannot_be_changed(lender):
     """A key for a project is for who has a role there, and is not made into somebody else's."""
     far = lender.ask("POST", "/projects", {"project": {"name": "far"}})["project"]["id"]
     path, own = f"/users/{lender.ann}/credentials/OS-EC2", lender.own

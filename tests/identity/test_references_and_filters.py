@@ -50,7 +50,7 @@ def test_urls_of_the_catalog(identity, ask):
     ask("POST", "/endpoints", {"endpoint": {**body, "url": "http://a/50%25"}}, 201)
 
 
-def test_regions_have_no_circles_and_none_that_is_used_goes(ask):
+def test_regions_form_no_cycles_and_used_ones_cannot_be_deleted(ask):
     for id, parent in (("top", None), ("middle", "top"), ("low", "middle")):
         ask("POST", "/regions", {"region": {"id": id, "parent_region_id": parent}}, 201)
     ask("POST", "/regions", {"region": {"parent_region_id": "nope"}}, 404)
@@ -86,7 +86,7 @@ def test_a_login_names_one_scope(identity, scope, status):
     assert identity.send("POST", "/v3/auth/tokens", {"auth": auth}).status_int == status
 
 
-def test_a_default_project_that_goes_is_nobodys(identity, ask):
+def test_a_deleted_project_is_no_longer_a_default_project(identity, ask):
     domain = ask("POST", "/domains", {"domain": {"name": "d"}}, 201)["domain"]["id"]
     homes = [ask("POST", "/projects", {"project": {"name": n, "domain_id": d}}, 201)["project"]["id"]
              for n, d in (("p", "default"), ("q", domain))]

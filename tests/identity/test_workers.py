@@ -83,7 +83,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_a_token_made_of_one_that_is_ended_ends_with_it_though_it_was_made_later(workers, user, end, monkeypatch):
+def test_revoking_a_token_revokes_later_tokens_derived_from_it(workers, user, end, monkeypatch):
     first, second = workers
     token = first.login("ann", "pw").headers["X-Subject-Token"]
     ENDS[end](first, user, token)
@@ -105,7 +105,7 @@ def test_a_role_that_is_given_again_is_had_by_a_token_made_of_an_older_one(worke
     assert not works(first, old) and works(first, rescope(first, token, project).headers["X-Subject-Token"])
 
 
-def test_a_trust_may_be_used_by_who_logged_in_before_the_trustor_changed_his_password(workers, user):
+def test_a_changed_password_of_the_trustor_does_not_revoke_logins_of_the_trustee(workers, user):
     (first, _), (trustor, project, _, admin) = workers, user
     trustee = ask(first, "POST", "/users", {"user": {"name": "ben", "password": "pw"}}, token=admin)["user"]["id"]
     own = rescope(first, first.login("ann", "pw").headers["X-Subject-Token"], project).headers["X-Subject-Token"]

@@ -43,7 +43,7 @@ def test_the_second_reader_needs_no_store(cache):
     assert read(cache, row(IDS[0], data), b"") == data and cache.cached()[0]["hits"] == 1
 
 
-def test_what_breaks_off_or_is_not_the_image_is_not_kept(cache):
+def test_incomplete_or_wrong_data_is_not_cached(cache):
     data = os.urandom(1000)
     assert read(cache, row(IDS[0], data), data[:500]) == data[:500]
     assert read(cache, row(IDS[1], data, sound=False), data) == data
@@ -54,7 +54,7 @@ def test_what_breaks_off_or_is_not_the_image_is_not_kept(cache):
     assert ids(cache) == [] and not list((cache.path / "incomplete").iterdir())
 
 
-def test_what_was_used_longest_ago_goes_first(cache):
+def test_the_least_recently_used_copy_is_removed_first(cache):
     data = os.urandom(1000)
     for number, image in enumerate(IDS[:3]):
         read(cache, row(image, data), data)
@@ -65,7 +65,7 @@ def test_what_was_used_longest_ago_goes_first(cache):
     assert read(cache, row(IDS[4], data * 4), data * 4) == data * 4 and IDS[4] not in ids(cache), "larger than all of it"
 
 
-def test_a_reader_reads_on_when_its_copy_goes(cache):
+def test_a_reader_continues_when_its_copy_is_removed(cache):
     data = os.urandom(1000)
     read(cache, row(IDS[0], data), data)
     stream = cache.open(row(IDS[0], data))

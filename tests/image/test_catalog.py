@@ -24,7 +24,7 @@ def names(database) -> set[str]:
         return {row["namespace"] for row in connection.execute(metadefs.NAMESPACES.select()).mappings()}
 
 
-def test_a_new_cloud_has_it_and_what_is_taken_away_stays_away(database):
+def test_a_new_cloud_has_the_catalog_and_deleted_namespaces_stay_deleted(database):
     catalog.load_standard(database)
     known = names(database)
     assert {"OS::Compute::VirtCPUTopology", "OS::Glance::CommonImageProperties", "OS::Software::DBMS"} <= known

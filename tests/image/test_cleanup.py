@@ -47,7 +47,7 @@ def state(service, id: str) -> tuple[str, int | None, bool]:
     return status, size, id in service.incoming.staged()
 
 
-def test_half_staged_data_goes_and_whole_stays(service):
+def test_incomplete_staged_data_is_deleted_and_complete_data_kept(service):
     add(service, "a1", "uploading", age_s=500)
     add(service, "a2", "uploading", age_s=500, staged=None)
     add(service, "b1", "uploading", age_s=5)
@@ -59,7 +59,7 @@ def test_half_staged_data_goes_and_whole_stays(service):
         ("queued", None, False)]
 
 
-def test_an_import_that_nobody_works_on_has_failed(service):
+def test_an_abandoned_import_has_failed(service):
     row = add(service, "e1", "importing", size=4)
     with service.db.writer() as connection:
         task = service.imports.begin(connection, Context(user_id="u"), row, {"name": "glance-direct"},
@@ -107,7 +107,7 @@ class Away:
         self.deleted.append(image_id)
 
 
-def test_an_image_is_kept_in_mind_until_its_store_gave_it_away(service):
+def test_an_image_keeps_its_row_until_its_store_has_deleted_it(service):
     service.stores.all["far"] = store = Away()
     row = add(service, "a1", "deleted", size=4, staged=None)
     with service.db.writer() as connection:
@@ -124,7 +124,7 @@ def test_an_image_is_kept_in_mind_until_its_store_gave_it_away(service):
     assert store.deleted == ["a1"]
 
 
-def test_an_upload_into_a_store_that_is_away_is_put_back_later(service):
+def test_an_upload_into_an_unavailable_store_is_reset_later(service):
     service.stores.all["far"] = store = Away()
     add(service, "a1", "saving", age_s=500, staged=None)
     for _ in range(2):
@@ -138,7 +138,7 @@ def test_an_upload_into_a_store_that_is_away_is_put_back_later(service):
         assert images.any_row(connection, "a1")["progress"] is None and store.deleted == ["a1"]
 
 
-def test_who_works_on_an_upload_is_left_alone(service):
+def test_uploads_in_progress_are_not_cleaned_up(service):
     add(service, "a1", "saving", age_s=500, staged=None)
     (service.incoming.path / "a1.part").write_bytes(b"arriving")
     Cleanup(service).run_once()

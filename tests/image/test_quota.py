@@ -57,7 +57,7 @@ def test_a_project_s_own_limit_holds_before_the_registered_one(service):
     assert service.quota.limits("p")[COUNT] == 3 and service.rest.asked == asked, "it is kept for a moment"
 
 
-def test_what_is_not_registered_nobody_may_have(service):
+def test_an_unregistered_limit_is_zero(service):
     service.rest.registered = {COUNT: 5}
     service.rest.own = {}
     assert service.quota.limits("p") == {COUNT: 5, UPLOADING: 0, SIZE: 0, STAGED: 0}
@@ -83,7 +83,7 @@ def test_what_there_is_counts(service):
         check(service, SIZE)
 
 
-def test_without_limits_identity_is_not_asked(service):
+def test_without_limits_no_request_is_sent_to_identity(service):
     service.conf.set_override("use_keystone_limits", False, group="image")
     service.conf.set_override("quota_images", 2, group="image")
     assert service.quota.limits("p") == {COUNT: 2, UPLOADING: -1, SIZE: -1, STAGED: -1} and not service.rest.asked

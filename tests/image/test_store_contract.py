@@ -102,7 +102,7 @@ def test_what_is_deleted_is_gone_and_may_be_deleted_again(store, tmp_path):
         store.open(A)
 
 
-def test_a_put_that_breaks_off_can_be_taken_away(store, tmp_path):
+def test_an_interrupted_put_can_be_deleted(store, tmp_path):
     path = tmp_path / "part"
     path.write_bytes(os.urandom(12 * MIB))
     calls = []

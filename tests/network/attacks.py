@@ -269,7 +269,7 @@ def reachable(cloud) -> list[tuple[str, int]]:
             if cloud.mallory.connect(address, tcp_port)]
 
 
-def test_the_host_takes_nothing_from_a_guest(cloud):
+def test_the_host_accepts_nothing_from_a_guest(cloud):
     assert reachable(cloud) == []
     assert "1 received" in cloud.mallory.run("ping", "-c1", "-W1", HOST, check=False), "the gateway answers echo requests"
     # The router and the DHCP server answer what they are for.
@@ -292,7 +292,7 @@ def asks(guest, path: str = "/latest", source: str | None = None, headers: str =
 
 
 @pytest.mark.parametrize("way", ["the router", "the DHCP server"])
-def test_metadata_is_of_the_one_who_asks(cloud, way):
+def test_metadata_belongs_to_the_requesting_guest(cloud, way):
     if way == "the DHCP server":
         for guest in (cloud.mallory, cloud.victim):
             sh("ip", "-n", guest.name, "route", "add", "169.254.169.254", "via", "10.0.0.2")
@@ -322,7 +322,7 @@ def test_dhcp_answers_with_the_ports_address(cloud):
     assert "lease of 10.0.0.5 obtained" in said
 
 
-def test_the_host_takes_nothing_over_ipv6_either(cloud):
+def test_the_host_accepts_nothing_over_ipv6_either(cloud):
     space = routers.namespace(state()["routers"][0])
     gate = f"qg-{GATE[:11]}"
     sh("ip", "-n", space, "addr", "add", "fd99::9/64", "dev", gate, "nodad")
@@ -382,7 +382,7 @@ def test_tunnels_of_strangers_are_not_taken(cloud):
     assert "192.0.2.9" in sh("ipset", "list", "pileus4-hosts")
 
 
-def test_what_another_program_flushes_comes_back(cloud):
+def test_rules_flushed_by_another_program_are_restored(cloud):
     for words in (("iptables", "-F"), ("ip6tables", "-F"), ("nft", "flush", "table", "bridge", "pileus"),
                   ("iptables", "-D", "INPUT", "-j", "pileus-INPUT")):
         sh(*words, check=False)
@@ -445,7 +445,7 @@ def test_no_tap_comes_up_before_its_filters(cloud, monkeypatch):
     cloud.plane.apply(state())
 
 
-def test_nothing_is_kept_for_the_threads_that_come_and_go(cloud):
+def test_threads_leave_no_resources_behind(cloud):
     """Those of the bus: each had left a netlink socket and an event loop behind."""
     def descriptors() -> int:
         return len(os.listdir("/proc/self/fd"))
@@ -458,7 +458,7 @@ def test_nothing_is_kept_for_the_threads_that_come_and_go(cloud):
     assert descriptors() == before
 
 
-def test_all_of_it_goes(cloud):
+def test_all_filters_are_removed(cloud):
     cloud.plane.filters.remove()
     left = sh("iptables-save") + sh("ip6tables-save") + sh("ipset", "list", "-n") + sh("nft", "list", "ruleset")
     assert "pileus" not in left

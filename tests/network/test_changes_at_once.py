@@ -126,7 +126,7 @@ def test_guests_of_two_networks_that_a_distributed_router_joins(cloud, together)
     cloud.fleet.check("each host has a part of both networks")
 
 
-def test_a_guest_comes_while_dhcp_of_its_network_goes_to_another_host(api, cloud, during):
+def test_a_guest_arrives_while_dhcp_of_its_network_moves_to_another_host(api, cloud, during):
     network = cloud.networks[0]
     with api.db.writer() as connection:
         old = connection.execute(sa.select(models.networks.c.dhcp_host).where(models.networks.c.id == network)).scalar_one()

@@ -110,7 +110,7 @@ def test_rules_and_groups_are_refused_as_openstack_does(member):
     ({"protocol": "icmp", "ethertype": "IPv6"}, {"protocol": "ipv6-icmp"}),
     ({"protocol": "icmpv6", "ethertype": "IPv6"}, {"protocol": "ipv6-icmp"}),
     ({"protocol": 1, "ethertype": "IPv6"}, {"protocol": "58"}), ({"protocol": "icmp"}, {"protocol": "icmp"})])
-def test_rules_are_kept_in_the_words_that_clients_look_for(member, given, kept):
+def test_rules_are_stored_in_the_form_that_clients_expect(member, given, kept):
     group = member.made("security-groups", name="g")["id"]
     made = member.made("security-group-rules", security_group_id=group, direction="ingress", **given)
     assert {name: made[name] for name in kept} == kept == {

@@ -57,7 +57,7 @@ class Cloud:
         return port["id"]
 
 
-def test_a_boot_tells_its_host_and_that_of_the_dhcp(api, user):
+def test_a_boot_notifies_its_host_and_the_dhcp_host(api, user):
     cloud = Cloud(api, user, HOSTS)
     cloud.boot("host3")
     served = next(n.dhcp_host for n in rows(api, models.networks) if n.id == cloud.networks[0])
@@ -71,7 +71,7 @@ def rows(api, table):
         return connection.execute(sa.select(table)).all()
 
 
-def test_a_second_host_of_a_network_tells_the_first_and_a_second_guest_does_not(api, user):
+def test_a_second_host_of_a_network_notifies_the_first_and_a_second_guest_does_not(api, user):
     cloud = Cloud(api, user, HOSTS)
     cloud.boot("host3", group=2)
     cloud.fleet.told()
@@ -82,7 +82,7 @@ def test_a_second_host_of_a_network_tells_the_first_and_a_second_guest_does_not(
     cloud.fleet.check("boots")
 
 
-def test_a_second_host_that_gets_two_guests_at_once_tells_the_first(api, user):
+def test_a_second_host_that_gets_two_guests_at_once_notifies_the_first(api, user):
     cloud = Cloud(api, user, HOSTS)
     cloud.boot("host3", group=2)
     cloud.fleet.told()
@@ -292,7 +292,7 @@ def test_a_change_that_was_lost_last_of_all_is_found_by_the_heartbeat(api, user)
 
 
 @pytest.mark.parametrize("chaos", [False, True])
-def test_what_comes_while_a_pull_is_under_way_is_not_taken_back(api, user, chaos):
+def test_changes_that_arrive_during_a_pull_are_not_reverted(api, user, chaos):
     cloud = Cloud(api, user, HOSTS, 3)
     cloud.boot("host4", group=1)
     host, ports = cloud.fleet.hosts["host4"], []
@@ -327,7 +327,7 @@ def test_two_network_apis_on_one_database(api, user, tmp_path):
     assert cloud.fleet.hosts["host4"].pulls == 0
 
 
-def test_dhcp_and_routers_of_a_host_that_is_gone_go_to_a_living_one(api, user, monkeypatch):
+def test_dhcp_and_routers_of_a_host_that_is_down_move_to_one_that_is_up(api, user, monkeypatch):
     cloud = Cloud(api, user, HOSTS)
     _, router = outside(user)
     connect(user, cloud, router)
@@ -353,7 +353,7 @@ def test_dhcp_and_routers_of_a_host_that_is_gone_go_to_a_living_one(api, user, m
     assert cloud.fleet.told() == [], "what is moved stays where it is"
 
 
-def test_a_boot_does_not_wait_for_a_dhcp_host_that_is_away(api, user):
+def test_a_boot_does_not_wait_for_a_dhcp_host_that_is_down(api, user):
     cloud = Cloud(api, user, HOSTS)
     served = next(n.dhcp_host for n in rows(api, models.networks) if n.id == cloud.networks[0])
     with api.db.writer() as connection:

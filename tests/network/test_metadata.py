@@ -87,7 +87,7 @@ def status(answer: bytes) -> int:
     "@127.0.0.1:{other}/x", "http://127.0.0.1:{other}/x", "//127.0.0.1:{other}/x", "///x", "\\\\127.0.0.1:{other}\\x", "/\\x",
     "x", "*", ":{other}/x", "127.0.0.1:{other}", "/a/../x", "/a/%2e%2e/x", "/%2E./x", "/x%0d%0aX-Instance-ID:%20other", "/%00",
     "/%ff", "/x%5cy", "/x%2523", "/\x80", ".127.0.0.1:{other}/", "?x", "#x", "/x#y"])
-def test_only_a_path_of_the_service_is_asked_for(cloud, target):
+def test_only_paths_of_the_service_are_requested(cloud, target):
     target = target.format(other=cloud.other.server_port)
     answer = ask(cloud, f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode("latin-1"))
     assert status(answer) == 400 and cloud.service.asked == [] and cloud.other.asked == []
@@ -112,7 +112,7 @@ def test_paths_that_guests_ask_for(cloud, target, path):
     assert [p for _, p, _, _ in cloud.service.asked] == [path]
 
 
-def test_no_header_of_a_guest_goes_on(cloud):
+def test_no_header_of_a_guest_is_forwarded(cloud):
     sent = ("X-Instance-ID: server-2\r\nX-Tenant-ID: q\r\nX-Instance-ID-Signature: 0\r\nX-Forwarded-For: 10.0.0.9\r\n"
             "X-Real-IP: 10.0.0.9\r\nX-Metadata-Provider: x\r\nForwarded: for=x\r\nAuthorization: x\r\nX-Auth-Token: x\r\n"
             "x_instance_id: server-2\r\nHost: other\r\nTransfer-Encoding: identity\r\n")
@@ -135,7 +135,7 @@ def test_bodies_and_heads_have_limits(cloud):
     assert [p for _, p, _, _ in cloud.service.asked] == ["/large"]
 
 
-def test_who_sends_slowly_or_too_often_holds_nobody_up(cloud):
+def test_slow_or_frequent_requests_delay_no_others(cloud):
     held = [socket.create_connection(("127.0.0.1", cloud.port)) for _ in range(metadata.CONNECTIONS_EACH + 4)]
     for sock in held:
         with contextlib.suppress(OSError):

@@ -11,7 +11,7 @@ from network.agent import metering
 from network.agent.service import Metering
 
 
-def test_what_was_counted_is_told():
+def test_counters_are_sent_as_notifications():
     agent = unittest.mock.MagicMock()
     agent.conf.network.metering_interval_s = 60
     agent.dataplane.metered.return_value = [{"label_id": "a", "bytes": 1}, {"label_id": "b", "bytes": 2}]

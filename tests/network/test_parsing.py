@@ -171,7 +171,7 @@ def test_what_older_releases_stored_in_another_spelling_is_taken(path, value):
     assert rendered(changed(path, value))[:2] == rendered(STATE)[:2]
 
 
-def test_a_port_whose_addresses_do_not_parse_passes_nothing():
+def test_a_port_with_invalid_addresses_passes_nothing():
     texts, refused, state = rendered(changed(("ports", 0, "mac_address"), "fa:16:3e:00:00:01\n"))
     assert list(refused) == [PORT] and [p["closed"] for p in state["ports"]] == [True, False]
     assert '"tap00000004-aa" : drop' in texts["bridge"] and 'oifname { "tap00000004-aa" } drop' in texts["bridge"]

@@ -22,7 +22,7 @@ while True:
 """
 
 
-def test_one_that_takes_its_file_away_first_is_waited_for(tmp_path):
+def test_a_daemon_that_removes_its_pid_file_first_is_waited_for(tmp_path):
     file = tmp_path / "pid"
     child = subprocess.Popen([sys.executable, "-c", LINGERS, str(file)])
     pid = wait_for(lambda: processes.pid_of(file, str(file)), 10)

@@ -150,7 +150,7 @@ def test_one_network_that_fails_is_tried_less_and_less_often_and_the_others_go_o
     assert plane.retry_s() is None
 
 
-def test_who_plugs_a_port_hears_of_the_failure_at_once(monkeypatch):
+def test_a_failed_plug_is_reported_to_its_caller_at_once(monkeypatch):
     plane = Plane()
     plane.give(BAD)
     for _ in range(2):

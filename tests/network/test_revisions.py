@@ -168,7 +168,7 @@ def test_a_router_counts_its_gateway(admin, member, things):
     assert revision(member, "routers", router) == router["revision_number"] + 2
 
 
-def test_a_floating_ip_counts_that_its_port_goes(member, things):
+def test_deleting_its_port_changes_the_revision_of_a_floating_ip(member, things):
     floating, router = things["floatingips"], things["routers"]["id"]
     member.put("routers", router, external_gateway_info={"network_id": floating["floating_network_id"]})
     member("PUT", f"/routers/{router}/add_router_interface", {"subnet_id": things["subnets"]["id"]})

@@ -38,7 +38,7 @@ def automatic(port: dict, *subnets: dict) -> list[str]:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("asked", ["nothing", "none", "a subnet", "an address", "the automatic one", "both subnets"])
-def test_a_new_port_has_them_beside_what_was_asked_for(member, network, mode, asked):
+def test_a_new_port_has_them_in_addition_to_requested_addresses(member, network, mode, asked):
     one, other, plain = v6(member, network, mode), v6(member, network, mode), v4(member, network)
     wanted = {"nothing": None, "none": [], "a subnet": [{"subnet_id": plain["id"]}], "an address": [{"ip_address": "10.1.0.97"}],
               "the automatic one": [{"subnet_id": one["id"]}],
@@ -61,7 +61,7 @@ def test_an_address_that_the_guest_would_not_use_is_refused(member, network):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_ports_get_the_address_of_a_subnet_that_comes_later(network_api, member, network, mode):
+def test_ports_get_the_address_of_a_subnet_created_later(network_api, member, network, mode):
     v4(member, network)
     plain, bare = member.made("ports", network_id=network), member.made("ports", network_id=network, fixed_ips=[])
     server = frame.Caller(network_api, "service", "services").made(
@@ -79,7 +79,7 @@ def test_ports_get_the_address_of_a_subnet_that_comes_later(network_api, member,
             "floating_ips": []} in event["ports"], "compute shows the server's addresses, and need not ask for them"
 
 
-def test_a_subnet_that_hands_out_addresses_gives_none_to_ports_that_are_there(member, network):
+def test_a_new_dhcp_subnet_gives_existing_ports_no_addresses(member, network):
     port = member.made("ports", network_id=network)
     v4(member, network)
     v6(member, network, ("dhcpv6-stateful", "dhcpv6-stateful"))

@@ -43,7 +43,7 @@ def command_lines():
 
 
 @pytest.mark.parametrize("driver", ["file"], indirect=True)  # noqa: F811
-def test_tgtd_is_told_the_secret_but_no_command_line(driver, command_lines, monkeypatch):  # noqa: F811
+def test_tgtd_gets_the_secret_but_no_command_line_contains_it(driver, command_lines, monkeypatch):  # noqa: F811
     ran, run = [], subprocess.run
     monkeypatch.setattr(subprocess, "run", lambda words, **more: (ran.append(words), run(words, **more))[1])
     driver.create("v1", 1)

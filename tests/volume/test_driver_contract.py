@@ -76,7 +76,7 @@ def exported_mb(driver) -> int:
     return int(re.findall(r"Size: (\d+) MB", told.split("LUN: 1")[1])[0])
 
 
-def test_an_export_gets_the_new_size_where_nobody_uses_it(driver):
+def test_an_unused_export_gets_the_new_size(driver):
     if not driver.keeps_bytes:
         pytest.skip("its exports have no size")
     driver.create("v1", 1)
@@ -220,7 +220,7 @@ def test_each_attachment_has_a_secret_of_its_own(driver):
     driver.disconnect("v1", "a2")
 
 
-def test_capacity_is_told(driver):
+def test_capacity_is_reported(driver):
     assert driver.capacity()["free_capacity_gb"] > 0
 
 
@@ -241,7 +241,7 @@ def test_two_hosts_reach_a_volume_until_one_of_them_is_disconnected(driver):
     assert known["a1"]["data"]["auth_password"] != known["a2"]["data"]["auth_password"]
 
 
-def test_who_is_disconnected_loses_its_session_and_others_keep_theirs(driver):
+def test_disconnecting_ends_only_the_session_of_that_attachment(driver):
     if not driver.keeps_bytes or not shutil.which("qemu-io"):
         pytest.skip("needs exports with bytes, and QEMU's initiator")
     driver.create("v1", 1)

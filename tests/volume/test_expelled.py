@@ -149,7 +149,7 @@ def test_wherever_the_agent_is_killed_the_others_keep_the_volume(service, daemon
     raise AssertionError("it never ends")
 
 
-def test_the_last_one_takes_the_target_along(service, daemon):
+def test_ending_the_last_attachment_removes_the_target(service, daemon):
     for attachment_id in (ONE, TWO):
         attach(service, daemon, attachment_id)
     for attachment_id in (ONE, TWO):

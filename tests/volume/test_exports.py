@@ -36,7 +36,7 @@ def service(tmp_path):
     return made
 
 
-def test_a_volume_whose_bytes_are_gone_keeps_no_other_from_its_export(service):
+def test_a_missing_volume_does_not_affect_other_exports(service):
     service.driver.create(TWO, 1)
     Exports(service).run_once()
     assert service.driver.exports() == [TWO]

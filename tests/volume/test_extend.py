@@ -82,7 +82,7 @@ def test_its_size_is_the_old_one_until_the_backend_has_the_new(service):
     assert facts(service) == ("in-use", 3, 3)
 
 
-def test_a_volume_that_nobody_uses_is_available_at_once(service):
+def test_an_unused_volume_is_available_at_once(service):
     detach(service)
     begin(service, attached=False)
     extend(service)
@@ -90,7 +90,7 @@ def test_a_volume_that_nobody_uses_is_available_at_once(service):
     assert service.notify.call_args.args[0] == "volume.resize.end"
 
 
-def test_what_the_backend_cannot_gives_its_quota_back(service):
+def test_a_failed_extension_releases_its_quota(service):
     service.driver.extend.side_effect = errors.StepFailed(reason="no space")
     begin(service)
     extend(service)
@@ -125,7 +125,7 @@ def test_a_lost_message_to_compute_is_sent_again_and_a_doubled_one_changes_nothi
     assert service.rest.request.call_count == 3 and facts(service) == ("extending", 3, 3)
 
 
-def test_compute_away_fails_nothing(service, monkeypatch):
+def test_an_unavailable_compute_service_causes_no_failure(service, monkeypatch):
     monkeypatch.setattr(ExtendVolume, "retry_s", 0.0)
     service.rest.request.side_effect = errors.ServiceUnavailable(part="the compute service")
     begin(service)
@@ -145,7 +145,7 @@ def test_a_server_that_is_gone_or_on_no_host_is_not_waited_for(service, code):
     assert facts(service) == ("in-use", 3, 3) and row(service)["fault"] is None
 
 
-def test_a_server_that_never_confirms_is_not_waited_for_for_ever(service):
+def test_the_wait_for_a_confirmation_is_limited(service):
     begin(service)
     extend(service)
     wait(service, 121)

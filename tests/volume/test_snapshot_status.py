@@ -42,7 +42,7 @@ def create(service) -> None:
     service.tasks.run(CreateSnapshot(service), "s", {"snapshot_id": "s", "volume_id": "v"})
 
 
-def test_a_snapshot_that_could_not_be_copied_is_in_error_whatever_was_said(service):
+def test_a_snapshot_that_could_not_be_copied_becomes_error(service):
     def copy(snapshot_id, volume_id):
         service.say("available")
         raise errors.StepFailed(reason="The backend is full.")
@@ -52,7 +52,7 @@ def test_a_snapshot_that_could_not_be_copied_is_in_error_whatever_was_said(servi
     assert service.status() == "error"
 
 
-def test_a_snapshot_that_was_said_to_be_available_is_copied_all_the_same(service):
+def test_a_snapshot_set_to_available_is_copied_nevertheless(service):
     service.driver.snapshot = lambda snapshot_id, volume_id: service.say("available")
     create(service)
     assert service.status() == "available"
