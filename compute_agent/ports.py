@@ -159,16 +159,23 @@ class Ports:
             self._check_plugged(port)
         return found
 
-    def plug(self, network_info: list[dict]) -> list[dict]:
+    def plug(self, network_info: list[dict], *, check: Check) -> list[dict]:
         """Have this host's network agent build ports that exist: taps, filters, DHCP; returns those that still do.
 
+        :param check: as of ``build``
         :raises ServiceUnavailable: one could not be plugged
         """
+        return self._retry_on_conflict(self._plug_once, network_info, check)
+
+    def _plug_once(self, network_info: list[dict], check: Check) -> list[dict]:
         found = []
         for known in network_info:
+            where = path("/v2.0/ports/{id}", known["id"])
             try:
-                port = self.rest.request("PUT", "network", path("/v2.0/ports/{id}", known["id"]), timeout_s=60,
-                                         body={"port": {"binding:host_id": self.host}})["port"]
+                as_read = self.rest.request("GET", "network", where)["port"]
+                check()
+                port = self.rest.request("PUT", "network", where, body={"port": {"binding:host_id": self.host}},
+                                         headers=server_resources.if_match(as_read), timeout_s=60)["port"]
             except errors.NotFound:
                 LOG.warning("port %s is gone; its guest is built without it", known["id"])
                 continue

@@ -6,7 +6,7 @@ import pathlib
 import threading
 import weakref
 
-from common import context, guest
+from common import context, errors, guest
 from common.server_states import ACTIVE, RESCUED
 from common.service import Service
 from common.tasks import Engine, Journal, Recovery
@@ -156,8 +156,14 @@ class ComputeAgent(Service):
         """Recreate a guest that is missing, if its disk still exists: ports, volumes, then the guest.
 
         :raises ServiceUnavailable: a service does not respond, or a port cannot be plugged yet
+        :raises Superseded: the server is on another host by now, or in another attempt
         """
-        ports = self.ports.plug(instance["network_info"])
+        def check() -> None:
+            row = self.conductor.get_instance(self.context(), instance["uuid"])
+            if row is None or (row["host"], row["attempt"]) != (self.conf.host, instance["attempt"]):
+                raise errors.Superseded()
+        ports = self.ports.plug(instance["network_info"], check=check)
+        check()
         devices = [] if instance["vm_state"] == RESCUED else instance["block_devices"]
         self.rebuild_guest({**instance, "network_info": ports, "block_devices": devices})
 

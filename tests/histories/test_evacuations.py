@@ -248,3 +248,31 @@ def test_a_server_comes_back_to_a_host_that_still_has_its_former_guest(world):
     world.settle()
     checks.at_rest(world)
     assert (world.row(uuid)["vm_state"], world.row(uuid)["host"]) == (server_states.ACTIVE, ONE)
+
+
+@pytest.mark.parametrize("at", ["GET ports", "PUT ports", "spawn"])
+def test_a_start_in_progress_on_the_former_host_takes_nothing_from_the_new_one(world, at):
+    """The host was cut off in the middle of it and goes on when the server runs elsewhere."""
+    uuid = active(world, own_port=True, volume=True)
+    api.power(world, uuid, "stop")
+    world.run_all()
+    world.agents[ONE].driver.destroy(uuid)
+    api.power(world, uuid, "start")
+    late = world.go_to(world.deliver(), at)
+    lose(world, "cut off")
+    world.wake(api.evacuate(world, uuid))
+    for _ in range(2000):
+        others = [a for a in world.actors if a is not late and not a.blocked]
+        if others:
+            world.step(others[0])
+        elif world.mail and world.mail[0][0] == TWO:
+            world.deliver()
+        elif [o["step"] for o in world.operations_left()] == ["remove"]:  # what is left waits for the former host
+            break
+        else:
+            world.pass_of_operations()
+    assert world.row(uuid)["host"] == TWO and not under_way(world)
+    world.finish(late)
+    world.settle()
+    checks.at_rest(world)
+    assert world.row(uuid)["vm_state"] == server_states.STOPPED and uuid not in world.guests(ONE)
