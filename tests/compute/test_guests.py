@@ -322,7 +322,8 @@ def test_the_network_of_a_guest_is_back_before_the_guest():
 
     class Ports:
         @staticmethod
-        def plug(found):
+        def plug(found, *, check):
+            check()
             order.append("ports")
             if away:
                 raise errors.ServiceUnavailable(part="the network of host node1")
@@ -330,13 +331,20 @@ def test_the_network_of_a_guest_is_back_before_the_guest():
     made = ComputeAgent.__new__(ComputeAgent)
     made.ports = Ports()
     made.rebuild_guest = lambda row: order.append(row["network_info"])
-    row = {"vm_state": "active", "network_info": [{"id": "p"}], "block_devices": []}
+    row = {"uuid": "u", "vm_state": "active", "network_info": [{"id": "p"}], "block_devices": [], "host": HOST, "attempt": 3}
+    now = dict(row)
+    made.conf, made.conductor = types.SimpleNamespace(host=HOST), types.SimpleNamespace(get_instance=lambda ctx, uuid: now)
     with pytest.raises(errors.ServiceUnavailable):
         made.restore_guest(row)
     assert order == ["ports"]
     away.clear()
     made.restore_guest(row)
     assert order == ["ports", "ports", [{"id": "p"}]]
+    for other in ({"host": "node2"}, {"attempt": 4}):
+        now.update({**row, **other})
+        with pytest.raises(errors.Superseded):
+            made.restore_guest(row)
+    assert len(order) == 3
 
 
 ORPHANS = {
