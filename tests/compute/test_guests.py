@@ -77,7 +77,7 @@ class Agent:
         self.spawn(row["uuid"])
 
     def spawn(self, uuid, owner=None):
-        made = {"uuid": uuid, "hostname": "h", "flavor": {}}
+        made = {"uuid": uuid, "hostname": "h", "flavor": {"disk": 1}}
         self.driver.prepare_disk(made, {})
         self.driver.spawn(made, [], [], None)
         if owner:
@@ -373,7 +373,7 @@ def test_only_what_is_certainly_nobodys_is_destroyed(agent, server, case):
 def test_files_without_a_guest_go_with_their_server_only(agent, server):
     gone, elsewhere = context.new_uuid(), server("active", host="node2")
     for uuid in (gone, elsewhere):
-        agent.driver.prepare_disk({"uuid": uuid, "flavor": {}}, {})
+        agent.driver.prepare_disk({"uuid": uuid, "flavor": {"disk": 1}}, {})
     OrphanReconciler(agent).run_once()
     assert agent.driver.directories() == [elsewhere]
 
