@@ -10,7 +10,7 @@ from common.tasks import Engine, Journal
 from volume.db import models
 from volume.handlers.snapshots import _reported
 from volume.schemas.snapshots import STATUSES
-from volume.tasks.snapshot import CreateSnapshot
+from volume.tasks.snapshot import CreateSnapshot, DeleteSnapshot
 
 
 @pytest.fixture
@@ -68,3 +68,13 @@ def test_what_may_be_said_of_a_snapshot():
             else:
                 with pytest.raises(errors.BadRequest, match=f"{said if now in allowed else now} not allowed"):
                     _reported({"status": now}, said)
+
+
+def test_a_journal_with_the_former_name_of_a_step_is_resumed(service):
+    service.say("deleting")
+    service.tasks.journal.write({"task": "delete-snapshot", "id": "s", "state": {"snapshot_id": "s"}, "done": ["free"],
+                                 "phase": "execute", "step": "forget"})
+    assert service.tasks.recover(lambda name: DeleteSnapshot(service)) == 1
+    with service.db.reader() as connection:
+        assert connection.execute(models.snapshots.select()).first() is None
+    assert not service.tasks.pending()

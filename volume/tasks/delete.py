@@ -10,7 +10,7 @@ class DeleteVolume(VolumeTask):
 
     name, on_crash = "delete-volume", "resume"
     queries, key, failure = volumes, "volume_id", "delete_failed"
-    steps = ("free", "forget")
+    steps = ("free", "delete_row")
 
     def still_current(self, state):
         return self.status(state) in ("deleting", None)
@@ -24,7 +24,7 @@ class DeleteVolume(VolumeTask):
         self.service.driver.delete(state["volume_id"])
 
     @units.unit
-    def forget(self, state):
+    def delete_row(self, state):
         with self.service.db.writer() as connection:
             table = models.attachments
             row = connection.execute(volumes.TABLE.select().where(volumes.TABLE.c.id == state["volume_id"])).first()

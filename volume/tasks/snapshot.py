@@ -45,7 +45,7 @@ class DeleteSnapshot(VolumeTask):
 
     name, on_crash = "delete-snapshot", "resume"
     queries, key, failure = snapshots, "snapshot_id", "delete_failed"
-    steps = ("free", "forget")
+    steps = ("free", "delete_row")
 
     def still_current(self, state):
         return self.status(state) in ("deleting", None)
@@ -54,7 +54,7 @@ class DeleteSnapshot(VolumeTask):
         self.service.driver.delete_snapshot(state["snapshot_id"])
 
     @units.unit
-    def forget(self, state):
+    def delete_row(self, state):
         with self.service.db.writer() as connection:
             connection.execute(snapshots.TABLE.delete().where(snapshots.TABLE.c.id == state["snapshot_id"],
                                                               snapshots.TABLE.c.status == "deleting"))
