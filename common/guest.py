@@ -24,6 +24,8 @@ def meta_data(row: dict) -> dict:
              "random_seed": base64.b64encode(hashlib.sha512(f"{row['uuid']}{row['reservation_id']}".encode()).digest()
                                              ).decode(),
              "devices": _tagged(row)}
+    if files := row.get("injected_files"):
+        found["files"] = [{"path": file["path"], "content_path": f"/content/{n:04}"} for n, file in enumerate(files)]
     if row["key_data"]:
         kind = "x509" if row["key_data"].startswith("-----BEGIN CERTIFICATE") else "ssh"
         found["public_keys"] = {row["key_name"]: row["key_data"].strip() + "\n"}
@@ -77,6 +79,11 @@ def openstack_files(row: dict) -> dict:
     return files
 
 
+def contents(row: dict) -> dict[str, bytes]:
+    """{name below /openstack/content: bytes} of the files that were asked for."""
+    return {f"{n:04}": base64.b64decode(file["contents"]) for n, file in enumerate(row.get("injected_files") or [])}
+
+
 def ec2_files(row: dict) -> dict:
     """The tree below /<version>/meta-data as nested dicts; leaves are text."""
     fixed = [ip["ip_address"] for p in row["network_info"] for ip in p["fixed_ips"] if ":" not in ip["ip_address"]]
@@ -110,6 +117,7 @@ def config_drive(row: dict) -> dict:
     found = {}
     for version in (OPENSTACK_VERSIONS[-1], "latest"):
         found.update({f"openstack/{version}/{name}": content for name, content in openstack_files(row).items()})
+    found.update({f"openstack/content/{name}": content for name, content in contents(row).items()})
     ec2 = {**ec2_files(row)}
     keys = ec2.pop("public-keys", None)
     if keys:
@@ -144,6 +152,8 @@ def lookup(row: dict, path: str):
     if parts[0] == "openstack":
         if len(parts) == 1:
             return "\n".join([*OPENSTACK_VERSIONS, "latest"])
+        if parts[1] == "content":
+            return contents(row).get(parts[2]) if len(parts) == 3 else None
         if parts[1] not in (*OPENSTACK_VERSIONS, "latest"):
             return None
         files = {**openstack_files(row), "password": row["posted_password"] or ""}

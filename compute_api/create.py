@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from common import context, db, errors, guest_hardware, rows, schema, server_states, values, wsgi
 from common.calls import Call
 from common.rest import last_segment, path
-from compute_api import access, devices, hints, images, local_disks, microversions, networks
+from compute_api import access, devices, hints, images, local_disks, microversions, networks, personality
 from compute_api.schemas import servers as schemas
 from compute_api.services import zones
 from conductor.db import actions, aggregates, flavors, models, quotas
@@ -216,6 +216,7 @@ def _template(call: Call, body, flavor, key, image, wanted, groups) -> dict:
         "pinned_availability_zone": zone,
         "key_name": key["name"], "key_data": key["public_key"], "user_data": user_data_of(given),
         "config_drive": wsgi.bool_value(given.get("config_drive", False)), "metadata": given.get("metadata", {}),
+        "injected_files": personality.of(given) or None,
         "image_meta": image, "security_groups": groups, "network_info": [], "tags": given.get("tags", []),
         "requested_networks": [] if wanted == "none" else wanted, "scheduler_hints": asked, "attempt": 0,
         "server_group_id": asked.get("group"), "tried_hosts": [], "fault": None, "locked": False,
@@ -231,6 +232,8 @@ def _insert(connection, call: Call, template: dict, names: list[str], low: int, 
     if 0 <= limit["metadata_items"] < len(template["metadata"]):
         raise errors.QuotaExceeded(resource="metadata_items", requested=len(template["metadata"]), used=0,
                                    limit=limit["metadata_items"])
+    if template["injected_files"]:
+        personality.check(quotas.limits(connection, call.ctx.project_id, quotas.INJECTION), template["injected_files"])
     if template["server_group_id"]:
         _check_group(connection, call, template["server_group_id"], count, limit["server_group_members"])
     made = [{**template, "uuid": context.new_uuid(), "display_name": name, "hostname": hostname_of(name),

@@ -114,6 +114,13 @@ class Flavor(TypedDict):
     local_disks: NotRequired[Annotated[list[LocalDisk], Added("1.4")]]
 
 
+class InjectedFile(TypedDict):
+    """``contents`` is base64."""
+
+    path: str
+    contents: str
+
+
 class Instance(TypedDict):
     """What hosts need of a server. ``user_data`` is base64."""
 
@@ -146,6 +153,7 @@ class Instance(TypedDict):
     launch_index: int
     block_devices: list[BlockDevice]
     attempt: Annotated[int | None, Added("1.1", default=None)]
+    injected_files: NotRequired[Annotated[list[InjectedFile] | None, Added("1.4")]]
 
 
 class InstanceToBuild(Instance):

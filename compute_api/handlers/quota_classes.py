@@ -5,16 +5,17 @@ from common import errors, wsgi
 from compute_api.handlers.quotas import chosen
 from compute_api.schemas import quota_classes as schemas
 from compute_api.services import quota_classes
-from compute_api.services.quotas import UNLIMITED
+from compute_api.services.quotas import LEGACY
+from conductor.db.quotas import INJECTION
 
 _SINCE_2_50 = ("server_groups", "server_group_members")
 
 
 def _legacy(req) -> list[str]:
-    """The unlimited resources in this microversion. Classes, unlike projects, have them until 2.49."""
+    """The resources of ``LEGACY`` in this microversion. Classes, unlike projects, have those of networks until 2.49."""
     if req.version >= (2, 57):
         return []
-    return [r for r in UNLIMITED if r.startswith("injected") or req.version < (2, 50)]
+    return [r for r in LEGACY if r in INJECTION or req.version < (2, 50)]
 
 
 def _view(req, limits: dict) -> dict:

@@ -5,7 +5,7 @@ from common import errors, unsupported, wsgi
 from compute_api import access, microversions, projects
 from compute_api.schemas import quotas as schemas
 from compute_api.services import quotas
-from compute_api.services.quotas import INJECTED, NETWORK, UNLIMITED
+from compute_api.services.quotas import LEGACY
 from conductor.db.quotas import DEFAULTS
 
 
@@ -43,15 +43,12 @@ def defaults(req, target):
 def chosen(req, given: dict, legacy: list[str]) -> dict:
     """The limits in a body that are to be stored.
 
-    :param legacy: the unlimited resources in this microversion
-    :raises BadRequest: an unknown resource, or a limit for a resource that has none
+    :param legacy: the resources of ``LEGACY`` in this microversion
+    :raises BadRequest: it has no such resource
     """
-    unknown = [k for k in given if k in UNLIMITED and k not in legacy]
-    microversions.check_names(req.call, unknown, {}, dict.fromkeys(UNLIMITED, (2, 0)))
-    refused = [k for k in given if k in INJECTED and given[k] != -1]
-    if refused:
-        raise errors.BadRequest(f"{refused[0]} is not limited by the compute service.")
-    return {k: int(v) for k, v in given.items() if k in DEFAULTS or k in NETWORK}
+    unknown = [k for k in given if k in LEGACY and k not in legacy]
+    microversions.check_names(req.call, unknown, {}, dict.fromkeys(LEGACY, (2, 0)))
+    return {k: int(v) for k, v in given.items() if k in DEFAULTS or k in LEGACY}
 
 
 @wsgi.body(schemas.UPDATE)
@@ -85,7 +82,7 @@ def limits(req):
                 "totalCoresUsed": used["cores"],
                 "totalRAMUsed": used["ram"], "totalServerGroupsUsed": used["server_groups"]}
     if req.version < (2, 57):
-        absolute.update(maxPersonality=0, maxPersonalitySize=0)
+        absolute.update(maxPersonality=limit["injected_files"], maxPersonalitySize=limit["injected_file_content_bytes"])
     if req.version < (2, 39):
         absolute.update(maxImageMeta=128)
     if req.version < (2, 36):

@@ -31,6 +31,9 @@ HOST = {"type": "string", "minLength": 1, "maxLength": 255}
 CERTIFICATES = {"type": "null"}
 _COUNT = schema.integer(1)
 KEY_NAME = {"type": ["string", "null"], "minLength": 1, "maxLength": 255}
+PERSONALITY = {"type": "array", "maxItems": 64, "items": schema.obj({
+    "path": {"type": "string", "minLength": 1, "maxLength": 4096}, "contents": {"type": "string", "maxLength": 1 << 20}},
+    ["path", "contents"])}
 _SERVER = {
     "name": schema.NAME, "imageRef": {"type": ["string"], "maxLength": 255},
     "flavorRef": {"type": ["string", "integer"], "minLength": 1, "maxLength": 255},
@@ -38,7 +41,7 @@ _SERVER = {
     "networks": {"oneOf": [{"type": "array", "maxItems": 16, "items": _NETWORK}, {"enum": ["auto", "none"]}]},
     "OS-DCF:diskConfig": {"enum": ["AUTO", "MANUAL"]}, "accessIPv4": {"type": ["string", "null"]},
     "accessIPv6": {"type": ["string", "null"]}, "host": HOST, "hypervisor_hostname": HOST,
-    "trusted_image_certificates": CERTIFICATES, "personality": {"type": "array", "maxItems": 0},
+    "trusted_image_certificates": CERTIFICATES, "personality": PERSONALITY,
     "key_name": KEY_NAME, "config_drive": schema.BOOLEAN,
     "user_data": {"type": ["string", "null"], "maxLength": 65535}, "min_count": _COUNT, "max_count": _COUNT,
     "return_reservation_id": schema.BOOLEAN, "availability_zone": schema.TEXT,

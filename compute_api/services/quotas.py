@@ -7,20 +7,22 @@ from conductor.db import instances, models, quotas
 
 # Limits of network resources are stored and shown until 2.35, without effect: the network service has its own, as in OpenStack.
 NETWORK = ("fixed_ips", "floating_ips", "security_groups", "security_group_rules")
-# Not limited here, but clients expect them before 2.57.
-INJECTED = ("injected_files", "injected_file_content_bytes", "injected_file_path_bytes")
-UNLIMITED = (*NETWORK, *INJECTED)
+LEGACY = (*NETWORK, *quotas.INJECTION)
 
 
 def legacy(call: Call) -> list[str]:
-    """The resources of these that this microversion has."""
+    """The resources of ``LEGACY`` that this microversion has."""
     if call.version >= (2, 57):
         return []
-    return [r for r in UNLIMITED if r.startswith("injected") or call.version < (2, 36)]
+    return [r for r in LEGACY if r in quotas.INJECTION or call.version < (2, 36)]
 
 
 def _defaults(call: Call) -> dict[str, int]:
-    return {**call.svc.quota_defaults, **dict.fromkeys(legacy(call), -1)}
+    return {**call.svc.quota_defaults, **legacy_defaults(legacy(call))}
+
+
+def legacy_defaults(names: list[str]) -> dict[str, int]:
+    return {name: quotas.INJECTION.get(name, -1) for name in names}
 
 
 def _used(connection, project_id: str) -> dict:

@@ -2,7 +2,7 @@
 
 from common import errors, guest_hardware
 from common.calls import Call
-from compute_api import access, images
+from compute_api import access, images, personality
 from compute_api import create as creation
 from compute_api.services import power
 from compute_api.viewer import Viewer
@@ -23,6 +23,8 @@ def _values(call: Call, row: dict, given: dict) -> dict:
     for name, column in (("metadata", "metadata"), ("description", "description"), ("OS-DCF:diskConfig", "disk_config")):
         if name in given:
             values[column] = given[name]
+    if "personality" in given:
+        values["injected_files"] = personality.of(given) or None
     if "user_data" in given:
         values["user_data"] = creation.user_data_of(given)
     for version in (4, 6):
@@ -39,12 +41,14 @@ def rebuild(call: Call, id: str, given: dict) -> tuple[dict, Viewer]:
     with call.svc.db.reader() as connection:
         row = access.server(call, connection, id, _RULE)
         key = creation.key_of(connection, call, given.get("key_name"))
-        limit = quotas.limits(connection, row["project_id"], call.svc.quota_defaults)["metadata_items"]
+        limits = quotas.limits(connection, row["project_id"], {**call.svc.quota_defaults, **quotas.INJECTION})
     if not row["image_meta"]:
         raise errors.BadRequest("A server that boots from a volume cannot be rebuilt from an image.")
+    limit = limits["metadata_items"]
     if 0 <= limit < len(given.get("metadata", {})):
         raise errors.QuotaExceeded(resource="metadata_items", requested=len(given["metadata"]), used=0, limit=limit)
     values = _values(call, row, given)
+    personality.check(limits, values.get("injected_files"))
     if "key_name" in given:
         values.update(key_name=key["name"], key_data=key["public_key"])
     with call.svc.db.writer() as connection:

@@ -49,10 +49,10 @@ def finish(connection, ctx, uuid: str, host: str | None, events: list[dict]) -> 
 
 def _end(connection, ctx, row: dict, events: list[dict]) -> dict:
     uuid, at = row["uuid"], db.now()
-    # Nobody can read the password of a deleted server. Everything else stays as it was.
+    # Nobody can read the password and the files of a deleted server. Everything else stays as it was.
     gone = {**{c.name: row[c.name] for c in TABLE.c}, "vm_state": VM_DELETED, "task_state": None,
             "power_state": NOSTATE, "updated_at": at, "deleted_at": at, "network_info": [],
-            "security_groups": [], "posted_password": None}
+            "security_groups": [], "posted_password": None, "injected_files": None}
     actions.events(connection, ctx.request_id, uuid, events)
     allocations.release(connection, uuid)
     resizes.leave(connection, ctx, uuid)

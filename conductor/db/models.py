@@ -27,6 +27,8 @@ instances = sa.Table(
     sa.Column("locked", sa.Boolean, nullable=False), sa.Column("root_device_name", sa.String(16), nullable=False),
     sa.Column("access_ip_v4", sa.String(39)), sa.Column("access_ip_v6", sa.String(39)),
     sa.Column("disk_config", sa.String(8), nullable=False), sa.Column("posted_password", sa.Text),
+    # [{"path", "contents": base64}] that were asked for, until the server is deleted.
+    sa.Column("injected_files", sa.JSON(none_as_null=True)),
     sa.Column("rescue_image", sa.JSON), sa.Column("locked_by", sa.String(8)),  # "owner" or "admin" while the server is locked
     sa.Column("locked_reason", sa.String(255)),
     sa.Column("requested_host", sa.String(255)),

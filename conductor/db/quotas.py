@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from common import errors, quotas
 from conductor.db import instances, models, server_migrations
 
+INJECTION = {"injected_files": 5, "injected_file_content_bytes": 10240, "injected_file_path_bytes": 255}  # per server, until 2.56
 DEFAULTS = {"instances": 10, "cores": 20, "ram": 51200, "metadata_items": 128, "key_pairs": 100, "server_groups": 10,
             "server_group_members": 10}
 DEFAULT_CLASS = "default"  # its limits take precedence over the configuration

@@ -43,7 +43,7 @@ FEATURES = {
         "pause": True, "suspend": True, "shelve": False, "rescue": True, "snapshot": True,
         "live_migration": False, "change_password": False, "vnc_console": True,
         "config_drive": True, "console_output": True, "interface_attach": True, "metadata_service": True,
-        "personality": False, "attach_encrypted_volume": False, "swap_volume": True,
+        "personality": True, "attach_encrypted_volume": False, "swap_volume": True,
         "volume_multiattach": True},
     "identity-feature-enabled": {"trust": True, "api_v3": True, "api_v2": True, "api_v2_admin": True,
                                  "domain_specific_drivers": True, "application_credentials": True, "access_rules": True,

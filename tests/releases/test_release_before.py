@@ -139,7 +139,7 @@ def as_of_old(record: dict) -> dict:
     states = [r["state"] for r in JOURNALS if r["task"] == record["task"]]
     old = next(s["instance"] for s in states if s["instance"]["block_devices"])
     mine = record["state"]["instance"]
-    assert "attempt" not in old and set(mine) - set(old) <= {"attempt", "begun_before"}
+    assert "attempt" not in old and set(mine) - set(old) <= {"attempt", "begun_before", "injected_files"}
     device = old["block_devices"][0]
     return {**record, "state": {**record["state"], "instance": {
         **old, **{k: v for k, v in mine.items() if k in old},
