@@ -33,9 +33,9 @@ class VirtDriver:
     def export_disks(self, uuid: str) -> dict:
         """What another host needs to recreate the disks of a stopped guest.
 
-        :returns: {"disk": path of the root disk, or None, "local": [paths of its ephemeral disks], "format", "cdrom": whether
-            ``base`` itself is the root, "base", "kernel", "ramdisk": paths of the cached images that it is based on or booted
-            with, or None, "cmdline"}
+        :returns: {"disk": path of the root disk, or None, "local": [paths of its ephemeral disks and other files], "format",
+            "cdrom": whether ``base`` itself is the root, "base", "kernel", "ramdisk": paths of the cached images that it is based
+            on or booted with, or None, "cmdline"}
         :raises StepFailed: the guest runs, or has no files here
         """
         raise AssertionError
@@ -45,7 +45,10 @@ class VirtDriver:
         raise AssertionError
 
     def local_paths(self, instance: dict) -> dict[str, tuple[pathlib.Path, int]]:
-        """{name of an ephemeral disk's file on its host: (path for it here when it comes from another host, most bytes)}"""
+        """{name of a file besides the root disk on its host: (path for it here when it comes from another host, most bytes)}
+
+        They are ephemeral disks, and what a guest's firmware remembers.
+        """
         raise AssertionError
 
     def import_disks(self, instance: dict, disks: dict, cached: dict) -> None:

@@ -119,6 +119,23 @@ def test_how_it_boots_moves_with_it(hosts):
     assert kernel == {"kernel": "/two/k", "ramdisk": "/two/r", "cmdline": one.plan(UUID)["kernel"]["cmdline"]}
 
 
+def test_what_the_firmware_remembers_moves_with_it(hosts, tmp_path):
+    (one, base), (two, copy) = hosts
+    (tmp_path / "template").write_bytes(b"empty")
+    one.prepare(instance(), {"image": str(base)})
+    with open(one.variables(UUID, str(tmp_path / "template")), "ab") as variables:
+        variables.write(b", then written")
+    disks = one.exported(UUID)
+    (path,) = disks["local"]
+    shutil.copy(disks["disk"], two.begin_import(UUID))
+    target, max_bytes = two.local_paths(instance())[path.rpartition("/")[2]]
+    shutil.copy(path, target)
+    for _ in range(2):
+        two.imported(instance(), {**disks, "disk": "disk"}, {"base": str(copy)})
+    with open(two.variables(UUID, str(tmp_path / "template")), "rb") as variables:
+        assert variables.read(max_bytes) == b"empty, then written"
+
+
 def test_a_guest_that_has_no_files_is_a_reason(hosts):
     with pytest.raises(errors.StepFailed):
         hosts[0][0].exported(UUID)

@@ -14,6 +14,7 @@ from compute_agent.virt.libvirt import local_disks
 from compute_agent.virt.libvirt.users import Users
 
 GIB = 1 << 30
+NVRAM, NVRAM_BYTES = "nvram.fd", 1 << 26  # variables of UEFI firmware, and the most that they may have
 
 
 def qemu_img(*words: str, cpu_s: int = 30, user: tuple[int, int] | None = None) -> None:
@@ -103,6 +104,8 @@ class Files:
         own = root.get("path") if root and not root["cdrom"] else None
         # The content of a swap disk is of no use to a guest that is off.
         local = [d["path"] for d in plan.get("local", []) if d["kind"] != "swap"]
+        variables = self.directory(uuid) / NVRAM
+        local += [str(variables)] if variables.exists() else []
         return {"disk": own, "local": local, "format": root.get("format"), "cdrom": bool(root.get("cdrom")),
                 "cmdline": kernel.get("cmdline"), "base": (root.get("base") or _backing(root.get("path"))) if root else None,
                 "kernel": kernel.get("kernel"), "ramdisk": kernel.get("ramdisk")}
@@ -113,7 +116,8 @@ class Files:
 
     def local_paths(self, instance: dict) -> dict[str, tuple[pathlib.Path, int]]:
         """As ``VirtDriver.local_paths``."""
-        return local_disks.arriving(self.directory(instance["uuid"]), instance)
+        home = self.directory(instance["uuid"])
+        return {**local_disks.arriving(home, instance), NVRAM: (home / f"{NVRAM}.part", NVRAM_BYTES)}
 
     def imported(self, instance: dict, disks: dict, cached: dict) -> None:
         """As ``VirtDriver.import_disks``. The guest's own user rewrites the disk's header, which may name any file."""
@@ -126,6 +130,8 @@ class Files:
             plan["root"] = {"path": str(home / "disk"), "format": "qcow2", "cdrom": False, "base": cached["base"]}
         if "kernel" in cached:
             plan["kernel"] = {"kernel": cached["kernel"], "ramdisk": cached.get("ramdisk"), "cmdline": disks["cmdline"]}
+        with contextlib.suppress(FileNotFoundError):
+            (home / f"{NVRAM}.part").replace(home / NVRAM)
         plan["local"] = local_disks.prepare(home, instance, self.ephemeral_format)
         (home / "disks.json").write_text(json.dumps(plan))
 
@@ -176,7 +182,7 @@ class Files:
 
     def variables(self, uuid: str, template: str) -> str:
         """The path of the variables of a guest's UEFI firmware, made of the template where there are none yet."""
-        path = self.directory(uuid) / "nvram.fd"
+        path = self.directory(uuid) / NVRAM
         if not path.exists():
             made = path.with_suffix(".new")
             shutil.copyfile(template, made)
