@@ -3,6 +3,7 @@
 Called by whoever deletes a server: the agent of its host, or the conductor if the host is down. All functions are repeatable.
 """
 
+import collections.abc
 import logging
 
 from common import errors
@@ -12,6 +13,8 @@ LOG = logging.getLogger(__name__)
 VOLUME_VERSION = {"OpenStack-API-Version": "volume 3.44"}
 # In which a volume cannot be deleted, and which it leaves without anybody's help.
 _TRANSIENT = ("creating", "downloading", "extending")
+MIGRATING_TO = "migrating_to"  # in the profile of a port that is plugged on two hosts
+Check = collections.abc.Callable[[], object]
 _UNBOUND = {"device_id": "", "device_owner": "", "binding:host_id": ""}
 
 
@@ -53,6 +56,35 @@ def bind_port(rest, as_read: dict, host: str) -> None:
                      headers=if_match(as_read), timeout_s=60)
     except errors.NotFound:
         LOG.debug("port %s is gone already", as_read["id"])
+
+
+def share_port(rest, as_read: dict, host: str | None) -> dict:
+    """Have another host plug a port too, if nobody changed it since it was read; None: no other host any more.
+
+    :raises PreconditionFailed: somebody did
+    """
+    profile = {name: value for name, value in as_read["binding:profile"].items() if name != MIGRATING_TO}
+    body = {"port": {"binding:profile": {**profile, **({MIGRATING_TO: host} if host else {})}}}
+    return rest.request("PUT", "network", path("/v2.0/ports/{id}", as_read["id"]), body=body, headers=if_match(as_read),
+                        timeout_s=60)["port"]
+
+
+def stay_ports(rest, uuid: str, host: str, *, check: Check) -> None:
+    """Let a host have no part of a server's ports any more, that a live migration to it had it plug.
+
+    :param check: raises Superseded if the server may be on its way to that host again
+    :raises ServiceUnavailable: somebody changes a port at the same time; to be called again
+    """
+    found = [p for p in ports_of(rest, uuid) if p["binding:profile"].get(MIGRATING_TO) == host]
+    if found:
+        check()
+    for port in found:
+        try:
+            share_port(rest, port, None)
+        except errors.NotFound:
+            LOG.debug("port %s is gone already", port["id"])
+        except errors.PreconditionFailed as error:
+            raise errors.ServiceUnavailable(part="the network service: a port changes") from error
 
 
 def release_ports(rest, server: dict) -> None:

@@ -76,6 +76,7 @@ ACTIONS = {
     # The end state is the former one: ACTIVE or STOPPED.
     "confirmResize": _operation(_to(ACTIVE, RESIZED), "resize_confirming"),
     "revertResize": _operation(_to(ACTIVE, RESIZED), "resize_reverting"),
+    "os-migrateLive": _operation(_same(ACTIVE, VM_PAUSED), "migrating"),
     "delete": Action(ANY, "deleting", ANY, guest=False),
 }
 # The host is down, so whatever was in progress there may be replaced, except a deletion.
@@ -86,7 +87,7 @@ BUILD_TASKS = SCHEDULING, NETWORKING, SPAWNING = tuple(ACTIONS[name].task_state 
 REBUILDING, DELETING = (ACTIONS[name].task_state for name in ("rebuild", "delete"))
 IMAGE_TASKS = tuple(ACTIONS[name].task_state for name in ("image_snapshot", "image_backup"))
 RESIZE_TASKS = RESIZE_PREP, RESIZE_MIGRATING, RESIZE_MIGRATED, RESIZE_FINISH = ACTIONS["migrate"].all_task_states
-REVERTING = ACTIONS["revertResize"].task_state
+REVERTING, LIVE_MIGRATING = (ACTIONS[name].task_state for name in ("revertResize", "os-migrateLive"))
 EVACUATION_TASKS = EVACUATING, EVACUATION_SPAWNING = ACTIONS["evacuate"].all_task_states
 # Task states of operations that ``conductor.operations`` runs.
 OPERATION_TASKS = tuple(sorted({t for a in ACTIONS.values() if a.later is not None for t in a.all_task_states}))
@@ -110,6 +111,7 @@ STATUS: dict[tuple[str, str | None], str] = {
     (SUSPENDED, None): "SUSPENDED", (SUSPENDED, _HARD): "HARD_REBOOT", (BUILDING, None): "BUILD",
     (ACTIVE, REBUILDING): "REBUILD", (STOPPED, REBUILDING): "REBUILD", (ERROR, REBUILDING): "REBUILD",
     (STOPPED, None): "SHUTOFF", (STOPPED, _HARD): "HARD_REBOOT", (ERROR, None): "ERROR", (ERROR, _HARD): "HARD_REBOOT",
+    (ACTIVE, LIVE_MIGRATING): "MIGRATING", (VM_PAUSED, LIVE_MIGRATING): "MIGRATING",
     (DELETED, None): "DELETED", (RESIZED, None): "VERIFY_RESIZE", (RESIZED, REVERTING): "REVERT_RESIZE",
     **{(vm_state, task): "RESIZE" for vm_state in (ACTIVE, STOPPED) for task in RESIZE_TASKS},
     **{(vm_state, task): "REBUILD" for vm_state in (ACTIVE, STOPPED, ERROR) for task in EVACUATION_TASKS},

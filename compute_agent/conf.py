@@ -8,6 +8,8 @@ OPTS = {"DEFAULT": [
     cfg.StrOpt("default_ephemeral_format", default="", choices=["", "ext2", "ext3", "ext4", "vfat", "xfs", "ntfs"],
                help="File system of ephemeral disks for which none was asked; default ext4, and ntfs for images whose os_type is "
                "windows. One that a host has no program for: servers with ephemeral disks cannot be built there."),
+    cfg.IntOpt("max_concurrent_live_migrations", default=1, min=1, max=8,
+               help="Live migrations from this host at once; more wait. Too many slow each other down, and may never end."),
 ], "agent": [
     cfg.StrOpt("virt_driver", default="libvirt", choices=["libvirt", "fake"], help="What runs the guests."),
     cfg.StrOpt("instances_path", default="", help="Directory of guests' disks; default <state_path>/instances."),
@@ -33,6 +35,16 @@ OPTS = {"DEFAULT": [
     cfg.StrOpt("cpu_dedicated_set", default="",
                help="CPUs that servers with the CPU policy dedicated have for themselves, as in 2-7,^4; none by default. Keep "
                "the host's own work and other guests off them (isolcpus, or cpusets)."),
+    cfg.IntOpt("live_migration_downtime", default=500, min=100,
+               help="Milliseconds for which a guest may stand still at the end of its live migration. Too few: the migration of "
+               "a busy guest does not end by itself."),
+    cfg.IntOpt("live_migration_bandwidth", default=0, min=0, help="MiB per second that a live migration may send; 0: unlimited."),
+    cfg.IntOpt("live_migration_completion_timeout", default=800, min=0,
+               help="Seconds that a live migration may take for each GiB of memory and disk; 0: any time."),
+    cfg.StrOpt("live_migration_timeout_action", default="abort", choices=["abort", "force_complete"],
+               help="What then happens to it; force_complete: the guest stands still until it has arrived."),
+    cfg.BoolOpt("live_migration_permit_auto_converge", default=True,
+                help="Slow a guest down that changes its memory faster than it can be copied."),
     cfg.IntOpt("guest_uid_first", default=1900000000, min=1, max=(1 << 31) - 1,
                help="Lowest number of the users that guests run as, each as one of its own; nothing else may use the range."),
     cfg.IntOpt("guest_uid_count", default=65536, min=0, max=1 << 24,

@@ -9,7 +9,7 @@ import functools
 import threading
 
 from common import errors
-from compute_agent import inventory, migration
+from compute_agent import inventory, live, migration
 from compute_agent.operations import Operations
 
 LONG_CALLS = 8
@@ -62,6 +62,12 @@ class Manager:
         for image in images:
             work = functools.partial(self.operations.cache_image, ctx, image)
             self.agent.workers.put(ctx, image["id"], ("cache_image",), work, lane=CACHE)
+
+    def open_migration(self, ctx, uuid: str, operation_id: str, number: int) -> dict:
+        return live.open_migration(self.agent, ctx, uuid, operation_id, number)
+
+    def guest_arrived(self, ctx, uuid: str, operation_id: str, number: int) -> bool:
+        return live.arrived(self.agent, ctx, uuid, operation_id, number)
 
     @contextlib.contextmanager
     def _long_call(self):

@@ -64,8 +64,21 @@ class Offer(TypedDict):
 
 
 class OfferedDisks(TypedDict):
-    """``sizes``: {name of a file that is offered: bytes}; without it from a host of the release before."""
+    """Of a running guest, ``guest`` is its definition, ``disk_bytes`` the size of its disk, which is not offered, and
+    ``config_drive`` says whether that is.
+
+    ``sizes``: {name of a file that is offered: bytes}; without it from a host of the release before."""
 
     disks: Disks
     offer: Offer
     sizes: NotRequired[Annotated[dict[str, Count], Added("1.3")]]
+    guest: NotRequired[Annotated[Text, Added("1.7")]]
+    disk_bytes: NotRequired[Annotated[Count, Added("1.7")]]
+    config_drive: NotRequired[Annotated[bool, Added("1.7")]]
+
+
+class IncomingMigration(TypedDict):
+    """Where a guest is to be migrated to; ``guest``: what the hypervisor of the source must know of it there."""
+
+    offer: Offer
+    guest: Text

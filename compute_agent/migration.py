@@ -14,18 +14,19 @@ import time
 from common import errors, shared_work
 from common.server_states import ACTIVE, NOSTATE, SHUTDOWN
 from compute_agent import transfer
+from compute_agent.live import LiveSteps
 
 LOG = logging.getLogger(__name__)
 SHUTDOWN_S = 60.0
 ASK_S = 5.0  # how often the conductor is asked, while a disk comes, whether it is wanted still
 GIB, QCOW2_BYTES = 1 << 30, 64 << 20  # the latter: what a disk's own tables may have beside its content, and a 64th of that
 UNDECLARED_BYTES = 1 << 44  # that a file may have of which its host, of the release before, does not say how large it is
-DISK = "disk"
+DISK, CONFIG = "disk", "config-drive"
 CACHED = ("base", "kernel", "ramdisk")  # what a disk needs of its host's image cache
 _NAME = re.compile(r"[a-z0-9]+-[0-9a-f]+\.[a-z0-9]+")
 
 
-class HostSteps:
+class HostSteps(LiveSteps):
     """The steps of one operation.
 
     :param work: what ``ConductorAPI.begin_operation_step`` answered
@@ -56,6 +57,12 @@ class HostSteps:
 
     def receive(self) -> dict:
         """Fetch the guest's disk, and what it is based on, from the host that has it."""
+        offered, cached = self.fetch_for()
+        self.agent.driver.import_disks(self.instance, offered["disks"], cached)
+        return {}
+
+    def fetch_for(self) -> tuple[dict, dict]:
+        """Fetch what the source offers; returns the offer, and the paths of {"base", "kernel", "ramdisk"} on this host."""
         offered = self._attended(lambda work: self.agent.peers.offer_disks(
             self.ctx, self.data["source"], self.uuid, self.operation_id, self.number))
         disks, fetch = offered["disks"], functools.partial(self._fetch, offered)
@@ -66,13 +73,14 @@ class HostSteps:
             if name:
                 cached[part] = self._attended(lambda work, name=name: self.agent.images.adopt(
                     name, lambda path: fetch(name, path, work)))
-        if disks["disk"]:
+        if disks["disk"] and "guest" not in offered:
             self._attended(lambda work: fetch(DISK, target, work))
         for name, (path, max_bytes) in self.agent.driver.local_paths(self.instance).items():
-            if name in disks.get("local", []):
+            if name in disks.get("local", []) and "guest" not in offered:
                 self._attended(lambda work, name=name, path=path, most=max_bytes: self._fetch(offered, name, path, work, most))
-        self.agent.driver.import_disks(self.instance, disks, cached)
-        return {}
+        if offered.get("config_drive"):
+            self._attended(lambda work: fetch(CONFIG, target.with_name("disk.config"), work))
+        return offered, cached
 
     def _fetch(self, offered: dict, name: str, path, work: shared_work.SharedWork, most: int = UNDECLARED_BYTES) -> None:
         work.check()  # another transfer of the same file may have been waited for
@@ -109,13 +117,7 @@ class HostSteps:
         """(ports, volumes as for the driver, {volume id: attachment id}) of the server, all of them on this host."""
         agent, instance = self.agent, self.instance
         ports = agent.ports.move(instance["network_info"], check=self.check)
-        volumes, attachments = [], {}
-        for device in instance["block_devices"]:
-            if device["attachment_id"]:
-                attachment_id, info = agent.volumes.connect_beside(self.uuid, device["volume_id"], device["device_name"],
-                                                                   check=self.check)
-                attachments[device["volume_id"]] = attachment_id
-                volumes.append({**{k: device[k] for k in ("volume_id", "device_name", "boot_index")}, "info": info})
+        volumes, attachments = self.attached_beside()
         return ports, volumes, attachments
 
     def start(self) -> dict:
@@ -171,6 +173,17 @@ class HostSteps:
             self.agent.driver.unrestore_disks(self.uuid, self.data["migration"])
         return self.drop()
 
+    def attached_beside(self) -> tuple[list, dict]:
+        """Attach the server's volumes to this host, beside the other; returns them, and {volume id: attachment id}."""
+        volumes, attachments = [], {}
+        for device in self.instance["block_devices"]:
+            if device["attachment_id"]:
+                attachment_id, info = self.agent.volumes.connect_beside(
+                    self.uuid, device["volume_id"], device["device_name"], check=self.check)
+                attachments[device["volume_id"]] = attachment_id
+                volumes.append({**{k: device[k] for k in ("volume_id", "device_name", "boot_index")}, "info": info})
+        return volumes, attachments
+
     def destroy(self) -> dict:
         self.agent.driver.destroy(self.uuid)
         return {}
@@ -189,9 +202,12 @@ def offer_disks(agent, ctx, uuid: str, operation_id: str, number: int) -> dict:
     :raises StepFailed: this host is not asked for by an operation that is at that step, or the guest runs
     """
     work = agent.conductor.begin_operation_step(ctx, operation_id, number)
-    if work is None or work["uuid"] != uuid or work["step"] != "receive" or work["data"]["source"] != agent.conf.host:
+    step = work["step"] if work and work["uuid"] == uuid and work["data"]["source"] == agent.conf.host else None
+    if step not in ("receive", "prepare_live"):
         raise errors.StepFailed(reason=f"No host is to fetch the disk of instance {uuid} now.")
-    disks, files = agent.driver.export_disks(uuid), {}
+    live = step == "prepare_live"
+    described = agent.driver.describe_guest(uuid) if live else {"disks": agent.driver.export_disks(uuid)}
+    disks, files = described["disks"], {}
     for part in CACHED:
         if disks.get(part):
             name = disks[part].rpartition("/")[2]
@@ -199,9 +215,17 @@ def offer_disks(agent, ctx, uuid: str, operation_id: str, number: int) -> dict:
                 raise errors.StepFailed(reason="The server's disk is based on a file of an older release; rebuild it first.")
             files[name], disks[part] = disks[part], name
     if disks["disk"]:
-        files[DISK], disks["disk"] = disks["disk"], DISK
+        if not live:
+            files[DISK] = disks["disk"]
+        disks["disk"] = DISK
     for number, path in enumerate(disks["local"]):
         name = path.rpartition("/")[2]
-        files[name], disks["local"][number] = path, name
+        if not live:
+            files[name] = path
+        disks["local"][number] = name
+    if described.get("config_drive"):
+        files[CONFIG], described["config_drive"] = described["config_drive"], True
+    elif live:
+        described["config_drive"] = False
     sizes = {name: os.path.getsize(path) for name, path in files.items()}
-    return {"disks": disks, "sizes": sizes, "offer": transfer.Offer(agent.conf.my_ip, files).described}
+    return {**described, "sizes": sizes, "offer": transfer.Offer(agent.conf.my_ip, files).described}

@@ -134,28 +134,49 @@ class Ports:
         :param check: as of ``build``
         :raises StepFailed: the network service refuses, or could not plug a port
         """
+        return self._refused_is_failure(self._move_once, network_info, check)
+
+    def _refused_is_failure(self, work, *args):
         try:
-            return self._retry_on_conflict(self._move_once, network_info, check)
+            return self._retry_on_conflict(work, *args)
         except (errors.BadRequest, errors.Conflict, errors.Forbidden) as error:
             if isinstance(error, errors.Superseded):
                 raise
             raise errors.StepFailed(reason=f"The network service refused a port: {error}") from error
 
-    def _move_once(self, network_info: list[dict], check: Check) -> list[dict]:
-        found, now = [], {}
+    def _existing(self, network_info: list[dict]) -> tuple[list[dict], list[dict]]:
+        """Those of a server's ports that still exist: as its network_info has them, and as the network service shows them."""
+        found, now = [], []
         for known in network_info:
             try:
-                now[known["id"]] = self.rest.request("GET", "network", path("/v2.0/ports/{id}", known["id"]))["port"]
+                now.append(self.rest.request("GET", "network", path("/v2.0/ports/{id}", known["id"]))["port"])
             except errors.NotFound:
                 LOG.warning("port %s is gone; its guest moves without it", known["id"])
                 continue
             found.append(known)
+        return found, now
+
+    def _move_once(self, network_info: list[dict], check: Check) -> list[dict]:
+        found, now = self._existing(network_info)
         check()
-        for port in now.values():
+        for port in now:
             if not self._is_bound_here(port):
                 body = {"port": {"binding:host_id": self.host}}
                 port = self.rest.request("PUT", "network", path("/v2.0/ports/{id}", port["id"]), body=body,
                                          headers=server_resources.if_match(port), timeout_s=60)["port"]
+            self._check_plugged(port)
+        return found
+
+    def share(self, network_info: list[dict], *, check: Check) -> list[dict]:
+        """As ``move``, but the server's host keeps the ports too: a guest that runs there is coming here."""
+        return self._refused_is_failure(self._share_once, network_info, check)
+
+    def _share_once(self, network_info: list[dict], check: Check) -> list[dict]:
+        found, now = self._existing(network_info)
+        check()
+        for port in now:
+            if not self._is_bound_here(port) and port["binding:profile"].get(server_resources.MIGRATING_TO) != self.host:
+                port = server_resources.share_port(self.rest, port, self.host)
             self._check_plugged(port)
         return found
 

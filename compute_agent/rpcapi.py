@@ -6,7 +6,7 @@ from typing import Annotated
 from common.interface import call, cast
 from common.messages import Added, Count, HostName, Id
 from common.rpc import Client
-from compute_agent.messages import ApiPort, ConsoleKind, Inventory, Offer, OfferedDisks, PowerAction
+from compute_agent.messages import ApiPort, ConsoleKind, IncomingMigration, Inventory, Offer, OfferedDisks, PowerAction
 from conductor.messages import ImageFile, RequestedNetwork
 
 # The id of the server's block device; None in messages of the release before.
@@ -25,7 +25,8 @@ class AgentAPI(Client):
         "1.3": "attach_volume and detach_volume take device, detach_interface takes attach_id, offered disks have sizes.",
         "1.4": "open_console is new.",
         "1.5": "Offered disks have local.",
-        "1.6": "cache_images is new."}
+        "1.6": "cache_images is new.",
+        "1.7": "open_migration and guest_arrived are new, and running guests are offered."}
 
     @cast(to="host")
     def build(self, ctx, host: HostName, uuid: Id) -> None:
@@ -80,6 +81,14 @@ class AgentAPI(Client):
     @call(timeout_s=30, to="host", since="1.2")
     def offer_disks(self, ctx, host: HostName, uuid: Id, operation_id: Id, number: Count) -> OfferedDisks:
         """Let another host fetch a guest's disks. Doubled: an offer that nobody takes ends by itself."""
+
+    @call(timeout_s=30, to="host", since="1.7")
+    def open_migration(self, ctx, host: HostName, uuid: Id, operation_id: Id, number: Count) -> IncomingMigration:
+        """Expect a guest that another host migrates here now. Doubled: the offer before ends."""
+
+    @call(timeout_s=30, to="host", since="1.7")
+    def guest_arrived(self, ctx, host: HostName, uuid: Id, operation_id: Id, number: Count) -> bool:
+        """The guest is no longer on the source: it may run here. False: it is not here. Repeatable."""
 
     @call(timeout_s=10, to="host")
     def inventory(self, ctx, host: HostName) -> Inventory:

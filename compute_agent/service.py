@@ -15,6 +15,7 @@ from compute_agent import conf, virt
 from compute_agent.consoles import Consoles
 from compute_agent.fence import Fence
 from compute_agent.imagecache import CacheCleanup, ImageCache
+from compute_agent.live import Incomings
 from compute_agent.manager import BUILD, CACHE, DELETE, IMAGE, OTHER, Manager
 from compute_agent.orphans import OrphanReconciler
 from compute_agent.ports import Ports
@@ -65,6 +66,8 @@ class ComputeAgent(Service):
         self.guests_known = threading.Event()
         self.resuming: set[str] = set()
         self.fence = Fence(self)
+        self.incomings = Incomings(self.conf.my_ip)
+        self.migrating = threading.BoundedSemaphore(self.conf.max_concurrent_live_migrations)
         self.consoles = Consoles(self.driver, self.conf.my_ip)
         self.heartbeat, self.orphans = Heartbeat(self), OrphanReconciler(self)
         self.periodics += [self.heartbeat, PowerSync(self, self.heartbeat), Recovery(self.tasks, self.make_task), self.orphans,

@@ -25,6 +25,7 @@ from compute_api.handlers import (
     security_groups,
     server_groups,
     server_metadata,
+    server_migrations,
     server_password,
     servers,
     services,
@@ -51,7 +52,7 @@ def _route(method, path, handler, status=200, versions=None) -> list[Route]:
 
 
 # What bodies of POST .../action may name: each is a request of its own to policies.
-ACTIONS = frozenset((*actions.NAMES, *aggregates.ACTIONS, *flavors.ACTIONS))
+ACTIONS = frozenset((*actions.NAMES, *aggregates.ACTIONS, *flavors.ACTIONS, *server_migrations.ACTIONS))
 _S = "/servers/{id}"
 _IMAGE = "/images/{id}"
 _PROXY = ((2, 1), (2, 35))  # since 2.36 these are asked of the service that has them
@@ -92,6 +93,10 @@ ROUTES = [Route("GET", "/", versions.index), Route("GET", "/v2.1", versions.show
     _route("GET", _S + "/os-instance-actions", instance_actions.index),
     _route("GET", _S + "/os-instance-actions/{request_id}", instance_actions.show),
     _route("GET", "/os-migrations", migrations.index),
+    _route("GET", _S + "/migrations", server_migrations.index, versions=((2, 23), None)),
+    _route("GET", _S + "/migrations/{migration_id}", server_migrations.show, versions=((2, 23), None)),
+    _route("DELETE", _S + "/migrations/{migration_id}", server_migrations.abort, 202, ((2, 24), None)),
+    _route("POST", _S + "/migrations/{migration_id}/action", server_migrations.act, 202, ((2, 22), None)),
     _route("GET", "/flavors", flavors.index), _route("GET", "/flavors/detail", flavors.detail),
     _route("POST", "/flavors", flavors.create), _route("GET", "/flavors/{id}", flavors.show),
     _route("PUT", "/flavors/{id}", flavors.update, versions=((2, 55), None)),

@@ -2,12 +2,11 @@
 
 from common.unsupported import Part, Table
 
-_MIGRATIONS = "live migrations of servers"
 _NETWORKS = "nova-network's commands"
 TABLE = Table("/v2.1", [
     *(Part(f"/os-hosts/{{id}}/{verb}", "power actions of hosts") for verb in ("reboot", "shutdown", "startup")),
     Part("/os-instance_usage_audit_log", "usage audit logs"),
-    Part("/servers/{id}/migrations", _MIGRATIONS), Part("/servers/{id}/diagnostics", "diagnostics of servers"),
+    Part("/servers/{id}/diagnostics", "diagnostics of servers"),
     Part("/servers/{id}/shares", "shared file systems of servers"), Part("/os-baremetal-nodes", "bare-metal nodes"),
     Part("/os-assisted-volume-snapshots", "snapshots of volumes by the hypervisor"),
     Part("/os-volumes_boot", "os-volumes_boot (name the volume in block_device_mapping_v2 of /servers)"),
@@ -26,7 +25,6 @@ TABLE = Table("/v2.1", [
 ], project=True)
 # Names of actions on servers -> what they are for.
 ACTIONS = {
-    "os-migrateLive": _MIGRATIONS,
     **dict.fromkeys(("shelve", "shelveOffload", "unshelve"), "shelved servers"),
     "os-getRDPConsole": "RDP consoles", "os-getMKSConsole": "MKS consoles",
     "changePassword": "new passwords in running servers", "trigger_crash_dump": "crash dumps of servers",

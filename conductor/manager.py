@@ -6,7 +6,18 @@ import sqlalchemy as sa
 
 from common import batches, context, db, db_errors, errors, rows
 from common.server_states import ACTIONS, BUILD_TASKS, BUILDING, NETWORKING, SCHEDULING, SPAWNING
-from conductor.db import actions, allocations, deletion, evacuations, heartbeats, hosts, instances, machine, models
+from conductor.db import (
+    actions,
+    allocations,
+    deletion,
+    evacuations,
+    heartbeats,
+    hosts,
+    instances,
+    live_migrations,
+    machine,
+    models,
+)
 
 LOG = logging.getLogger(__name__)
 # Actions whose event has a name of its own.
@@ -71,6 +82,9 @@ class Manager:
 
     def end_operation_step(self, ctx, operation_id: str, number: int, report: dict) -> bool:
         return self.service.operations.end_step(operation_id, number, report)
+
+    def operation_progress(self, ctx, operation_id: str, number: int, progress: dict | None) -> dict:
+        return self.service.db.transact(live_migrations.report, operation_id, number, progress)
 
     def states_of(self, ctx, host: str) -> list:
         c = TABLE.c

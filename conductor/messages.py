@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-from common.messages import Added, HostName, Id, Text
+from common.messages import Added, Count, HostName, Id, Text
 
 
 class FixedIp(TypedDict):
@@ -234,6 +234,24 @@ class StepResult(TypedDict, total=False):
 
     attachments: dict[Id, Id]
     power_state: int
+
+
+class Progress(TypedDict):
+    """Bytes that a live migration has copied, and has to copy."""
+
+    memory_total: Count
+    memory_processed: Count
+    memory_remaining: Count
+    disk_total: Count
+    disk_processed: Count
+    disk_remaining: Count
+
+
+class Wish(TypedDict):
+    """``current``: whether the step is still wanted; ``wish``: what is asked of a live migration."""
+
+    current: bool
+    wish: Literal["abort", "force"] | None
 
 
 class StepReport(TypedDict):

@@ -15,9 +15,11 @@ from conductor.messages import (
     OperationStep,
     Outcome,
     Port,
+    Progress,
     RequestedNetwork,
     ReturnedHost,
     StepReport,
+    Wish,
 )
 
 # The instance's attempt that is reported; None from agents of the previous release.
@@ -42,7 +44,8 @@ class ConductorAPI(Client):
                "call these. heartbeat takes rpc_version and sequence. Requested networks may have network.",
         "1.2": "hosts_of, begin_operation_step and end_operation_step are new.",
         "1.3": "Ports have attach_id, and interface_detached takes it. drive_operation is new.",
-        "1.4": "Flavors have local_disks, instances have injected_files, operations' data have migration. host_returns is new."}
+        "1.4": "Flavors have local_disks, instances have injected_files, operations' data have migration. host_returns is new.",
+        "1.5": "operation_progress is new."}
 
     @call(timeout_s=15)
     def begin_build(self, ctx, uuid: Id, host: HostName) -> InstanceToBuild | None:
@@ -75,6 +78,10 @@ class ConductorAPI(Client):
     @call(timeout_s=15, since="1.2")
     def end_operation_step(self, ctx, operation_id: Id, number: Count, report: StepReport) -> bool:
         """Report the result of a step. False: the number is outdated. Repeatable."""
+
+    @call(timeout_s=15, since="1.5")
+    def operation_progress(self, ctx, operation_id: Id, number: Count, progress: Progress | None) -> Wish:
+        """How far a live migration is. Repeatable."""
 
     @call(timeout_s=15)
     def states_of(self, ctx, host: HostName) -> list[InstanceState]:

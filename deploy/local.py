@@ -23,13 +23,26 @@ from deploy.daemons import DAEMONS  # noqa: E402
 ADDRESS = "127.0.0.1"
 
 
-def start(state: str) -> list:
-    """Start every daemon in this process; returns the service objects."""
+HOST = "fake-host"
+
+
+def _daemons(state: str, hosts: int):
+    """(class of a daemon, its options): each daemon once, and those of a host for each further host."""
+    for daemon in DAEMONS.values():
+        yield daemon.load(), {"log_file": f"{state}/log/pileus.log"}
+    for name in (f"{HOST}-{number}" for number in range(2, hosts + 1)):
+        home = files.private_directory(f"{state}/hosts/{name}")
+        own = {"log_file": f"{state}/log/pileus.log", "host": name, "state_path": str(home)}
+        yield DAEMONS["network-agent"].load(), {**own, "network.serves": False}
+        yield DAEMONS["compute-agent"].load(), own
+
+
+def start(state: str, hosts: int = 1) -> list:
+    """Start every daemon in this process; returns their service objects."""
     native.EXECUTOR = eventlet.tpool.execute
     running: list = []
-    for daemon in DAEMONS.values():
-        cls = daemon.load()
-        made = cls.load(state, {"log_file": f"{state}/log/pileus.log"})
+    for cls, own in _daemons(state, hosts):
+        made = cls.load(state, own)
         if not running:
             log.setup("pileus", made.conf)
             log.Levels(made.conf_name, made.opts, made.conf).start(made.stop_event)
@@ -55,12 +68,12 @@ def run(args, state: str) -> int:
     os.makedirs(f"{state}/log", exist_ok=True, mode=0o700)
     os.environ["PILEUS_STATE"] = state
     found = prepare.write_config(
-        state, transport_url="fake://", host="fake-host", my_ip=ADDRESS, offset=offset, driver="fake", extra=extra)
+        state, transport_url="fake://", host=HOST, my_ip=ADDRESS, offset=offset, driver="fake", extra=extra)
     prepare.sync_databases(state)
     prepare.first_rows(state, found, ADDRESS, offset, before=(before.ip, before.port_offset))
     statedir.save(state, statedir.Choices(driver=statedir.FAKE, ip=ADDRESS, port_offset=offset))
     openrc = prepare.write_openrc(state, found, ADDRESS, offset)
-    running = start(state)
+    running = start(state, args.fake_hosts)
     first.fake_cloud(found, offset)
     if not args.quiet:
         print(f"A cloud without a hypervisor is up after {time.monotonic() - began:.1f} s.\n"

@@ -32,4 +32,6 @@ def fake_options(parser) -> None:
                         help="with --driver fake: add N to every port (default: as before, else 0)")
     parser.add_argument("--set", action="append", default=[], metavar="FILE.SECTION.OPTION=VALUE",
                         help="with --driver fake: an option of etc/FILE.conf, e.g. identity.identity.token_expiration=60")
+    parser.add_argument("--fake-hosts", type=int, default=1, metavar="N",
+                        help="with --driver fake: compute hosts, between which servers can be migrated (default: %(default)s)")
     parser.add_argument("--quiet", action="store_true", help="with --driver fake: print nothing once it is up")

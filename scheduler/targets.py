@@ -40,6 +40,8 @@ def claim(placement: Placement, uuid: str, attempt: int, migration_id: int, requ
         try:
             chosen = placement.db.transact(_claim, placement, host, row, migration, resolved, force)
         except (AgainstGroup, HostFull):
+            if force:
+                raise errors.NoValidHost(reason=f"Host {requested_host} has no room for the server.") from None
             time.sleep(random.uniform(0, 0.01) * number)
             continue
         if chosen == host["host"] != migration["source_host"]:

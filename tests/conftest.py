@@ -47,14 +47,17 @@ class FakeCloud:
 
     START_S = 150  # of a busy machine
 
-    def __init__(self, state: pathlib.Path, *settings: str, module: str = os.environ.get("PILEUS_CLOUD", "deploy.local")):
-        self.state, self.settings, self.module = str(state), settings, module
+    def __init__(self, state: pathlib.Path, *settings: str, module: str = os.environ.get("PILEUS_CLOUD", "deploy.local"),
+                 hosts: int = 1):
+        self.state, self.settings, self.module, self.hosts = str(state), settings, module, hosts
         self.offset = next(o for o in OFFSETS if not ports.conflicts("127.0.0.1", o))
         self.process: subprocess.Popen | None = None
         self.client: Cloud
 
     def start(self) -> "FakeCloud":
         words = [sys.executable, "-m", self.module, "--state", self.state, "--port-offset", str(self.offset)]
+        if self.hosts != 1:
+            words += ["--fake-hosts", str(self.hosts)]
         for item in self.settings:
             words += ["--set", item]
         # A file: nobody reads while it runs, and a full pipe would stop it. Beside the state, which holds a cloud and no more.

@@ -9,6 +9,7 @@ import pathlib
 from collections.abc import Callable
 
 from common.vault import Vault
+from compute_agent.tunnel import Channels, Tunnel
 
 
 class VirtDriver:
@@ -83,6 +84,41 @@ class VirtDriver:
 
     def drop_kept_disks(self, uuid: str) -> None:
         """Remove what ``keep_disks`` has kept, and what ``restore_disks`` has put aside."""
+        raise AssertionError
+
+    def describe_guest(self, uuid: str) -> dict:
+        """What another host needs to receive a running guest.
+
+        :returns: {"guest": its definition, as this driver's ``prepare_incoming`` takes it, "disks": as of ``export_disks``,
+            "disk_bytes": size of its own disk as the guest sees it, "config_drive": path, or None}
+        """
+        raise AssertionError
+
+    def prepare_incoming(self, instance: dict, offered: dict, cached: dict, ports: list, volumes: list) -> None:
+        """Define the guest and create its disk, for a guest that is migrated here live.
+
+        :param offered: ``describe_guest`` of the source; a config drive has been fetched to ``disk.config`` beside the disk
+        :param cached: as of ``import_disks``
+        :raises StepFailed: this host cannot run it, for example because its CPU lacks what the guest uses
+        """
+        raise AssertionError
+
+    def open_incoming(self, instance: dict) -> tuple[str, Channels]:
+        """:returns: (what ``migrate`` of the source needs to know of the guest here, the channels through which it comes)"""
+        raise AssertionError
+
+    def migrate(self, uuid: str, guest: str, tunnel: Tunnel, watch: Callable[[dict], str | None]) -> None:
+        """Migrate a running or paused guest. On the target it is paused then; here it is off, and still defined.
+
+        :param guest: of ``open_incoming`` on the target, to which ``tunnel`` leads
+        :param watch: called with the progress in bytes, {"memory_total", "memory_processed", "memory_remaining"} and so for
+            "disk"; it returns ``live.ABORT``, ``live.FORCE`` (pause the guest, so that it changes no more memory) or None
+        :raises StepFailed: the guest is still here; it may be paused
+        """
+        raise AssertionError
+
+    def arrived(self, uuid: str) -> None:
+        """Remove what only the migration of a guest to this host needed."""
         raise AssertionError
 
     def spawn(self, instance: dict, ports: list, volumes: list, config_drive: dict | None, *, running: bool = True) -> None:

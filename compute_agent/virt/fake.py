@@ -7,7 +7,8 @@ import struct
 
 from common import errors, guest_needs, server_states
 from common.vault import open_chap
-from compute_agent.virt import base, fake_console, kept_disks
+from compute_agent.tunnel import Channel
+from compute_agent.virt import base, fake_console, fake_migration, kept_disks
 
 BOOT_MESSAGES = "".join(f"FAKE CONSOLE OUTPUT {line}\n" for line in range(1, 11))  # clients expect several lines
 
@@ -70,6 +71,9 @@ class FakeDriver(base.VirtDriver):
             raise errors.StepFailed(reason="The guest runs.")
         if not self._disk(uuid).exists():
             raise errors.StepFailed(reason=f"The disk of instance {uuid} is missing on its host.")
+        return self._disks(uuid)
+
+    def _disks(self, uuid: str) -> dict:
         local = [str(p) for p in sorted((self.path / uuid).glob("disk.eph*"))]
         return {"disk": str(self._disk(uuid)), "local": local, "format": "raw", "cdrom": False, "base": None, "kernel": None,
                 "ramdisk": None, "cmdline": ""}
@@ -106,6 +110,32 @@ class FakeDriver(base.VirtDriver):
     def drop_kept_disks(self, uuid):
         kept_disks.drop(self.path / uuid)
 
+    def describe_guest(self, uuid):
+        return {"guest": json.dumps(self._read(uuid)), "disks": self._disks(uuid), "disk_bytes": 0, "config_drive": None}
+
+    def prepare_incoming(self, instance, offered, cached, ports, volumes):
+        self.renew_secrets(volumes)
+        self.prepare_disk(instance, {})
+        guest = {**json.loads(offered["guest"]), "owner": [self.conf.cloud_id, self.conf.host],
+                 "ports": [p["id"] for p in ports], "volumes": [v["volume_id"] for v in volumes]}
+        self._arriving(instance["uuid"]).write_text(json.dumps(guest))
+
+    def _arriving(self, uuid: str) -> pathlib.Path:
+        return self.path / uuid / "arriving.json"
+
+    def open_incoming(self, instance):
+        return self._arriving(instance["uuid"]).read_text(), {"memory": Channel(lambda: fake_migration.receiver(
+            lambda guest: self._write(instance["uuid"], {**guest, "power": server_states.PAUSED})))}
+
+    def migrate(self, uuid, guest, tunnel, watch):
+        """Takes no time, except while a test holds it by a file."""
+        fake_migration.send(json.loads(guest), tunnel, watch, pause=lambda: self.pause(uuid),
+                            is_held=(self.path / "hold-migrations").exists)
+        self._set(uuid, power=server_states.SHUTDOWN, migrated=True)
+
+    def arrived(self, uuid):
+        self._arriving(uuid).unlink(missing_ok=True)
+
     def spawn(self, instance, ports, volumes, config_drive, *, running=True):
         self.renew_secrets(volumes)
         power = server_states.RUNNING if running else server_states.SHUTDOWN
@@ -122,7 +152,7 @@ class FakeDriver(base.VirtDriver):
         shutil.rmtree(self.path / uuid, ignore_errors=True)
 
     def power_on(self, uuid):
-        self._set(uuid, power=server_states.RUNNING)
+        self._set(uuid, power=server_states.RUNNING, migrated=False)
 
     def pause(self, uuid):
         self._set(uuid, power=server_states.PAUSED)
@@ -200,7 +230,7 @@ class FakeDriver(base.VirtDriver):
         return marker.read_text() if marker.exists() else "first"
 
     def lost_guests(self, uuids):
-        return uuids - set(self.power_states())
+        return {uuid for uuid in uuids if uuid not in self.power_states() or self._read(uuid).get("migrated")}
 
     def owners(self):
         found = {p.parent.name: json.loads(p.read_text()) for p in self.path.glob("*/guest.json")}

@@ -14,6 +14,7 @@ from compute_api.handlers import (
     rescue,
     security_groups,
     server_images,
+    server_migrations,
 )
 from compute_api.handlers.power import simple
 from compute_api.schemas import actions as schemas
@@ -84,7 +85,8 @@ _HANDLERS = {"os-start": simple("os_compute_api:servers:start", "start"),
              "resume": simple("os_compute_api:os-suspend-server:resume", "resume"),
              "createImage": server_images.create, "createBackup": server_images.back_up,
              "rebuild": rebuild.rebuild, "migrate": migrations.migrate, "resize": migrations.resize,
-             "confirmResize": migrations.confirm, "revertResize": migrations.revert, "evacuate": evacuate.evacuate,
+             "os-migrateLive": server_migrations.migrate_live, "confirmResize": migrations.confirm,
+             "revertResize": migrations.revert, "evacuate": evacuate.evacuate,
              "rescue": rescue.rescue, "unrescue": simple("os_compute_api:os-unrescue", "unrescue"),
              "reboot": _reboot, "os-getConsoleOutput": _console_output,
              "os-getVNCConsole": consoles.action("vnc"), "os-getSPICEConsole": consoles.action("spice"),

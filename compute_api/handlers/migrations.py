@@ -3,9 +3,9 @@
 import re
 
 from common import db, errors, wsgi
-from compute_api import changes
+from compute_api import changes, views
 from compute_api.handlers import paging
-from compute_api.services import resizes
+from compute_api.services import live_migrations, resizes
 
 _FILTERS = {"host", "instance_uuid", "source_compute", "status", "migration_type"}
 _LATER = {"limit", "marker", "changes-since"}
@@ -36,15 +36,27 @@ def _number(flavor: dict) -> int | None:
     return int(text) if re.fullmatch("[0-9]{1,9}", text) else None
 
 
+def number_of(text: str) -> int:
+    """The id of a migration in a path. :raises NotFound: it cannot be one"""
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise errors.NotFound(f"Migration {text} could not be found.")
+    return int(text)
+
+
+def times_of(row: dict) -> dict:
+    return {name: db.iso(row[name], zulu=False, micro=True) for name in ("created_at", "updated_at")}
+
+
 def _view(req, row: dict, *, hosts: bool) -> dict:
     source, target = (row["source_host"], row["dest_host"]) if hosts else (None, None)
     shown = {"id": row["id"], "status": row["status"], "instance_uuid": row["instance_uuid"],
              "source_compute": source, "source_node": source, "dest_compute": target, "dest_node": target, "dest_host": None,
              "old_instance_type_id": _number(row["old_flavor"]), "new_instance_type_id": _number(row["new_flavor"]),
-             "created_at": db.iso(row["created_at"], zulu=False, micro=True),
-             "updated_at": db.iso(row["updated_at"], zulu=False, micro=True)}
+             **times_of(row)}
     if req.version >= (2, 23):
         shown["migration_type"] = row["type"]
+        if live_migrations.is_in_progress(row):
+            shown["links"] = views.links(req, f"servers/{row['instance_uuid']}/migrations", row["id"])
     if req.version >= (2, 59):
         shown["uuid"] = row["uuid"]
     if req.version >= (2, 80):

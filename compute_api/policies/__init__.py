@@ -22,6 +22,7 @@ from compute_api.policies import (
     security_groups,
     server_groups,
     server_metadata,
+    server_migrations,
     server_password,
     servers,
     services,
@@ -36,7 +37,8 @@ RULES: list[RuleDefault] = [
     *attachments.RULES, *consoles.RULES, *external_events.RULES, *flavors.RULES,
     *floating_ips.RULES, *hosts.RULES, *hypervisors.RULES, *instance_actions.RULES, *interfaces.RULES, *keypairs.RULES,
     *migrations.RULES, *networks.RULES, *quotas.RULES,
-    *security_groups.RULES, *server_groups.RULES, *server_metadata.RULES, *server_password.RULES, *services.RULES, *usage.RULES,
+    *security_groups.RULES, *server_groups.RULES, *server_metadata.RULES,
+    *server_migrations.RULES, *server_password.RULES, *services.RULES, *usage.RULES,
     *versions.RULES, *volumes.RULES, *zones.RULES]
 
 

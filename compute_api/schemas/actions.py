@@ -6,6 +6,7 @@ from compute_api.schemas.evacuate import SCHEMA as EVACUATE
 from compute_api.schemas.migrations import MIGRATE, RESIZE
 from compute_api.schemas.rebuild import SCHEMA as REBUILD
 from compute_api.schemas.rescue import SCHEMA as RESCUE
+from compute_api.schemas.server_migrations import MIGRATE_LIVE
 
 NAME = {"type": "string", "minLength": 1, "maxLength": 255}
 IP = {"anyOf": [{"type": "string", "format": "ipv4"}, {"type": "string", "format": "ipv6"}]}
@@ -32,7 +33,7 @@ SCHEMAS = {
     "createImage": schema.obj({"name": NAME, "metadata": schema.METADATA}, ["name"]),
     "rescue": RESCUE, "unrescue": NOTHING, "rebuild": REBUILD,
     "evacuate": EVACUATE,
-    "migrate": MIGRATE, "resize": RESIZE, "confirmResize": NOTHING, "revertResize": NOTHING,
+    "migrate": MIGRATE, "os-migrateLive": MIGRATE_LIVE, "resize": RESIZE, "confirmResize": NOTHING, "revertResize": NOTHING,
     "forceDelete": {"type": ["object", "null", "string"]}, "restore": {"type": ["object", "null", "string"]},
     "os-resetState": schema.obj({"state": {"enum": [server_states.ACTIVE, server_states.ERROR]}}, ["state"]),
 }

@@ -151,6 +151,8 @@ server_migrations = sa.Table(
     sa.Column("source_host", sa.String(255), nullable=False), sa.Column("dest_host", sa.String(255)),
     sa.Column("vm_state", sa.String(16), nullable=False),  # of the server before
     sa.Column("old_flavor", sa.JSON, nullable=False), sa.Column("new_flavor", sa.JSON, nullable=False),
+    # Of a live migration in progress: what is asked of it ("abort" or "force"), and how many bytes have been copied.
+    sa.Column("wish", sa.String(8)), sa.Column("progress", sa.JSON(none_as_null=True)),
     sa.Column("created_at", MOMENT, nullable=False), sa.Column("updated_at", MOMENT, nullable=False, index=True))
 server_groups = sa.Table(
     "server_groups", METADATA, sa.Column("id", ID, primary_key=True), sa.Column("name", sa.String(255), nullable=False),

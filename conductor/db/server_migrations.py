@@ -4,22 +4,25 @@ resize until it is confirmed or reverted."""
 import sqlalchemy as sa
 
 from common import context, db, errors, rows
+from common.server_states import LIVE_MIGRATING  # Nova has one word for the task and for a status of migrations
 from conductor.db import models
 
 TABLE = models.server_migrations
 PREPARING, MIGRATING, MOVED, FINISHED, CONFIRMING, REVERTING, CONFIRMED, REVERTED, ERROR = (
-    "pre-migrating", "migrating", "post-migrating", "finished", "confirming", "reverting", "confirmed", "reverted", "error")
+    "pre-migrating", LIVE_MIGRATING, "post-migrating", "finished", "confirming", "reverting", "confirmed", "reverted", "error")
 # Of an evacuation. DONE: the server has left its former host; COMPLETED: that host has removed what it had of the server.
 ACCEPTED, DONE, FAILED, COMPLETED = "accepted", "done", "failed", "completed"
+# Of a live migration, which ends as COMPLETED too.
+QUEUED, LIVE_PREPARING, RUNNING, CANCELLED = "queued", "preparing", "running", "cancelled"
 # In these states a server has allocations on both hosts.
-OPEN = (PREPARING, MIGRATING, MOVED, FINISHED, CONFIRMING, REVERTING, ACCEPTED)
+OPEN = (PREPARING, MIGRATING, MOVED, FINISHED, CONFIRMING, REVERTING, ACCEPTED, QUEUED, LIVE_PREPARING, RUNNING)
 
 
 def begin(connection, ctx, row: dict, kind: str, new_flavor: dict, status: str = PREPARING) -> int:
     """Add a migration; returns its id.
 
     :param row: the server
-    :param kind: "migration", "resize" or "evacuation"
+    :param kind: "migration", "resize", "evacuation" or "live-migration"
     :param new_flavor: as in a server's row, with "disk_gb" (root, ephemeral and swap)
     """
     at = db.now()
@@ -41,6 +44,10 @@ def complete(connection, migration_id: int) -> None:
 
 def get(connection, migration_id: int) -> dict | None:
     return rows.one(connection, sa.select(TABLE).where(TABLE.c.id == migration_id))
+
+
+def of_server(connection, uuid: str, **where) -> list[dict]:
+    return rows.select(connection, TABLE, instance_uuid=uuid, order_by="id", **where)
 
 
 def open_of(connection, uuid: str) -> dict | None:

@@ -120,12 +120,15 @@ class Operation:
     ``host_steps``: {step or "undo_" + step: method of ``compute_agent.migration.HostSteps`` that the agent executes}
     ``columns``: {step or "undo_" + step: key of the operation's data with columns that replace those of the server's row}
     ``notifications``: event types for success and failure, without "compute.instance."
+    ``patient``: undoable steps that wait for an unavailable host however long it takes, because only that host knows whether the
+        step has been executed
     ``of_attempt``: whether a new attempt of its server ends it
     """
 
     kind = ""
     steps: tuple[str, ...] = ()
     undoable: tuple[str, ...] = ()
+    patient: tuple[str, ...] = ()
     host_steps: dict[str, str] = {}
     columns: dict[str, str] = {}
     notifications: tuple[str, str] | None = None
@@ -249,7 +252,7 @@ class Engine:
     def _later(self, kind: Operation, job: Job, error: errors.ServiceUnavailable) -> bool:
         """A service or host is unavailable: retry later, or give up."""
         row, waited_s = job.row, (db.now() - job.row["step_at"]).total_seconds()
-        if row["phase"] == FORWARD and row["step"] in kind.undoable and waited_s > UNDO_AFTER_S:
+        if row["phase"] == FORWARD and row["step"] in set(kind.undoable) - set(kind.patient) and waited_s > UNDO_AFTER_S:
             return self._failed(kind, job, errors.StepFailed(reason=str(error)))
         LOG.info("operation %s of instance %s waits at %s %s: %s", row["kind"], job.uuid, row["phase"], row["step"], error)
         self.service.db.transact(operations.retry_later, row, min(MAX_RETRY_S, RETRY_S + waited_s / 4))

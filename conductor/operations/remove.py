@@ -1,7 +1,7 @@
 """Removal of what a host still has of a server's past, once that host is up."""
 
 from common import errors, server_resources
-from conductor.db import allocations, evacuations, hosts, operations, resizes, server_migrations
+from conductor.db import allocations, evacuations, hosts, live_migrations, operations, resizes, server_migrations
 from conductor.operations import Job, Operation, Wait
 
 
@@ -26,8 +26,9 @@ class Remove(Operation):
     @staticmethod
     def _is_migration_undone(connection, uuid: str, host: str) -> bool:
         """A migration or evacuation to that host is being undone; the allocation there is released last."""
-        return any(o["kind"] in (resizes.MIGRATE, evacuations.EVACUATE) and o["phase"] == operations.UNDO
-                   and o["data"].get("target") == host for o in operations.of_server(connection, uuid))
+        kinds = (resizes.MIGRATE, live_migrations.KIND, evacuations.EVACUATE)
+        return any(o["kind"] in kinds and o["phase"] == operations.UNDO and o["data"].get("target") == host
+                   for o in operations.of_server(connection, uuid))
 
     def _check(self, job: Job) -> None:
         """To be called after reading something and before changing it. :raises Superseded: the server has returned to the host"""
@@ -40,6 +41,7 @@ class Remove(Operation):
         """
         if job.instance is None or job.instance["host"] in (None, job.data["host"]):
             return
+        server_resources.stay_ports(job.service.rest, job.uuid, job.data["host"], check=lambda: self._check(job))
         found = [p for p in server_resources.ports_of(job.service.rest, job.uuid) if p["binding:host_id"] == job.data["host"]]
         if found:
             self._check(job)

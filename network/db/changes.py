@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from common import db, errors, rows
 from network import roles
-from network.db import hosting, models, state
+from network.db import bindings, hosting, models, state
 
 LOG = logging.getLogger(__name__)
 TABLE, PORTS = models.host_sequences, models.ports
@@ -89,24 +89,23 @@ class Changes:
             addressed = [_member(p) for p in (old.get(i), new.get(i))]
             if addressed[0] != addressed[1]:
                 groups |= {g for p in (old.get(i), new.get(i)) if p for g in p["security_groups"]}
-        on_hosts = [p for p in [*before, *after] if p["relation"] == roles.SERVER and p["binding_host_id"]]
-        found = self._spread(connection, {p["network_id"] for p in on_hosts}, groups)
+        on_hosts = [(p, host) for p in [*before, *after] if p["relation"] == roles.SERVER for host in bindings.hosts_of(p)]
+        found = self._spread(connection, {p["network_id"] for p, _ in on_hosts}, groups)
         for host in found[""]:
             self.at(host).groups |= groups
-        came = collections.Counter((p["network_id"], p["binding_host_id"]) for p in on_hosts
-                                   if not _is_on(old.get(p["id"]), p["binding_host_id"]))
-        for port in on_hosts:
-            network_id, host = port["network_id"], port["binding_host_id"]
+        came = collections.Counter((p["network_id"], host) for p, host in on_hosts if not _is_on(old.get(p["id"]), host))
+        for port, host in on_hosts:
+            network_id = port["network_id"]
             went = not _is_on(new.get(port["id"]), host)
-            self._port(connection, port, found[network_id], came=came[network_id, host], went=went)
+            self._port(connection, port, host, found[network_id], came=came[network_id, host], went=went)
 
-    def _port(self, connection, port: dict, parts: dict[str, hosting.Part], *, came: int, went: bool) -> None:
-        """A port changes on its host.
+    def _port(self, connection, port: dict, host: str, parts: dict[str, hosting.Part], *, came: int, went: bool) -> None:
+        """A port changes on one of its hosts.
 
         :param came: number of guests of its network that the change added to the host
         :param went: whether the port has left the host
         """
-        host, network_id = port["binding_host_id"], port["network_id"]
+        network_id = port["network_id"]
         own = parts.get(host, hosting.Part())
         first_or_last = came and own.guests == came or went and own.guests == 0
         self.at(host).ports.add(port["id"])
@@ -202,9 +201,10 @@ class Changes:
     def groups(self, connection, group_ids: list[str]) -> None:
         """Rules of security groups have changed: only hosts of their members are affected."""
         m = models.port_security_groups
-        for host, group_id in connection.execute(sa.select(PORTS.c.binding_host_id, m.c.security_group_id).distinct().join(
-                m, m.c.port_id == PORTS.c.id).where(m.c.security_group_id.in_(group_ids), PORTS.c.relation == roles.SERVER,
-                                                    PORTS.c.binding_host_id != "")) if group_ids else ():
+        found = [sa.select(column, m.c.security_group_id).join(m, m.c.port_id == PORTS.c.id).where(
+            m.c.security_group_id.in_(group_ids), PORTS.c.relation == roles.SERVER, column != "")
+            for column in bindings.COLUMNS]
+        for host, group_id in connection.execute(sa.union(*found)) if group_ids else ():
             self.at(host).groups.add(group_id)
 
     def number(self, connection) -> None:
@@ -250,7 +250,7 @@ def routers_on(connection, network_ids: list[str], relations=roles.ROUTER_PORTS)
 
 
 def _is_on(port: dict | None, host: str) -> bool:
-    return port is not None and port["relation"] == roles.SERVER and port["binding_host_id"] == host
+    return port is not None and port["relation"] == roles.SERVER and host in bindings.hosts_of(port)
 
 
 def _member(port: dict | None) -> tuple | None:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from common.db import many
 from network import roles
-from network.db import hosting, models, state
+from network.db import bindings, hosting, models, state
 from network.db.changes import Change
 
 
@@ -28,7 +28,7 @@ def of(connection, by_host: dict[str, Change], known: list[dict] | None = None, 
     found = {}
     for host, change in by_host.items():
         mine = {i: ports.get(i) for i in change.ports} | {i: p for i, p in ports.items() if p["network_id"] in change.whole}
-        wanted = change.groups | {g for p in mine.values() if p and p["binding_host_id"] == host for g in p["security_groups"]}
+        wanted = change.groups | {g for p in mine.values() if p and host in bindings.hosts_of(p) for g in p["security_groups"]}
         wanted = _with_remote(groups, wanted)
         routers = state.router_details(connection, host, sorted(change.routers)) if change.routers else []
         found[host] = {

@@ -7,7 +7,7 @@ import functools
 import sqlalchemy as sa
 
 from common import db, errors, rows, upgrade
-from network.db import models
+from network.db import bindings, models
 from network.roles import BRIDGE, DHCP, DISTRIBUTED, L3, ROUTER_PORTS, SERVER
 
 _LOAD = {DHCP: models.networks.c.dhcp_host, L3: models.routers.c.host}
@@ -103,28 +103,30 @@ def _parts_query(*, with_groups: bool) -> sa.Select:
     than to run it."""
     n, p, r, a = models.networks, models.ports, models.routers, models.agents
     kind, none = sa.literal, sa.literal(0)
+    columns = [c.name for c in bindings.COLUMNS]
     network_ids: sa.BindParameter = sa.bindparam("networks", expanding=True)
-    guests = sa.select(p.c.network_id, p.c.binding_host_id.label("host"), kind(_GUESTS).label("kind"),
-                       sa.func.count().label("guests")).where(
-        p.c.network_id.in_(network_ids), p.c.relation == SERVER, p.c.binding_host_id != "").group_by(
-        p.c.network_id, p.c.binding_host_id)
+    # Guests by each column apart, since UNION drops equal rows.
+    guests = [sa.select(p.c.network_id, p.c[name].label("host"), kind(_GUESTS + name).label("kind"),
+                        sa.func.count().label("guests")).where(
+        p.c.network_id.in_(network_ids), p.c.relation == SERVER, p.c[name] != "").group_by(p.c.network_id, p.c[name])
+        for name in columns]
     legs = sa.select(p.c.network_id, r.c.host, kind(ROUTER_KIND), none).join(r, r.c.id == p.c.device_id).where(
         p.c.relation.in_(ROUTER_PORTS), p.c.network_id.in_(network_ids), r.c.host != "")
     # A distributed router, with all its networks, is on the hosts with guests of any of them.
     other, guest = p.alias(), p.alias()
-    everywhere = sa.select(p.c.network_id, guest.c.binding_host_id, kind(LOCAL_KIND), none).join(
+    everywhere = [sa.select(p.c.network_id, guest.c[name], kind(LOCAL_KIND), none).join(
         other, sa.and_(other.c.device_id == p.c.device_id, other.c.relation == DISTRIBUTED)).join(
         guest, guest.c.network_id == other.c.network_id).where(
         p.c.network_id.in_(network_ids), p.c.relation == DISTRIBUTED, guest.c.relation == SERVER,
-        guest.c.binding_host_id != "")
+        guest.c[name] != "") for name in columns]
     servers = sa.select(n.c.id, n.c.dhcp_host, kind(DHCP_KIND), none).where(n.c.id.in_(network_ids), n.c.dhcp_host != "")
-    selects = [guests, legs, everywhere, servers]
+    selects = [*guests, legs, *everywhere, servers]
     if with_groups:
         m, rule = models.port_security_groups, models.security_group_rules
-        selects.append(sa.select(kind(""), p.c.binding_host_id, kind("group"), none).join(m, m.c.port_id == p.c.id).join(
+        selects += [sa.select(kind(""), p.c[name], kind("group"), none).join(m, m.c.port_id == p.c.id).join(
             rule, rule.c.security_group_id == m.c.security_group_id).where(
             rule.c.remote_group_id.in_(sa.bindparam("groups", expanding=True)), p.c.relation == SERVER,
-            p.c.binding_host_id != ""))
+            p.c[name] != "") for name in columns]
     every = sa.union(*selects).subquery()
     return sa.select(*every.c, a.c.configurations, a.c.heartbeat_at).join(
         a, sa.and_(a.c.host == every.c.host, a.c.agent_type == BRIDGE), isouter=True)
@@ -139,8 +141,8 @@ def parts(connection, network_ids: list[str], group_ids=()) -> dict[str, dict[st
     values = {"networks": list(network_ids), **({"groups": list(group_ids)} if group_ids else {})}
     for network_id, host, why, count, facts, heard_at in connection.execute(_parts_query(with_groups=bool(group_ids)), values):
         part = found[network_id].setdefault(host, Part((facts or {}).get("tunneling_ip"), heard_at=heard_at))
-        if why == _GUESTS:
-            part.guests = count
+        if why.startswith(_GUESTS):
+            part.guests += count
         else:
             part.kinds.add(why)
     return found

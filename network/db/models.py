@@ -56,6 +56,8 @@ ports = _resource(
     sa.Column("binding_host_id", sa.String(255), nullable=False, index=True),
     sa.Column("binding_vnic_type", sa.String(64), nullable=False),
     sa.Column("binding_vif_type", sa.String(64), nullable=False), sa.Column("binding_profile", sa.JSON, nullable=False),
+    # The host that plugs the port too while its server is migrated there live: the profile's "migrating_to".
+    sa.Column("binding_migrating_to", sa.String(255), nullable=False, server_default="", index=True),
     _flag("port_security_enabled"), sa.Column("allowed_address_pairs", sa.JSON, nullable=False),
     sa.Column("extra_dhcp_opts", sa.JSON, nullable=False), sa.Column("dns_name", sa.String(255), nullable=False),
     sa.UniqueConstraint("network_id", "mac_address"))

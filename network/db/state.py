@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from common.db import many
 from network import roles
-from network.db import addresses, groups, hosting, models
+from network.db import addresses, bindings, groups, hosting, models
 
 
 def network_details(connection, network_ids: list[str], host: str) -> list[dict]:
@@ -54,7 +54,7 @@ def port_details(ports: list[dict], host: str) -> list[dict]:
     """Ports (rows with fixed_ips and security_groups) as the agent of ``host`` gets them; ``here``: it plugs them."""
     keep = ("id", "network_id", "mac_address", "device_id", "device_owner", "project_id", "admin_state_up",
             "port_security_enabled", "allowed_address_pairs", "extra_dhcp_opts", "dns_name", "fixed_ips", "security_groups")
-    return [{"here": p["binding_host_id"] == host, **{k: p[k] for k in keep}} for p in ports]
+    return [{"here": host in bindings.hosts_of(p), **{k: p[k] for k in keep}} for p in ports]
 
 
 def _network(prefix: str | None) -> str | None:
@@ -136,7 +136,7 @@ def router_details(connection, host: str, router_ids: list[str] | None = None) -
     r, p, f, s = models.routers, models.ports, models.floatingips, models.subnets
     guest = p.alias()
     local = sa.select(p.c.device_id).join(guest, guest.c.network_id == p.c.network_id).where(
-        p.c.relation == roles.DISTRIBUTED, guest.c.binding_host_id == host, guest.c.relation == roles.SERVER)
+        p.c.relation == roles.DISTRIBUTED, bindings.on_host(guest, host), guest.c.relation == roles.SERVER)
     routers = many(connection, sa.select(r, r.c.id.in_(local).label("local")).where(
         sa.or_(r.c.host == host, r.c.id.in_(local)), sa.true() if router_ids is None else r.c.id.in_(router_ids)))
     if not routers:
@@ -174,9 +174,9 @@ def of_host(connection, host: str) -> dict:
     served = sa.select(n.c.id).where(n.c.dhcp_host == host)
     ports = with_parts(connection, many(connection, sa.select(p).where(
         p.c.relation == roles.SERVER, p.c.binding_host_id != "",
-        sa.or_(p.c.binding_host_id == host, p.c.network_id.in_(served), p.c.network_id.in_(routed)))))
+        sa.or_(bindings.on_host(p, host), p.c.network_id.in_(served), p.c.network_id.in_(routed)))))
     network_ids = {x["network_id"] for x in ports} | {leg["network_id"] for leg in legs}
-    group_ids = sorted({g for x in ports if x["binding_host_id"] == host for g in x["security_groups"]})
+    group_ids = sorted({g for x in ports if host in bindings.hosts_of(x) for g in x["security_groups"]})
     return {"networks": network_details(connection, sorted(network_ids), host), "ports": port_details(ports, host),
             "groups": group_details(connection, group_ids), "routers": routers,
             "hosts": hosting.other_tunnels(connection, host), "sequence": sequence}

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from common import db, errors, rows, schema, values
 from network import parsing, roles
-from network.db import deltas, groups, hosting, models, networks, port_addresses, state
+from network.db import bindings, deltas, groups, hosting, models, networks, port_addresses, state
 from network.db import ports as port_rows
 from network.db.port_addresses import UNSET
 from network.services.networks import NETWORKS
@@ -156,14 +156,8 @@ class Ports(Resource):
         elif not port["port_security_enabled"] and old["security_groups"]:
             raise errors.Conflict("Port has security group associated. Cannot disable port security or IP address until "
                                   "security group is removed.", kind="PortSecurityPortHasSecurityGroup")
-        if "binding_host_id" in values:
-            bound = bool(values["binding_host_id"])
-            values.update(binding_host_id=values["binding_host_id"] or "",
-                          binding_vif_type="bridge" if bound else "unbound")
-            if not bound:
-                values["status"] = "DOWN"
-        if "binding_profile" in values:
-            values["binding_profile"] = values["binding_profile"] or {}
+        if values.keys() & {"binding_host_id", "binding_profile"}:
+            values.update(bindings.changed(old, values))
         if "extra_dhcp_opts" in values:
             values["extra_dhcp_opts"] = _merged(old["extra_dhcp_opts"], values["extra_dhcp_opts"] or [])
         return values
@@ -210,8 +204,9 @@ class Ports(Resource):
         for network_id in {row["network_id"] for row in [*before, *after] if row["relation"] == roles.DHCP_PORT}:
             changes.network(connection, network_id)
         for port in _plugged(after):
-            changes.at(port["binding_host_id"]).networks.add(port["network_id"])
-            work.plugged.add(port["binding_host_id"])
+            for host in bindings.hosts_of(port):
+                changes.at(host).networks.add(port["network_id"])
+                work.plugged.add(host)
             # Do not wait for a DHCP server that is down: the guest repeats its request until another host serves its
             # networks.
             work.plugged.update(host for host, part in changes.parts[port["network_id"]].items() if (

@@ -1,4 +1,4 @@
-"""A cloud with the fake driver, and an image on the web: with all that Tempest can test of images and passwords."""
+"""A cloud with two hosts of the fake driver, and an image on the web: with all that Tempest can test of images and passwords."""
 
 import contextlib
 import pathlib
@@ -19,6 +19,7 @@ weight = 30
 filesystem_store_datadir = {state}/slow
 weight = 20
 """
+HOSTS = 2  # between which servers are migrated
 RULES = {"lockout_failure_attempts": 3, "lockout_duration": 4, "unique_last_password_count": 3}
 # Of tempest.conf: what no API tells.
 TOLD = {"identity": {f"user_{option}": str(value) for option, value in RULES.items()},
@@ -42,6 +43,6 @@ def running(directory: pathlib.Path, *settings: str):
         web.answers["/disk.qcow2"] = (200, {}, disk.read_bytes())
         (state / "etc" / "image.conf.d" / "stores.conf").write_text(IMAGE.format(state=state, port=web.server_port))
         rules = [f"identity.security_compliance.{option}={value}" for option, value in RULES.items()]
-        cloud = FakeCloud(state, *rules, *settings, module="tests.conformance.full_cloud")
+        cloud = FakeCloud(state, *rules, *settings, module="tests.conformance.full_cloud", hosts=HOSTS)
         stack.callback(cloud.stop)
         yield cloud.start(), web.url("/disk.qcow2")

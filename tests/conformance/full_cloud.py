@@ -31,8 +31,8 @@ def add_to_catalog(cloud: first.Cloud, port: int) -> None:
 def main() -> int:
     start, fill = local.start, first.fake_cloud
 
-    def start_all(state: str) -> list:
-        running = start(state)
+    def start_all(state: str, hosts: int) -> list:
+        running = start(state, hosts)
         port = next(daemon for daemon in running if isinstance(daemon, ImageApi)).conf.bind_port + ABOVE
         return [*running, second_image_api(state, port)]
 

@@ -41,7 +41,7 @@ FEATURES = {
     "service_available": {"cinder": True, "nova": True, "glance": True, "neutron": True, "swift": False, "horizon": True},
     "compute-feature-enabled": {
         "pause": True, "suspend": True, "shelve": False, "rescue": True, "snapshot": True,
-        "live_migration": False, "change_password": False, "vnc_console": True,
+        "change_password": False, "vnc_console": True,
         "config_drive": True, "console_output": True, "interface_attach": True, "metadata_service": True,
         "personality": True, "attach_encrypted_volume": False, "swap_volume": True,
         "volume_multiattach": True},
@@ -114,7 +114,8 @@ def configure(cloud: first.Cloud, workspace: pathlib.Path, http_image: str | Non
         "compute": {"image_ref": images[0]["id"], "image_ref_alt": images[-1]["id"], "flavor_ref": flavors[0]["id"],
                     "flavor_ref_alt": flavors[1]["id"], "min_compute_nodes": str(len(hosts)),
                     "max_microversion": maximum(cloud, "compute"), "fixed_network_name": "private"},
-        "compute-feature-enabled": {"resize": "true", "cold_migration": str(len(hosts) > 1)},
+        "compute-feature-enabled": {"resize": "true", **{name: str(len(hosts) > 1) for name in (
+            "cold_migration", "live_migration", "block_migration_for_live_migration", "volume_backed_live_migration")}},
         "dashboard": {"dashboard_url": f"http://{cloud.host}:{prepare.PORTS['dashboard'] + cloud.offset}/"},
         "volume": {"max_microversion": maximum(cloud, "volume"), "storage_protocol": "iSCSI",
                    "volume_type_multiattach": multiattach_type(cloud)},

@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import re
 import signal
+import subprocess
 import time
 
 import sqlalchemy as sa
@@ -49,6 +51,15 @@ class Mover:
         self.call("POST", f"/servers/{server['id']}/action", {action: None})
         return self.wait(server, *ends, timeout_s=timeout_s)
 
+    def move_live(self, server: dict, target: str) -> None:
+        """Migrate it while it runs, and wait until it is there."""
+        self.begin_live(server, target)
+        self.wait(server, ("ACTIVE", target))
+
+    def begin_live(self, server: dict, target: str) -> None:
+        self.call("POST", f"/servers/{server['id']}/action", {"os-migrateLive": {"host": target, "block_migration": "auto"}},
+                  version="2.68")
+
     def wait(self, server: dict, *ends: tuple, timeout_s: float = 120) -> tuple:
         return wait_for(lambda: (s if (s := self.state(server))[2] is None and s[:2] in ends else None), timeout_s, every_s=0.2,
                         what=f"one of {ends}, not {self.state(server)}")
@@ -59,6 +70,10 @@ class Mover:
                              "mount -t ext2 /dev/vdb /mnt && cat /mnt/x /mark && echo again >> /mnt/y && umount /mnt")
         assert text.splitlines() == [MARK, MARK], text
         assert self.real.volume_status(server["volume"]) == "in-use"
+
+    def booted_at(self, server: dict) -> str:
+        """When the guest's kernel started: another time is another boot."""
+        return self.real.ssh(server["address"], "grep btime /proc/stat")
 
     def delete(self, server: dict) -> None:
         self.real.delete(server["id"])
@@ -100,6 +115,27 @@ class Mover:
                 return True
             time.sleep(0.005)
         return False
+
+
+class Pings:
+    """Pings of an address every 100 ms while the block runs. ``lost``: how many were not answered; ``gap_s``: the longest time
+    without an answer."""
+
+    def __init__(self, address: str):
+        self._address = address
+
+    def __enter__(self) -> "Pings":
+        self._process = subprocess.Popen(["ping", "-n", "-D", "-O", "-i", "0.1", self._address], stdout=subprocess.PIPE,
+                                         text=True)
+        return self
+
+    def __exit__(self, *about) -> None:
+        self._process.send_signal(signal.SIGINT)
+        text = self._process.communicate(timeout=20)[0]
+        sent, received = map(int, re.search(r"(\d+) packets transmitted, (\d+) received", text).groups())
+        times = [float(t) for t in re.findall(r"\[([0-9.]+)\] \d+ bytes from", text)]
+        self.sent, self.lost = sent, sent - received
+        self.gap_s = max((b - a for a, b in zip(times, times[1:])), default=float("inf"))
 
 
 def kill(pid: int) -> None:

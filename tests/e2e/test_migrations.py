@@ -8,7 +8,7 @@ import pytest
 
 from common.periodic import wait_for
 from deploy import host, lab
-from tests.e2e.migrating import MARK, OTHER, Mover
+from tests.e2e.migrating import MARK, OTHER, Mover, Pings
 
 pytestmark = pytest.mark.e2e
 
@@ -28,6 +28,27 @@ def server(mover):
     made = mover.boot()
     yield made
     mover.delete(made)
+
+
+def test_a_guest_moves_live_there_and_back(real, mover, server):
+    """Its kernel goes on, and it is out of reach for a moment only; also if the source's agent is killed meanwhile."""
+    before = mover.booted_at(server)
+    for target in (OTHER, mover.first):
+        with Pings(server["address"]) as pings:
+            mover.move_live(server, target)
+        print(f"live migration to {target}: {pings.lost} of {pings.sent} pings lost, {pings.gap_s:.2f} s without an answer")
+        mover.check(server)
+        assert mover.booted_at(server) == before and mover.attached_to(server) == [target]
+        assert pings.gap_s < 10
+        real.audit()
+    mover.begin_live(server, OTHER)
+    assert mover.kill_at("migrate", "compute-agent", mover.first)
+    _, host, _ = mover.wait(server, ("ACTIVE", mover.first), ("ACTIVE", OTHER))
+    mover.check(server)
+    assert mover.booted_at(server) == before and mover.attached_to(server) == [host]
+    real.audit()
+    if host == OTHER:
+        mover.move_live(server, mover.first)
 
 
 def test_a_migration_is_confirmed(real, mover, server):

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from common import context, db, errors, server_states
-from conductor.db import deletion, evacuations, instances, machine, models, resizes
+from conductor.db import deletion, evacuations, instances, live_migrations, machine, models, resizes
 from scheduler.rpcapi import request_spec
 from tests.compute.test_guests import ROW
 from tests.histories.world import World
@@ -157,6 +157,18 @@ def disable(world: World, host: str) -> None:
     """No server is placed there any more."""
     with world.db.writer() as connection:
         connection.execute(sa.update(models.services).where(models.services.c.host == host).values(disabled=True))
+
+
+def migrate_live(world: World, uuid: str) -> str:
+    with world.db.writer() as connection:
+        row = instances.find(connection, uuid)
+        return live_migrations.begin(connection, context.service_context(), row, host=None, force=False, block=None)[0]
+
+
+def abort_live(world: World, uuid: str) -> None:
+    with world.db.writer() as connection:
+        for migration in live_migrations.in_progress(connection, uuid):
+            live_migrations.ask(connection, migration["id"], live_migrations.ABORT, live_migrations.IN_PROGRESS[:3])
 
 
 def resize(world: World, uuid: str) -> str:

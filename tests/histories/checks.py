@@ -40,7 +40,8 @@ def whole(world: World, row: dict) -> None:
     for port in ports:
         found = world.services.ports.get(port)
         assert found is not None, f"server {uuid} lost port {port}"
-        assert (found["device_id"], found["binding:host_id"]) == (uuid, host), f"port {port} of server {uuid} is {found}"
+        assert (found["device_id"], found["binding:host_id"], found["binding:profile"]) == (uuid, host, {}), \
+            f"port {port} of server {uuid} is {found}"
     guest = world.guest(host, uuid)
     for volume, size_gb in guest.get("sizes", {}).items():
         now = world.services.volumes[volume]

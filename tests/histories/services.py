@@ -55,6 +55,8 @@ class Services:
         if port["relation"] and device not in ("", port["device_id"]):
             raise errors.Conflict("another device has it")
         changed = {**port, **values, "relation": "compute" if device else ""}
+        if changed["binding:host_id"] != port["binding:host_id"]:
+            changed["binding:profile"] = {}
         plugged = changed["binding:host_id"] and not self._fails_to_plug()
         changed["status"] = "ACTIVE" if plugged else "DOWN"
         changed["binding:vif_type"] = "bridge" if plugged or not changed["binding:host_id"] else "binding_failed"
@@ -68,7 +70,7 @@ class Services:
     def add_port(self, **values) -> dict:
         port = {"id": self.new_id("a"), "network_id": "", "project_id": "p", "device_id": "", "device_owner": "", "relation": "",
                 "binding:host_id": "", "binding:vif_type": "bridge", "status": "DOWN", "revision_number": 1,
-                "mac_address": "fa:16:3e:00:00:01", "fixed_ips": []}
+                "mac_address": "fa:16:3e:00:00:01", "fixed_ips": [], "binding:profile": {}}
         self.ports[port["id"]] = port
         self._bind(port, values)
         return dict(port)

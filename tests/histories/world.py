@@ -21,7 +21,7 @@ from common.db import Database
 from common.tasks import Engine as TaskEngine
 from common.tasks import Journal
 from compute_agent import conf as agent_conf
-from compute_agent import migration, resume, transfer
+from compute_agent import live, migration, resume, transfer
 from compute_agent import volumes as agent_volumes
 from compute_agent.fence import Fence
 from compute_agent.operations import Operations
@@ -51,7 +51,7 @@ HOSTS = ("node1", "node2")
 CHANGES = frozenset(("prepare_disk", "spawn", "destroy", "remove_files", "power_on", "power_off", "reboot", "pause", "unpause",
                      "attach_volume", "detach_volume", "attach_interface", "detach_interface", "snapshot",
                      "begin_import", "import_disks", "keep_disks", "resize_disks", "restore_disks", "unrestore_disks",
-                     "drop_kept_disks"))
+                     "drop_kept_disks", "prepare_incoming", "migrate", "arrived"))
 
 
 class Stand:
@@ -89,13 +89,14 @@ class SimulatedAgent(ComputeAgent):
         self.conductor = Stand(world, "conductor", Direct(ConductorAPI, world.conductor))
         self.ports = Ports(self.rest, host)
         self.volumes = Volumes(self.rest, {"host": host, "initiator": host}, driver.vault)
-        self.peers = Peers(world)
+        self.peers, self.incomings = Peers(world), Incomings()
+        self.migrating = threading.BoundedSemaphore(1)
         self.outgoing = pathlib.Path(conf.state_path) / "snapshots"
         self.outgoing.mkdir(exist_ok=True, parents=True)
         self.tasks = TaskEngine(Journal(f"{conf.state_path}/tasks/compute"))
         self.resuming, self.guests_known, self.stop_event = set(), threading.Event(), Stop()
         self.fence = Fence(self)
-        self.heartbeat = types.SimpleNamespace(told={})
+        self.heartbeat = Told(driver)
         self.orphans = OrphanReconciler(self)
         self._server_locks: dict[str, Lock] = {}
 
@@ -104,6 +105,17 @@ class SimulatedAgent(ComputeAgent):
 
     def cancelled(self, uuid):
         return any(a.host == self.conf.host and a.name == f"delete {uuid}" for a in self._world.actors)
+
+
+class Told:
+    """In place of heartbeats: whatever guests there are has been told."""
+
+    def __init__(self, driver: FakeDriver):
+        self._driver = driver
+
+    @property
+    def reported(self) -> dict[str, int]:
+        return self._driver.power_states()
 
 
 class Mistakes(logging.Handler):
@@ -150,11 +162,20 @@ class Peers:
     def __init__(self, world):
         self._world = world
 
-    def offer_disks(self, ctx, host: str, *args):
-        point("offer_disks")
+    def _call(self, name: str, answer, ctx, host: str, *args):
+        point(name)
         if host not in self._world.agents:
             raise errors.ServiceUnavailable(part=host)
-        return migration.offer_disks(self._world.agents[host], ctx, *args)
+        return answer(self._world.agents[host], ctx, *args)
+
+    def offer_disks(self, *args):
+        return self._call("offer_disks", migration.offer_disks, *args)
+
+    def open_migration(self, *args):
+        return self._call("open_migration", live.open_migration, *args)
+
+    def guest_arrived(self, *args):
+        return self._call("guest_arrived", live.arrived, *args)
 
 
 class Targets:
@@ -163,9 +184,28 @@ class Targets:
     def __init__(self, placement: Placement):
         self._placement = placement
 
-    def claim_target(self, ctx, *args):
-        *others, force = [*args, False] if len(args) == 4 else args
-        return targets.claim(self._placement, *others, force=force)
+    def claim_target(self, ctx, uuid, attempt, migration_id, requested_host, force=False):
+        return targets.claim(self._placement, uuid, attempt, migration_id, requested_host, force=force)
+
+
+class Incomings:
+    """In place of a target's TLS ports, which are tested by themselves."""
+
+    @staticmethod
+    def open(uuid: str, channels) -> dict:
+        return channels
+
+    def close(self, uuid: str) -> None:
+        """There is none."""
+
+
+class DirectTunnel(contextlib.nullcontext):
+    def __init__(self, channels: dict):
+        super().__init__(self)
+        self._channels = channels
+
+    def connect(self, channel: str):
+        return self._channels[channel].connect()
 
 
 class OwnThread:
@@ -486,7 +526,8 @@ class Place:
                 unittest.mock.patch.object(agent_volumes, "time", types.SimpleNamespace(
                     monotonic=time.monotonic, sleep=lambda s: None)), \
                 unittest.mock.patch.object(transfer, "Offer", CopiedOffer), \
-                unittest.mock.patch.object(transfer, "fetch", copy_offered):
+                unittest.mock.patch.object(transfer, "fetch", copy_offered), \
+                unittest.mock.patch.object(live, "Tunnel", DirectTunnel):
             for host in HOSTS:
                 made.boot_host(host)
             try:

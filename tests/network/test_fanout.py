@@ -175,7 +175,7 @@ class History:
     def step(self) -> str:
         work = self.random.choice((self.boot, self.boot, self.boot, self.delete, self.move, self.regroup, self.rule, self.unrule,
                                    self.subnet, self.network, self.interface, self.interface, self.float, self.gateway,
-                                   self.agents, self.address))
+                                   self.agents, self.address, self.share, self.share))
         self.log.append(f"{work.__name__}")
         work()
         return ", ".join(self.log[-6:])
@@ -193,6 +193,12 @@ class History:
     def move(self):
         if self.ports:
             self.cloud.compute.put("ports", self.random.choice(self.ports), **{"binding:host_id": self._host()})
+
+    def share(self):
+        """A live migration begins, or one that began is given up."""
+        if self.ports:
+            profile = self.random.choice(({"migrating_to": self._host()}, {"migrating_to": self._host()}, {}))
+            self.cloud.compute.put("ports", self.random.choice(self.ports), **{"binding:profile": profile})
 
     def regroup(self):
         if self.ports:

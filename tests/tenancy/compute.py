@@ -79,7 +79,8 @@ def make(who: Asker, mark: str) -> Ids:
         "token": json.loads(text)["remote_console"]["url"].rpartition("token=")[2],
         "os-volumes": kept, "os-snapshots": taken, "images": image, "os-networks": net, "os-tenant-networks": net,
         "project_id": who.project_id, "servers": server, "label": mark + "lan", "servers/key": "k", "metadata/key": "k",
-        "tag": "t", "volume_id": volume, "port_id": nic["port_id"], "request_id": history[0]["request_id"], "flavors": FLAVOR,
+        "tag": "t", "migration_id": "1", "volume_id": volume, "port_id": nic["port_id"],
+        "request_id": history[0]["request_id"], "flavors": FLAVOR,
         "os-extra_specs/key": "k", "name": mark + "key", "os-services": NOWHERE, "os-hypervisors": NOWHERE, "os-hosts": "nowhere",
         "os-aggregates": "0",
         "target": who.project_id, "os-quota-class-sets": mark + "class", "os-server-groups": together,
@@ -101,12 +102,14 @@ _ARGUMENTS: dict = {
     "rebuild": {"imageRef": NOWHERE}, "os-resetState": {"state": "error"}, "os-getConsoleOutput": {}, "lock": {}, "unlock": None,
     "os-getVNCConsole": {"type": "novnc"}, "os-getSPICEConsole": {"type": "spice-html5"},
     "os-getSerialConsole": {"type": "serial"},
-    "migrate": None, "resize": {"flavorRef": "3"}, "rescue": None, "forceDelete": None, "restore": None}
+    "migrate": None, "os-migrateLive": {"host": None, "block_migration": "auto"},
+    "resize": {"flavorRef": "3"}, "rescue": None, "forceDelete": None, "restore": None}
 ACTIONS = [{name: None if schema is actions.NOTHING else _ARGUMENTS[name]} for name, schema in actions.SCHEMAS.items()]
 _META = {"metadata": {"k": "taken"}}
 _BODIES: dict = {
     ("PUT", "/servers/{id}"): {"server": {"name": "taken"}}, ("POST", "/servers/{id}/action"): ACTIONS,
     ("POST", "/servers/{id}/remote-consoles"): _CONSOLE,
+    ("POST", "/servers/{id}/migrations/{migration_id}/action"): {"force_complete": None},
     ("POST", "/servers/{id}/metadata"): _META, ("PUT", "/servers/{id}/metadata"): _META,
     ("PUT", "/servers/{id}/metadata/{key}"): {"meta": {"k": "taken"}}, ("PUT", "/servers/{id}/tags"): {"tags": ["x"]},
     ("PUT", "/servers/{id}/tags/{tag}"): {}, ("POST", "/servers/{id}/os-interface"): {"interfaceAttachment": {}},

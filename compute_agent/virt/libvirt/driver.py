@@ -16,6 +16,7 @@ from compute_agent.virt.libvirt import capabilities, consoles, firmware, xml
 from compute_agent.virt.libvirt.files import Files
 from compute_agent.virt.libvirt.host import Connection, guarded, resources
 from compute_agent.virt.libvirt.kvm import kvm_works
+from compute_agent.virt.libvirt.live import LiveMigration
 from compute_agent.virt.libvirt.pinning import Pinning
 from compute_agent.virt.libvirt.users import Users
 
@@ -23,16 +24,16 @@ LOG = logging.getLogger(__name__)
 _POWER = {libvirt.VIR_DOMAIN_RUNNING: server_states.RUNNING, libvirt.VIR_DOMAIN_BLOCKED: server_states.RUNNING,
           libvirt.VIR_DOMAIN_PAUSED: server_states.PAUSED, libvirt.VIR_DOMAIN_SHUTDOWN: server_states.SHUTDOWN,
           libvirt.VIR_DOMAIN_SHUTOFF: server_states.SHUTDOWN, libvirt.VIR_DOMAIN_CRASHED: server_states.CRASHED}
-# Reasons of a shut off domain that libvirtd did not see ending.
+# Reasons of a shut off domain that libvirtd did not see ending, or that left for a host that lost it.
 _UNSEEN = (libvirt.VIR_DOMAIN_SHUTOFF_UNKNOWN, libvirt.VIR_DOMAIN_SHUTOFF_CRASHED, libvirt.VIR_DOMAIN_SHUTOFF_DAEMON,
-           libvirt.VIR_DOMAIN_SHUTOFF_FAILED)
+           libvirt.VIR_DOMAIN_SHUTOFF_FAILED, libvirt.VIR_DOMAIN_SHUTOFF_MIGRATED)
 # What the firmware remembers is the guest's, and goes with its files.
 _UNDEFINE = libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM
 CONSOLE_BYTES = 100 * 1024
 SHUTDOWN_AGAIN_S = 5.0  # a booting guest ignores the first requests
 
 
-class LibvirtDriver(base.VirtDriver):
+class LibvirtDriver(LiveMigration, base.VirtDriver):
     def __init__(self, conf):
         super().__init__(conf)
         instances = pathlib.Path(conf.agent.instances_path or f"{conf.state_path}/instances")
@@ -172,6 +173,7 @@ class LibvirtDriver(base.VirtDriver):
             self._drop_secret(usage)
 
     def remove_files(self, uuid):
+        self.arrived(uuid)
         self.files.remove(uuid)
 
     def _domain(self, uuid: str):

@@ -110,6 +110,10 @@ class Files:
                 "cmdline": kernel.get("cmdline"), "base": (root.get("base") or _backing(root.get("path"))) if root else None,
                 "kernel": kernel.get("kernel"), "ramdisk": kernel.get("ramdisk")}
 
+    def virtual_bytes(self, uuid: str) -> int:
+        """The size of the guest's own disk, as the guest sees it."""
+        return _virtual_bytes(self.plan(uuid)["root"]["path"])
+
     def begin_import(self, uuid: str) -> pathlib.Path:
         files.traversable_directory(self.directory(uuid), self.state)
         return self.directory(uuid) / "disk.part"
@@ -282,7 +286,7 @@ def _backing(path: str | None) -> str | None:
         return path
 
 
-def _virtual_bytes(disk: pathlib.Path) -> int:
+def _virtual_bytes(disk: pathlib.Path | str) -> int:
     """From the qcow2 header (docs/interop/qcow2.txt of QEMU)."""
     with open(disk, "rb") as data:
         return struct.unpack(">24xQ", data.read(32))[0]

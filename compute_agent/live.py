@@ -1,0 +1,214 @@
+"""The steps of a live migration on its two hosts (``conductor.operations.live``).
+
+The guest arrives on the target with its CPUs stopped. They run when the source has said that the guest is no longer there: it
+asks the target (``arrived``), or the conductor does (``arrive``), which has recorded it. So a connection that breaks at the worst
+moment leaves the guest on one host.
+"""
+
+import contextlib
+import logging
+import threading
+import time
+import typing
+
+from common import errors
+from common.server_states import ACTIVE, NOSTATE, PAUSED, RUNNING
+from compute_agent.tunnel import Incoming, Tunnel
+
+LOG = logging.getLogger(__name__)
+ABORT, FORCE = "abort", "force"
+GIB = 1 << 30
+MIN_TIMED_GIB = 2  # a smaller guest has as long as one of this size
+SAY_S = 0.5  # how often the conductor is told of the progress, and asked what is wanted
+
+
+class Incomings:
+    """The migrations that this host expects, by server."""
+
+    def __init__(self, address: str):
+        self.address = address
+        self._guard, self._ports = threading.Lock(), dict[str, Incoming]()
+
+    def open(self, uuid: str, channels) -> dict:
+        """The offer of a new port, in place of the former one."""
+        made = Incoming(self.address, channels)
+        with self._guard:
+            former, self._ports[uuid] = self._ports.get(uuid), made
+        if former:
+            former.close()
+        return made.described
+
+    def close(self, uuid: str) -> None:
+        with self._guard:
+            former = self._ports.pop(uuid, None)
+        if former:
+            former.close()
+
+
+def _work(agent, ctx, uuid: str, operation_id: str, number: int, step: str) -> dict:
+    """What a source asks of this host, its target, is asked for.
+
+    :raises StepFailed: no operation is at that step here
+    """
+    work = agent.conductor.begin_operation_step(ctx, operation_id, number)
+    if work is None or work["uuid"] != uuid or work["step"] != step or work["data"].get("target") != agent.conf.host:
+        raise errors.StepFailed(reason=f"Instance {uuid} is not migrated to host {agent.conf.host} now.")
+    return work
+
+
+def open_migration(agent, ctx, uuid: str, operation_id: str, number: int) -> dict:
+    """As ``AgentAPI.open_migration``."""
+    instance = _work(agent, ctx, uuid, operation_id, number, "migrate_live")["instance"]
+    guest, channels = agent.driver.open_incoming(instance)
+    return {"offer": agent.incomings.open(uuid, channels), "guest": guest}
+
+
+def arrived(agent, ctx, uuid: str, operation_id: str, number: int) -> bool:
+    """As ``AgentAPI.guest_arrived``."""
+    work = _work(agent, ctx, uuid, operation_id, number, "migrate_live")
+    if not is_here(agent, uuid):
+        return False
+    let_run(agent, work["data"], uuid)
+    return True
+
+
+def is_here(agent, uuid: str) -> bool:
+    """Whether a guest exists here with its memory."""
+    return agent.driver.power_states().get(uuid) in (RUNNING, PAUSED)
+
+
+def let_run(agent, data: dict, uuid: str) -> None:
+    if data["vm_state"] == ACTIVE:
+        agent.driver.unpause(uuid)
+
+
+class Watch:
+    """Follows a migration: tells the conductor how far it is, and says what is to be done with it.
+
+    :param said: sends the progress, and returns {"current", "wish"}
+    :param is_cancelled: whether the server is to be deleted
+    :param limit_s: after which ``at_limit`` is to be done; 0: never
+    """
+
+    def __init__(self, said, is_cancelled, limit_s: float, at_limit: str):
+        self._said, self._is_cancelled, self._at_limit = said, is_cancelled, at_limit
+        self._until = time.monotonic() + limit_s if limit_s else float("inf")
+        self._said_at, self.aborted = float("-inf"), ""
+        self._wish: str | None = None
+
+    def __call__(self, progress: dict) -> str | None:
+        """ABORT, FORCE or None; called by the driver now and then."""
+        if time.monotonic() >= self._said_at + SAY_S:
+            self._said_at = time.monotonic()
+            with contextlib.suppress(errors.ServiceUnavailable):
+                answer = self._said(progress)
+                self._wish = answer["wish"] if answer["current"] else ABORT
+                if self._wish == ABORT:
+                    self.aborted = "The live migration was aborted."
+        if self._is_cancelled():
+            self._wish, self.aborted = ABORT, "The server is being deleted."
+        elif self._wish is None and time.monotonic() >= self._until:
+            if self._at_limit == ABORT:
+                self.aborted = "The live migration did not complete in time."
+            return self._at_limit
+        return self._wish
+
+
+class LiveSteps:
+    """Steps of ``migration.HostSteps``, which has ``agent``, ``ctx``, ``data`` and ``instance``."""
+
+    agent: typing.Any
+    ctx: typing.Any
+    operation_id: str
+    number: int
+    uuid: str
+    data: dict
+    instance: dict
+    check: typing.Callable[[], None]
+    attached_beside: typing.Callable[[], tuple[list, dict]]
+    fetch_for: typing.Callable[[], tuple[dict, dict]]
+
+    def prepare_live(self) -> dict:
+        """On the target: what the guest needs to arrive. Left of an earlier attempt is removed first."""
+        agent, instance = self.agent, self.instance
+        self.check()
+        agent.incomings.close(self.uuid)
+        agent.driver.destroy(self.uuid)
+        offered, cached = self.fetch_for()
+        ports = agent.ports.share(instance["network_info"], check=self.check)
+        volumes, attachments = self.attached_beside()
+        self.check()
+        agent.driver.prepare_incoming(instance, offered, cached, ports, volumes)
+        return {"attachments": attachments}
+
+    def migrate_live(self) -> dict:
+        """On the source: have the hypervisor migrate the guest. On the target, if the source is down: is the guest there?"""
+        agent = self.agent
+        if agent.conf.host == self.data["target"]:
+            if agent.driver.power_states().get(self.uuid) != RUNNING:
+                raise errors.ServiceUnavailable(part=f"host {self.data['source']}, which knows where the guest is")
+            return {}
+        if is_here(agent, self.uuid):
+            self._migrate()
+        if not self._target("guest_arrived"):
+            raise errors.StepFailed(reason="The guest ended while it was migrated.")
+        return {}
+
+    def _target(self, method: str):
+        return getattr(self.agent.peers, method)(self.ctx, self.data["target"], self.uuid, self.operation_id, self.number)
+
+    def _migrate(self) -> None:
+        agent, options = self.agent, self.agent.conf.libvirt
+        size_gib = max(MIN_TIMED_GIB, self.instance["memory_mb"] / 1024 + self.instance["flavor"]["disk"])
+
+        def said(progress: dict | None) -> dict:
+            return agent.conductor.operation_progress(self.ctx, self.operation_id, self.number, progress)
+        answer = said(None)
+        if not answer["current"]:
+            raise errors.Superseded()
+        if answer["wish"] == ABORT:
+            raise errors.StepFailed(reason="The live migration was aborted.")
+        watch = Watch(said, lambda: agent.cancelled(self.uuid), size_gib * options.live_migration_completion_timeout,
+                      {"abort": ABORT, "force_complete": FORCE}[options.live_migration_timeout_action])
+        if not agent.migrating.acquire(blocking=False):
+            raise errors.ServiceUnavailable(part=f"host {agent.conf.host}, which migrates other servers")
+        try:
+            opened = self._target("open_migration")
+            with Tunnel(opened["offer"]) as tunnel:
+                agent.driver.migrate(self.uuid, opened["guest"], tunnel, watch)
+        except errors.StepFailed as error:
+            if watch.aborted:
+                raise errors.StepFailed(reason=watch.aborted, internal=str(error)) from error
+            raise
+        finally:
+            agent.migrating.release()
+
+    def stay(self) -> dict:
+        """On the source, when the guest could not be migrated: it runs here as before."""
+        agent = self.agent
+        if is_here(agent, self.uuid):
+            let_run(agent, self.data, self.uuid)
+        else:
+            self._restore_if_lost()
+        return {}
+
+    def arrive(self) -> dict:
+        """On the target, when the guest is here: it runs, and its ports and volumes are this host's."""
+        agent = self.agent
+        if is_here(agent, self.uuid):
+            let_run(agent, self.data, self.uuid)
+        else:
+            self._restore_if_lost()
+        agent.incomings.close(self.uuid)
+        agent.ports.move(self.instance["network_info"], check=self.check)
+        for device in self.instance["block_devices"]:
+            if device["attachment_id"]:
+                agent.volumes.complete(device["attachment_id"])
+        agent.driver.arrived(self.uuid)
+        return {"power_state": agent.driver.power_states().get(self.uuid, NOSTATE)}
+
+    def _restore_if_lost(self) -> None:
+        """Start a guest again that ended with its host, as ``GuestResume`` does for servers that are not being migrated."""
+        agent, active = self.agent, self.data["vm_state"] == ACTIVE
+        if active and agent.conf.resume_guests_state_on_host_boot and agent.driver.lost_guests({self.uuid}):
+            agent.restore_guest(self.instance)

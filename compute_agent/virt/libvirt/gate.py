@@ -1,0 +1,139 @@
+"""What the source of a live migration may ask of the target's libvirtd: to receive this one guest.
+
+The source's libvirtd talks to the target's as its administrator. The gate reads each of its calls and passes on only those that a
+migration makes, if they name this host's sockets and a definition that uses nothing else of this host than the server's own.
+
+Source of the format: libvirt's src/rpc/virnetprotocol.x and src/remote/remote_protocol.x. A call is its length, program, version,
+procedure, type, serial and status, 4 bytes each, and the arguments in XDR (RFC 4506).
+"""
+
+import struct
+import xml.etree.ElementTree as ET
+
+_HEADER = struct.Struct(">IIIiiIi")
+_REMOTE, _KEEPALIVE = 0x20008086, 0x6B656570
+_CALL = 0
+MAX_CALL_BYTES = 4 << 20
+PREPARE, FINISH = 303, 306
+# connect_open, connect_close, connect_supports_feature, auth_list, connect_(un)register_close_callback
+_HARMLESS = frozenset((1, 2, 60, 66, 360, 361))
+# virDomainMigrateFlags: the guest would be defined as the source says, or its data would come another way.
+PEER2PEER, TUNNELLED, PERSIST_DEST = 2, 4, 8
+_SCALARS = {1: ">i", 2: ">I", 3: ">q", 4: ">Q", 5: ">d", 6: ">i"}
+_STRING = 7
+# Elements that name something of a host. A guest may arrive with those alone that the target itself would give it.
+_OF_HOST = frozenset(("emulator", "source", "backingStore", "kernel", "initrd", "loader", "nvram", "log", "label", "baselabel",
+                      "auth", "initiator", "secret", "host", "backend", "path", "init", "seclabel",
+                      "target"))
+
+
+# What libvirt says of a running guest only: its CPU, which is compared, and where it is.
+_OF_RUNNING = frozenset(("model", "vendor", "feature", "topology", "cache", "maxphysaddr", "alias", "address", "resource",
+                         "partition"))
+
+
+class Refused(OSError):
+    """The call is none that a migration makes; the channel ends."""
+
+
+class _Reader:
+    def __init__(self, data: bytes):
+        self._data, self._at = data, 0
+
+    def scalar(self, form: str):
+        (value,) = struct.unpack_from(form, self._data, self._at)
+        self._at += struct.calcsize(form)
+        return value
+
+    def bytes(self) -> bytes:
+        length = self.scalar(">I")
+        if self._at + length > len(self._data):
+            raise Refused("a text is longer than its message")
+        found = self._data[self._at:self._at + length]
+        self._at += length + -length % 4
+        return found
+
+
+def _parameters(reader: _Reader) -> list[tuple[str, object]]:
+    found: list[tuple[str, object]] = []
+    for _ in range(reader.scalar(">I")):
+        name, kind = reader.bytes().decode(), reader.scalar(">i")
+        if kind != _STRING and kind not in _SCALARS:
+            raise Refused(f"a parameter of kind {kind}")
+        found.append((name, reader.bytes().decode() if kind == _STRING else reader.scalar(_SCALARS[kind])))
+    return found
+
+
+def _host_parts(definition: str) -> set[str]:
+    """The elements of a guest's definition that name something of a host, whatever is said of devices' addresses."""
+    return {ET.canonicalize(ET.tostring(each, encoding="unicode"), strip_text=True)
+            for each in ET.fromstring(definition).iter() if each.tag in _OF_HOST}
+
+
+def _tags(definition: str) -> set[str]:
+    return {each.tag for each in ET.fromstring(definition).iter()}
+
+
+def foreign(definition: str, own: str) -> list[str]:
+    """What a definition has of a host, or of kinds of devices, that this host's own for the same server does not have."""
+    return sorted(_host_parts(definition) - _host_parts(own)) or sorted(_tags(definition) - _tags(own) - _OF_RUNNING)
+
+
+class Gate:
+    """
+    :param guest: the definition with which the guest is to arrive
+    :param uris: {parameter: the only value that it may have}
+    """
+
+    def __init__(self, guest: str, uris: dict[str, str]):
+        self._guest = guest
+        self._uris, self._unread = uris, b""
+
+    def passes(self, data: bytes) -> bytes:
+        """What of the bytes that the source has sent so far may be passed on: whole calls.
+
+        :raises Refused: a call that is not allowed is among them
+        """
+        self._unread += data
+        passed = b""
+        while len(self._unread) >= _HEADER.size:
+            length = _HEADER.unpack_from(self._unread)[0]
+            if not _HEADER.size <= length <= MAX_CALL_BYTES:
+                raise Refused(f"a call of {length} bytes")
+            if len(self._unread) < length:
+                break
+            self._check(self._unread[:length])
+            passed, self._unread = passed + self._unread[:length], self._unread[length:]
+        return passed
+
+    def _check(self, call: bytes) -> None:
+        _, program, _, procedure, kind, _, _ = _HEADER.unpack_from(call)
+        if program == _KEEPALIVE:
+            return
+        if program != _REMOTE or kind != _CALL:
+            raise Refused(f"a message of kind {kind} for program {program:#x}")
+        if procedure in (PREPARE, FINISH):
+            try:
+                self._check_migration(_Reader(call[_HEADER.size:]))
+            except (struct.error, UnicodeDecodeError, ET.ParseError) as error:
+                raise Refused(f"a call that cannot be read: {error}") from error
+        elif procedure not in _HARMLESS:
+            raise Refused(f"procedure {procedure}")
+
+    def _check_migration(self, reader: _Reader) -> None:
+        given = _parameters(reader)
+        reader.bytes()  # the cookie, by which the two libvirtd agree on capabilities
+        flags = reader.scalar(">I")
+        if flags & (TUNNELLED | PERSIST_DEST) or not flags & PEER2PEER:
+            raise Refused(f"flags {flags:#x}")
+        for name, value in given:
+            if name in self._uris and value != self._uris[name]:
+                raise Refused(f"{name} {value}")
+            if name == "persistent_xml":
+                raise Refused("a definition that stays")
+            if name == "destination_xml":
+                self._check_guest(str(value))
+
+    def _check_guest(self, definition: str) -> None:
+        if found := foreign(definition, self._guest) or sorted(_host_parts(self._guest) - _host_parts(definition)):
+            raise Refused(f"a guest with another {found[0][:200]}")

@@ -1,0 +1,71 @@
+"""What the source of a live migration may ask of the target's libvirtd."""
+
+import struct
+
+import pytest
+
+from compute_agent.virt.libvirt import gate
+from compute_agent.virt.libvirt.live import destination
+from tests.compute.test_arriving_guests import definition, running
+
+GUEST = destination(running("source"), definition("target9"))
+URIS = {"migrate_uri": "unix:///run/m", "disks_uri": "unix:///run/d"}
+REMOTE, PREPARE, FINISH = 0x20008086, 303, 306
+GOOD_FLAGS = 0xA3
+
+
+def text(value: str) -> bytes:
+    raw = value.encode()
+    return struct.pack(">I", len(raw)) + raw + b"\0" * (-len(raw) % 4)
+
+
+def call(procedure: int, body: bytes = b"", *, program: int = REMOTE, kind: int = 0) -> bytes:
+    return struct.pack(">IIIiiIi", 28 + len(body), program, 1, procedure, kind, 7, 0) + body
+
+
+def migration(procedure: int = PREPARE, flags: int = GOOD_FLAGS, **given: str | int) -> bytes:
+    values = {"destination_xml": GUEST, "bandwidth": 5, **URIS, **given}
+    body = struct.pack(">I", len(values))
+    for name, value in values.items():
+        body += text(name) + (struct.pack(">iQ", 4, value) if isinstance(value, int) else struct.pack(">i", 7) + text(value))
+    return call(procedure, body + text("<cookie/>") + struct.pack(">Ii", flags, 0))
+
+
+@pytest.fixture
+def passes():
+    return gate.Gate(GUEST, URIS).passes
+
+
+def test_a_migration_passes_however_its_bytes_are_cut(passes):
+    sent = b"".join([call(66), call(1, text("qemu:///system")), call(60, b"\0\0\0\1"), call(360), migration(),
+                     call(1, program=0x6B656570, kind=2), migration(FINISH), call(361), call(2)])
+    assert b"".join(passes(sent[at:at + 997]) for at in range(0, len(sent), 997)) == sent
+
+
+@pytest.mark.parametrize("sent", [
+    call(11, text(GUEST)), call(350), call(12), call(60, kind=3), call(60, kind=4), call(1, program=0x20008087),
+    struct.pack(">I", 27) + b"\0" * 24, struct.pack(">I", 1 << 30) + b"\0" * 24,
+    migration(flags=GOOD_FLAGS | gate.PERSIST_DEST), migration(flags=GOOD_FLAGS | gate.TUNNELLED), migration(flags=1),
+    migration(FINISH, flags=GOOD_FLAGS | gate.PERSIST_DEST), migration(migrate_uri="tcp://0.0.0.0:49152"),
+    migration(disks_uri="unix:///etc/x"), migration(persistent_xml=GUEST), migration(destination_xml="<domain"),
+    call(PREPARE, b"\xff\xff\xff\xff"), call(PREPARE, struct.pack(">I", 1) + text("x") + struct.pack(">i", 9))])
+def test_whatever_else_is_asked_is_refused(passes, sent):
+    with pytest.raises(gate.Refused):
+        passes(sent)
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    ("/target9/disk", "/etc/shadow"), ("+1007", "+0"), ("/target9/kernel", "/root/k"), ("tapport-000000", "tapport-other0"),
+    ("<devices>", "<devices><hostdev mode='subsystem' type='pci'/>"), ("<devices>", "<devices><emulator>/bin/x</emulator>"),
+    ("<devices>", "<devices><filesystem/>"), ('<seclabel type="static"', '<seclabel type="none"'),
+    ("/target9/console.log", "/etc/cron.d/x"), ("chap-target9", "chap-another")])
+def test_a_guest_that_uses_something_else_of_the_host_is_refused(passes, old, new):
+    assert old in GUEST
+    with pytest.raises(gate.Refused):
+        passes(migration(destination_xml=GUEST.replace(old, new, 1)))
+    assert gate.foreign(GUEST.replace(old, new, 1), GUEST)
+
+
+def test_what_only_a_running_guest_has_is_not_foreign():
+    own = definition("target9")
+    assert gate.foreign(GUEST.replace("<devices>", "<resource><partition>/machine</partition></resource><devices>"), own) == []
