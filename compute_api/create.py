@@ -24,7 +24,7 @@ TABLE = models.instances
 MAX_PER_REQUEST = 1000
 _BODY = schema.compiled(schemas.CREATE)
 SINCE = {"description": (2, 19), "tags": (2, 52), "trusted_image_certificates": (2, 63), "host": (2, 74),
-         "hypervisor_hostname": (2, 74)}
+         "hypervisor_hostname": (2, 74), "hostname": (2, 90)}
 UNTIL = {"personality": (2, 56)}
 
 
@@ -147,6 +147,8 @@ def create(call: Call, body: dict) -> tuple[list[dict], str, bool]:
     _check_policy(call, given)
     microversions.check_names(call, given, SINCE, UNTIL)
     low, high = _counts(given)
+    if given.get("hostname") and high > 1:
+        raise errors.BadRequest("Unable to allocate a single hostname to multiple instances")
     with call.svc.db.reader() as connection:
         try:
             flavor = flavors.get(connection, last_segment(str(given["flavorRef"])), access.scope(call))
@@ -209,6 +211,7 @@ def _template(call: Call, body, flavor, key, image, wanted, groups) -> dict:
                                          most=call.svc.conf.compute.max_local_block_devices, prefix=hardware.disk_prefix)
     return {
         "project_id": call.ctx.project_id, "user_id": call.ctx.user_id, "description": given.get("description"),
+        "hostname": given.get("hostname"),
         "image_ref": image.get("id"), "flavor": kept, "vcpus": flavor["vcpus"], "memory_mb": flavor["ram"],
         "disk_gb": local_disks.host_disk_gb(flavor, root=bool(image)), "vm_state": server_states.BUILDING,
         "rescue_image": None, "locked_reason": None, "requested_host": host,
@@ -236,7 +239,7 @@ def _insert(connection, call: Call, template: dict, names: list[str], low: int, 
         personality.check(quotas.limits(connection, call.ctx.project_id, quotas.INJECTION), template["injected_files"])
     if template["server_group_id"]:
         _check_group(connection, call, template["server_group_id"], count, limit["server_group_members"])
-    made = [{**template, "uuid": context.new_uuid(), "display_name": name, "hostname": hostname_of(name),
+    made = [{**template, "uuid": context.new_uuid(), "display_name": name, "hostname": template["hostname"] or hostname_of(name),
              "launch_index": i} for i, name in enumerate(names[:count])]
     connection.execute(sa.insert(TABLE), made)
     actions.start_new(connection, call.ctx, [r["uuid"] for r in made], "create")

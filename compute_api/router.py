@@ -57,7 +57,7 @@ _S = "/servers/{id}"
 _IMAGE = "/images/{id}"
 _PROXY = ((2, 1), (2, 35))  # since 2.36 these are asked of the service that has them
 _METADATA = ((2, 1), (2, 38))
-_HOSTS, _BEFORE_UUIDS = ((2, 1), (2, 42)), ((2, 1), (2, 52))
+_HOSTS, _BEFORE_UUIDS, _BEFORE_288 = ((2, 1), (2, 42)), ((2, 1), (2, 52)), ((2, 1), (2, 87))
 ROUTES = [Route("GET", "/", versions.index), Route("GET", "/v2.1", versions.show),
           Route("GET", "/v2", versions.show_legacy)] + [r for rows in (
     _route("GET", "/servers/detail", servers.detail), _route("GET", "/servers", servers.index),
@@ -117,9 +117,9 @@ ROUTES = [Route("GET", "/", versions.index), Route("GET", "/v2.1", versions.show
     _route("PUT", "/os-services/{id}", services.update, versions=((2, 53), None)),
     _route("DELETE", "/os-services/{id}", services.delete, 204),
     _route("GET", "/os-hypervisors", hypervisors.index), _route("GET", "/os-hypervisors/detail", hypervisors.detail),
-    _route("GET", "/os-hypervisors/statistics", hypervisors.statistics),
+    _route("GET", "/os-hypervisors/statistics", hypervisors.statistics, versions=_BEFORE_288),
     _route("GET", "/os-hypervisors/{id}", hypervisors.show),
-    _route("GET", "/os-hypervisors/{id}/uptime", hypervisors.uptime),
+    _route("GET", "/os-hypervisors/{id}/uptime", hypervisors.uptime, versions=_BEFORE_288),
     _route("GET", "/os-hypervisors/{id}/search", hypervisors.search, versions=_BEFORE_UUIDS),
     _route("GET", "/os-hypervisors/{id}/servers", hypervisors.servers, versions=_BEFORE_UUIDS),
     _route("GET", "/os-hosts", hosts.index, versions=_HOSTS), _route("GET", "/os-hosts/{id}", hosts.show, versions=_HOSTS),

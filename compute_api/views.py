@@ -134,4 +134,6 @@ def _by_version(req, row: dict, shown: dict) -> dict:
         shown["trusted_image_certificates"] = None
     if req.version >= (2, 73):
         shown["locked_reason"] = row["locked_reason"]
+    if req.version >= (2, 90):
+        shown["OS-EXT-SRV-ATTR:hostname"] = row["hostname"]
     return shown

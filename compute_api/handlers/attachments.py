@@ -31,7 +31,7 @@ def create(req, id, body):
     given = body["volumeAttachment"]
     microversions.check_names(req.call, given, _SINCE)
     device = attachments.create(req.call, id, given["volumeId"], given)
-    return {"volumeAttachment": attachments.view(req.call, device)}
+    return {"volumeAttachment": attachments.view_of_change(req.call, device)}
 
 
 @wsgi.body(schemas.UPDATE)

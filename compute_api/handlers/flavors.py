@@ -1,7 +1,7 @@
 """Flavors: sizes of servers; access to private flavors; extra specs."""
 
 from common import context, errors, wsgi
-from compute_api import access, microversions
+from compute_api import access, extra_specs, microversions
 from compute_api.handlers import paging
 from compute_api.schemas import flavors as schemas
 from compute_api.services import flavors
@@ -105,6 +105,8 @@ def specs(req, id):
 @wsgi.body(schemas.SPECS_ADD)
 def specs_add(req, id, body):
     new = {k: str(v) for k, v in body["extra_specs"].items()}
+    if req.version >= (2, 86):
+        extra_specs.validate(new)
     flavors.edit(req.call, id, "os_compute_api:os-flavor-extra-specs:create", lambda old: {**old, **new})
     return {"extra_specs": new}
 
@@ -120,6 +122,8 @@ def spec(req, id, key):
 def spec_set(req, id, key, body):
     if set(body) != {key}:
         raise errors.BadRequest("Request body and URI mismatch")
+    if req.version >= (2, 86):
+        extra_specs.validate({key: str(body[key])})
     flavors.edit(req.call, id, "os_compute_api:os-flavor-extra-specs:update", lambda old: {**old, key: str(body[key])})
     return {key: str(body[key])}
 

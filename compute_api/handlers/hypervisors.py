@@ -21,18 +21,30 @@ def _brief(req, row: dict) -> dict:
     return shown
 
 
+def _views(req, found: list[dict]) -> list[dict]:
+    """All details. Since 2.88 these include the uptime, and not the resources, which the placement API shows."""
+    uptimes = hypervisors.uptimes(req.call, found) if req.version >= (2, 88) else {}
+    return [{**_view(req, node), **({"uptime": uptimes[node["host"]]} if uptimes else _resources(req, node))}
+            for node in found]
+
+
 def _view(req, row: dict) -> dict:
     facts = row["facts"]
-    cpu = facts.get("cpu_info", {})
     return {**_brief(req, row), "host_ip": facts.get("host_ip"), "hypervisor_type": facts.get("hypervisor_type"),
-            "hypervisor_version": facts.get("hypervisor_version", 0), "running_vms": row["running_vms"],
-            "vcpus": row["vcpus"], "vcpus_used": row["vcpus_used"], "memory_mb": row["memory_mb"],
-            "memory_mb_used": row["memory_mb_used"], "free_ram_mb": row["memory_mb"] - row["memory_mb_used"],
-            "local_gb": row["local_gb"], "local_gb_used": row["local_gb_used"],
-            "free_disk_gb": row["local_gb"] - row["local_gb_used"], "disk_available_least": facts.get("disk_free_gb"),
-            "current_workload": 0, "cpu_info": cpu if req.version >= (2, 28) else json.dumps(cpu),
+            "hypervisor_version": facts.get("hypervisor_version", 0),
             "service": {"id": row["service_id"] if req.version >= (2, 53) else int(row["service_id"][:7], 16),
                         "host": row["host"], "disabled_reason": row["disabled_reason"]}}
+
+
+def _resources(req, row: dict) -> dict:
+    facts = row["facts"]
+    cpu = facts.get("cpu_info", {})
+    return {"running_vms": row["running_vms"], "vcpus": row["vcpus"], "vcpus_used": row["vcpus_used"],
+            "memory_mb": row["memory_mb"], "memory_mb_used": row["memory_mb_used"],
+            "free_ram_mb": row["memory_mb"] - row["memory_mb_used"],
+            "local_gb": row["local_gb"], "local_gb_used": row["local_gb_used"],
+            "free_disk_gb": row["local_gb"] - row["local_gb_used"], "disk_available_least": facts.get("disk_free_gb"),
+            "current_workload": 0, "cpu_info": cpu if req.version >= (2, 28) else json.dumps(cpu)}
 
 
 def _nodes(req, rule: str) -> list[dict]:
@@ -44,34 +56,34 @@ def _nodes(req, rule: str) -> list[dict]:
     return [n for n in found if pattern in n["hypervisor_hostname"]]
 
 
-def _list(req, found: list[dict], view) -> dict:
+def _list(req, found: list[dict], views) -> dict:
     """A page of the hosts, with the link to the next page; before 2.33 all hosts."""
     if req.version < (2, 33):
-        return {"hypervisors": [view(req, n) for n in found]}
+        return {"hypervisors": views(req, found)}
     marker = req.GET.get("marker")
     if marker:
         after = [i for i, n in enumerate(found, 1) if str(_id(req, n)) == marker]
         if not after:
             raise errors.BadRequest(f"marker [{marker}] not found")
         found = found[after[0]:]
-    shown = [view(req, n) for n in found[:paging.limit(req)]]
+    shown = views(req, found[:paging.limit(req)])
     links = paging.next_links(req, shown, "id")
     return {"hypervisors": shown, **({"hypervisors_links": links} if links else {})}
 
 
 def index(req):
-    return _list(req, _nodes(req, "os_compute_api:os-hypervisors:list"), _brief)
+    return _list(req, _nodes(req, "os_compute_api:os-hypervisors:list"), lambda req, found: [_brief(req, n) for n in found])
 
 
 def detail(req):
-    return _list(req, _nodes(req, "os_compute_api:os-hypervisors:list-detail"), _view)
+    return _list(req, _nodes(req, "os_compute_api:os-hypervisors:list-detail"), _views)
 
 
 def show(req, id):
     found = [n for n in _nodes(req, "os_compute_api:os-hypervisors:show") if str(_id(req, n)) == id]
     if not found:
         raise errors.NotFound(f"Compute host {id} could not be found.")
-    return {"hypervisor": _view(req, found[0])}
+    return {"hypervisor": _views(req, found[:1])[0]}
 
 
 def uptime(req, id):

@@ -3,6 +3,7 @@
 import base64
 import datetime
 import hashlib
+import re
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -92,11 +93,21 @@ def index(req):
     return {"keypairs": [{"keypair": _view(req, r)} for r in found], **({"keypairs_links": links} if links else {})}
 
 
+def _check_version(req, given: dict) -> None:
+    """:raises BadRequest: a key is to be generated, which ended with 2.91, or the name has what came with 2.92"""
+    if req.version >= (2, 92) and given.get("public_key") is None:
+        raise errors.BadRequest("Invalid input for field/attribute keypair. 'public_key' is a required property")
+    if req.version < (2, 92) and not re.fullmatch(schemas.OLD_NAME, given["name"]):
+        raise errors.BadRequest(f"Invalid input for field/attribute name. Value: {given['name']}. It has characters that are "
+                                "allowed from microversion 2.92 on.")
+
+
 @wsgi.body(schemas.BODY)
 def create(req, body):
     given = body["keypair"]
     user_id = _user(req, "os_compute_api:os-keypairs:create", given.get("user_id"))
     microversions.check_names(req.call, given, {"type": (2, 2), "user_id": (2, 10)})
+    _check_version(req, given)
     kind = given.get("type", "ssh")
     make, digest = {"ssh": (_generate, fingerprint), "x509": (_generate_certificate, certificate_fingerprint)}[kind]
     private, public = (None, given["public_key"]) if given.get("public_key") else make(user_id)

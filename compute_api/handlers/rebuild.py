@@ -7,7 +7,8 @@ from compute_api import create as creation
 from compute_api import microversions, views
 from compute_api.services import rebuild as service
 
-_SINCE = {"description": (2, 19), "key_name": (2, 54), "user_data": (2, 57), "trusted_image_certificates": (2, 63)}
+_SINCE = {"description": (2, 19), "key_name": (2, 54), "user_data": (2, 57), "trusted_image_certificates": (2, 63),
+          "hostname": (2, 90)}
 
 
 def rebuild(req, id, arguments):

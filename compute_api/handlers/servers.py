@@ -49,13 +49,13 @@ def create(req):
 
 
 _COLUMN = {"name": "display_name", "OS-DCF:diskConfig": "disk_config", "accessIPv4": "access_ip_v4",
-           "accessIPv6": "access_ip_v6", "description": "description"}
+           "accessIPv6": "access_ip_v6", "description": "description", "hostname": "hostname"}
 
 
 @wsgi.body(schemas.UPDATE_BODY)
 def update(req, id, body):
     given = body["server"]
-    microversions.check_names(req.call, given, {"description": (2, 19)})
+    microversions.check_names(req.call, given, {"description": (2, 19), "hostname": (2, 90)})
     values = {_COLUMN[k]: v for k, v in given.items()}
     if "display_name" in values:
         values["display_name"] = values["display_name"].strip()

@@ -6,7 +6,7 @@
 Source: the REST API version history of the compute API.
 """
 
-MINIMUM, MAXIMUM = (2, 1), (2, 85)
+MINIMUM, MAXIMUM = (2, 1), (2, 92)
 HISTORY = {
     (2, 2): "key pairs have a type", (2, 3): "admins see more attributes of servers, and delete_on_termination",
     (2, 6): "consoles have a resource of their own", (2, 8): "MKS consoles, which are refused here",
@@ -34,6 +34,11 @@ HISTORY = {
     (2, 78): "a server's NUMA topology, which is none here", (2, 79): "attached volumes may go with their server",
     (2, 83): "everybody filters servers by more", (2, 84): "events of actions tell details",
     (2, 85): "whether a volume goes with its server can be changed",
+    (2, 86): "extra specs that OpenStack defines are validated",
+    (2, 87): "rescue of servers that boot from volumes, where a host can do it, which none here can",
+    (2, 88): "hypervisors show their uptime, and no resources", (2, 89): "attachments show the ids of theirs and of their device",
+    (2, 90): "servers are given a host name, which everybody sees",
+    (2, 92): "key pairs are not generated, and have more characters in their names",
 }
 
 

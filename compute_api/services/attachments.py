@@ -21,6 +21,15 @@ _UPDATE, _SWAP = "os_compute_api:os-volumes-attachments:update", "os_compute_api
 
 
 def view(call: Call, row: dict) -> dict:
+    """As answers to GET show it."""
+    shown = view_of_change(call, row)
+    if call.version >= (2, 89):
+        del shown["id"]
+        shown.update(attachment_id=row["attachment_id"], bdm_uuid=row["id"])
+    return shown
+
+
+def view_of_change(call: Call, row: dict) -> dict:
     shown = {"id": row["volume_id"], "volumeId": row["volume_id"], "serverId": row["instance_uuid"],
              "device": row["device_name"]}
     later = {"tag": (2, 70), "delete_on_termination": (2, 79)}
@@ -121,7 +130,7 @@ def update(call: Call, id: str, volume_id: str, given: dict) -> None:
         row = access.server(call, connection, id, _SWAP if swap else _UPDATE)
         device = _find(row, volume_id)
         if not only_swap:
-            shown = view(call, device)
+            shown = view_of_change(call, device)
             for name in ("id", "serverId", "device", "tag"):
                 if name in given and given[name] != shown[name]:
                     raise errors.BadRequest(f"The {name} property is not mutable")

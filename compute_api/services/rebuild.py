@@ -20,6 +20,8 @@ def _values(call: Call, row: dict, given: dict) -> dict:
     if "name" in given:
         values["display_name"] = given["name"].strip()
         values["hostname"] = creation.hostname_of(values["display_name"])
+    if "hostname" in given:
+        values["hostname"] = given["hostname"]
     for name, column in (("metadata", "metadata"), ("description", "description"), ("OS-DCF:diskConfig", "disk_config")):
         if name in given:
             values[column] = given[name]

@@ -1,4 +1,4 @@
-"""What changed between compute 2.53 and 2.85, each step from both sides."""
+"""What changed between compute 2.53 and 2.92, each step from both sides."""
 
 import re
 
@@ -253,3 +253,87 @@ def test_backups_take_turns(cloud, server):
         "name": "x", "backup_type": "daily", "rotation": -1}})
     for image in left:
         cloud.client.call("image", "DELETE", f"/images/{image['id']}")
+
+
+def test_extra_specs_are_validated(cloud):
+    made = at(cloud, "2.55", "POST", "/flavors", {"flavor": {"name": "checked", "ram": 64, "vcpus": 1, "disk": 1}})["flavor"]
+    path = f"/flavors/{made['id']}/os-extra_specs"
+    wrong, right = {"hw:numa_nodes": "none"}, {"hw:numa_nodes": "2", "mine": "x"}
+    assert at(cloud, "2.85", "POST", path, {"extra_specs": wrong})["extra_specs"] == wrong
+    assert "'none' is not a valid integer value" in refused(
+        400, cloud.client, "compute", "POST", path, {"extra_specs": wrong}, version="2.86")
+    assert "not a valid integer" in refused(400, cloud.client, "compute", "PUT", f"{path}/hw:numa_nodes", wrong, version="2.86")
+    assert at(cloud, "2.86", "POST", path, {"extra_specs": right})["extra_specs"] == right
+    at(cloud, "2.86", "PUT", f"{path}/hw:numa_nodes", {"hw:numa_nodes": "3"})
+    at(cloud, "2.1", "DELETE", f"/flavors/{made['id']}")
+
+
+def test_hypervisors_with_their_uptime(cloud, server):
+    old, new = (at(cloud, version, "GET", "/os-hypervisors/detail")["hypervisors"][0] for version in ("2.87", "2.88"))
+    gone = {"current_workload", "cpu_info", "vcpus", "vcpus_used", "free_disk_gb", "local_gb", "local_gb_used",
+            "disk_available_least", "free_ram_mb", "memory_mb", "memory_mb_used", "running_vms"}
+    assert set(old) - set(new) == gone and set(new) - set(old) == {"uptime"} and "load average" in new["uptime"]
+    assert "load average" in at(cloud, "2.88", "GET", f"/os-hypervisors/{new['id']}")["hypervisor"]["uptime"]
+    for path in ("statistics", f"{new['id']}/uptime"):
+        at(cloud, "2.87", "GET", f"/os-hypervisors/{path}")
+        refused(404, cloud.client, "compute", "GET", f"/os-hypervisors/{path}", version="2.88")
+
+
+def test_ids_of_attachments(cloud, server):
+    volume = new_volume(cloud.client, "known")
+    path = f"/servers/{server}/os-volume_attachments"
+    assert at(cloud, "2.89", "POST", path, {"volumeAttachment": {"volumeId": volume}})["volumeAttachment"]["id"] == volume
+    wait_for(lambda: cloud.client.call("volume", "GET", f"/volumes/{volume}")["volume"]["status"] == "in-use", 20, what="it")
+    (attached,) = cloud.client.call("volume", "GET", f"/volumes/{volume}")["volume"]["attachments"]
+    for shown in (at(cloud, "2.89", "GET", f"{path}/{volume}")["volumeAttachment"],
+                  at(cloud, "2.89", "GET", path)["volumeAttachments"][0]):
+        assert shown["attachment_id"] == attached["attachment_id"] and shown["bdm_uuid"] and "id" not in shown
+    older = at(cloud, "2.88", "GET", f"{path}/{volume}")["volumeAttachment"]
+    assert older["id"] == volume and "attachment_id" not in older
+    change = {"volumeAttachment": {"volumeId": volume, "id": volume, "delete_on_termination": True}}
+    at(cloud, "2.89", "PUT", f"{path}/{volume}", change)
+    at(cloud, "2.1", "DELETE", f"{path}/{volume}")
+    wait_for(lambda: cloud.client.call("volume", "GET", f"/volumes/{volume}")["volume"]["status"] == "available", 20, what="it")
+    cloud.client.call("volume", "DELETE", f"/volumes/{volume}")
+
+
+def test_host_names_of_servers(cloud, member):
+    key = "OS-EXT-SRV-ATTR:hostname"
+    body = server_body(cloud.client, "Named By.Name", hostname="own-name")
+    refused(400, cloud.client, "compute", "POST", "/servers", body, version="2.89")
+    for name in ("a.b", "-a", "a", "n" * 64):
+        refused(400, cloud.client, "compute", "POST", "/servers", server_body(cloud.client, "x", hostname=name), version="2.90")
+    text = refused(400, cloud.client, "compute", "POST", "/servers", server_body(cloud.client, "x", hostname="ab", max_count=2),
+                   version="2.90")
+    assert "single hostname to multiple instances" in text
+    made = at(cloud, "2.90", "POST", "/servers", body)["server"]["id"]
+    wait_status(cloud.client, made)
+    path = f"/servers/{made}"
+    assert at(cloud, "2.90", "GET", path)["server"][key] == "own-name"
+    refused(400, cloud.client, "compute", "PUT", path, {"server": {"hostname": "other"}}, version="2.89")
+    assert at(cloud, "2.90", "PUT", path, {"server": {"hostname": "other"}})["server"][key] == "other"
+    rebuild = {"rebuild": {"imageRef": cloud.client.find("image", "images", "cirros")["id"], "hostname": "third"}}
+    refused(400, cloud.client, "compute", "POST", f"{path}/action", rebuild, version="2.89")
+    assert at(cloud, "2.90", "POST", f"{path}/action", rebuild)["server"][key] == "third"
+    wait_status(cloud.client, made)
+    at(cloud, "2.1", "DELETE", path)
+    wait_gone(cloud.client, made)
+    own = member.call("compute", "POST", "/servers", {"server": {
+        **body["server"], "networks": "none", "hostname": "members"}}, version="2.90")["server"]["id"]
+    assert member.call("compute", "GET", f"/servers/{own}", version="2.90")["server"][key] == "members"
+    assert key not in member.call("compute", "GET", f"/servers/{own}", version="2.89")["server"]
+    wait_status(member, own)
+    member.call("compute", "DELETE", f"/servers/{own}")
+    wait_gone(member, own)
+
+
+def test_key_pairs_are_imported_only(cloud):
+    generated = at(cloud, "2.91", "POST", "/os-keypairs", {"keypair": {"name": "older"}})["keypair"]
+    assert generated["private_key"]
+    brought = {"keypair": {"name": "me@example.org", "public_key": generated["public_key"]}}
+    refused(400, cloud.client, "compute", "POST", "/os-keypairs", brought, version="2.91")
+    assert "'public_key' is a required property" in refused(
+        400, cloud.client, "compute", "POST", "/os-keypairs", {"keypair": {"name": "newer"}}, version="2.92")
+    assert "private_key" not in at(cloud, "2.92", "POST", "/os-keypairs", brought)["keypair"]
+    for name in ("older", "me@example.org"):
+        at(cloud, "2.92", "DELETE", f"/os-keypairs/{name}")
