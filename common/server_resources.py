@@ -108,6 +108,24 @@ def attachments_of(rest, uuid: str, **only: str) -> list[str]:
     return [a["id"] for a in rest.request("GET", "volume", where, headers=VOLUME_VERSION)["attachments"]]
 
 
+def reserve_volume(rest, uuid: str, volume_id: str) -> str:
+    """Reserve a volume for a server that has it already, or an available one; returns the id of the attachment.
+
+    :raises BadRequest, NotFound: it is in use by others, or gone
+    """
+    made = rest.request("POST", "volume", path("/v3/attachments"), headers=VOLUME_VERSION, body={
+        "attachment": {"volume_uuid": volume_id, "instance_uuid": uuid}})
+    return made["attachment"]["id"]
+
+
+def drop_image(rest, image_id: str) -> None:
+    """Delete an image. Repeatable. :raises Forbidden: it is protected"""
+    try:
+        rest.request("DELETE", "image", path("/v2/images/{id}", image_id))
+    except errors.NotFound:
+        LOG.debug("image %s does not exist any more", image_id)
+
+
 def end_attachment(rest, attachment_id: str) -> None:
     """Delete an attachment, which ends the export and frees the volume."""
     try:

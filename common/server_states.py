@@ -9,6 +9,7 @@ import dataclasses
 
 ACTIVE, BUILDING, STOPPED, ERROR, DELETED = "active", "building", "stopped", "error", "deleted"
 VM_PAUSED, SUSPENDED, RESCUED, RESIZED = "paused", "suspended", "rescued", "resized"
+SHELVED, SHELVED_OFFLOADED = "shelved", "shelved_offloaded"
 NOSTATE, RUNNING, PAUSED, SHUTDOWN, CRASHED = 0, 1, 3, 4, 6
 ANY = None
 
@@ -77,20 +78,28 @@ ACTIONS = {
     "confirmResize": _operation(_to(ACTIVE, RESIZED), "resize_confirming"),
     "revertResize": _operation(_to(ACTIVE, RESIZED), "resize_reverting"),
     "os-migrateLive": _operation(_same(ACTIVE, VM_PAUSED), "migrating"),
+    # A server that boots from a volume is offloaded immediately.
+    "shelve": _operation(_to(SHELVED, ACTIVE, STOPPED, VM_PAUSED, SUSPENDED), "shelving", "shelving_image_pending_upload",
+                         "shelving_image_uploading"),
+    "shelveOffload": _operation(_to(SHELVED_OFFLOADED, SHELVED), "shelving_offloading"),
     "delete": Action(ANY, "deleting", ANY, guest=False),
 }
 # The host is down, so whatever was in progress there may be replaced, except a deletion.
 ACTIONS["evacuate"] = Action({**_to(ACTIVE, ACTIVE, ERROR), **_same(STOPPED)}, "rebuild_block_device_mapping", frozenset((
     None, *(t for a in ACTIONS.values() if a.ends is not ANY and BUILDING not in a.ends for t in a.all_task_states))),
     guest=False, later=("rebuild_spawning",))
+# The last task state is a build's too.
+ACTIONS["unshelve"] = _operation(_to(ACTIVE, SHELVED, SHELVED_OFFLOADED), "unshelving", "spawning")
 BUILD_TASKS = SCHEDULING, NETWORKING, SPAWNING = tuple(ACTIONS[name].task_state for name in ("schedule", "build", "spawn"))
 REBUILDING, DELETING = (ACTIONS[name].task_state for name in ("rebuild", "delete"))
 IMAGE_TASKS = tuple(ACTIONS[name].task_state for name in ("image_snapshot", "image_backup"))
 RESIZE_TASKS = RESIZE_PREP, RESIZE_MIGRATING, RESIZE_MIGRATED, RESIZE_FINISH = ACTIONS["migrate"].all_task_states
 REVERTING, LIVE_MIGRATING = (ACTIONS[name].task_state for name in ("revertResize", "os-migrateLive"))
 EVACUATION_TASKS = EVACUATING, EVACUATION_SPAWNING = ACTIONS["evacuate"].all_task_states
-# Task states of operations that ``conductor.operations`` runs.
-OPERATION_TASKS = tuple(sorted({t for a in ACTIONS.values() if a.later is not None for t in a.all_task_states}))
+SHELVING, SHELVING_PENDING, SHELVING_UPLOADING = ACTIONS["shelve"].all_task_states
+UNSHELVING = ACTIONS["unshelve"].task_state
+# Task states of operations that ``conductor.operations`` runs, except for the one that builds have too.
+OPERATION_TASKS = tuple(sorted({t for a in ACTIONS.values() if a.later is not None for t in a.all_task_states} - {*BUILD_TASKS}))
 # {action of the agent on a guest: task_state while it is requested}
 POWER = {name: action.task_state for name, action in ACTIONS.items() if action.guest}
 
@@ -112,6 +121,7 @@ STATUS: dict[tuple[str, str | None], str] = {
     (ACTIVE, REBUILDING): "REBUILD", (STOPPED, REBUILDING): "REBUILD", (ERROR, REBUILDING): "REBUILD",
     (STOPPED, None): "SHUTOFF", (STOPPED, _HARD): "HARD_REBOOT", (ERROR, None): "ERROR", (ERROR, _HARD): "HARD_REBOOT",
     (ACTIVE, LIVE_MIGRATING): "MIGRATING", (VM_PAUSED, LIVE_MIGRATING): "MIGRATING",
+    (SHELVED, None): "SHELVED", (SHELVED_OFFLOADED, None): "SHELVED_OFFLOADED",
     (DELETED, None): "DELETED", (RESIZED, None): "VERIFY_RESIZE", (RESIZED, REVERTING): "REVERT_RESIZE",
     **{(vm_state, task): "RESIZE" for vm_state in (ACTIVE, STOPPED) for task in RESIZE_TASKS},
     **{(vm_state, task): "REBUILD" for vm_state in (ACTIVE, STOPPED, ERROR) for task in EVACUATION_TASKS},

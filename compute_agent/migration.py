@@ -11,8 +11,8 @@ import os
 import re
 import time
 
-from common import errors, shared_work
-from common.server_states import ACTIVE, NOSTATE, SHUTDOWN
+from common import errors, images, shared_work
+from common.server_states import ACTIVE, NOSTATE, PAUSED, SHUTDOWN, SUSPENDED
 from compute_agent import transfer
 from compute_agent.live import LiveSteps
 
@@ -42,7 +42,7 @@ class HostSteps(LiveSteps):
 
         :raises Superseded: the step is not wanted any more
         """
-        if "migration" in self.data and self.data["source"] == self.data["target"]:
+        if "source" in self.data and self.data["source"] == self.data.get("target"):
             return
         if self.agent.conductor.begin_operation_step(self.ctx, self.operation_id, self.number) is None:
             raise errors.Superseded()
@@ -122,11 +122,9 @@ class HostSteps(LiveSteps):
 
     def start(self) -> dict:
         """The guest with its ports and volumes, running if it ran before."""
-        agent, instance = self.agent, self.instance
+        agent = self.agent
         ports, volumes, attachments = self._connected()
-        drive = agent.config_drive(instance) if instance["config_drive"] else None
-        self.check()
-        agent.driver.spawn(instance, ports, volumes, drive, running=self.data["vm_state"] == ACTIVE)
+        self._spawn(ports, volumes)
         for attachment_id in attachments.values():
             agent.volumes.complete(attachment_id)
         return {"attachments": attachments, "power_state": agent.driver.power_states().get(self.uuid, NOSTATE)}
@@ -183,6 +181,53 @@ class HostSteps(LiveSteps):
                 attachments[device["volume_id"]] = attachment_id
                 volumes.append({**{k: device[k] for k in ("volume_id", "device_name", "boot_index")}, "info": info})
         return volumes, attachments
+
+    def halt(self) -> dict:
+        """Stop the guest for good. One that is paused or suspended goes on first, so that it can write what it has in memory."""
+        driver, power = self.agent.driver, self.agent.driver.power_states().get(self.uuid)
+        if power == PAUSED:
+            driver.unpause(self.uuid)
+        elif power == SHUTDOWN and self.data["vm_state"] == SUSPENDED:
+            self.agent.refresh_volumes(self.instance)
+            driver.power_on(self.uuid)
+        return self.stop()
+
+    def _image_file(self):
+        return self.agent.outgoing / self.data["image_id"]
+
+    def extract(self) -> dict:
+        """Copy the guest's root disk to a file of its own."""
+        self.agent.driver.snapshot(self.uuid, str(self._image_file()))
+        return {}
+
+    def upload(self) -> dict:
+        """Make that file the data of an image."""
+        self._attended(lambda work: images.send(self.agent.rest, self.data["image_id"], self._image_file(), work))
+        return self.discard()
+
+    def discard(self) -> dict:
+        self._image_file().unlink(missing_ok=True)
+        return {}
+
+    def build(self) -> dict:
+        """The guest of a server that no host has: of its image, with its ports and the volumes that are reserved for it."""
+        agent, instance = self.agent, self.instance
+        agent.driver.prepare_disk(instance, agent.image_files(instance))
+        ports = agent.ports.move(instance["network_info"], check=self.check)
+        volumes = []
+        for device in instance["block_devices"]:
+            self.check()
+            info = agent.volumes.info(device["attachment_id"], device["device_name"])
+            volumes.append({**{k: device[k] for k in ("volume_id", "device_name", "boot_index")}, "info": info})
+        self._spawn(ports, volumes)
+        for device in instance["block_devices"]:
+            agent.volumes.complete(device["attachment_id"])
+        return {"power_state": agent.driver.power_states().get(self.uuid, NOSTATE)}
+
+    def _spawn(self, ports: list, volumes: list) -> None:
+        drive = self.agent.config_drive(self.instance) if self.instance["config_drive"] else None
+        self.check()
+        self.agent.driver.spawn(self.instance, ports, volumes, drive, running=self.data["vm_state"] == ACTIVE)
 
     def destroy(self) -> dict:
         self.agent.driver.destroy(self.uuid)

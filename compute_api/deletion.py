@@ -18,9 +18,12 @@ def delete(call: Call, id: str, rule: str) -> None:
         row = access.server(call, connection, id, rule)
         access.check_lock(call, row)
         by, now = deletion.begin(connection, call.ctx, row, call.svc.conf.service_down_time)
+        operation_id = now.get("operation_id")
     call.svc.notifier.notify(call.ctx, "compute.instance.delete.start", instances.notification_payload(row))
     if by == deletion.HOST:
         call.svc.send(call.svc.agents.delete, call.ctx, row["host"], id)
+    elif operation_id:
+        call.svc.send(call.svc.conductor.drive_operation, call.ctx, operation_id)
     elif by == deletion.NOBODY:
         call.svc.notifier.notify(call.ctx, "compute.instance.delete.end", instances.notification_payload(now))
     if row["task_state"] in IMAGE_TASKS:

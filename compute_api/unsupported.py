@@ -25,7 +25,6 @@ TABLE = Table("/v2.1", [
 ], project=True)
 # Names of actions on servers -> what they are for.
 ACTIONS = {
-    **dict.fromkeys(("shelve", "shelveOffload", "unshelve"), "shelved servers"),
     "os-getRDPConsole": "RDP consoles", "os-getMKSConsole": "MKS consoles",
     "changePassword": "new passwords in running servers", "trigger_crash_dump": "crash dumps of servers",
     **dict.fromkeys(("resetNetwork", "injectNetworkInfo"), "networks that are set up inside servers"),

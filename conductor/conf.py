@@ -14,6 +14,9 @@ OPTS = {"compute": [
     cfg.IntOpt("resize_confirm_window", default=0, min=0,
                help="Seconds after which an unconfirmed resize or migration is confirmed automatically. 0: never; the source "
                     "host keeps the server's disk and its allocation until then."),
+    cfg.IntOpt("shelved_offload_time", default=0, min=-1,
+               help="Seconds for which a shelved server keeps its disk and its allocation on its host, to be unshelved quickly. "
+                    "0: it is removed from its host immediately; -1: only an administrator removes it."),
     cfg.IntOpt("max_local_block_devices", default=3, min=-1,
                help="Most disks of a server on its host: root, ephemeral and swap disks. 0: servers must boot from volumes; -1: "
                     "unlimited. Too many: a server can use many files of its host."),

@@ -207,14 +207,15 @@ class ReturnedHost(TypedDict):
 
 
 class OperationData(TypedDict, total=False):
-    """What hosts need of an operation. ``vm_state``: of the server before the operation; of an evacuation: after it.
-    ``migration``: the id of its row.
+    """What hosts need of an operation. ``vm_state``: of the server before the operation, of an evacuation or unshelving: after;
+    ``migration``: the id of its row; ``image_id``: of the image that a shelved server's disk is stored in.
     """
 
     source: HostName
     target: HostName | None
     vm_state: str
     migration: Annotated[int, Added("1.4")]
+    image_id: Annotated[Id, Added("1.4")]
 
 
 class OperationStep(TypedDict):

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from common import db, periodic, rows, server_resources
 from common.rest import path
-from common.server_states import BUILDING, DELETING, IMAGE_TASKS, OPERATION_TASKS, POWER
+from common.server_states import BUILDING, DELETING, IMAGE_TASKS, OPERATION_TASKS, POWER, SPAWNING
 from conductor.db import deletion, hosts, instances, models
 
 LOG = logging.getLogger(__name__)
@@ -34,6 +34,7 @@ class PendingWorkReconciler(periodic.Periodic):
         with self.service.db.reader() as connection:
             stuck = rows.many(connection, sa.select(TABLE).where(
                 TABLE.c.task_state.is_not(None), TABLE.c.task_state.not_in(OPERATION_TASKS),
+                sa.or_(TABLE.c.task_state != SPAWNING, TABLE.c.vm_state == BUILDING),  # that of an unshelving is an operation's
                 TABLE.c.updated_at < before).order_by(TABLE.c.updated_at).limit(100))
             devices = rows.many(connection, sa.select(
                 DEVICES, TABLE.c.host, TABLE.c.project_id).join(TABLE, TABLE.c.uuid == DEVICES.c.instance_uuid).where(

@@ -44,7 +44,8 @@ class ConductorAPI(Client):
                "call these. heartbeat takes rpc_version and sequence. Requested networks may have network.",
         "1.2": "hosts_of, begin_operation_step and end_operation_step are new.",
         "1.3": "Ports have attach_id, and interface_detached takes it. drive_operation is new.",
-        "1.4": "Flavors have local_disks, instances have injected_files, operations' data have migration. host_returns is new.",
+        "1.4": "Flavors have local_disks, instances have injected_files, operations' data have migration and image_id. "
+               "host_returns is new.",
         "1.5": "operation_progress is new."}
 
     @call(timeout_s=15)

@@ -7,6 +7,7 @@ from conductor import conf, operations, pending_work
 from conductor.confirmation import AutomaticConfirmation
 from conductor.db import hosts
 from conductor.manager import Manager
+from conductor.offloading import AutomaticOffload
 from conductor.operations.kinds import KINDS
 from conductor.retention import Retention
 from conductor.rpcapi import ConductorAPI
@@ -22,7 +23,7 @@ class Conductor(Service):
         self.manager = Manager(self)
         self.operations = operations.Engine(self, [kind() for kind in KINDS])
         self.periodics += [pending_work.PendingWorkReconciler(self), Retention(self), operations.OperationRunner(self.operations),
-                           AutomaticConfirmation(self)]
+                           AutomaticConfirmation(self), AutomaticOffload(self)]
 
     def endpoint(self):
         return self.manager

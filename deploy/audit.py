@@ -175,9 +175,17 @@ class Auditor:
                 row = known.get(volume_id)
                 if row and row["status"] in ("available", "in-use") and row["size"] != size_gb:
                     yield Finding("volume", volume_id, f"has {size_gb} GiB in its backend, {row['size']} in its row")
+        shelved = self._of_shelved_servers()
         for row in known.values():
-            if row["status"] in TRANSIENT and self._old(row["updated_at"]):
+            if (row["status"] in TRANSIENT or row["status"] == "reserved" and row["id"] not in shelved) and self._old(
+                    row["updated_at"]):
                 yield Finding("volume", row["id"], f"is stuck in {row['status']}")
+
+    def _of_shelved_servers(self) -> set[str]:
+        """The volumes of servers that no host has: they are reserved for them."""
+        from conductor.db import models
+        shelved = {i["uuid"] for i in self._all("compute", models.instances) if i["vm_state"] == "shelved_offloaded"}
+        return {d["volume_id"] for d in self._all("compute", models.block_devices) if d["instance_uuid"] in shelved}
 
     def snapshots(self):
         """Snapshots without data, data without a snapshot, stuck snapshots."""

@@ -4,12 +4,13 @@ import dataclasses
 import datetime
 
 from common import db, server_states
-from conductor.db import operations, resizes, state_counts
+from conductor.db import operations, resizes, shelving, state_counts
 from deploy.bus import OF_HOSTS, Queue
 from deploy.overview import COMPUTE_AGENT, NETWORK_AGENT, STUCK_S, VOLUME_AGENT, Agent, Overview
 
 # The daemon, and its queue, that places a resource of this kind on a host.
 _PLACED_BY = {"server": "scheduler", "volume": "volume-scheduler", "snapshot": "volume-scheduler"}
+_OF_PAST = (resizes.REMOVE, resizes.FORGET, shelving.DROP_IMAGE)  # operations that no server waits for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Reasons:
             return []
         back = "back from " if row["phase"] == operations.UNDO else ""
         failed = f" after {row['error']}" if row["error"] else ""
-        hosts = sorted({row["data"].get("source"), row["data"].get("target")} - {None})
+        hosts = sorted({row["data"].get(name) for name in ("host", "source", "target")} - {None})
         return [f"operation {row['kind']} is at {back}step {row['step'] or 'one'}{failed}",
                 *(text for host in hosts for text in self.agent(COMPUTE_AGENT, host))]
 
@@ -99,19 +100,23 @@ class Reasons:
 
 
 def servers(overview: Overview, reasons: Reasons, after_s: float = STUCK_S) -> list[Stuck]:
-    """Including migrations whose former host has remains of the server. :raises UNREADABLE: the database does not respond"""
+    """Including remains of servers on former hosts, of resizes and of shelved servers' images.
+
+    :raises UNREADABLE: the database does not respond
+    """
     def work(connection):
         late = [row for row in state_counts.in_progress(connection) if _late(row, after_s)]
         return late, state_counts.last_steps(connection, late), operations.list_all(connection)
     late, steps, under_way = overview.read("compute", work)
-    of_server = {row["instance_uuid"]: row for row in under_way if row["kind"] != resizes.REMOVE}
-    left = [row for row in under_way if row["kind"] == resizes.REMOVE and _late({"since": row["created_at"]}, after_s)]
+    of_server = {row["instance_uuid"]: row for row in under_way if row["kind"] not in _OF_PAST}
+    left = [row for row in under_way if row["kind"] in _OF_PAST and _late({"since": row["created_at"]}, after_s)]
     return [Stuck("server", row["uuid"], row["display_name"], row["project_id"], f"{row['vm_state']}/{row['task_state'] or '-'}",
                   row["host"] or "", row["since"], row["request_id"] or "", _told(steps.get((row["uuid"], row["request_id"]))),
                   list(dict.fromkeys([*reasons.of_server(row), *reasons.of_operation(of_server.get(row["uuid"]))])))
             for row in late] + [
         Stuck("operation", row["id"], "", row["project_id"] or "", f"{row['kind']} of server {row['instance_uuid']}",
-              row["data"]["host"], row["created_at"], row["request_id"], "", reasons.agent(COMPUTE_AGENT, row["data"]["host"]))
+              row["data"]["host"] or "", row["created_at"], row["request_id"], "",
+              reasons.agent(COMPUTE_AGENT, row["data"]["host"]) if row["data"]["host"] else [])
         for row in left]
 
 

@@ -28,7 +28,7 @@ class SchedulerAPI(Client):
         "1.0": "The first version.",
         "1.1": "Requests have attempt; build is a cast, no call.",
         "1.2": "claim_target is new.",
-        "1.3": "claim_target takes force, requests have needs.",
+        "1.3": "claim_target takes force, requests have needs. claim_host is new.",
         "1.4": "Requests have flavor_name, extra_specs and image_id."}
 
     @cast()
@@ -41,3 +41,8 @@ class SchedulerAPI(Client):
                      force: Annotated[bool, Added("1.3")] = False) -> HostName | None:
         """Claim a host that a server moves to, beside the one that it has. None: the server is in another attempt, or gone.
         ``force``: the requested host, if it has room, whatever the filters say. Repeatable: the same host is named again."""
+
+    @call(timeout_s=15, since="1.3")
+    def claim_host(self, ctx, uuid: Id, attempt: int, requested_host: HostName | None) -> HostName | None:
+        """Claim a host for a shelved server that has none, and write it to its row. None: the server is in another attempt, or
+        gone. Repeatable: the same host is named again."""

@@ -7,7 +7,7 @@ from common.service import Service
 from compute_agent.rpcapi import AgentAPI
 from conductor import conf
 from conductor.db import hosts
-from scheduler import targets
+from scheduler import shelved, targets
 from scheduler.messages import RequestSpec
 from scheduler.placement import Placement, Refresher
 from scheduler.rpcapi import SchedulerAPI
@@ -34,6 +34,9 @@ class Manager:
     def claim_target(self, ctx, uuid: str, attempt: int, migration_id: int, requested_host: str | None,
                      force: bool = False) -> str | None:
         return targets.claim(self.service.placement, uuid, attempt, migration_id, requested_host, force=force)
+
+    def claim_host(self, ctx, uuid: str, attempt: int, requested_host: str | None) -> str | None:
+        return shelved.claim(self.service.placement, uuid, attempt, requested_host)
 
     def build(self, ctx, specs: list[RequestSpec]) -> None:
         """Place each server. One without a host becomes ERROR; one whose host could not be told is sent again by the

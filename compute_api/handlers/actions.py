@@ -15,6 +15,7 @@ from compute_api.handlers import (
     security_groups,
     server_images,
     server_migrations,
+    shelving,
 )
 from compute_api.handlers.power import simple
 from compute_api.schemas import actions as schemas
@@ -88,6 +89,7 @@ _HANDLERS = {"os-start": simple("os_compute_api:servers:start", "start"),
              "os-migrateLive": server_migrations.migrate_live, "confirmResize": migrations.confirm,
              "revertResize": migrations.revert, "evacuate": evacuate.evacuate,
              "rescue": rescue.rescue, "unrescue": simple("os_compute_api:os-unrescue", "unrescue"),
+             "shelve": shelving.shelve, "shelveOffload": shelving.offload, "unshelve": shelving.unshelve,
              "reboot": _reboot, "os-getConsoleOutput": _console_output,
              "os-getVNCConsole": consoles.action("vnc"), "os-getSPICEConsole": consoles.action("spice"),
              "os-getSerialConsole": consoles.action("serial"),

@@ -32,4 +32,7 @@ RULES = [
     _action("os-admin-actions:reset_state", ADMIN, "Reset a server's state", "os-resetState"),
     _action("os-multinic:add", MEMBER, "Add a fixed IP address to a server", "addFixedIp"),
     _action("os-multinic:remove", MEMBER, "Remove a fixed IP address from a server", "removeFixedIp"),
+    _action("os-shelve:shelve", MEMBER, "Shelve a server", "shelve"),
+    _action("os-shelve:unshelve", MEMBER, "Start a shelved server", "unshelve"),
+    _action("os-shelve:shelve_offload", ADMIN, "Remove a shelved server from its host", "shelveOffload"),
 ]

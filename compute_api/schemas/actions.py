@@ -7,6 +7,7 @@ from compute_api.schemas.migrations import MIGRATE, RESIZE
 from compute_api.schemas.rebuild import SCHEMA as REBUILD
 from compute_api.schemas.rescue import SCHEMA as RESCUE
 from compute_api.schemas.server_migrations import MIGRATE_LIVE
+from compute_api.schemas.shelving import UNSHELVE
 
 NAME = {"type": "string", "minLength": 1, "maxLength": 255}
 IP = {"anyOf": [{"type": "string", "format": "ipv4"}, {"type": "string", "format": "ipv6"}]}
@@ -34,6 +35,7 @@ SCHEMAS = {
     "rescue": RESCUE, "unrescue": NOTHING, "rebuild": REBUILD,
     "evacuate": EVACUATE,
     "migrate": MIGRATE, "os-migrateLive": MIGRATE_LIVE, "resize": RESIZE, "confirmResize": NOTHING, "revertResize": NOTHING,
+    "shelve": NOTHING, "shelveOffload": NOTHING, "unshelve": UNSHELVE,
     "forceDelete": {"type": ["object", "null", "string"]}, "restore": {"type": ["object", "null", "string"]},
     "os-resetState": schema.obj({"state": {"enum": [server_states.ACTIVE, server_states.ERROR]}}, ["state"]),
 }

@@ -8,7 +8,7 @@ change stays in the row until it is done, so that the conductor's reconciler can
 import logging
 import typing
 
-from common import context, db, errors, rows, server_states, wsgi
+from common import context, db, errors, rows, server_resources, server_states, wsgi
 from common.calls import Call
 from common.rest import path
 from compute_api import access, multiattach
@@ -17,6 +17,7 @@ from conductor.db import actions, instances, models
 LOG = logging.getLogger(__name__)
 DEVICES = models.block_devices
 _UPDATES = (2, 85)  # since when a PUT may change something else than the volume
+_STEADY = (server_states.ACTIVE, server_states.STOPPED)
 _UPDATE, _SWAP = "os_compute_api:os-volumes-attachments:update", "os_compute_api:os-volumes-attachments:swap"
 
 
@@ -51,9 +52,18 @@ def show(call: Call, id: str, volume_id: str):
 
 def steady(row: dict, action: str) -> None:
     """Volumes can be attached and detached only if the guest has been built and no task is in progress."""
-    if row["vm_state"] not in (server_states.ACTIVE, server_states.STOPPED) or row["task_state"] is not None:
+    _check_state(row, action, _STEADY)
+
+
+def _check_state(row: dict, action: str, vm_states: tuple) -> None:
+    if row["vm_state"] not in vm_states or row["task_state"] is not None:
         attr = "task_state" if row["task_state"] else "vm_state"
         raise errors.InvalidState(action=action, resource="instance", id=row["uuid"], attr=attr, state=row[attr])
+
+
+def _changeable(row: dict, action: str) -> None:
+    """As ``steady``, but volumes of a shelved server are changed too."""
+    _check_state(row, action, (*_STEADY, server_states.SHELVED, server_states.SHELVED_OFFLOADED))
 
 
 def create(call: Call, id: str, volume_id: str, given: dict) -> dict:
@@ -61,17 +71,31 @@ def create(call: Call, id: str, volume_id: str, given: dict) -> dict:
     with call.svc.db.reader() as connection:
         row = access.server(call, connection, id, "os_compute_api:os-volumes-attachments:create")
     access.check_lock(call, row)
-    steady(row, "attach_volume")
+    _changeable(row, "attach_volume")
     volume = call.svc.rest.request("GET", "volume", path("/v3/volumes/{id}", volume_id), ctx=call.ctx)["volume"]
     multiattach.check(call, volume)
     if volume["status"] not in multiattach.usable_statuses(volume):
         raise errors.BadRequest(f"Invalid volume: volume '{volume_id}' status must be 'available'. Currently in "
                                 f"'{volume['status']}'")
+    if row["host"] is None:
+        return _reserve(call, row, volume, given)
     device = call.svc.db.transact(_insert, call, row, volume, given)
     if volume["multiattach"]:
         _announce(call, device, lambda: multiattach.reserve(call, id, volume_id), _forget)
     call.svc.send(call.svc.agents.attach_volume, call.ctx, row["host"], id, volume_id, device["id"])
     return device
+
+
+def _reserve(call: Call, row: dict, volume: dict, given: dict) -> dict:
+    """A volume of a server that no host has is reserved for it, and attached when it is unshelved."""
+    if volume["multiattach"]:
+        raise errors.BadRequest("Attaching multiattach volumes is not supported for shelved-offloaded instances.")
+    attachment_id = server_resources.reserve_volume(call.svc.rest, row["uuid"], volume["id"])
+    try:
+        return call.svc.db.transact(_insert, call, row, volume, given, attachment_id)
+    except errors.Error:
+        server_resources.end_attachment(call.svc.rest, attachment_id)
+        raise
 
 
 def _announce(call: Call, device: dict, request: typing.Callable[[], None], undo: typing.Callable) -> None:
@@ -99,15 +123,19 @@ def _keep(connection, device: dict) -> None:
     rows.update_where(connection, DEVICES, {"wish": None, "wished_at": None}, id=device["id"])
 
 
-def _insert(connection, call: Call, row: dict, volume: dict, given: dict) -> dict:
+def _insert(connection, call: Call, row: dict, volume: dict, given: dict, attachment_id: str | None = None) -> dict:
+    """:param attachment_id: of a server that no host has; None: its host attaches the volume"""
     volume_id = volume["id"]
     row = instances.get(connection, row["uuid"], access.scope(call))  # as it is now
-    steady(row, "attach_volume")
-    device = {"id": context.new_uuid(), "instance_uuid": row["uuid"], "volume_id": volume_id, "attachment_id": None,
+    _changeable(row, "attach_volume")
+    if (row["host"] is None) != (attachment_id is not None):
+        raise errors.Conflict(f"Instance {row['uuid']} was offloaded or unshelved meanwhile. Try again.")
+    wish = {"wish": None, "wished_at": None} if attachment_id else {"wish": "attach", "wished_at": db.now()}
+    device = {"id": context.new_uuid(), "instance_uuid": row["uuid"], "volume_id": volume_id, "attachment_id": attachment_id,
               "exclusive_volume_id": None if volume["multiattach"] else volume_id,
               "device_name": instances.next_device(connection, row, given.get("device")), "boot_index": None,
               "delete_on_termination": wsgi.bool_value(given.get("delete_on_termination", False)), "tag": given.get("tag"),
-              "wish": "attach", "wished_at": db.now(), "request_id": call.ctx.request_id}
+              **wish, "request_id": call.ctx.request_id}
     # A row that only waits for the volume service to confirm a detachment is obsolete once the attachment has ended.
     rows.delete_where(connection, DEVICES, DEVICES.c.attachment_id.not_in([a["attachment_id"] for a in volume["attachments"]]),
                       volume_id=volume_id, wish="detach")
@@ -146,14 +174,22 @@ def delete(call: Call, id: str, volume_id: str) -> None:
         row = access.server(call, connection, id, "os_compute_api:os-volumes-attachments:delete")
         access.check_lock(call, row)
         device = _find(row, volume_id)
-        steady(row, "detach_volume")
+        _changeable(row, "detach_volume")
         if device["boot_index"] == 0:
             raise errors.Forbidden("Can't detach root device volume")
         if device["attachment_id"] is None:
             raise errors.Conflict(f"Volume {volume_id} is still being attached.")
         actions.start(connection, call.ctx, id, "detach_volume")
+        if row["host"] is None:
+            return _release(call, connection, device)
         values = {"wish": "detach", "wished_at": db.now(), "request_id": call.ctx.request_id}
         rows.update_where(connection, DEVICES, values, id=device["id"])
     if device["exclusive_volume_id"] is None and device["wish"] != "detach":
         _announce(call, device, lambda: multiattach.begin_detaching(call, volume_id), _keep)
     call.svc.send(call.svc.agents.detach_volume, call.ctx, row["host"], id, volume_id, device["id"])
+
+
+def _release(call: Call, connection, device: dict) -> None:
+    """No host has it. If the transaction fails after all, the volume is free, and the request may be repeated."""
+    rows.delete_where(connection, DEVICES, id=device["id"])
+    server_resources.end_attachment(call.svc.rest, device["attachment_id"])

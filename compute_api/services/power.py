@@ -1,7 +1,7 @@
 """Power actions: begun in one transaction, carried out by the server's host, and sent again by the reconciler if the
 message is lost."""
 
-from common import errors
+from common import errors, server_states
 from common.calls import Call
 from compute_api import access
 from conductor.db import actions as history
@@ -16,7 +16,7 @@ def begin(call: Call, connection, id: str, rule: str, action: str, recorded: str
     """
     row = access.server(call, connection, id, rule)
     access.check_lock(call, row)
-    if row["host"] is None and row["task_state"] is None:
+    if row["host"] is None and row["task_state"] is None and row["vm_state"] != server_states.SHELVED_OFFLOADED:
         raise errors.Conflict(f"Instance {id} has no host: it was never built.")
     machine.begin(connection, id, action, request_id=call.ctx.request_id)
     history.start(connection, call.ctx, id, recorded)

@@ -32,7 +32,7 @@ def migrate(call: Call, id: str, host: str | None) -> None:
         if host and host == row["host"]:
             raise errors.BadRequest(f"Cannot migrate to the host where the server exists: {host}")
         operation_id = resizes.begin(connection, call.ctx, row, action="migrate", host=host)
-    _drive(call, operation_id, "resize.prep.start", row)
+    drive(call, operation_id, "resize.prep.start", row)
 
 
 def resize(call: Call, id: str, flavor_id: str, disk_config: str | None) -> None:
@@ -53,7 +53,7 @@ def resize(call: Call, id: str, flavor_id: str, disk_config: str | None) -> None
         operation_id = resizes.begin(connection, call.ctx, row, action="resize", flavor=flavor)
         if disk_config:
             instances.write(connection, id, disk_config=disk_config)
-    _drive(call, operation_id, "resize.prep.start", row)
+    drive(call, operation_id, "resize.prep.start", row)
 
 
 def _fitting(row: dict, found: dict) -> dict:
@@ -81,7 +81,7 @@ def confirm(call: Call, id: str) -> None:
     with call.svc.db.writer() as connection:
         row = _begun(call, connection, id, "os_compute_api:servers:confirm_resize", "confirmResize")
         operation_id = resizes.confirm(connection, call.ctx, id)
-    _drive(call, operation_id, "resize.confirm.start", row)
+    drive(call, operation_id, "resize.confirm.start", row)
 
 
 def revert(call: Call, id: str) -> None:
@@ -95,10 +95,10 @@ def revert(call: Call, id: str) -> None:
             quotas.lock_owner(connection, row["project_id"])
             limits.check_growth(connection, call.svc.quota_defaults, row["project_id"], row["flavor"], migration["old_flavor"])
         operation_id = resizes.revert(connection, call.ctx, id)
-    _drive(call, operation_id, "resize.revert.start", row)
+    drive(call, operation_id, "resize.revert.start", row)
 
 
-def _drive(call: Call, operation_id: str, what: str, row: dict) -> None:
+def drive(call: Call, operation_id: str, what: str, row: dict) -> None:
     """Have a conductor drive the operation. If the message is lost, they find it within some seconds."""
     call.svc.send(call.svc.conductor.drive_operation, call.ctx, operation_id)
     call.svc.notifier.notify(call.ctx, f"compute.instance.{what}", instances.notification_payload(row))

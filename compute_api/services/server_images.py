@@ -32,20 +32,11 @@ def create(call: Call, id: str, arguments: dict, rule: str, action: str, recorde
         call.svc.policy.check(call.ctx, "os_compute_api:servers:create_image:allow_volume_backed", access.target(row))
     if not image and action == "image_backup":
         raise errors.BadRequest("It is not supported to back up a server that boots from a volume.")
-    inherited = {k: v for k, v in image.get("properties", {}).items()
-                 if k not in _NOT_INHERITED and not k.startswith("os_glance_") and isinstance(v, str)}
-    body = {**inherited, "image_type": "snapshot", **arguments.get("metadata", {}), "name": arguments["name"],
-            "container_format": "bare", "visibility": "private", **properties, "instance_uuid": id, "user_id": call.ctx.user_id}
-    if image:
-        body.update(disk_format="qcow2", min_ram=image.get("min_ram") or 0, base_image_ref=image["id"],
-                    min_disk=max(row["flavor"]["disk"], image.get("min_disk") or 0))
-    else:  # it will refer to snapshots of the volumes, and have no data
-        body.update(disk_format="raw")
-    image_id = call.svc.rest.request("POST", "image", path("/v2/images"), body=body, ctx=call.ctx)["id"]
+    image_id = made(call, row, arguments["name"], arguments.get("metadata", {}), properties)
     try:
         call.svc.db.transact(_begin, call.ctx, id, action, recorded)
     except errors.Error:
-        _drop(call, image_id)
+        drop(call, image_id)
         raise
     call.svc.send(call.svc.agents.snapshot, call.ctx, row["host"], id, image_id)
     return image_id
@@ -60,7 +51,22 @@ def drop_queued(call: Call, row: dict) -> None:
         LOG.warning("images of the deleted instance %s could not be listed: %s", row["uuid"], error)
         return
     for image in found:
-        _drop(call, image["id"])
+        drop(call, image["id"])
+
+
+def made(call: Call, row: dict, name: str, metadata: dict, properties: dict) -> str:
+    """An image without data, as the user has it, for the disk of a server or for snapshots of its volumes; its id."""
+    image = row["image_meta"]
+    inherited = {k: v for k, v in image.get("properties", {}).items()
+                 if k not in _NOT_INHERITED and not k.startswith("os_glance_") and isinstance(v, str)}
+    body = {**inherited, "image_type": "snapshot", **metadata, "name": name, "container_format": "bare", "visibility": "private",
+            **properties, "instance_uuid": row["uuid"], "user_id": call.ctx.user_id}
+    if image:
+        body.update(disk_format="qcow2", min_ram=image.get("min_ram") or 0, base_image_ref=image["id"],
+                    min_disk=max(row["flavor"]["disk"], image.get("min_disk") or 0))
+    else:  # it will name snapshots of the volumes, and have no bytes
+        body.update(disk_format="raw")
+    return call.svc.rest.request("POST", "image", path("/v2/images"), body=body, ctx=call.ctx)["id"]
 
 
 def _begin(connection, ctx, id: str, action: str, recorded: str) -> None:
@@ -68,7 +74,7 @@ def _begin(connection, ctx, id: str, action: str, recorded: str) -> None:
     history.start(connection, ctx, id, recorded)
 
 
-def _drop(call: Call, image_id: str) -> None:
+def drop(call: Call, image_id: str) -> None:
     try:
         call.svc.rest.request("DELETE", "image", path("/v2/images/{id}", image_id), ctx=call.ctx)
     except errors.Error as error:

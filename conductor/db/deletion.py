@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from common import db, rows
 from common.server_states import DELETED as VM_DELETED
 from common.server_states import DELETING, NOSTATE
-from conductor.db import actions, allocations, hosts, machine, models, resizes
+from conductor.db import actions, allocations, hosts, machine, models, operations, resizes, shelving
 
 TABLE, DELETED, DEVICES = models.instances, models.deleted_instances, models.block_devices
 ACTIONS, EVENTS = models.instance_actions, models.instance_events
@@ -23,13 +23,17 @@ def begin(connection, ctx, row: dict, down_time_s: int) -> tuple[str, dict]:
     """Begin the deletion of a server.
 
     :param row: the server with its block devices, as this transaction reads it
-    :returns: (HOST, CONDUCTOR or NOBODY, the updated row)
+    :returns: (HOST, CONDUCTOR or NOBODY, the updated row). ``operation_id`` is added to that of a server without a host, which an
+        operation of the conductor deletes
     """
     uuid, host = row["uuid"], row["host"]
     machine.begin(connection, uuid, "delete", request_id=ctx.request_id)
     actions.start(connection, ctx, uuid, "delete")
-    if host is None and not row["block_devices"]:
+    if host is None and not row["block_devices"] and not row["network_info"]:
         return NOBODY, _end(connection, ctx, row, [])
+    if host is None:
+        operation_id = operations.begin(connection, ctx, shelving.DELETE, uuid, row["attempt"] + 1, {})
+        return CONDUCTOR, {**row, "task_state": DELETING, "operation_id": operation_id}
     answers = host is not None and hosts.service_up(connection, host, down_time_s)
     return HOST if answers else CONDUCTOR, {**row, "task_state": DELETING}
 
@@ -56,6 +60,7 @@ def _end(connection, ctx, row: dict, events: list[dict]) -> dict:
     actions.events(connection, ctx.request_id, uuid, events)
     allocations.release(connection, uuid)
     resizes.leave(connection, ctx, uuid)
+    shelving.drop_image(connection, ctx, uuid, row["shelved_image_id"])
     connection.execute(sa.insert(DELETED).values(gone))
     connection.execute(sa.delete(DEVICES).where(DEVICES.c.instance_uuid == uuid))
     connection.execute(sa.delete(TABLE).where(TABLE.c.uuid == uuid))

@@ -15,7 +15,7 @@ instances = sa.Table(
     sa.Column("hostname", sa.String(255), nullable=False), sa.Column("image_ref", ID),
     sa.Column("flavor", sa.JSON, nullable=False), sa.Column("vcpus", sa.Integer, nullable=False),
     sa.Column("memory_mb", sa.Integer, nullable=False), sa.Column("disk_gb", sa.Integer, nullable=False),
-    sa.Column("vm_state", sa.String(16), nullable=False), sa.Column("task_state", sa.String(32)),
+    sa.Column("vm_state", sa.String(32), nullable=False), sa.Column("task_state", sa.String(32)),
     sa.Column("power_state", sa.Integer, nullable=False), sa.Column("host", sa.String(255), index=True),
     sa.Column("availability_zone", sa.String(255)), sa.Column("key_name", sa.String(255)),
     sa.Column("key_data", sa.Text), sa.Column("user_data", sa.Text), sa.Column("config_drive", sa.Boolean, nullable=False),
@@ -31,6 +31,8 @@ instances = sa.Table(
     sa.Column("injected_files", sa.JSON(none_as_null=True)),
     sa.Column("rescue_image", sa.JSON), sa.Column("locked_by", sa.String(8)),  # "owner" or "admin" while the server is locked
     sa.Column("locked_reason", sa.String(255)),
+    # The image that a shelved server is booted from when it is unshelved, and since when it has been shelved.
+    sa.Column("shelved_image_id", ID), sa.Column("shelved_at", MOMENT),
     sa.Column("requested_host", sa.String(255)),
     # The zone that was asked for, which the server never leaves. ``availability_zone`` is its host's; without a host the same.
     sa.Column("pinned_availability_zone", sa.String(255)),

@@ -123,6 +123,7 @@ class Operation:
     ``patient``: undoable steps that wait for an unavailable host however long it takes, because only that host knows whether the
         step has been executed
     ``of_attempt``: whether a new attempt of its server ends it
+    ``followed``: whether its end may begin other operations of the server, to be run immediately
     """
 
     kind = ""
@@ -133,6 +134,7 @@ class Operation:
     columns: dict[str, str] = {}
     notifications: tuple[str, str] | None = None
     of_attempt = True
+    followed = False
 
     def finished(self, connection, job: Job) -> None:
         """Called in the transaction that ends the operation after its last step."""
@@ -213,6 +215,8 @@ class Engine:
         self._inject(row, "end")
         more = self.service.db.transact(self._done, kind, job, found or {})
         self._inject(row, "recorded")
+        if not more and kind.followed:
+            self._wake_others(job.uuid)
         if more is None and kind.notifications:
             forward = row["phase"] == FORWARD
             self.service.notify(ctx, kind.notifications[0 if forward else 1], job.uuid, error=not forward)
@@ -319,6 +323,12 @@ class Engine:
         while 0 <= index < len(kind.steps) and kind.skips(job, kind.steps[index]):
             index += way
         return index
+
+    def _wake_others(self, uuid: str) -> None:
+        with self.service.db.reader() as connection:
+            found = operations.of_server(connection, uuid)
+        for each in found:
+            self.wake(each["id"])
 
     def _superseded(self, connection, kind: Operation, job: Job) -> bool:
         """End the operation: the server began another attempt while the step was executed, of which nothing is recorded."""

@@ -40,7 +40,7 @@ OTHER_NAMES = {"ip-substring-filtering": "ip-substring-port-filtering", "tag": "
 FEATURES = {
     "service_available": {"cinder": True, "nova": True, "glance": True, "neutron": True, "swift": False, "horizon": True},
     "compute-feature-enabled": {
-        "pause": True, "suspend": True, "shelve": False, "rescue": True, "snapshot": True,
+        "pause": True, "suspend": True, "shelve": True, "rescue": True, "snapshot": True,
         "change_password": False, "vnc_console": True,
         "config_drive": True, "console_output": True, "interface_attach": True, "metadata_service": True,
         "personality": True, "attach_encrypted_volume": False, "swap_volume": True,

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from common import context, db, errors, server_states
-from conductor.db import deletion, evacuations, instances, live_migrations, machine, models, resizes
+from conductor.db import deletion, evacuations, instances, live_migrations, machine, models, resizes, shelving
 from scheduler.rpcapi import request_spec
 from tests.compute.test_guests import ROW
 from tests.histories.world import World
@@ -188,6 +188,28 @@ def confirm(world: World, uuid: str) -> str:
 def revert(world: World, uuid: str) -> str:
     with world.db.writer() as connection:
         return resizes.revert(connection, context.service_context(), uuid)
+
+
+def shelve(world: World, uuid: str) -> str:
+    image_id = None
+    if world.row(uuid)["image_meta"]:
+        image_id = world.services.new_id("9")
+    with world.db.writer() as connection:
+        operation_id = shelving.shelve(connection, context.service_context(), instances.find(connection, uuid), image_id)
+    if image_id:
+        world.services.images[image_id] = {"id": image_id, "instance_uuid": uuid, "owner": "p", "status": "queued",
+                                           "of_shelved": True}
+    return operation_id
+
+
+def offload(world: World, uuid: str) -> str:
+    with world.db.writer() as connection:
+        return shelving.offload(connection, context.service_context(), instances.find(connection, uuid))
+
+
+def unshelve(world: World, uuid: str) -> str:
+    with world.db.writer() as connection:
+        return shelving.unshelve(connection, context.service_context(), instances.find(connection, uuid))
 
 
 def reset_state(world: World, uuid: str) -> None:

@@ -6,7 +6,8 @@ from tests.histories.world import HOSTS, World
 
 WITH_GUEST = {server_states.ACTIVE: (server_states.RUNNING,), server_states.STOPPED: (server_states.SHUTDOWN,),
               server_states.VM_PAUSED: (server_states.PAUSED,),
-              server_states.RESIZED: (server_states.RUNNING, server_states.SHUTDOWN)}
+              server_states.RESIZED: (server_states.RUNNING, server_states.SHUTDOWN),
+              server_states.SHELVED: (server_states.SHUTDOWN,)}
 
 
 def always(world: World) -> None:
@@ -33,7 +34,7 @@ def whole(world: World, row: dict) -> None:
     uuid, host = row["uuid"], row["host"]
     power = world.guests(host).get(uuid)
     if power is None and uuid in world.lost and (
-            row["vm_state"] == server_states.STOPPED or row["power_state"] == server_states.NOSTATE):
+            row["vm_state"] in (server_states.STOPPED, server_states.SHELVED) or row["power_state"] == server_states.NOSTATE):
         return  # a power cut took it away, which is known, and it is made anew when it is to start
     assert power in WITH_GUEST[row["vm_state"]], f"server {uuid} is {row['vm_state']} on {host}, its guest there: {power}"
     ports = {p["id"] for p in row["network_info"]}
@@ -54,6 +55,19 @@ def whole(world: World, row: dict) -> None:
         assert found and found["host"] == host, f"server {uuid} lost attachment {attachment} of {volume}: {found}"
 
 
+def _offloaded(world: World, row: dict) -> None:
+    """No host has anything of it; its ports and volumes are its own."""
+    assert row["host"] is None and not any(row["uuid"] in world.guests(host) for host in HOSTS), f"a guest is left of {row}"
+    image = world.services.images.get(row["shelved_image_id"])
+    assert not row["image_meta"] or image and image["status"] == "active", f"the image of {row['uuid']} is {image}"
+    for port in row["network_info"]:
+        found = world.services.ports.get(port["id"])
+        assert found and (found["device_id"], found["binding:host_id"]) == (row["uuid"], ""), f"port of {row['uuid']}: {found}"
+    for device in row["block_devices"]:
+        found = world.services.attachments.get(device["attachment_id"])
+        assert found and (found["instance"], found["status"]) == (row["uuid"], "reserved"), f"volume of {row['uuid']}: {found}"
+
+
 def at_rest(world: World) -> None:
     """Everything is where its server is, and nothing is left of any other."""
     always(world)
@@ -63,6 +77,8 @@ def at_rest(world: World) -> None:
     for row in rows.values():
         if row["vm_state"] in WITH_GUEST:
             whole(world, row)
+        elif row["vm_state"] == server_states.SHELVED_OFFLOADED:
+            _offloaded(world, row)
         else:
             assert row["vm_state"] == server_states.ERROR and row["fault"] and world.troubled, \
                 f"server {row['uuid']} is {row['vm_state']}: {row['fault']}"
@@ -90,6 +106,9 @@ def _images(world: World, rows: dict) -> None:
     for snapshot in world.services.snapshots.values():
         image = world.services.images.get(snapshot["metadata"]["image_id"])
         assert image and image["status"] == "active", f"a snapshot is left of an image that never came to be: {snapshot}"
+    shelved = {row["shelved_image_id"] for row in rows.values()}
+    left = [i for i, image in world.services.images.items() if image.get("of_shelved") and i not in shelved]
+    assert not left, f"images are left of servers that are not shelved: {left}"
     for image in world.services.images.values():
         assert image["status"] == "active" or image["instance_uuid"] not in rows, f"an image is left: {image}"
 
@@ -113,7 +132,8 @@ def _volumes(world: World, rows: dict) -> None:
     attached = {a["volume_id"] for a in world.services.attachments.values()}
     for volume in world.services.volumes.values():
         device, row = held.get(volume["id"], (None, None))
-        expected = "in-use" if volume["id"] in attached else "available"
+        offloaded = row is not None and row["vm_state"] == server_states.SHELVED_OFFLOADED
+        expected = "reserved" if offloaded else "in-use" if volume["id"] in attached else "available"
         assert volume["status"] == expected, f"volume {volume} of {row and row['uuid']}"
     for uuid, device in ((row["uuid"], d) for d, row in held.values()):
         assert device["volume_id"] in world.services.volumes, f"server {uuid} lost volume {device['volume_id']}"

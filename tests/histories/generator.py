@@ -80,7 +80,7 @@ class History:
         """Ask for something, whatever it is; None: it was refused, as its user would hear."""
         chosen = self.random.choice(("power", "snapshot", "attach_volume", "attach_free_volume", "detach_volume", "extend_volume",
                                      "attach_interface", "attach_free_port", "detach_interface", "migrate", "resize", "confirm",
-                                     "revert"))
+                                     "revert", "shelve", "offload", "unshelve"))
         more = {"power": {"action": self.random.choice(POWER)}, "attach_interface": {"own_port": self.random.random() < 0.5}}
         try:
             getattr(api, chosen)(self.world, uuid, **more.get(chosen, {}))

@@ -107,8 +107,9 @@ class Services:
             raise errors.NotFound("no such attachment")
         if method == "DELETE":
             del self.attachments[names[0]]
-            if not any(a["volume_id"] == found["volume_id"] for a in self.attachments.values()):
-                self._move(found["volume_id"], "available")
+            left = [a["status"] for a in self.attachments.values() if a["volume_id"] == found["volume_id"]]
+            if set(left) <= {"reserved"}:
+                self._move(found["volume_id"], "reserved" if left else "available")
             return None
         if names[1:] == ["action"]:
             found["status"] = "attached"
@@ -127,12 +128,16 @@ class Services:
         if volume is None:
             raise errors.NotFound("no such volume")
         others = [a["instance"] for a in self.attachments.values() if a["volume_id"] == volume["id"]]
-        beside = volume["status"] == "in-use" and set(others) == {given["instance_uuid"]}
+        statuses = ("in-use",) if "connector" in given else ("reserved", "attaching", "in-use")
+        beside = volume["status"] in statuses and set(others) == {given["instance_uuid"]}
         if volume["status"] != "available" and not beside:
             raise errors.BadRequest(f"it is {volume['status']}")
         made = {"id": self.new_id("c"), "volume_id": volume["id"], "instance": given["instance_uuid"], "host": "",
                 "status": "reserved"}
         self.attachments[made["id"]] = made
+        if "connector" not in given:
+            volume["status"] = volume["status"] if beside else "reserved"
+            return {"attachment": dict(made)}
         volume["status"] = "in-use" if beside else "attaching"
         return self._connect(made, given["connector"])
 
@@ -165,6 +170,9 @@ class Services:
         if names:
             if names[0] not in self.images:
                 raise errors.NotFound("no such image")
+            if method == "DELETE":
+                del self.images[names[0]]
+                return None
             return dict(self.images[names[0]])
         return {"images": [i for i in self.images.values() if i["instance_uuid"] == query["instance_uuid"]
                            and i["status"] in ("queued", "saving")]}
@@ -172,6 +180,8 @@ class Services:
     def send_image(self, image_id: str) -> None:
         if image_id not in self.images:
             raise errors.StepFailed(reason="The image is gone.")
+        if self.images[image_id]["status"] == "active":
+            return
         if self.images[image_id]["status"] != "queued":
             raise errors.Conflict(f"Image {image_id} is {self.images[image_id]['status']}.")
         self.images[image_id]["status"] = "active"

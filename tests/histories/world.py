@@ -39,7 +39,7 @@ from conductor.operations import Engine
 from conductor.operations.kinds import KINDS
 from conductor.pending_work import PendingWorkReconciler, local_delete
 from conductor.rpcapi import ConductorAPI
-from scheduler import targets
+from scheduler import shelved, targets
 from scheduler.placement import Placement
 from scheduler.rpcapi import request_spec
 from scheduler.service import Manager as SchedulerManager
@@ -187,6 +187,9 @@ class Targets:
     def claim_target(self, ctx, uuid, attempt, migration_id, requested_host, force=False):
         return targets.claim(self._placement, uuid, attempt, migration_id, requested_host, force=force)
 
+    def claim_host(self, ctx, *args):
+        return shelved.claim(self._placement, *args)
+
 
 class Incomings:
     """In place of a target's TLS ports, which are tested by themselves."""
@@ -268,6 +271,7 @@ class World:
         service.local_delete = lambda ctx, uuid: local_delete(service, ctx, uuid)
         service.endpoint = lambda: self.conductor
         service.notify = lambda *a, **k: None
+        service.conf.compute.shelved_offload_time = 0
         service.scheduler = Stand(self, "scheduler", Targets(Placement(confs["controller"], database)))
         service.operations = self.operations = Engine(service, [kind() for kind in KINDS])
         self.operations.wake = self.wake

@@ -103,7 +103,7 @@ _ARGUMENTS: dict = {
     "os-getVNCConsole": {"type": "novnc"}, "os-getSPICEConsole": {"type": "spice-html5"},
     "os-getSerialConsole": {"type": "serial"},
     "migrate": None, "os-migrateLive": {"host": None, "block_migration": "auto"},
-    "resize": {"flavorRef": "3"}, "rescue": None, "forceDelete": None, "restore": None}
+    "resize": {"flavorRef": "3"}, "rescue": None, "forceDelete": None, "restore": None, "unshelve": None}
 ACTIONS = [{name: None if schema is actions.NOTHING else _ARGUMENTS[name]} for name, schema in actions.SCHEMAS.items()]
 _META = {"metadata": {"k": "taken"}}
 _BODIES: dict = {

@@ -27,8 +27,8 @@ def volume(connection) -> dict:
     return volumes.get(connection, None, "v")
 
 
-def reserve(connection, name: str, server: str = SERVER) -> dict:
-    attachments.reserve(connection, volume(connection), server)
+def reserve(connection, name: str, server: str = SERVER, **how) -> dict:
+    attachments.reserve(connection, volume(connection), server, **how)
     row = {"id": name, "volume_id": "v", "project_id": "p", "instance_uuid": server, "attach_status": "reserved",
            "connector": {}, "connection_info": {}, "attach_mode": "rw", "created_at": db.now()}
     connection.execute(sa.insert(attachments.TABLE).values(row))
@@ -65,6 +65,7 @@ def test_the_new_one_may_end_before_it_was_used(connection):
 def test_the_former_one_may_end_before_the_new_one_is_complete(connection):
     first = attach(connection, "a")
     second = reserve(connection, "b")
+    connection.execute(sa.update(attachments.TABLE).where(attachments.TABLE.c.id == "b").values(attach_status="attaching"))
     attachments.ended(connection, first)
     assert volume(connection)["status"] == "attaching"
     volumes.move(connection, "v", "complete")
@@ -154,3 +155,19 @@ def test_a_detachment_ends_as_in_use_while_others_are_left(shared):
     volumes.move(shared, "v", "begin_detaching")
     attachments.ended(shared, first)
     assert status(shared) == "in-use"
+
+
+def test_a_reservation_takes_the_place_of_what_is_connected(connection):
+    """As when the server leaves its host and no other has it yet."""
+    attached = attach(connection, "a")
+    reserve(connection, "b", connected=False)
+    attachments.ended(connection, attached)
+    assert volume(connection)["status"] == "reserved"
+    reserve(connection, "c", connected=False)
+    attachments.ended(connection, {**attached, "id": "b", "attach_status": "reserved"})
+    assert volume(connection)["status"] == "reserved"
+    with pytest.raises(errors.BadRequest):
+        reserve(connection, "d", OTHER, connected=False)
+    attachments.connected(connection, {**attached, "id": "c"})
+    volumes.move(connection, "v", "complete")
+    assert volume(connection)["status"] == "in-use"

@@ -9,16 +9,18 @@ from common import rows
 from volume.db import extensions, models, volumes
 
 TABLE = models.attachments
-ATTACHED = "attached"
+ATTACHED, RESERVED = "attached", "reserved"
 
 
-def reserve(connection, volume: dict, instance_uuid: str | None) -> None:
+def reserve(connection, volume: dict, instance_uuid: str | None, *, connected: bool = True) -> None:
     """Reserve an attachment: the volume must be available, in use by the same server, or in use and multiattach.
 
+    :param connected: whether the attachment is to be connected in the same request. One that is not may also be made while the
+        server's other attachment is not in use: it replaces that one when a server leaves its host
     :raises BadRequest: it is none of these
     """
     held = rows.select(connection, TABLE, volume_id=volume["id"])
-    if instance_uuid and _is_migration(volume, held, instance_uuid):
+    if instance_uuid and (_is_migration(volume, held, instance_uuid) or not connected and _is_own(volume, held, instance_uuid)):
         return
     volumes.move(connection, volume["id"], "reserve_multiattach" if volume["multiattach"] else "reserve")
 
@@ -33,6 +35,13 @@ def _is_migration(volume: dict, held: list[dict], instance_uuid: str) -> bool:
 def _servers(held: list[dict]) -> set[str]:
     """The servers with a complete attachment."""
     return {each["instance_uuid"] for each in held if each["attach_status"] == ATTACHED and each["instance_uuid"]}
+
+
+def _is_own(volume: dict, held: list[dict], instance_uuid: str) -> bool:
+    """Whether the server has an attachment, and no other may get the volume."""
+    servers = {each["instance_uuid"] for each in held}
+    return volume["status"] in ("reserved", "attaching", "in-use") and (
+        instance_uuid in servers if volume["multiattach"] else servers == {instance_uuid})
 
 
 def connected(connection, row: dict) -> None:
@@ -62,6 +71,8 @@ def ended(connection, row: dict) -> None:
     complete = [each for each in others if each["attach_status"] == ATTACHED]
     if complete and not _unfinished(others, servers) and status in ("reserved", "attaching", "detaching"):
         volumes.move(connection, row["volume_id"], "settle")
+    elif status in ("in-use", "detaching", "attaching") and all(each["attach_status"] == RESERVED for each in others):
+        volumes.move(connection, row["volume_id"], "disconnected")
     elif not complete and status in ("in-use", "detaching"):
         volumes.move(connection, row["volume_id"], "rejoin")
 

@@ -6,10 +6,10 @@ from common import rows
 from volume.db import models
 
 VOLUMES, SNAPSHOTS = models.volumes, models.snapshots
-# Statuses that end by themselves.
-TRANSIENT = ("creating", "deleting", "attaching", "detaching", "reserved", "extending")
+# Statuses that end by themselves. "reserved" does not: volumes of shelved servers are.
+TRANSIENT = ("creating", "deleting", "attaching", "detaching", "extending")
 TRANSIENT_SNAPSHOT = ("creating", "deleting")
-_SHOWN = ("available", "in-use", "error", *TRANSIENT)
+_SHOWN = ("available", "in-use", "error", "reserved", *TRANSIENT)
 _SHOWN_SNAPSHOT = ("available", "error", *TRANSIENT_SNAPSHOT)
 
 

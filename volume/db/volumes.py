@@ -24,6 +24,8 @@ ACTIONS = {
     "roll_detaching": ({"detaching"}, "in-use"),
     "settle": ({"reserved", "attaching", "detaching"}, "in-use"),  # other attachments are left, all of them complete
     "rejoin": ({"in-use", "detaching"}, "attaching"),  # an incomplete one is kept
+    # The last connected attachment has ended beside a reserved one.
+    "disconnected": ({"reserved", "attaching", "in-use", "detaching"}, "reserved"),
     "detach": ({"reserved", "attaching", "in-use", "detaching", "error"}, "available"),
     "extend": ({"available"}, "extending"), "extended": ({"extending"}, "available"),
     "extend_failed": ({"extending"}, "error_extending"),

@@ -46,7 +46,7 @@ def create(call: Call, given: dict) -> dict:
             raise errors.BadRequest(f"Invalid volume: {volume['id']} is read-only and cannot be attached for writing.")
         if volume["multiattach"] and volume["status"] == "in-use" and volume["bootable"]:
             access.check(call, volume, "volume:multiattach_bootable_volume")
-        attachments.reserve(connection, volume, given.get("instance_uuid"))
+        attachments.reserve(connection, volume, given.get("instance_uuid"), connected=bool(given.get("connector")))
         row = {"id": context.new_uuid(), "volume_id": volume["id"], "project_id": volume["project_id"],
                "instance_uuid": given.get("instance_uuid"), "attach_status": "reserved", "mountpoint": None,
                "attached_host": None, "connector": {}, "connection_info": {},

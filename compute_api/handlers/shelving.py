@@ -1,0 +1,23 @@
+"""Actions that shelve, offload and unshelve servers."""
+
+from common import schema
+from compute_api.schemas import shelving as schemas
+from compute_api.services import shelving
+
+_CHECK_ZONE = schema.compiled(schemas.ZONE)
+
+
+def shelve(req, id, arguments):
+    shelving.shelve(req.call, id)
+
+
+def offload(req, id, arguments):
+    shelving.offload(req.call, id)
+
+
+def unshelve(req, id, arguments):
+    """Before 2.77 the scheduler chooses, whatever the body says."""
+    if req.version < (2, 77):
+        arguments = None
+    _CHECK_ZONE(arguments)
+    shelving.unshelve(req.call, id, arguments or {})

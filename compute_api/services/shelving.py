@@ -1,0 +1,73 @@
+"""Shelving of servers: what is checked before one is shelved, removed from its host, or unshelved."""
+
+from common import errors
+from common.calls import Call
+from common.server_states import SHELVED
+from compute_api import access
+from compute_api.services import server_images, zones
+from compute_api.services.resizes import drive
+from conductor.db import actions, aggregates, instances, shelving
+
+_RULE = "os_compute_api:os-shelve:"
+
+
+def _begun(call: Call, connection, id: str, rule: str, action: str) -> dict:
+    row = access.server(call, connection, id, _RULE + rule)
+    access.check_lock(call, row)
+    actions.start(connection, call.ctx, id, action)
+    return row
+
+
+def shelve(call: Call, id: str) -> None:
+    """Begin to shelve a server: its disk becomes the user's image ``<name>-shelved``, unless it boots from a volume.
+
+    :raises Conflict: the server is locked, or its state does not allow it
+    """
+    with call.svc.db.reader() as connection:
+        row = access.server(call, connection, id, _RULE + "shelve")
+        access.check_lock(call, row)
+    image_id = None
+    if row["image_meta"]:
+        image_id = server_images.made(call, row, f"{row['display_name']}-shelved"[:255], {}, {"image_type": "snapshot"})
+    try:
+        operation_id = call.svc.db.transact(_shelve, call, id, image_id)
+    except errors.Error:
+        if image_id:
+            server_images.drop(call, image_id)
+        raise
+    drive(call, operation_id, "shelve.start", row)
+
+
+def _shelve(connection, call: Call, id: str, image_id: str | None) -> str:
+    row = _begun(call, connection, id, "shelve", "shelve")
+    return shelving.shelve(connection, call.ctx, row, image_id)
+
+
+def offload(call: Call, id: str) -> None:
+    """Begin to remove a shelved server from its host. :raises Conflict: as ``shelve``"""
+    with call.svc.db.writer() as connection:
+        row = _begun(call, connection, id, "shelve_offload", "shelveOffload")
+        operation_id = shelving.offload(connection, call.ctx, row)
+    drive(call, operation_id, "shelve_offload.start", row)
+
+
+def unshelve(call: Call, id: str, given: dict) -> None:
+    """Begin to start a shelved server.
+
+    :param given: {} or, for a server that no host has, "availability_zone"
+    :raises BadRequest: there is no such zone
+    :raises Conflict: as ``shelve``, or the server is still on its host and may not choose another
+    """
+    usable = zones.usable([row for row in zones.services(call) if row["binary"] == aggregates.COMPUTE]) if given else []
+    with call.svc.db.writer() as connection:
+        row = _begun(call, connection, id, "unshelve", "unshelve")
+        if given and row["vm_state"] == SHELVED:
+            raise errors.Conflict(f'Specifying an availability zone or a host when unshelving server "{id}" with status '
+                                  f'"{row["vm_state"]}" is not supported. The server status must be SHELVED_OFFLOADED.')
+        if given:
+            zone = given["availability_zone"]
+            if zone not in usable:
+                raise errors.BadRequest("The requested availability zone is not available")
+            instances.write(connection, id, pinned_availability_zone=zone)
+        operation_id = shelving.unshelve(connection, call.ctx, row)
+    drive(call, operation_id, "unshelve.start", row)

@@ -1,0 +1,81 @@
+"""Servers that are shelved and unshelved, with a volume and a port of their owner's, interrupted at every point in every way."""
+
+import pytest
+
+from common import server_states
+from tests.histories import api, checks
+from tests.histories.test_crashes import active
+from tests.histories.test_migrations import HARM, POINTS, go, harm, sample
+from tests.histories.world import HOSTS
+
+ONE, TWO = HOSTS
+ACTIONS = ("shelve", "shelve paused", "shelve with a boot volume", "unshelve", "unshelve with a boot volume")
+
+
+def begun(world, action: str) -> str:
+    """A server that has begun to be shelved, or is shelved and has begun to be unshelved."""
+    verb, _, how = action.partition(" ")
+    uuid = active(world, own_port=True, **{"from_volume" if "boot volume" in how else "volume": True})
+    if how == "paused":
+        api.power(world, uuid, "pause")
+        world.run_all()
+        assert world.row(uuid)["vm_state"] == server_states.VM_PAUSED
+    world.wake(api.shelve(world, uuid))
+    if verb == "unshelve":
+        world.settle()
+        checks.at_rest(world)
+        assert world.row(uuid)["vm_state"] == server_states.SHELVED_OFFLOADED
+        world.wake(api.unshelve(world, uuid))
+    return uuid
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("what", HARM)
+def test_it_ends_well_whatever_happens_at_any_point(place, action, what):
+    ends = set()
+    for points in sample(what):
+        with place.world() as world:
+            uuid = begun(world, action)
+            more = go(world, points)
+            harm(world, what, uuid)
+            if what == "reset":  # what the operator says of the guest need not be so
+                world.settle()
+                api.delete(world, uuid)
+            else:
+                checks.always(world)
+            world.settle()
+            checks.at_rest(world)
+            row = world.row(uuid)
+            ends.add(row and row["vm_state"])
+        if not more:
+            break
+    else:
+        raise AssertionError(f"there are more than {POINTS} points")
+    right = server_states.ACTIVE if action.startswith("unshelve") else server_states.SHELVED_OFFLOADED
+    assert ends == ({None} if what in ("deleted", "reset") else {right})
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_host_that_is_gone_for_long_is_not_waited_for(place, action):
+    """A server stays as it was, or is shelved without it; what it has is removed when it is back."""
+    ends = set()
+    for points in sample(HARM[0]):
+        with place.world() as world:
+            uuid = begun(world, action)
+            more = go(world, points)
+            host = world.row(uuid)["host"]
+            if host:
+                world.crash(host)
+                world.fall_silent(host)
+            for _ in range(30):
+                if not go(world, 20):
+                    break
+            world.settle()
+            checks.at_rest(world)
+            ends.add(world.row(uuid)["vm_state"])
+        if not more:
+            break
+    stays = {"shelve paused": server_states.STOPPED, "unshelve": server_states.SHELVED_OFFLOADED,
+             "unshelve with a boot volume": server_states.SHELVED_OFFLOADED}.get(action, server_states.ACTIVE)
+    ended = server_states.ACTIVE if action.startswith("unshelve") else server_states.SHELVED_OFFLOADED
+    assert ends <= {stays, ended} and ended in ends
