@@ -88,10 +88,11 @@ class _Relay:
         return True
 
 
-def _shut(secure: socket.socket) -> None:
-    """End a channel that another thread may be reading from."""
-    with contextlib.suppress(OSError):
-        socket.socket.shutdown(secure, socket.SHUT_RDWR)
+def _shut(end: socket.socket) -> None:
+    """End a channel that another thread may be reading from. By another descriptor: the method of a TLS connection would take it
+    from that thread, and green sockets have no such method on their class."""
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(end.fileno())) as same:
+        same.shutdown(socket.SHUT_RDWR)
 
 
 class Incoming:
