@@ -88,6 +88,10 @@ class RangeNotSatisfiable(Error):
     status, kind, message = 416, "RangeNotSatisfiable", "The range cannot be served."
 
 
+class NotSupported(Error):
+    status, kind, message = 501, "NotSupported", "The requested functionality is not supported."
+
+
 class ServiceUnavailable(Error):
     status, kind = 503, "ServiceUnavailable"
     message = "A service that this request needs does not respond: %(part)s. Try again in a moment."

@@ -69,11 +69,14 @@ def _pattern(part: Part) -> str:
 EMPTY = Table("", ())
 
 
-def unknown_action(names: typing.Iterable[str], features: dict[str, str]) -> errors.BadRequest:
+def unknown_action(names: typing.Iterable[str], features: dict[str, str], removed: dict[str, str] | None = None) -> errors.Error:
     """The error for a body without a known action.
 
     :param features: {action that OpenStack has and this cloud does not: its feature}
+    :param removed: the same of actions that OpenStack has removed from its API
     """
     names = sorted(names)
+    if len(names) == 1 and names[0] in (removed or {}):
+        return Part("", (removed or {})[names[0]], removed=True).error()
     missing = [message_for(features[name]) for name in names if name in features]
     return errors.BadRequest(". ".join([f"There is no such action: {', '.join(names)[:100]}", *missing[:1]]))

@@ -10,6 +10,7 @@ import threading
 
 from common import errors
 from compute_agent import inventory, live, migration
+from compute_agent.messages import PasswordResult
 from compute_agent.operations import Operations
 
 LONG_CALLS = 8
@@ -101,6 +102,16 @@ class Manager:
         if lines is None:
             return text
         return "\n".join(text.split("\n")[-lines:]) if lines else ""
+
+    def diagnostics(self, ctx, uuid: str) -> dict | None:
+        return self.agent.driver.diagnostics(uuid)
+
+    def set_password(self, ctx, uuid: str, user: str, password: str) -> PasswordResult:
+        with self._long_call():
+            return self.operations.set_password(ctx, uuid, user, password)
+
+    def trigger_crash_dump(self, ctx, uuid: str) -> None:
+        self._later(ctx, uuid, "trigger_crash_dump")
 
     def open_console(self, ctx, uuid: str, kind: str) -> dict:
         return self.agent.consoles.open(uuid, kind)

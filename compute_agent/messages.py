@@ -50,6 +50,61 @@ class Disks(TypedDict):
     local: NotRequired[Annotated[list[str], Added("1.5")]]
 
 
+class MemoryUse(TypedDict):
+    """In KiB. ``maximum``: what the guest may have; ``used``: what it has at present."""
+
+    maximum: int
+    used: int
+
+
+class CpuUse(TypedDict):
+    """``time`` in nanoseconds."""
+
+    id: int
+    time: int
+
+
+class DiskUse(TypedDict):
+    """-1: not known."""
+
+    device: str
+    read_bytes: int
+    read_requests: int
+    write_bytes: int
+    write_requests: int
+    errors_count: int
+
+
+class NicUse(TypedDict):
+    """-1: not known."""
+
+    device: str
+    mac_address: str | None
+    rx_octets: int
+    rx_packets: int
+    rx_errors: int
+    rx_drop: int
+    tx_octets: int
+    tx_packets: int
+    tx_errors: int
+    tx_drop: int
+
+
+class Diagnostics(TypedDict):
+    """What a running guest has used since it was started. ``memory_stats`` are libvirt's, most of them in KiB."""
+
+    driver: str
+    hypervisor: str
+    hypervisor_os: str
+    memory_kb: MemoryUse
+    memory_stats: dict[str, int]
+    cpus: list[CpuUse]
+    disks: list[DiskUse]
+    nics: list[NicUse]
+
+
+# Whether a password was set: yes, the guest is off, it has no agent that answers, or the agent refused.
+PasswordResult = Literal["set", "not running", "no agent", "refused"]
 ConsoleKind = Literal["vnc", "serial"]
 
 

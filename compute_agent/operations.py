@@ -6,6 +6,7 @@ import logging
 from common import errors, images, server_resources
 from common.rest import path
 from common.server_states import DELETING, IMAGE_TASKS, POWER, RUNNING, STOPPED
+from compute_agent.messages import PasswordResult
 from compute_agent.migration import HostSteps
 from compute_agent.tasks.attach import Attach
 from compute_agent.tasks.boot import Boot
@@ -168,6 +169,23 @@ class Operations:
                             exc_info=not isinstance(error, errors.Error))
                 report["error"] = reason(error)
             agent.conductor.end_operation_step(ctx, operation_id, number, report)
+
+    def set_password(self, ctx, uuid: str, user: str, password: str) -> PasswordResult:
+        with self.agent.recovered_lock(uuid):
+            return self.agent.driver.set_password(uuid, user, password)
+
+    def trigger_crash_dump(self, ctx, uuid: str) -> None:
+        """Reported as an event only: it changes no state."""
+        agent, report = self.agent, ReportingTask(self.agent)
+        report.begin("trigger_crash_dump")
+        with agent.recovered_lock(uuid):
+            failed: Exception | None = None
+            try:
+                agent.driver.inject_nmi(uuid)
+            except errors.Error as error:
+                LOG.warning("instance %s could not be interrupted for a crash dump: %s", uuid, error)
+                failed = error
+            agent.conductor.progress(ctx, uuid, "trigger_crash_dump", report.take_events(failed))
 
     def snapshot(self, ctx, uuid: str, image_id: str) -> None:
         agent = self.agent

@@ -6,7 +6,17 @@ from typing import Annotated
 from common.interface import call, cast
 from common.messages import Added, Count, HostName, Id
 from common.rpc import Client
-from compute_agent.messages import ApiPort, ConsoleKind, IncomingMigration, Inventory, Offer, OfferedDisks, PowerAction
+from compute_agent.messages import (
+    ApiPort,
+    ConsoleKind,
+    Diagnostics,
+    IncomingMigration,
+    Inventory,
+    Offer,
+    OfferedDisks,
+    PasswordResult,
+    PowerAction,
+)
 from conductor.messages import ImageFile, RequestedNetwork
 
 # The id of the server's block device; None in messages of the release before.
@@ -26,7 +36,8 @@ class AgentAPI(Client):
         "1.4": "open_console is new.",
         "1.5": "Offered disks have local.",
         "1.6": "cache_images is new.",
-        "1.7": "open_migration and guest_arrived are new, and running guests are offered."}
+        "1.7": "open_migration and guest_arrived are new, and running guests are offered.",
+        "1.8": "diagnostics, set_password and trigger_crash_dump are new."}
 
     @cast(to="host")
     def build(self, ctx, host: HostName, uuid: Id) -> None:
@@ -105,6 +116,19 @@ class AgentAPI(Client):
     @call(timeout_s=15, to="host")
     def console_output(self, ctx, host: HostName, uuid: Id, lines: Count | None) -> str:
         """The end of the guest's console log."""
+
+    @call(timeout_s=15, to="host", since="1.8")
+    def diagnostics(self, ctx, host: HostName, uuid: Id) -> Diagnostics | None:
+        """What a guest has used. None: it does not run."""
+
+    @call(timeout_s=60, to="host", since="1.8")
+    def set_password(self, ctx, host: HostName, uuid: Id, user: str, password: str) -> PasswordResult:
+        """Have the agent in a guest set a user's password. Repeatable."""
+
+    @cast(to="host", since="1.8")
+    def trigger_crash_dump(self, ctx, host: HostName, uuid: Id) -> None:
+        """Interrupt a guest so that it writes a crash dump. Lost: nothing happens, and its user asks again; doubled: a guest that
+        writes one ignores the second."""
 
     @call(timeout_s=15, to="host", since="1.4")
     def open_console(self, ctx, host: HostName, uuid: Id, kind: ConsoleKind) -> Offer:

@@ -1,13 +1,18 @@
 """Paste factory of the compute API."""
 
+import re
+
 from common.microversion import Negotiator
 from common.wsgi import SERVICES, Application
 from compute_api import router, unsupported
 from compute_api.handlers.versions import MAXIMUM, MINIMUM
 
+# Servers under a name of the time when only these requests could boot from volumes.
+_ALIAS = re.compile(r"(/v2\.1(?:/[^/]+)?)/os-volumes_boot(?=/|$)")
+
 
 class Legacy:
-    """/v2 is /v2.1 without microversions: clients written before there were any go on working."""
+    """/v2 is /v2.1 without microversions: clients written before there were any go on working. /os-volumes_boot is /servers."""
 
     def __init__(self, app):
         self.app = app
@@ -18,6 +23,8 @@ class Legacy:
             environ["PATH_INFO"] = "/v2.1" + path[3:]
             for header in ("HTTP_OPENSTACK_API_VERSION", "HTTP_X_OPENSTACK_NOVA_API_VERSION"):
                 environ.pop(header, None)
+        if alias := _ALIAS.match(environ.get("PATH_INFO", "")):
+            environ["PATH_INFO"] = f"{alias[1]}/servers{environ['PATH_INFO'][alias.end():]}"
         return self.app(environ, start_response)
 
 

@@ -4,13 +4,7 @@ from common.unsupported import Part, Table
 
 _NETWORKS = "nova-network's commands"
 TABLE = Table("/v2.1", [
-    *(Part(f"/os-hosts/{{id}}/{verb}", "power actions of hosts") for verb in ("reboot", "shutdown", "startup")),
-    Part("/os-instance_usage_audit_log", "usage audit logs"),
-    Part("/servers/{id}/diagnostics", "diagnostics of servers"),
     Part("/servers/{id}/shares", "shared file systems of servers"), Part("/os-baremetal-nodes", "bare-metal nodes"),
-    Part("/os-assisted-volume-snapshots", "snapshots of volumes by the hypervisor"),
-    Part("/os-volumes_boot", "os-volumes_boot (name the volume in block_device_mapping_v2 of /servers)"),
-    Part("/extensions/{alias}", "extensions (what there is, depends on the microversion)"),
     Part("/os-agents", "guest agents of XenServer", removed=True), Part("/os-cells", "the commands of cells v1", removed=True),
     Part("/os-certificates", "x509 certificates", removed=True), Part("/os-cloudpipe", "VPN servers of projects", removed=True),
     Part("/os-fixed-ips", _NETWORKS, removed=True), Part("/os-floating-ip-dns", _NETWORKS, removed=True),
@@ -26,6 +20,6 @@ TABLE = Table("/v2.1", [
 # Names of actions on servers -> what they are for.
 ACTIONS = {
     "os-getRDPConsole": "RDP consoles", "os-getMKSConsole": "MKS consoles",
-    "changePassword": "new passwords in running servers", "trigger_crash_dump": "crash dumps of servers",
-    **dict.fromkeys(("resetNetwork", "injectNetworkInfo"), "networks that are set up inside servers"),
 }
+# Actions that OpenStack has removed too.
+REMOVED_ACTIONS = {"resetNetwork": "networks that are set up inside servers by XenServer"}

@@ -9,6 +9,7 @@ import pathlib
 from collections.abc import Callable
 
 from common.vault import Vault
+from compute_agent.messages import PasswordResult
 from compute_agent.tunnel import Channels, Tunnel
 
 
@@ -155,6 +156,23 @@ class VirtDriver:
 
     def reboot(self, uuid: str, *, timeout_s: float, is_cancelled: Callable[[], bool] = lambda: False) -> None:
         """Ask the guest to restart; restart it hard where it does not within ``timeout_s``, or as soon as ``is_cancelled()``."""
+        raise AssertionError
+
+    def diagnostics(self, uuid: str) -> dict | None:
+        """What a running guest has used, as ``compute_agent.messages.Diagnostics``; None: it does not run."""
+        raise AssertionError
+
+    def inject_nmi(self, uuid: str) -> None:
+        """Send a running guest a non-maskable interrupt, for which many guests write a crash dump.
+
+        :raises StepFailed: the guest does not run, or cannot take one
+        """
+        raise AssertionError
+
+    def set_password(self, uuid: str, user: str, password: str) -> PasswordResult:
+        """Have the agent in a running guest set a user's password. The result is an answer, because failing is usual: many guests
+        have no agent.
+        """
         raise AssertionError
 
     def begin_rescue(self, instance: dict, image_files: dict) -> None:

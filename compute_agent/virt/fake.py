@@ -3,6 +3,7 @@
 import json
 import pathlib
 import shutil
+import string
 import struct
 
 from common import errors, guest_needs, server_states
@@ -168,6 +169,28 @@ class FakeDriver(base.VirtDriver):
 
     def reboot(self, uuid, *, timeout_s, is_cancelled=lambda: False):
         self._set(uuid, power=server_states.RUNNING)
+
+    def diagnostics(self, uuid):
+        if self.power_states().get(uuid) != server_states.RUNNING:
+            return None
+        guest, disk = self._read(uuid), dict.fromkeys(("read_bytes", "read_requests", "write_bytes", "write_requests"), 0)
+        moved = dict.fromkeys((f"{way}_{what}" for way in ("rx", "tx") for what in ("octets", "packets", "errors", "drop")), 0)
+        return {"driver": "fake", "hypervisor": "fake", "hypervisor_os": "linux", "memory_kb": {"maximum": 65536, "used": 65536},
+                "memory_stats": {"actual": 65536, "rss": 65536}, "cpus": [{"id": 0, "time": 1_000_000_000}],
+                "disks": [{"device": f"vd{letter}", "errors_count": 0, **disk}
+                          for letter in string.ascii_lowercase[:1 + len(guest["volumes"])]],
+                "nics": [{"device": f"tap{port[:11]}", "mac_address": None, **moved} for port in guest["ports"]]}
+
+    def inject_nmi(self, uuid):
+        if not self._runs(uuid):
+            raise errors.StepFailed(reason="The guest is not running.")
+        self._set(uuid, interrupts=self._read(uuid).get("interrupts", 0) + 1)
+
+    def set_password(self, uuid, user, password):
+        """Each guest has an agent; it knows the user root only."""
+        if self.power_states().get(uuid) != server_states.RUNNING:
+            return "not running"
+        return "set" if user == "root" else "refused"
 
     def begin_rescue(self, instance, image_files):
         self.prepare_disk(instance, image_files)

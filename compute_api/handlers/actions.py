@@ -9,6 +9,7 @@ from compute_api.handlers import (
     evacuate,
     fixed_ips,
     floating_ips,
+    guests,
     migrations,
     rebuild,
     rescue,
@@ -28,16 +29,19 @@ NAMES = tuple(schemas.SCHEMAS)
 
 _LAST = {**dict.fromkeys(("addFixedIp", "removeFixedIp", "addFloatingIp", "removeFloatingIp"), (2, 43)),
          **dict.fromkeys(console_schemas.ACTIONS, (2, 5))}
+_FIRST = {"trigger_crash_dump": (2, 17)}
 
 
 def act(req, id):
     body = req.json_object()
     known = [n for n in body if n in _CHECKS]
     if len(body) != 1 or not known:
-        raise unknown_action(body, unsupported.ACTIONS)
+        raise unknown_action(body, unsupported.ACTIONS, unsupported.REMOVED_ACTIONS)
     name = known[0]
     if req.version > _LAST.get(name, req.version):
         raise errors.NotFound(f"The action {name} ended with microversion %d.%d." % _LAST[name])
+    if req.version < _FIRST.get(name, req.version):
+        raise errors.NotFound(f"The action {name} begins with microversion %d.%d." % _FIRST[name])
     _CHECKS[name](body[name])
     return _HANDLERS[name](req, id, body[name])
 
@@ -74,6 +78,10 @@ def _restore(req, id, arguments):
     raise errors.InvalidState(action="restore", resource="instance", id=id, attr="vm_state", state=row["vm_state"])
 
 
+def _inject_network_info(req, id, arguments):
+    servers.inject_network_info(req.call, id)
+
+
 def _reset_state(req, id, arguments):
     servers.reset_state(req.call, id, arguments["state"])
 
@@ -90,11 +98,12 @@ _HANDLERS = {"os-start": simple("os_compute_api:servers:start", "start"),
              "revertResize": migrations.revert, "evacuate": evacuate.evacuate,
              "rescue": rescue.rescue, "unrescue": simple("os_compute_api:os-unrescue", "unrescue"),
              "shelve": shelving.shelve, "shelveOffload": shelving.offload, "unshelve": shelving.unshelve,
+             "changePassword": guests.change_password, "trigger_crash_dump": guests.trigger_crash_dump,
              "reboot": _reboot, "os-getConsoleOutput": _console_output,
              "os-getVNCConsole": consoles.action("vnc"), "os-getSPICEConsole": consoles.action("spice"),
              "os-getSerialConsole": consoles.action("serial"),
              "lock": _lock, "unlock": _unlock, "forceDelete": _force_delete, "restore": _restore,
-             "os-resetState": _reset_state, "addSecurityGroup": security_groups.add,
+             "os-resetState": _reset_state, "injectNetworkInfo": _inject_network_info, "addSecurityGroup": security_groups.add,
              "removeSecurityGroup": security_groups.remove,
              "addFloatingIp": floating_ips.add, "removeFloatingIp": floating_ips.remove,
              "addFixedIp": fixed_ips.add,

@@ -30,7 +30,19 @@ def update(req, id, body):
     """Enable or disable the host for new servers."""
     req.svc.policy.check(req.ctx, "os_compute_api:os-hosts:update", {})
     if "maintenance_mode" in body:
-        raise errors.BadRequest("This cloud does not support maintenance modes of hosts. Disable the host instead.")
+        raise errors.NotSupported()  # nor can Nova's libvirt driver
     enabled = body["status"].lower() == "enable"
     hosts.update(req.call, enabled, id)
     return {"host": id, "status": "enabled" if enabled else "disabled"}
+
+
+def reboot(req, id):
+    hosts.power(req.call, id, "os_compute_api:os-hosts:reboot")
+
+
+def shutdown(req, id):
+    hosts.power(req.call, id, "os_compute_api:os-hosts:shutdown")
+
+
+def startup(req, id):
+    hosts.power(req.call, id, "os_compute_api:os-hosts:start")

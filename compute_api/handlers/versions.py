@@ -6,6 +6,9 @@
 Source: the REST API version history of the compute API.
 """
 
+from common import errors
+from compute_api import extensions as known
+
 MINIMUM, MAXIMUM = (2, 1), (2, 92)
 HISTORY = {
     (2, 2): "key pairs have a type", (2, 3): "admins see more attributes of servers, and delete_on_termination",
@@ -14,12 +17,14 @@ HISTORY = {
     (2, 11): "services can be forced down", (2, 13): "server groups show project and user",
     (2, 14): "evacuations do not say whether disks are shared",
     (2, 15): "soft policies of server groups", (2, 16): "servers show their host's status to admins",
+    (2, 17): "crash dumps of servers",
     (2, 18): "no project in paths", (2, 19): "servers have a description", (2, 21): "actions of deleted servers",
     (2, 26): "servers have tags", (2, 28): "hypervisors show cpu_info as an object",
     (2, 29): "evacuations can be forced to a host",
     (2, 31): "tokens of consoles are shown", (2, 35): "key pairs are paged",
     (2, 37): "networks of a new server must be named, or auto or none",
     (2, 38): "an unknown status filter is refused", (2, 47): "servers embed their flavor",
+    (2, 48): "diagnostics have one format for all hypervisors",
     (2, 51): "events of actions for everybody", (2, 52): "tags when a server is made",
     (2, 53): "services and hypervisors are known by UUID", (2, 54): "rebuild with another key",
     (2, 55): "flavors have a description", (2, 57): "no injected files; rebuild with other user data",
@@ -68,6 +73,13 @@ def show_legacy(req):
 
 
 def extensions(req):
-    """Always empty: since 2.1 the API has no optional extensions."""
+    """Those of the time when features were extensions, for clients that look for them."""
     req.svc.policy.check(req.ctx, "os_compute_api:extensions", {})
-    return {"extensions": []}
+    return {"extensions": [known.view(alias) for alias in known.NAMES]}
+
+
+def extension(req, alias):
+    req.svc.policy.check(req.ctx, "os_compute_api:extensions", {})
+    if alias not in known.NAMES:
+        raise errors.NotFound("The resource could not be found.")
+    return {"extension": known.view(alias)}

@@ -33,9 +33,11 @@ SCHEMAS = {
         ["name", "backup_type", "rotation"]),
     "createImage": schema.obj({"name": NAME, "metadata": schema.METADATA}, ["name"]),
     "rescue": RESCUE, "unrescue": NOTHING, "rebuild": REBUILD,
-    "evacuate": EVACUATE,
+    "evacuate": EVACUATE, "changePassword": schema.obj({"adminPass": {"type": "string", "maxLength": 255}}, ["adminPass"]),
+    "trigger_crash_dump": {"type": "null"},
     "migrate": MIGRATE, "os-migrateLive": MIGRATE_LIVE, "resize": RESIZE, "confirmResize": NOTHING, "revertResize": NOTHING,
     "shelve": NOTHING, "shelveOffload": NOTHING, "unshelve": UNSHELVE,
     "forceDelete": {"type": ["object", "null", "string"]}, "restore": {"type": ["object", "null", "string"]},
+    "injectNetworkInfo": {"type": "null"},
     "os-resetState": schema.obj({"state": {"enum": [server_states.ACTIVE, server_states.ERROR]}}, ["state"]),
 }

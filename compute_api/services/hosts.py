@@ -29,3 +29,19 @@ def update(call: Call, enabled, id: str) -> None:
         values = {"disabled": not enabled, "disabled_reason": None}
         if not rows.update_where(connection, SERVICES, values, host=id, binary="nova-compute"):
             raise errors.NotFound(f"Compute host {id} could not be found.")
+
+
+def power(call: Call, id: str, rule: str) -> None:
+    """Reboot, shut down or start a host, which libvirt cannot: the answer is that of Nova's libvirt driver.
+
+    :raises NotFound: there is no such host
+    :raises BadRequest: it is down
+    :raises NotSupported: otherwise
+    """
+    call.svc.policy.check(call.ctx, rule, {})
+    with call.svc.db.reader() as connection:
+        if not hosts.is_known(connection, id):
+            raise errors.NotFound(f"Compute host {id} could not be found.")
+        if not hosts.service_up(connection, id, call.svc.conf.service_down_time):
+            raise errors.BadRequest(f"Compute service of {id} is unavailable at this time.")
+    raise errors.NotSupported()

@@ -38,6 +38,14 @@ def reset_state(call: Call, id: str, state: str) -> None:
         resizes.leave(connection, call.ctx, id)
 
 
+def inject_network_info(call: Call, id: str) -> None:
+    """Does nothing, as with Nova's libvirt driver: guests are configured by DHCP or a config drive.
+
+    :raises Conflict: the server is locked
+    """
+    access.check_lock(call, get(call, id, "os_compute_api:os-admin-actions:inject_network_info"))
+
+
 def console_output(call: Call, id: str, lines: int | None) -> str:
     """The last lines of the guest's console log; None: all.
 

@@ -204,6 +204,22 @@ class VirtContract:
             with pytest.raises(errors.StepFailed, match="not running"):
                 driver.open_console(UUID, kind)
 
+    def test_what_a_running_guest_is_asked(self, kit):
+        """Its statistics, an interrupt, a password: the guest of the tests has no agent, or one that knows root."""
+        driver = kit.driver
+        kit.instance["image_meta"] = {**kit.image, "properties": {**kit.image["properties"], "hw_qemu_guest_agent": "yes"}}
+        kit.spawn()
+        found = driver.diagnostics(UUID)
+        assert found["memory_kb"]["maximum"] > 0 and [cpu["id"] for cpu in found["cpus"]] == [0] and found["nics"] == []
+        assert found["disks"][0]["device"] == "vda" and found["memory_stats"]["actual"] > 0
+        driver.inject_nmi(UUID)
+        assert kit.power() == server_states.RUNNING
+        assert driver.set_password(UUID, "root", "x") in ("set", "no agent")
+        driver.power_off(UUID, timeout_s=0)
+        assert driver.diagnostics(UUID) is None and driver.set_password(UUID, "root", "x") == "not running"
+        with pytest.raises(errors.StepFailed):
+            driver.inject_nmi(UUID)
+
     def test_a_missing_guest_is_a_reason_not_a_crash(self, kit):
         for work in (kit.driver.power_on, kit.driver.pause, kit.driver.unpause, kit.driver.suspend):
             with pytest.raises(errors.StepFailed):

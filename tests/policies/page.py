@@ -100,7 +100,8 @@ def _unsupported() -> str:
         for part in module.TABLE.parts:
             verbs = f"{', '.join(part.methods)} " if part.methods else ""
             lines.append([service, f"`{verbs}{module.TABLE.prefix}{part.path}`", part.feature, _status(part)])
-        lines += [[service, f"`{action}`", feature, "400"] for action, feature in getattr(module, "ACTIONS", {}).items()]
+        lines += [[service, f"`{action}`", feature, status] for name, status in (("ACTIONS", "400"), ("REMOVED_ACTIONS", "410"))
+                  for action, feature in getattr(module, name, {}).items()]
     return _UNSUPPORTED + _table(["service", "path, or action", "what is not supported", "status"], lines) + "\n"
 
 

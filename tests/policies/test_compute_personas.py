@@ -44,7 +44,9 @@ _OF_PROJECT = ("/servers/{id}", "/os-server-groups/{id}")
 # What one who may ask is told there is none of: it is nobody's, or the network service knows it as another project's.
 _ABSENT = {"/os-security-groups/{id}", "/os-security-group-rules", "/os-security-group-rules/{id}", "/os-floating-ips/{id}",
            "/os-services/{id}", "/os-hypervisors/{id}", "/os-hypervisors/{id}/uptime", "/os-hypervisors/{id}/search",
-           "/os-hypervisors/{id}/servers", "/os-hosts/{id}", "/flavors/{id}/os-flavor-access", "/flavors/{id}/action",
+           "/os-hypervisors/{id}/servers", "/os-hosts/{id}",
+           *(f"/os-hosts/{{id}}/{verb}" for verb in ("reboot", "shutdown", "startup")),
+           "/flavors/{id}/os-flavor-access", "/flavors/{id}/action",
            "/os-console-auth-tokens/{token}", "/os-aggregates/{id}", "/os-aggregates/{id}/action", "/os-aggregates/{id}/images",
            "/servers/{id}/migrations/{migration_id}"}
 _ABSENT_IN_ACTIONS = {"addFloatingIp", "removeFloatingIp", "addFixedIp", "removeSecurityGroup"}
@@ -62,6 +64,8 @@ _BODIES = {
     ("POST", "/os-security-groups"): lambda ids: {"security_group": {"name": "p", "description": "p"}},
     ("POST", "/os-security-group-rules"): lambda ids: {"security_group_rule": {
         "parent_group_id": ids["os-security-groups"], "ip_protocol": "tcp", "from_port": 8, "to_port": 8, "cidr": "10.0.0.0/8"}},
+    ("POST", "/os-assisted-volume-snapshots"): lambda ids: {"snapshot": {
+        "volume_id": ids["spare"], "create_info": {"snapshot_id": compute.NOWHERE, "type": "qcow2", "new_file": "x"}}},
     ("POST", "/os-server-external-events"): lambda ids: {"events": [{"name": "network-changed", "server_uuid": ids["servers"]}]},
     ("PUT", "/os-quota-sets/{target}"): lambda ids: {"quota_set": {"key_pairs": 90}},
     ("POST", "/flavors/{id}/action"): lambda ids: [{name: {"tenant": ids["project_id"]}} for name in (

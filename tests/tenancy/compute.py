@@ -87,14 +87,15 @@ def make(who: Asker, mark: str) -> Ids:
         "os-floating-ips": floating["id"], "os-security-groups": group,
         "os-security-group-rules": rule, "network": net, "subnet": subnet["id"], "port": port["id"],
         "address": floating["floating_ip_address"], "image": image, "spare": new_volume(who, mark + "spare"),
-        "group_name": mark + "rules", "user": who.user_id}
+        "group_name": mark + "rules", "user": who.user_id, "os-assisted-volume-snapshots": NOWHERE, "alias": "os-consoles",
+        "before": "2001-01-01%2000:00:00"}
 
 
 KEY = ("ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQDbl0eYFOt3CN8Tkd1dRgn4pnmwdmqmRhpX+dJRWMi7yVzZLfZgQ2JMkcqBJNnr1sn1yVfZk6rkK"
        "EGwOTCcHWWjVbPiFAY1ALG1NTi3yKdBQwIJ5jE4Xb5c8DUpm9ARHkvDXVMtHEYaBnWrTnGc0YVMD3zKrqDXYU7qB8SbtFYxGw== a@b")
 # What each action is sent with; nothing where its schema asks for nothing.
 _ARGUMENTS: dict = {
-    "evacuate": {},
+    "evacuate": {}, "changePassword": {"adminPass": "x"}, "trigger_crash_dump": None, "injectNetworkInfo": None,
     "reboot": {"type": "HARD"}, "addSecurityGroup": {"name": "default"}, "removeSecurityGroup": {"name": "default"},
     "addFloatingIp": {"address": "172.24.4.9"}, "removeFloatingIp": {"address": "172.24.4.9"},
     "addFixedIp": {"networkId": NOWHERE}, "removeFixedIp": {"address": "10.81.0.9"},
@@ -232,6 +233,8 @@ NO_REFERENCE = {
     ("compute_api.handlers.attachments", "volumeAttachment/serverId"): "must say what is",
     **{("compute_api.handlers.external_events", f"events[]/ports[]/{name}"): "only of ports that the server's host plugged"
        for name in ("id", "network_id", "fixed_ips[]/subnet_id")},
+    **{("compute_api.handlers.assisted_snapshots", f"snapshot/{name}"): "only services may name them" for name in (
+        "volume_id", "create_info/snapshot_id", "create_info/id")},
     ("compute_api.handlers.flavors", "flavor/id"): "a new id", ("compute_api.handlers.quotas", "quota_set/tenant_id"): "not read",
     ("compute_api.handlers.quotas", "quota_set/security_groups"): "a number",
     ("compute_api.handlers.quota_classes", "quota_class_set/security_groups"): "a number"}
@@ -240,6 +243,8 @@ EXCEPTIONS = {(r.method, r.path): (_OK | {404, 400}, "flavors are everybody's") 
               if r.method == "GET" and "/flavors/{id}" in r.path and "access" not in r.path}
 EXCEPTIONS.update({(r.method, r.path): (_OK | {400}, "the cloud's defaults, whatever project is named")
                    for r in router.ROUTES if r.path.endswith("/os-quota-sets/{target}/defaults")})
+EXCEPTIONS.update({(r.method, r.path): (_OK | {400}, "the same for all")
+                   for r in router.ROUTES if r.path.endswith("/extensions/{alias}")})
 EXCEPTIONS.update({(r.method, r.path): (REFUSED | {400}, "before 2.53 it was named otherwise, with other members")
                    for r in router.ROUTES if r.method == "PUT" and r.path.endswith("/os-services/{id}")})
 SERVICE = Service("compute", router.ROUTES, make,

@@ -12,7 +12,7 @@ from common import errors, guest_hardware, server_states
 from common.guest_cpus import cpu_set
 from common.vault import open_chap
 from compute_agent.virt import base, kept_disks
-from compute_agent.virt.libvirt import capabilities, consoles, firmware, xml
+from compute_agent.virt.libvirt import capabilities, consoles, diagnostics, firmware, xml
 from compute_agent.virt.libvirt.files import Files
 from compute_agent.virt.libvirt.host import Connection, guarded, resources
 from compute_agent.virt.libvirt.kvm import kvm_works
@@ -27,6 +27,8 @@ _POWER = {libvirt.VIR_DOMAIN_RUNNING: server_states.RUNNING, libvirt.VIR_DOMAIN_
 # Reasons of a shut off domain that libvirtd did not see ending, or that left for a host that lost it.
 _UNSEEN = (libvirt.VIR_DOMAIN_SHUTOFF_UNKNOWN, libvirt.VIR_DOMAIN_SHUTOFF_CRASHED, libvirt.VIR_DOMAIN_SHUTOFF_DAEMON,
            libvirt.VIR_DOMAIN_SHUTOFF_FAILED, libvirt.VIR_DOMAIN_SHUTOFF_MIGRATED)
+# The guest has no channel to an agent, or nobody answers there.
+_NO_AGENT = (libvirt.VIR_ERR_AGENT_UNRESPONSIVE, libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED)
 # What the firmware remembers is the guest's, and goes with its files.
 _UNDEFINE = libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM
 CONSOLE_BYTES = 100 * 1024
@@ -216,6 +218,34 @@ class LibvirtDriver(LiveMigration, base.VirtDriver):
                 guarded(domain.managedSave, 0)
         except libvirt.libvirtError as error:
             raise self._failure("The guest could not be suspended", error) from error
+
+    def diagnostics(self, uuid):
+        domain = self._domain(uuid)
+        try:
+            if not self._is(domain, libvirt.VIR_DOMAIN_RUNNING):
+                return None
+            (_, stats), = self.connection.call("domainListGetStats", [domain], diagnostics.FLAGS, 0)
+            return diagnostics.of(stats, guarded(domain.XMLDesc, 0), self.virt_type)
+        except libvirt.libvirtError as error:
+            raise self._failure("The guest's statistics could not be read", error) from error
+
+    def inject_nmi(self, uuid):
+        domain = self._domain(uuid)
+        try:
+            guarded(domain.injectNMI)
+        except libvirt.libvirtError as error:
+            raise self._failure("The guest could not be interrupted", error) from error
+
+    def set_password(self, uuid, user, password):
+        domain = self._domain(uuid)
+        try:
+            if not self._is(domain, libvirt.VIR_DOMAIN_RUNNING):
+                return "not running"
+            guarded(domain.setUserPassword, user, password)
+        except libvirt.libvirtError as error:
+            LOG.warning("the password of user %s in instance %s could not be set: %s", user, uuid, error)
+            return "no agent" if error.get_error_code() in _NO_AGENT else "refused"
+        return "set"
 
     def begin_rescue(self, instance, image_files):
         self.files.begin_rescue(instance, image_files)
