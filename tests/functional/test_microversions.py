@@ -162,7 +162,7 @@ def test_hosts_as_old_clients_see_them(cloud, server):
     assert at(cloud, "2.1", "PUT", where, {"status": "Disable"}) == {"host": host["host_name"], "status": "disabled"}
     assert host not in at(cloud, "2.1", "GET", "/os-hosts")["hosts"]
     assert at(cloud, "2.1", "PUT", where, {"status": "enable"})["status"] == "enabled"
-    refused(400, cloud.client, "compute", "PUT", where, {"maintenance_mode": "enable"}, version="2.1")
+    refused(501, cloud.client, "compute", "PUT", where, {"maintenance_mode": "enable"}, version="2.1")
     refused(404, cloud.client, "compute", "GET", "/os-hosts/nowhere", version="2.1")
     refused(404, cloud.client, "compute", "PUT", "/os-hosts/nowhere", {"status": "enable"}, version="2.1")
     refused(404, cloud.client, "compute", "GET", "/os-hosts", version="2.43")
