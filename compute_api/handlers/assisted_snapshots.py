@@ -2,15 +2,13 @@
 
 import json
 
-from common import errors, schema, wsgi
+from common import errors, schema, values, wsgi
 from compute_api import access, microversions
 from compute_api.services import assisted_snapshots
 
-_TEXT = {"type": "string", "minLength": 1, "maxLength": 255}
-CREATE = schema.wrapped("snapshot", {
-    "volume_id": _TEXT, "create_info": schema.obj({
-        "snapshot_id": _TEXT, "type": {"enum": ["qcow2"]}, "new_file": _TEXT, "id": _TEXT}, ["snapshot_id", "type", "new_file"])},
-    ["volume_id", "create_info"])
+_INFO = schema.obj({"snapshot_id": schema.UUID, "type": {"enum": ["qcow2"]}, "id": schema.UUID,
+                    "new_file": {"type": "string", "minLength": 1, "maxLength": 255}}, ["snapshot_id", "type", "new_file"])
+CREATE = schema.wrapped("snapshot", {"volume_id": schema.UUID, "create_info": _INFO}, ["volume_id", "create_info"])
 
 
 @wsgi.body(CREATE)
@@ -26,8 +24,7 @@ def delete(req, id):
     microversions.check_query(req.call, req.GET, ("delete_info",))
     try:
         volume_id = json.loads(req.GET["delete_info"])["volume_id"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise errors.BadRequest(f"delete_info must be JSON with a volume_id: {error}") from None
-    if not isinstance(volume_id, str):
-        raise errors.BadRequest("volume_id must be a string")
+    except (KeyError, RecursionError, TypeError, ValueError):
+        raise errors.BadRequest("delete_info must be JSON with a volume_id.") from None
+    values.uuid(volume_id, "volume_id")
     assisted_snapshots.delete(req.call, volume_id, id)
