@@ -143,7 +143,7 @@ def test_a_crash_dump_is_triggered_and_recorded(cloud, server):
         return cloud.client.call("compute", "GET", f"/servers/{server}/os-instance-actions/{request}", version="2.51")[
             "instanceAction"]["events"]
     (event,) = wait_for(events, 10, what="the event")
-    assert (event["event"], event["result"]) == ("trigger_crash_dump", "Success")
+    assert (event["event"], event["result"]) == ("compute_trigger_crash_dump", "Success")
     refused_act(400, cloud.client, server, "trigger_crash_dump", {"force": True}, version="2.17")
     with stopped(cloud, server):
         assert "in vm_state stopped" in refused_act(409, cloud.client, server, "trigger_crash_dump", version="2.17")
