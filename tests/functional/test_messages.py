@@ -118,10 +118,10 @@ def test_what_this_cloud_does_not_have_is_no_mistyped_path(cloud, service, metho
 def test_actions_that_this_cloud_does_not_have(cloud):
     client = cloud.client
     server = client.find("compute", "servers", "first")["id"]
-    text = refused(400, client, "compute", "POST", f"/servers/{server}/action", {"evacuate": {}})
-    assert "There is no such action: evacuate. This cloud does not support evacuations of servers." in text
-    text = refused(400, client, "compute", "POST", f"/servers/{server}/action", {"evacuat": {}})
-    assert "There is no such action: evacuat" in text and "This cloud" not in text
+    text = refused(400, client, "compute", "POST", f"/servers/{server}/action", {"os-getRDPConsole": {}})
+    assert "There is no such action: os-getRDPConsole. This cloud does not support RDP consoles." in text
+    text = refused(400, client, "compute", "POST", f"/servers/{server}/action", {"os-getRDPConsol": {}})
+    assert "There is no such action: os-getRDPConsol" in text and "This cloud" not in text
     volume = new_volume(client, "acted")
     assert "does not support migrations of volumes" in refused(400, client, "volume", "POST", f"/volumes/{volume}/action", {
         "os-migrate_volume": {"host": "x"}})
