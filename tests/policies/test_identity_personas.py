@@ -13,6 +13,7 @@ import uuid
 import pytest
 
 from common.context import Context, new_hex
+from deploy.first import Cloud
 from identity import router
 from identity.db import models
 from identity.handlers import federation
@@ -35,6 +36,8 @@ NOUNS = ("user", "group", "project")
 
 class Client:
     """What a cloud's client is to the drive, over the application itself."""
+
+    PREFIX = Cloud.PREFIX
 
     def __init__(self, caller: Caller):
         self.caller, self.token, self.project_id = caller, caller.admin, ""
