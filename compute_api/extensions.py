@@ -9,7 +9,8 @@ NAMES = {
     "OS-EXT-IPS": "ExtendedIps", "OS-EXT-IPS-MAC": "ExtendedIpsMac", "OS-EXT-SRV-ATTR": "ExtendedServerAttributes",
     "OS-EXT-STS": "ExtendedStatus", "OS-FLV-DISABLED": "FlavorDisabled", "OS-FLV-EXT-DATA": "FlavorExtraData",
     "OS-SCH-HNT": "SchedulerHints", "OS-SRV-USG": "ServerUsage", "os-access-ips": "AccessIPs", "os-admin-actions": "AdminActions",
-    "os-admin-password": "AdminPassword", "os-assisted-volume-snapshots": "AssistedVolumeSnapshots",
+    "os-admin-password": "AdminPassword", "os-aggregates": "Aggregates",
+    "os-assisted-volume-snapshots": "AssistedVolumeSnapshots",
     "os-attach-interfaces": "AttachInterfaces", "os-availability-zone": "AvailabilityZone",
     "os-block-device-mapping": "BlockDeviceMapping", "os-config-drive": "ConfigDrive",
     "os-console-auth-tokens": "ConsoleAuthTokens", "os-console-output": "ConsoleOutput", "os-consoles": "Consoles",
@@ -28,9 +29,9 @@ NAMES = {
     "os-server-external-events": "ServerExternalEvents", "os-server-group-quotas": "ServerGroupQuotas",
     "os-server-groups": "ServerGroups", "os-server-list-multi-status": "ServerListMultiStatus",
     "os-server-password": "ServerPassword", "os-server-sort-keys": "ServerSortKeys", "os-server-start-stop": "ServerStartStop",
-    "os-services": "Services", "os-simple-tenant-usage": "SimpleTenantUsage", "os-suspend-server": "SuspendServer",
+    "os-services": "Services", "os-shelve": "Shelve", "os-simple-tenant-usage": "SimpleTenantUsage", "os-suspend-server": "SuspendServer",
     "os-tenant-networks": "OSTenantNetworks", "os-used-limits": "UsedLimits", "os-used-limits-for-admin": "UsedLimitsForAdmin",
-    "os-user-data": "UserData", "os-user-quotas": "UserQuotas", "os-volume-attachment-update": "VolumeAttachmentUpdate",
+    "os-user-data": "UserData", "os-volume-attachment-update": "VolumeAttachmentUpdate",
     "os-volumes": "Volumes"}
 
 
