@@ -29,7 +29,8 @@ NAMES = {
     "os-server-external-events": "ServerExternalEvents", "os-server-group-quotas": "ServerGroupQuotas",
     "os-server-groups": "ServerGroups", "os-server-list-multi-status": "ServerListMultiStatus",
     "os-server-password": "ServerPassword", "os-server-sort-keys": "ServerSortKeys", "os-server-start-stop": "ServerStartStop",
-    "os-services": "Services", "os-shelve": "Shelve", "os-simple-tenant-usage": "SimpleTenantUsage", "os-suspend-server": "SuspendServer",
+    "os-services": "Services", "os-shelve": "Shelve",
+    "os-simple-tenant-usage": "SimpleTenantUsage", "os-suspend-server": "SuspendServer",
     "os-tenant-networks": "OSTenantNetworks", "os-used-limits": "UsedLimits", "os-used-limits-for-admin": "UsedLimitsForAdmin",
     "os-user-data": "UserData", "os-volume-attachment-update": "VolumeAttachmentUpdate",
     "os-volumes": "Volumes"}
