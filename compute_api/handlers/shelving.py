@@ -4,7 +4,7 @@ from common import schema
 from compute_api.schemas import shelving as schemas
 from compute_api.services import shelving
 
-_CHECK_ZONE = schema.compiled(schemas.ZONE)
+_CHECK_ZONE, _CHECK_PLACE = schema.compiled(schemas.ZONE), schema.compiled(schemas.PLACE)
 
 
 def shelve(req, id, arguments):
@@ -19,5 +19,5 @@ def unshelve(req, id, arguments):
     """Before 2.77 the scheduler chooses, whatever the body says."""
     if req.version < (2, 77):
         arguments = None
-    _CHECK_ZONE(arguments)
+    (_CHECK_PLACE if req.version >= (2, 91) else _CHECK_ZONE)(arguments)
     shelving.unshelve(req.call, id, arguments or {})

@@ -39,5 +39,6 @@ RULES = [
     _action("os-multinic:remove", MEMBER, "Remove a fixed IP address from a server", "removeFixedIp"),
     _action("os-shelve:shelve", MEMBER, "Shelve a server", "shelve"),
     _action("os-shelve:unshelve", MEMBER, "Start a shelved server", "unshelve"),
+    _action("os-shelve:unshelve_to_host", ADMIN, "Start a shelved server on a certain host", "unshelve"),
     _action("os-shelve:shelve_offload", ADMIN, "Remove a shelved server from its host", "shelveOffload"),
 ]

@@ -54,20 +54,32 @@ def offload(call: Call, id: str) -> None:
 def unshelve(call: Call, id: str, given: dict) -> None:
     """Begin to start a shelved server.
 
-    :param given: {} or, for a server that no host has, "availability_zone"
-    :raises BadRequest: there is no such zone
-    :raises Conflict: as ``shelve``, or the server is still on its host and may not choose another
+    :param given: {} or, for a server that no host has, "availability_zone", None for any, and "host"
+    :raises BadRequest: there is no such zone or host
+    :raises Conflict: as ``shelve``, or the server is still on its host and may not choose another, or the host is not in the zone
     """
-    usable = zones.usable([row for row in zones.services(call) if row["binary"] == aggregates.COMPUTE]) if given else []
+    services = [row for row in zones.services(call) if row["binary"] == aggregates.COMPUTE] if given else []
     with call.svc.db.writer() as connection:
         row = _begun(call, connection, id, "unshelve", "unshelve")
         if given and row["vm_state"] == SHELVED:
             raise errors.Conflict(f'Specifying an availability zone or a host when unshelving server "{id}" with status '
                                   f'"{row["vm_state"]}" is not supported. The server status must be SHELVED_OFFLOADED.')
-        if given:
-            zone = given["availability_zone"]
-            if zone not in usable:
-                raise errors.BadRequest("The requested availability zone is not available")
+        host, zone = given.get("host"), given.get("availability_zone", row["pinned_availability_zone"])
+        if given.get("availability_zone") and zone not in zones.usable(services):
+            raise errors.BadRequest("The requested availability zone is not available")
+        if host:
+            call.svc.policy.check(call.ctx, _RULE + "unshelve_to_host", access.target(row))
+            check_host(services, host, zone)
+        if "availability_zone" in given:
             instances.write(connection, id, pinned_availability_zone=zone)
-        operation_id = shelving.unshelve(connection, call.ctx, row)
+        operation_id = shelving.unshelve(connection, call.ctx, row, host)
     drive(call, operation_id, "unshelve.start", row)
+
+
+def check_host(services: list[dict], host: str, zone: str | None) -> None:
+    """:raises BadRequest: unknown host. :raises Conflict: it is not in the zone; a zone of None is any"""
+    found = next((row for row in services if row["host"] == host), None)
+    if found is None:
+        raise errors.BadRequest(f"Compute host {host} could not be found.")
+    if zone not in (None, found["zone"]):
+        raise errors.Conflict(f'Host "{host}" is not in the availability zone "{zone}".')

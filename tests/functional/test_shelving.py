@@ -94,6 +94,18 @@ def test_what_a_shelved_server_refuses(cloud, member, server):
     assert wait_status(client, server)["OS-EXT-AZ:availability_zone"] == "nova"
 
 
+def test_a_server_is_unshelved_to_a_host(cloud, member, server):
+    client, path = cloud.client, f"/servers/{server}/action"
+    shelved(client, server)
+    host = client.call("compute", "GET", "/os-services?binary=nova-compute")["services"][0]["host"]
+    refused(400, client, "compute", "POST", path, {"unshelve": {"host": host}}, version="2.90")
+    text = refused(400, client, "compute", "POST", path, {"unshelve": {"host": "nowhere"}}, version="2.91")
+    assert "Compute host nowhere could not be found." in text
+    act(client, server, "unshelve", {"host": host, "availability_zone": None}, version="2.91")
+    assert wait_status(client, server)["OS-EXT-SRV-ATTR:host"] == host
+    refused(404, member, "compute", "POST", path, {"unshelve": {"host": host}}, version="2.91")
+
+
 def test_volumes_of_a_shelved_server_are_attached_and_detached(cloud, server):
     client = cloud.client
     with new_volume(client) as kept, new_volume(client) as other:

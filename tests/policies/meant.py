@@ -39,7 +39,6 @@ NOT_ASKED: dict[str, dict[str, str]] = {
     "compute": {
         "compute:server:topology:host:index": "Guests have no NUMA cells, so a topology has no details for operators only",
         "compute:servers:resize:cross_cell": "All hosts are of one cell",
-        "os_compute_api:os-shelve:unshelve_to_host": "An unshelved server cannot be given a host, as since microversion 2.91",
         "os_compute_api:servers:create:trusted_certs": _CERTIFICATES,
         "os_compute_api:servers:rebuild:trusted_certs": _CERTIFICATES,
     },

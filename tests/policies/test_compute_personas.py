@@ -31,6 +31,7 @@ _PARTS = {
     "os_compute_api:os-lock-server:unlock:unlock_override", "os_compute_api:os-volumes-attachments:swap",
     "os_compute_api:os-instance-actions:events", "os_compute_api:os-instance-actions:events:details",
     "os_compute_api:os-migrate-server:migrate:host", "os_compute_api:os-migrate-server:migrate_live:host",
+    "os_compute_api:os-shelve:unshelve_to_host",
     "os_compute_api:servers:migrations:index:host", "os_compute_api:os-migrations:index:all_projects",
     "os_compute_api:os-migrations:index:host",
     "os_compute_api:limits:other_project", "os_compute_api:os-server-groups:index:all_projects"}
@@ -230,6 +231,8 @@ def of_parts(home, ids):
     one = f"/v2.1/servers/{ids['servers']}"
     yield Ask("POST", f"{one}/action", ("os_compute_api:os-migrate-server:migrate:host",), of_home,
               {"migrate": {"host": "nowhere"}}, VERSION, hidden=stranger(home))
+    yield Ask("POST", f"{one}/action", ("os_compute_api:os-shelve:unshelve_to_host",), of_home,
+              {"unshelve": {"host": "nowhere"}}, "2.91", hidden=stranger(home))
     yield Ask("POST", f"{one}/action", ("os_compute_api:os-migrate-server:migrate_live:host",), of_home,
               {"os-migrateLive": {"host": "nowhere", "block_migration": "auto"}}, VERSION, hidden=stranger(home))
     yield Ask("PUT", f"{one}/os-volume_attachments/{ids['volume_id']}", ("os_compute_api:os-volumes-attachments:swap",), of_home,
