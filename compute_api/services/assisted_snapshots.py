@@ -15,7 +15,6 @@ from compute_api import access
 from conductor.db import models
 
 LOG = logging.getLogger(__name__)
-_RULE = "os_compute_api:os-assisted-volume-snapshots"
 
 
 def _check_attached(call: Call, volume_id: str) -> None:
@@ -44,13 +43,13 @@ def _tell_failure(call: Call, snapshot_id: str, status: str) -> None:
 
 def create(call: Call, volume_id: str, snapshot_id: str) -> None:
     """:raises BadRequest: the volume is not attached, or its server is busy"""
-    access.check(call, f"{_RULE}:create")
+    access.check(call, "os_compute_api:os-assisted-volume-snapshots:create")
     _check_attached(call, volume_id)
     _tell_failure(call, snapshot_id, "error")
 
 
 def delete(call: Call, volume_id: str, snapshot_id: str) -> None:
     """:raises BadRequest: as ``create``"""
-    access.check(call, f"{_RULE}:delete")
+    access.check(call, "os_compute_api:os-assisted-volume-snapshots:delete")
     _check_attached(call, volume_id)
     _tell_failure(call, snapshot_id, "error_deleting")

@@ -8,11 +8,9 @@ from compute_api.services import server_images, zones
 from compute_api.services.resizes import drive
 from conductor.db import actions, aggregates, instances, shelving
 
-_RULE = "os_compute_api:os-shelve:"
-
 
 def _begun(call: Call, connection, id: str, rule: str, action: str) -> dict:
-    row = access.server(call, connection, id, _RULE + rule)
+    row = access.server(call, connection, id, rule)
     access.check_lock(call, row)
     actions.start(connection, call.ctx, id, action)
     return row
@@ -24,7 +22,7 @@ def shelve(call: Call, id: str) -> None:
     :raises Conflict: the server is locked, or its state does not allow it
     """
     with call.svc.db.reader() as connection:
-        row = access.server(call, connection, id, _RULE + "shelve")
+        row = access.server(call, connection, id, "os_compute_api:os-shelve:shelve")
         access.check_lock(call, row)
     image_id = None
     if row["image_meta"]:
@@ -39,14 +37,14 @@ def shelve(call: Call, id: str) -> None:
 
 
 def _shelve(connection, call: Call, id: str, image_id: str | None) -> str:
-    row = _begun(call, connection, id, "shelve", "shelve")
+    row = _begun(call, connection, id, "os_compute_api:os-shelve:shelve", "shelve")
     return shelving.shelve(connection, call.ctx, row, image_id)
 
 
 def offload(call: Call, id: str) -> None:
     """Begin to remove a shelved server from its host. :raises Conflict: as ``shelve``"""
     with call.svc.db.writer() as connection:
-        row = _begun(call, connection, id, "shelve_offload", "shelveOffload")
+        row = _begun(call, connection, id, "os_compute_api:os-shelve:shelve_offload", "shelveOffload")
         operation_id = shelving.offload(connection, call.ctx, row)
     drive(call, operation_id, "shelve_offload.start", row)
 
@@ -60,7 +58,7 @@ def unshelve(call: Call, id: str, given: dict) -> None:
     """
     services = [row for row in zones.services(call) if row["binary"] == aggregates.COMPUTE] if given else []
     with call.svc.db.writer() as connection:
-        row = _begun(call, connection, id, "unshelve", "unshelve")
+        row = _begun(call, connection, id, "os_compute_api:os-shelve:unshelve", "unshelve")
         if given and row["vm_state"] == SHELVED:
             raise errors.Conflict(f'Specifying an availability zone or a host when unshelving server "{id}" with status '
                                   f'"{row["vm_state"]}" is not supported. The server status must be SHELVED_OFFLOADED.')
@@ -68,7 +66,7 @@ def unshelve(call: Call, id: str, given: dict) -> None:
         if given.get("availability_zone") and zone not in zones.usable(services):
             raise errors.BadRequest("The requested availability zone is not available")
         if host:
-            call.svc.policy.check(call.ctx, _RULE + "unshelve_to_host", access.target(row))
+            call.svc.policy.check(call.ctx, "os_compute_api:os-shelve:unshelve_to_host", access.target(row))
             check_host(services, host, zone)
         if "availability_zone" in given:
             instances.write(connection, id, pinned_availability_zone=zone)

@@ -135,7 +135,7 @@ def test_reports_that_come_twice_late_or_from_elsewhere_change_nothing(database,
 
 
 def test_a_server_that_was_never_anywhere_is_deleted_at_once(database, ctx):
-    uuid = make(database, host=None, vm_state="building", task_state="scheduling")
+    uuid = make(database, host=None, vm_state="building", task_state="scheduling", network_info=[])
     by, now = begin(database, ctx, uuid)
     assert (by, now["vm_state"]) == (deletion.NOBODY, "deleted")
     assert row(database, uuid) is None and row(database, uuid, DELETED)["host"] is None

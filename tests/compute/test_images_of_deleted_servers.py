@@ -39,7 +39,7 @@ def delete(monkeypatch, task_state: str | None, images: Images) -> list[str]:
     sent: list[str] = []
     monkeypatch.setattr(access, "server", lambda *a: {**ROW, "task_state": task_state})
     monkeypatch.setattr(access, "check_lock", lambda *a: None)
-    monkeypatch.setattr(deletion.deletion, "begin", lambda *a: (deletion.deletion.HOST, None))
+    monkeypatch.setattr(deletion.deletion, "begin", lambda *a: (deletion.deletion.HOST, {}))
     monkeypatch.setattr(deletion.instances, "notification_payload", lambda row: {})
     svc = types.SimpleNamespace(
         db=types.SimpleNamespace(writer=contextlib.nullcontext), conf=types.SimpleNamespace(service_down_time=60), rest=images,

@@ -108,7 +108,7 @@ def test_a_server_can_always_be_deleted_and_is_built_once(database, vm_state, ta
 
 def test_a_build_that_a_host_gives_up_waits_for_another_unless_it_is_deleted(database):
     put(database, "building", "spawning")
-    row = {"uuid": "u", "host": "a", "attempt": 3}
+    row = {"uuid": "u", "host": "a", "attempt": 3, "pinned_availability_zone": None}
     with database.writer() as connection:
         now = machine.build_elsewhere(connection, row, ["a"], {"message": "no"})
     assert (now["host"], now["tried_hosts"], states(database)) == (None, ["a"], ("building", "scheduling"))

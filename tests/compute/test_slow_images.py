@@ -99,7 +99,7 @@ def add(agent, database, number: int, vm_state: str, task_state: str | None) -> 
             "requested_networks": [{"uuid": "d0000001-0000-4000-8000-000000000000"}],
             "flavor": {"name": "small", "id": 1, "disk": 1, "ephemeral": 0}}))
     if vm_state == server_states.ACTIVE:
-        made = {"uuid": uuid, "hostname": "h", "flavor": {}}
+        made = {"uuid": uuid, "hostname": "h", "flavor": {"disk": 1, "ephemeral": 0}}
         agent.driver.prepare_disk(made, {})
         agent.driver.spawn(made, [], [], None)
     return uuid
