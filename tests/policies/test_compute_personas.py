@@ -231,8 +231,9 @@ def of_parts(home, ids):
     one = f"/v2.1/servers/{ids['servers']}"
     yield Ask("POST", f"{one}/action", ("os_compute_api:os-migrate-server:migrate:host",), of_home,
               {"migrate": {"host": "nowhere"}}, VERSION, hidden=stranger(home))
-    yield Ask("POST", f"{one}/action", ("os_compute_api:os-shelve:unshelve_to_host",), of_home,
-              {"unshelve": {"host": "nowhere"}}, "2.91", hidden=stranger(home))
+    yield Ask("POST", f"{one}/action", (
+        "os_compute_api:os-shelve:unshelve", "os_compute_api:os-shelve:unshelve_to_host"), of_home,
+              {"unshelve": {"host": "nowhere"}}, "compute 2.91", hidden=stranger(home))
     yield Ask("POST", f"{one}/action", ("os_compute_api:os-migrate-server:migrate_live:host",), of_home,
               {"os-migrateLive": {"host": "nowhere", "block_migration": "auto"}}, VERSION, hidden=stranger(home))
     yield Ask("PUT", f"{one}/os-volume_attachments/{ids['volume_id']}", ("os_compute_api:os-volumes-attachments:swap",), of_home,
