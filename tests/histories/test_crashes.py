@@ -326,6 +326,17 @@ def test_an_interface_goes_on_being_detached(world, at):
     assert world.row(uuid)["network_info"] == [] and not world.services.ports
 
 
+def test_a_detachment_is_repeated_if_a_service_was_away(world):
+    uuid = active(world, volume=True)
+    api.detach_volume(world, uuid)
+    work = world.go_to(world.deliver(), "detach_volume done")
+    world.outages.append("before")
+    world.finish(work)
+    world.settle()
+    ends_well(world, uuid, ONE)
+    assert world.row(uuid)["block_devices"] == [] and world.guest(ONE, uuid)["volumes"] == []
+
+
 @pytest.mark.parametrize("at", ["detach_interface done", "PUT ports done"])
 def test_a_guest_that_is_recreated_during_a_detachment_loses_the_port_again(world, at):
     uuid = active(world, own_port=True)
