@@ -134,8 +134,7 @@ class Operations:
             with contextlib.suppress(errors.ServiceUnavailable):
                 self.agent.refresh_volumes(instance)
             driver.reboot(uuid, timeout_s=REBOOT_S, is_cancelled=is_cancelled)
-        else:  # a hard reboot, and the end of a rescue
-            driver.destroy(uuid)
+        else:  # a hard reboot, and the end of a rescue; the guest runs until all that it needs is there
             driver.end_rescue(uuid)
             self.agent.rebuild_guest(instance)
 

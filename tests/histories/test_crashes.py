@@ -326,6 +326,16 @@ def test_an_interface_goes_on_being_detached(world, at):
     assert world.row(uuid)["network_info"] == [] and not world.services.ports
 
 
+def test_a_guest_runs_on_if_its_hard_reboot_cannot_ask_a_service(world):
+    uuid = active(world, volume=True)
+    api.power(world, uuid, "reboot-hard")
+    work = world.deliver()
+    world.go_to(work, "get_instance done")
+    world.outages.append("before")
+    world.finish(work)
+    ends_well(world, uuid, ONE)
+
+
 def test_a_detachment_is_repeated_if_a_service_was_away(world):
     uuid = active(world, volume=True)
     api.detach_volume(world, uuid)
