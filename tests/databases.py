@@ -47,7 +47,7 @@ class MariaDB:
         def answers():
             with contextlib.suppress(RuntimeError):
                 return self.sql("SELECT 1")
-        wait_for(answers, 10, what="MariaDB's answer")
+        wait_for(answers, 60, what="MariaDB's answer")
         self.sql("".join(f"CREATE DATABASE pileus_{n};" for n in NAMES)
                  + "CREATE USER pileus@'127.0.0.1' IDENTIFIED BY 'pileus'; GRANT ALL ON *.* TO pileus@'127.0.0.1';")
 

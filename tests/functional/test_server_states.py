@@ -40,6 +40,7 @@ def test_an_image_of_a_server(cloud, member, server):
     wait_for(lambda: cloud.client.call("image", "GET", f"/images/{image}")["status"] == "active", 20, what="the image")
     shown = cloud.client.call("image", "GET", f"/images/{image}")
     assert (shown["image_type"], shown["instance_uuid"], shown["color"]) == ("snapshot", server, "blue")
+    wait_status(cloud.client, server)
     typed = act(cloud, server, "createImage", {"name": "typed", "metadata": {"image_type": "test"}})["image_id"]
     assert cloud.client.call("image", "GET", f"/images/{typed}")["image_type"] == "test"
     wait_status(cloud.client, server)
