@@ -11,8 +11,8 @@ A task class reads as a table of contents::
 The journal is one JSON file a task under ``<state_path>/tasks``; it is written, by rename and to the disk, before a step runs, so
 that it survives ``kill -9`` and a power cut. After a crash the engine finds it and, as ``on_crash`` says, undoes what was begun
 ("undo"), runs on from the step that was interrupted ("resume"), or runs all steps again ("restart": for steps whose effect a
-restart of the host may have reversed). So a step may run twice, and an undo may meet a step that never ran: steps and undos are
-idempotent.
+restart of the host may have reversed; such a task is also run again later if a service did not respond). So a step may run twice,
+and an undo may meet a step that never ran: steps and undos are idempotent.
 
 A record that a crash left may be out of date: its server may have been built elsewhere, or deleted. So each record is read anew
 when its turn comes, and the task asks its service (``still_current``) whether the work is still its own before anything is
@@ -226,6 +226,8 @@ class Engine:
             except Exception as error:  # step boundary: the failure is recorded, undone and reported
                 LOG.warning("task %s %s: step %s failed: %s", task.name, record["id"], step, error,
                             exc_info=not isinstance(error, errors.Error))
+                if task.on_crash == "restart" and isinstance(error, errors.ServiceUnavailable):
+                    raise  # the record stays, and the task is recovered later
                 record["phase"] = "undo"
                 record["error"] = str(error) if isinstance(error, errors.Error) else "An unexpected error happened on the host."
                 record["unavailable"] = isinstance(error, errors.ServiceUnavailable)

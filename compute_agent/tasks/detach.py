@@ -1,6 +1,6 @@
 """Detach a volume from a server: first from the guest, then the export, finally the rows."""
 
-from common import errors, server_resources
+from common import server_resources
 from compute_agent.tasks.reporting import ReportingTask, reason
 
 
@@ -31,11 +31,7 @@ class Detach(ReportingTask):
         self.agent.conductor.detached(self.agent.context(), state["uuid"], state["device"], None, self.take_events())
 
     def failed(self, step, error, state):
-        """If the guest does not release it, the volume stays attached. If a service did not respond, the guest may have released
-        it already: the server still wants it detached, and the reconciler repeats the request."""
-        if isinstance(error, errors.ServiceUnavailable):
-            self.agent.conductor.progress(self.agent.context(), state["uuid"], self.name, self.take_events(error))
-            return
+        """If the guest does not release it, the volume stays attached."""
         self.agent.volumes.roll_detaching(state["volume_id"])
         self.agent.conductor.detach_failed(self.agent.context(), state["uuid"], state["volume_id"], reason(error),
                                            self.take_events(error), device=state["device"])

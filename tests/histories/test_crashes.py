@@ -347,6 +347,18 @@ def test_a_detachment_is_repeated_if_a_service_was_away(world):
     assert world.row(uuid)["block_devices"] == [] and world.guest(ONE, uuid)["volumes"] == []
 
 
+@pytest.mark.parametrize("at", ["detach_interface done", "DELETE ports done"])
+def test_a_detached_interface_is_recorded_if_a_service_was_away(world, at):
+    uuid = active(world)
+    api.detach_interface(world, uuid)
+    work = world.go_to(world.deliver(), at)
+    world.outages.append("before")
+    world.finish(work)
+    world.settle()
+    ends_well(world, uuid, ONE)
+    assert world.row(uuid)["network_info"] == [] and not world.services.ports
+
+
 @pytest.mark.parametrize("at", ["detach_interface done", "PUT ports done"])
 def test_a_guest_that_is_recreated_during_a_detachment_loses_the_port_again(world, at):
     uuid = active(world, own_port=True)
