@@ -10,6 +10,8 @@ import contextlib
 import datetime
 import hmac
 import json
+import logging
+import os
 import secrets
 import socket
 import ssl
@@ -21,11 +23,19 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+LOG = logging.getLogger(__name__)
 _MAX_REQUEST_BYTES = 1024
 # A peer must present the token within so many seconds. At most so many may be about to; one more closes the oldest of them.
 ENTER_S, MAX_ENTERING = 10.0, 16
 # When a connection whose peer has disappeared counts as broken.
 _KEEPALIVE = {socket.TCP_KEEPIDLE: 60, socket.TCP_KEEPINTVL: 20, socket.TCP_KEEPCNT: 3}
+
+
+def shut(end: socket.socket) -> None:
+    """End a connection that another thread may be using. By another descriptor: the method of a TLS connection would take it from
+    that thread, and green sockets have no such method on their class."""
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(end.fileno())) as same:
+        same.shutdown(socket.SHUT_RDWR)
 
 
 def keep_alive(connection: socket.socket) -> None:
@@ -100,8 +110,7 @@ class Offer:
         with self._guard:
             self._entering.append(secure)
             if len(self._entering) > MAX_ENTERING:
-                with contextlib.suppress(OSError):  # it has disconnected
-                    socket.socket.shutdown(self._entering.popleft(), socket.SHUT_RDWR)
+                shut(self._entering.popleft())
         try:
             yield
         finally:
@@ -110,6 +119,72 @@ class Offer:
 
     def close(self) -> None:
         self.socket.close()
+
+
+class Server:
+    """Answers those who take an offer, each in a thread, until it is closed or none has been answered for ``idle_s`` seconds. Who
+    lacks the token does not prolong that.
+
+    ``described``: as of ``Offer``
+
+    :param silence_s: timeout of reads and writes
+    """
+
+    name = "offer"
+
+    def __init__(self, address: str, idle_s: float, silence_s: float):
+        self._port, self._idle_s, self._silence_s = Offer(address), idle_s, silence_s
+        self.described = self._port.described
+        self._guard, self._open, self._until = threading.Lock(), set[socket.socket](), time.monotonic() + idle_s
+        threading.Thread(target=self._serve, daemon=True, name=self.name).start()
+
+    def answer(self, secure: ssl.SSLSocket, asked: dict) -> None:
+        """:param asked: what the other host passed to ``take``. OSError, ValueError, KeyError and TypeError are logged"""
+        raise AssertionError("a server must implement answer")
+
+    def _serve(self) -> None:
+        with self._port.socket as listening:
+            while (left_s := self._left_s()) > 0:
+                try:
+                    listening.settimeout(left_s)
+                    connection, peer = listening.accept()
+                except TimeoutError:
+                    continue
+                except OSError:  # it was closed
+                    return
+                threading.Thread(target=self._admit, args=(connection, peer), daemon=True, name=self.name).start()
+
+    def _left_s(self) -> float:
+        """How long the offer lasts at least."""
+        with self._guard:
+            return self._idle_s if self._open else self._until - time.monotonic()
+
+    def _admit(self, connection: socket.socket, peer) -> None:
+        try:
+            secure, asked = self._port.admit(connection, self._silence_s)
+            with secure, self._lasting(secure):
+                self.answer(secure, asked)
+        except (OSError, ValueError, KeyError, TypeError) as error:  # ssl.SSLError is an OSError
+            LOG.warning("%s: a connection from %s ended: %s", self.name, peer[0], error)
+
+    @contextlib.contextmanager
+    def _lasting(self, secure: socket.socket):
+        with self._guard:
+            self._open.add(secure)
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._open.discard(secure)
+                self._until = time.monotonic() + self._idle_s
+
+    def close(self) -> None:
+        """Accept no more connections, and end those that are open."""
+        shut(self._port.socket)  # wakes who waits for a connection
+        self._port.close()
+        with self._guard:
+            for secure in self._open:
+                shut(secure)
 
 
 def _line(secure: ssl.SSLSocket, deadline: float) -> bytes:

@@ -6,15 +6,11 @@ A file is sent as its parts that hold data, each after its offset and length, so
 0 and the file's size as its offset; a SHA-256 of all of it follows.
 """
 
-import contextlib
 import hashlib
 import logging
 import os
 import pathlib
-import socket
 import struct
-import threading
-import time
 
 from common import errors, offers, shared_work
 
@@ -94,57 +90,20 @@ def receive(path: pathlib.Path, read, max_bytes: int) -> None:
         raise errors.StepFailed(reason="A disk arrived with other bytes than were sent.")
 
 
-class Offer:
-    """Files that another host may fetch, until none has been sent for IDLE_S; who lacks the token does not prolong that.
+class Offer(offers.Server):
+    """Files that another host may fetch, until none has been sent for IDLE_S: the next one is asked for when one is there.
 
     :param files: {name: path}
     """
 
+    name = "disk-offer"
+
     def __init__(self, address: str, files: dict[str, str]):
-        self.files, self._port = files, offers.Offer(address)
-        self.described = self._port.described
-        self._guard, self._sending, self._until = threading.Lock(), 0, time.monotonic() + IDLE_S
-        threading.Thread(target=self._serve, daemon=True, name="disk-offer").start()
+        self.files = files
+        super().__init__(address, IDLE_S, SILENCE_S)
 
-    def _serve(self) -> None:
-        listening = self._port.socket
-        with listening:
-            while (left_s := self._left_s()) > 0:
-                try:
-                    listening.settimeout(left_s)
-                    connection, peer = listening.accept()
-                except TimeoutError:
-                    continue
-                except OSError:  # it was closed
-                    return
-                threading.Thread(target=self._answer, args=(connection, peer), daemon=True, name="disk-sender").start()
-
-    def _left_s(self) -> float:
-        """How long the offer lasts at least."""
-        with self._guard:
-            return IDLE_S if self._sending else self._until - time.monotonic()
-
-    @contextlib.contextmanager
-    def _lasting(self):
-        """The offer does not end meanwhile: the next file is asked for when this one is there."""
-        with self._guard:
-            self._sending += 1
-        try:
-            yield
-        finally:
-            with self._guard:
-                self._sending, self._until = self._sending - 1, time.monotonic() + IDLE_S
-
-    def _answer(self, connection: socket.socket, peer) -> None:
-        try:
-            secure, asked = self._port.admit(connection, SILENCE_S)
-            with secure, self._lasting():
-                send(self.files[asked["name"]], secure.sendall)
-        except (OSError, ValueError, KeyError, TypeError) as error:  # ssl.SSLError is an OSError
-            LOG.warning("a disk could not be sent to %s: %s", peer[0], error)
-
-    def close(self) -> None:
-        self._port.close()
+    def answer(self, secure, asked):
+        send(self.files[asked["name"]], secure.sendall)
 
 
 def fetch(offer: dict, name: str, target: pathlib.Path, max_bytes: int, work: shared_work.SharedWork) -> None:
@@ -159,7 +118,7 @@ def fetch(offer: dict, name: str, target: pathlib.Path, max_bytes: int, work: sh
     away = errors.ServiceUnavailable(part=f"the host at {offer['address']}, which has the disk")
     try:
         with offers.take(offer, SILENCE_S, name=name) as secure, secure.makefile("rb") as stream, work.reading(
-                lambda: socket.socket.shutdown(secure, socket.SHUT_RDWR)):
+                lambda: offers.shut(secure)):
             def read(count: int) -> bytes:
                 try:
                     data = stream.read(count)

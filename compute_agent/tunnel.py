@@ -12,7 +12,6 @@ import selectors
 import socket
 import ssl
 import threading
-import time
 import typing
 from collections.abc import Callable
 
@@ -88,68 +87,22 @@ class _Relay:
         return True
 
 
-def _shut(end: socket.socket) -> None:
-    """End a channel that another thread may be reading from. By another descriptor: the method of a TLS connection would take it
-    from that thread, and green sockets have no such method on their class."""
-    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(end.fileno())) as same:
-        same.shutdown(socket.SHUT_RDWR)
-
-
-class Incoming:
+class Incoming(offers.Server):
     """The target's end: accepts channels until it is closed, or none has been open for IDLE_S.
 
     :param channels: {name: where it leads to}
     """
 
+    name = "incoming-migration"
+
     def __init__(self, address: str, channels: Channels):
-        self._channels, self._port = channels, offers.Offer(address)
-        self.described = self._port.described
-        self._guard, self._open, self._until = threading.Lock(), set[socket.socket](), time.monotonic() + IDLE_S
-        threading.Thread(target=self._serve, daemon=True, name="incoming-migration").start()
+        self._channels = channels
+        super().__init__(address, IDLE_S, SILENCE_S)
 
-    def _serve(self) -> None:
-        with self._port.socket as listening:
-            while (left_s := self._left_s()) > 0:
-                try:
-                    listening.settimeout(left_s)
-                    connection, peer = listening.accept()
-                except TimeoutError:
-                    continue
-                except OSError:  # it was closed
-                    return
-                threading.Thread(target=self._answer, args=(connection, peer), daemon=True, name="migration-channel").start()
-
-    def _left_s(self) -> float:
-        with self._guard:
-            return IDLE_S if self._open else self._until - time.monotonic()
-
-    def _answer(self, connection: socket.socket, peer) -> None:
-        try:
-            secure, asked = self._port.admit(connection, SILENCE_S)
-            channel = self._channels[asked["channel"]]
-            with secure, channel.connect() as plain, self._lasting(secure):
-                _Relay(secure, plain, channel.checked()).run()
-        except (OSError, ValueError, KeyError, TypeError) as error:  # ssl.SSLError is an OSError
-            LOG.info("a channel of a live migration from %s ended: %s", peer[0], error)
-
-    @contextlib.contextmanager
-    def _lasting(self, secure: socket.socket):
-        with self._guard:
-            self._open.add(secure)
-        try:
-            yield
-        finally:
-            with self._guard:
-                self._open.discard(secure)
-                self._until = time.monotonic() + IDLE_S
-
-    def close(self) -> None:
-        """Accept no more channels, and end those that are open."""
-        _shut(self._port.socket)  # wakes who waits for a connection
-        self._port.close()
-        with self._guard:
-            for secure in self._open:
-                _shut(secure)
+    def answer(self, secure, asked):
+        channel = self._channels[asked["channel"]]
+        with channel.connect() as plain:
+            _Relay(secure, plain, channel.checked()).run()
 
 
 class Tunnel:
@@ -197,7 +150,7 @@ class Tunnel:
     def _carry(self, channel: str, plain: socket.socket) -> None:
         try:
             with plain, self.connect(channel) as secure:
-                self._ends.callback(_shut, secure)
+                self._ends.callback(offers.shut, secure)
                 _Relay(secure, plain).run()
         except OSError as error:
             LOG.info("the channel %s of a live migration ended: %s", channel, error)

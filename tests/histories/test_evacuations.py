@@ -137,12 +137,12 @@ def test_a_target_that_is_gone_for_long_is_not_waited_for(place):
 
 def test_a_guest_that_cannot_be_started_leaves_its_server_in_error_on_the_target(world, monkeypatch):
     def refuse(*args, **kwargs):
-        raise errors.StepFailed(reason="no room in the inn")
+        raise errors.StepFailed(reason="no memory is left")
     monkeypatch.setattr(world.agents[TWO].driver._target, "spawn", refuse)
     uuid, _ = evacuating(world, "cut off")
     world.settle()
     row = world.row(uuid)
-    assert (row["vm_state"], row["host"], row["fault"]["message"]) == (server_states.ERROR, TWO, "no room in the inn")
+    assert (row["vm_state"], row["host"], row["fault"]["message"]) == (server_states.ERROR, TWO, "no memory is left")
     assert status(world, uuid) == server_migrations.FAILED and uuid not in world.guests(ONE)
     monkeypatch.undo()
     world.fall_silent(TWO)
