@@ -10,7 +10,6 @@ NAMES = {
     "OS-EXT-STS": "ExtendedStatus", "OS-FLV-DISABLED": "FlavorDisabled", "OS-FLV-EXT-DATA": "FlavorExtraData",
     "OS-SCH-HNT": "SchedulerHints", "OS-SRV-USG": "ServerUsage", "os-access-ips": "AccessIPs", "os-admin-actions": "AdminActions",
     "os-admin-password": "AdminPassword", "os-aggregates": "Aggregates",
-    "os-assisted-volume-snapshots": "AssistedVolumeSnapshots",
     "os-attach-interfaces": "AttachInterfaces", "os-availability-zone": "AvailabilityZone",
     "os-block-device-mapping": "BlockDeviceMapping", "os-config-drive": "ConfigDrive",
     "os-console-auth-tokens": "ConsoleAuthTokens", "os-console-output": "ConsoleOutput", "os-consoles": "Consoles",

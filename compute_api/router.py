@@ -7,7 +7,6 @@ from common.wsgi import Route
 from compute_api.handlers import (
     actions,
     aggregates,
-    assisted_snapshots,
     attachments,
     audit_log,
     consoles,
@@ -138,8 +137,6 @@ ROUTES = [Route("GET", "/", versions.index), Route("GET", "/v2.1", versions.show
     _route("GET", "/os-hosts/{id}/startup", hosts.startup, versions=_HOSTS),
     _route("GET", "/os-instance_usage_audit_log", audit_log.index),
     _route("GET", "/os-instance_usage_audit_log/{before}", audit_log.show),
-    _route("POST", "/os-assisted-volume-snapshots", assisted_snapshots.create),
-    _route("DELETE", "/os-assisted-volume-snapshots/{id}", assisted_snapshots.delete, 204),
     _route("GET", "/limits", quotas.limits), _route("GET", "/os-quota-sets/{target}", quotas.show),
     _route("GET", "/os-quota-sets/{target}/detail", quotas.detail),
     _route("GET", "/os-quota-sets/{target}/defaults", quotas.defaults),

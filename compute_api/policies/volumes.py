@@ -1,7 +1,7 @@
 """Volumes and snapshots through the proxy routes, which call the volume service with the caller's token."""
 
 from common.policy import rule
-from compute_api.policies.base import MEMBER, READER, SERVICE
+from compute_api.policies.base import MEMBER, READER
 
 RULES = [
     rule("os_compute_api:os-volumes:list", READER, "List volumes", "GET /os-volumes"),
@@ -13,9 +13,5 @@ RULES = [
     rule("os_compute_api:os-volumes:snapshots:detail", READER, "List snapshots with details", "GET /os-snapshots/detail"),
     rule("os_compute_api:os-volumes:snapshots:show", READER, "Show a snapshot", "GET /os-snapshots/{snapshot_id}"),
     rule("os_compute_api:os-volumes:snapshots:create", MEMBER, "Create a snapshot of a volume", "POST /os-snapshots"),
-    rule("os_compute_api:os-assisted-volume-snapshots:create", SERVICE, "Have the hypervisor snapshot an attached volume",
-         "POST /os-assisted-volume-snapshots"),
-    rule("os_compute_api:os-assisted-volume-snapshots:delete", SERVICE, "Have the hypervisor delete a snapshot of a volume",
-         "DELETE /os-assisted-volume-snapshots/{snapshot_id}"),
     rule("os_compute_api:os-volumes:snapshots:delete", MEMBER, "Delete a snapshot", "DELETE /os-snapshots/{snapshot_id}"),
 ]

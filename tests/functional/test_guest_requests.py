@@ -10,7 +10,6 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from common.periodic import wait_for
-from tests.conftest import new_volume, volume_status
 from tests.functional.test_evacuations import host_down
 from tests.functional.test_stories import active_server, refused, server_body, wait_gone, wait_status
 
@@ -186,30 +185,6 @@ def test_usage_audits_count_the_servers_of_a_month(cloud, server):
     text = refused(400, cloud.client, "compute", "GET", "/os-instance_usage_audit_log/never")
     assert "Invalid timestamp for date never" in text
     refused(400, cloud.client, "compute", "GET", "/os-instance_usage_audit_log/0001-01-01%2000:00:00")
-
-
-def test_snapshots_by_the_hypervisor_fail_and_the_volume_service_is_told(cloud, server):
-    volume = new_volume(cloud.client, "assisted")
-    path, body = "/os-assisted-volume-snapshots", {"snapshot": {"volume_id": volume, "create_info": {
-        "snapshot_id": "", "type": "qcow2", "new_file": "x"}}}
-    cloud.client.call("compute", "POST", f"/servers/{server}/os-volume_attachments", {"volumeAttachment": {"volumeId": volume}})
-    wait_for(lambda: volume_status(cloud.client, volume) == "in-use", 20, what="the volume")
-    refused(400, cloud.client, "compute", "POST", path, body)
-    snapshot = cloud.client.call("volume", "POST", "/snapshots", {"snapshot": {"volume_id": volume, "force": True}})["snapshot"]
-    body["snapshot"]["create_info"].update(snapshot_id=snapshot["id"], id=snapshot["id"])
-    assert cloud.client.call("compute", "POST", path, body) == {"snapshot": {"id": snapshot["id"], "volumeId": volume}}
-    info = urllib.parse.quote(json.dumps({"volume_id": volume}))
-    cloud.client.call("compute", "DELETE", f"{path}/{snapshot['id']}?delete_info={info}")
-    for wrong in ("", "?delete_info=x", "?delete_info=[]", "?delete_info=%7B%7D", "?delete_info=%7B%22volume_id%22:1%7D"):
-        refused(400, cloud.client, "compute", "DELETE", f"{path}/{snapshot['id']}{wrong}")
-    wait_for(lambda: cloud.client.call("volume", "GET", f"/snapshots/{snapshot['id']}")["snapshot"]["status"] != "creating", 20,
-             what="the snapshot")
-    cloud.client.call("volume", "POST", f"/snapshots/{snapshot['id']}/action", {"os-reset_status": {"status": "available"}})
-    cloud.client.call("volume", "DELETE", f"/snapshots/{snapshot['id']}")
-    cloud.client.call("compute", "DELETE", f"/servers/{server}/os-volume_attachments/{volume}")
-    wait_for(lambda: volume_status(cloud.client, volume) == "available", 20, what="the volume")
-    text = refused(400, cloud.client, "compute", "POST", path, body)
-    assert f"No volume Block Device Mapping with id {volume}." in text
 
 
 def test_extensions_of_old(cloud):

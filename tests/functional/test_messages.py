@@ -106,6 +106,7 @@ def test_who_cannot_log_in_learns_what_to_look_at_and_not_which(cloud):
     ("network", "POST", "/vpn/vpnservices", 404, "This cloud does not support VPNs."),
     ("network", "GET", "/lbaas/loadbalancers.json", 404, "This cloud does not support load balancers."),
     ("compute", "GET", "/os-baremetal-nodes", 404, "This cloud does not support bare-metal nodes."),
+    ("compute", "POST", "/os-assisted-volume-snapshots", 404, "snapshots of volumes by the hypervisor"),
     ("compute", "GET", "/os-agents", 410, "no longer available"),
     ("volume", "GET", "/backups/detail", 404, "This cloud does not support backups of volumes."),
     ("image", "POST", "/cache/clean", 404, "This cloud does not support"),

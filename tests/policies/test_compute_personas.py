@@ -65,8 +65,6 @@ _BODIES = {
     ("POST", "/os-security-groups"): lambda ids: {"security_group": {"name": "p", "description": "p"}},
     ("POST", "/os-security-group-rules"): lambda ids: {"security_group_rule": {
         "parent_group_id": ids["os-security-groups"], "ip_protocol": "tcp", "from_port": 8, "to_port": 8, "cidr": "10.0.0.0/8"}},
-    ("POST", "/os-assisted-volume-snapshots"): lambda ids: {"snapshot": {
-        "volume_id": ids["spare"], "create_info": {"snapshot_id": compute.NOWHERE, "type": "qcow2", "new_file": "x"}}},
     ("POST", "/os-server-external-events"): lambda ids: {"events": [{"name": "network-changed", "server_uuid": ids["servers"]}]},
     ("PUT", "/os-quota-sets/{target}"): lambda ids: {"quota_set": {"key_pairs": 90}},
     ("POST", "/flavors/{id}/action"): lambda ids: [{name: {"tenant": ids["project_id"]}} for name in (

@@ -87,7 +87,7 @@ def make(who: Asker, mark: str) -> Ids:
         "os-floating-ips": floating["id"], "os-security-groups": group,
         "os-security-group-rules": rule, "network": net, "subnet": subnet["id"], "port": port["id"],
         "address": floating["floating_ip_address"], "image": image, "spare": new_volume(who, mark + "spare"),
-        "group_name": mark + "rules", "user": who.user_id, "os-assisted-volume-snapshots": NOWHERE, "alias": "os-consoles",
+        "group_name": mark + "rules", "user": who.user_id, "alias": "os-consoles",
         "before": "2001-01-01%2000:00:00"}
 
 
@@ -233,8 +233,6 @@ NO_REFERENCE = {
     ("compute_api.handlers.attachments", "volumeAttachment/serverId"): "must say what is",
     **{("compute_api.handlers.external_events", f"events[]/ports[]/{name}"): "only of ports that the server's host plugged"
        for name in ("id", "network_id", "fixed_ips[]/subnet_id")},
-    **{("compute_api.handlers.assisted_snapshots", f"snapshot/{name}"): "only services may name them" for name in (
-        "volume_id", "create_info/snapshot_id", "create_info/id")},
     ("compute_api.handlers.flavors", "flavor/id"): "a new id", ("compute_api.handlers.quotas", "quota_set/tenant_id"): "not read",
     ("compute_api.handlers.quotas", "quota_set/security_groups"): "a number",
     ("compute_api.handlers.quota_classes", "quota_class_set/security_groups"): "a number"}
