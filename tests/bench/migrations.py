@@ -56,7 +56,7 @@ FAILS = {("migrate", FORWARD, "claim"): "no_host", ("migrate", FORWARD, "copy"):
 LASTING = {("migrate", FORWARD, "claim"), *((k, FORWARD, s) for k in DOES for s in ("copy", "start"))}
 PASSES_S = 4.0
 END_S, REMOVED_S = 300.0, 90.0
-TRIES = 3  # for a step that is over before it was seen
+TRIES = 8  # for a step that is over before it was seen: some take a few milliseconds
 
 
 @dataclasses.dataclass(frozen=True)
