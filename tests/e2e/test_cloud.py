@@ -122,7 +122,6 @@ def test_libvirt_does_not_see_a_kvm_that_cannot_run_guests(real):
     real.delete(server["id"])
 
 
-@pytest.mark.timed
 def test_boot_costs_little_more_than_the_hypervisor(real):
     """POST to ACTIVE against ``virsh create`` of the same domain, side by side, after libvirt's cache was emptied.
 
