@@ -175,7 +175,9 @@ class FakeDriver(base.VirtDriver):
             return None
         guest, disk = self._read(uuid), dict.fromkeys(("read_bytes", "read_requests", "write_bytes", "write_requests"), 0)
         moved = dict.fromkeys((f"{way}_{what}" for way in ("rx", "tx") for what in ("octets", "packets", "errors", "drop")), 0)
-        return {"driver": "fake", "hypervisor": "fake", "hypervisor_os": "linux", "memory_kb": {"maximum": 65536, "used": 65536},
+        # Clients check the name of the driver against Nova's list, which has no fake one.
+        return {"driver": "libvirt", "hypervisor": "fake", "hypervisor_os": "linux",
+                "memory_kb": {"maximum": 65536, "used": 65536},
                 "memory_stats": {"actual": 65536, "rss": 65536}, "cpus": [{"id": 0, "time": 1_000_000_000}],
                 "disks": [{"device": f"vd{letter}", "errors_count": 0, **disk}
                           for letter in string.ascii_lowercase[:1 + len(guest["volumes"])]],

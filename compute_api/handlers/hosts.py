@@ -1,6 +1,6 @@
 """os-hosts, until 2.42: hosts with their capacity and usage. Newer clients use os-hypervisors and os-services."""
 
-from common import errors, wsgi
+from common import wsgi
 from compute_api.schemas import hosts as schemas
 from compute_api.services import hosts
 
@@ -30,7 +30,7 @@ def update(req, id, body):
     """Enable or disable the host for new servers."""
     req.svc.policy.check(req.ctx, "os_compute_api:os-hosts:update", {})
     if "maintenance_mode" in body:
-        raise errors.NotSupported()  # nor can Nova's libvirt driver
+        hosts.maintain(req.call, id)
     enabled = body["status"].lower() == "enable"
     hosts.update(req.call, enabled, id)
     return {"host": id, "status": "enabled" if enabled else "disabled"}

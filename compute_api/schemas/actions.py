@@ -38,6 +38,6 @@ SCHEMAS = {
     "migrate": MIGRATE, "os-migrateLive": MIGRATE_LIVE, "resize": RESIZE, "confirmResize": NOTHING, "revertResize": NOTHING,
     "shelve": NOTHING, "shelveOffload": NOTHING, "unshelve": UNSHELVE,
     "forceDelete": {"type": ["object", "null", "string"]}, "restore": {"type": ["object", "null", "string"]},
-    "injectNetworkInfo": {"type": "null"},
+    "injectNetworkInfo": NOTHING,
     "os-resetState": schema.obj({"state": {"enum": [server_states.ACTIVE, server_states.ERROR]}}, ["state"]),
 }

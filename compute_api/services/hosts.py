@@ -1,5 +1,7 @@
 """os-hosts, until 2.42: hosts with their capacity and usage. Newer clients use os-hypervisors and os-services."""
 
+import typing
+
 from common import errors, rows
 from common.calls import Call
 from conductor.db import aggregates, hosts, instances, models
@@ -31,6 +33,22 @@ def update(call: Call, enabled, id: str) -> None:
             raise errors.NotFound(f"Compute host {id} could not be found.")
 
 
+def maintain(call: Call, id: str) -> typing.NoReturn:
+    """Change a host's maintenance mode, which libvirt does not have: the answer is that of Nova's libvirt driver.
+
+    :raises NotFound: there is no such host
+    :raises NotSupported: otherwise
+    """
+    with call.svc.db.reader() as connection:
+        _check_known(connection, id)
+    raise errors.NotSupported()
+
+
+def _check_known(connection, id: str) -> None:
+    if not hosts.is_known(connection, id):
+        raise errors.NotFound(f"Compute host {id} could not be found.")
+
+
 def power(call: Call, id: str, rule: str) -> None:
     """Reboot, shut down or start a host, which libvirt cannot: the answer is that of Nova's libvirt driver.
 
@@ -40,8 +58,7 @@ def power(call: Call, id: str, rule: str) -> None:
     """
     call.svc.policy.check(call.ctx, rule, {})
     with call.svc.db.reader() as connection:
-        if not hosts.is_known(connection, id):
-            raise errors.NotFound(f"Compute host {id} could not be found.")
+        _check_known(connection, id)
         if not hosts.service_up(connection, id, call.svc.conf.service_down_time):
             raise errors.BadRequest(f"Compute service of {id} is unavailable at this time.")
     raise errors.NotSupported()

@@ -61,6 +61,7 @@ def test_diagnostics_in_both_formats(cloud, member, server):
     old = cloud.client.call("compute", "GET", path, version="2.47")
     assert old["memory"] > 0 and old["cpu0_time"] > 0 and {"vda_read", "vda_write_req", "memory-actual"} <= set(old)
     new = cloud.client.call("compute", "GET", path, version="2.48")
+    assert new["driver"] == "libvirt", "one that the schemas of clients know"
     assert (new["state"], new["num_cpus"], new["num_nics"], new["num_disks"]) == ("running", 1, 1, 1)
     assert new["memory_details"]["maximum"] == old["memory"] // 1024 and new["uptime"] >= 0 and new["config_drive"] is False
     assert set(new) == {"state", "driver", "hypervisor", "hypervisor_os", "uptime", "config_drive", "num_cpus", "num_nics",
@@ -149,7 +150,8 @@ def test_a_crash_dump_is_triggered_and_recorded(cloud, server):
 
 
 def test_network_actions_of_xenserver(cloud, member, server):
-    assert act(cloud, server, "injectNetworkInfo") is None
+    for arguments in (None, {}):
+        assert act(cloud, server, "injectNetworkInfo", arguments) is None
     refused_act(410, cloud.client, server, "resetNetwork")
     refused_act(404, member, server, "injectNetworkInfo")
 
@@ -164,7 +166,9 @@ def test_hosts_have_no_power_actions(cloud, member):
         assert "not supported" in refused(501, cloud.client, "compute", "GET", f"/os-hosts/{host}/{verb}", version="2.42")
         with host_down(cloud):
             assert "unavailable" in refused(400, cloud.client, "compute", "GET", f"/os-hosts/{host}/{verb}", version="2.42")
-    refused(501, cloud.client, "compute", "PUT", f"/os-hosts/{host}", {"maintenance_mode": "enable"}, version="2.42")
+    for mode in ({"maintenance_mode": "enable"}, {"status": "enable", "maintenance_mode": "enable"}):
+        refused(501, cloud.client, "compute", "PUT", f"/os-hosts/{host}", mode, version="2.42")
+        refused(404, cloud.client, "compute", "PUT", "/os-hosts/nowhere", mode, version="2.42")
 
 
 def test_usage_audits_count_the_servers_of_a_month(cloud, server):
