@@ -25,6 +25,7 @@ RULES = {"lockout_failure_attempts": 3, "lockout_duration": 4, "unique_last_pass
 TOLD = {"identity": {f"user_{option}": str(value) for option, value in RULES.items()},
         "identity-feature-enabled": {"security_compliance": "true"},
         "image-feature-enabled": {"image_conversion": "true"},
+        "compute-feature-enabled": {"change_password": "true"},
         "validation": {"run_validation": "false"}}
 
 

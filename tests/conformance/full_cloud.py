@@ -1,4 +1,7 @@
-"""The fake cloud with a second image API, which the catalog names as the service ``image_remote``."""
+"""The fake cloud with a second image API, which the catalog names as the service ``image_remote``, and with two images.
+
+Guests have an agent, which sets passwords.
+"""
 
 from deploy import local  # isort: skip  (patches eventlet first)
 
@@ -40,6 +43,8 @@ def main() -> int:
         cloud = first.Cloud(found["admin_password"], offset=offset)
         cloud.wait_ready(30)
         add_to_catalog(cloud, PORTS["image"] + offset + ABOVE)
+        for name in ("cirros", "cirros-alt"):
+            first.ensure_image(cloud, name, b"\0" * 4096, "raw", {"hw_qemu_guest_agent": "yes"})
         fill(found, offset)
 
     local.start, first.fake_cloud = start_all, fill_all

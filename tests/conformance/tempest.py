@@ -44,7 +44,11 @@ FEATURES = {
         "change_password": False, "vnc_console": True,
         "config_drive": True, "console_output": True, "interface_attach": True, "metadata_service": True,
         "personality": True, "attach_encrypted_volume": False, "swap_volume": True,
-        "volume_multiattach": True},
+        "volume_multiattach": True, "serial_console": True, "stable_rescue": True, "hostname_fqdn_sanitization": True,
+        "nova_policy_roles": "admin,manager,member,reader,service",
+        "scheduler_enabled_filters": "ComputeFilter,ComputeCapabilitiesFilter,ImagePropertiesFilter,"
+                                     "ServerGroupAntiAffinityFilter,ServerGroupAffinityFilter,SameHostFilter,DifferentHostFilter"},
+    "enforce_scope": {"nova": True},
     "identity-feature-enabled": {"trust": True, "api_v3": True, "api_v2": True, "api_v2_admin": True,
                                  "domain_specific_drivers": True, "application_credentials": True, "access_rules": True,
                                  "project_tags": True, "security_compliance": False},
@@ -115,7 +119,8 @@ def configure(cloud: first.Cloud, workspace: pathlib.Path, http_image: str | Non
                     "flavor_ref_alt": flavors[1]["id"], "min_compute_nodes": str(len(hosts)),
                     "max_microversion": maximum(cloud, "compute"), "fixed_network_name": "private"},
         "compute-feature-enabled": {"resize": "true", **{name: str(len(hosts) > 1) for name in (
-            "cold_migration", "live_migration", "block_migration_for_live_migration", "volume_backed_live_migration")}},
+            "cold_migration", "shelve_migrate", "live_migration", "live_migrate_back_and_forth",
+            "block_migration_for_live_migration", "volume_backed_live_migration")}},
         "dashboard": {"dashboard_url": f"http://{cloud.host}:{prepare.PORTS['dashboard'] + cloud.offset}/"},
         "volume": {"max_microversion": maximum(cloud, "volume"), "storage_protocol": "iSCSI",
                    "volume_type_multiattach": multiattach_type(cloud)},
