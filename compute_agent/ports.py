@@ -2,6 +2,7 @@
 
 import collections.abc
 import logging
+import re
 
 from common import errors, server_resources
 from common.rest import path
@@ -10,6 +11,11 @@ LOG = logging.getLogger(__name__)
 OWNER = "compute:nova"
 TRIES, PLUG_TRIES = 5, 3
 Check = collections.abc.Callable[[], object]
+
+
+def _dns_name(hostname: str) -> str:
+    """The host's part of a server's host name, which may be a domain name, and have characters that names in DNS do not have."""
+    return re.sub("[^a-z0-9-]+", "-", hostname.partition(".")[0].lower())[:63].strip("-")
 
 
 class Ports:
@@ -120,7 +126,7 @@ class Ports:
                     raise
                 raise errors.PreconditionFailed() from None  # whoever had made it has just taken it away
         port = {**owner, "network_id": item["uuid"], "project_id": instance["project_id"],
-                "dns_name": instance["hostname"]}
+                "dns_name": _dns_name(instance["hostname"])}
         if item.get("fixed_ip"):
             port["fixed_ips"] = [{"ip_address": item["fixed_ip"]}]
         groups = [g["id"] for g in instance["security_groups"] if g["id"]]

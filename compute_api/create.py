@@ -146,6 +146,7 @@ def create(call: Call, body: dict) -> tuple[list[dict], str, bool]:
     given = body["server"]
     _check_policy(call, given)
     microversions.check_names(call, given, SINCE, UNTIL)
+    microversions.check_host_name(call, given)
     low, high = _counts(given)
     if given.get("hostname") and high > 1:
         raise errors.BadRequest("Unable to allocate a single hostname to multiple instances")

@@ -3,6 +3,8 @@
 Source: the compute API reference, "Create server", ``os:scheduler_hints``.
 """
 
+import json
+
 from common.calls import Call
 from compute_api import access
 from compute_api.schemas.servers import HINT_NAMES
@@ -15,3 +17,9 @@ def of(call: Call, body: dict) -> dict:
     if "hosts" in found:
         access.check(call, "os_compute_api:servers:create:forced_host")
     return found
+
+
+def shown(kept: dict) -> dict[str, list[str]]:
+    """The hints of a server as OpenStack shows them: of each a list of texts, also if the client gave one value."""
+    values = {name: value if isinstance(value, list) else [value] for name, value in kept.items()}
+    return {name: [item if isinstance(item, str) else json.dumps(item) for item in found] for name, found in values.items()}

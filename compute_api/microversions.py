@@ -2,8 +2,11 @@
 
 import typing
 
-from common import errors
+from common import errors, schema
 from common.calls import Call
+from compute_api.schemas.servers import HOSTNAME
+
+_WITHOUT_DOMAIN = schema.compiled(schema.obj({"hostname": HOSTNAME}, extra=True))
 
 
 def check_names(call: Call, given: typing.Iterable[str], since: dict, until: dict | None = None) -> None:
@@ -18,9 +21,15 @@ def check_names(call: Call, given: typing.Iterable[str], since: dict, until: dic
         raise errors.BadRequest(f"Additional properties are not allowed ('{refused[0]}' was unexpected)")
 
 
-def check_query(call: Call, query: typing.Iterable[str], known: typing.Iterable[str]) -> None:
-    """Since 2.75 lists refuse query parameters that they do not know; before, those were ignored."""
+def check_host_name(call: Call, given: dict) -> None:
+    """:raises BadRequest: the host name of a server has a domain, which came with 2.94"""
+    if call.version < (2, 94):
+        _WITHOUT_DOMAIN(given)
+
+
+def check_query(call: Call, query: typing.Iterable[str], known: typing.Iterable[str], *, since: tuple = (2, 75)) -> None:
+    """Refuse query parameters that a request does not know; before a microversion, those are ignored."""
     unknown = set(query) - set(known)
-    if unknown and call.version >= (2, 75):
+    if unknown and call.version >= since:
         raise errors.BadRequest(f"Invalid input for query parameters: Additional properties are not allowed "
                                 f"('{min(unknown)}' was unexpected)")

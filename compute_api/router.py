@@ -4,6 +4,7 @@ import functools
 
 from common import errors
 from common.wsgi import Route
+from compute_api import microversions
 from compute_api.handlers import (
     actions,
     aggregates,
@@ -48,7 +49,25 @@ def _own(handler):
     return inner
 
 
+# Requests with query parameters of their own, which they check.
+_WITH_QUERY = frozenset((
+    servers.index, servers.detail, attachments.index, consoles.show_token, instance_actions.index, migrations.index,
+    flavors.index, flavors.detail, keypairs.index, keypairs.show, usage.index, usage.show, services.index, hypervisors.index,
+    hypervisors.detail, hypervisors.show, quotas.limits, quotas.show, quotas.detail, server_groups.index))
+
+
+def _without_query(handler):
+    """Since 2.102 requests that have no query parameters refuse any."""
+    @functools.wraps(handler)
+    def inner(req, **params):
+        microversions.check_query(req.call, req.GET, (), since=(2, 102))
+        return handler(req, **params)
+    return inner
+
+
 def _route(method, path, handler, status=200, versions=None) -> list[Route]:
+    if method == "GET" and handler not in _WITH_QUERY:
+        handler = _without_query(handler)
     return [Route(method, "/v2.1" + path, handler, status, versions),
             Route(method, "/v2.1/{project_id}" + path, _own(handler), status, versions)]
 

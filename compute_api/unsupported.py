@@ -5,6 +5,7 @@ from common.unsupported import Part, Table
 _NETWORKS = "nova-network's commands"
 TABLE = Table("/v2.1", [
     Part("/servers/{id}/shares", "shared file systems of servers"), Part("/os-baremetal-nodes", "bare-metal nodes"),
+    Part("/os-volumes_boot", "an old name of /servers"),
     Part("/os-assisted-volume-snapshots", "snapshots of volumes by the hypervisor"),
     Part("/os-agents", "guest agents of XenServer", removed=True), Part("/os-cells", "the commands of cells v1", removed=True),
     Part("/os-certificates", "x509 certificates", removed=True), Part("/os-cloudpipe", "VPN servers of projects", removed=True),

@@ -3,7 +3,7 @@
 import hashlib
 
 from common import db, server_states
-from compute_api import access
+from compute_api import access, hints, image_properties
 from compute_api.viewer import Viewer
 
 
@@ -54,13 +54,20 @@ def _volumes(req, row: dict) -> list[dict]:
             for d in row["block_devices"]]
 
 
+def _image(req, row: dict) -> dict | str:
+    """The image of a server, "" of one that boots from a volume."""
+    if not row["image_ref"]:
+        return ""
+    properties = {"properties": image_properties.shown(row["image_meta"])} if req.version >= (2, 98) else {}
+    return {"id": row["image_ref"], "links": links(req, "images", row["image_ref"])[1:], **properties}
+
+
 def server(req, row: dict, viewer: Viewer) -> dict:
     """The whole server, as far as the caller may see it."""
     status = server_states.status(row)
-    image = {"id": row["image_ref"], "links": links(req, "images", row["image_ref"])[1:]} if row["image_ref"] else ""
     shown = {
         **brief(req, row), "status": status, "tenant_id": row["project_id"], "user_id": row["user_id"],
-        "metadata": row["metadata"], "hostId": host_id(row), "image": image, "flavor": _flavor(req, row, viewer),
+        "metadata": row["metadata"], "hostId": host_id(row), "image": _image(req, row), "flavor": _flavor(req, row, viewer),
         "created": db.iso(row["created_at"]), "updated": db.iso(row["updated_at"]), "addresses": addresses(row),
         "accessIPv4": row["access_ip_v4"] or "", "accessIPv6": row["access_ip_v6"] or "",
         "OS-DCF:diskConfig": row["disk_config"], "OS-EXT-AZ:availability_zone": row["availability_zone"] or "",
@@ -136,4 +143,8 @@ def _by_version(req, row: dict, shown: dict) -> dict:
         shown["locked_reason"] = row["locked_reason"]
     if req.version >= (2, 90):
         shown["OS-EXT-SRV-ATTR:hostname"] = row["hostname"]
+    if req.version >= (2, 96):
+        shown["pinned_availability_zone"] = row["pinned_availability_zone"]
+    if req.version >= (2, 100):
+        shown["scheduler_hints"] = hints.shown(row["scheduler_hints"])
     return shown

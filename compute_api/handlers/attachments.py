@@ -31,6 +31,8 @@ def create(req, id, body):
     given = body["volumeAttachment"]
     microversions.check_names(req.call, given, _SINCE)
     device = attachments.create(req.call, id, given["volumeId"], given)
+    if req.version >= (2, 101):
+        return wsgi.empty(202)
     return {"volumeAttachment": attachments.view_of_change(req.call, device)}
 
 

@@ -10,6 +10,7 @@ from compute_api.views import links
 _SORT = {"id": "id", "flavorid": "id", "name": "name", "memory_mb": "ram", "ram": "ram", "vcpus": "vcpus",
          "root_gb": "disk", "disk": "disk", "swap": "swap", "ephemeral_gb": "ephemeral", "is_public": "is_public",
          "rxtx_factor": "rxtx_factor"}
+_QUERY = ("limit", "marker", "is_public", "minRam", "minDisk", "sort_key", "sort_dir")
 
 
 def view(req, row: dict) -> dict:
@@ -17,22 +18,25 @@ def view(req, row: dict) -> dict:
     if req.version >= (2, 61) and req.svc.policy.allows(req.ctx, "os_compute_api:os-flavor-extra-specs:index",
                                                         access.own(req.call)):
         later["extra_specs"] = row["extra_specs"]
+    if req.version < (2, 102):
+        later.update({"OS-FLV-DISABLED:disabled": False, "rxtx_factor": row["rxtx_factor"]})
     return {"id": row["id"], "name": row["name"], "ram": row["ram"], "disk": row["disk"], "vcpus": row["vcpus"], **later,
             "swap": row["swap"] or (0 if req.version >= (2, 75) else ""), "OS-FLV-EXT-DATA:ephemeral": row["ephemeral"],
-            "OS-FLV-DISABLED:disabled": False, "os-flavor-access:is_public": row["is_public"],
-            "rxtx_factor": row["rxtx_factor"], "links": links(req, "flavors", row["id"])}
+            "os-flavor-access:is_public": row["is_public"], "links": links(req, "flavors", row["id"])}
 
 
 def _list(req) -> tuple[list[dict], list[dict]]:
-    microversions.check_query(req.call, req.GET, ("limit", "marker", "is_public", "minRam", "minDisk", "sort_key", "sort_dir"))
+    named = req.version >= (2, 102)
+    microversions.check_query(req.call, req.GET, (*_QUERY, "name") if named else _QUERY)
     scope, raw = access.scope(req.call), req.GET.get("is_public", "true")
     public = None if raw.lower() == "none" or not scope.everyone else wsgi.bool_value(raw)
     key, direction = req.GET.get("sort_key", "id"), req.GET.get("sort_dir", "asc")
-    if key not in _SORT or direction not in ("asc", "desc"):
+    if key not in _SORT or named and key == "rxtx_factor" or direction not in ("asc", "desc"):
         raise errors.BadRequest("Invalid sort key or direction.")
     limit, marker, sort = paging.limit(req), req.GET.get("marker"), [(_SORT[key], direction)]
     min_ram, min_disk = (wsgi.int_param(req, name, 0) for name in ("minRam", "minDisk"))
-    found = flavors.page(req.call, limit, scope, public, min_ram, min_disk, sort, marker)
+    name = req.GET.get("name") if named else None
+    found = flavors.page(req.call, limit, scope, public, min_ram, min_disk, sort, marker, name)
     return found, paging.next_links(req, found, "id")
 
 
@@ -58,7 +62,7 @@ def show(req, id):
 def create(req, body):
     req.svc.policy.check(req.ctx, "os_compute_api:os-flavor-manage:create", {})
     given = body["flavor"]
-    microversions.check_names(req.call, given, {"description": (2, 55)})
+    microversions.check_names(req.call, given, {"description": (2, 55)}, {"rxtx_factor": (2, 101)})
     row = {"id": str(given["id"]) if given.get("id") not in (None, "", "auto") else context.new_uuid(),
            "name": given["name"].strip(), "ram": int(given["ram"]), "vcpus": int(given["vcpus"]),
            "disk": int(given["disk"]), "ephemeral": int(given.get("OS-FLV-EXT-DATA:ephemeral", 0)),

@@ -3,6 +3,7 @@
 import json
 
 from common import errors, wsgi
+from compute_api import microversions
 from compute_api.handlers import paging
 from compute_api.services import hypervisors
 from conductor.db import hosts
@@ -71,15 +72,21 @@ def _list(req, found: list[dict], views) -> dict:
     return {"hypervisors": shown, **({"hypervisors_links": links} if links else {})}
 
 
+_QUERY = ("limit", "marker", "hypervisor_hostname_pattern", "with_servers")
+
+
 def index(req):
+    microversions.check_query(req.call, req.GET, _QUERY, since=(2, 53))
     return _list(req, _nodes(req, "os_compute_api:os-hypervisors:list"), lambda req, found: [_brief(req, n) for n in found])
 
 
 def detail(req):
+    microversions.check_query(req.call, req.GET, _QUERY, since=(2, 53))
     return _list(req, _nodes(req, "os_compute_api:os-hypervisors:list-detail"), _views)
 
 
 def show(req, id):
+    microversions.check_query(req.call, req.GET, ("with_servers",), since=(2, 53))
     found = [n for n in _nodes(req, "os_compute_api:os-hypervisors:show") if str(_id(req, n)) == id]
     if not found:
         raise errors.NotFound(f"Compute host {id} could not be found.")

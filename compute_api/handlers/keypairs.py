@@ -119,6 +119,7 @@ def create(req, body):
 
 
 def show(req, name):
+    microversions.check_query(req.call, req.GET, ("user_id",))
     user_id = _user(req, "os_compute_api:os-keypairs:show", req.GET.get("user_id"))
     row = keypairs.show(req.call, user_id, name)
     return {"keypair": {**_view(req, row), "user_id": user_id, "id": 1, "deleted": False, "deleted_at": None,
@@ -126,6 +127,7 @@ def show(req, name):
 
 
 def delete(req, name):
+    microversions.check_query(req.call, req.GET, ("user_id",))
     user_id = _user(req, "os_compute_api:os-keypairs:delete", req.GET.get("user_id"))
     keypairs.delete(req.call, user_id, name)
     return wsgi.Response(status=204 if req.version >= (2, 2) else 202)

@@ -13,6 +13,7 @@ _SINCE = {"description": (2, 19), "key_name": (2, 54), "user_data": (2, 57), "tr
 
 def rebuild(req, id, arguments):
     microversions.check_names(req.call, arguments, _SINCE, creation.UNTIL)
+    microversions.check_host_name(req.call, arguments)
     row, viewer = service.rebuild(req.call, id, arguments)
     password = arguments.get("adminPass") or secrets.token_urlsafe(9)
     response = wsgi.json_response({"server": {**views.updated(req, row, viewer, rebuilt=True), "adminPass": password}}, 202)

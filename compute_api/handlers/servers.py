@@ -49,13 +49,16 @@ def create(req):
 
 
 _COLUMN = {"name": "display_name", "OS-DCF:diskConfig": "disk_config", "accessIPv4": "access_ip_v4",
-           "accessIPv6": "access_ip_v6", "description": "description", "hostname": "hostname"}
+           "accessIPv6": "access_ip_v6", "description": "description", "hostname": "hostname",
+           "pinned_availability_zone": "pinned_availability_zone"}
+_SINCE = {"description": (2, 19), "hostname": (2, 90), "pinned_availability_zone": (2, 104)}
 
 
 @wsgi.body(schemas.UPDATE_BODY)
 def update(req, id, body):
     given = body["server"]
-    microversions.check_names(req.call, given, {"description": (2, 19), "hostname": (2, 90)})
+    microversions.check_names(req.call, given, _SINCE)
+    microversions.check_host_name(req.call, given)
     values = {_COLUMN[k]: v for k, v in given.items()}
     if "display_name" in values:
         values["display_name"] = values["display_name"].strip()

@@ -1,9 +1,12 @@
 """Compute services: list, enable, disable, force down, delete."""
 
 from common import db, errors, wsgi
+from compute_api import microversions
 from compute_api.schemas import services as schemas
 from compute_api.services import services
 from conductor.db import hosts
+
+_FILTERS = ("host", "binary")
 
 
 def _view(req, row: dict) -> dict:
@@ -18,7 +21,8 @@ def _view(req, row: dict) -> dict:
 
 def index(req):
     req.svc.policy.check(req.ctx, "os_compute_api:os-services:list", {})
-    wanted = {k: v for k, v in req.GET.items() if k in ("host", "binary")}
+    microversions.check_query(req.call, req.GET, _FILTERS)
+    wanted = {k: v for k, v in req.GET.items() if k in _FILTERS}
     found = services.index(req.call, wanted)
     return {"services": [_view(req, r) for r in sorted(found, key=lambda r: r["binary"])]}
 

@@ -1,7 +1,7 @@
 """Discovery of the compute API, and its range of microversions.
 
-``HISTORY`` lists the microversions that change a route of Pileus. Microversions of routes that it does not have
-(shelving, accelerators, cells that are down) change nothing here.
+``HISTORY`` lists the microversions that change a route of Pileus. Microversions of what it does not have
+(accelerators, cells that are down) change nothing here.
 
 Source: the REST API version history of the compute API.
 """
@@ -9,7 +9,7 @@ Source: the REST API version history of the compute API.
 from common import errors
 from compute_api import extensions as known
 
-MINIMUM, MAXIMUM = (2, 1), (2, 92)
+MINIMUM, MAXIMUM = (2, 1), (2, 104)
 HISTORY = {
     (2, 2): "key pairs have a type", (2, 3): "admins see more attributes of servers, and delete_on_termination",
     (2, 6): "consoles have a resource of their own", (2, 8): "MKS consoles, which are refused here",
@@ -36,6 +36,7 @@ HISTORY = {
     (2, 68): "evacuations are not forced any more", (2, 70): "attachments show their tag",
     (2, 71): "a server shows its groups", (2, 73): "a lock has a reason", (2, 74): "admins choose a new server's host",
     (2, 75): "unknown query parameters are refused; updates answer with the whole server; swap is a number",
+    (2, 77): "servers are unshelved to a zone",
     (2, 78): "a server's NUMA topology, which is none here", (2, 79): "attached volumes may go with their server",
     (2, 83): "everybody filters servers by more", (2, 84): "events of actions tell details",
     (2, 85): "whether a volume goes with its server can be changed",
@@ -43,7 +44,16 @@ HISTORY = {
     (2, 87): "rescue of servers that boot from volumes, where a host can do it, which none here can",
     (2, 88): "hypervisors show their uptime, and no resources", (2, 89): "attachments show the ids of theirs and of their device",
     (2, 90): "servers are given a host name, which everybody sees",
+    (2, 91): "servers are unshelved to a host, or unpinned from their zone",
     (2, 92): "key pairs are not generated, and have more characters in their names",
+    (2, 93): "servers that boot from a volume are rebuilt, where a host can do it, which none here can",
+    (2, 94): "a host name may have a domain",
+    (2, 95): "evacuated servers are stopped", (2, 96): "servers show the zone that they are pinned to",
+    (2, 97): "shared file systems of servers, which are refused here", (2, 98): "servers show properties of their image",
+    (2, 99): "direct SPICE consoles, which are refused here", (2, 100): "servers show their scheduler hints",
+    (2, 101): "attaching a volume does not wait for a device's name",
+    (2, 102): "flavors are filtered by name and have no rxtx_factor; no request takes unknown query parameters",
+    (2, 103): "os-volumes_boot ended, which is not here", (2, 104): "servers are pinned to their zone, and unpinned",
 }
 
 

@@ -10,8 +10,9 @@ def _create(protocols: list[str], types: list[str]) -> dict:
     return schema.wrapped("remote_console", {"protocol": {"enum": protocols}, "type": {"enum": types}}, ("protocol", "type"))
 
 
-CREATE = _create(_PROTOCOLS, _TYPES)
-CREATE_2_8 = _create([*_PROTOCOLS, "mks"], [*_TYPES, "webmks"])
+# By the first microversion.
+CREATE = {(2, 6): _create(_PROTOCOLS, _TYPES), (2, 8): _create([*_PROTOCOLS, "mks"], [*_TYPES, "webmks"]),
+          (2, 99): _create([*_PROTOCOLS, "mks"], [*_TYPES, "webmks", "spice-direct"])}
 
 
 def _action(*types: str) -> dict:

@@ -1,10 +1,10 @@
 """Bodies of requests: rebuild."""
 
 from common import schema
-from compute_api.schemas.servers import CERTIFICATES, HOSTNAME, KEY_NAME, PERSONALITY
+from compute_api.schemas.servers import CERTIFICATES, FQDN, KEY_NAME, PERSONALITY
 
 SCHEMA = schema.obj({
-    "imageRef": {"type": "string", "minLength": 1, "maxLength": 255}, "name": schema.NAME, "hostname": HOSTNAME,
+    "imageRef": {"type": "string", "minLength": 1, "maxLength": 255}, "name": schema.NAME, "hostname": FQDN,
     "metadata": schema.METADATA,
     "adminPass": {"type": "string", "maxLength": 255}, "preserve_ephemeral": schema.BOOLEAN,
     "key_name": KEY_NAME, "user_data": {"type": ["string", "null"], "maxLength": 65535},

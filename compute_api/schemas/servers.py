@@ -32,6 +32,8 @@ CERTIFICATES = {"type": "null"}
 _COUNT = schema.integer(1)
 # What a guest calls itself (RFC 1123, in OpenStack's narrower form).
 HOSTNAME = {"type": "string", "minLength": 2, "maxLength": 63, "pattern": "[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+"}
+# Since 2.94 with a domain, and as OpenStack lets it be: with underscores too.
+FQDN = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "[a-zA-Z0-9._-]*"}
 KEY_NAME = {"type": ["string", "null"], "minLength": 1, "maxLength": 255}
 PERSONALITY = {"type": "array", "maxItems": 64, "items": schema.obj({
     "path": {"type": "string", "minLength": 1, "maxLength": 4096}, "contents": {"type": "string", "maxLength": 1 << 20}},
@@ -44,7 +46,7 @@ _SERVER = {
     "OS-DCF:diskConfig": {"enum": ["AUTO", "MANUAL"]}, "accessIPv4": {"type": ["string", "null"]},
     "accessIPv6": {"type": ["string", "null"]}, "host": HOST, "hypervisor_hostname": HOST,
     "trusted_image_certificates": CERTIFICATES, "personality": PERSONALITY,
-    "hostname": HOSTNAME,
+    "hostname": FQDN,
     "key_name": KEY_NAME, "config_drive": schema.BOOLEAN,
     "user_data": {"type": ["string", "null"], "maxLength": 65535}, "min_count": _COUNT, "max_count": _COUNT,
     "return_reservation_id": schema.BOOLEAN, "availability_zone": schema.TEXT,
@@ -58,5 +60,5 @@ CREATE = schema.obj({
 UPDATE = {"name": schema.NAME, "OS-DCF:diskConfig": {"enum": ["AUTO", "MANUAL"]},
            "accessIPv4": {"type": ["string", "null"], "maxLength": 39},
            "accessIPv6": {"type": ["string", "null"], "maxLength": 39}, "description": schema.TEXT,
-           "hostname": HOSTNAME}
+           "hostname": FQDN, "pinned_availability_zone": {"type": ["string", "null"], "minLength": 1, "maxLength": 255}}
 UPDATE_BODY = schema.wrapped("server", UPDATE)

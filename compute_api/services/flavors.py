@@ -8,11 +8,12 @@ from conductor.db import flavors, models
 TABLE, ACCESS = models.flavors, models.flavor_access
 
 
-def page(call: Call, limit, scope, public, min_ram, min_disk, sort, marker):
+def page(call: Call, limit, scope, public, min_ram, min_disk, sort, marker, name: str | None = None):
+    """:param name: a regular expression that names must contain"""
     with call.svc.db.reader() as connection:
         try:
             found = flavors.index(connection, scope, public=public, min_ram=min_ram, min_disk=min_disk, sort=sort, limit=limit,
-                                  marker=marker) if limit else []
+                                  marker=marker, name=name) if limit else []
         except errors.NotFound:
             raise errors.BadRequest(f"marker [{marker}] not found") from None
     return found

@@ -38,8 +38,8 @@ _COLUMNS = {"image": "image_ref", "user_id": "user_id", "project_id": "project_i
             "reservation_id": "reservation_id", "power_state": "power_state", "description": "description",
             "launch_index": "launch_index", "host": "host", "node": "host", "hostname": "hostname"}
 # Long columns: those that no list shows, and those that are shown from a microversion on.
-_UNSHOWN = {"key_data", "posted_password", "requested_networks", "scheduler_hints", "tried_hosts", "rescue_image"}
-_SHOWN_SINCE = {"image_meta": (2, 3), "user_data": (2, 3)}
+_UNSHOWN = {"key_data", "posted_password", "requested_networks", "tried_hosts", "rescue_image"}
+_SHOWN_SINCE = {"image_meta": (2, 3), "user_data": (2, 3), "scheduler_hints": (2, 100)}
 
 
 def _status_filter(call: Call, table, values: list[str]):

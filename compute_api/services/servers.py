@@ -22,11 +22,27 @@ def show(call: Call, id: str) -> tuple[dict, Viewer]:
 
 
 def update(call: Call, id: str, values: dict) -> tuple[dict, Viewer]:
-    """Change columns of a server; returns the new row, and the details that the caller may see."""
+    """Change columns of a server; returns the new row, and the details that the caller may see.
+
+    :raises Conflict: the server cannot be pinned to that zone
+    """
     with call.svc.db.writer() as connection:
         row = access.server(call, connection, id, "os_compute_api:servers:update")
+        if (zone := values.get("pinned_availability_zone")) is not None:
+            _check_zone(connection, row, zone)
         changed = instances.change(connection, row, **values)
         return changed, Viewer(call, connection, [row])
+
+
+def _check_zone(connection, row: dict, zone: str) -> None:
+    """A server can be pinned to the zone that it is in. :raises Conflict: it is in another, or pinned to another"""
+    current = instances.lock_zones(connection, row["uuid"])
+    if current["pinned_availability_zone"] not in (None, zone):
+        raise errors.Conflict("Cannot change pinned availability zone directly. Unpin first by setting "
+                              "pinned_availability_zone to null.")
+    if current["pinned_availability_zone"] is None and current["availability_zone"] != zone:
+        raise errors.Conflict(f"Server can only be pinned to its current availability zone '{current['availability_zone']}', "
+                              f"but '{zone}' was requested.")
 
 
 def reset_state(call: Call, id: str, state: str) -> None:

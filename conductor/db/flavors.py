@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from common import db, errors, rows
+from common import db, errors, regex, rows
 from conductor.db import models
 from conductor.db.scope import Scope
 
@@ -26,10 +26,15 @@ def get(connection, flavor_id: str, scope: Scope) -> dict:
 
 
 def index(connection, scope: Scope, *, public: bool | None, min_ram: int, min_disk: int, sort: list, limit: int,
-          marker: str | None) -> list[dict]:
-    """:param public: True or False to ask for one kind (where everyone's are known), None for all that may be used"""
+          marker: str | None, name: str | None = None) -> list[dict]:
+    """
+    :param public: True or False to ask for one kind (where everyone's are known), None for all that may be used
+    :param name: a regular expression that names must contain
+    """
     conditions = [TABLE.c.ram >= min_ram, TABLE.c.disk >= min_disk]
     conditions.append(usable(scope) if public is None or not scope.everyone else TABLE.c.is_public == public)
+    if name:
+        conditions.append(regex.condition(connection, TABLE.c.name, name, list(conditions), "name"))
     marker_row = get(connection, marker, scope) if marker else None
     query = db.page(sa.select(TABLE).where(*conditions), TABLE, sort=sort, limit=limit, marker_row=marker_row)
     return rows.many(connection, query)

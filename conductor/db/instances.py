@@ -50,6 +50,15 @@ def lock_attempt(connection, uuid: str, attempt: int) -> dict | None:
         TABLE.c.uuid == uuid, TABLE.c.attempt == attempt).with_for_update())
 
 
+def lock_zones(connection, uuid: str) -> dict:
+    """{"availability_zone", "pinned_availability_zone"} of a server, which stay what they are until the transaction ends."""
+    query = sa.select(TABLE.c.availability_zone, TABLE.c.pinned_availability_zone).where(TABLE.c.uuid == uuid).with_for_update()
+    found = rows.one(connection, query)
+    if found is None:
+        raise errors.NotFound(f"Instance {uuid} could not be found.")
+    return found
+
+
 def get_including_deleted(connection, uuid: str, scope: Scope) -> dict:
     """As ``get``, but also finds deleted servers, and does not read block devices."""
     for table in (TABLE, DELETED):

@@ -1,11 +1,12 @@
-"""What changed between compute 2.53 and 2.92, each step from both sides."""
+"""What changed between compute 2.53 and 2.104, each step from both sides."""
 
 import re
 
 import pytest
 
 from common.periodic import wait_for
-from tests.conftest import new_volume
+from compute_api.router import ROUTES
+from tests.conftest import new_volume, volume_status
 from tests.functional.test_stories import refused, server_body, wait_gone, wait_status
 
 
@@ -337,3 +338,138 @@ def test_key_pairs_are_imported_only(cloud):
     assert "private_key" not in at(cloud, "2.92", "POST", "/os-keypairs", brought)["keypair"]
     for name in ("older", "me@example.org"):
         at(cloud, "2.92", "DELETE", f"/os-keypairs/{name}")
+
+
+def test_host_names_with_a_domain(cloud):
+    key = "OS-EXT-SRV-ATTR:hostname"
+    body = server_body(cloud.client, "named", hostname="Web_1.example.org")
+    refused(400, cloud.client, "compute", "POST", "/servers", body, version="2.93")
+    refused(400, cloud.client, "compute", "POST", "/servers", server_body(cloud.client, "named", hostname="a b"), version="2.94")
+    made = at(cloud, "2.94", "POST", "/servers", body)["server"]["id"]
+    assert wait_status(cloud.client, made)[key] == "Web_1.example.org"
+    ports = cloud.client.call("network", "GET", f"/ports?device_id={made}")["ports"]
+    assert [port["dns_name"] for port in ports] == ["web-1"]
+    path, image = f"/servers/{made}", cloud.client.find("image", "images", "cirros")["id"]
+    for method, where, name, body in (("PUT", path, "a.b", {"server": {"hostname": "a.b"}}),
+                                      ("POST", f"{path}/action", "c.d", {"rebuild": {"imageRef": image, "hostname": "c.d"}})):
+        refused(400, cloud.client, "compute", method, where, body, version="2.93")
+        assert at(cloud, "2.94", method, where, body)["server"][key] == name
+    wait_status(cloud.client, made)
+    at(cloud, "2.1", "DELETE", path)
+    wait_gone(cloud.client, made)
+
+
+def shown_everywhere(cloud, server: str, version: str) -> list[dict]:
+    """The server as each request shows it: alone, in a list, updated."""
+    path = f"/servers/{server}"
+    return [at(cloud, version, "GET", path)["server"], at(cloud, version, "GET", f"/servers/detail?uuid={server}")["servers"][0],
+            at(cloud, version, "PUT", path, {"server": {"description": "d"}})["server"]]
+
+
+def test_servers_show_their_pinned_zone_and_are_pinned(cloud, server, member):
+    path, key = f"/servers/{server}", "pinned_availability_zone"
+    assert all(key not in shown for shown in shown_everywhere(cloud, server, "2.95"))
+    assert all(shown[key] is None for shown in shown_everywhere(cloud, server, "2.96"))
+
+    def pin(zone):
+        return at(cloud, "2.104", "PUT", path, {"server": {key: zone}})["server"][key]
+    refused(400, cloud.client, "compute", "PUT", path, {"server": {key: "nova"}}, version="2.103")
+    refused(400, cloud.client, "compute", "PUT", path, {"server": {key: ""}}, version="2.104")
+    text = refused(409, cloud.client, "compute", "PUT", path, {"server": {key: "elsewhere"}}, version="2.104")
+    assert "only be pinned to its current availability zone" in text
+    assert [pin("nova"), pin("nova")] == ["nova", "nova"]
+    assert all(shown[key] == "nova" for shown in shown_everywhere(cloud, server, "2.96"))
+    text = refused(409, cloud.client, "compute", "PUT", path, {"server": {key: "elsewhere"}}, version="2.104")
+    assert "Unpin first" in text
+    refused(404, member, "compute", "PUT", path, {"server": {key: None}}, version="2.104")
+    assert [pin(None), pin(None)] == [None, None]
+    made = at(cloud, "2.96", "POST", "/servers", server_body(cloud.client, "pinned", availability_zone="nova"))["server"]["id"]
+    wait_status(cloud.client, made)
+    assert at(cloud, "2.96", "GET", f"/servers/{made}")["server"][key] == "nova"
+    at(cloud, "2.1", "DELETE", f"/servers/{made}")
+    wait_gone(cloud.client, made)
+
+
+def test_servers_show_properties_of_their_image(cloud):
+    image = cloud.client.call("image", "POST", "/images", {
+        "name": "of alpine", "disk_format": "raw", "container_format": "bare", "os_distro": "alpine", "color": "green"})["id"]
+    cloud.client.call("image", "PUT", f"/images/{image}/file", raw=b"\0" * 512, content_type="application/octet-stream")
+    made = at(cloud, "2.37", "POST", "/servers", {"server": {
+        **server_body(cloud.client, "of it")["server"], "imageRef": image}})["server"]["id"]
+    wait_status(cloud.client, made)
+    assert all("properties" not in shown["image"] for shown in shown_everywhere(cloud, made, "2.97"))
+    assert all(shown["image"]["properties"] == {"os_distro": "alpine"} for shown in shown_everywhere(cloud, made, "2.98"))
+    at(cloud, "2.1", "DELETE", f"/servers/{made}")
+    wait_gone(cloud.client, made)
+    cloud.client.call("image", "DELETE", f"/images/{image}")
+
+
+def test_direct_consoles(cloud, server):
+    path, body = f"/servers/{server}/remote-consoles", {"remote_console": {"protocol": "spice", "type": "spice-direct"}}
+    assert "Invalid input" in refused(400, cloud.client, "compute", "POST", path, body, version="2.98")
+    assert "Unavailable console type spice-direct" in refused(400, cloud.client, "compute", "POST", path, body, version="2.99")
+    serial = {"remote_console": {"protocol": "serial", "type": "serial"}}
+    token = at(cloud, "2.99", "POST", path, serial)["remote_console"]["url"].rpartition("token=")[2]
+    assert "tls_port" not in at(cloud, "2.99", "GET", f"/os-console-auth-tokens/{token}")["console"]
+    at(cloud, "2.98", "GET", f"/os-console-auth-tokens/{token}?x=1")
+    refused(400, cloud.client, "compute", "GET", f"/os-console-auth-tokens/{token}?x=1", version="2.99")
+
+
+def test_servers_show_their_scheduler_hints(cloud, server):
+    other = "7c1a4a32-2a1c-4f3b-9a4e-111111111111"
+    hints = {"different_host": other, "mine": ["a", "b"], "level": 3}
+    body = {**server_body(cloud.client, "hinted"), "os:scheduler_hints": hints}
+    made = at(cloud, "2.53", "POST", "/servers", body)["server"]["id"]
+    wait_status(cloud.client, made)
+    assert all("scheduler_hints" not in shown for shown in shown_everywhere(cloud, made, "2.99"))
+    assert all(shown["scheduler_hints"] == {"different_host": [other], "mine": ["a", "b"], "level": ["3"]}
+               for shown in shown_everywhere(cloud, made, "2.100"))
+    assert at(cloud, "2.100", "GET", f"/servers/{server}")["server"]["scheduler_hints"] == {}
+    at(cloud, "2.1", "DELETE", f"/servers/{made}")
+    wait_gone(cloud.client, made)
+
+
+def test_attaching_does_not_wait_for_a_device(cloud, server):
+    volume, path = new_volume(cloud.client, "attached at once"), f"/servers/{server}/os-volume_attachments"
+
+    def attached():
+        wait_for(lambda: volume_status(cloud.client, volume) == "in-use", 20, what="it")
+
+    def detached():
+        wait_for(lambda: volume_status(cloud.client, volume) == "available", 20, what="it")
+    body = {"volumeAttachment": {"volumeId": volume}}
+    assert set(at(cloud, "2.100", "POST", path, body)) == {"volumeAttachment"}
+    attached()
+    at(cloud, "2.101", "DELETE", f"{path}/{volume}")
+    detached()
+    assert at(cloud, "2.101", "POST", path, body) is None
+    attached()
+    at(cloud, "2.101", "DELETE", f"{path}/{volume}")
+    detached()
+    cloud.client.call("volume", "DELETE", f"/volumes/{volume}")
+
+
+def test_flavors_by_name_and_without_rxtx_factor(cloud):
+    gone = {"rxtx_factor", "OS-FLV-DISABLED:disabled"}
+    assert gone <= set(at(cloud, "2.101", "GET", "/flavors/detail")["flavors"][0])
+    assert not gone & set(at(cloud, "2.102", "GET", "/flavors/detail")["flavors"][0])
+    assert not gone & set(at(cloud, "2.102", "GET", "/flavors/42")["flavor"])
+    body = {"flavor": {"name": "x", "ram": 64, "vcpus": 1, "disk": 1, "rxtx_factor": 2.0}}
+    refused(400, cloud.client, "compute", "POST", "/flavors", body, version="2.102")
+    assert [f["name"] for f in at(cloud, "2.102", "GET", "/flavors?name=m1.(nano|tiny)%24")["flavors"]] == ["m1.tiny", "m1.nano"]
+    refused(400, cloud.client, "compute", "GET", "/flavors?name=x", version="2.101")
+    refused(400, cloud.client, "compute", "GET", "/flavors?name=(", version="2.102")
+    at(cloud, "2.101", "GET", "/flavors?sort_key=rxtx_factor")
+    refused(400, cloud.client, "compute", "GET", "/flavors?sort_key=rxtx_factor", version="2.102")
+
+
+def test_no_request_takes_unknown_query_parameters(cloud, server):
+    """Each GET of the newest microversion. Those whose ids are unknown may answer 404, but the parameter comes first."""
+    paths = {re.sub(r"\{id\}", server, route.path.removeprefix("/v2.1")) for route in ROUTES if route.method == "GET"
+             and route.path.startswith("/v2.1/") and "{project_id}" not in route.path
+             and (route.versions is None or route.versions[1] is None)}
+    assert len(paths) > 40
+    for path in sorted(re.sub(r"\{\w+\}", "0", path) for path in paths):
+        text = refused(400, cloud.client, "compute", "GET", f"{path}?unknown=1", version="2.104")
+        assert "'unknown' was unexpected" in text, path
+    at(cloud, "2.101", "GET", f"/servers/{server}?unknown=1")
