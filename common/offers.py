@@ -5,13 +5,12 @@ It sends address, certificate and a token to the other host over the message bus
 connects, accepts only that certificate, and presents the token. Nobody else can read or change what is sent.
 """
 
-import collections
 import contextlib
 import datetime
+import errno
 import hmac
 import json
 import logging
-import os
 import secrets
 import socket
 import ssl
@@ -23,19 +22,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from common.connections import Crowd, shut
+
 LOG = logging.getLogger(__name__)
 _MAX_REQUEST_BYTES = 1024
-# A peer must present the token within so many seconds. At most so many may be about to; one more closes the oldest of them.
+# A peer must present the token within so many seconds. At most so many may be about to.
 ENTER_S, MAX_ENTERING = 10.0, 16
+ACCEPT_AGAIN_S = 0.1  # after a failure, as when the process has no file descriptor left
 # When a connection whose peer has disappeared counts as broken.
 _KEEPALIVE = {socket.TCP_KEEPIDLE: 60, socket.TCP_KEEPINTVL: 20, socket.TCP_KEEPCNT: 3}
-
-
-def shut(end: socket.socket) -> None:
-    """End a connection that another thread may be using. By another descriptor: the method of a TLS connection would take it from
-    that thread, and green sockets have no such method on their class."""
-    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(end.fileno())) as same:
-        same.shutdown(socket.SHUT_RDWR)
 
 
 def keep_alive(connection: socket.socket) -> None:
@@ -65,7 +60,7 @@ class Offer:
 
     def __init__(self, address: str):
         self._token = secrets.token_urlsafe(32)
-        self._guard, self._entering = threading.Lock(), collections.deque[ssl.SSLSocket]()
+        self._entrance = Crowd(MAX_ENTERING)
         certificate, key = _certificate()
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -88,9 +83,10 @@ class Offer:
         deadline = time.monotonic() + ENTER_S
         with connection:  # wrap_socket detaches it, so this closes it only if that fails
             keep_alive(connection)
+            address = str(connection.getpeername()[0])
             secure = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         try:
-            with self._entrance(secure):
+            with self._entrance.waiting(secure, address), self._entrance.member():
                 secure.settimeout(ENTER_S)
                 secure.do_handshake()
                 try:
@@ -104,18 +100,6 @@ class Offer:
             secure.close()
             raise
         return secure, asked
-
-    @contextlib.contextmanager
-    def _entrance(self, secure: ssl.SSLSocket):
-        with self._guard:
-            self._entering.append(secure)
-            if len(self._entering) > MAX_ENTERING:
-                shut(self._entering.popleft())
-        try:
-            yield
-        finally:
-            with self._guard, contextlib.suppress(ValueError):  # it was disconnected
-                self._entering.remove(secure)
 
     def close(self) -> None:
         self.socket.close()
@@ -150,8 +134,12 @@ class Server:
                     connection, peer = listening.accept()
                 except TimeoutError:
                     continue
-                except OSError:  # it was closed
-                    return
+                except OSError as error:
+                    if error.errno in (errno.EINVAL, errno.EBADF):  # it was closed
+                        return
+                    LOG.warning("%s: a connection could not be accepted: %s", self.name, error)
+                    time.sleep(ACCEPT_AGAIN_S)
+                    continue
                 threading.Thread(target=self._admit, args=(connection, peer), daemon=True, name=self.name).start()
 
     def _left_s(self) -> float:

@@ -1,17 +1,51 @@
 """HTTP/1 parsing stricter than eventlet's, so that request boundaries are unambiguous (request smuggling)."""
 
+import io
 import re
 import socket
+import time
 import typing
 
 import eventlet.wsgi
 import webob
+
+from common.connections import Crowd
 
 _METHOD = re.compile("[A-Z]{1,20}")
 # A complete line. Folded lines, names without a colon and lone CRs could hide another header.
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\x00\r\n]*)?\r?\n")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\x00\r\n]*)?\r\n")
 MAX_LINE_BYTES, MAX_TRAILERS = 1024, 64
+# Connections of a server; some fewer than it has threads, so that one that is to end need not have ended before the next.
+MAX_CONNECTIONS, THREADS = 448, 512
+
+
+class _Waited(io.RawIOBase):
+    """The bytes of a connection; whoever waits for its peer says so to the crowd.
+
+    :param waiting: gives a context manager for that
+    """
+
+    def __init__(self, raw: io.RawIOBase, waiting: typing.Callable):
+        self._raw, self._waiting = raw, waiting
+
+    def readable(self) -> bool:
+        return self._raw.readable()
+
+    def writable(self) -> bool:
+        return self._raw.writable()
+
+    def readinto(self, buffer):
+        with self._waiting():
+            return self._raw.readinto(buffer)
+
+    def write(self, data):
+        with self._waiting():
+            return self._raw.write(data)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
 class _HeaderLines:
@@ -89,9 +123,29 @@ class ChunkedInput(eventlet.wsgi.Input):
 
 
 class Protocol(eventlet.wsgi.HttpProtocol):
-    """Refuses framing that a proxy could interpret differently, and reports errors of the client as such."""
+    """Refuses framing that a proxy could interpret differently, and reports errors of the client as such. Of too many
+    connections, one ends whose client says nothing or does not listen."""
 
     rfile: typing.Any
+    wfile: typing.Any
+    crowd = Crowd(MAX_CONNECTIONS)
+
+    def __init__(self, *args):
+        self._began, self._in_progress = time.monotonic(), False
+        with self.crowd.member():
+            super().__init__(*args)
+
+    def setup(self) -> None:
+        super().setup()
+        self.rfile = io.BufferedReader(_Waited(self.rfile.detach(), self._waiting))
+        self.wfile = io.BufferedWriter(_Waited(self.wfile.detach(), self._waiting), self.wbufsize)
+
+    def _waiting(self):
+        return self.crowd.waiting(self.connection, self.client_address[0], in_progress=self._in_progress, since=self._began)
+
+    def handle_one_request(self) -> None:
+        self._began, self._in_progress = time.monotonic(), False
+        super().handle_one_request()
 
     def parse_request(self) -> bool:
         self.rfile = lines = _HeaderLines(self.rfile)  # handle_one_request sets it back
@@ -107,6 +161,7 @@ class Protocol(eventlet.wsgi.HttpProtocol):
             "There is more than one Host." if len(self.headers.get_all("Host", [])) > 1 else "")
         if fault:
             self.send_error(400, explain=fault)
+        self._in_progress = not fault
         return not fault
 
     def get_environ(self) -> dict:
@@ -148,5 +203,6 @@ class Takeover(webob.Response):
 
 def serve(sock: socket.socket, app, log) -> None:
     """Serve requests until the socket is closed, each in a green thread."""
-    eventlet.wsgi.server(sock, app, log=log, log_output=False, max_size=512, keepalive=True, socket_timeout=75, debug=False,
-                         protocol=Protocol)
+    own = type("Protocol", (Protocol,), {"crowd": Crowd(MAX_CONNECTIONS)})
+    eventlet.wsgi.server(sock, app, log=log, log_output=False, max_size=THREADS, keepalive=True, socket_timeout=75, debug=False,
+                         protocol=own)

@@ -1,0 +1,111 @@
+"""Who opens many connections and says nothing keeps nobody else out."""
+
+import contextlib
+import logging
+import multiprocessing
+import socket
+
+import pytest
+
+from common.connections import Crowd
+
+HEAD = b"GET /quick HTTP/1.1\r\nHost: h\r\n"
+BODY = b"POST /slow HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nfour"
+STRANGERS = {"nothing": b"", "half a head": HEAD + b"X: ", "half a body": BODY,
+             "requests, and read no answer": (HEAD + b"\r\n").replace(b"quick", b"large") * 5}
+PATIENCE_S = 10
+
+
+@pytest.fixture
+def crowd():
+    """(make a member of an address, who waits since then: its other end; closed at the end)"""
+    with contextlib.ExitStack() as stack:
+        made = Crowd(4)
+
+        def enter(address: str, since: float, **how) -> socket.socket:
+            ours, theirs = (stack.enter_context(each) for each in socket.socketpair())
+            ours.settimeout(5)
+            stack.enter_context(made.waiting(theirs, address, since=since, **how))
+            stack.enter_context(made.member())
+            return ours
+        yield enter
+
+
+def is_open(end: socket.socket) -> bool:
+    end.setblocking(False)
+    try:
+        return end.recv(1) != b""
+    except BlockingIOError:
+        return True
+
+
+def test_the_first_of_the_address_that_has_most_ends(crowd):
+    honest = crowd("10.0.0.1", 0)
+    many = [crowd("10.0.0.2", 1 + n) for n in range(6)]
+    assert [is_open(end) for end in many] == [False] * 3 + [True] * 3 and is_open(honest)
+
+
+def test_what_is_in_progress_ends_last(crowd):
+    first = crowd("10.0.0.2", 0, in_progress=True)
+    rest = [crowd("10.0.0.2", 1 + n) for n in range(4)]
+    assert [is_open(end) for end in (first, *rest)] == [True, False, True, True, True]
+
+
+def test_a_host_has_a_network_of_addresses_of_ipv6(crowd):
+    honest = [crowd("fd00:0:0:1::1", 0), crowd("10.0.0.1", 0)]
+    many = [crowd(f"fd00::{n}", 1 + n) for n in range(4)]
+    assert all(map(is_open, honest)) and [is_open(end) for end in many] == [False, False, True, True]
+
+
+def test_without_anybody_to_wait_for_nobody_ends(crowd):
+    full = Crowd(1)
+    with full.member(), full.member():
+        assert is_open(crowd("10.0.0.1", 0))
+
+
+def _serve(pipe) -> None:
+    import eventlet
+    eventlet.monkey_patch()
+    from common import protocol
+
+    def application(environ, start_response):
+        environ["wsgi.input"].read()
+        answer = b"x" * (200 << 10 if environ["PATH_INFO"] == "/large" else 2)
+        start_response("200 OK", [("Content-Length", str(len(answer)))])
+        return [answer]
+    listening = eventlet.listen(("0.0.0.0", 0), backlog=1024)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 14)  # connections inherit it: an answer does not fit
+    pipe.send((listening.getsockname()[1], protocol.THREADS))
+    protocol.serve(listening, application, logging.getLogger("test"))
+
+
+@pytest.fixture(scope="module")
+def server():
+    """(port, number of threads) of a server in a process of its own."""
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    process = spawn.Process(target=_serve, args=(theirs,), daemon=True)
+    process.start()
+    assert ours.poll(60)
+    yield ours.recv()
+    process.kill()
+    process.join()
+
+
+def ask(client: socket.socket) -> bytes:
+    client.sendall(HEAD + b"\r\n")
+    return client.recv(1000)
+
+
+@pytest.mark.parametrize("sent", STRANGERS)
+def test_others_are_served(server, sent):
+    port, threads = server
+    with contextlib.ExitStack() as stack:
+        def connect(source: str) -> socket.socket:
+            return stack.enter_context(socket.create_connection(("127.0.0.1", port), PATIENCE_S, source_address=(source, 0)))
+        kept = connect("127.0.0.1")
+        assert ask(kept).startswith(b"HTTP/1.1 200")
+        for _ in range(threads + 20):
+            connect("127.0.0.2").sendall(STRANGERS[sent])
+        assert ask(connect("127.0.0.1")).startswith(b"HTTP/1.1 200")
+        assert ask(kept).startswith(b"HTTP/1.1 200"), "a connection that was kept is still there"
