@@ -14,17 +14,26 @@ _HEADER = struct.Struct(">IIIiiIi")
 _REMOTE, _KEEPALIVE = 0x20008086, 0x6B656570
 _CALL = 0
 MAX_CALL_BYTES = 4 << 20
-PREPARE, FINISH = 303, 306
-# connect_open, connect_close, connect_supports_feature, auth_list, connect_(un)register_close_callback
-_HARMLESS = frozenset((1, 2, 60, 66, 360, 361))
-# virDomainMigrateFlags: the guest would be defined as the source says, or its data would come another way.
-PEER2PEER, TUNNELLED, PERSIST_DEST = 2, 4, 8
+OPEN, PREPARE, FINISH = 1, 303, 306
+# libvirtd opens what it is given, and there are URIs for which it runs a program or connects to another host.
+DRIVER = "qemu:///system"
+# connect_close, connect_supports_feature, auth_list, connect_(un)register_close_callback
+_HARMLESS = frozenset((2, 60, 66, 360, 361))
+# virDomainMigrateFlags that ``live`` uses. With others, the guest would be defined as the source says, or its data would come
+# another way.
+LIVE, PEER2PEER, PAUSED, NON_SHARED_INC, ABORT_ON_ERROR, AUTO_CONVERGE = 1, 2, 32, 128, 4096, 8192
+FLAGS = LIVE | PEER2PEER | PAUSED | NON_SHARED_INC | ABORT_ON_ERROR | AUTO_CONVERGE
+# Parameters that change neither what the guest is nor whom it listens to.
+_HARMLESS_PARAMETERS = frozenset(("bandwidth", "migrate_disks"))
+_GUEST, _NAME, _MEMORY, _DISKS = "destination_xml", "destination_name", "migrate_uri", "disks_uri"
 _SCALARS = {1: ">i", 2: ">I", 3: ">q", 4: ">Q", 5: ">d", 6: ">i"}
 _STRING = 7
-# Elements that name something of a host. A guest may arrive with those alone that the target itself would give it.
-_OF_HOST = frozenset(("emulator", "source", "backingStore", "kernel", "initrd", "loader", "nvram", "log", "label", "baselabel",
-                      "auth", "initiator", "secret", "host", "backend", "path", "init", "seclabel",
-                      "target"))
+# Elements that name something of a host, or say how much of it the guest has. A guest may arrive with those alone that the
+# target itself would give it.
+_OF_HOST = frozenset(("name", "uuid", "emulator", "source", "backingStore", "kernel", "initrd", "loader", "nvram", "log", "label",
+                      "baselabel", "auth", "initiator", "secret", "host", "backend", "path", "init", "seclabel", "target",
+                      "memory", "vcpu", "cell", "vcpupin", "emulatorpin", "vcpusched", "shares", "period", "quota", "memnode",
+                      "page"))
 
 
 # What libvirt says of a running guest only: its CPU, which is compared, and where it is.
@@ -82,12 +91,12 @@ def foreign(definition: str, own: str) -> list[str]:
 class Gate:
     """
     :param guest: the definition with which the guest is to arrive
-    :param uris: {parameter: the only value that it may have}
+    :param uris: {"migrate_uri", "disks_uri": the only value that it may have}
     """
 
     def __init__(self, guest: str, uris: dict[str, str]):
-        self._guest = guest
-        self._uris, self._unread = uris, b""
+        self._guest, self._unread = guest, b""
+        self._only = {**uris, _NAME: ET.fromstring(guest).findtext("name")}
 
     def passes(self, data: bytes) -> bytes:
         """What of the bytes that the source has sent so far may be passed on: whole calls.
@@ -112,27 +121,37 @@ class Gate:
             return
         if program != _REMOTE or kind != _CALL:
             raise Refused(f"a message of kind {kind} for program {program:#x}")
-        if procedure in (PREPARE, FINISH):
-            try:
-                self._check_migration(_Reader(call[_HEADER.size:]))
-            except (struct.error, UnicodeDecodeError, ET.ParseError) as error:
-                raise Refused(f"a call that cannot be read: {error}") from error
-        elif procedure not in _HARMLESS:
-            raise Refused(f"procedure {procedure}")
+        try:
+            if procedure == OPEN:
+                self._check_open(_Reader(call[_HEADER.size:]))
+            elif procedure in (PREPARE, FINISH):
+                self._check_migration(_Reader(call[_HEADER.size:]), prepares=procedure == PREPARE)
+            elif procedure not in _HARMLESS:
+                raise Refused(f"procedure {procedure}")
+        except (struct.error, UnicodeDecodeError, ET.ParseError, RecursionError) as error:
+            raise Refused(f"a call that cannot be read: {error}") from error
 
-    def _check_migration(self, reader: _Reader) -> None:
+    @staticmethod
+    def _check_open(reader: _Reader) -> None:
+        uri = reader.bytes().decode() if reader.scalar(">I") == 1 else None  # a pointer of XDR: whether there is one
+        if uri != DRIVER or reader.scalar(">I"):
+            raise Refused(f"a connection to {uri}, or with flags")
+
+    def _check_migration(self, reader: _Reader, *, prepares: bool) -> None:
         given = _parameters(reader)
         reader.bytes()  # the cookie, by which the two libvirtd agree on capabilities
         flags = reader.scalar(">I")
-        if flags & (TUNNELLED | PERSIST_DEST) or not flags & PEER2PEER:
+        if flags & ~FLAGS or not flags & PEER2PEER:
             raise Refused(f"flags {flags:#x}")
         for name, value in given:
-            if name in self._uris and value != self._uris[name]:
-                raise Refused(f"{name} {value}")
-            if name == "persistent_xml":
-                raise Refused("a definition that stays")
-            if name == "destination_xml":
+            if name == _GUEST:
                 self._check_guest(str(value))
+            elif value != self._only.get(name) and name not in _HARMLESS_PARAMETERS:
+                raise Refused(f"{name} {value}")
+        # Where none is given, QEMU listens on a port of every address of the host.
+        needed = {_GUEST, _MEMORY, *([_DISKS] if flags & NON_SHARED_INC else [])} if prepares else set()
+        if missing := needed - {name for name, _ in given}:
+            raise Refused(f"no {', '.join(sorted(missing))}")
 
     def _check_guest(self, definition: str) -> None:
         if found := foreign(definition, self._guest) or sorted(_host_parts(self._guest) - _host_parts(definition)):

@@ -229,7 +229,9 @@ class LiveMigration:
                     guarded(domain.suspend)
             except libvirt.libvirtError:  # it has just ended, or is about to and cannot be changed any more
                 time.sleep(LOOK_S)
-        if isinstance(running.error, libvirt.libvirtError):
+        if isinstance(running.error, errors.ServiceUnavailable):
+            guarded(domain.isActive)  # raises the same, unless it was the other host's libvirtd that broke off
+        if isinstance(running.error, (libvirt.libvirtError, errors.ServiceUnavailable)):
             raise self._failure("The guest could not be migrated", running.error) from running.error
         if running.error is not None:
             raise running.error
