@@ -21,6 +21,7 @@ from compute_agent.tasks.volume_keys import key_of_volume
 
 LOG = logging.getLogger(__name__)
 SHUTDOWN_S, REBOOT_S = 60.0, 60.0
+PASSWORD_TURN_S = 2.0  # until the server has nothing else in progress
 
 
 def _device(instance: dict | None, volume_id: str, device_id: str | None = None) -> dict | None:
@@ -170,8 +171,13 @@ class Operations:
             agent.conductor.end_operation_step(ctx, operation_id, number, report)
 
     def set_password(self, ctx, uuid: str, user: str, password: str) -> PasswordResult:
-        with self.agent.recovered_lock(uuid):
+        lock = self.agent.lock(uuid)
+        if not lock.acquire(timeout=PASSWORD_TURN_S):  # a guest that keeps this one waiting must not keep others' calls, too
+            return "refused"
+        try:
             return self.agent.driver.set_password(uuid, user, password)
+        finally:
+            lock.release()
 
     def trigger_crash_dump(self, ctx, uuid: str) -> None:
         """Reported as an event only: it changes no state."""

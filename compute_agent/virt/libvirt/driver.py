@@ -14,6 +14,7 @@ from common.vault import open_chap
 from compute_agent.virt import base, kept_disks
 from compute_agent.virt.libvirt import capabilities, consoles, diagnostics, firmware, xml
 from compute_agent.virt.libvirt.files import Files
+from compute_agent.virt.libvirt.guest_agent import GuestAgent
 from compute_agent.virt.libvirt.host import Connection, guarded, resources
 from compute_agent.virt.libvirt.kvm import kvm_works
 from compute_agent.virt.libvirt.live import LiveMigration
@@ -27,15 +28,13 @@ _POWER = {libvirt.VIR_DOMAIN_RUNNING: server_states.RUNNING, libvirt.VIR_DOMAIN_
 # Reasons of a shut off domain that libvirtd did not see ending, or that left for a host that lost it.
 _UNSEEN = (libvirt.VIR_DOMAIN_SHUTOFF_UNKNOWN, libvirt.VIR_DOMAIN_SHUTOFF_CRASHED, libvirt.VIR_DOMAIN_SHUTOFF_DAEMON,
            libvirt.VIR_DOMAIN_SHUTOFF_FAILED, libvirt.VIR_DOMAIN_SHUTOFF_MIGRATED)
-# The guest has no channel to an agent, or nobody answers there.
-_NO_AGENT = (libvirt.VIR_ERR_AGENT_UNRESPONSIVE, libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED)
 # What the firmware remembers is the guest's, and goes with its files.
 _UNDEFINE = libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM
 CONSOLE_BYTES = 100 * 1024
 SHUTDOWN_AGAIN_S = 5.0  # a booting guest ignores the first requests
 
 
-class LibvirtDriver(LiveMigration, base.VirtDriver):
+class LibvirtDriver(GuestAgent, LiveMigration, base.VirtDriver):
     def __init__(self, conf):
         super().__init__(conf)
         instances = pathlib.Path(conf.agent.instances_path or f"{conf.state_path}/instances")
@@ -82,8 +81,8 @@ class LibvirtDriver(LiveMigration, base.VirtDriver):
         plan, options = self.files.plan(uuid), self.conf.libvirt
         placement = self.pinning.assign(uuid, hardware, known)
         host = xml.Host(self.virt_type, self.initiator, (self.conf.cloud_id, self.conf.host), self.users.of(uuid), placement,
-                        self.pinning.of(uuid), cpu=(options.cpu_mode, tuple(options.cpu_models),
-                                                    tuple(options.cpu_model_extra_flags)))
+                        self.pinning.of(uuid), memory=self.pinning.memory_of(uuid), cpu=(
+                            options.cpu_mode, tuple(options.cpu_models), tuple(options.cpu_model_extra_flags)))
         if hardware.uefi:
             chosen = firmware.choose(list(known.firmware), hardware.machine_type, secure=hardware.secure_boot)
             if chosen is None:
@@ -236,42 +235,11 @@ class LibvirtDriver(LiveMigration, base.VirtDriver):
         except libvirt.libvirtError as error:
             raise self._failure("The guest could not be interrupted", error) from error
 
-    def set_password(self, uuid, user, password):
-        domain = self._domain(uuid)
-        try:
-            if not self._is(domain, libvirt.VIR_DOMAIN_RUNNING):
-                return "not running"
-            guarded(domain.setUserPassword, user, password)
-        except libvirt.libvirtError as error:
-            LOG.warning("the password of user %s in instance %s could not be set: %s", user, uuid, error)
-            return "no agent" if error.get_error_code() in _NO_AGENT else "refused"
-        return "set"
-
     def begin_rescue(self, instance, image_files):
         self.files.begin_rescue(instance, image_files)
 
     def end_rescue(self, uuid):
         self.files.end_rescue(uuid)
-
-    def quiesce(self, uuid):
-        hardware, domain = self._hardware_of(uuid), self._domain(uuid)
-        if not (hardware.guest_agent or hardware.require_quiesce):
-            return
-        self.unquiesce(uuid)  # frozen ones cannot be frozen again
-        try:
-            guarded(domain.fsFreeze)
-        except libvirt.libvirtError as error:
-            if hardware.require_quiesce:
-                raise self._failure("The guest's file systems could not be frozen", error) from error
-            LOG.info("instance %s: its file systems are not frozen: %s", uuid, error)
-
-    def unquiesce(self, uuid):
-        if not self._hardware_of(uuid).guest_agent:
-            return
-        try:
-            guarded(self._domain(uuid).fsThaw)
-        except libvirt.libvirtError as error:
-            LOG.debug("instance %s: its file systems are not thawed: %s", uuid, error)
 
     def snapshot(self, uuid, target):
         self.files.flatten(uuid, target)
@@ -288,7 +256,7 @@ class LibvirtDriver(LiveMigration, base.VirtDriver):
                     return
                 if time.monotonic() - asked_at > SHUTDOWN_AGAIN_S:
                     asked_at = time.monotonic()
-                    guarded(domain.shutdown)
+                    self.shut_down(domain)
                 time.sleep(0.25)
         except libvirt.libvirtError as error:
             if guarded(domain.isActive):
