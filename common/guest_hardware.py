@@ -155,6 +155,10 @@ class Hardware:
         return "q35" in self.machine_type
 
     @property
+    def large_pages(self) -> bool:
+        return self.page_size == "large" or isinstance(self.page_size, int) and self.page_size != 4
+
+    @property
     def disk_prefix(self) -> str:
         """How the names of disks begin, as in /dev/vda."""
         return {"virtio": "/dev/vd", "ide": "/dev/hd"}.get(self.disk_bus, "/dev/sd")

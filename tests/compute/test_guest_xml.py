@@ -19,7 +19,8 @@ OVMF = firmware.Firmware("/usr/share/OVMF/CODE.fd", "/usr/share/OVMF/VARS.fd", (
 
 
 def cell(number: int, *cores: tuple[int, ...]) -> capabilities.Cell:
-    return capabilities.Cell(number, {cpu: frozenset(core) for core in cores for cpu in core}, {4: 1000, 2048: 512})
+    return capabilities.Cell(number, {cpu: frozenset(core) for core in cores for cpu in core},
+                             {4: 3 << 18, 2048: 512})
 
 
 # Two nodes of two cores with two threads.
@@ -32,7 +33,7 @@ def definition(specs: dict, properties: dict, *, virt_type: str = "qemu", cpu=("
     prefix, pins = hardware.disk_prefix.rpartition("/")[2], pinning or Pinning()
     placement = pins.assign(UUID, hardware, HOST)
     host = xml.Host(virt_type, "iqn.2012-01.x:h", ("cloud", "host"), (1000, 1000), placement, pins.of(UUID),
-                    OVMF if hardware.uefi else None, "/d/nvram.fd", cpu)
+                    OVMF if hardware.uefi else None, "/d/nvram.fd", cpu, pins.memory_of(UUID))
     volume = {"volume_id": "v1", "device_name": f"/dev/{prefix}d", "info": {
         "target_iqn": "iqn.x", "target_lun": 1, "target_portal": "127.0.0.1:3260", "auth_username": "u"}}
     return ET.fromstring(xml.domain(
@@ -190,6 +191,21 @@ def test_each_numa_node_is_on_one_of_its_own():
     with pytest.raises(errors.StepFailed, match="NUMA"):
         pinned(Pinning(), "one", {"hw:numa_nodes": "4"}, vcpus=4)
     assert Pinning().assign("two", guest_hardware.of(2, 1024, {"hw:numa_nodes": "2"}, {}), HOST)["cells"] == [0, 1]
+
+
+def test_guests_with_numa_nodes_are_spread_by_memory_and_never_bound_to_a_full_node():
+    """An image may ask for nodes. Where all were bound to the first, the kernel would kill guests while others have memory."""
+    pinning, hardware = Pinning(), guest_hardware.of(2, 2048, {}, {"hw_numa_nodes": "1"})
+    assert [pinning.assign(f"guest {n}", hardware, HOST)["cells"] for n in range(2)] == [[0], [1]]
+    metadata = definition({}, {"hw_numa_nodes": "1"}, pinning=pinning, vcpus=2).find(f"metadata/{{{xml.METADATA_URI}}}instance")
+    assert metadata is not None and metadata.get("memory") == "0:1024"
+    again = Pinning()
+    again.learn(UUID, ET.tostring(metadata, encoding="unicode"))
+    assert again.assign("next", hardware, HOST)["cells"] == [1]
+    with pytest.raises(errors.StepFailed, match="NUMA"):
+        pinning.assign("too many", hardware, HOST)
+    pinning.release("guest 1")
+    assert pinning.assign("too many", hardware, HOST)["cells"] == [1]
 
 
 def test_a_restarted_agent_learns_what_is_reserved():

@@ -23,6 +23,10 @@ class Cell:
     siblings: dict[int, frozenset[int]]
     pages: dict[int, int]
 
+    def memory_mb(self, *, large: bool) -> int:
+        """Its memory in large pages, or in others."""
+        return sum(kb * count for kb, count in self.pages.items() if (kb != SMALL_PAGE_KB) == large) // 1024
+
 
 @dataclasses.dataclass(frozen=True)
 class Capabilities:

@@ -48,7 +48,7 @@ def _enlightenments(features, hardware: Hardware) -> None:
 
 
 def _memory(top, hardware: Hardware, host) -> None:
-    large = hardware.page_size == "large" or isinstance(hardware.page_size, int) and hardware.page_size != 4
+    large = hardware.large_pages
     if large or hardware.locked_memory:
         backing = element(top, "memoryBacking")
         if large:

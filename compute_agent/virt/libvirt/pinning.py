@@ -1,5 +1,6 @@
-"""Which CPUs of the host single guests have for themselves."""
+"""Which CPUs of the host single guests have for themselves, and on which of its NUMA nodes their memory is."""
 
+import collections
 import threading
 import xml.etree.ElementTree as ET
 
@@ -15,13 +16,22 @@ class Pinning:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._taken: dict[str, frozenset[int]] = {}
+        self._memory: dict[str, dict[int, int]] = {}  # {guest: {NUMA node: MiB}}, but for those with large pages
 
     def learn(self, uuid: str, metadata: str) -> None:
         """:param metadata: of the guest's definition, as ``xml.domain`` wrote it"""
-        reserved = ET.fromstring(metadata).get("reserved")
+        known = ET.fromstring(metadata)
+        reserved, memory = known.get("reserved"), known.get("memory")
         with self._lock:
             if reserved and uuid not in self._taken:
                 self._taken[uuid] = cpu_set(reserved, "reserved")[0]
+            if memory and uuid not in self._memory:
+                self._memory[uuid] = {int(cell): int(mb) for cell, _, mb in (each.partition(":") for each in memory.split(","))}
+
+    def memory_of(self, uuid: str) -> dict[int, int]:
+        """{NUMA node of the host: MiB} of a guest that is bound to some, and has no large pages."""
+        with self._lock:
+            return self._memory.get(uuid, {})
 
     def of(self, uuid: str) -> frozenset[int]:
         """The CPUs that a guest has for itself, with those that are left idle beside them."""
@@ -31,6 +41,7 @@ class Pinning:
     def release(self, uuid: str) -> None:
         with self._lock:
             self._taken.pop(uuid, None)
+            self._memory.pop(uuid, None)
 
     def free(self, dedicated: frozenset[int]) -> frozenset[int]:
         with self._lock:
@@ -46,9 +57,10 @@ class Pinning:
             return {"cpus": {}, "emulator": None, "cells": []}
         with self._lock:
             self._taken.pop(uuid, None)
+            self._memory.pop(uuid, None)
             free = host.dedicated.difference(*self._taken.values())
             nodes = hardware.numa or (NumaNode(frozenset(range(hardware.vcpus)), hardware.memory_mb),)
-            cells, cpus = _place(hardware, nodes, host.cells, free)
+            cells, cpus = _place(hardware, nodes, self._with_room(hardware, host.cells), free)
             emulator = None
             if hardware.emulator_threads == "isolate":
                 left = sorted(free - set(cpus.values()))
@@ -61,17 +73,33 @@ class Pinning:
                     taken |= {s for cell in host.cells for cpu, all_of_core in cell.siblings.items() if cpu in taken
                               for s in all_of_core}
                 self._taken[uuid] = frozenset(taken)
+            if hardware.numa and not hardware.large_pages:
+                self._memory[uuid] = {cell: node.memory_mb for cell, node in zip(cells, nodes)}
         return {"cpus": cpus, "emulator": emulator, "cells": cells if hardware.numa else []}
 
+    def _with_room(self, hardware: Hardware, cells: tuple[Cell, ...]) -> tuple[tuple[Cell, int], ...]:
+        """The nodes with the MiB that no guest is bound to. One with NUMA nodes gets those with most first, because the kernel
+        kills processes when a node is full that they are bound to; large pages are taken when a guest starts, or it does not."""
+        used: collections.Counter[int] = collections.Counter()
+        for of_guest in self._memory.values():
+            used.update(of_guest)
+        if hardware.large_pages:
+            return tuple((cell, cell.memory_mb(large=True)) for cell in cells)
+        found = tuple((cell, cell.memory_mb(large=False) - used[cell.id]) for cell in cells)
+        return tuple(sorted(found, key=lambda each: -each[1])) if hardware.numa else found
 
-def _place(hardware: Hardware, nodes: tuple[NumaNode, ...], cells: tuple[Cell, ...],
+
+def _place(hardware: Hardware, nodes: tuple[NumaNode, ...], cells: tuple[tuple[Cell, int], ...],
            free: frozenset[int]) -> tuple[list[int], dict[int, int]]:
-    """Each of the guest's nodes on a node of the host of its own; without nodes, on the first that has room, else on any CPUs."""
+    """Each of the guest's nodes on a node of the host of its own; without nodes, on the first that has room, else on any CPUs.
+
+    :param cells: with the MiB that each has left
+    """
     chosen: list[int] = []
     cpus: dict[int, int] = {}
     for node in nodes:
-        for cell in cells:
-            if cell.id in chosen:
+        for cell, left_mb in cells:
+            if cell.id in chosen or hardware.numa and left_mb < node.memory_mb:
                 continue
             own = _cpus(hardware, len(node.cpus), cell.siblings, free - set(cpus.values())) if hardware.dedicated else []
             if own is not None:
@@ -81,7 +109,7 @@ def _place(hardware: Hardware, nodes: tuple[NumaNode, ...], cells: tuple[Cell, .
         else:
             if hardware.numa:
                 raise errors.StepFailed(reason="The host's NUMA nodes have no room for the server's.")
-            every = {cpu: siblings for cell in cells for cpu, siblings in cell.siblings.items()}
+            every = {cpu: siblings for cell, _ in cells for cpu, siblings in cell.siblings.items()}
             own = _cpus(hardware, len(node.cpus), every, free)
             if own is None:
                 raise errors.StepFailed(reason="The host has not enough free dedicated CPUs.")

@@ -20,6 +20,7 @@ class Host:
     :param user: (user, group) ids for QEMU, which own the guest's files; None: libvirt chooses
     :param placement: the result of ``Pinning.assign``
     :param reserved: the host's CPUs that the guest has for itself
+    :param memory: {NUMA node of the host: MiB} that the guest is bound to
     :param firmware: for guests with UEFI; ``variables`` is the path of the guest's copy of its variables
     :param cpu: (mode, models, features): the options ``cpu_mode``, ``cpu_models`` and ``cpu_model_extra_flags``
     """
@@ -33,6 +34,7 @@ class Host:
     firmware: Firmware | None = None
     variables: str = ""
     cpu: tuple[str, tuple[str, ...], tuple[str, ...]] = ("", (), ())
+    memory: dict[int, int] = dataclasses.field(default_factory=dict)
 
 
 def bus_of(target: str, hardware: Hardware) -> str:
@@ -137,7 +139,8 @@ def domain(instance: dict, hardware: Hardware, host: Host, *, directory: str, po
     element(top, "uuid", instance["uuid"])
     element(element(top, "metadata"), "pileus:instance", **{
         "xmlns:pileus": METADATA_URI, "project": instance["project_id"], "cloud": host.owner[0], "host": host.owner[1],
-        "reserved": ",".join(map(str, sorted(host.reserved))) or None})
+        "reserved": ",".join(map(str, sorted(host.reserved))) or None,
+        "memory": ",".join(f"{cell}:{mb}" for cell, mb in sorted(host.memory.items())) or None})
     element(top, "memory", str(instance["memory_mb"]), unit="MiB")
     element(top, "vcpu", str(instance["vcpus"]))
     _os(top, instance, hardware, host, kernel)
