@@ -160,11 +160,11 @@ def _check_volume(call: Call, device: dict) -> None:
 
 def insert(connection, row: dict, mapping: list[dict]) -> list[dict]:
     """Write a new server's devices. The boot volume is the root; the others follow its ephemeral and swap disks."""
-    root, taken = row["root_device_name"], local_disks.names(row["flavor"])
-    names = (name for letter in "bcdefghijklmnopqrstuvwxyz" if (name := f"{root[:-1]}{letter}") not in taken)
+    root = row["root_device_name"]
+    names = local_disks.free_names(root[:-1], local_disks.names(row["flavor"]))
     made = [{"id": context.new_uuid(), "instance_uuid": row["uuid"], "volume_id": d["volume_id"], "attachment_id": None,
              "exclusive_volume_id": None if d["multiattach"] else d["volume_id"],
-             "device_name": root if d["boot_index"] == 0 else next(names),
+             "device_name": root if d["boot_index"] == 0 else local_disks.take(names),
              "boot_index": d["boot_index"], "delete_on_termination": d["delete_on_termination"], "tag": d["tag"],
              "wish": None, "wished_at": None, "request_id": None} for d in mapping]
     if made:

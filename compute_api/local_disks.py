@@ -6,6 +6,7 @@ releases that did not make such disks have no ``local_disks``.
 """
 
 import math
+from collections.abc import Iterator
 
 from common import errors, values
 
@@ -74,10 +75,23 @@ def _swap(flavor: dict) -> list[dict]:
 
 
 def _named(disks: list[dict], taken: set[str], prefix: str) -> list[dict]:
-    """The disks with device names; those that have one keep it."""
+    """The disks with device names; those that have one keep it. :raises BadRequest: there are not so many names"""
     taken = taken | {d["device_name"] for d in disks if "device_name" in d}
-    free = (name for letter in _LETTERS if (name := f"{prefix}{letter}") not in taken)
-    return [d if "device_name" in d else {"device_name": next(free), **d} for d in disks]
+    free = free_names(prefix, taken)
+    return [d if "device_name" in d else {"device_name": take(free), **d} for d in disks]
+
+
+def free_names(prefix: str, taken: set[str]) -> Iterator[str]:
+    """Device names besides that of the root disk."""
+    return (name for letter in _LETTERS if (name := f"{prefix}{letter}") not in taken)
+
+
+def take(free: Iterator[str]) -> str:
+    """:raises BadRequest: no name is left"""
+    name = next(free, None)
+    if name is None:
+        raise errors.BadRequest(f"{_INVALID}You specified more devices than a server can have.")
+    return name
 
 
 def resized(old: dict, new: dict, taken: set[str], prefix: str = "/dev/vd") -> list[dict]:

@@ -1,6 +1,7 @@
 """Ephemeral and swap disks: what a request and a flavor make of them, and the files that hosts make."""
 
 import shutil
+import string
 import subprocess
 
 import pytest
@@ -9,7 +10,7 @@ from common import errors, guest
 from compute_agent.virt.libvirt import local_disks as host_disks
 from compute_agent.virt.libvirt.files import Files
 from compute_agent.virt.libvirt.users import Users
-from compute_api import local_disks
+from compute_api import devices, local_disks
 
 FLAVOR = {"disk": 1, "ephemeral": 10, "swap": 512}
 UUID = "11111111-2222-3333-4444-555555555555"
@@ -74,6 +75,19 @@ def test_a_resize_grows_the_last_ephemeral_disk_and_names_new_disks_after_the_vo
 def test_a_server_that_had_no_disk_of_its_flavor_gets_none_by_a_resize_to_as_much():
     """It is of a release that made none."""
     assert local_disks.resized({"disk": 1, "ephemeral": 10, "swap": 0}, {**FLAVOR, "swap": 0}, set()) == []
+
+
+def test_more_devices_than_there_are_names_are_refused():
+    with pytest.raises(errors.BadRequest, match="more devices"):
+        local_disks.of({**FLAVOR, "ephemeral": 30}, [ephemeral(1) for _ in range(25)], root=True, most=-1)
+    taken = {f"/dev/vd{letter}" for letter in string.ascii_lowercase}
+    with pytest.raises(errors.BadRequest, match="more devices"):
+        local_disks.resized({**FLAVOR, "swap": 0, "local_disks": []}, FLAVOR, taken)
+    row = {"uuid": UUID, "root_device_name": "/dev/vda", "flavor": {"local_disks": local_disks.of(
+        FLAVOR, [], root=True, most=-1)}}
+    volume = {"volume_id": "v", "boot_index": None, "delete_on_termination": False, "tag": None, "multiattach": False}
+    with pytest.raises(errors.BadRequest, match="more devices"):
+        devices.insert(None, row, [volume] * 24)
 
 
 def test_disk_that_a_host_is_charged_for():
