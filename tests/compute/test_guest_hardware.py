@@ -1,5 +1,7 @@
 """What extra specs of flavors and properties of images mean together."""
 
+import hypothesis
+import hypothesis.strategies as st
 import pytest
 
 from common import errors, guest_hardware, guest_needs
@@ -135,3 +137,28 @@ def test_what_a_host_must_have():
     facts = {"features": [n for n in needs["features"] if n != "uefi"], "amounts": {**needs["amounts"], "dedicated CPUs": 4}}
     assert guest_needs.missing(facts, needs) == ["uefi", "5 dedicated CPUs"]
     assert guest_needs.missing({}, {"features": [], "amounts": {}}) == []
+
+
+# Whatever properties a user writes, as their names grow in the table; values that are near to what is meant, and any text.
+NAMES = sorted({*(p.image for p in guest_hardware.PROPERTIES.values() if p.image),
+                *(f"hw_numa_{part}.{n}" for part in ("cpus", "mem") for n in range(3)),
+                *(f"hw_{name}" for name in guest_hardware.UNSUPPORTED)})
+VALUES = st.one_of(st.integers(-2, 5).map(str), st.sampled_from((
+    "yes", "no", "dedicated", "isolate", "require", "large", "any", "2MB", "1GB", "virtio", "scsi", "usb", "q35", "pc-q35-7.2",
+    "uefi", "required", "2.0", "tpm-crb", "windows", "0-3", "^0", "0-9999", "512", "1024", "2147483648", "9" * 400, "reset",
+    "none")),
+    st.text(max_size=20), st.none(), st.integers(), st.booleans())
+GRANTED = ("real_time", "locked_memory", "large_pages", "tuning", "disk_limits", "vif_limits", "rng_rate", "video_ram_mb",
+           "emulator_threads")
+
+
+@hypothesis.given(st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=6), st.integers(1, 8))
+def test_whatever_an_image_asks_for_is_refused_or_no_more_than_flavors_leave_to_images(properties, vcpus):
+    try:
+        found = made({}, properties, vcpus=vcpus)
+        needs = guest_needs.of({"vcpus": vcpus, "memory_mb": 1024, "flavor": {}, "image_meta": {"properties": properties}})
+    except errors.BadRequest:
+        return
+    assert (found.vcpus, found.memory_mb) == (vcpus, 1024) and not any(getattr(found, name) for name in GRANTED)
+    assert sum(len(node.cpus) for node in found.numa) in (0, vcpus) and sum(n.memory_mb for n in found.numa) in (0, 1024)
+    assert set(needs["amounts"]) <= {guest_needs.DEDICATED_CPUS, guest_needs.NUMA_NODES}
