@@ -16,7 +16,7 @@ import pathlib
 import threading
 import time
 
-from common import errors, images, native, periodic
+from common import errors, images, inspector, native, periodic
 from common.shared_work import IsCancelled, SharedWork, never
 
 LOG = logging.getLogger(__name__)
@@ -81,7 +81,8 @@ class ImageCache:
         """The path of a file with a name of this cache, fetched from elsewhere if it is missing.
 
         :param fetch: (path) -> None; writes it
-        :raises StepFailed: the name is invalid, or the file does not match it
+        :raises StepFailed: the name is invalid, the file does not match it, or QEMU is not to see it, such as one that refers to
+            another file: the other host may be broken
         """
         algorithm, _, rest = name.partition("-")
         value, _, kind = rest.partition(".")
@@ -94,7 +95,10 @@ class ImageCache:
                 fetch(partial)
                 if not self._matches(partial):
                     raise errors.StepFailed(reason="A file of another host's image cache has other bytes than its name says.")
+                inspector.check(partial, kind)
                 os.replace(partial, target)
+            except inspector.UnsafeImage as error:
+                raise errors.StepFailed(reason=f"A file of another host's image cache was refused: {error}") from error
             finally:
                 partial.unlink(missing_ok=True)
         return self._stored(name, fetch_and_check)

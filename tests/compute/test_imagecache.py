@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import io
 import os
+import struct
 import threading
 import time
 import types
@@ -69,6 +70,26 @@ def test_an_id_that_stands_for_other_bytes_serves_those(cache, service):
     second = service.add(1, b"two" * 400, OTHER)
     assert content(cache.ensure(second, OTHER)) == b"two" * 400
     assert content(cache.ensure(first, OWN)) == b"one" * 400
+
+
+def test_what_another_host_sends_is_adopted_only_as_what_it_is(cache, tmp_path):
+    def adopt(data: bytes, kind: str, named: bytes | None = None) -> str:
+        return cache.adopt(f"sha512-{hashlib.sha512(named or data).hexdigest()}.{kind}", lambda path: path.write_bytes(data))
+    assert content(adopt(b"one" * 400, "raw")) == b"one" * 400
+    chain = bytearray(1 << 16)
+    struct.pack_into(">4sIQIIQII", chain, 0, b"QFI\xfb", 3, 104, 11, 16, 1 << 30, 0, 0)
+    struct.pack_into(">I", chain, 100, 104)
+    chain[104:115] = b"/etc/shadow"
+    linked = "refers to a backing file"
+    for data, kind, says in ((bytes(chain), "qcow2", linked), (bytes(chain), "raw", linked),
+                             (b"x" * 1200, "qcow2", "its content is raw")):
+        with pytest.raises(errors.StepFailed, match=says):
+            adopt(data, kind)
+    with pytest.raises(errors.StepFailed, match="other bytes"):
+        adopt(b"one" * 400, "raw", b"two")
+    with pytest.raises(errors.StepFailed, match="hash or format is unknown"):
+        cache.adopt("../../etc/x", lambda path: None)
+    assert len(cache.names()) == 1
 
 
 def test_the_same_bytes_are_fetched_once(cache, service):
