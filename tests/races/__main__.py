@@ -9,10 +9,10 @@ import time
 
 from tests import databases
 from tests.conftest import FakeCloud
-from tests.races import compute, identity, network, storage
+from tests.races import compute, crowd, identity, network, storage
 from tests.races.race import KINDS, Race
 
-assert all((compute, identity, network, storage))  # importing them registers their kinds
+assert all((compute, crowd, identity, network, storage))  # importing them registers their kinds
 SERVERS = {"sqlite": None, "mariadb": databases.MariaDB, "postgresql": databases.PostgreSQL}
 # No limits but those that a kind sets.
 SETTINGS = ("image.image.quota_images=5", "image.image.image_member_quota=3", *[
@@ -33,7 +33,7 @@ def cloud_on(database: str):
             if server:
                 server.make()
             urls = databases.settings(server.url) if server else []
-            cloud = FakeCloud(pathlib.Path(home), *SETTINGS, *urls).start()
+            cloud = FakeCloud(pathlib.Path(home), *SETTINGS, *urls, hosts=2).start()
             yield cloud
         finally:
             if cloud:
@@ -46,6 +46,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.races", description=__doc__)
     parser.add_argument("--tries", type=int, default=320, help="requests of each kind (320)")
     parser.add_argument("--database", choices=[*SERVERS, "all"], default="all")
+    parser.add_argument("--seed", default="1", help="of what kinds choose at random")
     parser.add_argument("--only", default="", help="kinds whose name has one of these texts, with commas between")
     args = parser.parse_args()
     failed = 0
@@ -54,7 +55,7 @@ def main() -> int:
             for name, run in KINDS.items():
                 if not any(text in name for text in args.only.split(",")):
                     continue
-                began, race = time.monotonic(), Race(cloud, args.tries)
+                began, race = time.monotonic(), Race(cloud, args.tries, args.seed)
                 try:
                     run(race)
                 except Exception as error:  # boundary of a kind: the others are still to be run

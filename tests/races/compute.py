@@ -145,10 +145,10 @@ def actions(race: Race) -> None:
 
 @kind("claims of servers deleted while they are placed")
 def claims(race: Race) -> None:
-    """When all are gone, the host holds what it held before."""
-    def used() -> list[int]:
-        found = race.get(COMPUTE, "/os-hypervisors/detail")["hypervisors"][0]
-        return [found[k] for k in ("vcpus_used", "memory_mb_used", "running_vms")]
+    """When all are gone, the hosts hold what they held before."""
+    def used() -> list[list[int]]:
+        found = race.get(COMPUTE, "/os-hypervisors/detail")["hypervisors"]
+        return [[h[k] for k in ("vcpus_used", "memory_mb_used", "running_vms")] for h in found]
     wanted, before = server(race), used()
     for _ in race.rounds():
         def live(n):

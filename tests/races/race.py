@@ -40,10 +40,12 @@ class Answer:
 
 
 class Race:
-    """:param tries: how many requests are sent in all, WIDTH at once"""
+    """:param tries: how many requests are sent in all, WIDTH at once
+    :param seed: of what a kind chooses at random
+    """
 
-    def __init__(self, cloud, tries: int):
-        self.cloud, self.tries, self.admin = cloud, tries, cloud.client
+    def __init__(self, cloud, tries: int, seed: str = "1"):
+        self.cloud, self.tries, self.seed, self.admin = cloud, tries, seed, cloud.client
         self.doubles = 0
         self.granted = 0  # requests of those that started together; where none was, the kind has shown nothing
         self.broken: list[str] = []  # 5xx answers: a race that is lost is 4xx
