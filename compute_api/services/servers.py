@@ -5,7 +5,7 @@ from common.calls import Call
 from compute_api import access
 from compute_api.viewer import Viewer
 from conductor.db import actions as history
-from conductor.db import instances, machine, resizes
+from conductor.db import instances, resets
 
 
 def get(call: Call, id: str, rule: str) -> dict:
@@ -46,12 +46,15 @@ def _check_zone(connection, row: dict, zone: str) -> None:
 
 
 def reset_state(call: Call, id: str, state: str) -> None:
-    """:param state: "active" or "error", regardless of the current state"""
+    """End whatever is in progress.
+
+    :param state: "active" or "error"
+    :raises Conflict: no host has the server's disk, or an operation must end first
+    """
     with call.svc.db.writer() as connection:
-        access.server(call, connection, id, "os_compute_api:os-admin-actions:reset_state")
+        row = access.server(call, connection, id, "os_compute_api:os-admin-actions:reset_state")
         history.start(connection, call.ctx, id, "reset-state")
-        machine.reset(connection, id, state)
-        resizes.leave(connection, call.ctx, id)
+        resets.reset(connection, call.ctx, row, state)
 
 
 def inject_network_info(call: Call, id: str) -> None:

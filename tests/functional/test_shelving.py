@@ -85,6 +85,8 @@ def test_what_a_shelved_server_refuses(cloud, member, server):
         arguments = {"createImage": {"name": "x"}, "resize": {"flavorRef": "2"}}.get(action)
         text = refused(409, client, "compute", "POST", path, {action: arguments})
         assert "while it is in vm_state shelved_offloaded" in text
+    text = refused(409, client, "compute", "POST", path, {"os-resetState": {"state": "active"}})
+    assert "no host has its disk" in text
     assert len(images_of(client, "put-away")) == 1, "no image is made for what is refused"
     for body in ({}, {"availability_zone": None}, {"zone": "nova"}):
         refused(400, client, "compute", "POST", path, {"unshelve": body}, version=NOVA)

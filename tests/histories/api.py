@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from common import context, db, errors, server_states
-from conductor.db import deletion, evacuations, instances, live_migrations, machine, models, resizes, shelving
+from conductor.db import deletion, evacuations, instances, live_migrations, machine, models, resets, resizes, shelving
 from scheduler.rpcapi import request_spec
 from tests.compute.test_guests import ROW
 from tests.histories.world import World
@@ -212,10 +212,15 @@ def unshelve(world: World, uuid: str) -> str:
         return shelving.unshelve(connection, context.service_context(), instances.find(connection, uuid))
 
 
-def reset_state(world: World, uuid: str) -> None:
-    with world.db.writer() as connection:
-        machine.reset(connection, uuid, server_states.ACTIVE)
-        resizes.leave(connection, context.service_context(), uuid)
+def reset_state(world: World, uuid: str) -> bool:
+    """Whether it was not refused."""
+    try:
+        with world.db.writer() as connection:
+            row = instances.find(connection, uuid)
+            resets.reset(connection, context.service_context(), row, server_states.ACTIVE)
+    except errors.Conflict:
+        return False
+    return True
 
 
 def evacuate(world: World, uuid: str) -> str:

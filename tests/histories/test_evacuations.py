@@ -47,6 +47,10 @@ def end(world: World) -> None:
     raise AssertionError(f"it does not end: {world.operations_left()}")
 
 
+def written_to_by_the_former_guest(world: World) -> list[dict]:
+    return [a for a in world.services.attachments.values() if a["host"] == ONE]
+
+
 def status(world: World, uuid: str) -> str:
     with world.db.reader() as connection:
         (found,) = server_migrations.page(connection, {"instance_uuid": uuid}, [], limit=9, marker=None, scope={})
@@ -62,7 +66,7 @@ def test_a_server_runs_elsewhere_and_its_host_removes_it_when_it_returns_and_not
         row = world.row(uuid)
         assert (row["vm_state"], row["task_state"], row["host"]) == (server_states.ACTIVE, None, TWO)
         checks.whole(world, row)
-        assert not [a for a in world.services.attachments.values() if a["host"] == ONE], "its guest still writes to the volume"
+        assert not written_to_by_the_former_guest(world)
         assert status(world, uuid) == server_migrations.DONE
         assert (uuid in world.guests(ONE)) == (how != "dead"), "nobody could tell the host"
         world.settle()
@@ -88,6 +92,8 @@ def test_it_ends_well_whatever_happens_at_any_point(place, what, how):
                 harm(world, what, uuid)
             if what != "reset":
                 checks.always(world)
+            elif (row := world.row(uuid))["host"] == TWO and row["task_state"] is None:  # it can be started
+                assert not written_to_by_the_former_guest(world)
             world.settle()
             for each in (uuid, other):
                 if row := world.row(each):

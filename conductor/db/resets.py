@@ -1,0 +1,28 @@
+"""An operator's reset of a server's state, which ends whatever is in progress."""
+
+from common import errors
+from common.server_states import SHELVED_OFFLOADED
+from conductor.db import evacuations, machine, operations, resizes, shelving
+
+# {kind of operation: its steps that must not be left by a reset}. An offloading removes the server's disk from its host; an
+# evacuation ends what the guest on the former host can write to, before the server can be started on its new host.
+GUARDED: dict[str, tuple[str, ...]] = {shelving.OFFLOAD: ("remove", "disconnect"), evacuations.EVACUATE: ("disconnect", "fence")}
+
+
+def reset(connection, ctx, row: dict, vm_state: str) -> None:
+    """Reset a server to a stable state, end the operation on it, and give up its unfinished migration or its shelving.
+
+    :param row: the server, as this transaction has read and locked it, so that no operation on it records a step meanwhile
+    :raises Conflict: no host has the server's disk, or the operation on it must end first
+    """
+    uuid = row["uuid"]
+    if row["vm_state"] == SHELVED_OFFLOADED:
+        raise errors.Conflict(f"The state of instance {uuid} cannot be reset: no host has its disk. Unshelve or delete it.")
+    for operation in operations.of_server(connection, uuid):
+        if operation["step"] in GUARDED.get(operation["kind"], ()):
+            raise errors.Conflict(f"The state of instance {uuid} cannot be reset in the step {operation['step']} of the operation "
+                                  f"{operation['kind']}. Wait until it has ended, or delete the server.")
+    machine.reset(connection, uuid, vm_state)
+    resizes.leave(connection, ctx, uuid)
+    if row["shelved_image_id"]:
+        shelving.unshelved(connection, ctx, uuid)
