@@ -27,12 +27,12 @@ def used(connection, resource: str, project_id: str) -> int:
 
 def check(connection, conf, resource: str, project_id: str, count: int = 1) -> None:
     """:raises Conflict: ``count`` more would be too many"""
-    limit = limits(connection, conf, project_id)[resource]
-    if limit < 0:
-        return
     quotas.lock_owner(connection, project_id)
-    already = used(connection, resource, project_id)
-    if already + count > limit:
+    table, of = models.quotas, _TABLES[resource]
+    own = sa.select(table.c["limit"]).where(table.c.project_id == project_id, table.c.resource == resource).scalar_subquery()
+    number = sa.select(sa.func.count()).select_from(of).where(of.c.project_id == project_id).scalar_subquery()
+    limit, already = connection.execute(sa.select(sa.func.coalesce(own, defaults(conf)[resource]), number)).one()
+    if 0 <= limit < already + count:
         raise errors.Conflict(f"Quota exceeded for resources: ['{resource}']. Requested {count}, but already used {already} "
                               f"of {limit}.", kind="OverQuota")
 
