@@ -44,7 +44,7 @@ class HostSteps(LiveSteps):
         """
         if "source" in self.data and self.data["source"] == self.data.get("target"):
             return
-        if self.agent.conductor.begin_operation_step(self.ctx, self.operation_id, self.number) is None:
+        if not self.agent.conductor.is_step_current(self.ctx, self.operation_id, self.number):
             raise errors.Superseded()
 
     def _stopping(self) -> bool:
@@ -101,7 +101,7 @@ class HostSteps(LiveSteps):
             return False
         self._asked_at = time.monotonic()
         with contextlib.suppress(errors.ServiceUnavailable):
-            return self.agent.conductor.begin_operation_step(self.ctx, self.operation_id, self.number) is None
+            return not self.agent.conductor.is_step_current(self.ctx, self.operation_id, self.number)
         return False
 
     def rebuild(self) -> dict:

@@ -80,8 +80,11 @@ class Manager:
     def begin_operation_step(self, ctx, operation_id: str, number: int) -> dict | None:
         return self.service.operations.begin_step(operation_id, number)
 
-    def end_operation_step(self, ctx, operation_id: str, number: int, report: dict) -> bool:
-        return self.service.operations.end_step(operation_id, number, report)
+    def is_step_current(self, ctx, operation_id: str, number: int) -> bool:
+        return self.service.operations.is_current(operation_id, number)
+
+    def end_operation_step(self, ctx, operation_id: str, number: int, report: dict) -> None:
+        self.service.operations.end_step(operation_id, number, report)
 
     def operation_progress(self, ctx, operation_id: str, number: int, progress: dict | None) -> dict:
         return self.service.db.transact(live_migrations.report, operation_id, number, progress)

@@ -46,7 +46,7 @@ class ConductorAPI(Client):
         "1.3": "Ports have attach_id, and interface_detached takes it. drive_operation is new.",
         "1.4": "Flavors have local_disks, instances have injected_files, operations' data have migration and image_id. "
                "host_returns is new.",
-        "1.5": "operation_progress is new."}
+        "1.5": "operation_progress and is_step_current are new. end_operation_step is a cast, no call."}
 
     @call(timeout_s=15)
     def begin_build(self, ctx, uuid: Id, host: HostName) -> InstanceToBuild | None:
@@ -76,9 +76,13 @@ class ConductorAPI(Client):
     def begin_operation_step(self, ctx, operation_id: Id, number: Count) -> OperationStep | None:
         """The step that a host is to execute. None: the number is outdated."""
 
-    @call(timeout_s=15, since="1.2")
-    def end_operation_step(self, ctx, operation_id: Id, number: Count, report: StepReport) -> bool:
-        """Report the result of a step. False: the number is outdated. Repeatable."""
+    @call(timeout_s=15, since="1.5", older="begin_operation_step")
+    def is_step_current(self, ctx, operation_id: Id, number: Count) -> bool:
+        """Whether an operation is still at this step. Older conductors answer with the step, or None."""
+
+    @cast(since="1.2")
+    def end_operation_step(self, ctx, operation_id: Id, number: Count, report: StepReport) -> None:
+        """Report the result of a step. Lost: the conductor requests the step again; outdated or repeated: nothing changes."""
 
     @call(timeout_s=15, since="1.5")
     def operation_progress(self, ctx, operation_id: Id, number: Count, progress: Progress | None) -> Wish:

@@ -36,17 +36,17 @@ def find(connection, uuid: str) -> dict | None:
     return add_block_devices(connection, [row])[0] if row else None
 
 
-_STATES = [TABLE.c[name] for name in ("host", "attempt", "vm_state", "task_state", "power_state")]
+STATES = [TABLE.c[name] for name in ("host", "attempt", "vm_state", "task_state", "power_state")]
 
 
 def states_of(connection, uuid: str) -> dict | None:
     """{"host", "attempt", "vm_state", "task_state", "power_state"} of a server, or None if it does not exist."""
-    return rows.one(connection, sa.select(*_STATES).where(TABLE.c.uuid == uuid))
+    return rows.one(connection, sa.select(*STATES).where(TABLE.c.uuid == uuid))
 
 
 def lock_attempt(connection, uuid: str, attempt: int) -> dict | None:
     """As ``states_of``, of a server that is in this attempt, and stays in it until the transaction ends; None: it is not."""
-    return rows.one(connection, sa.select(*_STATES).where(
+    return rows.one(connection, sa.select(*STATES).where(
         TABLE.c.uuid == uuid, TABLE.c.attempt == attempt).with_for_update())
 
 

@@ -9,7 +9,7 @@ import datetime
 import sqlalchemy as sa
 
 from common import context, db, rows
-from conductor.db import models
+from conductor.db import instances, models
 
 TABLE = models.operations
 FORWARD, UNDO = "forward", "undo"
@@ -30,6 +30,17 @@ def begin(connection, ctx, kind: str, uuid: str, attempt: int, data: dict) -> st
 
 def get(connection, operation_id: str) -> dict | None:
     return rows.one(connection, sa.select(TABLE).where(TABLE.c.id == operation_id))
+
+
+def get_with_server(connection, operation_id: str) -> tuple[dict | None, dict | None]:
+    """The row, and the states of its server, as ``instances.states_of``, in one statement."""
+    states = {f"server_{c.name}": c for c in instances.STATES}
+    found = rows.one(connection, sa.select(TABLE, instances.TABLE.c.uuid, *(c.label(name) for name, c in states.items())).join(
+        instances.TABLE, instances.TABLE.c.uuid == TABLE.c.instance_uuid, isouter=True).where(TABLE.c.id == operation_id))
+    if found is None:
+        return None, None
+    server = {c.name: found.pop(name) for name, c in states.items()}
+    return found, server if found.pop("uuid") else None
 
 
 def exist(connection) -> bool:

@@ -108,8 +108,7 @@ class Job:
         :raises Superseded: it is not
         """
         with self.service.db.reader() as connection:
-            now = operations.get(connection, self.row["id"])
-            server = instances.states_of(connection, self.uuid)
+            now, server = operations.get_with_server(connection, self.row["id"])
         if now is None or now["number"] != self.row["number"] or server is None or server["attempt"] != self.row["attempt"]:
             raise errors.Superseded()
 
@@ -358,7 +357,7 @@ class Engine:
         """What a host is to do, as ``OperationStep``; None: the number is outdated."""
         with self.service.db.reader() as connection:
             row = operations.get(connection, operation_id)
-            if row is None or row["number"] != number or row["report"] is not None:
+            if row is None or not self._is_wanted(row, number):
                 return None
             instance = instances.find(connection, row["instance_uuid"])
         kind, job = self.kinds[row["kind"]], Job(self.service, context.service_context(), self._at_step(row), instance)
@@ -368,7 +367,19 @@ class Engine:
         return {"uuid": job.uuid, "step": kind.host_step(job), "attempt": row["attempt"], "data": job.data,
                 "instance": {**instance, **columns} if instance else None}
 
+    def is_current(self, operation_id: str, number: int) -> bool:
+        """Whether a host is still to do the step that it has begun."""
+        with self.service.db.reader() as connection:
+            row, server = operations.get_with_server(connection, operation_id)
+        return row is not None and self._is_wanted(row, number) and self.kinds[row["kind"]].is_current(
+            Job(self.service, context.service_context(), row, server))
+
+    @staticmethod
+    def _is_wanted(row: dict, number: int) -> bool:
+        return row["number"] == number and row["report"] is None
+
     def end_step(self, operation_id: str, number: int, report: dict) -> bool:
+        """False: the number is outdated."""
         done = self.service.db.transact(operations.report, operation_id, number, report)
         if done:
             self.wake(operation_id)

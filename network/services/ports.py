@@ -203,10 +203,13 @@ class Ports(Resource):
         changes.routers(connection, {row["device_id"] for row in [*before, *after] if row["relation"] in roles.ROUTER_PORTS})
         for network_id in {row["network_id"] for row in [*before, *after] if row["relation"] == roles.DHCP_PORT}:
             changes.network(connection, network_id)
+        served = {port["id"]: _served(port) for port in _plugged(before) if port["binding_vif_type"] != "binding_failed"}
         for port in _plugged(after):
             for host in bindings.hosts_of(port):
                 changes.at(host).networks.add(port["network_id"])
                 work.plugged.add(host)
+            if served.get(port["id"]) == _served(port):
+                continue  # DHCP knows this guest, which moves to another host
             # Do not wait for a DHCP server that is down: the guest repeats its request until another host serves its
             # networks.
             work.plugged.update(host for host, part in changes.parts[port["network_id"]].items() if (
@@ -248,6 +251,11 @@ class Ports(Resource):
 def _plugged(found: list[dict]) -> list[dict]:
     """Those of the ports that an agent builds on a host."""
     return [p for p in found if p["binding_host_id"] and p["relation"] == roles.SERVER]
+
+
+def _served(port: dict) -> tuple:
+    """The attributes of a port that matter to DHCP and its names."""
+    return port["mac_address"], port["fixed_ips"], port["extra_dhcp_opts"], port["dns_name"]
 
 
 def _wanted_addresses(values: list[str]) -> dict[str, list[str]]:

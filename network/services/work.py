@@ -17,7 +17,7 @@ class Work(Call):
 
     connection: typing.Any = None
     changes: Changes = dataclasses.field(default_factory=Changes)  # changes that agents must be notified of
-    plugged: set[str] = dataclasses.field(default_factory=set)  # functions that are called after the commit
+    plugged: set[str] = dataclasses.field(default_factory=set)  # hosts whose agents are called after the commit, and waited for
     readdressed: set[str] = dataclasses.field(default_factory=set)  # ids of ports whose servers have new addresses
 
     @classmethod

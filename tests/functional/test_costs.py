@@ -11,6 +11,7 @@ from tests.functional.test_stories import server_body, wait_gone, wait_status
 
 STATEMENTS, MESSAGES = 40, 10
 RESIZE_STATEMENTS, RESIZE_MESSAGES = 60, 20
+MIGRATION_STATEMENTS, MIGRATION_MESSAGES = 85, 25  # to another host
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +39,10 @@ def costs(cloud: FakeCloud, request_id: str) -> dict[str, list[str]]:
     return found
 
 
-def test_a_boot(counting):
+@pytest.mark.parametrize("more", [{}, {"availability_zone": "east"}], ids=["anywhere", "in a zone"])
+def test_a_boot(counting, more):
     client = counting.client
-    response = client.pool.request("POST", client.url("compute") + "/servers", json=server_body(client, "counted"),
+    response = client.pool.request("POST", client.url("compute") + "/servers", json=server_body(client, "counted", **more),
                                    headers={"X-Auth-Token": client.token})
     assert response.status == 202, response.data
     server_id = json.loads(response.data)["server"]["id"]
@@ -77,6 +79,25 @@ def test_a_resize(counting):
         assert "UPDATE operations" in "".join(found["sql"]) and "cast conductor.drive_operation" in found["message"]
         assert len(found["sql"]) <= RESIZE_STATEMENTS, "\n".join(found["sql"])
         assert len(found["message"]) <= RESIZE_MESSAGES, found["message"]
+
+
+@pytest.fixture(scope="module")
+def two_hosts(tmp_path_factory):
+    made = FakeCloud(tmp_path_factory.mktemp("hosts"), module="tests.functional.counting_cloud", hosts=2).start()
+    yield made
+    made.stop()
+
+
+def test_a_migration_to_another_host(two_hosts):
+    """And what ends it."""
+    client = two_hosts.client
+    server = client.call("compute", "POST", "/servers", server_body(client, "migrated"))["server"]["id"]
+    wait_status(client, server)
+    for action, arguments, status in (("migrate", None, "VERIFY_RESIZE"), ("revertResize", None, "ACTIVE"),
+                                      ("migrate", None, "VERIFY_RESIZE"), ("confirmResize", None, "ACTIVE")):
+        found = act(two_hosts, server, action, arguments, status)
+        assert len(found["sql"]) <= MIGRATION_STATEMENTS, "\n".join(found["sql"])
+        assert len(found["message"]) <= MIGRATION_MESSAGES, found["message"]
 
 
 def test_a_console(counting):
