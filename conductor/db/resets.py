@@ -20,8 +20,8 @@ def reset(connection, ctx, row: dict, vm_state: str) -> None:
         raise errors.Conflict(f"The state of instance {uuid} cannot be reset: no host has its disk. Unshelve or delete it.")
     for operation in operations.of_server(connection, uuid):
         if operation["step"] in GUARDED.get(operation["kind"], ()):
-            raise errors.Conflict(f"The state of instance {uuid} cannot be reset in the step {operation['step']} of the operation "
-                                  f"{operation['kind']}. Wait until it has ended, or delete the server.")
+            raise errors.Conflict(f"The state of instance {uuid} cannot be reset in the step {operation['step']} of the "
+                                  f"operation {operation['kind']}. Wait until it has ended, or delete the server.")
     machine.reset(connection, uuid, vm_state)
     resizes.leave(connection, ctx, uuid)
     if row["shelved_image_id"]:
