@@ -10,8 +10,9 @@ import time
 
 
 def shut(end: socket.socket) -> None:
-    """End a connection that another thread may be using. By another descriptor: the method of a TLS connection would take it from
-    that thread, and green sockets have no such method on their class."""
+    """End a connection that another thread may be using, or wake a thread that accepts at a TCP port. That thread closes the
+    socket: the next file that is opened would get the number that it still waits for. By another descriptor: the method of a TLS
+    connection would take it from that thread, and green sockets have no such method on their class."""
     with contextlib.suppress(OSError), socket.socket(fileno=os.dup(end.fileno())) as same:
         same.shutdown(socket.SHUT_RDWR)
 

@@ -168,8 +168,7 @@ class Server:
 
     def close(self) -> None:
         """Accept no more connections, and end those that are open."""
-        shut(self._port.socket)  # wakes who waits for a connection
-        self._port.close()
+        shut(self._port.socket)  # wakes the thread that waits for connections, which closes it
         with self._guard:
             for secure in self._open:
                 shut(secure)

@@ -128,24 +128,28 @@ class Tunnel:
         """Listen on a Unix socket, which only ``owner`` and root may use, and connect whoever connects to the channel."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
-        listening = socket.socket(socket.AF_UNIX)
-        self._ends.callback(listening.close)
-        before = os.umask(0o177)
-        try:
-            listening.bind(path)
-        finally:
-            os.umask(before)
-        os.chown(path, owner, -1)
-        listening.listen(8)
-        threading.Thread(target=self._serve, args=(channel, listening), daemon=True, name="migration-tunnel").start()
-
-    def _serve(self, channel: str, listening: socket.socket) -> None:
-        while True:
+        with contextlib.ExitStack() as undo:
+            listening = undo.enter_context(socket.socket(socket.AF_UNIX))
+            before = os.umask(0o177)
             try:
+                listening.bind(path)
+            finally:
+                os.umask(before)
+            os.chown(path, owner, -1)
+            listening.listen(8)
+            undo.pop_all()
+        ours, ended = socket.socketpair()
+        self._ends.callback(ours.close)
+        threading.Thread(target=self._serve, args=(channel, listening, ended), daemon=True, name="migration-tunnel").start()
+
+    def _serve(self, channel: str, listening: socket.socket, ended: socket.socket) -> None:
+        """:param ended: readable when the tunnel ends. Neither close nor shutdown would wake a green thread that accepts"""
+        with listening, ended, selectors.DefaultSelector() as waiting:
+            for end in (listening, ended):
+                waiting.register(end, selectors.EVENT_READ)
+            while all(key.fileobj is listening for key, _ in waiting.select()):
                 plain = listening.accept()[0]
-            except OSError:  # it was closed
-                return
-            threading.Thread(target=self._carry, args=(channel, plain), daemon=True, name="migration-channel").start()
+                threading.Thread(target=self._carry, args=(channel, plain), daemon=True, name="migration-channel").start()
 
     def _carry(self, channel: str, plain: socket.socket) -> None:
         try:

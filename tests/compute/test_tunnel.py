@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -94,3 +96,29 @@ def test_a_tunnel_that_is_left_ends_what_it_carries(incoming, tmp_path):
             other.settimeout(1)
             if not other.recv(1):
                 raise OSError
+
+
+# A process that ends both ends of migrations while they wait for connections, and then starts programs, whose pipes get the
+# numbers of the closed sockets.
+_ENDS = """
+import subprocess, sys, threading, time
+from compute_agent.tunnel import Incoming, Tunnel
+for _ in range(3):
+    incoming = Incoming("127.0.0.1", {})
+    with Tunnel(incoming.described) as tunnel:
+        tunnel.listen("echo", sys.argv[1])
+        time.sleep(0.1)
+    incoming.close()
+    for _ in range(3):
+        subprocess.run(["true"], check=True)
+time.sleep(0.1)
+print(*(t.name for t in threading.enumerate() if "migration" in t.name))
+"""
+
+
+@pytest.mark.parametrize("threads", ["", "import eventlet; eventlet.monkey_patch()"], ids=["native", "green"])
+def test_who_waits_for_connections_is_woken_at_the_end(tmp_path, threads):
+    """A green thread that were not would break whatever gets the number of its socket: a second reader is an error."""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", threads + _ENDS, str(tmp_path / "s")], capture_output=True,
+                          text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "\n", "")
