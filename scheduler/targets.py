@@ -98,7 +98,7 @@ def _claim(connection, placement: Placement, host: dict, row: dict, migration: d
         return None
     if not _claim_host(connection, host, row["uuid"], migration, spec, placement.limits(host)):
         raise HostFull
-    begun = {} if migration["type"] == "evacuation" else {"status": server_migrations.MIGRATING}
+    begun = {"status": server_migrations.MIGRATING} if migration["type"] in ("migration", "resize") else {}
     server_migrations.write(connection, migration["id"], dest_host=host["host"], **begun)
     return host["host"]
 

@@ -14,6 +14,7 @@ from conductor.db import (
     allocations,
     deletion,
     instances,
+    live_migrations,
     machine,
     models,
     operations,
@@ -65,6 +66,17 @@ def test_the_target_is_another_host_whatever_was_asked_for_at_the_boot(placement
     with database.writer() as connection:
         allocations.repair(connection, "b")
     assert used(database, "b") == (1, 100, 1, 1), "the audit takes nothing from a server that moves"
+
+
+def test_a_live_migration_whose_target_is_claimed_is_still_in_progress(placement, database):  # noqa: F811
+    """The conductor says that it is prepared only when the scheduler has answered; until then it can be shown, and aborted."""
+    with database.writer() as connection:
+        migration = live_migrations.begin(connection, CTX, instances.find(connection, "s"), host=None, force=False, block=None)[1]
+        attempt = instances.states_of(connection, "s")["attempt"]
+    assert targets.claim(placement, "s", attempt, migration, None) == "b"
+    with database.writer() as connection:
+        assert live_migrations.in_progress(connection, "s")
+        assert live_migrations.ask(connection, migration, live_migrations.ABORT, (live_migrations.QUEUED,))
 
 
 def test_a_resize_claims_what_the_new_flavor_takes(placement, database):  # noqa: F811
