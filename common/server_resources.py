@@ -118,6 +118,12 @@ def reserve_volume(rest, uuid: str, volume_id: str) -> str:
     return made["attachment"]["id"]
 
 
+def complete_attachment(rest, attachment_id: str) -> None:
+    """Say that the server has the volume, which is then in-use; that of a server without a host is connected later."""
+    rest.request("POST", "volume", path("/v3/attachments/{id}/action", attachment_id), headers=VOLUME_VERSION,
+                 body={"os-complete": {}})
+
+
 def drop_image(rest, image_id: str) -> None:
     """Delete an image. Repeatable. :raises Forbidden: it is protected"""
     try:

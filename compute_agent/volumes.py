@@ -156,7 +156,7 @@ class Volumes:
             LOG.debug("volume %s is not being detached: %s", volume_id, refused)
 
     def complete(self, attachment_id: str) -> None:
-        self._request("POST", path("/v3/attachments/{id}/action", attachment_id), {"os-complete": {}})
+        server_resources.complete_attachment(self.rest, attachment_id)
 
     def _snapshots_for(self, image_id: str, volume_id: str) -> list[dict]:
         found = self._request("GET", path("/v3/snapshots/detail", query={"all_tenants": 1, "volume_id": volume_id}))["snapshots"]

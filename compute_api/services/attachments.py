@@ -87,11 +87,12 @@ def create(call: Call, id: str, volume_id: str, given: dict) -> dict:
 
 
 def _reserve(call: Call, row: dict, volume: dict, given: dict) -> dict:
-    """A volume of a server that no host has is reserved for it, and attached when it is unshelved."""
+    """A volume of a server that no host has is in use by it, but is connected only when it is unshelved."""
     if volume["multiattach"]:
         raise errors.BadRequest("Attaching multiattach volumes is not supported for shelved-offloaded instances.")
     attachment_id = server_resources.reserve_volume(call.svc.rest, row["uuid"], volume["id"])
     try:
+        server_resources.complete_attachment(call.svc.rest, attachment_id)
         return call.svc.db.transact(_insert, call, row, volume, given, attachment_id)
     except errors.Error:
         server_resources.end_attachment(call.svc.rest, attachment_id)

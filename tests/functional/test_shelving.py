@@ -114,7 +114,7 @@ def test_volumes_of_a_shelved_server_are_attached_and_detached(cloud, server):
         shelved(client, server)
         for volume in (kept, other):
             attach(client, server, volume)
-            assert volume_status(client, volume) == "reserved"
+            assert volume_status(client, volume) == "in-use"
         client.call("compute", "DELETE", f"/servers/{server}/os-volume_attachments/{other}")
         assert volume_status(client, other) == "available"
         act(client, server, "unshelve")

@@ -20,7 +20,8 @@ ACTIONS = {
     "reserve": ({"available"}, "reserved"), "reserve_multiattach": ({"available", "in-use"}, "reserved"),
     "attach": ({"reserved", "attaching"}, "attaching"),
     "hold": ({"available"}, "attaching"), "unhold": ({"attaching", "reserved"}, "available"),
-    "complete": ({"attaching", "in-use"}, "in-use"), "begin_detaching": ({"in-use"}, "detaching"),
+    # A reserved one: its server has no host yet, and connects it later.
+    "complete": ({"reserved", "attaching", "in-use"}, "in-use"), "begin_detaching": ({"in-use"}, "detaching"),
     "roll_detaching": ({"detaching"}, "in-use"),
     "settle": ({"reserved", "attaching", "detaching"}, "in-use"),  # other attachments are left, all of them complete
     "rejoin": ({"in-use", "detaching"}, "attaching"),  # an incomplete one is kept
