@@ -7,6 +7,7 @@ import logging
 import threading
 
 from common import context, metrics
+from common.shares import Shares
 
 LOG = logging.getLogger(__name__)
 
@@ -20,6 +21,10 @@ class _Job:
     ctx: context.Context | None
     work: collections.abc.Callable[[], None]
 
+    @property
+    def project(self) -> str | None:
+        return self.ctx.project_id if self.ctx else None
+
 
 class Workers:
     """A bounded pool. Jobs about the same object run one at a time, in order of arrival.
@@ -30,16 +35,18 @@ class Workers:
 
     :param agent: the name under which the lanes are counted
     :param lanes: {name: number of threads}. Jobs of one lane never wait for threads of another.
+    :param kept: {name of a lane: how many of its threads are kept for projects that have no job running in it}, so that one whose
+        guests or disks are slow does not have all others wait for them
     """
 
-    def __init__(self, agent: str, lanes: dict[str, int], most_waiting: int = 1000):
-        self._agent, self._lanes, self._most = agent, lanes, most_waiting
+    def __init__(self, agent: str, lanes: dict[str, int], most_waiting: int = 1000, kept: dict[str, int] | None = None):
+        self._agent, self._most = agent, most_waiting
+        self._lanes = {name: Shares(count, (kept or {}).get(name, 0)) for name, count in lanes.items()}
         self._guard = threading.Lock()
         self._known: set[tuple] = set()  # (about, name) of waiting jobs
         self._at_work: set[tuple] = set()  # and of running jobs
         self._waiting: list[_Job] = []
         self._busy: set[str] = set()  # objects being worked on
-        self._running: collections.Counter[str] = collections.Counter()  # per lane
         self._count()  # reset the gauge of a former process
 
     def put(self, ctx, about: str, name: tuple, work: collections.abc.Callable[[], None], *, lane: str,
@@ -79,24 +86,24 @@ class Workers:
             if job.about in taken:
                 continue
             taken.add(job.about)  # even without a free thread: later jobs for the object stay behind it
-            if self._running[job.lane] < self._lanes[job.lane]:
+            if self._lanes[job.lane].take(job.project):
                 try:
                     threading.Thread(target=self._run, args=(job,), daemon=True, name=f"work-{job.name[0]}").start()
                 except RuntimeError as error:  # the host has no more threads: retried when a job ends
                     LOG.error("%s of %s waits: %s", job.name[0], job.about, error)
+                    self._lanes[job.lane].give_back(job.project)
                     break
                 self._waiting.remove(job)
                 self._busy.add(job.about)
                 self._at_work.add((job.about, job.name))
                 self._known.discard((job.about, job.name))
-                self._running[job.lane] += 1
         self._count()
 
     def _count(self) -> None:
         waiting = collections.Counter(job.lane for job in self._waiting)
-        for lane in self._lanes:
+        for lane, shares in self._lanes.items():
             metrics.WORK_WAITING.labels(self._agent, lane).set(waiting[lane])
-            metrics.WORK_RUNNING.labels(self._agent, lane).set(self._running[lane])
+            metrics.WORK_RUNNING.labels(self._agent, lane).set(shares.used)
 
     def _run(self, job: _Job) -> None:
         context.activate(job.ctx)
@@ -109,5 +116,5 @@ class Workers:
             with self._guard:
                 self._at_work.discard((job.about, job.name))
                 self._busy.discard(job.about)
-                self._running[job.lane] -= 1
+                self._lanes[job.lane].give_back(job.project)
                 self._start()

@@ -9,6 +9,7 @@ import functools
 import threading
 
 from common import errors
+from common.shares import Shares
 from compute_agent import inventory, live, migration
 from compute_agent.messages import PasswordResult
 from compute_agent.operations import Operations
@@ -22,7 +23,7 @@ WITH_IMAGES = ("rebuild", "rescue")
 class Manager:
     def __init__(self, agent):
         self.agent, self.operations = agent, Operations(agent)
-        self._long_calls = threading.BoundedSemaphore(LONG_CALLS)
+        self._long_calls, self._guard = Shares(LONG_CALLS, kept=LONG_CALLS // 4), threading.Lock()
 
     def _later(self, ctx, uuid: str, method: str, *arguments, lane: str = OTHER, first: bool = False) -> None:
         work = functools.partial(getattr(self.operations, method), ctx, uuid, *arguments)
@@ -71,21 +72,23 @@ class Manager:
         return live.arrived(self.agent, ctx, uuid, operation_id, number)
 
     @contextlib.contextmanager
-    def _long_call(self):
+    def _long_call(self, ctx):
         """:raises ServiceUnavailable: the limit of concurrent long calls is reached"""
-        if not self._long_calls.acquire(blocking=False):
-            raise errors.ServiceUnavailable(part=f"the compute agent on {self.agent.conf.host}, which is busy")
+        with self._guard:
+            if not self._long_calls.take(ctx.project_id):
+                raise errors.ServiceUnavailable(part=f"the compute agent on {self.agent.conf.host}, which is busy")
         try:
             yield
         finally:
-            self._long_calls.release()
+            with self._guard:
+                self._long_calls.give_back(ctx.project_id)
 
     def attach_interface(self, ctx, uuid: str, request: dict) -> dict:
-        with self._long_call():
+        with self._long_call(ctx):
             return self.operations.attach_interface(ctx, uuid, request)
 
     def reconcile(self, ctx) -> None:
-        with self._long_call():
+        with self._long_call(ctx):
             self.agent.orphans.run_once()
 
     def report_all(self, ctx) -> None:
@@ -107,7 +110,7 @@ class Manager:
         return self.agent.driver.diagnostics(uuid)
 
     def set_password(self, ctx, uuid: str, user: str, password: str) -> PasswordResult:
-        with self._long_call():
+        with self._long_call(ctx):
             return self.operations.set_password(ctx, uuid, user, password)
 
     def trigger_crash_dump(self, ctx, uuid: str) -> None:

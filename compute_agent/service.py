@@ -34,6 +34,7 @@ from compute_agent.volumes import Volumes
 from conductor.rpcapi import ConductorAPI
 
 IMAGES_AT_ONCE, DELETES_AT_ONCE, OTHERS_AT_ONCE = 8, 8, 16  # concurrent work on servers, besides builds
+KEPT = 4  # one in so many is for projects that have no other work on this host
 TASKS = (Boot, Delete, Attach, Detach, AttachInterface, DetachInterface, ExtendVolume, Snapshot,
          SnapshotVolumes)
 
@@ -58,7 +59,9 @@ class ComputeAgent(Service):
         self.outgoing.chmod(0o711)  # a disk is copied as the guest's user, into an existing file
         self.tasks = Engine(Journal(f"{state}/tasks/compute"))
         self.workers = Workers(self.name, {BUILD: self.conf.agent.max_parallel_builds, IMAGE: IMAGES_AT_ONCE, CACHE: 1,
-                                          DELETE: DELETES_AT_ONCE, OTHER: OTHERS_AT_ONCE})
+                                          DELETE: DELETES_AT_ONCE, OTHER: OTHERS_AT_ONCE},
+                               kept={lane: number // KEPT for lane, number in (
+                                   (IMAGE, IMAGES_AT_ONCE), (DELETE, DELETES_AT_ONCE), (OTHER, OTHERS_AT_ONCE))})
         # Each lock exists while it is held or waited for.
         self._locks: weakref.WeakValueDictionary[str, threading.Lock] = weakref.WeakValueDictionary()
         self._guard = threading.Lock()

@@ -215,7 +215,7 @@ class VolumeAgent(Service):
         self.incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.tasks = Engine(Journal(f"{self.conf.state_path}/tasks/volume"))
         # Volumes from images take longest; a worker pool of their own, so that nothing else waits for them.
-        self.workers = Workers(self.name, {CREATE: CREATES_AT_ONCE, OTHER: OTHERS_AT_ONCE})
+        self.workers = Workers(self.name, {CREATE: CREATES_AT_ONCE, OTHER: OTHERS_AT_ONCE}, kept={CREATE: 2, OTHER: 2})
         self.periodics += [Heartbeat(self), self.exports, Recovery(self.tasks, self.make_task), OldSecrets(self)]
 
     def endpoint(self):

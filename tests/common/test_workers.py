@@ -7,6 +7,7 @@ import pytest
 
 from common import context
 from common.periodic import wait_for
+from common.shares import Shares
 from common.workers import Workers
 
 
@@ -129,3 +130,21 @@ def test_work_has_the_context_of_its_request(gate):
     gate.workers.put(ctx, "a", ("x",), lambda: seen.append(context.active()), lane="slow")
     wait_for(lambda: seen, 5, what="the work")
     assert seen == [ctx]
+
+
+def test_a_project_does_not_take_the_last_threads_of_a_lane():
+    made = Gate(Workers("agent", {"slow": 4}, kept={"slow": 1}))
+    one, two = (context.service_context(project_id=name) for name in ("one", "two"))
+    for about in "abcde":
+        made.put(about, "stop", ctx=one)
+    made.put("x", "stop", ctx=two)
+    assert sorted(made.wait_begun(4)) == [("a", "stop"), ("b", "stop"), ("c", "stop"), ("x", "stop")]
+    assert made.workers.waiting() == 2 and len(made.finish(6)) == 6
+
+
+def test_what_was_given_back_is_there_for_everybody():
+    shares = Shares(3, kept=1)
+    assert [shares.take(project) for project in ("one", "one", "one", "two", "two", "three")] == [
+        True, True, False, True, False, False]
+    shares.give_back("two")
+    assert not shares.take("one") and shares.take("two") and shares.used == 3

@@ -1,5 +1,6 @@
 """An agent answers at once, however much it has to do."""
 
+import contextlib
 import gc
 import threading
 import time
@@ -14,7 +15,7 @@ from common.periodic import wait_for
 from common.tasks import Engine, Journal
 from common.workers import Workers
 from compute_agent import conf
-from compute_agent.manager import BUILD, DELETE, IMAGE, OTHER, Manager
+from compute_agent.manager import BUILD, DELETE, IMAGE, LONG_CALLS, OTHER, Manager
 from compute_agent.rpcapi import AgentAPI
 from compute_agent.service import ComputeAgent
 
@@ -117,11 +118,16 @@ def test_a_delete_and_a_console_log_do_not_wait_for_what_takes_long(agent, asked
 
 
 def test_long_calls_are_refused_before_they_take_all_threads(agent):
-    manager = Manager(agent)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(manager._long_calls, "acquire", lambda blocking: False)
+    manager, uuid = Manager(agent), context.new_uuid()
+    mine, others = (context.service_context(project_id=name) for name in ("one", "two"))
+    with contextlib.ExitStack() as stack:
         with pytest.raises(errors.ServiceUnavailable, match="busy"):
-            manager.attach_interface(context.service_context(), context.new_uuid(), {})
+            for _ in range(LONG_CALLS):
+                stack.enter_context(manager._long_call(mine))
+        with pytest.raises(errors.ServiceUnavailable, match="busy"):
+            manager.attach_interface(mine, uuid, {})
+        with pytest.raises(errors.NotFound):
+            manager.attach_interface(others, uuid, {})  # for whom some are kept
 
 
 def test_everybody_who_works_on_a_server_has_the_same_lock(agent):
