@@ -206,6 +206,8 @@ def test_guests_with_numa_nodes_are_spread_by_memory_and_never_bound_to_a_full_n
         pinning.assign("too many", hardware, HOST)
     pinning.release("guest 1")
     assert pinning.assign("too many", hardware, HOST)["cells"] == [1]
+    unknown = capabilities.Capabilities((), tuple(capabilities.Cell(n, {}, {}) for n in range(2)), (), frozenset())
+    assert [Pinning().assign("any", hardware, unknown)["cells"]] == [[0]]
 
 
 def test_a_restarted_agent_learns_what_is_reserved():

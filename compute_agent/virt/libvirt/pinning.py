@@ -1,6 +1,7 @@
 """Which CPUs of the host single guests have for themselves, and on which of its NUMA nodes their memory is."""
 
 import collections
+import sys
 import threading
 import xml.etree.ElementTree as ET
 
@@ -85,7 +86,8 @@ class Pinning:
             used.update(of_guest)
         if hardware.large_pages:
             return tuple((cell, cell.memory_mb(large=True)) for cell in cells)
-        found = tuple((cell, cell.memory_mb(large=False) - used[cell.id]) for cell in cells)
+        unknown = sys.maxsize  # of a libvirtd that does not say
+        found = tuple((cell, (cell.memory_mb(large=False) or unknown) - used[cell.id]) for cell in cells)
         return tuple(sorted(found, key=lambda each: -each[1])) if hardware.numa else found
 
 
