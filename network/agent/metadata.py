@@ -25,7 +25,8 @@ from network.agent.links import in_namespace
 
 HEAD_LIMIT, POST_LIMIT, ANSWER_LIMIT = 8192, 4096, 1 << 20
 REQUEST_S, FETCH_S = 15, 10  # seconds for a request to arrive, and for the service to answer
-CONNECTIONS, CONNECTIONS_EACH = 128, 8  # limits of concurrent connections: total, and per guest
+# Limits of concurrent connections: total, of the guests of a project, and of a guest.
+CONNECTIONS, CONNECTIONS_OF_PROJECT, CONNECTIONS_EACH = 128, 64, 8
 LOG = logging.getLogger(__name__)
 
 
@@ -135,7 +136,8 @@ class _Server(ThreadingHTTPServer):
 
     def verify_request(self, request, client_address) -> bool:
         """Guests share this process, so none may use all of its threads."""
-        return self.proxy.enter((self.namespace, client_address[0]))
+        port = self.proxy.port_of(self.network_ids, client_address[0])
+        return self.proxy.enter((self.namespace, client_address[0]), port["project_id"] if port else None)
 
     def process_request(self, request, client_address):
         try:
@@ -167,20 +169,27 @@ class MetadataProxy:
         self._ports: dict[tuple[str, str], dict] = {}
         self._lock = threading.Lock()
         self._connections: collections.Counter = collections.Counter()
+        self._projects: dict[tuple[str, str], str | None] = {}  # of the callers that are connected
+        self._of_project: collections.Counter[str | None] = collections.Counter()
 
-    def enter(self, caller: tuple[str, str]) -> bool:
-        """Whether another connection of a caller is accepted."""
+    def enter(self, caller: tuple[str, str], project: str | None) -> bool:
+        """Whether another connection of a caller is accepted. :param project: of the port that has its address"""
         with self._lock:
-            if self._connections.total() >= CONNECTIONS or self._connections[caller] >= CONNECTIONS_EACH:
+            project = self._projects.get(caller, project)
+            if (self._connections.total() >= CONNECTIONS or self._connections[caller] >= CONNECTIONS_EACH
+                    or self._of_project[project] >= CONNECTIONS_OF_PROJECT):
                 return False
+            self._projects[caller] = project
             self._connections[caller] += 1
+            self._of_project[project] += 1
             return True
 
     def leave(self, caller: tuple[str, str]) -> None:
         with self._lock:
+            self._of_project -= collections.Counter([self._projects[caller]])
             self._connections[caller] -= 1
             if not self._connections[caller]:
-                del self._connections[caller]
+                del self._connections[caller], self._projects[caller]
 
     def set_ports(self, ports: list[dict]) -> None:
         self._ports = {(p["network_id"], ip["ip_address"]): p for p in ports for ip in p["fixed_ips"] if p["device_id"]}

@@ -149,9 +149,19 @@ def test_slow_or_frequent_requests_delay_no_others(cloud):
         sock.close()
     assert time.monotonic() - began < 3
     assert status(ask(cloud, b"GET / HTTP/1.1\r\n\r\n")) == 200
-    assert cloud.proxy.enter(("other", "x"))
+    assert cloud.proxy.enter(("other", "x"), "other")
     # It is counted until its thread ends, which is after its answer.
     wait_for(lambda: not cloud.proxy._connections[("space", "127.0.0.1")], 5, what="the connections to be counted out")
+
+
+def test_many_guests_of_one_project_keep_no_others_out(cloud):
+    guests = [("space", f"10.0.0.{n}") for n in range(metadata.CONNECTIONS // metadata.CONNECTIONS_EACH)]
+    taken = [guest for guest in guests * metadata.CONNECTIONS_EACH if cloud.proxy.enter(guest, "greedy")]
+    assert len(taken) == metadata.CONNECTIONS_OF_PROJECT
+    assert status(ask(cloud, b"GET / HTTP/1.1\r\n\r\n")) == 200 and cloud.proxy.enter(("space", "10.0.1.1"), None)
+    for guest in taken:
+        cloud.proxy.leave(guest)
+    assert cloud.proxy.enter(guests[0], "greedy")
 
 
 @given(st.text(max_size=40))
