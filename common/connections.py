@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import functools
 import ipaddress
 import os
 import socket
@@ -17,6 +18,7 @@ def shut(end: socket.socket) -> None:
         same.shutdown(socket.SHUT_RDWR)
 
 
+@functools.lru_cache(4096)
 def _neighbourhood(address: str) -> str:
     """Addresses that one host may have: of IPv6, a network of 64 bits."""
     try:

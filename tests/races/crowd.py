@@ -49,7 +49,9 @@ class Crowd:
         self.image = race.admin.find("image", "images", "cirros")["id"]
         self.network = net.network(race)
         net.subnet(race, self.network, enable_dhcp=False)
-        self.volumes = [new_volume(race.member, word()) for _ in range(2)]
+        kind = race.admin.call(VOLUME, "POST", "/types", {"volume_type": {
+            "name": word(), "extra_specs": {"multiattach": "<is> True"}}})["volume_type"]["id"]
+        self.volumes = [*(new_volume(race.member, word()) for _ in range(2)), new_volume(race.member, word(), volume_type=kind)]
         self.flavors = ["42", race.admin.find(COMPUTE, "flavors", "m1.tiny")["id"]]
         self._made = threading.Lock()
         self.asked: list[str] = []
@@ -91,7 +93,7 @@ class Crowd:
         if rng.random() < 0.6:
             if method == "POST":
                 return self._say(uuid, "attach", self.race.ask(member, COMPUTE, "POST", f"{path}/os-volume_attachments", {
-                    "volumeAttachment": {"volumeId": volume}}))
+                    "volumeAttachment": {"volumeId": volume}}, version="2.60"))
             return self._say(uuid, "detach", self.race.ask(member, COMPUTE, "DELETE", f"{path}/os-volume_attachments/{volume}"))
         if method == "POST":
             return self._say(uuid, "plug", self.race.ask(member, COMPUTE, "POST", f"{path}/os-interface", {
@@ -186,6 +188,12 @@ def misplaced(race: Race, servers: list[dict]) -> list[str]:
     return faults
 
 
+def _images_of_nobody(race: Race) -> list[tuple]:
+    """That wait for their data, or are of servers that are not shelved any more."""
+    found = race.member.call("image", "GET", "/images?limit=1000&visibility=private")["images"]
+    return [(i["name"], i["status"]) for i in found if i["status"] != "active" or i["name"].endswith("-shelved")]
+
+
 def hosts_use(race: Race) -> list[tuple]:
     return sorted((h["hypervisor_hostname"], h["vcpus_used"], h["memory_mb_used"], h["local_gb_used"], h["running_vms"])
                   for h in race.get(COMPUTE, "/os-hypervisors/detail")["hypervisors"])
@@ -215,6 +223,7 @@ def crowd(race: Race) -> None:
             wait_for(lambda each=each: compute.has_status(race, each, "available"), 30, what="the volume to be free")
             race.ask(race.member, VOLUME, "DELETE", f"/volumes/{each}")
         wait_for(lambda: not race.member.call(VOLUME, "GET", "/volumes")["volumes"], 30, what="the volumes to go")
+        wait_for(lambda: not _images_of_nobody(race), 30, what=f"the images {_images_of_nobody(race)} to go")
         audited(race)
         race.broken += quotas(race, [])
         race.twice(int(hosts_use(race) != before))

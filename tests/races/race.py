@@ -82,7 +82,7 @@ class Race:
         """One request; any answer is an answer."""
         headers = {"X-Auth-Token": client.token, "Content-Type": more.get("content_type", "application/json")}
         if service == "compute":
-            headers["OpenStack-API-Version"] = "compute 2.53"
+            headers["OpenStack-API-Version"] = f"compute {more.get('version', '2.53')}"
         if service == "volume":
             headers["OpenStack-API-Version"] = "volume 3.44"
         data = more["raw"] if "raw" in more else json.dumps(body) if body is not None else None
