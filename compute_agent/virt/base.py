@@ -22,7 +22,10 @@ class VirtDriver:
         self.vault = Vault(f"{conf.state_path}/compute-agent/secret-keys")  # for the secrets in connection info
 
     def host_resources(self) -> dict:
-        """{"hypervisor_hostname", "vcpus", "memory_mb", "local_gb", "facts"}."""
+        """{"hypervisor_hostname", "vcpus", "memory_mb", "local_gb", "facts"}.
+
+        ``facts["unusable"]`` is true while the hypervisor can run no new guests.
+        """
         raise AssertionError
 
     def prepare_disk(self, instance: dict, image_files: dict) -> None:

@@ -5,7 +5,7 @@ from scheduler.filters.base import Filter
 
 # In this order, before those that are enabled.
 ALWAYS: tuple[type[Filter], ...] = (
-    always.AvailabilityZone, always.TriedHosts, always.HintedHosts, always.Ram, always.Core, always.Disk,
+    always.AvailabilityZone, always.Hypervisor, always.TriedHosts, always.HintedHosts, always.Ram, always.Core, always.Disk,
     always.Hardware)
 # By the names of OpenStack's.
 NAMED: dict[str, type[Filter]] = {cls.__name__: cls for cls in (

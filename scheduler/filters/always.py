@@ -15,6 +15,13 @@ class AvailabilityZone(Filter):
         return spec["availability_zone"] in (None, host["zone"]) and spec["requested_host"] in (None, host["host"])
 
 
+class Hypervisor(Filter):
+    why = "without a working hypervisor"
+
+    def passes(self, host, spec):
+        return not host["facts"].get("unusable")
+
+
 class TriedHosts(Filter):
     why = "failed to build it already"
 

@@ -56,6 +56,14 @@ def test_flavors_for_aggregates(world, wanted, hosts_left):
     assert passing(scheduler("AggregateInstanceExtraSpecsFilter"), database, extra_specs=wanted) == set(hosts_left)
 
 
+def test_a_host_whose_hypervisor_does_not_work_gets_no_servers(world):
+    database, scheduler = world
+    with database.writer() as connection:
+        hosts.report(connection, "b", {"hypervisor_hostname": "b", "vcpus": 4, "memory_mb": 2000, "local_gb": 100,
+                                       "facts": {**FACTS, "unusable": True}})
+    assert passing(scheduler(), database) == {"a", "c"}
+
+
 def test_aggregates_of_projects(world):
     database, scheduler = world
     put(database, "theirs", "a", filter_tenant_id="q,r")

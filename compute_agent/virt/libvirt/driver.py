@@ -50,12 +50,21 @@ class LibvirtDriver(GuestAgent, LiveMigration, base.VirtDriver):
         if mode == "custom" and not conf.libvirt.cpu_models:
             raise errors.BadRequest("cpu_mode=custom needs cpu_models.")
         self.pinning, self._capabilities = Pinning(), ("", None)
+        self._problem = ""  # why the host's resources could not be determined, if it was logged
         LOG.info("guests run on %s", self.virt_type)
 
     def host_resources(self):
-        found, known = resources(self.connection, self.conf, self.virt_type, self.files.path), self._known()
-        found["facts"].update(features=list(known.features),
-                              amounts=known.amounts(len(self.pinning.free(known.dedicated))))
+        version, able = 0, {"unusable": True}
+        try:
+            version, known = self.connection.call("getVersion"), self._known()
+            able = {"features": list(known.features), "amounts": known.amounts(len(self.pinning.free(known.dedicated)))}
+            self._problem = ""
+        except libvirt.libvirtError as error:  # the host is up all the same, and its guests may be running
+            if str(error) != self._problem:
+                self._problem = str(error)
+                LOG.error("libvirt cannot say what QEMU can do, so no server is placed on this host: %s", error)
+        found = resources(self.conf, self.virt_type, version, self.files.path)
+        found["facts"].update(able)
         return found
 
     def _known(self) -> capabilities.Capabilities:

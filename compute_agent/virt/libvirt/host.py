@@ -80,8 +80,11 @@ def guarded(work, *args):
         raise
 
 
-def resources(connection: Connection, conf, virt_type: str, instances_path) -> dict:
-    """The host's resources, for schedulers and the hypervisors API."""
+def resources(conf, virt_type: str, version: int, instances_path) -> dict:
+    """The host's resources, for schedulers and the hypervisors API.
+
+    :param version: of the hypervisor, as libvirt numbers it
+    """
     memory_kib = int(re.search(r"MemTotal:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text())[1])  # type: ignore[index]
     disk = os.statvfs(instances_path)
     model, vendor = "", ""
@@ -94,6 +97,6 @@ def resources(connection: Connection, conf, virt_type: str, instances_path) -> d
     return {"hypervisor_hostname": conf.host, "vcpus": cpus, "memory_mb": memory_kib // 1024,
             "local_gb": disk.f_blocks * disk.f_frsize >> 30, "facts": {
                 "hypervisor_type": "KVM" if virt_type == "kvm" else "QEMU", "arch": "x86_64", "host_ip": conf.my_ip,
-                "hypervisor_version": connection.call("getVersion"), "disk_free_gb": disk.f_bavail * disk.f_frsize >> 30,
+                "hypervisor_version": version, "disk_free_gb": disk.f_bavail * disk.f_frsize >> 30,
                 "cpu_info": {"arch": "x86_64", "model": model, "vendor": vendor, "features": [],
                              "topology": {"sockets": 1, "cores": cpus, "threads": 1}}}}

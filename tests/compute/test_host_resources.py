@@ -1,0 +1,34 @@
+"""What a libvirt host reports of itself."""
+
+import logging
+
+import libvirt
+import pytest
+
+from common import conf as conf_module
+from common.messages import Shape
+from compute_agent import conf
+from compute_agent.virt.libvirt import driver as driver_module
+from compute_agent.virt.libvirt.driver import LibvirtDriver
+from conductor.messages import HostResources
+
+
+@pytest.fixture
+def driver(tmp_path, monkeypatch):
+    monkeypatch.setattr(driver_module, "kvm_works", lambda: False)
+    return LibvirtDriver(conf_module.load("compute-agent", conf.OPTS, str(tmp_path), {"libvirt.guest_uid_count": 0}))
+
+
+@pytest.mark.parametrize("broken", ["getVersion", "getCapabilities"])
+def test_a_host_whose_hypervisor_cannot_be_examined_reports_all_the_same(driver, monkeypatch, caplog, broken):
+    def call(method: str, *args):
+        if method == broken:
+            raise libvirt.libvirtError("Cannot find suitable emulator for x86_64")
+        return 8000000
+    monkeypatch.setattr(driver.connection, "call", call)
+    monkeypatch.setattr(driver.connection, "generation", lambda: "1")
+    with caplog.at_level(logging.ERROR):
+        found = [driver.host_resources() for _ in range(2)][1]
+    assert Shape(HostResources).read(found) == found and found["vcpus"] and found["memory_mb"]
+    assert found["facts"]["unusable"] and "features" not in found["facts"]
+    assert len(caplog.records) == 1, "it is logged once, not with each heartbeat"
