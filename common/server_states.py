@@ -91,13 +91,13 @@ ACTIONS["evacuate"] = Action({**_to(ACTIVE, ACTIVE, ERROR), **_same(STOPPED)}, "
 # The last task state is a build's too.
 ACTIONS["unshelve"] = _operation(_to(ACTIVE, SHELVED, SHELVED_OFFLOADED), "unshelving", "spawning")
 BUILD_TASKS = SCHEDULING, NETWORKING, SPAWNING = tuple(ACTIONS[name].task_state for name in ("schedule", "build", "spawn"))
-REBUILDING, DELETING = (ACTIONS[name].task_state for name in ("rebuild", "delete"))
+REBUILDING, RESCUING, DELETING = (ACTIONS[name].task_state for name in ("rebuild", "rescue", "delete"))
 IMAGE_TASKS = tuple(ACTIONS[name].task_state for name in ("image_snapshot", "image_backup"))
 RESIZE_TASKS = RESIZE_PREP, RESIZE_MIGRATING, RESIZE_MIGRATED, RESIZE_FINISH = ACTIONS["migrate"].all_task_states
 REVERTING, LIVE_MIGRATING = (ACTIONS[name].task_state for name in ("revertResize", "os-migrateLive"))
 EVACUATION_TASKS = EVACUATING, EVACUATION_SPAWNING = ACTIONS["evacuate"].all_task_states
-SHELVING, SHELVING_PENDING, SHELVING_UPLOADING = ACTIONS["shelve"].all_task_states
-UNSHELVING = ACTIONS["unshelve"].task_state
+SHELVING_TASKS = SHELVING, SHELVING_PENDING, SHELVING_UPLOADING = ACTIONS["shelve"].all_task_states
+UNSHELVING_TASKS = UNSHELVING, _ = ACTIONS["unshelve"].all_task_states
 # Task states of operations that ``conductor.operations`` runs, except for the one that builds have too.
 OPERATION_TASKS = tuple(sorted({t for a in ACTIONS.values() if a.later is not None for t in a.all_task_states} - {*BUILD_TASKS}))
 # {action of the agent on a guest: task_state while it is requested}

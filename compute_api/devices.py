@@ -117,7 +117,7 @@ def make_volumes(call: Call, mapping: list[dict], count: int) -> list[list[dict]
             made.append([])
             for device in mapping:
                 made[-1].append({**device, **(_make_volume(call, device["new"]) if device["new"] else {})})
-    except errors.Error as error:
+    except Exception as error:
         drop_volumes(call, made)
         if isinstance(error, errors.NotFound):  # an image or a type that the mapping names, not what the request is about
             raise errors.BadRequest(f"Block Device Mapping is Invalid: {error}") from None

@@ -94,7 +94,7 @@ def _reserve(call: Call, row: dict, volume: dict, given: dict) -> dict:
     try:
         server_resources.complete_attachment(call.svc.rest, attachment_id)
         return call.svc.db.transact(_insert, call, row, volume, given, attachment_id)
-    except errors.Error:
+    except Exception:  # also if the database is away
         server_resources.end_attachment(call.svc.rest, attachment_id)
         raise
 
@@ -163,11 +163,11 @@ def update(call: Call, id: str, volume_id: str, given: dict) -> None:
             for name in ("id", "serverId", "device", "tag"):
                 if name in given and given[name] != shown[name]:
                     raise errors.BadRequest(f"The {name} property is not mutable")
-            if "delete_on_termination" in given:
-                values = {"delete_on_termination": wsgi.bool_value(given["delete_on_termination"])}
-                rows.update_where(connection, DEVICES, values, id=device["id"])
-    if swap:
-        raise errors.Conflict(f"volume {volume_id} is not migrating; this API should only be called by Cinder")
+        if swap:
+            raise errors.Conflict(f"volume {volume_id} is not migrating; this API should only be called by Cinder")
+        if "delete_on_termination" in given:
+            values = {"delete_on_termination": wsgi.bool_value(given["delete_on_termination"])}
+            rows.update_where(connection, DEVICES, values, id=device["id"])
 
 
 def delete(call: Call, id: str, volume_id: str) -> None:

@@ -35,7 +35,7 @@ def create(call: Call, id: str, arguments: dict, rule: str, action: str, recorde
     image_id = made(call, row, arguments["name"], arguments.get("metadata", {}), properties)
     try:
         call.svc.db.transact(_begin, call.ctx, id, action, recorded)
-    except errors.Error:
+    except Exception:  # also if the database is away
         drop(call, image_id)
         raise
     call.svc.send(call.svc.agents.snapshot, call.ctx, row["host"], id, image_id)

@@ -29,7 +29,7 @@ def shelve(call: Call, id: str) -> None:
         image_id = server_images.made(call, row, f"{row['display_name']}-shelved"[:255], {}, {"image_type": "snapshot"})
     try:
         operation_id = call.svc.db.transact(_shelve, call, id, image_id)
-    except errors.Error:
+    except Exception:  # also if the database is away
         if image_id:
             server_images.drop(call, image_id)
         raise

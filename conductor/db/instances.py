@@ -7,7 +7,17 @@ import sqlalchemy as sa
 
 from common import db, errors, rows
 from common.db import MOMENT
-from common.server_states import BUILDING, EVACUATION_TASKS, IMAGE_TASKS, REBUILDING, RESIZE_TASKS
+from common.server_states import (
+    BUILDING,
+    EVACUATION_TASKS,
+    IMAGE_TASKS,
+    LIVE_MIGRATING,
+    REBUILDING,
+    RESCUING,
+    RESIZE_TASKS,
+    SHELVING_TASKS,
+    UNSHELVING_TASKS,
+)
 from conductor.db import aggregates, models
 from conductor.db.scope import Scope
 
@@ -15,7 +25,8 @@ TABLE, DELETED, DEVICES = models.instances, models.deleted_instances, models.blo
 _NOT_DELETED = sa.cast(sa.null(), MOMENT).label("deleted_at")
 _USED = ("display_name", "flavor", "vm_state", "launched_at", "deleted_at")
 # Task states in which much is read from the host's disks, or written to them.
-STRAINING_TASKS = (*IMAGE_TASKS, *RESIZE_TASKS, *EVACUATION_TASKS, REBUILDING)
+STRAINING_TASKS = (*IMAGE_TASKS, *RESIZE_TASKS, *EVACUATION_TASKS, *SHELVING_TASKS, *UNSHELVING_TASKS, REBUILDING, RESCUING,
+                   LIVE_MIGRATING)
 DEVICE_NAME = "(/dev/)?(x?[a-z]?d)?[a-z][0-9]*"  # as clients write it
 
 

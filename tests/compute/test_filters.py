@@ -115,6 +115,11 @@ def test_hosts_whose_disks_are_busy(world):
     with database.writer() as connection:
         connection.execute(sa.update(models.instances).values(vm_state="active", task_state=None))
     assert passing(placement, database) == {"a", "b", "c"}
+    for vm_state, task_state in (("shelved_offloaded", "spawning"), ("active", "shelving_image_uploading"),
+                                 ("active", "rescuing")):
+        with database.writer() as connection:
+            connection.execute(sa.update(models.instances).values(vm_state=vm_state, task_state=task_state))
+        assert passing(placement, database) == {"a", "b", "c"} - {host}
     put(database, "raid", host, max_io_ops_per_host="0")
     assert passing(scheduler("AggregateIoOpsFilter"), database) == {"a", "b", "c"} - {host}
 

@@ -141,6 +141,19 @@ def test_a_guest_that_has_no_files_is_a_reason(hosts):
         hosts[0][0].exported(UUID)
 
 
+def test_a_disk_of_another_image_does_not_become_the_servers(hosts):
+    (one, base), _ = hosts
+    other = base.with_name("sha512-cd.qcow2")
+    shutil.copy(base, other)
+    for image in (base, other):
+        one.prepare(instance(), {"image": str(image)})
+    path = one.plan(UUID)["root"]["path"]
+    assert info(path)["full-backing-filename"] == str(other) and one.base_images() == {str(other)}
+    qemu_io(path, "write -P 3 0 64k")
+    one.prepare(instance(), {"image": str(other)})
+    assert "pattern" not in qemu_io(path, "read -P 3 0 64k").lower(), "a repeated step has kept what the guest wrote"
+
+
 def test_files_that_stay_are_no_success(tmp_path):
     """A file in the place of the directory stands for what root cannot remove either, as a mount."""
     files = Files(tmp_path / "instances", tmp_path, Users(tmp_path, 0, 0, "none"))

@@ -145,6 +145,10 @@ def test_a_volume_is_swapped_by_migrations_of_volumes_alone(cloud, servers):
         text = refused(409, cloud.client, "compute", "PUT", f"{path}/{volume}", {"volumeAttachment": {"volumeId": other}},
                        version=version)
         assert f"volume {volume} is not migrating" in text
+    refused(409, cloud.client, "compute", "PUT", f"{path}/{volume}", {"volumeAttachment": {
+        "volumeId": other, "delete_on_termination": True}}, version="2.85")
+    shown = cloud.client.call("compute", "GET", f"{path}/{volume}", version="2.85")["volumeAttachment"]
+    assert not shown["delete_on_termination"], "a refused request has changed something"
     refused(404, cloud.client, "compute", "PUT", f"{path}/{other}", {"volumeAttachment": {"volumeId": volume}}, version="2.1")
     refused(400, cloud.client, "compute", "PUT", f"{path}/{volume}", {"volumeAttachment": {
         "volumeId": volume, "delete_on_termination": True}}, version="2.84")

@@ -53,10 +53,18 @@ class Files:
     def prepare(self, instance: dict, images: dict) -> None:
         """Create the directory, the disks and ``disks.json``, which describes how the guest boots."""
         home = self.directory(instance["uuid"])
+        self._remove_disks_of_another_image(instance["uuid"], images)
         files.traversable_directory(home, self.state)
         plan = self._made(home / "disk", instance, instance["image_meta"], images)
         plan["local"] = local_disks.prepare(home, instance, self.ephemeral_format)
         (home / "disks.json").write_text(json.dumps(plan))
+
+    def _remove_disks_of_another_image(self, uuid: str, images: dict) -> None:
+        """Those of a server that was offloaded while this host was down, and is unshelved here before they were removed."""
+        with contextlib.suppress(errors.StepFailed):
+            root = self.plan(uuid)["root"] or {}
+            if images and root.get("base") not in (None, images["image"]):
+                self.remove(uuid)
 
     def _made(self, disk: pathlib.Path, instance: dict, image_meta: dict, images: dict) -> dict:
         """Create a root disk; returns how to boot from it: {"root", "kernel"}."""

@@ -1,0 +1,56 @@
+"""Requests that have made something in another service, and then fail for a reason that nobody foresaw."""
+
+import contextlib
+import types
+
+import pytest
+
+from compute_api import devices
+from compute_api.services import attachments, server_images, shelving
+
+ROW = {"uuid": "s", "display_name": "n", "host": None, "locked": False, "image_meta": {"id": "i", "properties": {}},
+       "flavor": {"disk": 1}, "vm_state": "active", "task_state": None}
+
+
+MADE = "11111111-2222-4333-8444-555555555555"
+
+
+class Away(Exception):
+    """As an error of the database's driver."""
+
+
+class Rest:
+    """Records the requests; a POST of a volume fails the second time."""
+
+    def __init__(self):
+        self.asked: list[tuple[str, str]] = []
+
+    def request(self, method, service, where, **more):
+        self.asked.append((method, f"{service} {where}"))
+        if service == "volume" and str(where) == "/v3/volumes" and len(self.asked) > 1:
+            raise Away
+        return {"id": MADE, "attachment": {"id": MADE}, "volume": {"id": MADE, "multiattach": False}}
+
+
+@pytest.fixture
+def call(monkeypatch):
+    def refuse(*args):
+        raise Away
+    for module in (server_images, shelving):
+        monkeypatch.setattr(module.access, "server", lambda *args: ROW)
+    database = types.SimpleNamespace(transact=refuse, reader=lambda: contextlib.nullcontext())
+    return types.SimpleNamespace(svc=types.SimpleNamespace(db=database, rest=Rest()),
+                                 ctx=types.SimpleNamespace(user_id="u"))
+
+
+@pytest.mark.parametrize(("request_of", "last"), [
+    (lambda call: shelving.shelve(call, "s"), ("DELETE", f"image /v2/images/{MADE}")),
+    (lambda call: server_images.create(call, "s", {"name": "n"}, "rule", "image_snapshot", "createImage", {}),
+     ("DELETE", f"image /v2/images/{MADE}")),
+    (lambda call: attachments._reserve(call, ROW, {"id": "v", "multiattach": False}, {}),
+     ("DELETE", f"volume /v3/attachments/{MADE}")),
+    (lambda call: devices.make_volumes(call, [{"new": {"size": 1}}], 2), ("POST", f"volume /v3/volumes/{MADE}/action"))])
+def test_what_was_made_is_removed(call, request_of, last):
+    with pytest.raises(Away):
+        request_of(call)
+    assert call.svc.rest.asked[-1] == last
