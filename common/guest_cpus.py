@@ -42,7 +42,7 @@ def _spelled(numbers: dict) -> str:
 
 
 def topology(vcpus: int, flavor: dict, image: dict) -> tuple[int, int, int] | None:
-    """(sockets, cores, threads): the image's wish before the flavor's, within the limits of both; None if neither has any.
+    """(sockets, cores, threads): what the image asks for, else the flavor, within the limits of both; None if neither has any.
 
     :raises BadRequest: the image exceeds the flavor's limits, or nothing within them has so many CPUs
     """
@@ -68,7 +68,7 @@ def topology(vcpus: int, flavor: dict, image: dict) -> tuple[int, int, int] | No
     if not found:
         raise errors.BadRequest(f"Requested vCPU limits {':'.join(str(limits[p]) for p in _ORDER)} are impossible to satisfy for "
                                 f"vcpus count {vcpus}")
-    # As much of the wish as possible; then more sockets rather than cores, and cores rather than threads.
+    # As much as possible of what was asked for; then more sockets rather than cores, and cores rather than threads.
     return max(found, key=lambda each: (sum(n == wanted[p] for n, p in zip(each, _ORDER)), *each))
 
 

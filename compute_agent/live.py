@@ -85,7 +85,7 @@ def let_run(agent, data: dict, uuid: str) -> None:
 class Watch:
     """Follows a migration: tells the conductor how far it is, and says what is to be done with it.
 
-    :param said: sends the progress, and returns {"current", "wish"}
+    :param said: sends the progress, and returns {"current", "requested_action"}
     :param is_cancelled: whether the server is to be deleted
     :param limit_s: after which ``at_limit`` is to be done; 0: never
     """
@@ -94,7 +94,7 @@ class Watch:
         self._said, self._is_cancelled, self._at_limit = said, is_cancelled, at_limit
         self._until = time.monotonic() + limit_s if limit_s else float("inf")
         self._said_at, self.aborted = float("-inf"), ""
-        self._wish: str | None = None
+        self._requested: str | None = None
 
     def __call__(self, progress: dict) -> str | None:
         """ABORT, FORCE or None; called by the driver now and then."""
@@ -102,16 +102,16 @@ class Watch:
             self._said_at = time.monotonic()
             with contextlib.suppress(errors.ServiceUnavailable):
                 answer = self._said(progress)
-                self._wish = answer["wish"] if answer["current"] else ABORT
-                if self._wish == ABORT:
+                self._requested = answer["requested_action"] if answer["current"] else ABORT
+                if self._requested == ABORT:
                     self.aborted = "The live migration was aborted."
         if self._is_cancelled():
-            self._wish, self.aborted = ABORT, "The server is being deleted."
-        elif self._wish is None and time.monotonic() >= self._until:
+            self._requested, self.aborted = ABORT, "The server is being deleted."
+        elif self._requested is None and time.monotonic() >= self._until:
             if self._at_limit == ABORT:
                 self.aborted = "The live migration did not complete in time."
             return self._at_limit
-        return self._wish
+        return self._requested
 
 
 class LiveSteps:
@@ -166,7 +166,7 @@ class LiveSteps:
         answer = said(None)
         if not answer["current"]:
             raise errors.Superseded()
-        if answer["wish"] == ABORT:
+        if answer["requested_action"] == ABORT:
             raise errors.StepFailed(reason="The live migration was aborted.")
         watch = Watch(said, lambda: agent.cancelled(self.uuid), size_gib * options.live_migration_completion_timeout,
                       {"abort": ABORT, "force_complete": FORCE}[options.live_migration_timeout_action])

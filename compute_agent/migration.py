@@ -165,7 +165,7 @@ class HostSteps(LiveSteps):
         self.agent.driver.drop_kept_disks(self.uuid)
         return {}
 
-    def forget(self) -> dict:
+    def remove_kept(self) -> dict:
         """As ``drop``, after an operator's reset of the state, which may have ended a revert anywhere."""
         if self.agent.driver.power_states().get(self.uuid) in (None, SHUTDOWN):
             self.agent.driver.unrestore_disks(self.uuid, self.data["migration"])

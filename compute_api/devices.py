@@ -166,7 +166,7 @@ def insert(connection, row: dict, mapping: list[dict]) -> list[dict]:
              "exclusive_volume_id": None if d["multiattach"] else d["volume_id"],
              "device_name": root if d["boot_index"] == 0 else local_disks.take(names),
              "boot_index": d["boot_index"], "delete_on_termination": d["delete_on_termination"], "tag": d["tag"],
-             "wish": None, "wished_at": None, "request_id": None} for d in mapping]
+             "requested_action": None, "requested_at": None, "request_id": None} for d in mapping]
     if made:
         try:
             connection.execute(sa.insert(DEVICES), made)

@@ -1,4 +1,4 @@
-"""Scheduler hints: a client's wishes for the placement of its servers.
+"""Scheduler hints: what a client asks of the placement of its servers.
 
 Source: the compute API reference, "Create server", ``os:scheduler_hints``.
 """

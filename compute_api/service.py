@@ -36,7 +36,7 @@ class ComputeApi(Service):
         return {name: getattr(self.conf.quota, name) for name in DEFAULTS}
 
     def send(self, work, *args) -> None:
-        """Cast; when the bus is down the row keeps the wish and the conductor's reconciler sends it later."""
+        """Cast; if the bus is down, the conductor's reconciler sends the request later, which the row records."""
         try:
             work(*args)
         except errors.ServiceUnavailable as error:

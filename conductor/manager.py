@@ -204,7 +204,7 @@ class Manager:
             wanted.append(sa.exists().where(TABLE.c.uuid == uuid, *machine.of_attempt(attempt)))
         with self.service.db.writer() as connection:
             done = connection.execute(sa.update(DEVICES).where(*wanted).values(
-                attachment_id=attachment_id, wish=None, wished_at=None))
+                attachment_id=attachment_id, requested_action=None, requested_at=None))
             actions.events(connection, ctx.request_id, uuid, events)
         return done.rowcount > 0
 
@@ -213,7 +213,7 @@ class Manager:
         if device is not None:
             wanted.append(DEVICES.c.id == device)
         with self.service.db.writer() as connection:
-            connection.execute(sa.update(DEVICES).where(*wanted).values(wish=None, wished_at=None))
+            connection.execute(sa.update(DEVICES).where(*wanted).values(requested_action=None, requested_at=None))
             actions.events(connection, ctx.request_id, uuid, events)
             actions.failed(connection, ctx.request_id, uuid, message)
 

@@ -248,11 +248,11 @@ class Progress(TypedDict):
     disk_remaining: Count
 
 
-class Wish(TypedDict):
-    """``current``: whether the step is still wanted; ``wish``: what is asked of a live migration."""
+class RequestedOfMigration(TypedDict):
+    """``current``: whether the step is still wanted; ``requested_action``: what an operator has requested of a live migration."""
 
     current: bool
-    wish: Literal["abort", "force"] | None
+    requested_action: Literal["abort", "force"] | None
 
 
 class StepReport(TypedDict):

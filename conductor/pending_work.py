@@ -38,7 +38,7 @@ class PendingWorkReconciler(periodic.Periodic):
                 TABLE.c.updated_at < before).order_by(TABLE.c.updated_at).limit(100))
             devices = rows.many(connection, sa.select(
                 DEVICES, TABLE.c.host, TABLE.c.project_id).join(TABLE, TABLE.c.uuid == DEVICES.c.instance_uuid).where(
-                DEVICES.c.wished_at < before, TABLE.c.host.is_not(None)).order_by(DEVICES.c.wished_at).limit(100))
+                DEVICES.c.requested_at < before, TABLE.c.host.is_not(None)).order_by(DEVICES.c.requested_at).limit(100))
         for device in devices:
             periodic.handle_row(device, f"volume {device['volume_id']}", self._resend_device)
         for row in stuck:
@@ -48,11 +48,12 @@ class PendingWorkReconciler(periodic.Periodic):
         """Ask the agent again for an attach or detach. It answers nothing while it still works on the first."""
         with self.service.db.writer() as connection:
             if not connection.execute(sa.update(DEVICES).where(
-                    DEVICES.c.id == device["id"], DEVICES.c.wish == device["wish"],
-                    DEVICES.c.wished_at == device["wished_at"]).values(wished_at=db.now())).rowcount:
+                    DEVICES.c.id == device["id"], DEVICES.c.requested_action == device["requested_action"],
+                    DEVICES.c.requested_at == device["requested_at"]).values(requested_at=db.now())).rowcount:
                 return
-        ask = {"attach": self.service.agents.attach_volume, "detach": self.service.agents.detach_volume}[device["wish"]]
-        ask(ctx, device["host"], device["instance_uuid"], device["volume_id"], device["id"])
+        agents = self.service.agents
+        request = {"attach": agents.attach_volume, "detach": agents.detach_volume}[device["requested_action"]]
+        request(ctx, device["host"], device["instance_uuid"], device["volume_id"], device["id"])
 
     def _resend(self, ctx, row: dict) -> None:
         uuid, host, task = row["uuid"], row["host"], row["task_state"]

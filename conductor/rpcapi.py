@@ -17,9 +17,9 @@ from conductor.messages import (
     Port,
     Progress,
     RequestedNetwork,
+    RequestedOfMigration,
     ReturnedHost,
     StepReport,
-    Wish,
 )
 
 # The instance's attempt that is reported; None from agents of the previous release.
@@ -85,7 +85,7 @@ class ConductorAPI(Client):
         """Report the result of a step. Lost: the conductor requests the step again; outdated or repeated: nothing changes."""
 
     @call(timeout_s=15, since="1.5")
-    def operation_progress(self, ctx, operation_id: Id, number: Count, progress: Progress | None) -> Wish:
+    def operation_progress(self, ctx, operation_id: Id, number: Count, progress: Progress | None) -> RequestedOfMigration:
         """How far a live migration is. Repeatable."""
 
     @call(timeout_s=15)

@@ -10,7 +10,7 @@ from deploy.overview import COMPUTE_AGENT, NETWORK_AGENT, STUCK_S, VOLUME_AGENT,
 
 # The daemon, and its queue, that places a resource of this kind on a host.
 _PLACED_BY = {"server": "scheduler", "volume": "volume-scheduler", "snapshot": "volume-scheduler"}
-_OF_PAST = (resizes.REMOVE, resizes.FORGET, shelving.DROP_IMAGE)  # operations that no server waits for
+_OF_PAST = (resizes.REMOVE, resizes.REMOVE_KEPT, shelving.DROP_IMAGE)  # operations that no server waits for
 
 
 @dataclasses.dataclass(frozen=True)

@@ -121,7 +121,7 @@ def _forget(connection, device: dict) -> None:
 
 
 def _keep(connection, device: dict) -> None:
-    rows.update_where(connection, DEVICES, {"wish": None, "wished_at": None}, id=device["id"])
+    rows.update_where(connection, DEVICES, {"requested_action": None, "requested_at": None}, id=device["id"])
 
 
 def _insert(connection, call: Call, row: dict, volume: dict, given: dict, attachment_id: str | None = None) -> dict:
@@ -131,15 +131,15 @@ def _insert(connection, call: Call, row: dict, volume: dict, given: dict, attach
     _changeable(row, "attach_volume")
     if (row["host"] is None) != (attachment_id is not None):
         raise errors.Conflict(f"Instance {row['uuid']} was offloaded or unshelved meanwhile. Try again.")
-    wish = {"wish": None, "wished_at": None} if attachment_id else {"wish": "attach", "wished_at": db.now()}
+    requested = (None, None) if attachment_id else ("attach", db.now())
     device = {"id": context.new_uuid(), "instance_uuid": row["uuid"], "volume_id": volume_id, "attachment_id": attachment_id,
               "exclusive_volume_id": None if volume["multiattach"] else volume_id,
               "device_name": instances.next_device(connection, row, given.get("device")), "boot_index": None,
               "delete_on_termination": wsgi.bool_value(given.get("delete_on_termination", False)), "tag": given.get("tag"),
-              **wish, "request_id": call.ctx.request_id}
+              **dict(zip(("requested_action", "requested_at"), requested)), "request_id": call.ctx.request_id}
     # A row that only waits for the volume service to confirm a detachment is obsolete once the attachment has ended.
     rows.delete_where(connection, DEVICES, DEVICES.c.attachment_id.not_in([a["attachment_id"] for a in volume["attachments"]]),
-                      volume_id=volume_id, wish="detach")
+                      volume_id=volume_id, requested_action="detach")
     if volume["multiattach"] and rows.exists(connection, DEVICES, volume_id=volume_id, instance_uuid=row["uuid"]):
         raise errors.BadRequest(f"Invalid volume: volume {volume_id} already attached")
     rows.insert(connection, DEVICES, device, conflict=f"Volume {volume_id} is being attached to a server already.")
@@ -183,9 +183,9 @@ def delete(call: Call, id: str, volume_id: str) -> None:
         actions.start(connection, call.ctx, id, "detach_volume")
         if row["host"] is None:
             return _release(call, connection, device)
-        values = {"wish": "detach", "wished_at": db.now(), "request_id": call.ctx.request_id}
+        values = {"requested_action": "detach", "requested_at": db.now(), "request_id": call.ctx.request_id}
         rows.update_where(connection, DEVICES, values, id=device["id"])
-    if device["exclusive_volume_id"] is None and device["wish"] != "detach":
+    if device["exclusive_volume_id"] is None and device["requested_action"] != "detach":
         _announce(call, device, lambda: multiattach.begin_detaching(call, volume_id), _keep)
     call.svc.send(call.svc.agents.detach_volume, call.ctx, row["host"], id, volume_id, device["id"])
 

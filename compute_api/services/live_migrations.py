@@ -99,7 +99,7 @@ def force_complete(call: Call, id: str, migration_id: int) -> None:
          "live_migration_force_complete", (RUNNING,), vm_states=(ACTIVE,), unknown=errors.BadRequest)
 
 
-def _ask(call: Call, id: str, migration_id: int, wish: str, rule: str, what: str, recorded: str, statuses: tuple[str, ...],
+def _ask(call: Call, id: str, migration_id: int, action: str, rule: str, what: str, recorded: str, statuses: tuple[str, ...],
          vm_states: tuple[str, ...] = (), unknown: type[errors.Error] = errors.NotFound) -> None:
     """
     :param statuses: of the migration, and ``vm_states`` of the server, that allow it
@@ -114,7 +114,7 @@ def _ask(call: Call, id: str, migration_id: int, wish: str, rule: str, what: str
         found = live_migrations.find(connection, id, migration_id)
         if found is None:
             raise unknown(f"Migration {migration_id} not found for instance {id}")
-        if not live_migrations.ask(connection, migration_id, wish, statuses):
+        if not live_migrations.ask(connection, migration_id, action, statuses):
             raise errors.BadRequest(f"Migration {migration_id} state of instance {id} is {found['status']}. "
                                     f"Cannot {what} while the migration is in this state.")
         actions.start(connection, call.ctx, id, recorded)

@@ -69,6 +69,14 @@ def hosts_of(connection, uuid: str) -> list[str]:
     return sorted(connection.execute(sa.select(TABLE.c.host).where(TABLE.c.instance_uuid == uuid)).scalars())
 
 
+def servers_on(connection, host: str, uuids: set[str]) -> set[str]:
+    """Those of these servers that have an allocation on a host."""
+    if not uuids:
+        return set()
+    return set(connection.execute(sa.select(TABLE.c.instance_uuid).where(
+        TABLE.c.host == host, TABLE.c.instance_uuid.in_(sorted(uuids)))).scalars())
+
+
 def _change(resources: dict, times: int, servers: int | None = None) -> dict:
     return {"running_vms": NODES.c.running_vms + (times if servers is None else servers), "generation": NODES.c.generation + 1,
             **{total: NODES.c[total] + times * resources[name] for name, total in TOTALS.items()}}

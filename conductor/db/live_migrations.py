@@ -46,29 +46,29 @@ def find(connection, uuid: str, migration_id: int) -> dict | None:
     return found[0] if found else None
 
 
-def ask(connection, migration_id: int, wish: str, statuses: tuple[str, ...]) -> bool:
+def ask(connection, migration_id: int, action: str, statuses: tuple[str, ...]) -> bool:
     """Ask for the end of a migration (ABORT), or for a pause of the guest until it has ended (FORCE).
 
     :returns: False: its status is none of these
     """
     return connection.execute(sa.update(TABLE).where(TABLE.c.id == migration_id, TABLE.c.status.in_(statuses)).values(
-        wish=wish, updated_at=db.now())).rowcount > 0
+        requested_action=action, updated_at=db.now())).rowcount > 0
 
 
-def wish(connection, migration_id: int) -> str | None:
-    return connection.execute(sa.select(TABLE.c.wish).where(TABLE.c.id == migration_id)).scalar()
+def requested_action(connection, migration_id: int) -> str | None:
+    return connection.execute(sa.select(TABLE.c.requested_action).where(TABLE.c.id == migration_id)).scalar()
 
 
 def report(connection, operation_id: str, number: int, progress: dict | None) -> dict:
     """Store how far a migration is.
 
     :param progress: {"memory_total", ...}: bytes, as the API shows them; None: the source has not begun
-    :returns: {"current": whether the operation is still at this step, "wish": what is asked of the migration, or None}
+    :returns: {"current": whether the operation is still at this step, "requested_action": ABORT, FORCE or None}
     """
     row = operations.get(connection, operation_id)
     server = instances.states_of(connection, row["instance_uuid"]) if row else None
     if row is None or row["number"] != number or server is None or server["attempt"] != row["attempt"]:
-        return {"current": False, "wish": None}
+        return {"current": False, "requested_action": None}
     if progress is not None:
         server_migrations.write(connection, row["data"]["migration"], status=RUNNING, progress=progress)
-    return {"current": True, "wish": wish(connection, row["data"]["migration"])}
+    return {"current": True, "requested_action": requested_action(connection, row["data"]["migration"])}

@@ -57,8 +57,9 @@ block_devices = sa.Table(
     sa.Column("attachment_id", ID), sa.Column("boot_index", sa.Integer),
     sa.Column("delete_on_termination", sa.Boolean, nullable=False), sa.Column("tag", sa.String(60)),
     # "attach" or "detach" while it is pending, the time it was requested, and the request.
-    sa.Column("wish", sa.String(8)), sa.Column("wished_at", MOMENT, index=True), sa.Column("request_id", sa.String(64)),
-    sa.UniqueConstraint("instance_uuid", "device_name"), sa.UniqueConstraint("instance_uuid", "volume_id"))
+    sa.Column("requested_action", sa.String(8)), sa.Column("requested_at", MOMENT, index=True),
+    sa.Column("request_id", sa.String(64)), sa.UniqueConstraint("instance_uuid", "device_name"),
+    sa.UniqueConstraint("instance_uuid", "volume_id"))
 console_auth_tokens = sa.Table(
     "console_auth_tokens", METADATA, sa.Column("token_hash", sa.String(64), primary_key=True),  # SHA-256, hexadecimal
     sa.Column("instance_uuid", ID, sa.ForeignKey("instances.uuid", ondelete="CASCADE"), nullable=False, index=True),
@@ -154,7 +155,7 @@ server_migrations = sa.Table(
     sa.Column("vm_state", sa.String(16), nullable=False),  # of the server before
     sa.Column("old_flavor", sa.JSON, nullable=False), sa.Column("new_flavor", sa.JSON, nullable=False),
     # Of a live migration in progress: what is asked of it ("abort" or "force"), and how many bytes have been copied.
-    sa.Column("wish", sa.String(8)), sa.Column("progress", sa.JSON(none_as_null=True)),
+    sa.Column("requested_action", sa.String(8)), sa.Column("progress", sa.JSON(none_as_null=True)),
     sa.Column("created_at", MOMENT, nullable=False), sa.Column("updated_at", MOMENT, nullable=False, index=True))
 server_groups = sa.Table(
     "server_groups", METADATA, sa.Column("id", ID, primary_key=True), sa.Column("name", sa.String(255), nullable=False),

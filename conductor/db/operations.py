@@ -113,5 +113,5 @@ def of_server(connection, uuid: str) -> list[dict]:
     return rows.select(connection, TABLE, instance_uuid=uuid, order_by="created_at")
 
 
-def list_all(connection) -> list[dict]:
-    return rows.select(connection, TABLE, order_by="created_at")
+def list_all(connection, **where) -> list[dict]:
+    return rows.select(connection, TABLE, order_by="created_at", **where)

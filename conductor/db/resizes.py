@@ -9,8 +9,8 @@ from common import errors, rows
 from conductor.db import actions, allocations, instances, machine, models, operations, server_migrations
 
 TABLE = models.instances
-MIGRATE, CONFIRM, REVERT, REMOVE, DESTROY, FORGET = (
-    "migrate", "confirm_resize", "revert_resize", "remove", "destroy", "forget_resize")
+MIGRATE, CONFIRM, REVERT, REMOVE, DESTROY, REMOVE_KEPT = (
+    "migrate", "confirm_resize", "revert_resize", "remove", "destroy", "remove_kept_disks")
 OLD, NEW = "old_flavor", "new_flavor"
 
 
@@ -94,7 +94,7 @@ def leave(connection, ctx, uuid: str) -> None:
         row = rows.find(connection, TABLE, uuid, key="uuid")
         if row is not None:
             allocations.change(connection, uuid, migration["source_host"], row, {})
-        forget_on(connection, ctx, uuid, migration)
+        remove_kept_from(connection, ctx, uuid, migration)
         return
     server = instances.states_of(connection, uuid)
     for host in {migration["source_host"], migration["dest_host"]} - {None, server and server["host"]}:
@@ -117,9 +117,9 @@ def give_back(connection, migration_id: int, keep: str) -> None:
         allocations.release(connection, migration["instance_uuid"], left)
 
 
-def forget_on(connection, ctx, uuid: str, migration: dict) -> None:
+def remove_kept_from(connection, ctx, uuid: str, migration: dict) -> None:
     """Queue the removal of what a server's host has kept for a revert of a resize there."""
-    operations.begin(connection, ctx, FORGET, uuid, 0, {"host": migration["source_host"], "migration": migration["id"]})
+    operations.begin(connection, ctx, REMOVE_KEPT, uuid, 0, {"host": migration["source_host"], "migration": migration["id"]})
 
 
 def remove_from(connection, ctx, uuid: str, host: str, *, evacuation: int | None = None) -> None:
@@ -133,8 +133,8 @@ def remove_from(connection, ctx, uuid: str, host: str, *, evacuation: int | None
 
 def removals_from(connection, host: str) -> set[str]:
     """The servers that have left a host, which has not yet removed what it had of them."""
-    left = {o["instance_uuid"] for o in operations.list_all(connection) if o["kind"] == REMOVE and o["data"]["host"] == host}
-    return {uuid for uuid in left if host not in allocations.hosts_of(connection, uuid)}
+    left = {o["instance_uuid"] for o in operations.list_all(connection, kind=REMOVE) if o["data"]["host"] == host}
+    return left - allocations.servers_on(connection, host, left)
 
 
 def destroy_on(connection, ctx, uuid: str, migration_id: int, host: str) -> None:

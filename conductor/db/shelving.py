@@ -83,7 +83,8 @@ def reserved(connection, uuid: str, found: dict[str, str]) -> None:
     is attached when the server is unshelved."""
     for volume_id, attachment_id in found.items():
         instances.set_attachment(connection, uuid, volume_id, attachment_id)
-    rows.update_where(connection, models.block_devices, {"wish": None, "wished_at": None}, instance_uuid=uuid, wish="attach")
+    rows.update_where(connection, models.block_devices, {"requested_action": None, "requested_at": None}, instance_uuid=uuid,
+                      requested_action="attach")
 
 
 def unshelved(connection, ctx, uuid: str) -> None:

@@ -25,14 +25,14 @@ class LiveMigrate(Move):
                   "arrive": "arrive", "remove": "remove"}
     notifications = ("live_migration._post.end", "live_migration._rollback.end")
 
-    def _check_wish(self, job: Job) -> None:
-        """:raises StepFailed: an operator wants it to end"""
+    def _check_not_aborted(self, job: Job) -> None:
+        """:raises StepFailed: an operator has aborted it"""
         with job.service.db.reader() as connection:
-            if live_migrations.wish(connection, job.data["migration"]) == live_migrations.ABORT:
+            if live_migrations.requested_action(connection, job.data["migration"]) == live_migrations.ABORT:
                 raise errors.StepFailed(reason="The live migration was aborted.")
 
     def claim(self, job: Job) -> dict:
-        self._check_wish(job)
+        self._check_not_aborted(job)
         data = job.data
         if data["requested_host"] == data["source"]:
             raise errors.StepFailed(reason=f"Unable to migrate instance ({job.uuid}) to current host ({data['source']}).")
@@ -62,7 +62,7 @@ class LiveMigrate(Move):
         server_resources.stay_ports(job.service.rest, job.uuid, job.data["target"], check=job.check)
 
     def prepare(self, job: Job) -> Wait:
-        self._check_wish(job)
+        self._check_not_aborted(job)
         return job.ask_or_fail(job.data["target"])
 
     def undo_prepare(self, job: Job) -> Wait | None:
@@ -101,7 +101,7 @@ class LiveMigrate(Move):
 
     def failed(self, connection, job: Job, error: str) -> None:
         """The server stays as it was, on its host."""
-        aborted = live_migrations.wish(connection, job.data["migration"]) == live_migrations.ABORT
+        aborted = live_migrations.requested_action(connection, job.data["migration"]) == live_migrations.ABORT
         server_migrations.write(connection, job.data["migration"],
                                 status=server_migrations.CANCELLED if aborted else server_migrations.ERROR)
         machine.fail(connection, job.uuid, live_migrations.ACTION, attempt=job.row["attempt"],

@@ -65,7 +65,6 @@ class Remove(Operation):
         for each in found:
             server_resources.end_attachment(job.service.rest, each)
 
-
     def finished(self, connection, job: Job) -> None:
         if "migration" in job.data:
             server_migrations.complete(connection, job.data["migration"])
@@ -97,13 +96,13 @@ class Destroy(Operation):
         return job.ask(job.data["host"])
 
 
-class Forget(Operation):
+class RemoveKeptDisks(Operation):
     """Removes what a host has kept of a server's disks for the revert of a resize there that has ended meanwhile."""
 
-    kind = resizes.FORGET
+    kind = resizes.REMOVE_KEPT
     of_attempt = False
-    steps = ("forget",)
-    host_steps = {"forget": "forget"}
+    steps = ("remove",)
+    host_steps = {"remove": "remove_kept"}
 
     def is_current(self, job: Job) -> bool:
         """False if another resize may have kept disks there since: it removes the former ones itself."""
@@ -112,5 +111,5 @@ class Forget(Operation):
         with job.service.db.reader() as connection:
             return server_migrations.open_of(connection, job.uuid) is None and hosts.is_known(connection, job.data["host"])
 
-    def forget(self, job: Job) -> Wait:
+    def remove(self, job: Job) -> Wait:
         return job.ask(job.data["host"])

@@ -40,7 +40,7 @@ class Resize(Operation):
         if job.row["report"] is not None:
             return
         if _stays(job):
-            resizes.forget_on(connection, job.ctx, job.uuid, {"source_host": host, "id": job.data["migration"]})
+            resizes.remove_kept_from(connection, job.ctx, job.uuid, {"source_host": host, "id": job.data["migration"]})
         else:
             resizes.remove_from(connection, job.ctx, job.uuid, host)
 

@@ -112,7 +112,7 @@ def test_conductors_share_what_is_stuck(tmp_path):
                 "created_at": at, "updated_at": at}))
             connection.execute(models.block_devices.insert().values(
                 id=uuid, instance_uuid=uuid, device_name="/dev/vdb", volume_id=uuid, delete_on_termination=False,
-                wish="attach", wished_at=at, request_id="r"))
+                requested_action="attach", requested_at=at, request_id="r"))
     asked, other = [], PendingWorkReconciler(service)
 
     def ask(ctx, host, uuid, *what):

@@ -125,7 +125,7 @@ def test_an_operator_s_reset_of_a_resize_on_the_same_host_leaves_what_the_server
         machine.reset(connection, "s", "active")
         resizes.leave(connection, CTX, "s")
     assert used(database, "a") == ((4, 400, 4, 1) if started else (1, 100, 1, 1)) and faults(database) == {}
-    assert left(database)[-1] == ("forget_resize", {"host": "a", "migration": row["data"]["migration"]})
+    assert left(database)[-1] == ("remove_kept_disks", {"host": "a", "migration": row["data"]["migration"]})
 
 
 def test_room_for_what_it_takes_more_is_enough_to_stay(placement, database):  # noqa: F811

@@ -97,7 +97,8 @@ def test_what_is_stuck_is_asked_for_once(server):
                 instance(an_id(turn, n), **kinds[n % len(kinds)]) for n in range(ROWS)])
             connection.execute(sa.insert(models.block_devices), [{
                 "id": an_id(9, n), "instance_uuid": an_id(turn, n), "device_name": "/dev/vdb", "volume_id": an_id(8, n),
-                "delete_on_termination": False, "wish": "attach", "wished_at": db.now() - LONG_AGO, "request_id": "r"}
+                "delete_on_termination": False, "requested_action": "attach", "requested_at": db.now() - LONG_AGO,
+                "request_id": "r"}
                 for n in range(0, ROWS, 2)])
         asked = Asked()
         at_once(*(PendingWorkReconciler(conductor(each, conf, asked)).run_once for each in found))

@@ -229,7 +229,7 @@ def test_killed_daemons_return_and_guests_keep_their_network(real, address):
 
 
 def test_broker_away_then_back(real):
-    """The API answers at once, the wish is kept, and the server is built when the broker returns."""
+    """The API answers at once, the request is kept, and the server is built when the broker returns."""
     broker.stop_broker(real.state)
     try:
         began = time.monotonic()

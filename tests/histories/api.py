@@ -37,7 +37,8 @@ def create(world: World, *, own_port: bool = False, volume: bool = False, from_v
 def _device(world, uuid: str, name: str, *, goes: bool, **values) -> dict:
     return {"id": world.services.new_id("f"), "instance_uuid": uuid, "device_name": name,
             "volume_id": values.get("volume_id") or world.services.add_volume(), "attachment_id": None, "boot_index": None,
-            "delete_on_termination": goes, "request_id": "r", "wish": values.get("wish"), "wished_at": values.get("wished_at")}
+            "delete_on_termination": goes, "request_id": "r",
+            **{name: values.get(name) for name in ("requested_action", "requested_at")}}
 
 
 def delete(world: World, uuid: str) -> None:
@@ -76,8 +77,8 @@ def attach_volume(world: World, uuid: str, volume_id: str | None = None) -> None
     row = world.row(uuid)
     _steady(row)
     with world.db.writer() as connection:
-        device = _device(world, uuid, instances.next_device(connection, row), goes=False, wish="attach", wished_at=db.now(),
-                         volume_id=volume_id)
+        device = _device(world, uuid, instances.next_device(connection, row), goes=False, requested_action="attach",
+                         requested_at=db.now(), volume_id=volume_id)
         connection.execute(sa.insert(DEVICES).values(device))
     world.mail.append((row["host"], "attach_volume", (uuid, device["volume_id"], device["id"])))
 
@@ -89,18 +90,19 @@ def detach_volume(world: World, uuid: str) -> None:
     if device is None:
         raise errors.NotFound("no volume")
     with world.db.writer() as connection:
-        connection.execute(sa.update(DEVICES).where(DEVICES.c.id == device["id"]).values(wish="detach", wished_at=db.now()))
+        connection.execute(sa.update(DEVICES).where(DEVICES.c.id == device["id"]).values(
+            requested_action="detach", requested_at=db.now()))
     world.mail.append((row["host"], "detach_volume", (uuid, device["volume_id"], device["id"])))
 
 
 def attach_free_volume(world: World, uuid: str) -> None:
     """One that was a server's before, perhaps this one's."""
-    held = {d["volume_id"] for row in world.rows() for d in row["block_devices"] if d["wish"] != "detach"}
+    held = {d["volume_id"] for row in world.rows() for d in row["block_devices"] if d["requested_action"] != "detach"}
     free = [v for v, volume in world.services.volumes.items() if volume["status"] == "available" and v not in held]
     if not free:
         raise errors.NotFound("no volume is free")
     with world.db.writer() as connection:  # as the API does
-        connection.execute(sa.delete(DEVICES).where(DEVICES.c.volume_id == free[-1], DEVICES.c.wish == "detach"))
+        connection.execute(sa.delete(DEVICES).where(DEVICES.c.volume_id == free[-1], DEVICES.c.requested_action == "detach"))
     attach_volume(world, uuid, free[-1])
 
 

@@ -23,7 +23,7 @@ def _worked_on(world: World, row: dict) -> bool:
     """Whether its own host does something to it, was interrupted in that, or has not come to it after a power cut."""
     if row["uuid"] in world.lost and row["uuid"] not in world.guests(row["host"]):
         return True
-    if any(d["wish"] for d in row["block_devices"]) or any(
+    if any(d["requested_action"] for d in row["block_devices"]) or any(
             a.host == row["host"] and row["uuid"] in (a.subject, a.name.rpartition(" ")[2]) for a in world.actors):
         return True
     journal = world.path / row["host"] / "tasks" / "compute"

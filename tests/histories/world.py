@@ -464,7 +464,8 @@ class World:
         if self.mail or any(v["status"] == "extending" for v in self.services.volumes.values()):
             return False
         return not any(self.agents[h].tasks.pending() for h in self.agents) and not any(
-            r["task_state"] or any(d["wish"] for d in r["block_devices"]) for r in self.rows()) and not self.operations_left()
+            r["task_state"] or any(d["requested_action"] for d in r["block_devices"])
+            for r in self.rows()) and not self.operations_left()
 
     def operations_left(self) -> list[dict]:
         with self.db.reader() as connection:
