@@ -28,7 +28,7 @@ FAT_START, FAT_MIB, ROOT_MIB = 1, 24, 24
 # In loading order; dependencies are read from the modules.
 MODULES = ["virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_blk",
            "virtio_net", "virtio-rng", "virtio_scsi", "sd_mod", "acpiphp", "af_packet", "button", "evdev"]
-LATE_MODULES = ["ata_piix", "sr_mod", "isofs", "nls_utf8"]
+LATE_MODULES = ["ata_piix", "sr_mod", "isofs", "nls_utf8", "nls_cp437", "nls_ascii", "vfat"]
 
 
 def run(*words, cwd=None, stdin=None) -> str:
@@ -118,10 +118,12 @@ def make_root(work: pathlib.Path, modules: pathlib.Path) -> pathlib.Path:
         if not link.exists():
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to("/bin/busybox")
-    # BusyBox has no DHCPv6 client.
+    # BusyBox has no DHCPv6 client, and neither lists disks nor makes FAT file systems, both of which OpenStack's tests do.
     unpack("dhcpcd-base", work, work / "dhcpcd")
-    for program in ("dropbear", "dropbearkey", "blkid", str(next((work / "dhcpcd").rglob("sbin/dhcpcd")))):
+    for program in ("dropbear", "dropbearkey", "blkid", "lsblk", "mkfs", "mkfs.fat",
+                    str(next((work / "dhcpcd").rglob("sbin/dhcpcd")))):
         copy_program(program, root)
+    (root / "usr/sbin/mkfs.vfat").symlink_to("mkfs.fat")
     order = with_dependencies(LATE_MODULES, modules)
     for path in order:
         shutil.copy(path, root / "modules" / path.name)

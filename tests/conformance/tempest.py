@@ -22,6 +22,7 @@ import configparser
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -91,6 +92,14 @@ def multiattach_type(cloud: first.Cloud) -> str:
     return name
 
 
+def scenario(cloud: first.Cloud, image: dict, path: pathlib.Path) -> dict[str, str]:
+    """The section of that name, with a file of the image's data, which scenarios upload."""
+    with cloud.pool.request("GET", cloud.url("image") + f"/images/{image['id']}/file", headers={"X-Auth-Token": cloud.token},
+                            preload_content=False) as data, open(path, "wb") as out:
+        shutil.copyfileobj(data, out)
+    return {"img_file": str(path), "img_disk_format": image["disk_format"]}
+
+
 def configure(cloud: first.Cloud, workspace: pathlib.Path, http_image: str | None, settings: dict) -> None:
     """Write ``etc/tempest.conf``: who the admin is, which image and flavors to use, what there is.
 
@@ -125,6 +134,7 @@ def configure(cloud: first.Cloud, workspace: pathlib.Path, http_image: str | Non
         "volume": {"max_microversion": maximum(cloud, "volume"), "storage_protocol": "iSCSI",
                    "volume_type_multiattach": multiattach_type(cloud)},
         "network": {"public_network_id": cloud.find("network", "networks", "public")["id"]},
+        "scenario": scenario(cloud, images[0], workspace / "guest.img"),
         "validation": {"run_validation": "true", "connect_method": "floating", "image_ssh_user": "cirros"}})
     if http_image:
         parser.read_dict({"image": {"http_image": http_image, "http_qcow2_image": http_image},
