@@ -1,4 +1,4 @@
-"""Which rows a caller sees, and what policy rules about servers are checked against."""
+"""The rows that a caller may see, and the targets of policy checks."""
 
 from common import errors
 from common.calls import Call
@@ -7,34 +7,34 @@ from conductor.db.scope import Scope
 
 
 def own(call: Call) -> dict:
-    """What a rule is checked against where there is no object: the caller's project and user."""
+    """The target of a policy check without an object: the caller's project and user."""
     return {"project_id": call.ctx.project_id, "user_id": call.ctx.user_id}
 
 
 def check(call: Call, rule: str) -> None:
-    """:raises Forbidden: the rule refuses the caller something that has no object"""
+    """Check a rule that concerns no object. :raises Forbidden: it refuses the caller"""
     call.svc.policy.check(call.ctx, rule, own(call))
 
 
 def target(row: dict) -> dict:
-    """What a rule about a server, a server group or an action is checked against."""
+    """The target of a policy check of a server, a server group or an action."""
     return {"project_id": row["project_id"], "user_id": row["user_id"]}
 
 
 def knows_all(call: Call) -> bool:
-    """Whether the caller sees the objects of every project. OpenStack checks ``context_is_admin``, and no other rule, here."""
+    """Whether the caller may see the objects of all projects. As in OpenStack, only ``context_is_admin`` decides."""
     return call.svc.policy.is_admin(call.ctx)
 
 
 def scope(call: Call) -> Scope:
-    """The rows that the caller sees. Others are 404; what a rule refuses for one of these is 403."""
+    """The rows that the caller may see: others are 404, and one of these is 403 if a rule refuses the request."""
     return Scope(call.ctx.project_id, knows_all(call))
 
 
 def server(call: Call, connection, id: str, rule: str) -> dict:
-    """The instance, if the caller sees it and the rule allows it.
+    """The instance, if the caller may see it and the rule allows the request.
 
-    :raises NotFound: the caller sees no such instance
+    :raises NotFound: the caller may see no such instance
     :raises Forbidden: the rule refuses
     """
     row = instances.get(connection, id, scope(call))

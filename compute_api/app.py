@@ -7,12 +7,12 @@ from common.wsgi import SERVICES, Application
 from compute_api import router, unsupported
 from compute_api.handlers.versions import MAXIMUM, MINIMUM
 
-# Servers under a name of the time when only these requests could boot from volumes.
+# Servers, by the path that once was the only one to boot from volumes.
 _ALIAS = re.compile(r"(/v2\.1(?:/[^/]+)?)/os-volumes_boot(?=/|$)")
 
 
 class Legacy:
-    """/v2 is /v2.1 without microversions: clients written before there were any go on working. /os-volumes_boot is /servers."""
+    """/v2 is /v2.1 without microversions, for clients that predate them. /os-volumes_boot is an alias of /servers."""
 
     def __init__(self, app):
         self.app = app

@@ -1,4 +1,4 @@
-"""Filters by time of change, the same for every list that has them."""
+"""Filters by time of change, for all lists that have them."""
 
 import datetime
 import typing
@@ -7,10 +7,10 @@ from common import errors, wsgi
 
 
 def given(version: tuple[int, int], query: typing.Mapping[str, list[str]]) -> dict[str, datetime.datetime]:
-    """``changes-since`` and, from 2.66 on, ``changes-before``, as far as they are in the query.
+    """``changes-since`` and, since 2.66, ``changes-before``, if they are in the query.
 
     :param query: {name: values} of the request
-    :raises BadRequest: no time, or the first is later than the second
+    :raises BadRequest: an invalid time, or the first is later than the second
     """
     names = ["changes-since"] + (["changes-before"] if version >= (2, 66) else [])
     found = {n: wsgi.moment(n, query[n][-1]) for n in names if n in query}
@@ -20,5 +20,5 @@ def given(version: tuple[int, int], query: typing.Mapping[str, list[str]]) -> di
 
 
 def conditions(times: dict[str, datetime.datetime], column) -> list:
-    """The WHERE of what ``given`` found."""
+    """The SQL conditions for the result of ``given``."""
     return [column >= moment if name == "changes-since" else column <= moment for name, moment in times.items()]

@@ -1,8 +1,7 @@
 """Creation of servers: validate everything, then quota and rows in one transaction, then the scheduler.
 
-Nothing is written before all that can be refused has been; after the
-transaction nothing can be lost: without a scheduler the rows stay
-BUILD/scheduling and the conductor asks for them.
+Nothing is written before the whole request has been validated. After the transaction nothing can be lost: if no scheduler
+responds, the rows stay BUILD/scheduling, and the conductor repeats the request.
 """
 
 import base64
@@ -35,10 +34,10 @@ def hostname_of(name: str) -> str:
 
 
 def _image(call: Call, given: dict, flavor: dict, mapping: list[dict]) -> dict:
-    """The image to boot, checked against the flavor; {} for a server that boots from a volume."""
+    """The image to boot from, checked against the flavor; {} if the server boots from a volume."""
     ref = given.get("imageRef")
     if any(d["boot_index"] == 0 for d in mapping):
-        return {}  # what is booted is the volume, whatever image is named beside it
+        return {}  # the server boots from the volume, even if the request also has an image
     if not ref:
         if not any(d["boot_index"] == 0 for d in mapping):
             raise errors.BadRequest("Block Device Mapping is Invalid: Boot sequence for the instance and image/block "
@@ -51,8 +50,8 @@ def _image(call: Call, given: dict, flavor: dict, mapping: list[dict]) -> dict:
 
 
 def _groups(call: Call, given: dict) -> list[dict]:
-    """[{"id", "name"}] of the groups named. Without any it is the project's default, which the network service knows: its
-    id is left empty."""
+    """[{"id", "name"}] of the requested groups. Without any it is the project's default group, with an empty id, because the
+    network service knows it."""
     names = [g["name"] for g in given.get("security_groups", []) if g.get("name")]
     if not names or names == ["default"]:
         return [{"id": "", "name": "default"}]
@@ -68,7 +67,7 @@ def _groups(call: Call, given: dict) -> list[dict]:
 
 
 def _place(call: Call, given: dict) -> tuple[str | None, str | None]:
-    """The zone and the host asked for, or None. Hosts are for admins, by name or as ``zone:host``.
+    """The requested zone and host, each or None. Only administrators may request a host, by name or as ``zone:host``.
 
     :raises BadRequest: there is no such zone, or no such host in it
     """
@@ -100,14 +99,14 @@ def user_data_of(given: dict) -> str | None:
     text = given.get("user_data")
     if text:
         try:
-            base64.b64decode("".join(text.split()), validate=True)  # tools break its lines
+            base64.b64decode("".join(text.split()), validate=True)  # some tools wrap the text
         except ValueError:
             raise errors.BadRequest("Invalid input for field/attribute user_data. It is not valid base64.") from None
     return text
 
 
 def address(text: str | None, version: int) -> str | None:
-    """An access address in its usual form (RFC 5952), or None; BadRequest for anything else."""
+    """An access address in canonical form (RFC 5952), or None. :raises BadRequest: it is invalid"""
     if not text:
         return None
     return str(values.ip_address(text, f"field/attribute accessIPv{version}", version=version))
@@ -122,10 +121,10 @@ def _counts(given: dict) -> tuple[int, int]:
 
 
 def _bounded(connection, call: Call, flavor: dict, low: int, high: int) -> int:
-    """``high``, or as many as the quota has room for, before anything is made that many times.
+    """``high``, or the number that the quota allows, determined before anything is created for each server.
 
     :raises QuotaExceeded: there is no room for ``low``
-    :raises BadRequest: without a quota, more than one request may ask for
+    :raises BadRequest: the quota is unlimited, and the number exceeds that for one request
     """
     room = quotas.room(connection, call.svc.quota_defaults, call.ctx.project_id, flavor)
     if room is not None and room < low:
@@ -137,7 +136,7 @@ def _bounded(connection, call: Call, flavor: dict, low: int, high: int) -> int:
 
 
 def create(call: Call, body: dict) -> tuple[list[dict], str, bool]:
-    """Make the servers that a request asks for.
+    """Create the servers of a request.
 
     :returns: (instance rows, admin password, whether the client wants a reservation id)
     :raises BadRequest, Forbidden, Conflict, QuotaExceeded, ServiceUnavailable: nothing was written
@@ -161,9 +160,9 @@ def create(call: Call, body: dict) -> tuple[list[dict], str, bool]:
     asked = given.get("block_device_mapping_v2", [])
     mapping = devices.parse(call, asked, bool(given.get("imageRef")), high)
     image = _image(call, given, flavor, mapping)
-    if "block_device_mapping" in image.get("properties", {}):  # of a server that booted from a volume: so does this one
+    if "block_device_mapping" in image.get("properties", {}):  # of a server that boots from a volume: so does this
         mapping, image = devices.parse(call, [*devices.of_image(image), *asked], True, high), {}
-    if mapping:  # new volumes are made before the rows are, which the quota is checked with
+    if mapping:  # new volumes are created before the transaction that checks the quota
         with call.svc.db.reader() as connection:
             quotas.check_room(connection, call.svc.quota_defaults, call.ctx.project_id, low, flavor)
     wanted = networks.chosen(call, given, _counts(given)[1])
@@ -182,7 +181,7 @@ def create(call: Call, body: dict) -> tuple[list[dict], str, bool]:
 
 
 def _check_policy(call: Call, given: dict) -> None:
-    """:raises Forbidden: it asks for something that the caller may not have"""
+    """:raises Forbidden: a rule refuses a part of the request"""
     asked = {"availability_zone": given.get("availability_zone"), **access.own(call)}
     call.svc.policy.check(call.ctx, "os_compute_api:servers:create", asked)
     if given.get("block_device_mapping_v2"):
@@ -231,7 +230,7 @@ def _template(call: Call, body, flavor, key, image, wanted, groups) -> dict:
 
 
 def _insert(connection, call: Call, template: dict, names: list[str], low: int, flavor: dict, volumes: list[list[dict]]):
-    """Quota and rows in one transaction. With min_count below max_count, as many as fit."""
+    """Check the quota and insert the rows, in one transaction: as many as the quota allows, at least ``low``."""
     count, limit = quotas.check_servers(connection, call.svc.quota_defaults, call.ctx.project_id, low, len(names), flavor)
     if 0 <= limit["metadata_items"] < len(template["metadata"]):
         raise errors.QuotaExceeded(resource="metadata_items", requested=len(template["metadata"]), used=0,

@@ -1,4 +1,4 @@
-"""Deletion of servers, for every request that asks for one."""
+"""Deletion of servers, for all requests that delete one."""
 
 from common.calls import Call
 from common.server_states import IMAGE_TASKS
@@ -8,9 +8,9 @@ from conductor.db import deletion, instances
 
 
 def delete(call: Call, id: str, rule: str) -> None:
-    """Have a server deleted. One whose host is down is left to the conductor, which deletes what it can reach.
+    """Begin to delete a server. If its host is down, the conductor deletes everything outside that host.
 
-    :raises NotFound: there is none that the caller knows of
+    :raises NotFound: the caller may see no such server
     :raises Forbidden: the rule does not allow it
     :raises Conflict: the server is locked
     """

@@ -1,9 +1,8 @@
-"""Block device mapping of new servers: which volumes come with them (for other disks, see ``local_disks``).
+"""Block device mapping of new servers: their volumes (for other disks, see ``local_disks``).
 
-Supported: the image on the local disk; existing volumes; new volumes, empty or
-made of an image or a snapshot. A server may boot from a volume. Other forms are refused with
-their name. New volumes are made as the user, before the server's row: what his
-quota refuses he is told at once.
+Supported are the image on the local disk, existing volumes, and new volumes, empty or created from an image or a snapshot. A
+server may boot from a volume. Other forms are refused. New volumes are created as the user before the server's row, so that a
+quota that is exceeded is reported at once.
 """
 
 import logging
@@ -23,9 +22,9 @@ _CHECK = schema.compiled(schemas.DEVICES)
 
 
 def of_image(image: dict) -> list[dict]:
-    """The mapping that an image of a server carries, in the form in which clients ask for one.
+    """The mapping in the properties of an image of a server, in the format of requests.
 
-    :raises BadRequest: it is none: anybody may write such a property
+    :raises BadRequest: it is invalid, since users may write such a property
     """
     try:
         given = document.parse(image["properties"]["block_device_mapping"].encode())
@@ -33,19 +32,19 @@ def of_image(image: dict) -> list[dict]:
                   **{k: each.get(k) for k in ("boot_index", "volume_size", "tag", "delete_on_termination")
                      if each.get(k) is not None}} for each in given]
     except (errors.BadRequest, ValueError, TypeError, KeyError, AttributeError):
-        raise errors.BadRequest("Block Device Mapping is Invalid: that of the image cannot be read.") from None
+        raise errors.BadRequest("Block Device Mapping is Invalid: the image's own mapping is malformed.") from None
     _CHECK(found)
     if any(each["source_type"] != "snapshot" for each in found) or not any(each.get("boot_index") == 0 for each in found):
-        raise errors.BadRequest("Block Device Mapping is Invalid: that of the image names no snapshot to boot from.")
+        raise errors.BadRequest("Block Device Mapping is Invalid: the image's own mapping has no snapshot to boot from.")
     return found
 
 
 def parse(call: Call, given: list[dict], has_image: bool, count: int) -> list[dict]:
-    """The volumes asked for: [{"volume_id", "boot_index", "delete_on_termination", "device_name", "tag", "new", "multiattach"}].
+    """The requested volumes: [{"volume_id", "boot_index", "delete_on_termination", "device_name", "tag", "new", "multiattach"}].
 
-    ``new`` is the body of a volume that is to be made, and ``volume_id`` then None.
+    ``new`` is the body of a volume to be created; ``volume_id`` is then None.
 
-    :raises BadRequest: a form that is not supported, a volume that does not exist or is in use
+    :raises BadRequest: an unsupported form, or a volume that does not exist or is in use
     """
     found: list[dict] = []
     for item in given:
@@ -56,7 +55,7 @@ def parse(call: Call, given: list[dict], has_image: bool, count: int) -> list[di
         index = item.get("boot_index")
         boot_index = None if index in (None, "") else int(index)
         if kind == "image" and target in ("local", None) and boot_index == 0 and has_image:
-            continue  # the usual root disk, said aloud
+            continue  # the default root disk, requested explicitly
         if target == "local":
             raise errors.BadRequest(f"Block Device Mapping is Invalid: source {kind} with destination "
                                     f"{target or 'default'} is not supported by this cloud.")
@@ -80,7 +79,7 @@ def parse(call: Call, given: list[dict], has_image: bool, count: int) -> list[di
 
 
 def _check_order(found: list[dict], has_image: bool) -> None:
-    """:raises BadRequest: those that a server boots from, the image's disk among them, are not counted from 0 on"""
+    """:raises BadRequest: the boot indexes, including that of the image's disk, are not 0, 1, 2, ..."""
     indexes = sorted(d["boot_index"] for d in found if d["boot_index"] is not None and d["boot_index"] >= 0)
     if has_image and 0 not in indexes:
         indexes.insert(0, 0)
@@ -107,9 +106,9 @@ def _new(item: dict, kind: str) -> dict:
 
 
 def make_volumes(call: Call, mapping: list[dict], count: int) -> list[list[dict]]:
-    """The mapping of each of ``count`` servers, its new volumes made.
+    """Create the new volumes of ``count`` servers; returns the mapping of each server.
 
-    :raises BadRequest, TooLarge: a volume was refused; those made before it are gone again
+    :raises BadRequest, TooLarge: a volume was refused; the volumes created before it have been deleted
     """
     made: list[list[dict]] = []
     try:
@@ -119,7 +118,7 @@ def make_volumes(call: Call, mapping: list[dict], count: int) -> list[list[dict]
                 made[-1].append({**device, **(_make_volume(call, device["new"]) if device["new"] else {})})
     except Exception as error:
         drop_volumes(call, made)
-        if isinstance(error, errors.NotFound):  # an image or a type that the mapping names, not what the request is about
+        if isinstance(error, errors.NotFound):  # an image or a type in the mapping, not the resource of the request
             raise errors.BadRequest(f"Block Device Mapping is Invalid: {error}") from None
         raise
     return made
@@ -131,7 +130,7 @@ def _make_volume(call: Call, new: dict) -> dict:
 
 
 def drop_volumes(call: Call, made: list[list[dict]]) -> None:
-    """Delete the new volumes of servers that are not to be. One that cannot be deleted yet stays with its owner."""
+    """Delete the new volumes of servers that are not created. A volume that cannot be deleted yet is kept."""
     for device in (d for devices in made for d in devices if d["new"]):
         try:
             call.svc.rest.request("POST", "volume", path("/v3/volumes/{id}/action", device["volume_id"]),
@@ -141,7 +140,7 @@ def drop_volumes(call: Call, made: list[list[dict]]) -> None:
 
 
 def _get(call: Call, kind: str, id: str) -> dict:
-    """A volume or a snapshot. :raises BadRequest: there is none for this caller"""
+    """A volume or a snapshot. :raises BadRequest: the caller may see no such"""
     try:
         return call.svc.rest.request("GET", "volume", path("/v3/{}/{id}", kind + "s", id), ctx=call.ctx)[kind]
     except errors.NotFound:
@@ -159,7 +158,7 @@ def _check_volume(call: Call, device: dict) -> None:
 
 
 def insert(connection, row: dict, mapping: list[dict]) -> list[dict]:
-    """Write a new server's devices. The boot volume is the root; the others follow its ephemeral and swap disks."""
+    """Insert a new server's devices. The boot volume is the root device; the others follow the ephemeral and swap disks."""
     root = row["root_device_name"]
     names = local_disks.free_names(root[:-1], local_disks.names(row["flavor"]))
     made = [{"id": context.new_uuid(), "instance_uuid": row["uuid"], "volume_id": d["volume_id"], "attachment_id": None,

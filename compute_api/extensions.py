@@ -1,9 +1,9 @@
-"""The extensions that compute clients of old look for: what they stood for has long been part of the API."""
+"""The extensions that old compute clients look for; their features are part of the API now."""
 
 import re
 
 _NAMESPACE, _UPDATED = "http://docs.openstack.org/compute/ext/fake_xml", "2014-12-03T00:00:00Z"
-# {alias: name}, of those extensions of Nova whose features Pileus has
+# {alias: name} of the extensions of Nova whose features Pileus has
 NAMES = {
     "NMN": "Multinic", "OS-DCF": "DiskConfig", "OS-EXT-AZ": "ExtendedAvailabilityZone", "OS-EXT-IMG-SIZE": "ImageSize",
     "OS-EXT-IPS": "ExtendedIps", "OS-EXT-IPS-MAC": "ExtendedIpsMac", "OS-EXT-SRV-ATTR": "ExtendedServerAttributes",

@@ -25,7 +25,7 @@ def _refused(text: str) -> errors.BadRequest:
 
 
 def _any(value: str) -> None:
-    """Every text is fine."""
+    """Accepts every text."""
 
 
 def _boolean(value: str) -> None:
@@ -109,12 +109,12 @@ _SPACES = re.compile(f"accel|aggregate_instance_extra_specs|capabilities|hw|hw_r
 
 @functools.cache
 def _standard() -> dict[str, tuple[frozenset[str], Check]]:
-    """{namespace: names that placement defines, and what they may be}"""
+    """{namespace: names defined by placement, and their valid values}"""
     return {"resources": (frozenset(names.resource_classes()), _NUMBER), "trait": (names.traits(), _WANTED)}
 
 
 def _check_of(name: str) -> Check | None:
-    """What an extra spec may be; None if there is none with this name."""
+    """The valid values of an extra spec; None if there is none with this name."""
     if name in _NAMED:
         return _NAMED[name]
     for pattern, check in _SHAPED:

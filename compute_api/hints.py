@@ -1,4 +1,4 @@
-"""Scheduler hints: what a client asks of the placement of its servers.
+"""Scheduler hints: a client's requirements for the placement of its servers.
 
 Source: the compute API reference, "Create server", ``os:scheduler_hints``.
 """
@@ -11,7 +11,7 @@ from compute_api.schemas.servers import HINT_NAMES
 
 
 def of(call: Call, body: dict) -> dict:
-    """The hints of a request to create servers. :raises Forbidden: it names hosts, which the caller may not do"""
+    """The hints of a request to create servers. :raises Forbidden: it names hosts, and the caller may not"""
     holders = (body, body["server"])
     found: dict = next((holder[name] for holder in holders for name in HINT_NAMES if name in holder), {})
     if "hosts" in found:
@@ -20,6 +20,6 @@ def of(call: Call, body: dict) -> dict:
 
 
 def shown(kept: dict) -> dict[str, list[str]]:
-    """The hints of a server as OpenStack shows them: of each a list of texts, also if the client gave one value."""
+    """The hints of a server as OpenStack shows them: a list of strings for each, even if the client sent a single value."""
     values = {name: value if isinstance(value, list) else [value] for name, value in kept.items()}
     return {name: [item if isinstance(item, str) else json.dumps(item) for item in found] for name, found in values.items()}

@@ -1,4 +1,4 @@
-"""The properties of images that OpenStack's compute service knows, which it shows of the images of servers since 2.98.
+"""The image properties that OpenStack's compute service defines, and shows for servers since 2.98.
 
 Others are the image owner's own. Source: the compute service's documentation, "Useful image properties", with older names.
 """
@@ -26,5 +26,5 @@ _KNOWN = frozenset("""
 
 
 def shown(image_meta: dict) -> dict[str, str]:
-    """Of the image that a server was built from, as its row keeps it."""
+    """The properties of the image that a server was built from, from its row."""
     return {name: value for name, value in image_meta.get("properties", {}).items() if name in _KNOWN and value is not None}

@@ -1,4 +1,4 @@
-"""Images that servers run from, resolved with the rights of who asks: a host fetches them with a service's."""
+"""Images of servers, resolved with the caller's rights, because hosts fetch them with the rights of a service."""
 
 from common import errors
 from common.calls import Call
@@ -34,7 +34,7 @@ def of(call: Call, reference: str, flavor: dict) -> dict:
 
 
 def file_of(call: Call, image_id: str) -> dict:
-    """What a host must know to fetch an image. :raises BadRequest: it is not there for this caller, or not active"""
+    """The attributes that a host needs to fetch an image. :raises BadRequest: it is invisible to the caller, or not active"""
     image = _active(call, image_id)
     return {name: image.get(name) for name in _FETCHED}
 
@@ -45,12 +45,12 @@ def _too_small(flavor: dict, image: dict, what: str, has: str, needs: str) -> er
 
 
 def is_attribute(name: str) -> bool:
-    """Whether the name is an attribute of images, not a property. os_glance_*: the state of an import."""
+    """Whether the name is an attribute of images rather than a property. os_glance_* is the state of an import."""
     return name in _BASE or name.startswith("os_glance_")
 
 
 def properties(image: dict) -> dict:
-    """Of an image as its service shows it."""
+    """The properties of an image as the image service shows it."""
     return {k: v for k, v in image.items() if not is_attribute(k)}
 
 

@@ -22,13 +22,13 @@ def is_local(device: dict) -> bool:
 
 
 def of(flavor: dict, mapping: list[dict], *, root: bool, most: int, prefix: str = "/dev/vd") -> list[dict]:
-    """A new server's disks: those that the request asks for, else what the flavor has.
+    """A new server's disks: those in the request, else those of the flavor.
 
     :param mapping: ``block_device_mapping_v2`` of the request; a swap disk of size 0 means none
     :param root: whether the server has a root disk on its host too
-    :param most: number of disks that it may have there, -1 for any
-    :param prefix: how the names of its disks begin
-    :raises BadRequest: it asks for more than the flavor has, or for a file system that no host makes
+    :param most: maximum number of disks on the host, -1 for any
+    :param prefix: of the device names
+    :raises BadRequest: it exceeds the flavor, or has an unsupported file system
     """
     asked = [_parsed(each, flavor) for each in mapping if is_local(each) and not each.get("no_device")]
     ephemerals = [d for d in asked if d["kind"] != SWAP]
@@ -75,7 +75,7 @@ def _swap(flavor: dict) -> list[dict]:
 
 
 def _named(disks: list[dict], taken: set[str], prefix: str) -> list[dict]:
-    """The disks with device names; those that have one keep it. :raises BadRequest: there are not so many names"""
+    """The disks with device names; existing names are kept. :raises BadRequest: there are not enough names"""
     taken = taken | {d["device_name"] for d in disks if "device_name" in d}
     free = free_names(prefix, taken)
     return [d if "device_name" in d else {"device_name": take(free), **d} for d in disks]
@@ -95,8 +95,8 @@ def take(free: Iterator[str]) -> str:
 
 
 def resized(old: dict, new: dict, taken: set[str], prefix: str = "/dev/vd") -> list[dict]:
-    """The disks of a server whose flavor changes. What the larger flavor has more goes to the last ephemeral disk; the content
-    of a swap disk is not kept.
+    """The disks of a server whose flavor changes. The additional space of the larger flavor goes to the last ephemeral disk; the
+    content of a swap disk is not kept.
 
     :param old: the server's flavor, as in its row
     :param taken: the device names of its volumes
@@ -113,7 +113,7 @@ def resized(old: dict, new: dict, taken: set[str], prefix: str = "/dev/vd") -> l
 
 
 def host_disk_gb(flavor: dict, *, root: bool) -> int:
-    """GiB of a host's disk that a server of a flavor is counted with: root disk, ephemeral disks and swap, rounded up."""
+    """The GiB that a server of a flavor uses of a host's disk: root disk, ephemeral disks and swap, rounded up."""
     return (flavor["disk"] if root else 0) + flavor["ephemeral"] + math.ceil(flavor["swap"] / 1024)
 
 

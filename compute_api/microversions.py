@@ -1,4 +1,4 @@
-"""What a request may carry depends on the microversion that it was made at."""
+"""Members of requests that depend on the microversion."""
 
 import typing
 
@@ -10,11 +10,11 @@ _WITHOUT_DOMAIN = schema.compiled(schema.obj({"hostname": HOSTNAME}, extra=True)
 
 
 def check_names(call: Call, given: typing.Iterable[str], since: dict, until: dict | None = None) -> None:
-    """Refuse members of a body that a microversion does not know yet, or any more.
+    """Refuse members of a body that a microversion does not have yet, or no longer has.
 
     :param since: {name: first version that has it}
     :param until: {name: last version that has it}
-    :raises BadRequest: in the words of a schema, which this stands for
+    :raises BadRequest: with the message of a JSON schema
     """
     refused = [n for n in given if call.version < since.get(n, call.version) or call.version > (until or {}).get(n, call.version)]
     if refused:
@@ -22,13 +22,13 @@ def check_names(call: Call, given: typing.Iterable[str], since: dict, until: dic
 
 
 def check_host_name(call: Call, given: dict) -> None:
-    """:raises BadRequest: the host name of a server has a domain, which came with 2.94"""
+    """:raises BadRequest: the host name of a server has a domain, before 2.94"""
     if call.version < (2, 94):
         _WITHOUT_DOMAIN(given)
 
 
 def check_query(call: Call, query: typing.Iterable[str], known: typing.Iterable[str], *, since: tuple = (2, 75)) -> None:
-    """Refuse query parameters that a request does not know; before a microversion, those are ignored."""
+    """Refuse unknown query parameters; before a microversion, they are ignored."""
     unknown = set(query) - set(known)
     if unknown and call.version >= since:
         raise errors.BadRequest(f"Invalid input for query parameters: Additional properties are not allowed "

@@ -13,13 +13,13 @@ _SINCE = (2, 60)
 
 
 def check(call: Call, volume: dict) -> None:
-    """:raises BadRequest: the volume is multiattach, which the request's microversion does not know"""
+    """:raises BadRequest: the volume is multiattach, and the request's microversion is too old"""
     if volume["multiattach"] and call.version < _SINCE:
         raise errors.BadRequest("Multiattach volumes are only supported starting with compute API version 2.60.")
 
 
 def usable_statuses(volume: dict) -> tuple[str, ...]:
-    """The statuses in which one more server may get a volume."""
+    """The statuses in which a volume can be attached to another server."""
     return ("available", "in-use") if volume["multiattach"] else ("available",)
 
 

@@ -1,6 +1,6 @@
-"""The networks and ports that a server asks for, and those that it has.
+"""The requested networks and ports of servers, and their current ports.
 
-Hosts create and bind ports with the rights of a service, so what a client names is checked here with the client's rights. A
+Hosts create and bind ports with the rights of a service, so the objects in a request are checked here with the caller's rights. A
 server's ports are those in its row: the owner of a port can write anything into its ``device_id``.
 """
 
@@ -20,7 +20,7 @@ def chosen(call: Call, given: dict, count: int) -> list[dict] | str:
 
     Each is {"uuid", "tag"} and either "port", or "fixed_ip" and "network" ({"name", "mtu" (bytes)}).
 
-    :param count: the largest number of servers asked for; what only one of them could have is refused for several
+    :param count: the largest number of servers asked for; ports and addresses are refused for several
     """
     wanted = given.get("networks")
     if wanted is None and call.version >= (2, 37):
@@ -49,7 +49,10 @@ def chosen(call: Call, given: dict, count: int) -> list[dict] | str:
 
 
 def _look_up(call: Call, found: list[dict]) -> None:
-    """Check networks to create ports on, and add what hosts must know of them. :raises BadRequest, Forbidden: as ``chosen``"""
+    """Check the networks to create ports on, and add the attributes that hosts need.
+
+    :raises BadRequest, Forbidden: as ``chosen``
+    """
     known = _usable(call, {item["uuid"] for item in found})
     for network_id in sorted({item["uuid"] for item in found} - set(known)):
         raise errors.BadRequest(f"Network {network_id} could not be found.")
@@ -60,7 +63,7 @@ def _look_up(call: Call, found: list[dict]) -> None:
 
 
 def _check_for_several(wanted: list[dict], count: int) -> None:
-    """:raises BadRequest: several servers are asked for, with a port or an address that only one of them could have"""
+    """:raises BadRequest: several servers are requested, with a port or an address that only one of them could have"""
     if count > 1 and any(item.get("port") or item.get("fixed_ip") for item in wanted):
         raise errors.BadRequest("Failed to launch multiple instances using a single configured port ID or fixed IP address. "
                                 "Please launch your instances one by one with different ports.")
@@ -89,9 +92,9 @@ def _port_to_build_with(call: Call, port_id: str) -> dict:
 
 
 def port_of(call: Call, port_id: str, project_id: str) -> dict:
-    """A port that a server of a project may have. Owners of networks and administrators also see ports of other projects.
+    """A port for a server of a project. Owners of networks and administrators also see ports of other projects.
 
-    :raises NotFound: the caller sees no such port
+    :raises NotFound: the caller may see no such port
     :raises BadRequest: it belongs to another project
     """
     port = request(call, "GET", path("/v2.0/ports/{id}", port_id))["port"]
@@ -101,7 +104,7 @@ def port_of(call: Call, port_id: str, project_id: str) -> dict:
 
 
 def network_of(call: Call, network_id: str) -> dict:
-    """:raises BadRequest: the caller sees no such network; :raises Forbidden: it is external"""
+    """:raises BadRequest: the caller may see no such network; :raises Forbidden: it is external"""
     network_id = values.uuid(network_id, "net_id")
     found = _usable(call, {network_id})
     if not found:
@@ -110,7 +113,10 @@ def network_of(call: Call, network_id: str) -> dict:
 
 
 def _usable(call: Call, ids: set[str]) -> dict[str, dict]:
-    """{id: network} of those that the caller sees. :raises Forbidden: one is external and not shared: it is for routers only"""
+    """{id: network} of those that the caller may see.
+
+    :raises Forbidden: one is external and not shared: only routers may use it
+    """
     if not ids:
         return {}
     found = request(call, "GET", path("/v2.0/networks", query={"id": sorted(ids)}))["networks"]
@@ -138,7 +144,7 @@ def _default(call: Call) -> list[dict]:
 
 
 def _facts(network: dict) -> dict:
-    """What a server's host must know of a network. It need not ask the network service then."""
+    """The attributes of a network that a server's host needs, so that it need not request them."""
     return {"name": network["name"], "mtu": network["mtu"]}
 
 
@@ -161,7 +167,7 @@ def only_one(call: Call) -> dict:
 
 
 def ports_of(call: Call, row: dict, **query) -> list[dict]:
-    """The ports of a server: those that its host bound, as far as the caller sees them."""
+    """The ports that a server's host has bound, if the caller may see them."""
     ids = [port["id"] for port in row["network_info"]]
     if not ids:
         return []

@@ -1,4 +1,4 @@
-"""Files that a client wants in its new server (until 2.56): they are on its config drive and in its metadata."""
+"""Files for a new server (until 2.56), provided on its config drive and by the metadata service."""
 
 import base64
 
@@ -26,7 +26,7 @@ def of(given: dict) -> list[dict] | None:
 
 
 def check(limit: dict[str, int], files: list[dict] | None) -> None:
-    """:param limit: the project's quotas. :raises Forbidden: there are more files, or larger ones, or with longer paths"""
+    """:param limit: the project's quotas. :raises Forbidden: there are more files, larger ones, or longer paths"""
     for file in files or []:
         size = len(base64.b64decode(file["contents"]))
         if 0 <= limit["injected_file_path_bytes"] < len(file["path"].encode()):

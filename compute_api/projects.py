@@ -1,4 +1,4 @@
-"""Projects that a request names, as the identity service knows them."""
+"""Projects in requests, checked with the identity service."""
 
 from common import errors
 from common.calls import Call
@@ -6,7 +6,7 @@ from common.rest import path
 
 
 def check(call: Call, project_id: str) -> None:
-    """Whether there is such a project, as far as identity tells the caller; what it does not tell is believed.
+    """Check that a project exists, if the caller may ask the identity service; otherwise it is assumed to.
 
     :raises BadRequest: there is none
     """

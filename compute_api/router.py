@@ -1,4 +1,4 @@
-"""Every route of the compute API. Since 2.18 the project need not stand in the path."""
+"""The routes of the compute API. Since 2.18 the project is optional in the path."""
 
 import functools
 
@@ -49,7 +49,7 @@ def _own(handler):
     return inner
 
 
-# Requests with query parameters of their own, which they check.
+# Requests that check their query parameters themselves.
 _WITH_QUERY = frozenset((
     servers.index, servers.detail, attachments.index, consoles.show_token, instance_actions.index, migrations.index,
     flavors.index, flavors.detail, keypairs.index, keypairs.show, usage.index, usage.show, services.index, hypervisors.index,
@@ -57,7 +57,7 @@ _WITH_QUERY = frozenset((
 
 
 def _without_query(handler):
-    """Since 2.102 requests that have no query parameters refuse any."""
+    """Since 2.102 requests without query parameters of their own refuse all."""
     @functools.wraps(handler)
     def inner(req, **params):
         microversions.check_query(req.call, req.GET, (), since=(2, 102))
@@ -72,11 +72,11 @@ def _route(method, path, handler, status=200, versions=None) -> list[Route]:
             Route(method, "/v2.1/{project_id}" + path, _own(handler), status, versions)]
 
 
-# What bodies of POST .../action may name: each is a request of its own to policies.
+# The actions in bodies of POST .../action: for policies, each is a request of its own.
 ACTIONS = frozenset((*actions.NAMES, *aggregates.ACTIONS, *flavors.ACTIONS, *server_migrations.ACTIONS))
 _S = "/servers/{id}"
 _IMAGE = "/images/{id}"
-_PROXY = ((2, 1), (2, 35))  # since 2.36 these are asked of the service that has them
+_PROXY = ((2, 1), (2, 35))  # since 2.36 clients request these from the other services
 _METADATA = ((2, 1), (2, 38))
 _HOSTS, _BEFORE_UUIDS, _BEFORE_288 = ((2, 1), (2, 42)), ((2, 1), (2, 52)), ((2, 1), (2, 87))
 ROUTES = [Route("GET", "/", versions.index), Route("GET", "/v2.1", versions.show),

@@ -1,4 +1,4 @@
-"""The compute API daemon; it serves metadata and the placement API too, on ports of their own."""
+"""The compute API daemon, which also serves metadata and the placement API on ports of their own."""
 
 import logging
 
@@ -22,7 +22,7 @@ class ComputeApi(Service):
 
     @classmethod
     def extra_ports(cls, conf) -> dict[str, int]:
-        """Metadata: only network agents come there, with a signature for each request."""
+        """Metadata: only network agents connect, and sign each request."""
         return {"metadata": conf.compute.metadata_port, "placement": conf.compute.placement_port}
 
     def setup(self) -> None:

@@ -1,4 +1,4 @@
-"""What Nova's API has and this one does not."""
+"""Parts of Nova's API that are not supported."""
 
 from common.unsupported import Part, Table
 
@@ -19,9 +19,9 @@ TABLE = Table("/v2.1", [
     Part("/os-tenant-networks", _NETWORKS, ("POST",), removed=True),
     Part("/os-tenant-networks/{id}", _NETWORKS, ("DELETE",), removed=True),
 ], project=True)
-# Names of actions on servers -> what they are for.
+# {action on servers: its purpose}
 ACTIONS = {
     "os-getRDPConsole": "RDP consoles", "os-getMKSConsole": "MKS consoles",
 }
-# Actions that OpenStack has removed too.
+# Actions that OpenStack has also removed.
 REMOVED_ACTIONS = {"resetNetwork": "networks that are set up inside servers by XenServer"}

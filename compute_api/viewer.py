@@ -1,4 +1,4 @@
-"""The attributes of servers that only some callers see."""
+"""The attributes of servers that only some callers may see."""
 
 from common.calls import Call
 from compute_api import access
@@ -11,7 +11,7 @@ UNKNOWN_STATE = "os_compute_api:servers:show:host_status:unknown-only"
 class Viewer:
     """The rules for one caller and a list of servers; each rule is checked once for each owner, not for each server.
 
-    ``statuses``: {host: state} of the hosts whose state, or part of it, the caller sees.
+    ``statuses``: {host: state} of the hosts whose state, or part of it, the caller may see.
     """
 
     def __init__(self, call: Call, connection, servers: list[dict]):
@@ -31,7 +31,7 @@ class Viewer:
         return self._call.version >= (2, 16) and (self.sees(ALL_STATES, row) or self.sees(UNKNOWN_STATE, row))
 
     def host_status(self, row: dict) -> str | None:
-        """The state of a server's host, "" if the server has none; None if the caller does not see it."""
+        """The state of a server's host, "" if the server has none; None if the caller may not see it."""
         if not self._sees_host(row):
             return None
         status = self.statuses[row["host"]] if row["host"] else ""

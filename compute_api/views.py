@@ -14,7 +14,7 @@ def links(req, kind: str, item_id: str) -> list[dict]:
 
 
 def addresses(row: dict) -> dict:
-    """{network name: [address]} from the stored picture of the server's ports."""
+    """{network name: [address]} from the server's network_info."""
     found: dict[str, list] = {}
     for port in row["network_info"]:
         own = found.setdefault(port["network_name"], [])
@@ -28,7 +28,7 @@ def addresses(row: dict) -> dict:
 
 
 def host_id(row: dict) -> str:
-    """The same for a project's servers on one host, and telling nothing of the host's name."""
+    """The same for all servers of a project on one host, without revealing the host's name."""
     if not row["host"]:
         return ""
     return hashlib.sha224((row["project_id"] + row["host"]).encode()).hexdigest()
@@ -55,7 +55,7 @@ def _volumes(req, row: dict) -> list[dict]:
 
 
 def _image(req, row: dict) -> dict | str:
-    """The image of a server, "" of one that boots from a volume."""
+    """The image of a server, "" if it boots from a volume."""
     if not row["image_ref"]:
         return ""
     properties = {"properties": image_properties.shown(row["image_meta"])} if req.version >= (2, 98) else {}
@@ -63,7 +63,7 @@ def _image(req, row: dict) -> dict | str:
 
 
 def server(req, row: dict, viewer: Viewer) -> dict:
-    """The whole server, as far as the caller may see it."""
+    """All attributes of a server that the caller may see."""
     status = server_states.status(row)
     shown = {
         **brief(req, row), "status": status, "tenant_id": row["project_id"], "user_id": row["user_id"],
@@ -96,7 +96,7 @@ _LATER = ("OS-EXT-", "OS-SRV-USG:", "os-extended-volumes:", "config_drive", "key
 
 
 def whole(req, row: dict, viewer: Viewer) -> dict:
-    """``server``, with what is told of one server only."""
+    """``server``, with the attributes that only a single server has."""
     shown = server(req, row, viewer)
     if req.version >= (2, 71):
         shown["server_groups"] = [row["server_group_id"]] if row["server_group_id"] else []
@@ -104,7 +104,7 @@ def whole(req, row: dict, viewer: Viewer) -> dict:
 
 
 def updated(req, row: dict, viewer: Viewer, *, rebuilt: bool = False) -> dict:
-    """What an update answers. Before 2.75 it is the server without what extensions had added to it."""
+    """The response to an update. Before 2.75 it lacks the attributes that extensions added."""
     shown = whole(req, row, viewer)
     if rebuilt and req.version >= (2, 57):
         shown["user_data"] = row["user_data"]

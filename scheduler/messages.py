@@ -7,7 +7,7 @@ from common.messages import Added, Count, Id
 
 
 class RequestSpec(TypedDict):
-    """A server that needs a host. ``memory_mb`` in MiB, ``disk_gb`` in GiB; ``hints`` as the API took them."""
+    """A server that needs a host. ``memory_mb`` in MiB, ``disk_gb`` in GiB; ``hints`` as the client sent them."""
 
     uuid: Id
     project_id: str

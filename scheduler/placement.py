@@ -1,9 +1,9 @@
-"""Place servers: filter, weigh, claim.
+"""Places servers: filters, weighs and claims hosts.
 
-Hosts are kept in memory. What changes often is read again between decisions, for all hosts in one statement; what a host can
-do is read again for those that report something else. A server goes to one of the best few hosts, chosen at random, so that
-schedulers that decide at the same time rarely meet on one host. The claim is conditional on the room that there is in the
-database, so however many schedulers run, none promises what another gave away; where it fails, that host alone is read again.
+Hosts are cached. Their usage is refreshed between decisions, for all hosts in one statement; their capabilities only if their
+reports changed. One of the best few hosts is chosen at random, so that concurrent schedulers rarely choose the same one. A claim
+is conditional on the free resources in the database, so schedulers cannot overcommit a host together; if it fails, only that host
+is read again.
 """
 
 import heapq
@@ -21,24 +21,24 @@ from scheduler import filters, weighers
 from scheduler.filters import groups
 
 TABLE = models.instances
-SAMPLE = 200  # hosts that are looked at for a server that asks for none: the best of these are nearly the best of all
-OLD = 5  # times host_cache_s after which a decision does not go on with what is known
-HOSTS_FOR_ONE = 20  # so many fitting hosts, and one more is among the best few
+SAMPLE = 200  # number of hosts considered for a server without special requests: the best of a sample is nearly the best of all
+OLD = 5  # multiple of host_cache_s after which the cache is not used for a decision
+HOSTS_FOR_ONE = 20  # for each so many suitable hosts, the best few include one more
 
 
 def plugins(names: list[str], named: dict[str, type], conf) -> list:
-    """:raises ValueError: there is none with that name"""
+    """:raises ValueError: an unknown name"""
     found = []
     for name in names:
         home, _, cls = name.rpartition(":")
         if not home and name not in named:
-            raise ValueError(f"{name} is none of {', '.join(sorted(named))}, nor module:Class")
+            raise ValueError(f"{name} is unknown: expected one of {', '.join(sorted(named))}, or module:Class")
         found.append((getattr(importlib.import_module(home), cls) if home else named[name])(conf))
     return found
 
 
 class HostFull(Exception):
-    """Since the host was read, others took so much of it that the server has no room there, or its aggregates have changed."""
+    """Since the host was read, others have claimed too much of it, or its aggregates have changed."""
 
 
 class AgainstGroup(Exception):
@@ -46,7 +46,7 @@ class AgainstGroup(Exception):
 
 
 class Refresher(periodic.Periodic):
-    """Keeps the picture of hosts fresh, so that decisions need not wait for that: to read 1,000 takes longer than to choose."""
+    """Refreshes the cached hosts, so that decisions do not wait for that: reading 1,000 hosts takes longer than choosing one."""
 
     interval_s, jitter_s = 0.5, 0.1
 
@@ -70,11 +70,11 @@ class Placement:
         self._wants_io_ops = any(one.wants_io_ops for one in (*self.filters, *self.weighers))
         self._hosts: dict[str, dict] = {}
         self._read_at = 0.0
-        self._used, self._took_s = False, 0.0  # whether a decision was made since; how long reading took
+        self._used, self._took_s = False, 0.0  # whether a decision was made since; the duration of the last refresh
         self._lock = threading.Lock()
 
     def hosts(self, *, fresh: bool = False, most: int | None = None) -> list[dict]:
-        """Copies of the hosts in memory, or of so many of them, chosen at random."""
+        """Copies of the cached hosts, or of ``most`` of them, chosen at random."""
         if fresh or time.monotonic() - self._read_at > self.conf.scheduler.host_cache_s * OLD:
             self._refresh()
         self._used = True
@@ -88,8 +88,8 @@ class Placement:
         return copies
 
     def refresh_if_due(self) -> None:
-        """Read all hosts again where decisions use a picture that is older than ``host_cache_s``, and before it is too old to be
-        used. It takes a hundredth of the time at most: of many decisions, few meet it."""
+        """Refresh the cache if decisions use it and it is older than ``host_cache_s``, or before it is too old to be used. At
+        most a hundredth of the time is spent on that, so few decisions are delayed by it."""
         age_s, cache_s = time.monotonic() - self._read_at, self.conf.scheduler.host_cache_s
         if age_s > cache_s * OLD / 2 or self._used and age_s > max(cache_s, 100 * self._took_s):
             self._refresh()
@@ -109,7 +109,7 @@ class Placement:
         found = {h["id"]: h for h in hosts.all_nodes(connection, facts=False)}
         changed = [i for i, h in found.items() if h["report_digest"] is None or known.get(i, ("",))[0] != h["report_digest"]]
         facts = {i: of for i, (_, of) in known.items()} | (hosts.facts_of(connection, changed) if changed else {})
-        # After the hosts: what has changed since then is known too early, and a claim that relies on it fails.
+        # Read after the hosts: with aggregates that changed in between, a claim fails because of the generation.
         moved = [h["host"] for h in found.values() if grouped.get(h["host"], (0, []))[0] != h["aggregates_generation"]]
         of = {name: those for name, (_, those) in grouped.items()} | dict.fromkeys(moved, []) | (
             aggregates.of_hosts(connection, moved) if moved else {})
@@ -117,7 +117,7 @@ class Placement:
         return {i: self._whole({**h, "facts": facts[i]}, of, io_ops) for i, h in found.items() if i in facts}
 
     def _io_ops(self, connection) -> dict[str, int] | None:
-        """{host: number of its servers that strain its disks}; None: nobody wants to know."""
+        """{host: number of its servers with I/O operations in progress}; None: no filter or weigher needs it."""
         return instances.io_ops(connection) if self._wants_io_ops else None
 
     def _whole(self, host: dict, of: dict[str, list[dict]], io_ops: dict[str, int] | None) -> dict:
@@ -126,7 +126,7 @@ class Placement:
                 "io_ops": None if io_ops is None else io_ops.get(host["host"], 0)}
 
     def _read_one(self, node_id: str) -> None:
-        """Read a host again that was not as it is kept."""
+        """Read a host again whose cached values were outdated."""
         with self.db.reader() as connection:
             found = hosts.all_nodes(connection, node_id=node_id)
             of = aggregates.of_hosts(connection, [h["host"] for h in found]) if any(
@@ -137,14 +137,14 @@ class Placement:
             self._hosts.update({h["id"]: self._whole(h, of, io_ops) for h in found})
 
     def choose(self, candidates: list[dict], spec: dict) -> dict:
-        """One of the best hosts; what is raised is what ``best`` raises."""
+        """One of the best hosts. Raises the same exceptions as ``best``."""
         return self.best(candidates, spec)[0]
 
     def best(self, candidates: list[dict], spec: dict) -> list[dict]:
-        """The best few hosts, in random order: one of twenty, at least one, at most ``host_subset_size``.
+        """The best hosts, in random order: a twentieth of the suitable ones, at least one, at most ``host_subset_size``.
 
-        :raises NoValidHost: naming how many hosts each filter removed
-        :raises ServiceUnavailable: none is heard of, and it is not long since one was: the reconciler will ask again
+        :raises NoValidHost: with the number of hosts that each filter removed
+        :raises ServiceUnavailable: all hosts stopped reporting a short time ago; the reconciler repeats the request
         """
         self._silence(candidates)
         left, removed = candidates, []
@@ -164,7 +164,7 @@ class Placement:
         return few
 
     def limits(self, host: dict) -> dict:
-        """{column of what is used: most that may be} of a host, as all filters together want it."""
+        """{column of the host's usage: its maximum}, the lowest of all filters."""
         found: dict[str, float] = {}
         for one in self.filters:
             for name, most in one.limits(host).items():
@@ -172,15 +172,15 @@ class Placement:
         return found
 
     def _silence(self, candidates: list[dict]) -> None:
-        """That all hosts fell silent together is more likely the bus's fault than theirs; when it returns, whatever was asked
-        for meanwhile comes before their next heartbeat."""
+        """If all hosts stop reporting at once, the bus is more likely to have failed than the hosts. When it is back, requests
+        arrive before the next heartbeats."""
         usable = [h for h in candidates if not h["disabled"]]
         if usable and not any(h["up"] for h in usable) and any(
                 hosts.is_up(h, self.conf.service_down_time + self.SILENCE_S) for h in usable):
             raise errors.ServiceUnavailable(part="the compute hosts: none has been heard of for a while")
 
     def resolve(self, connection, spec: dict) -> dict:
-        """Hints and groups that speak of servers, in terms of hosts."""
+        """Resolve hints and groups, which name servers, to hosts."""
         hints, known = spec["hints"], {}
         wanted = {name: [v] if isinstance(v, str) else [u for u in v if isinstance(u, str)] for name, v in hints.items()
                   if name in ("same_host", "different_host") and isinstance(v, (str, list))}
@@ -199,8 +199,8 @@ class Placement:
 
     @staticmethod
     def _group(connection, spec: dict) -> dict | None:
-        """A server's group, as filters and weighers read it; in a write transaction it is locked. Hosts that members are being
-        moved to count too."""
+        """A server's group, as filters and weighers read it; locked in a write transaction. Includes hosts to which members are
+        being migrated."""
         group, held = rows.find(connection, models.server_groups, spec["server_group_id"]), allocations.TABLE
         if group is None:
             return None
@@ -209,9 +209,9 @@ class Placement:
         return {"policy": group["policy"], "most": group["max_server_per_host"] or 1, "hosts": list(members)}
 
     def check_group(self, connection, host: dict, spec: dict) -> None:
-        """Part of a claim. Other members wait to be placed until its transaction ends, and see where this one is then.
+        """Part of a claim. The other members of the group are placed after its transaction, and see its result.
 
-        :param spec: as ``resolve`` has made it; nothing is read where its group has no policy that must hold
+        :param spec: as returned by ``resolve``; nothing is read if its group has no strict policy
         :raises AgainstGroup: the policy does not allow the host any more
         """
         if spec["group"] and spec["group"]["policy"] in groups.STRICT and self.group_filters:
@@ -222,13 +222,13 @@ class Placement:
     def place(self, ctx, spec: dict) -> str | None:
         """Claim a host for one server.
 
-        :returns: the host; None: the server is placed already, or being deleted
+        :returns: the host; None: the server has been placed already, or is being deleted
         :raises NoValidHost: and nothing was claimed
         """
         started, fresh = time.time(), False
         resolved, most = {**spec, "group": None}, typing.cast(int | None, SAMPLE)
         if spec["hints"] or spec["server_group_id"] or spec["requested_host"]:
-            most = None  # what is asked for may be one host of all
+            most = None  # only one of all hosts may be suitable
         for attempt in range(self.CLAIM_TRIES):
             candidates = self.hosts(fresh=fresh, most=most)
             if spec["hints"] or spec["server_group_id"]:
@@ -239,7 +239,7 @@ class Placement:
             except (errors.NoValidHost, errors.ServiceUnavailable):
                 if fresh:
                     raise
-                # Others may fit, and room may have been given back since the hosts were read.
+                # Others may be suitable, or resources may have been released since the hosts were read.
                 most, fresh = None, True
                 continue
             for host in few:
@@ -260,7 +260,7 @@ class Placement:
     def _claim(self, connection, ctx, host: dict, spec: dict, started: float) -> bool:
         """False: the server is not waiting for a host.
 
-        :raises HostFull, AgainstGroup: the host has no room left, or the group's policy no longer allows it; nothing was written
+        :raises HostFull, AgainstGroup: the host lacks resources, or the group's policy excludes it; nothing was written
         """
         self.check_group(connection, host, spec)
         try:
@@ -278,7 +278,7 @@ class Placement:
     def remember(self, host: dict, spec: dict) -> None:
         with self._lock:
             known = self._hosts.get(host["id"])
-            if known:  # what others took meanwhile is added when all are read again
+            if known:  # concurrent claims of other schedulers are seen at the next refresh
                 known.update(vcpus_used=known["vcpus_used"] + spec["vcpus"],
                              memory_mb_used=known["memory_mb_used"] + spec["memory_mb"],
                              local_gb_used=known["local_gb_used"] + spec["disk_gb"],
@@ -288,13 +288,13 @@ class Placement:
 
     @units.unit
     def refuse(self, ctx, spec: dict, error: errors.NoValidHost) -> None:
-        """Tell the owner that there is no host, and why the hosts that tried it failed."""
+        """Set the server to ERROR with a fault: no host is suitable, and why earlier hosts failed."""
         uuid, text = spec["uuid"], str(error)
         if spec["last_failure"]:
             text = f"{spec['last_failure']} No other host is left. {text}"
         event = {"event": "schedule", "start": time.time(), "finish": time.time(), "result": "Error", "details": text}
         with self.db.writer() as connection:
             if not machine.fail(connection, uuid, "schedule", attempt=spec.get("attempt"), fault=machine.fault(text)):
-                return  # another answer to the same request found a host, or it is being deleted
+                return  # a repeated request found a host, or the server is being deleted
             actions.events(connection, ctx.request_id, uuid, [event])
             actions.failed(connection, ctx.request_id, uuid, text)

@@ -1,5 +1,5 @@
 # mypy: disable-error-code="empty-body"
-"""The scheduler on the bus, and the request that it is given."""
+"""The scheduler's RPC interface, and the specification of a server to be placed."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from scheduler.messages import RequestSpec
 
 
 def request_spec(row: dict) -> RequestSpec:
-    """What the scheduler must know of an instance row."""
+    """The part of an instance's row that the scheduler needs."""
     return {"uuid": row["uuid"], "project_id": row["project_id"], "vcpus": row["vcpus"], "memory_mb": row["memory_mb"],
             "disk_gb": row["disk_gb"], "availability_zone": row["pinned_availability_zone"],
             "requested_host": row["requested_host"], "hints": row["scheduler_hints"], "server_group_id": row["server_group_id"],
@@ -33,16 +33,16 @@ class SchedulerAPI(Client):
 
     @cast()
     def build(self, ctx, specs: list[RequestSpec]) -> None:
-        """Place servers and send each to its host. Lost, they stay BUILD/scheduling and the conductor asks again; asked twice,
-        the second finds them placed."""
+        """Place servers and send each to its host. Lost: they stay BUILD/scheduling, and the conductor repeats the request;
+        repeated: nothing changes."""
 
     @call(timeout_s=15, since="1.2")
     def claim_target(self, ctx, uuid: Id, attempt: int, migration_id: Count, requested_host: HostName | None,
                      force: Annotated[bool, Added("1.3")] = False) -> HostName | None:
-        """Claim a host that a server moves to, beside the one that it has. None: the server is in another attempt, or gone.
-        ``force``: the requested host, if it has room, whatever the filters say. Repeatable: the same host is named again."""
+        """Claim the target of a migration, in addition to the server's own host. None: the server is in another attempt, or does
+        not exist. ``force``: the requested host without the filters, if it has room. Repeatable: returns the same host."""
 
     @call(timeout_s=15, since="1.3")
     def claim_host(self, ctx, uuid: Id, attempt: int, requested_host: HostName | None) -> HostName | None:
-        """Claim a host for a shelved server that has none, and write it to its row. None: the server is in another attempt, or
-        gone. Repeatable: the same host is named again."""
+        """Claim a host for an offloaded server, and write it to its row. None: the server is in another attempt, or does not
+        exist. Repeatable: returns the same host."""

@@ -39,8 +39,8 @@ class Manager:
         return shelved.claim(self.service.placement, uuid, attempt, requested_host)
 
     def build(self, ctx, specs: list[RequestSpec]) -> None:
-        """Place each server. One without a host becomes ERROR; one whose host could not be told is sent again by the
-        conductor's reconciler."""
+        """Place each server. If no host is suitable, it becomes ERROR; if its host cannot be reached, the conductor's reconciler
+        repeats the request."""
         for spec in specs:
             try:
                 host = self.service.placement.place(ctx, spec)

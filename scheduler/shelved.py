@@ -1,4 +1,4 @@
-"""Choose the host on which a shelved server is started again, and claim it."""
+"""Chooses and claims the host on which an offloaded server is unshelved."""
 
 import random
 import time
@@ -14,12 +14,12 @@ TABLE = models.instances
 
 
 def claim(placement: Placement, uuid: str, attempt: int, requested_host: str | None) -> str | None:
-    """Claim a host. Repeatable: who asks again is told the host that was claimed first.
+    """Claim a host. Repeatable: returns the host that was claimed first.
 
-    :param attempt: of the server; with another one under way nothing is claimed
-    :param requested_host: where it must go; None: wherever it fits
-    :returns: the host; None: the server is in another attempt, or gone, or not to be unshelved any more
-    :raises NoValidHost: and nothing was claimed
+    :param attempt: of the server; if it is in another one, nothing is claimed
+    :param requested_host: the only host allowed; None: any
+    :returns: the host; None: the server is in another attempt, does not exist, or is not being unshelved any more
+    :raises NoValidHost: nothing was claimed
     """
     for number in range(placement.CLAIM_TRIES):
         with placement.db.reader() as connection:
@@ -39,7 +39,7 @@ def claim(placement: Placement, uuid: str, attempt: int, requested_host: str | N
         if claimed:
             placement.remember(host, spec)
             return host["host"]
-        # another scheduler was asked too: read again what it has claimed
+        # another scheduler got the same request: read its claim
     raise errors.ServiceUnavailable(part="the scheduler: too many requests compete for the same hosts")
 
 

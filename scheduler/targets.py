@@ -1,6 +1,6 @@
-"""Choose the host that a server moves to, and claim it beside the one that it has.
+"""Chooses and claims the target of a migration, resize or evacuation, in addition to the server's own host.
 
-A resize may leave the server on its host, which then needs room only for what the server takes more.
+A resize may leave the server on its host, which then needs room only for the additional resources.
 """
 
 import random
@@ -18,13 +18,13 @@ TABLE = models.instances
 
 def claim(placement: Placement, uuid: str, attempt: int, migration_id: int, requested_host: str | None, *,
           force: bool = False) -> str | None:
-    """Claim a host for a migration. Repeatable: who asks again is told the host that was claimed first.
+    """Claim a host for a migration. Repeatable: returns the host that was claimed first.
 
-    :param attempt: of the server; with another one under way nothing is claimed
-    :param requested_host: where it must go; None: wherever it fits
-    :param force: take the requested host if it has room, whatever the filters and the server's group say
-    :returns: the host; None: the server is in another attempt, or gone, or the migration has ended
-    :raises NoValidHost: and nothing was claimed
+    :param attempt: of the server; if it is in another one, nothing is claimed
+    :param requested_host: the only host allowed; None: any
+    :param force: claim the requested host if it has room, without the filters and the server's group
+    :returns: the host; None: the server is in another attempt or does not exist, or the migration has ended
+    :raises NoValidHost: nothing was claimed
     """
     for number in range(placement.CLAIM_TRIES):
         with placement.db.reader() as connection:
@@ -58,7 +58,7 @@ def _forced(others: list[dict], requested_host: str | None) -> dict:
 
 
 def _candidates(placement: Placement, migration: dict) -> list[dict]:
-    """Hosts that filters may choose from. The server's own is shown without the part of it that the server has already.
+    """The hosts for the filters. The usage of the server's own host does not include the server.
 
     :raises NoValidHost: there is no other host, and the server cannot stay
     """
@@ -78,16 +78,16 @@ def _without_own_part(host: dict, migration: dict) -> dict:
 
 
 def _spec(row: dict, migration: dict, requested_host: str | None) -> dict:
-    """The host that it was booted on by name, and those that could not build it, say nothing of where it may go."""
+    """The host that was requested at boot, and the hosts that failed to build the server, are irrelevant."""
     new = {**row, **resizes.columns_of(migration["new_flavor"])}
     return {**request_spec(new), "tried_hosts": [], "requested_host": requested_host}
 
 
 def _claim(connection, placement: Placement, host: dict, row: dict, migration: dict, spec: dict,
            force: bool) -> str | None:
-    """In one transaction with the migration's row, whose lock makes two that ask at once one after the other."""
+    """The lock of the migration's row serializes concurrent requests."""
     now = rows.find(connection, server_migrations.TABLE, migration["id"])
-    if now is None or now["status"] not in server_migrations.OPEN:  # it has failed while the scheduler was slow
+    if now is None or now["status"] not in server_migrations.OPEN:  # it has failed meanwhile
         return None
     if now["dest_host"]:
         return now["dest_host"]

@@ -1,6 +1,6 @@
-"""Weighers: which of the fitting hosts is best. One of your own is a class with ``weigh(host, spec)`` in 0…1.
+"""Weighers rank the suitable hosts. A custom weigher is a class with ``weigh(host, spec)``, which returns 0 to 1.
 
-``option`` names the multiplier, an option of ``[filter_scheduler]``; metadata of an aggregate with the same name overrides it.
+``option`` is the option of ``[filter_scheduler]`` with the multiplier; aggregate metadata of the same name overrides it.
 """
 
 from scheduler.filters.base import number
@@ -22,7 +22,7 @@ class Weigher:
 
 
 class RAMWeigher(Weigher):
-    """The more memory is free, the better."""
+    """Prefers hosts with more free memory."""
 
     option = "ram_weight_multiplier"
 
@@ -50,7 +50,7 @@ class DiskWeigher(Weigher):
 
 
 class NumInstancesWeigher(Weigher):
-    """The more servers, the nearer to 1."""
+    """0 without servers; approaches 1 with more servers."""
 
     option = "num_instances_weight_multiplier"
 
@@ -59,7 +59,7 @@ class NumInstancesWeigher(Weigher):
 
 
 class IoOpsWeigher(Weigher):
-    """The more servers are being built, moved, rebuilt or stored as images, the nearer to 1."""
+    """0 without I/O operations in progress; approaches 1 with more."""
 
     option = "io_ops_weight_multiplier"
     wants_io_ops = True
@@ -72,7 +72,7 @@ class _Group(Weigher):
     policy = ""
 
     def share(self, host, spec) -> float | None:
-        """The part of the group's members that is on the host; None: it has another policy, or no members yet."""
+        """The fraction of the group's members that are on the host; None: it has another policy, or no members yet."""
         group = spec.get("group")
         if not group or group["policy"] != self.policy or not group["hosts"]:
             return None

@@ -1,1 +1,1 @@
-"""The metadata service: what a guest may know of itself."""
+"""The metadata service for guests."""

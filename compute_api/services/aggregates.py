@@ -1,7 +1,7 @@
-"""Host aggregates: groups of hosts with metadata, which filters of the scheduler read; one of the names is the hosts'
-availability zone.
+"""Host aggregates: groups of hosts with metadata, which filters of the scheduler read. One key of the metadata is
+the hosts' availability zone.
 
-A server stays in its zone. So a host is in one zone only, and does not change it while servers are there.
+A server stays in its zone, so a host is in one zone only, which cannot change while it has servers.
 """
 
 import typing

@@ -1,4 +1,4 @@
-"""Usage audits: how many servers each host had in a period, counted from the servers that are kept, also deleted ones."""
+"""Usage audits: the number of servers that each host had in a period, including deleted ones."""
 
 import datetime
 

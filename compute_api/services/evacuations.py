@@ -12,8 +12,8 @@ from conductor.db import actions, evacuations, hosts, instances
 def evacuate(call: Call, id: str, *, host: str | None, force: bool, stopped: bool) -> None:
     """Begin to rebuild a server elsewhere.
 
-    :param host: where it must go; None: the scheduler chooses
-    :param force: go to ``host`` without asking the scheduler's filters
+    :param host: the target; None: the scheduler chooses
+    :param force: use ``host`` without the scheduler's filters
     :param stopped: leave the server stopped, whatever it was before
     :raises NotFound: there is no such host
     :raises BadRequest: the server is on that host, or its own host is up

@@ -1,4 +1,4 @@
-"""What is asked of a running guest: what it has used, a new password, a crash dump."""
+"""Requests to running guests: diagnostics, a new password, a crash dump."""
 
 import base64
 
@@ -31,7 +31,7 @@ def diagnostics(call: Call, id: str) -> tuple[dict, dict]:
     _check_host(row)
     try:
         found = call.svc.agents.diagnostics(call.ctx, row["host"], id)
-    except errors.StepFailed:  # there is no guest
+    except errors.StepFailed:  # the server has no guest
         found = None
     if found is None:
         power = row["power_state"] if row["power_state"] != RUNNING else 0
@@ -69,7 +69,7 @@ def change_password(call: Call, id: str, password: str) -> None:
 
 
 def _keep_sealed(call: Call, row: dict, password: str) -> None:
-    """Where the guest could have posted it: os-server-password shows it to the owner of the key, as clients decrypt it."""
+    """Store the password as if the guest had posted it, encrypted: os-server-password shows it to the owner of the key."""
     try:
         key = serialization.load_ssh_public_key((row["key_data"] or "").encode())
     except (ValueError, exceptions.UnsupportedAlgorithm):

@@ -19,7 +19,7 @@ def nodes(call: Call, with_servers):
 
 
 def uptimes(call: Call, nodes: list[dict]) -> dict[str, str | None]:
-    """{host: how long it has been up, as its command ``uptime`` says it}; None: it is down or does not answer."""
+    """{host: its uptime, in the format of the command ``uptime``}; None: it is down or does not respond."""
     def ask(node: dict) -> str | None:
         if not hosts.is_up(node, call.svc.conf.service_down_time):
             return None

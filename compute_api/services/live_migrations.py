@@ -1,4 +1,4 @@
-"""Live migrations of servers: what is checked before one begins, and what may be asked of one in progress."""
+"""Live migrations of servers: the checks before one begins, and the requests to one in progress."""
 
 import time
 
@@ -9,16 +9,16 @@ from compute_api import access
 from conductor.db import actions, hosts, instances, live_migrations, server_migrations
 from conductor.db.live_migrations import ABORT, FORCE, IN_PROGRESS, PREPARING, QUEUED, RUNNING
 
-ASYNCHRONOUS = (2, 34)  # since which a failure before the guest begins to move is told by the migration alone
+ASYNCHRONOUS = (2, 34)  # since which only the migration shows a failure before the guest moves
 CHECKED_S, LOOK_S = 60.0, 0.1
 
 
 def migrate(call: Call, id: str, host: str | None, *, block: bool | None, force: bool) -> None:
-    """Begin to move a running server. Before 2.34, wait until it moves.
+    """Begin to migrate a running server. Before 2.34, wait until its guest moves.
 
-    :param host: where it must go; None: the scheduler chooses
+    :param host: the target; None: the scheduler chooses
     :param block: whether its disk is to be copied; None: if it has one
-    :param force: go to ``host`` whatever the scheduler's filters say
+    :param force: migrate to ``host`` without the scheduler's filters
     :raises BadRequest: there is no such host, or it cannot go there
     :raises Conflict: the server's state does not allow it
     """
@@ -78,19 +78,19 @@ def show(call: Call, id: str, migration_id: int) -> dict:
 
 
 def abort(call: Call, id: str, migration_id: int, *, queued: bool) -> None:
-    """Have the guest stay where it is.
+    """Abort a migration: the guest stays on its host.
 
     :param queued: also if it has not begun to move
     :raises NotFound: the server has no such migration
     :raises Conflict: it is not being migrated
-    :raises BadRequest: the migration has gone too far, or has not begun
+    :raises BadRequest: the guest has moved already, or has not begun to
     """
     _ask(call, id, migration_id, ABORT, "os_compute_api:servers:migrations:delete", "abort live migration",
          "live_migration_cancel", (RUNNING, QUEUED, PREPARING) if queued else (RUNNING,))
 
 
 def force_complete(call: Call, id: str, migration_id: int) -> None:
-    """Pause the guest until it has moved, so that it changes no more memory.
+    """Pause the guest until it has moved, so that its memory does not change any more.
 
     :raises BadRequest: the server has no such migration, or the guest does not move
     :raises Conflict: it is not being migrated

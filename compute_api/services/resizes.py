@@ -1,6 +1,6 @@
 """Migrations and resizes of servers: the checks before one begins.
 
-The scheduler chooses the host later. If no host fits, the server is unchanged, and its history has the reason.
+The scheduler chooses the host later. If no host fits, the server is unchanged, and its history contains the reason.
 """
 
 from common import errors, guest_hardware, quotas
@@ -86,7 +86,7 @@ def confirm(call: Call, id: str) -> None:
 
 def revert(call: Call, id: str) -> None:
     """:raises Conflict: the server is not waiting to be confirmed
-    :raises QuotaExceeded: the project meanwhile uses the quota that the smaller flavor released
+    :raises QuotaExceeded: the project has used the quota that the smaller flavor released
     """
     with call.svc.db.writer() as connection:
         row = _begun(call, connection, id, "os_compute_api:servers:revert_resize", "revertResize")
@@ -99,7 +99,7 @@ def revert(call: Call, id: str) -> None:
 
 
 def drive(call: Call, operation_id: str, what: str, row: dict) -> None:
-    """Have a conductor drive the operation. If the message is lost, they find it within some seconds."""
+    """Request a conductor to run the operation. If the message is lost, the conductors find it within some seconds."""
     call.svc.send(call.svc.conductor.drive_operation, call.ctx, operation_id)
     call.svc.notifier.notify(call.ctx, f"compute.instance.{what}", instances.notification_payload(row))
 

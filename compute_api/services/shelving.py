@@ -1,4 +1,4 @@
-"""Shelving of servers: what is checked before one is shelved, removed from its host, or unshelved."""
+"""Shelving of servers: the checks before one is shelved, offloaded or unshelved."""
 
 from common import errors
 from common.calls import Call

@@ -11,5 +11,5 @@ def services(call: Call) -> list[dict]:
 
 
 def usable(found: list[dict]) -> set[str]:
-    """The zones that have a service which is not disabled."""
+    """The zones that have an enabled service."""
     return {row["zone"] for row in found if not row["disabled"]}

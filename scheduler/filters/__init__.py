@@ -1,13 +1,13 @@
-"""Filters: which hosts a server can go to. ``base`` says how to write one; those in NAMED are enabled by name."""
+"""Filters: the hosts that a server can be placed on. ``base`` says how to write one; those in NAMED are enabled by name."""
 
 from scheduler.filters import aggregates, always, groups, hints, hosts
 from scheduler.filters.base import Filter
 
-# In this order, before those that are enabled.
+# Applied in this order, before the enabled ones.
 ALWAYS: tuple[type[Filter], ...] = (
     always.AvailabilityZone, always.Hypervisor, always.TriedHosts, always.HintedHosts, always.Ram, always.Core, always.Disk,
     always.Hardware)
-# By the names of OpenStack's.
+# By their names in OpenStack.
 NAMED: dict[str, type[Filter]] = {cls.__name__: cls for cls in (
     hosts.AllHostsFilter, hosts.ComputeFilter, hosts.ComputeCapabilitiesFilter, hosts.ImagePropertiesFilter,
     hosts.IoOpsFilter, hosts.AggregateIoOpsFilter, hosts.NumInstancesFilter, hosts.AggregateNumInstancesFilter,

@@ -7,7 +7,7 @@ _SCOPE = "aggregate_instance_extra_specs"
 
 
 class AggregateInstanceExtraSpecsFilter(Filter):
-    """Extra specs of the flavor that have no namespace, or this filter's, are metadata of the host's aggregates."""
+    """The flavor's extra specs without a namespace, or in this filter's, must match metadata of the host's aggregates."""
 
     why = "in no aggregate that the flavor is for"
 
@@ -23,7 +23,7 @@ class AggregateInstanceExtraSpecsFilter(Filter):
 
 
 class AggregateMultiTenancyIsolation(Filter):
-    """Hosts of an aggregate with ``filter_tenant_id``, or names that begin so, are for these projects only."""
+    """Hosts in an aggregate with ``filter_tenant_id*`` metadata accept only the projects that it lists."""
 
     why = "in an aggregate of other projects"
 
@@ -33,7 +33,7 @@ class AggregateMultiTenancyIsolation(Filter):
 
 
 class AggregateImagePropertiesIsolation(Filter):
-    """Properties of the image that a host's aggregates have too have one of their values."""
+    """Image properties that are also metadata of the host's aggregates must have one of the values there."""
 
     why = "in an aggregate for other images"
 
@@ -43,7 +43,7 @@ class AggregateImagePropertiesIsolation(Filter):
 
 
 class AggregateTypeAffinityFilter(Filter):
-    """Hosts of an aggregate with ``instance_type`` are for the flavors that it names."""
+    """Hosts in an aggregate with ``instance_type`` metadata accept only the flavors that it lists."""
 
     why = "in an aggregate for other flavors"
 

@@ -1,4 +1,4 @@
-"""Filters that apply always: what OpenStack leaves to its placement service, or does not let operators switch off."""
+"""Filters that are always applied: in OpenStack, the placement service does this, or operators cannot disable them."""
 
 import fnmatch
 
@@ -30,7 +30,7 @@ class TriedHosts(Filter):
 
 
 class Ram(Filter):
-    """The ratio may be set by aggregate, as ``ram_allocation_ratio``."""
+    """Aggregates may override the ratio with ``ram_allocation_ratio``."""
 
     why = "not enough memory"
 
@@ -49,8 +49,8 @@ class Ram(Filter):
 
 
 class Core(Filter):
-    """Enough virtual CPUs in all, and never more in one server than the host really has. The ratio may be set by aggregate, as
-    ``cpu_allocation_ratio``."""
+    """Enough virtual CPUs in total, and no server has more than the host has physically. Aggregates may override the ratio
+    with ``cpu_allocation_ratio``."""
 
     why = "not enough CPUs"
 
@@ -69,7 +69,7 @@ class Core(Filter):
 
 
 class Disk(Filter):
-    """The ratio may be set by aggregate, as ``disk_allocation_ratio``."""
+    """Aggregates may override the ratio with ``disk_allocation_ratio``."""
 
     why = "not enough disk"
 

@@ -1,18 +1,19 @@
-"""What filters have in common, and how they read hosts and their aggregates.
+"""Base class of filters, and how they read hosts and their aggregates.
 
-A filter of your own is a class with ``passes(host, spec)``. A host is a row of ``conductor.db.hosts.all_nodes`` with ``up``
-(bool), ``zone``, ``aggregates`` (as ``conductor.db.aggregates.of_hosts`` says) and ``io_ops`` (number of its servers that strain
-its disks; None unless a filter or weigher wants it) added. ``spec`` is ``scheduler.rpcapi.request_spec`` with ``group`` added:
-None or {"policy", "most": how many members of an anti-affine group may share a host, "hosts": [host of each member]}.
+A custom filter is a class with ``passes(host, spec)``. A host is a row of ``conductor.db.hosts.all_nodes`` with ``up``
+(bool), ``zone``, ``aggregates`` (as ``conductor.db.aggregates.of_hosts`` returns them) and ``io_ops`` (number of its servers
+with I/O operations in progress; None unless a filter or weigher needs it) added. ``spec`` is ``scheduler.rpcapi.request_spec``
+with ``group`` added: None or {"policy", "most": number of members of an anti-affine group that may share a host, "hosts":
+[host of each member]}.
 
-Filters see every host for each server: options, whose look-up takes long, are read once.
+Filters are called for every host of each server, so they read options, which are slow to access, only once.
 """
 
 from conductor.db import aggregates
 
 
 class Filter:
-    """``why`` is how the fault names the hosts that this filter removed."""
+    """``why`` describes the hosts that this filter removed, in the server's fault."""
 
     why = ""
     wants_io_ops = False
@@ -28,12 +29,12 @@ class Filter:
         return self.why
 
     def limits(self, host: dict) -> dict:
-        """{column of what is used of the host: most that may be}. A claim keeps to it, whatever others claim meanwhile."""
+        """{column of the host's usage: its maximum}. Claims do not exceed it, whatever is claimed concurrently."""
         return {}
 
 
 def metadata(host: dict) -> dict[str, set[str]]:
-    """{name: values} of all aggregates of a host; a value with commas is several."""
+    """{name: values} of all aggregates of a host; a value with commas is a list."""
     found: dict[str, set[str]] = {}
     for aggregate in host["aggregates"]:
         for name, text in aggregate["metadata"].items():
@@ -42,17 +43,17 @@ def metadata(host: dict) -> dict[str, set[str]]:
 
 
 def number(host: dict, name: str, default: float) -> float:
-    """The least number that the host's aggregates have under this name, or the default."""
+    """The lowest number that the host's aggregates have for this name, or the default."""
     return aggregates.number(host["aggregates"], name, default)
 
 
 def extra_specs(spec: dict) -> dict[str, str]:
-    """Those of the flavor. A release before does not send them."""
+    """The flavor's extra specs. The previous release does not send them."""
     return spec.get("extra_specs") or {}
 
 
 def facts(host: dict) -> dict:
-    """A host as the names of OpenStack's filters have it: ``capabilities:...`` of flavors, and ``$...`` of queries."""
+    """A host's attributes by their names in OpenStack's filters: ``capabilities:...`` of flavors, and ``$...`` of queries."""
     known = host["facts"]
     return {
         "host": host["host"], "nodename": host["hypervisor_hostname"], "hypervisor_hostname": host["hypervisor_hostname"],

@@ -1,8 +1,8 @@
-"""Filters by server groups. They are asked once more in the transaction of a claim, with the members placed meanwhile."""
+"""Filters by server groups. They are applied again in the transaction of a claim, with the members that were placed meanwhile."""
 
 from scheduler.filters.base import Filter
 
-STRICT = ("affinity", "anti-affinity")  # the policies that remove hosts; soft ones only weigh
+STRICT = ("affinity", "anti-affinity")  # policies that exclude hosts; soft policies only affect the weights
 
 
 class ServerGroupFilter(Filter):

@@ -11,7 +11,7 @@ from scheduler.filters.base import Filter, facts
 
 
 class SameHostFilter(Filter):
-    """The hint ``same_host``; the scheduler has found the hosts of its servers."""
+    """The hint ``same_host``; the scheduler has resolved its servers to hosts."""
 
     why = "not the host of the servers in the hint same_host"
 
@@ -20,7 +20,7 @@ class SameHostFilter(Filter):
 
 
 class DifferentHostFilter(Filter):
-    """The hint ``different_host``; the scheduler has found the hosts of its servers."""
+    """The hint ``different_host``; the scheduler has resolved its servers to hosts."""
 
     why = "hosts of servers in the hint different_host"
 
@@ -60,7 +60,7 @@ def _parsed(text: str):
 
 
 def _value(query, known: typing.Any):
-    """What a part of a query stands for. :raises LookupError, TypeError: it stands for nothing"""
+    """Evaluate a part of a query. :raises LookupError, TypeError: it is invalid"""
     if isinstance(query, list):
         command, *arguments = query or ["and"]
         values = [value for value in (_value(part, known) for part in arguments) if value is not None]
@@ -76,7 +76,7 @@ def _value(query, known: typing.Any):
 class JsonFilter(Filter):
     """The hint ``query``: a comparison in JSON, such as ``[">=", "$free_ram_mb", 1024]``."""
 
-    why = "not as the query of the scheduler hints wants them"
+    why = "not matched by the hint query"
 
     def passes(self, host, spec):
         query = spec["hints"].get("query")

@@ -1,4 +1,4 @@
-"""Filters by what a host is, has and does."""
+"""Filters by the properties and the load of hosts."""
 
 import typing
 
@@ -21,7 +21,7 @@ class ComputeFilter(Filter):
 
 
 class ImagePropertiesFilter(Filter):
-    """Architecture and hypervisor that the image asks for."""
+    """The architecture and hypervisor that the image requires."""
 
     why = "cannot run the image"
 
@@ -34,7 +34,7 @@ class ImagePropertiesFilter(Filter):
 
 
 class ComputeCapabilitiesFilter(Filter):
-    """Extra specs ``capabilities:...``, and those without a namespace that name something of hosts."""
+    """Extra specs ``capabilities:...``, and those without a namespace that name an attribute of hosts."""
 
     why = "without the capabilities that the flavor asks for"
 
@@ -59,9 +59,9 @@ class ComputeCapabilitiesFilter(Filter):
 
 
 class IoOpsFilter(Filter):
-    """Few enough of the host's servers are being built, moved, rebuilt or stored as images."""
+    """The number of I/O operations on the host (builds, migrations, images of servers, ...) is below the maximum."""
 
-    why = "too many operations on disks"
+    why = "too many I/O operations in progress"
     wants_io_ops = True
 
     def __init__(self, conf):
@@ -103,7 +103,7 @@ class AggregateNumInstancesFilter(NumInstancesFilter):
 
 
 class IsolatedHostsFilter(Filter):
-    """Some images run on some hosts only, which, unless otherwise said, run nothing else."""
+    """Isolated images run only on isolated hosts, which by default run nothing else."""
 
     why = "isolated from the image, or the image from them"
 

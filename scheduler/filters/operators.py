@@ -10,7 +10,7 @@ _TEXTS = {"s==": operator.eq, "s!=": operator.ne, "s<": operator.lt, "s<=": oper
 
 
 def match(value: str, wanted: str) -> bool:
-    """Whether a value is as an extra spec wants it. Without an operator both must be the same."""
+    """Whether a value matches an extra spec. Without an operator, they must be equal."""
     sign, *words = wanted.split() or [""]
     if sign == "<or>":
         return value in wanted.replace("<or>", " ").split()

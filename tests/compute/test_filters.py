@@ -174,7 +174,7 @@ def test_aggregates_set_ratios(world):
 
 
 def test_an_unknown_filter_is_refused_at_the_start(world):
-    with pytest.raises(ValueError, match="NoSuchFilter is none of"):
+    with pytest.raises(ValueError, match="NoSuchFilter is unknown"):
         world[1]("NoSuchFilter")
 
 
