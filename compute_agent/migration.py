@@ -211,16 +211,25 @@ class HostSteps(LiveSteps):
 
     def build(self) -> dict:
         """The guest of a server that no host has: of its image, with its ports and the volumes that are reserved for it."""
+        self.agent.driver.prepare_disk(self.instance, self.agent.image_files(self.instance))
+        return self.reconnect()
+
+    def rebuild_volume(self) -> dict:
+        """The guest of a server whose root volume has got an image: with new local disks."""
+        self.remove()
+        return self.build()
+
+    def reconnect(self) -> dict:
+        """The guest, with its ports and the volumes that are reserved for it."""
         agent, instance = self.agent, self.instance
-        agent.driver.prepare_disk(instance, agent.image_files(instance))
         ports = agent.ports.move(instance["network_info"], check=self.check)
-        volumes = []
-        for device in instance["block_devices"]:
+        volumes, devices = [], [device for device in instance["block_devices"] if device["attachment_id"]]
+        for device in devices:
             self.check()
             info = agent.volumes.info(device["attachment_id"], device["device_name"])
             volumes.append({**{k: device[k] for k in ("volume_id", "device_name", "boot_index")}, "info": info})
         self._spawn(ports, volumes)
-        for device in instance["block_devices"]:
+        for device in devices:
             agent.volumes.complete(device["attachment_id"])
         return {"power_state": agent.driver.power_states().get(self.uuid, NOSTATE)}
 

@@ -113,9 +113,11 @@ class ComputeAgent(Service):
         return guest.config_drive(instance)
 
     def _connected(self, instance: dict) -> list[dict]:
-        """The server's volumes with fresh connection info; lost exports are recreated."""
+        """The server's volumes with fresh connection info; lost exports are recreated, and reservations are connected that an
+        operation left which an operator has ended.
+        """
         return [{**{k: d[k] for k in ("volume_id", "device_name", "boot_index")},
-                 "info": self.volumes.info(d["attachment_id"], d["device_name"])}
+                 "info": self.volumes.info(d["attachment_id"], d["device_name"], complete=True)}
                 for d in instance["block_devices"] if d["attachment_id"]]
 
     def refresh_volumes(self, instance: dict) -> None:

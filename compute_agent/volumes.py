@@ -129,13 +129,16 @@ class Volumes:
         if status == "error":
             raise errors.StepFailed(reason=f"Volume {volume_id} did not finish being created: its status is error.")
 
-    def info(self, attachment_id: str, device: str, *, io_paused: bool = False) -> dict:
+    def info(self, attachment_id: str, device: str, *, io_paused: bool = False, complete: bool = False) -> dict:
         """Connection info of an existing attachment; a lost export is recreated.
 
         :param io_paused: the guest does no I/O now, so that the export may be reopened with the volume's current size
+        :param complete: whether a volume that was only reserved is in use from now on
         """
         connector = {**self.connector, "mountpoint": device, **({"io_paused": True} if io_paused else {})}
         made = self._request("PUT", path("/v3/attachments/{id}", attachment_id), {"attachment": {"connector": connector}})
+        if complete and made["attachment"]["status"] != "attached":
+            self.complete(attachment_id)
         return seal_chap(self.vault, made["attachment"]["connection_info"])
 
     def size_gb(self, volume_id: str) -> int:

@@ -12,7 +12,7 @@ from common.server_states import BUILDING, DELETING, IMAGE_TASKS, OPERATION_TASK
 from conductor.db import deletion, hosts, instances, models
 
 LOG = logging.getLogger(__name__)
-TABLE, DEVICES = models.instances, models.block_devices
+TABLE, DEVICES, OPERATIONS = models.instances, models.block_devices, models.operations
 # task_state: the action that the agent is asked for again
 _POWER_ACTIONS = {task_state: name for name, task_state in POWER.items()}
 
@@ -35,6 +35,7 @@ class PendingWorkReconciler(periodic.Periodic):
             stuck = rows.many(connection, sa.select(TABLE).where(
                 TABLE.c.task_state.is_not(None), TABLE.c.task_state.not_in(OPERATION_TASKS),
                 sa.or_(TABLE.c.task_state != SPAWNING, TABLE.c.vm_state == BUILDING),  # that of an unshelving is an operation's
+                ~sa.exists().where(OPERATIONS.c.instance_uuid == TABLE.c.uuid, OPERATIONS.c.attempt == TABLE.c.attempt),
                 TABLE.c.updated_at < before).order_by(TABLE.c.updated_at).limit(100))
             devices = rows.many(connection, sa.select(
                 DEVICES, TABLE.c.host, TABLE.c.project_id).join(TABLE, TABLE.c.uuid == DEVICES.c.instance_uuid).where(

@@ -6,6 +6,7 @@ from compute_agent.rpcapi import AgentAPI
 from conductor import conf, operations, pending_work
 from conductor.confirmation import AutomaticConfirmation
 from conductor.db import hosts
+from conductor.db.announcements import Announcement
 from conductor.manager import Manager
 from conductor.offloading import AutomaticOffload
 from conductor.operations.kinds import KINDS
@@ -23,7 +24,7 @@ class Conductor(Service):
         self.manager = Manager(self)
         self.operations = operations.Engine(self, [kind() for kind in KINDS])
         self.periodics += [pending_work.PendingWorkReconciler(self), Retention(self), operations.OperationRunner(self.operations),
-                           AutomaticConfirmation(self), AutomaticOffload(self)]
+                           AutomaticConfirmation(self), AutomaticOffload(self), Announcement(self, "nova-conductor")]
 
     def endpoint(self):
         return self.manager

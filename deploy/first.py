@@ -16,6 +16,7 @@ USUAL_BOOT_S, SLOW_BOOT_S = 2, 10
 class Cloud:
     """A small client for the installer: ``call("compute", "GET", "/servers")`` with the admin's token."""
 
+    VERSIONS = {"compute": "2.53", "volume": "3.44"}
     PREFIX = {"compute": "/v2.1", "network": "/v2.0", "image": "/v2", "volume": "/v3", "identity": "/v3", "placement": ""}
 
     def __init__(self, password: str, host: str = "127.0.0.1", offset: int = 0):
@@ -38,14 +39,16 @@ class Cloud:
         self.token = response.headers["X-Subject-Token"]
         self.project_id = json.loads(response.data)["token"]["project"]["id"]
 
-    def call(self, service: str, method: str, path: str, body=None, *, raw=None, version: str = "2.53",
+    def call(self, service: str, method: str, path: str, body=None, *, raw=None, version: str | None = None,
              content_type: str = "application/json"):
-        """JSON in, JSON out. :raises RuntimeError: the request failed, with the message of the API"""
+        """JSON in, JSON out.
+
+        :param version: another microversion than that of ``VERSIONS``
+        :raises RuntimeError: the request failed, with the message of the API
+        """
         headers = {"X-Auth-Token": self.token, "Content-Type": content_type}
-        if service in ("compute", "placement"):
+        if version := version or self.VERSIONS.get(service):
             headers["OpenStack-API-Version"] = f"{service} {version}"
-        if service == "volume":
-            headers["OpenStack-API-Version"] = "volume 3.44"
         response = self.pool.request(method, self.url(service) + path, headers=headers, timeout=120,
                                      body=raw if raw is not None else json.dumps(body) if body is not None else None)
         if response.status >= 400:

@@ -7,6 +7,7 @@ from common.service import Service
 from compute_agent.rpcapi import AgentAPI
 from conductor import conf
 from conductor.db import hosts
+from conductor.db.announcements import Announcement
 from scheduler import shelved, targets
 from scheduler.messages import RequestSpec
 from scheduler.placement import Placement, Refresher
@@ -21,7 +22,7 @@ class Scheduler(Service):
 
     def setup(self) -> None:
         self.placement, self.agents = Placement(self.conf, self.db), AgentAPI(self.conf, lambda: hosts.compute_versions(self.db))
-        self.periodics.append(Refresher(self.placement))
+        self.periodics += [Refresher(self.placement), Announcement(self, "nova-scheduler")]
 
     def endpoint(self):
         return Manager(self)

@@ -31,6 +31,9 @@ class Manager:
         """Extends to the size in the row, because the message may be outdated."""
         self._later(ctx, volume_id, "extend_volume")
 
+    def reimage_volume(self, ctx, volume_id: str) -> None:
+        self._later(ctx, volume_id, "reimage_volume", CREATE)
+
     def inventory(self, ctx) -> dict:
         return inventory.of(self.service.driver, self.service.tasks.journal)
 

@@ -9,6 +9,7 @@ from volume.db import snapshots, volumes
 from volume.tasks.create import CreateVolume
 from volume.tasks.delete import DeleteVolume
 from volume.tasks.extend import ExtendVolume
+from volume.tasks.reimage import ReimageVolume
 from volume.tasks.snapshot import CreateSnapshot, DeleteSnapshot
 
 LOG = logging.getLogger(__name__)
@@ -54,3 +55,9 @@ class Operations:
         if row:
             self._run(ExtendVolume(self.service), volume_id, {
                 "volume_id": volume_id, "size_gb": row["extending_to"] or row["size"]})
+
+    def reimage_volume(self, volume_id: str) -> None:
+        row = self._row(volumes.TABLE, volume_id, "downloading")
+        if row:
+            self._run(ReimageVolume(self.service), volume_id, {
+                "volume_id": volume_id, "project_id": row["project_id"], "image_id": row["image_id"]})

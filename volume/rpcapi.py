@@ -23,6 +23,7 @@ class AgentAPI(Client):
 
     topic = "volume-agent"
     level = "volume"
+    history = {"1.0": "The first version.", "1.1": "reimage_volume is new."}
 
     @cast(to="host")
     def create_volume(self, ctx, host: HostName, volume_id: Id) -> None:
@@ -44,6 +45,10 @@ class AgentAPI(Client):
     def extend_volume(self, ctx, host: HostName, volume_id: Id, size_gb: Count) -> None:
         """Lost: sent again by the reconciler; doubled: the task runs once, and extending to the same size again
         changes nothing."""
+
+    @cast(to="host", since="1.1")
+    def reimage_volume(self, ctx, host: HostName, volume_id: Id) -> None:
+        """Write an image over what a volume has. Lost: sent again by the reconciler; doubled: the task runs once."""
 
     @call(timeout_s=10, to="host")
     def inventory(self, ctx, host: HostName) -> Inventory:

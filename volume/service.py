@@ -19,6 +19,7 @@ from volume.secrets import sealed, vault_of
 from volume.tasks.create import CreateVolume
 from volume.tasks.delete import DeleteVolume
 from volume.tasks.extend import ExtendVolume
+from volume.tasks.reimage import ReimageVolume
 from volume.tasks.snapshot import CreateSnapshot, DeleteSnapshot
 
 LOG = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class PendingWorkReconciler(periodic.Periodic):
 
     def run_once(self) -> None:
         v, s = volumes.TABLE, snapshots.TABLE
-        for row in self._stuck(v, sa.select(v), ("creating", "deleting", "extending")):
+        for row in self._stuck(v, sa.select(v), ("creating", "deleting", "extending", "downloading")):
             periodic.handle_row(row, f"volume {row['id']}", self._resend)
         for row in self._stuck(s, sa.select(s, v.c.host).join(v, v.c.id == s.c.volume_id), ("creating", "deleting")):
             periodic.handle_row(row, f"snapshot {row['id']}", self._resend_snapshot)
@@ -88,6 +89,8 @@ class PendingWorkReconciler(periodic.Periodic):
             self.service.place(ctx, row)
         elif row["status"] == "extending":
             agents.extend_volume(ctx, host, row["id"], row["extending_to"] or row["size"])
+        elif row["status"] == "downloading":
+            agents.reimage_volume(ctx, host, row["id"])
         else:
             (agents.create_volume if row["status"] == "creating" else agents.delete_volume)(ctx, host, row["id"])
 
@@ -228,4 +231,5 @@ class VolumeAgent(Service):
         self.notifier.notify(context.active() or context.service_context(), event_type, volumes.notification_payload(row))
 
     def make_task(self, name: str):
-        return {t.name: t for t in (CreateVolume, DeleteVolume, ExtendVolume, CreateSnapshot, DeleteSnapshot)}[name](self)
+        tasks = (CreateVolume, DeleteVolume, ExtendVolume, ReimageVolume, CreateSnapshot, DeleteSnapshot)
+        return {t.name: t for t in tasks}[name](self)

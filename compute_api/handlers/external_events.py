@@ -3,14 +3,16 @@
 from common import errors, wsgi
 from compute_api.schemas import external_events as schemas
 from compute_api.services import external_events
-from compute_api.services.external_events import EXTENDED
+from compute_api.services.external_events import SINCE
 
 
 @wsgi.body(schemas.BODY)
 def create(req, body):
     req.svc.policy.check(req.ctx, "os_compute_api:os-server-external-events:create", {})
-    if req.version < (2, 51) and any(e["name"] == EXTENDED for e in body["events"]):
-        raise errors.BadRequest(f"Invalid input for field/attribute name. Value: {EXTENDED}. It is an event since 2.51.")
+    for event in body["events"]:
+        if req.version < SINCE.get(event["name"], req.version):
+            raise errors.BadRequest(f"Invalid input for field/attribute name. Value: {event['name']}. It is an event since "
+                                    "%d.%d." % SINCE[event["name"]])
     found = []
     for event in body["events"]:
         code = external_events.receive(req.call, event)

@@ -46,7 +46,7 @@ HISTORY = {
     (2, 90): "servers are given a host name, which everybody sees",
     (2, 91): "servers are unshelved to a host, or unpinned from their zone",
     (2, 92): "key pairs are not generated, and have more characters in their names",
-    (2, 93): "servers that boot from a volume are rebuilt, where a host can do it, which none here can",
+    (2, 93): "the volume of a server that boots from one gets the image when it is rebuilt",
     (2, 94): "a host name may have a domain",
     (2, 95): "evacuated servers are stopped", (2, 96): "servers show the zone that they are pinned to",
     (2, 97): "shared file systems of servers, which are refused here", (2, 98): "servers show properties of their image",

@@ -1,7 +1,7 @@
 """Bodies of requests: external events."""
 
 from common import schema
-from compute_api.services.external_events import EXTENDED
+from compute_api.services.external_events import SINCE
 
 IP = {"type": "string", "format": "ip-address"}
 FIXED = schema.obj({"subnet_id": schema.UUID, "ip_address": IP}, ["subnet_id", "ip_address"])
@@ -12,7 +12,7 @@ PORT = schema.obj({
     "floating_ips": {"type": "array", "items": FLOATING}},
     ["id", "network_id", "network_name", "mac_address", "fixed_ips", "floating_ips"])
 BODY = schema.obj({"events": {"type": "array", "maxItems": 256, "items": schema.obj({
-    "name": {"enum": ["network-changed", "network-vif-plugged", "network-vif-unplugged", "network-vif-deleted", EXTENDED]},
+    "name": {"enum": ["network-changed", "network-vif-plugged", "network-vif-unplugged", "network-vif-deleted", *SINCE]},
     # Not of OpenStack's API: the network service says at once what has changed.
     "ports": {"type": "array", "maxItems": 256, "items": PORT},
     "server_uuid": schema.UUID, "status": schema.TEXT, "tag": schema.TEXT}, ["name", "server_uuid"])}}, ["events"])

@@ -2,21 +2,45 @@
 
 from common import errors, guest_hardware
 from common.calls import Call
+from common.rest import path
 from compute_api import access, images, personality
 from compute_api import create as creation
 from compute_api.services import power
 from compute_api.viewer import Viewer
-from conductor.db import instances, quotas
+from conductor.db import instances, quotas, rebuilds
 
+REIMAGED = (2, 93)  # since when a server's root volume gets the image; before, it keeps what it has
+GIB = 1 << 30
 _RULE = "os_compute_api:servers:rebuild"
 
 
-def _values(call: Call, row: dict, given: dict) -> dict:
-    """The columns that a rebuild changes."""
-    image = images.of(call, given["imageRef"], row["flavor"])
+def _of_image(row: dict, image: dict) -> dict:
+    """The columns of a server's image."""
     hardware = guest_hardware.of(row["vcpus"], row["memory_mb"], row["flavor"].get("extra_specs") or {}, image["properties"])
-    values: dict = {"image_meta": image, "image_ref": image["id"], "fault": None,
-                    "root_device_name": f"{hardware.disk_prefix}a"}
+    return {"image_meta": image, "image_ref": image["id"], "root_device_name": f"{hardware.disk_prefix}a"}
+
+
+def _root_volume(call: Call, row: dict) -> dict:
+    """The volume that a server boots from, as the caller sees it."""
+    root = next(device for device in row["block_devices"] if device["boot_index"] == 0)
+    return call.svc.rest.request("GET", "volume", path("/v3/volumes/{id}", root["volume_id"]), ctx=call.ctx)["volume"]
+
+
+def _check_volume(call: Call, volume: dict, image: dict) -> None:
+    """:raises BadRequest: the volume cannot get the image, or before 2.93 has another"""
+    if call.version < REIMAGED and volume.get("volume_image_metadata", {}).get("image_id") != image["id"]:
+        raise errors.BadRequest("Unable to rebuild with a different image for a volume-backed server.")
+    needed_gb = max(image["min_disk"] or 0, -(-(image["virtual_size"] or image["size"] or 0) // GIB))
+    if volume["size"] < needed_gb:
+        raise errors.BadRequest(f"Volume is smaller than the minimum size specified in image metadata. Volume size is "
+                                f"{volume['size'] * GIB} bytes, minimum size is {needed_gb * GIB} bytes.")
+    if len(volume["attachments"]) > 1:
+        raise errors.Conflict("Cannot re-image a volume which is attached to more than one server.")
+
+
+def _values(call: Call, row: dict, given: dict) -> dict:
+    """The columns that a rebuild changes, besides those of the image."""
+    values: dict = {"fault": None}
     if "name" in given:
         values["display_name"] = given["name"].strip()
         values["hostname"] = creation.hostname_of(values["display_name"])
@@ -44,19 +68,26 @@ def rebuild(call: Call, id: str, given: dict) -> tuple[dict, Viewer]:
         row = access.server(call, connection, id, _RULE)
         key = creation.key_of(connection, call, given.get("key_name"))
         limits = quotas.limits(connection, row["project_id"], {**call.svc.quota_defaults, **quotas.INJECTION})
-    if not row["image_meta"]:
-        raise errors.BadRequest("A server that boots from a volume cannot be rebuilt from an image.")
+    volume = None if row["image_meta"] else _root_volume(call, row)
     limit = limits["metadata_items"]
     if 0 <= limit < len(given.get("metadata", {})):
         raise errors.QuotaExceeded(resource="metadata_items", requested=len(given["metadata"]), used=0, limit=limit)
-    values = _values(call, row, given)
+    image = images.of(call, given["imageRef"], {**row["flavor"], "disk": 0} if volume else row["flavor"])
+    if volume:
+        _check_volume(call, volume, image)
+    values = {**_values(call, row, given), **({} if volume else _of_image(row, image))}
     personality.check(limits, values.get("injected_files"))
     if "key_name" in given:
         values.update(key_name=key["name"], key_data=key["public_key"])
     with call.svc.db.writer() as connection:
-        power.begin(call, connection, id, _RULE, "rebuild", "rebuild")
+        before, operation_id = power.begin(call, connection, id, _RULE, "rebuild", "rebuild"), None
+        if volume and call.version >= REIMAGED:
+            operation_id = rebuilds.begin(connection, call.ctx, before, volume["id"], image["id"])
         instances.write(connection, id, **values)
         row = access.server(call, connection, id, _RULE)
         viewer = Viewer(call, connection, [row])
-    power.send(call, row, "rebuild")
+    if operation_id:
+        call.svc.send(call.svc.conductor.drive_operation, call.ctx, operation_id)
+    else:
+        power.send(call, row, "rebuild")
     return row, viewer

@@ -111,16 +111,14 @@ def of_attempt(attempt: int | None) -> list:
 
 
 def fail(connection, uuid: str, name: str, *, fault: dict | None = None, attempt: int | None = None, **values) -> bool:
-    """The action failed: clear ``task_state`` and set the former vm_state or the action's failure state, with a fault for the
-    user. False: as ``finish``.
+    """The action failed: clear ``task_state`` and set the former vm_state or the action's failure state (``values`` may name
+    another), with a fault for the user. False: as ``finish``.
     """
     action = ACTIONS[name]
     allowed = [TABLE.c.task_state.in_(action.all_task_states)]
     if action.task_state in BUILD_TASKS:
         allowed = _being_built()
-    changed = {"task_state": None, "updated_at": db.now(), **values}
-    if action.failed:
-        changed["vm_state"] = action.failed
+    changed = {"task_state": None, "updated_at": db.now(), **({"vm_state": action.failed} if action.failed else {}), **values}
     if fault:
         changed["fault"] = fault
     done = connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid, *allowed, *of_attempt(attempt)).values(changed))

@@ -2,11 +2,14 @@
 
 from common import errors
 from common.server_states import SHELVED_OFFLOADED
-from conductor.db import evacuations, machine, operations, resizes, shelving
+from conductor.db import evacuations, machine, operations, rebuilds, resizes, shelving
 
 # {kind of operation: its steps that must not be left by a reset}. An offloading removes the server's disk from its host; an
-# evacuation ends what the guest on the former host can write to, before the server can be started on its new host.
-GUARDED: dict[str, tuple[str, ...]] = {shelving.OFFLOAD: ("remove", "disconnect"), evacuations.EVACUATE: ("disconnect", "fence")}
+# evacuation ends what the guest on the former host can write to, before the server can be started on its new host; a rebuild
+# replaces the attachment of the volume that the server boots from, and what the volume has.
+GUARDED: dict[str, tuple[str, ...]] = {
+    shelving.OFFLOAD: ("remove", "disconnect"), evacuations.EVACUATE: ("disconnect", "fence"),
+    rebuilds.REBUILD_VOLUME: ("reserve", "request", "reimage")}
 
 
 def reset(connection, ctx, row: dict, vm_state: str) -> None:

@@ -19,6 +19,7 @@ from common.server_states import (
 )
 from conductor.db import actions, allocations, hosts, instances, machine, resizes, shelving
 from conductor.operations import Job, Operation, Wait
+from conductor.operations.reservations import reserve_anew
 
 LOG = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ def _leave(job: Job, host: str) -> dict:
     kept = {}
     for device in row["block_devices"] if row else []:
         try:
-            kept[device["volume_id"]] = _reserved(job, device["volume_id"])
+            kept[device["volume_id"]] = reserve_anew(job, device["volume_id"])
         except errors.NotFound:
             LOG.warning("volume %s of instance %s is gone", device["volume_id"], job.uuid)
     for port in server_resources.ports_of(job.service.rest, job.uuid):
@@ -45,21 +46,6 @@ def _leave(job: Job, host: str) -> dict:
             except errors.PreconditionFailed as error:
                 raise errors.Superseded() from error
     return {"attachments": kept}
-
-
-def _reserved(job: Job, volume_id: str) -> str:
-    """A new reservation of a volume, beside which no other attachment is left."""
-    rest, known = job.service.rest, server_resources.attachments_of(job.service.rest, job.uuid, volume_id=volume_id)
-    job.check()
-    made = server_resources.reserve_volume(rest, job.uuid, volume_id)
-    try:
-        job.check()  # a deletion may have listed the attachments before this one was made
-    except errors.Superseded:
-        server_resources.end_attachment(rest, made)
-        raise
-    for each in known:
-        server_resources.end_attachment(rest, each)
-    return made
 
 
 class Shelving(Operation):

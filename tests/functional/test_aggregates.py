@@ -89,11 +89,15 @@ def test_an_aggregate_from_its_creation_to_its_deletion(call, act, no, made, mem
 
 def test_a_host_is_in_one_zone_and_keeps_it_while_servers_are_there(cloud, call, act, no, made):
     assert zones(cloud) == {"nova": None} and set(zones(cloud, "/detail")["nova"]) == {HOST}
+    assert {name for found in zones(cloud, "/detail")["internal"].values() for name in found} == {
+        "nova-conductor", "nova-scheduler"}
     east, west, plain = made("e", availability_zone="east"), made("w", availability_zone="west"), made("p")
     act(east, "add_host", host=HOST)
     act(plain, "add_host", host=HOST)
     assert zones(cloud) == {"east": None} and set(zones(cloud, "/detail")["east"]) == {HOST}
-    assert {s["zone"] for s in cloud.client.call("compute", "GET", "/os-services")["services"]} == {"east"}
+    services = cloud.client.call("compute", "GET", "/os-services")["services"]
+    assert {s["binary"]: s["zone"] for s in services} == {
+        "nova-compute": "east", "nova-conductor": "internal", "nova-scheduler": "internal"}
     assert "already in availability zone(s) ['east']" in no(409, "POST", f"/{west['id']}/action", {"add_host": {"host": HOST}})
     for body in ({"aggregate": {"availability_zone": "west"}}, {"set_metadata": {"metadata": {"availability_zone": "west"}}}):
         where = ("PUT", f"/{plain['id']}") if "aggregate" in body else ("POST", f"/{plain['id']}/action")

@@ -1,5 +1,6 @@
 """What changed between compute 2.53 and 2.104, each step from both sides."""
 
+import contextlib
 import re
 
 import pytest
@@ -473,3 +474,56 @@ def test_no_request_takes_unknown_query_parameters(cloud, server):
         text = refused(400, cloud.client, "compute", "GET", f"{path}?unknown=1", version="2.104")
         assert "'unknown' was unexpected" in text, path
     at(cloud, "2.101", "GET", f"/servers/{server}?unknown=1")
+
+
+@contextlib.contextmanager
+def booted_from_volume(cloud, image: str):
+    """A server with a root volume of an image; (its id, the volume's)."""
+    device = {"source_type": "image", "uuid": image, "destination_type": "volume", "volume_size": 1, "boot_index": 0,
+              "delete_on_termination": True}
+    made = cloud.client.call("compute", "POST", "/servers", {"server": {
+        "name": "of a volume", "flavorRef": "42", "networks": "none", "block_device_mapping_v2": [device]}})["server"]["id"]
+    shown = wait_status(cloud.client, made)
+    yield made, shown["os-extended-volumes:volumes_attached"][0]["id"]
+    cloud.client.call("compute", "DELETE", f"/servers/{made}")
+    wait_gone(cloud.client, made)
+
+
+def test_rebuild_of_a_server_that_boots_from_a_volume(cloud):
+    first = cloud.client.find("image", "images", "cirros")["id"]
+    names = {"disk_format": "raw", "container_format": "bare"}
+    second, large = (cloud.client.call("image", "POST", "/images", {"name": name, "min_disk": size, **names})["id"]
+                     for name, size in (("another", 1), ("large", 2)))
+    for image in (second, large):
+        cloud.client.call("image", "PUT", f"/images/{image}/file", raw=b"\0" * 512, content_type="application/octet-stream")
+    with booted_from_volume(cloud, first) as (server, volume):
+        path = f"/servers/{server}/action"
+
+        def shown_volume() -> dict:
+            return cloud.client.call("volume", "GET", f"/volumes/{volume}")["volume"]
+        refused(400, cloud.client, "compute", "POST", path, {"rebuild": {"imageRef": second}}, version="2.92")
+        at(cloud, "2.92", "POST", path, {"rebuild": {"imageRef": first, "name": "same image"}})
+        assert wait_status(cloud.client, server)["name"] == "same image" and shown_volume()["status"] == "in-use"
+        text = refused(400, cloud.client, "compute", "POST", path, {"rebuild": {"imageRef": large}}, version="2.93")
+        assert "Volume is smaller than the minimum size" in text
+        rebuilt = at(cloud, "2.93", "POST", path, {"rebuild": {"imageRef": second, "name": "other image"}})["server"]
+        assert (rebuilt["status"], rebuilt["image"], rebuilt["name"]) == ("REBUILD", "", "other image")
+        shown = wait_status(cloud.client, server)
+        assert shown["image"] == "" and shown["os-extended-volumes:volumes_attached"][0]["id"] == volume
+        assert (shown_volume()["status"], shown_volume()["volume_image_metadata"]["image_id"]) == ("in-use", second)
+        (held,) = cloud.client.call("volume", "GET", f"/attachments?volume_id={volume}")["attachments"]
+        assert held["status"] == "attached"
+        action = cloud.client.call("compute", "GET", f"/servers/{server}/os-instance-actions")["instanceActions"][0]
+        events = cloud.client.call("compute", "GET", f"/servers/{server}/os-instance-actions/{action['request_id']}")
+        assert [e["event"] for e in reversed(events["instanceAction"]["events"])] == [
+            f"compute_rebuild_volume_{step}" for step in ("stop", "reserve", "request", "reimage", "start")]
+        cloud.client.call("compute", "POST", path, {"os-stop": None})
+        wait_status(cloud.client, server, "SHUTOFF")
+        at(cloud, "2.93", "POST", path, {"rebuild": {"imageRef": first}})
+        wait_status(cloud.client, server, "SHUTOFF")
+        assert shown_volume()["volume_image_metadata"]["image_id"] == first
+        event = {"events": [{"name": "volume-reimaged", "server_uuid": server, "tag": volume}]}
+        refused(400, cloud.client, "compute", "POST", "/os-server-external-events", event, version="2.92")
+        assert at(cloud, "2.93", "POST", "/os-server-external-events", event)["events"][0]["code"] == 200
+    for image in (second, large):
+        cloud.client.call("image", "DELETE", f"/images/{image}")

@@ -18,10 +18,11 @@ from tests.conftest import FakeCloud
 from volume.tasks.create import CreateVolume
 from volume.tasks.delete import DeleteVolume
 from volume.tasks.extend import ExtendVolume
+from volume.tasks.reimage import ReimageVolume
 from volume.tasks.snapshot import CreateSnapshot, DeleteSnapshot
 
 CASES = [(t, s, m) for t in (Boot, Delete, Attach, Detach, CreateVolume, DeleteVolume, CreateSnapshot, DeleteSnapshot,
-                             ExtendVolume, ShowExtended, Snapshot, SnapshotVolumes) for s in t.steps
+                             ExtendVolume, ShowExtended, Snapshot, SnapshotVolumes, ReimageVolume) for s in t.steps
          for m in ("fail", "twice", "kill")]
 
 
@@ -243,6 +244,23 @@ def extend(story, task, step, mode):
     story.delete_volume(volume)
 
 
+def reimage(story, task, step, mode):
+    """A volume whose image could not be written is in error, and is written again."""
+    volume, image = story.volume(), story.call("image", "GET", "/images")["images"][0]["id"]
+    body = {"os-reimage": {"image_id": image}}
+    story.sabotage(task, step, mode)
+    story.call("volume", "POST", f"/volumes/{volume}/action", body, version="3.68")
+    expected = "error" if mode == "fail" and step != "announce" else "available"
+    assert story.settle_volume(volume) == expected
+    if expected == "error":
+        story.call("volume", "POST", f"/volumes/{volume}/action", body, version="3.68")
+        assert story.settle_volume(volume) == "available"
+    shown = story.call("volume", "GET", f"/volumes/{volume}")["volume"]
+    assert shown["volume_image_metadata"]["image_id"] == image
+    story.audit()
+    story.delete_volume(volume)
+
+
 def server_image(story, task, step, mode):
     of_server(story, task, step, mode, story.server())
 
@@ -297,7 +315,7 @@ def check_snapshots(story, made: list[dict]) -> None:
 
 
 STORIES = {Snapshot: server_image, SnapshotVolumes: server_of_volume_image, CreateSnapshot: create_snapshot,
-           DeleteSnapshot: delete_snapshot, ExtendVolume: extend, ShowExtended: extend,
+           DeleteSnapshot: delete_snapshot, ExtendVolume: extend, ShowExtended: extend, ReimageVolume: reimage,
            Boot: boot, Delete: delete, Attach: attach, Detach: detach, CreateVolume: create_volume,
            DeleteVolume: delete_volume}
 

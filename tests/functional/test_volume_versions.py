@@ -1,4 +1,4 @@
-"""What changed between volume 3.44 and 3.67, and the actions that came with it."""
+"""What changed between volume 3.44 and 3.68, and the actions that came with it."""
 
 import json
 
@@ -90,3 +90,32 @@ def test_a_readonly_volume(at, cloud, volume):
     cloud.client.call("compute", "DELETE", f"/servers/{server}")
     wait_gone(cloud.client, server)
     wait_for(lambda: at("3.0", "GET", f"/volumes/{volume}")["volume"]["status"] == "available", 20, what="the volume")
+
+
+def test_a_new_image_on_a_volume(at, cloud, volume):
+    path, image = f"/volumes/{volume}/action", cloud.client.find("image", "images", "cirros")["id"]
+    reimage = {"os-reimage": {"image_id": image}}
+
+    def until(status):
+        wait_for(lambda: at("3.0", "GET", f"/volumes/{volume}")["volume"]["status"] == status, 20, what=status)
+        return at("3.0", "GET", f"/volumes/{volume}")["volume"]
+    at("3.67", "POST", path, reimage, status=404)
+    for wrong in ({}, {"image_id": "x"}, {"image_id": image, "other": 1}, {"image_id": image, "reimage_reserved": "perhaps"}):
+        at("3.68", "POST", path, {"os-reimage": wrong}, status=400)
+    assert at("3.0", "GET", f"/volumes/{volume}")["volume"]["bootable"] == "false"
+    at("3.68", "POST", path, reimage, status=202)
+    shown = until("available")
+    assert (shown["bootable"], shown["volume_image_metadata"]["image_id"]) == ("true", image)
+    large = cloud.client.call("image", "POST", "/images", {
+        "name": "large", "disk_format": "raw", "container_format": "bare", "min_disk": 2})["id"]
+    cloud.client.call("image", "PUT", f"/images/{large}/file", raw=b"\0" * 512, content_type="application/octet-stream")
+    assert "larger than volume size" in at("3.68", "POST", path, {"os-reimage": {"image_id": large}}, status=400)
+    held = at("3.44", "POST", "/attachments", {"attachment": {"volume_uuid": volume}})["attachment"]["id"]
+    assert "but is reserved" in at("3.68", "POST", path, reimage, status=400)
+    at("3.68", "POST", path, {"os-reimage": {"image_id": image, "reimage_reserved": True}}, status=202)
+    until("reserved")
+    at("3.44", "DELETE", f"/attachments/{held}")
+    at("3.0", "POST", path, {"os-reset_status": {"status": "error"}}, status=202)
+    at("3.68", "POST", path, reimage, status=202)
+    until("available")
+    cloud.client.call("image", "DELETE", f"/images/{large}")

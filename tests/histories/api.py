@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from common import context, db, errors, server_states
-from conductor.db import deletion, evacuations, instances, live_migrations, machine, models, resets, resizes, shelving
+from conductor.db import deletion, evacuations, instances, live_migrations, machine, models, rebuilds, resets, resizes, shelving
 from scheduler.rpcapi import request_spec
 from tests.compute.test_guests import ROW
 from tests.histories.world import World
@@ -229,3 +229,12 @@ def evacuate(world: World, uuid: str) -> str:
     with world.db.writer() as connection:
         return evacuations.begin(connection, context.service_context(), uuid, host=None, force=False, stopped=False,
                                  down_time_s=60)
+
+
+def rebuild_volume(world: World, uuid: str) -> str:
+    """Of a server that boots from a volume."""
+    with world.db.writer() as connection:
+        row = instances.find(connection, uuid)
+        machine.begin(connection, uuid, "rebuild")
+        root = next(d for d in row["block_devices"] if d["boot_index"] == 0)
+        return rebuilds.begin(connection, context.service_context(), row, root["volume_id"], world.services.new_id("9"))

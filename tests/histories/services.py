@@ -19,6 +19,7 @@ class Services:
         self.images: dict[str, dict] = {}
         self.snapshots: dict[str, dict] = {}
         self._made = 0
+        self.images_refused = self.images_damaged = False  # that volumes are to get
         self.plugs_that_fail = 0  # the next so many, as their network agent is killed meanwhile
 
     def new_id(self, prefix: str) -> str:
@@ -89,6 +90,12 @@ class Services:
         volume = self.volumes.get(names[0])
         if volume is None:
             raise errors.NotFound("no such volume")
+        if "os-reimage" in (body or {}):
+            return self._reimage(volume)
+        if volume["status"] == "downloading" and method == "GET":  # it has its image the next time
+            answer = dict(volume)
+            self._reimaged(volume)
+            return {"volume": answer}
         if names[1:] == ["action"]:
             if volume["status"] != "extending":
                 raise errors.BadRequest("it is not being extended")
@@ -98,6 +105,17 @@ class Services:
                 raise errors.BadRequest(f"it is {volume['status']}")
             del self.volumes[names[0]]
         return {"volume": dict(volume)}
+
+    def _reimage(self, volume: dict) -> None:
+        if self.images_refused or volume["status"] not in ("available", "error", "reserved"):
+            raise errors.BadRequest(f"it is {volume['status']}")
+        if any(a["volume_id"] == volume["id"] and a["host"] for a in self.attachments.values()):
+            raise AssertionError(f"volume {volume['id']} gets an image while a host has it")
+        volume.update(status="downloading", images=volume.get("images", 0) + 1)
+
+    def _reimaged(self, volume: dict) -> None:
+        held = any(a["volume_id"] == volume["id"] for a in self.attachments.values())
+        volume["status"] = "error" if self.images_damaged else "reserved" if held else "available"
 
     def _attachments(self, method, names, query, body, headers):
         if not names:
@@ -142,8 +160,8 @@ class Services:
         return self._connect(made, given["connector"])
 
     def _move(self, volume_id: str, status: str) -> None:
-        """One that is being extended stays so until that has ended."""
-        if self.volumes[volume_id]["status"] != "extending":
+        """One that is being extended, or gets an image, stays so until that has ended."""
+        if self.volumes[volume_id]["status"] not in ("extending", "downloading"):
             self.volumes[volume_id]["status"] = status
 
     def _snapshots(self, method, names, query, body, headers):

@@ -17,6 +17,7 @@ MEANT: dict[str, dict[str, str]] = {
             "volume:get", "volume:delete", "volume:create_snapshot", "volume:get_snapshot", "volume:get_all_snapshots",
             "volume:delete_snapshot", "volume:attachment_create", "volume:attachment_update", "volume:attachment_delete",
             "volume:multiattach_bootable_volume", "volume_extension:volume_actions:roll_detaching",
+            "volume:reimage_reserved",
             "volume:attachment_complete", "volume_extension:volume_admin_actions:force_delete",
             "volume_extension:volume_admin_actions:extend_volume_completion"), _OF_A_SERVICE),
         "service_api": "Cinder treats other services as administrators; here they may only do with volumes what servers need",

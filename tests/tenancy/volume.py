@@ -10,7 +10,7 @@ from volume.handlers import type_access
 from volume.schemas import actions
 
 NOWHERE = compute.NOWHERE
-VERSION = "volume 3.67"
+VERSION = "volume 3.68"
 
 
 def make(who: Asker, mark: str) -> Ids:
@@ -34,7 +34,7 @@ def make(who: Asker, mark: str) -> Ids:
 # What each action is sent with; nothing where its schema asks for nothing.
 _ARGUMENTS: dict = {
     "os-reset_status": {"status": "error"}, "os-force_delete": {}, "os-extend": {"new_size": 2},
-    "os-extend_volume_completion": {"error": True},
+    "os-extend_volume_completion": {"error": True}, "os-reimage": {"image_id": NOWHERE},
     "os-update_readonly_flag": {"readonly": True}, "os-set_image_metadata": {"metadata": {"a": "b"}},
     "os-unset_image_metadata": {"key": "a"}, "os-set_bootable": {"bootable": True}, "os-attach": {
         "mountpoint": "/dev/vdb", "instance_uuid": NOWHERE},
@@ -80,6 +80,9 @@ REFERENCES: dict[Key, list[Reference]] = {
     ("volume.handlers.actions", "attachment_id"): [Reference(
         "POST", "/v3/volumes/{id}/action", lambda own, theirs: {"os-detach": {"attachment_id": theirs["attachments"]}},
         control=False)],
+    ("volume.handlers.actions", "image_id"): [Reference(
+        "POST", "/v3/volumes/{id}/action", lambda own, theirs: {
+            "os-reimage": {"image_id": theirs["image"], "reimage_reserved": True}})],
 }
 _NOT_READ = "accepted from old clients and not read"
 NO_REFERENCE = {
@@ -95,5 +98,5 @@ _TYPES = {(r.method, r.path): (frozenset((200, 400, 403, 404)), "types are every
 _SERVICES = {(r.method, r.path): (REFUSED | {400}, "for admins") for r in router.ROUTES if "/os-services/{action}" in r.path}
 SERVICE = Service("volume", router.ROUTES, make,
                   {key(r): body for r in router.ROUTES if writes(r) and "{" in r.path and (body := _body(r.method, r.path))},
-                  lambda: schemas.of("volume"), REFERENCES, NO_REFERENCE, {**_TYPES, **_SERVICES}, version="3.67",
+                  lambda: schemas.of("volume"), REFERENCES, NO_REFERENCE, {**_TYPES, **_SERVICES}, version="3.68",
                   filters=(("volume_id", "volumes"), ("marker", "volumes"), ("snapshot_id", "snapshots")))

@@ -116,6 +116,22 @@ def test_an_export_in_use_gets_the_new_size_only_while_its_initiator_holds_still
         driver.disconnect("v1", "a1")
 
 
+def test_a_volume_gets_another_image(driver, tmp_path):
+    """Nothing is left of what it had before, also beyond the image's end."""
+    for name, size in (("first", 2 << 20), ("second", 1 << 20)):
+        (tmp_path / name).write_bytes(name.encode() * (size // len(name)))
+    driver.create("v5", 1)
+    driver.fill("v5", str(tmp_path / "first"), "raw")
+    for _ in range(2):
+        driver.refill("v5", str(tmp_path / "second"), "raw")
+    assert driver.sizes() == {"v5": 1}
+    if driver.keeps_bytes:
+        with open(driver.path("v5"), "rb") as volume:
+            found = volume.read(4 << 20).rstrip(b"\0")
+        assert found == (tmp_path / "second").read_bytes()
+        assert driver.path("v5").stat().st_size == 1 << 30
+
+
 def content(driver, volume_id: str) -> bytes:
     with open(driver.path(volume_id), "rb") as handle:
         return handle.read(16)

@@ -6,7 +6,7 @@ has the status of the volume, which is in-use before and after it.
 """
 
 from common import rows
-from volume.db import extensions, models, volumes
+from volume.db import extensions, models, reimages, volumes
 
 TABLE = models.attachments
 ATTACHED, RESERVED = "attached", "reserved"
@@ -63,6 +63,8 @@ def ended(connection, row: dict) -> None:
     """:raises NotFound: the attachment has been deleted already"""
     rows.delete(connection, TABLE, row["id"], resource="attachment")
     others = _others(connection, row)
+    if reimages.is_downloading(connection, row["volume_id"]):
+        return
     if not others:
         if not extensions.detached(connection, row["volume_id"]):
             volumes.move(connection, row["volume_id"], "detach")

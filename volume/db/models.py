@@ -26,6 +26,7 @@ volumes = sa.Table(
     sa.Column("volume_type_id", ID, sa.ForeignKey("volume_types.id")), sa.Column("host", sa.String(255)),
     sa.Column("metadata", sa.JSON, nullable=False), sa.Column("image_metadata", sa.JSON, nullable=False),
     sa.Column("image_id", ID), sa.Column("snapshot_id", ID), sa.Column("source_volid", ID),
+    sa.Column("reimage_metadata", sa.JSON(none_as_null=True)),  # image_metadata of the image that is being written on it
     sa.Column("request_id", sa.String(64), nullable=False), sa.Column("created_at", MOMENT, nullable=False),
     sa.Column("updated_at", MOMENT, nullable=False), sa.Column("resent_at", MOMENT))
 snapshots = sa.Table(

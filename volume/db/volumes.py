@@ -30,6 +30,9 @@ ACTIONS = {
     "detach": ({"reserved", "attaching", "in-use", "detaching", "error"}, "available"),
     "extend": ({"available"}, "extending"), "extended": ({"extending"}, "available"),
     "extend_failed": ({"extending"}, "error_extending"),
+    "reimage": ({"available", "error"}, "downloading"), "reimage_reserved": ({"available", "error", "reserved"}, "downloading"),
+    "reimaged": ({"downloading"}, "available"), "reimaged_reserved": ({"downloading"}, "reserved"),
+    "reimage_failed": ({"downloading"}, "error"),
     "extend_attached": ({"in-use"}, "extending"), "extended_attached": ({"extending"}, "in-use"),
 }
 

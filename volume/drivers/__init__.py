@@ -26,6 +26,10 @@ class VolumeDriver:
         """
         raise AssertionError
 
+    def refill(self, volume_id: str, path: str, disk_format: str) -> None:
+        """Write an image over what a volume has, as ``fill``. No server has it connected."""
+        self.fill(volume_id, path, disk_format)
+
     def delete(self, volume_id: str) -> None:
         """Delete a volume, so that its data can never be read through another one."""
         raise AssertionError

@@ -14,6 +14,8 @@ def act(req, id):
     if len(body) != 1 or next(iter(body)) not in _CHECKS:
         raise unknown_action(body, unsupported.ACTIONS)
     name, arguments = next(iter(body.items()))
+    if req.version < _SINCE.get(name, req.version):
+        raise errors.NotFound(f"The action {name} begins with microversion %d.%d." % _SINCE[name])
     _CHECKS[name](arguments)
     metadata = _ACTIONS[name](req.call, id, arguments)
     if name == "os-set_bootable":
@@ -30,14 +32,16 @@ def _without(known: dict, arguments: dict) -> dict:
 _IMAGE_METADATA = "volume_extension:volume_image_metadata"
 _ACTIONS = {
     "os-update_readonly_flag": actions.readonly,
-    "os-set_image_metadata": actions.image_metadata(lambda known, arguments: {**known, **arguments["metadata"]},
-                                                    f"{_IMAGE_METADATA}:set", "volume:update_volume_metadata"),
-    "os-unset_image_metadata": actions.image_metadata(_without, f"{_IMAGE_METADATA}:remove", "volume:delete_volume_metadata"),
-    "os-show_image_metadata": actions.image_metadata(lambda known, arguments: known, "volume:get_volume_metadata", shown=True),
+    "os-set_image_metadata": actions.metadata_of_image(lambda known, arguments: {**known, **arguments["metadata"]},
+                                                       f"{_IMAGE_METADATA}:set", "volume:update_volume_metadata"),
+    "os-unset_image_metadata": actions.metadata_of_image(_without, f"{_IMAGE_METADATA}:remove", "volume:delete_volume_metadata"),
+    "os-show_image_metadata": actions.metadata_of_image(lambda known, arguments: known, "volume:get_volume_metadata", shown=True),
     "os-attach": actions.attach, "os-detach": actions.detach, "os-reserve": actions.move("hold", "reserve"),
     "os-unreserve": actions.move("unhold", "unreserve"),
     "os-begin_detaching": actions.move("begin_detaching", "begin_detaching"),
     "os-roll_detaching": actions.move("roll_detaching", "roll_detaching"),
     "os-reset_status": actions.reset_status, "os-force_delete": actions.force_delete, "os-extend": actions.extend,
-    "os-extend_volume_completion": actions.extend_completion, "os-set_bootable": actions.set_bootable}
+    "os-extend_volume_completion": actions.extend_completion, "os-set_bootable": actions.set_bootable,
+    "os-reimage": actions.reimage}
+_SINCE = {"os-reimage": (3, 68)}
 ACTIONS = tuple(_ACTIONS)

@@ -5,14 +5,14 @@ a resource; 3.31 that unknown filters are refused; 3.33 what lists can be filter
 value; 3.42 extending volumes in use; 3.44 the completion of attachments as an action; 3.45 counts of lists; 3.48
 whether targets are shared; 3.49 the state of backends; 3.52 types by extra specs; 3.54 the mode of an attachment;
 3.60 lists by time (as in Cinder they work from 3.31 on); 3.61 clusters' names; 3.63 the type's id; 3.65 what counts
-against quotas; 3.66 snapshots of volumes in use without force; 3.67 paths without a project. Microversions of
-resources that Pileus does not have (groups, backups, clusters, transfers, encryption, default types of projects)
-change nothing here.
+against quotas; 3.66 snapshots of volumes in use without force; 3.67 paths without a project; 3.68 new images on
+existing volumes. Microversions of resources that Pileus does not have (groups, backups, clusters, transfers, encryption,
+default types of projects) change nothing here.
 """
 
 from common import wsgi
 
-MINIMUM, MAXIMUM = (3, 0), (3, 67)
+MINIMUM, MAXIMUM = (3, 0), (3, 68)
 
 
 def _v3(req) -> dict:

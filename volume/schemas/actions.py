@@ -13,6 +13,7 @@ SCHEMAS = {
     "os-update_readonly_flag": schema.obj({"readonly": schema.BOOLEAN}, ["readonly"]),
     "os-set_image_metadata": schema.obj({"metadata": schema.METADATA}, ["metadata"]),
     "os-unset_image_metadata": schema.obj({"key": {"type": "string", "minLength": 1, "maxLength": 255}}, ["key"]),
+    "os-reimage": schema.obj({"image_id": schema.UUID, "reimage_reserved": schema.BOOLEAN}, ["image_id"]),
     "os-set_bootable": schema.obj({"bootable": schema.BOOLEAN}, ["bootable"]),
 }
 NOTHING = {"type": ["object", "null", "string"], "maxProperties": 0, "maxLength": 0}

@@ -5,8 +5,8 @@ import logging
 from common import context, db, errors, rows, wsgi
 from common.calls import Call
 from volume import access
-from volume.db import attachments, extensions, volumes
-from volume.services.volumes import begin_delete
+from volume.db import attachments, extensions, reimages, volumes
+from volume.services.volumes import begin_delete, image_metadata
 
 LOG = logging.getLogger(__name__)
 
@@ -56,6 +56,24 @@ def extend_completion(call: Call, id: str, arguments: dict) -> None:
     LOG.info("volume %s now has %d GiB%s", id, row["size"], "; the server does not see the new size yet" if failed else "")
 
 
+def reimage(call: Call, id: str, arguments: dict) -> None:
+    """Begin to write an image over what a volume has. With ``reimage_reserved`` also if it is reserved for a server.
+
+    :raises Conflict: it has more than one attachment
+    :raises BadRequest: its status, or the image, does not allow it
+    """
+    reserved = wsgi.bool_value(arguments.get("reimage_reserved") or False)
+    with call.svc.db.reader() as connection:
+        row = access.volume(call, connection, id)
+        access.check(call, row, "volume:reimage_reserved" if row["status"] == "reserved" else "volume:reimage")
+    image = image_metadata(call, arguments["image_id"], row["size"])
+    with call.svc.db.writer() as connection:
+        row = access.volume(call, connection, id)
+        access.check(call, row, "volume:reimage_reserved" if row["status"] == "reserved" else "volume:reimage")
+        reimages.begin(connection, row, image, reserved=reserved, request_id=call.ctx.trace_id)
+    call.svc.send(call.svc.agents.reimage_volume, call.ctx, row["host"], id)
+
+
 def set_bootable(call: Call, id: str, arguments: dict) -> None:
     with call.svc.db.writer() as connection:
         access.volume(call, connection, id, "volume:update")
@@ -73,7 +91,7 @@ def readonly(call: Call, id: str, arguments: dict) -> None:
         rows.update(connection, volumes.TABLE, id, {"readonly": wsgi.bool_value(arguments["readonly"])}, resource="volume")
 
 
-def image_metadata(edit, *rules: str, shown: bool = False):
+def metadata_of_image(edit, *rules: str, shown: bool = False):
     """:param edit: (current image metadata, the action's arguments) -> new image metadata"""
     def edit_metadata(call: Call, id: str, arguments: dict) -> dict:
         with call.svc.db.writer() as connection:

@@ -77,7 +77,7 @@ def create(call: Call, given: dict) -> dict:
                                 f"{source['size']}GB. They must be >= original size.")
     if given.get("availability_zone") not in (None, "nova"):
         raise errors.BadRequest(f"Invalid input received: Availability zone '{given['availability_zone']}' is invalid.")
-    image = _image(call, given.get("imageRef"), size)
+    image = image_metadata(call, given["imageRef"], size) if given.get("imageRef") else {}
     row = {"id": context.new_uuid(), "name": given.get("name", given.get("display_name")),
            "description": given.get("description", given.get("display_description")),
            "project_id": call.ctx.project_id, "user_id": call.ctx.user_id, "size": size, "status": "creating",
@@ -129,10 +129,11 @@ def _source(call: Call, connection, given: dict) -> dict:
             "type": volume["volume_type_id"]}
 
 
-def _image(call: Call, ref: str | None, size_gb: int) -> dict:
-    """The image metadata that a volume stores, after checks that the image fits; {} without an image."""
-    if not ref:
-        return {}
+def image_metadata(call: Call, ref: str, size_gb: int) -> dict:
+    """The image metadata that a volume stores.
+
+    :raises BadRequest: the image is not there for the caller, or not for a volume of this size
+    """
     try:
         image = call.svc.rest.request("GET", "image", path("/v2/images/{id}", last_segment(ref)), ctx=call.ctx)
     except errors.NotFound:

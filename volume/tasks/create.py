@@ -1,8 +1,9 @@
 """Create a volume: allocate its space, copy its image or source, make it available."""
 
-from common import errors, images, shared_work, units
+from common import errors, units
 from volume.db import volumes
 from volume.tasks import VolumeTask
+from volume.tasks.images import downloaded
 
 
 class CreateVolume(VolumeTask):
@@ -37,14 +38,8 @@ class CreateVolume(VolumeTask):
     def fill(self, state):
         if not state.get("image_id") or not self.service.driver.keeps_bytes:
             return
-        target = self.service.incoming / state["volume_id"]
-        try:
-            image = shared_work.attended(
-                lambda work: images.fetch(self.service.rest, {"id": state["image_id"]}, target, state.get("project_id"), work),
-                lambda: self.service.workers.has(state["volume_id"], ("delete_volume",)))
-            self.service.driver.fill(state["volume_id"], str(target), image["disk_format"])
-        finally:
-            target.unlink(missing_ok=True)
+        with downloaded(self.service, state) as (source, image):
+            self.service.driver.fill(state["volume_id"], source, image["disk_format"])
 
     @units.unit
     def publish(self, state):

@@ -1,0 +1,86 @@
+"""Rebuild of a server that boots from a volume: an image is written over what the volume has."""
+
+from common import errors, server_resources
+from common.rest import path
+from common.server_states import ERROR
+from conductor.db import actions, instances, machine, rebuilds
+from conductor.operations import Job, Operation, Wait
+from conductor.operations.reservations import reserve_anew
+
+VERSION = {"OpenStack-API-Version": "volume 3.68"}
+
+
+class RebuildVolume(Operation):
+    """Until the volume service accepts the image, the server is started again with what it had if a step fails. Afterwards the
+    volume may have anything, and a failure leaves the server in ERROR, from which it can be rebuilt again."""
+
+    kind = rebuilds.REBUILD_VOLUME
+    steps = undoable = ("stop", "reserve", "request", "reimage", "start")
+    host_steps = {"stop": "destroy", "undo_stop": "reconnect", "start": "rebuild_volume", "undo_start": "destroy"}
+    notifications = ("rebuild.end", "rebuild.error")
+
+    def stop(self, job: Job) -> Wait:
+        return job.ask_or_fail(job.data["source"])
+
+    def undo_stop(self, job: Job) -> Wait | None:
+        """Of a server that was in ERROR before it is not known what its guest did."""
+        if job.data.get("overwritten") or job.data["before"] == ERROR:
+            return None
+        return job.ask(job.data["source"])
+
+    def reserve(self, job: Job) -> dict:
+        """No host has the volume while it is written to. After a rebuild that failed it is in error, and reserved."""
+        volume_id = job.data["volume_id"]
+        if _volume(job)["status"] != "error":
+            return {"attachment": reserve_anew(job, volume_id)}
+        return {}
+
+    def record_reserve(self, connection, job: Job) -> None:
+        if "attachment" in job.data:
+            instances.set_attachment(connection, job.uuid, job.data["volume_id"], job.data["attachment"])
+
+    def request(self, job: Job) -> dict:
+        """Repeatable: if it was accepted before, the volume has got its image, or gets it again."""
+        if _volume(job)["status"] != "downloading":
+            job.check()
+            body = {"os-reimage": {"image_id": job.data["image_id"], "reimage_reserved": True}}
+            job.service.rest.request("POST", "volume", path("/v3/volumes/{id}/action", job.data["volume_id"]), body=body,
+                                     headers=VERSION)
+        return {"overwritten": True}
+
+    def undo_request(self, job: Job) -> dict | None:
+        """The answer of the volume service may have been lost."""
+        return {"overwritten": True} if _volume(job)["status"] in ("downloading", "error") else None
+
+    def reimage(self, job: Job) -> None:
+        """:raises ServiceUnavailable: the volume is still being written to; its service reports when it is not"""
+        status = _volume(job)["status"]
+        if status == "downloading":
+            raise errors.ServiceUnavailable(part=f"volume {job.data['volume_id']}, which still gets its image")
+        if status != "reserved":
+            raise errors.StepFailed(reason=f"Volume {job.data['volume_id']} has not got the image: it is {status}.")
+
+    def start(self, job: Job) -> Wait:
+        return job.ask_or_fail(job.data["source"])
+
+    def undo_start(self, job: Job) -> Wait | None:
+        return job.ask_if_up(job.data["source"])
+
+    def finished(self, connection, job: Job) -> None:
+        machine.finish(connection, job.uuid, "rebuild", attempt=job.row["attempt"], end=job.data["vm_state"],
+                       power_state=job.data["power_state"], fault=None)
+
+    def failed(self, connection, job: Job, error: str) -> None:
+        state = ERROR if job.data.get("overwritten") else job.data["before"]
+        machine.fail(connection, job.uuid, "rebuild", attempt=job.row["attempt"], fault=machine.fault(error), vm_state=state)
+        actions.failed(connection, job.row["request_id"], job.uuid, error)
+
+
+def _volume(job: Job) -> dict:
+    """:raises StepFailed: it is gone"""
+    volume_id = job.data["volume_id"]
+    try:
+        return job.service.rest.request("GET", "volume", path("/v3/volumes/{id}", volume_id),
+                                        headers=server_resources.VOLUME_VERSION)["volume"]
+    except errors.NotFound as error:
+        raise errors.StepFailed(reason=f"Volume {volume_id}, which the server boots from, is gone.") from error
