@@ -32,7 +32,7 @@ def of_image(image: dict) -> list[dict]:
                   **{k: each.get(k) for k in ("boot_index", "volume_size", "tag", "delete_on_termination")
                      if each.get(k) is not None}} for each in given]
     except (errors.BadRequest, ValueError, TypeError, KeyError, AttributeError):
-        raise errors.BadRequest("Block Device Mapping is Invalid: the image's own mapping is malformed.") from None
+        raise errors.BadRequest("Block Device Mapping is Invalid: the image's own mapping cannot be read.") from None
     _CHECK(found)
     if any(each["source_type"] != "snapshot" for each in found) or not any(each.get("boot_index") == 0 for each in found):
         raise errors.BadRequest("Block Device Mapping is Invalid: the image's own mapping has no snapshot to boot from.")
