@@ -32,10 +32,14 @@ class Crowd:
     """Counts open connections. One more than ``most`` ends another whose peer is waited for: of the address that has most of
     these, one that has nothing in progress, and of these the one that has been waited for longest. So who opens many ends his
     own, and a connection that is being served is never ended.
+
+    :param patience_s: how long a peer is waited for in any case
+    :param progress_s: the same for one that has something in progress
     """
 
-    def __init__(self, most: int):
-        self._most, self._open, self._lock = most, 0, threading.Lock()
+    def __init__(self, most: int, patience_s: float = 0.0, progress_s: float = 0.0):
+        self._most, self._patience_s, self._progress_s = most, patience_s, progress_s
+        self._open, self._lock = 0, threading.Lock()
         self._waiting: dict[int, tuple[str, bool, float, socket.socket]] = {}
 
     @contextlib.contextmanager
@@ -43,8 +47,7 @@ class Crowd:
         """A connection is open."""
         with self._lock:
             self._open += 1
-            if self._open > self._most:
-                self._end_one()
+        self.trim(1)
         try:
             yield
         finally:
@@ -67,10 +70,20 @@ class Crowd:
             with self._lock:
                 self._waiting.pop(key, None)
 
-    def _end_one(self) -> None:
-        if not self._waiting:
-            return
-        homes = {key: _neighbourhood(entry[0]) for key, entry in self._waiting.items()}
-        counts = collections.Counter(homes.values())
-        chosen = min(self._waiting, key=lambda key: (-counts[homes[key]], *self._waiting[key][1:3]))
-        shut(self._waiting.pop(chosen)[3])
+    def trim(self, count: int | None = None) -> None:
+        """End those that are too many, or ``count`` of them."""
+        with self._lock:
+            for _ in range(min(self._open - self._most, self._open if count is None else count)):
+                if not self._end_one():
+                    return
+
+    def _end_one(self) -> bool:
+        """Whether there was one. It counts until its thread has noticed, so a few more than necessary may end."""
+        homes = {key: _neighbourhood(address) for key, (address, _, _, _) in self._waiting.items()}
+        counts, now = collections.Counter(homes.values()), time.monotonic()
+        most = max(counts.values(), default=0)
+        found = [(in_progress, since, key) for key, (_, in_progress, since, _) in self._waiting.items()
+                 if counts[homes[key]] == most and now - since >= (self._progress_s if in_progress else self._patience_s)]
+        if found:
+            shut(self._waiting.pop(min(found)[2])[3])
+        return bool(found)

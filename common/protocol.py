@@ -3,6 +3,7 @@
 import io
 import re
 import socket
+import threading
 import time
 import typing
 
@@ -18,6 +19,8 @@ _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\x00\r\n]*)?\r\n")
 MAX_LINE_BYTES, MAX_TRAILERS = 1024, 64
 # Connections of a server; some fewer than it has threads, so that one that is to end need not have ended before the next.
 MAX_CONNECTIONS, THREADS = 448, 512
+# Of too many, none ends whose client was waited for less than this long, for a request or within one.
+PATIENCE_S, PROGRESS_S, TRIM_S = 1.0, 3.0, 0.25
 
 
 class _Waited(io.RawIOBase):
@@ -128,7 +131,7 @@ class Protocol(eventlet.wsgi.HttpProtocol):
 
     rfile: typing.Any
     wfile: typing.Any
-    crowd = Crowd(MAX_CONNECTIONS)
+    crowd = Crowd(MAX_CONNECTIONS, PATIENCE_S, PROGRESS_S)
 
     def __init__(self, *args):
         self._began, self._in_progress = time.monotonic(), False
@@ -203,6 +206,16 @@ class Takeover(webob.Response):
 
 def serve(sock: socket.socket, app, log) -> None:
     """Serve requests until the socket is closed, each in a green thread."""
-    own = type("Protocol", (Protocol,), {"crowd": Crowd(MAX_CONNECTIONS)})
-    eventlet.wsgi.server(sock, app, log=log, log_output=False, max_size=THREADS, keepalive=True, socket_timeout=75, debug=False,
-                         protocol=own)
+    crowd, ended = Crowd(MAX_CONNECTIONS, PATIENCE_S, PROGRESS_S), threading.Event()
+    threading.Thread(target=_trim, args=(crowd, ended), daemon=True, name="connections").start()
+    try:
+        eventlet.wsgi.server(sock, app, log=log, log_output=False, max_size=THREADS, keepalive=True, socket_timeout=75,
+                             debug=False, protocol=type("Protocol", (Protocol,), {"crowd": crowd}))
+    finally:
+        ended.set()
+
+
+def _trim(crowd: Crowd, ended: threading.Event) -> None:
+    """Where all threads have clients that are waited for, no new connection would say that there are too many."""
+    while not ended.wait(TRIM_S):
+        crowd.trim()

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import multiprocessing
 import socket
+import time
 
 import pytest
 
@@ -13,7 +14,7 @@ HEAD = b"GET /quick HTTP/1.1\r\nHost: h\r\n"
 BODY = b"POST /slow HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nfour"
 STRANGERS = {"nothing": b"", "half a head": HEAD + b"X: ", "half a body": BODY,
              "requests, and read no answer": (HEAD + b"\r\n").replace(b"quick", b"large") * 5}
-PATIENCE_S = 10
+PATIENCE_S = 20
 
 
 @pytest.fixture
@@ -57,16 +58,33 @@ def test_a_host_has_a_network_of_addresses_of_ipv6(crowd):
     assert all(map(is_open, honest)) and [is_open(end) for end in many] == [False, False, True, True]
 
 
+def test_nobody_ends_before_he_was_waited_for_long_enough():
+    crowd, now = Crowd(2, patience_s=60, progress_s=120), time.monotonic()
+    with contextlib.ExitStack() as stack:
+        def enter(address: str, age_s: float, **how) -> socket.socket:
+            ours, theirs = (stack.enter_context(each) for each in socket.socketpair())
+            stack.enter_context(crowd.waiting(theirs, address, since=now - age_s, **how))
+            stack.enter_context(crowd.member())
+            return ours
+        kept = enter("10.0.0.1", 1000)
+        ends = [enter("10.0.0.2", 10), enter("10.0.0.2", 100, in_progress=True), enter("10.0.0.2", 70)]
+        assert [is_open(end) for end in ends] == [True, True, False]
+        enter("10.0.0.2", 0)
+        crowd.trim()
+        assert is_open(kept) and [is_open(end) for end in ends] == [True, True, False], "of whom there are most, none is due"
+
+
 def test_without_anybody_to_wait_for_nobody_ends(crowd):
     full = Crowd(1)
     with full.member(), full.member():
         assert is_open(crowd("10.0.0.1", 0))
 
 
-def _serve(pipe) -> None:
+def _serve(pipe, patience_s: float) -> None:
     import eventlet
     eventlet.monkey_patch()
     from common import protocol
+    protocol.PATIENCE_S = patience_s
 
     def application(environ, start_response):
         environ["wsgi.input"].read()
@@ -79,17 +97,33 @@ def _serve(pipe) -> None:
     protocol.serve(listening, application, logging.getLogger("test"))
 
 
-@pytest.fixture(scope="module")
-def server():
+@contextlib.contextmanager
+def serving(patience_s: float):
     """(port, number of threads) of a server in a process of its own."""
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
-    process = spawn.Process(target=_serve, args=(theirs,), daemon=True)
+    process = spawn.Process(target=_serve, args=(theirs, patience_s), daemon=True)
     process.start()
     assert ours.poll(60)
     yield ours.recv()
     process.kill()
     process.join()
+
+
+@pytest.fixture(scope="module")
+def server():
+    with serving(1.0) as made:
+        yield made
+
+
+def test_many_who_are_honest_are_all_served():
+    """From one address, as through a proxy; also those for whom there is no thread yet."""
+    with serving(60.0) as (port, threads), contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection(("127.0.0.1", port), PATIENCE_S)) for _ in range(threads + 60)]
+        time.sleep(0.5)  # all of them are waited for
+        for each in clients:
+            each.sendall(HEAD + b"Connection: close\r\n\r\n")
+        assert all(each.recv(1000).startswith(b"HTTP/1.1 200") for each in clients)
 
 
 def ask(client: socket.socket) -> bytes:
