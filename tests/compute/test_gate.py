@@ -70,6 +70,7 @@ def test_whatever_else_is_asked_is_refused(passes, sent):
     ("<devices>", "<devices><hostdev mode='subsystem' type='pci'/>"), ("<devices>", "<devices><emulator>/bin/x</emulator>"),
     ("<devices>", "<devices><filesystem/>"), ('<seclabel type="static"', '<seclabel type="none"'),
     ("/target9/console.log", "/etc/cron.d/x"), ("chap-target9", "chap-another"), ("<name>instance-s", "<name>instance-other"),
+    ('host="target9"', 'host="other"'), ('host="target9"', 'host="target9" reserved="0-99"'),
     ("<uuid>s", "<uuid>other"), ('<memory unit="MiB">128', '<memory unit="MiB">128000'), ("<vcpu>1", "<vcpu>64"),
     ("<vcpu>1</vcpu>", "<vcpu>1</vcpu><cputune><vcpupin vcpu='0' cpuset='1'/></cputune>")])
 def test_a_guest_that_uses_something_else_of_the_host_is_refused(passes, old, new):

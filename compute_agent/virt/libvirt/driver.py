@@ -79,6 +79,8 @@ class LibvirtDriver(GuestAgent, LiveMigration, base.VirtDriver):
                                        libvirt.VIR_DOMAIN_METADATA_ELEMENT, xml.METADATA_URI))
                 except libvirt.libvirtError as error:
                     LOG.debug("a domain without our metadata: %s", error)
+                except (errors.BadRequest, ValueError, SyntaxError) as error:
+                    LOG.warning("a domain with other metadata than ours: %s", error)
             self._capabilities = generation, known
         return known
 

@@ -10,6 +10,8 @@ procedure, type, serial and status, 4 bytes each, and the arguments in XDR (RFC 
 import struct
 import xml.etree.ElementTree as ET
 
+from compute_agent.virt.libvirt.xml import METADATA_URI
+
 _HEADER = struct.Struct(">IIIiiIi")
 _REMOTE, _KEEPALIVE = 0x20008086, 0x6B656570
 _CALL = 0
@@ -30,10 +32,10 @@ _SCALARS = {1: ">i", 2: ">I", 3: ">q", 4: ">Q", 5: ">d", 6: ">i"}
 _STRING = 7
 # Elements that name something of a host, or say how much of it the guest has. A guest may arrive with those alone that the
 # target itself would give it.
-_OF_HOST = frozenset(("name", "uuid", "emulator", "source", "backingStore", "kernel", "initrd", "loader", "nvram", "log", "label",
-                      "baselabel", "auth", "initiator", "secret", "host", "backend", "path", "init", "seclabel", "target",
-                      "memory", "vcpu", "cell", "vcpupin", "emulatorpin", "vcpusched", "shares", "period", "quota", "memnode",
-                      "page"))
+_OF_HOST = frozenset((
+    f"{{{METADATA_URI}}}instance", "name", "uuid", "emulator", "source", "backingStore", "kernel", "initrd", "loader", "nvram",
+    "log", "label", "baselabel", "auth", "initiator", "secret", "host", "backend", "path", "init", "seclabel", "target",
+    "memory", "vcpu", "cell", "vcpupin", "emulatorpin", "vcpusched", "shares", "period", "quota", "memnode", "page"))
 
 
 # What libvirt says of a running guest only: its CPU, which is compared, and where it is.
