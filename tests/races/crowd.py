@@ -37,6 +37,7 @@ assert set(ARGUMENTS) | LEFT_OUT == set(actions.NAMES), set(ARGUMENTS) ^ set(act
 # {action of the API: vm_states from which it may begin}; the others may be asked for at any time.
 FITTING = {name: frozenset(server_states.ACTIONS[known].ends or ()) for name in ARGUMENTS
            if (known := name.removeprefix("os-") if name != "os-migrateLive" else name) in server_states.ACTIONS}
+ATTACHABLE = (server_states.ACTIVE, server_states.STOPPED, server_states.SHELVED_OFFLOADED)
 HOSTS = {"fake-host": "instances", "fake-host-2": "hosts/fake-host-2/instances"}
 _BY_ADMIN = {"migrate", "os-migrateLive", "shelveOffload", "injectNetworkInfo"}
 
@@ -66,16 +67,19 @@ class Crowd:
                 self.servers[at] = made["server"]["id"] if made.ok else ""
                 return made
         what = rng.random()
-        if what < 0.03:
+        if what < 0.015:
             return self._delete(at, uuid)
-        if what < 0.2:
+        if what < 0.1:
             return self._device(rng, uuid)
-        if what < 0.24:
+        if what < 0.14:
             return self._migration(rng, uuid)
         if what < 0.75:  # what it is ready for, until another client is faster
             known = self.race.ask(self.race.admin, COMPUTE, "GET", f"/servers/{uuid}")
             state = known["server"]["OS-EXT-STS:vm_state"] if known.ok else ""
-            if fitting := [name for name, states in FITTING.items() if state in states]:
+            fitting = [name for name, states in FITTING.items() if state in states]
+            if state in ATTACHABLE and rng.random() < 0.4:
+                return self._device(rng, uuid)
+            if fitting:
                 return self._act(rng, uuid, rng.choice(fitting))
         name = rng.choice(tuple(ARGUMENTS))
         return self._act(rng, uuid, "unlock" if name == "lock" and rng.random() < 0.7 else name)
