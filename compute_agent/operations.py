@@ -125,7 +125,7 @@ class Operations:
             files = self.agent.image_files({**instance, "image_meta": instance["rescue_image"]})
             driver.destroy(uuid)
             driver.begin_rescue(instance, files)
-            self.agent.rebuild_guest({**instance, "block_devices": []})
+            self.agent.rebuild_guest(self.agent.as_rescued(instance))
         elif action in ("pause", "unpause", "suspend"):
             getattr(driver, action)(uuid)
         elif action == "stop":

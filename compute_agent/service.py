@@ -6,7 +6,7 @@ import pathlib
 import threading
 import weakref
 
-from common import context, errors, guest
+from common import context, errors, guest, rescue
 from common.server_states import ACTIVE, RESCUED
 from common.service import Service
 from common.tasks import Engine, Journal, Recovery
@@ -160,6 +160,12 @@ class ComputeAgent(Service):
         self.driver.destroy(instance["uuid"])
         self.driver.spawn(instance, instance["network_info"], volumes, drive)
 
+    @staticmethod
+    def as_rescued(instance: dict) -> dict:
+        """A server with the volumes that its guest has while it is rescued: none, unless the rescue disk is added to the others.
+        """
+        return instance if rescue.added(instance["rescue_image"]) else {**instance, "block_devices": []}
+
     def restore_guest(self, instance: dict) -> None:
         """Recreate a guest that is missing, if its disk still exists: ports, volumes, then the guest.
 
@@ -172,8 +178,8 @@ class ComputeAgent(Service):
                 raise errors.Superseded()
         ports = self.ports.plug(instance["network_info"], check=check)
         check()
-        devices = [] if instance["vm_state"] == RESCUED else instance["block_devices"]
-        self.rebuild_guest({**instance, "network_info": ports, "block_devices": devices})
+        instance = {**instance, "network_info": ports}
+        self.rebuild_guest(self.as_rescued(instance) if instance["vm_state"] == RESCUED else instance)
 
     def started(self) -> None:
         threading.Thread(target=GuestResume(self).run, daemon=True, name="resume-guests").start()

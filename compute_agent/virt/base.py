@@ -179,7 +179,9 @@ class VirtDriver:
         raise AssertionError
 
     def begin_rescue(self, instance: dict, image_files: dict) -> None:
-        """The next ``spawn`` boots from a disk of another image, with the guest's own as its second disk."""
+        """The next ``spawn`` boots from a disk of another image: beside all others if ``common.rescue.added`` says so, else in
+        place of the guest's own, which is the second disk then.
+        """
         raise AssertionError
 
     def end_rescue(self, uuid: str) -> None:

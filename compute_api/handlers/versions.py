@@ -41,7 +41,7 @@ HISTORY = {
     (2, 83): "everybody filters servers by more", (2, 84): "events of actions tell details",
     (2, 85): "whether a volume goes with its server can be changed",
     (2, 86): "extra specs that OpenStack defines are validated",
-    (2, 87): "rescue of servers that boot from volumes, where a host can do it, which none here can",
+    (2, 87): "servers that boot from a volume are rescued",
     (2, 88): "hypervisors show their uptime, and no resources", (2, 89): "attachments show the ids of theirs and of their device",
     (2, 90): "servers are given a host name, which everybody sees",
     (2, 91): "servers are unshelved to a host, or unpinned from their zone",

@@ -14,7 +14,8 @@ COLUMNS = {names.CPUS: ("vcpus", "vcpus_used", "vcpus"), names.MEMORY: ("memory_
            names.DISK: ("local_gb", "local_gb_used", "disk_gb")}
 _RATIOS = {names.CPUS: "cpu_allocation_ratio", names.MEMORY: "ram_allocation_ratio", names.DISK: "disk_allocation_ratio"}
 # What every compute host here can do.
-_ALWAYS = frozenset(("COMPUTE_NODE", "COMPUTE_NET_ATTACH_INTERFACE", "COMPUTE_VOLUME_EXTEND", "COMPUTE_VOLUME_MULTI_ATTACH"))
+_ALWAYS = frozenset(("COMPUTE_NODE", "COMPUTE_NET_ATTACH_INTERFACE", "COMPUTE_VOLUME_EXTEND", "COMPUTE_VOLUME_MULTI_ATTACH",
+                     "COMPUTE_RESCUE_BFV"))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from common import errors, guest_hardware
+from common import errors, guest_hardware, rescue
 from compute_agent.virt.libvirt import capabilities, firmware, xml
 from compute_agent.virt.libvirt.pinning import Pinning
 
@@ -28,7 +28,7 @@ HOST = capabilities.Capabilities((), (cell(0, (0, 4), (1, 5)), cell(1, (2, 6), (
 
 
 def definition(specs: dict, properties: dict, *, virt_type: str = "qemu", cpu=("", (), ()), cdrom: bool = False,
-               pinning: Pinning | None = None, vcpus: int = 4) -> ET.Element:
+               pinning: Pinning | None = None, vcpus: int = 4, rescue_from: dict | None = None) -> ET.Element:
     hardware = guest_hardware.of(vcpus, 1024, specs, properties)
     prefix, pins = hardware.disk_prefix.rpartition("/")[2], pinning or Pinning()
     placement = pins.assign(UUID, hardware, HOST)
@@ -40,7 +40,8 @@ def definition(specs: dict, properties: dict, *, virt_type: str = "qemu", cpu=("
         {"uuid": UUID, "project_id": "p", "memory_mb": 1024, "vcpus": vcpus, "root_device_name": f"/dev/{prefix}a"}, hardware,
         host, directory="/d", ports=[PORT], volumes=[volume], config_drive="/d/disk.config",
         root={"path": "/d/disk", "format": "raw" if cdrom else "qcow2", "cdrom": cdrom}, second=None,
-        local=[{"path": "/d/disk.eph0", "format": "raw", "target": f"{prefix}b"}], kernel={}))
+        local=[{"path": "/d/disk.eph0", "format": "raw", "target": f"{prefix}b"}], kernel={},
+        rescue=rescue_from))
 
 
 def attributes(made: ET.Element, path: str) -> list[dict]:
@@ -140,6 +141,8 @@ def test_all_definitions_are_valid(tmp_path):
     made["kvm"] = definition({"hw:hide_hypervisor_id": "yes"}, {"os_type": "windows"}, virt_type="kvm")
     made["cpu"] = definition({}, {}, cpu=("custom", ("Nehalem",), ("+aes", "-vmx")))
     made["cd"] = definition({}, {}, cdrom=True)
+    made.update({f"rescue {device} {bus}": definition({}, {}, rescue_from=rescue_disk(device, bus))
+                 for device, buses in rescue.BUSES.items() for bus in buses})
     for name, each in made.items():
         for element in each.iterfind("metadata"):
             each.remove(element)
@@ -147,6 +150,40 @@ def test_all_definitions_are_valid(tmp_path):
     done = subprocess.run(["xmllint", "--noout", "--relaxng", str(SCHEMA), *map(str, tmp_path.iterdir())], capture_output=True,
                           text=True)
     assert done.returncode == 0, re.sub(r"\S+\.rng", "", done.stderr)[:2000]
+
+
+def rescue_disk(device: str, bus: str, *, cdrom: bool = False) -> dict:
+    return {"path": "/d/disk.rescue", "format": "qcow2", "cdrom": cdrom, "device": device, "bus": bus}
+
+
+@pytest.mark.parametrize(("device", "bus", "name"), [
+    ("disk", "virtio", "vdz"), ("disk", "scsi", "sdz"), ("cdrom", "ide", "hdc"), ("cdrom", "sata", "sdz")])
+def test_a_rescue_disk_beside_all_others_is_what_the_guest_boots_from(device, bus, name):
+    usual, made = definition({}, {}), definition({}, {}, rescue_from=rescue_disk(device, bus))
+    assert attributes(made, "devices/disk/target") == [*attributes(usual, "devices/disk/target"), {"dev": name, "bus": bus}]
+    assert [disk.find("source").get("file") for disk in made.iterfind("devices/disk") if disk.find("boot") is not None] == [
+        "/d/disk.rescue"]
+    assert made.findall("os/boot") == [] and usual.findall("os/boot") != []
+    assert (made.find("devices/disk[last()]/readonly") is not None) == (device == "cdrom")
+    assert len(made.findall("devices/controller[@type='scsi']")) == (bus == "scsi")
+
+
+def test_a_rescue_disk_that_is_the_image_itself_is_not_written_to():
+    made = definition({}, {}, rescue_from=rescue_disk("disk", "virtio", cdrom=True))
+    assert made.find("devices/disk[last()]/readonly") is not None
+
+
+def test_a_bus_without_room_for_a_rescue_disk():
+    """Root, ephemeral disk, volume and config drive are on the four places of the IDE bus; a fifth has none."""
+    hardware = {"hw_disk_bus": "ide", "hw_cdrom_bus": "ide"}
+    names = [target["dev"] for target in attributes(definition({}, hardware), "devices/disk/target")]
+    assert "hdc" not in names
+    assert attributes(definition({}, hardware, rescue_from=rescue_disk("disk", "ide")), "devices/disk/target")[-1]["dev"] == "hdc"
+    devices = ET.Element("devices")
+    for letter in "abcd":
+        ET.SubElement(ET.SubElement(devices, "disk"), "target", dev=f"hd{letter}")
+    with pytest.raises(errors.StepFailed, match="as many disks on its bus ide"):
+        xml._rescue_disk(devices, rescue_disk("disk", "ide"))
 
 
 def test_kvm_guests_of_windows_are_enlightened():

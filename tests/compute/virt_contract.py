@@ -172,6 +172,22 @@ class VirtContract:
         driver.spawn(kit.instance, [], [], None)
         assert kit.power() == server_states.RUNNING
 
+    @pytest.mark.parametrize("properties", [{"hw_rescue_device": "disk", "hw_rescue_bus": "virtio"},
+                                            {"hw_rescue_device": "cdrom", "hw_rescue_bus": "sata"}])
+    def test_rescued_from_a_disk_beside_all_others(self, kit, properties):
+        driver = kit.driver
+        kit.spawn()
+        driver.destroy(UUID)
+        rescued = {**kit.instance, "rescue_image": {**kit.image, "properties": {**kit.image["properties"], **properties}}}
+        for _ in range(2):
+            driver.begin_rescue(rescued, kit.files)
+        twice(driver.spawn, rescued, [], [kit.volume], None)
+        assert kit.power() == server_states.RUNNING and driver.attached_volumes(UUID) == [kit.volume["volume_id"]]
+        driver.destroy(UUID)
+        twice(driver.end_rescue, UUID)
+        driver.spawn(kit.instance, [], [], None)
+        assert kit.power() == server_states.RUNNING
+
     def test_guests_survive_a_restart_of_the_agent(self, kit):
         kit.spawn()
         generation, again = kit.driver.generation(), kit.load()

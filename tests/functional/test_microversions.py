@@ -1,6 +1,8 @@
 """What changed between compute 2.53 and 2.104, each step from both sides."""
 
 import contextlib
+import json
+import pathlib
 import re
 
 import pytest
@@ -526,4 +528,34 @@ def test_rebuild_of_a_server_that_boots_from_a_volume(cloud):
         refused(400, cloud.client, "compute", "POST", "/os-server-external-events", event, version="2.92")
         assert at(cloud, "2.93", "POST", "/os-server-external-events", event)["events"][0]["code"] == 200
     for image in (second, large):
+        cloud.client.call("image", "DELETE", f"/images/{image}")
+
+
+def rescue_image(cloud, **properties) -> str:
+    made = cloud.client.call("image", "POST", "/images", {
+        "name": "rescue", "disk_format": "raw", "container_format": "bare", **properties})["id"]
+    cloud.client.call("image", "PUT", f"/images/{made}/file", raw=b"\0" * 512, content_type="application/octet-stream")
+    return made
+
+
+def test_rescue_of_a_server_that_boots_from_a_volume(cloud):
+    named = rescue_image(cloud, hw_rescue_device="disk", hw_rescue_bus="virtio")
+    wrong, half = rescue_image(cloud, hw_rescue_device="tape", hw_rescue_bus="virtio"), rescue_image(cloud, hw_rescue_bus="usb")
+    with booted_from_volume(cloud, cloud.client.find("image", "images", "cirros")["id"]) as (server, volume):
+        path = f"/servers/{server}/action"
+
+        def refused_at(version: str, image: str | None) -> str:
+            body = {"rescue": {"rescue_image_ref": image} if image else None}
+            return refused(400, cloud.client, "compute", "POST", path, body, version=version)
+        for version, image in (("2.86", named), ("2.87", half), ("2.87", None)):
+            assert "Cannot rescue a volume-backed instance" in refused_at(version, image)
+        assert "cannot be a tape" in refused_at("2.87", wrong)
+        at(cloud, "2.87", "POST", path, {"rescue": {"rescue_image_ref": named}})
+        wait_status(cloud.client, server, "RESCUE")
+        guest = json.loads(pathlib.Path(cloud.state, "instances", server, "guest.json").read_text())
+        assert volume in guest["volumes"]
+        at(cloud, "2.87", "POST", path, {"unrescue": None})
+        wait_status(cloud.client, server)
+        assert cloud.client.call("volume", "GET", f"/volumes/{volume}")["volume"]["status"] == "in-use"
+    for image in (named, wrong, half):
         cloud.client.call("image", "DELETE", f"/images/{image}")

@@ -102,7 +102,7 @@ class LibvirtDriver(GuestAgent, LiveMigration, base.VirtDriver):
         self.files.note_hardware(instance)
         return xml.domain(instance, hardware, host, directory=str(self.files.directory(uuid)), ports=ports, volumes=volumes,
                           config_drive=drive, root=plan["root"], second=plan.get("second"), local=plan.get("local", []),
-                          kernel=plan["kernel"])
+                          kernel=plan["kernel"], rescue=plan.get("rescue"))
 
     @staticmethod
     def _hardware(instance: dict) -> guest_hardware.Hardware:

@@ -9,7 +9,7 @@ import shutil
 import struct
 import subprocess
 
-from common import errors, files, inspector
+from common import errors, files, inspector, rescue
 from compute_agent.virt.libvirt import local_disks
 from compute_agent.virt.libvirt.users import Users
 
@@ -77,11 +77,17 @@ class Files:
         return plan
 
     def begin_rescue(self, instance: dict, images: dict) -> None:
-        """A disk of the rescue image becomes the root, and the former root the second disk until the end of the rescue."""
+        """Until the end of the rescue a disk of the rescue image is added to the others, or it is the root, and the guest's own
+        the second disk.
+        """
         home, own = self.directory(instance["uuid"]), self.plan(instance["uuid"])
-        own = own.get("own", own)
+        own, added = own.get("own", own), rescue.added(instance["rescue_image"])
         plan = self._made(home / "disk.rescue", instance, instance["rescue_image"], images)
-        (home / "disks.json").write_text(json.dumps({**plan, "second": own["root"], "own": own}))
+        if added:
+            plan = {**own, "kernel": plan["kernel"], "rescue": {**(plan["root"] or {}), "device": added.device, "bus": added.bus}}
+        else:
+            plan["second"] = own["root"]
+        (home / "disks.json").write_text(json.dumps({**plan, "own": own}))
 
     def end_rescue(self, uuid: str) -> None:
         home, plan = self.directory(uuid), self.plan(uuid)
@@ -180,7 +186,7 @@ class Files:
         user, plan = self.users.of(uuid), self.plan(uuid)
         if user is None:
             return
-        for disk in (plan["root"], plan.get("second"), *plan.get("local", [])):
+        for disk in (plan["root"], plan.get("second"), plan.get("rescue"), *plan.get("local", [])):
             if disk and not disk.get("cdrom"):
                 self.users.give(disk["path"], user, 0o600)
         if drive:
@@ -273,7 +279,7 @@ class Files:
         for uuid in self.known():
             with contextlib.suppress(errors.StepFailed):
                 plan = self.plan(uuid)
-                for each in (plan, plan.get("own") or {}):
+                for each in (plan, plan.get("own") or {}, {"root": plan.get("rescue")}):
                     root, kernel = each.get("root") or {}, each.get("kernel") or {}
                     found |= {p for p in (root.get("base") or _backing(root.get("path")), kernel.get("kernel"),
                                           kernel.get("ramdisk")) if p}

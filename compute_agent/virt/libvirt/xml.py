@@ -1,8 +1,10 @@
 """Domain XML, built with ElementTree, which escapes all text from users."""
 
 import dataclasses
+import string
 import xml.etree.ElementTree as ET
 
+from common import errors
 from common.guest_hardware import Hardware
 from compute_agent.virt.libvirt import hardware_xml
 from compute_agent.virt.libvirt.elements import element, text_of
@@ -126,13 +128,15 @@ def interface(parent, port: dict, hardware: Hardware = _DEFAULT):
 
 
 def domain(instance: dict, hardware: Hardware, host: Host, *, directory: str, ports: list, volumes: list,
-           config_drive: str | None, root: dict | None, second: dict | None, local: list[dict], kernel: dict) -> str:
+           config_drive: str | None, root: dict | None, second: dict | None, local: list[dict], kernel: dict,
+           rescue: dict | None = None) -> str:
     """The XML of a guest.
 
     :param root: {"path", "format", "cdrom"} of the root disk; None to boot from a volume
     :param second: the same for the guest's own disk during a rescue
     :param local: [{"path", "format", "target"}] of its ephemeral and swap disks
     :param kernel: {} or {"kernel", "ramdisk", "cmdline"} for a direct boot
+    :param rescue: {"path", "format", "cdrom", "device", "bus"} of a disk beside all others that the guest boots from
     """
     top = element(None, "domain", type_=host.virt_type)
     element(top, "name", f"instance-{instance['uuid']}")
@@ -143,17 +147,19 @@ def domain(instance: dict, hardware: Hardware, host: Host, *, directory: str, po
         "memory": ",".join(f"{cell}:{mb}" for cell, mb in sorted(host.memory.items())) or None})
     element(top, "memory", str(instance["memory_mb"]), unit="MiB")
     element(top, "vcpu", str(instance["vcpus"]))
-    _os(top, instance, hardware, host, kernel)
+    _os(top, instance, hardware, host, kernel, boot=rescue is None)
     hardware_xml.processors(top, hardware, host)
     for event, action in (("poweroff", "destroy"), ("reboot", "restart"), ("crash", "destroy")):
         element(top, f"on_{event}", action)
     devices = element(top, "devices")
-    hardware_xml.controllers(devices, hardware)
+    hardware_xml.controllers(devices, hardware, rescue["bus"] if rescue else "")
     _disks(devices, instance, hardware, root, second, local)
     for volume in sorted(volumes, key=lambda v: v["device_name"]):
         volume_disk(devices, volume, host.initiator, hardware)
     if config_drive:
         file_disk(devices, config_drive, "raw", _config_drive_target(hardware), cdrom=True, hardware=hardware)
+    if rescue:
+        _rescue_disk(devices, rescue)
     for port in ports:
         interface(devices, port, hardware)
     hardware_xml.devices(devices, hardware, directory)
@@ -174,6 +180,26 @@ def _disks(devices, instance: dict, hardware: Hardware, root: dict | None, secon
         file_disk(devices, disk["path"], disk["format"], disk["target"], hardware=hardware)
 
 
+# By bus: how names of disks begin, and how many disks it can have.
+_NAMES = {"virtio": ("vd", 26), "ide": ("hd", 4)}
+
+
+def _rescue_disk(devices, rescue: dict) -> None:
+    """The last of its bus, so that no other disk changes its place. The guest boots from it."""
+    prefix, most = _NAMES.get(rescue["bus"], ("sd", 26))
+    used = {target.get("dev") for target in devices.iterfind("disk/target")}
+    name = next((name for letter in reversed(string.ascii_lowercase[:most]) if (name := f"{prefix}{letter}") not in used), None)
+    if name is None:
+        raise errors.StepFailed(reason=f"The server has as many disks on its bus {rescue['bus']} as it can have.")
+    disk = element(devices, "disk", type_="file", device=rescue["device"])
+    element(disk, "driver", name="qemu", type_=rescue["format"], cache="writeback")
+    element(disk, "source", file=rescue["path"])
+    element(disk, "target", dev=name, bus=rescue["bus"])
+    element(disk, "boot", order=1)
+    if rescue["device"] != "disk" or rescue.get("cdrom"):  # the latter is the image itself, which other guests have too
+        element(disk, "readonly")
+
+
 def _cdrom_prefix(hardware: Hardware) -> str:
     return {"ide": "hd", "virtio": "vd"}.get(hardware.cdrom_bus, "sd")
 
@@ -184,7 +210,8 @@ def _config_drive_target(hardware: Hardware) -> str:
     return f"{prefix}z" if _bare(hardware.disk_prefix) == prefix != "hd" else f"{prefix}d"
 
 
-def _os(top, instance: dict, hardware: Hardware, host: Host, kernel: dict) -> None:
+def _os(top, instance: dict, hardware: Hardware, host: Host, kernel: dict, *, boot: bool) -> None:
+    """:param boot: from the disks in their order; False: a disk says that it is the one"""
     os = element(top, "os")
     element(os, "type", "hvm", arch="x86_64", machine=hardware.machine_type)
     if host.firmware:
@@ -195,7 +222,7 @@ def _os(top, instance: dict, hardware: Hardware, host: Host, kernel: dict) -> No
         if kernel.get("ramdisk"):
             element(os, "initrd", kernel["ramdisk"])
         element(os, "cmdline", kernel["cmdline"])
-    else:
+    elif boot:
         element(os, "boot", dev="hd")
         element(os, "boot", dev="cdrom")
     if hardware.boot_menu:
