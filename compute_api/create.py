@@ -126,9 +126,10 @@ def _bounded(connection, call: Call, flavor: dict, low: int, high: int) -> int:
     :raises QuotaExceeded: there is no room for ``low``
     :raises BadRequest: the quota is unlimited, and the number exceeds that for one request
     """
-    room = quotas.room(connection, call.svc.quota_defaults, call.ctx.project_id, flavor)
+    known = quotas.Servers(connection, call.svc.quota_defaults, call.ctx.project_id, call.ctx.user_id)
+    room = known.room(flavor)
     if room is not None and room < low:
-        quotas.check_room(connection, call.svc.quota_defaults, call.ctx.project_id, low, flavor)
+        known.check(low, flavor)
     high = high if room is None else min(high, max(room, low))
     if high > MAX_PER_REQUEST:
         raise errors.BadRequest(f"At most {MAX_PER_REQUEST} servers can be created at once.")
@@ -164,7 +165,7 @@ def create(call: Call, body: dict) -> tuple[list[dict], str, bool]:
         mapping, image = devices.parse(call, [*devices.of_image(image), *asked], True, high), {}
     if mapping:  # new volumes are created before the transaction that checks the quota
         with call.svc.db.reader() as connection:
-            quotas.check_room(connection, call.svc.quota_defaults, call.ctx.project_id, low, flavor)
+            quotas.Servers(connection, call.svc.quota_defaults, call.ctx.project_id, call.ctx.user_id).check(low, flavor)
     wanted = networks.chosen(call, given, _counts(given)[1])
     template = _template(call, body, flavor, key, image, wanted, _groups(call, given))
     names = [given["name"].strip() if high == 1 else f"{given['name'].strip()}-{i + 1}" for i in range(high)]
@@ -231,12 +232,14 @@ def _template(call: Call, body, flavor, key, image, wanted, groups) -> dict:
 
 def _insert(connection, call: Call, template: dict, names: list[str], low: int, flavor: dict, volumes: list[list[dict]]):
     """Check the quota and insert the rows, in one transaction: as many as the quota allows, at least ``low``."""
-    count, limit = quotas.check_servers(connection, call.svc.quota_defaults, call.ctx.project_id, low, len(names), flavor)
+    count, limit = quotas.check_servers(connection, call.svc.quota_defaults, call.ctx.project_id, call.ctx.user_id, low,
+                                        len(names), flavor)
     if 0 <= limit["metadata_items"] < len(template["metadata"]):
         raise errors.QuotaExceeded(resource="metadata_items", requested=len(template["metadata"]), used=0,
                                    limit=limit["metadata_items"])
     if template["injected_files"]:
-        personality.check(quotas.limits(connection, call.ctx.project_id, quotas.INJECTION), template["injected_files"])
+        personality.check(quotas.limits(connection, call.ctx.project_id, quotas.INJECTION, user_id=call.ctx.user_id),
+                          template["injected_files"])
     if template["server_group_id"]:
         _check_group(connection, call, template["server_group_id"], count, limit["server_group_members"])
     made = [{**template, "uuid": context.new_uuid(), "display_name": name, "hostname": template["hostname"] or hostname_of(name),

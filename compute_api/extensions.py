@@ -31,7 +31,8 @@ NAMES = {
     "os-services": "Services", "os-shelve": "Shelve",
     "os-simple-tenant-usage": "SimpleTenantUsage", "os-suspend-server": "SuspendServer",
     "os-tenant-networks": "OSTenantNetworks", "os-used-limits": "UsedLimits", "os-used-limits-for-admin": "UsedLimitsForAdmin",
-    "os-user-data": "UserData", "os-volume-attachment-update": "VolumeAttachmentUpdate",
+    "os-user-data": "UserData", "os-user-quotas": "UserQuotas",
+    "os-volume-attachment-update": "VolumeAttachmentUpdate",
     "os-volumes": "Volumes"}
 
 

@@ -67,4 +67,4 @@ def _active(call: Call, image_id: str) -> dict:
 def metadata_limit(call: Call) -> int:
     """The number of properties that an image of the caller's project may have; -1: unlimited."""
     with call.svc.db.reader() as connection:
-        return quotas.limits(connection, call.ctx.project_id, call.svc.quota_defaults)["metadata_items"]
+        return quotas.limits(connection, call.ctx.project_id, call.svc.quota_defaults, user_id=call.ctx.user_id)["metadata_items"]

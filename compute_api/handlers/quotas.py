@@ -1,7 +1,6 @@
-"""Quotas and limits of projects."""
+"""Quotas and limits of projects, and of users in them."""
 
-
-from common import errors, unsupported, wsgi
+from common import values, wsgi
 from compute_api import access, microversions, projects
 from compute_api.schemas import quotas as schemas
 from compute_api.services import quotas
@@ -9,27 +8,29 @@ from compute_api.services.quotas import LEGACY
 from conductor.db.quotas import DEFAULTS
 
 
-def _of_project(req) -> None:
-    """:raises BadRequest: the request is for the quota of a single user; without this check it would change the project's"""
+def _user(req) -> str | None:
+    """The user whose quota in the project a request is about; None: the project's.
+
+    :raises BadRequest: it cannot be the id of a user
+    """
     microversions.check_query(req.call, req.GET, ("user_id",))
-    if "user_id" in req.GET:
-        raise errors.BadRequest(unsupported.message_for("quotas of single users; leave user_id out to set the project's"))
+    user_id = req.GET.get("user_id")
+    return values.identifier(user_id, "query parameter user_id") if user_id else None
 
 
 def show(req, target):
-    """The quota of a user is that of the project."""
     req.svc.policy.check(req.ctx, "os_compute_api:os-quota-sets:show", {"project_id": target})
-    microversions.check_query(req.call, req.GET, ("user_id",))
+    user_id = _user(req)
     projects.check(req.call, target)
-    limit = quotas.show(req.call, target)
+    limit = quotas.show(req.call, target, user_id)
     return {"quota_set": {"id": target, **limit}}
 
 
 def detail(req, target):
     req.svc.policy.check(req.ctx, "os_compute_api:os-quota-sets:detail", {"project_id": target})
-    microversions.check_query(req.call, req.GET, ("user_id",))
+    user_id = _user(req)
     projects.check(req.call, target)
-    limit, used = quotas.limits(req.call, target)
+    limit, used = quotas.limits(req.call, target, user_id)
     return {"quota_set": {"id": target, **{r: {"limit": v, "in_use": used.get(r, 0), "reserved": 0}
                                            for r, v in limit.items()}}}
 
@@ -54,17 +55,17 @@ def chosen(req, given: dict, legacy: list[str]) -> dict:
 @wsgi.body(schemas.UPDATE)
 def update(req, target, body):
     req.svc.policy.check(req.ctx, "os_compute_api:os-quota-sets:update", {"project_id": target})
-    _of_project(req)
+    user_id = _user(req)
     projects.check(req.call, target)
     given = chosen(req, body["quota_set"], quotas.legacy(req.call))
-    limits_now = quotas.update(req.call, target, given, force=wsgi.bool_value(body["quota_set"].get("force", False)))
+    limits_now = quotas.update(req.call, target, given, user_id,
+                               force=wsgi.bool_value(body["quota_set"].get("force", False)))
     return {"quota_set": limits_now}
 
 
 def delete(req, target):
     req.svc.policy.check(req.ctx, "os_compute_api:os-quota-sets:delete", {"project_id": target})
-    _of_project(req)
-    quotas.delete(req.call, target)
+    quotas.delete(req.call, target, _user(req))
 
 
 def limits(req):

@@ -27,7 +27,7 @@ def _marker(connection, user_id: str, name: str) -> str:
 def create(call: Call, user_id: str, row: dict) -> None:
     with call.svc.db.writer() as connection:
         project_quotas.lock_owner(connection, user_id)
-        limit = quotas.limits(connection, call.ctx.project_id, call.svc.quota_defaults)["key_pairs"]
+        limit = quotas.limits(connection, call.ctx.project_id, call.svc.quota_defaults, user_id=user_id)["key_pairs"]
         used = rows.count(connection, TABLE, TABLE.c.user_id == user_id)
         if 0 <= limit <= used:
             raise errors.Forbidden(f"Quota exceeded, too many key pairs. The user has {used} of {limit}.")

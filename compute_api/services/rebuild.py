@@ -67,7 +67,8 @@ def rebuild(call: Call, id: str, given: dict) -> tuple[dict, Viewer]:
     with call.svc.db.reader() as connection:
         row = access.server(call, connection, id, _RULE)
         key = creation.key_of(connection, call, given.get("key_name"))
-        limits = quotas.limits(connection, row["project_id"], {**call.svc.quota_defaults, **quotas.INJECTION})
+        limits = quotas.limits(connection, row["project_id"], {**call.svc.quota_defaults, **quotas.INJECTION},
+                               user_id=call.ctx.user_id)
     volume = None if row["image_meta"] else _root_volume(call, row)
     limit = limits["metadata_items"]
     if 0 <= limit < len(given.get("metadata", {})):

@@ -49,7 +49,7 @@ def resize(call: Call, id: str, flavor_id: str, disk_config: str | None) -> None
             raise errors.BadRequest(f"Flavor {flavor_id} could not be found.") from None
         flavor = _fitting(row, found)
         quotas.lock_owner(connection, row["project_id"])
-        limits.check_growth(connection, call.svc.quota_defaults, row["project_id"], row["flavor"], flavor)
+        limits.Servers(connection, call.svc.quota_defaults, row["project_id"], row["user_id"]).check_growth(row["flavor"], flavor)
         operation_id = resizes.begin(connection, call.ctx, row, action="resize", flavor=flavor)
         if disk_config:
             instances.write(connection, id, disk_config=disk_config)
@@ -93,7 +93,8 @@ def revert(call: Call, id: str) -> None:
         migration = server_migrations.open_of(connection, id)
         if migration and migration["status"] == server_migrations.FINISHED:
             quotas.lock_owner(connection, row["project_id"])
-            limits.check_growth(connection, call.svc.quota_defaults, row["project_id"], row["flavor"], migration["old_flavor"])
+            limits.Servers(connection, call.svc.quota_defaults, row["project_id"], row["user_id"]).check_growth(
+                row["flavor"], migration["old_flavor"])
         operation_id = resizes.revert(connection, call.ctx, id)
     drive(call, operation_id, "resize.revert.start", row)
 

@@ -33,10 +33,11 @@ def index(call: Call, all_projects: bool, limit: int, offset: int) -> tuple[list
 def create(call: Call, row: dict) -> None:
     with call.svc.db.writer() as connection:
         project_quotas.lock_owner(connection, call.ctx.project_id)
-        limit = quotas.limits(connection, call.ctx.project_id, call.svc.quota_defaults)["server_groups"]
-        used = rows.count(connection, TABLE, TABLE.c.project_id == call.ctx.project_id)
-        if 0 <= limit <= used:
-            raise errors.Forbidden(f"Quota exceeded, too many server groups. The project has {used} of {limit}.")
+        for who, user_id in (("project", None), ("user", call.ctx.user_id)):
+            limit = quotas.limits(connection, call.ctx.project_id, call.svc.quota_defaults, user_id=user_id)["server_groups"]
+            used = rows.count(connection, TABLE, *quotas.owned(TABLE, call.ctx.project_id, user_id))
+            if 0 <= limit <= used:
+                raise errors.Forbidden(f"Quota exceeded, too many server groups. The {who} has {used} of {limit}.")
         rows.insert(connection, TABLE, row)
 
 

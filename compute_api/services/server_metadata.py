@@ -17,7 +17,7 @@ def edit(call: Call, id: str, rule: str, edit: typing.Callable[[dict], dict]) ->
         row = access.server(call, connection, id, rule)
         access.check_lock(call, row)
         changed = edit(dict(row["metadata"]))
-        limit = quotas.limits(connection, row["project_id"], call.svc.quota_defaults)["metadata_items"]
+        limit = quotas.limits(connection, row["project_id"], call.svc.quota_defaults, user_id=call.ctx.user_id)["metadata_items"]
         if 0 <= limit < len(changed):
             raise errors.QuotaExceeded(resource="metadata_items", requested=len(changed), used=len(row["metadata"]),
                                        limit=limit)

@@ -184,15 +184,17 @@ def notification_payload(row: dict) -> dict:
             "launched_at": row["launched_at"], "terminated_at": row.get("deleted_at"), "deleted_at": row.get("deleted_at")}
 
 
-def usage(connection, project_id: str, **also: sa.ScalarSelect) -> dict:
+def usage(connection, project_id: str, user_id: str | None = None, **also: sa.ScalarSelect) -> dict:
     """{"instances", "cores", "ram"} in use, counted from rows.
 
+    :param user_id: count only this user's servers in the project
     :param also: numbers to read with the same statement, by the key that they get
     """
     c = TABLE.c
     wanted = {"instances": sa.func.count(), "cores": sa.func.coalesce(sa.func.sum(c.vcpus), 0),
               "ram": sa.func.coalesce(sa.func.sum(c.memory_mb), 0), **also}
-    found = connection.execute(sa.select(*wanted.values()).where(c.project_id == project_id)).one()
+    whose = sa.true() if user_id is None else c.user_id == user_id
+    found = connection.execute(sa.select(*wanted.values()).where(c.project_id == project_id, whose)).one()
     return dict(zip(wanted, map(int, found)))
 
 

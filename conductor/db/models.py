@@ -165,6 +165,9 @@ server_groups = sa.Table(
 quotas = sa.Table(
     "quotas", METADATA, sa.Column("project_id", PROJECT, primary_key=True),
     sa.Column("resource", sa.String(64), primary_key=True), sa.Column("limit", sa.Integer, nullable=False))
+user_quotas = sa.Table(
+    "user_quotas", METADATA, sa.Column("project_id", PROJECT, primary_key=True), sa.Column("user_id", PROJECT, primary_key=True),
+    sa.Column("resource", sa.String(64), primary_key=True), sa.Column("limit", sa.Integer, nullable=False))
 quota_classes = sa.Table(
     "quota_classes", METADATA, sa.Column("name", sa.String(255), primary_key=True),
     sa.Column("resource", sa.String(64), primary_key=True), sa.Column("limit", sa.Integer, nullable=False))

@@ -99,12 +99,13 @@ def count_growing(project_id: str) -> sa.ScalarSelect:
     return sa.select(sa.func.count()).select_from(TABLE).where(_growing(project_id)).scalar_subquery()
 
 
-def growth(connection, project_id: str) -> dict[str, int]:
-    """{"vcpus", "ram"}: what pending resizes of a project's servers will add."""
+def growth(connection, project_id: str, user_id: str | None = None) -> dict[str, int]:
+    """{"vcpus", "ram"}: what pending resizes of a project's servers will add, or of one user's servers there."""
     c, server = TABLE.c, models.instances.c
     found = {"vcpus": 0, "ram": 0}
     for row in rows.many(connection, sa.select(c.status, c.old_flavor, c.new_flavor, server.vcpus, server.memory_mb).join_from(
-            TABLE, models.instances, server.uuid == c.instance_uuid).where(_growing(project_id))):
+            TABLE, models.instances, server.uuid == c.instance_uuid).where(
+                _growing(project_id), sa.true() if user_id is None else server.user_id == user_id)):
         end = row["old_flavor"] if row["status"] == REVERTING else row["new_flavor"]
         for part, has in (("vcpus", row["vcpus"]), ("ram", row["memory_mb"])):
             found[part] += max(0, end[part] - has)

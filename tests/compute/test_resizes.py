@@ -225,27 +225,45 @@ def test_growth_counts_what_others_are_growing_by(placement, database):  # noqa:
     defaults = {**quotas.DEFAULTS, "cores": 6, "ram": -1}
     with database.writer() as connection:
         server(connection, "t", "a", flavor=FLAVOR)
-        quotas.check_growth(connection, defaults, "p", FLAVOR, LARGE)
+        quotas.Servers(connection, defaults, "p", "u").check_growth(FLAVOR, LARGE)
     begin(database, action="resize", flavor=LARGE)
     with database.writer() as connection:
         with pytest.raises(errors.QuotaExceeded, match="cores"):
-            quotas.check_growth(connection, defaults, "p", FLAVOR, LARGE)
-        quotas.check_growth(connection, defaults, "p", LARGE, FLAVOR)
+            quotas.Servers(connection, defaults, "p", "u").check_growth(FLAVOR, LARGE)
+        quotas.Servers(connection, defaults, "p", "u").check_growth(LARGE, FLAVOR)
 
 
 def test_a_server_that_is_booted_may_not_take_what_another_grows_by(placement, database):  # noqa: F811
     defaults = {**quotas.DEFAULTS, "cores": 4, "ram": -1}
     row = begin(database, action="resize", flavor=LARGE)
     with database.writer() as connection:
-        assert quotas.room(connection, defaults, "p", FLAVOR) == 0
-        for check in (lambda: quotas.check_room(connection, defaults, "p", 1, FLAVOR),
-                      lambda: quotas.check_servers(connection, defaults, "p", 1, 1, FLAVOR)):
+        known = quotas.Servers(connection, defaults, "p", "u")
+        assert known.room(FLAVOR) == 0
+        for check in (lambda: known.check(1, FLAVOR),
+                      lambda: quotas.check_servers(connection, defaults, "p", "u", 1, 1, FLAVOR)):
             with pytest.raises(errors.QuotaExceeded, match="cores"):
                 check()
         # It has its new flavor before its move has ended, and is counted once.
         instances.write(connection, "s", host="b", **row["data"]["new"])
         server_migrations.write(connection, row["data"]["migration"], status=server_migrations.MOVED)
-        assert quotas.room(connection, {**defaults, "cores": 5}, "p", FLAVOR) == 1
+        assert quotas.Servers(connection, {**defaults, "cores": 5}, "p", "u").room(FLAVOR) == 1
+
+
+def test_a_users_part_of_a_quota_counts_what_his_servers_grow_by(placement, database):  # noqa: F811
+    with database.writer() as connection:
+        server(connection, "t", "a", flavor=FLAVOR, user_id="another")
+        quotas.store_user(connection, "p", "u", {"cores": 4})
+        quotas.store_user(connection, "p", "another", {"cores": 4, "instances": 1})
+    begin(database, action="resize", flavor=LARGE)
+    with database.writer() as connection:
+        owner, another, third = (quotas.Servers(connection, quotas.DEFAULTS, "p", user) for user in ("u", "another", "third"))
+        assert (owner.room(FLAVOR), another.room(FLAVOR), third.limit["cores"]) == (0, 0, quotas.DEFAULTS["cores"])
+        with pytest.raises(errors.QuotaExceeded, match="cores"):
+            owner.check(1, FLAVOR)
+        with pytest.raises(errors.QuotaExceeded, match="instances"):
+            another.check(1, FLAVOR)
+        another.check_growth(FLAVOR, {**FLAVOR, "vcpus": 4})
+        third.check(1, FLAVOR)
 
 
 def test_what_a_revert_grows_by_is_counted(placement, database):  # noqa: F811
@@ -257,7 +275,7 @@ def test_what_a_revert_grows_by_is_counted(placement, database):  # noqa: F811
         instances.write(connection, "s", host="b", **row["data"]["new"])
         machine.finish(connection, "s", "resize", attempt=row["attempt"])
         server_migrations.write(connection, row["data"]["migration"], status=server_migrations.FINISHED)
-        assert quotas.room(connection, defaults, "p", FLAVOR) == 3
+        assert quotas.Servers(connection, defaults, "p", "u").room(FLAVOR) == 3
     driven = []
     svc = types.SimpleNamespace(
         db=database, send=lambda work, *about: work(*about), quota_defaults={**defaults, "cores": 3},
@@ -271,7 +289,7 @@ def test_what_a_revert_grows_by_is_counted(placement, database):  # noqa: F811
     requests.revert(types.SimpleNamespace(ctx=CTX, svc=svc), "s")
     with database.writer() as connection:
         assert [o["id"] for o in operations.of_server(connection, "s") if o["kind"] == resizes.REVERT] == driven
-        assert quotas.room(connection, defaults, "p", FLAVOR) == 0
+        assert quotas.Servers(connection, defaults, "p", "u").room(FLAVOR) == 0
 
 
 def test_nothing_is_claimed_for_a_migration_that_has_failed(placement, database, monkeypatch):  # noqa: F811
