@@ -10,6 +10,7 @@ import dataclasses
 ACTIVE, BUILDING, STOPPED, ERROR, DELETED = "active", "building", "stopped", "error", "deleted"
 VM_PAUSED, SUSPENDED, RESCUED, RESIZED = "paused", "suspended", "rescued", "resized"
 SHELVED, SHELVED_OFFLOADED = "shelved", "shelved_offloaded"
+SOFT_DELETED = "soft-delete"  # can be restored for a while
 NOSTATE, RUNNING, PAUSED, SHUTDOWN, CRASHED = 0, 1, 3, 4, 6
 ANY = None
 
@@ -70,6 +71,8 @@ ACTIONS = {
     "rescue": Action(_to(RESCUED, ACTIVE, STOPPED, ERROR), "rescuing", failed=ERROR),
     "unrescue": Action(_to(ACTIVE, RESCUED), "unrescuing", failed=ERROR),
     "rebuild": Action({**_to(ACTIVE, ACTIVE, ERROR), **_same(STOPPED)}, "rebuilding", failed=ERROR),
+    "soft-delete": Action(_to(SOFT_DELETED, ACTIVE, STOPPED, VM_PAUSED, SUSPENDED, ERROR), "soft-deleting"),
+    "restore": Action(_to(ACTIVE, SOFT_DELETED), "restoring"),
     "image_snapshot": Action(_same(ACTIVE, STOPPED, VM_PAUSED, SUSPENDED), "image_snapshot", guest=False),
     "image_backup": Action(_same(ACTIVE, STOPPED, VM_PAUSED, SUSPENDED), "image_backup", guest=False),
     **dict.fromkeys(("migrate", "resize"), _operation(_to(RESIZED, ACTIVE, STOPPED), "resize_prep", "resize_migrating",
@@ -122,7 +125,8 @@ STATUS: dict[tuple[str, str | None], str] = {
     (STOPPED, None): "SHUTOFF", (STOPPED, _HARD): "HARD_REBOOT", (ERROR, None): "ERROR", (ERROR, _HARD): "HARD_REBOOT",
     (ACTIVE, LIVE_MIGRATING): "MIGRATING", (VM_PAUSED, LIVE_MIGRATING): "MIGRATING",
     (SHELVED, None): "SHELVED", (SHELVED_OFFLOADED, None): "SHELVED_OFFLOADED",
-    (DELETED, None): "DELETED", (RESIZED, None): "VERIFY_RESIZE", (RESIZED, REVERTING): "REVERT_RESIZE",
+    (DELETED, None): "DELETED", (SOFT_DELETED, None): "SOFT_DELETED",
+    (RESIZED, None): "VERIFY_RESIZE", (RESIZED, REVERTING): "REVERT_RESIZE",
     **{(vm_state, task): "RESIZE" for vm_state in (ACTIVE, STOPPED) for task in RESIZE_TASKS},
     **{(vm_state, task): "REBUILD" for vm_state in (ACTIVE, STOPPED, ERROR) for task in EVACUATION_TASKS},
 }

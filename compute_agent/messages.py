@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 from common.messages import Added, Count, Id, Text
 
 PowerAction = Literal["start", "stop", "reboot", "reboot-hard", "pause", "unpause", "suspend", "resume", "rebuild", "rescue",
-                      "unrescue"]
+                      "unrescue", "soft-delete", "restore"]
 
 
 class Guest(TypedDict):

@@ -5,7 +5,7 @@ import logging
 
 from common import errors, images, server_resources
 from common.rest import path
-from common.server_states import DELETING, IMAGE_TASKS, POWER, RUNNING, STOPPED
+from common.server_states import DELETING, IMAGE_TASKS, PAUSED, POWER, RUNNING, STOPPED
 from compute_agent.messages import PasswordResult
 from compute_agent.migration import HostSteps
 from compute_agent.tasks.attach import Attach
@@ -114,9 +114,9 @@ class Operations:
 
         def is_cancelled() -> bool:
             return self.agent.cancelled(uuid)
-        if action == "start" and uuid not in driver.power_states():
+        if action in ("start", "restore") and uuid not in driver.power_states():
             self.agent.restore_guest(instance)
-        elif action in ("start", "resume"):
+        elif action in ("start", "resume", "restore"):
             self.agent.refresh_volumes(instance)
             driver.power_on(uuid)
         elif action == "rebuild":
@@ -128,6 +128,8 @@ class Operations:
             self.agent.rebuild_guest(self.agent.as_rescued(instance))
         elif action in ("pause", "unpause", "suspend"):
             getattr(driver, action)(uuid)
+        elif action == "soft-delete":
+            self._put_off(uuid, is_cancelled)
         elif action == "stop":
             driver.power_off(uuid, timeout_s=SHUTDOWN_S, is_cancelled=is_cancelled)
         elif action == "reboot":
@@ -138,6 +140,14 @@ class Operations:
         else:  # a hard reboot, and the end of a rescue; the guest runs until all that it needs is there
             driver.end_rescue(uuid)
             self.agent.rebuild_guest(instance)
+
+    def _put_off(self, uuid: str, is_cancelled) -> None:
+        """Stop a guest, if there is one. What a suspended one has in memory stays saved."""
+        power = self.agent.driver.power_states().get(uuid)
+        if power == PAUSED:
+            self.agent.driver.unpause(uuid)
+        if power is not None:
+            self.agent.driver.power_off(uuid, timeout_s=SHUTDOWN_S, is_cancelled=is_cancelled)
 
     def _rebuild(self, instance: dict, is_cancelled) -> None:
         """A new disk of the image that the row names now. Repeatable; the old disk goes when the image is here."""

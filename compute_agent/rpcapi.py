@@ -37,7 +37,8 @@ class AgentAPI(Client):
         "1.5": "Offered disks have local.",
         "1.6": "cache_images is new.",
         "1.7": "open_migration and guest_arrived are new, and running guests are offered.",
-        "1.8": "diagnostics, set_password and trigger_crash_dump are new."}
+        "1.8": "diagnostics, set_password and trigger_crash_dump are new.",
+        "1.9": "power takes soft-delete and restore."}
 
     @cast(to="host")
     def build(self, ctx, host: HostName, uuid: Id) -> None:

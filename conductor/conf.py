@@ -11,6 +11,9 @@ OPTS = {"compute": [
     cfg.IntOpt("deleted_server_days", default=90, min=0,
                help="Days for which deleted servers and their actions are kept for lists and usage reports. 0: until "
                     "`compute-manage db purge` is run; the database grows until then."),
+    cfg.IntOpt("reclaim_instance_interval", default=0, min=0,
+               help="Seconds for which a deleted server can be restored: it is off, and keeps its disk, volumes, addresses and "
+                    "allocation, so that a long time fills the hosts. 0: servers are deleted immediately."),
     cfg.IntOpt("resize_confirm_window", default=0, min=0,
                help="Seconds after which an unconfirmed resize or migration is confirmed automatically. 0: never; the source "
                     "host keeps the server's disk and its allocation until then."),

@@ -21,7 +21,8 @@ from conductor.db import (
 
 LOG = logging.getLogger(__name__)
 # Actions whose event has a name of its own.
-_NOTIFICATION_OF = {"spawn": "create.end", "start": "power_on.end", "stop": "power_off.end", "reboot-hard": "reboot.end"}
+_NOTIFICATION_OF = {"spawn": "create.end", "start": "power_on.end", "stop": "power_off.end", "reboot-hard": "reboot.end",
+                    "soft-delete": "soft_delete.end"}
 _RENAMED = {"rebuild-stopped": "rebuild"}  # actions that agents of the release before report
 TABLE, DEVICES = models.instances, models.block_devices
 

@@ -10,6 +10,7 @@ from conductor.db.announcements import Announcement
 from conductor.manager import Manager
 from conductor.offloading import AutomaticOffload
 from conductor.operations.kinds import KINDS
+from conductor.reclaiming import Reclaiming
 from conductor.retention import Retention
 from conductor.rpcapi import ConductorAPI
 from scheduler.rpcapi import SchedulerAPI, request_spec
@@ -24,7 +25,8 @@ class Conductor(Service):
         self.manager = Manager(self)
         self.operations = operations.Engine(self, [kind() for kind in KINDS])
         self.periodics += [pending_work.PendingWorkReconciler(self), Retention(self), operations.OperationRunner(self.operations),
-                           AutomaticConfirmation(self), AutomaticOffload(self), Announcement(self, "nova-conductor")]
+                           AutomaticConfirmation(self), AutomaticOffload(self), Reclaiming(self),
+                           Announcement(self, "nova-conductor")]
 
     def endpoint(self):
         return self.manager

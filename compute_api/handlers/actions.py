@@ -69,13 +69,11 @@ def _unlock(req, id, arguments):
 
 
 def _force_delete(req, id, arguments):
-    deletion.delete(req.call, id, "os_compute_api:os-deferred-delete:force")
+    deletion.delete(req.call, id, "os_compute_api:os-deferred-delete:force", force=True)
 
 
 def _restore(req, id, arguments):
-    """Deleted servers cannot be restored: they are deleted at once, as in any cloud without ``reclaim_instance_interval``."""
-    row = servers.get(req.call, id, "os_compute_api:os-deferred-delete:restore")
-    raise errors.InvalidState(action="restore", resource="instance", id=id, attr="vm_state", state=row["vm_state"])
+    deletion.restore(req.call, id)
 
 
 def _inject_network_info(req, id, arguments):

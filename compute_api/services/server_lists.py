@@ -118,10 +118,20 @@ def _tables(call: Call, query: Query, names: list[str]) -> list[sa.Table]:
     return [TABLE, DELETED] if changes.given(call.version, query) else [TABLE]
 
 
+def _includes_soft_deleted(call: Call, query: Query, names: list[str]) -> bool:
+    """Whether a list includes servers that can be restored: those who ask for their state, or for changes."""
+    asked = {value.upper() for value in query.get("status", [])} | {
+        "SOFT_DELETED" for value in query.get("vm_state", []) if value == server_states.SOFT_DELETED}
+    wanted = "soft_deleted" in names and strutils.bool_from_string(query["soft_deleted"][-1])
+    return wanted or "SOFT_DELETED" in asked or bool(changes.given(call.version, query))
+
+
 def _conditions(call: Call, connection, query: Query, table, names: list[str], *, everyone: bool) -> list:
     changed_at = table.c.deleted_at if table is DELETED else table.c.updated_at
     found = [Scope(call.ctx.project_id, everyone).of(table.c.project_id),
              *changes.conditions(changes.given(call.version, query), changed_at)]
+    if table is TABLE and not _includes_soft_deleted(call, query, names):
+        found.append(table.c.vm_state != server_states.SOFT_DELETED)
     for name in names:
         values = query[name]
         if name == "status":

@@ -16,6 +16,7 @@ from common.server_states import (
     RESCUING,
     RESIZE_TASKS,
     SHELVING_TASKS,
+    SOFT_DELETED,
     UNSHELVING_TASKS,
 )
 from conductor.db import aggregates, models
@@ -185,7 +186,7 @@ def notification_payload(row: dict) -> dict:
 
 
 def usage(connection, project_id: str, user_id: str | None = None, **also: sa.ScalarSelect) -> dict:
-    """{"instances", "cores", "ram"} in use, counted from rows.
+    """{"instances", "cores", "ram"} in use, counted from rows; not by servers that could be restored, as in Nova.
 
     :param user_id: count only this user's servers in the project
     :param also: numbers to read with the same statement, by the key that they get
@@ -194,7 +195,8 @@ def usage(connection, project_id: str, user_id: str | None = None, **also: sa.Sc
     wanted = {"instances": sa.func.count(), "cores": sa.func.coalesce(sa.func.sum(c.vcpus), 0),
               "ram": sa.func.coalesce(sa.func.sum(c.memory_mb), 0), **also}
     whose = sa.true() if user_id is None else c.user_id == user_id
-    found = connection.execute(sa.select(*wanted.values()).where(c.project_id == project_id, whose)).one()
+    found = connection.execute(sa.select(*wanted.values()).where(
+        c.project_id == project_id, c.vm_state != SOFT_DELETED, whose)).one()
     return dict(zip(wanted, map(int, found)))
 
 

@@ -33,6 +33,7 @@ instances = sa.Table(
     sa.Column("locked_reason", sa.String(255)),
     # The image that a shelved server is booted from when it is unshelved, and since when it has been shelved.
     sa.Column("shelved_image_id", ID), sa.Column("shelved_at", MOMENT),
+    sa.Column("soft_deleted_at", MOMENT),  # since when it can only be restored
     sa.Column("requested_host", sa.String(255)),
     # The zone that was asked for, which the server never leaves. ``availability_zone`` is its host's; without a host the same.
     sa.Column("pinned_availability_zone", sa.String(255)),

@@ -12,7 +12,7 @@ from conductor.db import machine, models
 from conductor.manager import Manager
 
 VM = ["active", "building", "stopped", "error", "paused", "suspended", "rescued", "resized", "shelved",
-      "shelved_offloaded"]
+      "shelved_offloaded", "soft-delete"]
 TASKS = [None, *sorted({t for a in server_states.ACTIONS.values() for t in a.all_task_states})]
 # What OpenStack's users can do to a server that is idle, and what becomes of it: action: {state before: state after}.
 ENDS = {
@@ -27,6 +27,8 @@ ENDS = {
     "confirmResize": {"resized": "active"}, "revertResize": {"resized": "active"},
     "evacuate": {"active": "active", "error": "active", "stopped": "stopped"},
     "shelve": dict.fromkeys(("active", "stopped", "paused", "suspended"), "shelved"),
+    "soft-delete": dict.fromkeys(("active", "stopped", "paused", "suspended", "error"), "soft-delete"),
+    "restore": {"soft-delete": "active"},
     "shelveOffload": {"shelved": "shelved_offloaded"}, "unshelve": dict.fromkeys(("shelved", "shelved_offloaded"), "active")}
 
 
