@@ -43,7 +43,7 @@ class Provider:
         arch = str(facts.get("arch", "")).upper()
         guessed = {f"HW_ARCH_{arch}", f"COMPUTE_ARCH_{arch}", *(
             "HW_CPU_X86_" + str(feature).upper().replace(".", "_").replace("-", "_") for feature in cpu.get("features") or ())}
-        disabled = frozenset(("COMPUTE_STATUS_DISABLED",) if self.node["disabled"] else ())
+        disabled = frozenset(("COMPUTE_STATUS_DISABLED",) if self.node["disabled"] or facts.get("unusable") else ())
         return _ALWAYS | guessed & names.traits() | disabled
 
     def capacity(self, resource_class: str) -> int:

@@ -54,18 +54,24 @@ def change_password(call: Call, id: str, password: str) -> None:
                 raise errors.InvalidState(action="changePassword", resource="instance", id=id, attr=attr, state=row[attr])
         _check_host(row)
         actions.start(connection, call.ctx, id, "changePassword")
+    try:
+        _set_password(call, row, password)
+    except errors.Error as error:
+        with call.svc.db.writer() as connection:
+            actions.failed(connection, call.ctx.request_id, id, str(error))
+        raise
+    _keep_sealed(call, row, password)
+
+
+def _set_password(call: Call, row: dict, password: str) -> None:
+    """:raises Conflict, NotSupported: as ``change_password``. :raises ServiceUnavailable: the host does not respond"""
     hardware, answer = guest_hardware.of_server(row), "disabled"
     if hardware.guest_agent:
         user = row["image_meta"].get("properties", {}).get("os_admin_user")
         answer = call.svc.agents.set_password(
-            call.ctx, row["host"], id, user or ("Administrator" if hardware.os_type == "windows" else "root"), password)
-    if answer == "set":
-        _keep_sealed(call, row, password)
-        return
-    error = _refusal(id, answer)
-    with call.svc.db.writer() as connection:
-        actions.failed(connection, call.ctx.request_id, id, str(error))
-    raise error
+            call.ctx, row["host"], row["uuid"], user or ("Administrator" if hardware.os_type == "windows" else "root"), password)
+    if answer != "set":
+        raise _refusal(row["uuid"], answer)
 
 
 def _keep_sealed(call: Call, row: dict, password: str) -> None:

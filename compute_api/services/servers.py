@@ -49,7 +49,7 @@ def reset_state(call: Call, id: str, state: str) -> None:
     """End whatever is in progress.
 
     :param state: "active" or "error"
-    :raises Conflict: no host has the server's disk, or an operation must end first
+    :raises Conflict: no host has the server's disk, it is being deleted, or an operation must end first
     """
     with call.svc.db.writer() as connection:
         row = access.server(call, connection, id, "os_compute_api:os-admin-actions:reset_state")

@@ -1,7 +1,7 @@
 """An operator's reset of a server's state, which ends whatever is in progress."""
 
 from common import errors
-from common.server_states import SHELVED_OFFLOADED
+from common.server_states import DELETING, SHELVED_OFFLOADED
 from conductor.db import evacuations, machine, operations, rebuilds, resizes, shelving
 
 # {kind of operation: its steps that must not be left by a reset}. An offloading removes the server's disk from its host; an
@@ -16,9 +16,11 @@ def reset(connection, ctx, row: dict, vm_state: str) -> None:
     """Reset a server to a stable state, end the operation on it, and give up its unfinished migration or its shelving.
 
     :param row: the server, as this transaction has read and locked it, so that no operation on it records a step meanwhile
-    :raises Conflict: no host has the server's disk, or the operation on it must end first
+    :raises Conflict: no host has the server's disk, it is being deleted, or the operation on it must end first
     """
     uuid = row["uuid"]
+    if row["task_state"] == DELETING:  # its host may have removed the disk; the deletion is repeated until it has ended
+        raise errors.Conflict(f"The state of instance {uuid} cannot be reset: it is being deleted.")
     if row["vm_state"] == SHELVED_OFFLOADED:
         raise errors.Conflict(f"The state of instance {uuid} cannot be reset: no host has its disk. Unshelve or delete it.")
     for operation in operations.of_server(connection, uuid):

@@ -21,7 +21,9 @@ def _begin(connection, ctx, row: dict, action: str, kind: str, **data) -> str:
     machine.begin(connection, row["uuid"], action, request_id=ctx.request_id)
     if row["host"] is None and row["vm_state"] != SHELVED_OFFLOADED:
         raise errors.Conflict(f"Instance {row['uuid']} has no host: it was never built.")
-    return operations.begin(connection, ctx, kind, row["uuid"], row["attempt"] + 1, {
+    states = instances.states_of(connection, row["uuid"])
+    assert states is not None  # locked by this transaction
+    return operations.begin(connection, ctx, kind, row["uuid"], states["attempt"], {
         "action": action, "host": row["host"], "vm_state": row["vm_state"], **data})
 
 

@@ -10,6 +10,7 @@ from common.messages import Shape
 from compute_agent import conf
 from compute_agent.virt.libvirt import driver as driver_module
 from compute_agent.virt.libvirt.driver import LibvirtDriver
+from compute_api.placement.provider import Provider
 from conductor.messages import HostResources
 
 
@@ -32,3 +33,4 @@ def test_a_host_whose_hypervisor_cannot_be_examined_reports_all_the_same(driver,
     assert Shape(HostResources).read(found) == found and found["vcpus"] and found["memory_mb"]
     assert found["facts"]["unusable"] and "features" not in found["facts"]
     assert len(caplog.records) == 1, "it is logged once, not with each heartbeat"
+    assert "COMPUTE_STATUS_DISABLED" in Provider({**found, "disabled": False}, {}, {}).traits

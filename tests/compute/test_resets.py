@@ -61,6 +61,14 @@ def test_a_server_that_is_being_offloaded_is_reset_only_while_it_has_its_disk(da
     assert (now["vm_state"], now["task_state"], now["attempt"]) == ("shelved", "shelving_offloading", row["attempt"] + 1)
 
 
+def test_a_server_that_is_being_deleted_is_not_reset(database):
+    insert(database, vm_state="active")
+    with database.writer() as connection:
+        machine.begin(connection, "s", "delete")
+    with pytest.raises(errors.Conflict, match="being deleted"):
+        reset(database)
+
+
 @pytest.mark.parametrize("begins", [False, True])
 def test_an_offloaded_server_is_not_reset(database, begins):
     insert(database, vm_state="shelved_offloaded", host=None, shelved_image_id="i")

@@ -5,8 +5,11 @@ import types
 
 import pytest
 
+from common import context, db, errors
 from compute_api import devices
-from compute_api.services import attachments, server_images, shelving
+from compute_api.services import attachments, guests, server_images, shelving
+from conductor.db import actions, models
+from tests.compute.test_guests import ROW as GUEST
 
 ROW = {"uuid": "s", "display_name": "n", "host": None, "locked": False, "image_meta": {"id": "i", "properties": {}},
        "flavor": {"disk": 1}, "vm_state": "active", "task_state": None}
@@ -54,3 +57,22 @@ def test_what_was_made_is_removed(call, request_of, last):
     with pytest.raises(Away):
         request_of(call)
     assert call.svc.rest.asked[-1] == last
+
+
+def test_the_history_says_that_a_host_did_not_set_a_password(tmp_path):
+    def set_password(*args):
+        raise errors.ServiceUnavailable(part="host one")
+    database = db.Database("compute", f"sqlite:///{tmp_path}/c.sqlite")
+    models.METADATA.create_all(database.engine)
+    at, ctx = db.now(), context.service_context(project_id="p")
+    with database.writer() as connection:
+        connection.execute(models.instances.insert().values({
+            **GUEST, "uuid": MADE, "host": "one", "power_state": 1, "vm_state": "active", "created_at": at, "updated_at": at,
+            "image_meta": {"properties": {"hw_qemu_guest_agent": "yes"}}, "flavor": {"extra_specs": {}}}))
+    asked = types.SimpleNamespace(ctx=ctx, svc=types.SimpleNamespace(
+        db=database, agents=types.SimpleNamespace(set_password=set_password),
+        policy=types.SimpleNamespace(check=lambda *args: None, is_admin=lambda ctx: True)))
+    with pytest.raises(errors.ServiceUnavailable):
+        guests.change_password(asked, MADE, "secret")
+    with database.reader() as connection:
+        assert "host one" in actions.find(connection, MADE, ctx.request_id)["message"]
