@@ -11,7 +11,7 @@ from tests.functional.test_stories import server_body, wait_gone, wait_status
 
 STATEMENTS, MESSAGES = 40, 10
 RESIZE_STATEMENTS, RESIZE_MESSAGES = 60, 20
-MIGRATION_STATEMENTS, MIGRATION_MESSAGES = 85, 25  # to another host
+MIGRATION_STATEMENTS, MIGRATION_MESSAGES = 90, 25  # to another host
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,7 @@
-"""Names for what is requested of block devices and of live migrations."""
+"""Names for what is requested of block devices and of live migrations.
+
+Before the first release: later ones must keep the former columns for a release (doc/upgrade.md).
+"""
 
 import sqlalchemy as sa
 from alembic import op
