@@ -5,7 +5,7 @@ The operation that ``conductor.operations.live`` runs, and the row in ``server_m
 
 import sqlalchemy as sa
 
-from common import db, errors
+from common import db, errors, rows
 from conductor.db import instances, machine, models, operations, server_migrations
 
 TABLE = models.server_migrations
@@ -65,10 +65,11 @@ def report(connection, operation_id: str, number: int, progress: dict | None) ->
     :param progress: {"memory_total", ...}: bytes, as the API shows them; None: the source has not begun
     :returns: {"current": whether the operation is still at this step, "requested_action": ABORT, FORCE or None}
     """
-    row = operations.get(connection, operation_id)
-    server = instances.states_of(connection, row["instance_uuid"]) if row else None
+    row, server = operations.get_with_server(connection, operation_id)
     if row is None or row["number"] != number or server is None or server["attempt"] != row["attempt"]:
         return {"current": False, "requested_action": None}
     if progress is not None:
-        server_migrations.write(connection, row["data"]["migration"], status=RUNNING, progress=progress)
+        # Only before the guest has moved: the step may be recorded concurrently.
+        rows.update_where(connection, TABLE, {"status": RUNNING, "progress": progress, "updated_at": db.now()},
+                          id=row["data"]["migration"], status=(QUEUED, PREPARING, RUNNING))
     return {"current": True, "requested_action": requested_action(connection, row["data"]["migration"])}
