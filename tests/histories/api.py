@@ -235,6 +235,8 @@ def rebuild_volume(world: World, uuid: str) -> str:
     """Of a server that boots from a volume."""
     with world.db.writer() as connection:
         row = instances.find(connection, uuid)
+        root = next((d for d in row["block_devices"] if d["boot_index"] == 0), None)
+        if root is None or row["host"] is None:
+            raise errors.Conflict("it has no volume that could get an image")
         machine.begin(connection, uuid, "rebuild")
-        root = next(d for d in row["block_devices"] if d["boot_index"] == 0)
         return rebuilds.begin(connection, context.service_context(), row, root["volume_id"], world.services.new_id("9"))

@@ -7,7 +7,8 @@ from tests.histories.world import HOSTS, World
 WITH_GUEST = {server_states.ACTIVE: (server_states.RUNNING,), server_states.STOPPED: (server_states.SHUTDOWN,),
               server_states.VM_PAUSED: (server_states.PAUSED,),
               server_states.RESIZED: (server_states.RUNNING, server_states.SHUTDOWN),
-              server_states.SHELVED: (server_states.SHUTDOWN,)}
+              server_states.SHELVED: (server_states.SHUTDOWN,), server_states.SOFT_DELETED: (server_states.SHUTDOWN,)}
+OFF = (server_states.STOPPED, server_states.SHELVED, server_states.SOFT_DELETED)
 
 
 def always(world: World) -> None:
@@ -34,7 +35,7 @@ def whole(world: World, row: dict) -> None:
     uuid, host = row["uuid"], row["host"]
     power = world.guests(host).get(uuid)
     if power is None and uuid in world.lost and (
-            row["vm_state"] in (server_states.STOPPED, server_states.SHELVED) or row["power_state"] == server_states.NOSTATE):
+            row["vm_state"] in OFF or row["power_state"] == server_states.NOSTATE):
         return  # a power cut took it away, which is known, and it is made anew when it is to start
     assert power in WITH_GUEST[row["vm_state"]], f"server {uuid} is {row['vm_state']} on {host}, its guest there: {power}"
     ports = {p["id"] for p in row["network_info"]}

@@ -8,7 +8,7 @@ from tests.histories import api, checks
 from tests.histories.world import HOSTS, World
 
 EVENTS = 30
-POWER = ("stop", "start", "reboot-hard", "pause", "unpause")
+POWER = ("stop", "start", "reboot-hard", "pause", "unpause", "soft-delete", "restore")
 TRIES = 4  # until something that is asked of a server is not refused
 MAX_SERVERS = 2  # so that what happens meets
 # Of others nobody asks again: their users see what is left, and ask.
@@ -80,7 +80,7 @@ class History:
         """Ask for something, whatever it is; None: it was refused, as its user would hear."""
         chosen = self.random.choice(("power", "snapshot", "attach_volume", "attach_free_volume", "detach_volume", "extend_volume",
                                      "attach_interface", "attach_free_port", "detach_interface", "migrate", "resize", "confirm",
-                                     "revert", "shelve", "offload", "unshelve"))
+                                     "revert", "shelve", "offload", "unshelve", "rebuild_volume"))
         more = {"power": {"action": self.random.choice(POWER)}, "attach_interface": {"own_port": self.random.random() < 0.5}}
         try:
             getattr(api, chosen)(self.world, uuid, **more.get(chosen, {}))
