@@ -47,6 +47,41 @@ def test_lists_by_time(at, volume):
     at("3.60", "GET", "/volumes?created_at=gt:tomorrow", status=400)
 
 
+@pytest.fixture
+def image_of(cloud):
+    """Makes images of servers that boot from volumes, as compute does: one names a snapshot, and has no data that matters."""
+    made: list[str] = []
+
+    def make(mapping: str) -> str:
+        made.append(cloud.client.call("image", "POST", "/images", {
+            "name": "of-volume", "disk_format": "raw", "container_format": "bare", "block_device_mapping": mapping})["id"])
+        cloud.client.call("image", "PUT", f"/images/{made[-1]}/file", raw=b"\0" * 512, content_type="application/octet-stream")
+        return made[-1]
+    yield make
+    for each in made:
+        cloud.client.call("image", "DELETE", f"/images/{each}")
+
+
+def test_an_image_that_names_a_snapshot_stands_for_it_since_3_46(at, volume, cloud, image_of):
+    snapshot = at("3.44", "POST", "/snapshots", {"snapshot": {"volume_id": volume}})["snapshot"]["id"]
+    wait_for(lambda: at("3.44", "GET", f"/snapshots/{snapshot}")["snapshot"]["status"] == "available", 20, what="the snapshot")
+    device = {"source_type": "snapshot", "destination_type": "volume", "snapshot_id": snapshot, "boot_index": 0}
+    image = image_of(json.dumps([{**device, "snapshot_id": "no", "boot_index": 1}, device]))
+
+    def create(version: str, **how) -> dict:
+        made = at(version, "POST", "/volumes", {"volume": {"size": 1, "name": "of-image", "imageRef": image, **how}})["volume"]
+        wait_for(lambda: at("3.44", "GET", f"/volumes/{made['id']}")["volume"]["status"] == "available", 20, what="the volume")
+        cloud.client.call("volume", "DELETE", f"/volumes/{made['id']}")
+        wait_for(lambda: made["id"] not in str(cloud.client.call("volume", "GET", "/volumes")), 20, what="the volume to go")
+        return made
+    assert (create("3.45")["snapshot_id"], create("3.46")["snapshot_id"]) == (None, snapshot)
+    for more in ({"snapshot_id": snapshot}, {"source_volid": volume}):
+        text = at("3.46", "POST", "/volumes", {"volume": {"size": 1, "imageRef": image, **more}}, status=400)
+        assert "only one source" in text
+    for mapping, status in ((json.dumps([{**device, "snapshot_id": "no"}]), 404), ("[1]", 400), ("[" * 60000, 400)):
+        at("3.46", "POST", "/volumes", {"volume": {"size": 1, "imageRef": image_of(mapping)}}, status=status)
+
+
 def test_snapshots(at, volume):
     at("3.66", "POST", "/snapshots", {"snapshot": {"volume_id": volume, "force": False}}, status=400)
     snapshot = at("3.66", "POST", "/snapshots", {"snapshot": {"volume_id": volume, "force": True}})["snapshot"]["id"]

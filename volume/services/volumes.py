@@ -1,6 +1,6 @@
 """Volumes: list, create, show, update, delete, metadata."""
 
-from common import context, db, errors, rows, wsgi
+from common import context, db, document, errors, rows, wsgi
 from common.calls import Call
 from common.rest import last_segment, path
 from volume import access
@@ -9,6 +9,7 @@ from volume.db import types as type_rows
 from volume.services import filters, lists, types
 
 TABLE = volumes.TABLE
+_SNAPSHOTS_OF_IMAGES = (3, 46)  # since when an image that names a snapshot stands for it
 FILTERS = {
     **{name: filters.text(TABLE.c[name]) for name in (
         "id", "name", "description", "status", "availability_zone", "project_id", "user_id", "volume_type_id", "snapshot_id",
@@ -68,6 +69,9 @@ def create(call: Call, given: dict) -> dict:
             "your administrator to create a multiattach enabled volume type and use it to create multiattach volumes.")
     if call.ctx.project_id is None:
         raise errors.BadRequest("Invalid input received: The token has no project scope.")
+    found = _find_image(call, given["imageRef"]) if given.get("imageRef") else None
+    if found and not given.get("snapshot_id") and call.version >= _SNAPSHOTS_OF_IMAGES and (named := _snapshot_of(found)):
+        given, found = {**given, "imageRef": None, "snapshot_id": named}, None
     with call.svc.db.reader() as connection:
         source = _source(call, connection, given)
     size = int(given.get("size") or source.get("size", 0))
@@ -77,7 +81,7 @@ def create(call: Call, given: dict) -> dict:
                                 f"{source['size']}GB. They must be >= original size.")
     if given.get("availability_zone") not in (None, "nova"):
         raise errors.BadRequest(f"Invalid input received: Availability zone '{given['availability_zone']}' is invalid.")
-    image = image_metadata(call, given["imageRef"], size) if given.get("imageRef") else {}
+    image = _metadata_of(found, size) if found else {}
     row = {"id": context.new_uuid(), "name": given.get("name", given.get("display_name")),
            "description": given.get("description", given.get("display_description")),
            "project_id": call.ctx.project_id, "user_id": call.ctx.user_id, "size": size, "status": "creating",
@@ -134,10 +138,32 @@ def image_metadata(call: Call, ref: str, size_gb: int) -> dict:
 
     :raises BadRequest: the image is not there for the caller, or not for a volume of this size
     """
+    return _metadata_of(_find_image(call, ref), size_gb)
+
+
+def _find_image(call: Call, ref: str) -> dict:
     try:
-        image = call.svc.rest.request("GET", "image", path("/v2/images/{id}", last_segment(ref)), ctx=call.ctx)
+        return call.svc.rest.request("GET", "image", path("/v2/images/{id}", last_segment(ref)), ctx=call.ctx)
     except errors.NotFound:
         raise errors.BadRequest("Invalid image identifier or unable to access requested image.") from None
+
+
+def _snapshot_of(image: dict) -> str | None:
+    """The snapshot that an image of a server that boots from a volume names in place of data.
+
+    :raises BadRequest: the property cannot be read: anybody may write it
+    """
+    if "block_device_mapping" not in image:
+        return None
+    try:
+        mapping = document.parse(str(image["block_device_mapping"]).encode())
+        return next((str(each["snapshot_id"]) for each in mapping
+                     if each.get("source_type") == "snapshot" and each.get("boot_index") == 0), None)
+    except (errors.BadRequest, ValueError, TypeError, KeyError, AttributeError):
+        raise errors.BadRequest("Invalid input received: The image's block_device_mapping cannot be read.") from None
+
+
+def _metadata_of(image: dict, size_gb: int) -> dict:
     if image["status"] != "active":
         raise errors.BadRequest(f"Invalid input received: Image {image['id']} is not active.")
     if image["disk_format"] not in ("raw", "qcow2", "ami", "iso"):
