@@ -1,7 +1,9 @@
 """Pages: rendering of templates, error pages, redirects after forms, and security headers."""
 
+import gzip
 import logging
 import pathlib
+import time
 import urllib.parse
 
 import jinja2
@@ -10,61 +12,65 @@ import webob
 from common import errors
 from common.middleware import filter_factory as service_filter
 from common.middleware import translate
-from common.rest import Path
 from common.wsgi import Request
-from dashboard import session
+from dashboard import asks, assets, filters, menu, session
 
 LOG = logging.getLogger(__name__)
 HERE = pathlib.Path(__file__).resolve().parent
 _TEMPLATES = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True,
                                 undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-_STATIC = {p.name: p.read_bytes() for p in (HERE / "static").iterdir()}
-_KINDS = {".css": "text/css", ".svg": "image/svg+xml"}
-# Only the dashboard's own files and no scripts, so that names chosen by users can never be executed.
-_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-                                       "frame-ancestors 'none'; base-uri 'none'",
-            "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-store"}
-MENU = (("/project/", "Overview"), ("/project/instances/", "Instances"), ("/project/volumes/", "Volumes"),
-        ("/project/images/", "Images"), ("/project/networks/", "Networks"), ("/project/key_pairs/", "Key Pairs"))
-ADMIN_MENU = (("/admin/hosts/", "Hosts"),)
+_TEMPLATES.filters.update(filters.FILTERS)
+_TEMPLATES.globals.update(asset=assets.url)
+# Only the dashboard's own files, and nothing inline, so that names chosen by users can never be executed.
+_HEADERS = {"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+                                       "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+            "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-store",
+            "Cross-Origin-Opener-Policy": "same-origin"}
+GOOD, BAD = "good", "bad"
+
+
+def is_fragment(req) -> bool:
+    """Whether a script of the page asks for the content of a dialog, instead of a page."""
+    return req.headers.get("HX-Target") == "dialog-body"
 
 
 def render(req, template: str, *, status: int = 200, **values) -> webob.Response:
-    """Render a page. Besides ``values``, templates have ``session`` (or None), ``path``, ``csrf`` and ``notice``."""
+    """Render a page. Besides ``values``, templates have ``session`` (or None), ``path``, ``csrf``, ``notice`` and ``menu``."""
     active = session.current(req)
     notice = session.notice(req)
     text = _TEMPLATES.get_template(template).render(
-        session=active, path=req.path, csrf=session.csrf(req), notice=notice, menu=MENU,
-        admin_menu=ADMIN_MENU if active and active.admin else (), **values)
+        session=active, path=req.path, csrf=session.masked(session.csrf(req)), notice=notice,
+        menu=menu.of(active) if active else (), fragment=is_fragment(req), **values)
     response = webob.Response(text, status=status, content_type="text/html", charset="UTF-8")
+    _compress(req, response)
     session.set_cookie(req, response, session.CSRF, session.csrf(req))
     if notice:
         response.delete_cookie(session.NOTICE)
     return response
 
 
-def redirect(req, path: str, notice: str = "") -> webob.Response:
-    """Respond with See Other, so that reloading the next page does not send the form again; it shows ``notice``."""
-    response = webob.Response(status=303, location=path)
-    if notice:
-        session.set_cookie(req, response, session.NOTICE, req.svc.seal.close(notice, session.NOTICE), session.NOTICE_S)
-    return response
+def _compress(req, response: webob.Response) -> None:
+    """Compress a page, which is safe because its only secret is masked (``session.masked``)."""
+    response.vary = ["Accept-Encoding"]
+    if "gzip" in req.headers.get("Accept-Encoding", ""):
+        response.body = gzip.compress(response.body, 5, mtime=0)
+        response.content_encoding = "gzip"
 
 
-def call(req, method: str, service: str, where: Path, body=None):
-    """Call an API as the user who is logged in.
+def redirect(req, path: str, notice: str = "", kind: str = GOOD) -> webob.Response:
+    """Respond with See Other, so that reloading the next page does not send the form again; it shows ``notice``.
 
-    :param where: path made by ``common.rest.path``
+    A script that sent the form is told to open that page.
     """
-    versions = {"compute": "compute 2.53", "volume": "volume 3.44"}
-    headers = {"OpenStack-API-Version": versions[service]} if service in versions else None
-    return req.svc.rest.request(method, service, where, body=body, ctx=session.required(req).context(), headers=headers)
-
-
-def static(req, name: str) -> webob.Response:
-    if name not in _STATIC:
-        raise errors.NotFound("There is no such file.")
-    return webob.Response(_STATIC[name], headerlist=[("Content-Type", _KINDS[pathlib.Path(name).suffix])])
+    if req.headers.get("HX-Request"):
+        response = webob.Response(status=204)
+        response.headers["HX-Redirect"] = path
+    else:
+        response = webob.Response(status=303, location=path)
+    if notice:
+        text = notice[:1000]
+        session.set_cookie(req, response, session.NOTICE, req.svc.seal.close([kind, text], session.NOTICE), session.NOTICE_S)
+    return response
 
 
 def _is_text(raw: str) -> bool:
@@ -82,12 +88,13 @@ class Pages:
         self.app, self.service = app, service
 
     def __call__(self, environ, start_response):
-        req = Request(environ)
+        req, began = Request(environ), time.monotonic()
         environ["pileus.service"] = self.service
 
         def start(status, headers, exc_info=None):
             names = {n.lower() for n, _ in headers}
-            return start_response(status, headers + [h for h in _HEADERS.items() if h[0].lower() not in names], exc_info)
+            headers = headers + [h for h in _HEADERS.items() if h[0].lower() not in names]
+            return start_response(status, headers + [("Server-Timing", asks.timing(req, time.monotonic() - began))], exc_info)
         if not _is_text(environ.get("HTTP_COOKIE", "")):
             del environ["HTTP_COOKIE"]  # a cookie of another program on this host; the dashboard's are text
         try:

@@ -28,11 +28,12 @@ from common import errors, values
 from common.context import Context
 from common.context import active as active_context
 from common.rest import path
+from dashboard.forms import Fields
 
 LOG = logging.getLogger(__name__)
 COOKIE, CSRF, NOTICE = "sessionid", "csrftoken", "messages"
 NOTICE_S = 60
-MAX_FORM_BYTES, MAX_FIELDS = 65536, 100
+MAX_FORM_BYTES, MAX_FIELDS = 65536, 150
 _WORD = re.compile(r"[A-Za-z0-9_-]{32,64}")
 
 
@@ -47,6 +48,8 @@ class Session:
     token: str
     expires_at: float
     user: str
+    user_id: str
+    domain: str  # the user's, by name
     project_id: str
     project: str
     admin: bool
@@ -112,10 +115,12 @@ def required(req) -> Session:
     return session
 
 
-def notice(req) -> str:
-    """The notice that the previous page left, if any."""
+def notice(req) -> tuple[str, str] | None:
+    """(kind, text) of the notice that the previous page left, if any."""
     found = req.svc.seal.open(req.cookies.get(NOTICE, ""), NOTICE_S, NOTICE)
-    return found if isinstance(found, str) else ""
+    if isinstance(found, list) and len(found) == 2 and all(isinstance(part, str) for part in found):
+        return found[0], found[1]
+    return None
 
 
 def set_cookie(req, response, name: str, value: str, max_age: int | None = None) -> None:
@@ -135,15 +140,37 @@ def csrf(req) -> str:
     return req.environ.setdefault("dashboard.csrf", own if _WORD.fullmatch(own) else new_word())
 
 
-def form(req) -> dict[str, str]:
+def masked(word: str) -> str:
+    """A CSRF token as a page contains it: other bytes in each page, so that the lengths of compressed pages do not reveal it."""
+    mask = secrets.token_bytes(len(word))
+    return base64.urlsafe_b64encode(mask + bytes(a ^ b for a, b in zip(mask, word.encode()))).decode()
+
+
+def unmasked(text: str) -> str:
+    """What ``masked`` was given; other texts are returned as they are."""
+    try:
+        raw = base64.b64decode(text, altchars=b"-_", validate=True)
+        found = bytes(a ^ b for a, b in zip(raw[:len(raw) // 2], raw[len(raw) // 2:])).decode()
+    except ValueError:
+        return text
+    return found if _WORD.fullmatch(found) else text
+
+
+def form(req, max_bytes: int = MAX_FORM_BYTES) -> Fields:
     """The fields of a posted form.
 
     :raises Forbidden: it was not posted from a page of the dashboard
     :raises BadRequest: not a form
     :raises TooLarge: larger than any form of the dashboard
     """
-    fields = _fields(req)
-    given, active = fields.get("csrfmiddlewaretoken", ""), current(req)
+    fields = _fields(req, max_bytes)
+    check_form(req, fields)
+    return fields
+
+
+def check_form(req, fields: Fields) -> None:
+    """Check that a form was posted from a page of the dashboard. :raises Forbidden: it was not"""
+    given, active = unmasked(fields.get("csrfmiddlewaretoken", "")), current(req)
     known = active.csrf if active else req.cookies.get(CSRF, "")
     if not known or not values.same_secret(known, given):
         raise errors.Forbidden("This form is too old, or did not come from this dashboard. Go back, reload the page, and try "
@@ -151,7 +178,6 @@ def form(req) -> dict[str, str]:
     origin = req.headers.get("Origin")
     if origin not in (None, "null") and _host(origin) != req.host:
         raise errors.Forbidden("This form did not come from this dashboard.")
-    return {k: v.strip() if "password" not in k else v for k, v in fields.items()}
 
 
 def _host(origin: str) -> str | None:
@@ -161,15 +187,16 @@ def _host(origin: str) -> str | None:
         return None
 
 
-def _fields(req) -> dict[str, str]:
+def _fields(req, max_bytes: int) -> Fields:
     if req.content_type != "application/x-www-form-urlencoded":
         raise errors.BadRequest("This is not a form of the dashboard.")
     length = req.content_length
-    if length is None or length > MAX_FORM_BYTES:
-        raise errors.TooLarge(f"A form may have {MAX_FORM_BYTES} bytes.")
+    if length is None or length > max_bytes:
+        raise errors.TooLarge(f"A form may have {max_bytes} bytes.")
     try:
         text = req.environ["wsgi.input"].read(length).decode()
-        return dict(urllib.parse.parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS))
+        pairs = urllib.parse.parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+        return Fields((name, value if "password" in name else value.strip()) for name, value in pairs)
     except ValueError:
         raise errors.BadRequest("The form cannot be read.") from None
 
@@ -203,7 +230,8 @@ def scoped(req, token: str, project_id: str, csrf: str) -> Session:
     except errors.NotFound:  # the token, as described by identity
         raise errors.Unauthorized() from None
     expires = datetime.datetime.fromisoformat(body["expires_at"].replace("Z", "+00:00"))
-    return Session(token=text, expires_at=expires.timestamp(), user=body["user"]["name"],
+    return Session(token=text, expires_at=expires.timestamp(), user=body["user"]["name"], user_id=body["user"]["id"],
+                   domain=body["user"]["domain"]["name"],
                    project_id=body["project"]["id"], project=body["project"]["name"],
                    admin=any(r["name"] == "admin" for r in body["roles"]), id=body["audit_ids"][-1], csrf=csrf)
 

@@ -6,7 +6,7 @@ from common import errors
 from dashboard import session
 from dashboard.pages import redirect, render
 
-_OWN_PATH = re.compile(r"/(project|admin)(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*/?")
+_OWN_PATH = re.compile(r"/(project|admin|identity)(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*/?")
 
 
 

@@ -1,28 +1,35 @@
-"""Overview: the project's usage and quotas."""
+"""Overview: the project's usage and quotas, and the choice of another project."""
 
 from common.rest import path
 from dashboard import session
-from dashboard.pages import call, render
+from dashboard.asks import get, together
+from dashboard.pages import render
+
+_COMPUTE = (("Instances", "totalInstancesUsed", "maxTotalInstances"), ("VCPUs", "totalCoresUsed", "maxTotalCores"),
+            ("RAM, MiB", "totalRAMUsed", "maxTotalRAMSize"), ("Server groups", "totalServerGroupsUsed", "maxServerGroups"))
+_VOLUME = (("Volumes", "totalVolumesUsed", "maxTotalVolumes"), ("Snapshots", "totalSnapshotsUsed", "maxTotalSnapshots"),
+           ("Storage, GiB", "totalGigabytesUsed", "maxTotalVolumeGigabytes"))
+_NETWORK = (("network", "Networks"), ("subnet", "Subnets"), ("port", "Ports"), ("router", "Routers"),
+            ("floatingip", "Floating IPs"), ("security_group", "Security groups"),
+            ("security_group_rule", "Security group rules"))
 
 
-def _bars(limits: dict, rows) -> list[dict]:
-    return [{"name": name, "used": limits[used], "limit": limits[most],
-             "share": min(100, 100 * limits[used] // limits[most]) if limits[most] > 0 else 0} for name, used, most in rows]
+def _limits(limits: dict, rows) -> list[tuple[str, int, int]]:
+    return [(name, limits[used], limits[most]) for name, used, most in rows if used in limits and most in limits]
 
 
 def show(req):
+    """What a service cannot tell now is left out, so that the others' is shown."""
     active = session.required(req)
-    compute = call(req, "GET", "compute", path("/v2.1/limits"))["limits"]["absolute"]
-    volume = call(req, "GET", "volume", path("/v3/{name}/limits", active.project_id))["limits"]["absolute"]
-    quota = call(req, "GET", "network", path("/v2.0/quotas/{name}/details", active.project_id))["quota"]
-    network = {f"{n}_{k}": quota[n][k] for n in ("floatingip", "security_group", "network", "router") for k in ("used", "limit")}
-    groups = [
-        ("Compute", _bars(compute, [("Instances", "totalInstancesUsed", "maxTotalInstances"),
-                                    ("VCPUs", "totalCoresUsed", "maxTotalCores"),
-                                    ("RAM, MiB", "totalRAMUsed", "maxTotalRAMSize")])),
-        ("Volume", _bars(volume, [("Volumes", "totalVolumesUsed", "maxTotalVolumes"),
-                                  ("Volume storage, GiB", "totalGigabytesUsed", "maxTotalVolumeGigabytes")])),
-        ("Network", _bars(network, [(text, f"{n}_used", f"{n}_limit") for n, text in (
-            ("floatingip", "Floating IPs"), ("security_group", "Security Groups"), ("network", "Networks"),
-            ("router", "Routers"))]))]
-    return render(req, "overview.html", groups=groups, projects=session.projects_of(req, active.token))
+    own = active.project_id
+    found = together(req, compute=get("compute", path("/v2.1/limits"), "limits", instead={}),
+                     volume=get("volume", path("/v3/limits"), "limits", instead={}),
+                     network=get("network", path("/v2.0/quotas/{name}/details", own), "quota", instead={}),
+                     projects=get("identity", path("/v3/auth/projects"), "projects"))
+    network = [(text, found["network"][name]["used"], found["network"][name]["limit"]) for name, text in _NETWORK
+               if name in found["network"]]
+    groups = [(title, bars) for title, bars in (
+        ("Compute", _limits(found["compute"].get("absolute", {}), _COMPUTE)),
+        ("Volumes", _limits(found["volume"].get("absolute", {}), _VOLUME)), ("Network", network)) if bars]
+    projects = sorted((p for p in found["projects"] if p["enabled"]), key=lambda p: p["name"])
+    return render(req, "overview.html", groups=groups, projects=projects)

@@ -9,13 +9,8 @@ import pytest
 
 from common.periodic import wait_for
 from dashboard import throttle
-from dashboard.session import COOKIE, CSRF, NOTICE, Seal
-from tests.dashboard.test_pages import Browser, Forms
-
-
-@pytest.fixture
-def base(cloud):
-    return f"http://127.0.0.1:{8080 + cloud.offset}"
+from dashboard.session import COOKIE, CSRF, NOTICE, Seal, unmasked
+from tests.dashboard.browser import Browser, Forms
 
 
 @pytest.fixture
@@ -98,12 +93,14 @@ def test_a_login_creates_a_new_csrf_token(base, log_in):
     assert browser.cookies[CSRF] == before
     word = after.cookies[CSRF]
     assert word not in (before, log_in().cookies[CSRF])
-    assert Forms(after.open("/project/volumes/").text).forms["/project/volumes/"]["csrfmiddlewaretoken"] == word
+    where = "/project/volumes/create/"
+    shown = [Forms(after.open(where).text).forms[where]["csrfmiddlewaretoken"] for _ in range(2)]
+    assert shown[0] != shown[1] and {unmasked(s) for s in shown} == {word}, "other bytes in each page"
     fields = {"name": "x", "size": "no"}
     for wrong in (before, "", "x" * 32, log_in().cookies[CSRF]):
         after.cookies[CSRF] = wrong  # whoever can set a cookie still does not know the session's word
-        assert after.open("/project/volumes/", {**fields, "csrfmiddlewaretoken": wrong}).status == 403
-    assert after.open("/project/volumes/", {**fields, "csrfmiddlewaretoken": word}).status == 400
+        assert after.open(where, {**fields, "csrfmiddlewaretoken": wrong}).status == 403
+    assert after.open(where, {**fields, "csrfmiddlewaretoken": word}).status == 400
     after.open("/project/").post("/auth/logout/")
     assert after.cookies[CSRF] != word
 
@@ -114,6 +111,9 @@ def test_a_cookie_is_taken_for_no_other(cloud, base, log_in):
     token = seal.open(sealed, 3600)["token"]
     browser.cookies[NOTICE] = sealed
     assert token not in browser.open("/project/").text and browser.status == 200
+    for wrong in ({"token": "x"}, "token", ["good", {"token": "x"}], ["token"]):
+        browser.cookies[NOTICE] = seal.close(wrong, NOTICE)
+        assert "token" not in browser.open("/project/").words() and browser.status == 200
     browser.cookies[NOTICE] = seal.close({"token": "x"}, NOTICE)
     assert "token" not in browser.open("/project/").words()
     for wrong in (seal.close("said", NOTICE), seal.close("text"), seal.close({"token": "x"}), seal.close(None), "é", "x"):
@@ -206,9 +206,9 @@ def test_hostile_forms_are_no_error_of_ours(base, log_in):
             (good, {"Content_Type": "multipart/form-data; boundary=x"}, 400), (good, {"Content_Type": "text/plain"}, 400),
             (good, {"Origin": "http://[::1"}, 403), (good, {"Origin": "null"}, 400), (good + b"&size=%C2%B2", {}, 400),
             (good + b"&size=" + b"9" * 5000, {}, 400), (good + b"&size=1&name=%ED%A0%80", {}, 400)):
-        answer = raw(base, "POST", "/project/volumes/", body=body, **{**right, **more})
+        answer = raw(base, "POST", "/project/volumes/create/", body=body, **{**right, **more})
         assert answer.status == expected, (body[:60], more, answer.status, answer.text[-400:])
-    assert raw(base, "POST", "/project/volumes/", **right).status in (400, 413)
+    assert raw(base, "POST", "/project/volumes/create/", **right).status in (400, 413)
 
 
 @pytest.mark.parametrize("later", ["//evil.example/", "https://evil.example/", "/\\evil.example", "/project/\r\nX: 1",

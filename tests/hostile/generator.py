@@ -182,9 +182,9 @@ class Generator:
 
     def _form(self, route) -> bytes:
         rng = self.rng
-        module = inspect.getmodule(inspect.unwrap(route.handler))
-        fields = {n: self.things.find("compute", n, "", rng,
-        safe=False) or "1" for n in _form_names(module.__name__) if rng.random() < 0.8}
+        panel = getattr(route.handler, "__self__", None)
+        names = panel.field_names() if panel else _form_names(inspect.getmodule(inspect.unwrap(route.handler)).__name__)
+        fields = {n: self.things.find("compute", n, "", rng, safe=False) or "1" for n in names if rng.random() < 0.8}
         for name in list(fields):
             if rng.random() < 0.3:
                 fields[name] = str(rng.choice(words.TEXTS))[:5000]

@@ -1,0 +1,59 @@
+"""How values are shown."""
+
+import datetime
+import urllib.parse
+
+# The tone of a status, by its first word in lower case. Others are neutral.
+_TONES = {
+    **dict.fromkeys(("active", "available", "in-use", "up", "enabled", "completed", "finished", "confirmed", "success",
+                     "accepted", "attached", "done"), "good"),
+    **dict.fromkeys(("error", "down", "error_deleting", "error_extending", "failed", "killed", "crashed"), "bad"),
+    **dict.fromkeys(("build", "reboot", "hard_reboot", "resize", "verify_resize", "revert_resize", "migrating", "rebuild",
+                     "creating", "deleting", "attaching", "detaching", "downloading", "uploading", "extending", "queued",
+                     "saving", "importing", "running", "password", "pending", "reserved", "retyping", "reverting",
+                     "maintenance", "backing-up", "restoring-backup", "pending_delete", "error_restoring"), "wait")}
+
+
+def tone(status) -> str:
+    return _TONES.get(str(status).lower(), "calm")
+
+
+def moment(text) -> str:
+    """A time of an API, to the minute, in UTC."""
+    try:
+        return datetime.datetime.fromisoformat(str(text).replace("Z", "+00:00")).strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return str(text or "")
+
+
+def iso(text) -> str:
+    """The value of a ``datetime`` attribute."""
+    try:
+        return datetime.datetime.fromisoformat(str(text).replace("Z", "+00:00")).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except ValueError:
+        return ""
+
+
+def size(count) -> str:
+    """Bytes, in binary units."""
+    if not isinstance(count, (int, float)):
+        return ""
+    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):
+        if count < 1024 or unit == "TiB":
+            return f"{count:.0f} {unit}" if count == int(count) or unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1024
+    return ""
+
+
+def segment(text) -> str:
+    """A value as one segment of a path."""
+    return urllib.parse.quote(str(text), safe="", errors="replace")
+
+
+def share(pair) -> int:
+    """The percentage that is used, of (used, total); a total of -1 is unlimited."""
+    used, total = pair
+    return max(0, min(100, round(100 * used / total))) if total and total > 0 else 0
+
+
+FILTERS = {"tone": tone, "moment": moment, "iso": iso, "size": size, "segment": segment, "share": share}

@@ -1,0 +1,143 @@
+"""Forms: declared fields, what was typed into them, and what is wrong with it.
+
+A form that is refused, by the dashboard or by an API, is shown again with everything that was typed, except passwords.
+"""
+
+import dataclasses
+import typing
+
+from common import errors, values
+
+Options = typing.Sequence[tuple[str, str]]  # (value, text)
+# Refusals of an API that the user can mend in the form.
+MENDABLE = (errors.BadRequest, errors.Forbidden, errors.Conflict, errors.TooLarge, errors.NotFound, errors.QuotaExceeded)
+
+
+class Refused(errors.BadRequest):
+    """A form with mistakes.
+
+    ``at``: {name of the field: what is wrong}
+    """
+
+    message = "Some fields must be corrected."
+
+    def __init__(self, at: dict[str, str]):
+        super().__init__()
+        self.at = at
+
+
+class Fields(dict[str, str]):
+    """The fields of a posted form: the last value of each name, and all of them by ``all``."""
+
+    def __init__(self, pairs: typing.Iterable[tuple[str, str]]):
+        self._pairs = list(pairs)
+        super().__init__(self._pairs)
+
+    def all(self, name: str) -> list[str]:
+        return [value for key, value in self._pairs if key == name]
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """One field of a form.
+
+    :param kind: text, area, number, choice, many, check, password, hidden
+    :param options: of a choice, or of many
+    :param blank: the text of the empty choice; None: there is none
+    :param low, high: bounds of a number, both included
+    :param section: the heading above it, if it begins a section
+    """
+
+    name: str
+    label: str
+    kind: str = "text"
+    required: bool = False
+    help: str = ""
+    initial: typing.Any = ""
+    options: Options = ()
+    blank: str | None = None
+    low: int = 0
+    high: int = values.INT32
+    max_length: int = 255
+    rows: int = 4
+    section: str = ""
+    placeholder: str = ""
+
+    def read(self, given: Fields):
+        """The value that was typed: a text, an int or None, a bool, or a list of texts.
+
+        :raises ValueError: with what is wrong
+        """
+        if self.kind == "many":
+            found = given.all(self.name)
+            if set(found) - {value for value, _ in self.options}:
+                raise ValueError("Choose from the list. It may have changed since this page was opened.")
+            if self.required and not found:
+                raise ValueError("Choose at least one.")
+            return found
+        text = given.get(self.name, "")
+        if self.kind == "check":
+            return text != ""
+        if self.kind != "password":
+            text = text.replace("\r\n", "\n").strip()
+        if not text:
+            if self.required:
+                raise ValueError("Choose one." if self.kind == "choice" else "This field is needed.")
+            return None if self.kind == "number" else ""
+        return self._checked(text)
+
+    def _checked(self, text: str):
+        if self.kind == "number":
+            try:
+                return values.integer(text, self.label, self.low, self.high)
+            except errors.BadRequest:
+                raise ValueError(f"Enter a whole number from {self.low} to {self.high}." if self.high < values.INT32 else
+                                 f"Enter a whole number, {self.low} or more.") from None
+        if self.kind == "choice" and text not in {value for value, _ in self.options}:
+            raise ValueError("Choose from the list. It may have changed since this page was opened.")
+        if self.kind in ("text", "password", "area") and len(text) > self.max_length:
+            raise ValueError(f"At most {self.max_length} characters.")
+        return text
+
+    def typed(self, given: Fields | None):
+        """What the field shows: what was typed, or its initial value. Passwords are never shown again."""
+        if self.kind == "password":
+            return ""
+        if given is None:
+            return self.initial
+        if self.kind == "many":
+            return given.all(self.name)
+        return given.get(self.name, "")
+
+
+def read(fields: typing.Iterable[Field], given: Fields) -> dict[str, typing.Any]:
+    """The values of a posted form. :raises Refused: with the mistakes of all fields"""
+    found, wrong = {}, {}
+    for field in fields:
+        try:
+            found[field.name] = field.read(given)
+        except ValueError as error:
+            wrong[field.name] = str(error)
+    if wrong:
+        raise Refused(wrong)
+    return found
+
+
+def pairs(text: str, field: str = "metadata") -> dict[str, str]:
+    """The dictionary that was typed as lines ``key=value``. :raises Refused: a line without ``=``"""
+    found = {}
+    for line in filter(None, (part.strip() for part in text.split("\n"))):
+        key, sign, value = line.partition("=")
+        if not sign or not key.strip():
+            raise Refused({field: f"“{line[:40]}” is not key=value."})
+        found[key.strip()] = value.strip()
+    return found
+
+
+def lines(text: str) -> list[str]:
+    return [part.strip() for part in text.replace(",", "\n").split("\n") if part.strip()]
+
+
+def named(rows: typing.Iterable[dict], key: str = "id", text: str = "name") -> Options:
+    """The options of a choice among resources, by name; those without a name are shown by their id."""
+    return sorted(((str(row[key]), str(row.get(text) or row[key])) for row in rows), key=lambda pair: pair[1].lower())

@@ -1,0 +1,207 @@
+"""The pages of every panel: list, CSV, detail with tabs, dialogs of actions, bulk actions, and the form of a new resource."""
+
+import urllib.parse
+
+import webob
+
+from common import errors
+from common.wsgi import Route
+from dashboard import forms, session, tables
+from dashboard.asks import send, together
+from dashboard.forms import Field, Fields
+from dashboard.pages import BAD, GOOD, redirect, render
+from dashboard.panel import Action, Panel, Row
+
+CONFIRM = "confirm_name"
+_MOST_AT_ONCE = 100
+
+
+class Handlers:
+    """The handlers of one panel."""
+
+    def __init__(self, panel: Panel):
+        self.panel = panel
+
+    def routes(self) -> list[Route]:
+        path, panel = self.panel.path, self.panel
+        found = [Route("GET", path, self.index), Route("POST", path, self.bulk)]
+        if panel.create:
+            found += [Route("GET", f"{path}/{panel.create.segment}", self.ask_new),
+                      Route("POST", f"{path}/{panel.create.segment}", self.create)]
+        if panel.tabs:
+            found.append(Route("GET", path + "/{id}", self.show))
+        if panel.actions:
+            found += [Route("GET", path + "/{id}/{verb}", self.ask), Route("POST", path + "/{id}/{verb}", self.act)]
+        return found
+
+    def field_names(self) -> list[str]:
+        """The names that the forms of the panel may have, for tests that send hostile ones."""
+        declared = [a.fields for a in self.panel.actions] + [self.panel.create.fields if self.panel.create else ()]
+        return ["verb", "id", CONFIRM, *(f.name for fields in declared if isinstance(fields, tuple) for f in fields)]
+
+    def _check(self, req) -> session.Session:
+        active = session.required(req)
+        if self.panel.admin and not active.admin:
+            raise errors.Forbidden("Only administrators may open this page.")
+        return active
+
+    def _usable(self, active: session.Session) -> list[Action]:
+        return [a for a in self.panel.actions if active.admin or not a.admin]
+
+    # Lists
+
+    def index(self, req):
+        active, panel = self._check(req), self.panel
+        view = tables.View.of(req, panel)
+        if req.GET.get("format") == "csv":
+            return self._csv(req, view)
+        page = tables.read(req, view)
+        if panel.more:
+            panel.more(req, page.rows)
+        usable = self._usable(active)
+        return render(req, "list.html", panel=panel, view=view, page=page, sizes=tables.SIZES,
+                      actions=[a for a in usable if not a.hidden], bulk=[a for a in usable if a.bulk],
+                      busy=any(panel.busy(row) for row in page.rows))
+
+    def _csv(self, req, view: tables.View):
+        rows, stopped = tables.everything(req, view)
+        if stopped:
+            raise errors.BadRequest(f"This list has more than {tables.MOST} rows. Choose a filter, so that nothing is left out.")
+        if self.panel.more:
+            self.panel.more(req, rows)
+        response = webob.Response(tables.as_csv(view, rows), content_type="text/csv", charset="UTF-8")
+        response.headers["Content-Disposition"] = f'attachment; filename="{self.panel.path.rsplit("/", 1)[-1]}.csv"'
+        return response
+
+    def bulk(self, req):
+        """Do an action with the chosen rows. Dangerous ones are confirmed on a page of their own first."""
+        active, panel, given = self._check(req), self.panel, session.form(req)
+        action = next((a for a in self._usable(active) if a.bulk and a.verb == given.get("verb")), None)
+        # Each is the id, quoted, and the name that the list showed.
+        chosen = {urllib.parse.unquote(id, errors="replace"): name for id, _, name in (
+            text.partition(" ") for text in given.all("id"))}
+        if action is None:
+            raise errors.NotFound("There is no such action.")
+        if not chosen or len(chosen) > _MOST_AT_ONCE:
+            return redirect(req, f"{panel.path}/", f"Choose at least one row, and at most {_MOST_AT_ONCE}.", BAD)
+        count = str(len(chosen)) if action.danger == "name" else "1"  # what must be typed, or is sent by the button
+        if action.ask and given.get("confirmed") != count:
+            return render(req, "bulk.html", panel=panel, action=action, chosen=chosen, count=count,
+                          wrong="This is not their number." if given.get("confirmed") else "")
+        done, refused = 0, []
+        for id, name in chosen.items():
+            try:
+                action.run(req, id, {}, {})
+                done += 1
+            except forms.MENDABLE as error:
+                refused.append(f"{name or id}: {error}")
+        text = f"{action.text}: {done} of {len(chosen)} accepted."
+        return redirect(req, f"{panel.path}/", " ".join([text, *refused[:5]]), BAD if refused else GOOD)
+
+    # One resource
+
+    def _row(self, req, id: str) -> Row:
+        assert self.panel.item is not None, "a panel with actions says how to read one resource"
+        found = send(req, self.panel.item(req, id))
+        if isinstance(found, list):  # the API has no request for one
+            found = next((row for row in found if self.panel.id_of(row) == id), None)
+            if found is None:
+                raise errors.NotFound("The resource could not be found.")
+        return self.panel.source.row(found)
+
+    def show(self, req, id):
+        active, panel = self._check(req), self.panel
+        tabs = [t for t in panel.tabs if active.admin or not t.admin]
+        tab = next((t for t in tabs if t.name == req.GET.get("tab")), tabs[0])
+        assert panel.item is not None
+        found = together(req, item=panel.item(req, id), **tab.asks(req, id))
+        row = panel.source.row(found.pop("item"))
+        if panel.more:
+            panel.more(req, [row])
+        actions = {a.verb: a for a in self._usable(active) if a.when(row)}
+        return render(req, "detail.html", panel=panel, row=row, tabs=tabs, tab=tab, found=found, actions=actions,
+                      busy=panel.busy(row), own=req.path.rstrip("/"))
+
+    def _action(self, req, verb: str) -> Action:
+        action = next((a for a in self._usable(self._check(req)) if a.verb == verb), None)
+        if action is None:
+            raise errors.NotFound("There is no such action.")
+        return action
+
+    def _fields(self, req, action: Action, row: Row) -> list[Field]:
+        fields = list(action.fields if isinstance(action.fields, tuple) else action.fields(req, row))
+        if action.danger == "name":
+            fields.append(Field(CONFIRM, f"Type “{self.panel.name_of(row)}” to confirm", required=True))
+        return fields
+
+    def _dialog(self, req, action: Action, row: Row, fields, given: Fields | None = None, error: errors.Error | None = None):
+        return render(req, "dialog.html", status=error.status if error else 200, panel=self.panel, action=action, row=row,
+                      fields=fields, given=given, text=error.public if error else "", wrong=getattr(error, "at", {}),
+                      preset=req.GET, request_id=req.ctx.request_id, own=req.path.rstrip("/"))
+
+    def ask(self, req, id, verb):
+        action = self._action(req, verb)
+        if action.opens:
+            return action.run(req, id, {}, {})
+        row = self._row(req, id) | ({"target": req.GET.get("target", "")} if action.hidden else {})
+        return self._dialog(req, action, row, self._fields(req, action, row))
+
+    def act(self, req, id, verb):
+        given = session.form(req)
+        action = self._action(req, verb)
+        if action.opens:
+            raise errors.MethodNotAllowed()
+        row = self._row(req, id) | ({"target": given.get("target", "")} if action.hidden else {})
+        fields = self._fields(req, action, row)
+        try:
+            values = forms.read(fields, given)
+            if values.pop(CONFIRM, None) not in (None, self.panel.name_of(row)):
+                raise forms.Refused({CONFIRM: "This is not its name."})
+            done = action.run(req, id, values, row)
+        except forms.MENDABLE as error:
+            if action.dialog:
+                return self._dialog(req, action, row, fields, given, error)
+            return redirect(req, self._after(action, req, given), f"{action.text}: {error}", BAD)
+        if isinstance(done, webob.Response):
+            return done
+        said = done if isinstance(done, str) else ""
+        return redirect(req, self._after(action, req, given), said or action.done.replace("{name}", self.panel.name_of(row))
+                        or f"{action.text}: accepted.")
+
+    def _after(self, action: Action, req, given: Fields) -> str:
+        """The page that is shown after an action: the list, or the detail if the action was chosen there."""
+        if action.leaves or not self.panel.tabs or not (given.get("back") == "detail" or action.hidden or action.tab):
+            return f"{self.panel.path}/"
+        own = req.path.rstrip("/").rsplit("/", 1)[0]
+        return f"{own}/?tab={action.tab}" if action.tab else f"{own}/"
+
+    # A new resource
+
+    def _new_fields(self, req) -> list[Field]:
+        create = self.panel.create
+        assert create is not None
+        return list(create.fields if isinstance(create.fields, tuple) else create.fields(req))
+
+    def _new(self, req, fields, given: Fields | None = None, error: errors.Error | None = None, command: str = ""):
+        return render(req, "create.html", status=error.status if error else 200, panel=self.panel, create=self.panel.create,
+                      fields=fields, given=given, text=error.public if error else "", wrong=getattr(error, "at", {}),
+                      preset=req.GET, command=command, request_id=req.ctx.request_id)
+
+    def ask_new(self, req):
+        self._check(req)
+        return self._new(req, self._new_fields(req))
+
+    def create(self, req):
+        create = self.panel.create
+        assert create is not None
+        given = session.form(req, create.max_bytes)
+        self._check(req)
+        fields = self._new_fields(req)
+        try:
+            values = forms.read(fields, given)
+            if create.command and given.get("step") == "review":
+                return self._new(req, fields, given, command=create.command(values))
+            done = create.run(req, values)
+        except forms.MENDABLE as error:
+            return self._new(req, fields, given, error)
+        return done if isinstance(done, webob.Response) else redirect(req, f"{self.panel.path}/", done)

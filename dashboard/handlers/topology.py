@@ -1,0 +1,77 @@
+"""The topology of the project's networks: a picture whose parts are links, and the same as a table."""
+
+import dataclasses
+
+from common.rest import path
+from dashboard import session
+from dashboard.asks import get, together
+from dashboard.pages import render
+
+# Lengths of the picture, in its own units.
+_COLUMN, _ROW, _LEFT, _BOX = 150, 56, 20, 48
+_MOST = 60
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    id: str
+    name: str
+    cidrs: str
+    external: bool
+    y: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Device:
+    """A router or an instance. ``links``: (y of the network, address there) of each of its interfaces."""
+
+    kind: str
+    href: str
+    name: str
+    status: str
+    x: int
+    links: tuple[tuple[int, str], ...]
+
+
+def _networks(found: dict) -> dict[str, Network]:
+    """External ones are above, and those in use before others."""
+    used = {port["network_id"] for port in found["ports"]}
+    ordered = sorted(found["networks"], key=lambda n: (not n["router:external"], n["id"] not in used, n["name"].lower()))
+    return {n["id"]: Network(n["id"], n["name"] or n["id"], ", ".join(s["cidr"] for s in found["subnets"] if s[
+        "network_id"] == n["id"]), n["router:external"], 20 + _ROW * at) for at, n in enumerate(ordered)}
+
+
+def _devices(found: dict, networks: dict[str, Network]) -> list[Device]:
+    links: dict[str, list[tuple[int, str]]] = {}
+    for port in found["ports"]:
+        if port["network_id"] in networks:
+            addresses = ", ".join(ip["ip_address"] for ip in port["fixed_ips"])
+            links.setdefault(port["device_id"], []).append((networks[port["network_id"]].y, addresses))
+    for router in found["routers"]:
+        outside = router["external_gateway_info"] or {}
+        if outside.get("network_id") in networks:  # its port belongs to no project
+            addresses = ", ".join(ip["ip_address"] for ip in outside.get("external_fixed_ips", ()))
+            y = networks[outside["network_id"]].y
+            mine = links.setdefault(router["id"], [])
+            if all(at != y for at, _ in mine):
+                mine.append((y, addresses))
+    rows = [("Router", f"/project/routers/{r['id']}/", r["name"] or r["id"], r["status"], r["id"]) for r in found["routers"]]
+    rows += [("Instance", f"/project/instances/{s['id']}/", s["name"], s["status"], s["id"]) for s in found["servers"]]
+    return [Device(kind, href, name, status, _LEFT + _COLUMN * at, tuple(sorted(links.get(id, ()))))
+            for at, (kind, href, name, status, id) in enumerate(rows)]
+
+
+def show(req):
+    own = session.required(req).project_id
+    found = together(
+        req, networks=get("network", path("/v2.0/networks"), "networks"),
+        subnets=get("network", path("/v2.0/subnets"), "subnets"),
+        routers=get("network", path("/v2.0/routers", query={"project_id": own}), "routers"),
+        ports=get("network", path("/v2.0/ports", query={"project_id": own}), "ports"),
+        servers=get("compute", path("/v2.1/servers/detail", query={"limit": _MOST + 1}), "servers", instead=[]))
+    networks = _networks(found)
+    devices = _devices(found, networks)
+    y = 20 + _ROW * len(networks)
+    return render(req, "topology.html", networks=list(networks.values()), devices=devices[:_MOST], cut=len(devices) > _MOST,
+                  width=_LEFT * 2 + _COLUMN * max(3, min(len(devices), _MOST)), height=y + _BOX + 20, y=y, box=_BOX,
+                  column=_COLUMN)

@@ -1,0 +1,43 @@
+"""Upload of an image. Its content goes on to the image service while it arrives."""
+
+from common import errors
+from common.rest import path
+from dashboard import forms, session, uploads
+from dashboard.asks import do
+from dashboard.pages import redirect, render
+from dashboard.panels.images import CREATE, new_image
+
+# The name may be left out: it is then that of the file, which only the browser's script knows.
+_FIELDS = tuple(field for field in CREATE if field.name != "url")
+_STORED_S = 300  # until the image service has stored what was sent
+
+
+def ask(req):
+    session.required(req)
+    return _page(req)
+
+
+def _page(req, given: forms.Fields | None = None, error: errors.Error | None = None):
+    return render(req, "upload.html", status=error.status if error else 200, fields=_FIELDS, given=given,
+                  text=error.public if error else "", wrong=getattr(error, "at", {}), request_id=req.ctx.request_id)
+
+
+def create(req):
+    active = session.required(req)
+    given, content = uploads.form(req, "file")
+    try:
+        values = forms.read(_FIELDS, given)
+        made = do(req, "POST", "image", path("/v2/images"), new_image(values))
+    except forms.MENDABLE as error:
+        uploads.drain(content)
+        return _page(req, given, error)
+    try:
+        req.svc.rest.request("PUT", "image", path("/v2/images/{id}/file", made["id"]), body=content, ctx=active.context(),
+                             headers={"Content-Type": "application/octet-stream"}, timeout_s=_STORED_S)
+    except errors.Error as error:
+        do(req, "DELETE", "image", path("/v2/images/{id}", made["id"]))
+        if not isinstance(error, forms.MENDABLE):
+            raise
+        uploads.drain(content)
+        return _page(req, given, error)
+    return redirect(req, "/project/images/", f"{values['name']} was uploaded.")

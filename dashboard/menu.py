@@ -1,0 +1,18 @@
+"""The menu: every panel under its heading."""
+
+from dashboard.panels import PANELS
+from dashboard.session import Session
+
+_ALL: dict[str, list[tuple[str, str]]] = {"Project": [("/project/", "Overview")]}
+for _panel in PANELS:
+    _ALL.setdefault(_panel.menu, []).append((f"{_panel.path}/", _panel.title))
+_ALL["Network"].insert(0, ("/project/network_topology/", "Network topology"))
+_ALL["Access"].insert(0, ("/project/api_access/", "API access"))
+_ADMIN = frozenset(panel.menu for panel in PANELS if panel.admin)
+_OF_USERS = tuple((heading, tuple(entries)) for heading, entries in _ALL.items() if heading not in _ADMIN)
+_OF_ADMINS = tuple((heading, tuple(entries)) for heading, entries in _ALL.items())
+
+
+def of(active: Session):
+    """[(heading, [(path, title)])] of what a user can open."""
+    return _OF_ADMINS if active.admin else _OF_USERS

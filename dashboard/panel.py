@@ -1,0 +1,201 @@
+"""What a panel declares: where its rows come from, its columns, its actions, its tabs.
+
+A panel is one module below ``dashboard/panels``. ``dashboard.handlers.panels`` serves every panel in the same way, so a new
+panel is a declaration.
+"""
+
+import dataclasses
+import typing
+
+from common.rest import Path
+from dashboard.asks import Ask
+from dashboard.forms import Field
+
+Row = dict[str, typing.Any]
+Value = str | typing.Callable[[Row], typing.Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A column of a table, or a fact of an overview.
+
+    :param value: a member of the row, or a function of the row
+    :param kind: text, link (to the detail), status, code, size (bytes), gib, mib, time, yes, lines, links ((path, text) pairs),
+        states ((status, task) pair), bar ((used, total) pair)
+    :param sort: what the API calls it as a sort key; "": not sortable
+    """
+
+    title: str
+    value: Value
+    kind: str = "text"
+    sort: str = ""
+
+    def of(self, row: Row):
+        return row.get(self.value) if isinstance(self.value, str) else self.value(row)
+
+
+@dataclasses.dataclass(frozen=True)
+class Filter:
+    """A filter of a list: ``name`` is the query parameter, of the page and of the API."""
+
+    name: str
+    title: str
+    options: tuple[tuple[str, str], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Where the rows of a list come from.
+
+    :param where: (query) -> the path of a list; with ``of_user`` it is (query, id of the user)
+    :param key: the list in the answer
+    :param search: the query parameter by which the API finds parts of names; "": it cannot, so the dashboard reads the rows
+        and searches itself
+    :param sort: (sort key, "asc" or "desc") of the list if the user has chosen none
+    :param pages: whether the API has ``limit``, ``marker`` and sort keys
+    :param sorting: how it wants them: "keys" (sort_key and sort_dir), "pair" (sort=key:dir)
+    :param row: what a row of the answer is made of, if it is wrapped
+    """
+
+    service: str
+    where: typing.Callable[..., Path]
+    key: str
+    search: str = ""
+    sort: tuple[str, str] = ("created_at", "desc")
+    pages: bool = True
+    sorting: str = "keys"
+    row: typing.Callable[[Row], Row] = lambda row: row
+    query: typing.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    version: str = ""
+    of_user: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Action:
+    """Something that can be done with one resource, or with several of a list.
+
+    :param run: (req, id, values of the fields, row) -> a notice, a Response, or something else that is ignored
+    :param fields: of its dialog; a function (req, row, given) where they depend on the cloud's data
+    :param when: whether a row allows it
+    :param ask: the question of the dialog; an action without fields and question is done at once
+    :param danger: "" | "danger" | "name": the user must type the name of what is lost
+    :param done: the notice; ``{name}`` is the resource's
+    :param bulk: whether a list offers it for several rows
+    :param hidden: reached from a row of a tab instead of the menu; ``row["target"]`` is that row's value
+    """
+
+    verb: str
+    text: str
+    run: typing.Callable[..., typing.Any]
+    fields: tuple[Field, ...] | typing.Callable[..., typing.Sequence[Field]] = ()
+    when: typing.Callable[[Row], bool] = lambda row: True
+    ask: str = ""
+    danger: str = ""
+    done: str = ""
+    submit: str = ""
+    bulk: bool = False
+    admin: bool = False
+    hidden: bool = False
+    primary: bool = False
+    leaves: bool = False  # the resource is gone afterwards, so the list is shown
+    tab: str = ""  # the tab that is shown afterwards
+    opens: bool = False  # run answers a GET, in a new window: it changes nothing
+
+    @property
+    def dialog(self) -> bool:
+        return bool(self.fields or self.ask)
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table of a tab, with actions of the resource for each row.
+
+    :param rows: (answers of the tab, row of the resource) -> rows
+    :param target: the value that identifies a row to the actions
+    :param actions: verbs of hidden actions of the panel
+    """
+
+    title: str
+    rows: typing.Callable[[dict, Row], typing.Sequence[Row]]
+    columns: tuple[Column, ...]
+    empty: str
+    target: Value = "id"
+    actions: tuple[str, ...] = ()
+    add: tuple[str, ...] = ()  # verbs of actions that are offered above the table
+
+
+@dataclasses.dataclass(frozen=True)
+class Tab:
+    """A part of a detail page. Only the open tab's requests are sent.
+
+    :param asks: (req, row) -> {name: Ask}
+    """
+
+    name: str
+    title: str
+    asks: typing.Callable[..., dict[str, Ask]] = lambda req, row: {}
+    facts: tuple[tuple[str, tuple[Column, ...]], ...] = ()
+    tables: tuple[Table, ...] = ()
+    template: str = ""
+    actions: tuple[str, ...] = ()
+    admin: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Create:
+    """The form of a new resource.
+
+    :param run: (req, values) -> the notice, or a Response
+    :param segment: of the form's path, below the panel's
+    :param command: (values) -> the same request as an ``openstack`` command; with it the form has a review
+    """
+
+    text: str
+    fields: tuple[Field, ...] | typing.Callable[..., typing.Sequence[Field]]
+    run: typing.Callable[..., typing.Any]
+    segment: str = "create"
+    command: typing.Callable[..., str] | None = None
+    max_bytes: int = 65536
+    help: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """A noun of the cloud.
+
+    :param path: of its list, without a slash at the end: /project/instances
+    :param menu: the heading under which the menu shows it
+    :param item: (id) -> the request for one resource; None: the panel has no detail page, and actions find the row in the list
+    :param more: (req, rows): adds to rows what other services know, with a constant number of requests
+    :param busy: whether a row changes by itself soon, so that the page is refreshed
+    """
+
+    path: str
+    title: str
+    noun: str
+    menu: str
+    source: Source
+    columns: tuple[Column, ...]
+    filters: tuple[Filter, ...] = ()
+    actions: tuple[Action, ...] = ()
+    item: typing.Callable[..., Ask] | None = None
+    tabs: tuple[Tab, ...] = ()
+    create: Create | None = None
+    more: typing.Callable[..., None] | None = None
+    busy: typing.Callable[[Row], bool] = lambda row: False
+    id: Value = "id"
+    name: Value = "name"
+    status: Value = ""
+    admin: bool = False
+    empty: str = ""
+    links: tuple[tuple[str, str], ...] = ()  # (path, text) of other pages, beside the button for a new resource
+
+    def id_of(self, row: Row) -> str:
+        return str(row.get(self.id) if isinstance(self.id, str) else self.id(row))
+
+    def name_of(self, row: Row) -> str:
+        found = row.get(self.name) if isinstance(self.name, str) else self.name(row)
+        return str(found or self.id_of(row))
+
+    def action(self, verb: str) -> Action | None:
+        return next((a for a in self.actions if a.verb == verb), None)

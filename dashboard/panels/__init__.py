@@ -1,0 +1,34 @@
+"""Every panel, in the order of the menu. A new panel is a module with a declaration, and an entry here."""
+
+from dashboard.panel import Panel
+from dashboard.panels import (
+    aggregates,
+    application_credentials,
+    domains,
+    flavors,
+    floating_ips,
+    groups,
+    hosts,
+    images,
+    instances,
+    key_pairs,
+    migrations,
+    networks,
+    ports,
+    projects,
+    roles,
+    routers,
+    security_groups,
+    server_groups,
+    snapshots,
+    users,
+    volume_types,
+    volumes,
+)
+
+PANELS: tuple[Panel, ...] = (
+    instances.PANEL, images.PANEL, key_pairs.PANEL, server_groups.PANEL, volumes.PANEL, snapshots.PANEL, networks.PANEL,
+    ports.PANEL, routers.PANEL, floating_ips.PANEL, security_groups.PANEL, application_credentials.PANEL,
+    projects.PANEL, users.PANEL, groups.PANEL, roles.PANEL, domains.PANEL,
+    instances.OF_ALL, volumes.OF_ALL, images.OF_ALL, hosts.HYPERVISORS, aggregates.PANEL, flavors.PANEL, volume_types.PANEL,
+    migrations.PANEL, hosts.SERVICES, hosts.VOLUME_SERVICES, hosts.AGENTS)

@@ -1,0 +1,70 @@
+"""Host aggregates."""
+
+from common.rest import path
+from dashboard import forms
+from dashboard.asks import do, get, send
+from dashboard.forms import Field
+from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
+from dashboard.panels.fields import TARGET, shown, typed
+
+
+def _aggregate(req, id: str, body: dict) -> None:
+    do(req, "POST", "compute", path("/v2.1/os-aggregates/{name}/action", id), body)
+
+
+def _create_aggregate(req, values: dict) -> str:
+    body = {"name": values["name"]} | ({"availability_zone": values["zone"]} if values["zone"] else {})
+    do(req, "POST", "compute", path("/v2.1/os-aggregates"), {"aggregate": body})
+    return f"{values['name']} was created."
+
+
+def _edit_aggregate(req, id, values, row):
+    body = {"name": values["name"]} | ({"availability_zone": values["zone"]} if values["zone"] else {})
+    if row["availability_zone"] and not values["zone"]:  # the API cannot
+        raise forms.Refused({"zone": "A zone can be changed, but not taken away."})
+    do(req, "PUT", "compute", path("/v2.1/os-aggregates/{name}", id), {"aggregate": body})
+
+
+def _host_fields(req, row):
+    found = send(req, get("compute", path("/v2.1/os-services", query={"binary": "nova-compute"}), "services"))
+    return [Field("host", "Host", "choice", True,
+                  options=[(s["host"], s["host"]) for s in found if s["host"] not in row["hosts"]])]
+
+
+def _aggregate_metadata(req, id, values, row):
+    wanted = forms.pairs(values["metadata"])
+    _aggregate(req, id, {"set_metadata": {"metadata": {**dict.fromkeys(_own_metadata(row)), **wanted}}})
+
+
+def _own_metadata(row: Row) -> dict:
+    return {k: v for k, v in row["metadata"].items() if k != "availability_zone"}
+
+
+PANEL = Panel(
+    path="/admin/aggregates", title="Host aggregates", noun="aggregate", menu="Admin", admin=True,
+    source=Source("compute", lambda query: path("/v2.1/os-aggregates", query=query), "aggregates", pages=False,
+                  sort=("name", "asc")),
+    columns=(Column("Name", "name", "link", "name"), Column("Availability zone", "availability_zone"),
+             Column("Hosts", "hosts", "lines"), Column("Metadata", lambda r: shown(_own_metadata(r)), "lines")),
+    actions=(
+        Action("edit", "Edit", _edit_aggregate, lambda req, row: [
+            Field("name", "Name", required=True, initial=row["name"]),
+            Field("zone", "Availability zone", initial=row["availability_zone"] or "")], done="{name} was changed."),
+        Action("host", "Add host", lambda req, id, values, row: _aggregate(req, id, {"add_host": values}), _host_fields,
+               done="The host was added."),
+        Action("remove-host", "Remove", lambda req, id, values,
+               row: _aggregate(req, id, {"remove_host": {"host": values["target"]}}),
+               (TARGET,), hidden=True, danger="danger", ask="The host is taken from {name}. Its instances stay where they are.",
+               done="The host was removed."),
+        Action("metadata", "Edit metadata", _aggregate_metadata, lambda req, row: [
+            Field("metadata", "Metadata", "area", help="One key=value a line. What is not here is removed.",
+                  initial=typed(_own_metadata(row)), max_length=20000)], done="The metadata were changed."),
+        Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "compute", path("/v2.1/os-aggregates/{name}",
+                                                                                                  id)),
+               bulk=True, danger="danger", leaves=True, ask="{name} is deleted. Its hosts must be removed first.",
+               done="{name} was deleted.")),
+    item=lambda req, id: get("compute", path("/v2.1/os-aggregates/{name}", id), "aggregate"),
+    tabs=(Tab("hosts", "Hosts", tables=(Table("Hosts", lambda found, row: [{"host": h} for h in row["hosts"]], (
+        Column("Host", "host"),), "It has no hosts.", target="host", actions=("remove-host",), add=("host",)),)),),
+    create=Create("Create aggregate", (Field("name", "Name", required=True), Field("zone", "Availability zone")),
+                  _create_aggregate))

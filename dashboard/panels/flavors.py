@@ -1,0 +1,95 @@
+"""Flavors."""
+
+from common.rest import path
+from dashboard import forms
+from dashboard.asks import do, get, send
+from dashboard.forms import Field
+from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
+from dashboard.panels.fields import TARGET, shown, typed
+
+
+def _create_flavor(req, values: dict) -> str:
+    body = {"name": values["name"], "vcpus": values["vcpus"], "ram": values["ram"], "disk": values["disk"],
+            "OS-FLV-EXT-DATA:ephemeral": values["ephemeral"], "swap": values["swap"],
+            "os-flavor-access:is_public": values["public"], "description": values["description"] or None}
+    if values["id"]:
+        body["id"] = values["id"]
+    do(req, "POST", "compute", path("/v2.1/flavors"), {"flavor": body})
+    return f"{values['name']} was created."
+
+
+def _specs(req, id, values, row):
+    old, new = row["extra_specs"], forms.pairs(values["specs"], "specs")
+    for key in set(old) - set(new):
+        do(req, "DELETE", "compute", path("/v2.1/flavors/{name}/os-extra_specs/{name}", id, key))
+    if new:
+        do(req, "POST", "compute", path("/v2.1/flavors/{name}/os-extra_specs", id), {"extra_specs": new})
+
+
+def _access_fields(req, row):
+    found = send(req, get("identity", path("/v3/projects"), "projects"))
+    return [Field("project", "Project", "choice", True, options=forms.named(found))]
+
+
+def _flavor_act(req, id: str, name: str, project: str) -> None:
+    do(req, "POST", "compute", path("/v2.1/flavors/{name}/action", id), {name: {"tenant": project}})
+
+
+def _access(req, id: str):
+    return {"access": get("compute", path("/v2.1/flavors/{name}/os-flavor-access", id), "flavor_access", instead=[]),
+            "projects": get("identity", path("/v3/projects"), "projects", instead=[])}
+
+
+def _access_rows(found: dict, row: Row) -> list[Row]:
+    names = {p["id"]: p["name"] for p in found["projects"]}
+    return [{**a, "name": names.get(a["tenant_id"], "")} for a in found["access"]]
+
+
+def _is_public(row: Row) -> bool:
+    return row["os-flavor-access:is_public"]
+
+
+PANEL = Panel(
+    path="/admin/flavors", title="Flavors", noun="flavor", menu="Admin", admin=True,
+    source=Source("compute", lambda query: path("/v2.1/flavors/detail", query={"is_public": "none", **query}), "flavors",
+                  sort=("name", "asc")),
+    columns=(Column("Name", "name", "link", "name"), Column("VCPUs", "vcpus", sort="vcpus"),
+             Column("RAM", "ram", "mib", "memory_mb"),
+             Column("Disk", "disk", "gib", "root_gb"), Column("Ephemeral disk", "OS-FLV-EXT-DATA:ephemeral", "gib"),
+             Column("Swap", lambda r: r["swap"] or 0, "mib"), Column("Public", _is_public, "yes"), Column("ID", "id", "code"),
+             Column("Extra specs", lambda r: shown(r["extra_specs"]), "lines")),
+    actions=(
+        Action("edit", "Edit description", lambda req, id, values,
+               row: do(req, "PUT", "compute", path("/v2.1/flavors/{name}", id), {
+            "flavor": {"description": values["description"] or None}}), lambda req, row: [
+                Field("description", "Description", initial=row["description"] or "")], done="{name} was changed."),
+        Action("specs", "Edit extra specs", _specs, lambda req, row: [
+            Field("specs", "Extra specs", "area",
+                  help="One key=value a line, for example hw:cpu_policy=dedicated. What is not here "
+                  "is removed.", initial=typed(row["extra_specs"]), rows=6, max_length=20000)],
+                  done="The extra specs were changed."),
+        Action("access", "Give access to a project", lambda req, id, values, row: _flavor_act(
+            req, id, "addTenantAccess", values["project"]), _access_fields, when=lambda row: not _is_public(row), tab="access",
+            done="The project may use {name}."),
+        Action("remove-access", "Remove", lambda req, id, values, row: _flavor_act(
+            req, id, "removeTenantAccess", values["target"]), (TARGET,), hidden=True, danger="danger", tab="access",
+            ask="The project can no longer use {name}.", done="The project can no longer use {name}."),
+        Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "compute", path("/v2.1/flavors/{name}", id)),
+               bulk=True, danger="danger", leaves=True, ask="{name} is deleted. Instances that have it go on.",
+               done="{name} was deleted.")),
+    item=lambda req, id: get("compute", path("/v2.1/flavors/{name}", id), "flavor"),
+    tabs=(Tab("overview", "Overview", facts=(("Flavor", (
+        Column("ID", "id", "code"), Column("Description", "description"), Column("VCPUs", "vcpus"), Column("RAM", "ram", "mib"),
+        Column("Disk", "disk", "gib"), Column("Public", _is_public, "yes"),
+        Column("Extra specs", lambda r: shown(r["extra_specs"]), "lines"))),)),
+        Tab("access", "Access", _access, tables=(Table("Projects that may use it", _access_rows, (
+            Column("Project", "name"), Column("ID", "tenant_id", "code")), "All projects may, or none.", target="tenant_id",
+            actions=("remove-access",), add=("access",)),))),
+    create=Create("Create flavor", (
+        Field("name", "Name", required=True), Field("id", "ID", help="Empty: one is made."),
+        Field("vcpus", "VCPUs", "number", True, low=1, high=1000, initial=1),
+        Field("ram", "RAM in MiB", "number", True, low=1, high=10**8, initial=512),
+        Field("disk", "Disk in GiB", "number", True, high=10**6, initial=1),
+        Field("ephemeral", "Ephemeral disk in GiB", "number", True, high=10**6, initial=0),
+        Field("swap", "Swap in MiB", "number", True, high=10**8, initial=0), Field("public", "Public", "check", initial=True),
+        Field("description", "Description")), _create_flavor))

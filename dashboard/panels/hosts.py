@@ -1,0 +1,103 @@
+"""Hosts, services and agents, for the operator."""
+
+import dataclasses
+
+from common.rest import path
+from dashboard.asks import do, get
+from dashboard.forms import Field
+from dashboard.panel import Action, Column, Panel, Row, Source, Tab, Table
+
+_REASON = (Field("reason", "Reason"),)
+
+HYPERVISORS = Panel(
+    path="/admin/hypervisors", title="Hypervisors", noun="hypervisor", menu="Admin", admin=True,
+    # 2.87 is the last version that tells the capacity.
+    source=Source("compute", lambda query: path("/v2.1/os-hypervisors/detail", query=query), "hypervisors", pages=False,
+                  sort=("hypervisor_hostname", "asc"), version="2.87"),
+    columns=(Column("Host", "hypervisor_hostname", "link", "hypervisor_hostname"), Column("State", "state", "status", "state"),
+             Column("Status", "status", "status"), Column("Type", "hypervisor_type"),
+             Column("VCPUs", lambda r: (r["vcpus_used"], r["vcpus"]), "bar"),
+             Column("RAM, MiB", lambda r: (r["memory_mb_used"], r["memory_mb"]), "bar"),
+             Column("Disk, GiB", lambda r: (r["local_gb_used"], r["local_gb"]), "bar"),
+             Column("Instances", "running_vms", sort="running_vms")),
+    item=lambda req, id: get("compute", path("/v2.1/os-hypervisors/{id}", id), "hypervisor", version="2.87"),
+    name="hypervisor_hostname", status="state",
+    tabs=(Tab("overview", "Overview", facts=(
+        ("Capacity", (Column("VCPUs", lambda r: (r["vcpus_used"], r["vcpus"]), "bar"),
+                      Column("RAM, MiB", lambda r: (r["memory_mb_used"], r["memory_mb"]), "bar"),
+                      Column("Disk, GiB", lambda r: (r["local_gb_used"], r["local_gb"]), "bar"))),
+        ("Host", (Column("ID", "id", "code"), Column("Address", "host_ip", "code"), Column("Type", "hypervisor_type"),
+                  Column("Version", "hypervisor_version"), Column("Reason", lambda r: r["service"].get("disabled_reason"))))),),
+        Tab("instances", "Instances", lambda req, id: {"of": get("compute", path("/v2.1/os-hypervisors/{id}", id, query={
+            "with_servers": "true"}), "hypervisor", version="2.87")}, tables=(Table(
+                "Instances", lambda found, row: found["of"].get("servers") or [], (
+                    Column("Name", lambda s: [(f"/admin/instances/{s['uuid']}/", s["name"])], "links"),
+                    Column("ID", "uuid", "code")), "No instances."),))))
+
+
+def _row(row: Row) -> Row:
+    return {**row, "enabled": row["status"] == "enabled"}
+
+
+_SERVICES = Panel(
+    path="/admin/services", title="Compute services", noun="service", menu="Admin", admin=True,
+    source=Source("compute", lambda query: path("/v2.1/os-services", query=query), "services", pages=False,
+                  sort=("binary", "asc"),
+                  row=_row),
+    columns=(Column("Name", "binary", sort="binary"), Column("Host", "host", sort="host"), Column("Zone", "zone"),
+             Column("Status", "status", "status"), Column("State", "state", "status", "state"),
+             Column("Reason", "disabled_reason"),
+             Column("Last heard of", "updated_at", "time", "updated_at")),
+    name=lambda row: f"{row['binary']} on {row['host']}")
+
+
+def _set_service(req, id: str, body: dict) -> None:
+    do(req, "PUT", "compute", path("/v2.1/os-services/{id}", id), body)
+
+
+def _disable(req, id, values, row):
+    _set_service(req, id, {"status": "disabled"} | ({"disabled_reason": values["reason"]} if values["reason"] else {}))
+
+
+def _service(req, id: str):
+    return get("compute", path("/v2.1/os-services"), "services")
+
+
+SERVICES = dataclasses.replace(
+    _SERVICES, item=_service, actions=(
+        Action("disable", "Disable", _disable, _REASON, when=lambda row: row["enabled"] and row["binary"] == "nova-compute",
+               danger="danger", ask="No new instances are built there. Those that run go on.", done="{name} is disabled."),
+        Action("enable", "Enable", lambda req, id, values, row: _set_service(req, id, {"status": "enabled"}),
+               when=lambda row: not row["enabled"], done="{name} is enabled."),
+        Action("down", "Force down", lambda req, id, values, row: _set_service(req, id, {"forced_down": True}),
+               when=lambda row: row["binary"] == "nova-compute" and not row["forced_down"], danger="danger",
+               ask="{name} counts as down, so that its instances can be evacuated. Be sure that the host is off.",
+               done="{name} counts as down."),
+        Action("up", "Undo force down", lambda req, id, values, row: _set_service(req, id, {"forced_down": False}),
+               when=lambda row: row["forced_down"], done="{name} counts as its heartbeat says.")))
+
+VOLUME_SERVICES = Panel(
+    path="/admin/volume_services", title="Volume services", noun="service", menu="Admin", admin=True,
+    source=Source("volume", lambda query: path("/v3/os-services", query=query), "services", pages=False, sort=("binary", "asc"),
+                  row=lambda row: {**row, "id": f"{row['binary']} {row['host']}"}),
+    columns=(Column("Name", "binary", sort="binary"), Column("Host", "host", sort="host"), Column("Zone", "zone"),
+             Column("Status", "status", "status"), Column("State", "state", "status", "state"),
+             Column("Last heard of", "updated_at", "time")))
+
+AGENTS = Panel(
+    path="/admin/agents", title="Network agents", noun="agent", menu="Admin", admin=True,
+    source=Source("network", lambda query: path("/v2.0/agents", query=query), "agents", pages=False, sort=("agent_type", "asc")),
+    columns=(Column("Type", "agent_type", sort="agent_type"), Column("Host", "host", sort="host"),
+             Column("Status", lambda r: "enabled" if r["admin_state_up"] else "disabled", "status"),
+             Column("State", lambda r: "up" if r["alive"] else "down", "status"),
+             Column("Last heard of", "heartbeat_timestamp", "time")),
+    name=lambda row: f"{row['agent_type']} on {row['host']}",
+    item=lambda req, id: get("network", path("/v2.0/agents/{id}", id), "agent"),
+    actions=(Action("disable", "Disable", lambda req, id, values, row: do(req, "PUT", "network", path("/v2.0/agents/{id}", id), {
+        "agent": {"admin_state_up": False}}), when=lambda row: row["admin_state_up"], danger="danger",
+        ask="{name} gets nothing new to do.", done="{name} is disabled."),
+        Action("enable", "Enable", lambda req, id, values, row: do(req, "PUT", "network", path("/v2.0/agents/{id}", id), {
+            "agent": {"admin_state_up": True}}), when=lambda row: not row["admin_state_up"], done="{name} is enabled."),
+        Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "network", path("/v2.0/agents/{id}", id)),
+               when=lambda row: not row["alive"], danger="danger", leaves=True, ask="{name} is forgotten until it reports again.",
+               done="{name} was deleted.")))

@@ -1,0 +1,327 @@
+"""What can be done with an instance: every action of the compute API, with the states in which it is offered."""
+
+import typing
+import urllib.parse
+
+import webob
+
+from common.rest import path
+from dashboard import forms, session
+from dashboard.asks import do, get, send, together
+from dashboard.forms import Field
+from dashboard.panel import Action, Row
+from dashboard.panels.fields import TARGET
+
+CONSOLES = {"vnc": {"protocol": "vnc", "type": "novnc"}, "serial": {"protocol": "serial", "type": "serial"}}
+
+def _act(req, id: str, body: dict) -> None:
+    do(req, "POST", "compute", path("/v2.1/servers/{id}/action", id), body)
+
+
+def _plain(body: dict):
+    return lambda req, id, values, row: _act(req, id, body)
+
+
+def _idle(*statuses: str):
+    return lambda row: row["status"] in statuses and not row["OS-EXT-STS:task_state"]
+
+
+_RUNS = _idle("ACTIVE")
+_AT_REST = _idle("ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED")
+_ON_OR_OFF = _idle("ACTIVE", "SHUTOFF")
+
+
+def _console(verb: str):
+    def run(req, id, values, row):
+        """Redirect to the page of the console proxy. By GET, because the Content-Security-Policy forbids forms that lead
+        elsewhere."""
+        made = do(req, "POST", "compute", path("/v2.1/servers/{id}/remote-consoles", id), {"remote_console": CONSOLES[verb]},
+                  "remote_console")
+        url = urllib.parse.urlsplit(made["url"])
+        if verb == "serial":  # the URL of the WebSocket; the page takes the same query
+            url = url._replace(scheme=url.scheme.replace("ws", "http"), path="/serial.html")
+        return webob.Response(status=303, location=url.geturl())
+    return run
+
+
+def flavor_options(flavors: list[dict]) -> forms.Options:
+    return [(f["id"], f"{f['name']}: {f['vcpus']} VCPU, {f['ram']} MiB RAM, {f['disk']} GiB disk")
+            for f in sorted(flavors, key=lambda f: (f["ram"], f["vcpus"], f["name"]))]
+
+
+def _resize_fields(req, row):
+    flavors = send(req, get("compute", path("/v2.1/flavors/detail"), "flavors"))
+    own = row["flavor"].get("original_name")
+    return [Field("flavor", "New flavor", "choice", True, f"The present flavor is {own}.",
+                  options=flavor_options([f for f in flavors if f["name"] != own]))]
+
+
+def images(req) -> list[dict]:
+    """Images that an instance can boot from."""
+    found = send(req, get("image", path("/v2/images", query={"status": "active", "limit": 1000}), "images"))
+    return [i for i in found if i["container_format"] not in ("aki", "ari")]
+
+
+def _rebuild_fields(req, row):
+    return [Field("image", "Image", "choice", True, options=forms.named(images(req)), initial=(row["image"] or {}).get("id", "")),
+            Field("name", "Name", initial=row["name"], required=True),
+            Field("password", "Administrator's password", "password", help="Empty: one is made, if the image supports it.")]
+
+
+def _rebuild(req, id, values, row):
+    body = {"imageRef": values["image"], "name": values["name"]}
+    _act(req, id, {"rebuild": body | ({"adminPass": values["password"]} if values["password"] else {})})
+
+
+def _rescue_fields(req, row):
+    return [Field("image", "Image to boot", "choice", options=forms.named(images(req)), blank="The instance's own")]
+
+
+def _host_field(req, row) -> Field:
+    found = send(req, get("compute", path("/v2.1/os-services", query={"binary": "nova-compute"}), "services", instead=[]))
+    own = row.get("OS-EXT-SRV-ATTR:host")
+    return Field("host", "Host", "choice", blank="The scheduler chooses", options=[(s["host"], s["host"]) for s in found
+                                                                                 if s["host"] != own])
+
+
+def _rescue(req, id, values, row):
+    _act(req, id, {"rescue": {"rescue_image_ref": values["image"]} if values["image"] else {}})
+
+
+def _reset_state(req, id, values, row):
+    _act(req, id, {"os-resetState": values})
+
+
+def _move(name: str, more: typing.Callable[[dict], dict] = lambda values: {}):
+    """A move to a host that was chosen, or that the scheduler chooses."""
+    def run(req, id, values, row):
+        body = more(values)
+        if values["host"] or name == "os-migrateLive":
+            body["host"] = values["host"] or None
+        _act(req, id, {name: body or None})
+    return run
+
+
+def _lock(req, id, values, row):
+    _act(req, id, {"lock": {"locked_reason": values["reason"]} if values.get("reason") else None})
+
+
+def _edit(req, id, values, row):
+    do(req, "PUT", "compute", path("/v2.1/servers/{id}", id), {"server": values})
+
+
+def _metadata(req, id, values, row):
+    do(req, "PUT", "compute", path("/v2.1/servers/{id}/metadata", id), {"metadata": forms.pairs(values["metadata"])})
+
+
+def _tags(req, id, values, row):
+    do(req, "PUT", "compute", path("/v2.1/servers/{id}/tags", id), {"tags": forms.lines(values["tags"])})
+
+
+def _attach_interface_fields(req, row):
+    found = together(req, networks=get("network", path("/v2.0/networks"), "networks"),
+                     ports=get("network", path("/v2.0/ports", query={"device_id": ""}), "ports"))
+    own = session.required(req).project_id
+    return [Field("network", "Network", "choice", blank="–", options=forms.named(
+                n for n in found["networks"] if not n["router:external"])),
+            Field("port", "Port", "choice", blank="A new one", help="A port that exists already, instead of a network.",
+                  options=forms.named(p for p in found["ports"] if p["project_id"] == own)),
+            Field("fixed_ip", "Fixed IP address", help="Empty: any of the network.")]
+
+
+def _attach_interface(req, id, values, row):
+    if bool(values["network"]) == bool(values["port"]):
+        raise forms.Refused({"network": "Choose either a network or a port."})
+    body: dict = {"port_id": values["port"]} if values["port"] else {"net_id": values["network"]}
+    if values["fixed_ip"]:
+        body["fixed_ips"] = [{"ip_address": values["fixed_ip"]}]
+    do(req, "POST", "compute", path("/v2.1/servers/{id}/os-interface", id), {"interfaceAttachment": body})
+
+
+def _detach_interface(req, id, values, row):
+    do(req, "DELETE", "compute", path("/v2.1/servers/{id}/os-interface/{id}", id, values["target"]))
+
+
+def _attach_volume_fields(req, row):
+    found = send(req, get("volume", path("/v3/volumes/detail", query={"limit": 1000, "status": "available"}), "volumes"))
+    options = [(v["id"], f"{v['name'] or v['id']} ({v['size']} GiB)") for v in found]
+    return [Field("volume", "Volume", "choice", True, options=options,
+                  help="" if found else "There are no available volumes: create one first.")]
+
+
+def _attach_volume(req, id, values, row):
+    do(req, "POST", "compute", path("/v2.1/servers/{id}/os-volume_attachments", id),
+       {"volumeAttachment": {"volumeId": values["volume"]}})
+
+
+def _detach_volume(req, id, values, row):
+    do(req, "DELETE", "compute", path("/v2.1/servers/{id}/os-volume_attachments/{id}", id, values["target"]))
+
+
+def _groups_fields(req, row):
+    own = session.required(req).project_id
+    found = send(req, get("network", path("/v2.0/security-groups", query={"project_id": own}), "security_groups"))
+    present = {g["name"] for g in row.get("security_groups", ())}
+    return [Field("groups", "Security groups", "many", options=forms.named(found),
+                  initial=[g["id"] for g in found if g["name"] in present])]
+
+
+def _set_groups(req, id, values, row):
+    """Each port of the instance gets these groups, as in the network API; the number of requests is that of its ports."""
+    ports = send(req, get("network", path("/v2.0/ports", query={"device_id": id}), "ports"))
+    for port in ports:
+        do(req, "PUT", "network", path("/v2.0/ports/{id}", port["id"]), {"port": {"security_groups": values["groups"]}})
+
+
+def _associate_fields(req, row):
+    found = together(req, ips=get("network", path("/v2.0/floatingips"), "floatingips"),
+                     ports=get("network", path("/v2.0/ports", query={"device_id": row["id"]}), "ports"))
+    free = [(ip["id"], ip["floating_ip_address"]) for ip in found["ips"] if not ip["port_id"]]
+    return [Field("ip", "Floating IP", "choice", True, options=free,
+                  help="" if free else "None is free: allocate one under Network, Floating IPs."),
+            Field("port", "Interface", "choice", True, options=[
+                (p["id"], ", ".join(ip["ip_address"] for ip in p["fixed_ips"]) or p["id"]) for p in found["ports"]])]
+
+
+def _associate(req, id, values, row):
+    do(req, "PUT", "network", path("/v2.0/floatingips/{id}", values["ip"]), {"floatingip": {"port_id": values["port"]}})
+
+
+def _disassociate_fields(req, row):
+    addresses = {a["addr"] for found in row["addresses"].values() for a in found if a.get("OS-EXT-IPS:type") == "floating"}
+    found = send(req, get("network", path("/v2.0/floatingips"), "floatingips"))
+    return [Field("ip", "Floating IP", "choice", True, options=[
+        (ip["id"], ip["floating_ip_address"]) for ip in found if ip["floating_ip_address"] in addresses])]
+
+
+def _disassociate(req, id, values, row):
+    do(req, "PUT", "network", path("/v2.0/floatingips/{id}", values["ip"]), {"floatingip": {"port_id": None}})
+
+
+def _has_floating(row: Row) -> bool:
+    return any(a.get("OS-EXT-IPS:type") == "floating" for found in row["addresses"].values() for a in found)
+
+
+def _delete(req, id, values, row):
+    do(req, "DELETE", "compute", path("/v2.1/servers/{id}", id))
+
+
+def _password(req, id, values, row):
+    if values["password"] != values["password_again"]:
+        raise forms.Refused({"password_again": "The passwords differ."})
+    _act(req, id, {"changePassword": {"adminPass": values["password"]}})
+
+
+def _present(row: Row) -> bool:
+    return row["status"] not in ("DELETED", "SOFT_DELETED")
+
+
+def _alive(row: Row) -> bool:
+    return row["status"] not in ("DELETED", "SOFT_DELETED", "BUILD", "SHELVED_OFFLOADED") and not row["OS-EXT-STS:task_state"]
+
+
+_STATE = Field("state", "State", "choice", True, options=(("active", "active"), ("error", "error")))
+_SNAPSHOT = (Field("name", "Name of the image", required=True, max_length=255),)
+_PASSWORD = (Field("password", "New password", "password", True),
+             Field("password_again", "Repeat the password", "password", True))
+
+
+def _edit_fields(req, row):
+    return [Field("name", "Name", required=True, initial=row["name"]),
+            Field("description", "Description", initial=row["description"] or "")]
+
+
+def _metadata_fields(req, row):
+    return [Field("metadata", "Metadata", "area", help="One key=value a line. What is not here is removed.", max_length=60000,
+                  initial="\n".join(f"{k}={v}" for k, v in sorted(row["metadata"].items())))]
+
+
+def _tags_fields(req, row):
+    return [Field("tags", "Tags", "area", help="One a line.", max_length=4000, initial="\n".join(row["tags"]))]
+
+
+def _is_locked(row: Row) -> bool:
+    return bool(row["locked"])
+
+
+ACTIONS = (
+    Action("start", "Start", _plain({"os-start": None}), when=_idle("SHUTOFF"), bulk=True, primary=True,
+           done="{name} is being started."),
+    Action("stop", "Shut off", _plain({"os-stop": None}), when=_idle("ACTIVE", "ERROR"), bulk=True,
+           done="{name} is being shut off."),
+    Action("vnc", "Console", _console("vnc"), when=_RUNS, primary=True, opens=True),
+    Action("serial", "Serial console", _console("serial"), when=_RUNS, opens=True),
+    Action("confirm", "Confirm resize", _plain({"confirmResize": None}), when=_idle("VERIFY_RESIZE"), primary=True,
+           done="The resize of {name} is being confirmed."),
+    Action("revert", "Revert resize", _plain({"revertResize": None}), when=_idle("VERIFY_RESIZE"), primary=True,
+           done="The resize of {name} is being reverted."),
+    Action("unpause", "Unpause", _plain({"unpause": None}), when=_idle("PAUSED"), primary=True, done="{name} is being unpaused."),
+    Action("resume", "Resume", _plain({"resume": None}), when=_idle("SUSPENDED"), primary=True, done="{name} is being resumed."),
+    Action("unshelve", "Unshelve", _plain({"unshelve": None}), when=_idle("SHELVED", "SHELVED_OFFLOADED"), primary=True,
+           done="{name} is being unshelved."),
+    Action("unrescue", "Unrescue", _plain({"unrescue": None}), when=_idle("RESCUE"), primary=True,
+           done="{name} is being brought back from rescue."),
+    Action("reboot", "Reboot", _plain({"reboot": {"type": "SOFT"}}), when=_RUNS, bulk=True, done="{name} is being rebooted."),
+    Action("hard-reboot", "Hard reboot", _plain({"reboot": {"type": "HARD"}}), when=_idle(
+        "ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED", "ERROR"), danger="danger",
+        ask="{name} is switched off and on, as by its power button. What it has not written to its disks is lost."),
+    Action("pause", "Pause", _plain({"pause": None}), when=_RUNS, done="{name} is being paused."),
+    Action("suspend", "Suspend", _plain({"suspend": None}), when=_RUNS, done="{name} is being suspended."),
+    Action("shelve", "Shelve", _plain({"shelve": None}), when=_AT_REST,
+           ask="{name} is stopped, and an image of it is kept until it is unshelved. Its memory is lost; its addresses and "
+               "volumes stay."),
+    Action("shelve-offload", "Remove from its host", _plain({"shelveOffload": None}), when=_idle("SHELVED"), admin=True,
+           done="{name} is being removed from its host."),
+    Action("edit", "Edit", _edit, _edit_fields, when=_present, done="{name} was changed."),
+    Action("metadata", "Edit metadata", _metadata, _metadata_fields, when=_present, done="The metadata were changed."),
+    Action("tags", "Edit tags", _tags, _tags_fields, when=_present, done="The tags were changed."),
+    Action("snapshot", "Create snapshot", lambda req, id, values, row: _act(req, id, {"createImage": values}), _SNAPSHOT,
+           when=_AT_REST, done="A snapshot of {name} is being made: see Images."),
+    Action("attach-volume", "Attach volume", _attach_volume, _attach_volume_fields, when=_alive, tab="volumes",
+           done="The volume is being attached."),
+    Action("detach-volume", "Detach", _detach_volume, (TARGET,), when=_alive, hidden=True, danger="danger", tab="volumes",
+           ask="The volume is detached from {name}. Unmount it there first, or what is not yet written may be lost.",
+           done="The volume is being detached."),
+    Action("attach-interface", "Attach interface", _attach_interface, _attach_interface_fields, when=_alive, tab="interfaces",
+           done="The interface was attached."),
+    Action("detach-interface", "Detach", _detach_interface, (TARGET,), when=_alive, hidden=True, danger="danger",
+           tab="interfaces",
+           ask="The interface is taken from {name}, with its addresses.", done="The interface is being detached."),
+    Action("associate", "Associate floating IP", _associate, _associate_fields, when=_alive, tab="interfaces",
+           done="The address was associated."),
+    Action("disassociate", "Disassociate floating IP", _disassociate, _disassociate_fields, when=_has_floating, tab="interfaces",
+           done="The address was disassociated."),
+    Action("groups", "Edit security groups", _set_groups, _groups_fields, when=_alive, tab="groups",
+           done="The security groups were changed."),
+    Action("resize", "Resize", lambda req, id, values, row: _act(req, id, {"resize": {"flavorRef": values["flavor"]}}),
+           _resize_fields, when=_ON_OR_OFF, done="{name} is being resized. Confirm or revert it afterwards."),
+    Action("lock", "Lock", _lock, (Field("reason", "Reason"),), when=lambda row: not row["locked"], submit="Lock",
+           done="{name} is locked."),
+    Action("unlock", "Unlock", _plain({"unlock": None}), when=_is_locked, done="{name} is unlocked."),
+    Action("password", "Change password", _password, _PASSWORD, when=_RUNS, done="The password was changed."),
+    Action("rescue", "Rescue", _rescue, _rescue_fields, when=_idle("ACTIVE", "SHUTOFF", "ERROR"),
+           ask="{name} boots from another disk, with its own as second.", done="{name} is being rescued."),
+    Action("rebuild", "Rebuild", _rebuild, _rebuild_fields, when=_idle("ACTIVE", "SHUTOFF", "ERROR"), danger="danger",
+           ask="The disk of {name} is replaced by the image. Everything on it is lost; addresses and volumes stay.",
+           done="{name} is being rebuilt."),
+    Action("migrate", "Migrate", _move("migrate"), lambda req, row: [_host_field(req, row)], when=_ON_OR_OFF, admin=True,
+           ask="{name} is stopped, moved to another host, and started. Confirm or revert it afterwards.",
+           done="{name} is being migrated."),
+    Action("live-migrate", "Live-migrate", _move("os-migrateLive", lambda values: {"block_migration": "auto"}),
+           lambda req, row: [_host_field(req, row)], when=_idle("ACTIVE", "PAUSED"), admin=True,
+           ask="{name} is moved to another host while it runs.", done="{name} is being migrated."),
+    Action("evacuate", "Evacuate", _move("evacuate"), lambda req, row: [_host_field(req, row)], when=_idle(
+        "ACTIVE", "SHUTOFF", "ERROR"), admin=True, danger="danger",
+        ask="{name} is built again on another host, because its own is down. Disks that are not on shared storage are lost.",
+        done="{name} is being evacuated."),
+    Action("reset-state", "Reset state", _reset_state, (_STATE,), admin=True,
+           ask="Only what the database says about {name} is changed.", danger="danger", done="The state was reset."),
+    Action("restore", "Restore", _plain({"restore": None}), when=_idle("SOFT_DELETED"), primary=True,
+           done="{name} is being restored."),
+    Action("force-delete", "Delete now", _plain({"forceDelete": None}), when=_idle("SOFT_DELETED"), danger="name", leaves=True,
+           ask="{name} is deleted now, instead of after a while, and can no longer be restored.",
+           done="{name} is being deleted."),
+    Action("delete", "Delete", _delete, when=_present, bulk=True, danger="danger", leaves=True,
+           ask="{name} is deleted with its disk and its addresses. Volumes stay, unless they are deleted with it. This cannot be "
+               "undone, unless this cloud keeps deleted instances for a while.", done="{name} is being deleted."),
+)

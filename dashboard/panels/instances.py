@@ -1,0 +1,154 @@
+"""Instances: the list and the pages of one, for projects and for the operator. What can be done with them is declared in
+``instance_actions``, how they are launched in ``launch``."""
+
+import dataclasses
+import re
+
+from common.rest import path
+from dashboard import asks
+from dashboard.asks import get
+from dashboard.panel import Column, Filter, Panel, Row, Source, Tab, Table
+from dashboard.panels.fields import shown
+from dashboard.panels.instance_actions import ACTIONS
+from dashboard.panels.launch import LAUNCH
+
+_LINES = {"50": 50, "500": 500, "all": -1}
+_STATUSES = ("ACTIVE", "BUILD", "ERROR", "MIGRATING", "PAUSED", "RESCUE", "SHELVED", "SHELVED_OFFLOADED", "SHUTOFF",
+             "SOFT_DELETED", "SUSPENDED",
+             "VERIFY_RESIZE")
+
+
+def _list(query: dict):
+    if "name" in query:  # the API takes it for a regular expression
+        query = {**query, "name": re.escape(query["name"])}
+    return path("/v2.1/servers/detail", query=query)
+
+
+def addresses(row: Row) -> list[str]:
+    return [a["addr"] for found in row["addresses"].values() for a in found]
+
+
+def _image(row: Row) -> str:
+    return row.get("image_name") or (row["image"] or {}).get("id") or "a volume"
+
+
+def _more(req, rows: list[Row]) -> None:
+    """The names of images, for rows of any number."""
+    ids = sorted({row["image"]["id"] for row in rows if row["image"]})
+    if not ids:
+        return
+    found = asks.send(req, get("image", path("/v2/images", query={"id": f"in:{','.join(ids)}", "limit": len(ids)}), "images",
+                               instead=[]))
+    names = {image["id"]: image["name"] for image in found}
+    for row in rows:
+        if row["image"]:
+            row["image_name"] = names.get(row["image"]["id"])
+
+
+def _item(req, id: str):
+    return get("compute", path("/v2.1/servers/{id}", id), "server")
+
+
+def _log(req, id: str):
+    lines = _LINES.get(req.GET.get("lines", ""), 50)
+    return {"log": asks.Ask("compute", path("/v2.1/servers/{id}/action", id), "output", "POST",
+                            {"os-getConsoleOutput": {"length": lines}}, instead="The log cannot be read now.")}
+
+
+def _interfaces(req, id: str):
+    return {"ports": get("network", path("/v2.0/ports", query={"device_id": id}), "ports", instead=[]),
+            "floating": get("network", path("/v2.0/floatingips"), "floatingips", instead=[]),
+            "networks": get("network", path("/v2.0/networks", query={"fields": ["id", "name"]}), "networks", instead=[])}
+
+
+def _ports(found: dict, row: Row) -> list[Row]:
+    names = {n["id"]: n["name"] for n in found["networks"]}
+    public: dict[str, list[str]] = {}
+    for ip in found["floating"]:
+        public.setdefault(ip["port_id"], []).append(ip["floating_ip_address"])
+    return [{**port, "network": names.get(port["network_id"], port["network_id"]), "floating": public.get(port["id"], [])}
+            for port in found["ports"]]
+
+
+def _volumes(req, id: str):
+    return {"attachments": get("compute", path("/v2.1/servers/{id}/os-volume_attachments", id), "volumeAttachments", instead=[]),
+            "volumes": get("volume", path("/v3/volumes/detail", query={"limit": 1000}), "volumes", instead=[])}
+
+
+def _attached(found: dict, row: Row) -> list[Row]:
+    known = {v["id"]: v for v in found["volumes"]}
+    return [{**a, "volume": [(f"/project/volumes/{a['volumeId']}/", known.get(a["volumeId"], {}).get("name") or a["volumeId"])],
+             "size": known.get(a["volumeId"], {}).get("size")} for a in found["attachments"]]
+
+
+def _groups(req, id: str):
+    return {"groups": get("compute", path("/v2.1/servers/{id}/os-security-groups", id), "security_groups", instead=[])}
+
+
+def _actions(req, id: str):
+    found = {"actions": get("compute", path("/v2.1/servers/{id}/os-instance-actions", id), "instanceActions")}
+    request = req.GET.get("request")
+    if request:
+        found["steps"] = get("compute", path("/v2.1/servers/{id}/os-instance-actions/{name}", id, request), "instanceAction")
+    return found
+
+
+_RULES = (Column("Protocol", lambda r: r["ip_protocol"] or "any"), Column("From", "from_port"), Column("To", "to_port"),
+          Column("Source", lambda r: (r.get("ip_range") or {}).get("cidr") or (r.get("group") or {}).get("name") or "any"))
+
+
+def _rules(found: dict, row: Row) -> list[Row]:
+    return [{**rule, "group_name": group["name"]} for group in found["groups"] for rule in group["rules"]]
+
+
+TABS = (
+    Tab("overview", "Overview", facts=(
+        ("Instance", (
+            Column("ID", "id", "code"), Column("Description", "description"), Column("Status", "status", "status"),
+            Column("Task", "OS-EXT-STS:task_state"), Column("Locked", "locked", "yes"), Column("Lock reason", "locked_reason"),
+            Column("Availability zone", "OS-EXT-AZ:availability_zone"), Column("Created", "created", "time"),
+            Column("Updated", "updated", "time"), Column("Host", lambda r: r.get("OS-EXT-SRV-ATTR:host")))),
+        ("Hardware", (
+            Column("Flavor", lambda r: r["flavor"].get("original_name")), Column("VCPUs", lambda r: r["flavor"].get("vcpus")),
+            Column("RAM", lambda r: r["flavor"].get("ram"), "mib"), Column("Disk", lambda r: r["flavor"].get("disk"), "gib"))),
+        ("Source and access", (
+            Column("Image", _image), Column("Key pair", "key_name"), Column("IP addresses", addresses, "lines"),
+            Column("Server groups", lambda r: r.get("server_groups"), "lines"), Column("Tags", "tags", "lines"),
+            Column("Metadata", lambda r: shown(r["metadata"]), "lines"))))),
+    Tab("log", "Log", _log, template="log.html"),
+    Tab("interfaces", "Interfaces", _interfaces, tables=(Table(
+        "Interfaces", _ports, (
+            Column("Network", "network"), Column("IP addresses", lambda p: [ip["ip_address"] for ip in p["fixed_ips"]], "lines"),
+            Column("Floating IPs", "floating", "lines"), Column("MAC address", "mac_address", "code"),
+            Column("Status", "status", "status"), Column("Port", "id", "code")),
+        "This instance has no interfaces.", actions=("detach-interface",), add=("attach-interface", "associate")),)),
+    Tab("volumes", "Volumes", _volumes, tables=(Table(
+        "Volumes", _attached, (Column("Volume", "volume", "links"), Column("Device", "device", "code"), Column(
+            "Size", "size", "gib"), Column("Deleted with the instance", "delete_on_termination", "yes")),
+        "No volumes are attached.", target="volumeId", actions=("detach-volume",), add=("attach-volume",)),)),
+    Tab("groups", "Security groups", _groups, tables=(
+        Table("Security groups", lambda found, row: found["groups"], (
+            Column("Name", "name"), Column("Description", "description")), "No security groups.", add=("groups",)),
+        Table("Rules", _rules, (Column("Group", "group_name"), *_RULES), "No rules."))),
+    Tab("actions", "Action log", _actions, template="steps.html"))
+
+PANEL = Panel(
+    path="/project/instances", title="Instances", noun="instance", menu="Compute",
+    source=Source("compute", _list, "servers", search="name"),
+    columns=(
+        Column("Name", "name", "link", "display_name"), Column("IP addresses", addresses, "lines"), Column("Image", _image),
+        Column("Flavor", lambda r: r["flavor"].get("original_name")),
+        Column("Status", lambda r: (r["status"], r["OS-EXT-STS:task_state"]), "states", "vm_state"),
+        Column("Zone", "OS-EXT-AZ:availability_zone", sort="availability_zone"),
+        Column("Created", "created", "time", "created_at")),
+    filters=(Filter("status", "Status", tuple((s, s) for s in _STATUSES)),),
+    actions=ACTIONS, item=_item, tabs=TABS, create=LAUNCH, more=_more, status="status",
+    busy=lambda row: bool(row["OS-EXT-STS:task_state"]) or row["status"] == "BUILD",
+    empty="There are no instances yet. Launch one: it takes some seconds.")
+
+OF_ALL = dataclasses.replace(
+    PANEL, path="/admin/instances", title="All instances", menu="Admin", admin=True, create=None,
+    source=dataclasses.replace(PANEL.source, query={"all_tenants": "1"}),
+    columns=(PANEL.columns[0], Column("Project", "tenant_id", "code", "project_id"),
+             Column("Host", lambda r: r.get("OS-EXT-SRV-ATTR:host"), sort="host"),
+             *(c for c in PANEL.columns[1:] if c.title != "Zone")))

@@ -1,0 +1,15 @@
+"""Migrations of instances, of every kind."""
+
+from common.rest import path
+from dashboard.panel import Column, Filter, Panel, Source
+
+PANEL = Panel(
+    path="/admin/migrations", title="Migrations", noun="migration", menu="Admin", admin=True,
+    source=Source("compute", lambda query: path("/v2.1/os-migrations", query=query), "migrations", pages=False,
+                  sort=("created_at", "desc")),
+    columns=(Column("Instance", lambda r: [(f"/admin/instances/{r['instance_uuid']}/", r["instance_uuid"])], "links"),
+             Column("Type", "migration_type"), Column("Status", "status", "status", "status"),
+             Column("From", "source_compute", sort="source_compute"), Column("To", "dest_compute", sort="dest_compute"),
+             Column("Begun", "created_at", "time", "created_at"), Column("Changed", "updated_at", "time", "updated_at")),
+    filters=(Filter("migration_type", "Type", tuple((t, t) for t in ("migration", "resize", "live-migration", "evacuation"))),),
+    busy=lambda row: row["status"] in ("queued", "preparing", "running", "migrating", "accepted", "pre-migrating"))

@@ -1,0 +1,55 @@
+"""Ports."""
+
+from common.rest import path
+from dashboard import forms, session
+from dashboard.asks import do, get, send
+from dashboard.forms import Field
+from dashboard.panel import Action, Column, Panel, Source, Tab
+from dashboard.panels.networks import NAME, PORT_COLUMNS, addresses
+
+
+def _edit_port_fields(req, row):
+    own = session.required(req).project_id
+    groups = send(req, get("network", path("/v2.0/security-groups", query={"project_id": own}), "security_groups"))
+    return [Field("name", "Name", initial=row["name"]), Field("description", "Description", initial=row["description"]),
+            Field("up", "Enabled", "check", initial=row["admin_state_up"]),
+            Field("secure", "Port security: only its own addresses, and the security groups", "check",
+                  initial=row.get("port_security_enabled", True)),
+            Field("groups", "Security groups", "many", options=forms.named(groups), initial=row["security_groups"]),
+            Field("pairs", "Further allowed addresses", "area", rows=2, max_length=4000, help="One address or CIDR a line.",
+                  initial="\n".join(p["ip_address"] for p in row.get("allowed_address_pairs", ())))]
+
+
+def _edit_port(req, id, values, row):
+    body: dict = {"name": values["name"], "description": values["description"], "admin_state_up": values["up"],
+                  "security_groups": values["groups"]}
+    if values["secure"] != row.get("port_security_enabled", True):
+        body["port_security_enabled"] = values["secure"]
+    pairs = [{"ip_address": address} for address in forms.lines(values["pairs"])]
+    if [p["ip_address"] for p in pairs] != [p["ip_address"] for p in row.get("allowed_address_pairs", ())]:
+        body["allowed_address_pairs"] = pairs
+    do(req, "PUT", "network", path("/v2.0/ports/{id}", id), {"port": body})
+
+
+PANEL = Panel(
+    path="/project/ports", title="Ports", noun="port", menu="Network",
+    source=Source("network", lambda query: path("/v2.0/ports", query=query), "ports", sort=("created_at", "desc")),
+    columns=(NAME, *PORT_COLUMNS, Column("Network", lambda r: [(f"/project/networks/{r['network_id']}/", r["network_id"])],
+                                           "links"),
+             Column("Created", "created_at", "time", "created_at")),
+    actions=(Action("edit", "Edit", _edit_port, _edit_port_fields, done="{name} was changed."),
+             Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "network", path("/v2.0/ports/{id}", id)),
+                    bulk=True, danger="danger", leaves=True,
+                    ask="{name} is deleted; an instance that uses it loses its interface.",
+                    done="{name} was deleted.")),
+    item=lambda req, id: get("network", path("/v2.0/ports/{id}", id), "port"),
+    tabs=(Tab("overview", "Overview", facts=(("Port", (
+        Column("ID", "id", "code"), Column("Description", "description"), Column("Project", "project_id", "code"),
+        Column("Network", lambda r: [(f"/project/networks/{r['network_id']}/", r["network_id"])], "links"),
+        Column("IP addresses", addresses, "lines"), Column("MAC address", "mac_address", "code"),
+        Column("Status", "status", "status"),
+        Column("Enabled", "admin_state_up", "yes"), Column("Used by", "device_owner"), Column("Device", "device_id", "code"),
+        Column("Security groups", "security_groups", "lines"),
+        Column("Further allowed addresses", lambda r: [p["ip_address"] for p in r.get("allowed_address_pairs", ())], "lines"),
+        Column("Host", lambda r: r.get("binding:host_id")), Column("Created", "created_at", "time"))),)),),
+    status="status")

@@ -1,0 +1,45 @@
+"""Quotas of a project, in three services."""
+
+from common.rest import path
+from dashboard.asks import do, get, together
+from dashboard.forms import Field
+from dashboard.panel import Row
+
+COMPUTE = {"instances": "Instances", "cores": "VCPUs", "ram": "RAM in MiB", "key_pairs": "Key pairs",
+           "server_groups": "Server groups",
+           "server_group_members": "Members of a server group", "metadata_items": "Metadata of an instance"}
+VOLUME = {"volumes": "Volumes", "gigabytes": "Volume storage in GiB", "snapshots": "Snapshots",
+          "per_volume_gigabytes": "GiB of one volume"}
+NETWORK = {"network": "Networks", "subnet": "Subnets", "port": "Ports", "router": "Routers", "floatingip": "Floating IPs",
+           "security_group": "Security groups", "security_group_rule": "Security group rules"}
+
+
+def _quotas(req, project: str) -> dict[str, dict]:
+    return together(req, compute=get("compute", path("/v2.1/os-quota-sets/{name}", project), "quota_set"),
+                    volume=get("volume", path("/v3/os-quota-sets/{name}", project), "quota_set", instead={}),
+                    network=get("network", path("/v2.0/quotas/{name}", project), "quota", instead={}))
+
+
+def quota_fields(req, row) -> list[Field]:
+    found = _quotas(req, row["id"])
+    fields = [Field(f"{service}-{name}", text, "number", True, initial=found[service][name], low=-1,
+                    section=service.capitalize() if name == next(iter(texts)) else "")
+              for service, texts in (("compute", COMPUTE), ("volume", VOLUME), ("network", NETWORK))
+              for name, text in texts.items() if name in found[service]]
+    return fields
+
+
+def set_quotas(req, id: str, values: dict, row: Row) -> None:
+    """Send each service the quotas that were changed."""
+    found = _quotas(req, id)
+    changed: dict[str, dict] = {"compute": {}, "volume": {}, "network": {}}
+    for key, value in values.items():
+        service, _, name = key.partition("-")
+        if service in changed and found[service].get(name) != value:
+            changed[service][name] = value
+    if changed["compute"]:
+        do(req, "PUT", "compute", path("/v2.1/os-quota-sets/{name}", id), {"quota_set": changed["compute"]})
+    if changed["volume"]:
+        do(req, "PUT", "volume", path("/v3/os-quota-sets/{name}", id), {"quota_set": changed["volume"]})
+    if changed["network"]:
+        do(req, "PUT", "network", path("/v2.0/quotas/{name}", id), {"quota": changed["network"]})

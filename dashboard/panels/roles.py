@@ -1,0 +1,27 @@
+"""Roles."""
+
+from common.rest import path
+from dashboard.asks import do, get
+from dashboard.forms import Field
+from dashboard.panel import Action, Column, Create, Panel, Source
+from dashboard.panels.fields import DESCRIPTION, name_and_description
+
+
+def _create_role(req, values: dict) -> str:
+    do(req, "POST", "identity", path("/v3/roles"), {"role": values})
+    return f"{values['name']} was created."
+
+
+PANEL = Panel(
+    path="/identity/roles", title="Roles", noun="role", menu="Identity", admin=True,
+    source=Source("identity", lambda query: path("/v3/roles", query=query), "roles", pages=False, sort=("name", "asc")),
+    columns=(Column("Name", "name", "link", "name"), Column("Description", lambda r: r.get("description")),
+             Column("ID", "id", "code")),
+    actions=(
+        Action("edit", "Edit", lambda req, id, values, row: do(req, "PATCH", "identity", path("/v3/roles/{name}", id), {
+            "role": values}), name_and_description, done="{name} was changed."),
+        Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "identity", path("/v3/roles/{name}", id)),
+               danger="name", leaves=True, ask="{name} is deleted, and taken from everybody who has it.",
+               done="{name} was deleted.")),
+    item=lambda req, id: get("identity", path("/v3/roles/{name}", id), "role"),
+    create=Create("Create role", (Field("name", "Name", required=True), DESCRIPTION), _create_role))

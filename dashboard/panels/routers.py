@@ -1,0 +1,135 @@
+"""Routers."""
+
+from common.rest import path
+from dashboard import forms
+from dashboard.asks import do, get, send, together
+from dashboard.forms import Field
+from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
+from dashboard.panels.fields import TARGET
+
+
+def external(req) -> list[dict]:
+    return send(req, get("network", path("/v2.0/networks", query={"router:external": "true"}), "networks"))
+
+
+def _create_fields(req):
+    return [Field("name", "Name", required=True), Field("up", "Enabled", "check", initial=True),
+            Field("network", "External network", "choice", blank="None", options=forms.named(external(req)))]
+
+
+def _create(req, values: dict) -> str:
+    body: dict = {"name": values["name"], "admin_state_up": values["up"]}
+    if values["network"]:
+        body["external_gateway_info"] = {"network_id": values["network"]}
+    do(req, "POST", "network", path("/v2.0/routers"), {"router": body})
+    return f"{values['name']} was created."
+
+
+def _put(req, id: str, body: dict) -> None:
+    do(req, "PUT", "network", path("/v2.0/routers/{id}", id), {"router": body})
+
+
+def _edit_fields(req, row):
+    return [Field("name", "Name", initial=row["name"]), Field("description", "Description", initial=row["description"]),
+            Field("up", "Enabled", "check", initial=row["admin_state_up"])]
+
+
+def _edit(req, id, values, row):
+    _put(req, id, {"name": values["name"], "description": values["description"], "admin_state_up": values["up"]})
+
+
+def _gateway_fields(req, row):
+    return [Field("network", "External network", "choice", True, options=forms.named(external(req)))]
+
+
+def _gateway(req, id, values, row):
+    _put(req, id, {"external_gateway_info": {"network_id": values["network"]}})
+
+
+def _interface_fields(req, row):
+    found = together(req, subnets=get("network", path("/v2.0/subnets"), "subnets"),
+                     networks=get("network", path("/v2.0/networks", query={"router:external": "false"}), "networks"))
+    names = {n["id"]: n["name"] for n in found["networks"]}
+    options = [(s["id"], f"{names[s['network_id']] or s['network_id']}: {s['cidr']}") for s in found["subnets"]
+               if s["network_id"] in names]
+    return [Field("subnet", "Subnet", "choice", True, options=options)]
+
+
+def _add_interface(req, id, values, row):
+    do(req, "PUT", "network", path("/v2.0/routers/{id}/add_router_interface", id), {"subnet_id": values["subnet"]})
+
+
+def _remove_interface(req, id, values, row):
+    do(req, "PUT", "network", path("/v2.0/routers/{id}/remove_router_interface", id), {"port_id": values["target"]})
+
+
+def _add_route(req, id, values, row):
+    do(req, "PUT", "network", path("/v2.0/routers/{id}/add_extraroutes", id), {"router": {"routes": [
+        {"destination": values["destination"], "nexthop": values["nexthop"]}]}})
+
+
+def _remove_route(req, id, values, row):
+    destination, _, nexthop = values["target"].partition(" ")
+    do(req, "PUT", "network", path("/v2.0/routers/{id}/remove_extraroutes", id), {"router": {"routes": [
+        {"destination": destination, "nexthop": nexthop}]}})
+
+
+def _outside(row: Row) -> dict:
+    return row["external_gateway_info"] or {}
+
+
+def _outside_addresses(row: Row) -> list[str]:
+    return [ip["ip_address"] for ip in _outside(row).get("external_fixed_ips", ())]
+
+
+def _more(req, rows: list[Row]) -> None:
+    names = {n["id"]: n["name"] for n in external(req)}
+    for row in rows:
+        network = _outside(row).get("network_id")
+        row["external"] = names.get(network, network)
+
+
+ACTIONS = (
+    Action("edit", "Edit", _edit, _edit_fields, done="{name} was changed."),
+    Action("gateway", "Set gateway", _gateway, _gateway_fields, when=lambda row: not _outside(row), done="The gateway was set."),
+    Action("clear-gateway", "Clear gateway", lambda req, id, values, row: _put(req, id, {"external_gateway_info": None}),
+           when=lambda row: bool(_outside(row)), danger="danger", ask="The networks of {name} lose their way outside.",
+           done="The gateway was cleared."),
+    Action("interface", "Add interface", _add_interface, _interface_fields, tab="interfaces", done="The interface was added."),
+    Action("remove-interface", "Remove", _remove_interface, (TARGET,), hidden=True, danger="danger", tab="interfaces",
+           ask="{name} no longer routes this subnet.", done="The interface was removed."),
+    Action("route", "Add static route", _add_route, (
+        Field("destination", "Destination", required=True, placeholder="10.2.0.0/16"),
+        Field("nexthop", "Next hop", required=True)),
+        tab="routes", done="The route was added."),
+    Action("remove-route", "Remove", _remove_route, (TARGET,), hidden=True, danger="danger", tab="routes",
+           ask="The route is removed from {name}.", done="The route was removed."),
+    Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "network", path("/v2.0/routers/{id}", id)),
+           bulk=True,
+           danger="danger", leaves=True, ask="{name} is deleted. Its interfaces must be removed first.",
+           done="{name} was deleted."),
+)
+
+PANEL = Panel(
+    path="/project/routers", title="Routers", noun="router", menu="Network",
+    source=Source("network", lambda query: path("/v2.0/routers", query=query), "routers", sort=("name", "asc")),
+    columns=(Column("Name", lambda r: r["name"] or r["id"], "link", "name"), Column("Status", "status", "status", "status"),
+             Column("External network", lambda r: r.get("external")), Column("External addresses", _outside_addresses, "lines"),
+             Column("Enabled", "admin_state_up", "yes")),
+    actions=ACTIONS, item=lambda req, id: get("network", path("/v2.0/routers/{id}", id), "router"), more=_more,
+    tabs=(Tab("overview", "Overview", facts=(("Router", (
+        Column("ID", "id", "code"), Column("Description", "description"), Column("Project", "project_id", "code"),
+        Column("Status", "status", "status"), Column("Enabled", "admin_state_up", "yes"),
+        Column("External network", lambda r: r.get("external")), Column("External addresses", _outside_addresses, "lines"),
+        Column("Source NAT", lambda r: _outside(r).get("enable_snat"), "yes"), Column("Created", "created_at", "time"))),)),
+        Tab("interfaces", "Interfaces", lambda req, id: {"ports": get("network", path("/v2.0/ports", query={"device_id": id}),
+                                                                      "ports")},
+            tables=(Table("Interfaces", lambda found, row: found["ports"], (
+                Column("IP addresses", lambda p: [ip["ip_address"] for ip in p["fixed_ips"]], "lines"),
+                Column("Status", "status", "status"), Column("Type", "device_owner"),
+                Column("MAC address", "mac_address", "code"),
+                Column("Port", "id", "code")), "No interfaces.", actions=("remove-interface",), add=("interface",)),)),
+        Tab("routes", "Static routes", tables=(Table("Static routes", lambda found, row: row["routes"], (
+            Column("Destination", "destination", "code"), Column("Next hop", "nexthop", "code")), "No static routes.",
+            target=lambda r: f"{r['destination']} {r['nexthop']}", actions=("remove-route",), add=("route",)),))),
+    create=Create("Create router", _create_fields, _create), status="status", empty="There are no routers yet.")

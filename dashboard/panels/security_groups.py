@@ -1,0 +1,122 @@
+"""Security groups, with a rule editor that speaks of services: "SSH from my address"."""
+
+from common.rest import path
+from dashboard import forms
+from dashboard.asks import do, get, send
+from dashboard.forms import Field
+from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
+from dashboard.panels.fields import TARGET
+
+# name: (text, protocol, first port, last port)
+SERVICES: dict[str, tuple[str, str | None, int | None, int | None]] = {
+    "ssh": ("SSH", "tcp", 22, 22), "http": ("HTTP", "tcp", 80, 80), "https": ("HTTPS", "tcp", 443, 443),
+    "ping": ("Ping (ICMP)", "icmp", None, None), "dns": ("DNS", "udp", 53, 53), "rdp": ("RDP", "tcp", 3389, 3389),
+    "mysql": ("MySQL", "tcp", 3306, 3306), "postgresql": ("PostgreSQL", "tcp", 5432, 5432), "smtp": ("SMTP", "tcp", 25, 25),
+    "tcp": ("All TCP", "tcp", 1, 65535), "udp": ("All UDP", "udp", 1, 65535), "any": ("Everything", None, None, None),
+    "custom": ("Other: by protocol and ports", None, None, None)}
+_GROUPS = "/project/security_groups"
+
+
+def _rule_fields(req, row):
+    groups = send(req, get("network", path("/v2.0/security-groups", query={"project_id": row["project_id"]}), "security_groups"))
+    mine = req.remote_addr or ""
+    return [
+        Field("service", "Service", "choice", True, options=[(name, text) for name, (text, *_) in SERVICES.items()]),
+        Field("direction", "Direction", "choice", True,
+              options=(("ingress", "To the instance"), ("egress", "From the instance"))),
+        Field("remote", "The other side", "choice", True, options=(
+            ("any", "Anywhere"), ("me", f"My address ({mine})"), ("cidr", "An address range"), ("group", "A security group"))),
+        Field("cidr", "Address range", placeholder="192.0.2.0/24"),
+        Field("group", "Security group", "choice", blank="–", options=forms.named(groups)),
+        Field("ethertype", "IP version", "choice", True, options=(("IPv4", "IPv4"), ("IPv6", "IPv6")),
+              initial="IPv6" if ":" in mine else "IPv4"),
+        Field("protocol", "Protocol", section="Other service", placeholder="tcp", help="A name or a number."),
+        Field("first", "First port, or ICMP type", "number", high=65535),
+        Field("last", "Last port, or ICMP code", "number", high=65535),
+        Field("description", "Description")]
+
+
+def _add_rule(req, id, values, row):
+    _, protocol, first, last = SERVICES[values["service"]]
+    version = values["ethertype"]
+    if values["service"] == "custom":
+        protocol, first, last = values["protocol"].lower() or None, values["first"], values["last"]
+        last = first if last is None and protocol not in ("icmp", "ipv6-icmp", "icmpv6") else last
+    if protocol == "icmp" and version == "IPv6":
+        protocol = "ipv6-icmp"
+    remote = values["remote"]
+    if remote in ("cidr", "group") and not values[remote]:
+        raise forms.Refused({remote: "This field is needed."})
+    rule = {"security_group_id": id, "direction": values["direction"], "ethertype": version, "protocol": protocol,
+            "port_range_min": first, "port_range_max": last, "description": values["description"]}
+    if remote == "me":
+        rule["remote_ip_prefix"] = f"{req.remote_addr}/{128 if ':' in (req.remote_addr or '') else 32}"
+        rule["ethertype"] = "IPv6" if ":" in (req.remote_addr or "") else "IPv4"
+    elif remote == "cidr":
+        rule["remote_ip_prefix"] = values["cidr"]
+        rule["ethertype"] = "IPv6" if ":" in values["cidr"] else "IPv4"
+    elif remote == "group":
+        rule["remote_group_id"] = values["group"]
+    do(req, "POST", "network", path("/v2.0/security-group-rules"), {"security_group_rule": rule})
+
+
+def service_of(rule: Row) -> str:
+    """What a rule allows, in words."""
+    of = (rule["protocol"], rule["port_range_min"], rule["port_range_max"])
+    known = next((text for text, *what in SERVICES.values() if tuple(what) == of), None)
+    if known:
+        return known
+    ports = "" if of[1] is None else f" {of[1]}" if of[1] == of[2] else f" {of[1]}–{of[2]}"
+    return f"{of[0] or 'Any protocol'}{ports}"
+
+
+def _edit_fields(req, row):
+    return [Field("name", "Name", required=True, initial=row["name"]),
+            Field("description", "Description", initial=row["description"])]
+
+
+def _edit(req, id, values, row):
+    body = {k: v for k, v in values.items() if v != row[k]}
+    do(req, "PUT", "network", path("/v2.0/security-groups/{id}", id), {"security_group": body})
+
+
+def _delete_rule(req, id, values, row):
+    do(req, "DELETE", "network", path("/v2.0/security-group-rules/{id}", values["target"]))
+
+
+def _create(req, values: dict) -> str:
+    do(req, "POST", "network", path("/v2.0/security-groups"), {"security_group": values})
+    return f"{values['name']} was created."
+
+
+def _list(query: dict):
+    return path("/v2.0/security-groups", query=query)
+
+
+PANEL = Panel(
+    path=_GROUPS, title="Security groups", noun="security group", menu="Network",
+    source=Source("network", _list, "security_groups", sort=("name", "asc")),
+    columns=(Column("Name", "name", "link", "name"), Column("Description", "description"),
+             Column("Rules", lambda r: len(r["security_group_rules"])), Column("ID", "id", "code")),
+    actions=(
+        Action("rule", "Add rule", _add_rule, _rule_fields, primary=True, tab="rules", done="The rule was added."),
+        Action("edit", "Edit", _edit, _edit_fields, done="{name} was changed."),
+        Action("delete-rule", "Delete", _delete_rule, (TARGET,), hidden=True, danger="danger", tab="rules",
+               ask="What this rule allows is no longer allowed, unless another rule does.", done="The rule was deleted."),
+        Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "network", path("/v2.0/security-groups/{id}",
+                                                                                                  id)),
+               when=lambda row: row["name"] != "default", bulk=True, danger="danger", leaves=True,
+               ask="{name} is deleted with its rules. No instance may use it.", done="{name} was deleted.")),
+    item=lambda req, id: get("network", path("/v2.0/security-groups/{id}", id), "security_group"),
+    tabs=(Tab("rules", "Rules", tables=(Table(
+        "Rules", lambda found, row: sorted(row["security_group_rules"],
+                                           key=lambda r: (r["direction"] != "ingress", r["ethertype"])), (
+            Column("Direction", lambda r: "To the instance" if r["direction"] == "ingress" else "From the instance"),
+            Column("Service", service_of), Column("IP version", "ethertype"),
+            Column("The other side", lambda r: r["remote_ip_prefix"] or (r["remote_group_id"] and f"group {r['remote_group_id']}")
+                   or "anywhere"), Column("Description", "description")),
+        "Nothing is allowed.", actions=("delete-rule",), add=("rule",)),)),
+        Tab("overview", "Overview", facts=(("Security group", (
+            Column("ID", "id", "code"), Column("Description", "description"), Column("Project", "project_id", "code"),
+            Column("Created", "created_at", "time"))),))),
+    create=Create("Create security group", (Field("name", "Name", required=True), Field("description", "Description")), _create))

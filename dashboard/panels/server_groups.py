@@ -1,0 +1,32 @@
+"""Server groups: policies for the hosts of their members."""
+
+from common.rest import path
+from dashboard.asks import do, get
+from dashboard.forms import Field
+from dashboard.panel import Action, Column, Create, Panel, Source
+
+_POLICIES = tuple((p, p) for p in ("soft-anti-affinity", "anti-affinity", "soft-affinity", "affinity"))
+_MOST = Field("most", "Most members on a host", "number", low=1, high=1000, help="For anti-affinity only.")
+
+
+def _create_group(req, values: dict) -> str:
+    body = {"name": values["name"], "policy": values["policy"]}
+    if values["most"]:
+        body["rules"] = {"max_server_per_host": values["most"]}
+    do(req, "POST", "compute", path("/v2.1/os-server-groups"), {"server_group": body})
+    return f"{values['name']} was created."
+
+
+PANEL = Panel(
+    path="/project/server_groups", title="Server groups", noun="server group", menu="Compute",
+    source=Source("compute", lambda query: path("/v2.1/os-server-groups", query=query), "server_groups", pages=False,
+                  sort=("name", "asc")),
+    columns=(Column("Name", "name", "link", "name"), Column("Policy", "policy"), Column("Members", lambda r: len(r["members"])),
+             Column("ID", "id", "code")),
+    actions=(Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "compute", path(
+        "/v2.1/os-server-groups/{id}", id)), bulk=True, danger="danger", leaves=True,
+        ask="{name} is deleted. Its instances stay where they are.", done="{name} was deleted."),),
+    item=lambda req, id: get("compute", path("/v2.1/os-server-groups/{id}", id), "server_group"),
+    create=Create("Create server group", (Field("name", "Name", required=True),
+                                          Field("policy", "Policy", "choice", True, options=_POLICIES), _MOST), _create_group),
+    empty="There are no server groups yet.")

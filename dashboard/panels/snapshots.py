@@ -1,0 +1,46 @@
+"""Snapshots of volumes."""
+
+from common.rest import path
+from dashboard.asks import do, get
+from dashboard.forms import Field
+from dashboard.panel import Action, Column, Filter, Panel, Source, Tab
+from dashboard.panels.fields import shown
+from dashboard.panels.volumes import CHANGING, SNAPSHOT_COLUMNS, is_in
+
+
+def _snapshot_edit_fields(req, row):
+    return [Field("name", "Name", initial=row["name"] or ""),
+            Field("description", "Description", initial=row["description"] or "")]
+
+
+def _snapshot_volume(req, id, values, row):
+    do(req, "POST", "volume", path("/v3/volumes"), {"volume": {"name": values["name"], "snapshot_id": id} | (
+        {"size": values["size"]} if values["size"] else {})})
+
+
+_SNAPSHOT_ACTIONS = (
+    Action("volume", "Create volume", _snapshot_volume, (
+        Field("name", "Name"), Field("size", "Size in GiB", "number", low=1, high=100000, help="Empty: that of the snapshot.")),
+        when=is_in("available"), done="The volume is being created."),
+    Action("edit", "Edit", lambda req, id, values, row: do(req, "PUT", "volume", path("/v3/snapshots/{id}", id), {
+        "snapshot": values}), _snapshot_edit_fields, done="{name} was changed."),
+    Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "volume", path("/v3/snapshots/{id}", id)),
+           bulk=True,
+           danger="danger", leaves=True, ask="{name} is deleted. Volumes that were made of it stay.",
+           done="{name} is being deleted."),
+)
+
+PANEL = Panel(
+    path="/project/snapshots", title="Snapshots", noun="snapshot", menu="Volumes",
+    source=Source("volume", lambda query: path("/v3/snapshots/detail", query=query), "snapshots", search="name~", sorting="pair"),
+    columns=(*SNAPSHOT_COLUMNS, Column("Volume", lambda r: [(f"/project/volumes/{r['volume_id']}/", r["volume_id"])], "links"),
+             Column("Created", "created_at", "time", "created_at")),
+    filters=(Filter("status", "Status", tuple((s, s) for s in ("available", "creating", "deleting", "error"))),),
+    actions=_SNAPSHOT_ACTIONS, item=lambda req, id: get("volume", path("/v3/snapshots/{id}", id), "snapshot"),
+    tabs=(Tab("overview", "Overview", facts=(("Snapshot", (
+        Column("ID", "id", "code"), Column("Description", "description"), Column("Status", "status", "status"),
+        Column("Size", "size", "gib"), Column("Volume", lambda r: [(f"/project/volumes/{r['volume_id']}/", r["volume_id"])],
+                                              "links"),
+        Column("Created", "created_at", "time"),
+        Column("Metadata", lambda r: shown(r["metadata"]), "lines"))),)),),
+    status="status", busy=lambda row: row["status"] in CHANGING, empty="There are no snapshots yet.")

@@ -1,0 +1,52 @@
+"""Volume types."""
+
+from common.rest import path
+from dashboard import forms
+from dashboard.asks import do, get
+from dashboard.forms import Field
+from dashboard.panel import Action, Column, Create, Panel, Source
+from dashboard.panels.fields import shown, typed
+
+
+def _create_type(req, values: dict) -> str:
+    do(req, "POST", "volume", path("/v3/types"), {"volume_type": {
+        "name": values["name"], "description": values["description"], "os-volume-type-access:is_public": values["public"],
+        "extra_specs": forms.pairs(values["specs"], "specs")}})
+    return f"{values['name']} was created."
+
+
+def _edit_type(req, id, values, row):
+    do(req, "PUT", "volume", path("/v3/types/{id}", id), {"volume_type": {
+        "name": values["name"], "description": values["description"], "is_public": values["public"]}})
+
+
+def _type_specs(req, id, values, row):
+    old, new = row.get("extra_specs", {}), forms.pairs(values["specs"], "specs")
+    for key in set(old) - set(new):
+        do(req, "DELETE", "volume", path("/v3/types/{id}/extra_specs/{name}", id, key))
+    if new:
+        do(req, "POST", "volume", path("/v3/types/{id}/extra_specs", id), {"extra_specs": new})
+
+
+PANEL = Panel(
+    path="/admin/volume_types", title="Volume types", noun="volume type", menu="Admin", admin=True,
+    source=Source("volume", lambda query: path("/v3/types", query={"is_public": "None", **query}), "volume_types", pages=False,
+                  sort=("name", "asc")),
+    columns=(Column("Name", "name", "link", "name"), Column("Description", "description"), Column("Public", "is_public", "yes"),
+             Column("Extra specs", lambda r: shown(r.get("extra_specs", {})), "lines"), Column("ID", "id", "code")),
+    actions=(
+        Action("edit", "Edit", _edit_type, lambda req, row: [
+            Field("name", "Name", required=True, initial=row["name"]),
+            Field("description", "Description", initial=row["description"] or ""),
+            Field("public", "Public", "check", initial=row["is_public"])], done="{name} was changed."),
+        Action("specs", "Edit extra specs", _type_specs, lambda req, row: [
+            Field("specs", "Extra specs", "area", help="One key=value a line. What is not here is removed.",
+                  initial=typed(row.get("extra_specs", {})), max_length=20000)], done="The extra specs were changed."),
+        Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "volume", path("/v3/types/{id}", id)),
+               bulk=True,
+               danger="danger", leaves=True, ask="{name} is deleted. No volume may have it.", done="{name} was deleted.")),
+    item=lambda req, id: get("volume", path("/v3/types/{id}", id), "volume_type"),
+    create=Create("Create volume type", (
+        Field("name", "Name", required=True), Field("description", "Description"),
+        Field("public", "Public", "check", initial=True),
+        Field("specs", "Extra specs", "area", help="One key=value a line.", max_length=20000)), _create_type))

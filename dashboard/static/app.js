@@ -1,0 +1,104 @@
+// What pages do better with a script. Everything works without it, except that nothing refreshes itself.
+"use strict";
+
+const dialog = document.getElementById("dialog");
+const body = document.getElementById("dialog-body");
+
+// Actions open in a dialog instead of a page of their own.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-dialog]");
+  if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0) {
+    event.preventDefault();
+    closeMenus();
+    dialog.returnTo = link.closest(".menu")?.querySelector("summary") ?? link;
+    htmx.ajax("GET", link.href, { target: "#dialog-body", swap: "innerHTML" });
+    return;
+  }
+  if (event.target.closest("[data-close]") && dialog.open) {
+    event.preventDefault();
+    dialog.close();
+  }
+  closeMenus(event.target.closest("details.menu"));
+});
+
+function closeMenus(except) {
+  for (const menu of document.querySelectorAll("details.menu[open], details.burger[open]")) {
+    if (menu !== except && !menu.contains(except ?? null)) menu.open = menu.classList.contains("burger") && menu.contains(document.activeElement);
+  }
+}
+
+document.addEventListener("keydown", (event) => {
+  const menu = event.target.closest?.("details[open]");
+  if (menu && event.key === "Escape") {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+  if (menu?.classList.contains("menu") && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+    event.preventDefault();
+    const items = [...menu.querySelectorAll("li > *")];
+    const at = items.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1);
+    items[(at + items.length) % items.length].focus();
+  }
+  if (event.key === "/" && !event.target.closest("input, textarea, select") && !dialog.open) {
+    const search = document.getElementById("q");
+    if (search) { event.preventDefault(); search.focus(); }
+  }
+});
+
+dialog.addEventListener("close", () => {
+  body.replaceChildren();
+  if (dialog.returnTo?.isConnected) dialog.returnTo.focus();
+});
+
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target === body) {
+    if (!dialog.open) dialog.showModal();
+    (body.querySelector("[role=alert]") ?? body.querySelector("input:not([type=hidden]), select, textarea, button"))?.focus();
+  }
+  prepare();
+});
+
+// A list that refreshes itself waits while somebody works in it.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const live = event.detail.elt.closest("[data-live]");
+  if (live && event.detail.elt === live && (document.hidden || dialog.open || live.querySelector("details[open], input[name=id]:checked"))) {
+    event.preventDefault();
+  }
+});
+
+// What a refresh could not get is left as it is; a resource that is gone leads back to its list.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target !== body && event.detail.xhr.status >= 400 && !event.detail.target.matches("[data-upload]")) {
+    event.detail.shouldSwap = false;
+    if (event.detail.xhr.status === 404) location.reload();
+  }
+});
+
+for (const name of ["htmx:sendError", "htmx:responseError"]) {
+  document.addEventListener(name, () => {
+    document.getElementById("announce").textContent = "The dashboard could not be reached. Try again in a moment.";
+  });
+}
+document.addEventListener("htmx:afterOnLoad", () => { document.getElementById("announce").textContent = ""; });
+
+// How far an upload is.
+document.addEventListener("htmx:xhr:progress", (event) => {
+  const bar = event.target.querySelector?.("progress.upload");
+  if (bar && event.detail.lengthComputable) {
+    bar.hidden = false;
+    bar.value = (100 * event.detail.loaded) / event.detail.total;
+  }
+});
+
+// The box that chooses all rows.
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-all]")) {
+    for (const box of document.querySelectorAll("#listing input[name=id]")) box.checked = event.target.checked;
+  }
+});
+
+function prepare() {
+  for (const label of document.querySelectorAll("label.all")) label.hidden = false;
+}
+prepare();
+document.querySelector("main [role=alert]")?.focus();

@@ -1,0 +1,195 @@
+"""Lists: search, filters, sorting, pages by marker, and CSV.
+
+APIs that search, sort and page do it themselves, and a page costs one request. Where an API cannot, all its rows are read, at
+most ``MOST``, and the page says so if there are more: nothing is left out silently.
+"""
+
+import csv
+import dataclasses
+import io
+import typing
+import urllib.parse
+
+from common import errors
+from dashboard import session
+from dashboard.asks import Ask, send
+from dashboard.panel import Column, Panel, Row
+
+SIZES = (20, 50, 100)
+BATCH, MOST = 1000, 10000
+# An API may give fewer rows than were asked for, but none has a limit as low as this.
+_LEAST = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """What the user has chosen, from the query of the page. Unknown values are ignored."""
+
+    panel: Panel
+    search: str
+    filters: dict[str, str]
+    sort: str
+    descending: bool
+    size: int
+    after: str
+    before: str
+
+    @classmethod
+    def of(cls, req, panel: Panel) -> "View":
+        given = req.GET
+        filters = {f.name: given[f.name] for f in panel.filters if given.get(f.name) in {value for value, _ in f.options}}
+        sort, direction = panel.source.sort
+        if given.get("sort") in {c.sort for c in panel.columns if c.sort}:
+            sort, direction = given["sort"], given.get("dir", "asc")
+        size = next((n for n in SIZES if str(n) == given.get("size")), SIZES[0])
+        return cls(panel, given.get("q", "").strip()[:255], filters, sort, direction == "desc", size, given.get("after", ""),
+                   given.get("before", ""))
+
+    def link(self, **changes) -> str:
+        """The query of another view. A view with another order or size begins at its first page."""
+        chosen = {"q": self.search, **self.filters, "sort": self.sort, "dir": "desc" if self.descending else "asc",
+                  "size": str(self.size), **{k: str(v) for k, v in changes.items()}}
+        usual = {"sort": self.panel.source.sort[0], "dir": self.panel.source.sort[1], "size": str(SIZES[0])}
+        same = all(chosen[k] == usual[k] for k in ("sort", "dir"))
+        kept = {k: v for k, v in chosen.items() if v and not (same and k in ("sort", "dir")) and v != usual.get(k, "") or (
+            v and not same and k in ("sort", "dir"))}
+        return "?" + urllib.parse.urlencode(kept, errors="replace") if kept else "?"
+
+    def sort_link(self, column: Column) -> str:
+        return self.link(sort=column.sort, dir="desc" if column.sort == self.sort and not self.descending else "asc")
+
+    def order_of(self, column: Column) -> str:
+        """The value of ``aria-sort``."""
+        return "none" if column.sort != self.sort else "descending" if self.descending else "ascending"
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """Rows of a view. ``previous`` and ``next`` are queries, or "". ``stopped``: rows beyond ``MOST`` were not read."""
+
+    rows: list[Row]
+    previous: str = ""
+    next: str = ""
+    stopped: bool = False
+    total: int | None = None
+
+
+def _rows(req, panel: Panel, query: dict) -> list[Row]:
+    source = panel.source
+    more = (session.required(req).user_id,) if source.of_user else ()
+    where = source.where({**source.query, **query}, *more)
+    return [source.row(row) for row in send(req, Ask(source.service, where, source.key, version=source.version))]
+
+
+def _order(view: View, *, reverse: bool = False) -> dict[str, str]:
+    if not view.panel.source.pages:
+        return {}
+    direction = "desc" if view.descending is not reverse else "asc"
+    if view.panel.source.sorting == "pair":
+        return {"sort": f"{view.sort}:{direction}"}
+    return {"sort_key": view.sort, "sort_dir": direction}
+
+
+def read(req, view: View) -> Page:
+    """The rows of a page. :raises NotFound: the page began at a row that is gone"""
+    source = view.panel.source
+    if not source.pages or view.search and not source.search:
+        return _searched(req, view)
+    reverse = bool(view.before)
+    query = {**view.filters, **_order(view, reverse=reverse), "limit": view.size + 1}
+    if view.search:
+        query[source.search] = view.search
+    marker = view.before or view.after
+    if marker:
+        query["marker"] = marker
+    try:
+        found = _rows(req, view.panel, query)
+    except (errors.BadRequest, errors.NotFound) as error:
+        if not marker:
+            raise
+        raise errors.NotFound("The row where this page began no longer exists. Go back to the first page.") from error
+    more, found = len(found) > view.size, found[:view.size]
+    if reverse:
+        found.reverse()
+    id_of = view.panel.id_of
+    return Page(found, view.link(before=id_of(found[0])) if found and (more if reverse else view.after) else "",
+                view.link(after=id_of(found[-1])) if found and (more or reverse) else "")
+
+
+def everything(req, view: View) -> tuple[list[Row], bool]:
+    """(all rows that the filters leave, whether there are more than ``MOST``), in batches."""
+    source = view.panel.source
+    query: dict[str, typing.Any] = {**view.filters, **_order(view)}
+    if view.search and source.search:
+        query[source.search] = view.search
+    if not source.pages:
+        return _rows(req, view.panel, query), False
+    found: list[Row] = []
+    while len(found) <= MOST:
+        batch = _rows(req, view.panel, {**query, "limit": BATCH})
+        found += batch
+        if len(batch) < _LEAST:
+            return found, False
+        query["marker"] = view.panel.id_of(batch[-1])
+    return found[:MOST], True
+
+
+def _matches(view: View, row: Row) -> bool:
+    wanted = view.search.lower()
+    shown = [view.panel.id_of(row), view.panel.name_of(row), *(str(c.of(row)) for c in view.panel.columns if c.kind in (
+        "text", "code", "link", "lines"))]
+    return any(wanted in text.lower() for text in shown)
+
+
+def _searched(req, view: View) -> Page:
+    """A page of rows that the dashboard searches, sorts and cuts itself. Its markers are the numbers of rows."""
+    found, stopped = everything(req, view)
+    if view.search:
+        found = [row for row in found if _matches(view, row)]
+    if not view.panel.source.pages:
+        found = [row for row in found if all(str(row.get(k)) == v for k, v in view.filters.items())]
+        column = next((c for c in view.panel.columns if c.sort == view.sort), None)
+        if column:
+            found.sort(key=lambda row: _comparable(column.of(row)), reverse=view.descending)
+    at = _number(view.after)
+    start = max(0, at if not view.before else _number(view.before) - view.size)
+    shown = found[start:start + view.size]
+    return Page(shown, view.link(before=start) if start else "",
+                view.link(after=start + view.size) if start + view.size < len(found) else "", stopped, len(found))
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and len(text) < 7 and all("0" <= c <= "9" for c in text) and text else 0
+
+
+def _comparable(value) -> tuple:
+    if isinstance(value, (int, float)):
+        return 0, value, ""
+    return 1, 0, str(value or "").lower()
+
+
+def as_csv(view: View, rows: list[Row]) -> str:
+    """Rows as CSV (RFC 4180). Cells that a spreadsheet would take for a formula begin with an apostrophe."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    columns = [c for c in view.panel.columns]
+    writer.writerow(["ID", *(c.title for c in columns)])
+    for row in rows:
+        writer.writerow([_cell(view.panel.id_of(row)), *(_cell(plain(c, row)) for c in columns)])
+    return out.getvalue()
+
+
+def _cell(text: str) -> str:
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def plain(column: Column, row: Row) -> str:
+    """The text of a cell."""
+    value = column.of(row)
+    if value is None:
+        return ""
+    if column.kind == "links":
+        return ", ".join(text for _, text in value)
+    if column.kind == "bar":
+        return f"{value[0]}/{value[1]}"
+    return ", ".join(str(part) for part in value if part) if isinstance(value, (list, tuple)) else str(value)

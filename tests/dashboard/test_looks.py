@@ -1,0 +1,153 @@
+"""Pages as Chromium shows them: accessibility (axe), no overflow, weight, keyboard and dialogs."""
+
+import pathlib
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, sync_playwright
+
+from dashboard.panels import PANELS
+from tests.conftest import new_volume
+
+CHROMIUM = "/usr/bin/chromium-headless-shell"
+pytestmark = pytest.mark.skipif(not pathlib.Path(CHROMIUM).exists(), reason="needs Debian's chromium-headless-shell")
+WIDTHS = (360, 768, 1280, 2560)
+MOST_BYTES = 150_000
+
+
+@pytest.fixture(scope="module")
+def chromium(cloud):
+    port = 8080 + cloud.offset
+    with sync_playwright() as playwright:
+        # Some of the ports that tests use are on Chromium's list of those of other protocols.
+        made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", f"--explicitly-allowed-ports={port}"])
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def things(cloud) -> dict[str, str]:
+    """One thing of several panels, with long names. {path of a panel: id}"""
+    admin = cloud.client
+    long = "a-name-without-any-space-" * 6
+    server = admin.find("compute", "servers", "first", "/servers/detail")["id"]
+    admin.call("compute", "PUT", f"/servers/{server}", {"server": {"name": long}})
+    return {"/project/instances": server, "/project/volumes": new_volume(admin, long),
+            "/project/networks": admin.call("network", "GET", "/networks")["networks"][0]["id"],
+            "/project/security_groups": admin.call("network", "GET", "/security-groups")["security_groups"][0]["id"],
+            "/admin/hypervisors": admin.call("compute", "GET", "/os-hypervisors")["hypervisors"][0]["id"]}
+
+
+def logged_in(cloud, chromium, **more) -> tuple[Page, list[str]]:
+    """A page, and what its scripts and the Content-Security-Policy complain of."""
+    complaints: list[str] = []
+    page = chromium.new_context(**more).new_page()
+    page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(f"http://127.0.0.1:{8080 + cloud.offset}/")
+    page.fill("#id_username", "admin")
+    page.fill("#id_password", cloud.client.password)
+    page.click("main button")
+    page.wait_for_url("**/project/")
+    return page, complaints
+
+
+def pages(things: dict[str, str]):
+    yield from ("/project/", "/about/parts/", "/project/api_access/", "/project/network_topology/", "/project/images/upload/")
+    for panel in PANELS:
+        yield f"{panel.path}/"
+        if panel.create:
+            yield f"{panel.path}/{panel.create.segment}/"
+        if panel.path in things:
+            own = f"{panel.path}/{things[panel.path]}"
+            yield from (f"{own}/?tab={tab.name}" for tab in panel.tabs)
+            yield from (f"{own}/{action.verb}/" for action in panel.actions if action.verb in ("delete", "rule", "resize"))
+
+
+def violations(page: Page) -> list:
+    return [(page.url, violation["id"], [node["html"][:100] for node in violation["nodes"][:2]])
+            for violation in Axe().run(page).response["violations"]]
+
+
+def test_pages_are_accessible_and_fit(cloud, chromium, things):
+    page, complaints = logged_in(cloud, chromium)
+    base, found = page.url.removesuffix("/project/"), []
+    for path in pages(things):
+        page.goto(base + path)
+        found += violations(page)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 800})
+            more = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            if more > 0:
+                found.append((path, "is wider than", width, more))
+    assert not found
+    assert not complaints
+
+
+def test_parts_are_accessible_in_the_dark(cloud, chromium, things):
+    """The page of all parts, and one page of each template."""
+    page, complaints = logged_in(cloud, chromium, color_scheme="dark")
+    base, found = page.url.removesuffix("/project/"), []
+    own = f"/project/instances/{things['/project/instances']}"
+    for path in ("/project/", "/about/parts/", "/project/instances/", f"{own}/", f"{own}/?tab=log", f"{own}/?tab=actions",
+                 f"{own}/delete/", "/project/instances/launch/", "/project/network_topology/", "/admin/hypervisors/"):
+        page.goto(base + path)
+        found += violations(page)
+    assert not found
+    assert not complaints
+
+
+def test_pages_are_light(browser, things):
+    """Compressed, as browsers get them."""
+    def sent(path: str) -> int:
+        answer = browser.pool.request("GET", browser.base + path, decode_content=False, headers={
+            "Accept-Encoding": "gzip", "Cookie": "; ".join(f"{k}={v}" for k, v in browser.cookies.items())})
+        assert answer.status == 200 and answer.headers["Content-Encoding"] == "gzip"
+        return len(answer.data)
+    shared = sum(sent(url) for url in re.findall(r'(?:src|href)="(/static/[^"]+)"', browser.open("/project/").text))
+    assert shared < 30_000
+    heavy = {path: size for path in pages(things) if (size := sent(path) + shared) > MOST_BYTES}
+    assert not heavy
+
+
+def test_actions_open_in_a_dialog_and_lead_back(cloud, chromium, things):
+    page, complaints = logged_in(cloud, chromium)
+    base = page.url.removesuffix("/project/")
+    page.goto(base + "/project/key_pairs/create/")
+    page.fill("#f-name", "by-chromium")
+    page.fill("#f-public_key", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdgJ5gD8fd0P0G5PkR0bFzZ2iQn2HkC2o8o2oT2pJ2b")
+    page.click("button[value=create]")
+    page.get_by_role("status").get_by_text("by-chromium was imported").wait_for()
+    page.get_by_role("link", name="Delete").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("heading", name="Delete: by-chromium").wait_for()
+    assert page.evaluate("document.activeElement.closest('dialog') !== null"), "the keyboard is in the dialog"
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+    assert page.evaluate("document.activeElement.textContent") == "Delete", "and back where it was"
+    page.get_by_role("link", name="Delete").press("Enter")
+    dialog.get_by_role("button", name="Delete").click()
+    page.get_by_text("by-chromium was deleted").wait_for()
+    # A mistake keeps the dialog open, with what was typed.
+    volume = things["/project/volumes"]
+    page.goto(f"{base}/project/volumes/{volume}/")
+    page.locator("details.menu summary").click()
+    page.get_by_role("link", name="Delete", exact=True).click()
+    dialog.get_by_role("textbox").fill("wrong")
+    dialog.get_by_role("button", name="Delete").click()
+    dialog.locator(".wrong").wait_for()
+    assert dialog.get_by_role("textbox").input_value() == "wrong"
+    assert not [c for c in complaints if "400" not in c]
+
+
+def test_a_list_is_searched_while_one_types(cloud, chromium, things):
+    page, complaints = logged_in(cloud, chromium)
+    page.goto(page.url + "networks/")
+    rows = page.locator("#listing tbody tr")
+    before = rows.count()
+    page.keyboard.press("/")
+    page.keyboard.type("no such network")
+    page.get_by_text("Nothing matches").wait_for()
+    assert before > 0 and "q=no" in page.url
+    assert not complaints
