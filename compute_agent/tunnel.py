@@ -124,8 +124,12 @@ class Tunnel:
         """:raises OSError: the target does not answer, or the offer has ended"""
         return offers.take(self._offer, SILENCE_S, channel=channel)
 
-    def listen(self, channel: str, path: str, owner: int = 0) -> None:
-        """Listen on a Unix socket, which only ``owner`` and root may use, and connect whoever connects to the channel."""
+    def listen(self, channel: str, path: str, owner: int = 0, checked: Callable[[], Callable[[bytes], bytes]] = lambda: bytes
+               ) -> None:
+        """Listen on a Unix socket, which only ``owner`` and root may use, and connect whoever connects to the channel.
+
+        :param checked: as of ``Channel``, of what the target sends
+        """
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
         with contextlib.ExitStack() as undo:
@@ -140,21 +144,23 @@ class Tunnel:
             undo.pop_all()
         ours, ended = socket.socketpair()
         self._ends.callback(ours.close)
-        threading.Thread(target=self._serve, args=(channel, listening, ended), daemon=True, name="migration-tunnel").start()
+        threading.Thread(target=self._serve, args=(channel, listening, ended, checked), daemon=True,
+                         name="migration-tunnel").start()
 
-    def _serve(self, channel: str, listening: socket.socket, ended: socket.socket) -> None:
+    def _serve(self, channel: str, listening: socket.socket, ended: socket.socket, checked: Callable) -> None:
         """:param ended: readable when the tunnel ends. Neither close nor shutdown would wake a green thread that accepts"""
         with listening, ended, selectors.DefaultSelector() as waiting:
             for end in (listening, ended):
                 waiting.register(end, selectors.EVENT_READ)
             while all(key.fileobj is listening for key, _ in waiting.select()):
                 plain = listening.accept()[0]
-                threading.Thread(target=self._carry, args=(channel, plain), daemon=True, name="migration-channel").start()
+                threading.Thread(target=self._carry, args=(channel, plain, checked), daemon=True,
+                             name="migration-channel").start()
 
-    def _carry(self, channel: str, plain: socket.socket) -> None:
+    def _carry(self, channel: str, plain: socket.socket, checked: Callable) -> None:
         try:
             with plain, self.connect(channel) as secure:
                 self._ends.callback(offers.shut, secure)
-                _Relay(secure, plain).run()
+                _Relay(secure, plain, checked()).run()
         except OSError as error:
             LOG.info("the channel %s of a live migration ended: %s", channel, error)

@@ -95,6 +95,22 @@ def test_a_definition_that_is_nested_too_deeply_is_refused(passes):
         passes(migration(destination_xml="<source>" * 50000 + "</source>" * 50000))
 
 
+def reply(uri: str | None, *, status: int = 0, procedure: int = PREPARE, kind: int = 1, program: int = REMOTE) -> bytes:
+    body = text("<cookie/>") + (struct.pack(">I", 0) if uri is None else struct.pack(">I", 1) + text(uri))
+    return struct.pack(">IIIiiIi", 28 + len(body), program, 1, procedure, kind, 7, status) + body
+
+
+def test_answers_pass_unless_they_lead_the_source_elsewhere():
+    sent = b"".join([reply(None), reply(URIS["migrate_uri"]), reply("an error", status=1), reply("x", procedure=FINISH),
+                     reply("x", kind=2, procedure=1, program=0x6B656570)])
+    passes = gate.Replies(URIS["migrate_uri"]).passes
+    assert b"".join(passes(sent[at:at + 11]) for at in range(0, len(sent), 11)) == sent
+    for wrong in (reply("unix:///run/docker.sock"), reply("tcp:10.0.0.9:22"), reply("", kind=0), reply("", kind=3),
+                  reply("", program=0x20008087), struct.pack(">I", 1 << 30) + b"\0" * 24, call(PREPARE, b"\0", kind=1)):
+        with pytest.raises(gate.Refused):
+            gate.Replies(URIS["migrate_uri"]).passes(wrong)
+
+
 def test_what_only_a_running_guest_has_is_not_foreign():
     own = definition("target9")
     assert gate.foreign(GUEST.replace("<devices>", "<resource><partition>/machine</partition></resource><devices>"), own) == []

@@ -1,7 +1,8 @@
-"""What the source of a live migration may ask of the target's libvirtd: to receive this one guest.
+"""What the source of a live migration may ask of the target's libvirtd: to receive this one guest. And what it may be answered.
 
 The source's libvirtd talks to the target's as its administrator. The gate reads each of its calls and passes on only those that a
-migration makes, if they name this host's sockets and a definition that uses nothing else of this host than the server's own.
+migration makes, if they name this host's sockets and a definition that uses nothing else of this host than the server's own. The
+source connects to where the target says, as root; so its agent reads the answers.
 
 Source of the format: libvirt's src/rpc/virnetprotocol.x and src/remote/remote_protocol.x. A call is its length, program, version,
 procedure, type, serial and status, 4 bytes each, and the arguments in XDR (RFC 4506).
@@ -14,7 +15,8 @@ from compute_agent.virt.libvirt.xml import METADATA_URI
 
 _HEADER = struct.Struct(">IIIiiIi")
 _REMOTE, _KEEPALIVE = 0x20008086, 0x6B656570
-_CALL = 0
+_CALL, _REPLY, _EVENT = 0, 1, 2
+_OK = 0
 MAX_CALL_BYTES = 4 << 20
 OPEN, PREPARE, FINISH = 1, 303, 306
 # libvirtd opens what it is given, and there are URIs for which it runs a program or connects to another host.
@@ -90,32 +92,67 @@ def foreign(definition: str, own: str) -> list[str]:
     return sorted(_host_parts(definition) - _host_parts(own)) or sorted(_tags(definition) - _tags(own) - _OF_RUNNING)
 
 
-class Gate:
-    """
-    :param guest: the definition with which the guest is to arrive
-    :param uris: {"migrate_uri", "disks_uri": the only value that it may have}
-    """
+class _Messages:
+    """Passes on whole messages that have been checked."""
 
-    def __init__(self, guest: str, uris: dict[str, str]):
-        self._guest, self._unread = guest, b""
-        self._only = {**uris, _NAME: ET.fromstring(guest).findtext("name")}
+    def __init__(self) -> None:
+        self._unread = b""
 
     def passes(self, data: bytes) -> bytes:
-        """What of the bytes that the source has sent so far may be passed on: whole calls.
+        """What of the bytes that one side has sent so far may be passed on to the other.
 
-        :raises Refused: a call that is not allowed is among them
+        :raises Refused: a message that is not allowed is among them
         """
         self._unread += data
         passed = b""
         while len(self._unread) >= _HEADER.size:
             length = _HEADER.unpack_from(self._unread)[0]
             if not _HEADER.size <= length <= MAX_CALL_BYTES:
-                raise Refused(f"a call of {length} bytes")
+                raise Refused(f"a message of {length} bytes")
             if len(self._unread) < length:
                 break
-            self._check(self._unread[:length])
+            try:
+                self._check(self._unread[:length])
+            except (struct.error, UnicodeDecodeError, ET.ParseError, RecursionError) as error:
+                raise Refused(f"a message that cannot be read: {error}") from error
             passed, self._unread = passed + self._unread[:length], self._unread[length:]
         return passed
+
+    def _check(self, message: bytes) -> None:
+        raise AssertionError("must be overridden")
+
+
+class Replies(_Messages):
+    """Of the target's libvirtd.
+
+    :param memory: the URI at which the target receives the guest's memory; without another in a reply, the source uses it
+    """
+
+    def __init__(self, memory: str):
+        super().__init__()
+        self._memory = memory
+
+    def _check(self, message: bytes) -> None:
+        _, program, _, procedure, kind, _, status = _HEADER.unpack_from(message)
+        if program not in (_REMOTE, _KEEPALIVE) or kind not in (_REPLY, _EVENT):
+            raise Refused(f"a message of kind {kind} for program {program:#x}")
+        if (program, procedure, kind, status) == (_REMOTE, PREPARE, _REPLY, _OK):
+            reader = _Reader(message[_HEADER.size:])
+            reader.bytes()  # the cookie
+            if reader.scalar(">I") and (uri := reader.bytes().decode()) != self._memory:
+                raise Refused(f"memory at {uri}")
+
+
+class Gate(_Messages):
+    """
+    :param guest: the definition with which the guest is to arrive
+    :param uris: {"migrate_uri", "disks_uri": the only value that it may have}
+    """
+
+    def __init__(self, guest: str, uris: dict[str, str]):
+        super().__init__()
+        self._guest = guest
+        self._only = {**uris, _NAME: ET.fromstring(guest).findtext("name")}
 
     def _check(self, call: bytes) -> None:
         _, program, _, procedure, kind, _, _ = _HEADER.unpack_from(call)
@@ -123,15 +160,12 @@ class Gate:
             return
         if program != _REMOTE or kind != _CALL:
             raise Refused(f"a message of kind {kind} for program {program:#x}")
-        try:
-            if procedure == OPEN:
-                self._check_open(_Reader(call[_HEADER.size:]))
-            elif procedure in (PREPARE, FINISH):
-                self._check_migration(_Reader(call[_HEADER.size:]), prepares=procedure == PREPARE)
-            elif procedure not in _HARMLESS:
-                raise Refused(f"procedure {procedure}")
-        except (struct.error, UnicodeDecodeError, ET.ParseError, RecursionError) as error:
-            raise Refused(f"a call that cannot be read: {error}") from error
+        if procedure == OPEN:
+            self._check_open(_Reader(call[_HEADER.size:]))
+        elif procedure in (PREPARE, FINISH):
+            self._check_migration(_Reader(call[_HEADER.size:]), prepares=procedure == PREPARE)
+        elif procedure not in _HARMLESS:
+            raise Refused(f"procedure {procedure}")
 
     @staticmethod
     def _check_open(reader: _Reader) -> None:

@@ -187,8 +187,9 @@ class LiveMigration:
     def migrate(self, uuid, guest, tunnel: Tunnel, watch):
         domain, home = self._domain(uuid), self._sockets(uuid)
         owner = self._qemu_user(uuid)[0]
-        for name in (LIBVIRT, MEMORY, DISKS):
-            tunnel.listen(name, str(home / name), owner if name == DISKS else 0)
+        tunnel.listen(LIBVIRT, str(home / LIBVIRT), checked=lambda: gate.Replies(_uri(home, MEMORY)).passes)
+        tunnel.listen(MEMORY, str(home / MEMORY))
+        tunnel.listen(DISKS, str(home / DISKS), owner)
         try:
             self._follow(domain, self._start(domain, guest, home), watch)
         finally:
