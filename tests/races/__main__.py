@@ -6,7 +6,9 @@ import pathlib
 import sys
 import tempfile
 import time
+from functools import partial
 
+from common.periodic import wait_for
 from tests import databases
 from tests.conftest import FakeCloud
 from tests.races import compute, crowd, identity, network, storage
@@ -34,6 +36,8 @@ def cloud_on(database: str):
                 server.make()
             urls = databases.settings(server.url) if server else []
             cloud = FakeCloud(pathlib.Path(home), *SETTINGS, *urls, hosts=2).start()
+            hosts = partial(cloud.client.call, "compute", "GET", "/os-hypervisors")
+            wait_for(lambda: len(hosts()["hypervisors"]) == 2, 30, what="both hosts")
             yield cloud
         finally:
             if cloud:
