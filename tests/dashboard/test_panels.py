@@ -114,7 +114,7 @@ def test_a_network_with_subnets_ports_and_a_router(cloud, browser):
     changed = cloud.client.call("network", "GET", f"/subnets/{target['id']}")["subnet"]
     assert changed["dns_nameservers"] == ["1.1.1.1"] and changed["allocation_pools"] == target["allocation_pools"]
     assert browser.refused(own + "/subnet/", cidr="10.77.0.0/24").status == 400 and "overlap" in browser.words()
-    browser.do(own + "/port/", name="spare", fixed_ip="10.77.0.15")
+    browser.do(own + "/port/", name="spare", fixed_ip="10.77.0.30")
     port = "/project/ports/" + cloud.client.call("network", "GET", "/ports?name=spare")["ports"][0]["id"]
     browser.do(port + "/edit/", name="used", pairs="10.77.0.99")
     assert "10.77.0.99" in browser.open(port + "/").words() and "used" in browser.open(own + "/?tab=ports").words()
@@ -123,9 +123,9 @@ def test_a_network_with_subnets_ports_and_a_router(cloud, browser):
     browser.do(door + "/gateway/")
     browser.do(door + "/interface/", subnet=target["id"])
     assert "10.77.0.1" in browser.open(door + "/?tab=interfaces").words()
-    browser.do(door + "/route/", destination="10.8.0.0/16", nexthop="10.77.0.15")
+    browser.do(door + "/route/", destination="10.8.0.0/16", nexthop="10.77.0.30")
     assert "10.8.0.0/16" in browser.open(door + "/?tab=routes").words()
-    browser.do(f"{door}/remove-route/?target=10.8.0.0/16%2010.77.0.15")
+    browser.do(f"{door}/remove-route/?target=10.8.0.0/16%2010.77.0.30")
     assert "No static routes" in browser.open(door + "/?tab=routes").words()
     inside = cloud.client.call("network", "GET", f"/ports?device_id={door.rsplit('/', 1)[1]}&network_id={own.rsplit('/', 1)[1]}")
     browser.do(f"{door}/remove-interface/?target={inside['ports'][0]['id']}")
