@@ -87,9 +87,10 @@ ACTIONS = {
     "shelveOffload": _operation(_to(SHELVED_OFFLOADED, SHELVED), "shelving_offloading"),
     "delete": Action(ANY, "deleting", ANY, guest=False),
 }
-# The host is down, so whatever was in progress there may be replaced, except a deletion.
+# The host is down, so whatever was in progress there may be replaced, except a deletion of either kind.
 ACTIONS["evacuate"] = Action({**_to(ACTIVE, ACTIVE, ERROR), **_same(STOPPED)}, "rebuild_block_device_mapping", frozenset((
-    None, *(t for a in ACTIONS.values() if a.ends is not ANY and BUILDING not in a.ends for t in a.all_task_states))),
+    None, *(t for a in ACTIONS.values() if a.ends is not ANY and BUILDING not in a.ends and SOFT_DELETED not in a.ends.values()
+            for t in a.all_task_states))),
     guest=False, later=("rebuild_spawning",))
 # The last task state is a build's too.
 ACTIONS["unshelve"] = _operation(_to(ACTIVE, SHELVED, SHELVED_OFFLOADED), "unshelving", "spawning")

@@ -20,7 +20,7 @@ def delete(call: Call, id: str, rule: str, *, force: bool = False) -> None:
         row = access.server(call, connection, id, rule)
         access.check_lock(call, row)
         keeps = call.svc.conf.compute.reclaim_instance_interval > 0 and not force
-        if keeps and row["vm_state"] == SOFT_DELETED:
+        if keeps and soft_deletion.is_deleted(row):
             return
         kept = keeps and soft_deletion.applies(row)
         if kept:

@@ -1,8 +1,9 @@
 """Deletes servers that could be restored for ``reclaim_instance_interval``."""
 
+import functools
 import logging
 
-from common import context, errors, periodic
+from common import periodic
 from conductor.db import deletion, soft_deletion
 
 LOG = logging.getLogger(__name__)
@@ -22,13 +23,13 @@ class Reclaiming(periodic.Periodic):
         with self.service.db.reader() as connection:
             found = soft_deletion.due(connection, kept_s)
         for row in found:
-            ctx = context.service_context(project_id=row["project_id"])
-            begun = self.service.db.transact(soft_deletion.reclaim, ctx, row["uuid"], kept_s, self.service.conf.service_down_time)
-            if begun is None:
-                continue
-            LOG.info("instance %s, deleted at %s, is not kept any longer", row["uuid"], row["soft_deleted_at"])
-            if begun[0] == deletion.HOST:
-                try:
-                    self.service.agents.delete(ctx, row["host"], row["uuid"])
-                except errors.ServiceUnavailable as error:  # the reconciler sends it again
-                    LOG.info("instance %s: host %s could not be told: %s", row["uuid"], row["host"], error)
+            periodic.handle_row(row, f"instance {row['uuid']}", functools.partial(self._reclaim, kept_s))
+
+    def _reclaim(self, kept_s: float, ctx, row: dict) -> None:
+        """A host that cannot be told now is told by the reconciler."""
+        begun = self.service.db.transact(soft_deletion.reclaim, ctx, row["uuid"], kept_s, self.service.conf.service_down_time)
+        if begun is None:
+            return
+        LOG.info("instance %s, deleted at %s, is not kept any longer", row["uuid"], row["soft_deleted_at"])
+        if begun[0] == deletion.HOST:
+            self.service.agents.delete(ctx, row["host"], row["uuid"])

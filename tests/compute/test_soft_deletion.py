@@ -6,7 +6,7 @@ import types
 import pytest
 
 from common import context, db, errors
-from common.server_states import ACTIVE, DELETING, RESCUED, SHELVED, SOFT_DELETED, STOPPED
+from common.server_states import ACTIONS, ACTIVE, DELETING, RESCUED, SHELVED, SOFT_DELETED, STOPPED
 from conductor.db import instances, machine, quotas, soft_deletion
 from conductor.reclaiming import Reclaiming
 from tests.compute.test_allocations import database, server  # noqa: F401
@@ -65,6 +65,46 @@ def test_a_server_that_is_restored_meanwhile_stays(database):  # noqa: F811
     assert told == [] and states(database, "old") == (ACTIVE, None)
     with pytest.raises(errors.InvalidState), database.writer() as connection:
         soft_deletion.restore(connection, CTX, "old")
+
+
+def test_a_server_whose_restoration_failed_is_deleted_after_another_interval(database):  # noqa: F811
+    put_away(database, "old", 61)
+    with database.writer() as connection:
+        soft_deletion.restore(connection, CTX, "old")
+        machine.fail(connection, "old", soft_deletion.RESTORE, fault=machine.fault("no volume service"))
+    told: list = []
+    reclaiming(database, told).run_once()
+    assert told == [] and states(database, "old") == (SOFT_DELETED, None)
+    with database.writer() as connection:
+        instances.write(connection, "old", soft_deleted_at=db.now() - datetime.timedelta(seconds=61))
+    reclaiming(database, told).run_once()
+    assert told == [("a", "old")]
+
+
+def test_a_server_that_cannot_be_deleted_does_not_stop_the_others(database, monkeypatch):  # noqa: F811
+    put_away(database, "broken", 62)
+    put_away(database, "old", 61)
+    reclaim = soft_deletion.reclaim
+
+    def failing(connection, ctx, uuid, *more):
+        if uuid == "broken":
+            raise ValueError("of this row")
+        return reclaim(connection, ctx, uuid, *more)
+    monkeypatch.setattr(soft_deletion, "reclaim", failing)
+    told: list = []
+    reclaiming(database, told).run_once()
+    assert told == [("a", "old")]
+
+
+@pytest.mark.parametrize("vm_state, task_state, is_deleted", [
+    (ACTIVE, "soft-deleting", True), (SOFT_DELETED, None, True), (SOFT_DELETED, "restoring", False), (ACTIVE, None, False),
+    (SOFT_DELETED, DELETING, False)])
+def test_what_another_delete_leaves_alone(vm_state, task_state, is_deleted):
+    assert soft_deletion.is_deleted({"vm_state": vm_state, "task_state": task_state}) is is_deleted
+
+
+def test_a_server_that_is_being_deleted_is_not_evacuated():
+    assert not {"soft-deleting", DELETING} & ACTIONS["evacuate"].task_states
 
 
 def test_it_does_not_count_in_quotas(database):  # noqa: F811
