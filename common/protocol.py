@@ -21,16 +21,18 @@ MAX_LINE_BYTES, MAX_TRAILERS = 1024, 64
 MAX_CONNECTIONS, THREADS = 448, 512
 # Of too many, none ends whose client was waited for less than this long, for a request or within one.
 PATIENCE_S, PROGRESS_S, TRIM_S = 1.0, 3.0, 0.25
+PROGRESS_BYTES = 64 << 10  # after so many more bytes of a request or an answer, its client is waited for anew
 
 
 class _Waited(io.RawIOBase):
     """The bytes of a connection; whoever waits for its peer says so to the crowd.
 
     :param waiting: gives a context manager for that
+    :param moved: is told how many bytes came or went
     """
 
-    def __init__(self, raw: io.RawIOBase, waiting: typing.Callable):
-        self._raw, self._waiting = raw, waiting
+    def __init__(self, raw: io.RawIOBase, waiting: typing.Callable, moved: typing.Callable[[int], None]):
+        self._raw, self._waiting, self._moved = raw, waiting, moved
 
     def readable(self) -> bool:
         return self._raw.readable()
@@ -40,11 +42,15 @@ class _Waited(io.RawIOBase):
 
     def readinto(self, buffer):
         with self._waiting():
-            return self._raw.readinto(buffer)
+            count = self._raw.readinto(buffer)
+        self._moved(count or 0)
+        return count
 
     def write(self, data):
         with self._waiting():
-            return self._raw.write(data)
+            count = self._raw.write(data)
+        self._moved(count or 0)
+        return count
 
     def close(self) -> None:
         self._raw.close()
@@ -134,20 +140,30 @@ class Protocol(eventlet.wsgi.HttpProtocol):
     crowd = Crowd(MAX_CONNECTIONS, PATIENCE_S, PROGRESS_S)
 
     def __init__(self, *args):
-        self._began, self._in_progress = time.monotonic(), False
+        self._begin_request()
         with self.crowd.member():
             super().__init__(*args)
 
     def setup(self) -> None:
         super().setup()
-        self.rfile = io.BufferedReader(_Waited(self.rfile.detach(), self._waiting))
-        self.wfile = io.BufferedWriter(_Waited(self.wfile.detach(), self._waiting), self.wbufsize)
+        self.rfile = io.BufferedReader(_Waited(self.rfile.detach(), self._waiting, self._moved))
+        self.wfile = io.BufferedWriter(_Waited(self.wfile.detach(), self._waiting, self._moved), self.wbufsize)
+
+    def _begin_request(self) -> None:
+        self._waited_since, self._in_progress, self._bytes = time.monotonic(), False, 0
 
     def _waiting(self):
-        return self.crowd.waiting(self.connection, self.client_address[0], in_progress=self._in_progress, since=self._began)
+        return self.crowd.waiting(self.connection, self.client_address[0], in_progress=self._in_progress,
+                                  since=self._waited_since)
+
+    def _moved(self, count: int) -> None:
+        """An image that is transferred at a fair pace never ends; one that trickles does."""
+        self._bytes += count
+        if self._in_progress and self._bytes >= PROGRESS_BYTES:
+            self._waited_since, self._bytes = time.monotonic(), 0
 
     def handle_one_request(self) -> None:
-        self._began, self._in_progress = time.monotonic(), False
+        self._begin_request()
         super().handle_one_request()
 
     def parse_request(self) -> bool:

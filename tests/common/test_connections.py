@@ -143,3 +143,22 @@ def test_others_are_served(server, sent):
             connect("127.0.0.2").sendall(STRANGERS[sent])
         assert ask(connect("127.0.0.1")).startswith(b"HTTP/1.1 200")
         assert ask(kept).startswith(b"HTTP/1.1 200"), "a connection that was kept is still there"
+
+
+def test_a_transfer_at_a_fair_pace_goes_on(server):
+    """It is the oldest of the address that has most, and takes longer than a client is waited for within a request."""
+    port, threads = server
+    piece, pieces = b"x" * (100 << 10), 25
+    with contextlib.ExitStack() as stack:
+        def connect() -> socket.socket:
+            return stack.enter_context(socket.create_connection(("127.0.0.1", port), PATIENCE_S, source_address=("127.0.0.3", 0)))
+        transfer = connect()
+        transfer.sendall(b"POST /slow HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % (len(piece) * pieces))
+        others = [connect() for _ in range(threads + 20)]
+        for other in others:
+            other.sendall(BODY)
+        for _ in range(pieces):
+            transfer.sendall(piece)
+            time.sleep(0.2)
+        assert transfer.recv(1000).startswith(b"HTTP/1.1 200")
+        assert not is_open(others[0]), "who sends nothing more ends"
