@@ -32,7 +32,7 @@ def test_hints_that_can_be_read():
 def test_no_more_names_than_the_quota_has_room_for(tmp_path):
     database = db.Database("compute", f"sqlite:///{tmp_path}/compute.sqlite")
     models.METADATA.create_all(database.engine)
-    req = types.SimpleNamespace(ctx=types.SimpleNamespace(project_id="p"),
+    req = types.SimpleNamespace(ctx=types.SimpleNamespace(project_id="p", user_id="u"),
     svc=types.SimpleNamespace(quota_defaults=quotas.DEFAULTS))
     with database.reader() as connection:
         began = time.monotonic()

@@ -42,7 +42,8 @@ def delete(monkeypatch, task_state: str | None, images: Images) -> list[str]:
     monkeypatch.setattr(deletion.deletion, "begin", lambda *a: (deletion.deletion.HOST, {}))
     monkeypatch.setattr(deletion.instances, "notification_payload", lambda row: {})
     svc = types.SimpleNamespace(
-        db=types.SimpleNamespace(writer=contextlib.nullcontext), conf=types.SimpleNamespace(service_down_time=60), rest=images,
+        db=types.SimpleNamespace(writer=contextlib.nullcontext), rest=images,
+        conf=types.SimpleNamespace(service_down_time=60, compute=types.SimpleNamespace(reclaim_instance_interval=0)),
         notifier=types.SimpleNamespace(notify=lambda *a: None), agents=types.SimpleNamespace(delete="delete"),
         send=lambda method, *a: sent.append(method))
     deletion.delete(Call(svc, Context(user_id="me")), "u", "rule")
