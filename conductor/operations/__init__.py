@@ -119,8 +119,8 @@ class Operation:
     ``host_steps``: {step or "undo_" + step: method of ``compute_agent.migration.HostSteps`` that the agent executes}
     ``columns``: {step or "undo_" + step: key of the operation's data with columns that replace those of the server's row}
     ``notifications``: event types for success and failure, without "compute.instance."
-    ``patient``: undoable steps that wait for an unavailable host however long it takes, because only that host knows whether the
-        step has been executed
+    ``patient``: undoable steps that wait for an unavailable host or service however long it takes, because only that one knows
+        whether the step has been executed
     ``of_attempt``: whether a new attempt of its server ends it
     ``followed``: whether its end may begin other operations of the server, to be run immediately
     """

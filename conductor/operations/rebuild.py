@@ -5,7 +5,7 @@ from common.rest import path
 from common.server_states import ERROR
 from conductor.db import actions, instances, machine, rebuilds
 from conductor.operations import Job, Operation, Wait
-from conductor.operations.reservations import reserve_anew
+from conductor.operations.reservations import recorded, reserve_anew
 
 VERSION = {"OpenStack-API-Version": "volume 3.68"}
 
@@ -16,6 +16,7 @@ class RebuildVolume(Operation):
 
     kind = rebuilds.REBUILD_VOLUME
     steps = undoable = ("stop", "reserve", "request", "reimage", "start")
+    patient = ("reimage",)
     host_steps = {"stop": "destroy", "undo_stop": "reconnect", "start": "rebuild_volume", "undo_start": "destroy"}
     notifications = ("rebuild.end", "rebuild.error")
 
@@ -32,12 +33,30 @@ class RebuildVolume(Operation):
         """No host has the volume while it is written to. After a rebuild that failed it is in error, and reserved."""
         volume_id = job.data["volume_id"]
         if _volume(job)["status"] != "error":
-            return {"attachment": reserve_anew(job, volume_id)}
+            return {"attachment": reserve_anew(job, volume_id, recorded(job, volume_id))}
         return {}
 
     def record_reserve(self, connection, job: Job) -> None:
         if "attachment" in job.data:
             instances.set_attachment(connection, job.uuid, job.data["volume_id"], job.data["attachment"])
+
+    def undo_reserve(self, job: Job) -> dict | None:
+        """Complete a step that was interrupted: the former attachment may have ended, or may yet, as a request to end it can be
+        late. The guest starts with the reservation; if there can be none, it keeps what it had.
+        """
+        if "attachment" in job.data or job.data.get("overwritten"):
+            return None
+        volume_id = job.data["volume_id"]
+        former = recorded(job, volume_id)
+        try:
+            return {"attachment": reserve_anew(job, volume_id, former)}
+        except errors.NotFound:
+            return {"overwritten": True}
+        except errors.BadRequest:
+            known = server_resources.attachments_of(job.service.rest, job.uuid, volume_id=volume_id)
+            return None if former in known else {"overwritten": True}
+
+    record_undo_reserve = record_reserve
 
     def request(self, job: Job) -> dict:
         """Repeatable: if it was accepted before, the volume has got its image, or gets it again."""
@@ -49,11 +68,18 @@ class RebuildVolume(Operation):
         return {"overwritten": True}
 
     def undo_request(self, job: Job) -> dict | None:
-        """The answer of the volume service may have been lost."""
-        return {"overwritten": True} if _volume(job)["status"] in ("downloading", "error") else None
+        """The answer of the volume service may have been lost. A volume that is gone has lost everything too."""
+        try:
+            lost = _volume(job)["status"] in ("downloading", "error")
+        except errors.NotFound:
+            lost = True
+        return {"overwritten": True} if lost else None
 
     def reimage(self, job: Job) -> None:
-        """:raises ServiceUnavailable: the volume is still being written to; its service reports when it is not"""
+        """Patient, because writing a large image takes long, and the volume has lost what it had in any case.
+
+        :raises ServiceUnavailable: the volume is still being written to; its service reports when it is not
+        """
         status = _volume(job)["status"]
         if status == "downloading":
             raise errors.ServiceUnavailable(part=f"volume {job.data['volume_id']}, which still gets its image")
@@ -77,10 +103,6 @@ class RebuildVolume(Operation):
 
 
 def _volume(job: Job) -> dict:
-    """:raises StepFailed: it is gone"""
-    volume_id = job.data["volume_id"]
-    try:
-        return job.service.rest.request("GET", "volume", path("/v3/volumes/{id}", volume_id),
-                                        headers=server_resources.VOLUME_VERSION)["volume"]
-    except errors.NotFound as error:
-        raise errors.StepFailed(reason=f"Volume {volume_id}, which the server boots from, is gone.") from error
+    """:raises NotFound: it is gone"""
+    return job.service.rest.request("GET", "volume", path("/v3/volumes/{id}", job.data["volume_id"]),
+                                    headers=server_resources.VOLUME_VERSION)["volume"]

@@ -35,7 +35,7 @@ def _leave(job: Job, host: str) -> dict:
     kept = {}
     for device in row["block_devices"] if row else []:
         try:
-            kept[device["volume_id"]] = reserve_anew(job, device["volume_id"])
+            kept[device["volume_id"]] = reserve_anew(job, device["volume_id"], device["attachment_id"])
         except errors.NotFound:
             LOG.warning("volume %s of instance %s is gone", device["volume_id"], job.uuid)
     for port in server_resources.ports_of(job.service.rest, job.uuid):

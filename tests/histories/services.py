@@ -19,7 +19,8 @@ class Services:
         self.images: dict[str, dict] = {}
         self.snapshots: dict[str, dict] = {}
         self._made = 0
-        self.images_refused = self.images_damaged = False  # that volumes are to get
+        self.images_refused = self.images_damaged = self.images_slow = False  # that volumes are to get
+        self.volume_host_away = False  # which exports volumes, and ends that
         self.plugs_that_fail = 0  # the next so many, as their network agent is killed meanwhile
 
     def new_id(self, prefix: str) -> str:
@@ -92,7 +93,7 @@ class Services:
             raise errors.NotFound("no such volume")
         if "os-reimage" in (body or {}):
             return self._reimage(volume)
-        if volume["status"] == "downloading" and method == "GET":  # it has its image the next time
+        if volume["status"] == "downloading" and method == "GET" and not self.images_slow:  # it has its image the next time
             answer = dict(volume)
             self._reimaged(volume)
             return {"volume": answer}
@@ -123,6 +124,8 @@ class Services:
         found = self.attachments.get(names[0])
         if found is None:
             raise errors.NotFound("no such attachment")
+        if self.volume_host_away and found["host"]:
+            raise errors.ServiceUnavailable(part="volume host")
         if method == "DELETE":
             del self.attachments[names[0]]
             left = [a["status"] for a in self.attachments.values() if a["volume_id"] == found["volume_id"]]
@@ -176,8 +179,9 @@ class Services:
             return None
         return {"snapshots": [dict(s) for s in self.snapshots.values() if s["volume_id"] == query["volume_id"]]}
 
-    @staticmethod
-    def _connect(attachment: dict, connector: dict) -> dict:
+    def _connect(self, attachment: dict, connector: dict) -> dict:
+        if self.volume_host_away:
+            raise errors.ServiceUnavailable(part="volume host")
         attachment["host"] = connector["host"]
         attachment["status"] = "attached" if attachment["status"] == "attached" else "attaching"
         return {"attachment": {**attachment, "connection_info": {"auth_password": "x"}}}

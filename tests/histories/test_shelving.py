@@ -86,3 +86,18 @@ def test_a_host_that_is_gone_for_long_is_not_waited_for(place, action):
              "unshelve with a boot volume": server_states.SHELVED_OFFLOADED}.get(action, server_states.ACTIVE)
     ended = server_states.ACTIVE if action.startswith("unshelve") else server_states.SHELVED_OFFLOADED
     assert ends <= {stays, ended} and ended in ends
+
+
+def test_one_reservation_is_made_however_long_the_host_of_the_volumes_is_away(place):
+    with place.world() as world:
+        uuid = begun(world, "shelve")
+        world.services.volume_host_away = True
+        for _ in range(5):
+            world.run_all()
+            world.pass_of_operations()
+        world.run_all()
+        assert sorted(a["status"] for a in world.services.attachments.values()) == ["attached", "reserved"]
+        world.services.volume_host_away = False
+        world.settle()
+        checks.at_rest(world)
+        assert world.row(uuid)["vm_state"] == server_states.SHELVED_OFFLOADED

@@ -365,6 +365,11 @@ class World:
         for operation_id in left:
             self.wake(operation_id)
 
+    def age_operations(self) -> None:
+        """Their steps have waited for longer than those that may be undone wait for a service."""
+        with self.db.writer() as connection:
+            connection.execute(sa.update(models.operations).values(step_at=db.now() - datetime.timedelta(hours=1)))
+
     def crash_conductor(self) -> str:
         """``kill -9`` of a conductor that drives an operation; another is there."""
         for actor in [a for a in self.actors if a.name.startswith("drive ")][:1]:
