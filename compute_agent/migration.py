@@ -55,6 +55,11 @@ class HostSteps(LiveSteps):
             self.agent.driver.power_off(self.uuid, timeout_s=SHUTDOWN_S, is_cancelled=self._stopping)
         return {}
 
+    def stop_and_destroy(self) -> dict:
+        """Of a guest whose volumes are to be taken from this host: it first writes to them what it has in memory."""
+        self.stop()
+        return self.destroy()
+
     def receive(self) -> dict:
         """Fetch the guest's disk, and what it is based on, from the host that has it."""
         offered, cached = self.fetch_for()

@@ -17,7 +17,7 @@ class RebuildVolume(Operation):
     kind = rebuilds.REBUILD_VOLUME
     steps = undoable = ("stop", "reserve", "request", "reimage", "start")
     patient = ("reimage",)
-    host_steps = {"stop": "destroy", "undo_stop": "reconnect", "start": "rebuild_volume", "undo_start": "destroy"}
+    host_steps = {"stop": "stop_and_destroy", "undo_stop": "reconnect", "start": "rebuild_volume", "undo_start": "destroy"}
     notifications = ("rebuild.end", "rebuild.error")
 
     def stop(self, job: Job) -> Wait:

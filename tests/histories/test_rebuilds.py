@@ -193,3 +193,13 @@ def test_a_server_whose_volume_was_deleted_meanwhile_ends_in_error(place, step):
         world.settle()
         checks.at_rest(world)
         assert world.row(uuid) is None
+
+
+def test_a_guest_is_shut_down_before_it_loses_its_volumes(place, monkeypatch):
+    with place.world() as world:
+        uuid = begun(world)
+        driver, powers = world.agents[HOSTS[0]].driver._target, []
+        destroy = driver.destroy
+        monkeypatch.setattr(driver, "destroy", lambda uuid: (powers.append(driver.power_states()[uuid]), destroy(uuid)))
+        go_to_step(world, "reserve")
+        assert powers == [server_states.SHUTDOWN] and uuid not in world.guests(HOSTS[0])
