@@ -7,6 +7,7 @@ shows it.
 
 import dataclasses
 import functools
+import logging
 import threading
 import time
 import typing
@@ -18,6 +19,7 @@ from dashboard import session
 # 2.91 is the last version at which compute makes key pairs.
 VERSIONS = {"compute": "2.91", "volume": "3.67"}
 _TIMES = "dashboard.times"
+LOG = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +61,11 @@ def send(req, ask: Ask):
         return ask.instead
     finally:
         req.environ.setdefault(_TIMES, []).append((ask.service, time.monotonic() - began))
-    return answer[ask.key] if ask.key else answer
+    if not ask.key:
+        return answer
+    if not isinstance(answer, dict) or ask.key not in answer:  # a path of the API that is not what the page takes it for
+        raise errors.NotFound("The resource could not be found.")
+    return answer[ask.key]
 
 
 def together(req, **asks: Ask) -> dict[str, typing.Any]:
@@ -89,6 +95,14 @@ def together(req, **asks: Ask) -> dict[str, typing.Any]:
 def do(req, method: str, service: str, where: Path, body=None, key: str = ""):
     """Send a request that changes something."""
     return send(req, Ask(service, where, key, method, body))
+
+
+def undo(req, service: str, where: Path) -> None:
+    """Delete what a request made, because the next one failed. That error is the one to report, so one of this is only logged."""
+    try:
+        do(req, "DELETE", service, where)
+    except errors.Error as error:
+        LOG.warning("%s of the %s service was left over: %s", where, service, error.internal or error)
 
 
 def timing(req, total_s: float) -> str:

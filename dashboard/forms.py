@@ -46,6 +46,7 @@ class Field:
     :param blank: the text of the empty choice; None: there is none
     :param low, high: bounds of a number, both included
     :param section: the heading above it, if it begins a section
+    :param preset: whether a link to the form may give its value. Any site can have such links, so never what a user must decide.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Field:
     rows: int = 4
     section: str = ""
     placeholder: str = ""
+    preset: bool = False
 
     def read(self, given: Fields):
         """The value that was typed: a text, an int or None, a bool, or a list of texts.

@@ -14,6 +14,7 @@ from common.middleware import filter_factory as service_filter
 from common.middleware import translate
 from common.wsgi import Request
 from dashboard import asks, assets, filters, menu, session
+from dashboard.panel import Partly
 
 LOG = logging.getLogger(__name__)
 HERE = pathlib.Path(__file__).resolve().parent
@@ -27,6 +28,12 @@ _HEADERS = {"Content-Security-Policy": "default-src 'none'; script-src 'self'; s
             "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-store",
             "Cross-Origin-Opener-Policy": "same-origin"}
 GOOD, BAD = "good", "bad"
+_MOST_OF_COOKIE = 3800  # browsers drop cookies of more than 4,096 bytes, with their names and attributes
+
+
+def kind_of(said: str) -> str:
+    """The kind of the notice that something was done."""
+    return BAD if isinstance(said, Partly) else GOOD
 
 
 def is_fragment(req) -> bool:
@@ -68,9 +75,15 @@ def redirect(req, path: str, notice: str = "", kind: str = GOOD) -> webob.Respon
     else:
         response = webob.Response(status=303, location=path)
     if notice:
-        text = notice[:1000]
-        session.set_cookie(req, response, session.NOTICE, req.svc.seal.close([kind, text], session.NOTICE), session.NOTICE_S)
+        session.set_cookie(req, response, session.NOTICE, _sealed(req, notice[:1000], kind), session.NOTICE_S)
     return response
+
+
+def _sealed(req, text: str, kind: str) -> str:
+    """A notice as the value of a cookie, cut to what browsers keep."""
+    while len(value := req.svc.seal.close([kind, text], session.NOTICE)) > _MOST_OF_COOKIE:
+        text = text[:len(text) * 3 // 4]
+    return value
 
 
 def _is_text(raw: str) -> bool:
@@ -109,9 +122,8 @@ class Pages:
     def _page(self, req, error: errors.Error) -> webob.Response:
         if error.status == 401:
             later = f"?next={urllib.parse.quote(req.path)}" if req.method == "GET" and req.path != "/" else ""
-            response = redirect(req, f"/auth/login/{later}")
-            response.delete_cookie(session.COOKIE)
-            return response
+            # The cookie stays: the browser may have got a new one since it sent this request, from another tab.
+            return redirect(req, f"/auth/login/{later}")
         return render(req, "error.html", status=error.status, text=error.public, request_id=req.ctx.request_id)
 
 

@@ -15,6 +15,10 @@ Row = dict[str, typing.Any]
 Value = str | typing.Callable[[Row], typing.Any]
 
 
+class Partly(str):
+    """A notice of something that was done only in part."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Column:
     """A column of a table, or a fact of an overview.
@@ -55,6 +59,8 @@ class Source:
     :param pages: whether the API has ``limit``, ``marker`` and sort keys
     :param sorting: how it wants them: "keys" (sort_key and sort_dir), "pair" (sort=key:dir)
     :param row: what a row of the answer is made of, if it is wrapped
+    :param of_project: the query parameter that limits the list to the project, where administrators would get those of all
+    :param cut: an API without pages gives at most 1,000 rows and does not say whether there are more
     """
 
     service: str
@@ -68,6 +74,8 @@ class Source:
     query: typing.Mapping[str, str] = dataclasses.field(default_factory=dict)
     version: str = ""
     of_user: bool = False
+    of_project: str = ""
+    cut: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +83,7 @@ class Action:
     """Something that can be done with one resource, or with several of a list.
 
     :param run: (req, id, values of the fields, row) -> a notice, a Response, or something else that is ignored
-    :param fields: of its dialog; a function (req, row, given) where they depend on the cloud's data
+    :param fields: of its dialog; a function (req, row) where they depend on the cloud's data
     :param when: whether a row allows it
     :param ask: the question of the dialog; an action without fields and question is done at once
     :param danger: "" | "danger" | "name": the user must type the name of what is lost
@@ -128,17 +136,15 @@ class Table:
 class Tab:
     """A part of a detail page. Only the open tab's requests are sent.
 
-    :param asks: (req, row) -> {name: Ask}
+    :param asks: (req, id) -> {name: Ask}
     """
 
     name: str
     title: str
-    asks: typing.Callable[..., dict[str, Ask]] = lambda req, row: {}
+    asks: typing.Callable[..., dict[str, Ask]] = lambda req, id: {}
     facts: tuple[tuple[str, tuple[Column, ...]], ...] = ()
     tables: tuple[Table, ...] = ()
     template: str = ""
-    actions: tuple[str, ...] = ()
-    admin: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,14 +171,16 @@ class Panel:
 
     :param path: of its list, without a slash at the end: /project/instances
     :param menu: the heading under which the menu shows it
-    :param item: (id) -> the request for one resource; None: the panel has no detail page, and actions find the row in the list
+    :param item: (req, id) -> the request for one resource, or for the list if the API has none for one. A panel with actions
+        or tabs has it
     :param more: (req, rows): adds to rows what other services know, with a constant number of requests
     :param busy: whether a row changes by itself soon, so that the page is refreshed
+    :param owner: the member of a row with the id of its project, where the list also has what belongs to others: that is shown
+        without actions. "": all rows have actions
     """
 
     path: str
     title: str
-    noun: str
     menu: str
     source: Source
     columns: tuple[Column, ...]
@@ -183,6 +191,7 @@ class Panel:
     create: Create | None = None
     more: typing.Callable[..., None] | None = None
     busy: typing.Callable[[Row], bool] = lambda row: False
+    owner: str = ""
     id: Value = "id"
     name: Value = "name"
     status: Value = ""
@@ -197,5 +206,9 @@ class Panel:
         found = row.get(self.name) if isinstance(self.name, str) else self.name(row)
         return str(found or self.id_of(row))
 
-    def action(self, verb: str) -> Action | None:
-        return next((a for a in self.actions if a.verb == verb), None)
+    def without(self, *verbs: str) -> tuple[Action, ...]:
+        """The actions except some, for a panel that is made of this one."""
+        return tuple(action for action in self.actions if action.verb not in verbs)
+
+    def is_own(self, row: Row, project: str) -> bool:
+        return not self.owner or row.get(self.owner) == project

@@ -34,6 +34,7 @@ LOG = logging.getLogger(__name__)
 COOKIE, CSRF, NOTICE = "sessionid", "csrftoken", "messages"
 NOTICE_S = 60
 MAX_FORM_BYTES, MAX_FIELDS = 65536, 150
+_FORGOTTEN = "dashboard.forgotten"
 _WORD = re.compile(r"[A-Za-z0-9_-]{32,64}")
 
 
@@ -74,7 +75,7 @@ class Seal:
                      for kind in (COOKIE, NOTICE)}
 
     def close(self, value, kind: str = COOKIE) -> str:
-        return self.keys[kind].encrypt(json.dumps(value).encode()).decode()
+        return self.keys[kind].encrypt(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")).decode()
 
     def open(self, text: str, ttl_s: int, kind: str = COOKIE):
         """The content of a cookie of that kind, or None if it has expired or is not authentic."""
@@ -100,11 +101,29 @@ class Ended:
 
 def current(req) -> Session | None:
     """The session of a request, or None."""
+    if _FORGOTTEN in req.environ:
+        return None
     found = req.svc.seal.open(req.cookies.get(COOKIE, ""), req.svc.seal.session_s)
     if not isinstance(found, dict) or set(found) != {f.name for f in dataclasses.fields(Session)}:
         return None
     session = Session(**found)
     return session if session.expires_at > time.time() and session.id not in req.svc.ended else None
+
+
+def forget(req) -> None:
+    """Treat a request as one without a session."""
+    req.environ[_FORGOTTEN] = True
+
+
+def is_alive(req, session: Session) -> bool:
+    """Whether identity still takes a session's token, as far as it says."""
+    try:
+        projects_of(req, session.token)
+    except errors.Unauthorized:
+        return False
+    except errors.Error:
+        pass
+    return True
 
 
 def required(req) -> Session:

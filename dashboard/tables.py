@@ -7,6 +7,7 @@ most ``MOST``, and the page says so if there are more: nothing is left out silen
 import csv
 import dataclasses
 import io
+import re
 import typing
 import urllib.parse
 
@@ -74,11 +75,39 @@ class Page:
     total: int | None = None
 
 
+def _answer(req, panel: Panel, query: dict) -> tuple[list[Row], dict]:
+    """(the rows of an answer, the whole answer)"""
+    source, active = panel.source, session.required(req)
+    own = {source.of_project: active.project_id} if source.of_project else {}
+    where = source.where({**source.query, **own, **query}, *((active.user_id,) if source.of_user else ()))
+    answer = send(req, Ask(source.service, where, version=source.version))
+    return [source.row(row) for row in answer[source.key]], answer
+
+
 def _rows(req, panel: Panel, query: dict) -> list[Row]:
-    source = panel.source
-    more = (session.required(req).user_id,) if source.of_user else ()
-    where = source.where({**source.query, **query}, *more)
-    return [source.row(row) for row in send(req, Ask(source.service, where, source.key, version=source.version))]
+    return _answer(req, panel, query)[0]
+
+
+def _all_of(req, panel: Panel, query: dict) -> tuple[list[Row], bool]:
+    """(the rows of an API without pages, whether there are more): some of these give a link to what they have left out, some only
+    say so, and of some a full answer is all that shows it."""
+    found: list[Row] = []
+    following = dict(query)
+    while len(found) <= MOST:
+        batch, answer = _answer(req, panel, following)
+        found += batch
+        marker = _marker(answer)
+        if not batch or not marker or following.get("marker") == marker:
+            return found, bool(answer.get("truncated")) or panel.source.cut and len(batch) >= BATCH
+        following["marker"] = marker
+    return found[:MOST], True
+
+
+def _marker(answer: dict) -> str:
+    """Where the next page begins, by an answer's link to it."""
+    links = next((links for name, links in answer.items() if name.endswith("_links") and isinstance(links, list)), [])
+    href = next((link["href"] for link in links if link.get("rel") == "next"), "")
+    return urllib.parse.parse_qs(urllib.parse.urlsplit(href).query).get("marker", [""])[0]
 
 
 def _order(view: View, *, reverse: bool = False) -> dict[str, str]:
@@ -117,13 +146,26 @@ def read(req, view: View) -> Page:
 
 
 def everything(req, view: View) -> tuple[list[Row], bool]:
-    """(all rows that the filters leave, whether there are more than ``MOST``), in batches."""
+    """(all rows of a view, in its order; whether more than ``MOST`` had to be read and were not)"""
+    found, stopped = _read_all(req, view)
+    if view.search and not view.panel.source.search:
+        found = [row for row in found if _matches(view, row)]
+    if not view.panel.source.pages:
+        found = [row for row in found if all(str(row.get(k)) == v for k, v in view.filters.items())]
+        column = next((c for c in view.panel.columns if c.sort == view.sort), None)
+        if column:
+            found.sort(key=lambda row: _comparable(column.of(row)), reverse=view.descending)
+    return found, stopped
+
+
+def _read_all(req, view: View) -> tuple[list[Row], bool]:
+    """(all rows that the API's own search and filters leave, whether there are more than ``MOST``), in batches."""
     source = view.panel.source
     query: dict[str, typing.Any] = {**view.filters, **_order(view)}
     if view.search and source.search:
         query[source.search] = view.search
     if not source.pages:
-        return _rows(req, view.panel, query), False
+        return _all_of(req, view.panel, query)
     found: list[Row] = []
     while len(found) <= MOST:
         batch = _rows(req, view.panel, {**query, "limit": BATCH})
@@ -144,13 +186,6 @@ def _matches(view: View, row: Row) -> bool:
 def _searched(req, view: View) -> Page:
     """A page of rows that the dashboard searches, sorts and cuts itself. Its markers are the numbers of rows."""
     found, stopped = everything(req, view)
-    if view.search:
-        found = [row for row in found if _matches(view, row)]
-    if not view.panel.source.pages:
-        found = [row for row in found if all(str(row.get(k)) == v for k, v in view.filters.items())]
-        column = next((c for c in view.panel.columns if c.sort == view.sort), None)
-        if column:
-            found.sort(key=lambda row: _comparable(column.of(row)), reverse=view.descending)
     at = _number(view.after)
     start = max(0, at if not view.before else _number(view.before) - view.size)
     shown = found[start:start + view.size]
@@ -169,7 +204,7 @@ def _comparable(value) -> tuple:
 
 
 def as_csv(view: View, rows: list[Row]) -> str:
-    """Rows as CSV (RFC 4180). Cells that a spreadsheet would take for a formula begin with an apostrophe."""
+    """Rows as CSV (RFC 4180). What a spreadsheet would take for a formula gets an apostrophe in front."""
     out = io.StringIO()
     writer = csv.writer(out)
     columns = [c for c in view.panel.columns]
@@ -179,8 +214,13 @@ def as_csv(view: View, rows: list[Row]) -> str:
     return out.getvalue()
 
 
+# What a spreadsheet takes for a formula: at the beginning of a cell, or after what separates cells in other countries' files.
+# The signs of East Asian keyboards count too.
+_FORMULA = re.compile(r"(^|[;\t\r\n])(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|\A[\t\r])")
+
+
 def _cell(text: str) -> str:
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return _FORMULA.sub(r"\1'", text)
 
 
 def plain(column: Column, row: Row) -> str:

@@ -9,7 +9,6 @@ from dashboard.pages import redirect, render
 _OWN_PATH = re.compile(r"/(project|admin|identity)(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*/?")
 
 
-
 def _begin(req, made: session.Session, path: str):
     response = redirect(req, path)
     session.set_cookie(req, response, session.COOKIE, req.svc.seal.close(made.__dict__), req.svc.seal.session_s)
@@ -22,7 +21,15 @@ def home(req):
 
 
 def show(req):
-    return _page(req, later=req.GET.get("next", ""))
+    """The form. A cookie whose token has ended is deleted here, where the browser has just sent its newest."""
+    active = session.current(req)
+    ended = active is not None and not session.is_alive(req, active)
+    if ended:
+        session.forget(req)
+    response = _page(req, later=req.GET.get("next", ""))
+    if ended:
+        response.delete_cookie(session.COOKIE)
+    return response
 
 
 def _page(req, *, text: str = "", later: str = "", status: int = 200, user: str = "", domain: str = "Default"):

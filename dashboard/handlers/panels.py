@@ -9,7 +9,7 @@ from common.wsgi import Route
 from dashboard import forms, session, tables
 from dashboard.asks import send, together
 from dashboard.forms import Field, Fields
-from dashboard.pages import BAD, GOOD, redirect, render
+from dashboard.pages import BAD, GOOD, kind_of, redirect, render
 from dashboard.panel import Action, Panel, Row
 
 CONFIRM = "confirm_name"
@@ -34,11 +34,6 @@ class Handlers:
             found += [Route("GET", path + "/{id}/{verb}", self.ask), Route("POST", path + "/{id}/{verb}", self.act)]
         return found
 
-    def field_names(self) -> list[str]:
-        """The names that the forms of the panel may have, for tests that send hostile ones."""
-        declared = [a.fields for a in self.panel.actions] + [self.panel.create.fields if self.panel.create else ()]
-        return ["verb", "id", CONFIRM, *(f.name for fields in declared if isinstance(fields, tuple) for f in fields)]
-
     def _check(self, req) -> session.Session:
         active = session.required(req)
         if self.panel.admin and not active.admin:
@@ -61,7 +56,7 @@ class Handlers:
         usable = self._usable(active)
         return render(req, "list.html", panel=panel, view=view, page=page, sizes=tables.SIZES,
                       actions=[a for a in usable if not a.hidden], bulk=[a for a in usable if a.bulk],
-                      busy=any(panel.busy(row) for row in page.rows))
+                      busy=any(panel.busy(row) for row in page.rows), own=lambda row: panel.is_own(row, active.project_id))
 
     def _csv(self, req, view: tables.View):
         rows, stopped = tables.everything(req, view)
@@ -93,7 +88,9 @@ class Handlers:
             try:
                 action.run(req, id, {}, {})
                 done += 1
-            except forms.MENDABLE as error:
+            except errors.Unauthorized:
+                raise
+            except errors.Error as error:  # also a failure, so that it is told how many were done
                 refused.append(f"{name or id}: {error}")
         text = f"{action.text}: {done} of {len(chosen)} accepted."
         return redirect(req, f"{panel.path}/", " ".join([text, *refused[:5]]), BAD if refused else GOOD)
@@ -111,15 +108,15 @@ class Handlers:
 
     def show(self, req, id):
         active, panel = self._check(req), self.panel
-        tabs = [t for t in panel.tabs if active.admin or not t.admin]
-        tab = next((t for t in tabs if t.name == req.GET.get("tab")), tabs[0])
+        tab = next((t for t in panel.tabs if t.name == req.GET.get("tab")), panel.tabs[0])
         assert panel.item is not None
         found = together(req, item=panel.item(req, id), **tab.asks(req, id))
         row = panel.source.row(found.pop("item"))
         if panel.more:
             panel.more(req, [row])
-        actions = {a.verb: a for a in self._usable(active) if a.when(row)}
-        return render(req, "detail.html", panel=panel, row=row, tabs=tabs, tab=tab, found=found, actions=actions,
+        own = panel.is_own(row, active.project_id)
+        actions = {a.verb: a for a in self._usable(active) if own and a.when(row)}
+        return render(req, "detail.html", panel=panel, row=row, tabs=panel.tabs, tab=tab, found=found, actions=actions,
                       busy=panel.busy(row), own=req.path.rstrip("/"))
 
     def _action(self, req, verb: str) -> Action:
@@ -142,6 +139,11 @@ class Handlers:
     def ask(self, req, id, verb):
         action = self._action(req, verb)
         if action.opens:
+            # A console is made by GET (see there): neither for a link of another site, nor to see whether there is one.
+            if req.method != "GET":
+                raise errors.MethodNotAllowed()
+            if req.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+                raise errors.Forbidden("This link did not come from this dashboard. Open the console from the instance's page.")
             return action.run(req, id, {}, {})
         row = self._row(req, id) | ({"target": req.GET.get("target", "")} if action.hidden else {})
         return self._dialog(req, action, row, self._fields(req, action, row))
@@ -166,7 +168,7 @@ class Handlers:
             return done
         said = done if isinstance(done, str) else ""
         return redirect(req, self._after(action, req, given), said or action.done.replace("{name}", self.panel.name_of(row))
-                        or f"{action.text}: accepted.")
+                        or f"{action.text}: accepted.", kind_of(said))
 
     def _after(self, action: Action, req, given: Fields) -> str:
         """The page that is shown after an action: the list, or the detail if the action was chosen there."""
@@ -204,4 +206,4 @@ class Handlers:
             done = create.run(req, values)
         except forms.MENDABLE as error:
             return self._new(req, fields, given, error)
-        return done if isinstance(done, webob.Response) else redirect(req, f"{self.panel.path}/", done)
+        return done if isinstance(done, webob.Response) else redirect(req, f"{self.panel.path}/", done, kind_of(done))

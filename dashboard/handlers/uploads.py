@@ -3,11 +3,10 @@
 from common import errors
 from common.rest import path
 from dashboard import forms, session, uploads
-from dashboard.asks import do
-from dashboard.pages import redirect, render
-from dashboard.panels.images import CREATE, new_image
+from dashboard.asks import do, undo
+from dashboard.pages import kind_of, redirect, render
+from dashboard.panels.images import CREATE, new_image, protect
 
-# The name may be left out: it is then that of the file, which only the browser's script knows.
 _FIELDS = tuple(field for field in CREATE if field.name != "url")
 _STORED_S = 300  # until the image service has stored what was sent
 
@@ -35,9 +34,10 @@ def create(req):
         req.svc.rest.request("PUT", "image", path("/v2/images/{id}/file", made["id"]), body=content, ctx=active.context(),
                              headers={"Content-Type": "application/octet-stream"}, timeout_s=_STORED_S)
     except errors.Error as error:
-        do(req, "DELETE", "image", path("/v2/images/{id}", made["id"]))
+        undo(req, "image", path("/v2/images/{id}", made["id"]))
         if not isinstance(error, forms.MENDABLE):
             raise
         uploads.drain(content)
         return _page(req, given, error)
-    return redirect(req, "/project/images/", f"{values['name']} was uploaded.")
+    said = protect(req, made["id"], values, f"{values['name']} was uploaded.")
+    return redirect(req, "/project/images/", said, kind_of(said))

@@ -30,5 +30,6 @@ PANELS: tuple[Panel, ...] = (
     instances.PANEL, images.PANEL, key_pairs.PANEL, server_groups.PANEL, volumes.PANEL, snapshots.PANEL, networks.PANEL,
     ports.PANEL, routers.PANEL, floating_ips.PANEL, security_groups.PANEL, application_credentials.PANEL,
     projects.PANEL, users.PANEL, groups.PANEL, roles.PANEL, domains.PANEL,
-    instances.OF_ALL, volumes.OF_ALL, images.OF_ALL, hosts.HYPERVISORS, aggregates.PANEL, flavors.PANEL, volume_types.PANEL,
+    instances.OF_ALL, volumes.OF_ALL, images.OF_ALL, networks.OF_ALL, ports.OF_ALL, routers.OF_ALL, floating_ips.OF_ALL,
+    security_groups.OF_ALL, hosts.HYPERVISORS, aggregates.PANEL, flavors.PANEL, volume_types.PANEL,
     migrations.PANEL, hosts.SERVICES, hosts.VOLUME_SERVICES, hosts.AGENTS)

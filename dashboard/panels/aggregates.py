@@ -5,7 +5,7 @@ from dashboard import forms
 from dashboard.asks import do, get, send
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
-from dashboard.panels.fields import TARGET, shown, typed
+from dashboard.panels.fields import TARGET, edited, pairs_field, shown
 
 
 def _aggregate(req, id: str, body: dict) -> None:
@@ -32,8 +32,8 @@ def _host_fields(req, row):
 
 
 def _aggregate_metadata(req, id, values, row):
-    wanted = forms.pairs(values["metadata"])
-    _aggregate(req, id, {"set_metadata": {"metadata": {**dict.fromkeys(_own_metadata(row)), **wanted}}})
+    old = _own_metadata(row)
+    _aggregate(req, id, {"set_metadata": {"metadata": {**dict.fromkeys(old), **edited(old, values["metadata"])}}})
 
 
 def _own_metadata(row: Row) -> dict:
@@ -41,7 +41,7 @@ def _own_metadata(row: Row) -> dict:
 
 
 PANEL = Panel(
-    path="/admin/aggregates", title="Host aggregates", noun="aggregate", menu="Admin", admin=True,
+    path="/admin/aggregates", title="Host aggregates", menu="Admin", admin=True,
     source=Source("compute", lambda query: path("/v2.1/os-aggregates", query=query), "aggregates", pages=False,
                   sort=("name", "asc")),
     columns=(Column("Name", "name", "link", "name"), Column("Availability zone", "availability_zone"),
@@ -57,8 +57,7 @@ PANEL = Panel(
                (TARGET,), hidden=True, danger="danger", ask="The host is taken from {name}. Its instances stay where they are.",
                done="The host was removed."),
         Action("metadata", "Edit metadata", _aggregate_metadata, lambda req, row: [
-            Field("metadata", "Metadata", "area", help="One key=value a line. What is not here is removed.",
-                  initial=typed(_own_metadata(row)), max_length=20000)], done="The metadata were changed."),
+            pairs_field("metadata", "Metadata", _own_metadata(row))], done="The metadata were changed."),
         Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "compute", path("/v2.1/os-aggregates/{name}",
                                                                                                   id)),
                bulk=True, danger="danger", leaves=True, ask="{name} is deleted. Its hosts must be removed first.",

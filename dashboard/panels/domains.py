@@ -24,7 +24,7 @@ def _create_domain(req, values: dict) -> str:
 
 
 PANEL = Panel(
-    path="/identity/domains", title="Domains", noun="domain", menu="Identity", admin=True,
+    path="/identity/domains", title="Domains", menu="Identity", admin=True,
     source=Source("identity", lambda query: path("/v3/domains", query=query), "domains", pages=False, sort=("name", "asc")),
     columns=(Column("Name", "name", "link", "name"), Column("Description", "description"), Column("Enabled", "enabled", "yes"),
              Column("ID", "id", "code")),

@@ -1,10 +1,11 @@
 """Fields and values that several panels have in common."""
 
+from dashboard import forms
 from dashboard.forms import Field
 from dashboard.panel import Row
 
 # The row of a tab that an action is for.
-TARGET = Field("target", "Target", "hidden", required=True)
+TARGET = Field("target", "Target", "hidden", required=True, preset=True)
 DESCRIPTION = Field("description", "Description")
 
 
@@ -22,6 +23,25 @@ def shown(values: dict) -> list[str]:
     return [f"{k} = {v}" for k, v in sorted(values.items())]
 
 
-def typed(values: dict) -> str:
-    """A dictionary as one types it into a form: the inverse of ``forms.pairs``."""
-    return "\n".join(f"{k}={v}" for k, v in sorted(values.items()))
+def _is_line(key: str, value) -> bool:
+    """Whether an entry can be a line of a form: it is read again as it is. Line breaks and signs of other entries are not."""
+    text = f"{key}={value}"
+    return bool(key.strip()) and not any(c < " " for c in text) and forms.pairs(text) == {key: value}
+
+
+def pairs_field(name: str, label: str, values: dict, *, example: str = "", rows: int = 4) -> Field:
+    """The field in which a dictionary is edited, one key=value a line. Entries that cannot be lines are left out of it."""
+    lines = {k: v for k, v in values.items() if _is_line(k, v)}
+    others = len(values) - len(lines)
+    help = f"One key=value a line{example}. What is not here is removed." + (
+        f" {others} that cannot be written as a line stay as they are." if others else "")
+    return Field(name, label, "area", help=help, rows=rows, max_length=60000,
+                 initial="\n".join(f"{k}={v}" for k, v in sorted(lines.items())))
+
+
+def edited(values: dict, text: str, field: str = "metadata") -> dict:
+    """The dictionary that ``pairs_field`` was changed to, with the entries that it did not show.
+
+    :raises Refused: a line without ``=``
+    """
+    return {k: v for k, v in values.items() if not _is_line(k, v)} | forms.pairs(text, field)

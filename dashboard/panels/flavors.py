@@ -5,7 +5,7 @@ from dashboard import forms
 from dashboard.asks import do, get, send
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
-from dashboard.panels.fields import TARGET, shown, typed
+from dashboard.panels.fields import TARGET, edited, pairs_field, shown
 
 
 def _create_flavor(req, values: dict) -> str:
@@ -19,11 +19,13 @@ def _create_flavor(req, values: dict) -> str:
 
 
 def _specs(req, id, values, row):
-    old, new = row["extra_specs"], forms.pairs(values["specs"], "specs")
+    old = row["extra_specs"]
+    new = edited(old, values["specs"], "specs")
     for key in set(old) - set(new):
         do(req, "DELETE", "compute", path("/v2.1/flavors/{name}/os-extra_specs/{name}", id, key))
-    if new:
-        do(req, "POST", "compute", path("/v2.1/flavors/{name}/os-extra_specs", id), {"extra_specs": new})
+    changed = {k: v for k, v in new.items() if old.get(k) != v}
+    if changed:
+        do(req, "POST", "compute", path("/v2.1/flavors/{name}/os-extra_specs", id), {"extra_specs": changed})
 
 
 def _access_fields(req, row):
@@ -50,7 +52,7 @@ def _is_public(row: Row) -> bool:
 
 
 PANEL = Panel(
-    path="/admin/flavors", title="Flavors", noun="flavor", menu="Admin", admin=True,
+    path="/admin/flavors", title="Flavors", menu="Admin", admin=True,
     source=Source("compute", lambda query: path("/v2.1/flavors/detail", query={"is_public": "none", **query}), "flavors",
                   sort=("name", "asc")),
     columns=(Column("Name", "name", "link", "name"), Column("VCPUs", "vcpus", sort="vcpus"),
@@ -64,10 +66,8 @@ PANEL = Panel(
             "flavor": {"description": values["description"] or None}}), lambda req, row: [
                 Field("description", "Description", initial=row["description"] or "")], done="{name} was changed."),
         Action("specs", "Edit extra specs", _specs, lambda req, row: [
-            Field("specs", "Extra specs", "area",
-                  help="One key=value a line, for example hw:cpu_policy=dedicated. What is not here "
-                  "is removed.", initial=typed(row["extra_specs"]), rows=6, max_length=20000)],
-                  done="The extra specs were changed."),
+            pairs_field("specs", "Extra specs", row["extra_specs"], example=", for example hw:cpu_policy=dedicated", rows=6)],
+               done="The extra specs were changed."),
         Action("access", "Give access to a project", lambda req, id, values, row: _flavor_act(
             req, id, "addTenantAccess", values["project"]), _access_fields, when=lambda row: not _is_public(row), tab="access",
             done="The project may use {name}."),

@@ -1,5 +1,7 @@
 """Floating IPs."""
 
+import dataclasses
+
 from common.rest import path
 from dashboard import forms
 from dashboard.asks import do, get, together
@@ -37,9 +39,9 @@ def _set_port(req, id: str, port: str | None) -> None:
 
 
 PANEL = Panel(
-    path="/project/floating_ips", title="Floating IPs", noun="floating IP", menu="Network",
+    path="/project/floating_ips", title="Floating IPs", menu="Network",
     source=Source("network", lambda query: path("/v2.0/floatingips", query=query), "floatingips",
-                  sort=("floating_ip_address", "asc")),
+                  sort=("floating_ip_address", "asc"), of_project="project_id"),
     columns=(Column("IP address", "floating_ip_address", sort="floating_ip_address"), Column("Description", "description"),
              Column("Mapped address", "fixed_ip_address"), Column("Status", "status", "status", "status"),
              Column("ID", "id", "code")),
@@ -58,3 +60,9 @@ PANEL = Panel(
                done="{name} was released.")),
     item=lambda req, id: get("network", path("/v2.0/floatingips/{id}", id), "floatingip"), name="floating_ip_address",
     create=Create("Allocate floating IP", _allocate_fields, _allocate), empty="There are no floating IPs yet.")
+
+OF_ALL = dataclasses.replace(
+    PANEL, path="/admin/floating_ips", title="All floating IPs", menu="Admin", admin=True, create=None,
+    source=dataclasses.replace(PANEL.source, of_project=""),
+    actions=PANEL.without("associate"),  # it offers the instances of the administrator's project
+    columns=(PANEL.columns[0], Column("Project", "project_id", "code"), *PANEL.columns[1:]))

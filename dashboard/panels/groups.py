@@ -22,7 +22,7 @@ def _user_fields(req, row):
 
 
 PANEL = Panel(
-    path="/identity/groups", title="Groups", noun="group", menu="Identity", admin=True,
+    path="/identity/groups", title="Groups", menu="Identity", admin=True,
     source=Source("identity", lambda query: path("/v3/groups", query=query), "groups", pages=False, sort=("name", "asc")),
     columns=(Column("Name", "name", "link", "name"), Column("Description", "description"), Column("Domain", "domain_id", "code"),
              Column("ID", "id", "code")),

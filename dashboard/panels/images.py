@@ -5,9 +5,10 @@ import dataclasses
 from common import errors
 from common.rest import path
 from dashboard import forms
-from dashboard.asks import Ask, do, get
+from dashboard.asks import Ask, do, get, undo
 from dashboard.forms import Field
-from dashboard.panel import Action, Column, Create, Filter, Panel, Row, Source, Tab, Table
+from dashboard.panel import Action, Column, Create, Filter, Panel, Partly, Row, Source, Tab, Table
+from dashboard.panels.fields import TARGET, edited, pairs_field
 
 _FORMATS = ("qcow2", "raw", "iso", "vmdk", "vdi", "vhd", "vhdx", "ami", "aki", "ari", "ploop")
 _VISIBILITIES = ("private", "shared", "community", "public")
@@ -27,10 +28,10 @@ def _options(values: tuple[str, ...]) -> forms.Options:
 
 
 def new_image(values: dict) -> dict:
-    """The request for an image without content."""
+    """The request for an image without content. It is protected only when it has some (``protect``), so that it can be deleted if
+    it gets none."""
     body: dict = {"name": values["name"], "disk_format": values["disk_format"], "container_format": "bare",
-                  "visibility": values["visibility"], "protected": values["protected"],
-                  **forms.pairs(values["properties"], "properties")}
+                  "visibility": values["visibility"], **forms.pairs(values["properties"], "properties")}
     return body | {k: values[k] for k in ("min_disk", "min_ram") if values[k] is not None}
 
 
@@ -40,9 +41,19 @@ def _create(req, values: dict) -> str:
         do(req, "POST", "image", path("/v2/images/{id}/import", made["id"]),
            {"method": {"name": "web-download", "uri": values["url"]}})
     except errors.Error:
-        do(req, "DELETE", "image", path("/v2/images/{id}", made["id"]))
+        undo(req, "image", path("/v2/images/{id}", made["id"]))
         raise
-    return f"{values['name']} is being imported."
+    return protect(req, made["id"], values, f"{values['name']} is being imported.")
+
+
+def protect(req, id: str, values: dict, done: str) -> str:
+    """Protect a new image if that was chosen. Returns the notice, which says so if it was refused."""
+    if values["protected"]:
+        try:
+            _patch(req, id, [{"op": "replace", "path": "/protected", "value": True}])
+        except errors.Error as error:
+            return Partly(f"{done} It could not be protected: {error}")
+    return done
 
 
 CREATE = (
@@ -57,6 +68,11 @@ CREATE = (
     Field("properties", "Properties", "area", help="One key=value a line, for example hw_disk_bus=scsi.", max_length=60000))
 
 
+def _is_typed(tag: str) -> bool:
+    """Whether a tag can be a line of the form; others stay as they are."""
+    return forms.lines(tag) == [tag] and "\r" not in tag
+
+
 def _edit_fields(req, row):
     return [Field("name", "Name", initial=row["name"] or ""),
             Field("visibility", "Visibility", "choice", True, options=_options(_VISIBILITIES), initial=row["visibility"]),
@@ -64,7 +80,8 @@ def _edit_fields(req, row):
             Field("min_ram", "Minimum RAM in MiB", "number", True, initial=row["min_ram"], high=10000000),
             Field("protected", "Protected from deletion", "check", initial=row["protected"]),
             Field("hidden", "Hidden in lists", "check", initial=row["os_hidden"]),
-            Field("tags", "Tags", "area", help="One a line.", initial="\n".join(row["tags"]), rows=2, max_length=4000)]
+            Field("tags", "Tags", "area", help="One a line.", initial="\n".join(t for t in row["tags"] if _is_typed(t)), rows=2,
+                  max_length=4000)]
 
 
 def _patch(req, id: str, changes: list[dict]) -> None:
@@ -73,18 +90,19 @@ def _patch(req, id: str, changes: list[dict]) -> None:
 
 
 def _edit(req, id, values, row):
-    wanted = {**values, "os_hidden": values["hidden"], "tags": forms.lines(values["tags"])}
+    wanted = {**values, "os_hidden": values["hidden"],
+              "tags": [t for t in row["tags"] if not _is_typed(t)] + forms.lines(values["tags"])}
     _patch(req, id, [{"op": "replace", "path": f"/{name}", "value": wanted[name]} for name in (
         "name", "visibility", "min_disk", "min_ram", "protected", "os_hidden", "tags") if wanted[name] != row[name]])
 
 
 def _properties_fields(req, row):
-    return [Field("properties", "Properties", "area", help="One key=value a line. What is not here is removed.", max_length=60000,
-                  rows=8, initial="\n".join(f"{k}={v}" for k, v in sorted(properties(row).items())))]
+    return [pairs_field("properties", "Properties", properties(row), rows=8)]
 
 
 def _edit_properties(req, id, values, row):
-    old, new = properties(row), forms.pairs(values["properties"], "properties")
+    old = properties(row)
+    new = edited(old, values["properties"], "properties")
     def at(key: str) -> str:
         return "/" + key.replace("~", "~0").replace("/", "~1")
     _patch(req, id, [{"op": "remove", "path": at(k)} for k in old if k not in new]
@@ -113,7 +131,7 @@ ACTIONS = (
     Action("share", "Share with a project", _share, (Field("project", "ID of the project", required=True),),
            when=lambda row: row["visibility"] == "shared", tab="members",
            ask="The other project sees {name} in its lists when it has accepted.", done="{name} was shared."),
-    Action("unshare", "Remove", _unshare, (Field("target", "Project", "hidden"),), hidden=True, danger="danger", tab="members",
+    Action("unshare", "Remove", _unshare, (TARGET,), hidden=True, danger="danger", tab="members",
            ask="The project can no longer use {name}.", done="{name} is no longer shared with that project."),
     Action("deactivate", "Deactivate", lambda req, id, values, row: do(req, "POST", "image", path(
         "/v2/images/{id}/actions/deactivate", id)), when=_is("active"), admin=True, ask="Nobody can download {name} until it is "
@@ -132,7 +150,7 @@ def _launch(row: Row) -> list[tuple[str, str]]:
 
 
 PANEL = Panel(
-    path="/project/images", title="Images", noun="image", menu="Compute",
+    path="/project/images", title="Images", menu="Compute",
     source=Source("image", lambda query: path("/v2/images", query=query), "images"),
     columns=(Column("Name", lambda r: r["name"] or r["id"], "link", "name"), Column("Status", "status", "status", "status"),
              Column("Visibility", "visibility"), Column("Protected", "protected", "yes"),
@@ -157,8 +175,8 @@ PANEL = Panel(
                 Column("Since", "created_at", "time")),
             "It is shared with no project.", target="member_id", actions=("unshare",), add=("share",)),))),
     create=Create("Import image", CREATE, _create), links=(("/project/images/upload/", "Upload image"),), status="status",
-    busy=lambda row: row["status"] in ("queued", "saving", "importing", "uploading"),
+    owner="owner", busy=lambda row: row["status"] in ("saving", "importing", "uploading"),
     empty="There are no images yet. Import one from the web page of a distribution.")
 
-OF_ALL = dataclasses.replace(PANEL, path="/admin/images", title="All images", menu="Admin", admin=True, columns=(
+OF_ALL = dataclasses.replace(PANEL, path="/admin/images", title="All images", menu="Admin", admin=True, owner="", columns=(
     PANEL.columns[0], Column("Owner", "owner", "code"), *PANEL.columns[1:]))

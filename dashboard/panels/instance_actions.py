@@ -6,11 +6,12 @@ import urllib.parse
 import webob
 
 from common.rest import path
-from dashboard import forms, session
+from dashboard import forms
 from dashboard.asks import do, get, send, together
 from dashboard.forms import Field
 from dashboard.panel import Action, Row
-from dashboard.panels.fields import TARGET
+from dashboard.panels.fields import TARGET, edited, pairs_field
+from dashboard.panels.security_groups import group_options
 
 CONSOLES = {"vnc": {"protocol": "vnc", "type": "novnc"}, "serial": {"protocol": "serial", "type": "serial"}}
 
@@ -64,13 +65,11 @@ def images(req) -> list[dict]:
 
 def _rebuild_fields(req, row):
     return [Field("image", "Image", "choice", True, options=forms.named(images(req)), initial=(row["image"] or {}).get("id", "")),
-            Field("name", "Name", initial=row["name"], required=True),
-            Field("password", "Administrator's password", "password", help="Empty: one is made, if the image supports it.")]
+            Field("name", "Name", initial=row["name"], required=True)]
 
 
 def _rebuild(req, id, values, row):
-    body = {"imageRef": values["image"], "name": values["name"]}
-    _act(req, id, {"rebuild": body | ({"adminPass": values["password"]} if values["password"] else {})})
+    _act(req, id, {"rebuild": {"imageRef": values["image"], "name": values["name"]}})
 
 
 def _rescue_fields(req, row):
@@ -111,7 +110,8 @@ def _edit(req, id, values, row):
 
 
 def _metadata(req, id, values, row):
-    do(req, "PUT", "compute", path("/v2.1/servers/{id}/metadata", id), {"metadata": forms.pairs(values["metadata"])})
+    do(req, "PUT", "compute", path("/v2.1/servers/{id}/metadata", id), {
+        "metadata": edited(row["metadata"], values["metadata"])})
 
 
 def _tags(req, id, values, row):
@@ -121,11 +121,10 @@ def _tags(req, id, values, row):
 def _attach_interface_fields(req, row):
     found = together(req, networks=get("network", path("/v2.0/networks"), "networks"),
                      ports=get("network", path("/v2.0/ports", query={"device_id": ""}), "ports"))
-    own = session.required(req).project_id
     return [Field("network", "Network", "choice", blank="–", options=forms.named(
                 n for n in found["networks"] if not n["router:external"])),
             Field("port", "Port", "choice", blank="A new one", help="A port that exists already, instead of a network.",
-                  options=forms.named(p for p in found["ports"] if p["project_id"] == own)),
+                  options=forms.named(p for p in found["ports"] if p["project_id"] == row["tenant_id"])),
             Field("fixed_ip", "Fixed IP address", help="Empty: any of the network.")]
 
 
@@ -159,22 +158,34 @@ def _detach_volume(req, id, values, row):
 
 
 def _groups_fields(req, row):
-    own = session.required(req).project_id
-    found = send(req, get("network", path("/v2.0/security-groups", query={"project_id": own}), "security_groups"))
-    present = {g["name"] for g in row.get("security_groups", ())}
-    return [Field("groups", "Security groups", "many", options=forms.named(found),
-                  initial=[g["id"] for g in found if g["name"] in present])]
+    present = _present_groups(_own_ports(req, row["id"]))
+    return [Field("groups", "Security groups", "many", options=group_options(req, row["tenant_id"], present),
+                  initial=sorted(present))]
+
+
+def _own_ports(req, id: str) -> list[Row]:
+    return send(req, get("network", path("/v2.0/ports", query={"device_id": id}), "ports"))
+
+
+def _present_groups(ports: list[Row]) -> set[str]:
+    return {group for port in ports for group in port["security_groups"]}
 
 
 def _set_groups(req, id, values, row):
-    """Each port of the instance gets these groups, as in the network API; the number of requests is that of its ports."""
-    ports = send(req, get("network", path("/v2.0/ports", query={"device_id": id}), "ports"))
+    """What was chosen is added to each port of the instance, and what was no longer chosen is taken from each. So ports with
+    different groups stay different."""
+    ports = _own_ports(req, id)
+    wanted, present = set(values["groups"]), _present_groups(ports)
     for port in ports:
-        do(req, "PUT", "network", path("/v2.0/ports/{id}", port["id"]), {"port": {"security_groups": values["groups"]}})
+        old = set(port["security_groups"])
+        new = old - (present - wanted) | (wanted - present)
+        if new != old:
+            do(req, "PUT", "network", path("/v2.0/ports/{id}", port["id"]), {"port": {"security_groups": sorted(new)}})
 
 
 def _associate_fields(req, row):
-    found = together(req, ips=get("network", path("/v2.0/floatingips"), "floatingips"),
+    found = together(req, ips=get("network", path("/v2.0/floatingips", query={"project_id": row["tenant_id"]}),
+                              "floatingips"),
                      ports=get("network", path("/v2.0/ports", query={"device_id": row["id"]}), "ports"))
     free = [(ip["id"], ip["floating_ip_address"]) for ip in found["ips"] if not ip["port_id"]]
     return [Field("ip", "Floating IP", "choice", True, options=free,
@@ -232,8 +243,7 @@ def _edit_fields(req, row):
 
 
 def _metadata_fields(req, row):
-    return [Field("metadata", "Metadata", "area", help="One key=value a line. What is not here is removed.", max_length=60000,
-                  initial="\n".join(f"{k}={v}" for k, v in sorted(row["metadata"].items())))]
+    return [pairs_field("metadata", "Metadata", row["metadata"])]
 
 
 def _tags_fields(req, row):

@@ -43,7 +43,8 @@ def _fields(req) -> list[Field]:
         Field("zone", "Availability zone", "choice", blank="Any", options=[
             (z["zoneName"], z["zoneName"]) for z in found["zones"] if z["zoneState"]["available"]]),
         Field("source", "Boot from", "choice", True, section="Source", options=_SOURCES, initial="image"),
-        Field("image", "Image", "choice", options=forms.named(images), blank=None if images else "There are no images yet"),
+        Field("image", "Image", "choice", options=forms.named(images), blank=None if images else "There are no images yet",
+              preset=True),
         Field("volume", "Volume", "choice", blank="–", options=forms.named(found["volumes"])),
         Field("snapshot", "Volume snapshot", "choice", blank="–", options=forms.named(found["snapshots"])),
         Field("volume_gb", "Size of the new volume in GiB", "number", low=1, high=100000),
@@ -121,6 +122,11 @@ def _run(req, values: dict) -> str:
     return f"{values['name']} is being built." if values["count"] == 1 else f"{values['count']} instances are being built."
 
 
+def _option(name: str, value: str) -> list[str]:
+    """An option and its value, which may begin like an option."""
+    return [f"--{name}={value}"] if value.startswith("-") else [f"--{name}", value]
+
+
 def command(values: dict) -> str:
     """The same request as a command of the ``openstack`` client, for a shell."""
     asked = body(values)
@@ -128,7 +134,7 @@ def command(values: dict) -> str:
     for option, name in (("flavor", "flavorRef"), ("image", "imageRef"), ("description", "description"),
                          ("availability-zone", "availability_zone"), ("key-name", "key_name")):
         if server.get(name):
-            words += [f"--{option}", server[name]]
+            words += _option(option, server[name])
     for device in server.get("block_device_mapping_v2", ()):
         words += ["--block-device", ",".join(f"{k}={json.dumps(v) if isinstance(v, bool) else v}" for k, v in device.items())]
     if server["networks"] == "auto":
@@ -136,14 +142,16 @@ def command(values: dict) -> str:
     for network in server["networks"] if server["networks"] != "auto" else ():
         words += ["--network", network["uuid"]] if "uuid" in network else ["--port", network["port"]]
     words += [word for g in server.get("security_groups", ()) for word in ("--security-group", g["name"])]
-    words += [word for k, v in server.get("metadata", {}).items() for word in ("--property", f"{k}={v}")]
-    words += [word for k, v in asked.get("os:scheduler_hints", {}).items() for word in ("--hint", f"{k}={v}")]
+    words += [word for k, v in server.get("metadata", {}).items() for word in _option("property", f"{k}={v}")]
+    words += [word for k, v in asked.get("os:scheduler_hints", {}).items() for word in _option("hint", f"{k}={v}")]
     if server.get("config_drive"):
         words.append("--use-config-drive")
     if server["max_count"] > 1:
         words += ["--min", str(server["min_count"]), "--max", str(server["max_count"])]
     if "user_data" in server:
         words += ["--user-data", "user-data"]
+    if server["name"].startswith("-"):
+        words.append("--")
     text = " ".join(map(shlex.quote, [*words, server["name"]]))
     return text + "\n\n# user-data is a file with what you entered." if "user_data" in server else text
 

@@ -4,7 +4,7 @@ from common.rest import path
 from dashboard.panel import Column, Filter, Panel, Source
 
 PANEL = Panel(
-    path="/admin/migrations", title="Migrations", noun="migration", menu="Admin", admin=True,
+    path="/admin/migrations", title="Migrations", menu="Admin", admin=True,
     source=Source("compute", lambda query: path("/v2.1/os-migrations", query=query), "migrations", pages=False,
                   sort=("created_at", "desc")),
     columns=(Column("Instance", lambda r: [(f"/admin/instances/{r['instance_uuid']}/", r["instance_uuid"])], "links"),

@@ -2,9 +2,10 @@
 
 import dataclasses
 
+from common import errors
 from common.rest import path
 from dashboard import forms, session
-from dashboard.asks import do, get, send
+from dashboard.asks import do, get, send, undo
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
 from dashboard.panels.fields import TARGET
@@ -52,8 +53,8 @@ def _create(req, values: dict) -> str:
     if values["cidr"]:
         try:
             _add_subnet(req, made["id"], values)
-        except forms.MENDABLE:
-            do(req, "DELETE", "network", path("/v2.0/networks/{id}", made["id"]))
+        except errors.Error:
+            undo(req, "network", path("/v2.0/networks/{id}", made["id"]))
             raise
     return f"{values['name']} was created."
 
@@ -157,7 +158,7 @@ PORT_COLUMNS = (Column("IP addresses", addresses, "lines"), Column("MAC address"
 NAME = Column("Name", lambda r: r["name"] or r["id"], "link", "name")
 
 PANEL = Panel(
-    path="/project/networks", title="Networks", noun="network", menu="Network",
+    path="/project/networks", title="Networks", menu="Network",
     source=Source("network", lambda query: path("/v2.0/networks", query=query), "networks", sort=("name", "asc")),
     columns=(NAME, Column("Subnets", "cidrs", "lines"), Column("Shared", "shared", "yes"),
              Column("External", "router:external", "yes"), Column("Status", "status", "status", "status"),
@@ -176,4 +177,10 @@ PANEL = Panel(
         Tab("ports", "Ports", _ports, tables=(Table("Ports", lambda found, row: found["ports"], (
             Column("Name", lambda p: [(f"/project/ports/{p['id']}/", p["name"] or p["id"])], "links"), *PORT_COLUMNS),
             "This network has no ports.", add=("port",)),))),
-    create=Create("Create network", _CREATE, _create), status="status", empty="There are no networks yet.")
+    create=Create("Create network", _CREATE, _create), status="status", owner="project_id", empty="There are no networks yet.")
+
+OF_ALL = dataclasses.replace(
+    PANEL, path="/admin/networks", title="All networks", menu="Admin", admin=True, create=None, owner="",
+    # What these make would belong to the administrator's project.
+    actions=PANEL.without("subnet", "port"),
+    columns=(PANEL.columns[0], Column("Project", "project_id", "code"), *PANEL.columns[1:]))

@@ -1,28 +1,31 @@
 """Ports."""
 
+import dataclasses
+
 from common.rest import path
-from dashboard import forms, session
-from dashboard.asks import do, get, send
+from dashboard import forms
+from dashboard.asks import do, get
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Panel, Source, Tab
 from dashboard.panels.networks import NAME, PORT_COLUMNS, addresses
+from dashboard.panels.security_groups import group_options
 
 
 def _edit_port_fields(req, row):
-    own = session.required(req).project_id
-    groups = send(req, get("network", path("/v2.0/security-groups", query={"project_id": own}), "security_groups"))
+    groups = group_options(req, row["project_id"], row["security_groups"])
     return [Field("name", "Name", initial=row["name"]), Field("description", "Description", initial=row["description"]),
             Field("up", "Enabled", "check", initial=row["admin_state_up"]),
             Field("secure", "Port security: only its own addresses, and the security groups", "check",
                   initial=row.get("port_security_enabled", True)),
-            Field("groups", "Security groups", "many", options=forms.named(groups), initial=row["security_groups"]),
+            Field("groups", "Security groups", "many", options=groups, initial=row["security_groups"]),
             Field("pairs", "Further allowed addresses", "area", rows=2, max_length=4000, help="One address or CIDR a line.",
                   initial="\n".join(p["ip_address"] for p in row.get("allowed_address_pairs", ())))]
 
 
 def _edit_port(req, id, values, row):
-    body: dict = {"name": values["name"], "description": values["description"], "admin_state_up": values["up"],
-                  "security_groups": values["groups"]}
+    body: dict = {"name": values["name"], "description": values["description"], "admin_state_up": values["up"]}
+    if set(values["groups"]) != set(row["security_groups"]):
+        body["security_groups"] = values["groups"]
     if values["secure"] != row.get("port_security_enabled", True):
         body["port_security_enabled"] = values["secure"]
     pairs = [{"ip_address": address} for address in forms.lines(values["pairs"])]
@@ -32,8 +35,9 @@ def _edit_port(req, id, values, row):
 
 
 PANEL = Panel(
-    path="/project/ports", title="Ports", noun="port", menu="Network",
-    source=Source("network", lambda query: path("/v2.0/ports", query=query), "ports", sort=("created_at", "desc")),
+    path="/project/ports", title="Ports", menu="Network",
+    source=Source("network", lambda query: path("/v2.0/ports", query=query), "ports", sort=("created_at", "desc"),
+                  of_project="project_id"),
     columns=(NAME, *PORT_COLUMNS, Column("Network", lambda r: [(f"/project/networks/{r['network_id']}/", r["network_id"])],
                                            "links"),
              Column("Created", "created_at", "time", "created_at")),
@@ -53,3 +57,8 @@ PANEL = Panel(
         Column("Further allowed addresses", lambda r: [p["ip_address"] for p in r.get("allowed_address_pairs", ())], "lines"),
         Column("Host", lambda r: r.get("binding:host_id")), Column("Created", "created_at", "time"))),)),),
     status="status")
+
+OF_ALL = dataclasses.replace(
+    PANEL, path="/admin/ports", title="All ports", menu="Admin", admin=True, create=None,
+    source=dataclasses.replace(PANEL.source, of_project=""),
+    columns=(PANEL.columns[0], Column("Project", "project_id", "code"), *PANEL.columns[1:]))

@@ -1,5 +1,7 @@
 """Routers."""
 
+import dataclasses
+
 from common.rest import path
 from dashboard import forms
 from dashboard.asks import do, get, send, together
@@ -111,8 +113,9 @@ ACTIONS = (
 )
 
 PANEL = Panel(
-    path="/project/routers", title="Routers", noun="router", menu="Network",
-    source=Source("network", lambda query: path("/v2.0/routers", query=query), "routers", sort=("name", "asc")),
+    path="/project/routers", title="Routers", menu="Network",
+    source=Source("network", lambda query: path("/v2.0/routers", query=query), "routers", sort=("name", "asc"),
+                  of_project="project_id"),
     columns=(Column("Name", lambda r: r["name"] or r["id"], "link", "name"), Column("Status", "status", "status", "status"),
              Column("External network", lambda r: r.get("external")), Column("External addresses", _outside_addresses, "lines"),
              Column("Enabled", "admin_state_up", "yes")),
@@ -133,3 +136,8 @@ PANEL = Panel(
             Column("Destination", "destination", "code"), Column("Next hop", "nexthop", "code")), "No static routes.",
             target=lambda r: f"{r['destination']} {r['nexthop']}", actions=("remove-route",), add=("route",)),))),
     create=Create("Create router", _create_fields, _create), status="status", empty="There are no routers yet.")
+
+OF_ALL = dataclasses.replace(
+    PANEL, path="/admin/routers", title="All routers", menu="Admin", admin=True, create=None,
+    source=dataclasses.replace(PANEL.source, of_project=""),
+    columns=(PANEL.columns[0], Column("Project", "project_id", "code"), *PANEL.columns[1:]))

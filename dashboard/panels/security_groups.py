@@ -1,5 +1,8 @@
 """Security groups, with a rule editor that speaks of services: "SSH from my address"."""
 
+import dataclasses
+import typing
+
 from common.rest import path
 from dashboard import forms
 from dashboard.asks import do, get, send
@@ -15,6 +18,17 @@ SERVICES: dict[str, tuple[str, str | None, int | None, int | None]] = {
     "tcp": ("All TCP", "tcp", 1, 65535), "udp": ("All UDP", "udp", 1, 65535), "any": ("Everything", None, None, None),
     "custom": ("Other: by protocol and ports", None, None, None)}
 _GROUPS = "/project/security_groups"
+
+
+def group_options(req, project: str, present: typing.Collection[str]) -> forms.Options:
+    """The groups that a project's ports can have: its own, and those that they have already, wherever those are from.
+
+    :param present: ids of the latter, so that a form that shows them does not take them away
+    """
+    found = send(req, get("network", path("/v2.0/security-groups", query={"project_id": project}),
+                          "security_groups")) if project else []
+    known = {group["id"] for group in found}
+    return [*forms.named(found), *((id, id) for id in sorted(set(present) - known))]
 
 
 def _rule_fields(req, row):
@@ -94,8 +108,8 @@ def _list(query: dict):
 
 
 PANEL = Panel(
-    path=_GROUPS, title="Security groups", noun="security group", menu="Network",
-    source=Source("network", _list, "security_groups", sort=("name", "asc")),
+    path=_GROUPS, title="Security groups", menu="Network",
+    source=Source("network", _list, "security_groups", sort=("name", "asc"), of_project="project_id"),
     columns=(Column("Name", "name", "link", "name"), Column("Description", "description"),
              Column("Rules", lambda r: len(r["security_group_rules"])), Column("ID", "id", "code")),
     actions=(
@@ -120,3 +134,8 @@ PANEL = Panel(
             Column("ID", "id", "code"), Column("Description", "description"), Column("Project", "project_id", "code"),
             Column("Created", "created_at", "time"))),))),
     create=Create("Create security group", (Field("name", "Name", required=True), Field("description", "Description")), _create))
+
+OF_ALL = dataclasses.replace(
+    PANEL, path="/admin/security_groups", title="All security groups", menu="Admin", admin=True, create=None,
+    source=dataclasses.replace(PANEL.source, of_project=""),
+    columns=(PANEL.columns[0], Column("Project", "project_id", "code"), *PANEL.columns[1:]))

@@ -31,7 +31,7 @@ _SNAPSHOT_ACTIONS = (
 )
 
 PANEL = Panel(
-    path="/project/snapshots", title="Snapshots", noun="snapshot", menu="Volumes",
+    path="/project/snapshots", title="Snapshots", menu="Volumes",
     source=Source("volume", lambda query: path("/v3/snapshots/detail", query=query), "snapshots", search="name~", sorting="pair"),
     columns=(*SNAPSHOT_COLUMNS, Column("Volume", lambda r: [(f"/project/volumes/{r['volume_id']}/", r["volume_id"])], "links"),
              Column("Created", "created_at", "time", "created_at")),

@@ -1,10 +1,11 @@
 """Users."""
 
+from common import errors
 from common.rest import path
 from dashboard import forms
 from dashboard.asks import do, get, send
 from dashboard.forms import Field
-from dashboard.panel import Action, Column, Create, Panel, Source, Tab, Table
+from dashboard.panel import Action, Column, Create, Panel, Partly, Source, Tab, Table
 from dashboard.panels.domains import domain_fields
 from dashboard.panels.fields import DESCRIPTION, enabled, name_and_description
 from dashboard.panels.projects import grant
@@ -34,10 +35,15 @@ def _create_user(req, values: dict) -> str:
     body = {"name": values["name"], "password": _same(values)}
     body.update({to: values[of] for of, to in (("description", "description"), ("email", "email"), ("domain_id", "domain_id"),
                                                ("project", "default_project_id")) if values[of]})
+    roles = send(req, get("identity", path("/v3/roles", query={"name": "member"}), "roles")) if values["project"] else []
+    if values["project"] and not roles:
+        raise forms.Refused({"project": "There is no role “member” that the user could get there."})
     made = do(req, "POST", "identity", path("/v3/users"), {"user": body}, "user")
-    if values["project"]:
-        roles = send(req, get("identity", path("/v3/roles", query={"name": "member"}), "roles"))
-        grant(req, values["project"], f"user {made['id']}", roles[0]["id"], "PUT")
+    if roles:
+        try:
+            grant(req, values["project"], f"user {made['id']}", roles[0]["id"], "PUT")
+        except errors.Error as error:
+            return Partly(f"{values['name']} was created, but is not a member of the project: {error}")
     return f"{values['name']} was created."
 
 
@@ -46,7 +52,7 @@ def _edit_user_fields(req, row):
 
 
 PANEL = Panel(
-    path="/identity/users", title="Users", noun="user", menu="Identity", admin=True,
+    path="/identity/users", title="Users", menu="Identity", admin=True,
     source=Source("identity", lambda query: path("/v3/users", query=query), "users", pages=False, sort=("name", "asc")),
     columns=(Column("Name", "name", "link", "name"), Column("Description", lambda r: r.get("description")),
              Column("E-mail", lambda r: r.get("email")), Column("Domain", "domain_id", "code"),

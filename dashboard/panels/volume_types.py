@@ -5,7 +5,7 @@ from dashboard import forms
 from dashboard.asks import do, get
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Source
-from dashboard.panels.fields import shown, typed
+from dashboard.panels.fields import edited, pairs_field, shown
 
 
 def _create_type(req, values: dict) -> str:
@@ -21,17 +21,19 @@ def _edit_type(req, id, values, row):
 
 
 def _type_specs(req, id, values, row):
-    old, new = row.get("extra_specs", {}), forms.pairs(values["specs"], "specs")
+    old = row.get("extra_specs", {})
+    new = edited(old, values["specs"], "specs")
     for key in set(old) - set(new):
         do(req, "DELETE", "volume", path("/v3/types/{id}/extra_specs/{name}", id, key))
-    if new:
-        do(req, "POST", "volume", path("/v3/types/{id}/extra_specs", id), {"extra_specs": new})
+    changed = {k: v for k, v in new.items() if old.get(k) != v}
+    if changed:
+        do(req, "POST", "volume", path("/v3/types/{id}/extra_specs", id), {"extra_specs": changed})
 
 
 PANEL = Panel(
-    path="/admin/volume_types", title="Volume types", noun="volume type", menu="Admin", admin=True,
+    path="/admin/volume_types", title="Volume types", menu="Admin", admin=True,
     source=Source("volume", lambda query: path("/v3/types", query={"is_public": "None", **query}), "volume_types", pages=False,
-                  sort=("name", "asc")),
+                  sort=("name", "asc"), cut=True),
     columns=(Column("Name", "name", "link", "name"), Column("Description", "description"), Column("Public", "is_public", "yes"),
              Column("Extra specs", lambda r: shown(r.get("extra_specs", {})), "lines"), Column("ID", "id", "code")),
     actions=(
@@ -40,8 +42,7 @@ PANEL = Panel(
             Field("description", "Description", initial=row["description"] or ""),
             Field("public", "Public", "check", initial=row["is_public"])], done="{name} was changed."),
         Action("specs", "Edit extra specs", _type_specs, lambda req, row: [
-            Field("specs", "Extra specs", "area", help="One key=value a line. What is not here is removed.",
-                  initial=typed(row.get("extra_specs", {})), max_length=20000)], done="The extra specs were changed."),
+            pairs_field("specs", "Extra specs", row.get("extra_specs", {}))], done="The extra specs were changed."),
         Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "volume", path("/v3/types/{id}", id)),
                bulk=True,
                danger="danger", leaves=True, ask="{name} is deleted. No volume may have it.", done="{name} was deleted.")),

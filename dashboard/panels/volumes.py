@@ -7,7 +7,7 @@ from dashboard import forms
 from dashboard.asks import do, get, send, together
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Filter, Panel, Row, Source, Tab, Table
-from dashboard.panels.fields import shown
+from dashboard.panels.fields import edited, pairs_field, shown
 
 _STATUSES = ("available", "in-use", "creating", "deleting", "error", "reserved", "maintenance")
 CHANGING = ("creating", "deleting", "attaching", "detaching", "extending", "downloading", "uploading", "reserved")
@@ -69,12 +69,11 @@ def _create(req, values: dict) -> str:
 def _edit_fields(req, row):
     return [Field("name", "Name", initial=row["name"] or ""),
             Field("description", "Description", initial=row["description"] or ""),
-            Field("metadata", "Metadata", "area", help="One key=value a line. What is not here is removed.", max_length=60000,
-                  initial="\n".join(f"{k}={v}" for k, v in sorted(row["metadata"].items())))]
+            pairs_field("metadata", "Metadata", row["metadata"])]
 
 
 def _edit(req, id, values, row):
-    body = {"name": values["name"], "description": values["description"], "metadata": forms.pairs(values["metadata"])}
+    body = {"name": values["name"], "description": values["description"], "metadata": edited(row["metadata"], values["metadata"])}
     do(req, "PUT", "volume", path("/v3/volumes/{id}", id), {"volume": body})
 
 
@@ -170,7 +169,7 @@ SNAPSHOT_COLUMNS = (Column("Name", lambda r: r["name"] or r["id"], "link", "name
                      Column("Size", "size", "gib", "volume_size"), Column("Status", "status", "status", "status"))
 
 PANEL = Panel(
-    path="/project/volumes", title="Volumes", noun="volume", menu="Volumes",
+    path="/project/volumes", title="Volumes", menu="Volumes",
     source=Source("volume", lambda query: path("/v3/volumes/detail", query=query), "volumes", search="name~", sorting="pair"),
     columns=(Column("Name", lambda r: r["name"] or r["id"], "link", "name"), Column("Size", "size", "gib", "size"),
              Column("Status", "status", "status", "status"), Column("Type", "volume_type"),

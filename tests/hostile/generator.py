@@ -57,6 +57,12 @@ def _query_names(package: str) -> tuple[str, ...]:
                          "page_reverse", "created_at"}))
 
 
+def _panel_names(panel) -> list[str]:
+    """The names that the forms of a panel of the dashboard may have."""
+    declared = [a.fields for a in panel.actions] + [panel.create.fields if panel.create else ()]
+    return ["verb", "id", "confirm_name", *(f.name for fields in declared if isinstance(fields, tuple) for f in fields)]
+
+
 @functools.cache
 def _form_names(module: str) -> tuple[str, ...]:
     text = inspect.getsource(importlib.import_module(module))
@@ -183,7 +189,7 @@ class Generator:
     def _form(self, route) -> bytes:
         rng = self.rng
         panel = getattr(route.handler, "__self__", None)
-        names = panel.field_names() if panel else _form_names(inspect.getmodule(inspect.unwrap(route.handler)).__name__)
+        names = _panel_names(panel.panel) if panel else _form_names(inspect.getmodule(inspect.unwrap(route.handler)).__name__)
         fields = {n: self.things.find("compute", n, "", rng, safe=False) or "1" for n in names if rng.random() < 0.8}
         for name in list(fields):
             if rng.random() < 0.3:
