@@ -27,6 +27,8 @@ def test_instances_are_moved_between_hosts(cloud, browser):
     server = cloud.client.find("compute", "servers", "first", "/servers/detail")["id"]
     own = LIST + server
     hosts = {"fake-host", "fake-host-2"}
+    wait_for(lambda: {s["host"] for s in cloud.client.call("compute", "GET", "/os-services?binary=nova-compute")["services"]
+                      if s["state"] == "up"} == hosts, 20, what="both hosts to be up")
     for verb, confirmed in (("migrate", True), ("live-migrate", False)):
         (there,) = hosts - {settled(cloud, server, "ACTIVE")["OS-EXT-SRV-ATTR:host"]}
         browser.do(f"{own}/{verb}/", host=there)
