@@ -66,20 +66,37 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   }
 });
 
-// What a refresh could not get is left as it is; a resource that is gone leads back to its list.
+// A form is sent once, however often its button is pressed. An answer that is a download leaves the page, so not for ever.
+const SENT_MS = 10000;
+document.addEventListener("submit", (event) => {
+  if (event.defaultPrevented) return; // htmx sends it, with hx-sync
+  const form = event.target;
+  if (Date.now() - (form.dataset.sent ?? 0) < SENT_MS) event.preventDefault();
+  else if (form.method === "post") form.dataset.sent = Date.now();
+});
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+});
+
+// What a refresh could not get is left as it is; a resource that is gone leads back to its list. A dialog shows every refusal and
+// failure, and an upload each refusal.
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.detail.target !== body && event.detail.xhr.status >= 400 && !event.detail.target.matches("[data-upload]")) {
+  const { xhr: { status, responseText }, target } = event.detail;
+  if (status >= 400 && (target === body ? !responseText : status >= 500 || !target.matches("[data-upload]"))) {
     event.detail.shouldSwap = false;
-    if (event.detail.xhr.status === 404) location.reload();
+    if (status === 404) location.reload();
   }
 });
 
 for (const name of ["htmx:sendError", "htmx:responseError"]) {
-  document.addEventListener(name, () => {
+  document.addEventListener(name, (event) => {
+    if (event.detail.target === body && event.detail.xhr.responseText) return; // the dialog says what failed
     document.getElementById("announce").textContent = "The dashboard could not be reached. Try again in a moment.";
   });
 }
-document.addEventListener("htmx:afterOnLoad", () => { document.getElementById("announce").textContent = ""; });
+document.addEventListener("htmx:afterOnLoad", (event) => {
+  if (event.detail.xhr.status < 500) document.getElementById("announce").textContent = "";
+});
 
 // How far an upload is.
 document.addEventListener("htmx:xhr:progress", (event) => {

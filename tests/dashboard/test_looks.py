@@ -151,3 +151,40 @@ def test_a_list_is_searched_while_one_types(cloud, chromium, things):
     page.get_by_text("Nothing matches").wait_for()
     assert before > 0 and "q=no" in page.url
     assert not complaints
+
+
+PRESSED = """(times) => {
+    let sent = 0;
+    document.addEventListener("submit", (event) => { sent += !event.defaultPrevented; event.preventDefault(); });
+    while (times--) document.querySelector("main button.main").click();
+    return sent;
+}"""
+
+
+def test_a_form_is_sent_once(cloud, chromium):
+    """However often its button is pressed, on a page and in a dialog."""
+    group = cloud.client.call("network", "POST", "/security-groups", {"security_group": {"name": "once"}})["security_group"]["id"]
+    page, _ = logged_in(cloud, chromium)
+    base, posted = page.url.removesuffix("/project/"), []
+    page.goto(base + "/project/security_groups/create/")
+    page.fill("#f-name", "another")
+    assert page.evaluate(PRESSED, 3) == 1
+    page.on("request", lambda request: posted.append(request.url) if request.method == "POST" else None)
+    page.goto(f"{base}/project/security_groups/{group}/")
+    page.locator("details.menu summary").click()
+    page.locator("details.menu").get_by_role("link", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").wait_for()
+    page.evaluate("for (const _ of '123') document.querySelector('#dialog-body button.danger').click()")
+    page.get_by_text("once was deleted").wait_for()
+    assert len(posted) == 1
+
+
+def test_a_dialog_shows_what_failed(cloud, chromium, things):
+    page, _ = logged_in(cloud, chromium)
+    base = page.url.removesuffix("/project/")
+    page.route("**/rule/*", lambda route: route.fulfill(status=503, content_type="text/html", body=(
+        '<p class="alert" role="alert">The network service does not respond.</p>')))
+    page.goto(f"{base}/project/security_groups/{things['/project/security_groups']}/")
+    page.get_by_role("link", name="Add rule").first.click()
+    page.get_by_role("dialog").get_by_text("The network service does not respond.").wait_for()
+    assert page.locator("#announce").text_content() == ""
