@@ -90,6 +90,8 @@ def zone_of(aggregates: list[dict], default: str) -> str:
 
 def number(of_host: list[dict], name: str, default: float) -> float:
     """The least number that these aggregates have under a name, or the default. What is no number is left out."""
+    if not of_host:  # of most hosts, and the scheduler asks several times for each host and server
+        return default
     found = []
     for aggregate in of_host:
         text = aggregate["metadata"].get(name)
