@@ -5,16 +5,17 @@ import json
 import pytest
 
 from common.periodic import wait_for
-from tests.conftest import new_volume
+from deploy.prepare import ensure_secrets
+from tests.conftest import login_as, new_volume
 from tests.functional.test_stories import server_body, wait_gone, wait_status
 
 
 @pytest.fixture
 def at(cloud):
-    def call(version, method, path, body=None, status=None):
+    def call(version, method, path, body=None, status=None, token=cloud.client.token):
         """JSON of an answer, or with ``status`` its text once it has that status."""
         response = cloud.client.pool.request(method, cloud.client.url("volume") + path, headers={
-            "X-Auth-Token": cloud.client.token, "Content-Type": "application/json",
+            "X-Auth-Token": token, "Content-Type": "application/json",
             "OpenStack-API-Version": f"volume {version}"}, body=json.dumps(body) if body is not None else None)
         assert response.status == (status or response.status) and (status or response.status < 400), response.data
         return response.data.decode() if status else json.loads(response.data or "null")
@@ -149,7 +150,14 @@ def test_a_new_image_on_a_volume(at, cloud, volume):
     assert "but is reserved" in at("3.68", "POST", path, reimage, status=400)
     at("3.68", "POST", path, {"os-reimage": {"image_id": image, "reimage_reserved": True}}, status=202)
     until("reserved")
+    compute = login_as(cloud, "nova", ensure_secrets(cloud.state)["nova_password"], "service").token
+    for status, reserved, answer in (("reserved", True, 202), ("error", True, 202), ("error", False, 403)):
+        at("3.0", "POST", path, {"os-reset_status": {"status": status}}, status=202)
+        at("3.68", "POST", path, {"os-reimage": {"image_id": image, "reimage_reserved": reserved}}, status=answer, token=compute)
+        until("reserved" if answer == 202 else status)
+    at("3.0", "POST", path, {"os-reset_status": {"status": "reserved"}}, status=202)
     at("3.44", "DELETE", f"/attachments/{held}")
+    at("3.68", "POST", path, {"os-reimage": {"image_id": image, "reimage_reserved": True}}, status=403, token=compute)
     at("3.0", "POST", path, {"os-reset_status": {"status": "error"}}, status=202)
     at("3.68", "POST", path, reimage, status=202)
     until("available")

@@ -65,13 +65,19 @@ def reimage(call: Call, id: str, arguments: dict) -> None:
     reserved = wsgi.bool_value(arguments.get("reimage_reserved") or False)
     with call.svc.db.reader() as connection:
         row = access.volume(call, connection, id)
-        access.check(call, row, "volume:reimage_reserved" if row["status"] == "reserved" else "volume:reimage")
+        access.check(call, row, _rule_to_reimage(row, reserved))
     image = image_metadata(call, arguments["image_id"], row["size"])
     with call.svc.db.writer() as connection:
         row = access.volume(call, connection, id)
-        access.check(call, row, "volume:reimage_reserved" if row["status"] == "reserved" else "volume:reimage")
+        access.check(call, row, _rule_to_reimage(row, reserved))
         reimages.begin(connection, row, image, reserved=reserved, request_id=call.ctx.trace_id)
     call.svc.send(call.svc.agents.reimage_volume, call.ctx, row["host"], id)
+
+
+def _rule_to_reimage(row: dict, reserved: bool) -> str:
+    """A volume on which a server's image could not be written is in error, but still reserved for that server."""
+    held = row["status"] == "reserved" or reserved and row["status"] == "error" and row["attachments"]
+    return "volume:reimage_reserved" if held else "volume:reimage"
 
 
 def set_bootable(call: Call, id: str, arguments: dict) -> None:
