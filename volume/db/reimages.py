@@ -1,9 +1,7 @@
 """The row of a volume while an image is written over what it has: its status is ``downloading``."""
 
-import sqlalchemy as sa
-
 from common import errors, rows
-from volume.db import models, volumes
+from volume.db import models, snapshots, volumes
 
 TABLE, ATTACHMENTS = models.volumes, models.attachments
 DOWNLOADING = "downloading"
@@ -15,7 +13,7 @@ def begin(connection, row: dict, image: dict, *, reserved: bool, request_id: str
     :param image: its image metadata afterwards
     :param reserved: whether it may be reserved for a server
     :raises Conflict: it has more than one attachment
-    :raises BadRequest: it is in another state, or was never created
+    :raises BadRequest: it is in another state, was never created, is connected whatever its status says, or is being copied
     """
     if len(row["attachments"]) > 1:
         raise errors.Conflict("Cannot re-image a volume which is attached to more than one server.")
@@ -23,6 +21,10 @@ def begin(connection, row: dict, image: dict, *, reserved: bool, request_id: str
         raise errors.BadRequest(f"Invalid volume: Volume {row['id']} was never created.")
     volumes.move(connection, row["id"], "reimage_reserved" if reserved else "reimage", fault=None, request_id=request_id,
                  image_id=image["image_id"], reimage_metadata=image)
+    if any(each["attach_status"] != "reserved" for each in row["attachments"]):  # its status may have been reset
+        raise errors.BadRequest(f"Invalid volume: Volume {row['id']} is connected to a server or a host.")
+    if snapshots.being_read(connection, row["id"]):  # the copy would get the image, or a mixture
+        raise errors.BadRequest(f"Invalid volume: A snapshot or a volume is being created from volume {row['id']}.")
 
 
 def is_downloading(connection, volume_id: str) -> bool:
@@ -31,10 +33,16 @@ def is_downloading(connection, volume_id: str) -> bool:
     return row is not None and row["status"] == DOWNLOADING
 
 
-def finish(connection, volume_id: str) -> dict | None:
-    """The volume has the image; returns its row. None: it is not being written to any more, or was reported before."""
-    row = rows.one(connection, sa.select(TABLE).where(TABLE.c.id == volume_id).with_for_update())
-    if row is None or row["status"] != DOWNLOADING:
+def find(connection, volume_id: str, image_id: str) -> dict | None:
+    """The row, locked, if the volume is getting this image. After a reset of its status it may be getting another one."""
+    row = rows.find(connection, TABLE, volume_id)
+    return row if row is not None and (row["status"], row["image_id"]) == (DOWNLOADING, image_id) else None
+
+
+def finish(connection, volume_id: str, image_id: str) -> dict | None:
+    """The volume has the image; returns its row. None: it is not getting this image any more, or was reported before."""
+    row = find(connection, volume_id, image_id)
+    if row is None:
         return None
     held = rows.exists(connection, ATTACHMENTS, volume_id=volume_id)
     values = {"bootable": True, "image_metadata": row["reimage_metadata"], "reimage_metadata": None, "fault": None}

@@ -38,3 +38,12 @@ def being_copied(connection, **source) -> bool:
     v = models.volumes
     return connection.execute(sa.select(v.c.id).where(
         v.c.status == "creating", *[v.c[name] == value for name, value in source.items()])).first() is not None
+
+
+def being_read(connection, volume_id: str) -> bool:
+    """Whether a snapshot of the volume is being made, or a volume is being created from it.
+
+    To be called with the volume's row locked: then no more begins.
+    """
+    return being_copied(connection, source_volid=volume_id) or any(
+        each["status"] == "creating" for each in of_volume(connection, volume_id))

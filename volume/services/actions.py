@@ -60,7 +60,7 @@ def reimage(call: Call, id: str, arguments: dict) -> None:
     """Begin to write an image over what a volume has. With ``reimage_reserved`` also if it is reserved for a server.
 
     :raises Conflict: it has more than one attachment
-    :raises BadRequest: its status, or the image, does not allow it
+    :raises BadRequest: its status, what is done with it now, or the image does not allow it
     """
     reserved = wsgi.bool_value(arguments.get("reimage_reserved") or False)
     with call.svc.db.reader() as connection:

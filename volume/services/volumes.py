@@ -192,8 +192,7 @@ def begin_delete(connection, row: dict, *, cascade: bool = False, force: bool = 
     """
     id = row["id"]
     taken = snapshots.of_volume(connection, id)
-    busy = snapshots.being_copied(connection, source_volid=id) or any(
-        s["status"] == "creating" or snapshots.being_copied(connection, snapshot_id=s["id"]) for s in taken)
+    busy = snapshots.being_read(connection, id) or any(snapshots.being_copied(connection, snapshot_id=s["id"]) for s in taken)
     if row["attachments"] or busy or (taken and not cascade):
         raise errors.BadRequest("Invalid volume: Volume status must be available or error or error_restoring or "
                                 "error_extending or error_managing and must not be migrating, attached, belong to a "

@@ -25,7 +25,8 @@ class ReimageVolume(VolumeTask):
     steps = ("fill", "publish", "announce")
 
     def still_current(self, state):
-        return self.status(state) == reimages.DOWNLOADING
+        with self.service.db.reader() as connection:
+            return reimages.find(connection, state["volume_id"], state["image_id"]) is not None
 
     def fill(self, state):
         if not self.service.driver.keeps_bytes:
@@ -36,7 +37,7 @@ class ReimageVolume(VolumeTask):
             self.service.driver.refill(state["volume_id"], source, image["disk_format"])
 
     def publish(self, state):
-        row = self.service.db.transact(reimages.finish, state["volume_id"])
+        row = self.service.db.transact(reimages.finish, state["volume_id"], state["image_id"])
         if row is not None:
             self.service.notify("volume.reimage.end", row)
 
@@ -54,5 +55,7 @@ class ReimageVolume(VolumeTask):
 
     @units.unit
     def failed(self, step, error, state):
-        super().failed(step, error, state)
-        LOG.error("volume %s has not got image %s: %s", state["volume_id"], state["image_id"], error)
+        with self.service.db.writer():  # so that the row stays locked
+            if self.still_current(state):
+                super().failed(step, error, state)
+                LOG.error("volume %s has not got image %s: %s", state["volume_id"], state["image_id"], error)
