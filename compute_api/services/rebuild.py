@@ -27,7 +27,13 @@ def _root_volume(call: Call, row: dict) -> dict:
 
 
 def _check_volume(call: Call, volume: dict, image: dict) -> None:
-    """:raises BadRequest: the volume cannot get the image, or before 2.93 has another"""
+    """
+    :raises BadRequest: the volume cannot get the image, or before 2.93 has another
+    :raises Conflict: its attachments do not allow it
+    """
+    if call.version >= REIMAGED and (image["size"] == 0 or "block_device_mapping" in image["properties"]):
+        # Of a server that boots from a volume: it only names snapshots, and the volume would lose what it has for nothing.
+        raise errors.BadRequest(f"Image {image['id']} has no data that can be written on a volume.")
     if call.version < REIMAGED and volume.get("volume_image_metadata", {}).get("image_id") != image["id"]:
         raise errors.BadRequest("Unable to rebuild with a different image for a volume-backed server.")
     needed_gb = max(image["min_disk"] or 0, -(-(image["virtual_size"] or image["size"] or 0) // GIB))
@@ -36,6 +42,9 @@ def _check_volume(call: Call, volume: dict, image: dict) -> None:
                                 f"{volume['size'] * GIB} bytes, minimum size is {needed_gb * GIB} bytes.")
     if len(volume["attachments"]) > 1:
         raise errors.Conflict("Cannot re-image a volume which is attached to more than one server.")
+    if call.version >= REIMAGED and volume["status"] == "error" and volume["attachments"]:
+        # Its status was reset. The volume service would refuse the image when the guest has been stopped.
+        raise errors.Conflict(f"Cannot re-image volume {volume['id']}: it is in error, and its server is still connected.")
 
 
 def _values(call: Call, row: dict, given: dict) -> dict:

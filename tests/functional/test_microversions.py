@@ -491,6 +491,21 @@ def booted_from_volume(cloud, image: str):
     wait_gone(cloud.client, made)
 
 
+@contextlib.contextmanager
+def image_of_volumes(cloud, server: str):
+    """The image that createImage makes of a server that boots from a volume: it names a snapshot, and has no data."""
+    cloud.client.call("compute", "POST", f"/servers/{server}/action", {"createImage": {"name": "of-volumes"}})
+    wait_for(lambda: cloud.client.find("image", "images", "of-volumes")["status"] == "active", 20, what="the image")
+    wait_for(lambda: not cloud.client.call("compute", "GET", f"/servers/{server}")["server"]["OS-EXT-STS:task_state"], 20,
+             what="the end of the task")
+    image = cloud.client.find("image", "images", "of-volumes")
+    yield image["id"]
+    (snapshot,) = (each["snapshot_id"] for each in json.loads(image["block_device_mapping"]))
+    cloud.client.call("image", "DELETE", f"/images/{image['id']}")
+    cloud.client.call("volume", "DELETE", f"/snapshots/{snapshot}")
+    wait_for(lambda: snapshot not in str(cloud.client.call("volume", "GET", "/snapshots")), 20, what="the snapshot to go")
+
+
 def test_rebuild_of_a_server_that_boots_from_a_volume(cloud):
     first = cloud.client.find("image", "images", "cirros")["id"]
     names = {"disk_format": "raw", "container_format": "bare"}
@@ -508,6 +523,16 @@ def test_rebuild_of_a_server_that_boots_from_a_volume(cloud):
         assert wait_status(cloud.client, server)["name"] == "same image" and shown_volume()["status"] == "in-use"
         text = refused(400, cloud.client, "compute", "POST", path, {"rebuild": {"imageRef": large}}, version="2.93")
         assert "Volume is smaller than the minimum size" in text
+        with image_of_volumes(cloud, server) as named:
+            text = refused(400, cloud.client, "compute", "POST", path, {"rebuild": {"imageRef": named}}, version="2.93")
+            assert "no data" in text
+            reimage = {"os-reimage": {"image_id": named, "reimage_reserved": True}}
+            assert "no data" in refused(400, cloud.client, "volume", "POST", f"/volumes/{volume}/action", reimage, version="3.68")
+        reset = f"/volumes/{volume}/action"
+        cloud.client.call("volume", "POST", reset, {"os-reset_status": {"status": "error"}})
+        text = refused(409, cloud.client, "compute", "POST", path, {"rebuild": {"imageRef": second}}, version="2.93")
+        assert "it is in error" in text
+        cloud.client.call("volume", "POST", reset, {"os-reset_status": {"status": "in-use"}})
         rebuilt = at(cloud, "2.93", "POST", path, {"rebuild": {"imageRef": second, "name": "other image"}})["server"]
         assert (rebuilt["status"], rebuilt["image"], rebuilt["name"]) == ("REBUILD", "", "other image")
         shown = wait_status(cloud.client, server)

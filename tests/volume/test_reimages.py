@@ -10,9 +10,12 @@ from common import db, errors
 from common.db import Database
 from tests.volume.test_pending_work import volume
 from volume.db import models, reimages, volumes
+from volume.services.volumes import metadata_of_written
 from volume.tasks.reimage import ReimageVolume
 
 VOLUME, NOW = volume(1)["id"], db.now()
+IMAGE = {"id": "00000001-3333-4333-8333-333333333333", "name": "a", "status": "active", "disk_format": "raw",
+         "container_format": "bare", "checksum": "0", "size": 512, "virtual_size": None, "min_disk": 0, "min_ram": 0}
 SNAPSHOT = {"id": "s", "project_id": "owner", "user_id": "u", "volume_id": VOLUME, "volume_size": 1, "status": "creating",
             "metadata": {}, "request_id": "req-1", "created_at": NOW, "updated_at": NOW}
 ATTACHMENT = {"id": "a", "volume_id": VOLUME, "project_id": "owner", "instance_uuid": "i", "attach_status": "reserved",
@@ -122,3 +125,13 @@ def test_a_failure_is_reported(service):
     former, state = task(service, "A")
     former.failed("fill", errors.StepFailed(reason="A is damaged."), state)
     assert shown(service)["status"] == "error" and "A is damaged." in shown(service)["fault"]
+
+
+@pytest.mark.parametrize("values", [{"size": 0}, {"block_device_mapping": "[]"}], ids=["empty", "names snapshots"])
+def test_an_image_without_data_is_not_written(values):
+    def image_of(**values) -> dict:
+        rest = types.SimpleNamespace(request=lambda *a, **more: {**IMAGE, **values})
+        return metadata_of_written(types.SimpleNamespace(ctx=None, svc=types.SimpleNamespace(rest=rest)), IMAGE["id"], 1)
+    assert image_of()["image_id"] == IMAGE["id"]
+    with pytest.raises(errors.BadRequest, match="has no data"):
+        image_of(**values)

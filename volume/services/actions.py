@@ -6,7 +6,7 @@ from common import context, db, errors, rows, wsgi
 from common.calls import Call
 from volume import access
 from volume.db import attachments, extensions, reimages, volumes
-from volume.services.volumes import begin_delete, image_metadata
+from volume.services.volumes import begin_delete, metadata_of_written
 
 LOG = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def reimage(call: Call, id: str, arguments: dict) -> None:
     with call.svc.db.reader() as connection:
         row = access.volume(call, connection, id)
         access.check(call, row, _rule_to_reimage(row, reserved))
-    image = image_metadata(call, arguments["image_id"], row["size"])
+    image = metadata_of_written(call, arguments["image_id"], row["size"])
     with call.svc.db.writer() as connection:
         row = access.volume(call, connection, id)
         access.check(call, row, _rule_to_reimage(row, reserved))

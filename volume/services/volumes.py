@@ -10,6 +10,7 @@ from volume.services import filters, lists, types
 
 TABLE = volumes.TABLE
 _SNAPSHOTS_OF_IMAGES = (3, 46)  # since when an image that names a snapshot stands for it
+_MAPPING = "block_device_mapping"  # the property of an image that names snapshots
 FILTERS = {
     **{name: filters.text(TABLE.c[name]) for name in (
         "id", "name", "description", "status", "availability_zone", "project_id", "user_id", "volume_type_id", "snapshot_id",
@@ -133,12 +134,17 @@ def _source(call: Call, connection, given: dict) -> dict:
             "type": volume["volume_type_id"]}
 
 
-def image_metadata(call: Call, ref: str, size_gb: int) -> dict:
-    """The image metadata that a volume stores.
+def metadata_of_written(call: Call, ref: str, size_gb: int) -> dict:
+    """The image metadata that a volume stores once an image has been written over what it has.
 
-    :raises BadRequest: the image is not there for the caller, or not for a volume of this size
+    :raises BadRequest: the image is not there for the caller, not for a volume of this size, or has no data: one of a server
+        that boots from a volume only names snapshots, and the volume would lose what it has for nothing
     """
-    return _metadata_of(_find_image(call, ref), size_gb)
+    image = _find_image(call, ref)
+    metadata = _metadata_of(image, size_gb)
+    if image["size"] == 0 or _MAPPING in image:
+        raise errors.BadRequest(f"Invalid input received: Image {image['id']} has no data that can be written on a volume.")
+    return metadata
 
 
 def _find_image(call: Call, ref: str) -> dict:
@@ -153,10 +159,10 @@ def _snapshot_of(image: dict) -> str | None:
 
     :raises BadRequest: the property cannot be read: anybody may write it
     """
-    if "block_device_mapping" not in image:
+    if _MAPPING not in image:
         return None
     try:
-        mapping = document.parse(str(image["block_device_mapping"]).encode())
+        mapping = document.parse(str(image[_MAPPING]).encode())
         return next((str(each["snapshot_id"]) for each in mapping
                      if each.get("source_type") == "snapshot" and each.get("boot_index") == 0), None)
     except (errors.BadRequest, ValueError, TypeError, KeyError, AttributeError):
