@@ -88,7 +88,8 @@ def test_a_server_that_is_busy_is_left_alone(database, name, vm_state):
     """But a hard reboot may follow one that hangs, and whatever hangs on a host that is down does not keep its servers there."""
     for task_state in TASKS[1:]:
         put(database, vm_state, task_state)
-        kept = ("scheduling", "networking", "spawning", "unshelving", "deleting", *server_states.EVACUATION_TASKS)
+        kept = ("scheduling", "networking", "spawning", "unshelving", "deleting", "soft-deleting",
+                *server_states.EVACUATION_TASKS)
         follows = {"reboot-hard": task_state in ("rebooting", "rebooting_hard"), "evacuate": task_state not in kept}.get(name)
         end = ENDS[name].get(vm_state) if follows else None
         assert outcome(database, name, machine.finish) == (end and (end, None)), task_state
