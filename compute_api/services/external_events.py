@@ -19,34 +19,14 @@ def receive(call: Call, event: dict) -> int:
     :param event: {"name", "server_uuid"}, with the volume's id as "tag" of an event about it; the network service
         adds "ports" (see ``network_info.apply``), so that no request to it is necessary
     """
-    if event["name"] == EXTENDED:
-        return _extended(call, event)
-    if event["name"] == REIMAGED:
-        return _reimaged(call, event)
+    if event["name"] in ABOUT_VOLUMES:
+        return _about_volume(call, event)
     uuid = event["server_uuid"]
     known = network_info.apply(call.svc, uuid, event["ports"]) if "ports" in event else network_info.store(call.svc, uuid)
     return 200 if known else 404
 
 
-def _reimaged(call: Call, event: dict) -> int:
-    """The rebuild that waits for a volume goes on; it asks the volume service itself whether that has the image."""
-    uuid = event["server_uuid"]
-    if event.get("tag") is None:
-        return 400
-    with call.svc.db.writer() as connection:
-        row = rows.find(connection, TABLE, uuid, key="uuid")
-        if row is None:
-            return 404
-        if row["host"] is None:
-            return 422
-        waiting = rebuilds.hasten(connection, uuid)
-    for operation_id in waiting:
-        call.svc.send(call.svc.conductor.drive_operation, call.ctx, operation_id)
-    return 200
-
-
-def _extended(call: Call, event: dict) -> int:
-    """Have the server's host show the guest the new size of a volume."""
+def _about_volume(call: Call, event: dict) -> int:
     uuid, volume_id = event["server_uuid"], event.get("tag")
     if volume_id is None:
         return 400
@@ -56,7 +36,23 @@ def _extended(call: Call, event: dict) -> int:
             return 404
         if row["host"] is None:
             return 422
-        actions.start(connection, call.ctx, uuid, "extend_volume")
-    LOG.info("volume %s of instance %s was extended; telling host %s", volume_id, uuid, row["host"])
-    call.svc.send(call.svc.agents.extend_volume, call.ctx, row["host"], uuid, volume_id)
+        messages = ABOUT_VOLUMES[event["name"]](call, connection, row, volume_id)
+    for method, *arguments in messages:
+        call.svc.send(method, call.ctx, *arguments)
     return 200
+
+
+def _reimaged(call: Call, connection, row: dict, volume_id: str) -> list[tuple]:
+    """The rebuild that waits for a volume goes on; it asks the volume service itself whether that has the image."""
+    return [(call.svc.conductor.drive_operation, operation_id) for operation_id in rebuilds.hasten(connection, row["uuid"])]
+
+
+def _extended(call: Call, connection, row: dict, volume_id: str) -> list[tuple]:
+    """The server's host shows the guest the new size of a volume."""
+    actions.start(connection, call.ctx, row["uuid"], "extend_volume")
+    LOG.info("volume %s of instance %s was extended; telling host %s", volume_id, row["uuid"], row["host"])
+    return [(call.svc.agents.extend_volume, row["host"], row["uuid"], volume_id)]
+
+
+# {event: (call, connection, server, the volume's id) -> [(method, its arguments)] to be sent when the transaction has ended}
+ABOUT_VOLUMES = {EXTENDED: _extended, REIMAGED: _reimaged}

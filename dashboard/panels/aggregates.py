@@ -5,7 +5,7 @@ from dashboard import forms
 from dashboard.asks import do, get, send
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
-from dashboard.panels.fields import TARGET, edited, pairs_field, shown
+from dashboard.panels.fields import TARGET, deletion, edited, pairs_field, shown
 
 
 def _aggregate(req, id: str, body: dict) -> None:
@@ -58,10 +58,8 @@ PANEL = Panel(
                done="The host was removed."),
         Action("metadata", "Edit metadata", _aggregate_metadata, lambda req, row: [
             pairs_field("metadata", "Metadata", _own_metadata(row))], done="The metadata were changed."),
-        Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "compute", path("/v2.1/os-aggregates/{name}",
-                                                                                                  id)),
-               bulk=True, danger="danger", leaves=True, ask="{name} is deleted. Its hosts must be removed first.",
-               done="{name} was deleted.")),
+        deletion("compute", lambda id: path("/v2.1/os-aggregates/{name}", id), bulk=True,
+                 ask="{name} is deleted. Its hosts must be removed first.")),
     item=lambda req, id: get("compute", path("/v2.1/os-aggregates/{name}", id), "aggregate"),
     tabs=(Tab("hosts", "Hosts", tables=(Table("Hosts", lambda found, row: [{"host": h} for h in row["hosts"]], (
         Column("Host", "host"),), "It has no hosts.", target="host", actions=("remove-host",), add=("host",)),)),),

@@ -5,7 +5,7 @@ from dashboard import forms
 from dashboard.asks import do, get, send
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Source
-from dashboard.panels.fields import DESCRIPTION, name_and_description
+from dashboard.panels.fields import DESCRIPTION, deletion, name_and_description
 
 
 def domain_fields(req) -> list[Field]:
@@ -36,8 +36,7 @@ PANEL = Panel(
                ask="None of the users of {name} can log in, and all their sessions end.", done="{name} is disabled."),
         Action("enable", "Enable", lambda req, id, values, row: _domain(req, id, {"enabled": True}),
                when=lambda row: not row["enabled"], done="{name} is enabled."),
-        Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "identity", path("/v3/domains/{name}", id)),
-               when=lambda row: not row["enabled"], danger="name", leaves=True,
-               ask="{name} is deleted with its projects, users and groups.", done="{name} was deleted.")),
+        deletion("identity", lambda id: path("/v3/domains/{name}", id), when=lambda row: not row["enabled"], danger="name",
+                 ask="{name} is deleted with its projects, users and groups.")),
     item=lambda req, id: get("identity", path("/v3/domains/{name}", id), "domain"),
     create=Create("Create domain", (Field("name", "Name", required=True, max_length=64), DESCRIPTION), _create_domain))

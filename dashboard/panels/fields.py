@@ -1,12 +1,27 @@
-"""Fields and values that several panels have in common."""
+"""Fields, values and actions that several panels have in common."""
 
+import typing
+
+from common.rest import Path
 from dashboard import forms
+from dashboard.asks import do
 from dashboard.forms import Field
-from dashboard.panel import Row
+from dashboard.panel import Action, Row
 
 # The row of a tab that an action is for.
 TARGET = Field("target", "Target", "hidden", required=True, preset=True)
 DESCRIPTION = Field("description", "Description")
+
+
+def deletion(service: str, where: typing.Callable[[str], Path], *, ask: str, danger: str = "danger",
+             done: str = "{name} was deleted.", **more) -> Action:
+    """The action that deletes a resource.
+
+    :param where: id -> path
+    :param more: as of ``Action``
+    """
+    return Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", service, where(id)),
+                  ask=ask, danger=danger, done=done, leaves=True, **more)
 
 
 def name_and_description(req, row) -> list[Field]:

@@ -5,7 +5,7 @@ from dashboard import forms
 from dashboard.asks import do, get, send
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
-from dashboard.panels.fields import TARGET, edited, pairs_field, shown
+from dashboard.panels.fields import TARGET, deletion, edited, pairs_field, shown
 
 
 def _create_flavor(req, values: dict) -> str:
@@ -74,9 +74,8 @@ PANEL = Panel(
         Action("remove-access", "Remove", lambda req, id, values, row: _flavor_act(
             req, id, "removeTenantAccess", values["target"]), (TARGET,), hidden=True, danger="danger", tab="access",
             ask="The project can no longer use {name}.", done="The project can no longer use {name}."),
-        Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "compute", path("/v2.1/flavors/{name}", id)),
-               bulk=True, danger="danger", leaves=True, ask="{name} is deleted. Instances that have it go on.",
-               done="{name} was deleted.")),
+        deletion("compute", lambda id: path("/v2.1/flavors/{name}", id), bulk=True,
+                 ask="{name} is deleted. Instances that have it go on.")),
     item=lambda req, id: get("compute", path("/v2.1/flavors/{name}", id), "flavor"),
     tabs=(Tab("overview", "Overview", facts=(("Flavor", (
         Column("ID", "id", "code"), Column("Description", "description"), Column("VCPUs", "vcpus"), Column("RAM", "ram", "mib"),

@@ -6,7 +6,7 @@ from dashboard.asks import do, get, together
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Source, Tab, Table
 from dashboard.panels.domains import domain_fields
-from dashboard.panels.fields import DESCRIPTION, TARGET, name_and_description
+from dashboard.panels.fields import DESCRIPTION, TARGET, deletion, name_and_description
 
 
 def _create_group(req, values: dict) -> str:
@@ -34,9 +34,8 @@ PANEL = Panel(
         Action("remove-user", "Remove", lambda req, id, values, row: do(req, "DELETE", "identity", path(
             "/v3/groups/{name}/users/{name}", id, values["target"])), (TARGET,), hidden=True, danger="danger",
             ask="The user loses the roles of {name}.", done="The user was removed."),
-        Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "identity", path("/v3/groups/{name}", id)),
-               bulk=True, danger="danger", leaves=True, ask="{name} is deleted; its users lose the roles that it has.",
-               done="{name} was deleted.")),
+        deletion("identity", lambda id: path("/v3/groups/{name}", id), bulk=True,
+                 ask="{name} is deleted; its users lose the roles that it has.")),
     item=lambda req, id: get("identity", path("/v3/groups/{name}", id), "group"),
     tabs=(Tab("users", "Users", lambda req, id: {"users": get("identity", path("/v3/groups/{name}/users", id), "users")},
               tables=(Table("Users", lambda found, row: found["users"], (Column("Name", "name"), Column("ID", "id", "code")),

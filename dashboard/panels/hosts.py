@@ -6,6 +6,7 @@ from common.rest import path
 from dashboard.asks import do, get
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Panel, Row, Source, Tab, Table
+from dashboard.panels.fields import deletion
 
 _REASON = (Field("reason", "Reason"),)
 
@@ -98,6 +99,5 @@ AGENTS = Panel(
         ask="{name} gets nothing new to do.", done="{name} is disabled."),
         Action("enable", "Enable", lambda req, id, values, row: do(req, "PUT", "network", path("/v2.0/agents/{id}", id), {
             "agent": {"admin_state_up": True}}), when=lambda row: not row["admin_state_up"], done="{name} is enabled."),
-        Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "network", path("/v2.0/agents/{id}", id)),
-               when=lambda row: not row["alive"], danger="danger", leaves=True, ask="{name} is forgotten until it reports again.",
-               done="{name} was deleted.")))
+        deletion("network", lambda id: path("/v2.0/agents/{id}", id), when=lambda row: not row["alive"],
+                 ask="{name} is forgotten until it reports again.")))

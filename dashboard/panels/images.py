@@ -8,7 +8,7 @@ from dashboard import forms
 from dashboard.asks import Ask, do, get, undo
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Filter, Panel, Partly, Row, Source, Tab, Table
-from dashboard.panels.fields import TARGET, edited, pairs_field
+from dashboard.panels.fields import TARGET, deletion, edited, pairs_field
 
 _FORMATS = ("qcow2", "raw", "iso", "vmdk", "vdi", "vhd", "vhdx", "ami", "aki", "ari", "ploop")
 _VISIBILITIES = ("private", "shared", "community", "public")
@@ -138,9 +138,8 @@ ACTIONS = (
         "reactivated.", done="{name} was deactivated."),
     Action("reactivate", "Reactivate", lambda req, id, values, row: do(req, "POST", "image", path(
         "/v2/images/{id}/actions/reactivate", id)), when=_is("deactivated"), admin=True, done="{name} was reactivated."),
-    Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "image", path("/v2/images/{id}", id)),
-           when=lambda row: not row["protected"], bulk=True, danger="danger", leaves=True,
-           ask="{name} is deleted. Instances that were made of it stay. This cannot be undone.", done="{name} was deleted."),
+    deletion("image", lambda id: path("/v2/images/{id}", id), when=lambda row: not row["protected"], bulk=True,
+             ask="{name} is deleted. Instances that were made of it stay. This cannot be undone."),
 )
 
 

@@ -5,7 +5,8 @@ import webob
 from common.rest import path
 from dashboard.asks import do, get
 from dashboard.forms import Field
-from dashboard.panel import Action, Column, Create, Panel, Source
+from dashboard.panel import Column, Create, Panel, Source
+from dashboard.panels.fields import deletion
 
 _CREATE = (Field("name", "Name", required=True),
            Field("public_key", "Public key", "area", max_length=16000, placeholder="ssh-ed25519 AAAA…",
@@ -28,8 +29,7 @@ PANEL = Panel(
     source=Source("compute", lambda query: path("/v2.1/os-keypairs", query=query), "keypairs", pages=False, sort=("name", "asc"),
                   row=lambda found: found.get("keypair", found)),
     columns=(Column("Name", "name", "link", "name"), Column("Type", "type"), Column("Fingerprint", "fingerprint", "code")),
-    actions=(Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "compute", path(
-        "/v2.1/os-keypairs/{name}", id)), bulk=True, danger="danger", leaves=True,
-        ask="{name} is deleted. Instances keep the public key that they have.", done="{name} was deleted."),),
+    actions=(deletion("compute", lambda id: path("/v2.1/os-keypairs/{name}", id), bulk=True,
+                      ask="{name} is deleted. Instances keep the public key that they have."),),
     item=lambda req, id: get("compute", path("/v2.1/os-keypairs/{name}", id), "keypair"), id="name",
     tabs=(), create=Create("Create or import key pair", _CREATE, _create), empty="There are no key pairs yet.")

@@ -8,7 +8,7 @@ from dashboard import forms, session
 from dashboard.asks import do, get, send, undo
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
-from dashboard.panels.fields import TARGET
+from dashboard.panels.fields import TARGET, deletion
 
 _SUBNET = (
     Field("subnet_name", "Name of the subnet", section="Subnet"),
@@ -134,10 +134,8 @@ ACTIONS = (
     Action("edit-subnet", "Edit", _edit_subnet, _edit_subnet_fields, hidden=True, tab="subnets", done="The subnet was changed."),
     Action("delete-subnet", "Delete", _delete_subnet, (TARGET,), hidden=True, danger="danger", tab="subnets",
            ask="The subnet is deleted from {name}.", done="The subnet was deleted."),
-    Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "network", path("/v2.0/networks/{id}", id)),
-           bulk=True,
-           danger="danger", leaves=True, ask="{name} is deleted with its subnets. Instances must have left it.",
-           done="{name} was deleted."),
+    deletion("network", lambda id: path("/v2.0/networks/{id}", id), bulk=True,
+             ask="{name} is deleted with its subnets. Instances must have left it."),
 )
 
 

@@ -7,6 +7,7 @@ from dashboard import forms
 from dashboard.asks import do, get
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Panel, Source, Tab
+from dashboard.panels.fields import deletion
 from dashboard.panels.networks import NAME, PORT_COLUMNS, addresses
 from dashboard.panels.security_groups import group_options
 
@@ -42,10 +43,8 @@ PANEL = Panel(
                                            "links"),
              Column("Created", "created_at", "time", "created_at")),
     actions=(Action("edit", "Edit", _edit_port, _edit_port_fields, done="{name} was changed."),
-             Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "network", path("/v2.0/ports/{id}", id)),
-                    bulk=True, danger="danger", leaves=True,
-                    ask="{name} is deleted; an instance that uses it loses its interface.",
-                    done="{name} was deleted.")),
+             deletion("network", lambda id: path("/v2.0/ports/{id}", id), bulk=True,
+                      ask="{name} is deleted; an instance that uses it loses its interface.")),
     item=lambda req, id: get("network", path("/v2.0/ports/{id}", id), "port"),
     tabs=(Tab("overview", "Overview", facts=(("Port", (
         Column("ID", "id", "code"), Column("Description", "description"), Column("Project", "project_id", "code"),

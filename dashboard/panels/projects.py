@@ -6,7 +6,7 @@ from dashboard.asks import Ask, do, get, together
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
 from dashboard.panels.domains import domain_fields
-from dashboard.panels.fields import DESCRIPTION, TARGET, enabled, name_and_description
+from dashboard.panels.fields import DESCRIPTION, TARGET, deletion, enabled, name_and_description
 from dashboard.panels.quotas import quota_fields, set_quotas
 
 
@@ -76,9 +76,9 @@ PANEL = Panel(
                danger="danger", ask="Nobody can work in {name}. Its instances go on.", done="{name} is disabled."),
         Action("enable", "Enable", lambda req, id, values, row: _project(req, id, {"enabled": True}),
                when=lambda row: not row["enabled"], done="{name} is enabled."),
-        Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "identity", path("/v3/projects/{name}", id)),
-               danger="name", leaves=True, ask="{name} is deleted. What it owns in other services stays there, and belongs to "
-               "nobody: delete it first.", done="{name} was deleted.")),
+        deletion("identity", lambda id: path("/v3/projects/{name}", id), danger="name",
+                 ask="{name} is deleted. What it owns in other services stays there, and belongs to "
+                     "nobody: delete it first.")),
     item=lambda req, id: get("identity", path("/v3/projects/{name}", id), "project"),
     tabs=(Tab("overview", "Overview", facts=(("Project", (
         Column("ID", "id", "code"), Column("Description", "description"), Column("Domain", "domain_id", "code"),

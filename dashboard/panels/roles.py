@@ -4,7 +4,7 @@ from common.rest import path
 from dashboard.asks import do, get
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Source
-from dashboard.panels.fields import DESCRIPTION, name_and_description
+from dashboard.panels.fields import DESCRIPTION, deletion, name_and_description
 
 
 def _create_role(req, values: dict) -> str:
@@ -20,8 +20,7 @@ PANEL = Panel(
     actions=(
         Action("edit", "Edit", lambda req, id, values, row: do(req, "PATCH", "identity", path("/v3/roles/{name}", id), {
             "role": values}), name_and_description, done="{name} was changed."),
-        Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "identity", path("/v3/roles/{name}", id)),
-               danger="name", leaves=True, ask="{name} is deleted, and taken from everybody who has it.",
-               done="{name} was deleted.")),
+        deletion("identity", lambda id: path("/v3/roles/{name}", id), danger="name",
+                 ask="{name} is deleted, and taken from everybody who has it.")),
     item=lambda req, id: get("identity", path("/v3/roles/{name}", id), "role"),
     create=Create("Create role", (Field("name", "Name", required=True), DESCRIPTION), _create_role))

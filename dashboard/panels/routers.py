@@ -7,7 +7,7 @@ from dashboard import forms
 from dashboard.asks import do, get, send, together
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
-from dashboard.panels.fields import TARGET
+from dashboard.panels.fields import TARGET, deletion
 
 
 def external(req) -> list[dict]:
@@ -106,10 +106,8 @@ ACTIONS = (
         tab="routes", done="The route was added."),
     Action("remove-route", "Remove", _remove_route, (TARGET,), hidden=True, danger="danger", tab="routes",
            ask="The route is removed from {name}.", done="The route was removed."),
-    Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "network", path("/v2.0/routers/{id}", id)),
-           bulk=True,
-           danger="danger", leaves=True, ask="{name} is deleted. Its interfaces must be removed first.",
-           done="{name} was deleted."),
+    deletion("network", lambda id: path("/v2.0/routers/{id}", id), bulk=True,
+             ask="{name} is deleted. Its interfaces must be removed first."),
 )
 
 PANEL = Panel(

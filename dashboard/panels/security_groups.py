@@ -8,7 +8,7 @@ from dashboard import forms
 from dashboard.asks import do, get, send
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
-from dashboard.panels.fields import TARGET
+from dashboard.panels.fields import TARGET, deletion
 
 # name: (text, protocol, first port, last port)
 SERVICES: dict[str, tuple[str, str | None, int | None, int | None]] = {
@@ -117,10 +117,9 @@ PANEL = Panel(
         Action("edit", "Edit", _edit, _edit_fields, done="{name} was changed."),
         Action("delete-rule", "Delete", _delete_rule, (TARGET,), hidden=True, danger="danger", tab="rules",
                ask="What this rule allows is no longer allowed, unless another rule does.", done="The rule was deleted."),
-        Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "network", path("/v2.0/security-groups/{id}",
-                                                                                                  id)),
-               when=lambda row: row["name"] != "default", bulk=True, danger="danger", leaves=True,
-               ask="{name} is deleted with its rules. No instance may use it.", done="{name} was deleted.")),
+        deletion("network", lambda id: path("/v2.0/security-groups/{id}", id), when=lambda row: row["name"] != "default",
+                 bulk=True,
+                 ask="{name} is deleted with its rules. No instance may use it.")),
     item=lambda req, id: get("network", path("/v2.0/security-groups/{id}", id), "security_group"),
     tabs=(Tab("rules", "Rules", tables=(Table(
         "Rules", lambda found, row: sorted(row["security_group_rules"],

@@ -3,7 +3,8 @@
 from common.rest import path
 from dashboard.asks import do, get
 from dashboard.forms import Field
-from dashboard.panel import Action, Column, Create, Panel, Source
+from dashboard.panel import Column, Create, Panel, Source
+from dashboard.panels.fields import deletion
 
 _POLICIES = tuple((p, p) for p in ("soft-anti-affinity", "anti-affinity", "soft-affinity", "affinity"))
 _MOST = Field("most", "Most members on a host", "number", low=1, high=1000, help="For anti-affinity only.")
@@ -23,9 +24,8 @@ PANEL = Panel(
                   sort=("name", "asc"), cut=True),
     columns=(Column("Name", "name", "link", "name"), Column("Policy", "policy"), Column("Members", lambda r: len(r["members"])),
              Column("ID", "id", "code")),
-    actions=(Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "compute", path(
-        "/v2.1/os-server-groups/{id}", id)), bulk=True, danger="danger", leaves=True,
-        ask="{name} is deleted. Its instances stay where they are.", done="{name} was deleted."),),
+    actions=(deletion("compute", lambda id: path("/v2.1/os-server-groups/{id}", id), bulk=True,
+                      ask="{name} is deleted. Its instances stay where they are."),),
     item=lambda req, id: get("compute", path("/v2.1/os-server-groups/{id}", id), "server_group"),
     create=Create("Create server group", (Field("name", "Name", required=True),
                                           Field("policy", "Policy", "choice", True, options=_POLICIES), _MOST), _create_group),

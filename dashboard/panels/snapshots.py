@@ -4,7 +4,7 @@ from common.rest import path
 from dashboard.asks import do, get
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Filter, Panel, Source, Tab
-from dashboard.panels.fields import shown
+from dashboard.panels.fields import deletion, shown
 from dashboard.panels.volumes import CHANGING, SNAPSHOT_COLUMNS, is_in
 
 
@@ -24,10 +24,8 @@ _SNAPSHOT_ACTIONS = (
         when=is_in("available"), done="The volume is being created."),
     Action("edit", "Edit", lambda req, id, values, row: do(req, "PUT", "volume", path("/v3/snapshots/{id}", id), {
         "snapshot": values}), _snapshot_edit_fields, done="{name} was changed."),
-    Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "volume", path("/v3/snapshots/{id}", id)),
-           bulk=True,
-           danger="danger", leaves=True, ask="{name} is deleted. Volumes that were made of it stay.",
-           done="{name} is being deleted."),
+    deletion("volume", lambda id: path("/v3/snapshots/{id}", id), bulk=True,
+             ask="{name} is deleted. Volumes that were made of it stay.", done="{name} is being deleted."),
 )
 
 PANEL = Panel(

@@ -7,7 +7,7 @@ from dashboard.asks import do, get, send
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Partly, Source, Tab, Table
 from dashboard.panels.domains import domain_fields
-from dashboard.panels.fields import DESCRIPTION, enabled, name_and_description
+from dashboard.panels.fields import DESCRIPTION, deletion, enabled, name_and_description
 from dashboard.panels.projects import grant
 
 
@@ -69,10 +69,8 @@ PANEL = Panel(
                ask="{name} cannot log in, and all sessions end.", done="{name} is disabled."),
         Action("enable", "Enable", lambda req, id, values, row: _user(req, id, {"enabled": True}),
                when=lambda row: not row["enabled"], done="{name} is enabled."),
-        Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "identity", path("/v3/users/{name}", id)),
-               bulk=True,
-               danger="danger", leaves=True, ask="{name} is deleted, with the credentials. This cannot be undone.",
-               done="{name} was deleted.")),
+        deletion("identity", lambda id: path("/v3/users/{name}", id), bulk=True,
+                 ask="{name} is deleted, with the credentials. This cannot be undone.")),
     item=lambda req, id: get("identity", path("/v3/users/{name}", id), "user"),
     tabs=(Tab("overview", "Overview", facts=(("User", (
         Column("ID", "id", "code"), Column("Description", lambda r: r.get("description")),

@@ -5,7 +5,7 @@ from dashboard import forms
 from dashboard.asks import do, get
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Source
-from dashboard.panels.fields import edited, pairs_field, shown
+from dashboard.panels.fields import deletion, edited, pairs_field, shown
 
 
 def _create_type(req, values: dict) -> str:
@@ -43,9 +43,7 @@ PANEL = Panel(
             Field("public", "Public", "check", initial=row["is_public"])], done="{name} was changed."),
         Action("specs", "Edit extra specs", _type_specs, lambda req, row: [
             pairs_field("specs", "Extra specs", row.get("extra_specs", {}))], done="The extra specs were changed."),
-        Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "volume", path("/v3/types/{id}", id)),
-               bulk=True,
-               danger="danger", leaves=True, ask="{name} is deleted. No volume may have it.", done="{name} was deleted.")),
+        deletion("volume", lambda id: path("/v3/types/{id}", id), bulk=True, ask="{name} is deleted. No volume may have it.")),
     item=lambda req, id: get("volume", path("/v3/types/{id}", id), "volume_type"),
     create=Create("Create volume type", (
         Field("name", "Name", required=True), Field("description", "Description"),

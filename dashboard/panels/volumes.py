@@ -7,7 +7,7 @@ from dashboard import forms
 from dashboard.asks import do, get, send, together
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Filter, Panel, Row, Source, Tab, Table
-from dashboard.panels.fields import edited, pairs_field, shown
+from dashboard.panels.fields import deletion, edited, pairs_field, shown
 
 _STATUSES = ("available", "in-use", "creating", "deleting", "error", "reserved", "maintenance")
 CHANGING = ("creating", "deleting", "attaching", "detaching", "extending", "downloading", "uploading", "reserved")
@@ -146,10 +146,9 @@ ACTIONS = (
     Action("flags", "Set bootable or read-only", _bootable, _bootable_fields, done="{name} was changed."),
     Action("reset", "Reset status", _reset, (_STATUS,), admin=True, danger="danger",
            ask="Only what the database says about {name} is changed.", done="The status was reset."),
-    Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "volume", path("/v3/volumes/{id}", id)),
-           when=is_in("available", "error", "error_deleting", "error_extending", "maintenance"), bulk=True, danger="name",
-           leaves=True,
-           ask="Everything on {name} is lost. This cannot be undone.", done="{name} is being deleted."),
+    deletion("volume", lambda id: path("/v3/volumes/{id}", id), bulk=True, danger="name",
+             when=is_in("available", "error", "error_deleting", "error_extending", "maintenance"),
+             ask="Everything on {name} is lost. This cannot be undone.", done="{name} is being deleted."),
     Action("force-delete", "Force delete", lambda req, id, values, row: _act(req, id, {"os-force_delete": {}}), admin=True,
            danger="name", leaves=True, ask="{name} is deleted whatever its status is. Everything on it is lost.",
            done="{name} is being deleted."),

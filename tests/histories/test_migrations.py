@@ -90,6 +90,18 @@ def start(world, uuid: str) -> None:
         world.settle()
 
 
+def harm_and_settle(world, what: str, uuid: str) -> dict | None:
+    """:returns: the server's row, if it is still there, when all is at rest"""
+    harm(world, what, uuid)
+    if what != "reset":  # what the operator says of the guest need not be so
+        checks.always(world)
+    world.settle()
+    if what == "reset":
+        start(world, uuid)
+    checks.at_rest(world)
+    return world.row(uuid)
+
+
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("what", HARM)
 def test_it_ends_well_whatever_happens_at_any_point(place, action, what):
@@ -98,14 +110,7 @@ def test_it_ends_well_whatever_happens_at_any_point(place, action, what):
         with place.world() as world:
             uuid = moving(world, action)
             more = go(world, points)
-            harm(world, what, uuid)
-            if what != "reset":  # what the operator says of the guest need not be so
-                checks.always(world)
-            world.settle()
-            if what == "reset":
-                start(world, uuid)
-            checks.at_rest(world)
-            row = world.row(uuid)
+            row = harm_and_settle(world, what, uuid)
             ends.add(row and (row["vm_state"], row["host"], row["flavor"]["name"]))
             if row and what != "reset":
                 assert world.disk(row["host"], uuid) == f"{row['flavor']['disk']} GiB"

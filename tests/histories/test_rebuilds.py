@@ -5,7 +5,7 @@ import pytest
 from common import server_states
 from tests.histories import api, checks
 from tests.histories.test_crashes import active
-from tests.histories.test_migrations import HARM, POINTS, go, harm, sample, start
+from tests.histories.test_migrations import HARM, POINTS, go, harm_and_settle, sample
 from tests.histories.world import HOSTS
 
 
@@ -51,14 +51,7 @@ def test_it_ends_well_whatever_happens_at_any_point(place, what, stopped):
         with place.world() as world:
             uuid = begun(world, stopped=stopped)
             more = go(world, points)
-            harm(world, what, uuid)
-            if what != "reset":  # what the operator says of the guest need not be so
-                checks.always(world)
-            world.settle()
-            if what == "reset":
-                start(world, uuid)
-            checks.at_rest(world)
-            row = world.row(uuid)
+            row = harm_and_settle(world, what, uuid)
             ends.add(row and row["vm_state"])
             assert row is None or what == "reset" or root(world, uuid)["images"] >= 1
         if not more:
