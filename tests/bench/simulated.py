@@ -48,6 +48,7 @@ class _Compute(ComputeAgent):
     def setup(self):
         self.rest = self.conf.shared_rest
         super().setup()
+        self.fence.passed.set()  # a new host has nothing of servers that have left it
         self.guests_known.set()
 
 
