@@ -109,6 +109,9 @@ class Manager:
     def diagnostics(self, ctx, uuid: str) -> dict | None:
         return self.agent.driver.diagnostics(uuid)
 
+    def placement(self, ctx, uuid: str) -> dict | None:
+        return self.agent.driver.placement(uuid)
+
     def set_password(self, ctx, uuid: str, user: str, password: str) -> PasswordResult:
         with self._long_call(ctx):
             return self.operations.set_password(ctx, uuid, user, password)

@@ -90,6 +90,19 @@ class NicUse(TypedDict):
     tx_drop: int
 
 
+class CpuPlace(TypedDict):
+    vcpu: int
+    cpu: int
+
+
+class Placement(TypedDict):
+    """``cells``: the host's NUMA node of each node of the guest, [] if it is bound to none; ``cpus``: those of the host that the
+    guest has for itself."""
+
+    cells: list[int]
+    cpus: list[CpuPlace]
+
+
 class Diagnostics(TypedDict):
     """What a running guest has used since it was started. ``memory_stats`` are libvirt's, most of them in KiB."""
 

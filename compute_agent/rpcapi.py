@@ -15,6 +15,7 @@ from compute_agent.messages import (
     Offer,
     OfferedDisks,
     PasswordResult,
+    Placement,
     PowerAction,
 )
 from conductor.messages import ImageFile, RequestedNetwork
@@ -38,7 +39,8 @@ class AgentAPI(Client):
         "1.6": "cache_images is new.",
         "1.7": "open_migration and guest_arrived are new, and running guests are offered.",
         "1.8": "diagnostics, set_password and trigger_crash_dump are new.",
-        "1.9": "power takes soft-delete and restore."}
+        "1.9": "power takes soft-delete and restore.",
+        "1.10": "placement is new."}
 
     @cast(to="host")
     def build(self, ctx, host: HostName, uuid: Id) -> None:
@@ -121,6 +123,10 @@ class AgentAPI(Client):
     @call(timeout_s=15, to="host", since="1.8")
     def diagnostics(self, ctx, host: HostName, uuid: Id) -> Diagnostics | None:
         """What a guest has used. None: it does not run."""
+
+    @call(timeout_s=15, to="host", since="1.10")
+    def placement(self, ctx, host: HostName, uuid: Id) -> Placement | None:
+        """Where on the host's NUMA nodes and CPUs a guest is. None: it is not there."""
 
     @call(timeout_s=60, to="host", since="1.8")
     def set_password(self, ctx, host: HostName, uuid: Id, user: str, password: str) -> PasswordResult:

@@ -165,6 +165,10 @@ class VirtDriver:
         """What a running guest has used, as ``compute_agent.messages.Diagnostics``; None: it does not run."""
         raise AssertionError
 
+    def placement(self, uuid: str) -> dict | None:
+        """Where on the host a guest is, as ``compute_agent.messages.Placement``; None: there is no such guest."""
+        raise AssertionError
+
     def inject_nmi(self, uuid: str) -> None:
         """Send a running guest a non-maskable interrupt, for which many guests write a crash dump.
 

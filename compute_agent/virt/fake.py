@@ -183,6 +183,9 @@ class FakeDriver(base.VirtDriver):
                           for letter in string.ascii_lowercase[:1 + len(guest["volumes"])]],
                 "nics": [{"device": f"tap{port[:11]}", "mac_address": None, **moved} for port in guest["ports"]]}
 
+    def placement(self, uuid):
+        return {"cells": [], "cpus": []} if uuid in self.power_states() else None
+
     def inject_nmi(self, uuid):
         if not self._runs(uuid):
             raise errors.StepFailed(reason="The guest is not running.")

@@ -6,6 +6,7 @@ from compute_api import deletion, microversions, views
 from compute_api.handlers import paging
 from compute_api.schemas import servers as schemas
 from compute_api.services import server_lists, servers
+from compute_api.services import topology as numa
 
 
 def _listed(req, rows: list[dict], shown: list[dict]) -> dict:
@@ -30,9 +31,7 @@ def show(req, id):
 
 
 def topology(req, id):
-    """The NUMA topology: always empty, because guests have no NUMA cells, pinned CPUs or huge pages."""
-    servers.get(req.call, id, "compute:server:topology:index")
-    return {"nodes": [], "pagesize_kb": None}
+    return numa.show(req.call, id)
 
 
 def create(req):

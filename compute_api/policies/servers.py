@@ -42,4 +42,6 @@ RULES = [
     rule("os_compute_api:ips:show", READER, "List a server's addresses in one network",
          "GET /servers/{server_id}/ips/{network_label}"),
     rule("compute:server:topology:index", READER, "Show a server's NUMA topology", "GET /servers/{server_id}/topology"),
+    rule("compute:server:topology:host:index", ADMIN, "Show on which NUMA nodes and CPUs of its host a server is",
+         "GET /servers/{server_id}/topology"),
 ]

@@ -10,7 +10,7 @@ import pytest
 
 from common import errors, guest_hardware, rescue
 from compute_agent.virt.libvirt import capabilities, firmware, xml
-from compute_agent.virt.libvirt.pinning import Pinning
+from compute_agent.virt.libvirt.pinning import Pinning, placement
 
 SCHEMA = pathlib.Path("/usr/share/libvirt/schemas/domain.rng")
 UUID = "11111111-2222-3333-4444-555555555555"
@@ -254,6 +254,13 @@ def test_a_restarted_agent_learns_what_is_reserved():
     again = Pinning()
     again.learn(UUID, ET.tostring(metadata, encoding="unicode"))
     assert again.free(HOST.dedicated) == {2, 3, 6, 7}
+
+
+def test_where_a_guest_is_can_be_read_from_its_definition():
+    made = definition({"hw:cpu_policy": "dedicated", "hw:numa_nodes": "2"}, {}, vcpus=2)
+    assert placement(ET.tostring(made, encoding="unicode")) == {
+        "cells": [0, 1], "cpus": [{"vcpu": 0, "cpu": 0}, {"vcpu": 1, "cpu": 2}]}
+    assert placement(ET.tostring(definition({}, {}), encoding="unicode")) == {"cells": [], "cpus": []}
 
 
 def test_amounts_of_a_host():

@@ -230,6 +230,7 @@ class VirtContract:
         assert found["disks"][0]["device"] == "vda" and found["memory_stats"]["actual"] > 0
         driver.inject_nmi(UUID)
         assert kit.power() == server_states.RUNNING
+        assert driver.placement(UUID) == {"cells": [], "cpus": []} and driver.placement(UUID.replace("1", "9")) is None
         assert driver.set_password(UUID, "root", "x") in ("set", "no agent")
         driver.power_off(UUID, timeout_s=0)
         assert driver.diagnostics(UUID) is None and driver.set_password(UUID, "root", "x") == "not running"

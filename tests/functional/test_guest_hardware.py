@@ -66,6 +66,24 @@ def test_a_rebuild_and_a_resize_are_checked_too(cloud, flavor, image):
     wait_gone(client, server)
 
 
+def test_the_topology_says_what_the_server_has_and_operators_where_it_is(cloud, flavor, image, member):
+    client = member
+    chosen = flavor({"hw:numa_nodes": "2", "hw:cpu_policy": "dedicated", "hw:mem_page_size": "2048", "hw:cpu_threads": "2"},
+                    vcpus=4)
+    server = client.call("compute", "POST", "/servers", server_body(cloud.client, "cells", flavorRef=chosen))["server"]["id"]
+    wait_status(client, server)
+    node = {"memory_mb": 32, "siblings": [[0, 1]], "vcpu_set": [0, 1]}
+    second = {**node, "siblings": [[2, 3]], "vcpu_set": [2, 3]}
+
+    def shown(by):
+        return by.call("compute", "GET", f"/servers/{server}/topology", version="2.78")
+    assert shown(client) == {"nodes": [node, second], "pagesize_kb": 2048}
+    # A fake host has neither nodes nor CPUs.
+    assert shown(cloud.client)["nodes"] == [{**n, "cpu_pinning": {}} for n in (node, second)]
+    client.call("compute", "DELETE", f"/servers/{server}")
+    wait_gone(client, server)
+
+
 def test_what_no_host_has_is_named(cloud, flavor, image):
     client = cloud.client
     chosen = flavor({"hw:numa_nodes": "4", "hw:cpu_policy": "dedicated"}, vcpus=4)

@@ -38,7 +38,6 @@ NOT_ASKED: dict[str, dict[str, str]] = {
     "identity": {
     },
     "compute": {
-        "compute:server:topology:host:index": "Guests have no NUMA cells, so a topology has no details for operators only",
         "compute:servers:resize:cross_cell": "All hosts are of one cell",
         "os_compute_api:servers:create:trusted_certs": _CERTIFICATES,
         "os_compute_api:servers:rebuild:trusted_certs": _CERTIFICATES,

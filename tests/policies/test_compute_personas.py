@@ -23,6 +23,7 @@ MARK = "personas-"
 _PARTS = {
     "os_compute_api:servers:index:get_all_tenants", "os_compute_api:servers:detail:get_all_tenants",
     "os_compute_api:servers:allow_all_filters", "os_compute_api:servers:show:flavor-extra-specs",
+    "compute:server:topology:host:index",
     "os_compute_api:servers:show:host_status", "os_compute_api:servers:show:host_status:unknown-only",
     "os_compute_api:os-extended-server-attributes", "os_compute_api:servers:create:forced_host",
     "compute:servers:create:requested_destination", "os_compute_api:servers:create:attach_volume",

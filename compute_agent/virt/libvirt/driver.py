@@ -12,7 +12,7 @@ from common import errors, guest_hardware, server_states
 from common.guest_cpus import cpu_set
 from common.vault import open_chap
 from compute_agent.virt import base, kept_disks
-from compute_agent.virt.libvirt import capabilities, consoles, diagnostics, firmware, xml
+from compute_agent.virt.libvirt import capabilities, consoles, diagnostics, firmware, pinning, xml
 from compute_agent.virt.libvirt.files import Files
 from compute_agent.virt.libvirt.guest_agent import GuestAgent
 from compute_agent.virt.libvirt.host import Connection, guarded, resources
@@ -238,6 +238,14 @@ class LibvirtDriver(GuestAgent, LiveMigration, base.VirtDriver):
             return diagnostics.of(stats, guarded(domain.XMLDesc, 0), self.virt_type)
         except libvirt.libvirtError as error:
             raise self._failure("The guest's statistics could not be read", error) from error
+
+    def placement(self, uuid):
+        try:
+            return pinning.placement(guarded(self._domain(uuid).XMLDesc, libvirt.VIR_DOMAIN_XML_INACTIVE))
+        except errors.StepFailed:
+            return None
+        except libvirt.libvirtError as error:
+            raise self._failure("The guest's definition could not be read", error) from error
 
     def inject_nmi(self, uuid):
         domain = self._domain(uuid)

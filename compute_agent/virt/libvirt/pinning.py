@@ -136,3 +136,12 @@ def _cpus(hardware: Hardware, count: int, siblings: dict[int, frozenset[int]], f
     else:
         found = [cpu for _, free_ones in sorted(cores.items(), key=lambda c: -len(c[1])) for cpu in free_ones]
     return found[:count] if len(found) >= count else None
+
+
+def placement(definition: str) -> dict:
+    """As ``compute_agent.messages.Placement``, from the XML of a guest."""
+    top = ET.fromstring(definition)
+    cells = {int(node.get("cellid", "")): int(node.get("nodeset", "")) for node in top.iterfind("./numatune/memnode")}
+    return {"cells": [cells[number] for number in sorted(cells)],
+            "cpus": [{"vcpu": int(pin.get("vcpu", "")), "cpu": int(pin.get("cpuset", ""))}
+                     for pin in top.iterfind("./cputune/vcpupin")]}
