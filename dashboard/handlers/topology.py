@@ -1,6 +1,7 @@
 """The topology of the project's networks: a picture whose parts are links, and the same as a table."""
 
 import dataclasses
+import typing
 
 from common.rest import path
 from dashboard import session
@@ -57,8 +58,16 @@ def _devices(found: dict, networks: dict[str, Network]) -> list[Device]:
                 mine.append((y, addresses))
     rows = [("Router", f"/project/routers/{r['id']}/", r["name"] or r["id"], r["status"], r["id"]) for r in found["routers"]]
     rows += [("Instance", f"/project/instances/{s['id']}/", s["name"], s["status"], s["id"]) for s in found["servers"]]
-    return [Device(kind, href, name, status, _LEFT + _COLUMN * at, tuple(sorted(links.get(id, ()))))
+    return [Device(kind, href, name, status, _LEFT + _COLUMN * at, _merged(links.get(id, ())))
             for at, (kind, href, name, status, id) in enumerate(rows)]
+
+
+def _merged(links: typing.Iterable[tuple[int, str]]) -> tuple[tuple[int, str], ...]:
+    """One link to each network, with all addresses there."""
+    found: dict[int, list[str]] = {}
+    for y, addresses in links:
+        found.setdefault(y, []).append(addresses)
+    return tuple((y, ", ".join(filter(None, of))) for y, of in sorted(found.items()))
 
 
 def show(req):

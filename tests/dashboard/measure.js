@@ -1,0 +1,32 @@
+// What of a page does not fit its window: a list of complaints.
+() => {
+  const found = [], root = document.documentElement, width = root.clientWidth;
+  const named = (e) => `<${e.tagName.toLowerCase()} class="${e.getAttribute("class") ?? ""}"> ${(e.textContent ?? "").trim().slice(0, 30)}`;
+  if (root.scrollWidth > width) found.push(`the page is ${root.scrollWidth - width} px too wide`);
+  const hidden = (e) => !e.checkVisibility() || e.closest(".away, .skip, thead");
+  const scrolls = (e) => {
+    for (let up = e.parentElement; up && up !== document.body; up = up.parentElement) {
+      if (["auto", "scroll"].includes(getComputedStyle(up).overflowX)) return true;
+    }
+    return false;
+  };
+  for (const e of document.body.querySelectorAll("*")) {
+    if (hidden(e) || e.closest("svg svg, option")) continue;
+    const box = e.getBoundingClientRect(), style = getComputedStyle(e);
+    if (!box.width || !box.height) continue;
+    if ((box.right > width + 1 || box.left < -1) && !scrolls(e)) found.push(`outside: ${named(e)}`);
+    // Text that is cut off must be found elsewhere: in its title.
+    const cut = e.scrollWidth > e.clientWidth + 1 && style.overflowX === "hidden" && style.display !== "inline" && e.clientWidth;
+    if (cut && !e.closest("[title]") && !e.matches("input, textarea, select")) found.push(`cut off: ${named(e)}`);
+    // WCAG 2.2, 2.5.8: 24 by 24 px, except links in a text.
+    if (e.matches("a, button, summary, select, input:not([type=hidden]), textarea") && !e.closest("p, dd, .alert, svg, .line, code")) {
+      const target = e.closest("label.check") ?? e.closest("label") ?? e, size = target.getBoundingClientRect();
+      if (Math.round(size.height) < 24 || Math.round(size.width) < 24) {
+        found.push(`small target, ${Math.round(size.width)} x ${Math.round(size.height)}: ${named(e)}`);
+      }
+    }
+  }
+  const shift = performance.getEntriesByType("layout-shift").concat(window.shifts ?? []).reduce((sum, s) => sum + s.value, 0);
+  if (shift > 0.1) found.push(`the layout shifts by ${shift}`);
+  return [...new Set(found)].slice(0, 5);
+}

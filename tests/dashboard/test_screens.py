@@ -1,0 +1,66 @@
+"""Every page in every state fits its window: nothing is outside, cut off without a title, or too small to be touched, at five
+widths and from right to left."""
+
+import pathlib
+import re
+
+import pytest
+
+from tests.dashboard.sample import first
+from tests.dashboard.screens import CHROMIUM, Screens, View, screens, views
+
+HERE = pathlib.Path(__file__).resolve().parent
+STYLE = (HERE.parents[1] / "dashboard" / "static" / "style.css").read_text()
+needs_chromium = pytest.mark.skipif(not pathlib.Path(CHROMIUM).exists(), reason="needs Debian's chromium-headless-shell")
+VIEWS = list(views())
+# Pages of one template differ in what is in them, so those with the longest texts show what breaks: every list, and of the other
+# pages those of instances. ``python -m tests.dashboard.screenshots`` looks at all.
+HARD = [view for view in VIEWS if view.state == "long" and (view.path.count("/") == 3 or view.path.startswith(
+    "/project/instances/")) and ("?target" not in view.path or "/delete/" in view.path)]
+
+
+@pytest.fixture(scope="module")
+def shown():
+    with screens() as made:
+        yield made
+
+
+@needs_chromium
+@pytest.mark.parametrize("part", range(2))
+def test_the_longest_texts_fit(shown: Screens, part):
+    found = {}
+    for view in HARD[part::2]:
+        shown.open(view)
+        problems = shown.problems_everywhere((360, 1280))
+        if problems:
+            found[view.name] = problems
+    assert not found
+    assert not shown.complaints
+
+
+@needs_chromium
+@pytest.mark.parametrize("view", [view for view in VIEWS if view.path == "/project/instances/" and view.state != "long"]
+                         + [view for view in VIEWS if view.state in ("down", "failed", "missing", "refused")][:4],
+                         ids=lambda view: view.name)
+def test_every_state_of_a_page_fits(shown: Screens, view: View):
+    shown.open(view)
+    assert not shown.problems_everywhere()
+
+
+def test_styles_do_not_know_left_from_right():
+    """So that pages also read from right to left. ``50%`` and centred transforms know no side."""
+    found = re.findall(r"[^-\w](left|right|margin-left|margin-right|padding-left|padding-right|border-left|border-right)\s*:|"
+                       r":\s*(left|right)\b|border-(?:top|bottom)-(?:left|right)", STYLE)
+    assert not found
+
+
+def test_colours_are_tokens():
+    """Colours stand in the tokens only, where both colour schemes have them."""
+    beneath = STYLE.partition("/* Page */")[2]
+    assert not re.findall(r"#[0-9a-f]{3,8}\b(?![^{]*\{)", beneath)
+
+
+def test_the_sample_has_every_panel():
+    from dashboard.panels import PANELS
+    for panel in PANELS:
+        assert first(panel)
