@@ -79,7 +79,8 @@ def measure(cloud: first.Cloud, counters: Counters, state: str, count: int, clie
     first.boot(cloud, "warm", imageRef=image, flavorRef="42", networks=[{"uuid": networks["private"]}])
     time.sleep(12)  # early heartbeats are over
     weights = {n: processes.pss_kib(p) / 1024 for n, p in processes.daemons_of(supervisor.running_pid(state) or 0).items()}
-    print(f"idle: {sum(weights.values()):.0f} MB PSS in {len(weights)} processes")
+    print(f"idle: {sum(weights.values()):.0f} MB PSS in {len(weights)} processes: " + ", ".join(
+        f"{name.rpartition(' ')[0]} {mb:.0f}" for name, mb in sorted(weights.items(), key=lambda x: -x[1])))
     began, sql, messages, cpu = time.monotonic(), counters.sql(), counters.messages(), cpu_seconds(state)
     time.sleep(15)
     idle = time.monotonic() - began
