@@ -16,6 +16,7 @@ from common.guest_cpus import NumaNode, cpu_set, numa_nodes, real_time_cpus, top
 
 BUSES = ("virtio", "scsi", "ide", "sata", "usb")
 VIDEO_MODELS = ("vga", "cirrus", "vmvga", "qxl", "virtio", "bochs", "none")
+MOST_QUEUES = 256  # of an interface: what the kernel has for a tap
 UNSUPPORTED = ("mem_encryption", "pmem", "ephemeral_encryption", "viommu_model")
 _PAGE_UNITS = {"": 1, "k": 1, "kb": 1, "kib": 1, "m": 1 << 10, "mb": 1 << 10, "mib": 1 << 10, "g": 1 << 20, "gb": 1 << 20,
                "gib": 1 << 20}  # in KiB
@@ -131,6 +132,7 @@ class Hardware:
     cdrom_bus: str = "ide"
     scsi_model: str | None = None
     vif_model: str = "virtio"
+    vif_queues: int = 1
     rng: bool = True
     rng_rate: tuple[int, int] | None = None  # bytes, milliseconds
     watchdog: str | None = None
@@ -211,7 +213,7 @@ def of(vcpus: int, memory_mb: int, specs: dict, properties: dict) -> Hardware:
         hide_hypervisor=bool(asked.flavor.get("hide_hypervisor_id") or asked.image.get("img_hide_hypervisor_id")),
         serial_ports=_serial_ports(asked), watchdog=_watchdog(asked), hpet=asked.image.get("time_hpet", False),
         os_type=asked.image.get("os_type"), guest_agent=asked.image.get("qemu_guest_agent", False),
-        require_quiesce=asked.image.get("require_quiesce", False), **_machine(asked), **_devices(asked))
+        require_quiesce=asked.image.get("require_quiesce", False), **_machine(asked), **_devices(asked, vcpus))
 
 
 def _check_supported(specs: dict, properties: dict) -> None:
@@ -305,16 +307,18 @@ def _machine(asked: _Asked) -> dict:
             "cdrom_bus": asked.image.get("cdrom_bus", "sata" if "q35" in machine else "ide")}
 
 
-def _devices(asked: _Asked) -> dict:
+def _devices(asked: _Asked, vcpus: int) -> dict:
     image = asked.image
     ram_mb, most = image.get("video_ram"), asked.flavor.get("video_ram_max", 0)
     if ram_mb and ram_mb > most:
         raise errors.BadRequest(f"The requested amount of video memory {ram_mb} is higher than the maximum allowed by flavor "
                                 f"{most}.")
-    asked.same("vif_multiqueue_enabled")  # taps have one queue
+    vif_model = image.get("vif_model", "virtio")
+    many_queues = asked.same("vif_multiqueue_enabled", False) and vif_model == "virtio"
     rate = asked.flavor.get("rng_rate_bytes")
-    return {"disk_bus": image.get("disk_bus", "virtio"), "vif_model": image.get("vif_model", "virtio"),
-            "scsi_model": image.get("scsi_model"), "rng": asked.flavor.get("rng_allowed", True),
+    return {"disk_bus": image.get("disk_bus", "virtio"), "vif_model": vif_model,
+            "vif_queues": min(vcpus, MOST_QUEUES) if many_queues else 1, "scsi_model": image.get("scsi_model"),
+            "rng": asked.flavor.get("rng_allowed", True),
             "rng_rate": (rate, asked.flavor.get("rng_rate_period", 1000)) if rate else None,
             "video_model": image.get("video_model", "vga"), "video_ram_mb": ram_mb,
             "input_bus": image.get("input_bus", "usb")}

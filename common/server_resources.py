@@ -14,6 +14,7 @@ VOLUME_VERSION = {"OpenStack-API-Version": "volume 3.44"}
 # In which a volume cannot be deleted, and which it leaves without anybody's help.
 _TRANSIENT = ("creating", "downloading", "extending")
 MIGRATING_TO = "migrating_to"  # in the profile of a port that is plugged on two hosts
+MULTIQUEUE = "multiqueue"  # there too: the guest's interface has several queues
 Check = collections.abc.Callable[[], object]
 _UNBOUND = {"device_id": "", "device_owner": "", "binding:host_id": ""}
 
@@ -44,6 +45,15 @@ def release_port(rest, port_id: str, *, keep: bool, as_read: dict | None = None)
             rest.request("DELETE", "network", where, headers=headers)
     except errors.NotFound:
         LOG.debug("port %s does not exist any more", port_id)
+
+
+def as_queues(as_read: dict, multiqueue: bool) -> dict:
+    """What an update of a port has to say of the queues of its guest's interface: nothing, where it is as it should be."""
+    profile = as_read.get("binding:profile") or {}
+    if bool(profile.get(MULTIQUEUE)) == multiqueue:
+        return {}
+    kept = {name: value for name, value in profile.items() if name != MULTIQUEUE}
+    return {"binding:profile": {**kept, **({MULTIQUEUE: True} if multiqueue else {})}}
 
 
 def bind_port(rest, as_read: dict, host: str) -> None:

@@ -15,6 +15,7 @@ from common import errors, images, shared_work
 from common.server_states import ACTIVE, NOSTATE, PAUSED, SHUTDOWN, SUSPENDED
 from compute_agent import transfer
 from compute_agent.live import LiveSteps
+from compute_agent.ports import has_queues
 
 LOG = logging.getLogger(__name__)
 SHUTDOWN_S = 60.0
@@ -121,7 +122,7 @@ class HostSteps(LiveSteps):
     def _connected(self) -> tuple[list, list, dict]:
         """(ports, volumes as for the driver, {volume id: attachment id}) of the server, all of them on this host."""
         agent, instance = self.agent, self.instance
-        ports = agent.ports.move(instance["network_info"], check=self.check)
+        ports = agent.ports.move(instance["network_info"], check=self.check, multiqueue=has_queues(instance))
         volumes, attachments = self.attached_beside()
         return ports, volumes, attachments
 
@@ -227,7 +228,7 @@ class HostSteps(LiveSteps):
     def reconnect(self) -> dict:
         """The guest, with its ports and the volumes that are reserved for it."""
         agent, instance = self.agent, self.instance
-        ports = agent.ports.move(instance["network_info"], check=self.check)
+        ports = agent.ports.move(instance["network_info"], check=self.check, multiqueue=has_queues(instance))
         volumes, devices = [], [device for device in instance["block_devices"] if device["attachment_id"]]
         for device in devices:
             self.check()

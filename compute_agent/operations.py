@@ -156,7 +156,7 @@ class Operations:
         driver.destroy(uuid)
         driver.remove_files(uuid)
         driver.prepare_disk(instance, files)
-        self.agent.rebuild_guest(instance)
+        self.agent.rebuild_guest(instance, has_other_image=True)
         if instance["vm_state"] == STOPPED:
             driver.power_off(uuid, timeout_s=0, is_cancelled=is_cancelled)
 

@@ -4,7 +4,7 @@ import collections.abc
 import logging
 import re
 
-from common import errors, server_resources
+from common import errors, guest_hardware, server_resources
 from common.rest import path
 
 LOG = logging.getLogger(__name__)
@@ -16,6 +16,14 @@ Check = collections.abc.Callable[[], object]
 def _dns_name(hostname: str) -> str:
     """The host's part of a server's host name, which may be a domain name, and have characters that names in DNS do not have."""
     return re.sub("[^a-z0-9-]+", "-", hostname.partition(".")[0].lower())[:63].strip("-")
+
+
+def has_queues(instance: dict) -> bool:
+    """Whether the interfaces of a server's guest have several queues."""
+    try:
+        return guest_hardware.of_server(instance).vif_queues > 1
+    except errors.BadRequest as error:
+        raise errors.StepFailed(reason=str(error)) from error
 
 
 class Ports:
@@ -56,7 +64,8 @@ class Ports:
         for item in wanted:
             known = own[item["port"]] if item.get("port") else next(
                 (p for p in left if p["network_id"] == item["uuid"] and p["id"] not in {*own, *(m["id"] for m in made)}), None)
-            if known and self._is_bound_here(known) and known["device_id"] == instance["uuid"]:
+            if known and self._is_bound_here(known) and known["device_id"] == instance["uuid"] and not (
+                    server_resources.as_queues(known, has_queues(instance))):
                 made.append(known)
             else:
                 made.append(self._make(instance, item, known))
@@ -115,7 +124,8 @@ class Ports:
 
     def _make(self, instance: dict, item: dict, known: dict | None) -> dict:
         """Bind a port that is known, as it was read, or make a new one."""
-        owner = {"device_id": instance["uuid"], "device_owner": OWNER, "binding:host_id": self.host}
+        owner = {"device_id": instance["uuid"], "device_owner": OWNER, "binding:host_id": self.host,
+                 **server_resources.as_queues(known or {}, has_queues(instance))}
         if known:
             headers = server_resources.if_match(known) if "revision_number" in known else None
             try:
@@ -134,13 +144,14 @@ class Ports:
             port["security_groups"] = groups
         return self.rest.request("POST", "network", path("/v2.0/ports"), body={"port": port}, timeout_s=60)["port"]
 
-    def move(self, network_info: list[dict], *, check: Check) -> list[dict]:
+    def move(self, network_info: list[dict], *, check: Check, multiqueue: bool | None = None) -> list[dict]:
         """Bind a server's ports to this host, whichever had them; returns those that still exist.
 
         :param check: as of ``build``
+        :param multiqueue: whether the guest that is to be started has several queues; None: it runs, and has what it has
         :raises StepFailed: the network service refuses, or could not plug a port
         """
-        return self._refused_is_failure(self._move_once, network_info, check)
+        return self._refused_is_failure(self._move_once, network_info, check, multiqueue)
 
     def _refused_is_failure(self, work, *args):
         try:
@@ -162,12 +173,17 @@ class Ports:
             found.append(known)
         return found, now
 
-    def _move_once(self, network_info: list[dict], check: Check) -> list[dict]:
+    def have_other_queues(self, network_info: list[dict], multiqueue: bool) -> bool:
+        """Whether a guest would find ports with one queue where it has several, or the reverse."""
+        return any(server_resources.as_queues(port, multiqueue) for port in self._existing(network_info)[1])
+
+    def _move_once(self, network_info: list[dict], check: Check, multiqueue: bool | None) -> list[dict]:
         found, now = self._existing(network_info)
         check()
         for port in now:
-            if not self._is_bound_here(port):
-                body = {"port": {"binding:host_id": self.host}}
+            queues = {} if multiqueue is None else server_resources.as_queues(port, multiqueue)
+            if not self._is_bound_here(port) or queues:
+                body = {"port": {"binding:host_id": self.host, **queues}}
                 port = self.rest.request("PUT", "network", path("/v2.0/ports/{id}", port["id"]), body=body,
                                          headers=server_resources.if_match(port), timeout_s=60)["port"]
             self._check_plugged(port)
@@ -186,23 +202,24 @@ class Ports:
             self._check_plugged(port)
         return found
 
-    def plug(self, network_info: list[dict], *, check: Check) -> list[dict]:
+    def plug(self, network_info: list[dict], *, check: Check, multiqueue: bool) -> list[dict]:
         """Have this host's network agent build ports that exist: taps, filters, DHCP; returns those that still do.
 
-        :param check: as of ``build``
+        :param check: as of ``build``; ``multiqueue``: as of ``move``
         :raises ServiceUnavailable: one could not be plugged
         """
-        return self._retry_on_conflict(self._plug_once, network_info, check)
+        return self._retry_on_conflict(self._plug_once, network_info, check, multiqueue)
 
-    def _plug_once(self, network_info: list[dict], check: Check) -> list[dict]:
+    def _plug_once(self, network_info: list[dict], check: Check, multiqueue: bool) -> list[dict]:
         found = []
         for known in network_info:
             where = path("/v2.0/ports/{id}", known["id"])
             try:
                 as_read = self.rest.request("GET", "network", where)["port"]
                 check()
-                port = self.rest.request("PUT", "network", where, body={"port": {"binding:host_id": self.host}},
-                                         headers=server_resources.if_match(as_read), timeout_s=60)["port"]
+                body = {"port": {"binding:host_id": self.host, **server_resources.as_queues(as_read, multiqueue)}}
+                port = self.rest.request("PUT", "network", where, body=body, headers=server_resources.if_match(as_read),
+                                         timeout_s=60)["port"]
             except errors.NotFound:
                 LOG.warning("port %s is gone; its guest is built without it", known["id"])
                 continue

@@ -18,7 +18,7 @@ from compute_agent.imagecache import CacheCleanup, ImageCache
 from compute_agent.live import Incomings
 from compute_agent.manager import BUILD, CACHE, DELETE, IMAGE, OTHER, Manager
 from compute_agent.orphans import OrphanReconciler
-from compute_agent.ports import Ports
+from compute_agent.ports import Ports, has_queues
 from compute_agent.powersync import Heartbeat, PowerSync
 from compute_agent.resume import GuestResume
 from compute_agent.rpcapi import AgentAPI
@@ -153,11 +153,14 @@ class ComputeAgent(Service):
                     files[part] = self.images.ensure(image.get(part) or {"id": part_id}, instance["project_id"], is_cancelled)
         return files
 
-    def rebuild_guest(self, instance: dict) -> None:
+    def rebuild_guest(self, instance: dict, *, has_other_image: bool = False) -> None:
         """Hard reboot: define the guest again from the database, and start it."""
-        volumes = self._connected(instance)
+        volumes, many = self._connected(instance), has_queues(instance)
         drive = self.config_drive(instance) if instance["config_drive"] else None
+        replug = (has_other_image or many) and self.ports.have_other_queues(instance["network_info"], many)
         self.driver.destroy(instance["uuid"])
+        if replug:
+            self.ports.move(instance["network_info"], check=lambda: self._check_here(instance), multiqueue=many)
         self.driver.spawn(instance, instance["network_info"], volumes, drive)
 
     @staticmethod
@@ -166,18 +169,21 @@ class ComputeAgent(Service):
         """
         return instance if rescue.added(instance["rescue_image"]) else {**instance, "block_devices": []}
 
+    def _check_here(self, instance: dict) -> None:
+        """:raises Superseded: the server is on another host by now, or in another attempt"""
+        row = self.conductor.get_instance(self.context(), instance["uuid"])
+        if row is None or (row["host"], row["attempt"]) != (self.conf.host, instance["attempt"]):
+            raise errors.Superseded()
+
     def restore_guest(self, instance: dict) -> None:
         """Recreate a guest that is missing, if its disk still exists: ports, volumes, then the guest.
 
         :raises ServiceUnavailable: a service does not respond, or a port cannot be plugged yet
         :raises Superseded: the server is on another host by now, or in another attempt
         """
-        def check() -> None:
-            row = self.conductor.get_instance(self.context(), instance["uuid"])
-            if row is None or (row["host"], row["attempt"]) != (self.conf.host, instance["attempt"]):
-                raise errors.Superseded()
-        ports = self.ports.plug(instance["network_info"], check=check)
-        check()
+        ports = self.ports.plug(instance["network_info"], check=lambda: self._check_here(instance),
+                                multiqueue=has_queues(instance))
+        self._check_here(instance)
         instance = {**instance, "network_info": ports}
         self.rebuild_guest(self.as_rescued(instance) if instance["vm_state"] == RESCUED else instance)
 

@@ -49,7 +49,7 @@ class Network(TypedDict):
 
 
 class Port(TypedDict):
-    """A port. ``here``: it is plugged on this host."""
+    """A port. ``here``: it is plugged on this host; ``multiqueue``: its guest's interface has several queues."""
 
     here: bool
     id: str
@@ -65,6 +65,7 @@ class Port(TypedDict):
     dns_name: Any
     fixed_ips: list[FixedIp]
     security_groups: list[str]
+    multiqueue: Annotated[Any, Added("1.2", default=False)]
 
 
 class Rule(TypedDict):

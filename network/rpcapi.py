@@ -46,7 +46,8 @@ class NetworkAgentAPI(Client):
         "1.0": "The first version.",
         "1.1": "Changes have numbers: changed and hosts_added are new, refresh takes sequence, the state of a plug has "
                "sequences, routers and whole, and groups have only_members. Agents of 1.0 find changes with their pull each "
-               "minute."}
+               "minute.",
+        "1.2": "Ports have multiqueue."}
 
     @call(timeout_s="timeout_s", to="host")
     def plug(self, ctx, host: HostName, state: PluggedState, timeout_s: int) -> None:

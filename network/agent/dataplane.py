@@ -195,7 +195,8 @@ class LinuxDataplane:
             self.links.delete(name)
 
     def _ensure_tap(self, port: dict, bridge: str, mtu: int) -> None:
-        self.links.ensure_tap(tap_name(port["id"]), bridge, mtu, up=port["admin_state_up"])
+        self.links.ensure_tap(tap_name(port["id"]), bridge, mtu, up=port["admin_state_up"],
+                              multiqueue=port["multiqueue"])
 
     def _ensure_dhcp(self, network: dict, own: list[dict], bridges: dict) -> None:
         self.dhcp.ensure(network, own, bridges[network["id"]])

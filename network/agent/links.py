@@ -21,6 +21,7 @@ LOG = logging.getLogger(__name__)
 CLONE_NEWNET = 0x40000000
 # Of linux/neighbour.h.
 NUD_NOARP, NUD_PERMANENT, NTF_MASTER, NTF_STICKY = 0x40, 0x80, 0x04, 0x40
+_TAP = 2  # IFF_TAP of linux/if_tun.h
 FLOOD = "00:00:00:00:00:00"  # the entry for frames with an unknown destination
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -110,12 +111,28 @@ class Links:
             set_sysctl(f"ipv4/conf/{name}/arp_ignore", "8")
             self.up(name, mtu=mtu)
 
-    def ensure_tap(self, name: str, bridge: str, mtu: int, *, up: bool = True) -> None:
-        """A persistent tap on a bridge, ready for a hypervisor to open."""
+    def ensure_tap(self, name: str, bridge: str, mtu: int, *, up: bool = True, multiqueue: bool = False) -> None:
+        """A persistent tap on a bridge, ready for a hypervisor to open: with one queue, or with several.
+
+        The kernel refuses those who open it the other way. It is made anew when that changes, unless it is open.
+        """
+        if self._is_other_kind(name, multiqueue):
+            self.delete(name)
         if self.index(name) is None:
-            self._add(ifname=name, kind="tuntap", mode="tap")
+            if multiqueue:
+                self._add(ifname=name, kind="tun", tun_type=_TAP, tun_pi=0, tun_multi_queue=1)
+            else:
+                self._add(ifname=name, kind="tuntap", mode="tap")
             set_sysctl(f"ipv6/conf/{name}/disable_ipv6", "1")
         self.ip.link("set", index=self.index(name), master=self.index(bridge), mtu=mtu, state="up" if up else "down")
+
+    def _is_other_kind(self, name: str, multiqueue: bool) -> bool:
+        index = self.index(name)
+        if index is None:
+            return False
+        (link,) = self.ip.link("get", index=index)
+        known = link.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA", "IFLA_TUN_MULTI_QUEUE")
+        return known is not None and bool(known) != multiqueue and not link.get_attr("IFLA_CARRIER")
 
     def ensure_vxlan(self, name: str, segment: int, local: str, bridge: str, mtu: int, peers: list[str]) -> None:
         """A VXLAN device on a bridge. Frames to unknown addresses go to all peers, from which addresses are learned (RFC 7348).

@@ -180,7 +180,7 @@ class Parser:
 
     def _port(self, raw: dict) -> dict:
         base: dict = {"id": identifier(raw["id"]), "network_id": identifier(raw["network_id"]), "here": bool(raw["here"]),
-                "admin_state_up": bool(raw["admin_state_up"]), "closed": False}
+                "admin_state_up": bool(raw["admin_state_up"]), "multiqueue": bool(raw.get("multiqueue")), "closed": False}
         try:
             return {**base, "mac_address": mac(raw["mac_address"]), "fixed_ips": [_fixed(x) for x in raw["fixed_ips"]],
                     "allowed_address_pairs": [_pair(x) for x in raw["allowed_address_pairs"] or []],
@@ -243,6 +243,6 @@ def _floating(raw) -> dict:
 
 def closed(port: dict) -> dict:
     """A port that is blocked."""
-    return {**{k: port[k] for k in ("id", "network_id", "here", "admin_state_up")}, "closed": True, "mac_address": "",
-            "fixed_ips": [], "allowed_address_pairs": [], "port_security_enabled": True, "security_groups": [],
+    return {**{k: port[k] for k in ("id", "network_id", "here", "admin_state_up", "multiqueue")}, "closed": True,
+            "mac_address": "", "fixed_ips": [], "allowed_address_pairs": [], "port_security_enabled": True, "security_groups": [],
             "device_id": "", "project_id": "", "device_owner": "", "extra_dhcp_opts": [], "dns_name": ""}

@@ -6,6 +6,7 @@ from network.db.models import ports
 
 COLUMNS = (ports.c.binding_host_id, ports.c.binding_migrating_to)
 MIGRATING_TO = "migrating_to"  # in a port's binding profile, as Nova sets it for Neutron
+MULTIQUEUE = "multiqueue"  # there too: its guest's interface has several queues
 
 
 def hosts_of(port: dict) -> list[str]:
@@ -32,6 +33,7 @@ def changed(old: dict, values: dict) -> dict:
             profile = {name: value for name, value in profile.items() if name != MIGRATING_TO}
         if not host:
             found["status"] = "DOWN"
+            profile = {name: value for name, value in profile.items() if name != MULTIQUEUE}
     target = profile.get(MIGRATING_TO)
     bound = found.get("binding_host_id", old["binding_host_id"])
     valid = isinstance(target, str) and len(target) <= 255 and bound and target != bound

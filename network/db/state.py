@@ -54,7 +54,8 @@ def port_details(ports: list[dict], host: str) -> list[dict]:
     """Ports (rows with fixed_ips and security_groups) as the agent of ``host`` gets them; ``here``: it plugs them."""
     keep = ("id", "network_id", "mac_address", "device_id", "device_owner", "project_id", "admin_state_up",
             "port_security_enabled", "allowed_address_pairs", "extra_dhcp_opts", "dns_name", "fixed_ips", "security_groups")
-    return [{"here": host in bindings.hosts_of(p), **{k: p[k] for k in keep}} for p in ports]
+    return [{"here": host in bindings.hosts_of(p), "multiqueue": (p["binding_profile"] or {}).get(bindings.MULTIQUEUE) is True,
+             **{k: p[k] for k in keep}} for p in ports]
 
 
 def _network(prefix: str | None) -> str | None:

@@ -109,6 +109,9 @@ def test_devices():
     assert (found.watchdog, found.rng_rate, found.boot_menu, found.serial_ports) == ("reset", (64, 1000), True, 2)
     assert found.disk_prefix == "/dev/sd" and found.video_ram_mb == 64 and found.hide_hypervisor
     assert not made({"hw_rng:allowed": "false"}).rng and made({"hw:watchdog_action": "disabled"}).watchdog is None
+    assert found.vif_queues == 4 and made({}, {"hw_vif_multiqueue_enabled": "yes"}, vcpus=1).vif_queues == 1
+    assert made({}, {"hw_vif_multiqueue_enabled": "yes", "hw_vif_model": "e1000"}).vif_queues == 1  # it has no more
+    assert made({"hw:vif_multiqueue_enabled": "yes"}, {}, vcpus=300).vif_queues == 256
     refused("Conflicting values", {"hw:vif_multiqueue_enabled": "true"}, {"hw_vif_multiqueue_enabled": "no"})
 
 

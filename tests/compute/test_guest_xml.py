@@ -55,6 +55,7 @@ CASES: dict[str, tuple[dict, dict, dict]] = {
         "devices/disk/target": [{"dev": "vda", "bus": "virtio"}, {"dev": "vdb", "bus": "virtio"}, {"dev": "vdd", "bus": "virtio"},
                                 {"dev": "hdd", "bus": "ide"}],
         "devices/serial/target": [{"port": "0"}], "devices/interface/model": [{"type": "virtio"}], "os/bootmenu": [],
+        "devices/interface/driver": [],
         "devices/watchdog": [], "memoryBacking": [], "cputune": [], "cpu/topology": [], "os/loader": [],
         "devices/memballoon/stats": [{"period": "10"}], "devices/rng/backend": "/dev/urandom"}),
     "topology": ({"hw:cpu_sockets": "1", "hw:cpu_cores": "2", "hw:cpu_threads": "2"}, {}, {
@@ -97,6 +98,7 @@ CASES: dict[str, tuple[dict, dict, dict]] = {
         "devices/disk/target": [{"dev": "hda", "bus": "ide"}, {"dev": "hdb", "bus": "ide"}, {"dev": "hdd", "bus": "ide"},
                                 {"dev": "sdd", "bus": "sata"}]}),
     "interface model": ({}, {"hw_vif_model": "e1000e"}, {"devices/interface/model": [{"type": "e1000e"}]}),
+    "interface queues": ({"hw:vif_multiqueue_enabled": "yes"}, {}, {"devices/interface/driver": [{"queues": "4"}]}),
     "no RNG": ({"hw_rng:allowed": "no"}, {"hw_rng_model": "virtio"}, {"devices/rng": []}),
     "RNG rate": ({"hw_rng:rate_bytes": "100", "hw_rng:rate_period": "50"}, {}, {
         "devices/rng/rate": [{"bytes": "100", "period": "50"}]}),

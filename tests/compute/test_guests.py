@@ -322,7 +322,7 @@ def test_the_network_of_a_guest_is_back_before_the_guest():
 
     class Ports:
         @staticmethod
-        def plug(found, *, check):
+        def plug(found, *, check, multiqueue):
             check()
             order.append("ports")
             if away:
@@ -331,7 +331,8 @@ def test_the_network_of_a_guest_is_back_before_the_guest():
     made = ComputeAgent.__new__(ComputeAgent)
     made.ports = Ports()
     made.rebuild_guest = lambda row: order.append(row["network_info"])
-    row = {"uuid": "u", "vm_state": "active", "network_info": [{"id": "p"}], "block_devices": [], "host": HOST, "attempt": 3}
+    row = {"uuid": "u", "vm_state": "active", "network_info": [{"id": "p"}], "block_devices": [], "host": HOST, "attempt": 3,
+           "vcpus": 1, "memory_mb": 64, "flavor": {}, "image_meta": {}}
     now = dict(row)
     made.conf, made.conductor = types.SimpleNamespace(host=HOST), types.SimpleNamespace(get_instance=lambda ctx, uuid: now)
     with pytest.raises(errors.ServiceUnavailable):

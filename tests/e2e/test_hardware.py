@@ -12,7 +12,7 @@ from common.periodic import wait_for
 
 pytestmark = pytest.mark.e2e
 SPECS = {"hw:cpu_sockets": "1", "hw:cpu_cores": "2", "hw:watchdog_action": "pause", "hw_rng:rate_bytes": "4096",
-         "quota:disk_write_iops_sec": "5000", "hw:numa_nodes": "1"}
+         "quota:disk_write_iops_sec": "5000", "hw:numa_nodes": "1", "hw:vif_multiqueue_enabled": "yes"}
 PROPERTIES = {"hw_firmware_type": "uefi", "hw_disk_bus": "scsi", "hw_scsi_model": "virtio-scsi", "hw_serial_port_count": "2",
               "hw_qemu_guest_agent": "yes", "hw_video_model": "virtio", "hw_input_bus": "virtio", "hw_boot_menu": "yes",
               "hw_time_hpet": "yes"}
@@ -56,6 +56,7 @@ def test_libvirt_has_it(server):
     assert [e.text for e in made.iterfind("devices/disk/iotune/write_iops_sec")] == ["5000"] * 3
     assert attribute(made, "devices/watchdog", "action") == ["pause"] and attribute(made, "devices/rng/rate", "bytes") == ["4096"]
     assert attribute(made, "os/bootmenu", "enable") == ["yes"] and made.findtext("os/nvram")
+    assert attribute(made, "devices/interface/driver", "queues") == ["2"]
     assert len(made.findall("devices/serial")) == 2 and made.find("devices/channel") is not None
 
 
@@ -67,6 +68,7 @@ def test_the_guest_sees_it(real, address):
     assert {"ttyS0", "ttyS1"} <= set(see("grep -l '^4$' /sys/class/tty/ttyS*/type | cut -d/ -f5").split())
     assert "virtio_rng" in see("cat /sys/class/misc/hw_random/rng_current")
     assert "0x25ab" in see("cat /sys/bus/pci/devices/*/device")  # the watchdog, Intel's 6300ESB
+    assert see("ls /sys/class/net/eth0/queues").count("tx-") == 2
     assert "0x1003" in see("cat /sys/bus/pci/devices/*/device")  # virtio serial, for the guest agent
 
 

@@ -71,3 +71,14 @@ def test_users_do_not_choose_where_a_port_is_plugged(cloud, api):  # noqa: F811
         answer = frame.Caller(api, role, "p1").put("ports", port, **{"binding:profile": {"migrating_to": "host3"}})
         assert answer.status == 403
     assert here(cloud.fleet, port) == ["host2"]
+
+
+def test_the_hosts_know_which_ports_have_several_queues(cloud):
+    def several() -> list:
+        return [p["multiqueue"] for name in ("host2", "host3") for p in cloud.fleet.hosts[name].replica.state()["ports"]
+                if p["id"] == port and p["here"]]
+    port = migrating(cloud)
+    assert several() == [False, False]
+    cloud.compute.put("ports", port, **{"binding:profile": {"migrating_to": "host3", "multiqueue": True}})
+    assert several() == [True, True]
+    cloud.fleet.check("several queues")

@@ -35,8 +35,8 @@ def network(member):
 @pytest.fixture
 def instance(network, member):
     own = member.made("ports", network_id=network)["id"]
-    return {"uuid": SERVER, "project_id": "p1", "hostname": "s", "security_groups": [],
-            "requested_networks": [{"uuid": network}, {"uuid": network, "port": own}]}
+    return {"uuid": SERVER, "project_id": "p1", "hostname": "s", "security_groups": [], "vcpus": 2, "memory_mb": 64,
+            "flavor": {}, "image_meta": {}, "requested_networks": [{"uuid": network}, {"uuid": network, "port": own}]}
 
 
 @pytest.fixture
@@ -101,3 +101,28 @@ def test_what_a_late_host_has_made_is_its_own_to_remove(hosts, instance):
     two.release(instance, check=nothing)
     own = instance["requested_networks"][1]["port"]
     assert one.rest.request("GET", "network", f"/v2.0/ports/{own}")["port"]["device_id"] == ""
+
+
+def queues(ports: Ports) -> list:
+    found = ports.rest.request("GET", "network", f"/v2.0/ports?device_id={SERVER}")["ports"]
+    return [p["binding:profile"].get("multiqueue") for p in found]
+
+
+def test_ports_have_several_queues_as_long_as_the_guest_has(hosts, instance):
+    one, two = hosts
+    several = {**instance, "image_meta": {"properties": {"hw_vif_multiqueue_enabled": "yes"}}}
+    built = one.build(several, several["requested_networks"], again=False, check=nothing)
+    assert queues(one) == [True, True] and not one.have_other_queues(built, True)
+    two.move(built, check=nothing)  # it runs
+    assert queues(one) == [True, True] and set(bound(one).values()) == {"two"}
+    two.move(built, check=nothing, multiqueue=False)
+    assert queues(one) == [None, None] and two.have_other_queues(built, True)
+    two.plug(built, check=nothing, multiqueue=True)
+    assert queues(one) == [True, True]
+    two.build(instance, instance["requested_networks"], again=True, check=nothing)
+    assert queues(one) == [None, None]
+    two.build(several, several["requested_networks"], again=True, check=nothing)
+    own = instance["requested_networks"][1]["port"]
+    two.release(instance, check=nothing)
+    kept = one.rest.request("GET", "network", f"/v2.0/ports/{own}")["port"]
+    assert (kept["device_id"], kept["binding:profile"]) == ("", {})

@@ -119,6 +119,8 @@ def interface(parent, port: dict, hardware: Hardware = _DEFAULT):
     element(made, "mac", address=port["mac_address"])
     element(made, "target", dev=f"tap{port['id'][:11]}", managed="no")
     element(made, "model", type_=hardware.vif_model)
+    if hardware.vif_queues > 1:
+        element(made, "driver", queues=hardware.vif_queues)
     if hardware.vif_limits:
         bandwidth = element(made, "bandwidth")
         for way, limits in hardware.vif_limits.items():
