@@ -112,11 +112,16 @@ def _local_disks(row: dict) -> dict[str, str]:
     return found
 
 
-def config_drive(row: dict) -> dict:
-    """{path: text or bytes} of a config drive, in the layout that cloud-init's ConfigDrive source reads."""
-    found = {}
+def config_drive(row: dict, password: str | None = None) -> dict:
+    """{path: text or bytes} of a config drive, in the layout that cloud-init's ConfigDrive source reads.
+
+    :param password: of the administrator in the guest; the metadata service never tells it
+    """
+    found, files = {}, openstack_files(row)
+    if password is not None:
+        files["meta_data.json"] = json.dumps({**meta_data(row), "admin_pass": password})
     for version in (OPENSTACK_VERSIONS[-1], "latest"):
-        found.update({f"openstack/{version}/{name}": content for name, content in openstack_files(row).items()})
+        found.update({f"openstack/{version}/{name}": content for name, content in files.items()})
     found.update({f"openstack/content/{name}": content for name, content in contents(row).items()})
     ec2 = {**ec2_files(row)}
     keys = ec2.pop("public-keys", None)

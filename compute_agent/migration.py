@@ -215,17 +215,17 @@ class HostSteps(LiveSteps):
         self._image_file().unlink(missing_ok=True)
         return {}
 
-    def build(self) -> dict:
+    def build(self, *, first_boot: bool = False) -> dict:
         """The guest of a server that no host has: of its image, with its ports and the volumes that are reserved for it."""
         self.agent.driver.prepare_disk(self.instance, self.agent.image_files(self.instance))
-        return self.reconnect()
+        return self.reconnect(first_boot=first_boot)
 
     def rebuild_volume(self) -> dict:
         """The guest of a server whose root volume has got an image: with new local disks."""
         self.remove()
-        return self.build()
+        return self.build(first_boot=True)
 
-    def reconnect(self) -> dict:
+    def reconnect(self, *, first_boot: bool = False) -> dict:
         """The guest, with its ports and the volumes that are reserved for it."""
         agent, instance = self.agent, self.instance
         ports = agent.ports.move(instance["network_info"], check=self.check, multiqueue=has_queues(instance))
@@ -234,13 +234,13 @@ class HostSteps(LiveSteps):
             self.check()
             info = agent.volumes.info(device["attachment_id"], device["device_name"])
             volumes.append({**{k: device[k] for k in ("volume_id", "device_name", "boot_index")}, "info": info})
-        self._spawn(ports, volumes)
+        self._spawn(ports, volumes, first_boot=first_boot)
         for device in devices:
             agent.volumes.complete(device["attachment_id"])
         return {"power_state": agent.driver.power_states().get(self.uuid, NOSTATE)}
 
-    def _spawn(self, ports: list, volumes: list) -> None:
-        drive = self.agent.config_drive(self.instance) if self.instance["config_drive"] else None
+    def _spawn(self, ports: list, volumes: list, *, first_boot: bool = False) -> None:
+        drive = self.agent.config_drive(self.instance, first_boot=first_boot)
         self.check()
         self.agent.driver.spawn(self.instance, ports, volumes, drive, running=self.data["vm_state"] == ACTIVE)
 

@@ -18,9 +18,11 @@ from compute_agent.tasks.reporting import ReportingTask, reason
 from compute_agent.tasks.snapshot import Snapshot
 from compute_agent.tasks.snapshot_volumes import SnapshotVolumes
 from compute_agent.tasks.volume_keys import key_of_volume
+from conductor.messages import Outcome
 
 LOG = logging.getLogger(__name__)
 SHUTDOWN_S, REBOOT_S = 60.0, 60.0
+WITH_PASSWORDS = ("rebuild", "rescue")  # whose config drives have one
 PASSWORD_TURN_S = 2.0  # until the server has nothing else in progress
 
 
@@ -106,7 +108,10 @@ class Operations:
                                      attempt=instance["attempt"])
                 return
             state = agent.driver.power_states().get(uuid, 0)
-            agent.conductor.finish(ctx, uuid, action, report.take_events(), {"power_state": state},
+            values: Outcome = {"power_state": state}
+            if action in WITH_PASSWORDS and instance["config_drive"]:
+                values["password_used"] = True
+            agent.conductor.finish(ctx, uuid, action, report.take_events(), values,
                                    attempt=instance["attempt"])
 
     def _power(self, instance: dict, action: str) -> None:
@@ -125,7 +130,7 @@ class Operations:
             files = self.agent.image_files({**instance, "image_meta": instance["rescue_image"]})
             driver.destroy(uuid)
             driver.begin_rescue(instance, files)
-            self.agent.rebuild_guest(self.agent.as_rescued(instance))
+            self.agent.rebuild_guest(self.agent.as_rescued(instance), first_boot=True)
         elif action in ("pause", "unpause", "suspend"):
             getattr(driver, action)(uuid)
         elif action == "soft-delete":
@@ -156,7 +161,7 @@ class Operations:
         driver.destroy(uuid)
         driver.remove_files(uuid)
         driver.prepare_disk(instance, files)
-        self.agent.rebuild_guest(instance, has_other_image=True)
+        self.agent.rebuild_guest(instance, first_boot=True)
         if instance["vm_state"] == STOPPED:
             driver.power_off(uuid, timeout_s=0, is_cancelled=is_cancelled)
 

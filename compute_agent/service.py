@@ -31,6 +31,7 @@ from compute_agent.tasks.interfaces import AttachInterface, DetachInterface
 from compute_agent.tasks.snapshot import Snapshot
 from compute_agent.tasks.snapshot_volumes import SnapshotVolumes
 from compute_agent.volumes import Volumes
+from conductor.messages import SecretKind
 from conductor.rpcapi import ConductorAPI
 
 IMAGES_AT_ONCE, DELETES_AT_ONCE, OTHERS_AT_ONCE = 8, 8, 16  # concurrent work on servers, besides builds
@@ -109,8 +110,17 @@ class ComputeAgent(Service):
     def make_task(self, name: str):
         return {t.name: t for t in TASKS}[name](self)
 
-    def config_drive(self, instance: dict) -> dict:
-        return guest.config_drive(instance)
+    def config_drive(self, instance: dict, *, first_boot: bool) -> dict | None:
+        """The files of a server's config drive, if it has one.
+
+        :param first_boot: of an image, for which the server was given a password
+        """
+        if not instance["config_drive"]:
+            return None
+        return guest.config_drive(instance, self._secret(instance["uuid"], "admin_password") if first_boot else None)
+
+    def _secret(self, uuid: str, kind: SecretKind) -> str | None:
+        return self.conductor.server_secret(self.context(), uuid, kind, self.conf.host)
 
     def _connected(self, instance: dict) -> list[dict]:
         """The server's volumes with fresh connection info; lost exports are recreated, and reservations are connected that an
@@ -153,11 +163,14 @@ class ComputeAgent(Service):
                     files[part] = self.images.ensure(image.get(part) or {"id": part_id}, instance["project_id"], is_cancelled)
         return files
 
-    def rebuild_guest(self, instance: dict, *, has_other_image: bool = False) -> None:
-        """Hard reboot: define the guest again from the database, and start it."""
+    def rebuild_guest(self, instance: dict, *, first_boot: bool = False) -> None:
+        """Hard reboot: define the guest again from the database, and start it.
+
+        :param first_boot: as of ``config_drive``
+        """
         volumes, many = self._connected(instance), has_queues(instance)
-        drive = self.config_drive(instance) if instance["config_drive"] else None
-        replug = (has_other_image or many) and self.ports.have_other_queues(instance["network_info"], many)
+        drive = self.config_drive(instance, first_boot=first_boot)
+        replug = (first_boot or many) and self.ports.have_other_queues(instance["network_info"], many)
         self.driver.destroy(instance["uuid"])
         if replug:
             self.ports.move(instance["network_info"], check=lambda: self._check_here(instance), multiqueue=many)

@@ -17,6 +17,7 @@ from compute_api import access, devices, hints, images, local_disks, microversio
 from compute_api.schemas import servers as schemas
 from compute_api.services import zones
 from conductor.db import actions, aggregates, flavors, models, quotas
+from conductor.db import secrets as server_secrets
 from scheduler.rpcapi import request_spec
 
 TABLE = models.instances
@@ -169,16 +170,21 @@ def create(call: Call, body: dict) -> tuple[list[dict], str, bool]:
     wanted = networks.chosen(call, given, _counts(given)[1])
     template = _template(call, body, flavor, key, image, wanted, _groups(call, given))
     names = [given["name"].strip() if high == 1 else f"{given['name'].strip()}-{i + 1}" for i in range(high)]
-    volumes = devices.make_volumes(call, mapping, len(names))
+    volumes, password = devices.make_volumes(call, mapping, len(names)), new_password(given)
     try:
-        made = call.svc.db.transact(_insert, call, template, names, low, flavor, volumes)
+        made = call.svc.db.transact(_insert, call, template, names, low, flavor, volumes, password)
     except Exception:
         devices.drop_volumes(call, volumes)
         raise
     devices.drop_volumes(call, volumes[len(made):])
     call.svc.send(call.svc.scheduler.build, call.ctx, [request_spec(r) for r in made])
     reservation = wsgi.bool_value(given.get("return_reservation_id", False))
-    return made, given.get("adminPass") or secrets.token_urlsafe(9), reservation
+    return made, password, reservation
+
+
+def new_password(given: dict) -> str:
+    """The password that a request asks for, else a random one."""
+    return given.get("adminPass") or secrets.token_urlsafe(9)
 
 
 def _check_policy(call: Call, given: dict) -> None:
@@ -219,7 +225,8 @@ def _template(call: Call, body, flavor, key, image, wanted, groups) -> dict:
         "task_state": server_states.SCHEDULING, "power_state": server_states.NOSTATE, "host": None, "availability_zone": zone,
         "pinned_availability_zone": zone,
         "key_name": key["name"], "key_data": key["public_key"], "user_data": user_data_of(given),
-        "config_drive": wsgi.bool_value(given.get("config_drive", False)), "metadata": given.get("metadata", {}),
+        "config_drive": wsgi.bool_value(given.get("config_drive", False)) or (
+            image.get("properties", {}).get("img_config_drive") == "mandatory"), "metadata": given.get("metadata", {}),
         "injected_files": personality.of(given) or None,
         "image_meta": image, "security_groups": groups, "network_info": [], "tags": given.get("tags", []),
         "requested_networks": [] if wanted == "none" else wanted, "scheduler_hints": asked, "attempt": 0,
@@ -230,7 +237,8 @@ def _template(call: Call, body, flavor, key, image, wanted, groups) -> dict:
         "created_at": at, "updated_at": at}
 
 
-def _insert(connection, call: Call, template: dict, names: list[str], low: int, flavor: dict, volumes: list[list[dict]]):
+def _insert(connection, call: Call, template: dict, names: list[str], low: int, flavor: dict, volumes: list[list[dict]],
+            password: str):
     """Check the quota and insert the rows, in one transaction: as many as the quota allows, at least ``low``."""
     count, limit = quotas.check_servers(connection, call.svc.quota_defaults, call.ctx.project_id, call.ctx.user_id, low,
                                         len(names), flavor)
@@ -246,6 +254,8 @@ def _insert(connection, call: Call, template: dict, names: list[str], low: int, 
              "launch_index": i} for i, name in enumerate(names[:count])]
     connection.execute(sa.insert(TABLE), made)
     actions.start_new(connection, call.ctx, [r["uuid"] for r in made], "create")
+    if template["config_drive"]:
+        server_secrets.put_password(connection, call.svc.vault, [r["uuid"] for r in made], password)
     for row, mapping in zip(made, volumes):
         row["block_devices"] = devices.insert(connection, row, mapping)
     return made

@@ -8,7 +8,7 @@ from compute_agent.rpcapi import AgentAPI
 from compute_api import policies
 from compute_api.placement import policies as placement_policies
 from conductor import conf
-from conductor.db import hosts
+from conductor.db import hosts, secrets
 from conductor.db.quotas import DEFAULTS
 from conductor.rpcapi import ConductorAPI
 from scheduler.rpcapi import SchedulerAPI
@@ -30,6 +30,7 @@ class ComputeApi(Service):
         self.placement_policy = policy.Policy("placement", placement_policies.RULES, self.conf)
         self.scheduler, self.agents = SchedulerAPI(self.conf), AgentAPI(self.conf, lambda: hosts.compute_versions(self.db))
         self.conductor = ConductorAPI(self.conf)
+        self.vault = secrets.vault_of(self.conf)
 
     @property
     def quota_defaults(self) -> dict:

@@ -33,6 +33,9 @@ OPTS = {"compute": [
                help="Availability zone of new servers for which none is requested; they never leave it. Unset: any zone."),
     cfg.StrOpt("metadata_secret", default="", secret=True,
                help="Secret shared with network agents, with which they sign the instance id of metadata requests."),
+    cfg.StrOpt("secret_keys_file", default="",
+               help="File of the keys that seal the secrets of servers (passwords for config drives, keys of TPMs), the same on "
+                    "all controllers; default <state_path>/compute/secret-keys. If it is lost, servers with a TPM do not start."),
     cfg.PortOpt("metadata_port", default=8775, help="Port of the metadata service."),
     cfg.PortOpt("placement_port", default=8778, help="Port of the placement API."),
 ], "consoleauth": [

@@ -17,6 +17,7 @@ from conductor.db import (
     live_migrations,
     machine,
     models,
+    secrets,
 )
 
 LOG = logging.getLogger(__name__)
@@ -67,6 +68,9 @@ class Manager:
     def get_instance(self, ctx, uuid: str) -> dict | None:
         with self.service.db.reader() as connection:
             return self._find(connection, uuid)
+
+    def server_secret(self, ctx, uuid: str, kind: str, host: str) -> str | None:
+        return self.service.db.transact(secrets.of_host, self.service.vault, uuid, kind, host)
 
     def hosts_of(self, ctx, uuid: str) -> list:
         with self.service.db.reader() as connection:
@@ -122,6 +126,8 @@ class Manager:
             if not done:
                 LOG.info("instance %s: %s ended after another action had begun", uuid, action)
             actions.events(connection, ctx.request_id, uuid, events)
+            if values.get("password_used"):
+                secrets.drop_password(connection, uuid)
         if done:
             self._notify_current(ctx, _NOTIFICATION_OF.get(action, f"{action}.end"), uuid)
         return done
@@ -139,6 +145,7 @@ class Manager:
                 again = self._release_host(connection, row, host, message, reschedule)
             else:
                 again = None
+                secrets.drop_password(connection, uuid)
                 machine.fail(connection, uuid, action, fault=machine.fault(message))
                 actions.failed(connection, ctx.request_id, uuid, message)
         self._notify_current(ctx, "create.error" if building else f"{action}.error", uuid, error=True)

@@ -181,10 +181,14 @@ class Event(TypedDict):
 
 
 class Outcome(TypedDict, total=False):
-    """What a successful action has changed of its server."""
+    """What a successful action has changed of its server. ``password_used``: it is on the config drive, and need not be kept."""
 
     power_state: int
     network_info: list[Port]
+    password_used: Annotated[bool, Added("1.6")]
+
+
+SecretKind = Literal["admin_password", "tpm"]
 
 
 class HostResources(TypedDict):

@@ -1,10 +1,10 @@
-"""Removes deleted servers after ``deleted_server_days``."""
+"""Removes deleted servers after ``deleted_server_days``, and passwords that no config drive got."""
 
 import datetime
 import logging
 
 from common import db, periodic
-from conductor.db import deletion
+from conductor.db import deletion, secrets
 
 LOG = logging.getLogger(__name__)
 
@@ -18,6 +18,7 @@ class Retention(periodic.Periodic):
         self.service = service
 
     def run_once(self) -> None:
+        self.service.db.transact(secrets.drop_unused)
         days = self.service.conf.compute.deleted_server_days
         if days:
             removed = deletion.purge(self.service.db, db.now() - datetime.timedelta(days=days))

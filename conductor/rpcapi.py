@@ -19,6 +19,7 @@ from conductor.messages import (
     RequestedNetwork,
     RequestedOfMigration,
     ReturnedHost,
+    SecretKind,
     StepReport,
 )
 
@@ -46,7 +47,8 @@ class ConductorAPI(Client):
         "1.3": "Ports have attach_id, and interface_detached takes it. drive_operation is new.",
         "1.4": "Flavors have local_disks, instances have injected_files, operations' data have migration and image_id. "
                "host_returns is new.",
-        "1.5": "operation_progress and is_step_current are new. end_operation_step is a cast, no call."}
+        "1.5": "operation_progress and is_step_current are new. end_operation_step is a cast, no call.",
+        "1.6": "server_secret is new, and an outcome has password_used."}
 
     @call(timeout_s=15)
     def begin_build(self, ctx, uuid: Id, host: HostName) -> InstanceToBuild | None:
@@ -58,6 +60,13 @@ class ConductorAPI(Client):
     @call(timeout_s=15)
     def get_instance(self, ctx, uuid: Id) -> Instance | None:
         """An instance with block devices, or None if it does not exist."""
+
+    @call(timeout_s=15, since="1.6")
+    def server_secret(self, ctx, uuid: Id, kind: SecretKind, host: HostName) -> Text | None:
+        """The password for a server's config drive, or the key of its TPM. Repeatable.
+
+        :returns: None: there is none, or the server is not on this host
+        """
 
     @call(timeout_s=15, since="1.2")
     def hosts_of(self, ctx, uuid: Id) -> list[HostName]:

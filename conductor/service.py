@@ -5,7 +5,7 @@ from common.service import Service
 from compute_agent.rpcapi import AgentAPI
 from conductor import conf, operations, pending_work
 from conductor.confirmation import AutomaticConfirmation
-from conductor.db import hosts
+from conductor.db import hosts, secrets
 from conductor.db.announcements import Announcement
 from conductor.manager import Manager
 from conductor.offloading import AutomaticOffload
@@ -22,6 +22,7 @@ class Conductor(Service):
 
     def setup(self) -> None:
         self.scheduler, self.agents = SchedulerAPI(self.conf), AgentAPI(self.conf, lambda: hosts.compute_versions(self.db))
+        self.vault = secrets.vault_of(self.conf)
         self.manager = Manager(self)
         self.operations = operations.Engine(self, [kind() for kind in KINDS])
         self.periodics += [pending_work.PendingWorkReconciler(self), Retention(self), operations.OperationRunner(self.operations),

@@ -3,7 +3,7 @@
 from common import errors, server_resources
 from common.server_states import BUILDING, NETWORKING, RUNNING, SPAWNING
 from compute_agent.tasks.reporting import ReportingTask, reason
-from conductor.messages import Instance, Port
+from conductor.messages import Instance, Outcome, Port
 
 
 class Boot(ReportingTask):
@@ -113,7 +113,7 @@ class Boot(ReportingTask):
 
     def spawn(self, state):
         instance = {**state["instance"], "network_info": state["network_info"]}
-        drive = self.agent.config_drive(instance) if instance["config_drive"] else None
+        drive = self.agent.config_drive(instance, first_boot=True)
         self.agent.driver.spawn(instance, state["network_info"], state["volumes"], drive)
 
     def undo_spawn(self, state):
@@ -124,8 +124,10 @@ class Boot(ReportingTask):
             self.agent.volumes.complete(volume["attachment_id"])
 
     def done(self, state):
-        if self.agent.conductor.finish(self.agent.context(), state["instance"]["uuid"], "spawn", self.take_events(),
-                                       {"power_state": RUNNING, "network_info": state["network_info"]},
+        values: Outcome = {"power_state": RUNNING, "network_info": state["network_info"]}
+        if state["instance"]["config_drive"]:
+            values["password_used"] = True
+        if self.agent.conductor.finish(self.agent.context(), state["instance"]["uuid"], "spawn", self.take_events(), values,
                                        attempt=self.attempt_of(state)) is False:
             raise errors.Superseded()
 

@@ -1,7 +1,5 @@
 """Rebuild: the server keeps its name, addresses and volumes, and gets a new disk from an image."""
 
-import secrets
-
 from common import wsgi
 from compute_api import create as creation
 from compute_api import microversions, views
@@ -14,8 +12,8 @@ _SINCE = {"description": (2, 19), "key_name": (2, 54), "user_data": (2, 57), "tr
 def rebuild(req, id, arguments):
     microversions.check_names(req.call, arguments, _SINCE, creation.UNTIL)
     microversions.check_host_name(req.call, arguments)
-    row, viewer = service.rebuild(req.call, id, arguments)
-    password = arguments.get("adminPass") or secrets.token_urlsafe(9)
+    password = creation.new_password(arguments)
+    row, viewer = service.rebuild(req.call, id, arguments, password)
     response = wsgi.json_response({"server": {**views.updated(req, row, viewer, rebuilt=True), "adminPass": password}}, 202)
     response.location = f"{req.base_url()}/v2.1/servers/{id}"
     return response

@@ -7,7 +7,7 @@ from compute_api import access, images, personality
 from compute_api import create as creation
 from compute_api.services import power
 from compute_api.viewer import Viewer
-from conductor.db import instances, quotas, rebuilds
+from conductor.db import instances, quotas, rebuilds, secrets
 
 REIMAGED = (2, 93)  # since when a server's root volume gets the image; before, it keeps what it has
 GIB = 1 << 30
@@ -68,10 +68,11 @@ def _values(call: Call, row: dict, given: dict) -> dict:
     return values
 
 
-def rebuild(call: Call, id: str, given: dict) -> tuple[dict, Viewer]:
+def rebuild(call: Call, id: str, given: dict, password: str) -> tuple[dict, Viewer]:
     """Begin to rebuild a server; returns its row and the details that the caller may see.
 
     :param given: the arguments of the action, as the client sent them
+    :param password: for the config drive, if the server has one
     """
     with call.svc.db.reader() as connection:
         row = access.server(call, connection, id, _RULE)
@@ -94,6 +95,8 @@ def rebuild(call: Call, id: str, given: dict) -> tuple[dict, Viewer]:
         if volume and call.version >= REIMAGED:
             operation_id = rebuilds.begin(connection, call.ctx, before, volume["id"], image["id"])
         instances.write(connection, id, **values)
+        if row["config_drive"]:
+            secrets.put_password(connection, call.svc.vault, [id], password)
         row = access.server(call, connection, id, _RULE)
         viewer = Viewer(call, connection, [row])
     if operation_id:

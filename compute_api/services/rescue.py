@@ -5,14 +5,17 @@ from common import rescue as disks
 from common.calls import Call
 from compute_api import access, images
 from compute_api.services import power
-from conductor.db import models
+from conductor.db import models, secrets
 
 _RULE = "os_compute_api:os-rescue"
 OF_VOLUMES = (2, 87)  # since when servers that boot from a volume are rescued, by an image that says where its disk belongs
 
 
-def rescue(call: Call, id: str, image_ref: str | None) -> None:
-    """:param image_ref: the image to run from; None: the image that the server was created from"""
+def rescue(call: Call, id: str, image_ref: str | None, password: str) -> None:
+    """
+    :param image_ref: the image to run from; None: the image that the server was created from
+    :param password: for the config drive, if the server has one
+    """
     with call.svc.db.reader() as connection:
         row = access.server(call, connection, id, _RULE)
     image = row["image_meta"] if image_ref is None else images.of(call, image_ref, row["flavor"])
@@ -25,6 +28,8 @@ def rescue(call: Call, id: str, image_ref: str | None) -> None:
     with call.svc.db.writer() as connection:
         power.begin(call, connection, id, _RULE, "rescue", "rescue")
         rows.update_where(connection, models.instances, {"rescue_image": image}, uuid=id)
+        if row["config_drive"]:
+            secrets.put_password(connection, call.svc.vault, [id], password)
     power.send(call, row, "rescue")
 
 

@@ -49,6 +49,12 @@ deleted_instances = sa.Table(
       for c in instances.c),
     sa.Column("deleted_at", MOMENT, nullable=False, index=True), sa.Index(None, "created_at"),
     *(sa.Index(f"ix_deleted_instances_project_id_{moment}", "project_id", moment) for moment in ("created_at", "deleted_at")))
+# Sealed: see ``conductor.db.secrets``.
+instance_secrets = sa.Table(
+    "instance_secrets", METADATA,
+    sa.Column("instance_uuid", ID, sa.ForeignKey("instances.uuid", ondelete="CASCADE"), primary_key=True),
+    sa.Column("kind", sa.String(16), primary_key=True), sa.Column("sealed", sa.Text, nullable=False),
+    sa.Column("created_at", MOMENT, nullable=False))
 block_devices = sa.Table(
     "block_devices", METADATA, sa.Column("id", ID, primary_key=True),
     sa.Column("instance_uuid", ID, sa.ForeignKey("instances.uuid", ondelete="CASCADE"), nullable=False),

@@ -3,7 +3,7 @@
 from common import errors, server_resources
 from common.rest import path
 from common.server_states import ERROR
-from conductor.db import actions, instances, machine, rebuilds
+from conductor.db import actions, instances, machine, rebuilds, secrets
 from conductor.operations import Job, Operation, Wait
 from conductor.operations.reservations import recorded, reserve_anew
 
@@ -95,11 +95,13 @@ class RebuildVolume(Operation):
     def finished(self, connection, job: Job) -> None:
         machine.finish(connection, job.uuid, "rebuild", attempt=job.row["attempt"], end=job.data["vm_state"],
                        power_state=job.data["power_state"], fault=None)
+        secrets.drop_password(connection, job.uuid)
 
     def failed(self, connection, job: Job, error: str) -> None:
         state = ERROR if job.data.get("overwritten") else job.data["before"]
         machine.fail(connection, job.uuid, "rebuild", attempt=job.row["attempt"], fault=machine.fault(error), vm_state=state)
         actions.failed(connection, job.row["request_id"], job.uuid, error)
+        secrets.drop_password(connection, job.uuid)
 
 
 def _volume(job: Job) -> dict:
