@@ -102,6 +102,7 @@ PROPERTIES: dict[str, Property] = {
     "secure_boot": Property(_choice("required", "optional", "disabled"), "os:secure_boot", "os_secure_boot"),
     **_hw("machine_type", _pattern(r"[a-z][a-z0-9]*(-[a-z0-9.]+){0,3}"), spec=False),
     **_hw("tpm_version", _choice("1.2", "2.0")), **_hw("tpm_model", _choice("tpm-tis", "tpm-crb")),
+    **_hw("tpm_secret_security", _choice("user", "host", "deployment"), image=False),
     **_hw("serial_port_count", _integer(1, 4)), **_hw("boot_menu", values.boolean), **_hw("pmu", values.boolean),
     "time_hpet": Property(values.boolean, None, "hw_time_hpet"),
     "qemu_guest_agent": Property(values.boolean, None, "hw_qemu_guest_agent"),
@@ -302,6 +303,8 @@ def _machine(asked: _Asked) -> dict:
         raise errors.BadRequest("A TPM model needs a TPM version: set hw:tpm_version or hw_tpm_version.")
     if model == "tpm-crb" and version == "1.2":
         raise errors.BadRequest("The TPM model tpm-crb needs the TPM version 2.0.")
+    if asked.flavor.get("tpm_secret_security") == "user":
+        raise errors.BadRequest("hw:tpm_secret_security=user is not supported by this cloud: it has no key manager for users.")
     return {"machine_type": machine, "uefi": uefi, "secure_boot": secure,
             "tpm": (version, model or "tpm-tis") if version else None,
             "cdrom_bus": asked.image.get("cdrom_bus", "sata" if "q35" in machine else "ide")}

@@ -49,6 +49,7 @@ class ComputeAgent(Service):
         state = self.conf.state_path
         self.driver = virt.load(self.conf)
         self.conductor, self.peers = ConductorAPI(self.conf), AgentAPI(self.conf)
+        self.driver.tpm_key = lambda uuid: self._secret(uuid, "tpm")
         self.images = ImageCache(f"{state}/image-cache", self.rest, self.driver.image_owner)
         self.ports = Ports(self.rest, self.conf.host)
         self.volumes = Volumes(self.rest, {

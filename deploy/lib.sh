@@ -3,7 +3,7 @@ APT_HOST="rabbitmq-server libvirt-daemon libvirt-daemon-driver-qemu libvirt-daem
  qemu-system-x86 qemu-utils qemu-block-extra ovmf dnsmasq-base radvd tgt iptables ipset nftables iproute2 iputils-ping openssh-client
  busybox-static dropbear-bin e2fsprogs syslinux syslinux-common syslinux-efi mtools dosfstools cpio procps python3-venv logrotate"
 APT_TEST="libxml2-utils mariadb-server postgresql-15 mmdebstrap slapd apache2 libapache2-mod-auth-openidc memcached liberasurecode-dev gcc
- python3-dev prometheus groff-base man-db mandoc chromium-headless-shell"
+ python3-dev prometheus groff-base man-db mandoc chromium-headless-shell swtpm-tools"
 
 missing_packages() { # names -> those not installed
     local name

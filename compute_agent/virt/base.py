@@ -19,6 +19,8 @@ class VirtDriver:
 
     def __init__(self, conf):
         self.conf = conf
+        # (uuid of a server) -> the key with which its TPM's state is encrypted, which no host keeps. The agent sets it.
+        self.tpm_key: Callable[[str], str | None] = lambda uuid: None
         self.vault = Vault(f"{conf.state_path}/compute-agent/secret-keys")  # for the secrets in connection info
 
     def host_resources(self) -> dict:

@@ -5,7 +5,7 @@ Locked servers are evacuated too, because a lock protects from their users and t
 
 from common import errors
 from common.calls import Call
-from compute_api import access
+from compute_api import access, virtual_tpm
 from conductor.db import actions, evacuations, hosts, instances
 
 
@@ -21,6 +21,7 @@ def evacuate(call: Call, id: str, *, host: str | None, force: bool, stopped: boo
     """
     with call.svc.db.writer() as connection:
         row = access.server(call, connection, id, "os_compute_api:os-evacuate")
+        virtual_tpm.refuse(row, "evacuate")
         if host is not None and not hosts.is_known(connection, host):
             raise errors.NotFound(f"Compute host {host} not found.")
         if host is not None and host == row["host"]:

@@ -3,7 +3,7 @@
 from common import errors, guest_hardware
 from common.calls import Call
 from common.rest import path
-from compute_api import access, images, personality
+from compute_api import access, images, personality, virtual_tpm
 from compute_api import create as creation
 from compute_api.services import power
 from compute_api.viewer import Viewer
@@ -79,6 +79,7 @@ def rebuild(call: Call, id: str, given: dict, password: str) -> tuple[dict, View
         key = creation.key_of(connection, call, given.get("key_name"))
         limits = quotas.limits(connection, row["project_id"], {**call.svc.quota_defaults, **quotas.INJECTION},
                                user_id=call.ctx.user_id)
+    virtual_tpm.refuse(row, "rebuild")
     volume = None if row["image_meta"] else _root_volume(call, row)
     limit = limits["metadata_items"]
     if 0 <= limit < len(given.get("metadata", {})):

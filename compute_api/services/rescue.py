@@ -3,7 +3,7 @@
 from common import errors, guest_hardware, rows
 from common import rescue as disks
 from common.calls import Call
-from compute_api import access, images
+from compute_api import access, images, virtual_tpm
 from compute_api.services import power
 from conductor.db import models, secrets
 
@@ -18,6 +18,7 @@ def rescue(call: Call, id: str, image_ref: str | None, password: str) -> None:
     """
     with call.svc.db.reader() as connection:
         row = access.server(call, connection, id, _RULE)
+    virtual_tpm.refuse(row, "rescue")
     image = row["image_meta"] if image_ref is None else images.of(call, image_ref, row["flavor"])
     properties = image.get("properties", {})
     if "block_device_mapping" in properties:  # of a server that booted from a volume: it has no data of its own

@@ -3,7 +3,7 @@
 from common import errors
 from common.calls import Call
 from common.server_states import SHELVED
-from compute_api import access
+from compute_api import access, virtual_tpm
 from compute_api.services import server_images, zones
 from compute_api.services.resizes import drive
 from conductor.db import actions, aggregates, instances, shelving
@@ -24,6 +24,7 @@ def shelve(call: Call, id: str) -> None:
     with call.svc.db.reader() as connection:
         row = access.server(call, connection, id, "os_compute_api:os-shelve:shelve")
         access.check_lock(call, row)
+    virtual_tpm.refuse(row, "shelve")
     image_id = None
     if row["image_meta"]:
         image_id = server_images.made(call, row, f"{row['display_name']}-shelved"[:255], {}, {"image_type": "snapshot"})

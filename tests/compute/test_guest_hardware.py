@@ -119,6 +119,8 @@ def test_firmware_and_machine():
     secure = made({"os:secure_boot": "required"}, {"hw_firmware_type": "uefi"})
     assert (secure.machine_type, secure.uefi, secure.secure_boot, secure.cdrom_bus) == ("q35", True, True, "sata")
     assert made({"hw:tpm_version": "2.0"}, {"hw_tpm_model": "tpm-crb"}).tpm == ("2.0", "tpm-crb")
+    assert made({"hw:tpm_version": "1.2", "hw:tpm_secret_security": "deployment"}).tpm == ("1.2", "tpm-tis")
+    refused("no key manager", {"hw:tpm_version": "2.0", "hw:tpm_secret_security": "user"}, {})
     assert not made({"os:secure_boot": "optional"}).secure_boot
 
 

@@ -115,7 +115,8 @@ CASES: dict[str, tuple[dict, dict, dict]] = {
         "os/loader": [{"readonly": "yes", "type": "pflash", "secure": "yes"}], "features/smm": [{"state": "on"}],
         "os/type": "hvm"}),
     "TPM": ({"hw:tpm_version": "2.0", "hw:tpm_model": "tpm-crb"}, {}, {
-        "devices/tpm": [{"model": "tpm-crb"}], "devices/tpm/backend": [{"type": "emulator", "version": "2.0"}]}),
+        "devices/tpm": [{"model": "tpm-crb"}], "devices/tpm/backend": [{"type": "external"}], "devices/tpm/backend/source": [
+            {"type": "unix", "mode": "connect", "path": f"/run/pileus-tpms/{UUID}.sock"}]}),
     "serial ports": ({"hw:serial_port_count": "3"}, {"hw_serial_port_count": "2"}, {
         "devices/serial/target": [{"port": "0"}, {"port": "1"}], "devices/serial/log": [{"file": "/d/console.log",
                                                                                          "append": "off"}]}),

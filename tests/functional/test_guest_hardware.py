@@ -97,3 +97,17 @@ def test_what_no_host_has_is_named(cloud, flavor, image):
     assert "without hardware that the flavor or the image asks for (machine type isapc, 4 dedicated CPUs, 4 NUMA nodes)" in text
     client.call("compute", "DELETE", f"/servers/{server}")
     wait_gone(client, server)
+
+
+def test_what_a_servers_tpm_would_not_survive_is_refused(cloud, flavor):
+    client = cloud.client
+    server = client.call("compute", "POST", "/servers", server_body(
+        client, "tpm", flavorRef=flavor({"hw:tpm_version": "2.0"})))["server"]
+    wait_status(client, server["id"])
+    image = client.find("image", "images", "cirros")["id"]
+    for operation, body in (("rebuild", {"rebuild": {"imageRef": image}}), ("rescue", {"rescue": None}),
+                            ("shelve", {"shelve": None}), ("evacuate", {"evacuate": {}})):
+        said = refused(400, client, "compute", "POST", f"/servers/{server['id']}/action", body)
+        assert f"Operation '{operation}' not supported for vTPM-enabled instance" in said
+    client.call("compute", "DELETE", f"/servers/{server['id']}")
+    wait_gone(client, server["id"])

@@ -9,7 +9,7 @@ import libvirt
 
 from common import guest_needs
 from common.guest_cpus import cpu_set
-from compute_agent.virt.libvirt import firmware, local_disks
+from compute_agent.virt.libvirt import firmware, local_disks, tpm
 
 MACHINES = ("pc", "q35")
 SMALL_PAGE_KB = 4
@@ -49,9 +49,10 @@ class Capabilities:
         return found
 
 
-def read(connection, virt_type: str, dedicated: frozenset[int]) -> Capabilities:
+def read(connection, virt_type: str, dedicated: frozenset[int], *, has_users: bool) -> Capabilities:
     """:param connection: a ``host.Connection``
     :param dedicated: the option ``cpu_dedicated_set``; CPUs that the host has not are left out
+    :param has_users: whether each guest has a user of its own
     """
     described = connection.call("getCapabilities")
     cells = _cells(described)
@@ -63,6 +64,8 @@ def read(connection, virt_type: str, dedicated: frozenset[int]) -> Capabilities:
         features.add(guest_needs.BANDWIDTH)
     machines = [each.text or "" for each in ET.fromstring(described).iterfind("./guest/arch[@name='x86_64']/machine")]
     features |= {guest_needs.machine(name) for name in (*machines, *MACHINES)}
+    if has_users:
+        features |= {guest_needs.tpm(version) for version in tpm.versions()}
     known = firmware.found()
     for machine in MACHINES:
         try:

@@ -39,7 +39,8 @@ class LibvirtDriver(GuestAgent, LiveMigration, base.VirtDriver):
         super().__init__(conf)
         instances = pathlib.Path(conf.agent.instances_path or f"{conf.state_path}/instances")
         self.users = Users(instances, conf.libvirt.guest_uid_first, conf.libvirt.guest_uid_count, conf.libvirt.guest_group)
-        self.files = Files(instances, conf.state_path, self.users, conf.default_ephemeral_format)
+        self.files = Files(instances, conf.state_path, self.users, conf.default_ephemeral_format,
+                           lambda uuid: self.tpm_key(uuid))
         self.image_owner = (0, self.users.gid) if self.users.gid is not None else None
         self.connection = Connection(conf.libvirt.uri)
         self.virt_type = ("kvm" if kvm_works() else "qemu") if conf.libvirt.virt_type == "auto" \
@@ -72,7 +73,7 @@ class LibvirtDriver(GuestAgent, LiveMigration, base.VirtDriver):
         generation, known = self._capabilities
         if known is None or generation != self.generation():
             generation = self.generation()
-            known = capabilities.read(self.connection, self.virt_type, self.dedicated)
+            known = capabilities.read(self.connection, self.virt_type, self.dedicated, has_users=self.users.on)
             for domain in self.connection.call("listAllDomains", 0):
                 try:
                     self.pinning.learn(guarded(domain.UUIDString), guarded(domain.metadata,
@@ -155,7 +156,7 @@ class LibvirtDriver(GuestAgent, LiveMigration, base.VirtDriver):
         try:
             domain = self.connection.call("defineXML", self._xml(instance, ports, volumes, drive))
             if running and not guarded(domain.isActive):
-                guarded(domain.create)
+                self._power_up(domain, uuid)
         except libvirt.libvirtError as error:
             raise self._failure("The guest could not be started", error) from error
 
@@ -165,10 +166,20 @@ class LibvirtDriver(GuestAgent, LiveMigration, base.VirtDriver):
         LOG.warning("%s: %s", text, error)
         return errors.StepFailed(reason=f"{text} by the hypervisor.", internal=str(error))
 
+    def _power_up(self, domain, uuid: str) -> None:
+        self._start_tpm(uuid)
+        guarded(domain.create)
+
+    def _start_tpm(self, uuid: str) -> None:
+        wanted = self._hardware_of(uuid).tpm
+        if wanted:
+            self.files.tpms.start(uuid, wanted[0])
+
     def destroy(self, uuid):
         domain = self.connection.domain(uuid)
         if domain is None:
             self.pinning.release(uuid)
+            self.files.tpms.stop(uuid)
             return
         secrets = [xml.secret_of(disk) for disk in self._volume_disks(domain)]
         try:
@@ -181,6 +192,7 @@ class LibvirtDriver(GuestAgent, LiveMigration, base.VirtDriver):
             if self.connection.domain(uuid) is not None:
                 return self.destroy(uuid)  # it stopped between the two calls
         self.pinning.release(uuid)
+        self.files.tpms.stop(uuid)
         for usage in secrets:
             self._drop_secret(usage)
 
@@ -198,7 +210,7 @@ class LibvirtDriver(GuestAgent, LiveMigration, base.VirtDriver):
         domain = self._domain(uuid)
         try:
             if not guarded(domain.isActive):
-                guarded(domain.create)
+                self._power_up(domain, uuid)
         except libvirt.libvirtError as error:
             raise self._failure("The guest could not be started", error) from error
 

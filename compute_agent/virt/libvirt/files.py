@@ -1,5 +1,6 @@
 """Files of guests: directories, root disks as overlays on cached images, config drives."""
 
+import collections.abc
 import contextlib
 import io
 import json
@@ -10,7 +11,7 @@ import struct
 import subprocess
 
 from common import errors, files, inspector, rescue
-from compute_agent.virt.libvirt import local_disks
+from compute_agent.virt.libvirt import local_disks, tpm
 from compute_agent.virt.libvirt.users import Users
 
 GIB = 1 << 30
@@ -39,13 +40,16 @@ class Files:
     :param state: the state directory; QEMU's user goes through the directories below it to a guest's files
     :param users: who that is, for each guest
     :param ephemeral_format: the file system of ephemeral disks for which none was asked; "": by the image's ``os_type``
+    :param key_of: as of ``Tpms``
 
     A guest's directory stays root's: what is in it besides the disks says what root does with them.
     """
 
-    def __init__(self, path, state, users: Users, ephemeral_format: str = ""):
+    def __init__(self, path, state, users: Users, ephemeral_format: str = "",
+                 key_of: collections.abc.Callable[[str], str | None] = lambda uuid: None):
         self.state, self.users, self.ephemeral_format = state, users, ephemeral_format
         self.path = files.traversable_directory(path, state)
+        self.tpms = tpm.Tpms(self.path, users, key_of)
 
     def directory(self, uuid: str) -> pathlib.Path:
         return self.path / uuid
@@ -120,6 +124,7 @@ class Files:
         local = [d["path"] for d in plan.get("local", []) if d["kind"] != "swap"]
         variables = self.directory(uuid) / NVRAM
         local += [str(variables)] if variables.exists() else []
+        local += self.tpms.export(uuid)
         return {"disk": own, "local": local, "format": root.get("format"), "cdrom": bool(root.get("cdrom")),
                 "cmdline": kernel.get("cmdline"), "base": (root.get("base") or _backing(root.get("path"))) if root else None,
                 "kernel": kernel.get("kernel"), "ramdisk": kernel.get("ramdisk")}
@@ -135,7 +140,8 @@ class Files:
     def local_paths(self, instance: dict) -> dict[str, tuple[pathlib.Path, int]]:
         """As ``VirtDriver.local_paths``."""
         home = self.directory(instance["uuid"])
-        return {**local_disks.arriving(home, instance), NVRAM: (home / f"{NVRAM}.part", NVRAM_BYTES)}
+        return {**local_disks.arriving(home, instance), NVRAM: (home / f"{NVRAM}.part", NVRAM_BYTES),
+                tpm.OFFERED: (home / f"{tpm.OFFERED}.part", tpm.MOST_BYTES)}
 
     def imported(self, instance: dict, disks: dict, cached: dict) -> None:
         """As ``VirtDriver.import_disks``. The guest's own user rewrites the disk's header, which may name any file."""
@@ -150,6 +156,7 @@ class Files:
             plan["kernel"] = {"kernel": cached["kernel"], "ramdisk": cached.get("ramdisk"), "cmdline": disks["cmdline"]}
         with contextlib.suppress(FileNotFoundError):
             (home / f"{NVRAM}.part").replace(home / NVRAM)
+        self.tpms.adopt(uuid)
         plan["local"] = local_disks.prepare(home, instance, self.ephemeral_format)
         (home / "disks.json").write_text(json.dumps(plan))
 

@@ -115,8 +115,11 @@ def controllers(devices, hardware: Hardware, rescue_bus: str = "") -> None:
         element(devices, "controller", type_="scsi", index=0, model=hardware.scsi_model or "virtio-scsi")
 
 
-def devices(parent, hardware: Hardware, directory: str) -> None:
-    """:param directory: of the guest's files; the log of its first serial port is there"""
+def devices(parent, hardware: Hardware, directory: str, tpm_socket: str) -> None:
+    """
+    :param directory: of the guest's files; the log of its first serial port is there
+    :param tpm_socket: of its TPM, if it has one
+    """
     for number in range(hardware.serial_ports):
         serial = element(parent, "serial", type_="pty")
         if number == 0:
@@ -139,6 +142,6 @@ def devices(parent, hardware: Hardware, directory: str) -> None:
             element(rng, "rate", bytes=hardware.rng_rate[0], period=hardware.rng_rate[1])
         element(rng, "backend", "/dev/urandom", model="random")
     if hardware.tpm:
-        version, model = hardware.tpm
-        element(element(parent, "tpm", model=model), "backend", type_="emulator", version=version)
+        backend = element(element(parent, "tpm", model=hardware.tpm[1]), "backend", type_="external")
+        element(backend, "source", type_="unix", mode="connect", path=tpm_socket)
     element(element(parent, "memballoon", model="virtio"), "stats", period="10")

@@ -103,6 +103,7 @@ class LiveMigration:
     _domain: Callable
     _failure: Callable
     _xml: Callable
+    _start_tpm: Callable[[str], None]
     renew_secrets: Callable
 
     def describe_guest(self, uuid):
@@ -154,6 +155,7 @@ class LiveMigration:
             raise errors.StepFailed(reason=_CPU.format(found))
 
     def open_incoming(self, instance) -> tuple[str, Channels]:
+        self._start_tpm(instance["uuid"])
         home = self._sockets(instance["uuid"])
         os.chown(home, *self._qemu_user(instance["uuid"]))
         home.chmod(0o700)

@@ -34,8 +34,16 @@ class Users:
     def on(self) -> bool:
         return self.gid is not None
 
+    def known(self, name: str) -> int | None:
+        """The user that was chosen for a guest, or for the directory of a helper in its directory."""
+        with self._lock:
+            return self._noted().get(name)
+
     def of(self, uuid: str) -> tuple[int, int] | None:
-        """(user, group) of a guest whose directory exists, chosen on first use; None: libvirt chooses."""
+        """(user, group) of a guest whose directory exists, chosen on first use; None: libvirt chooses.
+
+        :param uuid: or "<uuid>/<name>", for a helper with a directory in the guest's
+        """
         if self.gid is None:
             return None
         with self._lock:
@@ -54,10 +62,10 @@ class Users:
 
     def _noted(self) -> dict[str, int]:
         found = {}
-        for note in self.path.glob("*/user"):
+        for note in [*self.path.glob("*/user"), *self.path.glob("*/tpm/user")]:
             text = note.read_text()
             if re.fullmatch("[0-9]+", text) and self.first <= int(text) < self.first + self.count:
-                found[note.parent.name] = int(text)
+                found[str(note.parent.relative_to(self.path))] = int(text)
         return found
 
     def give(self, path: str | pathlib.Path, owner: tuple[int, int], mode: int) -> None:

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 
 from common import errors
 from common.guest_hardware import Hardware
-from compute_agent.virt.libvirt import hardware_xml
+from compute_agent.virt.libvirt import hardware_xml, tpm
 from compute_agent.virt.libvirt.elements import element, text_of
 from compute_agent.virt.libvirt.firmware import Firmware
 
@@ -164,7 +164,7 @@ def domain(instance: dict, hardware: Hardware, host: Host, *, directory: str, po
         _rescue_disk(devices, rescue)
     for port in ports:
         interface(devices, port, hardware)
-    hardware_xml.devices(devices, hardware, directory)
+    hardware_xml.devices(devices, hardware, directory, tpm.socket_path(instance["uuid"]))
     if host.user:
         # No relabelling: libvirt would also give the guest access to its base image.
         label = element(top, "seclabel", type_="static", model="dac", relabel="no")
