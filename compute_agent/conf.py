@@ -8,6 +8,10 @@ OPTS = {"DEFAULT": [
     cfg.StrOpt("default_ephemeral_format", default="", choices=["", "ext2", "ext3", "ext4", "vfat", "xfs", "ntfs"],
                help="File system of ephemeral disks for which none was asked; default ext4, and ntfs for images whose os_type is "
                "windows. One that a host has no program for: servers with ephemeral disks cannot be built there."),
+    cfg.MultiStrOpt("virt_mkfs", default=[],
+                    help="Command that formats ephemeral disks for which no file system was asked, by the "
+                    "image's os_type, or for all others: windows=mkfs.ntfs --quick -F --label %(fs_label)s %(target)s, or "
+                    "default=...; one a line. It takes precedence over default_ephemeral_format."),
     cfg.IntOpt("max_concurrent_live_migrations", default=1, min=1, max=8,
                help="Live migrations from this host at once; more wait. Too many slow each other down, and may never end."),
 ], "agent": [

@@ -148,6 +148,23 @@ def test_the_file_system_is_the_one_asked_for_else_the_hosts_else_the_image_s():
                                        (None, "", "linux"), (None, "", None))] == ["xfs", "vfat", "ntfs", "ext4", "ext4"]
 
 
+@needs_mkfs
+def test_an_operators_command_formats_disks_of_an_os_type(tmp_path):
+    made = Files(tmp_path / "instances", tmp_path, Users(tmp_path, 0, 0, "none"), host_disks.Formatting.of(
+        "", ["solaris=mkfs.vfat -n '%(fs_label)s' %(target)s", "default=mkfs.ext2 -q -F -L other %(target)s"]))
+    for os_type, expected in (("Solaris", ("vfat", "ephemeral0")), ("linux", ("ext2", "other")), (None, ("ext2", "other"))):
+        made.prepare(instance(("ephemeral", 16, None), ("ephemeral", 16, "ext4"), ("swap", 16, None), os_type=os_type), {})
+        assert kinds(made) == [("vdb", *expected), ("vdc", "ext4", "ephemeral1"), ("vdd", "swap", "swap")]
+        made.remove(UUID)
+
+
+@pytest.mark.parametrize("template", [
+    "mkfs.ext4 %(target)s", "linux=", "linux=mkfs %(device)s", "linux=mkfs 'x", "linux=mkfs %d"])
+def test_a_command_that_is_none_is_refused_at_the_start(template):
+    with pytest.raises(errors.BadRequest, match="virt_mkfs"):
+        host_disks.Formatting.of("", [template])
+
+
 def test_a_file_system_that_the_host_cannot_make_is_a_reason(files, monkeypatch):
     monkeypatch.setattr(host_disks, "_PATH", "/nowhere")
     with pytest.raises(errors.StepFailed, match="cannot make ext4"):

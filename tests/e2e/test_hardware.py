@@ -11,7 +11,7 @@ import pytest
 from common.periodic import wait_for
 
 pytestmark = pytest.mark.e2e
-SPECS = {"hw:cpu_sockets": "1", "hw:cpu_cores": "2", "hw:watchdog_action": "pause", "hw_rng:rate_bytes": "4096",
+SPECS = {"hw:cpu_sockets": "1", "hw:cpu_cores": "2", "hw:watchdog_action": "pause", "hw_rng:rate_bytes": "4096", "hw:tpm_version": "2.0",
          "quota:disk_write_iops_sec": "5000", "hw:numa_nodes": "1", "hw:vif_multiqueue_enabled": "yes"}
 PROPERTIES = {"hw_firmware_type": "uefi", "hw_disk_bus": "scsi", "hw_scsi_model": "virtio-scsi", "hw_serial_port_count": "2",
               "hw_qemu_guest_agent": "yes", "hw_video_model": "virtio", "hw_input_bus": "virtio", "hw_boot_menu": "yes",
@@ -25,7 +25,10 @@ def server(real):
     flavor = call("compute", "POST", "/flavors", {"flavor": body})["flavor"]["id"]
     call("compute", "POST", f"/flavors/{flavor}/os-extra_specs", {"extra_specs": SPECS})
     image = real.upload("hardware", pathlib.Path(os.environ["PILEUS_GUEST_IMAGE"]), "qcow2", **PROPERTIES)
-    made = real.boot("hardware", flavorRef=flavor, imageRef=image)
+    made = real.boot("hardware", flavorRef=flavor, imageRef=image, block_device_mapping_v2=[
+        {"source_type": "image", "destination_type": "local", "boot_index": 0, "uuid": image}, *(
+            {"source_type": "blank", "destination_type": "local", "boot_index": -1, "volume_size": size, "guest_format": kind}
+            for size, kind in ((1, "ext3"), (48, "swap")))])
     yield made
     real.delete(made["id"])
     call("compute", "DELETE", f"/flavors/{flavor}")
@@ -60,7 +63,7 @@ def test_libvirt_has_it(server):
     assert len(made.findall("devices/serial")) == 2 and made.find("devices/channel") is not None
 
 
-def test_the_guest_sees_it(real, address):
+def test_the_guest_sees_it(real, server, address):
     def see(command: str) -> str:
         return real.ssh(address, command)
     assert re.search(r"cpu cores\s*: 2", see("cat /proc/cpuinfo")) and "node0" in see("ls /sys/devices/system/node")
@@ -69,16 +72,18 @@ def test_the_guest_sees_it(real, address):
     assert "virtio_rng" in see("cat /sys/class/misc/hw_random/rng_current")
     assert "0x25ab" in see("cat /sys/bus/pci/devices/*/device")  # the watchdog, Intel's 6300ESB
     assert see("ls /sys/class/net/eth0/queues").count("tx-") == 2
+    print("DEBUG", see("ls /dev/tpm* /sys/class/tpm /sys/class/tpm/tpm0/ /sys/firmware/acpi/tables; uname -r; zcat /proc/config.gz 2>/dev/null | grep TPM; lsmod"))
+    print("DIAG", real.client.call("compute", "GET", f"/servers/{server['id']}/diagnostics", version="2.1"))
     assert "0x1003" in see("cat /sys/bus/pci/devices/*/device")  # virtio serial, for the guest agent
 
 
 def test_ephemeral_and_swap_disks_are_there_and_formatted(real, address):
     """Linux names SCSI disks in the order in which they answer, so they are looked for by their labels."""
     found = real.ssh(address, "sudo blkid")
-    ephemeral = re.search(r'^(/dev/sd\w): .*LABEL="ephemeral0".* TYPE="ext4"', found, re.M)
+    ephemeral = re.search(r'^(/dev/sd\w): .*LABEL="ephemeral0".* TYPE="ext3"', found, re.M)
     swap = re.search(r'^/dev/(sd\w): .*LABEL="swap".* TYPE="swap"', found, re.M)
     assert ephemeral and swap, found
-    assert re.search(rf"65536 {swap[1]}$", real.ssh(address, "cat /proc/partitions"), re.M)
+    assert re.search(rf"49152 {swap[1]}$", real.ssh(address, "cat /proc/partitions"), re.M)
     command = f"sudo mount {ephemeral[1]} /mnt && echo kept > /mnt/x && sudo umount /mnt && echo ok"
     assert real.ssh(address, command).strip() == "ok"
 

@@ -12,7 +12,7 @@ from common import errors, guest_hardware, server_states
 from common.guest_cpus import cpu_set
 from common.vault import open_chap
 from compute_agent.virt import base, kept_disks
-from compute_agent.virt.libvirt import capabilities, consoles, diagnostics, firmware, pinning, xml
+from compute_agent.virt.libvirt import capabilities, consoles, diagnostics, firmware, local_disks, pinning, xml
 from compute_agent.virt.libvirt.files import Files
 from compute_agent.virt.libvirt.guest_agent import GuestAgent
 from compute_agent.virt.libvirt.host import Connection, guarded, resources
@@ -39,8 +39,8 @@ class LibvirtDriver(GuestAgent, LiveMigration, base.VirtDriver):
         super().__init__(conf)
         instances = pathlib.Path(conf.agent.instances_path or f"{conf.state_path}/instances")
         self.users = Users(instances, conf.libvirt.guest_uid_first, conf.libvirt.guest_uid_count, conf.libvirt.guest_group)
-        self.files = Files(instances, conf.state_path, self.users, conf.default_ephemeral_format,
-                           lambda uuid: self.tpm_key(uuid))
+        formatting = local_disks.Formatting.of(conf.default_ephemeral_format, conf.virt_mkfs)
+        self.files = Files(instances, conf.state_path, self.users, formatting, lambda uuid: self.tpm_key(uuid))
         self.image_owner = (0, self.users.gid) if self.users.gid is not None else None
         self.connection = Connection(conf.libvirt.uri)
         self.virt_type = ("kvm" if kvm_works() else "qemu") if conf.libvirt.virt_type == "auto" \

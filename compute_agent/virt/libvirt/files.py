@@ -15,6 +15,7 @@ from compute_agent.virt.libvirt import local_disks, tpm
 from compute_agent.virt.libvirt.users import Users
 
 GIB = 1 << 30
+_USUAL = local_disks.Formatting()
 NVRAM, NVRAM_BYTES = "nvram.fd", 1 << 26  # variables of UEFI firmware, and the most that they may have
 
 
@@ -39,15 +40,15 @@ class Files:
     """
     :param state: the state directory; QEMU's user goes through the directories below it to a guest's files
     :param users: who that is, for each guest
-    :param ephemeral_format: the file system of ephemeral disks for which none was asked; "": by the image's ``os_type``
+    :param formatting: of ephemeral disks
     :param key_of: as of ``Tpms``
 
     A guest's directory stays root's: what is in it besides the disks says what root does with them.
     """
 
-    def __init__(self, path, state, users: Users, ephemeral_format: str = "",
+    def __init__(self, path, state, users: Users, formatting: local_disks.Formatting = _USUAL,
                  key_of: collections.abc.Callable[[str], str | None] = lambda uuid: None):
-        self.state, self.users, self.ephemeral_format = state, users, ephemeral_format
+        self.state, self.users, self.formatting = state, users, formatting
         self.path = files.traversable_directory(path, state)
         self.tpms = tpm.Tpms(self.path, users, key_of)
 
@@ -60,7 +61,7 @@ class Files:
         self._remove_disks_of_another_image(instance["uuid"], images)
         files.traversable_directory(home, self.state)
         plan = self._made(home / "disk", instance, instance["image_meta"], images)
-        plan["local"] = local_disks.prepare(home, instance, self.ephemeral_format)
+        plan["local"] = local_disks.prepare(home, instance, self.formatting)
         (home / "disks.json").write_text(json.dumps(plan))
 
     def _remove_disks_of_another_image(self, uuid: str, images: dict) -> None:
@@ -157,7 +158,7 @@ class Files:
         with contextlib.suppress(FileNotFoundError):
             (home / f"{NVRAM}.part").replace(home / NVRAM)
         self.tpms.adopt(uuid)
-        plan["local"] = local_disks.prepare(home, instance, self.ephemeral_format)
+        plan["local"] = local_disks.prepare(home, instance, self.formatting)
         (home / "disks.json").write_text(json.dumps(plan))
 
     def _adopt(self, uuid: str, home: pathlib.Path, base: str, wanted_bytes: int) -> None:
@@ -185,7 +186,7 @@ class Files:
         if root and not root["cdrom"]:
             self.give(uuid, None)
             self._grow(pathlib.Path(root["path"]), instance["flavor"]["disk"] * GIB, self.users.of(uuid))
-        plan["local"] = local_disks.prepare(home, instance, self.ephemeral_format)
+        plan["local"] = local_disks.prepare(home, instance, self.formatting)
         (home / "disks.json").write_text(json.dumps(plan))
 
     def give(self, uuid: str, drive: str | None) -> None:
