@@ -30,6 +30,14 @@ OPTS = {"DEFAULT": [
     cfg.StrOpt("uri", default="qemu:///system", help="libvirt to drive."),
     cfg.StrOpt("virt_type", default="auto", choices=["auto", "kvm", "qemu"],
                help="auto: KVM where the CPU and the kernel really have it, else emulation."),
+    cfg.IntOpt("inject_partition", default=-2, min=-2,
+               help="Into which partition of a new root disk the files that were asked for are written (personality, until "
+                    "2.56), if the server has no config drive: its number, 0 for a disk without partitions, -1 for the one that "
+                    "has /etc, -2 for none. The file system must be ext2, ext3 or ext4. Each build takes a copy of it."),
+    cfg.BoolOpt("inject_key", default=False, help="Whether the key of the server's key pair is written there, for root."),
+    cfg.BoolOpt("inject_password", default=False,
+                help="Whether root's password there is set to the server's (adminPass). Set it in compute.conf, too, or there is "
+                     "none to inject."),
     cfg.StrOpt("initiator", default="", help="iSCSI name of this host; default made from its name."),
     cfg.StrOpt("cpu_mode", default="", choices=["", "host-model", "host-passthrough", "maximum", "custom", "none"],
                help="CPU of guests; default host-model with KVM, and with emulation all that it can. host-passthrough: guests "

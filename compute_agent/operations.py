@@ -109,7 +109,7 @@ class Operations:
                 return
             state = agent.driver.power_states().get(uuid, 0)
             values: Outcome = {"power_state": state}
-            if action in WITH_PASSWORDS and instance["config_drive"]:
+            if action in WITH_PASSWORDS and agent.takes_password(instance):
                 values["password_used"] = True
             agent.conductor.finish(ctx, uuid, action, report.take_events(), values,
                                    attempt=instance["attempt"])
@@ -129,7 +129,7 @@ class Operations:
         elif action == "rescue":
             files = self.agent.image_files({**instance, "image_meta": instance["rescue_image"]})
             driver.destroy(uuid)
-            driver.begin_rescue(instance, files)
+            driver.begin_rescue(instance, files, self.agent.injection(instance))
             self.agent.rebuild_guest(self.agent.as_rescued(instance), first_boot=True)
         elif action in ("pause", "unpause", "suspend"):
             getattr(driver, action)(uuid)
@@ -160,7 +160,7 @@ class Operations:
         files = self.agent.image_files(instance)
         driver.destroy(uuid)
         driver.remove_files(uuid)
-        driver.prepare_disk(instance, files)
+        driver.prepare_disk(instance, files, self.agent.injection(instance))
         self.agent.rebuild_guest(instance, first_boot=True)
         if instance["vm_state"] == STOPPED:
             driver.power_off(uuid, timeout_s=0, is_cancelled=is_cancelled)

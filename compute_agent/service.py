@@ -30,10 +30,12 @@ from compute_agent.tasks.extend_volume import ExtendVolume
 from compute_agent.tasks.interfaces import AttachInterface, DetachInterface
 from compute_agent.tasks.snapshot import Snapshot
 from compute_agent.tasks.snapshot_volumes import SnapshotVolumes
+from compute_agent.virt.base import Injection
 from compute_agent.volumes import Volumes
 from conductor.messages import SecretKind
 from conductor.rpcapi import ConductorAPI
 
+NO_INJECTION = -2  # of the option inject_partition
 IMAGES_AT_ONCE, DELETES_AT_ONCE, OTHERS_AT_ONCE = 8, 8, 16  # concurrent work on servers, besides builds
 KEPT = 4  # one in so many is for projects that have no other work on this host
 TASKS = (Boot, Delete, Attach, Detach, AttachInterface, DetachInterface, ExtendVolume, Snapshot,
@@ -119,6 +121,21 @@ class ComputeAgent(Service):
         if not instance["config_drive"]:
             return None
         return guest.config_drive(instance, self._secret(instance["uuid"], "admin_password") if first_boot else None)
+
+    def injection(self, instance: dict) -> Injection | None:
+        """What is to be written into a new root disk of a server that has no config drive."""
+        options = self.conf.libvirt
+        if options.inject_partition == NO_INJECTION or instance["config_drive"] or not instance["image_meta"]:
+            return None
+        properties = instance["image_meta"].get("properties", {})
+        partition, files = 0 if properties.get("kernel_id") else options.inject_partition, instance.get("injected_files") or ()
+        found = Injection(partition, tuple(files), instance["key_data"] if options.inject_key else None,
+                          self._secret(instance["uuid"], "admin_password") if options.inject_password else None)
+        return found if found.files or found.key or found.password else None
+
+    def takes_password(self, instance: dict) -> bool:
+        """Whether a new guest of the server gets a password from this host."""
+        return bool(instance["config_drive"] or self.conf.libvirt.inject_password)
 
     def _secret(self, uuid: str, kind: SecretKind) -> str | None:
         return self.conductor.server_secret(self.context(), uuid, kind, self.conf.host)

@@ -254,7 +254,7 @@ def _insert(connection, call: Call, template: dict, names: list[str], low: int, 
              "launch_index": i} for i, name in enumerate(names[:count])]
     connection.execute(sa.insert(TABLE), made)
     actions.start_new(connection, call.ctx, [r["uuid"] for r in made], "create")
-    if template["config_drive"]:
+    if server_secrets.are_injected(call.svc.conf, template):
         server_secrets.put_password(connection, call.svc.vault, [r["uuid"] for r in made], password)
     for row, mapping in zip(made, volumes):
         row["block_devices"] = devices.insert(connection, row, mapping)

@@ -38,6 +38,10 @@ OPTS = {"compute": [
                     "all controllers; default <state_path>/compute/secret-keys. If it is lost, servers with a TPM do not start."),
     cfg.PortOpt("metadata_port", default=8775, help="Port of the metadata service."),
     cfg.PortOpt("placement_port", default=8778, help="Port of the placement API."),
+], "libvirt": [
+    cfg.BoolOpt("inject_password", default=False,
+                help="Keep the passwords of new servers, sealed, until their hosts have written them into their disks. See the "
+                     "option of the same name of compute agents."),
 ], "consoleauth": [
     cfg.IntOpt("token_ttl", default=600, min=1, help="Seconds for which the URL of a console can be opened."),
 ], "console": [

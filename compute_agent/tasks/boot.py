@@ -106,7 +106,8 @@ class Boot(ReportingTask):
                                          attempt=self.attempt_of(state)) is False:
             raise errors.Superseded()
         self.events = self.events[len(ended):]
-        self.agent.driver.prepare_disk(state["instance"], self.agent.image_files(state["instance"]))
+        self.agent.driver.prepare_disk(state["instance"], self.agent.image_files(state["instance"]),
+                                       self.agent.injection(state["instance"]))
 
     def undo_image(self, state):
         self.agent.driver.remove_files(state["instance"]["uuid"])
@@ -125,7 +126,7 @@ class Boot(ReportingTask):
 
     def done(self, state):
         values: Outcome = {"power_state": RUNNING, "network_info": state["network_info"]}
-        if state["instance"]["config_drive"]:
+        if self.agent.takes_password(state["instance"]):
             values["password_used"] = True
         if self.agent.conductor.finish(self.agent.context(), state["instance"]["uuid"], "spawn", self.take_events(), values,
                                        attempt=self.attempt_of(state)) is False:

@@ -5,12 +5,27 @@ the conductor; ``ports`` is its network_info; ``volumes`` is [{"device_name", "v
 of the volume service, with encrypted secrets}].
 """
 
+import dataclasses
 import pathlib
 from collections.abc import Callable
 
 from common.vault import Vault
 from compute_agent.messages import PasswordResult
 from compute_agent.tunnel import Channels, Tunnel
+
+
+@dataclasses.dataclass(frozen=True)
+class Injection:
+    """What is to be written into a new disk before a guest starts.
+
+    :param partition: its number; 0: the whole disk; -1: the one with /etc
+    :param files: [{"path", "contents": base64}]; ``password``: of root
+    """
+
+    partition: int
+    files: tuple[dict, ...] = ()
+    key: str | None = None
+    password: str | None = None
 
 
 class VirtDriver:
@@ -30,10 +45,12 @@ class VirtDriver:
         """
         raise AssertionError
 
-    def prepare_disk(self, instance: dict, image_files: dict) -> None:
+    def prepare_disk(self, instance: dict, image_files: dict, injection: Injection | None = None) -> None:
         """Create the instance's directory, root disk, and ephemeral and swap disks (``local_disks`` of its flavor).
 
         :param image_files: {"image", "kernel", "ramdisk"} -> path in the cache; {} if it boots from a volume
+        :param injection: into the root disk, if that is made now
+        :raises StepFailed: the image does not fit, or files could not be injected
         """
         raise AssertionError
 
@@ -184,7 +201,7 @@ class VirtDriver:
         """
         raise AssertionError
 
-    def begin_rescue(self, instance: dict, image_files: dict) -> None:
+    def begin_rescue(self, instance: dict, image_files: dict, injection: Injection | None = None) -> None:
         """The next ``spawn`` boots from a disk of another image: beside all others if ``common.rescue.added`` says so, else in
         place of the guest's own, which is the second disk then.
         """

@@ -55,7 +55,7 @@ class FakeDriver(base.VirtDriver):
                                                                   "topology": {"sockets": 1, "cores": fake.vcpus,
                                                                                "threads": 1}, "features": []}}}
 
-    def prepare_disk(self, instance, image_files):
+    def prepare_disk(self, instance, image_files, injection=None):
         (self.path / instance["uuid"]).mkdir(exist_ok=True)
         self.resize_disks(instance)
 
@@ -197,7 +197,7 @@ class FakeDriver(base.VirtDriver):
             return "not running"
         return "set" if user == "root" else "refused"
 
-    def begin_rescue(self, instance, image_files):
+    def begin_rescue(self, instance, image_files, injection=None):
         self.prepare_disk(instance, image_files)
 
     def end_rescue(self, uuid):

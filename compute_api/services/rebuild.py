@@ -72,7 +72,7 @@ def rebuild(call: Call, id: str, given: dict, password: str) -> tuple[dict, View
     """Begin to rebuild a server; returns its row and the details that the caller may see.
 
     :param given: the arguments of the action, as the client sent them
-    :param password: for the config drive, if the server has one
+    :param password: for the config drive, or to be injected
     """
     with call.svc.db.reader() as connection:
         row = access.server(call, connection, id, _RULE)
@@ -96,7 +96,7 @@ def rebuild(call: Call, id: str, given: dict, password: str) -> tuple[dict, View
         if volume and call.version >= REIMAGED:
             operation_id = rebuilds.begin(connection, call.ctx, before, volume["id"], image["id"])
         instances.write(connection, id, **values)
-        if row["config_drive"]:
+        if secrets.are_injected(call.svc.conf, row):
             secrets.put_password(connection, call.svc.vault, [id], password)
         row = access.server(call, connection, id, _RULE)
         viewer = Viewer(call, connection, [row])

@@ -14,7 +14,7 @@ OF_VOLUMES = (2, 87)  # since when servers that boot from a volume are rescued, 
 def rescue(call: Call, id: str, image_ref: str | None, password: str) -> None:
     """
     :param image_ref: the image to run from; None: the image that the server was created from
-    :param password: for the config drive, if the server has one
+    :param password: for the config drive, or to be injected
     """
     with call.svc.db.reader() as connection:
         row = access.server(call, connection, id, _RULE)
@@ -29,7 +29,7 @@ def rescue(call: Call, id: str, image_ref: str | None, password: str) -> None:
     with call.svc.db.writer() as connection:
         power.begin(call, connection, id, _RULE, "rescue", "rescue")
         rows.update_where(connection, models.instances, {"rescue_image": image}, uuid=id)
-        if row["config_drive"]:
+        if secrets.are_injected(call.svc.conf, row):
             secrets.put_password(connection, call.svc.vault, [id], password)
     power.send(call, row, "rescue")
 

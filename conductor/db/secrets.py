@@ -20,6 +20,11 @@ def vault_of(conf) -> Vault:
     return Vault(conf.compute.secret_keys_file or f"{conf.state_path}/compute/secret-keys")
 
 
+def are_injected(conf, row: dict) -> bool:
+    """Whether a server's host asks for its password."""
+    return bool(row["config_drive"] or conf.libvirt.inject_password)
+
+
 def put_password(connection, vault: Vault, uuids: list[str], password: str) -> None:
     """Keep a password for each of these servers, in place of the former one."""
     drop_password(connection, *uuids)

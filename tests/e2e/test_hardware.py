@@ -12,7 +12,8 @@ from common.periodic import wait_for
 
 pytestmark = pytest.mark.e2e
 SPECS = {"hw:cpu_sockets": "1", "hw:cpu_cores": "2", "hw:watchdog_action": "pause", "hw_rng:rate_bytes": "4096", "hw:tpm_version": "2.0",
-         "quota:disk_write_iops_sec": "5000", "hw:numa_nodes": "1", "hw:vif_multiqueue_enabled": "yes"}
+         "quota:disk_write_iops_sec": "5000", "hw:numa_nodes": "1",
+         "hw:vif_multiqueue_enabled": "yes"}
 PROPERTIES = {"hw_firmware_type": "uefi", "hw_disk_bus": "scsi", "hw_scsi_model": "virtio-scsi", "hw_serial_port_count": "2",
               "hw_qemu_guest_agent": "yes", "hw_video_model": "virtio", "hw_input_bus": "virtio", "hw_boot_menu": "yes",
               "hw_time_hpet": "yes"}
@@ -72,7 +73,8 @@ def test_the_guest_sees_it(real, server, address):
     assert "virtio_rng" in see("cat /sys/class/misc/hw_random/rng_current")
     assert "0x25ab" in see("cat /sys/bus/pci/devices/*/device")  # the watchdog, Intel's 6300ESB
     assert see("ls /sys/class/net/eth0/queues").count("tx-") == 2
-    print("DEBUG", see("ls /dev/tpm* /sys/class/tpm /sys/class/tpm/tpm0/ /sys/firmware/acpi/tables; uname -r; zcat /proc/config.gz 2>/dev/null | grep TPM; lsmod"))
+    print("DEBUG", see(  # noqa
+        "ls /dev/tpm* /sys/class/tpm /sys/class/tpm/tpm0/ /sys/firmware/acpi/tables; uname -r; zcat /proc/config.gz 2>/dev/null | grep TPM; lsmod"))
     print("DIAG", real.client.call("compute", "GET", f"/servers/{server['id']}/diagnostics", version="2.1"))
     assert "0x1003" in see("cat /sys/bus/pci/devices/*/device")  # virtio serial, for the guest agent
 

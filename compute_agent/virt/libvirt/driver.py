@@ -85,8 +85,8 @@ class LibvirtDriver(GuestAgent, LiveMigration, base.VirtDriver):
             self._capabilities = generation, known
         return known
 
-    def prepare_disk(self, instance, image_files):
-        self.files.prepare(instance, image_files)
+    def prepare_disk(self, instance, image_files, injection=None):
+        self.files.prepare(instance, image_files, injection)
 
     def _xml(self, instance, ports, volumes, drive) -> str:
         uuid, hardware, known = instance["uuid"], self._hardware(instance), self._known()
@@ -266,8 +266,8 @@ class LibvirtDriver(GuestAgent, LiveMigration, base.VirtDriver):
         except libvirt.libvirtError as error:
             raise self._failure("The guest could not be interrupted", error) from error
 
-    def begin_rescue(self, instance, image_files):
-        self.files.begin_rescue(instance, image_files)
+    def begin_rescue(self, instance, image_files, injection=None):
+        self.files.begin_rescue(instance, image_files, injection)
 
     def end_rescue(self, uuid):
         self.files.end_rescue(uuid)

@@ -11,7 +11,9 @@ import struct
 import subprocess
 
 from common import errors, files, inspector, rescue
+from compute_agent.virt.base import Injection
 from compute_agent.virt.libvirt import local_disks, tpm
+from compute_agent.virt.libvirt.injection import inject
 from compute_agent.virt.libvirt.users import Users
 
 GIB = 1 << 30
@@ -55,12 +57,15 @@ class Files:
     def directory(self, uuid: str) -> pathlib.Path:
         return self.path / uuid
 
-    def prepare(self, instance: dict, images: dict) -> None:
-        """Create the directory, the disks and ``disks.json``, which describes how the guest boots."""
+    def prepare(self, instance: dict, images: dict, injection: Injection | None = None) -> None:
+        """Create the directory, the disks and ``disks.json``, which describes how the guest boots.
+
+        :param injection: into the root disk, if that is made now
+        """
         home = self.directory(instance["uuid"])
         self._remove_disks_of_another_image(instance["uuid"], images)
         files.traversable_directory(home, self.state)
-        plan = self._made(home / "disk", instance, instance["image_meta"], images)
+        plan = self._made(home / "disk", instance, instance["image_meta"], images, injection)
         plan["local"] = local_disks.prepare(home, instance, self.formatting)
         (home / "disks.json").write_text(json.dumps(plan))
 
@@ -71,23 +76,24 @@ class Files:
             if images and root.get("base") not in (None, images["image"]):
                 self.remove(uuid)
 
-    def _made(self, disk: pathlib.Path, instance: dict, image_meta: dict, images: dict) -> dict:
+    def _made(self, disk: pathlib.Path, instance: dict, image_meta: dict, images: dict,
+              injection: Injection | None) -> dict:
         """Create a root disk; returns how to boot from it: {"root", "kernel"}."""
         plan: dict = {"root": None, "kernel": {}}
         if images:
-            plan["root"] = self._root(disk, instance, image_meta["disk_format"], images["image"])
+            plan["root"] = self._root(disk, instance, image_meta["disk_format"], images["image"], injection)
             if "kernel" in images:
                 cmdline = image_meta["properties"].get("os_command_line") or "root=/dev/vda console=tty0 console=ttyS0"
                 plan["kernel"] = {"kernel": images["kernel"], "ramdisk": images.get("ramdisk"), "cmdline": cmdline}
         return plan
 
-    def begin_rescue(self, instance: dict, images: dict) -> None:
+    def begin_rescue(self, instance: dict, images: dict, injection: Injection | None = None) -> None:
         """Until the end of the rescue a disk of the rescue image is added to the others, or it is the root, and the guest's own
         the second disk.
         """
         home, own = self.directory(instance["uuid"]), self.plan(instance["uuid"])
         own, added = own.get("own", own), rescue.added(instance["rescue_image"])
-        plan = self._made(home / "disk.rescue", instance, instance["rescue_image"], images)
+        plan = self._made(home / "disk.rescue", instance, instance["rescue_image"], images, injection)
         if added:
             plan = {**own, "kernel": plan["kernel"], "rescue": {**(plan["root"] or {}), "device": added.device, "bus": added.bus}}
         else:
@@ -100,7 +106,7 @@ class Files:
             (home / "disks.json").write_text(json.dumps(plan["own"]))
         (home / "disk.rescue").unlink(missing_ok=True)
 
-    def _root(self, disk: pathlib.Path, instance: dict, declared: str, image: str) -> dict:
+    def _root(self, disk: pathlib.Path, instance: dict, declared: str, image: str, injection: Injection | None) -> dict:
         """An overlay on the cached image, of the flavor's size; an ISO is attached as a CD."""
         header = inspector.check(image, declared)
         wanted = instance["flavor"]["disk"] * GIB
@@ -113,6 +119,11 @@ class Files:
         if not disk.exists():
             qemu_img("create", "-q", "-f", "qcow2", "-F", base, "-b", image, f"{disk}.part",
                      str(max(wanted, header.virtual_bytes)))
+            if injection:
+                user = self.users.of(instance["uuid"])
+                if user:
+                    self.users.give(f"{disk}.part", user, 0o600)
+                inject(pathlib.Path(f"{disk}.part"), user, injection)
             pathlib.Path(f"{disk}.part").rename(disk)
         return {"path": str(disk), "format": "qcow2", "cdrom": False, "base": image}
 
