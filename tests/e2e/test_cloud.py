@@ -157,9 +157,13 @@ def test_user_data_and_config_drive(real):
     real.client.call("network", "POST", "/subnets", {"subnet": {"network_id": lonely, "cidr": "10.77.0.0/24",
                                                                "enable_dhcp": False, "ip_version": 4}})
     by_service = real.boot("by-service", user_data=script)
-    by_drive = real.boot("by-drive", user_data=script, config_drive=True, networks=[{"uuid": lonely}])
+    reads = base64.b64encode(b"#!/bin/sh\nmount -t iso9660 /dev/sr0 /mnt\n"
+                             b"grep -o '.admin_pass[^,}]*' /mnt/openstack/latest/meta_data.json > /dev/ttyS0\n"
+                             b"umount /mnt\necho user-data ran on $(hostname) > /dev/ttyS0\n").decode()
+    by_drive = real.boot("by-drive", user_data=reads, config_drive=True, adminPass="Correct-Horse", networks=[{"uuid": lonely}])
     assert "metadata: service" in real.wait_console(by_service["id"], "user-data ran on by-service")
-    assert "metadata: config drive" in real.wait_console(by_drive["id"], "user-data ran on by-drive")
+    console = real.wait_console(by_drive["id"], "user-data ran on by-drive")
+    assert "metadata: config drive" in console and '"admin_pass": "Correct-Horse"' in console
     real.delete(by_service["id"])
     real.delete(by_drive["id"])
     real.client.call("network", "DELETE", f"/networks/{lonely}")

@@ -55,6 +55,8 @@ def test_debian_takes_everything_from_metadata_or_from_its_config_drive(real, de
         assert said[1] == server["name"] and re.fullmatch(source, said[2]) and said[3].split() == [fixed]
         assert said[4] == "1"
     assert "status: done" in real.ssh(outside, "cloud-init status", 60, user="debian")
+    told = call("compute", "GET", f"/servers/{by_service['id']}/diagnostics", version="2.1")
+    assert 0 < told["memory-unused"] < told["memory-available"] <= 512 << 10, "its balloon driver reports every ten seconds"
     for server in (by_service, by_drive):
         real.delete(server["id"])
     assert call("network", "GET", f"/ports/{port}")["port"]["device_id"] == "", "its owner's port must stay, unbound"
