@@ -19,7 +19,8 @@ class NetworkAPI(Client):
     level = "network"
     history = {
         "1.0": "The first version.",
-        "1.1": "heartbeat takes rpc_version, and a host's state has a sequence."}
+        "1.1": "heartbeat takes rpc_version, and a host's state has a sequence.",
+        "1.2": "Ports have multiqueue."}
 
     @call(timeout_s=15)
     def get_state(self, ctx, host_name: HostName) -> HostState:

@@ -5,7 +5,8 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from common import errors, guest_hardware
-from compute_agent.virt.libvirt import xml
+from compute_agent.virt.libvirt import gate, xml
+from compute_agent.virt.libvirt.firmware import Firmware
 from compute_agent.virt.libvirt.live import destination
 
 VOLUME = {"volume_id": "v", "device_name": "/dev/vdb"}
@@ -47,3 +48,25 @@ def test_nothing_of_the_source_host_is_left_but_the_addresses_of_devices():
 def test_a_guest_with_a_disk_that_its_server_does_not_have_is_refused():
     with pytest.raises(errors.StepFailed, match="vdb"):
         destination(running("source"), definition("target9", volumes=False))
+
+
+def test_a_guest_with_cpus_of_its_own_and_firmware_gets_those_of_the_target():
+    specs = {"hw:cpu_policy": "dedicated", "hw:numa_nodes": "2", "hw:vif_multiqueue_enabled": "yes", "hw:tpm_version": "2.0"}
+    instance = {**INSTANCE, "vcpus": 2, "flavor": {"extra_specs": specs}, "image_meta": {"properties": {
+        "hw_firmware_type": "uefi"}}}
+
+    def made(name: str, cpus: dict, cells: list[int]) -> str:
+        host = xml.Host("qemu", f"iqn.{name}", ("cloud", name), (1000 + len(name), 7),
+                        {"cpus": cpus, "emulator": None, "cells": cells}, frozenset(cpus.values()),
+                        Firmware(f"/{name}/CODE.fd", f"/{name}/VARS.fd", ("pc-*",), False), f"/{name}/nvram.fd",
+                        memory=dict.fromkeys(cells, 64))
+        return xml.domain(instance, guest_hardware.of_server(instance), host, directory=f"/{name}", ports=[], volumes=[],
+                          config_drive=None, root={"path": f"/{name}/disk", "format": "qcow2", "cdrom": False}, second=None,
+                          local=[], kernel={})
+    own = made("target", {0: 5, 1: 9}, [1, 0])
+    found = destination(made("source", {0: 1, 1: 2}, [0, 1]), own)
+    top = ET.fromstring(found)
+    assert [pin.get("cpuset") for pin in top.iterfind("cputune/vcpupin")] == ["5", "9"]
+    assert [node.get("nodeset") for node in top.iterfind("numatune/memnode")] == ["1", "0"]
+    assert (top.findtext("os/nvram"), top.findtext("os/loader")) == ("/target/nvram.fd", "/target/CODE.fd")
+    assert "source/" not in found.replace("<source/", "") and not gate.foreign(found, own)

@@ -11,7 +11,8 @@ import pytest
 from common.periodic import wait_for
 
 pytestmark = pytest.mark.e2e
-SPECS = {"hw:cpu_sockets": "1", "hw:cpu_cores": "2", "hw:watchdog_action": "pause", "hw_rng:rate_bytes": "4096", "hw:tpm_version": "2.0",
+SPECS = {"hw:cpu_sockets": "1", "hw:cpu_cores": "2", "hw:watchdog_action": "pause", "hw_rng:rate_bytes": "4096",
+         "hw:tpm_version": "2.0",
          "quota:disk_write_iops_sec": "5000", "hw:numa_nodes": "1",
          "hw:vif_multiqueue_enabled": "yes"}
 PROPERTIES = {"hw_firmware_type": "uefi", "hw_disk_bus": "scsi", "hw_scsi_model": "virtio-scsi", "hw_serial_port_count": "2",
