@@ -3,6 +3,7 @@
 import gzip
 import logging
 import pathlib
+import re
 import time
 import urllib.parse
 
@@ -18,7 +19,15 @@ from dashboard.panel import Partly
 
 LOG = logging.getLogger(__name__)
 HERE = pathlib.Path(__file__).resolve().parent
-_TEMPLATES = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True,
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def _shown(value):
+    """A value as pages contain it: control characters, which HTML does not have, are replaced."""
+    return _CONTROL.sub("\ufffd", value) if isinstance(value, str) and _CONTROL.search(value) else value
+
+
+_TEMPLATES = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, finalize=_shown,
                                 undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 _TEMPLATES.filters.update(filters.FILTERS)
 _TEMPLATES.globals.update(asset=assets.url)

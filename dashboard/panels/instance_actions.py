@@ -12,6 +12,7 @@ from dashboard.forms import Field
 from dashboard.panel import Action, Row
 from dashboard.panels.fields import TARGET, edited, pairs_field
 from dashboard.panels.security_groups import group_options
+from dashboard.texts import Text
 
 CONSOLES = {"vnc": {"protocol": "vnc", "type": "novnc"}, "serial": {"protocol": "serial", "type": "serial"}}
 
@@ -53,7 +54,7 @@ def flavor_options(flavors: list[dict]) -> forms.Options:
 def _resize_fields(req, row):
     flavors = send(req, get("compute", path("/v2.1/flavors/detail"), "flavors"))
     own = row["flavor"].get("original_name")
-    return [Field("flavor", "New flavor", "choice", True, f"The present flavor is {own}.",
+    return [Field("flavor", "New flavor", "choice", True, Text("The present flavor is {name}.", name=own),
                   options=flavor_options([f for f in flavors if f["name"] != own]))]
 
 
