@@ -1,5 +1,6 @@
 """The pages of every panel: list, CSV, detail with tabs, dialogs of actions, bulk actions, and the form of a new resource."""
 
+import typing
 import urllib.parse
 
 import webob
@@ -31,7 +32,8 @@ class Handlers:
         if panel.tabs:
             found.append(Route("GET", path + "/{id}", self.show))
         if panel.actions:
-            found += [Route("GET", path + "/{id}/{verb}", self.ask), Route("POST", path + "/{id}/{verb}", self.act)]
+            found += [Route("GET", path + "/{id}/actions", self.menu), Route("GET", path + "/{id}/{verb}", self.ask),
+                      Route("POST", path + "/{id}/{verb}", self.act)]
         return found
 
     def _check(self, req) -> session.Session:
@@ -42,6 +44,11 @@ class Handlers:
 
     def _usable(self, active: session.Session) -> list[Action]:
         return [a for a in self.panel.actions if active.admin or not a.admin]
+
+    def _offered(self, active: session.Session) -> typing.Callable[[Row], list[Action]]:
+        """The function that tells which actions a row's state allows."""
+        usable, panel = [a for a in self._usable(active) if not a.hidden], self.panel
+        return lambda row: [a for a in usable if a.when(row)] if panel.is_own(row, active.project_id) else []
 
     # Lists
 
@@ -55,8 +62,9 @@ class Handlers:
             panel.more(req, page.rows)
         usable = self._usable(active)
         return render(req, "list.html", panel=panel, view=view, page=page, sizes=tables.SIZES,
-                      actions=[a for a in usable if not a.hidden], bulk=[a for a in usable if a.bulk],
-                      busy=any(panel.busy(row) for row in page.rows), own=lambda row: panel.is_own(row, active.project_id))
+                      actions=any(not a.hidden for a in usable), offered=self._offered(active),
+                      bulk=[a for a in usable if a.bulk], busy=any(panel.busy(row) for row in page.rows),
+                      own=lambda row: panel.is_own(row, active.project_id))
 
     def _csv(self, req, view: tables.View):
         rows, stopped = tables.everything(req, view)
@@ -118,6 +126,13 @@ class Handlers:
         actions = {a.verb: a for a in self._usable(active) if own and a.when(row)}
         return render(req, "detail.html", panel=panel, row=row, tabs=panel.tabs, tab=tab, found=found, actions=actions,
                       busy=panel.busy(row), own=req.path.rstrip("/"))
+
+    def menu(self, req, id):
+        """The actions of one row: for the menu in a list, or as a page of its own."""
+        offered, row = self._offered(self._check(req)), self._row(req, id)
+        if self.panel.more:
+            self.panel.more(req, [row])
+        return render(req, "menu.html", panel=self.panel, row=row, actions=offered(row), part="HX-Request" in req.headers)
 
     def _action(self, req, verb: str) -> Action:
         action = next((a for a in self._usable(self._check(req)) if a.verb == verb), None)

@@ -21,6 +21,12 @@ document.addEventListener("click", (event) => {
   closeMenus(event.target.closest("details.menu"));
 });
 
+// A menu that comes when it is opened.
+document.addEventListener("toggle", (event) => {
+  const link = event.target.open && event.target.querySelector("a[data-load]");
+  if (link) htmx.ajax("GET", link.href, { target: link.closest("ul"), swap: "innerHTML" });
+}, true);
+
 function closeMenus(except) {
   for (const menu of document.querySelectorAll("details.menu[open], details.burger[open]")) {
     if (menu !== except && !menu.contains(except ?? null)) menu.open = menu.classList.contains("burger") && menu.contains(document.activeElement);
@@ -55,6 +61,8 @@ document.addEventListener("htmx:afterSwap", (event) => {
     if (!dialog.open) dialog.showModal();
     (body.querySelector("[role=alert]") ?? body.querySelector("input:not([type=hidden]), select, textarea, button"))?.focus();
   }
+  const opened = event.detail.target.closest("details.menu[open]"); // where the focus was in what is replaced
+  if (opened && document.activeElement === document.body) opened.querySelector("li > *")?.focus();
   prepare();
 });
 

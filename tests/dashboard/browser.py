@@ -104,9 +104,14 @@ class Browser:
         return self.post(page, **values)
 
     def press(self, path: str) -> "Browser":
-        """Press a button of a list that does something at once."""
-        here = urllib.parse.urlsplit(self.path).path
-        found = {urllib.parse.urljoin(here, button) for button in Forms(self.text).buttons}
+        """Press a button of a list, or of the menu of one of its rows, that does something at once."""
+        def buttons() -> set[str]:
+            here = urllib.parse.urlsplit(self.path).path
+            return {urllib.parse.urljoin(here, button) for button in Forms(self.text).buttons}
+        found = buttons()
+        if path not in found:
+            self.open(f"{path.rstrip('/').rpartition('/')[0]}/actions/")
+            found = buttons()
         assert path in found, (path, found)
         return self.open(path, {"csrfmiddlewaretoken": self.csrf()})
 

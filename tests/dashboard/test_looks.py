@@ -141,6 +141,21 @@ def test_actions_open_in_a_dialog_and_lead_back(cloud, chromium, things):
     assert not [c for c in complaints if "400" not in c]
 
 
+def test_a_menu_of_a_list_comes_when_it_is_opened(cloud, chromium, things):
+    """By keyboard: the focus goes on in it."""
+    page, complaints = logged_in(cloud, chromium)
+    page.goto(page.url + "instances/")
+    row = page.locator(f"tr[data-id='{things['/project/instances']}']")
+    row.locator("details.menu summary").press("Enter")
+    row.get_by_role("link", name="Rebuild").wait_for()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.closest('details.menu li') !== null")
+    row.get_by_role("link", name="Rebuild").click()
+    page.get_by_role("dialog").get_by_role("heading", name="Rebuild").wait_for()
+    assert not complaints
+
+
 def test_a_list_is_searched_while_one_types(cloud, chromium, things):
     page, complaints = logged_in(cloud, chromium)
     page.goto(page.url + "networks/")

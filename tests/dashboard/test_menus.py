@@ -1,0 +1,56 @@
+"""Menus of a list's rows, which come when they are opened."""
+
+import re
+
+from tests.dashboard.apis import OTHER, PROJECT, Dashboard
+from tests.dashboard.browser import words
+
+ID = "0" * 31 + "1"
+SERVER = {"id": ID, "name": "web", "status": "ACTIVE", "tenant_id": PROJECT, "OS-EXT-STS:task_state": None, "addresses": {},
+          "metadata": {}, "locked": False, "image": None, "flavor": {"original_name": "small"}, "OS-EXT-AZ:availability_zone": "nova",
+          "created": "2026-11-28T11:00:00Z"}
+NETWORK = {"id": ID, "name": "net", "status": "ACTIVE", "admin_state_up": True, "shared": True, "router:external": False,
+           "project_id": OTHER, "subnets": [], "created_at": "2026-01-01T00:00:00Z"}
+LIST = f"/project/instances/{ID}"
+
+
+def dashboard(**more) -> Dashboard:
+    return Dashboard({"GET /v2.1/servers/detail": {"servers": [SERVER | more]},
+                      f"GET /v2.1/servers/{ID}": {"server": SERVER | more}, "GET /v2.0/networks": {"networks": [NETWORK]},
+                      f"GET /v2.0/networks/{ID}": {"network": NETWORK}, "GET /v2.0/subnets": {"subnets": []}})
+
+
+def test_a_list_has_no_long_menus_but_leads_to_them():
+    text = dashboard().send("/project/instances/").text
+    assert f'href="{ID}/actions/"' in text and f"{ID}/rebuild/" not in text
+    assert f'href="{ID}/vnc/"' in text, "the usual ones are there"
+
+
+def test_a_script_gets_the_entries_alone():
+    text = dashboard().send(f"{LIST}/actions/", **{"HX-Request": "true"}).text
+    assert "<html" not in text and "<h1" not in text
+    assert f'href="{LIST}/rebuild/"' in text and f'formaction="{LIST}/pause/"' in text
+    assert f"{LIST}/vnc/" not in text, "a button of the list already"
+
+
+def test_without_a_script_they_are_a_page():
+    text = dashboard().send(f"{LIST}/actions/").text
+    assert "<h1>web</h1>" in text and f'formaction="{LIST}/pause/"' in text and f'href="{LIST}/vnc/"' in text
+
+
+def test_a_menu_has_what_the_state_allows_now():
+    text = dashboard(status="SHUTOFF").send(f"{LIST}/actions/").text
+    assert f"{LIST}/start/" in text and f"{LIST}/pause/" not in text
+
+
+def test_a_menu_has_nothing_for_what_others_own():
+    text = dashboard().send(f"/project/networks/{ID}/actions/").text
+    assert not re.search(rf"networks/{ID}/\w+/", text.partition("<form method=\"post\" class=\"panel form\"")[2])
+    assert "net" in words(text)
+
+
+def test_only_administrators_get_menus_of_all_projects():
+    mine = dashboard()
+    mine.active = mine.active.__class__(**{**mine.active.__dict__, "admin": False})
+    assert mine.send(f"/admin/instances/{ID}/actions/").status_int == 403
+    assert "/migrate/" not in mine.send(f"{LIST}/actions/").text
