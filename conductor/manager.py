@@ -61,7 +61,9 @@ class Manager:
 
     def _notify_current(self, ctx, what: str, uuid: str, *, error: bool = False) -> None:
         """Tell of a server as it is now; the row is read only where somebody listens."""
-        if self.service.notifier.on:
+        if not self.service.notifier.on:
+            self.service.notifier.changed(ctx, f"compute.instance.{what}")
+        else:
             with self.service.db.reader() as connection:
                 self._notify(ctx, what, self._find(connection, uuid), error=error)
 

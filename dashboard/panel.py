@@ -175,6 +175,7 @@ class Panel:
         or tabs has it
     :param more: (req, rows): adds to rows what other services know, with a constant number of requests
     :param busy: whether a row changes by itself soon, so that the page is refreshed
+    :param also: kinds of other things whose changes its pages show, as ``common.changes`` calls them
     :param owner: the member of a row with the id of its project, where the list also has what belongs to others: that is shown
         without actions. "": all rows have actions
     """
@@ -195,9 +196,15 @@ class Panel:
     id: Value = "id"
     name: Value = "name"
     status: Value = ""
+    also: tuple[str, ...] = ()
     admin: bool = False
     empty: str = ""
     links: tuple[tuple[str, str], ...] = ()  # (path, text) of other pages, beside the button for a new resource
+
+    @property
+    def kinds(self) -> str:
+        """The kinds of things whose changes its pages show, separated by blanks."""
+        return " ".join([self.source.key, *self.also])
 
     def id_of(self, row: Row) -> str:
         return str(row.get(self.id) if isinstance(self.id, str) else self.id(row))

@@ -2,7 +2,7 @@
 
 from common.wsgi import Route
 from dashboard import assets
-from dashboard.handlers import access, auth, overview, parts, topology, uploads
+from dashboard.handlers import access, auth, live, overview, parts, topology, uploads
 from dashboard.handlers.panels import Handlers
 from dashboard.panels import PANELS
 
@@ -10,7 +10,7 @@ ROUTES = [
     Route("GET", "/", auth.home), Route("GET", "/static/{name}", assets.show),
     Route("GET", "/auth/login", auth.show), Route("POST", "/auth/login", auth.log_in),
     Route("POST", "/auth/logout", auth.log_out), Route("POST", "/auth/switch", auth.switch),
-    Route("GET", "/about/parts", parts.show),
+    Route("GET", "/about/parts", parts.show), Route("GET", "/live", live.show),
     Route("GET", "/project", overview.show), Route("GET", "/project/api_access", access.show),
     Route("GET", "/project/api_access/{file}", access.download),
     Route("GET", "/project/network_topology", topology.show),

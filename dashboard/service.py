@@ -1,18 +1,22 @@
 """The dashboard daemon. It has no database: all data comes from the APIs, and a session is stored in its browser."""
 
 import logging
+import time
 
 from common import errors
 from common.rest import path
+from common.rpcapi import WatchersAPI
 from common.service import Service
 from dashboard import conf
-from dashboard.session import Ended, Seal
+from dashboard.live import Manager, Pulse, Streams
+from dashboard.session import Ended, Seal, Session
 from dashboard.throttle import Throttle
 
 
 class Dashboard(Service):
     name, conf_name = "dashboard", "dashboard"
     api, default_port, opts = "dashboard", 8080, conf.OPTS
+    interface, rpc_threads = WatchersAPI, 2
     verifies_tokens = False
     optional_ports = ("dashboard-http",)
     log = logging.getLogger("dashboard")
@@ -25,6 +29,14 @@ class Dashboard(Service):
         of = self.conf.dashboard
         self.seal, self.ended = Seal(of.secret, of.session_s), Ended()
         self.throttle = Throttle({"account": of.login_attempts, "source": of.login_attempts_of_source}, of.login_window_s)
+        self.streams = Streams(self._is_over)
+        self.periodics.append(Pulse(self.conf, self.streams))
+
+    def _is_over(self, session: Session) -> bool:
+        return session.id in self.ended or session.expires_at <= time.time()
+
+    def endpoint(self):
+        return Manager(self.streams)
 
     def health(self) -> list[str]:
         try:

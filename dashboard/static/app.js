@@ -63,15 +63,59 @@ document.addEventListener("htmx:afterSwap", (event) => {
   }
   const opened = event.detail.target.closest("details.menu[open]"); // where the focus was in what is replaced
   if (opened && document.activeElement === document.body) opened.querySelector("li > *")?.focus();
+  if (focused && document.activeElement === document.body) live()?.querySelector(focused)?.focus({ preventScroll: true });
+  focused = "";
   prepare();
 });
 
-// A list that refreshes itself waits while somebody works in it.
-document.addEventListener("htmx:beforeRequest", (event) => {
-  const live = event.detail.elt.closest("[data-live]");
-  if (live && event.detail.elt === live && (document.hidden || dialog.open || live.querySelector("details[open], input[name=id]:checked"))) {
-    event.preventDefault();
-  }
+// What a page shows is asked for again when the server says that something of its kind has changed. Without that stream, or
+// if it says nothing for long, a page with something that is changing asks by itself.
+const POLL_MS = 3000, STREAMING_POLL_MS = 15000, RETRY_MS = 60000;
+let stream = null, asked = Date.now(), failed = 0, wanted = false, focused = "";
+
+function live() { return document.querySelector("[data-live]"); }
+
+function watch() {
+  const shown = live();
+  if (!shown || document.hidden || Date.now() - failed < RETRY_MS) return;
+  stream = new EventSource(shown.hasAttribute("data-everyone") ? "/live/?everyone" : "/live/");
+  stream.addEventListener("changed", (event) => {
+    const kinds = live()?.dataset.live.split(" ") ?? [];
+    if (event.data.split(" ").some((kind) => kinds.includes(kind))) { wanted = true; refresh(); }
+  });
+  stream.addEventListener("error", () => {
+    if (stream?.readyState === EventSource.CLOSED) { stream = null; failed = Date.now(); }
+  });
+}
+
+// A selector that finds the same element in content that comes anew, so that the keyboard stays where it was.
+function place(element) {
+  const row = element.closest("[data-id]"), name = ["href", "formaction", "value"].find((each) => element.hasAttribute(each));
+  return (row ? `[data-id="${CSS.escape(row.dataset.id)}"] ` : "") + element.localName
+    + (name ? `[${name}="${CSS.escape(element.getAttribute(name))}"]` : "");
+}
+
+// It waits while somebody works in what would be replaced.
+function refresh() {
+  const shown = live();
+  if (!shown || document.hidden || dialog.open || shown.querySelector("details[open], input[name=id]:checked")) return;
+  if (shown.contains(document.activeElement) && document.activeElement.matches("input, select, textarea")) return;
+  wanted = false;
+  focused = shown.contains(document.activeElement) ? place(document.activeElement) : "";
+  asked = Date.now();
+  htmx.trigger(shown, "refresh");
+}
+
+setInterval(() => {
+  const often = stream?.readyState === EventSource.OPEN ? STREAMING_POLL_MS : POLL_MS;
+  if (wanted || live()?.hasAttribute("data-busy") && Date.now() - asked >= often) refresh();
+  if (!stream) watch();
+}, 1000);
+// A browser opens few connections to a server, so only pages that are seen have one.
+document.addEventListener("visibilitychange", () => {
+  stream?.close();
+  stream = null;
+  if (!document.hidden) { watch(); wanted = Boolean(live()); }
 });
 
 // A form is sent once, however often its button is pressed. An answer that is a download leaves the page, so not for ever.
@@ -126,4 +170,5 @@ function prepare() {
   for (const label of document.querySelectorAll("label.all")) label.hidden = false;
 }
 prepare();
+watch();
 document.querySelector("main [role=alert]")?.focus();

@@ -18,6 +18,8 @@ from compute_agent.messages import PowerAction
 from compute_agent.service import ComputeAgent
 from conductor.manager import Manager as ConductorManager
 from conductor.service import Conductor
+from dashboard.live import Manager as DashboardManager
+from dashboard.service import Dashboard
 from network.agent.service import Manager as NetworkAgentManager
 from network.agent.service import NetworkAgent
 from network.service import Manager as NetworkManager
@@ -32,7 +34,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SERVERS: list[tuple[type[Service], type]] = [
     (ComputeAgent, ComputeAgentManager), (Conductor, ConductorManager), (NetworkApi, NetworkManager),
     (NetworkAgent, NetworkAgentManager), (Scheduler, SchedulerManager), (VolumeAgent, VolumeAgentManager),
-    (VolumeScheduler, VolumeSchedulerManager)]
+    (VolumeScheduler, VolumeSchedulerManager), (Dashboard, DashboardManager)]
 
 
 def interfaces() -> list[type[Client]]:

@@ -11,6 +11,7 @@ import webob
 from common import context, errors
 from common.wsgi import Application
 from dashboard import session
+from dashboard.live import Streams
 from dashboard.pages import Pages
 from dashboard.router import ROUTES
 
@@ -65,6 +66,7 @@ class Dashboard:
         conf = types.SimpleNamespace(region="RegionOne")
         self.seal = session.Seal("11" * 32, 3600)
         self.service = types.SimpleNamespace(rest=self.apis, seal=self.seal, ended=session.Ended(), conf=conf)
+        self.service.streams = Streams(lambda active: active.id in self.service.ended)
         self.app = Pages(Application("dashboard", self.service, ROUTES), self.service)
 
     def send(self, path: str, fields: list[tuple[str, str]] | None = None, *, method: str = "", body: bytes | None = None,

@@ -164,7 +164,7 @@ def test_what_refreshes_itself_sends_no_secret():
     busy = {**VOLUME, "status": "creating"}
     dashboard = Dashboard({"GET /v3/volumes/detail": {"volumes": [busy]}, f"GET /v3/volumes/{ID}": {"volume": busy}})
     for path in ("/project/volumes/", f"/project/volumes/{ID}/"):
-        (form,) = re.findall(r"<form[^>]*data-live[^>]*>", dashboard.send(path).text)
+        (form,) = re.findall(r"<form[^>]*data-busy[^>]*>", dashboard.send(path).text)
         assert "hx-get=" in form and 'hx-params="none"' in form, path
 
 
@@ -377,6 +377,6 @@ def test_a_file_for_clients_has_the_names_as_they_are():
 
 def test_an_empty_image_is_not_asked_for_for_ever():
     dashboard = Dashboard({"GET /v2/images": {"images": [{**IMAGE, "status": "queued"}]}})
-    assert "data-live" not in dashboard.send("/project/images/").text
+    assert "data-busy" not in dashboard.send("/project/images/").text
     dashboard = Dashboard({"GET /v2/images": {"images": [{**IMAGE, "status": "saving"}]}})
-    assert "data-live" in html.unescape(dashboard.send("/project/images/").text)
+    assert "data-busy" in html.unescape(dashboard.send("/project/images/").text)

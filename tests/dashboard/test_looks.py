@@ -156,6 +156,28 @@ def test_a_menu_of_a_list_comes_when_it_is_opened(cloud, chromium, things):
     assert not complaints
 
 
+@pytest.mark.parametrize("streaming", [True, False])
+def test_a_list_shows_by_itself_what_changes(cloud, chromium, streaming):
+    """By the stream of events; without that, a page with something that is changing asks now and then."""
+    page, _ = logged_in(cloud, chromium)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/project/volumes/?") else None)
+    if not streaming:
+        page.route("**/live/**", lambda route: route.abort())
+    page.goto(page.url + "volumes/")
+    if streaming:
+        page.wait_for_function("stream?.readyState === EventSource.OPEN")
+    else:
+        page.evaluate("document.getElementById('listing').dataset.busy = ''")
+    name = f"live-{streaming}"
+    made = cloud.client.call("volume", "POST", "/volumes", {"volume": {"name": name, "size": 1}})["volume"]["id"]
+    page.locator("#listing tr", has_text=name).get_by_text("available").wait_for()
+    assert 0 < len(asked) < 6
+    cloud.client.call("volume", "DELETE", f"/volumes/{made}")
+    if streaming:
+        page.locator("#listing tr", has_text=name).wait_for(state="detached")
+
+
 def test_a_list_is_searched_while_one_types(cloud, chromium, things):
     page, complaints = logged_in(cloud, chromium)
     page.goto(page.url + "networks/")

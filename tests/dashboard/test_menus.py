@@ -7,8 +7,8 @@ from tests.dashboard.browser import words
 
 ID = "0" * 31 + "1"
 SERVER = {"id": ID, "name": "web", "status": "ACTIVE", "tenant_id": PROJECT, "OS-EXT-STS:task_state": None, "addresses": {},
-          "metadata": {}, "locked": False, "image": None, "flavor": {"original_name": "small"}, "OS-EXT-AZ:availability_zone": "nova",
-          "created": "2026-11-28T11:00:00Z"}
+          "metadata": {}, "locked": False, "image": None, "flavor": {"original_name": "small"},
+          "OS-EXT-AZ:availability_zone": "nova", "created": "2026-11-28T11:00:00Z"}
 NETWORK = {"id": ID, "name": "net", "status": "ACTIVE", "admin_state_up": True, "shared": True, "router:external": False,
            "project_id": OTHER, "subnets": [], "created_at": "2026-01-01T00:00:00Z"}
 LIST = f"/project/instances/{ID}"

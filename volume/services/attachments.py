@@ -98,6 +98,7 @@ def complete(call: Call, id: str) -> None:
     with call.svc.db.writer() as connection:
         row = access.attachment(call, connection, id, "volume:attachment_complete")
         attachments.completed(connection, row, {"attached_at": db.now()})
+    _changed(call, row)
 
 
 def delete(call: Call, id: str) -> None:
@@ -116,3 +117,9 @@ def delete(call: Call, id: str) -> None:
     if row["connection_info"]:
         call.svc.agents.disconnect(call.ctx, volume["host"], volume["id"], id)
     call.svc.db.transact(attachments.ended, row)
+    _changed(call, row)
+
+
+def _changed(call: Call, row: dict) -> None:
+    """Tell those who watch the volume's project; the caller may be the compute service."""
+    call.svc.notifier.changed(call.ctx, "volume", {"project_id": row["project_id"]})

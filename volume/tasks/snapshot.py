@@ -1,6 +1,6 @@
 """Create and delete snapshots of volumes."""
 
-from common import errors, units
+from common import context, errors, units
 from volume.db import snapshots
 from volume.tasks import VolumeTask
 
@@ -38,6 +38,7 @@ class CreateSnapshot(VolumeTask):
             if row is None or row.status != "creating":
                 raise errors.Superseded()
             snapshots.move(connection, state["snapshot_id"], "created")
+        self.service.notifier.changed(context.active(), "snapshot")
 
 
 class DeleteSnapshot(VolumeTask):
@@ -58,3 +59,4 @@ class DeleteSnapshot(VolumeTask):
         with self.service.db.writer() as connection:
             connection.execute(snapshots.TABLE.delete().where(snapshots.TABLE.c.id == state["snapshot_id"],
                                                               snapshots.TABLE.c.status == "deleting"))
+        self.service.notifier.changed(context.active(), "snapshot")

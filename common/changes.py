@@ -1,0 +1,58 @@
+"""What changed, for those who watch: messages with kinds and projects, and nothing about the resources themselves.
+
+Whoever notifies (``common.notify``) also notes a change here. Changes of a quarter of a second are one message, so a daemon
+sends at most four in a second, however much it does, and none while nothing changes. The bus drops them if nobody watches.
+"""
+
+import logging
+import threading
+import time
+
+from common import context, errors
+from common.rpcapi import WatchersAPI
+
+LOG = logging.getLogger(__name__)
+COLLECT_S = 0.25
+_KINDS = {"instance": "servers"}  # others are called as in their events
+
+
+def kind_of(event_type: str) -> str:
+    """The collection that an event is about: ``compute.instance.create.end`` is about servers."""
+    parts = event_type.split(".")
+    noun = parts[1] if parts[0] in ("compute", "identity") and len(parts) > 1 else parts[0]
+    return _KINDS.get(noun, f"{noun}s")
+
+
+def project_of(ctx, payload: dict) -> str | None:
+    """The project of what an event is about; the caller's, if the event does not say it."""
+    parts = [payload, *(part for part in payload.values() if isinstance(part, dict))]
+    found = (part.get(name) for part in parts for name in ("tenant_id", "project_id", "owner"))
+    return next(filter(None, found), None) or (ctx.project_id if ctx is not None else None)
+
+
+class Changes:
+    """The changes that one daemon makes."""
+
+    def __init__(self, conf):
+        self._api = WatchersAPI(conf)
+        self._lock, self._waiting = threading.Lock(), set[tuple[str, str | None]]()
+
+    def note(self, kind: str, project_id: str | None) -> None:
+        """Send a change soon; nothing waits for that, and nothing fails with it."""
+        with self._lock:
+            first = not self._waiting
+            self._waiting.add((kind, project_id))
+        if first:
+            threading.Thread(target=self._send, daemon=True, name="changes").start()
+
+    def _send(self) -> None:
+        time.sleep(COLLECT_S)
+        with self._lock:
+            found, self._waiting = self._waiting, set()
+        try:
+            self._api.changed(context.service_context(), [{"kind": kind, "project_id": project} for kind, project in sorted(
+                found, key=repr)])
+        except errors.Error as error:
+            LOG.debug("changes were not sent: %s", error.internal or error)
+        except Exception as error:  # thread boundary: pages are refreshed later
+            LOG.warning("changes were not sent: %s", error)

@@ -1,0 +1,21 @@
+"""The stream of events that tells a page when to refresh. See ``dashboard.live``."""
+
+import webob
+
+from common import errors
+from dashboard import session
+
+
+def show(req):
+    """Only an ``EventSource`` gets it: other clients would wait for its end."""
+    active = session.required(req)
+    if req.headers.get("Accept") != "text/event-stream":
+        raise errors.BadRequest("This is a stream of events for the pages of the dashboard.")
+    if not session.is_alive(req, active):
+        raise errors.Unauthorized()
+    streams = req.svc.streams
+    stream = streams.open(active, everyone="everyone" in req.GET)
+    req.environ["eventlet.minimum_write_chunk_size"] = 0  # each event is sent at once
+    response = webob.Response(app_iter=streams.events(stream), content_type="text/event-stream", charset="UTF-8")
+    response.headers["X-Accel-Buffering"] = "no"  # nor may a proxy wait for more
+    return response

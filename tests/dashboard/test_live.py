@@ -1,0 +1,154 @@
+"""Live refresh: a page is told that something of a kind has changed in its project, and nothing else."""
+
+import contextlib
+import dataclasses
+import threading
+import time
+
+import pytest
+import urllib3
+
+from common import errors
+from common.changes import kind_of, project_of
+from common.context import Context
+from common.periodic import wait_for
+from dashboard import live
+from dashboard.live import Streams
+from tests.conftest import new_member
+from tests.dashboard.apis import ACTIVE, OTHER, PROJECT, Dashboard
+from tests.dashboard.browser import Browser
+from tests.functional.test_stories import server_body, wait_status
+
+EVENTS = {"Accept": "text/event-stream"}
+PLAIN = dataclasses.replace(ACTIVE, admin=False)
+ELSEWHERE = dataclasses.replace(PLAIN, project_id=OTHER, id="another")
+
+
+@pytest.fixture
+def streams():
+    return Streams(lambda session: session.expires_at <= time.time())
+
+
+def told(stream) -> set[str]:
+    return stream.kinds
+
+
+@pytest.mark.parametrize(("event", "kind"), [
+    ("compute.instance.create.end", "servers"), ("volume.delete.end", "volumes"), ("image.upload", "images"),
+    ("identity.user.created", "users"), ("security_group.update.end", "security_groups"),
+    ("floatingip.create.end", "floatingips")])
+def test_an_event_is_about_a_kind(event, kind):
+    assert kind_of(event) == kind
+
+
+def test_a_change_belongs_to_the_project_of_what_changed():
+    ctx = Context(project_id="callers")
+    assert project_of(ctx, {"tenant_id": "of-row"}) == "of-row" == project_of(ctx, {"network": {"project_id": "of-row"}})
+    assert project_of(ctx, {"network_id": "n"}) == "callers" and project_of(None, {}) is None
+
+
+def test_a_stream_is_told_of_its_own_project_only(streams):
+    mine, theirs = streams.open(PLAIN, everyone=False), streams.open(ELSEWHERE, everyone=False)
+    streams.publish([{"kind": "servers", "project_id": PROJECT}, {"kind": "volumes", "project_id": OTHER},
+                     {"kind": "users", "project_id": None}])
+    assert told(mine) == {"servers"} and told(theirs) == {"volumes"}
+
+
+def test_only_an_administrator_is_told_of_every_project(streams):
+    admin, plain = streams.open(ACTIVE, everyone=True), streams.open(PLAIN, everyone=True)
+    streams.publish([{"kind": "servers", "project_id": OTHER}])
+    assert told(admin) == {"servers"} and not told(plain)
+
+
+def test_an_event_has_kinds_and_nothing_else(streams):
+    events = streams.events(streams.open(PLAIN, everyone=False))
+    assert next(events) == b"retry: 3000\n\n"
+    streams.publish([{"kind": "volumes", "project_id": PROJECT}, {"kind": "servers", "project_id": PROJECT}])
+    assert next(events) == b"event: changed\ndata: servers volumes\n\n"
+
+
+def test_a_stream_ends_with_its_session(streams):
+    events = streams.events(streams.open(dataclasses.replace(PLAIN, expires_at=time.time() + 0.2), everyone=False))
+    next(events)
+    time.sleep(0.3)
+    streams.publish([{"kind": "servers", "project_id": PROJECT}])
+    assert list(events) == [] and len(streams) == 0
+
+
+def test_a_stream_of_a_page_that_was_left_is_forgotten(streams):
+    events = streams.events(streams.open(PLAIN, everyone=False))
+    next(events)
+    events.close()
+    assert len(streams) == 0
+
+
+def test_a_session_has_few_streams_and_the_newest_counts(streams):
+    opened = [streams.open(PLAIN, everyone=False) for _ in range(live.MOST_OF_SESSION + 2)]
+    assert [stream.ended for stream in opened] == [True, True, *[False] * live.MOST_OF_SESSION]
+    assert list(streams.events(opened[0])) == [b"retry: 3000\n\n"], "it ends"
+
+
+def test_a_process_has_so_many_streams(streams, monkeypatch):
+    monkeypatch.setattr(live, "MOST", 2)
+    first = streams.open(PLAIN, everyone=False)
+    streams.open(ELSEWHERE, everyone=False)
+    with pytest.raises(errors.ServiceUnavailable):
+        streams.open(dataclasses.replace(PLAIN, id="a-third"), everyone=False)
+    streams.open(PLAIN, everyone=False)
+    assert first.ended, "a session may exchange its own"
+
+
+def test_without_the_bus_there_are_no_streams(streams, monkeypatch):
+    events = streams.events(streams.open(PLAIN, everyone=False))
+    next(events)
+    monkeypatch.setattr(live, "SILENT_S", -1.0)
+    assert list(events) == [], "those that are open end"
+
+
+def test_a_silent_bus_refuses_further_streams(streams, monkeypatch):
+    streams.open(PLAIN, everyone=False)
+    monkeypatch.setattr(live, "SILENT_S", -1.0)
+    with pytest.raises(errors.ServiceUnavailable):
+        streams.open(ELSEWHERE, everyone=False)
+
+
+def test_only_an_event_source_that_is_logged_in_gets_it():
+    dashboard = Dashboard({"GET /v3/auth/projects": errors.Unauthorized()})
+    assert dashboard.send("/live/").status_int == 400
+    assert dashboard.send("/live/", **EVENTS).location.endswith("/auth/login/?next=/live/"), "its token was revoked"
+    dashboard.service.ended.add(dashboard.active)
+    assert "/auth/login/" in dashboard.send("/live/", **EVENTS).location
+
+
+@contextlib.contextmanager
+def stream_of(browser: Browser, query: str = ""):
+    """What a stream says, line by line, in a list that grows."""
+    headers = {**EVENTS, "Cookie": "; ".join(f"{k}={v}" for k, v in browser.cookies.items())}
+    answer = browser.pool.request("GET", f"{browser.base}/live/{query}", headers=headers, preload_content=False, timeout=60)
+    assert answer.status == 200 and answer.headers["Content-Type"].startswith("text/event-stream")
+    lines: list[str] = []
+
+    def read() -> None:
+        with contextlib.suppress(urllib3.exceptions.HTTPError, OSError, ValueError):
+            for part in answer.stream(1):
+                lines.append(part.decode())
+    threading.Thread(target=read, daemon=True).start()
+    wait_for(lambda: "retry" in "".join(lines), 10, what="the stream")
+    yield lambda: "".join(lines)
+    answer.close()
+
+
+def test_services_tell_the_pages_of_a_project(cloud, base, browser):
+    """A server that was built, and a volume; somebody of another project hears nothing of them."""
+    new_member(cloud)
+    stranger = Browser(base).log_in("mallory", "pw")
+    with stream_of(browser) as heard, stream_of(stranger, "?everyone") as overheard:
+        server = cloud.client.call("compute", "POST", "/servers", server_body(cloud.client, "told"))["server"]["id"]
+        wait_status(cloud.client, server)
+        wait_for(lambda: "servers" in heard(), 10, what="the word that it was built")
+        cloud.client.call("volume", "POST", "/volumes", {"volume": {"name": "told", "size": 1}})
+        wait_for(lambda: "volumes" in heard(), 10, what="the word of the volume")
+        assert "told" not in heard() and server not in heard()
+        cloud.client.call("compute", "DELETE", f"/servers/{server}")
+        assert "changed" not in overheard()
+    browser.open("/project/").post("/auth/logout/")
