@@ -3,6 +3,8 @@
 import datetime
 import urllib.parse
 
+from dashboard import waterfall
+
 # The tone of a status, by its first word in lower case. Others are neutral.
 _TONES = {
     **dict.fromkeys(("active", "available", "in-use", "up", "enabled", "completed", "finished", "confirmed", "success",
@@ -56,4 +58,5 @@ def share(pair) -> int:
     return max(0, min(100, round(100 * used / total))) if total and total > 0 else 0
 
 
-FILTERS = {"tone": tone, "moment": moment, "iso": iso, "size": size, "segment": segment, "share": share}
+FILTERS = {"tone": tone, "moment": moment, "iso": iso, "size": size, "segment": segment, "share": share,
+           "steps": waterfall.steps}

@@ -125,7 +125,7 @@ class Handlers:
         own = panel.is_own(row, active.project_id)
         actions = {a.verb: a for a in self._usable(active) if own and a.when(row)}
         return render(req, "detail.html", panel=panel, row=row, tabs=panel.tabs, tab=tab, found=found, actions=actions,
-                      busy=panel.busy(row), own=req.path.rstrip("/"))
+                      busy=panel.busy(row), own=req.path.rstrip("/"), query=req.query_string)
 
     def menu(self, req, id):
         """The actions of one row: for the menu in a list, or as a page of its own."""

@@ -1,0 +1,60 @@
+"""The steps of an instance's action, in time."""
+
+import datetime
+import re
+
+from dashboard.waterfall import shown, steps
+from tests.dashboard.apis import Dashboard
+from tests.dashboard.browser import words
+from tests.dashboard.test_menus import ID, SERVER
+
+NOW = datetime.datetime(2026, 11, 28, 11, 0, 10)
+
+
+def event(name: str, begun: float, ended: float | None, result: str | None = "Success", **more) -> dict:
+    def at(second: float) -> str:
+        return f"2026-11-28T11:00:{second:09.6f}"
+    return {"event": name, "start_time": at(begun), "finish_time": None if ended is None else at(ended), "result": result, **more}
+
+
+def test_steps_stand_where_they_were_in_time():
+    found, whole = steps([event("spawn", 3, 4), event("schedule", 0, 1), event("network", 1, 3)])
+    assert [(s.name, s.x, s.width, s.duration) for s in found] == [
+        ("schedule", 0, 25, "1.00 s"), ("network", 25, 50, "2.00 s"), ("spawn", 75, 25, "1.00 s")]
+    assert whole == "4.00 s"
+
+
+def test_a_step_without_an_end_still_runs():
+    (found,), whole = steps([event("spawn", 5, None, None)], NOW)
+    assert (found.seconds, found.duration, found.result, found.width, whole) == (None, "runs", "running", 100, "5.00 s")
+
+
+def test_what_takes_no_time_is_seen_and_stays_inside():
+    found, _ = steps([event("long", 0, 10), event("moment", 10, 10)])
+    assert found[1].width > 0 and found[1].x + found[1].width <= 100
+
+
+def test_clocks_of_hosts_that_differ_do_no_harm():
+    (one, other), _ = steps([event("first", 5, 4), event("second", 6, 6.5)])
+    assert one.seconds == 0 and other.x + other.width <= 100
+
+
+def test_nothing_has_no_steps():
+    assert steps([]) == ([], "")
+
+
+def test_durations_are_read_by_people():
+    assert [shown(n) for n in (0.0123, 1.5, 75)] == ["12 ms", "1.50 s", "1 min 15 s"]
+
+
+def test_the_page_of_an_instance_shows_the_steps_of_a_request():
+    actions = f"/v2.1/servers/{ID}/os-instance-actions"
+    action = {"action": "create", "request_id": "req-1", "message": None, "start_time": "2026-11-28T11:00:00.000000"}
+    dashboard = Dashboard({f"GET /v2.1/servers/{ID}": {"server": SERVER}, f"GET {actions}": {"instanceActions": [action]},
+                           f"GET {actions}/req-1": {"instanceAction": {**action, "events": [
+                               event("schedule", 0, 1), event("spawn", 1, 4, "Error", traceback="no disk", host="host-1")]}}})
+    text = dashboard.send(f"/project/instances/{ID}/?tab=actions&request=req-1").text
+    assert "Steps of create, 4.00 s" in words(text) and "no disk" in text and "host-1" in text
+    assert re.findall(r'<rect x="([\d.]+)" y="1" width="([\d.]+)"', text) == [("0.0", "25.0"), ("25.0", "75.0")]
+    assert "pileus trace req-1" in words(text)
+    assert f'hx-get="/project/instances/{ID}/?tab=actions&amp;request=req-1"' in text, "a refresh shows the same"
