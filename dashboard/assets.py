@@ -10,7 +10,9 @@ from common import errors
 
 _HERE = pathlib.Path(__file__).resolve().parent
 _KINDS = {".css": "text/css", ".svg": "image/svg+xml", ".js": "text/javascript"}
-_FILES = {path.name: path.read_bytes() for path in (*(_HERE / "static").iterdir(), _HERE / "vendor/htmx-2.0.11/htmx.min.js")}
+_VENDOR = ("htmx-2.0.11/htmx.min.js", "uplot-1.6.32/uPlot.iife.min.js", "uplot-1.6.32/uPlot.min.css")
+_PATHS = (*(_HERE / "static").iterdir(), *(_HERE / "vendor" / name for name in _VENDOR))
+_FILES = {path.name: path.read_bytes() for path in _PATHS}
 _COMPRESSED = {name: gzip.compress(content, mtime=0) for name, content in _FILES.items()}
 _DIGESTS = {name: hashlib.sha256(content).hexdigest()[:12] for name, content in _FILES.items()}
 _YEAR_S = 365 * 86400

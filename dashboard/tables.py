@@ -96,14 +96,14 @@ def _all_of(req, panel: Panel, query: dict) -> tuple[list[Row], bool]:
     while len(found) <= MOST:
         batch, answer = _answer(req, panel, following)
         found += batch
-        marker = _marker(answer)
+        marker = next_marker(answer)
         if not batch or not marker or following.get("marker") == marker:
             return found, bool(answer.get("truncated")) or panel.source.cut and len(batch) >= BATCH
         following["marker"] = marker
     return found[:MOST], True
 
 
-def _marker(answer: dict) -> str:
+def next_marker(answer: dict) -> str:
     """Where the next page begins, by an answer's link to it."""
     links = next((links for name, links in answer.items() if name.endswith("_links") and isinstance(links, list)), [])
     href = next((link["href"] for link in links if link.get("rel") == "next"), "")
@@ -203,15 +203,20 @@ def _comparable(value) -> tuple:
     return 1, 0, str(value or "").lower()
 
 
-def as_csv(view: View, rows: list[Row]) -> str:
-    """Rows as CSV (RFC 4180). What a spreadsheet would take for a formula gets an apostrophe in front."""
+def csv_of(header: typing.Sequence[str], rows: typing.Iterable[typing.Iterable]) -> str:
+    """CSV (RFC 4180). What a spreadsheet would take for a formula gets an apostrophe in front."""
     out = io.StringIO()
     writer = csv.writer(out)
-    columns = [c for c in view.panel.columns]
-    writer.writerow(["ID", *(c.title for c in columns)])
+    writer.writerow(header)
     for row in rows:
-        writer.writerow([_cell(view.panel.id_of(row)), *(_cell(plain(c, row)) for c in columns)])
+        writer.writerow([_cell("" if value is None else str(value)) for value in row])
     return out.getvalue()
+
+
+def as_csv(view: View, rows: list[Row]) -> str:
+    columns = view.panel.columns
+    return csv_of(["ID", *(c.title for c in columns)],
+                  [[view.panel.id_of(row), *(plain(c, row) for c in columns)] for row in rows])
 
 
 # What a spreadsheet takes for a formula: at the beginning of a cell, or after what separates cells in other countries' files.

@@ -93,6 +93,28 @@ def _actions(req, id: str):
     return found
 
 
+def _metrics(req, id: str):
+    return {"of": get("compute", path("/v2.1/servers/{id}/diagnostics", id), instead={})}
+
+
+def _totals(found: dict, row: Row) -> list[Row]:
+    of = found["of"]
+    if not of:
+        return []
+    minutes = None if of["uptime"] is None else of["uptime"] // 60
+    return [{"uptime": None if minutes is None else f"{minutes // 60} h {minutes % 60} min", "cpus": of["num_cpus"],
+             "maximum": of["memory_details"]["maximum"], "used": of["memory_details"]["used"]}]
+
+
+def _each(kind: str):
+    """The rows of a kind of device, numbered."""
+    return lambda found, row: [{**device, "number": n} for n, device in enumerate(found["of"].get(kind) or [])]
+
+
+def _no_metrics(of: str) -> str:
+    return f"{of} are shown of instances that run, and only to administrators unless this cloud's policy says otherwise."
+
+
 _RULES = (Column("Protocol", lambda r: r["ip_protocol"] or "any"), Column("From", "from_port"), Column("To", "to_port"),
           Column("Source", lambda r: (r.get("ip_range") or {}).get("cidr") or (r.get("group") or {}).get("name") or "any"))
 
@@ -130,6 +152,19 @@ TABS = (
         Table("Security groups", lambda found, row: found["groups"], (
             Column("Name", "name"), Column("Description", "description")), "No security groups.", add=("groups",)),
         Table("Rules", _rules, (Column("Group", "group_name"), *_RULES), "No rules."))),
+    Tab("metrics", "Metrics", _metrics, tables=(
+        Table("Memory and time", _totals, (Column("Runs since", "uptime"), Column("VCPUs", "cpus"), Column(
+            "RAM", "maximum", "mib"), Column("RAM that the host gave", "used", "mib")), _no_metrics("Metrics"), target="uptime"),
+        Table("Processors", _each("cpu_details"), (Column("Processor", "number"), Column(
+            "Time used", lambda cpu: f"{cpu['time'] / 1e9:.1f} s")), _no_metrics("Processors"), target="number"),
+        Table("Disks", _each("disk_details"), (
+            Column("Disk", "number"), Column("Read", "read_bytes", "size"), Column("Reads", "read_requests"),
+            Column("Written", "write_bytes", "size"), Column("Writes", "write_requests"), Column("Errors", "errors_count")),
+            _no_metrics("Disks"), target="number"),
+        Table("Network", _each("nic_details"), (
+            Column("Interface", lambda nic: nic["mac_address"] or nic["number"]), Column("Received", "rx_octets", "size"),
+            Column("Packets received", "rx_packets"), Column("Dropped", "rx_drop"), Column("Sent", "tx_octets", "size"),
+            Column("Packets sent", "tx_packets"), Column("Not sent", "tx_drop")), _no_metrics("Interfaces"), target="number"))),
     Tab("actions", "Action log", _actions, template="steps.html"))
 
 PANEL = Panel(

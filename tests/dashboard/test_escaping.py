@@ -79,7 +79,9 @@ def test_nothing_that_an_api_says_is_markup(cloud, dashboard, browser, panel):
         check(dashboard(page, cookie), page)
 
 
-@pytest.mark.parametrize("page", ["/project/", "/project/api_access/", "/project/network_topology/", "/project/images/upload/"])
+@pytest.mark.parametrize("page", [
+    "/project/", "/project/usage/", "/admin/usage/", "/project/api_access/", "/project/network_topology/",
+    "/project/images/upload/"])
 def test_no_other_page_has_markup_of_an_api(dashboard, browser, page):
     check(dashboard(page, f"{COOKIE}={browser.cookies[COOKIE]}"), page)
 

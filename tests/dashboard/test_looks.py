@@ -54,7 +54,8 @@ def logged_in(cloud, chromium, **more) -> tuple[Page, list[str]]:
 
 
 def pages(things: dict[str, str]):
-    yield from ("/project/", "/about/parts/", "/project/api_access/", "/project/network_topology/", "/project/images/upload/")
+    yield from ("/project/", "/project/usage/", "/admin/usage/", "/about/parts/", "/project/api_access/",
+                "/project/network_topology/", "/project/images/upload/")
     for panel in PANELS:
         yield f"{panel.path}/"
         if panel.create:
@@ -90,8 +91,8 @@ def test_parts_are_accessible_in_the_dark(cloud, chromium, things):
     page, complaints = logged_in(cloud, chromium, color_scheme="dark")
     base, found = page.url.removesuffix("/project/"), []
     own = f"/project/instances/{things['/project/instances']}"
-    for path in ("/project/", "/about/parts/", "/project/instances/", f"{own}/", f"{own}/?tab=log", f"{own}/?tab=actions",
-                 f"{own}/delete/", "/project/instances/launch/", "/project/network_topology/", "/admin/hypervisors/"):
+    for path in ("/project/", "/project/usage/", "/about/parts/", "/project/instances/", f"{own}/", f"{own}/?tab=log",
+                 f"{own}/?tab=actions", f"{own}/delete/", "/project/instances/launch/", "/project/network_topology/", "/admin/hypervisors/"):
         page.goto(base + path)
         found += violations(page)
     assert not found
@@ -105,7 +106,7 @@ def test_pages_are_light(browser, things):
             "Accept-Encoding": "gzip", "Cookie": "; ".join(f"{k}={v}" for k, v in browser.cookies.items())})
         assert answer.status == 200 and answer.headers["Content-Encoding"] == "gzip"
         return len(answer.data)
-    shared = sum(sent(url) for url in re.findall(r'(?:src|href)="(/static/[^"]+)"', browser.open("/project/").text))
+    shared = sum(sent(url) for url in re.findall(r'(?:src|href)="(/static/[^"]+)"', browser.open("/project/instances/").text))
     assert shared < 30_000
     heavy = {path: size for path in pages(things) if (size := sent(path) + shared) > MOST_BYTES}
     assert not heavy

@@ -58,3 +58,19 @@ def test_the_page_of_an_instance_shows_the_steps_of_a_request():
     assert re.findall(r'<rect x="([\d.]+)" y="1" width="([\d.]+)"', text) == [("0.0", "25.0"), ("25.0", "75.0")]
     assert "pileus trace req-1" in words(text)
     assert f'hx-get="/project/instances/{ID}/?tab=actions&amp;request=req-1"' in text, "a refresh shows the same"
+
+
+def test_metrics_of_an_instance_that_runs():
+    disk = {"read_bytes": 1048576, "read_requests": 3, "write_bytes": 0, "write_requests": 0, "errors_count": -1}
+    nic = {"mac_address": "fa:16:3e:00:00:01", "rx_octets": 2048, "rx_packets": 4, "rx_drop": 0, "tx_octets": 1, "tx_packets": 1,
+           "tx_drop": 0}
+    of = {"uptime": 7265, "num_cpus": 1, "memory_details": {"maximum": 512, "used": 200}, "disk_details": [disk],
+          "cpu_details": [{"id": 0, "time": 2_500_000_000}], "nic_details": [nic]}
+    dashboard = Dashboard({f"GET /v2.1/servers/{ID}": {"server": SERVER}, f"GET /v2.1/servers/{ID}/diagnostics": of})
+    text = words(dashboard.send(f"/project/instances/{ID}/?tab=metrics").text)
+    assert "2 h 1 min" in text and "2.5 s" in text and "1 MiB 3" in text and "fa:16:3e:00:00:01 2 KiB 4" in text
+
+
+def test_metrics_that_the_api_refuses_leave_a_page():
+    answer = Dashboard({f"GET /v2.1/servers/{ID}": {"server": SERVER}}).send(f"/project/instances/{ID}/?tab=metrics")
+    assert answer.status_int == 200 and "only to administrators" in answer.text

@@ -1,0 +1,37 @@
+// Charts of the numbers that a table has; without this script, the table is there.
+"use strict";
+
+const HEIGHT = 150;
+
+function drawCharts() {
+  for (const table of document.querySelectorAll("table[data-chart]")) {
+    const place = table.closest("section").querySelector("[data-charts]");
+    const rows = [...table.tBodies[0].rows];
+    if (!place || !rows.length) continue;
+    const shade = getComputedStyle(document.documentElement);
+    const [ink, line, main] = ["--soft", "--line", "--main"].map((name) => shade.getPropertyValue(name).trim());
+    const at = rows.map((row) => Number(row.dataset.at));
+    place.replaceChildren();
+    [...table.tHead.rows[0].cells].slice(1).forEach((head, index) => {
+      const values = rows.map((row) => Number(row.cells[index + 1].textContent));
+      const figure = place.appendChild(document.createElement("figure"));
+      figure.appendChild(document.createElement("figcaption")).textContent = head.textContent;
+      const canvas = figure.appendChild(document.createElement("div"));
+      canvas.setAttribute("role", "img");
+      canvas.setAttribute("aria-label", `${head.textContent}: at most ${Math.max(...values)}. The numbers are in the table below.`);
+      const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
+      const made = new uPlot({
+        width: Math.max(200, figure.clientWidth), height: HEIGHT, tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
+        legend: { show: false }, cursor: { show: false }, scales: { y: { range: (u, low, high) => [0, high || 1] } },
+        axes: [axis, { ...axis, size: 55 }],
+        series: [{}, { stroke: main, fill: main, paths: uPlot.paths.bars({ size: [0.7, 60], align: 1 }), points: { show: false } }],
+      }, [at, values], canvas);
+      new ResizeObserver(() => made.setSize({ width: Math.max(200, figure.clientWidth), height: HEIGHT })).observe(figure);
+    });
+    table.closest("details").open = false;
+  }
+}
+
+drawCharts();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawCharts);
+document.addEventListener("htmx:afterSwap", drawCharts);
