@@ -13,4 +13,8 @@ OPTS = {"dashboard": [
                help="Number of failed logins from one address, to any accounts, within login_window_s. Behind a proxy, "
                     "all have its address."),
     cfg.IntOpt("login_window_s", default=300, min=1, help="Seconds for which a failed login counts."),
+    cfg.ListOpt("websso", default=[], item_type=cfg.types.String(regex=r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?(=.+)?"),
+                help="Federated logins that the login page offers: PROTOCOL or PROVIDER/PROTOCOL, with =TEXT for the button."),
+    cfg.URIOpt("websso_url", schemes=["http", "https"],
+               help="The identity API as browsers reach it, such as https://cloud.example.org:5000/v3: needed for websso."),
 ]}

@@ -2,7 +2,7 @@
 
 from common.wsgi import Route
 from dashboard import assets
-from dashboard.handlers import access, auth, live, overview, parts, topology, uploads, usage
+from dashboard.handlers import access, account, auth, live, overview, parts, search, topology, uploads, usage
 from dashboard.handlers.panels import Handlers
 from dashboard.panels import PANELS
 
@@ -10,7 +10,12 @@ ROUTES = [
     Route("GET", "/", auth.home), Route("GET", "/static/{name}", assets.show),
     Route("GET", "/auth/login", auth.show), Route("POST", "/auth/login", auth.log_in),
     Route("POST", "/auth/logout", auth.log_out), Route("POST", "/auth/switch", auth.switch),
+    Route("GET", "/auth/account", account.show), Route("POST", "/auth/stay", account.stay),
+    Route("POST", "/auth/everywhere", account.log_out_everywhere),
+    Route("POST", "/auth/websso", account.take), Route("GET", "/auth/websso", account.confirm),
+    Route("POST", "/auth/websso/confirm", account.accept),
     Route("GET", "/about/parts", parts.show), Route("GET", "/live", live.show),
+    Route("GET", "/search", search.show),
     Route("GET", "/project", overview.show), Route("GET", "/project/api_access", access.show),
     Route("GET", "/project/api_access/{file}", access.download),
     Route("GET", "/project/usage", usage.of_project), Route("GET", "/admin/usage", usage.of_all),

@@ -31,8 +31,9 @@ from common.rest import path
 from dashboard.forms import Fields
 
 LOG = logging.getLogger(__name__)
-COOKIE, CSRF, NOTICE = "sessionid", "csrftoken", "messages"
-NOTICE_S = 60
+COOKIE, CSRF, NOTICE, WEBSSO = "sessionid", "csrftoken", "messages", "websso"
+NOTICE_S, WEBSSO_S = 60, 300
+SOON_S = 600  # before its end, a session says so
 MAX_FORM_BYTES, MAX_FIELDS = 65536, 150
 _FORGOTTEN = "dashboard.forgotten"
 _WORD = re.compile(r"[A-Za-z0-9_-]{32,64}")
@@ -57,6 +58,15 @@ class Session:
     id: str  # of the chain of tokens that begins with the login
     csrf: str
 
+    @property
+    def ends(self) -> datetime.datetime:
+        """In UTC."""
+        return datetime.datetime.fromtimestamp(self.expires_at, datetime.timezone.utc)
+
+    @property
+    def ends_soon(self) -> bool:
+        return self.expires_at - time.time() < SOON_S
+
     def context(self) -> Context:
         """The user's context, with the request id of the page, so that ``pileus trace`` finds its calls."""
         page = active_context()
@@ -72,7 +82,7 @@ class Seal:
         raw = bytes.fromhex(secret or secrets.token_hex(32))
         self.session_s = session_s
         self.keys = {kind: Fernet(base64.urlsafe_b64encode(hmac.digest(raw, f"pileus dashboard {kind}".encode(), "sha256")))
-                     for kind in (COOKIE, NOTICE)}
+                     for kind in (COOKIE, NOTICE, WEBSSO)}
 
     def close(self, value, kind: str = COOKIE) -> str:
         return self.keys[kind].encrypt(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")).decode()
@@ -142,6 +152,12 @@ def notice(req) -> tuple[str, str] | None:
     return None
 
 
+def keep(req, response, session: Session) -> None:
+    """Let the browser keep a session."""
+    set_cookie(req, response, COOKIE, req.svc.seal.close(dataclasses.asdict(session)), req.svc.seal.session_s)
+    set_cookie(req, response, CSRF, session.csrf)
+
+
 def set_cookie(req, response, name: str, value: str, max_age: int | None = None) -> None:
     response.set_cookie(name, value, max_age=max_age, httponly=True, samesite="Lax", secure=req.scheme == "https")
 
@@ -206,6 +222,14 @@ def _host(origin: str) -> str | None:
         return None
 
 
+def unchecked_form(req) -> Fields:
+    """The fields of a form that another site posts, as the identity service does after a federated login.
+
+    :raises BadRequest, TooLarge: as ``form``
+    """
+    return _fields(req, MAX_FORM_BYTES)
+
+
 def _fields(req, max_bytes: int) -> Fields:
     if req.content_type != "application/x-www-form-urlencoded":
         raise errors.BadRequest("This is not a form of the dashboard.")
@@ -220,19 +244,42 @@ def _fields(req, max_bytes: int) -> Fields:
         raise errors.BadRequest("The form cannot be read.") from None
 
 
-def log_in(req, user: str, password: str, domain: str) -> Session:
+def _proof(user: dict, password: str, passcode: str) -> dict:
+    """:param passcode: of a user who needs one besides the password; "": none"""
+    proof: dict = {"methods": ["password"], "password": {"user": {**user, "password": password}}}
+    if passcode:
+        proof["methods"].append("totp")
+        proof["totp"] = {"user": {**user, "passcode": passcode}}
+    return proof
+
+
+def log_in(req, user: str, password: str, domain: str, passcode: str = "") -> Session:
     """A session for the user's first project.
 
     :raises Unauthorized: with identity's message
     :raises NoProject: the password is correct, but the user has no project
     """
-    identity = {"methods": ["password"], "password": {"user": {"name": user, "password": password,
-                                                               "domain": {"name": domain}}}}
-    unscoped, _ = _token(req, {"identity": identity, "scope": "unscoped"})
-    projects = projects_of(req, unscoped)
+    proof = _proof({"name": user, "domain": {"name": domain}}, password, passcode)
+    return begun(req, _token(req, {"identity": proof, "scope": "unscoped"})[0])
+
+
+def begun(req, token: str) -> Session:
+    """A session for the first project of an unscoped token's user. :raises Unauthorized, NoProject: as ``log_in``"""
+    projects = projects_of(req, token)
     if not projects:
         raise NoProject()
-    return scoped(req, unscoped, projects[0]["id"], new_word())
+    return scoped(req, token, projects[0]["id"], new_word())
+
+
+def prolonged(req, old: Session, password: str, passcode: str = "") -> Session:
+    """A new session that takes the place of one, for the same project; forms that are open stay valid.
+
+    :raises Unauthorized: with identity's message
+    """
+    proof = _proof({"id": old.user_id}, password, passcode)
+    made = _session(req, *_token(req, {"identity": proof, "scope": {"project": {"id": old.project_id}}}), old.csrf)
+    log_out(req, old)
+    return made
 
 
 def projects_of(req, token: str) -> list[dict]:
@@ -240,17 +287,31 @@ def projects_of(req, token: str) -> list[dict]:
     return sorted((p for p in found if p["enabled"]), key=lambda p: p["name"])
 
 
+def user_of(req, token: str) -> str:
+    """The name of a token's user. :raises Unauthorized: it has ended"""
+    try:
+        found = req.svc.rest.request("GET", "identity", path("/v3/auth/tokens", query={"nocatalog": "1"}),
+                                     ctx=Context(token=token), headers={"X-Subject-Token": token})
+    except errors.NotFound:
+        raise errors.Unauthorized() from None
+    return found["token"]["user"]["name"]
+
+
 def scoped(req, token: str, project_id: str, csrf: str) -> Session:
     """A session for a project, from a token of the same user. :raises Unauthorized: it has expired, or the user has
     no role there"""
     try:
-        text, body = _token(req, {"identity": {"methods": ["token"], "token": {"id": token}},
-                                  "scope": {"project": {"id": project_id}}})
+        return _session(req, *_token(req, {"identity": {"methods": ["token"], "token": {"id": token}},
+                                           "scope": {"project": {"id": project_id}}}), csrf)
     except errors.NotFound:  # the token, as described by identity
         raise errors.Unauthorized() from None
+
+
+def _session(req, text: str, body: dict, csrf: str) -> Session:
+    """The session of a token, which ends with it, or earlier if sessions do."""
     expires = datetime.datetime.fromisoformat(body["expires_at"].replace("Z", "+00:00"))
-    return Session(token=text, expires_at=expires.timestamp(), user=body["user"]["name"], user_id=body["user"]["id"],
-                   domain=body["user"]["domain"]["name"],
+    return Session(token=text, expires_at=min(expires.timestamp(), time.time() + req.svc.seal.session_s),
+                   user=body["user"]["name"], user_id=body["user"]["id"], domain=body["user"]["domain"]["name"],
                    project_id=body["project"]["id"], project=body["project"]["name"],
                    admin=any(r["name"] == "admin" for r in body["roles"]), id=body["audit_ids"][-1], csrf=csrf)
 
@@ -277,6 +338,12 @@ def log_out(req, session: Session) -> bool:
         LOG.error("the tokens of a logout could not be revoked, and are valid until they expire: %s", error.internal or error)
         return False
     return True
+
+
+def log_out_everywhere(req, session: Session) -> None:
+    """Revoke every token of the user, of programs too. :raises errors.Error: they are still valid"""
+    req.svc.rest.request("DELETE", "identity", path("/v3/users/{name}/tokens", session.user_id), ctx=session.context())
+    req.svc.ended.add(session)
 
 
 def _revoke(req, token: str, where, ctx: Context) -> None:

@@ -1,18 +1,18 @@
-"""Login, logout and the choice of a project."""
+"""Login, logout, and the choice of a project."""
 
 import re
 
 from common import errors
-from dashboard import session
+from dashboard import session, websso
 from dashboard.pages import redirect, render
 
+_WRONG = "The user name or password is incorrect, or the one-time code is missing or wrong."
 _OWN_PATH = re.compile(r"/(project|admin|identity)(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*/?")
 
 
-def _begin(req, made: session.Session, path: str):
+def begin(req, made: session.Session, path: str):
     response = redirect(req, path)
-    session.set_cookie(req, response, session.COOKIE, req.svc.seal.close(made.__dict__), req.svc.seal.session_s)
-    session.set_cookie(req, response, session.CSRF, made.csrf)
+    session.keep(req, response, made)
     return response
 
 
@@ -34,10 +34,10 @@ def show(req):
 
 def _page(req, *, text: str = "", later: str = "", status: int = 200, user: str = "", domain: str = "Default"):
     return render(req, "login.html", text=text, later=later, status=status, user=user, domain=domain,
-                  region=req.svc.conf.region)
+                  region=req.svc.conf.region, others=websso.offered(req))
 
 
-def _path(text: str) -> str:
+def own_path(text: str) -> str:
     """The path to redirect to after the login: always a path of the dashboard."""
     return text if _OWN_PATH.fullmatch(text) else "/project/"
 
@@ -57,15 +57,15 @@ def log_in(req):
     if wait_s:
         return _slow_down(req, fields, wait_s, user=user, domain=domain)
     try:
-        made = session.log_in(req, user, fields.get("password", ""), domain)
+        made = session.log_in(req, user, fields.get("password", ""), domain, fields.get("passcode", ""))
     except (errors.Unauthorized, errors.BadRequest) as error:
-        text = str(error) if isinstance(error, session.NoProject) else "The user name or password is incorrect."
+        text = str(error) if isinstance(error, session.NoProject) else _WRONG
         return _page(req, text=text, later=fields.get("next", ""), user=user, domain=domain, status=401)
     req.svc.throttle.forgive(counted)
     before = session.current(req)
     if before:
         session.log_out(req, before)
-    return _begin(req, made, _path(fields.get("next", "")))
+    return begin(req, made, own_path(fields.get("next", "")))
 
 
 def log_out(req):
@@ -83,4 +83,4 @@ def log_out(req):
 
 def switch(req):
     fields, active = session.form(req), session.required(req)
-    return _begin(req, session.switched(req, active, fields.get("project_id", "")), "/project/")
+    return begin(req, session.switched(req, active, fields.get("project_id", "")), "/project/")

@@ -45,6 +45,21 @@ document.addEventListener("keydown", (event) => {
     const at = items.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1);
     items[(at + items.length) % items.length].focus();
   }
+  if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !dialog.open) {
+    const search = document.getElementById("search");
+    if (search) { event.preventDefault(); search.click(); }
+  }
+  const palette = event.target.closest?.(".palette");
+  if (palette && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+    event.preventDefault();
+    const stops = [palette.querySelector("#find"), ...palette.querySelectorAll("#found a")];
+    const next = stops.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1);
+    stops[(next + stops.length) % stops.length].focus();
+  }
+  if (event.key === "Enter" && event.target.id === "find") {
+    const first = palette.querySelector("#found a"); // what is found is where one wants to go
+    if (first && event.target.value) { event.preventDefault(); first.click(); }
+  }
   if (event.key === "/" && !event.target.closest("input, textarea, select") && !dialog.open) {
     const search = document.getElementById("q");
     if (search) { event.preventDefault(); search.focus(); }
@@ -148,6 +163,19 @@ for (const name of ["htmx:sendError", "htmx:responseError"]) {
 }
 document.addEventListener("htmx:afterOnLoad", (event) => {
   if (event.detail.xhr.status < 500) document.getElementById("announce").textContent = "";
+});
+
+// A session says that it ends soon; who stays keeps the page, with what was typed.
+const ending = document.getElementById("ending"), SOON_MS = 600000;
+function sayEnd() {
+  if (ending) ending.hidden = ending.dataset.ends * 1000 - Date.now() > SOON_MS;
+}
+setInterval(sayEnd, 10000);
+document.addEventListener("stayed", (event) => {
+  ending.dataset.ends = event.detail.value;
+  ending.querySelector("p").firstChild.textContent = `Your session ends at ${new Date(event.detail.value * 1000).toISOString().slice(11, 16)} UTC. `;
+  sayEnd();
+  dialog.close();
 });
 
 // How far an upload is.

@@ -63,7 +63,7 @@ class Dashboard:
     def __init__(self, answers: dict, *, admin: bool = True):
         self.apis = Apis(**answers)
         self.active = dataclasses.replace(ACTIVE, admin=admin)
-        conf = types.SimpleNamespace(region="RegionOne")
+        conf = types.SimpleNamespace(region="RegionOne", dashboard=types.SimpleNamespace(websso=[], websso_url=None))
         self.seal = session.Seal("11" * 32, 3600)
         self.service = types.SimpleNamespace(rest=self.apis, seal=self.seal, ended=session.Ended(), conf=conf)
         self.service.streams = Streams(lambda active: active.id in self.service.ended)

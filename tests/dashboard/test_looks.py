@@ -54,8 +54,8 @@ def logged_in(cloud, chromium, **more) -> tuple[Page, list[str]]:
 
 
 def pages(things: dict[str, str]):
-    yield from ("/project/", "/project/usage/", "/admin/usage/", "/about/parts/", "/project/api_access/",
-                "/project/network_topology/", "/project/images/upload/")
+    yield from ("/project/", "/project/usage/", "/admin/usage/", "/search/?q=a", "/auth/account/", "/about/parts/",
+                "/project/api_access/", "/project/network_topology/", "/project/images/upload/")
     for panel in PANELS:
         yield f"{panel.path}/"
         if panel.create:
@@ -92,7 +92,8 @@ def test_parts_are_accessible_in_the_dark(cloud, chromium, things):
     base, found = page.url.removesuffix("/project/"), []
     own = f"/project/instances/{things['/project/instances']}"
     for path in ("/project/", "/project/usage/", "/about/parts/", "/project/instances/", f"{own}/", f"{own}/?tab=log",
-                 f"{own}/?tab=actions", f"{own}/delete/", "/project/instances/launch/", "/project/network_topology/", "/admin/hypervisors/"):
+                 f"{own}/?tab=actions", f"{own}/delete/", "/project/instances/launch/", "/project/network_topology/",
+                 "/admin/hypervisors/", "/auth/account/"):
         page.goto(base + path)
         found += violations(page)
     assert not found
@@ -188,6 +189,32 @@ def test_a_list_is_searched_while_one_types(cloud, chromium, things):
     page.keyboard.type("no such network")
     page.get_by_text("Nothing matches").wait_for()
     assert before > 0 and "q=no" in page.url
+    assert not complaints
+
+
+def test_everything_is_found_by_keyboard(cloud, chromium, things):
+    page, complaints = logged_in(cloud, chromium)
+    page.keyboard.press("Control+k")
+    page.get_by_role("dialog").get_by_label("Page, name or id").wait_for()
+    page.keyboard.type("key pairs")
+    page.get_by_role("dialog").get_by_role("link", name="Key pairs").wait_for()
+    assert not violations(page)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/project/key_pairs/")
+    assert not complaints
+
+
+def test_who_stays_keeps_what_was_typed(cloud, chromium):
+    page, complaints = logged_in(cloud, chromium)
+    page.goto(page.url + "volumes/create/")
+    page.fill("#f-name", "typed before")
+    page.evaluate("ending.dataset.ends = Math.floor(Date.now() / 1000) + 60; sayEnd()")
+    page.get_by_role("link", name="Stay logged in").click()
+    page.get_by_role("dialog").get_by_label("Password").fill(cloud.client.password)
+    page.get_by_role("dialog").get_by_role("button", name="Stay logged in").click()
+    page.get_by_role("dialog").wait_for(state="hidden")
+    assert page.locator("#ending").is_hidden() and page.input_value("#f-name") == "typed before"
     assert not complaints
 
 
