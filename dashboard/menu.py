@@ -14,6 +14,13 @@ _OF_USERS = tuple((heading, tuple(entries)) for heading, entries in _ALL.items()
 _OF_ADMINS = tuple((heading, tuple(entries)) for heading, entries in _ALL.items())
 
 
+def around(path: str) -> tuple[str, str] | None:
+    """(path, title) of the menu's page that a page is below, but not that page itself."""
+    found = [(target, title) for entries in _ALL.values() for target, title in entries
+             if path.startswith(target) and path.rstrip("/") != target.rstrip("/")]
+    return max(found, key=lambda entry: len(entry[0]), default=None)
+
+
 def of(active: Session):
     """[(heading, [(path, title)])] of what a user can open."""
     return _OF_ADMINS if active.admin else _OF_USERS

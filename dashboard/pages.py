@@ -130,10 +130,12 @@ class Pages:
 
     def _page(self, req, error: errors.Error) -> webob.Response:
         if error.status == 401:
-            later = f"?next={urllib.parse.quote(req.path)}" if req.method == "GET" and req.path != "/" else ""
+            # A form is sent to the path of its own page.
+            later = f"?next={urllib.parse.quote(req.path)}" if req.path != "/" else ""
             # The cookie stays: the browser may have got a new one since it sent this request, from another tab.
             return redirect(req, f"/auth/login/{later}")
-        return render(req, "error.html", status=error.status, text=error.public, request_id=req.ctx.request_id)
+        return render(req, "error.html", status=error.status, text=error.public, request_id=req.ctx.request_id,
+                      around=menu.around(req.path))
 
 
 filter_factory = service_filter(Pages)

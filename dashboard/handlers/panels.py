@@ -175,7 +175,9 @@ class Handlers:
             if values.pop(CONFIRM, None) not in (None, self.panel.name_of(row)):
                 raise forms.Refused({CONFIRM: "This is not its name."})
             done = action.run(req, id, values, row)
-        except forms.MENDABLE as error:
+        except errors.Unauthorized:
+            raise
+        except errors.Error as error:  # also a failure, so that what was typed is not lost
             if action.dialog:
                 return self._dialog(req, action, row, fields, given, error)
             return redirect(req, self._after(action, req, given), f"{action.text}: {error}", BAD)
@@ -219,6 +221,8 @@ class Handlers:
             if create.command and given.get("step") == "review":
                 return self._new(req, fields, given, command=create.command(values))
             done = create.run(req, values)
-        except forms.MENDABLE as error:
+        except errors.Unauthorized:
+            raise
+        except errors.Error as error:  # also a failure, so that what was typed is not lost
             return self._new(req, fields, given, error)
         return done if isinstance(done, webob.Response) else redirect(req, f"{self.panel.path}/", done, kind_of(done))

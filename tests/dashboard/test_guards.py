@@ -234,7 +234,7 @@ def test_several_at_once_are_counted_whatever_fails():
     assert answer.status_int == 303 and dashboard.notice(answer).startswith("Delete: 2 of 3 accepted. p1: A service that")
     answers[f"DELETE /v2.0/ports/{ids[0]}"] = errors.Unauthorized()
     dashboard = Dashboard(answers)
-    assert dashboard.send("/project/ports/", fields).location.endswith("/auth/login/")
+    assert dashboard.send("/project/ports/", fields).location.endswith("/auth/login/?next=/project/ports/")
 
 
 CREDENTIALS = f"/v3/users/{'e' * 32}/application_credentials"
