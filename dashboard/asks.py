@@ -45,6 +45,12 @@ def get(service: str, where: Path, key: str = "", *, version: str = "", instead=
     return Ask(service, where, key, version=version, instead=instead)
 
 
+def client(req, service: str):
+    """The client of a service in the session's region. :raises NotFound: the service is not there"""
+    active = session.required(req)
+    return req.svc.regions.client(active.token, active.region, service)
+
+
 def send(req, ask: Ask):
     """The answer to a request. :raises errors.Error: as ``RestClient.request``"""
     headers, version, began = dict[str, str](), ask.version or VERSIONS.get(ask.service), time.monotonic()
@@ -53,8 +59,8 @@ def send(req, ask: Ask):
     if ask.method == "PATCH" and ask.service == "image":
         headers["Content-Type"] = "application/openstack-images-v2.1-json-patch"
     try:
-        answer = req.svc.rest.request(ask.method, ask.service, ask.where, body=ask.body, headers=headers,
-                                      ctx=session.required(req).context())
+        answer = client(req, ask.service).request(ask.method, ask.service, ask.where, body=ask.body, headers=headers,
+                                                  ctx=session.required(req).context())
     except errors.Error as error:
         if ask.instead is None or isinstance(error, errors.Unauthorized):
             raise

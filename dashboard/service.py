@@ -9,6 +9,7 @@ from common.rpcapi import WatchersAPI
 from common.service import Service
 from dashboard import conf
 from dashboard.live import Manager, Pulse, Streams
+from dashboard.regions import Regions
 from dashboard.session import Ended, Seal, Session
 from dashboard.throttle import Throttle
 
@@ -29,6 +30,7 @@ class Dashboard(Service):
         of = self.conf.dashboard
         self.seal, self.ended = Seal(of.secret, of.session_s), Ended()
         self.throttle = Throttle({"account": of.login_attempts, "source": of.login_attempts_of_source}, of.login_window_s)
+        self.regions = Regions(self)
         self.streams = Streams(self._is_over)
         self.periodics.append(Pulse(self.conf, self.streams))
 

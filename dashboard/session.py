@@ -28,12 +28,14 @@ from common import errors, values
 from common.context import Context
 from common.context import active as active_context
 from common.rest import path
+from dashboard import regions
 from dashboard.forms import Fields
 
 LOG = logging.getLogger(__name__)
 COOKIE, CSRF, NOTICE, WEBSSO = "sessionid", "csrftoken", "messages", "websso"
 NOTICE_S, WEBSSO_S = 60, 300
 SOON_S = 600  # before its end, a session says so
+_MOST_REGIONS = 20
 MAX_FORM_BYTES, MAX_FIELDS = 65536, 150
 _FORGOTTEN = "dashboard.forgotten"
 _WORD = re.compile(r"[A-Za-z0-9_-]{32,64}")
@@ -55,6 +57,8 @@ class Session:
     project_id: str
     project: str
     admin: bool
+    region: str
+    regions: list[str]  # among which one can choose
     id: str  # of the chain of tokens that begins with the login
     csrf: str
 
@@ -277,7 +281,8 @@ def prolonged(req, old: Session, password: str, passcode: str = "") -> Session:
     :raises Unauthorized: with identity's message
     """
     proof = _proof({"id": old.user_id}, password, passcode)
-    made = _session(req, *_token(req, {"identity": proof, "scope": {"project": {"id": old.project_id}}}), old.csrf)
+    scope = {"project": {"id": old.project_id}}
+    made = _there(_session(req, *_token(req, {"identity": proof, "scope": scope}), old.csrf), old.region)
     log_out(req, old)
     return made
 
@@ -310,15 +315,29 @@ def scoped(req, token: str, project_id: str, csrf: str) -> Session:
 def _session(req, text: str, body: dict, csrf: str) -> Session:
     """The session of a token, which ends with it, or earlier if sessions do."""
     expires = datetime.datetime.fromisoformat(body["expires_at"].replace("Z", "+00:00"))
-    return Session(token=text, expires_at=min(expires.timestamp(), time.time() + req.svc.seal.session_s),
-                   user=body["user"]["name"], user_id=body["user"]["id"], domain=body["user"]["domain"]["name"],
-                   project_id=body["project"]["id"], project=body["project"]["name"],
+    own, known = req.svc.conf.region, regions.names(body.get("catalog", []))
+    ends = min(expires.timestamp(), time.time() + req.svc.seal.session_s)
+    return Session(token=text, expires_at=ends, user=body["user"]["name"], user_id=body["user"]["id"],
+                   domain=body["user"]["domain"]["name"], project_id=body["project"]["id"], project=body["project"]["name"],
+                   region=own, regions=sorted({own, *known[:_MOST_REGIONS]}),
                    admin=any(r["name"] == "admin" for r in body["roles"]), id=body["audit_ids"][-1], csrf=csrf)
+
+
+def _there(made: Session, region: str) -> Session:
+    """The session in a region, if its project has it."""
+    return dataclasses.replace(made, region=region) if region in made.regions else made
+
+
+def moved(old: Session, region: str) -> Session:
+    """The session in another region. :raises NotFound: there is no such region"""
+    if region not in old.regions:
+        raise errors.NotFound("There is no such region.")
+    return dataclasses.replace(old, region=region)
 
 
 def switched(req, old: Session, project_id: str) -> Session:
     """The session for another project. The previous token is revoked, and with it every copy of its cookie."""
-    made = scoped(req, old.token, project_id, old.csrf)
+    made = _there(scoped(req, old.token, project_id, old.csrf), old.region)
     _revoke(req, old.token, path("/v3/auth/tokens"), made.context())
     return made
 

@@ -26,11 +26,11 @@ def download(req, file):
         return as_clouds_yaml({
             "auth": {"auth_url": identity_url(req), "username": active.user, "project_id": active.project_id,
                      "project_name": active.project, "user_domain_name": active.domain},
-            "region_name": req.svc.conf.region, "interface": "public", "identity_api_version": 3})
+            "region_name": active.region, "interface": "public", "identity_api_version": 3})
     if file != "openrc.sh":
         raise errors.NotFound("There is no such file.")
     values = {"OS_AUTH_URL": identity_url(req), "OS_PROJECT_ID": active.project_id, "OS_PROJECT_NAME": active.project,
-              "OS_USERNAME": active.user, "OS_USER_DOMAIN_NAME": active.domain, "OS_REGION_NAME": req.svc.conf.region,
+              "OS_USERNAME": active.user, "OS_USER_DOMAIN_NAME": active.domain, "OS_REGION_NAME": active.region,
               "OS_INTERFACE": "public", "OS_IDENTITY_API_VERSION": "3"}
     lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
     lines += ['printf "Password of %s: " "$OS_USERNAME" >&2', "stty -echo; IFS= read -r OS_PASSWORD; stty echo; echo >&2",

@@ -81,6 +81,11 @@ def log_out(req):
     return response
 
 
+def switch_region(req):
+    fields, active = session.form(req), session.required(req)
+    return begin(req, session.moved(active, fields.get("region", "")), "/project/")
+
+
 def switch(req):
     fields, active = session.form(req), session.required(req)
     return begin(req, session.switched(req, active, fields.get("project_id", "")), "/project/")

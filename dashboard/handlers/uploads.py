@@ -3,7 +3,7 @@
 from common import errors
 from common.rest import path
 from dashboard import forms, session, uploads
-from dashboard.asks import do, undo
+from dashboard.asks import client, do, undo
 from dashboard.pages import kind_of, redirect, render
 from dashboard.panels.images import CREATE, new_image, protect
 
@@ -31,7 +31,7 @@ def create(req):
         uploads.drain(content)
         return _page(req, given, error)
     try:
-        req.svc.rest.request("PUT", "image", path("/v2/images/{id}/file", made["id"]), body=content, ctx=active.context(),
+        client(req, "image").request("PUT", "image", path("/v2/images/{id}/file", made["id"]), body=content, ctx=active.context(),
                              headers={"Content-Type": "application/octet-stream"}, timeout_s=_STORED_S)
     except errors.Error as error:
         undo(req, "image", path("/v2/images/{id}", made["id"]))

@@ -13,11 +13,13 @@ from common.wsgi import Application
 from dashboard import session
 from dashboard.live import Streams
 from dashboard.pages import Pages
+from dashboard.regions import Regions
 from dashboard.router import ROUTES
 
 PROJECT, OTHER = "a" * 32, "b" * 32
 ACTIVE = session.Session(token="t", expires_at=time.time() + 3600, user="eve", user_id="e" * 32, domain="Default",
-                         project_id=PROJECT, project="of-eve", admin=True, id="chain", csrf="w" * 32)
+                         project_id=PROJECT, project="of-eve", admin=True, region="RegionOne",
+                         regions=["RegionOne"], id="chain", csrf="w" * 32)
 
 
 @dataclasses.dataclass
@@ -66,6 +68,7 @@ class Dashboard:
         conf = types.SimpleNamespace(region="RegionOne", dashboard=types.SimpleNamespace(websso=[], websso_url=None))
         self.seal = session.Seal("11" * 32, 3600)
         self.service = types.SimpleNamespace(rest=self.apis, seal=self.seal, ended=session.Ended(), conf=conf)
+        self.service.regions = Regions(self.service)
         self.service.streams = Streams(lambda active: active.id in self.service.ended)
         self.app = Pages(Application("dashboard", self.service, ROUTES), self.service)
 
