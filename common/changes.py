@@ -35,23 +35,30 @@ class Changes:
 
     def __init__(self, conf):
         self._api = WatchersAPI(conf)
-        self._lock, self._waiting = threading.Lock(), set[tuple[str, str | None]]()
+        self._lock, self._waiting, self._sends = threading.Lock(), set[tuple[str, str | None]](), False
 
     def note(self, kind: str, project_id: str | None) -> None:
         """Send a change soon; nothing waits for that, and nothing fails with it."""
         with self._lock:
-            first = not self._waiting
             self._waiting.add((kind, project_id))
+            first, self._sends = not self._sends, True
         if first:
-            threading.Thread(target=self._send, daemon=True, name="changes").start()
+            threading.Thread(target=self._run, daemon=True, name="changes").start()
 
-    def _send(self) -> None:
-        time.sleep(COLLECT_S)
-        with self._lock:
-            found, self._waiting = self._waiting, set()
+    def _run(self) -> None:
+        """Send until nothing waits any more. While the bus is away, changes of that time become one message."""
+        while True:
+            time.sleep(COLLECT_S)
+            with self._lock:
+                found, self._waiting = self._waiting, set()
+                if not found:
+                    self._sends = False
+                    return
+            self._send(sorted(found, key=repr))
+
+    def _send(self, found: list[tuple[str, str | None]]) -> None:
         try:
-            self._api.changed(context.service_context(), [{"kind": kind, "project_id": project} for kind, project in sorted(
-                found, key=repr)])
+            self._api.changed(context.service_context(), [{"kind": kind, "project_id": project} for kind, project in found])
         except errors.Error as error:
             LOG.debug("changes were not sent: %s", error.internal or error)
         except Exception as error:  # thread boundary: pages are refreshed later

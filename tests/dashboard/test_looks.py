@@ -43,7 +43,8 @@ def logged_in(cloud, chromium, **more) -> tuple[Page, list[str]]:
     """A page, and what its scripts and the Content-Security-Policy complain of."""
     complaints: list[str] = []
     page = chromium.new_context(**more).new_page()
-    page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("console", lambda message: complaints.append(
+        f"{message.text} {message.location.get('url', '')}") if message.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(f"http://127.0.0.1:{8080 + cloud.offset}/")
     page.fill("#id_username", "admin")

@@ -17,7 +17,7 @@ def test_login_and_logout(cloud, base):
     assert "id_username" in browser.text and browser.path == "/auth/login/?next=/project/volumes/"
     browser.post("/auth/login/", username="admin", password="wrong")
     assert browser.status == 401 and "user name or password is incorrect" in browser.text
-    assert 'value="admin"' in browser.text and "wrong" not in browser.text
+    assert 'value="admin"' in browser.text and 'value="wrong"' not in browser.text
     browser.post("/auth/login/", username="admin", password=cloud.client.password)
     assert (browser.status, browser.path) == (200, "/project/volumes/")
     browser.open("/")
