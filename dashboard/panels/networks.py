@@ -59,14 +59,21 @@ def _create(req, values: dict) -> str:
     return f"{values['name']} was created."
 
 
+_NAMED = 100  # networks whose subnets are asked for by name, so that the URL is not too long; of more, all subnets are read
 _CREATE = (Field("name", "Name", required=True), Field("up", "Enabled", "check", initial=True), *_SUBNET)
 
 
 def _more(req, rows: list[Row]) -> None:
     """The addresses of subnets, for networks of any number."""
-    found = send(req, get("network", path("/v2.0/subnets", query={"fields": ["cidr", "network_id"]}), "subnets", instead=[]))
+    query: dict = {"fields": ["cidr", "network_id"]}
+    if len(rows) <= _NAMED:
+        query["network_id"] = [row["id"] for row in rows]
+    found = send(req, get("network", path("/v2.0/subnets", query=query), "subnets", instead=[])) if rows else []
+    cidrs: dict[str, list[str]] = {}
+    for subnet in found:
+        cidrs.setdefault(subnet["network_id"], []).append(subnet["cidr"])
     for row in rows:
-        row["cidrs"] = [s["cidr"] for s in found if s["network_id"] == row["id"]]
+        row["cidrs"] = cidrs.get(row["id"], [])
 
 
 def _edit_fields(req, row):

@@ -54,7 +54,18 @@ PAGES = [
 
 
 def fill(cloud: FakeCloud, servers: int, volumes: int, networks: int) -> dict[str, str]:
-    """Makes the resources; returns ids for the pages of one."""
+    """Makes the resources, unless they are there; returns ids for the pages of one."""
+    call = cloud.client.call
+    if cloud.client.find("network", "networks", "large") is None:
+        _make(cloud, servers, volumes, networks)
+    broken = call("compute", "GET", "/servers?status=ERROR&limit=1")["servers"]
+    assert not broken, call("compute", "GET", f"/servers/{broken[0]['id']}")["server"]["fault"]
+    found = {"server": call("compute", "GET", "/servers?limit=1")["servers"][0]["id"],
+             "volume": call("volume", "GET", "/volumes?limit=1")["volumes"][0]["id"]}
+    return {**found, "network": cloud.client.find("network", "networks", "large")["id"]}  # type: ignore[index]
+
+
+def _make(cloud: FakeCloud, servers: int, volumes: int, networks: int) -> None:
     call, project = cloud.client.call, cloud.client.project_id
     call("compute", "PUT", f"/os-quota-sets/{project}", {"quota_set": {"instances": -1, "cores": -1, "ram": -1}})
     call("volume", "PUT", f"/os-quota-sets/{project}", {"quota_set": {"volumes": -1, "gigabytes": -1}})
@@ -79,10 +90,6 @@ def fill(cloud: FakeCloud, servers: int, volumes: int, networks: int) -> dict[st
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         list(pool.map(volume, range(volumes)))
     wait_for(lambda: not call("volume", "GET", "/volumes?status=creating&limit=1")["volumes"], 300, every_s=1, what="volumes")
-    broken = call("compute", "GET", "/servers?status=ERROR&limit=1")["servers"]
-    assert not broken, call("compute", "GET", f"/servers/{broken[0]['id']}")["server"]["fault"]
-    return {"server": call("compute", "GET", "/servers?limit=1")["servers"][0]["id"], "network": net,
-            "volume": call("volume", "GET", "/volumes?limit=1")["volumes"][0]["id"]}
 
 
 def milliseconds(times: list[float]) -> tuple[float, float]:
@@ -157,10 +164,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.dashboard")
     for name, usual in (("rounds", 40), ("servers", 1000), ("volumes", 1000), ("networks", 500), ("horizon-rounds", 5)):
         parser.add_argument(f"--{name}", type=int, default=usual)
+    parser.add_argument("--state", metavar="DIRECTORY", help="keep the cloud here, and use one that is kept here")
     parser.add_argument("--horizon", metavar="DIRECTORY")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as stack:
-        cloud = FakeCloud(pathlib.Path(directory) / "cloud", *HOST).start()
+        cloud = FakeCloud(pathlib.Path(args.state or directory) / "cloud", *HOST).start()
         stack.callback(cloud.stop)
         other = stack.enter_context(horizon.running(args.horizon, cloud)) if args.horizon else None
         return run(args, cloud, other)
