@@ -168,7 +168,9 @@ def main() -> int:
     parser.add_argument("--horizon", metavar="DIRECTORY")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as stack:
-        cloud = FakeCloud(pathlib.Path(args.state or directory) / "cloud", *HOST).start()
+        home = pathlib.Path(args.state or directory)
+        home.mkdir(parents=True, exist_ok=True)
+        cloud = FakeCloud(home / "cloud", *HOST).start()
         stack.callback(cloud.stop)
         other = stack.enter_context(horizon.running(args.horizon, cloud)) if args.horizon else None
         return run(args, cloud, other)
