@@ -162,3 +162,10 @@ def test_nothing_else_of_the_host_leaves_it_in_its_place(host, sockets, plant):
 def test_without_a_key_it_does_not_start(host):
     with pytest.raises(errors.StepFailed):
         host("one", None).start(UUID, "2.0")
+
+
+@pytest.mark.parametrize("missing", ["swtpm", "swtpm_setup", "swtpm_ioctl"])
+def test_a_host_that_lacks_a_program_offers_none(monkeypatch, missing):
+    found = shutil.which
+    monkeypatch.setattr(tpm.shutil, "which", lambda name: None if name == missing else found(name))
+    assert tpm.versions() == []

@@ -2,6 +2,9 @@
 from a host that is cut off.
 """
 
+import os
+import pathlib
+import struct
 import time
 
 import pytest
@@ -49,6 +52,44 @@ def test_a_guest_moves_live_there_and_back(real, mover, server):
     real.audit()
     if host == OTHER:
         mover.move_live(server, mover.first)
+
+
+def _tpm(real, address: str, command: str) -> bytes:
+    """The answer of a guest's TPM (TPM 2.0 library, part 3). :param command: hexadecimal digits"""
+    sent = "".join(f"\\x{command[i:i + 2]}" for i in range(0, len(command), 2))
+    script = f"exec 3<>/dev/tpm0; printf '{sent}' >&3; dd bs=512 count=1 <&3 2>/dev/null | od -An -v -tx1"
+    found = bytes.fromhex("".join(real.ssh(address, f'sudo sh -c "{script}"', 240).split()))
+    assert found[6:10] == bytes(4), found.hex()
+    return found
+
+
+def test_a_guest_with_firmware_a_tpm_and_several_queues_moves_with_them(real, mover):
+    call, specs = mover.call, {"hw:tpm_version": "2.0", "hw:vif_multiqueue_enabled": "yes"}
+    flavor = call("POST", "/flavors", {"flavor": {"name": "firmware", "ram": 256, "vcpus": 2, "disk": 1}})["flavor"]["id"]
+    call("POST", f"/flavors/{flavor}/os-extra_specs", {"extra_specs": specs})
+    image = real.upload("firmware", pathlib.Path(os.environ["PILEUS_GUEST_IMAGE"]), "qcow2", hw_firmware_type="uefi")
+    server = real.boot("firmware", flavorRef=flavor, imageRef=image, availability_zone=f"nova:{mover.first}")
+    address = real.floating_ip(server["id"])
+
+    def pcr() -> str:
+        return real.ssh(address, "cat /sys/class/tpm/tpm0/pcr-sha256/16", 240)
+
+    def restarts() -> int:
+        """How often the TPM was restarted with its platform, which it remembers."""
+        return struct.unpack_from(">I", _tpm(real, address, "80010000000a00000181"), 10 + 16)[0]
+    _tpm(real, address, "80020000004100000182000000100000000940000009000000000000000001000b" + "5a" * 32)  # extends PCR 16
+    booted, measured, before = mover.booted_at({"address": address}), pcr(), restarts()
+    assert set(measured.strip()) != {"0"}
+    mover.move_live(server, OTHER)
+    assert (mover.booted_at({"address": address}), pcr(), restarts()) == (booted, measured, before)
+    assert real.ssh(address, "ls /sys/class/net/eth0/queues").count("tx-") == 2
+    mover.act(server, "migrate", ("VERIFY_RESIZE", mover.first))
+    mover.act(server, "confirmResize", ("ACTIVE", mover.first))
+    assert restarts() == before + 1 and mover.booted_at({"address": address}) != booted
+    real.delete(server["id"])
+    for kind, path in (("compute", f"/flavors/{flavor}"), ("image", f"/images/{image}")):
+        real.client.call(kind, "DELETE", path)
+    real.audit()
 
 
 def test_a_migration_is_confirmed(real, mover, server):
