@@ -18,6 +18,7 @@ BUSES = ("virtio", "scsi", "ide", "sata", "usb")
 VIDEO_MODELS = ("vga", "cirrus", "vmvga", "qxl", "virtio", "bochs", "none")
 MOST_QUEUES = 256  # of an interface: what the kernel has for a tap
 UNSUPPORTED = ("mem_encryption", "pmem", "ephemeral_encryption", "viommu_model")
+_TRAIT = "trait:"
 _PAGE_UNITS = {"": 1, "k": 1, "kb": 1, "kib": 1, "m": 1 << 10, "mb": 1 << 10, "mib": 1 << 10, "g": 1 << 20, "gb": 1 << 20,
                "gib": 1 << 20}  # in KiB
 
@@ -198,6 +199,7 @@ def of(vcpus: int, memory_mb: int, specs: dict, properties: dict) -> Hardware:
     :raises BadRequest: a value is invalid, or the values contradict each other
     """
     asked = _Asked(specs, properties)
+    traits(specs, properties)
     _check_supported(specs, properties)
     dedicated, thread_policy = _policies(asked)
     page_size = _pages(asked)
@@ -215,6 +217,24 @@ def of(vcpus: int, memory_mb: int, specs: dict, properties: dict) -> Hardware:
         serial_ports=_serial_ports(asked), watchdog=_watchdog(asked), hpet=asked.image.get("time_hpet", False),
         os_type=asked.image.get("os_type"), guest_agent=asked.image.get("qemu_guest_agent", False),
         require_quiesce=asked.image.get("require_quiesce", False), **_machine(asked), **_devices(asked, vcpus))
+
+
+def traits(specs: dict, properties: dict) -> dict[str, bool]:
+    """{trait of a host: whether it is forbidden, not required}, of ``trait:NAME`` in flavors and images.
+
+    :raises BadRequest: a value is neither, or an image forbids one, or the flavor forbids what the image requires
+    """
+    found: dict[str, bool] = {}
+    for source, allowed in ((specs, ("required", "forbidden")), (properties, ("required",))):
+        for key, value in source.items():
+            name = str(key).removeprefix(_TRAIT)
+            if name == key:
+                continue
+            if value not in allowed:
+                raise errors.BadRequest(f"Invalid value '{value}' of {key}: it is not one of {', '.join(allowed)}.")
+            if found.setdefault(name, value == "forbidden") != (value == "forbidden"):
+                raise errors.BadRequest(f"The image requires the trait {name}, which the flavor forbids.")
+    return found
 
 
 def _check_supported(specs: dict, properties: dict) -> None:

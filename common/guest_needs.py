@@ -10,6 +10,7 @@ from common.messages import Count
 
 CPU_TUNING, UEFI, SECURE_BOOT, BANDWIDTH = "cpu-tuning", "uefi", "secure-boot", "interface bandwidth limits"
 DEDICATED_CPUS, NUMA_NODES = "dedicated CPUs", "NUMA nodes"
+_TRAIT, _NO_TRAIT = "trait ", "no trait "
 _USUAL_VIDEO = ("vga", "none")
 
 
@@ -45,6 +46,10 @@ def pages(size_kb: int) -> str:
     return f"MiB of memory in pages of {size_kb} KiB"
 
 
+def trait(name: str, *, forbidden: bool = False) -> str:
+    return (_NO_TRAIT if forbidden else _TRAIT) + name
+
+
 LARGE_PAGES = "MiB of memory in large pages"
 
 
@@ -76,6 +81,8 @@ def of(row: dict) -> Needs:
         features.add(video(hardware.video_model))
     if hardware.tpm:
         features.add(tpm(hardware.tpm[0]))
+    specs, properties = row["flavor"].get("extra_specs") or {}, row["image_meta"].get("properties") or {}
+    features |= {trait(name, forbidden=forbidden) for name, forbidden in guest_hardware.traits(specs, properties).items()}
     return {"features": sorted(features), "amounts": _amounts(hardware)}
 
 
@@ -92,8 +99,19 @@ def _amounts(hardware: guest_hardware.Hardware) -> dict[str, int]:
     return found
 
 
-def missing(facts: dict, needs: Needs) -> list[str]:
-    """What a host lacks of a server's needs. :param facts: the host's"""
+def amounts(needs: Needs) -> list[str]:
+    return [f"{number} {name}" for name, number in needs["amounts"].items()]
+
+
+def _is_there(need: str, features: list[str], traits: frozenset[str]) -> bool:
+    for prefix, wanted in ((_TRAIT, True), (_NO_TRAIT, False)):
+        if need.startswith(prefix):
+            return (need.removeprefix(prefix) in traits) == wanted
+    return need in features
+
+
+def missing(facts: dict, needs: Needs, traits: frozenset[str]) -> list[str]:
+    """What a host lacks of a server's needs. :param facts: the host's; ``traits``: as of ``host_traits.of``"""
     features, amounts = facts.get("features", []), facts.get("amounts", {})
-    return [n for n in needs["features"] if n not in features] + [
+    return [n for n in needs["features"] if not _is_there(n, features, traits)] + [
         f"{number} {name}" for name, number in needs["amounts"].items() if amounts.get(name, 0) < number]

@@ -5,6 +5,7 @@ Its inventories are the numbers by which the scheduler's filters decide, so that
 
 import dataclasses
 
+from common import host_traits
 from compute_api.placement import names
 from compute_api.placement.groups import Group
 from conductor.db import aggregates
@@ -13,9 +14,6 @@ from conductor.db import aggregates
 COLUMNS = {names.CPUS: ("vcpus", "vcpus_used", "vcpus"), names.MEMORY: ("memory_mb", "memory_mb_used", "memory_mb"),
            names.DISK: ("local_gb", "local_gb_used", "disk_gb")}
 _RATIOS = {names.CPUS: "cpu_allocation_ratio", names.MEMORY: "ram_allocation_ratio", names.DISK: "disk_allocation_ratio"}
-# What every compute host here can do.
-_ALWAYS = frozenset(("COMPUTE_NODE", "COMPUTE_NET_ATTACH_INTERFACE", "COMPUTE_VOLUME_EXTEND", "COMPUTE_VOLUME_MULTI_ATTACH",
-                     "COMPUTE_RESCUE_BFV"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,12 +37,8 @@ class Provider:
     def traits(self) -> frozenset[str]:
         """Needs a node with its facts."""
         facts = self.node["facts"]
-        cpu = facts.get("cpu_info") or {}
-        arch = str(facts.get("arch", "")).upper()
-        guessed = {f"HW_ARCH_{arch}", f"COMPUTE_ARCH_{arch}", *(
-            "HW_CPU_X86_" + str(feature).upper().replace(".", "_").replace("-", "_") for feature in cpu.get("features") or ())}
         disabled = frozenset(("COMPUTE_STATUS_DISABLED",) if self.node["disabled"] or facts.get("unusable") else ())
-        return _ALWAYS | guessed & names.traits() | disabled
+        return host_traits.of(facts) & names.traits() | disabled
 
     def capacity(self, resource_class: str) -> int:
         inventory = self.inventories[resource_class]

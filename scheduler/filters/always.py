@@ -2,7 +2,7 @@
 
 import fnmatch
 
-from common import guest_needs
+from common import guest_needs, host_traits
 from scheduler.filters.base import Filter, number
 
 
@@ -93,10 +93,12 @@ class Hardware(Filter):
     why = "without hardware that the flavor or the image asks for"
 
     def passes(self, host, spec):
-        return not spec.get("needs") or not guest_needs.missing(host["facts"], spec["needs"])
+        needs = spec.get("needs")
+        return not needs or not (needs["features"] or needs["amounts"]) or not guest_needs.missing(
+            host["facts"], needs, host_traits.of(host["facts"]))
 
     def reason(self, spec):
-        return f"{self.why} ({', '.join(guest_needs.missing({}, spec['needs']))})"
+        return f"{self.why} ({', '.join([*spec['needs']['features'], *guest_needs.amounts(spec['needs'])])})"
 
 
 class HintedHosts(Filter):

@@ -2,9 +2,10 @@
 
 import hypothesis
 import hypothesis.strategies as st
+import os_traits
 import pytest
 
-from common import errors, guest_hardware, guest_needs
+from common import errors, guest_hardware, guest_needs, host_traits
 from common.guest_cpus import NumaNode
 
 
@@ -140,8 +141,25 @@ def test_what_a_host_must_have():
                                  "machine type q35", "uefi"]
     assert needs["amounts"] == {"dedicated CPUs": 5, "NUMA nodes": 2, "MiB of memory in pages of 2048 KiB": 1024}
     facts = {"features": [n for n in needs["features"] if n != "uefi"], "amounts": {**needs["amounts"], "dedicated CPUs": 4}}
-    assert guest_needs.missing(facts, needs) == ["uefi", "5 dedicated CPUs"]
-    assert guest_needs.missing({}, {"features": [], "amounts": {}}) == []
+    assert guest_needs.missing(facts, needs, frozenset()) == ["uefi", "5 dedicated CPUs"]
+    assert guest_needs.missing({}, {"features": [], "amounts": {}}, frozenset()) == []
+
+
+def test_traits_of_hosts():
+    facts = {"arch": "x86_64", "cpu_info": {"features": ["avx2", "sse4_2", "vmx", "aes"]}, "features": guest_needs.every()}
+    needs = guest_needs.of(server({"trait:HW_CPU_X86_AVX2": "required", "trait:HW_CPU_X86_SSE42": "required",
+                                   "trait:COMPUTE_NODE": "required", "trait:CUSTOM_GOLD": "forbidden"},
+                                  {"trait:COMPUTE_SECURITY_TPM_2_0": "required"}))
+    assert guest_needs.missing(facts, needs, host_traits.of(facts)) == []
+    assert guest_needs.missing({}, needs, host_traits.of({})) == [
+        "trait COMPUTE_SECURITY_TPM_2_0", "trait HW_CPU_X86_AVX2", "trait HW_CPU_X86_SSE42"]
+    found = guest_needs.of(server({"trait:HW_CPU_X86_VMX": "forbidden"}, {}))
+    assert guest_needs.missing(facts, found, host_traits.of(facts)) == ["no trait HW_CPU_X86_VMX"]
+    assert set(host_traits.of(facts)) <= set(os_traits.get_traits())
+    assert set(host_traits._OF_FEATURES.values()) <= set(os_traits.get_traits())
+    refused("not one of required", {"trait:A": "yes"}, {})
+    refused("not one of required", {}, {"trait:A": "forbidden"})
+    refused("which the flavor forbids", {"trait:A": "forbidden"}, {"trait:A": "required"})
 
 
 # Whatever properties a user writes, as their names grow in the table; values that are near to what is meant, and any text.

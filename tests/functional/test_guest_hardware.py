@@ -111,3 +111,16 @@ def test_what_a_servers_tpm_would_not_survive_is_refused(cloud, flavor):
         assert f"Operation '{operation}' not supported for vTPM-enabled instance" in said
     client.call("compute", "DELETE", f"/servers/{server['id']}")
     wait_gone(client, server["id"])
+
+
+def test_traits_that_hosts_have_or_lack(cloud, flavor):
+    client = cloud.client
+    for specs, status in (({"trait:COMPUTE_SECURITY_TPM_2_0": "required", "trait:CUSTOM_GOLD": "forbidden"}, "ACTIVE"),
+                          ({"trait:CUSTOM_GOLD": "required"}, "ERROR")):
+        made = client.call("compute", "POST", "/servers", server_body(client, "traits", flavorRef=flavor(specs)))["server"]["id"]
+        shown = wait_status(client, made, status)
+        assert status == "ACTIVE" or "trait CUSTOM_GOLD" in shown["fault"]["message"]
+        client.call("compute", "DELETE", f"/servers/{made}")
+        wait_gone(client, made)
+    assert "trait:A" in refused(400, client, "compute", "POST", "/servers", server_body(
+        client, "no", flavorRef=flavor({"trait:A": "maybe"})))

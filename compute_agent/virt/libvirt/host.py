@@ -87,16 +87,18 @@ def resources(conf, virt_type: str, version: int, instances_path) -> dict:
     """
     memory_kib = int(re.search(r"MemTotal:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text())[1])  # type: ignore[index]
     disk = os.statvfs(instances_path)
-    model, vendor = "", ""
+    model, vendor, flags = "", "", list[str]()
     for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name") and not model:
             model = line.split(":", 1)[1].strip()
         elif line.startswith("vendor_id") and not vendor:
             vendor = line.split(":", 1)[1].strip()
+        elif line.startswith("flags") and not flags and virt_type == "kvm":  # an emulated CPU has its own
+            flags = sorted(line.split(":", 1)[1].split())
     cpus = os.cpu_count() or 1
     return {"hypervisor_hostname": conf.host, "vcpus": cpus, "memory_mb": memory_kib // 1024,
             "local_gb": disk.f_blocks * disk.f_frsize >> 30, "facts": {
                 "hypervisor_type": "KVM" if virt_type == "kvm" else "QEMU", "arch": "x86_64", "host_ip": conf.my_ip,
                 "hypervisor_version": version, "disk_free_gb": disk.f_bavail * disk.f_frsize >> 30,
-                "cpu_info": {"arch": "x86_64", "model": model, "vendor": vendor, "features": [],
+                "cpu_info": {"arch": "x86_64", "model": model, "vendor": vendor, "features": flags,
                              "topology": {"sockets": 1, "cores": cpus, "threads": 1}}}}
