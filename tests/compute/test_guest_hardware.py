@@ -1,5 +1,8 @@
 """What extra specs of flavors and properties of images mean together."""
 
+import pathlib
+import re
+
 import hypothesis
 import hypothesis.strategies as st
 import os_traits
@@ -143,6 +146,14 @@ def test_what_a_host_must_have():
     facts = {"features": [n for n in needs["features"] if n != "uefi"], "amounts": {**needs["amounts"], "dedicated CPUs": 4}}
     assert guest_needs.missing(facts, needs, frozenset()) == ["uefi", "5 dedicated CPUs"]
     assert guest_needs.missing({}, {"features": [], "amounts": {}}, frozenset()) == []
+
+
+def test_the_page_for_users_names_every_property():
+    named = set(re.findall("`([^`]+)`", (pathlib.Path(__file__).parents[2] / "doc/hardware.md").read_text()))
+    known = {name for p in guest_hardware.PROPERTIES.values() for name in (p.spec, p.image) if name}
+    assert known <= named
+    written = {name for name in named if re.fullmatch(r"(hw|quota|os|hw_rng|hw_video):[a-z_.]+|(hw|img|os)_[a-z_]+", name)}
+    assert written - known <= {"img_config_drive", "os_traits"}
 
 
 def test_traits_of_hosts():
