@@ -1,6 +1,7 @@
 """Parts that stop and return: the database and the broker, under the daemons as they run on hosts."""
 
 import concurrent.futures
+import contextlib
 import shutil
 import time
 
@@ -13,6 +14,8 @@ from common.periodic import wait_for
 from deploy import first, host
 from deploy.processes import daemons_of
 from tests.conftest import new_volume, volume_status
+from tests.dashboard.browser import Browser
+from tests.dashboard.test_live import stream_of
 from tests.distributed import DistributedCloud
 
 pytestmark = pytest.mark.skipif(not shutil.which("mariadbd") or not shutil.which("rabbitmq-server"),
@@ -126,6 +129,26 @@ def test_an_api_that_starts_while_the_broker_is_away_answers(parts):
         parts.start_broker()
     assert _settled(parts, server) == "ACTIVE"
     parts.client.call("compute", "DELETE", f"/servers/{server}")
+
+
+def test_pages_are_told_of_changes_also_after_the_broker_was_away(parts):
+    browser = Browser(f"http://127.0.0.1:{8080 + parts.offset}").log_in("admin", parts.client.password)
+    for name in ("before", "after"):
+        with stream_of(browser) as heard:
+            made = []
+
+            def told(name=name, made=made, heard=heard):
+                wanted = {"volume": {"name": name, "size": 1}}
+                made.append(parts.client.call("volume", "POST", "/volumes", wanted)["volume"]["id"])
+                with contextlib.suppress(TimeoutError):
+                    return wait_for(lambda: "data: volumes" in heard(), 3, what="the word")
+            wait_for(told, 60, what=f"the word of a volume, {name}")
+        for volume in made:
+            wait_for(lambda volume=volume: volume_status(parts.client, volume) == "available", 60, what="the volume")
+            parts.client.call("volume", "DELETE", f"/volumes/{volume}")
+        if name == "before":
+            parts.stop_broker()
+            parts.start_broker()
 
 
 def _listener(parts, heard: list[dict]):
