@@ -10,7 +10,7 @@ def show(req):
     """Only an ``EventSource`` gets it: other clients would wait for its end."""
     active = session.required(req)
     if req.headers.get("Accept") != "text/event-stream":
-        raise errors.BadRequest("This is a stream of events for the pages of the dashboard.")
+        raise errors.NotFound("This is a stream of events for the pages of the dashboard.")
     if not session.is_alive(req, active):
         raise errors.Unauthorized()
     streams = req.svc.streams

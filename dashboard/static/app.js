@@ -151,7 +151,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr: { status, responseText }, target } = event.detail;
   if (status >= 400 && (target === body ? !responseText : status >= 500 || !target.matches("[data-upload]"))) {
     event.detail.shouldSwap = false;
-    if (status === 404) location.reload();
+    if (status === 404 && target.matches("[data-live]")) location.reload();
   }
 });
 

@@ -12,7 +12,7 @@ from tests.dashboard.sample import TARGET, pages
 
 MARKUP = "\"'><img src=x onerror=hacked()></textarea></title></script><script>hacked()</script><!--"
 SCHEME = "javascript:hacked()//"
-TEMPLATE = "{{7*191}}{% raw %}${7*191}<%= 7*191 %>#{7*191}"
+TEMPLATE = "{{31337*7919}}{% raw %}${31337*7919}<%= 31337*7919 %>#{31337*7919}"
 CONTROLS = "\x00\x0b\x1b[31m\u202egnp.\u2066\r\nX-Hacked: 1"
 PAYLOADS = (MARKUP + TEMPLATE + CONTROLS, SCHEME)
 # Ids, times and numbers are checked by the services that make them; a page uses them in requests and links.
@@ -90,7 +90,7 @@ class _Checker(html.parser.HTMLParser):
 def faults(text: str) -> list[str]:
     """What of an attack has come through into a page."""
     found = _Checker(text).found
-    if "1337" in text:
+    if str(31337 * 7919) in text:
         found.append("a template was evaluated")
     if re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", text):
         found.append("a control character")

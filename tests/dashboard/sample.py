@@ -5,6 +5,7 @@ A new panel needs an entry in ``LISTS`` for each list of an API that it reads.
 """
 
 import dataclasses
+import datetime
 import hashlib
 import re
 import typing
@@ -288,6 +289,20 @@ OTHERS: dict[str, Row] = {
          "url": f"https://cloud.example/{type}"}]}
         for type, name in (("identity", "keystone"), ("compute", "nova"), ("network", "neutron"), ("image", "glance"))]},
 }
+_USED = [{"instance_id": f"{n:032x}", "name": f"web-{n}", "flavor": "small", "vcpus": n, "memory_mb": 2048 * n, "local_gb": 20,
+          "hours": 40.5 * n, "started_at": f"{datetime.datetime.now() - datetime.timedelta(days=n):%Y-%m-%dT%H:%M:%S.%f}",
+          "ended_at": None, "state": "active", "uptime": 3600, "tenant_id": PROJECT} for n in range(1, 6)]
+_USAGE = {"tenant_id": PROJECT, "server_usages": _USED, "total_vcpus_usage": 812.5, "total_memory_mb_usage": 81920.0,
+          "total_local_gb_usage": 1200.0, "total_hours": 600.25}
+_NIC = {"mac_address": "fa:16:3e:00:00:01", **dict.fromkeys(("rx_octets", "rx_packets", "rx_drop", "tx_octets", "tx_packets",
+                                                              "tx_drop"), 123456)}
+OTHERS |= {
+    "/v2.1/os-simple-tenant-usage/[^/]+": {"tenant_usage": _USAGE},
+    "/v2.1/os-simple-tenant-usage": {"tenant_usages": [_USAGE]},
+    "/v2.1/servers/[^/]+/diagnostics": {
+        "uptime": 123456, "num_cpus": 2, "memory_details": {"maximum": 2048, "used": 1024}, "nic_details": [_NIC],
+        "cpu_details": [{"id": n, "time": 12_345_678_900} for n in range(2)], "disk_details": [dict.fromkeys((
+            "read_bytes", "read_requests", "write_bytes", "write_requests", "errors_count"), 123456)]}}
 _LOG = "\n".join(f"[    {n}.123456] systemd[1]: Started service-{n}.service - A service with a rather long description." for n in
                  range(60))
 # What actions of a resource answer.

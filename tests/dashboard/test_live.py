@@ -114,7 +114,7 @@ def test_a_silent_bus_refuses_further_streams(streams, monkeypatch):
 
 def test_only_an_event_source_that_is_logged_in_gets_it():
     dashboard = Dashboard({"GET /v3/auth/projects": errors.Unauthorized()})
-    assert dashboard.send("/live/").status_int == 400
+    assert dashboard.send("/live/").status_int == 404
     assert dashboard.send("/live/", **EVENTS).location.endswith("/auth/login/?next=/live/"), "its token was revoked"
     dashboard.service.ended.add(dashboard.active)
     assert "/auth/login/" in dashboard.send("/live/", **EVENTS).location
