@@ -2,47 +2,38 @@
 
 import dataclasses
 import logging
-import pathlib
-import time
 import xml.etree.ElementTree as ET
 
 import libvirt
 
-from common import errors, guest_hardware, server_states
+from common import errors, guest_hardware
 from common.guest_cpus import cpu_set
 from common.vault import open_chap
-from compute_agent.virt import base, kept_disks
+from compute_agent.virt import kept_disks
 from compute_agent.virt.libvirt import capabilities, consoles, diagnostics, firmware, local_disks, pinning, xml
 from compute_agent.virt.libvirt.files import Files
 from compute_agent.virt.libvirt.guest_agent import GuestAgent
-from compute_agent.virt.libvirt.host import Connection, guarded, resources
+from compute_agent.virt.libvirt.guests import Guests
+from compute_agent.virt.libvirt.host import guarded, resources
 from compute_agent.virt.libvirt.kvm import kvm_works
 from compute_agent.virt.libvirt.live import LiveMigration
 from compute_agent.virt.libvirt.pinning import Pinning
 from compute_agent.virt.libvirt.users import Users
 
 LOG = logging.getLogger(__name__)
-_POWER = {libvirt.VIR_DOMAIN_RUNNING: server_states.RUNNING, libvirt.VIR_DOMAIN_BLOCKED: server_states.RUNNING,
-          libvirt.VIR_DOMAIN_PAUSED: server_states.PAUSED, libvirt.VIR_DOMAIN_SHUTDOWN: server_states.SHUTDOWN,
-          libvirt.VIR_DOMAIN_SHUTOFF: server_states.SHUTDOWN, libvirt.VIR_DOMAIN_CRASHED: server_states.CRASHED}
-# Reasons of a shut off domain that libvirtd did not see ending, or that left for a host that lost it.
-_UNSEEN = (libvirt.VIR_DOMAIN_SHUTOFF_UNKNOWN, libvirt.VIR_DOMAIN_SHUTOFF_CRASHED, libvirt.VIR_DOMAIN_SHUTOFF_DAEMON,
-           libvirt.VIR_DOMAIN_SHUTOFF_FAILED, libvirt.VIR_DOMAIN_SHUTOFF_MIGRATED)
-# What the firmware remembers is the guest's, and goes with its files.
-_UNDEFINE = libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM
-CONSOLE_BYTES = 100 * 1024
-SHUTDOWN_AGAIN_S = 5.0  # a booting guest ignores the first requests
+URI = "qemu:///system"
 
 
-class LibvirtDriver(GuestAgent, LiveMigration, base.VirtDriver):
+class LibvirtDriver(GuestAgent, LiveMigration, Guests):
+    # What the firmware remembers is the guest's, and goes with its files.
+    undefine_flags = libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM
+
     def __init__(self, conf):
-        super().__init__(conf)
-        instances = pathlib.Path(conf.agent.instances_path or f"{conf.state_path}/instances")
-        self.users = Users(instances, conf.libvirt.guest_uid_first, conf.libvirt.guest_uid_count, conf.libvirt.guest_group)
+        super().__init__(conf, URI)
+        self.users = Users(self.path, conf.libvirt.guest_uid_first, conf.libvirt.guest_uid_count, conf.libvirt.guest_group)
         formatting = local_disks.Formatting.of(conf.default_ephemeral_format, conf.virt_mkfs)
-        self.files = Files(instances, conf.state_path, self.users, formatting, lambda uuid: self.tpm_key(uuid))
+        self.files = Files(self.path, conf.state_path, self.users, formatting, lambda uuid: self.tpm_key(uuid))
         self.image_owner = (0, self.users.gid) if self.users.gid is not None else None
-        self.connection = Connection(conf.libvirt.uri)
         self.virt_type = ("kvm" if kvm_works() else "qemu") if conf.libvirt.virt_type == "auto" \
             else conf.libvirt.virt_type
         self.initiator = conf.libvirt.initiator or f"iqn.2012-01.cloud.pileus:{conf.host}"
@@ -117,9 +108,7 @@ class LibvirtDriver(GuestAgent, LiveMigration, base.VirtDriver):
         return self._hardware(self.files.noted_hardware(uuid))
 
     def export_disks(self, uuid):
-        domain = self.connection.domain(uuid)
-        if domain is not None and guarded(domain.isActive):
-            raise errors.StepFailed(reason="The guest runs.")
+        self._check_off(uuid)
         return self.files.exported(uuid)
 
     def begin_import(self, instance):
@@ -153,18 +142,7 @@ class LibvirtDriver(GuestAgent, LiveMigration, base.VirtDriver):
         self.renew_secrets(volumes)
         self.users.admit()
         self.files.give(uuid, drive)
-        try:
-            domain = self.connection.call("defineXML", self._xml(instance, ports, volumes, drive))
-            if running and not guarded(domain.isActive):
-                self._power_up(domain, uuid)
-        except libvirt.libvirtError as error:
-            raise self._failure("The guest could not be started", error) from error
-
-    @staticmethod
-    def _failure(text: str, error: Exception) -> errors.StepFailed:
-        """The reason for the user, and libvirt's message for the log, because it may contain paths of the host."""
-        LOG.warning("%s: %s", text, error)
-        return errors.StepFailed(reason=f"{text} by the hypervisor.", internal=str(error))
+        self._define(self._xml(instance, ports, volumes, drive), running=running)
 
     def _power_up(self, domain, uuid: str) -> None:
         self._start_tpm(uuid)
@@ -177,20 +155,8 @@ class LibvirtDriver(GuestAgent, LiveMigration, base.VirtDriver):
 
     def destroy(self, uuid):
         domain = self.connection.domain(uuid)
-        if domain is None:
-            self.pinning.release(uuid)
-            self.files.tpms.stop(uuid)
-            return
-        secrets = [xml.secret_of(disk) for disk in self._volume_disks(domain)]
-        try:
-            if guarded(domain.isActive):
-                guarded(domain.destroy)
-            guarded(domain.undefineFlags, _UNDEFINE)
-        except libvirt.libvirtError as error:
-            if error.get_error_code() not in (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID):
-                raise self._failure("The guest could not be removed", error) from error
-            if self.connection.domain(uuid) is not None:
-                return self.destroy(uuid)  # it stopped between the two calls
+        secrets = [xml.secret_of(disk) for disk in self._volume_disks(domain)] if domain is not None else []
+        self._undefine(uuid)
         self.pinning.release(uuid)
         self.files.tpms.stop(uuid)
         for usage in secrets:
@@ -199,39 +165,6 @@ class LibvirtDriver(GuestAgent, LiveMigration, base.VirtDriver):
     def remove_files(self, uuid):
         self.arrived(uuid)
         self.files.remove(uuid)
-
-    def _domain(self, uuid: str):
-        domain = self.connection.domain(uuid)
-        if domain is None:
-            raise errors.StepFailed(reason=f"The guest of instance {uuid} is missing on its host.")
-        return domain
-
-    def power_on(self, uuid):
-        domain = self._domain(uuid)
-        try:
-            if not guarded(domain.isActive):
-                self._power_up(domain, uuid)
-        except libvirt.libvirtError as error:
-            raise self._failure("The guest could not be started", error) from error
-
-    def _is(self, domain, state: int) -> bool:
-        return guarded(domain.state)[0] == state
-
-    def pause(self, uuid):
-        domain = self._domain(uuid)
-        try:
-            if not self._is(domain, libvirt.VIR_DOMAIN_PAUSED):
-                guarded(domain.suspend)
-        except libvirt.libvirtError as error:
-            raise self._failure("The guest could not be paused", error) from error
-
-    def unpause(self, uuid):
-        domain = self._domain(uuid)
-        try:
-            if self._is(domain, libvirt.VIR_DOMAIN_PAUSED):
-                guarded(domain.resume)
-        except libvirt.libvirtError as error:
-            raise self._failure("The guest could not be continued", error) from error
 
     def suspend(self, uuid):
         domain = self._domain(uuid)
@@ -275,28 +208,6 @@ class LibvirtDriver(GuestAgent, LiveMigration, base.VirtDriver):
     def snapshot(self, uuid, target):
         self.files.flatten(uuid, target)
 
-    def power_off(self, uuid, *, timeout_s, is_cancelled=lambda: False):
-        domain = self._domain(uuid)
-        try:
-            if not guarded(domain.isActive):
-                return
-            deadline, asked_at = time.monotonic() + timeout_s, 0.0
-            while guarded(domain.isActive):
-                if is_cancelled() or time.monotonic() > deadline:
-                    guarded(domain.destroy)
-                    return
-                if time.monotonic() - asked_at > SHUTDOWN_AGAIN_S:
-                    asked_at = time.monotonic()
-                    self.shut_down(domain)
-                time.sleep(0.25)
-        except libvirt.libvirtError as error:
-            if guarded(domain.isActive):
-                raise self._failure("The guest could not be stopped", error) from error
-
-    def reboot(self, uuid, *, timeout_s, is_cancelled=lambda: False):
-        self.power_off(uuid, timeout_s=timeout_s, is_cancelled=is_cancelled)
-        self.power_on(uuid)
-
     # Volumes ----------------------------------------------------------------
 
     def renew_secrets(self, volumes):
@@ -334,11 +245,6 @@ class LibvirtDriver(GuestAgent, LiveMigration, base.VirtDriver):
 
     def attached_volumes(self, uuid):
         return self._volumes_of(self._domain(uuid))
-
-    @staticmethod
-    def _flags(domain) -> int:
-        live = libvirt.VIR_DOMAIN_AFFECT_LIVE if guarded(domain.isActive) else 0
-        return libvirt.VIR_DOMAIN_AFFECT_CONFIG | live
 
     def attach_volume(self, uuid, volume):
         domain = self._domain(uuid)
@@ -388,106 +294,15 @@ class LibvirtDriver(GuestAgent, LiveMigration, base.VirtDriver):
         except libvirt.libvirtError as error:
             raise self._failure("The size of the volume could not be read", error) from error
 
-    def _detach(self, domain, find, what: str) -> None:
-        """Request a detach until the guest releases the device: a booting guest ignores the first requests."""
-        inactive = find(guarded(domain.XMLDesc, libvirt.VIR_DOMAIN_XML_INACTIVE))
-        if inactive:
-            guarded(domain.detachDeviceFlags, inactive, libvirt.VIR_DOMAIN_AFFECT_CONFIG)
-        deadline, asked_at = time.monotonic() + 60, 0.0
-        while guarded(domain.isActive):
-            live = find(guarded(domain.XMLDesc, 0))
-            if live is None:
-                return
-            if time.monotonic() > deadline:
-                raise errors.StepFailed(reason=f"The guest does not release the {what}.")
-            if time.monotonic() - asked_at > 5:
-                asked_at = time.monotonic()
-                try:
-                    guarded(domain.detachDeviceFlags, live, libvirt.VIR_DOMAIN_AFFECT_LIVE)
-                except libvirt.libvirtError as error:
-                    LOG.info("the guest has already been asked for the %s: %s", what, error)
-            time.sleep(0.1)
-
     # Interfaces -------------------------------------------------------------
 
-    @staticmethod
-    def _interface_of(description: str, mac: str) -> str | None:
-        for found in ET.fromstring(description).iterfind("./devices/interface"):
-            address = found.find("mac")
-            if address is not None and address.get("address") == mac:
-                return ET.tostring(found, encoding="unicode")
-        return None
-
-    def attach_interface(self, uuid, port):
-        domain = self._domain(uuid)
-        if self._interface_of(guarded(domain.XMLDesc, libvirt.VIR_DOMAIN_XML_INACTIVE), port["mac_address"]):
-            return
-        try:
-            made = xml.text_of(xml.interface(None, port, self._hardware_of(uuid)))
-            guarded(domain.attachDeviceFlags, made, self._flags(domain))
-        except libvirt.libvirtError as error:
-            raise self._failure("The interface could not be attached", error) from error
-
-    def detach_interface(self, uuid, port):
-        domain = self.connection.domain(uuid)
-        if domain is not None:
-            self._detach(domain, lambda text: self._interface_of(text, port["mac_address"]), "interface")
+    def _interface_xml(self, uuid, port):
+        return xml.text_of(xml.interface(None, port, self._hardware_of(uuid)))
 
     # What there is ----------------------------------------------------------
 
-    def power_states(self):
-        found = {}
-        for domain in self.connection.call("listAllDomains", 0):
-            try:
-                name = guarded(domain.name)
-                if name.startswith("instance-"):
-                    found[guarded(domain.UUIDString)] = _POWER.get(guarded(domain.state)[0], server_states.NOSTATE)
-            except libvirt.libvirtError as error:
-                LOG.debug("a domain went away while it was looked at: %s", error)
-        return found
-
-    def generation(self):
-        return self.connection.generation()
-
-    def lost_guests(self, uuids):
-        """libvirtd knows why a domain is off if it saw it end; otherwise the domain ended with a former libvirtd or the host."""
-        found = set()
-        for uuid in uuids:
-            domain = self.connection.domain(uuid)
-            state, why = guarded(domain.state) if domain is not None else (libvirt.VIR_DOMAIN_SHUTOFF, _UNSEEN[0])
-            if state == libvirt.VIR_DOMAIN_CRASHED or state == libvirt.VIR_DOMAIN_SHUTOFF and why in _UNSEEN:
-                found.add(uuid)
-        return found
-
-    def owners(self):
-        found = {}
-        for domain in self.connection.call("listAllDomains", 0):
-            try:
-                if not guarded(domain.name).startswith("instance-"):
-                    continue
-                uuid = guarded(domain.UUIDString)
-                found[uuid] = ("", "")
-                found[uuid] = xml.owner_of(guarded(domain.metadata, libvirt.VIR_DOMAIN_METADATA_ELEMENT, xml.METADATA_URI))
-            except libvirt.libvirtError as error:
-                if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
-                    found.pop(uuid, None)
-                LOG.debug("a domain without our metadata, or one that went away: %s", error)
-        return found
-
-    def directories(self):
-        return self.files.known()
-
     def base_images(self):
         return self.files.base_images()
-
-    def console_output(self, uuid):
-        log = pathlib.Path(self.files.directory(uuid)) / "console.log"
-        try:
-            with open(log, "rb") as handle:
-                handle.seek(max(0, log.stat().st_size - CONSOLE_BYTES))
-                return handle.read()
-        except FileNotFoundError:
-            return b""
 
     def open_console(self, uuid, kind):
         domain = self._domain(uuid)

@@ -11,6 +11,7 @@ import struct
 import subprocess
 
 from common import errors, files, inspector, rescue
+from compute_agent.virt import directories
 from compute_agent.virt.base import Injection
 from compute_agent.virt.libvirt import local_disks, tpm
 from compute_agent.virt.libvirt.injection import inject
@@ -282,20 +283,12 @@ class Files:
 
     def remove(self, uuid: str) -> None:
         """:raises StepFailed: some of them are left"""
-        left: list[BaseException] = []
-
-        def note(_, path, info) -> None:
-            if not isinstance(info[1], FileNotFoundError):
-                left.append(info[1])
-        if len(uuid) == 36:
-            shutil.rmtree(self.directory(uuid), onerror=note)
-        if left:
-            raise errors.StepFailed(reason="The files of the server could not be removed from its host.", internal=str(left[0]))
+        directories.remove(self.path, uuid)
 
     def base_images(self) -> set[str]:
         """Paths of the cached images that guests' disks are based on or booted with."""
         found: set[str] = set()
-        for uuid in self.known():
+        for uuid in directories.known(self.path):
             with contextlib.suppress(errors.StepFailed):
                 plan = self.plan(uuid)
                 for each in (plan, plan.get("own") or {}, {"root": plan.get("rescue")}):
@@ -303,9 +296,6 @@ class Files:
                     found |= {p for p in (root.get("base") or _backing(root.get("path")), kernel.get("kernel"),
                                           kernel.get("ramdisk")) if p}
         return found
-
-    def known(self) -> list[str]:
-        return [p.name for p in self.path.iterdir() if p.is_dir() and len(p.name) == 36]
 
 
 def _backing(path: str | None) -> str | None:
