@@ -11,6 +11,10 @@ from common.messages import Count
 CPU_TUNING, UEFI, SECURE_BOOT, BANDWIDTH = "cpu-tuning", "uefi", "secure-boot", "interface bandwidth limits"
 DEDICATED_CPUS, NUMA_NODES = "dedicated CPUs", "NUMA nodes"
 _TRAIT, _NO_TRAIT = "trait ", "no trait "
+# What not every hypervisor can do with its guests. A host reports those of its own in ``facts["unsupported"]``; the scheduler
+# places no server there that needs them, and the API refuses requests for them.
+VOLUMES, LOCAL_DISKS, SUSPEND, RESCUE, RESIZE = "volumes", "local disks", "suspend", "rescue", "resize"
+LIVE_MIGRATION, CRASH_DUMP, CONSOLES = "live migration", "crash dump", "consoles"
 _USUAL_VIDEO = ("vga", "none")
 
 
@@ -84,6 +88,12 @@ def of(row: dict) -> Needs:
     specs, properties = row["flavor"].get("extra_specs") or {}, row["image_meta"].get("properties") or {}
     features |= {trait(name, forbidden=forbidden) for name, forbidden in guest_hardware.traits(specs, properties).items()}
     return {"features": sorted(features), "amounts": _amounts(hardware)}
+
+
+def uses(row: dict) -> list[str]:
+    """What a server needs that not every hypervisor supports."""
+    found = [VOLUMES] if row.get("block_devices") or not row["image_meta"] else []
+    return found + ([LOCAL_DISKS] if row["flavor"].get("local_disks") else [])
 
 
 def _amounts(hardware: guest_hardware.Hardware) -> dict[str, int]:

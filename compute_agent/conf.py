@@ -27,9 +27,10 @@ OPTS = {"DEFAULT": [
     cfg.IntOpt("remove_unused_original_minimum_age_seconds", default=86400, min=300,
                help="Seconds since they were last asked for. Too few: images are fetched again and again."),
 ], "libvirt": [
-    cfg.StrOpt("uri", default="qemu:///system", help="libvirt to drive."),
-    cfg.StrOpt("virt_type", default="auto", choices=["auto", "kvm", "qemu"],
-               help="auto: KVM where the CPU and the kernel really have it, else emulation."),
+    cfg.StrOpt("uri", default="", help="libvirt to drive; default qemu:///system, and lxc:///system with virt_type=lxc."),
+    cfg.StrOpt("virt_type", default="auto", choices=["auto", "kvm", "qemu", "lxc"],
+               help="auto: KVM where the CPU and the kernel really have it, else emulation. lxc: containers instead of virtual "
+               "machines; not to be changed on a host with servers."),
     cfg.IntOpt("inject_partition", default=-2, min=-2,
                help="Into which partition of a new root disk the files that were asked for are written (personality, until "
                     "2.56), if the server has no config drive: its number, 0 for a disk without partitions, -1 for the one that "
@@ -61,8 +62,16 @@ OPTS = {"DEFAULT": [
                help="Lowest number of the users that guests run as, each as one of its own; nothing else may use the range."),
     cfg.IntOpt("guest_uid_count", default=65536, min=0, max=1 << 24,
                help="How many numbers that are; 0: all guests run as libvirt's own user, and could read each other's disks."),
+    cfg.IntOpt("container_uid_first", default=1910000000, min=1, max=(1 << 31) - 1,
+               help="With virt_type=lxc: lowest number of the users that containers have, 65536 each; nothing else may use the "
+               "range, nor the same numbers as groups."),
+    cfg.IntOpt("container_count", default=1024, min=1, max=8192, help="For how many containers there are users."),
     cfg.StrOpt("guest_group", default="kvm", help="Group of these users; it needs access to /dev/kvm, where that is used."),
 ], "fake": [
+    cfg.StrOpt("hypervisor_type", default="fake", help="What the fake host says that its hypervisor is, such as LXC."),
+    cfg.ListOpt("unsupported", default=[],
+                help="What it says that its hypervisor cannot do, so that servers that need it go elsewhere, and requests for it "
+                "are refused: volumes, local disks, suspend, rescue, resize, live migration, crash dump, consoles."),
     cfg.IntOpt("vcpus", default=64, min=1, help="CPUs that the fake host has."),
     cfg.IntOpt("memory_mb", default=1 << 20, min=1, help="Memory that it has, MiB."),
     cfg.IntOpt("local_gb", default=100000, min=1, help="Disk that it has, GiB."),

@@ -123,6 +123,7 @@ class Operations:
             self.agent.restore_guest(instance)
         elif action in ("start", "resume", "restore"):
             self.agent.refresh_volumes(instance)
+            self.agent.plugged(instance)
             driver.power_on(uuid)
         elif action == "rebuild":
             self._rebuild(instance, is_cancelled)

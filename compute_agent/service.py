@@ -192,7 +192,20 @@ class ComputeAgent(Service):
         self.driver.destroy(instance["uuid"])
         if replug:
             self.ports.move(instance["network_info"], check=lambda: self._check_here(instance), multiqueue=many)
-        self.driver.spawn(instance, instance["network_info"], volumes, drive)
+        self.driver.spawn(instance, self.plugged(instance), volumes, drive)
+
+    def plugged(self, instance: dict) -> list[dict]:
+        """The ports of a guest that is off, ready for its start.
+
+        :raises ServiceUnavailable, Superseded: as ``restore_guest``
+        """
+        return instance["network_info"] if self.driver.keeps_taps else self._plug(instance)
+
+    def _plug(self, instance: dict) -> list[dict]:
+        ports = self.ports.plug(instance["network_info"], check=lambda: self._check_here(instance),
+                                multiqueue=has_queues(instance))
+        self._check_here(instance)
+        return ports
 
     @staticmethod
     def as_rescued(instance: dict) -> dict:
@@ -212,10 +225,7 @@ class ComputeAgent(Service):
         :raises ServiceUnavailable: a service does not respond, or a port cannot be plugged yet
         :raises Superseded: the server is on another host by now, or in another attempt
         """
-        ports = self.ports.plug(instance["network_info"], check=lambda: self._check_here(instance),
-                                multiqueue=has_queues(instance))
-        self._check_here(instance)
-        instance = {**instance, "network_info": ports}
+        instance = {**instance, "network_info": self._plug(instance)}
         self.rebuild_guest(self.as_rescued(instance) if instance["vm_state"] == RESCUED else instance)
 
     def started(self) -> None:

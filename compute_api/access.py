@@ -2,7 +2,7 @@
 
 from common import errors
 from common.calls import Call
-from conductor.db import instances
+from conductor.db import hosts, instances
 from conductor.db.scope import Scope
 
 
@@ -46,3 +46,11 @@ def check_lock(call: Call, row: dict) -> None:
     """:raises Conflict: the server is locked, and the caller is not an administrator"""
     if row["locked"] and not knows_all(call):
         raise errors.Conflict(f"Instance {row['uuid']} is locked")
+
+
+def check_hypervisor(connection, row: dict, what: str) -> None:
+    """:param what: one of the names of ``common.guest_needs`` that not every hypervisor supports
+    :raises Conflict: that of the server's host does not
+    """
+    if row["host"] is not None and what in hosts.unsupported(connection, row["host"]):
+        raise errors.Conflict(f"The hypervisor of instance {row['uuid']} does not support {what}.")

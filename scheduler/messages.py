@@ -26,3 +26,4 @@ class RequestSpec(TypedDict):
     flavor_name: Annotated[str | None, Added("1.4", default=None)]
     extra_specs: Annotated[dict[str, Any] | None, Added("1.4", default=None)]
     image_id: Annotated[str | None, Added("1.4", default=None)]
+    uses: Annotated[list[str] | None, Added("1.5", default=None)]

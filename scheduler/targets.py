@@ -8,12 +8,14 @@ import time
 
 import sqlalchemy as sa
 
-from common import db, errors, rows
+from common import db, errors, guest_needs, rows
 from conductor.db import allocations, models, resizes, server_migrations
 from scheduler.placement import AgainstGroup, HostFull, Placement
 from scheduler.rpcapi import request_spec
 
 TABLE = models.instances
+# {type of a migration: what the hypervisor of its target must support}
+_USES = {"resize": (guest_needs.RESIZE,), "migration": (guest_needs.RESIZE,), "live-migration": (guest_needs.LIVE_MIGRATION,)}
 
 
 def claim(placement: Placement, uuid: str, attempt: int, migration_id: int, requested_host: str | None, *,
@@ -79,8 +81,9 @@ def _without_own_part(host: dict, migration: dict) -> dict:
 
 def _spec(row: dict, migration: dict, requested_host: str | None) -> dict:
     """The host that was requested at boot, and the hosts that failed to build the server, are irrelevant."""
-    new = {**row, **resizes.columns_of(migration["new_flavor"])}
-    return {**request_spec(new), "tried_hosts": [], "requested_host": requested_host}
+    new = request_spec({**row, **resizes.columns_of(migration["new_flavor"])})
+    uses = [*(new["uses"] or ()), *_USES.get(migration["type"], ())]
+    return {**new, "tried_hosts": [], "requested_host": requested_host, "uses": uses}
 
 
 def _claim(connection, placement: Placement, host: dict, row: dict, migration: dict, spec: dict,

@@ -30,6 +30,8 @@ class Injection:
 
 class VirtDriver:
     needs_image = True  # whether an image's data must be on this host
+    keeps_taps = True  # whether the host's ends of a guest's ports stay when it ends; if not, each start plugs them again
+    unsupported: frozenset[str] = frozenset()  # what its guests cannot do, by the names of ``common.guest_needs``
     image_owner: tuple[int, int] | None = None  # (user, group) that cached images must have, so that guests may read them
 
     def __init__(self, conf):
@@ -41,7 +43,7 @@ class VirtDriver:
     def host_resources(self) -> dict:
         """{"hypervisor_hostname", "vcpus", "memory_mb", "local_gb", "facts"}.
 
-        ``facts["unusable"]`` is true while the hypervisor can run no new guests.
+        ``facts["unusable"]`` is true while the hypervisor can run no new guests; ``facts["unsupported"]`` lists ``unsupported``.
         """
         raise AssertionError
 

@@ -42,8 +42,9 @@ class FakeDriver(base.VirtDriver):
 
     def host_resources(self):
         fake = self.conf.fake
+        can = {"unsupported": fake.unsupported} if fake.unsupported else {}
         return {"hypervisor_hostname": self.conf.host, "vcpus": fake.vcpus, "memory_mb": fake.memory_mb,
-                "local_gb": fake.local_gb, "facts": {"hypervisor_type": "fake", "hypervisor_version": 1000,
+                "local_gb": fake.local_gb, "facts": {"hypervisor_type": fake.hypervisor_type, "hypervisor_version": 1000, **can,
                                                      "host_ip": self.conf.my_ip, "arch": "x86_64",
                                                      "disk_free_gb": fake.local_gb,
                                                      "features": guest_needs.every(),

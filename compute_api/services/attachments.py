@@ -8,7 +8,7 @@ change stays in the row until it is done, so that the conductor's reconciler can
 import logging
 import typing
 
-from common import context, db, errors, rows, server_resources, server_states, wsgi
+from common import context, db, errors, guest_needs, rows, server_resources, server_states, wsgi
 from common.calls import Call
 from common.rest import path
 from compute_api import access, multiattach
@@ -70,6 +70,7 @@ def create(call: Call, id: str, volume_id: str, given: dict) -> dict:
     """Begin to attach a volume; the row in ``block_devices``. :param given: the body, as the client sent it"""
     with call.svc.db.reader() as connection:
         row = access.server(call, connection, id, "os_compute_api:os-volumes-attachments:create")
+        access.check_hypervisor(connection, row, guest_needs.VOLUMES)
     access.check_lock(call, row)
     _changeable(row, "attach_volume")
     volume = call.svc.rest.request("GET", "volume", path("/v3/volumes/{id}", volume_id), ctx=call.ctx)["volume"]

@@ -5,10 +5,10 @@ A URL leads to the console proxy (``compute_api.console``) and contains a token,
 
 import urllib.parse
 
-from common import errors, server_states
+from common import errors, guest_needs, server_states
 from common.calls import Call
 from compute_api import access
-from conductor.db import console_tokens
+from conductor.db import console_tokens, hosts
 
 _RULE = "os_compute_api:os-remote-consoles"
 NOVNC, SERIAL = "novnc", "serial"
@@ -40,6 +40,8 @@ def create(call: Call, id: str, protocol: str, console_type: str) -> str:
             raise _unavailable(console_type)
         if console_type != TYPES[protocol]:
             raise errors.BadRequest(f"Invalid console type {console_type}")
+        if guest_needs.CONSOLES in hosts.unsupported(connection, row["host"]):
+            raise _unavailable(console_type)
         if row["power_state"] not in (server_states.RUNNING, server_states.PAUSED):
             raise _not_ready(id)
         token = console_tokens.create(connection, call.ctx, id, console_type, call.svc.conf.consoleauth.token_ttl)

@@ -6,7 +6,7 @@ from cryptography import exceptions
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from common import errors, guest_hardware
+from common import errors, guest_hardware, guest_needs
 from common.calls import Call
 from common.server_states import ACTIVE, ERROR, RESCUED, RESIZED, RUNNING, VM_PAUSED
 from compute_api import access
@@ -96,7 +96,7 @@ def _refusal(id: str, answer: str) -> errors.Error:
 
 
 def trigger_crash_dump(call: Call, id: str) -> None:
-    """:raises Conflict: the server is locked, or its state does not allow it"""
+    """:raises Conflict: the server is locked, or its state, or its hypervisor, does not allow it"""
     with call.svc.db.writer() as connection:
         row = access.server(call, connection, id, "os_compute_api:servers:trigger_crash_dump")
         access.check_lock(call, row)
@@ -104,5 +104,6 @@ def trigger_crash_dump(call: Call, id: str) -> None:
         for attr, wanted in (("vm_state", _DUMPING), ("task_state", (None,))):
             if row[attr] not in wanted:
                 raise errors.InvalidState(action="trigger_crash_dump", resource="instance", id=id, attr=attr, state=row[attr])
+        access.check_hypervisor(connection, row, guest_needs.CRASH_DUMP)
         actions.start(connection, call.ctx, id, "trigger_crash_dump")
     call.svc.send(call.svc.agents.trigger_crash_dump, call.ctx, row["host"], id)

@@ -2,7 +2,7 @@
 
 import time
 
-from common import errors
+from common import errors, guest_needs
 from common.calls import Call
 from common.server_states import ACTIVE, LIVE_MIGRATING
 from compute_api import access
@@ -20,12 +20,13 @@ def migrate(call: Call, id: str, host: str | None, *, block: bool | None, force:
     :param block: whether its disk is to be copied; None: if it has one
     :param force: migrate to ``host`` without the scheduler's filters
     :raises BadRequest: there is no such host, or it cannot go there
-    :raises Conflict: the server's state does not allow it
+    :raises Conflict: the server's state, or its hypervisor, does not allow it
     """
     rule = "os_compute_api:os-migrate-server:migrate_live:host" if host else "os_compute_api:os-migrate-server:migrate_live"
     with call.svc.db.writer() as connection:
         row = access.server(call, connection, id, rule)
         access.check_lock(call, row)
+        access.check_hypervisor(connection, row, guest_needs.LIVE_MIGRATION)
         if host and not hosts.is_known(connection, host):
             raise errors.BadRequest(f"Compute host {host} could not be found.")
         operation_id, migration_id = live_migrations.begin(connection, call.ctx, row, host=host, force=force, block=block)

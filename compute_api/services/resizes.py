@@ -3,7 +3,7 @@
 The scheduler chooses the host later. If no host fits, the server is unchanged, and its history contains the reason.
 """
 
-from common import errors, guest_hardware, quotas
+from common import errors, guest_hardware, guest_needs, quotas
 from common.calls import Call
 from compute_api import access, changes, local_disks
 from conductor.db import actions, flavors, hosts, instances, resizes, server_migrations
@@ -22,11 +22,12 @@ def migrate(call: Call, id: str, host: str | None) -> None:
 
     :param host: the destination; None: the scheduler chooses
     :raises BadRequest: there is no such host, or the server is on it
-    :raises Conflict: the server's state does not allow it
+    :raises Conflict: the server's state, or its hypervisor, does not allow it
     """
     rule = "os_compute_api:os-migrate-server:migrate:host" if host else "os_compute_api:os-migrate-server:migrate"
     with call.svc.db.writer() as connection:
         row = _begun(call, connection, id, rule, "migrate")
+        access.check_hypervisor(connection, row, guest_needs.RESIZE)
         if host and not hosts.is_known(connection, host):
             raise errors.BadRequest(f"Compute host {host} could not be found.")
         if host and host == row["host"]:
@@ -39,10 +40,12 @@ def resize(call: Call, id: str, flavor_id: str, disk_config: str | None) -> None
     """Begin to resize a server to another flavor.
 
     :raises BadRequest: there is no such flavor, it is the current one, or the server does not fit into it
+    :raises Conflict: as ``migrate``
     :raises QuotaExceeded: over the project's quota
     """
     with call.svc.db.writer() as connection:
         row = _begun(call, connection, id, "os_compute_api:servers:resize", "resize")
+        access.check_hypervisor(connection, row, guest_needs.RESIZE)
         try:
             found = flavors.get(connection, flavor_id, access.scope(call))
         except errors.NotFound:

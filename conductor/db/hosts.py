@@ -79,6 +79,12 @@ def lock_service(connection, host: str) -> dict | None:
                     .with_for_update())
 
 
+def unsupported(connection, host: str) -> list[str]:
+    """What a host's hypervisor cannot do with its guests, by the names of ``common.guest_needs``."""
+    facts = connection.execute(sa.select(NODES.c.facts).where(NODES.c.host == host)).scalars().first()
+    return (facts or {}).get("unsupported", [])
+
+
 def is_known(connection, host: str) -> bool:
     """Whether this host has a compute service, up or not."""
     return rows.exists(connection, SERVICES, host=host, binary="nova-compute")

@@ -104,9 +104,8 @@ def make_initramfs(work: pathlib.Path, modules: pathlib.Path) -> pathlib.Path:
     return archive
 
 
-def make_root(work: pathlib.Path, modules: pathlib.Path) -> pathlib.Path:
-    """The ext4 partition, created from a directory."""
-    root = work / "root"
+def copy_files(root: pathlib.Path) -> None:
+    """What every guest has: the files of ``rootfs``, BusyBox and dropbear."""
     shutil.copytree(HERE / "rootfs", root)
     (root / "init").unlink()
     for name in ("proc", "sys", "dev", "tmp", "run", "root/.ssh", "home/cirros/.ssh", "mnt", "var/log", "etc/dropbear",
@@ -118,9 +117,23 @@ def make_root(work: pathlib.Path, modules: pathlib.Path) -> pathlib.Path:
         if not link.exists():
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to("/bin/busybox")
+    for program in ("dropbear", "dropbearkey"):
+        copy_program(program, root)
+    for name in ("etc/init.d/rcS", "etc/init.d/services", "etc/init.d/console", "etc/init.d/metadata", "etc/udhcpc.script",
+                 "etc/acpi/PWRF/00000080", "usr/bin/sudo", "usr/bin/curl"):
+        (root / name).chmod(0o755)
+    for path in (root / "root", root / "root/.ssh", root / "home/cirros/.ssh"):
+        path.chmod(0o700)
+    (root / "tmp").chmod(0o1777)
+
+
+def make_root(work: pathlib.Path, modules: pathlib.Path) -> pathlib.Path:
+    """The ext4 partition, created from a directory."""
+    root = work / "root"
+    copy_files(root)
     # BusyBox has no DHCPv6 client, and neither lists disks nor makes FAT file systems, both of which OpenStack's tests do.
     unpack("dhcpcd-base", work, work / "dhcpcd")
-    for program in ("dropbear", "dropbearkey", "blkid", "lsblk", "mkfs", "mkfs.fat",
+    for program in ("blkid", "lsblk", "mkfs", "mkfs.fat",
                     str(next((work / "dhcpcd").rglob("sbin/dhcpcd")))):
         copy_program(program, root)
     (root / "usr/sbin/mkfs.vfat").symlink_to("mkfs.fat")
@@ -128,12 +141,6 @@ def make_root(work: pathlib.Path, modules: pathlib.Path) -> pathlib.Path:
     for path in order:
         shutil.copy(path, root / "modules" / path.name)
     (root / "modules/order").write_text("".join(f"{p.name}\n" for p in order))
-    for name in ("etc/init.d/rcS", "etc/init.d/services", "etc/init.d/console", "etc/init.d/metadata", "etc/udhcpc.script",
-                 "etc/acpi/PWRF/00000080", "usr/bin/sudo", "usr/bin/curl"):
-        (root / name).chmod(0o755)
-    for path in (root / "root", root / "root/.ssh", root / "home/cirros/.ssh"):
-        path.chmod(0o700)
-    (root / "tmp").chmod(0o1777)
     image = work / "root.ext4"
     run("mke2fs", "-q", "-t", "ext4", "-O", "^has_journal,^metadata_csum", "-E", "root_owner=0:0", "-L", "root", "-d",
         root, image, f"{ROOT_MIB}M")

@@ -101,6 +101,18 @@ class Hardware(Filter):
         return f"{self.why} ({', '.join([*spec['needs']['features'], *guest_needs.amounts(spec['needs'])])})"
 
 
+class Hypervisors(Filter):
+    """What not every hypervisor supports: volumes, migrations and so on."""
+
+    why = "with a hypervisor that does not support"
+
+    def passes(self, host, spec):
+        return not set(spec.get("uses") or ()).intersection(host["facts"].get("unsupported", ()))
+
+    def reason(self, spec):
+        return f"{self.why} {', '.join(spec['uses'])}"
+
+
 class HintedHosts(Filter):
     """The hint ``hosts``: patterns of names, which administrators may give."""
 

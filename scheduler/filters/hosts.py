@@ -20,8 +20,12 @@ class ComputeFilter(Filter):
         return host["up"] and not host["disabled"]
 
 
+# Hypervisors that run containers; all others run virtual machines. An image for one of the latter runs on each of them.
+_CONTAINERS = ("lxc",)
+
+
 class ImagePropertiesFilter(Filter):
-    """The architecture and hypervisor that the image requires."""
+    """The architecture, the hypervisor and the kind of guests (``exe``: containers) that the image requires."""
 
     why = "cannot run the image"
 
@@ -29,8 +33,10 @@ class ImagePropertiesFilter(Filter):
         wanted, known = spec["image_properties"], host["facts"]
         arch = wanted.get("hw_architecture") or wanted.get("architecture")
         kind = wanted.get("img_hv_type") or wanted.get("hypervisor_type")
-        same_kind = kind in (None, known.get("hypervisor_type", "").lower(), "kvm", "qemu")
-        return arch in (None, known.get("arch")) and same_kind
+        mode = wanted.get("hw_vm_mode") or wanted.get("vm_mode")
+        own = known.get("hypervisor_type", "").lower()
+        same_kind = kind in (None, own) or kind in ("kvm", "qemu") and own not in _CONTAINERS
+        return arch in (None, known.get("arch")) and same_kind and mode in (None, "exe" if own in _CONTAINERS else "hvm")
 
 
 class ComputeCapabilitiesFilter(Filter):

@@ -7,8 +7,7 @@ import subprocess
 import pytest
 
 from common import errors
-from compute_agent.virt import directories
-from compute_agent.virt import kept_disks
+from compute_agent.virt import directories, kept_disks
 from compute_agent.virt.libvirt.files import GIB, Files
 from compute_agent.virt.libvirt.users import Users
 

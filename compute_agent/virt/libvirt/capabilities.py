@@ -58,7 +58,7 @@ def read(connection, virt_type: str, dedicated: frozenset[int], *, has_users: bo
     cells = _cells(described)
     chosen = dedicated & {cpu for cell in cells for cpu in cell.siblings}
     features = {guest_needs.file_system(name) for name in local_disks.formats()}
-    if _cpu_controller():
+    if cpu_controller():
         features.add(guest_needs.CPU_TUNING)
     if _traffic_control():
         features.add(guest_needs.BANDWIDTH)
@@ -114,7 +114,7 @@ def _traffic_control() -> bool:
         return False
 
 
-def _cpu_controller(root: str = "/sys/fs/cgroup") -> bool:
+def cpu_controller(root: str = "/sys/fs/cgroup") -> bool:
     """Whether libvirt can limit the CPU time of guests: by the cpu controller of control groups, version 2 or 1."""
     unified = pathlib.Path(root) / "cgroup.controllers"
     if unified.exists():

@@ -20,13 +20,13 @@ _POWER = {libvirt.VIR_DOMAIN_RUNNING: server_states.RUNNING, libvirt.VIR_DOMAIN_
 _UNSEEN = (libvirt.VIR_DOMAIN_SHUTOFF_UNKNOWN, libvirt.VIR_DOMAIN_SHUTOFF_CRASHED, libvirt.VIR_DOMAIN_SHUTOFF_DAEMON,
            libvirt.VIR_DOMAIN_SHUTOFF_FAILED, libvirt.VIR_DOMAIN_SHUTOFF_MIGRATED)
 CONSOLE_BYTES = 100 * 1024
-SHUTDOWN_AGAIN_S = 5.0  # a booting guest ignores the first requests
 
 
 class Guests(base.VirtDriver):
     """A driver whose guests are domains. Subclasses define them."""
 
     undefine_flags = 0
+    ask_again_s = 5.0  # to shut down: a booting guest ignores the first requests
 
     def __init__(self, conf, uri: str):
         """:param uri: of the libvirt driver, unless an option names another"""
@@ -67,6 +67,10 @@ class Guests(base.VirtDriver):
     def _power_up(self, domain, uuid: str) -> None:
         guarded(domain.create)
 
+    def _stop(self, domain) -> None:
+        """Stop a guest immediately."""
+        guarded(domain.destroy)
+
     def _undefine(self, uuid: str) -> None:
         """Stop a guest immediately, and remove its definition."""
         domain = self.connection.domain(uuid)
@@ -74,7 +78,7 @@ class Guests(base.VirtDriver):
             return
         try:
             if guarded(domain.isActive):
-                guarded(domain.destroy)
+                self._stop(domain)
             guarded(domain.undefineFlags, self.undefine_flags)
         except libvirt.libvirtError as error:
             if error.get_error_code() not in (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID):
@@ -118,9 +122,9 @@ class Guests(base.VirtDriver):
             deadline, asked_at = time.monotonic() + timeout_s, 0.0
             while guarded(domain.isActive):
                 if is_cancelled() or time.monotonic() > deadline:
-                    guarded(domain.destroy)
+                    self._stop(domain)
                     return
-                if time.monotonic() - asked_at > SHUTDOWN_AGAIN_S:
+                if time.monotonic() - asked_at > self.ask_again_s:
                     asked_at = time.monotonic()
                     self.shut_down(domain)
                 time.sleep(0.25)

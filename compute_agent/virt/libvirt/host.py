@@ -98,7 +98,7 @@ def resources(conf, virt_type: str, version: int, instances_path) -> dict:
     cpus = os.cpu_count() or 1
     return {"hypervisor_hostname": conf.host, "vcpus": cpus, "memory_mb": memory_kib // 1024,
             "local_gb": disk.f_blocks * disk.f_frsize >> 30, "facts": {
-                "hypervisor_type": "KVM" if virt_type == "kvm" else "QEMU", "arch": "x86_64", "host_ip": conf.my_ip,
+                "hypervisor_type": virt_type.upper(), "arch": "x86_64", "host_ip": conf.my_ip,
                 "hypervisor_version": version, "disk_free_gb": disk.f_bavail * disk.f_frsize >> 30,
                 "cpu_info": {"arch": "x86_64", "model": model, "vendor": vendor, "features": flags,
                              "topology": {"sockets": 1, "cores": cpus, "threads": 1}}}}

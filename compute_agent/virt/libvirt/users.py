@@ -8,8 +8,8 @@ import grp
 import logging
 import os
 import pathlib
-import re
-import threading
+
+from compute_agent.virt.numbers import Numbers
 
 LOG = logging.getLogger(__name__)
 # Where QEMU finds the key with which libvirt encrypts secrets; on Debian only libvirt's user may enter.
@@ -25,8 +25,7 @@ class Users:
     def __init__(self, path: pathlib.Path, first: int, count: int, group: str):
         self.path, self.first, self.count = path, first, count
         self.gid = _group(group) if count and os.geteuid() == 0 and _mapped(first + count - 1) else None
-        self._lock = threading.Lock()
-        self._last = -1  # the id that this process chose last
+        self._numbers = Numbers(path, "user", first, count, helpers=("tpm",))
         if self.gid is None and count:
             LOG.warning("all guests run as one user: this process may not choose other users, or there is no group %s", group)
 
@@ -36,8 +35,7 @@ class Users:
 
     def known(self, name: str) -> int | None:
         """The user that was chosen for a guest, or for the directory of a helper in its directory."""
-        with self._lock:
-            return self._noted().get(name)
+        return self._numbers.known(name)
 
     def of(self, uuid: str) -> tuple[int, int] | None:
         """(user, group) of a guest whose directory exists, chosen on first use; None: libvirt chooses.
@@ -46,27 +44,7 @@ class Users:
         """
         if self.gid is None:
             return None
-        with self._lock:
-            known = self._noted()
-            if uuid not in known:
-                taken = set(known.values())
-                # Ascending: a recently freed id may still own files somewhere.
-                last = self._last if self._last >= 0 else max(taken, default=self.first - 1)
-                start = last + 1 - self.first
-                known[uuid] = next(n for i in range(self.count) if (n := self.first + (start + i) % self.count) not in taken)
-                self._last = known[uuid]
-                note = self.path / uuid / "user"
-                with open(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-                    out.write(str(known[uuid]))
-            return known[uuid], self.gid
-
-    def _noted(self) -> dict[str, int]:
-        found = {}
-        for note in [*self.path.glob("*/user"), *self.path.glob("*/tpm/user")]:
-            text = note.read_text()
-            if re.fullmatch("[0-9]+", text) and self.first <= int(text) < self.first + self.count:
-                found[str(note.parent.relative_to(self.path))] = int(text)
-        return found
+        return self._numbers.of(uuid), self.gid
 
     def give(self, path: str | pathlib.Path, owner: tuple[int, int], mode: int) -> None:
         """Make the guest's user the only one that may access a file."""

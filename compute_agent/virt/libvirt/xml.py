@@ -113,11 +113,16 @@ def secret_of(disk) -> str:
     return "" if found is None else found.get("usage", "")
 
 
+def tap_of(port: dict) -> str:
+    """The host's end of a port."""
+    return f"tap{port['id'][:11]}"
+
+
 def interface(parent, port: dict, hardware: Hardware = _DEFAULT):
     """The guest's end of a tap that the network agent created, bridged and filtered."""
     made = element(parent, "interface", type_="ethernet")
     element(made, "mac", address=port["mac_address"])
-    element(made, "target", dev=f"tap{port['id'][:11]}", managed="no")
+    element(made, "target", dev=tap_of(port), managed="no")
     element(made, "model", type_=hardware.vif_model)
     if hardware.vif_queues > 1:
         element(made, "driver", queues=hardware.vif_queues)
@@ -127,6 +132,23 @@ def interface(parent, port: dict, hardware: Hardware = _DEFAULT):
             element(bandwidth, way, **limits)
     element(made, "mtu", size=port.get("mtu"))
     return made
+
+
+def begun(virt_type: str, instance: dict, owner: tuple[str, str], **more: str | None):
+    """The beginning of a domain: who it is, and how large. ``more``: of its metadata"""
+    top = element(None, "domain", type_=virt_type)
+    element(top, "name", f"instance-{instance['uuid']}")
+    element(top, "uuid", instance["uuid"])
+    element(element(top, "metadata"), "pileus:instance", **{
+        "xmlns:pileus": METADATA_URI, "project": instance["project_id"], "cloud": owner[0], "host": owner[1], **more})
+    element(top, "memory", str(instance["memory_mb"]), unit="MiB")
+    element(top, "vcpu", str(instance["vcpus"]))
+    return top
+
+
+def on_events(top) -> None:
+    for event, action in (("poweroff", "destroy"), ("reboot", "restart"), ("crash", "destroy")):
+        element(top, f"on_{event}", action)
 
 
 def domain(instance: dict, hardware: Hardware, host: Host, *, directory: str, ports: list, volumes: list,
@@ -140,19 +162,11 @@ def domain(instance: dict, hardware: Hardware, host: Host, *, directory: str, po
     :param kernel: {} or {"kernel", "ramdisk", "cmdline"} for a direct boot
     :param rescue: {"path", "format", "cdrom", "device", "bus"} of a disk beside all others that the guest boots from
     """
-    top = element(None, "domain", type_=host.virt_type)
-    element(top, "name", f"instance-{instance['uuid']}")
-    element(top, "uuid", instance["uuid"])
-    element(element(top, "metadata"), "pileus:instance", **{
-        "xmlns:pileus": METADATA_URI, "project": instance["project_id"], "cloud": host.owner[0], "host": host.owner[1],
-        "reserved": ",".join(map(str, sorted(host.reserved))) or None,
-        "memory": ",".join(f"{cell}:{mb}" for cell, mb in sorted(host.memory.items())) or None})
-    element(top, "memory", str(instance["memory_mb"]), unit="MiB")
-    element(top, "vcpu", str(instance["vcpus"]))
+    top = begun(host.virt_type, instance, host.owner, reserved=",".join(map(str, sorted(host.reserved))) or None,
+                memory=",".join(f"{cell}:{mb}" for cell, mb in sorted(host.memory.items())) or None)
     _os(top, instance, hardware, host, kernel, boot=rescue is None)
     hardware_xml.processors(top, hardware, host)
-    for event, action in (("poweroff", "destroy"), ("reboot", "restart"), ("crash", "destroy")):
-        element(top, f"on_{event}", action)
+    on_events(top)
     devices = element(top, "devices")
     hardware_xml.controllers(devices, hardware, rescue["bus"] if rescue else "")
     _disks(devices, instance, hardware, root, second, local)

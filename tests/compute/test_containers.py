@@ -1,0 +1,207 @@
+"""Parts of the driver of containers that need no container."""
+
+import os
+import pathlib
+import struct
+import subprocess
+import tarfile
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from common import conf as conf_module
+from common import guest_hardware, guest_needs
+from common.periodic import wait_for
+from compute_agent import conf, virt
+from compute_agent.virt.libvirt.xml import owner_of
+from compute_agent.virt.lxc import contents, links, xml
+from compute_agent.virt.lxc.console_logs import ConsoleLogs
+from compute_agent.virt.lxc.disks import Disks
+from scheduler.filters.always import Hypervisors
+from scheduler.filters.hosts import ImagePropertiesFilter
+
+UUID = "11111111-2222-4333-8444-555555555555"
+INSTANCE = {"uuid": UUID, "project_id": "p<&", "memory_mb": 128, "vcpus": 2, "flavor": {}, "image_meta": {"properties": {}}}
+PORT = {"id": "abcdefgh-ijkl", "mac_address": "fa:16:3e:00:00:01", "mtu": 1450}
+
+
+def defined(extra_specs=(), *, config=None, limits_cpu=True, interfaces=()) -> ET.Element:
+    hardware = guest_hardware.of(2, 128, dict(extra_specs), {})
+    host = xml.Host(("c", "h"), 1000, "/i/root", config, limits_cpu)
+    return ET.fromstring(xml.domain(INSTANCE, hardware, host, list(interfaces)))
+
+
+def text(top: ET.Element, path: str) -> str | None:
+    return top.findtext(path)
+
+
+def test_a_container_is_its_own_root_alone():
+    top = defined()
+    assert top.get("type") == "lxc" and (text(top, "os/type"), text(top, "os/init")) == ("exe", "/sbin/init")
+    assert {each.tag: each.attrib for each in top.find("idmap")} == {
+        kind: {"start": "0", "target": "1000", "count": "65536"} for kind in ("uid", "gid")}
+    assert top.find("features/privnet") is not None  # without it, a container without interfaces has the host's
+    (root,) = top.iterfind("devices/filesystem")
+    assert root.find("source").get("dir") == "/i/root" and root.find("target").get("dir") == "/"
+    assert owner_of(ET.tostring(top.find("metadata")[0], encoding="unicode")) == ("c", "h")
+    assert top.find("devices/graphics") is None and top.find("devices/disk") is None
+
+
+def test_memory_and_cpu_are_limited_to_the_flavor():
+    top = defined()
+    assert {text(top, f"memtune/{name}") for name in ("hard_limit", "swap_hard_limit")} == {text(top, "memory")} == {"128"}
+    assert (text(top, "cputune/period"), text(top, "cputune/quota"), text(top, "cputune/shares")) == ("100000", "200000", None)
+    tuned = defined({"quota:cpu_quota": "5000", "quota:cpu_period": "10000", "quota:cpu_shares": "512"})
+    assert [each.text for each in tuned.find("cputune")] == ["512", "10000", "10000"]
+    assert defined(limits_cpu=False).find("cputune") is None
+
+
+def test_interfaces_and_config_drive():
+    top = defined(config="/i/config", interfaces=[(PORT, "brq1")])
+    made = top.find("devices/interface")
+    assert made.find("source").get("bridge") == "brq1" and made.find("target").get("dev") == "tapabcdefgh-ij"
+    assert made.find("mac").get("address") == PORT["mac_address"] and made.find("mtu").get("size") == "1450"
+    drive = top.findall("devices/filesystem")[1]
+    assert drive.find("source").get("dir") == "/i/config" and drive.find("readonly") is not None
+    assert drive.find("target").get("dir") == "/var/lib/cloud/seed/config_drive"
+
+
+def ext(offset: int, size: int = 1 << 16) -> bytes:
+    return bytes(offset) + (bytes(1024 + 56) + b"\x53\xef").ljust(size, b"\0")
+
+
+def with_table(*partitions: tuple[int, int]) -> bytes:
+    """An MBR. partitions: [(kind, first sector)], each of as many sectors as its number"""
+    entries = b"".join(struct.pack("<4xB3xII", kind, start, 10 + n) for n, (kind, start) in enumerate(partitions))
+    return bytes(446) + entries.ljust(64, b"\0") + b"\x55\xaa"
+
+
+def gpt(first: int) -> bytes:
+    header = b"EFI PART".ljust(72, b"\0") + struct.pack("<QII", 2, 4, 128)
+    entry = bytes(32) + struct.pack("<QQ", first, first + 9)
+    return with_table((0xEE, 1)) + header.ljust(512, b"\0") + entry.ljust(1024, b"\0")
+
+
+@pytest.mark.parametrize(("data", "found"), [
+    (b"\x1f\x8b\x08", contents.Archive(("--gzip",))), (b"\xfd7zXZ\0", contents.Archive(("--xz",))),
+    (b"BZh9", contents.Archive(("--bzip2",))), (b"\x28\xb5\x2f\xfd", contents.Archive(("--zstd",))),
+    (ext(0), contents.FileSystem(0)), (b"", None), (bytes(4096), None), (with_table((0x83, 8)), None),
+    (with_table((0x0C, 4), (0x83, 8)) + ext(8 * 512 - 512), contents.FileSystem(8 * 512)),
+    (gpt(16) + ext(16 * 512 - 2048), contents.FileSystem(16 * 512)),
+    (with_table((0xEE, 1)) + b"EFI PART".ljust(84, b"\0") + struct.pack("<I", 1 << 31), None),
+    (with_table((0xEE, 1)) + b"EFI PART".ljust(72, b"\0") + struct.pack("<QII", 1 << 60, 4, 128), None)])
+def test_what_an_image_has_for_a_container(tmp_path, data, found):
+    (tmp_path / "image").write_bytes(data)
+    assert contents.of(tmp_path / "image") == found
+
+
+def test_an_archive_that_is_not_compressed(tmp_path):
+    with tarfile.open(tmp_path / "image", "w", format=tarfile.PAX_FORMAT) as out:
+        out.addfile(tarfile.TarInfo("sbin/init"))
+    assert contents.of(tmp_path / "image") == contents.Archive(())
+
+
+def test_users_of_containers_do_not_overlap(tmp_path):
+    disks = Disks(tmp_path, str(tmp_path), 1_000_000, 3)
+    ids = [f"{n}{UUID[1:]}" for n in range(3)]
+    for uuid in ids:
+        (tmp_path / uuid).mkdir()
+    first = [disks.first_user(uuid) for uuid in ids]
+    assert first == [1_000_000, 1_065_536, 1_131_072]
+    again = Disks(tmp_path, str(tmp_path), 1_000_000, 3)
+    assert [again.first_user(uuid) for uuid in ids] == first
+
+
+def test_config_drives_are_for_the_containers_root_alone(tmp_path):
+    if os.geteuid():
+        pytest.skip("only root can give files to others")
+    disks = Disks(tmp_path, str(tmp_path), 1_000_000, 3)
+    (tmp_path / UUID).mkdir()
+    assert disks.write_config(UUID, {"openstack/latest/meta_data.json": "{}", "openstack/content/0000": b"\0\1"})
+    assert disks.write_config(UUID, {"openstack/latest/meta_data.json": "{}"})
+    found = sorted(disks.config(UUID).rglob("*"))
+    assert [p.name for p in found] == ["openstack", "latest", "meta_data.json"]
+    for each in (disks.config(UUID), *found):
+        assert (each.stat().st_uid, each.stat().st_mode & 0o277) == (1_000_000, 0)
+    assert not disks.write_config(UUID, None) and not disks.config(UUID).exists()
+
+
+def test_ports_that_are_not_plugged(tmp_path, monkeypatch):
+    monkeypatch.setattr(links, "_NETWORK", tmp_path)
+    with pytest.raises(Exception, match="not plugged"):
+        links.bridge_of("tap1")
+    (tmp_path / "tap1").mkdir()
+    with pytest.raises(Exception, match="not plugged"):
+        links.bridge_of("tap1")
+    (tmp_path / "tap1" / "master").symlink_to("../brq1")
+    assert links.bridge_of("tap1") == "brq1" and links.exists("tap1") and not links.exists("tap2")
+
+
+def test_a_console_is_logged_until_it_ends_and_its_end_is_kept(tmp_path):
+    logs, log = ConsoleLogs(1000), tmp_path / "console.log"
+    outer, inner = os.openpty()
+    logs.follow(UUID, os.ttyname(inner), log)
+    logs.follow(UUID, os.ttyname(inner), log)
+    assert logs.follows(UUID)
+    subprocess.run(["stty", "raw"], stdin=inner, check=True)
+    os.write(outer, b"hello\n")
+    wait_for(lambda: log.exists() and log.read_bytes() == b"hello\n", 10, what="the first line")
+    for number in range(300):
+        os.write(outer, b"%09d\n" % number)
+    wait_for(lambda: log.read_bytes().endswith(b"000000299\n"), 10, what="the last line")
+    assert 1000 <= log.stat().st_size <= 2000 and log.stat().st_mode & 0o777 == 0o600
+    os.close(inner)
+    os.close(outer)
+    wait_for(lambda: not logs.follows(UUID), 10, what="the end")
+
+
+def test_only_consoles_are_read(tmp_path):
+    logs = ConsoleLogs(1000)
+    for path in ("/etc/shadow", "/dev/pts/../../etc/shadow", "", "/dev/pts/99999"):
+        logs.follow(UUID, path, tmp_path / "log")
+    assert not logs.follows(UUID) and not (tmp_path / "log").exists()
+
+
+def test_the_option_chooses_the_driver(tmp_path, monkeypatch):
+    loaded = conf_module.load("compute-agent", conf.OPTS, str(tmp_path), {
+        "agent.virt_driver": "libvirt", "libvirt.virt_type": "lxc", "agent.instances_path": str(tmp_path / "i")})
+    driver = virt.load(loaded)
+    assert driver.connection.uri == "lxc:///system" and not driver.keeps_taps and guest_needs.VOLUMES in driver.unsupported
+
+
+HOSTS = {"LXC": {"hypervisor_type": "LXC", "arch": "x86_64", "unsupported": ["volumes"]},
+         "QEMU": {"hypervisor_type": "QEMU", "arch": "x86_64"}, "KVM": {"hypervisor_type": "KVM", "arch": "x86_64"}}
+
+
+@pytest.mark.parametrize(("properties", "expected"), [
+    ({}, "LXC QEMU KVM"), ({"hypervisor_type": "lxc"}, "LXC"), ({"img_hv_type": "lxc"}, "LXC"), ({"vm_mode": "exe"}, "LXC"),
+    ({"hw_vm_mode": "hvm"}, "QEMU KVM"), ({"hypervisor_type": "qemu"}, "QEMU KVM"), ({"img_hv_type": "kvm"}, "QEMU KVM"),
+    ({"vm_mode": "xen"}, ""), ({"hypervisor_type": "lxc", "architecture": "aarch64"}, "")])
+def test_images_choose_between_containers_and_machines(properties, expected):
+    one = ImagePropertiesFilter(None)
+    assert [n for n, facts in HOSTS.items() if one.passes({"facts": facts}, {"image_properties": properties})] == expected.split()
+
+
+@pytest.mark.parametrize(("uses", "expected"), [
+    ([], "LXC QEMU KVM"), (None, "LXC QEMU KVM"), (["local disks"], "LXC QEMU KVM"), (["volumes"], "QEMU KVM")])
+def test_servers_go_where_what_they_use_is_supported(uses, expected):
+    one = Hypervisors(None)
+    assert [n for n, facts in HOSTS.items() if one.passes({"facts": facts}, {"uses": uses})] == expected.split()
+
+
+@pytest.mark.parametrize(("row", "uses"), [
+    ({"image_meta": {"id": "i"}, "flavor": {}, "block_devices": []}, []), ({"image_meta": {}, "flavor": {}}, ["volumes"]),
+    ({"image_meta": {"id": "i"}, "flavor": {"local_disks": [{}]}, "block_devices": [{}]}, ["volumes", "local disks"])])
+def test_what_servers_use(row, uses):
+    assert guest_needs.uses(row) == uses
+
+
+def test_the_archive_of_the_test_container(tmp_path):
+    from deploy.images import container
+    if not pathlib.Path("/bin/busybox").exists():
+        pytest.skip("no busybox-static")
+    container.build(tmp_path / "c.tar.gz")
+    with tarfile.open(tmp_path / "c.tar.gz") as made:
+        names = made.getnames()
+        assert {"./sbin/init", "./bin/busybox", "./etc/init.d/rcS", "./usr/sbin/dropbear"} <= set(names)
+        assert not [m for m in made.getmembers() if m.uid or m.gid or m.isdev()]
