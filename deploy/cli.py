@@ -74,7 +74,8 @@ def _trace(args) -> int:
 
 def _lab(args) -> int:
     from deploy import lab
-    return lab.main(["--state", args.state, args.verb, *([args.name] if args.name else [])])
+    return lab.main(["--state", args.state, args.verb, *([args.name] if args.name else []),
+                     *(["--virt-type", args.virt_type] if args.virt_type else [])])
 
 
 def _audit(args) -> int:
@@ -125,6 +126,7 @@ def build_parser() -> argparse.ArgumentParser:
                      help="list: show them; add: start one, now and after each reboot; remove: stop and delete one "
                      "(default: %(default)s)")
     lab.add_argument("name", nargs="?", help="of the host to add or remove: up to eleven small letters, digits and hyphens")
+    options.lab_options(lab)
     verb("supervise", _supervise, "Run the daemons and restart those that end (for systemd).").add_argument(
         "--daemons-only", action="store_true", help="do not start the broker, libvirt and tgtd")
     for_programs = {"action": "store_true", "help": "print JSON"}

@@ -155,19 +155,28 @@ def remove_networks(state: str) -> None:
 
 def remove_guests(state: str) -> None:
     """Remove every domain whose files are in a state directory, and the secrets of its volumes."""
+    usages: set[str] = set()
+    for uri in ("qemu:///system", "lxc:///system"):
+        for name in run("virsh", "-c", uri, "list", "--all", "--name", check=False).stdout.split():
+            text = run("virsh", "-c", uri, "dumpxml", name, check=False).stdout
+            if name.startswith("instance-") and f"'{state}/" in text:
+                usages |= set(re.findall(r"usage='(pileus-volume-[^']+)'", text))
+                run("virsh", "-c", uri, "destroy", name, check=False)
+                run("virsh", "-c", uri, "undefine", name, *(["--managed-save"] if uri.startswith("qemu") else ()), check=False)
+    unmount_disks(state)
     if run("virsh", "list", check=False).returncode:
         return
-    usages: set[str] = set()
-    for name in run("virsh", "list", "--all", "--name").stdout.split():
-        text = run("virsh", "dumpxml", name, check=False).stdout
-        if name.startswith("instance-") and f"'{state}/" in text:
-            usages |= set(re.findall(r"usage='(pileus-volume-[^']+)'", text))
-            run("virsh", "destroy", name, check=False)
-            run("virsh", "undefine", name, "--managed-save", check=False)
     for line in run("virsh", "secret-list").stdout.splitlines():
         words = line.split()
         if "pileus-volume-" in line and (has_host(state) or usages & set(words)):
             run("virsh", "secret-undefine", words[0], check=False)
+
+
+def unmount_disks(state: str) -> None:
+    """Unmount the disks of containers whose files are in a state directory."""
+    mounts = pathlib.Path("/proc/self/mounts").read_text()
+    for place in re.findall(rf"^\S+ ({re.escape(os.path.realpath(state))}/\S+) ", mounts, re.M):
+        run("umount", place)
 
 
 def targets(state: str = "") -> list[str]:

@@ -19,6 +19,7 @@ from deploy.host import HostError, run, systemd
 DEVICE = "/dev/kvm"
 DEVICE_NUMBER = os.makedev(10, 232)  # the device number of /dev/kvm on Linux
 MASK = pathlib.Path("/run/pileus/no-kvm")
+LXC = pathlib.Path("/usr/lib/libvirt/libvirt_lxc")
 UNITS = ("libvirtd", "virtqemud")
 DROP_IN = """# Written by Pileus: this host's {device} cannot run guests, and libvirt is slow where it sees it.
 [Service]
@@ -36,6 +37,19 @@ def kvm_state() -> str:
     if kvm_works():
         return "kvm"
     return "no KVM on this host (its CPU shows no virtualisation), so guests are emulated by QEMU, which is slower"
+
+
+def state_of(virt_type: str) -> str:
+    """What runs the guests of this host.
+
+    :param virt_type: the option of the compute agent
+    :raises HostError: it cannot
+    """
+    if virt_type != "lxc":
+        return kvm_state()
+    if not LXC.exists():
+        raise HostError("libvirt has no driver of containers on this host: install libvirt-daemon-driver-lxc, restart libvirtd.")
+    return "LXC, as containers"
 
 
 def answers() -> bool:

@@ -21,7 +21,7 @@ import typing
 
 from common import files
 from common.periodic import wait_for
-from deploy import first, host, hypervisor, prepare, statedir, supervisor
+from deploy import first, host, hypervisor, options, prepare, statedir, supervisor
 from deploy.daemons import HOST_DAEMONS
 
 BRIDGE, ADDRESS, NETWORK = "br-lab", "172.31.250.1", "172.31.250.{}/24"
@@ -57,12 +57,13 @@ def run_in(state: str, name: str, *words: str) -> subprocess.CompletedProcess:
     return host.run("nsenter", "-t", str(pid_of(state, name)), "-n", "-m", *words, check=False)
 
 
-def add(state: str, name: str, timeout_s: float = 60) -> None:
+def add(state: str, name: str, timeout_s: float = 60, virt_type: str = "") -> None:
     """Start a host and wait until its agents have reported. ``up`` restarts it after a reboot. Repeatable.
 
+    :param virt_type: the option of its compute agent; "": as before, and auto for a new host
     :raises HostError: the cloud listens for this host only, or the name is invalid
     """
-    start(state, name)
+    start(state, name, virt_type)
     chosen = statedir.load(state)
     if name not in chosen.lab_hosts:
         chosen.lab_hosts = sorted([*chosen.lab_hosts, name])
@@ -72,7 +73,7 @@ def add(state: str, name: str, timeout_s: float = 60) -> None:
     wait_for(lambda: _reported(cloud, name), timeout_s, what=f"the agents of {name} (log: {_home(state, name)}/log)")
 
 
-def start(state: str, name: str) -> None:
+def start(state: str, name: str, virt_type: str = "") -> None:
     """Start a host that does not run, with its previous address.
 
     :raises HostError: the cloud listens for this host only, or the name is invalid
@@ -85,7 +86,7 @@ def start(state: str, name: str) -> None:
     files.traversable_directory(home, state)
     files.private_directory(home / "log")
     address = _address_for(state, name)
-    _configure(state, home, name, address.split("/")[0])
+    _configure(state, home, name, address.split("/")[0], virt_type)
     link = f"lab-{name}"[:15]
     host.run("ip", "link", "del", link, check=False)  # of a host that was killed
     with open(home / "log" / "host.log", "ab") as log:
@@ -120,7 +121,7 @@ def _reported(cloud: first.Cloud, name: str) -> bool:
     return bool(up and [a for a in cloud.call("network", "GET", f"/agents?host={name}")["agents"] if a["alive"]])
 
 
-def _configure(state: str, home: pathlib.Path, name: str, ip: str) -> None:
+def _configure(state: str, home: pathlib.Path, name: str, ip: str, virt_type: str) -> None:
     known = configparser.ConfigParser(interpolation=None)
     known.read(pathlib.Path(state) / "etc" / "pileus.conf")
     if known["DEFAULT"]["my_ip"] != ADDRESS:
@@ -128,7 +129,12 @@ def _configure(state: str, home: pathlib.Path, name: str, ip: str) -> None:
                              "with 'deploy/up --hosts' can have additional hosts.")
     known["DEFAULT"].update(host=name, my_ip=ip, bind_host=ip)
     agent = configparser.ConfigParser(interpolation=None)
+    agent.read(home / "etc" / "compute-agent.conf")
+    virt_type = virt_type or agent.get("libvirt", "virt_type", fallback="auto")
+    hypervisor.state_of(virt_type)
+    agent.clear()
     agent.read(pathlib.Path(state) / "etc" / "compute-agent.conf")
+    agent.read_dict({"libvirt": {"virt_type": virt_type}})
     files: dict = {"pileus": known, "compute-agent": agent,
                    "network": {"network": {"serves": "false", "bridge_mappings": ""}},
                    # This network contains only the lab's hosts, and no API listens at this address.
@@ -193,6 +199,7 @@ def main(argv=None) -> int:
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     parser.add_argument("verb", nargs="?", choices=("list", "add", "remove"), default="list", help="default: %(default)s")
     parser.add_argument("name", nargs="?", help="of the host to add or remove")
+    options.lab_options(parser)
     args = parser.parse_args(argv)
     if args.inside:
         inside(args.state, args.inside)
@@ -202,7 +209,7 @@ def main(argv=None) -> int:
         if args.verb == "list":
             print("\n".join(names(args.state)))
         else:
-            {"add": add, "remove": remove}[args.verb](args.state, args.name)
+            add(args.state, args.name, virt_type=args.virt_type) if args.verb == "add" else remove(args.state, args.name)
     except (host.HostError, OSError) as error:
         print(f"pileus lab: {error}", file=sys.stderr)
         return 1

@@ -3,7 +3,8 @@ APT_HOST="rabbitmq-server libvirt-daemon libvirt-daemon-driver-qemu libvirt-daem
  qemu-system-x86 qemu-utils qemu-block-extra ovmf dnsmasq-base radvd tgt iptables ipset nftables iproute2 iputils-ping openssh-client
  busybox-static dropbear-bin e2fsprogs syslinux syslinux-common syslinux-efi mtools dosfstools cpio procps python3-venv logrotate"
 APT_TEST="libxml2-utils mariadb-server postgresql-15 mmdebstrap slapd apache2 libapache2-mod-auth-openidc memcached liberasurecode-dev gcc
- python3-dev prometheus groff-base man-db mandoc chromium-headless-shell swtpm-tools"
+ python3-dev libvirt-daemon-driver-lxc prometheus groff-base man-db mandoc chromium-headless-shell swtpm-tools"
+APT_CONTAINERS="libvirt-daemon-driver-lxc"
 
 missing_packages() { # names -> those not installed
     local name
@@ -34,9 +35,11 @@ quietly() ( # command… -> run while no package starts its daemon: the tests st
     "$@"
 )
 
-install_packages() { # log, host|test
+install_packages() { # log, host|containers|test
     # shellcheck disable=SC2086
     apt_install "$1" $APT_HOST || return
+    # shellcheck disable=SC2086
+    [ "$2" != containers ] || apt_install "$1" $APT_CONTAINERS || return
     # shellcheck disable=SC2086
     [ "$2" != test ] || quietly apt_install "$1" $APT_TEST
 }
@@ -75,8 +78,9 @@ install_failed() { # what, log -> the end of the log, and the end
     exit 1
 }
 
-install_all() { # clone, venv, log, host|test
+install_all() { # clone, venv, log, host|containers|test
     local here=$1 venv=$2 log=$3 kind=$4 names=$APT_HOST extra=host apt_pid=
+    [ "$kind" != containers ] || names="$names $APT_CONTAINERS"
     [ "$kind" = test ] && names="$names $APT_TEST" extra="host,test"
     say() { printf '[%6.1f s] %s\n' "$(awk -v a="$PILEUS_STARTED" -v b="$(date +%s.%N)" 'BEGIN {print b - a}')" "$1"; }
     # shellcheck disable=SC2086

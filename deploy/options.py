@@ -20,10 +20,18 @@ def host_options(parser) -> None:
     parser.add_argument("--image-format", default="", help="its format (default: qcow2)")
     parser.add_argument("--hosts", type=int, default=0, help="number of hosts of a lab on this machine: this host, then node2, "
                         "node3 and so on")
+    parser.add_argument("--virt-type", default="", choices=("auto", "lxc"), help="what servers of this host are. auto: virtual "
+                        "machines, with KVM where it works; lxc: containers, for which a package is installed (default: auto)")
     parser.add_argument("--ip", default="", help="management address, at which all daemons of this host listen, and which "
                         "is in the catalog (default: 127.0.0.1, for this host only)")
     parser.add_argument("--metrics-ip", default="", help="address where /metrics is served, which neither guests nor "
                         "users of the cloud must be able to reach (default: 127.0.0.1)")
+
+
+def lab_options(parser) -> None:
+    """Options of a host of the lab. Those that are not given keep their previous values."""
+    parser.add_argument("--virt-type", default="", choices=("auto", "lxc"), help="what the servers of a host that is added are: "
+                        "virtual machines, or containers (default: auto)")
 
 
 def fake_options(parser) -> None:

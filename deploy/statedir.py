@@ -21,6 +21,7 @@ class Choices:
     """Options chosen by the operator, stored in ``<state>/etc/deploy.ini``, so that they need not be repeated.
 
     ``database`` may contain a password. ``lab_hosts`` are the names of additional hosts on this machine.
+    ``virt_type`` is the option of the compute agent of this host.
     """
     driver: str = LIBVIRT
     ip: str = ""
@@ -31,6 +32,7 @@ class Choices:
     port_offset: int = 0
     lab_hosts: list[str] = dataclasses.field(default_factory=list)
     layout: int = LAYOUT
+    virt_type: str = "auto"
 
 
 def is_cloud(state: str) -> bool:

@@ -90,8 +90,9 @@ def start_daemons(state: str) -> None:
     wait_for(lambda: supervisor.running_pid(state), 60, what="the supervisor")
 
 
-def guest_image(state: str, given: str | None) -> tuple[str, pathlib.Path]:
-    """(name, path) of the image to upload: the given one, or the test guest, built here."""
+def guest_image(state: str, chosen: statedir.Choices) -> tuple[str, pathlib.Path, str]:
+    """(name, path, format) of the image to upload: the given one, or the test guest or container, built here."""
+    given = chosen.image
     if given:
         path = pathlib.Path(given)
         if "://" in given:
@@ -99,16 +100,21 @@ def guest_image(state: str, given: str | None) -> tuple[str, pathlib.Path]:
             host.run("curl", "-fsSL", "-o", str(path), given)
         if not path.exists():
             raise host.HostError(f"There is no image {given}.")
-        return path.stem, path
+        return path.stem, path, chosen.image_format
+    if chosen.virt_type == "lxc":
+        from deploy.images import container
+        path = pathlib.Path(state) / "container.tar.gz"
+        container.build(path)
+        return "pileus-container", path, "raw"
     path = pathlib.Path(state) / "guest.qcow2"
     if not path.exists():
         from deploy.images.build import build
         build(path)
-    return "pileus-guest", path
+    return "pileus-guest", path, chosen.image_format
 
 
-def first_server(cloud: first.Cloud, state: str, networks: dict, image: str) -> dict:
-    """``first``: key, security rules, floating IP, volume. Repeatable."""
+def first_server(cloud: first.Cloud, state: str, networks: dict, image: str, *, volumes: bool = True) -> dict:
+    """``first``: key, security rules, floating IP, and a volume if its host supports ``volumes``. Repeatable."""
     key = pathlib.Path(state) / "first_key"
     if not key.exists():
         host.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "pileus-first", "-f", str(key))
@@ -130,7 +136,8 @@ def first_server(cloud: first.Cloud, state: str, networks: dict, image: str) -> 
     server = first.boot(cloud, "first", imageRef=image, flavorRef="42", key_name="first-key",
                         networks=[{"uuid": networks["private"]}])
     address = _floating_ip(cloud, server["id"], networks)
-    _attach(cloud, server["id"], volume["id"])
+    if volumes:
+        _attach(cloud, server["id"], volume["id"])
     return {"id": server["id"], "address": address, "key": str(key)}
 
 
@@ -164,7 +171,7 @@ def choose(state: str, args) -> statedir.Choices:
         chosen.lab_hosts = sorted({*known.lab_hosts, *(f"node{n}" for n in range(2, args.hosts + 1))})
     chosen.layout = statedir.LAYOUT
     chosen.ip = args.ip or (lab.ADDRESS if args.hosts else known.ip or "127.0.0.1")
-    for name in ("database", "image", "image_format"):
+    for name in ("database", "image", "image_format", "virt_type"):
         setattr(chosen, name, getattr(args, name) or getattr(known, name))
     chosen.metrics_ip = args.metrics_ip or known.metrics_ip or "127.0.0.1"
     for address in (chosen.ip, chosen.metrics_ip):
@@ -176,6 +183,8 @@ def choose(state: str, args) -> statedir.Choices:
     if supervisor.running_pid(state) and (known.ip, known.database) != (chosen.ip, chosen.database):
         raise host.HostError(f"This cloud runs at {known.ip} with the database {known.database.rpartition('@')[2] or 'SQLite'}; "
                              "that cannot be changed while it runs.")
+    if supervisor.running_pid(state) and known.virt_type != chosen.virt_type:
+        raise host.HostError(f"This cloud runs with --virt-type {known.virt_type}; that cannot be changed while it runs.")
     if supervisor.running_pid(state) and known.layout == statedir.LAYOUT and known.metrics_ip != chosen.metrics_ip:
         raise host.HostError(f"This cloud serves /metrics at {known.metrics_ip}; that cannot be changed while it runs.")
     return chosen
@@ -204,7 +213,8 @@ def _configure(state: str, chosen: statedir.Choices, found: dict, transport: str
     prepare.write_config(state, transport_url=transport, host=socket.gethostname(), my_ip=my_ip, metrics_ip=chosen.metrics_ip,
                          database=chosen.database, extra={
                              "volume": {"volume": {"iscsi_ip": my_ip}}, "dashboard": {"dashboard": {"http_port": "80"}},
-                             "compute-agent": {"DEFAULT": {"resume_guests_state_on_host_boot": "true"}}})
+                             "compute-agent": {"DEFAULT": {"resume_guests_state_on_host_boot": "true"},
+                                               "libvirt": {"virt_type": chosen.virt_type}}})
     prepare.sync_databases(state)
     prepare.first_rows(state, found, my_ip, before=(before.ip, before.port_offset))
 
@@ -232,7 +242,7 @@ def up(args) -> int:
         hypervisor.ensure_libvirt()
         host.ensure_tgtd(my_ip)
         host.ensure_external_bridge(GATEWAY, EXTERNAL)
-        kvm = hypervisor.kvm_state()
+        kvm = hypervisor.state_of(chosen.virt_type)
         steps.say(f"guests will run on {kvm}")
         if not supervisor.running_pid(state):
             steps.say("creating databases and users")
@@ -242,7 +252,7 @@ def up(args) -> int:
     openrc = prepare.write_openrc(state, found, my_ip)
     steps.say("starting the daemons")
     start_daemons(state)
-    name, image_path = guest_image(state, chosen.image)
+    name, image_path, image_format = guest_image(state, chosen)
     cloud = first.Cloud(found["admin_password"], my_ip)
     cloud.wait_ready(180)
     steps.say("creating networks and uploading an image")
@@ -251,10 +261,11 @@ def up(args) -> int:
         lab.add(state, host_name)
     networks = first.ensure_networks(cloud, external_cidr=EXTERNAL, pool=POOL, gateway=GATEWAY)
     with open(image_path, "rb") as data:
-        image = first.ensure_image(cloud, name, data, chosen.image_format)
+        image = first.ensure_image(cloud, name, data, image_format)
     steps.say("booting the server 'first'")
-    server = first_server(cloud, state, networks, image)
-    steps.say("'first' is ACTIVE, with a floating IP and a volume")
+    containers = chosen.virt_type == "lxc"
+    server = first_server(cloud, state, networks, image, volumes=not containers)
+    steps.say(f"'first' is ACTIVE, with a floating IP{'' if containers else ' and a volume'}")
     if slow := first.slow_boot(cloud, server["id"]):
         steps.say(f"WARNING: {slow}")
     print(f"""
@@ -262,7 +273,7 @@ Pileus is up after {steps.elapsed():.0f} s. Guests run on {kvm}.
 
   credentials    . {openrc}
   log in         ssh -i {server['key']} -o StrictHostKeyChecking=no cirros@{server['address']}
-                 (it may take some seconds to boot; its volume is /dev/vdb)
+                 (it may take some seconds to boot{'' if containers else '; its volume is /dev/vdb'})
   dashboard      http://{my_ip}:{PORTS['dashboard']}/ (and port 80, where that is free), as admin; the password is in openrc
   try next       openstack server list; openstack console log show first
   metrics        http://{chosen.metrics_ip}:{METRICS_PORT}/metrics, for Prometheus; see etc/prometheus and etc/grafana

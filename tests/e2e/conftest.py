@@ -1,5 +1,6 @@
 """A real cloud, brought up by deploy/up inside deploy/isolate, and taken down at the end."""
 
+import contextlib
 import datetime
 import json
 import os
@@ -12,7 +13,7 @@ import pytest
 
 from common import conf
 from common.periodic import wait_for
-from deploy import first, host, prepare
+from deploy import first, host, lab, prepare
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -85,6 +86,17 @@ class RealCloud:
             wait_for(clean, 20, every_s=0.5, what="a clean audit")
         except TimeoutError:
             raise AssertionError(f"left over: {self.left}") from None
+
+
+@contextlib.contextmanager
+def further_host(real: RealCloud, name: str, virt_type: str = ""):
+    """A host of the lab, of which nothing is left at the end."""
+    lab.add(real.state, name, virt_type=virt_type)
+    yield name
+    lab.remove(real.state, name)
+    for kind, path in (("compute", f"/os-services?host={name}"), ("network", f"/agents?host={name}")):
+        for found in next(iter(real.client.call(kind, "GET", path).values())):
+            real.client.call(kind, "DELETE", f"{path.partition('?')[0]}/{found['id']}")
 
 
 @pytest.hookimpl(wrapper=True)

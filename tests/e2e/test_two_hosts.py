@@ -13,19 +13,15 @@ from common.periodic import wait_for
 from deploy import lab
 from deploy.daemons import HOST_DAEMONS, METRICS_PORT
 from network.agent import metering
-from tests.e2e.conftest import ROOT
+from tests.e2e.conftest import ROOT, further_host
 
 pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
 def node2(real):
-    lab.add(real.state, "node2")
-    yield "node2"
-    lab.remove(real.state, "node2")
-    for kind, path in (("compute", "/os-services?host=node2"), ("network", "/agents?host=node2")):
-        for found in next(iter(real.client.call(kind, "GET", path).values())):
-            real.client.call(kind, "DELETE", f"{path.partition('?')[0]}/{found['id']}")
+    with further_host(real, "node2") as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

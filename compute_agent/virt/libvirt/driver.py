@@ -10,7 +10,7 @@ from common import errors, guest_hardware
 from common.guest_cpus import cpu_set
 from common.vault import open_chap
 from compute_agent.virt import kept_disks
-from compute_agent.virt.libvirt import capabilities, consoles, diagnostics, firmware, local_disks, pinning, xml
+from compute_agent.virt.libvirt import capabilities, consoles, diagnostics, firmware, local_disks, xml
 from compute_agent.virt.libvirt.files import Files
 from compute_agent.virt.libvirt.guest_agent import GuestAgent
 from compute_agent.virt.libvirt.guests import Guests
@@ -183,14 +183,6 @@ class LibvirtDriver(GuestAgent, LiveMigration, Guests):
             return diagnostics.of(stats, guarded(domain.XMLDesc, 0), self.virt_type)
         except libvirt.libvirtError as error:
             raise self._failure("The guest's statistics could not be read", error) from error
-
-    def placement(self, uuid):
-        try:
-            return pinning.placement(guarded(self._domain(uuid).XMLDesc, libvirt.VIR_DOMAIN_XML_INACTIVE))
-        except errors.StepFailed:
-            return None
-        except libvirt.libvirtError as error:
-            raise self._failure("The guest's definition could not be read", error) from error
 
     def inject_nmi(self, uuid):
         domain = self._domain(uuid)

@@ -9,7 +9,7 @@ import libvirt
 
 from common import errors, files, server_states
 from compute_agent.virt import base, directories
-from compute_agent.virt.libvirt import xml
+from compute_agent.virt.libvirt import pinning, xml
 from compute_agent.virt.libvirt.host import Connection, guarded
 
 LOG = logging.getLogger(__name__)
@@ -229,6 +229,14 @@ class Guests(base.VirtDriver):
                     found.pop(uuid, None)
                 LOG.debug("a domain without our metadata, or one that went away: %s", error)
         return found
+
+    def placement(self, uuid):
+        try:
+            return pinning.placement(guarded(self._domain(uuid).XMLDesc, libvirt.VIR_DOMAIN_XML_INACTIVE))
+        except errors.StepFailed:
+            return None
+        except libvirt.libvirtError as error:
+            raise self._failure("The guest's definition could not be read", error) from error
 
     def directories(self):
         return directories.known(self.path)
