@@ -8,6 +8,7 @@ import pytest
 
 from common import errors
 from compute_agent.virt import directories, kept_disks
+from compute_agent.virt.libvirt import files as files_module
 from compute_agent.virt.libvirt.files import GIB, Files
 from compute_agent.virt.libvirt.users import Users
 
@@ -161,3 +162,13 @@ def test_files_that_stay_are_no_success(tmp_path):
     files.directory(UUID).write_text("")
     with pytest.raises(errors.StepFailed):
         files.remove(UUID)
+
+
+def test_qemu_img_needs_little_memory_for_its_threads(tmp_path, monkeypatch):
+    """With a heap for each, ``convert`` failed now and then: qemu_thread_create: Resource temporarily unavailable."""
+    program = tmp_path / "qemu-img"
+    program.write_text('#!/bin/sh\necho "$MALLOC_ARENA_MAX $(ulimit -v)" > "$1"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    files_module.qemu_img(str(tmp_path / "said"))
+    assert (tmp_path / "said").read_text() == f"1 {1 << 20}\n"

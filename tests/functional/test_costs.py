@@ -109,7 +109,7 @@ def test_a_console(counting):
             "X-Auth-Token": client.token, "OpenStack-API-Version": "compute 2.6"})
     assert response.status == 200, response.data
     asked = costs(counting, response.headers["X-Openstack-Request-Id"])
-    assert len(asked["sql"]) == 4 and not asked["message"], asked
+    assert len(asked["sql"]) == 5 and not asked["message"], asked
     before = pathlib.Path(f"{counting.state}.counted").read_text()
     with connect(json.loads(response.data)["remote_console"]["url"]) as console:
         assert b"login" in console.recv(timeout=10)

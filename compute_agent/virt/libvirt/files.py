@@ -4,6 +4,7 @@ import collections.abc
 import contextlib
 import io
 import json
+import os
 import pathlib
 import resource
 import shutil
@@ -31,8 +32,9 @@ def qemu_img(*words: str, cpu_s: int = 30, user: tuple[int, int] | None = None) 
         resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
         resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
     uid, gid = user or (None, None)
+    # One heap for all of its threads: with one for each, it reaches the limit of memory when there are many.
     done = subprocess.run(["qemu-img", *words], capture_output=True, text=True, preexec_fn=limits, timeout=60 + 20 * cpu_s,
-                          user=uid, group=gid, extra_groups=[] if user else None)
+                          user=uid, group=gid, extra_groups=[] if user else None, env={**os.environ, "MALLOC_ARENA_MAX": "1"})
     if done.returncode:
         full = "No space left" in done.stderr
         raise errors.StepFailed(reason="The host has no space for the disk." if full else "The disk could not be made.",

@@ -20,8 +20,9 @@ from compute_agent.virt.lxc.disks import Disks
 
 LOG = logging.getLogger(__name__)
 URI = "lxc:///system"
-# What makes the different kinds of init power off: systemd, BusyBox, and System V's by its inittab. The others ignore it.
-_POWER_OFF = (libvirt.VIR_DOMAIN_PROCESS_SIGNAL_RT4, libvirt.VIR_DOMAIN_PROCESS_SIGNAL_USR2,
+# What makes the different kinds of init power off, and the others ignore: systemd (SIGRTMIN+4, where the C library counts from two
+# more than the kernel), BusyBox, and System V's by its inittab.
+_POWER_OFF = (libvirt.VIR_DOMAIN_PROCESS_SIGNAL_RT6, libvirt.VIR_DOMAIN_PROCESS_SIGNAL_USR2,
               libvirt.VIR_DOMAIN_PROCESS_SIGNAL_PWR)
 
 
