@@ -20,8 +20,8 @@ from compute_agent.virt.lxc.disks import Disks
 
 LOG = logging.getLogger(__name__)
 URI = "lxc:///system"
-# What makes the different kinds of init power off, and the others ignore: systemd (SIGRTMIN+4, where the C library counts from two
-# more than the kernel), BusyBox, and System V's by its inittab.
+# What makes the kinds of init power off, each of which ignores those of the others: systemd (SIGRTMIN+4; numbers of the C library
+# are two more than the kernel's), BusyBox, and System V's by its inittab.
 _POWER_OFF = (libvirt.VIR_DOMAIN_PROCESS_SIGNAL_RT6, libvirt.VIR_DOMAIN_PROCESS_SIGNAL_USR2,
               libvirt.VIR_DOMAIN_PROCESS_SIGNAL_PWR)
 
