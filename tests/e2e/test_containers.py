@@ -1,6 +1,7 @@
 """Containers: libvirt's LXC driver keeps the contract of drivers, and a server that is one."""
 
 import contextlib
+import functools
 import io
 import os
 import pathlib
@@ -127,9 +128,9 @@ class TestLxc(VirtContract):
         link = host.run("ip", "link", "show", self.tap(kit)).stdout
         assert f"master {BRIDGE}" in link and "mtu 1400" in link
         assert kit.port["mac_address"] in self.inside("ip", "link", "show", "eth0")
-        driver.reboot(UUID, timeout_s=20)
+        driver.reboot(UUID, timeout_s=0)
         assert kit.power() == server_states.RUNNING
-        driver.power_off(UUID, timeout_s=20)
+        driver.power_off(UUID, timeout_s=0)
         with pytest.raises(errors.StepFailed, match="not plugged"):
             driver.power_on(UUID)
 
@@ -235,6 +236,10 @@ class TestLxc(VirtContract):
         assert str(kit.directory) not in pathlib.Path("/proc/self/mounts").read_text()
 
 
+def _is(real, server_id: str, status: str) -> bool:
+    return real.client.call("compute", "GET", f"/servers/{server_id}")["server"]["status"] == status
+
+
 def test_a_server_that_is_a_container(real, archive):
     with further_host(real, "containers", "lxc") as name:
         image = real.upload("container", archive, "raw", hypervisor_type="lxc")
@@ -249,8 +254,7 @@ def test_a_server_that_is_a_container(real, archive):
         assert "metadata: service" in real.wait_console(server["id"], "=== guest is up")
         for action, status in (("os-stop", "SHUTOFF"), ("os-start", "ACTIVE"), ("pause", "PAUSED"), ("unpause", "ACTIVE")):
             real.client.call("compute", "POST", f"/servers/{server['id']}/action", {action: None})
-            wait_for(lambda: real.client.call("compute", "GET", f"/servers/{server['id']}")["server"]["status"] == status, 30,
-                     what=f"the server to be {status}")
+            wait_for(functools.partial(_is, real, server["id"], status), 30, what=f"the server to be {status}")
         host.run("ping", "-c", "1", "-W", "10", address)
         assert real.ssh(address, "id -u").strip() == "0"
         real.delete(server["id"])
