@@ -58,11 +58,13 @@ class LxcDriver(Guests):
         found["facts"].update(able, unsupported=sorted(self.unsupported))
         return found
 
-    def prepare_disk(self, instance, image_files):
+    def prepare_disk(self, instance, image_files, injection=None):
         if not image_files:
             raise errors.StepFailed(reason="A container cannot boot from a volume.")
         if instance["flavor"].get("local_disks"):
             raise errors.StepFailed(reason="A container cannot have ephemeral or swap disks.")
+        if injection:
+            raise errors.StepFailed(reason="A container cannot have files injected; it can have a config drive.")
         self.disks.prepare(instance, image_files["image"])
 
     def spawn(self, instance, ports, volumes, config_drive, *, running=True):
@@ -83,9 +85,8 @@ class LxcDriver(Guests):
         self._define(xml.domain(instance, hardware, host, [(port, links.bridge_of(tap_of(port))) for port in ports]),
                      running=running)
 
-    def _boot(self, domain, kept: collections.abc.Collection[str] = ()) -> None:
+    def _power_up(self, domain, uuid, kept: collections.abc.Collection[str] = ()) -> None:
         """:param kept: taps that were there a moment ago, and ended with the container"""
-        uuid = guarded(domain.UUIDString)
         found = ET.fromstring(guarded(domain.XMLDesc, libvirt.VIR_DOMAIN_XML_INACTIVE)).findall("./devices/interface")
         taps = {_attribute(each, "target", "dev"): each for each in found}
         for tap in taps.keys() - set(kept):
@@ -130,7 +131,7 @@ class LxcDriver(Guests):
         try:
             domain = self._domain(uuid)
             if not guarded(domain.isActive):
-                self._boot(domain, kept)
+                self._power_up(domain, uuid, kept)
         except libvirt.libvirtError as error:
             raise self._failure("The guest could not be started", error) from error
 
