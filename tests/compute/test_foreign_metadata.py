@@ -21,8 +21,9 @@ class Domain:
 @pytest.mark.parametrize("wrong", ["<x reserved='all'/>", "<x memory='all'/>", "<x memory='0:1,'/>", "<x"])
 def test_what_cannot_be_read_is_left_out(monkeypatch, wrong):
     domains = [Domain("one", wrong), Domain("two", "<x reserved='2,3'/>")]
-    monkeypatch.setattr(driver_module.capabilities, "read", lambda *about: KNOWN)
+    monkeypatch.setattr(driver_module.capabilities, "read", lambda *about, **more: KNOWN)
     driver = types.SimpleNamespace(
-        _capabilities=("", None), generation=lambda: "1", virt_type="qemu", dedicated=KNOWN.dedicated, pinning=Pinning(),
+        _capabilities=("", None), generation=lambda: "1", users=types.SimpleNamespace(on=True), virt_type="qemu",
+        dedicated=KNOWN.dedicated, pinning=Pinning(),
         connection=types.SimpleNamespace(call=lambda method, *arguments: domains))
     assert LibvirtDriver._known(driver) is KNOWN and driver.pinning.free(KNOWN.dedicated) == {0, 1, 4, 5, 6, 7}
