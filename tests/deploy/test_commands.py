@@ -93,7 +93,8 @@ def test_a_clone_knows_its_version_too(monkeypatch):
     assert version.text.__wrapped__() == PROJECT["version"]
 
 
-@pytest.mark.parametrize(("script", "words"), [("up", ("--metrics-ip", "--hosts", "--database")), ("down", ("--yes", "--state"))])
+@pytest.mark.parametrize(("script", "words"), [
+    ("up", ("--metrics-ip", "--hosts", "--virt-type")), ("down", ("--yes", "--state"))])
 def test_scripts_answer_before_anything_is_installed(tmp_path, script, words):
     """With the system's Python and without a state: nothing is made."""
     bare = {"PATH": "/usr/bin:/bin", "PILEUS_STATE": str(tmp_path / "none")}
@@ -112,7 +113,9 @@ def test_lab_passes_its_arguments_on(monkeypatch):
     monkeypatch.setattr(lab, "main", lambda words: asked.append(words) or 0)
     monkeypatch.setattr(statedir, "require_cloud", lambda state: None)
     assert cli.main(["lab", "--state", "/s"]) == 0 == cli.main(["lab", "add", "node3", "--state", "/s"])
-    assert asked == [["--state", "/s", "list"], ["--state", "/s", "add", "node3"]]
+    assert cli.main(["lab", "add", "node3", "--virt-type", "lxc", "--state", "/s"]) == 0
+    assert asked == [["--state", "/s", "list"], ["--state", "/s", "add", "node3"],
+                     ["--state", "/s", "add", "node3", "--virt-type", "lxc"]]
 
 
 def test_deploy_test_says_what_it_does():

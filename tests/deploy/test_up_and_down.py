@@ -1,6 +1,7 @@
 """``pileus up --driver fake`` and ``pileus down``: whose state they touch, and what they say when they must not."""
 
 import argparse
+import configparser
 import errno
 import json
 import os
@@ -195,10 +196,45 @@ def test_up_needs_no_option_twice(tmp_path, monkeypatch):
         options.host_options(parser)
         return up.choose(str(tmp_path), parser.parse_args(words))
     assert asked().ip == "127.0.0.1" and asked().lab_hosts == []
-    made = asked("--hosts", "3", "--database", "mysql+pymysql://u:p@h", "--image", "/x.img")
-    assert (made.ip, made.lab_hosts) == (up.lab.ADDRESS, ["node2", "node3"])
+    made = asked("--hosts", "3", "--database", "mysql+pymysql://u:p@h", "--image", "/x.img", "--virt-type", "lxc")
+    assert (made.ip, made.lab_hosts, made.virt_type) == (up.lab.ADDRESS, ["node2", "node3"], "lxc")
     statedir.save(str(tmp_path), made)
     assert asked() == made
+    monkeypatch.setattr(up.supervisor, "running_pid", lambda state: 1)
+    assert asked() == made
+    with pytest.raises(up.host.HostError, match="--virt-type lxc; that cannot be changed"):
+        asked("--virt-type", "auto")
+
+
+def test_a_host_of_the_lab_keeps_what_its_servers_are(tmp_path, monkeypatch):
+    checked = []
+    monkeypatch.setattr(up.hypervisor, "state_of", checked.append)
+    prepare.write_config(str(tmp_path), transport_url="fake://", host="h", my_ip=up.lab.ADDRESS)
+    home = tmp_path / "lab" / "n"
+    home.mkdir(parents=True)
+    for given, kept in (("", "auto"), ("lxc", "lxc"), ("", "lxc"), ("auto", "auto")):
+        up.lab._configure(str(tmp_path), home, "n", "172.31.250.2", given)
+        known = configparser.ConfigParser()
+        known.read(home / "etc" / "compute-agent.conf")
+        assert known["libvirt"]["virt_type"] == kept == checked[-1] and known["service_auth"]["username"] == "nova"
+
+
+def test_containers_need_a_driver_of_libvirt(tmp_path, monkeypatch):
+    monkeypatch.setattr(up.hypervisor, "LXC", tmp_path / "libvirt_lxc")
+    with pytest.raises(up.host.HostError, match="install libvirt-daemon-driver-lxc"):
+        up.hypervisor.state_of("lxc")
+    up.hypervisor.LXC.touch()
+    assert "containers" in up.hypervisor.state_of("lxc") and "containers" not in up.hypervisor.state_of("auto")
+
+
+def test_down_unmounts_disks_of_containers_alone(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(up.host, "run", lambda *words, **more: asked.append(words[-1]))
+    mounts = f"/dev/loop0 {tmp_path}/instances/1/container/rootfs ext4 rw 0 0\n/dev/vda / ext4 rw 0 0\n"
+    monkeypatch.setattr(up.host.pathlib.Path, "read_text", lambda path: mounts)
+    up.host.unmount_disks(str(tmp_path))
+    up.host.unmount_disks(f"{tmp_path}/inst")
+    assert asked == [f"{tmp_path}/instances/1/container/rootfs"]
 
 
 def test_the_address_of_metrics_is_chosen_apart(tmp_path):
