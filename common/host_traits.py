@@ -3,9 +3,11 @@ what the placement API shows."""
 
 from common import guest_needs
 
-# What every compute host here can do.
+# What every compute host here can do, except hosts that report otherwise.
 ALWAYS = frozenset(("COMPUTE_NODE", "COMPUTE_NET_ATTACH_INTERFACE", "COMPUTE_VOLUME_EXTEND", "COMPUTE_VOLUME_MULTI_ATTACH",
                     "COMPUTE_RESCUE_BFV"))
+_WITHOUT = {guest_needs.VOLUMES: {"COMPUTE_VOLUME_EXTEND", "COMPUTE_VOLUME_MULTI_ATTACH", "COMPUTE_RESCUE_BFV"},
+            guest_needs.RESCUE: {"COMPUTE_RESCUE_BFV"}}
 _OF_FEATURES = {
     guest_needs.SECURE_BOOT: "COMPUTE_SECURITY_UEFI_SECURE_BOOT",
     **{guest_needs.tpm(version): f"COMPUTE_SECURITY_TPM_{version.replace('.', '_')}" for version in ("1.2", "2.0")},
@@ -23,5 +25,6 @@ def of(facts: dict) -> frozenset[str]:
     arch, flags = str(facts.get("arch", "")).upper(), (facts.get("cpu_info") or {}).get("features") or ()
     cpu = {_OF_FLAGS.get(flag) or str(flag).upper().replace("_", "") for flag in flags}
     cpu |= {f"{_VENDORS[flag]}_{flag.upper()}" for flag in flags if flag in _VENDORS}
-    return ALWAYS | {f"HW_ARCH_{arch}", f"COMPUTE_ARCH_{arch}", *(f"HW_CPU_X86_{name}" for name in cpu)} | {
+    lacking = frozenset().union(*(_WITHOUT.get(name, ()) for name in facts.get("unsupported") or ()))
+    return ALWAYS - lacking | {f"HW_ARCH_{arch}", f"COMPUTE_ARCH_{arch}", *(f"HW_CPU_X86_{name}" for name in cpu)} | {
         _OF_FEATURES[name] for name in facts.get("features") or () if name in _OF_FEATURES}

@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from common import conf as conf_module
-from common import guest_hardware, guest_needs
+from common import guest_hardware, guest_needs, host_traits
 from common.periodic import wait_for
 from compute_agent import conf, virt
 from compute_agent.virt.libvirt.xml import owner_of
@@ -187,6 +187,12 @@ def test_images_choose_between_containers_and_machines(properties, expected):
 def test_servers_go_where_what_they_use_is_supported(uses, expected):
     one = Hypervisors(None)
     assert [n for n, facts in HOSTS.items() if one.passes({"facts": facts}, {"uses": uses})] == expected.split()
+
+
+def test_traits_of_hosts_with_containers():
+    assert host_traits.of(HOSTS["QEMU"]) - host_traits.of(HOSTS["LXC"]) == {
+        "COMPUTE_VOLUME_EXTEND", "COMPUTE_VOLUME_MULTI_ATTACH", "COMPUTE_RESCUE_BFV"}
+    assert "COMPUTE_NODE" in host_traits.of(HOSTS["LXC"])
 
 
 @pytest.mark.parametrize(("row", "uses"), [
