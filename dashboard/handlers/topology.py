@@ -5,12 +5,12 @@ import typing
 
 from common.rest import path
 from dashboard import session
-from dashboard.asks import get, together
+from dashboard.asks import get, send, together
 from dashboard.pages import render
 
 # Lengths of the picture, in its own units.
 _COLUMN, _ROW, _LEFT, _BOX = 150, 56, 20, 48
-_MOST = 60
+_MOST, _OTHERS = 60, 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,17 +70,37 @@ def _merged(links: typing.Iterable[tuple[int, str]]) -> tuple[tuple[int, str], .
     return tuple((y, ", ".join(filter(None, of))) for y, of in sorted(found.items()))
 
 
+def _asked(req, own: str) -> tuple[dict[str, list[dict]], bool]:
+    """What the picture shows: the first routers and instances, the networks that these are connected to, those that are external,
+    and some others; and whether there may be more of those. What is asked for does not grow with what else there is."""
+    found = together(
+        req, routers=get("network", path("/v2.0/routers", query={"project_id": own, "limit": _MOST + 1}), "routers"),
+        servers=get("compute", path("/v2.1/servers/detail", query={"limit": _MOST + 1}), "servers", instead=[]),
+        networks=get("network", path("/v2.0/networks", query={"project_id": own, "limit": _OTHERS}), "networks"),
+        shared=get("network", path("/v2.0/networks", query={"shared": "true", "limit": _OTHERS}), "networks"),
+        external=get("network", path("/v2.0/networks", query={"router:external": "true", "limit": _OTHERS}), "networks"))
+    fewer = len(found["networks"]) >= _OTHERS
+    networks = {network["id"]: network for network in (
+        *found["networks"], *found.pop("shared"), *found.pop("external"))}
+    devices = [row["id"] for row in (*found["routers"][:_MOST], *found["servers"][:_MOST])]
+    of_devices = path("/v2.0/ports", query={"project_id": own, "device_id": devices})
+    ports = send(req, get("network", of_devices, "ports")) if devices else []
+    used = {port["network_id"] for port in ports} | {
+        router["external_gateway_info"]["network_id"] for router in found["routers"] if router["external_gateway_info"]}
+    more = sorted(used - set(networks))[:_MOST]
+    if more:
+        networks |= {n["id"]: n for n in send(req, get("network", path("/v2.0/networks", query={"id": more}), "networks"))}
+    shown = {"network_id": list(networks)} if len(networks) <= _MOST * 2 else {}  # the URL must not become too long
+    subnets = send(req, get("network", path("/v2.0/subnets", query={"fields": ["cidr", "network_id"], **shown}), "subnets"))
+    return {**found, "networks": list(networks.values()), "ports": ports, "subnets": subnets}, fewer
+
+
 def show(req):
     own = session.required(req).project_id
-    found = together(
-        req, networks=get("network", path("/v2.0/networks"), "networks"),
-        subnets=get("network", path("/v2.0/subnets"), "subnets"),
-        routers=get("network", path("/v2.0/routers", query={"project_id": own}), "routers"),
-        ports=get("network", path("/v2.0/ports", query={"project_id": own}), "ports"),
-        servers=get("compute", path("/v2.1/servers/detail", query={"limit": _MOST + 1}), "servers", instead=[]))
+    found, fewer = _asked(req, own)
     networks = _networks(found)
     devices = _devices(found, networks)
     y = 20 + _ROW * len(networks)
     return render(req, "topology.html", networks=list(networks.values()), devices=devices[:_MOST], cut=len(devices) > _MOST,
                   width=_LEFT * 2 + _COLUMN * max(3, min(len(devices), _MOST)), height=y + _BOX + 20, y=y, box=_BOX,
-                  column=_COLUMN)
+                  column=_COLUMN, fewer=fewer)
