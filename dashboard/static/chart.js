@@ -11,6 +11,8 @@ function drawCharts() {
     const shade = getComputedStyle(document.documentElement);
     const [ink, line, main] = ["--soft", "--line", "--main"].map((name) => shade.getPropertyValue(name).trim());
     const at = rows.map((row) => Number(row.dataset.at));
+    const step = at.length > 1 ? at[1] - at[0] : 86400;
+    const named = (seconds) => new Date(seconds * 1000).toISOString().slice(...(step < 86400 ? [11, 16] : [5, 10]));
     place.replaceChildren();
     [...table.tHead.rows[0].cells].slice(1).forEach((head, index) => {
       const values = rows.map((row) => Number(row.cells[index + 1].textContent));
@@ -21,9 +23,9 @@ function drawCharts() {
       canvas.setAttribute("aria-label", `${head.textContent}: at most ${Math.max(...values)}. The numbers are in the table below.`);
       const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
       const made = new uPlot({
-        width: Math.max(200, figure.clientWidth), height: HEIGHT, tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
-        legend: { show: false }, cursor: { show: false }, scales: { y: { range: (u, low, high) => [0, high || 1] } },
-        axes: [axis, { ...axis, size: 55 }],
+        width: Math.max(200, figure.clientWidth), height: HEIGHT, legend: { show: false }, cursor: { show: false },
+        scales: { x: { range: (u, low, high) => [low, high + step] }, y: { range: (u, low, high) => [0, high || 1] } },
+        axes: [{ ...axis, values: (u, marks) => marks.map(named) }, { ...axis, size: 55 }],
         series: [{}, { stroke: main, fill: main, paths: uPlot.paths.bars({ size: [0.7, 60], align: 1 }), points: { show: false } }],
       }, [at, values], canvas);
       new ResizeObserver(() => made.setSize({ width: Math.max(200, figure.clientWidth), height: HEIGHT })).observe(figure);
