@@ -11,7 +11,6 @@ import pwd
 import shutil
 import socket
 import threading
-import time
 import typing
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -231,7 +230,7 @@ class LiveMigration:
                     forced = True
                     guarded(domain.suspend)
             except libvirt.libvirtError:  # it has just ended, or is about to and cannot be changed any more
-                time.sleep(LOOK_S)
+                running.ended.wait(LOOK_S)
         if isinstance(running.error, errors.ServiceUnavailable):
             guarded(domain.isActive)  # raises the same, unless it was the other host's libvirtd that broke off
         if isinstance(running.error, (libvirt.libvirtError, errors.ServiceUnavailable)):
