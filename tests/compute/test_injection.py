@@ -82,7 +82,7 @@ def disk(place, system, request):
         image.truncate(start + len(system) + MIB)
     base.chmod(0o644)
     made = home / "disk"
-    run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(base), str(made), f"{64 * MIB}")
+    run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(base), str(made), "1T")
     os.chown(made, *USER)
     yield made
     shutil.rmtree(home)
@@ -93,7 +93,9 @@ def written(disk: pathlib.Path, start: int = LAYOUTS["second partition"]) -> pat
     whole = disk.with_name("whole")
     run("qemu-img", "convert", "-O", "raw", str(disk), str(whole))
     found = disk.with_name("found")
-    found.write_bytes(whole.read_bytes()[start:start + 16 * MIB])
+    with open(whole, "rb") as data:
+        data.seek(start)
+        found.write_bytes(data.read(16 * MIB))
     run("e2fsck", "-fn", str(found))
     return found
 

@@ -80,8 +80,8 @@ def partitions(head: bytes) -> list[tuple[int, int]]:
 class FileSystem:
     """A copy of an ext file system. Paths are within it."""
 
-    def __init__(self, image: str):
-        self.image, self._number = image, 0
+    def __init__(self, image: str, size: int):
+        self.image, self.size, self._number = image, size, 0
 
     @classmethod
     def at(cls, disk: str, start: int, size: int, name: str) -> "FileSystem | None":
@@ -91,10 +91,12 @@ class FileSystem:
             superblock = head.read()[1024:]
         if superblock[56:58] != b"\x53\xef":
             return None
+        # What is behind it on the disk, which may be large, is not read.
+        size = min(size, struct.unpack_from("<I", superblock, 4)[0] << (10 + min(struct.unpack_from("<I", superblock, 24)[0], 6)))
         read_part(disk, start, size, name)
         if struct.unpack_from("<I", superblock, 96)[0] & _NEEDS_RECOVERY:
             run("e2fsck", "-p", name, accepts=(0, 1))
-        return cls(name)
+        return cls(name, size)
 
     def _do(self, *commands: str, writes: bool = False) -> str:
         self._number += 1
@@ -172,11 +174,16 @@ def set_password(system: FileSystem, password: str) -> None:
 def changed_blocks(before: str, after: str):
     """(offset, bytes) of what differs."""
     with open(before, "rb") as old, open(after, "rb") as new:
-        at = 0
-        while now := new.read(BLOCK):
-            if old.read(BLOCK) != now:
+        at, size = 0, os.fstat(new.fileno()).st_size
+        while at < size:
+            try:
+                at = os.lseek(new.fileno(), at, os.SEEK_DATA) // BLOCK * BLOCK
+            except OSError:  # nothing but a hole is left
+                return
+            now = os.pread(new.fileno(), BLOCK, at)
+            if os.pread(old.fileno(), BLOCK, at) != now:
                 yield at, now
-            at += len(now)
+            at += BLOCK
 
 
 def write_back(disk: str, start: int, size: int, before: str, after: str) -> None:
@@ -191,8 +198,8 @@ def write_back(disk: str, start: int, size: int, before: str, after: str) -> Non
             raise Failed("the disk could not be written")
 
 
-def find(disk: str, partition: int) -> tuple[FileSystem, int, int]:
-    """The file system to write to, and where on the disk it is."""
+def find(disk: str, partition: int) -> tuple[FileSystem, int]:
+    """The file system to write to, and where on the disk it begins."""
     whole = virtual_size(disk)
     read_part(disk, 0, min(whole, HEAD_SECTORS * SECTOR), "table")
     with open("table", "rb") as table:
@@ -206,7 +213,7 @@ def find(disk: str, partition: int) -> tuple[FileSystem, int, int]:
     for number, (start, size) in enumerate(places):
         system = FileSystem.at(disk, start, size, f"system{number}") if start + size <= whole else None
         if system and (partition >= 0 or system.mode_of("/etc")):
-            return system, start, size
+            return system, start
     raise Failed("the image has no ext2, ext3 or ext4 file system there")
 
 
@@ -215,7 +222,7 @@ def inject(wanted: dict) -> dict[str, str]:
     asked = {"files": wanted["files"], "key": wanted["key"], "password": wanted["password"]}
     failed: dict[str, str] = {}
     try:
-        system, start, size = find(wanted["disk"], wanted["partition"])
+        system, start = find(wanted["disk"], wanted["partition"])
     except Failed as error:
         return {name: str(error) for name, value in asked.items() if value}
     before = f"{system.image}.before"
@@ -232,7 +239,7 @@ def inject(wanted: dict) -> dict[str, str]:
             except Failed as error:
                 failed[name] = str(error)
     run("e2fsck", "-fn", system.image)
-    write_back(wanted["disk"], start, size, before, system.image)
+    write_back(wanted["disk"], start, system.size, before, system.image)
     return failed
 
 

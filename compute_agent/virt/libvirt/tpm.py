@@ -92,13 +92,10 @@ class Tpms:
         with contextlib.ExitStack() as stack:
             listening = stack.enter_context(socket.socket(socket.AF_UNIX))
             path.unlink(missing_ok=True)
-            old = os.umask(0o177)  # until it is the guest's, it is nobody's
-            try:
-                listening.bind(str(path))
-            finally:
-                os.umask(old)
+            listening.bind(str(path))
+            path.chmod(0o600)
             os.chown(path, *guest, follow_symlinks=False)
-            listening.listen(1)
+            listening.listen(1)  # before, nobody could connect
             key_end, told_end = _pipe(stack, key.encode()), stack.enter_context(os.fdopen(os.open(
                 f"{path}.pid", os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "w+"))
             words = [_PROGRAM, "socket", *(["--tpm2"] if version == "2.0" else []), "--daemon", "--terminate",
